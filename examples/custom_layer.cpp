@@ -1,0 +1,68 @@
+// A layer of one's own: channel-wise scale and shift from what the channels hold, as in a squeeze-and-excitation block
+// (Hu, Shen and Sun: Squeeze-and-excitation networks, CVPR 2018), used in a model beside Conv2D and Dense.
+#include <CLI/CLI.hpp>
+#include <xtape/xtape.hpp>
+using namespace xtape;
+
+/// y = x * sigmoid(relu(mean(x) w1) w2): every channel is weighed by a gate that sees the means of all channels.
+class SqueezeExciteLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::int64_t> units;  ///< between the two products
+    std::string name = "";
+  };
+  explicit SqueezeExciteLayer(const Options& options) : Layer(options.name), units_(options.units) {}
+
+  std::string type() const override { return "SqueezeExcite"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs, 3); }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+    const std::int64_t channels = inputs[0][2];
+    return {{"squeeze", {channels, units_}, he_normal()}, {"excite", {units_, channels}, glorot_uniform()}};
+  }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    const Variable& x = inputs[0];
+    const Variable hidden = relu(matmul(global_average_pool2d(x), parameter(pass, "squeeze")));
+    const Variable gate = sigmoid(matmul(hidden, parameter(pass, "excite")));
+    return x * reshape(gate, {x.dim(0), 1, 1, x.dim(3)});
+  }
+
+ private:
+  std::int64_t units_;
+};
+using SqueezeExcite = LayerHandle<SqueezeExciteLayer>;
+
+/// Images of noise in which the channel with the class's number is brighter: a task for channels, not for places.
+Dataset bright_channels(std::int64_t n, std::uint64_t seed) {
+  RandomStream random(seed);
+  Tensor images = random.uniform({n, 8, 8, 3});
+  std::vector<std::int64_t> classes;
+  for (std::int64_t i = 0; i < n; ++i) {
+    classes.push_back(i % 3);
+    for (std::int64_t p = 0; p < 64; ++p) images.mutable_data<float>()[(i * 64 + p) * 3 + i % 3] += 0.3F;
+  }
+  return {images, Tensor::labels(classes), 3};
+}
+
+int main(int argc, char** argv) try {
+  bool quick = false;
+  CLI::App app("Defines a layer, checks its derivatives and trains a model with it");
+  app.add_flag("--quick", quick, "The program is always quick");
+  CLI11_PARSE(app, argc, argv);
+
+  const GradientReport report = check_layer(SqueezeExcite({.units = 2}), {{4, 3, 5}});
+  fmt::print("SqueezeExcite: {}\n\n", to_string(report));
+
+  const auto input = Input({8, 8, 3});
+  auto x = Conv2D({.filters = 8, .kernel_size = 3, .activation = relu})(input);
+  x = GlobalAveragePooling2D()(SqueezeExcite({.units = 4})(x));
+  const Model model(input, Dense({.units = 3})(x), {.name = "squeeze_excite", .seed = 1});
+  fmt::print("{}\n", model.summary());
+  Adam adam(model.parameters(), {.learning_rate = 1e-2});
+  fit(model, adam, bright_channels(300, 1), {.epochs = 12, .batch_size = 30});
+  const double accuracy = evaluate(model, bright_channels(120, 2)).accuracy;
+  fmt::print("test accuracy {:.3f}\n", accuracy);
+  return report.passed() && accuracy > 0.9 ? 0 : 1;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 2;
+}

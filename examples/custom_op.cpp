@@ -1,0 +1,35 @@
+// A differentiable function of one's own, written from xtensor expressions, and the proof that its derivative is right.
+#include <CLI/CLI.hpp>
+#include <framework/tensor/xarray.hpp>
+#include <xtape/xtape.hpp>
+using namespace xtape;
+
+/// Swish: y = x s(x) with the sigmoid s; dx = dy (s(x) + y (1 - s(x))). (Ramachandran, Zoph and Le: Searching for
+/// activation functions, 2017.)
+Variable swish(const Variable& x) {
+  const auto s = [](const auto& v) { return 1.0 / (1.0 + xt::exp(-v)); };
+  const Tensor y = apply([s](const auto& v) { return v * s(v); }, x.value());
+  return record("swish", y, {{x, [s, x = x.value(), y](const Tensor& dy) {
+                                return apply([s](const auto& v, const auto& out,
+                                                 const auto& d) { return d * (s(v) + out * (1.0 - s(v))); },
+                                             x, y, dy);
+                              }}});
+}
+
+/// The same with a mistake in the derivative, for the checker to find.
+Variable wrong_swish(const Variable& x) {
+  return record("wrong_swish", swish(x.detached()).value(),
+                {{x, [x = x.value()](const Variable& dy) { return dy * sigmoid(x); }}});
+}
+
+int main(int argc, char** argv) {
+  bool quick = false;
+  CLI::App app("Defines an op from xtensor expressions and checks its derivative");
+  app.add_flag("--quick", quick, "The program is always quick");
+  CLI11_PARSE(app, argc, argv);
+
+  const GradientReport right = check_gradient(swish, {{3, 4}}, {.low = -3, .high = 3});
+  const GradientReport wrong = check_gradient(wrong_swish, {{3, 4}}, {.low = -3, .high = 3});
+  fmt::print("swish: {}\n\nswish with a mistake: {}\n", to_string(right), to_string(wrong));
+  return right.passed() && !wrong.passed() ? 0 : 1;
+}

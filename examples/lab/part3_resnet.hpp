@@ -1,0 +1,12 @@
+// Part 3 of the report: ResNet-50, its table of layers.
+#pragma once
+
+#include "examples/lab/figures.hpp"
+#include "models/resnet50.hpp"
+
+namespace xtape::lab {
+
+/// The rows of the summary that the report shows, and the totals.
+std::vector<Figure> resnet_figures(const Model& model);
+
+}  // namespace xtape::lab

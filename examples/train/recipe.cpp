@@ -1,0 +1,65 @@
+#include "examples/train/recipe.hpp"
+
+namespace xtape {
+namespace {
+
+/// What every recipe takes from the data: the image's shape and the number of classes.
+ConvNetOptions fitted(ConvNetOptions options, const Dataset& train, std::uint64_t seed) {
+  options.input = train.images().shape().without(0);
+  options.classes = train.classes();
+  options.seed = seed;
+  return options;
+}
+
+Model small_network(const Dataset& train, std::uint64_t seed) {
+  return conv_net(fitted(small_image_options(), train, seed));
+}
+
+Model lab_conv_net(const Dataset& train, std::uint64_t seed) { return conv_net(fitted({}, train, seed)); }
+
+/// Three stages instead of two, with batch normalization, and dropout before the last layer.
+Model better_conv_net(const Dataset& train, std::uint64_t seed) {
+  const ConvNetOptions options{.stages = {{16, 3, 2}, {32, 3, 2}, {64, 3, 2}},
+                               .batch_normalization = true,
+                               .hidden_units = 64,
+                               .dropout = 0.5,
+                               .kernel_initializer = he_normal()};
+  return conv_net(fitted(options, train, seed));
+}
+
+Model lab_resnet50(const Dataset& train, std::uint64_t seed) {
+  return resnet50({.input = train.images().shape().without(0), .classes = train.classes(), .seed = seed});
+}
+
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> all{
+      {"small", "default", "two convolutions and two dense layers for small images", "fashion-mnist", small_network, 4,
+       64, 2e-3, true, 0, 0.90},
+      {"convnet", "better", "three convolutions with batch normalization and dropout", "signs", better_conv_net, 60, 32,
+       2e-3, true, 1e-2, 0.82},
+      {"convnet", "lab", "the lab's two convolutions, with its settings", "signs", lab_conv_net, 100, 64, 9e-3, false,
+       0, 0.60},
+      {"resnet50", "default", "the lab's ResNet-50", "signs", lab_resnet50, 20, 32, 1e-3, true, 0, 0.95},
+  };
+  return all;
+}
+
+}  // namespace
+
+const Recipe& find_recipe(const std::string& model, const std::string& name) {
+  for (const Recipe& recipe : recipes()) {
+    if (recipe.model == model && (name.empty() || recipe.name == name)) return recipe;
+  }
+  fail("train: expected a model and a recipe of\n{}got --model {} --recipe {}", recipes_text(), model, name);
+}
+
+std::string recipes_text() {
+  std::string text;
+  for (const Recipe& r : recipes()) {
+    text += fmt::format("  --model {:9} --recipe {:8} {}; {}, {} epochs, batch {}, rate {:g}{}\n", r.model, r.name,
+                        r.about, r.data, r.epochs, r.batch_size, r.learning_rate, r.cosine ? " falling to 0" : "");
+  }
+  return text;
+}
+
+}  // namespace xtape

@@ -1,0 +1,79 @@
+// ForwardPass: one run of a model, the owner of its tape.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "framework/autograd/parameter.hpp"
+#include "framework/autograd/tape.hpp"
+#include "framework/autograd/variable.hpp"
+#include "framework/tensor/random.hpp"
+
+namespace xtape {
+
+/// How layers behave. Training: dropout drops, and batch normalization uses the batch's own statistics and moves its
+/// averages. Recalibration: batch normalization does that too, everything else is as in inference.
+enum class Mode { inference, training, recalibration };
+
+struct PassOptions {
+  /// Whether derivatives with respect to parameters are recorded; by default in training only.
+  std::optional<bool> record = std::nullopt;
+  /// Random streams of this pass: dropout call number i draws from stream (seed, step, i).
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+/// One forward pass and, at most once, the way back. Everything it recorded is freed by backward() or with it.
+///
+///   ForwardPass pass(Mode::training);
+///   Variable loss = softmax_cross_entropy(model(images, pass), labels);
+///   pass.backward(loss);   // fills the gradient of every parameter
+class ForwardPass {
+ public:
+  explicit ForwardPass(Mode mode, PassOptions options = {});
+  ForwardPass(const ForwardPass&) = delete;
+  ForwardPass& operator=(const ForwardPass&) = delete;
+  ~ForwardPass();
+
+  Mode mode() const { return mode_; }
+  bool training() const { return mode_ == Mode::training; }
+
+  /// An input whose gradient is wanted.
+  Variable watch(const Tensor& value);
+  /// A parameter's value as a variable; always the same one within a pass. A constant when the parameter is not
+  /// trainable or this pass does not record.
+  Variable parameter(const Parameter& parameter);
+  /// Uses `variable`, which may belong to another pass, wherever this one asks for the parameter: to differentiate a
+  /// layer with respect to its parameters as if they were inputs. backward() then leaves the parameter's gradient
+  /// alone.
+  void bind(const Parameter& parameter, const Variable& variable);
+  /// A random stream of its own for each call.
+  RandomStream random_stream();
+
+  /// Fills the gradients from a loss of one element: adds to Parameter::gradient() of each parameter used, and answers
+  /// gradient() of each watched input. Error when the loss has more elements (give a cotangent), was not made in this
+  /// pass, or backward ran before.
+  void backward(const Variable& loss);
+  /// The same from any output, given dL/d(output).
+  void backward(const Variable& output, const Tensor& cotangent);
+
+  /// dL/d(input) of a watched input, after backward(); zeros when the loss does not depend on it.
+  Tensor gradient(const Variable& watched) const;
+
+  /// Names of the ops recorded so far, in order.
+  const std::vector<std::string>& operations() const { return tape_->operations(); }
+
+ private:
+  Mode mode_;
+  bool record_;
+  std::uint64_t seed_, step_, streams_ = 0;
+  std::shared_ptr<Tape> tape_;
+  std::unordered_map<const void*, Variable> variables_;  // of parameters, by identity
+  std::vector<Parameter> leaves_;                        // those whose gradient is filled
+};
+
+}  // namespace xtape

@@ -1,0 +1,47 @@
+// Parameter: a named tensor that a model owns and an optimizer changes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "framework/tensor/tensor.hpp"
+
+namespace xtape {
+
+/// A named value with the gradient that backward passes add up in it. A handle: copies are the same parameter.
+class Parameter {
+ public:
+  Parameter(std::string name, Tensor value, bool trainable = true);
+
+  const std::string& name() const { return state_->name; }
+  void rename(std::string name) { state_->name = std::move(name); }
+  bool trainable() const { return state_->trainable; }
+
+  const Tensor& value() const { return state_->value; }
+  const Shape& shape() const { return state_->value.shape(); }
+  DType dtype() const { return state_->value.dtype(); }
+  /// Replaces the value. Error unless the shape stays; the gradient is forgotten when the type changes.
+  void set_value(Tensor value) const;
+  /// The value for writing in place, for optimizers.
+  Tensor& mutable_value() const { return state_->value; }
+
+  /// What the passes since clear_gradient() have added up; undefined when none has.
+  const Tensor& gradient() const { return state_->gradient; }
+  /// Adds to the gradient. Error unless shape and type are the value's.
+  void add_gradient(const Tensor& gradient) const;
+  void clear_gradient() const { state_->gradient = Tensor(); }
+
+  friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
+
+ private:
+  friend class ForwardPass;
+  struct State {
+    std::string name;
+    Tensor value;
+    Tensor gradient;
+    bool trainable;
+  };
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace xtape

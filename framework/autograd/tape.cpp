@@ -1,0 +1,141 @@
+#include "framework/autograd/tape.hpp"
+
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+
+Variable record(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies) {
+  return Tape::record_op(name, std::move(value), dependencies);
+}
+
+Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback) {
+  return Tape::record_op(name, std::move(value), inputs, std::move(pullback));
+}
+
+std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector<Variable>& inputs) {
+  std::shared_ptr<Tape> tape;
+  for (const Variable& input : inputs) {
+    if (!input.tape_) continue;
+    check(!tape || tape == input.tape_,
+          "{}: expected inputs of one ForwardPass, got variables of two; use detached() to take one as a constant",
+          name);
+    tape = input.tape_;
+  }
+  if (!tape) return nullptr;
+  check(tape->state_ != State::played,
+        "{}: expected a variable of a pass that is still recording, got one whose pass has run backward; start a new "
+        "ForwardPass, or use detached() to go on with the value",
+        name);
+  check(tape->state_ != State::ended,
+        "{}: expected a variable of a living ForwardPass, got one whose pass has ended; keep the pass in scope, or use "
+        "detached() to go on with the value",
+        name);
+  return tape->state_ == State::recording ? tape : nullptr;  // derivatives being played are not recorded themselves
+}
+
+Variable Tape::append(Node node, Tensor value) {
+  node.shape = value.shape();
+  node.dtype = value.dtype();
+  nodes_.push_back(std::move(node));
+  return {std::move(value), shared_from_this(), nodes_.size() - 1};
+}
+
+Variable Tape::add_leaf(Tensor value) {
+  check(state_ == State::recording, "ForwardPass: expected a pass that has not run backward, got one that has");
+  return append({.name = "leaf", .shape = {}, .dtype = {}, .leaf = true}, std::move(value));
+}
+
+Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies) {
+  std::vector<Variable> inputs;
+  inputs.reserve(dependencies.size());
+  for (const Dependency& dependency : dependencies) inputs.push_back(dependency.input);
+  const std::shared_ptr<Tape> tape = common_tape(name, inputs);
+  if (!tape) return value;
+  Node node{.name = std::string(name), .shape = {}, .dtype = {}};
+  bool wants_output = false;
+  for (const Dependency& dependency : dependencies) {
+    if (!dependency.input.tape_) continue;
+    node.edges.push_back({dependency.input.node_, dependency.pullback});
+    wants_output = wants_output || dependency.pullback.wants_output();
+  }
+  if (wants_output) node.output = Variable(value);
+  tape->operations_.emplace_back(name);
+  return tape->append(std::move(node), std::move(value));
+}
+
+Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
+                         JointPullback pullback) {
+  const std::shared_ptr<Tape> tape = common_tape(name, inputs);
+  if (!tape) return value;
+  Node node{.name = std::string(name), .shape = {}, .dtype = {}};
+  for (const Variable& input : inputs) {
+    node.joint_inputs.push_back(input.tape_ ? std::optional(input.node_) : std::nullopt);
+  }
+  node.joint = std::move(pullback);
+  tape->operations_.emplace_back(name);
+  return tape->append(std::move(node), std::move(value));
+}
+
+void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, const Tensor& gradient) {
+  Node& node = nodes_[target];
+  check(gradient.defined() && gradient.shape() == node.shape && gradient.dtype() == node.dtype,
+        "{}: expected its derivative number {} to have the shape and type of that input, {} {}, got {} {}", from.name,
+        which, node.shape, node.dtype, gradient.shape(), gradient.dtype());
+  if (node.gradient) {
+    add_into(*node.gradient, gradient);
+  } else {
+    node.gradient = gradient;
+  }
+}
+
+void Tape::propagate(Node& node) {
+  const Tensor dy = std::move(*node.gradient);
+  node.gradient.reset();
+  const Variable y = node.output ? *node.output : Variable(Tensor());
+  std::size_t which = 0;
+  for (const Edge& edge : node.edges) accumulate(node, which++, edge.input, edge.pullback(dy, y).value());
+  if (!node.joint) return;
+  const std::vector<Tensor> gradients = node.joint(dy);
+  check(gradients.size() == node.joint_inputs.size(), "{}: expected {} derivatives, one an input, got {}", node.name,
+        node.joint_inputs.size(), gradients.size());
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    if (node.joint_inputs[i]) accumulate(node, i, *node.joint_inputs[i], gradients[i]);
+  }
+}
+
+void Tape::play(const Variable& output, const Tensor& cotangent) {
+  check(state_ == State::recording,
+        "ForwardPass::backward: expected a pass that has not run backward, got one that has; start a new ForwardPass");
+  check(output.tape_.get() == this,
+        "ForwardPass::backward: expected an output computed in this pass from a watched input or a parameter, got {}",
+        output.tape_ ? "one of another pass" : "a constant");
+  check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
+        "ForwardPass::backward: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
+        cotangent.shape(), cotangent.dtype());
+  state_ = State::playing;
+  nodes_[output.node_].gradient = cotangent;
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    Node node = std::move(nodes_[i]);  // what it saved is freed at the end of this turn
+    nodes_[i].leaf = node.leaf;
+    if (node.leaf) {
+      nodes_[i].gradient = std::move(node.gradient);
+    } else if (node.gradient) {
+      propagate(node);
+    }
+  }
+  state_ = State::played;
+}
+
+Tensor Tape::leaf_gradient(const Variable& leaf) const {
+  check(leaf.tape_.get() == this && leaf.node_ < nodes_.size() && nodes_[leaf.node_].leaf,
+        "ForwardPass::gradient: expected a variable that watch() of this pass gave, got another");
+  check(state_ == State::played, "ForwardPass::gradient: expected a pass that has run backward, got one that has not");
+  return nodes_[leaf.node_].gradient.value_or(Tensor());
+}
+
+void Tape::end() {
+  state_ = State::ended;
+  nodes_.clear();  // breaks the cycle between the tape and the variables its ops saved
+}
+
+}  // namespace xtape

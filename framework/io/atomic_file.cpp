@@ -1,0 +1,141 @@
+#include "framework/io/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <streambuf>
+#include <string>
+#include <sys/stat.h>
+#include <utility>
+#include <vector>
+
+#include "framework/error.hpp"
+
+namespace xtape {
+namespace {
+
+/// Throws Error with the reason errno gives, unless `done`.
+void require(bool done, const std::filesystem::path& path) {
+  check(done, "write_atomically: expected to write {}, got: {}; what was there before is unchanged", path.string(),
+        std::strerror(errno));
+}
+
+/// A new file beside the target, removed at the end of the scope unless it has taken the target's place.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path target) : target_(std::move(target)) {
+    static std::atomic<unsigned> counter = 0;
+    do {
+      path_ = target_.parent_path() / fmt::format(".xtape-{}-{}.tmp", getpid(), counter++);
+      descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
+    require(descriptor_ >= 0, target_);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (!renamed_) unlink(path_.c_str());
+  }
+
+  void write(const char* bytes, std::streamsize count) {
+    while (count > 0) {
+      const ssize_t written = ::write(descriptor_, bytes, static_cast<std::size_t>(count));
+      if (written < 0 && errno == EINTR) continue;
+      require(written >= 0, target_);
+      bytes += written;
+      count -= written;
+    }
+  }
+
+  /// Puts the file in the target's place, with its permissions, once its bytes are on the disk.
+  void replace_target() {
+    struct stat before {};
+    if (stat(target_.c_str(), &before) == 0) require(fchmod(descriptor_, before.st_mode & 07777) == 0, target_);
+    require(fsync(descriptor_) == 0, target_);
+    require(close(std::exchange(descriptor_, -1)) == 0, target_);
+    require(rename(path_.c_str(), target_.c_str()) == 0, target_);
+    renamed_ = true;
+    sync_folder();
+  }
+
+ private:
+  /// Makes the new name durable too. The file is complete whether this succeeds or not, so failures don't matter.
+  void sync_folder() const {
+    const auto parent = target_.parent_path();
+    const int folder = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    fsync(folder);
+    close(folder);
+  }
+
+  std::filesystem::path target_, path_;
+  int descriptor_ = -1;
+  bool renamed_ = false;
+};
+
+/// What stands behind the stream: collects small writes and hands large ones on at once.
+class FileBuffer : public std::streambuf {
+ public:
+  explicit FileBuffer(TemporaryFile& file) : file_(file), buffer_(1 << 16) { reset(); }
+
+ protected:
+  int_type overflow(int_type c) override {
+    sync();
+    return traits_type::eq_int_type(c, traits_type::eof()) ? traits_type::not_eof(c) : sputc(static_cast<char>(c));
+  }
+  std::streamsize xsputn(const char* bytes, std::streamsize count) override {
+    if (count < epptr() - pptr()) {
+      std::memcpy(pptr(), bytes, static_cast<std::size_t>(count));
+      pbump(static_cast<int>(count));
+    } else {
+      sync();
+      file_.write(bytes, count);
+    }
+    return count;
+  }
+  int sync() override {
+    file_.write(pbase(), pptr() - pbase());
+    reset();
+    return 0;
+  }
+
+ private:
+  void reset() { setp(buffer_.data(), buffer_.data() + buffer_.size()); }
+
+  TemporaryFile& file_;
+  std::vector<char> buffer_;
+};
+
+/// The file that a symbolic link leads to; any other path as it is.
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  const auto target = std::filesystem::canonical(path, error);
+  return error ? path : target;
+}
+
+}  // namespace
+
+void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write) {
+  const std::filesystem::path target = resolved(path);
+  std::error_code error;
+  const auto type = std::filesystem::status(target, error).type();
+  check(type != std::filesystem::file_type::directory && target.has_filename(),
+        "write_atomically: expected the name of a file, got the folder \"{}\"", path.string());
+  check(!std::filesystem::exists(target, error) || type == std::filesystem::file_type::regular,
+        "write_atomically: expected a file, got {}, which is a device or a pipe", path.string());
+  TemporaryFile file(target);
+  FileBuffer buffer(file);
+  std::ostream out(&buffer);
+  out.exceptions(std::ios::badbit);  // passes on the Error that the buffer throws
+  write(out);
+  out.flush();
+  check(out.good(), "write_atomically: expected to write {}, got a stream that failed", path.string());
+  file.replace_target();
+}
+
+}  // namespace xtape

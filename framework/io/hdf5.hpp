@@ -1,0 +1,27 @@
+// HDF5 files: the format of the SIGNS data set and of Keras's weights.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "framework/io/named_tensor.hpp"
+
+namespace xtape {
+
+/// Reads one data set of an HDF5 file by its path in the file, e.g. "train_set_x" or "model_weights/conv1/kernel:0".
+/// Unsigned bytes become uint8, other integers int64, floating numbers of up to 32 bits float32, of 64 bits float64.
+/// Error with path and name when the file is missing or no HDF5 file, has no such data set (the message lists those it
+/// has), the data set is of another type, of more than 8 axes, outside the file, or cut short, or an integer does not
+/// fit into int64. Memory is taken only when the file is large enough to hold the elements.
+Tensor load_hdf5(const std::filesystem::path& path, const std::string& name);
+
+/// The names of all data sets in an HDF5 file, sorted. Error with the path as load_hdf5().
+std::vector<std::string> hdf5_dataset_names(const std::filesystem::path& path);
+
+/// Writes tensors as data sets, all or nothing (see write_atomically); "/" in a name makes groups. The same tensors
+/// give the same bytes. Error with path and name when a tensor is undefined, a name is empty or comes twice, and when
+/// the file can't be written.
+void save_hdf5(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors);
+
+}  // namespace xtape

@@ -1,0 +1,61 @@
+// What every use of HDF5's C interface needs: silence, one thread at a time, handles that close themselves, reasons.
+#pragma once
+
+#include <hdf5.h>
+
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace xtape::hdf5 {
+
+/// While it lives, this thread alone uses HDF5 (the library need not be built for threads) and HDF5 prints nothing.
+class Session {
+ public:
+  Session() : lock_(mutex()) {
+    H5Eget_auto2(H5E_DEFAULT, &print_, &print_data_);
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() { H5Eset_auto2(H5E_DEFAULT, print_, print_data_); }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  std::lock_guard<std::mutex> lock_;
+  H5E_auto2_t print_ = nullptr;
+  void* print_data_ = nullptr;
+};
+
+/// An identifier of HDF5's, closed at the end of the scope. Negative when opening it failed.
+class Handle {
+ public:
+  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
+  Handle& operator=(Handle&&) = delete;
+  ~Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  operator hid_t() const { return id_; }  // NOLINT(google-explicit-constructor): stands for the identifier
+  bool valid() const { return id_ >= 0; }
+
+ private:
+  hid_t id_;
+  herr_t (*close_)(hid_t);
+};
+
+/// HDF5's reason for the last failure: the innermost message on its error stack.
+inline std::string reason() {
+  std::string text = "no reason given";
+  const auto keep_first = [](unsigned n, const H5E_error2_t* error, void* target) -> herr_t {
+    if (n == 0 && error->desc) *static_cast<std::string*>(target) = error->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &text);
+  return text;
+}
+
+}  // namespace xtape::hdf5

@@ -1,0 +1,30 @@
+// The safetensors format (https://github.com/huggingface/safetensors): named arrays in one file, safe to read.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "framework/io/named_tensor.hpp"
+
+namespace xtape {
+
+/// What a safetensors file holds.
+struct SafetensorsFile {
+  std::vector<NamedTensor> tensors;             ///< in the order of the file's header
+  std::map<std::string, std::string> metadata;  ///< free text under free keys
+};
+
+/// Writes tensors and metadata, all or nothing (see write_atomically). float32, float64, int64 and uint8 become F32,
+/// F64, I64 and U8; every array begins at a multiple of its element's size. Error with the path when a tensor is
+/// undefined, two names are the same, one is "__metadata__" or text is not UTF-8, and when the file can't be written.
+void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+/// Reads a safetensors file. The header is checked before memory is taken for tensors: its length, its JSON, types, and
+/// that shapes and offsets agree and the arrays cover the rest of the file without gap or overlap. Error with the path,
+/// the tensor and what was expected otherwise.
+SafetensorsFile load_safetensors(const std::filesystem::path& path);
+
+}  // namespace xtape

@@ -1,0 +1,23 @@
+// Two-dimensional convolution and its two derivatives, as matrix products.
+#pragma once
+
+#include "framework/kernels/window.hpp"
+
+namespace xtape::kernels {
+
+// x (batch, height, width, channels), w (kernel_height, kernel_width, channels, filters), y (batch, out_height,
+// out_width, filters), all contiguous. T is float or double. Every result is the same for any number of threads.
+
+/// y = x * w: y[n,i,j,f] = sum over kh, kw, c of x[n, i s + kh d - p, j s + kw d - p, c] w[kh,kw,c,f].
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+
+/// dx from dy: the transposed convolution.
+template <class T>
+void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx);
+
+/// dw from x and dy.
+template <class T>
+void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw);
+
+}  // namespace xtape::kernels

@@ -1,0 +1,83 @@
+#include "framework/kernels/memory_pool.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <sys/mman.h>
+#include <unordered_map>
+#include <vector>
+
+namespace xtape::kernels {
+namespace {
+
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+/// Sizes are rounded up to eight steps an octave, so that a block serves requests of nearly its size.
+std::size_t size_class(std::size_t bytes) {
+  bytes = std::max(bytes, cache_line);
+  const std::size_t step = std::max(cache_line, std::bit_floor(bytes) / 8);
+  return (bytes + step - 1) / step * step;
+}
+
+void* allocate_from_system(std::size_t bytes) {
+  const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
+  void* block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (!block) throw std::bad_alloc();
+  if (bytes >= huge_page) madvise(block, bytes, MADV_HUGEPAGE);  // a wish: without it only speed is lost
+  return block;
+}
+
+class MemoryPool {
+ public:
+  void* allocate(std::size_t bytes) {
+    if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    std::vector<void*>& waiting = waiting_[size];
+    void* block = nullptr;
+    if (waiting.empty()) {
+      block = allocate_from_system(size);
+      usage_.held += size;
+    } else {
+      block = waiting.back();
+      waiting.pop_back();
+    }
+    usage_.in_use += size;
+    usage_.peak = std::max(usage_.peak, usage_.in_use);
+    return block;
+  }
+
+  void release(void* block, std::size_t bytes) {
+    if (!block) return;
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    waiting_[size].push_back(block);
+    usage_.in_use -= size;
+  }
+
+  PoolUsage usage() {
+    const std::lock_guard lock(mutex_);
+    return usage_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::size_t, std::vector<void*>> waiting_;
+  PoolUsage usage_{};
+};
+
+/// Never destroyed: tensors with static storage may be released after everything else.
+MemoryPool& pool() {
+  static auto* memory = new MemoryPool;  // NOLINT(cppcoreguidelines-owning-memory)
+  return *memory;
+}
+
+}  // namespace
+
+void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+void pool_release(void* block, std::size_t bytes) noexcept { pool().release(block, bytes); }
+PoolUsage pool_usage() { return pool().usage(); }
+
+}  // namespace xtape::kernels

@@ -1,0 +1,39 @@
+// Work spread over the cores, in pieces fixed by the problem so that results do not depend on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace xtape::kernels {
+
+/// A reference to a callable void(begin, end); does not own it and never allocates.
+class RangeBody {
+ public:
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, RangeBody>)
+      RangeBody(F&& f)  // NOLINT(google-explicit-constructor): lambdas are passed in place
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, std::int64_t begin, std::int64_t end) {
+          (*static_cast<std::remove_reference_t<F>*>(object))(begin, end);
+        }) {}
+  void operator()(std::int64_t begin, std::int64_t end) const { call_(object_, begin, end); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, std::int64_t, std::int64_t);
+};
+
+/// Calls body(begin, end) for consecutive pieces of [0, count), each `grain` long (the last one may be shorter), on
+/// all threads. Pieces depend on count and grain alone, so a body that writes only what its piece owns gives
+/// bit-identical results for any number of threads. A call from inside a body, or while another thread of the program
+/// holds the pool, runs on the calling thread. The first exception a body throws is rethrown here.
+void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body);
+
+/// Number of threads that parallel_for uses: the cores this process may run on, or XTAPE_NUM_THREADS.
+int num_threads();
+
+/// Sets the number of threads, at least 1 (std::invalid_argument otherwise).
+void set_num_threads(int count);
+
+}  // namespace xtape::kernels

@@ -1,0 +1,120 @@
+#include "framework/kernels/pooling.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "framework/kernels/parallel.hpp"
+
+namespace xtape::kernels {
+namespace {
+
+constexpr auto nothing = [](std::int64_t) {};
+
+/// Output pixels that one piece of work covers.
+std::int64_t pixel_grain(const Window& window) {
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, window.taps() * window.channels));
+}
+
+/// Calls body(output pixel index) for all pixels of one image after another; windows overlap only within an image, so
+/// images are what can be written in parallel.
+template <class Body>
+void for_each_image(const Window& window, const Body& body) {
+  const std::int64_t outputs = window.out_height * window.out_width;
+  parallel_for(window.batch, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin * outputs; index < end * outputs; ++index) body(index);
+  });
+}
+
+std::int64_t taps_on_image(const Window& window, Pixel out) {
+  std::int64_t count = 0;
+  for_each_tap(
+      window, out, [&](std::int64_t, std::int64_t) { ++count; }, nothing);
+  return count;
+}
+
+}  // namespace
+
+template <class T>
+void max_pool(const Window& window, const T* x, T* y) {
+  const std::int64_t channels = window.channels;
+  parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) {
+      T* best = y + index * channels;
+      std::fill_n(best, channels, -std::numeric_limits<T>::infinity());
+      const auto take = [&](std::int64_t, std::int64_t pixel) {
+        const T* in = x + pixel * channels;
+        for (std::int64_t c = 0; c < channels; ++c) best[c] = in[c] > best[c] || in[c] != in[c] ? in[c] : best[c];
+      };
+      for_each_tap(window, output_pixel(window, index), take, nothing);
+    }
+  });
+}
+
+template <class T>
+void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy, T* dx) {
+  const std::int64_t channels = window.channels;
+  std::fill_n(dx, window.input_pixels() * channels, T{0});
+  for_each_image(window, [&](std::int64_t index) {
+    const T* best = y + index * channels;
+    thread_local std::vector<T> left;  // what of dy has not found its x yet
+    left.assign(dy + index * channels, dy + (index + 1) * channels);
+    const auto give = [&](std::int64_t, std::int64_t pixel) {
+      const T* in = x + pixel * channels;
+      T* target = dx + pixel * channels;
+      T* rest = left.data();
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const bool here = in[c] == best[c];
+        target[c] += here ? rest[c] : T{0};
+        rest[c] = here ? T{0} : rest[c];
+      }
+    };
+    for_each_tap(window, output_pixel(window, index), give, nothing);
+  });
+}
+
+template <class T>
+void average_pool(const Window& window, const T* x, T* y) {
+  const std::int64_t channels = window.channels;
+  parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t index = begin; index < end; ++index) {
+      T* sum = y + index * channels;
+      const Pixel out = output_pixel(window, index);
+      std::fill_n(sum, channels, T{0});
+      const auto add = [&](std::int64_t, std::int64_t pixel) {
+        const T* in = x + pixel * channels;
+        for (std::int64_t c = 0; c < channels; ++c) sum[c] += in[c];
+      };
+      for_each_tap(window, out, add, nothing);
+      const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+      for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
+    }
+  });
+}
+
+template <class T>
+void average_pool_gradient(const Window& window, const T* dy, T* dx) {
+  const std::int64_t channels = window.channels;
+  std::fill_n(dx, window.input_pixels() * channels, T{0});
+  for_each_image(window, [&](std::int64_t index) {
+    const Pixel out = output_pixel(window, index);
+    const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+    const T* in = dy + index * channels;
+    const auto give = [&](std::int64_t, std::int64_t pixel) {
+      T* target = dx + pixel * channels;
+      for (std::int64_t c = 0; c < channels; ++c) target[c] += in[c] * share;
+    };
+    for_each_tap(window, out, give, nothing);
+  });
+}
+
+template void max_pool(const Window&, const float*, float*);
+template void max_pool(const Window&, const double*, double*);
+template void max_pool_gradient(const Window&, const float*, const float*, const float*, float*);
+template void max_pool_gradient(const Window&, const double*, const double*, const double*, double*);
+template void average_pool(const Window&, const float*, float*);
+template void average_pool(const Window&, const double*, double*);
+template void average_pool_gradient(const Window&, const float*, float*);
+template void average_pool_gradient(const Window&, const double*, double*);
+
+}  // namespace xtape::kernels

@@ -1,0 +1,43 @@
+// Activation functions.
+#pragma once
+
+#include "framework/autograd/variable.hpp"
+
+namespace xtape {
+
+/// y = x: the activation that is none.
+Variable linear(const Variable& x);
+
+/// y = max(x, 0), NaN for NaN. dx = dy where y > 0, else 0; saves y.
+Variable relu(const Variable& x);
+
+/// y = 1 / (1 + e^-x). dx = dy y (1 - y); saves y.
+Variable sigmoid(const Variable& x);
+
+/// y = tanh x. dx = dy (1 - y^2); saves y.
+Variable tanh(const Variable& x);
+
+/// y = ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|), which never overflows. dx = dy sigmoid(x); saves x.
+Variable softplus(const Variable& x);
+
+/// y = x for x > 0, else alpha (e^x - 1). dx = dy for y > 0, else dy (y + alpha); saves y. Error unless alpha >= 0.
+/// (Clevert, Unterthiner and Hochreiter: Fast and accurate deep network learning by exponential linear units, 2016.)
+Variable elu(const Variable& x, double alpha = 1);
+
+/// y = x for x > 0, else slope x. dx = dy for y > 0, else slope dy; saves y. Error unless slope >= 0. The default is
+/// the alpha of Keras 2's LeakyReLU layer.
+Variable leaky_relu(const Variable& x, double slope = 0.3);
+
+/// y = x Phi(x) with the normal distribution function Phi, exact: x (1 + erf(x / 2^(1/2))) / 2. dx = dy (Phi(x) +
+/// x Phi'(x)); saves x. (Hendrycks and Gimpel: Gaussian error linear units, 2016.)
+Variable gelu(const Variable& x);
+
+/// y = e^x / (sum of e^x along the axis), computed from x minus its maximum. dx = y (dy - sum of dy y); saves y. Error
+/// when there is no such axis.
+Variable softmax(const Variable& x, int axis = -1);
+
+/// y = x - ln(sum of e^x along the axis), computed from x minus its maximum. dx = dy - e^y (sum of dy); saves y. Error
+/// when there is no such axis.
+Variable log_softmax(const Variable& x, int axis = -1);
+
+}  // namespace xtape

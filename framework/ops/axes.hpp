@@ -1,0 +1,29 @@
+// Axes as users give them: checked, counted from the front, and what lies around one.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "framework/tensor/shape.hpp"
+
+namespace xtape {
+
+/// The axis as a number in [0, rank); negative ones count from the end. Error naming `function` when there is none
+/// such.
+inline int checked_axis(std::string_view function, const Shape& shape, int axis) {
+  const int rank = shape.rank();
+  check(axis >= -rank && axis < rank, "{}: expected an axis in [{}, {}) for shape {}, got {}", function, -rank, rank,
+        shape, axis);
+  return axis < 0 ? axis + rank : axis;
+}
+
+/// A row-major array seen from one axis: `outer` blocks of `extent` times `inner` elements.
+struct AxisView {
+  std::int64_t outer = 1, extent = 1, inner = 1;
+  AxisView(const Shape& shape, int axis) : extent(shape[axis]) {
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+  }
+};
+
+}  // namespace xtape

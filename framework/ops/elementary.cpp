@@ -1,0 +1,80 @@
+#include "framework/ops/elementary.hpp"
+
+#include <cmath>
+
+#include "framework/autograd/tape.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+namespace {
+
+/// dx = dy sign(x). Linear in dy, so its own derivative is itself.
+Variable abs_gradient(const Variable& dy, const Tensor& x) {
+  Tensor dx = map("abs_gradient", dy.value(), x, [](auto g, auto v) { return v > 0 ? g : v < 0 ? -g : v * g; });
+  return record("abs_gradient", std::move(dx), {{dy, [x](const Variable& ddx) { return abs_gradient(ddx, x); }}});
+}
+
+/// x^(y-1), with 1 in place of the infinite 0^-1, which a factor of y = 0 is going to multiply.
+Variable pow_of_one_less(const Variable& x, const Variable& y) {
+  const Tensor both_zero = map("pow", x.value(), y.value(), [](auto u, auto v) { return u == 0 && v == 0 ? 1 : 0; });
+  return pow(x, add(subtract(y, 1), both_zero));
+}
+
+/// ln x where x > 0, else 0.
+Variable log_of_positive(const Variable& x) {
+  const Tensor positive = map("pow", x.value(), [](auto v) { return v > 0 ? 1 : 0; });
+  return log(add(multiply(x, positive), subtract(1, Variable(positive))));
+}
+
+}  // namespace
+
+Variable exp(const Variable& x) {
+  Tensor y = map("exp", x.value(), [](auto v) { return std::exp(v); });
+  return record("exp", std::move(y), {{x, [](const Variable& dy, const Variable& out) { return multiply(dy, out); }}});
+}
+
+Variable log(const Variable& x) {
+  Tensor y = map("log", x.value(), [](auto v) { return std::log(v); });
+  return record("log", std::move(y), {{x, [x](const Variable& dy) { return divide(dy, x); }}});
+}
+
+Variable sqrt(const Variable& x) {
+  Tensor y = map("sqrt", x.value(), [](auto v) { return std::sqrt(v); });
+  return record("sqrt", std::move(y),
+                {{x, [](const Variable& dy, const Variable& out) { return divide(dy, multiply(out, 2)); }}});
+}
+
+Variable abs(const Variable& x) {
+  Tensor y = map("abs", x.value(), [](auto v) { return std::abs(v); });
+  return record("abs", std::move(y), {{x, [x = x.value()](const Variable& dy) { return abs_gradient(dy, x); }}});
+}
+
+Variable square(const Variable& x) {
+  Tensor y = map("square", x.value(), [](auto v) { return v * v; });
+  return record("square", std::move(y), {{x, [x](const Variable& dy) { return multiply(dy, multiply(x, 2)); }}});
+}
+
+Variable pow(const Variable& x, double p) {
+  Tensor y = map("pow", x.value(), [p](auto v) { return std::pow(v, static_cast<decltype(v)>(p)); });
+  return record("pow", std::move(y), {{x, [x, p](const Variable& dy) {
+                                         if (p == 0) return multiply(dy, 0);
+                                         return multiply(dy, multiply(pow(x, p - 1), p));
+                                       }}});
+}
+
+Variable pow(const Variable& x, const Variable& y) {
+  Tensor z = map("pow", x.value(), y.value(), [](auto u, auto v) { return std::pow(u, v); });
+  return record("pow", std::move(z),
+                {{x,
+                  [x, y](const Variable& dz) {
+                    const Variable slope = multiply(y, pow_of_one_less(x, y));
+                    return sum_to(multiply(dz, slope), x.shape());
+                  }},
+                 {y, [x, y](const Variable& dz, const Variable& out) {
+                    const Variable slope = multiply(out, log_of_positive(x));
+                    return sum_to(multiply(dz, slope), y.shape());
+                  }}});
+}
+
+}  // namespace xtape

@@ -1,0 +1,76 @@
+#include "framework/ops/pooling.hpp"
+
+#include "framework/autograd/tape.hpp"
+#include "framework/kernels/pooling.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "framework/ops/reductions.hpp"
+
+namespace xtape {
+namespace {
+
+Shape output_shape(const kernels::Window& window) {
+  return {window.batch, window.out_height, window.out_width, window.channels};
+}
+
+Tensor max_pool_gradient(const kernels::Window& window, const Tensor& x, const Tensor& y, const Tensor& dy) {
+  Tensor dx = Tensor::empty(x.shape(), x.dtype());
+  with_floating("max_pool2d", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::max_pool_gradient(window, x.data<T>(), y.data<T>(), dy.data<T>(), dx.mutable_data<T>());
+  });
+  return dx;
+}
+
+/// dx of average_pool2d; linear in dy, so its own derivative is the pooling again.
+Variable average_pool2d_gradient(const Variable& dy, const Shape& image_shape, const WindowOptions& options) {
+  const kernels::Window window = place_window("average_pool2d_gradient", image_shape, options);
+  Tensor dx = Tensor::empty(image_shape, dy.dtype());
+  with_floating("average_pool2d_gradient", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::average_pool_gradient(window, dy.value().data<T>(), dx.mutable_data<T>());
+  });
+  return record("average_pool2d_gradient", std::move(dx),
+                {{dy, [options](const Variable& g) { return average_pool2d(g, options); }}});
+}
+
+void check_images(std::string_view function, const Shape& shape) {
+  check(shape.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function, shape);
+}
+
+}  // namespace
+
+Variable max_pool2d(const Variable& x, const WindowOptions& options) {
+  const kernels::Window window = place_window("max_pool2d", x.shape(), options);
+  Tensor y = Tensor::empty(output_shape(window), x.dtype());
+  with_floating("max_pool2d", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::max_pool(window, x.value().data<T>(), y.mutable_data<T>());
+  });
+  return record("max_pool2d", y,
+                {{x, [window, x = x.value(), y](const Tensor& dy) { return max_pool_gradient(window, x, y, dy); }}});
+}
+
+Variable average_pool2d(const Variable& x, const WindowOptions& options) {
+  const kernels::Window window = place_window("average_pool2d", x.shape(), options);
+  Tensor y = Tensor::empty(output_shape(window), x.dtype());
+  with_floating("average_pool2d", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::average_pool(window, x.value().data<T>(), y.mutable_data<T>());
+  });
+  return record(
+      "average_pool2d", std::move(y),
+      {{x, [options, shape = x.shape()](const Variable& dy) { return average_pool2d_gradient(dy, shape, options); }}});
+}
+
+Variable global_average_pool2d(const Variable& x) {
+  check_images("global_average_pool2d", x.shape());
+  return mean(x, {1, 2});
+}
+
+Variable global_max_pool2d(const Variable& x) {
+  check_images("global_max_pool2d", x.shape());
+  const Shape& s = x.shape();
+  return reshape(max_pool2d(x, {.size = {s[1], s[2]}}), {s[0], s[3]});
+}
+
+}  // namespace xtape

@@ -1,0 +1,66 @@
+#include "framework/ops/window.hpp"
+
+#include <algorithm>
+
+namespace xtape {
+namespace {
+
+struct Placement {
+  std::int64_t outputs, before;
+};
+
+/// Along one axis: how many positions there are, and how much padding lies before the image.
+Placement place(std::int64_t input, std::int64_t size, std::int64_t stride, std::int64_t dilation, bool same,
+                std::int64_t before, std::int64_t after) {
+  const std::int64_t span = (size - 1) * dilation + 1;
+  if (same) {
+    const std::int64_t outputs = (input + stride - 1) / stride;
+    return {outputs, std::max<std::int64_t>(0, (outputs - 1) * stride + span - input) / 2};
+  }
+  const std::int64_t room = input + before + after - span;
+  return {room < 0 ? 0 : room / stride + 1, before};
+}
+
+void check_positive(std::string_view function, std::string_view what, Extent2D extent) {
+  constexpr std::int64_t most = std::int64_t{1} << 30;
+  check(extent.height >= 1 && extent.width >= 1 && extent.height <= most && extent.width <= most,
+        "{}: expected {} of 1 or more, got ({}, {})", function, what, extent.height, extent.width);
+}
+
+}  // namespace
+
+kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options) {
+  check(images.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function, images);
+  check_positive(function, "a window size", options.size);
+  check_positive(function, "strides", options.strides);
+  check_positive(function, "dilation", options.dilation);
+  const auto [top, bottom, left, right] = options.padding.amounts();
+  for (const std::int64_t amount : options.padding.amounts()) {
+    check(amount >= 0 && amount <= std::int64_t{1} << 30, "{}: expected padding of 0 or more, got ({}, {}, {}, {})",
+          function, top, bottom, left, right);
+  }
+  const bool same = options.padding.is_same();
+  const auto [size, strides, padding, dilation] = options;
+  const Placement rows = place(images[1], size.height, strides.height, dilation.height, same, top, bottom);
+  const Placement columns = place(images[2], size.width, strides.width, dilation.width, same, left, right);
+  check(rows.outputs >= 1 && columns.outputs >= 1,
+        "{}: expected images at least as large as the window, {} x {} taps dilated by {} x {}, got {}; use "
+        "Padding::same or larger images",
+        function, size.height, size.width, dilation.height, dilation.width, images);
+  return {.batch = images[0],
+          .height = images[1],
+          .width = images[2],
+          .channels = images[3],
+          .out_height = rows.outputs,
+          .out_width = columns.outputs,
+          .kernel_height = size.height,
+          .kernel_width = size.width,
+          .stride_height = strides.height,
+          .stride_width = strides.width,
+          .dilation_height = dilation.height,
+          .dilation_width = dilation.width,
+          .pad_top = rows.before,
+          .pad_left = columns.before};
+}
+
+}  // namespace xtape

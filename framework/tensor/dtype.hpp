@@ -1,0 +1,65 @@
+// DType: the element type of a Tensor, a value at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "framework/error.hpp"
+
+namespace xtape {
+
+/// float32 and float64 compute; int64 holds labels; uint8 holds images as they lie in files.
+enum class DType { float32, float64, int64, uint8 };
+
+constexpr std::string_view to_string(DType dtype) {
+  switch (dtype) {
+    case DType::float32: return "float32";
+    case DType::float64: return "float64";
+    case DType::int64: return "int64";
+    case DType::uint8: return "uint8";
+  }
+  return "?";
+}
+
+constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+
+template <class T>
+constexpr DType dtype_of = DType{-1};
+template <>
+inline constexpr DType dtype_of<float> = DType::float32;
+template <>
+inline constexpr DType dtype_of<double> = DType::float64;
+template <>
+inline constexpr DType dtype_of<std::int64_t> = DType::int64;
+template <>
+inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
+
+/// Calls f(T{}) with the C++ type of `dtype`: the one place where a run-time type becomes a compile-time one.
+template <class F>
+decltype(auto) with_type(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::float64: return f(double{});
+    case DType::int64: return f(std::int64_t{});
+    case DType::uint8: return f(std::uint8_t{});
+    default: return f(float{});
+  }
+}
+
+/// The same for the floating types only; Error naming `function` otherwise.
+template <class F>
+decltype(auto) with_floating(std::string_view function, DType dtype, F&& f) {
+  check(is_floating(dtype), "{}: expected float32 or float64, got {}; convert with .to(DType::float32)", function,
+        to_string(dtype));
+  return dtype == DType::float64 ? f(double{}) : f(float{});
+}
+
+}  // namespace xtape
+
+template <>
+struct fmt::formatter<xtape::DType> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(xtape::DType dtype, Context& context) const {
+    return fmt::formatter<std::string_view>::format(xtape::to_string(dtype), context);
+  }
+};

@@ -1,0 +1,109 @@
+// map: a scalar function applied to every element, with NumPy's broadcasting for two arguments.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "framework/kernels/parallel.hpp"
+#include "framework/tensor/tensor.hpp"
+
+namespace xtape {
+
+/// Elements that one piece of parallel work covers.
+inline constexpr std::int64_t elementwise_grain = 16384;
+
+/// How to walk two broadcast operands: the output as rows of `inner` elements, along which each operand either moves
+/// (step 1) or stands still (step 0), and where each operand's row starts.
+class BroadcastPlan {
+ public:
+  /// Error naming `function` when the shapes do not broadcast.
+  BroadcastPlan(std::string_view function, const Shape& a, const Shape& b);
+
+  const Shape& output() const { return output_; }
+  bool same() const { return same_; }  ///< neither operand is repeated: one row covers everything
+  std::int64_t rows() const { return rows_; }
+  std::int64_t inner() const { return inner_; }
+  bool a_moves() const { return a_moves_; }
+  bool b_moves() const { return b_moves_; }
+  struct Offsets {
+    std::int64_t a, b;
+  };
+  Offsets offsets(std::int64_t row) const;
+
+ private:
+  Shape output_;
+  bool same_ = false;
+  std::int64_t rows_ = 1, inner_ = 1;
+  bool a_moves_ = true, b_moves_ = true;
+  int outer_rank_ = 0;
+  std::array<std::int64_t, Shape::max_rank> a_strides_{}, b_strides_{};
+};
+
+/// f(x) for every element of a floating tensor. f is called as T f(T) and must be pure: pieces run in parallel.
+template <class F>
+Tensor map(std::string_view function, const Tensor& x, F f) {
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  with_floating(function, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(f(in[i]));
+    });
+  });
+  return y;
+}
+
+namespace detail {
+
+template <bool a_moves, bool b_moves, class T, class F>
+void map_row(const T* a, const T* b, T* out, std::int64_t n, const F& f) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(f(a[a_moves ? i : 0], b[b_moves ? i : 0]));
+}
+
+template <class T, class F>
+void map_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, std::int64_t n, const F& f) {
+  if (plan.a_moves() && plan.b_moves()) return map_row<true, true>(a, b, out, n, f);
+  if (plan.a_moves()) return map_row<true, false>(a, b, out, n, f);
+  if (plan.b_moves()) return map_row<false, true>(a, b, out, n, f);
+  return map_row<false, false>(a, b, out, n, f);
+}
+
+}  // namespace detail
+
+/// f(a, b) for every pair of elements, broadcast as NumPy does. Both must have one floating type; Error otherwise.
+template <class F>
+Tensor map(std::string_view function, const Tensor& a, const Tensor& b, F f) {
+  check(a.dtype() == b.dtype(), "{}: expected operands of one type, got {} and {}; convert with .to()", function,
+        a.dtype(), b.dtype());
+  const BroadcastPlan plan(function, a.shape(), b.shape());
+  Tensor y = Tensor::empty(plan.output(), a.dtype());
+  with_floating(function, a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* pa = a.data<T>();
+    const T* pb = b.data<T>();
+    T* out = y.mutable_data<T>();
+    if (plan.same()) {
+      kernels::parallel_for(y.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+        detail::map_row<true, true>(pa + begin, pb + begin, out + begin, end - begin, f);
+      });
+      return;
+    }
+    const std::int64_t chunk = std::clamp<std::int64_t>(plan.inner(), 1, elementwise_grain);  // of a row
+    const std::int64_t chunks = (plan.inner() + chunk - 1) / chunk;
+    kernels::parallel_for(plan.rows() * chunks, elementwise_grain / chunk, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t piece = begin; piece < end; ++piece) {
+        const std::int64_t start = piece % chunks * chunk;
+        const auto [ia, ib] = plan.offsets(piece / chunks);
+        detail::map_row(plan, pa + ia + (plan.a_moves() ? start : 0), pb + ib + (plan.b_moves() ? start : 0),
+                        out + piece / chunks * plan.inner() + start, std::min(chunk, plan.inner() - start), f);
+      }
+    });
+  });
+  return y;
+}
+
+/// x += y for tensors of one shape and type, in place when x shares its storage with nobody.
+void add_into(Tensor& x, const Tensor& y);
+
+}  // namespace xtape

@@ -1,0 +1,55 @@
+// Activation: a function of each element (or of each row, as softmax) without parameters.
+#pragma once
+
+#include <functional>
+
+#include "framework/ops/activations.hpp"
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+/// A function that keeps its input's shape, and its name: any function Variable(const Variable&) converts; those of
+/// framework/ops/activations.hpp are known by their names, others are "custom" unless given one.
+class ActivationFunction {
+ public:
+  ActivationFunction(Variable (*function)(const Variable&));  // NOLINT(google-explicit-constructor): relu is one
+  ActivationFunction(std::string name, std::function<Variable(const Variable&)> function)
+      : name_(std::move(name)), function_(std::move(function)) {}
+
+  const std::string& name() const { return name_; }
+  Variable operator()(const Variable& x) const { return function_(x); }
+
+ private:
+  std::string name_;
+  std::function<Variable(const Variable&)> function_;
+};
+
+class ActivationLayer final : public Layer {
+ public:
+  struct Options {
+    Required<ActivationFunction> function;
+    std::string name = "";
+  };
+  explicit ActivationLayer(Options options) : Layer(options.name), function_(options.function.value) {}
+
+  std::string type() const override { return "Activation"; }
+  const ActivationFunction& function() const { return function_; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  ActivationFunction function_;
+};
+
+struct ActivationOptions {
+  std::string name = "";
+};
+
+/// y = function(x): Activation(relu)(x).
+class Activation : public LayerHandle<ActivationLayer> {
+ public:
+  explicit Activation(ActivationFunction function, const ActivationOptions& options = {})
+      : LayerHandle({.function = std::move(function), .name = options.name}) {}
+};
+
+}  // namespace xtape

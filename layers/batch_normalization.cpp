@@ -1,0 +1,84 @@
+#include "layers/batch_normalization.hpp"
+
+#include <cmath>
+
+#include "framework/ops/normalization.hpp"
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+
+BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  check(options_.momentum >= 0 && options_.momentum < 1, "BatchNormalization {}: expected a momentum in [0, 1), got {}",
+        name(), options_.momentum);
+  check(options_.epsilon > 0, "BatchNormalization {}: expected epsilon above 0, got {}", name(), options_.epsilon);
+}
+
+void BatchNormalizationLayer::set_momentum(double momentum) {
+  check(momentum >= 0 && momentum < 1, "BatchNormalization {}: expected a momentum in [0, 1), got {}", name(),
+        momentum);
+  options_.momentum = momentum;
+}
+
+Shape BatchNormalizationLayer::output_shape(const std::vector<Shape>& inputs) const {
+  const Shape& x = only_input(inputs);
+  if (x.rank() < 1) reject("samples with at least one axis", inputs);
+  return x;
+}
+
+std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::vector<Shape>& inputs) const {
+  const Shape channels{inputs[0][-1]};
+  std::vector<ParameterSpec> specs;
+  if (options_.scale) specs.push_back({"gamma", channels, ones()});
+  if (options_.center) specs.push_back({"beta", channels, zeros()});
+  specs.push_back({"moving_mean", channels, zeros(), false});
+  specs.push_back({"moving_variance", channels, ones(), false});
+  if (options_.bias_correction) specs.push_back({"updates", {}, zeros(), false});
+  return specs;
+}
+
+Variable BatchNormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  const Variable& x = inputs.front();
+  const Shape channels{x.dim(-1)};
+  const Variable gamma = options_.scale ? parameter(pass, "gamma") : Tensor::ones(channels, x.dtype());
+  const Variable beta = options_.center ? parameter(pass, "beta") : Tensor::zeros(channels, x.dtype());
+  if (pass.mode() == Mode::inference) {
+    return batch_norm_inference(x, gamma, beta, corrected(parameter("moving_mean").value(), 0),
+                                corrected(parameter("moving_variance").value(), 1), options_.epsilon);
+  }
+  auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon);
+  move_averages(mean, variance, x.size() / x.dim(-1));
+  return y;
+}
+
+void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples) const {
+  const double keep = options_.momentum;
+  const auto n = static_cast<double>(samples);
+  const double bessel = samples > 1 ? n / (n - 1) : 1;
+  const auto move = [keep, this](const char* which, const Tensor& batch, double factor) {
+    const Parameter& moving = parameter(which);
+    moving.set_value(map("BatchNormalization", moving.value(), batch, [=](auto old, auto now) {
+      using T = decltype(old);
+      return static_cast<T>(keep) * old + static_cast<T>((1 - keep) * factor) * now;
+    }));
+  };
+  move("moving_mean", mean, 1);
+  move("moving_variance", variance, bessel);
+  if (options_.bias_correction) {
+    const Parameter& updates = parameter("updates");
+    updates.set_value(Tensor::scalar(updates.value().item() + 1, updates.dtype()));
+  }
+}
+
+/// A moving average without what is left of the value it started from; itself before the first update.
+Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) const {
+  if (!options_.bias_correction) return moving;
+  const double updates = parameter("updates").value().item();
+  if (updates == 0) return moving;
+  const double left = std::pow(options_.momentum, updates);
+  return map("BatchNormalization", moving, [=](auto value) {
+    using T = decltype(value);
+    return static_cast<T>((static_cast<double>(value) - left * start) / (1 - left));
+  });
+}
+
+}  // namespace xtape

@@ -1,0 +1,46 @@
+// BatchNormalization: each channel brought to mean 0 and variance 1, then scaled and shifted by learned amounts.
+#pragma once
+
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+/// Over the last axis. Training uses the batch's own mean and variance and moves the moving averages towards them,
+///   moving <- momentum moving + (1 - momentum) batch        (the variance with Bessel's correction n / (n - 1)),
+/// inference uses the moving averages. They start at mean 0 and variance 1, so after t steps momentum^t of what they
+/// hold is still that start; with bias_correction inference divides it out, m = moving_mean / (1 - momentum^t) and
+/// likewise for the variance, as Adam does for its moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm()
+/// in training/ measures them anew instead. Parameters gamma, beta, moving_mean, moving_variance (channels); with
+/// bias_correction also the number of updates.
+class BatchNormalizationLayer final : public Layer {
+ public:
+  struct Options {
+    double momentum = 0.99;
+    double epsilon = 1e-3;
+    bool center = true;  ///< learn beta; otherwise 0
+    bool scale = true;   ///< learn gamma; otherwise 1
+    bool bias_correction = false;
+    std::string name = "";
+  };
+  /// Error unless momentum is in [0, 1) and epsilon above 0.
+  explicit BatchNormalizationLayer(Options options);
+
+  std::string type() const override { return "BatchNormalization"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+  double momentum() const { return options_.momentum; }
+  bool bias_correction() const { return options_.bias_correction; }
+  /// For the updates to come. Error unless in [0, 1).
+  void set_momentum(double momentum);
+
+ private:
+  void move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples) const;
+  Tensor corrected(const Tensor& moving, double start) const;
+  Options options_;
+};
+
+using BatchNormalization = LayerHandle<BatchNormalizationLayer>;
+
+}  // namespace xtape

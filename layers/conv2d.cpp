@@ -1,0 +1,36 @@
+#include "layers/conv2d.hpp"
+
+#include "framework/ops/arithmetic.hpp"
+
+namespace xtape {
+
+Conv2DLayer::Conv2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  check(options_.filters >= 1, "Conv2D {}: expected filters >= 1, got {}", name(), options_.filters.value);
+}
+
+Shape Conv2DLayer::output_shape(const std::vector<Shape>& inputs) const {
+  const Shape& x = only_input(inputs, 3);
+  const kernels::Window window = place_window(fmt::format("Conv2D {}", name()), x.prepended(1),
+                                              {.size = options_.kernel_size,
+                                               .strides = options_.strides,
+                                               .padding = options_.padding,
+                                               .dilation = options_.dilation_rate});
+  return {window.out_height, window.out_width, options_.filters};
+}
+
+std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<Shape>& inputs) const {
+  const Extent2D size = options_.kernel_size;
+  std::vector<ParameterSpec> specs{
+      {"kernel", {size.height, size.width, inputs[0][2], options_.filters}, options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {options_.filters}, options_.bias_initializer});
+  return specs;
+}
+
+Variable Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  Variable y = conv2d(inputs.front(), parameter(pass, "kernel"),
+                      {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate});
+  if (options_.use_bias) y = y + parameter(pass, "bias");
+  return options_.activation(y);
+}
+
+}  // namespace xtape

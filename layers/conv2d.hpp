@@ -1,0 +1,39 @@
+// Conv2D: convolution of images with learned kernels.
+#pragma once
+
+#include "framework/ops/convolution.hpp"
+#include "layers/activation.hpp"
+
+namespace xtape {
+
+/// y = activation(conv2d(x, kernel) + bias): (n, height, width, channels) -> (n, out height, out width, filters).
+/// Parameters kernel (kernel height, kernel width, channels, filters) and bias (filters).
+class Conv2DLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::int64_t> filters;
+    Extent2D kernel_size = 1;
+    Extent2D strides = 1;
+    Padding padding = Padding::valid;
+    Extent2D dilation_rate = 1;
+    ActivationFunction activation = linear;
+    bool use_bias = true;
+    Initializer kernel_initializer = glorot_uniform();
+    Initializer bias_initializer = zeros();
+    std::string name = "";
+  };
+  /// Error unless filters >= 1.
+  explicit Conv2DLayer(Options options);
+
+  std::string type() const override { return "Conv2D"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Options options_;
+};
+
+using Conv2D = LayerHandle<Conv2DLayer>;
+
+}  // namespace xtape

@@ -1,0 +1,34 @@
+// Dense: every output is a weighted sum of all inputs.
+#pragma once
+
+#include "layers/activation.hpp"
+
+namespace xtape {
+
+/// y = activation(x kernel + bias) on the last axis: (n, ..., inputs) -> (n, ..., units). Parameters kernel
+/// (inputs, units) and bias (units).
+class DenseLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::int64_t> units;
+    ActivationFunction activation = linear;
+    bool use_bias = true;
+    Initializer kernel_initializer = glorot_uniform();
+    Initializer bias_initializer = zeros();
+    std::string name = "";
+  };
+  /// Error unless units >= 1.
+  explicit DenseLayer(Options options);
+
+  std::string type() const override { return "Dense"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Options options_;
+};
+
+using Dense = LayerHandle<DenseLayer>;
+
+}  // namespace xtape

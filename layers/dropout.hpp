@@ -1,0 +1,26 @@
+// Dropout: forgets a random part of its input in training.
+#pragma once
+
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+/// In training each element becomes 0 with probability `rate`, the others x / (1 - rate); in inference nothing happens.
+class DropoutLayer final : public Layer {
+ public:
+  struct Options {
+    Required<double> rate;
+    std::string name = "";
+  };
+  /// Error unless 0 <= rate < 1.
+  explicit DropoutLayer(Options options);
+  std::string type() const override { return "Dropout"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  double rate_;
+};
+using Dropout = LayerHandle<DropoutLayer>;
+
+}  // namespace xtape

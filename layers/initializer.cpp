@@ -1,0 +1,68 @@
+#include "layers/initializer.hpp"
+
+#include <cmath>
+
+namespace xtape {
+namespace {
+
+Initializer uniform_within(std::string name, std::function<double(Fans)> limit) {
+  return {std::move(name), [limit = std::move(limit)](const Shape& shape, RandomStream& random) {
+            const double l = limit(fans(shape));
+            return random.uniform(shape, -l, l);
+          }};
+}
+
+/// Values beyond two deviations are drawn again; the rest is scaled so that the deviation is the one asked for.
+Tensor truncated_normal(const Shape& shape, double deviation, RandomStream& random) {
+  constexpr double deviation_of_truncated = 0.87962566103423978;  // of a unit normal cut at +-2
+  Tensor result = random.normal(shape);
+  float* values = result.mutable_data<float>();
+  for (std::int64_t i = 0; i < shape.size(); ++i) {
+    while (std::abs(values[i]) > 2.0F) values[i] = *random.normal({1}).data<float>();
+    values[i] *= static_cast<float>(deviation / deviation_of_truncated);
+  }
+  return result;
+}
+
+Initializer normal_with(std::string name, std::function<double(Fans)> deviation) {
+  return {std::move(name), [deviation = std::move(deviation)](const Shape& shape, RandomStream& random) {
+            return truncated_normal(shape, deviation(fans(shape)), random);
+          }};
+}
+
+Initializer always(std::string name, double value) {
+  return {std::move(name), [value](const Shape& shape, RandomStream&) { return Tensor::full(shape, value); }};
+}
+
+}  // namespace
+
+Fans fans(const Shape& shape) {
+  if (shape.rank() == 0) return {1, 1};
+  if (shape.rank() == 1) return {static_cast<double>(shape[0]), static_cast<double>(shape[0])};
+  const double window = static_cast<double>(shape.without(-1).without(-1).size());
+  return {window * static_cast<double>(shape[-2]), window * static_cast<double>(shape[-1])};
+}
+
+Initializer glorot_uniform() {
+  return uniform_within("glorot_uniform", [](Fans fan) { return std::sqrt(6 / (fan.in + fan.out)); });
+}
+Initializer glorot_normal() {
+  return normal_with("glorot_normal", [](Fans fan) { return std::sqrt(2 / (fan.in + fan.out)); });
+}
+Initializer he_uniform() {
+  return uniform_within("he_uniform", [](Fans fan) { return std::sqrt(6 / fan.in); });
+}
+Initializer he_normal() {
+  return normal_with("he_normal", [](Fans fan) { return std::sqrt(2 / fan.in); });
+}
+Initializer lecun_uniform() {
+  return uniform_within("lecun_uniform", [](Fans fan) { return std::sqrt(3 / fan.in); });
+}
+Initializer lecun_normal() {
+  return normal_with("lecun_normal", [](Fans fan) { return std::sqrt(1 / fan.in); });
+}
+Initializer zeros() { return always("zeros", 0); }
+Initializer ones() { return always("ones", 1); }
+Initializer constant(double value) { return always("constant", value); }
+
+}  // namespace xtape

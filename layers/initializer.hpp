@@ -1,0 +1,45 @@
+// Initial values of parameters, in Keras's words.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "framework/tensor/random.hpp"
+#include "framework/tensor/tensor.hpp"
+
+namespace xtape {
+
+/// Makes a parameter's first value (float32) from its shape and a random stream.
+struct Initializer {
+  std::string name;
+  std::function<Tensor(const Shape& shape, RandomStream& random)> make;
+  /// Draw from this stream of the model's seed instead of the parameter's own.
+  std::optional<std::uint64_t> stream = std::nullopt;
+
+  Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted}; }
+};
+
+/// Inputs and outputs of one unit: kh*kw*channels for kernels (kh, kw, in, out), the extents for matrices (in, out),
+/// the extent twice for vectors, 1 for scalars.
+struct Fans {
+  double in, out;
+};
+Fans fans(const Shape& shape);
+
+/// Uniform in [-l, l], or normal with deviation s truncated at two deviations as Keras does.
+/// Glorot and Bengio, AISTATS 2010: l = sqrt(6 / (in + out)), s = sqrt(2 / (in + out)).
+Initializer glorot_uniform();
+Initializer glorot_normal();
+/// He et al., ICCV 2015: l = sqrt(6 / in), s = sqrt(2 / in).
+Initializer he_uniform();
+Initializer he_normal();
+/// LeCun et al., Efficient BackProp, 1998: l = sqrt(3 / in), s = sqrt(1 / in).
+Initializer lecun_uniform();
+Initializer lecun_normal();
+Initializer zeros();
+Initializer ones();
+Initializer constant(double value);
+
+}  // namespace xtape

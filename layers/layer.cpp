@@ -1,0 +1,86 @@
+#include "layers/layer.hpp"
+
+#include <algorithm>
+
+namespace xtape {
+namespace {
+
+std::string shapes_text(const std::vector<Shape>& shapes) {
+  std::vector<std::string> texts;
+  for (const Shape& shape : shapes) texts.push_back(batch_shape_text(shape));
+  return texts.empty() ? "no input" : fmt::format("{}", fmt::join(texts, " and "));
+}
+
+}  // namespace
+
+std::string batch_shape_text(const Shape& sample) {
+  return fmt::format("(None{}{})", sample.rank() > 0 ? ", " : "", fmt::join(sample.begin(), sample.end(), ", "));
+}
+
+std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
+  std::vector<std::pair<std::string, Parameter>> named;
+  for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
+  return named;
+}
+
+SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) {
+  std::vector<Shape> shapes;
+  for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
+  Shape output = output_shape(shapes);
+  const std::vector<ParameterSpec> specs = parameter_specs(shapes);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (!built_) {
+      const Parameter fresh(specs[i].name, Tensor::zeros(specs[i].shape), specs[i].trainable);
+      parameters_.push_back({specs[i], fresh, false});
+    } else if (specs[i].shape != parameters_[i].spec.shape) {
+      reject(fmt::format("inputs that fit the {} {} of its first call", specs[i].name, parameters_[i].spec.shape),
+             shapes);
+    }
+  }
+  built_ = true;
+  return {std::make_shared<SymbolicTensor::Call>(SymbolicTensor::Call{shared_from_this(), inputs}), std::move(output)};
+}
+
+void Layer::rename(std::string name) {
+  name_ = std::move(name);
+  for (Owned& owned : parameters_) owned.parameter.rename(name_ + "/" + owned.spec.name);
+}
+
+std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Owned& owned = parameters_[i];
+    if (owned.initialized) continue;
+    RandomStream random(seed, owned.spec.initializer.stream.value_or(stream + i));
+    Tensor value = owned.spec.initializer.make(owned.spec.shape, random);
+    check(value.shape() == owned.spec.shape, "{} {}: expected its initializer {} to make shape {}, got {}", type(),
+          name_, owned.spec.initializer.name, owned.spec.shape, value.shape());
+    owned.parameter.set_value(std::move(value));
+    owned.initialized = true;
+  }
+  constexpr std::uint64_t streams_of_a_layer = 1024;
+  return streams_of_a_layer;
+}
+
+void Layer::reject(std::string_view expected, const std::vector<Shape>& inputs) const {
+  fail("{}{}{}: expected {}, got {}", type(), name_.empty() ? "" : " ", name_, expected, shapes_text(inputs));
+}
+
+const Shape& Layer::only_input(const std::vector<Shape>& inputs, int rank) const {
+  if (inputs.size() != 1) reject("one input", inputs);
+  if (rank >= 0 && inputs[0].rank() != rank) {
+    reject(rank == 3 ? "images (None, height, width, channels)"
+                     : fmt::format("samples of rank {} after the batch axis", rank),
+           inputs);
+  }
+  return inputs[0];
+}
+
+const Parameter& Layer::parameter(std::string_view name) const {
+  const auto found = std::ranges::find_if(parameters_, [&](const Owned& owned) { return owned.spec.name == name; });
+  check(found != parameters_.end(), "{} {}: has no parameter {}", type(), name_, name);
+  return found->parameter;
+}
+
+Variable Layer::parameter(ForwardPass& pass, std::string_view name) const { return pass.parameter(parameter(name)); }
+
+}  // namespace xtape

@@ -1,0 +1,136 @@
+// Layer: a function of tensors with parameters of its own, and the graph that layers form when they are called.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "layers/initializer.hpp"
+
+namespace xtape {
+
+class Layer;
+
+/// An option that has no default: leaving it out does not compile.
+template <class T>
+struct Required {
+  Required() = delete;
+  template <class U>
+  requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, Required>) Required(U&& given)
+      : value(std::forward<U>(given)) {}       // NOLINT(google-explicit-constructor): reads as the value
+  operator const T&() const { return value; }  // NOLINT(google-explicit-constructor)
+  T value;
+};
+
+/// A place in the layer graph: the shape that one sample will have there, and how it comes about. No numbers.
+class SymbolicTensor {
+ public:
+  /// One call of a layer.
+  struct Call {
+    std::shared_ptr<Layer> layer;
+    std::vector<SymbolicTensor> inputs;
+  };
+
+  SymbolicTensor(std::shared_ptr<const Call> call, Shape shape) : call_(std::move(call)), shape_(std::move(shape)) {}
+
+  /// Shape of one sample, without the batch axis.
+  const Shape& shape() const { return shape_; }
+  const Call& call() const { return *call_; }
+  friend bool operator==(const SymbolicTensor& a, const SymbolicTensor& b) { return a.call_ == b.call_; }
+
+ private:
+  std::shared_ptr<const Call> call_;
+  Shape shape_;
+};
+
+/// A shape with the batch axis in front as Keras prints it: "(None, 64, 64, 3)".
+std::string batch_shape_text(const Shape& sample);
+
+/// What a layer needs to create a parameter.
+struct ParameterSpec {
+  std::string name;
+  Shape shape;
+  Initializer initializer;
+  bool trainable = true;
+};
+
+/// The definition of a layer. Derive from it and say three things: the output's shape, the parameters, the computation.
+/// Shapes are those of one sample; variables have the batch axis in front.
+class Layer : public std::enable_shared_from_this<Layer> {
+ public:
+  explicit Layer(std::string name) : name_(std::move(name)) {}
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+  virtual ~Layer() = default;
+
+  /// The layer's type in Keras's words, "Conv2D".
+  virtual std::string type() const = 0;
+  /// Shape of the output for inputs of these shapes. Error (see reject) when the layer can't take them.
+  virtual Shape output_shape(const std::vector<Shape>& inputs) const = 0;
+  /// The parameters for inputs of these shapes; none by default.
+  virtual std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& /*inputs*/) const { return {}; }
+  /// The computation.
+  virtual Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const = 0;
+  /// The parameters with their path below this layer, e.g. "kernel"; there are none before the layer's first call.
+  virtual std::vector<std::pair<std::string, Parameter>> named_parameters() const;
+
+  /// As given, or as made by the Model that first used the layer; empty before.
+  const std::string& name() const { return name_; }
+
+  /// Calls the layer in the layer graph. Infers the output's shape and, at the first call, creates the parameters.
+  /// Error with the layer's name and the shapes when an input does not fit, or does not fit the parameters of the first
+  /// call.
+  SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs);
+
+  /// The layers inside this one, each once; only a Model used as a layer has some.
+  virtual std::vector<std::shared_ptr<Layer>> sublayers() const { return {}; }
+
+  /// Gives a name, for a Model; and first values to the parameters that have none, from streams `stream` and up of
+  /// `seed`. Returns the number of streams that are the layer's own: as many for every layer, so that an option of one
+  /// does not change the numbers of those behind it.
+  void rename(std::string name);
+  virtual std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream);
+
+ protected:
+  /// Throws Error "Conv2D conv1: expected <expected>, got <shapes>".
+  [[noreturn]] void reject(std::string_view expected, const std::vector<Shape>& inputs) const;
+  /// The one input's shape; Error when there are more or none, or when its rank is not `rank` (-1: any).
+  const Shape& only_input(const std::vector<Shape>& inputs, int rank = -1) const;
+  /// A parameter by its name in parameter_specs, as a variable of the pass.
+  Variable parameter(ForwardPass& pass, std::string_view name) const;
+  /// The same as the parameter itself, for state that is no function of the inputs.
+  const Parameter& parameter(std::string_view name) const;
+
+ private:
+  struct Owned {
+    ParameterSpec spec;
+    Parameter parameter;
+    bool initialized;
+  };
+  std::string name_;
+  bool built_ = false;
+  std::vector<Owned> parameters_;
+};
+
+/// How users hold a layer: made from its options, called on symbolic tensors. Copies are the same layer, so calling one
+/// twice shares its parameters.
+template <class Definition>
+class LayerHandle {
+ public:
+  using Options = typename Definition::Options;
+  LayerHandle(Options options = {}) : layer_(std::make_shared<Definition>(std::move(options))) {}  // NOLINT
+
+  SymbolicTensor operator()(const SymbolicTensor& input) const { return layer_->connect({input}); }
+  SymbolicTensor operator()(const std::vector<SymbolicTensor>& inputs) const { return layer_->connect(inputs); }
+
+  Definition* operator->() const { return layer_.get(); }
+  const std::shared_ptr<Definition>& definition() const { return layer_; }
+
+ private:
+  std::shared_ptr<Definition> layer_;
+};
+
+}  // namespace xtape

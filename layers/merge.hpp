@@ -1,0 +1,55 @@
+// Layers of several inputs: Add, Multiply, Concatenate.
+#pragma once
+
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+struct MergeOptions {
+  std::string name = "";
+};
+
+/// What Add and Multiply share: two or more inputs of one shape, called with a list: Add()({x, y}).
+class ElementwiseMergeLayer : public Layer {
+ public:
+  using Options = MergeOptions;
+  explicit ElementwiseMergeLayer(const Options& options) : Layer(options.name) {}
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+};
+
+/// The sum of the inputs.
+class AddLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Add"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using Add = LayerHandle<AddLayer>;
+
+/// The product of the inputs, element by element.
+class MultiplyLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Multiply"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using Multiply = LayerHandle<MultiplyLayer>;
+
+/// The inputs one after the other along an axis; axis 0 is the batch and can't be chosen. All other extents must agree.
+class ConcatenateLayer final : public Layer {
+ public:
+  struct Options {
+    int axis = -1;
+    std::string name = "";
+  };
+  explicit ConcatenateLayer(const Options& options) : Layer(options.name), axis_(options.axis) {}
+  std::string type() const override { return "Concatenate"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  int axis_;
+};
+using Concatenate = LayerHandle<ConcatenateLayer>;
+
+}  // namespace xtape

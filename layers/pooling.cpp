@@ -1,0 +1,35 @@
+#include "layers/pooling.hpp"
+
+namespace xtape {
+
+PoolingLayer::PoolingLayer(const Options& options)
+    : Layer(options.name),
+      window_{.size = options.pool_size,
+              .strides = options.strides.value_or(options.pool_size),
+              .padding = options.padding} {}
+
+Shape PoolingLayer::output_shape(const std::vector<Shape>& inputs) const {
+  const Shape& x = only_input(inputs, 3);
+  const kernels::Window window = place_window(fmt::format("{} {}", type(), name()), x.prepended(1), window_);
+  return {window.out_height, window.out_width, x[2]};
+}
+
+Variable MaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return max_pool2d(inputs.front(), window_);
+}
+
+Variable AveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return average_pool2d(inputs.front(), window_);
+}
+
+Shape GlobalPoolingLayer::output_shape(const std::vector<Shape>& inputs) const { return {only_input(inputs, 3)[2]}; }
+
+Variable GlobalMaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return global_max_pool2d(inputs.front());
+}
+
+Variable GlobalAveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return global_average_pool2d(inputs.front());
+}
+
+}  // namespace xtape

@@ -1,0 +1,78 @@
+// Pooling layers: MaxPooling2D, AveragePooling2D and their global forms.
+#pragma once
+
+#include <optional>
+
+#include "framework/ops/pooling.hpp"
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+struct PoolingOptions {
+  Extent2D pool_size = 2;
+  /// As large as the window by default.
+  std::optional<Extent2D> strides = std::nullopt;
+  Padding padding = Padding::valid;
+  std::string name = "";
+};
+
+/// What the two windowed poolings share: (n, height, width, channels) -> (n, out height, out width, channels).
+class PoolingLayer : public Layer {
+ public:
+  using Options = PoolingOptions;
+  explicit PoolingLayer(const Options& options);
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+
+ protected:
+  WindowOptions window_;
+};
+
+/// The largest value under the window; padding never wins.
+class MaxPooling2DLayer final : public PoolingLayer {
+ public:
+  using PoolingLayer::PoolingLayer;
+  std::string type() const override { return "MaxPooling2D"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
+
+/// The mean of the values under the window, padding not counted.
+class AveragePooling2DLayer final : public PoolingLayer {
+ public:
+  using PoolingLayer::PoolingLayer;
+  std::string type() const override { return "AveragePooling2D"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
+
+struct GlobalPoolingOptions {
+  std::string name = "";
+};
+
+/// What the two global poolings share: (n, height, width, channels) -> (n, channels).
+class GlobalPoolingLayer : public Layer {
+ public:
+  using Options = GlobalPoolingOptions;
+  explicit GlobalPoolingLayer(const Options& options) : Layer(options.name) {}
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+};
+
+/// The largest value of each channel.
+class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
+ public:
+  using GlobalPoolingLayer::GlobalPoolingLayer;
+  std::string type() const override { return "GlobalMaxPooling2D"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
+
+/// The mean of each channel.
+class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
+ public:
+  using GlobalPoolingLayer::GlobalPoolingLayer;
+  std::string type() const override { return "GlobalAveragePooling2D"; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using GlobalAveragePooling2D = LayerHandle<GlobalAveragePooling2DLayer>;
+
+}  // namespace xtape

@@ -1,0 +1,57 @@
+// Layers that move elements and compute nothing: Flatten, Reshape, ZeroPadding2D.
+#pragma once
+
+#include "framework/ops/window.hpp"
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+/// All axes of a sample as one: (n, ...) -> (n, elements).
+class FlattenLayer final : public Layer {
+ public:
+  struct Options {
+    std::string name = "";
+  };
+  explicit FlattenLayer(const Options& options) : Layer(options.name) {}
+  std::string type() const override { return "Flatten"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return {only_input(inputs).size()}; }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+using Flatten = LayerHandle<FlattenLayer>;
+
+/// The same elements under another sample shape; one extent may be -1 and is computed.
+class ReshapeLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::vector<std::int64_t>> target_shape;
+    std::string name = "";
+  };
+  explicit ReshapeLayer(Options options) : Layer(options.name), target_(options.target_shape.value) {}
+  std::string type() const override { return "Reshape"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  std::vector<std::int64_t> target_;
+};
+using Reshape = LayerHandle<ReshapeLayer>;
+
+/// Zeros around images: (n, height, width, channels) -> (n, top + height + bottom, left + width + right, channels).
+class ZeroPadding2DLayer final : public Layer {
+ public:
+  struct Options {
+    Padding padding = {1, 1, 1, 1};  ///< top, bottom, left, right
+    std::string name = "";
+  };
+  /// Error for Padding::same and for negative amounts.
+  explicit ZeroPadding2DLayer(Options options);
+  std::string type() const override { return "ZeroPadding2D"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Padding padding_;
+};
+using ZeroPadding2D = LayerHandle<ZeroPadding2DLayer>;
+
+}  // namespace xtape

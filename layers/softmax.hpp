@@ -1,0 +1,25 @@
+// Softmax: logits to probabilities. For training leave it out: softmax_cross_entropy takes logits.
+#pragma once
+
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+/// y = exp(x) / sum of exp(x) along an axis; axis 0 is the batch and can't be chosen.
+class SoftmaxLayer final : public Layer {
+ public:
+  struct Options {
+    int axis = -1;
+    std::string name = "";
+  };
+  explicit SoftmaxLayer(const Options& options) : Layer(options.name), axis_(options.axis) {}
+  std::string type() const override { return "Softmax"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  int axis_;
+};
+using Softmax = LayerHandle<SoftmaxLayer>;
+
+}  // namespace xtape

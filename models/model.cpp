@@ -1,0 +1,85 @@
+#include "models/model.hpp"
+
+#include <algorithm>
+
+#include "models/network.hpp"
+
+namespace xtape {
+
+Model::Model(const SymbolicTensor& input, const SymbolicTensor& output, ModelOptions options)
+    : Model(std::vector{input}, std::vector{output}, std::move(options)) {}
+
+Model::Model(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
+             ModelOptions options)
+    : network_(std::make_shared<Network>(inputs, outputs, std::move(options))) {}
+
+Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
+  const std::vector<Variable> outputs = network_->compute({input}, pass);
+  check(outputs.size() == 1, "Model {}: expected a model of one output here, got {}; give a vector of inputs", name(),
+        outputs.size());
+  return outputs[0];
+}
+
+std::vector<Variable> Model::operator()(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return network_->compute(inputs, pass);
+}
+
+SymbolicTensor Model::operator()(const SymbolicTensor& input) const { return network_->connect({input}); }
+SymbolicTensor Model::operator()(const std::vector<SymbolicTensor>& inputs) const { return network_->connect(inputs); }
+
+const std::string& Model::name() const { return network_->name(); }
+const Shape& Model::input_shape() const { return network_->input_shapes().front(); }
+const Shape& Model::output_shape() const { return network_->output_shapes().front(); }
+const std::vector<ModelNode>& Model::nodes() const { return network_->nodes(); }
+
+std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const { return network_->named_parameters(); }
+
+std::vector<Parameter> Model::parameters() const {
+  std::vector<Parameter> all;
+  for (auto& [path, parameter] : named_parameters()) all.push_back(parameter);
+  return all;
+}
+
+std::int64_t Model::parameter_count() const {
+  std::int64_t count = 0;
+  for (const Parameter& parameter : parameters()) count += parameter.shape().size();
+  return count;
+}
+
+std::int64_t Model::trainable_count() const {
+  std::int64_t count = 0;
+  for (const Parameter& parameter : parameters()) count += parameter.trainable() ? parameter.shape().size() : 0;
+  return count;
+}
+
+std::vector<std::shared_ptr<Layer>> Model::all_layers() const {
+  std::vector<std::shared_ptr<Layer>> all = network_->sublayers();
+  for (std::size_t i = 0; i < all.size(); ++i) {  // grows while it is walked
+    for (const auto& inner : all[i]->sublayers()) {
+      if (std::ranges::find(all, inner) == all.end()) all.push_back(inner);
+    }
+  }
+  return all;
+}
+
+Layer& Model::layer(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const ModelNode& node : nodes()) {
+    if (node.layer->name() == name) return *node.layer;
+    names.push_back(node.layer->name());
+  }
+  fail("Model {}: expected the name of one of its layers, got \"{}\"; there are {}", this->name(), name,
+       fmt::join(names, ", "));
+}
+
+void Model::convert(DType dtype) const {
+  check(is_floating(dtype), "Model::convert: expected float32 or float64, got {}", dtype);
+  for (const Parameter& parameter : parameters()) parameter.set_value(parameter.value().to(dtype));
+}
+
+DType Model::dtype() const {
+  const auto all = parameters();
+  return all.empty() ? DType::float32 : all.front().dtype();
+}
+
+}  // namespace xtape

@@ -1,0 +1,74 @@
+// Model: a graph of layers from inputs to outputs, with numbers in its parameters.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "layers/layer.hpp"
+
+namespace xtape {
+
+struct ModelOptions {
+  std::string name = "model";
+  /// Seed of the initial parameter values.
+  std::uint64_t seed = 0;
+};
+
+/// One call of a layer in a model, in the order of computation.
+struct ModelNode {
+  std::shared_ptr<Layer> layer;
+  std::vector<std::size_t> inputs;  ///< nodes whose outputs it takes
+  Shape shape;                      ///< of one sample of its output
+};
+
+/// A network ready to compute. A handle: copies are the same model. Layers without a name get one from their type
+/// ("conv2d_1"), parameters without a value one from their initializer. Called on a symbolic tensor it is a layer.
+class Model {
+ public:
+  /// Error when two layers have one name, an input is not made by Input, or an output depends on an Input not listed.
+  Model(const SymbolicTensor& input, const SymbolicTensor& output, ModelOptions options = {});
+  Model(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
+        ModelOptions options = {});
+
+  /// The output for a batch (n, sample shape...) of floating numbers. Error when the shape is another.
+  Variable operator()(const Variable& input, ForwardPass& pass) const;
+  /// The outputs for several inputs.
+  std::vector<Variable> operator()(const std::vector<Variable>& inputs, ForwardPass& pass) const;
+  /// The model as a layer of another.
+  SymbolicTensor operator()(const SymbolicTensor& input) const;
+  SymbolicTensor operator()(const std::vector<SymbolicTensor>& inputs) const;
+
+  const std::string& name() const;
+  /// Shape of one sample of the first input, of the first output.
+  const Shape& input_shape() const;
+  const Shape& output_shape() const;
+
+  /// All parameters once each, in the order of the layers, moving averages included.
+  std::vector<Parameter> parameters() const;
+  /// The same with their unique path, e.g. "conv1/kernel".
+  std::vector<std::pair<std::string, Parameter>> named_parameters() const;
+  /// Number of values in all parameters, and in those that are trained.
+  std::int64_t parameter_count() const;
+  std::int64_t trainable_count() const;
+
+  const std::vector<ModelNode>& nodes() const;
+  /// All layers once each, in the order of their first use, followed by those inside of models used as layers.
+  std::vector<std::shared_ptr<Layer>> all_layers() const;
+  /// A layer by name; Error with the names there are when there is none.
+  Layer& layer(const std::string& name) const;
+
+  /// Converts all parameters to float32 or float64, in which the model then computes.
+  void convert(DType dtype) const;
+  DType dtype() const;
+
+  /// The table of layers: name and type, output shape, parameters, inputs; then the totals.
+  std::string summary() const;
+
+ private:
+  class Network;
+  std::shared_ptr<Network> network_;
+};
+
+}  // namespace xtape

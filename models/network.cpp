@@ -1,0 +1,177 @@
+#include "models/network.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "layers/input.hpp"
+
+namespace xtape {
+namespace {
+
+/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras 2 does.
+std::string snake_case(const std::string& type) {
+  std::string result;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
+    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
+    if (upper && follows_lower) result += '_';
+    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
+  }
+  return result;
+}
+
+bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
+
+}  // namespace
+
+Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
+                        ModelOptions options)
+    : Layer(options.name) {
+  check(!inputs.empty() && !outputs.empty(), "Model {}: expected at least one input and one output, got {} and {}",
+        options.name, inputs.size(), outputs.size());
+  for (const SymbolicTensor& input : inputs) {
+    check(is_input(*input.call().layer), "Model {}: expected inputs made by Input, got one of {} {}", options.name,
+          input.call().layer->type(), input.call().layer->name());
+    inputs_.push_back(add(input));
+    input_shapes_.push_back(input.shape());
+  }
+  for (const SymbolicTensor& output : outputs) {
+    outputs_.push_back(add(output));
+    output_shapes_.push_back(output.shape());
+  }
+  calls_.clear();
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const bool listed = std::ranges::find(inputs_, i) != inputs_.end();
+    check(
+        listed || !is_input(*nodes_[i].layer),
+        "Model {}: expected every Input that an output depends on among the model's inputs, but one of shape {} is not",
+        options.name, batch_shape_text(nodes_[i].shape));
+  }
+  last_use_.assign(nodes_.size(), 0);
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (const std::size_t input : nodes_[i].inputs) last_use_[input] = i;
+  }
+  for (const std::size_t output : outputs_) last_use_[output] = nodes_.size();
+  name_layers();
+  initialize(options.seed, 0);
+}
+
+/// Adds the call behind a tensor after the calls it depends on: depth first, without recursion, so that a network of
+/// any depth will do.
+std::size_t Model::Network::add(const SymbolicTensor& tensor) {
+  std::map<const SymbolicTensor::Call*, std::size_t> known;
+  for (std::size_t i = 0; i < calls_.size(); ++i) known[calls_[i]] = i;
+  std::vector<SymbolicTensor> pending{tensor};
+  while (!pending.empty()) {
+    const SymbolicTensor top = pending.back();
+    const auto& call = top.call();
+    if (known.contains(&call)) {
+      pending.pop_back();
+      continue;
+    }
+    const std::size_t before = pending.size();
+    for (auto input = call.inputs.rbegin(); input != call.inputs.rend(); ++input) {
+      if (!known.contains(&input->call())) pending.push_back(*input);
+    }
+    if (pending.size() > before) continue;
+    pending.pop_back();
+    ModelNode node{call.layer, {}, top.shape()};
+    for (const SymbolicTensor& input : call.inputs) node.inputs.push_back(known.at(&input.call()));
+    known[&call] = nodes_.size();
+    calls_.push_back(&call);
+    nodes_.push_back(std::move(node));
+  }
+  return known.at(&tensor.call());
+}
+
+void Model::Network::name_layers() {
+  std::map<std::string, const Layer*> taken;
+  for (const ModelNode& node : nodes_) {
+    if (node.layer->name().empty()) continue;
+    const auto [known, fresh] = taken.emplace(node.layer->name(), node.layer.get());
+    check(fresh || known->second == node.layer.get(),
+          "Model {}: expected layers with different names, got two named \"{}\" ({} and {})", name(),
+          node.layer->name(), known->second->type(), node.layer->type());
+  }
+  std::map<std::string, int> counts;
+  for (const ModelNode& node : nodes_) {
+    std::string chosen = node.layer->name();
+    while (chosen.empty() || (taken.contains(chosen) && taken[chosen] != node.layer.get())) {
+      const std::string base = is_input(*node.layer) ? "input" : snake_case(node.layer->type());
+      chosen = fmt::format("{}_{}", base, ++counts[base]);
+    }
+    node.layer->rename(chosen);
+    taken[chosen] = node.layer.get();
+  }
+}
+
+std::vector<std::shared_ptr<Layer>> Model::Network::sublayers() const {
+  std::vector<std::shared_ptr<Layer>> layers;
+  for (const ModelNode& node : nodes_) {
+    if (std::ranges::find(layers, node.layer) == layers.end()) layers.push_back(node.layer);
+  }
+  return layers;
+}
+
+std::uint64_t Model::Network::initialize(std::uint64_t seed, std::uint64_t stream) {
+  const std::uint64_t first = stream;
+  for (const auto& layer : sublayers()) stream += layer->initialize(seed, stream);
+  return stream - first;
+}
+
+std::vector<std::pair<std::string, Parameter>> Model::Network::named_parameters() const {
+  std::vector<std::pair<std::string, Parameter>> all;
+  for (const auto& layer : sublayers()) {
+    for (auto& [path, parameter] : layer->named_parameters()) all.emplace_back(layer->name() + "/" + path, parameter);
+  }
+  return all;
+}
+
+Shape Model::Network::output_shape(const std::vector<Shape>& inputs) const {
+  if (inputs != input_shapes_) {
+    std::vector<std::string> wanted;
+    for (const Shape& shape : input_shapes_) wanted.push_back(batch_shape_text(shape));
+    reject(fmt::format("{}", fmt::join(wanted, " and ")), inputs);
+  }
+  check(outputs_.size() == 1, "Model {}: expected one output for use as a layer, got {}", name(), outputs_.size());
+  return output_shapes_.front();
+}
+
+Variable Model::Network::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return compute(inputs, pass).front();
+}
+
+void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
+  check(inputs.size() == inputs_.size(), "Model {}: expected {} inputs, got {}", name(), inputs_.size(), inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& given = inputs[i].shape();
+    check(given.rank() == input_shapes_[i].rank() + 1 && given.without(0) == input_shapes_[i] && given[0] > 0,
+          "Model {}: expected an input {} with at least one sample, got {}", name(), batch_shape_text(input_shapes_[i]),
+          given);
+    check(given[0] == inputs[0].dim(0), "Model {}: expected inputs of one batch size, got {} and {}", name(),
+          inputs[0].shape(), given);
+  }
+}
+
+std::vector<Variable> Model::Network::compute(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  check_inputs(inputs);
+  std::vector<std::optional<Variable>> values(nodes_.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = inputs[i];
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const ModelNode& node = nodes_[i];
+    if (!values[i]) {
+      std::vector<Variable> arguments;
+      for (const std::size_t input : node.inputs) arguments.push_back(*values[input]);
+      values[i] = node.layer->call(arguments, pass);
+    }
+    for (const std::size_t input : node.inputs) {
+      if (last_use_[input] == i) values[input].reset();  // nobody reads it again: only the tape may keep it
+    }
+  }
+  std::vector<Variable> results;
+  for (const std::size_t output : outputs_) results.push_back(*values[output]);
+  return results;
+}
+
+}  // namespace xtape

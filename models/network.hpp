@@ -1,0 +1,36 @@
+// Network: what a Model handle holds, a layer made of layers. Internal to models/.
+#pragma once
+
+#include "models/model.hpp"
+
+namespace xtape {
+
+class Model::Network final : public Layer {
+ public:
+  Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs, ModelOptions options);
+
+  std::string type() const override { return "Model"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
+  std::vector<std::shared_ptr<Layer>> sublayers() const override;
+  std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream) override;
+
+  std::vector<Variable> compute(const std::vector<Variable>& inputs, ForwardPass& pass) const;
+  const std::vector<ModelNode>& nodes() const { return nodes_; }
+  const std::vector<Shape>& input_shapes() const { return input_shapes_; }
+  const std::vector<Shape>& output_shapes() const { return output_shapes_; }
+
+ private:
+  std::size_t add(const SymbolicTensor& tensor);
+  void name_layers();
+  void check_inputs(const std::vector<Variable>& inputs) const;
+
+  std::vector<ModelNode> nodes_;                    // in the order of computation
+  std::vector<const SymbolicTensor::Call*> calls_;  // the call behind each node, while the graph is read
+  std::vector<std::size_t> inputs_, outputs_;
+  std::vector<std::size_t> last_use_;  // for each node the last one that reads it
+  std::vector<Shape> input_shapes_, output_shapes_;
+};
+
+}  // namespace xtape

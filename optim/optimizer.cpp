@@ -1,0 +1,108 @@
+#include "optim/optimizer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace xtape {
+namespace {
+
+/// Sum of squares, in double, by pieces that do not depend on the number of threads.
+double sum_of_squares(const Tensor& x) {
+  std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
+  with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
+    const auto* p = x.data<decltype(zero)>();
+    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+      partial[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
+    });
+  });
+  double total = 0;
+  for (const double sum : partial) total += sum;
+  return total;
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
+                     std::vector<std::string> slots)
+    : type_(std::move(type)), options_(std::move(options)), slot_names_(std::move(slots)) {
+  check_not_negative("weight_decay", options_.l2);
+  check_not_negative("clip_norm", options_.clip_norm);
+  for (const Parameter& parameter : parameters) {
+    if (!parameter.trainable()) continue;
+    check(std::ranges::find(parameters_, parameter) == parameters_.end(),
+          "{}: expected each parameter once, got {} twice", type_, parameter.name());
+    parameters_.push_back(parameter);
+    slots_.emplace_back(slot_names_.size(), Tensor::zeros(parameter.shape(), parameter.dtype()));
+  }
+  check(!parameters_.empty(), "{}: expected at least one trainable parameter, got none; pass model.parameters()",
+        type_);
+}
+
+void Optimizer::step() {
+  check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
+        "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
+        parameters_.size());
+  const Step now{.rate = learning_rate(), .scale = clip(), .number = iterations_ + 1};
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].gradient().defined()) continue;
+    for (Tensor& slot : slots_[i]) slot = slot.to(parameters_[i].dtype());  // the model may have been converted
+    update(parameters_[i], slots_[i], now);
+    parameters_[i].clear_gradient();
+  }
+  ++iterations_;
+}
+
+// Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013, algorithm 1:
+// g *= clip_norm / norm when norm > clip_norm, with the norm over all gradients together.
+double Optimizer::clip() {
+  if (options_.clip_norm == 0) return 1;
+  double total = 0;
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.gradient().defined()) total += sum_of_squares(parameter.gradient());
+  }
+  gradient_norm_ = std::sqrt(total);
+  return gradient_norm_ > options_.clip_norm ? options_.clip_norm / gradient_norm_ : 1;
+}
+
+std::vector<std::pair<std::string, Tensor>> Optimizer::named_state() const {
+  std::map<std::string, int> seen;
+  std::vector<std::pair<std::string, Tensor>> state;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const int count = ++seen[parameters_[i].name()];
+    const std::string path = parameters_[i].name() + (count > 1 ? fmt::format("_{}", count) : "");
+    for (std::size_t s = 0; s < slot_names_.size(); ++s) state.emplace_back(path + "/" + slot_names_[s], slots_[i][s]);
+  }
+  return state;
+}
+
+void Optimizer::restore(std::int64_t iterations, const std::vector<std::pair<std::string, Tensor>>& state) {
+  const auto wanted = named_state();
+  check(iterations >= 0, "{}::restore: expected at least 0 iterations, got {}", type_, iterations);
+  check(state.size() == wanted.size(), "{}::restore: expected {} tensors, got {}", type_, wanted.size(), state.size());
+  std::map<std::string, Tensor> given(state.begin(), state.end());
+  for (const auto& [name, tensor] : wanted) {
+    check(given.contains(name), "{}::restore: expected a tensor {}, got none; is it the state of another model?", type_,
+          name);
+    check(given[name].defined() && given[name].shape() == tensor.shape() && is_floating(given[name].dtype()),
+          "{}::restore: expected floating {} of shape {}, got {} {}", type_, name, tensor.shape(), given[name].dtype(),
+          given[name].shape());
+  }
+  auto next = wanted.begin();
+  for (std::vector<Tensor>& slots : slots_) {
+    for (Tensor& slot : slots) slot = given[(next++)->first].to(slot.dtype());
+  }
+  iterations_ = iterations;
+}
+
+void Optimizer::check_fraction(std::string_view option, double value) const {
+  check(value >= 0 && value < 1, "{}: expected {} in [0, 1), got {}", type_, option, value);
+}
+
+void Optimizer::check_not_negative(std::string_view option, double value) const {
+  check(std::isfinite(value) && value >= 0, "{}: expected a finite {} of at least 0, got {}", type_, option, value);
+}
+
+}  // namespace xtape

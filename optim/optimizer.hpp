@@ -1,0 +1,109 @@
+// Optimizer: what all optimizers share. Each one adds the formula of its update.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "framework/autograd/parameter.hpp"
+#include "framework/kernels/parallel.hpp"
+#include "framework/tensor/elementwise.hpp"
+#include "optim/schedule.hpp"
+
+namespace xtape {
+
+/// Changes parameters in place, against the gradients that backward passes have added up in them. Holds, for each
+/// trainable parameter, the tensors of its update rule ("slots", such as Adam's m and v), zero at first.
+class Optimizer {
+ public:
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+  virtual ~Optimizer() = default;
+
+  /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
+  /// gradients. Error when no parameter has one.
+  void step();
+
+  /// The learning rate of the next step.
+  double learning_rate() const { return options_.learning_rate.at(iterations_); }
+  void set_learning_rate(LearningRate rate) { options_.learning_rate = std::move(rate); }
+
+  /// Number of steps done.
+  std::int64_t iterations() const { return iterations_; }
+  /// The trainable ones of the parameters given.
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// "Adam".
+  const std::string& type() const { return type_; }
+  /// Norm of all gradients together at the last step, before clipping; only known when clip_norm is set, else 0.
+  double gradient_norm() const { return gradient_norm_; }
+
+  /// The slots by name, e.g. "conv1/kernel/m". With iterations() and the parameters' values it is all that a run needs
+  /// to go on as if it had not been interrupted.
+  std::vector<std::pair<std::string, Tensor>> named_state() const;
+  /// Takes up a saved state. Error, with nothing changed, unless names and shapes are those of named_state().
+  void restore(std::int64_t iterations, const std::vector<std::pair<std::string, Tensor>>& state);
+
+ protected:
+  /// What all optimizers understand. Gradients are clipped first, then `l2` times the parameter is added to them.
+  struct CommonOptions {
+    LearningRate learning_rate;
+    double l2 = 0;         ///< weight of the penalty l2/2 * sum(p^2) on every trainable parameter
+    double clip_norm = 0;  ///< largest norm of all gradients together; 0: no clipping
+  };
+
+  /// One step as the update rules see it.
+  struct Step {
+    double rate;          ///< learning rate
+    double scale;         ///< factor for the gradients from clipping
+    std::int64_t number;  ///< 1 for the first step
+  };
+
+  /// Error when a parameter is given twice, none is trainable, or an option is out of its range.
+  Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options, std::vector<std::string> slots);
+
+  /// Updates the parameter from its gradient. The slots are in the order given to the constructor and have the
+  /// parameter's type.
+  virtual void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) = 0;
+
+  /// Calls f(i, p, g) for every element i, with p the value to change and g its gradient, clipped and with the l2 term.
+  /// One pass over memory; pieces run in parallel.
+  template <class T, class F>
+  void update_elements(const Parameter& parameter, const Step& step, F f) const {
+    const Tensor gradient = parameter.gradient();  // a second owner: the value may share its storage
+    const T* g = gradient.data<T>();
+    T* p = parameter.mutable_value().mutable_data<T>();
+    const auto scale = static_cast<T>(step.scale);
+    const auto l2 = static_cast<T>(options_.l2);
+    kernels::parallel_for(gradient.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
+      update_piece(f, p + begin, g + begin, scale, l2, begin, end - begin);
+    });
+  }
+
+  /// Error "Adam: expected beta1 in [0, 1), got 1.5".
+  void check_fraction(std::string_view option, double value) const;
+  /// Error "Adam: expected a finite epsilon of at least 0, got -1".
+  void check_not_negative(std::string_view option, double value) const;
+
+ private:
+  /// Everything by value: the compiler vectorizes the loop only when it sees that no store changes what f captured.
+  template <class T, class F>
+  static void update_piece(F f, T* p, const T* g, T scale, T l2, std::int64_t begin, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) f(begin + i, p[i], scale * g[i] + l2 * p[i]);
+  }
+
+  /// Factor for the gradients so that their norm is at most clip_norm.
+  double clip();
+
+  std::string type_;
+  std::vector<Parameter> parameters_;
+  CommonOptions options_;
+  std::vector<std::string> slot_names_;
+  std::vector<std::vector<Tensor>> slots_;  // of each parameter
+  std::int64_t iterations_ = 0;
+  double gradient_norm_ = 0;
+};
+
+}  // namespace xtape

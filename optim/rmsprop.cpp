@@ -1,0 +1,63 @@
+#include "optim/rmsprop.hpp"
+
+#include <cmath>
+
+namespace xtape {
+namespace {
+
+std::vector<std::string> slot_names(const RMSpropOptions& options) {
+  std::vector<std::string> names{"v"};
+  if (options.momentum != 0) names.emplace_back("b");
+  if (options.centered) names.emplace_back("a");
+  return names;
+}
+
+}  // namespace
+
+RMSprop::RMSprop(std::vector<Parameter> parameters, RMSpropOptions options)
+    : Optimizer("RMSprop", std::move(parameters),
+                {.learning_rate = options.learning_rate, .l2 = options.weight_decay, .clip_norm = options.clip_norm},
+                slot_names(options)),
+      rho_(options.rho),
+      momentum_(options.momentum),
+      epsilon_(options.epsilon),
+      centered_(options.centered) {
+  check_fraction("rho", rho_);
+  check_fraction("momentum", momentum_);
+  check_not_negative("epsilon", epsilon_);
+}
+
+template <bool centered, bool has_momentum, class T>
+void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, const Step& step) const {
+  const auto rate = static_cast<T>(step.rate);
+  const auto rho = static_cast<T>(rho_);
+  const auto fresh = static_cast<T>(1 - rho_);
+  const auto u = static_cast<T>(momentum_);
+  const auto epsilon = static_cast<T>(epsilon_);
+  T* v = slots.front().mutable_data<T>();
+  T* b = has_momentum ? slots[1].mutable_data<T>() : nullptr;
+  T* a = centered ? slots.back().mutable_data<T>() : nullptr;
+  update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) {
+    v[i] = rho * v[i] + fresh * g * g;
+    T spread = v[i];
+    if constexpr (centered) {
+      a[i] = rho * a[i] + fresh * g;
+      spread -= a[i] * a[i];
+    }
+    T d = rate * g / std::sqrt(spread + epsilon);
+    if constexpr (has_momentum) d = b[i] = u * b[i] + d;
+    p -= d;
+  });
+}
+
+void RMSprop::update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) {
+  with_floating("RMSprop", parameter.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (centered_ && momentum_ > 0) return update_as<true, true, T>(parameter, slots, step);
+    if (centered_) return update_as<true, false, T>(parameter, slots, step);
+    if (momentum_ > 0) return update_as<false, true, T>(parameter, slots, step);
+    return update_as<false, false, T>(parameter, slots, step);
+  });
+}
+
+}  // namespace xtape

@@ -1,0 +1,55 @@
+// Learning rates: a number, or a function of the iteration.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace xtape {
+
+/// The learning rate at each iteration (0, 1, 2, ...; one iteration is one step of the optimizer). Made from a number,
+/// from a schedule below, or from any function double(std::int64_t iteration).
+class LearningRate {
+ public:
+  /// The same at every iteration. Error unless it is finite and at least 0.
+  LearningRate(double rate);  // NOLINT(google-explicit-constructor): a number is a learning rate
+  template <std::invocable<std::int64_t> Function>
+  requires std::convertible_to < std::invoke_result_t<Function, std::int64_t>,
+  double > LearningRate(Function schedule) : schedule_(std::move(schedule)) {}  // NOLINT(google-explicit-constructor)
+
+  /// Error unless the schedule's answer is finite and at least 0.
+  double at(std::int64_t iteration) const;
+
+ private:
+  std::function<double(std::int64_t)> schedule_;
+};
+
+/// Learning-rate schedules. Functions of the iteration i, so that resuming needs to know nothing else.
+namespace schedule {
+
+/// `rate` at every iteration.
+LearningRate constant(double rate);
+
+/// values[0] before iteration boundaries[0], values[1] from there to before boundaries[1], and so on. (Keras's
+/// PiecewiseConstantDecay changes one iteration later.) Error unless the boundaries increase strictly from above 0, and
+/// there is one value more than boundaries.
+LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double> values);
+
+/// initial * rate^(i / decay_steps); with `staircase` the exponent is rounded down, so the rate falls every decay_steps
+/// iterations. Keras's ExponentialDecay. Error unless decay_steps and rate are above 0.
+LearningRate exponential(double initial, std::int64_t decay_steps, double rate, bool staircase = false);
+
+struct CosineOptions {
+  std::int64_t warmup_steps = 0;
+  double final_rate = 0;
+};
+
+/// With w warm-up steps and final rate f: initial * (i + 1) / w while i < w (Goyal et al., Accurate, large minibatch
+/// SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w))) / 2 (Loshchilov and Hutter, SGDR, ICLR
+/// 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w < steps.
+LearningRate cosine(double initial, std::int64_t steps, CosineOptions options = {});
+
+}  // namespace schedule
+}  // namespace xtape

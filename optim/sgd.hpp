@@ -1,0 +1,30 @@
+// SGD: stochastic gradient descent with momentum.
+#pragma once
+
+#include "optim/optimizer.hpp"
+
+namespace xtape {
+
+struct SGDOptions {
+  LearningRate learning_rate = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
+  double clip_norm = 0;     ///< see Optimizer; 0: off
+};
+
+/// p -= rate * g; with momentum u, as Keras has it: v = u v - rate g, p += v, and with `nesterov` p += u v - rate g
+/// (Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum in deep learning, ICML 2013).
+/// Slot v with momentum, none without. Error unless 0 <= momentum < 1, and nesterov only with momentum.
+class SGD final : public Optimizer {
+ public:
+  explicit SGD(std::vector<Parameter> parameters, SGDOptions options = {});
+
+ private:
+  void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) override;
+
+  double momentum_;
+  bool nesterov_;
+};
+
+}  // namespace xtape

@@ -1,0 +1,144 @@
+// The house: which room may include which, how long a file may be, and that every header stands on its own.
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "tests/support/support.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct File {
+  std::string path;  ///< below the project's root
+  std::string text;
+};
+
+const std::vector<std::string> rooms{"framework", "layers", "optim",      "models", "training",
+                                     "examples",  "tests",  "benchmarks", "include"};
+
+std::vector<File> sources() {
+  std::vector<File> files;
+  const fs::path root = XTAPE_SOURCE_ROOT;
+  for (const std::string& room : rooms) {
+    if (!fs::exists(root / room)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".hpp" && extension != ".cpp") continue;
+      std::ifstream stream(entry.path());
+      files.push_back({fs::relative(entry.path(), root), {std::istreambuf_iterator<char>(stream), {}}});
+    }
+  }
+  return files;
+}
+
+/// The room of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/dense.cpp.
+std::string room_of(const std::string& path) {
+  const auto first = path.find('/');
+  if (first == std::string::npos) return "";
+  const std::string top = path.substr(0, first);
+  if (top != "framework") return top;
+  const auto second = path.find('/', first + 1);
+  return second == std::string::npos ? top : path.substr(0, second);
+}
+
+/// What each room may include besides itself and framework/error.hpp.
+const std::map<std::string, std::set<std::string>>& allowed() {
+  static const std::map<std::string, std::set<std::string>> arrows = [] {
+    const std::string f = "framework/";
+    std::map<std::string, std::set<std::string>> a;
+    a["framework"] = {};
+    a[f + "kernels"] = {};
+    a[f + "tensor"] = {f + "kernels"};
+    a[f + "autograd"] = {f + "tensor", f + "kernels"};
+    a[f + "ops"] = {f + "autograd", f + "tensor", f + "kernels"};
+    a[f + "io"] = {f + "tensor", f + "kernels"};
+    a["optim"] = {f + "autograd", f + "tensor", f + "kernels"};
+    a["layers"] = {f + "ops", f + "autograd", f + "tensor", f + "kernels"};
+    a["models"] = {"layers", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
+    a["training"] = {"models", "layers", "optim", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
+    return a;
+  }();
+  return arrows;
+}
+
+std::vector<std::string> includes_of(const File& file) {
+  static const std::regex include(
+      "#include [\"<]((framework|layers|optim|models|training|examples|tests|xtape)/[^\">]+)[\">]");
+  std::vector<std::string> found;
+  for (std::sregex_iterator match(file.text.begin(), file.text.end(), include), end; match != end; ++match) {
+    found.push_back((*match)[1]);
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("includes go one way through the house") {
+  std::size_t arrows = 0;
+  for (const File& file : sources()) {
+    const auto rule = allowed().find(room_of(file.path));
+    if (rule == allowed().end()) continue;  // examples, tests and benchmarks may see everything
+    for (const std::string& include : includes_of(file)) {
+      const std::string target = room_of(include);
+      ++arrows;
+      INFO(file.path << " includes " << include);
+      CHECK((target == rule->first || include == "framework/error.hpp" || rule->second.contains(target)));
+    }
+  }
+  CHECK(arrows > 100);
+}
+
+TEST_CASE("one public header alone includes xtensor") {
+  for (const File& file : sources()) {
+    if (!file.path.ends_with(".hpp") || room_of(file.path) == "tests") continue;
+    if (file.path == "framework/tensor/xarray.hpp" || file.path == "framework/ops/strided.hpp") continue;
+    INFO(file.path);
+    CHECK(file.text.find("#include <xtensor") == std::string::npos);
+  }
+}
+
+TEST_CASE("no file is longer than 300 lines, and none defines a macro of ours") {
+  for (const File& file : sources()) {
+    INFO(file.path);
+    CHECK(std::ranges::count(file.text, '\n') <= 300);
+    if (room_of(file.path) != "tests") CHECK(file.text.find("#define") == std::string::npos);
+  }
+}
+
+TEST_CASE("every header says in its first line what it is for and is included once") {
+  for (const File& file : sources()) {
+    if (!file.path.ends_with(".hpp")) continue;
+    INFO(file.path);
+    CHECK(file.text.starts_with("// "));
+    CHECK(file.text.find("#pragma once") != std::string::npos);
+  }
+}
+
+TEST_CASE("every header compiles on its own") {
+  const char* compiler = std::getenv("XTAPE_COMPILER");
+  if (!compiler) xtape::test::skip("XTAPE_COMPILER is not set (meson sets it)");
+  xtape::test::TemporaryFolder folder;
+  const fs::path all = folder / "headers.txt";
+  std::ofstream list(all);
+  for (const File& file : sources()) {
+    if (!file.path.ends_with(".hpp")) continue;
+    list << file.path << '\n';
+  }
+  list.close();
+  const std::string command = fmt::format(
+      "cd {} && xargs -P 2 -I {{}} sh -c 'echo \"#include \\\"{{}}\\\"\" | {} -fsyntax-only -x c++ - || echo BROKEN "
+      "{{}}' "
+      "< {} > {} 2>&1",
+      XTAPE_SOURCE_ROOT, compiler, all.string(), (folder / "log").string());
+  static_cast<void>(std::system(command.c_str()));
+  std::ifstream stream(folder / "log");
+  const std::string log{std::istreambuf_iterator<char>(stream), {}};
+  INFO(log);
+  CHECK(log.find("BROKEN") == std::string::npos);
+}

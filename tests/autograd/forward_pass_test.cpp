@@ -1,0 +1,192 @@
+#include "framework/autograd/forward_pass.hpp"
+
+#include <thread>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "framework/ops/ops.hpp"
+#include "framework/tensor/xarray.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+Tensor vector(const std::vector<double>& values) {
+  return Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::float64);
+}
+
+}  // namespace
+
+TEST_CASE("the gradient of a small formula is what calculus says") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2, 3}));
+  const Variable y = pass.watch(vector({4, 5, 6}));
+  pass.backward(sum(x * x * y));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{8, 20, 36});
+  CHECK(pass.gradient(y).to_vector() == std::vector<double>{1, 4, 9});
+}
+
+TEST_CASE("gradients add up over all uses of one variable") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({3}));
+  const Variable twice = x + x;
+  pass.backward(sum(twice * x + x));  // 2x^2 + x
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{13});
+}
+
+TEST_CASE("parameters collect gradients over passes until they are cleared") {
+  const Parameter w("w", vector({2}));
+  for (int round = 1; round <= 3; ++round) {
+    ForwardPass pass(Mode::training);
+    const Variable v = pass.parameter(w);
+    pass.backward(sum(v * v));
+    CHECK(w.gradient().to_vector() == std::vector<double>{4.0 * round});
+  }
+  w.clear_gradient();
+  CHECK_FALSE(w.gradient().defined());
+}
+
+TEST_CASE("a parameter used twice in a pass is one variable; a frozen one and any in inference are constants") {
+  const Parameter w("w", vector({2}));
+  const Parameter frozen("frozen", vector({5}), false);
+  ForwardPass pass(Mode::training);
+  pass.backward(sum(pass.parameter(w) * pass.parameter(w) * pass.parameter(frozen)));
+  CHECK(w.gradient().to_vector() == std::vector<double>{20});
+  CHECK_FALSE(frozen.gradient().defined());
+  ForwardPass inference(Mode::inference);
+  CHECK_FALSE(inference.parameter(w).tracked());
+  CHECK_FALSE((inference.parameter(w) * 2.0).tracked());
+  ForwardPass recorded(Mode::inference, {.record = true});
+  CHECK(recorded.parameter(w).tracked());
+}
+
+TEST_CASE("a constant gets no gradient and records nothing; a variable that the loss ignores gets zeros") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  const Variable unused = pass.watch(vector({1, 2}));
+  const Variable constant = vector({3, 4});
+  CHECK_FALSE((constant * constant).tracked());
+  CHECK(pass.operations().empty());
+  pass.backward(sum(x * constant) + sum(unused.detached()));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{3, 4});
+  CHECK(pass.gradient(unused).to_vector() == std::vector<double>{0, 0});
+}
+
+TEST_CASE("backward takes a cotangent for an output of several elements") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  pass.backward(x * x, vector({10, 100}));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{20, 400});
+}
+
+TEST_CASE("a pass that is used wrongly says how") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  const Variable y = x * 2.0;
+  CHECK_THAT(error_of([&] { pass.backward(y); }),
+             Catch::Contains("loss of one element, got shape (2,)") && Catch::Contains("mean() or sum()"));
+  CHECK_THAT(error_of([&] { pass.backward(y, vector({1})); }), Catch::Contains("cotangent like the output"));
+  CHECK_THAT(error_of([&] { pass.backward(Variable(vector({1}))); }), Catch::Contains("a constant"));
+  CHECK_THAT(error_of([&] { pass.gradient(x); }), Catch::Contains("has run backward"));
+  CHECK_THAT(error_of([&] { pass.watch(Tensor::labels({1})); }), Catch::Contains("floating tensor, got int64"));
+
+  ForwardPass other(Mode::training);
+  const Variable z = other.watch(vector({1, 2}));
+  CHECK_THAT(error_of([&] { x + z; }), Catch::Contains("inputs of one ForwardPass"));
+  CHECK_THAT(error_of([&] { other.backward(sum(y)); }), Catch::Contains("of another pass"));
+
+  pass.backward(sum(y));
+  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
+  CHECK_THAT(error_of([&] { pass.backward(sum(Variable(y.value()))); }), Catch::Contains("start a new ForwardPass"));
+  CHECK_THAT(error_of([&] { pass.watch(vector({1})); }), Catch::Contains("has not run backward"));
+  CHECK_THAT(error_of([&] { pass.gradient(y); }), Catch::Contains("watch()"));
+}
+
+TEST_CASE("a variable that outlives its pass keeps its value and is refused by ops") {
+  Variable x = vector({0});
+  {
+    ForwardPass pass(Mode::training);
+    x = pass.watch(vector({1, 2})) * 3.0;
+  }
+  CHECK(x.value().to_vector() == std::vector<double>{3, 6});
+  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has ended"));
+  CHECK((x.detached() + 1.0).value().to_vector() == std::vector<double>{4, 7});
+}
+
+TEST_CASE("the reverse pass frees what ops saved, and a pass that is dropped frees everything") {
+  const std::int64_t n = 1 << 16;
+  const std::size_t before = kernels::pool_usage().in_use;
+  {
+    ForwardPass pass(Mode::training);
+    const auto leaf = pass.watch(Tensor::ones({n}, DType::float64));
+    Variable x = leaf;
+    for (int i = 0; i < 20; ++i) x = exp(x * 0.5);
+    const Variable loss = sum(x);
+    x = loss;
+    const std::size_t recorded = kernels::pool_usage().in_use - before;
+    CHECK(recorded >= 20 * n * sizeof(double));
+    pass.backward(loss);
+    CHECK(kernels::pool_usage().in_use - before < 4 * n * sizeof(double));
+  }
+  CHECK(kernels::pool_usage().in_use == before);
+  {
+    ForwardPass dropped(Mode::training);
+    Variable x = dropped.watch(Tensor::ones({n}, DType::float64));
+    for (int i = 0; i < 5; ++i) x = x * x;
+  }
+  CHECK(kernels::pool_usage().in_use == before);
+}
+
+TEST_CASE("an op whose derivative has the wrong shape is named when it is played") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  const Variable y =
+      record("broken", x.value(), {{x, [](const Tensor&) { return Tensor::zeros({3}, DType::float64); }}});
+  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("broken") && Catch::Contains("(3,)"));
+}
+
+TEST_CASE("users write an op of their own from xtensor expressions") {
+  const auto softsign = [](const Variable& x) {  // y = x / (1 + |x|), dx = dy / (1 + |x|)^2
+    const Tensor y = apply([](const auto& v) { return v / (1.0 + xt::abs(v)); }, x.value());
+    return record("softsign", y, {{x, [x = x.value()](const Tensor& dy) {
+                                     return apply(
+                                         [](const auto& v, const auto& d) { return d / xt::square(1.0 + xt::abs(v)); },
+                                         x, dy);
+                                   }}});
+  };
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, -3}));
+  pass.backward(sum(softsign(x)));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{0.25, 0.0625});
+}
+
+TEST_CASE("two threads each with a pass of their own do not disturb each other") {
+  std::vector<Tensor> gradients(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    threads.emplace_back([&, i] {
+      ForwardPass pass(Mode::training);
+      const Variable x = pass.watch(Tensor::full({1000}, static_cast<double>(i), DType::float64));
+      Variable y = x;
+      for (int k = 0; k < 10; ++k) y = y + x;
+      pass.backward(sum(y));
+      gradients[i] = pass.gradient(x);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Tensor& gradient : gradients) CHECK(identical(gradient, Tensor::full({1000}, 11, DType::float64)));
+}
+
+TEST_CASE("dropout draws from streams of the pass: the same for the same seed and step, new for each call") {
+  const auto drop = [](std::uint64_t seed, std::uint64_t step, int calls) {
+    ForwardPass pass(Mode::training, {.seed = seed, .step = step});
+    Variable y = Tensor();
+    for (int i = 0; i < calls; ++i) y = dropout(Tensor::ones({1000}), 0.25, pass);
+    return y.value();
+  };
+  CHECK(identical(drop(1, 0, 1), drop(1, 0, 1)));
+  CHECK_FALSE(identical(drop(1, 0, 1), drop(1, 0, 2)));
+  CHECK_FALSE(identical(drop(1, 0, 1), drop(1, 1, 1)));
+  CHECK_FALSE(identical(drop(1, 0, 1), drop(2, 0, 1)));
+}

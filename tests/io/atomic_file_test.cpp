@@ -1,0 +1,125 @@
+#include "framework/io/atomic_file.hpp"
+
+#include <csignal>
+#include <stdexcept>
+#include <sys/resource.h>
+#include <thread>
+#include <vector>
+
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// While it lives, files can't grow beyond `bytes`, as on a disk that is full; the write fails instead of the process.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  write_atomically(path, [&](std::ostream& out) { out << text; });
+}
+
+}  // namespace
+
+TEST_CASE("write_atomically writes small and large pieces in order and leaves no other file") {
+  const TemporaryFolder folder;
+  const std::string large(200'000, 'x');
+  write_atomically(folder / "file", [&](std::ostream& out) {
+    out << "begin" << 1;
+    out.put('\n');
+    out << large << "end";
+    for (int i = 0; i < 100'000; ++i) out.put('y');
+  });
+  CHECK(read_bytes(folder / "file") == "begin1\n" + large + "end" + std::string(100'000, 'y'));
+  CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("write_atomically replaces a file and keeps its permissions") {
+  const TemporaryFolder folder;
+  write_text(folder / "file", "a longer text than the new one");
+  std::filesystem::permissions(folder / "file",
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  write_text(folder / "file", "new");
+  CHECK(read_bytes(folder / "file") == "new");
+  CHECK(std::filesystem::status(folder / "file").permissions() ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+}
+
+TEST_CASE("write_atomically writes through a symbolic link") {
+  const TemporaryFolder folder;
+  write_text(folder / "file", "old");
+  std::filesystem::create_symlink("file", folder / "link");
+  write_text(folder / "link", "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(read_bytes(folder / "file") == "new");
+}
+
+TEST_CASE("A disk that fills up leaves the old file and nothing else") {
+  const TemporaryFolder folder;
+  write_text(folder / "file", "old");
+  for (const std::size_t size : {std::size_t{5000}, std::size_t{1'000'000}}) {  // fails at the flush, and on the way
+    const FileSizeLimit limit(4096);
+    const std::string error = error_of([&] { write_text(folder / "file", std::string(size, 'x')); });
+    CHECK_THAT(error, Contains((folder / "file").string()) && Contains("File too large") && Contains("unchanged"));
+  }
+  CHECK(read_bytes(folder / "file") == "old");
+  CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("An exception while writing leaves the old file and passes through") {
+  const TemporaryFolder folder;
+  write_text(folder / "file", "old");
+  CHECK_THROWS_AS(write_atomically(folder / "file",
+                                   [](std::ostream& out) {
+                                     out << "half";
+                                     throw std::logic_error("stop");
+                                   }),
+                  std::logic_error);
+  CHECK_THAT(
+      error_of([&] { write_atomically(folder / "file", [](std::ostream& out) { out.setstate(std::ios::failbit); }); }),
+      Contains("stream that failed"));
+  CHECK(read_bytes(folder / "file") == "old");
+  CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("write_atomically names the path and the reason when it can't write") {
+  const TemporaryFolder folder;
+  CHECK_THAT(error_of([&] { write_text(folder / "none" / "file", "x"); }),
+             Contains("none/file") && Contains("No such file or directory"));
+  CHECK_THAT(error_of([&] { write_text(folder.path(), "x"); }), Contains(folder.path().string()) && Contains("folder"));
+  CHECK_THAT(error_of([&] { write_text("", "x"); }), Contains("expected the name of a file"));
+  CHECK_THAT(error_of([&] { write_text("/dev/full", "x"); }), Contains("/dev/full, which is a device"));
+  CHECK_THAT(error_of([&] { write_text("/proc/file", "x"); }), Contains("/proc/file"));
+}
+
+TEST_CASE("Threads that write the same file leave one whole version") {
+  const TemporaryFolder folder;
+  std::vector<std::thread> threads;
+  for (const char c : {'a', 'b', 'c', 'd'}) {
+    threads.emplace_back([&folder, c] { write_text(folder / "file", std::string(100'000, c)); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::string bytes = read_bytes(folder / "file");
+  CHECK(bytes == std::string(100'000, bytes.at(0)));
+  CHECK(entries_in(folder.path()) == 1);
+}

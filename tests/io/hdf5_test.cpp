@@ -1,0 +1,220 @@
+#include "framework/io/hdf5.hpp"
+
+#include <hdf5.h>
+
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <thread>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Makes a file with HDF5's own functions.
+void make_file(const std::filesystem::path& path, const std::function<void(hid_t)>& fill) {
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  REQUIRE(file >= 0);
+  fill(file);
+  REQUIRE(H5Fclose(file) >= 0);
+}
+
+/// Adds a data set; not filled when `values` is null.
+void add(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& extents, const void* values,
+         hid_t creation = H5P_DEFAULT) {
+  const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr);
+  const hid_t dataset = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  REQUIRE(dataset >= 0);
+  if (values) REQUIRE(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+  H5Dclose(dataset);
+  H5Sclose(space);
+}
+
+/// The error for loading "x" from a file made by `fill`; checks that it names both.
+std::string error_for(const std::function<void(hid_t)>& fill) {
+  const TemporaryFolder folder;
+  make_file(folder / "data.h5", fill);
+  const std::string error = error_of([&] { load_hdf5(folder / "data.h5", "x"); });
+  CHECK_THAT(error, Contains((folder / "data.h5").string()) && Contains("load_hdf5: expected") && Contains("\"x\""));
+  return error;
+}
+
+}  // namespace
+
+TEST_CASE("load_hdf5 converts every integer and floating type to one of ours") {
+  const TemporaryFolder folder;
+  make_file(folder / "file", [](hid_t file) {
+    const std::vector<unsigned char> bytes = {0, 1, 255};
+    const std::vector<signed char> small = {-128, 0, 127};
+    const std::vector<std::uint16_t> words = {0, 1, 65535};
+    const std::vector<std::int32_t> numbers = {-5, 0, 5};
+    const std::vector<std::uint64_t> large = {0, 1, 9223372036854775807U};
+    const std::vector<float> floats = {-1.5F, 0, std::numeric_limits<float>::infinity()};
+    const std::vector<double> doubles = {-1.5, 0.1, 1e300};
+    add(file, "bytes", H5T_NATIVE_UINT8, {3}, bytes.data());
+    add(file, "small", H5T_NATIVE_INT8, {1, 3}, small.data());
+    add(file, "words", H5T_NATIVE_UINT16, {3}, words.data());
+    add(file, "numbers", H5T_NATIVE_INT32, {3, 1}, numbers.data());
+    add(file, "large", H5T_NATIVE_UINT64, {3}, large.data());
+    add(file, "floats", H5T_NATIVE_FLOAT, {3}, floats.data());
+    add(file, "doubles", H5T_NATIVE_DOUBLE, {3}, doubles.data());
+  });
+  const auto load = [&](const char* name) { return load_hdf5(folder / "file", name); };
+  CHECK(identical(load("bytes"), Tensor::of({3}, {0, 1, 255}, DType::uint8)));
+  CHECK(identical(load("small"), Tensor::of({1, 3}, {-128, 0, 127}, DType::int64)));
+  CHECK(identical(load("words"), Tensor::of({3}, {0, 1, 65535}, DType::int64)));
+  CHECK(identical(load("numbers"), Tensor::of({3, 1}, {-5, 0, 5}, DType::int64)));
+  CHECK(identical(load("large"), Tensor::labels({0, 1, std::numeric_limits<std::int64_t>::max()})));
+  CHECK(identical(load("floats"), Tensor::of({3}, {-1.5, 0, std::numeric_limits<double>::infinity()})));
+  CHECK(identical(load("doubles"), Tensor::of({3}, {-1.5, 0.1, 1e300}, DType::float64)));
+}
+
+TEST_CASE("load_hdf5 reads big-endian, compressed and unfilled data sets") {
+  const TemporaryFolder folder;
+  make_file(folder / "file", [](hid_t file) {
+    const std::vector<unsigned char> big_endian_pair = {0, 0, 1, 0, 0xff, 0xff, 0xff, 0xfe};
+    add(file, "big", H5T_STD_I32BE, {2}, big_endian_pair.data());
+    const hid_t packed = H5Pcreate(H5P_DATASET_CREATE);
+    const std::vector<hsize_t> chunk = {1000, 1000};
+    H5Pset_chunk(packed, 2, chunk.data());
+    H5Pset_deflate(packed, 9);
+    add(file, "packed", H5T_NATIVE_UINT8, {3000, 1000}, std::vector<unsigned char>(3'000'000, 7).data(), packed);
+    H5Pclose(packed);
+    add(file, "unfilled", H5T_NATIVE_FLOAT, {64}, nullptr);
+  });
+  CHECK(identical(load_hdf5(folder / "file", "big"), Tensor::labels({256, -2})));
+  CHECK(identical(load_hdf5(folder / "file", "packed"), Tensor::full({3000, 1000}, 7, DType::uint8)));
+  CHECK(identical(load_hdf5(folder / "file", "unfilled"), Tensor::zeros({64})));
+}
+
+TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as they were") {
+  const TemporaryFolder folder;
+  const std::vector<NamedTensor> tensors = {
+      {"images", Tensor::of({1, 2, 2, 1}, {0, 1, 2, 255}, DType::uint8)},
+      {"model_weights/conv1/conv1/kernel:0", Tensor::of({2}, {0.1, -2})},
+      {"model_weights/conv1/conv1/bias:0", Tensor::of({1}, {0.1}, DType::float64)},
+      {"labels", Tensor::labels({-1, std::int64_t{1} << 60})},
+      {"scalar", Tensor::scalar(3)},
+      {"empty", Tensor::zeros({0, 3})}};
+  save_hdf5(folder / "file", tensors);
+  for (const auto& [name, tensor] : tensors) {
+    INFO(name);
+    CHECK(identical(load_hdf5(folder / "file", name), tensor));
+  }
+  CHECK(hdf5_dataset_names(folder / "file") ==
+        std::vector<std::string>{"empty", "images", "labels", "model_weights/conv1/conv1/bias:0",
+                                 "model_weights/conv1/conv1/kernel:0", "scalar"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5 would write the time in seconds
+  save_hdf5(folder / "again", tensors);
+  CHECK(read_bytes(folder / "file") == read_bytes(folder / "again"));
+  CHECK(entries_in(folder.path()) == 2);
+}
+
+TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
+  const TemporaryFolder folder;
+  const Tensor one = Tensor::ones({1});
+  const auto error = [&](const std::vector<NamedTensor>& tensors) {
+    return error_of([&] { save_hdf5(folder / "file", tensors); });
+  };
+  CHECK_THAT(error({{"w", Tensor()}}), Contains("undefined tensor \"w\"") && Contains((folder / "file").string()));
+  CHECK_THAT(error({{"w", one}, {"w", one}}), Contains("\"w\"") && Contains("exists"));
+  CHECK_THAT(error({{"w", one}, {"w/v", one}}), Contains("\"w/v\""));
+  CHECK_THAT(error({{"", one}}), Contains("\"\""));
+  CHECK(entries_in(folder.path()) == 0);
+  CHECK_THAT(error_of([&] {
+               save_hdf5(folder / "none" / "file", {{"w", one}});
+             }),
+             Contains("none/file") && Contains("No such file"));
+}
+
+TEST_CASE("load_hdf5 names files that are missing, folders, or something else") {
+  const TemporaryFolder folder;
+  CHECK_THAT(error_of([&] { load_hdf5(folder / "none", "x"); }), Contains("/none") && Contains("No such file"));
+  CHECK_THAT(error_of([&] { load_hdf5(folder.path(), "x"); }), Contains("which is a folder"));
+  write_bytes(folder / "text", "certainly not HDF5");
+  CHECK_THAT(error_of([&] { load_hdf5(folder / "text", "x"); }),
+             Contains("an HDF5 file, got " + (folder / "text").string()) && Contains("signature not found"));
+  CHECK_THAT(error_of([&] { hdf5_dataset_names(folder / "text"); }),
+             Contains("hdf5_dataset_names: expected an HDF5 file"));
+}
+
+TEST_CASE("load_hdf5 refuses a file that is cut short") {
+  const TemporaryFolder folder;
+  save_hdf5(folder / "file", {{"x", Tensor::ones({10'000})}});
+  for (const std::uintmax_t size : {20'000, 600, 9, 0}) {
+    std::filesystem::resize_file(folder / "file", size);
+    CHECK_THAT(error_of([&] { load_hdf5(folder / "file", "x"); }), Contains((folder / "file").string()));
+  }
+}
+
+TEST_CASE("load_hdf5 lists the data sets there are when the one asked for is not") {
+  CHECK_THAT(error_for([](hid_t) {}), Contains("the file has none"));
+  CHECK_THAT(error_for([](hid_t file) {
+               add(file, "train_set_x", H5T_NATIVE_UINT8, {1}, nullptr);
+               add(file, "train_set_y", H5T_NATIVE_UINT8, {1}, nullptr);
+             }),
+             Contains("the file has \"train_set_x\", \"train_set_y\""));
+  CHECK_THAT(error_for([](hid_t file) {
+               for (int i = 10; i < 35; ++i) add(file, fmt::format("w{}", i).c_str(), H5T_NATIVE_UINT8, {1}, nullptr);
+             }),
+             Contains("\"w10\"") && Contains("\"w29\" and 5 more"));
+  CHECK_THAT(error_for([](hid_t file) { H5Gclose(H5Gcreate2(file, "x", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); }),
+             Contains("not a dataset"));
+}
+
+TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
+  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_C_S1, {1}, nullptr); }), Contains("strings of 1 bytes"));
+  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_LDOUBLE, {1}, nullptr); }),
+             Contains("floating numbers of 16 bytes"));
+  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_UINT8, std::vector<hsize_t>(9, 1), nullptr); }),
+             Contains("at most 8 axes") && Contains("got 9"));
+  CHECK_THAT(error_for([](hid_t file) {
+               const hid_t space = H5Screate(H5S_NULL);
+               H5Dclose(H5Dcreate2(file, "x", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+               H5Sclose(space);
+             }),
+             Contains("empty data space"));
+  CHECK_THAT(error_for([](hid_t file) {
+               const std::vector<std::uint64_t> large = {1, std::uint64_t{1} << 63};
+               add(file, "x", H5T_NATIVE_UINT64, {2}, large.data());
+             }),
+             Contains("as int64"));
+}
+
+TEST_CASE("load_hdf5 refuses elements that lie in other files") {
+  CHECK_THAT(error_for([](hid_t file) {
+               const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+               H5Pset_external(creation, "/etc/hostname", 0, 4);
+               add(file, "x", H5T_NATIVE_UINT8, {4}, nullptr, creation);
+               H5Pclose(creation);
+             }),
+             Contains("refers to other files"));
+}
+
+TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
+  const std::size_t before = kernels::pool_usage().held;
+  CHECK_THAT(
+      error_for([](hid_t file) {
+        add(file, "x", H5T_NATIVE_FLOAT, {1 << 20, 1 << 20}, nullptr);
+      }),
+      Contains("1099511627776 elements of 4 bytes") && Contains("(1048576, 1048576)") && Contains("got 0 bytes"));
+  const auto chunked = [](bool packed) {
+    return [packed](hid_t file) {
+      const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+      const std::vector<hsize_t> chunk = {1024, 1024};
+      H5Pset_chunk(creation, 2, chunk.data());
+      if (packed) H5Pset_deflate(creation, 9);
+      add(file, "x", H5T_NATIVE_UINT8, {1 << 20, 1 << 20}, nullptr, creation);
+      H5Pclose(creation);
+    };
+  };
+  CHECK_THAT(error_for(chunked(false)), Contains("never filled"));
+  CHECK_THAT(error_for(chunked(true)), Contains("never filled") && Contains("of compressed data"));
+  CHECK(kernels::pool_usage().held == before);
+}

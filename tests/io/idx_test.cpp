@@ -1,0 +1,103 @@
+#include "framework/io/idx.hpp"
+
+#include <zlib.h>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+using namespace std::string_literals;
+
+namespace {
+
+const std::string two_by_three = "\0\0\x08\x02\0\0\0\x02\0\0\0\x03"s + "\x01\x02\x03\x04\x05\xff"s;
+
+std::string compressed(const std::string& bytes) {
+  const TemporaryFolder folder;
+  const gzFile file = gzopen((folder / "file").c_str(), "wb");
+  gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(file);
+  return read_bytes(folder / "file");
+}
+
+/// The error for a file of these bytes; checks that it names the file.
+std::string error_for(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "data.idx", bytes);
+  const std::string error = error_of([&] { load_idx(folder / "data.idx"); });
+  CHECK_THAT(error, Contains((folder / "data.idx").string()) && Contains("load_idx: expected"));
+  return error;
+}
+
+}  // namespace
+
+TEST_CASE("load_idx reads plain and compressed files alike") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "plain", two_by_three);
+  write_bytes(folder / "packed.gz", compressed(two_by_three));
+  const Tensor expected = Tensor::of({2, 3}, {1, 2, 3, 4, 5, 255}, DType::uint8);
+  CHECK(identical(load_idx(folder / "plain"), expected));
+  CHECK(identical(load_idx(folder / "packed.gz"), expected));
+}
+
+TEST_CASE("load_idx reads files larger than its pieces, and empty ones") {
+  const TemporaryFolder folder;
+  std::string elements;
+  for (int i = 0; i < 3'000'000; ++i) elements += static_cast<char>(i * 7 % 251);
+  write_bytes(folder / "large.gz", compressed("\0\0\x08\x01"s + big_endian(3'000'000) + elements));
+  const Tensor large = load_idx(folder / "large.gz");
+  CHECK(large.shape() == Shape{3'000'000});
+  CHECK(std::equal(elements.begin(), elements.end(), large.data<std::uint8_t>(),
+                   [](char a, std::uint8_t b) { return static_cast<std::uint8_t>(a) == b; }));
+  write_bytes(folder / "empty", "\0\0\x08\x02"s + big_endian(0) + big_endian(28));
+  CHECK(load_idx(folder / "empty").shape() == Shape{0, 28});
+}
+
+TEST_CASE("load_idx refuses what is no IDX file of unsigned bytes") {
+  CHECK_THAT(error_for(""), Contains("got 0 bytes"));
+  CHECK_THAT(error_for("\0\0\x08"s), Contains("got 3 bytes"));
+  CHECK_THAT(error_for("PK\x08\x01 and so on"), Contains("begins with 00 00, got 50 4b"));
+  CHECK_THAT(error_for("\0\0\x0D\x01"s + big_endian(1) + "abcd"), Contains("0x0d (float32)"));
+  CHECK_THAT(error_for("\0\0\x07\x01"s + big_endian(1) + "a"), Contains("0x07 (unknown)"));
+  CHECK_THAT(error_for("\0\0\x08\0"s), Contains("1 to 8 axes, got 0"));
+  CHECK_THAT(error_for("\0\0\x08\x09"s), Contains("1 to 8 axes, got 9"));
+  CHECK_THAT(error_for("\0\0\x08\x03"s + big_endian(1)), Contains("12 bytes for the extents of 3 axes, got 4"));
+  CHECK_THAT(error_for("\0\0\x08\x03"s + std::string(12, '\xff')), Contains("fewer than 2^62 elements"));
+}
+
+TEST_CASE("load_idx refuses files shorter or longer than their extents say") {
+  CHECK_THAT(error_for(two_by_three.substr(0, 16)),
+             Contains("expected 6 bytes of elements for shape (2, 3), got 4") && Contains("cut short"));
+  CHECK_THAT(error_for(two_by_three + "x"), Contains("got 7") && Contains("too long"));
+  CHECK_THAT(error_for(compressed(two_by_three.substr(0, 16))), Contains("got 4") && Contains("cut short"));
+  CHECK_THAT(error_for(compressed(two_by_three + "x")), Contains("got more"));
+}
+
+TEST_CASE("load_idx takes no memory for elements that are only promised") {
+  const std::string promise = "\0\0\x08\x02"s + big_endian(0x40000000) + big_endian(0x1000);  // 4 TiB
+  const std::size_t before = kernels::pool_usage().held;
+  CHECK_THAT(error_for(promise), Contains("4398046511104"));
+  CHECK_THAT(error_for(compressed(promise + "some")), Contains("4398046511104") && Contains("got 4"));
+  CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("load_idx refuses corrupt compression") {
+  const std::string whole = compressed(two_by_three);
+  CHECK_THAT(error_for(whole.substr(0, whole.size() - 9)), Contains("whole gzip file") && Contains("unexpected end"));
+  CHECK_THAT(error_for(whole.substr(0, whole.size() - 4)), Contains("whole gzip file"));
+  std::string wrong_checksum = whole;
+  wrong_checksum[whole.size() - 6] ^= 1;
+  CHECK_THAT(error_for(wrong_checksum), Contains("incorrect data check"));
+}
+
+TEST_CASE("load_idx names files that are missing or folders") {
+  const TemporaryFolder folder;
+  CHECK_THAT(error_of([&] { load_idx(folder / "none"); }),
+             Contains((folder / "none").string()) && Contains("No such file"));
+  CHECK_THAT(error_of([&] { load_idx(folder.path()); }),
+             Contains(folder.path().string()) && Contains("which is a folder"));
+  CHECK_THAT(error_of([&] { load_idx("/dev/zero"); }), Contains("which is a device"));
+}

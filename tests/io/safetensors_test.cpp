@@ -1,0 +1,192 @@
+#include "framework/io/safetensors.hpp"
+
+#include <limits>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+using namespace std::string_literals;
+
+namespace {
+
+/// A file by hand: length, header, data.
+std::string file_of(const std::string& header, const std::string& data = "") {
+  return little_endian(header.size()) + header + data;
+}
+
+/// The error for a file of these bytes; checks that it names the file.
+std::string error_for(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "weights.safetensors", bytes);
+  const std::string error = error_of([&] { load_safetensors(folder / "weights.safetensors"); });
+  CHECK_THAT(error, Contains((folder / "weights.safetensors").string()) && Contains("load_safetensors: expected"));
+  return error;
+}
+
+std::string error_for_header(const std::string& header, const std::string& data = "") {
+  return error_for(file_of(header, data));
+}
+
+/// A header with one tensor "w".
+std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
+  return R"({"w":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
+}
+
+}  // namespace
+
+TEST_CASE("load_safetensors reads a file written by hand") {
+  const TemporaryFolder folder;
+  const std::string header = R"({"b":{"dtype":"U8","shape":[3],"data_offsets":[16,19]},"__metadata__":{"format":"pt"},)"
+                             R"("a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},)"
+                             R"("n":{"dtype":"I64","shape":[],"data_offsets":[8,16]}} )";
+  const std::string data = "\0\0\x80\x3f\0\0\x20\xc0"s + "\xfe\xff\xff\xff\xff\xff\xff\xff"s + "\x01\x02\xff"s;
+  write_bytes(folder / "file", file_of(header, data));
+  const SafetensorsFile file = load_safetensors(folder / "file");
+  CHECK(file.metadata == std::map<std::string, std::string>{{"format", "pt"}});
+  REQUIRE(file.tensors.size() == 3);
+  CHECK(file.tensors[0].name == "b");
+  CHECK(identical(file.tensors[0].tensor, Tensor::of({3}, {1, 2, 255}, DType::uint8)));
+  CHECK(file.tensors[1].name == "a");
+  CHECK(identical(file.tensors[1].tensor, Tensor::of({2, 1}, {1, -2.5})));
+  CHECK(file.tensors[2].name == "n");
+  CHECK(identical(file.tensors[2].tensor, Tensor::scalar(-2, DType::int64)));
+}
+
+TEST_CASE("save_safetensors writes the bytes that the format asks for") {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "file", {{"u", Tensor::of({1}, {7}, DType::uint8)}, {"f", Tensor::of({2}, {1, -2.5})}},
+                   {{"k", "v"}});
+  const std::string header = R"({"__metadata__":{"k":"v"},"u":{"data_offsets":[8,9],"dtype":"U8","shape":[1]},)"
+                             R"("f":{"data_offsets":[0,8],"dtype":"F32","shape":[2]}})";
+  const std::string padding((8 - header.size() % 8) % 8, ' ');
+  CHECK(read_bytes(folder / "file") == file_of(header + padding, "\0\0\x80\x3f\0\0\x20\xc0\x07"s));
+}
+
+TEST_CASE("Tensors of all types, names and metadata come back from a safetensors file as they were") {
+  const TemporaryFolder folder;
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<NamedTensor> tensors = {{"bytes", Tensor::of({5}, {0, 1, 2, 3, 255}, DType::uint8)},
+                                            {"stage 1/conv:\"k\"\n\u00e9", Tensor::of({2, 2}, {1, 2, -0.0, infinity})},
+                                            {"double", Tensor::of({1, 2}, {0.1, 1e300}, DType::float64)},
+                                            {"labels", Tensor::labels({-1, std::int64_t{1} << 60})},
+                                            {"scalar", Tensor::scalar(3)},
+                                            {"empty", Tensor::zeros({0, 3})},
+                                            {"", Tensor::ones({1})}};
+  const std::map<std::string, std::string> metadata = {{"epoch", "3"}, {"note", "a \"quoted\"\nline"}};
+  save_safetensors(folder / "file", tensors, metadata);
+  const SafetensorsFile file = load_safetensors(folder / "file");
+  CHECK(file.metadata == metadata);
+  REQUIRE(file.tensors.size() == tensors.size());
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    CHECK(file.tensors[i].name == tensors[i].name);
+    CHECK(identical(file.tensors[i].tensor, tensors[i].tensor));
+  }
+  save_safetensors(folder / "none", {});
+  CHECK(load_safetensors(folder / "none").tensors.empty());
+}
+
+TEST_CASE("save_safetensors refuses names and tensors that it can't write, and writes nothing") {
+  const TemporaryFolder folder;
+  const Tensor one_element = Tensor::ones({1});
+  const auto error = [&](const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
+    return error_of([&] { save_safetensors(folder / "file", tensors, metadata); });
+  };
+  CHECK_THAT(error({{"w", Tensor()}}, {}), Contains("undefined tensor \"w\""));
+  CHECK_THAT(error({{"w", one_element}, {"w", one_element}}, {}), Contains("\"w\" twice"));
+  CHECK_THAT(error({{"__metadata__", one_element}}, {}), Contains("reserved"));
+  CHECK_THAT(error({{"\xff", one_element}}, {}), Contains("UTF-8") && Contains((folder / "file").string()));
+  CHECK_THAT(error({}, {{"k", "\xff"}}), Contains("UTF-8"));
+  CHECK(entries_in(folder.path()) == 0);
+  CHECK_THAT(error_of([&] {
+               save_safetensors(folder / "none" / "file", {{"w", one_element}});
+             }),
+             Contains("none/file") && Contains("No such file"));
+}
+
+TEST_CASE("load_safetensors refuses files that are not there, too short, or something else") {
+  const TemporaryFolder folder;
+  CHECK_THAT(error_of([&] { load_safetensors(folder / "none"); }), Contains("none") && Contains("No such file"));
+  CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }), Contains("folder"));
+  CHECK_THAT(error_for(""), Contains("got 0 bytes"));
+  CHECK_THAT(error_for("1234567"), Contains("got 7 bytes"));
+  CHECK_THAT(error_for("\x89HDF\r\n\x1a\n and so on"), Contains("header of at most 10 bytes") && Contains("offset 0"));
+  CHECK_THAT(error_for(std::string(8, '\xff') + "{}"), Contains("at most 2 bytes, got 18446744073709551615"));
+  CHECK_THAT(error_for(little_endian(3) + "{}"), Contains("at most 2 bytes, got 3"));
+  CHECK_THAT(error_for(little_endian(0)), Contains("JSON"));
+}
+
+TEST_CASE("load_safetensors refuses a header above the format's limit") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "file", little_endian(100'000'001));
+  std::filesystem::resize_file(folder / "file", 200'000'000);  // takes no room on the disk
+  CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }), Contains("at most 100000000 bytes, got 100000001"));
+}
+
+TEST_CASE("load_safetensors refuses a header that is not the JSON it should be") {
+  CHECK_THAT(error_for_header("{\"w\":"), Contains("JSON header at offset 8") && Contains("parse error"));
+  CHECK_THAT(error_for_header("{} {}"), Contains("parse error"));
+  CHECK_THAT(error_for_header("{\"\xff\":{}}"), Contains("UTF-8"));
+  CHECK_THAT(error_for_header("[]"), Contains("JSON object as header, got array"));
+  CHECK_THAT(error_for_header("{\"w\":3}"), Contains("tensor \"w\", got number"));
+  CHECK_THAT(error_for_header("{\"__metadata__\":[]}"), Contains("__metadata__"));
+  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":1}}"), Contains("expected text") && Contains("\"k\""));
+  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":{}}}"), Contains("nesting"));
+  const std::string entry = R"({"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
+  CHECK_THAT(error_for_header("{\"w\":" + entry + ",\"w\":" + entry + "}", "x"), Contains("\"w\" twice"));
+  CHECK_THAT(error_for_header(R"({"w":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,1]}})", "x"),
+             Contains("\"dtype\" twice"));
+}
+
+TEST_CASE("A header nested a million deep is refused and does not exhaust the stack") {
+  CHECK_THAT(error_for_header(std::string(1'000'000, '[')), Contains("nesting"));
+  CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')), Contains("nesting"));
+  std::string objects;
+  for (int i = 0; i < 1'000'000; ++i) objects += "{\"a\":";
+  CHECK_THAT(error_for_header(objects), Contains("nesting"));
+}
+
+TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
+  const std::string data(8, 'x');
+  CHECK_THAT(error_for_header(one("\"BF16\"", "[4]", "[0,8]"), data),
+             Contains("F32, F64, I64 or U8") && Contains("\"w\"") && Contains("BF16"));
+  CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data), Contains("got 7"));
+  CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data), Contains("got nothing"));
+  CHECK_THAT(error_for_header(R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", data),
+             Contains("as shape") && Contains("null"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[-2]", "[0,8]"), data), Contains("as shape") && Contains("[-2]"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2.0]", "[0,8]"), data), Contains("as shape") && Contains("[2.0]"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data), Contains("2^62"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data), Contains("2^62"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data), Contains("8 axes, got 9"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[3]", "[0,8]"), data), Contains("3 elements of float32") &&
+                                                                         Contains("\"w\" of shape (3,)") &&
+                                                                         Contains("8 bytes (offsets 0 to 8)"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[1]", "[0,7]"), data), Contains("got 7 bytes"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[0]"), data), Contains("data_offsets [begin, end]"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[8,0]"), data), Contains("got [8, 0]"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[4,12]"), data), Contains("within the 8 bytes of data"));
+}
+
+TEST_CASE("load_safetensors refuses gaps, overlap, and data that is cut short or left over") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return R"({"a":{"dtype":"U8","shape":[2],"data_offsets":)" + first +
+           R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + second + "}}";
+  };
+  CHECK_THAT(error_for_header(two("[0,2]", "[1,3]"), "xyz"),
+             Contains("overlap") && Contains("\"b\" at offset 1 after 2"));
+  CHECK_THAT(error_for_header(two("[3,5]", "[0,2]"), "vwxyz"),
+             Contains("gaps") && Contains("\"a\" at offset 3 after 2"));
+  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwxyz"), Contains("4 bytes of data") && Contains("got 5"));
+  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwx"), Contains("within the 3 bytes of data for tensor \"b\""));
+}
+
+TEST_CASE("load_safetensors takes no memory for elements that are only promised") {
+  const std::size_t before = kernels::pool_usage().held;
+  CHECK_THAT(error_for_header(one("\"F32\"", "[1099511627776]", "[0,4398046511104]"), "data"),
+             Contains("within the 4 bytes"));
+  CHECK(kernels::pool_usage().held == before);
+}

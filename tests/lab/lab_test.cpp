@@ -1,0 +1,98 @@
+// Every figure of the lab report: reproduced to the digits it prints, or shown to be wrong there.
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "examples/lab/figures.hpp"
+#include "examples/lab/numpy_random.hpp"
+#include "examples/lab/part1_convolution.hpp"
+#include "examples/lab/part1_pooling.hpp"
+#include "examples/lab/part2_convnet.hpp"
+#include "examples/lab/part3_resnet.hpp"
+#include "examples/lab/training.hpp"
+
+namespace xtape::lab {
+namespace {
+
+void check_all(const std::vector<Figure>& figures) {
+  CHECK_FALSE(figures.empty());
+  for (const Figure& figure : figures) {
+    INFO(figure.step << ", " << figure.quantity << ": the report " << text_of(figure.report, figure.printed)
+                     << ", xtape " << text_of(figure.ours, figure.printed));
+    CHECK_FALSE(figure.report.empty());
+    CHECK(figure.ours.size() == figure.report.size());
+    CHECK(figure.claim != Claim::random);
+    CHECK(as_expected(figure));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("NumPy's random numbers are those of np.random.seed(1)", "[lab]") {
+  // np.random.randn(5), as in any NumPy tutorial
+  const std::vector<double> expected{1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763};
+  const Tensor values = NumpyRandom(1).randn({5});
+  CHECK(agrees({"randn", "values", expected, elements(values)}));
+}
+
+TEST_CASE("the report's padding and convolution steps", "[lab]") { check_all(convolution_figures()); }
+
+TEST_CASE("the report's pooling steps", "[lab]") { check_all(pooling_figures()); }
+
+TEST_CASE("the report's two wrong pooling derivatives", "[lab]") {
+  const std::vector<PoolingMistake> mistakes = pooling_mistakes();
+  REQUIRE(mistakes.size() == 2);
+  for (const PoolingMistake& mistake : mistakes) {
+    INFO(to_string(mistake));
+    check_all(mistake.figures());
+    CHECK(agrees({"", "the report's numbers by its own formula", mistake.report, mistake.formula}));
+    CHECK(agrees({"", "the true derivative by xtape", mistake.truth, mistake.ours}));
+    CHECK(agrees({"", "the true derivative by differences", mistake.truth, mistake.numeric}));
+    CHECK_FALSE(mistake.formula_checked.passed());
+    CHECK(mistake.ours_checked.passed());
+  }
+}
+
+TEST_CASE("the report's ConvNet and its initial weights", "[lab]") { check_all(convnet_figures()); }
+
+TEST_CASE("the report's ResNet-50 summary", "[lab]") { check_all(resnet_figures(resnet50())); }
+
+TEST_CASE("a figure is held to the digits the report prints", "[lab]") {
+  const auto figure = [](double report, double ours, Printed printed, Claim claim = Claim::right) {
+    return Figure{"step", "quantity", {report}, {ours}, printed, claim};
+  };
+  CHECK(agrees(figure(0.12345678, 0.123456784, Printed::decimals8)));
+  CHECK_FALSE(agrees(figure(0.12345678, 0.1234568, Printed::decimals8)));
+  CHECK(agrees(figure(7.839232564616838, 7.83923256461684, Printed::digits16)));
+  CHECK_FALSE(agrees(figure(7.839232564616838, 7.8392325647, Printed::digits16)));
+  CHECK_FALSE(agrees(figure(9472, 9473, Printed::integer)));
+  CHECK_FALSE(agrees(figure(0, std::nan(""), Printed::decimals8)));
+  CHECK_FALSE(agrees({"step", "quantity", {1, 2}, {1}, Printed::integer}));
+
+  CHECK(verdict(figure(64, 64, Printed::integer)) == "same");
+  CHECK(verdict(figure(0.5, 0.5, Printed::decimals8)) == "same to 1e-8");
+  CHECK(verdict(figure(10.1, 5.05, Printed::decimals8, Claim::wrong)) == "the report is wrong");
+  CHECK(verdict(figure(10.1, 10.1, Printed::decimals8, Claim::wrong)) == "DIFFERENT");
+  CHECK(verdict(figure(0.78, 0.8, Printed::decimals4, Claim::random)) == "random, comparable");
+  CHECK(verdict(figure(64, 63, Printed::integer)) == "DIFFERENT");
+}
+
+TEST_CASE("the table wraps long figures inside their columns", "[lab]") {
+  const std::string text =
+      table({{"a step", "ten numbers", std::vector<double>(10, -0.5), std::vector<double>(10, -0.5)}});
+  CHECK(text.find("a step") != std::string::npos);
+  CHECK(text.find("same to 1e-8") != std::string::npos);
+  std::size_t begin = 0;
+  for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+    CHECK(end - begin <= 120);
+    begin = end + 1;
+  }
+}
+
+TEST_CASE("the explanation counts the steps that batch normalization forgets over", "[lab]") {
+  const std::string text = why_at_chance(864);
+  CHECK(text.find("68 steps that is 50 %") != std::string::npos);
+  CHECK(text.find("54 steps here 58 %") != std::string::npos);
+}
+
+}  // namespace xtape::lab

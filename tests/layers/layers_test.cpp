@@ -1,0 +1,131 @@
+#include "layers/layers.hpp"
+
+#include <cmath>
+
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("shapes are known when a layer is called") {
+  const auto image = Input({64, 48, 3});
+  CHECK(image.shape() == Shape{64, 48, 3});
+  CHECK(Conv2D({.filters = 8, .kernel_size = 3})(image).shape() == Shape{62, 46, 8});
+  CHECK(Conv2D({.filters = 8, .kernel_size = 3, .strides = 2, .padding = Padding::same})(image).shape() ==
+        Shape{32, 24, 8});
+  CHECK(Conv2D({.filters = 8, .kernel_size = {3, 5}, .padding = {1, 0, 2, 2}})(image).shape() == Shape{63, 48, 8});
+  CHECK(MaxPooling2D()(image).shape() == Shape{32, 24, 3});
+  CHECK(MaxPooling2D({.pool_size = 3, .strides = 2})(image).shape() == Shape{31, 23, 3});
+  CHECK(ZeroPadding2D({.padding = {1, 2, 3, 4}})(image).shape() == Shape{67, 55, 3});
+  CHECK(Flatten()(image).shape() == Shape{9216});
+  CHECK(GlobalAveragePooling2D()(image).shape() == Shape{3});
+  CHECK(Dense({.units = 5})(image).shape() == Shape{64, 48, 5});
+  CHECK(Reshape({.target_shape = std::vector<std::int64_t>{-1, 3}})(image).shape() == Shape{3072, 3});
+  CHECK(Concatenate()({image, image}).shape() == Shape{64, 48, 6});
+}
+
+TEST_CASE("a layer that cannot take its input says so on that line, with its name and the shapes") {
+  const auto vector = Input({10});
+  const auto image = Input({8, 8, 3});
+  CHECK_THAT(error_of([&] { Conv2D({.filters = 4, .name = "conv1"})(vector); }),
+             Catch::Contains("Conv2D conv1: expected images (None, height, width, channels), got (None, 10)"));
+  CHECK_THAT(error_of([&] { Conv2D({.filters = 4, .kernel_size = 9, .name = "wide"})(image); }),
+             Catch::Contains("wide") && Catch::Contains("9 x 9"));
+  CHECK_THAT(error_of([&] {
+               Add({.name = "sum"})({image, vector});
+             }),
+             Catch::Contains("Add sum: expected inputs of one shape, got (None, 8, 8, 3) and (None, 10)"));
+  CHECK_THAT(error_of([&] { Add()(image); }), Catch::Contains("two or more inputs"));
+  CHECK_THAT(error_of([&] { Dense({.units = 2})({vector, vector}); }), Catch::Contains("expected one input"));
+  CHECK_THAT(error_of([&] {
+               Concatenate({.axis = 2})({image, Input({8, 9, 3}), Input({7, 9, 3})});
+             }),
+             Catch::Contains("differ in axis 2 only"));
+  CHECK_THAT(error_of([&] { Concatenate({.axis = 0})({image, image}); }), Catch::Contains("axis in [1, 4)"));
+  CHECK_THAT(error_of([&] { Reshape({.target_shape = std::vector<std::int64_t>{7}})(vector); }),
+             Catch::Contains("(7)"));
+  CHECK_THAT(error_of([&] {
+               Reshape({.target_shape = std::vector<std::int64_t>{-1, -1}})(vector);
+             }),
+             Catch::Contains("at most one -1"));
+  CHECK_THAT(error_of([&] { Softmax({.axis = 0})(vector); }), Catch::Contains("axis in [1, 2)"));
+  CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }), Catch::Contains("images"));
+}
+
+TEST_CASE("options that cannot be are refused where the layer is made") {
+  CHECK_THAT(error_of([] { Conv2D({.filters = 0, .name = "c"}); }),
+             Catch::Contains("Conv2D c: expected filters >= 1, got 0"));
+  CHECK_THAT(error_of([] { Dense({.units = -1}); }), Catch::Contains("units >= 1, got -1"));
+  CHECK_THAT(error_of([] { Dropout({.rate = 1.0}); }), Catch::Contains("rate in [0, 1), got 1"));
+  CHECK_THAT(error_of([] { BatchNormalization({.momentum = 1.0}); }), Catch::Contains("momentum in [0, 1), got 1"));
+  CHECK_THAT(error_of([] { BatchNormalization({.epsilon = 0}); }), Catch::Contains("epsilon above 0"));
+  CHECK_THAT(error_of([] { ZeroPadding2D({.padding = Padding::same}); }), Catch::Contains("got same"));
+  CHECK_THAT(error_of([] { ZeroPadding2D({.padding = {1, -1, 0, 0}}); }), Catch::Contains("(1, -1, 0, 0)"));
+  CHECK_THAT(error_of([] { Input({0, 3}); }), Catch::Contains("without zeros"));
+  CHECK_THAT(error_of([] {
+               Conv2D({.filters = 1, .kernel_size = 0})(Input({4, 4, 1}));
+             }),
+             Catch::Contains("window size"));
+  CHECK_THAT(error_of([] { Conv2D({.filters = 1, .strides = 0})(Input({4, 4, 1})); }), Catch::Contains("strides"));
+  CHECK_THAT(error_of([] {
+               MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
+             }),
+             Catch::Contains("strides"));
+}
+
+TEST_CASE("a layer called twice keeps its parameters and refuses inputs they don't fit") {
+  const Dense dense({.units = 2, .name = "shared"});
+  dense(Input({3}));
+  dense(Input({3}));
+  CHECK(dense->named_parameters().size() == 2);
+  CHECK_THAT(
+      error_of([&] { dense(Input({4})); }),
+      Catch::Contains("Dense shared: expected inputs that fit the kernel (3, 2) of its first call, got (None, 4)"));
+}
+
+TEST_CASE("batch normalization moves its averages in training and uses them in inference") {
+  const BatchNormalization layer({.momentum = 0.75, .epsilon = 1e-9});
+  layer(Input({1}));
+  layer->initialize(0, 0);
+  const Tensor x = Tensor::of({4, 1}, {1, 2, 3, 6});  // mean 3, squared deviations 4 + 1 + 0 + 9 = 14
+  {
+    ForwardPass pass(Mode::training);
+    const Tensor y = layer->call({x}, pass).value();
+    CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 4)));
+  }
+  const auto parameters = layer->named_parameters();
+  CHECK(parameters[2].second.value().item() == Approx(0.25 * 3));
+  CHECK(parameters[3].second.value().item() == Approx(0.75 + 0.25 * 14.0 / 3));  // unbiased
+  ForwardPass pass(Mode::inference);
+  CHECK(layer->call({x}, pass).value().at({1, 0}) == Approx((2 - 0.75) / std::sqrt(0.75 + 0.25 * 14.0 / 3)));
+}
+
+TEST_CASE("bias correction takes what is left of the starting values out of the moving averages") {
+  const BatchNormalization layer({.momentum = 0.99, .epsilon = 1e-9, .bias_correction = true});
+  layer(Input({1}));
+  layer->initialize(0, 0);
+  const Tensor x = Tensor::of({4, 1}, {11, 12, 13, 16});
+  for (int step = 0; step < 3; ++step) {
+    ForwardPass pass(Mode::training);
+    layer->call({x}, pass);
+  }
+  ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
+  CHECK(layer->call({x}, pass).value().at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 3)).epsilon(1e-4));
+}
+
+TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
+  const Dropout layer({.rate = 0.25});
+  const Tensor x = Tensor::ones({100000});
+  ForwardPass training(Mode::training, {.seed = 1});
+  const auto values = layer->call({x}, training).value().to_vector();
+  double sum = 0;
+  bool all_dropped_or_scaled = true;
+  for (const double v : values) {
+    all_dropped_or_scaled = all_dropped_or_scaled && (v == 0 || std::abs(v - 1 / 0.75) < 1e-6);
+    sum += v;
+  }
+  CHECK(all_dropped_or_scaled);
+  CHECK(sum / 100000 == Approx(1).margin(0.01));
+  ForwardPass inference(Mode::inference);
+  CHECK(identical(layer->call({x}, inference).value(), x));
+}

@@ -1,0 +1,155 @@
+#include "models/model.hpp"
+
+#include "framework/kernels/memory_pool.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+using xtape::test::largest_difference;
+
+namespace {
+
+Tensor run(const Model& model, const Tensor& x) {
+  ForwardPass pass(Mode::inference);
+  return model(x, pass).value();
+}
+
+}  // namespace
+
+TEST_CASE("layers without a name get one from their type, and parameters theirs from the layer") {
+  const auto input = Input({8, 8, 3});
+  auto x = Conv2D({.filters = 2})(input);
+  x = Conv2D({.filters = 2, .name = "conv2d_1"})(x);  // the name that the first would have got
+  x = MaxPooling2D()(x);
+  const Model model(input, Dense({.units = 3})(Flatten()(x)));
+  std::vector<std::string> names;
+  for (const ModelNode& node : model.nodes()) names.push_back(node.layer->name());
+  CHECK(names ==
+        std::vector<std::string>{"input_1", "conv2d_2", "conv2d_1", "max_pooling2d_1", "flatten_1", "dense_1"});
+  CHECK(model.named_parameters()[0].first == "conv2d_2/kernel");
+  CHECK(model.parameters()[0].name() == "conv2d_2/kernel");
+  CHECK(&model.layer("flatten_1") == model.nodes()[4].layer.get());
+  CHECK_THAT(error_of([&] { model.layer("flatten"); }), Catch::Contains("got \"flatten\"; there are input_1"));
+}
+
+TEST_CASE("a model computes what its layers say, a shared layer with one set of parameters") {
+  const auto input = Input({3});
+  const Dense shared({.units = 3, .kernel_initializer = constant(0.5), .bias_initializer = constant(1)});
+  const Model model(input, shared(shared(input)));
+  CHECK(model.parameters().size() == 2);
+  CHECK(model.parameter_count() == 12);
+  // x (1, 2, 3): 0.5 * 6 + 1 = 4 each; then 0.5 * 12 + 1 = 7
+  CHECK(run(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{7, 7, 7});
+  ForwardPass pass(Mode::training);
+  pass.backward(sum(model(Tensor::of({1, 3}, {1, 2, 3}), pass)));
+  // d/db (1.5 * (s/2 + 1)... both uses: 3 outputs each 1, plus through the first use 3 * 0.5 * 1 = 1.5 for each unit
+  CHECK(model.parameters()[1].gradient().to_vector() == std::vector<double>{2.5, 2.5, 2.5});
+}
+
+TEST_CASE("a model is a layer of another, and its parameters are shared with it") {
+  const auto inner_input = Input({4});
+  const Model inner(inner_input, Dense({.units = 2})(inner_input), {.name = "inner", .seed = 5});
+  const auto input = Input({4});
+  const Model outer(input, Dense({.units = 1})(Add()({inner(input), inner(input)})));
+  CHECK(outer.named_parameters()[0].first == "inner/dense_1/kernel");
+  CHECK(outer.parameters().size() == 4);
+  CHECK(outer.parameters()[0] == inner.parameters()[0]);
+  const Tensor x = Tensor::of({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
+  const Tensor features = run(inner, x);
+  const Tensor doubled = (Variable(features) + Variable(features)).value();
+  CHECK(largest_difference(run(outer, x), matmul(doubled, outer.parameters()[2].value()).value()) < 1e-5);
+  CHECK_THAT(error_of([&] { inner(Input({5})); }), Catch::Contains("Model inner: expected (None, 4), got (None, 5)"));
+}
+
+TEST_CASE("models may have several inputs and outputs") {
+  const auto a = Input({2});
+  const auto b = Input({2});
+  const Model model(std::vector{a, b}, std::vector{Add()({a, b}), Multiply()({a, b})});
+  ForwardPass pass(Mode::inference);
+  const auto outputs = model({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
+  CHECK(outputs[0].value().to_vector() == std::vector<double>{4, 7});
+  CHECK(outputs[1].value().to_vector() == std::vector<double>{3, 10});
+  CHECK_THAT(error_of([&] { model(Tensor::ones({1, 2}), pass); }), Catch::Contains("expected 2 inputs, got 1"));
+  CHECK_THAT(error_of([&] {
+               model({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
+             }),
+             Catch::Contains("one batch size"));
+}
+
+TEST_CASE("a graph that is no model is refused with its reason") {
+  const auto input = Input({4});
+  const auto other = Input({4});
+  const auto x = Dense({.units = 2, .name = "a"})(input);
+  CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2, .name = "a"})(x)); }),
+             Catch::Contains("two named \"a\" (Dense and Dense)"));
+  CHECK_THAT(error_of([&] {
+               Model(input, Add()({input, other}));
+             }),
+             Catch::Contains("every Input that an output depends on"));
+  CHECK_THAT(error_of([&] { Model(x, x); }), Catch::Contains("inputs made by Input, got one of Dense a"));
+}
+
+TEST_CASE("a batch that does not fit the model is refused with both shapes") {
+  const auto input = Input({4, 4, 3});
+  const Model model(input, Flatten()(input), {.name = "net"});
+  ForwardPass pass(Mode::inference);
+  CHECK_THAT(error_of([&] {
+               model(Tensor::ones({2, 4, 4, 1}), pass);
+             }),
+             Catch::Contains("Model net: expected an input (None, 4, 4, 3)") && Catch::Contains("got (2, 4, 4, 1)"));
+  CHECK_THAT(error_of([&] { model(Tensor::ones({4, 4, 3}), pass); }), Catch::Contains("got (4, 4, 3)"));
+  CHECK_THAT(error_of([&] { model(Tensor::ones({0, 4, 4, 3}), pass); }), Catch::Contains("at least one sample"));
+}
+
+TEST_CASE("the same seed gives the same weights, another seed others, and every parameter its own numbers") {
+  const auto build = [](std::uint64_t seed) {
+    const auto input = Input({6});
+    return Model(input, Dense({.units = 6})(Dense({.units = 6})(input)), {.seed = seed});
+  };
+  const Model one = build(1);
+  CHECK(identical(one.parameters()[0].value(), build(1).parameters()[0].value()));
+  CHECK_FALSE(identical(one.parameters()[0].value(), build(2).parameters()[0].value()));
+  CHECK_FALSE(identical(one.parameters()[0].value(), one.parameters()[2].value()));
+}
+
+TEST_CASE("a model converted to float64 computes in it") {
+  const auto input = Input({3});
+  const Model model(input, Dense({.units = 2})(input));
+  const Tensor x = Tensor::of({1, 3}, {1, 2, 3});
+  const Tensor single = run(model, x);
+  model.convert(DType::float64);
+  CHECK(model.dtype() == DType::float64);
+  const Tensor result = run(model, x.to(DType::float64));
+  CHECK(result.dtype() == DType::float64);
+  CHECK(largest_difference(single, result) < 1e-6);
+  CHECK_THAT(error_of([&] { run(model, x); }), Catch::Contains("float32") && Catch::Contains("float64"));
+  CHECK_THAT(error_of([&] { model.convert(DType::int64); }), Catch::Contains("got int64"));
+}
+
+TEST_CASE("in inference a model holds no more activations than are still needed") {
+  const auto input = Input({1 << 16});
+  auto x = input;
+  for (int i = 0; i < 20; ++i) x = Activation(tanh)(x);
+  const Model model(input, x);
+  const Tensor data = Tensor::ones({1, 1 << 16});
+  const std::size_t before = kernels::pool_usage().in_use;
+  ForwardPass pass(Mode::inference);
+  const std::size_t peak_before = kernels::pool_usage().peak;
+  model(data, pass);
+  CHECK(kernels::pool_usage().in_use == before);
+  CHECK(kernels::pool_usage().peak <= std::max(peak_before, before + 4 * (std::size_t{1} << 18)));
+}
+
+TEST_CASE("the summary has a row a layer, inputs by name and the totals") {
+  const auto input = Input({4, 4, 1});
+  const auto x = BatchNormalization({.name = "bn"})(Conv2D({.filters = 2, .name = "conv"})(input));
+  const Model model(input, Add({.name = "sum"})({x, x}), {.name = "tiny"});
+  const std::string text = model.summary();
+  CHECK_THAT(text, Catch::Contains("Model: \"tiny\"") && Catch::Contains("Layer (type)") &&
+                       Catch::Contains("Output Shape") && Catch::Contains("Param #") &&
+                       Catch::Contains("Connected to"));
+  CHECK_THAT(text, Catch::Contains("conv (Conv2D)") && Catch::Contains("(None, 4, 4, 2)") && Catch::Contains("bn, bn"));
+  CHECK_THAT(text, Catch::Contains("Total params: 12\nTrainable params: 8\nNon-trainable params: 4\n"));
+}

@@ -1,0 +1,99 @@
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/conv_net.hpp"
+#include "models/resnet50.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+std::int64_t parameters_of(const Model& model, const std::string& layer) {
+  std::int64_t count = 0;
+  for (const auto& [path, parameter] : model.layer(layer).named_parameters()) count += parameter.shape().size();
+  return count;
+}
+
+const ModelNode& node_of(const Model& model, const std::string& layer) {
+  for (const ModelNode& node : model.nodes()) {
+    if (node.layer->name() == layer) return node;
+  }
+  fail("no node of {}", layer);
+}
+
+}  // namespace
+
+TEST_CASE("ResNet-50 for 6 classes has the lab's parameters, names and shapes") {
+  const Model model = resnet50();
+  CHECK(model.parameter_count() == 23600006);
+  CHECK(model.trainable_count() == 23546886);
+  CHECK(model.parameter_count() - model.trainable_count() == 53120);
+  CHECK(parameters_of(model, "conv1") == 9472);
+  CHECK(parameters_of(model, "bn_conv1") == 256);
+  CHECK(parameters_of(model, "fc6") == 2048 * 6 + 6);
+  CHECK(node_of(model, "zero_padding2d_1").shape == Shape{70, 70, 3});
+  CHECK(node_of(model, "conv1").shape == Shape{32, 32, 64});
+  CHECK(node_of(model, "max_pooling2d_1").shape == Shape{15, 15, 64});
+  CHECK(node_of(model, "res2a_branch1").shape == Shape{15, 15, 256});
+  CHECK(node_of(model, "res3d_branch2c").shape == Shape{8, 8, 512});
+  CHECK(node_of(model, "res4f_branch2b").shape == Shape{4, 4, 256});
+  CHECK(node_of(model, "bn5c_branch2c").shape == Shape{2, 2, 2048});
+  CHECK(node_of(model, "average_pooling2d_1").shape == Shape{1, 1, 2048});
+  CHECK(model.output_shape() == Shape{6});
+  int convolutions = 0;
+  int additions = 0;
+  for (const ModelNode& node : model.nodes()) {
+    convolutions += node.layer->type() == "Conv2D" ? 1 : 0;
+    additions += node.layer->type() == "Add" ? 1 : 0;
+  }
+  CHECK(convolutions == 53);
+  CHECK(additions == 16);
+}
+
+TEST_CASE("ResNet-50 for ImageNet has the published number of parameters") {
+  const Model model = resnet50({.input = {224, 224, 3}, .classes = 1000, .pooling = Pooling::global_average});
+  CHECK(model.parameter_count() == 25636712);  // as keras.applications.ResNet50 reports
+  CHECK(node_of(model, "bn5c_branch2c").shape == Shape{7, 7, 2048});
+}
+
+TEST_CASE("ResNet-50 computes logits and a gradient for every trainable parameter") {
+  const Model model = resnet50({.input = {32, 32, 3}, .classes = 4, .pooling = Pooling::global_average});
+  RandomStream random(1);
+  ForwardPass pass(Mode::training);
+  const Variable logits = model(random.uniform({4, 32, 32, 3}), pass);
+  CHECK(logits.shape() == Shape{4, 4});
+  pass.backward(softmax_cross_entropy(logits, Tensor::labels({0, 1, 2, 3})));
+  for (const Parameter& parameter : model.parameters()) {
+    INFO(parameter.name());
+    CHECK(parameter.gradient().defined() == parameter.trainable());
+  }
+}
+
+TEST_CASE("ResNet-50 refuses images that are too small, naming the layer that does not fit") {
+  CHECK_THAT(error_of([] { resnet50({.input = {16, 16, 3}}); }), Catch::Contains("AveragePooling2D"));
+  CHECK_THAT(error_of([] {
+               identity_block(Input({8, 8, 64}), 3, {16, 16, 32}, {2, 'b'});
+             }),
+             Catch::Contains("Add") && Catch::Contains("(None, 8, 8, 32) and (None, 8, 8, 64)"));
+}
+
+TEST_CASE("the ConvNet is the lab's by default and fits small images with its other options") {
+  const Model lab = conv_net();
+  CHECK(lab.parameter_count() == 4 * 4 * 3 * 8 + 2 * 2 * 8 * 16 + 64 * 6 + 6);
+  CHECK(node_of(lab, "flatten_1").shape == Shape{64});
+  const Model small = conv_net(small_image_options());
+  CHECK(small.input_shape() == Shape{28, 28, 1});
+  CHECK(small.output_shape() == Shape{10});
+  CHECK_THAT(error_of([] { conv_net({.classes = 0}); }), Catch::Contains("units >= 1"));
+}
+
+TEST_CASE("users build other residual networks from the blocks") {
+  const auto input = Input({16, 16, 3});
+  auto x = convolutional_block(input, 3, {4, 4, 16}, 2, {2, 'a'});
+  x = identity_block(x, 5, {4, 4, 16}, {2, 'b'});
+  const Model model(input, Dense({.units = 2})(GlobalAveragePooling2D()(x)));
+  CHECK(node_of(model, "res2b_branch2b").shape == Shape{8, 8, 4});
+  ForwardPass pass(Mode::inference);
+  CHECK(model(Tensor::ones({1, 16, 16, 3}), pass).shape() == Shape{1, 2});
+}

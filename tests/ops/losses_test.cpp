@@ -1,0 +1,61 @@
+#include "framework/ops/losses.hpp"
+
+#include <cmath>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("softmax cross entropy is the mean of -log of the right class's probability") {
+  const Tensor logits = Tensor::of({2, 3}, {std::log(1), std::log(2), std::log(5), 0, 0, 0}, DType::float64);
+  const double wanted = (-std::log(2.0 / 8) - std::log(1.0 / 3)) / 2;
+  CHECK(softmax_cross_entropy(logits, Tensor::labels({1, 2})).value().item() == Approx(wanted));
+  const Tensor one_hot = Tensor::of({2, 3}, {0, 1, 0, 0, 0, 1}, DType::float64);
+  CHECK(softmax_cross_entropy(logits, one_hot).value().item() == Approx(wanted));
+}
+
+TEST_CASE("softmax cross entropy and its derivative stay finite for any logits") {
+  ForwardPass pass(Mode::training);
+  const Variable logits = pass.watch(Tensor::of({2, 2}, {1e4, -1e4, 3e38, -3e38}));
+  const Variable loss = softmax_cross_entropy(logits, Tensor::labels({1, 0}));
+  CHECK(loss.value().item() == Approx(1e4));
+  pass.backward(loss);
+  CHECK(pass.gradient(logits).to_vector() == std::vector<double>{0.5, -0.5, 0, 0});
+}
+
+TEST_CASE("binary cross entropies and the squared error equal their formulas") {
+  const Tensor targets = Tensor::of({3}, {1, 0, 0.25}, DType::float64);
+  const Tensor p = Tensor::of({3}, {0.8, 0.3, 0.5}, DType::float64);
+  const double wanted = -(std::log(0.8) + std::log(0.7) + 0.25 * std::log(0.5) + 0.75 * std::log(0.5)) / 3;
+  CHECK(binary_cross_entropy(p, targets).value().item() == Approx(wanted));
+  const Tensor z = Tensor::of({3}, {std::log(4.0), std::log(0.3 / 0.7), 0}, DType::float64);
+  CHECK(sigmoid_cross_entropy(z, targets).value().item() == Approx(wanted));
+  CHECK(mean_squared_error(p, targets).value().item() == Approx((0.04 + 0.09 + 0.0625) / 3));
+  CHECK(std::isfinite(binary_cross_entropy(Tensor::of({2}, {0, 1}), Tensor::of({2}, {1, 0})).value().item()));
+  CHECK(sigmoid_cross_entropy(Tensor::of({1}, {-1e4}), Tensor::of({1}, {1})).value().item() == Approx(1e4));
+}
+
+TEST_CASE("labels that do not fit are refused with their place") {
+  const Tensor logits = Tensor::zeros({2, 3});
+  CHECK_THAT(error_of([&] {
+               softmax_cross_entropy(logits, Tensor::labels({0, 3}));
+             }),
+             Catch::Contains("labels in [0, 3), got 3 at position 1"));
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(logits, Tensor::labels({0, -1})); }), Catch::Contains("got -1"));
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(logits, Tensor::labels({0})); }),
+             Catch::Contains("(2,) for logits (2, 3), got int64 (1,)"));
+  CHECK_THAT(error_of([&] {
+               softmax_cross_entropy(logits, Tensor::zeros({2, 4}));
+             }),
+             Catch::Contains("got labels (2, 4)"));
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({3}), Tensor::labels({0})); }),
+             Catch::Contains("logits (n, classes)"));
+  CHECK_THAT(error_of([&] {
+               softmax_cross_entropy(Tensor::zeros({0, 3}), Tensor::labels({}));
+             }),
+             Catch::Contains("n >= 1"));
+  CHECK_THAT(error_of([&] { mean_squared_error(Tensor::zeros({2}), Tensor::zeros({3})); }),
+             Catch::Contains("(2,) and (3,)"));
+}

@@ -1,0 +1,140 @@
+#include "framework/ops/reductions.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/kernels/parallel.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "framework/tensor/random.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+using test::largest_difference;
+using Values = std::vector<double>;
+
+Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
+
+/// Sum and maximum over the axes of a 4-axis tensor, one element after the other; reduced axes stay with extent 1.
+struct Reference {
+  Tensor sum, max;
+  Reference(const Tensor& x, const std::vector<int>& axes) {
+    Shape kept = x.shape();
+    for (const int axis : axes) kept = kept.replaced(axis, 1);
+    sum = Tensor::zeros(kept, DType::float64);
+    max = Tensor::full(kept, -std::numeric_limits<double>::infinity(), DType::float64);
+    const auto strides = contiguous_strides(kept);
+    const Values values = x.to_vector();
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      std::int64_t rest = i, target = 0;
+      for (int axis = 3; axis >= 0; rest /= x.dim(axis--)) {
+        if (kept[axis] > 1) target += rest % x.dim(axis) * strides[static_cast<std::size_t>(axis)];
+      }
+      const double value = values[static_cast<std::size_t>(i)];
+      sum.mutable_data<double>()[target] += value;
+      max.mutable_data<double>()[target] = std::max(max.data<double>()[target], value);
+    }
+  }
+};
+
+const std::vector<std::vector<int>> axis_choices = {{0},    {1},    {2},    {3},       {0, 1},    {0, 2},
+                                                    {0, 3}, {1, 2}, {1, 3}, {0, 1, 2}, {1, 2, 3}, {0, 1, 2, 3}};
+
+TEST_CASE("reductions agree with a loop for every choice of axes") {
+  RandomStream random(1);
+  for (const Shape& shape : {Shape{3, 4, 5, 6}, Shape{2, 1, 40, 1100}, Shape{1, 300, 1, 257}}) {
+    const Tensor x = random.normal(shape, 0.5, 1, DType::float64);
+    for (const auto& axes : axis_choices) {
+      const Reference wanted(x, axes);
+      const double n = static_cast<double>(x.size()) / static_cast<double>(wanted.sum.size());
+      CHECK(largest_difference(sum(x, axes, true).value(), wanted.sum) < 1e-9);
+      CHECK(largest_difference((mean(x, axes, true) * n).value(), wanted.sum) < 1e-9);
+      CHECK(largest_difference(max(x, axes, true).value(), wanted.max) == 0);
+    }
+  }
+}
+
+TEST_CASE("reduced axes go, or stay with extent 1") {
+  const Tensor x = f64({2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(sum(x).shape() == Shape{});
+  CHECK(sum(x).value().item() == 21);
+  CHECK(sum(x, {}, true).shape() == Shape{1, 1});
+  CHECK(sum(x, {0}).shape() == Shape{3});
+  CHECK(sum(x, {0}).value().to_vector() == Values{5, 7, 9});
+  CHECK(mean(x, {-1}).value().to_vector() == Values{2, 5});
+  CHECK(max(x, {1}, true).shape() == Shape{2, 1});
+  CHECK(max(x, {1}).value().to_vector() == Values{3, 6});
+  CHECK(sum(f64({}, {3})).value().item() == 3);
+}
+
+TEST_CASE("axes without elements sum to zero and have no mean or maximum") {
+  const Tensor x = f64({2, 0}, {});
+  CHECK(sum(x, {1}).value().to_vector() == Values{0, 0});
+  CHECK(sum(x, {0}).shape() == Shape{0});
+  CHECK(max(x, {0}).shape() == Shape{0});
+  CHECK(error_of([&] { mean(x); }) == "mean: expected at least one element along the reduced axes, got shape (2, 0)");
+  CHECK(error_of([&] { max(x, {1}); }) ==
+        "max: expected at least one element along the reduced axes, got shape (2, 0)");
+}
+
+TEST_CASE("axes that are not there or come twice are errors") {
+  const Tensor x = Tensor::ones({2, 3});
+  CHECK(error_of([&] { sum(x, {2}); }) == "sum: expected an axis in [-2, 2) for shape (2, 3), got 2");
+  CHECK(error_of([&] { max(x, {0, -2}); }) == "max: expected each axis once, got (0, -2)");
+  CHECK(error_of([] {
+          sum(Tensor::labels({1, 2}));
+        }) == "sum: expected float32 or float64, got int64; convert with .to(DType::float32)");
+}
+
+TEST_CASE("float32 sums lose nothing to accumulation") {
+  const Tensor x = Tensor::full({1 << 22, 3}, 0.1, DType::float32);
+  const double wanted = static_cast<double>(0.1F) * (1 << 22);
+  for (const double column : sum(x, {0}).value().to_vector()) CHECK(column == Approx(wanted).epsilon(1e-7));
+  CHECK(mean(x).value().item() == Approx(static_cast<double>(0.1F)).epsilon(1e-7));
+}
+
+TEST_CASE("reductions are the same to the bit for any number of threads") {
+  const Tensor x = RandomStream(2).normal({4, 50, 50, 33});
+  const int before = kernels::num_threads();
+  for (const auto& axes : axis_choices) {
+    kernels::set_num_threads(1);
+    const Tensor one = sum(x, axes).value();
+    kernels::set_num_threads(3);
+    CHECK(identical(sum(x, axes).value(), one));
+  }
+  kernels::set_num_threads(before);
+}
+
+TEST_CASE("sum and mean share their gradient among the elements") {
+  for (const bool keep : {false, true}) {
+    ForwardPass pass(Mode::training);
+    const Variable x = pass.watch(f64({2, 3}, {1, 2, 3, 4, 5, 6}));
+    const Shape shape = keep ? Shape{1, 3} : Shape{3};
+    const Variable y = sum(x, {0}, keep) + mean(x, {0}, keep);
+    pass.backward(y, f64(shape, {2, 4, 6}));
+    CHECK(pass.gradient(x).to_vector() == Values{3, 6, 9, 3, 6, 9});
+  }
+}
+
+TEST_CASE("the gradient of max goes to the first of equal elements") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(f64({2, 4}, {1, 7, 7, 0, 5, 5, 5, 5}));
+  pass.backward(max(x, {1}), f64({2}, {2, 3}));
+  CHECK(pass.gradient(x).to_vector() == Values{0, 2, 0, 0, 3, 0, 0, 0});
+}
+
+TEST_CASE("max of NaN is NaN, and its gradient goes there") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(f64({3}, {1, nan, 2}));
+  const Variable y = max(x);
+  CHECK(std::isnan(y.value().item()));
+  pass.backward(y);
+  CHECK(pass.gradient(x).to_vector() == Values{0, 1, 0});
+}
+
+}  // namespace
+}  // namespace xtape

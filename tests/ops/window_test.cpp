@@ -1,0 +1,76 @@
+#include "framework/ops/window.hpp"
+
+#include "framework/ops/convolution.hpp"
+#include "framework/ops/pooling.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("SAME padding follows TensorFlow: ceil(input / stride) outputs, the odd one behind") {
+  struct Expected {
+    std::int64_t input, size, stride, dilation, outputs, before;
+  };
+  // total = max((outputs - 1) * stride + (size - 1) * dilation + 1 - input, 0), before = total / 2
+  for (const auto& e : {Expected{64, 4, 1, 1, 64, 1},
+                        {64, 8, 8, 1, 8, 0},
+                        {5, 3, 2, 1, 3, 1},
+                        {6, 3, 2, 1, 3, 0},
+                        {7, 2, 1, 1, 7, 0},
+                        {10, 3, 1, 2, 10, 2},
+                        {3, 5, 4, 1, 1, 1},
+                        {2, 3, 1, 1, 2, 1}}) {
+    const auto window =
+        place_window("test", {1, e.input, e.input, 1},
+                     {.size = e.size, .strides = e.stride, .padding = Padding::same, .dilation = e.dilation});
+    INFO(e.input << " " << e.size << " " << e.stride << " " << e.dilation);
+    CHECK(window.out_height == e.outputs);
+    CHECK(window.pad_top == e.before);
+    CHECK(window.pad_left == e.before);
+  }
+}
+
+TEST_CASE("windows that cannot be placed are refused with sizes and image") {
+  const Shape image{1, 4, 5, 1};
+  CHECK_THAT(
+      error_of([&] { place_window("f", image, {.size = 5}); }),
+      Catch::Contains("f: expected images at least as large as the window, 5 x 5") && Catch::Contains("(1, 4, 5, 1)"));
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = 3, .dilation = 3}); }),
+             Catch::Contains("dilated by 3 x 3"));
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = 0}); }), Catch::Contains("window size of 1 or more"));
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = 1, .strides = {1, 0}}); }), Catch::Contains("(1, 0)"));
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = 1, .padding = Padding(0, -1, 0, 0)}); }),
+             Catch::Contains("padding of 0 or more"));
+  CHECK_THAT(error_of([&] {
+               place_window("f", {4, 5, 1}, {.size = 1});
+             }),
+             Catch::Contains("(n, height, width, channels)"));
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = std::int64_t{1} << 40}); }),
+             Catch::Contains("window size"));
+}
+
+TEST_CASE("convolution and pooling refuse operands that do not fit") {
+  const Tensor x = Tensor::ones({1, 4, 4, 3});
+  CHECK_THAT(error_of([&] {
+               conv2d(x, Tensor::ones({2, 2, 2, 5}));
+             }),
+             Catch::Contains("conv2d: expected a kernel for the 3 channels of images (1, 4, 4, 3), got one for 2"));
+  CHECK_THAT(error_of([&] {
+               conv2d(x, Tensor::ones({2, 2, 3}));
+             }),
+             Catch::Contains("kernel (height, width, channels, filters)"));
+  CHECK_THAT(error_of([&] {
+               conv2d(x, Tensor::ones({2, 2, 3, 5}, DType::float64));
+             }),
+             Catch::Contains("float32 and float64"));
+  CHECK_THAT(error_of([&] {
+               conv2d(Tensor::zeros({1, 4, 4, 3}, DType::uint8), Tensor::zeros({1, 1, 3, 1}, DType::uint8));
+             }),
+             Catch::Contains("expected float32 or float64, got uint8"));
+  CHECK_THAT(error_of([&] {
+               conv2d_input_gradient(Tensor::ones({1, 4, 4, 5}), Tensor::ones({2, 2, 3, 5}), x.shape());
+             }),
+             Catch::Contains("dy of shape (1, 3, 3, 5), got (1, 4, 4, 5)"));
+  CHECK_THAT(error_of([&] { max_pool2d(Tensor::ones({4, 4}), {.size = 2}); }), Catch::Contains("max_pool2d"));
+  CHECK_THAT(error_of([&] { global_average_pool2d(Tensor::ones({4, 4})); }), Catch::Contains("global_average_pool2d"));
+}

@@ -1,0 +1,192 @@
+// Each optimizer against its formula, computed here one number at a time in double.
+#include <cmath>
+#include <functional>
+#include <memory>
+
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter& p)>;
+/// Changes p by the formula under test, given the gradient g at step t = 1, 2, ...; keeps its own state.
+using Formula = std::function<void(double& p, double g, int t)>;
+
+/// Largest difference between optimizer and formula after ten steps on 40000 elements (three pieces of parallel work),
+/// with gradients that depend on the value as real ones do.
+double difference(DType dtype, const MakeOptimizer& make_optimizer, const std::function<Formula()>& make_formula) {
+  constexpr std::size_t size = 40000;
+  std::vector<double> expected(size), gradients(size);
+  for (std::size_t i = 0; i < size; ++i) expected[i] = std::cos(static_cast<double>(i));
+  const Parameter p("p", Tensor::of({size}, expected, dtype));
+  const auto optimizer = make_optimizer(p);
+  const std::vector<Formula> formulas = [&] {
+    std::vector<Formula> made(size);
+    std::ranges::generate(made, make_formula);
+    return made;
+  }();
+  for (int t = 1; t <= 10; ++t) {
+    for (std::size_t i = 0; i < size; ++i) {
+      gradients[i] = 0.3 * expected[i] + std::sin(0.01 * static_cast<double>(i) + t);
+      formulas[i](expected[i], gradients[i], t);
+    }
+    p.add_gradient(Tensor::of(p.shape(), gradients, dtype));
+    optimizer->step();
+  }
+  return test::largest_difference(p.value(), Tensor::of({size}, expected, dtype));
+}
+
+void check_rule(const MakeOptimizer& make_optimizer, const std::function<Formula()>& make_formula) {
+  CHECK(difference(DType::float64, make_optimizer, make_formula) < 1e-13);
+  CHECK(difference(DType::float32, make_optimizer, make_formula) < 2e-6);
+}
+
+template <class Type, class Options>
+MakeOptimizer maker(Options options) {
+  return [options](const Parameter& p) { return std::make_unique<Type>(std::vector{p}, options); };
+}
+
+/// Values of a float64 parameter that starts at `first` and sees these gradients, after each step.
+template <class Type, class Options>
+std::vector<double> trajectory(double first, const std::vector<double>& gradients, Options options) {
+  const Parameter p("p", Tensor::scalar(first, DType::float64));
+  Type optimizer({p}, options);
+  std::vector<double> values;
+  for (const double g : gradients) {
+    p.add_gradient(Tensor::scalar(g, DType::float64));
+    optimizer.step();
+    values.push_back(p.value().item());
+  }
+  return values;
+}
+
+void check_close(const std::vector<double>& values, const std::vector<double>& expected) {
+  REQUIRE(values.size() == expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == Approx(expected[i]).epsilon(1e-9));
+}
+
+TEST_CASE("SGD by hand") {
+  check_close(trajectory<SGD>(1, {2, 2}, SGDOptions{.learning_rate = 0.1}), {0.8, 0.6});
+  // v = -0.2, then 0.9 * -0.2 - 0.2 = -0.38
+  check_close(trajectory<SGD>(1, {2, 2}, SGDOptions{.learning_rate = 0.1, .momentum = 0.9}), {0.8, 0.42});
+  // p += 0.9 v - 0.2: -0.38, then 0.9 * -0.38 - 0.2 = -0.542
+  check_close(trajectory<SGD>(1, {2, 2}, SGDOptions{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true}),
+              {0.62, 0.078});
+}
+
+TEST_CASE("SGD by its formula") {
+  check_rule(maker<SGD>(SGDOptions{}), [] { return [](double& p, double g, int) { p -= 0.01 * g; }; });
+  check_rule(maker<SGD>(SGDOptions{.momentum = 0.9, .weight_decay = 0.1}), [] {
+    return [v = 0.0](double& p, double g, int) mutable {
+      v = 0.9 * v - 0.01 * (g + 0.1 * p);
+      p += v;
+    };
+  });
+  check_rule(maker<SGD>(SGDOptions{.momentum = 0.9, .nesterov = true}), [] {
+    return [v = 0.0](double& p, double g, int) mutable {
+      v = 0.9 * v - 0.01 * g;
+      p += 0.9 * v - 0.01 * g;
+    };
+  });
+}
+
+TEST_CASE("Adam by hand") {
+  // Step 1: m = 0.2, v = 0.004, rate_1 = 0.001 * sqrt(0.001) / 0.1. Step 2: m = 0.08, v = 0.004996,
+  // rate_2 = 0.001 * sqrt(0.001999) / 0.19.
+  check_close(trajectory<Adam>(1, {2, -1}, AdamOptions{.epsilon = 0}),
+              {0.999, 0.999 - 0.001 * 0.08 / 0.19 * std::sqrt(0.001999 / 0.004996)});
+  // epsilon joins the root of the uncorrected v: rate_1 * 0.2 / (sqrt(0.004) + 0.1)
+  check_close(trajectory<Adam>(1, {2}, AdamOptions{.epsilon = 0.1}), {1 - 0.000387425886722793});
+  check_close(trajectory<AdamW>(1, {2}, AdamWOptions{.epsilon = 0}), {1 - 0.001 * 0.004 - 0.001});
+}
+
+/// Adam's formula as it stands in the paper's algorithm, with epsilon moved before the correction of v.
+Formula adam_formula(double rate, double l2, double decoupled) {
+  return [=, m = 0.0, v = 0.0](double& p, double g, int t) mutable {
+    g += l2 * p;
+    m = 0.9 * m + 0.1 * g;
+    v = 0.999 * v + 0.001 * g * g;
+    p -= rate * decoupled * p;
+    p -= rate * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) * m / (std::sqrt(v) + 1e-7);
+  };
+}
+
+TEST_CASE("Adam and AdamW by their formulas") {
+  check_rule(maker<Adam>(AdamOptions{}), [] { return adam_formula(1e-3, 0, 0); });
+  check_rule(maker<Adam>(AdamOptions{.learning_rate = 0.01, .weight_decay = 0.1}),
+             [] { return adam_formula(0.01, 0.1, 0); });
+  check_rule(maker<AdamW>(AdamWOptions{}), [] { return adam_formula(1e-3, 0, 4e-3); });
+}
+
+TEST_CASE("RMSprop by hand") {
+  // The example of Keras's documentation: 10 - 0.1 * 10 / sqrt(0.1 * 100 + 1e-7).
+  check_close(trajectory<RMSprop>(10, {10}, RMSpropOptions{.learning_rate = 0.1}), {9.683772235});
+  // b = 0.1 * 10 / sqrt(10), then 0.5 b + 0.1 * 10 / sqrt(19)
+  check_close(trajectory<RMSprop>(10, {10, 10}, RMSpropOptions{.learning_rate = 0.1, .momentum = 0.5, .epsilon = 0}),
+              {9.683772233983162, 9.296242617104181});
+  // v - a^2 = 10 - 1
+  check_close(trajectory<RMSprop>(10, {10}, RMSpropOptions{.learning_rate = 0.1, .epsilon = 0, .centered = true}),
+              {10 - 1.0 / 3});
+}
+
+Formula rmsprop_formula(double momentum, bool centered) {
+  return [=, v = 0.0, a = 0.0, b = 0.0](double& p, double g, int) mutable {
+    v = 0.9 * v + 0.1 * g * g;
+    a = centered ? 0.9 * a + 0.1 * g : 0;
+    b = momentum * b + 1e-3 * g / std::sqrt(v - a * a + 1e-7);
+    p -= b;
+  };
+}
+
+TEST_CASE("RMSprop by its formula") {
+  check_rule(maker<RMSprop>(RMSpropOptions{}), [] { return rmsprop_formula(0, false); });
+  check_rule(maker<RMSprop>(RMSpropOptions{.momentum = 0.5}), [] { return rmsprop_formula(0.5, false); });
+  check_rule(maker<RMSprop>(RMSpropOptions{.centered = true}), [] { return rmsprop_formula(0, true); });
+  check_rule(maker<RMSprop>(RMSpropOptions{.momentum = 0.5, .centered = true}),
+             [] { return rmsprop_formula(0.5, true); });
+}
+
+/// Distance from the minimum of (p - 3)^2 / 2 + 5 (q + 1)^2 after `count` steps from (0, 0).
+double distance_after(const MakeOptimizer& make_optimizer, int count) {
+  const Parameter p("p", Tensor::zeros({2}, DType::float64));
+  const auto optimizer = make_optimizer(p);
+  for (int i = 0; i < count; ++i) {
+    p.add_gradient(Tensor::of({2}, {p.value().at({0}) - 3, 10 * (p.value().at({1}) + 1)}, DType::float64));
+    optimizer->step();
+  }
+  return std::hypot(p.value().at({0}) - 3, p.value().at({1}) + 1);
+}
+
+TEST_CASE("every optimizer finds the minimum of a quadratic") {
+  const LearningRate falling = schedule::exponential(0.1, 50, 0.5);
+  CHECK(distance_after(maker<SGD>(SGDOptions{.learning_rate = 0.1}), 400) < 1e-9);
+  CHECK(distance_after(maker<SGD>(SGDOptions{.learning_rate = 0.05, .momentum = 0.9}), 600) < 1e-9);
+  CHECK(distance_after(maker<SGD>(SGDOptions{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}), 600) < 1e-9);
+  CHECK(distance_after(maker<Adam>(AdamOptions{.learning_rate = 0.1}), 1500) < 1e-6);
+  CHECK(distance_after(maker<AdamW>(AdamWOptions{.learning_rate = 0.1, .weight_decay = 0}), 1500) < 1e-6);
+  CHECK(distance_after(maker<RMSprop>(RMSpropOptions{.learning_rate = falling}), 1000) < 1e-4);
+  CHECK(distance_after(maker<RMSprop>(RMSpropOptions{.learning_rate = falling, .momentum = 0.5}), 1000) < 1e-4);
+}
+
+TEST_CASE("options out of range") {
+  const Parameter p("p", Tensor::zeros({1}));
+  CHECK(error_of([&] { SGD({p}, {.momentum = 1}); }) == "SGD: expected momentum in [0, 1), got 1");
+  CHECK(error_of([&] { SGD({p}, {.nesterov = true}); }) == "SGD: expected momentum above 0 with nesterov, got 0");
+  CHECK(error_of([&] { Adam({p}, {.beta1 = 1.5}); }) == "Adam: expected beta1 in [0, 1), got 1.5");
+  CHECK(error_of([&] { Adam({p}, {.beta2 = -0.1}); }) == "Adam: expected beta2 in [0, 1), got -0.1");
+  CHECK(error_of([&] { Adam({p}, {.epsilon = -1}); }) == "Adam: expected a finite epsilon of at least 0, got -1");
+  CHECK(error_of([&] { AdamW({p}, {.weight_decay = -1}); }) ==
+        "AdamW: expected a finite weight_decay of at least 0, got -1");
+  CHECK(error_of([&] { AdamW({p}, {.beta1 = 1}); }) == "AdamW: expected beta1 in [0, 1), got 1");
+  CHECK(error_of([&] { RMSprop({p}, {.rho = 1}); }) == "RMSprop: expected rho in [0, 1), got 1");
+  CHECK(error_of([&] { RMSprop({p}, {.momentum = -1}); }) == "RMSprop: expected momentum in [0, 1), got -1");
+  CHECK(error_of([&] { RMSprop({p}, {.epsilon = -1}); }) == "RMSprop: expected a finite epsilon of at least 0, got -1");
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,84 @@
+#define CATCH_CONFIG_MAIN
+#include "tests/support/support.hpp"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <limits>
+
+namespace xtape::test {
+namespace {
+
+/// Set by skip() and read when the test case ends: Catch2 2 has no notion of a skipped test.
+bool skipped_now = false;
+
+/// Prints "N passed, N failed, N skipped" as the last line of a test program.
+class CountingListener : public Catch::TestEventListenerBase {
+ public:
+  using TestEventListenerBase::TestEventListenerBase;
+  void testCaseStarting(const Catch::TestCaseInfo& info) override {
+    TestEventListenerBase::testCaseStarting(info);
+    skipped_now = false;
+  }
+  void testCaseEnded(const Catch::TestCaseStats& stats) override {
+    TestEventListenerBase::testCaseEnded(stats);
+    if (!stats.totals.assertions.allOk()) {
+      ++failed_;
+    } else if (skipped_now) {
+      ++skipped_;
+    } else {
+      ++passed_;
+    }
+  }
+  void testRunEnded(const Catch::TestRunStats& stats) override {
+    TestEventListenerBase::testRunEnded(stats);
+    std::cout << passed_ << " passed, " << failed_ << " failed, " << skipped_ << " skipped" << std::endl;
+  }
+
+ private:
+  int passed_ = 0, failed_ = 0, skipped_ = 0;
+};
+CATCH_REGISTER_LISTENER(CountingListener)
+
+}  // namespace
+
+void skip(const std::string& reason) {
+  skipped_now = true;
+  std::cout << "skipped: " << Catch::getResultCapture().getCurrentTestName() << ": " << reason << '\n';
+  throw Catch::TestFailureException();  // what REQUIRE throws: ends the test case; nothing has been counted as failed
+}
+
+std::filesystem::path signs_folder() {
+  const char* wanted = std::getenv("XTAPE_SIGNS");
+  const std::filesystem::path folder = wanted ? wanted : XTAPE_SOURCE_ROOT "/../shared/datasets/signs";
+  if (!std::filesystem::exists(folder / "train_signs.h5")) skip("no SIGNS data in " + folder.string());
+  return folder;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "xtape-test-XXXXXX").string();
+  if (!mkdtemp(name.data())) FAIL("no temporary folder can be made in " << std::filesystem::temp_directory_path());
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
+  std::filesystem::remove_all(path_, ignored);
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return std::numeric_limits<double>::infinity();
+  const auto u = a.to_vector();
+  const auto v = b.to_vector();
+  double most = 0;
+  for (std::size_t i = 0; i < u.size(); ++i) {
+    const double difference = std::abs(u[i] - v[i]);
+    most = std::isnan(difference) ? std::numeric_limits<double>::infinity() : std::max(most, difference);
+  }
+  return most;
+}
+
+}  // namespace xtape::test

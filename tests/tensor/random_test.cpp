@@ -1,0 +1,62 @@
+#include "framework/tensor/random.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "framework/kernels/parallel.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+TEST_CASE("Philox4x32-10 gives the known answers of its authors' Random123 library") {
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
+        std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
+        std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
+        std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("streams go on where they ended, differ from each other and do not depend on threads") {
+  RandomStream one(7, 3);
+  const Tensor whole = RandomStream(7, 3).uniform({40});
+  const Tensor first = one.uniform({16});
+  const Tensor second = one.uniform({24});
+  CHECK(identical(first, whole.rows(0, 16)));
+  CHECK(identical(second, whole.rows(16, 40)));
+  CHECK_FALSE(identical(whole, RandomStream(7, 4).uniform({40})));
+  CHECK_FALSE(identical(whole, RandomStream(8, 3).uniform({40})));
+  const int before = kernels::num_threads();
+  kernels::set_num_threads(1);
+  const Tensor alone = RandomStream(1).normal({100000});
+  kernels::set_num_threads(4);
+  CHECK(identical(alone, RandomStream(1).normal({100000})));
+  kernels::set_num_threads(before);
+}
+
+TEST_CASE("uniform and normal numbers have the moments and limits of their distributions") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const auto u = RandomStream(5).uniform({200000}, -2, 4, dtype).to_vector();
+    const auto n = RandomStream(6).normal({200000}, 3, 2, dtype).to_vector();
+    const auto mean = [](const std::vector<double>& v) {
+      return std::accumulate(v.begin(), v.end(), 0.0) / static_cast<double>(v.size());
+    };
+    CHECK(*std::ranges::min_element(u) >= -2);
+    CHECK(*std::ranges::max_element(u) < 4);
+    CHECK(mean(u) == Approx(1).margin(0.02));  // 5 standard errors
+    CHECK(mean(n) == Approx(3).margin(0.025));
+    std::vector<double> squares(n);
+    for (double& x : squares) x = (x - 3) * (x - 3);
+    CHECK(mean(squares) == Approx(4).margin(0.07));
+  }
+}
+
+TEST_CASE("a permutation holds every number once and depends on the stream alone") {
+  auto order = RandomStream(9).permutation(1000);
+  CHECK(order == RandomStream(9).permutation(1000));
+  CHECK(order != RandomStream(10).permutation(1000));
+  std::ranges::sort(order);
+  for (std::size_t i = 0; i < order.size(); ++i) CHECK(order[i] == static_cast<std::int64_t>(i));
+  CHECK(RandomStream(1).permutation(0).empty());
+}

@@ -1,0 +1,47 @@
+#include "framework/tensor/shape.hpp"
+
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("a shape prints like NumPy's") {
+  CHECK(to_string(Shape{}) == "()");
+  CHECK(to_string(Shape{3}) == "(3,)");
+  CHECK(to_string(Shape{2, 3, 4}) == "(2, 3, 4)");
+}
+
+TEST_CASE("a shape knows its extents from both ends and its number of elements") {
+  const Shape shape{2, 3, 4};
+  CHECK(shape.rank() == 3);
+  CHECK(shape.size() == 24);
+  CHECK(shape[-1] == 4);
+  CHECK(shape[0] == 2);
+  CHECK(Shape{}.size() == 1);
+  CHECK(Shape{2, 0, 3}.size() == 0);
+  CHECK(shape.replaced(1, 7) == Shape{2, 7, 4});
+  CHECK(shape.without(-1) == Shape{2, 3});
+  CHECK(shape.prepended(9) == Shape{9, 2, 3, 4});
+}
+
+TEST_CASE("a shape refuses axes that are not there, negative extents, too many axes and sizes that overflow") {
+  CHECK_THAT(error_of([] {
+               static_cast<void>(Shape{2, 3}[2]);
+             }),
+             Catch::Contains("expected an axis in [-2, 2), got 2"));
+  CHECK_THAT(error_of([] { Shape{2, -1}; }), Catch::Contains("expected extents of 0 or more, got -1"));
+  CHECK_THAT(error_of([] { Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}; }), Catch::Contains("at most 8 axes, got 9"));
+  const std::int64_t large = std::int64_t{1} << 40;
+  CHECK_THAT(error_of([&] { Shape{large, large}; }), Catch::Contains("2^62"));
+  CHECK_THAT(error_of([&] { Shape{large, large, 0}; }), Catch::Contains("2^62"));
+}
+
+TEST_CASE("shapes broadcast as in NumPy") {
+  CHECK(broadcast_shapes("f", {2, 1, 4}, {3, 1}) == Shape{2, 3, 4});
+  CHECK(broadcast_shapes("f", {}, {5}) == Shape{5});
+  CHECK(broadcast_shapes("f", {0, 1}, {1, 3}) == Shape{0, 3});
+  CHECK_THAT(error_of([] {
+               broadcast_shapes("add", {2, 3}, {2, 4});
+             }),
+             Catch::Contains("add: expected shapes that broadcast") && Catch::Contains("(2, 3) and (2, 4)"));
+}

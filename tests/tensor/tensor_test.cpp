@@ -1,0 +1,98 @@
+#include "framework/tensor/tensor.hpp"
+
+#include "framework/tensor/elementwise.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("a copy shares its storage until one of the two is written") {
+  Tensor a = Tensor::of({2}, {1, 2});
+  Tensor b = a;
+  CHECK(b.shares_storage_with(a));
+  b.mutable_data<float>()[0] = 9;
+  CHECK_FALSE(b.shares_storage_with(a));
+  CHECK(a.to_vector() == std::vector<double>{1, 2});
+  CHECK(b.to_vector() == std::vector<double>{9, 2});
+  const float* before = b.data<float>();
+  b.mutable_data<float>()[1] = 8;  // alone now: written in place
+  CHECK(b.data<float>() == before);
+}
+
+TEST_CASE("storage is 64-byte aligned for every type and size") {
+  for (const DType dtype : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+    for (const std::int64_t n : {0, 1, 3, 1000, 1 << 20}) {
+      const Tensor t = Tensor::empty({n}, dtype);
+      with_type(dtype, [&](auto zero) { CHECK(reinterpret_cast<std::uintptr_t>(t.data<decltype(zero)>()) % 64 == 0); });
+    }
+  }
+}
+
+TEST_CASE("elements are reached by index, and as a whole") {
+  const Tensor t = Tensor::of({2, 3}, {1, 2, 3, 4, 5, 6}, DType::float64);
+  CHECK(t.at({1, 0}) == 4);
+  CHECK(Tensor::scalar(7).item() == 7);
+  CHECK(t.rows(1, 2).to_vector() == std::vector<double>{4, 5, 6});
+  CHECK(t.reshaped({3, -1}).shape() == Shape{3, 2});
+  CHECK(t.reshaped({3, -1}).shares_storage_with(t));
+  CHECK(t.to(DType::int64).dtype() == DType::int64);
+  CHECK(Tensor::labels({3, 1}).to_vector() == std::vector<double>{3, 1});
+}
+
+TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") {
+  const Tensor t = Tensor::zeros({2, 3});
+  CHECK_THAT(error_of([&] { t.data<double>(); }), Catch::Contains("expected elements of float64, got float32"));
+  CHECK_THAT(error_of([&] { Tensor().data<float>(); }), Catch::Contains("undefined tensor"));
+  CHECK_THAT(error_of([&] { t.item(); }), Catch::Contains("one element, got shape (2, 3)"));
+  CHECK_THAT(error_of([&] { t.at({0, 3}); }), Catch::Contains("[0, 3) for axis 1"));
+  CHECK_THAT(error_of([&] { t.at({0}); }), Catch::Contains("2 indices"));
+  CHECK_THAT(error_of([&] { t.reshaped({4, -1}); }), Catch::Contains("(4, -1)"));
+  CHECK_THAT(error_of([&] { t.reshaped({5}); }), Catch::Contains("(5,)"));
+  CHECK_THAT(error_of([&] { t.rows(1, 3); }), Catch::Contains("[1, 3)"));
+  CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
+}
+
+TEST_CASE("a tensor prints its shape, type and elements, long axes shortened") {
+  CHECK(to_string(Tensor::of({2, 2}, {1, 2.5, -3, 0})) == "Tensor(2, 2) float32\n[[1, 2.5],\n [-3, 0]]");
+  CHECK(to_string(Tensor::zeros({9})) == "Tensor(9,) float32\n[0, 0, 0, ..., 0, 0, 0]");
+  CHECK(to_string(Tensor()) == "Tensor(undefined)");
+}
+
+TEST_CASE("map applies a function to broadcast operands as the definition says") {
+  const auto add = [](auto a, auto b) { return 10 * a + b; };
+  const std::vector<std::pair<Shape, Shape>> cases{
+      {{2, 3}, {2, 3}},    {{2, 3}, {3}}, {{3}, {2, 3}},          {{2, 1}, {1, 3}}, {{}, {2, 2}},
+      {{2, 3, 4}, {3, 1}}, {{0, 3}, {3}}, {{2, 1, 4}, {1, 3, 1}}, {{1}, {5}},       {{4, 1, 1}, {4, 2, 2}}};
+  for (const auto& [sa, sb] : cases) {
+    Tensor a = Tensor::zeros(sa, DType::float64);
+    Tensor b = Tensor::zeros(sb, DType::float64);
+    for (std::int64_t i = 0; i < a.size(); ++i) a.mutable_data<double>()[i] = static_cast<double>(i + 1);
+    for (std::int64_t i = 0; i < b.size(); ++i) b.mutable_data<double>()[i] = static_cast<double>(i) / 100;
+    const Tensor y = map("f", a, b, add);
+    const Shape out = broadcast_shapes("f", sa, sb);
+    REQUIRE(y.shape() == out);
+    for (std::int64_t flat = 0; flat < out.size(); ++flat) {  // the index of each operand, axis by axis
+      std::int64_t rest = flat;
+      std::int64_t ia = 0;
+      std::int64_t ib = 0;
+      std::int64_t step_a = 1;
+      std::int64_t step_b = 1;
+      for (int axis = 1; axis <= out.rank(); ++axis) {
+        const std::int64_t index = rest % out[-axis];
+        rest /= out[-axis];
+        if (axis <= sa.rank()) {
+          ia += (sa[-axis] == 1 ? 0 : index) * step_a;
+          step_a *= sa[-axis];
+        }
+        if (axis <= sb.rank()) {
+          ib += (sb[-axis] == 1 ? 0 : index) * step_b;
+          step_b *= sb[-axis];
+        }
+      }
+      CHECK(y.data<double>()[flat] == 10 * a.data<double>()[ia] + b.data<double>()[ib]);
+    }
+  }
+  CHECK_THAT(error_of([&] { map("f", Tensor::zeros({2}), Tensor::zeros({2}, DType::float64), add); }),
+             Catch::Contains("float32 and float64"));
+  CHECK_THAT(error_of([&] { map("f", Tensor::labels({1}), [](auto a) { return a; }); }), Catch::Contains("got int64"));
+}

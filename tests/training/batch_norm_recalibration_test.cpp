@@ -1,0 +1,131 @@
+#include "training/batch_norm_recalibration.hpp"
+
+#include <limits>
+
+#include "layers/batch_normalization.hpp"
+#include "layers/dense.hpp"
+#include "layers/dropout.hpp"
+#include "layers/input.hpp"
+#include "tests/support/support.hpp"
+#include "training/fit.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+/// n rows of two features with means 3 and -1 and deviations 2 and 0.5.
+Dataset features(std::int64_t n) {
+  Tensor x = RandomStream(7).normal({n, 2}, 0, 1, DType::float64);
+  for (std::int64_t i = 0; i < n; ++i) {
+    double* row = x.mutable_data<double>() + 2 * i;
+    row[0] = 3 + 2 * row[0];
+    row[1] = -1 + 0.5 * row[1];
+  }
+  return {x, Tensor::zeros({n}, DType::int64), 1};
+}
+
+/// Mean and unbiased variance of each column.
+std::array<std::vector<double>, 2> statistics(const Tensor& x) {
+  const auto n = static_cast<double>(x.dim(0));
+  std::vector<double> mean(2), variance(2);
+  for (std::int64_t i = 0; i < x.dim(0); ++i) {
+    for (std::size_t c = 0; c < 2; ++c) mean[c] += x.at({i, static_cast<std::int64_t>(c)}) / n;
+  }
+  for (std::int64_t i = 0; i < x.dim(0); ++i) {
+    for (std::size_t c = 0; c < 2; ++c) {
+      variance[c] += std::pow(x.at({i, static_cast<std::int64_t>(c)}) - mean[c], 2) / (n - 1);
+    }
+  }
+  return {mean, variance};
+}
+
+Tensor value_of(const Model& model, const std::string& name) {
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    if (path == name) return parameter.value();
+  }
+  FAIL("no parameter " << name);
+  return {};
+}
+
+void check_values(const Tensor& tensor, const std::vector<double>& expected) {
+  CHECK(test::largest_difference(tensor, Tensor::of(tensor.shape(), expected, tensor.dtype())) < 1e-10);
+}
+
+Model normalizing_model(bool bias_correction = false) {
+  const SymbolicTensor input = Input({2});
+  auto x = Dropout({.rate = 0.5})(input);
+  x = BatchNormalization({.momentum = 0.75, .bias_correction = bias_correction, .name = "norm"})(x);
+  Model model(input, Dense({.units = 2, .kernel_initializer = ones()})(x));
+  model.convert(DType::float64);
+  return model;
+}
+
+TEST_CASE("one batch: the moving averages become its mean and variance, without dropout") {
+  const Dataset data = features(40);
+  const Model model = normalizing_model();
+  recalibrate_batch_norm(model, data, {.batch_size = 40});
+  const auto [mean, variance] = statistics(data.images());
+  check_values(value_of(model, "norm/moving_mean"), mean);
+  check_values(value_of(model, "norm/moving_variance"), variance);
+  CHECK(dynamic_cast<BatchNormalizationLayer&>(model.layer("norm")).momentum() == 0.75);
+}
+
+TEST_CASE("several batches count by their size, and so all samples count the same in the mean") {
+  const Dataset data = features(45);
+  const Model model = normalizing_model();
+  recalibrate_batch_norm(model, data, {.batch_size = 20});
+  check_values(value_of(model, "norm/moving_mean"), statistics(data.images())[0]);
+  const Tensor variance = value_of(model, "norm/moving_variance");
+  CHECK(variance.at({0}) == Approx(4).epsilon(0.4));
+  CHECK(variance.at({1}) == Approx(0.25).epsilon(0.4));
+}
+
+TEST_CASE("recalibrating twice changes nothing, also from values that are not finite") {
+  const Model model = normalizing_model();
+  recalibrate_batch_norm(model, features(45));
+  const Tensor first = value_of(model, "norm/moving_variance");
+  for (const Parameter& p : model.parameters()) {
+    if (!p.trainable()) p.set_value(Tensor::full(p.shape(), std::numeric_limits<double>::quiet_NaN(), p.dtype()));
+  }
+  recalibrate_batch_norm(model, features(45));
+  CHECK(identical(first, value_of(model, "norm/moving_variance")));
+}
+
+TEST_CASE("with bias correction inference takes the new averages as they are") {
+  const Dataset data = features(45);
+  const Model plain = normalizing_model(), corrected = normalizing_model(true);
+  recalibrate_batch_norm(plain, data);
+  recalibrate_batch_norm(corrected, data);
+  CHECK(test::largest_difference(predict(plain, data.images()), predict(corrected, data.images())) < 1e-12);
+}
+
+TEST_CASE("what recalibration refuses, leaving the model as it was") {
+  const Model model = normalizing_model();
+  const Tensor before = value_of(model, "norm/moving_mean");
+  const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 0, 0, 0}), 1);
+  CHECK(error_of([&] { recalibrate_batch_norm(model, wide); }) ==
+        "recalibrate_batch_norm: expected images (None, 2) for model model, got (4, 3)");
+  CHECK(error_of([&] { recalibrate_batch_norm(model, features(4), {.batch_size = 0}); }) ==
+        "DataLoader: expected a batch_size of at least 1, got 0");
+  CHECK(identical(before, value_of(model, "norm/moving_mean")));
+
+  const SymbolicTensor input = Input({2});
+  const Model plain(input, Dense({.units = 2})(input));
+  CHECK(error_of([&] { recalibrate_batch_norm(plain, features(4)); }) ==
+        "recalibrate_batch_norm: expected BatchNormalization layers, got none in model model");
+}
+
+TEST_CASE("batch normalization inside a model used as a layer is recalibrated too") {
+  const SymbolicTensor input = Input({2});
+  const Model inner(input, BatchNormalization({.name = "norm"})(input), {.name = "inner"});
+  const Model outer(input, inner(input), {.name = "outer"});
+  outer.convert(DType::float64);
+  recalibrate_batch_norm(outer, features(45), {.batch_size = 45});
+  const auto [mean, variance] = statistics(features(45).images());
+  CHECK(inner.parameters()[2].value().at({0}) == Approx(mean[0]));
+  CHECK(inner.parameters()[3].value().at({1}) == Approx(variance[1]));
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,123 @@
+#include "training/data_loader.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "framework/kernels/parallel.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// n uint8 images of 2 x 1 pixels; both pixels and the label of example i hold i, at most 255 of them.
+Dataset numbered(std::int64_t n) {
+  Tensor images = Tensor::zeros({n, 2, 1, 1}, DType::uint8);
+  Tensor labels = Tensor::zeros({n}, DType::int64);
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::fill_n(images.mutable_data<std::uint8_t>() + 2 * i, 2, static_cast<std::uint8_t>(i));
+    labels.mutable_data<std::int64_t>()[i] = i;
+  }
+  return Dataset(images, labels, n);
+}
+
+std::vector<double> labels_of(const Epoch& epoch) {
+  std::vector<double> labels;
+  for (const Batch& batch : epoch) {
+    const auto some = batch.labels.to_vector();
+    labels.insert(labels.end(), some.begin(), some.end());
+  }
+  return labels;
+}
+
+}  // namespace
+
+TEST_CASE("An epoch has every example once, in batches of which the last is short") {
+  const DataLoader loader(numbered(10), {.batch_size = 4});
+  CHECK(loader.batches() == 3);
+  std::vector<std::int64_t> sizes;
+  for (const Batch& batch : loader.epoch(0)) {
+    sizes.push_back(batch.labels.size());
+    CHECK(batch.images.shape() == Shape{batch.labels.size(), 2, 1, 1});
+  }
+  CHECK(sizes == std::vector<std::int64_t>{4, 4, 2});
+  std::vector<double> labels = labels_of(loader.epoch(0));
+  std::ranges::sort(labels);
+  CHECK(labels == std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK(DataLoader(numbered(8), {.batch_size = 4}).batches() == 2);
+  CHECK(DataLoader(numbered(3), {.batch_size = 100}).batches() == 1);
+}
+
+TEST_CASE("The order depends on the seed and the epoch and nothing else") {
+  const DataLoader loader(numbered(50), {.batch_size = 7, .seed = 3});
+  const auto third = labels_of(loader.epoch(3));
+  CHECK(labels_of(loader.epoch(0)) != third);
+  CHECK(labels_of(loader.epoch(3)) == third);
+  CHECK(labels_of(DataLoader(numbered(50), {.batch_size = 7, .seed = 3}).epoch(3)) == third);
+  CHECK(labels_of(DataLoader(numbered(50), {.batch_size = 20, .seed = 3}).epoch(3)) == third);
+  CHECK(labels_of(DataLoader(numbered(50), {.batch_size = 7, .seed = 4}).epoch(3)) != third);
+  const Epoch epoch = loader.epoch(3);
+  CHECK(identical(epoch[2].labels, epoch[2].labels));
+  CHECK(epoch[2].labels.to_vector() == std::vector<double>(third.begin() + 14, third.begin() + 21));
+}
+
+TEST_CASE("Without shuffling every epoch has the order of the data") {
+  const DataLoader loader(numbered(5), {.batch_size = 2, .shuffle = false});
+  CHECK(labels_of(loader.epoch(0)) == std::vector<double>{0, 1, 2, 3, 4});
+  CHECK(labels_of(loader.epoch(1)) == std::vector<double>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("Bytes become numbers from 0 to 1 and stay with their labels") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const DataLoader loader(numbered(256), {.batch_size = 100, .dtype = dtype});
+    for (const Batch& batch : loader.epoch(5)) {
+      CHECK(batch.images.dtype() == dtype);
+      CHECK(batch.labels.dtype() == DType::int64);
+      for (std::int64_t i = 0; i < batch.labels.size(); ++i) {
+        const double exact = batch.labels.at({i}) / 255;
+        const double expected = dtype == DType::float32 ? static_cast<double>(static_cast<float>(exact)) : exact;
+        REQUIRE(batch.images.at({i, 0, 0, 0}) == expected);
+        REQUIRE(batch.images.at({i, 1, 0, 0}) == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("Floating features are converted but not scaled") {
+  const Dataset data(Tensor::of({2, 2}, {100, 200, -3, 0.5}, DType::float64), Tensor::labels({0, 1}), 2);
+  const Batch batch = DataLoader(data, {.shuffle = false}).epoch(0)[0];
+  CHECK(identical(batch.images, Tensor::of({2, 2}, {100, 200, -3, 0.5})));
+}
+
+TEST_CASE("Batches are the same whatever the number of threads") {
+  const Dataset data(Tensor::full({40, 100, 100, 1}, 77, DType::uint8), Tensor::zeros({40}, DType::int64), 1);
+  const DataLoader loader(data);
+  const int before = kernels::num_threads();
+  kernels::set_num_threads(1);
+  const Tensor alone = loader.epoch(0)[0].images;
+  kernels::set_num_threads(3);
+  const Tensor together = loader.epoch(0)[0].images;
+  kernels::set_num_threads(before);
+  CHECK(identical(alone, together));
+  CHECK(identical(alone, Tensor::full({32, 100, 100, 1}, static_cast<double>(77.0F / 255.0F))));
+}
+
+TEST_CASE("An epoch may outlive its loader") {
+  auto loader = std::make_unique<DataLoader>(numbered(4), DataLoaderOptions{.shuffle = false});
+  const Epoch epoch = loader->epoch(0);
+  loader.reset();
+  CHECK(labels_of(epoch) == std::vector<double>{0, 1, 2, 3});
+}
+
+TEST_CASE("A loader refuses options and numbers that make no sense") {
+  const Dataset data = numbered(5);
+  CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = 0}); }), Contains("batch_size of at least 1, got 0"));
+  CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = -3}); }), Contains("got -3"));
+  CHECK_THAT(error_of([&] { DataLoader(data, {.dtype = DType::uint8}); }), Contains("got uint8"));
+  const DataLoader loader(data, {.batch_size = 2});
+  CHECK_THAT(error_of([&] { loader.epoch(-1); }), Contains("0 or more, got -1"));
+  CHECK_THAT(error_of([&] { loader.epoch(0)[3]; }), Contains("[0, 3), got 3"));
+  CHECK_THAT(error_of([&] { loader.epoch(0)[-1]; }), Contains("got -1"));
+}

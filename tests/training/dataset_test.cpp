@@ -1,0 +1,199 @@
+#include "training/dataset.hpp"
+
+#include <fstream>
+#include <set>
+
+#include "framework/io/hdf5.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// n examples of two features; feature 0 is the number of the example, its label that number modulo `classes`.
+Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
+  Tensor features = Tensor::zeros({n, 2});
+  Tensor labels = Tensor::zeros({n}, DType::int64);
+  for (std::int64_t i = 0; i < n; ++i) {
+    features.mutable_data<float>()[2 * i] = static_cast<float>(i);
+    labels.mutable_data<std::int64_t>()[i] = i % classes;
+  }
+  return Dataset(features, labels, classes);
+}
+
+std::vector<std::int64_t> numbers_of(const Dataset& data) {
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 0; i < data.size(); ++i) result.push_back(static_cast<std::int64_t>(data.images().at({i, 0})));
+  return result;
+}
+
+void write_signs(const std::filesystem::path& folder, const std::string& part, const Tensor& images,
+                 const Tensor& labels) {
+  save_hdf5(
+      folder / (part + "_signs.h5"),
+      {{part + "_set_x", images}, {part + "_set_y", labels}, {"list_classes", Tensor::labels({0, 1, 2, 3, 4, 5})}});
+}
+
+/// An IDX file of unsigned bytes; load_idx reads it whether it is compressed or not.
+void write_idx(const std::filesystem::path& path, const std::vector<char>& extents, const std::string& elements) {
+  std::ofstream out(path, std::ios::binary);
+  out.write("\0\0\x08", 3).put(static_cast<char>(extents.size()));
+  for (const char extent : extents) out.write("\0\0\0", 3).put(extent);
+  out << elements;
+}
+
+void write_mnist(const std::filesystem::path& folder) {
+  write_idx(folder / "train-images-idx3-ubyte.gz", {2, 1, 2}, "abcd");
+  write_idx(folder / "train-labels-idx1-ubyte.gz", {2}, "\x09\x04");
+  write_idx(folder / "t10k-images-idx3-ubyte.gz", {1, 1, 2}, "ef");
+  write_idx(folder / "t10k-labels-idx1-ubyte.gz", {1}, "\x01");
+}
+
+}  // namespace
+
+TEST_CASE("A data set knows its images, labels, classes and size") {
+  const Dataset data(Tensor::zeros({3, 4, 4, 1}, DType::uint8), Tensor::labels({0, 1, 1}), 2);
+  CHECK(data.size() == 3);
+  CHECK(data.classes() == 2);
+  CHECK(data.images().shape() == Shape{3, 4, 4, 1});
+  CHECK(identical(data.labels(), Tensor::labels({0, 1, 1})));
+}
+
+TEST_CASE("A data set refuses images and labels that do not belong together") {
+  const auto error = [](const Tensor& images, const Tensor& labels, std::int64_t classes) {
+    return error_of([&] { Dataset(images, labels, classes); });
+  };
+  const Tensor images = Tensor::zeros({3, 2});
+  const Tensor labels = Tensor::labels({0, 1, 1});
+  CHECK_THAT(error(images, Tensor::labels({0, 1}), 2), Contains("got (3, 2) and (2,)"));
+  CHECK_THAT(error(images, labels.reshaped({3, 1}), 2), Contains("(3, 2) and (3, 1)"));
+  CHECK_THAT(error(Tensor::zeros({3}), labels, 2), Contains("(3,) and (3,)"));
+  CHECK_THAT(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2), Contains("at least one image") && Contains("(0, 2)"));
+  CHECK_THAT(error(Tensor(), labels, 2), Contains("undefined"));
+  CHECK_THAT(error(images, Tensor(), 2), Contains("undefined"));
+  CHECK_THAT(error(images.to(DType::int64), labels, 2), Contains("got int64 of shape (3, 2)"));
+  CHECK_THAT(error(images, labels.to(DType::float32), 2), Contains("labels of int64, got float32"));
+  CHECK_THAT(error(images, labels, 0), Contains("at least 1 class, got 0"));
+  CHECK_THAT(error(images, labels, 1), Contains("[0, 1), got 1 at index 1"));
+  CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
+}
+
+TEST_CASE("rows and subset pick examples with their labels") {
+  const Dataset data = numbered(5);
+  CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});
+  const Dataset picked = data.subset({4, 0, 4});
+  CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
+  CHECK(identical(picked.labels(), Tensor::labels({1, 0, 1})));
+  CHECK(picked.classes() == 3);
+  CHECK_THAT(error_of([&] { data.rows(2, 2); }), Contains("end <= 5") && Contains("[2, 2)"));
+  CHECK_THAT(error_of([&] { data.rows(0, 6); }), Contains("[0, 6)"));
+  CHECK_THAT(error_of([&] { data.subset({}); }), Contains("at least one index"));
+  CHECK_THAT(error_of([&] { data.subset({0, 5}); }), Contains("[0, 5), got 5"));
+  CHECK_THAT(error_of([&] { data.subset({-1}); }), Contains("got -1"));
+}
+
+TEST_CASE("split gives two parts that share nothing and miss nothing, the same for the same seed") {
+  const Dataset data = numbered(100);
+  const SplitData parts = split(data, 0.2, 7);
+  CHECK(parts.train.size() == 80);
+  CHECK(parts.test.size() == 20);
+  const auto train = numbers_of(parts.train);
+  const auto test = numbers_of(parts.test);
+  std::set<std::int64_t> all(train.begin(), train.end());
+  all.insert(test.begin(), test.end());
+  CHECK(all.size() == 100);
+  CHECK(numbers_of(split(data, 0.2, 7).test) == test);
+  CHECK(numbers_of(split(data, 0.2, 8).test) != test);
+  CHECK(test != numbers_of(data.rows(80, 100)));
+  CHECK(parts.test.labels().at({3}) == static_cast<double>(test[3] % 3));
+}
+
+TEST_CASE("split refuses fractions that leave a part empty") {
+  CHECK_THAT(error_of([] { split(numbered(10), 0); }), Contains("between 0 and 1, got 0"));
+  CHECK_THAT(error_of([] { split(numbered(10), 1); }), Contains("got 1"));
+  CHECK_THAT(error_of([] { split(numbered(10), 0.01); }), Contains("each part, got 0 of 10"));
+  CHECK_THAT(error_of([] { split(numbered(1), 0.5); }), Contains("got 1 of 1"));
+}
+
+TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
+  const TemporaryFolder folder;
+  const Tensor images = Tensor::full({2, 64, 64, 3}, 9, DType::uint8);
+  write_signs(folder.path(), "train", images, Tensor::labels({5, 0}));
+  write_signs(folder.path(), "test", images, Tensor::labels({1, 2}).reshaped({1, 2}));
+  const SplitData data = load_signs(folder.path());
+  CHECK(identical(data.train.images(), images));
+  CHECK(identical(data.train.labels(), Tensor::labels({5, 0})));
+  CHECK(identical(data.test.labels(), Tensor::labels({1, 2})));
+  CHECK(data.train.classes() == 6);
+}
+
+TEST_CASE("load_signs names the file that is missing or wrong") {
+  const TemporaryFolder folder;
+  const std::string train = (folder / "train_signs.h5").string();
+  const Tensor images = Tensor::full({2, 4, 4, 3}, 9, DType::uint8);
+  const auto error = [&](const Tensor& x, const Tensor& y) {
+    write_signs(folder.path(), "train", x, y);
+    return error_of([&] { load_signs(folder.path()); });
+  };
+  CHECK_THAT(error_of([&] { load_signs(folder.path()); }), Contains(train) && Contains("No such file"));
+  CHECK_THAT(error(images, Tensor::labels({0, 1})), Contains("test_signs.h5") && Contains("No such file"));
+  CHECK_THAT(error(images.reshaped({2, 48}), Tensor::labels({0, 1})), Contains("(2, 48) of uint8") && Contains(train));
+  CHECK_THAT(error(images.to(DType::float32), Tensor::labels({0, 1})), Contains("of float32") && Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 1, 1})), Contains("(2, 4, 4, 3) and (3,)") && Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 6})), Contains("[0, 6), got 6 at index 1") && Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 1}).reshaped({2, 1})), Contains("(2, 1)") && Contains(train));
+  CHECK_THAT(error(images, Tensor::of({2}, {0, 1})), Contains("integers") && Contains("float32") && Contains(train));
+  save_hdf5(train, {{"train_set_x", images}});
+  CHECK_THAT(error_of([&] { load_signs(folder.path()); }),
+             Contains("\"train_set_y\"") && Contains("has \"train_set_x\""));
+}
+
+TEST_CASE("The SIGNS data are 1080 photographs in two parts, with every class in both") {
+  const SplitData data = load_signs(signs_folder());
+  CHECK(data.train.size() + data.test.size() == 1080);
+  for (const Dataset& part : {data.train, data.test}) {
+    CHECK(part.images().shape() == Shape{part.size(), 64, 64, 3});
+    CHECK(part.images().dtype() == DType::uint8);
+    CHECK(part.classes() == 6);
+    const auto labels = part.labels().to_vector();
+    CHECK(std::set<double>(labels.begin(), labels.end()).size() == 6);
+  }
+}
+
+TEST_CASE("load_fashion_mnist reads the four files and adds the channel") {
+  const TemporaryFolder folder;
+  write_mnist(folder.path());
+  const SplitData data = load_fashion_mnist(folder.path());
+  CHECK(identical(data.train.images(), Tensor::of({2, 1, 2, 1}, {'a', 'b', 'c', 'd'}, DType::uint8)));
+  CHECK(identical(data.train.labels(), Tensor::labels({9, 4})));
+  CHECK(identical(data.test.images(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
+  CHECK(data.test.classes() == 10);
+}
+
+TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
+  const TemporaryFolder folder;
+  const auto error = [&] { return error_of([&] { load_fashion_mnist(folder.path()); }); };
+  CHECK_THAT(error(), Contains((folder / "train-images-idx3-ubyte.gz").string()) && Contains("dataset-fashion-mnist"));
+  write_mnist(folder.path());
+  std::filesystem::remove(folder / "t10k-labels-idx1-ubyte.gz");
+  CHECK_THAT(error(), Contains("t10k-labels-idx1-ubyte.gz") && Contains("dataset-fashion-mnist"));
+  write_idx(folder / "t10k-labels-idx1-ubyte.gz", {1}, "\x0a");
+  CHECK_THAT(error(), Contains("got 10 at index 0") && Contains("t10k-labels"));
+  write_idx(folder / "t10k-labels-idx1-ubyte.gz", {2}, "\x01\x01");
+  CHECK_THAT(error(), Contains("(1, 1, 2, 1) and (2,)") && Contains("t10k-labels"));
+  write_idx(folder / "t10k-images-idx3-ubyte.gz", {2}, "ef");
+  CHECK_THAT(error(), Contains("images (n, height, width), got (2,)") && Contains("t10k-images"));
+}
+
+TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, as many of each class") {
+  const std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
+  if (!std::filesystem::exists(folder)) skip("no Fashion-MNIST in " + folder.string());
+  const SplitData data = load_fashion_mnist();
+  CHECK(data.train.images().shape() == Shape{60'000, 28, 28, 1});
+  CHECK(data.test.images().shape() == Shape{10'000, 28, 28, 1});
+  std::vector<int> counts(10);
+  for (const double label : data.test.labels().to_vector()) ++counts[static_cast<std::size_t>(label)];
+  CHECK(counts == std::vector<int>(10, 1000));
+}

@@ -1,0 +1,266 @@
+#include "training/fit.hpp"
+
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "layers/activation.hpp"
+#include "layers/batch_normalization.hpp"
+#include "layers/dense.hpp"
+#include "layers/dropout.hpp"
+#include "layers/input.hpp"
+#include "layers/softmax.hpp"
+#include "optim/adam.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+/// Points around three corners of a triangle, one class a corner.
+Dataset blobs(std::int64_t n, std::uint64_t seed = 1) {
+  const std::vector<std::array<double, 2>> corners{{2, 0}, {-1, 2}, {-1, -2}};
+  const std::vector<double> noise = RandomStream(seed).normal({n, 2}, 0, 0.4).to_vector();
+  std::vector<double> points;
+  std::vector<std::int64_t> labels;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+    const std::size_t label = i % 3;
+    labels.push_back(static_cast<std::int64_t>(label));
+    for (std::size_t axis = 0; axis < 2; ++axis) points.push_back(corners[label][axis] + noise[2 * i + axis]);
+  }
+  return {Tensor::of({n, 2}, points), Tensor::labels(labels), 3};
+}
+
+Model small_model(double dropout = 0) {
+  const SymbolicTensor input = Input({2});
+  auto x = Dense({.units = 16, .activation = relu, .name = "hidden"})(input);
+  if (dropout > 0) x = Dropout({.rate = dropout})(x);
+  return {input, Dense({.units = 3, .name = "logits"})(x), {.seed = 5}};
+}
+
+std::vector<Tensor> values_of(const Model& model) {
+  std::vector<Tensor> values;
+  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
+  return values;
+}
+
+bool same_bits(const Model& a, const Model& b) { return std::ranges::equal(values_of(a), values_of(b), identical); }
+
+TEST_CASE("a small network learns three blobs") {
+  const Dataset train = blobs(150), test = blobs(60, 2);
+  const Model model = small_model();
+  Adam adam(model.parameters(), {.learning_rate = 0.02});
+  std::vector<int> seen;
+  const History history = fit(model, adam, train,
+                              {.epochs = 10,
+                               .batch_size = 32,
+                               .validation = test,
+                               .show_progress = false,
+                               .on_epoch = [&](const EpochResult& epoch) { seen.push_back(epoch.epoch); }});
+  REQUIRE(history.epochs().size() == 10);
+  CHECK(seen == std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  CHECK(adam.iterations() == 10 * 5);
+  const EpochResult& last = history.last();
+  CHECK(last.loss < 0.3 * history.epochs().front().loss);
+  CHECK(last.accuracy > 0.95);
+  CHECK(last.learning_rate == 0.02);
+  CHECK(last.seconds > 0);
+  const Evaluation evaluation = evaluate(model, test);
+  CHECK(evaluation.accuracy > 0.95);
+  CHECK(evaluation.samples == 60);
+  CHECK(evaluation.loss == Approx(last.validation_loss.value()));
+  CHECK(evaluation.accuracy == last.validation_accuracy.value());
+}
+
+TEST_CASE("the same seed gives the same bits, another one others") {
+  const auto trained = [](std::uint64_t seed, DType dtype) {
+    const Model model = small_model(0.3);
+    model.convert(dtype);
+    Adam adam(model.parameters());
+    fit(model, adam, blobs(50), {.epochs = 2, .batch_size = 8, .seed = seed, .show_progress = false});
+    return model;
+  };
+  CHECK(same_bits(trained(3, DType::float32), trained(3, DType::float32)));
+  CHECK_FALSE(same_bits(trained(3, DType::float32), trained(4, DType::float32)));
+  CHECK(trained(3, DType::float64).dtype() == DType::float64);
+}
+
+TEST_CASE("a run that goes on later gives the bits of one that was not interrupted") {
+  const Dataset train = blobs(50);
+  const FitOptions options{.epochs = 4, .batch_size = 8, .show_progress = false};
+  const Model whole = small_model(0.3);
+  Adam uninterrupted(whole.parameters());
+  fit(whole, uninterrupted, train, options);
+
+  const Model first = small_model(0.3), second = small_model(0.3);
+  Adam before(first.parameters()), after(second.parameters());
+  FitOptions half = options;
+  half.epochs = 2;
+  fit(first, before, train, half);
+  for (std::size_t i = 0; i < first.parameters().size(); ++i) {
+    second.parameters()[i].set_value(first.parameters()[i].value());
+  }
+  after.restore(before.iterations(), before.named_state());
+  half = options;
+  half.epochs_done = 2;
+  const History rest = fit(second, after, train, half);
+  CHECK(rest.epochs().front().epoch == 3);
+  CHECK(same_bits(whole, second));
+}
+
+TEST_CASE("loss and accuracy of an epoch are means over samples, also when the last batch is short") {
+  const Dataset train = blobs(50);
+  const Model model = small_model();
+  SGD still(model.parameters(), {.learning_rate = 0});
+  const History history = fit(model, still, train, {.batch_size = 16, .show_progress = false});
+  const Evaluation at_once = evaluate(model, train, {.batch_size = 50});
+  CHECK(history.last().loss == Approx(at_once.loss));
+  CHECK(history.last().accuracy == Approx(at_once.accuracy));
+  CHECK(evaluate(model, train, {.batch_size = 7}).loss == Approx(at_once.loss));
+}
+
+TEST_CASE("gradients from before do not leak into the first step") {
+  const Model clean = small_model(), touched = small_model();
+  for (const Parameter& p : touched.parameters()) p.add_gradient(Tensor::full(p.shape(), 100));
+  SGD a(clean.parameters()), b(touched.parameters());
+  fit(clean, a, blobs(9), {.show_progress = false});
+  fit(touched, b, blobs(9), {.show_progress = false});
+  CHECK(same_bits(clean, touched));
+}
+
+TEST_CASE("evaluation and prediction record nothing and change nothing") {
+  const SymbolicTensor input = Input({2});
+  const Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
+  const std::vector<Tensor> before = values_of(model);
+  bool tracked = false;
+  evaluate(model, blobs(20), {.loss = [&](const Variable& outputs, const Tensor& labels) {
+             tracked = tracked || outputs.tracked();
+             return softmax_cross_entropy(outputs, labels);
+           }});
+  predict(model, blobs(20).images());
+  CHECK_FALSE(tracked);
+  CHECK(std::ranges::equal(before, values_of(model), identical));
+}
+
+TEST_CASE("predictions are the model's outputs, row by row") {
+  const Model model = small_model(0.5);
+  const Tensor bytes = Tensor::of({5, 2}, {0, 255, 51, 102, 7, 9, 255, 255, 1, 2}, DType::uint8);
+  std::vector<double> scaled = bytes.to_vector();
+  for (double& value : scaled) value /= 255;
+  ForwardPass pass(Mode::inference);
+  const Tensor expected = model(Tensor::of({5, 2}, scaled), pass).value();
+  CHECK(test::largest_difference(predict(model, bytes, 2), expected) < 1e-6);
+  CHECK(test::largest_difference(predict(model, Tensor::of({5, 2}, scaled)), expected) < 1e-6);
+  model.convert(DType::float64);
+  CHECK(predict(model, bytes).dtype() == DType::float64);
+}
+
+TEST_CASE("another loss can be given") {
+  const auto squared = [](const Variable& outputs, const Tensor& labels) {
+    Tensor targets = Tensor::zeros(outputs.shape(), outputs.dtype());
+    for (std::int64_t i = 0; i < labels.size(); ++i) {
+      targets.mutable_data<float>()[i * outputs.dim(1) + labels.data<std::int64_t>()[i]] = 1;
+    }
+    return mean_squared_error(outputs, targets);
+  };
+  const Model model = small_model();
+  Adam adam(model.parameters(), {.learning_rate = 0.02});
+  const History history = fit(model, adam, blobs(150), {.epochs = 10, .loss = squared, .show_progress = false});
+  CHECK(history.last().accuracy > 0.95);
+  CHECK(evaluate(model, blobs(150), {.loss = squared}).loss < 0.1);
+}
+
+TEST_CASE("progress goes where it is told") {
+  std::ostringstream stream;
+  const Model model = small_model();
+  SGD sgd(model.parameters());
+  FitOptions options{.epochs = 2};
+  options.output = {.stream = &stream, .columns = [] { return 0; }};
+  fit(model, sgd, blobs(9), options);
+  const std::string text = stream.str();
+  CHECK(std::ranges::count(text, '\n') == 2);
+  CHECK(text.starts_with("epoch 1/2  loss "));
+}
+
+TEST_CASE("a loss that is not finite stops the run with epoch and step") {
+  const Model model = small_model();
+  SGD sgd(model.parameters());
+  int calls = 0;
+  const auto broken = [&](const Variable& outputs, const Tensor& labels) {
+    const Variable loss = softmax_cross_entropy(outputs, labels);
+    return ++calls < 5 ? loss : Variable(Tensor::scalar(std::numeric_limits<double>::quiet_NaN()));
+  };
+  CHECK(error_of([&] {
+          fit(model, sgd, blobs(9), {.epochs = 3, .batch_size = 3, .loss = broken, .show_progress = false});
+        }) ==
+        "fit: expected a finite loss, got nan in epoch 2, step 2 of 3; lower the learning rate, set clip_norm, or look "
+        "for what is not finite in the data");
+  CHECK(sgd.iterations() == 4);
+}
+
+/// The message of the Error that fit throws, before the first step.
+std::string fit_error(const Model& model, const Dataset& data, FitOptions options) {
+  SGD sgd(model.parameters());
+  options.show_progress = false;
+  const std::string message = error_of([&] { fit(model, sgd, data, options); });
+  CHECK(sgd.iterations() == 0);
+  return message;
+}
+
+TEST_CASE("what fit refuses before the first step") {
+  const Model model = small_model();
+  const Dataset data = blobs(9);
+  const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 1, 2, 0}), 3);
+  const Dataset many(Tensor::zeros({4, 2}), Tensor::labels({0, 1, 2, 3}), 4);
+  CHECK(fit_error(model, data, {.epochs = 0}) == "fit: expected at least 1 epoch, got 0");
+  CHECK(fit_error(model, data, {.epochs = 2, .epochs_done = 2}) == "fit: expected epochs_done in [0, 2), got 2");
+  CHECK(fit_error(model, data, {.batch_size = 0}) == "fit: expected a batch_size of at least 1, got 0");
+  CHECK(fit_error(model, data, {.loss = nullptr}) == "fit: expected a loss function, got an empty one");
+  CHECK(fit_error(model, wide, {}) == "fit: expected images (None, 2) for model model, got (4, 3)");
+  CHECK(fit_error(model, data, {.validation = wide}) ==
+        "fit, validation: expected images (None, 2) for model model, got (4, 3)");
+  CHECK(fit_error(model, many, {}) ==
+        "fit: expected a model with an output for each of the 4 classes of the data, got output shape (None, 3)");
+  SGD other(small_model().parameters());
+  CHECK(error_of([&] { fit(model, other, data, {.show_progress = false}); }) ==
+        "fit: expected an optimizer of the parameters of model model, got one of other parameters; make it with "
+        "model.parameters()");
+}
+
+TEST_CASE("a loss of several elements is refused") {
+  const auto identity = [](const Variable& outputs, const Tensor&) { return outputs; };
+  CHECK(fit_error(small_model(), blobs(9), {.loss = identity}) ==
+        "fit: expected a loss of one element, got shape (9, 3); take the mean");
+}
+
+TEST_CASE("a softmax at the end does not go with a loss of logits") {
+  const SymbolicTensor input = Input({2});
+  const SymbolicTensor logits = Dense({.units = 3})(input);
+  const Model layer(input, Softmax({.name = "probabilities"})(logits));
+  const std::string expected =
+      "expected a model that gives logits, as softmax_cross_entropy takes them, got one that ends in layer "
+      "probabilities with softmax; leave it out";
+  CHECK(fit_error(layer, blobs(9), {}) == "fit: " + expected);
+  CHECK(error_of([&] { evaluate(layer, blobs(9)); }) == "evaluate: " + expected);
+  const ActivationFunction function("softmax", [](const Variable& x) { return x; });
+  const Model activation(input, Activation(function, {.name = "probabilities"})(logits));
+  CHECK(fit_error(activation, blobs(9), {}) == "fit: " + expected);
+  CHECK(predict(layer, blobs(9).images()).shape() == Shape{9, 3});
+}
+
+TEST_CASE("what evaluate and predict refuse") {
+  const Model model = small_model();
+  CHECK(error_of([&] { evaluate(model, blobs(9), {.batch_size = 0}); }) ==
+        "evaluate: expected a batch_size of at least 1, got 0");
+  CHECK(error_of([&] { predict(model, blobs(9).images(), 0); }) ==
+        "predict: expected a batch_size of at least 1, got 0");
+  CHECK(error_of([&] {
+          predict(model, Tensor::zeros({3, 4}));
+        }) == "predict: expected images (None, 2) for model model, got (3, 4)");
+  CHECK(error_of([&] { predict(model, Tensor::zeros({0, 2})); }) == "predict: expected at least one image, got (0, 2)");
+}
+
+}  // namespace
+}  // namespace xtape

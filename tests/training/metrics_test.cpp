@@ -1,0 +1,68 @@
+#include "training/metrics.hpp"
+
+#include <limits>
+
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+const Tensor outputs = Tensor::of({4, 3}, {1, 2, 3,     //
+                                           5, 4, 1,     //
+                                           -1, -2, -3,  //
+                                           0, 0.5, 0.5});
+
+TEST_CASE("accuracy is the share of rows whose largest output is right") {
+  CHECK(accuracy(outputs, Tensor::labels({2, 0, 0, 1})) == 1);
+  CHECK(accuracy(outputs, Tensor::labels({2, 1, 0, 2})) == 0.5);  // of equal outputs the first counts
+  CHECK(accuracy(outputs.to(DType::float64), Tensor::labels({0, 1, 1, 0})) == 0);
+}
+
+TEST_CASE("labels may be one-hot") {
+  const Tensor one_hot = Tensor::of({4, 3}, {0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0});
+  CHECK(accuracy(outputs, one_hot) == 0.75);
+  CHECK(accuracy(outputs, one_hot.to(DType::float64)) == 0.75);
+}
+
+TEST_CASE("an output that is not a number is never right") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor broken = Tensor::of({2, 2}, {nan, nan, nan, 1});
+  CHECK(accuracy(broken, Tensor::labels({0, 1})) == 0);
+}
+
+TEST_CASE("top-k accuracy") {
+  const Tensor labels = Tensor::labels({1, 2, 0, 2});
+  CHECK(top_k_accuracy(outputs, labels, 1) == 0.25);
+  CHECK(top_k_accuracy(outputs, labels, 2) == 0.75);
+  CHECK(top_k_accuracy(outputs, labels, 3) == 1);
+}
+
+TEST_CASE("the confusion matrix has a row for each class and a column for each guess") {
+  const Tensor matrix = confusion_matrix(outputs, Tensor::labels({2, 1, 1, 1}));
+  CHECK(matrix.dtype() == DType::int64);
+  CHECK(matrix.shape() == Shape{3, 3});
+  CHECK(matrix.to_vector() == std::vector<double>{0, 0, 0, 2, 1, 0, 0, 0, 1});
+}
+
+TEST_CASE("what metrics refuse") {
+  CHECK(error_of([] {
+          accuracy(outputs, Tensor::labels({0, 1}));
+        }) == "accuracy: expected labels int64 (4,) or one-hot (4, 3), got int64 (2,)");
+  CHECK(error_of([] {
+          accuracy(outputs, Tensor::labels({0, 1, 3, 0}));
+        }) == "accuracy: expected labels in [0, 3), got 3 in row 2");
+  CHECK(error_of([] {
+          confusion_matrix(outputs, Tensor::labels({0, 1, 0, -1}));
+        }) == "confusion_matrix: expected labels in [0, 3), got -1 in row 3");
+  CHECK(error_of([] {
+          accuracy(Tensor::zeros({4}), Tensor::labels({0, 0, 0, 0}));
+        }) == "accuracy: expected outputs (n, k) of at least one sample, got (4,)");
+  CHECK(error_of([] {
+          top_k_accuracy(outputs, Tensor::labels({0, 1, 0, 1}), 4);
+        }) == "top_k_accuracy: expected a count from 1 to the number of classes, got 4 for outputs (4, 3)");
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,159 @@
+#include "training/progress.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <sstream>
+
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+/// Progress of two epochs of 100 samples on a stream, with a clock and a terminal that the test controls.
+struct Stage {
+  int columns = 0;
+  double seconds = 1000;
+  std::ostringstream stream;
+  std::unique_ptr<Progress> progress;
+
+  explicit Stage(int width, ProgressPlan plan = {.epochs = 2, .samples = 100}) : columns(width) {
+    progress = std::make_unique<Progress>(
+        plan, ProgressOutput{&stream, [this] { return columns; }, [this] { return seconds; }});
+  }
+  void update_at(double when, std::int64_t samples, double loss = 0.5, double accuracy = 0.75) {
+    seconds = 1000 + when;
+    progress->update(samples, loss, accuracy);
+  }
+  /// What was written since the last call.
+  std::string text() {
+    std::string written = stream.str();
+    stream.str("");
+    return written;
+  }
+};
+
+/// The line on the terminal without the control characters around it.
+std::string line_of(std::string text) {
+  const auto begin = text.rfind('\r');
+  const auto end = text.find("\x1b[K", begin);
+  return text.substr(begin + 1, end - begin - 1);
+}
+
+TEST_CASE("durations") {
+  CHECK(duration_text(0) == "0:00");
+  CHECK(duration_text(41.6) == "0:42");
+  CHECK(duration_text(725) == "12:05");
+  CHECK(duration_text(3723) == "1:02:03");
+  CHECK(duration_text(-1) == "0:00");
+}
+
+TEST_CASE("on a terminal one line is redrawn") {
+  Stage stage(120);
+  stage.progress->begin_epoch(1);
+  CHECK(stage.text() == "\repoch 1/2  [>                           ]  0/100\x1b[K");
+  stage.update_at(10, 25);
+  CHECK(stage.text() ==
+        "\repoch 1/2  [=======>                    ]  25/100  loss 0.5000  accuracy 75.0%  2.5 images/s  left 0:30  "
+        "in all 1:10\x1b[K");
+  stage.update_at(40, 100, 0.25, 1);
+  CHECK(line_of(stage.text()).starts_with("epoch 1/2  [============================]  100/100  loss 0.2500"));
+  stage.progress->end_epoch({.epoch = 1, .loss = 0.25, .accuracy = 1, .seconds = 40});
+  CHECK(stage.text() == "\repoch 1/2  loss 0.2500  accuracy 100.0%  2.5 images/s  40.0 s  left 0:40\x1b[K\n");
+}
+
+TEST_CASE("it is redrawn at most ten times a second, and for the first and the last samples") {
+  Stage stage(120);
+  stage.progress->begin_epoch(1);
+  stage.text();
+  stage.update_at(0.01, 1);
+  CHECK_FALSE(stage.text().empty());
+  stage.update_at(0.05, 2);
+  CHECK(stage.text().empty());
+  stage.update_at(0.12, 3);
+  CHECK_FALSE(stage.text().empty());
+  stage.update_at(0.13, 100);
+  CHECK_FALSE(stage.text().empty());
+}
+
+TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss stays longest") {
+  Stage stage(200);
+  stage.progress->begin_epoch(1);
+  for (int columns = 1; columns <= 150; ++columns) {
+    stage.columns = columns;
+    stage.update_at(10 + columns, 25);
+    const std::string line = line_of(stage.text());
+    CHECK(static_cast<int>(line.size()) < columns);
+    if (columns > 24) CHECK(line.find("loss 0.5000") != std::string::npos);
+    if (columns > 60) CHECK(line.find("left ") != std::string::npos);
+    if (columns > 120) CHECK(line.find("images/s") != std::string::npos);
+  }
+  for (int columns = 1; columns <= 150; ++columns) {
+    stage.columns = columns;
+    stage.text();
+    stage.progress->end_epoch({.epoch = 1, .validation_loss = 0.5, .validation_accuracy = 0.5});
+    const std::string text = stage.text();
+    CHECK(static_cast<int>(line_of(text).size()) < columns);
+    CHECK(std::ranges::count(text, '\n') == 1);
+  }
+}
+
+TEST_CASE("an error in the middle of an epoch gets a line of its own") {
+  Stage stage(80);
+  stage.progress->begin_epoch(1);
+  stage.text();
+  stage.progress.reset();
+  CHECK(stage.text() == "\n");
+  Stage done(80);
+  done.progress->begin_epoch(1);
+  done.progress->end_epoch({.epoch = 1});
+  done.text();
+  done.progress.reset();
+  CHECK(done.text().empty());
+}
+
+TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
+  Stage stage(0);
+  stage.progress->begin_epoch(1);
+  stage.update_at(4, 10);
+  stage.update_at(9.9, 20);
+  CHECK(stage.text().empty());
+  stage.update_at(10, 25);
+  CHECK(stage.text() == "epoch 1/2  25/100  loss 0.5000  accuracy 75.0%  2.5 images/s  left 0:30  in all 1:10\n");
+  stage.update_at(19, 50);
+  CHECK(stage.text().empty());
+  stage.update_at(40, 100);  // the epoch's own line follows at once
+  CHECK(stage.text().empty());
+  stage.progress->end_epoch(
+      {.epoch = 1, .loss = 0.5, .accuracy = 0.75, .validation_loss = 0.625, .validation_accuracy = 0.5, .seconds = 40});
+  CHECK(stage.text() ==
+        "epoch 1/2  loss 0.5000  accuracy 75.0%  validation loss 0.6250  validation accuracy 50.0%  2.5 images/s  40.0 "
+        "s  "
+        "left 0:40\n");
+  stage.progress->begin_epoch(2);
+  stage.progress->end_epoch({.epoch = 2});
+  CHECK(stage.text().find("left") == std::string::npos);
+}
+
+TEST_CASE("time left comes from what was measured") {
+  Stage stage(0, {.epochs = 3, .samples = 100, .validation_samples = 30});
+  Progress& progress = *stage.progress;
+  progress.begin_epoch(1);
+  CHECK(progress.left_in_epoch() < 0);
+  CHECK(progress.left_in_run() < 0);
+  stage.update_at(20, 20);  // a second a sample; validating one is taken to cost a third
+  CHECK(progress.left_in_epoch() == Approx(80 + 10));
+  CHECK(progress.left_in_run() == Approx(90 + 2 * 110));
+  stage.update_at(100, 100);
+  stage.seconds = 1000 + 104;  // validation took 4 s
+  progress.end_epoch({.epoch = 1});
+  stage.seconds = 1000 + 106;  // and something between the epochs 2 s
+  progress.begin_epoch(2);
+  stage.update_at(106 + 10, 20);  // twice as fast as before
+  CHECK(progress.left_in_epoch() == Approx(40 + 4));
+  CHECK(progress.left_in_run() == Approx(44 + 106));
+  stage.seconds = 1000 + 300;  // a step that takes longer than all that was left
+  CHECK(progress.left_in_epoch() == 0);
+}
+
+}  // namespace
+}  // namespace xtape

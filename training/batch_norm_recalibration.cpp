@@ -1,0 +1,87 @@
+#include "training/batch_norm_recalibration.hpp"
+
+#include <memory>
+#include <vector>
+
+#include "layers/batch_normalization.hpp"
+#include "training/data_loader.hpp"
+
+namespace xtape {
+namespace {
+
+/// A layer under recalibration; unless keep() is called, it gets back what it had at the end of the scope.
+class Recalibrated {
+ public:
+  explicit Recalibrated(BatchNormalizationLayer& layer) : layer_(layer), momentum_(layer.momentum()) {
+    for (const auto& [name, parameter] : layer.named_parameters()) {
+      if (parameter.trainable()) continue;
+      state_.push_back({name, parameter, parameter.value()});
+      parameter.set_value(Tensor::zeros(parameter.shape(), parameter.dtype()));  // even from values that are not finite
+    }
+  }
+  Recalibrated(const Recalibrated&) = delete;
+  Recalibrated& operator=(const Recalibrated&) = delete;
+  ~Recalibrated() {
+    layer_.set_momentum(momentum_);
+    if (kept_) return;
+    for (const State& state : state_) state.parameter.set_value(state.value);
+  }
+
+  /// With momentum seen / (seen + next) moving averages are the means of all that was seen, weighted by size.
+  void weigh(std::int64_t seen, std::int64_t next) {
+    layer_.set_momentum(static_cast<double>(seen) / static_cast<double>(seen + next));
+  }
+
+  void keep() {
+    kept_ = true;
+    for (const State& state : state_) {
+      // So many updates leave nothing of the first value that bias_correction would have to take out.
+      if (state.name == "updates")
+        state.parameter.set_value(Tensor::full(state.value.shape(), 1e9, state.value.dtype()));
+    }
+  }
+
+ private:
+  struct State {
+    std::string name;
+    Parameter parameter;
+    Tensor value;
+  };
+  BatchNormalizationLayer& layer_;
+  double momentum_;
+  std::vector<State> state_;
+  bool kept_ = false;
+};
+
+/// The batch-normalization layers, once each, those of nested models too.
+std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
+  std::vector<std::unique_ptr<Recalibrated>> found;
+  for (const auto& layer : model.all_layers()) {
+    auto* normalization = dynamic_cast<BatchNormalizationLayer*>(layer.get());
+    if (normalization) found.push_back(std::make_unique<Recalibrated>(*normalization));
+  }
+  check(!found.empty(), "recalibrate_batch_norm: expected BatchNormalization layers, got none in model {}",
+        model.name());
+  return found;
+}
+
+}  // namespace
+
+void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options) {
+  check(data.images().shape().without(0) == model.input_shape(),
+        "recalibrate_batch_norm: expected images {} for model {}, got {}", batch_shape_text(model.input_shape()),
+        model.name(), data.images().shape());
+  const DataLoader loader(data, {.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()});
+  const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
+  std::int64_t seen = 0;
+  const Epoch batches = loader.epoch(0);
+  for (const Batch& batch : batches) {
+    for (const auto& layer : layers) layer->weigh(seen, batch.labels.size());
+    ForwardPass pass(Mode::recalibration);
+    model(batch.images, pass);
+    seen += batch.labels.size();
+  }
+  for (const auto& layer : layers) layer->keep();
+}
+
+}  // namespace xtape

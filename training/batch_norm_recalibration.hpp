@@ -1,0 +1,24 @@
+// Batch normalization's moving averages measured anew.
+#pragma once
+
+#include <cstdint>
+
+#include "models/model.hpp"
+#include "training/dataset.hpp"
+
+namespace xtape {
+
+struct RecalibrationOptions {
+  std::int64_t batch_size = 32;
+  std::uint64_t seed = 0;  ///< of the order of the samples, so that batches are random ones
+};
+
+/// Sets moving_mean and moving_variance of every BatchNormalization layer to the means, over all batches of the data
+/// weighted by their size, of the batches' means and (unbiased) variances with the weights as they are now. Moving
+/// averages instead lag behind weights that still change, and remember where they started (Wu and Johnson, Rethinking
+/// "Batch" in BatchNorm, 2021, section 3: precise BN). All other layers run in inference mode: dropout drops nothing.
+/// With bias_correction the layer then takes the averages as they are. Error, with nothing changed, when there is no
+/// such layer or the data does not fit the model.
+void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options = {});
+
+}  // namespace xtape

@@ -1,0 +1,124 @@
+#include "training/dataset.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "framework/io/hdf5.hpp"
+#include "framework/io/idx.hpp"
+#include "framework/tensor/random.hpp"
+
+namespace xtape {
+namespace {
+
+/// Far from the streams of parameters and epochs, so that the same seed gives unrelated numbers.
+constexpr std::uint64_t split_stream = std::uint64_t{1} << 62;
+
+Tensor gathered(const Tensor& source, const std::vector<std::int64_t>& indices) {
+  Tensor result = Tensor::empty(source.shape().replaced(0, static_cast<std::int64_t>(indices.size())), source.dtype());
+  with_type(source.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::int64_t row = source.size() / source.dim(0);
+    T* out = result.mutable_data<T>();
+    for (const std::int64_t i : indices) out = std::copy_n(source.data<T>() + i * row, row, out);
+  });
+  return result;
+}
+
+/// The same with the file's name before the message, so that a user knows which data are wrong.
+Dataset checked(const std::filesystem::path& path, const Tensor& images, const Tensor& labels, std::int64_t classes) {
+  try {
+    return Dataset(images, labels, classes);
+  } catch (const Error& error) {
+    fail("{}, in {}", error.what(), path.string());
+  }
+}
+
+Dataset load_signs_part(const std::filesystem::path& folder, const std::string& part) {
+  const std::filesystem::path path = folder / (part + "_signs.h5");
+  const Tensor images = load_hdf5(path, part + "_set_x");
+  const Tensor labels = load_hdf5(path, part + "_set_y");
+  const Tensor classes = load_hdf5(path, "list_classes");
+  check(images.rank() == 4 && images.dtype() == DType::uint8,
+        "load_signs: expected images (n, height, width, channels) of uint8 as {}_set_x, got {} of {} in {}", part,
+        images.shape(), images.dtype(), path.string());
+  check(labels.rank() == 1 || (labels.rank() == 2 && labels.dim(0) == 1),
+        "load_signs: expected labels (n) or (1, n) as {}_set_y, got {} in {}", part, labels.shape(), path.string());
+  check(!is_floating(labels.dtype()), "load_signs: expected integers as {}_set_y, got {} in {}", part, labels.dtype(),
+        path.string());
+  return checked(path, images, labels.reshaped({labels.size()}).to(DType::int64), classes.size());
+}
+
+Dataset load_mnist_part(const std::filesystem::path& folder, const std::string& part) {
+  const std::filesystem::path images_path = folder / (part + "-images-idx3-ubyte.gz");
+  const std::filesystem::path labels_path = folder / (part + "-labels-idx1-ubyte.gz");
+  for (const auto& path : {images_path, labels_path}) {
+    check(std::filesystem::exists(path),
+          "load_fashion_mnist: expected the file {}, got none; install Debian's package dataset-fashion-mnist or name "
+          "the "
+          "folder that holds it",
+          path.string());
+  }
+  const Tensor images = load_idx(images_path);
+  const Tensor labels = load_idx(labels_path);
+  check(images.rank() == 3, "load_fashion_mnist: expected images (n, height, width), got {} in {}", images.shape(),
+        images_path.string());
+  const Shape with_channel{images.dim(0), images.dim(1), images.dim(2), 1};
+  return checked(labels_path, images.reshaped(with_channel), labels.to(DType::int64), 10);
+}
+
+}  // namespace
+
+Dataset::Dataset(Tensor images, Tensor labels, std::int64_t classes)
+    : images_(std::move(images)), labels_(std::move(labels)), classes_(classes) {
+  check(images_.defined() && labels_.defined(), "Dataset: expected images and labels, got an undefined tensor");
+  check(images_.rank() >= 2 && labels_.rank() == 1 && images_.dim(0) == labels_.dim(0),
+        "Dataset: expected images (n, ...) and labels (n), got {} and {}", images_.shape(), labels_.shape());
+  check(images_.size() > 0, "Dataset: expected at least one image with elements, got {}", images_.shape());
+  check(images_.dtype() == DType::uint8 || is_floating(images_.dtype()),
+        "Dataset: expected images of uint8, float32 or float64, got {} of shape {}", images_.dtype(), images_.shape());
+  check(labels_.dtype() == DType::int64, "Dataset: expected labels of int64, got {}; convert with .to(DType::int64)",
+        labels_.dtype());
+  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}", classes_);
+  const std::span all(labels_.data<std::int64_t>(), static_cast<std::size_t>(labels_.size()));
+  const auto wrong = std::ranges::find_if(all, [&](std::int64_t label) { return label < 0 || label >= classes_; });
+  if (wrong != all.end()) {
+    fail("Dataset: expected labels in [0, {}), got {} at index {}", classes_, *wrong, wrong - all.begin());
+  }
+}
+
+Dataset Dataset::rows(std::int64_t begin, std::int64_t end) const {
+  check(0 <= begin && begin < end && end <= size(),
+        "Dataset::rows: expected 0 <= begin < end <= {}, the number of examples, got [{}, {})", size(), begin, end);
+  return Dataset(images_.rows(begin, end), labels_.rows(begin, end), classes_);
+}
+
+Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
+  check(!indices.empty(), "Dataset::subset: expected at least one index, got none");
+  for (const std::int64_t i : indices) {
+    check(i >= 0 && i < size(), "Dataset::subset: expected indices in [0, {}), got {}", size(), i);
+  }
+  return Dataset(gathered(images_, indices), gathered(labels_, indices), classes_);
+}
+
+SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
+  check(fraction > 0 && fraction < 1, "split: expected a fraction between 0 and 1, got {}", fraction);
+  const std::int64_t test = std::llround(fraction * static_cast<double>(data.size()));
+  check(test > 0 && test < data.size(), "split: expected at least one example in each part, got {} of {}", test,
+        data.size());
+  const auto order = RandomStream(seed, split_stream).permutation(data.size());
+  const auto middle = order.end() - test;
+  return {data.subset({order.begin(), middle}), data.subset({middle, order.end()})};
+}
+
+SplitData load_signs(const std::filesystem::path& folder) {
+  return {load_signs_part(folder, "train"), load_signs_part(folder, "test")};
+}
+
+SplitData load_fashion_mnist(const std::filesystem::path& folder) {
+  return {load_mnist_part(folder, "train"), load_mnist_part(folder, "t10k")};
+}
+
+}  // namespace xtape

@@ -1,0 +1,55 @@
+// Dataset: images and their classes in memory, and where the known ones come from.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "framework/tensor/tensor.hpp"
+
+namespace xtape {
+
+/// Labelled examples. Copies share their tensors and are cheap.
+class Dataset {
+ public:
+  /// images: (n, height, width, channels), or (n, ...) of any other features; uint8 (0 to 255) or floating. labels: (n)
+  /// int64, each in [0, classes). Error when there are no images, types differ from these, n is not the same, or a
+  /// label is out of range (naming the first such).
+  Dataset(Tensor images, Tensor labels, std::int64_t classes);
+
+  const Tensor& images() const { return images_; }
+  const Tensor& labels() const { return labels_; }
+  std::int64_t classes() const { return classes_; }
+  /// Number of examples, at least 1.
+  std::int64_t size() const { return labels_.size(); }
+
+  /// Examples [begin, end), as a copy. Error unless 0 <= begin < end <= size().
+  Dataset rows(std::int64_t begin, std::int64_t end) const;
+  /// The examples with these indices, in this order, as a copy. Error when one is out of range or there are none.
+  Dataset subset(const std::vector<std::int64_t>& indices) const;
+
+ private:
+  Tensor images_, labels_;
+  std::int64_t classes_;
+};
+
+/// What a network learns from and what it is judged by.
+struct SplitData {
+  Dataset train, test;
+};
+
+/// A random part of the examples as `test`, the others as `train`: round(fraction * n) examples, the same ones for the
+/// same seed. Error unless both parts get at least one.
+SplitData split(const Dataset& data, double fraction, std::uint64_t seed = 0);
+
+/// The SIGNS data set: photographs of hands that show the numbers 0 to 5, (n, 64, 64, 3) uint8. Reads train_signs.h5
+/// (train_set_x, train_set_y, list_classes) and test_signs.h5 (test_set_x, test_set_y, list_classes) of the folder;
+/// labels may lie there as (n) or (1, n). Error with the path when a file is missing or disagrees with itself.
+SplitData load_signs(const std::filesystem::path& folder);
+
+/// Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017): pictures of clothes in 10 classes, (n, 28, 28, 1) uint8. Reads
+/// train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same of t10k; MNIST's files have these names too.
+/// Error with the path when one is missing, damaged or disagrees with the others.
+SplitData load_fashion_mnist(const std::filesystem::path& folder = "/usr/share/datasets/fashion-mnist");
+
+}  // namespace xtape

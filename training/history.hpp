@@ -1,0 +1,40 @@
+// History: what each epoch of a training run came to.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xtape {
+
+/// The figures of one epoch. Loss and accuracy are means over samples, as the model was when it saw them.
+struct EpochResult {
+  int epoch = 0;  ///< counted from 1
+  double loss = 0;
+  double accuracy = 0;                                   ///< 0 to 1
+  std::optional<double> validation_loss = std::nullopt;  ///< at the end of the epoch
+  std::optional<double> validation_accuracy = std::nullopt;
+  double learning_rate = 0;  ///< of the epoch's last step
+  double seconds = 0;        ///< wall-clock time, validation included
+};
+
+/// The epochs of a run in order.
+class History {
+ public:
+  void add(const EpochResult& epoch) { epochs_.push_back(epoch); }
+  const std::vector<EpochResult>& epochs() const { return epochs_; }
+  /// The last epoch. Error when there is none.
+  const EpochResult& last() const;
+
+  /// Writes a header row and a row an epoch, all or nothing; empty fields without validation, numbers with all their
+  /// digits. Error with the path when it can't be written.
+  void save_csv(const std::filesystem::path& path) const;
+  /// The same for reading, a line an epoch.
+  std::string table() const;
+
+ private:
+  std::vector<EpochResult> epochs_;
+};
+
+}  // namespace xtape

@@ -1,0 +1,175 @@
+#include "training/progress.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <sys/ioctl.h>
+#include <vector>
+
+#include "framework/error.hpp"
+
+namespace xtape {
+namespace {
+
+constexpr double redraw_seconds = 0.1;
+constexpr double log_seconds = 10;
+
+/// A piece of the line; those with the largest `rank` are left out first, those with rank 0 last.
+struct Part {
+  std::string text;
+  int rank;
+};
+
+std::string joined(const std::vector<Part>& parts) {
+  std::string line;
+  for (const Part& part : parts) line += (line.empty() ? "" : "  ") + part.text;
+  return line;
+}
+
+/// The parts in one line of at most `width` characters.
+std::string fitted(std::vector<Part> parts, std::size_t width) {
+  std::string line = joined(parts);
+  while (line.size() > width && parts.size() > 1) {
+    parts.erase(std::ranges::max_element(parts, {}, &Part::rank));
+    line = joined(parts);
+  }
+  return line.substr(0, width);
+}
+
+/// "[=====>    ]", `width` characters in all.
+std::string bar(double share, std::size_t width) {
+  const std::size_t inside = width - 2;
+  const auto done = std::min(inside, static_cast<std::size_t>(share * static_cast<double>(inside)));
+  std::string text = std::string(done, '=');
+  if (done < inside) text += '>';
+  text.resize(inside, ' ');
+  return "[" + text + "]";
+}
+
+std::string epoch_text(int epoch, int epochs) {
+  return fmt::format("epoch {:>{}}/{}", epoch, std::to_string(epochs).size(), epochs);
+}
+
+std::string speed_text(std::int64_t samples, double seconds) {
+  const double speed = static_cast<double>(samples) / std::max(1e-9, seconds);
+  return fmt::format("{:.{}f} images/s", speed, speed < 10 ? 1 : 0);
+}
+
+}  // namespace
+
+int terminal_columns() {
+  winsize size{};
+  if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col > 0 ? size.ws_col : 80;
+}
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::string duration_text(double seconds) {
+  const long long whole = std::llround(std::max(0.0, seconds));
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+Progress::Progress(ProgressPlan plan, ProgressOutput output)
+    : plan_(plan), output_(std::move(output)), start_(output_.seconds()) {}
+
+Progress::~Progress() {
+  if (line_open_) *output_.stream << '\n' << std::flush;
+}
+
+void Progress::begin_epoch(int epoch) {
+  epoch_ = epoch;
+  samples_ = 0;
+  epoch_start_ = last_update_ = last_shown_ = now();
+  if (const int columns = output_.columns(); columns > 0) redraw(columns, NAN, NAN);
+}
+
+void Progress::update(std::int64_t samples, double loss, double accuracy) {
+  const bool first = samples_ == 0;
+  samples_ = samples;
+  last_update_ = now();
+  const int columns = output_.columns();
+  const double since = last_update_ - last_shown_;
+  if (columns > 0 && (first || since >= redraw_seconds || samples == plan_.samples)) {
+    redraw(columns, loss, accuracy);
+  } else if (columns <= 0 && since >= log_seconds && samples < plan_.samples) {
+    write_line(loss, accuracy);
+  }
+}
+
+double Progress::left_in_epoch() const {
+  if (samples_ == 0) return -1;
+  const double per_sample = (last_update_ - epoch_start_) / static_cast<double>(samples_);
+  const double validation =
+      validation_seconds_ >= 0 ? validation_seconds_ : per_sample / 3 * static_cast<double>(plan_.validation_samples);
+  return std::max(0.0, per_sample * static_cast<double>(plan_.samples) + validation - (now() - epoch_start_));
+}
+
+double Progress::left_in_run() const {
+  const double epoch = left_in_epoch();
+  if (epoch < 0) return epoch;
+  const double whole = finished_ > 0 ? epoch_start_ / finished_ : now() - epoch_start_ + epoch;
+  return epoch + whole * std::max(0, plan_.epochs - epoch_);
+}
+
+void Progress::redraw(int columns, double loss, double accuracy) {
+  const auto width = static_cast<std::size_t>(columns - 1);  // some terminals wrap after the last column
+  std::vector<Part> parts{{epoch_text(epoch_, plan_.epochs), 0}, {fmt::format("{}/{}", samples_, plan_.samples), 5}};
+  if (samples_ > 0) {
+    parts.push_back({fmt::format("loss {:.4f}", loss), 1});
+    parts.push_back({fmt::format("accuracy {:.1f}%", accuracy * 100), 3});
+    parts.push_back({speed_text(samples_, last_update_ - epoch_start_), 6});
+    parts.push_back({"left " + duration_text(left_in_epoch()), 2});
+    if (epoch_ < plan_.epochs) parts.push_back({"in all " + duration_text(left_in_run()), 4});
+  }
+  const std::size_t used = joined(parts).size();
+  if (used + 12 <= width) {
+    const double share = static_cast<double>(samples_) / static_cast<double>(std::max<std::int64_t>(1, plan_.samples));
+    parts.insert(parts.begin() + 1, {bar(share, std::min<std::size_t>(30, width - used - 2)), 7});
+  }
+  *output_.stream << '\r' << fitted(std::move(parts), width) << "\x1b[K" << std::flush;  // ESC [ K: clear the rest
+  line_open_ = true;
+  last_shown_ = now();
+}
+
+void Progress::write_line(double loss, double accuracy) {
+  *output_.stream << fmt::format("{}  {}/{}  loss {:.4f}  accuracy {:.1f}%  {}  left {}  in all {}\n",
+                                 epoch_text(epoch_, plan_.epochs), samples_, plan_.samples, loss, accuracy * 100,
+                                 speed_text(samples_, last_update_ - epoch_start_), duration_text(left_in_epoch()),
+                                 duration_text(left_in_run()))
+                  << std::flush;
+  last_shown_ = now();
+}
+
+void Progress::end_epoch(const EpochResult& result) {
+  const double ended = now();
+  validation_seconds_ = ended - last_update_;
+  ++finished_;
+  std::vector<Part> parts{{epoch_text(result.epoch, plan_.epochs), 0},
+                          {fmt::format("loss {:.4f}", result.loss), 1},
+                          {fmt::format("accuracy {:.1f}%", result.accuracy * 100), 2}};
+  if (result.validation_loss) parts.push_back({fmt::format("validation loss {:.4f}", *result.validation_loss), 4});
+  if (result.validation_accuracy) {
+    parts.push_back({fmt::format("validation accuracy {:.1f}%", *result.validation_accuracy * 100), 3});
+  }
+  parts.push_back({speed_text(plan_.samples, last_update_ - epoch_start_), 7});
+  parts.push_back({fmt::format("{:.1f} s", result.seconds), 6});
+  const int to_come = plan_.epochs - result.epoch;
+  if (to_come > 0) parts.push_back({"left " + duration_text(ended / finished_ * to_come), 5});
+  const int columns = output_.columns();
+  std::ostream& stream = *output_.stream;
+  if (columns > 0) {
+    stream << '\r' << fitted(std::move(parts), static_cast<std::size_t>(columns - 1)) << "\x1b[K\n" << std::flush;
+  } else {
+    stream << (line_open_ ? "\n" : "") << joined(parts) << '\n' << std::flush;
+  }
+  line_open_ = false;
+}
+
+}  // namespace xtape

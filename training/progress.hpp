@@ -1,0 +1,75 @@
+// Progress: where a training run stands and how long it will take, on a terminal or in a log.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include "training/history.hpp"
+
+namespace xtape {
+
+/// Columns of the terminal that standard output is; 0 when it is a file or a pipe.
+int terminal_columns();
+/// Seconds on a clock that never goes back.
+double steady_seconds();
+/// "0:42", "12:05", "1:02:03".
+std::string duration_text(double seconds);
+
+/// Where progress is shown. The defaults are standard output and the real clock.
+struct ProgressOutput {
+  std::ostream* stream = &std::cout;
+  std::function<int()> columns = terminal_columns;  ///< asked before every line; 0: not a terminal
+  std::function<double()> seconds = steady_seconds;
+};
+
+/// What a run is going to do.
+struct ProgressPlan {
+  int epochs = 1;                       ///< number of the last epoch
+  std::int64_t samples = 0;             ///< trained on in each epoch
+  std::int64_t validation_samples = 0;  ///< evaluated after each epoch
+};
+
+/// On a terminal, one line that is redrawn at most ten times a second and never wraps: what does not fit the width is
+/// left out, the least important first. Elsewhere a line an epoch, and within an epoch one every ten seconds at most.
+///
+/// Time left: the rest of this epoch at the speed measured since it began, then the validation, then the epochs to come
+/// at the mean time of those that are over, everything between them included. In the first epoch, when neither is
+/// known, validating a sample is taken to cost a third of training on it.
+class Progress {
+ public:
+  explicit Progress(ProgressPlan plan, ProgressOutput output = {});
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  /// Ends the line that is being redrawn, so that an error message gets a line of its own.
+  ~Progress();
+
+  /// Epoch number `epoch`, counted from 1, begins.
+  void begin_epoch(int epoch);
+  /// So many samples of the epoch are done, with this mean loss and accuracy.
+  void update(std::int64_t samples, double loss, double accuracy);
+  void end_epoch(const EpochResult& result);
+
+  /// Seconds until the end of the epoch and of the run; unknown, and below 0, before the first samples are done.
+  double left_in_epoch() const;
+  double left_in_run() const;
+
+ private:
+  double now() const { return output_.seconds() - start_; }
+  void redraw(int columns, double loss, double accuracy);
+  void write_line(double loss, double accuracy);
+
+  ProgressPlan plan_;
+  ProgressOutput output_;
+  double start_;                  // of the run
+  int epoch_ = 0, finished_ = 0;  // the current one; number of those that are over
+  std::int64_t samples_ = 0;      // done in this epoch
+  double epoch_start_ = 0;        // times below are in seconds since the start of the run
+  double last_update_ = 0;
+  double last_shown_ = 0;
+  double validation_seconds_ = -1;  // of the epoch before; below 0: not known
+  bool line_open_ = false;
+};
+
+}  // namespace xtape
