@@ -1,7 +1,6 @@
 // A layer of one's own: channel-wise scale and shift from what the channels hold, as in a squeeze-and-excitation block
 // (Hu, Shen and Sun: Squeeze-and-excitation networks, CVPR 2018), used in a model beside Conv2D and Dense.
-#include <CLI/CLI.hpp>
-#include <xtape/xtape.hpp>
+#include "examples/program.hpp"
 using namespace xtape;
 
 /// y = x * sigmoid(relu(mean(x) w1) w2): every channel is weighed by a gate that sees the means of all channels.
@@ -43,26 +42,21 @@ Dataset bright_channels(std::int64_t n, std::uint64_t seed) {
   return {images, Tensor::labels(classes), 3};
 }
 
-int main(int argc, char** argv) try {
-  bool quick = false;
-  CLI::App app("Defines a layer, checks its derivatives and trains a model with it");
-  app.add_flag("--quick", quick, "The program is always quick");
-  CLI11_PARSE(app, argc, argv);
+int main(int argc, char** argv) {
+  const std::string about = "Defines a layer, checks its derivatives and trains a model with it";
+  return run_example(argc, argv, about, [](bool) {
+    const GradientReport report = check_layer(SqueezeExcite({.units = 2}), {{4, 3, 5}});
+    fmt::print("SqueezeExcite: {}\n\n", to_string(report));
 
-  const GradientReport report = check_layer(SqueezeExcite({.units = 2}), {{4, 3, 5}});
-  fmt::print("SqueezeExcite: {}\n\n", to_string(report));
-
-  const auto input = Input({8, 8, 3});
-  auto x = Conv2D({.filters = 8, .kernel_size = 3, .activation = relu})(input);
-  x = GlobalAveragePooling2D()(SqueezeExcite({.units = 4})(x));
-  const Model model(input, Dense({.units = 3})(x), {.name = "squeeze_excite", .seed = 1});
-  fmt::print("{}\n", model.summary());
-  Adam adam(model.parameters(), {.learning_rate = 1e-2});
-  fit(model, adam, bright_channels(300, 1), {.epochs = 12, .batch_size = 30});
-  const double accuracy = evaluate(model, bright_channels(120, 2)).accuracy;
-  fmt::print("test accuracy {:.3f}\n", accuracy);
-  return report.passed() && accuracy > 0.9 ? 0 : 1;
-} catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 2;
+    const auto input = Input({8, 8, 3});
+    auto x = Conv2D({.filters = 8, .kernel_size = 3, .activation = relu})(input);
+    x = GlobalAveragePooling2D()(SqueezeExcite({.units = 4})(x));
+    const Model model(input, Dense({.units = 3})(x), {.name = "squeeze_excite", .seed = 1});
+    fmt::print("{}\n", model.summary());
+    Adam adam(model.parameters(), {.learning_rate = 1e-2});
+    fit(model, adam, bright_channels(300, 1), {.epochs = 12, .batch_size = 30});
+    const double accuracy = evaluate(model, bright_channels(120, 2)).accuracy.value();
+    fmt::print("test accuracy {:.3f}\n", accuracy);
+    return report.passed() && accuracy > 0.9;
+  });
 }

@@ -1,7 +1,7 @@
 // A differentiable function of one's own, written from xtensor expressions, and the proof that its derivative is right.
-#include <CLI/CLI.hpp>
 #include <framework/tensor/xarray.hpp>
-#include <xtape/xtape.hpp>
+
+#include "examples/program.hpp"
 using namespace xtape;
 
 /// Swish: y = x s(x) with the sigmoid s; dx = dy (s(x) + y (1 - s(x))). (Ramachandran, Zoph and Le: Searching for
@@ -23,13 +23,11 @@ Variable wrong_swish(const Variable& x) {
 }
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  CLI::App app("Defines an op from xtensor expressions and checks its derivative");
-  app.add_flag("--quick", quick, "The program is always quick");
-  CLI11_PARSE(app, argc, argv);
-
-  const GradientReport right = check_gradient(swish, {{3, 4}}, {.low = -3, .high = 3});
-  const GradientReport wrong = check_gradient(wrong_swish, {{3, 4}}, {.low = -3, .high = 3});
-  fmt::print("swish: {}\n\nswish with a mistake: {}\n", to_string(right), to_string(wrong));
-  return right.passed() && !wrong.passed() ? 0 : 1;
+  const std::string about = "Defines an op from xtensor expressions and checks its derivative";
+  return run_example(argc, argv, about, [](bool) {
+    const GradientReport right = check_gradient(swish, {{3, 4}}, {.low = -3, .high = 3});
+    const GradientReport wrong = check_gradient(wrong_swish, {{3, 4}}, {.low = -3, .high = 3});
+    fmt::print("swish: {}\n\nswish with a mistake: {}\n", to_string(right), to_string(wrong));
+    return right.passed() && !wrong.passed();
+  });
 }

@@ -1,7 +1,7 @@
 // The training loop by hand, with the tape in sight: what fit() does, and room for what it doesn't.
-#include <CLI/CLI.hpp>
 #include <cmath>
-#include <xtape/xtape.hpp>
+
+#include "examples/program.hpp"
 using namespace xtape;
 
 /// Two interleaved spirals, a point (x, y) each, class 0 or 1.
@@ -18,38 +18,33 @@ Dataset spirals(std::int64_t n, std::uint64_t seed) {
   return {points, Tensor::labels(classes), 2};
 }
 
-int main(int argc, char** argv) try {
-  bool quick = false;
-  CLI::App app("Trains a dense network on two spirals with an explicit loop");
-  app.add_flag("--quick", quick, "The program is always quick");
-  CLI11_PARSE(app, argc, argv);
+int main(int argc, char** argv) {
+  const std::string about = "Trains a dense network on two spirals with an explicit loop";
+  return run_example(argc, argv, about, [](bool) {
+    const auto input = Input({2});
+    auto x = Dense({.units = 32, .activation = tanh})(input);
+    x = Dense({.units = 32, .activation = tanh})(x);
+    const Model model(input, Dense({.units = 2})(x), {.seed = 3});
 
-  const auto input = Input({2});
-  auto x = Dense({.units = 32, .activation = tanh})(input);
-  x = Dense({.units = 32, .activation = tanh})(x);
-  const Model model(input, Dense({.units = 2})(x), {.seed = 3});
-
-  const int epochs = 80;
-  const DataLoader loader(spirals(1000, 1), {.batch_size = 50});
-  Adam adam(model.parameters(), {.learning_rate = schedule::cosine(1e-2, epochs * loader.batches()), .clip_norm = 5});
-  for (int epoch = 0; epoch < epochs; ++epoch) {
-    double total = 0;
-    for (const Batch& batch : loader.epoch(epoch)) {
-      ForwardPass pass(Mode::training);  // owns the tape of one forward pass
-      const Variable loss = softmax_cross_entropy(model(batch.images, pass), batch.labels);
-      pass.backward(loss);  // fills the gradient of every parameter
-      adam.step();
-      total += loss.value().item();
+    const int epochs = 80;
+    const DataLoader loader(spirals(1000, 1), {.batch_size = 50});
+    Adam adam(model.parameters(), {.learning_rate = schedule::cosine(1e-2, epochs * loader.batches()), .clip_norm = 5});
+    for (int epoch = 0; epoch < epochs; ++epoch) {
+      double total = 0;
+      for (const Batch& batch : loader.epoch(epoch)) {
+        ForwardPass pass(Mode::training);  // owns the tape of one forward pass
+        const Variable loss = softmax_cross_entropy(model(batch.images, pass), batch.labels);
+        pass.backward(loss);  // fills the gradient of every parameter
+        adam.step();
+        total += loss.value().item();
+      }
+      if (epoch % 10 == 9)
+        fmt::print("epoch {:3}: loss {:.4f}\n", epoch + 1, total / static_cast<double>(loader.batches()));
     }
-    if (epoch % 10 == 9)
-      fmt::print("epoch {:3}: loss {:.4f}\n", epoch + 1, total / static_cast<double>(loader.batches()));
-  }
 
-  const Dataset test = spirals(1000, 2);
-  const double right = accuracy(predict(model, test.images()), test.labels());
-  fmt::print("test accuracy {:.3f}\n", right);
-  return right > 0.97 ? 0 : 1;
-} catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 2;
+    const Dataset test = spirals(1000, 2);
+    const double right = accuracy(predict(model, test.images()), test.labels());
+    fmt::print("test accuracy {:.3f}\n", right);
+    return right > 0.97;
+  });
 }

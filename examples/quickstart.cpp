@@ -26,7 +26,7 @@ int main(int argc, char** argv) try {
   fit(model, adam, train, {.epochs = 2, .batch_size = 64, .validation = test});
 
   const auto [loss, accuracy, samples, seconds] = evaluate(model, test);
-  fmt::print("test: loss {:.4f}, accuracy {:.4f} on {} images\n", loss, accuracy, samples);
+  fmt::print("test: loss {:.4f}, accuracy {:.4f} on {} images\n", loss, accuracy.value(), samples);
   return accuracy > (quick ? 0.6 : 0.85) ? 0 : 1;
 } catch (const std::exception& error) {
   fmt::print(stderr, "{}\n", error.what());

@@ -12,8 +12,16 @@ struct Known {
   Function function;
   const char* name;
 };
-constexpr std::array<Known, 6> known_functions{
-    {{linear, "linear"}, {relu, "relu"}, {sigmoid, "sigmoid"}, {tanh, "tanh"}, {softplus, "softplus"}, {gelu, "gelu"}}};
+constexpr std::array<Known, 10> known_functions{{{linear, "linear"},
+                                                 {relu, "relu"},
+                                                 {sigmoid, "sigmoid"},
+                                                 {tanh, "tanh"},
+                                                 {softplus, "softplus"},
+                                                 {gelu, "gelu"},
+                                                 {elu, "elu"},
+                                                 {leaky_relu, "leaky_relu"},
+                                                 {softmax, "softmax"},
+                                                 {log_softmax, "log_softmax"}}};
 
 std::string name_of(Function function) {
   const auto found = std::ranges::find(known_functions, function, &Known::function);
@@ -23,12 +31,17 @@ std::string name_of(Function function) {
 }  // namespace
 
 ActivationFunction::ActivationFunction(Variable (*function)(const Variable&))
-    : name_(name_of(function)), function_(function) {}
+    : ActivationFunction(name_of(function), function) {}
+
+ActivationFunction::ActivationFunction(std::string name, std::function<Variable(const Variable&)> function)
+    : name_(std::move(name)), function_(std::move(function)) {
+  check(static_cast<bool>(function_), "ActivationFunction {}: expected a function, got an empty one", name_);
+}
 
 Variable ActivationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   Variable y = function_(inputs.front());
-  check(y.shape() == inputs.front().shape(), "Activation {}: expected {} to keep the shape {}, got {}", name(),
-        function_.name(), inputs.front().shape(), y.shape());
+  check(y.shape() == inputs.front().shape(), "{}: expected {} to keep the shape {}, got {}", title(), function_.name(),
+        inputs.front().shape(), y.shape());
   return y;
 }
 

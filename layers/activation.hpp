@@ -1,7 +1,9 @@
 // Activation: a function of each element (or of each row, as softmax) without parameters.
 #pragma once
 
+#include <concepts>
 #include <functional>
+#include <type_traits>
 
 #include "framework/ops/activations.hpp"
 #include "layers/layer.hpp"
@@ -13,8 +15,12 @@ namespace xtape {
 class ActivationFunction {
  public:
   ActivationFunction(Variable (*function)(const Variable&));  // NOLINT(google-explicit-constructor): relu is one
-  ActivationFunction(std::string name, std::function<Variable(const Variable&)> function)
-      : name_(std::move(name)), function_(std::move(function)) {}
+  template <std::invocable<const Variable&> F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, ActivationFunction>)
+      ActivationFunction(F&& function)  // NOLINT(google-explicit-constructor): a lambda is one
+      : ActivationFunction("custom", std::forward<F>(function)) {}
+  /// Error when the function is empty.
+  ActivationFunction(std::string name, std::function<Variable(const Variable&)> function);
 
   const std::string& name() const { return name_; }
   Variable operator()(const Variable& x) const { return function_(x); }
@@ -34,6 +40,7 @@ class ActivationLayer final : public Layer {
 
   std::string type() const override { return "Activation"; }
   const ActivationFunction& function() const { return function_; }
+  std::string output_activation() const override { return function_.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 

@@ -8,14 +8,13 @@
 namespace xtape {
 
 BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.momentum >= 0 && options_.momentum < 1, "BatchNormalization {}: expected a momentum in [0, 1), got {}",
-        name(), options_.momentum);
-  check(options_.epsilon > 0, "BatchNormalization {}: expected epsilon above 0, got {}", name(), options_.epsilon);
+  check(options_.momentum >= 0 && options_.momentum < 1, "{}: expected a momentum in [0, 1), got {}", title(),
+        options_.momentum);
+  check(options_.epsilon > 0, "{}: expected epsilon above 0, got {}", title(), options_.epsilon);
 }
 
 void BatchNormalizationLayer::set_momentum(double momentum) {
-  check(momentum >= 0 && momentum < 1, "BatchNormalization {}: expected a momentum in [0, 1), got {}", name(),
-        momentum);
+  check(momentum >= 0 && momentum < 1, "{}: expected a momentum in [0, 1), got {}", title(), momentum);
   options_.momentum = momentum;
 }
 

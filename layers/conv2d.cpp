@@ -5,16 +5,17 @@
 namespace xtape {
 
 Conv2DLayer::Conv2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.filters >= 1, "Conv2D {}: expected filters >= 1, got {}", name(), options_.filters.value);
+  check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
 }
 
 Shape Conv2DLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs, 3);
-  const kernels::Window window = place_window(fmt::format("Conv2D {}", name()), x.prepended(1),
+  const kernels::Window window = place_window(title(), x.prepended(1),
                                               {.size = options_.kernel_size,
                                                .strides = options_.strides,
                                                .padding = options_.padding,
-                                               .dilation = options_.dilation_rate});
+                                               .dilation = options_.dilation_rate},
+                                              batch_shape_text(x));
   return {window.out_height, window.out_width, options_.filters};
 }
 

@@ -26,6 +26,7 @@ class Conv2DLayer final : public Layer {
   explicit Conv2DLayer(Options options);
 
   std::string type() const override { return "Conv2D"; }
+  std::string output_activation() const override { return options_.activation.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

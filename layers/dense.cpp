@@ -7,7 +7,7 @@
 namespace xtape {
 
 DenseLayer::DenseLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.units >= 1, "Dense {}: expected units >= 1, got {}", name(), options_.units.value);
+  check(options_.units >= 1, "{}: expected units >= 1, got {}", title(), options_.units.value);
 }
 
 Shape DenseLayer::output_shape(const std::vector<Shape>& inputs) const {

@@ -21,6 +21,7 @@ class DenseLayer final : public Layer {
   explicit DenseLayer(Options options);
 
   std::string type() const override { return "Dense"; }
+  std::string output_activation() const override { return options_.activation.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

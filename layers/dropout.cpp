@@ -5,7 +5,7 @@
 namespace xtape {
 
 DropoutLayer::DropoutLayer(Options options) : Layer(options.name), rate_(options.rate) {
-  check(rate_ >= 0 && rate_ < 1, "Dropout {}: expected a rate in [0, 1), got {}", name(), rate_);
+  check(rate_ >= 0 && rate_ < 1, "{}: expected a rate in [0, 1), got {}", title(), rate_);
 }
 
 Variable DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {

@@ -15,7 +15,8 @@ Variable InputLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pa
 }
 
 SymbolicTensor Input(const Shape& sample, const InputOptions& options) {
-  check(sample.size() > 0, "Input {}: expected a sample shape without zeros, got {}", options.name, sample);
+  check(sample.size() > 0, "Input{}{}: expected a sample shape without zeros, got {}", options.name.empty() ? "" : " ",
+        options.name, sample);
   return std::make_shared<InputLayer>(sample, options.name)->connect({});
 }
 

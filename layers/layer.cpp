@@ -28,17 +28,37 @@ SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) {
   for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
   Shape output = output_shape(shapes);
   const std::vector<ParameterSpec> specs = parameter_specs(shapes);
+  if (built_) {
+    check_reuse(specs, shapes);
+  } else {
+    create_parameters(specs);
+  }
+  return {std::make_shared<SymbolicTensor::Call>(SymbolicTensor::Call{shared_from_this(), inputs}), std::move(output)};
+}
+
+void Layer::create_parameters(const std::vector<ParameterSpec>& specs) {
+  std::vector<Owned> created;
+  for (const ParameterSpec& spec : specs) {
+    const bool fresh = std::ranges::none_of(created, [&](const Owned& owned) { return owned.spec.name == spec.name; });
+    check(fresh, "{} {}: expected parameters with different names, got two named {}", type(), name_, spec.name);
+    created.push_back({spec, Parameter(spec.name, Tensor::zeros(spec.shape), spec.trainable), false});
+  }
+  parameters_ = std::move(created);
+  built_ = true;
+}
+
+void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<Shape>& inputs) const {
+  if (specs.size() != parameters_.size()) {
+    reject(
+        fmt::format("inputs that need the {} parameters of its first call, not {}", parameters_.size(), specs.size()),
+        inputs);
+  }
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    if (!built_) {
-      const Parameter fresh(specs[i].name, Tensor::zeros(specs[i].shape), specs[i].trainable);
-      parameters_.push_back({specs[i], fresh, false});
-    } else if (specs[i].shape != parameters_[i].spec.shape) {
-      reject(fmt::format("inputs that fit the {} {} of its first call", specs[i].name, parameters_[i].spec.shape),
-             shapes);
+    const ParameterSpec& first = parameters_[i].spec;
+    if (specs[i].shape != first.shape) {
+      reject(fmt::format("inputs that fit the {} {} of its first call", first.name, first.shape), inputs);
     }
   }
-  built_ = true;
-  return {std::make_shared<SymbolicTensor::Call>(SymbolicTensor::Call{shared_from_this(), inputs}), std::move(output)};
 }
 
 void Layer::rename(std::string name) {
@@ -52,8 +72,9 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream) {
     if (owned.initialized) continue;
     RandomStream random(seed, owned.spec.initializer.stream.value_or(stream + i));
     Tensor value = owned.spec.initializer.make(owned.spec.shape, random);
-    check(value.shape() == owned.spec.shape, "{} {}: expected its initializer {} to make shape {}, got {}", type(),
-          name_, owned.spec.initializer.name, owned.spec.shape, value.shape());
+    check(value.shape() == owned.spec.shape && value.dtype() == DType::float32,
+          "{} {}: expected its initializer {} to make {} float32, got {} {}", type(), name_,
+          owned.spec.initializer.name, owned.spec.shape, value.shape(), value.dtype());
     owned.parameter.set_value(std::move(value));
     owned.initialized = true;
   }
@@ -61,8 +82,10 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream) {
   return streams_of_a_layer;
 }
 
+std::string Layer::title() const { return name_.empty() ? type() : fmt::format("{} {}", type(), name_); }
+
 void Layer::reject(std::string_view expected, const std::vector<Shape>& inputs) const {
-  fail("{}{}{}: expected {}, got {}", type(), name_.empty() ? "" : " ", name_, expected, shapes_text(inputs));
+  fail("{}: expected {}, got {}", title(), expected, shapes_text(inputs));
 }
 
 const Shape& Layer::only_input(const std::vector<Shape>& inputs, int rank) const {

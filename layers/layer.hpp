@@ -25,6 +25,16 @@ struct Required {
   T value;
 };
 
+/// A layer's options may hold lists; braces then do: Reshape({.target_shape = {-1, 7}}).
+template <class T>
+struct Required<std::vector<T>> {
+  Required() = delete;
+  Required(std::initializer_list<T> given) : value(given) {}   // NOLINT(google-explicit-constructor)
+  Required(std::vector<T> given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
+  operator const std::vector<T>&() const { return value; }     // NOLINT(google-explicit-constructor)
+  std::vector<T> value;
+};
+
 /// A place in the layer graph: the shape that one sample will have there, and how it comes about. No numbers.
 class SymbolicTensor {
  public:
@@ -85,16 +95,20 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// call.
   SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs);
 
+  /// The activation that the output has gone through, "softmax"; empty when there is none or it is not known.
+  virtual std::string output_activation() const { return ""; }
   /// The layers inside this one, each once; only a Model used as a layer has some.
   virtual std::vector<std::shared_ptr<Layer>> sublayers() const { return {}; }
 
   /// Gives a name, for a Model; and first values to the parameters that have none, from streams `stream` and up of
   /// `seed`. Returns the number of streams that are the layer's own: as many for every layer, so that an option of one
   /// does not change the numbers of those behind it.
-  void rename(std::string name);
+  virtual void rename(std::string name);
   virtual std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream);
 
  protected:
+  /// "Conv2D conv1", for messages.
+  std::string title() const;
   /// Throws Error "Conv2D conv1: expected <expected>, got <shapes>".
   [[noreturn]] void reject(std::string_view expected, const std::vector<Shape>& inputs) const;
   /// The one input's shape; Error when there are more or none, or when its rank is not `rank` (-1: any).
@@ -110,6 +124,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
     Parameter parameter;
     bool initialized;
   };
+  void create_parameters(const std::vector<ParameterSpec>& specs);
+  void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<Shape>& inputs) const;
+
   std::string name_;
   bool built_ = false;
   std::vector<Owned> parameters_;

@@ -1,4 +1,4 @@
-// The gradient checker for layers: inputs and parameters, in training and in inference.
+// The gradient checker for layers: inputs and parameters, in training and in inference, at two batch sizes.
 #pragma once
 
 #include "framework/autograd/gradient_check.hpp"
@@ -7,14 +7,18 @@
 namespace xtape {
 
 struct LayerCheckOptions {
-  Mode mode = Mode::training;
-  std::int64_t batch = 3;
+  std::vector<Mode> modes = {Mode::training, Mode::inference};
+  std::vector<std::int64_t> batches = {1, 3};
+  /// constant_inputs are "input 0", "input 1", ... and parameters, "kernel".
   GradientCheckOptions gradient = {};
 };
 
 /// Checks the derivatives of a layer with respect to its inputs, samples of the given shapes, and its trainable
-/// parameters, in float64 at random values (moving averages stay at theirs). Also fails when the output's shape is not
-/// the one that the layer infers. Creates the layer's parameters and leaves them in float64, so give it a fresh layer.
+/// parameters, in float64 at random values, in every mode and at every batch size; and everything else that
+/// check_gradient() does. Moving averages are first moved away from where they start, by training passes on inputs from
+/// the upper third of [low, high), and then stay. Also fails when the output's shape is not the one that the layer
+/// infers. Creates the layer's parameters and leaves them in float64, so give it a fresh layer. Error without modes or
+/// batches, or of the layer.
 GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples,
                            const LayerCheckOptions& options = {});
 

@@ -10,7 +10,7 @@ PoolingLayer::PoolingLayer(const Options& options)
 
 Shape PoolingLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs, 3);
-  const kernels::Window window = place_window(fmt::format("{} {}", type(), name()), x.prepended(1), window_);
+  const kernels::Window window = place_window(title(), x.prepended(1), window_, batch_shape_text(x));
   return {window.out_height, window.out_width, x[2]};
 }
 

@@ -37,7 +37,7 @@ Variable ReshapeLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*
 
 ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), padding_(options.padding) {
   check(!padding_.is_same() && std::ranges::all_of(padding_.amounts(), [](std::int64_t amount) { return amount >= 0; }),
-        "ZeroPadding2D {}: expected amounts of 0 or more for top, bottom, left and right, got {}", name(),
+        "{}: expected amounts of 0 or more for top, bottom, left and right, got {}", title(),
         padding_.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding_.amounts(), ", ")));
 }
 

@@ -14,6 +14,7 @@ class SoftmaxLayer final : public Layer {
   };
   explicit SoftmaxLayer(const Options& options) : Layer(options.name), axis_(options.axis) {}
   std::string type() const override { return "Softmax"; }
+  std::string output_activation() const override { return "softmax"; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 

@@ -18,8 +18,8 @@ Model conv_net(const ConvNetOptions& options) {
     x = MaxPooling2D({.pool_size = stage.pool_size, .padding = Padding::same})(x);
   }
   x = Flatten()(x);
-  if (options.hidden_units > 0) x = Dense({.units = options.hidden_units, .activation = relu})(x);
-  if (options.dropout > 0) x = Dropout({.rate = options.dropout})(x);
+  if (options.hidden_units != 0) x = Dense({.units = options.hidden_units, .activation = relu})(x);
+  if (options.dropout != 0) x = Dropout({.rate = options.dropout})(x);
   const SymbolicTensor logits = Dense({.units = options.classes})(x);
   return Model(input, logits, {.name = "conv_net", .seed = options.seed});
 }

@@ -15,19 +15,22 @@ Model::Model(const std::vector<SymbolicTensor>& inputs, const std::vector<Symbol
 
 Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
   const std::vector<Variable> outputs = network_->compute({input}, pass);
-  check(outputs.size() == 1, "Model {}: expected a model of one output here, got {}; give a vector of inputs", name(),
+  check(outputs.size() == 1, "Model {}: expected a model of one output here, got {}; use call()", name(),
         outputs.size());
   return outputs[0];
 }
 
-std::vector<Variable> Model::operator()(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+Model::Model(const std::vector<SymbolicTensor>& inputs, const SymbolicTensor& output, ModelOptions options)
+    : Model(inputs, std::vector{output}, std::move(options)) {}
+
+std::vector<Variable> Model::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   return network_->compute(inputs, pass);
 }
 
 SymbolicTensor Model::operator()(const SymbolicTensor& input) const { return network_->connect({input}); }
 SymbolicTensor Model::operator()(const std::vector<SymbolicTensor>& inputs) const { return network_->connect(inputs); }
 
-const std::string& Model::name() const { return network_->name(); }
+std::string Model::name() const { return network_->name().empty() ? "model" : network_->name(); }
 const Shape& Model::input_shape() const { return network_->input_shapes().front(); }
 const Shape& Model::output_shape() const { return network_->output_shapes().front(); }
 const std::vector<ModelNode>& Model::nodes() const { return network_->nodes(); }
@@ -61,6 +64,8 @@ std::vector<std::shared_ptr<Layer>> Model::all_layers() const {
   }
   return all;
 }
+
+const Layer& Model::output_layer() const { return network_->output_layer(); }
 
 Layer& Model::layer(const std::string& name) const {
   std::vector<std::string> names;

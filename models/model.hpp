@@ -11,7 +11,8 @@
 namespace xtape {
 
 struct ModelOptions {
-  std::string name = "model";
+  /// "model" when not given; made like a layer's name when the model is used as a layer.
+  std::string name = "";
   /// Seed of the initial parameter values.
   std::uint64_t seed = 0;
 };
@@ -31,16 +32,17 @@ class Model {
   Model(const SymbolicTensor& input, const SymbolicTensor& output, ModelOptions options = {});
   Model(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
         ModelOptions options = {});
+  Model(const std::vector<SymbolicTensor>& inputs, const SymbolicTensor& output, ModelOptions options = {});
 
   /// The output for a batch (n, sample shape...) of floating numbers. Error when the shape is another.
   Variable operator()(const Variable& input, ForwardPass& pass) const;
-  /// The outputs for several inputs.
-  std::vector<Variable> operator()(const std::vector<Variable>& inputs, ForwardPass& pass) const;
+  /// The outputs for several inputs, in the order of the constructor's.
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const;
   /// The model as a layer of another.
   SymbolicTensor operator()(const SymbolicTensor& input) const;
   SymbolicTensor operator()(const std::vector<SymbolicTensor>& inputs) const;
 
-  const std::string& name() const;
+  std::string name() const;
   /// Shape of one sample of the first input, of the first output.
   const Shape& input_shape() const;
   const Shape& output_shape() const;
@@ -56,6 +58,8 @@ class Model {
   const std::vector<ModelNode>& nodes() const;
   /// All layers once each, in the order of their first use, followed by those inside of models used as layers.
   std::vector<std::shared_ptr<Layer>> all_layers() const;
+  /// The layer whose output is the model's (the first, when there are several).
+  const Layer& output_layer() const;
   /// A layer by name; Error with the names there are when there is none.
   Layer& layer(const std::string& name) const;
 
@@ -64,7 +68,7 @@ class Model {
   DType dtype() const;
 
   /// The table of layers: name and type, output shape, parameters, inputs; then the totals.
-  std::string summary() const;
+  [[nodiscard]] std::string summary() const;
 
  private:
   class Network;

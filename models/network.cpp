@@ -23,6 +23,20 @@ std::string snake_case(const std::string& type) {
 
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
 
+/// Calls the layer, puts its name in front of what its ops complain about, and holds it to the shape it inferred.
+Variable call_layer(const ModelNode& node, const std::vector<Variable>& arguments, ForwardPass& pass) {
+  const Layer& layer = *node.layer;
+  pass.enter_layer(layer.name());
+  try {
+    Variable value = layer.call(arguments, pass);
+    const Shape inferred = node.shape.prepended(arguments.front().dim(0));
+    check(value.shape() == inferred, "expected an output of the shape it infers, {}, got {}", inferred, value.shape());
+    return value;
+  } catch (const Error& error) {
+    throw Error(fmt::format("{} {}: {}", layer.type(), layer.name(), error.what()));
+  }
+}
+
 }  // namespace
 
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
@@ -33,7 +47,10 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
   for (const SymbolicTensor& input : inputs) {
     check(is_input(*input.call().layer), "Model {}: expected inputs made by Input, got one of {} {}", options.name,
           input.call().layer->type(), input.call().layer->name());
-    inputs_.push_back(add(input));
+    const std::size_t node = add(input);
+    check(std::ranges::find(inputs_, node) == inputs_.end(), "Model {}: expected different inputs, got {} twice",
+          options.name, batch_shape_text(input.shape()));
+    inputs_.push_back(node);
     input_shapes_.push_back(input.shape());
   }
   for (const SymbolicTensor& output : outputs) {
@@ -57,8 +74,7 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
   initialize(options.seed, 0);
 }
 
-/// Adds the call behind a tensor after the calls it depends on: depth first, without recursion, so that a network of
-/// any depth will do.
+/// Adds the call behind a tensor after the calls it depends on: depth first, with a stack of our own.
 std::size_t Model::Network::add(const SymbolicTensor& tensor) {
   std::map<const SymbolicTensor::Call*, std::size_t> known;
   for (std::size_t i = 0; i < calls_.size(); ++i) known[calls_[i]] = i;
@@ -114,6 +130,12 @@ std::vector<std::shared_ptr<Layer>> Model::Network::sublayers() const {
   return layers;
 }
 
+/// Parameters get their whole path, so that those of two nested models have different names.
+void Model::Network::rename(std::string name) {
+  Layer::rename(std::move(name));
+  for (auto& [path, parameter] : named_parameters()) parameter.rename(this->name() + "/" + path);
+}
+
 std::uint64_t Model::Network::initialize(std::uint64_t seed, std::uint64_t stream) {
   const std::uint64_t first = stream;
   for (const auto& layer : sublayers()) stream += layer->initialize(seed, stream);
@@ -149,6 +171,9 @@ void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
     check(given.rank() == input_shapes_[i].rank() + 1 && given.without(0) == input_shapes_[i] && given[0] > 0,
           "Model {}: expected an input {} with at least one sample, got {}", name(), batch_shape_text(input_shapes_[i]),
           given);
+    check(is_floating(inputs[i].dtype()),
+          "Model {}: expected floating inputs, got {}; predict() and DataLoader scale uint8 images to [0, 1]", name(),
+          inputs[i].dtype());
     check(given[0] == inputs[0].dim(0), "Model {}: expected inputs of one batch size, got {} and {}", name(),
           inputs[0].shape(), given);
   }
@@ -163,7 +188,7 @@ std::vector<Variable> Model::Network::compute(const std::vector<Variable>& input
     if (!values[i]) {
       std::vector<Variable> arguments;
       for (const std::size_t input : node.inputs) arguments.push_back(*values[input]);
-      values[i] = node.layer->call(arguments, pass);
+      values[i] = call_layer(node, arguments, pass);
     }
     for (const std::size_t input : node.inputs) {
       if (last_use_[input] == i) values[input].reset();  // nobody reads it again: only the tape may keep it

@@ -14,9 +14,12 @@ class Model::Network final : public Layer {
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
   std::vector<std::shared_ptr<Layer>> sublayers() const override;
+  std::string output_activation() const override { return output_layer().output_activation(); }
+  void rename(std::string name) override;
   std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream) override;
 
   std::vector<Variable> compute(const std::vector<Variable>& inputs, ForwardPass& pass) const;
+  const Layer& output_layer() const { return *nodes_[outputs_.front()].layer; }
   const std::vector<ModelNode>& nodes() const { return nodes_; }
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }

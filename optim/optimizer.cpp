@@ -61,7 +61,14 @@ double Optimizer::clip() {
   if (options_.clip_norm == 0) return 1;
   double total = 0;
   for (const Parameter& parameter : parameters_) {
-    if (parameter.gradient().defined()) total += sum_of_squares(parameter.gradient());
+    if (!parameter.gradient().defined()) continue;
+    const double squares = sum_of_squares(parameter.gradient());
+    check(
+        std::isfinite(squares),
+        "{}::step: expected gradients of finite norm, got one of norm {} for {} at step {}; nothing was changed; lower "
+        "the learning rate, or find the op with PassOptions::check_finite",
+        type_, std::sqrt(squares), parameter.name(), iterations_);
+    total += squares;
   }
   gradient_norm_ = std::sqrt(total);
   return gradient_norm_ > options_.clip_norm ? options_.clip_norm / gradient_norm_ : 1;

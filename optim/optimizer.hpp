@@ -24,7 +24,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
-  /// gradients. Error when no parameter has one.
+  /// gradients. Error, with nothing changed, when no parameter has one, or when the norm that clip_norm asks for is not
+  /// finite (it would make every parameter NaN).
   void step();
 
   /// The learning rate of the next step.

@@ -76,10 +76,10 @@ void recalibrate_batch_norm(const Model& model, const Dataset& data, const Recal
   std::int64_t seen = 0;
   const Epoch batches = loader.epoch(0);
   for (const Batch& batch : batches) {
-    for (const auto& layer : layers) layer->weigh(seen, batch.labels.size());
+    for (const auto& layer : layers) layer->weigh(seen, batch.size());
     ForwardPass pass(Mode::recalibration);
     model(batch.images, pass);
-    seen += batch.labels.size();
+    seen += batch.size();
   }
   for (const auto& layer : layers) layer->keep();
 }

@@ -7,19 +7,16 @@
 
 #include "framework/kernels/parallel.hpp"
 #include "framework/tensor/random.hpp"
+#include "framework/tensor/streams.hpp"
 
 namespace xtape {
 namespace {
 
-/// Epoch number e draws from stream 2^63 + e, far from the streams of parameters, so that the same seed gives unrelated
-/// numbers.
-constexpr std::uint64_t first_epoch_stream = std::uint64_t{1} << 63;
-
 /// Rows of `source` in the given order, converted to `dtype`; uint8 is divided by 255.
-Tensor gathered_images(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
+Tensor gathered_values(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
   Tensor result = Tensor::empty(source.shape().replaced(0, static_cast<std::int64_t>(indices.size())), dtype);
   const std::int64_t row = source.size() / source.dim(0);
-  const std::int64_t grain = std::max<std::int64_t>(1, 32768 / row);
+  const std::int64_t grain = std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, row));
   with_type(source.dtype(), [&](auto source_zero) {
     with_floating("DataLoader", dtype, [&](auto target_zero) {
       using Source = decltype(source_zero);
@@ -39,7 +36,9 @@ Tensor gathered_images(const Tensor& source, std::span<const std::int64_t> indic
   return result;
 }
 
-Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indices) {
+/// Class numbers stay what they are, targets are converted.
+Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
+  if (is_floating(source.dtype())) return gathered_values(source, indices, dtype);
   Tensor result = Tensor::empty({std::ssize(indices)}, DType::int64);
   const std::int64_t* labels = source.data<std::int64_t>();
   std::ranges::transform(indices, result.mutable_data<std::int64_t>(), [&](std::int64_t i) { return labels[i]; });
@@ -55,7 +54,7 @@ std::int64_t batch_count(const Dataset& data, const DataLoaderOptions& options) 
 Epoch::Epoch(const Dataset& data, const DataLoaderOptions& options, std::uint64_t number)
     : data_(data), options_(options), order_(static_cast<std::size_t>(data.size())) {
   if (options.shuffle) {
-    order_ = RandomStream(options.seed, first_epoch_stream + number).permutation(data.size());
+    order_ = RandomStream(options.seed, streams::epochs + number).permutation(data.size());
   } else {
     std::iota(order_.begin(), order_.end(), std::int64_t{0});
   }
@@ -68,7 +67,8 @@ Batch Epoch::operator[](std::int64_t index) const {
   const std::int64_t begin = index * options_.batch_size;
   const std::int64_t count = std::min(options_.batch_size, data_.size() - begin);
   const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
-  return {gathered_images(data_.images(), indices, options_.dtype), gathered_labels(data_.labels(), indices)};
+  return {gathered_values(data_.images(), indices, options_.dtype),
+          gathered_labels(data_.labels(), indices, options_.dtype)};
 }
 
 Epoch::Iterator Epoch::begin() const { return {*this, 0}; }

@@ -10,17 +10,19 @@
 
 namespace xtape {
 
-/// What one training step sees. images: (b, ...) floating, labels: (b) int64.
+/// What one training step sees. images: (b, ...) floating, labels: (b) int64 or (b, ...) floating, as in the data set.
 struct Batch {
   Tensor images;
   Tensor labels;
+  /// Number of examples.
+  std::int64_t size() const { return images.dim(0); }
 };
 
 struct DataLoaderOptions {
   std::int64_t batch_size = 32;
   bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
   std::uint64_t seed = 0;        ///< of the orders
-  DType dtype = DType::float32;  ///< of the images; uint8 becomes 0 to 1, floating values are converted as they are
+  DType dtype = DType::float32;  ///< of images and floating labels; bytes become 0 to 1
 };
 
 /// The batches of one pass over a data set, made one by one as they are asked for. Stands on its own: it may outlive

@@ -9,12 +9,10 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/tensor/random.hpp"
+#include "framework/tensor/streams.hpp"
 
 namespace xtape {
 namespace {
-
-/// Far from the streams of parameters and epochs, so that the same seed gives unrelated numbers.
-constexpr std::uint64_t split_stream = std::uint64_t{1} << 62;
 
 Tensor gathered(const Tensor& source, const std::vector<std::int64_t>& indices) {
   Tensor result = Tensor::empty(source.shape().replaced(0, static_cast<std::int64_t>(indices.size())), source.dtype());
@@ -51,16 +49,20 @@ Dataset load_signs_part(const std::filesystem::path& folder, const std::string& 
   return checked(path, images, labels.reshaped({labels.size()}).to(DType::int64), classes.size());
 }
 
+/// The file `name` of the folder, compressed or not.
+std::filesystem::path find_idx(const std::filesystem::path& folder, const std::string& name) {
+  const std::filesystem::path compressed = folder / (name + ".gz"), plain = folder / name;
+  if (std::filesystem::exists(compressed)) return compressed;
+  check(std::filesystem::exists(plain),
+        "load_fashion_mnist: expected the file {} (or without .gz), got none; install Debian's package "
+        "dataset-fashion-mnist or name the folder that holds it",
+        compressed.string());
+  return plain;
+}
+
 Dataset load_mnist_part(const std::filesystem::path& folder, const std::string& part) {
-  const std::filesystem::path images_path = folder / (part + "-images-idx3-ubyte.gz");
-  const std::filesystem::path labels_path = folder / (part + "-labels-idx1-ubyte.gz");
-  for (const auto& path : {images_path, labels_path}) {
-    check(std::filesystem::exists(path),
-          "load_fashion_mnist: expected the file {}, got none; install Debian's package dataset-fashion-mnist or name "
-          "the "
-          "folder that holds it",
-          path.string());
-  }
+  const std::filesystem::path images_path = find_idx(folder, part + "-images-idx3-ubyte");
+  const std::filesystem::path labels_path = find_idx(folder, part + "-labels-idx1-ubyte");
   const Tensor images = load_idx(images_path);
   const Tensor labels = load_idx(labels_path);
   check(images.rank() == 3, "load_fashion_mnist: expected images (n, height, width), got {} in {}", images.shape(),
@@ -73,15 +75,39 @@ Dataset load_mnist_part(const std::filesystem::path& folder, const std::string& 
 
 Dataset::Dataset(Tensor images, Tensor labels, std::int64_t classes)
     : images_(std::move(images)), labels_(std::move(labels)), classes_(classes) {
+  check_images();
+  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
+        classes_);
+  check_labels();
+}
+
+Dataset::Dataset(Tensor images, Tensor targets) : images_(std::move(images)), labels_(std::move(targets)), classes_(0) {
+  check_images();
+  check(is_floating(labels_.dtype()), "Dataset: expected targets of float32 or float64, got {} {}; {}", labels_.dtype(),
+        labels_.shape(), "with labels say how many classes there are");
+}
+
+void Dataset::check_images() const {
   check(images_.defined() && labels_.defined(), "Dataset: expected images and labels, got an undefined tensor");
-  check(images_.rank() >= 2 && labels_.rank() == 1 && images_.dim(0) == labels_.dim(0),
-        "Dataset: expected images (n, ...) and labels (n), got {} and {}", images_.shape(), labels_.shape());
+  check(images_.rank() >= 2 && labels_.rank() >= 1 && images_.dim(0) == labels_.dim(0),
+        "Dataset: expected images (n, ...) and labels (n) or targets (n, ...), got {} and {}", images_.shape(),
+        labels_.shape());
   check(images_.size() > 0, "Dataset: expected at least one image with elements, got {}", images_.shape());
   check(images_.dtype() == DType::uint8 || is_floating(images_.dtype()),
         "Dataset: expected images of uint8, float32 or float64, got {} of shape {}", images_.dtype(), images_.shape());
-  check(labels_.dtype() == DType::int64, "Dataset: expected labels of int64, got {}; convert with .to(DType::int64)",
-        labels_.dtype());
-  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}", classes_);
+}
+
+void Dataset::check_labels() const {
+  if (is_floating(labels_.dtype())) {
+    check(labels_.rank() == 2 && labels_.dim(1) == classes_,
+          "Dataset: expected labels of int64 (n) or of a distribution a row (n, {}), got {} {}; convert class numbers "
+          "with .to(DType::int64)",
+          classes_, labels_.dtype(), labels_.shape());
+    return;
+  }
+  check(labels_.dtype() == DType::int64 && labels_.rank() == 1,
+        "Dataset: expected labels of int64 (n), got {} {}; convert with .to(DType::int64)", labels_.dtype(),
+        labels_.shape());
   const std::span all(labels_.data<std::int64_t>(), static_cast<std::size_t>(labels_.size()));
   const auto wrong = std::ranges::find_if(all, [&](std::int64_t label) { return label < 0 || label >= classes_; });
   if (wrong != all.end()) {
@@ -89,10 +115,16 @@ Dataset::Dataset(Tensor images, Tensor labels, std::int64_t classes)
   }
 }
 
+/// Other examples of the same kind.
+Dataset Dataset::with(Tensor images, Tensor labels) const {
+  return classes_ > 0 ? Dataset(std::move(images), std::move(labels), classes_)
+                      : Dataset(std::move(images), std::move(labels));
+}
+
 Dataset Dataset::rows(std::int64_t begin, std::int64_t end) const {
   check(0 <= begin && begin < end && end <= size(),
         "Dataset::rows: expected 0 <= begin < end <= {}, the number of examples, got [{}, {})", size(), begin, end);
-  return Dataset(images_.rows(begin, end), labels_.rows(begin, end), classes_);
+  return with(images_.rows(begin, end), labels_.rows(begin, end));
 }
 
 Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
@@ -100,7 +132,7 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
   for (const std::int64_t i : indices) {
     check(i >= 0 && i < size(), "Dataset::subset: expected indices in [0, {}), got {}", size(), i);
   }
-  return Dataset(gathered(images_, indices), gathered(labels_, indices), classes_);
+  return with(gathered(images_, indices), gathered(labels_, indices));
 }
 
 SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
@@ -108,7 +140,7 @@ SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
   const std::int64_t test = std::llround(fraction * static_cast<double>(data.size()));
   check(test > 0 && test < data.size(), "split: expected at least one example in each part, got {} of {}", test,
         data.size());
-  const auto order = RandomStream(seed, split_stream).permutation(data.size());
+  const auto order = RandomStream(seed, streams::splits).permutation(data.size());
   const auto middle = order.end() - test;
   return {data.subset({order.begin(), middle}), data.subset({middle, order.end()})};
 }

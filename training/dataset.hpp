@@ -1,4 +1,4 @@
-// Dataset: images and their classes in memory, and where the known ones come from.
+// Dataset: images and what is to be learned of them in memory, and where the known ones come from.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,22 @@ namespace xtape {
 /// Labelled examples. Copies share their tensors and are cheap.
 class Dataset {
  public:
-  /// images: (n, height, width, channels), or (n, ...) of any other features; uint8 (0 to 255) or floating. labels: (n)
-  /// int64, each in [0, classes). Error when there are no images, types differ from these, n is not the same, or a
-  /// label is out of range (naming the first such).
+  /// For classification. images: (n, height, width, channels), or (n, ...) of any other features; uint8 (0 to 255) or
+  /// floating. labels: (n) int64, each in [0, classes), or (n, classes) floating, a distribution a row (one-hot or
+  /// soft). Error when there are no images, types differ from these, n is not the same, or a label is out of range
+  /// (naming the first such).
   Dataset(Tensor images, Tensor labels, std::int64_t classes);
+  /// For everything else. images: the same. targets: (n, ...) floating, what the loss compares the outputs with:
+  /// numbers for a regression, zeros and ones for several labels at a time. Has no classes. Error as above.
+  Dataset(Tensor images, Tensor targets);
 
   const Tensor& images() const { return images_; }
+  /// Labels or targets.
   const Tensor& labels() const { return labels_; }
+  /// Number of classes; 0 when the examples have none, and so no accuracy.
   std::int64_t classes() const { return classes_; }
   /// Number of examples, at least 1.
-  std::int64_t size() const { return labels_.size(); }
+  std::int64_t size() const { return images_.dim(0); }
 
   /// Examples [begin, end), as a copy. Error unless 0 <= begin < end <= size().
   Dataset rows(std::int64_t begin, std::int64_t end) const;
@@ -29,6 +35,10 @@ class Dataset {
   Dataset subset(const std::vector<std::int64_t>& indices) const;
 
  private:
+  Dataset with(Tensor images, Tensor labels) const;
+  void check_images() const;
+  void check_labels() const;
+
   Tensor images_, labels_;
   std::int64_t classes_;
 };
@@ -48,7 +58,8 @@ SplitData split(const Dataset& data, double fraction, std::uint64_t seed = 0);
 SplitData load_signs(const std::filesystem::path& folder);
 
 /// Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, 2017): pictures of clothes in 10 classes, (n, 28, 28, 1) uint8. Reads
-/// train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same of t10k; MNIST's files have these names too.
+/// train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz and the same of t10k, or the same names without .gz; MNIST's
+/// files have these names too.
 /// Error with the path when one is missing, damaged or disagrees with the others.
 SplitData load_fashion_mnist(const std::filesystem::path& folder = "/usr/share/datasets/fashion-mnist");
 

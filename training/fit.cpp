@@ -3,26 +3,31 @@
 #include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <tuple>
 
-#include "layers/activation.hpp"
 #include "training/data_loader.hpp"
 #include "training/metrics.hpp"
 
 namespace xtape {
 namespace {
 
-/// Means over samples of what batches came to.
+/// Means over samples of what batches came to; an accuracy only where there are classes.
 struct RunningMeans {
+  bool classes;
   double loss_sum = 0, accuracy_sum = 0;
   std::int64_t samples = 0;
 
-  void add(double batch_loss, double batch_accuracy, std::int64_t count) {
-    loss_sum += batch_loss * static_cast<double>(count);
-    accuracy_sum += batch_accuracy * static_cast<double>(count);
-    samples += count;
+  void add(double batch_loss, const Tensor& outputs, const Batch& batch) {
+    const auto count = static_cast<double>(batch.size());
+    loss_sum += batch_loss * count;
+    if (classes) accuracy_sum += xtape::accuracy(outputs, batch.labels) * count;
+    samples += batch.size();
   }
   double loss() const { return loss_sum / static_cast<double>(samples); }
-  double accuracy() const { return accuracy_sum / static_cast<double>(samples); }
+  std::optional<double> accuracy() const {
+    if (!classes) return std::nullopt;
+    return accuracy_sum / static_cast<double>(samples);
+  }
 };
 
 void check_images(std::string_view function, const Model& model, const Tensor& images) {
@@ -33,28 +38,27 @@ void check_images(std::string_view function, const Model& model, const Tensor& i
 
 void check_data(std::string_view function, const Model& model, const Dataset& data) {
   check_images(function, model, data.images());
+  if (data.classes() == 0) return;  // only the loss knows which targets it takes
   const Shape& output = model.output_shape();
   check(output.rank() == 1 && output[0] >= data.classes(),
         "{}: expected a model with an output for each of the {} classes of the data, got output shape {}", function,
         data.classes(), batch_shape_text(output));
 }
 
-bool ends_in_softmax(const Model& model) {
-  const Layer& last = *model.nodes().back().layer;
-  const auto* activation = dynamic_cast<const ActivationLayer*>(&last);
-  return last.type() == "Softmax" || (activation && activation->function().name() == "softmax");
-}
-
+/// A loss that takes logits must not get what an activation made of them.
 void check_loss(std::string_view function, const Model& model, const LossFunction& loss) {
   check(static_cast<bool>(loss), "{}: expected a loss function, got an empty one", function);
   using Plain = Variable (*)(const Variable&, const Tensor&);
   const Plain* plain = loss.target<Plain>();
-  const bool takes_logits = plain && *plain == static_cast<Plain>(softmax_cross_entropy);
-  check(
-      !takes_logits || !ends_in_softmax(model),
-      "{}: expected a model that gives logits, as softmax_cross_entropy takes them, got one that ends in layer {} with "
-      "softmax; leave it out",
-      function, model.nodes().back().layer->name());
+  const std::string ending = model.output_layer().output_activation();
+  for (const auto& [takes_logits, name, activation] :
+       {std::tuple<Plain, std::string, std::string>{softmax_cross_entropy, "softmax_cross_entropy", "softmax"},
+        {sigmoid_cross_entropy, "sigmoid_cross_entropy", "sigmoid"}}) {
+    check(
+        !plain || *plain != takes_logits || ending != activation,
+        "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
+        function, name, model.output_layer().name(), activation);
+  }
 }
 
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
@@ -76,14 +80,15 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
 class Trainer {
  public:
   Trainer(const Model& model, Optimizer& optimizer, const FitOptions& options)
-      : model_(model), optimizer_(optimizer), options_(options) {
+      : model_(model), optimizer_(optimizer), options_(options), parameters_(model.parameters()) {
     for (const Parameter& parameter : optimizer.parameters()) parameter.clear_gradient();
+    clear_gradients();
   }
 
   /// Trains on the batch and adds its loss and accuracy to the means. `where` says which batch it is.
   void step(const Batch& batch, RunningMeans& means, std::string_view where) {
     ForwardPass pass(Mode::training,
-                     {.seed = options_.seed, .step = static_cast<std::uint64_t>(optimizer_.iterations())});
+                     {.seed = options_.seed, .step = optimizer_.iterations(), .check_finite = options_.check_finite});
     const Variable outputs = model_(batch.images, pass);
     const Variable loss = options_.loss(outputs, batch.labels);
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
@@ -92,21 +97,28 @@ class Trainer {
           "fit: expected a finite loss, got {} in {}; lower the learning rate, set clip_norm, or look for what is not "
           "finite in the data",
           value, where);
-    means.add(value, accuracy(outputs.value(), batch.labels), batch.labels.size());
+    means.add(value, outputs.value(), batch);
     pass.backward(loss);
     optimizer_.step();
+    clear_gradients();
   }
 
  private:
+  /// Of all parameters: those that the optimizer does not have would add up theirs.
+  void clear_gradients() {
+    for (const Parameter& parameter : parameters_) parameter.clear_gradient();
+  }
+
   const Model& model_;
   Optimizer& optimizer_;
   const FitOptions& options_;
+  std::vector<Parameter> parameters_;
 };
 
 EpochResult run_epoch(Trainer& trainer, Optimizer& optimizer, const DataLoader& loader, int number,
                       Progress* progress) {
   EpochResult result{.epoch = number};
-  RunningMeans means;
+  RunningMeans means{.classes = loader.data().classes() > 0};
   const Epoch epoch = loader.epoch(number - 1);
   for (std::int64_t i = 0; i < epoch.size(); ++i) {
     result.learning_rate = optimizer.learning_rate();
@@ -158,13 +170,12 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
   check_loss("evaluate", model, options.loss);
   const double start = steady_seconds();
   const DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = false, .dtype = model.dtype()});
-  RunningMeans means;
+  RunningMeans means{.classes = data.classes() > 0};
   const Epoch batches = loader.epoch(0);
   for (const Batch& batch : batches) {
     ForwardPass pass(Mode::inference);
     const Variable outputs = model(batch.images, pass);
-    means.add(options.loss(outputs, batch.labels).value().item(), accuracy(outputs.value(), batch.labels),
-              batch.labels.size());
+    means.add(options.loss(outputs, batch.labels).value().item(), outputs.value(), batch);
   }
   return {means.loss(), means.accuracy(), means.samples, steady_seconds() - start};
 }

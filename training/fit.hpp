@@ -14,7 +14,8 @@
 
 namespace xtape {
 
-/// Mean loss of a batch, one element, from the model's outputs and the labels.
+/// Mean loss of a batch, one element, from the model's outputs and the labels or targets; any of
+/// framework/ops/losses.hpp.
 using LossFunction = std::function<Variable(const Variable& outputs, const Tensor& labels)>;
 
 struct FitOptions {
@@ -27,6 +28,8 @@ struct FitOptions {
   /// Epochs that are done already: with the model's and the optimizer's state restored and the same seed, the run goes
   /// on with the batches it would have had.
   int epochs_done = 0;
+  /// Stop at the first value or derivative that is not finite, naming layer, op and step; see PassOptions.
+  bool check_finite = false;
   bool show_progress = true;
   ProgressOutput output = {};
   std::function<void(const EpochResult&)> on_epoch = {};  ///< called after each epoch
@@ -35,7 +38,8 @@ struct FitOptions {
 /// Trains the model in its own dtype: for each batch a forward pass, the loss, the way back and optimizer.step().
 /// Returns the epochs of this call. The same seeds give the same bits. Error before the first step when an option is
 /// out of range, the data does not fit the model, the optimizer has none of the model's parameters, or the model ends
-/// in a softmax and the loss takes logits; later, with epoch and step, when the loss is no longer finite.
+/// in a softmax or sigmoid and the loss takes logits; later, with epoch and step, when the loss is no longer finite.
+/// All gradients of the model are clear afterwards, those of parameters that the optimizer does not have too.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 struct EvaluateOptions {
@@ -45,13 +49,13 @@ struct EvaluateOptions {
 
 struct Evaluation {
   double loss = 0;
-  double accuracy = 0;  ///< 0 to 1
+  std::optional<double> accuracy = std::nullopt;  ///< 0 to 1; none when the data has no classes
   std::int64_t samples = 0;
   double seconds = 0;  ///< wall-clock time
 };
 
-/// Mean loss and accuracy over all samples, in inference mode; records nothing. Error when the data does not fit the
-/// model.
+/// Mean loss and, where there are classes, accuracy over all samples, in inference mode; records nothing. Error when
+/// the data does not fit the model.
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 /// The outputs (n, ...) for images (n, ...), in inference mode, batch by batch; uint8 images are divided by 255 as in

@@ -15,7 +15,7 @@ void History::save_csv(const std::filesystem::path& path) const {
   write_atomically(path, [&](std::ostream& out) {
     out << "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds\n";
     for (const EpochResult& e : epochs_) {
-      out << fmt::format("{},{},{},{},{},{},{}\n", e.epoch, e.loss, e.accuracy, field(e.validation_loss),
+      out << fmt::format("{},{},{},{},{},{},{}\n", e.epoch, e.loss, field(e.accuracy), field(e.validation_loss),
                          field(e.validation_accuracy), e.learning_rate, e.seconds);
     }
   });

@@ -12,7 +12,7 @@ namespace xtape {
 struct EpochResult {
   int epoch = 0;  ///< counted from 1
   double loss = 0;
-  double accuracy = 0;                                   ///< 0 to 1
+  std::optional<double> accuracy = std::nullopt;         ///< 0 to 1; none when the data has no classes
   std::optional<double> validation_loss = std::nullopt;  ///< at the end of the epoch
   std::optional<double> validation_accuracy = std::nullopt;
   double learning_rate = 0;  ///< of the epoch's last step
@@ -27,8 +27,8 @@ class History {
   /// The last epoch. Error when there is none.
   const EpochResult& last() const;
 
-  /// Writes a header row and a row an epoch, all or nothing; empty fields without validation, numbers with all their
-  /// digits. Error with the path when it can't be written.
+  /// Writes a header row and a row an epoch, all or nothing; empty fields for what was not measured, numbers with all
+  /// their digits. Error with the path when it can't be written.
   void save_csv(const std::filesystem::path& path) const;
   /// The same for reading, a line an epoch.
   std::string table() const;

@@ -58,6 +58,8 @@ std::string speed_text(std::int64_t samples, double seconds) {
   return fmt::format("{:.{}f} images/s", speed, speed < 10 ? 1 : 0);
 }
 
+std::string percent_text(const std::string& what, double share) { return fmt::format("{} {:.1f}%", what, share * 100); }
+
 }  // namespace
 
 int terminal_columns() {
@@ -87,10 +89,10 @@ void Progress::begin_epoch(int epoch) {
   epoch_ = epoch;
   samples_ = 0;
   epoch_start_ = last_update_ = last_shown_ = now();
-  if (const int columns = output_.columns(); columns > 0) redraw(columns, NAN, NAN);
+  if (const int columns = output_.columns(); columns > 0) redraw(columns, 0, std::nullopt);
 }
 
-void Progress::update(std::int64_t samples, double loss, double accuracy) {
+void Progress::update(std::int64_t samples, double loss, std::optional<double> accuracy) {
   const bool first = samples_ == 0;
   samples_ = samples;
   last_update_ = now();
@@ -118,12 +120,12 @@ double Progress::left_in_run() const {
   return epoch + whole * std::max(0, plan_.epochs - epoch_);
 }
 
-void Progress::redraw(int columns, double loss, double accuracy) {
+void Progress::redraw(int columns, double loss, std::optional<double> accuracy) {
   const auto width = static_cast<std::size_t>(columns - 1);  // some terminals wrap after the last column
   std::vector<Part> parts{{epoch_text(epoch_, plan_.epochs), 0}, {fmt::format("{}/{}", samples_, plan_.samples), 5}};
   if (samples_ > 0) {
     parts.push_back({fmt::format("loss {:.4f}", loss), 1});
-    parts.push_back({fmt::format("accuracy {:.1f}%", accuracy * 100), 3});
+    if (accuracy) parts.push_back({percent_text("accuracy", *accuracy), 3});
     parts.push_back({speed_text(samples_, last_update_ - epoch_start_), 6});
     parts.push_back({"left " + duration_text(left_in_epoch()), 2});
     if (epoch_ < plan_.epochs) parts.push_back({"in all " + duration_text(left_in_run()), 4});
@@ -138,9 +140,10 @@ void Progress::redraw(int columns, double loss, double accuracy) {
   last_shown_ = now();
 }
 
-void Progress::write_line(double loss, double accuracy) {
-  *output_.stream << fmt::format("{}  {}/{}  loss {:.4f}  accuracy {:.1f}%  {}  left {}  in all {}\n",
-                                 epoch_text(epoch_, plan_.epochs), samples_, plan_.samples, loss, accuracy * 100,
+void Progress::write_line(double loss, std::optional<double> accuracy) {
+  *output_.stream << fmt::format("{}  {}/{}  loss {:.4f}{}  {}  left {}  in all {}\n", epoch_text(epoch_, plan_.epochs),
+                                 samples_, plan_.samples, loss,
+                                 accuracy ? "  " + percent_text("accuracy", *accuracy) : "",
                                  speed_text(samples_, last_update_ - epoch_start_), duration_text(left_in_epoch()),
                                  duration_text(left_in_run()))
                   << std::flush;
@@ -151,12 +154,11 @@ void Progress::end_epoch(const EpochResult& result) {
   const double ended = now();
   validation_seconds_ = ended - last_update_;
   ++finished_;
-  std::vector<Part> parts{{epoch_text(result.epoch, plan_.epochs), 0},
-                          {fmt::format("loss {:.4f}", result.loss), 1},
-                          {fmt::format("accuracy {:.1f}%", result.accuracy * 100), 2}};
+  std::vector<Part> parts{{epoch_text(result.epoch, plan_.epochs), 0}, {fmt::format("loss {:.4f}", result.loss), 1}};
+  if (result.accuracy) parts.push_back({percent_text("accuracy", *result.accuracy), 2});
   if (result.validation_loss) parts.push_back({fmt::format("validation loss {:.4f}", *result.validation_loss), 4});
   if (result.validation_accuracy) {
-    parts.push_back({fmt::format("validation accuracy {:.1f}%", *result.validation_accuracy * 100), 3});
+    parts.push_back({percent_text("validation accuracy", *result.validation_accuracy), 3});
   }
   parts.push_back({speed_text(plan_.samples, last_update_ - epoch_start_), 7});
   parts.push_back({fmt::format("{:.1f} s", result.seconds), 6});

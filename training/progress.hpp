@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "training/history.hpp"
@@ -47,8 +48,8 @@ class Progress {
 
   /// Epoch number `epoch`, counted from 1, begins.
   void begin_epoch(int epoch);
-  /// So many samples of the epoch are done, with this mean loss and accuracy.
-  void update(std::int64_t samples, double loss, double accuracy);
+  /// So many samples of the epoch are done, with this mean loss and, where there are classes, accuracy.
+  void update(std::int64_t samples, double loss, std::optional<double> accuracy);
   void end_epoch(const EpochResult& result);
 
   /// Seconds until the end of the epoch and of the run; unknown, and below 0, before the first samples are done.
@@ -57,8 +58,8 @@ class Progress {
 
  private:
   double now() const { return output_.seconds() - start_; }
-  void redraw(int columns, double loss, double accuracy);
-  void write_line(double loss, double accuracy);
+  void redraw(int columns, double loss, std::optional<double> accuracy);
+  void write_line(double loss, std::optional<double> accuracy);
 
   ProgressPlan plan_;
   ProgressOutput output_;

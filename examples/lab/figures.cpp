@@ -58,18 +58,37 @@ bool agrees(const Figure& figure) {
   });
 }
 
+bool possible(const Figure& figure) {
+  return std::ranges::equal(figure.measures, figure.ours, [](Measure measure, double ours) {
+    if (!std::isfinite(ours)) return false;
+    return measure == Measure::time ? ours > 0 : ours >= 0 && (measure == Measure::loss || ours <= 1);
+  });
+}
+
+bool comparable(const Figure& figure) {
+  if (!possible(figure) || figure.report.size() != figure.ours.size()) return false;
+  for (std::size_t i = 0; i < figure.ours.size(); ++i) {
+    const double report = figure.report[i], ours = figure.ours[i];
+    const double factor = figure.measures[i] == Measure::loss ? 2 : 3;
+    const bool near = figure.measures[i] == Measure::accuracy ? std::abs(ours - report) <= 0.15
+                                                              : report <= factor * ours && ours <= factor * report;
+    if (!near) return false;
+  }
+  return true;
+}
+
 bool as_expected(const Figure& figure) {
   switch (figure.claim) {
     case Claim::right: return agrees(figure);
     case Claim::wrong: return figure.ours.size() == figure.report.size() && !agrees(figure);
-    default: return figure.report.empty() || figure.ours.size() == figure.report.size();
+    default: return possible(figure) && (figure.report.empty() || figure.ours.size() == figure.report.size());
   }
 }
 
 std::string verdict(const Figure& figure) {
   if (!as_expected(figure)) return "DIFFERENT";
   if (figure.report.empty()) return "not in the report";
-  if (figure.claim == Claim::random) return "random, comparable";
+  if (figure.claim == Claim::random) return comparable(figure) ? "random, comparable" : "random, not comparable";
   if (figure.claim == Claim::wrong) return "the report is wrong";
   switch (figure.printed) {
     case Printed::decimals4: return "same to 1e-4";

@@ -39,7 +39,7 @@ const std::vector<Recipe>& recipes() {
        2e-3, true, 1e-2, 0.82},
       {"convnet", "lab", "the lab's two convolutions, with its settings", "signs", lab_conv_net, 100, 64, 9e-3, false,
        0, 0.60},
-      {"resnet50", "default", "the lab's ResNet-50", "signs", lab_resnet50, 20, 32, 1e-3, true, 0, 0.95},
+      {"resnet50", "default", "the lab's ResNet-50", "signs", lab_resnet50, 20, 16, 2.5e-3, true, 0, 0.95},
   };
   return all;
 }

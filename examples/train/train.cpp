@@ -1,10 +1,12 @@
 // Trains a network on real images, shows how it goes, and writes history and weights.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 
+#include "examples/program.hpp"
 #include "examples/train/recipe.hpp"
 #include "framework/kernels/parallel.hpp"
 
@@ -27,36 +29,69 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--model", s.model, "small, convnet or resnet50")->capture_default_str();
   app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
   app.add_option(
-      "--data", s.data,
-      "A folder with train_signs.h5 and test_signs.h5, or with the IDX files of (Fashion-)MNIST, plain or .gz; "
-      "by default the recipe's data where it is usually found");
+         "--data", s.data,
+         "A folder with train_signs.h5 and test_signs.h5, or with the IDX files of (Fashion-)MNIST, plain or .gz; "
+         "by default the recipe's data where it is usually found")
+      ->check(not_empty);
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
   app.add_option("--batch-size", s.batch_size, "Images per step")->check(CLI::Range(1, 1000000));
-  app.add_option("--learning-rate", s.learning_rate, "Of Adam; the largest where it changes")
-      ->check(CLI::Range(0.0, 10.0));
+  app.add_option("--learning-rate", s.learning_rate, "Of Adam; the largest where it changes");
   app.add_option("--seed", s.seed, "Of the initial weights, the order of the images and dropout")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--output", s.output,
-                 "Folder for history.csv and weights.safetensors; by default runs/<model>-<time>");
-  app.add_option("--threads", s.threads, "By default all cores this process may use")->check(CLI::Range(1, 4096));
+  app.add_option("--output", s.output, "Folder for history.csv and weights.safetensors; by default runs/<model>-<time>")
+      ->check(not_empty);
+  app.add_option("--threads", s.threads, "By default all cores this process may use")->check(CLI::Range(1, 256));
   app.add_flag("--summary", s.summary, "Print the table of layers before training");
   app.add_flag("--quick", s.quick, "One short epoch, to see that everything works");
   app.footer("Recipes:\n" + recipes_text());
 }
 
-SplitData load(const Settings& s, const Recipe& recipe) {
+/// Images, and whether they are those that the recipe is for. IDX files may be of anything: of those in other folders
+/// than the usual one nothing is known.
+struct Images {
+  SplitData parts;
+  bool of_recipe;
+};
+
+Images load(const Settings& s, const Recipe& recipe) {
+  const fs::path usual = "/usr/share/datasets/fashion-mnist";
   if (s.data.empty()) {
-    if (recipe.data == "fashion-mnist") return load_fashion_mnist();
+    if (recipe.data == "fashion-mnist") return {load_fashion_mnist(usual), true};
     fail(
         "train: --model {} learns the SIGNS images; say where they are: --data FOLDER with train_signs.h5 and "
         "test_signs.h5",
         s.model);
   }
   check(fs::is_directory(s.data), "train: expected --data to be a folder, got {}", s.data);
-  return fs::exists(fs::path(s.data) / "train_signs.h5") ? load_signs(s.data) : load_fashion_mnist(s.data);
+  if (fs::exists(fs::path(s.data) / "train_signs.h5")) return {load_signs(s.data), recipe.data == "signs"};
+  std::error_code none;
+  return {load_fashion_mnist(s.data), recipe.data == "fashion-mnist" && fs::equivalent(s.data, usual, none)};
 }
 
-/// A folder of its own for this run, made now so that a path that can't be written is known before the training.
+/// How this run goes: the recipe where the command line says nothing else.
+struct Plan {
+  int epochs;
+  std::int64_t batch_size;
+  double rate;
+  std::optional<double> target;  ///< test accuracy that it promises; other settings and other data promise nothing
+};
+
+Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
+  Plan plan{.epochs = s.epochs.value_or(s.quick ? 1 : recipe.epochs),
+            .batch_size = s.batch_size.value_or(recipe.batch_size),
+            .rate = s.learning_rate.value_or(recipe.learning_rate),
+            .target = {}};
+  check(std::isfinite(plan.rate) && plan.rate > 0, "train: expected a finite --learning-rate above 0, got {}",
+        plan.rate);
+  const bool as_written = plan.batch_size == recipe.batch_size && plan.rate == recipe.learning_rate && data_of_recipe;
+  if (as_written && !s.quick && plan.epochs == recipe.epochs) plan.target = recipe.target;
+  if (as_written && s.quick && s.model == "small") plan.target = 0.6 * recipe.target;
+  return plan;
+}
+
+/// A folder of its own for this run, made and tried before the training, so that a path that can't be written is known
+/// in time.
 fs::path make_output(const Settings& s) {
   fs::path folder = s.output;
   if (s.output.empty()) {
@@ -68,6 +103,11 @@ fs::path make_output(const Settings& s) {
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "train: expected to be able to make the folder {}, got: {}", folder.string(), error.message());
+  const fs::path probe = folder / ".probe";
+  const bool written = static_cast<bool>(std::ofstream(probe) << "probe" << std::flush);
+  fs::remove(probe, error);
+  check(written, "train: expected to be able to write into the folder {}, got an error; name another with --output",
+        folder.string());
   return folder;
 }
 
@@ -84,61 +124,61 @@ bool has_batch_norm(const Model& model) {
   return std::ranges::any_of(model.nodes(), [](const ModelNode& n) { return n.layer->type() == "BatchNormalization"; });
 }
 
-int run(const Settings& s) {
-  const Recipe& recipe = find_recipe(s.model, s.recipe);
-  if (s.threads > 0) kernels::set_num_threads(s.threads);
-  auto [train, test] = load(s, recipe);
-  if (s.quick) {
-    train = train.rows(0, std::min<std::int64_t>(train.size(), 6400));
-    test = test.rows(0, std::min<std::int64_t>(test.size(), 1000));
-  }
-  const int epochs = s.epochs.value_or(s.quick ? 1 : recipe.epochs);
-  const std::int64_t batch_size = s.batch_size.value_or(recipe.batch_size);
-  const double rate = s.learning_rate.value_or(recipe.learning_rate);
-  const fs::path folder = make_output(s);
-
-  const Model model = recipe.build(train, s.seed);
+void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const SplitData& data) {
   if (s.summary) fmt::print("{}\n", model.summary());
   fmt::print(
       "{} ({}), {} parameters; {} training and {} test images {}; {} epochs, batch {}, rate {:g}{}, seed {}, {} "
       "threads\n",
-      s.model, recipe.name, model.parameter_count(), train.size(), test.size(), model.input_shape(), epochs, batch_size,
-      rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
-  const std::int64_t steps = (train.size() + batch_size - 1) / batch_size;
-  const auto optimizer = make_optimizer(model, recipe, rate, epochs, steps);
+      s.model, recipe.name, model.parameter_count(), data.train.size(), data.test.size(), model.input_shape(),
+      plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
+}
+
+/// Returns the seconds that it took. history.csv is up to date after each epoch.
+double train_network(const Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan,
+                     std::uint64_t seed, const fs::path& folder) {
   History history;
   const double start = steady_seconds();
-  fit(model, *optimizer, train,
-      {.epochs = epochs, .batch_size = batch_size, .seed = s.seed, .on_epoch = [&](const EpochResult& epoch) {
+  fit(model, optimizer, train,
+      {.epochs = plan.epochs, .batch_size = plan.batch_size, .seed = seed, .on_epoch = [&](const EpochResult& epoch) {
          history.add(epoch);
          history.save_csv(folder / "history.csv");
        }});
-  const double seconds = steady_seconds() - start;
+  return steady_seconds() - start;
+}
+
+int run(const Settings& s) {
+  const Recipe& recipe = find_recipe(s.model, s.recipe);
+  if (s.threads > 0) kernels::set_num_threads(s.threads);
+  auto [data, of_recipe] = load(s, recipe);
+  const Plan plan = make_plan(s, recipe, of_recipe);
+  if (s.quick) {
+    data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
+    data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
+  }
+  const Model model = recipe.build(data.train, s.seed);
+  const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
+  const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
+  const fs::path folder = make_output(s);
+  print_start(s, recipe, plan, model, data);
+  const double seconds = train_network(model, *optimizer, data.train, plan, s.seed, folder);
   // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
-  if (has_batch_norm(model)) recalibrate_batch_norm(model, train);
-  const Evaluation result = evaluate(model, test);
+  if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
+  const Evaluation result = evaluate(model, data.test);
   save_weights(model, folder / "weights.safetensors");
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
-             seconds, result.loss, result.accuracy, result.samples);
+             seconds, result.loss, result.accuracy.value(), result.samples);
   fmt::print("history and weights are in {}\n", folder.string());
-
-  const bool as_written = !s.epochs && !s.batch_size && !s.learning_rate && !s.quick;
-  const double target = s.quick ? 0.6 * recipe.target : recipe.target;
-  if (!as_written && !(s.quick && s.model == "small")) return 0;  // other settings promise nothing
-  const bool reached = result.accuracy >= target;
-  fmt::print("target accuracy {:.2f}: {}\n", target, reached ? "reached" : "missed");
+  if (!plan.target) return 0;
+  const bool reached = result.accuracy >= *plan.target;
+  fmt::print("target accuracy {:.2f}: {}\n", *plan.target, reached ? "reached" : "missed");
   return reached ? 0 : 1;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) try {
+int main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Trains a network on real images. Exit status: 0, or 1 when a recipe missed its target, 2 on errors");
   declare(app, settings);
-  CLI11_PARSE(app, argc, argv);
-  return run(settings);
-} catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 2;
+  return run_program(argc, argv, app, [&] { return run(settings); });
 }

@@ -1,5 +1,7 @@
 #include "framework/autograd/forward_pass.hpp"
 
+#include "framework/tensor/streams.hpp"
+
 namespace xtape {
 
 ForwardPass::ForwardPass(Mode mode, PassOptions options)
@@ -7,7 +9,9 @@ ForwardPass::ForwardPass(Mode mode, PassOptions options)
       record_(options.record.value_or(mode == Mode::training)),
       seed_(options.seed),
       step_(options.step),
-      tape_(std::make_shared<Tape>()) {}
+      tape_(std::make_shared<Tape>()) {
+  if (options.check_finite) tape_->check_finite(options.step.value_or(0));
+}
 
 ForwardPass::~ForwardPass() { tape_->end(); }
 
@@ -35,7 +39,11 @@ void ForwardPass::bind(const Parameter& parameter, const Variable& variable) {
 }
 
 RandomStream ForwardPass::random_stream() {
-  return RandomStream(seed_, (step_ << 20) + (std::uint64_t{1} << 62) + streams_++);
+  check(step_.has_value(),
+        "ForwardPass: expected to know the step that random numbers (dropout) are drawn for, so that every step draws "
+        "others; "
+        "make the pass with {{.step = optimizer.iterations()}}");
+  return RandomStream(seed_, streams::of_dropout(static_cast<std::uint64_t>(*step_), streams_++));
 }
 
 void ForwardPass::backward(const Variable& loss) {

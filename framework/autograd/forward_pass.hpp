@@ -22,9 +22,13 @@ enum class Mode { inference, training, recalibration };
 struct PassOptions {
   /// Whether derivatives with respect to parameters are recorded; by default in training only.
   std::optional<bool> record = std::nullopt;
-  /// Random streams of this pass: dropout call number i draws from stream (seed, step, i).
+  /// Random streams of this pass: dropout call number i draws from stream (seed, step, i). Training with dropout needs
+  /// the step, since every step has to drop others: {.step = optimizer.iterations()}.
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;
+  std::optional<std::int64_t> step = std::nullopt;
+  /// Stop at the first value or derivative that is NaN or infinite, with an Error that names step, layer and op and
+  /// sums up the op's inputs. Looks at every element; costs nothing when off.
+  bool check_finite = false;
 };
 
 /// One forward pass and, at most once, the way back. Everything it recorded is freed by backward() or with it.
@@ -51,7 +55,7 @@ class ForwardPass {
   /// layer with respect to its parameters as if they were inputs. backward() then leaves the parameter's gradient
   /// alone.
   void bind(const Parameter& parameter, const Variable& variable);
-  /// A random stream of its own for each call.
+  /// A random stream of its own for each call. Error when the pass was not told its step.
   RandomStream random_stream();
 
   /// Fills the gradients from a loss of one element: adds to Parameter::gradient() of each parameter used, and answers
@@ -64,13 +68,19 @@ class ForwardPass {
   /// dL/d(input) of a watched input, after backward(); zeros when the loss does not depend on it.
   Tensor gradient(const Variable& watched) const;
 
+  /// Names the layer whose ops come next, for the messages of check_finite.
+  void enter_layer(const std::string& name) {
+    if (tape_->checks_finite()) tape_->enter_layer(name);
+  }
+
   /// Names of the ops recorded so far, in order.
   const std::vector<std::string>& operations() const { return tape_->operations(); }
 
  private:
   Mode mode_;
   bool record_;
-  std::uint64_t seed_, step_, streams_ = 0;
+  std::uint64_t seed_, streams_ = 0;
+  std::optional<std::int64_t> step_;
   std::shared_ptr<Tape> tape_;
   std::unordered_map<const void*, Variable> variables_;  // of parameters, by identity
   std::vector<Parameter> leaves_;                        // those whose gradient is filled

@@ -2,172 +2,183 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <ostream>
-#include <set>
+#include <fmt/format.h>
+
+#include "framework/autograd/finite_check.hpp"
+#include "framework/autograd/gradient_probe.hpp"
+#include "framework/autograd/gradient_promises.hpp"
+#include "framework/autograd/second_order.hpp"
+#include "framework/tensor/random.hpp"
 
 namespace xtape {
 namespace {
 
-double dot(const Tensor& a, const Tensor& b) {
-  double sum = 0;
-  const double* x = a.data<double>();
-  const double* y = b.data<double>();
-  for (std::int64_t i = 0; i < a.size(); ++i) sum += x[i] * y[i];
-  return sum;
-}
-
-/// <c, f(x)> and its gradient, analytic and by differences.
-class Objective {
+/// f at the inputs, with its derivatives from the way back.
+class Linearization {
  public:
-  Objective(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs, std::uint64_t seed) : f_(f) {
+  Linearization(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs,
+                const GradientCheckOptions& options)
+      : f_(f) {
     for (const CheckedInput& input : inputs) values_.push_back(input.value);
-    ForwardPass pass(Mode::training);
-    std::vector<Variable> watched;
-    for (const Tensor& value : values_) watched.push_back(pass.watch(value));
-    const Variable y = f(watched);
-    check(y.dtype() == DType::float64, "check_gradient: expected a float64 output, got {}", y.dtype());
-    cotangent_ = RandomStream(seed, 1).normal(y.shape(), 0, 1, DType::float64);
-    tracked_ = y.tracked();
-    if (tracked_) pass.backward(y, cotangent_);
-    for (const Variable& input : watched) {
-      gradients_.push_back(tracked_ ? pass.gradient(input) : Tensor::zeros(input.shape(), DType::float64));
+    here_ = f({values_.begin(), values_.end()}).value();
+    check(here_.dtype() == DType::float64, "check_gradient: expected a float64 output, got {}", here_.dtype());
+    cotangent_ = RandomStream(options.seed, 1).normal(here_.shape(), 0, 1, DType::float64);
+    small_ = here_.size() <= options.full_up_to;
+  }
+
+  const Tensor& here() const { return here_; }
+  const Tensor& cotangent() const { return cotangent_; }
+  const Tensor& value(std::size_t input) const { return values_[input]; }
+
+  /// Goes back: with the cotangent for all inputs, and when these and the outputs are few also from every single output
+  /// for those inputs that are small. Error when a derivative throws one or does not fit its input.
+  void differentiate(std::int64_t full_up_to) {
+    pulled_ = pull_back(f_, values_, cotangent_).gradients;
+    const auto fits = [&](const Tensor& value) { return value.size() <= full_up_to; };
+    if (!small_ || !std::ranges::any_of(values_, fits)) return;
+    for (std::int64_t j = 0; j < here_.size(); ++j) {
+      Tensor unit = Tensor::zeros(here_.shape(), DType::float64);
+      unit.mutable_data<double>()[j] = 1;
+      std::vector<Tensor> row = pull_back(f_, values_, unit).gradients;
+      for (Tensor& gradient : row) {
+        if (!fits(gradient)) gradient = Tensor();
+      }
+      rows_.push_back(std::move(row));
     }
   }
 
-  bool tracked() const { return tracked_; }
-  std::int64_t outputs() const { return cotangent_.size(); }
-  const Tensor& gradient(std::size_t input) const { return gradients_[input]; }
-
-  /// The objective with input `which` moved by h along a direction.
-  double moved(std::size_t which, const Tensor& direction, double h) const {
-    std::vector<Variable> arguments(values_.begin(), values_.end());
-    Tensor moved = values_[which];
-    double* out = moved.mutable_data<double>();
-    const double* d = direction.data<double>();
-    for (std::int64_t i = 0; i < moved.size(); ++i) out[i] += h * d[i];
-    arguments[which] = moved;
-    return dot(f_(arguments).value(), cotangent_);
-  }
-
-  double central_difference(std::size_t which, const Tensor& direction, double h) const {
-    return (moved(which, direction, h) - moved(which, direction, -h)) / (2 * h);
+  /// Compares along a direction of one input: the weighed outputs, and for an element of a small input each output.
+  std::vector<Comparison> compared(std::size_t input, const Tensor& direction,
+                                   const GradientCheckOptions& options) const {
+    const Line line([&](double t) { return moved(input, direction, t); }, here_, options.step);
+    std::vector<Comparison> all{compare(line.of_sum(cotangent_), dot(pulled_[input], direction), options)};
+    if (rows_.empty() || !rows_.front()[input].defined()) return all;
+    for (std::size_t j = 0; j < rows_.size(); ++j) {
+      const Slopes slopes = line.of_output(static_cast<std::int64_t>(j));
+      all.push_back(compare(slopes, dot(rows_[j][input], direction), options));
+    }
+    return all;
   }
 
  private:
+  Tensor moved(std::size_t input, const Tensor& direction, double t) const {
+    std::vector<Variable> arguments(values_.begin(), values_.end());
+    Tensor to = values_[input];
+    double* out = to.mutable_data<double>();
+    const double* d = direction.data<double>();
+    for (std::int64_t i = 0; i < to.size(); ++i) out[i] += t * d[i];
+    arguments[input] = to;
+    return f_(arguments).value();
+  }
+
   const DifferentiableFunction& f_;
-  std::vector<Tensor> values_, gradients_;
-  Tensor cotangent_;
-  bool tracked_ = false;
+  std::vector<Tensor> values_, pulled_;
+  std::vector<std::vector<Tensor>> rows_;  // of the Jacobian: for each output, for each input
+  Tensor here_, cotangent_;
+  bool small_ = false;
 };
 
-/// A direction to differentiate along, and how to name it in the report.
-struct Probe {
+/// A direction of length 1, and how to name it in the report.
+struct Direction {
   std::string name;
-  Tensor direction;
+  Tensor along;
 };
 
-std::vector<Probe> probes_for(const Tensor& value, std::size_t which, const GradientCheckOptions& options) {
-  std::vector<Probe> probes;
-  const auto element = [&](std::int64_t i) {
-    Tensor direction = Tensor::zeros(value.shape(), DType::float64);
-    direction.mutable_data<double>()[i] = 1;
-    probes.push_back({fmt::format("element {}", i), direction});
-  };
-  if (value.size() <= options.full_up_to) {
-    for (std::int64_t i = 0; i < value.size(); ++i) element(i);
-    return probes;
-  }
-  RandomStream random(options.seed, 100 + which);
-  for (int i = 0; i < options.directions; ++i) {
-    probes.push_back({fmt::format("direction {}", i), random.normal(value.shape(), 0, 1, DType::float64)});
-  }
-  const auto order = random.permutation(value.size());
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(value.size(), 32); ++i)
-    element(order[static_cast<std::size_t>(i)]);
-  return probes;
+Direction element(const Shape& shape, std::int64_t i) {
+  Tensor along = Tensor::zeros(shape, DType::float64);
+  along.mutable_data<double>()[i] = 1;
+  return {fmt::format("element {}", i), along};
 }
 
-InputReport check_input(const Objective& objective, const CheckedInput& input, std::size_t which,
-                        const GradientCheckOptions& options) {
-  InputReport report{.name = input.name, .elements = input.value.size()};
-  double worst = -1;
-  double largest = 0;
-  for (const Probe& probe : probes_for(input.value, which, options)) {
-    const double analytic = dot(objective.gradient(which), probe.direction);
-    const double coarse = objective.central_difference(which, probe.direction, options.step);
-    const double fine = objective.central_difference(which, probe.direction, options.step / 2);
-    const double numeric = fine + (fine - coarse) / 3;  // the h^2 term cancels (Richardson)
-    const double estimate = std::abs(fine - coarse);
-    // rounding of the two values of the objective, as differences see it
-    const double rounding = 1e-14 * std::abs(objective.moved(which, probe.direction, 0)) / options.step;
-    const double tolerance =
-        options.absolute_tolerance + options.relative_tolerance * std::abs(numeric) + rounding + estimate * 1e-2;
-    const double difference = std::abs(analytic - numeric);
-    if (!(difference <= tolerance) && estimate > 1e-3 * (1 + std::abs(numeric))) {
-      ++report.skipped;  // the two differences disagree grossly: a kink lies between them
-      continue;
-    }
-    ++report.checked;
-    largest = std::max({largest, std::abs(analytic), std::abs(numeric)});
-    if (!(difference <= tolerance)) ++report.wrong;
-    const double badness = std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference / tolerance;
-    if (badness > worst) {
-      worst = badness;
-      report.worst = probe.name;
-      report.analytic = analytic;
-      report.numeric = numeric;
-      report.tolerance = tolerance;
-    }
+Direction anywhere(const Shape& shape, int number, RandomStream& random) {
+  Tensor along = random.normal(shape, 0, 1, DType::float64);
+  const double length = std::sqrt(dot(along, along));
+  double* d = along.mutable_data<double>();
+  for (std::int64_t i = 0; i < along.size(); ++i) d[i] /= length;
+  return {fmt::format("direction {}", number), along};
+}
+
+/// Calls visit with each direction in turn; of a large input there is one at a time.
+template <class Visit>
+void for_each_direction(const Tensor& value, std::size_t input, const GradientCheckOptions& options, Visit visit) {
+  if (value.size() <= options.full_up_to) {
+    for (std::int64_t i = 0; i < value.size(); ++i) visit(element(value.shape(), i));
+    return;
   }
-  report.all_zero = report.checked > 0 && largest == 0;
+  RandomStream random(options.seed, 100 + input);
+  for (int i = 0; i < options.directions; ++i) visit(anywhere(value.shape(), i, random));
+  const auto order = random.permutation(value.size());
+  const auto sampled = std::min<std::size_t>(order.size(), static_cast<std::size_t>(options.sampled_elements));
+  for (std::size_t i = 0; i < sampled; ++i) visit(element(value.shape(), order[i]));
+}
+
+/// The derivatives alone, without the promises.
+GradientReport check_derivatives(const std::vector<CheckedInput>& inputs, const GradientCheckOptions& options,
+                                 Linearization& at) {
+  GradientReport report;
+  try {
+    at.differentiate(options.full_up_to);
+  } catch (const Error& error) {  // of a shape or type that is not the input's, most likely
+    report.problems.push_back(fmt::format("the derivative fails: {}", error.what()));
+    return report;
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Tally tally(inputs[i].name, inputs[i].value.size());
+    for_each_direction(at.value(i), i, options, [&](const Direction& direction) {
+      tally.add(direction.name, at.compared(i, direction.along, options));
+    });
+    report.inputs.push_back(tally.report(options, report.problems));
+  }
   return report;
 }
 
-void judge(GradientReport& report, const GradientCheckOptions& options) {
-  std::int64_t checked = 0;
-  for (const InputReport& input : report.inputs) {
-    checked += input.checked;
-    if (input.wrong > 0) {
-      report.problems.push_back(fmt::format(
-          "{}: {} of {} derivatives are wrong, worst at {}: analytic {:.10g}, numeric {:.10g}, "
-          "tolerance {:.2g}",
-          input.name, input.wrong, input.checked, input.worst, input.analytic, input.numeric, input.tolerance));
-    }
-    if (input.all_zero && !options.may_be_constant) {
-      report.problems.push_back(
-          fmt::format("{}: the derivative is zero wherever it was probed; if that is right, say "
-                      ".may_be_constant = true",
-                      input.name));
-    }
-    const std::int64_t probes = input.checked + input.skipped;
-    if (static_cast<double>(input.skipped) > options.skipped_share * static_cast<double>(probes)) {
-      report.problems.push_back(
-          fmt::format("{}: {} of {} probes lie at kinks; choose inputs away from them (low, high, seed)", input.name,
-                      input.skipped, probes));
-    }
+/// The gradient checked as a function of the inputs and of the cotangent. That of a linear function does not depend on
+/// the inputs, so they may be constant; on the cotangent it always depends.
+GradientReport check_second_order(const DifferentiableFunction& f, std::vector<CheckedInput> inputs,
+                                  const Tensor& cotangent, GradientCheckOptions options) {
+  options.order = 1;
+  for (const CheckedInput& input : inputs) options.constant_inputs.push_back(input.name);
+  inputs.push_back({"cotangent", cotangent});
+  const DifferentiableFunction gradient = gradient_function(f);
+  Linearization at(gradient, inputs, options);
+  return check_derivatives(inputs, options, at);
+}
+
+void check_arguments(const std::vector<CheckedInput>& inputs, const GradientCheckOptions& options) {
+  check(options.step > 0, "check_gradient: expected a step above 0, got {}", options.step);
+  check(options.order == 1 || options.order == 2, "check_gradient: expected order 1 or 2, got {}", options.order);
+  check(options.directions >= 1, "check_gradient: expected at least one direction, got {}", options.directions);
+  for (const CheckedInput& input : inputs) {
+    check(input.value.defined() && input.value.dtype() == DType::float64,
+          "check_gradient: expected float64 inputs, got {} for {}", input.value.dtype(), input.name);
   }
-  if (checked == 0) report.problems.push_back("nothing was checked");
+  for (const std::string& name : options.constant_inputs) {
+    check(std::ranges::find(inputs, name, &CheckedInput::name) != inputs.end(),
+          "check_gradient: expected constant_inputs among the inputs, got {}", name);
+  }
 }
 
 }  // namespace
 
 GradientReport check_gradient_at(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs,
-                                 const GradientCheckOptions& options) {
-  check(options.step > 0, "check_gradient: expected a step above 0, got {}", options.step);
-  for (const CheckedInput& input : inputs) {
-    check(input.value.defined() && input.value.dtype() == DType::float64,
-          "check_gradient: expected float64 inputs, got {} for {}", input.value.dtype(), input.name);
+                                 const GradientCheckOptions& given) {
+  check_arguments(inputs, given);
+  GradientCheckOptions options = given;
+  if (options.bilinear) {
+    options.step = 1;
+    options.absolute_tolerance = options.relative_tolerance = 1e-10;
   }
-  GradientReport report;
-  const Objective objective(f, inputs, options.seed);
-  if (!objective.tracked() && !options.may_be_constant) {
-    report.problems.emplace_back("the output does not depend on the inputs through recorded ops");
+  Linearization at(f, inputs, options);
+  if (!all_finite(at.here())) return {{}, {"the output is not finite; choose inputs inside the domain (low, high)"}};
+  GradientReport report = check_derivatives(inputs, options, at);
+  if (report.inputs.empty()) {
+    if (inputs.empty()) report.problems.emplace_back("nothing was checked");
+    return report;
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    report.inputs.push_back(check_input(objective, inputs[i], i, options));
+  for (std::string& problem : broken_promises(f, inputs, at.cotangent(), options)) {
+    report.problems.push_back(std::move(problem));
   }
-  judge(report, options);
+  if (options.order == 2) report.append(check_second_order(f, inputs, at.cotangent(), options), "gradient");
   return report;
 }
 
@@ -182,20 +193,5 @@ GradientReport check_gradient(const DifferentiableFunction& f, const std::vector
   }
   return check_gradient_at(f, inputs, options);
 }
-
-std::string to_string(const GradientReport& report) {
-  std::string text = report.passed() ? "gradients agree" : "gradients DISAGREE";
-  for (const InputReport& input : report.inputs) {
-    text += fmt::format(
-        "\n  {}: {} elements, {} checked, {} skipped, {} wrong; worst {}: analytic {:.10g}, numeric {:.10g}, "
-        "tolerance {:.2g}",
-        input.name, input.elements, input.checked, input.skipped, input.wrong, input.worst.empty() ? "-" : input.worst,
-        input.analytic, input.numeric, input.tolerance);
-  }
-  for (const std::string& problem : report.problems) text += "\n  problem: " + problem;
-  return text;
-}
-
-std::ostream& operator<<(std::ostream& stream, const GradientReport& report) { return stream << to_string(report); }
 
 }  // namespace xtape

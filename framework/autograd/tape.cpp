@@ -1,5 +1,6 @@
 #include "framework/autograd/tape.hpp"
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -33,6 +34,12 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
   return tape->state_ == State::recording ? tape : nullptr;  // derivatives being played are not recorded themselves
 }
 
+void Tape::check_value(Node& node, const Tensor& value, const std::vector<Variable>& inputs) const {
+  if (!finite_check_) return;
+  node.layer = finite_check_->layer;
+  require_finite(finite_check_->step, node.layer, node.name, "value", value, inputs);
+}
+
 Variable Tape::append(Node node, Tensor value) {
   node.shape = value.shape();
   node.dtype = value.dtype();
@@ -52,13 +59,15 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
   const std::shared_ptr<Tape> tape = common_tape(name, inputs);
   if (!tape) return value;
   Node node{.name = std::string(name), .shape = {}, .dtype = {}};
+  tape->check_value(node, value, inputs);
   bool wants_output = false;
-  for (const Dependency& dependency : dependencies) {
-    if (!dependency.input.tape_) continue;
-    node.edges.push_back({dependency.input.node_, dependency.pullback});
-    wants_output = wants_output || dependency.pullback.wants_output();
+  for (std::size_t i = 0; i < dependencies.size(); ++i) {
+    const auto& [input, pullback] = dependencies[i];
+    if (!input.tape_) continue;
+    node.edges.push_back({input.node_, i, pullback});
+    wants_output = wants_output || pullback.wants_output();
   }
-  if (wants_output) node.output = Variable(value);
+  if (wants_output) node.output = value;
   tape->operations_.emplace_back(name);
   return tape->append(std::move(node), std::move(value));
 }
@@ -72,6 +81,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
     node.joint_inputs.push_back(input.tape_ ? std::optional(input.node_) : std::nullopt);
   }
   node.joint = std::move(pullback);
+  tape->check_value(node, value, inputs);
   tape->operations_.emplace_back(name);
   return tape->append(std::move(node), std::move(value));
 }
@@ -81,6 +91,10 @@ void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, c
   check(gradient.defined() && gradient.shape() == node.shape && gradient.dtype() == node.dtype,
         "{}: expected its derivative number {} to have the shape and type of that input, {} {}, got {} {}", from.name,
         which, node.shape, node.dtype, gradient.shape(), gradient.dtype());
+  if (finite_check_) {
+    require_finite(finite_check_->step, from.layer, from.name, fmt::format("derivative number {}", which), gradient,
+                   {});
+  }
   if (node.gradient) {
     add_into(*node.gradient, gradient);
   } else {
@@ -91,9 +105,8 @@ void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, c
 void Tape::propagate(Node& node) {
   const Tensor dy = std::move(*node.gradient);
   node.gradient.reset();
-  const Variable y = node.output ? *node.output : Variable(Tensor());
-  std::size_t which = 0;
-  for (const Edge& edge : node.edges) accumulate(node, which++, edge.input, edge.pullback(dy, y).value());
+  const Variable y = node.output.value_or(Tensor());
+  for (const Edge& edge : node.edges) accumulate(node, edge.which, edge.input, edge.pullback(dy, y).value());
   if (!node.joint) return;
   const std::vector<Tensor> gradients = node.joint(dy);
   check(gradients.size() == node.joint_inputs.size(), "{}: expected {} derivatives, one an input, got {}", node.name,
@@ -108,11 +121,16 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
         "ForwardPass::backward: expected a pass that has not run backward, got one that has; start a new ForwardPass");
   check(output.tape_.get() == this,
         "ForwardPass::backward: expected an output computed in this pass from a watched input or a parameter, got {}",
-        output.tape_ ? "one of another pass" : "a constant");
+        output.tape_ ? "one of another pass"
+                     : "a constant (in inference nothing is recorded: use Mode::training, or .record = true)");
   check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
         "ForwardPass::backward: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
         cotangent.shape(), cotangent.dtype());
   state_ = State::playing;
+  const struct Played {  // also when a pullback throws
+    State& state;
+    ~Played() { state = State::played; }
+  } played{state_};
   nodes_[output.node_].gradient = cotangent;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node node = std::move(nodes_[i]);  // what it saved is freed at the end of this turn
@@ -123,7 +141,6 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
       propagate(node);
     }
   }
-  state_ = State::played;
 }
 
 Tensor Tape::leaf_gradient(const Variable& leaf) const {

@@ -17,7 +17,8 @@ namespace xtape {
 /// the op's output y, it computes dx = dL/dx with the shape of x. Made from a lambda with one of the signatures
 ///   Variable(const Variable& dy), Variable(const Variable& dy, const Variable& y)   written in differentiable ops, or
 ///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         written in numbers.
-/// What the lambda captures is what the tape keeps alive until the reverse pass has used it.
+/// What the lambda captures is what the tape keeps alive until the reverse pass has used it. Written in differentiable
+/// ops on the variables themselves (not on their value()), it can be differentiated again: see gradients().
 class Pullback {
  public:
   template <class F>
@@ -25,8 +26,10 @@ class Pullback {
       Pullback(F f) {  // NOLINT(google-explicit-constructor): lambdas are written in place
     if constexpr (std::is_invocable_v<F, const Variable&, const Variable&>) {
       wants_output_ = true;
+      differentiable_ = std::is_same_v<std::invoke_result_t<F, const Variable&, const Variable&>, Variable>;
       function_ = std::move(f);
     } else if constexpr (std::is_invocable_v<F, const Variable&>) {
+      differentiable_ = std::is_same_v<std::invoke_result_t<F, const Variable&>, Variable>;
       function_ = [f = std::move(f)](const Variable& dy, const Variable&) { return f(dy); };
     } else if constexpr (std::is_invocable_v<F, const Tensor&, const Tensor&>) {
       wants_output_ = true;
@@ -38,10 +41,11 @@ class Pullback {
 
   Variable operator()(const Variable& dy, const Variable& y) const { return function_(dy, y); }
   bool wants_output() const { return wants_output_; }
+  bool differentiable() const { return differentiable_; }
 
  private:
   std::function<Variable(const Variable&, const Variable&)> function_;
-  bool wants_output_ = false;
+  bool wants_output_ = false, differentiable_ = false;
 };
 
 /// An input of an op and the derivative with respect to it.
@@ -59,6 +63,15 @@ using JointPullback = std::function<std::vector<Tensor>(const Tensor& dy)>;
 Variable record(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
 Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback);
 
+/// dL/d(input) for each of the inputs, with L = <cotangent, output>, as variables of the same tape: functions of them
+/// can be differentiated again, so this gives gradients of gradients. The tape goes on recording and backward() is
+/// still to come. Zeros for an input that the output does not depend on. Error when output or inputs are not tracked,
+/// or when an op between them has a derivative written in numbers, which can't be differentiated (the message names
+/// it).
+std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent);
+/// The same for an output of one element, with cotangent 1. Error when it has more.
+std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs);
+
 /// The operations of one forward pass. Execution order is a topological order, so the reverse pass is one loop from the
 /// end that frees what each op saved as it goes. Owned by a ForwardPass; there is no global tape.
 class Tape : public std::enable_shared_from_this<Tape> {
@@ -75,19 +88,37 @@ class Tape : public std::enable_shared_from_this<Tape> {
   /// used again. Error when `output` is not on this tape, the cotangent does not fit it, or the tape was played before.
   void play(const Variable& output, const Tensor& cotangent);
 
+  /// What the free function gradients() does.
+  static std::vector<Variable> differentiate(const Variable& output, const std::vector<Variable>& inputs,
+                                             const Tensor& cotangent);
+
   /// dL/d(leaf) after play(); undefined when the output does not depend on the leaf.
   Tensor leaf_gradient(const Variable& leaf) const;
 
   /// Names of the ops recorded, in order.
   const std::vector<std::string>& operations() const { return operations_; }
 
+  /// From now on every value and derivative is looked at, and the first that is not finite is an Error; see
+  /// require_finite(). Costs nothing unless called.
+  void check_finite(std::int64_t step) { finite_check_ = FiniteCheck{step, ""}; }
+  bool checks_finite() const { return finite_check_.has_value(); }
+  /// Whose ops are being recorded, for that message.
+  void enter_layer(std::string name) {
+    if (finite_check_) finite_check_->layer = std::move(name);
+  }
+
   /// Forgets all ops; variables that remain of them can no longer be used in ops.
   void end();
 
  private:
   struct Edge {
-    std::size_t input;
+    std::size_t input;  // node of the input
+    std::size_t which;  // of the op's inputs, for messages
     Pullback pullback;
+  };
+  struct FiniteCheck {
+    std::int64_t step;
+    std::string layer;
   };
   struct Node {
     std::string name;
@@ -97,17 +128,21 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::vector<Edge> edges{};
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};
-    std::optional<Variable> output{};  // only when a pullback wants it
+    std::optional<Tensor> output{};    // only when a pullback wants it
+    std::string layer{};               // only when values are checked
     std::optional<Tensor> gradient{};  // dL/d(output), complete once all later nodes are done
   };
   enum class State { recording, playing, played, ended };
 
   static std::shared_ptr<Tape> common_tape(std::string_view name, const std::vector<Variable>& inputs);
+  void check_value(Node& node, const Tensor& value, const std::vector<Variable>& inputs) const;
   Variable append(Node node, Tensor value);
   void propagate(Node& node);
+  std::vector<bool> depending_on(const std::vector<Variable>& inputs, std::size_t last) const;
   void accumulate(const Node& from, std::size_t which, std::size_t target, const Tensor& gradient);
 
   State state_ = State::recording;
+  std::optional<FiniteCheck> finite_check_;
   std::vector<Node> nodes_;
   std::vector<std::string> operations_;
 };

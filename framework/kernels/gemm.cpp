@@ -3,7 +3,9 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "framework/error.hpp"
 #include "framework/kernels/blas.hpp"
 #include "framework/kernels/parallel.hpp"
 
@@ -16,16 +18,23 @@ void keep_blas_single_threaded() {
 
 namespace {
 
+/// An extent as BLAS takes it.
+int blas_int(std::int64_t value) {
+  check(value <= std::numeric_limits<int>::max(),
+        "gemm: expected extents and strides below 2^31, got {}; use a smaller batch", value);
+  return static_cast<int>(value);
+}
+
 CBLAS_TRANSPOSE order(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
 
 void blas_gemm(int m, int n, int k, MatrixView<float> a, MatrixView<float> b, float beta, float* c, int ldc) {
-  cblas_sgemm(CblasRowMajor, order(a.transposed), order(b.transposed), m, n, k, 1.0F, a.data,
-              static_cast<int>(a.stride), b.data, static_cast<int>(b.stride), beta, c, ldc);
+  cblas_sgemm(CblasRowMajor, order(a.transposed), order(b.transposed), m, n, k, 1.0F, a.data, blas_int(a.stride),
+              b.data, blas_int(b.stride), beta, c, ldc);
 }
 
 void blas_gemm(int m, int n, int k, MatrixView<double> a, MatrixView<double> b, double beta, double* c, int ldc) {
-  cblas_dgemm(CblasRowMajor, order(a.transposed), order(b.transposed), m, n, k, 1.0, a.data, static_cast<int>(a.stride),
-              b.data, static_cast<int>(b.stride), beta, c, ldc);
+  cblas_dgemm(CblasRowMajor, order(a.transposed), order(b.transposed), m, n, k, 1.0, a.data, blas_int(a.stride), b.data,
+              blas_int(b.stride), beta, c, ldc);
 }
 
 /// Edge of a tile along one side of C: up to 8 tiles, an even number so that two cores share them, and none so narrow
@@ -60,8 +69,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, Matri
     MatrixView<T> b_part = b;
     a_part.data += a.transposed ? i : i * a.stride;
     b_part.data += b.transposed ? j * b.stride : j;
-    blas_gemm(static_cast<int>(std::min(rows, m - i)), static_cast<int>(std::min(columns, n - j)), static_cast<int>(k),
-              a_part, b_part, accumulate ? T{1} : T{0}, c + i * c_stride + j, static_cast<int>(c_stride));
+    blas_gemm(blas_int(std::min(rows, m - i)), blas_int(std::min(columns, n - j)), blas_int(k), a_part, b_part,
+              accumulate ? T{1} : T{0}, c + i * c_stride + j, blas_int(c_stride));
   });
 }
 

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <sys/mman.h>
 #include <unordered_map>
-#include <vector>
 
 namespace xtape::kernels {
 namespace {
@@ -35,25 +36,28 @@ class MemoryPool {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    std::vector<void*>& waiting = waiting_[size];
-    void* block = nullptr;
-    if (waiting.empty()) {
+    void*& first = waiting_[size];
+    void* block = first;
+    if (block) {
+      std::memcpy(&first, block, sizeof first);
+    } else {
       block = allocate_from_system(size);
       usage_.held += size;
-    } else {
-      block = waiting.back();
-      waiting.pop_back();
     }
     usage_.in_use += size;
     usage_.peak = std::max(usage_.peak, usage_.in_use);
     return block;
   }
 
-  void release(void* block, std::size_t bytes) {
+  /// Allocates nothing, so it can't fail: the block itself holds the address of the next one that waits.
+  void release(void* block, std::size_t bytes) noexcept {
     if (!block) return;
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    waiting_[size].push_back(block);
+    const auto waiting = waiting_.find(size);
+    assert(waiting != waiting_.end() && "a block is given back with the size it was asked for");
+    std::memcpy(block, &waiting->second, sizeof waiting->second);
+    waiting->second = block;
     usage_.in_use -= size;
   }
 
@@ -64,7 +68,7 @@ class MemoryPool {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::size_t, std::vector<void*>> waiting_;
+  std::unordered_map<std::size_t, void*> waiting_;  // the first block of each size that waits for reuse
   PoolUsage usage_{};
 };
 

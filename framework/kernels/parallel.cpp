@@ -1,27 +1,47 @@
 #include "framework/kernels/parallel.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <vector>
+
+#include "framework/error.hpp"
 
 namespace xtape::kernels {
 namespace {
 
-int default_threads() {
-  if (const char* text = std::getenv("XTAPE_NUM_THREADS")) {
-    if (const int wanted = std::atoi(text); wanted >= 1) return wanted;
-  }
+constexpr int most_threads = 256;
+
+int available_cores() {
   cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+  return std::clamp(known ? CPU_COUNT(&cores) : static_cast<int>(std::thread::hardware_concurrency()), 1, most_threads);
+}
+
+/// XTAPE_NUM_THREADS; the cores there are when it is not set or, after saying so, when it makes no sense.
+int default_threads() {
+  const int cores = available_cores();
+  const char* text = std::getenv("XTAPE_NUM_THREADS");
+  if (!text) return cores;
+  const std::string_view given(text);
+  int wanted = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), wanted);
+  if (error == std::errc() && end == given.data() + given.size() && wanted >= 1 && wanted <= most_threads) {
+    return wanted;
+  }
+  fmt::print(stderr, "xtape: expected XTAPE_NUM_THREADS to be a number from 1 to {}, got '{}'; using {}\n",
+             most_threads, given, cores);
+  return cores;
 }
 
 /// One parallel_for: threads take pieces from a shared counter until none is left.
@@ -48,7 +68,8 @@ struct Job {
 thread_local bool inside_parallel = false;
 
 /// Threads that wait for a job: they spin for some microseconds, because in a training step the next job is never far
-/// and waking a sleeping thread costs ten times more than running a small one.
+/// and waking a sleeping thread costs ten times more than running a small one. A forked child has the object but not
+/// its threads; it works alone.
 class ThreadPool {
  public:
   ThreadPool() { start(default_threads()); }
@@ -56,7 +77,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { stop(); }
 
-  int size() const { return size_.load(std::memory_order_relaxed); }
+  /// Whether the threads are of this process.
+  bool present() const { return getpid() == process_; }
+  int size() const { return present() ? size_.load(std::memory_order_relaxed) : 1; }
 
   void resize(int threads) {
     const std::lock_guard lock(owner_);
@@ -66,6 +89,7 @@ class ThreadPool {
   }
 
   void run(Job& job) {
+    if (!present()) return run_here(job);
     const std::unique_lock owner(owner_, std::try_to_lock);
     if (!owner || workers_.empty()) return run_here(job);
     {
@@ -89,12 +113,18 @@ class ThreadPool {
     inside_parallel = nested;
   }
 
+  /// Starts as many threads as the system allows.
   void start(int threads) {
     stopping_.store(false);
-    size_.store(threads);
-    for (int i = 1; i < threads; ++i) {
-      workers_.emplace_back([this, seen = generation_.load()]() mutable { serve(seen); });
+    try {
+      for (int i = 1; i < threads; ++i) {
+        workers_.emplace_back([this, seen = generation_.load()]() mutable { serve(seen); });
+      }
+    } catch (const std::exception& error) {  // no more threads, or no memory for them
+      fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
+                 error.what());
     }
+    size_.store(static_cast<int>(workers_.size()) + 1);
   }
 
   void stop() {
@@ -139,11 +169,24 @@ class ThreadPool {
   std::atomic<bool> stopping_{false};
   Job* job_ = nullptr;
   std::vector<std::thread> workers_;
+  const pid_t process_ = getpid();  // that has the threads
+};
+
+/// The pool until the end of the program. A forked child leaves it as it is: joining threads that are not there, or
+/// destroying what they wait for, would never end.
+struct PoolOwner {
+  ThreadPool* threads = new ThreadPool;
+  PoolOwner() = default;
+  PoolOwner(const PoolOwner&) = delete;
+  PoolOwner& operator=(const PoolOwner&) = delete;
+  ~PoolOwner() {
+    if (threads->present()) delete threads;
+  }
 };
 
 ThreadPool& pool() {
-  static ThreadPool threads;
-  return threads;
+  static const PoolOwner owner;
+  return *owner.threads;
 }
 
 }  // namespace
@@ -164,8 +207,12 @@ void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
 int num_threads() { return pool().size(); }
 
 void set_num_threads(int count) {
-  if (count < 1) throw std::invalid_argument("set_num_threads: expected at least 1, got " + std::to_string(count));
-  pool().resize(count);
+  check(count >= 1 && count <= most_threads, "set_num_threads: expected 1 to {} threads, got {}", most_threads, count);
+  check(!inside_parallel,
+        "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
+  check(pool().present() || count == 1, "set_num_threads: expected 1 thread in a forked child, got {}; fork before {}",
+        count, "the first use of xtape");
+  if (pool().present()) pool().resize(count);
 }
 
 }  // namespace xtape::kernels

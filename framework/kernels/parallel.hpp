@@ -27,13 +27,16 @@ class RangeBody {
 /// Calls body(begin, end) for consecutive pieces of [0, count), each `grain` long (the last one may be shorter), on
 /// all threads. Pieces depend on count and grain alone, so a body that writes only what its piece owns gives
 /// bit-identical results for any number of threads. A call from inside a body, or while another thread of the program
-/// holds the pool, runs on the calling thread. The first exception a body throws is rethrown here.
+/// holds the pool, runs on the calling thread, and so does every call in a forked child, which has no other. The first
+/// exception a body throws is rethrown here.
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body);
 
-/// Number of threads that parallel_for uses: the cores this process may run on, or XTAPE_NUM_THREADS.
+/// Number of threads that parallel_for uses: the cores this process may run on, or XTAPE_NUM_THREADS (1 to 256;
+/// anything else is reported on standard error and ignored). Fewer when the system gives no more; 1 in a forked child.
 int num_threads();
 
-/// Sets the number of threads, at least 1 (std::invalid_argument otherwise).
+/// Sets the number of threads; if the system gives fewer, says so on standard error and num_threads() tells how many
+/// there are. Error unless 1 to 256, inside of a body that runs in parallel, and for more than 1 in a forked child.
 void set_num_threads(int count);
 
 }  // namespace xtape::kernels

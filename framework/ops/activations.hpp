@@ -1,4 +1,4 @@
-// Activation functions.
+// Activation functions. Each can be called with x alone, so that its name is an activation: Activation(elu).
 #pragma once
 
 #include "framework/autograd/variable.hpp"
@@ -22,11 +22,13 @@ Variable softplus(const Variable& x);
 
 /// y = x for x > 0, else alpha (e^x - 1). dx = dy for y > 0, else dy (y + alpha); saves y. Error unless alpha >= 0.
 /// (Clevert, Unterthiner and Hochreiter: Fast and accurate deep network learning by exponential linear units, 2016.)
-Variable elu(const Variable& x, double alpha = 1);
+Variable elu(const Variable& x, double alpha);
+inline Variable elu(const Variable& x) { return elu(x, 1); }
 
 /// y = x for x > 0, else slope x. dx = dy for y > 0, else slope dy; saves y. Error unless slope >= 0. The default is
 /// the alpha of Keras 2's LeakyReLU layer.
-Variable leaky_relu(const Variable& x, double slope = 0.3);
+Variable leaky_relu(const Variable& x, double slope);
+inline Variable leaky_relu(const Variable& x) { return leaky_relu(x, 0.3); }
 
 /// y = x Phi(x) with the normal distribution function Phi, exact: x (1 + erf(x / 2^(1/2))) / 2. dx = dy (Phi(x) +
 /// x Phi'(x)); saves x. (Hendrycks and Gimpel: Gaussian error linear units, 2016.)
@@ -34,10 +36,12 @@ Variable gelu(const Variable& x);
 
 /// y = e^x / (sum of e^x along the axis), computed from x minus its maximum. dx = y (dy - sum of dy y); saves y. Error
 /// when there is no such axis.
-Variable softmax(const Variable& x, int axis = -1);
+Variable softmax(const Variable& x, int axis);
+inline Variable softmax(const Variable& x) { return softmax(x, -1); }
 
 /// y = x - ln(sum of e^x along the axis), computed from x minus its maximum. dx = dy - e^y (sum of dy); saves y. Error
 /// when there is no such axis.
-Variable log_softmax(const Variable& x, int axis = -1);
+Variable log_softmax(const Variable& x, int axis);
+inline Variable log_softmax(const Variable& x) { return log_softmax(x, -1); }
 
 }  // namespace xtape

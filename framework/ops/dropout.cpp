@@ -7,6 +7,7 @@ namespace xtape {
 
 Variable dropout(const Variable& x, double rate, ForwardPass& pass) {
   check(rate >= 0 && rate < 1, "dropout: expected a rate in [0, 1), got {}", rate);
+  check(is_floating(x.dtype()), "dropout: expected float32 or float64, got {}", x.dtype());
   if (!pass.training() || rate == 0) return x;
   const Tensor draws = pass.random_stream().uniform(x.shape(), 0, 1, x.dtype());
   const Variable mask = map("dropout", draws, [rate](auto u) {

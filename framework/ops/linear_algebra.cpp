@@ -1,5 +1,6 @@
 #include "framework/ops/linear_algebra.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -38,6 +39,10 @@ void for_each_matrix(std::string_view function, std::string_view requirement, co
   const std::int64_t count = n == 0 ? 0 : a.size() / (n * n);
   with_floating(function, a.dtype(), [&](auto zero) {
     for (std::int64_t i = 0; i < count; ++i) {
+      const auto* first = a.data<decltype(zero)>() + i * n * n;
+      const bool finite = std::all_of(first, first + n * n, [](auto value) { return std::isfinite(value); });
+      check(finite, "{}: expected finite matrices, got one that is not (number {} of shape {})", function, i,
+            a.shape());
       try {
         f(i, zero);
       } catch (const std::runtime_error&) {

@@ -18,7 +18,9 @@ Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labe
         "softmax_cross_entropy: expected logits (n, classes) with n >= 1, got shape {}", logits);
   check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
   if (is_floating(labels.dtype())) {
-    check(labels.shape() == logits, "softmax_cross_entropy: expected one distribution a row, shape {}, got labels {}",
+    check(labels.shape() == logits,
+          "softmax_cross_entropy: expected one distribution a row, shape {}, got floating labels {}; class numbers are "
+          "int64",
           logits, labels.shape());
     return labels.to(dtype);
   }

@@ -12,6 +12,19 @@ Shape output_shape(const kernels::Window& window) {
   return {window.batch, window.out_height, window.out_width, window.channels};
 }
 
+/// The geometry of a pooling; Error when a window could lie on padding alone and would have nothing to pool.
+kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options) {
+  const Extent2D size = options.size;
+  const auto [top, bottom, left, right] = options.padding.amounts();
+  const std::int64_t rows = (size.height - 1) * options.dilation.height + 1;
+  const std::int64_t columns = (size.width - 1) * options.dilation.width + 1;
+  const kernels::Window window = place_window(function, images, options);
+  check(top < rows && bottom < rows && left < columns && right < columns,
+        "{}: expected less padding than the window is long, {} x {}, got ({}, {}, {}, {})", function, rows, columns,
+        top, bottom, left, right);
+  return window;
+}
+
 Tensor max_pool_gradient(const kernels::Window& window, const Tensor& x, const Tensor& y, const Tensor& dy) {
   Tensor dx = Tensor::empty(x.shape(), x.dtype());
   with_floating("max_pool2d", x.dtype(), [&](auto zero) {
@@ -23,7 +36,7 @@ Tensor max_pool_gradient(const kernels::Window& window, const Tensor& x, const T
 
 /// dx of average_pool2d; linear in dy, so its own derivative is the pooling again.
 Variable average_pool2d_gradient(const Variable& dy, const Shape& image_shape, const WindowOptions& options) {
-  const kernels::Window window = place_window("average_pool2d_gradient", image_shape, options);
+  const kernels::Window window = pooling_window("average_pool2d_gradient", image_shape, options);
   Tensor dx = Tensor::empty(image_shape, dy.dtype());
   with_floating("average_pool2d_gradient", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -40,7 +53,7 @@ void check_images(std::string_view function, const Shape& shape) {
 }  // namespace
 
 Variable max_pool2d(const Variable& x, const WindowOptions& options) {
-  const kernels::Window window = place_window("max_pool2d", x.shape(), options);
+  const kernels::Window window = pooling_window("max_pool2d", x.shape(), options);
   Tensor y = Tensor::empty(output_shape(window), x.dtype());
   with_floating("max_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -51,7 +64,7 @@ Variable max_pool2d(const Variable& x, const WindowOptions& options) {
 }
 
 Variable average_pool2d(const Variable& x, const WindowOptions& options) {
-  const kernels::Window window = place_window("average_pool2d", x.shape(), options);
+  const kernels::Window window = pooling_window("average_pool2d", x.shape(), options);
   Tensor y = Tensor::empty(output_shape(window), x.dtype());
   with_floating("average_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -29,8 +29,12 @@ void check_positive(std::string_view function, std::string_view what, Extent2D e
 
 }  // namespace
 
-kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options) {
-  check(images.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function, images);
+kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options,
+                             std::string_view shown) {
+  const std::string text = shown.empty() ? to_string(images) : std::string(shown);
+  check(images.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function, text);
+  check(images[1] >= 1 && images[2] >= 1 && images[3] >= 1,
+        "{}: expected images of at least one pixel and one channel, got {}", function, text);
   check_positive(function, "a window size", options.size);
   check_positive(function, "strides", options.strides);
   check_positive(function, "dilation", options.dilation);
@@ -46,7 +50,7 @@ kernels::Window place_window(std::string_view function, const Shape& images, con
   check(rows.outputs >= 1 && columns.outputs >= 1,
         "{}: expected images at least as large as the window, {} x {} taps dilated by {} x {}, got {}; use "
         "Padding::same or larger images",
-        function, size.height, size.width, dilation.height, dilation.width, images);
+        function, size.height, size.width, dilation.height, dilation.width, text);
   return {.batch = images[0],
           .height = images[1],
           .width = images[2],

@@ -48,7 +48,9 @@ struct WindowOptions {
 };
 
 /// Where the window lies on images (n, height, width, channels). Error naming `function` for another rank, for sizes,
-/// strides or dilations below 1, negative padding, or a window larger than the padded image.
-kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options);
+/// strides or dilations below 1, negative padding, or a window larger than the padded image. Messages show the images
+/// as `shown` when given.
+kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options,
+                             std::string_view shown = "");
 
 }  // namespace xtape

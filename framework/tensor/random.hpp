@@ -21,7 +21,7 @@ class RandomStream {
  public:
   explicit RandomStream(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
-  /// Uniform in [low, high).
+  /// Uniform in [low, high]; rounding may give high itself, as in TensorFlow. [0, 1) exactly for the defaults.
   Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType dtype = DType::float32);
   /// Normal with the given mean and standard deviation (Box and Muller, 1958).
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = DType::float32);

@@ -1,7 +1,11 @@
 #include "framework/tensor/tensor.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <new>
 #include <numeric>
 #include <variant>
 #include <xtensor/xstorage.hpp>
@@ -32,17 +36,38 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
   with_type(dtype, [&](auto zero) {
     // one element at least, so that an empty tensor is still defined
     const auto n = static_cast<std::size_t>(std::max<std::int64_t>(shape.size(), 1));
-    result.storage_ = std::make_shared<Storage>(Buffer<decltype(zero)>(n));
+    try {
+      result.storage_ = std::make_shared<Storage>(Buffer<decltype(zero)>(n));
+    } catch (const std::bad_alloc&) {
+      fail("Tensor: expected memory for {} of {} ({:.1f} GiB), got none from the system", shape, dtype,
+           static_cast<double>(n) * sizeof zero / (1 << 30));
+    }
   });
   result.data_ = result.storage_->data();
   return result;
 }
 
+namespace {
+
+/// The value as a T; Error when T is an integer type that cannot hold it, NaN included.
+template <class T, class Source>
+T converted(Source value) {
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, Source>) {
+    const auto v = static_cast<double>(value);
+    const double most = std::ldexp(1.0, std::numeric_limits<T>::digits);  // one more than the largest
+    check(v > static_cast<double>(std::numeric_limits<T>::min()) - 1 && v < most,
+          "Tensor: expected values that fit {}, got {}", dtype_of<T>, value);
+  }
+  return static_cast<T>(value);
+}
+
+}  // namespace
+
 Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   Tensor result = empty(shape, dtype);
   with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::fill_n(result.mutable_data<T>(), result.size(), static_cast<T>(value));
+    std::fill_n(result.mutable_data<T>(), result.size(), converted<T>(value));
   });
   return result;
 }
@@ -57,7 +82,7 @@ Tensor Tensor::of(const Shape& shape, const std::vector<double>& values, DType d
   Tensor result = empty(shape, dtype);
   with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::ranges::transform(values, result.mutable_data<T>(), [](double value) { return static_cast<T>(value); });
+    std::ranges::transform(values, result.mutable_data<T>(), [](double value) { return converted<T>(value); });
   });
   return result;
 }
@@ -127,7 +152,7 @@ Tensor Tensor::to(DType dtype) const {
       using Target = decltype(target_zero);
       const Source* source = data<Source>();
       std::transform(source, source + size(), result.mutable_data<Target>(),
-                     [](Source value) { return static_cast<Target>(value); });
+                     [](Source value) { return converted<Target>(value); });
     });
   });
   return result;
@@ -152,7 +177,10 @@ void Tensor::require_type(DType wanted) const {
 }
 
 void Tensor::make_unique() {
-  if (storage_.use_count() == 1) return;
+  if (storage_.use_count() == 1) {
+    std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner read lies before what comes now
+    return;
+  }
   Tensor copy = empty(shape_, dtype_);
   std::memcpy(copy.data_, data_, static_cast<std::size_t>(size_in_bytes()));
   *this = std::move(copy);
@@ -170,8 +198,9 @@ bool identical(const Tensor& a, const Tensor& b) {
 namespace {
 
 /// Elements of one axis and those inside it, at most six an axis: the first three and the last three.
-std::string elements_text(const std::vector<double>& values, const Shape& shape, int axis, std::size_t offset) {
-  if (axis == shape.rank()) return fmt::format("{:.6g}", values[offset]);
+std::string elements_text(const std::vector<double>& values, const Shape& shape, int axis, std::size_t offset,
+                          int digits) {
+  if (axis == shape.rank()) return fmt::format("{:.{}g}", values[offset], digits);
   std::size_t stride = 1;
   for (int i = axis + 1; i < shape.rank(); ++i) stride *= static_cast<std::size_t>(shape[i]);
   std::string text = "[";
@@ -182,7 +211,7 @@ std::string elements_text(const std::vector<double>& values, const Shape& shape,
       text += axis == shape.rank() - 1 ? "..., " : "...,\n" + std::string(static_cast<std::size_t>(axis) + 1, ' ');
       i = extent - 3;
     }
-    text += elements_text(values, shape, axis + 1, offset + static_cast<std::size_t>(i) * stride);
+    text += elements_text(values, shape, axis + 1, offset + static_cast<std::size_t>(i) * stride, digits);
   }
   return text + "]";
 }
@@ -192,7 +221,7 @@ std::string elements_text(const std::vector<double>& values, const Shape& shape,
 std::string to_string(const Tensor& tensor) {
   if (!tensor.defined()) return "Tensor(undefined)";
   return fmt::format("Tensor{} {}\n{}", tensor.shape(), tensor.dtype(),
-                     elements_text(tensor.to_vector(), tensor.shape(), 0, 0));
+                     elements_text(tensor.to_vector(), tensor.shape(), 0, 0, is_floating(tensor.dtype()) ? 6 : 19));
 }
 
 }  // namespace xtape

@@ -25,9 +25,9 @@ class Tensor {
   static Tensor ones(const Shape& shape, DType dtype = DType::float32);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
   static Tensor scalar(double value, DType dtype = DType::float32);
-  /// Not initialized: for kernels that write every element.
+  /// Not initialized: for kernels that write every element. Error when the system has no memory for it.
   static Tensor empty(const Shape& shape, DType dtype);
-  /// From values in row-major order; Error unless there are shape.size() of them.
+  /// From values in row-major order; Error unless there are shape.size() of them and they fit the type.
   static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype = DType::float32);
   /// A vector of int64, for class labels.
   static Tensor labels(const std::vector<std::int64_t>& values);
@@ -64,7 +64,7 @@ class Tensor {
   /// The same elements under another shape; one extent may be -1 and is computed. Shares storage.
   Tensor reshaped(std::initializer_list<std::int64_t> extents) const;
   Tensor reshaped(const Shape& shape) const;
-  /// Converted to another element type; itself when it has it already.
+  /// Converted to another element type; itself when it has it already. Error when a value does not fit an integer type.
   Tensor to(DType dtype) const;
   /// Elements [begin, end) along the first axis, as a copy.
   Tensor rows(std::int64_t begin, std::int64_t end) const;

@@ -1,8 +1,12 @@
-// All of xtape.
+// All of xtape but framework/tensor/xarray.hpp, the bridge to xtensor, which costs seconds to compile.
 #pragma once
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/autograd/gradient_check.hpp"
+#include "framework/io/hdf5.hpp"
+#include "framework/io/idx.hpp"
+#include "framework/io/safetensors.hpp"
+#include "framework/kernels/parallel.hpp"
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/tensor.hpp"
@@ -10,6 +14,7 @@
 #include "layers/layers.hpp"
 #include "models/conv_net.hpp"
 #include "models/model.hpp"
+#include "models/model_check.hpp"
 #include "models/resnet50.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
@@ -22,3 +27,8 @@
 #include "training/fit.hpp"
 #include "training/history.hpp"
 #include "training/metrics.hpp"
+
+namespace xtape {
+using kernels::num_threads;
+using kernels::set_num_threads;
+}  // namespace xtape

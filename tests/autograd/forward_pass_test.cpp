@@ -87,7 +87,8 @@ TEST_CASE("a pass that is used wrongly says how") {
   CHECK_THAT(error_of([&] { pass.backward(y); }),
              Catch::Contains("loss of one element, got shape (2,)") && Catch::Contains("mean() or sum()"));
   CHECK_THAT(error_of([&] { pass.backward(y, vector({1})); }), Catch::Contains("cotangent like the output"));
-  CHECK_THAT(error_of([&] { pass.backward(Variable(vector({1}))); }), Catch::Contains("a constant"));
+  CHECK_THAT(error_of([&] { pass.backward(Variable(vector({1}))); }),
+             Catch::Contains("a constant") && Catch::Contains("Mode::training"));
   CHECK_THAT(error_of([&] { pass.gradient(x); }), Catch::Contains("has run backward"));
   CHECK_THAT(error_of([&] { pass.watch(Tensor::labels({1})); }), Catch::Contains("floating tensor, got int64"));
 
@@ -101,6 +102,23 @@ TEST_CASE("a pass that is used wrongly says how") {
   CHECK_THAT(error_of([&] { pass.backward(sum(Variable(y.value()))); }), Catch::Contains("start a new ForwardPass"));
   CHECK_THAT(error_of([&] { pass.watch(vector({1})); }), Catch::Contains("has not run backward"));
   CHECK_THAT(error_of([&] { pass.gradient(y); }), Catch::Contains("watch()"));
+}
+
+TEST_CASE("a way back that fails leaves a pass that can no longer be used, and says so") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  const Variable y = record("fails", x.value(), {{x, [](const Tensor&) -> Tensor { fail("no derivative today"); }}});
+  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("no derivative today"));
+  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
+}
+
+TEST_CASE("random numbers of a training pass need its step, so that every step draws others") {
+  ForwardPass pass(Mode::training);
+  CHECK_THAT(error_of([&] { dropout(Tensor::ones({4}), 0.5, pass); }),
+             Catch::Contains(".step = optimizer.iterations()"));
+  CHECK_THAT(error_of([&] { dropout(Tensor::labels({4}), 0.5, pass); }), Catch::Contains("got int64"));
+  ForwardPass inference(Mode::inference);
+  CHECK(dropout(Tensor::ones({4}), 0.5, inference).value().at({0}) == 1);
 }
 
 TEST_CASE("a variable that outlives its pass keeps its value and is refused by ops") {
@@ -179,7 +197,7 @@ TEST_CASE("two threads each with a pass of their own do not disturb each other")
 }
 
 TEST_CASE("dropout draws from streams of the pass: the same for the same seed and step, new for each call") {
-  const auto drop = [](std::uint64_t seed, std::uint64_t step, int calls) {
+  const auto drop = [](std::uint64_t seed, std::int64_t step, int calls) {
     ForwardPass pass(Mode::training, {.seed = seed, .step = step});
     Variable y = Tensor();
     for (int i = 0; i < calls; ++i) y = dropout(Tensor::ones({1000}), 0.25, pass);

@@ -1,8 +1,16 @@
 #include "framework/kernels/parallel.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <new>
 #include <stdexcept>
+#include <sys/wait.h>
 #include <thread>
 #include <vector>
 
@@ -10,6 +18,22 @@
 #include "tests/support/support.hpp"
 
 using namespace xtape::kernels;
+using xtape::test::error_of;
+
+namespace {
+
+std::atomic<std::int64_t> allocations = 0;
+
+}  // namespace
+
+// The program's own, to count the calls.
+void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* block = std::malloc(bytes)) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 namespace {
 
@@ -69,7 +93,92 @@ TEST_CASE("a parallel_for inside another, and from several threads at once, does
   CHECK(total == 3 * 50 * 100);
 }
 
-TEST_CASE("set_num_threads refuses numbers below 1") { CHECK_THROWS_AS(set_num_threads(0), std::invalid_argument); }
+TEST_CASE("set_num_threads refuses numbers that make no sense") {
+  CHECK(error_of([] { set_num_threads(0); }) == "set_num_threads: expected 1 to 256 threads, got 0");
+  CHECK(error_of([] { set_num_threads(4000); }) == "set_num_threads: expected 1 to 256 threads, got 4000");
+}
+
+TEST_CASE("set_num_threads inside a parallel body is an error, on every thread") {
+  for (const int threads : {1, 3}) {
+    const Threads scope(threads);
+    CHECK(error_of([] { parallel_for(100, 1, [](std::int64_t, std::int64_t) { set_num_threads(2); }); }) ==
+          "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
+    CHECK(num_threads() == threads);
+  }
+}
+
+TEST_CASE("a forked child does all its work alone") {
+  const Threads scope(4);
+  parallel_for(100, 1, [](std::int64_t, std::int64_t) {});
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // instead of hanging
+    std::int64_t sum = 0;
+    parallel_for(100, 1, [&](std::int64_t begin, std::int64_t) { sum += begin; });
+    bool refused = false;
+    try {
+      set_num_threads(2);
+    } catch (const xtape::Error&) {
+      refused = true;
+    }
+    set_num_threads(1);
+    std::_Exit(sum == 4950 && num_threads() == 1 && refused ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(num_threads() == 4);
+}
+
+TEST_CASE("a forked child ends as a program does") {
+  const Threads scope(4);
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    std::freopen("/dev/null", "w", stdout);
+    std::exit(0);  // runs the destructors of what is static, the pool's too
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+// Run by the test below in processes of their own.
+TEST_CASE("prints the number of threads", "[.threads]") {
+  std::atomic<int> visits = 0;
+  parallel_for(1000, 1, [&](std::int64_t, std::int64_t) { ++visits; });
+  std::printf("threads %d, visits %d\n", num_threads(), visits.load());
+}
+
+/// What this program prints when it is started anew behind `prefix`.
+std::string threads_with(const std::string& prefix) {
+  const xtape::test::TemporaryFolder folder;
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string command =
+      fmt::format("{} '{}' '[.threads]' > '{}' 2>&1", prefix, program, (folder / "out").string());
+  CHECK(std::system(command.c_str()) == 0);
+  std::ifstream stream(folder / "out");
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and nonsense is reported and ignored") {
+  CHECK_THAT(threads_with("XTAPE_NUM_THREADS=3"), Catch::Contains("threads 3, visits 1000"));
+  for (const std::string wrong : {"4000", "0", "-1", "2x", "many"}) {
+    const std::string text = threads_with("XTAPE_NUM_THREADS=" + wrong);
+    CHECK_THAT(text, Catch::Contains("expected XTAPE_NUM_THREADS to be a number from 1 to 256, got '" + wrong + "'"));
+    CHECK_THAT(text, Catch::Contains("visits 1000"));
+    CHECK(text.find("XTAPE_NUM_THREADS") == text.rfind("XTAPE_NUM_THREADS"));
+  }
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // whose shadow memory is larger than the limit
+TEST_CASE("when the system gives fewer threads the program goes on with those") {
+  const std::string text = threads_with("ulimit -v 1000000; OPENBLAS_NUM_THREADS=1 XTAPE_NUM_THREADS=256");
+  CHECK_THAT(text, Catch::Contains("xtape: expected to start 256 threads, got "));
+  CHECK_THAT(text, Catch::Contains("visits 1000"));
+}
+#endif
 
 TEST_CASE("the memory pool hands out aligned blocks and reuses what was given back") {
   void* first = pool_allocate(1000);
@@ -85,4 +194,21 @@ TEST_CASE("the memory pool hands out aligned blocks and reuses what was given ba
 TEST_CASE("the memory pool refuses sizes that cannot be and survives it") {
   CHECK_THROWS_AS(pool_allocate(std::size_t{1} << 63), std::bad_alloc);
   CHECK_THROWS_AS(PoolAllocator<double>().allocate(std::size_t{1} << 62), std::bad_alloc);
+}
+
+TEST_CASE("giving memory back allocates nothing, so it can't fail") {
+  constexpr std::size_t bytes = 12345;
+  std::vector<void*> blocks;
+  for (int i = 0; i < 200; ++i) blocks.push_back(pool_allocate(bytes));
+  const std::int64_t before = allocations;
+  for (void* block : blocks) pool_release(block, bytes);
+  CHECK(allocations == before);
+  const std::size_t held = pool_usage().held;
+  std::vector<void*> again;
+  for (int i = 0; i < 200; ++i) again.push_back(pool_allocate(bytes));
+  CHECK(pool_usage().held == held);
+  std::ranges::sort(blocks);
+  std::ranges::sort(again);
+  CHECK(blocks == again);
+  for (void* block : again) pool_release(block, bytes);
 }

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 
 #include "examples/lab/figures.hpp"
 #include "examples/lab/numpy_random.hpp"
@@ -73,8 +74,29 @@ TEST_CASE("a figure is held to the digits the report prints", "[lab]") {
   CHECK(verdict(figure(0.5, 0.5, Printed::decimals8)) == "same to 1e-8");
   CHECK(verdict(figure(10.1, 5.05, Printed::decimals8, Claim::wrong)) == "the report is wrong");
   CHECK(verdict(figure(10.1, 10.1, Printed::decimals8, Claim::wrong)) == "DIFFERENT");
-  CHECK(verdict(figure(0.78, 0.8, Printed::decimals4, Claim::random)) == "random, comparable");
   CHECK(verdict(figure(64, 63, Printed::integer)) == "DIFFERENT");
+}
+
+TEST_CASE("a figure that depends on chance must be possible, and near the report's to be comparable") {
+  const auto verdict_of = [](Measure measure, std::vector<double> report, double ours) {
+    return verdict({"step", "quantity", std::move(report), {ours}, Printed::decimals4, Claim::random, {measure}});
+  };
+  CHECK(verdict_of(Measure::accuracy, {0.78}, 0.8) == "random, comparable");
+  CHECK(verdict_of(Measure::accuracy, {0.78}, 0.6) == "random, not comparable");
+  CHECK(verdict_of(Measure::accuracy, {}, 0.6) == "not in the report");
+  CHECK(verdict_of(Measure::loss, {2.0}, 3.9) == "random, comparable");
+  CHECK(verdict_of(Measure::loss, {2.0}, 0.9) == "random, not comparable");
+  CHECK(verdict_of(Measure::time, {75}, 26) == "random, comparable");
+  CHECK(verdict_of(Measure::time, {75}, 230) == "random, not comparable");
+  for (const double wrong : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    for (const Measure measure : {Measure::accuracy, Measure::loss, Measure::time}) {
+      CHECK(verdict_of(measure, {0.5}, wrong) == "DIFFERENT");
+      CHECK(verdict_of(measure, {}, wrong) == "DIFFERENT");
+    }
+  }
+  CHECK(verdict_of(Measure::accuracy, {0.5}, 1.1) == "DIFFERENT");
+  CHECK(verdict_of(Measure::time, {0.5}, 0) == "DIFFERENT");
+  CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // measures nothing
 }
 
 TEST_CASE("the table wraps long figures inside their columns", "[lab]") {

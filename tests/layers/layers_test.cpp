@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "framework/ops/arithmetic.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -20,7 +21,7 @@ TEST_CASE("shapes are known when a layer is called") {
   CHECK(Flatten()(image).shape() == Shape{9216});
   CHECK(GlobalAveragePooling2D()(image).shape() == Shape{3});
   CHECK(Dense({.units = 5})(image).shape() == Shape{64, 48, 5});
-  CHECK(Reshape({.target_shape = std::vector<std::int64_t>{-1, 3}})(image).shape() == Shape{3072, 3});
+  CHECK(Reshape({.target_shape = {-1, 3}})(image).shape() == Shape{3072, 3});
   CHECK(Concatenate()({image, image}).shape() == Shape{64, 48, 6});
 }
 
@@ -42,12 +43,8 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
              }),
              Catch::Contains("differ in axis 2 only"));
   CHECK_THAT(error_of([&] { Concatenate({.axis = 0})({image, image}); }), Catch::Contains("axis in [1, 4)"));
-  CHECK_THAT(error_of([&] { Reshape({.target_shape = std::vector<std::int64_t>{7}})(vector); }),
-             Catch::Contains("(7)"));
-  CHECK_THAT(error_of([&] {
-               Reshape({.target_shape = std::vector<std::int64_t>{-1, -1}})(vector);
-             }),
-             Catch::Contains("at most one -1"));
+  CHECK_THAT(error_of([&] { Reshape({.target_shape = {7}})(vector); }), Catch::Contains("(7)"));
+  CHECK_THAT(error_of([&] { Reshape({.target_shape = {-1, -1}})(vector); }), Catch::Contains("at most one -1"));
   CHECK_THAT(error_of([&] { Softmax({.axis = 0})(vector); }), Catch::Contains("axis in [1, 2)"));
   CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }), Catch::Contains("images"));
 }
@@ -83,6 +80,48 @@ TEST_CASE("a layer called twice keeps its parameters and refuses inputs they don
       Catch::Contains("Dense shared: expected inputs that fit the kernel (3, 2) of its first call, got (None, 4)"));
 }
 
+TEST_CASE("a layer with a parameter for each input refuses another number of inputs, and names that come twice") {
+  class PerInput final : public Layer {
+   public:
+    explicit PerInput(bool same_names) : Layer("p"), same_names_(same_names) {}
+    std::string type() const override { return "PerInput"; }
+    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+      std::vector<ParameterSpec> specs;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        specs.push_back({same_names_ ? "k" : fmt::format("k{}", i), {1}, ones()});
+      }
+      return specs;
+    }
+    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+
+   private:
+    bool same_names_;
+  };
+  const auto x = Input({3});
+  const auto layer = std::make_shared<PerInput>(false);
+  layer->connect({x, x});
+  CHECK_THAT(error_of([&] {
+               layer->connect({x, x, x});
+             }),
+             Catch::Contains("the 2 parameters of its first call, not 3"));
+  CHECK_THAT(error_of([&] { layer->connect({x}); }), Catch::Contains("the 2 parameters of its first call, not 1"));
+  const auto twice = std::make_shared<PerInput>(true);
+  CHECK_THAT(error_of([&] { twice->connect({x, x}); }), Catch::Contains("two named k"));
+}
+
+TEST_CASE("activations are named functions, those with defaults too, and lambdas") {
+  const auto x = Input({4});
+  CHECK(Activation(elu)->function().name() == "elu");
+  CHECK(Activation(leaky_relu)->function().name() == "leaky_relu");
+  CHECK(Dense({.units = 2, .activation = softmax})->output_activation() == "softmax");
+  const Activation doubled([](const Variable& v) { return v * 2.0; });
+  CHECK(doubled->function().name() == "custom");
+  CHECK(doubled(x).shape() == x.shape());
+  CHECK_THAT(error_of([] { ActivationFunction("none", nullptr); }),
+             Catch::Contains("expected a function, got an empty one"));
+}
+
 TEST_CASE("batch normalization moves its averages in training and uses them in inference") {
   const BatchNormalization layer({.momentum = 0.75, .epsilon = 1e-9});
   layer(Input({1}));
@@ -116,7 +155,7 @@ TEST_CASE("bias correction takes what is left of the starting values out of the 
 TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
   const Dropout layer({.rate = 0.25});
   const Tensor x = Tensor::ones({100000});
-  ForwardPass training(Mode::training, {.seed = 1});
+  ForwardPass training(Mode::training, {.seed = 1, .step = 0});
   const auto values = layer->call({x}, training).value().to_vector();
   double sum = 0;
   bool all_dropped_or_scaled = true;

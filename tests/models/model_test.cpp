@@ -44,7 +44,7 @@ TEST_CASE("a model computes what its layers say, a shared layer with one set of 
   CHECK(run(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{7, 7, 7});
   ForwardPass pass(Mode::training);
   pass.backward(sum(model(Tensor::of({1, 3}, {1, 2, 3}), pass)));
-  // d/db (1.5 * (s/2 + 1)... both uses: 3 outputs each 1, plus through the first use 3 * 0.5 * 1 = 1.5 for each unit
+  // 1 from the second use, and 3 * 0.5 through its kernel from the first
   CHECK(model.parameters()[1].gradient().to_vector() == std::vector<double>{2.5, 2.5, 2.5});
 }
 
@@ -68,12 +68,12 @@ TEST_CASE("models may have several inputs and outputs") {
   const auto b = Input({2});
   const Model model(std::vector{a, b}, std::vector{Add()({a, b}), Multiply()({a, b})});
   ForwardPass pass(Mode::inference);
-  const auto outputs = model({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
+  const auto outputs = model.call({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
   CHECK(outputs[0].value().to_vector() == std::vector<double>{4, 7});
   CHECK(outputs[1].value().to_vector() == std::vector<double>{3, 10});
   CHECK_THAT(error_of([&] { model(Tensor::ones({1, 2}), pass); }), Catch::Contains("expected 2 inputs, got 1"));
   CHECK_THAT(error_of([&] {
-               model({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
+               model.call({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
              }),
              Catch::Contains("one batch size"));
 }
@@ -89,6 +89,45 @@ TEST_CASE("a graph that is no model is refused with its reason") {
              }),
              Catch::Contains("every Input that an output depends on"));
   CHECK_THAT(error_of([&] { Model(x, x); }), Catch::Contains("inputs made by Input, got one of Dense a"));
+  CHECK_THAT(error_of([&] { Model({input, input}, x); }), Catch::Contains("different inputs, got (None, 4) twice"));
+}
+
+TEST_CASE("a layer that computes another shape than it infers, or whose op fails, is named") {
+  class Odd final : public Layer {
+   public:
+    explicit Odd(bool fails) : Layer("odd"), fails_(fails) {}
+    std::string type() const override { return "Odd"; }
+    Shape output_shape(const std::vector<Shape>&) const override { return {2}; }
+    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+      return fails_ ? matmul(inputs[0], Tensor::ones({9, 9})) : inputs[0];
+    }
+
+   private:
+    bool fails_;
+  };
+  const auto input = Input({5});
+  ForwardPass pass(Mode::inference);
+  CHECK_THAT(error_of([&] {
+               Model(input, std::make_shared<Odd>(false)->connect({input}))(Tensor::ones({3, 5}), pass);
+             }),
+             Catch::Contains("Odd odd: expected an output of the shape it infers, (3, 2), got (3, 5)"));
+  CHECK_THAT(error_of([&] {
+               Model(input, std::make_shared<Odd>(true)->connect({input}))(Tensor::ones({3, 5}), pass);
+             }),
+             Catch::Contains("Odd odd: matmul: expected"));
+}
+
+TEST_CASE("models nested without a name are numbered, and their parameters have different names") {
+  const auto inner_input = Input({2});
+  const Model a(inner_input, Dense({.units = 2})(inner_input));
+  const auto other_input = Input({2});
+  const Model b(other_input, Dense({.units = 2})(other_input));
+  const auto input = Input({2});
+  const Model outer(input, b(a(input)));
+  CHECK(outer.parameters()[0].name() == "model_1/dense_1/kernel");
+  CHECK(outer.parameters()[2].name() == "model_2/dense_1/kernel");
+  CHECK(outer.named_parameters()[2].first == "model_2/dense_1/kernel");
+  CHECK(outer.all_layers().size() == 7);
 }
 
 TEST_CASE("a batch that does not fit the model is refused with both shapes") {
@@ -101,6 +140,10 @@ TEST_CASE("a batch that does not fit the model is refused with both shapes") {
              Catch::Contains("Model net: expected an input (None, 4, 4, 3)") && Catch::Contains("got (2, 4, 4, 1)"));
   CHECK_THAT(error_of([&] { model(Tensor::ones({4, 4, 3}), pass); }), Catch::Contains("got (4, 4, 3)"));
   CHECK_THAT(error_of([&] { model(Tensor::ones({0, 4, 4, 3}), pass); }), Catch::Contains("at least one sample"));
+  CHECK_THAT(error_of([&] {
+               model(Tensor::zeros({2, 4, 4, 3}, DType::uint8), pass);
+             }),
+             Catch::Contains("floating inputs, got uint8; predict() and DataLoader scale"));
 }
 
 TEST_CASE("the same seed gives the same weights, another seed others, and every parameter its own numbers") {

@@ -49,6 +49,22 @@ TEST_CASE("windows that cannot be placed are refused with sizes and image") {
              Catch::Contains("window size"));
 }
 
+TEST_CASE("pooling refuses padding as long as its window, and images without pixels or channels") {
+  const Tensor x = Tensor::ones({1, 2, 2, 1});
+  CHECK_THAT(error_of([&] { max_pool2d(x, {.size = 2, .padding = Padding(3, 3, 3, 3)}); }),
+             Catch::Contains("less padding than the window is long, 2 x 2, got (3, 3, 3, 3)"));
+  CHECK_THAT(error_of([&] { average_pool2d(x, {.size = 2, .padding = Padding(0, 0, 0, 2)}); }),
+             Catch::Contains("less padding"));
+  CHECK_THAT(error_of([&] {
+               conv2d(Tensor::ones({1, 4, 4, 0}), Tensor::ones({2, 2, 0, 3}));
+             }),
+             Catch::Contains("at least one pixel and one channel, got (1, 4, 4, 0)"));
+  CHECK_THAT(error_of([&] {
+               max_pool2d(Tensor::ones({1, 0, 4, 1}), {.size = 1, .padding = Padding::same});
+             }),
+             Catch::Contains("at least one pixel"));
+}
+
 TEST_CASE("convolution and pooling refuse operands that do not fit") {
   const Tensor x = Tensor::ones({1, 4, 4, 3});
   CHECK_THAT(error_of([&] {

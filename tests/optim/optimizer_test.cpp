@@ -1,6 +1,8 @@
 // What all optimizers share: which parameters they change, clipping, state, and errors.
 #include "optim/optimizer.hpp"
 
+#include <limits>
+
 #include "framework/autograd/forward_pass.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
@@ -67,6 +69,26 @@ TEST_CASE("the norm for clipping is exact over many pieces and in float32") {
   sgd.step();
   CHECK(sgd.gradient_norm() == Approx(static_cast<double>(0.1F) * std::sqrt(100003.0)).epsilon(1e-12));
   CHECK(p.value().at({99999}) == Approx(-1 / std::sqrt(100003.0)));
+}
+
+TEST_CASE("clipping refuses gradients that are not finite and changes nothing") {
+  const Parameter a = parameter_of("a", {1});
+  const Parameter b = parameter_of("b", {2, 3});
+  SGD sgd({a, b}, {.learning_rate = 1, .clip_norm = 1});
+  set_gradient(a, {5});
+  set_gradient(b, {0, std::numeric_limits<double>::infinity()});
+  CHECK(error_of([&] { sgd.step(); }) ==
+        "SGD::step: expected gradients of finite norm, got one of norm inf for b at step 0; nothing was changed; lower "
+        "the learning rate, or find the op with PassOptions::check_finite");
+  CHECK(a.value().item() == 1);
+  CHECK(b.value().to_vector() == std::vector<double>{2, 3});
+  CHECK(sgd.iterations() == 0);
+  b.clear_gradient();
+  set_gradient(b, {std::numeric_limits<double>::quiet_NaN(), 0});
+  CHECK_THAT(error_of([&] { sgd.step(); }), Catch::Contains("got one of norm nan for b"));
+  b.clear_gradient();
+  sgd.step();
+  CHECK(a.value().item() == 0);
 }
 
 TEST_CASE("L2 weight decay is added to the clipped gradient") {

@@ -1,5 +1,7 @@
 #include "framework/tensor/tensor.hpp"
 
+#include <cmath>
+
 #include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
 
@@ -52,9 +54,20 @@ TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") 
   CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
 }
 
+TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine has, are refused") {
+  CHECK_THAT(error_of([] { Tensor::full({1}, 300, DType::uint8); }), Catch::Contains("fit uint8, got 300"));
+  CHECK_THAT(error_of([] { Tensor::full({1}, -1, DType::uint8); }), Catch::Contains("got -1"));
+  CHECK(Tensor::full({1}, 255, DType::uint8).item() == 255);
+  CHECK_THAT(error_of([] { Tensor::of({1}, {std::nan("")}).to(DType::int64); }), Catch::Contains("got nan"));
+  CHECK_THAT(error_of([] { Tensor::of({1}, {9.3e18}, DType::int64); }), Catch::Contains("fit int64"));
+  CHECK_THAT(error_of([] { Tensor::zeros({std::int64_t{1} << 45}); }),
+             Catch::Contains("memory for (35184372088832,) of float32") && Catch::Contains("GiB"));
+}
+
 TEST_CASE("a tensor prints its shape, type and elements, long axes shortened") {
   CHECK(to_string(Tensor::of({2, 2}, {1, 2.5, -3, 0})) == "Tensor(2, 2) float32\n[[1, 2.5],\n [-3, 0]]");
   CHECK(to_string(Tensor::zeros({9})) == "Tensor(9,) float32\n[0, 0, 0, ..., 0, 0, 0]");
+  CHECK(to_string(Tensor::labels({1234567})) == "Tensor(1,) int64\n[1234567]");
   CHECK(to_string(Tensor()) == "Tensor(undefined)");
 }
 

@@ -3,7 +3,10 @@
 #include <fstream>
 #include <set>
 
+#include "framework/autograd/forward_pass.hpp"
 #include "framework/io/hdf5.hpp"
+#include "framework/tensor/random.hpp"
+#include "framework/tensor/streams.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -68,13 +71,15 @@ TEST_CASE("A data set refuses images and labels that do not belong together") {
   const Tensor images = Tensor::zeros({3, 2});
   const Tensor labels = Tensor::labels({0, 1, 1});
   CHECK_THAT(error(images, Tensor::labels({0, 1}), 2), Contains("got (3, 2) and (2,)"));
-  CHECK_THAT(error(images, labels.reshaped({3, 1}), 2), Contains("(3, 2) and (3, 1)"));
+  CHECK_THAT(error(images, labels.reshaped({3, 1}), 2), Contains("labels of int64 (n), got int64 (3, 1)"));
   CHECK_THAT(error(Tensor::zeros({3}), labels, 2), Contains("(3,) and (3,)"));
   CHECK_THAT(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2), Contains("at least one image") && Contains("(0, 2)"));
   CHECK_THAT(error(Tensor(), labels, 2), Contains("undefined"));
   CHECK_THAT(error(images, Tensor(), 2), Contains("undefined"));
   CHECK_THAT(error(images.to(DType::int64), labels, 2), Contains("got int64 of shape (3, 2)"));
-  CHECK_THAT(error(images, labels.to(DType::float32), 2), Contains("labels of int64, got float32"));
+  CHECK_THAT(error(images, labels.to(DType::float32), 2),
+             Contains("labels of int64 (n) or of a distribution a row (n, 2), got float32 (3,)"));
+  CHECK_THAT(error(images, labels.to(DType::uint8), 2), Contains("labels of int64 (n), got uint8 (3,)"));
   CHECK_THAT(error(images, labels, 0), Contains("at least 1 class, got 0"));
   CHECK_THAT(error(images, labels, 1), Contains("[0, 1), got 1 at index 1"));
   CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
@@ -108,6 +113,20 @@ TEST_CASE("split gives two parts that share nothing and miss nothing, the same f
   CHECK(numbers_of(split(data, 0.2, 8).test) != test);
   CHECK(test != numbers_of(data.rows(80, 100)));
   CHECK(parts.test.labels().at({3}) == static_cast<double>(test[3] % 3));
+}
+
+TEST_CASE("split, dropout and the epochs of one seed draw from different streams") {
+  const auto test = numbers_of(split(numbered(100), 0.2, 7).test);
+  const auto drawn = [](RandomStream stream) {
+    const auto order = stream.permutation(100);
+    return std::vector<std::int64_t>(order.end() - 20, order.end());
+  };
+  CHECK(drawn(RandomStream(7, streams::splits)) == test);
+  CHECK(drawn(RandomStream(7, streams::epochs)) != test);
+  CHECK(drawn(ForwardPass(Mode::training, {.seed = 7, .step = 0}).random_stream()) != test);
+  CHECK(drawn(ForwardPass(Mode::training, {.seed = 7, .step = 0}).random_stream()) ==
+        drawn(RandomStream(7, streams::of_dropout(0, 0))));
+  CHECK(streams::of_dropout((std::int64_t{1} << 42) - 1, (1 << 20) - 1) == streams::epochs - 1);
 }
 
 TEST_CASE("split refuses fractions that leave a part empty") {
@@ -170,6 +189,17 @@ TEST_CASE("load_fashion_mnist reads the four files and adds the channel") {
   CHECK(identical(data.train.labels(), Tensor::labels({9, 4})));
   CHECK(identical(data.test.images(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
   CHECK(data.test.classes() == 10);
+}
+
+TEST_CASE("load_fashion_mnist reads the files without .gz too") {
+  const TemporaryFolder folder;
+  write_mnist(folder.path());
+  for (const std::string name : {"train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    std::filesystem::rename(folder / (name + ".gz"), folder / name);
+  }
+  const SplitData data = load_fashion_mnist(folder.path());
+  CHECK(data.train.images().shape() == Shape{2, 1, 2, 1});
+  CHECK(identical(data.test.labels(), Tensor::labels({1})));
 }
 
 TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {

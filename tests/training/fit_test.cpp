@@ -117,7 +117,7 @@ TEST_CASE("loss and accuracy of an epoch are means over samples, also when the l
   const History history = fit(model, still, train, {.batch_size = 16, .show_progress = false});
   const Evaluation at_once = evaluate(model, train, {.batch_size = 50});
   CHECK(history.last().loss == Approx(at_once.loss));
-  CHECK(history.last().accuracy == Approx(at_once.accuracy));
+  CHECK(history.last().accuracy.value() == Approx(at_once.accuracy.value()));
   CHECK(evaluate(model, train, {.batch_size = 7}).loss == Approx(at_once.loss));
 }
 
@@ -247,6 +247,10 @@ TEST_CASE("a softmax at the end does not go with a loss of logits") {
   const ActivationFunction function("softmax", [](const Variable& x) { return x; });
   const Model activation(input, Activation(function, {.name = "probabilities"})(logits));
   CHECK(fit_error(activation, blobs(9), {}) == "fit: " + expected);
+  const Model option(input, Dense({.units = 3, .activation = function, .name = "probabilities"})(input));
+  CHECK(fit_error(option, blobs(9), {}) == "fit: " + expected);
+  const Model nested(input, layer(input));
+  CHECK_THAT(fit_error(nested, blobs(9), {}), Catch::Contains("gives logits") && Catch::Contains("with softmax"));
   CHECK(predict(layer, blobs(9).images()).shape() == Shape{9, 3});
 }
 

@@ -20,7 +20,7 @@ struct Stage {
     progress = std::make_unique<Progress>(
         plan, ProgressOutput{&stream, [this] { return columns; }, [this] { return seconds; }});
   }
-  void update_at(double when, std::int64_t samples, double loss = 0.5, double accuracy = 0.75) {
+  void update_at(double when, std::int64_t samples, double loss = 0.5, std::optional<double> accuracy = 0.75) {
     seconds = 1000 + when;
     progress->update(samples, loss, accuracy);
   }
@@ -90,7 +90,7 @@ TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss 
   for (int columns = 1; columns <= 150; ++columns) {
     stage.columns = columns;
     stage.text();
-    stage.progress->end_epoch({.epoch = 1, .validation_loss = 0.5, .validation_accuracy = 0.5});
+    stage.progress->end_epoch({.epoch = 1, .accuracy = 0.5, .validation_loss = 0.5, .validation_accuracy = 0.5});
     const std::string text = stage.text();
     CHECK(static_cast<int>(line_of(text).size()) < columns);
     CHECK(std::ranges::count(text, '\n') == 1);
@@ -132,6 +132,19 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   stage.progress->begin_epoch(2);
   stage.progress->end_epoch({.epoch = 2});
   CHECK(stage.text().find("left") == std::string::npos);
+}
+
+TEST_CASE("without classes nothing is said of an accuracy") {
+  for (const int columns : {0, 150}) {
+    Stage stage(columns);
+    stage.progress->begin_epoch(1);
+    stage.update_at(12, 25, 0.5, std::nullopt);
+    stage.progress->end_epoch({.epoch = 1, .loss = 0.5, .validation_loss = 0.25});
+    const std::string text = stage.text();
+    CHECK(text.find("25/100  loss 0.5000  2.1 images/s") != std::string::npos);
+    CHECK(text.find("loss 0.5000  validation loss 0.2500") != std::string::npos);
+    CHECK(text.find("accuracy") == std::string::npos);
+  }
 }
 
 TEST_CASE("time left comes from what was measured") {

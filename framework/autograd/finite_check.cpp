@@ -1,0 +1,46 @@
+#include "framework/autograd/finite_check.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace xtape {
+
+bool all_finite(const Tensor& tensor) {
+  if (!is_floating(tensor.dtype())) return true;
+  return with_floating("all_finite", tensor.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* values = tensor.data<T>();
+    return std::all_of(values, values + tensor.size(), [](T value) { return std::isfinite(value); });
+  });
+}
+
+std::string summary_of_values(const Tensor& tensor) {
+  double least = std::numeric_limits<double>::infinity();
+  double most = -least;
+  double sum = 0;
+  std::int64_t finite = 0;
+  for (const double value : tensor.to_vector()) {
+    if (!std::isfinite(value)) continue;
+    least = std::min(least, value);
+    most = std::max(most, value);
+    sum += value;
+    ++finite;
+  }
+  if (finite == 0) return fmt::format("{}: none of {} finite", tensor.shape(), tensor.size());
+  return fmt::format("{}: min {:.6g}, mean {:.6g}, max {:.6g}, {} of {} not finite", tensor.shape(), least,
+                     sum / static_cast<double>(finite), most, tensor.size() - finite, tensor.size());
+}
+
+void require_finite(std::int64_t step, std::string_view layer, std::string_view op, std::string_view what,
+                    const Tensor& value, const std::vector<Variable>& inputs) {
+  if (all_finite(value)) return;
+  std::string message = fmt::format("step {}, layer {}, {}: expected a finite {}, got {}", step,
+                                    layer.empty() ? "(none)" : layer, op, what, summary_of_values(value));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    message += fmt::format("; input {} {}", i, summary_of_values(inputs[i].value()));
+  }
+  throw Error(message);
+}
+
+}  // namespace xtape

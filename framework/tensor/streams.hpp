@@ -1,0 +1,23 @@
+// Which random streams of a seed are whose, so that nothing that shares the seed draws another's numbers.
+#pragma once
+
+#include <cstdint>
+
+namespace xtape::streams {
+
+/// Initial values of parameters: this one and up, a few for each layer in the order of the layers.
+inline constexpr std::uint64_t parameters = 0;
+
+/// Dropout calls: this one and up; see of_dropout.
+inline constexpr std::uint64_t dropout = std::uint64_t{1} << 62;
+
+/// Orders of a data set's examples: epoch number e has stream epochs + e.
+inline constexpr std::uint64_t epochs = std::uint64_t{1} << 63;
+
+/// The order by which split() parts a data set.
+inline constexpr std::uint64_t splits = epochs + (std::uint64_t{1} << 62);
+
+/// Call number `call` in the forward pass of step `step`, both counted from 0: 2^20 calls a step and 2^42 steps.
+constexpr std::uint64_t of_dropout(std::uint64_t step, std::uint64_t call) { return dropout + (step << 20) + call; }
+
+}  // namespace xtape::streams

@@ -1,0 +1,42 @@
+// Docs cannot lie: code that they show is taken from programs that are built and run.
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "tests/support/support.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream stream(fs::path(XTAPE_SOURCE_ROOT) / path);
+  REQUIRE(stream);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace
+
+TEST_CASE("the README shows the quickstart as it is built") {
+  const std::string program = text_of("examples/quickstart.cpp");
+  const std::size_t main = program.find("int main");
+  REQUIRE(main != std::string::npos);
+  std::string code = program.substr(main);
+  code.erase(code.find_last_not_of('\n') + 1);
+  CHECK(text_of("README.md").find(code) != std::string::npos);
+}
+
+TEST_CASE("links in the docs lead to files that are there") {
+  static const std::regex link("\\]\\(([^)#:]+)\\)");
+  std::size_t found = 0;
+  for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conventions.md",
+                                 "docs/lab.md", "docs/results.md"}) {
+    const std::string text = text_of(page);
+    for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match, ++found) {
+      INFO(page << " links to " << (*match)[1]);
+      CHECK(fs::exists((fs::path(XTAPE_SOURCE_ROOT) / page).parent_path() / (*match)[1].str()));
+    }
+  }
+  CHECK(found > 5);
+}

@@ -1,0 +1,123 @@
+#include "framework/ops/ops.hpp"
+#include "tests/autograd/gradient_rows.hpp"
+
+namespace xtape::test {
+namespace {
+
+using V = const Variable&;
+
+const GradientCheckOptions bilinear{.bilinear = true};
+const WindowOptions window_3x2{.size = {3, 2}, .strides = {2, 1}, .padding = Padding::same};
+const WindowOptions skipping{.size = 2, .strides = 3};
+const Conv2DOptions strided{.strides = {2, 3}, .padding = Padding::same};
+
+DifferentiableFunction conv(Conv2DOptions options) {
+  return [options](V x, V w) { return conv2d(x, w, options); };
+}
+
+std::vector<GradientRow> convolutions() {
+  const Conv2DOptions same{.padding = Padding::same};
+  const Conv2DOptions dilated{.padding = Padding(1, 2, 0, 1), .dilation = {2, 1}};
+  return {
+      {"conv2d", conv({}), {{2, 4, 5, 2}, {3, 2, 2, 3}}, bilinear},
+      {"conv2d", conv(same), {{1, 4, 4, 1}, {3, 3, 1, 2}}, bilinear},
+      {"conv2d", conv(same), {{1, 3, 5, 1}, {2, 4, 1, 1}}, bilinear},
+      {"conv2d", conv(strided), {{1, 5, 7, 2}, {3, 3, 2, 2}}, bilinear},
+      {"conv2d", conv({.strides = {3, 2}, .padding = Padding::same}), {{2, 5, 4, 1}, {2, 3, 1, 2}}, bilinear},
+      {"conv2d", conv(dilated), {{1, 5, 4, 2}, {2, 2, 2, 2}}, bilinear},
+      {"conv2d", conv({.strides = 3}), {{1, 5, 5, 2}, {2, 2, 2, 2}}, bilinear},
+      {"conv2d", conv({}), {{2, 3, 2, 3}, {1, 1, 3, 4}}, bilinear},
+      {"conv2d", conv({.strides = 2}), {{2, 4, 3, 3}, {1, 1, 3, 4}}, bilinear},
+      {"conv2d", conv({.padding = Padding(1, 0, 0, 1)}), {{1, 2, 3, 2}, {1, 1, 2, 2}}, bilinear},
+      {"conv2d", conv({}), {{1, 3, 3, 2}, {3, 3, 2, 2}}, bilinear},
+      {"conv2d", [](V x) { return conv2d(x, x, {.padding = Padding::same}); }, {{2, 2, 3, 3}}},
+      {"conv2d_input_gradient",
+       [](V dy, V w) {
+         return conv2d_input_gradient(dy, w, Shape{1, 5, 7, 2}, strided);
+       },
+       {{1, 3, 3, 2}, {3, 3, 2, 2}},
+       bilinear},
+      {"conv2d_kernel_gradient",
+       [](V x, V dy) {
+         return conv2d_kernel_gradient(x, dy, Shape{3, 3, 2, 2}, strided);
+       },
+       {{1, 5, 7, 2}, {1, 3, 3, 2}},
+       bilinear},
+  };
+}
+
+std::vector<GradientRow> pools() {
+  const auto largest = [](WindowOptions o) { return [o](V x) { return max_pool2d(x, o); }; };
+  const auto average = [](WindowOptions o) { return [o](V x) { return average_pool2d(x, o); }; };
+  const WindowOptions uneven{.size = {2, 3}, .strides = {1, 2}, .padding = Padding(1, 0, 0, 1)};
+  return {
+      {"max_pool2d", largest(window_3x2), {{2, 5, 4, 2}}},
+      {"max_pool2d", largest({.size = 2, .strides = 1}), {{1, 4, 4, 1}}},
+      {"max_pool2d", largest(skipping), {{1, 5, 7, 2}}},
+      {"max_pool2d", largest(uneven), {{1, 4, 5, 2}}},
+      {"max_pool2d", global_max_pool2d, {{2, 3, 4, 2}}},
+      {"average_pool2d", average(window_3x2), {{2, 5, 4, 2}}, bilinear},
+      {"average_pool2d", average({.size = 2, .strides = 1}), {{1, 4, 4, 1}}, bilinear},
+      {"average_pool2d", average(skipping), {{1, 5, 7, 2}}, bilinear},
+      {"average_pool2d", average(uneven), {{1, 4, 5, 2}}, bilinear},
+      {"average_pool2d_gradient", [](V x) { return square(average_pool2d(x, skipping)); }, {{1, 5, 5, 2}}},
+      {"mean", global_average_pool2d, {{2, 3, 4, 2}}, bilinear},
+  };
+}
+
+std::vector<GradientRow> normalizations() {
+  const auto inference = [](V x, V gamma, V beta) {
+    const Tensor mean = Tensor::of({3}, {0.6, -0.7, 0.8}, x.dtype());
+    const Tensor variance = Tensor::of({3}, {0.5, 0.3, 2}, x.dtype());
+    return batch_norm_inference(x, gamma, beta, mean, variance, 1e-3);
+  };
+  const auto dropped = [](V x) {
+    ForwardPass pass(Mode::training, {.seed = 4, .step = 0});
+    return dropout(x, 0.4, pass);
+  };
+  return {
+      {"batch_norm", [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 1e-3).y; }, {{2, 3, 2, 3}, {3}, {3}}},
+      {"batch_norm", [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 0.1).y; }, {{5, 2}, {2}, {2}}},
+      {"batch_norm", [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 0.1).y; }, {{1, 3, 3, 1}, {1}, {1}}},
+      {"batch_norm_inference", inference, {{2, 2, 2, 3}, {3}, {3}}},
+      {"batch_norm_inference", inference, {{1, 3}, {3}, {3}}},
+      {"dropout", dropped, {{20}}, {.bilinear = true, .float32 = false}},  // float32 draws another mask
+  };
+}
+
+std::vector<GradientRow> losses() {
+  const Tensor classes = Tensor::labels({2, 0, 1});
+  const Tensor soft = Tensor::of({2, 3}, {0.2, 0.3, 0.5, 0, 1, 0}, DType::float64);
+  const Tensor weights = Tensor::of({2, 3}, {0.4, 0.3, 0.5, 0, 2, 0}, DType::float64);  // not summing to 1
+  const GradientCheckOptions inside{.low = 0.1, .high = 0.9};
+  return {
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, classes); }, {{3, 4}}},
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, soft); }, {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, weights); }, {{2, 3}}},
+      {"softmax_cross_entropy", [](V x) { return softmax_cross_entropy(x, Tensor::labels({1})); }, {{1, 5}}},
+      {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft); }, {{2, 3}}, inside},
+      {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft); }, {{2, 3}}},
+      {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft); }, {{2, 3}}},
+  };
+}
+
+}  // namespace
+
+std::vector<GradientRow> network_rows() {
+  std::vector<GradientRow> rows = convolutions();
+  for (const auto& part : {pools(), normalizations(), losses()}) rows.insert(rows.end(), part.begin(), part.end());
+  return rows;
+}
+
+const std::vector<GradientRow>& gradient_rows() {
+  static const std::vector<GradientRow> rows = [] {
+    std::vector<GradientRow> all;
+    for (const auto& part : {scalar_rows(), array_rows(), network_rows()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace xtape::test

@@ -1,0 +1,103 @@
+#include "framework/ops/ops.hpp"
+#include "tests/autograd/gradient_rows.hpp"
+
+namespace xtape::test {
+namespace {
+
+using V = const Variable&;
+
+const GradientCheckOptions positive{.low = 0.5, .high = 2};
+const GradientCheckOptions bilinear{.bilinear = true};
+
+std::vector<GradientRow> arithmetic() {
+  return {
+      {"add", [](V a, V b) { return a + b; }, {{2, 1, 3}, {4, 1}}, bilinear},
+      {"add", [](V a, V b) { return a + b; }, {{5}, {5}}, bilinear},
+      {"add", [](V a) { return a + 2.0; }, {{3}}, bilinear},
+      {"subtract", [](V a, V b) { return a - b; }, {{3}, {2, 3}}, bilinear},
+      {"subtract", [](V a, V b) { return a - b; }, {{3, 2}, {3, 1}}, bilinear},
+      {"subtract", [](V a) { return (1.0 - a) - 2.0; }, {{2, 2}}, bilinear},
+      {"multiply", [](V a, V b) { return a * b; }, {{2, 3}, {3}}, bilinear},
+      {"multiply", [](V a, V b) { return a * b; }, {{2, 3, 1}, {2, 1, 4}}, bilinear},
+      {"multiply", [](V a, V b) { return a * b; }, {{}, {3, 2}}, bilinear},
+      {"multiply", [](V a) { return a * a * 3.0; }, {{4}}},
+      {"divide", [](V a, V b) { return a / b; }, {{2, 1}, {1, 3}}, positive},
+      {"divide", [](V a, V b) { return a / b; }, {{3}, {2, 3}}, positive},
+      {"divide", [](V a) { return 2.0 / (a / 3.0); }, {{4}}, positive},
+      {"negate", [](V a) { return -a; }, {{2, 3}}, bilinear},
+      {"maximum", [](V a, V b) { return maximum(a, b); }, {{3, 12}, {12}}},
+      {"maximum", [](V a, V b) { return maximum(a, b); }, {{4, 6}, {4, 6}}},
+      {"minimum", [](V a, V b) { return minimum(a, b); }, {{12, 5}, {12, 1}}},
+      {"clip", [](V a) { return clip(a, -0.5, 0.4); }, {{30}}},
+      {"sum_to",
+       [](V a) {
+         return sum_to(a, Shape{3, 1});
+       },
+       {{2, 3, 4}},
+       bilinear},
+      {"sum_to",
+       [](V a) {
+         return sum_to(a, Shape{1, 3, 1, 2});
+       },
+       {{2, 3, 4, 2}},
+       bilinear},
+      {"sum_to", [](V a) { return sum_to(a, Shape{}); }, {{2, 3}}, bilinear},
+      {"broadcast_to",
+       [](V a) {
+         return broadcast_to(a, Shape{2, 3, 4});
+       },
+       {{3, 1}},
+       bilinear},
+      {"broadcast_to",
+       [](V a) {
+         return broadcast_to(a, Shape{3, 2, 4});
+       },
+       {{3, 1, 4}},
+       bilinear},
+  };
+}
+
+std::vector<GradientRow> elementary() {
+  return {
+      {"exp", [](V a) { return exp(a); }, {{2, 3}}},
+      {"log", [](V a) { return log(a); }, {{2, 3}}, positive},
+      {"sqrt", [](V a) { return sqrt(a); }, {{2, 3}}, positive},
+      {"abs", [](V a) { return abs(a); }, {{20}}},
+      {"square", [](V a) { return square(a); }, {{2, 3}}},
+      {"pow", [](V a) { return pow(a, 2.5); }, {{5}}, positive},
+      {"pow", [](V a) { return pow(a, 3.0); }, {{5}}},
+      {"pow", [](V a) { return pow(a, -1.0); }, {{5}}, positive},
+      {"pow", [](V a, V b) { return pow(a, b); }, {{2, 3}, {3}}, positive},
+      {"pow", [](V a, V b) { return pow(a, b); }, {{3}, {2, 1}}, positive},
+  };
+}
+
+std::vector<GradientRow> activations() {
+  const GradientCheckOptions wide{.low = -3, .high = 3};
+  return {
+      {"relu", relu, {{5, 7}}},
+      {"leaky_relu", [](V a) { return leaky_relu(a); }, {{5, 7}}},
+      {"leaky_relu", [](V a) { return leaky_relu(a, 0.2); }, {{1, 11}}},
+      {"elu", [](V a) { return elu(a, 1.5); }, {{5, 7}}, wide},
+      {"elu", [](V a) { return elu(a); }, {{9}}},
+      {"sigmoid", sigmoid, {{5, 7}}, wide},
+      {"tanh", tanh, {{5, 7}}, wide},
+      {"softplus", softplus, {{5, 7}}, wide},
+      {"gelu", gelu, {{5, 7}}, wide},
+      {"softmax", [](V a) { return softmax(a); }, {{4, 5}}, wide},
+      {"softmax", [](V a) { return softmax(a, 0); }, {{4, 2, 3}}},
+      {"softmax", [](V a) { return softmax(a, 1); }, {{1, 3, 2}}},
+      {"log_softmax", [](V a) { return log_softmax(a); }, {{4, 5}}, wide},
+      {"log_softmax", [](V a) { return log_softmax(a, 0); }, {{3, 4}}},
+  };
+}
+
+}  // namespace
+
+std::vector<GradientRow> scalar_rows() {
+  std::vector<GradientRow> rows = arithmetic();
+  for (const auto& part : {elementary(), activations()}) rows.insert(rows.end(), part.begin(), part.end());
+  return rows;
+}
+
+}  // namespace xtape::test

@@ -1,0 +1,68 @@
+// Gradients of gradients, against what calculus says.
+
+#include <cmath>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/ops/ops.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+Tensor vector(const std::vector<double>& values) {
+  return Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::float64);
+}
+
+}  // namespace
+
+TEST_CASE("second and third derivatives of x^4 and of sin-like chains are what calculus says") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2, -3}));
+  const Variable first = gradients(sum(x * x * x * x), {x})[0];
+  CHECK(first.value().to_vector() == std::vector<double>{4, 32, -108});
+  const Variable second = gradients(sum(first), {x})[0];
+  CHECK(second.value().to_vector() == std::vector<double>{12, 48, 108});
+  pass.backward(sum(second));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{24, 48, -72});
+}
+
+TEST_CASE("a gradient penalty has the gradient that calculus says") {
+  // f = sum tanh(x w); penalty p = |df/dx|^2 = (sum_j w_ij (1 - t_j^2))^2 summed over i
+  const Tensor xv = Tensor::of({1, 1}, {0.3}, DType::float64);
+  const Tensor wv = Tensor::of({1, 1}, {0.7}, DType::float64);
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(xv);
+  const Variable w = pass.watch(wv);
+  const Variable dx = gradients(sum(tanh(matmul(x, w))), {x})[0];
+  pass.backward(sum(square(dx)));
+  const double t = std::tanh(0.21);
+  const double g = 0.7 * (1 - t * t);
+  const double dg_dw = (1 - t * t) + 0.7 * (-2 * t * (1 - t * t) * 0.3);
+  CHECK(pass.gradient(w).item() == Approx(2 * g * dg_dw));
+}
+
+TEST_CASE("gradients are asked of inputs, of intermediate variables and of what has no part in the output") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({2}));
+  const Variable y = x * x;
+  const Variable unused = pass.watch(vector({5}));
+  const auto found = gradients(sum(y * y), {x, y, unused});
+  CHECK(found[0].value().item() == 32);
+  CHECK(found[1].value().item() == 8);
+  CHECK(found[2].value().item() == 0);
+}
+
+TEST_CASE("an op whose derivative is written in numbers is named when it would have to be differentiated again") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(Tensor::ones({1, 2, 2, 1}));
+  CHECK_THAT(error_of([&] { gradients(sum(max_pool2d(x, {.size = 2})), {x}); }),
+             Catch::Contains("max_pool2d has a derivative that can't be differentiated again"));
+  const auto normalized = batch_norm(x, Tensor::ones({1}), Tensor::zeros({1}), 1e-3).y;
+  CHECK_THAT(error_of([&] { gradients(sum(normalized), {x}); }), Catch::Contains("batch_norm has a derivative"));
+  CHECK_THAT(error_of([&] { gradients(x, {x}); }), Catch::Contains("output of one element"));
+  CHECK_THAT(error_of([&] { gradients(Variable(Tensor::ones({})), {x}); }), Catch::Contains("got a constant"));
+  pass.backward(sum(x));
+  CHECK_THAT(error_of([&] { gradients(sum(x), {x}); }), Catch::Contains("has run backward"));
+}
