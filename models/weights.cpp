@@ -45,7 +45,7 @@ void load_weights(const Model& model, const std::filesystem::path& path) {
     if (found != given.end()) found->second = found->second.to(parameter.dtype());
   }
   for (const auto& [name, tensor] : given) {
-    const auto has_name = [&name](const auto& entry) { return entry.first == name; };
+    const auto has_name = [&wanted_name = name](const auto& entry) { return entry.first == wanted_name; };
     if (std::ranges::none_of(wanted, has_name)) unknown.push_back(name);
   }
   check(missing.empty() && unlike.empty() && unknown.empty(),

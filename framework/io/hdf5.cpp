@@ -37,7 +37,7 @@ std::vector<std::string> dataset_names(const std::filesystem::path& path, hid_t 
 /// "a", "b", "c" and 17 more.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 20;
-  const auto shown = std::min(names.size(), most);
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), most));
   const std::string more = names.size() > most ? fmt::format(" and {} more", names.size() - most) : "";
   return names.empty() ? "none"
                        : fmt::format("\"{}\"{}", fmt::join(names.begin(), names.begin() + shown, "\", \""), more);
@@ -172,8 +172,8 @@ void write_dataset(const std::filesystem::path& path, hid_t file, const NamedTen
   const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT), H5Dclose);
   check(dataset.valid(), "save_hdf5: expected different names of data sets for {}, got \"{}\": {}", path.string(), name,
         reason());
-  const herr_t status = with_type(tensor.dtype(), [&](auto zero) {
-    return H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.data<decltype(zero)>());
+  const herr_t status = with_type(tensor.dtype(), [&, &values = tensor](auto zero) {
+    return H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.template data<decltype(zero)>());
   });
   check(status >= 0, "save_hdf5: expected to write \"{}\" of {}, got: {}", name, path.string(), reason());
 }

@@ -70,14 +70,15 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
   const Tensor inverse = inverse_deviation(variance, epsilon);
   Tensor y = normalize(x.value(), gamma.value(), beta.value(), mean, inverse);
   const auto pullback = [x = x.value(), gamma = gamma.value(), mean, inverse, rows, channels](const Tensor& dy) {
-    const auto [dgamma, dbeta] = parameter_gradients(x, dy, mean, inverse);
+    const Sums sums = parameter_gradients(x, dy, mean, inverse);
     Tensor dx = Tensor::empty(x.shape(), x.dtype());
     with_floating("batch_norm", x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       kernels::batch_norm_input_gradient(rows, channels, x.data<T>(), dy.data<T>(), mean.data<T>(), inverse.data<T>(),
-                                         gamma.data<T>(), dgamma.data<T>(), dbeta.data<T>(), dx.mutable_data<T>());
+                                         gamma.data<T>(), sums.dgamma.data<T>(), sums.dbeta.data<T>(),
+                                         dx.mutable_data<T>());
     });
-    return std::vector{dx, dgamma, dbeta};
+    return std::vector{dx, sums.dgamma, sums.dbeta};
   };
   return {record("batch_norm", std::move(y), {x, gamma, beta}, pullback), mean, variance};
 }
