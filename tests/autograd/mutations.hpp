@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framework/autograd/gradient_check.hpp"
+#include "framework/autograd/tape.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape::test {
