@@ -1,7 +1,7 @@
 // The proof that the derivatives are right, fit to print: layers and whole networks against central differences.
-#include <CLI/CLI.hpp>
 #include <chrono>
-#include <xtape/xtape.hpp>
+
+#include "examples/program.hpp"
 using namespace xtape;
 
 struct Options {
@@ -49,7 +49,21 @@ GradientReport check(const Options& options) {
   return whole_model(model, parameters_ending_in(model, "/bias", {"fc6"}), options);
 }
 
-int main(int argc, char** argv) try {
+/// Prints a table and the time it took for each of the models; whether all of them passed.
+bool print_checks(const std::vector<std::string>& models, Options options) {
+  bool passed = true;
+  for (const std::string& model : models) {
+    options.model = model;
+    const auto start = std::chrono::steady_clock::now();
+    const GradientReport report = check(options);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    fmt::print("{}{}: {}\n({:.1f} s)\n\n", table(report), model, to_string(report), took.count());
+    passed = passed && report.passed();
+  }
+  return passed;
+}
+
+int main(int argc, char** argv) {
   Options options;
   bool quick = false;
   CLI::App app("Checks derivatives against central differences in float64 and prints what was found");
@@ -65,19 +79,8 @@ int main(int argc, char** argv) try {
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of weights, images and directions")->capture_default_str();
   app.add_flag("--quick", quick, "Layers and convnet, whatever --model says");
-  CLI11_PARSE(app, argc, argv);
-
-  bool passed = true;
-  for (const std::string& model : quick ? std::vector<std::string>{"layers", "convnet"} : std::vector{options.model}) {
-    options.model = model;
-    const auto start = std::chrono::steady_clock::now();
-    const GradientReport report = check(options);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    fmt::print("{}{}: {}\n({:.1f} s)\n\n", table(report), model, to_string(report), took.count());
-    passed = passed && report.passed();
-  }
-  return passed ? 0 : 1;
-} catch (const std::exception& error) {
-  fmt::print(stderr, "{}\n", error.what());
-  return 2;
+  return run_program(argc, argv, app, [&] {
+    const std::vector<std::string> small{"layers", "convnet"};
+    return print_checks(quick ? small : std::vector{options.model}, options) ? 0 : 1;
+  });
 }

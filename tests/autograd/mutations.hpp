@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/autograd/forward_pass.hpp"
 #include "framework/autograd/gradient_check.hpp"
 #include "framework/autograd/tape.hpp"
 #include "framework/tensor/elementwise.hpp"
