@@ -127,7 +127,7 @@ TEST_CASE("every header compiles on its own") {
   const fs::path all = folder / "headers.txt";
   std::ofstream list(all);
   for (const File& file : sources()) {
-    if (!file.path.ends_with(".hpp")) continue;
+    if (!file.path.ends_with(".hpp") || file.path.starts_with("tests/peer/")) continue;  // those need libtorch
     list << file.path << '\n';
   }
   list.close();
