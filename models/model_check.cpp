@@ -103,9 +103,6 @@ class ModelCheck {
   ModelCheck(const LossSurface& surface, const ModelCheckOptions& options)
       : surface_(surface),
         options_(options),
-        gradient_options_{.absolute_tolerance = options.absolute_tolerance,
-                          .relative_tolerance = options.relative_tolerance,
-                          .constant_inputs = options.constant_parameters},
         gradients_(surface.gradients(DType::float64)),
         here_(surface.moved(std::vector<Tensor>(surface.inputs()), 0)) {}
 
@@ -115,29 +112,27 @@ class ModelCheck {
     for (std::size_t i = 0; i < surface_.inputs(); ++i) elements += surface_.base(i).size();
     Tally all("all at once", elements);
     follow(all, options_.directions, 0, surface_.inputs());
-    if (options_.directions > 0) report.inputs.push_back(all.report(gradient_options_, report.problems));
+    if (options_.directions > 0) report.inputs.push_back(all.report(tolerances(false), report.problems));
     if (options_.directions_each == 0) return report;
     for (std::size_t i = 0; i < surface_.inputs(); ++i) {
       Tally one(surface_.name(i), surface_.base(i).size());
       follow(one, options_.directions_each, i, i + 1);
-      report.inputs.push_back(one.report(gradient_options_, report.problems));
+      report.inputs.push_back(one.report(tolerances(is_constant(surface_.name(i))), report.problems));
     }
     return report;
   }
 
   /// Compares with the gradients in float32.
   void compare_float32(const std::vector<Tensor>& narrow, std::vector<std::string>& problems) const {
-    constexpr double accuracy = 0.02;
     for (std::size_t i = 0; i < narrow.size(); ++i) {
-      const auto& constant = options_.constant_parameters;
-      if (std::ranges::find(constant, surface_.name(i)) != constant.end()) continue;
+      if (is_constant(surface_.name(i))) continue;
       const std::vector<double> a = narrow[i].to_vector(), b = gradients_[i].to_vector();
       double difference = 0, norm = 0;
       for (std::size_t j = 0; j < a.size(); ++j) {
         difference += (a[j] - b[j]) * (a[j] - b[j]);
         norm += b[j] * b[j];
       }
-      if (std::sqrt(difference) <= accuracy * std::sqrt(norm)) continue;
+      if (std::sqrt(difference) <= options_.float32_tolerance * std::sqrt(norm)) continue;
       problems.push_back(fmt::format("{}: the gradient in float32 is off by {:.1g} of its norm", surface_.name(i),
                                      std::sqrt(difference / norm)));
     }
@@ -147,6 +142,16 @@ class ModelCheck {
   /// Follows `count` directions through the inputs [begin, end), and up to two more if all of them met kinks.
   void follow(Tally& tally, int count, std::size_t begin, std::size_t end) const {
     for (int k = 0; k < count || (k < count + 2 && !tally.compared()); ++k) probe(tally, k, begin, end);
+  }
+
+  bool is_constant(const std::string& name) const {
+    return std::ranges::find(options_.constant_parameters, name) != options_.constant_parameters.end();
+  }
+
+  GradientCheckOptions tolerances(bool constant) const {
+    return {.absolute_tolerance = constant ? options_.constant_tolerance : options_.absolute_tolerance,
+            .relative_tolerance = options_.relative_tolerance,
+            .constant_inputs = options_.constant_parameters};
   }
 
   void probe(Tally& tally, int k, std::size_t begin, std::size_t end) const {
@@ -159,14 +164,14 @@ class ModelCheck {
       squares += dot(gradients_[i], gradients_[i]);
     }
     const double wanted = options_.change * std::max(1.0, std::abs(here_.item())) / std::sqrt(squares);
-    const double step = std::min(wanted, options_.largest_step);
+    const bool constant = end == begin + 1 && is_constant(surface_.name(begin));
+    const double step = constant ? options_.constant_step : std::min(wanted, options_.largest_step);
     const Line line([&](double t) { return surface_.moved(directions, t); }, here_, step);
-    tally.add(fmt::format("direction {}", k), {compare(line.of_output(0), analytic, gradient_options_)});
+    tally.add(fmt::format("direction {}", k), {compare(line.of_output(0), analytic, tolerances(constant))});
   }
 
   const LossSurface& surface_;
   const ModelCheckOptions& options_;
-  GradientCheckOptions gradient_options_;
   std::vector<Tensor> gradients_;
   Tensor here_;
 };
@@ -175,15 +180,16 @@ class ModelCheck {
 
 GradientReport check_model(const Model& model, const Tensor& images, const ModelLoss& loss,
                            const ModelCheckOptions& options) {
-  check(options.change > 0 && options.largest_step > 0, "check_model: expected steps above 0, got {} and {}",
-        options.change, options.largest_step);
+  check(options.change > 0 && options.largest_step > 0 && options.constant_step > 0,
+        "check_model: expected steps above 0, got {}, {} and {}", options.change, options.largest_step,
+        options.constant_step);
   check(options.directions >= 0 && options.directions_each >= 0 && options.directions + options.directions_each > 0,
         "check_model: expected at least one direction, got {} and {}", options.directions, options.directions_each);
   check(images.defined() && is_floating(images.dtype()), "check_model: expected floating images, got {}",
         images.dtype());
   const Restored restored(model);
   std::vector<Tensor> narrow;
-  if (options.float32) {
+  if (options.float32_tolerance > 0) {
     model.convert(DType::float32);
     narrow = LossSurface(model, images, loss, options.mode).gradients(DType::float32);
   }
@@ -191,7 +197,7 @@ GradientReport check_model(const Model& model, const Tensor& images, const Model
   const LossSurface surface(model, images.to(DType::float64), loss, options.mode);
   const ModelCheck check_of(surface, options);
   GradientReport report = check_of.report();
-  if (options.float32) check_of.compare_float32(narrow, report.problems);
+  if (options.float32_tolerance > 0) check_of.compare_float32(narrow, report.problems);
   return report;
 }
 

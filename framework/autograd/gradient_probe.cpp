@@ -152,7 +152,8 @@ InputReport Tally::report(const GradientCheckOptions& options, std::vector<std::
              static_cast<double>(report.skipped) > std::max(2.0, options.skipped_share * probes)) {
     report.verdict = Verdict::kinks;
   } else if (largest_ <= noise) {
-    report.verdict = declared ? Verdict::constant : Verdict::zero;
+    // at kinks there may be more: then nothing is known
+    report.verdict = declared ? Verdict::constant : report.skipped > 0 ? Verdict::kinks : Verdict::zero;
   } else if (largest_ <= 1e3 * noise && !declared) {
     report.verdict = Verdict::rounding;
   }

@@ -74,7 +74,8 @@ TEST_CASE("the ConvNet's gradients agree with differences, by parameter and all 
     std::erase_if(all, [](const std::string& path) { return path.starts_with("dense"); });
     return all;
   }();
-  CHECK(check_on_data(model, 3, {.constant_parameters = biases, .float32 = false}));  // dropout draws another mask
+  CHECK(
+      check_on_data(model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));  // dropout draws another mask
 }
 
 TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in training and in inference") {
@@ -88,7 +89,8 @@ TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in
 
 TEST_CASE("the whole ResNet-50's gradients agree with differences along directions through all parameters") {
   const Model model = resnet50({.seed = 1});
-  const GradientReport report = check_on_data(model, 2, {.directions = 2, .directions_each = 0, .float32 = false});
+  const GradientReport report =
+      check_on_data(model, 2, {.directions = 4, .directions_each = 0, .float32_tolerance = 0});
   CHECK(report);
   CHECK(report.inputs[0].elements == 23'546'886 + 2 * 64 * 64 * 3);
 }

@@ -1,5 +1,7 @@
 #include "tests/peer/window_draw.hpp"
 
+#include <algorithm>
+
 namespace xtape::peer {
 namespace {
 
@@ -16,26 +18,27 @@ Extent2D draw_extent(Draw& draw, std::int64_t most) {
   return {height, draw.integer(0, 2) == 0 ? draw.integer(1, most) : height};
 }
 
-bool fits(const WindowDraw& drawn) {
-  try {
-    place_window("draw_window", drawn.images, drawn.window);
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
+bool fits(const WindowDraw& drawn, bool pooling) {
+  const auto& [size, strides, padding, dilation] = drawn.window;
+  const auto [top, bottom, left, right] = padding.amounts();
+  const std::int64_t rows = (size.height - 1) * dilation.height + 1;
+  const std::int64_t columns = (size.width - 1) * dilation.width + 1;
+  if (pooling && (std::max(top, bottom) >= rows || std::max(left, right) >= columns)) return false;
+  if (padding.is_same()) return true;
+  return drawn.images[1] + top + bottom >= rows && drawn.images[2] + left + right >= columns;
 }
 
 }  // namespace
 
-WindowDraw draw_window(Draw& draw, bool dilated) {
+WindowDraw draw_window(Draw& draw, bool pooling) {
   while (true) {
     const Shape images{draw.integer(1, 3), draw.integer(1, 11), draw.integer(1, 11), draw.integer(1, 5)};
     const WindowDraw drawn{images,
                            {.size = draw_extent(draw, 5),
                             .strides = draw_extent(draw, 3),
                             .padding = draw_padding(draw),
-                            .dilation = dilated && draw.coin() ? draw_extent(draw, 3) : Extent2D(1)}};
-    if (fits(drawn)) return drawn;
+                            .dilation = draw.coin() ? draw_extent(draw, 3) : Extent2D(1)}};
+    if (fits(drawn, pooling)) return drawn;
   }
 }
 
