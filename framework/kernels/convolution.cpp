@@ -1,109 +1,277 @@
 #include "framework/kernels/convolution.hpp"
 
 #include <algorithm>
+#include <vector>
 
-#include "framework/kernels/gemm.hpp"
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
+#include "framework/kernels/product.hpp"
 
 namespace xtape::kernels {
 namespace {
 
-/// The patches of output pixels [begin, end) as rows of taps() * channels values, zeros where a tap lies on padding.
+/// The place of a tap relative to an output pixel's first one, and which of the kernel's taps it is.
+struct Tap {
+  std::int64_t row, column, index;
+};
+
+/// What a convolution reads: for output pixel (n, i, j) and each tap a run of `length` values, from pixel
+/// (n, i * row_step + tap.row, j * column_step + tap.column) of the images on. Runs that start outside are padding.
 template <class T>
-void gather_patches(const Window& window, std::int64_t begin, std::int64_t end, const T* x, T* patches) {
-  const std::int64_t channels = window.channels;
-  const std::int64_t patch = window.taps() * channels;
-  parallel_for(end - begin, std::max<std::int64_t>(1, 16384 / patch), [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) {
-      T* out = patches + row * patch;
-      for_each_tap(
-          window, output_pixel(window, begin + row),
-          [&](std::int64_t tap, std::int64_t pixel) {
-            std::copy_n(x + pixel * channels, channels, out + tap * channels);
-          },
-          [&](std::int64_t tap) { std::fill_n(out + tap * channels, channels, T{0}); });
+struct Gather {
+  const T* images;
+  std::int64_t height, width, channels;
+  std::int64_t row_step, column_step;
+  std::vector<Tap> taps;
+  std::int64_t length;
+
+  const T* run(const Tap& tap, Pixel out, const T* zeros) const {
+    const std::int64_t row = out.row * row_step + tap.row;
+    const std::int64_t column = out.column * column_step + tap.column;
+    if (row < 0 || row >= height || column < 0 || column >= width) return zeros;
+    return images + ((out.image * height + row) * width + column) * channels;
+  }
+};
+
+/// Output pixels in the order in which they are worked on: image by image, or for small images position by position, so
+/// that the pixels of a register tile have their padding in common and skip it.
+class PixelOrder {
+ public:
+  PixelOrder(std::int64_t batch, std::int64_t height, std::int64_t width, bool padded)
+      : batch_(batch), height_(height), width_(width), by_position_(padded && height * width <= 16 && batch >= 8) {}
+
+  std::int64_t count() const { return batch_ * height_ * width_; }
+
+  /// Calls f(i - begin, pixel) for the pixels [begin, end).
+  template <class F>
+  void for_each(std::int64_t begin, std::int64_t end, const F& f) const {
+    Pixel at = pixel(begin);
+    for (std::int64_t i = begin; i < end; ++i) {
+      f(i - begin, at);
+      if (by_position_) {
+        if (++at.image < batch_) continue;
+        at.image = 0;
+      }
+      if (++at.column < width_) continue;
+      at.column = 0;
+      if (++at.row < height_) continue;
+      at.row = 0;
+      ++at.image;
     }
-  });
+  }
+
+ private:
+  Pixel pixel(std::int64_t i) const {
+    const std::int64_t image = by_position_ ? i % batch_ : i / (height_ * width_);
+    const std::int64_t position = by_position_ ? i / batch_ : i % (height_ * width_);
+    return {image, position / width_, position % width_};
+  }
+
+  std::int64_t batch_, height_, width_;
+  bool by_position_;
+};
+
+/// The images with their padding, where taps that follow one another in a row of the kernel are one run: for kernels on
+/// few channels, whose runs would otherwise be too short.
+template <class T>
+class PaddedImages {
+ public:
+  PaddedImages(const Window& window, const T* x)
+      : height_((window.out_height - 1) * window.stride_height + (window.kernel_height - 1) * window.dilation_height +
+                1),
+        width_((window.out_width - 1) * window.stride_width + window.kernel_width),
+        images_(window.batch * height_ * width_ * window.channels) {
+    const std::int64_t first = std::min(window.pad_left, width_);
+    const std::int64_t columns = std::clamp<std::int64_t>(window.width, 0, width_ - first) * window.channels;
+    parallel_for(window.batch * height_, 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = i % height_ - window.pad_top;
+        T* out = images_.data() + i * width_ * window.channels;
+        std::fill_n(out, width_ * window.channels, T{0});
+        if (row < 0 || row >= window.height) continue;
+        std::copy_n(x + (i / height_ * window.height + row) * window.width * window.channels, columns,
+                    out + first * window.channels);
+      }
+    });
+  }
+
+  Gather<T> gather(const Window& window) const {
+    Gather<T> g{images_.data(),
+                height_,
+                width_,
+                window.channels,
+                window.stride_height,
+                window.stride_width,
+                {},
+                window.kernel_width * window.channels};
+    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh * window.dilation_height, 0, kh});
+    return g;
+  }
+
+ private:
+  std::int64_t height_, width_;
+  Workspace<T> images_;
+};
+
+bool few_channels(const Window& window) {
+  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1;
 }
 
-/// Adds patches back where they were gathered, for the images [begin, end); an image is touched by one thread only.
 template <class T>
-void scatter_patches(const Window& window, std::int64_t begin, std::int64_t end, const T* patches, T* dx) {
-  const std::int64_t channels = window.channels;
-  const std::int64_t patch = window.taps() * channels;
-  const std::int64_t image_size = window.height * window.width * channels;
-  const std::int64_t outputs = window.out_height * window.out_width;
-  parallel_for(end - begin, 1, [&](std::int64_t first, std::int64_t last) {
-    std::fill(dx + (begin + first) * image_size, dx + (begin + last) * image_size, T{0});
-    for (std::int64_t row = first * outputs; row < last * outputs; ++row) {
-      const T* in = patches + row * patch;
-      for_each_tap(
-          window, output_pixel(window, begin * outputs + row),
-          [&](std::int64_t tap, std::int64_t pixel) {
-            T* target = dx + pixel * channels;
-            const T* source = in + tap * channels;
-            for (std::int64_t c = 0; c < channels; ++c) target[c] += source[c];
-          },
-          [](std::int64_t) {});
+Gather<T> gather_taps(const Window& window, const T* x) {
+  Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
+              {}, window.channels};
+  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
+    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
+      g.taps.push_back({kh * window.dilation_height - window.pad_top, kw * window.dilation_width - window.pad_left,
+                        kh * window.kernel_width + kw});
     }
-  });
+  }
+  return g;
 }
 
-/// Rows of patches made at a time: few enough to stay in the second-level cache, or all of them (and then the matrix
-/// product itself is spread over the cores) when there are too few rows to give every core some blocks.
-std::int64_t rows_at_a_time(std::int64_t rows, std::int64_t patch) {
-  const std::int64_t block = std::clamp<std::int64_t>((std::int64_t{256} << 10) / patch / 32 * 32, 64, 1024);
-  return rows >= 8 * block ? block : rows;
+template <class T>
+class Zeros {
+ public:
+  explicit Zeros(std::int64_t count) : values_(count) { std::fill_n(values_.data(), count, T{0}); }
+  const T* data() const { return values_.data(); }
+
+ private:
+  Workspace<T> values_;
+};
+
+/// One row of C for each pixel: what is gathered for it times the weights of the taps; c(pixel) says where it goes.
+template <class T, class B, class C>
+void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c) {
+  const Zeros<T> zeros(gather.length);
+  const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
+    order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) {
+      for (std::int64_t s = 0; s < slice.segments; ++s) {
+        const T* run = gather.run(gather.taps[static_cast<std::size_t>(slice.segment + s)], pixel, zeros.data());
+        out[i * slice.segments + s] = run == zeros.data() ? run : run + slice.start;
+      }
+    });
+  };
+  const auto c_rows = [&](std::int64_t begin, std::int64_t end, T** out) {
+    order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) { out[i] = c(pixel); });
+  };
+  multiply<T>({.rows = order.count(),
+               .columns = columns,
+               .segments = static_cast<std::int64_t>(gather.taps.size()),
+               .length = gather.length,
+               .a = a_rows,
+               .zeros = zeros.data(),
+               .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
+               .c = c_rows});
+}
+
+template <class T>
+void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w, T* y) {
+  multiply_gathered(
+      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters,
+      [&](std::int64_t tap) {
+        return PackSource<T>{w + tap * gather.length * filters, filters, false};
+      },
+      [&](Pixel out) {
+        return y + ((out.image * window.out_height + out.row) * window.out_width + out.column) * filters;
+      });
+}
+
+template <class T>
+void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* dy, T* dw) {
+  const Zeros<T> zeros(gather.length);
+  const PixelOrder order(window.batch, window.out_height, window.out_width, false);
+  multiply<T>({.rows = gather.length,
+               .columns = filters,
+               .segments = static_cast<std::int64_t>(gather.taps.size()),
+               .depth = order.count(),
+               .a =
+                   [&](std::int64_t segment, std::int64_t begin, std::int64_t end, const T** out) {
+                     const Tap tap = gather.taps[static_cast<std::size_t>(segment)];
+                     order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) {
+                       out[i] = gather.run(tap, pixel, zeros.data());
+                     });
+                   },
+               .zeros = zeros.data(),
+               .b = {dy, filters, false},
+               .c = dw,
+               .c_stride = filters});
+}
+
+/// The pixels of dx in rows row, row + stride, ... and columns column, column + stride, ...: those that the same taps
+/// see. They are a convolution of dy with a stride of one.
+template <class T>
+void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
+                          std::int64_t column) {
+  Gather<T> gather{dy, window.out_height, window.out_width, filters, 1, 1, {}, filters};
+  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
+    const std::int64_t from_row = row + window.pad_top - kh * window.dilation_height;
+    if (from_row % window.stride_height != 0) continue;
+    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
+      const std::int64_t from_column = column + window.pad_left - kw * window.dilation_width;
+      if (from_column % window.stride_width != 0) continue;
+      gather.taps.push_back(
+          {from_row / window.stride_height, from_column / window.stride_width, kh * window.kernel_width + kw});
+    }
+  }
+  const PixelOrder order(window.batch, (window.height - row + window.stride_height - 1) / window.stride_height,
+                         (window.width - column + window.stride_width - 1) / window.stride_width, window.taps() > 1);
+  const auto place = [&](Pixel out) {
+    return dx + ((out.image * window.height + row + out.row * window.stride_height) * window.width + column +
+                 out.column * window.stride_width) *
+                    window.channels;
+  };
+  if (gather.taps.empty()) {
+    return order.for_each(0, order.count(),
+                          [&](std::int64_t, Pixel out) { std::fill_n(place(out), window.channels, T{0}); });
+  }
+  multiply_gathered(
+      gather, order, window.channels,
+      [&](std::int64_t tap) {
+        return PackSource<T>{w + tap * window.channels * filters, filters, true};
+      },
+      place);
 }
 
 }  // namespace
 
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
-  const std::int64_t rows = window.output_pixels();
-  const std::int64_t patch = window.taps() * window.channels;
-  if (window.pointwise() && window.unit_stride()) {
-    return gemm<T>(rows, filters, patch, {x, patch}, {w, filters}, y, filters);
+  if (window.output_pixels() * filters == 0) return;
+  if (window.channels == 0) {
+    std::fill_n(y, window.output_pixels() * filters, T{0});
+  } else if (few_channels(window)) {
+    const PaddedImages<T> padded(window, x);
+    conv2d_gathered(window, padded.gather(window), filters, w, y);
+  } else {
+    conv2d_gathered(window, gather_taps(window, x), filters, w, y);
   }
-  parallel_for(rows, rows_at_a_time(rows, patch), [&](std::int64_t begin, std::int64_t end) {
-    const Workspace<T> patches((end - begin) * patch);
-    gather_patches(window, begin, end, x, patches.data());
-    gemm<T>(end - begin, filters, patch, {patches.data(), patch}, {w, filters}, y + begin * filters, filters);
-  });
 }
 
 template <class T>
 void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
-  const std::int64_t patch = window.taps() * window.channels;
-  if (window.pointwise() && window.unit_stride()) {
-    return gemm<T>(window.output_pixels(), patch, filters, {dy, filters}, {w, filters, true}, dx, patch);
+  if (window.input_pixels() * window.channels == 0) return;
+  if (window.output_pixels() * filters == 0) {
+    std::fill_n(dx, window.input_pixels() * window.channels, T{0});
+    return;
   }
-  const std::int64_t outputs = std::max<std::int64_t>(window.out_height * window.out_width, 1);
-  const std::int64_t images = std::max<std::int64_t>(1, rows_at_a_time(window.output_pixels(), patch) / outputs);
-  parallel_for(window.batch, images, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t rows = (end - begin) * outputs;
-    const Workspace<T> patches(rows * patch);
-    gemm<T>(rows, patch, filters, {dy + begin * outputs * filters, filters}, {w, filters, true}, patches.data(), patch);
-    scatter_patches(window, begin, end, patches.data(), dx);
-  });
+  for (std::int64_t row = 0; row < std::min(window.stride_height, window.height); ++row) {
+    for (std::int64_t column = 0; column < std::min(window.stride_width, window.width); ++column) {
+      input_gradient_phase(window, filters, dy, w, dx, row, column);
+    }
+  }
 }
 
 template <class T>
 void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
-  const std::int64_t rows = window.output_pixels();
-  const std::int64_t patch = window.taps() * window.channels;
-  if (window.pointwise() && window.unit_stride()) {
-    return gemm<T>(patch, filters, rows, {x, patch, true}, {dy, filters}, dw, filters);
-  }
-  const std::int64_t block = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / patch);
-  const Workspace<T> patches(std::min(block, rows) * patch);
-  if (rows == 0) std::fill_n(dw, patch * filters, T{0});
-  for (std::int64_t begin = 0; begin < rows; begin += block) {  // one after the other, added up in this order
-    const std::int64_t end = std::min(rows, begin + block);
-    gather_patches(window, begin, end, x, patches.data());
-    gemm<T>(patch, filters, end - begin, {patches.data(), patch, true}, {dy + begin * filters, filters}, dw, filters,
-            begin > 0);
+  if (window.taps() * window.channels * filters == 0) return;
+  if (window.output_pixels() == 0) {
+    std::fill_n(dw, window.taps() * window.channels * filters, T{0});
+  } else if (few_channels(window)) {
+    const PaddedImages<T> padded(window, x);
+    kernel_gradient_gathered(window, padded.gather(window), filters, dy, dw);
+  } else {
+    kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
   }
 }
 

@@ -2,27 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <type_traits>
+
+#include "framework/kernels/function_ref.hpp"
 
 namespace xtape::kernels {
 
-/// A reference to a callable void(begin, end); does not own it and never allocates.
-class RangeBody {
- public:
-  template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, RangeBody>)
-      RangeBody(F&& f)  // NOLINT(google-explicit-constructor): lambdas are passed in place
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
-        call_([](void* object, std::int64_t begin, std::int64_t end) {
-          (*static_cast<std::remove_reference_t<F>*>(object))(begin, end);
-        }) {}
-  void operator()(std::int64_t begin, std::int64_t end) const { call_(object_, begin, end); }
-
- private:
-  void* object_;
-  void (*call_)(void*, std::int64_t, std::int64_t);
-};
+using RangeBody = FunctionRef<void(std::int64_t begin, std::int64_t end)>;
 
 /// Calls body(begin, end) for consecutive pieces of [0, count), each `grain` long (the last one may be shorter), on
 /// all threads. Pieces depend on count and grain alone, so a body that writes only what its piece owns gives

@@ -1,0 +1,72 @@
+// The inner loops of matrix products and convolutions: written once (simd/), compiled for several instruction sets,
+// chosen when the program runs.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace xtape::kernels {
+
+/// C = A B, or C += A B, for a block of rows. A row of A is `segments` runs of `length` values anywhere in memory: one
+/// run for a matrix, one for each tap of the window for a convolution.
+template <class T>
+struct RowProducts {
+  std::int64_t rows, columns;     // of C
+  std::int64_t segments, length;  // of a row of A
+  const T* const* a;              // run s of row i at a[i * segments + s]
+  const T* zeros;                 // where runs on padding point; a tile whose rows all do is skipped
+  const T* b;                     // packed: panels of tile_columns columns, each (segments * length, tile_columns)
+  T* const* c;                    // row i of C at c[i]
+  bool accumulate;
+};
+
+/// C = sum over k of a_k b_k^T, or C +=, where a_k has `rows` values and b_k is row k of B.
+template <class T>
+struct OuterProducts {
+  std::int64_t rows, columns;  // of C
+  const T* const* a;           // a_k at a[k]
+  const std::int64_t* runs;    // the k to add: from runs[2 i] up to runs[2 i + 1]
+  std::int64_t run_count;
+  const T* b;  // packed: panels of tile_columns columns, each (depth, tile_columns)
+  std::int64_t depth;
+  T* c;
+  std::int64_t c_stride;
+  bool accumulate;
+};
+
+/// A matrix to be packed: element (i, j) at data[i * stride + j], or at data[j * stride + i] if transposed.
+template <class T>
+struct PackSource {
+  const T* data;
+  std::int64_t stride;
+  bool transposed;
+};
+
+/// What an instruction set brings, for T float or double. The functions run on the calling thread.
+template <class T>
+struct Engine {
+  std::int64_t tile_rows, tile_columns;  ///< the part of C that is kept in registers
+  void (*multiply_rows)(const RowProducts<T>&);
+  void (*add_outer_products)(const OuterProducts<T>&);
+  /// Rows of B as panels of tile_columns columns, panel_stride values apart, the last one filled up with zeros.
+  void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);
+};
+
+enum class InstructionSet { portable, avx2, avx512 };
+std::string_view to_string(InstructionSet set);
+
+/// Those that this processor has and this program was built with, the fastest last.
+std::vector<InstructionSet> available_instruction_sets();
+
+/// The one in use: the fastest, or what XTAPE_ISA (portable, avx2, avx512) says. Error when that is not available.
+InstructionSet instruction_set();
+
+/// Error unless `set` is available. Results differ between instruction sets by rounding.
+void set_instruction_set(InstructionSet set);
+
+/// The engine of the instruction set in use.
+template <class T>
+const Engine<T>& engine();
+
+}  // namespace xtape::kernels

@@ -1,0 +1,31 @@
+// A reference to a callable, for arguments that are called before the function returns.
+#pragma once
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace xtape::kernels {
+
+template <class Signature>
+class FunctionRef;
+
+/// Does not own what it refers to and never allocates.
+template <class R, class... Args>
+class FunctionRef<R(Args...)> {
+ public:
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef>)
+      FunctionRef(F&& f)  // NOLINT(google-explicit-constructor): lambdas are passed in place
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, Args... args) -> R {
+          return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);
+        }) {}
+  R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
+
+ private:
+  void* object_;
+  R (*call_)(void*, Args...);
+};
+
+}  // namespace xtape::kernels

@@ -1,0 +1,15 @@
+// vectors of 16 bytes, which every processor has (SSE2, NEON) or the compiler takes apart; 12 of 16 registers
+// hold the tile
+#include "framework/kernels/simd/make_engine.hpp"
+
+namespace xtape::kernels::simd {
+
+template <class T>
+Engine<T> portable_engine() {
+  return make_engine<T, 16, 6, 2>();
+}
+
+template Engine<float> portable_engine();
+template Engine<double> portable_engine();
+
+}  // namespace xtape::kernels::simd

@@ -1,0 +1,196 @@
+// Matrix products in register tiles, as in Goto and van de Geijn: Anatomy of high-performance matrix multiplication,
+// 2008, with two differences: A is read where it lies, through pointers to its rows, and only B is packed.
+#pragma once
+
+#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/vector.hpp"
+
+namespace xtape::kernels::simd {
+
+/// A tile of C, `rows` by `vectors` vectors, held in registers while it is summed up.
+template <class V, int rows, int vectors>
+struct Tile {
+  static constexpr int lanes = sizeof(V) / sizeof(V{}[0]);
+  static constexpr int columns = vectors * lanes;
+  V sum[rows][vectors];
+
+  [[gnu::always_inline]] void clear() {
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] = V{};
+    }
+  }
+
+  /// Adds the product of a column of A, its value in row r being a(r), and a row of B.
+  template <class A, class T>
+  [[gnu::always_inline]] void add(const A& a, const T* b) {
+    V row[vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) row[v] = load<V>(b + v * lanes);
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+      const V x = broadcast<V>(a(r));
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) sum[r][v] += x * row[v];
+    }
+  }
+
+  /// Writes the first `width` columns of the tile to rows of C, row r at c(r).
+  template <class C>
+  [[gnu::always_inline]] void write(const C& c, std::int64_t width, bool accumulate) {
+    if (width < columns) return write_part(c, width, accumulate);
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) {
+        if (accumulate) sum[r][v] += load<V>(c(r) + v * lanes);
+        store(c(r) + v * lanes, sum[r][v]);
+      }
+    }
+  }
+
+ private:
+  template <class C>
+  void write_part(const C& c, std::int64_t width, bool accumulate) {
+    for (int r = 0; r < rows; ++r) {
+      for (std::int64_t j = 0; j < width; ++j) {
+        c(r)[j] = sum[r][j / lanes][j % lanes] + (accumulate ? c(r)[j] : 0);
+      }
+    }
+  }
+};
+
+/// Rows [row, row + rows) and columns of one panel of the product.
+template <class T, class V, int rows, int vectors>
+void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
+  using Registers = Tile<V, rows, vectors>;
+  Registers tile;
+  tile.clear();
+  const T* b = p.b + panel * p.segments * p.length * Registers::columns;
+  for (std::int64_t s = 0; s < p.segments; ++s, b += p.length * Registers::columns) {
+    const T* a[rows];
+    bool padding = true;
+#pragma GCC unroll 32
+    for (int r = 0; r < rows; ++r) {
+      a[r] = p.a[(row + r) * p.segments + s];
+      padding = padding && a[r] == p.zeros;
+    }
+    if (padding) continue;
+    for (std::int64_t k = 0; k < p.length; ++k) {
+      tile.add([&](int r) { return a[r][k]; }, b + k * Registers::columns);
+    }
+  }
+  const std::int64_t column = panel * Registers::columns;
+  tile.write([&](int r) { return p.c[row + r] + column; }, p.columns - column, p.accumulate);
+}
+
+/// Rows [row, row + rows) and columns of one panel of the sum of outer products.
+template <class T, class V, int rows, int vectors>
+void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
+  using Registers = Tile<V, rows, vectors>;
+  Registers tile;
+  tile.clear();
+  const T* b = p.b + panel * p.depth * Registers::columns;
+  for (std::int64_t i = 0; i < p.run_count; ++i) {
+    for (std::int64_t k = p.runs[2 * i]; k < p.runs[2 * i + 1]; ++k) {
+      const T* a = p.a[k] + row;
+      tile.add([a](int r) { return a[r]; }, b + k * Registers::columns);
+    }
+  }
+  const std::int64_t column = panel * Registers::columns;
+  tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
+}
+
+/// The tile of the p.rows - row rows that are left, at most `most`.
+template <template <int> class Kernel, int most, class P>
+void run_lower(const P& p, std::int64_t row, std::int64_t panel) {
+  if constexpr (most > 0) {
+    if (p.rows - row == most) return Kernel<most>::run(p, row, panel);
+    run_lower<Kernel, most - 1>(p, row, panel);
+  }
+}
+
+/// All tiles of a product P, panel by panel, so that a panel of B stays in the first-level cache while A streams by.
+/// What is left at the lower edge is done by a lower tile.
+template <template <int> class Kernel, int tile_rows, int tile_columns, class P>
+void for_each_tile(const P& p) {
+  const std::int64_t panels = (p.columns + tile_columns - 1) / tile_columns;
+  const std::int64_t whole = p.rows / tile_rows * tile_rows;
+  for (std::int64_t panel = 0; panel < panels; ++panel) {
+    for (std::int64_t row = 0; row < whole; row += tile_rows) Kernel<tile_rows>::run(p, row, panel);
+    if (whole < p.rows) run_lower<Kernel, tile_rows - 1>(p, whole, panel);
+  }
+}
+
+/// The functions of products and packing for vectors of `bytes` bytes and tiles of `tile_rows` by `vectors` vectors.
+template <class T, int bytes, int tile_rows, int vectors>
+struct Products {
+  using V = Vector<T, bytes>;
+  static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
+  static constexpr int tile_columns = vectors * lanes;
+
+  template <int rows>
+  struct RowKernel {
+    [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
+      multiply_tile<T, V, rows, vectors>(p, row, panel);
+    }
+  };
+  template <int rows>
+  struct OuterKernel {
+    [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
+      add_outer_products_tile<T, V, rows, vectors>(p, row, panel);
+    }
+  };
+
+  static void multiply_rows(const RowProducts<T>& p) { for_each_tile<RowKernel, tile_rows, tile_columns>(p); }
+  static void add_outer_products(const OuterProducts<T>& p) { for_each_tile<OuterKernel, tile_rows, tile_columns>(p); }
+
+  static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
+    for (std::int64_t j = 0; j < columns; j += tile_columns, panels += panel_stride) {
+      const std::int64_t width = columns - j < tile_columns ? columns - j : tile_columns;
+      if (width < tile_columns) {
+        pack_part(b, rows, j, width, panels);
+      } else if (b.transposed) {
+        pack_transposed(b.data + j * b.stride, b.stride, rows, panels);
+      } else {
+        for (std::int64_t i = 0; i < rows; ++i) {
+          const T* from = b.data + i * b.stride + j;
+#pragma GCC unroll 4
+          for (int v = 0; v < vectors; ++v) store(panels + i * tile_columns + v * lanes, load<V>(from + v * lanes));
+        }
+      }
+    }
+  }
+
+ private:
+  static void pack_part(PackSource<T> b, std::int64_t rows, std::int64_t column, std::int64_t width, T* panel) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < tile_columns; ++j) {
+        const std::int64_t at = b.transposed ? (column + j) * b.stride + i : i * b.stride + column + j;
+        panel[i * tile_columns + j] = j < width ? b.data[at] : T{0};
+      }
+    }
+  }
+
+  /// Column j of the panel is a row of the source: squares of lanes by lanes are turned in registers.
+  static void pack_transposed(const T* from, std::int64_t stride, std::int64_t rows, T* panel) {
+    std::int64_t i = 0;
+    for (; i + lanes <= rows; i += lanes) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) {
+        V square[lanes];
+#pragma GCC unroll 16
+        for (int j = 0; j < lanes; ++j) square[j] = load<V>(from + (v * lanes + j) * stride + i);
+        transpose(square);
+#pragma GCC unroll 16
+        for (int k = 0; k < lanes; ++k) store(panel + (i + k) * tile_columns + v * lanes, square[k]);
+      }
+    }
+    for (; i < rows; ++i) {
+      for (int j = 0; j < tile_columns; ++j) panel[i * tile_columns + j] = from[j * stride + i];
+    }
+  }
+};
+
+}  // namespace xtape::kernels::simd
