@@ -1,11 +1,13 @@
 #include "framework/kernels/convolution.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
 #include "framework/kernels/product.hpp"
+#include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
 namespace {
@@ -41,6 +43,7 @@ class PixelOrder {
       : batch_(batch), height_(height), width_(width), by_position_(padded && height * width <= 16 && batch >= 8) {}
 
   std::int64_t count() const { return batch_ * height_ * width_; }
+  bool by_position() const { return by_position_; }
 
   /// Calls f(i - begin, pixel) for the pixels [begin, end).
   template <class F>
@@ -113,10 +116,6 @@ class PaddedImages {
   Workspace<T> images_;
 };
 
-bool few_channels(const Window& window) {
-  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1;
-}
-
 template <class T>
 Gather<T> gather_taps(const Window& window, const T* x) {
   Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
@@ -180,7 +179,15 @@ void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t
 template <class T>
 void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* dy, T* dw) {
   const Zeros<T> zeros(gather.length);
-  const PixelOrder order(window.batch, window.out_height, window.out_width, false);
+  const PixelOrder order(window.batch, window.out_height, window.out_width, window.taps() > 1);
+  const Workspace<T> reordered(order.by_position() ? order.count() * filters : 0);
+  if (order.by_position()) {
+    order.for_each(0, order.count(), [&](std::int64_t i, Pixel out) {
+      const std::int64_t from = (out.image * window.out_height + out.row) * window.out_width + out.column;
+      std::copy_n(dy + from * filters, filters, reordered.data() + i * filters);
+    });
+    dy = reordered.data();
+  }
   multiply<T>({.rows = gather.length,
                .columns = filters,
                .segments = static_cast<std::int64_t>(gather.taps.size()),
@@ -233,6 +240,20 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
       place);
 }
 
+/// How the three convolutions of a layer are computed, from its shape.
+enum class Method {
+  taps,      // a product whose rows are gathered tap by tap
+  rows,      // the same from padded images, a row of the kernel at a time: for few channels
+  winograd,  // in float32
+};
+
+template <class T>
+Method method(const Window& window, std::int64_t filters) {
+  if (std::is_same_v<T, float> && !exact_convolutions() && winograd_applies(window, filters)) return Method::winograd;
+  if (window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1) return Method::rows;
+  return Method::taps;
+}
+
 }  // namespace
 
 template <class T>
@@ -240,11 +261,12 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
   if (window.output_pixels() * filters == 0) return;
   if (window.channels == 0) {
     std::fill_n(y, window.output_pixels() * filters, T{0});
-  } else if (few_channels(window)) {
-    const PaddedImages<T> padded(window, x);
-    conv2d_gathered(window, padded.gather(window), filters, w, y);
-  } else {
-    conv2d_gathered(window, gather_taps(window, x), filters, w, y);
+    return;
+  }
+  switch (method<T>(window, filters)) {
+    case Method::winograd: return winograd_conv2d(window, filters, x, w, y);
+    case Method::rows: return conv2d_gathered(window, PaddedImages<T>(window, x).gather(window), filters, w, y);
+    case Method::taps: return conv2d_gathered(window, gather_taps(window, x), filters, w, y);
   }
 }
 
@@ -255,6 +277,7 @@ void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* 
     std::fill_n(dx, window.input_pixels() * window.channels, T{0});
     return;
   }
+  if (method<T>(window, filters) == Method::winograd) return winograd_input_gradient(window, filters, dy, w, dx);
   for (std::int64_t row = 0; row < std::min(window.stride_height, window.height); ++row) {
     for (std::int64_t column = 0; column < std::min(window.stride_width, window.width); ++column) {
       input_gradient_phase(window, filters, dy, w, dx, row, column);
@@ -267,11 +290,13 @@ void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T*
   if (window.taps() * window.channels * filters == 0) return;
   if (window.output_pixels() == 0) {
     std::fill_n(dw, window.taps() * window.channels * filters, T{0});
-  } else if (few_channels(window)) {
-    const PaddedImages<T> padded(window, x);
-    kernel_gradient_gathered(window, padded.gather(window), filters, dy, dw);
-  } else {
-    kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
+    return;
+  }
+  switch (method<T>(window, filters)) {
+    case Method::winograd: return winograd_kernel_gradient(window, filters, x, dy, dw);
+    case Method::rows:
+      return kernel_gradient_gathered(window, PaddedImages<T>(window, x).gather(window), filters, dy, dw);
+    case Method::taps: return kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
   }
 }
 

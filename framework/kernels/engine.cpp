@@ -56,6 +56,16 @@ std::atomic<const Engines*>& chosen() {
   return engines_in_use;
 }
 
+std::atomic<bool>& exact() {
+  static std::atomic<bool> wanted = [] {
+    const char* text = std::getenv("XTAPE_EXACT");
+    const std::string_view given = text ? text : "0";
+    check(given == "0" || given == "1", "XTAPE_EXACT: expected 0 or 1, got '{}'", given);
+    return given == "1";
+  }();
+  return wanted;
+}
+
 }  // namespace
 
 std::string_view to_string(InstructionSet set) {
@@ -76,6 +86,9 @@ std::vector<InstructionSet> available_instruction_sets() {
 InstructionSet instruction_set() { return chosen().load(std::memory_order_relaxed)->set; }
 
 void set_instruction_set(InstructionSet set) { chosen().store(engines_named(to_string(set), "set_instruction_set")); }
+
+bool exact_convolutions() { return exact().load(std::memory_order_relaxed); }
+void set_exact_convolutions(bool wanted) { exact().store(wanted); }
 
 template <>
 const Engine<float>& engine<float>() {

@@ -25,8 +25,9 @@ struct RowProducts {
 template <class T>
 struct OuterProducts {
   std::int64_t rows, columns;  // of C
-  const T* const* a;           // a_k at a[k]
-  const std::int64_t* runs;    // the k to add: from runs[2 i] up to runs[2 i + 1]
+  const T* a;                  // a_k at a + k * a_stride
+  std::int64_t a_stride;
+  const std::int64_t* runs;  // the k to add: from runs[2 i] up to runs[2 i + 1]
   std::int64_t run_count;
   const T* b;  // packed: panels of tile_columns columns, each (depth, tile_columns)
   std::int64_t depth;
@@ -43,6 +44,11 @@ struct PackSource {
   bool transposed;
 };
 
+/// A transform of Winograd's: from a square patch of arrays of `count` channels, in[i * size + j] for row i and column
+/// j, to another one.
+template <class T>
+using PatchTransform = void (*)(const T* const* in, T* const* out, std::int64_t count);
+
 /// What an instruction set brings, for T float or double. The functions run on the calling thread.
 template <class T>
 struct Engine {
@@ -51,6 +57,11 @@ struct Engine {
   void (*add_outer_products)(const OuterProducts<T>&);
   /// Rows of B as panels of tile_columns columns, panel_stride values apart, the last one filled up with zeros.
   void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);
+  PatchTransform<T> winograd_input;            ///< 6x6 pixels to 6x6
+  PatchTransform<T> winograd_weights;          ///< 3x3 weights to 6x6
+  PatchTransform<T> winograd_output;           ///< 6x6 to 4x4 pixels
+  PatchTransform<T> winograd_output_gradient;  ///< 4x4 pixels to 6x6
+  PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
 };
 
 enum class InstructionSet { portable, avx2, avx512 };
@@ -64,6 +75,12 @@ InstructionSet instruction_set();
 
 /// Error unless `set` is available. Results differ between instruction sets by rounding.
 void set_instruction_set(InstructionSet set);
+
+/// Whether convolutions in float32 are computed by their definition alone. By default 3x3 convolutions of stride 1 use
+/// Winograd's method, which is faster and has a relative error of about 2e-6 instead of 5e-7. Initially what
+/// XTAPE_EXACT says: 1 for yes.
+bool exact_convolutions();
+void set_exact_convolutions(bool exact);
 
 /// The engine of the instruction set in use.
 template <class T>

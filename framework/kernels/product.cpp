@@ -214,6 +214,10 @@ class TransposedMultiplication {
     const std::int64_t columns = block.last_column - block.first_column;
     const Workspace<T> packed(ceil_div(columns, engine_.tile_columns) * engine_.tile_columns * depth_block);
     const Workspace<const T*> a(depth_block);
+    const std::int64_t rows = block.last_row - block.first_row;
+    const std::int64_t left_stride =
+        ceil_div(rows, 16) * 16 + 16;  // not a power of two, which would crowd few cache sets
+    const Workspace<T> left(depth_block * left_stride);
     for (std::int64_t k = begin; k < end; k += depth_block) {
       const std::int64_t depth = std::min(depth_block, end - k);
       engine_.pack(from(p_.b, k, block.first_column), depth, columns, packed.data(), depth * engine_.tile_columns);
@@ -221,10 +225,13 @@ class TransposedMultiplication {
         p_.a(s, k, k + depth, a.data());
         const std::vector<std::int64_t> runs = runs_of(a.data(), depth, p_.zeros);
         if (runs.empty() && (accumulate || k > begin)) continue;
-        for (std::int64_t i = 0; i < depth; ++i) a[i] += a[i] == p_.zeros ? 0 : block.first_row;
-        engine_.add_outer_products({.rows = block.last_row - block.first_row,
+        for (std::int64_t i = 0; i < depth; ++i) {
+          std::copy_n(a[i] == p_.zeros ? a[i] : a[i] + block.first_row, rows, left.data() + i * left_stride);
+        }
+        engine_.add_outer_products({.rows = rows,
                                     .columns = columns,
-                                    .a = a.data(),
+                                    .a = left.data(),
+                                    .a_stride = left_stride,
                                     .runs = runs.data(),
                                     .run_count = static_cast<std::int64_t>(runs.size() / 2),
                                     .b = packed.data(),

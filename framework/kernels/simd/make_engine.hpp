@@ -3,13 +3,24 @@
 
 #include "framework/kernels/simd/instruction_sets.hpp"
 #include "framework/kernels/simd/products.hpp"
+#include "framework/kernels/simd/winograd.hpp"
 
 namespace xtape::kernels::simd {
 
 template <class T, int bytes, int tile_rows, int vectors>
 Engine<T> make_engine() {
   using P = Products<T, bytes, tile_rows, vectors>;
-  return {tile_rows, P::tile_columns, P::multiply_rows, P::add_outer_products, P::pack};
+  using V = Vector<T, bytes>;
+  return {.tile_rows = tile_rows,
+          .tile_columns = P::tile_columns,
+          .multiply_rows = P::multiply_rows,
+          .add_outer_products = P::add_outer_products,
+          .pack = P::pack,
+          .winograd_input = transform<InputTransform, V, T>,
+          .winograd_weights = transform<WeightTransform, V, T>,
+          .winograd_output = transform<OutputTransform, V, T>,
+          .winograd_output_gradient = transform<OutputGradientTransform, V, T>,
+          .winograd_weight_gradient = transform<WeightGradientTransform, V, T>};
 }
 
 }  // namespace xtape::kernels::simd

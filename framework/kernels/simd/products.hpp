@@ -94,7 +94,7 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
   const T* b = p.b + panel * p.depth * Registers::columns;
   for (std::int64_t i = 0; i < p.run_count; ++i) {
     for (std::int64_t k = p.runs[2 * i]; k < p.runs[2 * i + 1]; ++k) {
-      const T* a = p.a[k] + row;
+      const T* a = p.a + k * p.a_stride + row;
       tile.add([a](int r) { return a[r]; }, b + k * Registers::columns);
     }
   }
@@ -102,24 +102,27 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
   tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
 }
 
-/// The tile of the p.rows - row rows that are left, at most `most`.
+/// A tile of `height` rows, which is at most `most`.
 template <template <int> class Kernel, int most, class P>
-void run_lower(const P& p, std::int64_t row, std::int64_t panel) {
+void run_tile(const P& p, std::int64_t row, std::int64_t height, std::int64_t panel) {
   if constexpr (most > 0) {
-    if (p.rows - row == most) return Kernel<most>::run(p, row, panel);
-    run_lower<Kernel, most - 1>(p, row, panel);
+    if (height == most) return Kernel<most>::run(p, row, panel);
+    run_tile<Kernel, most - 1>(p, row, height, panel);
   }
 }
 
 /// All tiles of a product P, panel by panel, so that a panel of B stays in the first-level cache while A streams by.
-/// What is left at the lower edge is done by a lower tile.
+/// The last two share what does not fill one, since a very low tile has too few sums to keep the processor busy.
 template <template <int> class Kernel, int tile_rows, int tile_columns, class P>
 void for_each_tile(const P& p) {
   const std::int64_t panels = (p.columns + tile_columns - 1) / tile_columns;
-  const std::int64_t whole = p.rows / tile_rows * tile_rows;
+  const std::int64_t left = p.rows % tile_rows;
+  const std::int64_t whole = p.rows - left - (left > 0 && p.rows > tile_rows ? tile_rows : 0);
+  const std::int64_t upper = p.rows - whole > tile_rows ? (p.rows - whole + 1) / 2 : p.rows - whole;
   for (std::int64_t panel = 0; panel < panels; ++panel) {
     for (std::int64_t row = 0; row < whole; row += tile_rows) Kernel<tile_rows>::run(p, row, panel);
-    if (whole < p.rows) run_lower<Kernel, tile_rows - 1>(p, whole, panel);
+    run_tile<Kernel, tile_rows>(p, whole, upper, panel);
+    run_tile<Kernel, tile_rows>(p, whole + upper, p.rows - whole - upper, panel);
   }
 }
 
