@@ -182,7 +182,7 @@ std::vector<Mutation> matrices_and_moves() {
 void tell_apart(const std::vector<Mutation>& mutations) {
   for (const Mutation& mutation : mutations) {
     INFO(mutation.mistake);
-    for (const std::uint64_t seed : {0, 1, 2}) {
+    for (const std::uint64_t seed : {0U, 1U, 2U}) {
       GradientCheckOptions options = mutation.options;
       options.seed = seed;
       CHECK(check_gradient(mutation.right, mutation.shapes, options));

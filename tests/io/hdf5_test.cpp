@@ -147,7 +147,7 @@ TEST_CASE("load_hdf5 names files that are missing, folders, or something else") 
 TEST_CASE("load_hdf5 refuses a file that is cut short") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {{"x", Tensor::ones({10'000})}});
-  for (const std::uintmax_t size : {20'000, 600, 9, 0}) {
+  for (const std::uintmax_t size : {20'000U, 600U, 9U, 0U}) {
     std::filesystem::resize_file(folder / "file", size);
     CHECK_THAT(error_of([&] { load_hdf5(folder / "file", "x"); }), Contains((folder / "file").string()));
   }

@@ -56,7 +56,7 @@ TEST_CASE("cosine warms up, falls along half a wave and stays") {
 
 TEST_CASE("what learning rates refuse") {
   CHECK(error_of([] { LearningRate(-0.1); }) == "LearningRate: expected a finite number of at least 0, got -0.1");
-  CHECK(error_of([] { LearningRate(std::numeric_limits<double>::quiet_NaN()); }) ==
+  CHECK(error_of([] { LearningRate{std::numeric_limits<double>::quiet_NaN()}; }) ==
         "LearningRate: expected a finite number of at least 0, got nan");
   CHECK(error_of([] { LearningRate([](std::int64_t) { return -1.0; }).at(3); }) ==
         "LearningRate: expected the schedule to give a finite number of at least 0, got -1 at iteration 3");
