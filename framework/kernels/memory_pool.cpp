@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <sys/mman.h>
 #include <unordered_map>
+
+// NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it.
+extern "C" {
+[[gnu::weak]] void __asan_poison_memory_region(const volatile void* begin, std::size_t bytes);
+[[gnu::weak]] void __asan_unpoison_memory_region(const volatile void* begin, std::size_t bytes);
+}
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace xtape::kernels {
 namespace {
@@ -30,6 +38,14 @@ void* allocate_from_system(std::size_t bytes) {
   return block;
 }
 
+/// Lets the address sanitizer see blocks as long as they were asked for, though the pool's are longer and are kept when
+/// they are given back: of a block of `size` bytes the first `usable` may be touched.
+void limit_access(void* block, std::size_t usable, std::size_t size) noexcept {
+  if (!__asan_poison_memory_region) return;
+  __asan_unpoison_memory_region(block, usable);
+  __asan_poison_memory_region(static_cast<std::byte*>(block) + usable, size - usable);
+}
+
 class MemoryPool {
  public:
   void* allocate(std::size_t bytes) {
@@ -39,6 +55,7 @@ class MemoryPool {
     void*& first = waiting_[size];
     void* block = first;
     if (block) {
+      limit_access(block, sizeof first, size);
       std::memcpy(&first, block, sizeof first);
     } else {
       block = allocate_from_system(size);
@@ -46,6 +63,7 @@ class MemoryPool {
     }
     usage_.in_use += size;
     usage_.peak = std::max(usage_.peak, usage_.in_use);
+    limit_access(block, bytes, size);
     return block;
   }
 
@@ -56,7 +74,9 @@ class MemoryPool {
     const std::lock_guard lock(mutex_);
     const auto waiting = waiting_.find(size);
     assert(waiting != waiting_.end() && "a block is given back with the size it was asked for");
+    limit_access(block, sizeof waiting->second, size);
     std::memcpy(block, &waiting->second, sizeof waiting->second);
+    limit_access(block, 0, size);
     waiting->second = block;
     usage_.in_use -= size;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "framework/kernels/memory_pool.hpp"
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape::kernels;
@@ -172,13 +174,14 @@ TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and nonsense is reporte
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // whose shadow memory is larger than the limit
 TEST_CASE("when the system gives fewer threads the program goes on with those") {
+  if (xtape::test::address_sanitizer() || xtape::test::thread_sanitizer()) {
+    xtape::test::skip("the sanitizer's shadow memory is larger than the limit of the test");
+  }
   const std::string text = threads_with("ulimit -v 1000000; OPENBLAS_NUM_THREADS=1 XTAPE_NUM_THREADS=256");
   CHECK_THAT(text, Catch::Contains("xtape: expected to start 256 threads, got "));
   CHECK_THAT(text, Catch::Contains("visits 1000"));
 }
-#endif
 
 TEST_CASE("the memory pool hands out aligned blocks and reuses what was given back") {
   void* first = pool_allocate(1000);
@@ -189,6 +192,17 @@ TEST_CASE("the memory pool hands out aligned blocks and reuses what was given ba
   CHECK(second == first);
   CHECK(pool_usage().held == held);
   pool_release(second, 1001);
+}
+
+TEST_CASE("the address sanitizer sees how long the memory pool's blocks are, and that they are given back") {
+  const bool watched = xtape::test::address_sanitizer();
+  auto* block = static_cast<std::byte*>(pool_allocate(1001));
+  CHECK_FALSE(xtape::test::forbidden(block));
+  CHECK_FALSE(xtape::test::forbidden(block + 1000));
+  CHECK(xtape::test::forbidden(block + 1001) == watched);
+  pool_release(block, 1001);
+  CHECK(xtape::test::forbidden(block) == watched);
+  CHECK(xtape::test::forbidden(block + 1000) == watched);
 }
 
 TEST_CASE("the memory pool refuses sizes that cannot be and survives it") {
