@@ -52,13 +52,28 @@ class Multiplication {
         row_block_(engine_.tile_rows * row_tiles) {}
 
   void run() const {
+    if (p_.packed) return multiply_packed(p_.packed, 0, panels_);
     if (p_.rows <= row_block_) return pack_in_place();
     const std::int64_t depth = p_.segments * p_.length;
     const std::int64_t block = std::max<std::int64_t>(1, most_packed / (depth * engine_.tile_columns));
     for (std::int64_t first = 0; first < panels_; first += block) {
-      pack_ahead(first, std::min(panels_, first + block));
+      const std::int64_t last = std::min(panels_, first + block);
+      const Workspace<T> packed(depth * (last - first) * engine_.tile_columns);
+      pack_ahead(first, last, packed.data());
+      multiply_packed(packed.data(), first, last);
     }
   }
+
+  /// Panels [first, last) of B, slice by slice.
+  void pack_ahead(std::int64_t first, std::int64_t last, T* packed) const {
+    parallel_for(last - first, ceil_div(last - first, wanted_tasks), [&](std::int64_t begin, std::int64_t end) {
+      for (const Slice& slice : slices_) {
+        pack(slice, first + begin, first + end,
+             packed + offset(slice, last - first) + begin * slice.depth() * engine_.tile_columns);
+      }
+    });
+  }
+  void pack_all(T* packed) const { pack_ahead(0, panels_, packed); }
 
  private:
   /// Few rows: each task packs the columns it works on, which stay in its cache.
@@ -74,19 +89,13 @@ class Multiplication {
     });
   }
 
-  /// Many rows: B is packed once, for all tasks.
-  void pack_ahead(std::int64_t first, std::int64_t last) const {
-    const std::int64_t width = engine_.tile_columns;
-    const Workspace<T> packed(p_.segments * p_.length * (last - first) * width);
-    const auto slice_at = [&](std::size_t s) {
-      const std::int64_t before = slices_[s].segment * p_.length + slices_[s].start;
-      return packed.data() + before * (last - first) * width;
-    };
-    parallel_for(last - first, ceil_div(last - first, wanted_tasks), [&](std::int64_t begin, std::int64_t end) {
-      for (std::size_t s = 0; s < slices_.size(); ++s) {
-        pack(slices_[s], first + begin, first + end, slice_at(s) + begin * slices_[s].depth() * width);
-      }
-    });
+  /// Where a slice of that many packed panels begins.
+  std::int64_t offset(const Slice& slice, std::int64_t panels) const {
+    return (slice.segment * p_.length + slice.start * slice.segments) * panels * engine_.tile_columns;
+  }
+
+  /// The columns of panels [first, last), which were packed ahead.
+  void multiply_packed(const T* packed, std::int64_t first, std::int64_t last) const {
     const std::int64_t row_blocks = ceil_div(p_.rows, row_block_);
     const std::int64_t wanted = std::min(ceil_div(wanted_tasks, row_blocks), ceil_div(last - first, 4));
     const std::int64_t group = ceil_div(last - first, std::max<std::int64_t>(1, wanted));
@@ -95,9 +104,9 @@ class Multiplication {
       const std::int64_t row = task / groups * row_block_;
       const std::int64_t begin = task % groups * group;
       const std::int64_t end = std::min(last - first, begin + group);
-      for (std::size_t s = 0; s < slices_.size(); ++s) {
-        multiply_block(slices_[s], row, std::min(p_.rows, row + row_block_), first + begin, first + end,
-                       slice_at(s) + begin * slices_[s].depth() * width);
+      for (const Slice& slice : slices_) {
+        multiply_block(slice, row, std::min(p_.rows, row + row_block_), first + begin, first + end,
+                       packed + offset(slice, last - first) + begin * slice.depth() * engine_.tile_columns);
       }
     });
   }
@@ -255,12 +264,26 @@ void multiply(const Product<T>& product) {
 }
 
 template <class T>
+std::int64_t packed_size(std::int64_t columns, std::int64_t segments, std::int64_t length) {
+  return ceil_div(columns, engine<T>().tile_columns) * engine<T>().tile_columns * segments * length;
+}
+
+template <class T>
+void pack(const Product<T>& product, T* packed) {
+  Multiplication<T>(product).pack_all(packed);
+}
+
+template <class T>
 void multiply(const TransposedProduct<T>& product) {
   TransposedMultiplication<T>(product).run();
 }
 
 template void multiply(const Product<float>&);
 template void multiply(const Product<double>&);
+template std::int64_t packed_size<float>(std::int64_t, std::int64_t, std::int64_t);
+template std::int64_t packed_size<double>(std::int64_t, std::int64_t, std::int64_t);
+template void pack(const Product<float>&, float*);
+template void pack(const Product<double>&, double*);
 template void multiply(const TransposedProduct<float>&);
 template void multiply(const TransposedProduct<double>&);
 

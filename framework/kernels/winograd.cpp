@@ -307,7 +307,9 @@ bool winograd_applies(const Window& w, std::int64_t filters) {
     const std::int64_t covered = ceil_div(height, tile_edge) * ceil_div(width, tile_edge) * tile_edge * tile_edge;
     return height >= tile_edge && width >= tile_edge && 2 * height * width >= covered;
   };
-  return shape && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) && filled(w.out_height, w.out_width);
+  constexpr std::int64_t few_tiles = 8;  // for which to transform the weights costs more than it saves
+  return shape && Tiling(w).count() >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
+         filled(w.out_height, w.out_width);
 }
 
 template <class T>
