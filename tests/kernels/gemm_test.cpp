@@ -1,70 +1,125 @@
 #include "framework/kernels/gemm.hpp"
 
-#include <tuple>
-
-#include "framework/kernels/parallel.hpp"
-#include "framework/tensor/random.hpp"
+#include "tests/kernels/compare.hpp"
+#include "tests/reference/gemm.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
-using xtape::test::largest_difference;
+using namespace xtape::test;
 
 namespace {
 
-/// C (+)= A B by the definition.
-Tensor reference(const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed, Tensor c) {
-  const std::int64_t m = c.dim(0);
-  const std::int64_t n = c.dim(1);
-  const std::int64_t k = a_transposed ? a.dim(0) : a.dim(1);
-  double* out = c.mutable_data<double>();
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      for (std::int64_t l = 0; l < k; ++l) {
-        out[i * n + j] += a.data<double>()[a_transposed ? l * m + i : i * k + l] *
-                          b.data<double>()[b_transposed ? j * k + l : l * n + j];
-      }
+struct Product {
+  std::int64_t m, n, k;
+  bool a_transposed = false, b_transposed = false, accumulate = false;
+  std::int64_t apart = 0;  // elements between the end of a row and the next, in all three matrices
+};
+
+std::string text_of(const Product& p) {
+  return fmt::format("({} x {}{}) ({} x {}{}){}, rows {} apart", p.m, p.k, p.a_transposed ? " T" : "", p.k, p.n,
+                     p.b_transposed ? " T" : "", p.accumulate ? " added" : "", p.apart);
+}
+
+/// C of a product of random matrices, computed with each number of threads and held against the definition.
+template <class T>
+void check_product(const Product& p) {
+  INFO(text_of(p) << " of " << to_string(dtype_of<T>));
+  RandomStream random(1, static_cast<std::uint64_t>(p.m * 1000 + p.n));
+  const std::int64_t a_stride = (p.a_transposed ? p.m : p.k) + p.apart;
+  const std::int64_t b_stride = (p.b_transposed ? p.k : p.n) + p.apart;
+  const std::int64_t c_stride = p.n + p.apart;
+  const auto a = drawn<T>(random, (p.a_transposed ? p.k : p.m) * a_stride);
+  const auto b = drawn<T>(random, (p.b_transposed ? p.n : p.k) * b_stride);
+  const auto start = drawn<T>(random, p.m * c_stride);
+  const kernels::MatrixView<T> a_view{a.data(), a_stride, p.a_transposed}, b_view{b.data(), b_stride, p.b_transposed};
+
+  std::vector<Guarded<T>> results;
+  for (const int threads : {1, 2, 3}) {
+    const Threads scope(threads);
+    Guarded<T> c = start;
+    for (std::int64_t i = 0; i < p.m && !p.accumulate; ++i) {  // what is not to be read must not be
+      std::fill_n(c.data() + i * c_stride, p.n, std::numeric_limits<T>::quiet_NaN());
     }
+    kernels::gemm<T>(p.m, p.n, p.k, a_view, b_view, c.data(), c_stride, p.accumulate);
+    results.push_back(std::move(c));
   }
-  return c;
+  CHECK(results[1] == results[0]);
+  CHECK(results[2] == results[0]);
+  const Guarded<T>& c = results[0];
+  const auto exact = [&](std::int64_t element) {
+    const std::int64_t i = element / p.n, j = element % p.n;
+    reference::Exact sum = reference::gemm(p.k, a_view, b_view, i, j);
+    if (p.accumulate) sum.add(start.data()[i * c_stride + j]);
+    return sum;
+  };
+  std::vector<T> packed;
+  bool gaps_kept = true;
+  for (std::int64_t i = 0; i < p.m; ++i) {
+    const T* row = c.data() + i * c_stride;
+    packed.insert(packed.end(), row, row + p.n);
+    gaps_kept = gaps_kept && std::equal(row + p.n, row + c_stride, start.data() + i * c_stride + p.n);
+  }
+  CHECK(disagreement(packed.data(), sampled({p.m, p.n}), exact, reference::allowed<T>) == "");
+  CHECK((gaps_kept && c.intact()));
+}
+
+void check_both_types(const Product& p) {
+  check_product<double>(p);
+  check_product<float>(p);
 }
 
 }  // namespace
 
-TEST_CASE("gemm equals the definition for all transpositions, sizes and both ways of storing") {
-  RandomStream random(1);
-  for (const auto& [m, n, k] :
-       {std::tuple{1, 1, 1}, {3, 5, 7}, {64, 33, 17}, {300, 20, 40}, {20, 300, 40}, {257, 129, 65}, {5, 7, 0}}) {
-    for (const bool ta : {false, true}) {
-      for (const bool tb : {false, true}) {
-        for (const bool accumulate : {false, true}) {
-          const Tensor a = random.normal(ta ? Shape{k, m} : Shape{m, k}, 0, 1, DType::float64);
-          const Tensor b = random.normal(tb ? Shape{n, k} : Shape{k, n}, 0, 1, DType::float64);
-          const Tensor start = random.normal({m, n}, 0, 1, DType::float64);
-          Tensor c = start;
-          kernels::gemm<double>(m, n, k, {a.data<double>(), a.dim(1), ta}, {b.data<double>(), b.dim(1), tb},
-                                c.mutable_data<double>(), n, accumulate);
-          const Tensor wanted = reference(a, ta, b, tb, accumulate ? start : Tensor::zeros({m, n}, DType::float64));
-          INFO(m << " x " << n << " x " << k << " " << ta << tb << accumulate);
-          CHECK(largest_difference(c, wanted) < 1e-11);
-        }
-      }
+TEST_CASE("gemm equals the definition for all transpositions, gaps between rows, and both ways of storing") {
+  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1},
+                                {1, 1, 300},
+                                {1, 7, 1},
+                                {7, 1, 5},
+                                {3, 5, 7},
+                                {2, 1, 9},
+                                {9, 17, 33},
+                                {31, 33, 15},
+                                {5, 7, 0},
+                                {0, 5, 3},
+                                {5, 0, 3},
+                                {66, 50, 19}}) {
+    for (const int way : {0, 1, 2, 3, 4, 5, 6, 7}) {
+      for (const std::int64_t apart : {0, 3})
+        check_both_types({m, n, k, way % 2 == 1, way / 2 % 2 == 1, way >= 4, apart});
     }
   }
 }
 
-TEST_CASE("gemm gives the same bits for any number of threads") {
-  RandomStream random(2);
-  const Tensor a = random.normal({500, 200});
-  const Tensor b = random.normal({200, 130});
-  const int before = kernels::num_threads();
-  std::vector<Tensor> results;
-  for (const int threads : {1, 2, 4}) {
-    kernels::set_num_threads(threads);
-    Tensor c = Tensor::zeros({500, 130});
-    kernels::gemm<float>(500, 130, 200, {a.data<float>(), 200}, {b.data<float>(), 130}, c.mutable_data<float>(), 130);
-    results.push_back(c);
+TEST_CASE("gemm equals the definition across the sizes at which it cuts its work") {
+  const std::vector<std::array<std::int64_t, 3>> sizes{
+      {64, 33, 17},   {100, 1, 257},  {1, 100, 257},  {300, 20, 40},   {20, 300, 40},  {257, 129, 65}, {193, 97, 385},
+      {97, 193, 769}, {40, 50, 1030}, {1023, 5, 3},   {5, 1023, 3},    {513, 511, 65}, {16, 16, 4097}, {191, 191, 31},
+      {255, 16, 256}, {17, 12, 6000}, {3000, 12, 65}, {12, 3000, 129}, {129, 384, 257}};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto [m, n, k] = sizes[i];
+    for (const bool a_transposed : {false, true}) {
+      check_both_types({m, n, k, a_transposed, i % 2 == 0, i % 3 == 0, i % 4 == 0 ? 5 : 0});
+      check_both_types({m, n, k, a_transposed, i % 2 == 1});
+    }
   }
-  kernels::set_num_threads(before);
-  CHECK(identical(results[0], results[1]));
-  CHECK(identical(results[0], results[2]));
+}
+
+TEST_CASE("the comparison with the definition sees one term of thousands that is wrong") {
+  constexpr std::int64_t k = 4608;
+  RandomStream random(2);
+  const auto a = drawn<float>(random, k), b = drawn<float>(random, k);
+  const kernels::MatrixView<float> a_view{a.data(), k}, b_view{b.data(), 1};
+  float c = 0;
+  kernels::gemm<float>(1, 1, k, a_view, b_view, &c, 1);
+  const auto exact = [&](std::int64_t) { return reference::gemm(k, a_view, b_view, 0, 0); };
+  const auto off_by = [&](double error) {
+    const auto wrong = static_cast<float>(c + error);
+    return disagreement(&wrong, {0}, exact, reference::allowed<float>);
+  };
+  CHECK(off_by(0) == "");
+  CHECK(off_by(0.01) != "");  // terms are of size 1
+  CHECK(off_by(NAN) != "");
+  Guarded<float> outside(3, 0.0F);
+  outside.data()[3] = 0;
+  CHECK(disagreement(outside, {}, exact) == "written outside of the array");
 }

@@ -1,0 +1,74 @@
+// The three kernels of convolution held against their definitions, for one shape.
+#pragma once
+
+#include "framework/kernels/convolution.hpp"
+#include "framework/ops/window.hpp"
+#include "tests/kernels/compare.hpp"
+#include "tests/reference/convolution.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+
+inline std::string text_of(const kernels::Window& s, std::int64_t filters) {
+  return fmt::format(
+      "x ({}, {}, {}, {}), kernel ({}, {}) -> y ({}, {}, {}), strides ({}, {}), dilation ({}, {}), padding ({}, {})",
+      s.batch, s.height, s.width, s.channels, s.kernel_height, s.kernel_width, s.out_height, s.out_width, filters,
+      s.stride_height, s.stride_width, s.dilation_height, s.dilation_width, s.pad_top, s.pad_left);
+}
+
+template <class T>
+struct ConvolutionResults {
+  Guarded<T> y, dx, dw;
+};
+
+/// Random images, kernels and dy, and what the three kernels make of them.
+template <class T>
+class ConvolutionUnderCheck {
+ public:
+  ConvolutionUnderCheck(const kernels::Window& window, std::int64_t filters, std::uint64_t seed)
+      : s_(window), filters_(filters), random_(seed) {}
+
+  ConvolutionResults<T> run(int threads) const {
+    const Threads scope(threads);
+    ConvolutionResults<T> r{Guarded<T>(dy_.size()), Guarded<T>(x_.size()), Guarded<T>(w_.size())};
+    kernels::conv2d(s_, filters_, x_.data(), w_.data(), r.y.data());
+    kernels::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), r.dx.data());
+    kernels::conv2d_kernel_gradient(s_, filters_, x_.data(), dy_.data(), r.dw.data());
+    return r;
+  }
+
+  void compare(const ConvolutionResults<T>& r, std::int64_t all_up_to) const {
+    INFO(text_of(s_, filters_) << " of " << to_string(dtype_of<T>));
+    CHECK(disagreement(r.y, sampled({s_.batch, s_.out_height, s_.out_width, filters_}, all_up_to),
+                       [&](auto i) { return reference::conv2d(s_, filters_, x_.data(), w_.data(), i); }) == "");
+    CHECK(disagreement(r.dx, sampled({s_.batch, s_.height, s_.width, s_.channels}, all_up_to), [&](auto i) {
+            return reference::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), i);
+          }) == "");
+    CHECK(disagreement(
+              r.dw, sampled({s_.kernel_height, s_.kernel_width, s_.channels, filters_}, all_up_to),
+              [&](auto i) { return reference::conv2d_kernel_gradient(s_, filters_, x_.data(), dy_.data(), i); }) == "");
+  }
+
+ private:
+  const kernels::Window s_;
+  const std::int64_t filters_;
+  RandomStream random_;
+  const Guarded<T> x_ = drawn<T>(random_, s_.input_pixels() * s_.channels);
+  const Guarded<T> w_ = drawn<T>(random_, s_.taps() * s_.channels * filters_);
+  const Guarded<T> dy_ = drawn<T>(random_, s_.output_pixels() * filters_);
+};
+
+/// Compares with the definition, and the bits for one, two and three threads with one another.
+template <class T>
+void check_convolution(const kernels::Window& s, std::int64_t filters, std::uint64_t seed) {
+  const ConvolutionUnderCheck<T> convolution(s, filters, seed);
+  const ConvolutionResults<T> results = convolution.run(1);
+  convolution.compare(results, 600);
+  for (const int threads : {2, 3}) {
+    const ConvolutionResults<T> again = convolution.run(threads);
+    INFO(text_of(s, filters) << " with " << threads << " threads");
+    CHECK((again.y == results.y && again.dx == results.dx && again.dw == results.dw));
+  }
+}
+
+}  // namespace xtape::test
