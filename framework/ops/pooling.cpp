@@ -12,6 +12,17 @@ Shape output_shape(const kernels::Window& window) {
   return {window.batch, window.out_height, window.out_width, window.channels};
 }
 
+/// Whether each of `outputs` positions along an axis has a tap on the `pixels` there are. A dilated window may have its
+/// taps on the padding before and behind a narrow image.
+bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t before, std::int64_t taps,
+                     std::int64_t dilation, std::int64_t pixels) {
+  for (std::int64_t first = -before, i = 0; i < outputs; ++i, first += stride) {
+    const std::int64_t skipped = first < 0 ? (-first + dilation - 1) / dilation : 0;  // taps before the image
+    if (skipped >= taps || first + skipped * dilation >= pixels) return false;
+  }
+  return true;
+}
+
 /// The geometry of a pooling; Error when a window could lie on padding alone and would have nothing to pool.
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options) {
   const Extent2D size = options.size;
@@ -22,6 +33,12 @@ kernels::Window pooling_window(std::string_view function, const Shape& images, c
   check(top < rows && bottom < rows && left < columns && right < columns,
         "{}: expected less padding than the window is long, {} x {}, got ({}, {}, {}, {})", function, rows, columns,
         top, bottom, left, right);
+  const bool on_rows = always_on_image(window.out_height, window.stride_height, window.pad_top, size.height,
+                                       options.dilation.height, window.height);
+  const bool on_columns = always_on_image(window.out_width, window.stride_width, window.pad_left, size.width,
+                                          options.dilation.width, window.width);
+  check(on_rows && on_columns, "{}: expected every window to hold a pixel of {}, got one on padding alone", function,
+        images);
   return window;
 }
 

@@ -55,6 +55,16 @@ TEST_CASE("pooling refuses padding as long as its window, and images without pix
              Catch::Contains("less padding than the window is long, 2 x 2, got (3, 3, 3, 3)"));
   CHECK_THAT(error_of([&] { average_pool2d(x, {.size = 2, .padding = Padding(0, 0, 0, 2)}); }),
              Catch::Contains("less padding"));
+  CHECK_THAT(error_of([&] {  // taps at -1 and 1 of a single column
+               max_pool2d(Tensor::ones({1, 4, 1, 1}), {.size = 2, .padding = Padding::same, .dilation = {1, 2}});
+             }),
+             Catch::Contains("max_pool2d: expected every window to hold a pixel of (1, 4, 1, 1)"));
+  CHECK_THAT(error_of([&] {  // the second of two positions begins behind the last row
+               average_pool2d(Tensor::ones({1, 3, 3, 1}),
+                              {.size = 2, .strides = 4, .padding = Padding(1, 5, 0, 0), .dilation = 6});
+             }),
+             Catch::Contains("expected"));
+  CHECK(max_pool2d(Tensor::ones({1, 4, 1, 1}), {.size = 3, .padding = Padding::same, .dilation = {1, 2}}).size() == 4);
   CHECK_THAT(error_of([&] {
                conv2d(Tensor::ones({1, 4, 4, 0}), Tensor::ones({2, 2, 0, 3}));
              }),
