@@ -18,6 +18,11 @@ std::vector<GradientRow> elementwise() {
       {"multiply", [](V a, V b) { return a * b; }, {{150, 150}, {150, 150}}, bilinear},
       {"multiply", [](V a, V b) { return a * b; }, {{70, 1, 60}, {1, 50, 1}}, bilinear},
       {"divide", [](V a, V b) { return a / b; }, {{40000}, {40000}}, positive},
+      {"multiply", [](V a, V b) { return a * b; }, {{40000}, {}}, bilinear},
+      {"pow", [](V a) { return pow(a, 3.0); }, {{40000}}},
+      {"maximum", [](V a, V b) { return maximum(a, b); }, {{200, 110}, {110}}},
+      {"clip", [](V a) { return clip(a, -0.5, 0.4); }, {{40000}}},
+      {"add", [](V a) { return a + a + a; }, {{40000}}, bilinear},
       {"relu", relu, {{40000}}},
       {"leaky_relu", [](V a) { return leaky_relu(a); }, {{3, 12000}}},
       {"elu", [](V a) { return elu(a); }, {{40000}}},
@@ -45,7 +50,22 @@ std::vector<GradientRow> arrays() {
        },
        {{3, 90, 91, 2}},
        bilinear},
+      {"mean", [](V a) { return mean(a); }, {{40000}}, bilinear},
+      {"sum", [](V a) { return sum(a); }, {{300001}}, bilinear},
       {"max", [](V a) { return max(a, Axes{1}); }, {{60, 700}}},
+      {"slice",
+       [](V a) {
+         return slice(a, std::vector<std::int64_t>{3, 1}, std::vector<std::int64_t>{190, 200},
+                      std::vector<std::int64_t>{2, 1});
+       },
+       {{200, 201}},
+       bilinear},
+      {"pad",
+       [](V a) {
+         return pad(a, {{1, 2}, {3, 0}});
+       },
+       {{200, 201}},
+       bilinear},
       {"sum_to",
        [](V a) {
          return sum_to(a, Shape{1, 211});
@@ -78,6 +98,7 @@ std::vector<GradientRow> arrays() {
        bilinear},
       {"matmul", [](V a, V b) { return matmul(a, b); }, {{130, 270}, {270, 70}}, bilinear},
       {"matmul", [](V a, V b) { return matmul(a, b); }, {{40, 9, 21}, {40, 21, 10}}, bilinear},
+      {"matmul", [](V a, V b) { return matmul(a, b); }, {{20, 1100}, {1100, 30}}, bilinear},
   };
 }
 
@@ -92,17 +113,36 @@ std::vector<GradientRow> networks() {
       {"conv2d", conv({}), {{2, 24, 23, 40}, {1, 1, 40, 36}}, bilinear},   // one matrix product
       {"conv2d", conv({.strides = 2}), {{3, 33, 31, 16}, {1, 1, 16, 20}}, bilinear},
       {"conv2d", conv({.strides = 2}), {{5, 37, 38, 3}, {7, 7, 3, 16}}, bilinear},
+      {"conv2d", conv(same), {{2, 6, 7, 110}, {3, 3, 110, 40}}, bilinear},
+      {"conv2d", conv({.strides = 2, .dilation = 2}), {{3, 21, 23, 9}, {3, 3, 9, 10}}, bilinear},
+      {"conv2d", conv(same), {{7, 20, 21, 4}, {5, 5, 4, 5}}, bilinear},
       {"max_pool2d", [pool](V x) { return max_pool2d(x, pool); }, {{4, 41, 40, 5}}},
       {"average_pool2d", [pool](V x) { return average_pool2d(x, pool); }, {{4, 41, 40, 5}}, bilinear},
       {"batch_norm", normalized, {{2, 24, 25, 32}, {32}, {32}}},
       {"batch_norm", normalized, {{4, 70, 71, 2}, {2}, {2}}},
+      {"batch_norm", normalized, {{3, 9, 5, 130}, {130}, {130}}},
+      {"batch_norm_inference",
+       [](V x, V gamma, V beta) {
+         return batch_norm_inference(x, gamma, beta, Tensor::full({2}, 0.3, x.dtype()),
+                                     Tensor::full({2}, 0.7, x.dtype()), 1e-3);
+       },
+       {{4, 70, 71, 2}, {2}, {2}}},
+      {"dropout",
+       [](V x) {
+         ForwardPass pass(Mode::training, {.seed = 4, .step = 0});
+         return dropout(x, 0.5, pass);
+       },
+       {{30000}},
+       {.bilinear = true, .float32 = false}},
+      {"softmax", [](V x) { return softmax(x); }, {{20, 1000}}, wide},
+      {"mean_squared_error", [](V x) { return mean_squared_error(x, Tensor::zeros({30000}, x.dtype())); }, {{30000}}},
       {"softmax_cross_entropy",
        [](V x) {
          std::vector<std::int64_t> labels;
          for (std::int64_t i = 0; i < x.dim(0); ++i) labels.push_back(i * 7 % x.dim(1));
          return softmax_cross_entropy(x, Tensor::labels(labels));
        },
-       {{60, 100}}},
+       {{80, 100}}},
   };
 }
 
