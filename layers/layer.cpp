@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace xtape {
 namespace {
@@ -15,6 +16,17 @@ std::string shapes_text(const std::vector<Shape>& shapes) {
 
 std::string batch_shape_text(const Shape& sample) {
   return fmt::format("(None{}{})", sample.rank() > 0 ? ", " : "", fmt::join(sample.begin(), sample.end(), ", "));
+}
+
+SymbolicTensor::Call::~Call() {
+  std::vector<SymbolicTensor> pending = std::move(inputs);
+  while (!pending.empty()) {
+    const std::shared_ptr<Call> call = std::move(pending.back().call_);
+    pending.pop_back();
+    if (call.use_count() > 1) continue;  // whoever holds it too takes it apart
+    std::ranges::move(call->inputs, std::back_inserter(pending));
+    call->inputs.clear();
+  }
 }
 
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {

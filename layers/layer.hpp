@@ -42,9 +42,12 @@ class SymbolicTensor {
   struct Call {
     std::shared_ptr<Layer> layer;
     std::vector<SymbolicTensor> inputs;
+    /// Takes the graph behind it apart one call after the other: a chain of 100,000 would overflow the stack if each
+    /// destroyed the one before.
+    ~Call();
   };
 
-  SymbolicTensor(std::shared_ptr<const Call> call, Shape shape) : call_(std::move(call)), shape_(std::move(shape)) {}
+  SymbolicTensor(std::shared_ptr<Call> call, Shape shape) : call_(std::move(call)), shape_(std::move(shape)) {}
 
   /// Shape of one sample, without the batch axis.
   const Shape& shape() const { return shape_; }
@@ -52,7 +55,7 @@ class SymbolicTensor {
   friend bool operator==(const SymbolicTensor& a, const SymbolicTensor& b) { return a.call_ == b.call_; }
 
  private:
-  std::shared_ptr<const Call> call_;
+  std::shared_ptr<Call> call_;
   Shape shape_;
 };
 

@@ -46,13 +46,15 @@ struct Slice {
             "slice: expected 0 <= begin <= end <= {} for axis {} of {}, got [{}, {})", extent, i, shape, from[i],
             to[i]);
       check(step[i] >= 1, "slice: expected a step of 1 or more for axis {}, got {}", i, step[i]);
-      extents.push_back((end - begin[i] + step[i] - 1) / step[i]);
+      extents.push_back(end == begin[i] ? 0 : (end - begin[i] - 1) / step[i] + 1);
     }
   }
 
   StridedView view_of(const Shape& shape) const {
     StridedView view = StridedView::part_of(shape, Shape(extents), begin);
-    for (std::size_t i = 0; i < step.size(); ++i) view.strides[i] *= step[i];
+    for (std::size_t i = 0; i < step.size(); ++i) {
+      if (extents[i] > 1) view.strides[i] *= step[i];  // nothing is a step away from a single element
+    }
     return view;
   }
 };
@@ -136,10 +138,13 @@ Variable pad(const Variable& x, const std::vector<PadWidths>& widths, double val
   check(static_cast<int>(widths.size()) == x.rank(), "pad: expected one pair of widths for each axis of {}, got {}",
         x.shape(), widths.size());
   Extents extents, begin;
+  constexpr std::int64_t most = std::int64_t{1} << 60;  // their sum with the extent is a number still
   for (std::size_t i = 0; i < widths.size(); ++i) {
     check(widths[i].before >= 0 && widths[i].after >= 0,
           "pad: expected widths of 0 or more for axis {}, got {} and {}; use slice() to cut", i, widths[i].before,
           widths[i].after);
+    check(widths[i].before <= most && widths[i].after <= most,
+          "pad: expected widths below 2^60 for axis {}, got {} and {}", i, widths[i].before, widths[i].after);
     extents.push_back(widths[i].before + x.dim(static_cast<int>(i)) + widths[i].after);
     begin.push_back(widths[i].before);
   }

@@ -110,6 +110,21 @@ TEST_CASE("a layer with a parameter for each input refuses another number of inp
   CHECK_THAT(error_of([&] { twice->connect({x, x}); }), Catch::Contains("two named k"));
 }
 
+TEST_CASE("a graph of a million calls can be destroyed, a chain and one whose branches meet again") {
+  const Activation keep(linear);
+  const auto input = Input({1});
+  auto chain = keep(input);
+  for (int i = 0; i < 1000000; ++i) chain = keep(chain);
+  CHECK(chain.shape() == Shape{1});
+  const Add both;
+  auto ladder = keep(input);
+  for (int i = 0; i < 200000; ++i) ladder = both({ladder, ladder});
+  const auto rung = ladder;  // still whole when the rest of the graph is gone
+  ladder = input;
+  CHECK(rung.call().inputs.size() == 2);
+  CHECK(rung.call().inputs[0] == rung.call().inputs[1]);
+}
+
 TEST_CASE("activations are named functions, those with defaults too, and lambdas") {
   const auto x = Input({4});
   CHECK(Activation(elu)->function().name() == "elu");

@@ -1,5 +1,6 @@
 #include "framework/ops/manipulation.hpp"
 
+#include <limits>
 #include <numeric>
 
 #include "framework/autograd/forward_pass.hpp"
@@ -119,6 +120,36 @@ TEST_CASE("ranges outside the array are errors") {
           slice(x, {3, 0}, {2, 5});
         }) == "slice: expected 0 <= begin <= end <= 4 for axis 0 of (4, 5), got [3, 2)");
   CHECK(error_of([&] { slice(x, {0, 0}, {4, 5}, {1, 0}); }) == "slice: expected a step of 1 or more for axis 1, got 0");
+}
+
+TEST_CASE("ranges and widths at the ends of int64 are taken at their word") {
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  const Tensor x = counted({4, 5});
+  CHECK(values_of(slice(x, {1, 0}, {4, 5}, {most, most})) == Values{5});
+  CHECK(slice(x, {2, 0}, {2, 5}, {most, 1}).shape() == Shape{0, 5});
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(counted({3}));
+  pass.backward(slice(v, {1}, {3}, {most}), f64({1}, {7}));
+  CHECK(pass.gradient(v).to_vector() == Values{0, 7, 0});
+  CHECK_THAT(
+      error_of([&] {
+        slice(x, {least, 0}, {4, 5});
+      }),
+      Catch::Contains("slice: expected 0 <= begin <= end <= 4 for axis 0 of (4, 5), got [-9223372036854775808, 4)"));
+  CHECK_THAT(error_of([&] { slice(x, {0, 0}, {4, most}); }), Catch::Contains("got [0, 9223372036854775807)"));
+  CHECK_THAT(error_of([&] {
+               slice(x, {0, 0}, {4, 5}, {1, least});
+             }),
+             Catch::Contains("a step of 1 or more for axis 1"));
+  CHECK(error_of([&] {
+          pad(x, {{0, 0}, {1, most}});
+        }) == "pad: expected widths below 2^60 for axis 1, got 1 and 9223372036854775807");
+  CHECK_THAT(error_of([&] { pad(x, {{least, 0}, {0, 0}}); }), Catch::Contains("pad: expected widths of 0 or more"));
+  CHECK_THAT(error_of([&] {
+               pad(x, {{std::int64_t{1} << 60, 0}, {0, 0}});
+             }),
+             Catch::Contains("fewer than 2^62 elements"));
 }
 
 TEST_CASE("pad puts a value around an array, and its gradient is the part inside") {
