@@ -110,9 +110,10 @@ std::string disagreement(const T* got, const std::vector<std::int64_t>& elements
 }
 
 template <class T, class Element>
-std::string disagreement(const Guarded<T>& got, const std::vector<std::int64_t>& elements, Element exact) {
+std::string disagreement(const Guarded<T>& got, const std::vector<std::int64_t>& elements, Element exact,
+                         double (*tolerance)(const reference::Exact&) = reference::allowed<T>) {
   if (!got.intact()) return "written outside of the array";
-  return disagreement(got.data(), elements, exact, reference::allowed<T>);
+  return disagreement<T>(got.data(), elements, exact, tolerance);
 }
 
 }  // namespace xtape::test

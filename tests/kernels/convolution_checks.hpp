@@ -2,6 +2,8 @@
 #pragma once
 
 #include "framework/kernels/convolution.hpp"
+#include "framework/kernels/engine.hpp"
+#include "framework/kernels/winograd.hpp"
 #include "framework/ops/window.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/convolution.hpp"
@@ -16,6 +18,21 @@ inline std::string text_of(const kernels::Window& s, std::int64_t filters) {
       s.stride_height, s.stride_width, s.dilation_height, s.dilation_width, s.pad_top, s.pad_left);
 }
 
+/// Sets whether float32 is computed by the definition, for a scope.
+struct Exactness {
+  explicit Exactness(bool exact) : before(kernels::exact_convolutions()) { kernels::set_exact_convolutions(exact); }
+  Exactness(const Exactness&) = delete;
+  Exactness& operator=(const Exactness&) = delete;
+  ~Exactness() { kernels::set_exact_convolutions(before); }
+  bool before;
+};
+
+/// Of Winograd's method in float32: an element's error is that of sums of about the same size whatever its own is, so
+/// the bound is in units of what an element typically is, the root of the sum of its squared terms (fewer at a border).
+inline double allowed_of_winograd(const reference::Exact& sum) {
+  return 4e-5 * static_cast<double>(std::sqrt(sum.squares) + 1);
+}
+
 template <class T>
 struct ConvolutionResults {
   Guarded<T> y, dx, dw;
@@ -28,8 +45,9 @@ class ConvolutionUnderCheck {
   ConvolutionUnderCheck(const kernels::Window& window, std::int64_t filters, std::uint64_t seed)
       : s_(window), filters_(filters), random_(seed) {}
 
-  ConvolutionResults<T> run(int threads) const {
+  ConvolutionResults<T> run(int threads, bool exact = true) const {
     const Threads scope(threads);
+    const Exactness method(exact);
     ConvolutionResults<T> r{Guarded<T>(dy_.size()), Guarded<T>(x_.size()), Guarded<T>(w_.size())};
     kernels::conv2d(s_, filters_, x_.data(), w_.data(), r.y.data());
     kernels::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), r.dx.data());
@@ -37,16 +55,20 @@ class ConvolutionUnderCheck {
     return r;
   }
 
-  void compare(const ConvolutionResults<T>& r, std::int64_t all_up_to) const {
-    INFO(text_of(s_, filters_) << " of " << to_string(dtype_of<T>));
-    CHECK(disagreement(r.y, sampled({s_.batch, s_.out_height, s_.out_width, filters_}, all_up_to),
-                       [&](auto i) { return reference::conv2d(s_, filters_, x_.data(), w_.data(), i); }) == "");
-    CHECK(disagreement(r.dx, sampled({s_.batch, s_.height, s_.width, s_.channels}, all_up_to), [&](auto i) {
-            return reference::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), i);
-          }) == "");
+  void compare(const ConvolutionResults<T>& r, std::int64_t all_up_to, bool exact = true) const {
+    INFO(text_of(s_, filters_) << " of " << to_string(dtype_of<T>) << (exact ? "" : ", by Winograd's method"));
+    const auto tolerance = exact ? reference::allowed<T> : allowed_of_winograd;
+    CHECK(disagreement(
+              r.y, sampled({s_.batch, s_.out_height, s_.out_width, filters_}, all_up_to),
+              [&](auto i) { return reference::conv2d(s_, filters_, x_.data(), w_.data(), i); }, tolerance) == "");
+    CHECK(disagreement(
+              r.dx, sampled({s_.batch, s_.height, s_.width, s_.channels}, all_up_to),
+              [&](auto i) { return reference::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), i); },
+              tolerance) == "");
     CHECK(disagreement(
               r.dw, sampled({s_.kernel_height, s_.kernel_width, s_.channels, filters_}, all_up_to),
-              [&](auto i) { return reference::conv2d_kernel_gradient(s_, filters_, x_.data(), dy_.data(), i); }) == "");
+              [&](auto i) { return reference::conv2d_kernel_gradient(s_, filters_, x_.data(), dy_.data(), i); },
+              tolerance) == "");
   }
 
  private:
@@ -62,12 +84,15 @@ class ConvolutionUnderCheck {
 template <class T>
 void check_convolution(const kernels::Window& s, std::int64_t filters, std::uint64_t seed) {
   const ConvolutionUnderCheck<T> convolution(s, filters, seed);
-  const ConvolutionResults<T> results = convolution.run(1);
-  convolution.compare(results, 600);
-  for (const int threads : {2, 3}) {
-    const ConvolutionResults<T> again = convolution.run(threads);
-    INFO(text_of(s, filters) << " with " << threads << " threads");
-    CHECK((again.y == results.y && again.dx == results.dx && again.dw == results.dw));
+  for (const bool exact : {true, false}) {
+    if (!exact && (!std::is_same_v<T, float> || !kernels::winograd_applies(s, filters))) continue;
+    const ConvolutionResults<T> results = convolution.run(1, exact);
+    convolution.compare(results, 600, exact);
+    for (const int threads : {2, 3}) {
+      const ConvolutionResults<T> again = convolution.run(threads, exact);
+      INFO(text_of(s, filters) << " with " << threads << " threads");
+      CHECK((again.y == results.y && again.dx == results.dx && again.dw == results.dw));
+    }
   }
 }
 

@@ -102,6 +102,9 @@ void check_all(const Model& network, std::int64_t batch) {
     const kernels::Window s = window_between(step.x, {step.kernel[0], step.kernel[1]}, step.y, batch);
     const ConvolutionUnderCheck<T> convolution(s, step.kernel[3], 9);
     convolution.compare(convolution.run(1 + number++ % 3), 0);
+    if (std::is_same_v<T, float> && kernels::winograd_applies(s, step.kernel[3])) {
+      convolution.compare(convolution.run(1 + number % 3, false), 0, false);
+    }
   }
   for (const Step& step : steps(network, "BatchNormalization")) {
     const BatchNormUnderCheck<T> normalization(batch * step.x[0] * step.x[1], step.x[2], 1);
