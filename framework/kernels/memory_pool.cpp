@@ -9,10 +9,11 @@
 #include <mutex>
 #include <sys/mman.h>
 
-// NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it.
+// NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it
 extern "C" {
 [[gnu::weak]] void __asan_poison_memory_region(const volatile void* begin, std::size_t bytes);
 [[gnu::weak]] void __asan_unpoison_memory_region(const volatile void* begin, std::size_t bytes);
+[[gnu::weak]] void __lsan_ignore_object(const void* block);
 }
 // NOLINTEND(bugprone-reserved-identifier)
 
@@ -144,6 +145,7 @@ class MemoryPool {
     void* slab = std::aligned_alloc(huge_page, bytes);
     if (!slab) throw std::bad_alloc();
     madvise(slab, bytes, MADV_HUGEPAGE);  // a wish: without it only speed is lost
+    if (__lsan_ignore_object) __lsan_ignore_object(slab);  // kept, not lost
     usage_.held += bytes;
     auto* block = new (slab) Header{.guard = {},
                                     .size = bytes - sizeof(Header),
