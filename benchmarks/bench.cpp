@@ -1,0 +1,144 @@
+// Measures xtape and libtorch in turn, in one run, on the same work; prints a table and writes it to a folder.
+#include <ctime>
+#include <thread>
+
+#include "benchmarks/report.hpp"
+#include "benchmarks/scaling.hpp"
+#include "examples/program.hpp"
+#include "framework/io/atomic_file.hpp"
+
+using namespace xtape;
+using namespace xtape::bench;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Settings {
+  std::vector<std::string> only;
+  std::vector<int> threads;
+  std::optional<int> rounds;
+  double turn_seconds = 2;
+  std::string output;
+  bool quick = false, alone = false, scaling = false;
+};
+
+std::string workload_list() {
+  std::string text = "Workloads:\n";
+  for (const Workload& w : workloads()) text += fmt::format("  {:<22} {}\n", w.name, description(w));
+  return text;
+}
+
+void declare(CLI::App& app, Settings& s) {
+  std::vector<std::string> names;
+  for (const Workload& w : workloads()) names.push_back(w.name);
+  auto* only = app.add_option("--only", s.only, "Measure these workloads; by default all")->check(CLI::IsMember(names));
+  app.add_option("--threads", s.threads, "Measure with these numbers of threads; by default all cores and 1")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--rounds", s.rounds, "Turns of each side; by default 5, with --quick 1")->check(CLI::Range(1, 10000));
+  app.add_option("--turn-seconds", s.turn_seconds, "A turn is as many steps as fit, but at least 3")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default runs/bench-<time>")
+      ->check(not_empty);
+  app.add_flag("--alone", s.alone, "xtape alone, without libtorch");
+  app.add_flag("--scaling", s.scaling, "Instead of the table: ResNet-50's step over threads, batch and image size")
+      ->excludes(only);
+  app.add_flag("--quick", s.quick, "One step of the smallest workloads, to see that everything works");
+  app.footer(workload_list());
+}
+
+/// The folder this program was built in, where the workers are too.
+fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+
+MeasurementOptions measurement_options(const Settings& s) {
+  MeasurementOptions options{.xtape_worker = own_folder() / "xtape_worker",
+                             .rounds = s.rounds.value_or(s.quick ? 1 : 5),
+                             .turn_seconds = s.turn_seconds};
+  if (s.quick) options.turn_seconds = 0, options.least_steps = 1, options.warm_up = 1;
+  const fs::path peer = own_folder() / "libtorch_worker";
+  if (s.alone) return options;
+  if (fs::exists(peer)) {
+    options.libtorch_worker = peer;
+  } else {
+    fmt::print(stderr, "libtorch is not there (Debian: libtorch-dev); xtape is measured alone\n");
+  }
+  return options;
+}
+
+std::vector<Workload> selected(const Settings& s) {
+  std::vector<Workload> chosen;
+  for (const Workload& w : workloads()) {
+    const bool small = w.name == "convnet-64-train" || w.name == "resnet50-64-infer-1";
+    const bool wanted = s.only.empty() ? small || !s.quick : std::ranges::find(s.only, w.name) != s.only.end();
+    if (wanted) chosen.push_back(w);
+  }
+  return chosen;
+}
+
+std::vector<int> thread_counts(const Settings& s) {
+  if (!s.threads.empty()) return s.threads;
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return cores == 1 || s.quick ? std::vector{cores} : std::vector{cores, 1};
+}
+
+fs::path output_folder(const Settings& s) {
+  fs::path folder = s.output;
+  if (s.output.empty()) {
+    const std::time_t time = std::time(nullptr);
+    std::tm parts{};
+    localtime_r(&time, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "bench-%Y%m%d-%H%M%S", &parts);
+    folder = fs::path("runs") / text;
+  }
+  fs::create_directories(folder);
+  return folder;
+}
+
+void write(const fs::path& path, const std::string& text) {
+  write_atomically(path, [&](std::ostream& out) { out << text; });
+}
+
+/// Both files, whole after every measurement, so that a run that is stopped leaves what it has.
+void write_report(const fs::path& folder, const std::string& tables, const nlohmann::json& json) {
+  write(folder / "bench.md", machine_text(json.at("machine")) + "\n" + tables);
+  write(folder / "bench.json", json.dump(1) + "\n");
+}
+
+void run_table(const Settings& s, const fs::path& folder, const MeasurementOptions& options) {
+  std::vector<Measurement> done;
+  nlohmann::json list = nlohmann::json::array();
+  for (const Workload& workload : selected(s)) {
+    for (const int threads : thread_counts(s)) {
+      done.push_back(measure(workload, threads, options));
+      list.push_back(to_json(done.back()));
+      write_report(folder, table(done), {{"machine", machine_facts(done)}, {"measurements", list}});
+    }
+  }
+  fmt::print("{}\n{}", machine_text(machine_facts(done)), table(done));
+}
+
+void run_scaling(const Settings& s, const fs::path& folder, const MeasurementOptions& options) {
+  const std::vector<Series> all = measure_scaling(thread_counts(s).front(), s.quick, options);
+  std::vector<Measurement> done;
+  for (const Series& series : all) done.insert(done.end(), series.measurements.begin(), series.measurements.end());
+  const nlohmann::json machine = machine_facts(done);
+  write(folder / "scaling.svg", svg(panels(all), "ms per image"));
+  write_report(folder, scaling_tables(all), {{"machine", machine}, {"series", to_json(all)}});
+  fmt::print("{}\n{}", machine_text(machine), scaling_tables(all));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App app("Measures xtape and libtorch in turn on the same work: time, memory, and the distance from the peak");
+  declare(app, settings);
+  return run_program(argc, argv, app, [&] {
+    const MeasurementOptions options = measurement_options(settings);
+    const fs::path folder = output_folder(settings);
+    settings.scaling ? run_scaling(settings, folder, options) : run_table(settings, folder, options);
+    fmt::print("\nWritten to {}\n", folder.string());
+    return 0;
+  });
+}

@@ -1,0 +1,123 @@
+// Single kernels at the sizes that ResNet-50 uses them with: convolutions, matrix products, batch normalization,
+// pooling, Adam. Whole networks, and the comparison with a peer, are in bench.cpp.
+#include <benchmark/benchmark.h>
+#include <xtape/xtape.hpp>
+
+#include "framework/kernels/gemm.hpp"
+
+using namespace xtape;
+
+namespace {
+
+void count_operations(benchmark::State& state, double a_run) {
+  state.counters["FLOP/s"] = benchmark::Counter(a_run, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+/// `passes` is how often the bytes of a tensor are at least read or written.
+void count_bytes(benchmark::State& state, const Tensor& tensor, int passes) {
+  state.SetBytesProcessed(state.iterations() * tensor.size_in_bytes() * passes);
+}
+
+/// C (m, n) = A (m, k) B (k, n).
+void matrix_product(benchmark::State& state) {
+  const std::int64_t m = state.range(0), n = state.range(1), k = state.range(2);
+  const Tensor a = RandomStream(1).normal({m, k}), b = RandomStream(2).normal({k, n});
+  Tensor c = Tensor::zeros({m, n});
+  for (auto _ : state) {
+    kernels::gemm<float>(m, n, k, {a.data<float>(), k}, {b.data<float>(), n}, c.mutable_data<float>(), n);
+  }
+  count_operations(state, 2.0 * static_cast<double>(m * n * k));
+}
+
+/// A convolution of ResNet-50 at batch 32: image size, channels, filters, kernel size, stride.
+struct Convolution {
+  explicit Convolution(const benchmark::State& state)
+      : x(RandomStream(1).normal({32, state.range(0), state.range(0), state.range(1)})),
+        w(RandomStream(2).normal({state.range(3), state.range(3), state.range(1), state.range(2)})),
+        options{.strides = state.range(4), .padding = state.range(3) == 3 ? Padding::same : Padding::valid},
+        dy(conv2d(x, w, options).value()) {}
+  double operations() const { return 2.0 * static_cast<double>(w.size()) * static_cast<double>(dy.size() / dy.dim(3)); }
+
+  Tensor x, w;
+  Conv2DOptions options;
+  Tensor dy;
+};
+
+template <class F>
+void convolution(benchmark::State& state, F compute) {
+  const Convolution c(state);
+  for (auto _ : state) benchmark::DoNotOptimize(compute(c));
+  count_operations(state, c.operations());
+}
+void conv_forward(benchmark::State& state) {
+  convolution(state, [](const Convolution& c) { return conv2d(c.x, c.w, c.options); });
+}
+void conv_input_gradient(benchmark::State& state) {
+  convolution(state, [](const Convolution& c) { return conv2d_input_gradient(c.dy, c.w, c.x.shape(), c.options); });
+}
+void conv_kernel_gradient(benchmark::State& state) {
+  convolution(state, [](const Convolution& c) { return conv2d_kernel_gradient(c.x, c.dy, c.w.shape(), c.options); });
+}
+
+/// The shapes of the network for 64x64 images, each once: its input (conv1, padded), then stages 2 to 5.
+void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"size", "channels", "filters", "kernel", "stride"})
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+  benchmark->Args({70, 3, 64, 7, 2});
+  std::int64_t channels = 64, size = 15, filters = 64;
+  for (int stage = 2; stage <= 5; ++stage, filters *= 2) {
+    const std::int64_t stride = stage == 2 ? 1 : 2;
+    benchmark->Args({size, channels, filters, 1, stride});
+    benchmark->Args({size, channels, 4 * filters, 1, stride});
+    size = (size + stride - 1) / stride;
+    channels = 4 * filters;
+    benchmark->Args({size, filters, filters, 3, 1});
+    benchmark->Args({size, filters, channels, 1, 1});
+    benchmark->Args({size, channels, filters, 1, 1});
+  }
+}
+
+/// One layer forward and back on (32, size, size, channels).
+template <class LayerType>
+void layer_step(benchmark::State& state, const LayerType& layer) {
+  const Shape sample{state.range(0), state.range(0), state.range(1)};
+  const auto input = Input(sample);
+  const Model model(input, layer(input));
+  const Tensor x = RandomStream(1).normal(sample.prepended(32));
+  const Tensor dy = RandomStream(2).normal(model.output_shape().prepended(32));
+  for (auto _ : state) {
+    ForwardPass pass(Mode::training);
+    const Variable images = pass.watch(x);
+    pass.backward(model(images, pass), dy);
+    benchmark::DoNotOptimize(pass.gradient(images));
+  }
+  count_bytes(state, x, 5);  // x -> y, and x, dy -> dx
+}
+void batch_norm_step(benchmark::State& state) { layer_step(state, BatchNormalization()); }
+void max_pool_step(benchmark::State& state) { layer_step(state, MaxPooling2D({.pool_size = 3, .strides = 2})); }
+void average_pool_step(benchmark::State& state) { layer_step(state, AveragePooling2D({.pool_size = 2})); }
+
+/// Reads value, gradient and both moments, writes value and both moments.
+void adam_step(benchmark::State& state) {
+  const Parameter parameter("p", RandomStream(1).normal({state.range(0)}));
+  const Tensor gradient = RandomStream(2).normal({state.range(0)});
+  Adam adam(std::vector{parameter});
+  for (auto _ : state) {
+    parameter.add_gradient(gradient);
+    adam.step();
+  }
+  count_bytes(state, gradient, 7);
+}
+
+}  // namespace
+
+BENCHMARK(conv_forward)->Apply(resnet50_shapes);
+BENCHMARK(conv_input_gradient)->Apply(resnet50_shapes);
+BENCHMARK(conv_kernel_gradient)->Apply(resnet50_shapes);
+BENCHMARK(matrix_product)->ArgNames({"m", "n", "k"})->Args({256, 256, 256})->Args({1024, 1024, 1024})->UseRealTime();
+BENCHMARK(batch_norm_step)->ArgsProduct({{15}, {64, 256}})->Args({2, 2048})->UseRealTime();
+BENCHMARK(max_pool_step)->Args({32, 64})->UseRealTime();
+BENCHMARK(average_pool_step)->Args({2, 2048})->UseRealTime();
+BENCHMARK(adam_step)->Arg(23'546'886)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_MAIN();

@@ -1,0 +1,125 @@
+#include "benchmarks/libtorch_networks.hpp"
+
+#include <ATen/ATen.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "framework/error.hpp"
+
+namespace xtape::bench {
+namespace {
+
+using T = const at::Tensor&;
+
+/// One array of the file, at the stream's position.
+at::Tensor read_tensor(std::istream& file, const nlohmann::json& header) {
+  const std::string type = header.at("dtype");
+  check(type == "F32" || type == "I64", "expected F32 or I64, got {}", type);
+  const auto extents = header.at("shape").get<std::vector<std::int64_t>>();
+  at::Tensor tensor = at::empty(extents, type == "F32" ? at::kFloat : at::kLong);
+  file.read(static_cast<char*>(tensor.data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+  check(file.good(), "expected all arrays, got a short file");
+  return tensor;
+}
+
+/// xtape's layout -> PyTorch's.
+at::Tensor in_torch_layout(const std::string& name, T x) {
+  if (name == "images") return x.permute({0, 3, 1, 2}).contiguous(at::MemoryFormat::ChannelsLast);
+  if (x.dim() == 4) return x.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+  return x.dim() == 2 ? x.t().contiguous() : x;
+}
+
+class Network {
+ public:
+  Network(const Workload& workload, const TorchWeights& weights) : workload_(workload), weights_(weights) {}
+
+  at::Tensor operator()(T images) const { return workload_.network == "convnet" ? conv_net(images) : resnet50(images); }
+
+ private:
+  const at::Tensor& weight(const std::string& path) const {
+    const auto found = weights_.find(path);
+    check(found != weights_.end(), "libtorch worker: expected a weight {}, got none; do both sides have one network?",
+          path);
+    return found->second;
+  }
+
+  at::Tensor normalized_convolution(T x, const std::string& convolution, const std::string& normalization,
+                                    std::int64_t stride, std::int64_t padding) const {
+    const at::Tensor y = at::conv2d(x, weight(convolution + "/kernel"), weight(convolution + "/bias"), {stride, stride},
+                                    {padding, padding});
+    return at::batch_norm(y, weight(normalization + "/gamma"), weight(normalization + "/beta"),
+                          weight(normalization + "/moving_mean"), weight(normalization + "/moving_variance"),
+                          workload_.trains(), 0.01, 1e-3, false);
+  }
+
+  at::Tensor bottleneck(T x, int stage, char block) const {
+    const auto unit = [&](T in, const std::string& branch, std::int64_t stride, std::int64_t padding) {
+      const std::string place = fmt::format("{}{}_branch{}", stage, block, branch);
+      return normalized_convolution(in, "res" + place, "bn" + place, stride, padding);
+    };
+    const std::int64_t stride = block == 'a' && stage > 2 ? 2 : 1;
+    at::Tensor y = unit(x, "2a", stride, 0).relu_();
+    y = unit(y, "2b", 1, 1).relu_();
+    y = unit(y, "2c", 1, 0);
+    return y.add_(block == 'a' ? unit(x, "1", stride, 0) : x).relu_();
+  }
+
+  at::Tensor resnet50(T images) const {
+    at::Tensor x = normalized_convolution(images, "conv1", "bn_conv1", 2, 3).relu_();
+    x = at::max_pool2d(x, {3, 3}, {2, 2});
+    const std::vector<std::string> stages{"abc", "abcd", "abcdef", "abc"};
+    for (int stage = 2; stage <= 5; ++stage) {
+      for (const char block : stages[static_cast<std::size_t>(stage - 2)]) x = bottleneck(x, stage, block);
+    }
+    x = workload_.global_pooling ? at::adaptive_avg_pool2d(x, {1, 1}) : at::avg_pool2d(x, {2, 2});
+    return dense(x, fmt::format("fc{}", workload_.classes));
+  }
+
+  at::Tensor conv_net(T images) const {
+    at::Tensor x = same_convolution(images, "conv2d_1", {1, 2, 1, 2}).relu_();
+    x = at::max_pool2d(x, {8, 8}, {8, 8});
+    x = same_convolution(x, "conv2d_2", {0, 1, 0, 1}).relu_();
+    return dense(at::max_pool2d(x, {4, 4}, {4, 4}), "dense_1");
+  }
+
+  /// With TensorFlow's padding, the odd row and column behind: PyTorch's own "same" pads in a step of its own too.
+  at::Tensor same_convolution(T x, const std::string& name, at::IntArrayRef padding) const {
+    return at::conv2d(at::constant_pad_nd(x, padding), weight(name + "/kernel"));
+  }
+
+  /// On what is flattened in xtape's order, (height, width, channels): a view of a channels_last tensor.
+  at::Tensor dense(T x, const std::string& name) const {
+    return at::linear(x.permute({0, 2, 3, 1}).flatten(1), weight(name + "/kernel"), weight(name + "/bias"));
+  }
+
+  const Workload& workload_;
+  const TorchWeights& weights_;
+};
+
+}  // namespace
+
+TorchData load_torch_data(const std::string& path) try {
+  std::ifstream file(path, std::ios::binary);
+  std::uint64_t length = 0;
+  file.read(reinterpret_cast<char*>(&length), sizeof length);
+  check(file.good() && length < 100'000'000, "expected a header's length, got {}", length);
+  std::string text(length, ' ');
+  file.read(text.data(), static_cast<std::streamsize>(length));
+  TorchData data;
+  const auto header = nlohmann::json::parse(text);
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") continue;
+    file.seekg(static_cast<std::streamoff>(sizeof length + length + entry.at("data_offsets").at(0).get<std::size_t>()));
+    const bool of_batch = name == "images" || name == "labels";
+    (of_batch ? data.batch : data.weights)[name] = in_torch_layout(name, read_tensor(file, entry));
+  }
+  return data;
+} catch (const std::exception& error) {
+  fail("libtorch worker: {}: expected the safetensors file of the other worker: {}", path, error.what());
+}
+
+at::Tensor torch_logits(const Workload& workload, const TorchWeights& weights, const at::Tensor& images) {
+  return Network(workload, weights)(images);
+}
+
+}  // namespace xtape::bench

@@ -1,0 +1,163 @@
+#include "benchmarks/measurement.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <thread>
+
+#include "benchmarks/agreement.hpp"
+#include "benchmarks/machine_peak.hpp"
+#include "benchmarks/process.hpp"
+#include "benchmarks/statistics.hpp"
+#include "framework/error.hpp"
+
+namespace xtape::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// PyTorch's memory on large pages that are kept: without it its steps are 10 % slower, because glibc gives memory back
+/// to the system after each of them.
+const std::map<std::string, std::string> peer_environment{
+    {"GLIBC_TUNABLES",
+     "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000:glibc.malloc.top_pad="
+     "268435456"}};
+
+/// The time in which the other side's threads stop spinning after its turn: OpenMP's do for some milliseconds.
+constexpr auto settling = std::chrono::milliseconds(50);
+
+/// A folder that is gone at the end.
+class Scratch {
+ public:
+  Scratch() : path_(fs::temp_directory_path() / fmt::format("xtape-bench-{}", getpid())) {
+    fs::create_directories(path_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  fs::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+/// What follows `word` on a line. Error when the line begins otherwise.
+nlohmann::json after(const std::string& word, const std::string& line) {
+  check(line.starts_with(word + " "), "benchmark: expected '{} ...' of a worker, got '{}'", word, line.substr(0, 200));
+  return nlohmann::json::parse(line.substr(word.size() + 1));
+}
+
+/// One worker at work.
+class Side {
+ public:
+  Side(std::string name, const fs::path& program, const Workload& workload, int threads, const fs::path& data,
+       const MeasurementOptions& options, const std::map<std::string, std::string>& environment)
+      : name_(std::move(name)),
+        process_({program.string(), "--workload", to_text(workload), "--threads", std::to_string(threads), "--data",
+                  data.string(), "--warm-up", std::to_string(options.warm_up)},
+                 environment),
+        digest_(after("ready", process_.receive(name_))) {
+    const double step = run(1).front();
+    const double fitting = std::ceil(options.turn_seconds / std::max(step, 1e-6));
+    result_.steps_a_turn = std::max(options.least_steps, static_cast<int>(std::min(fitting, 10000.0)));
+  }
+
+  const nlohmann::json& digest() const { return digest_; }
+
+  /// One turn; `idle` is the side that should sleep meanwhile.
+  double turn(Side* idle) {
+    std::this_thread::sleep_for(settling);
+    const double used_before = idle ? idle->process_.processor_seconds() : 0;
+    const auto start = std::chrono::steady_clock::now();
+    result_.seconds.push_back(median(run(result_.steps_a_turn)));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (idle) {
+      const double used = idle->process_.processor_seconds() - used_before;
+      idle->result_.idle_share = std::max(idle->result_.idle_share, used / took.count());
+    }
+    return result_.seconds.back();
+  }
+
+  SideResult finish() {
+    process_.send("quit");
+    result_.peak_bytes = after("memory", process_.receive(name_));
+    return result_;
+  }
+
+ private:
+  std::vector<double> run(int steps) {
+    process_.send(fmt::format("run {}", steps));
+    return after("seconds", process_.receive(name_));
+  }
+
+  std::string name_;
+  Process process_;
+  nlohmann::json digest_;
+  SideResult result_;
+};
+
+/// The other side, ready to be timed; none when it can't be started or does something else, which `result` then says.
+std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const MeasurementOptions& options,
+                                 Measurement& result) {
+  if (options.libtorch_worker.empty() || !result.workload.has_peer()) return nullptr;
+  try {
+    auto peer = std::make_unique<Side>("libtorch's worker", options.libtorch_worker, result.workload, result.threads,
+                                       data, options, peer_environment);
+    auto [found, problem] = compare_digests(ours.digest(), peer->digest());
+    result.agreement = std::move(found);
+    result.refused = std::move(problem);
+    if (result.refused.empty()) return peer;
+    result.refused += "; it is not timed, since the sides do not do the same work";
+  } catch (const std::exception& error) {
+    result.refused = error.what();
+  }
+  fmt::print(stderr, "  libtorch: {}\n", result.refused);
+  return nullptr;
+}
+
+}  // namespace
+
+double Measurement::operations_per_second() const {
+  const double seconds = median(ours.seconds);
+  return seconds > 0 ? 2 * multiply_adds / seconds : 0;
+}
+
+double Measurement::share_of_peak() const {
+  const double peak = median(peaks) / (float64 ? 2 : 1);
+  return peak > 0 ? operations_per_second() / peak : 0;
+}
+
+Measurement measure(const Workload& workload, int threads, const MeasurementOptions& given) {
+  MeasurementOptions options = given;
+  if (workload.task == Task::gradcheck) options.least_steps = 1, options.warm_up = 1;  // a step is many passes
+  Measurement result{.workload = workload, .threads = threads};
+  fmt::print(stderr, "{}, {} thread{}\n", description(workload), threads, threads == 1 ? "" : "s");
+  const Scratch scratch;
+  const fs::path data = scratch / "data.safetensors";
+  Side ours("xtape's worker", options.xtape_worker, workload, threads, data, options, {});
+  result.multiply_adds = ours.digest().at("multiply_adds");
+  result.float64 = ours.digest().value("float64", false);
+  const std::unique_ptr<Side> peer = start_peer(ours, data, options, result);
+  for (int round = 1; round <= options.rounds; ++round) {
+    result.peaks.push_back(measure_peak(threads));
+    const double mine = ours.turn(peer.get());
+    fmt::print(stderr, "  round {} of {}: xtape {:.4g} ms", round, options.rounds, mine * 1e3);
+    if (peer) {
+      const double theirs = peer->turn(&ours);
+      result.ratios.push_back(mine / theirs);
+      fmt::print(stderr, ", libtorch {:.4g} ms, ratio {:.3f}", theirs * 1e3, mine / theirs);
+    }
+    fmt::print(stderr, "\n");
+  }
+  result.ours = ours.finish();
+  if (peer) result.peer = peer->finish();
+  return result;
+}
+
+}  // namespace xtape::bench

@@ -1,0 +1,27 @@
+// Numbers that stand for many.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+namespace xtape::bench {
+
+/// The middle one, the mean of the middle two of an even number; 0 of none.
+inline double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+/// The smallest and the largest; 0 of none.
+struct Spread {
+  double lowest = 0, highest = 0;
+};
+inline Spread spread(const std::vector<double>& values) {
+  if (values.empty()) return {};
+  const auto [low, high] = std::ranges::minmax(values);
+  return {low, high};
+}
+
+}  // namespace xtape::bench

@@ -1,0 +1,163 @@
+// xtape's side of the benchmark.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <xtape/xtape.hpp>
+
+#include "benchmarks/multiply_adds.hpp"
+#include "benchmarks/worker.hpp"
+
+using namespace xtape;
+using namespace xtape::bench;
+
+namespace {
+
+Model build(const Workload& w) {
+  const Shape input{w.image_size, w.image_size, 3};
+  if (w.network == "convnet") return conv_net({.input = input, .classes = w.classes});
+  check(w.network == "resnet50", "benchmark worker: expected network resnet50 or convnet, got {}", w.network);
+  return resnet50({.input = input,
+                   .classes = w.classes,
+                   .pooling = w.global_pooling ? Pooling::global_average : Pooling::average2x2});
+}
+
+/// So that no bias, gamma, beta or moving average is 0 or 1, where a mistake would not show.
+void randomize_vectors(const Model& model) {
+  RandomStream random(7);
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.shape().rank() != 1) continue;
+    parameter.set_value((Variable(parameter.value()) + random.uniform(parameter.shape(), -0.3, 0.3)).value());
+  }
+}
+
+double norm(const Tensor& x) {
+  double squares = 0;
+  for (const double value : x.to_vector()) squares += value * value;
+  return std::sqrt(squares);
+}
+
+/// What training, inference and gradient check have in common: a model and one batch.
+class XtapeWork : public Work {
+ public:
+  explicit XtapeWork(const WorkerOptions& options)
+      : workload_(options.workload),
+        model_(build(options.workload)),
+        images_(RandomStream(1).uniform(model_.input_shape().prepended(workload_.batch))) {
+    randomize_vectors(model_);
+    std::vector<std::int64_t> classes;
+    for (std::int64_t i = 0; i < workload_.batch; ++i) classes.push_back(i * 5 % workload_.classes);
+    labels_ = Tensor::labels(classes);
+    if (!options.data.empty()) save(options.data);
+  }
+
+ protected:
+  nlohmann::json facts() const {
+    const MultiplyAdds work = multiply_adds(model_);
+    return {
+        {"multiply_adds", static_cast<double>(workload_.batch) * (workload_.trains() ? work.training : work.forward)},
+        {"parameters", model_.parameter_count()}};
+  }
+
+  Workload workload_;
+  Model model_;
+  Tensor images_, labels_;
+
+ private:
+  void save(const std::string& path) const {
+    std::vector<NamedTensor> tensors{{"images", images_}, {"labels", labels_}};
+    for (const auto& [name, parameter] : model_.named_parameters()) tensors.push_back({name, parameter.value()});
+    save_safetensors(path, tensors);
+  }
+};
+
+class Training final : public XtapeWork {
+ public:
+  explicit Training(const WorkerOptions& options) : XtapeWork(options), adam_(model_.parameters()) {}
+
+  nlohmann::json digest() override {
+    nlohmann::json digest = facts();
+    const Tensor outputs = forward_and_back(digest);
+    digest["outputs"] = outputs.to_vector();
+    for (const auto& [path, parameter] : model_.named_parameters()) {
+      if (parameter.shape().rank() > 1) digest["gradients"][path] = norm(parameter.gradient());
+    }
+    adam_.step();
+    return digest;
+  }
+
+  void step() override {
+    nlohmann::json ignored;
+    forward_and_back(ignored);
+    adam_.step();
+  }
+
+ private:
+  Tensor forward_and_back(nlohmann::json& digest) {
+    ForwardPass pass(Mode::training, {.step = adam_.iterations()});
+    const Variable outputs = model_(images_, pass);
+    const Variable loss = softmax_cross_entropy(outputs, labels_);
+    pass.backward(loss);
+    digest["loss"] = loss.value().item();
+    return outputs.value();
+  }
+
+  Adam adam_;
+};
+
+class Inference final : public XtapeWork {
+ public:
+  using XtapeWork::XtapeWork;
+  nlohmann::json digest() override {
+    nlohmann::json digest = facts();
+    digest["outputs"] = outputs().to_vector();
+    return digest;
+  }
+  void step() override { static_cast<void>(outputs()); }
+
+ private:
+  Tensor outputs() const {
+    ForwardPass pass(Mode::inference);
+    return model_(images_, pass).value();
+  }
+};
+
+/// The unit is one direction through all parameters and the images at once: four forward passes, and its share of one
+/// training pass and of one forward pass more.
+class GradientCheck final : public XtapeWork {
+ public:
+  using XtapeWork::XtapeWork;
+  nlohmann::json digest() override {
+    step();
+    nlohmann::json digest = facts();
+    const MultiplyAdds one = multiply_adds(model_);
+    const double passes = (4 * directions_ + 1) * one.forward + one.training;
+    digest["multiply_adds"] = static_cast<double>(workload_.batch) * passes / directions_;
+    digest["float64"] = true;
+    return digest;
+  }
+  void step() override {
+    const GradientReport report =
+        check_model(model_, images_, [this](const Variable& y) { return softmax_cross_entropy(y, labels_); },
+                    {.directions = 4, .directions_each = 0, .float32_tolerance = 0});
+    check(report.passed(), "gradcheck-resnet50: expected right derivatives, got {}", to_string(report));
+    directions_ = static_cast<double>(report.inputs.front().checked + report.inputs.front().skipped);
+  }
+  double units_per_step() const override { return directions_; }
+
+ private:
+  double directions_ = 1;
+};
+
+std::unique_ptr<Work> make(const WorkerOptions& options) {
+  set_num_threads(options.threads);
+  switch (options.workload.task) {
+    case Task::train: return std::make_unique<Training>(options);
+    case Task::infer: return std::make_unique<Inference>(options);
+    case Task::gradcheck: return std::make_unique<GradientCheck>(options);
+  }
+  fail("benchmark worker: expected a task train, infer or gradcheck, got number {}",
+       static_cast<int>(options.workload.task));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return serve(argc, argv, make); }
