@@ -113,11 +113,11 @@ std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const M
     result.agreement = std::move(found);
     result.refused = std::move(problem);
     if (result.refused.empty()) return peer;
-    result.refused += "; it is not timed, since the sides do not do the same work";
+    result.refused += "; the sides do not do the same work";
   } catch (const std::exception& error) {
     result.refused = error.what();
   }
-  fmt::print(stderr, "  libtorch: {}\n", result.refused);
+  fmt::print(stderr, "  libtorch is not timed: {}\n", result.refused);
   return nullptr;
 }
 

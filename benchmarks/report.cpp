@@ -113,7 +113,7 @@ std::string table(const std::vector<Measurement>& measurements) {
   for (const Measurement& m : measurements) text += row(m);
   for (const Measurement& m : measurements) {
     if (!m.refused.empty()) {
-      text += fmt::format("\n{}, {} threads: libtorch is not timed: {}\n", m.workload.name, m.threads, m.refused);
+      text += fmt::format("\n{} with threads = {}: libtorch is not timed: {}\n", m.workload.name, m.threads, m.refused);
     }
   }
   return text;

@@ -1,5 +1,6 @@
 #include "benchmarks/scaling.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -19,45 +20,47 @@ std::vector<std::int64_t> doubling(std::int64_t last) {
 
 const Workload resnet50_step{.name = "resnet50-train", .network = "resnet50"};
 
-double milliseconds_an_image(const SideResult& side, const Workload& workload) {
-  return median(side.seconds) * 1e3 / static_cast<double>(workload.batch);
+double seconds_an_image(const SideResult& side, const Workload& workload) {
+  return median(side.seconds) / static_cast<double>(workload.batch);
+}
+
+/// A step, an image, memory.
+std::string cells(const SideResult& side, const Workload& workload) {
+  return fmt::format(" {} | {} | {} |", duration(median(side.seconds)), duration(seconds_an_image(side, workload)),
+                     megabytes(side.peak_bytes));
 }
 
 std::string row(std::int64_t x, const Measurement& m) {
-  std::string text = fmt::format("| {} | {} | {:.3g} ms | {} |", x, duration(median(m.ours.seconds)),
-                                 milliseconds_an_image(m.ours, m.workload), megabytes(m.ours.peak_bytes));
-  if (!m.peer) return text + " - | - | - | - |\n";
-  return text + fmt::format(" {} | {:.3g} ms | {} | {:.2f} |\n", duration(median(m.peer->seconds)),
-                            milliseconds_an_image(*m.peer, m.workload), megabytes(m.peer->peak_bytes),
-                            median(m.ratios));
+  const std::string peer =
+      m.peer ? fmt::format("{} {:.2f} |", cells(*m.peer, m.workload), median(m.ratios)) : " - | - | - | - |";
+  return fmt::format("| {} |{}{}\n", x, cells(m.ours, m.workload), peer);
 }
 
 }  // namespace
 
 std::vector<Series> measure_scaling(int threads, bool quick, const MeasurementOptions& options) {
-  Series by_threads{"Threads (64x64, batch 32)", "threads", doubling(threads), {}};
-  Series by_batch{fmt::format("Batch (64x64, {} threads)", threads), "images in a batch", doubling(128), {}};
-  Series by_size{fmt::format("Image size (batch 8, {} threads)", threads),
+  Workload step = resnet50_step, sized = resnet50_step;
+  step.batch = quick ? 4 : 32;
+  sized.batch = quick ? 2 : 8;
+  sized.global_pooling = true;  // fits images of any size
+  Series by_threads{fmt::format("Threads (64x64, batch {})", step.batch), "threads", doubling(threads), {}};
+  Series by_batch{
+      fmt::format("Batch (64x64, {} threads)", threads), "images in a batch", doubling(quick ? 2 : 128), {}};
+  Series by_size{fmt::format("Image size (batch {}, {} threads)", sized.batch, threads),
                  "height and width in pixels",
                  {32, 64, 96, 128, 160, 192, 224},
                  {}};
-  if (quick) by_batch.x = {1, 2}, by_size.x = {32, 64};
+  if (quick) by_size.x.resize(2);
   for (const std::int64_t n : by_threads.x) {
-    Workload workload = resnet50_step;
-    if (quick) workload.batch = 4;
-    by_threads.measurements.push_back(measure(workload, static_cast<int>(n), options));
+    by_threads.measurements.push_back(measure(step, static_cast<int>(n), options));
   }
   for (const std::int64_t batch : by_batch.x) {
-    Workload workload = resnet50_step;
-    workload.batch = batch;
-    by_batch.measurements.push_back(measure(workload, threads, options));
+    step.batch = batch;
+    by_batch.measurements.push_back(measure(step, threads, options));
   }
   for (const std::int64_t size : by_size.x) {
-    Workload workload = resnet50_step;
-    workload.batch = quick ? 2 : 8;
-    workload.image_size = size;
-    workload.global_pooling = true;
-    by_size.measurements.push_back(measure(workload, threads, options));
+    sized.image_size = size;
+    by_size.measurements.push_back(measure(sized, threads, options));
   }
   return {by_threads, by_batch, by_size};
 }
@@ -95,8 +98,8 @@ std::vector<Panel> panels(const std::vector<Series>& all) {
     for (std::size_t i = 0; i < series.x.size(); ++i) {
       const Measurement& m = series.measurements[i];
       panel.x.push_back(std::to_string(series.x[i]));
-      panel.lines[0].values.push_back(milliseconds_an_image(m.ours, m.workload));
-      if (has_peer) panel.lines[1].values.push_back(m.peer ? milliseconds_an_image(*m.peer, m.workload) : NAN);
+      panel.lines[0].values.push_back(1e3 * seconds_an_image(m.ours, m.workload));
+      if (has_peer) panel.lines[1].values.push_back(m.peer ? 1e3 * seconds_an_image(*m.peer, m.workload) : NAN);
     }
     found.push_back(std::move(panel));
   }
