@@ -70,7 +70,8 @@ class Training final : public Work {
 };
 
 /// The network as a TorchScript module: traced with its weights as attributes, which freezing then makes constants, so
-/// that batch normalizations are folded into the convolutions and these run on oneDNN with fused activations.
+/// that batch normalizations are folded into the convolutions. The conversion to oneDNN's layout does not see the
+/// convolutions of a trace (aten::_convolution), so they run as they do in eager mode.
 torch::jit::Module optimized(const Workload& workload, const TorchData& data) {
   const c10::InferenceMode no_gradients(false);
   const at::NoGradGuard guard;

@@ -19,7 +19,7 @@ using Kernel = float (*)(float start);
 
 template <int Bytes>
 struct Vector {
-  typedef float Type __attribute__((vector_size(Bytes)));  // an attribute of a typedef: `using` does not take sizes
+  typedef float Type __attribute__((vector_size(Bytes)));  // NOLINT(modernize-use-using): `using` drops the size
 };
 
 /// sum = sum * a + b with numbers that stay near 1; the result keeps the compiler from leaving the work out.

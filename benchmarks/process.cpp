@@ -31,6 +31,7 @@ Pipe make_pipe() {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> found;
+  found.reserve(texts.size() + 1);
   for (std::string& text : texts) found.push_back(text.data());
   found.push_back(nullptr);
   return found;
@@ -40,7 +41,7 @@ std::vector<std::string> extended_environment(const std::map<std::string, std::s
   std::vector<std::string> all;
   for (char** entry = environ; *entry; ++entry) all.emplace_back(*entry);
   for (const auto& [name, value] : added) {
-    if (!std::getenv(name.c_str())) all.push_back(name + "=" + value);
+    if (!std::getenv(name.c_str())) all.push_back(fmt::format("{}={}", name, value));
   }
   return all;
 }
@@ -82,7 +83,7 @@ void Process::send(const std::string& line) {
 
 std::string Process::receive(const std::string& name) {
   std::string line;
-  for (int c; (c = std::fgetc(from_)) != EOF;) {
+  for (int c = std::fgetc(from_); c != EOF; c = std::fgetc(from_)) {
     if (c == '\n') return line;
     line.push_back(static_cast<char>(c));
   }
