@@ -31,8 +31,9 @@ struct InputReport {
   double relative_error() const;
 };
 
-/// The verdicts and why a check failed. Converts to bool, so that CHECK(check_gradient(...)) reads as it should.
-struct GradientReport {
+/// The verdicts and why a check failed; nobody else says it, so it must not be dropped. Converts to bool, so that
+/// CHECK(check_gradient(...)) reads as it should.
+struct [[nodiscard]] GradientReport {
   std::vector<InputReport> inputs;
   std::vector<std::string> problems;  ///< empty when it passed
   bool passed() const { return problems.empty(); }
