@@ -196,6 +196,21 @@ TEST_CASE("two threads each with a pass of their own do not disturb each other")
   for (const Tensor& gradient : gradients) CHECK(identical(gradient, Tensor::full({1000}, 11, DType::float64)));
 }
 
+TEST_CASE("dropout's gradient is its mask, in both types and for small and large arrays") {
+  for (const DType type : {DType::float32, DType::float64}) {
+    for (const double rate : {0.1, 0.5, 0.8}) {
+      for (const std::int64_t size : {7, 40000}) {
+        ForwardPass pass(Mode::training, {.seed = 3, .step = 0});
+        const Variable x = pass.watch(Tensor::ones({size}, type));
+        const Variable y = dropout(x, rate, pass);  // the mask itself
+        const Tensor dy = RandomStream(1).normal({size}, 0, 1, type);
+        pass.backward(y, dy);
+        CHECK(identical(pass.gradient(x), multiply(y.detached(), dy).value()));
+      }
+    }
+  }
+}
+
 TEST_CASE("dropout draws from streams of the pass: the same for the same seed and step, new for each call") {
   const auto drop = [](std::uint64_t seed, std::int64_t step, int calls) {
     ForwardPass pass(Mode::training, {.seed = seed, .step = step});

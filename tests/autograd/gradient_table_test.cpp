@@ -52,7 +52,7 @@ TEST_CASE("the derivative of every op's derivative agrees too, or the op says by
     GradientCheckOptions options = row.options;
     options.order = 2;
     if (first_order_only.contains(row.op)) {
-      CHECK_THAT(error_of([&] { check_gradient(row.function, row.shapes, options); }),
+      CHECK_THAT(error_of([&] { static_cast<void>(check_gradient(row.function, row.shapes, options)); }),
                  Catch::Contains("gradients: " + row.op + " has a derivative that can't be differentiated again"));
     } else {
       CHECK(check_gradient(row.function, row.shapes, options));
@@ -62,7 +62,7 @@ TEST_CASE("the derivative of every op's derivative agrees too, or the op says by
 
 TEST_CASE("no right derivative is rejected, whatever the random numbers") {
   const char* wanted = std::getenv("XTAPE_GRADIENT_SEEDS");
-  const std::uint64_t seeds = wanted ? std::stoull(wanted) : 20;
+  const std::uint64_t seeds = wanted ? std::stoull(wanted) : 400;
   const auto start = std::chrono::steady_clock::now();
   std::size_t checks = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {

@@ -111,6 +111,7 @@ std::vector<GradientRow> networks() {
       {"conv2d", conv(same), {{2, 64, 65, 2}, {3, 3, 2, 3}}, bilinear},    // patches made in several pieces
       {"conv2d", conv(same), {{2, 31, 31, 64}, {3, 3, 64, 4}}, bilinear},  // dw added up over several blocks
       {"conv2d", conv({}), {{2, 24, 23, 40}, {1, 1, 40, 36}}, bilinear},   // one matrix product
+      {"conv2d", conv({}), {{1, 33, 61, 10}, {1, 1, 10, 12}}, bilinear},
       {"conv2d", conv({.strides = 2}), {{3, 33, 31, 16}, {1, 1, 16, 20}}, bilinear},
       {"conv2d", conv({.strides = 2}), {{5, 37, 38, 3}, {7, 7, 3, 16}}, bilinear},
       {"conv2d", conv(same), {{2, 6, 7, 110}, {3, 3, 110, 40}}, bilinear},
