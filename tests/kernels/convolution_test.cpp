@@ -38,6 +38,7 @@ TEST_CASE("convolution and its derivatives equal their definitions across the si
       {{1, 200, 3, 2}, 2, {.size = {9, 1}, .strides = {1, 2}, .padding = Padding::same}},
       {{2, 3, 200, 1}, 1, {.size = {2, 11}, .padding = Padding::same}},
       {{1, 12, 10, 16}, 300, {.size = 3, .padding = Padding::same}},
+      {{5, 60, 61, 24}, 7, {.size = 3, .padding = Padding::same}},
       {{5, 8, 8, 64}, 64, {.size = 3, .strides = 2, .padding = Padding(0, 1, 0, 1)}},
   };
   for (const Case& c : cases) {

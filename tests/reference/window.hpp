@@ -1,6 +1,7 @@
 // Sliding windows by their definition: which output positions read which pixels.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "framework/kernels/window.hpp"
