@@ -86,7 +86,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
   return tape->append(std::move(node), std::move(value));
 }
 
-void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, const Tensor& gradient) {
+void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, Tensor gradient) {
   Node& node = nodes_[target];
   check(gradient.defined() && gradient.shape() == node.shape && gradient.dtype() == node.dtype,
         "{}: expected its derivative number {} to have the shape and type of that input, {} {}, got {} {}", from.name,
@@ -95,24 +95,25 @@ void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, c
     require_finite(finite_check_->step, from.layer, from.name, fmt::format("derivative number {}", which), gradient,
                    {});
   }
-  if (node.gradient) {
-    add_into(*node.gradient, gradient);
-  } else {
-    node.gradient = gradient;
+  if (!node.gradient) {
+    node.gradient = std::move(gradient);
+    return;
   }
+  if (!node.gradient->sole_owner() && gradient.sole_owner()) std::swap(*node.gradient, gradient);
+  add_into(*node.gradient, gradient);
 }
 
 void Tape::propagate(Node& node) {
-  const Tensor dy = std::move(*node.gradient);
+  Tensor dy = std::move(*node.gradient);
   node.gradient.reset();
   const Variable y = node.output.value_or(Tensor());
   for (const Edge& edge : node.edges) accumulate(node, edge.which, edge.input, edge.pullback(dy, y).value());
   if (!node.joint) return;
-  const std::vector<Tensor> gradients = node.joint(dy);
+  std::vector<Tensor> gradients = node.joint(std::move(dy));
   check(gradients.size() == node.joint_inputs.size(), "{}: expected {} derivatives, one an input, got {}", node.name,
         node.joint_inputs.size(), gradients.size());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
-    if (node.joint_inputs[i]) accumulate(node, i, *node.joint_inputs[i], gradients[i]);
+    if (node.joint_inputs[i]) accumulate(node, i, *node.joint_inputs[i], std::move(gradients[i]));
   }
 }
 

@@ -54,8 +54,10 @@ struct Dependency {
   Pullback pullback;
 };
 
-/// All derivatives of an op at once, for ops whose inputs' gradients share work: one tensor per input.
-using JointPullback = std::function<std::vector<Tensor>(const Tensor& dy)>;
+/// All derivatives of an op at once, for ops whose inputs' gradients share work: one tensor per input. Called once at
+/// most, with a dy that is the pullback's own: if dy, or what it captured, is held by nobody else, a derivative may be
+/// written over it (Tensor::replaced).
+using JointPullback = std::function<std::vector<Tensor>(Tensor dy)>;
 
 /// Records an op: its name, its value, and the derivative with respect to each input. Returns the value as a variable
 /// of the inputs' tape; as a constant when no input is tracked, and then no derivative is kept. Error when the inputs
@@ -139,7 +141,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
   Variable append(Node node, Tensor value);
   void propagate(Node& node);
   std::vector<bool> depending_on(const std::vector<Variable>& inputs, std::size_t last) const;
-  void accumulate(const Node& from, std::size_t which, std::size_t target, const Tensor& gradient);
+  void accumulate(const Node& from, std::size_t which, std::size_t target, Tensor gradient);
 
   State state_ = State::recording;
   std::optional<FiniteCheck> finite_check_;

@@ -55,11 +55,15 @@ BroadcastPlan::Offsets BroadcastPlan::offsets(std::int64_t row) const {
 void add_into(Tensor& x, const Tensor& y) {
   check(x.shape() == y.shape() && x.dtype() == y.dtype(), "add_into: expected two tensors alike, got {} {} and {} {}",
         x.shape(), x.dtype(), y.shape(), y.dtype());
+  if (!x.sole_owner()) {  // a new array in one pass, instead of a copy and a pass over it
+    x = map("add_into", x, y, [](auto a, auto b) { return a + b; });
+    return;
+  }
   with_floating("add_into", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* out = x.mutable_data<T>();
     const T* in = y.data<T>();
-    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels::parallel_for(x.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];
     });
   });

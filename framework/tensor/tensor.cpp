@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 #include <numeric>
+#include <utility>
 #include <variant>
 #include <xtensor/xstorage.hpp>
 
@@ -176,11 +177,16 @@ void Tensor::require_type(DType wanted) const {
         shape_);
 }
 
+bool Tensor::sole_owner() const {
+  if (storage_.use_count() != 1) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner read lies before what comes now
+  return true;
+}
+
+Tensor Tensor::replaced() { return sole_owner() ? std::exchange(*this, Tensor()) : empty(shape_, dtype_); }
+
 void Tensor::make_unique() {
-  if (storage_.use_count() == 1) {
-    std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner read lies before what comes now
-    return;
-  }
+  if (sole_owner()) return;
   Tensor copy = empty(shape_, dtype_);
   std::memcpy(copy.data_, data_, static_cast<std::size_t>(size_in_bytes()));
   *this = std::move(copy);

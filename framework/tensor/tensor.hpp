@@ -70,6 +70,11 @@ class Tensor {
   Tensor rows(std::int64_t begin, std::int64_t end) const;
   /// Whether both are the same storage, so that writing to one would first copy.
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
+  /// Whether nobody else holds the storage, so that writing would not first copy.
+  bool sole_owner() const;
+  /// An uninitialized tensor like this one; in this one's storage, which then is no longer this one's, if nobody else
+  /// holds it. For results that take the place of what they are computed from.
+  Tensor replaced();
 
  private:
   void require_type(DType wanted) const;
