@@ -16,12 +16,14 @@ std::int64_t pixel_grain(const Window& window) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, window.taps() * window.channels));
 }
 
-/// Calls body(output pixel index) for all pixels of one image after another; windows overlap only within an image, so
-/// images are what can be written in parallel.
-template <class Body>
-void for_each_image(const Window& window, const Body& body) {
+/// Sets dx to 0 and calls body(output pixel index) for all pixels, one image after another; windows overlap only within
+/// an image, so images are what can be written in parallel.
+template <class T, class Body>
+void for_each_image(const Window& window, T* dx, const Body& body) {
   const std::int64_t outputs = window.out_height * window.out_width;
+  const std::int64_t inputs = window.height * window.width * window.channels;
   parallel_for(window.batch, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(dx + begin * inputs, dx + end * inputs, T{0});
     for (std::int64_t index = begin * outputs; index < end * outputs; ++index) body(index);
   });
 }
@@ -54,8 +56,7 @@ void max_pool(const Window& window, const T* x, T* y) {
 template <class T>
 void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
-  std::fill_n(dx, window.input_pixels() * channels, T{0});
-  for_each_image(window, [&](std::int64_t index) {
+  for_each_image(window, dx, [&](std::int64_t index) {
     const T* best = y + index * channels;
     thread_local std::vector<T> left;  // what of dy has not found its x yet
     left.assign(dy + index * channels, dy + (index + 1) * channels);
@@ -95,8 +96,7 @@ void average_pool(const Window& window, const T* x, T* y) {
 template <class T>
 void average_pool_gradient(const Window& window, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
-  std::fill_n(dx, window.input_pixels() * channels, T{0});
-  for_each_image(window, [&](std::int64_t index) {
+  for_each_image(window, dx, [&](std::int64_t index) {
     const Pixel out = output_pixel(window, index);
     const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
     const T* in = dy + index * channels;
