@@ -9,18 +9,38 @@ namespace xtape::kernels {
 template <class T>
 void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, T* mean, T* variance);
 
-/// y = x * scale + shift, a scale and a shift for each channel.
+/// What scale_and_shift does to an element after x * scale + shift: adds one of the residual (rows, channels) unless it
+/// is null, then takes max(., 0), which keeps NaN, when it rectifies.
 template <class T>
-void scale_and_shift(std::int64_t rows, std::int64_t channels, const T* x, const T* scale, const T* shift, T* y);
+struct Epilogue {
+  const T* residual = nullptr;
+  bool rectifies = false;
+};
 
-/// dgamma = sum of dy * (x - mean) * inverse_deviation and dbeta = sum of dy, for each channel.
+/// y = x * scale + shift, a scale and a shift for each channel, and the epilogue. y may be x.
 template <class T>
-void batch_norm_sums(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const T* mean,
-                     const T* inverse_deviation, T* dgamma, T* dbeta);
+void scale_and_shift(std::int64_t rows, std::int64_t channels, const T* x, const T* scale, const T* shift,
+                     const Epilogue<T>& epilogue, T* y);
 
-/// dx = gamma * inverse_deviation * (dy - dbeta / rows - (x - mean) * inverse_deviation * dgamma / rows).
+/// Which elements of dy = dL/dy reach the normalization through max(., 0). Those where the output y (rows, channels) is
+/// above 0, if it is given; else those where x * scale + shift is, computed again, if scale and shift are given; else
+/// all.
 template <class T>
-void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const T* mean,
-                               const T* inverse_deviation, const T* gamma, const T* dgamma, const T* dbeta, T* dx);
+struct Passing {
+  const T* output = nullptr;
+  const T *scale = nullptr, *shift = nullptr;
+};
+
+/// dgamma = sum of d * (x - mean) * inverse_deviation and dbeta = sum of d, for each channel, where d is dy at the
+/// elements that pass and 0 at the others. Unless `passed` is null, d is written to it; it may be dy.
+template <class T>
+void batch_norm_sums(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const Passing<T>& passing,
+                     const T* mean, const T* inverse_deviation, T* dgamma, T* dbeta, T* passed);
+
+/// dx = scale * d + slope * (x - mean) + offset for each channel, with d as above. dx may be dy or x.
+template <class T>
+void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
+                               const Passing<T>& passing, const T* mean, const T* scale, const T* slope,
+                               const T* offset, T* dx);
 
 }  // namespace xtape::kernels

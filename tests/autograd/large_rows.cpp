@@ -106,6 +106,10 @@ std::vector<GradientRow> networks() {
   const auto conv = [](Conv2DOptions o) { return [o](V x, V w) { return conv2d(x, w, o); }; };
   const Conv2DOptions same{.padding = Padding::same};
   const auto normalized = [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 1e-3).y; };
+  // the residual is large so that few elements lie at relu's kink
+  const auto fused = [](const std::vector<Variable>& v) {
+    return batch_norm(v[0], v[1], v[2], 1e-3, {.residual = 50 * v[3], .relu = true}).y;
+  };
   const WindowOptions pool{.size = 3, .strides = 2, .padding = Padding::same};
   return {
       {"conv2d", conv(same), {{2, 64, 65, 2}, {3, 3, 2, 3}}, bilinear},    // patches made in several pieces
@@ -137,6 +141,7 @@ std::vector<GradientRow> networks() {
        {.bilinear = true, .float32 = false}},
       {"softmax", [](V x) { return softmax(x); }, {{20, 1000}}, wide},
       {"mean_squared_error", [](V x) { return mean_squared_error(x, Tensor::zeros({30000}, x.dtype())); }, {{30000}}},
+      {"batch_norm", fused, {{3, 25, 23, 33}, {33}, {33}, {3, 25, 23, 33}}},
       {"softmax_cross_entropy",
        [](V x) {
          std::vector<std::int64_t> labels;

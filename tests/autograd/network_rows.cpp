@@ -95,6 +95,19 @@ std::vector<GradientRow> normalizations() {
     const Tensor variance = Tensor::of({3}, {0.5, 0.3, 2}, x.dtype());
     return batch_norm_inference(x, gamma, beta, mean, variance, 1e-3);
   };
+  const GradientCheckOptions bias_leaves{.constant_inputs = {"input 3"}};
+  const auto beside = [](const std::vector<Variable>& v) {
+    return batch_norm(v[0], v[1], v[2], 0.1, {.bias = v[3], .residual = v[4]}).y;
+  };
+  const auto fused = [](const std::vector<Variable>& v) {
+    return batch_norm(v[0], v[1], v[2], 0.1, {.bias = v[3], .residual = v[4], .relu = true}).y;
+  };
+  const auto rectified = [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 0.1, {.relu = true}).y; };
+  const auto fused_inference = [](const std::vector<Variable>& v) {
+    const Tensor mean = Tensor::of({3}, {0.6, -0.7, 0.8}, v[0].dtype());
+    const Tensor variance = Tensor::of({3}, {0.5, 0.3, 2}, v[0].dtype());
+    return batch_norm_inference(v[0], v[1], v[2], mean, variance, 0.1, {.bias = v[3], .residual = v[4], .relu = true});
+  };
   const auto wide_inference = [](V x, V gamma, V beta) {  // variances from 0.01 to 100
     std::vector<double> mean, variance;
     for (int i = 0; i < 10; ++i) mean.push_back(0.3 * i - 1), variance.push_back(std::pow(10, 0.4 * i - 2));
@@ -118,6 +131,13 @@ std::vector<GradientRow> normalizations() {
       {"batch_norm", normalized(2), {{2, 3}, {3}, {3}}},
       {"batch_norm", normalized(1e-3), {{3, 45}, {45}, {45}}},
       {"batch_norm_inference", wide_inference, {{2, 3, 10}, {10}, {10}}},
+      {"batch_norm", rectified, {{2, 3, 2, 3}, {3}, {3}}},
+      {"batch_norm", beside, {{2, 3, 2, 3}, {3}, {3}, {3}, {2, 3, 2, 3}}, bias_leaves},
+      {"batch_norm", fused, {{7, 2}, {2}, {2}, {2}, {7, 2}}, bias_leaves},
+      {"batch_norm",
+       [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 0.1, {.residual = x}).y; },
+       {{6, 3}, {3}, {3}}},
+      {"batch_norm_inference", fused_inference, {{2, 1, 4, 3}, {3}, {3}, {3}, {2, 1, 4, 3}}},
       {"batch_norm_inference", inference, {{2, 2, 2, 3}, {3}, {3}}},
       {"batch_norm_inference", inference, {{1, 3}, {3}, {3}}},
       {"dropout", dropped(0.4), {{20}}, drawing},

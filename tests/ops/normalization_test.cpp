@@ -4,11 +4,14 @@
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/kernels/parallel.hpp"
+#include "framework/ops/activations.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
+using xtape::test::largest_difference;
 
 TEST_CASE("batch normalization gives each channel the mean beta and the deviation gamma") {
   RandomStream random(1);
@@ -45,6 +48,61 @@ TEST_CASE("float32 statistics keep their digits far from zero") {
   CHECK(result.variance.at({1}) == Approx(0.25).epsilon(0.05));
 }
 
+TEST_CASE("batch normalization with all it can take in is what the ops give one after the other") {
+  RandomStream random(4);
+  const Shape shape{40, 9, 5, 12};
+  for (const auto& [dtype, tolerance] : {std::pair{DType::float64, 1e-12}, std::pair{DType::float32, 2e-5}}) {
+    std::vector<Tensor> inputs{random.normal(shape, 2, 3, dtype), random.normal({12}, 1, 1, dtype),
+                               random.normal({12}, 0, 1, dtype), random.normal({12}, 0, 1, dtype),
+                               random.normal(shape, 0, 1, dtype)};
+    const Tensor dy = random.normal(shape, 0, 1, dtype);
+    std::vector<Tensor> copies;
+    for (const Tensor& input : inputs) copies.push_back(Tensor::of(input.shape(), input.to_vector(), dtype));
+    for (int parts = 0; parts < 16; ++parts) {
+      INFO("parts " << parts);
+      const bool bias = parts & 1, residual = parts & 2, rectified = parts & 4, training = parts & 8;
+      const auto run = [&](bool fused) {
+        ForwardPass pass(Mode::training);
+        std::vector<Variable> v;
+        for (const Tensor& input : inputs) v.push_back(pass.watch(input));
+        const auto normalize = [&](const Variable& x, const BatchNormFusion& fusion) {
+          if (training) return batch_norm(x, v[1], v[2], 1e-3, fusion).y;
+          return batch_norm_inference(x, v[1], v[2], inputs[2], Tensor::full({12}, 2, dtype), 1e-3, fusion);
+        };
+        BatchNormFusion fusion{.relu = rectified};
+        if (bias) fusion.bias = v[3];
+        if (residual) fusion.residual = v[4];
+        Variable y = normalize(fused || !bias ? v[0] : v[0] + v[3], fused ? fusion : BatchNormFusion{});
+        if (!fused && residual) y = y + v[4];
+        if (!fused && rectified) y = relu(y);
+        pass.backward(y, dy);
+        std::vector<Tensor> results{y.value()};
+        for (const Variable& input : v) results.push_back(pass.gradient(input));
+        return results;
+      };
+      const auto fused = run(true);
+      const auto plain = run(false);
+      for (std::size_t i = 0; i < fused.size(); ++i) {
+        INFO("result " << i);
+        const double sums = i == 2 || i == 3 || i == 4 ? 1800 : 1;  // of so many elements
+        CHECK(largest_difference(fused[i], plain[i]) < tolerance * 10 * sums);
+      }
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(identical(inputs[i], copies[i]));
+  }
+}
+
+TEST_CASE("without a tape batch normalization writes over what is given away, and over nothing else") {
+  const Tensor one = Tensor::ones({3});
+  const Variable kept = Tensor::full({4, 3}, 7);
+  batch_norm_inference(kept, one, one, one, one, 1e-3);
+  CHECK(kept.value().at({0, 0}) == 7);
+  Variable given = Tensor::full({4, 3}, 7);
+  const void* storage = given.value().data<float>();
+  const Variable y = batch_norm_inference(std::move(given), one, one, one, one, 1e-3, {.relu = true});
+  CHECK(y.value().data<float>() == storage);
+}
+
 TEST_CASE("statistics and derivatives are the same bits for any number of threads") {
   RandomStream random(3);
   const Tensor x = random.normal({64, 10, 10, 24});
@@ -77,4 +135,7 @@ TEST_CASE("batch normalization refuses what does not fit") {
   CHECK_THAT(error_of([&] { batch_norm(x.to(DType::float64), c3, c3, 1e-3); }), Catch::Contains("one type"));
   CHECK_THAT(error_of([&] { batch_norm_inference(x, c3, c3, Tensor::ones({2}), c3, 1e-3); }),
              Catch::Contains("(2,) and (3,)"));
+  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.residual = c3}); }),
+             Catch::Contains("a residual (4, 3) float32, got (3,) float32"));
+  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }), Catch::Contains("a bias (3,) float32"));
 }
