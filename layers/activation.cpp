@@ -38,6 +38,11 @@ ActivationFunction::ActivationFunction(std::string name, std::function<Variable(
   check(static_cast<bool>(function_), "ActivationFunction {}: expected a function, got an empty one", name_);
 }
 
+bool ActivationFunction::is(Function function) const {
+  const auto* own = function_.target<Function>();
+  return own && *own == function;
+}
+
 Variable ActivationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   Variable y = function_(inputs.front());
   check(y.shape() == inputs.front().shape(), "{}: expected {} to keep the shape {}, got {}", title(), function_.name(),

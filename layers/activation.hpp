@@ -23,6 +23,8 @@ class ActivationFunction {
   ActivationFunction(std::string name, std::function<Variable(const Variable&)> function);
 
   const std::string& name() const { return name_; }
+  /// Whether it is this very function, whatever it was named.
+  bool is(Variable (*function)(const Variable&)) const;
   Variable operator()(const Variable& x) const { return function_(x); }
 
  private:
@@ -43,6 +45,7 @@ class ActivationLayer final : public Layer {
   std::string output_activation() const override { return function_.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.is_relu = function_.is(relu)}; }
 
  private:
   ActivationFunction function_;

@@ -26,9 +26,14 @@ Variable DenseLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass
   const Variable& x = inputs.front();
   const Variable rows = x.rank() == 2 ? x : reshape(x, {-1, x.dim(-1)});
   Variable y = matmul(rows, parameter(pass, "kernel"));
-  if (options_.use_bias) y = y + parameter(pass, "bias");
+  const bool rectified = options_.use_bias && options_.activation.is(relu);
+  if (rectified) {
+    y = add_relu(y, parameter(pass, "bias"));
+  } else if (options_.use_bias) {
+    y = y + parameter(pass, "bias");
+  }
   if (x.rank() != 2) y = reshape(y, x.shape().replaced(-1, options_.units));
-  return options_.activation(y);
+  return rectified ? y : options_.activation(y);
 }
 
 }  // namespace xtape

@@ -31,6 +31,17 @@ Variable relu_gradient(const Variable& dy, const Tensor& y, double slope) {
                 {{dy, [y, slope](const Variable& ddx) { return relu_gradient(ddx, y, slope); }}});
 }
 
+template <class T>
+T rectified(T x) {
+  return T{0} > x ? T{0} : x;
+}
+
+/// Records y = relu(x).
+Variable recorded_relu(const Variable& x, Tensor y) {
+  return record("relu", std::move(y),
+                {{x, [](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), 0); }}});
+}
+
 /// dx = dy y (1 - y).
 Variable sigmoid_gradient(const Variable& dy, const Variable& y) {
   Tensor dx = map("sigmoid_gradient", dy.value(), y.value(), [](auto g, auto v) { return g * v * (1 - v); });
@@ -109,9 +120,15 @@ Tensor map_lines(std::string_view function, const Tensor& x, int axis, F f) {
 Variable linear(const Variable& x) { return x; }
 
 Variable relu(const Variable& x) {
-  Tensor y = map("relu", x.value(), [](auto v) { return decltype(v){0} > v ? decltype(v){0} : v; });
-  return record("relu", std::move(y),
-                {{x, [](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), 0); }}});
+  return recorded_relu(x, map("relu", x.value(), [](auto v) { return rectified(v); }));
+}
+
+Variable add_relu(const Variable& a, const Variable& b) {
+  const Tensor y = map("add", a.value(), b.value(), [](auto u, auto v) { return rectified(u + v); });
+  const Variable sum = record("add", y,
+                              {{a, [shape = a.shape()](const Variable& dy) { return sum_to(dy, shape); }},
+                               {b, [shape = b.shape()](const Variable& dy) { return sum_to(dy, shape); }}});
+  return recorded_relu(sum, y);
 }
 
 Variable sigmoid(const Variable& x) {

@@ -11,6 +11,10 @@ Variable linear(const Variable& x);
 /// y = max(x, 0), NaN for NaN. dx = dy where y > 0, else 0; saves y.
 Variable relu(const Variable& x);
 
+/// y = relu(a + b), broadcast as add does, in one pass over memory: recorded as the two ops that it stands for, add and
+/// relu, whose value between is never there. Saves y.
+Variable add_relu(const Variable& a, const Variable& b);
+
 /// y = 1 / (1 + e^-x). dx = dy y (1 - y); saves y.
 Variable sigmoid(const Variable& x);
 
