@@ -36,15 +36,21 @@ std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::v
 }
 
 Variable BatchNormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  const Variable& x = inputs.front();
+  return call_fused(inputs, {}, pass);
+}
+
+Variable BatchNormalizationLayer::call_fused(std::vector<Variable> inputs, const FusedParts& parts,
+                                             ForwardPass& pass) const {
+  Variable& x = inputs.front();
   const Shape channels{x.dim(-1)};
+  const BatchNormFusion fused{.bias = parts.bias, .residual = parts.residual, .relu = parts.relu};
   const Variable gamma = options_.scale ? parameter(pass, "gamma") : Tensor::ones(channels, x.dtype());
   const Variable beta = options_.center ? parameter(pass, "beta") : Tensor::zeros(channels, x.dtype());
   if (pass.mode() == Mode::inference) {
-    return batch_norm_inference(x, gamma, beta, corrected(parameter("moving_mean").value(), 0),
-                                corrected(parameter("moving_variance").value(), 1), options_.epsilon);
+    return batch_norm_inference(std::move(x), gamma, beta, corrected(parameter("moving_mean").value(), 0),
+                                corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
   }
-  auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon);
+  auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon, fused);
   move_averages(mean, variance, x.size() / x.dim(-1));
   return y;
 }

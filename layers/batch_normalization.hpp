@@ -29,6 +29,8 @@ class BatchNormalizationLayer final : public Layer {
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.takes_bias = true, .takes_residual = true, .takes_relu = true}; }
+  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
 
   double momentum() const { return options_.momentum; }
   bool bias_correction() const { return options_.bias_correction; }

@@ -27,11 +27,26 @@ std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<Shape>
   return specs;
 }
 
+Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
+  return conv2d(x, parameter(pass, "kernel"),
+                {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate});
+}
+
 Variable Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  Variable y = conv2d(inputs.front(), parameter(pass, "kernel"),
-                      {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate});
-  if (options_.use_bias) y = y + parameter(pass, "bias");
-  return options_.activation(y);
+  const Variable y = convolved(inputs.front(), pass);
+  if (!options_.use_bias) return options_.activation(y);
+  if (options_.activation.is(relu)) return add_relu(y, parameter(pass, "bias"));
+  return options_.activation(y + parameter(pass, "bias"));
+}
+
+WithoutBias Conv2DLayer::call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  if (!options_.use_bias || !options_.activation.is(linear)) return {call(inputs, pass)};
+  return {convolved(inputs.front(), pass), parameter(pass, "bias")};
+}
+
+Variable Conv2DLayer::call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const {
+  if (!parts.relu) return call(inputs, pass);
+  return add_relu(convolved(inputs.front(), pass), parameter(pass, "bias"));
 }
 
 }  // namespace xtape

@@ -30,8 +30,12 @@ class Conv2DLayer final : public Layer {
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.takes_relu = options_.use_bias && options_.activation.is(linear)}; }
+  WithoutBias call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
 
  private:
+  Variable convolved(const Variable& x, ForwardPass& pass) const;
   Options options_;
 };
 

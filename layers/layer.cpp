@@ -94,6 +94,14 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream) {
   return streams_of_a_layer;
 }
 
+WithoutBias Layer::call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return {call(inputs, pass)};
+}
+
+Variable Layer::call_fused(std::vector<Variable> /*inputs*/, const FusedParts& /*parts*/, ForwardPass& /*pass*/) const {
+  fail("{}: expected call_fused() beside fusion(), got none", title());
+}
+
 std::string Layer::title() const { return name_.empty() ? type() : fmt::format("{} {}", type(), name_); }
 
 void Layer::reject(std::string_view expected, const std::vector<Shape>& inputs) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "framework/autograd/forward_pass.hpp"
+#include "layers/fusion.hpp"
 #include "layers/initializer.hpp"
 
 namespace xtape {
@@ -97,6 +98,13 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// Error with the layer's name and the shapes when an input does not fit, or does not fit the parameters of the first
   /// call.
   SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs);
+
+  /// What a Model may compute in one pass with the layer's neighbours, and how; see Fusion. Of several inputs each
+  /// stands for one, and what the layer does not say it takes is never asked for. call() remains what the layer is:
+  /// fused or not, the numbers are the same to rounding. Inputs given away with std::move may be written over.
+  virtual Fusion fusion() const { return {}; }
+  virtual WithoutBias call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const;
+  virtual Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const;
 
   /// The activation that the output has gone through, "softmax"; empty when there is none or it is not known.
   virtual std::string output_activation() const { return ""; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
 
@@ -19,6 +20,13 @@ Variable AddLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass
   Variable total = inputs[0];
   for (std::size_t i = 1; i < inputs.size(); ++i) total = total + inputs[i];
   return total;
+}
+
+Variable AddLayer::call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const {
+  if (!parts.relu) return call(inputs, pass);
+  const Variable last = inputs.back();
+  inputs.pop_back();
+  return add_relu(call(inputs, pass), last);
 }
 
 Variable MultiplyLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {

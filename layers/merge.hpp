@@ -23,6 +23,8 @@ class AddLayer final : public ElementwiseMergeLayer {
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Add"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.takes_relu = true, .is_sum = true}; }
+  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
 };
 using Add = LayerHandle<AddLayer>;
 

@@ -23,15 +23,30 @@ std::string snake_case(const std::string& type) {
 
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
 
-/// Calls the layer, puts its name in front of what its ops complain about, and holds it to the shape it inferred.
-Variable call_layer(const ModelNode& node, const std::vector<Variable>& arguments, ForwardPass& pass) {
-  const Layer& layer = *node.layer;
-  pass.enter_layer(layer.name());
+/// The layers of a step: "bn2a_branch2c + add_1 + activation_3".
+std::string step_name(const FusedStep& step, const std::vector<ModelNode>& nodes) {
+  std::string name = nodes[step.node()].layer->name();
+  for (std::size_t i = 1; i < step.nodes.size(); ++i) name += " + " + nodes[step.nodes[i]].layer->name();
+  return name;
+}
+
+/// Computes a step, puts the layer's name in front of what its ops complain about, and holds it to the shape it
+/// inferred.
+WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes, std::vector<Variable> arguments,
+                      const FusedParts& parts, ForwardPass& pass) {
+  const Layer& layer = *nodes[step.node()].layer;
+  pass.enter_layer(step_name(step, nodes));
   try {
-    Variable value = layer.call(arguments, pass);
-    const Shape inferred = node.shape.prepended(arguments.front().dim(0));
-    check(value.shape() == inferred, "expected an output of the shape it infers, {}, got {}", inferred, value.shape());
-    return value;
+    const Shape inferred = nodes[step.output()].shape.prepended(arguments.front().dim(0));
+    const auto compute = [&]() -> WithoutBias {
+      if (step.fused() || parts.bias) return {layer.call_fused(std::move(arguments), parts, pass)};
+      if (step.without_bias) return layer.call_without_bias(arguments, pass);
+      return {layer.call(arguments, pass)};
+    };
+    WithoutBias result = compute();
+    check(result.value.shape() == inferred, "expected an output of the shape it infers, {}, got {}", inferred,
+          result.value.shape());
+    return result;
   } catch (const Error& error) {
     throw Error(fmt::format("{} {}: {}", layer.type(), layer.name(), error.what()));
   }
@@ -65,11 +80,12 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
         "Model {}: expected every Input that an output depends on among the model's inputs, but one of shape {} is not",
         options.name, batch_shape_text(nodes_[i].shape));
   }
+  steps_ = plan_steps(nodes_, outputs_);
   last_use_.assign(nodes_.size(), 0);
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const std::size_t input : nodes_[i].inputs) last_use_[input] = i;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (const std::size_t read : steps_[i].reads()) last_use_[read] = i;
   }
-  for (const std::size_t output : outputs_) last_use_[output] = nodes_.size();
+  for (const std::size_t output : outputs_) last_use_[output] = steps_.size();
   name_layers();
   initialize(options.seed, 0);
 }
@@ -181,21 +197,23 @@ void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
 
 std::vector<Variable> Model::Network::compute(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   check_inputs(inputs);
-  std::vector<std::optional<Variable>> values(nodes_.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = inputs[i];
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const ModelNode& node = nodes_[i];
-    if (!values[i]) {
-      std::vector<Variable> arguments;
-      for (const std::size_t input : node.inputs) arguments.push_back(*values[input]);
-      values[i] = call_layer(node, arguments, pass);
+  std::vector<std::optional<WithoutBias>> values(nodes_.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = WithoutBias{inputs[i]};
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const FusedStep& step = steps_[i];
+    if (values[step.output()]) continue;  // an input
+    std::vector<Variable> arguments;
+    for (const std::size_t input : step.inputs) arguments.push_back(values[input]->value);
+    FusedParts parts{.relu = step.relu};
+    if (step.inputs.size() == 1) parts.bias = values[step.inputs[0]]->bias;
+    if (step.residual) parts.residual = values[*step.residual]->value;
+    for (const std::size_t read : step.reads()) {
+      if (last_use_[read] == i) values[read].reset();  // nobody reads it again: only the tape may keep it
     }
-    for (const std::size_t input : node.inputs) {
-      if (last_use_[input] == i) values[input].reset();  // nobody reads it again: only the tape may keep it
-    }
+    values[step.output()] = call_step(step, nodes_, std::move(arguments), parts, pass);
   }
   std::vector<Variable> results;
-  for (const std::size_t output : outputs_) results.push_back(*values[output]);
+  for (const std::size_t output : outputs_) results.push_back(values[output]->value);
   return results;
 }
 

@@ -1,6 +1,7 @@
 // Network: what a Model handle holds, a layer made of layers. Internal to models/.
 #pragma once
 
+#include "models/fusion.hpp"
 #include "models/model.hpp"
 
 namespace xtape {
@@ -32,7 +33,8 @@ class Model::Network final : public Layer {
   std::vector<ModelNode> nodes_;                    // in the order of computation
   std::vector<const SymbolicTensor::Call*> calls_;  // the call behind each node, while the graph is read
   std::vector<std::size_t> inputs_, outputs_;
-  std::vector<std::size_t> last_use_;  // for each node the last one that reads it
+  std::vector<FusedStep> steps_;       // what is computed, in order
+  std::vector<std::size_t> last_use_;  // for each node the last step that reads it
   std::vector<Shape> input_shapes_, output_shapes_;
 };
 

@@ -1,0 +1,231 @@
+// What a Model computes in one pass is what the layers say one after the other. A model that has every value as an
+// output fuses nothing, since somebody reads it: it is held against one of the same layers that fuses what it can.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/model.hpp"
+#include "models/resnet50.hpp"
+#include "models/weights.hpp"
+#include "optim/adam.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+using xtape::test::largest_difference;
+
+namespace {
+
+void collect(const SymbolicTensor& tensor, std::vector<SymbolicTensor>& found) {
+  if (std::ranges::find(found, tensor) != found.end()) return;
+  for (const SymbolicTensor& input : tensor.call().inputs) collect(input, found);
+  found.push_back(tensor);
+}
+
+/// The model, and the one of the same layers whose outputs are this one's and everything before.
+struct Pair {
+  Model fused, plain;
+  Pair(const SymbolicTensor& input, const SymbolicTensor& output)
+      : fused(input, output, {.seed = 4}), plain(std::vector{input}, everything(output), {.seed = 4}) {}
+
+ private:
+  static std::vector<SymbolicTensor> everything(const SymbolicTensor& output) {
+    std::vector<SymbolicTensor> found;
+    collect(output, found);
+    std::ranges::reverse(found);
+    return found;
+  }
+};
+
+/// Everything that fuses, and what looks like it and must not.
+Pair varied() {
+  const auto input = Input({9, 8, 3});
+  const BatchNormalization shared({.momentum = 0.5});
+  auto x = Conv2D({.filters = 4, .kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(input);
+  x = Activation(relu)(BatchNormalization({.momentum = 0.5})(x));
+  x = convolutional_block(x, 3, {3, 3, 8}, 2, {2, 'a'}, {.momentum = 0.8});
+  x = identity_block(x, 3, {3, 3, 8}, {2, 'b'}, {.momentum = 0.8, .bias_correction = true});
+  const auto early = shared(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), early}));                   // sum and relu
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), shared(x)}));               // a layer called twice
+  x = Activation(relu)(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));  // bias and relu
+  x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
+  const auto normalized = BatchNormalization({.momentum = 0.5})(x);
+  x = Add()({normalized, normalized});            // twice the same value
+  x = Add()({Activation(relu)(x), x, x});         // read more than once
+  x = Activation(tanh)(BatchNormalization()(x));  // no relu
+  x = Dense({.units = 5, .activation = relu, .bias_initializer = constant(0.3)})(Flatten()(x));
+  x = Activation(relu)(BatchNormalization({.scale = false})(x));
+  return {input, Dense({.units = 3})(x)};
+}
+
+struct Outcome {
+  Tensor output, input_gradient;
+  std::vector<Tensor> gradients, state;
+};
+
+/// One step from the same parameters, which are put back.
+Outcome run(const Model& model, const Tensor& images, const PassOptions& options, Mode mode) {
+  std::vector<Tensor> before;
+  for (const Parameter& parameter : model.parameters()) {
+    parameter.clear_gradient();
+    before.push_back(parameter.value());
+  }
+  ForwardPass pass(mode, options);
+  const Variable x = pass.watch(images);
+  const Variable y = model.call({x}, pass)[0];
+  Outcome outcome{y.value(), {}, {}, {}};
+  RandomStream random(8);
+  pass.backward(y, random.normal(y.shape(), 0, 1, y.dtype()));
+  outcome.input_gradient = pass.gradient(x);
+  const std::vector<Parameter> parameters = model.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    outcome.gradients.push_back(parameters[i].gradient());
+    outcome.state.push_back(parameters[i].value());
+    parameters[i].set_value(before[i]);
+  }
+  return outcome;
+}
+
+void compare(const Pair& models, const Tensor& images, double tolerance) {
+  const auto find = [](const Model& model, const Parameter& wanted) {
+    const auto all = model.parameters();
+    return static_cast<std::size_t>(std::ranges::find(all, wanted) - all.begin());
+  };
+  for (const Mode mode : {Mode::training, Mode::inference, Mode::recalibration}) {
+    const PassOptions options{.record = true, .seed = 3, .step = 5};
+    const Outcome a = run(models.fused, images, options, mode);
+    const Outcome b = run(models.plain, images, options, mode);
+    CHECK(largest_difference(a.output, b.output) < tolerance);
+    CHECK(largest_difference(a.input_gradient, b.input_gradient) < tolerance);
+    const auto parameters = models.fused.parameters();
+    REQUIRE(parameters.size() == models.plain.parameters().size());
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      INFO(parameters[i].name() << ", mode " << static_cast<int>(mode));
+      const std::size_t j = find(models.plain, parameters[i]);
+      CHECK(largest_difference(a.state[i], b.state[j]) < tolerance);
+      REQUIRE(a.gradients[i].defined() == b.gradients[j].defined());
+      if (a.gradients[i].defined()) CHECK(largest_difference(a.gradients[i], b.gradients[j]) < tolerance);
+    }
+  }
+}
+
+Tensor infer(const Model& model, const Tensor& images) {
+  ForwardPass pass(Mode::inference);
+  return model.call({images}, pass)[0].value();
+}
+
+/// A block whose moving averages are away from where they start.
+Pair settled_block() {
+  const auto input = Input({6, 6, 2});
+  auto x = Conv2D({.filters = 4, .kernel_size = 3, .bias_initializer = he_normal(), .name = "conv"})(input);
+  x = Activation(relu, {.name = "relu"})(BatchNormalization({.momentum = 0.5, .name = "bn"})(x));
+  const auto y = BatchNormalization({.name = "bn2"})(Conv2D({.filters = 4, .name = "conv2"})(x));
+  Pair models(input, Activation(relu, {.name = "last"})(Add({.name = "sum"})({y, x})));
+  for (int i = 0; i < 4; ++i) {
+    ForwardPass pass(Mode::recalibration);
+    models.fused(RandomStream(9).normal({8, 6, 6, 2}, 1, 2), pass);
+  }
+  return models;
+}
+
+}  // namespace
+
+TEST_CASE("fused and one after the other, values, gradients and moving averages agree in every mode") {
+  const Pair models = varied();
+  const Tensor images = RandomStream(7).normal({5, 9, 8, 3});
+  models.fused.convert(DType::float64);
+  compare(models, images.to(DType::float64), 1e-10);
+}
+
+TEST_CASE("ResNet-50's gradients are those of its layers one after the other") {
+  const auto input = Input({33, 33, 3});
+  auto x = Activation(relu)(BatchNormalization()(Conv2D({.filters = 4, .kernel_size = 7, .strides = 2})(input)));
+  x = MaxPooling2D({.pool_size = 3, .strides = 2})(x);
+  for (const char block : {'a', 'b', 'c'}) x = convolutional_block(x, 3, {4, 4, 8}, 1, {2, block});
+  for (const char block : {'d', 'e'}) x = identity_block(x, 3, {4, 4, 8}, {2, block});
+  const Pair models(input, Dense({.units = 3})(GlobalAveragePooling2D()(x)));
+  models.fused.convert(DType::float64);
+  compare(models, RandomStream(7).normal({3, 33, 33, 3}, 0, 1, DType::float64), 1e-10);
+}
+
+TEST_CASE("what is fused is recorded as one op, and nothing that somebody else reads") {
+  const Pair models = settled_block();
+  const Tensor images = Tensor::ones({2, 6, 6, 2});
+  ForwardPass pass(Mode::training);
+  models.fused(images, pass);
+  CHECK(pass.operations() == std::vector<std::string>{"conv2d", "batch_norm", "conv2d", "batch_norm"});
+  ForwardPass plain(Mode::training);
+  models.plain.call({images}, plain);
+  CHECK(plain.operations() ==
+        std::vector<std::string>{"conv2d", "add", "batch_norm", "relu", "conv2d", "add", "batch_norm", "add", "relu"});
+}
+
+TEST_CASE("inference follows every change of a parameter, and leaves its input alone") {
+  const Pair models = settled_block();
+  const Tensor images = RandomStream(5).normal({3, 6, 6, 2});
+  const Tensor kept = Tensor::of(images.shape(), images.to_vector());
+  const auto agree = [&](DType dtype) {
+    const Tensor given = images.to(dtype);
+    return largest_difference(infer(models.fused, given), infer(models.plain, given)) < 1e-4;
+  };
+  std::vector<Tensor> outputs{infer(models.fused, images)};
+  CHECK(agree(DType::float32));
+  const auto path = std::filesystem::temp_directory_path() / fmt::format("fusion_test_{}.safetensors", getpid());
+  save_weights(models.fused, path);
+  for (const Parameter& parameter : models.fused.parameters()) {
+    if (parameter.name() == "conv/bias" || parameter.name() == "bn2/gamma") {
+      parameter.set_value((Variable(parameter.value()) * 1.5 + 0.25).value());
+    }
+  }
+  outputs.push_back(infer(models.fused, images));
+  CHECK(agree(DType::float32));
+  Adam adam(models.fused.parameters(), {.learning_rate = 0.05});
+  ForwardPass pass(Mode::training);
+  pass.backward(sum(square(models.fused(images, pass))));
+  adam.step();
+  outputs.push_back(infer(models.fused, images));
+  CHECK(agree(DType::float32));
+  float* kernel = models.fused.parameters()[0].mutable_value().mutable_data<float>();
+  outputs.push_back(infer(models.fused, images));
+  kernel[0] += 2;  // through a pointer that was there before
+  outputs.push_back(infer(models.fused, images));
+  CHECK(agree(DType::float32));
+  load_weights(models.fused, path);
+  std::filesystem::remove(path);
+  CHECK(identical(infer(models.fused, images), outputs[0]));
+  models.fused.convert(DType::float64);
+  CHECK(agree(DType::float64));
+  for (std::size_t i = 0; i + 1 < outputs.size(); ++i) CHECK((i == 2 || !identical(outputs[i], outputs[i + 1])));
+  CHECK(identical(images, kept));
+  const auto input = Input({4});
+  const Model first(input, Activation(relu)(BatchNormalization()(input)));
+  const Tensor x = Tensor::of({1, 4}, {-1, 2, -3, 4});
+  infer(first, x);
+  CHECK(x.to_vector() == std::vector<double>{-1, 2, -3, 4});
+}
+
+TEST_CASE("messages name the layer, and those that are computed with it") {
+  const Pair models = settled_block();
+  Tensor images = Tensor::ones({2, 6, 6, 2});
+  CHECK_THAT(error_of([&] { infer(models.fused, images.to(DType::float64)); }),
+             Catch::Contains("Conv2D conv: conv2d:"));
+  const Parameter gamma = models.fused.parameters()[2];
+  REQUIRE(gamma.name() == "bn/gamma");
+  gamma.set_value(Tensor::full({4}, 3e38));
+  images.mutable_data<float>()[0] = 1e5F;
+  ForwardPass pass(Mode::training, {.check_finite = true});
+  CHECK_THAT(error_of([&] { models.fused(images, pass); }),
+             Catch::Contains("layer bn2 + sum + last, batch_norm: expected a finite"));
+}
+
+TEST_CASE("a function that is named relu but is another is not taken for it") {
+  const auto input = Input({3});
+  const ActivationFunction negated("relu", [](const Variable& x) { return -x; });
+  const Model model(input, Activation(negated)(BatchNormalization({.epsilon = 1e-12})(input)));
+  CHECK(infer(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{-1, -2, -3});
+}
