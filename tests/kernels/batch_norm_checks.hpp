@@ -1,6 +1,8 @@
 // The kernels of batch normalization held against their definitions, for one shape.
 #pragma once
 
+#include <array>
+
 #include "framework/kernels/batch_norm.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/batch_norm.hpp"
@@ -8,9 +10,19 @@
 
 namespace xtape::test {
 
+/// What goes back through the normalization: all of dy, what the output's sign lets pass, or that of the output
+/// computed again.
+enum class Passes { everything, by_output, recomputed };
+inline constexpr std::array all_passes{Passes::everything, Passes::by_output, Passes::recomputed};
+
 template <class T>
 struct BatchNormResults {
-  Guarded<T> mean, variance, y, dgamma, dbeta, dx;
+  Guarded<T> mean, variance, y, rectified;
+  struct Back {
+    Guarded<T> passed, dgamma, dbeta, dx;
+    friend bool operator==(const Back&, const Back&) = default;
+  };
+  std::vector<Back> back;  // for all_passes
   friend bool operator==(const BatchNormResults&, const BatchNormResults&) = default;
 };
 
@@ -25,13 +37,23 @@ class BatchNormUnderCheck {
   BatchNormResults<T> run(int threads) const {
     const Threads scope(threads);
     const auto channel = [this] { return Guarded<T>(channels_); };
-    BatchNormResults<T> r{channel(), channel(), Guarded<T>(x_.size()), channel(), channel(), Guarded<T>(x_.size())};
+    const auto whole = [this] { return Guarded<T>(x_.size()); };
+    BatchNormResults<T> r{channel(), channel(), whole(), whole(), {}};
     kernels::channel_moments(rows_, channels_, x_.data(), r.mean.data(), r.variance.data());
-    kernels::scale_and_shift(rows_, channels_, x_.data(), gamma_.data(), mean_.data(), r.y.data());
-    kernels::batch_norm_sums(rows_, channels_, x_.data(), dy_.data(), mean_.data(), inverse_.data(), r.dgamma.data(),
-                             r.dbeta.data());
-    kernels::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), mean_.data(), inverse_.data(),
-                                       gamma_.data(), sum_.data(), product_.data(), r.dx.data());
+    kernels::scale_and_shift<T>(rows_, channels_, x_.data(), gamma_.data(), mean_.data(), {}, r.y.data());
+    kernels::scale_and_shift<T>(rows_, channels_, x_.data(), gamma_.data(), mean_.data(), {residual_.data(), true},
+                                r.rectified.data());
+    for (const Passes passes : all_passes) {
+      typename BatchNormResults<T>::Back back{whole(), channel(), channel(), whole()};
+      kernels::Passing<T> passing;
+      if (passes == Passes::by_output) passing.output = residual_.data();
+      if (passes == Passes::recomputed) passing.scale = gamma_.data(), passing.shift = mean_.data();
+      kernels::batch_norm_sums(rows_, channels_, x_.data(), dy_.data(), passing, mean_.data(), inverse_.data(),
+                               back.dgamma.data(), back.dbeta.data(), back.passed.data());
+      kernels::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), passing, mean_.data(), gamma_.data(),
+                                         sum_.data(), product_.data(), back.dx.data());
+      r.back.push_back(std::move(back));
+    }
     return r;
   }
 
@@ -40,23 +62,44 @@ class BatchNormUnderCheck {
     const auto channels = sampled({channels_}, 70, 20);
     const auto elements = sampled({rows_, channels_}, 600);
     compare_moments(r, channels);
-    CHECK(disagreement(r.y, elements, [&](auto i) {
-            return reference::scale_and_shift(channels_, x_.data(), gamma_.data(), mean_.data(), i);
+    const auto scaled = [&](auto i) {
+      return reference::scale_and_shift(channels_, x_.data(), gamma_.data(), mean_.data(), i);
+    };
+    CHECK(disagreement(r.y, elements, scaled) == "");
+    CHECK(disagreement(r.rectified, elements, [&](auto i) {
+            reference::Exact sum = scaled(i);
+            sum.add(residual_.data()[i]);
+            if (sum.value < 0) sum.value = 0;
+            return sum;
           }) == "");
-    CHECK(disagreement(r.dgamma, channels, [&](auto c) {
-            return reference::batch_norm_dgamma(rows_, channels_, x_.data(), dy_.data(), mean_.data(), inverse_.data(),
-                                                c);
-          }) == "");
-    CHECK(disagreement(r.dbeta, channels,
-                       [&](auto c) { return reference::batch_norm_dbeta(rows_, channels_, dy_.data(), c); }) == "");
-    CHECK(disagreement(r.dx, elements, [&](auto i) {
-            return reference::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), mean_.data(),
-                                                        inverse_.data(), gamma_.data(), sum_.data(), product_.data(),
-                                                        i);
-          }) == "");
+    for (std::size_t i = 0; i < all_passes.size(); ++i) compare_back(r.back[i], all_passes[i], channels, elements);
   }
 
  private:
+  bool reaches(Passes passes, std::int64_t i) const {
+    if (passes == Passes::by_output) return residual_.data()[i] > 0;
+    if (passes == Passes::everything) return true;
+    return reference::scale_and_shift(channels_, x_.data(), gamma_.data(), mean_.data(), i).value > 0;
+  }
+
+  void compare_back(const typename BatchNormResults<T>::Back& back, Passes passes,
+                    const std::vector<std::int64_t>& channels, const std::vector<std::int64_t>& elements) const {
+    INFO("what passes: " << static_cast<int>(passes));
+    Guarded<T> d = dy_;
+    for (std::int64_t i = 0; i < d.size(); ++i) d.data()[i] = reaches(passes, i) ? dy_.data()[i] : 0;
+    CHECK(back.passed == d);
+    CHECK(disagreement(back.dgamma, channels, [&](auto c) {
+            return reference::batch_norm_dgamma(rows_, channels_, x_.data(), d.data(), mean_.data(), inverse_.data(),
+                                                c);
+          }) == "");
+    CHECK(disagreement(back.dbeta, channels,
+                       [&](auto c) { return reference::batch_norm_dbeta(rows_, channels_, d.data(), c); }) == "");
+    CHECK(disagreement(back.dx, elements, [&](auto i) {
+            return reference::batch_norm_input_gradient(channels_, x_.data(), d.data(), mean_.data(), gamma_.data(),
+                                                        sum_.data(), product_.data(), i);
+          }) == "");
+  }
+
   /// Sums of deviations, from the mean or from any of the rows: their size is what roundings are relative to, not that
   /// of x. The mean itself is rounded to T at the end.
   void compare_moments(const BatchNormResults<T>& r, const std::vector<std::int64_t>& channels) const {
@@ -84,7 +127,7 @@ class BatchNormUnderCheck {
   const Guarded<T> x_ = drawn<T>(random_, rows_*channels_, center_), dy_ = drawn<T>(random_, rows_*channels_);
   const Guarded<T> mean_ = drawn<T>(random_, channels_, center_), inverse_ = drawn<T>(random_, channels_, 2);
   const Guarded<T> gamma_ = drawn<T>(random_, channels_), sum_ = drawn<T>(random_, channels_, 1);
-  const Guarded<T> product_ = drawn<T>(random_, channels_, -1);
+  const Guarded<T> product_ = drawn<T>(random_, channels_, -1), residual_ = drawn<T>(random_, rows_*channels_);
 };
 
 template <class T>

@@ -50,17 +50,14 @@ Exact batch_norm_dbeta(std::int64_t rows, std::int64_t channels, const T* dy, st
 }
 
 template <class T>
-Exact batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const T* mean,
-                                const T* inverse_deviation, const T* gamma, const T* dgamma, const T* dbeta,
-                                std::int64_t element) {
+Exact batch_norm_input_gradient(std::int64_t channels, const T* x, const T* dy, const T* mean, const T* scale,
+                                const T* slope, const T* offset, std::int64_t element) {
   const std::int64_t c = element % channels;
-  const auto n = static_cast<long double>(rows);
-  const long double normalized = (static_cast<long double>(x[element]) - mean[c]) * inverse_deviation[c];
   Exact sum;
-  sum.add(dy[element]);
-  sum.add(-dbeta[c] / n);
-  sum.add(-normalized * dgamma[c] / n);
-  return sum.times(static_cast<long double>(gamma[c]) * inverse_deviation[c]);
+  sum.add(static_cast<long double>(scale[c]) * dy[element]);
+  sum.add(static_cast<long double>(slope[c]) * (static_cast<long double>(x[element]) - mean[c]));
+  sum.add(offset[c]);
+  return sum;
 }
 
 }  // namespace xtape::reference
