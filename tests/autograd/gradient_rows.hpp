@@ -13,6 +13,7 @@ struct GradientRow {
   DifferentiableFunction function;
   std::vector<Shape> shapes;
   GradientCheckOptions options = {};
+  bool any_seed = true;  ///< false where one element at a kink bends the derivatives of a whole channel
 };
 
 /// Small arrays, of which every element is checked against every output: batches of one, odd sizes, images that are
