@@ -44,7 +44,7 @@ double milliseconds_per_image(double seconds, std::int64_t images) {
 
 /// ResNet-50 with bias-corrected averages and the weights and averages of `trained`, which took so many steps.
 Model with_bias_correction(const Model& trained, std::int64_t steps) {
-  const Model corrected = resnet50({.residual = {.bias_correction = true}});
+  Model corrected = resnet50({.residual = {.bias_correction = true}});
   std::map<std::string, Parameter> known;
   for (const auto& [path, parameter] : trained.named_parameters()) known.emplace(path, parameter);
   for (const auto& [path, parameter] : corrected.named_parameters()) {

@@ -25,7 +25,7 @@ Variable ForwardPass::parameter(const Parameter& parameter) {
   const auto known = variables_.find(parameter.state_.get());
   if (known != variables_.end()) return known->second;
   if (!record_ || !parameter.trainable()) return parameter.value();
-  const Variable variable = tape_->add_leaf(parameter.value());
+  Variable variable = tape_->add_leaf(parameter.value());
   variables_.emplace(parameter.state_.get(), variable);
   leaves_.push_back(parameter);
   return variable;

@@ -30,7 +30,7 @@ void GradientReport::append(const GradientReport& other, const std::string& head
     input.name = heading + ": " + input.name;
     inputs.push_back(std::move(input));
   }
-  for (const std::string& problem : other.problems) problems.push_back(heading + ": " + problem);
+  for (const std::string& problem : other.problems) problems.push_back(fmt::format("{}: {}", heading, problem));
 }
 
 std::string to_string(const GradientReport& report) {

@@ -58,6 +58,7 @@ DifferentiableFunction gradient_function(const DifferentiableFunction& f) {
     if (std::ranges::all_of(inputs, &Variable::tracked)) return recorded(f, inputs);
     ForwardPass pass(Mode::training);  // of constants: a tape of its own, whose end leaves a constant
     std::vector<Variable> watched;
+    watched.reserve(inputs.size());
     for (const Variable& input : inputs) watched.push_back(pass.watch(input.value()));
     return recorded(f, watched).detached();
   };

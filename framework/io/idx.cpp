@@ -93,7 +93,7 @@ Shape read_shape(GzipReader& file) {
 
 /// A plain file's size tells beforehand whether it holds the elements; a compressed one tells only when unpacked.
 void check_plain_size(const GzipReader& file, const Shape& shape) {
-  const std::int64_t elements = file.file_size() - 4 - 4 * shape.rank();
+  const std::int64_t elements = file.file_size() - 4 - std::int64_t{4} * shape.rank();
   check(elements == shape.size(), "load_idx: expected {} bytes of elements for shape {}, got {} in {}, which is {}",
         shape.size(), shape, elements, file.path(), elements < shape.size() ? "cut short" : "too long");
 }

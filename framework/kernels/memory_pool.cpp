@@ -144,7 +144,7 @@ class MemoryPool {
     const std::size_t bytes = round_up(std::max(size + sizeof(Header), slab_bytes), huge_page);
     void* slab = std::aligned_alloc(huge_page, bytes);
     if (!slab) throw std::bad_alloc();
-    madvise(slab, bytes, MADV_HUGEPAGE);  // a wish: without it only speed is lost
+    madvise(slab, bytes, MADV_HUGEPAGE);                   // a wish: without it only speed is lost
     if (__lsan_ignore_object) __lsan_ignore_object(slab);  // kept, not lost
     usage_.held += bytes;
     auto* block = new (slab) Header{.guard = {},
