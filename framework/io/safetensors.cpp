@@ -44,6 +44,7 @@ void* bytes_of(Tensor& tensor) {
 /// Tensors in the order of their data: wide elements first, so that each is aligned without gaps, which are forbidden.
 std::vector<const NamedTensor*> data_order(const std::vector<NamedTensor>& tensors) {
   std::vector<const NamedTensor*> order;
+  order.reserve(tensors.size());
   for (const NamedTensor& entry : tensors) order.push_back(&entry);
   std::ranges::stable_sort(order, std::greater(),
                            [](const NamedTensor* entry) { return element_size(entry->tensor.dtype()); });
@@ -221,6 +222,7 @@ class HeaderReader {
   /// Tensors must follow each other without gap or overlap up to the end of the file.
   void check_coverage(const std::vector<Entry>& entries) const {
     std::vector<const Entry*> order;
+    order.reserve(entries.size());
     for (const Entry& entry : entries) order.push_back(&entry);
     std::ranges::sort(order, {}, [](const Entry* entry) { return std::pair(entry->begin, entry->end); });
     std::int64_t offset = 0;

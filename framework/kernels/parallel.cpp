@@ -53,7 +53,7 @@ struct Job {
   std::exception_ptr error{};
 
   void work() {
-    for (std::int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
+    for (std::int64_t piece = 0; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
       try {
         body(piece * grain, std::min(count, (piece + 1) * grain));
       } catch (...) {
