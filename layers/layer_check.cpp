@@ -26,7 +26,7 @@ class LayerUnderCheck {
     check(batch >= 1, "check_layer: expected batches of 1 or more, got {}", batch);
     Shape computed;
     const auto f = [&](const std::vector<Variable>& values) {
-      const Variable y = call(values, mode);
+      Variable y = call(values, mode);
       computed = y.shape();
       return y;
     };

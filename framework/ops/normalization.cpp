@@ -140,9 +140,9 @@ struct Normalization {
 };
 
 /// The pullback; saves x, and y where it is needed.
-JointPullback way_back(const Normalization& normalization, const Tensor& x, const Tensor& y) {
+JointPullback way_back(const Normalization& normalization, Tensor x, const Tensor& y) {
   const Tensor output = normalization.relu && normalization.has_residual ? y : Tensor();
-  return [normalization, x, output](Tensor dy) mutable {
+  return [normalization, x = std::move(x), output](Tensor dy) mutable {
     return with_floating("batch_norm", x.dtype(), [&](auto zero) {
       return normalization.backward<decltype(zero)>(std::move(x), output, std::move(dy));
     });
