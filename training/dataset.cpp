@@ -51,7 +51,7 @@ Dataset load_signs_part(const std::filesystem::path& folder, const std::string& 
 
 /// The file `name` of the folder, compressed or not.
 std::filesystem::path find_idx(const std::filesystem::path& folder, const std::string& name) {
-  const std::filesystem::path compressed = folder / (name + ".gz"), plain = folder / name;
+  std::filesystem::path compressed = folder / (name + ".gz"), plain = folder / name;
   if (std::filesystem::exists(compressed)) return compressed;
   check(std::filesystem::exists(plain),
         "load_fashion_mnist: expected the file {} (or without .gz), got none; install Debian's package "
