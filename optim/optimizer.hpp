@@ -73,8 +73,8 @@ class Optimizer {
   /// One pass over memory; pieces run in parallel.
   template <class T, class F>
   void update_elements(const Parameter& parameter, const Step& step, F f) const {
-    // A second owner, since the value may share its storage. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
-    const Tensor gradient = parameter.gradient();
+    // a second owner: the value may share its storage
+    const Tensor gradient = parameter.gradient();  // NOLINT(performance-unnecessary-copy-initialization)
     const T* g = gradient.data<T>();
     T* p = parameter.mutable_value().mutable_data<T>();
     const auto scale = static_cast<T>(step.scale);

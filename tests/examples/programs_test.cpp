@@ -96,8 +96,7 @@ TEST_CASE("train finds out before the first epoch that it can't write its result
   const Programs run;
   write_other_data(run.folder());
   const std::string train = "train --quick --data " + run.folder().string() + " --output ";
-  for (const fs::path& folder :
-       {fs::path("/proc/self"), fs::path("/proc/self/none"), run.folder() / "log" / "below"}) {
+  for (const fs::path& folder : {fs::path("/proc/self"), fs::path("/proc/self/none"), run.folder() / "log" / "below"}) {
     const Run result = run(train + folder.string());
     check_refused(result, "train: expected to be able to");
     CHECK(result.text.find("epoch") == std::string::npos);
