@@ -8,6 +8,7 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
 #include "framework/kernels/product.hpp"
+#include "framework/kernels/rounding.hpp"
 #include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
@@ -150,8 +151,8 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
           {from_row / window.stride_height, from_column / window.stride_width, kh * window.kernel_width + kw});
     }
   }
-  const PixelOrder order(window.batch, (window.height - row + window.stride_height - 1) / window.stride_height,
-                         (window.width - column + window.stride_width - 1) / window.stride_width, window.taps() > 1);
+  const PixelOrder order(window.batch, ceil_div(window.height - row, window.stride_height),
+                         ceil_div(window.width - column, window.stride_width), window.taps() > 1);
   const auto place = [&](Pixel out) {
     return dx + ((out.image * window.height + row + out.row * window.stride_height) * window.width + column +
                  out.column * window.stride_width) *

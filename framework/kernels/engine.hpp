@@ -42,6 +42,11 @@ struct PackSource {
   const T* data;
   std::int64_t stride;
   bool transposed;
+
+  /// The matrix from element (row, column) on.
+  PackSource from(std::int64_t row, std::int64_t column) const {
+    return {data + (transposed ? column * stride + row : row * stride + column), stride, transposed};
+  }
 };
 
 /// A transform of Winograd's: from a square patch of arrays of `count` channels, in[i * size + j] for row i and column

@@ -5,6 +5,7 @@
 
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
+#include "framework/kernels/rounding.hpp"
 
 namespace xtape::kernels {
 namespace {
@@ -13,8 +14,6 @@ constexpr std::int64_t slice_depth = 256;  // a packed panel of this depth fits 
 constexpr std::int64_t row_tiles = 24;     // rows of A of this many tiles, a slice deep, fit in the second-level one
 constexpr std::int64_t most_packed = 4 << 20;  // values of B that are packed at a time
 constexpr std::int64_t wanted_tasks = 16;      // so that a few threads finish at about the same time
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 std::vector<Slice> cut_depth(std::int64_t segments, std::int64_t length) {
   std::vector<Slice> slices;
@@ -33,13 +32,6 @@ std::vector<Slice> cut_depth(std::int64_t segments, std::int64_t length) {
   return slices;
 }
 
-/// The matrix from element (row, column) on.
-template <class T>
-PackSource<T> from(PackSource<T> b, std::int64_t row, std::int64_t column) {
-  b.data += b.transposed ? column * b.stride + row : row * b.stride + column;
-  return b;
-}
-
 /// One product, and how it is cut.
 template <class T>
 class Multiplication {
@@ -52,7 +44,6 @@ class Multiplication {
         row_block_(engine_.tile_rows * row_tiles) {}
 
   void run() const {
-    if (p_.packed) return multiply_packed(p_.packed, 0, panels_);
     if (p_.rows <= row_block_) return pack_in_place();
     const std::int64_t depth = p_.segments * p_.length;
     const std::int64_t block = std::max<std::int64_t>(1, most_packed / (depth * engine_.tile_columns));
@@ -64,17 +55,6 @@ class Multiplication {
     }
   }
 
-  /// Panels [first, last) of B, slice by slice.
-  void pack_ahead(std::int64_t first, std::int64_t last, T* packed) const {
-    parallel_for(last - first, ceil_div(last - first, wanted_tasks), [&](std::int64_t begin, std::int64_t end) {
-      for (const Slice& slice : slices_) {
-        pack(slice, first + begin, first + end,
-             packed + offset(slice, last - first) + begin * slice.depth() * engine_.tile_columns);
-      }
-    });
-  }
-  void pack_all(T* packed) const { pack_ahead(0, panels_, packed); }
-
  private:
   /// Few rows: each task packs the columns it works on, which stay in its cache.
   void pack_in_place() const {
@@ -85,6 +65,16 @@ class Multiplication {
       for (const Slice& slice : slices_) {
         pack(slice, first, last, packed.data());
         multiply_block(slice, 0, p_.rows, first, last, packed.data());
+      }
+    });
+  }
+
+  /// Panels [first, last) of B, slice by slice.
+  void pack_ahead(std::int64_t first, std::int64_t last, T* packed) const {
+    parallel_for(last - first, ceil_div(last - first, wanted_tasks), [&](std::int64_t begin, std::int64_t end) {
+      for (const Slice& slice : slices_) {
+        pack(slice, first + begin, first + end,
+             packed + offset(slice, last - first) + begin * slice.depth() * engine_.tile_columns);
       }
     });
   }
@@ -116,7 +106,7 @@ class Multiplication {
     const std::int64_t width = engine_.tile_columns;
     const std::int64_t columns = std::min(p_.columns, last * width) - first * width;
     for (std::int64_t s = 0; s < slice.segments; ++s) {
-      engine_.pack(from(p_.b(slice.segment + s), slice.start, first * width), slice.length, columns,
+      engine_.pack(p_.b(slice.segment + s).from(slice.start, first * width), slice.length, columns,
                    packed + s * slice.length * width, slice.depth() * width);
     }
   }
@@ -224,12 +214,11 @@ class TransposedMultiplication {
     const Workspace<T> packed(ceil_div(columns, engine_.tile_columns) * engine_.tile_columns * depth_block);
     const Workspace<const T*> a(depth_block);
     const std::int64_t rows = block.last_row - block.first_row;
-    const std::int64_t left_stride =
-        ceil_div(rows, 16) * 16 + 16;  // not a power of two, which would crowd few cache sets
+    const std::int64_t left_stride = padded(rows);
     const Workspace<T> left(depth_block * left_stride);
     for (std::int64_t k = begin; k < end; k += depth_block) {
       const std::int64_t depth = std::min(depth_block, end - k);
-      engine_.pack(from(p_.b, k, block.first_column), depth, columns, packed.data(), depth * engine_.tile_columns);
+      engine_.pack(p_.b.from(k, block.first_column), depth, columns, packed.data(), depth * engine_.tile_columns);
       for (std::int64_t s = block.first_segment; s < block.last_segment; ++s) {
         p_.a(s, k, k + depth, a.data());
         const std::vector<std::int64_t> runs = runs_of(a.data(), depth, p_.zeros);
@@ -264,26 +253,12 @@ void multiply(const Product<T>& product) {
 }
 
 template <class T>
-std::int64_t packed_size(std::int64_t columns, std::int64_t segments, std::int64_t length) {
-  return ceil_div(columns, engine<T>().tile_columns) * engine<T>().tile_columns * segments * length;
-}
-
-template <class T>
-void pack(const Product<T>& product, T* packed) {
-  Multiplication<T>(product).pack_all(packed);
-}
-
-template <class T>
 void multiply(const TransposedProduct<T>& product) {
   TransposedMultiplication<T>(product).run();
 }
 
 template void multiply(const Product<float>&);
 template void multiply(const Product<double>&);
-template std::int64_t packed_size<float>(std::int64_t, std::int64_t, std::int64_t);
-template std::int64_t packed_size<double>(std::int64_t, std::int64_t, std::int64_t);
-template void pack(const Product<float>&, float*);
-template void pack(const Product<double>&, double*);
 template void multiply(const TransposedProduct<float>&);
 template void multiply(const TransposedProduct<double>&);
 

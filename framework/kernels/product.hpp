@@ -28,17 +28,9 @@ struct Product {
   /// Writes where rows [begin, end) of C begin.
   FunctionRef<void(std::int64_t begin, std::int64_t end, T** out)> c;
   bool accumulate = false;
-  const T* packed = nullptr;  ///< B as `pack` left it, or null
 };
 template <class T>
 void multiply(const Product<T>& product);
-
-/// B of a product, packed for many of them that differ in A and C; `packed` holds packed_size(...) values. Good for the
-/// instruction set in use.
-template <class T>
-void pack(const Product<T>& product, T* packed);
-template <class T>
-std::int64_t packed_size(std::int64_t columns, std::int64_t segments, std::int64_t length);
 
 /// C_s (rows, columns) = A_s^T B, or +=, for each segment s, with A_s (depth, rows) and B (depth, columns): the
 /// gradients of weights. C_s follow one another in memory, rows `columns` apart.

@@ -94,10 +94,8 @@ class Convolution {
     const Workspace<T> packed(9 * depth * width());
     std::array<const T*, 9> taps;
     for (std::int64_t tap = 0; tap < 9; ++tap) {
-      PackSource<T> source = weights_(tap);
-      source.data += source.transposed ? first * source.stride + c : c * source.stride + first;
       T* out = packed.data() + tap * depth * width();
-      engine_.pack(source, depth, std::min(width(), filters_ - first), out, depth * width());
+      engine_.pack(weights_(tap).from(c, first), depth, std::min(width(), filters_ - first), out, depth * width());
       taps[static_cast<std::size_t>(tap)] = out;
     }
     engine_.winograd_weights(taps.data(), planes(u, plane).data(), depth * width());

@@ -41,8 +41,8 @@ class KernelGradient {
         transform_gradients(first + begin, first + end, u.data() + begin * dy_stride, dy_stride, tiles * dy_stride);
       });
       parallel_for(products, 1, [&](std::int64_t i, std::int64_t) {
-        add_products(tiles, v.data() + i * tiles * x_stride, x_stride, u.data() + i * tiles * dy_stride, dy_stride,
-                     sums.data() + i * size, first > 0);
+        gemm<T>(window_.channels, filters_, tiles, {v.data() + i * tiles * x_stride, x_stride, true},
+                {u.data() + i * tiles * dy_stride, dy_stride}, sums.data() + i * size, filters_, first > 0);
       });
     }
     parallel_for(size, 4096, [&](std::int64_t begin, std::int64_t end) {
@@ -65,11 +65,6 @@ class KernelGradient {
                              });
       engine_.winograd_output_gradient(pixels.data(), planes(out + (tile - begin) * stride, plane).data(), filters_);
     }
-  }
-
-  void add_products(std::int64_t tiles, const T* v, std::int64_t v_stride, const T* u, std::int64_t u_stride, T* sum,
-                    bool accumulate) const {
-    gemm<T>(window_.channels, filters_, tiles, {v, v_stride, true}, {u, u_stride}, sum, filters_, accumulate);
   }
 
   const Engine<T>& engine_ = engine<T>();

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "framework/kernels/engine.hpp"
+#include "framework/kernels/rounding.hpp"
 #include "framework/kernels/window.hpp"
 
 namespace xtape::kernels::winograd {
@@ -12,11 +13,6 @@ namespace xtape::kernels::winograd {
 inline constexpr std::int64_t tile_edge = 4;   // output pixels
 inline constexpr std::int64_t patch_edge = 6;  // input pixels
 inline constexpr std::int64_t products = patch_edge * patch_edge;
-
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-/// A row of channels with a few more, so that rows a power of two apart do not crowd few sets of the caches.
-inline std::int64_t padded(std::int64_t channels) { return ceil_div(channels, 16) * 16 + 16; }
 
 /// Images cut into tiles of 4x4 pixels, and patches of 6x6 pixels of other images around them.
 struct Tiling {
