@@ -6,6 +6,7 @@
 #include "framework/kernels/batch_norm.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/batch_norm.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape::test {
@@ -35,7 +36,7 @@ class BatchNormUnderCheck {
       : rows_(rows), channels_(channels), center_(center) {}
 
   BatchNormResults<T> run(int threads) const {
-    const Threads scope(threads);
+    const KernelSettings scope(threads);
     const auto channel = [this] { return Guarded<T>(channels_); };
     const auto whole = [this] { return Guarded<T>(x_.size()); };
     BatchNormResults<T> r{channel(), channel(), whole(), whole(), {}};

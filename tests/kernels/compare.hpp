@@ -12,15 +12,6 @@
 
 namespace xtape::test {
 
-/// Sets the number of threads for a scope.
-struct Threads {
-  explicit Threads(int count) : before(kernels::num_threads()) { kernels::set_num_threads(count); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-  ~Threads() { kernels::set_num_threads(before); }
-  int before;
-};
-
 /// Memory for a kernel that begins where no vector register would, holds NaN until it is written, and has guards around
 /// it that show a write outside.
 template <class T>

@@ -7,6 +7,7 @@
 #include "framework/ops/window.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/convolution.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape::test {
@@ -17,15 +18,6 @@ inline std::string text_of(const kernels::Window& s, std::int64_t filters) {
       s.batch, s.height, s.width, s.channels, s.kernel_height, s.kernel_width, s.out_height, s.out_width, filters,
       s.stride_height, s.stride_width, s.dilation_height, s.dilation_width, s.pad_top, s.pad_left);
 }
-
-/// Sets whether float32 is computed by the definition, for a scope.
-struct Exactness {
-  explicit Exactness(bool exact) : before(kernels::exact_convolutions()) { kernels::set_exact_convolutions(exact); }
-  Exactness(const Exactness&) = delete;
-  Exactness& operator=(const Exactness&) = delete;
-  ~Exactness() { kernels::set_exact_convolutions(before); }
-  bool before;
-};
 
 /// Of Winograd's method in float32: an element's error is that of sums of about the same size whatever its own is, so
 /// the bound is in units of what an element typically is, the root of the sum of its squared terms (fewer at a border).
@@ -46,8 +38,8 @@ class ConvolutionUnderCheck {
       : s_(window), filters_(filters), random_(seed) {}
 
   ConvolutionResults<T> run(int threads, bool exact = true) const {
-    const Threads scope(threads);
-    const Exactness method(exact);
+    const KernelSettings scope(threads);
+    kernels::set_exact_convolutions(exact);
     ConvolutionResults<T> r{Guarded<T>(dy_.size()), Guarded<T>(x_.size()), Guarded<T>(w_.size())};
     kernels::conv2d(s_, filters_, x_.data(), w_.data(), r.y.data());
     kernels::conv2d_input_gradient(s_, filters_, dy_.data(), w_.data(), r.dx.data());

@@ -11,29 +11,12 @@
 #include "framework/ops/window.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/xarray.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 
 namespace {
-
-/// Puts the instruction set, the method and the number of threads back.
-class Settings {
- public:
-  Settings() = default;
-  Settings(const Settings&) = delete;
-  Settings& operator=(const Settings&) = delete;
-  ~Settings() {
-    kernels::set_instruction_set(set_);
-    kernels::set_exact_convolutions(exact_);
-    kernels::set_num_threads(threads_);
-  }
-
- private:
-  kernels::InstructionSet set_ = kernels::instruction_set();
-  bool exact_ = kernels::exact_convolutions();
-  int threads_ = kernels::num_threads();
-};
 
 /// The Euclidean norm of the difference, in that of the wanted values.
 double relative_error(const Tensor& got, const Tensor& wanted) {
@@ -71,7 +54,11 @@ Convolved convolved(const kernels::Window& s, const Tensor& x, const Tensor& w, 
   T* dx = c.dx.mutable_data<T>();
   T* dw = c.dw.mutable_data<T>();
   kernels::set_exact_convolutions(true);
-  (winograd ? kernels::winograd_conv2d<T> : kernels::conv2d<T>)(s, filters, xt.data<T>(), wt.data<T>(), y);
+  if (winograd) {
+    kernels::winograd_conv2d(s, filters, xt.data<T>(), wt.data<T>(), y);
+  } else {
+    kernels::conv2d(s, filters, xt.data<T>(), wt.data<T>(), y);
+  }
   (winograd ? kernels::winograd_input_gradient<T> : kernels::conv2d_input_gradient<T>)(s, filters, dyt.data<T>(),
                                                                                        wt.data<T>(), dx);
   (winograd ? kernels::winograd_kernel_gradient<T> : kernels::conv2d_kernel_gradient<T>)(s, filters, xt.data<T>(),
@@ -99,7 +86,7 @@ const std::vector<Images>& winograd_images() {
 }  // namespace
 
 TEST_CASE("every instruction set multiplies matrices of all sizes and transpositions") {
-  const Settings restored;
+  const test::KernelSettings restored;
   RandomStream random(1);
   for (const auto set : kernels::available_instruction_sets()) {
     kernels::set_instruction_set(set);
@@ -120,7 +107,7 @@ TEST_CASE("every instruction set multiplies matrices of all sizes and transposit
 }
 
 TEST_CASE("products agree with those of xtensor-blas, in blocks of every kind") {
-  const Settings restored;
+  const test::KernelSettings restored;
   RandomStream random(2);
   for (const auto set : kernels::available_instruction_sets()) {
     kernels::set_instruction_set(set);
@@ -143,7 +130,7 @@ TEST_CASE("products agree with those of xtensor-blas, in blocks of every kind") 
 }
 
 TEST_CASE("Winograd's method agrees with the definition, in both types and every instruction set") {
-  const Settings restored;
+  const test::KernelSettings restored;
   RandomStream random(3);
   for (const auto& [shape, filters, padding] : winograd_images()) {
     const kernels::Window s = place_window("test", shape, {.size = 3, .padding = padding});
@@ -168,7 +155,7 @@ TEST_CASE("Winograd's method agrees with the definition, in both types and every
 }
 
 TEST_CASE("Winograd's method gives the same bits for any number of threads") {
-  const Settings restored;
+  const test::KernelSettings restored;
   RandomStream random(4);
   for (const auto& [shape, filters, padding] : winograd_images()) {
     const kernels::Window s = place_window("test", shape, {.size = 3, .padding = padding});
@@ -187,7 +174,7 @@ TEST_CASE("Winograd's method gives the same bits for any number of threads") {
 }
 
 TEST_CASE("float32 uses Winograd's method unless exact convolutions are asked for, float64 never") {
-  const Settings restored;
+  const test::KernelSettings restored;
   RandomStream random(5);
   const kernels::Window s = place_window("test", {2, 8, 8, 32}, {.size = 3, .padding = Padding::same});
   const Tensor x = random.normal({2, 8, 8, 32}), w = random.normal({3, 3, 32, 32});

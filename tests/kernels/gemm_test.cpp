@@ -2,6 +2,7 @@
 
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/gemm.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -35,7 +36,7 @@ void check_product(const Product& p) {
 
   std::vector<Guarded<T>> results;
   for (const int threads : {1, 2, 3}) {
-    const Threads scope(threads);
+    const KernelSettings scope(threads);
     Guarded<T> c = start;
     for (std::int64_t i = 0; i < p.m && !p.accumulate; ++i) {  // what is not to be read must not be
       std::fill_n(c.data() + i * c_stride, p.n, std::numeric_limits<T>::quiet_NaN());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "framework/kernels/memory_pool.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"
 
@@ -37,20 +38,9 @@ void* operator new(std::size_t bytes) {
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
-namespace {
-
-/// Sets the number of threads for a scope.
-struct Threads {
-  explicit Threads(int count) : before(num_threads()) { set_num_threads(count); }
-  ~Threads() { set_num_threads(before); }
-  int before;
-};
-
-}  // namespace
-
 TEST_CASE("parallel_for visits every index once, in pieces of the grain, with any number of threads") {
   for (const int threads : {1, 2, 4, 7}) {
-    const Threads scope(threads);
+    const xtape::test::KernelSettings scope(threads);
     for (const std::int64_t count : {0, 1, 5, 64, 1000}) {
       std::vector<int> visits(static_cast<std::size_t>(count), 0);
       std::atomic<bool> aligned = true;
@@ -65,7 +55,7 @@ TEST_CASE("parallel_for visits every index once, in pieces of the grain, with an
 }
 
 TEST_CASE("an exception in a parallel body reaches the caller and the pool goes on working") {
-  const Threads scope(3);
+  const xtape::test::KernelSettings scope(3);
   for (int round = 0; round < 20; ++round) {
     CHECK_THROWS_AS(parallel_for(100, 1,
                                  [](std::int64_t begin, std::int64_t) {
@@ -79,7 +69,7 @@ TEST_CASE("an exception in a parallel body reaches the caller and the pool goes 
 }
 
 TEST_CASE("a parallel_for inside another, and from several threads at once, does all its work") {
-  const Threads scope(4);
+  const xtape::test::KernelSettings scope(4);
   std::atomic<int> total = 0;
   const auto nested = [&] {
     parallel_for(
@@ -102,7 +92,7 @@ TEST_CASE("set_num_threads refuses numbers that make no sense") {
 
 TEST_CASE("set_num_threads inside a parallel body is an error, on every thread") {
   for (const int threads : {1, 3}) {
-    const Threads scope(threads);
+    const xtape::test::KernelSettings scope(threads);
     CHECK(error_of([] { parallel_for(100, 1, [](std::int64_t, std::int64_t) { set_num_threads(2); }); }) ==
           "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
     CHECK(num_threads() == threads);
@@ -110,7 +100,7 @@ TEST_CASE("set_num_threads inside a parallel body is an error, on every thread")
 }
 
 TEST_CASE("a forked child does all its work alone") {
-  const Threads scope(4);
+  const xtape::test::KernelSettings scope(4);
   parallel_for(100, 1, [](std::int64_t, std::int64_t) {});
   const pid_t child = fork();
   if (child == 0) {
@@ -133,7 +123,7 @@ TEST_CASE("a forked child does all its work alone") {
 }
 
 TEST_CASE("a forked child ends as a program does") {
-  const Threads scope(4);
+  const xtape::test::KernelSettings scope(4);
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child == 0) {

@@ -5,6 +5,7 @@
 #include "tests/kernels/compare.hpp"
 #include "tests/kernels/window_draw.hpp"
 #include "tests/reference/pooling.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -20,7 +21,7 @@ struct PoolingResults {
 
 template <class T>
 PoolingResults<T> pooled(const kernels::Window& s, const Guarded<T>& x, const Guarded<T>& dy, int threads) {
-  const Threads scope(threads);
+  const KernelSettings scope(threads);
   PoolingResults<T> r{Guarded<T>(dy.size()), Guarded<T>(x.size()), Guarded<T>(dy.size()), Guarded<T>(x.size())};
   kernels::max_pool(s, x.data(), r.largest.data());
   kernels::max_pool_gradient(s, x.data(), r.largest.data(), dy.data(), r.largest_dx.data());

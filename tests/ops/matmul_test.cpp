@@ -4,6 +4,7 @@
 #include "framework/kernels/parallel.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -107,12 +108,11 @@ TEST_CASE("matmul gives a broadcast operand the sum of its gradients") {
 TEST_CASE("matmul is the same to the bit for any number of threads") {
   const Tensor a = RandomStream(1).normal({12, 70, 90});
   const Tensor b = RandomStream(2).normal({12, 90, 110});
-  const int before = kernels::num_threads();
+  const test::KernelSettings restored;
   kernels::set_num_threads(1);
   const Tensor one = matmul(a, b).value();
   kernels::set_num_threads(3);
   CHECK(identical(matmul(a, b).value(), one));
-  kernels::set_num_threads(before);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -108,7 +109,7 @@ TEST_CASE("statistics and derivatives are the same bits for any number of thread
   const Tensor x = random.normal({64, 10, 10, 24});
   const Tensor dy = random.normal({64, 10, 10, 24});
   std::vector<Tensor> gradients;
-  const int before = kernels::num_threads();
+  const test::KernelSettings restored;
   for (const int threads : {1, 2, 4}) {
     kernels::set_num_threads(threads);
     ForwardPass pass(Mode::training);
@@ -116,7 +117,6 @@ TEST_CASE("statistics and derivatives are the same bits for any number of thread
     pass.backward(batch_norm(v, Tensor::ones({24}), Tensor::zeros({24}), 1e-3).y, dy);
     gradients.push_back(pass.gradient(v));
   }
-  kernels::set_num_threads(before);
   CHECK(identical(gradients[0], gradients[1]));
   CHECK(identical(gradients[0], gradients[2]));
 }

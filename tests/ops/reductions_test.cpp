@@ -7,6 +7,7 @@
 #include "framework/kernels/parallel.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -98,14 +99,13 @@ TEST_CASE("float32 sums lose nothing to accumulation") {
 
 TEST_CASE("reductions are the same to the bit for any number of threads") {
   const Tensor x = RandomStream(2).normal({4, 50, 50, 33});
-  const int before = kernels::num_threads();
+  const test::KernelSettings restored;
   for (const auto& axes : axis_choices) {
     kernels::set_num_threads(1);
     const Tensor one = sum(x, axes).value();
     kernels::set_num_threads(3);
     CHECK(identical(sum(x, axes).value(), one));
   }
-  kernels::set_num_threads(before);
 }
 
 TEST_CASE("sum and mean share their gradient among the elements") {

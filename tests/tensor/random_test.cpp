@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/kernels/parallel.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -27,12 +28,11 @@ TEST_CASE("streams go on where they ended, differ from each other and do not dep
   CHECK(identical(second, whole.rows(16, 40)));
   CHECK_FALSE(identical(whole, RandomStream(7, 4).uniform({40})));
   CHECK_FALSE(identical(whole, RandomStream(8, 3).uniform({40})));
-  const int before = kernels::num_threads();
+  const test::KernelSettings restored;
   kernels::set_num_threads(1);
   const Tensor alone = RandomStream(1).normal({100000});
   kernels::set_num_threads(4);
   CHECK(identical(alone, RandomStream(1).normal({100000})));
-  kernels::set_num_threads(before);
 }
 
 TEST_CASE("uniform and normal numbers have the moments and limits of their distributions") {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "framework/kernels/parallel.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -94,12 +95,11 @@ TEST_CASE("Floating features are converted but not scaled") {
 TEST_CASE("Batches are the same whatever the number of threads") {
   const Dataset data(Tensor::full({40, 100, 100, 1}, 77, DType::uint8), Tensor::zeros({40}, DType::int64), 1);
   const DataLoader loader(data);
-  const int before = kernels::num_threads();
+  const KernelSettings restored;
   kernels::set_num_threads(1);
   const Tensor alone = loader.epoch(0)[0].images;
   kernels::set_num_threads(3);
   const Tensor together = loader.epoch(0)[0].images;
-  kernels::set_num_threads(before);
   CHECK(identical(alone, together));
   CHECK(identical(alone, Tensor::full({32, 100, 100, 1}, static_cast<double>(77.0F / 255.0F))));
 }

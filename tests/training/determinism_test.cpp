@@ -7,6 +7,7 @@
 #include "models/conv_net.hpp"
 #include "models/resnet50.hpp"
 #include "optim/adam.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 #include "training/fit.hpp"
 
@@ -36,12 +37,10 @@ Model dropped_conv_net() {
 }
 
 std::vector<Tensor> weights_after_training(const Model& model, int threads) {
-  const int before = kernels::num_threads();
-  kernels::set_num_threads(threads);
+  const test::KernelSettings scope(threads);
   Adam adam(model.parameters(), {.learning_rate = 1e-3});
   fit(model, adam, random_images(model.input_shape(), 50, 4),
       {.epochs = 3, .batch_size = 16, .seed = 9, .show_progress = false});
-  kernels::set_num_threads(before);
   std::vector<Tensor> weights;
   for (const Parameter& parameter : model.parameters()) weights.push_back(parameter.value());
   return weights;
