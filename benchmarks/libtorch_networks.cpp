@@ -23,9 +23,9 @@ at::Tensor read_tensor(std::istream& file, const nlohmann::json& header) {
 }
 
 /// xtape's layout -> PyTorch's.
-at::Tensor in_torch_layout(const std::string& name, T x) {
-  if (name == "images") return x.permute({0, 3, 1, 2}).contiguous(at::MemoryFormat::ChannelsLast);
-  if (x.dim() == 4) return x.permute({3, 2, 0, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+at::Tensor in_torch_layout(const std::string& name, T x, at::MemoryFormat format) {
+  if (name == "images") return x.permute({0, 3, 1, 2}).contiguous(format);
+  if (x.dim() == 4) return x.permute({3, 2, 0, 1}).contiguous(format);
   return x.dim() == 2 ? x.t().contiguous() : x;
 }
 
@@ -43,10 +43,12 @@ class Network {
     return found->second;
   }
 
+  /// Padding and dilation are spelled out for both axes: a trace keeps the short form of a default, which oneDNN
+  /// refuses.
   at::Tensor normalized_convolution(T x, const std::string& convolution, const std::string& normalization,
                                     std::int64_t stride, std::int64_t padding) const {
     const at::Tensor y = at::conv2d(x, weight(convolution + "/kernel"), weight(convolution + "/bias"), {stride, stride},
-                                    {padding, padding});
+                                    {padding, padding}, {1, 1});
     return at::batch_norm(y, weight(normalization + "/gamma"), weight(normalization + "/beta"),
                           weight(normalization + "/moving_mean"), weight(normalization + "/moving_variance"),
                           workload_.trains(), 0.01, 1e-3, false);
@@ -66,7 +68,7 @@ class Network {
 
   at::Tensor resnet50(T images) const {
     at::Tensor x = normalized_convolution(images, "conv1", "bn_conv1", 2, 3).relu_();
-    x = at::max_pool2d(x, {3, 3}, {2, 2});
+    x = at::max_pool2d(x, {3, 3}, {2, 2}, {0, 0});
     const std::vector<std::string> stages{"abc", "abcd", "abcdef", "abc"};
     for (int stage = 2; stage <= 5; ++stage) {
       for (const char block : stages[static_cast<std::size_t>(stage - 2)]) x = bottleneck(x, stage, block);
@@ -98,7 +100,8 @@ class Network {
 
 }  // namespace
 
-TorchData load_torch_data(const std::string& path) try {
+TorchData load_torch_data(const std::string& path, bool channels_last) try {
+  const at::MemoryFormat format = channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   std::ifstream file(path, std::ios::binary);
   std::uint64_t length = 0;
   file.read(reinterpret_cast<char*>(&length), sizeof length);
@@ -111,7 +114,7 @@ TorchData load_torch_data(const std::string& path) try {
     if (name == "__metadata__") continue;
     file.seekg(static_cast<std::streamoff>(sizeof length + length + entry.at("data_offsets").at(0).get<std::size_t>()));
     const bool of_batch = name == "images" || name == "labels";
-    (of_batch ? data.batch : data.weights)[name] = in_torch_layout(name, read_tensor(file, entry));
+    (of_batch ? data.batch : data.weights)[name] = in_torch_layout(name, read_tensor(file, entry), format);
   }
   return data;
 } catch (const std::exception& error) {

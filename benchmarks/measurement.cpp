@@ -57,10 +57,12 @@ nlohmann::json after(const std::string& word, const std::string& line) {
 class Side {
  public:
   Side(std::string name, const fs::path& program, const Workload& workload, int threads, const fs::path& data,
-       const MeasurementOptions& options, const std::map<std::string, std::string>& environment)
+       const MeasurementOptions& options, const std::map<std::string, std::string>& environment,
+       bool channels_last = false)
       : name_(std::move(name)),
         process_({program.string(), "--workload", to_text(workload), "--threads", std::to_string(threads), "--data",
-                  data.string(), "--warm-up", std::to_string(options.warm_up)},
+                  data.string(), "--warm-up", std::to_string(options.warm_up),
+                  channels_last ? "--channels-last=true" : "--channels-last=false"},
                  environment),
         digest_(after("ready", process_.receive(name_))) {
     const double step = run(1).front();
@@ -102,13 +104,26 @@ class Side {
   SideResult result_;
 };
 
+/// Which memory layout makes libtorch faster here: oneDNN has kernels for both, and it depends on the processor's
+/// instructions, the pass and the batch which are better. Each is tried in a process of its own.
+bool channels_last_is_faster(const Workload& workload, int threads, const fs::path& data,
+                             const MeasurementOptions& options) {
+  const auto step_seconds = [&](bool channels_last) {
+    Side trial("libtorch's worker", options.libtorch_worker, workload, threads, data, options, peer_environment,
+               channels_last);
+    return trial.turn(nullptr);
+  };
+  return step_seconds(true) <= step_seconds(false);
+}
+
 /// The other side, ready to be timed; none when it can't be started or does something else, which `result` then says.
 std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const MeasurementOptions& options,
                                  Measurement& result) {
   if (options.libtorch_worker.empty() || !result.workload.has_peer()) return nullptr;
   try {
+    result.peer_channels_last = channels_last_is_faster(result.workload, result.threads, data, options);
     auto peer = std::make_unique<Side>("libtorch's worker", options.libtorch_worker, result.workload, result.threads,
-                                       data, options, peer_environment);
+                                       data, options, peer_environment, result.peer_channels_last);
     auto [found, problem] = compare_digests(ours.digest(), peer->digest());
     result.agreement = std::move(found);
     result.refused = std::move(problem);

@@ -41,16 +41,18 @@ struct Measurement {
   std::vector<double> ratios = {};  ///< ours / peer, of each round
   double multiply_adds = 0;         ///< of a step, or of a direction
   bool float64 = false;
-  std::vector<double> peaks = {};  ///< float32 operations a second of the bare processor, before each round
-  nlohmann::json agreement = {};   ///< how far the sides' outputs, loss and gradients are apart
+  std::vector<double> peaks = {};   ///< float32 operations a second of the bare processor, before each round
+  bool peer_channels_last = false;  ///< how libtorch has images in memory: what was faster before the first round
+  nlohmann::json agreement = {};    ///< how far the sides' outputs, loss and gradients are apart
 
   double operations_per_second() const;
   /// Of the processor's peak in the same rounds, halved for float64.
   double share_of_peak() const;
 };
 
-/// Starts both workers, compares what they compute before anything is timed, and then lets them do their steps in turn:
-/// xtape, libtorch, xtape, libtorch, ... Progress goes to standard error. Error when xtape's worker fails.
+/// Starts both workers, libtorch's in the memory layout that a short trial shows to be the faster, compares what they
+/// compute before anything is timed, and then lets them do their steps in turn: xtape, libtorch, xtape, libtorch, ...
+/// Progress goes to standard error. Error when xtape's worker fails.
 Measurement measure(const Workload& workload, int threads, const MeasurementOptions& options);
 
 }  // namespace xtape::bench

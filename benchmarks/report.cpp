@@ -131,7 +131,10 @@ nlohmann::json to_json(const Measurement& m) {
                       {"operations_per_second", m.operations_per_second()},
                       {"round_peak_operations_per_second", m.peaks},
                       {"share_of_peak", m.share_of_peak()}};
-  if (m.peer) json["libtorch"] = to_json(*m.peer);
+  if (m.peer) {
+    json["libtorch"] = to_json(*m.peer);
+    json["libtorch"]["memory_layout"] = m.peer_channels_last ? "channels_last" : "contiguous";
+  }
   if (!m.ratios.empty()) json["ratio"] = {{"median", median(m.ratios)}, {"rounds", m.ratios}};
   if (!m.agreement.is_null()) json["agreement"] = m.agreement;
   if (!m.refused.empty()) json["refused"] = m.refused;

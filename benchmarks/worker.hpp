@@ -33,7 +33,8 @@ struct WorkerOptions {
   /// A safetensors file with the weights by their path ("conv1/kernel"), "images" and "labels". xtape's worker writes
   /// it, the other one reads it; empty when there is no other.
   std::string data;
-  int warm_up = 3;  ///< steps that are not measured
+  int warm_up = 3;             ///< steps that are not measured
+  bool channels_last = false;  ///< how libtorch's worker has images in memory; xtape always has them so
 };
 
 /// Makes the work, prints "ready <digest>", and then answers the lines it reads: "run K" with "seconds [...]", the wall
