@@ -71,7 +71,8 @@ Gather<T> gather_taps(const Window& window, const T* x) {
 
 /// One row of C for each pixel: what is gathered for it times the weights of the taps; c(pixel) says where it goes.
 template <class T, class B, class C>
-void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c) {
+void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c,
+                       const PackedMatrix<T>* packed = nullptr) {
   const Zeros<T> zeros(gather.length);
   const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
     order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) {
@@ -91,11 +92,13 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
                .a = a_rows,
                .zeros = zeros.data(),
                .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
-               .c = c_rows});
+               .c = c_rows,
+               .packed = packed});
 }
 
 template <class T>
-void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w, T* y) {
+void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
+                     const PackedMatrix<T>* packed, T* y) {
   multiply_gathered(
       gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters,
       [&](std::int64_t tap) {
@@ -103,7 +106,8 @@ void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t
       },
       [&](Pixel out) {
         return y + ((out.image * window.out_height + out.row) * window.out_width + out.column) * filters;
-      });
+      },
+      packed);
 }
 
 template <class T>
@@ -184,6 +188,16 @@ Method method(const Window& window, std::int64_t filters) {
   return Method::taps;
 }
 
+/// conv2d by one of the methods that multiply with w as it is, which is packed already or not.
+template <class T>
+void conv2d_product(const Window& window, std::int64_t filters, const T* x, const T* w, const PackedMatrix<T>* packed,
+                    T* y) {
+  if (method<T>(window, filters) == Method::rows) {
+    return conv2d_gathered(window, PaddedImages<T>(window, x).gather(window), filters, w, packed, y);
+  }
+  conv2d_gathered(window, gather_taps(window, x), filters, w, packed, y);
+}
+
 }  // namespace
 
 template <class T>
@@ -193,11 +207,28 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
     std::fill_n(y, window.output_pixels() * filters, T{0});
     return;
   }
-  switch (method<T>(window, filters)) {
-    case Method::winograd: return winograd_conv2d(window, filters, x, w, y);
-    case Method::rows: return conv2d_gathered(window, PaddedImages<T>(window, x).gather(window), filters, w, y);
-    case Method::taps: return conv2d_gathered(window, gather_taps(window, x), filters, w, y);
-  }
+  if (method<T>(window, filters) == Method::winograd) return winograd_conv2d(window, filters, x, w, y);
+  conv2d_product<T>(window, filters, x, w, nullptr, y);
+}
+
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y) {
+  conv2d_product<T>(window, filters, x, nullptr, &w, y);
+}
+
+template <class T>
+bool multiplies_packed(const Window& window, std::int64_t filters) {
+  return window.channels > 0 && window.output_pixels() * filters > 0 && method<T>(window, filters) != Method::winograd;
+}
+
+template <class T>
+std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w) {
+  const bool by_rows = method<T>(window, filters) == Method::rows;
+  const std::int64_t segments = by_rows ? window.kernel_height : window.taps();
+  const std::int64_t length = window.taps() / segments * window.channels;
+  return std::make_unique<PackedMatrix<T>>(filters, segments, length, [&](std::int64_t segment) {
+    return PackSource<T>{w + segment * length * filters, filters, false};
+  });
 }
 
 template <class T>
@@ -232,6 +263,12 @@ void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T*
 
 template void conv2d(const Window&, std::int64_t, const float*, const float*, float*);
 template void conv2d(const Window&, std::int64_t, const double*, const double*, double*);
+template void conv2d(const Window&, std::int64_t, const float*, const PackedMatrix<float>&, float*);
+template void conv2d(const Window&, std::int64_t, const double*, const PackedMatrix<double>&, double*);
+template bool multiplies_packed<float>(const Window&, std::int64_t);
+template bool multiplies_packed<double>(const Window&, std::int64_t);
+template std::unique_ptr<PackedMatrix<float>> pack_kernel(const Window&, std::int64_t, const float*);
+template std::unique_ptr<PackedMatrix<double>> pack_kernel(const Window&, std::int64_t, const double*);
 template void conv2d_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);
 template void conv2d_input_gradient(const Window&, std::int64_t, const double*, const double*, double*);
 template void conv2d_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*);

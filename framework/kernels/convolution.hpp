@@ -1,6 +1,9 @@
 // Two-dimensional convolution and its two derivatives, as matrix products.
 #pragma once
 
+#include <memory>
+
+#include "framework/kernels/product.hpp"
 #include "framework/kernels/window.hpp"
 
 namespace xtape::kernels {
@@ -11,6 +14,16 @@ namespace xtape::kernels {
 /// y = x * w: y[n,i,j,f] = sum over kh, kw, c of x[n, i s + kh d - p, j s + kw d - p, c] w[kh,kw,c,f].
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+
+/// w in the form in which conv2d multiplies with it, for kernels that are used many times before they change: of few
+/// images, to pack it costs more than to multiply. Only for windows where conv2d multiplies so (multiplies_packed), and
+/// then for all of them, whatever the size and number of the images. The same results to the bit.
+template <class T>
+bool multiplies_packed(const Window& window, std::int64_t filters);
+template <class T>
+std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w);
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y);
 
 /// dx from dy: the transposed convolution.
 template <class T>

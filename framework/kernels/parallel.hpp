@@ -16,6 +16,9 @@ using RangeBody = FunctionRef<void(std::int64_t begin, std::int64_t end)>;
 /// exception a body throws is rethrown here.
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body);
 
+/// Pieces to cut a large piece of work into where its size leaves the choice: a few threads then finish together.
+inline constexpr std::int64_t wanted_tasks = 16;
+
 /// Number of threads that parallel_for uses: the cores this process may run on, or XTAPE_NUM_THREADS (1 to 256;
 /// anything else is reported on standard error and ignored). Fewer when the system gives no more; 1 in a forked child.
 int num_threads();

@@ -5,6 +5,7 @@
 
 #include "framework/kernels/engine.hpp"
 #include "framework/kernels/function_ref.hpp"
+#include "framework/kernels/memory_pool.hpp"
 
 namespace xtape::kernels {
 
@@ -13,6 +14,22 @@ namespace xtape::kernels {
 struct Slice {
   std::int64_t segment, segments, start, length;
   std::int64_t depth() const { return segments * length; }
+};
+
+/// B of a product, packed once and multiplied with many times.
+template <class T>
+class PackedMatrix {
+ public:
+  /// As in Product.
+  PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
+               FunctionRef<PackSource<T>(std::int64_t segment)> b);
+  const T* data() const { return values_.data(); }
+  /// Whether it was packed for the instruction set in use.
+  bool current() const { return engine_ == &engine<T>(); }
+
+ private:
+  const Engine<T>* engine_;
+  Workspace<T> values_;
 };
 
 /// C (rows, columns) = A B, or C += A B, where the depth is `segments` runs of `length`. The sums are taken slice by
@@ -28,6 +45,8 @@ struct Product {
   /// Writes where rows [begin, end) of C begin.
   FunctionRef<void(std::int64_t begin, std::int64_t end, T** out)> c;
   bool accumulate = false;
+  /// B if it was packed before; b is then not asked.
+  const PackedMatrix<T>* packed = nullptr;
 };
 template <class T>
 void multiply(const Product<T>& product);

@@ -61,12 +61,23 @@ struct Tile {
   }
 };
 
+/// Fetches `count` values that will be written soon.
+template <std::int64_t count, class T>
+[[gnu::always_inline]] inline void prefetch_to_write(const T* p) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+#pragma GCC unroll 4
+  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(p + i, 1);
+}
+
 /// Rows [row, row + rows) and columns of one panel of the product.
 template <class T, class V, int rows, int vectors>
 void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
   Registers tile;
   tile.clear();
+  const std::int64_t column = panel * Registers::columns;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r) prefetch_to_write<Registers::columns>(p.c[row + r] + column);
   const T* b = p.b + panel * p.segments * p.length * Registers::columns;
   for (std::int64_t s = 0; s < p.segments; ++s, b += p.length * Registers::columns) {
     const T* a[rows];
@@ -81,7 +92,6 @@ void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel
       tile.add([&](int r) { return a[r][k]; }, b + k * Registers::columns);
     }
   }
-  const std::int64_t column = panel * Registers::columns;
   tile.write([&](int r) { return p.c[row + r] + column; }, p.columns - column, p.accumulate);
 }
 
@@ -91,6 +101,9 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
   using Registers = Tile<V, rows, vectors>;
   Registers tile;
   tile.clear();
+  const std::int64_t column = panel * Registers::columns;
+#pragma GCC unroll 32
+  for (int r = 0; r < rows; ++r) prefetch_to_write<Registers::columns>(p.c + (row + r) * p.c_stride + column);
   const T* b = p.b + panel * p.depth * Registers::columns;
   for (std::int64_t i = 0; i < p.run_count; ++i) {
     for (std::int64_t k = p.runs[2 * i]; k < p.runs[2 * i + 1]; ++k) {
@@ -98,7 +111,6 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
       tile.add([a](int r) { return a[r]; }, b + k * Registers::columns);
     }
   }
-  const std::int64_t column = panel * Registers::columns;
   tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
 }
 
@@ -150,23 +162,44 @@ struct Products {
   static void add_outer_products(const OuterProducts<T>& p) { for_each_tile<OuterKernel, tile_rows, tile_columns>(p); }
 
   static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
-    for (std::int64_t j = 0; j < columns; j += tile_columns, panels += panel_stride) {
-      const std::int64_t width = columns - j < tile_columns ? columns - j : tile_columns;
-      if (width < tile_columns) {
-        pack_part(b, rows, j, width, panels);
-      } else if (b.transposed) {
-        pack_transposed(b.data + j * b.stride, b.stride, rows, panels);
-      } else {
-        for (std::int64_t i = 0; i < rows; ++i) {
-          const T* from = b.data + i * b.stride + j;
+    const std::int64_t whole = columns / tile_columns;
+    if (b.transposed) {
+      for (std::int64_t j = 0; j < whole; ++j) {
+        pack_transposed(b.data + j * tile_columns * b.stride, b.stride, rows, panels + j * panel_stride);
+      }
+    } else {
+      std::int64_t j = 0;
+      for (; j + 4 <= whole; j += 4)
+        pack_rows<4>(b.data + j * tile_columns, b.stride, rows, panels + j * panel_stride, panel_stride);
+      for (; j + 2 <= whole; j += 2)
+        pack_rows<2>(b.data + j * tile_columns, b.stride, rows, panels + j * panel_stride, panel_stride);
+      if (j < whole) pack_rows<1>(b.data + j * tile_columns, b.stride, rows, panels + j * panel_stride, panel_stride);
+    }
+    const std::int64_t column = whole * tile_columns;
+    if (column < columns) pack_part(b, rows, column, columns - column, panels + whole * panel_stride);
+  }
+
+ private:
+  /// Panels side by side, whose rows are read in one go; rows further on are fetched ahead, since rows lie too far
+  /// apart for the processor to do so.
+  template <int panel_count>
+  static void pack_rows(const T* from, std::int64_t stride, std::int64_t rows, T* panels, std::int64_t panel_stride) {
+    constexpr std::int64_t ahead = 12, line = 64 / sizeof(T);
+    for (std::int64_t i = 0; i < rows; ++i, from += stride) {
+      if (i + ahead < rows) {
+        for (std::int64_t j = 0; j < panel_count * tile_columns; j += line)
+          __builtin_prefetch(from + ahead * stride + j);
+      }
 #pragma GCC unroll 4
-          for (int v = 0; v < vectors; ++v) store(panels + i * tile_columns + v * lanes, load<V>(from + v * lanes));
+      for (int p = 0; p < panel_count; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; ++v) {
+          store(panels + p * panel_stride + i * tile_columns + v * lanes, load<V>(from + p * tile_columns + v * lanes));
         }
       }
     }
   }
 
- private:
   static void pack_part(PackSource<T> b, std::int64_t rows, std::int64_t column, std::int64_t width, T* panel) {
     for (std::int64_t i = 0; i < rows; ++i) {
       for (std::int64_t j = 0; j < tile_columns; ++j) {
