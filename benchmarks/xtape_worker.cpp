@@ -114,10 +114,12 @@ class Inference final : public XtapeWork {
   void step() override { static_cast<void>(outputs()); }
 
  private:
-  Tensor outputs() const {
-    ForwardPass pass(Mode::inference);
+  Tensor outputs() {
+    ForwardPass pass(Mode::inference, {.cache = &cache_});
     return model_(images_, pass).value();
   }
+
+  WeightCache cache_;
 };
 
 /// The unit is one direction through all parameters and the images at once: four forward passes, and its share of one

@@ -28,8 +28,13 @@ std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<Shape>
 }
 
 Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
-  return conv2d(x, parameter(pass, "kernel"),
-                {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate});
+  const Variable kernel = parameter(pass, "kernel");
+  const Conv2DOptions options{
+      .strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate};
+  if (pass.cache() && !x.tracked() && !kernel.tracked()) {
+    return pass.cache()->of<KernelCache>(parameter("kernel")).conv2d(x.value(), kernel.value(), options);
+  }
+  return conv2d(x, kernel, options);
 }
 
 Variable Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {

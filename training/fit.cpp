@@ -172,8 +172,9 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
   const DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = false, .dtype = model.dtype()});
   RunningMeans means{.classes = data.classes() > 0};
   const Epoch batches = loader.epoch(0);
+  WeightCache cache;
   for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference);
+    ForwardPass pass(Mode::inference, {.cache = &cache});
     const Variable outputs = model(batch.images, pass);
     means.add(options.loss(outputs, batch.labels).value().item(), outputs.value(), batch);
   }
@@ -190,8 +191,9 @@ Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size
   with_floating("predict", model.dtype(), [&](auto zero) {
     auto* next = outputs.mutable_data<decltype(zero)>();
     const Epoch batches = loader.epoch(0);
+    WeightCache cache;
     for (const Batch& batch : batches) {
-      ForwardPass pass(Mode::inference);
+      ForwardPass pass(Mode::inference, {.cache = &cache});
       const Tensor part = model(batch.images, pass).value();
       next = std::copy_n(part.data<decltype(zero)>(), part.size(), next);
     }

@@ -9,6 +9,7 @@ ForwardPass::ForwardPass(Mode mode, PassOptions options)
       record_(options.record.value_or(mode == Mode::training)),
       seed_(options.seed),
       step_(options.step),
+      cache_(options.cache),
       tape_(std::make_shared<Tape>()) {
   if (options.check_finite) tape_->check_finite(options.step.value_or(0));
 }

@@ -11,6 +11,7 @@
 #include "framework/autograd/parameter.hpp"
 #include "framework/autograd/tape.hpp"
 #include "framework/autograd/variable.hpp"
+#include "framework/autograd/weight_cache.hpp"
 #include "framework/tensor/random.hpp"
 
 namespace xtape {
@@ -29,6 +30,8 @@ struct PassOptions {
   /// Stop at the first value or derivative that is NaN or infinite, with an Error that names step, layer and op and
   /// sums up the op's inputs. Looks at every element; costs nothing when off.
   bool check_finite = false;
+  /// Where layers keep what they make of their weights, for the next pass; not owned. Null: nothing is kept.
+  WeightCache* cache = nullptr;
 };
 
 /// One forward pass and, at most once, the way back. Everything it recorded is freed by backward() or with it.
@@ -45,6 +48,8 @@ class ForwardPass {
 
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
+  /// As given in the options, or null.
+  WeightCache* cache() const { return cache_; }
 
   /// An input whose gradient is wanted.
   Variable watch(const Tensor& value);
@@ -81,6 +86,7 @@ class ForwardPass {
   bool record_;
   std::uint64_t seed_, streams_ = 0;
   std::optional<std::int64_t> step_;
+  WeightCache* cache_;
   std::shared_ptr<Tape> tape_;
   std::unordered_map<const void*, Variable> variables_;  // of parameters, by identity
   std::vector<Parameter> leaves_;                        // those whose gradient is filled

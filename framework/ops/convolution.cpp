@@ -45,6 +45,34 @@ Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& optio
                   }}});
 }
 
+Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options) {
+  check_types("conv2d", x, w);
+  const kernels::Window window = window_of("conv2d", x.shape(), w.shape(), options);
+  Tensor y = Tensor::empty(output_shape(window, w.dim(3)), x.dtype());
+  with_floating("conv2d", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (kernels::multiplies_packed<T>(window, w.dim(3))) {
+      kernels::conv2d(window, w.dim(3), x.data<T>(), *packed<T>(window, w), y.mutable_data<T>());
+    } else {
+      kernels::conv2d(window, w.dim(3), x.data<T>(), w.data<T>(), y.mutable_data<T>());
+    }
+  });
+  return y;
+}
+
+template <class T>
+std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernels::Window& window, const Tensor& w) {
+  const std::lock_guard lock(mutex_);
+  auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
+  const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
+  if (same && kept->current()) return kept;
+  packed_.reset();  // its memory can then be used again
+  kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
+  kernel_ = w;
+  packed_ = kept;
+  return kept;
+}
+
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,
                                const Conv2DOptions& options) {
   check_types("conv2d_input_gradient", dy, w);

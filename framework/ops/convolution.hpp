@@ -1,7 +1,11 @@
 // Two-dimensional convolution (as everywhere in deep learning, the cross-correlation).
 #pragma once
 
+#include <memory>
+#include <mutex>
+
 #include "framework/autograd/variable.hpp"
+#include "framework/kernels/product.hpp"
 #include "framework/ops/window.hpp"
 
 namespace xtape {
@@ -16,6 +20,24 @@ struct Conv2DOptions {
 /// x (n, height, width, channels), w (kernel height, kernel width, channels, filters), y (n, out height, out width,
 /// filters). Saves x and w. Error for other ranks, channels that differ, or a window that does not fit (place_window).
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
+
+/// A kernel's values in the form in which conv2d multiplies with them, kept from one inference to the next: with few
+/// images, packing costs more than multiplying. Takes as much memory as the kernel. Safe from several threads. As part
+/// of a WeightCache it does not see what is written through a pointer that was there before.
+class KernelCache {
+ public:
+  /// As the other conv2d; recomputes what is kept when `w` is not the tensor it was made from or has been written to.
+  /// Derivatives are not recorded.
+  Tensor conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options);
+
+ private:
+  template <class T>
+  std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window, const Tensor& w);
+
+  std::mutex mutex_;
+  Tensor kernel_;  // shares the storage, so that whoever writes to it takes a copy: same storage, same values
+  std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
+};
 
 /// The derivatives of conv2d as functions of their own, since they are convolutions too and have derivatives again:
 /// dx of the given image shape from dy and w (the transposed convolution), and dw of the given kernel shape from x and

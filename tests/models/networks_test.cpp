@@ -1,7 +1,9 @@
 #include "framework/ops/ops.hpp"
+#include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
 #include "models/conv_net.hpp"
 #include "models/resnet50.hpp"
+#include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -86,6 +88,34 @@ TEST_CASE("the ConvNet is the lab's by default and fits small images with its ot
   CHECK(small.input_shape() == Shape{28, 28, 1});
   CHECK(small.output_shape() == Shape{10});
   CHECK_THAT(error_of([] { conv_net({.classes = 0}); }), Catch::Contains("units >= 1"));
+}
+
+TEST_CASE("inference with a cache follows the weights, whoever changes them") {
+  const ConvNetOptions options{.input = {16, 16, 3}, .classes = 4, .stages = {{8, 4, 2}, {16, 2, 2}}, .seed = 2};
+  const Tensor x = RandomStream(1).normal({3, 16, 16, 3});
+  const auto inferred = [&x](const Model& model, WeightCache* cache = nullptr) {
+    ForwardPass pass(Mode::inference, {.cache = cache});
+    return model(x, pass).value();
+  };
+  WeightCache cache;
+  const Model used = conv_net(options);
+  const auto check_with_fresh_network = [&] {
+    const Model fresh = conv_net(options);
+    for (std::size_t i = 0; i < fresh.parameters().size(); ++i) {
+      fresh.parameters()[i].set_value(used.parameters()[i].value().to(DType::float64).to(DType::float32));
+    }
+    CHECK(identical(inferred(used, &cache), inferred(fresh)));
+  };
+  check_with_fresh_network();
+  SGD sgd(used.parameters(), {.learning_rate = 0.1});
+  ForwardPass pass(Mode::training);
+  pass.backward(mean(square(used(x, pass))));
+  sgd.step();
+  check_with_fresh_network();
+  for (const Parameter& parameter : used.parameters()) parameter.mutable_value().mutable_data<float>()[0] += 1;
+  check_with_fresh_network();
+  for (const Parameter& parameter : used.parameters()) parameter.set_value(Tensor::full(parameter.shape(), 0.1));
+  check_with_fresh_network();
 }
 
 TEST_CASE("users build other residual networks from the blocks") {

@@ -1,0 +1,115 @@
+#include <catch2/catch.hpp>
+#include <thread>
+#include <vector>
+
+#include "framework/kernels/engine.hpp"
+#include "framework/ops/convolution.hpp"
+#include "framework/tensor/random.hpp"
+#include "tests/support/kernel_settings.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+namespace {
+
+struct Case {
+  Shape x, w;
+  Conv2DOptions options;
+};
+
+/// One tap and several, of any number of channels and filters; few channels, where rows of taps are runs; many rows of
+/// the product and one; an image where the same kernel is used by Winograd's method, and one where it is not.
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all{
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+      {{1, 4, 4, 300}, {1, 1, 300, 70}, {}},
+      {{8, 7, 5, 33}, {1, 1, 33, 17}, {.strides = 2}},
+      {{2, 9, 8, 20}, {3, 3, 20, 37}, {.strides = {2, 1}, .padding = Padding::same}},
+      {{1, 9, 8, 3}, {7, 7, 3, 18}, {.strides = 2, .padding = Padding(3, 3, 3, 3)}},
+      {{1, 8, 8, 16}, {3, 3, 16, 16}, {.padding = Padding::same}},
+      {{9, 8, 8, 16}, {3, 3, 16, 16}, {.padding = Padding::same}},
+      {{3, 6, 6, 5}, {2, 3, 5, 130}, {.dilation = 2}},
+  };
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a kept kernel gives what conv2d gives, to the bit, at the first use and later") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const Case& c : cases()) {
+      CAPTURE(c.x, c.w, dtype);
+      const Tensor w = RandomStream(1).normal(c.w, 0, 1, dtype);
+      KernelCache cache;
+      for (const std::uint64_t seed : {2, 3, 4}) {
+        const Tensor x = RandomStream(seed).normal(c.x, 0, 1, dtype);
+        CHECK(identical(cache.conv2d(x, w, c.options), conv2d(x, w, c.options).value()));
+      }
+    }
+  }
+}
+
+TEST_CASE("a kept kernel serves images of any size and number") {
+  const Tensor w = RandomStream(1).normal({3, 3, 16, 16});
+  KernelCache cache;
+  for (const Shape& shape : {Shape{1, 8, 8, 16}, Shape{9, 8, 8, 16}, Shape{1, 3, 3, 16}, Shape{40, 4, 5, 16}}) {
+    const Tensor x = RandomStream(2).normal(shape);
+    CHECK(identical(cache.conv2d(x, w, {}), conv2d(x, w).value()));
+  }
+}
+
+TEST_CASE("a kernel that was written to, or another one, is not mistaken for the kept one") {
+  const Tensor x = RandomStream(1).normal({1, 4, 4, 24});
+  Tensor w = RandomStream(2).normal({1, 1, 24, 20});
+  KernelCache cache;
+  cache.conv2d(x, w, {});
+  w.mutable_data<float>()[7] = 100;
+  CHECK(identical(cache.conv2d(x, w, {}), conv2d(x, w).value()));
+  w = RandomStream(3).normal({1, 1, 24, 20});
+  CHECK(identical(cache.conv2d(x, w, {}), conv2d(x, w).value()));
+  const Tensor wide = RandomStream(4).normal({1, 1, 24, 50});
+  CHECK(identical(cache.conv2d(x, wide, {}), conv2d(x, wide).value()));
+  const Tensor x64 = x.to(DType::float64), w64 = w.to(DType::float64);
+  CHECK(identical(cache.conv2d(x64, w64, {}), conv2d(x64, w64).value()));
+  const Tensor other = wide.reshaped({1, 1, 48, 25});  // the same storage, another kernel
+  const Tensor pixels = RandomStream(5).normal({1, 4, 4, 48});
+  cache.conv2d(x, wide, {});
+  CHECK(identical(cache.conv2d(pixels, other, {}), conv2d(pixels, other).value()));
+}
+
+TEST_CASE("a kernel packed for one instruction set is not read by another") {
+  const test::KernelSettings restored;
+  const Tensor x = RandomStream(1).normal({1, 4, 4, 24}), w = RandomStream(2).normal({1, 1, 24, 50});
+  KernelCache cache;
+  for (int round = 0; round < 2; ++round) {
+    for (const auto set : kernels::available_instruction_sets()) {
+      kernels::set_instruction_set(set);
+      CHECK(identical(cache.conv2d(x, w, {}), conv2d(x, w).value()));
+    }
+  }
+}
+
+TEST_CASE("a kept kernel is used, and exchanged, by several threads at once") {
+  const Tensor x = RandomStream(1).normal({1, 4, 4, 24});
+  const std::vector<Tensor> kernels{RandomStream(2).normal({1, 1, 24, 20}), RandomStream(3).normal({1, 1, 24, 20})};
+  const std::vector<Tensor> wanted{conv2d(x, kernels[0]).value(), conv2d(x, kernels[1]).value()};
+  KernelCache cache;
+  std::vector<int> wrong(4, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 50; ++i) {
+        const std::size_t which = (i / 5 + t) % 2;
+        if (!identical(cache.conv2d(x, kernels[which], {}), wanted[which])) ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(4, 0));
+}
+
+TEST_CASE("a kept kernel complains as conv2d does") {
+  KernelCache cache;
+  const Tensor x = Tensor::zeros({1, 4, 4, 3}), w = Tensor::zeros({1, 1, 2, 5});
+  CHECK(test::error_of([&] { cache.conv2d(x, w, {}); }) == test::error_of([&] { conv2d(x, w); }));
+}
