@@ -87,9 +87,12 @@ class Trainer {
 
   /// Trains on the batch and adds its loss and accuracy to the means. `where` says which batch it is.
   void step(const Batch& batch, RunningMeans& means, std::string_view where) {
-    ForwardPass pass(Mode::training,
-                     {.seed = options_.seed, .step = optimizer_.iterations(), .check_finite = options_.check_finite});
+    ForwardPass pass(Mode::training, {.seed = options_.seed,
+                                      .step = optimizer_.iterations(),
+                                      .check_finite = options_.check_finite,
+                                      .profiler = options_.profiler});
     const Variable outputs = model_(batch.images, pass);
+    pass.enter_layer("loss");
     const Variable loss = options_.loss(outputs, batch.labels);
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
     const double value = loss.value().item();
@@ -97,10 +100,17 @@ class Trainer {
           "fit: expected a finite loss, got {} in {}; lower the learning rate, set clip_norm, or look for what is not "
           "finite in the data",
           value, where);
+    at_work("metrics");
     means.add(value, outputs.value(), batch);
     pass.backward(loss);
+    at_work("optimizer");
     optimizer_.step();
     clear_gradients();
+  }
+
+  /// Tells the profiler, if there is one.
+  void at_work(std::string_view who) const {
+    if (options_.profiler) options_.profiler->start(who);
   }
 
  private:
@@ -122,7 +132,10 @@ EpochResult run_epoch(Trainer& trainer, Optimizer& optimizer, const DataLoader& 
   const Epoch epoch = loader.epoch(number - 1);
   for (std::int64_t i = 0; i < epoch.size(); ++i) {
     result.learning_rate = optimizer.learning_rate();
-    trainer.step(epoch[i], means, fmt::format("epoch {}, step {} of {}", number, i + 1, epoch.size()));
+    trainer.at_work("data");
+    const Batch batch = epoch[i];
+    trainer.step(batch, means, fmt::format("epoch {}, step {} of {}", number, i + 1, epoch.size()));
+    trainer.at_work("progress");
     if (progress) progress->update(means.samples, means.loss(), means.accuracy());
   }
   result.loss = means.loss();

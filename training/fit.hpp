@@ -30,6 +30,8 @@ struct FitOptions {
   int epochs_done = 0;
   /// Stop at the first value or derivative that is not finite, naming layer, op and step; see PassOptions.
   bool check_finite = false;
+  /// Told who is at work: layers, loss, "data", "metrics", "optimizer", "progress"; not owned. See profile().
+  Profiler* profiler = nullptr;
   bool show_progress = true;
   ProgressOutput output = {};
   std::function<void(const EpochResult&)> on_epoch = {};  ///< called after each epoch

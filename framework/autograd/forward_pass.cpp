@@ -12,6 +12,7 @@ ForwardPass::ForwardPass(Mode mode, PassOptions options)
       cache_(options.cache),
       tape_(std::make_shared<Tape>()) {
   if (options.check_finite) tape_->check_finite(options.step.value_or(0));
+  tape_->profile(options.profiler);
 }
 
 ForwardPass::~ForwardPass() { tape_->end(); }

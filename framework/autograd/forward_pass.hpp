@@ -32,6 +32,8 @@ struct PassOptions {
   bool check_finite = false;
   /// Where layers keep what they make of their weights, for the next pass; not owned. Null: nothing is kept.
   WeightCache* cache = nullptr;
+  /// Told which layer is at work, there and back; not owned. Null: costs nothing.
+  Profiler* profiler = nullptr;
 };
 
 /// One forward pass and, at most once, the way back. Everything it recorded is freed by backward() or with it.
@@ -73,9 +75,9 @@ class ForwardPass {
   /// dL/d(input) of a watched input, after backward(); zeros when the loss does not depend on it.
   Tensor gradient(const Variable& watched) const;
 
-  /// Names the layer whose ops come next, for the messages of check_finite.
+  /// Names the layer, or what else the ops that come next belong to, for the messages of check_finite and the profiler.
   void enter_layer(const std::string& name) {
-    if (tape_->checks_finite()) tape_->enter_layer(name);
+    if (tape_->knows_layers()) tape_->enter_layer(name);
   }
 
   /// Names of the ops recorded so far, in order.

@@ -34,22 +34,21 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
   return tape->state_ == State::recording ? tape : nullptr;  // derivatives being played are not recorded themselves
 }
 
-void Tape::check_value(Node& node, const Tensor& value, const std::vector<Variable>& inputs) const {
-  if (!finite_check_) return;
-  node.layer = finite_check_->layer;
-  require_finite(finite_check_->step, node.layer, node.name, "value", value, inputs);
+Tape::Node Tape::new_node(std::string_view name, const Tensor& value, const std::vector<Variable>& inputs) const {
+  Node node{.name = std::string(name), .shape = value.shape(), .dtype = value.dtype()};
+  if (knows_layers()) node.layer = layer_;
+  if (checked_step_) require_finite(*checked_step_, node.layer, node.name, "value", value, inputs);
+  return node;
 }
 
 Variable Tape::append(Node node, Tensor value) {
-  node.shape = value.shape();
-  node.dtype = value.dtype();
   nodes_.push_back(std::move(node));
   return {std::move(value), shared_from_this(), nodes_.size() - 1};
 }
 
 Variable Tape::add_leaf(Tensor value) {
   check(state_ == State::recording, "ForwardPass: expected a pass that has not run backward, got one that has");
-  return append({.name = "leaf", .shape = {}, .dtype = {}, .leaf = true}, std::move(value));
+  return append({.name = "leaf", .shape = value.shape(), .dtype = value.dtype(), .leaf = true}, value);
 }
 
 Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies) {
@@ -58,8 +57,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
   for (const Dependency& dependency : dependencies) inputs.push_back(dependency.input);
   const std::shared_ptr<Tape> tape = common_tape(name, inputs);
   if (!tape) return value;
-  Node node{.name = std::string(name), .shape = {}, .dtype = {}};
-  tape->check_value(node, value, inputs);
+  Node node = tape->new_node(name, value, inputs);
   bool wants_output = false;
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     const auto& [input, pullback] = dependencies[i];
@@ -76,12 +74,11 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
                          JointPullback pullback) {
   const std::shared_ptr<Tape> tape = common_tape(name, inputs);
   if (!tape) return value;
-  Node node{.name = std::string(name), .shape = {}, .dtype = {}};
+  Node node = tape->new_node(name, value, inputs);
   for (const Variable& input : inputs) {
     node.joint_inputs.push_back(input.tape_ ? std::optional(input.node_) : std::nullopt);
   }
   node.joint = std::move(pullback);
-  tape->check_value(node, value, inputs);
   tape->operations_.emplace_back(name);
   return tape->append(std::move(node), std::move(value));
 }
@@ -91,9 +88,8 @@ void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, T
   check(gradient.defined() && gradient.shape() == node.shape && gradient.dtype() == node.dtype,
         "{}: expected its derivative number {} to have the shape and type of that input, {} {}, got {} {}", from.name,
         which, node.shape, node.dtype, gradient.shape(), gradient.dtype());
-  if (finite_check_) {
-    require_finite(finite_check_->step, from.layer, from.name, fmt::format("derivative number {}", which), gradient,
-                   {});
+  if (checked_step_) {
+    require_finite(*checked_step_, from.layer, from.name, fmt::format("derivative number {}", which), gradient, {});
   }
   if (!node.gradient) {
     node.gradient = std::move(gradient);
@@ -139,6 +135,7 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
     if (node.leaf) {
       nodes_[i].gradient = std::move(node.gradient);
     } else if (node.gradient) {
+      if (profiler_) profiler_->start_backward(node.layer);
       propagate(node);
     }
   }

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "framework/autograd/profiler.hpp"
 #include "framework/autograd/variable.hpp"
 
 namespace xtape {
@@ -102,11 +103,14 @@ class Tape : public std::enable_shared_from_this<Tape> {
 
   /// From now on every value and derivative is looked at, and the first that is not finite is an Error; see
   /// require_finite(). Costs nothing unless called.
-  void check_finite(std::int64_t step) { finite_check_ = FiniteCheck{step, ""}; }
-  bool checks_finite() const { return finite_check_.has_value(); }
-  /// Whose ops are being recorded, for that message.
-  void enter_layer(std::string name) {
-    if (finite_check_) finite_check_->layer = std::move(name);
+  void check_finite(std::int64_t step) { checked_step_ = step; }
+  /// From now on the profiler, which has to outlive the tape, is told whose ops run. Costs nothing unless called.
+  void profile(Profiler* profiler) { profiler_ = profiler; }
+  /// Whether anybody wants to know whose ops are being recorded.
+  bool knows_layers() const { return checked_step_ || profiler_; }
+  void enter_layer(const std::string& name) {
+    layer_ = name;
+    if (profiler_) profiler_->start(name);
   }
 
   /// Forgets all ops; variables that remain of them can no longer be used in ops.
@@ -118,10 +122,6 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::size_t which;  // of the op's inputs, for messages
     Pullback pullback;
   };
-  struct FiniteCheck {
-    std::int64_t step;
-    std::string layer;
-  };
   struct Node {
     std::string name;
     Shape shape;
@@ -131,20 +131,22 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};
     std::optional<Tensor> output{};    // only when a pullback wants it
-    std::string layer{};               // only when values are checked
+    std::string layer{};               // only when somebody wants to know
     std::optional<Tensor> gradient{};  // dL/d(output), complete once all later nodes are done
   };
   enum class State { recording, playing, played, ended };
 
   static std::shared_ptr<Tape> common_tape(std::string_view name, const std::vector<Variable>& inputs);
-  void check_value(Node& node, const Tensor& value, const std::vector<Variable>& inputs) const;
+  Node new_node(std::string_view name, const Tensor& value, const std::vector<Variable>& inputs) const;
   Variable append(Node node, Tensor value);
   void propagate(Node& node);
   std::vector<bool> depending_on(const std::vector<Variable>& inputs, std::size_t last) const;
   void accumulate(const Node& from, std::size_t which, std::size_t target, Tensor gradient);
 
   State state_ = State::recording;
-  std::optional<FiniteCheck> finite_check_;
+  std::optional<std::int64_t> checked_step_;  // of check_finite
+  Profiler* profiler_ = nullptr;
+  std::string layer_;
   std::vector<Node> nodes_;
   std::vector<std::string> operations_;
 };

@@ -15,6 +15,7 @@
 #include "models/conv_net.hpp"
 #include "models/model.hpp"
 #include "models/model_check.hpp"
+#include "models/multiply_adds.hpp"
 #include "models/resnet50.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
@@ -27,6 +28,7 @@
 #include "training/fit.hpp"
 #include "training/history.hpp"
 #include "training/metrics.hpp"
+#include "training/profile.hpp"
 
 namespace xtape {
 using kernels::num_threads;

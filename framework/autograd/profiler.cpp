@@ -1,0 +1,30 @@
+#include "framework/autograd/profiler.hpp"
+
+#include <algorithm>
+
+#include "framework/kernels/memory_pool.hpp"
+
+namespace xtape {
+
+void Profiler::stop() {
+  const auto in_use = static_cast<std::int64_t>(kernels::pool_usage().in_use);
+  const Clock::time_point now = Clock::now();
+  if (running_) {
+    const double seconds = std::chrono::duration<double>(now - since_).count();
+    (backward_ ? running_->backward : running_->forward) += seconds;
+    if (!backward_) running_->kept += in_use - in_use_;
+  }
+  running_ = nullptr;
+  since_ = now;
+  in_use_ = in_use;
+}
+
+void Profiler::switch_to(std::string_view name, bool backward) {
+  stop();
+  auto known = std::ranges::find(activities_, name, &Activity::name);
+  if (known == activities_.end()) known = activities_.insert(known, Activity{.name = std::string(name)});
+  running_ = &*known;
+  backward_ = backward;
+}
+
+}  // namespace xtape

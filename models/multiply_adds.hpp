@@ -1,0 +1,25 @@
+// How much arithmetic a network is.
+#pragma once
+
+#include <vector>
+
+#include "models/model.hpp"
+
+namespace xtape {
+
+/// Multiply-adds of convolutions and dense layers for one image, taps on padding included. All else is left out, as is
+/// usual: in ResNet-50 it is below 1 %.
+struct MultiplyAdds {
+  double forward = 0;
+  /// As many again for the gradient of each kernel, and for the gradient of each input that depends on a trained
+  /// parameter (the first layer's does not).
+  double backward = 0;
+};
+
+/// Of each of model.nodes(); those inside of a model used as a layer are not counted.
+std::vector<MultiplyAdds> multiply_adds_of_nodes(const Model& model);
+
+/// Of the whole network.
+MultiplyAdds multiply_adds(const Model& model);
+
+}  // namespace xtape

@@ -1,0 +1,107 @@
+#include "training/profile.hpp"
+
+#include <set>
+#include <thread>
+
+#include "framework/autograd/profiler.hpp"
+#include "framework/tensor/random.hpp"
+#include "layers/layers.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+struct Small {
+  Model model;
+  Dataset data;
+};
+
+Small small(std::int64_t samples) {
+  const auto input = Input({8, 8, 3});
+  auto x = Conv2D({.filters = 4, .kernel_size = 3, .name = "conv"})(input);
+  x = Activation(relu, {.name = "act"})(BatchNormalization({.name = "norm"})(x));
+  const Model model(input, Dense({.units = 2, .name = "logits"})(Flatten({.name = "flat"})(x)), {.seed = 1});
+  return {model, Dataset(RandomStream(1).uniform({samples, 8, 8, 3}), Tensor::zeros({samples}, DType::int64), 2)};
+}
+
+const StepProfile::Row& row(const std::vector<StepProfile::Row>& rows, const std::string& name) {
+  for (const auto& r : rows) {
+    if (r.name == name) return r;
+  }
+  fail("no row {}", name);
+}
+
+}  // namespace
+
+TEST_CASE("a profiler gives all time to whoever runs") {
+  Profiler profiler;
+  const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
+  nap();
+  profiler.start("a");
+  nap();
+  profiler.start("b");
+  profiler.start_backward("a");
+  nap();
+  nap();
+  profiler.stop();
+  nap();
+  REQUIRE(profiler.activities().size() == 2);
+  const auto& [name, forward, backward, kept] = profiler.activities()[0];
+  CHECK(name == "a");
+  CHECK(forward >= 0.02);
+  CHECK(backward >= 0.04);
+  CHECK(profiler.activities()[1].name == "b");
+  CHECK(profiler.activities()[1].backward == 0);
+}
+
+TEST_CASE("a profile names the layers in their order, what is computed together joined, and what is around them") {
+  const auto [model, data] = small(10);
+  SGD sgd(model.parameters());
+  const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 3});
+  std::vector<std::string> names, rest;
+  for (const auto& r : measured.layers) names.push_back(r.name);
+  for (const auto& r : measured.rest) rest.push_back(r.name);
+  CHECK(names == std::vector<std::string>{"conv", "norm + act", "flat", "logits"});
+  CHECK(std::set(rest.begin(), rest.end()) ==
+        std::set<std::string>{"data", "loss", "metrics", "optimizer", "progress"});
+  double sum = 0;
+  for (const auto& rows : {measured.layers, measured.rest}) {
+    for (const auto& r : rows) sum += r.forward + r.backward;
+  }
+  CHECK(std::abs(measured.seconds - sum) <= 1e-9 * sum);
+  for (const std::string trained : {"conv", "norm + act", "logits"}) {
+    CHECK(row(measured.layers, trained).forward > 0);
+    CHECK(row(measured.layers, trained).backward > 0);
+  }
+  CHECK(row(measured.rest, "loss").backward > 0);
+  CHECK(row(measured.rest, "optimizer").forward > 0);
+}
+
+TEST_CASE("a profile counts multiply-adds and bytes as they are") {
+  const auto [model, data] = small(10);
+  SGD sgd(model.parameters());
+  const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 5});
+  // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward and the kernel's gradient, the images' is not wanted
+  CHECK(row(measured.layers, "conv").multiply_adds == 4 * 36 * 27 * 4 * 2);
+  CHECK(row(measured.layers, "logits").multiply_adds == 4 * 144 * 2 * 3);
+  CHECK(measured.parameter_bytes == 4 * (27 * 4 + 4 + 4 * 4 + 144 * 2 + 2));
+  CHECK(row(measured.layers, "conv").kept >= 4 * 36 * 4 * 4);  // its output, which the normalization needs
+  CHECK(measured.between_steps >= measured.parameter_bytes);
+  CHECK(measured.peak >= measured.between_steps);
+  const std::string text = table(measured);
+  CHECK_THAT(text, Catch::Contains("norm + act") && Catch::Contains("GFLOP/s") && Catch::Contains("a step: "));
+}
+
+TEST_CASE("a profile trains as many steps as it says and refuses what it can't measure") {
+  const auto [model, data] = small(10);
+  SGD sgd(model.parameters());
+  profile(model, sgd, data, {.batch_size = 4, .steps = 3});
+  CHECK(sgd.iterations() == 2 + 4);  // two batches in the data: three steps become two times through it
+  CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.steps = 0}); }) ==
+        "profile: expected at least 1 step, got 0");
+  CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.batch_size = 11}); }) ==
+        "profile: expected a batch_size in [1, 10], the number of samples, got 11");
+}
