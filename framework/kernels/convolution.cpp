@@ -7,54 +7,13 @@
 #include "framework/kernels/gather.hpp"
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
+#include "framework/kernels/pixel_groups.hpp"
 #include "framework/kernels/product.hpp"
 #include "framework/kernels/rounding.hpp"
 #include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
 namespace {
-
-/// The images with their padding, where taps that follow one another in a row of the kernel are one run: for kernels on
-/// few channels, whose runs would otherwise be too short.
-template <class T>
-class PaddedImages {
- public:
-  PaddedImages(const Window& window, const T* x)
-      : height_((window.out_height - 1) * window.stride_height + (window.kernel_height - 1) * window.dilation_height +
-                1),
-        width_((window.out_width - 1) * window.stride_width + window.kernel_width),
-        images_(window.batch * height_ * width_ * window.channels) {
-    const std::int64_t first = std::min(window.pad_left, width_);
-    const std::int64_t columns = std::clamp<std::int64_t>(window.width, 0, width_ - first) * window.channels;
-    parallel_for(window.batch * height_, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t row = i % height_ - window.pad_top;
-        T* out = images_.data() + i * width_ * window.channels;
-        std::fill_n(out, width_ * window.channels, T{0});
-        if (row < 0 || row >= window.height) continue;
-        std::copy_n(x + (i / height_ * window.height + row) * window.width * window.channels, columns,
-                    out + first * window.channels);
-      }
-    });
-  }
-
-  Gather<T> gather(const Window& window) const {
-    Gather<T> g{images_.data(),
-                height_,
-                width_,
-                window.channels,
-                window.stride_height,
-                window.stride_width,
-                {},
-                window.kernel_width * window.channels};
-    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh * window.dilation_height, 0, kh});
-    return g;
-  }
-
- private:
-  std::int64_t height_, width_;
-  Workspace<T> images_;
-};
 
 template <class T>
 Gather<T> gather_taps(const Window& window, const T* x) {
@@ -75,12 +34,16 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
                        const PackedMatrix<T>* packed = nullptr) {
   const Zeros<T> zeros(gather.length);
   const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
-    order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) {
+    order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
       for (std::int64_t s = 0; s < slice.segments; ++s) {
-        const T* run = gather.run(gather.taps[static_cast<std::size_t>(slice.segment + s)], pixel, zeros.data());
-        out[i * slice.segments + s] = run == zeros.data() ? run : run + slice.start;
+        gather.runs(gather.taps[static_cast<std::size_t>(slice.segment + s)], first, count, order.by_position(),
+                    zeros.data(), out + i * slice.segments + s, slice.segments);
       }
     });
+    if (slice.start == 0) return;
+    for (std::int64_t i = 0; i < (end - begin) * slice.segments; ++i) {
+      if (out[i] != zeros.data()) out[i] += slice.start;
+    }
   };
   const auto c_rows = [&](std::int64_t begin, std::int64_t end, T** out) {
     order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) { out[i] = c(pixel); });
@@ -129,8 +92,8 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
                .a =
                    [&](std::int64_t segment, std::int64_t begin, std::int64_t end, const T** out) {
                      const Tap tap = gather.taps[static_cast<std::size_t>(segment)];
-                     order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) {
-                       out[i] = gather.run(tap, pixel, zeros.data());
+                     order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
+                       gather.runs(tap, first, count, order.by_position(), zeros.data(), out + i, 1);
                      });
                    },
                .zeros = zeros.data(),
@@ -178,21 +141,32 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
 enum class Method {
   taps,      // a product whose rows are gathered tap by tap
   rows,      // the same from padded images, a row of the kernel at a time: for few channels
+  groups,    // the same for several output pixels at once: for few channels and filters
   winograd,  // in float32
 };
 
 template <class T>
+PixelGroups pixel_groups(const Window& window, std::int64_t filters) {
+  return {window, filters, engine<T>().tile_columns};
+}
+
+/// Whether runs of taps that follow one another in a row are worth the padded copy of the images.
+bool by_rows(const Window& window) {
+  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1;
+}
+
+template <class T>
 Method method(const Window& window, std::int64_t filters) {
   if (std::is_same_v<T, float> && !exact_convolutions() && winograd_applies(window, filters)) return Method::winograd;
-  if (window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1) return Method::rows;
-  return Method::taps;
+  if (!by_rows(window)) return Method::taps;
+  return exact_convolutions() || pixel_groups<T>(window, filters).size() == 1 ? Method::rows : Method::groups;
 }
 
 /// conv2d by one of the methods that multiply with w as it is, which is packed already or not.
 template <class T>
 void conv2d_product(const Window& window, std::int64_t filters, const T* x, const T* w, const PackedMatrix<T>* packed,
                     T* y) {
-  if (method<T>(window, filters) == Method::rows) {
+  if (by_rows(window)) {
     return conv2d_gathered(window, PaddedImages<T>(window, x).gather(window), filters, w, packed, y);
   }
   conv2d_gathered(window, gather_taps(window, x), filters, w, packed, y);
@@ -207,8 +181,16 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
     std::fill_n(y, window.output_pixels() * filters, T{0});
     return;
   }
-  if (method<T>(window, filters) == Method::winograd) return winograd_conv2d(window, filters, x, w, y);
-  conv2d_product<T>(window, filters, x, w, nullptr, y);
+  switch (method<T>(window, filters)) {
+    case Method::winograd: return winograd_conv2d(window, filters, x, w, y);
+    case Method::groups: {
+      const PixelGroups groups = pixel_groups<T>(window, filters);
+      const Workspace<T> wide(groups.values());
+      groups.widen(w, wide.data());
+      return conv2d_product<T>(groups.window(), groups.filters(), x, wide.data(), nullptr, y);
+    }
+    default: return conv2d_product<T>(window, filters, x, w, nullptr, y);
+  }
 }
 
 template <class T>
@@ -218,13 +200,14 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const Packed
 
 template <class T>
 bool multiplies_packed(const Window& window, std::int64_t filters) {
-  return window.channels > 0 && window.output_pixels() * filters > 0 && method<T>(window, filters) != Method::winograd;
+  if (window.channels == 0 || window.output_pixels() * filters == 0) return false;
+  const Method chosen = method<T>(window, filters);
+  return chosen == Method::rows || chosen == Method::taps;
 }
 
 template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w) {
-  const bool by_rows = method<T>(window, filters) == Method::rows;
-  const std::int64_t segments = by_rows ? window.kernel_height : window.taps();
+  const std::int64_t segments = by_rows(window) ? window.kernel_height : window.taps();
   const std::int64_t length = window.taps() / segments * window.channels;
   return std::make_unique<PackedMatrix<T>>(filters, segments, length, [&](std::int64_t segment) {
     return PackSource<T>{w + segment * length * filters, filters, false};
@@ -255,6 +238,13 @@ void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T*
   }
   switch (method<T>(window, filters)) {
     case Method::winograd: return winograd_kernel_gradient(window, filters, x, dy, dw);
+    case Method::groups: {
+      const PixelGroups groups = pixel_groups<T>(window, filters);
+      const Workspace<T> wide(groups.values());
+      const Window wider = groups.window();
+      kernel_gradient_gathered(wider, PaddedImages<T>(wider, x).gather(wider), groups.filters(), dy, wide.data());
+      return groups.narrow(wide.data(), dw);
+    }
     case Method::rows:
       return kernel_gradient_gathered(window, PaddedImages<T>(window, x).gather(window), filters, dy, dw);
     case Method::taps: return kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);

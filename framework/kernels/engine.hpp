@@ -25,9 +25,8 @@ struct RowProducts {
 template <class T>
 struct OuterProducts {
   std::int64_t rows, columns;  // of C
-  const T* a;                  // a_k at a + k * a_stride
-  std::int64_t a_stride;
-  const std::int64_t* runs;  // the k to add: from runs[2 i] up to runs[2 i + 1]
+  const T* const* a;           // a_k at a[k]
+  const std::int64_t* runs;    // the k to add: from runs[2 i] up to runs[2 i + 1]
   std::int64_t run_count;
   const T* b;  // packed: panels of tile_columns columns, each (depth, tile_columns)
   std::int64_t depth;

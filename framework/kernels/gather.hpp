@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/parallel.hpp"
 #include "framework/kernels/window.hpp"
 
 namespace xtape::kernels {
@@ -36,12 +37,61 @@ struct Gather {
   std::vector<Tap> taps;
   std::int64_t length;
 
-  const T* run(const Tap& tap, Pixel out, const T* zeros) const {
-    const std::int64_t row = out.row * row_step + tap.row;
-    const std::int64_t column = out.column * column_step + tap.column;
-    if (row < 0 || row >= height || column < 0 || column >= width) return zeros;
-    return images + ((out.image * height + row) * width + column) * channels;
+  /// The runs of `count` pixels of a stretch of the order, the i-th to out[i * stride].
+  void runs(const Tap& tap, Pixel first, std::int64_t count, bool by_position, const T* zeros, const T** out,
+            std::int64_t stride) const {
+    const std::int64_t row = first.row * row_step + tap.row;
+    std::int64_t column = first.column * column_step + tap.column;
+    std::int64_t offset = ((first.image * height + row) * width + column) * channels;
+    const std::int64_t columns = by_position ? 0 : column_step;  // from one pixel to the next
+    const std::int64_t step = by_position ? height * width * channels : column_step * channels;
+    const bool inside = row >= 0 && row < height;
+    for (std::int64_t i = 0; i < count; ++i, column += columns, offset += step) {
+      out[i * stride] = inside && column >= 0 && column < width ? images + offset : zeros;
+    }
   }
+};
+
+/// The images with their padding, where taps that follow one another in a row of the kernel are one run: for kernels on
+/// few channels, whose runs would otherwise be too short.
+template <class T>
+class PaddedImages {
+ public:
+  PaddedImages(const Window& window, const T* x)
+      : height_((window.out_height - 1) * window.stride_height + (window.kernel_height - 1) * window.dilation_height +
+                1),
+        width_((window.out_width - 1) * window.stride_width + window.kernel_width),
+        images_(window.batch * height_ * width_ * window.channels) {
+    const std::int64_t first = std::min(window.pad_left, width_);
+    const std::int64_t columns = std::clamp<std::int64_t>(window.width, 0, width_ - first) * window.channels;
+    parallel_for(window.batch * height_, 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = i % height_ - window.pad_top;
+        T* out = images_.data() + i * width_ * window.channels;
+        std::fill_n(out, width_ * window.channels, T{0});
+        if (row < 0 || row >= window.height) continue;
+        std::copy_n(x + (i / height_ * window.height + row) * window.width * window.channels, columns,
+                    out + first * window.channels);
+      }
+    });
+  }
+
+  Gather<T> gather(const Window& window) const {
+    Gather<T> g{images_.data(),
+                height_,
+                width_,
+                window.channels,
+                window.stride_height,
+                window.stride_width,
+                {},
+                window.kernel_width * window.channels};
+    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh * window.dilation_height, 0, kh});
+    return g;
+  }
+
+ private:
+  std::int64_t height_, width_;
+  Workspace<T> images_;
 };
 
 /// Output pixels in the order in which they are worked on: image by image, or for small images position by position, so
@@ -53,6 +103,18 @@ class PixelOrder {
 
   std::int64_t count() const { return batch_ * height_ * width_; }
   bool by_position() const { return by_position_; }
+
+  /// Calls f(i - begin, pixel, count) for the pixels [begin, end) in stretches: `count` from pixel i on follow one
+  /// another along a row of an image, or by position along the images.
+  template <class F>
+  void for_each_stretch(std::int64_t begin, std::int64_t end, const F& f) const {
+    for (std::int64_t i = begin; i < end;) {
+      const Pixel at = pixel(i);
+      const std::int64_t count = std::min(end - i, by_position_ ? batch_ - at.image : width_ - at.column);
+      f(i - begin, at, count);
+      i += count;
+    }
+  }
 
   /// Calls f(i - begin, pixel) for the pixels [begin, end).
   template <class F>

@@ -90,11 +90,12 @@ class Multiplication {
   explicit Multiplication(const Product<T>& product)
       : p_(product),
         packing_(product.columns, product.segments, product.length),
-        row_block_(engine_.tile_rows * row_tiles) {}
+        row_block_(engine_.tile_rows * row_tiles *
+                   std::max<std::int64_t>(1, slice_depth / std::max<std::int64_t>(packing_.deepest_slice(), 16))) {}
 
   void run() const {
     if (p_.packed) return multiply_packed(p_.packed->data(), 0, packing_.panels());
-    if (p_.rows <= row_block_) return pack_in_place();
+    if (p_.rows <= engine_.tile_rows * row_tiles) return pack_in_place();
     const std::int64_t block = std::max<std::int64_t>(1, most_packed / packing_.values(1));
     for (std::int64_t first = 0; first < packing_.panels(); first += block) {
       const std::int64_t last = std::min(packing_.panels(), first + block);

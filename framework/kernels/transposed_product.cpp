@@ -12,9 +12,9 @@ namespace {
 /// The ranges of [0, count) that are not zeros: from result[2 i] up to result[2 i + 1]. Short stretches of zeros are
 /// left in, since a break costs more.
 template <class T>
-std::vector<std::int64_t> runs_of(const T* const* rows, std::int64_t count, const T* zeros) {
+void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::vector<std::int64_t>& runs) {
   constexpr std::int64_t short_stretch = 4;
-  std::vector<std::int64_t> runs;
+  runs.clear();
   for (std::int64_t k = 0; k < count; ++k) {
     if (zeros && rows[k] == zeros) continue;
     if (!runs.empty() && k - runs.back() <= short_stretch) {
@@ -23,7 +23,6 @@ std::vector<std::int64_t> runs_of(const T* const* rows, std::int64_t count, cons
       runs.insert(runs.end(), {k, k + 1});
     }
   }
-  return runs;
 }
 
 /// One transposed product, and how it is cut.
@@ -87,22 +86,28 @@ class TransposedMultiplication {
     const Workspace<T> packed(ceil_div(columns, engine_.tile_columns) * engine_.tile_columns * depth_block);
     const Workspace<const T*> a(depth_block);
     const std::int64_t rows = block.last_row - block.first_row;
+    const bool copies = rows > 32;  // side by side: rows a power of two apart would crowd a few sets of the cache
     const std::int64_t left_stride = padded(rows);
-    const Workspace<T> left(depth_block * left_stride);
+    const Workspace<T> left(copies ? depth_block * left_stride : 0);
+    std::vector<std::int64_t> runs;
     for (std::int64_t k = begin; k < end; k += depth_block) {
       const std::int64_t depth = std::min(depth_block, end - k);
       engine_.pack(p_.b.from(k, block.first_column), depth, columns, packed.data(), depth * engine_.tile_columns);
       for (std::int64_t s = block.first_segment; s < block.last_segment; ++s) {
         p_.a(s, k, k + depth, a.data());
-        const std::vector<std::int64_t> runs = runs_of(a.data(), depth, p_.zeros);
+        find_runs(a.data(), depth, p_.zeros, runs);
         if (runs.empty() && (accumulate || k > begin)) continue;
         for (std::int64_t i = 0; i < depth; ++i) {
-          std::copy_n(a[i] == p_.zeros ? a[i] : a[i] + block.first_row, rows, left.data() + i * left_stride);
+          if (a[i] == p_.zeros) continue;
+          a[i] += block.first_row;
+          if (!copies) continue;
+          T* const copy = left.data() + i * left_stride;
+          std::copy_n(a[i], rows, copy);
+          a[i] = copy;
         }
         engine_.add_outer_products({.rows = rows,
                                     .columns = columns,
-                                    .a = left.data(),
-                                    .a_stride = left_stride,
+                                    .a = a.data(),
                                     .runs = runs.data(),
                                     .run_count = static_cast<std::int64_t>(runs.size() / 2),
                                     .b = packed.data(),

@@ -2,6 +2,8 @@
 // 2008, with two differences: A is read where it lies, through pointers to its rows, and only B is packed.
 #pragma once
 
+#include <type_traits>
+
 #include "framework/kernels/engine.hpp"
 #include "framework/kernels/simd/vector.hpp"
 
@@ -53,10 +55,11 @@ struct Tile {
  private:
   template <class C>
   void write_part(const C& c, std::int64_t width, bool accumulate) {
+    using T = std::remove_reference_t<decltype(*c(0))>;
     for (int r = 0; r < rows; ++r) {
-      for (std::int64_t j = 0; j < width; ++j) {
-        c(r)[j] = sum[r][j / lanes][j % lanes] + (accumulate ? c(r)[j] : 0);
-      }
+      T row[columns];
+      for (int v = 0; v < vectors; ++v) store(row + v * lanes, sum[r][v]);
+      for (std::int64_t j = 0; j < width; ++j) c(r)[j] = accumulate ? c(r)[j] + row[j] : row[j];
     }
   }
 };
@@ -69,17 +72,18 @@ template <std::int64_t count, class T>
   for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(p + i, 1);
 }
 
-/// Rows [row, row + rows) and columns of one panel of the product.
-template <class T, class V, int rows, int vectors>
+/// Rows [row, row + rows) and columns of one panel of the product. `width` is that of the panels of B, of which a
+/// narrow tile uses the left part.
+template <class T, class V, int rows, int vectors, int width>
 void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
   Registers tile;
   tile.clear();
-  const std::int64_t column = panel * Registers::columns;
+  const std::int64_t column = panel * width;
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r) prefetch_to_write<Registers::columns>(p.c[row + r] + column);
-  const T* b = p.b + panel * p.segments * p.length * Registers::columns;
-  for (std::int64_t s = 0; s < p.segments; ++s, b += p.length * Registers::columns) {
+  const T* b = p.b + panel * p.segments * p.length * width;
+  for (std::int64_t s = 0; s < p.segments; ++s, b += p.length * width) {
     const T* a[rows];
     bool padding = true;
 #pragma GCC unroll 32
@@ -89,26 +93,26 @@ void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel
     }
     if (padding) continue;
     for (std::int64_t k = 0; k < p.length; ++k) {
-      tile.add([&](int r) { return a[r][k]; }, b + k * Registers::columns);
+      tile.add([&](int r) { return a[r][k]; }, b + k * width);
     }
   }
   tile.write([&](int r) { return p.c[row + r] + column; }, p.columns - column, p.accumulate);
 }
 
 /// Rows [row, row + rows) and columns of one panel of the sum of outer products.
-template <class T, class V, int rows, int vectors>
+template <class T, class V, int rows, int vectors, int width>
 void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
   Registers tile;
   tile.clear();
-  const std::int64_t column = panel * Registers::columns;
+  const std::int64_t column = panel * width;
 #pragma GCC unroll 32
   for (int r = 0; r < rows; ++r) prefetch_to_write<Registers::columns>(p.c + (row + r) * p.c_stride + column);
-  const T* b = p.b + panel * p.depth * Registers::columns;
+  const T* b = p.b + panel * p.depth * width;
   for (std::int64_t i = 0; i < p.run_count; ++i) {
     for (std::int64_t k = p.runs[2 * i]; k < p.runs[2 * i + 1]; ++k) {
-      const T* a = p.a + k * p.a_stride + row;
-      tile.add([a](int r) { return a[r]; }, b + k * Registers::columns);
+      const T* a = p.a[k] + row;
+      tile.add([a](int r) { return a[r]; }, b + k * width);
     }
   }
   tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
@@ -148,18 +152,38 @@ struct Products {
   template <int rows>
   struct RowKernel {
     [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      multiply_tile<T, V, rows, vectors>(p, row, panel);
+      multiply_tile<T, V, rows, vectors, tile_columns>(p, row, panel);
+    }
+  };
+  template <int rows>
+  struct NarrowRowKernel {
+    [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
+      multiply_tile<T, V, rows, 1, tile_columns>(p, row, panel);
     }
   };
   template <int rows>
   struct OuterKernel {
     [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      add_outer_products_tile<T, V, rows, vectors>(p, row, panel);
+      add_outer_products_tile<T, V, rows, vectors, tile_columns>(p, row, panel);
+    }
+  };
+  template <int rows>
+  struct NarrowOuterKernel {
+    [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
+      add_outer_products_tile<T, V, rows, 1, tile_columns>(p, row, panel);
     }
   };
 
-  static void multiply_rows(const RowProducts<T>& p) { for_each_tile<RowKernel, tile_rows, tile_columns>(p); }
-  static void add_outer_products(const OuterProducts<T>& p) { for_each_tile<OuterKernel, tile_rows, tile_columns>(p); }
+  /// Columns that fit into one vector are computed in tiles of that width, and higher ones: as high as there are
+  /// registers for the pointers to the rows of A, or for the sums.
+  static void multiply_rows(const RowProducts<T>& p) {
+    if (p.columns <= lanes) return for_each_tile<NarrowRowKernel, 8, tile_columns>(p);
+    for_each_tile<RowKernel, tile_rows, tile_columns>(p);
+  }
+  static void add_outer_products(const OuterProducts<T>& p) {
+    if (p.columns <= lanes) return for_each_tile<NarrowOuterKernel, 2 * tile_rows, tile_columns>(p);
+    for_each_tile<OuterKernel, tile_rows, tile_columns>(p);
+  }
 
   static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
     const std::int64_t whole = columns / tile_columns;
@@ -201,11 +225,15 @@ struct Products {
   }
 
   static void pack_part(PackSource<T> b, std::int64_t rows, std::int64_t column, std::int64_t width, T* panel) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      for (std::int64_t j = 0; j < tile_columns; ++j) {
-        const std::int64_t at = b.transposed ? (column + j) * b.stride + i : i * b.stride + column + j;
-        panel[i * tile_columns + j] = j < width ? b.data[at] : T{0};
+    for (std::int64_t i = 0; i < rows; ++i, panel += tile_columns) {
+      std::int64_t j = 0;
+      if (!b.transposed) {
+        const T* from = b.data + i * b.stride + column;
+        for (; j + lanes <= width; j += lanes) store(panel + j, load<V>(from + j));
+        for (; j < width; ++j) panel[j] = from[j];
       }
+      for (; j < width; ++j) panel[j] = b.data[(column + j) * b.stride + i];
+      for (; j < tile_columns; ++j) panel[j] = T{0};
     }
   }
 
