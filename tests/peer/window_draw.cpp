@@ -18,14 +18,28 @@ Extent2D draw_extent(Draw& draw, std::int64_t most) {
   return {height, draw.integer(0, 2) == 0 ? draw.integer(1, most) : height};
 }
 
+/// What xtape's pooling asks for: with dilation a window can miss the image between its taps.
+bool every_window_holds_a_pixel(const WindowDraw& drawn) {
+  const kernels::Window window = place_window("draw", drawn.images, drawn.window);
+  for (std::int64_t i = 0; i < window.output_pixels(); ++i) {
+    bool held = false;
+    kernels::for_each_tap(
+        window, kernels::output_pixel(window, i), [&](std::int64_t, std::int64_t) { held = true; },
+        [](std::int64_t) {});
+    if (!held) return false;
+  }
+  return true;
+}
+
 bool fits(const WindowDraw& drawn, bool pooling) {
   const auto& [size, strides, padding, dilation] = drawn.window;
   const auto [top, bottom, left, right] = padding.amounts();
   const std::int64_t rows = (size.height - 1) * dilation.height + 1;
   const std::int64_t columns = (size.width - 1) * dilation.width + 1;
   if (pooling && (std::max(top, bottom) >= rows || std::max(left, right) >= columns)) return false;
-  if (padding.is_same()) return true;
-  return drawn.images[1] + top + bottom >= rows && drawn.images[2] + left + right >= columns;
+  const bool inside =
+      padding.is_same() || (drawn.images[1] + top + bottom >= rows && drawn.images[2] + left + right >= columns);
+  return inside && (!pooling || every_window_holds_a_pixel(drawn));
 }
 
 }  // namespace
