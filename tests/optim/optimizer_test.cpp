@@ -113,6 +113,17 @@ TEST_CASE("the learning rate follows its schedule and can be set") {
   CHECK(sgd.learning_rate() == 3);
 }
 
+TEST_CASE("what an optimizer remembers stays when the parameter is converted") {
+  const Parameter p("p", Tensor::scalar(1));
+  SGD sgd({p}, {.learning_rate = 0.5, .momentum = 0.5});
+  p.add_gradient(Tensor::scalar(1));
+  sgd.step();  // v = -0.5
+  p.set_value(p.value().to(DType::float64));
+  p.add_gradient(Tensor::scalar(1, DType::float64));
+  sgd.step();  // v = -0.25 - 0.5
+  CHECK(p.value().item() == -0.25);
+}
+
 TEST_CASE("a run that is restored goes on as if nothing had happened") {
   const auto run = [](Adam& adam, const Parameter& p, int from, int to) {
     for (int i = from; i < to; ++i) {

@@ -17,20 +17,21 @@ using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter& 
 /// Changes p by the formula under test, given the gradient g at step t = 1, 2, ...; keeps its own state.
 using Formula = std::function<void(double& p, double g, int t)>;
 
-/// Largest difference between optimizer and formula after ten steps on 40000 elements (three pieces of parallel work),
-/// with gradients that depend on the value as real ones do.
-double difference(DType dtype, const MakeOptimizer& make_optimizer, const std::function<Formula()>& make_formula) {
-  constexpr std::size_t size = 40000;
+/// Largest difference between optimizer and formula after some steps, with gradients that depend on the value as real
+/// ones do.
+double difference(const Shape& shape, DType dtype, int steps, const MakeOptimizer& make_optimizer,
+                  const std::function<Formula()>& make_formula) {
+  const auto size = static_cast<std::size_t>(shape.size());
   std::vector<double> expected(size), gradients(size);
   for (std::size_t i = 0; i < size; ++i) expected[i] = std::cos(static_cast<double>(i));
-  const Parameter p("p", Tensor::of({size}, expected, dtype));
+  const Parameter p("p", Tensor::of(shape, expected, dtype));
   const auto optimizer = make_optimizer(p);
   const std::vector<Formula> formulas = [&] {
     std::vector<Formula> made(size);
     std::ranges::generate(made, make_formula);
     return made;
   }();
-  for (int t = 1; t <= 10; ++t) {
+  for (int t = 1; t <= steps; ++t) {
     for (std::size_t i = 0; i < size; ++i) {
       gradients[i] = 0.3 * expected[i] + std::sin(0.01 * static_cast<double>(i) + t);
       formulas[i](expected[i], gradients[i], t);
@@ -38,12 +39,14 @@ double difference(DType dtype, const MakeOptimizer& make_optimizer, const std::f
     p.add_gradient(Tensor::of(p.shape(), gradients, dtype));
     optimizer->step();
   }
-  return test::largest_difference(p.value(), Tensor::of({size}, expected, dtype));
+  return test::largest_difference(p.value(), Tensor::of(shape, expected, dtype));
 }
 
+/// On 40000 elements (three pieces of parallel work), and on a small kernel of a convolution for many steps.
 void check_rule(const MakeOptimizer& make_optimizer, const std::function<Formula()>& make_formula) {
-  CHECK(difference(DType::float64, make_optimizer, make_formula) < 1e-13);
-  CHECK(difference(DType::float32, make_optimizer, make_formula) < 2e-6);
+  CHECK(difference({40000}, DType::float64, 10, make_optimizer, make_formula) < 1e-13);
+  CHECK(difference({40000}, DType::float32, 10, make_optimizer, make_formula) < 2e-6);
+  CHECK(difference({2, 1, 3, 4}, DType::float64, 300, make_optimizer, make_formula) < 1e-12);
 }
 
 template <class Type, class Options>
@@ -87,12 +90,16 @@ TEST_CASE("SGD by its formula") {
       p += v;
     };
   });
-  check_rule(maker<SGD>(SGDOptions{.momentum = 0.9, .nesterov = true}), [] {
-    return [v = 0.0](double& p, double g, int) mutable {
-      v = 0.9 * v - 0.01 * g;
-      p += 0.9 * v - 0.01 * g;
-    };
-  });
+  for (const double momentum : {0.5, 0.9, 0.99}) {
+    check_rule(maker<SGD>(SGDOptions{.momentum = momentum}),
+               [=] { return [=, v = 0.0](double& p, double g, int) mutable { p += v = momentum * v - 0.01 * g; }; });
+    check_rule(maker<SGD>(SGDOptions{.momentum = momentum, .nesterov = true}), [=] {
+      return [=, v = 0.0](double& p, double g, int) mutable {
+        v = momentum * v - 0.01 * g;
+        p += momentum * v - 0.01 * g;
+      };
+    });
+  }
 }
 
 TEST_CASE("Adam by hand") {
@@ -103,16 +110,19 @@ TEST_CASE("Adam by hand") {
   // epsilon joins the root of the uncorrected v: rate_1 * 0.2 / (sqrt(0.004) + 0.1)
   check_close(trajectory<Adam>(1, {2}, AdamOptions{.epsilon = 0.1}), {1 - 0.000387425886722793});
   check_close(trajectory<AdamW>(1, {2}, AdamWOptions{.epsilon = 0}), {1 - 0.001 * 0.004 - 0.001});
+  // a step does not depend on the gradient's size, and clipping is no matter of the decay
+  check_close(trajectory<AdamW>(1, {2}, AdamWOptions{.epsilon = 0, .weight_decay = 0.4, .clip_norm = 0.1}),
+              {1 - 0.001 * 0.4 - 0.001});
 }
 
 /// Adam's formula as it stands in the paper's algorithm, with epsilon moved before the correction of v.
-Formula adam_formula(double rate, double l2, double decoupled) {
+Formula adam_formula(double rate, double l2, double decoupled, double epsilon = 1e-7) {
   return [=, m = 0.0, v = 0.0](double& p, double g, int t) mutable {
     g += l2 * p;
     m = 0.9 * m + 0.1 * g;
     v = 0.999 * v + 0.001 * g * g;
     p -= rate * decoupled * p;
-    p -= rate * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) * m / (std::sqrt(v) + 1e-7);
+    p -= rate * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) * m / (std::sqrt(v) + epsilon);
   };
 }
 
@@ -120,7 +130,10 @@ TEST_CASE("Adam and AdamW by their formulas") {
   check_rule(maker<Adam>(AdamOptions{}), [] { return adam_formula(1e-3, 0, 0); });
   check_rule(maker<Adam>(AdamOptions{.learning_rate = 0.01, .weight_decay = 0.1}),
              [] { return adam_formula(0.01, 0.1, 0); });
+  check_rule(maker<Adam>(AdamOptions{.epsilon = 0.1}), [] { return adam_formula(1e-3, 0, 0, 0.1); });
   check_rule(maker<AdamW>(AdamWOptions{}), [] { return adam_formula(1e-3, 0, 4e-3); });
+  check_rule(maker<AdamW>(AdamWOptions{.learning_rate = 0.02, .weight_decay = 0.1}),
+             [] { return adam_formula(0.02, 0, 0.1); });
 }
 
 TEST_CASE("RMSprop by hand") {
