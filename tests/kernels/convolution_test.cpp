@@ -40,11 +40,44 @@ TEST_CASE("convolution and its derivatives equal their definitions across the si
       {{1, 12, 10, 16}, 300, {.size = 3, .padding = Padding::same}},
       {{5, 60, 61, 24}, 7, {.size = 3, .padding = Padding::same}},
       {{5, 8, 8, 64}, 64, {.size = 3, .strides = 2, .padding = Padding(0, 1, 0, 1)}},
+      {{1, 3, 4, 800}, 3, {.size = 3, .padding = Padding::same}},           // three slices of a run and more
+      {{36, 23, 25, 16}, 17, {.size = 3, .padding = Padding::same}},        // more than 1024 tiles of Winograd's
+      {{3, 8, 7, 17}, 16, {.size = 3, .padding = Padding(3, 4, 5, 0)}},     // more padding than the window is long
+      {{2, 4, 5, 3}, 4, {.size = {3, 2}, .padding = Padding(4, 3, 5, 2)}},  // also for few channels
+      {{2, 4, 5, 20}, 4, {.size = {3, 2}, .strides = 2, .padding = Padding(4, 0, 5, 2)}},
   };
   for (const Case& c : cases) {
     const kernels::Window s = place_window("test", c.x, c.window);
     check_convolution<double>(s, c.filters, 7);
     check_convolution<float>(s, c.filters, 7);
+  }
+}
+
+TEST_CASE("convolution and its derivatives equal their definitions for many small images, in every instruction set") {
+  const auto same = Padding::same;
+  for (const auto set : kernels::available_instruction_sets()) {
+    const KernelSettings scope;
+    kernels::set_instruction_set(set);
+    INFO(kernels::to_string(set));
+    for (const auto& [x, filters, window] :
+         {std::tuple<Shape, std::int64_t, WindowOptions>{{9, 3, 5, 5}, 6, {.size = 3, .padding = same}},
+          {{8, 5, 2, 20}, 9, {.size = 3, .padding = same}},
+          {{11, 4, 7, 3}, 4, {.size = {3, 4}, .strides = {1, 2}, .padding = same}},
+          {{19, 7, 5, 33}, 17, {.size = 3, .strides = {2, 3}, .padding = same}},
+          {{10, 3, 4, 18}, 5, {.size = 2, .padding = Padding(2, 0, 1, 3), .dilation = 2}},
+          {{9, 2, 6, 40}, 70, {.size = {2, 3}, .padding = Padding(0, 1, 1, 1)}},
+          {{2, 17, 16, 24}, 15, {.size = 3, .padding = same}}}) {
+      const kernels::Window s = place_window("test", x, window);
+      check_convolution<double>(s, filters, 5);
+      check_convolution<float>(s, filters, 5);
+    }
+    WindowDraw draw(33);
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      const kernels::Window s = draw.window({3, 5, 17, 20});
+      const std::int64_t filters = draw.one_of({3, 8, 17});
+      check_convolution<double>(s, filters, i);
+      check_convolution<float>(s, filters, i);
+    }
   }
 }
 
