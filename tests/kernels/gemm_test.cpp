@@ -105,6 +105,10 @@ TEST_CASE("gemm equals the definition across the sizes at which it cuts its work
   }
 }
 
+TEST_CASE("gemm equals the definition where its right side is packed in several goes") {
+  check_both_types({150, 2100, 2100});
+}
+
 TEST_CASE("the comparison with the definition sees one term of thousands that is wrong") {
   constexpr std::int64_t k = 4608;
   RandomStream random(2);

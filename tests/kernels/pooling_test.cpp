@@ -85,6 +85,7 @@ TEST_CASE("pooling and its derivatives equal their definitions on larger images 
       {{1, 112, 112, 64}, {.size = 3, .strides = 2}},
       {{3, 19, 23, 130}, {.size = {2, 4}, .strides = {3, 1}, .padding = Padding(1, 0, 2, 3)}},
       {{5, 7, 7, 300}, {.size = 7}},
+      {{11, 12, 13, 5}, {.size = {12, 9}, .strides = {1, 3}, .padding = Padding::same}},
       {{2, 40, 50, 33}, {.size = 3, .strides = 1, .padding = Padding::same, .dilation = {2, 3}}},
   };
   for (const auto& [x, window] : cases) {
