@@ -47,6 +47,33 @@ TEST_CASE("parameters collect gradients over passes until they are cleared") {
   CHECK_FALSE(w.gradient().defined());
 }
 
+TEST_CASE("parameters of every rank add up their own gradients, also where an op gives several the same") {
+  for (const DType type : {DType::float32, DType::float64}) {
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3}, Shape{1, 2, 1, 3}}) {
+      const Parameter a("a", Tensor::ones(shape, type)), b("b", Tensor::ones(shape, type));
+      for (int round = 1; round <= 3; ++round) {
+        ForwardPass pass(Mode::training);
+        pass.backward(sum(pass.parameter(a) + pass.parameter(b)) * round);
+      }
+      CHECK(identical(a.gradient(), Tensor::full(shape, 6, type)));
+      CHECK(identical(b.gradient(), Tensor::full(shape, 6, type)));
+    }
+  }
+}
+
+TEST_CASE("a gradient that several ops hold is added to for one of them alone") {
+  for (const DType type : {DType::float32, DType::float64}) {
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{50, 40}, Shape{4, 5, 60}, Shape{2, 3, 1, 3}}) {
+      ForwardPass pass(Mode::training);
+      const Variable x = pass.watch(Tensor::ones(shape, type)), z = pass.watch(Tensor::ones(shape, type));
+      const Variable y = x + z, w = y + x;  // one dy for all of them
+      pass.backward(sum(w + y) + sum(z));
+      CHECK(identical(pass.gradient(x), Tensor::full(shape, 3, type)));
+      CHECK(identical(pass.gradient(z), Tensor::full(shape, 3, type)));
+    }
+  }
+}
+
 TEST_CASE("a parameter used twice in a pass is one variable; a frozen one and any in inference are constants") {
   const Parameter w("w", vector({2}));
   const Parameter frozen("frozen", vector({5}), false);
@@ -203,6 +230,9 @@ TEST_CASE("dropout's gradient is its mask, in both types and for small and large
         ForwardPass pass(Mode::training, {.seed = 3, .step = 0});
         const Variable x = pass.watch(Tensor::ones({size}, type));
         const Variable y = dropout(x, rate, pass);  // the mask itself
+        for (const double m : y.value().to_vector()) {
+          if (m != 0 && m != Tensor::scalar(1 / (1 - rate), type).item()) FAIL("in the mask " << m);
+        }
         const Tensor dy = RandomStream(1).normal({size}, 0, 1, type);
         pass.backward(y, dy);
         CHECK(identical(pass.gradient(x), multiply(y.detached(), dy).value()));
