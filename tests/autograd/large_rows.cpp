@@ -24,6 +24,8 @@ std::vector<GradientRow> elementwise() {
       {"clip", [](V a) { return clip(a, -0.5, 0.4); }, {{40000}}},
       {"add", [](V a) { return a + a + a; }, {{40000}}, bilinear},
       {"relu", relu, {{40000}}},
+      {"relu", [](V a, V b) { return add_relu(a, 50 * b); }, {{40, 30, 33}, {33}}},
+      {"add", [](V a, V b) { return a + b; }, {{2, 1}, {2, 20001}}, bilinear},
       {"leaky_relu", [](V a) { return leaky_relu(a); }, {{3, 12000}}},
       {"elu", [](V a) { return elu(a); }, {{40000}}},
       {"sigmoid", sigmoid, {{40000}}, wide},
