@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/matmul.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -137,6 +138,31 @@ TEST_CASE("activations are named functions, those with defaults too, and lambdas
              Catch::Contains("expected a function, got an empty one"));
 }
 
+TEST_CASE("an activation comes after the bias, and after the product where there is none") {
+  const Tensor x = RandomStream(2).normal({5, 1, 1, 3}), rows = x.reshaped({5, 3});
+  for (const bool biased : {false, true}) {
+    for (const ActivationFunction& activation : {ActivationFunction(relu), ActivationFunction(tanh)}) {
+      const auto dense = Dense({.units = 4, .activation = activation, .use_bias = biased}).definition();
+      const auto conv = Conv2D({.filters = 4, .activation = activation, .use_bias = biased}).definition();
+      for (const auto& layer : {std::shared_ptr<Layer>(dense), std::shared_ptr<Layer>(conv)}) {
+        const Tensor& input = layer == dense ? rows : x;
+        layer->connect({Input(input.shape().without(0))});
+        layer->initialize(3, 0);
+        const auto parameters = layer->named_parameters();
+        REQUIRE(parameters.size() == (biased ? 2 : 1));
+        Variable y = matmul(rows, parameters[0].second.value().reshaped({3, 4}));
+        if (biased) {
+          parameters[1].second.set_value(Tensor::of({4}, {-1, -0.5, 0.5, 1}));
+          y = y + parameters[1].second.value();
+        }
+        ForwardPass pass(Mode::training);
+        const Tensor got = layer->call({input}, pass).value().reshaped({5, 4});
+        CHECK(test::largest_difference(got, activation(y).value()) < 1e-6);
+      }
+    }
+  }
+}
+
 TEST_CASE("batch normalization moves its averages in training and uses them in inference") {
   const BatchNormalization layer({.momentum = 0.75, .epsilon = 1e-9});
   layer(Input({1}));
@@ -154,17 +180,40 @@ TEST_CASE("batch normalization moves its averages in training and uses them in i
   CHECK(layer->call({x}, pass).value().at({1, 0}) == Approx((2 - 0.75) / std::sqrt(0.75 + 0.25 * 14.0 / 3)));
 }
 
+TEST_CASE("the moving variance is unbiased for batches of every size, with bias correction too") {
+  for (const bool corrected : {false, true}) {
+    for (const std::int64_t n : {2, 3, 600}) {
+      const BatchNormalization layer({.momentum = 0, .bias_correction = corrected});
+      layer(Input({1}));
+      layer->initialize(0, 0);
+      const Tensor x = RandomStream(3).normal({n, 1}, 5, 2);
+      double mean = 0, squares = 0;
+      for (const double v : x.to_vector()) mean += v / static_cast<double>(n);
+      for (const double v : x.to_vector()) squares += (v - mean) * (v - mean);
+      ForwardPass pass(Mode::training);
+      layer->call({x}, pass);
+      CHECK(layer->named_parameters()[2].second.value().item() == Approx(mean).epsilon(1e-5));
+      CHECK(layer->named_parameters()[3].second.value().item() ==
+            Approx(squares / static_cast<double>(n - 1)).epsilon(1e-4));
+    }
+  }
+}
+
 TEST_CASE("bias correction takes what is left of the starting values out of the moving averages") {
   const BatchNormalization layer({.momentum = 0.99, .epsilon = 1e-9, .bias_correction = true});
   layer(Input({1}));
   layer->initialize(0, 0);
   const Tensor x = Tensor::of({4, 1}, {11, 12, 13, 16});
-  for (int step = 0; step < 3; ++step) {
-    ForwardPass pass(Mode::training);
-    layer->call({x}, pass);
+  for (int step = 0; step < 30; ++step) {
+    {
+      ForwardPass pass(Mode::training);
+      layer->call({x}, pass);
+    }
+    ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
+    const Tensor y = layer->call({x}, pass).value();
+    CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 3)).epsilon(5e-4));
+    CHECK(y.at({3, 0}) == Approx(3 / std::sqrt(14.0 / 3)).epsilon(5e-4));
   }
-  ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
-  CHECK(layer->call({x}, pass).value().at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 3)).epsilon(1e-4));
 }
 
 TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
