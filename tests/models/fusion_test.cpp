@@ -50,14 +50,20 @@ Pair varied() {
   x = convolutional_block(x, 3, {3, 3, 8}, 2, {2, 'a'}, {.momentum = 0.8});
   x = identity_block(x, 3, {3, 3, 8}, {2, 'b'}, {.momentum = 0.8, .bias_correction = true});
   const auto early = shared(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));
-  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), early}));                   // sum and relu
-  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), shared(x)}));               // a layer called twice
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), early}));      // sum and relu
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), shared(x)}));  // a layer called twice
+  x = Activation(relu)(Add()({shared(x), shared(Activation(tanh)(x))}));
+  const auto behind = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), behind}));                  // normalized last
   x = Activation(relu)(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));  // bias and relu
+  x = Activation(relu)(Conv2D({.filters = 7, .kernel_size = 3, .strides = 2, .bias_initializer = he_normal()})(x));
+  x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(x);  // no bias that could wait
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
   const auto normalized = BatchNormalization({.momentum = 0.5})(x);
-  x = Add()({normalized, normalized});            // twice the same value
-  x = Add()({Activation(relu)(x), x, x});         // read more than once
-  x = Activation(tanh)(BatchNormalization()(x));  // no relu
+  x = Add()({normalized, normalized});                                               // twice the same value
+  x = Add()({Activation(relu)(x), x, x});                                            // read more than once
+  x = Activation(relu)(Add()({x, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));  // a sum of three and relu
+  x = Activation(tanh)(BatchNormalization()(x));                                     // no relu
   x = Dense({.units = 5, .activation = relu, .bias_initializer = constant(0.3)})(Flatten()(x));
   x = Activation(relu)(BatchNormalization({.scale = false})(x));
   return {input, Dense({.units = 3})(x)};
