@@ -13,6 +13,7 @@
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
+#include "training/data_loader.hpp"
 
 namespace xtape {
 namespace {
@@ -108,6 +109,23 @@ TEST_CASE("a run that goes on later gives the bits of one that was not interrupt
   const History rest = fit(second, after, train, half);
   CHECK(rest.epochs().front().epoch == 3);
   CHECK(same_bits(whole, second));
+}
+
+TEST_CASE("fit does the steps of a loop that is written out, with a short batch at the end") {
+  const Dataset train = blobs(50);
+  const Model fitted = small_model(0.3), looped = small_model(0.3);
+  SGD sgd(fitted.parameters(), {.learning_rate = 0.1}), same(looped.parameters(), {.learning_rate = 0.1});
+  fit(fitted, sgd, train, {.epochs = 2, .batch_size = 16, .seed = 6, .show_progress = false});
+  const DataLoader loader(train, {.batch_size = 16, .seed = 6});
+  for (const int number : {0, 1}) {
+    const Epoch epoch = loader.epoch(number);
+    for (const Batch& batch : epoch) {
+      ForwardPass pass(Mode::training, {.seed = 6, .step = same.iterations()});
+      pass.backward(softmax_cross_entropy(looped(batch.images, pass), batch.labels));
+      same.step();
+    }
+  }
+  CHECK(same_bits(fitted, looped));
 }
 
 TEST_CASE("loss and accuracy of an epoch are means over samples, also when the last batch is short") {
