@@ -1,16 +1,9 @@
 #include "models/fusion.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace xtape {
 namespace {
-
-/// How often each layer computes, those inside of models included.
-void count_calls(const Layer& layer, std::map<const Layer*, int>& calls) {
-  ++calls[&layer];
-  for (const auto& inner : layer.sublayers()) count_calls(*inner, calls);
-}
 
 class Planner {
  public:
@@ -83,6 +76,11 @@ class Planner {
 };
 
 }  // namespace
+
+void count_calls(const Layer& layer, std::map<const Layer*, int>& calls) {
+  ++calls[&layer];
+  for (const auto& inner : layer.sublayers()) count_calls(*inner, calls);
+}
 
 std::vector<std::size_t> FusedStep::reads() const {
   std::vector<std::size_t> read = inputs;

@@ -1,6 +1,7 @@
-// Which nodes of a layer graph are computed together, in one pass over memory. Internal to models/.
+// Which nodes of a layer graph are computed together, in one pass over memory. Internal to the library.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct FusedStep {
   /// The nodes whose values it reads.
   std::vector<std::size_t> reads() const;
 };
+
+/// Adds how often each layer computes, those inside of models used as layers included.
+void count_calls(const Layer& layer, std::map<const Layer*, int>& calls);
 
 /// The steps in order. A value is left out only if exactly one node reads it and it is no output of the model. Layers
 /// called more than once compute at their own places, so that what they count or average keeps its order.

@@ -122,9 +122,11 @@ void Model::Network::name_layers() {
   for (const ModelNode& node : nodes_) {
     if (node.layer->name().empty()) continue;
     const auto [known, fresh] = taken.emplace(node.layer->name(), node.layer.get());
-    check(fresh || known->second == node.layer.get(),
-          "Model {}: expected layers with different names, got two named \"{}\" ({} and {})", name(),
-          node.layer->name(), known->second->type(), node.layer->type());
+    check(
+        fresh || known->second == node.layer.get(),
+        "Model {}: expected layers with different names, got two named \"{}\" ({} and {}); layers without a name were "
+        "named by the first Model that used them: give one of the two a .name",
+        name(), node.layer->name(), known->second->type(), node.layer->type());
   }
   std::map<std::string, int> counts;
   for (const ModelNode& node : nodes_) {

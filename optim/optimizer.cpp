@@ -35,7 +35,10 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
     check(std::ranges::find(parameters_, parameter) == parameters_.end(),
           "{}: expected each parameter once, got {} twice", type_, parameter.name());
     parameters_.push_back(parameter);
-    slots_.emplace_back(slot_names_.size(), Tensor::zeros(parameter.shape(), parameter.dtype()));
+    std::vector<Tensor>& zeros = slots_.emplace_back();  // each with zeros of its own, to be written in place
+    for (std::size_t s = 0; s < slot_names_.size(); ++s) {
+      zeros.push_back(Tensor::zeros(parameter.shape(), parameter.dtype()));
+    }
   }
   check(!parameters_.empty(), "{}: expected at least one trainable parameter, got none; pass model.parameters()",
         type_);

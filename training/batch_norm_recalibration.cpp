@@ -1,9 +1,11 @@
 #include "training/batch_norm_recalibration.hpp"
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "layers/batch_normalization.hpp"
+#include "models/fusion.hpp"
 #include "training/data_loader.hpp"
 
 namespace xtape {
@@ -55,10 +57,17 @@ class Recalibrated {
 
 /// The batch-normalization layers, once each, those of nested models too.
 std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
+  std::map<const Layer*, int> calls;
+  for (const ModelNode& node : model.nodes()) count_calls(*node.layer, calls);
   std::vector<std::unique_ptr<Recalibrated>> found;
   for (const auto& layer : model.all_layers()) {
     auto* normalization = dynamic_cast<BatchNormalizationLayer*>(layer.get());
-    if (normalization) found.push_back(std::make_unique<Recalibrated>(*normalization));
+    if (!normalization) continue;
+    check(calls.at(layer.get()) == 1,
+          "recalibrate_batch_norm: expected each BatchNormalization to be called once in model {}, got {} called more "
+          "often: its averages would be those of the last call; make a layer for each",
+          model.name(), layer->name());
+    found.push_back(std::make_unique<Recalibrated>(*normalization));
   }
   check(!found.empty(), "recalibrate_batch_norm: expected BatchNormalization layers, got none in model {}",
         model.name());

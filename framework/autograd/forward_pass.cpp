@@ -63,6 +63,8 @@ void ForwardPass::backward(const Variable& output, const Tensor& cotangent) {
     const Tensor gradient = tape_->leaf_gradient(variables_.at(parameter.state_.get()));
     if (gradient.defined()) parameter.add_gradient(gradient);
   }
+  variables_.clear();  // or an optimizer that steps while the pass still lives would have to copy every value
+  leaves_.clear();
 }
 
 Tensor ForwardPass::gradient(const Variable& watched) const {

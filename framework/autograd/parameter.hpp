@@ -31,8 +31,8 @@ class Parameter {
   void add_gradient(const Tensor& gradient) const;
   void clear_gradient() const { state_->gradient = Tensor(); }
 
-  /// The same for copies of this one, and for no other while this one lives.
-  const void* identity() const { return state_.get(); }
+  /// The same for copies of this one and for no other; expires with the last of them.
+  std::weak_ptr<const void> identity() const { return state_; }
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
 
  private:

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <any>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
 #include "framework/autograd/parameter.hpp"
+#include "framework/error.hpp"
 
 namespace xtape {
 
@@ -22,18 +23,24 @@ namespace xtape {
 /// that was taken from its tensor (mutable_data) before a pass and kept.
 class WeightCache {
  public:
-  /// What belongs to the parameter; default-constructed at the first call. T has to be the same at every call.
+  /// What belongs to the parameter, for as long as that lives; default-constructed at the first call. Error when T is
+  /// another than then.
   template <class T>
   T& of(const Parameter& parameter) {
     const std::lock_guard lock(mutex_);
-    std::any& kept = kept_[parameter.identity()];
-    if (!kept.has_value()) kept = std::make_shared<T>();
-    return *std::any_cast<std::shared_ptr<T>&>(kept);
+    auto found = kept_.find(parameter.identity());
+    if (found == kept_.end()) {
+      std::erase_if(kept_, [](const auto& entry) { return entry.first.expired(); });
+      found = kept_.emplace(parameter.identity(), std::make_shared<T>()).first;
+    }
+    auto* const kept = std::any_cast<std::shared_ptr<T>>(&found->second);
+    check(kept, "WeightCache: expected one type for {} at every call, got another than at the first", parameter.name());
+    return **kept;
   }
 
  private:
   std::mutex mutex_;
-  std::unordered_map<const void*, std::any> kept_;
+  std::map<std::weak_ptr<const void>, std::any, std::owner_less<>> kept_;
 };
 
 }  // namespace xtape

@@ -152,7 +152,16 @@ PixelGroups pixel_groups(const Window& window, std::int64_t filters) {
 
 /// Whether runs of taps that follow one another in a row are worth the padded copy of the images.
 bool by_rows(const Window& window) {
-  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1;
+  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1 && window.dilation_height == 1;
+}
+
+/// The runs of values that a convolution by a product reads for each pixel.
+struct Runs {
+  std::int64_t count, length;
+};
+Runs runs_of(const Window& window) {
+  const std::int64_t count = by_rows(window) ? window.kernel_height : window.taps();
+  return {count, window.taps() / count * window.channels};
 }
 
 template <class T>
@@ -206,11 +215,16 @@ bool multiplies_packed(const Window& window, std::int64_t filters) {
 }
 
 template <class T>
+bool fits_packed(const Window& window, std::int64_t filters, const PackedMatrix<T>& w) {
+  const Runs runs = runs_of(window);
+  return w.fits(filters, runs.count, runs.length);
+}
+
+template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w) {
-  const std::int64_t segments = by_rows(window) ? window.kernel_height : window.taps();
-  const std::int64_t length = window.taps() / segments * window.channels;
-  return std::make_unique<PackedMatrix<T>>(filters, segments, length, [&](std::int64_t segment) {
-    return PackSource<T>{w + segment * length * filters, filters, false};
+  const Runs runs = runs_of(window);
+  return std::make_unique<PackedMatrix<T>>(filters, runs.count, runs.length, [&](std::int64_t run) {
+    return PackSource<T>{w + run * runs.length * filters, filters, false};
   });
 }
 
@@ -257,6 +271,8 @@ template void conv2d(const Window&, std::int64_t, const float*, const PackedMatr
 template void conv2d(const Window&, std::int64_t, const double*, const PackedMatrix<double>&, double*);
 template bool multiplies_packed<float>(const Window&, std::int64_t);
 template bool multiplies_packed<double>(const Window&, std::int64_t);
+template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<float>&);
+template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<double>&);
 template std::unique_ptr<PackedMatrix<float>> pack_kernel(const Window&, std::int64_t, const float*);
 template std::unique_ptr<PackedMatrix<double>> pack_kernel(const Window&, std::int64_t, const double*);
 template void conv2d_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);

@@ -17,9 +17,12 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
 
 /// w in the form in which conv2d multiplies with it, for kernels that are used many times before they change: of few
 /// images, to pack it costs more than to multiply. Only for windows where conv2d multiplies so (multiplies_packed), and
-/// then for all of them, whatever the size and number of the images. The same results to the bit.
+/// then for all of them with the same kernel and dilation, whatever the size and number of the images (fits_packed).
+/// The same results to the bit.
 template <class T>
 bool multiplies_packed(const Window& window, std::int64_t filters);
+template <class T>
+bool fits_packed(const Window& window, std::int64_t filters, const PackedMatrix<T>& w);
 template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w);
 template <class T>

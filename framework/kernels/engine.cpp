@@ -19,10 +19,11 @@ struct Engines {
 std::vector<Engines> build_engines() {
   std::vector<Engines> all{{InstructionSet::portable, simd::portable_engine<float>(), simd::portable_engine<double>()}};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
     all.push_back({InstructionSet::avx2, simd::avx2_engine<float>(), simd::avx2_engine<double>()});
   }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")) {
     all.push_back({InstructionSet::avx512, simd::avx512_engine<float>(), simd::avx512_engine<double>()});
   }
 #endif

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <sys/mman.h>
 
+#include "framework/error.hpp"
+
 // NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it
 extern "C" {
 [[gnu::weak]] void __asan_poison_memory_region(const volatile void* begin, std::size_t bytes);
@@ -202,6 +204,14 @@ MemoryPool& pool() {
 }  // namespace
 
 void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+void* allocate_scratch(std::size_t bytes) {
+  try {
+    return pool_allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    fail("kernels: expected {} bytes of memory to work in, got none from the system; use smaller arrays or batches",
+         bytes);
+  }
+}
 void pool_release(void* block, std::size_t bytes) noexcept { pool().release(block, bytes); }
 PoolUsage pool_usage() { return pool().usage(); }
 

@@ -17,6 +17,9 @@ void* pool_allocate(std::size_t bytes);
 /// Gives a block back for reuse; `bytes` as it was asked for.
 void pool_release(void* block, std::size_t bytes) noexcept;
 
+/// pool_allocate for scratch memory: Error with the size instead of std::bad_alloc.
+void* allocate_scratch(std::size_t bytes);
+
 /// What the pool holds, in bytes.
 struct PoolUsage {
   std::size_t in_use;  ///< handed out now
@@ -40,14 +43,15 @@ struct PoolAllocator {
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
 };
 
-/// Scratch memory of a kernel: n values of T, not initialized, given back at the end of the scope.
+/// Scratch memory of a kernel: n values of T, not initialized, given back at the end of the scope. Error when the
+/// system has no memory for it.
 template <class T>
 class Workspace {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
   explicit Workspace(std::int64_t n)
-      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), data_(static_cast<T*>(pool_allocate(bytes_))) {}
+      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), data_(static_cast<T*>(allocate_scratch(bytes_))) {}
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
   ~Workspace() { pool_release(data_, bytes_); }

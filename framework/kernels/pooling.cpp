@@ -9,11 +9,11 @@
 namespace xtape::kernels {
 namespace {
 
-constexpr auto nothing = [](std::int64_t) {};
-
 /// Output pixels that one piece of work covers.
 std::int64_t pixel_grain(const Window& window) {
-  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, window.taps() * window.channels));
+  const std::int64_t rows = std::min(window.kernel_height, window.height);
+  const std::int64_t columns = std::min(window.kernel_width, window.width);
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, rows * columns * window.channels));
 }
 
 /// Sets dx to 0 and calls body(output pixel index) for all pixels, one image after another; windows overlap only within
@@ -43,8 +43,7 @@ template <class F>
 
 std::int64_t taps_on_image(const Window& window, Pixel out) {
   std::int64_t count = 0;
-  for_each_tap(
-      window, out, [&](std::int64_t, std::int64_t) { ++count; }, nothing);
+  for_each_tap(window, out, [&](std::int64_t) { ++count; });
   return count;
 }
 
@@ -57,14 +56,14 @@ void max_pool(const Window& window, const T* x, T* y) {
     for (std::int64_t index = begin; index < end; ++index) {
       T* best = y + index * channels;
       std::fill_n(best, channels, -std::numeric_limits<T>::infinity());
-      const auto take = [&](std::int64_t, std::int64_t pixel) {
+      const auto take = [&](std::int64_t pixel) {
         const T* in = x + pixel * channels;
         for_each_channel(channels, [=](std::int64_t c) {
           const T value = in[c], so_far = best[c];
           best[c] = value > so_far || value != value ? value : so_far;
         });
       };
-      for_each_tap(window, output_pixel(window, index), take, nothing);
+      for_each_tap(window, output_pixel(window, index), take);
     }
   });
 }
@@ -76,7 +75,7 @@ void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy
     const T* best = y + index * channels;
     thread_local std::vector<T> left;  // what of dy has not found its x yet
     left.assign(dy + index * channels, dy + (index + 1) * channels);
-    const auto give = [&](std::int64_t, std::int64_t pixel) {
+    const auto give = [&](std::int64_t pixel) {
       const T* in = x + pixel * channels;
       T* target = dx + pixel * channels;
       T* rest = left.data();
@@ -87,7 +86,7 @@ void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy
         rest[c] = here ? T{0} : rest[c];
       });
     };
-    for_each_tap(window, output_pixel(window, index), give, nothing);
+    for_each_tap(window, output_pixel(window, index), give);
   });
 }
 
@@ -99,11 +98,11 @@ void average_pool(const Window& window, const T* x, T* y) {
       T* sum = y + index * channels;
       const Pixel out = output_pixel(window, index);
       std::fill_n(sum, channels, T{0});
-      const auto add = [&](std::int64_t, std::int64_t pixel) {
+      const auto add = [&](std::int64_t pixel) {
         const T* in = x + pixel * channels;
         for_each_channel(channels, [=](std::int64_t c) { sum[c] += in[c]; });
       };
-      for_each_tap(window, out, add, nothing);
+      for_each_tap(window, out, add);
       const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
       for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
     }
@@ -117,11 +116,11 @@ void average_pool_gradient(const Window& window, const T* dy, T* dx) {
     const Pixel out = output_pixel(window, index);
     const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
     const T* in = dy + index * channels;
-    const auto give = [&](std::int64_t, std::int64_t pixel) {
+    const auto give = [&](std::int64_t pixel) {
       T* target = dx + pixel * channels;
       for_each_channel(channels, [=](std::int64_t c) { target[c] += in[c] * share; });
     };
-    for_each_tap(window, out, give, nothing);
+    for_each_tap(window, out, give);
   });
 }
 

@@ -24,11 +24,14 @@ class PackedMatrix {
   PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                FunctionRef<PackSource<T>(std::int64_t segment)> b);
   const T* data() const { return values_.data(); }
-  /// Whether it was packed for the instruction set in use.
-  bool current() const { return engine_ == &engine<T>(); }
+  /// Whether it is in the form that a product of these sizes reads with the instruction set in use.
+  bool fits(std::int64_t columns, std::int64_t segments, std::int64_t length) const {
+    return engine_ == &engine<T>() && columns == columns_ && segments == segments_ && length == length_;
+  }
 
  private:
   const Engine<T>* engine_;
+  std::int64_t columns_, segments_, length_;
   Workspace<T> values_;
 };
 

@@ -39,20 +39,27 @@ inline Pixel output_pixel(const Window& window, std::int64_t index) {
   return {rest / window.out_height, rest % window.out_height, column};
 }
 
-/// Calls f(tap, input pixel index) for the taps of an output pixel that lie on the image, and missing(tap) for those on
-/// the padding, in row-major order.
-template <class Hit, class Miss>
-void for_each_tap(const Window& window, Pixel out, const Hit& hit, const Miss& miss) {
-  std::int64_t tap = 0;
-  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
-    const std::int64_t row = out.row * window.stride_height + kh * window.dilation_height - window.pad_top;
-    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw, ++tap) {
-      const std::int64_t column = out.column * window.stride_width + kw * window.dilation_width - window.pad_left;
-      if (row >= 0 && row < window.height && column >= 0 && column < window.width) {
-        hit(tap, (out.image * window.height + row) * window.width + column);
-      } else {
-        miss(tap);
-      }
+/// The taps [first, last) of `size` that lie on an image of `length`, when the first of all is at `start`.
+struct TapRange {
+  std::int64_t first, last;
+};
+inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t dilation, std::int64_t length) {
+  const std::int64_t first = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  const std::int64_t last = start < length ? (length - start + dilation - 1) / dilation : 0;
+  return {first, last < size ? last : size};
+}
+
+/// Calls f(input pixel index) for the taps of an output pixel that lie on the image, in row-major order.
+template <class F>
+void for_each_tap(const Window& window, Pixel out, const F& f) {
+  const std::int64_t top = out.row * window.stride_height - window.pad_top;
+  const std::int64_t left = out.column * window.stride_width - window.pad_left;
+  const TapRange rows = taps_inside(top, window.kernel_height, window.dilation_height, window.height);
+  const TapRange columns = taps_inside(left, window.kernel_width, window.dilation_width, window.width);
+  for (std::int64_t kh = rows.first; kh < rows.last; ++kh) {
+    const std::int64_t row = out.image * window.height + top + kh * window.dilation_height;
+    for (std::int64_t kw = columns.first; kw < columns.last; ++kw) {
+      f(row * window.width + left + kw * window.dilation_width);
     }
   }
 }

@@ -65,7 +65,7 @@ std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernel
   const std::lock_guard lock(mutex_);
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
   const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
-  if (same && kept->current()) return kept;
+  if (same && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
   packed_.reset();  // its memory can then be used again
   kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
   kernel_ = w;

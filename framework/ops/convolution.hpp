@@ -22,12 +22,13 @@ struct Conv2DOptions {
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
 /// A kernel's values in the form in which conv2d multiplies with them, kept from one inference to the next: with few
-/// images, packing costs more than multiplying. Takes as much memory as the kernel. Safe from several threads. As part
-/// of a WeightCache it does not see what is written through a pointer that was there before.
+/// images, packing costs more than multiplying. Takes as much memory as the kernel, and holds the kernel itself, so
+/// that who writes to it next takes a copy. It does not see what is written through a pointer that was there before.
+/// Safe from several threads.
 class KernelCache {
  public:
-  /// As the other conv2d; recomputes what is kept when `w` is not the tensor it was made from or has been written to.
-  /// Derivatives are not recorded.
+  /// As the other conv2d; recomputes what is kept when `w` is not the tensor it was made from, has been written to, or
+  /// is read in another form (another dilation, another instruction set). Derivatives are not recorded.
   Tensor conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options);
 
  private:

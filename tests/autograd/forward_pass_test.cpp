@@ -18,6 +18,29 @@ Tensor vector(const std::vector<double>& values) {
 
 }  // namespace
 
+TEST_CASE("after the way back a pass holds no parameter, so that an optimizer writes in place while it lives") {
+  const Parameter w("w", vector({1, 2}));
+  ForwardPass pass(Mode::training);
+  const double* before = w.value().data<double>();
+  pass.backward(sum(square(pass.parameter(w))));
+  w.mutable_value().mutable_data<double>()[0] = 5;
+  CHECK(w.value().data<double>() == before);
+}
+
+TEST_CASE("a weight cache keeps one thing for a parameter, for as long as that lives") {
+  WeightCache cache;
+  const Parameter w("w", vector({1}));
+  cache.of<int>(w) = 7;
+  CHECK(cache.of<int>(Parameter(w)) == 7);
+  CHECK(test::error_of([&] { cache.of<double>(w); }) ==
+        "WeightCache: expected one type for w at every call, got another than at the first");
+  for (int i = 0; i < 100; ++i) {  // parameters that come and go at the same places
+    CHECK(cache.of<double>(Parameter("a", vector({1}))) == 0);
+    cache.of<int>(Parameter("b", vector({1}))) = 3;
+  }
+  CHECK(cache.of<int>(w) == 7);
+}
+
 TEST_CASE("the gradient of a small formula is what calculus says") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2, 3}));

@@ -107,6 +107,7 @@ TEST_CASE("inference with a cache follows the weights, whoever changes them") {
     CHECK(identical(inferred(used, &cache), inferred(fresh)));
   };
   check_with_fresh_network();
+  CHECK_FALSE(used.parameters()[0].value().sole_owner());  // the cache is used: it holds the kernel
   SGD sgd(used.parameters(), {.learning_rate = 0.1});
   ForwardPass pass(Mode::training);
   pass.backward(mean(square(used(x, pass))));

@@ -108,6 +108,14 @@ TEST_CASE("a kept kernel is used, and exchanged, by several threads at once") {
   CHECK(wrong == std::vector<int>(4, 0));
 }
 
+TEST_CASE("a kept kernel is packed anew for another dilation, which reads it in other runs") {
+  const Tensor x = RandomStream(1).normal({1, 20, 20, 15}), w = RandomStream(2).normal({7, 7, 15, 40});
+  KernelCache cache;
+  for (const Extent2D dilation : {Extent2D(1, 1), Extent2D(1, 2), Extent2D(1, 1)}) {
+    CHECK(identical(cache.conv2d(x, w, {.dilation = dilation}), conv2d(x, w, {.dilation = dilation}).value()));
+  }
+}
+
 TEST_CASE("a kept kernel complains as conv2d does") {
   KernelCache cache;
   const Tensor x = Tensor::zeros({1, 4, 4, 3}), w = Tensor::zeros({1, 1, 2, 5});

@@ -2,10 +2,13 @@
 
 #include "framework/ops/convolution.hpp"
 #include "framework/ops/pooling.hpp"
+#include "framework/ops/reductions.hpp"
+#include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
+using xtape::test::largest_difference;
 
 TEST_CASE("SAME padding follows TensorFlow: ceil(input / stride) outputs, the odd one behind") {
   struct Expected {
@@ -73,6 +76,20 @@ TEST_CASE("pooling refuses padding as long as its window, and images without pix
                max_pool2d(Tensor::ones({1, 0, 4, 1}), {.size = 1, .padding = Padding::same});
              }),
              Catch::Contains("at least one pixel"));
+}
+
+TEST_CASE("windows far larger than the image cost no more than the image") {
+  const Tensor x = RandomStream(1).normal({1, 4, 5, 2}, 0, 1, DType::float64);
+  const WindowOptions huge{.size = {1 << 29, 1 << 30}, .strides = 1 << 30, .padding = Padding::same};
+  CHECK(identical(max_pool2d(x, huge).value(), max(x, {1, 2}, true).value()));
+  CHECK(largest_difference(average_pool2d(x, huge).value(), mean(x, {1, 2}, true).value()) < 1e-15);
+}
+
+TEST_CASE("few channels and a dilation far above the image need no more memory than the image") {
+  const Tensor x = RandomStream(1).normal({1, 4, 5, 3}), w = RandomStream(2).normal({3, 3, 3, 4});
+  const Tensor y = conv2d(x, w, {.padding = Padding::same, .dilation = {1 << 30, 1}}).value();
+  const Tensor middle = w.reshaped({3, 9, 4}).rows(1, 2).reshaped({1, 3, 3, 4});
+  CHECK(largest_difference(y, conv2d(x, middle, {.padding = Padding(0, 0, 1, 1)}).value()) < 1e-5);
 }
 
 TEST_CASE("convolution and pooling refuse operands that do not fit") {

@@ -116,6 +116,14 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
         "recalibrate_batch_norm: expected BatchNormalization layers, got none in model model");
 }
 
+TEST_CASE("recalibration refuses a layer that a pass calls twice") {
+  const auto input = Input({2});
+  const BatchNormalization shared({.name = "shared"});
+  const Model model(input, shared(shared(input)));
+  CHECK_THAT(error_of([&] { recalibrate_batch_norm(model, features(8)); }),
+             Catch::Contains("to be called once") && Catch::Contains("got shared called more often"));
+}
+
 TEST_CASE("batch normalization inside a model used as a layer is recalibrated too") {
   const SymbolicTensor input = Input({2});
   const Model inner(input, BatchNormalization({.name = "norm"})(input), {.name = "inner"});
