@@ -107,7 +107,6 @@ TEST_CASE("inference with a cache follows the weights, whoever changes them") {
     CHECK(identical(inferred(used, &cache), inferred(fresh)));
   };
   check_with_fresh_network();
-  CHECK_FALSE(used.parameters()[0].value().sole_owner());  // the cache is used: it holds the kernel
   SGD sgd(used.parameters(), {.learning_rate = 0.1});
   ForwardPass pass(Mode::training);
   pass.backward(mean(square(used(x, pass))));
@@ -117,6 +116,22 @@ TEST_CASE("inference with a cache follows the weights, whoever changes them") {
   check_with_fresh_network();
   for (const Parameter& parameter : used.parameters()) parameter.set_value(Tensor::full(parameter.shape(), 0.1));
   check_with_fresh_network();
+}
+
+TEST_CASE("a convolution keeps its kernel in the cache of the pass") {
+  const auto input = Input({4, 4, 16});
+  const Model model(input, Conv2D({.filters = 20})(input));
+  const Parameter kernel = model.parameters()[0];
+  WeightCache cache;
+  const auto infer = [&](Mode mode, WeightCache* given) {
+    ForwardPass pass(mode, {.cache = given});
+    model(Tensor::ones({1, 4, 4, 16}), pass);
+  };
+  infer(Mode::inference, nullptr);
+  infer(Mode::training, &cache);  // records, and so keeps nothing
+  CHECK(kernel.value().sole_owner());
+  infer(Mode::inference, &cache);
+  CHECK_FALSE(kernel.value().sole_owner());
 }
 
 TEST_CASE("users build other residual networks from the blocks") {
