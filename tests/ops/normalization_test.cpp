@@ -6,6 +6,7 @@
 #include "framework/kernels/parallel.hpp"
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
@@ -116,6 +117,37 @@ TEST_CASE("float32 has the derivatives of float64, also where dy goes along with
         return pass.gradient(v).to(DType::float64);
       };
       CHECK(largest_difference(run(DType::float32), run(DType::float64)) < 2e-5);
+    }
+  }
+}
+
+TEST_CASE("the way back of batch normalization writes over nothing that other ops hold") {
+  RandomStream random(7);
+  for (const Shape& shape : {Shape{6, 3}, Shape{2, 4, 3}, Shape{2, 2, 3, 3}}) {
+    for (int parts = 0; parts < 8; ++parts) {
+      INFO(to_string(shape) << ", parts " << parts);
+      const bool residual = parts & 1, rectified = parts & 2, training = parts & 4;
+      const Tensor x = random.normal(shape), added = random.normal(shape), cotangent = random.normal(shape);
+      const Tensor one = Tensor::ones({3});
+      /// The derivatives of a sum of those that are chosen: the normalization, what is added to it, what x is read by.
+      const auto run = [&](bool normalized, bool beside, bool squared) {
+        ForwardPass pass(Mode::training);
+        const Variable v = pass.watch(x), w = pass.watch(added);
+        const Variable in = v * 2.0, other = w * 2.0, held = square(in);
+        BatchNormFusion fusion{.relu = rectified};
+        if (residual) fusion.residual = other;
+        const Variable y = training ? batch_norm(in, one, one, 1e-3, fusion).y
+                                    : batch_norm_inference(in, one, one, one, one, 1e-3, fusion);
+        const Tensor dy = Tensor::of(shape, cotangent.to_vector());
+        const Variable sum = normalized && beside ? y + other : normalized ? y : beside ? other : held;
+        pass.backward(normalized && squared ? sum + held : sum, dy);
+        return std::pair(pass.gradient(v), pass.gradient(w));
+      };
+      const auto together = run(true, true, true);
+      const auto a = run(true, false, false), b = run(false, true, false), c = run(false, false, true);
+      const auto total = [](const Variable& p, const Variable& q, const Variable& r) { return (p + q + r).value(); };
+      CHECK(largest_difference(together.first, total(a.first, b.first, c.first)) < 1e-4);
+      CHECK(largest_difference(together.second, total(a.second, b.second, c.second)) < 1e-4);
     }
   }
 }
