@@ -1,5 +1,7 @@
 #include "framework/ops/window.hpp"
 
+#include <algorithm>
+
 #include "framework/ops/convolution.hpp"
 #include "framework/ops/pooling.hpp"
 #include "framework/ops/reductions.hpp"
@@ -30,6 +32,29 @@ TEST_CASE("SAME padding follows TensorFlow: ceil(input / stride) outputs, the od
     CHECK(window.out_height == e.outputs);
     CHECK(window.pad_top == e.before);
     CHECK(window.pad_left == e.before);
+  }
+}
+
+TEST_CASE("SAME padding is what the windows reach over on both sides, one pixel more behind if need be") {
+  for (std::int64_t input = 1; input <= 14; ++input) {
+    for (std::int64_t size = 1; size <= 5; ++size) {
+      for (std::int64_t stride = 1; stride <= 5; ++stride) {
+        for (std::int64_t dilation = 1; dilation <= 3; ++dilation) {
+          INFO(input << " " << size << " " << stride << " " << dilation);
+          const auto window = place_window(
+              "test", {1, input, 1, 1},
+              {.size = {size, 1}, .strides = {stride, 1}, .padding = Padding::same, .dilation = {dilation, 1}});
+          std::int64_t begin = 0, end = input;  // of the pixels that taps reach from the padding before
+          for (std::int64_t i = 0; i < window.out_height; ++i) {
+            begin = std::min(begin, i * stride - window.pad_top);
+            end = std::max(end, i * stride - window.pad_top + (size - 1) * dilation + 1);
+          }
+          const std::int64_t before = -begin, behind = end - input;
+          const bool even = before <= behind && behind <= before + 1;
+          CHECK((even && (window.out_height - 1) * stride < input && window.out_height * stride >= input));
+        }
+      }
+    }
   }
 }
 

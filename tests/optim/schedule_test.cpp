@@ -1,5 +1,6 @@
 #include "optim/schedule.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "tests/support/support.hpp"
@@ -32,6 +33,7 @@ TEST_CASE("exponential decays smoothly or in stairs") {
   CHECK(smooth.at(0) == 0.8);
   CHECK(smooth.at(5) == Approx(0.4));
   CHECK(smooth.at(10) == Approx(0.2));
+  CHECK(smooth.at(205) == Approx(0.8 * std::pow(0.5, 41)));
   const LearningRate stairs = schedule::exponential(0.8, 10, 0.25, true);
   CHECK(stairs.at(9) == 0.8);
   CHECK(stairs.at(10) == Approx(0.2));
