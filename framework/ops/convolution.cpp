@@ -66,7 +66,8 @@ std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernel
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
   const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
   if (same && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
-  packed_.reset();  // its memory can then be used again
+  kernel_ = Tensor();  // nothing is kept if there is no memory to pack
+  packed_.reset();
   kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
   kernel_ = w;
   packed_ = kept;
