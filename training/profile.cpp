@@ -15,14 +15,10 @@ namespace {
 constexpr int warm_up = 2;
 constexpr double megabyte = 1e6;
 
-/// Everything that is not a layer, as fit names it.
-bool is_rest(const std::string& name) {
-  return name == "loss" || name == "data" || name == "metrics" || name == "optimizer" || name == "progress";
-}
-
-/// Multiply-adds of a batch, forward and back, by the name of the layer.
+/// Multiply-adds of a batch, forward and back, by the name of the layer; every layer is there.
 std::map<std::string, double> work_of_layers(const Model& model, std::int64_t batch) {
   std::map<std::string, double> work;
+  for (const auto& layer : model.all_layers()) work[layer->name()] = 0;
   const std::vector<MultiplyAdds> of_nodes = multiply_adds_of_nodes(model);
   for (std::size_t i = 0; i < of_nodes.size(); ++i) {
     work[model.nodes()[i].layer->name()] += static_cast<double>(batch) * (of_nodes[i].forward + of_nodes[i].backward);
@@ -67,11 +63,12 @@ StepProfile profile(const Model& model, Optimizer& optimizer, const Dataset& dat
   const std::map<std::string, double> work = work_of_layers(model, options.batch_size);
   for (const Profiler::Activity& activity : profiler.activities()) {
     const std::string layer = activity.name.substr(0, activity.name.find(" + "));
-    const bool rest = is_rest(activity.name);
+    const auto known = work.find(layer);
+    const bool rest = known == work.end();
     const StepProfile::Row row{.name = activity.name,
                                .forward = activity.forward / steps,
                                .backward = activity.backward / steps,
-                               .multiply_adds = work.contains(layer) ? work.at(layer) : 0,
+                               .multiply_adds = rest ? 0 : known->second,
                                .kept = rest ? 0 : std::llround(static_cast<double>(activity.kept) / steps)};
     (rest ? result.rest : result.layers).push_back(row);
     result.seconds += row.forward + row.backward;

@@ -53,13 +53,12 @@ struct Gather {
 };
 
 /// The images with their padding, where taps that follow one another in a row of the kernel are one run: for kernels on
-/// few channels, whose runs would otherwise be too short.
+/// few channels, whose runs would otherwise be too short. For a dilation of 1.
 template <class T>
 class PaddedImages {
  public:
   PaddedImages(const Window& window, const T* x)
-      : height_((window.out_height - 1) * window.stride_height + (window.kernel_height - 1) * window.dilation_height +
-                1),
+      : height_((window.out_height - 1) * window.stride_height + window.kernel_height),
         width_((window.out_width - 1) * window.stride_width + window.kernel_width),
         images_(window.batch * height_ * width_ * window.channels) {
     const std::int64_t first = std::min(window.pad_left, width_);
@@ -85,7 +84,7 @@ class PaddedImages {
                 window.stride_width,
                 {},
                 window.kernel_width * window.channels};
-    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh * window.dilation_height, 0, kh});
+    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh, 0, kh});
     return g;
   }
 

@@ -165,10 +165,11 @@ class Multiplication {
 template <class T>
 PackedMatrix<T>::PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                               FunctionRef<PackSource<T>(std::int64_t)> b)
-    : engine_(&engine<T>()), columns_(columns), segments_(segments), length_(length), values_([&] {
-        const Packing<T> packing(columns, segments, length);
-        return packing.values(packing.panels());
-      }()) {
+    : engine_(&engine<T>()),
+      columns_(columns),
+      segments_(segments),
+      length_(length),
+      values_(segments * length * ceil_div(columns, engine_->tile_columns) * engine_->tile_columns) {
   const Packing<T> packing(columns, segments, length);
   packing.pack_all(b, 0, packing.panels(), values_.data());
 }

@@ -149,40 +149,32 @@ struct Products {
   static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
   static constexpr int tile_columns = vectors * lanes;
 
-  template <int rows>
-  struct RowKernel {
-    [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      multiply_tile<T, V, rows, vectors, tile_columns>(p, row, panel);
-    }
-  };
-  template <int rows>
-  struct NarrowRowKernel {
-    [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      multiply_tile<T, V, rows, 1, tile_columns>(p, row, panel);
-    }
-  };
-  template <int rows>
-  struct OuterKernel {
-    [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      add_outer_products_tile<T, V, rows, vectors, tile_columns>(p, row, panel);
-    }
-  };
-  template <int rows>
-  struct NarrowOuterKernel {
-    [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
-      add_outer_products_tile<T, V, rows, 1, tile_columns>(p, row, panel);
-    }
+  /// The kernels of tiles `tile_vectors` vectors wide.
+  template <int tile_vectors>
+  struct Tiles {
+    template <int rows>
+    struct Row {
+      [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
+        multiply_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+      }
+    };
+    template <int rows>
+    struct Outer {
+      [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
+        add_outer_products_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+      }
+    };
   };
 
   /// Columns that fit into one vector are computed in tiles of that width, and higher ones: as high as there are
   /// registers for the pointers to the rows of A, or for the sums.
   static void multiply_rows(const RowProducts<T>& p) {
-    if (p.columns <= lanes) return for_each_tile<NarrowRowKernel, 8, tile_columns>(p);
-    for_each_tile<RowKernel, tile_rows, tile_columns>(p);
+    if (p.columns <= lanes) return for_each_tile<Tiles<1>::template Row, 8, tile_columns>(p);
+    for_each_tile<Tiles<vectors>::template Row, tile_rows, tile_columns>(p);
   }
   static void add_outer_products(const OuterProducts<T>& p) {
-    if (p.columns <= lanes) return for_each_tile<NarrowOuterKernel, 2 * tile_rows, tile_columns>(p);
-    for_each_tile<OuterKernel, tile_rows, tile_columns>(p);
+    if (p.columns <= lanes) return for_each_tile<Tiles<1>::template Outer, 2 * tile_rows, tile_columns>(p);
+    for_each_tile<Tiles<vectors>::template Outer, tile_rows, tile_columns>(p);
   }
 
   static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
