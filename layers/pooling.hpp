@@ -33,6 +33,7 @@ class MaxPooling2DLayer final : public PoolingLayer {
   using PoolingLayer::PoolingLayer;
   std::string type() const override { return "MaxPooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.is_max_pool = window_}; }
 };
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
 

@@ -206,7 +206,7 @@ std::vector<Variable> Model::Network::compute(const std::vector<Variable>& input
     if (values[step.output()]) continue;  // an input
     std::vector<Variable> arguments;
     for (const std::size_t input : step.inputs) arguments.push_back(values[input]->value);
-    FusedParts parts{.relu = step.relu};
+    FusedParts parts{.relu = step.relu, .max_pool = step.max_pool};
     if (step.inputs.size() == 1) parts.bias = values[step.inputs[0]]->bias;
     if (step.residual) parts.residual = values[*step.residual]->value;
     for (const std::size_t read : step.reads()) {

@@ -49,7 +49,8 @@ inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t 
   return {first, last < size ? last : size};
 }
 
-/// Calls f(input pixel index) for the taps of an output pixel that lie on the image, in row-major order.
+/// Calls f(input pixel index, number of the tap) for the taps of an output pixel that lie on the image, in row-major
+/// order.
 template <class F>
 void for_each_tap(const Window& window, Pixel out, const F& f) {
   const std::int64_t top = out.row * window.stride_height - window.pad_top;
@@ -59,7 +60,7 @@ void for_each_tap(const Window& window, Pixel out, const F& f) {
   for (std::int64_t kh = rows.first; kh < rows.last; ++kh) {
     const std::int64_t row = out.image * window.height + top + kh * window.dilation_height;
     for (std::int64_t kw = columns.first; kw < columns.last; ++kw) {
-      f(row * window.width + left + kw * window.dilation_width);
+      f(row * window.width + left + kw * window.dilation_width, kh * window.kernel_width + kw);
     }
   }
 }
