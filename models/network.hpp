@@ -3,6 +3,7 @@
 
 #include "models/fusion.hpp"
 #include "models/model.hpp"
+#include "models/segments.hpp"
 
 namespace xtape {
 
@@ -29,12 +30,16 @@ class Model::Network final : public Layer {
   std::size_t add(const SymbolicTensor& tensor);
   void name_layers();
   void check_inputs(const std::vector<Variable>& inputs) const;
+  using Values = std::vector<std::optional<WithoutBias>>;  // of each node, while somebody is still to read it
+  void run(const Segment& segment, Values& values, ForwardPass& pass) const;
+  void run_again_on_the_way_back(const Segment& segment, Values& values, ForwardPass& pass) const;
 
   std::vector<ModelNode> nodes_;                    // in the order of computation
   std::vector<const SymbolicTensor::Call*> calls_;  // the call behind each node, while the graph is read
   std::vector<std::size_t> inputs_, outputs_;
   std::vector<FusedStep> steps_;       // what is computed, in order
   std::vector<std::size_t> last_use_;  // for each node the last step that reads it
+  std::vector<Segment> segments_;      // of steps
   std::vector<Shape> input_shapes_, output_shapes_;
 };
 
