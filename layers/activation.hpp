@@ -38,7 +38,7 @@ class ActivationLayer final : public Layer {
     Required<ActivationFunction> function;
     std::string name = "";
   };
-  explicit ActivationLayer(Options options) : Layer(options.name), function_(options.function.value) {}
+  explicit ActivationLayer(const Options& options) : Layer(options.name), function_(options.function.value) {}
 
   std::string type() const override { return "Activation"; }
   const ActivationFunction& function() const { return function_; }
@@ -51,6 +51,8 @@ class ActivationLayer final : public Layer {
   ActivationFunction function_;
 };
 
+extern template class LayerHandle<ActivationLayer>;
+
 struct ActivationOptions {
   std::string name = "";
 };
@@ -58,8 +60,7 @@ struct ActivationOptions {
 /// y = function(x): Activation(relu)(x).
 class Activation : public LayerHandle<ActivationLayer> {
  public:
-  explicit Activation(ActivationFunction function, const ActivationOptions& options = {})
-      : LayerHandle({.function = std::move(function), .name = options.name}) {}
+  explicit Activation(ActivationFunction function, const ActivationOptions& options = {});
 };
 
 }  // namespace xtape

@@ -86,4 +86,6 @@ Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) co
   });
 }
 
+template class LayerHandle<BatchNormalizationLayer>;
+
 }  // namespace xtape

@@ -69,4 +69,6 @@ Variable Conv2DLayer::call_fused(std::vector<Variable> inputs, const FusedParts&
   return activated(parts.max_pool ? pooled(x, *parts.max_pool, pass) : convolved(x, pass), parts.relu, pass);
 }
 
+template class LayerHandle<Conv2DLayer>;
+
 }  // namespace xtape

@@ -46,6 +46,7 @@ class Conv2DLayer final : public Layer {
   Options options_;
 };
 
+extern template class LayerHandle<Conv2DLayer>;
 using Conv2D = LayerHandle<Conv2DLayer>;
 
 }  // namespace xtape

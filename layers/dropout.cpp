@@ -12,4 +12,6 @@ Variable DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pa
   return dropout(inputs.front(), rate_, pass);
 }
 
+template class LayerHandle<DropoutLayer>;
+
 }  // namespace xtape

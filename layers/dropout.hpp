@@ -21,6 +21,7 @@ class DropoutLayer final : public Layer {
  private:
   double rate_;
 };
+extern template class LayerHandle<DropoutLayer>;
 using Dropout = LayerHandle<DropoutLayer>;
 
 }  // namespace xtape

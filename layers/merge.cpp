@@ -54,4 +54,8 @@ Variable ConcatenateLayer::call(const std::vector<Variable>& inputs, ForwardPass
   return concatenate(inputs, axis_);
 }
 
+template class LayerHandle<AddLayer>;
+template class LayerHandle<MultiplyLayer>;
+template class LayerHandle<ConcatenateLayer>;
+
 }  // namespace xtape

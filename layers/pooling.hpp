@@ -35,6 +35,7 @@ class MaxPooling2DLayer final : public PoolingLayer {
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   Fusion fusion() const override { return {.is_max_pool = window_}; }
 };
+extern template class LayerHandle<MaxPooling2DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
 
 /// The mean of the values under the window, padding not counted.
@@ -44,6 +45,7 @@ class AveragePooling2DLayer final : public PoolingLayer {
   std::string type() const override { return "AveragePooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<AveragePooling2DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
 
 struct GlobalPoolingOptions {
@@ -65,6 +67,7 @@ class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
   std::string type() const override { return "GlobalMaxPooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<GlobalMaxPooling2DLayer>;
 using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
 
 /// The mean of each channel.
@@ -74,6 +77,7 @@ class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
   std::string type() const override { return "GlobalAveragePooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<GlobalAveragePooling2DLayer>;
 using GlobalAveragePooling2D = LayerHandle<GlobalAveragePooling2DLayer>;
 
 }  // namespace xtape

@@ -21,6 +21,7 @@ class SoftmaxLayer final : public Layer {
  private:
   int axis_;
 };
+extern template class LayerHandle<SoftmaxLayer>;
 using Softmax = LayerHandle<SoftmaxLayer>;
 
 }  // namespace xtape

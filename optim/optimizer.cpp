@@ -25,6 +25,8 @@ double sum_of_squares(const Tensor& x) {
 
 }  // namespace
 
+Optimizer::~Optimizer() = default;
+
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
                      std::vector<std::string> slots)
     : type_(std::move(type)), options_(std::move(options)), slot_names_(std::move(slots)) {

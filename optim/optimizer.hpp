@@ -21,7 +21,7 @@ class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
   /// gradients. Error, with nothing changed, when no parameter has one, or when the norm that clip_norm asks for is not

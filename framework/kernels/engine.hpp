@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
-#include <vector>
+
+#include "framework/kernels/instruction_set.hpp"
 
 namespace xtape::kernels {
 
@@ -99,24 +99,6 @@ struct Engine {
   PatchTransform<T> winograd_output_gradient;  ///< 4x4 pixels to 6x6
   PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
 };
-
-enum class InstructionSet { portable, avx2, avx512 };
-std::string_view to_string(InstructionSet set);
-
-/// Those that this processor has and this program was built with, the fastest last.
-std::vector<InstructionSet> available_instruction_sets();
-
-/// The one in use: the fastest, or what XTAPE_ISA (portable, avx2, avx512) says. Error when that is not available.
-InstructionSet instruction_set();
-
-/// Error unless `set` is available. Results differ between instruction sets by rounding.
-void set_instruction_set(InstructionSet set);
-
-/// Whether convolutions in float32 are computed by their definition alone. By default 3x3 convolutions of stride 1 use
-/// Winograd's method, which is faster and has a relative error of about 2e-6 instead of 5e-7. Initially what
-/// XTAPE_EXACT says: 1 for yes.
-bool exact_convolutions();
-void set_exact_convolutions(bool exact);
 
 /// The engine of the instruction set in use.
 template <class T>

@@ -5,10 +5,14 @@
 #include <mutex>
 
 #include "framework/autograd/variable.hpp"
-#include "framework/kernels/product.hpp"
 #include "framework/ops/window.hpp"
 
 namespace xtape {
+
+namespace kernels {
+template <class T>
+class PackedMatrix;
+}
 
 struct Conv2DOptions {
   Extent2D strides = 1;

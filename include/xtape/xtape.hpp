@@ -1,4 +1,4 @@
-// All of xtape but framework/tensor/xarray.hpp, the bridge to xtensor, which costs seconds to compile.
+// All of xtape but <xtape/xarray.hpp>, the bridge to xtensor, which costs seconds to compile.
 #pragma once
 
 #include "framework/autograd/forward_pass.hpp"
@@ -6,10 +6,12 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/kernels/instruction_set.hpp"
 #include "framework/kernels/parallel.hpp"
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/tensor.hpp"
+#include "framework/version.hpp"
 #include "layers/layer_check.hpp"
 #include "layers/layers.hpp"
 #include "models/conv_net.hpp"
@@ -31,6 +33,12 @@
 #include "training/profile.hpp"
 
 namespace xtape {
+using kernels::available_instruction_sets;
+using kernels::exact_convolutions;
+using kernels::instruction_set;
+using kernels::InstructionSet;
 using kernels::num_threads;
+using kernels::set_exact_convolutions;
+using kernels::set_instruction_set;
 using kernels::set_num_threads;
 }  // namespace xtape
