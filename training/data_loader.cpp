@@ -68,7 +68,8 @@ Batch Epoch::operator[](std::int64_t index) const {
   const std::int64_t count = std::min(options_.batch_size, data_.size() - begin);
   const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
   return {gathered_values(data_.images(), indices, options_.dtype),
-          gathered_labels(data_.labels(), indices, options_.dtype)};
+          gathered_labels(data_.labels(), indices, options_.dtype),
+          data_.weights().defined() ? gathered_values(data_.weights(), indices, options_.dtype) : Tensor()};
 }
 
 Epoch::Iterator Epoch::begin() const { return {*this, 0}; }

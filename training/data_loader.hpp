@@ -14,6 +14,7 @@ namespace xtape {
 struct Batch {
   Tensor images;
   Tensor labels;
+  Tensor weights = {};  ///< (b) floating; undefined when the data set has none
   /// Number of examples.
   std::int64_t size() const { return images.dim(0); }
 };

@@ -115,6 +115,19 @@ void Dataset::check_labels() const {
   }
 }
 
+Dataset Dataset::weighted(Tensor weights) const {
+  check(weights.defined() && is_floating(weights.dtype()) && weights.shape() == Shape{size()},
+        "Dataset::weighted: expected floating weights ({},), got {}", size(),
+        weights.defined() ? fmt::format("{} {}", weights.dtype(), weights.shape()) : "an undefined tensor");
+  for (const double weight : weights.to_vector()) {
+    check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
+          weight);
+  }
+  Dataset result = *this;
+  result.weights_ = std::move(weights);
+  return result;
+}
+
 /// Other examples of the same kind.
 Dataset Dataset::with(Tensor images, Tensor labels) const {
   return classes_ > 0 ? Dataset(std::move(images), std::move(labels), classes_)
@@ -124,7 +137,8 @@ Dataset Dataset::with(Tensor images, Tensor labels) const {
 Dataset Dataset::rows(std::int64_t begin, std::int64_t end) const {
   check(0 <= begin && begin < end && end <= size(),
         "Dataset::rows: expected 0 <= begin < end <= {}, the number of examples, got [{}, {})", size(), begin, end);
-  return with(images_.rows(begin, end), labels_.rows(begin, end));
+  const Dataset part = with(images_.rows(begin, end), labels_.rows(begin, end));
+  return weights_.defined() ? part.weighted(weights_.rows(begin, end)) : part;
 }
 
 Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
@@ -132,7 +146,8 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
   for (const std::int64_t i : indices) {
     check(i >= 0 && i < size(), "Dataset::subset: expected indices in [0, {}), got {}", size(), i);
   }
-  return with(gathered(images_, indices), gathered(labels_, indices));
+  const Dataset part = with(gathered(images_, indices), gathered(labels_, indices));
+  return weights_.defined() ? part.weighted(gathered(weights_, indices)) : part;
 }
 
 SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {

@@ -26,6 +26,10 @@ class Dataset {
   const Tensor& labels() const { return labels_; }
   /// Number of classes; 0 when the examples have none, and so no accuracy.
   std::int64_t classes() const { return classes_; }
+  /// How much each example counts in the loss, (n) floating; undefined when all count 1.
+  const Tensor& weights() const { return weights_; }
+  /// The same examples with these weights. Error unless they are (n) floating numbers, finite and at least 0.
+  Dataset weighted(Tensor weights) const;
   /// Number of examples, at least 1.
   std::int64_t size() const { return images_.dim(0); }
 
@@ -39,7 +43,7 @@ class Dataset {
   void check_images() const;
   void check_labels() const;
 
-  Tensor images_, labels_;
+  Tensor images_, labels_, weights_;
   std::int64_t classes_;
 };
 
