@@ -70,8 +70,10 @@ class Model {
   /// The table of layers: name and type, output shape, parameters, inputs; then the totals.
   [[nodiscard]] std::string summary() const;
 
+  class Network;  ///< internal to models/
+  const Network& network() const { return *network_; }
+
  private:
-  class Network;
   std::shared_ptr<Network> network_;
 };
 

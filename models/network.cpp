@@ -9,18 +9,6 @@
 namespace xtape {
 namespace {
 
-/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras 2 does.
-std::string snake_case(const std::string& type) {
-  std::string result;
-  for (std::size_t i = 0; i < type.size(); ++i) {
-    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
-    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
-    if (upper && follows_lower) result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
-  }
-  return result;
-}
-
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
 
 /// The layers of a step: "bn2a_branch2c + add_1 + activation_3".
@@ -53,6 +41,17 @@ WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes
 }
 
 }  // namespace
+
+std::string snake_case(const std::string& type) {
+  std::string result;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
+    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
+    if (upper && follows_lower) result += '_';
+    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
+  }
+  return result;
+}
 
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
                         ModelOptions options)

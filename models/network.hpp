@@ -23,6 +23,8 @@ class Model::Network final : public Layer {
   std::vector<Variable> compute(const std::vector<Variable>& inputs, ForwardPass& pass) const;
   const Layer& output_layer() const { return *nodes_[outputs_.front()].layer; }
   const std::vector<ModelNode>& nodes() const { return nodes_; }
+  /// The nodes whose values are the model's outputs.
+  const std::vector<std::size_t>& outputs() const { return outputs_; }
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
 
@@ -42,5 +44,8 @@ class Model::Network final : public Layer {
   std::vector<Segment> segments_;      // of steps
   std::vector<Shape> input_shapes_, output_shapes_;
 };
+
+/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras does.
+std::string snake_case(const std::string& type);
 
 }  // namespace xtape
