@@ -26,16 +26,20 @@ class Trainer {
     ForwardPass pass(Mode::training, {.seed = options_.seed,
                                       .step = optimizer_.iterations(),
                                       .check_finite = options_.check_finite,
-                                      .profiler = options_.profiler});
+                                      .profiler = options_.profiler,
+                                      .recompute = options_.recompute});
     const Variable outputs = model_(batch.images, pass);
     const Variable loss = objective(outputs, batch, pass);
     const double value = loss.value().item();
     if (!std::isfinite(value)) return value;
     at_work("metrics");
     means.add(value, outputs.value(), batch);
-    pass.backward(loss);
-    at_work("optimizer");
-    optimizer_.step();
+    if (options_.check_finite) {  // nothing is changed by a step that ends in an error
+      pass.backward(loss);
+      optimizer_.step();
+    } else {
+      optimizer_.backward_and_step(pass, loss);
+    }
     clear_gradients();
     return value;
   }

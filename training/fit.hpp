@@ -30,6 +30,9 @@ struct FitOptions {
   std::filesystem::path resume = {};
   /// Stop at the first value or derivative that is not finite, naming layer, op and step; see PassOptions.
   bool check_finite = false;
+  /// Less memory for more time: most values are computed again on the way back instead of being kept. The same numbers,
+  /// to rounding where a layer is called several times; see PassOptions.
+  bool recompute = false;
   /// Told who is at work: layers, loss, "data", "metrics", "optimizer", "progress"; not owned. See profile().
   Profiler* profiler = nullptr;
   bool show_progress = true;
