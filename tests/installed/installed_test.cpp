@@ -49,7 +49,7 @@ class Installation {
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
     const std::string whole =
-        fmt::format("cd '{}' && export PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
+        fmt::format("cd '{}' && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
                     (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
     const int status = std::system(whole.c_str());
     std::ifstream stream(folder_ / "log");
@@ -88,7 +88,7 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
   const Installation installed;
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
-  CHECK_THAT(used, Contains((installed.headers() / "xtape/layers/dense.hpp").string()));
+  CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
   for (const std::string foreign : {"xtensor", "hdf5.h", "nlohmann", "CLI", "zlib.h", "cblas", XTAPE_SOURCE_ROOT}) {
     INFO(foreign);
     CHECK_THAT(used, !Contains(foreign));
