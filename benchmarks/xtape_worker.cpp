@@ -43,6 +43,7 @@ class XtapeWork : public Work {
       : workload_(options.workload),
         model_(build(options.workload)),
         images_(RandomStream(1).uniform(model_.input_shape().prepended(workload_.batch))) {
+    if (workload_.exact) set_exact_convolutions(true);
     randomize_vectors(model_);
     std::vector<std::int64_t> classes;
     for (std::int64_t i = 0; i < workload_.batch; ++i) classes.push_back(i * 5 % workload_.classes);
@@ -76,7 +77,7 @@ class Training final : public XtapeWork {
 
   nlohmann::json digest() override {
     nlohmann::json digest = facts();
-    ForwardPass pass(Mode::training, {.step = adam_.iterations()});
+    ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
     const auto [outputs, loss] = forward(pass);
     pass.backward(loss, [&digest](const Parameter& parameter) {
       if (parameter.shape().rank() > 1) digest["gradients"][parameter.name()] = norm(parameter.gradient());
@@ -88,7 +89,7 @@ class Training final : public XtapeWork {
   }
 
   void step() override {
-    ForwardPass pass(Mode::training, {.step = adam_.iterations()});
+    ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
     adam_.backward_and_step(pass, forward(pass).loss);
   }
 
