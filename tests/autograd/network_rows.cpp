@@ -179,6 +179,12 @@ std::vector<GradientRow> losses() {
       {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft); }, {{2, 3}}, inside},
       {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft); }, {{2, 3}}},
       {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft); }, {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, soft, two); }, {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.3)(x, classes); }, {{3, 4}}},
+      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.1)(x, soft, two); }, {{2, 3}}},
+      {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft, two); }, {{2, 3}}},
+      {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft, two); }, {{2, 3}}, inside},
+      {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft, two); }, {{2, 3}}},
   };
 }
 

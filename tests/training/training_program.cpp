@@ -31,7 +31,7 @@ Dataset images(std::int64_t n, std::uint64_t seed) {
 Model network() {
   const auto input = Input({12, 12, 2});
   auto x = Activation(relu)(BatchNormalization()(Conv2D({.filters = 8, .kernel_size = 3})(input)));
-  x = Dropout({.rate = 0.3})(Dense({.units = 256, .activation = relu})(Flatten()(x)));
+  x = Dropout({.rate = 0.3})(Dense({.units = 128, .activation = relu})(Flatten()(x)));
   return Model(input, Dense({.units = 4})(x), {.seed = 3});
 }
 
@@ -61,7 +61,7 @@ int run(const std::filesystem::path& folder, int threads, int epochs) {
   const bool again = !checkpoints_in(checkpoints).empty();
   std::cout << "training" << std::endl;  // the tests wait for this
   const History history =
-      fit(model, adam, images(1000, 1),
+      fit(model, adam, images(480, 1),
           {.epochs = epochs,
            .batch_size = 32,
            .validation = images(60, 2),
