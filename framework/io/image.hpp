@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "framework/tensor/tensor.hpp"
 
@@ -18,8 +19,10 @@ inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 28;
 /// max_image_pixels (found out before memory is taken for them), or is damaged, even if only its end is missing.
 Tensor read_image(const std::filesystem::path& path);
 
-/// Writes an image as PNG, all or nothing (see write_atomically). image: (height, width, 3 or 1) uint8, RGB or grey.
-/// Error when it is something else or the file can't be written.
+/// The bytes of a PNG file. image: (height, width, 3 or 1) uint8, RGB or grey. Error when it is something else.
+std::string encode_png(const Tensor& image);
+
+/// Writes them to a file, all or nothing (see write_atomically). Error as above and when the file can't be written.
 void write_png(const std::filesystem::path& path, const Tensor& image);
 
 /// The grey values of an image (height, width, 3) uint8 as (height, width, 1): 0.299 R + 0.587 G + 0.114 B, rounded

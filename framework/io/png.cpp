@@ -56,22 +56,26 @@ Tensor decode_png(const Bytes& file, const std::string& path) {
 
 }  // namespace codecs
 
-void write_png(const std::filesystem::path& path, const Tensor& image) {
+std::string encode_png(const Tensor& image) {
   check(image.defined() && image.dtype() == DType::uint8 && image.rank() == 3 && image.size() > 0 &&
             (image.dim(2) == 3 || image.dim(2) == 1) && image.size() / image.dim(2) <= max_image_pixels,
-        "write_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got {} {}; for {}",
-        image.dtype(), image.shape(), path.string());
+        "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got {}",
+        image.defined() ? fmt::format("{} {}", image.dtype(), image.shape()) : "an undefined tensor");
   PngImage png;
   png.height = static_cast<png_uint_32>(image.dim(0));
   png.width = static_cast<png_uint_32>(image.dim(1));
   png.format = image.dim(2) == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
-  codecs::Bytes file(size);
+  std::string file(size, '\0');
   const int done = png_image_write_to_memory(&png, file.data(), &size, 0, image.data<std::uint8_t>(), 0, nullptr);
-  check(done != 0, "write_png: expected to encode {}, got: {}", path.string(), png.message);
-  write_atomically(path, [&](std::ostream& out) {
-    out.write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(size));
-  });
+  check(done != 0, "encode_png: expected to encode an image {}, got: {}", image.shape(), png.message);
+  file.resize(size);
+  return file;
+}
+
+void write_png(const std::filesystem::path& path, const Tensor& image) {
+  const std::string file = encode_png(image);
+  write_atomically(path, [&](std::ostream& out) { out << file; });
 }
 
 }  // namespace xtape

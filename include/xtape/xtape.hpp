@@ -35,6 +35,7 @@
 #include "training/interrupt.hpp"
 #include "training/metrics.hpp"
 #include "training/profile.hpp"
+#include "training/report.hpp"
 
 namespace xtape {
 using kernels::available_instruction_sets;
