@@ -28,6 +28,7 @@ class Hdf5File {
   StoredTensor dataset(const std::string& name) const;
   /// The strings of an attribute, of fixed or variable length, without what pads them; nothing when the object has no
   /// such attribute. An array of no elements counts as strings whatever its type, for so NumPy writes an empty list.
+  /// HDF5 1.10 believes what a file says of strings of variable length: one made to deceive it can corrupt memory here.
   std::optional<std::vector<std::string>> strings(const std::string& object, const std::string& attribute) const;
 
  private:

@@ -72,10 +72,10 @@ def save_attributes(group, name, data, limit):
 
 def write_legacy(group, layers, variant):
     limit = 60 if variant == "split" else 64512
-    text = (lambda name: name) if variant == "variable" else (lambda name: name.encode("utf8"))
-    save_attributes(group, "layer_names", [text(name) for name, _, _ in layers], limit)
-    group.attrs["backend"] = b"theano" if variant == "theano" else b"tensorflow"
-    group.attrs["keras_version"] = b"2.13.1"
+    collect = np.asarray if variant == "fixed" else list  # h5py 3 gives bytes in a list variable length, h5py 2 fixed
+    save_attributes(group, "layer_names", collect([name.encode("utf8") for name, _, _ in layers]), limit)
+    group.attrs["backend"] = np.bytes_(b"theano" if variant == "theano" else b"tensorflow")
+    group.attrs["keras_version"] = np.bytes_(b"2.13.1")
     number = 0
     for name, kind, weights in layers:
         scope = name + "_1" if variant == "scope" else name
@@ -88,7 +88,7 @@ def write_legacy(group, layers, variant):
             old = {"kernel": "W", "bias": "b", "moving_mean": "running_mean", "moving_variance": "running_std"}
             names = [f"{name}_{old.get(weight, weight)}_1:0" for weight, _ in weights]
         subgroup = group.create_group(name)
-        save_attributes(subgroup, "weight_names", [text(weight) for weight in names], limit)
+        save_attributes(subgroup, "weight_names", collect([weight.encode("utf8") for weight in names]), limit)
         for weight, (_, shape) in zip(names, weights):
             dtype = variant if variant in ("float16", "float64", "int32") else "float32"
             options = {"compression": "gzip", "chunks": True} if variant == "gzip" else {}
