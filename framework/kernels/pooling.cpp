@@ -43,10 +43,10 @@ template <class F>
   for (; c < channels; ++c) f(c);
 }
 
-std::int64_t taps_on_image(const Window& window, Pixel out) {
-  std::int64_t count = 0;
-  for_each_tap(window, out, [&](std::int64_t, std::int64_t) { ++count; });
-  return count;
+template <class T>
+T share_of_each(const Window& window, Pixel out) {
+  const auto [rows, columns] = taps_on_image(window, out);
+  return T{1} / static_cast<T>(std::max<std::int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
 }
 
 /// The largest values of neighbouring channels under a window, and on which taps they lie.
@@ -67,12 +67,13 @@ struct Largest {
 template <class T, int lanes>
 Largest<T, lanes> find_largest(const Window& window, const T* x, Pixel out) {
   using L = Largest<T, lanes>;
-  L largest{typename L::Values{} - std::numeric_limits<T>::infinity(), typename L::Places{} - 1};
+  const auto [rows, columns] = taps_on_image(window, out);
+  L largest{typename L::Values{} - std::numeric_limits<T>::infinity(),
+            typename L::Places{} + static_cast<typename L::Place>(rows.first * window.kernel_width + columns.first)};
   for_each_tap(window, out, [&](std::int64_t pixel, std::int64_t tap) {
     typename L::Values v;
     std::memcpy(&v, x + pixel * window.channels, sizeof v);
-    // not "v <= value" is true for NaN, and a NaN that was found stays
-    const auto better = (~(v <= largest.value) & (largest.value == largest.value)) | (largest.place < 0);
+    const auto better = (v > largest.value) | (v != v);
     largest.value = better ? v : largest.value;
     largest.place = better ? typename L::Places{} + static_cast<typename L::Place>(tap) : largest.place;
   });
@@ -128,7 +129,7 @@ void average_pool(const Window& window, const T* x, T* y) {
         for_each_channel(channels, [=](std::int64_t c) { sum[c] += in[c]; });
       };
       for_each_tap(window, out, add);
-      const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+      const T share = share_of_each<T>(window, out);
       for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
     }
   });
@@ -139,7 +140,7 @@ void average_pool_gradient(const Window& window, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
   for_each_image(window, dx, [&](std::int64_t index) {
     const Pixel out = output_pixel(window, index);
-    const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+    const T share = share_of_each<T>(window, out);
     const T* in = dy + index * channels;
     const auto give = [&](std::int64_t pixel, std::int64_t) {
       T* target = dx + pixel * channels;

@@ -7,7 +7,8 @@
 namespace xtape::kernels {
 
 /// y = the largest x under the window; padding never wins, NaN always does. places (like y), unless null, gets the tap
-/// of the window, counted row by row, that lies on the first such x. Every window must have a tap on the image.
+/// of the window, counted row by row, that lies on the first such x (of several NaN, the last). Every window must have
+/// a tap on the image.
 template <class T>
 void max_pool(const Window& window, const T* x, T* y, std::int32_t* places);
 
