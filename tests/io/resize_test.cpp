@@ -9,7 +9,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
@@ -78,7 +78,8 @@ TEST_CASE("resize_image agrees with Pillow") {
       "from PIL import Image; i = Image.open('image.png'); "
       "[Image.merge('RGB', [c.convert('F').resize((w, h), Image.LANCZOS).point(lambda v: v * 1 + 0.5).convert('L') "
       "for c in i.split()]).save(f'{h}x{w}.png') for h, w in ((16, 16), (90, 100), (5, 70))]";
-  const std::string command = fmt::format("cd '{}' && /usr/bin/python3 -c \"{}\" 2>/dev/null", folder.path().string(), script);
+  const std::string command =
+      fmt::format("cd '{}' && /usr/bin/python3 -c \"{}\" 2>/dev/null", folder.path().string(), script);
   if (std::system(command.c_str()) != 0) skip("no Pillow (Debian's package python3-pil)");
   for (const auto& [h, w] : {std::pair{16, 16}, {90, 100}, {5, 70}}) {
     const Tensor theirs = read_image(folder / fmt::format("{}x{}.png", h, w));
