@@ -13,7 +13,7 @@
 namespace xtape {
 namespace {
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using test::error_of;
 using test::output_of;
 using test::python_with;
