@@ -49,7 +49,7 @@ Metadata settings_of(const TrainingState& run) {
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
-          {"images", fmt::format("{}", run.train.images().shape())},
+          {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
           {"classes", fmt::format("{}", run.train.classes())},
           {"weighted samples", fmt::format("{}", run.train.weights().defined())},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},

@@ -28,7 +28,7 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
 
 Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size) {
   check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
-  check_images("predict", model, images);
+  check_images("predict", model, images.shape());
   check(images.dim(0) > 0, "predict: expected at least one image, got {}", images.shape());
   const Dataset data(images, Tensor::zeros({images.dim(0)}, DType::int64), 1);  // the loader wants labels: any will do
   const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});

@@ -6,14 +6,13 @@
 
 namespace xtape {
 
-void check_images(std::string_view function, const Model& model, const Tensor& images) {
-  check(images.defined() && images.rank() > 0 && images.shape().without(0) == model.input_shape(),
-        "{}: expected images {} for model {}, got {}", function, batch_shape_text(model.input_shape()), model.name(),
-        images.shape());
+void check_images(std::string_view function, const Model& model, const Shape& images) {
+  check(images.rank() > 0 && images.without(0) == model.input_shape(), "{}: expected images {} for model {}, got {}",
+        function, batch_shape_text(model.input_shape()), model.name(), images);
 }
 
 void check_data(std::string_view function, const Model& model, const Dataset& data) {
-  check_images(function, model, data.images());
+  check_images(function, model, data.image_shape().prepended(data.size()));
   if (data.classes() == 0) return;  // only the loss knows which targets it takes
   const Shape& output = model.output_shape();
   check(output.rank() == 1 && output[0] >= data.classes(),

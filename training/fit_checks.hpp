@@ -8,7 +8,7 @@
 namespace xtape {
 
 /// Each throws an Error that begins with the function's name: unless images are (n, ...) of the model's input shape;
-void check_images(std::string_view function, const Model& model, const Tensor& images);
+void check_images(std::string_view function, const Model& model, const Shape& images);
 /// also unless the model has an output for each of the data's classes;
 void check_data(std::string_view function, const Model& model, const Dataset& data);
 /// when a loss is empty, or takes logits and would get what an activation made of them;
