@@ -9,6 +9,7 @@
 #include "layers/initializer.hpp"
 #include "layers/input.hpp"
 #include "layers/merge.hpp"
+#include "layers/normalization.hpp"
 #include "layers/pooling.hpp"
 #include "layers/reshaping.hpp"
 #include "layers/softmax.hpp"

@@ -26,6 +26,7 @@
 #include "optim/rmsprop.hpp"
 #include "optim/schedule.hpp"
 #include "optim/sgd.hpp"
+#include "training/adapt.hpp"
 #include "training/batch_norm_recalibration.hpp"
 #include "training/callbacks.hpp"
 #include "training/checkpoint.hpp"
