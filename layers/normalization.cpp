@@ -24,4 +24,6 @@ Variable NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPa
                               parameter("mean").value(), parameter("variance").value(), epsilon);
 }
 
+template class LayerHandle<NormalizationLayer>;
+
 }  // namespace xtape

@@ -25,6 +25,7 @@ class NormalizationLayer final : public Layer {
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 
+extern template class LayerHandle<NormalizationLayer>;
 using Normalization = LayerHandle<NormalizationLayer>;
 
 }  // namespace xtape

@@ -163,9 +163,11 @@ class Run {
 
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
-  const DataLoader loader(
-      train,
-      {.batch_size = options.batch_size, .shuffle = options.shuffle, .seed = options.seed, .dtype = model.dtype()});
+  const DataLoader loader(train, {.batch_size = options.batch_size,
+                                  .shuffle = options.shuffle,
+                                  .seed = options.seed,
+                                  .dtype = model.dtype(),
+                                  .augmentation = options.augmentation});
   TrainingState state{.model = model,
                       .optimizer = optimizer,
                       .train = train,

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "training/augmentation.hpp"
 #include "training/callback.hpp"
 #include "training/evaluate.hpp"
 #include "training/loss_function.hpp"
@@ -18,7 +19,8 @@ struct FitOptions {
   std::optional<Dataset> validation = std::nullopt;  ///< evaluated after each epoch
   LossFunction loss = softmax_cross_entropy;
   bool shuffle = true;
-  std::uint64_t seed = 0;  ///< of the batches' order and of dropout
+  std::uint64_t seed = 0;          ///< of the batches' order, of augmentation and of dropout
+  Augmentation augmentation = {};  ///< of the training images
   /// How much each class counts, one number a class, as in Keras: the loss of a sample is multiplied by its class's
   /// (that of the largest entry of a distribution) and by its own weight if the data has weights, and the batch's loss
   /// is sum(w_i l_i) / n. The training loss is shown so; accuracy and validation know no class weights. Empty: all 1.

@@ -120,6 +120,21 @@ TEST_CASE("A network learns from a folder") {
   CHECK(evaluate(model, data).accuracy == 1.0);
 }
 
+TEST_CASE("fit trains on images that it augments, each epoch anew") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
+  const auto losses = [&](const Augmentation& augmentation) {
+    const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
+    Adam adam(model.parameters());
+    const History history = fit(model, adam, data, {.epochs = 2, .augmentation = augmentation, .show_progress = false});
+    return std::pair(history.epochs()[0].loss, history.epochs()[1].loss);
+  };
+  const Augmentation brightness{.brightness = 0.5};
+  CHECK(losses(brightness) == losses(brightness));
+  CHECK(losses(brightness) != losses({}));
+}
+
 TEST_CASE("load_image makes grey values where there is one channel") {
   const TemporaryFolder folder;
   write_animals(folder.path());
