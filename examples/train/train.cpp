@@ -128,13 +128,12 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
 /// Returns the seconds that it took. history.csv is up to date after each epoch.
 double train_network(const Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan,
                      std::uint64_t seed, const fs::path& folder) {
-  History history;
   const double start = steady_seconds();
   fit(model, optimizer, train,
-      {.epochs = plan.epochs, .batch_size = plan.batch_size, .seed = seed, .on_epoch = [&](const EpochResult& epoch) {
-         history.add(epoch);
-         history.save_csv(folder / "history.csv");
-       }});
+      {.epochs = plan.epochs,
+       .batch_size = plan.batch_size,
+       .seed = seed,
+       .callbacks = {std::make_shared<CSVLogger>(folder / "history.csv")}});
   return steady_seconds() - start;
 }
 
