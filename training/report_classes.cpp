@@ -76,8 +76,7 @@ std::vector<Mistake> worst_mistakes(const Judged& judged) {
 
 /// Sample i as an image to show.
 Tensor thumbnail(const Dataset& data, std::int64_t i) {
-  Tensor image = data.images().rows(i, i + 1);
-  image = image.reshaped(image.shape().without(0));
+  Tensor image = data.image(i);
   if (image.dtype() != DType::uint8) {
     std::vector<double> bytes = image.to_vector();
     for (double& value : bytes) value = std::isfinite(value) ? std::round(255 * std::clamp(value, 0.0, 1.0)) : 0;
@@ -127,9 +126,9 @@ std::string classes_html(const Judged& judged) {
 }
 
 std::string mistakes_html(const Judged& judged) {
-  const Shape& shape = judged.data.images().shape();
+  const Shape shape = judged.data.image_shape();
   const std::vector<Mistake> mistakes = worst_mistakes(judged);
-  if (mistakes.empty() || shape.rank() != 4 || (shape[3] != 1 && shape[3] != 3)) return "";
+  if (mistakes.empty() || shape.rank() != 3 || (shape[2] != 1 && shape[2] != 3)) return "";
   std::string text =
       "<h2>Worst mistakes</h2><p class=note>Those with the least probability for the right class; the number is the "
       "sample's.</p><div class=gallery>\n";
