@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 #include <string>
 
 #include "framework/io/image_codecs.hpp"
@@ -24,7 +23,7 @@ codecs::Bytes whole_file(const std::filesystem::path& path) {
 
 template <std::size_t n>
 bool begins_with(const codecs::Bytes& file, const std::array<std::uint8_t, n>& signature) {
-  return file.size() >= n && std::ranges::equal(signature, file | std::views::take(n));
+  return file.size() >= n && std::equal(signature.begin(), signature.end(), file.begin());
 }
 
 /// The image as its orientation means it: a walk through the stored pixels from one of the corners, along rows or, for

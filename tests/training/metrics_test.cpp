@@ -65,7 +65,6 @@ TEST_CASE("what metrics refuse") {
         }) == "top_k_accuracy: expected a count from 1 to the number of classes, got 4 for outputs (4, 3)");
 }
 
-
 TEST_CASE("Precision, recall and F1 are those of the definition") {
   // rows are what samples are, columns what they are taken for; class 2 is never met and never guessed
   const Tensor confusion = Tensor::of({3, 3}, {6, 2, 0, 1, 3, 0, 0, 0, 0}, DType::int64);
