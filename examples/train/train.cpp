@@ -1,14 +1,17 @@
-// Trains a network on real images, shows how it goes, and writes history and weights.
+// Trains a network on real images, shows how it goes, and writes history, weights and a report. Can be stopped at any
+// moment and goes on with --resume.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
 #include "examples/train/recipe.hpp"
+#include "framework/io/atomic_file.hpp"
 #include "framework/kernels/parallel.hpp"
 
 using namespace xtape;
@@ -17,14 +20,15 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model = "small", recipe, data, output;
+  std::string model = "small", recipe, data, output, resume;
   std::optional<int> epochs;
   std::optional<std::int64_t> batch_size;
   std::optional<double> learning_rate;
   std::int64_t image_size = 64;
   std::uint64_t seed = 0;
   int threads = 0;
-  bool quick = false, summary = false;
+  std::int64_t checkpoint_every = 0;
+  bool quick = false, summary = false, report = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
@@ -41,12 +45,44 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--seed", s.seed, "Of the initial weights, the order of the images and dropout")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--output", s.output, "Folder for history.csv and weights.safetensors; by default runs/<model>-<time>")
+  app.add_option("--output", s.output,
+                 "Folder for history, weights, checkpoints and report; by default runs/<model>-<time>")
       ->check(not_empty);
+  app.add_option("--checkpoint-every", s.checkpoint_every, "Steps after which the run is saved; 0: after each epoch")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
+      ->capture_default_str();
+  app.add_flag("--report", s.report, "Write report.html: curves, confusion matrix, worst mistakes");
   app.add_option("--threads", s.threads, "By default all cores this process may use")->check(CLI::Range(1, 256));
   app.add_flag("--summary", s.summary, "Print the table of layers before training");
   app.add_flag("--quick", s.quick, "One short epoch, to see that everything works");
+  CLI::Option* resume = app.add_option("--resume", s.resume, "Go on with the run in this folder, with its settings");
+  resume->check(not_empty);
+  for (CLI::Option* other : app.get_options()) {
+    const bool allowed = other == resume || other->get_name() == "--threads" || other == app.get_help_ptr();
+    if (!allowed) resume->excludes(other);
+  }
   app.footer("Recipes:\n" + recipes_text());
+}
+
+constexpr const char* settings_file = "settings.ini";
+
+/// The settings of the run in the folder s.resume, as its command line gave them.
+Settings resumed(const Settings& s) {
+  const fs::path path = fs::path(s.resume) / settings_file;
+  std::ifstream file(path);
+  check(file.good(), "train: expected the folder of a run after --resume, got {}, which has no {}", s.resume,
+        settings_file);
+  Settings settings;
+  CLI::App app;
+  declare(app, settings);
+  try {
+    app.parse_from_stream(file);
+  } catch (const CLI::ParseError& error) {
+    fail("train: expected the settings of a run in {}, got: {}", path.string(), error.what());
+  }
+  settings.output = settings.resume = s.resume;
+  if (s.threads > 0) settings.threads = s.threads;
+  return settings;
 }
 
 /// The images that --data names, or the recipe's own where they are usually found.
@@ -125,19 +161,45 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
       plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
 }
 
-/// Returns the seconds that it took. history.csv is up to date after each epoch.
-double train_network(const Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan,
-                     std::uint64_t seed, const fs::path& folder) {
-  const double start = steady_seconds();
-  fit(model, optimizer, train,
-      {.epochs = plan.epochs,
-       .batch_size = plan.batch_size,
-       .seed = seed,
-       .callbacks = {std::make_shared<CSVLogger>(folder / "history.csv")}});
-  return steady_seconds() - start;
+/// The history, up to date in history.csv after each epoch; with checkpoints beside it, from which it goes on if there
+/// are some.
+History train_network(const Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan,
+                      const Settings& s, const fs::path& folder) {
+  const fs::path checkpoints = folder / "checkpoints";
+  const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
+  return fit(model, optimizer, train,
+             {.epochs = plan.epochs,
+              .batch_size = plan.batch_size,
+              .seed = s.seed,
+              .callbacks = {std::make_shared<CSVLogger>(folder / "history.csv"),
+                            std::make_shared<Checkpoint>(
+                                CheckpointOptions{.folder = checkpoints, .every_steps = s.checkpoint_every}),
+                            std::make_shared<StopOnInterrupt>()},
+              .resume = goes_on ? checkpoints : fs::path()});
 }
 
-int run(const Settings& s) {
+void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const Dataset& test,
+                  const History& history, const Evaluation& result, const fs::path& folder) {
+  const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  save_report(folder / "report.html",
+              {.title = fmt::format("{} ({}) on {}", s.model, recipe.name, s.data.empty() ? recipe.data : s.data),
+               .history = history,
+               .model = fmt::format("{}, {} parameters", recipe.about, model.parameter_count()),
+               .evaluation = result,
+               .data = test,
+               .outputs = predict(model, test.images()),
+               .settings = {{"model", s.model},
+                            {"recipe", recipe.name},
+                            {"epochs", text(plan.epochs)},
+                            {"batch size", text(plan.batch_size)},
+                            {"learning rate", text(plan.rate) + (recipe.cosine ? ", falling to 0 along a cosine" : "")},
+                            {"weight decay", text(recipe.weight_decay)},
+                            {"seed", text(s.seed)}}});
+}
+
+/// `given` is the command line; `app` what it was parsed by.
+int run(const Settings& given, const CLI::App& app) {
+  const Settings s = given.resume.empty() ? given : resumed(given);
   const Recipe& recipe = find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
   auto [data, name] = load(s, recipe);
@@ -150,12 +212,22 @@ int run(const Settings& s) {
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
   const fs::path folder = make_output(s);
+  if (given.resume.empty()) {
+    write_atomically(folder / settings_file, [&](std::ostream& out) { out << app.config_to_str(); });
+  }
   print_start(s, recipe, plan, model, data);
-  const double seconds = train_network(model, *optimizer, data.train, plan, s.seed, folder);
+  const double start = steady_seconds();
+  const History history = train_network(model, *optimizer, data.train, plan, s, folder);
+  const double seconds = steady_seconds() - start;
+  if (const int signal = StopOnInterrupt::signal(); signal != 0) {
+    fmt::print("to go on: ./run train --resume {}\n", folder.string());
+    return 128 + signal;
+  }
   // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
   const Evaluation result = evaluate(model, data.test);
   save_weights(model, folder / "weights.safetensors");
+  if (s.report) write_report(s, recipe, plan, model, data.test, history, result, folder);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result.loss, result.accuracy.value(), result.samples);
   fmt::print("history and weights are in {}\n", folder.string());
@@ -169,7 +241,9 @@ int run(const Settings& s) {
 
 int main(int argc, char** argv) {
   Settings settings;
-  CLI::App app("Trains a network on real images. Exit status: 0, or 1 when a recipe missed its target, 2 on errors");
+  CLI::App app(
+      "Trains a network on real images. Exit status: 0, or 1 when a recipe missed its target, 2 on errors, 130 when "
+      "it was interrupted");
   declare(app, settings);
-  return run_program(argc, argv, app, [&] { return run(settings); });
+  return run_program(argc, argv, app, [&] { return run(settings, app); });
 }

@@ -173,6 +173,35 @@ TEST_CASE("train and evaluate take folders of photographs") {
   check_refused(run("train --model convnet --data ."), "the same classes in train and test");
 }
 
+TEST_CASE("train that is interrupted says how to go on, and then ends with the weights of a run that was not") {
+  const Programs run;
+  write_other_data(run.folder());
+  const std::string options = " --data " + run.folder().string() + " --epochs 60 --batch-size 16 --threads 1 --report";
+  REQUIRE(run("train" + options + " --output whole").status == 0);
+  const Run stopped = run("train --help > /dev/null; timeout --preserve-status -s INT 2 " +
+                          std::string(std::getenv("XTAPE_EXAMPLES")) + "/train" + options + " --output part");
+  INFO(stopped.text);
+  CHECK(stopped.status == 130);
+  CHECK_THAT(stopped.text, Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume part\n"));
+  const Run rest = run("train --resume part");
+  INFO(rest.text);
+  CHECK(rest.status == 0);
+  const auto bytes = [&](const fs::path& path) {
+    std::ifstream stream(run.folder() / path, std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(stream), {}};
+  };
+  CHECK(bytes("whole/weights.safetensors").size() > 1000);
+  CHECK(bytes("whole/weights.safetensors") == bytes("part/weights.safetensors"));
+  CHECK_THAT(bytes("part/report.html"), Contains("Confusion matrix"));
+}
+
+TEST_CASE("train goes on only with a run, and with its settings") {
+  const Programs run;
+  check_refused(run("train --resume none"), "train: expected the folder of a run after --resume, got none");
+  check_refused(run("train --resume none --seed 3"), "--seed");
+  check_refused(run("train --checkpoint-every -1"), "--checkpoint-every");
+}
+
 TEST_CASE("lab refuses a folder without the data that it was told to read") {
   const Programs run;
   check_refused(run("lab/lab --quick --data " + run.folder().string()), "expected train_signs.h5");
