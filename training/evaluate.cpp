@@ -27,12 +27,17 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
 }
 
 Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size) {
-  check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
   check_images("predict", model, images.shape());
   check(images.dim(0) > 0, "predict: expected at least one image, got {}", images.shape());
-  const Dataset data(images, Tensor::zeros({images.dim(0)}, DType::int64), 1);  // the loader wants labels: any will do
+  const Tensor any_labels = Tensor::zeros({images.dim(0)}, DType::int64);  // the loader wants some
+  return predict(model, Dataset(images, any_labels, 1), batch_size);
+}
+
+Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size) {
+  check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
+  check_images("predict", model, data.image_shape().prepended(data.size()));
   const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});
-  Tensor outputs = Tensor::empty(model.output_shape().prepended(images.dim(0)), model.dtype());
+  Tensor outputs = Tensor::empty(model.output_shape().prepended(data.size()), model.dtype());
   with_floating("predict", model.dtype(), [&](auto zero) {
     auto* next = outputs.mutable_data<decltype(zero)>();
     const Epoch batches = loader.epoch(0);

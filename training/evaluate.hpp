@@ -30,5 +30,7 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
 /// The outputs (n, ...) for images (n, ...), in inference mode, batch by batch; uint8 images are divided by 255 as in
 /// training. Error when there are no images, their shape does not fit the model or batch_size is below 1.
 Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size = 32);
+/// The same for the images of a data set, which may be on the disk.
+Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
 
 }  // namespace xtape
