@@ -10,7 +10,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

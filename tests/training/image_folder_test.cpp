@@ -16,7 +16,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {

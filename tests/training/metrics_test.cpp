@@ -7,7 +7,7 @@
 namespace xtape {
 namespace {
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using test::error_of;
 
 const Tensor outputs = Tensor::of({4, 3}, {1, 2, 3,     //
