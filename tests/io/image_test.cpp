@@ -213,7 +213,7 @@ TEST_CASE("write_png writes what read_image reads, and refuses what is no image"
   CHECK(entries_in(folder.path()) == 1);
   const auto error = [&](const Tensor& image) { return error_of([&] { write_png(folder / "b.png", image); }); };
   CHECK_THAT(error(photo.to(DType::float32)), Contains("of uint8") && Contains("float32 (40, 56, 3)"));
-  CHECK_THAT(error(photo.reshaped({40, 168})), Contains("(40, 168)") && Contains("b.png"));
+  CHECK_THAT(error(photo.reshaped({40, 168})), Contains("(40, 168)"));
   CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }), Contains("No such file"));
   CHECK(entries_in(folder.path()) == 1);
 }
