@@ -16,11 +16,19 @@ class DenseLayer final : public Layer {
     Initializer kernel_initializer = glorot_uniform();
     Initializer bias_initializer = zeros();
     std::string name = "";
+    static void fields(auto& options, auto field) {
+      field("units", options.units);
+      field("activation", options.activation);
+      field("use_bias", options.use_bias);
+      field("kernel_initializer", options.kernel_initializer);
+      field("bias_initializer", options.bias_initializer);
+    }
   };
   /// Error unless units >= 1.
   explicit DenseLayer(Options options);
 
   std::string type() const override { return "Dense"; }
+  LayerConfig config() const override { return config_of(options_); }
   std::string output_activation() const override { return options_.activation.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;

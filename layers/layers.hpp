@@ -3,6 +3,7 @@
 
 #include "layers/activation.hpp"
 #include "layers/batch_normalization.hpp"
+#include "layers/builtin_layers.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/dropout.hpp"

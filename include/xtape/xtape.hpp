@@ -15,6 +15,7 @@
 #include "models/conv_net.hpp"
 #include "models/model.hpp"
 #include "models/model_check.hpp"
+#include "models/model_file.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/resnet50.hpp"
 #include "models/weights.hpp"
