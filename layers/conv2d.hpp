@@ -20,6 +20,8 @@ class Conv2DLayer final : public Layer {
     bool use_bias = true;
     Initializer kernel_initializer = glorot_uniform();
     Initializer bias_initializer = zeros();
+    Regularizer kernel_regularizer = {};  ///< l2(1e-4): its l2 * sum(w^2) is added to the loss
+    Regularizer bias_regularizer = {};
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("filters", options.filters);
@@ -31,6 +33,8 @@ class Conv2DLayer final : public Layer {
       field("use_bias", options.use_bias);
       field("kernel_initializer", options.kernel_initializer);
       field("bias_initializer", options.bias_initializer);
+      field("kernel_regularizer", options.kernel_regularizer);
+      field("bias_regularizer", options.bias_regularizer);
     }
   };
   /// Error unless filters >= 1.

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
+#include "framework/ops/reductions.hpp"
+
 namespace xtape {
 namespace {
 
@@ -90,6 +94,16 @@ void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vect
 void Layer::set_trainable(bool trainable) {
   trainable_ = trainable;
   for (const Owned& owned : parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
+}
+
+std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
+  std::optional<Variable> total;
+  for (const Owned& owned : parameters_) {
+    if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
+    const Variable penalty = owned.spec.regularizer.l2 * sum(square(pass.parameter(owned.parameter)));
+    total = total ? *total + penalty : penalty;
+  }
+  return total;
 }
 
 void Layer::rename(std::string name) {

@@ -11,6 +11,7 @@
 #include "layers/fusion.hpp"
 #include "layers/initializer.hpp"
 #include "layers/layer_config.hpp"
+#include "layers/regularizer.hpp"
 
 namespace xtape {
 
@@ -49,6 +50,7 @@ struct ParameterSpec {
   Shape shape;
   Initializer initializer;
   bool trainable = true;
+  Regularizer regularizer = {};
 };
 
 /// Where a layer's parameters get their values from, by name.
@@ -107,6 +109,10 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// averages in training too and does not move them, as in Keras. Of a model as a layer: all layers in it.
   virtual void set_trainable(bool trainable);
   virtual bool trainable() const { return trainable_; }
+
+  /// What the layer's regularizers add to the loss: the sum of l2 * sum(w^2) over its trainable parameters, as a scalar
+  /// of this pass. Nothing, at no cost, when there are none.
+  virtual std::optional<Variable> regularization(ForwardPass& pass) const;
 
   /// Gives a name, for a Model; and first values to the parameters that have none, from streams `stream` and up of
   /// `seed`. Returns the number of streams that are the layer's own: as many for every layer, so that an option of one

@@ -11,5 +11,6 @@
 #include "layers/input.hpp"
 #include "layers/merge.hpp"
 #include "layers/pooling.hpp"
+#include "layers/regularizer.hpp"
 #include "layers/reshaping.hpp"
 #include "layers/softmax.hpp"

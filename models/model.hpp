@@ -18,6 +18,13 @@ struct ModelOptions {
   std::uint64_t seed = 0;
 };
 
+struct SummaryOptions {
+  /// In characters; the terminal's, or 98 when there is none.
+  std::optional<int> width = std::nullopt;
+  /// Samples for which the memory of activations is given.
+  std::int64_t batch_size = 32;
+};
+
 /// One call of a layer in a model, in the order of computation.
 struct ModelNode {
   std::shared_ptr<Layer> layer;
@@ -76,12 +83,17 @@ class Model {
   /// Freezes all layers, or trains them again: see Layer::set_trainable().
   void set_trainable(bool trainable) const;
 
+  /// What the layers' regularizers add to the loss, as a scalar of this pass; nothing when no layer has one.
+  std::optional<Variable> regularization(ForwardPass& pass) const;
+
   /// Converts all parameters to float32 or float64, in which the model then computes.
   void convert(DType dtype) const;
   DType dtype() const;
 
-  /// The table of layers: name and type, output shape, parameters, inputs; then the totals.
-  [[nodiscard]] std::string summary() const;
+  /// The table of layers as Keras prints it: name and type, output shape, parameters, inputs, cells that are too narrow
+  /// going on below; then the number of parameters, the memory that they and the values between layers take, and the
+  /// multiply-adds for one sample. Error when the width is below 40 or the batch size below 1.
+  [[nodiscard]] std::string summary(const SummaryOptions& options = {}) const;
 
   /// The model as a layer, whose name is empty until it has one.
   std::shared_ptr<Layer> definition() const;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "framework/ops/arithmetic.hpp"
 #include "layers/input.hpp"
 
 namespace xtape {
@@ -149,6 +150,15 @@ std::vector<std::shared_ptr<Layer>> Model::Network::sublayers() const {
 
 void Model::Network::set_trainable(bool trainable) {
   for (const auto& layer : sublayers()) layer->set_trainable(trainable);
+}
+
+std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const {
+  std::optional<Variable> total;
+  for (const auto& layer : sublayers()) {
+    const std::optional<Variable> own = layer->regularization(pass);
+    if (own) total = total ? *total + *own : *own;
+  }
+  return total;
 }
 
 bool Model::Network::trainable() const {

@@ -18,6 +18,7 @@ class Model::Network final : public Layer {
   std::string output_activation() const override { return output_layer().output_activation(); }
   void set_trainable(bool trainable) override;
   bool trainable() const override;
+  std::optional<Variable> regularization(ForwardPass& pass) const override;
   void rename(std::string name) override;
   std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream) override;
 

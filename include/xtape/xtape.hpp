@@ -17,6 +17,7 @@
 #include "models/model_check.hpp"
 #include "models/model_file.hpp"
 #include "models/multiply_adds.hpp"
+#include "models/plot.hpp"
 #include "models/resnet50.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
