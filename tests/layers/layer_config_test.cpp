@@ -1,5 +1,6 @@
 #include "layers/layer_config.hpp"
 
+#include "framework/ops/arithmetic.hpp"
 #include "layers/layers.hpp"
 #include "tests/support/support.hpp"
 
