@@ -7,14 +7,20 @@
 namespace xtape::bench {
 
 const std::vector<Workload>& workloads() {
+  const Workload large{.name = "resnet50-224-train",
+                       .network = "resnet50",
+                       .image_size = 224,
+                       .classes = 1000,
+                       .batch = 16,
+                       .global_pooling = true};
+  Workload recomputing = large;
+  recomputing.name = "resnet50-224-train-recompute";
+  recomputing.recompute = true;
   static const std::vector<Workload> all{
       {.name = "resnet50-64-train", .network = "resnet50"},
-      {.name = "resnet50-224-train",
-       .network = "resnet50",
-       .image_size = 224,
-       .classes = 1000,
-       .batch = 16,
-       .global_pooling = true},
+      {.name = "resnet50-64-train-exact", .network = "resnet50", .exact = true},
+      large,
+      recomputing,
       {.name = "convnet-64-train", .network = "convnet", .batch = 64},
       {.name = "resnet50-64-infer-32", .network = "resnet50", .task = Task::infer},
       {.name = "resnet50-64-infer-1", .network = "resnet50", .task = Task::infer, .batch = 1},
@@ -27,14 +33,16 @@ std::string description(const Workload& w) {
   const char* what = w.task == Task::train   ? "training step with Adam"
                      : w.task == Task::infer ? "inference"
                                              : "gradient check in float64, a direction";
-  return fmt::format("{}, {}x{}x3, {} classes, batch {}: {}", w.network == "resnet50" ? "ResNet-50" : "ConvNet",
-                     w.image_size, w.image_size, w.classes, w.batch, what);
+  return fmt::format("{}, {}x{}x3, {} classes, batch {}: {}{}{}", w.network == "resnet50" ? "ResNet-50" : "ConvNet",
+                     w.image_size, w.image_size, w.classes, w.batch, what, w.exact ? ", exact convolutions" : "",
+                     w.recompute ? ", recomputing" : "");
 }
 
 std::string to_text(const Workload& w) {
   return nlohmann::json{
-      {"name", w.name},       {"network", w.network}, {"task", static_cast<int>(w.task)},  {"size", w.image_size},
-      {"classes", w.classes}, {"batch", w.batch},     {"global_pooling", w.global_pooling}}
+      {"name", w.name},          {"network", w.network}, {"task", static_cast<int>(w.task)},   {"size", w.image_size},
+      {"classes", w.classes},    {"batch", w.batch},     {"global_pooling", w.global_pooling}, {"exact", w.exact},
+      {"recompute", w.recompute}}
       .dump();
 }
 
@@ -46,7 +54,9 @@ Workload workload_from(std::string_view text) try {
           .image_size = json.at("size"),
           .classes = json.at("classes"),
           .batch = json.at("batch"),
-          .global_pooling = json.at("global_pooling")};
+          .global_pooling = json.at("global_pooling"),
+          .exact = json.at("exact"),
+          .recompute = json.at("recompute")};
 } catch (const nlohmann::json::exception& error) {
   fail("benchmark worker: expected a workload as the driver writes it, got '{}' ({}); start it with ./run bench", text,
        error.what());

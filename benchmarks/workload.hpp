@@ -22,6 +22,8 @@ struct Workload {
   std::int64_t classes = 6;
   std::int64_t batch = 32;
   bool global_pooling = false;  ///< of resnet50, before its last layer; otherwise 2x2
+  bool exact = false;           ///< xtape computes every convolution by its definition
+  bool recompute = false;       ///< xtape computes values again on the way back instead of keeping them
 
   bool trains() const { return task == Task::train; }
   /// Whether libtorch has the same: it has no gradient check of this kind.

@@ -43,6 +43,7 @@ class XtapeWork : public Work {
       : workload_(options.workload),
         model_(build(options.workload)),
         images_(RandomStream(1).uniform(model_.input_shape().prepended(workload_.batch))) {
+    if (workload_.exact) set_exact_convolutions(true);
     randomize_vectors(model_);
     std::vector<std::int64_t> classes;
     for (std::int64_t i = 0; i < workload_.batch; ++i) classes.push_back(i * 5 % workload_.classes);
@@ -76,29 +77,29 @@ class Training final : public XtapeWork {
 
   nlohmann::json digest() override {
     nlohmann::json digest = facts();
-    const Tensor outputs = forward_and_back(digest);
-    digest["outputs"] = outputs.to_vector();
-    for (const auto& [path, parameter] : model_.named_parameters()) {
-      if (parameter.shape().rank() > 1) digest["gradients"][path] = norm(parameter.gradient());
-    }
-    adam_.step();
+    ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
+    const auto [outputs, loss] = forward(pass);
+    pass.backward(loss, [&digest](const Parameter& parameter) {
+      if (parameter.shape().rank() > 1) digest["gradients"][parameter.name()] = norm(parameter.gradient());
+      parameter.clear_gradient();
+    });
+    digest["outputs"] = outputs.value().to_vector();
+    digest["loss"] = loss.value().item();
     return digest;
   }
 
   void step() override {
-    nlohmann::json ignored;
-    forward_and_back(ignored);
-    adam_.step();
+    ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
+    adam_.backward_and_step(pass, forward(pass).loss);
   }
 
  private:
-  Tensor forward_and_back(nlohmann::json& digest) {
-    ForwardPass pass(Mode::training, {.step = adam_.iterations()});
+  struct Forward {
+    Variable outputs, loss;
+  };
+  Forward forward(ForwardPass& pass) const {
     const Variable outputs = model_(images_, pass);
-    const Variable loss = softmax_cross_entropy(outputs, labels_);
-    pass.backward(loss);
-    digest["loss"] = loss.value().item();
-    return outputs.value();
+    return {outputs, softmax_cross_entropy(outputs, labels_)};
   }
 
   Adam adam_;

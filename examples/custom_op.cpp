@@ -1,5 +1,5 @@
 // A differentiable function of one's own, written from xtensor expressions, and the proof that its derivative is right.
-#include <framework/tensor/xarray.hpp>
+#include <xtape/xarray.hpp>
 
 #include "examples/program.hpp"
 using namespace xtape;

@@ -66,4 +66,9 @@ Variable ActivationLayer::call(const std::vector<Variable>& inputs, ForwardPass&
   return y;
 }
 
+Activation::Activation(ActivationFunction function, const OnlyName& options)
+    : LayerHandle({.function = std::move(function), .name = options.name}) {}
+
+template class LayerHandle<ActivationLayer>;
+
 }  // namespace xtape

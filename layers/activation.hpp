@@ -59,11 +59,12 @@ class ActivationLayer final : public Layer {
   Options options_;
 };
 
+extern template class LayerHandle<ActivationLayer>;
+
 /// y = function(x): Activation(relu)(x).
 class Activation : public LayerHandle<ActivationLayer> {
  public:
-  explicit Activation(ActivationFunction function, const OnlyName& options = {})
-      : LayerHandle({.function = std::move(function), .name = options.name}) {}
+  explicit Activation(ActivationFunction function, const OnlyName& options = {});
 };
 
 }  // namespace xtape

@@ -51,7 +51,7 @@ Variable BatchNormalizationLayer::call_fused(std::vector<Variable> inputs, const
                                 corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
   }
   auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon, fused);
-  move_averages(mean, variance, x.size() / x.dim(-1));
+  if (!pass.repeats()) move_averages(mean, variance, x.size() / x.dim(-1));
   return y;
 }
 
@@ -85,5 +85,7 @@ Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) co
     return static_cast<T>((static_cast<double>(value) - left * start) / (1 - left));
   });
 }
+
+template class LayerHandle<BatchNormalizationLayer>;
 
 }  // namespace xtape

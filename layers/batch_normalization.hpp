@@ -51,6 +51,7 @@ class BatchNormalizationLayer final : public Layer {
   Options options_;
 };
 
+extern template class LayerHandle<BatchNormalizationLayer>;
 using BatchNormalization = LayerHandle<BatchNormalizationLayer>;
 
 }  // namespace xtape

@@ -20,6 +20,7 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"InputLayer", make_layer<InputLayer>},
       {"MaxPooling2D", make_layer<MaxPooling2DLayer>},
       {"Multiply", make_layer<MultiplyLayer>},
+      {"Normalization", make_layer<NormalizationLayer>},
       {"Reshape", make_layer<ReshapeLayer>},
       {"Softmax", make_layer<SoftmaxLayer>},
       {"ZeroPadding2D", make_layer<ZeroPadding2DLayer>},

@@ -1,6 +1,7 @@
 #include "layers/conv2d.hpp"
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/pooling.hpp"
 
 namespace xtape {
 
@@ -31,21 +32,34 @@ std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<Shape>
   return specs;
 }
 
+Conv2DOptions Conv2DLayer::convolution() const {
+  return {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate};
+}
+
 Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
   const Variable kernel = parameter(pass, "kernel");
-  const Conv2DOptions options{
-      .strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate};
   if (pass.cache() && !x.tracked() && !kernel.tracked()) {
-    return pass.cache()->of<KernelCache>(parameter("kernel")).conv2d(x.value(), kernel.value(), options);
+    return pass.cache()->of<KernelCache>(parameter("kernel")).conv2d(x.value(), kernel.value(), convolution());
   }
-  return conv2d(x, kernel, options);
+  return conv2d(x, kernel, convolution());
+}
+
+Variable Conv2DLayer::pooled(const Variable& x, const WindowOptions& pooling, ForwardPass& pass) const {
+  const Variable kernel = parameter(pass, "kernel");
+  if (!pools_at_once(x, kernel, convolution(), pooling)) return max_pool2d(convolved(x, pass), pooling);
+  return conv2d_max_pool2d(x, kernel, convolution(), pooling);
+}
+
+/// activation(y + bias), and relu of it if there is one behind.
+Variable Conv2DLayer::activated(const Variable& y, bool relu_behind, ForwardPass& pass) const {
+  if (options_.activation.is(relu) || relu_behind) {
+    return options_.use_bias ? add_relu(y, parameter(pass, "bias")) : relu(y);
+  }
+  return options_.activation(options_.use_bias ? y + parameter(pass, "bias") : y);
 }
 
 Variable Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  const Variable y = convolved(inputs.front(), pass);
-  if (!options_.use_bias) return options_.activation(y);
-  if (options_.activation.is(relu)) return add_relu(y, parameter(pass, "bias"));
-  return options_.activation(y + parameter(pass, "bias"));
+  return activated(convolved(inputs.front(), pass), false, pass);
 }
 
 WithoutBias Conv2DLayer::call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const {
@@ -53,9 +67,12 @@ WithoutBias Conv2DLayer::call_without_bias(const std::vector<Variable>& inputs, 
   return {convolved(inputs.front(), pass), parameter(pass, "bias")};
 }
 
+/// Bias and relu come after the pooling, on fewer values: the largest x is also the largest relu(x + b).
 Variable Conv2DLayer::call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const {
-  if (!parts.relu) return call(inputs, pass);
-  return add_relu(convolved(inputs.front(), pass), parameter(pass, "bias"));
+  const Variable& x = inputs.front();
+  return activated(parts.max_pool ? pooled(x, *parts.max_pool, pass) : convolved(x, pass), parts.relu, pass);
 }
+
+template class LayerHandle<Conv2DLayer>;
 
 }  // namespace xtape

@@ -46,15 +46,23 @@ class Conv2DLayer final : public Layer {
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.takes_relu = options_.use_bias && options_.activation.is(linear)}; }
+  /// With a max pooling, whatever is monotone is left for the smaller array behind it.
+  Fusion fusion() const override {
+    const bool linear_output = options_.activation.is(linear);
+    return {.takes_relu = linear_output, .takes_max_pool = linear_output || options_.activation.is(relu)};
+  }
   WithoutBias call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
 
  private:
+  Conv2DOptions convolution() const;
   Variable convolved(const Variable& x, ForwardPass& pass) const;
+  Variable pooled(const Variable& x, const WindowOptions& pooling, ForwardPass& pass) const;
+  Variable activated(const Variable& y, bool relu_behind, ForwardPass& pass) const;
   Options options_;
 };
 
+extern template class LayerHandle<Conv2DLayer>;
 using Conv2D = LayerHandle<Conv2DLayer>;
 
 }  // namespace xtape

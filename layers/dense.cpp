@@ -38,4 +38,6 @@ Variable DenseLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass
   return rectified ? y : options_.activation(y);
 }
 
+template class LayerHandle<DenseLayer>;
+
 }  // namespace xtape

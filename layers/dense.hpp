@@ -42,6 +42,7 @@ class DenseLayer final : public Layer {
   Options options_;
 };
 
+extern template class LayerHandle<DenseLayer>;
 using Dense = LayerHandle<DenseLayer>;
 
 }  // namespace xtape

@@ -13,4 +13,6 @@ Variable DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pa
   return dropout(inputs.front(), options_.rate, pass);
 }
 
+template class LayerHandle<DropoutLayer>;
+
 }  // namespace xtape

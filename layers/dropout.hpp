@@ -23,6 +23,7 @@ class DropoutLayer final : public Layer {
  private:
   Options options_;
 };
+extern template class LayerHandle<DropoutLayer>;
 using Dropout = LayerHandle<DropoutLayer>;
 
 }  // namespace xtape

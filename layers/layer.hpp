@@ -154,10 +154,10 @@ template <class Definition>
 class LayerHandle {
  public:
   using Options = typename Definition::Options;
-  LayerHandle(Options options = {}) : layer_(std::make_shared<Definition>(std::move(options))) {}  // NOLINT
+  LayerHandle(Options options = {});  // NOLINT(google-explicit-constructor): Conv2D({...}) and Flatten() are layers
 
-  SymbolicTensor operator()(const SymbolicTensor& input) const { return layer_->connect({input}); }
-  SymbolicTensor operator()(const std::vector<SymbolicTensor>& inputs) const { return layer_->connect(inputs); }
+  SymbolicTensor operator()(const SymbolicTensor& input) const;
+  SymbolicTensor operator()(const std::vector<SymbolicTensor>& inputs) const;
 
   Definition* operator->() const { return layer_.get(); }
   const std::shared_ptr<Definition>& definition() const { return layer_; }
@@ -165,5 +165,18 @@ class LayerHandle {
  private:
   std::shared_ptr<Definition> layer_;
 };
+
+template <class Definition>
+LayerHandle<Definition>::LayerHandle(Options options) : layer_(std::make_shared<Definition>(std::move(options))) {}
+
+template <class Definition>
+SymbolicTensor LayerHandle<Definition>::operator()(const SymbolicTensor& input) const {
+  return layer_->connect({input});
+}
+
+template <class Definition>
+SymbolicTensor LayerHandle<Definition>::operator()(const std::vector<SymbolicTensor>& inputs) const {
+  return layer_->connect(inputs);
+}
 
 }  // namespace xtape

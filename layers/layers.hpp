@@ -10,6 +10,7 @@
 #include "layers/initializer.hpp"
 #include "layers/input.hpp"
 #include "layers/merge.hpp"
+#include "layers/normalization.hpp"
 #include "layers/pooling.hpp"
 #include "layers/regularizer.hpp"
 #include "layers/reshaping.hpp"

@@ -55,4 +55,8 @@ Variable ConcatenateLayer::call(const std::vector<Variable>& inputs, ForwardPass
   return concatenate(inputs, options_.axis);
 }
 
+template class LayerHandle<AddLayer>;
+template class LayerHandle<MultiplyLayer>;
+template class LayerHandle<ConcatenateLayer>;
+
 }  // namespace xtape

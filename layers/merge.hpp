@@ -23,6 +23,7 @@ class AddLayer final : public ElementwiseMergeLayer {
   Fusion fusion() const override { return {.takes_relu = true, .is_sum = true}; }
   Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<AddLayer>;
 using Add = LayerHandle<AddLayer>;
 
 /// The product of the inputs, element by element.
@@ -32,6 +33,7 @@ class MultiplyLayer final : public ElementwiseMergeLayer {
   std::string type() const override { return "Multiply"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<MultiplyLayer>;
 using Multiply = LayerHandle<MultiplyLayer>;
 
 /// The inputs one after the other along an axis; axis 0 is the batch and can't be chosen. All other extents must agree.
@@ -51,6 +53,7 @@ class ConcatenateLayer final : public Layer {
  private:
   Options options_;
 };
+extern template class LayerHandle<ConcatenateLayer>;
 using Concatenate = LayerHandle<ConcatenateLayer>;
 
 }  // namespace xtape

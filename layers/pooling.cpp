@@ -32,4 +32,9 @@ Variable GlobalAveragePooling2DLayer::call(const std::vector<Variable>& inputs, 
   return global_average_pool2d(inputs.front());
 }
 
+template class LayerHandle<MaxPooling2DLayer>;
+template class LayerHandle<AveragePooling2DLayer>;
+template class LayerHandle<GlobalMaxPooling2DLayer>;
+template class LayerHandle<GlobalAveragePooling2DLayer>;
+
 }  // namespace xtape

@@ -42,7 +42,9 @@ class MaxPooling2DLayer final : public PoolingLayer {
   using PoolingLayer::PoolingLayer;
   std::string type() const override { return "MaxPooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Fusion fusion() const override { return {.is_max_pool = window()}; }
 };
+extern template class LayerHandle<MaxPooling2DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
 
 /// The mean of the values under the window, padding not counted.
@@ -52,6 +54,7 @@ class AveragePooling2DLayer final : public PoolingLayer {
   std::string type() const override { return "AveragePooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<AveragePooling2DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
 
 /// What the two global poolings share: (n, height, width, channels) -> (n, channels).
@@ -70,6 +73,7 @@ class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
   std::string type() const override { return "GlobalMaxPooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<GlobalMaxPooling2DLayer>;
 using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
 
 /// The mean of each channel.
@@ -79,6 +83,7 @@ class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
   std::string type() const override { return "GlobalAveragePooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<GlobalAveragePooling2DLayer>;
 using GlobalAveragePooling2D = LayerHandle<GlobalAveragePooling2DLayer>;
 
 }  // namespace xtape

@@ -54,4 +54,8 @@ Variable ZeroPadding2DLayer::call(const std::vector<Variable>& inputs, ForwardPa
   return pad(inputs.front(), {{0, 0}, {top, bottom}, {left, right}, {0, 0}});
 }
 
+template class LayerHandle<FlattenLayer>;
+template class LayerHandle<ReshapeLayer>;
+template class LayerHandle<ZeroPadding2DLayer>;
+
 }  // namespace xtape

@@ -16,6 +16,7 @@ class FlattenLayer final : public Layer {
   Shape output_shape(const std::vector<Shape>& inputs) const override { return {only_input(inputs).size()}; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+extern template class LayerHandle<FlattenLayer>;
 using Flatten = LayerHandle<FlattenLayer>;
 
 /// The same elements under another sample shape; one extent may be -1 and is computed.
@@ -35,6 +36,7 @@ class ReshapeLayer final : public Layer {
  private:
   Options options_;
 };
+extern template class LayerHandle<ReshapeLayer>;
 using Reshape = LayerHandle<ReshapeLayer>;
 
 /// Zeros around images: (n, height, width, channels) -> (n, top + height + bottom, left + width + right, channels).
@@ -55,6 +57,7 @@ class ZeroPadding2DLayer final : public Layer {
  private:
   Options options_;
 };
+extern template class LayerHandle<ZeroPadding2DLayer>;
 using ZeroPadding2D = LayerHandle<ZeroPadding2DLayer>;
 
 }  // namespace xtape

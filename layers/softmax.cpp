@@ -16,4 +16,6 @@ Variable SoftmaxLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*
   return softmax(inputs.front(), options_.axis);
 }
 
+template class LayerHandle<SoftmaxLayer>;
+
 }  // namespace xtape

@@ -23,6 +23,7 @@ class SoftmaxLayer final : public Layer {
  private:
   Options options_;
 };
+extern template class LayerHandle<SoftmaxLayer>;
 using Softmax = LayerHandle<SoftmaxLayer>;
 
 }  // namespace xtape

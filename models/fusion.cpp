@@ -43,6 +43,7 @@ class Planner {
     if (calls_.at(&layer) == 1) {
       if (can.takes_residual) take_sum(step);
       if (can.takes_relu) take_relu(step);
+      if (can.takes_max_pool) take_max_pool(step);
     }
     if (can.takes_bias && step.inputs.size() == 1 && readers_[step.inputs[0]].size() == 1) {
       without_bias_[step.inputs[0]] = true;
@@ -62,6 +63,13 @@ class Planner {
     const auto reader = only_reader(step.output());
     if (!reader || !nodes_[*reader].layer->fusion().is_relu || nodes_[*reader].inputs.size() != 1) return;
     step.relu = true;
+    take(step, *reader);
+  }
+
+  void take_max_pool(FusedStep& step) {
+    const auto reader = only_reader(step.output());
+    if (!reader || !nodes_[*reader].layer->fusion().is_max_pool) return;
+    step.max_pool = nodes_[*reader].layer->fusion().is_max_pool;
     take(step, *reader);
   }
 

@@ -16,6 +16,7 @@ struct FusedStep {
   std::vector<std::size_t> inputs;      ///< nodes whose values the layer gets
   std::optional<std::size_t> residual;  ///< the node whose value is added
   bool relu = false;
+  std::optional<WindowOptions> max_pool = std::nullopt;
   bool without_bias = false;  ///< leaves its bias to the step that reads it
 
   std::size_t node() const { return nodes.front(); }

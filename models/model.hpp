@@ -100,8 +100,10 @@ class Model {
   /// The model that a layer is; nothing when it is none.
   static std::optional<Model> from_layer(const std::shared_ptr<Layer>& layer);
 
+  class Network;  ///< internal to models/
+  const Network& network() const { return *network_; }
+
  private:
-  class Network;
   explicit Model(std::shared_ptr<Network> network);
   std::shared_ptr<Network> network_;
 };

@@ -11,18 +11,6 @@
 namespace xtape {
 namespace {
 
-/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras 2 does.
-std::string snake_case(const std::string& type) {
-  std::string result;
-  for (std::size_t i = 0; i < type.size(); ++i) {
-    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
-    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
-    if (upper && follows_lower) result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
-  }
-  return result;
-}
-
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
 
 /// The layers of a step: "bn2a_branch2c + add_1 + activation_3".
@@ -56,6 +44,17 @@ WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes
 
 }  // namespace
 
+std::string snake_case(const std::string& type) {
+  std::string result;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
+    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
+    if (upper && follows_lower) result += '_';
+    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
+  }
+  return result;
+}
+
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
                         ModelOptions options)
     : Layer(options.name) {
@@ -88,6 +87,7 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
     for (const std::size_t read : steps_[i].reads()) last_use_[read] = i;
   }
   for (const std::size_t output : outputs_) last_use_[output] = steps_.size();
+  segments_ = plan_segments(steps_, nodes_, last_use_);
   name_layers();
   initialize(options.seed, 0);
 }
@@ -216,14 +216,27 @@ void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
 
 std::vector<Variable> Model::Network::compute(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   check_inputs(inputs);
-  std::vector<std::optional<WithoutBias>> values(nodes_.size());
+  Values values(nodes_.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = WithoutBias{inputs[i]};
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
+  for (const Segment& segment : segments_) {
+    if (pass.recompute() && pass.records() && segment.worth_recomputing) {
+      run_again_on_the_way_back(segment, values, pass);
+    } else {
+      run(segment, values, pass);
+    }
+  }
+  std::vector<Variable> results;
+  for (const std::size_t output : outputs_) results.push_back(values[output]->value);
+  return results;
+}
+
+void Model::Network::run(const Segment& segment, Values& values, ForwardPass& pass) const {
+  for (std::size_t i = segment.begin; i < segment.end; ++i) {
     const FusedStep& step = steps_[i];
-    if (values[step.output()]) continue;  // an input
+    if (step.inputs.empty()) continue;  // an input of the model
     std::vector<Variable> arguments;
     for (const std::size_t input : step.inputs) arguments.push_back(values[input]->value);
-    FusedParts parts{.relu = step.relu};
+    FusedParts parts{.relu = step.relu, .max_pool = step.max_pool};
     if (step.inputs.size() == 1) parts.bias = values[step.inputs[0]]->bias;
     if (step.residual) parts.residual = values[*step.residual]->value;
     for (const std::size_t read : step.reads()) {
@@ -231,9 +244,37 @@ std::vector<Variable> Model::Network::compute(const std::vector<Variable>& input
     }
     values[step.output()] = call_step(step, nodes_, std::move(arguments), parts, pass);
   }
-  std::vector<Variable> results;
-  for (const std::size_t output : outputs_) results.push_back(values[output]->value);
-  return results;
+}
+
+void Model::Network::run_again_on_the_way_back(const Segment& segment, Values& values, ForwardPass& pass) const {
+  std::vector<std::size_t> nodes;  // that it reads and does not make
+  std::vector<Variable> inputs;
+  std::vector<Parameter> parameters;
+  const auto add_to = [](auto& list, const auto& element) {
+    const bool fresh = std::ranges::find(list, element) == list.end();
+    if (fresh) list.push_back(element);
+    return fresh;
+  };
+  for (std::size_t i = segment.begin; i < segment.end; ++i) {
+    for (const std::size_t read : steps_[i].reads()) {
+      if (values[read] && add_to(nodes, read)) inputs.push_back(values[read]->value);
+    }
+    for (const auto& [path, parameter] : nodes_[steps_[i].node()].layer->named_parameters()) {
+      if (parameter.trainable()) add_to(parameters, parameter);
+    }
+  }
+  for (const std::size_t node : nodes) {
+    if (last_use_[node] < segment.end) values[node].reset();
+  }
+  const std::size_t output = steps_[segment.end - 1].output();
+  const auto self = std::static_pointer_cast<const Network>(shared_from_this());  // lives until the way back
+  const SegmentFunction compute = [self, segment, nodes, output](const std::vector<Variable>& x, ForwardPass& again) {
+    Values between(self->nodes_.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) between[nodes[i]] = WithoutBias{x[i]};
+    self->run(segment, between, again);
+    return between[output]->value;
+  };
+  values[output] = WithoutBias{recomputed(inputs, parameters, compute, pass)};
 }
 
 }  // namespace xtape

@@ -3,6 +3,7 @@
 
 #include "models/fusion.hpp"
 #include "models/model.hpp"
+#include "models/segments.hpp"
 
 namespace xtape {
 
@@ -27,6 +28,8 @@ class Model::Network final : public Layer {
   const std::vector<ModelNode>& nodes() const { return nodes_; }
   const std::vector<std::size_t>& input_nodes() const { return inputs_; }
   const std::vector<std::size_t>& output_nodes() const { return outputs_; }
+  /// The nodes whose values are the model's outputs.
+  const std::vector<std::size_t>& outputs() const { return outputs_; }
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
 
@@ -35,12 +38,19 @@ class Model::Network final : public Layer {
   std::size_t add(const SymbolicTensor& tensor, KnownCalls& known);
   void name_layers();
   void check_inputs(const std::vector<Variable>& inputs) const;
+  using Values = std::vector<std::optional<WithoutBias>>;  // of each node, while somebody is still to read it
+  void run(const Segment& segment, Values& values, ForwardPass& pass) const;
+  void run_again_on_the_way_back(const Segment& segment, Values& values, ForwardPass& pass) const;
 
   std::vector<ModelNode> nodes_;  // in the order of computation
   std::vector<std::size_t> inputs_, outputs_;
   std::vector<FusedStep> steps_;       // what is computed, in order
   std::vector<std::size_t> last_use_;  // for each node the last step that reads it
+  std::vector<Segment> segments_;      // of steps
   std::vector<Shape> input_shapes_, output_shapes_;
 };
+
+/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras does.
+std::string snake_case(const std::string& type);
 
 }  // namespace xtape

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 
+#include "framework/io/input_file.hpp"
 #include "framework/io/safetensors.hpp"
+#include "models/keras_weights.hpp"
 
 namespace xtape {
 namespace {
 
-constexpr std::size_t most_listed = 8;
+constexpr std::size_t most_listed = 20;
 
 /// "; 2 missing: a/kernel, a/bias"; nothing for none, and not all when there are many.
 std::string listed(std::string_view what, std::vector<std::string> names) {
@@ -21,38 +23,132 @@ std::string listed(std::string_view what, std::vector<std::string> names) {
   return fmt::format("; {} {}: {}", count, what, fmt::join(names, ", "));
 }
 
+bool is_hdf5(const std::filesystem::path& path) {
+  constexpr std::string_view signature("\x89HDF\r\n\x1a\n");
+  InputFile file("load_weights", path);
+  std::string begin(signature.size(), '\0');
+  if (file.size() < static_cast<std::int64_t>(signature.size())) return false;
+  file.read(0, begin.data(), static_cast<std::int64_t>(begin.size()));
+  return begin == signature;
+}
+
+StoredWeights read_weights(const Model& model, const std::filesystem::path& path) {
+  if (is_hdf5(path)) return read_keras_weights(model, path);
+  StoredWeights result{{}, model.named_parameters()};
+  for (StoredTensor& tensor : list_safetensors(path)) result.weights.push_back({tensor.name, std::move(tensor)});
+  return result;
+}
+
+/// A parameter and the tensor of the file that is for it; null for none.
+struct Candidate {
+  std::string path;
+  Parameter parameter;
+  const StoredTensor* tensor;
+};
+
+std::vector<Candidate> match_names(const Model& model, const StoredWeights& file, const std::filesystem::path& path) {
+  std::map<std::string, const StoredTensor*> given;
+  for (const auto& [name, tensor] : file.weights) {
+    const auto [known, fresh] = given.emplace(name, &tensor);
+    check(fresh,
+          "load_weights: expected one tensor for {}, got \"{}\" and \"{}\" in {}; .match = Match::order may help", name,
+          known->second->name, tensor.name, path.string());
+  }
+  std::vector<Candidate> result;
+  for (const auto& [name, parameter] : model.named_parameters()) {
+    const auto found = given.find(name);
+    result.push_back({name, parameter, found == given.end() ? nullptr : found->second});
+  }
+  return result;
+}
+
+std::vector<Candidate> match_order(const StoredWeights& file, const std::filesystem::path& path) {
+  check(!file.order.empty() || file.weights.empty(),
+        "load_weights: expected a file that knows the order of its tensors, got Keras 3's layout, which numbers the "
+        "layers of each class, in {}; load it by name",
+        path.string());
+  std::vector<Candidate> result;
+  for (const auto& [name, parameter] : file.order) {
+    const std::size_t i = result.size();
+    result.push_back({name, parameter, i < file.weights.size() ? &file.weights[i].tensor : nullptr});
+  }
+  return result;
+}
+
+LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeights& file) {
+  LoadReport report;
+  std::vector<const StoredTensor*> used;
+  for (const auto& [path, parameter, tensor] : candidates) {
+    if (!tensor) {
+      report.missing.push_back(path);
+      continue;
+    }
+    used.push_back(tensor);
+    const LoadReport::Pair pair{path, tensor->name, parameter.shape(), tensor->shape, parameter.dtype(), tensor->dtype};
+    (pair.fits() ? report.matched : report.mismatched).push_back(pair);
+  }
+  std::ranges::sort(used);
+  for (const StoredWeight& weight : file.weights) {
+    if (!std::ranges::binary_search(used, &weight.tensor)) report.unexpected.push_back(weight.tensor.name);
+  }
+  return report;
+}
+
+/// What the user may do about it.
+std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
+  std::string text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
+  const bool other_names = report.mismatched.empty() && report.missing.size() == report.unexpected.size();
+  if (other_names && options.match == Match::name && !file.order.empty())
+    text += ", {.match = Match::order} goes by order instead of names";
+  return text;
+}
+
 }  // namespace
 
+bool LoadReport::Pair::fits() const { return shape == stored_shape && is_floating(stored_dtype); }
+
+std::string LoadReport::text() const {
+  const std::size_t all = matched.size() + mismatched.size() + missing.size();
+  std::string result = fmt::format("{} of {} parameters matched", matched.size(), all);
+  for (const DType from : {DType::float32, DType::float64}) {
+    const auto count =
+        std::ranges::count_if(matched, [&](const Pair& p) { return p.stored_dtype == from && p.dtype != from; });
+    if (count > 0) result += fmt::format(", {} of them converted from {}", count, from);
+  }
+  std::vector<std::string> unlike;
+  for (const Pair& p : mismatched) {
+    const std::string name = p.parameter == p.stored ? p.parameter : fmt::format("{} from {}", p.parameter, p.stored);
+    unlike.push_back(fmt::format("{} ({} {} for {} {})", name, p.stored_dtype, p.stored_shape, p.dtype, p.shape));
+  }
+  return result + listed("missing", missing) + listed("of another shape or type", unlike) +
+         listed("unexpected", unexpected);
+}
+
 void save_weights(const Model& model, const std::filesystem::path& path) {
+  const std::string name = path.filename();
+  if (name.ends_with(".weights.h5")) return write_keras3_weights(model, path);
+  if (name.ends_with(".h5") || name.ends_with(".hdf5")) return write_keras_weights(model, path);
   std::vector<NamedTensor> tensors;
-  for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
+  for (const auto& [parameter_path, parameter] : model.named_parameters()) {
+    tensors.push_back({parameter_path, parameter.value()});
+  }
   save_safetensors(path, tensors, {{"format", "xtape"}, {"model", model.name()}});
 }
 
-void load_weights(const Model& model, const std::filesystem::path& path) {
-  std::map<std::string, Tensor> given;
-  for (auto& [name, tensor] : load_safetensors(path).tensors) given[name] = std::move(tensor);
-  const auto wanted = model.named_parameters();
-  std::vector<std::string> missing, unlike, unknown;
-  for (const auto& [name, parameter] : wanted) {
-    const auto found = given.find(name);
-    if (found == given.end()) {
-      missing.push_back(name);
-    } else if (found->second.shape() != parameter.shape() || !is_floating(found->second.dtype())) {
-      unlike.push_back(fmt::format("{} ({} {} for {} {})", name, found->second.dtype(), found->second.shape(),
-                                   parameter.dtype(), parameter.shape()));
-    }
-    if (found != given.end()) found->second = found->second.to(parameter.dtype());
+LoadReport load_weights(const Model& model, const std::filesystem::path& path, const LoadWeightsOptions& options) {
+  const StoredWeights file = read_weights(model, path);
+  const auto candidates = options.match == Match::name ? match_names(model, file, path) : match_order(file, path);
+  const LoadReport report = report_of(candidates, file);
+  check(report.complete() || !options.strict,
+        "load_weights: expected the weights of model {} in {}, got {} tensors: {}{}", model.name(), path.string(),
+        file.weights.size(), report.text(), hint(report, file, options));
+  std::vector<std::pair<Parameter, Tensor>> values;  // read before the first is set: a failure leaves the model alone
+  for (const auto& [name, parameter, tensor] : candidates) {
+    if (!tensor || tensor->shape != parameter.shape() || !is_floating(tensor->dtype)) continue;
+    values.emplace_back(parameter, tensor->read().to(parameter.dtype()));
   }
-  for (const auto& [name, tensor] : given) {
-    const auto has_name = [&wanted_name = name](const auto& entry) { return entry.first == wanted_name; };
-    if (std::ranges::none_of(wanted, has_name)) unknown.push_back(name);
-  }
-  check(missing.empty() && unlike.empty() && unknown.empty(),
-        "load_weights: expected the {} parameters of model {} in {}, got {} tensors{}{}{}", wanted.size(), model.name(),
-        path.string(), given.size(), listed("missing", missing), listed("of another shape or type", unlike),
-        listed("unknown", unknown));
-  for (const auto& [name, parameter] : wanted) parameter.set_value(given.at(name));
+  for (auto& [parameter, value] : values) parameter.set_value(std::move(value));
+  return report;
 }
 
 }  // namespace xtape

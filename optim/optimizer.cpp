@@ -25,6 +25,8 @@ double sum_of_squares(const Tensor& x) {
 
 }  // namespace
 
+Optimizer::~Optimizer() = default;
+
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
                      std::vector<std::string> slots)
     : type_(std::move(type)), options_(std::move(options)), slot_names_(std::move(slots)) {
@@ -48,12 +50,39 @@ void Optimizer::step() {
   check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
         "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
         parameters_.size());
-  const Step now{.rate = learning_rate(), .scale = clip(), .number = iterations_ + 1};
+  const double rate = learning_rate();
+  update_all({.rate = rate, .scale = clip(), .number = iterations_ + 1});
+}
+
+void Optimizer::backward_and_step(ForwardPass& pass, const Variable& loss) {
+  if (options_.clip_norm > 0) {
+    pass.backward(loss);
+    step();
+    return;
+  }
+  const Step now{.rate = learning_rate(), .scale = 1, .number = iterations_ + 1};
+  bool any = false;
+  pass.backward(loss, [&](const Parameter& parameter) {
+    const auto found = std::ranges::find(parameters_, parameter);
+    if (found == parameters_.end()) return;
+    any = true;
+    pass.enter_layer("optimizer");
+    update_one(static_cast<std::size_t>(found - parameters_.begin()), now);
+  });
+  check(any, "{}::backward_and_step: expected a loss that depends on one of the {} parameters, got one that does not",
+        type_, parameters_.size());
+  update_all(now);  // those whose gradient is from passes before
+}
+
+void Optimizer::update_one(std::size_t parameter, const Step& step) {
+  for (Tensor& slot : slots_[parameter]) slot = slot.to(parameters_[parameter].dtype());  // the model may be converted
+  update(parameters_[parameter], slots_[parameter], step);
+  parameters_[parameter].clear_gradient();
+}
+
+void Optimizer::update_all(const Step& step) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (!parameters_[i].gradient().defined()) continue;
-    for (Tensor& slot : slots_[i]) slot = slot.to(parameters_[i].dtype());  // the model may have been converted
-    update(parameters_[i], slots_[i], now);
-    parameters_[i].clear_gradient();
+    if (parameters_[i].gradient().defined()) update_one(i, step);
   }
   ++iterations_;
 }

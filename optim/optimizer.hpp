@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "framework/autograd/parameter.hpp"
+#include "framework/autograd/forward_pass.hpp"
 #include "framework/kernels/parallel.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "optim/schedule.hpp"
@@ -21,12 +21,18 @@ class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
-  virtual ~Optimizer() = default;
+  virtual ~Optimizer();
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
   /// gradients. Error, with nothing changed, when no parameter has one, or when the norm that clip_norm asks for is not
   /// finite (it would make every parameter NaN).
   void step();
+
+  /// pass.backward(loss) and step() in one, with the same numbers: each parameter is changed as soon as its gradient is
+  /// complete, whose memory the next one gets, so that the gradients of a whole model never exist together. With
+  /// clip_norm, which needs all of them first, one comes after the other. Error as those two; when the way back itself
+  /// ends in one, such as that of check_finite, parameters may have been changed already.
+  void backward_and_step(ForwardPass& pass, const Variable& loss);
 
   /// The learning rate of the next step.
   double learning_rate() const { return options_.learning_rate.at(iterations_); }
@@ -98,6 +104,8 @@ class Optimizer {
 
   /// Factor for the gradients so that their norm is at most clip_norm.
   double clip();
+  void update_one(std::size_t parameter, const Step& step);
+  void update_all(const Step& step);
 
   std::string type_;
   std::vector<Parameter> parameters_;

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "framework/kernels/parallel.hpp"
 #include "framework/tensor/random.hpp"
@@ -12,63 +13,105 @@
 namespace xtape {
 namespace {
 
-/// Rows of `source` in the given order, converted to `dtype`; uint8 is divided by 255.
-Tensor gathered_values(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
-  Tensor result = Tensor::empty(source.shape().replaced(0, static_cast<std::int64_t>(indices.size())), dtype);
+/// `size` elements of a tensor from `offset` on, converted; uint8 is divided by 255.
+template <class Target>
+void convert(const Tensor& source, std::int64_t offset, std::int64_t size, Target* out) {
+  with_type(source.dtype(), [&](auto zero) {
+    using Source = decltype(zero);
+    constexpr Target scale = dtype_of<Source> == DType::uint8 ? 255 : 1;
+    const Source* first = source.data<Source>() + offset;
+    std::transform(first, first + size, out, [](Source value) { return static_cast<Target>(value) / scale; });
+  });
+}
+
+/// Class numbers stay what they are, targets and weights are converted.
+Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
   const std::int64_t row = source.size() / source.dim(0);
-  const std::int64_t grain = std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(1, row));
-  with_type(source.dtype(), [&](auto source_zero) {
-    with_floating("DataLoader", dtype, [&](auto target_zero) {
-      using Source = decltype(source_zero);
-      using Target = decltype(target_zero);
-      constexpr Target scale = dtype_of<Source> == DType::uint8 ? 255 : 1;
-      const Source* in = source.data<Source>();
-      Target* out = result.mutable_data<Target>();
-      kernels::parallel_for(std::ssize(indices), grain, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          const Source* first = in + indices[static_cast<std::size_t>(i)] * row;
-          std::transform(first, first + row, out + i * row,
-                         [](Source value) { return static_cast<Target>(value) / scale; });
-        }
-      });
-    });
+  const DType type = is_floating(source.dtype()) ? dtype : DType::int64;
+  Tensor result = Tensor::empty(source.shape().replaced(0, std::ssize(indices)), type);
+  with_type(type, [&](auto zero) {
+    auto* out = result.mutable_data<decltype(zero)>();
+    for (const std::int64_t i : indices) convert(source, i * row, row, std::exchange(out, out + row));
   });
   return result;
 }
 
-/// Class numbers stay what they are, targets are converted.
-Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
-  if (is_floating(source.dtype())) return gathered_values(source, indices, dtype);
-  Tensor result = Tensor::empty({std::ssize(indices)}, DType::int64);
-  const std::int64_t* labels = source.data<std::int64_t>();
-  std::ranges::transform(indices, result.mutable_data<std::int64_t>(), [&](std::int64_t i) { return labels[i]; });
-  return result;
-}
-
-std::int64_t batch_count(const Dataset& data, const DataLoaderOptions& options) {
-  return (data.size() - 1) / options.batch_size + 1;
-}
-
 }  // namespace
 
-Epoch::Epoch(const Dataset& data, const DataLoaderOptions& options, std::uint64_t number)
-    : data_(data), options_(options), order_(static_cast<std::size_t>(data.size())) {
-  if (options.shuffle) {
-    order_ = RandomStream(options.seed, streams::epochs + number).permutation(data.size());
-  } else {
-    std::iota(order_.begin(), order_.end(), std::int64_t{0});
+/// What an epoch's batches are made from; never changes, so that several threads may make some.
+struct Epoch::Plan {
+  Dataset data;
+  DataLoaderOptions options;
+  std::uint64_t number;
+  std::vector<std::int64_t> order;
+
+  std::int64_t batches() const { return (data.size() - 1) / options.batch_size + 1; }
+
+  std::span<const std::int64_t> examples(std::int64_t batch) const {
+    const std::int64_t begin = batch * options.batch_size, end = std::min(data.size(), begin + options.batch_size);
+    return std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   }
+
+  /// Whether an image costs more than to gather it.
+  bool slow() const { return !data.in_memory() || options.augmentation.any(); }
+
+  /// Writes one example's image where it belongs in its batch.
+  template <class Target>
+  void write_image(std::int64_t index, std::int64_t size, Target* out) const {
+    if (!slow()) return convert(data.images(), index * size, size, out);
+    Tensor image = data.image(index);
+    if (options.augmentation.any()) {
+      image = distorted(image, draw_distortion(options.augmentation, image.shape(), options.seed, number, index),
+                        options.augmentation.fill);
+    }
+    convert(image, 0, size, out);
+  }
+
+  /// `spread` calls a body for all of [0, count), in pieces of a grain: a loop, or several threads.
+  template <class Spread>
+  Batch make(std::int64_t index, const Spread& spread) const {
+    const std::span<const std::int64_t> indices = examples(index);
+    const std::int64_t size = data.image_shape().size();
+    const std::int64_t grain = slow() ? 1 : std::max<std::int64_t>(1, 32768 / size);
+    Batch batch{Tensor::empty(data.image_shape().prepended(std::ssize(indices)), options.dtype),
+                gathered_labels(data.labels(), indices, options.dtype),
+                data.weights().defined() ? gathered_labels(data.weights(), indices, options.dtype) : Tensor()};
+    with_floating("DataLoader", options.dtype, [&](auto zero) {
+      auto* out = batch.images.mutable_data<decltype(zero)>();
+      spread(std::ssize(indices), grain, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          write_image(indices[static_cast<std::size_t>(i)], size, out + i * size);
+        }
+      });
+    });
+    return batch;
+  }
+
+  /// On all threads.
+  Batch make_now(std::int64_t index) const { return make(index, kernels::parallel_for); }
+
+  /// On the calling thread: the others have the network to compute. Gives up when nobody wants the batch any more.
+  Batch make_ahead(std::int64_t index, const std::stop_token& stop) const {
+    return make(index, [&](std::int64_t count, std::int64_t /*grain*/, const auto& body) {
+      for (std::int64_t i = 0; i < count && !stop.stop_requested(); ++i) body(i, i + 1);
+    });
+  }
+};
+
+Epoch::Epoch(Plan plan) : plan_(std::make_shared<const Plan>(std::move(plan))) {
+  const std::int64_t prefetch = plan_->options.prefetch;
+  if (prefetch == 0 || !plan_->slow()) return;
+  const int threads = std::min(static_cast<int>(prefetch), kernels::num_threads());
+  ahead_ = std::make_shared<Prefetcher<Batch>>(
+      plan_->batches(), prefetch, threads,
+      [plan = plan_](std::int64_t index, const std::stop_token& stop) { return plan->make_ahead(index, stop); });
 }
 
-std::int64_t Epoch::size() const { return batch_count(data_, options_); }
+std::int64_t Epoch::size() const { return plan_->batches(); }
 
 Batch Epoch::operator[](std::int64_t index) const {
   check(index >= 0 && index < size(), "Epoch: expected a batch in [0, {}), got {}", size(), index);
-  const std::int64_t begin = index * options_.batch_size;
-  const std::int64_t count = std::min(options_.batch_size, data_.size() - begin);
-  const auto indices = std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
-  return {gathered_values(data_.images(), indices, options_.dtype),
-          gathered_labels(data_.labels(), indices, options_.dtype)};
+  return ahead_ ? ahead_->get(index) : plan_->make_now(index);
 }
 
 Epoch::Iterator Epoch::begin() const { return {*this, 0}; }
@@ -77,13 +120,23 @@ Epoch::Iterator Epoch::end() const { return {*this, size()}; }
 DataLoader::DataLoader(Dataset data, const DataLoaderOptions& options) : data_(std::move(data)), options_(options) {
   check(options.batch_size >= 1, "DataLoader: expected a batch_size of at least 1, got {}", options.batch_size);
   check(is_floating(options.dtype), "DataLoader: expected dtype float32 or float64, got {}", options.dtype);
+  check(options.prefetch >= 0 && options.prefetch <= 64, "DataLoader: expected prefetch in [0, 64], got {}",
+        options.prefetch);
+  check_augmentation("DataLoader", options.augmentation, data_.image_shape());
 }
 
-std::int64_t DataLoader::batches() const { return batch_count(data_, options_); }
+std::int64_t DataLoader::batches() const { return (data_.size() - 1) / options_.batch_size + 1; }
 
 Epoch DataLoader::epoch(std::int64_t number) const {
   check(number >= 0, "DataLoader::epoch: expected a number of 0 or more, got {}", number);
-  return Epoch(data_, options_, static_cast<std::uint64_t>(number));
+  Epoch::Plan plan{data_, options_, static_cast<std::uint64_t>(number),
+                   std::vector<std::int64_t>(static_cast<std::size_t>(data_.size()))};
+  if (options_.shuffle) {
+    plan.order = RandomStream(options_.seed, streams::epochs + plan.number).permutation(data_.size());
+  } else {
+    std::iota(plan.order.begin(), plan.order.end(), std::int64_t{0});
+  }
+  return Epoch(std::move(plan));
 }
 
 }  // namespace xtape

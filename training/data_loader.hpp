@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <vector>
+#include <memory>
 
+#include "training/augmentation.hpp"
 #include "training/dataset.hpp"
+#include "training/prefetch.hpp"
 
 namespace xtape {
 
@@ -14,19 +16,24 @@ namespace xtape {
 struct Batch {
   Tensor images;
   Tensor labels;
+  Tensor weights = {};  ///< (b) floating; undefined when the data set has none
   /// Number of examples.
   std::int64_t size() const { return images.dim(0); }
 };
 
 struct DataLoaderOptions {
   std::int64_t batch_size = 32;
-  bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
-  std::uint64_t seed = 0;        ///< of the orders
-  DType dtype = DType::float32;  ///< of images and floating labels; bytes become 0 to 1
+  bool shuffle = true;             ///< a new order each epoch; otherwise always the order of the data set
+  std::uint64_t seed = 0;          ///< of the orders and of augmentation
+  DType dtype = DType::float32;    ///< of images and floating labels; bytes become 0 to 1
+  Augmentation augmentation = {};  ///< of the images; of each by the seed, the epoch and its index in the data set
+  /// Batches that threads of their own decode and augment while one is in use, 0 to 64; each holds memory for itself.
+  /// Images in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
+  std::int64_t prefetch = 2;
 };
 
-/// The batches of one pass over a data set, made one by one as they are asked for. Stands on its own: it may outlive
-/// the loader it came from.
+/// The batches of one pass over a data set. Stands on its own: it may outlive the loader it came from. Batches are the
+/// same bits on any number of threads, ahead of time or not.
 ///
 ///   for (const Batch& batch : loader.epoch(3)) ...
 class Epoch {
@@ -35,18 +42,19 @@ class Epoch {
 
   /// Number of batches.
   std::int64_t size() const;
-  /// Batch number `index`; the last may be shorter than the others. Error when there is no such batch.
+  /// Batch number `index`; the last may be shorter than the others. Error when there is no such batch, and for images
+  /// that can't be read. Those that follow are prepared from now on.
   Batch operator[](std::int64_t index) const;
   Iterator begin() const;
   Iterator end() const;
 
  private:
   friend class DataLoader;
-  Epoch(const Dataset& data, const DataLoaderOptions& options, std::uint64_t number);
+  struct Plan;
+  explicit Epoch(Plan plan);
 
-  Dataset data_;
-  DataLoaderOptions options_;
-  std::vector<std::int64_t> order_;
+  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Prefetcher<Batch>> ahead_;  // null when batches are made as they are asked for
 };
 
 /// Steps through the batches of an Epoch, which must outlive it. Each dereferencing makes the batch anew.
@@ -74,7 +82,7 @@ class Epoch::Iterator {
 /// number alone, not on what was read before, so training that is interrupted goes on with the same batches.
 class DataLoader {
  public:
-  /// Error when batch_size is below 1 or dtype is not floating.
+  /// Error when batch_size is below 1, dtype is not floating, prefetch out of range, or augmentation (see there).
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Batches per epoch; the last one holds what remains.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "framework/io/hdf5.hpp"
@@ -26,9 +28,10 @@ Tensor gathered(const Tensor& source, const std::vector<std::int64_t>& indices) 
 }
 
 /// The same with the file's name before the message, so that a user knows which data are wrong.
-Dataset checked(const std::filesystem::path& path, const Tensor& images, const Tensor& labels, std::int64_t classes) {
+Dataset checked(const std::filesystem::path& path, const Tensor& images, const Tensor& labels,
+                const std::vector<std::string>& class_names) {
   try {
-    return Dataset(images, labels, classes);
+    return Dataset(images, labels, class_names);
   } catch (const Error& error) {
     fail("{}, in {}", error.what(), path.string());
   }
@@ -46,29 +49,39 @@ Dataset load_signs_part(const std::filesystem::path& folder, const std::string& 
         "load_signs: expected labels (n) or (1, n) as {}_set_y, got {} in {}", part, labels.shape(), path.string());
   check(!is_floating(labels.dtype()), "load_signs: expected integers as {}_set_y, got {} in {}", part, labels.dtype(),
         path.string());
-  return checked(path, images, labels.reshaped({labels.size()}).to(DType::int64), classes.size());
+  std::vector<std::string> names;
+  for (const double name : classes.to_vector()) names.push_back(fmt::format("{}", name));
+  return checked(path, images, labels.reshaped({labels.size()}).to(DType::int64), names);
 }
 
 /// The file `name` of the folder, compressed or not.
-std::filesystem::path find_idx(const std::filesystem::path& folder, const std::string& name) {
+std::filesystem::path find_idx(std::string_view function, const std::filesystem::path& folder,
+                               const std::string& name) {
   std::filesystem::path compressed = folder / (name + ".gz"), plain = folder / name;
   if (std::filesystem::exists(compressed)) return compressed;
   check(std::filesystem::exists(plain),
-        "load_fashion_mnist: expected the file {} (or without .gz), got none; install Debian's package "
-        "dataset-fashion-mnist or name the folder that holds it",
-        compressed.string());
+        "{}: expected the file {} (or without .gz), got none; Fashion-MNIST is in Debian's package "
+        "dataset-fashion-mnist; or name the folder that holds it",
+        function, compressed.string());
   return plain;
 }
 
-Dataset load_mnist_part(const std::filesystem::path& folder, const std::string& part) {
-  const std::filesystem::path images_path = find_idx(folder, part + "-images-idx3-ubyte");
-  const std::filesystem::path labels_path = find_idx(folder, part + "-labels-idx1-ubyte");
+Dataset load_mnist_part(std::string_view function, const std::filesystem::path& folder, const std::string& part,
+                        const std::vector<std::string>& class_names) {
+  const std::filesystem::path images_path = find_idx(function, folder, part + "-images-idx3-ubyte");
+  const std::filesystem::path labels_path = find_idx(function, folder, part + "-labels-idx1-ubyte");
   const Tensor images = load_idx(images_path);
   const Tensor labels = load_idx(labels_path);
-  check(images.rank() == 3, "load_fashion_mnist: expected images (n, height, width), got {} in {}", images.shape(),
+  check(images.rank() == 3, "{}: expected images (n, height, width), got {} in {}", function, images.shape(),
         images_path.string());
   const Shape with_channel{images.dim(0), images.dim(1), images.dim(2), 1};
-  return checked(labels_path, images.reshaped(with_channel), labels.to(DType::int64), 10);
+  return checked(labels_path, images.reshaped(with_channel), labels.to(DType::int64), class_names);
+}
+
+SplitData load_mnist_files(std::string_view function, const std::filesystem::path& folder,
+                           const std::vector<std::string>& class_names) {
+  return {load_mnist_part(function, folder, "train", class_names),
+          load_mnist_part(function, folder, "t10k", class_names)};
 }
 
 }  // namespace
@@ -76,12 +89,34 @@ Dataset load_mnist_part(const std::filesystem::path& folder, const std::string& 
 Dataset::Dataset(Tensor images, Tensor labels, std::int64_t classes)
     : images_(std::move(images)), labels_(std::move(labels)), classes_(classes) {
   check_images();
-  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
-        classes_);
-  check_labels();
+  check_classes();
 }
 
-Dataset::Dataset(Tensor images, Tensor targets) : images_(std::move(images)), labels_(std::move(targets)), classes_(0) {
+Dataset::Dataset(Tensor images, Tensor labels, std::vector<std::string> class_names)
+    : images_(std::move(images)),
+      labels_(std::move(labels)),
+      classes_(std::ssize(class_names)),
+      class_names_(std::move(class_names)) {
+  check_images();
+  check_classes();
+}
+
+Dataset::Dataset(ImageSource source, Tensor labels, std::vector<std::string> class_names)
+    : labels_(std::move(labels)),
+      source_(std::make_shared<const ImageSource>(std::move(source))),
+      classes_(std::ssize(class_names)),
+      class_names_(std::move(class_names)) {
+  check(source_->image && source_->shape.rank() == 3 && source_->shape.size() > 0,
+        "Dataset: expected a source of images (height, width, channels), got {} of shape {}",
+        source_->image ? "one" : "an empty function", source_->shape);
+  check(labels_.defined() && labels_.rank() >= 1 && labels_.dim(0) > 0,
+        "Dataset: expected labels (n) of at least one image, got {}", labels_.shape());
+  sourced_.resize(static_cast<std::size_t>(size()));
+  std::iota(sourced_.begin(), sourced_.end(), std::int64_t{0});
+  check_classes();
+}
+
+Dataset::Dataset(Tensor images, Tensor targets) : images_(std::move(images)), labels_(std::move(targets)) {
   check_images();
   check(is_floating(labels_.dtype()), "Dataset: expected targets of float32 or float64, got {} {}; {}", labels_.dtype(),
         labels_.shape(), "with labels say how many classes there are");
@@ -95,6 +130,12 @@ void Dataset::check_images() const {
   check(images_.size() > 0, "Dataset: expected at least one image with elements, got {}", images_.shape());
   check(images_.dtype() == DType::uint8 || is_floating(images_.dtype()),
         "Dataset: expected images of uint8, float32 or float64, got {} of shape {}", images_.dtype(), images_.shape());
+}
+
+void Dataset::check_classes() const {
+  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
+        classes_);
+  check_labels();
 }
 
 void Dataset::check_labels() const {
@@ -115,16 +156,45 @@ void Dataset::check_labels() const {
   }
 }
 
-/// Other examples of the same kind.
-Dataset Dataset::with(Tensor images, Tensor labels) const {
-  return classes_ > 0 ? Dataset(std::move(images), std::move(labels), classes_)
-                      : Dataset(std::move(images), std::move(labels));
+Dataset Dataset::weighted(Tensor weights) const {
+  check(weights.defined() && is_floating(weights.dtype()) && weights.shape() == Shape{size()},
+        "Dataset::weighted: expected floating weights ({},), got {}", size(),
+        weights.defined() ? fmt::format("{} {}", weights.dtype(), weights.shape()) : "an undefined tensor");
+  for (const double weight : weights.to_vector()) {
+    check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
+          weight);
+  }
+  Dataset result = *this;
+  result.weights_ = std::move(weights);
+  return result;
+}
+
+const Tensor& Dataset::images() const {
+  check(in_memory(),
+        "Dataset::images: expected images in memory, got {} that are read when a batch asks for them; take them one by "
+        "one with image(), or in batches with a DataLoader",
+        size());
+  return images_;
+}
+
+Shape Dataset::image_shape() const { return in_memory() ? images_.shape().without(0) : source_->shape; }
+
+Tensor Dataset::image(std::int64_t index) const {
+  check(index >= 0 && index < size(), "Dataset::image: expected an index in [0, {}), got {}", size(), index);
+  if (in_memory()) return images_.rows(index, index + 1).reshaped(image_shape());
+  Tensor made = source_->image(sourced_[static_cast<std::size_t>(index)]);
+  check(made.defined() && made.shape() == source_->shape && made.dtype() == DType::uint8,
+        "Dataset::image: expected a source that makes images {} of uint8, got {} of {} for image {}", source_->shape,
+        made.shape(), made.dtype(), index);
+  return made;
 }
 
 Dataset Dataset::rows(std::int64_t begin, std::int64_t end) const {
   check(0 <= begin && begin < end && end <= size(),
         "Dataset::rows: expected 0 <= begin < end <= {}, the number of examples, got [{}, {})", size(), begin, end);
-  return with(images_.rows(begin, end), labels_.rows(begin, end));
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
+  std::iota(indices.begin(), indices.end(), begin);
+  return subset(indices);
 }
 
 Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
@@ -132,7 +202,17 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
   for (const std::int64_t i : indices) {
     check(i >= 0 && i < size(), "Dataset::subset: expected indices in [0, {}), got {}", size(), i);
   }
-  return with(gathered(images_, indices), gathered(labels_, indices));
+  Dataset result = *this;
+  result.labels_ = gathered(labels_, indices);
+  if (weights_.defined()) result.weights_ = gathered(weights_, indices);
+  if (in_memory()) {
+    result.images_ = gathered(images_, indices);
+  } else {
+    result.sourced_.resize(indices.size());
+    std::ranges::transform(indices, result.sourced_.begin(),
+                           [&](std::int64_t i) { return sourced_[static_cast<std::size_t>(i)]; });
+  }
+  return result;
 }
 
 SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
@@ -150,7 +230,13 @@ SplitData load_signs(const std::filesystem::path& folder) {
 }
 
 SplitData load_fashion_mnist(const std::filesystem::path& folder) {
-  return {load_mnist_part(folder, "train"), load_mnist_part(folder, "t10k")};
+  return load_mnist_files(
+      "load_fashion_mnist", folder,
+      {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"});
+}
+
+SplitData load_mnist(const std::filesystem::path& folder) {
+  return load_mnist_files("load_mnist", folder, {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
 }
 
 }  // namespace xtape

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xtape {
@@ -27,6 +28,10 @@ class History {
   /// The last epoch. Error when there is none.
   const EpochResult& last() const;
 
+  /// Why the run ended before its last epoch; empty when it did not.
+  const std::string& stop_reason() const { return stop_reason_; }
+  void set_stop_reason(std::string reason) { stop_reason_ = std::move(reason); }
+
   /// Writes a header row and a row an epoch, all or nothing; empty fields for what was not measured, numbers with all
   /// their digits. Error with the path when it can't be written.
   void save_csv(const std::filesystem::path& path) const;
@@ -35,6 +40,7 @@ class History {
 
  private:
   std::vector<EpochResult> epochs_;
+  std::string stop_reason_;
 };
 
 }  // namespace xtape

@@ -1,6 +1,7 @@
 #include "training/metrics.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <string_view>
 #include <vector>
 
@@ -80,6 +81,60 @@ Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels) {
     }
   });
   return matrix;
+}
+
+namespace {
+
+double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+}  // namespace
+
+std::vector<ClassMetrics> class_metrics(const Tensor& confusion) {
+  check(confusion.defined() && confusion.rank() == 2 && confusion.dim(0) == confusion.dim(1) &&
+            confusion.dtype() == DType::int64,
+        "class_metrics: expected a confusion matrix (k, k) of int64, got {} {}", confusion.dtype(), confusion.shape());
+  const std::int64_t k = confusion.dim(0);
+  const auto* counts = confusion.data<std::int64_t>();
+  std::vector<ClassMetrics> all;
+  for (std::int64_t i = 0; i < k; ++i) {
+    std::int64_t of_class = 0, taken_for_it = 0;
+    for (std::int64_t j = 0; j < k; ++j) {
+      of_class += counts[i * k + j];
+      taken_for_it += counts[j * k + i];
+    }
+    const auto right = static_cast<double>(counts[i * k + i]);
+    const double precision = ratio(right, static_cast<double>(taken_for_it));
+    const double recall = ratio(right, static_cast<double>(of_class));
+    all.push_back({precision, recall, ratio(2 * precision * recall, precision + recall), of_class});
+  }
+  return all;
+}
+
+std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names) {
+  const std::vector<ClassMetrics> all = class_metrics(confusion);
+  check(class_names.empty() || class_names.size() == all.size(),
+        "class_table: expected a name for each of the {} classes, got {}", all.size(), class_names.size());
+  std::size_t width = std::string("mean over classes").size();
+  for (const std::string& name : class_names) width = std::max(width, name.size());
+  std::string text =
+      fmt::format("{:<{}} {:>9} {:>9} {:>9} {:>9}\n", "class", width, "precision", "recall", "F1", "support");
+  const auto row = [&](const std::string& name, const ClassMetrics& m) {
+    text +=
+        fmt::format("{:<{}} {:>9.4f} {:>9.4f} {:>9.4f} {:>9}\n", name, width, m.precision, m.recall, m.f1, m.support);
+  };
+  ClassMetrics mean{};
+  double right = 0;
+  const auto k = static_cast<double>(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    row(class_names.empty() ? std::to_string(i) : class_names[i], all[i]);
+    mean.precision += all[i].precision / k;
+    mean.recall += all[i].recall / k;
+    mean.f1 += all[i].f1 / k;
+    mean.support += all[i].support;
+    right += all[i].recall * static_cast<double>(all[i].support);
+  }
+  row("mean over classes", mean);
+  return text + fmt::format("accuracy {:.4f}\n", ratio(right, static_cast<double>(mean.support)));
 }
 
 }  // namespace xtape

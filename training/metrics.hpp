@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "framework/tensor/tensor.hpp"
 
@@ -20,5 +22,20 @@ double top_k_accuracy(const Tensor& outputs, const Tensor& labels, std::int64_t 
 
 /// (k, k) int64: in row i, column j the number of samples of class i whose largest output is j.
 Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels);
+
+/// How well one class is told from the others. What divides by zero is 0, as in scikit-learn.
+struct ClassMetrics {
+  double precision;      ///< share of the samples taken for this class that are of it
+  double recall;         ///< share of the samples of this class that are taken for it
+  double f1;             ///< 2 precision recall / (precision + recall)
+  std::int64_t support;  ///< number of samples of this class
+};
+
+/// Of each class, from a confusion matrix (k, k) int64. Error when it is something else.
+std::vector<ClassMetrics> class_metrics(const Tensor& confusion);
+
+/// The same as a table, a line a class, with the classes' names where there are any, and then accuracy and the means
+/// over classes. Error as above, and when there are names but not k.
+std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names = {});
 
 }  // namespace xtape

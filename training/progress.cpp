@@ -76,15 +76,21 @@ Progress::~Progress() {
   if (line_open_) *output_.stream << '\n' << std::flush;
 }
 
-void Progress::begin_epoch(int epoch) {
+void Progress::train_end(TrainingState& run) {
+  if (!run.stopping()) return;
+  *output_.stream << (line_open_ ? "\n" : "") << "stopped: " << run.stop_reason << '\n' << std::flush;
+  line_open_ = false;
+}
+
+void Progress::begin_epoch(int epoch, std::int64_t done) {
   epoch_ = epoch;
-  samples_ = 0;
+  samples_ = first_ = done;
   epoch_start_ = last_update_ = last_shown_ = now();
   if (const int columns = output_.columns(); columns > 0) redraw(columns, 0, std::nullopt);
 }
 
 void Progress::update(std::int64_t samples, double loss, std::optional<double> accuracy) {
-  const bool first = samples_ == 0;
+  const bool first = samples_ == first_;
   samples_ = samples;
   last_update_ = now();
   const int columns = output_.columns();
@@ -96,28 +102,34 @@ void Progress::update(std::int64_t samples, double loss, std::optional<double> a
   }
 }
 
+double Progress::seconds_per_sample() const {
+  return (last_update_ - epoch_start_) / static_cast<double>(samples_ - first_);
+}
+
 double Progress::left_in_epoch() const {
-  if (samples_ == 0) return -1;
-  const double per_sample = (last_update_ - epoch_start_) / static_cast<double>(samples_);
+  if (samples_ == first_) return -1;
+  const double per_sample = seconds_per_sample();
   const double validation =
       validation_seconds_ >= 0 ? validation_seconds_ : per_sample / 3 * static_cast<double>(plan_.validation_samples);
-  return std::max(0.0, per_sample * static_cast<double>(plan_.samples) + validation - (now() - epoch_start_));
+  return std::max(0.0, per_sample * static_cast<double>(plan_.samples - first_) + validation - (now() - epoch_start_));
 }
 
 double Progress::left_in_run() const {
   const double epoch = left_in_epoch();
   if (epoch < 0) return epoch;
-  const double whole = finished_ > 0 ? epoch_start_ / finished_ : now() - epoch_start_ + epoch;
+  const double whole = finished_ > 0
+                           ? epoch_start_ / finished_
+                           : now() - epoch_start_ + epoch + static_cast<double>(first_) * seconds_per_sample();
   return epoch + whole * std::max(0, plan_.epochs - epoch_);
 }
 
 void Progress::redraw(int columns, double loss, std::optional<double> accuracy) {
   const auto width = static_cast<std::size_t>(columns - 1);  // some terminals wrap after the last column
   std::vector<Part> parts{{epoch_text(epoch_, plan_.epochs), 0}, {fmt::format("{}/{}", samples_, plan_.samples), 5}};
-  if (samples_ > 0) {
+  if (samples_ > first_) {
     parts.push_back({fmt::format("loss {:.4f}", loss), 1});
     if (accuracy) parts.push_back({percent_text("accuracy", *accuracy), 3});
-    parts.push_back({speed_text(samples_, last_update_ - epoch_start_), 6});
+    parts.push_back({speed_text(samples_ - first_, last_update_ - epoch_start_), 6});
     parts.push_back({"left " + duration_text(left_in_epoch()), 2});
     if (epoch_ < plan_.epochs) parts.push_back({"in all " + duration_text(left_in_run()), 4});
   }
@@ -135,8 +147,8 @@ void Progress::write_line(double loss, std::optional<double> accuracy) {
   *output_.stream << fmt::format("{}  {}/{}  loss {:.4f}{}  {}  left {}  in all {}\n", epoch_text(epoch_, plan_.epochs),
                                  samples_, plan_.samples, loss,
                                  accuracy ? "  " + percent_text("accuracy", *accuracy) : "",
-                                 speed_text(samples_, last_update_ - epoch_start_), duration_text(left_in_epoch()),
-                                 duration_text(left_in_run()))
+                                 speed_text(samples_ - first_, last_update_ - epoch_start_),
+                                 duration_text(left_in_epoch()), duration_text(left_in_run()))
                   << std::flush;
   last_shown_ = now();
 }
@@ -151,7 +163,7 @@ void Progress::end_epoch(const EpochResult& result) {
   if (result.validation_accuracy) {
     parts.push_back({percent_text("validation accuracy", *result.validation_accuracy), 3});
   }
-  parts.push_back({speed_text(plan_.samples, last_update_ - epoch_start_), 7});
+  parts.push_back({speed_text(plan_.samples - first_, last_update_ - epoch_start_), 7});
   parts.push_back({fmt::format("{:.1f} s", result.seconds), 6});
   const int to_come = plan_.epochs - result.epoch;
   if (to_come > 0) parts.push_back({"left " + duration_text(ended / finished_ * to_come), 5});

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "models/terminal.hpp"
-#include "training/history.hpp"
+#include "training/callback.hpp"
 
 namespace xtape {
 
@@ -37,16 +37,21 @@ struct ProgressPlan {
 /// Time left: the rest of this epoch at the speed measured since it began, then the validation, then the epochs to come
 /// at the mean time of those that are over, everything between them included. In the first epoch, when neither is
 /// known, validating a sample is taken to cost a third of training on it.
-class Progress {
+class Progress final : public Callback {
  public:
   explicit Progress(ProgressPlan plan, ProgressOutput output = {});
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
   /// Ends the line that is being redrawn, so that an error message gets a line of its own.
-  ~Progress();
+  ~Progress() override;
 
-  /// Epoch number `epoch`, counted from 1, begins.
-  void begin_epoch(int epoch);
+  /// What fit tells it, by way of the functions below.
+  void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.means.samples); }
+  void batch_end(TrainingState& run) override { update(run.means.samples, run.means.loss(), run.means.accuracy()); }
+  void epoch_end(TrainingState& run) override { end_epoch(run.history.last()); }
+  /// Says why the run stopped, if it did.
+  void train_end(TrainingState& run) override;
+
+  /// Epoch number `epoch`, counted from 1, begins; of its samples so many were done before an interruption.
+  void begin_epoch(int epoch, std::int64_t done = 0);
   /// So many samples of the epoch are done, with this mean loss and, where there are classes, accuracy.
   void update(std::int64_t samples, double loss, std::optional<double> accuracy);
   void end_epoch(const EpochResult& result);
@@ -57,6 +62,7 @@ class Progress {
 
  private:
   double now() const { return output_.seconds() - start_; }
+  double seconds_per_sample() const;
   void redraw(int columns, double loss, std::optional<double> accuracy);
   void write_line(double loss, std::optional<double> accuracy);
 
@@ -65,6 +71,7 @@ class Progress {
   double start_;                  // of the run
   int epoch_ = 0, finished_ = 0;  // the current one; number of those that are over
   std::int64_t samples_ = 0;      // done in this epoch
+  std::int64_t first_ = 0;        // of them, before an interruption
   double epoch_start_ = 0;        // times below are in seconds since the start of the run
   double last_update_ = 0;
   double last_shown_ = 0;

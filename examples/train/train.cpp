@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "examples/data_source.hpp"
 #include "examples/program.hpp"
 #include "examples/train/recipe.hpp"
 #include "framework/kernels/parallel.hpp"
@@ -20,6 +21,7 @@ struct Settings {
   std::optional<int> epochs;
   std::optional<std::int64_t> batch_size;
   std::optional<double> learning_rate;
+  std::int64_t image_size = 64;
   std::uint64_t seed = 0;
   int threads = 0;
   bool quick = false, summary = false;
@@ -28,11 +30,11 @@ struct Settings {
 void declare(CLI::App& app, Settings& s) {
   app.add_option("--model", s.model, "small, convnet or resnet50")->capture_default_str();
   app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
-  app.add_option(
-         "--data", s.data,
-         "A folder with train_signs.h5 and test_signs.h5, or with the IDX files of (Fashion-)MNIST, plain or .gz; "
-         "by default the recipe's data where it is usually found")
+  app.add_option("--data", s.data, std::string(data_help) + "; by default the recipe's data where it is usually found")
       ->check(not_empty);
+  app.add_option("--image-size", s.image_size, "Height and width that photographs are brought to")
+      ->check(CLI::Range(8, 1024))
+      ->capture_default_str();
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
   app.add_option("--batch-size", s.batch_size, "Images per step")->check(CLI::Range(1, 1000000));
   app.add_option("--learning-rate", s.learning_rate, "Of Adam; the largest where it changes");
@@ -47,26 +49,16 @@ void declare(CLI::App& app, Settings& s) {
   app.footer("Recipes:\n" + recipes_text());
 }
 
-/// Images, and whether they are those that the recipe is for. IDX files may be of anything: of those in other folders
-/// than the usual one nothing is known.
-struct Images {
-  SplitData parts;
-  bool of_recipe;
-};
-
-Images load(const Settings& s, const Recipe& recipe) {
-  const fs::path usual = "/usr/share/datasets/fashion-mnist";
-  if (s.data.empty()) {
-    if (recipe.data == "fashion-mnist") return {load_fashion_mnist(usual), true};
-    fail(
-        "train: --model {} learns the SIGNS images; say where they are: --data FOLDER with train_signs.h5 and "
-        "test_signs.h5",
-        s.model);
+/// The images that --data names, or the recipe's own where they are usually found.
+DataSource load(const Settings& s, const Recipe& recipe) {
+  if (!s.data.empty()) {
+    return load_data(s.data, {.height = s.image_size, .width = s.image_size, .channels = s.model == "small" ? 1 : 3});
   }
-  check(fs::is_directory(s.data), "train: expected --data to be a folder, got {}", s.data);
-  if (fs::exists(fs::path(s.data) / "train_signs.h5")) return {load_signs(s.data), recipe.data == "signs"};
-  std::error_code none;
-  return {load_fashion_mnist(s.data), recipe.data == "fashion-mnist" && fs::equivalent(s.data, usual, none)};
+  check(recipe.data == "fashion-mnist",
+        "train: --model {} learns the SIGNS images; say where they are: --data FOLDER with train_signs.h5 and "
+        "test_signs.h5, or with photographs",
+        s.model);
+  return usual_fashion_mnist();
 }
 
 /// How this run goes: the recipe where the command line says nothing else.
@@ -149,8 +141,8 @@ double train_network(const Model& model, Optimizer& optimizer, const Dataset& tr
 int run(const Settings& s) {
   const Recipe& recipe = find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
-  auto [data, of_recipe] = load(s, recipe);
-  const Plan plan = make_plan(s, recipe, of_recipe);
+  auto [data, name] = load(s, recipe);
+  const Plan plan = make_plan(s, recipe, name == recipe.data);
   if (s.quick) {
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
     data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "framework/autograd/parameter.hpp"
@@ -34,7 +36,15 @@ struct PassOptions {
   WeightCache* cache = nullptr;
   /// Told which layer is at work, there and back; not owned. Null: costs nothing.
   Profiler* profiler = nullptr;
+  /// Less memory for more time: of a Model only some values are kept, and those between them are computed again on the
+  /// way back; see models/segments.hpp. Values and gradients stay the same.
+  bool recompute = false;
 };
+
+class ForwardPass;
+
+/// A part of a network: one value from some.
+using SegmentFunction = std::function<Variable(const std::vector<Variable>& inputs, ForwardPass& pass)>;
 
 /// One forward pass and, at most once, the way back. Everything it recorded is freed by backward() or with it.
 ///
@@ -51,7 +61,13 @@ class ForwardPass {
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
   /// As given in the options, or null.
-  WeightCache* cache() const { return cache_; }
+  WeightCache* cache() const { return options_.cache; }
+  /// Whether derivatives with respect to parameters are recorded.
+  bool records() const { return record_; }
+  /// As given in the options.
+  bool recompute() const { return options_.recompute; }
+  /// Whether this is the second time: what counts how often it was called (batch normalization's averages) then waits.
+  bool repeats() const { return repeats_; }
 
   /// An input whose gradient is wanted.
   Variable watch(const Tensor& value);
@@ -71,6 +87,11 @@ class ForwardPass {
   void backward(const Variable& loss);
   /// The same from any output, given dL/d(output).
   void backward(const Variable& output, const Tensor& cotangent);
+  /// The same, telling of each parameter as soon as its gradient is complete, the last layer's first. Nothing reads the
+  /// parameter's value any more then, so it may be changed and the gradient cleared, whose memory the next one gets:
+  /// see Optimizer::backward_and_step.
+  using OnGradient = std::function<void(const Parameter&)>;
+  void backward(const Variable& loss, const OnGradient& on_gradient);
 
   /// dL/d(input) of a watched input, after backward(); zeros when the loss does not depend on it.
   Tensor gradient(const Variable& watched) const;
@@ -84,14 +105,26 @@ class ForwardPass {
   const std::vector<std::string>& operations() const { return tape_->operations(); }
 
  private:
+  void receive(const Parameter& parameter, Tensor gradient);
+
+  friend Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Parameter>& parameters,
+                             const SegmentFunction& f, ForwardPass& pass);
+
   Mode mode_;
-  bool record_;
-  std::uint64_t seed_, streams_ = 0;
-  std::optional<std::int64_t> step_;
-  WeightCache* cache_;
+  PassOptions options_;
+  bool record_, repeats_ = false;
+  std::uint64_t streams_ = 0;  // of random_stream(), handed out so far
   std::shared_ptr<Tape> tape_;
   std::unordered_map<const void*, Variable> variables_;  // of parameters, by identity
-  std::vector<Parameter> leaves_;                        // those whose gradient is filled
+  std::vector<std::pair<Parameter, Tensor>> gradients_;  // those that are complete
+  OnGradient on_gradient_;                               // told at once, or else all wait for the end of the way back
 };
+
+/// f(inputs, pass) of which the tape keeps the inputs alone: what lies between them and the output is computed again on
+/// the way back (Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear memory cost, 2016), with the same
+/// random numbers and the same bits. `parameters`: all trainable ones that f uses. f is called a second time by
+/// backward(), and what it refers to has to be there still. In a pass that does not record, f and nothing else.
+Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Parameter>& parameters,
+                    const SegmentFunction& f, ForwardPass& pass);
 
 }  // namespace xtape

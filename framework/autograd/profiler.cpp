@@ -1,6 +1,7 @@
 #include "framework/autograd/profiler.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "framework/kernels/memory_pool.hpp"
 
@@ -8,10 +9,9 @@ namespace xtape {
 
 void Profiler::stop() {
   const auto in_use = static_cast<std::int64_t>(kernels::pool_usage().in_use);
-  const Clock::time_point now = Clock::now();
+  const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   if (running_) {
-    const double seconds = std::chrono::duration<double>(now - since_).count();
-    (backward_ ? running_->backward : running_->forward) += seconds;
+    (backward_ ? running_->backward : running_->forward) += now - since_;
     if (!backward_) running_->kept += in_use - in_use_;
   }
   running_ = nullptr;

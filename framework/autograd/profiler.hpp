@@ -1,7 +1,6 @@
 // Where the time of training goes.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,14 +29,12 @@ class Profiler {
   const std::vector<Activity>& activities() const { return activities_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void switch_to(std::string_view name, bool backward);
 
   std::vector<Activity> activities_;
   Activity* running_ = nullptr;
   bool backward_ = false;
-  Clock::time_point since_{};
+  double since_ = 0;  // seconds on a clock that never goes back
   std::int64_t in_use_ = 0;
 };
 

@@ -46,9 +46,11 @@ Variable Tape::append(Node node, Tensor value) {
   return {std::move(value), shared_from_this(), nodes_.size() - 1};
 }
 
-Variable Tape::add_leaf(Tensor value) {
+Variable Tape::add_leaf(Tensor value, Receiver receiver) {
   check(state_ == State::recording, "ForwardPass: expected a pass that has not run backward, got one that has");
-  return append({.name = "leaf", .shape = value.shape(), .dtype = value.dtype(), .leaf = true}, value);
+  Node node{.name = "leaf", .shape = value.shape(), .dtype = value.dtype(), .leaf = true};
+  node.receiver = std::move(receiver);
+  return append(std::move(node), std::move(value));
 }
 
 Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies) {
@@ -133,7 +135,11 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
     Node node = std::move(nodes_[i]);  // what it saved is freed at the end of this turn
     nodes_[i].leaf = node.leaf;
     if (node.leaf) {
-      nodes_[i].gradient = std::move(node.gradient);
+      if (!node.receiver) {
+        nodes_[i].gradient = std::move(node.gradient);
+      } else if (node.gradient) {
+        node.receiver(*std::exchange(node.gradient, std::nullopt));
+      }
     } else if (node.gradient) {
       if (profiler_) profiler_->start_backward(node.layer);
       propagate(node);

@@ -84,8 +84,12 @@ class Tape : public std::enable_shared_from_this<Tape> {
   static Variable record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
                             JointPullback pullback);
 
-  /// A variable that no op made: an input or a parameter.
-  Variable add_leaf(Tensor value);
+  /// Takes dL/d(leaf) as soon as it is complete: no op that is still to be played reads the leaf's value then.
+  using Receiver = std::function<void(Tensor gradient)>;
+
+  /// A variable that no op made: an input or a parameter. Its gradient goes to the receiver; without one it is kept,
+  /// for leaf_gradient().
+  Variable add_leaf(Tensor value, Receiver receiver = nullptr);
 
   /// Goes back from `output` with dL/d(output) = cotangent. Afterwards leaf_gradient() answers and the tape can't be
   /// used again. Error when `output` is not on this tape, the cotangent does not fit it, or the tape was played before.
@@ -127,6 +131,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
     Shape shape;
     DType dtype;
     bool leaf = false;
+    Receiver receiver{};
     std::vector<Edge> edges{};
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};

@@ -47,6 +47,20 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
+/// What lies at a path of an open file, a group or a data set; invalid when there is nothing. Soft links are followed,
+/// links into other files are not.
+inline Handle open_object(hid_t file, const std::string& path) {
+  static const hid_t access = [] {  // kept, because closing it would wipe out the reason of a failure
+    const hid_t made = H5Pcreate(H5P_LINK_ACCESS);
+    const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t {
+      return -1;
+    };
+    H5Pset_elink_cb(made, refuse, nullptr);
+    return made;
+  }();
+  return {H5Oopen(file, path.c_str(), access), H5Oclose};
+}
+
 /// HDF5's reason for the last failure: the innermost message on its error stack.
 inline std::string reason() {
   std::string text = "no reason given";

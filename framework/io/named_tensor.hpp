@@ -1,6 +1,7 @@
-// NamedTensor: what the file formats that hold several arrays read and write.
+// NamedTensor and StoredTensor: what the file formats that hold several arrays read and write.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "framework/tensor/tensor.hpp"
@@ -11,6 +12,15 @@ namespace xtape {
 struct NamedTensor {
   std::string name;
   Tensor tensor;
+};
+
+/// An array that a file holds, described and not read yet: what it would take to read it has been checked, memory has
+/// not been taken.
+struct StoredTensor {
+  std::string name;
+  DType dtype;  ///< that read() gives
+  Shape shape;
+  std::function<Tensor()> read;  ///< Error with path and name when the file can't be read after all
 };
 
 }  // namespace xtape

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -120,8 +121,10 @@ class HeaderReader {
     return result;
   }
 
-  void read_data(const Entry& entry, Tensor& tensor) {
+  Tensor read(const Entry& entry) {
+    Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
     file_.read(data_begin_ + entry.begin, bytes_of(tensor), entry.end - entry.begin);
+    return tensor;
   }
 
  private:
@@ -270,10 +273,15 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
   HeaderReader header(path);
   SafetensorsFile result;
   result.metadata = header.metadata();
-  for (const Entry& entry : header.entries()) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
-    header.read_data(entry, tensor);
-    result.tensors.push_back({entry.name, std::move(tensor)});
+  for (const Entry& entry : header.entries()) result.tensors.push_back({entry.name, header.read(entry)});
+  return result;
+}
+
+std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
+  const auto header = std::make_shared<HeaderReader>(path);
+  std::vector<StoredTensor> result;
+  for (const Entry& entry : header->entries()) {
+    result.push_back({entry.name, entry.dtype, entry.shape, [header, entry] { return header->read(entry); }});
   }
   return result;
 }

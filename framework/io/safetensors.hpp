@@ -27,4 +27,7 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
 /// the tensor and what was expected otherwise.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
+/// The same without reading the arrays: each is read from the file, which stays open, when its read() is called.
+std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path);
+
 }  // namespace xtape

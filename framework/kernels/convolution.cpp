@@ -7,9 +7,9 @@
 #include "framework/kernels/gather.hpp"
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
-#include "framework/kernels/pixel_groups.hpp"
 #include "framework/kernels/product.hpp"
 #include "framework/kernels/rounding.hpp"
+#include "framework/kernels/strips.hpp"
 #include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
@@ -140,45 +140,15 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
 /// How the three convolutions of a layer are computed, from its shape.
 enum class Method {
   taps,      // a product whose rows are gathered tap by tap
-  rows,      // the same from padded images, a row of the kernel at a time: for few channels
-  groups,    // the same for several output pixels at once: for few channels and filters
+  strips,    // rows of the output from padded rows of the images: for few channels
   winograd,  // in float32
 };
 
 template <class T>
-PixelGroups pixel_groups(const Window& window, std::int64_t filters) {
-  return {window, filters, engine<T>().tile_columns};
-}
-
-/// Whether runs of taps that follow one another in a row are worth the padded copy of the images.
-bool by_rows(const Window& window) {
-  return window.channels < 16 && window.kernel_width > 1 && window.dilation_width == 1 && window.dilation_height == 1;
-}
-
-/// The runs of values that a convolution by a product reads for each pixel.
-struct Runs {
-  std::int64_t count, length;
-};
-Runs runs_of(const Window& window) {
-  const std::int64_t count = by_rows(window) ? window.kernel_height : window.taps();
-  return {count, window.taps() / count * window.channels};
-}
-
-template <class T>
 Method method(const Window& window, std::int64_t filters) {
-  if (std::is_same_v<T, float> && !exact_convolutions() && winograd_applies(window, filters)) return Method::winograd;
-  if (!by_rows(window)) return Method::taps;
-  return exact_convolutions() || pixel_groups<T>(window, filters).size() == 1 ? Method::rows : Method::groups;
-}
-
-/// conv2d by one of the methods that multiply with w as it is, which is packed already or not.
-template <class T>
-void conv2d_product(const Window& window, std::int64_t filters, const T* x, const T* w, const PackedMatrix<T>* packed,
-                    T* y) {
-  if (by_rows(window)) {
-    return conv2d_gathered(window, PaddedImages<T>(window, x).gather(window), filters, w, packed, y);
-  }
-  conv2d_gathered(window, gather_taps(window, x), filters, w, packed, y);
+  if (strips_apply(window)) return Method::strips;
+  const bool transforms = std::is_same_v<T, float> && !exact_convolutions() && winograd_applies(window, filters);
+  return transforms ? Method::winograd : Method::taps;
 }
 
 }  // namespace
@@ -192,39 +162,31 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
   }
   switch (method<T>(window, filters)) {
     case Method::winograd: return winograd_conv2d(window, filters, x, w, y);
-    case Method::groups: {
-      const PixelGroups groups = pixel_groups<T>(window, filters);
-      const Workspace<T> wide(groups.values());
-      groups.widen(w, wide.data());
-      return conv2d_product<T>(groups.window(), groups.filters(), x, wide.data(), nullptr, y);
-    }
-    default: return conv2d_product<T>(window, filters, x, w, nullptr, y);
+    case Method::strips: return strips_conv2d(window, filters, x, w, y);
+    case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y);
   }
 }
 
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y) {
-  conv2d_product<T>(window, filters, x, nullptr, &w, y);
+  conv2d_gathered<T>(window, gather_taps(window, x), filters, nullptr, &w, y);
 }
 
 template <class T>
 bool multiplies_packed(const Window& window, std::int64_t filters) {
   if (window.channels == 0 || window.output_pixels() * filters == 0) return false;
-  const Method chosen = method<T>(window, filters);
-  return chosen == Method::rows || chosen == Method::taps;
+  return method<T>(window, filters) == Method::taps;
 }
 
 template <class T>
 bool fits_packed(const Window& window, std::int64_t filters, const PackedMatrix<T>& w) {
-  const Runs runs = runs_of(window);
-  return w.fits(filters, runs.count, runs.length);
+  return w.fits(filters, window.taps(), window.channels);
 }
 
 template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w) {
-  const Runs runs = runs_of(window);
-  return std::make_unique<PackedMatrix<T>>(filters, runs.count, runs.length, [&](std::int64_t run) {
-    return PackSource<T>{w + run * runs.length * filters, filters, false};
+  return std::make_unique<PackedMatrix<T>>(filters, window.taps(), window.channels, [&](std::int64_t tap) {
+    return PackSource<T>{w + tap * window.channels * filters, filters, false};
   });
 }
 
@@ -252,17 +214,26 @@ void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T*
   }
   switch (method<T>(window, filters)) {
     case Method::winograd: return winograd_kernel_gradient(window, filters, x, dy, dw);
-    case Method::groups: {
-      const PixelGroups groups = pixel_groups<T>(window, filters);
-      const Workspace<T> wide(groups.values());
-      const Window wider = groups.window();
-      kernel_gradient_gathered(wider, PaddedImages<T>(wider, x).gather(wider), groups.filters(), dy, wide.data());
-      return groups.narrow(wide.data(), dw);
-    }
-    case Method::rows:
-      return kernel_gradient_gathered(window, PaddedImages<T>(window, x).gather(window), filters, dy, dw);
+    case Method::strips: return strips_kernel_gradient(window, filters, x, dy, dw);
     case Method::taps: return kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
   }
+}
+
+template <class T>
+bool pools_at_once(const Window& window, const Window& pooling) {
+  const bool overlaps = pooling.kernel_height > pooling.stride_height || pooling.dilation_height > 1;
+  return method<T>(window, pooling.channels) == Method::strips && !overlaps && pooling.output_pixels() > 0;
+}
+
+template <class T>
+void conv2d_max_pool(const Window& window, const Window& pooling, const T* x, const T* w, T* y, std::int32_t* places) {
+  strips_conv2d_max_pool(window, pooling, x, w, y, places);
+}
+
+template <class T>
+void conv2d_max_pool_kernel_gradient(const Window& window, const Window& pooling, const T* x,
+                                     const std::int32_t* places, const T* dy, T* dw) {
+  strips_max_pool_kernel_gradient(window, pooling, x, places, dy, dw);
 }
 
 template void conv2d(const Window&, std::int64_t, const float*, const float*, float*);
@@ -279,5 +250,13 @@ template void conv2d_input_gradient(const Window&, std::int64_t, const float*, c
 template void conv2d_input_gradient(const Window&, std::int64_t, const double*, const double*, double*);
 template void conv2d_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*);
 template void conv2d_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*);
+template bool pools_at_once<float>(const Window&, const Window&);
+template bool pools_at_once<double>(const Window&, const Window&);
+template void conv2d_max_pool(const Window&, const Window&, const float*, const float*, float*, std::int32_t*);
+template void conv2d_max_pool(const Window&, const Window&, const double*, const double*, double*, std::int32_t*);
+template void conv2d_max_pool_kernel_gradient(const Window&, const Window&, const float*, const std::int32_t*,
+                                              const float*, float*);
+template void conv2d_max_pool_kernel_gradient(const Window&, const Window&, const double*, const std::int32_t*,
+                                              const double*, double*);
 
 }  // namespace xtape::kernels

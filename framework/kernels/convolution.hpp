@@ -36,4 +36,19 @@ void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* 
 template <class T>
 void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw);
 
+// y = max_pool(x * w), where `pooling` is the window on the convolution's output. Only for windows where a few rows of
+// that output at a time can be pooled while they are in the cache (pools_at_once), so that it is never in memory.
+
+template <class T>
+bool pools_at_once(const Window& window, const Window& pooling);
+
+/// places as max_pool gives them; not wanted if null.
+template <class T>
+void conv2d_max_pool(const Window& window, const Window& pooling, const T* x, const T* w, T* y, std::int32_t* places);
+
+/// dw from x, the places and dy.
+template <class T>
+void conv2d_max_pool_kernel_gradient(const Window& window, const Window& pooling, const T* x,
+                                     const std::int32_t* places, const T* dy, T* dw);
+
 }  // namespace xtape::kernels

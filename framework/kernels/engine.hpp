@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
-#include <vector>
+
+#include "framework/kernels/instruction_set.hpp"
 
 namespace xtape::kernels {
 
@@ -35,6 +35,36 @@ struct OuterProducts {
   bool accumulate;
 };
 
+/// What the pixels of an output read from padded images: `segments` runs of `length` values, one for each row of the
+/// kernel. From one row of pixels, pixel and segment to the next it is always the same way.
+template <class T>
+struct StripInput {
+  const T* data;
+  std::int64_t row, pixel, segment;
+  std::int64_t segments, length;
+};
+
+/// C = A B for `rows` rows of `pixels` pixels, whose rows of A are what they read.
+template <class T>
+struct StripProducts {
+  std::int64_t rows, pixels, columns;
+  StripInput<T> input;
+  const T* b;  // packed: panels of tile_columns columns, each (segments * length, tile_columns)
+  T* c;
+  std::int64_t c_row, c_pixel;
+};
+
+/// C = sum of a b^T, or C +=, over the same pixels, where a are the values that a pixel reads and b is its row of B.
+template <class T>
+struct StripSums {
+  std::int64_t rows, pixels, columns;
+  StripInput<T> input;
+  const T* b;                     // whole vectors can be read, also of the last columns
+  std::int64_t b_pixel, b_panel;  // from one pixel (row after row) and panel of tile_columns columns to the next
+  T* c;                           // (segments * length, columns)
+  bool accumulate;
+};
+
 /// A matrix to be packed: element (i, j) at data[i * stride + j], or at data[j * stride + i] if transposed.
 template <class T>
 struct PackSource {
@@ -59,6 +89,8 @@ struct Engine {
   std::int64_t tile_rows, tile_columns;  ///< the part of C that is kept in registers
   void (*multiply_rows)(const RowProducts<T>&);
   void (*add_outer_products)(const OuterProducts<T>&);
+  void (*multiply_strips)(const StripProducts<T>&);
+  void (*add_strip_products)(const StripSums<T>&);
   /// Rows of B as panels of tile_columns columns, panel_stride values apart, the last one filled up with zeros.
   void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);
   PatchTransform<T> winograd_input;            ///< 6x6 pixels to 6x6
@@ -67,24 +99,6 @@ struct Engine {
   PatchTransform<T> winograd_output_gradient;  ///< 4x4 pixels to 6x6
   PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
 };
-
-enum class InstructionSet { portable, avx2, avx512 };
-std::string_view to_string(InstructionSet set);
-
-/// Those that this processor has and this program was built with, the fastest last.
-std::vector<InstructionSet> available_instruction_sets();
-
-/// The one in use: the fastest, or what XTAPE_ISA (portable, avx2, avx512) says. Error when that is not available.
-InstructionSet instruction_set();
-
-/// Error unless `set` is available. Results differ between instruction sets by rounding.
-void set_instruction_set(InstructionSet set);
-
-/// Whether convolutions in float32 are computed by their definition alone. By default 3x3 convolutions of stride 1 use
-/// Winograd's method, which is faster and has a relative error of about 2e-6 instead of 5e-7. Initially what
-/// XTAPE_EXACT says: 1 for yes.
-bool exact_convolutions();
-void set_exact_convolutions(bool exact);
 
 /// The engine of the instruction set in use.
 template <class T>

@@ -52,47 +52,6 @@ struct Gather {
   }
 };
 
-/// The images with their padding, where taps that follow one another in a row of the kernel are one run: for kernels on
-/// few channels, whose runs would otherwise be too short. For a dilation of 1.
-template <class T>
-class PaddedImages {
- public:
-  PaddedImages(const Window& window, const T* x)
-      : height_((window.out_height - 1) * window.stride_height + window.kernel_height),
-        width_((window.out_width - 1) * window.stride_width + window.kernel_width),
-        images_(window.batch * height_ * width_ * window.channels) {
-    const std::int64_t first = std::min(window.pad_left, width_);
-    const std::int64_t columns = std::clamp<std::int64_t>(window.width, 0, width_ - first) * window.channels;
-    parallel_for(window.batch * height_, 64, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t row = i % height_ - window.pad_top;
-        T* out = images_.data() + i * width_ * window.channels;
-        std::fill_n(out, width_ * window.channels, T{0});
-        if (row < 0 || row >= window.height) continue;
-        std::copy_n(x + (i / height_ * window.height + row) * window.width * window.channels, columns,
-                    out + first * window.channels);
-      }
-    });
-  }
-
-  Gather<T> gather(const Window& window) const {
-    Gather<T> g{images_.data(),
-                height_,
-                width_,
-                window.channels,
-                window.stride_height,
-                window.stride_width,
-                {},
-                window.kernel_width * window.channels};
-    for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) g.taps.push_back({kh, 0, kh});
-    return g;
-  }
-
- private:
-  std::int64_t height_, width_;
-  Workspace<T> images_;
-};
-
 /// Output pixels in the order in which they are worked on: image by image, or for small images position by position, so
 /// that the pixels of a register tile have their padding in common and skip it.
 class PixelOrder {

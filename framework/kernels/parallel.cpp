@@ -95,16 +95,19 @@ class ThreadPool {
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
-      busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-      generation_.fetch_add(1, std::memory_order_release);
+      gate_.store(next_generation() | open, std::memory_order_release);
     }
     if (sleeping_.load() > 0) wake_.notify_all();
     run_here(job);
-    while (busy_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+    gate_.fetch_and(~open, std::memory_order_relaxed);  // who is not awake by now is not waited for
+    while ((gate_.load(std::memory_order_acquire) & inside) > 0) std::this_thread::yield();
   }
 
  private:
   static constexpr int spins = 20000;
+  // The gate to the job: how many threads are inside, whether it is open, and above that the number of the job.
+  static constexpr std::uint64_t open = 1 << 16, inside = open - 1, generation = ~(open | inside);
+  std::uint64_t next_generation() const { return (gate_.load() & generation) + 2 * open; }
 
   static void run_here(Job& job) {
     const bool nested = inside_parallel;
@@ -118,7 +121,7 @@ class ThreadPool {
     stopping_.store(false);
     try {
       for (int i = 1; i < threads; ++i) {
-        workers_.emplace_back([this, seen = generation_.load()]() mutable { serve(seen); });
+        workers_.emplace_back([this, seen = gate_.load() & generation] { serve(seen); });
       }
     } catch (const std::exception& error) {  // no more threads, or no memory for them
       fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
@@ -131,7 +134,7 @@ class ThreadPool {
     {
       const std::lock_guard lock(mutex_);
       stopping_.store(true);
-      generation_.fetch_add(1, std::memory_order_release);
+      gate_.store(next_generation(), std::memory_order_release);
     }
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
@@ -141,31 +144,43 @@ class ThreadPool {
   void serve(std::uint64_t seen) {
     for (;;) {
       wait_for_change(seen);
-      ++seen;
+      seen = gate_.load(std::memory_order_acquire) & generation;
       if (stopping_.load()) return;
+      if (!enter(seen)) continue;
       run_here(*job_);
-      busy_.fetch_sub(1, std::memory_order_release);
+      gate_.fetch_sub(1, std::memory_order_release);
     }
   }
 
+  /// Whether the job is still there; it then stays until this thread leaves.
+  bool enter(std::uint64_t job) {
+    std::uint64_t gate = gate_.load(std::memory_order_relaxed);
+    while ((gate & ~inside) == (job | open)) {
+      if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire)) return true;
+    }
+    return false;
+  }
+
+  bool changed(std::uint64_t seen) const { return (gate_.load(std::memory_order_acquire) & generation) != seen; }
+
   void wait_for_change(std::uint64_t seen) {
     for (int spin = 0; spin < spins; ++spin) {
-      if (generation_.load(std::memory_order_acquire) != seen) return;
+      if (changed(seen)) return;
 #if defined(__x86_64__)
       __builtin_ia32_pause();
 #endif
     }
     std::unique_lock lock(mutex_);
     ++sleeping_;
-    wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+    wake_.wait(lock, [&] { return changed(seen); });
     --sleeping_;
   }
 
   std::mutex owner_;  // held by the thread whose job is running
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<std::uint64_t> generation_{0};
-  std::atomic<int> busy_{0}, sleeping_{0}, size_{1};
+  std::atomic<std::uint64_t> gate_{0};
+  std::atomic<int> sleeping_{0}, size_{1};
   std::atomic<bool> stopping_{false};
   Job* job_ = nullptr;
   std::vector<std::thread> workers_;

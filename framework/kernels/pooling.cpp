@@ -1,7 +1,9 @@
 #include "framework/kernels/pooling.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "framework/kernels/parallel.hpp"
@@ -41,52 +43,76 @@ template <class F>
   for (; c < channels; ++c) f(c);
 }
 
-std::int64_t taps_on_image(const Window& window, Pixel out) {
-  std::int64_t count = 0;
-  for_each_tap(window, out, [&](std::int64_t) { ++count; });
-  return count;
+template <class T>
+T share_of_each(const Window& window, Pixel out) {
+  const auto [rows, columns] = taps_on_image(window, out);
+  return T{1} / static_cast<T>(std::max<std::int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
+}
+
+/// The largest values of neighbouring channels under a window, and on which taps they lie.
+template <class T, int lanes>
+struct Largest {
+  using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  using Values [[gnu::vector_size(lanes * sizeof(T))]] = T;
+  using Places [[gnu::vector_size(lanes * sizeof(T))]] = Place;
+  Values value;
+  Places place;
+
+  void write(std::int64_t to, T* y, std::int32_t* places) const {
+    for (int i = 0; i < lanes; ++i) y[to + i] = value[i];
+    for (int i = 0; i < lanes && places; ++i) places[to + i] = static_cast<std::int32_t>(place[i]);
+  }
+};
+
+template <class T, int lanes>
+Largest<T, lanes> find_largest(const Window& window, const T* x, Pixel out) {
+  using L = Largest<T, lanes>;
+  const auto [rows, columns] = taps_on_image(window, out);
+  L largest{typename L::Values{} - std::numeric_limits<T>::infinity(),
+            typename L::Places{} + static_cast<typename L::Place>(rows.first * window.kernel_width + columns.first)};
+  for_each_tap(window, out, [&](std::int64_t pixel, std::int64_t tap) {
+    typename L::Values v;
+    std::memcpy(&v, x + pixel * window.channels, sizeof v);
+    const auto better = (v > largest.value) | (v != v);
+    largest.value = better ? v : largest.value;
+    largest.place = better ? typename L::Places{} + static_cast<typename L::Place>(tap) : largest.place;
+  });
+  return largest;
 }
 
 }  // namespace
 
 template <class T>
-void max_pool(const Window& window, const T* x, T* y) {
+void max_pool(const Window& window, const T* x, T* y, std::int32_t* places) {
+  constexpr int lanes = 8;  // of channels: there are often no more
   const std::int64_t channels = window.channels;
   parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) {
-      T* best = y + index * channels;
-      std::fill_n(best, channels, -std::numeric_limits<T>::infinity());
-      const auto take = [&](std::int64_t pixel) {
-        const T* in = x + pixel * channels;
-        for_each_channel(channels, [=](std::int64_t c) {
-          const T value = in[c], so_far = best[c];
-          best[c] = value > so_far || value != value ? value : so_far;
-        });
-      };
-      for_each_tap(window, output_pixel(window, index), take);
+      const Pixel out = output_pixel(window, index);
+      std::int64_t c = 0;
+      for (; c + lanes <= channels; c += lanes)
+        find_largest<T, lanes>(window, x + c, out).write(index * channels + c, y, places);
+      for (; c < channels; ++c) find_largest<T, 1>(window, x + c, out).write(index * channels + c, y, places);
     }
   });
 }
 
 template <class T>
-void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy, T* dx) {
+void max_pool_gradient(const Window& window, const std::int32_t* places, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
+  std::vector<std::int64_t> offsets;  // of the taps from the first
+  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
+    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
+      offsets.push_back((kh * window.dilation_height * window.width + kw * window.dilation_width) * channels);
+    }
+  }
   for_each_image(window, dx, [&](std::int64_t index) {
-    const T* best = y + index * channels;
-    thread_local std::vector<T> left;  // what of dy has not found its x yet
-    left.assign(dy + index * channels, dy + (index + 1) * channels);
-    const auto give = [&](std::int64_t pixel) {
-      const T* in = x + pixel * channels;
-      T* target = dx + pixel * channels;
-      T* rest = left.data();
-      for_each_channel(channels, [=](std::int64_t c) {
-        const bool here = in[c] == best[c];
-        const T given = here ? rest[c] : T{0};
-        target[c] += given;
-        rest[c] = here ? T{0} : rest[c];
-      });
-    };
-    for_each_tap(window, output_pixel(window, index), give);
+    const Pixel out = output_pixel(window, index);
+    const std::int64_t row = out.image * window.height + out.row * window.stride_height - window.pad_top;
+    const std::int64_t first = (row * window.width + out.column * window.stride_width - window.pad_left) * channels;
+    for (std::int64_t i = index * channels, c = 0; c < channels; ++i, ++c) {
+      dx[first + offsets[static_cast<std::size_t>(places[i])] + c] += dy[i];
+    }
   });
 }
 
@@ -98,12 +124,12 @@ void average_pool(const Window& window, const T* x, T* y) {
       T* sum = y + index * channels;
       const Pixel out = output_pixel(window, index);
       std::fill_n(sum, channels, T{0});
-      const auto add = [&](std::int64_t pixel) {
+      const auto add = [&](std::int64_t pixel, std::int64_t) {
         const T* in = x + pixel * channels;
         for_each_channel(channels, [=](std::int64_t c) { sum[c] += in[c]; });
       };
       for_each_tap(window, out, add);
-      const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+      const T share = share_of_each<T>(window, out);
       for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
     }
   });
@@ -114,9 +140,9 @@ void average_pool_gradient(const Window& window, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
   for_each_image(window, dx, [&](std::int64_t index) {
     const Pixel out = output_pixel(window, index);
-    const T share = T{1} / static_cast<T>(std::max<std::int64_t>(1, taps_on_image(window, out)));
+    const T share = share_of_each<T>(window, out);
     const T* in = dy + index * channels;
-    const auto give = [&](std::int64_t pixel) {
+    const auto give = [&](std::int64_t pixel, std::int64_t) {
       T* target = dx + pixel * channels;
       for_each_channel(channels, [=](std::int64_t c) { target[c] += in[c] * share; });
     };
@@ -124,10 +150,10 @@ void average_pool_gradient(const Window& window, const T* dy, T* dx) {
   });
 }
 
-template void max_pool(const Window&, const float*, float*);
-template void max_pool(const Window&, const double*, double*);
-template void max_pool_gradient(const Window&, const float*, const float*, const float*, float*);
-template void max_pool_gradient(const Window&, const double*, const double*, const double*, double*);
+template void max_pool(const Window&, const float*, float*, std::int32_t*);
+template void max_pool(const Window&, const double*, double*, std::int32_t*);
+template void max_pool_gradient(const Window&, const std::int32_t*, const float*, float*);
+template void max_pool_gradient(const Window&, const std::int32_t*, const double*, double*);
 template void average_pool(const Window&, const float*, float*);
 template void average_pool(const Window&, const double*, double*);
 template void average_pool_gradient(const Window&, const float*, float*);

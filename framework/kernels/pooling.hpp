@@ -6,13 +6,15 @@
 
 namespace xtape::kernels {
 
-/// y = the largest x under the window; padding never wins, NaN always does.
+/// y = the largest x under the window; padding never wins, NaN always does. places (like y), unless null, gets the tap
+/// of the window, counted row by row, that lies on the first such x (of several NaN, the last). Every window must have
+/// a tap on the image.
 template <class T>
-void max_pool(const Window& window, const T* x, T* y);
+void max_pool(const Window& window, const T* x, T* y, std::int32_t* places);
 
-/// dx: each dy goes to the first x of its window (row-major) that equals y.
+/// dx: each dy goes to its place.
 template <class T>
-void max_pool_gradient(const Window& window, const T* x, const T* y, const T* dy, T* dx);
+void max_pool_gradient(const Window& window, const std::int32_t* places, const T* dy, T* dx);
 
 /// y = the mean of those x under the window that lie on the image.
 template <class T>

@@ -49,17 +49,28 @@ inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t 
   return {first, last < size ? last : size};
 }
 
-/// Calls f(input pixel index) for the taps of an output pixel that lie on the image, in row-major order.
+/// The rows and columns of taps of an output pixel that lie on the image.
+struct TapRanges {
+  TapRange rows, columns;
+};
+inline TapRanges taps_on_image(const Window& window, Pixel out) {
+  return {taps_inside(out.row * window.stride_height - window.pad_top, window.kernel_height, window.dilation_height,
+                      window.height),
+          taps_inside(out.column * window.stride_width - window.pad_left, window.kernel_width, window.dilation_width,
+                      window.width)};
+}
+
+/// Calls f(input pixel index, number of the tap) for the taps of an output pixel that lie on the image, in row-major
+/// order.
 template <class F>
 void for_each_tap(const Window& window, Pixel out, const F& f) {
   const std::int64_t top = out.row * window.stride_height - window.pad_top;
   const std::int64_t left = out.column * window.stride_width - window.pad_left;
-  const TapRange rows = taps_inside(top, window.kernel_height, window.dilation_height, window.height);
-  const TapRange columns = taps_inside(left, window.kernel_width, window.dilation_width, window.width);
+  const auto [rows, columns] = taps_on_image(window, out);
   for (std::int64_t kh = rows.first; kh < rows.last; ++kh) {
     const std::int64_t row = out.image * window.height + top + kh * window.dilation_height;
     for (std::int64_t kw = columns.first; kw < columns.last; ++kw) {
-      f(row * window.width + left + kw * window.dilation_width);
+      f(row * window.width + left + kw * window.dilation_width, kh * window.kernel_width + kw);
     }
   }
 }

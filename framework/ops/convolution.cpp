@@ -6,18 +6,6 @@
 namespace xtape {
 namespace {
 
-/// The geometry of a convolution; Error unless the shapes agree.
-kernels::Window window_of(std::string_view function, const Shape& x, const Shape& w, const Conv2DOptions& options) {
-  check(w.rank() == 4, "{}: expected a kernel (height, width, channels, filters), got shape {}", function, w);
-  const Extent2D size(w[0], w[1]);
-  const kernels::Window window = place_window(
-      function, x,
-      {.size = size, .strides = options.strides, .padding = options.padding, .dilation = options.dilation});
-  check(x[3] == w[2], "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function, x[3], x,
-        w[2], w);
-  return window;
-}
-
 Shape output_shape(const kernels::Window& window, std::int64_t filters) {
   return {window.batch, window.out_height, window.out_width, filters};
 }
@@ -29,9 +17,21 @@ void check_types(std::string_view function, const Variable& a, const Variable& b
 
 }  // namespace
 
+kernels::Window convolution_window(std::string_view function, const Shape& x, const Shape& w,
+                                   const Conv2DOptions& options) {
+  check(w.rank() == 4, "{}: expected a kernel (height, width, channels, filters), got shape {}", function, w);
+  const Extent2D size(w[0], w[1]);
+  const kernels::Window window = place_window(
+      function, x,
+      {.size = size, .strides = options.strides, .padding = options.padding, .dilation = options.dilation});
+  check(x[3] == w[2], "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function, x[3], x,
+        w[2], w);
+  return window;
+}
+
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options) {
   check_types("conv2d", x, w);
-  const kernels::Window window = window_of("conv2d", x.shape(), w.shape(), options);
+  const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
   Tensor y = Tensor::empty(output_shape(window, w.dim(3)), x.dtype());
   with_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -47,7 +47,7 @@ Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& optio
 
 Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options) {
   check_types("conv2d", x, w);
-  const kernels::Window window = window_of("conv2d", x.shape(), w.shape(), options);
+  const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
   Tensor y = Tensor::empty(output_shape(window, w.dim(3)), x.dtype());
   with_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -77,7 +77,7 @@ std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernel
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,
                                const Conv2DOptions& options) {
   check_types("conv2d_input_gradient", dy, w);
-  const kernels::Window window = window_of("conv2d_input_gradient", image_shape, w.shape(), options);
+  const kernels::Window window = convolution_window("conv2d_input_gradient", image_shape, w.shape(), options);
   check(dy.shape() == output_shape(window, w.dim(3)), "conv2d_input_gradient: expected dy of shape {}, got {}",
         output_shape(window, w.dim(3)), dy.shape());
   Tensor dx = Tensor::empty(image_shape, dy.dtype());
@@ -96,7 +96,7 @@ Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shap
 Variable conv2d_kernel_gradient(const Variable& x, const Variable& dy, const Shape& kernel_shape,
                                 const Conv2DOptions& options) {
   check_types("conv2d_kernel_gradient", x, dy);
-  const kernels::Window window = window_of("conv2d_kernel_gradient", x.shape(), kernel_shape, options);
+  const kernels::Window window = convolution_window("conv2d_kernel_gradient", x.shape(), kernel_shape, options);
   check(dy.shape() == output_shape(window, kernel_shape[3]), "conv2d_kernel_gradient: expected dy of shape {}, got {}",
         output_shape(window, kernel_shape[3]), dy.shape());
   Tensor dw = Tensor::empty(kernel_shape, x.dtype());

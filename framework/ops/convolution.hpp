@@ -5,10 +5,14 @@
 #include <mutex>
 
 #include "framework/autograd/variable.hpp"
-#include "framework/kernels/product.hpp"
 #include "framework/ops/window.hpp"
 
 namespace xtape {
+
+namespace kernels {
+template <class T>
+class PackedMatrix;
+}
 
 struct Conv2DOptions {
   Extent2D strides = 1;
@@ -16,9 +20,14 @@ struct Conv2DOptions {
   Extent2D dilation = 1;
 };
 
+/// The geometry of a convolution of images x with kernels w, both of these shapes, for messages of `function`. Error
+/// for other ranks, channels that differ, or a window that does not fit (place_window).
+kernels::Window convolution_window(std::string_view function, const Shape& x, const Shape& w,
+                                   const Conv2DOptions& options);
+
 /// y[n,i,j,f] = sum over a, b, c of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,f], zeros outside of x.
 /// x (n, height, width, channels), w (kernel height, kernel width, channels, filters), y (n, out height, out width,
-/// filters). Saves x and w. Error for other ranks, channels that differ, or a window that does not fit (place_window).
+/// filters). Saves x and w. Errors of convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
 /// A kernel's values in the form in which conv2d multiplies with them, kept from one inference to the next: with few

@@ -62,16 +62,25 @@ void check_alike(std::string_view function, const Variable& outputs, const Tenso
         outputs.shape(), targets.shape());
 }
 
-}  // namespace
+/// Each row of x (n, ...) times its weight.
+Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
+  if (!weights.defined()) return x;
+  check(x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype()),
+        "{}: expected floating weights, one for each of the samples of {}, got {} {}", function, x.shape(),
+        weights.dtype(), weights.shape());
+  std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
+  column[0] = x.dim(0);
+  return x * Variable(weights.to(x.dtype()).reshaped(Shape(column)));
+}
 
-Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels) {
-  const Variable targets = target_distributions(logits.shape(), logits.dtype(), labels);
+/// The mean over n rows. It is linear in the targets, so weights and smoothing are theirs.
+Variable cross_entropy_of(const Variable& logits, const Variable& targets) {
   const std::int64_t rows = logits.dim(0);
   const double loss = with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     return cross_entropy(logits.value().data<T>(), targets.value().data<T>(), rows, logits.dim(1));
   });
-  // dlogits = (softmax(logits) * sum(targets) - targets) / n, and a distribution sums to 1
+  // dlogits = (softmax(logits) * sum(targets) - targets) / n
   return record("softmax_cross_entropy", Tensor::scalar(loss, logits.dtype()),
                 {{logits, [logits, targets, rows](const Variable& dy) {
                     const Variable weight = sum(targets, {-1}, true);
@@ -79,22 +88,40 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels) {
                   }}});
 }
 
-Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets) {
+}  // namespace
+
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights) {
+  const Tensor targets = target_distributions(logits.shape(), logits.dtype(), labels);
+  return cross_entropy_of(logits, weighted("softmax_cross_entropy", targets, weights));
+}
+
+SmoothedCrossEntropy::SmoothedCrossEntropy(double smoothing) : smoothing_(smoothing) {
+  check(smoothing >= 0 && smoothing < 1, "SmoothedCrossEntropy: expected a smoothing in [0, 1), got {}", smoothing);
+}
+
+Variable SmoothedCrossEntropy::operator()(const Variable& logits, const Tensor& labels, const Tensor& weights) const {
+  const Variable targets = target_distributions(logits.shape(), logits.dtype(), labels);
+  const Variable smoothed = (1 - smoothing_) * targets + smoothing_ / static_cast<double>(logits.dim(1));
+  return cross_entropy_of(logits, weighted("SmoothedCrossEntropy", smoothed, weights));
+}
+
+Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights) {
   check_alike("binary_cross_entropy", probabilities, targets);
   constexpr double margin = 1e-7;
   const Variable t = targets.to(probabilities.dtype());
   const Variable p = clip(probabilities, margin, 1 - margin);
-  return -mean(t * log(p) + (1 - t) * log(1 - p));
+  return -mean(weighted("binary_cross_entropy", t * log(p) + (1 - t) * log(1 - p), weights));
 }
 
-Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets) {
+Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights) {
   check_alike("sigmoid_cross_entropy", logits, targets);
-  return mean(softplus(logits) - Variable(targets.to(logits.dtype())) * logits);
+  const Variable losses = softplus(logits) - Variable(targets.to(logits.dtype())) * logits;
+  return mean(weighted("sigmoid_cross_entropy", losses, weights));
 }
 
-Variable mean_squared_error(const Variable& outputs, const Tensor& targets) {
+Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
   check_alike("mean_squared_error", outputs, targets);
-  return mean(square(outputs - Variable(targets.to(outputs.dtype()))));
+  return mean(weighted("mean_squared_error", square(outputs - Variable(targets.to(outputs.dtype()))), weights));
 }
 
 }  // namespace xtape

@@ -5,19 +5,37 @@
 
 namespace xtape {
 
+// Each takes weights (n) floating, one number a sample; undefined weights are all 1. With l_i the loss of sample i, the
+// mean over its elements, the result is sum(w_i l_i) / n: divided by the number of samples, not by the sum of the
+// weights, as Keras does (reduction "sum_over_batch_size"; keras/src/losses/loss.py). Error for weights of another
+// shape or type.
+
 /// Mean over the batch of -log softmax(logits)[label], computed without overflow. logits (n, classes); labels (n) int64
 /// in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the logits. Error for
 /// other shapes, labels out of range or an empty batch.
-Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels);
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights = {});
+
+/// The same against labels that are smoothed: (1 - smoothing) t + smoothing / classes for every entry t of a
+/// distribution (Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: Rethinking the Inception architecture for computer vision,
+/// CVPR 2016, section 7; Keras's CategoricalCrossentropy(label_smoothing)). A loss for fit: {.loss =
+/// SmoothedCrossEntropy(0.1)}. Error unless 0 <= smoothing < 1.
+class SmoothedCrossEntropy {
+ public:
+  explicit SmoothedCrossEntropy(double smoothing);
+  Variable operator()(const Variable& logits, const Tensor& labels, const Tensor& weights = {}) const;
+
+ private:
+  double smoothing_;
+};
 
 /// Mean over all elements of -(t log p + (1 - t) log(1 - p)), for probabilities p; p is kept within [1e-7, 1 - 1e-7] as
 /// Keras does. Error unless both have one shape.
-Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets);
+Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {});
 
 /// The same from logits z, p = sigmoid(z): softplus(z) - t z, exact for any z.
-Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets);
+Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {});
 
 /// Mean over all elements of (x - t)^2. Error unless both have one shape.
-Variable mean_squared_error(const Variable& outputs, const Tensor& targets);
+Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights = {});
 
 }  // namespace xtape

@@ -1,6 +1,10 @@
 #include "framework/ops/pooling.hpp"
 
+#include <memory>
+
 #include "framework/autograd/tape.hpp"
+#include "framework/kernels/convolution.hpp"
+#include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/pooling.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/reductions.hpp"
@@ -42,11 +46,14 @@ kernels::Window pooling_window(std::string_view function, const Shape& images, c
   return window;
 }
 
-Tensor max_pool_gradient(const kernels::Window& window, const Tensor& x, const Tensor& y, const Tensor& dy) {
-  Tensor dx = Tensor::empty(x.shape(), x.dtype());
-  with_floating("max_pool2d", x.dtype(), [&](auto zero) {
+/// Which tap of its window each value of a max pooling was found on. Null for poolings without a way back.
+using Places = std::shared_ptr<const kernels::Workspace<std::int32_t>>;
+
+Tensor max_pool_gradient(const kernels::Window& window, const Places& places, const Tensor& dy) {
+  Tensor dx = Tensor::empty({window.batch, window.height, window.width, window.channels}, dy.dtype());
+  with_floating("max_pool2d", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::max_pool_gradient(window, x.data<T>(), y.data<T>(), dy.data<T>(), dx.mutable_data<T>());
+    kernels::max_pool_gradient(window, places->data(), dy.data<T>(), dx.mutable_data<T>());
   });
   return dx;
 }
@@ -63,6 +70,20 @@ Variable average_pool2d_gradient(const Variable& dy, const Shape& image_shape, c
                 {{dy, [options](const Variable& g) { return average_pool2d(g, options); }}});
 }
 
+/// The two windows of conv2d_max_pool2d. Errors of both.
+struct ConvolutionAndPooling {
+  kernels::Window convolution, pooling;
+  ConvolutionAndPooling(const Variable& x, const Variable& w, const Conv2DOptions& options,
+                        const WindowOptions& pooling_options)
+      : convolution(convolution_window("conv2d", x.shape(), w.shape(), options)),
+        pooling(pooling_window("max_pool2d",
+                               {convolution.batch, convolution.out_height, convolution.out_width, w.dim(3)},
+                               pooling_options)) {
+    check(x.dtype() == w.dtype(), "conv2d: expected operands of one type, got {} and {}; convert with .to()", x.dtype(),
+          w.dtype());
+  }
+};
+
 void check_images(std::string_view function, const Shape& shape) {
   check(shape.rank() == 4, "{}: expected images (n, height, width, channels), got shape {}", function, shape);
 }
@@ -72,12 +93,49 @@ void check_images(std::string_view function, const Shape& shape) {
 Variable max_pool2d(const Variable& x, const WindowOptions& options) {
   const kernels::Window window = pooling_window("max_pool2d", x.shape(), options);
   Tensor y = Tensor::empty(output_shape(window), x.dtype());
+  const auto places = x.tracked() ? std::make_shared<kernels::Workspace<std::int32_t>>(y.size()) : nullptr;
   with_floating("max_pool2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::max_pool(window, x.value().data<T>(), y.mutable_data<T>());
+    kernels::max_pool(window, x.value().data<T>(), y.mutable_data<T>(), places ? places->data() : nullptr);
   });
-  return record("max_pool2d", y,
-                {{x, [window, x = x.value(), y](const Tensor& dy) { return max_pool_gradient(window, x, y, dy); }}});
+  return record(
+      "max_pool2d", std::move(y),
+      {{x, [window, places = Places(places)](const Tensor& dy) { return max_pool_gradient(window, places, dy); }}});
+}
+
+bool pools_at_once(const Variable& x, const Variable& w, const Conv2DOptions& options, const WindowOptions& pooling) {
+  const ConvolutionAndPooling both(x, w, options, pooling);
+  bool result = false;
+  with_floating("conv2d_max_pool2d", x.dtype(),
+                [&](auto zero) { result = kernels::pools_at_once<decltype(zero)>(both.convolution, both.pooling); });
+  return result;
+}
+
+Variable conv2d_max_pool2d(const Variable& x, const Variable& w, const Conv2DOptions& options,
+                           const WindowOptions& pooling) {
+  if (!pools_at_once(x, w, options, pooling)) return max_pool2d(conv2d(x, w, options), pooling);
+  const ConvolutionAndPooling both(x, w, options, pooling);
+  Tensor y = Tensor::empty(output_shape(both.pooling), x.dtype());
+  const bool tracked = x.tracked() || w.tracked();
+  const auto places = tracked ? std::make_shared<kernels::Workspace<std::int32_t>>(y.size()) : nullptr;
+  with_floating("conv2d_max_pool2d", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::conv2d_max_pool(both.convolution, both.pooling, x.value().data<T>(), w.value().data<T>(),
+                             y.mutable_data<T>(), places ? places->data() : nullptr);
+  });
+  const auto dx = [both, places = Places(places), w = w.value(), options, shape = x.shape()](const Tensor& dy) {
+    return conv2d_input_gradient(max_pool_gradient(both.pooling, places, dy), w, shape, options).value();
+  };
+  const auto dw = [both, places = Places(places), x = x.value(), shape = w.shape()](const Tensor& dy) {
+    Tensor result = Tensor::empty(shape, dy.dtype());
+    with_floating("conv2d_max_pool2d", dy.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::conv2d_max_pool_kernel_gradient(both.convolution, both.pooling, x.data<T>(), places->data(),
+                                               dy.data<T>(), result.mutable_data<T>());
+    });
+    return result;
+  };
+  return record("conv2d_max_pool2d", std::move(y), {{x, dx}, {w, dw}});
 }
 
 Variable average_pool2d(const Variable& x, const WindowOptions& options) {

@@ -17,6 +17,14 @@ inline constexpr std::uint64_t epochs = std::uint64_t{1} << 63;
 /// The order by which split() parts a data set.
 inline constexpr std::uint64_t splits = epochs + (std::uint64_t{1} << 62);
 
+/// Changes of training images: this one and up; see of_augmentation.
+inline constexpr std::uint64_t augmentation = splits + (std::uint64_t{1} << 61);
+
+/// Example number `index` of a data set in epoch `epoch`, both counted from 0: 2^40 examples and 2^21 epochs.
+constexpr std::uint64_t of_augmentation(std::uint64_t epoch, std::uint64_t index) {
+  return augmentation + (epoch << 40) + index;
+}
+
 /// Call number `call` in the forward pass of step `step`, both counted from 0: 2^20 calls a step and 2^42 steps.
 constexpr std::uint64_t of_dropout(std::uint64_t step, std::uint64_t call) { return dropout + (step << 20) + call; }
 

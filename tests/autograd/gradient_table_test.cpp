@@ -23,7 +23,7 @@ using xtape::test::large_gradient_rows;
 namespace {
 
 /// Ops whose derivative is written in numbers, by a kernel, and has none itself.
-const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "max_pool2d"};
+const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "conv2d_max_pool2d", "max_pool2d"};
 
 std::set<std::string> names_in_table() {
   std::set<std::string> names;

@@ -61,6 +61,9 @@ std::vector<GradientRow> convolutions() {
 
 std::vector<GradientRow> pools() {
   const auto largest = [](WindowOptions o) { return [o](V x) { return max_pool2d(x, o); }; };
+  const auto pooled = [](Conv2DOptions o, WindowOptions pooling) {
+    return [=](V x, V w) { return conv2d_max_pool2d(x, w, o, pooling); };
+  };
   const auto average = [](WindowOptions o) { return [o](V x) { return average_pool2d(x, o); }; };
   const WindowOptions dilated{.size = {2, 3}, .strides = {1, 2}, .padding = Padding(1, 0, 0, 1), .dilation = {3, 2}};
   const WindowOptions uneven{.size = {2, 3}, .strides = {1, 2}, .padding = Padding(1, 0, 0, 1)};
@@ -74,6 +77,10 @@ std::vector<GradientRow> pools() {
       {"max_pool2d", largest({.size = 4, .strides = 3, .padding = Padding(3, 2, 2, 3)}), {{1, 4, 5, 1}}},
       {"max_pool2d", largest({.size = 2, .padding = Padding::same}), {{1, 2, 2, 40}}},
       {"max_pool2d", global_max_pool2d, {{2, 3, 4, 2}}},
+      {"conv2d_max_pool2d", pooled({.padding = Padding::same}, {.size = 2}), {{2, 6, 5, 2}, {3, 3, 2, 3}}},
+      {"conv2d_max_pool2d",
+       pooled({.strides = {2, 1}}, {.size = {2, 3}, .strides = {3, 2}, .padding = Padding::same}),
+       {{1, 9, 6, 3}, {2, 2, 3, 8}}},
       {"average_pool2d", average(window_3x2), {{2, 5, 4, 2}}, bilinear},
       {"average_pool2d", average({.size = 2, .strides = 1}), {{1, 4, 4, 1}}, bilinear},
       {"average_pool2d", average(skipping), {{1, 5, 7, 2}}, bilinear},
@@ -179,6 +186,12 @@ std::vector<GradientRow> losses() {
       {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft); }, {{2, 3}}, inside},
       {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft); }, {{2, 3}}},
       {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft); }, {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, soft, two); }, {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.3)(x, classes); }, {{3, 4}}},
+      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.1)(x, soft, two); }, {{2, 3}}},
+      {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft, two); }, {{2, 3}}},
+      {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft, two); }, {{2, 3}}, inside},
+      {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft, two); }, {{2, 3}}},
   };
 }
 

@@ -2,8 +2,10 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "framework/io/image.hpp"
 #include "tests/support/support.hpp"
 
 namespace fs = std::filesystem;
@@ -66,7 +68,8 @@ void write_other_data(const fs::path& folder) {
 
 TEST_CASE("help is no error, and a wrong command line is one with exit status 2") {
   const Programs run;
-  for (const std::string program : {"custom_op", "custom_layer", "manual_loop", "train", "lab/lab"}) {
+  for (const std::string program :
+       {"custom_op", "custom_layer", "manual_loop", "train", "lab/lab", "predict", "evaluate"}) {
     INFO(program);
     CHECK(run(program + " --help").status == 0);
     CHECK(run(program + " --no-such-option").status == 2);
@@ -114,6 +117,60 @@ TEST_CASE("train promises a recipe's accuracy for the recipe's data and values, 
   CHECK_THAT(run("train --quick --batch-size 64 --learning-rate 2e-3").text, Contains("target accuracy 0.54"));
   CHECK_THAT(run("train --quick --data /usr/share/datasets/fashion-mnist/").text, Contains("target accuracy 0.54"));
   CHECK(run("train --quick --batch-size 128").text.find("target") == std::string::npos);
+}
+
+TEST_CASE("evaluate and predict use what train has learned") {
+  const Programs run;
+  write_other_data(run.folder());
+  const std::string data = "--data " + run.folder().string();
+  REQUIRE(run("train --quick --output trained " + data).status == 0);
+  const std::string model = " --model trained/weights.safetensors ";
+  const Run judged = run("evaluate" + model + data);
+  INFO(judged.text);
+  CHECK(judged.status == 0);
+  CHECK_THAT(judged.text, Contains("320 test images of mnist: loss ") && Contains("precision") && Contains("\n9  ") &&
+                              Contains("confusion"));
+  xtape::write_png(run.folder() / "photo.png", xtape::Tensor::full({30, 40, 3}, 99, xtape::DType::uint8));
+  const Run named = run("predict" + model + "photo.png . --top 2 --classes a,b,c,d,e,f,g,h,i,j");
+  INFO(named.text);
+  CHECK(named.status == 0);
+  CHECK_THAT(named.text, Contains("photo.png\n  ") && Contains("./photo.png\n  ") && Contains(" % "));
+  const Run json = run("predict --json" + model + "photo.png");
+  const nlohmann::json list = nlohmann::json::parse(json.text);
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["file"] == "photo.png");
+  REQUIRE(list[0]["predictions"].size() == 3);
+  CHECK(list[0]["predictions"][0]["probability"] >= list[0]["predictions"][1]["probability"]);
+  check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
+  CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));  // all the same
+  check_refused(run("predict --classes a,b" + model + "photo.png"), "10 classes, got 2");
+  check_refused(run("predict --network resnet50" + model + "photo.png"), "load_weights: expected");
+  check_refused(run("predict" + model + "trained"), "JPEG or PNG files in trained, got none");
+  check_refused(run("evaluate --model none"), "none");
+  check_refused(run("evaluate" + model + "--data trained"), "got none of them in trained");
+}
+
+TEST_CASE("train and evaluate take folders of photographs") {
+  const Programs run;
+  for (const std::string part : {"train", "test"}) {
+    for (const auto& [name, value] : {std::pair{"dark", 20}, {"light", 220}}) {
+      fs::create_directories(run.folder() / part / name);
+      for (int i = 0; i < 8; ++i) {
+        xtape::write_png(run.folder() / part / name / fmt::format("{}.png", i),
+                         xtape::Tensor::full({20 + i, 30, 3}, value + 4 * i, xtape::DType::uint8));
+      }
+    }
+  }
+  const Run trained = run("train --model convnet --epochs 3 --output trained --data .");
+  INFO(trained.text);
+  CHECK(trained.status == 0);
+  CHECK_THAT(trained.text, Contains("16 training and 16 test images (64, 64, 3)"));
+  const Run judged = run("evaluate --network convnet --model trained/weights.safetensors --data .");
+  INFO(judged.text);
+  CHECK(judged.status == 0);
+  CHECK_THAT(judged.text, Contains("16 test images of photographs") && Contains("\ndark ") && Contains("\nlight "));
+  fs::rename(run.folder() / "test" / "dark", run.folder() / "test" / "darker");
+  check_refused(run("train --model convnet --data ."), "the same classes in train and test");
 }
 
 TEST_CASE("lab refuses a folder without the data that it was told to read") {

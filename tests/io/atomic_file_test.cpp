@@ -11,7 +11,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

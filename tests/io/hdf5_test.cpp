@@ -7,13 +7,14 @@
 #include <limits>
 #include <thread>
 
+#include "framework/io/hdf5_file.hpp"
 #include "framework/kernels/memory_pool.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
@@ -217,4 +218,35 @@ TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
   CHECK_THAT(error_for(chunked(false)), Contains("never filled"));
   CHECK_THAT(error_for(chunked(true)), Contains("never filled") && Contains("of compressed data"));
   CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> names = {"conv1", "", "a longer name"};
+  save_hdf5(folder / "file", {{"g/x", Tensor::ones({1})}},
+            {{"/", "names", names}, {"g", "none", {}}, {"new/group", "one", {"text"}, false}});
+  const Hdf5File file("test", folder / "file");
+  CHECK(file.strings("/", "names") == names);
+  CHECK(file.strings("g", "none") == std::vector<std::string>{});
+  CHECK(file.strings("new/group", "one") == std::vector<std::string>{"text"});
+  CHECK(file.strings("g", "other") == std::nullopt);
+  CHECK_THAT(error_of([&] { file.strings("nothing", "names"); }), Contains("\"nothing\""));
+  CHECK_THAT(error_of([&] {
+               save_hdf5(folder / "large", {}, {{"/", "names", std::vector<std::string>(3000, std::string(30, 'a'))}});
+             }),
+             Contains("at most 64512 bytes in attribute \"names\"") && Contains("3000 values of 30"));
+}
+
+TEST_CASE("links into other files are not followed, and groups that contain themselves end") {
+  const TemporaryFolder folder;
+  make_file(folder / "other", [](hid_t file) { add(file, "x", H5T_NATIVE_UINT8, {1}, nullptr); });
+  CHECK_THAT(error_for([&](hid_t file) {
+               H5Lcreate_external((folder / "other").c_str(), "/x", file, "x", H5P_DEFAULT, H5P_DEFAULT);
+             }),
+             Contains("got none of this name"));
+  make_file(folder / "loop", [](hid_t file) {
+    H5Lcreate_hard(file, "/", file, "again", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_hard(file, "/", file, "and again", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  CHECK_THAT(error_of([&] { hdf5_dataset_names(folder / "loop"); }), Contains("do its groups contain themselves?"));
 }

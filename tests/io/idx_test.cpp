@@ -8,7 +8,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using namespace std::string_literals;
 
 namespace {

@@ -23,8 +23,9 @@ template <class T>
 PoolingResults<T> pooled(const kernels::Window& s, const Guarded<T>& x, const Guarded<T>& dy, int threads) {
   const KernelSettings scope(threads);
   PoolingResults<T> r{Guarded<T>(dy.size()), Guarded<T>(x.size()), Guarded<T>(dy.size()), Guarded<T>(x.size())};
-  kernels::max_pool(s, x.data(), r.largest.data());
-  kernels::max_pool_gradient(s, x.data(), r.largest.data(), dy.data(), r.largest_dx.data());
+  std::vector<std::int32_t> places(static_cast<std::size_t>(dy.size()));
+  kernels::max_pool(s, x.data(), r.largest.data(), places.data());
+  kernels::max_pool_gradient(s, places.data(), dy.data(), r.largest_dx.data());
   kernels::average_pool(s, x.data(), r.mean.data());
   kernels::average_pool_gradient(s, dy.data(), r.mean_dx.data());
   return r;
@@ -98,21 +99,36 @@ TEST_CASE("of equal elements the first gets the derivative of max pooling") {
   const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 2});
   const double x[] = {1, 3, 3, 3};
   double y = 0;
-  kernels::max_pool(s, x, &y);
+  std::int32_t place = 0;
+  kernels::max_pool(s, x, &y, &place);
   CHECK(y == 3);
+  CHECK(place == 1);
   const double dy = 5;
   double dx[4];
-  kernels::max_pool_gradient(s, x, &y, &dy, dx);
+  kernels::max_pool_gradient(s, &place, &dy, dx);
   CHECK(std::vector<double>(dx, dx + 4) == std::vector<double>{0, 5, 0, 0});
 }
 
-TEST_CASE("max pooling lets NaN through wherever it stands in the window") {
-  const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 2});
-  for (int place = 0; place < 4; ++place) {
-    float x[] = {1, 2, 3, 4};
-    x[place] = std::nanf("");
-    float y = 0;
-    kernels::max_pool(s, x, &y);
-    CHECK(std::isnan(y));
+TEST_CASE("max pooling lets NaN through wherever it stands in the window, and what comes back goes there") {
+  const kernels::Window s = place_window("test", {1, 2, 2, 9}, {.size = 2});
+  for (std::size_t place = 0; place < 4; ++place) {
+    std::vector<float> x(36, -INFINITY), y(9), dy(9, 1), dx(36);
+    std::vector<std::int32_t> places(9, -1);
+    for (std::size_t i = place * 9; i < place * 9 + 9; ++i) x[i] = std::nanf("");
+    kernels::max_pool<float>(s, x.data(), y.data(), nullptr);
+    CHECK(std::all_of(y.begin(), y.end(), [](float v) { return std::isnan(v); }));
+    kernels::max_pool(s, x.data(), y.data(), places.data());
+    kernels::max_pool_gradient(s, places.data(), dy.data(), dx.data());
+    for (std::size_t i = 0; i < 36; ++i) CHECK(dx[i] == (i / 9 == place ? 1 : 0));
   }
+}
+
+TEST_CASE("where all is minus infinity, the first pixel under the window is the largest") {
+  const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 3, .padding = Padding(1, 0, 1, 0)});
+  const float x[] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
+  float y = 0;
+  std::int32_t place = -1;
+  kernels::max_pool(s, x, &y, &place);
+  CHECK(y == -INFINITY);
+  CHECK(place == 4);  // the taps before lie on padding
 }

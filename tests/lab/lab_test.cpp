@@ -1,6 +1,5 @@
 // Every figure of the lab report: reproduced to the digits it prints, or shown to be wrong there.
 
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 
@@ -11,6 +10,7 @@
 #include "examples/lab/part2_convnet.hpp"
 #include "examples/lab/part3_resnet.hpp"
 #include "examples/lab/training.hpp"
+#include "tests/support/catch.hpp"
 
 namespace xtape::lab {
 namespace {

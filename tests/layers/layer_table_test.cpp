@@ -70,6 +70,7 @@ const std::vector<Row>& rows() {
       {"BatchNormalization", make<BatchNormalization>({.center = false}), {{2, 2, 3}}},
       {"BatchNormalization", make<BatchNormalization>({.scale = false}), {{2, 2, 3}}},
       {"BatchNormalization", make<BatchNormalization>({.epsilon = 0.1, .bias_correction = true}), {{5}}, several},
+      {"Normalization", make<Normalization>({}), {{3, 2, 4}}},
       {"Activation", make<LayerHandle<ActivationLayer>>({.function = ActivationFunction(gelu)}), {{3, 4}}},
       {"Activation", make<LayerHandle<ActivationLayer>>({.function = ActivationFunction(relu)}), {{3, 4, 2}}},
       {"Add", make<Add>({}), {{3, 2}, {3, 2}, {3, 2}}},

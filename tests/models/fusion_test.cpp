@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "framework/autograd/weight_cache.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "models/model.hpp"
@@ -157,6 +158,44 @@ TEST_CASE("ResNet-50's gradients are those of its layers one after the other") {
   const Pair models(input, Dense({.units = 3})(GlobalAveragePooling2D()(x)));
   models.fused.convert(DType::float64);
   compare(models, RandomStream(7).normal({3, 33, 33, 3}, 0, 1, DType::float64), 1e-10);
+}
+
+/// A network of convolutions and max poolings in every order that fuses, and in some that must not.
+Pair pooled() {
+  const auto input = Input({24, 20, 3});
+  const auto conv = [](std::int64_t filters, bool bias, const ActivationFunction& activation) {
+    return Conv2D({.filters = filters,
+                   .kernel_size = 3,
+                   .padding = Padding::same,
+                   .activation = activation,
+                   .use_bias = bias,
+                   .bias_initializer = he_normal()});
+  };
+  auto x = MaxPooling2D({.pool_size = 2})(Activation(relu)(conv(8, false, linear)(input)));
+  x = MaxPooling2D({.pool_size = {1, 2}})(Activation(relu)(conv(5, true, linear)(x)));
+  x = MaxPooling2D({.pool_size = {2, 1}, .padding = Padding::same})(conv(6, true, relu)(x));
+  x = Activation(relu)(MaxPooling2D({.pool_size = 3, .strides = 1})(conv(18, true, linear)(x)));  // windows overlap
+  x = MaxPooling2D({.pool_size = 2, .strides = 1})(conv(4, true, linear)(x));                     // many channels
+  x = MaxPooling2D({.pool_size = 1})(conv(4, true, tanh)(x));
+  const auto read_twice = conv(4, true, relu)(x);
+  x = Add()({MaxPooling2D({.pool_size = 3, .strides = 1, .padding = Padding::same})(read_twice), read_twice});
+  return {input, Dense({.units = 3})(Flatten()(x))};
+}
+
+TEST_CASE("convolutions and the max poolings behind them are what they are one after the other") {
+  const Pair models = pooled();
+  models.fused.convert(DType::float64);
+  compare(models, RandomStream(7).normal({5, 24, 20, 3}, 0, 1, DType::float64), 1e-10);
+  ForwardPass pass(Mode::training);
+  models.fused(Tensor::ones({1, 24, 20, 3}, DType::float64), pass);
+  const auto operations = pass.operations();
+  const std::vector<std::string> first(operations.begin(), operations.begin() + 10);
+  CHECK(first == std::vector<std::string>{"conv2d_max_pool2d", "relu", "conv2d_max_pool2d", "add", "relu",
+                                          "conv2d_max_pool2d", "add", "relu", "conv2d", "max_pool2d"});
+  Tensor images = RandomStream(5).normal({3, 24, 20, 3}, 0, 1, DType::float64);
+  WeightCache cache;
+  ForwardPass cached(Mode::inference, {.cache = &cache});
+  CHECK(largest_difference(models.fused.call({images}, cached)[0].value(), infer(models.plain, images)) < 1e-10);
 }
 
 TEST_CASE("what is fused is recorded as one op, and nothing that somebody else reads") {

@@ -58,8 +58,9 @@ void check_max_pooling(const kernels::Window& s) {
   RandomStream random(6);
   const auto x = drawn<T>(random, s.input_pixels() * s.channels), dy = drawn<T>(random, s.output_pixels() * s.channels);
   Guarded<T> y(dy.size()), dx(x.size());
-  kernels::max_pool(s, x.data(), y.data());
-  kernels::max_pool_gradient(s, x.data(), y.data(), dy.data(), dx.data());
+  std::vector<std::int32_t> places(static_cast<std::size_t>(dy.size()));
+  kernels::max_pool(s, x.data(), y.data(), places.data());
+  kernels::max_pool_gradient(s, places.data(), dy.data(), dx.data());
   CHECK(disagreement(y, sampled({s.batch, s.out_height, s.out_width, s.channels}, all),
                      [&](auto i) { return reference::max_pool(s, x.data(), i); }) == "");
   CHECK(disagreement(dx, sampled({s.batch, s.height, s.width, s.channels}, all),

@@ -1,6 +1,7 @@
 #include "framework/ops/losses.hpp"
 
 #include <cmath>
+#include <functional>
 
 #include "framework/autograd/forward_pass.hpp"
 #include "tests/support/support.hpp"
@@ -58,4 +59,61 @@ TEST_CASE("labels that do not fit are refused with their place") {
              Catch::Contains("n >= 1"));
   CHECK_THAT(error_of([&] { mean_squared_error(Tensor::zeros({2}), Tensor::zeros({3})); }),
              Catch::Contains("(2,) and (3,)"));
+}
+
+namespace {
+
+/// sum(w_i l_i) / n, each l_i from the loss of one sample alone.
+double one_by_one(const std::function<double(std::int64_t)>& loss, const std::vector<double>& weights) {
+  double sum = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * loss(static_cast<std::int64_t>(i));
+  return sum / static_cast<double>(weights.size());
+}
+
+}  // namespace
+
+TEST_CASE("weighted losses are the sum of the weighted samples over their number, as Keras's") {
+  const std::vector<double> weights{2, 0, 0.5};
+  const Tensor w = Tensor::of({3}, weights);  // float32, whatever the outputs are
+  const Tensor z = Tensor::of({3, 2}, {1, -2, 0.5, 0.25, 3, -1}, DType::float64);
+  const Tensor t = Tensor::of({3, 2}, {1, 0, 0.25, 0.75, 0, 1}, DType::float64);
+  const Tensor p = Tensor::of({3, 2}, {0.1, 0.2, 0.5, 0.7, 0.4, 0.9}, DType::float64);
+  const Tensor labels = Tensor::labels({1, 0, 1});
+  const auto compare = [&](const auto& loss, const Tensor& x, const Tensor& y) {
+    const auto one = [&](std::int64_t i) { return loss(x.rows(i, i + 1), y.rows(i, i + 1), Tensor()).value().item(); };
+    CHECK(loss(x, y, w).value().item() == Approx(one_by_one(one, weights)));
+    CHECK(loss(x, y, Tensor::ones({3})).value().item() == Approx(loss(x, y, Tensor()).value().item()));
+  };
+  compare(softmax_cross_entropy, z, labels);
+  compare(softmax_cross_entropy, z, t);
+  compare(SmoothedCrossEntropy(0.2), z, labels);
+  compare(sigmoid_cross_entropy, z, t);
+  compare(binary_cross_entropy, p, t);
+  compare(mean_squared_error, z, t);
+}
+
+TEST_CASE("label smoothing takes a share of each label and spreads it over all classes") {
+  const Tensor logits = Tensor::of({1, 4}, {1, 2, -1, 0.5}, DType::float64);
+  const double log_sum = std::log(std::exp(1) + std::exp(2) + std::exp(-1) + std::exp(0.5));
+  // 0.9 of the loss of class 1 and a tenth of the mean of all classes' losses
+  const double wanted = 0.9 * (log_sum - 2) + 0.1 * (log_sum - (1 + 2 - 1 + 0.5) / 4);
+  CHECK(SmoothedCrossEntropy(0.1)(logits, Tensor::labels({1})).value().item() == Approx(wanted));
+  CHECK(SmoothedCrossEntropy(0)(logits, Tensor::labels({1})).value().item() ==
+        softmax_cross_entropy(logits, Tensor::labels({1})).value().item());
+  for (const double smoothing : {-0.1, 1.0, std::nan("")}) {
+    CHECK_THAT(error_of([&] { static_cast<void>(SmoothedCrossEntropy(smoothing)); }),
+               Catch::Contains("SmoothedCrossEntropy: expected a smoothing in [0, 1), got"));
+  }
+}
+
+TEST_CASE("weights that do not fit are refused") {
+  const Tensor x = Tensor::zeros({2, 3});
+  CHECK(error_of([&] {
+          softmax_cross_entropy(x, Tensor::labels({0, 1}), Tensor::ones({3}));
+        }) ==
+        "softmax_cross_entropy: expected floating weights, one for each of the samples of (2, 3), got float32 (3,)");
+  CHECK_THAT(error_of([&] { mean_squared_error(x, x, Tensor::labels({1, 1})); }), Catch::Contains("got int64 (2,)"));
+  CHECK_THAT(error_of([&] { sigmoid_cross_entropy(x, x, x); }), Catch::Contains("got float32 (2, 3)"));
+  CHECK_THAT(error_of([&] { binary_cross_entropy(Tensor::zeros({}), Tensor::zeros({}), Tensor::zeros({})); }),
+             Catch::Contains("one for each of the samples of ()"));
 }

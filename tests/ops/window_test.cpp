@@ -142,3 +142,28 @@ TEST_CASE("convolution and pooling refuse operands that do not fit") {
   CHECK_THAT(error_of([&] { max_pool2d(Tensor::ones({4, 4}), {.size = 2}); }), Catch::Contains("max_pool2d"));
   CHECK_THAT(error_of([&] { global_average_pool2d(Tensor::ones({4, 4})); }), Catch::Contains("global_average_pool2d"));
 }
+
+TEST_CASE("a convolution pooled at once gives what the two ops give, also where it is two ops") {
+  RandomStream random(4);
+  for (const std::int64_t channels : {3, 17}) {
+    const Tensor x = random.normal({2, 9, 8, channels}), w = random.normal({3, 3, channels, 4});
+    const Conv2DOptions options{.padding = Padding::same};
+    const WindowOptions pooling{.size = 2, .strides = 2};
+    CHECK(pools_at_once(x, w, options, pooling) == (channels == 3));
+    CHECK(identical(conv2d_max_pool2d(x, w, options, pooling).value(),
+                    max_pool2d(conv2d(x, w, options), pooling).value()));
+  }
+}
+
+TEST_CASE("a convolution pooled at once says what is wrong as its two ops do") {
+  const auto pooled = [](const Tensor& x, const Tensor& w, const WindowOptions& pooling) {
+    return error_of([&] { conv2d_max_pool2d(x, w, {}, pooling); });
+  };
+  const Tensor x = Tensor::ones({2, 6, 6, 3}), w = Tensor::ones({3, 3, 3, 4});
+  CHECK_THAT(pooled(x, Tensor::ones({3, 3, 2, 4}), {.size = 2}),
+             Catch::Contains("conv2d: expected a kernel for the 3 channels of images (2, 6, 6, 3), got one for 2"));
+  CHECK_THAT(pooled(x, Tensor::ones({3, 3, 3}), {.size = 2}), Catch::Contains("conv2d: expected a kernel (height"));
+  CHECK_THAT(pooled(x, w, {.size = 5}), Catch::Contains("max_pool2d: "));
+  CHECK_THAT(pooled(x, w.to(DType::float64), {.size = 2}),
+             Catch::Contains("conv2d: expected operands of one type, got float32 and float64"));
+}

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
+#include "framework/ops/ops.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
@@ -44,6 +45,50 @@ TEST_CASE("values handed out before a step stay as they were") {
   sgd.step();
   CHECK(before.to_vector() == std::vector<double>{1, 2});
   CHECK(p.value().to_vector() == std::vector<double>{0.5, 1});
+}
+
+TEST_CASE("going back and stepping at once gives the numbers of one after the other") {
+  for (const double clip_norm : {0.0, 0.1}) {
+    const auto train = [&](bool at_once) {
+      const Parameter w = parameter_of("w", {1, -2, 0.5});
+      const Parameter b = parameter_of("b", {0.25});
+      const Parameter unused = parameter_of("unused", {3});
+      const Parameter other = parameter_of("other", {4});  // not the optimizer's
+      Adam adam({w, b, unused}, {.learning_rate = 0.1, .clip_norm = clip_norm});
+      for (int i = 0; i < 4; ++i) {
+        if (i == 2) set_gradient(unused, {2});   // of a pass before
+        if (i == 3) set_gradient(w, {1, 2, 3});  // adds to this one's
+        ForwardPass pass(Mode::training);
+        const Variable p = pass.parameter(w);
+        const Variable loss = sum(p * p * (pass.parameter(b) + p)) * pass.parameter(other);
+        if (at_once) {
+          adam.backward_and_step(pass, loss);
+        } else {
+          pass.backward(loss);
+          adam.step();
+        }
+        CHECK_FALSE(w.gradient().defined());
+        CHECK_FALSE(unused.gradient().defined());
+        CHECK(other.gradient().defined());
+      }
+      CHECK(adam.iterations() == 4);
+      std::vector<std::vector<double>> all;
+      for (const Parameter& parameter : {w, b, unused, other}) all.push_back(parameter.value().to_vector());
+      for (const auto& [name, slot] : adam.named_state()) all.push_back(slot.to_vector());
+      return all;
+    };
+    CHECK(train(true) == train(false));
+  }
+}
+
+TEST_CASE("a loss that none of the optimizer's parameters has a part in is refused") {
+  const Parameter a = parameter_of("a", {1}), b = parameter_of("b", {2});
+  SGD sgd({a}, {.learning_rate = 1});
+  ForwardPass pass(Mode::training);
+  const Variable loss = sum(pass.parameter(b));
+  CHECK(error_of([&] { sgd.backward_and_step(pass, loss); }) ==
+        "SGD::backward_and_step: expected a loss that depends on one of the 1 parameters, got one that does not");
+  CHECK(sgd.iterations() == 0);
 }
 
 TEST_CASE("gradients are clipped by the norm of all of them together") {

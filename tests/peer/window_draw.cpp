@@ -23,7 +23,7 @@ bool every_window_holds_a_pixel(const WindowDraw& drawn) {
   const kernels::Window window = place_window("draw", drawn.images, drawn.window);
   for (std::int64_t i = 0; i < window.output_pixels(); ++i) {
     bool held = false;
-    kernels::for_each_tap(window, kernels::output_pixel(window, i), [&](std::int64_t) { held = true; });
+    kernels::for_each_tap(window, kernels::output_pixel(window, i), [&](std::int64_t, std::int64_t) { held = true; });
     if (!held) return false;
   }
   return true;

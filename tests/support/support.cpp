@@ -14,16 +14,18 @@ namespace {
 /// Set by skip() and read when the test case ends: Catch2 2 has no notion of a skipped test.
 bool skipped_now = false;
 
+using Listener = Catch::TestEventListenerBase;
+
 /// Prints "N passed, N failed, N skipped" as the last line of a test program.
-class CountingListener : public Catch::TestEventListenerBase {
+class CountingListener : public Listener {
  public:
-  using TestEventListenerBase::TestEventListenerBase;
+  using Listener::Listener;
   void testCaseStarting(const Catch::TestCaseInfo& info) override {
-    TestEventListenerBase::testCaseStarting(info);
+    Listener::testCaseStarting(info);
     skipped_now = false;
   }
   void testCaseEnded(const Catch::TestCaseStats& stats) override {
-    TestEventListenerBase::testCaseEnded(stats);
+    Listener::testCaseEnded(stats);
     if (!stats.totals.assertions.allOk()) {
       ++failed_;
     } else if (skipped_now) {
@@ -33,7 +35,7 @@ class CountingListener : public Catch::TestEventListenerBase {
     }
   }
   void testRunEnded(const Catch::TestRunStats& stats) override {
-    TestEventListenerBase::testRunEnded(stats);
+    Listener::testRunEnded(stats);
     std::cout << passed_ << " passed, " << failed_ << " failed, " << skipped_ << " skipped" << std::endl;
   }
 

@@ -1,11 +1,11 @@
 // What every test needs: skipping aloud, checking an error's message, a folder that is gone afterwards.
 #pragma once
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
 
 #include "framework/tensor/tensor.hpp"
+#include "tests/support/catch.hpp"
 
 namespace xtape::test {
 

@@ -9,7 +9,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
@@ -112,6 +112,42 @@ TEST_CASE("Batches are the same whatever the number of threads") {
   CHECK(right);
 }
 
+TEST_CASE("Images are augmented by seed, epoch and index, whatever batch they are in") {
+  const Augmentation augmentation{.horizontal_flip = true, .rotation = 20, .brightness = 0.1};
+  Tensor images = Tensor::empty({20, 6, 6, 2}, DType::float64);
+  for (int i = 0; i < images.size(); ++i) images.mutable_data<double>()[i] = i % 37 / 40.0;
+  const Dataset data(images, numbered(20).labels(), 20);
+  for (const std::int64_t batch_size : {3, 20}) {
+    const DataLoader loader(
+        data, {.batch_size = batch_size, .seed = 9, .dtype = DType::float64, .augmentation = augmentation});
+    for (const Batch& batch : loader.epoch(4)) {
+      for (std::int64_t i = 0; i < batch.size(); ++i) {
+        const auto index = static_cast<std::int64_t>(batch.labels.at({i}));
+        const Distortion drawn = draw_distortion(augmentation, Shape{6, 6, 2}, 9, 4, index);
+        CHECK(identical(batch.images.rows(i, i + 1).reshaped({6, 6, 2}),
+                        distorted(data.image(index), drawn, Fill::edge)));
+      }
+    }
+  }
+}
+
+TEST_CASE("A source is asked for what a batch holds, and must make what it promised") {
+  const auto source = [](const Shape& promised) {
+    return ImageSource{promised, [](std::int64_t i) { return Tensor::full({2, 2, 1}, double(i), DType::uint8); }};
+  };
+  const Dataset data(source({2, 2, 1}), Tensor::labels({0, 1, 0}), {"even", "odd"});
+  CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].images.at({2, 1, 1, 0}) == Approx(2 / 255.0));
+  const Dataset wrong(source({2, 3, 1}), Tensor::labels({0}), {"even"});
+  CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("(2, 3, 1) of uint8, got (2, 2, 1)"));
+  CHECK_THAT(error_of([&] {
+               Dataset(ImageSource{{2, 2, 1}, {}}, Tensor::labels({0}), {"a"});
+             }),
+             Contains("empty function"));
+  CHECK_THAT(error_of([&] { Dataset(source({4}), Tensor::labels({0}), {"a"}); }), Contains("one of shape (4,)"));
+  CHECK_THAT(error_of([&] { Dataset(source({2, 2, 1}), Tensor::labels({}), {"a"}); }), Contains("got (0,)"));
+  CHECK_THAT(error_of([&] { Dataset(source({2, 2, 1}), Tensor::labels({1}), {"a"}); }), Contains("[0, 1), got 1"));
+}
+
 TEST_CASE("An epoch may outlive its loader") {
   auto loader = std::make_unique<DataLoader>(numbered(4), DataLoaderOptions{.shuffle = false});
   const Epoch epoch = loader->epoch(0);
@@ -124,6 +160,9 @@ TEST_CASE("A loader refuses options and numbers that make no sense") {
   CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = 0}); }), Contains("batch_size of at least 1, got 0"));
   CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = -3}); }), Contains("got -3"));
   CHECK_THAT(error_of([&] { DataLoader(data, {.dtype = DType::uint8}); }), Contains("got uint8"));
+  CHECK_THAT(error_of([&] { DataLoader(data, {.prefetch = -1}); }), Contains("prefetch in [0, 64], got -1"));
+  CHECK_THAT(error_of([&] { DataLoader(data, {.prefetch = 65}); }), Contains("got 65"));
+  CHECK_THAT(error_of([&] { DataLoader(data, {.augmentation = {.shift = -1}}); }), Contains("augmentation.shift"));
   const DataLoader loader(data, {.batch_size = 2});
   CHECK_THAT(error_of([&] { loader.epoch(-1); }), Contains("0 or more, got -1"));
   CHECK_THAT(error_of([&] { loader.epoch(0)[3]; }), Contains("[0, 3), got 3"));

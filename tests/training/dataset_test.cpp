@@ -11,7 +11,7 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
@@ -62,6 +62,12 @@ TEST_CASE("A data set knows its images, labels, classes and size") {
   CHECK(data.classes() == 2);
   CHECK(data.images().shape() == Shape{3, 4, 4, 1});
   CHECK(identical(data.labels(), Tensor::labels({0, 1, 1})));
+  CHECK(data.class_names().empty());
+  CHECK(data.image_shape() == Shape{4, 4, 1});
+  CHECK(data.image(2).shape() == Shape{4, 4, 1});
+  const Dataset named(data.images(), data.labels(), {"no", "yes", "perhaps"});
+  CHECK(named.classes() == 3);
+  CHECK(named.rows(1, 2).class_names() == std::vector<std::string>{"no", "yes", "perhaps"});
 }
 
 TEST_CASE("A data set refuses images and labels that do not belong together") {
@@ -145,7 +151,7 @@ TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
   CHECK(identical(data.train.images(), images));
   CHECK(identical(data.train.labels(), Tensor::labels({5, 0})));
   CHECK(identical(data.test.labels(), Tensor::labels({1, 2})));
-  CHECK(data.train.classes() == 6);
+  CHECK(data.train.class_names() == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
 }
 
 TEST_CASE("load_signs names the file that is missing or wrong") {
@@ -189,6 +195,11 @@ TEST_CASE("load_fashion_mnist reads the four files and adds the channel") {
   CHECK(identical(data.train.labels(), Tensor::labels({9, 4})));
   CHECK(identical(data.test.images(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
   CHECK(data.test.classes() == 10);
+  CHECK(data.test.class_names()[0] == "T-shirt/top");
+  CHECK(data.test.class_names()[9] == "Ankle boot");
+  const SplitData digits = load_mnist(folder.path());
+  CHECK(identical(digits.train.images(), data.train.images()));
+  CHECK(digits.train.class_names()[9] == "9");
 }
 
 TEST_CASE("load_fashion_mnist reads the files without .gz too") {
@@ -211,6 +222,7 @@ TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
   CHECK_THAT(error(), Contains("t10k-labels-idx1-ubyte.gz") && Contains("dataset-fashion-mnist"));
   write_idx(folder / "t10k-labels-idx1-ubyte.gz", {1}, "\x0a");
   CHECK_THAT(error(), Contains("got 10 at index 0") && Contains("t10k-labels"));
+  CHECK_THAT(error_of([&] { load_mnist(folder / "none"); }), Contains("load_mnist") && Contains("train-images"));
   write_idx(folder / "t10k-labels-idx1-ubyte.gz", {2}, "\x01\x01");
   CHECK_THAT(error(), Contains("(1, 1, 2, 1) and (2,)") && Contains("t10k-labels"));
   write_idx(folder / "t10k-images-idx3-ubyte.gz", {2}, "ef");

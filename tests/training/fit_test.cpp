@@ -58,8 +58,9 @@ TEST_CASE("a small network learns three blobs") {
                               {.epochs = 10,
                                .batch_size = 32,
                                .validation = test,
-                               .show_progress = false,
-                               .on_epoch = [&](const EpochResult& epoch) { seen.push_back(epoch.epoch); }});
+                               .callbacks = {std::make_shared<LambdaCallback>(LambdaCallbackOptions{
+                                   .epoch_end = [&](TrainingState& run) { seen.push_back(run.epoch); }})},
+                               .show_progress = false});
   REQUIRE(history.epochs().size() == 10);
   CHECK(seen == std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   CHECK(adam.iterations() == 10 * 5);
@@ -86,29 +87,6 @@ TEST_CASE("the same seed gives the same bits, another one others") {
   CHECK(same_bits(trained(3, DType::float32), trained(3, DType::float32)));
   CHECK_FALSE(same_bits(trained(3, DType::float32), trained(4, DType::float32)));
   CHECK(trained(3, DType::float64).dtype() == DType::float64);
-}
-
-TEST_CASE("a run that goes on later gives the bits of one that was not interrupted") {
-  const Dataset train = blobs(50);
-  const FitOptions options{.epochs = 4, .batch_size = 8, .show_progress = false};
-  const Model whole = small_model(0.3);
-  Adam uninterrupted(whole.parameters());
-  fit(whole, uninterrupted, train, options);
-
-  const Model first = small_model(0.3), second = small_model(0.3);
-  Adam before(first.parameters()), after(second.parameters());
-  FitOptions half = options;
-  half.epochs = 2;
-  fit(first, before, train, half);
-  for (std::size_t i = 0; i < first.parameters().size(); ++i) {
-    second.parameters()[i].set_value(first.parameters()[i].value());
-  }
-  after.restore(before.iterations(), before.named_state());
-  half = options;
-  half.epochs_done = 2;
-  const History rest = fit(second, after, train, half);
-  CHECK(rest.epochs().front().epoch == 3);
-  CHECK(same_bits(whole, second));
 }
 
 TEST_CASE("fit does the steps of a loop that is written out, with a short batch at the end") {
@@ -233,7 +211,11 @@ TEST_CASE("what fit refuses before the first step") {
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 1, 2, 0}), 3);
   const Dataset many(Tensor::zeros({4, 2}), Tensor::labels({0, 1, 2, 3}), 4);
   CHECK(fit_error(model, data, {.epochs = 0}) == "fit: expected at least 1 epoch, got 0");
-  CHECK(fit_error(model, data, {.epochs = 2, .epochs_done = 2}) == "fit: expected epochs_done in [0, 2), got 2");
+  CHECK(fit_error(model, data, {.callbacks = {nullptr}}) == "fit: expected callbacks, got a null pointer");
+  CHECK(fit_error(model, data, {.class_weights = {1, 2}}) ==
+        "fit: expected a class weight for each of the 3 classes, got 2");
+  CHECK(fit_error(model, data, {.class_weights = {1, 2, -1}}) ==
+        "fit: expected finite class weights of at least 0, got -1");
   CHECK(fit_error(model, data, {.batch_size = 0}) == "fit: expected a batch_size of at least 1, got 0");
   CHECK(fit_error(model, data, {.loss = nullptr}) == "fit: expected a loss function, got an empty one");
   CHECK(fit_error(model, wide, {}) == "fit: expected images (None, 2) for model model, got (4, 3)");

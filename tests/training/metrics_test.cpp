@@ -7,6 +7,7 @@
 namespace xtape {
 namespace {
 
+using Catch::Matchers::Contains;
 using test::error_of;
 
 const Tensor outputs = Tensor::of({4, 3}, {1, 2, 3,     //
@@ -62,6 +63,28 @@ TEST_CASE("what metrics refuse") {
   CHECK(error_of([] {
           top_k_accuracy(outputs, Tensor::labels({0, 1, 0, 1}), 4);
         }) == "top_k_accuracy: expected a count from 1 to the number of classes, got 4 for outputs (4, 3)");
+}
+
+
+TEST_CASE("Precision, recall and F1 are those of the definition") {
+  // rows are what samples are, columns what they are taken for; class 2 is never met and never guessed
+  const Tensor confusion = Tensor::of({3, 3}, {6, 2, 0, 1, 3, 0, 0, 0, 0}, DType::int64);
+  const std::vector<ClassMetrics> all = class_metrics(confusion);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].precision == Approx(6.0 / 7));
+  CHECK(all[0].recall == Approx(6.0 / 8));
+  CHECK(all[0].f1 == Approx(2 * 6.0 / (2 * 6 + 1 + 2)));  // 2 tp / (2 tp + fp + fn)
+  CHECK(all[0].support == 8);
+  CHECK(all[1].precision == Approx(3.0 / 5));
+  CHECK(all[1].recall == Approx(3.0 / 4));
+  CHECK((all[2].precision == 0 && all[2].recall == 0 && all[2].f1 == 0 && all[2].support == 0));
+  const std::string table = class_table(confusion, {"cat", "dog", "a rather long-named bird"});
+  CHECK_THAT(table, Contains("cat                         0.8571    0.7500    0.8000         8\n"));
+  CHECK_THAT(table, Contains("mean over classes           0.4857    0.5000    0.4889        12\naccuracy 0.7500\n"));
+  CHECK_THAT(class_table(confusion), Contains("\n1                    0.6000    0.7500    0.6667         4\n"));
+  CHECK_THAT(error_of([&] { class_table(confusion, {"cat"}); }), Contains("each of the 3 classes, got 1"));
+  CHECK_THAT(error_of([&] { class_metrics(Tensor::zeros({2, 3}, DType::int64)); }), Contains("int64 (2, 3)"));
+  CHECK_THAT(error_of([&] { class_metrics(Tensor::zeros({2, 2})); }), Contains("float32 (2, 2)"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "framework/kernels/simd/instruction_sets.hpp"
 #include "framework/kernels/simd/products.hpp"
+#include "framework/kernels/simd/strips.hpp"
 #include "framework/kernels/simd/winograd.hpp"
 
 namespace xtape::kernels::simd {
@@ -10,11 +11,14 @@ namespace xtape::kernels::simd {
 template <class T, int bytes, int tile_rows, int vectors>
 Engine<T> make_engine() {
   using P = Products<T, bytes, tile_rows, vectors>;
+  using S = Strips<T, bytes, tile_rows, vectors>;
   using V = Vector<T, bytes>;
   return {.tile_rows = tile_rows,
           .tile_columns = P::tile_columns,
           .multiply_rows = P::multiply_rows,
           .add_outer_products = P::add_outer_products,
+          .multiply_strips = S::multiply,
+          .add_strip_products = S::add_products,
           .pack = P::pack,
           .winograd_input = transform<InputTransform, V, T>,
           .winograd_weights = transform<WeightTransform, V, T>,

@@ -118,27 +118,28 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
   tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
 }
 
-/// A tile of `height` rows, which is at most `most`.
-template <template <int> class Kernel, int most, class P>
-void run_tile(const P& p, std::int64_t row, std::int64_t height, std::int64_t panel) {
+/// f(height) with the height, which is at most `most`, as a constant.
+template <int most, class F>
+void with_height(std::int64_t height, const F& f) {
   if constexpr (most > 0) {
-    if (height == most) return Kernel<most>::run(p, row, panel);
-    run_tile<Kernel, most - 1>(p, row, height, panel);
+    if (height == most) return f(std::integral_constant<int, most>{});
+    with_height<most - 1>(height, f);
   }
 }
 
-/// All tiles of a product P, panel by panel, so that a panel of B stays in the first-level cache while A streams by.
-/// The last two share what does not fill one, since a very low tile has too few sums to keep the processor busy.
-template <template <int> class Kernel, int tile_rows, int tile_columns, class P>
-void for_each_tile(const P& p) {
-  const std::int64_t panels = (p.columns + tile_columns - 1) / tile_columns;
-  const std::int64_t left = p.rows % tile_rows;
-  const std::int64_t whole = p.rows - left - (left > 0 && p.rows > tile_rows ? tile_rows : 0);
-  const std::int64_t upper = p.rows - whole > tile_rows ? (p.rows - whole + 1) / 2 : p.rows - whole;
+/// Calls f(height, row, panel) for all tiles of `rows` by `columns`, panel by panel, so that a panel of B stays in the
+/// first-level cache while A streams by. The last two share what does not fill one, since a very low tile has too few
+/// sums to keep the processor busy.
+template <int tile_rows, int tile_columns, class F>
+void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
+  const std::int64_t panels = (columns + tile_columns - 1) / tile_columns;
+  const std::int64_t left = rows % tile_rows;
+  const std::int64_t whole = rows - left - (left > 0 && rows > tile_rows ? tile_rows : 0);
+  const std::int64_t upper = rows - whole > tile_rows ? (rows - whole + 1) / 2 : rows - whole;
   for (std::int64_t panel = 0; panel < panels; ++panel) {
-    for (std::int64_t row = 0; row < whole; row += tile_rows) Kernel<tile_rows>::run(p, row, panel);
-    run_tile<Kernel, tile_rows>(p, whole, upper, panel);
-    run_tile<Kernel, tile_rows>(p, whole + upper, p.rows - whole - upper, panel);
+    for (std::int64_t row = 0; row < whole; row += tile_rows) f(std::integral_constant<int, tile_rows>{}, row, panel);
+    with_height<tile_rows>(upper, [&](auto height) { f(height, whole, panel); });
+    with_height<tile_rows>(rows - whole - upper, [&](auto height) { f(height, whole + upper, panel); });
   }
 }
 
@@ -149,32 +150,15 @@ struct Products {
   static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
   static constexpr int tile_columns = vectors * lanes;
 
-  /// The kernels of tiles `tile_vectors` vectors wide.
-  template <int tile_vectors>
-  struct Tiles {
-    template <int rows>
-    struct Row {
-      [[gnu::always_inline]] static void run(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
-        multiply_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
-      }
-    };
-    template <int rows>
-    struct Outer {
-      [[gnu::always_inline]] static void run(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
-        add_outer_products_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
-      }
-    };
-  };
-
   /// Columns that fit into one vector are computed in tiles of that width, and higher ones: as high as there are
   /// registers for the pointers to the rows of A, or for the sums.
   static void multiply_rows(const RowProducts<T>& p) {
-    if (p.columns <= lanes) return for_each_tile<Tiles<1>::template Row, 8, tile_columns>(p);
-    for_each_tile<Tiles<vectors>::template Row, tile_rows, tile_columns>(p);
+    if (p.columns <= lanes) return multiply_tiles<8, 1>(p);
+    multiply_tiles<tile_rows, vectors>(p);
   }
   static void add_outer_products(const OuterProducts<T>& p) {
-    if (p.columns <= lanes) return for_each_tile<Tiles<1>::template Outer, 2 * tile_rows, tile_columns>(p);
-    for_each_tile<Tiles<vectors>::template Outer, tile_rows, tile_columns>(p);
+    if (p.columns <= lanes) return add_tiles<2 * tile_rows, 1>(p);
+    add_tiles<tile_rows, vectors>(p);
   }
 
   static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
@@ -196,6 +180,19 @@ struct Products {
   }
 
  private:
+  template <int most_rows, int tile_vectors>
+  static void multiply_tiles(const RowProducts<T>& p) {
+    for_each_tile<most_rows, tile_columns>(p.rows, p.columns, [&p](auto rows, std::int64_t row, std::int64_t panel) {
+      multiply_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+    });
+  }
+  template <int most_rows, int tile_vectors>
+  static void add_tiles(const OuterProducts<T>& p) {
+    for_each_tile<most_rows, tile_columns>(p.rows, p.columns, [&p](auto rows, std::int64_t row, std::int64_t panel) {
+      add_outer_products_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+    });
+  }
+
   /// Panels side by side, whose rows are read in one go; rows further on are fetched ahead, since rows lie too far
   /// apart for the processor to do so.
   template <int panel_count>

@@ -1,0 +1,126 @@
+#include "framework/io/hdf5_dataset.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace xtape::hdf5 {
+namespace {
+
+const char* class_name(H5T_class_t kind) {
+  switch (kind) {
+    case H5T_INTEGER: return "integers";
+    case H5T_FLOAT: return "floating numbers";
+    case H5T_STRING: return "strings";
+    case H5T_COMPOUND: return "structures";
+    case H5T_ENUM: return "enumerated values";
+    default: return "elements";
+  }
+}
+
+Handle opened(const std::string& path, hid_t file, const std::string& name) {
+  Handle object = open_object(file, name);
+  check(object.valid(), "load_hdf5: expected a data set \"{}\" in {}, got: {}", name, path, reason());
+  check(H5Iget_type(object) == H5I_DATASET,
+        "load_hdf5: expected a data set \"{}\" in {}, got not a dataset but a group", name, path);
+  return object;
+}
+
+}  // namespace
+
+hid_t memory_type(DType dtype) {
+  switch (dtype) {
+    case DType::float32: return H5T_NATIVE_FLOAT;
+    case DType::float64: return H5T_NATIVE_DOUBLE;
+    case DType::int64: return H5T_NATIVE_INT64;
+    case DType::uint8: return H5T_NATIVE_UINT8;
+  }
+  return H5I_INVALID_HID;
+}
+
+Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::string name)
+    : path_(std::move(path)),
+      name_(std::move(name)),
+      file_size_(file_size),
+      dataset_(opened(path_, file, name_)),
+      type_(H5Dget_type(dataset_), H5Tclose) {
+  check(type_.valid(), "load_hdf5: expected elements of a known type in \"{}\" of {}, got: {}", name_, path_, reason());
+  shape_ = read_shape();
+  dtype_ = read_type();
+  check_storage();
+}
+
+Tensor Dataset::read() const {
+  Tensor result = Tensor::empty(shape_, dtype_);
+  if (result.size() == 0) return result;
+  const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+  const auto refuse_overflow = [](H5T_conv_except_t kind, hid_t, hid_t, void*, void*, void*) {
+    return kind == H5T_CONV_EXCEPT_RANGE_HI ? H5T_CONV_ABORT : H5T_CONV_UNHANDLED;
+  };
+  if (dtype_ == DType::int64) H5Pset_type_conv_cb(transfer, refuse_overflow, nullptr);
+  const herr_t status = with_type(dtype_, [&](auto zero) {
+    return H5Dread(dataset_, memory_type(dtype_), H5S_ALL, H5S_ALL, transfer, result.mutable_data<decltype(zero)>());
+  });
+  check(status >= 0, "load_hdf5: expected to read \"{}\" of {} as {}, got: {}", name_, path_, dtype_, reason());
+  return result;
+}
+
+Shape Dataset::read_shape() const {
+  const Handle space(H5Dget_space(dataset_), H5Sclose);
+  check(space.valid() && H5Sget_simple_extent_type(space) != H5S_NULL,
+        "load_hdf5: expected \"{}\" of {} to be an array, got an empty data space", name_, path_);
+  const int rank = H5Sget_simple_extent_ndims(space);
+  check(rank >= 0 && rank <= Shape::max_rank, "load_hdf5: expected at most {} axes in \"{}\" of {}, got {}",
+        Shape::max_rank, name_, path_, rank);
+  std::array<hsize_t, Shape::max_rank> extents{};
+  H5Sget_simple_extent_dims(space, extents.data(), nullptr);
+  try {
+    return Shape(std::vector<std::int64_t>(extents.begin(), extents.begin() + rank));
+  } catch (const Error& error) {
+    fail("load_hdf5: expected the shape of \"{}\" of {}, got: {}", name_, path_, error.what());
+  }
+}
+
+DType Dataset::read_type() const {
+  const H5T_class_t kind = H5Tget_class(type_);
+  const std::size_t bytes = H5Tget_size(type_);
+  check((kind == H5T_INTEGER || kind == H5T_FLOAT) && bytes >= 1 && bytes <= 8,
+        "load_hdf5: expected integers or floating numbers of at most 64 bits in \"{}\" of {}, got {} of {} bytes",
+        name_, path_, class_name(kind), bytes);
+  if (kind == H5T_FLOAT) return bytes <= 4 ? DType::float32 : DType::float64;
+  return bytes == 1 && H5Tget_sign(type_) == H5T_SGN_NONE ? DType::uint8 : DType::int64;
+}
+
+/// Whether the file can hold as many bytes as the shape promises: compressed data may be 1032 times smaller,
+/// deflate's limit; a small array may be missing altogether, as HDF5 allows, and reads as its fill value.
+void Dataset::check_storage() const {
+  constexpr std::int64_t slack = std::int64_t{1} << 20;
+  const Handle creation(H5Dget_create_plist(dataset_), H5Pclose);
+  const H5D_layout_t layout = H5Pget_layout(creation);
+  check(layout >= 0 && layout <= H5D_CHUNKED && H5Pget_external_count(creation) == 0,
+        "load_hdf5: expected the elements of \"{}\" inside {}, got a data set that refers to other files", name_,
+        path_);
+  const bool packed = layout == H5D_CHUNKED && H5Pget_nfilters(creation) > 0;
+  const auto stored = static_cast<std::int64_t>(
+      std::min(static_cast<std::uint64_t>(H5Dget_storage_size(dataset_)), static_cast<std::uint64_t>(file_size_)));
+  const std::int64_t room = stored * (packed ? 1032 : 1) + slack;
+  const auto width = static_cast<std::int64_t>(H5Tget_size(type_));
+  check(shape_.size() <= room / width,
+        "load_hdf5: expected {} elements of {} bytes in \"{}\" of {} for shape {}, got {} bytes{} in the file; it is "
+        "cut short or was never filled",
+        shape_.size(), width, name_, path_, shape_, stored, packed ? " of compressed data" : "");
+  if (layout == H5D_CHUNKED) check_chunks(creation, room, stored);
+}
+
+/// HDF5 takes memory for a whole chunk, which may be larger than the array.
+void Dataset::check_chunks(hid_t creation, std::int64_t room, std::int64_t stored) const {
+  std::array<hsize_t, H5S_MAX_RANK> chunk{};
+  const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, chunk.data());
+  auto bytes = static_cast<double>(H5Tget_size(type_));
+  for (int axis = 0; axis < rank; ++axis) bytes *= static_cast<double>(chunk[static_cast<std::size_t>(axis)]);
+  check(bytes <= static_cast<double>(room) || stored == 0,
+        "load_hdf5: expected chunks of \"{}\" of {} that fit into the file, got {} bytes a chunk and {} in the file",
+        name_, path_, bytes, stored);
+}
+
+}  // namespace xtape::hdf5

@@ -1,0 +1,38 @@
+// One data set of an open HDF5 file, checked before memory is taken for its elements. Internal to framework/io.
+#pragma once
+
+#include <string>
+
+#include "framework/io/hdf5_handle.hpp"
+#include "framework/tensor/tensor.hpp"
+
+namespace xtape::hdf5 {
+
+/// HDF5's name for an element type of ours as it lies in memory.
+hid_t memory_type(DType dtype);
+
+/// A data set by its path in the file. To be used within one Session.
+class Dataset {
+ public:
+  /// Opens it and checks shape, type, and that the file is large enough to hold the elements. `path` is for messages,
+  /// `file_size` in bytes. Error as load_hdf5().
+  Dataset(std::string path, std::int64_t file_size, hid_t file, std::string name);
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  /// Its elements. Error when HDF5 can't read them or an integer does not fit into int64.
+  Tensor read() const;
+
+ private:
+  Shape read_shape() const;
+  DType read_type() const;
+  void check_storage() const;
+  void check_chunks(hid_t creation, std::int64_t room, std::int64_t stored) const;
+
+  std::string path_, name_;
+  std::int64_t file_size_;
+  Handle dataset_, type_;
+  Shape shape_;
+  DType dtype_ = DType::float32;
+};
+
+}  // namespace xtape::hdf5

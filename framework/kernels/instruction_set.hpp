@@ -1,0 +1,27 @@
+// Which instructions and which method the kernels use: a user's choice, or what is best here.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+namespace xtape::kernels {
+
+enum class InstructionSet { portable, avx2, avx512 };
+std::string_view to_string(InstructionSet set);
+
+/// Those that this processor has and this program was built with, the fastest last.
+std::vector<InstructionSet> available_instruction_sets();
+
+/// The one in use: the fastest, or what XTAPE_ISA (portable, avx2, avx512) says. Error when that is not available.
+InstructionSet instruction_set();
+
+/// Error unless `set` is available. Results differ between instruction sets by rounding.
+void set_instruction_set(InstructionSet set);
+
+/// Whether convolutions in float32 are computed by their definition alone. By default 3x3 convolutions of stride 1 use
+/// Winograd's method, which is faster and has a relative error of about 2e-6 instead of 5e-7. Initially what
+/// XTAPE_EXACT says: 1 for yes.
+bool exact_convolutions();
+void set_exact_convolutions(bool exact);
+
+}  // namespace xtape::kernels

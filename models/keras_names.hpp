@@ -1,0 +1,39 @@
+// The names and the order that Keras gives to a model's layers and weights. Internal to models/.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/network.hpp"
+
+namespace xtape {
+
+/// Parameters with a name.
+using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
+
+/// A layer and its parameters with their paths in the model ("conv1/kernel"), those that are trained first.
+struct KerasLayer {
+  std::shared_ptr<Layer> layer;
+  NamedParameters weights;
+};
+
+/// The layers in the order of Keras's model.layers: the further from the outputs the earlier, among equals in the order
+/// in which they are met going back from the outputs (keras/src/ops/function.py, map_graph). Those of a model used as a
+/// layer count as one layer. In files that Keras writes in layouts of Keras 2, this is the order of everything.
+std::vector<KerasLayer> keras_layers(const Model& model);
+
+/// Where Keras 3 keeps each parameter in a .weights.h5 file, "layers/conv2d_1/vars/0", in the order of model.layers
+/// (keras/src/saving/saving_lib.py): a layer's name there is its class, numbered; a model used as a layer is a
+/// "functional". Names are those of HDF5 data sets.
+NamedParameters keras3_parameters(const Model& model);
+
+/// The groups "layers/conv2d_1/vars" in which that file keeps a layer's parameters or nothing, with the layer's name.
+std::vector<std::pair<std::string, std::string>> keras3_groups(const Model& model);
+
+/// The path in a model of a weight that Keras keeps under the name `weight` in the group of `layer`: "conv1/kernel" for
+/// "conv1/kernel:0", "conv1_1/kernel:0" (made by a second model of one session) and "conv1_W_1:0" (Keras 1);
+/// "inner/conv1/kernel" for "conv1/kernel:0" in the group of a model used as layer "inner".
+std::string keras_weight_path(const std::string& layer, const std::string& weight);
+
+}  // namespace xtape

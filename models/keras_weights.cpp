@@ -1,0 +1,130 @@
+#include "models/keras_weights.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "framework/io/hdf5.hpp"
+#include "framework/io/hdf5_file.hpp"
+
+namespace xtape {
+namespace {
+
+/// The strings of an attribute that Keras splits into name0, name1, ... when it is long; nothing when there is none.
+std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std::string& object,
+                                                const std::string& name) {
+  if (auto whole = file.strings(object, name)) return whole;
+  std::optional<std::vector<std::string>> all;
+  for (int part = 0;; ++part) {
+    const auto more = file.strings(object, fmt::format("{}{}", name, part));
+    if (!more) return all;
+    if (!all) all.emplace();
+    all->insert(all->end(), more->begin(), more->end());
+  }
+}
+
+/// Layouts (a) and (b): layer_names, and in the group of each layer weight_names. `root` ends in "/".
+StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::string& root, const std::string& path) {
+  const auto backend = file.strings(root, "backend");
+  check(!backend || *backend != std::vector<std::string>{"theano"},
+        "load_weights: expected weights written with TensorFlow, got {} of Keras's Theano backend, whose kernels are "
+        "flipped; save them anew with TensorFlow",
+        path);
+  StoredWeights result;
+  const auto layers = strings(file, root, "layer_names");
+  for (const std::string& layer : *layers) {
+    const std::string group = root + layer;
+    check(file.contains(group), "load_weights: expected a group \"{}\" for a layer that {} lists, got none", group,
+          path);
+    const auto weights = strings(file, group, "weight_names");
+    check(weights.has_value(), "load_weights: expected an attribute weight_names of \"{}\" in {}, got none", group,
+          path);
+    for (const std::string& weight : *weights) {
+      StoredTensor tensor = file.dataset(group + "/" + weight);
+      tensor.name.erase(0, 1);
+      result.weights.push_back({keras_weight_path(layer, weight), std::move(tensor)});
+    }
+  }
+  for (const KerasLayer& layer : keras_layers(model)) {
+    result.order.insert(result.order.end(), layer.weights.begin(), layer.weights.end());
+  }
+  return result;
+}
+
+/// Layout (c): layers/conv2d_1/vars/0. Early versions of it say _layer_checkpoint_dependencies for layers.
+StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& root) {
+  std::map<std::string, std::string> paths;
+  const NamedParameters numbered = keras3_parameters(model), named = model.named_parameters();
+  for (const auto& [name, parameter] : numbered) {
+    const auto same = [&wanted = parameter](const auto& entry) { return entry.second == wanted; };
+    paths[name] = std::ranges::find_if(named, same)->first;
+  }
+  StoredWeights result;
+  for (const std::string& name : file.dataset_names()) {
+    if (!name.starts_with(root + "/") || name.find("/seed_generator/") != std::string::npos) continue;
+    const auto known = paths.find("layers" + name.substr(root.size()));
+    result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
+  }
+  return result;
+}
+
+/// An attribute of many strings as Keras splits it.
+void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
+                 const std::vector<std::string>& values) {
+  std::size_t width = 1;
+  for (const std::string& value : values) width = std::max(width, value.size());
+  const std::size_t most = std::max<std::size_t>(hdf5_attribute_limit / width, 1);
+  if (values.size() <= most) {
+    attributes.push_back({group, name, values});
+    return;
+  }
+  for (std::size_t begin = 0, part = 0; begin < values.size(); begin += most, ++part) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, values.size() - begin));
+    attributes.push_back({group, fmt::format("{}{}", name, part), {first, last}});
+  }
+}
+
+}  // namespace
+
+StoredWeights read_keras_weights(const Model& model, const std::filesystem::path& path) {
+  const Hdf5File file("load_weights", path);
+  for (const std::string root : {"/", "/model_weights/"}) {
+    if (file.contains(root) && strings(file, root, "layer_names")) return read_layers(model, file, root, path.string());
+  }
+  for (const std::string root : {"layers", "_layer_checkpoint_dependencies"}) {
+    if (file.contains(root)) return read_numbered_layers(model, file, root);
+  }
+  fail(
+      "load_weights: expected weights written by Keras, got an HDF5 file with neither layer_names, model_weights nor "
+      "layers: {}",
+      path.string());
+}
+
+void write_keras_weights(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  std::vector<Hdf5Attribute> attributes;
+  std::vector<std::string> layers;
+  for (const auto& [layer, weights] : keras_layers(model)) {
+    layers.push_back(layer->name());
+    std::vector<std::string> names;
+    for (const auto& [name, parameter] : weights) {
+      names.push_back(name + ":0");
+      tensors.push_back({layer->name() + "/" + names.back(), parameter.value()});
+    }
+    add_strings(attributes, layer->name(), "weight_names", names);
+  }
+  add_strings(attributes, "/", "layer_names", layers);
+  attributes.push_back({"/", "backend", {"tensorflow"}, false});
+  attributes.push_back({"/", "keras_version", {"2.15.0"}, false});
+  save_hdf5(path, tensors, attributes);
+}
+
+void write_keras3_weights(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, parameter] : keras3_parameters(model)) tensors.push_back({name, parameter.value()});
+  std::vector<Hdf5Attribute> attributes;
+  for (const auto& [group, name] : keras3_groups(model)) attributes.push_back({group, "name", {name}, false});
+  save_hdf5(path, tensors, attributes);
+}
+
+}  // namespace xtape

@@ -1,0 +1,87 @@
+#include "models/segments.hpp"
+
+#include <algorithm>
+
+namespace xtape {
+namespace {
+
+/// The steps between two neighbouring cuts.
+struct Piece {
+  std::size_t end;        // of its steps
+  std::int64_t elements;  // of all values made in it
+  std::int64_t output;    // of the last one
+  int layers;             // inputs do not count
+  bool is_model;          // one layer, which is a model
+};
+
+bool is_input(const FusedStep& step) { return step.inputs.empty(); }
+
+bool is_model(const FusedStep& step, const std::vector<ModelNode>& nodes) {
+  return !nodes[step.node()].layer->sublayers().empty();
+}
+
+/// A cut is where of all values that were computed one alone is still to be read, and waits for no bias.
+std::vector<Piece> pieces_of(const std::vector<FusedStep>& steps, const std::vector<ModelNode>& nodes,
+                             const std::vector<std::size_t>& last_use) {
+  std::vector<std::int64_t> last_reads(steps.size() + 1, 0);  // number of values that nobody reads after this step
+  for (const FusedStep& step : steps) {
+    if (!is_input(step)) ++last_reads[last_use[step.output()]];
+  }
+  std::vector<Piece> pieces;
+  Piece piece{};
+  std::int64_t alive = 0;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const FusedStep& step = steps[i];
+    piece.end = i + 1;
+    piece.output = nodes[step.output()].shape.size();
+    piece.elements += piece.output;
+    if (!is_input(step)) {
+      piece.is_model = piece.layers == 0 && is_model(step, nodes);
+      ++piece.layers;
+      ++alive;
+    }
+    alive -= last_reads[i];
+    const bool cut = !is_input(step) && alive <= 1 && last_use[step.output()] > i && !step.without_bias;
+    if (cut || i + 1 == steps.size()) pieces.push_back(std::exchange(piece, {}));
+  }
+  return pieces;
+}
+
+/// As long segments as a memory of `most` elements allows; none when it is too little. The first segment's beginning is
+/// an input of the model, which costs nothing.
+std::vector<Segment> segments_within(const std::vector<Piece>& pieces, std::int64_t most) {
+  std::vector<Segment> segments;
+  std::size_t begin = 0;
+  std::int64_t kept = 0, inside = 0;
+  int layers = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    inside += pieces[i].elements;
+    layers += pieces[i].layers;
+    if (kept + inside > most) return {};
+    const bool last = i + 1 == pieces.size();
+    const bool longer = !last && !pieces[i].is_model && !pieces[i + 1].is_model;
+    if (longer && kept + inside + pieces[i + 1].elements <= most) continue;
+    segments.push_back({begin, pieces[i].end, !last && layers > 1});
+    begin = pieces[i].end;
+    kept += pieces[i].output;
+    inside = 0;
+    layers = 0;
+  }
+  return segments;
+}
+
+}  // namespace
+
+std::vector<Segment> plan_segments(const std::vector<FusedStep>& steps, const std::vector<ModelNode>& nodes,
+                                   const std::vector<std::size_t>& last_use) {
+  const std::vector<Piece> pieces = pieces_of(steps, nodes, last_use);
+  std::int64_t too_little = 0, enough = 0;
+  for (const Piece& piece : pieces) enough += piece.elements + piece.output;
+  while (too_little + 1 < enough) {
+    const std::int64_t middle = too_little + (enough - too_little) / 2;
+    (segments_within(pieces, middle).empty() ? too_little : enough) = middle;
+  }
+  return segments_within(pieces, enough);
+}
+
+}  // namespace xtape

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> reach, and no others.
+
+In the tree a room's header is "layers/dense.hpp"; installed it is <xtape/layers/dense.hpp>, and every include of it is
+written so. A user then needs one include path, and a project with a folder "layers" of its own does not get into ours.
+"""
+
+import os
+import pathlib
+import re
+import sys
+
+source = pathlib.Path(os.environ["MESON_SOURCE_ROOT"])
+target = pathlib.Path(os.environ["MESON_INSTALL_DESTDIR_PREFIX"]) / sys.argv[1]
+include = re.compile(r'^#include "(.+)"$', re.MULTILINE)
+
+waiting = sorted(path.relative_to(source / "include/xtape") for path in (source / "include/xtape").glob("*.hpp"))
+texts = {}
+while waiting:
+    header = waiting.pop()
+    if header not in texts:
+        public = source / "include/xtape" / header
+        text = (public if public.exists() else source / header).read_text(encoding="utf-8")
+        texts[header] = include.sub(r"#include <xtape/\1>", text)
+        waiting += map(pathlib.Path, include.findall(text))
+
+for header, text in sorted(texts.items()):
+    path = target / "xtape" / header
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
+if not os.environ.get("MESON_INSTALL_QUIET"):
+    print(f"Installing {len(texts)} headers to {target / 'xtape'}")

@@ -1,0 +1,89 @@
+// The files that fuzzing starts from, and thousands that differ from them a little, without a fuzzer.
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include "tests/fuzz/readers.hpp"
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using namespace xtape;
+using test::read_bytes;
+
+constexpr int changes = 2000;  // of each reader's files
+
+const fs::path corpus = XTAPE_SOURCE_ROOT "/tests/fuzz/corpus";
+
+std::vector<fs::path> files_of(const std::string& reader) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(corpus / reader)) files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+/// The bytes with one to four changes: a bit, a number that is too large somewhere, a piece from elsewhere, an end.
+std::string changed(std::string bytes, std::mt19937& random) {
+  const auto below = [&random](std::size_t limit) { return random() % std::max<std::size_t>(limit, 1); };
+  constexpr std::array<std::uint64_t, 8> numbers{0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, ~0ULL, 1ULL << 40};
+  for (std::size_t count = 1 + below(4); count > 0 && !bytes.empty(); --count) {
+    const std::size_t at = below(bytes.size());
+    switch (below(4)) {
+      case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << below(8))); break;
+      case 1: {
+        const std::string number = test::little_endian(numbers[below(8)], 1 << below(4));
+        bytes.replace(at, std::min(number.size(), bytes.size() - at), number);
+        break;
+      }
+      case 2: bytes.replace(at, below(16), bytes.substr(below(bytes.size()), below(16))); break;
+      default: bytes.resize(at + below(2) * (bytes.size() - at)); break;
+    }
+  }
+  return bytes;
+}
+
+/// Reads a file of these bytes; true when that gave something, false for an Error.
+bool reads(const fuzz::Reader& reader, const fs::path& path, const std::string& bytes) {
+  test::write_bytes(path, bytes);
+  try {
+    reader.read(path);
+    return true;
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("expected") != std::string::npos);
+    return false;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every reader has files to begin with, and reads them") {
+  const test::TemporaryFolder folder;
+  for (const fuzz::Reader& reader : fuzz::readers()) {
+    REQUIRE(fs::exists(corpus / reader.name));
+    for (const fs::path& file : files_of(reader.name)) {
+      INFO(file);
+      CHECK(reads(reader, folder / "file", read_bytes(file)));
+    }
+  }
+  CHECK(test::entries_in(corpus) == static_cast<std::ptrdiff_t>(fuzz::readers().size()));
+}
+
+TEST_CASE("only errors come of files that are changed a little") {
+  const test::TemporaryFolder folder;
+  for (const fuzz::Reader& reader : fuzz::readers()) {
+    std::mt19937 random(1);
+    const std::vector<fs::path> files = files_of(reader.name);
+    int read = 0;
+    for (int i = 0; i < changes; ++i) {
+      const std::string bytes = changed(read_bytes(files[static_cast<std::size_t>(i) % files.size()]), random);
+      INFO(reader.name << ", change " << i);
+      REQUIRE_NOTHROW(read += reads(reader, folder / "file", bytes));
+    }
+    INFO(reader.name << ": " << read << " of " << changes << " could be read");
+    CHECK(read > 0);
+    CHECK(read < changes);
+  }
+}

@@ -1,0 +1,119 @@
+// xtape as others have it: installed into a folder, found by pkg-config and by CMake, used by a program out of the
+// tree.
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "tests/support/sanitizers.hpp"
+#include "tests/support/support.hpp"
+
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+namespace {
+
+/// The value of an environment variable that meson sets for this test. Skips when it is not set.
+std::string from_meson(const char* name) {
+  const char* value = std::getenv(name);
+  if (!value) xtape::test::skip(std::string(name) + " is not set (meson sets it)");
+  return value;
+}
+
+/// Whether the shell knows this program.
+bool is_there(const std::string& program) {
+  return std::system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
+}
+
+/// xtape, installed and then moved away from where it was installed to.
+class Installation {
+ public:
+  Installation() {
+    if (xtape::test::address_sanitizer() || xtape::test::thread_sanitizer()) {
+      xtape::test::skip("a program built without the sanitizer can't use the library built with it");
+    }
+    run(fmt::format("meson install -C '{}' --no-rebuild --quiet --destdir '{}'", from_meson("XTAPE_BUILD"),
+                    (folder_ / "destination").string()));
+    fs::rename((folder_ / "destination").string() + from_meson("XTAPE_PREFIX"), prefix());
+    fs::copy(XTAPE_SOURCE_ROOT "/tests/installed/project", folder_ / "project", fs::copy_options::recursive);
+  }
+
+  fs::path prefix() const { return folder_ / "moved"; }
+  fs::path headers() const { return prefix() / "include"; }
+  fs::path libraries() const { return prefix() / from_meson("XTAPE_LIBDIR"); }
+
+  /// What the command prints, standard error included; fails the test unless its exit status is 0. Runs in the folder
+  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build.
+  std::string run(const std::string& command) const {
+    const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
+    const std::string whole =
+        fmt::format("cd '{}' && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
+                    (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
+    const int status = std::system(whole.c_str());
+    std::ifstream stream(folder_ / "log");
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    INFO(command << '\n' << text);
+    REQUIRE(WIFEXITED(status));
+    REQUIRE(WEXITSTATUS(status) == 0);
+    return text;
+  }
+
+ private:
+  xtape::test::TemporaryFolder folder_;
+};
+
+/// The flags of the program's own compiler call: C++20 and what pkg-config says.
+std::string flags(const Installation& installed) {
+  const std::string found = installed.run("pkg-config --cflags xtape");
+  return "-std=c++20 -O2 " + found.substr(0, found.find_last_not_of(" \n") + 1);
+}
+
+/// Seconds of processor time that children of this process have taken.
+double children_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec) + 1e-6 * static_cast<double>(usage.ru_utime.tv_usec);
+}
+
+void check_trained(const std::string& output) {
+  INFO(output);
+  CHECK_THAT(output, Contains("xtape " + from_meson("XTAPE_VERSION") + ": 23"));  // million parameters
+}
+
+}  // namespace
+
+TEST_CASE("installed headers bring no library that a user did not ask for, and nothing of the source tree") {
+  const Installation installed;
+  const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
+  const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
+  CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
+  for (const std::string foreign :
+       {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h", "png.h", XTAPE_SOURCE_ROOT}) {
+    INFO(foreign);
+    CHECK_THAT(used, !Contains(foreign));
+  }
+  installed.run("echo '#include <xtape/xarray.hpp>' | " + compile + " -x c++ -fsyntax-only -");
+  CHECK_FALSE(fs::exists(installed.headers() / "xtape/framework/kernels/engine.hpp"));
+
+  const double before = children_seconds();
+  installed.run(compile + " -c main.cpp -o main.o");
+  std::cout << fmt::format("compiling ResNet-50 written in layers, at -O2: {:.1f} s\n", children_seconds() - before);
+}
+
+TEST_CASE("an installed xtape is found by meson with pkg-config, after it was moved") {
+  const Installation installed;
+  installed.run("meson setup by-meson && ninja -C by-meson");
+  check_trained(installed.run("LD_LIBRARY_PATH='" + installed.libraries().string() + "' by-meson/program"));
+}
+
+TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in a version that fits") {
+  if (!is_there("cmake")) xtape::test::skip("there is no cmake");
+  const Installation installed;
+  const std::string configure =
+      "cmake -G Ninja -S . -B by-cmake -DCMAKE_PREFIX_PATH='" + installed.prefix().string() + "'";
+  installed.run(configure + " && cmake --build by-cmake");
+  check_trained(installed.run("by-cmake/program"));
+  installed.run("sed -i 's/find_package(xtape 0.1 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
+}

@@ -1,0 +1,82 @@
+// Images to write and to compare with: gradients, PNG files made chunk by chunk, JPEG files.
+#pragma once
+
+#include <turbojpeg.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+
+/// A smooth image whose corners are unlike each other.
+inline Tensor gradient(std::int64_t height, std::int64_t width) {
+  Tensor image = Tensor::empty({height, width, 3}, DType::uint8);
+  auto* out = image.mutable_data<std::uint8_t>();
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      const double down = static_cast<double>(y) / static_cast<double>(height);
+      const double across = static_cast<double>(x) / static_cast<double>(width);
+      *out++ = static_cast<std::uint8_t>(20 + 200 * down);
+      *out++ = static_cast<std::uint8_t>(220 - 180 * across);
+      *out++ = static_cast<std::uint8_t>(60 + 90 * down + 90 * across);
+    }
+  }
+  return image;
+}
+
+/// A chunk of a PNG file: length, type, data, checksum (W3C: Portable Network Graphics, section 5.3).
+inline std::string png_chunk(const std::string& type, const std::string& data) {
+  const std::string body = type + data;
+  const auto sum = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(data.size()) + body + big_endian(sum);
+}
+
+/// A PNG file of these rows (unfiltered, without the filter's byte); `before` holds further chunks.
+inline std::string png_file(unsigned width, unsigned height, int depth, int color_type, const std::string& pixels,
+                            const std::string& before = "") {
+  std::string rows;
+  const std::size_t row = pixels.size() / height;
+  for (unsigned y = 0; y < height; ++y) rows += std::string(1, '\0') + pixels.substr(y * row, row);
+  uLongf size = compressBound(static_cast<uLong>(rows.size()));
+  std::string packed(size, '\0');
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+           static_cast<uLong>(rows.size()));
+  packed.resize(size);
+  const std::string header = big_endian(width) + big_endian(height) + static_cast<char>(depth) +
+                             static_cast<char>(color_type) + std::string(3, '\0');
+  return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", header) + before + png_chunk("IDAT", packed) + png_chunk("IEND", "");
+}
+
+/// A JPEG file of pixels in a format of libjpeg-turbo's, at its best quality.
+inline std::string jpeg_file(const std::uint8_t* pixels, std::int64_t height, std::int64_t width,
+                             TJPF format = TJPF_RGB, TJSAMP sampling = TJSAMP_444, int flags = 0) {
+  unsigned char* bytes = nullptr;
+  unsigned long size = 0;
+  void* compressor = tjInitCompress();
+  REQUIRE(tjCompress2(compressor, pixels, static_cast<int>(width), 0, static_cast<int>(height), format, &bytes, &size,
+                      sampling, 100, flags) == 0);
+  const std::string file(reinterpret_cast<char*>(bytes), size);
+  tjFree(bytes);
+  tjDestroy(compressor);
+  return file;
+}
+inline std::string jpeg_file(const Tensor& image) {
+  return jpeg_file(image.data<std::uint8_t>(), image.dim(0), image.dim(1));
+}
+
+/// The same photograph with Exif data that hold its orientation and nothing else.
+inline std::string with_orientation(const std::string& jpeg, int orientation) {
+  const std::string tiff = std::string("II*\0", 4) + little_endian(8, 4) + little_endian(1, 2) +
+                           little_endian(0x0112, 2) + little_endian(3, 2) + little_endian(1, 4) +
+                           little_endian(static_cast<std::uint64_t>(orientation), 4) + little_endian(0, 4);
+  const std::string body = std::string("Exif\0\0", 6) + tiff;
+  return jpeg.substr(0, 2) + "\xFF\xE1" + big_endian(body.size() + 2, 2) + body + jpeg.substr(2);
+}
+
+}  // namespace xtape::test

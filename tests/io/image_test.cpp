@@ -1,0 +1,228 @@
+#include "framework/io/image.hpp"
+
+#include <cstdlib>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "tests/io/image_files.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+using namespace std::string_literals;
+
+namespace {
+
+Tensor read_bytes_as_image(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "image", bytes);
+  return read_image(folder / "image");
+}
+
+/// The error for a file of these bytes; checks that it names the file.
+std::string error_for(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "image", bytes);
+  const std::string error = error_of([&] { read_image(folder / "image"); });
+  CHECK_THAT(error, Contains((folder / "image").string()) && Contains("read_image: expected"));
+  return error;
+}
+
+Tensor rgb(std::int64_t height, std::int64_t width, const std::vector<double>& values) {
+  return Tensor::of({height, width, 3}, values, DType::uint8);
+}
+
+const Tensor photo = gradient(40, 56);
+
+}  // namespace
+
+TEST_CASE("read_image reads a JPEG file to within its loss") {
+  const Tensor image = read_bytes_as_image(jpeg_file(photo));
+  CHECK(image.dtype() == DType::uint8);
+  CHECK(largest_difference(image, photo) <= 3);
+}
+
+TEST_CASE("read_image reads progressive and subsampled JPEG files") {
+  for (const TJSAMP sampling : {TJSAMP_444, TJSAMP_422, TJSAMP_420, TJSAMP_440, TJSAMP_411}) {
+    for (const int flags : {0, TJFLAG_PROGRESSIVE}) {
+      const std::string file = jpeg_file(photo.data<std::uint8_t>(), 40, 56, TJPF_RGB, sampling, flags);
+      CHECK((file.find("\xFF\xC2") != std::string::npos) == (flags != 0));
+      CHECK(largest_difference(read_bytes_as_image(file), photo) <= 8);
+    }
+  }
+}
+
+TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
+  const Tensor grey = to_grey(photo);
+  const Tensor image = read_bytes_as_image(jpeg_file(grey.data<std::uint8_t>(), 40, 56, TJPF_GRAY, TJSAMP_GRAY));
+  for (const std::int64_t i : {0, 7, 39}) {
+    for (const std::int64_t c : {0, 1, 2}) CHECK(std::abs(image.at({i, i, c}) - grey.at({i, i, 0})) <= 2);
+  }
+  // inverted as Adobe's programs do: 255 is no ink; here a third of the black ink there is
+  std::string cmyk;
+  for (int i = 0; i < 64; ++i) cmyk += "\xFF\x80\x00\xAA"s;
+  const auto* pixels = reinterpret_cast<const std::uint8_t*>(cmyk.data());
+  const Tensor inked = read_bytes_as_image(jpeg_file(pixels, 8, 8, TJPF_CMYK));
+  CHECK(std::abs(inked.at({3, 3, 0}) - 170) <= 3);
+  CHECK(std::abs(inked.at({3, 3, 1}) - 170 * 128 / 255) <= 3);
+  CHECK(inked.at({3, 3, 2}) <= 3);
+}
+
+TEST_CASE("read_image turns photographs upright") {
+  // Of the stored image: row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the
+  // visual left, right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).
+  const std::string file = jpeg_file(photo);
+  const Tensor stored = read_bytes_as_image(file);
+  const std::int64_t h = 40, w = 56;
+  using Where = std::function<std::array<std::int64_t, 2>(std::int64_t, std::int64_t)>;  // visual -> stored
+  const std::vector<Where> meaning{
+      [](auto r, auto c) {
+        return std::array{r, c};
+      },
+      [=](auto r, auto c) {
+        return std::array{r, w - 1 - c};
+      },
+      [=](auto r, auto c) {
+        return std::array{h - 1 - r, w - 1 - c};
+      },
+      [=](auto r, auto c) {
+        return std::array{h - 1 - r, c};
+      },
+      [](auto r, auto c) {
+        return std::array{c, r};
+      },
+      [=](auto r, auto c) {
+        return std::array{h - 1 - c, r};
+      },
+      [=](auto r, auto c) {
+        return std::array{h - 1 - c, w - 1 - r};
+      },
+      [=](auto r, auto c) {
+        return std::array{c, w - 1 - r};
+      },
+  };
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    INFO("orientation " << orientation);
+    const Tensor image = read_bytes_as_image(with_orientation(file, orientation));
+    REQUIRE(image.shape() == (orientation <= 4 ? Shape{h, w, 3} : Shape{w, h, 3}));
+    bool right = true;
+    for (std::int64_t r = 0; r < image.dim(0); ++r) {
+      for (std::int64_t c = 0; c < image.dim(1); ++c) {
+        const auto [y, x] = meaning[static_cast<std::size_t>(orientation - 1)](r, c);
+        right = right && image.at({r, c, 0}) == stored.at({y, x, 0}) && image.at({r, c, 2}) == stored.at({y, x, 2});
+      }
+    }
+    CHECK(right);
+  }
+  for (const int nonsense : {0, 9, 60000})
+    CHECK(identical(read_bytes_as_image(with_orientation(file, nonsense)), stored));
+  CHECK(
+      identical(read_bytes_as_image(file.substr(0, 2) + "\xFF\xE1\x00\x0A"s + "Exif\0\0II"s + file.substr(2)), stored));
+}
+
+TEST_CASE("read_image reads every kind of PNG file") {
+  const Tensor expected = rgb(1, 2, {1, 2, 3, 250, 251, 252});
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC")), expected));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 2, "\1\1\2\2\3\3\xFA\xFA\xFB\xFB\xFC\xFC")), expected));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 2, "\1\x70\1\xF0\3\3\xFA\xFA\xFB\xFB\xFC\xFC")),
+                  rgb(1, 2, {1, 2, 3, 250, 251, 252})));  // 368 / 257 = 1.4, 496 / 257 = 1.9
+  const std::string palette = png_chunk("PLTE", "\x01\x02\x03\xFA\xFB\xFC");
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 3, "\0\1"s, palette)), expected));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 1, 3, "\x40", palette)), expected));
+  const Tensor grey = rgb(1, 2, {0, 0, 0, 255, 255, 255});
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 0, "\0\xFF"s)), grey));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 1, 0, "\x40")), grey));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 4, 0, "\x3C")), rgb(1, 2, {51, 51, 51, 204, 204, 204})));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 0, "\0\0\xFF\xFF"s)), grey));
+}
+
+TEST_CASE("What is transparent in a PNG file lies on white") {
+  CHECK(identical(read_bytes_as_image(png_file(3, 1, 8, 6, "\x0A\x14\x1E\xFF\x0A\x14\x1E\0\0\0\xFF\x80"s)),
+                  rgb(1, 3, {10, 20, 30, 255, 255, 255, 127, 127, 255})));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 4, "\x64\xFF\x64\x33")),
+                  rgb(1, 2, {100, 100, 100, 224, 224, 224})));  // (100 * 51 + 255 * 204) / 255
+  const std::string palette = png_chunk("PLTE", "\x01\x02\x03\xFA\xFB\xFC") + png_chunk("tRNS", "\0"s);
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 3, "\0\1"s, palette)),
+                  rgb(1, 2, {255, 255, 255, 250, 251, 252})));
+}
+
+TEST_CASE("read_image refuses files that are cut short anywhere") {
+  const std::string jpeg = jpeg_file(gradient(24, 24)), png = png_file(2, 2, 8, 2, "abcdefghijkl");
+  for (std::size_t length = 0; length < jpeg.size() - 2; length += 7) error_for(jpeg.substr(0, length));
+  CHECK_THAT(error_for(jpeg.substr(0, jpeg.size() - 2)), Contains("an undamaged JPEG file, got: Premature end"));
+  const std::size_t end = png.size() - 12;  // the empty chunk behind the pixels
+  for (std::size_t length = 0; length < end; ++length) error_for(png.substr(0, length));
+  CHECK_THAT(error_for(png.substr(0, end - 8)), Contains("an undamaged PNG file, got: "));
+}
+
+TEST_CASE("read_image refuses pixels whose checksum is wrong, and files of other formats") {
+  std::string png = png_file(2, 2, 8, 2, "abcdefghijkl");
+  png[png.size() - 12 - 6] ^= 1;
+  CHECK_THAT(error_for(png), Contains("an undamaged PNG file"));
+  CHECK_THAT(error_for(""), Contains("a JPEG or PNG file, got another or an empty one"));
+  CHECK_THAT(error_for("GIF89a"), Contains("a JPEG or PNG file"));
+  CHECK_THAT(error_for("\xFF\xD8\xFF\xE0 and then text"), Contains("got 0 x 0"));
+  CHECK_THAT(error_for("\x89PNG\r\n\x1A\n and then text"), Contains("a PNG header"));
+}
+
+TEST_CASE("read_image survives whatever bytes are changed in a file") {
+  const std::string jpeg = with_orientation(jpeg_file(gradient(16, 24)), 6);
+  const std::string png = png_file(4, 2, 8, 2, "abcdefghijklmnopqrstuvwx", png_chunk("gAMA", big_endian(45455)));
+  const TemporaryFolder folder;
+  for (const std::string& whole : {jpeg, png}) {
+    for (std::size_t i = 0; i < whole.size(); i += 1 + whole.size() / 200) {
+      for (const char bits : {'\x01', '\x80', '\xFF'}) {
+        std::string damaged = whole;
+        damaged[i] = static_cast<char>(damaged[i] ^ bits);
+        write_bytes(folder / "image", damaged);
+        try {
+          read_image(folder / "image");  // may be read: not every byte matters, and JPEG has no checksums
+        } catch (const Error&) {
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("read_image takes no memory for pixels that are only promised") {
+  const std::size_t before = kernels::pool_usage().held;
+  const std::string png = "\x89PNG\r\n\x1A\n" +
+                          png_chunk("IHDR", big_endian(900'000) + big_endian(900'000) + "\x08\x02\0\0\0"s) +
+                          png_chunk("IDAT", "some");
+  CHECK_THAT(error_for(png), Contains("1 to 268435456 pixels, got 900000 x 900000"));
+  std::string jpeg = jpeg_file(gradient(8, 8));
+  const std::size_t frame = jpeg.find("\xFF\xC0");
+  jpeg.replace(frame + 5, 4, "\xFF\x01\xFF\x02");  // height and width
+  CHECK_THAT(error_for(jpeg), Contains("got 65281 x 65282"));
+  CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("read_image names files that are missing or folders") {
+  const TemporaryFolder folder;
+  CHECK_THAT(error_of([&] { read_image(folder / "none"); }),
+             Contains((folder / "none").string()) && Contains("No such"));
+  CHECK_THAT(error_of([&] { read_image(folder.path()); }), Contains("which is a folder"));
+}
+
+TEST_CASE("write_png writes what read_image reads, and refuses what is no image") {
+  const TemporaryFolder folder;
+  write_png(folder / "a.png", photo);
+  CHECK(identical(read_image(folder / "a.png"), photo));
+  const Tensor grey = to_grey(photo);
+  write_png(folder / "a.png", grey);
+  CHECK(identical(to_grey(read_image(folder / "a.png")), grey));
+  CHECK(entries_in(folder.path()) == 1);
+  const auto error = [&](const Tensor& image) { return error_of([&] { write_png(folder / "b.png", image); }); };
+  CHECK_THAT(error(photo.to(DType::float32)), Contains("of uint8") && Contains("float32 (40, 56, 3)"));
+  CHECK_THAT(error(photo.reshaped({40, 168})), Contains("(40, 168)") && Contains("b.png"));
+  CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }), Contains("No such file"));
+  CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("to_grey weighs the colours as ITU-R BT.601 does") {
+  const Tensor image = rgb(2, 2, {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255});
+  CHECK(identical(to_grey(image), Tensor::of({2, 2, 1}, {76, 150, 29, 255}, DType::uint8)));
+  CHECK_THAT(error_of([&] {
+               to_grey(image.reshaped({2, 6}));
+             }),
+             Contains("to_grey: expected an image") && Contains("(2, 6)"));
+}

@@ -1,0 +1,31 @@
+// Python with the packages that write and read the formats of others, where it is on the machine.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+
+/// A Python that can import the module. Skips the test when there is none.
+inline std::string python_with(const std::string& module) {
+  for (const std::string python : {"python3", "/usr/bin/python3"}) {
+    if (std::system((python + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0) return python;
+  }
+  skip("no Python with " + module);
+}
+
+/// What a command prints. Fails the test when the command fails.
+inline std::string output_of(const std::string& command) {
+  std::FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe);
+  std::string text;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
+  INFO(command << "\n" << text);
+  REQUIRE(pclose(pipe) == 0);
+  return text;
+}
+
+}  // namespace xtape::test

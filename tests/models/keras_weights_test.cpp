@@ -1,0 +1,244 @@
+// Weights in the files of Keras, written and read by h5py as Keras's own source does it.
+#include <algorithm>
+#include <map>
+
+#include "framework/io/hdf5.hpp"
+#include "framework/io/safetensors.hpp"
+#include "layers/layers.hpp"
+#include "models/resnet50.hpp"
+#include "models/weights.hpp"
+#include "tests/io/files.hpp"
+#include "tests/io/python.hpp"
+
+namespace xtape {
+namespace {
+
+using Catch::Contains;
+using test::error_of;
+using test::output_of;
+using test::python_with;
+
+Model small_model(const std::string& last = "logits") {
+  const SymbolicTensor input = Input({2});
+  auto x = Dense({.units = 4, .name = "hidden"})(input);
+  x = BatchNormalization({.name = "norm"})(x);
+  return {input, Dense({.units = 3, .name = last})(x), {.name = "small", .seed = 1}};
+}
+
+std::string script() { return python_with("h5py") + " " XTAPE_SOURCE_ROOT "/tests/models/keras_files.py "; }
+
+/// A file as h5py writes it, and what load_weights makes of it.
+class KerasFile {
+ public:
+  KerasFile(const std::string& layout, const std::string& variant) {
+    output_of(fmt::format("{} write {} '{}' '{}'", script(), layout, path().string(), variant));
+  }
+  std::filesystem::path path() const { return folder_ / "weights.of.any.name"; }
+  LoadReport load(const Model& model, const LoadWeightsOptions& options = {}) const {
+    return load_weights(model, path(), options);
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+/// The values that keras_files.py gives its weight of this number.
+Tensor numbered(const Shape& shape, std::int64_t number) {
+  std::vector<double> values(static_cast<std::size_t>(shape.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(number) + (i % 2 ? 0.5 : 0);
+  return Tensor::of(shape, values);
+}
+
+/// Whether the model's parameters hold the weights 0, 1, 2, ... of keras_files.py in the order of these paths.
+void check_numbered(const Model& model, const std::vector<std::string>& paths) {
+  std::map<std::string, Parameter> parameters;
+  for (const auto& [path, parameter] : model.named_parameters()) parameters.emplace(path, parameter);
+  REQUIRE(parameters.size() == paths.size());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    INFO(paths[i]);
+    const Parameter& parameter = parameters.at(paths[i]);
+    CHECK(identical(parameter.value(), numbered(parameter.shape(), static_cast<std::int64_t>(i))));
+  }
+}
+
+const std::vector<std::string> small_paths{"hidden/kernel",    "hidden/bias",          "norm/gamma",    "norm/beta",
+                                           "norm/moving_mean", "norm/moving_variance", "logits/kernel", "logits/bias"};
+
+/// The error for a file that is not as it should be; checks that it names the file and leaves the model alone.
+std::string error_for(const std::string& layout, const std::string& variant, const LoadWeightsOptions& options = {}) {
+  const KerasFile file(layout, variant);
+  const Model model = small_model();
+  std::vector<Tensor> before;
+  for (const Parameter& parameter : model.parameters()) before.push_back(parameter.value());
+  const std::string error = error_of([&] { file.load(model, options); });
+  CHECK_THAT(error, Contains(file.path().string()));
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(identical(before[i], model.parameters()[i].value()));
+  return error;
+}
+
+TEST_CASE("weights are read from every layout and spelling of Keras's HDF5 files") {
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"model", "plain"},   {"legacy", "plain"}, {"keras3", "plain"},   {"keras3", "early"},
+      {"legacy", "split"},  {"model", "fixed"},  {"legacy", "scope"},   {"legacy", "keras1"},
+      {"legacy", "keras3"}, {"legacy", "gzip"},  {"legacy", "float16"}, {"model", "float64"}};
+  for (const auto& [layout, variant] : files) {
+    INFO(layout << " " << variant);
+    const Model model = small_model();
+    const LoadReport report = KerasFile(layout, variant).load(model);
+    check_numbered(model, small_paths);
+    CHECK(report.complete());
+    const std::string converted = variant == "float64" ? ", 8 of them converted from float64" : "";
+    CHECK(report.text() == "8 of 8 parameters matched" + converted);
+  }
+}
+
+TEST_CASE("the report names each parameter and what the file calls it") {
+  const LoadReport report = KerasFile("model", "plain").load(small_model());
+  CHECK(report.matched[2].parameter == "norm/gamma");
+  CHECK(report.matched[2].stored == "model_weights/norm/norm/gamma:0");
+  CHECK(KerasFile("keras3", "plain").load(small_model()).matched[7].stored == "layers/dense_1/vars/1");
+}
+
+TEST_CASE("the course's ResNet-50 on SIGNS just loads") {
+  const Model model = resnet50();
+  for (const Match match : {Match::name, Match::order}) {
+    const LoadReport report = KerasFile("model", "resnet50").load(model, {.match = match});
+    CHECK(report.text() == "320 of 320 parameters matched");
+    const auto& pairs = report.matched;
+    CHECK(std::ranges::all_of(pairs, [](const auto& p) { return p.stored.ends_with("/" + p.parameter + ":0"); }));
+  }
+  CHECK(model.layer("fc6").named_parameters()[1].second.value().at({0}) == 319);
+}
+
+TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of model.layers") {
+  const Model model = resnet50();
+  CHECK(KerasFile("keras3", "resnet50").load(model).complete());
+  // conv1 2, bn_conv1 4; block 2a: branch 2a 6, 2b 6, then res2a_branch2c, res2a_branch1, bn2a_branch2c, bn2a_branch1
+  CHECK(model.layer("res2a_branch2c").named_parameters()[0].second.value().at({0, 0, 0, 0}) == 18);
+  CHECK(model.layer("res2a_branch1").named_parameters()[0].second.value().at({0, 0, 0, 0}) == 20);
+  CHECK(model.layer("bn2a_branch2c").named_parameters()[0].second.value().at({0}) == 22);
+  CHECK(model.layer("bn2a_branch1").named_parameters()[0].second.value().at({0}) == 26);
+}
+
+TEST_CASE("a model used as a layer is one layer to Keras 2") {
+  const SymbolicTensor inside = Input({4, 4, 2});
+  auto x = Conv2D({.filters = 3, .name = "conv"})(inside);
+  const Model base(inside, BatchNormalization({.name = "bn"})(x), {.name = "base"});
+  const SymbolicTensor input = Input({4, 4, 2});
+  const Model model(input, Dense({.units = 2, .name = "logits"})(Flatten()(base(input))), {.name = "whole"});
+  const KerasFile file("legacy", "nested");
+  const LoadReport report = file.load(model, {.strict = false});
+  CHECK(report.matched.size() == 7);  // the last kernel sees a flattened image here
+  CHECK(report.mismatched.size() == 1);
+  CHECK(identical(model.parameters()[4].value(), numbered({3}, 4)));
+  CHECK(report.matched[5].stored == "base/bn/moving_variance:0");
+}
+
+TEST_CASE("a last layer of another name is named, and can be left out or matched by order") {
+  const KerasFile file("legacy", "renamed");
+  const Model model = small_model();
+  CHECK(error_of([&] { file.load(model); }) ==
+        "load_weights: expected the weights of model small in " + file.path().string() +
+            ", got 8 tensors: 6 of 8 parameters matched; 2 missing: logits/kernel, logits/bias; "
+            "2 unexpected: fc3/fc3/kernel:0, fc3/fc3/bias:0; {.strict = false} loads the 6 that match, "
+            "{.match = Match::order} goes by order instead of names");
+  const Tensor kernel = model.parameters()[6].value();
+  const LoadReport report = file.load(model, {.strict = false});
+  CHECK(report.missing == std::vector<std::string>{"logits/kernel", "logits/bias"});
+  CHECK(report.unexpected == std::vector<std::string>{"fc3/fc3/kernel:0", "fc3/fc3/bias:0"});
+  CHECK(identical(model.parameters()[6].value(), kernel));
+  CHECK(identical(model.parameters()[5].value(), numbered({4}, 5)));
+  CHECK(file.load(model, {.match = Match::order}).complete());
+  check_numbered(model, small_paths);
+}
+
+TEST_CASE("files that Keras would not write are refused, and the model stays as it was") {
+  CHECK_THAT(error_for("legacy", "huge"), Contains("1099511627776 elements") && Contains("hidden/hidden/kernel:0"));
+  CHECK_THAT(error_for("legacy", "external"), Contains("a group \"/hidden\"") && Contains("got none"));
+  CHECK_THAT(error_for("legacy", "soft loop"), Contains("a group \"/hidden\"") && Contains("got none"));
+  CHECK_THAT(error_for("keras3", "loop"), Contains("do its groups contain themselves?"));
+  CHECK_THAT(error_for("legacy", "numbers"), Contains("strings as attribute \"layer_names\""));
+  CHECK_THAT(error_for("legacy", "text"), Contains("got strings of 3 bytes"));
+  CHECK_THAT(error_for("legacy", "int32"), Contains("8 of another shape or type") && Contains("(int64 (4,) for"));
+  CHECK_THAT(error_for("legacy", "unlisted"), Contains("a data set \"/norm/norm/beta:0\""));
+  CHECK_THAT(error_for("legacy", "no layer"), Contains("a group \"/norm\" for a layer"));
+  CHECK_THAT(error_for("legacy", "no list"), Contains("an attribute weight_names of \"/norm\""));
+  CHECK_THAT(error_for("legacy", "twice"), Contains("one tensor for norm/gamma"));
+  CHECK_THAT(error_for("legacy", "theano"), Contains("Theano backend"));
+  CHECK_THAT(error_for("legacy", "other"), Contains("neither layer_names, model_weights nor layers"));
+  CHECK_THAT(error_for("keras3", "plain", {.match = Match::order}), Contains("load it by name"));
+}
+
+TEST_CASE("a file of Keras's that is cut short leaves the model as it was") {
+  const KerasFile file("model", "plain");
+  const Model model = small_model();
+  const Tensor before = model.parameters()[0].value();
+  const auto whole = std::filesystem::file_size(file.path());
+  for (const std::uintmax_t size : {whole - 1, whole / 2, std::uintmax_t{600}, std::uintmax_t{9}}) {
+    std::filesystem::resize_file(file.path(), size);
+    CHECK_THAT(error_of([&] { file.load(model); }), Contains(file.path().string()));
+    CHECK(identical(model.parameters()[0].value(), before));
+  }
+}
+
+TEST_CASE("h5py reads back what is written as .h5, by the lists in it") {
+  const test::TemporaryFolder folder;
+  const Model model = small_model();
+  KerasFile("legacy", "plain").load(model);
+  save_weights(model, folder / "w.h5");
+  CHECK(output_of(script() + "read legacy " + (folder / "w.h5").string()) ==
+        "tensorflow ['backend', 'keras_version', 'layer_names']\n"
+        "input_1\nhidden\nhidden/kernel:0 [2, 4] float32 0.0\nhidden/bias:0 [4] float32 1.0\n"
+        "norm\nnorm/gamma:0 [4] float32 2.0\nnorm/beta:0 [4] float32 3.0\nnorm/moving_mean:0 [4] float32 4.0\n"
+        "norm/moving_variance:0 [4] float32 5.0\n"
+        "logits\nlogits/kernel:0 [4, 3] float32 6.0\nlogits/bias:0 [3] float32 7.0\n");
+  save_weights(model, folder / "w.weights.h5");
+  CHECK(output_of(script() + "read keras3 " + (folder / "w.weights.h5").string()) ==
+        "batch_normalization/vars/0 [4] float32 2.0\nbatch_normalization/vars/1 [4] float32 3.0\n"
+        "batch_normalization/vars/2 [4] float32 4.0\nbatch_normalization/vars/3 [4] float32 5.0\n"
+        "dense/vars/0 [2, 4] float32 0.0\ndense/vars/1 [4] float32 1.0\n"
+        "dense_1/vars/0 [4, 3] float32 6.0\ndense_1/vars/1 [3] float32 7.0\n");
+}
+
+TEST_CASE("lists of names above 64,512 bytes are split, and come back") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({1});
+  SymbolicTensor x = input;
+  for (int i = 0; i < 250; ++i) x = Dense({.units = 1, .name = std::string(300, 'a') + fmt::format("{:03}", i)})(x);
+  const Model model(input, x, {.name = "long"});
+  save_weights(model, folder / "w.h5");
+  CHECK(load_weights(model, folder / "w.h5").text() == "500 of 500 parameters matched");
+  const std::string lines = output_of(script() + "read legacy " + (folder / "w.h5").string());
+  CHECK_THAT(lines, Contains("['backend', 'keras_version', 'layer_names0', 'layer_names1']"));
+  CHECK(std::ranges::count(lines, '\n') == 1 + 251 + 500);
+}
+
+TEST_CASE("what is written comes back bit by bit, in every format") {
+  const test::TemporaryFolder folder;
+  for (const std::string name : {"w.h5", "w.hdf5", "w.weights.h5", "w.safetensors"}) {
+    INFO(name);
+    const Model model = resnet50({.seed = 1}), other = resnet50({.seed = 2});
+    save_weights(model, folder / name);
+    CHECK(load_weights(other, folder / name).complete());
+    const auto ours = model.parameters(), theirs = other.parameters();
+    REQUIRE(ours.size() == theirs.size());
+    for (std::size_t i = 0; i < ours.size(); ++i) CHECK(identical(ours[i].value(), theirs[i].value()));
+  }
+}
+
+TEST_CASE("weights written by the safetensors package are read, and it reads ours") {
+  const std::string python = python_with("safetensors.numpy");
+  const test::TemporaryFolder folder;
+  const Model model = small_model();
+  save_weights(model, folder / "w.safetensors");
+  output_of(
+      fmt::format("{} -c 'import safetensors.numpy as s; w = s.load_file(\"{}\"); "
+                  "s.save_file({{k: v + 1 for k, v in w.items()}}, \"{}\")'",
+                  python, (folder / "w.safetensors").string(), (folder / "more.safetensors").string()));
+  const double before = model.parameters()[1].value().at({0});
+  CHECK(load_weights(model, folder / "more.safetensors").complete());
+  CHECK(model.parameters()[1].value().at({0}) == before + 1);
+}
+
+}  // namespace
+}  // namespace xtape

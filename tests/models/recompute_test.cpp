@@ -1,0 +1,143 @@
+// A pass that computes parts of a model again on the way back: the same numbers from less memory.
+#include <optional>
+
+#include "framework/kernels/memory_pool.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/model.hpp"
+#include "models/resnet50.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+using xtape::test::largest_difference;
+
+namespace {
+
+struct Outcome {
+  Tensor output, input_gradient;
+  std::vector<Tensor> gradients, state;
+  std::vector<std::string> operations;
+};
+
+/// Forward and back from the same parameters, which are put back.
+Outcome run(const Model& model, const Tensor& images, bool recompute, bool watch = true) {
+  std::vector<Tensor> before;
+  for (const Parameter& parameter : model.parameters()) {
+    parameter.clear_gradient();
+    before.push_back(parameter.value());
+  }
+  ForwardPass pass(Mode::training, {.seed = 3, .step = 5, .recompute = recompute});
+  const Variable x = watch ? pass.watch(images) : Variable(images);
+  const Variable y = model(x, pass);
+  Outcome outcome{y.value(), {}, {}, {}, pass.operations()};
+  pass.backward(y, RandomStream(8).normal(y.shape(), 0, 1, y.dtype()));
+  if (watch) outcome.input_gradient = pass.gradient(x);
+  const std::vector<Parameter> parameters = model.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    outcome.gradients.push_back(parameters[i].gradient());
+    outcome.state.push_back(parameters[i].value());
+    parameters[i].set_value(before[i]);
+  }
+  return outcome;
+}
+
+void check_same(const Model& model, const Tensor& images, double tolerance, bool watch = true) {
+  const Outcome plain = run(model, images, false, watch);
+  const Outcome again = run(model, images, true, watch);
+  CHECK(std::ranges::count(plain.operations, "recomputed") == 0);
+  CHECK(std::ranges::count(again.operations, "recomputed") > 0);
+  CHECK(again.operations.size() < plain.operations.size());
+  CHECK(largest_difference(plain.output, again.output) == 0);
+  if (watch) CHECK(largest_difference(plain.input_gradient, again.input_gradient) <= tolerance);
+  for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
+    INFO(model.parameters()[i].name());
+    CHECK(largest_difference(plain.state[i], again.state[i]) == 0);  // averages moved once
+    REQUIRE(plain.gradients[i].defined() == again.gradients[i].defined());
+    if (plain.gradients[i].defined()) CHECK(largest_difference(plain.gradients[i], again.gradients[i]) <= tolerance);
+  }
+}
+
+/// Blocks with dropout, so that random streams count.
+SymbolicTensor block(SymbolicTensor x, const BatchNormalization& norm) {
+  const auto before = x;
+  x = Conv2D({.filters = 8, .kernel_size = 3, .padding = Padding::same})(x);
+  x = Activation(relu)(norm(x));
+  x = Dropout({.rate = 0.3})(x);
+  return Activation(relu)(Add()({Conv2D({.filters = 8})(x), before}));
+}
+
+}  // namespace
+
+TEST_CASE("recomputed parts give the same bits") {
+  const auto input = Input({7, 6, 3});
+  auto x = Conv2D({.filters = 8, .kernel_size = 3})(input);
+  for (int i = 0; i < 5; ++i) x = block(x, BatchNormalization({.momentum = 0.5}));
+  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0);
+  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // nobody wants the images' gradient
+  model.convert(DType::float64);
+  check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
+}
+
+TEST_CASE("layers that are shared between parts get the sum of their gradients") {
+  const auto input = Input({7, 6, 8});
+  const BatchNormalization shared({.momentum = 0.5});
+  auto x = SymbolicTensor(input);
+  for (int i = 0; i < 5; ++i) x = block(x, shared);
+  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  model.convert(DType::float64);
+  check_same(model, RandomStream(1).normal({4, 7, 6, 8}, 0, 1, DType::float64), 1e-12);  // another order of sums
+}
+
+TEST_CASE("a model used as a layer is recomputed part by part, and several inputs find their readers") {
+  const auto inner_input = Input({6, 6, 8});
+  auto x = SymbolicTensor(inner_input);
+  for (int i = 0; i < 4; ++i) x = block(x, BatchNormalization());
+  const Model inner(inner_input, x, {.seed = 2});
+  const auto a = Input({6, 6, 8}), b = Input({6, 6, 8});
+  x = inner(a);
+  for (int i = 0; i < 3; ++i) x = block(x, BatchNormalization());
+  const Model model({a, b}, Flatten()(Add()({x, b})), {.seed = 2});
+  const Tensor first = RandomStream(1).normal({2, 6, 6, 8}), second = RandomStream(2).normal({2, 6, 6, 8});
+  std::vector<Tensor> results[2];
+  for (const bool recompute : {false, true}) {
+    ForwardPass pass(Mode::training, {.step = 0, .recompute = recompute});
+    const Variable u = pass.watch(first), v = pass.watch(second);
+    const Variable y = model.call({u, v}, pass)[0];
+    if (recompute) CHECK(std::ranges::count(pass.operations(), "recomputed") >= 2);
+    pass.backward(y, RandomStream(8).normal(y.shape()));
+    std::vector<Tensor>& found = results[recompute ? 1 : 0];
+    found = {y.value(), pass.gradient(u), pass.gradient(v)};
+    for (const Parameter& parameter : model.parameters()) {
+      if (parameter.gradient().defined()) found.push_back(parameter.gradient());
+      parameter.clear_gradient();
+    }
+  }
+  REQUIRE(results[0].size() == results[1].size());
+  for (std::size_t i = 0; i < results[0].size(); ++i) CHECK(largest_difference(results[0][i], results[1][i]) == 0);
+}
+
+TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded") {
+  const Model model = resnet50({.input = {64, 64, 3}, .classes = 6});
+  const Tensor images = RandomStream(1).normal({2, 64, 64, 3});
+  const auto kept = [&](const PassOptions& options, Mode mode) {
+    const auto before = kernels::pool_usage().in_use;
+    ForwardPass pass(mode, options);
+    const Variable y = model(images, pass);
+    return kernels::pool_usage().in_use - before;
+  };
+  CHECK(kept({.recompute = true}, Mode::training) * 5 < kept({}, Mode::training) * 2);
+  CHECK(kept({.recompute = true}, Mode::inference) == kept({}, Mode::inference));
+}
+
+TEST_CASE("what is recomputed can't be differentiated twice, and says so") {
+  ForwardPass pass(Mode::training, {.step = 0});
+  const Variable x = pass.watch(Tensor::ones({3}));
+  const auto cube = [](const std::vector<Variable>& inputs, ForwardPass&) { return inputs[0] * inputs[0] * inputs[0]; };
+  const Variable y = recomputed({x}, {}, cube, pass);
+  CHECK(error_of([&] { gradients(sum(y), {x}); }) ==
+        "gradients: recomputed has a derivative that can't be differentiated again");
+  pass.backward(sum(y));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{3, 3, 3});
+}

@@ -1,0 +1,92 @@
+#include "training/adapt.hpp"
+
+#include <cmath>
+
+#include "framework/tensor/random.hpp"
+#include "layers/layers.hpp"
+#include "models/weights.hpp"
+#include "tests/support/support.hpp"
+#include "training/fit.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Dataset data_of(const Tensor& images) { return {images, Tensor::zeros({images.dim(0)}, DType::int64), 1}; }
+
+Model normalizing(const Shape& input) {
+  const SymbolicTensor x = Input(input);
+  return Model(x, Flatten()(Normalization({.name = "norm"})(x)));
+}
+
+Tensor value_of(const Model& model, const std::string& name) {
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    if (path == name) return parameter.value();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("adapt measures mean and variance of each channel, and the layer takes them out") {
+  // 70 images, so that batches are of unlike sizes; a mean far from 0 beside a small deviation
+  const Tensor images = RandomStream(4).normal({70, 3, 2, 2}, 1000, 0.5, DType::float64);
+  const Model model = normalizing({3, 2, 2});
+  model.convert(DType::float64);
+  CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // before: as they are
+  adapt(model, data_of(images));
+  for (const std::int64_t c : {0, 1}) {
+    const std::vector<double> all = images.to_vector();
+    double sum = 0, squares = 0;
+    for (std::size_t i = static_cast<std::size_t>(c); i < all.size(); i += 2) sum += all[i] / 420;
+    for (std::size_t i = static_cast<std::size_t>(c); i < all.size(); i += 2)
+      squares += std::pow(all[i] - sum, 2) / 420;
+    CHECK(value_of(model, "norm/mean").at({c}) == Approx(sum).epsilon(1e-13));
+    CHECK(value_of(model, "norm/variance").at({c}) == Approx(squares).epsilon(1e-10));
+    const double expected = (images.at({7, 1, 0, c}) - sum) / std::sqrt(squares);
+    CHECK(predict(model, images).at({7, 4 + c}) == Approx(expected).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes becomes 0") {
+  const Model model = normalizing({1, 2, 2});
+  adapt(model, data_of(Tensor::of({2, 1, 2, 2}, {0, 51, 255, 51, 0, 51, 255, 51}, DType::uint8)));
+  CHECK(largest_difference(value_of(model, "norm/mean"), Tensor::of({2}, {0.5, 0.2})) < 1e-7);
+  CHECK(largest_difference(value_of(model, "norm/variance"), Tensor::of({2}, {0.25, 0})) < 1e-7);
+  const Tensor y = predict(model, Tensor::of({1, 1, 2, 2}, {0, 51, 255, 51}, DType::uint8));
+  CHECK(y.at({0, 0}) == Approx(-1));
+  CHECK(y.at({0, 2}) == Approx(1));
+  CHECK(std::abs(y.at({0, 1})) < 1);  // rounding of 0.2 alone
+}
+
+TEST_CASE("Mean and variance are stored with the weights and are not trained") {
+  const TemporaryFolder folder;
+  const Tensor images = RandomStream(4).uniform({20, 2, 2, 3}, 3, 7);
+  const Model model = normalizing({2, 2, 3}), other = normalizing({2, 2, 3});
+  adapt(model, data_of(images));
+  save_weights(model, folder / "weights");
+  load_weights(other, folder / "weights");
+  CHECK(identical(predict(other, images), predict(model, images)));
+  CHECK(model.trainable_count() == 0);
+  CHECK(model.parameter_count() == 6);
+}
+
+TEST_CASE("adapt refuses data and models that it can't measure, and changes nothing") {
+  const Model model = normalizing({2, 2, 3});
+  CHECK_THAT(error_of([&] {
+               adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
+             }),
+             Contains("images (None, 2, 2, 3)") && Contains("got (5, 2, 2, 1)"));
+  CHECK(identical(value_of(model, "norm/mean"), Tensor::zeros({3})));
+  const SymbolicTensor x = Input({4});
+  const Model none(x, Dense({.units = 2})(x));
+  CHECK_THAT(error_of([&] { adapt(none, data_of(Tensor::ones({5, 4}))); }), Contains("behind the input, got none"));
+  const SymbolicTensor z = Input({4});
+  const Model inner(z, Normalization({.name = "norm"})(Dense({.units = 2, .name = "first"})(z)));
+  CHECK_THAT(error_of([&] {
+               adapt(inner, data_of(Tensor::ones({5, 4})));
+             }),
+             Contains("layer norm to take the input") && Contains("output of first"));
+}

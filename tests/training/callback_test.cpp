@@ -1,0 +1,270 @@
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <limits>
+#include <sstream>
+
+#include "optim/sgd.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/callbacks.hpp"
+#include "training/checkpoint.hpp"
+#include "training/interrupt.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+
+/// A run whose epochs come to these validation losses, as the callback sees them. The weights of epoch e are all e.
+struct Epochs {
+  Model model = quadrant_model();
+  SGD sgd{model.parameters(), {.learning_rate = 1}};
+  Dataset data = quadrants(8);
+  FitOptions options{.validation = data};
+  TrainingState run{.model = model, .optimizer = sgd, .train = data, .options = options, .batches = 1};
+  std::vector<double> rates;  ///< of each epoch
+
+  void operator()(Callback& callback, const std::vector<double>& losses) {
+    for (const double loss : losses) {
+      if (run.stopping()) return;
+      ++run.epoch;
+      rates.push_back(sgd.learning_rate());
+      for (const Parameter& p : model.parameters()) p.set_value(Tensor::full(p.shape(), run.epoch, p.dtype()));
+      run.history.add({.epoch = run.epoch, .loss = 1, .validation_loss = loss, .validation_accuracy = -loss});
+      callback.epoch_end(run);
+    }
+  }
+  double weight() const { return model.parameters()[0].value().to_vector()[0]; }
+};
+
+/// Number of epochs until EarlyStopping ends the run.
+int epochs_until_stop(const EarlyStoppingOptions& options, const std::vector<double>& losses) {
+  Epochs epochs;
+  EarlyStopping stopping(options);
+  stopping.train_begin(epochs.run);
+  epochs(stopping, losses);
+  return epochs.run.epoch;
+}
+
+}  // namespace
+
+TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; those that save come last") {
+  std::string seen;
+  const auto noting = [&](const std::string& who) {
+    const auto note = [&seen, who](const char* what) {
+      return [&seen, who, what](TrainingState& run) {
+        seen += fmt::format("{}{}{}:{} ", who, what, run.epoch, run.batch);
+      };
+    };
+    return std::make_shared<LambdaCallback>(
+        LambdaCallbackOptions{note("T"), note("E"), note("b"), note("e"), note("t")});
+  };
+  struct Last final : Callback {
+    std::string& seen;
+    explicit Last(std::string& text) : seen(text) {}
+    void batch_end(TrainingState&) override { seen += "last "; }
+    bool comes_last() const override { return true; }
+  };
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  fit(model, sgd, quadrants(4),
+      {.epochs = 2,
+       .batch_size = 2,
+       .callbacks = {std::make_shared<Last>(seen), noting("x"), noting("y")},
+       .show_progress = false});
+  CHECK(seen ==
+        "xT0:0 yT0:0 xE1:0 yE1:0 xb1:1 yb1:1 last xb1:2 yb1:2 last xe1:0 ye1:0 "
+        "xE2:0 yE2:0 xb2:1 yb2:1 last xb2:2 yb2:2 last xe2:0 ye2:0 xt2:0 yt2:0 ");
+}
+
+TEST_CASE("a callback sees the run and ends it after a batch or an epoch, with a reason") {
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  double means = 0;
+  const History history = fit(model, sgd, quadrants(6),
+                              {.epochs = 9,
+                               .batch_size = 2,
+                               .callbacks = {at_batch_end([&](TrainingState& run) {
+                                 means = run.means.loss();
+                                 if (run.step() == 5) run.stop("enough");
+                                 if (run.step() == 5) run.stop("another reason");
+                               })},
+                               .show_progress = false});
+  CHECK(sgd.iterations() == 5);
+  CHECK(means > 0);
+  CHECK(history.epochs().size() == 1);
+  CHECK(history.stop_reason() == "enough");
+  const History second = fit(
+      model, sgd, quadrants(6),
+      {.epochs = 9, .callbacks = {at_epoch_end([](TrainingState& run) { run.stop("now"); })}, .show_progress = false});
+  CHECK(second.epochs().size() == 1);
+}
+
+TEST_CASE("early stopping ends after `patience` epochs without an improvement, as Keras's does") {
+  CHECK(epochs_until_stop({}, {3, 2, 2, 1}) == 3);
+  CHECK(epochs_until_stop({.patience = 1}, {3, 2, 2, 1}) == 3);
+  CHECK(epochs_until_stop({.patience = 2}, {3, 2, 2, 2, 1}) == 4);
+  CHECK(epochs_until_stop({.patience = 2}, {3, 4, 2, 3, 1, 1, 1, 0}) == 7);
+  CHECK(epochs_until_stop({.min_delta = 0.5, .patience = 2}, {3, 2.6, 2.5, 2.4, 1}) == 3);
+  CHECK(epochs_until_stop({.min_delta = 0.5, .patience = 2}, {3, 2.6, 2.4, 2.3, 2.2, 1}) == 5);
+  CHECK(epochs_until_stop({.patience = 1}, {nan_value, 2, 1}) == 3);  // never after the first epoch
+  CHECK(epochs_until_stop({}, {nan_value, nan_value, 1}) == 2);
+  // an accuracy is better the larger it is
+  CHECK(epochs_until_stop({.monitor = "validation_accuracy"}, {-1, -2, -2}) == 3);
+  CHECK(epochs_until_stop({.monitor = "validation_accuracy"}, {3, 2, 1, 0, 0}) == 5);
+}
+
+TEST_CASE("early stopping gives back the best weights, also when the run went through to its end") {
+  for (const auto& [losses, restore, expected] : {std::tuple(std::vector<double>{3, 1, 2, 2}, true, 2.0),
+                                                  {{3, 1, 2, 2}, false, 4.0},
+                                                  {{3, 1, 2}, true, 2.0},
+                                                  {{nan_value, nan_value}, true, 1.0}}) {
+    Epochs epochs;
+    EarlyStopping stopping({.patience = 2, .restore_best = restore});
+    stopping.train_begin(epochs.run);
+    epochs(stopping, losses);
+    stopping.train_end(epochs.run);
+    CHECK(epochs.weight() == expected);
+  }
+}
+
+TEST_CASE("early stopping says what happened") {
+  Epochs epochs;
+  EarlyStopping stopping({.patience = 2});
+  stopping.train_begin(epochs.run);
+  epochs(stopping, {3, 1, 2, 2});
+  CHECK(epochs.run.stop_reason == "validation_loss has not improved for 2 epochs, the best was epoch 2");
+  CHECK(stopping.best_epoch() == 2);
+}
+
+TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
+  const auto rates = [](const ReduceLROnPlateauOptions& options, const std::vector<double>& losses) {
+    Epochs epochs;
+    ReduceLROnPlateau plateau(options);
+    plateau.train_begin(epochs.run);
+    epochs(plateau, losses);
+    return epochs.rates;
+  };
+  using Rates = std::vector<double>;
+  CHECK(rates({.factor = 0.5, .patience = 2}, {3, 3, 3, 3, 3, 3}) == Rates{1, 1, 1, 0.5, 0.5, 0.25});
+  CHECK(rates({.factor = 0.5, .patience = 2}, {3, 3, 2, 2, 2, 2}) == Rates{1, 1, 1, 1, 1, 0.5});
+  CHECK(rates({.factor = 0.5, .patience = 1, .min_delta = 0.1}, {3, 2.95, 2.8, 2.8}) == Rates{1, 1, 0.5, 0.5});
+  CHECK(rates({.factor = 0.5, .patience = 1, .min_learning_rate = 0.4}, {3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.4, 0.4});
+  // by Keras's rule: the cooldown's last epoch counts again
+  CHECK(rates({.factor = 0.5, .patience = 1, .cooldown = 2}, {3, 3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.5, 0.25, 0.25});
+}
+
+TEST_CASE("the CSV file holds the whole history after each epoch, and without a disk training goes on") {
+  const TemporaryFolder folder;
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  std::vector<std::ptrdiff_t> lines;
+  const auto count = at_epoch_end([&](TrainingState&) {
+    std::ifstream stream(folder / "log.csv");
+    lines.push_back(std::count(std::istreambuf_iterator<char>(stream), {}, '\n'));
+  });
+  fit(model, sgd, quadrants(6),
+      {.epochs = 2, .callbacks = {std::make_shared<CSVLogger>(folder / "log.csv"), count}, .show_progress = false});
+  CHECK(lines == std::vector<std::ptrdiff_t>{2, 3});
+
+  std::ostringstream errors;
+  std::streambuf* before = std::cerr.rdbuf(errors.rdbuf());
+  const History history = fit(
+      model, sgd, quadrants(6),
+      {.epochs = 2, .callbacks = {std::make_shared<CSVLogger>(folder / "none" / "log.csv")}, .show_progress = false});
+  std::cerr.rdbuf(before);
+  CHECK(history.epochs().size() == 2);
+  CHECK(errors.str().starts_with("CSVLogger: training goes on without its log: write_atomically: expected to write"));
+  CHECK(errors.str().find("CSVLogger") == errors.str().rfind("CSVLogger"));
+}
+
+TEST_CASE("a loss that is not finite ends the run in good order when a callback asks for it") {
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  int calls = 0;
+  std::vector<Tensor> before;
+  const auto broken = [&](const Variable& outputs, const Tensor& labels) {
+    const Variable loss = softmax_cross_entropy(outputs, labels);
+    if (++calls < 5) return loss;
+    before.clear();
+    for (const Parameter& p : model.parameters()) before.push_back(p.value());
+    return Variable(Tensor::scalar(-std::numeric_limits<double>::infinity()));
+  };
+  const History history = fit(model, sgd, quadrants(6),
+                              {.epochs = 3,
+                               .batch_size = 2,
+                               .loss = broken,
+                               .callbacks = {std::make_shared<TerminateOnNaN>()},
+                               .show_progress = false});
+  CHECK(history.stop_reason() == "the loss was -inf in epoch 2, step 2 of 3");
+  CHECK(sgd.iterations() == 4);
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(identical(model.parameters()[i].value(), before[i]));
+}
+
+TEST_CASE("progress says why a run stopped") {
+  std::ostringstream stream;
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  FitOptions options{.epochs = 3, .callbacks = {at_epoch_end([](TrainingState& run) { run.stop("enough"); })}};
+  options.output = {.stream = &stream, .columns = [] { return 0; }};
+  fit(model, sgd, quadrants(6), options);
+  CHECK(stream.str().ends_with("\nstopped: enough\n"));
+}
+
+TEST_CASE("what callbacks refuse") {
+  CHECK(error_of([] { EarlyStopping({.monitor = "val_loss"}); }) ==
+        "EarlyStopping: expected to watch loss, accuracy, validation_loss or validation_accuracy, got \"val_loss\"");
+  CHECK(error_of([] { EarlyStopping({.patience = -1}); }) ==
+        "EarlyStopping: expected a patience of at least 0, got -1");
+  CHECK(error_of([] { EarlyStopping({.min_delta = nan_value}); }) ==
+        "EarlyStopping: expected a finite min_delta of at least 0, got nan");
+  CHECK(error_of([] { ReduceLROnPlateau({.factor = 1}); }) ==
+        "ReduceLROnPlateau: expected a factor between 0 and 1, got 1");
+  CHECK(error_of([] { ReduceLROnPlateau({.cooldown = -1}); }) ==
+        "ReduceLROnPlateau: expected a cooldown of at least 0, got -1");
+  CHECK(error_of([] { ReduceLROnPlateau({.min_learning_rate = -1}); }) ==
+        "ReduceLROnPlateau: expected a finite min_learning_rate of at least 0, got -1");
+  CHECK(error_of([] { Checkpoint(CheckpointOptions{}); }) == "Checkpoint: expected a folder, got an empty name");
+  CHECK(error_of([] { Checkpoint({.folder = "x", .keep = 0}); }) == "Checkpoint: expected to keep at least 1, got 0");
+  CHECK(error_of([] { Checkpoint({.folder = "x", .every_epochs = -1}); }) ==
+        "Checkpoint: expected every_epochs and every_steps of at least 0, got -1 and 0");
+  const StopOnInterrupt first;
+  CHECK(error_of([] { StopOnInterrupt(); }) == "StopOnInterrupt: expected one at a time, got a second one");
+
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  const auto refused = [&](const EarlyStoppingOptions& options, const Dataset& data, const LossFunction& loss) {
+    return error_of([&] {
+      fit(model, sgd, data,
+          {.loss = loss, .callbacks = {std::make_shared<EarlyStopping>(options)}, .show_progress = false});
+    });
+  };
+  CHECK(refused({}, quadrants(4), softmax_cross_entropy) ==
+        "EarlyStopping: expected to watch validation_loss, got no validation data; give FitOptions::validation");
+  CHECK(refused({.monitor = "accuracy"}, Dataset(Tensor::zeros({2, 2}), Tensor::zeros({2, 2})), mean_squared_error) ==
+        "EarlyStopping: expected to watch accuracy, got data without classes");
+}
+
+TEST_CASE("signals are what they were before once nobody waits for them") {
+  struct sigaction before {
+  }, during{}, after{};
+  sigaction(SIGINT, nullptr, &before);
+  {
+    const StopOnInterrupt stop;
+    sigaction(SIGINT, nullptr, &during);
+    std::raise(SIGINT);
+    CHECK(StopOnInterrupt::signal() == SIGINT);
+  }
+  sigaction(SIGINT, nullptr, &after);
+  CHECK(during.sa_handler != before.sa_handler);
+  CHECK(after.sa_handler == before.sa_handler);
+  std::signal(SIGTERM, SIG_IGN);
+  {
+    const StopOnInterrupt stop;
+    std::raise(SIGTERM);
+    CHECK(StopOnInterrupt::signal() == 0);  // what is ignored stays ignored
+  }
+  std::signal(SIGTERM, SIG_DFL);
+}

@@ -1,0 +1,245 @@
+#include "training/checkpoint.hpp"
+
+#include <fstream>
+#include <random>
+
+#include "framework/io/safetensors.hpp"
+#include "models/weights.hpp"
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/callbacks.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A run with everything that has state. It stops after `until` steps, and goes on from `resume`.
+struct Trained {
+  Model model;
+  Adam adam;
+  History history;
+
+  explicit Trained(const fs::path& folder, std::int64_t until = -1, const fs::path& resume = {},
+                   FitOptions options = {.epochs = 4, .batch_size = 8, .seed = 2})
+      : model(quadrant_model()), adam(model.parameters(), {.learning_rate = 0.01}) {
+    options.validation = quadrants(20, 7);
+    options.show_progress = false;
+    options.resume = resume;
+    options.callbacks = {
+        std::make_shared<Checkpoint>(
+            CheckpointOptions{.folder = folder, .keep = 4, .every_steps = 3, .best = "validation_loss"}),
+        std::make_shared<EarlyStopping>(EarlyStoppingOptions{.min_delta = 0.3, .patience = 3, .restore_best = true}),
+        std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.patience = 1, .min_delta = 0.3}),
+        at_batch_end([until](TrainingState& run) {
+          if (run.step() == until) run.stop("here");
+        })};
+    history = fit(model, adam, quadrants(50), options);
+  }
+};
+
+void check_same(const Trained& a, const Trained& b) {
+  const auto one = a.model.parameters(), two = b.model.parameters();
+  for (std::size_t i = 0; i < one.size(); ++i) CHECK(identical(one[i].value(), two[i].value()));
+  const auto slots = a.adam.named_state(), others = b.adam.named_state();
+  for (std::size_t i = 0; i < slots.size(); ++i) CHECK(identical(slots[i].second, others[i].second));
+  CHECK(a.adam.iterations() == b.adam.iterations());
+  CHECK(a.adam.learning_rate() == b.adam.learning_rate());
+  CHECK(a.history.stop_reason() == b.history.stop_reason());
+  REQUIRE(a.history.epochs().size() == b.history.epochs().size());
+  for (std::size_t i = 0; i < a.history.epochs().size(); ++i) {
+    const EpochResult &e = a.history.epochs()[i], &f = b.history.epochs()[i];
+    CHECK((e.epoch == f.epoch && e.loss == f.loss && e.accuracy == f.accuracy && e.learning_rate == f.learning_rate));
+    CHECK((e.validation_loss == f.validation_loss && e.validation_accuracy == f.validation_accuracy));
+  }
+}
+
+std::string resume_error(const fs::path& folder, const fs::path& from, const FitOptions& options) {
+  return error_of([&] { Trained(folder, -1, from, options); });
+}
+
+std::vector<char> bytes_of(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void write(const fs::path& path, const std::vector<char>& bytes) {
+  std::ofstream(path, std::ios::binary).write(bytes.data(), std::ssize(bytes));
+}
+
+}  // namespace
+
+TEST_CASE("a run that stops after any step goes on with the bits of one that does not") {
+  const TemporaryFolder unbroken;
+  const Trained whole(unbroken.path());
+  CHECK(whole.history.last().learning_rate < 0.01);  // the plateau was reached: there is state to lose
+  for (std::int64_t until = 1; until < whole.adam.iterations(); ++until) {
+    const TemporaryFolder folder;
+    const Trained first(folder.path(), until);
+    CHECK(first.adam.iterations() == until);
+    const Trained second(folder.path(), -1, folder.path());
+    INFO("stopped after step " << until);
+    check_same(whole, second);
+    const auto best = load_safetensors(folder / "best.safetensors").tensors;
+    CHECK(identical(best[0].tensor, load_safetensors(unbroken / "best.safetensors").tensors[0].tensor));
+  }
+}
+
+TEST_CASE("going on from the end of a run is that end, and more epochs can be added") {
+  const TemporaryFolder folder;
+  FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};
+  const Trained first(folder.path(), -1, {}, options);
+  check_same(first, Trained(folder.path(), -1, folder.path(), options));
+  const TemporaryFolder unbroken;
+  options.epochs = 3;
+  const Trained whole(unbroken.path(), -1, {}, options);
+  CHECK(Trained(folder.path(), -1, folder.path(), options).adam.iterations() == whole.adam.iterations());
+}
+
+TEST_CASE("the newest checkpoints stay, and the best epoch's weights") {
+  const TemporaryFolder folder;
+  const Trained run(folder.path());
+  const auto all = checkpoints_in(folder.path());
+  REQUIRE(all.size() == 4);
+  CHECK(step_of_checkpoint(all[0]) == run.adam.iterations());
+  CHECK(all[1] == checkpoint_path(folder.path(), run.adam.iterations() - 1));  // a multiple of three
+  CHECK(all[3].filename().string().starts_with("checkpoint-0000000"));
+  const Model best = quadrant_model();
+  load_weights(best, folder / "best.safetensors");
+  double smallest = 1e9;
+  for (const EpochResult& e : run.history.epochs()) smallest = std::min(smallest, e.validation_loss.value());
+  CHECK(evaluate(best, quadrants(20, 7)).loss == Approx(smallest));
+}
+
+TEST_CASE("an older checkpoint can be named, and what came after it is written anew") {
+  const TemporaryFolder folder;
+  const Trained whole(folder.path());
+  const auto all = checkpoints_in(folder.path());
+  const Trained again(folder.path(), -1, all[2]);
+  check_same(whole, again);
+  const TemporaryFolder other;
+  const Trained stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
+  CHECK(checkpoints_in(folder.path()).front() == all[1]);  // the newer one was of a future that did not come
+}
+
+TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older one that is good") {
+  const TemporaryFolder folder;
+  const FitOptions options{.epochs = 4, .batch_size = 8, .seed = 2};
+  Trained(folder.path(), 12, {}, options);
+  const auto all = checkpoints_in(folder.path());
+  REQUIRE(all.size() >= 2);
+  const std::vector<char> good = bytes_of(all[0]);
+  const std::string offer = "; an older one is good: name " + all[1].string() + " to go on from it";
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<char> bad = good;
+    if (round % 4 == 0) {
+      bad.resize(random() % bad.size());
+    } else {
+      bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
+    }
+    write(all[0], bad);
+    const std::string message = resume_error(folder.path(), folder.path(), options);
+    INFO(message);
+    CHECK(message.starts_with("fit: expected to go on from " + all[0].string() + ", got: "));
+    CHECK(message.ends_with(offer));
+    if (round == 1) CHECK_FALSE(message.empty());
+  }
+  write(all[0], good);
+  CHECK_THAT(error_of([&] {
+               std::vector<char> bad = good;
+               bad.back() ^= 1;
+               write(all[0], bad);
+               Trained(folder.path(), -1, all[0], options);
+             }),
+             Catch::Contains("expected contents with the checksum") && Catch::Contains("the file is damaged"));
+  Trained(folder.path(), -1, all[1], options);  // goes on from what was offered
+}
+
+TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
+  const TemporaryFolder folder;
+  Trained(folder.path(), 12);
+  const Model model = quadrant_model();
+  const Tensor before = model.parameters()[0].value();
+  Adam adam(model.parameters(), {.learning_rate = 0.01});
+  CHECK_THAT(error_of([&] {
+               fit(model, adam, quadrants(50),
+                   {.epochs = 4, .batch_size = 9, .seed = 2, .resume = folder.path(), .show_progress = false});
+             }),
+             Catch::Contains("got one with batch_size 8 (now 9), validation images 20 (now 0); there is no older one"));
+  CHECK(identical(model.parameters()[0].value(), before));
+  CHECK(adam.iterations() == 0);
+}
+
+TEST_CASE("a checkpoint of another run is refused with what differs") {
+  const TemporaryFolder folder;
+  const FitOptions same{.epochs = 4, .batch_size = 8, .seed = 2};
+  Trained(folder.path(), 12, {}, same);
+  FitOptions other = same;
+  other.seed = 3;
+  CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("got one with seed 2 (now 3)"));
+  other = same;
+  other.epochs = 1;
+  CHECK_THAT(resume_error(folder.path(), folder.path(), other),
+             Catch::Contains("expected at most 1 epochs, the number that this run is to have, got 2"));
+  other = same;
+  other.class_weights = {1, 2};
+  CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("class_weights [] (now [1, 2])"));
+  const auto refused = [&](const Model& model, Optimizer& optimizer, Callbacks callbacks) {
+    return error_of([&] {
+      fit(model, optimizer, quadrants(50),
+          {.epochs = 4,
+           .batch_size = 8,
+           .validation = quadrants(20, 7),
+           .seed = 2,
+           .callbacks = std::move(callbacks),
+           .resume = folder.path(),
+           .show_progress = false});
+    });
+  };
+  const Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
+  SGD sgd(model.parameters(), {.learning_rate = 0.01});
+  CHECK_THAT(refused(model, sgd, {}), Catch::Contains("optimizer Adam (now SGD)"));
+  Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
+  CHECK_THAT(refused(model, fast, {}), Catch::Contains("learning_rate 0.01 (now 0.02)"));
+  CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));
+  CHECK_THAT(refused(model, adam, {std::make_shared<TerminateOnNaN>(), std::make_shared<EarlyStopping>()}),
+             Catch::Contains("expected the callbacks that the run began with, got other ones from number 1 on"));
+  CHECK_THAT(refused(model, adam,
+                     {std::make_shared<EarlyStopping>(), std::make_shared<EarlyStopping>(),
+                      std::make_shared<ReduceLROnPlateau>()}),
+             Catch::Contains("EarlyStopping: expected its own state in the checkpoint, got another"));
+  Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
+  CHECK_THAT(refused(wide, of_wide, {}),
+             Catch::Contains("expected float32 (2, 9) as model/hidden/kernel, got float32 (2, 8)"));
+}
+
+TEST_CASE("where there is no checkpoint, and where there are some already") {
+  const TemporaryFolder folder;
+  CHECK(resume_error(folder.path(), folder / "none.safetensors", {}).find("none.safetensors, got: ") !=
+        std::string::npos);
+  CHECK(resume_error(folder.path(), folder.path(), {}) == "fit: expected checkpoints in the folder " +
+                                                              folder.path().string() +
+                                                              " to go on from, got none; leave out resume to begin");
+  save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
+  CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
+             Catch::Contains("expected an xtape checkpoint of version 1, got another safetensors file"));
+  Trained(folder.path(), 3);
+  CHECK(error_of([&] { Trained(folder.path(), 3); }) ==
+        "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +
+            "; go on from them with FitOptions::resume, or name another folder");
+}
+
+TEST_CASE("what a process that is no more left in the folder is removed, and nothing else") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> names{".xtape-999999999-0.tmp", fmt::format(".xtape-{}-7.tmp", getpid()),
+                                       ".xtape-x.tmp"};
+  for (const std::string& name : names) write(folder / name, {'x'});
+  Trained(folder.path(), 3);
+  CHECK_FALSE(fs::exists(folder / names[0]));
+  CHECK(fs::exists(folder / names[1]));
+  CHECK(fs::exists(folder / names[2]));
+}

@@ -1,0 +1,143 @@
+#include "training/image_folder.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "framework/io/image.hpp"
+#include "framework/io/resize.hpp"
+#include "models/conv_net.hpp"
+#include "optim/adam.hpp"
+#include "tests/support/kernel_settings.hpp"
+#include "tests/support/support.hpp"
+#include "training/data_loader.hpp"
+#include "training/fit.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// An image of one colour, by number.
+Tensor plain(int number) { return Tensor::full({6, 5, 3}, 10 * number, DType::uint8); }
+
+/// Three cats (numbers 1 to 3) and two dogs (4 and 5), with other things around.
+void write_animals(const fs::path& folder) {
+  fs::create_directories(folder / "cat" / "kittens");
+  fs::create_directories(folder / "dog");
+  fs::create_directories(folder / ".hidden");
+  write_png(folder / "cat" / "b.png", plain(2));
+  write_png(folder / "cat" / "a.PNG", plain(1));
+  write_png(folder / "cat" / "c.jpg", plain(3));  // what it is, its bytes tell
+  write_png(folder / "cat" / ".d.png", plain(9));
+  write_png(folder / "cat" / "kittens" / "e.png", plain(9));
+  write_png(folder / "dog" / "z.png", plain(4));
+  write_png(folder / "dog" / "zz.jpeg", plain(5));
+  write_png(folder / ".hidden" / "f.png", plain(9));
+  std::ofstream(folder / "dog" / "notes.txt") << "good dogs";
+  std::ofstream(folder / "README.png") << "no class";
+}
+
+ImageFolderOptions size(std::int64_t height, std::int64_t width) { return {.height = height, .width = width}; }
+
+}  // namespace
+
+TEST_CASE("A folder for each class is a data set with the folders' names") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const auto [data, files, skipped] = load_image_folder(folder.path(), size(4, 3));
+  CHECK(data.size() == 5);
+  CHECK(data.classes() == 2);
+  CHECK(data.class_names() == std::vector<std::string>{"cat", "dog"});
+  CHECK(identical(data.labels(), Tensor::labels({0, 0, 0, 1, 1})));
+  CHECK(data.image_shape() == Shape{4, 3, 3});
+  CHECK(data.dtype() == DType::uint8);
+  CHECK_FALSE(data.in_memory());
+  CHECK(skipped == 5);  // .d.png, kittens, notes.txt, .hidden, README.png
+  REQUIRE(files.size() == 5);
+  CHECK(files[1] == folder / "cat" / "b.png");
+  for (int i = 0; i < 5; ++i) CHECK(identical(data.image(i), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
+  CHECK_THAT(error_of([&] { data.image(5); }), Contains("[0, 5), got 5"));
+  CHECK_THAT(error_of([&] { data.images(); }), Contains("images in memory, got 5"));
+}
+
+TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const Dataset files = load_image_folder(folder.path(), size(7, 7)).data.subset({4, 0, 1, 3, 2, 0, 4, 1});
+  Tensor images = Tensor::empty({8, 7, 7, 3}, DType::uint8);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    std::copy_n(files.image(i).data<std::uint8_t>(), 147, images.mutable_data<std::uint8_t>() + 147 * i);
+  }
+  const Dataset memory(images, files.labels(), files.class_names());
+  CHECK(identical(files.rows(2, 4).image(1), memory.rows(2, 4).image(1)));
+  CHECK(identical(split(files, 0.25, 3).test.image(1), split(memory, 0.25, 3).test.image(1)));
+  const KernelSettings restored;
+  for (const int threads : {1, 3}) {
+    kernels::set_num_threads(threads);
+    for (const std::int64_t prefetch : {0, 1, 5}) {
+      const DataLoaderOptions options{
+          .batch_size = 3, .seed = 5, .augmentation = {.horizontal_flip = true, .shift = 0.4}, .prefetch = prefetch};
+      const Epoch epoch = DataLoader(files, options).epoch(2);
+      DataLoaderOptions plainly = options;
+      plainly.prefetch = 0;
+      const Epoch expected = DataLoader(memory, plainly).epoch(2);
+      for (std::int64_t i = 0; i < 3; ++i) {
+        const Batch batch = epoch[i], wanted = expected[i];
+        CHECK(identical(batch.images, wanted.images));
+        CHECK(identical(batch.labels, wanted.labels));
+      }
+    }
+  }
+}
+
+TEST_CASE("What can't be decoded comes out where its batch is asked for, naming the file") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";
+  const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
+  for (const std::int64_t prefetch : {0, 2}) {
+    const Epoch epoch = DataLoader(data, {.batch_size = 2, .shuffle = false, .prefetch = prefetch}).epoch(0);
+    CHECK(epoch[0].labels.at({1}) == 0);
+    CHECK_THAT(error_of([&] { epoch[1]; }), Contains((folder / "dog" / "z.png").string()));
+    CHECK(epoch[2].size() == 1);
+  }
+  const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
+  Adam adam(model.parameters());
+  CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
+}
+
+TEST_CASE("A network learns from a folder") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
+  const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{4, 3, 2}}});
+  Adam adam(model.parameters(), {.learning_rate = 0.05});
+  const History history = fit(model, adam, data, {.epochs = 60, .batch_size = 2, .show_progress = false});
+  CHECK(evaluate(model, data).accuracy == 1.0);
+}
+
+TEST_CASE("load_image makes grey values where there is one channel") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const Tensor image = load_image(folder / "cat" / "b.png", {.height = 3, .width = 9, .channels = 1});
+  CHECK(identical(image, Tensor::full({3, 9, 1}, 20, DType::uint8)));
+}
+
+TEST_CASE("Folders without images and options without sense are refused") {
+  const TemporaryFolder folder;
+  const auto error = [&](const ImageFolderOptions& options) {
+    return error_of([&] { load_image_folder(folder.path(), options); });
+  };
+  CHECK_THAT(error(size(4, 4)), Contains("got 0 folders") && Contains(folder.path().string()));
+  fs::create_directories(folder / "empty");
+  CHECK_THAT(error(size(4, 4)), Contains("got 1 folders and no image"));
+  CHECK_THAT(error(size(0, 4)), Contains("1 to 65536, got 0 and 4"));
+  CHECK_THAT(error(size(4, 70000)), Contains("got 4 and 70000"));
+  CHECK_THAT(error({.height = 4, .width = 4, .channels = 2}), Contains("3 or 1 channels, got 2"));
+  CHECK_THAT(error_of([&] { load_image_folder(folder / "none", size(4, 4)); }),
+             Contains("none") && Contains("No such file"));
+}

@@ -1,0 +1,105 @@
+#include "training/prefetch.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Numbers = Prefetcher<std::int64_t>;
+
+/// Waits until it holds, ten seconds at most; returns whether it came to hold.
+template <class Condition>
+bool soon(const Condition& condition) {
+  for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
+  return condition();
+}
+
+}  // namespace
+
+TEST_CASE("Values come in any order, whatever the number of threads") {
+  for (const int threads : {1, 2, 5}) {
+    for (const std::int64_t ahead : {1, 3, 100}) {
+      Numbers numbers(20, ahead, threads, [](std::int64_t i, const auto&) { return i * i; });
+      for (std::int64_t i = 0; i < 20; ++i) REQUIRE(numbers.get(i) == i * i);
+      for (const std::int64_t i : {7, 7, 19, 0, 3, 2, 18, 4}) REQUIRE(numbers.get(i) == i * i);
+    }
+  }
+}
+
+TEST_CASE("While one value is in use the next ones are made, and no more of them") {
+  std::atomic<std::int64_t> made = 0;
+  Numbers numbers(10, 3, 2, [&](std::int64_t i, const auto&) {
+    ++made;
+    return i;
+  });
+  CHECK(made == 0);  // nothing before it is asked for
+  CHECK(numbers.get(0) == 0);
+  CHECK(soon([&] { return made == 4; }));
+  std::this_thread::sleep_for(20ms);
+  CHECK(made == 4);
+  CHECK(numbers.get(1) == 1);
+  CHECK(soon([&] { return made == 5; }));
+}
+
+TEST_CASE("Values are made at the same time") {
+  std::atomic<int> together = 0;
+  Numbers numbers(2, 2, 2, [&](std::int64_t i, const auto&) {
+    ++together;
+    return soon([&] { return together == 2; }) ? i : -1;
+  });
+  CHECK(numbers.get(0) == 0);
+  CHECK(numbers.get(1) == 1);
+}
+
+TEST_CASE("An exception comes out for the value that it belongs to, each time") {
+  Numbers numbers(5, 2, 2, [](std::int64_t i, const auto&) {
+    check(i != 2, "number {} is damaged", i);
+    return i;
+  });
+  CHECK(numbers.get(0) == 0);
+  CHECK(numbers.get(1) == 1);
+  CHECK(error_of([&] { numbers.get(2); }) == "number 2 is damaged");
+  CHECK(numbers.get(3) == 3);
+  CHECK(error_of([&] { numbers.get(2); }) == "number 2 is damaged");
+  CHECK(numbers.get(4) == 4);
+}
+
+TEST_CASE("A prefetcher ends at any moment, and tells those at work to stop") {
+  for (int delay = 0; delay < 40; ++delay) {
+    Numbers numbers(1000, 4, 3, [](std::int64_t i, const auto&) { return i; });
+    for (int i = 0; i < delay % 5; ++i) numbers.get(i);
+    std::this_thread::sleep_for(std::chrono::microseconds(25 * delay));
+  }
+  std::atomic<bool> started = false, told = false;
+  {
+    Numbers numbers(10, 2, 1, [&](std::int64_t i, const std::stop_token& stop) {
+      if (i == 0) return i;
+      started = true;
+      told = soon([&] { return stop.stop_requested(); });
+      return i;
+    });
+    numbers.get(0);
+    CHECK(soon([&] { return started.load(); }));
+  }
+  CHECK(told);
+}
+
+TEST_CASE("Several threads may ask one prefetcher") {
+  Numbers numbers(100, 2, 2, [](std::int64_t i, const auto&) { return 3 * i; });
+  std::atomic<int> right = 0;
+  const auto ask = [&](std::int64_t first) {
+    for (std::int64_t i = first; i < 100; i += 2) right += numbers.get(i) == 3 * i ? 1 : 0;
+  };
+  std::thread other(ask, 1);
+  ask(0);
+  other.join();
+  CHECK(right == 100);
+}

@@ -1,0 +1,159 @@
+#include "training/report.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+
+#include "framework/io/image.hpp"
+#include "tests/support/support.hpp"
+#include "training/html.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string hostile = "<script>alert(1)</script>&\"'\x01\xff";
+
+/// Pictures of 3 classes, of which the third is always taken for the first.
+ReportInput example() {
+  const std::int64_t n = 12;
+  std::vector<std::int64_t> labels;
+  Tensor outputs = Tensor::zeros({n, 3});
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back(i % 3);
+    outputs.mutable_data<float>()[3 * i + (i % 3 == 2 ? 0 : i % 3)] = 1 + static_cast<float>(i);
+  }
+  ReportInput input{.title = "Report of " + hostile, .model = "net, 1234 parameters"};
+  for (int epoch = 1; epoch <= 5; ++epoch) {
+    input.history.add({.epoch = epoch,
+                       .loss = 2.0 / epoch,
+                       .accuracy = 1 - 0.5 / epoch,
+                       .validation_loss = 2.2 / epoch,
+                       .validation_accuracy = 0.95 - 0.5 / epoch,
+                       .learning_rate = 1e-3 / epoch,
+                       .seconds = 3});
+  }
+  input.history.set_stop_reason("validation_loss has not improved for 2 epochs");
+  input.evaluation = Evaluation{.loss = 0.25, .accuracy = 8.0 / 12, .samples = n};
+  input.data = Dataset(RandomStream(2).uniform({n, 8, 8, 3}), Tensor::labels(labels), 3);
+  input.outputs = outputs;
+  input.class_names = {"shirt", "bag", hostile};
+  input.settings = {{"seed", "7"}, {"data", hostile}};
+  return input;
+}
+
+std::string page_of(const ReportInput& input) {
+  const TemporaryFolder folder;
+  save_report(folder / "report.html", input);
+  std::ifstream stream(folder / "report.html");
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t found = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("a report is one page without network and script that shows what came out") {
+  const std::string page = page_of(example());
+  CHECK_THAT(page, Contains("66.67%") && Contains("accuracy on 12 samples") && Contains("0:15"));
+  for (const std::string part :
+       {"Loss", "Accuracy", "Learning rate", "Confusion matrix", "Classes", "Worst mistakes", "Settings"}) {
+    CHECK_THAT(page, Contains(part));
+  }
+  // shirts: 4 found of 4, 4 right of 8; the third class: none found, nothing taken for it
+  CHECK_THAT(page, Contains("<tr><th>shirt</th><td>4</td><td>50.0%</td><td>100.0%</td></tr>"));
+  CHECK_THAT(page, Contains("<td>4</td><td>–</td><td>0.0%</td></tr>"));
+  CHECK(count(page, "<img ") == 4);
+  CHECK(page.find("#11<") < page.find("#2<"));  // the one of which it was surest comes first
+  CHECK_THAT(page, Contains("Stopped: validation_loss has not improved for 2 epochs."));
+  CHECK(count(page, "http") == 0);
+  CHECK(count(page, "<script") == 0);
+  CHECK(count(page, " src='") == count(page, " src='data:image/png;base64,"));
+}
+
+TEST_CASE("whatever names and settings say, they are only text") {
+  const std::string page = page_of(example());
+  const std::string shown = "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;\xEF\xBF\xBD\xEF\xBF\xBD";
+  CHECK(count(page, shown) >= 6);
+  CHECK(page.find('\x01') == std::string::npos);
+  CHECK(page.find('\xff') == std::string::npos);
+  CHECK(html::escaped("ä €😀\n") == "ä €😀\n");
+  // RFC 3629: overlong forms, surrogates, values above U+10FFFF, and characters cut short
+  for (const std::string bad : {"\xC0\xAF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80"}) {
+    const std::string text = html::escaped(bad);
+    CHECK(count(text, "\xEF\xBF\xBD") == bad.size());
+    CHECK(text.size() == 3 * bad.size());
+  }
+}
+
+TEST_CASE("the images of a report are the samples, pixel for pixel") {
+  const Tensor pixels = Tensor::of({1, 2, 3}, {255, 0, 128, 1, 2, 3}, DType::uint8);
+  const std::string tag = html::image(pixels, "a 'b'");
+  const auto begin = tag.find("base64,") + 7;
+  const std::string code = tag.substr(begin, tag.find('\'', begin) - begin);
+  CHECK_THAT(tag, Contains("width=2 height=1 alt='a &#39;b&#39;'"));
+  const TemporaryFolder folder;
+  std::ofstream(folder / "code") << code;
+  const std::string command = fmt::format("base64 -d '{0}/code' > '{0}/image.png'", folder.path().string());
+  REQUIRE(std::system(command.c_str()) == 0);
+  CHECK(identical(read_image(folder / "image.png"), pixels));
+}
+
+TEST_CASE("a report of what there is: no validation, no classes, no epochs, values that are not finite") {
+  CHECK_THAT(page_of({}), Contains("<b>0</b><span>epochs") && Contains("Settings"));
+  ReportInput input;
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double loss : {1.0, std::nan(""), 1e308, -1e308, infinity, 3.0}) {
+    input.history.add({.epoch = static_cast<int>(input.history.epochs().size()) + 1, .loss = loss});
+  }
+  const std::string page = page_of(input);
+  CHECK(count(page, "<svg") == 2);
+  const std::string drawings = page.substr(page.find("<svg"));
+  for (const std::string bad : {"nan ", " nan", "inf ", " inf", "'nan", "'inf"}) CHECK(count(drawings, bad) == 0);
+  input = example();
+  input.data = Dataset(Tensor::zeros({12, 5}), input.data->labels(), 3);  // features are no pictures
+  CHECK(page_of(input).find("Worst mistakes") == std::string::npos);
+  input.model_picture = "<svg id=mine></svg>";
+  CHECK_THAT(page_of(input), Contains("<svg id=mine></svg>"));
+  ReportInput large = example();
+  large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->labels(), 3);
+  CHECK_THAT(page_of(large), Contains("<img width=64 height=96"));
+}
+
+TEST_CASE("what a report refuses") {
+  const TemporaryFolder folder;
+  ReportInput input = example();
+  input.class_names.pop_back();
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) == "save_report: expected names of 3 classes, got 2");
+  input = example();
+  input.outputs = Tensor::zeros({11, 3});
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
+        "save_report: expected floating outputs (12, 3) for the data, got float32 (11, 3)");
+  CHECK_THAT(error_of([&] { save_report(folder / "none" / "x.html", example()); }), Contains("none/x.html"));
+  CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("a browser draws the report") {
+  if (std::system("command -v chromium > /dev/null") != 0) skip("no chromium (Debian's package chromium)");
+  const TemporaryFolder folder;
+  save_report(folder / "report.html", example());
+  const std::string command = fmt::format(
+      "cd '{0}' && HOME='{0}' timeout 60 chromium --headless --no-sandbox --disable-gpu --window-size=420,3000 "
+      "--screenshot='{0}/page.png' 'file://{0}/report.html' > log 2>&1",
+      folder.path().string());
+  if (std::system(command.c_str()) != 0) skip("chromium does not run here");
+  const Tensor page = read_image(folder / "page.png");
+  CHECK(page.dim(1) == 420);
+  std::int64_t dark = 0;
+  const auto* pixel = page.data<std::uint8_t>();
+  for (std::int64_t i = 0; i < page.size(); i += 3) dark += pixel[i] < 100 ? 1 : 0;
+  CHECK(dark > 1000);  // text and curves; an empty page has none
+}

@@ -1,0 +1,35 @@
+// A small network and its data, for tests of the training loop.
+#pragma once
+
+#include "layers/dense.hpp"
+#include "layers/dropout.hpp"
+#include "layers/input.hpp"
+#include "tests/support/support.hpp"
+#include "training/fit.hpp"
+
+namespace xtape::test {
+
+/// Points in the plane, n of them; the class is the quadrant's parity, so that it takes a while to learn.
+inline Dataset quadrants(std::int64_t n, std::uint64_t seed = 1) {
+  const Tensor points = RandomStream(seed).normal({n, 2});
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < n; ++i) labels.push_back(points.at({i, 0}) * points.at({i, 1}) > 0 ? 1 : 0);
+  return {points, Tensor::labels(labels), 2};
+}
+
+inline Model quadrant_model(double dropout = 0.2, std::int64_t units = 8) {
+  const auto input = Input({2});
+  auto x = Dense({.units = units, .activation = relu, .name = "hidden"})(input);
+  if (dropout > 0) x = Dropout({.rate = dropout})(x);
+  return {input, Dense({.units = 2, .name = "logits"})(x), {.seed = 5}};
+}
+
+/// A callback that calls `f` at the end of each epoch, of each batch.
+inline std::shared_ptr<Callback> at_epoch_end(LambdaCallbackOptions::Hook f) {
+  return std::make_shared<LambdaCallback>(LambdaCallbackOptions{.epoch_end = std::move(f)});
+}
+inline std::shared_ptr<Callback> at_batch_end(LambdaCallbackOptions::Hook f) {
+  return std::make_shared<LambdaCallback>(LambdaCallbackOptions{.batch_end = std::move(f)});
+}
+
+}  // namespace xtape::test

@@ -1,0 +1,94 @@
+// A training run as a program of its own, for tests that kill it, interrupt it and fill its disk.
+//   training_program FOLDER THREADS [EPOCHS] [LIMIT]
+// trains with every kind of callback, goes on from the checkpoints in FOLDER/checkpoints if there are some, and writes
+// FOLDER/result.safetensors: weights, optimizer and history without seconds. LIMIT is the largest file it may write.
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <sys/resource.h>
+
+#include "framework/io/safetensors.hpp"
+#include "framework/kernels/parallel.hpp"
+#include "layers/layers.hpp"
+#include "optim/adam.hpp"
+#include "training/callbacks.hpp"
+#include "training/checkpoint.hpp"
+#include "training/fit.hpp"
+#include "training/interrupt.hpp"
+
+using namespace xtape;
+
+namespace {
+
+Dataset images(std::int64_t n, std::uint64_t seed) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < n; ++i) labels.push_back(i % 4);
+  return {RandomStream(seed).uniform({n, 12, 12, 2}), Tensor::labels(labels), 4};
+}
+
+Model network() {
+  const auto input = Input({12, 12, 2});
+  auto x = Activation(relu)(BatchNormalization()(Conv2D({.filters = 8, .kernel_size = 3})(input)));
+  x = Dropout({.rate = 0.3})(Dense({.units = 128, .activation = relu})(Flatten()(x)));
+  return Model(input, Dense({.units = 4})(x), {.seed = 3});
+}
+
+void save_result(const std::filesystem::path& path, const Model& model, const Optimizer& optimizer,
+                 const History& history) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({"w " + name, parameter.value()});
+  for (const auto& [name, slot] : optimizer.named_state()) tensors.push_back({"s " + name, slot});
+  std::vector<double> figures;
+  for (const EpochResult& e : history.epochs()) {
+    for (const double figure : {static_cast<double>(e.epoch), e.loss, e.accuracy.value(), e.validation_loss.value(),
+                                e.validation_accuracy.value(), e.learning_rate}) {
+      figures.push_back(figure);
+    }
+  }
+  tensors.push_back({"history", Tensor::of({std::ssize(figures)}, figures, DType::float64)});
+  save_safetensors(path, tensors,
+                   {{"iterations", fmt::format("{}", optimizer.iterations())}, {"reason", history.stop_reason()}});
+}
+
+int run(const std::filesystem::path& folder, int threads, int epochs) {
+  kernels::set_num_threads(threads);
+  const auto checkpoints = folder / "checkpoints";
+  const Model model = network();
+  Adam adam(model.parameters(), {.learning_rate = 2e-3});
+  const auto interrupt = std::make_shared<StopOnInterrupt>();
+  const bool again = !checkpoints_in(checkpoints).empty();
+  std::cout << "training" << std::endl;  // the tests wait for this
+  const History history =
+      fit(model, adam, images(480, 1),
+          {.epochs = epochs,
+           .batch_size = 32,
+           .validation = images(60, 2),
+           .seed = 9,
+           .callbacks = {std::make_shared<Checkpoint>(
+                             CheckpointOptions{.folder = checkpoints, .every_steps = 7, .best = "validation_loss"}),
+                         std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 8, .restore_best = true}),
+                         std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.factor = 0.5, .patience = 2}),
+                         std::make_shared<CSVLogger>(folder / "history.csv"), interrupt},
+           .resume = again ? checkpoints : std::filesystem::path(),
+           .show_progress = false});
+  if (StopOnInterrupt::signal() != 0) return 128 + StopOnInterrupt::signal();
+  save_result(folder / "result.safetensors", model, adam, history);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc > 4) {
+      const rlimit limit{static_cast<rlim_t>(std::atol(argv[4])), static_cast<rlim_t>(std::atol(argv[4]))};
+      if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || std::signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return 3;
+    }
+    return run(argv[1], std::atoi(argv[2]), argc > 3 ? std::atoi(argv[3]) : 12);
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+    return 2;
+  }
+}

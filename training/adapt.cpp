@@ -1,0 +1,82 @@
+#include "training/adapt.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "layers/input.hpp"
+#include "layers/normalization.hpp"
+#include "training/data_loader.hpp"
+
+namespace xtape {
+namespace {
+
+/// Mean and sum of squared distances from it of one channel, taken in part by part (T. Chan, G. Golub, R. LeVeque:
+/// Updating formulae and a pairwise algorithm for computing sample variances, 1979).
+struct Moments {
+  double count = 0, mean = 0, squares = 0;
+
+  void add(const Moments& more) {
+    const double sum = count + more.count, difference = more.mean - mean;
+    squares += more.squares + difference * difference * count * more.count / sum;
+    mean += difference * more.count / sum;
+    count = sum;
+  }
+};
+
+Moments moments_of(const double* values, std::int64_t count, std::int64_t step) {
+  Moments result{.count = static_cast<double>(count)};
+  for (std::int64_t i = 0; i < count; ++i) result.mean += values[i * step];
+  result.mean /= result.count;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double distance = values[i * step] - result.mean;
+    result.squares += distance * distance;
+  }
+  return result;
+}
+
+std::vector<Moments> moments_of(const Dataset& data) {
+  const std::int64_t channels = data.image_shape()[-1];
+  std::vector<Moments> all(static_cast<std::size_t>(channels));
+  const Epoch batches = DataLoader(data, {.shuffle = false, .dtype = DType::float64}).epoch(0);
+  for (const Batch& batch : batches) {
+    const auto* values = batch.images.data<double>();
+    for (Moments& channel : all) channel.add(moments_of(values++, batch.images.size() / channels, channels));
+  }
+  return all;
+}
+
+/// The Normalization layers, each once; see adapt for what is an Error.
+std::vector<const Layer*> normalizations(const Model& model) {
+  std::vector<const Layer*> found;
+  const std::vector<ModelNode>& nodes = model.nodes();
+  for (const ModelNode& node : nodes) {
+    if (!dynamic_cast<const NormalizationLayer*>(node.layer.get())) continue;
+    check(nodes[node.inputs.front()].layer->type() == InputLayer::type_name,
+          "adapt: expected layer {} to take the input of model {}, got the output of {}", node.layer->name(),
+          model.name(), nodes[node.inputs.front()].layer->name());
+    if (std::ranges::find(found, node.layer.get()) == found.end()) found.push_back(node.layer.get());
+  }
+  check(!found.empty(), "adapt: expected a Normalization layer behind the input, got none in model {}", model.name());
+  return found;
+}
+
+}  // namespace
+
+void adapt(const Model& model, const Dataset& data) {
+  check(data.image_shape() == model.input_shape(), "adapt: expected images {} for model {}, got {}",
+        batch_shape_text(model.input_shape()), model.name(), data.image_shape().prepended(data.size()));
+  const std::vector<const Layer*> layers = normalizations(model);
+  std::vector<double> means, variances;
+  for (const Moments& channel : moments_of(data)) {
+    means.push_back(channel.mean);
+    variances.push_back(channel.squares / channel.count);
+  }
+  const Shape channels{std::ssize(means)};
+  for (const Layer* layer : layers) {
+    for (const auto& [name, parameter] : layer->named_parameters()) {
+      parameter.set_value(Tensor::of(channels, name == "mean" ? means : variances, parameter.dtype()));
+    }
+  }
+}
+
+}  // namespace xtape

@@ -1,0 +1,102 @@
+// Callback: what is told how a training run goes, and may end it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/io/named_tensor.hpp"
+#include "models/model.hpp"
+#include "optim/optimizer.hpp"
+#include "training/dataset.hpp"
+#include "training/history.hpp"
+#include "training/running_means.hpp"
+
+namespace xtape {
+
+struct FitOptions;
+
+/// A run of fit as its callbacks see it.
+struct TrainingState {
+  const Model& model;
+  Optimizer& optimizer;  ///< a callback may set its learning rate
+  const Dataset& train;
+  const FitOptions& options;
+  std::int64_t batches;  ///< in each epoch
+
+  History history = {};              ///< of the epochs that are over
+  int epoch = 0;                     ///< the current one, counted from 1
+  std::int64_t batch = 0;            ///< batches of it that are done; 0 again at epoch_end
+  RunningMeans means = {};           ///< over those
+  double learning_rate = 0;          ///< of the last step
+  double batch_loss = 0;             ///< of the last batch; when it is not finite the batch was not learned from
+  double seconds = 0;                ///< spent on this epoch
+  double initial_rate = 0;           ///< the learning rate as the run began
+  std::int64_t first_iteration = 0;  ///< the optimizer's then
+  std::string stop_reason = "";
+
+  /// Asks for the end of the run after this batch or epoch. Of several reasons the first one stays.
+  void stop(std::string reason) {
+    if (stop_reason.empty()) stop_reason = std::move(reason);
+  }
+  bool stopping() const { return !stop_reason.empty(); }
+  /// Steps of the run, over all epochs.
+  std::int64_t step() const { return static_cast<std::int64_t>(history.epochs().size()) * batches + batch; }
+};
+
+/// Given to fit in FitOptions::callbacks, called in that order. Hooks do nothing by default. An epoch that is cut short
+/// has no epoch_end.
+class Callback {
+ public:
+  Callback() = default;
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+  virtual ~Callback() = default;
+
+  /// Before anything else; forgets what an earlier run left.
+  virtual void train_begin(TrainingState& /*run*/) {}
+  /// Also when a run goes on in the middle of an epoch.
+  virtual void epoch_begin(TrainingState& /*run*/) {}
+  virtual void batch_end(TrainingState& /*run*/) {}
+  /// After the validation; run.history.last() is the epoch's.
+  virtual void epoch_end(TrainingState& /*run*/) {}
+  /// After the last epoch or a stop, not after an Error.
+  virtual void train_end(TrainingState& /*run*/) {}
+
+  /// What a checkpoint must hold for this callback to go on as if nothing had happened; restore() takes it up, after
+  /// train_begin. Error when it is another callback's.
+  virtual std::vector<NamedTensor> state() const { return {}; }
+  virtual void restore(TrainingState& /*run*/, const std::vector<NamedTensor>& /*state*/) {}
+  /// Whether it is called after all others, because it saves what they know.
+  virtual bool comes_last() const { return false; }
+};
+
+/// Functions as a callback, for what needs no class of its own (Keras's LambdaCallback). It has no state: what must
+/// survive an interruption has to follow from the epoch.
+struct LambdaCallbackOptions {
+  using Hook = std::function<void(TrainingState&)>;
+  Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {};
+};
+
+class LambdaCallback final : public Callback {
+ public:
+  explicit LambdaCallback(LambdaCallbackOptions hooks) : hooks_(std::move(hooks)) {}
+  void train_begin(TrainingState& run) override { call(hooks_.train_begin, run); }
+  void epoch_begin(TrainingState& run) override { call(hooks_.epoch_begin, run); }
+  void batch_end(TrainingState& run) override { call(hooks_.batch_end, run); }
+  void epoch_end(TrainingState& run) override { call(hooks_.epoch_end, run); }
+  void train_end(TrainingState& run) override { call(hooks_.train_end, run); }
+
+ private:
+  static void call(const LambdaCallbackOptions::Hook& hook, TrainingState& run) {
+    if (hook) hook(run);
+  }
+  LambdaCallbackOptions hooks_;
+};
+
+/// How callbacks are held: std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 3}).
+using Callbacks = std::vector<std::shared_ptr<Callback>>;
+
+}  // namespace xtape

@@ -1,0 +1,170 @@
+#include "training/checkpoint_file.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "framework/io/safetensors.hpp"
+#include "training/checkpoint_parts.hpp"
+#include "training/fit.hpp"
+
+namespace xtape {
+namespace {
+
+namespace fs = std::filesystem;
+using Metadata = std::map<std::string, std::string>;
+
+constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
+
+/// CRC-32 of names, types, shapes and elements of the tensors and of the metadata but the checksum itself.
+std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  uLong sum = crc32(0, nullptr, 0);
+  const auto add = [&sum](const void* bytes, std::size_t count) {
+    sum = crc32_z(sum, static_cast<const Bytef*>(bytes), count);
+  };
+  for (const auto& [name, tensor] : tensors) {
+    const std::string head = fmt::format("{} {} {};", name, tensor.dtype(), tensor.shape());
+    add(head.data(), head.size());
+    with_type(tensor.dtype(), [&, &values = tensor](auto zero) {
+      if (values.size() > 0) add(values.data<decltype(zero)>(), static_cast<std::size_t>(values.size_in_bytes()));
+    });
+  }
+  for (const auto& [key, value] : metadata) {
+    const std::string entry = fmt::format("{}={};", key, value);
+    if (key != "checksum") add(entry.data(), entry.size());
+  }
+  return fmt::format("{:08x}", sum);
+}
+
+/// What the run's numbers depend on, besides what the tensors' names and shapes say.
+Metadata settings_of(const TrainingState& run) {
+  const FitOptions& options = run.options;
+  return {{"model", run.model.name()},
+          {"dtype", fmt::format("{}", run.model.dtype())},
+          {"optimizer", run.optimizer.type()},
+          {"learning_rate", fmt::format("{}", run.initial_rate)},
+          {"batch_size", fmt::format("{}", options.batch_size)},
+          {"seed", fmt::format("{}", options.seed)},
+          {"shuffle", fmt::format("{}", options.shuffle)},
+          {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
+          {"classes", fmt::format("{}", run.train.classes())},
+          {"weighted samples", fmt::format("{}", run.train.weights().defined())},
+          {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
+          {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)}};
+}
+
+/// A file read and found whole; not yet compared with any run.
+SafetensorsFile read_checkpoint(const fs::path& path) {
+  SafetensorsFile file = load_safetensors(path);
+  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "1",
+        "expected an xtape checkpoint of version 1, got another safetensors file");
+  const std::string sum = checksum(file.tensors, file.metadata);
+  check(file.metadata["checksum"] == sum, "expected contents with the checksum {}, got {}; the file is damaged",
+        file.metadata["checksum"], sum);
+  return file;
+}
+
+/// The learning rate that the optimizer has at an iteration, which schedules depend on.
+double rate_at(Optimizer& optimizer, std::int64_t iteration) {
+  const auto state = optimizer.named_state();
+  const std::int64_t now = optimizer.iterations();
+  optimizer.restore(iteration, state);
+  const double rate = optimizer.learning_rate();
+  optimizer.restore(now, state);
+  return rate;
+}
+
+/// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
+void check_settings(TrainingState& run, Metadata metadata) {
+  run.first_iteration = integer_of(metadata, "first_iteration");
+  run.initial_rate = rate_at(run.optimizer, run.first_iteration);
+  std::vector<std::string> unlike;
+  for (const auto& [key, value] : settings_of(run)) {
+    if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
+  }
+  check(unlike.empty(), "expected a checkpoint with the settings of this run, got one with {}",
+        fmt::join(unlike, ", "));
+}
+
+/// Reads the file and sees that it fits the run, which it leaves as it is but for what check_settings says.
+CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
+  SafetensorsFile file = read_checkpoint(path);
+  check_settings(run, file.metadata);
+  return CheckpointParts(run, std::move(file));
+}
+
+/// "; go on from the older X" when there is such a checkpoint beside `damaged`.
+std::string older_one(TrainingState& run, const fs::path& damaged) {
+  for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
+    if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
+    try {
+      fitting_parts(run, path);
+      return fmt::format("; an older one is good: name {} to go on from it", path.string());
+    } catch (const Error&) {  // no better than the first
+    }
+  }
+  return "; there is no older one to go on from in its folder";
+}
+
+fs::path newest(const fs::path& from) {
+  std::error_code error;
+  if (!fs::is_directory(from, error)) return from;
+  const std::vector<fs::path> all = checkpoints_in(from);
+  check(!all.empty(), "fit: expected checkpoints in the folder {} to go on from, got none; leave out resume to begin",
+        from.string());
+  return all.front();
+}
+
+}  // namespace
+
+std::int64_t step_of_checkpoint(const fs::path& path) {
+  const std::string name = path.filename();
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return -1;
+  const char* const begin = name.data() + prefix.size();
+  const char* const end = name.data() + name.size() - suffix.size();
+  std::int64_t step = -1;
+  if (begin >= end) return -1;
+  const auto [stopped, error] = std::from_chars(begin, end, step);
+  return error == std::errc() && stopped == end && step >= 0 ? step : -1;
+}
+
+fs::path checkpoint_path(const fs::path& folder, std::int64_t step) {
+  return folder / fmt::format("{}{:09}{}", prefix, step, suffix);
+}
+
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (step_of_checkpoint(entry->path()) >= 0) paths.push_back(entry->path());
+  }
+  std::ranges::sort(paths, std::greater(), step_of_checkpoint);
+  return paths;
+}
+
+void save_checkpoint(const TrainingState& run, const fs::path& path) {
+  const std::vector<NamedTensor> tensors = tensors_of(run);
+  Metadata metadata = settings_of(run);
+  metadata.merge(position_of(run));
+  metadata["format"] = "xtape checkpoint";
+  metadata["version"] = "1";
+  metadata["checksum"] = checksum(tensors, metadata);
+  save_safetensors(path, tensors, metadata);
+}
+
+void resume_run(TrainingState& run, const fs::path& from) {
+  const fs::path path = newest(from);
+  std::optional<CheckpointParts> parts;
+  try {
+    parts.emplace(fitting_parts(run, path));
+    parts->restore(run);
+  } catch (const Error& error) {
+    fail("fit: expected to go on from {}, got: {}{}", path.string(), error.what(), older_one(run, path));
+  }
+}
+
+}  // namespace xtape

@@ -1,0 +1,162 @@
+#include "training/checkpoint_parts.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "training/fit.hpp"
+
+namespace xtape {
+namespace {
+
+constexpr std::int64_t figures = 6;  // of an epoch in the tensor "history/figures"
+
+/// The epochs' figures, a row each, and which of them were measured.
+std::vector<NamedTensor> history_tensors(const History& history) {
+  const auto epochs = std::ssize(history.epochs());
+  Tensor values = Tensor::zeros({epochs, figures}, DType::float64),
+         known = Tensor::zeros({epochs, figures}, DType::uint8);
+  auto* value = values.mutable_data<double>();
+  auto* is_known = known.mutable_data<std::uint8_t>();
+  for (const EpochResult& e : history.epochs()) {
+    for (const std::optional<double>& figure : std::array<std::optional<double>, figures>{
+             e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.learning_rate, e.seconds}) {
+      *value++ = figure.value_or(0);
+      *is_known++ = figure.has_value() ? 1 : 0;
+    }
+  }
+  return {{"history/figures", values}, {"history/known", known}};
+}
+
+std::string callback_prefix(std::size_t index) { return fmt::format("callbacks/{}/", index); }
+
+}  // namespace
+
+std::vector<NamedTensor> tensors_of(const TrainingState& run) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, parameter] : run.model.named_parameters()) {
+    tensors.push_back({"model/" + name, parameter.value()});
+  }
+  for (const auto& [name, slot] : run.optimizer.named_state()) tensors.push_back({"optimizer/" + name, slot});
+  for (std::size_t i = 0; i < run.options.callbacks.size(); ++i) {
+    for (auto& [name, tensor] : run.options.callbacks[i]->state()) {
+      tensors.push_back({callback_prefix(i) + name, tensor});
+    }
+  }
+  if (!run.history.epochs().empty()) {
+    for (NamedTensor& entry : history_tensors(run.history)) tensors.push_back(std::move(entry));
+  }
+  const std::vector<double> sums{run.means.loss_sum, run.means.accuracy_sum, run.learning_rate, run.seconds};
+  tensors.push_back({"epoch/sums", Tensor::of({4}, sums, DType::float64)});
+  return tensors;
+}
+
+std::map<std::string, std::string> position_of(const TrainingState& run) {
+  return {{"epochs", fmt::format("{}", run.history.epochs().size())},
+          {"batch", fmt::format("{}", run.batch)},
+          {"epoch_samples", fmt::format("{}", run.means.samples)},
+          {"first_iteration", fmt::format("{}", run.first_iteration)},
+          {"iterations", fmt::format("{}", run.optimizer.iterations())}};
+}
+
+std::int64_t integer_of(const std::map<std::string, std::string>& metadata, const std::string& key) {
+  const auto found = metadata.find(key);
+  const std::string text = found == metadata.end() ? "" : found->second;
+  std::int64_t value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  check(error == std::errc() && end == text.data() + text.size() && value >= 0,
+        "expected a number of 0 or more as {}, got \"{:.40}\"", key, text);
+  return value;
+}
+
+CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file) {
+  for (auto& [name, tensor] : file.tensors) tensors_[name] = std::move(tensor);
+  for (const auto& [name, parameter] : run.model.named_parameters()) {
+    parameters_.push_back(take("model/" + name, parameter.shape(), parameter.dtype()));
+  }
+  for (const auto& [name, slot] : run.optimizer.named_state()) {
+    slots_.emplace_back(name, take("optimizer/" + name, slot.shape(), slot.dtype()));
+  }
+  const auto first_of = [this](std::string_view prefix) {
+    const auto found = tensors_.lower_bound(std::string(prefix));
+    return found != tensors_.end() && found->first.starts_with(prefix) ? found : tensors_.end();
+  };
+  for (std::size_t i = 0; i < run.options.callbacks.size(); ++i) {
+    std::vector<NamedTensor>& state = callbacks_.emplace_back();
+    const std::string prefix = callback_prefix(i);
+    for (const NamedTensor& entry : file.tensors) {  // in the order in which they were saved
+      if (!entry.name.starts_with(prefix)) continue;
+      state.push_back({entry.name.substr(prefix.size()), tensors_.at(entry.name)});
+      tensors_.erase(entry.name);
+    }
+    check(state.empty() == run.options.callbacks[i]->state().empty(),
+          "expected the callbacks that the run began with, got other ones from number {} on", i + 1);
+  }
+  check(first_of("callbacks/") == tensors_.end(), "expected the callbacks that the run began with, got only {}",
+        run.options.callbacks.size());
+  read_position(run, file.metadata);
+  check(tensors_.empty(), "expected the tensors of this run, got {} that it does not have, such as {}", tensors_.size(),
+        tensors_.empty() ? "" : tensors_.begin()->first);
+}
+
+Tensor CheckpointParts::take(const std::string& name, const Shape& shape, DType dtype) {
+  const auto found = tensors_.find(name);
+  check(found != tensors_.end(), "expected a tensor {}, got none; is it of another model or optimizer?", name);
+  Tensor tensor = found->second;
+  check(tensor.shape() == shape && tensor.dtype() == dtype, "expected {} {} as {}, got {} {}", dtype, shape, name,
+        tensor.dtype(), tensor.shape());
+  tensors_.erase(found);
+  return tensor;
+}
+
+void CheckpointParts::read_history(std::int64_t epochs) {
+  const Tensor figures_of = take("history/figures", {epochs, figures}, DType::float64);
+  const Tensor known = take("history/known", {epochs, figures}, DType::uint8);
+  const auto* value = figures_of.data<double>();
+  const auto* is_known = known.data<std::uint8_t>();
+  for (int epoch = 1; epoch <= epochs; ++epoch, value += figures, is_known += figures) {
+    const auto figure = [&](int i) { return is_known[i] != 0 ? std::optional(value[i]) : std::nullopt; };
+    history_.add({.epoch = epoch,
+                  .loss = value[0],
+                  .accuracy = figure(1),
+                  .validation_loss = figure(2),
+                  .validation_accuracy = figure(3),
+                  .learning_rate = value[4],
+                  .seconds = value[5]});
+  }
+}
+
+void CheckpointParts::read_position(const TrainingState& run, const std::map<std::string, std::string>& metadata) {
+  const std::int64_t epochs = integer_of(metadata, "epochs");
+  batch_ = integer_of(metadata, "batch");
+  iterations_ = integer_of(metadata, "iterations");
+  const std::int64_t begun = epochs + (batch_ > 0 ? 1 : 0);
+  check(begun <= run.options.epochs, "expected at most {} epochs, the number that this run is to have, got {}",
+        run.options.epochs, begun);
+  check(batch_ <= run.batches, "expected at most {} batches of an epoch, got {}", run.batches, batch_);
+  if (epochs > 0) read_history(epochs);
+  const std::vector<double> sums = take("epoch/sums", {4}, DType::float64).to_vector();
+  const std::int64_t samples = integer_of(metadata, "epoch_samples");
+  check(samples == std::min(batch_ * run.options.batch_size, run.train.size()),
+        "expected the samples of {} batches, got {}", batch_, samples);
+  means_ = {.classes = run.means.classes, .loss_sum = sums[0], .accuracy_sum = sums[1], .samples = samples};
+  learning_rate_ = sums[2];
+  seconds_ = sums[3];
+}
+
+void CheckpointParts::restore(TrainingState& run) {
+  run.history = history_;
+  for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+    if (!callbacks_[i].empty()) run.options.callbacks[i]->restore(run, callbacks_[i]);
+  }
+  const std::vector<Parameter> parameters = run.model.parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].set_value(parameters_[i]);
+  run.optimizer.restore(iterations_, slots_);
+  run.epoch = static_cast<int>(history_.epochs().size());
+  run.batch = batch_;
+  run.means = means_;
+  run.learning_rate = learning_rate_;
+  run.seconds = seconds_;
+}
+
+}  // namespace xtape

@@ -1,0 +1,49 @@
+#include "training/evaluate.hpp"
+
+#include <algorithm>
+
+#include "training/data_loader.hpp"
+#include "training/fit_checks.hpp"
+#include "training/progress.hpp"
+#include "training/running_means.hpp"
+
+namespace xtape {
+
+Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options) {
+  check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
+  check_data("evaluate", model, data);
+  check_loss("evaluate", model, options.loss);
+  const double start = steady_seconds();
+  const DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = false, .dtype = model.dtype()});
+  RunningMeans means{.classes = data.classes() > 0};
+  const Epoch batches = loader.epoch(0);
+  WeightCache cache;
+  for (const Batch& batch : batches) {
+    ForwardPass pass(Mode::inference, {.cache = &cache});
+    const Variable outputs = model(batch.images, pass);
+    means.add(options.loss(outputs, batch.labels, batch.weights).value().item(), outputs.value(), batch);
+  }
+  return {means.loss(), means.accuracy(), means.samples, steady_seconds() - start};
+}
+
+Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size) {
+  check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
+  check_images("predict", model, images.shape());
+  check(images.dim(0) > 0, "predict: expected at least one image, got {}", images.shape());
+  const Dataset data(images, Tensor::zeros({images.dim(0)}, DType::int64), 1);  // the loader wants labels: any will do
+  const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});
+  Tensor outputs = Tensor::empty(model.output_shape().prepended(images.dim(0)), model.dtype());
+  with_floating("predict", model.dtype(), [&](auto zero) {
+    auto* next = outputs.mutable_data<decltype(zero)>();
+    const Epoch batches = loader.epoch(0);
+    WeightCache cache;
+    for (const Batch& batch : batches) {
+      ForwardPass pass(Mode::inference, {.cache = &cache});
+      const Tensor part = model(batch.images, pass).value();
+      next = std::copy_n(part.data<decltype(zero)>(), part.size(), next);
+    }
+  });
+  return outputs;
+}
+
+}  // namespace xtape

@@ -1,0 +1,34 @@
+// evaluate and predict: a model in inference mode over many samples.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "models/model.hpp"
+#include "training/dataset.hpp"
+#include "training/loss_function.hpp"
+
+namespace xtape {
+
+struct EvaluateOptions {
+  std::int64_t batch_size = 32;
+  LossFunction loss = softmax_cross_entropy;
+};
+
+struct Evaluation {
+  double loss = 0;
+  std::optional<double> accuracy = std::nullopt;  ///< 0 to 1; none when the data has no classes
+  std::int64_t samples = 0;
+  double seconds = 0;  ///< wall-clock time
+};
+
+/// Mean loss and, where there are classes, accuracy over all samples, in inference mode; records nothing. Where the
+/// samples have weights, the loss is sum(w_i l_i) / n as in Keras; the accuracy knows no weights. Error when the data
+/// does not fit the model.
+Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
+
+/// The outputs (n, ...) for images (n, ...), in inference mode, batch by batch; uint8 images are divided by 255 as in
+/// training. Error when there are no images, their shape does not fit the model or batch_size is below 1.
+Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size = 32);
+
+}  // namespace xtape

@@ -1,0 +1,85 @@
+#include "training/image_folder.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <string>
+
+#include "framework/io/image.hpp"
+#include "framework/io/resize.hpp"
+
+namespace xtape {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_options(const ImageFolderOptions& options) {
+  check(options.height >= 1 && options.width >= 1 && options.height <= 65536 && options.width <= 65536,
+        "load_image_folder: expected a height and a width of 1 to 65536, got {} and {}", options.height.value,
+        options.width.value);
+  check(options.channels == 3 || options.channels == 1, "load_image_folder: expected 3 or 1 channels, got {}",
+        options.channels);
+}
+
+bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+/// What is in a folder, sorted by name.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  try {
+    for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  } catch (const fs::filesystem_error& error) {
+    fail("load_image_folder: expected a folder that can be read, got {}: {}", folder.string(), error.code().message());
+  }
+  std::ranges::sort(entries, {}, [](const fs::path& path) { return path.filename().string(); });
+  return entries;
+}
+
+}  // namespace
+
+bool is_image_name(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return !hidden(path) && (extension == ".jpg" || extension == ".jpeg" || extension == ".png");
+}
+
+Tensor load_image(const fs::path& path, const ImageFolderOptions& options) {
+  check_options(options);
+  Tensor image = read_image(path);
+  if (options.channels == 1) image = to_grey(image);
+  return resize_image(image, options.height, options.width);
+}
+
+ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& options) {
+  check_options(options);
+  const auto files = std::make_shared<std::vector<fs::path>>();
+  std::vector<std::string> names;
+  std::vector<std::int64_t> labels;
+  std::int64_t skipped = 0;
+  for (const fs::path& entry : entries_of(folder)) {
+    if (hidden(entry) || !fs::is_directory(entry)) {
+      ++skipped;
+      continue;
+    }
+    for (const fs::path& file : entries_of(entry)) {
+      if (!is_image_name(file) || !fs::is_regular_file(file)) {
+        ++skipped;
+        continue;
+      }
+      files->push_back(file);
+      labels.push_back(std::ssize(names));
+    }
+    names.push_back(entry.filename().string());
+  }
+  check(!files->empty(),
+        "load_image_folder: expected folders with JPEG or PNG files, one for each class, in {}, got {} folders and no "
+        "image in them",
+        folder.string(), names.size());
+  ImageSource source{{options.height, options.width, options.channels}, [files, options](std::int64_t index) {
+                       return load_image((*files)[static_cast<std::size_t>(index)], options);
+                     }};
+  return {Dataset(std::move(source), Tensor::labels(labels), std::move(names)), *files, skipped};
+}
+
+}  // namespace xtape

@@ -1,0 +1,172 @@
+#include "training/report.hpp"
+
+#include <ctime>
+#include <fstream>
+
+#include "framework/io/atomic_file.hpp"
+#include "framework/kernels/parallel.hpp"
+#include "framework/version.hpp"
+#include "training/html.hpp"
+#include "training/progress.hpp"
+#include "training/report_classes.hpp"
+
+namespace xtape {
+namespace {
+
+using html::escaped;
+
+constexpr const char* style = R"(<style>
+body{margin:0 auto;max-width:44rem;padding:1.5rem 1rem 4rem;background:#fff;color:#1d2430;
+ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+h1{font-size:1.7rem;line-height:1.2;margin:0 0 .2rem}h2{font-size:1.2rem;margin:2.6rem 0 .3rem}
+p{margin:.3rem 0}.note,.none,.legend{color:#667085}.note{font-size:.88rem;margin-bottom:.8rem}
+.facts{display:flex;flex-wrap:wrap;gap:.6rem;margin:1.4rem 0}
+.facts div{flex:1 1 7rem;border:1px solid #e3e6eb;border-radius:.5rem;padding:.55rem .8rem}
+.facts b{display:block;font-size:1.35rem;font-weight:600}.facts span{color:#667085;font-size:.85rem}
+figure{margin:0 0 1.4rem}figcaption{font-weight:600}.legend{font-weight:400;font-size:.88rem;margin-left:.4rem}
+.legend span{margin-left:.8rem;white-space:nowrap}.legend i{display:inline-block;width:.8rem;height:.2rem;
+ margin-right:.35rem;vertical-align:middle}
+svg{width:100%;height:auto;display:block}svg text{font:12px system-ui,"DejaVu Sans",sans-serif;fill:#667085}
+.grid{stroke:#e9ecf0}.axis{stroke:#98a1b0}.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
+th{font-weight:500;text-align:left}td{text-align:right}
+.figures th,.figures td{padding:.28rem .9rem .28rem 0;border-bottom:1px solid #e9ecf0}
+.figures tr:first-child th{color:#667085}.figures tr:first-child th+th{text-align:right}
+.figures th{max-width:18rem;overflow-wrap:anywhere}
+.matrix td{min-width:2.1rem;height:1.9rem;padding:0 .25rem;text-align:center;border:1px solid #fff}
+.matrix th{padding-right:.6rem;max-width:10rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.matrix .column{vertical-align:bottom;padding:0 0 .4rem;max-width:none}
+.matrix .column span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:9rem;overflow:hidden;
+ text-overflow:ellipsis;display:inline-block}
+.gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:1rem}
+.gallery figure{margin:0;overflow-wrap:anywhere}.gallery figcaption{font-size:.82rem;line-height:1.35;font-weight:400;margin-top:.35rem}
+.gallery img{width:6rem;height:6rem;object-fit:contain;image-rendering:pixelated;border:1px solid #e3e6eb;background:#f6f7f9}
+.settings th{color:#667085;vertical-align:top;white-space:nowrap}.settings td{text-align:left;overflow-wrap:anywhere}
+@media print{body{max-width:none;padding:0}h2{break-after:avoid}figure,tr,.facts div{break-inside:avoid}
+ *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+</style>
+)";
+
+constexpr const char* training_color = "#2563a8";
+constexpr const char* validation_color = "#d9771c";
+
+std::string processor() {
+  std::ifstream stream("/proc/cpuinfo");
+  for (std::string line; std::getline(stream, line);) {
+    const auto colon = line.find(':');
+    if (line.starts_with("model name") && colon + 2 < line.size()) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", localtime_r(&now, &parts));
+  return text;
+}
+
+std::string fact(const std::string& value, const std::string& what) {
+  return fmt::format("<div><b>{}</b><span>{}</span></div>", value, what);
+}
+
+std::string facts_html(const ReportInput& input) {
+  std::string text = "<div class=facts>";
+  double seconds = 0;
+  for (const EpochResult& epoch : input.history.epochs()) seconds += epoch.seconds;
+  if (input.evaluation) {
+    const Evaluation& e = *input.evaluation;
+    if (e.accuracy)
+      text += fact(fmt::format("{:.2f}%", 100 * *e.accuracy), fmt::format("accuracy on {} samples", e.samples));
+    text += fact(fmt::format("{:.4f}", e.loss), "loss on them");
+  }
+  text += fact(std::to_string(input.history.epochs().size()), "epochs");
+  text += fact(duration_text(seconds), "time of training");
+  return text + "</div>\n";
+}
+
+/// A curve of what each epoch has; empty when no epoch has it.
+template <class Figure>
+html::Curve curve_of(const History& history, const char* name, const char* color, Figure figure) {
+  html::Curve curve{name, color, {}, {}};
+  for (const EpochResult& epoch : history.epochs()) {
+    const std::optional<double> value = figure(epoch);
+    if (!value) continue;
+    curve.x.push_back(epoch.epoch);
+    curve.y.push_back(*value);
+  }
+  return curve;
+}
+
+std::string chart_unless_empty(const char* title, std::vector<html::Curve> curves, bool percent = false) {
+  std::erase_if(curves, [](const html::Curve& curve) { return curve.y.empty(); });
+  return curves.empty() ? "" : html::chart(title, curves, percent);
+}
+
+std::string curves_html(const History& history) {
+  using E = const EpochResult&;
+  const auto curve = [&](const char* name, const char* color, auto figure) {
+    return curve_of(history, name, color, figure);
+  };
+  if (history.epochs().empty()) return "";
+  std::string text = "<h2>Training</h2>\n";
+  if (!history.stop_reason().empty())
+    text += fmt::format("<p class=note>Stopped: {}.</p>\n", escaped(history.stop_reason()));
+  text += chart_unless_empty("Loss", {curve("training", training_color, [](E e) { return std::optional(e.loss); }),
+                                      curve("validation", validation_color, [](E e) { return e.validation_loss; })});
+  text += chart_unless_empty("Accuracy",
+                             {curve("training", training_color, [](E e) { return e.accuracy; }),
+                              curve("validation", validation_color, [](E e) { return e.validation_accuracy; })},
+                             true);
+  return text + chart_unless_empty("Learning rate", {curve("at the epoch's last step", training_color,
+                                                           [](E e) { return std::optional(e.learning_rate); })});
+}
+
+std::string settings_html(const ReportInput& input) {
+  std::vector<std::pair<std::string, std::string>> rows = input.settings;
+  rows.emplace_back("processor", processor());
+  rows.emplace_back("threads", std::to_string(kernels::num_threads()));
+  rows.emplace_back("xtape", std::string(version()));
+  std::string text = "<h2>Settings</h2><table class='figures settings'>\n";
+  for (const auto& [name, value] : rows) {
+    text += fmt::format("<tr><th>{}</th><td>{}</td></tr>\n", escaped(name), escaped(value));
+  }
+  return text + "</table>\n";
+}
+
+/// The samples with outputs and a name for each class, when there are such. Error when they don't fit each other.
+std::optional<Judged> judged_of(const ReportInput& input) {
+  if (!input.data || !input.outputs.defined()) return std::nullopt;
+  const std::int64_t classes = input.data->classes();
+  check(classes > 0 && input.outputs.rank() == 2 && input.outputs.dim(0) == input.data->size() &&
+            input.outputs.dim(1) >= classes && is_floating(input.outputs.dtype()),
+        "save_report: expected floating outputs ({}, {}) for the data, got {} {}", input.data->size(), classes,
+        input.outputs.dtype(), input.outputs.shape());
+  Judged judged{*input.data, input.outputs, input.class_names};
+  for (std::int64_t i = 0; input.class_names.empty() && i < input.outputs.dim(1); ++i) {
+    judged.names.push_back(std::to_string(i));
+  }
+  check(std::ssize(judged.names) == input.outputs.dim(1), "save_report: expected names of {} classes, got {}",
+        input.outputs.dim(1), judged.names.size());
+  return judged;
+}
+
+}  // namespace
+
+void save_report(const std::filesystem::path& path, const ReportInput& input) {
+  const std::optional<Judged> judged = judged_of(input);
+  std::string page = fmt::format(
+      "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n<meta name=viewport "
+      "content='width=device-width,initial-scale=1'>\n<title>{}</title>\n{}</head><body>\n<h1>{}</h1>\n<p "
+      "class=note>{}{}{}</p>\n",
+      escaped(input.title), style, escaped(input.title), escaped(input.model), input.model.empty() ? "" : " · ",
+      today());
+  page += facts_html(input) + curves_html(input.history);
+  if (judged) page += confusion_html(*judged) + classes_html(*judged) + mistakes_html(*judged);
+  if (!input.model_picture.empty()) page += "<h2>Model</h2>\n<div class=wide>" + input.model_picture + "</div>\n";
+  page += settings_html(input) + "</body></html>\n";
+  write_atomically(path, [&](std::ostream& out) { out << page; });
+}
+
+}  // namespace xtape

@@ -1,0 +1,36 @@
+// save_report: what came of a training run, on a page to read, keep and send.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "training/dataset.hpp"
+#include "training/evaluate.hpp"
+#include "training/history.hpp"
+
+namespace xtape {
+
+struct ReportInput {
+  std::string title = "Training report";
+  History history = {};
+  std::string model = "";  ///< its name and size, a line
+  /// Samples that the model was tested on, its result, and its outputs (n, classes) for them as predict gives them:
+  /// with both of the first and the last, confusion matrix, classes and worst mistakes are shown.
+  std::optional<Evaluation> evaluation = std::nullopt;
+  std::optional<Dataset> data = std::nullopt;
+  Tensor outputs = {};
+  std::vector<std::string> class_names = {};                       ///< numbers where they are not given
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< what the run was told, in this order
+  std::string model_picture = "";                                  ///< an SVG element, put in as it is
+};
+
+/// Writes one HTML file, all or nothing, that needs no network and no script: the results, curves of loss, accuracy and
+/// learning rate, the confusion matrix with recall and precision of each class, the mistakes of which the model was
+/// surest, settings, and the machine. All text is escaped, but the picture is not. Error when the outputs are not those
+/// of the data, there are other than one name a class, or the file can't be written.
+void save_report(const std::filesystem::path& path, const ReportInput& input);
+
+}  // namespace xtape
