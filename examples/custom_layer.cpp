@@ -9,14 +9,16 @@ class SqueezeExciteLayer final : public Layer {
   struct Options {
     Required<std::int64_t> units;  ///< between the two products
     std::string name = "";
+    static void fields(auto& options, auto field) { field("units", options.units); }
   };
-  explicit SqueezeExciteLayer(const Options& options) : Layer(options.name), units_(options.units) {}
+  explicit SqueezeExciteLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
 
   std::string type() const override { return "SqueezeExcite"; }
+  LayerConfig config() const override { return config_of(options_); }  // for save_model
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs, 3); }
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
-    const std::int64_t channels = inputs[0][2];
-    return {{"squeeze", {channels, units_}, he_normal()}, {"excite", {units_, channels}, glorot_uniform()}};
+    const std::int64_t channels = inputs[0][2], units = options_.units;
+    return {{"squeeze", {channels, units}, he_normal()}, {"excite", {units, channels}, glorot_uniform()}};
   }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable& x = inputs[0];
@@ -26,7 +28,7 @@ class SqueezeExciteLayer final : public Layer {
   }
 
  private:
-  std::int64_t units_;
+  Options options_;
 };
 using SqueezeExcite = LayerHandle<SqueezeExciteLayer>;
 
@@ -57,6 +59,12 @@ int main(int argc, char** argv) {
     fit(model, adam, bright_channels(300, 1), {.epochs = 12, .batch_size = 30});
     const double accuracy = evaluate(model, bright_channels(120, 2)).accuracy.value();
     fmt::print("test accuracy {:.3f}\n", accuracy);
-    return report.passed() && accuracy > 0.9;
+
+    save_model(model, "squeeze_excite.safetensors");
+    const Model loaded = load_model("squeeze_excite.safetensors",
+                                    {.custom_layers = {{"SqueezeExcite", make_layer<SqueezeExciteLayer>}}});
+    const bool same = evaluate(loaded, bright_channels(120, 2)).accuracy.value() == accuracy;
+    fmt::print("saved as squeeze_excite.safetensors and loaded: {}\n", same ? "the same" : "not the same");
+    return report.passed() && accuracy > 0.9 && same;
   });
 }

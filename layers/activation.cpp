@@ -43,14 +43,30 @@ bool ActivationFunction::is(Function function) const {
   return own && *own == function;
 }
 
+ConfigValue to_config(const ActivationFunction& function) {
+  const bool known =
+      std::ranges::any_of(known_functions, [&](const Known& entry) { return function.is(entry.function); });
+  check(known, "expected an activation function of xtape's, got {}; make it a layer, which a file can name",
+        function.name());
+  return function.name();
+}
+
+void from_config(const ConfigValue& given, ActivationFunction& function) {
+  const auto* name = std::get_if<std::string>(&given);
+  const auto found =
+      std::ranges::find_if(known_functions, [&](const Known& known) { return name && *name == known.name; });
+  check(found != known_functions.end(), "expected the name of an activation function, got {}", config_text(given));
+  function = found->function;
+}
+
 Variable ActivationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  Variable y = function_(inputs.front());
-  check(y.shape() == inputs.front().shape(), "{}: expected {} to keep the shape {}, got {}", title(), function_.name(),
+  Variable y = function()(inputs.front());
+  check(y.shape() == inputs.front().shape(), "{}: expected {} to keep the shape {}, got {}", title(), function().name(),
         inputs.front().shape(), y.shape());
   return y;
 }
 
-Activation::Activation(ActivationFunction function, const ActivationOptions& options)
+Activation::Activation(ActivationFunction function, const OnlyName& options)
     : LayerHandle({.function = std::move(function), .name = options.name}) {}
 
 template class LayerHandle<ActivationLayer>;

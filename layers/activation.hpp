@@ -14,6 +14,7 @@ namespace xtape {
 /// framework/ops/activations.hpp are known by their names, others are "custom" unless given one.
 class ActivationFunction {
  public:
+  ActivationFunction() : ActivationFunction(linear) {}
   ActivationFunction(Variable (*function)(const Variable&));  // NOLINT(google-explicit-constructor): relu is one
   template <std::invocable<const Variable&> F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, ActivationFunction>)
@@ -32,35 +33,38 @@ class ActivationFunction {
   std::function<Variable(const Variable&)> function_;
 };
 
+/// Its name; Error for functions that are not of framework/ops/activations.hpp, which a file can't hold.
+ConfigValue to_config(const ActivationFunction& function);
+/// Error unless the value is the name of one of those.
+void from_config(const ConfigValue& given, ActivationFunction& function);
+
 class ActivationLayer final : public Layer {
  public:
   struct Options {
     Required<ActivationFunction> function;
     std::string name = "";
+    static void fields(auto& options, auto field) { field("function", options.function); }
   };
-  explicit ActivationLayer(const Options& options) : Layer(options.name), function_(options.function.value) {}
+  explicit ActivationLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
 
   std::string type() const override { return "Activation"; }
-  const ActivationFunction& function() const { return function_; }
-  std::string output_activation() const override { return function_.name(); }
+  LayerConfig config() const override { return config_of(options_); }
+  const ActivationFunction& function() const { return options_.function; }
+  std::string output_activation() const override { return function().name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.is_relu = function_.is(relu)}; }
+  Fusion fusion() const override { return {.is_relu = function().is(relu)}; }
 
  private:
-  ActivationFunction function_;
+  Options options_;
 };
 
 extern template class LayerHandle<ActivationLayer>;
 
-struct ActivationOptions {
-  std::string name = "";
-};
-
 /// y = function(x): Activation(relu)(x).
 class Activation : public LayerHandle<ActivationLayer> {
  public:
-  explicit Activation(ActivationFunction function, const ActivationOptions& options = {});
+  explicit Activation(ActivationFunction function, const OnlyName& options = {});
 };
 
 }  // namespace xtape

@@ -46,7 +46,7 @@ Variable BatchNormalizationLayer::call_fused(std::vector<Variable> inputs, const
   const BatchNormFusion fused{.bias = parts.bias, .residual = parts.residual, .relu = parts.relu};
   const Variable gamma = options_.scale ? parameter(pass, "gamma") : Tensor::ones(channels, x.dtype());
   const Variable beta = options_.center ? parameter(pass, "beta") : Tensor::zeros(channels, x.dtype());
-  if (pass.mode() == Mode::inference) {
+  if (pass.mode() == Mode::inference || !trainable()) {
     return batch_norm_inference(std::move(x), gamma, beta, corrected(parameter("moving_mean").value(), 0),
                                 corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
   }

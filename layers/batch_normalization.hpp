@@ -10,8 +10,8 @@ namespace xtape {
 /// inference uses the moving averages. They start at mean 0 and variance 1, so after t steps momentum^t of what they
 /// hold is still that start; with bias_correction inference divides it out, m = moving_mean / (1 - momentum^t) and
 /// likewise for the variance, as Adam does for its moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm()
-/// in training/ measures them anew instead. Parameters gamma, beta, moving_mean, moving_variance (channels); with
-/// bias_correction also the number of updates.
+/// in training/ measures them anew instead. Frozen (set_trainable(false)) it computes as in inference in every mode.
+/// Parameters gamma, beta, moving_mean, moving_variance (channels); with bias_correction also the number of updates.
 class BatchNormalizationLayer final : public Layer {
  public:
   struct Options {
@@ -21,11 +21,19 @@ class BatchNormalizationLayer final : public Layer {
     bool scale = true;   ///< learn gamma; otherwise 1
     bool bias_correction = false;
     std::string name = "";
+    static void fields(auto& options, auto field) {
+      field("momentum", options.momentum);
+      field("epsilon", options.epsilon);
+      field("center", options.center);
+      field("scale", options.scale);
+      field("bias_correction", options.bias_correction);
+    }
   };
   /// Error unless momentum is in [0, 1) and epsilon above 0.
   explicit BatchNormalizationLayer(Options options);
 
   std::string type() const override { return "BatchNormalization"; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

@@ -22,9 +22,13 @@ Shape Conv2DLayer::output_shape(const std::vector<Shape>& inputs) const {
 
 std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<Shape>& inputs) const {
   const Extent2D size = options_.kernel_size;
-  std::vector<ParameterSpec> specs{
-      {"kernel", {size.height, size.width, inputs[0][2], options_.filters}, options_.kernel_initializer}};
-  if (options_.use_bias) specs.push_back({"bias", {options_.filters}, options_.bias_initializer});
+  std::vector<ParameterSpec> specs{{"kernel",
+                                    {size.height, size.width, inputs[0][2], options_.filters},
+                                    options_.kernel_initializer,
+                                    true,
+                                    options_.kernel_regularizer}};
+  if (options_.use_bias)
+    specs.push_back({"bias", {options_.filters}, options_.bias_initializer, true, options_.bias_regularizer});
   return specs;
 }
 

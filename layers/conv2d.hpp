@@ -20,12 +20,28 @@ class Conv2DLayer final : public Layer {
     bool use_bias = true;
     Initializer kernel_initializer = glorot_uniform();
     Initializer bias_initializer = zeros();
+    Regularizer kernel_regularizer = {};  ///< l2(1e-4): its l2 * sum(w^2) is added to the loss
+    Regularizer bias_regularizer = {};
     std::string name = "";
+    static void fields(auto& options, auto field) {
+      field("filters", options.filters);
+      field("kernel_size", options.kernel_size);
+      field("strides", options.strides);
+      field("padding", options.padding);
+      field("dilation_rate", options.dilation_rate);
+      field("activation", options.activation);
+      field("use_bias", options.use_bias);
+      field("kernel_initializer", options.kernel_initializer);
+      field("bias_initializer", options.bias_initializer);
+      field("kernel_regularizer", options.kernel_regularizer);
+      field("bias_regularizer", options.bias_regularizer);
+    }
   };
   /// Error unless filters >= 1.
   explicit Conv2DLayer(Options options);
 
   std::string type() const override { return "Conv2D"; }
+  LayerConfig config() const override { return config_of(options_); }
   std::string output_activation() const override { return options_.activation.name(); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;

@@ -17,8 +17,10 @@ Shape DenseLayer::output_shape(const std::vector<Shape>& inputs) const {
 }
 
 std::vector<ParameterSpec> DenseLayer::parameter_specs(const std::vector<Shape>& inputs) const {
-  std::vector<ParameterSpec> specs{{"kernel", {inputs[0][-1], options_.units}, options_.kernel_initializer}};
-  if (options_.use_bias) specs.push_back({"bias", {options_.units}, options_.bias_initializer});
+  std::vector<ParameterSpec> specs{
+      {"kernel", {inputs[0][-1], options_.units}, options_.kernel_initializer, true, options_.kernel_regularizer}};
+  if (options_.use_bias)
+    specs.push_back({"bias", {options_.units}, options_.bias_initializer, true, options_.bias_regularizer});
   return specs;
 }
 

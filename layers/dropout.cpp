@@ -4,12 +4,13 @@
 
 namespace xtape {
 
-DropoutLayer::DropoutLayer(Options options) : Layer(options.name), rate_(options.rate) {
-  check(rate_ >= 0 && rate_ < 1, "{}: expected a rate in [0, 1), got {}", title(), rate_);
+DropoutLayer::DropoutLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  const double rate = options_.rate;
+  check(rate >= 0 && rate < 1, "{}: expected a rate in [0, 1), got {}", title(), rate);
 }
 
 Variable DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return dropout(inputs.front(), rate_, pass);
+  return dropout(inputs.front(), options_.rate, pass);
 }
 
 template class LayerHandle<DropoutLayer>;

@@ -11,15 +11,17 @@ class DropoutLayer final : public Layer {
   struct Options {
     Required<double> rate;
     std::string name = "";
+    static void fields(auto& options, auto field) { field("rate", options.rate); }
   };
   /// Error unless 0 <= rate < 1.
   explicit DropoutLayer(Options options);
   std::string type() const override { return "Dropout"; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  double rate_;
+  Options options_;
 };
 extern template class LayerHandle<DropoutLayer>;
 using Dropout = LayerHandle<DropoutLayer>;

@@ -34,6 +34,34 @@ Initializer always(std::string name, double value) {
   return {std::move(name), [value](const Shape& shape, RandomStream&) { return Tensor::full(shape, value); }};
 }
 
+/// What a file says of an initializer.
+struct Description {
+  Required<std::string> name;
+  std::optional<double> value = std::nullopt;
+  std::optional<std::int64_t> stream = std::nullopt;
+  static void fields(auto& description, auto field) {
+    field("name", description.name);
+    field("value", description.value);
+    field("stream", description.stream);
+  }
+};
+
+Initializer named(const Description& description) {
+  const std::string& name = description.name;
+  if (name == "constant") {
+    check(description.value.has_value(), "value: expected the number of a constant, got none");
+    return constant(*description.value);
+  }
+  for (const auto make :
+       {glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, zeros, ones}) {
+    if (Initializer known = make(); known.name == name) return known;
+  }
+  return {name, [name](const Shape&, RandomStream&) -> Tensor {
+            fail("initializer {}: expected one of xtape's, got one that only the program that saved the layer has",
+                 name);
+          }};
+}
+
 }  // namespace
 
 Fans fans(const Shape& shape) {
@@ -63,6 +91,25 @@ Initializer lecun_normal() {
 }
 Initializer zeros() { return always("zeros", 0); }
 Initializer ones() { return always("ones", 1); }
-Initializer constant(double value) { return always("constant", value); }
+Initializer constant(double value) {
+  Initializer initializer = always("constant", value);
+  initializer.value = value;
+  return initializer;
+}
+
+ConfigValue to_config(const Initializer& initializer) {
+  LayerConfig config{{{"name", initializer.name}}};
+  if (initializer.value) config.fields.push_back({"value", *initializer.value});
+  if (initializer.stream) config.fields.push_back({"stream", static_cast<std::int64_t>(*initializer.stream)});
+  return config;
+}
+
+void from_config(const ConfigValue& given, Initializer& initializer) {
+  const auto* config = std::get_if<LayerConfig>(&given);
+  check(config, "expected an initializer's name and numbers, got {}", config_text(given));
+  const auto description = options_of<Description>(*config);
+  initializer = named(description);
+  if (description.stream) initializer.stream = static_cast<std::uint64_t>(*description.stream);
+}
 
 }  // namespace xtape

@@ -8,6 +8,7 @@
 
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/tensor.hpp"
+#include "layers/layer_config.hpp"
 
 namespace xtape {
 
@@ -17,9 +18,17 @@ struct Initializer {
   std::function<Tensor(const Shape& shape, RandomStream& random)> make;
   /// Draw from this stream of the model's seed instead of the parameter's own.
   std::optional<std::uint64_t> stream = std::nullopt;
+  /// The number it was made with: of constant().
+  std::optional<double> value = std::nullopt;
 
-  Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted}; }
+  Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted, value}; }
 };
+
+/// {"name": "constant", "value": 0.5, "stream": 7}, the last two if there are any.
+ConfigValue to_config(const Initializer& initializer);
+/// One of those below; a name that is none of them stands for one that a program made itself: its parameters come with
+/// their values, and drawing anew is an Error.
+void from_config(const ConfigValue& given, Initializer& initializer);
 
 /// Inputs and outputs of one unit: kh*kw*channels for kernels (kh, kw, in, out), the extents for matrices (in, out),
 /// the extent twice for vectors, 1 for scalars.

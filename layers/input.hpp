@@ -8,21 +8,24 @@ namespace xtape {
 class InputLayer final : public Layer {
  public:
   static constexpr const char* type_name = "InputLayer";
-  InputLayer(Shape sample, std::string name) : Layer(std::move(name)), sample_(std::move(sample)) {}
+  struct Options {
+    Required<Shape> shape;
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("shape", options.shape); }
+  };
+  /// Error when an extent is 0.
+  explicit InputLayer(Options options);
 
   std::string type() const override { return type_name; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  Shape sample_;
-};
-
-struct InputOptions {
-  std::string name = "";
+  Options options_;
 };
 
 /// A place for samples of the given shape, without the batch axis: Input({64, 64, 3}). Error when an extent is 0.
-SymbolicTensor Input(const Shape& sample, const InputOptions& options = {});
+SymbolicTensor Input(const Shape& sample, const OnlyName& options = {});
 
 }  // namespace xtape

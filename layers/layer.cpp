@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
+#include "framework/ops/reductions.hpp"
+
 namespace xtape {
 namespace {
 
@@ -35,7 +39,18 @@ std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
   return named;
 }
 
-SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) {
+LayerConfig Layer::config() const {
+  fail("{}: expected its class to override config(), so that a file can hold its options; see LayerConfig", title());
+}
+
+SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) { return connect(inputs, nullptr); }
+
+SymbolicTensor Layer::connect_with_values(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values) {
+  check(!built_, "{}: expected a layer without parameters to give values to, got one that has some", title());
+  return connect(inputs, values);
+}
+
+SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values) {
   std::vector<Shape> shapes;
   for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
   Shape output = output_shape(shapes);
@@ -43,17 +58,20 @@ SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) {
   if (built_) {
     check_reuse(specs, shapes);
   } else {
-    create_parameters(specs);
+    create_parameters(specs, values);
   }
   return {std::make_shared<SymbolicTensor::Call>(SymbolicTensor::Call{shared_from_this(), inputs}), std::move(output)};
 }
 
-void Layer::create_parameters(const std::vector<ParameterSpec>& specs) {
+void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const ParameterValues& values) {
   std::vector<Owned> created;
   for (const ParameterSpec& spec : specs) {
     const bool fresh = std::ranges::none_of(created, [&](const Owned& owned) { return owned.spec.name == spec.name; });
     check(fresh, "{} {}: expected parameters with different names, got two named {}", type(), name_, spec.name);
-    created.push_back({spec, Parameter(spec.name, Tensor::zeros(spec.shape), spec.trainable), false});
+    Tensor value = values ? values(spec) : Tensor::zeros(spec.shape);
+    check(value.shape() == spec.shape, "{}: expected a {} of shape {}, got {}", title(), spec.name, spec.shape,
+          value.shape());
+    created.push_back({spec, Parameter(spec.name, std::move(value), spec.trainable && trainable_), values != nullptr});
   }
   parameters_ = std::move(created);
   built_ = true;
@@ -71,6 +89,21 @@ void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vect
       reject(fmt::format("inputs that fit the {} {} of its first call", first.name, first.shape), inputs);
     }
   }
+}
+
+void Layer::set_trainable(bool trainable) {
+  trainable_ = trainable;
+  for (const Owned& owned : parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
+}
+
+std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
+  std::optional<Variable> total;
+  for (const Owned& owned : parameters_) {
+    if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
+    const Variable penalty = owned.spec.regularizer.l2 * sum(square(pass.parameter(owned.parameter)));
+    total = total ? *total + penalty : penalty;
+  }
+  return total;
 }
 
 void Layer::rename(std::string name) {

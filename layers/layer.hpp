@@ -10,31 +10,12 @@
 #include "framework/autograd/forward_pass.hpp"
 #include "layers/fusion.hpp"
 #include "layers/initializer.hpp"
+#include "layers/layer_config.hpp"
+#include "layers/regularizer.hpp"
 
 namespace xtape {
 
 class Layer;
-
-/// An option that has no default: leaving it out does not compile.
-template <class T>
-struct Required {
-  Required() = delete;
-  template <class U>
-  requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, Required>) Required(U&& given)
-      : value(std::forward<U>(given)) {}       // NOLINT(google-explicit-constructor): reads as the value
-  operator const T&() const { return value; }  // NOLINT(google-explicit-constructor)
-  T value;
-};
-
-/// A layer's options may hold lists; braces then do: Reshape({.target_shape = {-1, 7}}).
-template <class T>
-struct Required<std::vector<T>> {
-  Required() = delete;
-  Required(std::initializer_list<T> given) : value(given) {}   // NOLINT(google-explicit-constructor)
-  Required(std::vector<T> given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
-  operator const std::vector<T>&() const { return value; }     // NOLINT(google-explicit-constructor)
-  std::vector<T> value;
-};
 
 /// A place in the layer graph: the shape that one sample will have there, and how it comes about. No numbers.
 class SymbolicTensor {
@@ -69,7 +50,11 @@ struct ParameterSpec {
   Shape shape;
   Initializer initializer;
   bool trainable = true;
+  Regularizer regularizer = {};
 };
+
+/// Where a layer's parameters get their values from, by name.
+using ParameterValues = std::function<Tensor(const ParameterSpec& spec)>;
 
 /// The definition of a layer. Derive from it and say three things: the output's shape, the parameters, the computation.
 /// Shapes are those of one sample; variables have the batch axis in front.
@@ -91,6 +76,10 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// The parameters with their path below this layer, e.g. "kernel"; there are none before the layer's first call.
   virtual std::vector<std::pair<std::string, Parameter>> named_parameters() const;
 
+  /// The options, for files: `return config_of(options_);` in a layer whose Options list their fields(). Error by
+  /// default: a layer that doesn't say can't be saved.
+  virtual LayerConfig config() const;
+
   /// As given, or as made by the Model that first used the layer; empty before.
   const std::string& name() const { return name_; }
 
@@ -98,6 +87,10 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// Error with the layer's name and the shapes when an input does not fit, or does not fit the parameters of the first
   /// call.
   SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs);
+
+  /// The same for a layer without parameters yet, which get these values, asked for by their names in parameter_specs,
+  /// instead of initial ones. Error, before any memory is taken, when a value has another shape.
+  SymbolicTensor connect_with_values(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values);
 
   /// What a Model may compute in one pass with the layer's neighbours, and how; see Fusion. Of several inputs each
   /// stands for one, and what the layer does not say it takes is never asked for. call() remains what the layer is:
@@ -110,6 +103,16 @@ class Layer : public std::enable_shared_from_this<Layer> {
   virtual std::string output_activation() const { return ""; }
   /// The layers inside this one, each once; only a Model used as a layer has some.
   virtual std::vector<std::shared_ptr<Layer>> sublayers() const { return {}; }
+
+  /// Freezes the layer's parameters, or trains them again; those that never are (moving averages) stay as they are.
+  /// Optimizers take what is trainable when they are made. A frozen BatchNormalization normalizes by its moving
+  /// averages in training too and does not move them, as in Keras. Of a model as a layer: all layers in it.
+  virtual void set_trainable(bool trainable);
+  virtual bool trainable() const { return trainable_; }
+
+  /// What the layer's regularizers add to the loss: the sum of l2 * sum(w^2) over its trainable parameters, as a scalar
+  /// of this pass. Nothing, at no cost, when there are none.
+  virtual std::optional<Variable> regularization(ForwardPass& pass) const;
 
   /// Gives a name, for a Model; and first values to the parameters that have none, from streams `stream` and up of
   /// `seed`. Returns the number of streams that are the layer's own: as many for every layer, so that an option of one
@@ -135,11 +138,13 @@ class Layer : public std::enable_shared_from_this<Layer> {
     Parameter parameter;
     bool initialized;
   };
-  void create_parameters(const std::vector<ParameterSpec>& specs);
+  SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values);
+  void create_parameters(const std::vector<ParameterSpec>& specs, const ParameterValues& values);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<Shape>& inputs) const;
 
   std::string name_;
   bool built_ = false;
+  bool trainable_ = true;
   std::vector<Owned> parameters_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "layers/activation.hpp"
 #include "layers/batch_normalization.hpp"
+#include "layers/builtin_layers.hpp"
 #include "layers/conv2d.hpp"
 #include "layers/dense.hpp"
 #include "layers/dropout.hpp"
@@ -11,5 +12,6 @@
 #include "layers/merge.hpp"
 #include "layers/normalization.hpp"
 #include "layers/pooling.hpp"
+#include "layers/regularizer.hpp"
 #include "layers/reshaping.hpp"
 #include "layers/softmax.hpp"

@@ -38,20 +38,21 @@ Variable MultiplyLayer::call(const std::vector<Variable>& inputs, ForwardPass& /
 Shape ConcatenateLayer::output_shape(const std::vector<Shape>& inputs) const {
   if (inputs.size() < 2) reject("two or more inputs", inputs);
   const int rank = inputs[0].rank() + 1;  // with the batch
-  const int axis = axis_ < 0 ? axis_ + rank : axis_;
-  if (axis < 1 || axis >= rank) reject(fmt::format("an axis in [1, {}) for its axis {}", rank, axis_), inputs);
+  const int axis = options_.axis < 0 ? options_.axis + rank : options_.axis;
+  if (axis < 1 || axis >= rank) reject(fmt::format("an axis in [1, {}) for its axis {}", rank, options_.axis), inputs);
   std::int64_t total = 0;
   for (const Shape& shape : inputs) {
     if (shape.rank() + 1 != rank || shape.replaced(axis - 1, 1) != inputs[0].replaced(axis - 1, 1)) {
-      reject(fmt::format("inputs that differ in axis {} only", axis_), inputs);
+      reject(fmt::format("inputs that differ in axis {} only", options_.axis), inputs);
     }
     total += shape[axis - 1];
+    check(total < std::int64_t{1} << 62, "{}: expected fewer than 2^62 elements along axis {}", title(), options_.axis);
   }
   return inputs[0].replaced(axis - 1, total);
 }
 
 Variable ConcatenateLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return concatenate(inputs, axis_);
+  return concatenate(inputs, options_.axis);
 }
 
 template class LayerHandle<AddLayer>;

@@ -5,15 +5,12 @@
 
 namespace xtape {
 
-struct MergeOptions {
-  std::string name = "";
-};
-
 /// What Add and Multiply share: two or more inputs of one shape, called with a list: Add()({x, y}).
 class ElementwiseMergeLayer : public Layer {
  public:
-  using Options = MergeOptions;
+  using Options = OnlyName;
   explicit ElementwiseMergeLayer(const Options& options) : Layer(options.name) {}
+  LayerConfig config() const override { return {}; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
 };
 
@@ -45,14 +42,16 @@ class ConcatenateLayer final : public Layer {
   struct Options {
     int axis = -1;
     std::string name = "";
+    static void fields(auto& options, auto field) { field("axis", options.axis); }
   };
-  explicit ConcatenateLayer(const Options& options) : Layer(options.name), axis_(options.axis) {}
+  explicit ConcatenateLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Concatenate"; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  int axis_;
+  Options options_;
 };
 extern template class LayerHandle<ConcatenateLayer>;
 using Concatenate = LayerHandle<ConcatenateLayer>;

@@ -14,10 +14,9 @@ namespace xtape {
 /// weights. Until then they are 0 and 1.
 class NormalizationLayer final : public Layer {
  public:
-  struct Options {
-    std::string name = "";
-  };
-  explicit NormalizationLayer(Options options) : Layer(std::move(options.name)) {}
+  using Options = OnlyName;
+  explicit NormalizationLayer(const Options& options) : Layer(options.name) {}
+  LayerConfig config() const override { return {}; }
 
   std::string type() const override { return "Normalization"; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;

@@ -2,24 +2,24 @@
 
 namespace xtape {
 
-PoolingLayer::PoolingLayer(const Options& options)
-    : Layer(options.name),
-      window_{.size = options.pool_size,
-              .strides = options.strides.value_or(options.pool_size),
-              .padding = options.padding} {}
+WindowOptions PoolingLayer::window() const {
+  return {.size = options_.pool_size,
+          .strides = options_.strides.value_or(options_.pool_size),
+          .padding = options_.padding};
+}
 
 Shape PoolingLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs, 3);
-  const kernels::Window window = place_window(title(), x.prepended(1), window_, batch_shape_text(x));
-  return {window.out_height, window.out_width, x[2]};
+  const kernels::Window placed = place_window(title(), x.prepended(1), window(), batch_shape_text(x));
+  return {placed.out_height, placed.out_width, x[2]};
 }
 
 Variable MaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return max_pool2d(inputs.front(), window_);
+  return max_pool2d(inputs.front(), window());
 }
 
 Variable AveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return average_pool2d(inputs.front(), window_);
+  return average_pool2d(inputs.front(), window());
 }
 
 Shape GlobalPoolingLayer::output_shape(const std::vector<Shape>& inputs) const { return {only_input(inputs, 3)[2]}; }

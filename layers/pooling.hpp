@@ -14,17 +14,26 @@ struct PoolingOptions {
   std::optional<Extent2D> strides = std::nullopt;
   Padding padding = Padding::valid;
   std::string name = "";
+  static void fields(auto& options, auto field) {
+    field("pool_size", options.pool_size);
+    field("strides", options.strides);
+    field("padding", options.padding);
+  }
 };
 
 /// What the two windowed poolings share: (n, height, width, channels) -> (n, out height, out width, channels).
 class PoolingLayer : public Layer {
  public:
   using Options = PoolingOptions;
-  explicit PoolingLayer(const Options& options);
+  explicit PoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
 
  protected:
-  WindowOptions window_;
+  WindowOptions window() const;
+
+ private:
+  Options options_;
 };
 
 /// The largest value under the window; padding never wins.
@@ -33,7 +42,7 @@ class MaxPooling2DLayer final : public PoolingLayer {
   using PoolingLayer::PoolingLayer;
   std::string type() const override { return "MaxPooling2D"; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.is_max_pool = window_}; }
+  Fusion fusion() const override { return {.is_max_pool = window()}; }
 };
 extern template class LayerHandle<MaxPooling2DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
@@ -48,15 +57,12 @@ class AveragePooling2DLayer final : public PoolingLayer {
 extern template class LayerHandle<AveragePooling2DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
 
-struct GlobalPoolingOptions {
-  std::string name = "";
-};
-
 /// What the two global poolings share: (n, height, width, channels) -> (n, channels).
 class GlobalPoolingLayer : public Layer {
  public:
-  using Options = GlobalPoolingOptions;
+  using Options = OnlyName;
   explicit GlobalPoolingLayer(const Options& options) : Layer(options.name) {}
+  LayerConfig config() const override { return {}; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
 };
 

@@ -13,10 +13,11 @@ Variable FlattenLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*
 
 Shape ReshapeLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs);
-  std::vector<std::int64_t> extents = target_;
+  const std::vector<std::int64_t>& target = options_.target_shape;
+  std::vector<std::int64_t> extents = target;
   if (std::ranges::any_of(extents, [](std::int64_t extent) { return extent < -1 || extent == 0; }) ||
       std::ranges::count(extents, -1) > 1) {
-    reject(fmt::format("a target shape of positive extents with at most one -1, not ({})", fmt::join(target_, ", ")),
+    reject(fmt::format("a target shape of positive extents with at most one -1, not ({})", fmt::join(target, ", ")),
            inputs);
   }
   const auto open = std::ranges::find(extents, -1);
@@ -25,7 +26,7 @@ Shape ReshapeLayer::output_shape(const std::vector<Shape>& inputs) const {
     *open = x.size() / Shape(extents).size();
   }
   if (Shape(extents).size() != x.size()) {
-    reject(fmt::format("as many elements as the target shape ({}) has", fmt::join(target_, ", ")), inputs);
+    reject(fmt::format("as many elements as the target shape ({}) has", fmt::join(target, ", ")), inputs);
   }
   return Shape(extents);
 }
@@ -35,20 +36,21 @@ Variable ReshapeLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*
   return reshape(x, output_shape({x.shape().without(0)}).prepended(x.dim(0)));
 }
 
-ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), padding_(options.padding) {
-  check(!padding_.is_same() && std::ranges::all_of(padding_.amounts(), [](std::int64_t amount) { return amount >= 0; }),
+ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  const Padding& padding = options_.padding;
+  check(!padding.is_same() && std::ranges::all_of(padding.amounts(), [](std::int64_t amount) { return amount >= 0; }),
         "{}: expected amounts of 0 or more for top, bottom, left and right, got {}", title(),
-        padding_.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding_.amounts(), ", ")));
+        padding.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding.amounts(), ", ")));
 }
 
 Shape ZeroPadding2DLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs, 3);
-  const auto [top, bottom, left, right] = padding_.amounts();
+  const auto [top, bottom, left, right] = options_.padding.amounts();
   return {top + x[0] + bottom, left + x[1] + right, x[2]};
 }
 
 Variable ZeroPadding2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  const auto [top, bottom, left, right] = padding_.amounts();
+  const auto [top, bottom, left, right] = options_.padding.amounts();
   return pad(inputs.front(), {{0, 0}, {top, bottom}, {left, right}, {0, 0}});
 }
 

@@ -9,11 +9,10 @@ namespace xtape {
 /// All axes of a sample as one: (n, ...) -> (n, elements).
 class FlattenLayer final : public Layer {
  public:
-  struct Options {
-    std::string name = "";
-  };
+  using Options = OnlyName;
   explicit FlattenLayer(const Options& options) : Layer(options.name) {}
   std::string type() const override { return "Flatten"; }
+  LayerConfig config() const override { return {}; }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return {only_input(inputs).size()}; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
@@ -26,14 +25,16 @@ class ReshapeLayer final : public Layer {
   struct Options {
     Required<std::vector<std::int64_t>> target_shape;
     std::string name = "";
+    static void fields(auto& options, auto field) { field("target_shape", options.target_shape); }
   };
-  explicit ReshapeLayer(Options options) : Layer(options.name), target_(options.target_shape.value) {}
+  explicit ReshapeLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Reshape"; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  std::vector<std::int64_t> target_;
+  Options options_;
 };
 extern template class LayerHandle<ReshapeLayer>;
 using Reshape = LayerHandle<ReshapeLayer>;
@@ -44,15 +45,17 @@ class ZeroPadding2DLayer final : public Layer {
   struct Options {
     Padding padding = {1, 1, 1, 1};  ///< top, bottom, left, right
     std::string name = "";
+    static void fields(auto& options, auto field) { field("padding", options.padding); }
   };
   /// Error for Padding::same and for negative amounts.
   explicit ZeroPadding2DLayer(Options options);
   std::string type() const override { return "ZeroPadding2D"; }
+  LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  Padding padding_;
+  Options options_;
 };
 extern template class LayerHandle<ZeroPadding2DLayer>;
 using ZeroPadding2D = LayerHandle<ZeroPadding2DLayer>;

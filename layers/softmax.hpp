@@ -11,15 +11,17 @@ class SoftmaxLayer final : public Layer {
   struct Options {
     int axis = -1;
     std::string name = "";
+    static void fields(auto& options, auto field) { field("axis", options.axis); }
   };
-  explicit SoftmaxLayer(const Options& options) : Layer(options.name), axis_(options.axis) {}
+  explicit SoftmaxLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Softmax"; }
+  LayerConfig config() const override { return config_of(options_); }
   std::string output_activation() const override { return "softmax"; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
-  int axis_;
+  Options options_;
 };
 extern template class LayerHandle<SoftmaxLayer>;
 using Softmax = LayerHandle<SoftmaxLayer>;

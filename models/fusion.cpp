@@ -9,10 +9,12 @@ class Planner {
  public:
   Planner(const std::vector<ModelNode>& nodes, const std::vector<std::size_t>& outputs)
       : nodes_(nodes), readers_(nodes.size()), taken_(nodes.size(), false), without_bias_(nodes.size(), false) {
+    std::map<const Layer*, int> direct;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (const std::size_t input : nodes[i].inputs) readers_[input].push_back(i);
-      count_calls(*nodes[i].layer, calls_);
+      ++direct[nodes[i].layer.get()];
     }
+    for (const auto& [layer, times] : direct) count_calls(*layer, calls_, times);
     for (const std::size_t output : outputs) readers_[output].push_back(nodes.size());
   }
 
@@ -85,9 +87,9 @@ class Planner {
 
 }  // namespace
 
-void count_calls(const Layer& layer, std::map<const Layer*, int>& calls) {
-  ++calls[&layer];
-  for (const auto& inner : layer.sublayers()) count_calls(*inner, calls);
+void count_calls(const Layer& layer, std::map<const Layer*, int>& calls, int times) {
+  calls[&layer] += times;
+  for (const auto& inner : layer.sublayers()) count_calls(*inner, calls, times);
 }
 
 std::vector<std::size_t> FusedStep::reads() const {

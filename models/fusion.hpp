@@ -26,8 +26,9 @@ struct FusedStep {
   std::vector<std::size_t> reads() const;
 };
 
-/// Adds how often each layer computes, those inside of models used as layers included.
-void count_calls(const Layer& layer, std::map<const Layer*, int>& calls);
+/// Adds how often each layer computes when this one is called `times` times, those inside of models used as layers
+/// included.
+void count_calls(const Layer& layer, std::map<const Layer*, int>& calls, int times = 1);
 
 /// The steps in order. A value is left out only if exactly one node reads it and it is no output of the model. Layers
 /// called more than once compute at their own places, so that what they count or average keeps its order.

@@ -13,6 +13,16 @@ Model::Model(const std::vector<SymbolicTensor>& inputs, const std::vector<Symbol
              ModelOptions options)
     : network_(std::make_shared<Network>(inputs, outputs, std::move(options))) {}
 
+Model::Model(std::shared_ptr<Network> network) : network_(std::move(network)) {}
+
+std::shared_ptr<Layer> Model::definition() const { return network_; }
+
+std::optional<Model> Model::from_layer(const std::shared_ptr<Layer>& layer) {
+  auto network = std::dynamic_pointer_cast<Network>(layer);
+  if (!network) return std::nullopt;
+  return Model(std::move(network));
+}
+
 Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
   const std::vector<Variable> outputs = network_->compute({input}, pass);
   check(outputs.size() == 1, "Model {}: expected a model of one output here, got {}; use call()", name(),
@@ -34,6 +44,24 @@ std::string Model::name() const { return network_->name().empty() ? "model" : ne
 const Shape& Model::input_shape() const { return network_->input_shapes().front(); }
 const Shape& Model::output_shape() const { return network_->output_shapes().front(); }
 const std::vector<ModelNode>& Model::nodes() const { return network_->nodes(); }
+
+const std::vector<std::size_t>& Model::input_nodes() const { return network_->input_nodes(); }
+const std::vector<std::size_t>& Model::output_nodes() const { return network_->output_nodes(); }
+
+std::vector<SymbolicTensor> Model::inputs() const {
+  std::vector<SymbolicTensor> tensors;
+  for (const std::size_t node : input_nodes()) tensors.push_back(nodes()[node].output);
+  return tensors;
+}
+
+SymbolicTensor Model::layer_output(const std::string& name) const {
+  const Layer& wanted = layer(name);
+  const auto of_layer = [&](const ModelNode& node) { return node.layer.get() == &wanted; };
+  check(std::ranges::count_if(nodes(), of_layer) == 1,
+        "Model {}: expected the name of a layer that is called once, got \"{}\", called several times", this->name(),
+        name);
+  return std::ranges::find_if(nodes(), of_layer)->output;
+}
 
 std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const { return network_->named_parameters(); }
 
@@ -76,6 +104,10 @@ Layer& Model::layer(const std::string& name) const {
   fail("Model {}: expected the name of one of its layers, got \"{}\"; there are {}", this->name(), name,
        fmt::join(names, ", "));
 }
+
+void Model::set_trainable(bool trainable) const { network_->set_trainable(trainable); }
+
+std::optional<Variable> Model::regularization(ForwardPass& pass) const { return network_->regularization(pass); }
 
 void Model::convert(DType dtype) const {
   check(is_floating(dtype), "Model::convert: expected float32 or float64, got {}", dtype);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +18,19 @@ struct ModelOptions {
   std::uint64_t seed = 0;
 };
 
+struct SummaryOptions {
+  /// In characters; the terminal's, or 98 when there is none.
+  std::optional<int> width = std::nullopt;
+  /// Samples for which the memory of activations is given.
+  std::int64_t batch_size = 32;
+};
+
 /// One call of a layer in a model, in the order of computation.
 struct ModelNode {
   std::shared_ptr<Layer> layer;
   std::vector<std::size_t> inputs;  ///< nodes whose outputs it takes
   Shape shape;                      ///< of one sample of its output
+  SymbolicTensor output;            ///< its place in the layer graph
 };
 
 /// A network ready to compute. A handle: copies are the same model. Layers without a name get one from their type
@@ -56,6 +65,14 @@ class Model {
   std::int64_t trainable_count() const;
 
   const std::vector<ModelNode>& nodes() const;
+  /// The nodes that are the model's inputs and outputs, in the order of the constructor's.
+  const std::vector<std::size_t>& input_nodes() const;
+  const std::vector<std::size_t>& output_nodes() const;
+  /// The inputs in the layer graph, and the output of a layer, to make another model of the same layers up to there:
+  /// Model(model.inputs(), model.layer_output("flatten_1")). Error when there is no such layer, or it is called several
+  /// times.
+  std::vector<SymbolicTensor> inputs() const;
+  SymbolicTensor layer_output(const std::string& name) const;
   /// All layers once each, in the order of their first use, followed by those inside of models used as layers.
   std::vector<std::shared_ptr<Layer>> all_layers() const;
   /// The layer whose output is the model's (the first, when there are several).
@@ -63,17 +80,31 @@ class Model {
   /// A layer by name; Error with the names there are when there is none.
   Layer& layer(const std::string& name) const;
 
+  /// Freezes all layers, or trains them again: see Layer::set_trainable().
+  void set_trainable(bool trainable) const;
+
+  /// What the layers' regularizers add to the loss, as a scalar of this pass; nothing when no layer has one.
+  std::optional<Variable> regularization(ForwardPass& pass) const;
+
   /// Converts all parameters to float32 or float64, in which the model then computes.
   void convert(DType dtype) const;
   DType dtype() const;
 
-  /// The table of layers: name and type, output shape, parameters, inputs; then the totals.
-  [[nodiscard]] std::string summary() const;
+  /// The table of layers as Keras prints it: name and type, output shape, parameters, inputs, cells that are too narrow
+  /// going on below; then the number of parameters, the memory that they and the values between layers take, and the
+  /// multiply-adds for one sample. Error when the width is below 40 or the batch size below 1.
+  [[nodiscard]] std::string summary(const SummaryOptions& options = {}) const;
+
+  /// The model as a layer, whose name is empty until it has one.
+  std::shared_ptr<Layer> definition() const;
+  /// The model that a layer is; nothing when it is none.
+  static std::optional<Model> from_layer(const std::shared_ptr<Layer>& layer);
 
   class Network;  ///< internal to models/
   const Network& network() const { return *network_; }
 
  private:
+  explicit Model(std::shared_ptr<Network> network);
   std::shared_ptr<Network> network_;
 };
 

@@ -3,35 +3,46 @@
 #include <algorithm>
 
 namespace xtape {
+namespace {
 
-std::vector<MultiplyAdds> multiply_adds_of_nodes(const Model& model) {
+MultiplyAdds total(const std::vector<MultiplyAdds>& all) {
+  MultiplyAdds sum;
+  for (const MultiplyAdds& work : all) {
+    sum.forward += work.forward;
+    sum.backward += work.backward;
+  }
+  return sum;
+}
+
+/// `trained`: whether the model's inputs depend on a trained parameter.
+std::vector<MultiplyAdds> work_of_nodes(const Model& model, bool trained) {
   std::vector<MultiplyAdds> all;
-  std::vector<bool> trained;  // whether the node's output depends on a trained parameter
+  std::vector<bool> depends;  // whether the node's output depends on a trained parameter
   for (const ModelNode& node : model.nodes()) {
-    const bool trained_inputs = std::ranges::any_of(node.inputs, [&](std::size_t i) { return bool{trained[i]}; });
+    const bool trained_inputs = node.inputs.empty()
+                                    ? trained
+                                    : std::ranges::any_of(node.inputs, [&](std::size_t i) { return bool{depends[i]}; });
     bool own = false;
     MultiplyAdds work;
+    if (const auto inner = Model::from_layer(node.layer)) work = total(work_of_nodes(*inner, trained_inputs));
     for (const auto& [path, parameter] : node.layer->named_parameters()) {
       own = own || parameter.trainable();
       if (path != "kernel") continue;
       // every element of a kernel meets every position of the output: height * width, or 1 for a dense layer
       const auto positions = static_cast<double>(node.shape.size() / node.shape[-1]);
       work.forward = static_cast<double>(parameter.value().size()) * positions;
-      work.backward = work.forward * (trained_inputs ? 2 : 1);
+      work.backward = work.forward * ((parameter.trainable() ? 1 : 0) + (trained_inputs ? 1 : 0));
     }
     all.push_back(work);
-    trained.push_back(own || trained_inputs);
+    depends.push_back(own || trained_inputs);
   }
   return all;
 }
 
-MultiplyAdds multiply_adds(const Model& model) {
-  MultiplyAdds total;
-  for (const MultiplyAdds& work : multiply_adds_of_nodes(model)) {
-    total.forward += work.forward;
-    total.backward += work.backward;
-  }
-  return total;
-}
+}  // namespace
+
+std::vector<MultiplyAdds> multiply_adds_of_nodes(const Model& model) { return work_of_nodes(model, false); }
+
+MultiplyAdds multiply_adds(const Model& model) { return total(multiply_adds_of_nodes(model)); }
 
 }  // namespace xtape

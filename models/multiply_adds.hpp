@@ -11,12 +11,12 @@ namespace xtape {
 /// usual: in ResNet-50 it is below 1 %.
 struct MultiplyAdds {
   double forward = 0;
-  /// As many again for the gradient of each kernel, and for the gradient of each input that depends on a trained
-  /// parameter (the first layer's does not).
+  /// As many again for the gradient of each kernel that is trained, and for the gradient of each input that depends on
+  /// a trained parameter (the first layer's does not).
   double backward = 0;
 };
 
-/// Of each of model.nodes(); those inside of a model used as a layer are not counted.
+/// Of each of model.nodes(); a model used as a layer counts with all that is in it.
 std::vector<MultiplyAdds> multiply_adds_of_nodes(const Model& model);
 
 /// Of the whole network.

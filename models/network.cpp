@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
+#include "framework/ops/arithmetic.hpp"
 #include "layers/input.hpp"
 
 namespace xtape {
@@ -58,24 +60,24 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
     : Layer(options.name) {
   check(!inputs.empty() && !outputs.empty(), "Model {}: expected at least one input and one output, got {} and {}",
         options.name, inputs.size(), outputs.size());
+  KnownCalls known;
+  std::set<std::size_t> listed;
   for (const SymbolicTensor& input : inputs) {
     check(is_input(*input.call().layer), "Model {}: expected inputs made by Input, got one of {} {}", options.name,
           input.call().layer->type(), input.call().layer->name());
-    const std::size_t node = add(input);
-    check(std::ranges::find(inputs_, node) == inputs_.end(), "Model {}: expected different inputs, got {} twice",
-          options.name, batch_shape_text(input.shape()));
+    const std::size_t node = add(input, known);
+    check(listed.insert(node).second, "Model {}: expected different inputs, got {} twice", options.name,
+          batch_shape_text(input.shape()));
     inputs_.push_back(node);
     input_shapes_.push_back(input.shape());
   }
   for (const SymbolicTensor& output : outputs) {
-    outputs_.push_back(add(output));
+    outputs_.push_back(add(output, known));
     output_shapes_.push_back(output.shape());
   }
-  calls_.clear();
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const bool listed = std::ranges::find(inputs_, i) != inputs_.end();
     check(
-        listed || !is_input(*nodes_[i].layer),
+        listed.contains(i) || !is_input(*nodes_[i].layer),
         "Model {}: expected every Input that an output depends on among the model's inputs, but one of shape {} is not",
         options.name, batch_shape_text(nodes_[i].shape));
   }
@@ -91,9 +93,7 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
 }
 
 /// Adds the call behind a tensor after the calls it depends on: depth first, with a stack of our own.
-std::size_t Model::Network::add(const SymbolicTensor& tensor) {
-  std::map<const SymbolicTensor::Call*, std::size_t> known;
-  for (std::size_t i = 0; i < calls_.size(); ++i) known[calls_[i]] = i;
+std::size_t Model::Network::add(const SymbolicTensor& tensor, KnownCalls& known) {
   std::vector<SymbolicTensor> pending{tensor};
   while (!pending.empty()) {
     const SymbolicTensor top = pending.back();
@@ -108,10 +108,9 @@ std::size_t Model::Network::add(const SymbolicTensor& tensor) {
     }
     if (pending.size() > before) continue;
     pending.pop_back();
-    ModelNode node{call.layer, {}, top.shape()};
+    ModelNode node{call.layer, {}, top.shape(), top};
     for (const SymbolicTensor& input : call.inputs) node.inputs.push_back(known.at(&input.call()));
     known[&call] = nodes_.size();
-    calls_.push_back(&call);
     nodes_.push_back(std::move(node));
   }
   return known.at(&tensor.call());
@@ -142,10 +141,28 @@ void Model::Network::name_layers() {
 
 std::vector<std::shared_ptr<Layer>> Model::Network::sublayers() const {
   std::vector<std::shared_ptr<Layer>> layers;
+  std::set<const Layer*> seen;
   for (const ModelNode& node : nodes_) {
-    if (std::ranges::find(layers, node.layer) == layers.end()) layers.push_back(node.layer);
+    if (seen.insert(node.layer.get()).second) layers.push_back(node.layer);
   }
   return layers;
+}
+
+void Model::Network::set_trainable(bool trainable) {
+  for (const auto& layer : sublayers()) layer->set_trainable(trainable);
+}
+
+std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const {
+  std::optional<Variable> total;
+  for (const auto& layer : sublayers()) {
+    const std::optional<Variable> own = layer->regularization(pass);
+    if (own) total = total ? *total + *own : *own;
+  }
+  return total;
+}
+
+bool Model::Network::trainable() const {
+  return std::ranges::any_of(sublayers(), [](const auto& layer) { return layer->trainable(); });
 }
 
 /// Parameters get their whole path, so that those of two nested models have different names.

@@ -1,12 +1,17 @@
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "models/model.hpp"
+#include "models/multiply_adds.hpp"
+#include "models/terminal.hpp"
 
 namespace xtape {
 namespace {
 
-using Row = std::vector<std::string>;
+constexpr int columns = 4, gap = 2, width_of_files = 98, narrowest = 40;  // 98 characters are Keras's
+using Row = std::array<std::string, columns>;
+using Widths = std::array<std::size_t, columns>;
 
 std::int64_t count_of(const Layer& layer) {
   std::int64_t count = 0;
@@ -22,38 +27,115 @@ std::string thousands(std::int64_t value) {
   return digits;
 }
 
-std::string row_text(const Row& row, const std::vector<std::size_t>& widths) {
-  std::string text;
-  for (std::size_t i = 0; i < row.size(); ++i) text += fmt::format("{:<{}}", row[i], widths[i] + 3);
-  return text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    if (end > begin) words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
 }
 
-}  // namespace
+/// The text in lines of at most `width` characters, words whole.
+std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  for (const std::string& word : words_of(text)) {
+    if (!lines.back().empty() && lines.back().size() + 1 + word.size() > width) lines.emplace_back();
+    lines.back() += (lines.back().empty() ? "" : " ") + word;
+  }
+  return lines;
+}
 
-std::string Model::summary() const {
+std::string row_text(const Row& row, const Widths& widths) {
+  std::array<std::vector<std::string>, columns> cells;
+  std::size_t height = 0;
+  for (std::size_t i = 0; i < columns; ++i) {
+    cells[i] = lines_of(row[i], widths[i]);
+    height = std::max(height, cells[i].size());
+  }
+  std::string text;
+  for (std::size_t line = 0; line < height; ++line) {
+    std::string whole;
+    for (std::size_t i = 0; i < columns; ++i) {
+      whole += fmt::format("{:<{}}", line < cells[i].size() ? cells[i][line] : "", widths[i] + gap);
+    }
+    text += whole.substr(0, whole.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+/// Every column as wide as its longest word at least; what is left of `width` goes to those whose texts are longer.
+Widths fitted(const std::vector<Row>& rows, std::size_t width) {
+  Widths needed{}, wanted{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      wanted[i] = std::max(wanted[i], row[i].size());
+      for (const std::string& word : words_of(row[i])) needed[i] = std::max(needed[i], word.size());
+    }
+  }
+  std::size_t used = gap * (columns - 1);
+  for (const std::size_t column : needed) used += column;
+  std::size_t left = width > used ? width - used : 0;
+  for (const std::size_t i : {2, 1, 0, 3}) {
+    const std::size_t more = std::min(left, wanted[i] - needed[i]);
+    needed[i] += more;
+    left -= more;
+  }
+  return needed;
+}
+
+std::vector<Row> rows_of(const Model& model) {
   std::vector<Row> rows{{"Layer (type)", "Output Shape", "Param #", "Connected to"}};
   std::set<const Layer*> seen;
-  for (const ModelNode& node : nodes()) {
+  for (const ModelNode& node : model.nodes()) {
     std::vector<std::string> sources;
-    for (const std::size_t input : node.inputs) sources.push_back(nodes()[input].layer->name());
+    for (const std::size_t input : node.inputs) sources.push_back(model.nodes()[input].layer->name());
     const bool first = seen.insert(node.layer.get()).second;  // a shared layer's parameters count once
     rows.push_back({fmt::format("{} ({})", node.layer->name(), node.layer->type()), batch_shape_text(node.shape),
                     first ? std::to_string(count_of(*node.layer)) : "shared",
                     fmt::format("{}", fmt::join(sources, ", "))});
   }
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  return rows;
+}
+
+/// Elements of the outputs of all layers, those inside of models used as layers instead of these.
+double activations_of(const Model& model) {
+  double elements = 0;
+  for (const ModelNode& node : model.nodes()) {
+    const auto inner = Model::from_layer(node.layer);
+    elements += inner ? activations_of(*inner) : static_cast<double>(node.shape.size());
   }
-  std::size_t total = 0;
-  for (const std::size_t width : widths) total += width + 3;
-  const std::string rule(total - 3, '=');
+  return elements;
+}
+
+std::string totals_of(const Model& model, std::int64_t batch) {
+  const double megabyte = 1e6, bytes = model.dtype() == DType::float64 ? 8 : 4;
+  const std::int64_t all = model.parameter_count(), trainable = model.trainable_count();
+  return fmt::format(
+      "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {:.1f} MB\n"
+      "Memory of activations: {:.1f} MB at batch size {}, every layer's output once\n"
+      "Multiply-adds: {:.1f} million per sample\n",
+      thousands(all), thousands(trainable), thousands(all - trainable), bytes * static_cast<double>(all) / megabyte,
+      bytes * static_cast<double>(batch) * activations_of(model) / megabyte, batch, multiply_adds(model).forward / 1e6);
+}
+
+}  // namespace
+
+std::string Model::summary(const SummaryOptions& options) const {
+  const int terminal = terminal_columns();
+  const int width = options.width.value_or(terminal > 0 ? std::max(terminal, narrowest) : width_of_files);
+  check(width >= narrowest && options.batch_size >= 1,
+        "Model::summary: expected a width of at least {} and a batch size of at least 1, got {} and {}", narrowest,
+        width, options.batch_size);
+  const std::vector<Row> rows = rows_of(*this);
+  const Widths widths = fitted(rows, static_cast<std::size_t>(width));
+  const std::size_t length = widths[0] + widths[1] + widths[2] + widths[3] + gap * (columns - 1);
+  const std::string rule(length, '=');
   std::string text =
-      fmt::format("Model: \"{}\"\n{}\n{}{}\n", name(), std::string(rule.size(), '_'), row_text(rows[0], widths), rule);
+      fmt::format("Model: \"{}\"\n{}\n{}{}\n", name(), std::string(length, '_'), row_text(rows[0], widths), rule);
   for (std::size_t i = 1; i < rows.size(); ++i) text += row_text(rows[i], widths);
-  return text + fmt::format("{}\nTotal params: {}\nTrainable params: {}\nNon-trainable params: {}\n", rule,
-                            thousands(parameter_count()), thousands(trainable_count()),
-                            thousands(parameter_count() - trainable_count()));
+  return text + rule + "\n" + totals_of(*this, options.batch_size);
 }
 
 }  // namespace xtape

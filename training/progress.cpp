@@ -1,12 +1,9 @@
 #include "training/progress.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
-#include <sys/ioctl.h>
 #include <vector>
 
 #include "framework/error.hpp"
@@ -61,12 +58,6 @@ std::string speed_text(std::int64_t samples, double seconds) {
 std::string percent_text(const std::string& what, double share) { return fmt::format("{} {:.1f}%", what, share * 100); }
 
 }  // namespace
-
-int terminal_columns() {
-  winsize size{};
-  if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
-  return size.ws_col > 0 ? size.ws_col : 80;
-}
 
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

@@ -7,12 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "models/terminal.hpp"
 #include "training/callback.hpp"
 
 namespace xtape {
 
-/// Columns of the terminal that standard output is; 0 when it is a file or a pipe.
-int terminal_columns();
 /// Seconds on a clock that never goes back.
 double steady_seconds();
 /// "0:42", "12:05", "1:02:03".

@@ -16,6 +16,8 @@ class Parameter {
   const std::string& name() const { return state_->name; }
   void rename(std::string name) { state_->name = std::move(name); }
   bool trainable() const { return state_->trainable; }
+  /// One that is not is a constant for the passes and optimizers made from then on.
+  void set_trainable(bool trainable) const { state_->trainable = trainable; }
 
   const Tensor& value() const { return state_->value; }
   const Shape& shape() const { return state_->value.shape(); }

@@ -9,7 +9,7 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layer_check.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
+#include "models/model_file.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -102,11 +102,51 @@ TEST_CASE("every layer's derivatives agree with central differences, in both mod
   }
 }
 
+TEST_CASE("every layer comes back from a file with the same options, and computes the same bits") {
+  const test::TemporaryFolder folder;
+  for (const Row& row : rows()) {
+    INFO(row.type);
+    std::vector<SymbolicTensor> inputs;
+    for (const Shape& sample : row.samples) inputs.push_back(Input(sample));
+    const std::shared_ptr<Layer> layer = row.make();
+    const Model model(inputs, layer->connect(inputs), {.seed = 5});
+    save_model(model, folder / "model.safetensors");
+    const Model loaded = load_model(folder / "model.safetensors");
+    CHECK(loaded.layer(layer->name()).config() == layer->config());
+    RandomStream random(1);
+    std::vector<Variable> samples;
+    for (const Shape& sample : row.samples) samples.emplace_back(random.normal(sample.prepended(3)));
+    for (const Mode mode : {Mode::inference, Mode::training}) {
+      ForwardPass pass(mode, {.step = 0}), again(mode, {.step = 0});
+      CHECK(identical(model.call(samples, pass)[0].value(), loaded.call(samples, again)[0].value()));
+    }
+  }
+}
+
+TEST_CASE("every option in the source is in the list of its Options::fields()") {
+  const std::regex options("struct (\\w*Options) \\{([^]*?)\n\\s*\\};"), member("\n +[\\w:<>]+ (\\w+)( = [^;]*)?;");
+  std::size_t found = 0;
+  for (const auto& file : std::filesystem::directory_iterator(XTAPE_SOURCE_ROOT "/layers")) {
+    std::ifstream stream(file.path());
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    for (std::sregex_iterator match(text.begin(), text.end(), options), end; match != end; ++match) {
+      const std::string body = (*match)[2];
+      if (body.find("static void fields") == std::string::npos) continue;  // LayerCheckOptions
+      for (std::sregex_iterator name(body.begin(), body.end(), member); name != end; ++name, ++found) {
+        INFO(file.path() << ": " << (*name)[1]);
+        CHECK(((*name)[1] == "name" || body.find("field(\"" + (*name)[1].str() + "\"") != std::string::npos));
+      }
+    }
+  }
+  CHECK(found >= 30);
+}
+
 TEST_CASE("every layer in the source has a row in the table") {
   std::set<std::string> known{"InputLayer"};
   for (const Row& row : rows()) {
     known.insert(row.type);
     CHECK(row.make()->type() == row.type);
+    CHECK(builtin_layers().contains(row.type));
   }
   const std::regex type("type\\(\\) const override \\{ return \"(\\w+)\"");
   std::size_t found = 0;

@@ -1,0 +1,22 @@
+// LayerConfig as JSON. Internal to models/.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "layers/layer_config.hpp"
+
+namespace xtape {
+
+/// Fields keep their order, so that the same model gives the same bytes.
+using Json = nlohmann::ordered_json;
+
+/// Parses text that anybody may have written. Error for what is no JSON, nests deeper than `deepest`, or has an object
+/// with one name twice.
+Json parse_json(const std::string& text);
+
+/// Error for numbers that are not finite, which JSON does not have.
+Json config_to_json(const LayerConfig& config);
+/// Error naming the field for what no option can be, such as a list of texts.
+LayerConfig config_from_json(const Json& json);
+
+}  // namespace xtape

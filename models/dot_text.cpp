@@ -1,0 +1,169 @@
+#include <algorithm>
+
+#include "models/plot.hpp"
+
+namespace xtape {
+namespace {
+
+/// Text for an HTML-like label: markup escaped, control characters and what is no ASCII byte of UTF-8's left out.
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '&')
+      result += "&amp;";
+    else if (c == '<')
+      result += "&lt;";
+    else if (c == '>')
+      result += "&gt;";
+    else if (c == '"')
+      result += "&quot;";
+    else if (byte < 0x20 || byte == 0x7F)
+      result += ' ';
+    else if (byte < 0x80)
+      result += c;
+    else
+      result += fmt::format("\\x{:02x}", byte);  // may be no UTF-8, which Graphviz refuses
+  }
+  return result;
+}
+
+struct Kind {
+  std::vector<std::string> types;
+  const char* fill;
+  const char* border;
+};
+
+const Kind& kind_of(const std::string& type) {
+  static const std::vector<Kind> kinds{
+      {{"Conv2D", "Dense"}, "#dbe9f6", "#4a7fb0"},
+      {{"BatchNormalization"}, "#eef0f2", "#9aa4ae"},
+      {{"Activation", "Softmax", "Dropout"}, "#fdf3dc", "#c9a14a"},
+      {{"MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}, "#e3f1e4", "#6fa174"},
+      {{"Add", "Multiply", "Concatenate"}, "#f6e0e0", "#b56a6a"},
+      {{"InputLayer"}, "#e9e3f4", "#8471ab"},
+  };
+  static const Kind other{{}, "#ffffff", "#8a8a8a"};
+  const auto found = std::ranges::find_if(
+      kinds, [&](const Kind& kind) { return std::ranges::find(kind.types, type) != kind.types.end(); });
+  return found == kinds.end() ? other : *found;
+}
+
+/// First and last node of every block: the nodes between two values that all paths pass through, where those are not
+/// neighbours, up to the second; and an activation right behind it. The order is one of computation, so a value is such
+/// a place when nobody behind it reads anything before it.
+std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
+  const std::vector<ModelNode>& nodes = model.nodes();
+  std::vector<std::size_t> last_reader(nodes.size(), 0);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const std::size_t input : nodes[i].inputs) last_reader[input] = std::max(last_reader[input], i);
+  }
+  for (const std::size_t output : model.output_nodes()) last_reader[output] = nodes.size();
+  std::vector<std::pair<std::size_t, std::size_t>> blocks;
+  std::size_t furthest = 0, previous = 0;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (furthest <= i && i > 0) {
+      if (i > previous + 1)
+        blocks.emplace_back(previous + 1, i);
+      else if (!blocks.empty() && blocks.back().second + 1 == i && nodes[i].layer->type() == "Activation")
+        blocks.back().second = i;
+      previous = i;
+    }
+    furthest = std::max(furthest, last_reader[i]);
+  }
+  return blocks;
+}
+
+class DotWriter {
+ public:
+  explicit DotWriter(const PlotOptions& options) : options_(options) {}
+
+  std::string text(const Model& model) {
+    text_ =
+        "digraph model {\n"
+        "  graph [rankdir=TB, ranksep=0.22, nodesep=0.35, bgcolor=white, fontname=\"Helvetica\", fontsize=11];\n"
+        "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=11, height=0.3, "
+        "margin=\"0.12,0.05\"];\n"
+        "  edge [color=\"#6b7680\", arrowsize=0.6];\n";
+    write(model, "n", "  ");
+    return text_ + "}\n";
+  }
+
+ private:
+  /// Writes nodes and edges of a model, whose node i is called prefix + i.
+  void write(const Model& model, const std::string& prefix, const std::string& indent) {
+    const auto blocks = options_.blocks ? blocks_of(model) : std::vector<std::pair<std::size_t, std::size_t>>();
+    auto block = blocks.begin();
+    for (std::size_t i = 0; i < model.nodes().size(); ++i) {
+      if (block != blocks.end() && i == block->first) {
+        text_ += fmt::format(
+            "{}subgraph \"cluster_{}{}\" {{\n{}  style=\"rounded,filled\"; color=\"#d9dee3\"; "
+            "fillcolor=\"#fafbfc\"; margin=10;\n",
+            indent, prefix, i, indent);
+      }
+      write_node(model, i, prefix, indent + "  ");
+      if (block != blocks.end() && i == block->second) {
+        text_ += indent + "}\n";
+        ++block;
+      }
+    }
+    for (std::size_t i = 0; i < model.nodes().size(); ++i) {
+      const std::vector<std::size_t>& inputs = model.nodes()[i].inputs;
+      for (std::size_t k = 0; k < inputs.size(); ++k) {
+        text_ += fmt::format("{}\"{}\" -> \"{}\";\n", indent, end_of(model, inputs[k], prefix),
+                             begin_of(model, i, k, prefix));
+      }
+    }
+  }
+
+  void write_node(const Model& model, std::size_t i, const std::string& prefix, const std::string& indent) {
+    const ModelNode& node = model.nodes()[i];
+    const std::string id = fmt::format("{}{}", prefix, i);
+    if (const auto inner = Model::from_layer(node.layer)) {
+      text_ += fmt::format(
+          "{}subgraph \"cluster_{}\" {{\n{}  label=<{}>; labeljust=l; style=\"rounded,filled\"; "
+          "color=\"#8471ab\"; fillcolor=\"#f8f6fc\"; margin=12;\n",
+          indent, id, indent, escaped(node.layer->name()));
+      write(*inner, id + "_", indent + "  ");
+      text_ += indent + "}\n";
+      return;
+    }
+    const Kind& kind = kind_of(node.layer->type());
+    text_ += fmt::format("{}\"{}\" [label=<{}>, fillcolor=\"{}\", color=\"{}\"];\n", indent, id, label(node), kind.fill,
+                         kind.border);
+  }
+
+  std::string label(const ModelNode& node) const {
+    std::string text = fmt::format("<b>{}</b>  {}", escaped(node.layer->type()), escaped(node.layer->name()));
+    std::string details;
+    if (options_.shapes) details = fmt::format("({})", fmt::join(node.shape.begin(), node.shape.end(), " × "));
+    std::int64_t count = 0;
+    for (const auto& [path, parameter] : node.layer->named_parameters()) count += parameter.shape().size();
+    if (options_.parameters && count > 0)
+      details += fmt::format("{}{} parameters", details.empty() ? "" : " · ", count);
+    if (!details.empty()) text += fmt::format("<br/><font point-size=\"9\" color=\"#5c6670\">{}</font>", details);
+    return text;
+  }
+
+  /// Edges go to the inputs of a model used as a layer, and from its output.
+  static std::string end_of(const Model& model, std::size_t i, const std::string& prefix) {
+    const std::string id = fmt::format("{}{}", prefix, i);
+    const auto inner = Model::from_layer(model.nodes()[i].layer);
+    return inner ? end_of(*inner, inner->output_nodes().front(), id + "_") : id;
+  }
+
+  static std::string begin_of(const Model& model, std::size_t i, std::size_t input, const std::string& prefix) {
+    const std::string id = fmt::format("{}{}", prefix, i);
+    const auto inner = Model::from_layer(model.nodes()[i].layer);
+    return inner ? fmt::format("{}_{}", id, inner->input_nodes().at(input)) : id;
+  }
+
+  const PlotOptions& options_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string dot_text(const Model& model, const PlotOptions& options) { return DotWriter(options).text(model); }
+
+}  // namespace xtape

@@ -1,0 +1,47 @@
+#include <set>
+
+#include "models/config_json.hpp"
+#include "models/graph_json.hpp"
+
+namespace xtape {
+namespace {
+
+Json graph_of(const Model& model);
+
+Json layer_of(const std::shared_ptr<Layer>& layer) {
+  const std::optional<Model> inner = Model::from_layer(layer);
+  Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
+  if (inner) {
+    json["config"] = graph_of(*inner);
+    return json;
+  }
+  json["trainable"] = layer->trainable();
+  try {
+    json["config"] = config_to_json(layer->config());
+  } catch (const Error& error) {
+    fail("layer {}: {}", layer->name(), error.what());
+  }
+  return json;
+}
+
+Json graph_of(const Model& model) {
+  Json layers = Json::array(), nodes = Json::array();
+  std::set<const Layer*> known;
+  for (const ModelNode& node : model.nodes()) {
+    if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer));
+    nodes.push_back({{"layer", node.layer->name()}, {"inputs", node.inputs}});
+  }
+  return {{"layers", layers}, {"nodes", nodes}, {"inputs", model.input_nodes()}, {"outputs", model.output_nodes()}};
+}
+
+}  // namespace
+
+std::string graph_to_json(const Model& model) {
+  try {
+    return layer_of(model.definition()).dump();
+  } catch (const Json::exception& error) {
+    fail("expected names in UTF-8, got: {:.200}", error.what());
+  }
+}
+
+}  // namespace xtape

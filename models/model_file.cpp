@@ -1,0 +1,82 @@
+#include "models/model_file.hpp"
+
+#include "framework/io/safetensors.hpp"
+#include "models/graph_json.hpp"
+
+namespace xtape {
+namespace {
+
+constexpr const char* format_version = "1";
+
+/// The tensors of a file, each of which one parameter takes.
+class Values {
+ public:
+  explicit Values(std::vector<NamedTensor> tensors) {
+    for (auto& [name, tensor] : tensors) given_[name] = std::move(tensor);
+  }
+
+  Tensor take(const std::string& path, const ParameterSpec& spec) {
+    const auto found = given_.find(path);
+    check(found != given_.end(), "expected a tensor {} of shape {} in the file, got none", path, spec.shape);
+    const Tensor value = std::move(found->second);
+    given_.erase(found);
+    if (!dtype_) dtype_ = value.dtype();
+    check(value.shape() == spec.shape && is_floating(value.dtype()) && value.dtype() == *dtype_,
+          "expected the tensor {} to be {} {}, got {} {}", path, is_floating(*dtype_) ? *dtype_ : DType::float32,
+          spec.shape, value.dtype(), value.shape());
+    return value;
+  }
+
+  void check_all_taken() const {
+    check(given_.empty(), "expected tensors that the layers ask for, got {} more, the first {}", given_.size(),
+          given_.empty() ? "" : given_.begin()->first);
+  }
+
+ private:
+  std::map<std::string, Tensor> given_;
+  std::optional<DType> dtype_;
+};
+
+}  // namespace
+
+void save_model(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
+  std::string graph;
+  try {
+    graph = graph_to_json(model);
+  } catch (const Error& error) {
+    fail("save_model: {}: {}", path.string(), error.what());
+  }
+  save_safetensors(path, tensors,
+                   {{"format", "xtape"},
+                    {"model", model.name()},
+                    {"format_version", format_version},
+                    {"xtape_version", XTAPE_VERSION},
+                    {"graph", graph}});
+}
+
+Model load_model(const std::filesystem::path& path, const LoadModelOptions& options) {
+  SafetensorsFile file = load_safetensors(path);
+  const auto graph = file.metadata.find("graph");
+  check(
+      graph != file.metadata.end(),
+      "load_model: expected a file of save_model(), got one without a \"graph\" in its metadata: {}; weights alone are "
+      "read by load_weights()",
+      path.string());
+  const std::string version = file.metadata["format_version"];
+  check(version == format_version, "load_model: expected format_version {}, got \"{:.20}\" in {}; made by xtape {:.20}",
+        format_version, version, path.string(), file.metadata["xtape_version"]);
+  Values values(std::move(file.tensors));
+  try {
+    Model model = graph_from_json(graph->second, options, [&](const std::string& name, const ParameterSpec& spec) {
+      return values.take(name, spec);
+    });
+    values.check_all_taken();
+    return model;
+  } catch (const Error& error) {
+    fail("load_model: {}: {}", path.string(), error.what());
+  }
+}
+
+}  // namespace xtape

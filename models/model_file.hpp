@@ -1,0 +1,31 @@
+// Whole models in a file: the layer graph and the weights.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "layers/builtin_layers.hpp"
+#include "models/model.hpp"
+
+namespace xtape {
+
+/// Writes a model so that load_model() makes it again without its code, all or nothing: a safetensors file with every
+/// parameter under its path, as save_weights() writes it, whose metadata hold the layer graph as JSON under "graph"
+/// (docs/formats.md): classes, names, options, trainable flags, which layers are shared, models inside. Error with the
+/// path when the file can't be written, and naming the layer when a file can't hold it: a class of one's own has to
+/// override config(), and an activation function has to be one of framework/ops/activations.hpp.
+void save_model(const Model& model, const std::filesystem::path& path);
+
+struct LoadModelOptions {
+  /// Layers of one's own by their type(): {{"SqueezeExcite", make_layer<SqueezeExciteLayer>}}.
+  std::map<std::string, LayerFactory> custom_layers = {};
+};
+
+/// Reads it back; outputs are the same bit for bit. Everything is checked before memory is taken for it: the JSON, that
+/// every node reads nodes before it, options, names, and that the parameters which the graph asks for are those that
+/// the file holds. Error with the path and the place in the graph otherwise, "layers[3] (Conv2D conv1): kernel_size:
+/// expected ...".
+Model load_model(const std::filesystem::path& path, const LoadModelOptions& options = {});
+
+}  // namespace xtape

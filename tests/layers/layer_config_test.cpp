@@ -1,0 +1,93 @@
+#include "layers/layer_config.hpp"
+
+#include "framework/ops/arithmetic.hpp"
+#include "layers/layers.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+TEST_CASE("options are written by name, in Keras's words") {
+  const Conv2D conv({.filters = 8,
+                     .kernel_size = {3, 5},
+                     .padding = Padding::same,
+                     .activation = relu,
+                     .kernel_initializer = he_normal().with_stream(7),
+                     .bias_initializer = constant(0.5)});
+  const LayerConfig config = conv->config();
+  const auto text = [&](const char* name) { return config_text(*find_field(config, name)); };
+  CHECK(config.fields.front().name == "filters");
+  CHECK(text("filters") == "8");
+  CHECK(text("kernel_size") == "[3, 5]");
+  CHECK(text("padding") == "\"same\"");
+  CHECK(text("activation") == "\"relu\"");
+  CHECK(text("use_bias") == "true");
+  CHECK(*find_field(config, "kernel_initializer") ==
+        ConfigValue(LayerConfig{{{"name", "he_normal"}, {"stream", std::int64_t{7}}}}));
+  CHECK(*find_field(config, "bias_initializer") == ConfigValue(LayerConfig{{{"name", "constant"}, {"value", 0.5}}}));
+  CHECK(config_text(*find_field(MaxPooling2D()->config(), "strides")) == "null");
+}
+
+TEST_CASE("an initializer comes back with its numbers") {
+  Initializer read;
+  from_config(to_config(constant(0.25).with_stream(3)), read);
+  RandomStream random(1);
+  CHECK(read.make({2}, random).to_vector() == std::vector<double>{0.25, 0.25});
+  CHECK(read.stream == 3U);
+  from_config(LayerConfig{{{"name", "mine"}}}, read);
+  CHECK(read.name == "mine");
+  CHECK_THAT(error_of([&] { read.make({2}, random); }), Catch::Contains("initializer mine: expected one of xtape's"));
+}
+
+TEST_CASE("options that do not fit are refused by name") {
+  const auto conv = [](std::vector<ConfigField> fields) {
+    return error_of([&] { make_layer<Conv2DLayer>(LayerConfig{std::move(fields)}); });
+  };
+  const ConfigField filters{"filters", std::int64_t{2}};
+  CHECK(conv({}) == "filters: expected a value, got none");
+  CHECK(conv({{"filters", "two"}}) == "filters: expected an integer of at most 2147483647, got \"two\"");
+  CHECK(conv({{"filters", std::int64_t{1} << 40}}) ==
+        "filters: expected an integer of at most 2147483647, got 1099511627776");
+  CHECK(conv({filters, {"kernel_size", std::int64_t{3}}}) ==
+        "kernel_size: expected a height and a width of at most 2147483647, got 3");
+  CHECK(conv({filters, {"padding", "full"}}) ==
+        "padding: expected \"valid\", \"same\" or four amounts of at most 2147483647, got \"full\"");
+  CHECK(conv({filters, {"use_bias", 0.5}}) == "use_bias: expected true or false, got 0.5");
+  CHECK(conv({filters, {"activation", "swish"}}) ==
+        "activation: expected the name of an activation function, got \"swish\"");
+  CHECK(conv({filters, {"kernel_initializer", nullptr}}) ==
+        "kernel_initializer: expected an initializer's name and numbers, got null");
+  CHECK(conv({filters, {"kernel_initializer", LayerConfig{{{"name", "constant"}}}}}) ==
+        "kernel_initializer: value: expected the number of a constant, got none");
+  CHECK_THAT(
+      conv({filters, {"stride", std::int64_t{2}}}),
+      Catch::Contains("expected the options filters, kernel_size, strides") && Catch::Contains("got \"stride\""));
+  CHECK(conv({filters, filters}) == "filters: expected one value, got several");
+  CHECK(conv({{"filters", std::int64_t{-1}}}) == "Conv2D: expected filters >= 1, got -1");
+  CHECK_THAT(error_of([] {
+               make_layer<DropoutLayer>(LayerConfig{{{"rate", true}}});
+             }),
+             Catch::Contains("rate: expected a number, got true"));
+  CHECK_THAT(error_of([] {
+               make_layer<InputLayer>(LayerConfig{{{"shape", std::vector<std::int64_t>{2, -1}}}});
+             }),
+             Catch::Contains("shape: "));
+}
+
+TEST_CASE("what a file can't hold says so") {
+  CHECK_THAT(error_of([] { Activation([](const Variable& x) { return 2.0 * x; })->config(); }),
+             Catch::Contains("expected an activation function of xtape's, got custom; make it a layer"));
+  class Mute final : public Layer {
+   public:
+    Mute() : Layer("mute") {}
+    std::string type() const override { return "Mute"; }
+    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
+    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+  };
+  CHECK_THAT(error_of([] { Mute().config(); }), Catch::Contains("Mute mute: expected its class to override config()"));
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,231 @@
+#include "models/model_file.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/resnet50.hpp"
+#include "models/weights.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using test::error_of;
+
+/// Shared layer, nested model called twice, two inputs and outputs, frozen layer, moved averages.
+Model involved_model() {
+  const SymbolicTensor inner_input = Input({4});
+  const Model inner(inner_input, BatchNormalization()(Dense({.units = 4, .name = "d"})(inner_input)),
+                    {.name = "inner"});
+  const SymbolicTensor a = Input({4}), b = Input({4}, {.name = "second"});
+  const Dense shared({.units = 4, .activation = tanh, .bias_initializer = constant(0.5), .name = "shared"});
+  const SymbolicTensor x = Add()({inner(shared(a)), inner(shared(shared(b)))});
+  Model model({a, b}, {Dense({.units = 2, .name = "logits"})(x), Multiply()({x, a})}, {.name = "involved", .seed = 3});
+  model.layer("shared").set_trainable(false);
+  ForwardPass pass(Mode::training);
+  model.call({Tensor::of({2, 4}, {1, 2, 3, 4, 5, 6, 7, 9}), Tensor::ones({2, 4})}, pass);
+  return model;
+}
+
+std::vector<Tensor> outputs_of(const Model& model) {
+  RandomStream random(4);
+  ForwardPass pass(Mode::inference);
+  std::vector<Variable> inputs{random.normal({3, 4}).to(model.dtype()), random.normal({3, 4}).to(model.dtype())};
+  std::vector<Tensor> values;
+  for (const Variable& output : model.call(inputs, pass)) values.push_back(output.value());
+  return values;
+}
+
+TEST_CASE("a model comes back whole: shared and nested layers, names, frozen layers, several inputs and outputs") {
+  const test::TemporaryFolder folder;
+  const Model model = involved_model();
+  save_model(model, folder / "model.safetensors");
+  const Model loaded = load_model(folder / "model.safetensors");
+  CHECK(loaded.name() == "involved");
+  REQUIRE(loaded.nodes().size() == model.nodes().size());
+  for (std::size_t i = 0; i < model.nodes().size(); ++i) {
+    CHECK(loaded.nodes()[i].layer->name() == model.nodes()[i].layer->name());
+    CHECK(loaded.nodes()[i].layer->type() == model.nodes()[i].layer->type());
+    CHECK(loaded.nodes()[i].inputs == model.nodes()[i].inputs);
+  }
+  REQUIRE(loaded.parameters().size() == model.parameters().size());
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    CHECK(loaded.named_parameters()[i].first == model.named_parameters()[i].first);
+    CHECK(loaded.parameters()[i].name() == model.parameters()[i].name());
+    CHECK(loaded.parameters()[i].trainable() == model.parameters()[i].trainable());
+    CHECK(identical(loaded.parameters()[i].value(), model.parameters()[i].value()));
+  }
+  CHECK_FALSE(loaded.layer("shared").trainable());
+  CHECK(std::ranges::equal(outputs_of(loaded), outputs_of(model), identical));
+}
+
+TEST_CASE("the type a model computes in comes back too, and the same model gives the same bytes") {
+  const test::TemporaryFolder folder;
+  const Model model = involved_model();
+  model.convert(DType::float64);
+  save_model(model, folder / "a.safetensors");
+  const Model loaded = load_model(folder / "a.safetensors");
+  CHECK(loaded.dtype() == DType::float64);
+  CHECK(std::ranges::equal(outputs_of(loaded), outputs_of(model), identical));
+  save_model(loaded, folder / "b.safetensors");
+  CHECK(load_safetensors(folder / "a.safetensors").metadata == load_safetensors(folder / "b.safetensors").metadata);
+}
+
+TEST_CASE("a model's file is a file of its weights as well, and ResNet-50 fits into one") {
+  const test::TemporaryFolder folder;
+  const Model model = resnet50({.seed = 1}), other = resnet50({.seed = 2});
+  save_model(model, folder / "model.safetensors");
+  load_weights(other, folder / "model.safetensors");
+  CHECK(identical(other.parameters()[0].value(), model.parameters()[0].value()));
+  const Model loaded = load_model(folder / "model.safetensors");
+  CHECK(loaded.parameter_count() == 23'600'006);
+  CHECK(loaded.trainable_count() == 23'546'886);
+  ForwardPass pass(Mode::inference), again(Mode::inference);
+  const Tensor image = RandomStream(1).uniform({1, 64, 64, 3});
+  CHECK(identical(model(image, pass).value(), loaded(image, again).value()));
+}
+
+class Scale final : public Layer {
+ public:
+  struct Options {
+    Required<double> factor;
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("factor", options.factor); }
+  };
+  explicit Scale(Options options) : Layer(options.name), options_(std::move(options)) {}
+  std::string type() const override { return "Scale"; }
+  LayerConfig config() const override { return config_of(options_); }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+    return inputs[0] * options_.factor.value;
+  }
+
+ private:
+  Options options_;
+};
+
+TEST_CASE("a layer of one's own is made by the factory under its name") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({2});
+  save_model(Model(input, LayerHandle<Scale>({.factor = 3})(input)), folder / "model.safetensors");
+  const Model loaded = load_model(folder / "model.safetensors", {.custom_layers = {{"Scale", make_layer<Scale>}}});
+  ForwardPass pass(Mode::inference);
+  CHECK(loaded(Tensor::of({1, 2}, {1, 2}), pass).value().to_vector() == std::vector<double>{3, 6});
+  const auto load = [&](LoadModelOptions options) {
+    return error_of([&] { load_model(folder / "model.safetensors", options); });
+  };
+  CHECK_THAT(load({}), Catch::Contains("model.safetensors: layers[1] (Scale scale_1): class_name: expected a layer of "
+                                       "xtape's or one in LoadModelOptions::custom_layers, got Scale"));
+  CHECK_THAT(
+      load({.custom_layers = {{"Dense", make_layer<Scale>}}}),
+      Catch::Contains("custom_layers: expected the names and factories of classes that are not xtape's, got Dense"));
+  CHECK_THAT(load({.custom_layers = {{"Scale", make_layer<FlattenLayer>}}}),
+             Catch::Contains("layers[1] (Scale scale_1): expected the options , got \"factor\""));
+  CHECK_THAT(load({.custom_layers = {{"Scale", [](const LayerConfig&) { return make_layer<FlattenLayer>({}); }}}}),
+             Catch::Contains("expected custom_layers to make a Scale, got Flatten"));
+}
+
+TEST_CASE("what a file can't hold is refused when it is written") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({2});
+  const Model model(input, Activation([](const Variable& x) { return -x; }, {.name = "minus"})(input));
+  CHECK_THAT(error_of([&] { save_model(model, folder / "m"); }),
+             Catch::Contains("save_model: " + (folder / "m").string() + ": layer minus: function: ") ||
+                 Catch::Contains("layer minus: expected an activation function of xtape's, got custom"));
+  const Model infinite(input, Dense({.units = 1, .bias_initializer = constant(1.0 / 0.0), .name = "d"})(input));
+  CHECK_THAT(error_of([&] { save_model(infinite, folder / "m"); }),
+             Catch::Contains("layer d: bias_initializer: value: expected a finite number, got inf"));
+  const Model odd(input, Flatten({.name = "\xff"})(input));
+  CHECK_THAT(error_of([&] { save_model(odd, folder / "m"); }), Catch::Contains("expected names in UTF-8"));
+  CHECK_FALSE(std::filesystem::exists(folder / "m"));
+}
+
+/// A file of input_1 -> d (Dense, 2 -> 3) whose graph was changed by `change`, and the message of loading it.
+std::string changed(const std::function<void(Json&)>& change) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "model.safetensors";
+  const SymbolicTensor input = Input({2}, {.name = "in"});
+  save_model(Model(input, Dense({.units = 3, .name = "d"})(input)), path);
+  SafetensorsFile file = load_safetensors(path);
+  Json graph = Json::parse(file.metadata["graph"]);
+  change(graph);
+  file.metadata["graph"] = graph.dump();
+  save_safetensors(path, file.tensors, file.metadata);
+  const std::string message = error_of([&] { load_model(path); });
+  const std::string start = "load_model: " + path.string() + ": ";
+  CHECK(message.substr(0, start.size()) == start);
+  return message.substr(std::min(start.size(), message.size()));
+}
+
+TEST_CASE("a graph that anybody may have written is checked field by field") {
+  const std::vector<std::pair<std::function<void(Json&)>, std::string>> cases{
+      {[](Json& g) { g = Json::array(); }, "expected an object, got []"},
+      {[](Json& g) { g["class_name"] = "Dense"; }, "class_name: expected \"Model\", got \"Dense\""},
+      {[](Json& g) { g["name"] = 3; }, "name: expected a text, got 3"},
+      {[](Json& g) { g["extra"] = 3; }, "expected the fields class_name, name, config, got \"extra\""},
+      {[](Json& g) { g["config"].erase("nodes"); }, "nodes: expected a value, got none"},
+      {[](Json& g) { g["config"]["nodes"] = 7; }, "nodes: expected a list, got 7"},
+      {[](Json& g) { g["config"]["layers"][1] = "d"; }, "layers[1] (? ?): expected an object, got \"d\""},
+      {[](Json& g) { g["config"]["layers"][1]["name"] = "in"; },
+       "layers[1] (Dense in): name: expected layers with different names, got in twice"},
+      {[](Json& g) { g["config"]["layers"][1]["name"] = ""; }, "layers[1] (Dense ): name: expected a text, got \"\""},
+      {[](Json& g) { g["config"]["layers"][1]["trainable"] = 1; },
+       "layers[1] (Dense d): trainable: expected true or false, got 1"},
+      {[](Json& g) { g["config"]["layers"][1]["config"] = 1; },
+       "layers[1] (Dense d): expected an object of options, got 1"},
+      {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = Json::array({"a"}); },
+       "layers[1] (Dense d): units: expected an option's value, got [\"a\"]"},
+      {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = 1e300; },
+       "layers[1] (Dense d): units: expected an integer of at most 2147483647, got 1e+300"},
+      {[](Json& g) { g["config"]["layers"][0]["config"]["shape"] = {-2}; }, "layers[0] (InputLayer in): shape: "},
+      {[](Json& g) {
+         g["config"]["layers"].push_back(g["config"]["layers"][1]), g["config"]["layers"][2]["name"] = "e";
+       },
+       "nodes: expected a call of every layer, got none of e"},
+      {[](Json& g) { g["config"]["nodes"][1]["inputs"] = {1}; },
+       "nodes[1]: inputs: expected numbers of nodes below 1, got 1"},
+      {[](Json& g) { g["config"]["nodes"][1]["inputs"] = {-1}; },
+       "nodes[1]: inputs: expected numbers of nodes below 1, got -1"},
+      {[](Json& g) {
+         g["config"]["nodes"][1]["inputs"] = {0, 0};
+       },
+       "nodes[1]: Dense d: expected one input, got "},
+      {[](Json& g) { g["config"]["nodes"][1]["layer"] = "x"; },
+       "nodes[1]: layer: expected the name of a layer of the graph, got x"},
+      {[](Json& g) { g["config"]["outputs"] = {2}; }, "outputs: expected numbers of nodes below 2, got 2"},
+      {[](Json& g) { g["config"]["outputs"] = Json::array(); }, "Model : expected at least one input and one output"},
+      {[](Json& g) { g["config"]["inputs"] = {1}; }, "Model : expected inputs made by Input, got one of Dense d"},
+      {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = 2000000000; },
+       "nodes[1]: expected the tensor d/kernel to be float32 (2, 2000000000), got float32 (2, 3)"},
+      {[](Json& g) { g["config"]["layers"][1]["config"]["use_bias"] = false; },
+       "expected tensors that the layers ask for, got 1 more, the first d/bias"},
+      {[](Json& g) { g["config"]["layers"][1]["name"] = "e", g["config"]["nodes"][1]["layer"] = "e"; },
+       "nodes[1]: expected a tensor e/kernel of shape (2, 3) in the file, got none"},
+  };
+  for (const auto& [change, expected] : cases) CHECK_THAT(changed(change), Catch::StartsWith(expected));
+}
+
+TEST_CASE("files that are none of save_model's, hostile JSON and other versions are refused") {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "model.safetensors";
+  const auto load = [&](std::map<std::string, std::string> metadata) {
+    save_safetensors(path, {}, metadata);
+    return error_of([&] { load_model(path); });
+  };
+  CHECK_THAT(load({{"format", "xtape"}}),
+             Catch::Contains("expected a file of save_model(), got one without a \"graph\""));
+  CHECK_THAT(load({{"graph", "{}"}, {"format_version", "2"}, {"xtape_version", "9.1"}}),
+             Catch::Contains("expected format_version 1, got \"2\" in " + path.string() + "; made by xtape 9.1"));
+  const auto graph = [&](const std::string& text) { return load({{"graph", text}, {"format_version", "1"}}); };
+  CHECK_THAT(graph("{"), Catch::Contains(path.string() + ": expected JSON, got: "));
+  CHECK_THAT(graph(R"({"a": 1, "a": 2})"), Catch::Contains("expected different names in an object, got \"a\" twice"));
+  CHECK_THAT(graph(std::string(1'000'000, '[')), Catch::Contains("expected JSON of at most 100 levels"));
+  CHECK_THAT(error_of([&] { load_model(folder / "none"); }), Catch::Contains((folder / "none").string()));
+  CHECK_THAT(error_of([&] { save_model(involved_model(), folder / "no" / "such"); }), Catch::Contains("such"));
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,51 @@
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/model.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using test::error_of;
+
+TEST_CASE("regularizers add l2 * sum(w^2) of their parameters, and its derivative 2 l2 w") {
+  const SymbolicTensor input = Input({2});
+  const auto x = Dense({.units = 1,
+                        .kernel_initializer = constant(3),
+                        .bias_initializer = constant(2),
+                        .kernel_regularizer = l2(0.5),
+                        .bias_regularizer = l2(0.25),
+                        .name = "a"})(input);
+  const Model inner(input, x, {.name = "inner"});
+  const SymbolicTensor images = Input({1, 1, 1});
+  const auto y =
+      Conv2D({.filters = 2, .kernel_initializer = constant(4), .kernel_regularizer = l2(0.125), .name = "b"})(images);
+  const Model model(images, inner(Flatten()(y)));
+  ForwardPass pass(Mode::training);
+  const auto penalty = model.regularization(pass);
+  REQUIRE(penalty.has_value());
+  CHECK(penalty->value().item() == 0.5 * 2 * 9 + 0.25 * 4 + 0.125 * 2 * 16);
+  pass.backward(*penalty);
+  CHECK(model.parameters()[0].gradient().to_vector() == std::vector<double>{1, 1});  // 2 * 0.125 * 4
+  CHECK_FALSE(model.parameters()[1].gradient().defined());                           // the bias of b
+  CHECK(model.parameters()[2].gradient().to_vector() == std::vector<double>{3, 3});  // 2 * 0.5 * 3
+  CHECK(model.parameters()[3].gradient().to_vector() == std::vector<double>{1});     // 2 * 0.25 * 2
+  inner.set_trainable(false);  // what is not trained is no part of the loss
+  ForwardPass frozen(Mode::training);
+  CHECK(model.regularization(frozen)->value().item() == 0.125 * 2 * 16);
+}
+
+TEST_CASE("a model without regularizers adds nothing and records nothing") {
+  const SymbolicTensor input = Input({2});
+  const Model model(input, Dense({.units = 1, .kernel_regularizer = l2(0)})(input));
+  ForwardPass pass(Mode::training);
+  CHECK_FALSE(model.regularization(pass).has_value());
+  CHECK(pass.operations().empty());
+  CHECK(error_of([] { l2(-1); }) == "l2: expected a finite factor of at least 0, got -1");
+  Regularizer read;
+  CHECK(error_of([&] { from_config(true, read); }) == "expected null or the factor \"l2\", got true");
+  CHECK(error_of([&] { from_config(LayerConfig{{{"l1", 0.5}}}, read); }) == "l2: expected a value, got none");
+}
+
+}  // namespace
+}  // namespace xtape
