@@ -1,21 +1,20 @@
 // How good a trained network is: loss, accuracy, and class by class.
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
-#include "examples/saved_model.hpp"
 
 using namespace xtape;
 
 namespace {
 
 struct Settings {
-  std::string model, network = "small", data, part = "test";
+  std::string model, data, part = "test";
   std::int64_t top = 3, batch_size = 64;
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "The file with the weights")->required()->check(CLI::ExistingFile);
-  app.add_option("--network", s.network, "small, convnet or resnet50, as for train; convnet:lab names a recipe")
-      ->capture_default_str();
+  app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
+      ->required()
+      ->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
   app.add_option("--part", s.part, "Which images: test or train")
       ->check(CLI::IsMember({"test", "train"}))
@@ -63,18 +62,21 @@ void print_confusion(const Tensor& confusion) {
 }
 
 int run(const Settings& s) {
-  const SavedModel saved = load_saved_model(s.model, s.network);
-  const Shape& input = saved.model.input_shape();
+  const Model model = load_model(s.model);
+  const Shape& input = model.input_shape();
+  check(input.rank() == 3 && model.output_shape().rank() == 1,
+        "evaluate: expected a model that gives classes for images, got {} for {} in {}",
+        batch_shape_text(model.output_shape()), batch_shape_text(input), s.model);
   const DataSource source = s.data.empty()
                                 ? usual_fashion_mnist()
                                 : load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
   const Dataset& data = s.part == "test" ? source.parts.test : source.parts.train;
   check(data.image_shape() == input, "evaluate: expected images {} for this network, got {} in {}", input,
         data.image_shape(), s.data);
-  const std::int64_t classes = saved.model.output_shape()[-1];
+  const std::int64_t classes = model.output_shape()[-1];
   check(classes == data.classes(), "evaluate: expected data of {} classes for this network, got {}", classes,
         data.classes());
-  const Judgement result = judge(saved.model, data, s.batch_size, s.top);
+  const Judgement result = judge(model, data, s.batch_size, s.top);
   fmt::print("{} {} images of {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), s.part,
              source.name, result.loss, std::min(s.top, classes), result.top,
              class_table(result.confusion, data.class_names()));

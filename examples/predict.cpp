@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "examples/program.hpp"
-#include "examples/saved_model.hpp"
 #include "training/progress.hpp"
 
 using namespace xtape;
@@ -14,16 +13,16 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model, network = "small";
+  std::string model;
   std::vector<std::string> photographs, classes;
   std::int64_t top = 3;
   bool json = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "The file with the weights")->required()->check(CLI::ExistingFile);
-  app.add_option("--network", s.network, "small, convnet or resnet50, as for train; convnet:lab names a recipe")
-      ->capture_default_str();
+  app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
+      ->required()
+      ->check(CLI::ExistingFile);
   app.add_option("photographs", s.photographs, "JPEG or PNG files, or folders of them")->required();
   app.add_option("--top", s.top, "Classes shown for each")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--classes", s.classes, "Names of the classes, A,B,C, where the file does not say them")
@@ -55,8 +54,15 @@ struct Prediction {
   double probability;
 };
 
-std::vector<Prediction> predictions(const SavedModel& saved, const Tensor& image, std::int64_t top) {
-  const Tensor p = probabilities(saved.model, predict(saved.model, image.reshaped(image.shape().prepended(1))));
+/// Those of the model's softmax, or the softmax of its logits.
+Tensor probabilities(const Model& model, const Tensor& image) {
+  const Tensor outputs = predict(model, image.reshaped(image.shape().prepended(1)));
+  return model.output_layer().output_activation() == "softmax" ? outputs : softmax(outputs).value();
+}
+
+std::vector<Prediction> predictions(const Model& model, const std::vector<std::string>& names, const Tensor& image,
+                                    std::int64_t top) {
+  const Tensor p = probabilities(model, image);
   const std::vector<double> values = p.to_vector();
   std::vector<std::int64_t> order(values.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
@@ -65,7 +71,7 @@ std::vector<Prediction> predictions(const SavedModel& saved, const Tensor& image
   std::vector<Prediction> best;
   for (const std::int64_t i : order) {
     const auto at = static_cast<std::size_t>(i);
-    best.push_back({i, saved.class_names.empty() ? std::to_string(i) : saved.class_names[at], values[at]});
+    best.push_back({i, names.empty() ? std::to_string(i) : names[at], values[at]});
   }
   return best;
 }
@@ -93,18 +99,21 @@ void print(const fs::path& file, const std::vector<Prediction>& best) {
 
 int run(const Settings& s) {
   const std::vector<fs::path> files = files_of(s.photographs);
-  SavedModel saved = load_saved_model(s.model, s.network);
-  const Shape& input = saved.model.input_shape();
-  const std::int64_t classes = saved.model.output_shape()[-1];
-  if (!s.classes.empty()) saved.class_names = s.classes;
-  check(saved.class_names.empty() || std::ssize(saved.class_names) == classes,
-        "predict: expected --classes to name {} classes, got {}", classes, saved.class_names.size());
+  const Model model = load_model(s.model);
+  const Shape& input = model.input_shape();
+  check(input.rank() == 3 && model.output_shape().rank() == 1,
+        "predict: expected a model that gives classes for images, got {} for {} in {}",
+        batch_shape_text(model.output_shape()), batch_shape_text(input), s.model);
+  const std::vector<std::string> names = s.classes.empty() ? load_class_names(s.model) : s.classes;
+  check(names.empty() || std::ssize(names) == model.output_shape()[0],
+        "predict: expected the names of {} classes, got {}; give them with --classes", model.output_shape()[0],
+        names.size());
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   int status = 0;
   for (const fs::path& file : files) {
     try {
       const Tensor image = load_image(file, {.height = input[0], .width = input[1], .channels = input[2]});
-      const std::vector<Prediction> best = predictions(saved, image, s.top);
+      const std::vector<Prediction> best = predictions(model, names, image, s.top);
       if (s.json) all.push_back(to_json(file, best));
       if (!s.json) print(file, best);
     } catch (const Error& error) {  // the other photographs are worth seeing all the same

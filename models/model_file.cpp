@@ -1,5 +1,8 @@
 #include "models/model_file.hpp"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "framework/io/safetensors.hpp"
 #include "models/graph_json.hpp"
 
@@ -37,9 +40,19 @@ class Values {
   std::optional<DType> dtype_;
 };
 
+std::string text_of(const std::vector<std::string>& names, const std::filesystem::path& path) try {
+  return nlohmann::json(names).dump();
+} catch (const nlohmann::json::exception& error) {
+  fail("save_model: expected class names in UTF-8 for {}, got: {:.200}", path.string(), error.what());
+}
+
 }  // namespace
 
-void save_model(const Model& model, const std::filesystem::path& path) {
+void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options) {
+  const std::vector<std::string>& names = options.class_names;
+  check(names.empty() || std::ssize(names) == model.output_shape()[-1],
+        "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
+        path.string());
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
   std::string graph;
@@ -48,12 +61,13 @@ void save_model(const Model& model, const std::filesystem::path& path) {
   } catch (const Error& error) {
     fail("save_model: {}: {}", path.string(), error.what());
   }
-  save_safetensors(path, tensors,
-                   {{"format", "xtape"},
-                    {"model", model.name()},
-                    {"format_version", format_version},
-                    {"xtape_version", XTAPE_VERSION},
-                    {"graph", graph}});
+  std::map<std::string, std::string> metadata{{"format", "xtape"},
+                                              {"model", model.name()},
+                                              {"format_version", format_version},
+                                              {"xtape_version", XTAPE_VERSION},
+                                              {"graph", graph}};
+  if (!names.empty()) metadata["class_names"] = text_of(names, path);
+  save_safetensors(path, tensors, metadata);
 }
 
 Model load_model(const std::filesystem::path& path, const LoadModelOptions& options) {
@@ -77,6 +91,18 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
   } catch (const Error& error) {
     fail("load_model: {}: {}", path.string(), error.what());
   }
+}
+
+std::vector<std::string> load_class_names(const std::filesystem::path& path) {
+  const std::map<std::string, std::string> metadata = safetensors_metadata(path);
+  check(metadata.contains("graph"), "load_class_names: expected a file of save_model(), got {}", path.string());
+  const auto names = metadata.find("class_names");
+  if (names == metadata.end()) return {};
+  const auto json = nlohmann::json::parse(names->second, nullptr, false);
+  const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); });
+  check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
+        path.string(), names->second);
+  return json.get<std::vector<std::string>>();
 }
 
 }  // namespace xtape

@@ -62,14 +62,15 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
   std::vector<std::unique_ptr<Recalibrated>> found;
   for (const auto& layer : model.all_layers()) {
     auto* normalization = dynamic_cast<BatchNormalizationLayer*>(layer.get());
-    if (!normalization) continue;
+    if (!normalization || !normalization->trainable()) continue;  // a frozen one measures nothing
     check(calls.at(layer.get()) == 1,
           "recalibrate_batch_norm: expected each BatchNormalization to be called once in model {}, got {} called more "
           "often: its averages would be those of the last call; make a layer for each",
           model.name(), layer->name());
     found.push_back(std::make_unique<Recalibrated>(*normalization));
   }
-  check(!found.empty(), "recalibrate_batch_norm: expected BatchNormalization layers, got none in model {}",
+  check(!found.empty(),
+        "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model {}",
         model.name());
   return found;
 }

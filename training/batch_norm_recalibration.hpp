@@ -17,8 +17,8 @@ struct RecalibrationOptions {
 /// weighted by their size, of the batches' means and (unbiased) variances with the weights as they are now. Moving
 /// averages instead lag behind weights that still change, and remember where they started (Wu and Johnson, Rethinking
 /// "Batch" in BatchNorm, 2021, section 3: precise BN). All other layers run in inference mode: dropout drops nothing.
-/// With bias_correction the layer then takes the averages as they are. Error, with nothing changed, when there is no
-/// such layer or the data does not fit the model.
+/// With bias_correction the layer then takes the averages as they are. Frozen layers stay as they are. Error, with
+/// nothing changed, when there is no other such layer or the data does not fit the model.
 void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options = {});
 
 }  // namespace xtape

@@ -55,6 +55,7 @@ class Trainer {
     pass.enter_layer("loss");
     Variable loss = options_.loss(outputs, batch.labels, weights_of(batch, options_.class_weights));
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
+    if (const std::optional<Variable> penalty = model_.regularization(pass)) loss = loss + *penalty;
     return loss;
   }
 

@@ -227,11 +227,11 @@ int run(const Settings& given, const CLI::App& app) {
   // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
   const Evaluation result = evaluate(model, data.test);
-  save_weights(model, folder / "weights.safetensors");
+  save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
   if (s.report) write_report(s, recipe, plan, model, data.test, history, result, folder);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result.loss, result.accuracy.value(), result.samples);
-  fmt::print("history and weights are in {}\n", folder.string());
+  fmt::print("history and model are in {}\n", folder.string());
   if (!plan.target) return 0;
   const bool reached = result.accuracy >= *plan.target;
   fmt::print("target accuracy {:.2f}: {}\n", *plan.target, reached ? "reached" : "missed");

@@ -286,4 +286,10 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
   return result;
 }
 
+std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path) {
+  const HeaderReader header(path);
+  static_cast<void>(header.entries());  // all of it is checked
+  return header.metadata();
+}
+
 }  // namespace xtape

@@ -30,4 +30,7 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path);
 /// The same without reading the arrays: each is read from the file, which stays open, when its read() is called.
 std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path);
 
+/// The metadata alone; the header is checked in the same way.
+std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path);
+
 }  // namespace xtape

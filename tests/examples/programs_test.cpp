@@ -124,7 +124,7 @@ TEST_CASE("evaluate and predict use what train has learned") {
   write_other_data(run.folder());
   const std::string data = "--data " + run.folder().string();
   REQUIRE(run("train --quick --output trained " + data).status == 0);
-  const std::string model = " --model trained/weights.safetensors ";
+  const std::string model = " --model trained/model.safetensors ";
   const Run judged = run("evaluate" + model + data);
   INFO(judged.text);
   CHECK(judged.status == 0);
@@ -143,8 +143,7 @@ TEST_CASE("evaluate and predict use what train has learned") {
   CHECK(list[0]["predictions"][0]["probability"] >= list[0]["predictions"][1]["probability"]);
   check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
   CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));  // all the same
-  check_refused(run("predict --classes a,b" + model + "photo.png"), "10 classes, got 2");
-  check_refused(run("predict --network resnet50" + model + "photo.png"), "load_weights: expected");
+  check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
   check_refused(run("predict" + model + "trained"), "JPEG or PNG files in trained, got none");
   check_refused(run("evaluate --model none"), "none");
   check_refused(run("evaluate" + model + "--data trained"), "got none of them in trained");
@@ -165,7 +164,7 @@ TEST_CASE("train and evaluate take folders of photographs") {
   INFO(trained.text);
   CHECK(trained.status == 0);
   CHECK_THAT(trained.text, Contains("16 training and 16 test images (64, 64, 3)"));
-  const Run judged = run("evaluate --network convnet --model trained/weights.safetensors --data .");
+  const Run judged = run("evaluate --model trained/model.safetensors --data .");
   INFO(judged.text);
   CHECK(judged.status == 0);
   CHECK_THAT(judged.text, Contains("16 test images of photographs") && Contains("\ndark ") && Contains("\nlight "));
@@ -190,8 +189,8 @@ TEST_CASE("train that is interrupted says how to go on, and then ends with the w
     std::ifstream stream(run.folder() / path, std::ios::binary);
     return std::string{std::istreambuf_iterator<char>(stream), {}};
   };
-  CHECK(bytes("whole/weights.safetensors").size() > 1000);
-  CHECK(bytes("whole/weights.safetensors") == bytes("part/weights.safetensors"));
+  CHECK(bytes("whole/model.safetensors").size() > 1000);
+  CHECK(bytes("whole/model.safetensors") == bytes("part/model.safetensors"));
   CHECK_THAT(bytes("part/report.html"), Contains("Confusion matrix"));
 }
 

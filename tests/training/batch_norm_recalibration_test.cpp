@@ -113,7 +113,7 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
   const SymbolicTensor input = Input({2});
   const Model plain(input, Dense({.units = 2})(input));
   CHECK(error_of([&] { recalibrate_batch_norm(plain, features(4)); }) ==
-        "recalibrate_batch_norm: expected BatchNormalization layers, got none in model model");
+        "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model model");
 }
 
 TEST_CASE("recalibration refuses a layer that a pass calls twice") {
