@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/ops/arithmetic.hpp"
 #include "training/batch_weights.hpp"
 #include "training/checkpoint_file.hpp"
 #include "training/data_loader.hpp"

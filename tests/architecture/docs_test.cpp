@@ -27,11 +27,20 @@ TEST_CASE("the README shows the quickstart as it is built") {
   CHECK(text_of("README.md").find(code) != std::string::npos);
 }
 
+TEST_CASE("the tutorial shows its programs as they are built") {
+  const std::string page = text_of("docs/tutorial.md");
+  for (const std::string file : {"photos.cpp", "train.cpp", "name.cpp", "meson.build", "CMakeLists.txt"}) {
+    INFO(file);
+    CHECK(page.find("\n" + text_of("examples/tutorial/" + file) + "```\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("links in the docs lead to files that are there") {
   static const std::regex link("\\]\\(([A-Za-z0-9_./-]+)\\)");
   std::size_t found = 0;
-  for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conventions.md",
-                                 "docs/lab.md", "docs/results.md", "docs/testing.md", "docs/performance.md"}) {
+  for (const std::string page :
+       {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conventions.md", "docs/formats.md", "docs/lab.md",
+        "docs/performance.md", "docs/results.md", "docs/testing.md", "docs/tutorial.md"}) {
     const std::string text = text_of(page);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match, ++found) {
       INFO(page << " links to " << (*match)[1]);

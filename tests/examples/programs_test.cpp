@@ -201,6 +201,26 @@ TEST_CASE("train goes on only with a run, and with its settings") {
   check_refused(run("train --checkpoint-every -1"), "--checkpoint-every");
 }
 
+TEST_CASE("the tutorial's programs make photographs, learn from them, stop and go on, and name one") {
+  const Programs run;
+  REQUIRE(run("tutorial_photos 600").status == 0);
+  const Run first = run("tutorial_train 1");
+  INFO(first.text);
+  REQUIRE(first.status == 0);
+  const Run rest = run("tutorial_train 4");  // finds the checkpoint of the first epoch
+  INFO(rest.text);
+  REQUIRE(rest.status == 0);
+  CHECK_THAT(rest.text, Contains("test accuracy 0.") && Contains("epoch 2/4") && !Contains("epoch 1/4"));
+  CHECK(fs::exists(run.folder() / "report.html"));
+  const fs::path bag = *fs::directory_iterator(run.folder() / "photos" / "Bag");
+  const Run named = run("tutorial_name '" + bag.string() + "'");
+  INFO(named.text);
+  CHECK(named.status == 0);
+  CHECK_THAT(named.text, Contains(" %)"));
+  check_refused(run("tutorial_name"), "name: expected one photograph, got 0 arguments");
+  check_refused(run("tutorial_name none.png"), "none.png");
+}
+
 TEST_CASE("lab refuses a folder without the data that it was told to read") {
   const Programs run;
   check_refused(run("lab/lab --quick --data " + run.folder().string()), "expected train_signs.h5");

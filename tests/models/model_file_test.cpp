@@ -107,6 +107,29 @@ class Scale final : public Layer {
   Options options_;
 };
 
+TEST_CASE("class names are kept with a model, for who loads it") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({4});
+  const Model model(input, Dense({.units = 2})(input));
+  save_model(model, folder / "named.safetensors", {.class_names = {"cat \"x\"", "dög"}});
+  CHECK(load_class_names(folder / "named.safetensors") == std::vector<std::string>{"cat \"x\"", "dög"});
+  CHECK(load_model(folder / "named.safetensors").parameter_count() == 10);
+  save_model(model, folder / "plain.safetensors");
+  CHECK(load_class_names(folder / "plain.safetensors").empty());
+  CHECK(error_of([&] { save_model(model, folder / "x", {.class_names = {"one"}}); }) ==
+        "save_model: expected a name for each of the 2 outputs, got 1 for " + (folder / "x").string());
+  CHECK(error_of([&] {
+          save_model(model, folder / "x", {.class_names = {"a", "\xff"}});
+        }).starts_with("save_model: expected class names in UTF-8 for " + (folder / "x").string()));
+  save_weights(model, folder / "weights.safetensors");
+  CHECK(error_of([&] { load_class_names(folder / "weights.safetensors"); }) ==
+        "load_class_names: expected a file of save_model(), got " + (folder / "weights.safetensors").string());
+  save_safetensors(folder / "odd.safetensors", {}, {{"graph", "{}"}, {"class_names", "[1]"}});
+  CHECK(error_of([&] { load_class_names(folder / "odd.safetensors"); }) ==
+        "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of " +
+            (folder / "odd.safetensors").string() + ", got [1]");
+}
+
 TEST_CASE("a layer of one's own is made by the factory under its name") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});

@@ -116,6 +116,19 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
         "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model model");
 }
 
+TEST_CASE("recalibration leaves frozen layers alone") {
+  const SymbolicTensor input = Input({2});
+  const auto x = BatchNormalization({.name = "frozen"})(input);
+  const Model model(input, BatchNormalization({.name = "moving"})(x));
+  model.layer("frozen").set_trainable(false);
+  recalibrate_batch_norm(model, features(45));
+  CHECK(value_of(model, "frozen/moving_mean").to_vector() == std::vector<double>{0, 0});
+  CHECK(value_of(model, "frozen/moving_variance").to_vector() == std::vector<double>{1, 1});
+  CHECK(value_of(model, "moving/moving_mean").at({0}) != 0);
+  model.set_trainable(false);
+  CHECK_THAT(error_of([&] { recalibrate_batch_norm(model, features(45)); }), Catch::Contains("not frozen, got none"));
+}
+
 TEST_CASE("recalibration refuses a layer that a pass calls twice") {
   const auto input = Input({2});
   const BatchNormalization shared({.name = "shared"});

@@ -1,0 +1,19 @@
+// Names what a photograph shows, by a model from a file.
+#include <xtape/xtape.hpp>
+using namespace xtape;
+
+int main(int argc, char** argv) try {
+  check(argc == 2, "name: expected one photograph, got {} arguments", argc - 1);
+  const Model model = load_model("clothes.safetensors");
+  const std::vector<std::string> names = load_class_names("clothes.safetensors");
+
+  const Shape& shape = model.input_shape();
+  const Tensor photo = load_image(argv[1], {.height = shape[0], .width = shape[1]});
+  const Tensor logits = predict(model, photo.reshaped(shape.prepended(1)));
+  const std::vector<double> probabilities = softmax(logits).value().to_vector();
+  const auto best = std::ranges::max_element(probabilities) - probabilities.begin();
+  fmt::print("{} ({:.1f} %)\n", names[static_cast<std::size_t>(best)], 100 * std::ranges::max(probabilities));
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 2;
+}

@@ -1,0 +1,53 @@
+// Learns to name what photographs show, from a folder with a folder for each class.
+#include <cstdlib>
+#include <xtape/xtape.hpp>
+using namespace xtape;
+
+Model network(std::int64_t classes) {
+  const auto input = Input({32, 32, 3});
+  auto x = Normalization()(input);
+  for (const int filters : {16, 32, 64}) {
+    x = Conv2D({.filters = filters, .kernel_size = 3, .padding = Padding::same})(x);
+    x = Activation(relu)(BatchNormalization({.momentum = 0.9})(x));
+    x = MaxPooling2D()(x);
+  }
+  x = Dropout({.rate = 0.3})(Flatten()(x));
+  const auto logits = Dense({.units = classes, .kernel_regularizer = l2(1e-4)})(x);
+  return {input, logits, {.name = "clothes", .seed = 1}};
+}
+
+int main(int argc, char** argv) try {
+  const int epochs = argc > 1 ? std::atoi(argv[1]) : 12;
+  const Dataset photos = load_image_folder("photos", {.height = 32, .width = 32}).data;
+  const auto [rest, test] = split(photos, 0.2, 1);
+  const auto [train, validation] = split(rest, 0.1, 2);
+
+  const Model model = network(photos.classes());
+  adapt(model, train);  // what the training images are like: Normalization keeps it
+  fmt::print("{}\n", model.summary());
+
+  Adam adam(model.parameters(), {.learning_rate = 2e-3});
+  const History history =
+      fit(model, adam, train,
+          {.epochs = epochs,
+           .validation = validation,
+           .augmentation = {.horizontal_flip = true, .shift = 0.1},
+           .callbacks = {std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 4, .restore_best = true}),
+                         std::make_shared<Checkpoint>(CheckpointOptions{.folder = "checkpoints"}),
+                         std::make_shared<StopOnInterrupt>()},
+           .resume = checkpoints_in("checkpoints").empty() ? "" : "checkpoints"});
+  if (StopOnInterrupt::signal() != 0) return 128 + StopOnInterrupt::signal();  // started again, it goes on
+
+  const Evaluation result = evaluate(model, test);
+  fmt::print("test accuracy {:.3f} on {} photographs\n", result.accuracy.value(), result.samples);
+  save_model(model, "clothes.safetensors", {.class_names = photos.class_names()});
+  save_report("report.html", {.title = "Clothes",
+                              .history = history,
+                              .evaluation = result,
+                              .data = test,
+                              .outputs = predict(model, test),
+                              .class_names = photos.class_names()});
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 2;
+}
