@@ -146,7 +146,8 @@ TEST_CASE("evaluate and predict use what train has learned") {
   check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
   check_refused(run("predict" + model + "trained"), "JPEG or PNG files in trained, got none");
   check_refused(run("evaluate --model none"), "none");
-  check_refused(run("evaluate" + model + "--data trained"), "got none of them in trained");
+  fs::create_directory(run.folder() / "empty");
+  check_refused(run("evaluate" + model + "--data empty"), "got none of them in empty");
 }
 
 TEST_CASE("train and evaluate take folders of photographs") {
