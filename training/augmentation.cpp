@@ -93,6 +93,11 @@ Tensor recoloured(Tensor image, const Distortion& d) {
 
 }  // namespace
 
+std::string to_string(const Augmentation& a) {
+  return fmt::format("flip {}, rotation {}, zoom {}, shift {}, brightness {}, contrast {}, fill {}", a.horizontal_flip,
+                     a.rotation, a.zoom, a.shift, a.brightness, a.contrast, a.fill == Fill::edge ? "edge" : "zeros");
+}
+
 void check_augmentation(std::string_view function, const Augmentation& a, const Shape& image) {
   const auto in_range = [&](const char* name, double value, double most) {
     check(value >= 0 && value <= most, "{}: expected augmentation.{} in [0, {}], got {}", function, name, most, value);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "framework/tensor/tensor.hpp"
@@ -26,6 +27,9 @@ struct Augmentation {
     return horizontal_flip || rotation > 0 || zoom > 0 || shift > 0 || brightness > 0 || contrast > 0;
   }
 };
+
+/// All amounts, as messages and files show them.
+std::string to_string(const Augmentation& augmentation);
 
 /// Error naming `function` unless every amount is in its range and an image of this shape can be changed: one
 /// (height, width, channels).

@@ -49,6 +49,7 @@ Metadata settings_of(const TrainingState& run) {
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
+          {"augmentation", to_string(options.augmentation)},
           {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
           {"classes", fmt::format("{}", run.train.classes())},
           {"weighted samples", fmt::format("{}", run.train.weights().defined())},

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "framework/io/safetensors.hpp"
+#include "layers/reshaping.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"
@@ -215,6 +216,25 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(wide, of_wide, {}),
              Catch::Contains("expected float32 (2, 9) as model/hidden/kernel, got float32 (2, 8)"));
+}
+
+TEST_CASE("a checkpoint of a run with other augmentation is refused") {
+  const TemporaryFolder folder;
+  const auto input = Input({4, 4, 1});
+  const Model model(input, Dense({.units = 2})(Flatten()(input)));
+  const Dataset data(Tensor::zeros({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  FitOptions options{.augmentation = {.brightness = 0.25}, .show_progress = false};
+  options.callbacks = {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()})};
+  fit(model, sgd, data, options);
+  options.epochs = 2;
+  options.resume = folder.path();
+  options.augmentation.brightness = 0.5;
+  CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }),
+             Catch::Contains("brightness 0.25, contrast 0, fill edge (now flip false, rotation 0, zoom 0, shift 0, "
+                             "brightness 0.5, contrast 0, fill edge)"));
+  options.augmentation.brightness = 0.25;
+  CHECK(fit(model, sgd, data, options).epochs().size() == 2);
 }
 
 TEST_CASE("where there is no checkpoint, and where there are some already") {
