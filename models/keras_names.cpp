@@ -61,7 +61,7 @@ NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   } else {
     for (const auto& [name, parameter] : layer.named_parameters()) weights.emplace_back(prefix + name, parameter);
   }
-  std::ranges::stable_partition(weights, [](const auto& entry) { return entry.second.trainable(); });
+  std::stable_partition(weights.begin(), weights.end(), [](const auto& entry) { return entry.second.trainable(); });
   return weights;
 }
 

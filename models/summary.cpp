@@ -77,7 +77,7 @@ Widths fitted(const std::vector<Row>& rows, std::size_t width) {
   std::size_t used = gap * (columns - 1);
   for (const std::size_t column : needed) used += column;
   std::size_t left = width > used ? width - used : 0;
-  for (const std::size_t i : {2, 1, 0, 3}) {
+  for (const std::size_t i : std::array<std::size_t, 4>{2, 1, 0, 3}) {
     const std::size_t more = std::min(left, wanted[i] - needed[i]);
     needed[i] += more;
     left -= more;

@@ -74,7 +74,8 @@ class Trainer {
 /// Progress first, so that what others print comes after its line; those that save what all others know last.
 Callbacks in_order(const TrainingState& run) {
   Callbacks callbacks = run.options.callbacks;
-  std::ranges::stable_partition(callbacks, [](const auto& callback) { return !callback->comes_last(); });
+  std::stable_partition(callbacks.begin(), callbacks.end(),
+                        [](const auto& callback) { return !callback->comes_last(); });
   if (run.options.show_progress) {
     const ProgressPlan plan{.epochs = run.options.epochs,
                             .samples = run.train.size(),
