@@ -50,19 +50,19 @@ Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::stri
   check_storage();
 }
 
-Tensor Dataset::read() const {
-  Tensor result = Tensor::empty(shape_, dtype_);
-  if (result.size() == 0) return result;
+std::size_t Dataset::bytes() const {
+  return static_cast<std::size_t>(shape_.size()) * with_type(dtype_, [](auto zero) { return sizeof zero; });
+}
+
+void Dataset::read(void* elements) const {
+  if (shape_.size() == 0) return;
   const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   const auto refuse_overflow = [](H5T_conv_except_t kind, hid_t, hid_t, void*, void*, void*) {
     return kind == H5T_CONV_EXCEPT_RANGE_HI ? H5T_CONV_ABORT : H5T_CONV_UNHANDLED;
   };
   if (dtype_ == DType::int64) H5Pset_type_conv_cb(transfer, refuse_overflow, nullptr);
-  const herr_t status = with_type(dtype_, [&](auto zero) {
-    return H5Dread(dataset_, memory_type(dtype_), H5S_ALL, H5S_ALL, transfer, result.mutable_data<decltype(zero)>());
-  });
+  const herr_t status = H5Dread(dataset_, memory_type(dtype_), H5S_ALL, H5S_ALL, transfer, elements);
   check(status >= 0, "load_hdf5: expected to read \"{}\" of {} as {}, got: {}", name_, path_, dtype_, reason());
-  return result;
 }
 
 Shape Dataset::read_shape() const {

@@ -19,8 +19,11 @@ class Dataset {
   Dataset(std::string path, std::int64_t file_size, hid_t file, std::string name);
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
-  /// Its elements. Error when HDF5 can't read them or an integer does not fit into int64.
-  Tensor read() const;
+  /// What its elements take in memory.
+  std::size_t bytes() const;
+  /// Writes its elements to memory of so many bytes. Error when HDF5 can't read them or an integer does not fit into
+  /// int64.
+  void read(void* elements) const;
 
  private:
   Shape read_shape() const;

@@ -1,140 +1,153 @@
 #include "framework/io/hdf5_file.hpp"
 
 #include <algorithm>
+#include <charconv>
 
-#include "framework/io/hdf5_dataset.hpp"
+#include "framework/io/child_process.hpp"
+#include "framework/io/hdf5_reader.hpp"
 #include "framework/io/input_file.hpp"
 
 namespace xtape {
 namespace {
 
-using hdf5::Handle;
-using hdf5::open_object;
-using hdf5::reason;
-using hdf5::Session;
+using Texts = std::vector<std::string>;
 
-constexpr std::size_t most_objects = 100'000, deepest = 64, longest_path = 4096;
+/// What the child says to a question: texts, and the elements of a data set.
+struct Answer {
+  Texts texts;
+  std::string elements;
+};
 
-/// The elements of fixed length, zero-terminated or padded.
-std::vector<std::string> fixed_strings(hid_t attribute, hid_t type, std::size_t count) {
-  const std::size_t width = H5Tget_size(type);
-  std::vector<char> bytes(width * count);
-  if (H5Aread(attribute, type, bytes.data()) < 0) return {};
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::string text(bytes.data() + i * width, width);
-    if (const std::size_t zero = text.find('\0'); zero != std::string::npos) text.resize(zero);
-    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) text.resize(text.find_last_not_of(' ') + 1);
-    texts.push_back(std::move(text));
+/// A question is a function's name and its arguments.
+Answer answer(const hdf5::Reader& reader, const Texts& question, ProcessLimits& limits) {
+  const std::string& function = question[0];
+  if (function == "contains") return {reader.contains(question[1]) ? Texts{"yes"} : Texts{}, {}};
+  if (function == "dataset_names") return {reader.dataset_names(), {}};
+  if (function == "strings") {
+    auto values = reader.strings(question[1], question[2]);
+    if (!values) return {};
+    values->insert(values->begin(), "there");
+    return {std::move(*values), {}};
   }
-  return texts;
+  const hdf5::Dataset dataset = reader.dataset(question[1]);
+  Answer result;
+  if (function == "read") {
+    check(std::to_string(dataset.bytes()) == question[2], "load_hdf5: expected {} bytes of \"{}\", got {} now",
+          question[2], question[1], dataset.bytes());  // somebody writes to the file
+    limits.allow(dataset.bytes());
+    result.elements.resize(dataset.bytes());
+    dataset.read(result.elements.data());
+  } else {
+    for (const std::int64_t extent : dataset.shape()) result.texts.push_back(std::to_string(extent));
+    result.texts.push_back(std::to_string(static_cast<int>(dataset.dtype())));
+  }
+  return result;
 }
 
-/// The elements of variable length, which HDF5 allocates.
-std::vector<std::string> variable_strings(hid_t attribute, hid_t type, hid_t space, std::size_t count) {
-  std::vector<char*> pointers(count, nullptr);
-  if (H5Aread(attribute, type, pointers.data()) < 0) return {};
-  std::vector<std::string> texts;
-  for (const char* text : pointers) texts.emplace_back(text ? text : "");
-  H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
-  return texts;
+/// The child's work: opens the file and answers questions. An answer begins with the message of an Error or "".
+void serve(Channel& channel, ProcessLimits& limits, std::string_view function, const std::string& path,
+           std::int64_t size) {
+  limits.allow(0);
+  const auto reply = [&](const auto& work) {
+    std::string error;
+    Answer result;
+    try {
+      result = work();
+    } catch (const Error& known) {
+      error = known.what();
+    } catch (const std::bad_alloc&) {
+      error = fmt::format("{}: expected enough memory to read {}, got too little", function, path);
+    }
+    result.texts.insert(result.texts.begin(), error);
+    channel.send(result.texts) && channel.send_bytes(result.elements.data(), result.elements.size());
+  };
+  std::optional<hdf5::Reader> reader;
+  reply([&] {
+    reader.emplace(function, path, size);
+    return Answer{};
+  });
+  for (Texts question; reader && channel.receive(question);) {
+    reply([&] { return answer(*reader, question, limits); });
+  }
 }
 
 }  // namespace
 
 struct Hdf5File::State {
-  State(std::string_view function, const std::filesystem::path& where)
-      : path(where.string()), size(input_file_size(function, where)) {
-    const Session session;
-    file.emplace(H5Fopen(where.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-    check(file->valid(), "{}: expected an HDF5 file, got {}: {}", function, path, reason());
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    const Session session;
-    file.reset();
+  State(std::string_view caller, const std::filesystem::path& where)
+      : function(caller), path(where.string()), size(input_file_size(caller, where)) {
+    ProcessLimits limits;
+    {
+      const hdf5::Session session;  // nobody is in the midst of something in HDF5 when this process is copied
+      child.emplace(function, [&](Channel& channel) { serve(channel, limits, function, path, size); });
+    }
+    take_answer();
   }
 
-  std::string path;
+  /// Puts a question to the child. An answer may be followed by `bytes` bytes of elements. Throws the Error that it
+  /// says.
+  Texts ask(const Texts& question, void* elements = nullptr, std::size_t bytes = 0) {
+    const std::lock_guard lock(mutex);
+    if (!child || !child->channel().send(question)) fault();
+    Texts texts = take_answer();
+    if (!child->channel().receive_bytes(elements, bytes)) fault();
+    return texts;
+  }
+
+  Texts take_answer() {
+    Texts texts;
+    if (!child->channel().receive(texts) || texts.empty()) fault();
+    if (!texts[0].empty()) throw Error(texts[0]);
+    texts.erase(texts.begin());
+    return texts;
+  }
+
+  [[noreturn]] void fault() {
+    if (child) how = child->end();
+    child.reset();
+    fail("{}: expected a sound HDF5 file, got one that HDF5's own library can't read without a fault ({}): {}",
+         function, how, path);
+  }
+
+  std::string function, path, how;
   std::int64_t size;
-  std::optional<Handle> file;
+  std::mutex mutex;
+  std::optional<ChildProcess> child;
 };
 
 Hdf5File::Hdf5File(std::string_view function, const std::filesystem::path& path)
     : state_(std::make_shared<State>(function, path)) {}
 
-bool Hdf5File::contains(const std::string& object) const {
-  const Session session;
-  return open_object(*state_->file, object).valid();
-}
+bool Hdf5File::contains(const std::string& object) const { return !state_->ask({"contains", object}).empty(); }
 
-std::vector<std::string> Hdf5File::dataset_names() const {
-  struct Link {
-    std::string path;
-    std::size_t depth;
-  };
-  const Session session;
-  std::vector<std::string> names;
-  std::vector<Link> pending{{"/", 0}};
-  for (std::size_t seen = 0; !pending.empty(); ++seen) {
-    const Link link = std::move(pending.back());
-    pending.pop_back();
-    const Handle object = open_object(*state_->file, link.path);
-    const H5I_type_t type = H5Iget_type(object);
-    if (type == H5I_DATASET) names.push_back(link.path.substr(1));
-    if (type != H5I_GROUP) continue;
-    std::vector<std::string> children;
-    const auto collect = [](hid_t, const char* name, const auto* info, void* target) -> herr_t {
-      auto& list = *static_cast<std::vector<std::string>*>(target);
-      if (info->type == H5L_TYPE_HARD) list.emplace_back(name);
-      return list.size() > most_objects ? -1 : 0;
-    };
-    const herr_t status = H5Literate(object, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, collect, &children);
-    check(status >= 0, "hdf5_dataset_names: expected to list \"{}\" of {}, got: {}", link.path, state_->path, reason());
-    for (const std::string& child : children) {
-      pending.push_back({(link.depth == 0 ? "/" : link.path + "/") + child, link.depth + 1});
-    }
-    check(link.depth < deepest && link.path.size() < longest_path && seen + pending.size() < most_objects,
-          "hdf5_dataset_names: expected at most {} objects, {} deep, got more in {}; do its groups contain themselves?",
-          most_objects, deepest, state_->path);
-  }
-  std::ranges::sort(names);
-  return names;
-}
+std::vector<std::string> Hdf5File::dataset_names() const { return state_->ask({"dataset_names"}); }
 
 StoredTensor Hdf5File::dataset(const std::string& name) const {
-  const auto open = [state = state_, name] { return hdf5::Dataset(state->path, state->size, *state->file, name); };
-  const Session session;
-  const hdf5::Dataset dataset = open();
-  return {name, dataset.dtype(), dataset.shape(), [open] {
-            const Session reading;
-            return open().read();
+  std::vector<std::int64_t> numbers;
+  for (const std::string& text : state_->ask({"dataset", name})) {
+    std::from_chars(text.data(), text.data() + text.size(), numbers.emplace_back(-1));
+  }
+  if (numbers.empty() || numbers.back() < 0 || numbers.back() > static_cast<int>(DType::uint8)) {
+    const std::lock_guard lock(state_->mutex);
+    state_->fault();
+  }
+  const auto dtype = static_cast<DType>(numbers.back());
+  numbers.pop_back();
+  const Shape shape(numbers);
+  return {name, dtype, shape, [state = state_, name, dtype, shape] {
+            Tensor result = Tensor::empty(shape, dtype);
+            const auto bytes = static_cast<std::size_t>(result.size_in_bytes());
+            with_type(dtype, [&](auto zero) {
+              state->ask({"read", name, std::to_string(bytes)}, result.mutable_data<decltype(zero)>(), bytes);
+            });
+            return result;
           }};
 }
 
 std::optional<std::vector<std::string>> Hdf5File::strings(const std::string& object, const std::string& name) const {
-  const Session session;
-  const Handle owner = open_object(*state_->file, object);
-  const auto describe = [&] { return fmt::format("attribute \"{}\" of \"{}\" in {}", name, object, state_->path); };
-  check(owner.valid(), "load_hdf5: expected \"{}\" in {}, got: {}", object, state_->path, reason());
-  const htri_t exists = H5Aexists(owner, name.c_str());
-  check(exists >= 0, "load_hdf5: expected the {}, got: {}", describe(), reason());
-  if (exists == 0) return std::nullopt;
-  const Handle attribute(H5Aopen(owner, name.c_str(), H5P_DEFAULT), H5Aclose);
-  check(attribute.valid(), "load_hdf5: expected the {}, got: {}", describe(), reason());
-  const Handle type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  check(type.valid() && space.valid(), "load_hdf5: expected the {}, got: {}", describe(), reason());
-  const auto count = static_cast<std::uint64_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0));
-  if (count == 0) return std::vector<std::string>{};
-  check(H5Tget_class(type) == H5T_STRING, "load_hdf5: expected strings as {}, got another type", describe());
-  const auto size = static_cast<std::uint64_t>(state_->size);
-  const std::uint64_t width = H5Tget_size(type);
-  check(width > 0 && width <= size && count <= size / width,
-        "load_hdf5: expected {} strings of {} bytes as {}, got a file of {} bytes", count, width, describe(), size);
-  const bool variable = H5Tis_variable_str(type) > 0;
-  auto texts = variable ? variable_strings(attribute, type, space, count) : fixed_strings(attribute, type, count);
-  check(texts.size() == count, "load_hdf5: expected to read the {}, got: {}", describe(), reason());
+  Texts texts = state_->ask({"strings", object, name});
+  if (texts.empty()) return std::nullopt;
+  texts.erase(texts.begin());
   return texts;
 }
 

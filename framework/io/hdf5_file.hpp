@@ -12,11 +12,13 @@
 
 namespace xtape {
 
-/// A handle: copies are the same open file. Links that lead into other files are not followed. Every function throws
-/// Error with the path when HDF5 can't make sense of the file.
+/// A handle: copies are the same open file. HDF5 1.10 writes over memory when a file is damaged in the right places, so
+/// a process of its own has it open and answers: a fault there is an Error here. Links that lead into other files are
+/// not followed. Every function throws Error with the path when HDF5 can't make sense of the file.
 class Hdf5File {
  public:
-  /// Opens it; Error naming `function` and the path when it is missing or no HDF5 file.
+  /// Opens it; Error naming `function` and the path when it is missing, no HDF5 file, or there can't be another
+  /// process.
   Hdf5File(std::string_view function, const std::filesystem::path& path);
 
   /// Whether there is a group or a data set at this path ("model_weights/conv1").
@@ -28,7 +30,6 @@ class Hdf5File {
   StoredTensor dataset(const std::string& name) const;
   /// The strings of an attribute, of fixed or variable length, without what pads them; nothing when the object has no
   /// such attribute. An array of no elements counts as strings whatever its type, for so NumPy writes an empty list.
-  /// HDF5 1.10 believes what a file says of strings of variable length: one made to deceive it can corrupt memory here.
   std::optional<std::vector<std::string>> strings(const std::string& object, const std::string& attribute) const;
 
  private:
