@@ -1,19 +1,25 @@
 #include "tests/fuzz/readers.hpp"
 
-#include "framework/io/hdf5.hpp"
+#include "framework/io/hdf5_file.hpp"
 #include "framework/io/idx.hpp"
+#include "framework/io/image.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
+#include "models/model_file.hpp"
 #include "models/weights.hpp"
+#include "optim/adam.hpp"
+#include "training/checkpoint_file.hpp"
+#include "training/fit.hpp"
 
 namespace xtape::fuzz {
 namespace {
 
 /// Every data set, so that one that is refused does not hide the others.
 void read_hdf5(const std::filesystem::path& path) {
-  for (const std::string& name : hdf5_dataset_names(path)) {
+  const Hdf5File file("read_hdf5", path);
+  for (const std::string& name : file.dataset_names()) {
     try {
-      load_hdf5(path, name);
+      file.dataset(name).read();
     } catch (const Error&) {
       continue;
     }
@@ -30,13 +36,29 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
+/// Into a run like the one whose checkpoint the corpus holds.
+void read_checkpoint(const std::filesystem::path& path) {
+  static const Model model = [] {
+    const SymbolicTensor input = Input({2});
+    return Model(input, Dense({.units = 2, .name = "logits"})(input), {.name = "tiny"});
+  }();
+  static const Dataset data(Tensor::zeros({4, 2}), Tensor::labels({0, 1, 0, 1}), 2);
+  static const FitOptions options{.epochs = 2, .batch_size = 2};
+  Adam adam(model.parameters());
+  TrainingState run{.model = model, .optimizer = adam, .train = data, .options = options, .batches = 2};
+  resume_run(run, path);
+}
+
 }  // namespace
 
 const std::vector<Reader>& readers() {
   static const std::vector<Reader> all{
+      {"checkpoint", read_checkpoint},
       {"hdf5", read_hdf5},
       {"idx", [](const std::filesystem::path& path) { load_idx(path); }},
+      {"image", [](const std::filesystem::path& path) { read_image(path); }},
       {"keras", read_keras},
+      {"model", [](const std::filesystem::path& path) { load_model(path); }},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };
   return all;

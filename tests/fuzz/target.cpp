@@ -1,11 +1,11 @@
 // What libFuzzer calls: one reader (XTAPE_READER), fed with bytes.
 #include <pthread.h>
-#include <sanitizer/common_interface_defs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <sanitizer/common_interface_defs.h>
 
 #include "framework/error.hpp"
 #include "tests/fuzz/readers.hpp"
