@@ -1,14 +1,18 @@
 #include <algorithm>
 
+#include "framework/io/utf8.hpp"
 #include "models/plot.hpp"
 
 namespace xtape {
 namespace {
 
-/// Text for an HTML-like label: markup escaped, control characters and what is no ASCII byte of UTF-8's left out.
-std::string escaped(const std::string& text) {
+/// Text for an HTML-like label: markup escaped, control characters left out, and bytes that are no UTF-8, which
+/// Graphviz refuses, as \x and two digits.
+std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const char c = text[0];
     const auto byte = static_cast<unsigned char>(c);
     if (c == '&')
       result += "&amp;";
@@ -20,10 +24,11 @@ std::string escaped(const std::string& text) {
       result += "&quot;";
     else if (byte < 0x20 || byte == 0x7F)
       result += ' ';
-    else if (byte < 0x80)
-      result += c;
+    else if (length == 0)
+      result += fmt::format("\\x{:02x}", byte);
     else
-      result += fmt::format("\\x{:02x}", byte);  // may be no UTF-8, which Graphviz refuses
+      result += text.substr(0, length);
+    text.remove_prefix(std::max<std::size_t>(1, length));
   }
   return result;
 }
@@ -74,6 +79,15 @@ std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   return blocks;
 }
 
+/// Nodes from the first output back along first inputs, which stand in one straight line.
+std::vector<bool> spine_of(const Model& model) {
+  std::vector<bool> spine(model.nodes().size(), false);
+  for (std::size_t i = model.output_nodes().front();; i = model.nodes()[i].inputs.front()) {
+    spine[i] = true;
+    if (model.nodes()[i].inputs.empty()) return spine;
+  }
+}
+
 class DotWriter {
  public:
   explicit DotWriter(const PlotOptions& options) : options_(options) {}
@@ -81,9 +95,9 @@ class DotWriter {
   std::string text(const Model& model) {
     text_ =
         "digraph model {\n"
-        "  graph [rankdir=TB, ranksep=0.22, nodesep=0.35, bgcolor=white, fontname=\"Helvetica\", fontsize=11];\n"
-        "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=11, height=0.3, "
-        "margin=\"0.12,0.05\"];\n"
+        "  graph [rankdir=TB, ranksep=0.25, nodesep=0.4, bgcolor=white, fontname=\"Arial\", fontsize=12];\n"
+        "  node [shape=box, style=\"rounded,filled\", fontname=\"Arial\", fontsize=12, width=2.6, "
+        "height=0.3, margin=\"0.12,0.04\"];\n"
         "  edge [color=\"#6b7680\", arrowsize=0.6];\n";
     write(model, "n", "  ");
     return text_ + "}\n";
@@ -93,6 +107,7 @@ class DotWriter {
   /// Writes nodes and edges of a model, whose node i is called prefix + i.
   void write(const Model& model, const std::string& prefix, const std::string& indent) {
     const auto blocks = options_.blocks ? blocks_of(model) : std::vector<std::pair<std::size_t, std::size_t>>();
+    const std::vector<bool> spine = spine_of(model);
     auto block = blocks.begin();
     for (std::size_t i = 0; i < model.nodes().size(); ++i) {
       if (block != blocks.end() && i == block->first) {
@@ -101,7 +116,7 @@ class DotWriter {
             "fillcolor=\"#fafbfc\"; margin=10;\n",
             indent, prefix, i, indent);
       }
-      write_node(model, i, prefix, indent + "  ");
+      write_node(model, i, prefix, indent + "  ", spine[i]);
       if (block != blocks.end() && i == block->second) {
         text_ += indent + "}\n";
         ++block;
@@ -116,7 +131,8 @@ class DotWriter {
     }
   }
 
-  void write_node(const Model& model, std::size_t i, const std::string& prefix, const std::string& indent) {
+  void write_node(const Model& model, std::size_t i, const std::string& prefix, const std::string& indent,
+                  bool on_spine) {
     const ModelNode& node = model.nodes()[i];
     const std::string id = fmt::format("{}{}", prefix, i);
     if (const auto inner = Model::from_layer(node.layer)) {
@@ -129,20 +145,22 @@ class DotWriter {
       return;
     }
     const Kind& kind = kind_of(node.layer->type());
-    text_ += fmt::format("{}\"{}\" [label=<{}>, fillcolor=\"{}\", color=\"{}\"];\n", indent, id, label(node), kind.fill,
-                         kind.border);
+    text_ += fmt::format("{}\"{}\" [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", indent, id, label(node),
+                         kind.fill, kind.border, on_spine ? fmt::format(", group=\"{}\"", prefix) : "");
   }
 
   std::string label(const ModelNode& node) const {
-    std::string text = fmt::format("<b>{}</b>  {}", escaped(node.layer->type()), escaped(node.layer->name()));
     std::string details;
     if (options_.shapes) details = fmt::format("({})", fmt::join(node.shape.begin(), node.shape.end(), " × "));
     std::int64_t count = 0;
     for (const auto& [path, parameter] : node.layer->named_parameters()) count += parameter.shape().size();
     if (options_.parameters && count > 0)
       details += fmt::format("{}{} parameters", details.empty() ? "" : " · ", count);
-    if (!details.empty()) text += fmt::format("<br/><font point-size=\"9\" color=\"#5c6670\">{}</font>", details);
-    return text;
+    if (!details.empty())
+      details = fmt::format("<tr><td><font point-size=\"10\" color=\"#56606a\">{}</font></td></tr>", details);
+    return fmt::format(
+        "<table border=\"0\" cellspacing=\"0\" cellpadding=\"2\"><tr><td><b>{}</b>  {}</td></tr>{}</table>",
+        escaped(node.layer->type()), escaped(node.layer->name()), details);
   }
 
   /// Edges go to the inputs of a model used as a layer, and from its output.

@@ -12,6 +12,8 @@ namespace xtape {
 namespace {
 
 #ifdef XTAPE_GRAPHVIZ
+constexpr bool with_graphviz = true;
+
 /// Lays the graph out and draws it. One thread at a time: Graphviz's library has globals.
 std::string drawn(const std::string& dot, const std::string& format) {
   static std::mutex mutex;
@@ -32,6 +34,8 @@ std::string drawn(const std::string& dot, const std::string& format) {
   return picture;
 }
 #else
+constexpr bool with_graphviz = false;
+
 std::string drawn(const std::string& /*dot*/, const std::string& format) {
   fail(
       "plot_model: expected a build with Graphviz's library for .{}, got one without; install libgraphviz-dev and "
@@ -40,7 +44,26 @@ std::string drawn(const std::string& /*dot*/, const std::string& format) {
 }
 #endif
 
+/// Takes out every piece from `begin` to the end of `end`.
+void erase_pieces(std::string& text, std::string_view begin, std::string_view end) {
+  for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    text.erase(at, text.find(end, at + begin.size()) + end.size() - at);
+  }
+}
+
 }  // namespace
+
+bool can_draw() { return with_graphviz; }
+
+std::string model_svg(const Model& model, const PlotOptions& options) {
+  std::string svg = drawn(dot_text(model, options), "svg");
+  svg.erase(0, svg.find("<svg"));
+  erase_pieces(svg, " xmlns=\"", "\"");  // known in HTML, and addresses of the network look like links to it
+  erase_pieces(svg, " xmlns:xlink=\"", "\"");
+  erase_pieces(svg, "<!--", "-->\n");
+  erase_pieces(svg, "<title>", "</title>\n");  // names of nodes in DOT, which would come up under the pointer
+  return svg;
+}
 
 void plot_model(const Model& model, const std::filesystem::path& path, const PlotOptions& options) {
   const std::string extension = path.extension();

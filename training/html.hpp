@@ -1,4 +1,4 @@
-// Pieces of HTML and SVG, for reports.
+// Pieces of HTML and SVG, for reports; well-formed XML as well.
 #pragma once
 
 #include <string>
@@ -20,6 +20,7 @@ std::string image(const Tensor& image, std::string_view alt);
 struct Curve {
   std::string name, color;
   std::vector<double> x, y;
+  bool mark = false;  ///< a result measured once: a diamond, and its value in the legend
 };
 /// An <svg> of curves over epochs, with axes, numbers and a legend.
 std::string chart(const std::string& title, const std::vector<Curve>& curves, bool percent = false);

@@ -8,7 +8,7 @@
 namespace xtape::html {
 namespace {
 
-constexpr double width = 640, height = 300, left = 58, right = 14, top = 14, bottom = 34;
+constexpr double width = 460, height = 260, left = 54, right = 12, top = 12, bottom = 44;
 
 /// From the smallest to the largest finite value; a range of some width, also for one value or none.
 struct Range {
@@ -37,6 +37,12 @@ double step_of(const Range& range, double most) {
   return 10 * power;
 }
 
+/// Out to the next multiples of the step, so that an axis ends in numbers.
+Range rounded(const Range& range, double step) {
+  const Range whole{std::floor(range.low / step + 1e-9) * step, std::ceil(range.high / step - 1e-9) * step};
+  return std::isfinite(whole.low) && std::isfinite(whole.high) ? whole : range;
+}
+
 std::vector<double> ticks(const Range& range, double step) {
   std::vector<double> values;
   const double first = std::ceil(range.low / step - 1e-9);
@@ -59,17 +65,31 @@ struct Frame {
 std::string axes(const Frame& frame, bool percent) {
   std::string svg;
   for (const double y : ticks(frame.y, step_of(frame.y, 5))) {
-    svg += fmt::format("<line class=grid x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>", left, width - right, frame.py(y),
+    svg += fmt::format("<line class='grid' x1='{}' x2='{}' y1='{:.1f}' y2='{:.1f}'/>", left, width - right, frame.py(y),
                        frame.py(y));
     svg += fmt::format("<text x='{}' y='{:.1f}' text-anchor='end'>{}</text>", left - 8, frame.py(y) + 4,
                        number(y, percent));
   }
-  for (const double x : ticks(frame.x, std::max(1.0, step_of(frame.x, 9)))) {
-    svg += fmt::format("<text x='{:.1f}' y='{}' text-anchor='middle'>{:.0f}</text>", frame.px(x), height - 12, x);
+  const double base = height - bottom;
+  svg += fmt::format("<line class='axis' x1='{}' x2='{}' y1='{}' y2='{}'/>", left, width - right, base, base);
+  for (const double x : ticks(frame.x, std::max(1.0, step_of(frame.x, 8)))) {
+    svg += fmt::format(
+        "<line class='axis' x1='{0:.1f}' x2='{0:.1f}' y1='{1}' y2='{2}'/><text x='{0:.1f}' y='{3}' "
+        "text-anchor='middle'>{4:.0f}</text>",
+        frame.px(x), base, base + 4, base + 18, x);
   }
-  svg += fmt::format("<line class=axis x1='{}' x2='{}' y1='{}' y2='{}'/>", left, width - right, height - bottom,
-                     height - bottom);
-  return svg + fmt::format("<text x='{}' y='{}' text-anchor='end'>epoch</text>", width - right, height - bottom - 6);
+  return svg + fmt::format("<text x='{:.1f}' y='{}' text-anchor='middle'>epoch</text>", (left + width - right) / 2,
+                           height - 8);
+}
+
+std::string mark(const Frame& frame, const Curve& curve) {
+  std::string svg;
+  for (std::size_t i = 0; i < curve.y.size(); ++i) {
+    if (!std::isfinite(curve.y[i])) continue;
+    svg += fmt::format("<path d='M{:.1f} {:.1f}l6 6l-6 6l-6 -6z' fill='{}' stroke='#fff'/>", frame.px(curve.x[i]),
+                       frame.py(curve.y[i]) - 6, curve.color);
+  }
+  return svg;
 }
 
 std::string line(const Frame& frame, const Curve& curve) {
@@ -98,17 +118,19 @@ std::string chart(const std::string& title, const std::vector<Curve>& curves, bo
   for (const Curve& curve : curves) {
     for (const double x : curve.x) frame.x.add(x);
     for (const double y : curve.y) frame.y.add(y);
-    legend += fmt::format("<span><i style='background:{}'></i>{}</span>", curve.color, escaped(curve.name));
+    legend += fmt::format(" <span><i{} style='background:{}'></i>{}{}</span>", curve.mark ? " class='mark'" : "",
+                          curve.color, escaped(curve.name), curve.mark ? " " + number(curve.y.at(0), percent) : "");
   }
   frame.y.add(percent ? 1 : 0);  // a loss is read against 0, an accuracy against 1
   frame.x.finish();
   frame.y.finish();
+  frame.y = rounded(frame.y, step_of(frame.y, 5));
   std::string svg = fmt::format(
-      "<figure><figcaption>{}<span class=legend>{}</span></figcaption><svg viewBox='0 0 {} {}' role='img' "
+      "<figure><figcaption>{}<span class='legend'>{}</span></figcaption><svg viewBox='0 0 {} {}' role='img' "
       "aria-label='{}'>",
       escaped(title), legend, width, height, escaped(title));
   svg += axes(frame, percent);
-  for (const Curve& curve : curves) svg += line(frame, curve);
+  for (const Curve& curve : curves) svg += curve.mark ? mark(frame, curve) : line(frame, curve);
   return svg + "</svg></figure>\n";
 }
 

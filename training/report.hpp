@@ -24,13 +24,15 @@ struct ReportInput {
   Tensor outputs = {};
   std::vector<std::string> class_names = {};                       ///< numbers where they are not given
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< what the run was told, in this order
-  std::string model_picture = "";                                  ///< an SVG element, put in as it is
+  std::string model_summary = "";                                  ///< its table of layers
+  std::string model_picture = "";  ///< an SVG element, put in as it is, such as model_svg gives
 };
 
-/// Writes one HTML file, all or nothing, that needs no network and no script: the results, curves of loss, accuracy and
-/// learning rate, the confusion matrix with recall and precision of each class, the mistakes of which the model was
-/// surest, settings, and the machine. All text is escaped, but the picture is not. Error when the outputs are not those
-/// of the data, there are other than one name a class, or the file can't be written.
+/// Writes one HTML file, all or nothing, that needs no network and no script and is well-formed XML: the results,
+/// curves of loss, accuracy and learning rate with the result of the test as a mark, the confusion matrix, recall and
+/// precision of each class, the mistakes with the least probability for the right class, the model, settings, and the
+/// machine. All text is escaped, but the picture is not. Error when the outputs are not those of the data, there are
+/// other than one name a class, or the file can't be written.
 void save_report(const std::filesystem::path& path, const ReportInput& input);
 
 }  // namespace xtape

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "framework/io/resize.hpp"
 #include "framework/ops/activations.hpp"
@@ -13,8 +14,8 @@ namespace {
 
 using html::escaped;
 
-constexpr std::size_t most_mistakes = 24;
-constexpr std::int64_t largest_thumbnail = 96;
+constexpr std::size_t most_mistakes = 24, most_confusions = 10, dense_from = 25;
+constexpr std::int64_t largest_thumbnail = 152, coarse = 48;
 
 /// "87.5%", or a dash for 0 / 0.
 std::string share(std::int64_t part, std::int64_t whole) {
@@ -44,10 +45,49 @@ struct Counts {
 
 /// Right answers in green, wrong ones in red, the more of the row the stronger.
 std::string cell_html(std::int64_t count, std::int64_t row, bool right) {
-  const double part = row > 0 ? static_cast<double>(count) / static_cast<double>(row) : 0;
-  const double strength = count == 0 ? 0 : 0.08 + 0.62 * std::sqrt(part);
-  return fmt::format("<td style='background:rgba({},{:.3f})'>{}</td>", right ? "46,125,70" : "192,57,43", strength,
-                     count == 0 ? std::string("<span class=none>0</span>") : std::to_string(count));
+  if (count == 0) return "<td></td>";
+  const double strength = 0.08 + 0.62 * std::sqrt(static_cast<double>(count) / static_cast<double>(row));
+  return fmt::format("<td style='background:rgba({},{:.2f})'>{}</td>", right ? "46,125,70" : "192,57,43", strength,
+                     count);
+}
+
+std::string matrix_html(const Counts& counts, const std::vector<std::string>& names) {
+  const bool turned = std::ranges::any_of(names, [](const std::string& name) { return name.size() > 3; });
+  std::string text = fmt::format("<div class='wide'><table class='matrix{}{}'><tr><th></th>", turned ? " turned" : "",
+                                 names.size() >= dense_from ? " dense" : "");
+  for (const std::string& name : names) text += fmt::format("<th class='column'><span>{}</span></th>", escaped(name));
+  text += "</tr>\n";
+  for (std::int64_t i = 0; i < counts.classes; ++i) {
+    text += fmt::format("<tr><th>{}</th>", escaped(names[static_cast<std::size_t>(i)]));
+    for (std::int64_t j = 0; j < counts.classes; ++j) {
+      text += cell_html(counts.cell(i, j), counts.rows[static_cast<std::size_t>(i)], i == j);
+    }
+    text += "</tr>\n";
+  }
+  return text + "</table></div>\n";
+}
+
+/// The largest cells off the diagonal.
+std::string confusions_html(const Counts& counts, const std::vector<std::string>& names) {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t j = 0; j < names.size(); ++j) {
+      if (i != j && counts.cells[i * names.size() + j] > 0) pairs.emplace_back(i, j);
+    }
+  }
+  if (pairs.empty()) return "";
+  const auto count = [&](const auto& pair) { return -counts.cells[pair.first * names.size() + pair.second]; };
+  std::ranges::stable_sort(pairs, {}, count);
+  pairs.resize(std::min(pairs.size(), most_confusions));
+  std::string text =
+      "<h2>Most frequent confusions</h2><div class='wide'><table class='figures'><tr><th>class</th><th>taken for</th>"
+      "<th class='number'>samples</th><th class='number'>of the class</th></tr>\n";
+  for (const auto& pair : pairs) {
+    text +=
+        fmt::format("<tr><th>{}</th><td class='name'>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[pair.first]),
+                    escaped(names[pair.second]), -count(pair), share(-count(pair), counts.rows[pair.first]));
+  }
+  return text + "</table></div>\n";
 }
 
 struct Mistake {
@@ -55,7 +95,8 @@ struct Mistake {
   double right_probability, taken_probability;
 };
 
-std::vector<Mistake> worst_mistakes(const Judged& judged) {
+/// All of them, the worst first.
+std::vector<Mistake> mistakes_of(const Judged& judged) {
   const Tensor probabilities = softmax(judged.outputs.to(DType::float64)).value();
   const std::int64_t classes = probabilities.dim(1);
   const bool numbers = judged.data.labels().dtype() == DType::int64;
@@ -70,7 +111,6 @@ std::vector<Mistake> worst_mistakes(const Judged& judged) {
     if (taken != right) mistakes.push_back({i, right, taken, row[right], row[taken]});
   }
   std::ranges::stable_sort(mistakes, {}, &Mistake::right_probability);
-  mistakes.resize(std::min(mistakes.size(), most_mistakes));
   return mistakes;
 }
 
@@ -94,28 +134,17 @@ Tensor thumbnail(const Dataset& data, std::int64_t i) {
 
 std::string confusion_html(const Judged& judged) {
   const Counts counts(judged);
-  std::string text =
-      "<h2>Confusion matrix</h2><p class=note>Rows are true classes, columns what they were taken for.</p>"
-      "<div class=wide><table class=matrix><tr><th></th>";
-  for (const std::string& name : judged.names)
-    text += fmt::format("<th class=column><span>{}</span></th>", escaped(name));
-  text += "</tr>\n";
-  for (std::int64_t i = 0; i < counts.classes; ++i) {
-    text += fmt::format("<tr><th>{}</th>", escaped(judged.names[static_cast<std::size_t>(i)]));
-    for (std::int64_t j = 0; j < counts.classes; ++j) {
-      text += cell_html(counts.cell(i, j), counts.rows[static_cast<std::size_t>(i)], i == j);
-    }
-    text += "</tr>\n";
-  }
-  return text + "</table></div>\n";
+  return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns what they "
+         "were taken for.</p>" +
+         matrix_html(counts, judged.names) + "</div><div>" + confusions_html(counts, judged.names) + "</div></div>\n";
 }
 
 std::string classes_html(const Judged& judged) {
   const Counts counts(judged);
   std::string text =
-      "<h2>Classes</h2><p class=note>Precision: of what was taken for the class, the share that is it. Recall: of the "
-      "class, the share that was found.</p><div class=wide><table class=figures>"
-      "<tr><th>class</th><th>samples</th><th>precision</th><th>recall</th></tr>\n";
+      "<h2>Classes</h2><p class='note'>Precision: of what was taken for the class, the share that is it. Recall: of "
+      "the class, the share that was found.</p><div class='wide'><table class='figures'><tr><th>class</th><th "
+      "class='number'>samples</th><th class='number'>precision</th><th class='number'>recall</th></tr>\n";
   for (std::int64_t i = 0; i < counts.classes; ++i) {
     const auto k = static_cast<std::size_t>(i);
     text +=
@@ -127,17 +156,20 @@ std::string classes_html(const Judged& judged) {
 
 std::string mistakes_html(const Judged& judged) {
   const Shape shape = judged.data.image_shape();
-  const std::vector<Mistake> mistakes = worst_mistakes(judged);
+  const std::vector<Mistake> mistakes = mistakes_of(judged);
   if (mistakes.empty() || shape.rank() != 3 || (shape[2] != 1 && shape[2] != 3)) return "";
-  std::string text =
-      "<h2>Worst mistakes</h2><p class=note>Those with the least probability for the right class; the number is the "
-      "sample's.</p><div class=gallery>\n";
-  for (const Mistake& m : mistakes) {
+  const std::size_t shown = std::min(mistakes.size(), most_mistakes);
+  std::string text = fmt::format(
+      "<h2>Worst mistakes</h2><p class='note'>{} of {} mistakes on {} samples: those with the least probability for "
+      "the "
+      "right class.</p><div class='gallery{}'>\n",
+      shown, mistakes.size(), judged.data.size(), std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
+  for (const Mistake& m : std::span(mistakes).first(shown)) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
     const std::string& taken = judged.names[static_cast<std::size_t>(m.taken_for)];
     text += fmt::format(
-        "<figure>{}<figcaption><b>{}</b> {:.1f}%<br>taken for <b>{}</b> {:.1f}%<br><span class=none>#{}</span>"
-        "</figcaption></figure>\n",
+        "<figure>{}<figcaption>is <b>{}</b> <span>({:.1f}%)</span><br/>taken for <b>{}</b> <span>({:.1f}%)</span><br/>"
+        "<span class='none'>sample {}</span></figcaption></figure>\n",
         html::image(thumbnail(judged.data, m.sample), right), escaped(right), 100 * m.right_probability, escaped(taken),
         100 * m.taken_probability, m.sample);
   }

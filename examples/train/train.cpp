@@ -178,24 +178,37 @@ History train_network(const Model& model, Optimizer& optimizer, const Dataset& t
               .resume = goes_on ? checkpoints : fs::path()});
 }
 
-void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const Dataset& test,
+/// What the data is called in a title: a folder of photographs by its name.
+std::string title_of(const std::string& data_name, const Settings& s) {
+  if (data_name != "photographs") return data_name;
+  return fs::weakly_canonical(s.data).filename().string();
+}
+
+void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const DataSource& data,
                   const History& history, const Evaluation& result, const fs::path& folder) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
+  const auto& [train, test] = data.parts;
   save_report(folder / "report.html",
-              {.title = fmt::format("{} ({}) on {}", s.model, recipe.name, s.data.empty() ? recipe.data : s.data),
+              {.title = fmt::format("{} on {}", s.model, title_of(data.name, s)),
                .history = history,
-               .model = fmt::format("{}, {} parameters", recipe.about, model.parameter_count()),
+               .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
                .evaluation = result,
                .data = test,
                .outputs = predict(model, test),
                .class_names = test.class_names(),
                .settings = {{"model", s.model},
                             {"recipe", recipe.name},
+                            {"data", s.data.empty() ? data.name : s.data},
+                            {"images", fmt::format("{} to train on, {} to test; {}", train.size(), test.size(),
+                                                   model.input_shape())},
                             {"epochs", text(plan.epochs)},
                             {"batch size", text(plan.batch_size)},
+                            {"optimizer", recipe.weight_decay > 0 ? "AdamW" : "Adam"},
                             {"learning rate", text(plan.rate) + (recipe.cosine ? ", falling to 0 along a cosine" : "")},
                             {"weight decay", text(recipe.weight_decay)},
-                            {"seed", text(s.seed)}}});
+                            {"seed", text(s.seed)}},
+               .model_summary = model.summary({.width = 98}),
+               .model_picture = can_draw() ? model_svg(model) : ""});
 }
 
 /// `given` is the command line; `app` what it was parsed by.
@@ -228,7 +241,7 @@ int run(const Settings& given, const CLI::App& app) {
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
   const Evaluation result = evaluate(model, data.test);
   save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
-  if (s.report) write_report(s, recipe, plan, model, data.test, history, result, folder);
+  if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result.loss, result.accuracy.value(), result.samples);
   fmt::print("history and model are in {}\n", folder.string());

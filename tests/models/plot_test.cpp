@@ -26,7 +26,7 @@ TEST_CASE("the picture of ResNet-50 has a box a layer, an arrow an input and a f
   CHECK(count(text, " -> ") == arrows);
   CHECK(count(text, "subgraph") == 16);
   CHECK(count(dot_text(model, {.blocks = false}), "subgraph") == 0);
-  CHECK_THAT(text, Catch::Contains("<b>Conv2D</b>  conv1<br/>") && Catch::Contains("(32 × 32 × 64) · 9472 parameters"));
+  CHECK_THAT(text, Catch::Contains("<b>Conv2D</b>  conv1</td>") && Catch::Contains("(32 × 32 × 64) · 9472 parameters"));
 }
 
 TEST_CASE("names may be anything, and models inside are frames") {
@@ -34,7 +34,9 @@ TEST_CASE("names may be anything, and models inside are frames") {
   const Model inner(input, Flatten({.name = "a\"<b>&\n\xff"})(input), {.name = "in<ner"});
   const SymbolicTensor outer = Input({2});
   const std::string text = dot_text(Model(outer, Activation(relu, {.name = "end"})(inner(outer))));
-  CHECK_THAT(text, Catch::Contains("a&quot;&lt;b&gt;&amp; \\xff<br/>") && Catch::Contains("label=<in&lt;ner>"));
+  CHECK_THAT(text, Catch::Contains("a&quot;&lt;b&gt;&amp; \\xff</td>") && Catch::Contains("label=<in&lt;ner>"));
+  const Model foreign(input, Flatten({.name = "größe_手"})(input));
+  CHECK_THAT(dot_text(foreign), Catch::Contains("größe_手</td>"));
   CHECK_THAT(text, Catch::Contains("\"n0\" -> \"n1_0\"") && Catch::Contains("\"n1_0\" -> \"n1_1\"") &&
                        Catch::Contains("\"n1_1\" -> \"n2\""));
 }
@@ -61,6 +63,22 @@ TEST_CASE("pictures are written by extension") {
     const std::string bytes{std::istreambuf_iterator<char>(picture), {}};
     CHECK(bytes.substr(0, start.size()) == start);
   }
+}
+
+TEST_CASE("the picture for a page is one element that asks for nothing from elsewhere") {
+  const SymbolicTensor input = Input({2});
+  const Model model(input, Dense({.units = 1, .name = "größe<!--"})(input));
+  if (!can_draw()) {
+    CHECK_THAT(error_of([&] { model_svg(model); }), Catch::Contains("install libgraphviz-dev"));
+    return;
+  }
+  const std::string svg = model_svg(model);
+  CHECK(svg.starts_with("<svg "));
+  CHECK(svg.ends_with("</svg>\n"));
+  CHECK(count(svg, "http") == 0);
+  CHECK(count(svg, "<title") == 0);
+  CHECK(count(svg, "<!--") == 0);
+  CHECK_THAT(svg, Catch::Contains("größe&lt;!"));
 }
 
 }  // namespace

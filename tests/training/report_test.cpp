@@ -1,11 +1,14 @@
 #include "training/report.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
 
 #include "framework/io/image.hpp"
+#include "layers/layers.hpp"
+#include "models/plot.hpp"
 #include "tests/support/support.hpp"
 #include "training/html.hpp"
 
@@ -72,11 +75,76 @@ TEST_CASE("a report is one page without network and script that shows what came 
   CHECK_THAT(page, Contains("<tr><th>shirt</th><td>4</td><td>50.0%</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<td>4</td><td>–</td><td>0.0%</td></tr>"));
   CHECK(count(page, "<img ") == 4);
-  CHECK(page.find("#11<") < page.find("#2<"));  // the one of which it was surest comes first
+  CHECK_THAT(page, Contains("4 of 4 mistakes on 12 samples"));
+  CHECK(page.find("sample 11<") < page.find("sample 2<"));  // the one of which it was surest comes first
+  // softmax of (12, 0, 0): e^12 / (e^12 + 2) for the first class
+  CHECK_THAT(page, Contains("taken for <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
+  CHECK_THAT(page, Contains("test 0.25</span>") && Contains("test 66.67%</span>"));
   CHECK_THAT(page, Contains("Stopped: validation_loss has not improved for 2 epochs."));
   CHECK(count(page, "http") == 0);
   CHECK(count(page, "<script") == 0);
+  CHECK(count(page, "url(") == 0);
+  CHECK(count(page, " href") == 0);
   CHECK(count(page, " src='") == count(page, " src='data:image/png;base64,"));
+}
+
+/// The numbers in the cells of the confusion matrix, row by row; 0 for an empty one.
+std::vector<std::int64_t> matrix_cells(const std::string& page) {
+  std::vector<std::int64_t> cells;
+  const auto begin = page.find("<table class='matrix");
+  const std::string table = page.substr(begin, page.find("</table>", begin) - begin);
+  for (auto at = table.find("<td"); at != std::string::npos; at = table.find("<td", at + 1)) {
+    cells.push_back(std::strtol(table.c_str() + table.find('>', at) + 1, nullptr, 10));
+  }
+  return cells;
+}
+
+TEST_CASE("matrix, confusions and mistakes of many classes are those of the definition") {
+  constexpr std::int64_t classes = 30, n = 400;
+  RandomStream random(5);
+  const Tensor outputs = random.uniform({n, classes});
+  std::vector<std::int64_t> labels, matrix(classes * classes, 0);
+  std::int64_t wrong = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back(i * i % classes);
+    const float* row = outputs.data<float>() + i * classes;
+    const std::int64_t taken = std::max_element(row, row + classes) - row;
+    ++matrix[static_cast<std::size_t>(labels.back() * classes + taken)];
+    wrong += taken != labels.back() ? 1 : 0;
+  }
+  ReportInput input;
+  input.data = Dataset(Tensor::zeros({n, 4, 4, 1}), Tensor::labels(labels), classes);
+  input.outputs = outputs;
+  const std::string page = page_of(input);
+  CHECK(matrix_cells(page) == matrix);
+  CHECK(count(page, "<img ") == 24);
+  CHECK_THAT(page, Contains(fmt::format("24 of {} mistakes on 400 samples", wrong)));
+  std::int64_t most = 0, at = 0;
+  for (std::int64_t i = 0; i < classes * classes; ++i) {
+    if (i / classes != i % classes && matrix[static_cast<std::size_t>(i)] > most)
+      most = matrix[static_cast<std::size_t>(at = i)];
+  }
+  const auto table = page.find("Most frequent confusions");
+  const std::string first =
+      fmt::format("<tr><th>{}</th><td class='name'>{}</td><td>{}</td>", at / classes, at % classes, most);
+  CHECK(page.find("<tr><th>", table) == page.find(first, table));
+  CHECK(matrix_cells(page_of(example())) == std::vector<std::int64_t>{4, 0, 0, 0, 4, 0, 4, 0, 0});
+}
+
+TEST_CASE("a report is well-formed XML, whatever names say") {
+  if (std::system("command -v xmllint > /dev/null") != 0) skip("no xmllint (Debian's package libxml2-utils)");
+  const TemporaryFolder folder;
+  ReportInput input = example();
+  input.model_summary = hostile;
+  if (can_draw()) {
+    const SymbolicTensor x = Input({2});
+    input.model_picture = model_svg(Model(x, Dense({.units = 1, .name = hostile})(x)));
+    CHECK_THAT(input.model_picture, Contains("&lt;script&gt;"));
+  }
+  save_report(folder / "report.html", input);
+  CHECK(std::system(fmt::format("xmllint --nonet --noout '{}/report.html'", folder.path().string()).c_str()) == 0);
+  CHECK(count(page_of(input), "http") == 0);
+  CHECK(count(page_of(input), "<script") == 0);
 }
 
 TEST_CASE("whatever names and settings say, they are only text") {
@@ -99,7 +167,7 @@ TEST_CASE("the images of a report are the samples, pixel for pixel") {
   const std::string tag = html::image(pixels, "a 'b'");
   const auto begin = tag.find("base64,") + 7;
   const std::string code = tag.substr(begin, tag.find('\'', begin) - begin);
-  CHECK_THAT(tag, Contains("width=2 height=1 alt='a &#39;b&#39;'"));
+  CHECK_THAT(tag, Contains("width='2' height='1' alt='a &#39;b&#39;'"));
   const TemporaryFolder folder;
   std::ofstream(folder / "code") << code;
   const std::string command = fmt::format("base64 -d '{0}/code' > '{0}/image.png'", folder.path().string());
@@ -122,10 +190,15 @@ TEST_CASE("a report of what there is: no validation, no classes, no epochs, valu
   input.data = Dataset(Tensor::zeros({12, 5}), input.data->labels(), 3);  // features are no pictures
   CHECK(page_of(input).find("Worst mistakes") == std::string::npos);
   input.model_picture = "<svg id=mine></svg>";
-  CHECK_THAT(page_of(input), Contains("<svg id=mine></svg>"));
+  CHECK_THAT(page_of(input), Contains("<details><summary>Picture</summary><div><svg id=mine></svg></div></details>"));
+  input.model_summary = "rows <of> it";
+  CHECK_THAT(page_of(input), Contains("<pre>rows &lt;of&gt; it</pre>"));
+  input = example();
+  input.evaluation->loss = std::nan("");  // no mark where there is no number
+  CHECK(count(page_of(input), "class='mark'") == 1);
   ReportInput large = example();
   large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->labels(), 3);
-  CHECK_THAT(page_of(large), Contains("<img width=64 height=96"));
+  CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 
 TEST_CASE("what a report refuses") {
