@@ -144,7 +144,7 @@ class DotWriter {
       text_ += indent + "}\n";
       return;
     }
-    const Kind& kind = kind_of(node.layer->type());
+    const Kind kind = kind_of(node.layer->type());
     text_ += fmt::format("{}\"{}\" [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", indent, id, label(node),
                          kind.fill, kind.border, on_spine ? fmt::format(", group=\"{}\"", prefix) : "");
   }
