@@ -140,7 +140,7 @@ ProcessLimits::ProcessLimits() {
 
 void ProcessLimits::allow(std::uint64_t bytes) {
   bytes_ += bytes;
-  limit(RLIMIT_CPU, 20 + bytes_ / (std::uint64_t{1} << 22));
+  limit(RLIMIT_CPU, 5 + bytes_ / (std::uint64_t{1} << 22));
   if (memory_ > 0) limit(RLIMIT_AS, memory_ + (std::uint64_t{1} << 30) + 4 * bytes);
 }
 

@@ -60,7 +60,7 @@ class ProcessLimits {
  public:
   /// Remembers what this process has; to be made before the child.
   ProcessLimits();
-  /// In the child: allows 1 GiB and 20 seconds for itself, and what it takes to work on so many bytes now (four times
+  /// In the child: allows 1 GiB and 5 seconds for itself, and what it takes to work on so many bytes now (four times
   /// their memory; a second for 4 MiB, which adds up).
   void allow(std::uint64_t bytes);
 
