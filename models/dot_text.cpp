@@ -96,7 +96,7 @@ class DotWriter {
     text_ =
         "digraph model {\n"
         "  graph [rankdir=TB, ranksep=0.25, nodesep=0.4, bgcolor=white, fontname=\"Arial\", fontsize=12];\n"
-        "  node [shape=box, style=\"rounded,filled\", fontname=\"Arial\", fontsize=12, width=2.6, "
+        "  node [shape=box, style=\"rounded,filled\", fontname=\"Arial\", fontsize=12, width=3.1, "
         "height=0.3, margin=\"0.12,0.04\"];\n"
         "  edge [color=\"#6b7680\", arrowsize=0.6];\n";
     write(model, "n", "  ");

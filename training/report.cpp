@@ -22,7 +22,7 @@ body{margin:0 auto;max-width:62rem;padding:1.5rem 1rem 4rem;background:#fff;colo
  font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .3rem;overflow-wrap:anywhere}h2{font-size:1.2rem;margin:2.6rem 0 .3rem}
 p{margin:.3rem 0}.note,.none,.legend{color:#667085}.note{font-size:.88rem;margin-bottom:.8rem;max-width:46rem}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:1.4rem 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(max(9rem,24%),1fr));gap:.6rem;margin:1.4rem 0}
 .facts div{border:1px solid #e3e6eb;border-radius:.5rem;padding:.55rem .8rem}
 .facts b{display:block;font-size:1.35rem;font-weight:600}.facts span{color:#667085;font-size:.85rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));gap:1.4rem 2rem;margin-top:1rem}
