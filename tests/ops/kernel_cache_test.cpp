@@ -40,7 +40,7 @@ TEST_CASE("a kept kernel gives what conv2d gives, to the bit, at the first use a
       CAPTURE(c.x, c.w, dtype);
       const Tensor w = RandomStream(1).normal(c.w, 0, 1, dtype);
       KernelCache cache;
-      for (const std::uint64_t seed : {2, 3, 4}) {
+      for (const std::uint64_t seed : {2U, 3U, 4U}) {
         const Tensor x = RandomStream(seed).normal(c.x, 0, 1, dtype);
         CHECK(identical(cache.conv2d(x, w, c.options), conv2d(x, w, c.options).value()));
       }

@@ -60,8 +60,8 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   REQUIRE(files.size() == 5);
   CHECK(files[1] == folder / "cat" / "b.png");
   for (int i = 0; i < 5; ++i) CHECK(identical(data.image(i), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
-  CHECK_THAT(error_of([&] { data.image(5); }), Contains("[0, 5), got 5"));
-  CHECK_THAT(error_of([&] { data.images(); }), Contains("images in memory, got 5"));
+  CHECK_THAT(error_of([&images = data] { images.image(5); }), Contains("[0, 5), got 5"));
+  CHECK_THAT(error_of([&images = data] { images.images(); }), Contains("images in memory, got 5"));
 }
 
 TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
