@@ -6,13 +6,19 @@
 namespace xtape {
 namespace {
 
-Json graph_of(const Model& model);
+using Layers = std::set<const Layer*>;
 
-Json layer_of(const std::shared_ptr<Layer>& layer) {
+Json graph_of(const Model& model, Layers& written);
+
+Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
+  check(written.insert(layer.get()).second || layer->named_parameters().empty(),
+        "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
+        "is a layer of it; what they share would be lost",
+        layer->name());
   const std::optional<Model> inner = Model::from_layer(layer);
   Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
   if (inner) {
-    json["config"] = graph_of(*inner);
+    json["config"] = graph_of(*inner, written);
     return json;
   }
   json["trainable"] = layer->trainable();
@@ -24,11 +30,11 @@ Json layer_of(const std::shared_ptr<Layer>& layer) {
   return json;
 }
 
-Json graph_of(const Model& model) {
+Json graph_of(const Model& model, Layers& written) {
   Json layers = Json::array(), nodes = Json::array();
-  std::set<const Layer*> known;
+  Layers known;
   for (const ModelNode& node : model.nodes()) {
-    if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer));
+    if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer, written));
     nodes.push_back({{"layer", node.layer->name()}, {"inputs", node.inputs}});
   }
   return {{"layers", layers}, {"nodes", nodes}, {"inputs", model.input_nodes()}, {"outputs", model.output_nodes()}};
@@ -38,7 +44,8 @@ Json graph_of(const Model& model) {
 
 std::string graph_to_json(const Model& model) {
   try {
-    return layer_of(model.definition()).dump();
+    Layers written;
+    return layer_of(model.definition(), written).dump();
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }

@@ -67,7 +67,9 @@ std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const {
 
 std::vector<Parameter> Model::parameters() const {
   std::vector<Parameter> all;
-  for (auto& [path, parameter] : named_parameters()) all.push_back(parameter);
+  for (auto& [path, parameter] : named_parameters()) {  // a layer may be here and in a model that is a layer here
+    if (std::ranges::find(all, parameter) == all.end()) all.push_back(parameter);
+  }
   return all;
 }
 
@@ -83,15 +85,7 @@ std::int64_t Model::trainable_count() const {
   return count;
 }
 
-std::vector<std::shared_ptr<Layer>> Model::all_layers() const {
-  std::vector<std::shared_ptr<Layer>> all = network_->sublayers();
-  for (std::size_t i = 0; i < all.size(); ++i) {  // grows while it is walked
-    for (const auto& inner : all[i]->sublayers()) {
-      if (std::ranges::find(all, inner) == all.end()) all.push_back(inner);
-    }
-  }
-  return all;
-}
+std::vector<std::shared_ptr<Layer>> Model::all_layers() const { return network_->all_layers(); }
 
 const Layer& Model::output_layer() const { return network_->output_layer(); }
 
@@ -115,8 +109,8 @@ void Model::convert(DType dtype) const {
 }
 
 DType Model::dtype() const {
-  const auto all = parameters();
-  return all.empty() ? DType::float32 : all.front().dtype();
+  const auto all = named_parameters();
+  return all.empty() ? DType::float32 : all.front().second.dtype();
 }
 
 }  // namespace xtape

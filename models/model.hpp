@@ -58,7 +58,7 @@ class Model {
 
   /// All parameters once each, in the order of the layers, moving averages included.
   std::vector<Parameter> parameters() const;
-  /// The same with their unique path, e.g. "conv1/kernel".
+  /// The same with their path, e.g. "conv1/kernel"; one that a layer here shares with a model inside has several.
   std::vector<std::pair<std::string, Parameter>> named_parameters() const;
   /// Number of values in all parameters, and in those that are trained.
   std::int64_t parameter_count() const;

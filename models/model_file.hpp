@@ -20,8 +20,9 @@ struct SaveModelOptions {
 /// parameter under its path, as save_weights() writes it, whose metadata hold the layer graph as JSON under "graph"
 /// (docs/formats.md): classes, names, options, trainable flags, which layers are shared, models inside. Error with the
 /// path when the file can't be written, and naming the layer when a file can't hold it: a class of one's own has to
-/// override config(), and an activation function has to be one of framework/ops/activations.hpp. Error unless there is
-/// a class name for each output, or none.
+/// override config(), an activation function has to be one of framework/ops/activations.hpp, and a layer with
+/// parameters must not be shared between a model and one inside of it. Error unless there is a class name for each
+/// output, or none.
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options = {});
 
 struct LoadModelOptions {

@@ -152,9 +152,20 @@ void Model::Network::set_trainable(bool trainable) {
   for (const auto& layer : sublayers()) layer->set_trainable(trainable);
 }
 
+std::vector<std::shared_ptr<Layer>> Model::Network::all_layers() const {
+  std::vector<std::shared_ptr<Layer>> all = sublayers();
+  for (std::size_t i = 0; i < all.size(); ++i) {  // grows while it is walked
+    for (const auto& inner : all[i]->sublayers()) {
+      if (std::ranges::find(all, inner) == all.end()) all.push_back(inner);
+    }
+  }
+  return all;
+}
+
 std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
-  for (const auto& layer : sublayers()) {
+  for (const auto& layer : all_layers()) {
+    if (!layer->sublayers().empty()) continue;  // its layers count, each once
     const std::optional<Variable> own = layer->regularization(pass);
     if (own) total = total ? *total + *own : *own;
   }

@@ -16,6 +16,7 @@ class Model::Network final : public Layer {
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
   std::vector<std::shared_ptr<Layer>> sublayers() const override;
+  std::vector<std::shared_ptr<Layer>> all_layers() const;
   std::string output_activation() const override { return output_layer().output_activation(); }
   void set_trainable(bool trainable) override;
   bool trainable() const override;

@@ -149,8 +149,8 @@ void CheckpointParts::restore(TrainingState& run) {
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {
     if (!callbacks_[i].empty()) run.options.callbacks[i]->restore(run, callbacks_[i]);
   }
-  const std::vector<Parameter> parameters = run.model.parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].set_value(parameters_[i]);
+  auto value = parameters_.begin();
+  for (const auto& [name, parameter] : run.model.named_parameters()) parameter.set_value(*value++);
   run.optimizer.restore(iterations_, slots_);
   run.epoch = static_cast<int>(history_.epochs().size());
   run.batch = batch_;

@@ -250,5 +250,22 @@ TEST_CASE("files that are none of save_model's, hostile JSON and other versions 
   CHECK_THAT(error_of([&] { save_model(involved_model(), folder / "no" / "such"); }), Catch::Contains("such"));
 }
 
+TEST_CASE("what a model shares with a model inside of it is not lost silently") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor input = Input({4});
+  const Dense shared({.units = 4, .name = "shared"});
+  const Activation plain(relu);
+  const Model inner(input, plain(shared(input)), {.name = "inner"});
+  const Model both(input, inner(shared(input)));
+  CHECK(error_of([&] { save_model(both, folder / "model.safetensors"); }) ==
+        "save_model: " + (folder / "model.safetensors").string() +
+            ": layer shared: expected a layer with parameters in one model alone, got one that is in a model and in "
+            "another that is a layer of it; what they share would be lost");
+  CHECK_FALSE(std::filesystem::exists(folder / "model.safetensors"));
+  const Model without(input, inner(plain(input)));  // nothing is lost
+  save_model(without, folder / "model.safetensors");
+  CHECK(load_model(folder / "model.safetensors").parameters().size() == 2);
+}
+
 }  // namespace
 }  // namespace xtape

@@ -1,6 +1,7 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "models/model.hpp"
+#include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -45,6 +46,22 @@ TEST_CASE("a model without regularizers adds nothing and records nothing") {
   Regularizer read;
   CHECK(error_of([&] { from_config(true, read); }) == "expected null or the factor \"l2\", got true");
   CHECK(error_of([&] { from_config(LayerConfig{{{"l1", 0.5}}}, read); }) == "l2: expected a value, got none");
+}
+
+TEST_CASE("a layer that a model shares with a model inside of it counts once") {
+  const SymbolicTensor input = Input({2}), inner_input = Input({2});
+  const Dense shared({.units = 2, .kernel_initializer = constant(3), .kernel_regularizer = l2(0.5), .name = "shared"});
+  const Model inner(inner_input, shared(inner_input), {.name = "inner"});
+  const Model model(input, inner(shared(input)));
+  CHECK(model.named_parameters().size() == 4);
+  REQUIRE(model.parameters().size() == 2);
+  CHECK(model.parameter_count() == 4 + 2);
+  ForwardPass pass(Mode::training);
+  const auto penalty = model.regularization(pass);
+  CHECK(penalty.value().value().item() == 0.5 * 4 * 9);
+  SGD sgd(model.parameters(), {.learning_rate = 0.25});
+  sgd.backward_and_step(pass, *penalty);
+  CHECK(model.parameters()[0].value().to_vector() == std::vector<double>(4, 3 - 0.25 * 3));  // 2 * 0.5 * 3
 }
 
 }  // namespace
