@@ -51,10 +51,14 @@ Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Param
     const auto of_parameters = variables.end() - static_cast<std::ptrdiff_t>(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       again->bind(parameters[i], of_parameters[static_cast<std::ptrdiff_t>(i)]);
-    again->backward(f({variables.begin(), of_parameters}, *again), dy);
+    const Variable output = f({variables.begin(), of_parameters}, *again);
+    if (output.tracked()) again->backward(output, dy);  // else f has detached it from all of its inputs
     std::vector<Tensor> gradients;
-    for (const Variable& variable : variables) {
-      gradients.push_back(variable.tracked() ? again->gradient(variable) : Tensor());
+    for (const Variable& x : variables) {
+      if (!x.tracked())
+        gradients.emplace_back();
+      else
+        gradients.push_back(output.tracked() ? again->gradient(x) : Tensor::zeros(x.shape(), x.dtype()));
     }
     return gradients;
   };

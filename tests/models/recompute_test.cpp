@@ -141,3 +141,15 @@ TEST_CASE("what is recomputed can't be differentiated twice, and says so") {
   pass.backward(sum(y));
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{3, 3, 3});
 }
+
+TEST_CASE("parts that detach their output from what they read are recomputed to a derivative of zero") {
+  const Tensor ones = Tensor::ones({3});
+  ForwardPass pass(Mode::training, {.step = 0});
+  const Variable x = pass.watch(ones);
+  const auto detached = [](const std::vector<Variable>& inputs, ForwardPass&) {
+    return Variable(inputs[0].detached()) * Variable(inputs[0].value());
+  };
+  const Variable y = recomputed({x}, {}, detached, pass);
+  pass.backward(sum(x * x + y));
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{2, 2, 2});
+}
