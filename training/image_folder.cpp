@@ -21,6 +21,16 @@ void check_options(const ImageFolderOptions& options) {
         options.channels);
 }
 
+/// What can't be followed, such as a link to itself, is neither.
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 /// What is in a folder, sorted by name.
@@ -58,12 +68,12 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
   std::vector<std::int64_t> labels;
   std::int64_t skipped = 0;
   for (const fs::path& entry : entries_of(folder)) {
-    if (hidden(entry) || !fs::is_directory(entry)) {
+    if (hidden(entry) || !is_folder(entry)) {
       ++skipped;
       continue;
     }
     for (const fs::path& file : entries_of(entry)) {
-      if (!is_image_name(file) || !fs::is_regular_file(file)) {
+      if (!is_image_name(file) || !is_file(file)) {
         ++skipped;
         continue;
       }

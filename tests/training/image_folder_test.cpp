@@ -64,6 +64,18 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   CHECK_THAT(error_of([&images = data] { images.images(); }), Contains("images in memory, got 5"));
 }
 
+TEST_CASE("Links that lead nowhere, or to themselves, are left out") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  fs::create_symlink("nowhere.png", folder / "cat" / "e.png");
+  fs::create_symlink("f.png", folder / "cat" / "f.png");
+  fs::create_symlink("loop", folder / "loop");
+  fs::create_symlink("b.png", folder / "cat" / "g.png");
+  const auto [data, files, skipped] = load_image_folder(folder.path(), size(4, 3));
+  CHECK(data.size() == 6);
+  CHECK(skipped == 5 + 3);
+}
+
 TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
   const TemporaryFolder folder;
   write_animals(folder.path());
