@@ -54,6 +54,7 @@ Metadata settings_of(const TrainingState& run) {
           {"classes", fmt::format("{}", run.train.classes())},
           {"weighted samples", fmt::format("{}", run.train.weights().defined())},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
+          {"trained parameters", fmt::format("{}", run.optimizer.parameters().size())},
           {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)}};
 }
 

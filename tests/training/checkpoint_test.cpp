@@ -237,6 +237,40 @@ TEST_CASE("a checkpoint of a run with other augmentation is refused") {
   CHECK(fit(model, sgd, data, options).epochs().size() == 2);
 }
 
+TEST_CASE("with other layers frozen it is another run") {
+  const TemporaryFolder folder;
+  const auto train = [&](bool frozen, const fs::path& resume) {
+    const Model model = quadrant_model();
+    model.layer("hidden").set_trainable(!frozen);
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, that would tell
+    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    fit(model, sgd, quadrants(8), {.callbacks = {checkpoint}, .resume = resume, .show_progress = false});
+  };
+  train(false, {});
+  train(false, folder.path());
+  CHECK_THAT(error_of([&] { train(true, folder.path()); }), Catch::Contains("trained parameters 4 (now 2)"));
+}
+
+TEST_CASE("a layer that the model shares with one inside of it is saved and taken up") {
+  const TemporaryFolder folder;
+  const auto train = [&](int epochs, const fs::path& from, const fs::path& to) {
+    const auto input = Input({2});
+    const Dense shared({.units = 2, .name = "shared"});
+    const Model inner(input, shared(input), {.name = "inner"});
+    const Model model(input, Dense({.units = 2})(inner(shared(input))), {.seed = 4});
+    SGD sgd(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
+    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = to});
+    fit(model, sgd, quadrants(20),
+        {.epochs = epochs, .callbacks = {checkpoint}, .resume = from, .show_progress = false});
+    return model.parameters();
+  };
+  const auto whole = train(4, {}, folder / "whole");
+  train(2, {}, folder / "parts");
+  const auto parts = train(4, folder / "parts", folder / "parts");
+  REQUIRE(whole.size() == 4);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(identical(whole[i].value(), parts[i].value()));
+}
+
 TEST_CASE("where there is no checkpoint, and where there are some already") {
   const TemporaryFolder folder;
   CHECK(resume_error(folder.path(), folder / "none.safetensors", {}).find("none.safetensors, got: ") !=
