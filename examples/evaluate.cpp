@@ -25,30 +25,6 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--batch-size", s.batch_size)->check(CLI::Range(1, 1000000))->capture_default_str();
 }
 
-struct Judgement {
-  double loss = 0, top = 0;  ///< means
-  Tensor confusion;
-};
-
-Judgement judge(const Model& model, const Dataset& data, std::int64_t batch_size, std::int64_t top) {
-  const std::int64_t classes = model.output_shape()[-1];
-  Judgement result{.confusion = Tensor::zeros({classes, classes}, DType::int64)};
-  const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});
-  const Epoch batches = loader.epoch(0);
-  WeightCache cache;
-  for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference, {.cache = &cache});
-    const Variable outputs = model(batch.images, pass);
-    const double share = static_cast<double>(batch.size()) / static_cast<double>(data.size());
-    result.loss += softmax_cross_entropy(outputs, batch.labels).value().item() * share;
-    result.top += top_k_accuracy(outputs.value(), batch.labels, std::min(top, classes)) * share;
-    const Tensor more = confusion_matrix(outputs.value(), batch.labels);
-    auto* counts = result.confusion.mutable_data<std::int64_t>();
-    for (std::int64_t i = 0; i < more.size(); ++i) counts[i] += more.data<std::int64_t>()[i];
-  }
-  return result;
-}
-
 /// Rows are what images are, columns what they are taken for.
 void print_confusion(const Tensor& confusion) {
   const std::vector<double> counts = confusion.to_vector();
@@ -62,11 +38,8 @@ void print_confusion(const Tensor& confusion) {
 }
 
 int run(const Settings& s) {
-  const Model model = load_model(s.model);
+  const Model model = load_classifier("evaluate", s.model);
   const Shape& input = model.input_shape();
-  check(input.rank() == 3 && model.output_shape().rank() == 1,
-        "evaluate: expected a model that gives classes for images, got {} for {} in {}",
-        batch_shape_text(model.output_shape()), batch_shape_text(input), s.model);
   const DataSource source = s.data.empty()
                                 ? usual_fashion_mnist()
                                 : load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
@@ -76,11 +49,13 @@ int run(const Settings& s) {
   const std::int64_t classes = model.output_shape()[-1];
   check(classes == data.classes(), "evaluate: expected data of {} classes for this network, got {}", classes,
         data.classes());
-  const Judgement result = judge(model, data, s.batch_size, s.top);
+  const Tensor outputs = predict(model, data, s.batch_size);
+  const Tensor confusion = confusion_matrix(outputs, data.labels());
+  const std::int64_t top = std::min(s.top, classes);
   fmt::print("{} {} images of {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), s.part,
-             source.name, result.loss, std::min(s.top, classes), result.top,
-             class_table(result.confusion, data.class_names()));
-  if (classes <= 30) print_confusion(result.confusion);
+             source.name, softmax_cross_entropy(outputs, data.labels()).value().item(), top,
+             top_k_accuracy(outputs, data.labels(), top), class_table(confusion, data.class_names()));
+  if (classes <= 30) print_confusion(confusion);
   return 0;
 }
 

@@ -99,11 +99,8 @@ void print(const fs::path& file, const std::vector<Prediction>& best) {
 
 int run(const Settings& s) {
   const std::vector<fs::path> files = files_of(s.photographs);
-  const Model model = load_model(s.model);
+  const Model model = load_classifier("predict", s.model);
   const Shape& input = model.input_shape();
-  check(input.rank() == 3 && model.output_shape().rank() == 1,
-        "predict: expected a model that gives classes for images, got {} for {} in {}",
-        batch_shape_text(model.output_shape()), batch_shape_text(input), s.model);
   const std::vector<std::string> names = s.classes.empty() ? load_class_names(s.model) : s.classes;
   check(names.empty() || std::ssize(names) == model.output_shape()[0],
         "predict: expected the names of {} classes, got {}; give them with --classes", model.output_shape()[0],

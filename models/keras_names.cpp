@@ -13,7 +13,7 @@ using Layers = std::vector<std::shared_ptr<Layer>>;
 std::map<const Layer*, std::size_t> traversal(const Model::Network& network) {
   std::map<const Layer*, std::size_t> met;
   std::vector<bool> visited(network.nodes().size(), false);
-  std::vector<std::size_t> pending(network.outputs().rbegin(), network.outputs().rend());
+  std::vector<std::size_t> pending(network.output_nodes().rbegin(), network.output_nodes().rend());
   while (!pending.empty()) {
     const std::size_t node = pending.back();
     pending.pop_back();

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/io/safetensors.hpp"
+#include "framework/version.hpp"
 #include "models/graph_json.hpp"
 
 namespace xtape {
@@ -64,7 +65,7 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
   std::map<std::string, std::string> metadata{{"format", "xtape"},
                                               {"model", model.name()},
                                               {"format_version", format_version},
-                                              {"xtape_version", XTAPE_VERSION},
+                                              {"xtape_version", std::string(version())},
                                               {"graph", graph}};
   if (!names.empty()) metadata["class_names"] = text_of(names, path);
   save_safetensors(path, tensors, metadata);

@@ -29,8 +29,6 @@ class Model::Network final : public Layer {
   const std::vector<ModelNode>& nodes() const { return nodes_; }
   const std::vector<std::size_t>& input_nodes() const { return inputs_; }
   const std::vector<std::size_t>& output_nodes() const { return outputs_; }
-  /// The nodes whose values are the model's outputs.
-  const std::vector<std::size_t>& outputs() const { return outputs_; }
   const std::vector<Shape>& input_shapes() const { return input_shapes_; }
   const std::vector<Shape>& output_shapes() const { return output_shapes_; }
 
