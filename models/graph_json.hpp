@@ -1,4 +1,4 @@
-// A layer graph as JSON text, and back. Internal to models/.
+// A layer graph from JSON text; graph_to_json() is public. Internal to models/.
 #pragma once
 
 #include <functional>
@@ -7,11 +7,6 @@
 #include "models/model_file.hpp"
 
 namespace xtape {
-
-/// {"class_name": "Model", "name": ..., "config": {"layers": [...], "nodes": [...], "inputs": [...], "outputs":
-/// [...]}}: layers once each with class_name, name, trainable and config; nodes, the calls, in the order of computation
-/// with the name of their layer and the numbers of the nodes they read. Error for layers that a file can't hold.
-std::string graph_to_json(const Model& model);
 
 /// The value of a parameter: its path and what the layer wants to have there.
 using ValueOfPath = std::function<Tensor(const std::string& path, const ParameterSpec& spec)>;

@@ -37,7 +37,8 @@ struct ModelNode {
 /// ("conv2d_1"), parameters without a value one from their initializer. Called on a symbolic tensor it is a layer.
 class Model {
  public:
-  /// Error when two layers have one name, an input is not made by Input, or an output depends on an Input not listed.
+  /// Error when two layers have one name, a name holds a "/", an input is not made by Input, or an output depends on an
+  /// Input not listed.
   Model(const SymbolicTensor& input, const SymbolicTensor& output, ModelOptions options = {});
   Model(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
         ModelOptions options = {});

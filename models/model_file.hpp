@@ -36,6 +36,12 @@ struct LoadModelOptions {
 /// expected ...".
 Model load_model(const std::filesystem::path& path, const LoadModelOptions& options = {});
 
+/// The layer graph as save_model() writes it: {"class_name": "Model", "name": ..., "config": {"layers": [...],
+/// "nodes": [...], "inputs": [...], "outputs": [...]}}, layers once each with class_name, name, trainable and config;
+/// nodes, the calls, in the order of computation with the name of their layer and the numbers of the nodes they read.
+/// Error for layers that a file can't hold.
+std::string graph_to_json(const Model& model);
+
 /// The class names that were saved with a model; none when there were none. Error with the path when it is no model
 /// file or does not hold a list of texts.
 std::vector<std::string> load_class_names(const std::filesystem::path& path);

@@ -120,6 +120,9 @@ void Model::Network::name_layers() {
   std::map<std::string, const Layer*> taken;
   for (const ModelNode& node : nodes_) {
     if (node.layer->name().empty()) continue;
+    check(node.layer->name().find('/') == std::string::npos,
+          "Model {}: expected layer names without \"/\", which separates the parts of a parameter's path, got \"{}\"",
+          name(), node.layer->name());
     const auto [known, fresh] = taken.emplace(node.layer->name(), node.layer.get());
     check(
         fresh || known->second == node.layer.get(),

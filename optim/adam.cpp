@@ -20,6 +20,11 @@ Adam::Adam(std::string name, std::vector<Parameter> parameters, const AdamOption
   check_not_negative("weight_decay", decoupled_decay_);
 }
 
+std::string Adam::settings() const {
+  return fmt::format("beta1 {}, beta2 {}, epsilon {}, decoupled weight_decay {}, {}", beta1_, beta2_, epsilon_,
+                     decoupled_decay_, Optimizer::settings());
+}
+
 void Adam::update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) {
   const auto t = static_cast<double>(step.number);
   const double rate_t = step.rate * std::sqrt(1 - std::pow(beta2_, t)) / (1 - std::pow(beta1_, t));

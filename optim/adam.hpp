@@ -22,6 +22,7 @@ struct AdamOptions {
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<Parameter> parameters, AdamOptions options = {});
+  std::string settings() const override;
 
  protected:
   Adam(std::string type, std::vector<Parameter> parameters, const AdamOptions& options, double decoupled_decay);

@@ -46,6 +46,10 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
         type_);
 }
 
+std::string Optimizer::settings() const {
+  return fmt::format("weight_decay {}, clip_norm {}", options_.l2, options_.clip_norm);
+}
+
 void Optimizer::step() {
   check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
         "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,

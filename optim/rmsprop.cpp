@@ -27,6 +27,11 @@ RMSprop::RMSprop(std::vector<Parameter> parameters, RMSpropOptions options)
   check_not_negative("epsilon", epsilon_);
 }
 
+std::string RMSprop::settings() const {
+  return fmt::format("rho {}, momentum {}, epsilon {}, centered {}, {}", rho_, momentum_, epsilon_, centered_,
+                     Optimizer::settings());
+}
+
 template <bool centered, bool has_momentum, class T>
 void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, const Step& step) const {
   const auto rate = static_cast<T>(step.rate);

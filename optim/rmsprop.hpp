@@ -23,6 +23,7 @@ struct RMSpropOptions {
 class RMSprop final : public Optimizer {
  public:
   explicit RMSprop(std::vector<Parameter> parameters, RMSpropOptions options = {});
+  std::string settings() const override;
 
  private:
   template <bool centered, bool has_momentum, class T>

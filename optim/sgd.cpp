@@ -12,6 +12,10 @@ SGD::SGD(std::vector<Parameter> parameters, SGDOptions options)
   check(!nesterov_ || momentum_ > 0, "SGD: expected momentum above 0 with nesterov, got {}", momentum_);
 }
 
+std::string SGD::settings() const {
+  return fmt::format("momentum {}, nesterov {}, {}", momentum_, nesterov_, Optimizer::settings());
+}
+
 void SGD::update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) {
   with_floating("SGD", parameter.dtype(), [&](auto zero) {
     using T = decltype(zero);

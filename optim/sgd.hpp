@@ -19,6 +19,7 @@ struct SGDOptions {
 class SGD final : public Optimizer {
  public:
   explicit SGD(std::vector<Parameter> parameters, SGDOptions options = {});
+  std::string settings() const override;
 
  private:
   void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) override;

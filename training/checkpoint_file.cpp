@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "framework/io/safetensors.hpp"
+#include "models/model_file.hpp"
 #include "training/checkpoint_parts.hpp"
 #include "training/fit.hpp"
 
@@ -19,24 +20,53 @@ using Metadata = std::map<std::string, std::string>;
 
 constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
 
-/// CRC-32 of names, types, shapes and elements of the tensors and of the metadata but the checksum itself.
-std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
-  uLong sum = crc32(0, nullptr, 0);
-  const auto add = [&sum](const void* bytes, std::size_t count) {
-    sum = crc32_z(sum, static_cast<const Bytef*>(bytes), count);
-  };
-  for (const auto& [name, tensor] : tensors) {
-    const std::string head = fmt::format("{} {} {};", name, tensor.dtype(), tensor.shape());
-    add(head.data(), head.size());
-    with_type(tensor.dtype(), [&, &values = tensor](auto zero) {
-      if (values.size() > 0) add(values.data<decltype(zero)>(), static_cast<std::size_t>(values.size_in_bytes()));
+/// A CRC-32 that grows with what is added.
+class Checksum {
+ public:
+  void add(const void* bytes, std::size_t count) { sum_ = crc32_z(sum_, static_cast<const Bytef*>(bytes), count); }
+  void add(const std::string& text) { add(text.data(), text.size()); }
+  /// Type, shape and elements.
+  void add(const Tensor& tensor) {
+    add(fmt::format("{} {};", tensor.dtype(), tensor.shape()));
+    with_type(tensor.dtype(), [&](auto zero) {
+      if (tensor.size() > 0) add(tensor.data<decltype(zero)>(), static_cast<std::size_t>(tensor.size_in_bytes()));
     });
   }
-  for (const auto& [key, value] : metadata) {
-    const std::string entry = fmt::format("{}={};", key, value);
-    if (key != "checksum") add(entry.data(), entry.size());
+  std::string text() const { return fmt::format("{:08x}", sum_); }
+
+ private:
+  uLong sum_ = crc32(0, nullptr, 0);
+};
+
+/// Of the tensors and of the metadata but the checksum itself.
+std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  Checksum sum;
+  for (const auto& [name, tensor] : tensors) {
+    sum.add(name + " ");
+    sum.add(tensor);
   }
-  return fmt::format("{:08x}", sum);
+  for (const auto& [key, value] : metadata) {
+    if (key != "checksum") sum.add(fmt::format("{}={};", key, value));
+  }
+  return sum.text();
+}
+
+/// Of labels and of how much each example counts. The images are not looked at: they may lie in a hundred thousand
+/// files.
+std::string checksum(const Dataset& data) {
+  Checksum sum;
+  sum.add(data.labels());
+  if (data.weights().defined()) sum.add(data.weights());
+  return sum.text();
+}
+
+/// Of the layer graph. Layers that no file can hold are compared by their parameters alone.
+std::string checksum(const Model& model) try {
+  Checksum sum;
+  sum.add(graph_to_json(model));
+  return sum.text();
+} catch (const Error&) {
+  return "of classes without config()";
 }
 
 /// What the run's numbers depend on, besides what the tensors' names and shapes say.
@@ -44,7 +74,7 @@ Metadata settings_of(const TrainingState& run) {
   const FitOptions& options = run.options;
   return {{"model", run.model.name()},
           {"dtype", fmt::format("{}", run.model.dtype())},
-          {"optimizer", run.optimizer.type()},
+          {"optimizer", fmt::format("{} with {}", run.optimizer.type(), run.optimizer.settings())},
           {"learning_rate", fmt::format("{}", run.initial_rate)},
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
@@ -52,7 +82,7 @@ Metadata settings_of(const TrainingState& run) {
           {"augmentation", to_string(options.augmentation)},
           {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
           {"classes", fmt::format("{}", run.train.classes())},
-          {"weighted samples", fmt::format("{}", run.train.weights().defined())},
+          {"labels", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
           {"trained parameters", fmt::format("{}", run.optimizer.parameters().size())},
           {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)}};
@@ -95,7 +125,13 @@ void check_settings(TrainingState& run, Metadata metadata) {
 CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
   SafetensorsFile file = read_checkpoint(path);
   check_settings(run, file.metadata);
-  return CheckpointParts(run, std::move(file));
+  const std::string layers = file.metadata["layers"];
+  CheckpointParts parts(run, std::move(file));
+  check(
+      layers == checksum(run.model),
+      "expected a checkpoint of this model, got one of a model whose parameters are alike and whose layers have other "
+      "options or connections");
+  return parts;
 }
 
 /// "; go on from the older X" when there is such a checkpoint beside `damaged`.
@@ -154,6 +190,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
   metadata["version"] = "1";
+  metadata["layers"] = checksum(run.model);
   metadata["checksum"] = checksum(tensors, metadata);
   save_safetensors(path, tensors, metadata);
 }

@@ -26,6 +26,9 @@ class Decompressor {
     const int status =
         tjDecompressHeader3(handle_.get(), file.data(), file.size(), &h.width, &h.height, &subsampling, &h.colors);
     require(status, "a JPEG header");
+    check(h.width > 0 && h.height > 0,
+          "read_image: expected a JPEG file that says its size, got one that ends or is damaged before that; in {}",
+          path_);
     return h;
   }
 

@@ -130,6 +130,13 @@ TEST_CASE("models nested without a name are numbered, and their parameters have 
   CHECK(outer.all_layers().size() == 7);
 }
 
+TEST_CASE("a layer's name must not look like a path") {
+  const auto input = Input({2});
+  CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2, .name = "a/b"})(input), {.name = "net"}); }),
+             Catch::Contains("Model net: expected layer names without \"/\", which separates the parts of a "
+                             "parameter's path, got \"a/b\""));
+}
+
 TEST_CASE("a batch that does not fit the model is refused with both shapes") {
   const auto input = Input({4, 4, 3});
   const Model model(input, Flatten()(input), {.name = "net"});

@@ -203,7 +203,8 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   };
   const Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
   SGD sgd(model.parameters(), {.learning_rate = 0.01});
-  CHECK_THAT(refused(model, sgd, {}), Catch::Contains("optimizer Adam (now SGD)"));
+  CHECK_THAT(refused(model, sgd, {}),
+             Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0)"));
   Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(model, fast, {}), Catch::Contains("learning_rate 0.01 (now 0.02)"));
   CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));
@@ -216,39 +217,6 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(wide, of_wide, {}),
              Catch::Contains("expected float32 (2, 9) as model/hidden/kernel, got float32 (2, 8)"));
-}
-
-TEST_CASE("a checkpoint of a run with other augmentation is refused") {
-  const TemporaryFolder folder;
-  const auto input = Input({4, 4, 1});
-  const Model model(input, Dense({.units = 2})(Flatten()(input)));
-  const Dataset data(Tensor::zeros({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
-  SGD sgd(model.parameters(), {.learning_rate = 0.1});
-  FitOptions options{.augmentation = {.brightness = 0.25}, .show_progress = false};
-  options.callbacks = {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()})};
-  fit(model, sgd, data, options);
-  options.epochs = 2;
-  options.resume = folder.path();
-  options.augmentation.brightness = 0.5;
-  CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }),
-             Catch::Contains("brightness 0.25, contrast 0, fill edge (now flip false, rotation 0, zoom 0, shift 0, "
-                             "brightness 0.5, contrast 0, fill edge)"));
-  options.augmentation.brightness = 0.25;
-  CHECK(fit(model, sgd, data, options).epochs().size() == 2);
-}
-
-TEST_CASE("with other layers frozen it is another run") {
-  const TemporaryFolder folder;
-  const auto train = [&](bool frozen, const fs::path& resume) {
-    const Model model = quadrant_model();
-    model.layer("hidden").set_trainable(!frozen);
-    SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, that would tell
-    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
-    fit(model, sgd, quadrants(8), {.callbacks = {checkpoint}, .resume = resume, .show_progress = false});
-  };
-  train(false, {});
-  train(false, folder.path());
-  CHECK_THAT(error_of([&] { train(true, folder.path()); }), Catch::Contains("trained parameters 4 (now 2)"));
 }
 
 TEST_CASE("a layer that the model shares with one inside of it is saved and taken up") {

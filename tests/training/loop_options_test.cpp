@@ -14,7 +14,8 @@ namespace xtape {
 namespace {
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && std::memcmp(a.data<float>(), b.data<float>(), static_cast<std::size_t>(a.size_in_bytes())) == 0;
+  return a.shape() == b.shape() &&
+         std::memcmp(a.data<float>(), b.data<float>(), static_cast<std::size_t>(a.size_in_bytes())) == 0;
 }
 
 TEST_CASE("fit adds the penalties of regularizers to the loss, and their derivative to the step") {

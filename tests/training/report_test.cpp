@@ -137,8 +137,10 @@ TEST_CASE("a report is well-formed XML, whatever names say") {
   ReportInput input = example();
   input.model_summary = hostile;
   if (can_draw()) {
+    std::string name = hostile;
+    std::erase(name, '/');
     const SymbolicTensor x = Input({2});
-    input.model_picture = model_svg(Model(x, Dense({.units = 1, .name = hostile})(x)));
+    input.model_picture = model_svg(Model(x, Dense({.units = 1, .name = name})(x)));
     CHECK_THAT(input.model_picture, Contains("&lt;script&gt;"));
   }
   save_report(folder / "report.html", input);

@@ -1,0 +1,141 @@
+// What a run that goes on must have in common with the one that began.
+#include "layers/reshaping.hpp"
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/checkpoint.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+using DenseOptions = DenseLayer::Options;
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Parameter>)>;
+
+template <class Rule, class Options>
+MakeOptimizer rule(const Options& options) {
+  return
+      [options](std::vector<Parameter> parameters) { return std::make_unique<Rule>(std::move(parameters), options); };
+}
+
+Model two_layers(const DenseOptions& hidden) {
+  const auto input = Input({2});
+  return {input, Dense({.units = 2, .name = "logits"})(Dense(hidden)(input))};
+}
+
+const DenseOptions hidden{.units = 4, .activation = relu, .name = "hidden"};
+
+/// One epoch, with a checkpoint; or, with `resume`, a second one.
+void train(const fs::path& folder, bool resume, const Model& model, const Dataset& data, const MakeOptimizer& make) {
+  const auto optimizer = make(model.parameters());
+  const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder});
+  fit(model, *optimizer, data,
+      {.epochs = resume ? 2 : 1,
+       .batch_size = 8,
+       .callbacks = {checkpoint},
+       .resume = resume ? folder : fs::path(),
+       .show_progress = false});
+}
+
+}  // namespace
+
+TEST_CASE("other labels or weights of as many examples are another run's") {
+  const TemporaryFolder folder;
+  const auto sgd = rule<SGD>(SGDOptions{});
+  const Dataset data = quadrants(16);
+  train(folder.path(), false, two_layers(hidden), data, sgd);
+  CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), quadrants(16, 2), sgd); }),
+             Catch::Contains("got one with labels "));
+  CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), data.weighted(Tensor::ones({16})), sgd); }),
+             Catch::Contains("got one with labels "));
+  train(folder.path(), true, two_layers(hidden), data, sgd);
+}
+
+TEST_CASE("other options of the optimizer are another run's, with names and values") {
+  struct Case {
+    MakeOptimizer begun, other;
+    std::string difference;
+  };
+  const std::vector<Case> cases{
+      {rule<Adam>(AdamOptions{}), rule<Adam>(AdamOptions{.beta1 = 0.5}), "(now Adam with beta1 0.5, beta2 0.999"},
+      {rule<Adam>(AdamOptions{}), rule<Adam>(AdamOptions{.beta2 = 0.5}), "(now Adam with beta1 0.9, beta2 0.5"},
+      {rule<Adam>(AdamOptions{}), rule<Adam>(AdamOptions{.epsilon = 0.5}), "epsilon 0.5"},
+      {rule<Adam>(AdamOptions{}), rule<Adam>(AdamOptions{.weight_decay = 0.5}), "weight_decay 0.5, clip_norm 0)"},
+      {rule<Adam>(AdamOptions{}), rule<Adam>(AdamOptions{.clip_norm = 0.5}), "clip_norm 0.5)"},
+      {rule<AdamW>(AdamWOptions{}), rule<AdamW>(AdamWOptions{.weight_decay = 0.5}), "decoupled weight_decay 0.5"},
+      {rule<SGD>(SGDOptions{.momentum = 0.9}), rule<SGD>(SGDOptions{.momentum = 0.8}), "(now SGD with momentum 0.8"},
+      {rule<SGD>(SGDOptions{.momentum = 0.9}), rule<SGD>(SGDOptions{.momentum = 0.9, .nesterov = true}),
+       "nesterov true"},
+      {rule<RMSprop>(RMSpropOptions{}), rule<RMSprop>(RMSpropOptions{.rho = 0.5}), "(now RMSprop with rho 0.5"},
+      {rule<RMSprop>(RMSpropOptions{.momentum = 0.9}), rule<RMSprop>(RMSpropOptions{.momentum = 0.8}), "momentum 0.8"},
+      {rule<RMSprop>(RMSpropOptions{}), rule<RMSprop>(RMSpropOptions{.epsilon = 0.5}), "epsilon 0.5"},
+      {rule<RMSprop>(RMSpropOptions{}), rule<RMSprop>(RMSpropOptions{.centered = true}), "centered true"},
+  };
+  for (const Case& c : cases) {
+    const TemporaryFolder folder;
+    INFO(c.difference);
+    train(folder.path(), false, two_layers(hidden), quadrants(16), c.begun);
+    CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), quadrants(16), c.other); }),
+               Catch::Contains(c.difference));
+    train(folder.path(), true, two_layers(hidden), quadrants(16), c.begun);
+  }
+}
+
+TEST_CASE("a model with the same parameters and other layers is another run's") {
+  const TemporaryFolder folder;
+  const auto sgd = rule<SGD>(SGDOptions{});
+  train(folder.path(), false, two_layers(hidden), quadrants(16), sgd);
+  DenseOptions other = hidden;
+  other.activation = tanh;
+  CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(other), quadrants(16), sgd); }),
+             Catch::Contains("got one of a model whose parameters are alike and whose layers have other options"));
+  other = hidden;
+  other.kernel_regularizer = l2(0.1);
+  CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(other), quadrants(16), sgd); }),
+             Catch::Contains("whose layers have other options"));
+  train(folder.path(), true, two_layers(hidden), quadrants(16), sgd);
+}
+
+TEST_CASE("a model with functions of one's own goes on all the same") {
+  const TemporaryFolder folder;
+  DenseOptions own = hidden;
+  own.activation = [](const Variable& x) { return tanh(x); };
+  for (const bool resume : {false, true})
+    train(folder.path(), resume, two_layers(own), quadrants(16), rule<SGD>(SGDOptions{}));
+}
+
+TEST_CASE("a checkpoint of a run with other augmentation is refused") {
+  const TemporaryFolder folder;
+  const auto input = Input({4, 4, 1});
+  const Model model(input, Dense({.units = 2})(Flatten()(input)));
+  const Dataset data(Tensor::zeros({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  FitOptions options{.augmentation = {.brightness = 0.25}, .show_progress = false};
+  options.callbacks = {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()})};
+  fit(model, sgd, data, options);
+  options.epochs = 2;
+  options.resume = folder.path();
+  options.augmentation.brightness = 0.5;
+  CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }),
+             Catch::Contains("brightness 0.25, contrast 0, fill edge (now flip false, rotation 0, zoom 0, shift 0, "
+                             "brightness 0.5, contrast 0, fill edge)"));
+  options.augmentation.brightness = 0.25;
+  CHECK(fit(model, sgd, data, options).epochs().size() == 2);
+}
+
+TEST_CASE("with other layers frozen it is another run") {
+  const TemporaryFolder folder;
+  const auto train = [&](bool frozen, const fs::path& resume) {
+    const Model model = quadrant_model();
+    model.layer("hidden").set_trainable(!frozen);
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, that would tell
+    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    fit(model, sgd, quadrants(8), {.callbacks = {checkpoint}, .resume = resume, .show_progress = false});
+  };
+  train(false, {});
+  train(false, folder.path());
+  CHECK_THAT(error_of([&] { train(true, folder.path()); }), Catch::Contains("trained parameters 4 (now 2)"));
+}
