@@ -50,6 +50,16 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
   return result;
 }
 
+/// The path of a weight in layout (c) as keras3_parameters() has it: what was Sequential is a Model here, and its group
+/// is called otherwise. Where both kinds stand side by side nothing says which comes first, and names stay as they are.
+std::string as_functional(std::string name, bool has_functional) {
+  constexpr std::string_view sequential = "layers/sequential", functional = "layers/functional";
+  for (std::size_t at = 0; !has_functional && (at = name.find(sequential, at)) != std::string::npos;) {
+    name.replace(at, sequential.size(), functional);
+  }
+  return name;
+}
+
 /// Layout (c): layers/conv2d_1/vars/0. Early versions of it say _layer_checkpoint_dependencies for layers.
 StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& root) {
   std::map<std::string, std::string> paths;
@@ -59,9 +69,12 @@ StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, con
     paths[name] = std::ranges::find_if(named, same)->first;
   }
   StoredWeights result;
-  for (const std::string& name : file.dataset_names()) {
+  const std::vector<std::string> names = file.dataset_names();
+  const bool has_functional = std::ranges::any_of(
+      names, [](const std::string& name) { return name.find("layers/functional") != std::string::npos; });
+  for (const std::string& name : names) {
     if (!name.starts_with(root + "/") || name.find("/seed_generator/") != std::string::npos) continue;
-    const auto known = paths.find("layers" + name.substr(root.size()));
+    const auto known = paths.find(as_functional("layers" + name.substr(root.size()), has_functional));
     result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
   }
   return result;

@@ -64,12 +64,15 @@ TEST_CASE("every reader has files to begin with, and reads them") {
   for (const fuzz::Reader& reader : fuzz::readers()) {
     REQUIRE(fs::exists(corpus / reader.name));
     for (const fs::path& file : files_of(reader.name)) {
-      INFO(file);
+      INFO(file << "; if it is a checkpoint, the case below writes it anew");
       CHECK(reads(reader, folder / "file", read_bytes(file)));
     }
   }
   CHECK(test::entries_in(corpus) == static_cast<std::ptrdiff_t>(fuzz::readers().size()));
 }
+
+// Run by its name alone: test_fuzz "write the checkpoint of the corpus anew".
+TEST_CASE("write the checkpoint of the corpus anew", "[.]") { fuzz::write_checkpoint(corpus / "checkpoint" / "begun"); }
 
 TEST_CASE("only errors come of files that are changed a little") {
   const test::TemporaryFolder folder;

@@ -36,17 +36,27 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
-/// Into a run like the one whose checkpoint the corpus holds.
-void read_checkpoint(const std::filesystem::path& path) {
-  static const Model model = [] {
+/// The run whose checkpoint the corpus holds: one step of four.
+struct TinyRun {
+  const Model model = [] {
     const SymbolicTensor input = Input({2});
     return Model(input, Dense({.units = 2, .name = "logits"})(input), {.name = "tiny"});
   }();
-  static const Dataset data(Tensor::zeros({4, 2}), Tensor::labels({0, 1, 0, 1}), 2);
-  static const FitOptions options{.epochs = 2, .batch_size = 2};
-  Adam adam(model.parameters());
-  TrainingState run{.model = model, .optimizer = adam, .train = data, .options = options, .batches = 2};
-  resume_run(run, path);
+  const Dataset data{Tensor::zeros({4, 2}), Tensor::labels({0, 1, 0, 1}), 2};
+  const FitOptions options{.epochs = 2, .batch_size = 2};
+  Adam adam{model.parameters()};
+  TrainingState state{.model = model,
+                      .optimizer = adam,
+                      .train = data,
+                      .options = options,
+                      .batches = 2,
+                      .means = {.classes = true},
+                      .initial_rate = adam.learning_rate()};
+};
+
+void read_checkpoint(const std::filesystem::path& path) {
+  TinyRun run;
+  resume_run(run.state, path);
 }
 
 }  // namespace
@@ -62,6 +72,17 @@ const std::vector<Reader>& readers() {
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };
   return all;
+}
+
+void write_checkpoint(const std::filesystem::path& path) {
+  TinyRun run;
+  ForwardPass pass(Mode::training);
+  run.adam.backward_and_step(pass,
+                             softmax_cross_entropy(run.model(Tensor::ones({2, 2}), pass), Tensor::labels({0, 1})));
+  run.state.epoch = 1;
+  run.state.batch = 1;
+  run.state.means.samples = 2;
+  save_checkpoint(run.state, path);
 }
 
 }  // namespace xtape::fuzz

@@ -17,4 +17,7 @@ struct Reader {
 /// To add one: a line here, a folder with small files in corpus/, the name in meson.build.
 const std::vector<Reader>& readers();
 
+/// Makes corpus/checkpoint/begun, which is of no use any more once checkpoints hold something else.
+void write_checkpoint(const std::filesystem::path& path);
+
 }  // namespace xtape::fuzz

@@ -97,18 +97,27 @@ def write_legacy(group, layers, variant):
             number += 1
 
 
+def write_layers(container, layers, number):
+    """Layers numbered by class, a model's own layers below it; gives the number of the next weight."""
+    counts = {}
+    for name, kind, weights in layers:
+        counts[kind] = counts.get(kind, -1) + 1
+        group = container.create_group(kind if counts[kind] == 0 else f"{kind}_{counts[kind]}")
+        own = group.create_group("vars")
+        own.attrs["name"] = name
+        if kind in ("functional", "sequential"):
+            number = write_layers(group.create_group("layers"), weights, number)
+            continue
+        for index, (_, shape) in enumerate(weights):
+            own[str(index)] = values(number, shape)
+            number += 1
+    return number
+
+
 def write_keras3(file, layers, variant):
     root = "_layer_checkpoint_dependencies" if variant == "early" else "layers"
     file.create_group("vars")
-    counts, number = {}, 0
-    for name, kind, weights in layers:
-        counts[kind] = counts.get(kind, -1) + 1
-        label = kind if counts[kind] == 0 else f"{kind}_{counts[kind]}"
-        group = file.create_group(f"{root}/{label}").create_group("vars")
-        group.attrs["name"] = name
-        for index, (_, shape) in enumerate(weights):
-            group[str(index)] = values(number, shape)
-            number += 1
+    write_layers(file.create_group(root), layers, 0)
     file.create_group(f"{root}/dropout/seed_generator/vars")["0"] = np.array([1, 2], "uint32")
     file.create_group("optimizer/vars")["0"] = np.int64(7)
 
@@ -121,6 +130,9 @@ def write(layout, path, variant):
         inner = ["conv/kernel", "conv/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"]
         shapes = [(1, 1, 2, 3), (3,), (3,), (3,), (3,), (3,)]
         layers = [plain("input_1"), ("base", "functional", list(zip(inner, shapes))), dense("logits", 3, 2)]
+    if layout == "keras3" and variant in ("functional", "sequential"):
+        base = [plain("input_2"), conv("conv", 1, 2, 3), norm("bn", 3)]
+        layers = [plain("input_1"), ("base", variant, base), plain("flatten"), dense("logits", 48, 2)]
     with h5py.File(path, "w") as file:
         if layout == "model":
             file.attrs["keras_version"] = b"2.13.1"

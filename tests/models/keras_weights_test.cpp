@@ -25,6 +25,15 @@ Model small_model(const std::string& last = "logits") {
   return {input, Dense({.units = 3, .name = last})(x), {.name = "small", .seed = 1}};
 }
 
+/// A model used as a layer.
+Model nested_model() {
+  const SymbolicTensor inside = Input({4, 4, 2});
+  auto x = Conv2D({.filters = 3, .name = "conv"})(inside);
+  const Model base(inside, BatchNormalization({.name = "bn"})(x), {.name = "base"});
+  const SymbolicTensor input = Input({4, 4, 2});
+  return {input, Dense({.units = 2, .name = "logits"})(Flatten()(base(input))), {.name = "whole"}};
+}
+
 std::string script() { return python_with("h5py") + " " XTAPE_SOURCE_ROOT "/tests/models/keras_files.py "; }
 
 /// A file as h5py writes it, and what load_weights makes of it.
@@ -120,12 +129,17 @@ TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of
   CHECK(model.layer("bn2a_branch1").named_parameters()[0].second.value().at({0}) == 26);
 }
 
+TEST_CASE("a model used as a layer has layers of its own in Keras 3, whichever kind of model it was") {
+  for (const std::string kind : {"functional", "sequential"}) {
+    const Model model = nested_model();
+    CHECK(KerasFile("keras3", kind).load(model).complete());
+    check_numbered(model, {"base/conv/kernel", "base/conv/bias", "base/bn/gamma", "base/bn/beta", "base/bn/moving_mean",
+                           "base/bn/moving_variance", "logits/kernel", "logits/bias"});
+  }
+}
+
 TEST_CASE("a model used as a layer is one layer to Keras 2") {
-  const SymbolicTensor inside = Input({4, 4, 2});
-  auto x = Conv2D({.filters = 3, .name = "conv"})(inside);
-  const Model base(inside, BatchNormalization({.name = "bn"})(x), {.name = "base"});
-  const SymbolicTensor input = Input({4, 4, 2});
-  const Model model(input, Dense({.units = 2, .name = "logits"})(Flatten()(base(input))), {.name = "whole"});
+  const Model model = nested_model();
   const KerasFile file("legacy", "nested");
   const LoadReport report = file.load(model, {.strict = false});
   CHECK(report.matched.size() == 7);  // the last kernel sees a flattened image here
