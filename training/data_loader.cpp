@@ -9,6 +9,7 @@
 #include "framework/kernels/parallel.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
+#include "training/prefetch.hpp"
 
 namespace xtape {
 namespace {

@@ -8,9 +8,11 @@
 
 #include "training/augmentation.hpp"
 #include "training/dataset.hpp"
-#include "training/prefetch.hpp"
 
 namespace xtape {
+
+template <class T>
+class Prefetcher;  // not included: threads cost users a quarter of a second to compile
 
 /// What one training step sees. images: (b, ...) floating, labels: (b) int64 or (b, ...) floating, as in the data set.
 struct Batch {
