@@ -13,11 +13,14 @@
 #include "models/resnet50.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
+#include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
 using xtape::test::largest_difference;
+using xtape::test::one_step;
+using xtape::test::OneStep;
 
 namespace {
 
@@ -70,34 +73,6 @@ Pair varied() {
   return {input, Dense({.units = 3})(x)};
 }
 
-struct Outcome {
-  Tensor output, input_gradient;
-  std::vector<Tensor> gradients, state;
-};
-
-/// One step from the same parameters, which are put back.
-Outcome run(const Model& model, const Tensor& images, const PassOptions& options, Mode mode) {
-  std::vector<Tensor> before;
-  for (const Parameter& parameter : model.parameters()) {
-    parameter.clear_gradient();
-    before.push_back(parameter.value());
-  }
-  ForwardPass pass(mode, options);
-  const Variable x = pass.watch(images);
-  const Variable y = model.call({x}, pass)[0];
-  Outcome outcome{y.value(), {}, {}, {}};
-  RandomStream random(8);
-  pass.backward(y, random.normal(y.shape(), 0, 1, y.dtype()));
-  outcome.input_gradient = pass.gradient(x);
-  const std::vector<Parameter> parameters = model.parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    outcome.gradients.push_back(parameters[i].gradient());
-    outcome.state.push_back(parameters[i].value());
-    parameters[i].set_value(before[i]);
-  }
-  return outcome;
-}
-
 void compare(const Pair& models, const Tensor& images, double tolerance) {
   const auto find = [](const Model& model, const Parameter& wanted) {
     const auto all = model.parameters();
@@ -105,8 +80,8 @@ void compare(const Pair& models, const Tensor& images, double tolerance) {
   };
   for (const Mode mode : {Mode::training, Mode::inference, Mode::recalibration}) {
     const PassOptions options{.record = true, .seed = 3, .step = 5};
-    const Outcome a = run(models.fused, images, options, mode);
-    const Outcome b = run(models.plain, images, options, mode);
+    const OneStep a = one_step(models.fused, images, options, mode);
+    const OneStep b = one_step(models.plain, images, options, mode);
     CHECK(largest_difference(a.output, b.output) < tolerance);
     CHECK(largest_difference(a.input_gradient, b.input_gradient) < tolerance);
     const auto parameters = models.fused.parameters();

@@ -6,45 +6,22 @@
 #include "layers/layers.hpp"
 #include "models/model.hpp"
 #include "models/resnet50.hpp"
+#include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
 using xtape::test::largest_difference;
+using xtape::test::one_step;
+using xtape::test::OneStep;
 
 namespace {
 
-struct Outcome {
-  Tensor output, input_gradient;
-  std::vector<Tensor> gradients, state;
-  std::vector<std::string> operations;
-};
-
-/// Forward and back from the same parameters, which are put back.
-Outcome run(const Model& model, const Tensor& images, bool recompute, bool watch = true) {
-  std::vector<Tensor> before;
-  for (const Parameter& parameter : model.parameters()) {
-    parameter.clear_gradient();
-    before.push_back(parameter.value());
-  }
-  ForwardPass pass(Mode::training, {.seed = 3, .step = 5, .recompute = recompute});
-  const Variable x = watch ? pass.watch(images) : Variable(images);
-  const Variable y = model(x, pass);
-  Outcome outcome{y.value(), {}, {}, {}, pass.operations()};
-  pass.backward(y, RandomStream(8).normal(y.shape(), 0, 1, y.dtype()));
-  if (watch) outcome.input_gradient = pass.gradient(x);
-  const std::vector<Parameter> parameters = model.parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    outcome.gradients.push_back(parameters[i].gradient());
-    outcome.state.push_back(parameters[i].value());
-    parameters[i].set_value(before[i]);
-  }
-  return outcome;
-}
-
 void check_same(const Model& model, const Tensor& images, double tolerance, bool watch = true) {
-  const Outcome plain = run(model, images, false, watch);
-  const Outcome again = run(model, images, true, watch);
+  const auto step = [&](bool recompute) {
+    return one_step(model, images, {.seed = 3, .step = 5, .recompute = recompute}, Mode::training, watch);
+  };
+  const OneStep plain = step(false), again = step(true);
   CHECK(std::ranges::count(plain.operations, "recomputed") == 0);
   CHECK(std::ranges::count(again.operations, "recomputed") > 0);
   CHECK(again.operations.size() < plain.operations.size());

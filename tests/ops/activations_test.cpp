@@ -11,10 +11,9 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using test::largest_difference;
 using Values = std::vector<double>;
-
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 
 const Tensor x5 = f64({5}, {-2, -0.5, 0, 0.5, 3});
 

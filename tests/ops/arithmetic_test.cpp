@@ -10,9 +10,9 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using Values = std::vector<double>;
 
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 Values values_of(const Variable& x) { return x.value().to_vector(); }
 
 const Variable row = f64({3}, {1, 2, 4});

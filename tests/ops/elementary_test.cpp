@@ -9,10 +9,9 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using test::largest_difference;
 using Values = std::vector<double>;
-
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 
 /// The gradient of sum(f(x)).
 template <class F>

@@ -10,9 +10,8 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using Values = std::vector<double>;
-
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 
 /// 0, 1, 2, ... in the shape.
 Tensor counted(const Shape& shape) {

@@ -11,10 +11,10 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using test::largest_difference;
 using Values = std::vector<double>;
 
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 Tensor normal(const Shape& shape, std::uint64_t seed) { return RandomStream(seed).normal(shape, 0, 1, DType::float64); }
 
 /// The triple loop, for stacks of one axis.

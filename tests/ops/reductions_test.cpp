@@ -14,10 +14,9 @@ namespace xtape {
 namespace {
 
 using test::error_of;
+using test::f64;
 using test::largest_difference;
 using Values = std::vector<double>;
-
-Tensor f64(const Shape& shape, const Values& values) { return Tensor::of(shape, values, DType::float64); }
 
 /// Sum and maximum over the axes of a 4-axis tensor, one element after the other; reduced axes stay with extent 1.
 struct Reference {

@@ -42,6 +42,11 @@ std::string error_of(Action&& action) {
   return {};
 }
 
+/// float64 of these values.
+inline Tensor f64(const Shape& shape, const std::vector<double>& values) {
+  return Tensor::of(shape, values, DType::float64);
+}
+
 /// Largest absolute difference; infinite when the shapes differ.
 double largest_difference(const Tensor& a, const Tensor& b);
 
