@@ -33,6 +33,7 @@ struct TrainingState {
   double learning_rate = 0;          ///< of the last step
   double batch_loss = 0;             ///< of the last batch; when it is not finite the batch was not learned from
   double seconds = 0;                ///< spent on this epoch
+  std::int64_t validated = 0;        ///< samples of its validation that are done
   double initial_rate = 0;           ///< the learning rate as the run began
   std::int64_t first_iteration = 0;  ///< the optimizer's then
   std::string stop_reason = "";
@@ -60,6 +61,8 @@ class Callback {
   /// Also when a run goes on in the middle of an epoch.
   virtual void epoch_begin(TrainingState& /*run*/) {}
   virtual void batch_end(TrainingState& /*run*/) {}
+  /// After each batch of the validation. A run that is stopped here validates anew when it goes on.
+  virtual void validation_batch_end(TrainingState& /*run*/) {}
   /// After the validation; run.history.last() is the epoch's.
   virtual void epoch_end(TrainingState& /*run*/) {}
   /// After the last epoch or a stop, not after an Error.
@@ -77,7 +80,7 @@ class Callback {
 /// survive an interruption has to follow from the epoch.
 struct LambdaCallbackOptions {
   using Hook = std::function<void(TrainingState&)>;
-  Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {};
+  Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {}, validation_batch_end = {};
 };
 
 class LambdaCallback final : public Callback {
@@ -86,6 +89,7 @@ class LambdaCallback final : public Callback {
   void train_begin(TrainingState& run) override { call(hooks_.train_begin, run); }
   void epoch_begin(TrainingState& run) override { call(hooks_.epoch_begin, run); }
   void batch_end(TrainingState& run) override { call(hooks_.batch_end, run); }
+  void validation_batch_end(TrainingState& run) override { call(hooks_.validation_batch_end, run); }
   void epoch_end(TrainingState& run) override { call(hooks_.epoch_end, run); }
   void train_end(TrainingState& run) override { call(hooks_.train_end, run); }
 

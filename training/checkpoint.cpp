@@ -63,6 +63,10 @@ void Checkpoint::batch_end(TrainingState& run) {
   if (due || run.stopping()) save(run);
 }
 
+void Checkpoint::validation_batch_end(TrainingState& run) {
+  if (run.stopping()) save(run);
+}
+
 void Checkpoint::epoch_end(TrainingState& run) {
   save_best(run);
   const bool due = options_.every_epochs > 0 && run.epoch % options_.every_epochs == 0;

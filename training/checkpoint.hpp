@@ -30,6 +30,7 @@ class Checkpoint final : public Callback {
   explicit Checkpoint(CheckpointOptions options);
   void train_begin(TrainingState& run) override;
   void batch_end(TrainingState& run) override;
+  void validation_batch_end(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
   std::vector<NamedTensor> state() const override;
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;

@@ -22,6 +22,7 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
     ForwardPass pass(Mode::inference, {.cache = &cache});
     const Variable outputs = model(batch.images, pass);
     means.add(options.loss(outputs, batch.labels, batch.weights).value().item(), outputs.value(), batch);
+    if (options.batch_end && !options.batch_end(means.samples)) break;
   }
   return {means.loss(), means.accuracy(), means.samples, steady_seconds() - start};
 }

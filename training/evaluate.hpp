@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "models/model.hpp"
@@ -13,6 +14,8 @@ namespace xtape {
 struct EvaluateOptions {
   std::int64_t batch_size = 32;
   LossFunction loss = softmax_cross_entropy;
+  /// Told after each batch how many samples are done; false ends it, with the figures of those.
+  std::function<bool(std::int64_t samples)> batch_end = {};
 };
 
 struct Evaluation {

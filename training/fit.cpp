@@ -119,6 +119,7 @@ class Run {
                        .accuracy = state_.means.accuracy(),
                        .learning_rate = state_.learning_rate};
     validate(result);
+    if (state_.stopping()) return;
     result.seconds = steady_seconds() - start;
     state_.history.add(result);
     state_.batch = 0;
@@ -147,11 +148,17 @@ class Run {
     }
   }
 
-  void validate(EpochResult& result) const {
+  void validate(EpochResult& result) {
     const FitOptions& options = state_.options;
     if (!options.validation) return;
+    const auto batch_end = [this](std::int64_t samples) {
+      state_.validated = samples;
+      tell(&Callback::validation_batch_end);
+      return !state_.stopping();
+    };
     const Evaluation validation =
-        evaluate(state_.model, *options.validation, {.batch_size = options.batch_size, .loss = options.loss});
+        evaluate(state_.model, *options.validation,
+                 {.batch_size = options.batch_size, .loss = options.loss, .batch_end = batch_end});
     result.validation_loss = validation.loss;
     result.validation_accuracy = validation.accuracy;
   }

@@ -18,6 +18,7 @@ class StopOnInterrupt final : public Callback {
   StopOnInterrupt();
   ~StopOnInterrupt() override;
   void batch_end(TrainingState& run) override { stop_if_asked(run); }
+  void validation_batch_end(TrainingState& run) override { stop_if_asked(run); }
   void epoch_end(TrainingState& run) override { stop_if_asked(run); }
 
   /// The signal that came, 0 when none has; programs that end because of it exit with 128 + signal.

@@ -102,6 +102,19 @@ void Progress::update(std::int64_t samples, double loss, std::optional<double> a
   }
 }
 
+void Progress::update_validation(std::int64_t samples) {
+  validation_seconds_ =
+      (now() - last_update_) * static_cast<double>(plan_.validation_samples) / static_cast<double>(samples);
+  const int columns = output_.columns();
+  const double since = now() - last_shown_;
+  if (since < (columns > 0 ? redraw_seconds : log_seconds)) return;
+  std::vector<Part> parts{{epoch_text(epoch_, plan_.epochs), 0},
+                          {fmt::format("validation {}/{}", samples, plan_.validation_samples), 1}};
+  if (samples_ > first_) parts.push_back({"left " + duration_text(left_in_epoch()), 2});
+  if (samples_ > first_ && epoch_ < plan_.epochs) parts.push_back({"in all " + duration_text(left_in_run()), 3});
+  show(columns > 0 ? fitted(std::move(parts), static_cast<std::size_t>(columns - 1)) : joined(parts), columns);
+}
+
 double Progress::seconds_per_sample() const {
   return (last_update_ - epoch_start_) / static_cast<double>(samples_ - first_);
 }
@@ -138,19 +151,23 @@ void Progress::redraw(int columns, double loss, std::optional<double> accuracy) 
     const double share = static_cast<double>(samples_) / static_cast<double>(std::max<std::int64_t>(1, plan_.samples));
     parts.insert(parts.begin() + 1, {bar(share, std::min<std::size_t>(30, width - used - 2)), 7});
   }
-  *output_.stream << '\r' << fitted(std::move(parts), width) << "\x1b[K" << std::flush;  // ESC [ K: clear the rest
-  line_open_ = true;
+  show(fitted(std::move(parts), width), columns);
+}
+
+void Progress::show(const std::string& line, int columns) {
+  const char *const begin = columns > 0 ? "\r" : "", *const end =
+                                                         columns > 0 ? "\x1b[K" : "\n";  // ESC [ K: clear the rest
+  *output_.stream << begin << line << end << std::flush;
+  line_open_ = columns > 0;
   last_shown_ = now();
 }
 
 void Progress::write_line(double loss, std::optional<double> accuracy) {
-  *output_.stream << fmt::format("{}  {}/{}  loss {:.4f}{}  {}  left {}  in all {}\n", epoch_text(epoch_, plan_.epochs),
-                                 samples_, plan_.samples, loss,
-                                 accuracy ? "  " + percent_text("accuracy", *accuracy) : "",
-                                 speed_text(samples_ - first_, last_update_ - epoch_start_),
-                                 duration_text(left_in_epoch()), duration_text(left_in_run()))
-                  << std::flush;
-  last_shown_ = now();
+  const std::string right = accuracy ? "  " + percent_text("accuracy", *accuracy) : "";
+  show(fmt::format("{}  {}/{}  loss {:.4f}{}  {}  left {}  in all {}", epoch_text(epoch_, plan_.epochs), samples_,
+                   plan_.samples, loss, right, speed_text(samples_ - first_, last_update_ - epoch_start_),
+                   duration_text(left_in_epoch()), duration_text(left_in_run())),
+       0);
 }
 
 void Progress::end_epoch(const EpochResult& result) {

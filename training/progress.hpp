@@ -34,9 +34,9 @@ struct ProgressPlan {
 /// On a terminal, one line that is redrawn at most ten times a second and never wraps: what does not fit the width is
 /// left out, the least important first. Elsewhere a line an epoch, and within an epoch one every ten seconds at most.
 ///
-/// Time left: the rest of this epoch at the speed measured since it began, then the validation, then the epochs to come
-/// at the mean time of those that are over, everything between them included. In the first epoch, when neither is
-/// known, validating a sample is taken to cost a third of training on it.
+/// Time left: the rest of this epoch at the speed measured since it began, then the validation (at its own speed once
+/// it has begun), then the epochs to come at the mean time of those that are over, everything between them included. In
+/// the first epoch, when neither is known, validating a sample is taken to cost a third of training on it.
 class Progress final : public Callback {
  public:
   explicit Progress(ProgressPlan plan, ProgressOutput output = {});
@@ -46,6 +46,7 @@ class Progress final : public Callback {
   /// What fit tells it, by way of the functions below.
   void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.means.samples); }
   void batch_end(TrainingState& run) override { update(run.means.samples, run.means.loss(), run.means.accuracy()); }
+  void validation_batch_end(TrainingState& run) override { update_validation(run.validated); }
   void epoch_end(TrainingState& run) override { end_epoch(run.history.last()); }
   /// Says why the run stopped, if it did.
   void train_end(TrainingState& run) override;
@@ -54,6 +55,8 @@ class Progress final : public Callback {
   void begin_epoch(int epoch, std::int64_t done = 0);
   /// So many samples of the epoch are done, with this mean loss and, where there are classes, accuracy.
   void update(std::int64_t samples, double loss, std::optional<double> accuracy);
+  /// So many samples are validated.
+  void update_validation(std::int64_t samples);
   void end_epoch(const EpochResult& result);
 
   /// Seconds until the end of the epoch and of the run; unknown, and below 0, before the first samples are done.
@@ -65,6 +68,7 @@ class Progress final : public Callback {
   double seconds_per_sample() const;
   void redraw(int columns, double loss, std::optional<double> accuracy);
   void write_line(double loss, std::optional<double> accuracy);
+  void show(const std::string& line, int columns);
 
   ProgressPlan plan_;
   ProgressOutput output_;
@@ -75,7 +79,7 @@ class Progress final : public Callback {
   double epoch_start_ = 0;        // times below are in seconds since the start of the run
   double last_update_ = 0;
   double last_shown_ = 0;
-  double validation_seconds_ = -1;  // of the epoch before; below 0: not known
+  double validation_seconds_ = -1;  // as far as this epoch or the one before tells; below 0: not known
   bool line_open_ = false;
 };
 

@@ -89,6 +89,36 @@ TEST_CASE("a run that stops after any step goes on with the bits of one that doe
   }
 }
 
+TEST_CASE("a run that stops in the midst of a validation validates anew, and ends with the same bits") {
+  const TemporaryFolder folder;
+  const auto train = [&](std::int64_t stop_at, const fs::path& resume) {
+    const Model model = quadrant_model();
+    Adam adam(model.parameters(), {.learning_rate = 0.01});
+    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    const auto stop =
+        std::make_shared<LambdaCallback>(LambdaCallbackOptions{.validation_batch_end = [stop_at](TrainingState& run) {
+          if (run.epoch == 2 && run.validated == stop_at) run.stop("here");
+        }});
+    const History history = fit(model, adam, quadrants(50),
+                                {.epochs = 3,
+                                 .batch_size = 8,
+                                 .validation = quadrants(20, 7),
+                                 .callbacks = {checkpoint, stop},
+                                 .resume = resume,
+                                 .show_progress = false});
+    std::vector<double> figures;
+    for (const EpochResult& e : history.epochs()) figures.insert(figures.end(), {e.loss, e.validation_loss.value()});
+    return std::pair(figures, model.parameters()[0].value());
+  };
+  const auto whole = train(-1, {});
+  fs::remove_all(folder.path());
+  CHECK(train(8, {}).first.size() == 2);  // epoch 2 is not over
+  CHECK(checkpoints_in(folder.path()).front() == checkpoint_path(folder.path(), 14));
+  const auto stopped = train(-1, folder.path());
+  CHECK(stopped.first == whole.first);
+  CHECK(identical(stopped.second, whole.second));
+}
+
 TEST_CASE("going on from the end of a run is that end, and more epochs can be added") {
   const TemporaryFolder folder;
   FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};

@@ -168,5 +168,22 @@ TEST_CASE("time left comes from what was measured") {
   CHECK(progress.left_in_epoch() == 0);
 }
 
+TEST_CASE("validation shows how far it is, and tells the time left by its own speed") {
+  for (const int columns : {100, 0}) {
+    Stage stage(columns, {.epochs = 2, .samples = 100, .validation_samples = 30});
+    Progress& progress = *stage.progress;
+    progress.begin_epoch(1);
+    stage.update_at(100, 100);
+    stage.text();
+    stage.seconds = 1000 + 120;  // three times slower than was thought
+    progress.update_validation(10);
+    const std::string line = "epoch 1/2  validation 10/30  left 0:40  in all 3:20";
+    CHECK(stage.text() == (columns > 0 ? "\r" + line + "\x1b[K" : line + "\n"));
+    stage.seconds += columns > 0 ? 0.05 : 9;
+    progress.update_validation(20);
+    CHECK(stage.text().empty());
+  }
+}
+
 }  // namespace
 }  // namespace xtape
