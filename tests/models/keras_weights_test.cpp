@@ -105,7 +105,8 @@ TEST_CASE("the report names each parameter and what the file calls it") {
   const LoadReport report = KerasFile("model", "plain").load(small_model());
   CHECK(report.matched[2].parameter == "norm/gamma");
   CHECK(report.matched[2].stored == "model_weights/norm/norm/gamma:0");
-  CHECK(KerasFile("keras3", "plain").load(small_model()).matched[7].stored == "layers/dense_1/vars/1");
+  const KerasFile plain("keras3", "plain");
+  CHECK(plain.load(small_model()).matched[7].stored == "layers/dense_1/vars/1");
 }
 
 TEST_CASE("the course's ResNet-50 on SIGNS just loads") {
@@ -121,7 +122,8 @@ TEST_CASE("the course's ResNet-50 on SIGNS just loads") {
 
 TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of model.layers") {
   const Model model = resnet50();
-  CHECK(KerasFile("keras3", "resnet50").load(model).complete());
+  const KerasFile file("keras3", "resnet50");  // skips where there is no h5py, which a CHECK would take for an error
+  CHECK(file.load(model).complete());
   // conv1 2, bn_conv1 4; block 2a: branch 2a 6, 2b 6, then res2a_branch2c, res2a_branch1, bn2a_branch2c, bn2a_branch1
   CHECK(model.layer("res2a_branch2c").named_parameters()[0].second.value().at({0, 0, 0, 0}) == 18);
   CHECK(model.layer("res2a_branch1").named_parameters()[0].second.value().at({0, 0, 0, 0}) == 20);
@@ -132,7 +134,8 @@ TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of
 TEST_CASE("a model used as a layer has layers of its own in Keras 3, whichever kind of model it was") {
   for (const std::string kind : {"functional", "sequential"}) {
     const Model model = nested_model();
-    CHECK(KerasFile("keras3", kind).load(model).complete());
+    const KerasFile file("keras3", kind);
+    CHECK(file.load(model).complete());
     check_numbered(model, {"base/conv/kernel", "base/conv/bias", "base/bn/gamma", "base/bn/beta", "base/bn/moving_mean",
                            "base/bn/moving_variance", "logits/kernel", "logits/bias"});
   }
@@ -167,6 +170,7 @@ TEST_CASE("a last layer of another name is named, and can be left out or matched
 }
 
 TEST_CASE("files that Keras would not write are refused, and the model stays as it was") {
+  script();  // skips where there is no h5py
   CHECK_THAT(error_for("legacy", "huge"), Contains("1099511627776 elements") && Contains("hidden/hidden/kernel:0"));
   CHECK_THAT(error_for("legacy", "external"), Contains("a group \"/hidden\"") && Contains("got none"));
   CHECK_THAT(error_for("legacy", "soft loop"), Contains("a group \"/hidden\"") && Contains("got none"));
