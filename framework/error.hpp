@@ -12,7 +12,9 @@ namespace xtape {
 /// came and what to do. Broken promises inside the library are asserts instead.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  /// Messages repeat what files say, and end up on terminals: control characters but tabs and new lines are written as
+  /// "\x1b", and of a text above 10,000 bytes the middle is left out.
+  explicit Error(const std::string& message);
 };
 
 /// Throws Error with a message in fmt's format.

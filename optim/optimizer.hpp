@@ -35,7 +35,9 @@ class Optimizer {
   void backward_and_step(ForwardPass& pass, const Variable& loss);
 
   /// The learning rate of the next step.
-  double learning_rate() const { return options_.learning_rate.at(iterations_); }
+  double learning_rate() const { return learning_rate_at(iterations_); }
+  /// That of the step after so many.
+  double learning_rate_at(std::int64_t iteration) const { return options_.learning_rate.at(iteration); }
   void set_learning_rate(LearningRate rate) { options_.learning_rate = std::move(rate); }
 
   /// Number of steps done.

@@ -1,6 +1,7 @@
 #include "training/adapt.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "layers/input.hpp"
@@ -70,6 +71,8 @@ void adapt(const Model& model, const Dataset& data) {
   for (const Moments& channel : moments_of(data)) {
     means.push_back(channel.mean);
     variances.push_back(channel.squares / channel.count);
+    check(std::isfinite(variances.back()), "adapt: expected finite numbers in the images, got mean {} and variance {}",
+          means.back(), variances.back());
   }
   const Shape channels{std::ssize(means)};
   for (const Layer* layer : layers) {

@@ -34,8 +34,8 @@ struct TrainingState {
   double batch_loss = 0;             ///< of the last batch; when it is not finite the batch was not learned from
   double seconds = 0;                ///< spent on this epoch
   std::int64_t validated = 0;        ///< samples of its validation that are done
-  double initial_rate = 0;           ///< the learning rate as the run began
   std::int64_t first_iteration = 0;  ///< the optimizer's then
+  std::string schedule = "";         ///< the run's learning rates after 0, 1, 10, 100, ... steps, as it began
   std::string stop_reason = "";
 
   /// Asks for the end of the run after this batch or epoch. Of several reasons the first one stays.

@@ -51,10 +51,11 @@ std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& me
   return sum.text();
 }
 
-/// Of labels and of how much each example counts. The images are not looked at: they may lie in a hundred thousand
-/// files.
+/// Of labels, of how much each example counts and of the first image in memory: not of all, which would take as long as
+/// an epoch where they lie in a hundred thousand files.
 std::string checksum(const Dataset& data) {
   Checksum sum;
+  if (data.in_memory()) sum.add(data.image(0));
   sum.add(data.labels());
   if (data.weights().defined()) sum.add(data.weights());
   return sum.text();
@@ -75,17 +76,19 @@ Metadata settings_of(const TrainingState& run) {
   return {{"model", run.model.name()},
           {"dtype", fmt::format("{}", run.model.dtype())},
           {"optimizer", fmt::format("{} with {}", run.optimizer.type(), run.optimizer.settings())},
-          {"learning_rate", fmt::format("{}", run.initial_rate)},
+          {"learning rates after 0, 1, 10, ... steps", run.schedule},
+          {"loss", to_string(options.loss)},
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
           {"augmentation", to_string(options.augmentation)},
           {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
           {"classes", fmt::format("{}", run.train.classes())},
-          {"labels", checksum(run.train)},
+          {"labels and first image", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
           {"trained parameters", fmt::format("{}", run.optimizer.parameters().size())},
-          {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)}};
+          {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)},
+          {"validation labels and first image", options.validation ? checksum(*options.validation) : "none"}};
 }
 
 /// A file read and found whole; not yet compared with any run.
@@ -99,20 +102,10 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
   return file;
 }
 
-/// The learning rate that the optimizer has at an iteration, which schedules depend on.
-double rate_at(Optimizer& optimizer, std::int64_t iteration) {
-  const auto state = optimizer.named_state();
-  const std::int64_t now = optimizer.iterations();
-  optimizer.restore(iteration, state);
-  const double rate = optimizer.learning_rate();
-  optimizer.restore(now, state);
-  return rate;
-}
-
 /// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
-  run.initial_rate = rate_at(run.optimizer, run.first_iteration);
+  run.schedule = schedule_text(run.optimizer, run.first_iteration);
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {
     if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
@@ -157,6 +150,14 @@ fs::path newest(const fs::path& from) {
 }
 
 }  // namespace
+
+std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration) {
+  std::vector<double> rates{optimizer.learning_rate_at(first_iteration)};
+  for (std::int64_t step = 1; step <= 1'000'000; step *= 10) {
+    rates.push_back(optimizer.learning_rate_at(first_iteration + step));
+  }
+  return fmt::format("{}", fmt::join(rates, ", "));
+}
 
 std::int64_t step_of_checkpoint(const fs::path& path) {
   const std::string name = path.filename();

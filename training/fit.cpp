@@ -184,8 +184,8 @@ History fit(const Model& model, Optimizer& optimizer, const Dataset& train, cons
                       .options = options,
                       .batches = loader.batches(),
                       .means = {.classes = train.classes() > 0},
-                      .initial_rate = optimizer.learning_rate(),
                       .first_iteration = optimizer.iterations()};
+  state.schedule = schedule_text(optimizer, state.first_iteration);
   Run run(state, loader);
   run();
   return state.history;

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "framework/error.hpp"
@@ -42,5 +43,8 @@ class LossFunction {
  private:
   std::function<Variable(const Variable&, const Tensor&, const Tensor&)> function_;
 };
+
+/// "mean_squared_error", "SmoothedCrossEntropy of 0.1"; "of one's own" for what is not of framework/ops/losses.hpp.
+std::string to_string(const LossFunction& loss);
 
 }  // namespace xtape

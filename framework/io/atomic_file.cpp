@@ -19,8 +19,7 @@ namespace {
 
 /// Throws Error with the reason errno gives, unless `done`.
 void require(bool done, const std::filesystem::path& path) {
-  check(done, "write_atomically: expected to write {}, got: {}; what was there before is unchanged", path.string(),
-        std::strerror(errno));
+  check(done, "expected to write {}, got: {}; what was there before is unchanged", path.string(), std::strerror(errno));
 }
 
 /// A new file beside the target, removed at the end of the scope unless it has taken the target's place.
@@ -110,12 +109,18 @@ class FileBuffer : public std::streambuf {
   std::vector<char> buffer_;
 };
 
-/// The file that a symbolic link leads to; any other path as it is.
+/// The file that symbolic links lead to, there or not; any other path as it is.
 std::filesystem::path resolved(const std::filesystem::path& path) {
+  constexpr int most_links = 40;  // as Linux has it
+  std::filesystem::path result = path;
   std::error_code error;
-  if (!std::filesystem::is_symlink(path, error)) return path;
-  const auto target = std::filesystem::canonical(path, error);
-  return error ? path : target;
+  for (int links = 0; std::filesystem::is_symlink(result, error); ++links) {
+    check(links < most_links, "expected the name of a file, got {}, a symbolic link that leads to itself",
+          path.string());
+    result =
+        result.parent_path() / std::filesystem::read_symlink(result, error);  // an absolute one replaces the parent
+  }
+  return result;
 }
 
 }  // namespace
@@ -125,16 +130,19 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   std::error_code error;
   const auto type = std::filesystem::status(target, error).type();
   check(type != std::filesystem::file_type::directory && target.has_filename(),
-        "write_atomically: expected the name of a file, got the folder \"{}\"", path.string());
+        "expected the name of a file, got the folder \"{}\"", path.string());
   check(!std::filesystem::exists(target, error) || type == std::filesystem::file_type::regular,
-        "write_atomically: expected a file, got {}, which is a device or a pipe", path.string());
+        "expected a file to write to, got {}, which is a device or a pipe", path.string());
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  check(std::filesystem::is_directory(folder, error), "expected to write {}, got no folder {}; make it first",
+        path.string(), folder.string());
   TemporaryFile file(target);
   FileBuffer buffer(file);
   std::ostream out(&buffer);
   out.exceptions(std::ios::badbit);  // passes on the Error that the buffer throws
   write(out);
   out.flush();
-  check(out.good(), "write_atomically: expected to write {}, got a stream that failed", path.string());
+  check(out.good(), "expected to write {}, got a stream that failed", path.string());
   file.replace_target();
 }
 

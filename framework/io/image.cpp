@@ -67,7 +67,7 @@ Tensor read_image(const std::filesystem::path& path) {
   }
   check(begins_with<8>(file, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'}),
         "read_image: expected a JPEG or PNG file, got another or an empty one: {}", path.string());
-  return codecs::decode_png(file, path.string());
+  return upright(codecs::decode_png(file, path.string()), codecs::exif_orientation(codecs::png_exif(file)));
 }
 
 Tensor to_grey(const Tensor& image) {

@@ -1,5 +1,8 @@
 #include <png.h>
 
+#include <algorithm>
+#include <csetjmp>
+
 #include "framework/error.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/image.hpp"
@@ -27,9 +30,49 @@ void flatten(const std::uint8_t* rgba, std::int64_t pixels, std::uint8_t* rgb) {
   }
 }
 
+/// The file as libpng reads it piece by piece.
+struct Source {
+  const codecs::Bytes& file;
+  std::size_t next = 0;
+};
+
+void read_piece(png_structp png, png_bytep out, std::size_t count) {
+  auto& source = *static_cast<Source*>(png_get_io_ptr(png));
+  if (count > source.file.size() - source.next) png_longjmp(png, 1);
+  std::copy_n(source.file.data() + source.next, count, out);
+  source.next += count;
+}
+
+/// False when libpng finds an error: it jumps back to here, over nothing that has a destructor.
+bool read_info(png_structp png, png_infop info) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_read_info(png, info);
+  return true;
+}
+
 }  // namespace
 
 namespace codecs {
+
+Bytes png_exif(const Bytes& file) {
+  Source source{file};
+  png_structp png = png_create_read_struct(
+      PNG_LIBPNG_VER_STRING, nullptr, [](png_structp self, png_const_charp) { png_longjmp(self, 1); },
+      [](png_structp, png_const_charp) {});
+  png_infop info = png ? png_create_info_struct(png) : nullptr;
+  Bytes exif;
+  if (info) {
+    png_set_read_fn(png, &source, read_piece);
+    png_bytep data = nullptr;
+    png_uint_32 size = 0;
+    if (read_info(png, info) && png_get_eXIf_1(png, info, &size, &data) != 0) {
+      exif = {'E', 'x', 'i', 'f', 0, 0};
+      exif.insert(exif.end(), data, data + size);
+    }
+  }
+  png_destroy_read_struct(&png, &info, nullptr);
+  return exif;
+}
 
 Tensor decode_png(const Bytes& file, const std::string& path) {
   PngImage png;

@@ -23,6 +23,7 @@ class SmoothedCrossEntropy {
  public:
   explicit SmoothedCrossEntropy(double smoothing);
   Variable operator()(const Variable& logits, const Tensor& labels, const Tensor& weights = {}) const;
+  double smoothing() const { return smoothing_; }
 
  private:
   double smoothing_;

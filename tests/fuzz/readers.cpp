@@ -51,7 +51,7 @@ struct TinyRun {
                       .options = options,
                       .batches = 2,
                       .means = {.classes = true},
-                      .initial_rate = adam.learning_rate()};
+                      .schedule = schedule_text(adam, 0)};
 };
 
 void read_checkpoint(const std::filesystem::path& path) {

@@ -74,6 +74,24 @@ TEST_CASE("write_atomically writes through a symbolic link") {
   CHECK(read_bytes(folder / "file") == "new");
 }
 
+TEST_CASE("write_atomically makes the file that a link without a target leads to") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("later", folder / "link");
+  std::filesystem::create_symlink(folder / "link", folder / "other");
+  write_text(folder / "other", "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(read_bytes(folder / "later") == "new");
+}
+
+TEST_CASE("write_atomically says what is wrong with a name") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("loop", folder / "loop");
+  CHECK_THAT(error_of([&] { write_text(folder / "loop", "text"); }), Contains("a symbolic link that leads to itself"));
+  CHECK_THAT(error_of([&] { write_text(folder / "missing" / "file", "text"); }),
+             Contains("missing/file, got no folder " + (folder / "missing").string() + "; make it first"));
+  CHECK(entries_in(folder.path()) == 1);
+}
+
 TEST_CASE("A disk that fills up leaves the old file and nothing else") {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
@@ -105,7 +123,7 @@ TEST_CASE("An exception while writing leaves the old file and passes through") {
 TEST_CASE("write_atomically names the path and the reason when it can't write") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { write_text(folder / "none" / "file", "x"); }),
-             Contains("none/file") && Contains("No such file or directory"));
+             Contains("none/file") && Contains("got no folder"));
   CHECK_THAT(error_of([&] { write_text(folder.path(), "x"); }), Contains(folder.path().string()) && Contains("folder"));
   CHECK_THAT(error_of([&] { write_text("", "x"); }), Contains("expected the name of a file"));
   CHECK_THAT(error_of([&] { write_text("/dev/full", "x"); }), Contains("/dev/full, which is a device"));

@@ -131,7 +131,7 @@ TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
   CHECK_THAT(error_of([&] {
                save_hdf5(folder / "none" / "file", {{"w", one}});
              }),
-             Contains("none/file") && Contains("No such file"));
+             Contains("none/file") && Contains("got no folder"));
 }
 
 TEST_CASE("load_hdf5 names files that are missing, folders, or something else") {

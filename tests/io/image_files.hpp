@@ -70,12 +70,16 @@ inline std::string jpeg_file(const Tensor& image) {
   return jpeg_file(image.data<std::uint8_t>(), image.dim(0), image.dim(1));
 }
 
-/// The same photograph with Exif data that hold its orientation and nothing else.
+/// Exif data that hold an orientation and nothing else.
+inline std::string orientation_exif(int orientation) {
+  return std::string("II*\0", 4) + little_endian(8, 4) + little_endian(1, 2) + little_endian(0x0112, 2) +
+         little_endian(3, 2) + little_endian(1, 4) + little_endian(static_cast<std::uint64_t>(orientation), 4) +
+         little_endian(0, 4);
+}
+
+/// The same photograph with such data.
 inline std::string with_orientation(const std::string& jpeg, int orientation) {
-  const std::string tiff = std::string("II*\0", 4) + little_endian(8, 4) + little_endian(1, 2) +
-                           little_endian(0x0112, 2) + little_endian(3, 2) + little_endian(1, 4) +
-                           little_endian(static_cast<std::uint64_t>(orientation), 4) + little_endian(0, 4);
-  const std::string body = std::string("Exif\0\0", 6) + tiff;
+  const std::string body = std::string("Exif\0\0", 6) + orientation_exif(orientation);
   return jpeg.substr(0, 2) + "\xFF\xE1" + big_endian(body.size() + 2, 2) + body + jpeg.substr(2);
 }
 

@@ -29,12 +29,15 @@ Model two_layers(const DenseOptions& hidden) {
 const DenseOptions hidden{.units = 4, .activation = relu, .name = "hidden"};
 
 /// One epoch, with a checkpoint; or, with `resume`, a second one.
-void train(const fs::path& folder, bool resume, const Model& model, const Dataset& data, const MakeOptimizer& make) {
+void train(const fs::path& folder, bool resume, const Model& model, const Dataset& data, const MakeOptimizer& make,
+           const LossFunction& loss = softmax_cross_entropy, const std::optional<Dataset>& validation = {}) {
   const auto optimizer = make(model.parameters());
   const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder});
   fit(model, *optimizer, data,
       {.epochs = resume ? 2 : 1,
        .batch_size = 8,
+       .validation = validation,
+       .loss = loss,
        .callbacks = {checkpoint},
        .resume = resume ? folder : fs::path(),
        .show_progress = false});
@@ -48,10 +51,35 @@ TEST_CASE("other labels or weights of as many examples are another run's") {
   const Dataset data = quadrants(16);
   train(folder.path(), false, two_layers(hidden), data, sgd);
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), quadrants(16, 2), sgd); }),
-             Catch::Contains("got one with labels "));
+             Catch::Contains("got one with labels and first image "));
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), data.weighted(Tensor::ones({16})), sgd); }),
-             Catch::Contains("got one with labels "));
+             Catch::Contains("got one with labels and first image "));
+  Tensor points = data.images();
+  points.mutable_data<float>()[1] += 1;
+  const Dataset moved(points, data.labels(), 2);
+  CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), moved, sgd); }),
+             Catch::Contains("got one with labels and first image "));
   train(folder.path(), true, two_layers(hidden), data, sgd);
+}
+
+TEST_CASE("another loss, schedule or other validation data are another run's") {
+  const TemporaryFolder folder;
+  const Dataset data = quadrants(16), judge = quadrants(8, 5), other = quadrants(8, 6);
+  const auto with = [&](bool resume, const LearningRate& rate, const LossFunction& loss, const Dataset& validation) {
+    train(folder.path(), resume, two_layers(hidden), data, rule<SGD>(SGDOptions{.learning_rate = rate}), loss,
+          validation);
+  };
+  const auto cosine = schedule::cosine(0.1, 100);
+  with(false, 0.1, softmax_cross_entropy, judge);
+  CHECK_THAT(error_of([&] { with(true, cosine, softmax_cross_entropy, judge); }),
+             Catch::Contains("learning rates after 0, 1, 10, ... steps 0.1, 0.1, 0.1, "));
+  CHECK_THAT(error_of([&] { with(true, 0.1, SmoothedCrossEntropy(0.25), judge); }),
+             Catch::Contains("loss softmax_cross_entropy (now SmoothedCrossEntropy of 0.25)"));
+  const auto own = [](const Variable& outputs, const Tensor& labels) { return softmax_cross_entropy(outputs, labels); };
+  CHECK_THAT(error_of([&] { with(true, 0.1, own, judge); }), Catch::Contains("(now of one's own)"));
+  CHECK_THAT(error_of([&] { with(true, 0.1, softmax_cross_entropy, other); }),
+             Catch::Contains("got one with validation labels and first image "));
+  with(true, 0.1, softmax_cross_entropy, judge);
 }
 
 TEST_CASE("other options of the optimizer are another run's, with names and values") {

@@ -200,7 +200,8 @@ TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
                fit(model, adam, quadrants(50),
                    {.epochs = 4, .batch_size = 9, .seed = 2, .resume = folder.path(), .show_progress = false});
              }),
-             Catch::Contains("got one with batch_size 8 (now 9), validation images 20 (now 0); there is no older one"));
+             Catch::Contains("got one with batch_size 8 (now 9), validation images 20 (now 0), validation ") &&
+                 Catch::Contains("; there is no older one"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(adam.iterations() == 0);
 }
@@ -236,7 +237,7 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   CHECK_THAT(refused(model, sgd, {}),
              Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0)"));
   Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
-  CHECK_THAT(refused(model, fast, {}), Catch::Contains("learning_rate 0.01 (now 0.02)"));
+  CHECK_THAT(refused(model, fast, {}), Catch::Contains("0.01, 0.01 (now 0.02, 0.02"));
   CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));
   CHECK_THAT(refused(model, adam, {std::make_shared<TerminateOnNaN>(), std::make_shared<EarlyStopping>()}),
              Catch::Contains("expected the callbacks that the run began with, got other ones from number 1 on"));

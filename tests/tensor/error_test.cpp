@@ -1,0 +1,18 @@
+#include "framework/error.hpp"
+
+#include "tests/support/support.hpp"
+
+using xtape::Error;
+using xtape::test::error_of;
+
+TEST_CASE("what a file says can't command the terminal that shows the message") {
+  CHECK(error_of([] { xtape::fail("got {}", std::string("\x1b[2J\0\x7f\r", 7)); }) == "got \\x1b[2J\\x00\\x7f\\x0d");
+  CHECK(std::string(Error("two\nlines\tand \xc3\xa4").what()) == "two\nlines\tand \xc3\xa4");
+}
+
+TEST_CASE("a message stays readable, however long what it repeats") {
+  const std::string message = error_of([] { xtape::fail("expected {}, got none", std::string(5'000'000, 'x')); });
+  CHECK(message.size() < 11'000);
+  CHECK_THAT(message,
+             Catch::StartsWith("expected xxx") && Catch::Contains("x [...] x") && Catch::EndsWith("x, got none"));
+}
