@@ -38,7 +38,7 @@ th{font-weight:500;text-align:left}td{text-align:right}
 .figures th,.figures td{padding:.28rem 1.2rem .28rem 0;border-bottom:1px solid #e9ecf0;vertical-align:top}
 .figures td.name{text-align:left}.figures tr:first-child th{color:#667085}
 .figures .number,.figures tr:first-child th.number{text-align:right}
-.figures th,.name{max-width:16rem;overflow-wrap:anywhere}
+.figures th:not(.number),.name{max-width:16rem;overflow-wrap:anywhere}
 .matrix td{min-width:2.2rem;height:2rem;padding:0 .25rem;text-align:center;border:1px solid #fff}
 .matrix th{padding-right:.6rem;max-width:10rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;
  position:sticky;left:0;background:#fff}
