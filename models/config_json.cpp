@@ -6,7 +6,45 @@
 namespace xtape {
 namespace {
 
-constexpr int deepest = 100;
+constexpr std::size_t deepest = 100, most_names = 1000;
+
+/// Refuses what a parsed value no longer shows, deep nesting and names that come twice. The parser's own callback would
+/// do, but then it goes over all siblings at the end of each object.
+class Inspection final : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    check(names_.back().size() < most_names, "expected at most {} names in an object, got more", most_names);
+    check(names_.back().insert(name).second, "expected different names in an object, got \"{:.60}\" twice", name);
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    fail("expected JSON, got: {:.200}", error.what());
+  }
+
+ private:
+  bool open() {
+    check(names_.size() < deepest, "expected JSON of at most {} levels, got deeper nesting", deepest);
+    names_.emplace_back();
+    return true;
+  }
+  bool close() {
+    names_.pop_back();
+    return true;
+  }
+
+  std::vector<std::set<std::string>> names_;  // of the objects that are open; none of a list
+};
 
 struct ToJson {
   Json operator()(double value) const {
@@ -37,25 +75,9 @@ ConfigValue value_from_json(const Json& json) {
 }  // namespace
 
 Json parse_json(const std::string& text) {
-  std::vector<std::set<std::string>> names;  // of the objects that are open
-  const auto inspect = [&](int depth, Json::parse_event_t event, const Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      check(depth < deepest, "expected JSON of at most {} levels, got deeper nesting", deepest);
-    }
-    if (event == Event::object_start) names.emplace_back();
-    if (event == Event::object_end) names.pop_back();
-    if (event == Event::key) {
-      const auto name = value.get<std::string>();
-      check(names.back().insert(name).second, "expected different names in an object, got \"{:.60}\" twice", name);
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, inspect);
-  } catch (const Json::exception& error) {
-    fail("expected JSON, got: {:.200}", error.what());
-  }
+  Inspection inspection;
+  Json::sax_parse(text, &inspection);
+  return Json::parse(text);
 }
 
 Json config_to_json(const LayerConfig& config) {

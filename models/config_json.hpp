@@ -10,8 +10,8 @@ namespace xtape {
 /// Fields keep their order, so that the same model gives the same bytes.
 using Json = nlohmann::ordered_json;
 
-/// Parses text that anybody may have written. Error for what is no JSON, nests deeper than `deepest`, or has an object
-/// with one name twice.
+/// Parses text that anybody may have written. Error for what is no JSON, nests deeper than 100 levels, or has an object
+/// with one name twice or more than 1000 names, among which a search takes long.
 Json parse_json(const std::string& text);
 
 /// Error for numbers that are not finite, which JSON does not have.

@@ -1,5 +1,6 @@
 #include "framework/io/safetensors.hpp"
 
+#include <chrono>
 #include <limits>
 
 #include "framework/kernels/memory_pool.hpp"
@@ -142,8 +143,9 @@ TEST_CASE("load_safetensors refuses a header that is not the JSON it should be")
 }
 
 TEST_CASE("A header nested a million deep is refused and does not exhaust the stack") {
-  CHECK_THAT(error_for_header(std::string(1'000'000, '[')), Contains("nesting"));
-  CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')), Contains("nesting"));
+  CHECK_THAT(error_for_header(std::string(1'000'000, '[')), Contains("JSON object as header, got array"));
+  CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')), Contains("tensor \"w\", got array"));
+  CHECK_THAT(error_for_header("{\"w\":{\"shape\":" + std::string(1'000'000, '[')), Contains("nesting"));
   std::string objects;
   for (int i = 0; i < 1'000'000; ++i) objects += "{\"a\":";
   CHECK_THAT(error_for_header(objects), Contains("nesting"));
@@ -161,7 +163,8 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   CHECK_THAT(error_for_header(one("\"F32\"", "[2.0]", "[0,8]"), data), Contains("as shape") && Contains("[2.0]"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data), Contains("2^62"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data), Contains("2^62"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data), Contains("8 axes, got 9"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data),
+             Contains("at most 8 numbers as shape"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[3]", "[0,8]"), data), Contains("3 elements of float32") &&
                                                                          Contains("\"w\" of shape (3,)") &&
                                                                          Contains("8 bytes (offsets 0 to 8)"));
@@ -189,4 +192,21 @@ TEST_CASE("load_safetensors takes no memory for elements that are only promised"
   CHECK_THAT(error_for_header(one("\"F32\"", "[1099511627776]", "[0,4398046511104]"), "data"),
              Contains("within the 4 bytes"));
   CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("reading a header takes time and memory in proportion to its length") {
+  const TemporaryFolder folder;
+  std::string header = "{\"__metadata__\":{}";
+  for (int i = 0; i < 100'000; ++i) {
+    header += fmt::format(R"(,"t{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", i);
+  }
+  write_bytes(folder / "file", file_of(header + "}"));
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(load_safetensors(folder / "file").tensors.size() == 100'000);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));  // minutes where it is quadratic
+
+  std::string zeros = "0", fields = "\"f\":0";
+  for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);
+  CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")), Contains("at most 8 numbers as shape of tensor \"w\""));
+  CHECK_THAT(error_for_header("{\"w\":{" + fields), Contains("tensor \"w\", got more than 100 fields"));
 }

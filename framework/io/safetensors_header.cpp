@@ -1,0 +1,209 @@
+#include "framework/io/safetensors_header.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace xtape {
+namespace {
+
+using Json = nlohmann::json;
+
+std::int64_t element_size(DType dtype) {
+  return with_type(dtype, [](auto zero) { return static_cast<std::int64_t>(sizeof zero); });
+}
+
+/// Makes an entry from the fields that describe it.
+class EntryReader {
+ public:
+  EntryReader(std::int64_t data_size, const std::string& path) : data_size_(data_size), path_(path) {}
+
+  SafetensorsEntry entry(const std::string& name, const Json& fields) const {
+    const auto offsets = integers(name, fields, "data_offsets");
+    check(
+        offsets.size() == 2 && offsets[0] <= offsets[1] && offsets[1] <= data_size_,
+        "load_safetensors: expected data_offsets [begin, end] within the {} bytes of data for tensor \"{}\", got [{}] "
+        "in {}",
+        data_size_, name, fmt::join(offsets, ", "), path_);
+    SafetensorsEntry result{name, dtype(name, fields), shape(name, fields), offsets[0], offsets[1]};
+    const std::int64_t bytes = result.end - result.begin;
+    const std::int64_t width = element_size(result.dtype);
+    check(bytes % width == 0 && bytes / width == result.shape.size(),
+          "load_safetensors: expected {} elements of {} for tensor \"{}\" of shape {}, got {} bytes (offsets {} to {}) "
+          "in {}",
+          result.shape.size(), result.dtype, name, result.shape, bytes, result.begin, result.end, path_);
+    return result;
+  }
+
+ private:
+  DType dtype(const std::string& name, const Json& fields) const {
+    const std::string text = fields.contains("dtype") ? fields["dtype"].dump() : "nothing";
+    for (const DType known : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+      if (text == fmt::format("\"{}\"", safetensors_type(known))) return known;
+    }
+    fail("load_safetensors: expected dtype F32, F64, I64 or U8 for tensor \"{}\", got {:.200} in {}", name, text,
+         path_);
+  }
+
+  Shape shape(const std::string& name, const Json& fields) const {
+    try {
+      return Shape(integers(name, fields, "shape"));
+    } catch (const Error& error) {
+      fail("load_safetensors: expected the shape of tensor \"{}\", got: {} in {}", name, error.what(), path_);
+    }
+  }
+
+  /// A field that holds a list of integers of 0 or more.
+  std::vector<std::int64_t> integers(const std::string& name, const Json& fields, const char* field) const {
+    const Json list = fields.value(field, Json());
+    const auto valid = [](const Json& value) {
+      return value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t{1} << 62;
+    };
+    if (!list.is_array() || !std::ranges::all_of(list, valid)) {
+      fail("load_safetensors: expected a list of integers from 0 to 2^62 as {} of tensor \"{}\", got {:.200} in {}",
+           field, name, list.dump(), path_);
+    }
+    return list.get<std::vector<std::int64_t>>();
+  }
+
+  std::int64_t data_size_;
+  const std::string& path_;
+};
+
+/// Takes the header's JSON piece by piece as the parser meets it, and never holds more than one entry of it: what would
+/// be dangerous or lost once it is parsed, deep nesting, long lists and names that come twice, is refused at once.
+class HeaderEvents final : public nlohmann::json_sax<Json> {
+ public:
+  HeaderEvents(std::int64_t data_size, const std::string& path) : reader_(data_size, path), path_(path) {}
+
+  SafetensorsHeader result() { return std::move(result_); }
+
+  bool null() override { return value(nullptr); }
+  bool boolean(bool given) override { return value(given); }
+  bool number_integer(number_integer_t given) override { return value(given); }
+  bool number_unsigned(number_unsigned_t given) override { return value(given); }
+  bool number_float(number_float_t given, const string_t&) override { return value(given); }
+  bool string(string_t& given) override { return value(std::move(given)); }
+  bool binary(binary_t&) override { return false; }  // JSON has none
+
+  bool start_object(std::size_t) override {
+    check_nesting(level_ <= in_header);
+    ++level_;
+    return true;
+  }
+
+  bool key(string_t& given) override {
+    std::set<std::string>& names = level_ == in_header ? names_ : field_names_;
+    check(names.insert(given).second,
+          "load_safetensors: expected different names, got \"{}\" twice in the header of {}", given, path_);
+    check(field_names_.size() <= most_fields || in_metadata(),
+          "load_safetensors: expected dtype, shape and data_offsets for tensor \"{}\", got more than {} fields in {}",
+          name_, most_fields, path_);
+    (level_ == in_header ? name_ : field_) = std::move(given);
+    return true;
+  }
+
+  bool end_object() override {
+    if (level_-- != in_entry) return true;
+    if (!in_metadata()) result_.entries.push_back(reader_.entry(name_, fields_));
+    fields_ = Json::object();
+    field_names_.clear();
+    return true;
+  }
+
+  bool start_array(std::size_t) override {
+    check_nesting(level_ <= in_entry);
+    value(Json::array());
+    level_ = in_list;
+    return true;
+  }
+
+  bool end_array() override {
+    level_ = in_entry;
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
+    fail("load_safetensors: expected a JSON header at offset 8 of {}, got: {:.200}", path_, error.what());
+  }
+
+ private:
+  enum Level { outside, in_header, in_entry, in_list };
+  static constexpr std::size_t most_fields = 100;
+
+  bool in_metadata() const { return name_ == safetensors_metadata_name; }
+
+  void check_nesting(bool flat) const {
+    check(flat, "load_safetensors: expected a header of objects of fields, got deeper nesting in {}", path_);
+  }
+
+  bool value(Json given) {
+    check(level_ != outside, "load_safetensors: expected a JSON object as header, got {} in {}", given.type_name(),
+          path_);
+    if (level_ == in_header) {
+      fail("load_safetensors: expected a JSON object for {}\"{}\", got {} in {}", in_metadata() ? "" : "tensor ", name_,
+           given.type_name(), path_);
+    }
+    if (in_metadata()) {
+      check(given.is_string(), "load_safetensors: expected text in \"{}\", got {} for \"{}\" in {}", name_,
+            given.type_name(), field_, path_);
+      result_.metadata[field_] = given.get<std::string>();
+    } else if (level_ == in_entry) {
+      fields_[field_] = std::move(given);
+    } else {
+      Json& list = fields_[field_];
+      check(list.size() < Shape::max_rank,
+            "load_safetensors: expected at most {} numbers as {} of tensor \"{}\", got more in {}", Shape::max_rank,
+            field_, name_, path_);
+      list.push_back(std::move(given));
+    }
+    return true;
+  }
+
+  EntryReader reader_;
+  const std::string& path_;
+  SafetensorsHeader result_;
+  int level_ = outside;
+  std::string name_, field_;  // that were met last
+  Json fields_ = Json::object();
+  std::set<std::string> names_, field_names_;  // of the header, and of the entry that is read
+};
+
+/// Arrays must follow each other without gap or overlap up to the end of the file.
+void check_coverage(const std::vector<SafetensorsEntry>& entries, std::int64_t data_size, const std::string& path) {
+  std::vector<const SafetensorsEntry*> order;
+  order.reserve(entries.size());
+  for (const SafetensorsEntry& entry : entries) order.push_back(&entry);
+  std::ranges::sort(order, {}, [](const SafetensorsEntry* entry) { return std::pair(entry->begin, entry->end); });
+  std::int64_t offset = 0;
+  for (const SafetensorsEntry* entry : order) {
+    check(entry->begin == offset,
+          "load_safetensors: expected data without {}, got tensor \"{}\" at offset {} after {} in {}",
+          entry->begin > offset ? "gaps" : "overlap", entry->name, entry->begin, offset, path);
+    offset = entry->end;
+  }
+  check(offset == data_size, "load_safetensors: expected {} bytes of data, as the header says, got {} in {}", offset,
+        data_size, path);
+}
+
+}  // namespace
+
+const char* safetensors_type(DType dtype) {
+  switch (dtype) {
+    case DType::float32: return "F32";
+    case DType::float64: return "F64";
+    case DType::int64: return "I64";
+    case DType::uint8: return "U8";
+  }
+  return "?";
+}
+
+SafetensorsHeader read_safetensors_header(const std::string& text, std::int64_t data_size, const std::string& path) {
+  HeaderEvents events(data_size, path);
+  Json::sax_parse(text, &events);
+  SafetensorsHeader header = events.result();
+  check_coverage(header.entries, data_size, path);
+  return header;
+}
+
+}  // namespace xtape
