@@ -27,9 +27,9 @@ bool has_idx_files(const fs::path& folder) {
   return fs::exists(folder / "train-images-idx3-ubyte") || fs::exists(folder / "train-images-idx3-ubyte.gz");
 }
 
-bool has_folders(const fs::path& folder) {
+bool has_photographs(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory()) return true;
+    if (entry.is_directory() || is_image_name(entry.path())) return true;
   }
   return false;
 }
@@ -44,7 +44,7 @@ DataSource load_data(const fs::path& folder, const ImageFolderOptions& photograp
   std::error_code none;
   if (fs::equivalent(folder, usual, none)) return usual_fashion_mnist();
   if (has_idx_files(folder)) return {load_mnist(folder), "mnist"};
-  check(has_folders(folder),
+  check(has_photographs(folder),
         "load_data: expected train_signs.h5, train-images-idx3-ubyte or folders of photographs, got none of them in {}",
         folder.string());
   return {load_photographs(folder, photographs), "photographs"};

@@ -1,4 +1,8 @@
 // How good a trained network is: loss, accuracy, and class by class.
+#include <algorithm>
+#include <numeric>
+
+#include "examples/classifier.hpp"
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
 
@@ -14,6 +18,7 @@ struct Settings {
 void declare(CLI::App& app, Settings& s) {
   app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
       ->required()
+      ->check(not_empty)
       ->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
   app.add_option("--part", s.part, "Which images: test or train")
@@ -37,24 +42,87 @@ void print_confusion(const Tensor& confusion) {
   }
 }
 
-int run(const Settings& s) {
-  const Model model = load_classifier("evaluate", s.model);
-  const Shape& input = model.input_shape();
-  const DataSource source = s.data.empty()
-                                ? usual_fashion_mnist()
-                                : load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
-  const Dataset& data = s.part == "test" ? source.parts.test : source.parts.train;
-  check(data.image_shape() == input, "evaluate: expected images {} for this network, got {} in {}", input,
-        data.image_shape(), s.data);
-  const std::int64_t classes = model.output_shape()[-1];
+/// Error when there is none that fits the network by itself.
+DataSource load(const Settings& s, const Shape& input) {
+  check(!s.data.empty() || input == Shape{28, 28, 1},
+        "evaluate: expected --data FOLDER with images for this network, which takes {}, got none; without it, "
+        "Fashion-MNIST is read, whose images are (28, 28, 1)",
+        input);
+  if (s.data.empty()) return usual_fashion_mnist();
+  return load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
+}
+
+/// Names that say more than a number would.
+bool are_words(const std::vector<std::string>& names) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return std::ranges::any_of(names, [&](const std::string& name) { return !std::ranges::all_of(name, is_digit); });
+}
+
+/// The number that the network has for each class of the data: of the same name, in whatever order and however many
+/// there are; the same number where the data or the network knows none, or the data only numbers. Error when the
+/// network does not know a name, and when neither names nor the number of classes tell.
+std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std::string>& known, std::int64_t classes) {
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string> unknown;
+  for (const std::string& name : data.class_names()) {
+    const auto found = std::ranges::find(known, name);
+    numbers.push_back(found - known.begin());
+    if (found == known.end()) unknown.push_back(name);
+  }
+  if (!numbers.empty() && unknown.empty()) return numbers;
+  check(known.empty() || !are_words(data.class_names()),
+        "evaluate: expected images of classes that the network knows, which are {}, got also {}",
+        printable(fmt::format("{}", fmt::join(known, ", "))), printable(fmt::format("{}", fmt::join(unknown, ", "))));
   check(classes == data.classes(), "evaluate: expected data of {} classes for this network, got {}", classes,
         data.classes());
-  const Tensor outputs = predict(model, data, s.batch_size);
-  const Tensor confusion = confusion_matrix(outputs, data.labels());
-  const std::int64_t top = std::min(s.top, classes);
-  fmt::print("{} {} images of {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), s.part,
-             source.name, softmax_cross_entropy(outputs, data.labels()).value().item(), top,
-             top_k_accuracy(outputs, data.labels(), top), class_table(confusion, data.class_names()));
+  numbers.resize(static_cast<std::size_t>(classes));
+  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  return numbers;
+}
+
+/// The labels of the data, with the network's numbers of the classes.
+Tensor labels_of(const Dataset& data, const std::vector<std::int64_t>& numbers) {
+  std::vector<std::int64_t> labels;
+  for (const double label : data.labels().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
+  return Tensor::labels(labels);
+}
+
+/// The network's names as a terminal may show them; the data's where it has none.
+std::vector<std::string> shown_names(const std::vector<std::string>& known, const Dataset& data) {
+  std::vector<std::string> names = known.empty() ? data.class_names() : known;
+  std::ranges::transform(names, names.begin(), printable);
+  return names;
+}
+
+/// The mean over classes counts those that the data does not show, too: that is said.
+void print_missing(const Tensor& confusion, const std::vector<std::string>& names) {
+  std::vector<std::string> missing;
+  const std::vector<ClassMetrics> all = class_metrics(confusion);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].support == 0) missing.push_back(names.empty() ? std::to_string(i) : names[i]);
+  }
+  if (!missing.empty()) fmt::print("no images of {}: 0 in the mean over classes\n", fmt::join(missing, ", "));
+}
+
+int run(const Settings& s) {
+  const Model model = load_classifier("evaluate", s.model);
+  const std::vector<std::string> known = load_class_names(s.model);
+  const std::int64_t classes = model.output_shape()[0], top = std::min(s.top, classes);
+  check(known.empty() || std::ssize(known) == classes, "evaluate: expected the names of {} classes, got {} in {}",
+        classes, known.size(), s.model);
+  const DataSource source = load(s, model.input_shape());
+  const Dataset& data = s.part == "test" ? source.parts.test : source.parts.train;
+  check(data.image_shape() == model.input_shape(), "evaluate: expected images {} for this network, got {} in {}",
+        model.input_shape(), data.image_shape(), s.data);
+  const Tensor labels = labels_of(data, numbers_of(data, known, classes));
+  const std::string about = fmt::format("{} images of {}", s.part, source.name);
+  const Tensor logits = logits_of("evaluate", model, predict(model, data, s.batch_size), about);
+  const Tensor confusion = confusion_matrix(logits, labels);
+  const std::vector<std::string> names = shown_names(known, data);
+  fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about,
+             softmax_cross_entropy(logits, labels).value().item(), top, top_k_accuracy(logits, labels, top),
+             class_table(confusion, names));
+  print_missing(confusion, names);
   if (classes <= 30) print_confusion(confusion);
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "examples/classifier.hpp"
 #include "examples/program.hpp"
 #include "training/progress.hpp"
 
@@ -13,8 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model;
-  std::vector<std::string> photographs, classes;
+  std::string model, classes;
+  std::vector<std::string> photographs;
   std::int64_t top = 3;
   bool json = false;
 };
@@ -22,29 +23,28 @@ struct Settings {
 void declare(CLI::App& app, Settings& s) {
   app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
       ->required()
+      ->check(not_empty)
       ->check(CLI::ExistingFile);
   app.add_option("photographs", s.photographs, "JPEG or PNG files, or folders of them")->required();
   app.add_option("--top", s.top, "Classes shown for each")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--classes", s.classes, "Names of the classes, A,B,C, where the file does not say them")
-      ->delimiter(',');
-  app.add_flag("--json", s.json, "Print JSON: a list of {file, predictions: [{class, name, probability}]}");
+      ->check(not_empty);
+  app.add_flag("--json", s.json,
+               "Print JSON: a list of {file, predictions: [{class, name, probability}]}, or {file, error}");
 }
 
-/// Files as they are named; of folders the images directly in them, sorted.
-std::vector<fs::path> files_of(const std::vector<std::string>& names) {
+/// The file, or the images directly in the folder, sorted.
+std::vector<fs::path> files_of(const fs::path& name) {
+  check(!name.empty(), "predict: expected a photograph or a folder, got an empty name");
+  std::error_code error, ignored;
+  if (!fs::is_directory(name, ignored)) return {name};
   std::vector<fs::path> files;
-  for (const fs::path name : names) {
-    if (!fs::is_directory(name)) {
-      files.push_back(name);
-      continue;
-    }
-    const auto first = std::ssize(files);
-    for (const auto& entry : fs::directory_iterator(name)) {
-      if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
-    }
-    check(std::ssize(files) > first, "predict: expected JPEG or PNG files in {}, got none", name.string());
-    std::sort(files.begin() + first, files.end());
+  for (fs::directory_iterator entry(name, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->is_regular_file(ignored) && is_image_name(entry->path())) files.push_back(entry->path());
   }
+  check(!error, "predict: expected a folder that can be read, got {}: {}", name.string(), error.message());
+  check(!files.empty(), "predict: expected JPEG or PNG files in {}, got none", name.string());
+  std::ranges::sort(files);
   return files;
 }
 
@@ -54,16 +54,13 @@ struct Prediction {
   double probability;
 };
 
-/// Those of the model's softmax, or the softmax of its logits.
-Tensor probabilities(const Model& model, const Tensor& image) {
-  const Tensor outputs = predict(model, image.reshaped(image.shape().prepended(1)));
-  return model.output_layer().output_activation() == "softmax" ? outputs : softmax(outputs).value();
-}
-
-std::vector<Prediction> predictions(const Model& model, const std::vector<std::string>& names, const Tensor& image,
+std::vector<Prediction> predictions(const Model& model, const std::vector<std::string>& names, const fs::path& file,
                                     std::int64_t top) {
-  const Tensor p = probabilities(model, image);
-  const std::vector<double> values = p.to_vector();
+  const Shape& input = model.input_shape();
+  const Tensor image = load_image(file, {.height = input[0], .width = input[1], .channels = input[2]});
+  const Tensor outputs = predict(model, image.reshaped(input.prepended(1)));
+  const Tensor logits = logits_of("predict", model, outputs, file.string());
+  const std::vector<double> values = softmax(logits).value().to_vector();
   std::vector<std::int64_t> order(values.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
   std::ranges::stable_sort(order, std::greater(), [&](std::int64_t i) { return values[static_cast<std::size_t>(i)]; });
@@ -87,39 +84,62 @@ nlohmann::ordered_json to_json(const fs::path& file, const std::vector<Predictio
 /// A bar as long as the probability, in what the terminal leaves beside the name and the number.
 void print(const fs::path& file, const std::vector<Prediction>& best) {
   std::size_t width = 0;
-  for (const Prediction& p : best) width = std::max(width, p.name.size());
+  for (const Prediction& p : best) width = std::max(width, printable(p.name).size());
   const int columns = terminal_columns() > 0 ? terminal_columns() : 80;
   const auto longest = std::clamp<double>(columns - static_cast<double>(width) - 13, 0, 50);
-  fmt::print("{}\n", file.string());
+  fmt::print("{}\n", printable(file.string()));
   for (const Prediction& p : best) {
-    fmt::print("  {:<{}} {:>6.2f} % {}\n", p.name, width, 100 * p.probability,
+    fmt::print("  {:<{}} {:>6.2f} % {}\n", printable(p.name), width, 100 * p.probability,
                std::string(static_cast<std::size_t>(std::max(0.0, p.probability * longest)), '#'));
   }
 }
 
+/// What is shown: at once, or at the end as JSON. What failed does not keep the others from being shown.
+class Output {
+ public:
+  explicit Output(bool json) : json_(json) {}
+  void add(const fs::path& file, const std::vector<Prediction>& best) {
+    if (json_) all_.push_back(to_json(file, best));
+    if (!json_) print(file, best);
+  }
+  /// Calls `work` for a file or folder; its Error is printed and remembered.
+  void attempt(const fs::path& file, const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      fmt::print(stderr, "{}\n", error.what());
+      all_.push_back({{"file", file.string()}, {"error", error.what()}});
+      status_ = 2;
+    }
+  }
+  /// Prints the JSON; the program's exit status.
+  int finish() const {
+    if (json_) fmt::print("{}\n", all_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return status_;
+  }
+
+ private:
+  bool json_;
+  nlohmann::ordered_json all_ = nlohmann::ordered_json::array();
+  int status_ = 0;
+};
+
 int run(const Settings& s) {
-  const std::vector<fs::path> files = files_of(s.photographs);
   const Model model = load_classifier("predict", s.model);
-  const Shape& input = model.input_shape();
-  const std::vector<std::string> names = s.classes.empty() ? load_class_names(s.model) : s.classes;
+  const std::vector<std::string> names =
+      s.classes.empty() ? load_class_names(s.model) : CLI::detail::split(s.classes, ',');
   check(names.empty() || std::ssize(names) == model.output_shape()[0],
         "predict: expected the names of {} classes, got {}; give them with --classes", model.output_shape()[0],
         names.size());
-  nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  int status = 0;
-  for (const fs::path& file : files) {
-    try {
-      const Tensor image = load_image(file, {.height = input[0], .width = input[1], .channels = input[2]});
-      const std::vector<Prediction> best = predictions(model, names, image, s.top);
-      if (s.json) all.push_back(to_json(file, best));
-      if (!s.json) print(file, best);
-    } catch (const Error& error) {  // the other photographs are worth seeing all the same
-      fmt::print(stderr, "{}\n", error.what());
-      status = 2;
-    }
+  Output output(s.json);
+  for (const fs::path name : s.photographs) {
+    output.attempt(name, [&] {
+      for (const fs::path& file : files_of(name)) {
+        output.attempt(file, [&] { output.add(file, predictions(model, names, file, s.top)); });
+      }
+    });
   }
-  if (s.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-  return status;
+  return output.finish();
 }
 
 }  // namespace

@@ -45,13 +45,4 @@ inline std::string not_empty(const std::string& value) {
   return value.empty() ? "expected a value, got an empty one" : "";
 }
 
-/// The model of a file that gives classes for images. Error naming `program` when it does something else.
-inline Model load_classifier(const std::string& program, const std::string& path) {
-  Model model = load_model(path);
-  check(model.input_shape().rank() == 3 && model.output_shape().rank() == 1,
-        "{}: expected a model that gives classes for images, got {} for {} in {}", program,
-        batch_shape_text(model.output_shape()), batch_shape_text(model.input_shape()), path);
-  return model;
-}
-
 }  // namespace xtape

@@ -1,35 +1,14 @@
 #include "training/checkpoint.hpp"
 
-#include <cerrno>
-#include <charconv>
 #include <cmath>
-#include <csignal>
 #include <iostream>
 
+#include "framework/io/atomic_file.hpp"
 #include "models/weights.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {
-namespace {
-
 namespace fs = std::filesystem;
-
-/// Removes what a run that was killed while it wrote has left: temporary files (see write_atomically) of processes that
-/// are no more.
-void remove_leftovers(const fs::path& folder) {
-  std::error_code error;
-  constexpr std::string_view prefix = ".xtape-";
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    if (!name.starts_with(prefix) || !name.ends_with(".tmp")) continue;
-    pid_t process = 0;
-    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), process);
-    std::error_code ignored;
-    if (process > 0 && kill(process, 0) != 0 && errno == ESRCH) fs::remove(entry->path(), ignored);
-  }
-}
-
-}  // namespace
 
 Checkpoint::Checkpoint(CheckpointOptions options) : options_(std::move(options)) {
   check(!options_.folder.empty(), "Checkpoint: expected a folder, got an empty name");

@@ -61,9 +61,9 @@ std::filesystem::path find_idx(std::string_view function, const std::filesystem:
   std::error_code ignored;  // what can't be looked at is not there
   if (std::filesystem::exists(compressed, ignored)) return compressed;
   check(std::filesystem::exists(plain, ignored),
-        "{}: expected the file {} (or without .gz), got none; Fashion-MNIST is in Debian's package "
-        "dataset-fashion-mnist; or name the folder that holds it",
-        function, compressed.string());
+        "{}: expected the file {} (or without .gz), got none; name the folder that holds it{}", function,
+        compressed.string(),
+        function == "load_fashion_mnist" ? ", or install Debian's package dataset-fashion-mnist" : "");
   return plain;
 }
 

@@ -61,10 +61,32 @@ Tensor load_image(const fs::path& path, const ImageFolderOptions& options) {
   return resize_image(image, options.height, options.width);
 }
 
+namespace {
+
+/// Error unless each class has an image; it says where the images are, if they are elsewhere.
+void check_classes(const fs::path& folder, const std::vector<std::string>& names,
+                   const std::vector<std::string>& empty) {
+  const std::vector<fs::path> entries = entries_of(folder);
+  const auto flat = std::ranges::count_if(entries, [](const fs::path& p) { return is_image_name(p) && is_file(p); });
+  check(empty.size() < names.size(),
+        "load_image_folder: expected folders with JPEG or PNG files, one for each class, in {}, got {} folders and no "
+        "image in them{}",
+        folder.string(), names.size(),
+        flat > 0
+            ? fmt::format("; {} images lie in {} itself; put them into a folder for each class", flat, folder.string())
+            : "");
+  check(empty.empty(),
+        "load_image_folder: expected JPEG or PNG files in the folder of each class, got none in {} in {}; remove what "
+        "is no class",
+        fmt::join(empty, ", "), folder.string());
+}
+
+}  // namespace
+
 ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& options) {
   check_options(options);
   const auto files = std::make_shared<std::vector<fs::path>>();
-  std::vector<std::string> names;
+  std::vector<std::string> names, empty;
   std::vector<std::int64_t> labels;
   std::int64_t skipped = 0;
   for (const fs::path& entry : entries_of(folder)) {
@@ -72,6 +94,7 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
       ++skipped;
       continue;
     }
+    const auto before = files->size();
     for (const fs::path& file : entries_of(entry)) {
       if (!is_image_name(file) || !is_file(file)) {
         ++skipped;
@@ -81,11 +104,9 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
       labels.push_back(std::ssize(names));
     }
     names.push_back(entry.filename().string());
+    if (files->size() == before) empty.push_back(names.back());
   }
-  check(!files->empty(),
-        "load_image_folder: expected folders with JPEG or PNG files, one for each class, in {}, got {} folders and no "
-        "image in them",
-        folder.string(), names.size());
+  check_classes(folder, names, empty);
   ImageSource source{{options.height, options.width, options.channels}, [files, options](std::int64_t index) {
                        return load_image((*files)[static_cast<std::size_t>(index)], options);
                      }};

@@ -33,7 +33,7 @@ bool is_image_name(const std::filesystem::path& path);
 /// sorted by their bytes, are the class names; examples come class by class, sorted by name. Other files, hidden ones
 /// and folders inside of class folders are skipped and counted. Files are read and decoded when a batch asks for them
 /// (see load_image for the errors that come out there), so that a data set may be larger than memory. Error with the
-/// path when the folder can't be read or holds no class folder with an image.
+/// path when the folder can't be read, holds no class folder, or one without an image (naming all of these).
 ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options);
 
 }  // namespace xtape

@@ -11,6 +11,7 @@
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
 #include "examples/train/recipe.hpp"
+#include "examples/train/run_folder.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/kernels/parallel.hpp"
 
@@ -31,11 +32,17 @@ struct Settings {
   bool quick = false, summary = false, report = false;
 };
 
+/// A run that goes on from another folder finds the same paths.
+std::string absolute(const std::string& path) {
+  return path.empty() ? path : fs::absolute(path).lexically_normal().string();
+}
+
 void declare(CLI::App& app, Settings& s) {
   app.add_option("--model", s.model, "small, convnet or resnet50")->capture_default_str();
   app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
   app.add_option("--data", s.data, std::string(data_help) + "; by default the recipe's data where it is usually found")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->transform(absolute);
   app.add_option("--image-size", s.image_size, "Height and width that photographs are brought to")
       ->check(CLI::Range(8, 1024))
       ->capture_default_str();
@@ -47,7 +54,8 @@ void declare(CLI::App& app, Settings& s) {
       ->capture_default_str();
   app.add_option("--output", s.output,
                  "Folder for history, weights, checkpoints and report; by default runs/<model>-<time>")
-      ->check(not_empty);
+      ->check(not_empty)
+      ->transform(absolute);
   app.add_option("--checkpoint-every", s.checkpoint_every, "Steps after which the run is saved; 0: after each epoch")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
       ->capture_default_str();
@@ -63,8 +71,6 @@ void declare(CLI::App& app, Settings& s) {
   }
   app.footer("Recipes:\n" + recipes_text());
 }
-
-constexpr const char* settings_file = "settings.ini";
 
 /// The settings of the run in the folder s.resume, as its command line gave them.
 Settings resumed(const Settings& s) {
@@ -118,25 +124,14 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
   return plan;
 }
 
-/// A folder of its own for this run, made and tried before the training, so that a path that can't be written is known
-/// in time.
-fs::path make_output(const Settings& s) {
-  fs::path folder = s.output;
-  if (s.output.empty()) {
-    const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    char stamp[32];
-    std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", std::localtime(&now));
-    folder = fs::path("runs") / fmt::format("{}-{}", s.model, stamp);
-  }
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "train: expected to be able to make the folder {}, got: {}", folder.string(), error.message());
-  const fs::path probe = folder / ".probe";
-  const bool written = static_cast<bool>(std::ofstream(probe) << "probe" << std::flush);
-  fs::remove(probe, error);
-  check(written, "train: expected to be able to write into the folder {}, got an error; name another with --output",
-        folder.string());
-  return folder;
+/// The folder of this run, ready before the training, so that one that can't be written to is known in time.
+RunFolder open_folder(const Settings& s) {
+  if (!s.resume.empty()) return RunFolder::reopen(s.resume);
+  if (!s.output.empty()) return RunFolder::make(s.output);
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  char stamp[32];
+  std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", std::localtime(&now));
+  return RunFolder::make(fs::path("runs") / fmt::format("{}-{}", s.model, stamp));
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const Model& model, const Recipe& r, double rate, int epochs,
@@ -217,6 +212,8 @@ int run(const Settings& given, const CLI::App& app) {
   const Recipe& recipe = find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
   auto [data, name] = load(s, recipe);
+  check(data.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", data.train.classes(),
+        s.data);
   const Plan plan = make_plan(s, recipe, name == recipe.data);
   if (s.quick) {
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
@@ -225,7 +222,8 @@ int run(const Settings& given, const CLI::App& app) {
   const Model model = recipe.build(data.train, s.seed);
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
-  const fs::path folder = make_output(s);
+  const RunFolder opened = open_folder(s);
+  const fs::path& folder = opened.path();
   if (given.resume.empty()) {
     write_atomically(folder / settings_file, [&](std::ostream& out) { out << app.config_to_str(); });
   }
@@ -240,10 +238,11 @@ int run(const Settings& given, const CLI::App& app) {
   // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
   const Evaluation result = evaluate(model, data.test);
-  save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
-  if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result.loss, result.accuracy.value(), result.samples);
+  std::fflush(stdout);  // it stays, whatever becomes of the files
+  save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
+  if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
   fmt::print("history and model are in {}\n", folder.string());
   if (!plan.target) return 0;
   const bool reached = result.accuracy >= *plan.target;

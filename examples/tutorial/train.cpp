@@ -18,14 +18,17 @@ Model network(std::int64_t classes) {
 
 int main(int argc, char** argv) try {
   const int epochs = argc > 1 ? std::atoi(argv[1]) : 12;
+  check(epochs > 0, "train: expected a number of epochs, got {}", argv[argc - 1]);
   const Dataset photos = load_image_folder("photos", {.height = 32, .width = 32}).data;
-  const auto [rest, test] = split(photos, 0.2, 1);
-  const auto [train, validation] = split(rest, 0.1, 2);
+  const auto [rest, test] = split(photos, 0.2);  // the fifth that ./run evaluate judges by
+  const auto [train, validation] = split(rest, 0.1);
 
   const Model model = network(photos.classes());
   adapt(model, train);  // what the training images are like: Normalization keeps it
   fmt::print("{}\n", model.summary());
 
+  const auto checkpoints = checkpoints_in("checkpoints");
+  if (!checkpoints.empty()) fmt::print("going on from checkpoints; remove that folder to begin anew\n");
   Adam adam(model.parameters(), {.learning_rate = 2e-3});
   const History history =
       fit(model, adam, train,
@@ -35,8 +38,11 @@ int main(int argc, char** argv) try {
            .callbacks = {std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 4, .restore_best = true}),
                          std::make_shared<Checkpoint>(CheckpointOptions{.folder = "checkpoints"}),
                          std::make_shared<StopOnInterrupt>()},
-           .resume = checkpoints_in("checkpoints").empty() ? "" : "checkpoints"});
+           .resume = checkpoints.empty() ? "" : "checkpoints"});
   if (StopOnInterrupt::signal() != 0) return 128 + StopOnInterrupt::signal();  // started again, it goes on
+  if (!checkpoints.empty() && adam.iterations() == step_of_checkpoint(checkpoints.front())) {
+    fmt::print("the training was complete already\n");
+  }
 
   const Evaluation result = evaluate(model, test);
   fmt::print("test accuracy {:.3f} on {} photographs\n", result.accuracy.value(), result.samples);

@@ -5,9 +5,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <streambuf>
 #include <string>
+#include <string_view>
 #include <sys/stat.h>
 #include <utility>
 #include <vector>
@@ -22,13 +25,16 @@ void require(bool done, const std::filesystem::path& path) {
   check(done, "expected to write {}, got: {}; what was there before is unchanged", path.string(), std::strerror(errno));
 }
 
+// A temporary file is named after the process that writes it: .xtape-PROCESS-NUMBER.tmp.
+constexpr std::string_view prefix = ".xtape-", suffix = ".tmp";
+
 /// A new file beside the target, removed at the end of the scope unless it has taken the target's place.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path target) : target_(std::move(target)) {
     static std::atomic<unsigned> counter = 0;
     do {
-      path_ = target_.parent_path() / fmt::format(".xtape-{}-{}.tmp", getpid(), counter++);
+      path_ = target_.parent_path() / fmt::format("{}{}-{}{}", prefix, getpid(), counter++, suffix);
       descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (descriptor_ < 0 && errno == EEXIST);
     require(descriptor_ >= 0, target_);
@@ -144,6 +150,18 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   out.flush();
   check(out.good(), "expected to write {}, got a stream that failed", path.string());
   file.replace_target();
+}
+
+void remove_leftovers(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (!name.starts_with(prefix) || !name.ends_with(suffix)) continue;
+    pid_t process = 0;
+    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), process);
+    std::error_code ignored;
+    if (process > 0 && kill(process, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry->path(), ignored);
+  }
 }
 
 }  // namespace xtape

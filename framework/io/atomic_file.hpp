@@ -14,4 +14,8 @@ namespace xtape {
 /// `write` pass through. Either way the temporary file is removed.
 void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& write);
 
+/// Removes what processes that were killed in the midst of write_atomically have left in the folder: temporary files of
+/// processes that are no more. What can't be read or removed stays.
+void remove_leftovers(const std::filesystem::path& folder);
+
 }  // namespace xtape

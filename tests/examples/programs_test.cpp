@@ -1,70 +1,12 @@
 // The programs from outside: exit statuses, and what they refuse before any work is done.
 
-#include <cstdlib>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sys/wait.h>
+#include "tests/examples/programs.hpp"
 
-#include "framework/io/image.hpp"
-#include "tests/support/support.hpp"
+#include <nlohmann/json.hpp>
 
 namespace fs = std::filesystem;
+using namespace xtape::test;
 using Catch::Contains;
-
-namespace {
-
-struct Run {
-  int status;
-  std::string text;  ///< standard output and standard error
-};
-
-/// Runs a program below $XTAPE_EXAMPLES in a folder of its own. Skips when there is none.
-class Programs {
- public:
-  Programs() {
-    const char* where = std::getenv("XTAPE_EXAMPLES");
-    if (!where) xtape::test::skip("XTAPE_EXAMPLES, the folder of the example programs, is not set (meson sets it)");
-    programs_ = where;
-  }
-  Run operator()(const std::string& command, const std::string& output = "") const {
-    const fs::path log = folder_ / "log";
-    const std::string redirected =
-        output.empty() ? fmt::format("> '{}' 2>&1", log.string()) : fmt::format("> {} 2> '{}'", output, log.string());
-    const int status = std::system(
-        fmt::format("cd '{}' && {}/{} {}", folder_.path().string(), programs_, command, redirected).c_str());
-    std::ifstream stream(log);
-    return {WEXITSTATUS(status), {std::istreambuf_iterator<char>(stream), {}}};
-  }
-  const fs::path& folder() const { return folder_.path(); }
-
- private:
-  std::string programs_;
-  xtape::test::TemporaryFolder folder_;
-};
-
-void check_refused(const Run& run, const std::string& message) {
-  INFO(run.text);
-  CHECK(run.status == 2);
-  CHECK_THAT(run.text, Contains(message));
-}
-
-void write_bytes(const fs::path& path, const std::vector<int>& extents, std::int64_t count) {
-  std::ofstream out(path, std::ios::binary);
-  out.write("\0\0\x08", 3).put(static_cast<char>(extents.size()));
-  for (const int extent : extents)
-    out.write("\0\0", 2).put(static_cast<char>(extent / 256)).put(static_cast<char>(extent));
-  for (std::int64_t i = 0; i < count; ++i) out.put(static_cast<char>(i % 10));
-}
-
-/// A small data set in IDX files that is not Fashion-MNIST.
-void write_other_data(const fs::path& folder) {
-  for (const std::string part : {"train", "t10k"}) {
-    write_bytes(folder / (part + "-images-idx3-ubyte"), {320, 28, 28}, 320 * 28 * 28);
-    write_bytes(folder / (part + "-labels-idx1-ubyte"), {320}, 320);
-  }
-}
-
-}  // namespace
 
 TEST_CASE("help is no error, and a wrong command line is one with exit status 2") {
   const Programs run;
@@ -113,7 +55,7 @@ TEST_CASE("train promises a recipe's accuracy for the recipe's data and values, 
   INFO(other.text);
   CHECK(other.status == 0);
   CHECK(other.text.find("target") == std::string::npos);
-  if (!fs::exists("/usr/share/datasets/fashion-mnist")) xtape::test::skip("no Fashion-MNIST");
+  if (!fs::exists("/usr/share/datasets/fashion-mnist")) skip("no Fashion-MNIST");
   CHECK_THAT(run("train --quick --batch-size 64 --learning-rate 2e-3").text, Contains("target accuracy 0.54"));
   CHECK_THAT(run("train --quick --data /usr/share/datasets/fashion-mnist/").text, Contains("target accuracy 0.54"));
   CHECK(run("train --quick --batch-size 128").text.find("target") == std::string::npos);
@@ -144,7 +86,6 @@ TEST_CASE("evaluate and predict use what train has learned") {
   check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
   CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));  // all the same
   check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
-  check_refused(run("predict" + model + "trained"), "JPEG or PNG files in trained, got none");
   check_refused(run("evaluate --model none"), "none");
   fs::create_directory(run.folder() / "empty");
   check_refused(run("evaluate" + model + "--data empty"), "got none of them in empty");
@@ -182,17 +123,14 @@ TEST_CASE("train that is interrupted says how to go on, and then ends with the w
                           std::string(std::getenv("XTAPE_EXAMPLES")) + "/train" + options + " --output part");
   INFO(stopped.text);
   CHECK(stopped.status == 130);
-  CHECK_THAT(stopped.text, Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume part\n"));
+  CHECK_THAT(stopped.text, Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume " +
+                                    (run.folder() / "part").string() + "\n"));
   const Run rest = run("train --resume part");
   INFO(rest.text);
   CHECK(rest.status == 0);
-  const auto bytes = [&](const fs::path& path) {
-    std::ifstream stream(run.folder() / path, std::ios::binary);
-    return std::string{std::istreambuf_iterator<char>(stream), {}};
-  };
-  CHECK(bytes("whole/model.safetensors").size() > 1000);
-  CHECK(bytes("whole/model.safetensors") == bytes("part/model.safetensors"));
-  CHECK_THAT(bytes("part/report.html"), Contains("Confusion matrix"));
+  CHECK(bytes_of(run.folder() / "whole/model.safetensors").size() > 1000);
+  CHECK(bytes_of(run.folder() / "whole/model.safetensors") == bytes_of(run.folder() / "part/model.safetensors"));
+  CHECK_THAT(bytes_of(run.folder() / "part/report.html"), Contains("Confusion matrix"));
 }
 
 TEST_CASE("train goes on only with a run, and with its settings") {
@@ -218,6 +156,14 @@ TEST_CASE("the tutorial's programs make photographs, learn from them, stop and g
   INFO(named.text);
   CHECK(named.status == 0);
   CHECK_THAT(named.text, Contains(" %)"));
+  const Run judged = run("evaluate --model clothes.safetensors --data photos");  // by the same photographs
+  INFO(judged.text);
+  CHECK_THAT(judged.text, Contains("120 test images"));
+  CHECK(number_after(judged.text, "\naccuracy ") == Approx(number_after(rest.text, "test accuracy ")).margin(6e-4));
+  CHECK_THAT(run("tutorial_train 4").text, Contains("complete already") && !Contains("epoch "));
+  check_refused(run("tutorial_train abc"), "expected a number of epochs, got abc");
+  fs::remove(bag);
+  check_refused(run("tutorial_train 5"), "remove that folder to begin anew");
   check_refused(run("tutorial_name"), "name: expected one photograph, got 0 arguments");
   check_refused(run("tutorial_name none.png"), "none.png");
 }

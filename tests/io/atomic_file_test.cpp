@@ -1,8 +1,11 @@
 #include "framework/io/atomic_file.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <thread>
 #include <vector>
 
@@ -140,4 +143,20 @@ TEST_CASE("Threads that write the same file leave one whole version") {
   const std::string bytes = read_bytes(folder / "file");
   CHECK(bytes == std::string(100'000, bytes.at(0)));
   CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("remove_leftovers removes the temporary files of processes that are no more, and nothing else") {
+  const TemporaryFolder folder;
+  const pid_t ended = fork();
+  if (ended == 0) _exit(0);
+  waitpid(ended, nullptr, 0);
+  for (const std::string& name :
+       {fmt::format(".xtape-{}-0.tmp", ended), fmt::format(".xtape-{}-0.tmp", getpid()), std::string(".xtape-.tmp"),
+        std::string("file.tmp"), fmt::format("xtape-{}-0.tmp", ended), fmt::format(".xtape-{}-0.txt", ended)}) {
+    write_text(folder / name, "half");
+  }
+  remove_leftovers(folder.path());
+  CHECK_FALSE(std::filesystem::exists(folder / fmt::format(".xtape-{}-0.tmp", ended)));
+  CHECK(entries_in(folder.path()) == 5);
+  remove_leftovers(folder / "none");  // nothing to do
 }

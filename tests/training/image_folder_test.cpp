@@ -161,10 +161,17 @@ TEST_CASE("Folders without images and options without sense are refused") {
   };
   CHECK_THAT(error(size(4, 4)), Contains("got 0 folders") && Contains(folder.path().string()));
   fs::create_directories(folder / "empty");
-  CHECK_THAT(error(size(4, 4)), Contains("got 1 folders and no image"));
+  CHECK_THAT(error(size(4, 4)), Contains("got 1 folders and no image") && !Contains("itself"));
+  write_png(folder / "a.png", plain(1));
+  write_png(folder / "b.png", plain(1));
+  CHECK_THAT(error(size(4, 4)), Contains("; 2 images lie in " + folder.path().string() + " itself; put them into"));
+  fs::create_directories(folder / "cat");
+  fs::create_directories(folder / "none");
+  write_png(folder / "cat" / "a.png", plain(1));
+  CHECK_THAT(error(size(4, 4)), Contains("got none in empty, none in " + folder.path().string()));
   CHECK_THAT(error(size(0, 4)), Contains("1 to 65536, got 0 and 4"));
   CHECK_THAT(error(size(4, 70000)), Contains("got 4 and 70000"));
   CHECK_THAT(error({.height = 4, .width = 4, .channels = 2}), Contains("3 or 1 channels, got 2"));
-  CHECK_THAT(error_of([&] { load_image_folder(folder / "none", size(4, 4)); }),
-             Contains("none") && Contains("No such file"));
+  CHECK_THAT(error_of([&] { load_image_folder(folder / "nowhere", size(4, 4)); }),
+             Contains("nowhere") && Contains("No such file"));
 }

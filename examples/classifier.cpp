@@ -1,0 +1,75 @@
+#include "examples/classifier.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "framework/io/utf8.hpp"
+
+namespace xtape {
+namespace {
+
+/// ln p of each, for the element type T.
+template <class T>
+void take_logarithms(Tensor& probabilities) {
+  T* const p = probabilities.mutable_data<T>();
+  std::transform(p, p + probabilities.size(), p,
+                 [](T v) { return std::log(std::max(v, std::numeric_limits<T>::min())); });
+}
+
+/// Rows of which some element is NaN or infinite.
+std::int64_t rows_not_finite(const Tensor& outputs) {
+  const std::vector<double> values = outputs.to_vector();
+  const auto row = static_cast<std::ptrdiff_t>(outputs.size() / outputs.dim(0));
+  std::int64_t count = 0;
+  for (auto begin = values.begin(); begin != values.end(); begin += row) {
+    if (!std::all_of(begin, begin + row, [](double v) { return std::isfinite(v); })) ++count;
+  }
+  return count;
+}
+
+/// U+0000 to U+001F, U+007F to U+009F.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
+}
+
+}  // namespace
+
+Model load_classifier(const std::string& program, const std::string& path) {
+  Model model = load_model(path);
+  check(model.input_shape().rank() == 3 && model.output_shape().rank() == 1,
+        "{}: expected a model that gives classes for images, got {} for {} in {}", program,
+        batch_shape_text(model.output_shape()), batch_shape_text(model.input_shape()), path);
+  const std::string ending = model.output_layer().output_activation();
+  check(ending != "sigmoid" && ending != "tanh",
+        "{}: expected a model that ends in logits or a softmax, a number for each of several classes of which one is "
+        "right, got one that ends in {} in {}; use predict() and a loss of your own in a program",
+        program, ending, path);
+  return model;
+}
+
+Tensor logits_of(const std::string& program, const Model& model, const Tensor& outputs, const std::string& images) {
+  const std::int64_t wrong = rows_not_finite(outputs);
+  check(wrong == 0,
+        "{}: expected finite outputs of the network, got NaN or infinity for {} of {} images ({}); its weights are "
+        "damaged, or its training went wrong",
+        program, wrong, outputs.dim(0), images);
+  if (model.output_layer().output_activation() != "softmax") return outputs;
+  Tensor logits = outputs;
+  with_floating(program, logits.dtype(), [&](auto zero) { take_logarithms<decltype(zero)>(logits); });
+  return logits;
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const bool shown = length > 0 && !is_control(text.substr(0, length));
+    result += shown ? text.substr(0, length) : "?";
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+
+}  // namespace xtape

@@ -1,0 +1,102 @@
+// The train program and its folder: what it writes, what it refuses, and how a run goes on.
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "tests/examples/programs.hpp"
+
+namespace fs = std::filesystem;
+using namespace xtape::test;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+/// The program's path, for command lines that do more than run it.
+std::string train() { return std::string(std::getenv("XTAPE_EXAMPLES")) + "/train"; }
+
+/// A run in FOLDER/part in the background, as soon as it trains. Returns its process.
+pid_t start_run(const Programs& run) {
+  const std::string command =
+      train() + " --data . --output part --epochs 60 --batch-size 16 --threads 1 > /dev/null 2>&1 & echo $!";
+  REQUIRE(run("train --help > /dev/null; " + command, "process").status == 0);
+  for (int i = 0; i < 1000 && !fs::exists(run.folder() / "part" / "history.csv"); ++i)
+    std::this_thread::sleep_for(20ms);
+  REQUIRE(fs::exists(run.folder() / "part" / "history.csv"));
+  return std::stoi(bytes_of(run.folder() / "process"));
+}
+
+}  // namespace
+
+TEST_CASE("train leaves a folder that holds a run as it is, and says how to go on with it") {
+  const Programs run;
+  write_other_data(run.folder());
+  const std::string command = "train --quick --data . --output kept ";
+  REQUIRE(run(command).status == 0);
+  const std::string settings = bytes_of(run.folder() / "kept" / "settings.ini");
+  const Run again = run(command + "--seed 7");
+  check_refused(again, "train: expected a folder without a run after --output");
+  CHECK_THAT(again.text, Contains("--resume " + (run.folder() / "kept").string()));
+  CHECK(bytes_of(run.folder() / "kept" / "settings.ini") == settings);
+  CHECK(run("train --resume kept").status == 0);
+  fs::remove(run.folder() / "kept" / "settings.ini");
+  check_refused(run(command), "without a run");  // its checkpoints are there
+}
+
+TEST_CASE("a run that is killed frees its folder, which no other run may use before, and --resume tidies it up") {
+  const Programs run;
+  write_other_data(run.folder());
+  const pid_t process = start_run(run);
+  check_refused(run("train --quick --data . --output part"), "expected a folder that no other run is using, got ");
+  check_refused(run("train --resume part"), "expected a folder that no other run is using, got part");
+  REQUIRE(kill(process, SIGKILL) == 0);
+  while (kill(process, 0) == 0 && bytes_of(fmt::format("/proc/{}/stat", process)).find(") Z") == std::string::npos) {
+    std::this_thread::sleep_for(10ms);
+  }
+  const pid_t ended = fork();
+  if (ended == 0) _exit(0);
+  waitpid(ended, nullptr, 0);
+  const fs::path leftover = run.folder() / "part" / fmt::format(".xtape-{}-7.tmp", ended);
+  std::ofstream(leftover) << "half";
+  const Run rest = run("train --resume part");
+  INFO(rest.text);
+  CHECK(rest.status == 0);
+  CHECK_FALSE(fs::exists(leftover));
+  CHECK(fs::exists(run.folder() / "part" / "model.safetensors"));
+}
+
+TEST_CASE("a run goes on from any current folder") {
+  const Programs run;
+  write_other_data(run.folder());
+  fs::create_directory(run.folder() / "below");
+  REQUIRE(run("train --quick --data . --output 'a run'").status == 0);
+  const Run rest = run("train --help > /dev/null; cd below; " + train() + " --resume '../a run'");
+  INFO(rest.text);
+  CHECK(rest.status == 0);
+  CHECK_THAT(rest.text, Contains("test accuracy"));
+}
+
+TEST_CASE("what was measured is printed also when the disk is full") {
+  const Programs run;
+  write_other_data(run.folder());
+  const Run full =
+      run("train --help > /dev/null; trap '' XFSZ; ulimit -f 20; " + train() + " --quick --data . --output full");
+  check_refused(full, "model.safetensors, got: File too large");
+  CHECK_THAT(full.text, Contains("test accuracy 0."));
+}
+
+TEST_CASE("train wants images of two classes and more, in a folder for each") {
+  const Programs run;
+  const std::string command = "train --model convnet --data animals";
+  const fs::path animals = run.folder() / "animals";
+  write_grey_images(animals, 20, 3);
+  check_refused(run(command), "3 images lie in ");
+  write_grey_images(animals / "cat", 20, 5);
+  check_refused(run(command), "expected images of at least 2 classes, got 1");
+  fs::create_directory(animals / "dog");
+  check_refused(run(command), "in the folder of each class, got none in dog in ");
+  CHECK_FALSE(fs::exists(run.folder() / "runs"));
+}
