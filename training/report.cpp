@@ -57,7 +57,8 @@ summary{padding:.5rem .8rem;cursor:pointer}details>div{max-height:36rem;overflow
  border-top:1px solid #e3e6eb}details svg{display:block;margin:0 auto}pre{margin:0;font-size:.8rem;line-height:1.35}
 .settings th{color:#667085;white-space:nowrap}.settings td{text-align:left;overflow-wrap:anywhere}
 @media print{body{max-width:none;padding:0;font-size:13px}h2,.note{break-after:avoid}
- figure,tr,.facts div{break-inside:avoid}.wide{overflow:visible}details:not([open]){display:none}
+ figure,tr,.facts div,.matrix{break-inside:avoid}.wide{overflow:visible}
+ details:not([open]),.folded:not(:has([open])){display:none}
  details>div{max-height:none;overflow:visible}details svg{max-width:100%;height:auto}
  .dense{font-size:.3rem}.dense td{min-width:.4rem;height:.4rem}
  *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
@@ -169,7 +170,7 @@ std::string model_html(const ReportInput& input) {
     text += fmt::format("<details><summary>Layers</summary><div><pre>{}</pre></div></details>\n",
                         escaped(input.model_summary));
   }
-  return text.empty() ? text : "<h2>Model</h2>\n" + text;
+  return text.empty() ? text : "<section class='folded'><h2>Model</h2>\n" + text + "</section>\n";
 }
 
 std::string settings_html(const ReportInput& input) {
