@@ -39,14 +39,20 @@ const Json& list_at(const Json& json, const char* field) {
 std::string text_at(const Json& json, const char* field) {
   const Json& text = json.at(field);
   if (!text.is_string() || text.get<std::string>().empty()) reject(field, "a text", text);
-  return text.get<std::string>();
+  return at_place(field, [&] {
+    check_no_controls(text.get<std::string>());
+    return text.get<std::string>();
+  });
 }
 
 /// "layers[3] (Conv2D conv1)", as far as the file says so.
 std::string place_of_layer(std::size_t number, const Json& json) {
   const auto text = [&](const char* field) {
-    return json.is_object() && json.contains(field) && json.at(field).is_string() ? json.at(field).get<std::string>()
-                                                                                  : "?";
+    if (!json.is_object() || !json.contains(field) || !json.at(field).is_string()) return std::string("?");
+    std::string shown = json.at(field).get<std::string>();
+    std::ranges::replace_if(
+        shown, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    return shown;
   };
   return fmt::format("layers[{}] ({:.60} {:.60})", number, text("class_name"), text("name"));
 }
@@ -146,6 +152,7 @@ Model graph_from_json(const std::string& text, const LoadModelOptions& options, 
   check_fields(json, model_fields);
   if (json.at("class_name") != "Model") reject("class_name", "\"Model\"", json.at("class_name"));
   if (!json.at("name").is_string()) reject("name", "a text", json.at("name"));
+  at_place("name", [&] { check_no_controls(json.at("name").get<std::string>()); });
   return GraphReader(options, value_of).model(json.at("config"), json.at("name").get<std::string>(), "");
 }
 

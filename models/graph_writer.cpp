@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <set>
 
 #include "models/config_json.hpp"
@@ -15,6 +16,11 @@ Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
         layer->name());
+  try {
+    check_no_controls(layer->name());
+  } catch (const Error& error) {
+    fail("layers[{}]: name: {}", written.size() - 1, error.what());
+  }
   const std::optional<Model> inner = Model::from_layer(layer);
   Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
   if (inner) {
@@ -41,6 +47,13 @@ Json graph_of(const Model& model, Layers& written) {
 }
 
 }  // namespace
+
+void check_no_controls(std::string_view text) {
+  const auto found = std::ranges::find_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (found == text.end()) return;
+  fail("expected text without control characters, got byte 0x{:02x} after {} others",
+       static_cast<unsigned char>(*found), found - text.begin());
+}
 
 std::string graph_to_json(const Model& model) {
   try {

@@ -65,18 +65,38 @@ NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   return weights;
 }
 
-/// Calls visit(group, layer) for every layer that is no model, with the group in which Keras 3 keeps it.
-void visit_keras3(const Model::Network& network, const std::string& prefix,
+/// How a layout numbers layers: the group that lists them, and how far a layer with weights counts.
+struct Numbering {
+  std::string list = "layers";
+  int with_weights = 1;
+};
+
+/// Calls visit(group, layer) for every layer, with the group in which Keras 3 keeps it.
+void visit_keras3(const Model::Network& network, const std::string& prefix, const Numbering& numbering,
                   const std::function<void(const std::string&, const Layer&)>& visit) {
   std::map<std::string, int> counts;
   for (const auto& layer : ordered_layers(network)) {
     const auto* inner = dynamic_cast<const Model::Network*>(layer.get());
     const std::string kind = inner ? "functional" : snake_case(layer->type());
-    const int number = counts[kind]++;
-    const std::string group = prefix + "layers/" + (number == 0 ? kind : fmt::format("{}_{}", kind, number)) + "/";
+    const int number = counts[kind];
+    counts[kind] += layer->named_parameters().empty() ? 1 : numbering.with_weights;
+    const std::string name = number == 0 ? kind : fmt::format("{}_{}", kind, number);
+    const std::string group = fmt::format("{}{}/{}/", prefix, numbering.list, name);
     visit(group + "vars", *layer);
-    if (inner) visit_keras3(*inner, group, visit);
+    if (inner) visit_keras3(*inner, group, numbering, visit);
   }
+}
+
+NamedParameters numbered_parameters(const Model& model, const Numbering& numbering) {
+  NamedParameters result;
+  visit_keras3(model.network(), "", numbering, [&](const std::string& group, const Layer& layer) {
+    if (dynamic_cast<const Model::Network*>(&layer)) return;
+    int number = 0;
+    for (const auto& [name, parameter] : weights_of(layer, "")) {
+      result.emplace_back(fmt::format("{}/{}", group, number++), parameter);
+    }
+  });
+  return result;
 }
 
 std::vector<std::string> split(const std::string& path) {
@@ -101,6 +121,16 @@ std::string without_number(const std::string& text, char separator) {
   return at != std::string::npos && is_number(std::string_view(text).substr(at + 1)) ? text.substr(0, at) : text;
 }
 
+/// What Keras 1 means by "conv1_W_1", "bn_conv1_running_mean_1"; its running_std held the variance.
+void add_keras1(std::vector<std::string>& candidates, const std::string& layer, const std::string& name) {
+  static const std::map<std::string, std::string> renamed{
+      {"W", "kernel"}, {"b", "bias"}, {"running_mean", "moving_mean"}, {"running_std", "moving_variance"}};
+  const std::string own = name.starts_with(layer + "_") ? name.substr(layer.size() + 1) : name;
+  const std::string plain = without_number(own, '_');
+  candidates.insert(candidates.end(), {layer + "/" + own, layer + "/" + plain});
+  if (const auto known = renamed.find(plain); known != renamed.end()) candidates.push_back(layer + "/" + known->second);
+}
+
 }  // namespace
 
 std::vector<KerasLayer> keras_layers(const Model& model) {
@@ -111,39 +141,38 @@ std::vector<KerasLayer> keras_layers(const Model& model) {
   return result;
 }
 
-NamedParameters keras3_parameters(const Model& model) {
-  NamedParameters result;
-  visit_keras3(model.network(), "", [&](const std::string& group, const Layer& layer) {
-    if (dynamic_cast<const Model::Network*>(&layer)) return;
-    int number = 0;
-    for (const auto& [name, parameter] : weights_of(layer, "")) {
-      result.emplace_back(fmt::format("{}/{}", group, number++), parameter);
-    }
-  });
-  return result;
+NamedParameters keras3_parameters(const Model& model) { return numbered_parameters(model, {}); }
+
+NamedParameters early_keras_parameters(const Model& model) {
+  return numbered_parameters(model, {"_layer_checkpoint_dependencies", 2});
 }
 
 std::vector<std::pair<std::string, std::string>> keras3_groups(const Model& model) {
   std::vector<std::pair<std::string, std::string>> groups{{"vars", model.name()}};
-  visit_keras3(model.network(), "",
+  visit_keras3(model.network(), "", {},
                [&](const std::string& group, const Layer& layer) { groups.emplace_back(group, layer.name()); });
   return groups;
 }
 
-std::string keras_weight_path(const std::string& layer, const std::string& weight) {
-  std::vector<std::string> parts = split(without_number(weight, ':'));
-  std::string& last = parts.back();
-  if (parts.size() == 1) {  // Keras 1: "conv1_W_1", "bn_conv1_running_mean_1"
-    if (last.starts_with(layer + "_")) last.erase(0, layer.size() + 1);
-    last = without_number(last, '_');
-  } else if (without_number(parts[0], '_') == layer || parts[0] == layer) {
-    parts.erase(parts.begin());
+std::string keras_weight_path(const std::set<std::string>& paths, const std::string& layer, const std::string& weight) {
+  const std::string name = without_number(weight, ':');
+  const std::vector<std::string> parts = split(name);
+  std::vector<std::string> candidates{layer + "/" + name};
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    if (parts[i] != layer && without_number(parts[i], '_') != layer) continue;
+    candidates.push_back(
+        fmt::format("{}/{}", layer, fmt::join(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, parts.end(), "/")));
   }
-  static const std::map<std::string, std::string> keras1{
-      {"W", "kernel"}, {"b", "bias"}, {"running_mean", "moving_mean"}, {"running_std", "moving_variance"}};
-  const auto renamed = keras1.find(parts.back());
-  if (renamed != keras1.end()) parts.back() = renamed->second;  // its running_std held the variance
-  return fmt::format("{}/{}", layer, fmt::join(parts, "/"));
+  if (parts.size() == 1) add_keras1(candidates, layer, name);
+  for (const std::string& candidate : candidates) {
+    if (paths.contains(candidate)) return candidate;
+  }
+  const auto inside = [&](const std::string& path) {
+    return parts.size() > 1 && path.starts_with(layer + "/") && path.ends_with("/" + name);
+  };
+  const auto found = std::ranges::find_if(paths, inside);
+  const bool one = found != paths.end() && std::find_if(std::next(found), paths.end(), inside) == paths.end();
+  return one ? *found : fmt::format("{}/{}", layer, weight);
 }
 
 }  // namespace xtape

@@ -1,6 +1,7 @@
 // The names and the order that Keras gives to a model's layers and weights. Internal to models/.
 #pragma once
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,12 +29,18 @@ std::vector<KerasLayer> keras_layers(const Model& model);
 /// "functional". Names are those of HDF5 data sets.
 NamedParameters keras3_parameters(const Model& model);
 
+/// The same for the files of tf.keras 2.12 and 2.13, "_layer_checkpoint_dependencies/conv2d_2/vars/0": what they number
+/// is a dictionary that has each layer with weights twice (keras/engine/functional.py), so that it counts as two.
+NamedParameters early_keras_parameters(const Model& model);
+
 /// The groups "layers/conv2d_1/vars" in which that file keeps a layer's parameters or nothing, with the layer's name.
 std::vector<std::pair<std::string, std::string>> keras3_groups(const Model& model);
 
-/// The path in a model of a weight that Keras keeps under the name `weight` in the group of `layer`: "conv1/kernel" for
-/// "conv1/kernel:0", "conv1_1/kernel:0" (made by a second model of one session) and "conv1_W_1:0" (Keras 1);
-/// "inner/conv1/kernel" for "conv1/kernel:0" in the group of a model used as layer "inner".
-std::string keras_weight_path(const std::string& layer, const std::string& weight);
+/// Which of a model's paths a weight means that Keras keeps under the name `weight` in the group of `layer`; the first
+/// of these that the model has: "inner/conv1/kernel" for "conv1/kernel:0" in the group of a model used as layer
+/// "inner"; "conv1/kernel" for "conv1/kernel:0", "model/conv1/kernel" and "conv1_1/kernel:0" (made by a second model of
+/// one session); "conv1/kernel" for Keras 1's "conv1_W_1:0"; "outer/inner/conv1/kernel" for "conv1/kernel:0" in the
+/// group of "outer", if no other model inside has such a layer. Group and name when it is none of the model's.
+std::string keras_weight_path(const std::set<std::string>& paths, const std::string& layer, const std::string& weight);
 
 }  // namespace xtape

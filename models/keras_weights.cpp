@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "framework/io/hdf5.hpp"
 #include "framework/io/hdf5_file.hpp"
@@ -30,6 +31,8 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
         "flipped; save them anew with TensorFlow",
         path);
   StoredWeights result;
+  std::set<std::string> paths;
+  for (const auto& [parameter_path, parameter] : model.named_parameters()) paths.insert(parameter_path);
   const auto layers = strings(file, root, "layer_names");
   for (const std::string& layer : *layers) {
     const std::string group = root + layer;
@@ -41,7 +44,7 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
     for (const std::string& weight : *weights) {
       StoredTensor tensor = file.dataset(group + "/" + weight);
       tensor.name.erase(0, 1);
-      result.weights.push_back({keras_weight_path(layer, weight), std::move(tensor)});
+      result.weights.push_back({keras_weight_path(paths, layer, weight), std::move(tensor)});
     }
   }
   for (const KerasLayer& layer : keras_layers(model)) {
@@ -50,31 +53,50 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
   return result;
 }
 
+constexpr std::string_view early_list = "_layer_checkpoint_dependencies";
+
 /// The path of a weight in layout (c) as keras3_parameters() has it: what was Sequential is a Model here, and its group
 /// is called otherwise. Where both kinds stand side by side nothing says which comes first, and names stay as they are.
-std::string as_functional(std::string name, bool has_functional) {
-  constexpr std::string_view sequential = "layers/sequential", functional = "layers/functional";
+std::string as_functional(std::string name, const std::string& list, bool has_functional) {
+  const std::string sequential = list + "/sequential", functional = list + "/functional";
   for (std::size_t at = 0; !has_functional && (at = name.find(sequential, at)) != std::string::npos;) {
     name.replace(at, sequential.size(), functional);
   }
   return name;
 }
 
-/// Layout (c): layers/conv2d_1/vars/0. Early versions of it say _layer_checkpoint_dependencies for layers.
-StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& root) {
+/// Error when a layer's number is odd in the early layout, where a layer with weights counts as two.
+void check_early_number(const std::string& name, const std::string& path) {
+  for (std::size_t at = 0; (at = name.find(early_list, at)) != std::string::npos;) {
+    at += early_list.size() + 1;
+    const std::string layer = name.substr(at, name.find('/', at) - at);
+    const std::string number = layer.substr(layer.find_last_not_of("0123456789") + 1);
+    const bool odd = !number.empty() && (number.back() - '0') % 2 == 1 && layer.ends_with("_" + number);
+    check(!odd,
+          "load_weights: expected the layers of each class to be numbered 0, 2, 4, ..., as tf.keras 2.12 and 2.13 do, "
+          "got \"{}\" in {}; save the weights anew, as .h5 without .weights",
+          name, path);
+  }
+}
+
+/// Layout (c): layers/conv2d_1/vars/0. Early versions of it have another list, and other numbers.
+StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& list,
+                                   const std::string& path) {
+  const bool early = list == early_list;
   std::map<std::string, std::string> paths;
-  const NamedParameters numbered = keras3_parameters(model), named = model.named_parameters();
-  for (const auto& [name, parameter] : numbered) {
+  const NamedParameters named = model.named_parameters();
+  for (const auto& [name, parameter] : early ? early_keras_parameters(model) : keras3_parameters(model)) {
     const auto same = [&wanted = parameter](const auto& entry) { return entry.second == wanted; };
     paths[name] = std::ranges::find_if(named, same)->first;
   }
   StoredWeights result;
   const std::vector<std::string> names = file.dataset_names();
   const bool has_functional = std::ranges::any_of(
-      names, [](const std::string& name) { return name.find("layers/functional") != std::string::npos; });
+      names, [&](const std::string& name) { return name.find(list + "/functional") != std::string::npos; });
   for (const std::string& name : names) {
-    if (!name.starts_with(root + "/") || name.find("/seed_generator/") != std::string::npos) continue;
-    const auto known = paths.find(as_functional("layers" + name.substr(root.size()), has_functional));
+    if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
+    const auto known = paths.find(as_functional(name, list, has_functional));
+    if (early && known == paths.end()) check_early_number(name, path);
     result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
   }
   return result;
@@ -104,8 +126,8 @@ StoredWeights read_keras_weights(const Model& model, const std::filesystem::path
   for (const std::string root : {"/", "/model_weights/"}) {
     if (file.contains(root) && strings(file, root, "layer_names")) return read_layers(model, file, root, path.string());
   }
-  for (const std::string root : {"layers", "_layer_checkpoint_dependencies"}) {
-    if (file.contains(root)) return read_numbered_layers(model, file, root);
+  for (const std::string list : {"layers", "_layer_checkpoint_dependencies"}) {
+    if (file.contains(list)) return read_numbered_layers(model, file, list, path.string());
   }
   fail(
       "load_weights: expected weights written by Keras, got an HDF5 file with neither layer_names, model_weights nor "

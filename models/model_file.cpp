@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "framework/io/extension.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/version.hpp"
 #include "models/graph_json.hpp"
@@ -47,13 +49,32 @@ std::string text_of(const std::vector<std::string>& names, const std::filesystem
   fail("save_model: expected class names in UTF-8 for {}, got: {:.200}", path.string(), error.what());
 }
 
+/// Error naming the place unless the names are different texts without control characters.
+void check_class_names(std::string_view function, const std::vector<std::string>& names,
+                       const std::filesystem::path& path) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    try {
+      check_no_controls(names[i]);
+      check(seen.insert(names[i]).second, "expected different names, got \"{:.60}\" twice", names[i]);
+    } catch (const Error& error) {
+      fail("{}: {}: class_names[{}]: {}", function, path.string(), i, error.what());
+    }
+  }
+}
+
 }  // namespace
 
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options) {
+  const std::string extension = lower_case_extension(path);
+  check(extension != ".h5" && extension != ".hdf5",
+        "save_model: expected a name of a safetensors file, got {}; save_weights() writes weights as Keras's HDF5",
+        path.string());
   const std::vector<std::string>& names = options.class_names;
   check(names.empty() || std::ssize(names) == model.output_shape()[-1],
         "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
         path.string());
+  check_class_names("save_model", names, path);
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
   std::string graph;
@@ -79,6 +100,9 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
       "load_model: expected a file of save_model(), got one without a \"graph\" in its metadata: {}; weights alone are "
       "read by load_weights()",
       path.string());
+  check(file.metadata["format"] == "xtape",
+        "load_model: expected format \"xtape\" in the metadata, got \"{:.20}\" in {}", file.metadata["format"],
+        path.string());
   const std::string version = file.metadata["format_version"];
   check(version == format_version, "load_model: expected format_version {}, got \"{:.20}\" in {}; made by xtape {:.20}",
         format_version, version, path.string(), file.metadata["xtape_version"]);
@@ -103,7 +127,9 @@ std::vector<std::string> load_class_names(const std::filesystem::path& path) {
   const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); });
   check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
         path.string(), names->second);
-  return json.get<std::vector<std::string>>();
+  const auto result = json.get<std::vector<std::string>>();
+  check_class_names("load_class_names", result, path);
+  return result;
 }
 
 }  // namespace xtape

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/extension.hpp"
 #ifdef XTAPE_GRAPHVIZ
 #include <graphviz/gvc.h>
 #endif
@@ -66,7 +67,7 @@ std::string model_svg(const Model& model, const PlotOptions& options) {
 }
 
 void plot_model(const Model& model, const std::filesystem::path& path, const PlotOptions& options) {
-  const std::string extension = path.extension();
+  const std::string extension = lower_case_extension(path);
   const std::vector<std::string> known{".dot", ".svg", ".png", ".pdf"};
   check(std::ranges::find(known, extension) != known.end(),
         "plot_model: expected a file .dot, .svg, .png or .pdf, got {}", path.string());

@@ -75,6 +75,10 @@ std::vector<Candidate> match_order(const StoredWeights& file, const std::filesys
   return result;
 }
 
+bool fits(const Parameter& parameter, const StoredTensor& tensor) {
+  return tensor.shape == parameter.shape() && is_floating(tensor.dtype);
+}
+
 LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeights& file) {
   LoadReport report;
   std::vector<const StoredTensor*> used;
@@ -84,8 +88,14 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
       continue;
     }
     used.push_back(tensor);
-    const LoadReport::Pair pair{path, tensor->name, parameter.shape(), tensor->shape, parameter.dtype(), tensor->dtype};
-    (pair.fits() ? report.matched : report.mismatched).push_back(pair);
+    const LoadReport::Pair pair{path,
+                                tensor->name,
+                                parameter.shape(),
+                                tensor->shape,
+                                parameter.dtype(),
+                                tensor->type,
+                                fits(parameter, *tensor)};
+    (pair.fits ? report.matched : report.mismatched).push_back(pair);
   }
   std::ranges::sort(used);
   for (const StoredWeight& weight : file.weights) {
@@ -97,28 +107,27 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
 /// What the user may do about it.
 std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
   std::string text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
-  const bool other_names = report.mismatched.empty() && report.missing.size() == report.unexpected.size();
-  if (other_names && options.match == Match::name && !file.order.empty())
-    text += ", {.match = Match::order} goes by order instead of names";
+  const bool fit_in_order = std::ranges::equal(file.order, file.weights, [](const auto& named, const auto& weight) {
+    return fits(named.second, weight.tensor);
+  });
+  if (fit_in_order && options.match == Match::name) text += ", {.match = Match::order} goes by order instead of names";
   return text;
 }
 
 }  // namespace
 
-bool LoadReport::Pair::fits() const { return shape == stored_shape && is_floating(stored_dtype); }
-
 std::string LoadReport::text() const {
   const std::size_t all = matched.size() + mismatched.size() + missing.size();
   std::string result = fmt::format("{} of {} parameters matched", matched.size(), all);
-  for (const DType from : {DType::float32, DType::float64}) {
-    const auto count =
-        std::ranges::count_if(matched, [&](const Pair& p) { return p.stored_dtype == from && p.dtype != from; });
-    if (count > 0) result += fmt::format(", {} of them converted from {}", count, from);
+  std::map<std::string, int> converted;
+  for (const Pair& p : matched) {
+    if (p.stored_type != to_string(p.dtype)) ++converted[p.stored_type];
   }
+  for (const auto& [type, count] : converted) result += fmt::format(", {} of them converted from {}", count, type);
   std::vector<std::string> unlike;
   for (const Pair& p : mismatched) {
     const std::string name = p.parameter == p.stored ? p.parameter : fmt::format("{} from {}", p.parameter, p.stored);
-    unlike.push_back(fmt::format("{} ({} {} for {} {})", name, p.stored_dtype, p.stored_shape, p.dtype, p.shape));
+    unlike.push_back(fmt::format("{} ({} {} for {} {})", name, p.stored_type, p.stored_shape, p.dtype, p.shape));
   }
   return result + listed("missing", missing) + listed("of another shape or type", unlike) +
          listed("unexpected", unexpected);
@@ -144,7 +153,7 @@ LoadReport load_weights(const Model& model, const std::filesystem::path& path, c
         file.weights.size(), report.text(), hint(report, file, options));
   std::vector<std::pair<Parameter, Tensor>> values;  // read before the first is set: a failure leaves the model alone
   for (const auto& [name, parameter, tensor] : candidates) {
-    if (!tensor || tensor->shape != parameter.shape() || !is_floating(tensor->dtype)) continue;
+    if (!tensor || !fits(parameter, *tensor)) continue;
     values.emplace_back(parameter, tensor->read().to(parameter.dtype()));
   }
   for (auto& [parameter, value] : values) parameter.set_value(std::move(value));

@@ -24,9 +24,9 @@ struct LoadReport {
   struct Pair {
     std::string parameter, stored;  ///< its path in the model, its name in the file
     Shape shape, stored_shape;
-    DType dtype, stored_dtype;
-    /// Whether the shapes agree and the file has floating numbers.
-    bool fits() const;
+    DType dtype;              ///< that the model computes in
+    std::string stored_type;  ///< of the file's elements, "float16"
+    bool fits;                ///< whether the shapes agree and the file has floating numbers
   };
   std::vector<Pair> matched, mismatched;
   std::vector<std::string> missing;     ///< parameters for which the file has nothing

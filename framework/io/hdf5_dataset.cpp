@@ -54,6 +54,12 @@ std::size_t Dataset::bytes() const {
   return static_cast<std::size_t>(shape_.size()) * with_type(dtype_, [](auto zero) { return sizeof zero; });
 }
 
+std::string Dataset::stored_type() const {
+  const bool floating = H5Tget_class(type_) == H5T_FLOAT;
+  const char* kind = floating ? "float" : H5Tget_sign(type_) == H5T_SGN_NONE ? "uint" : "int";
+  return fmt::format("{}{}", kind, 8 * H5Tget_size(type_));
+}
+
 void Dataset::read(void* elements) const {
   if (shape_.size() == 0) return;
   const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);

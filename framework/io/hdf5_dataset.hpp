@@ -19,6 +19,8 @@ class Dataset {
   Dataset(std::string path, std::int64_t file_size, hid_t file, std::string name);
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
+  /// The type of the file's elements, "float16" or "uint32".
+  std::string stored_type() const;
   /// What its elements take in memory.
   std::size_t bytes() const;
   /// Writes its elements to memory of so many bytes. Error when HDF5 can't read them or an integer does not fit into

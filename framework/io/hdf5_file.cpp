@@ -40,6 +40,7 @@ Answer answer(const hdf5::Reader& reader, const Texts& question, ProcessLimits& 
   } else {
     for (const std::int64_t extent : dataset.shape()) result.texts.push_back(std::to_string(extent));
     result.texts.push_back(std::to_string(static_cast<int>(dataset.dtype())));
+    result.texts.push_back(dataset.stored_type());
   }
   return result;
 }
@@ -124,7 +125,10 @@ std::vector<std::string> Hdf5File::dataset_names() const { return state_->ask({"
 
 StoredTensor Hdf5File::dataset(const std::string& name) const {
   std::vector<std::int64_t> numbers;
-  for (const std::string& text : state_->ask({"dataset", name})) {
+  Texts answer = state_->ask({"dataset", name});
+  const std::string type = answer.empty() ? "" : answer.back();
+  if (!answer.empty()) answer.pop_back();
+  for (const std::string& text : answer) {
     std::from_chars(text.data(), text.data() + text.size(), numbers.emplace_back(-1));
   }
   if (numbers.empty() || numbers.back() < 0 || numbers.back() > static_cast<int>(DType::uint8)) {
@@ -134,7 +138,7 @@ StoredTensor Hdf5File::dataset(const std::string& name) const {
   const auto dtype = static_cast<DType>(numbers.back());
   numbers.pop_back();
   const Shape shape(numbers);
-  return {name, dtype, shape, [state = state_, name, dtype, shape] {
+  return {name, dtype, type, shape, [state = state_, name, dtype, shape] {
             Tensor result = Tensor::empty(shape, dtype);
             const auto bytes = static_cast<std::size_t>(result.size_in_bytes());
             with_type(dtype, [&](auto zero) {

@@ -18,7 +18,8 @@ struct NamedTensor {
 /// not been taken.
 struct StoredTensor {
   std::string name;
-  DType dtype;  ///< that read() gives
+  DType dtype;       ///< that read() gives
+  std::string type;  ///< of the file's elements, such as "float16"
   Shape shape;
   std::function<Tensor()> read;  ///< Error with path and name when the file can't be read after all
 };

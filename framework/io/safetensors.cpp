@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,10 +21,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 
 constexpr std::int64_t longest_header = 100'000'000;  // the format's own limit
 
-std::int64_t element_size(DType dtype) {
-  return with_type(dtype, [](auto zero) { return static_cast<std::int64_t>(sizeof zero); });
-}
-
 const void* bytes_of(const Tensor& tensor) {
   return with_type(tensor.dtype(), [&](auto zero) -> const void* { return tensor.data<decltype(zero)>(); });
 }
@@ -38,7 +35,7 @@ std::vector<const NamedTensor*> data_order(const std::vector<NamedTensor>& tenso
   order.reserve(tensors.size());
   for (const NamedTensor& entry : tensors) order.push_back(&entry);
   std::ranges::stable_sort(order, std::greater(),
-                           [](const NamedTensor* entry) { return element_size(entry->tensor.dtype()); });
+                           [](const NamedTensor* entry) { return safetensors_type(entry->tensor.dtype()).width; });
   return order;
 }
 
@@ -66,7 +63,7 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<st
   if (!metadata.empty()) entries.push_back(fmt::format("\"{}\":{}", safetensors_metadata_name, Json(metadata).dump()));
   for (const NamedTensor& entry : tensors) {
     const std::int64_t begin = begins[&entry];
-    const Json description = {{"dtype", safetensors_type(entry.tensor.dtype())},
+    const Json description = {{"dtype", safetensors_type(entry.tensor.dtype()).code},
                               {"shape", std::vector(entry.tensor.shape().begin(), entry.tensor.shape().end())},
                               {"data_offsets", {begin, begin + entry.tensor.size_in_bytes()}}};
     entries.push_back(fmt::format("{}:{}", Json(entry.name).dump(), description.dump()));
@@ -75,6 +72,16 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<st
   header.resize((header.size() + 7) / 8 * 8, ' ');
   return header;
 }
+
+/// The value of an IEEE 754 binary16: 5 bits of exponent, 10 of fraction.
+float from_half(std::uint16_t bits) {
+  const std::uint32_t sign = (bits & 0x8000U) << 16, exponent = (bits >> 10) & 31U, fraction = bits & 1023U;
+  if (exponent == 0) return std::copysign(std::ldexp(static_cast<float>(fraction), -24), sign ? -1.0F : 1.0F);
+  return std::bit_cast<float>(sign | (exponent == 31 ? 255U : exponent + 112) << 23 | fraction << 13);
+}
+
+/// The value of a bfloat16: the upper half of a float32.
+float from_brain(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
 /// A file open for reading, and what its header says.
 class Source {
@@ -85,8 +92,15 @@ class Source {
   const SafetensorsHeader& header() const { return header_; }
 
   Tensor read(const SafetensorsEntry& entry) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
-    file_.read(data_begin_ + entry.begin, bytes_of(tensor), entry.end - entry.begin);
+    Tensor tensor = Tensor::empty(entry.shape, entry.type.dtype);
+    const std::int64_t begin = data_begin_ + entry.begin, size = entry.end - entry.begin;
+    if (size == tensor.size_in_bytes()) {
+      file_.read(begin, bytes_of(tensor), size);
+    } else {  // narrow floating numbers
+      std::vector<std::uint16_t> narrow(static_cast<std::size_t>(entry.shape.size()));
+      file_.read(begin, narrow.data(), size);
+      std::ranges::transform(narrow, tensor.mutable_data<float>(), entry.type.code == "F16" ? from_half : from_brain);
+    }
     return tensor;
   }
 
@@ -145,7 +159,8 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
   const auto source = std::make_shared<Source>(path);
   std::vector<StoredTensor> result;
   for (const SafetensorsEntry& entry : source->header().entries) {
-    result.push_back({entry.name, entry.dtype, entry.shape, [source, entry] { return source->read(entry); }});
+    result.push_back({entry.name, entry.type.dtype, std::string(entry.type.name), entry.shape,
+                      [source, entry] { return source->read(entry); }});
   }
   return result;
 }

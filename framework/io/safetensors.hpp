@@ -22,9 +22,9 @@ struct SafetensorsFile {
 void save_safetensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
-/// Reads a safetensors file. The header is checked before memory is taken for tensors: its length, its JSON, types, and
-/// that shapes and offsets agree and the arrays cover the rest of the file without gap or overlap. Error with the path,
-/// the tensor and what was expected otherwise.
+/// Reads a safetensors file; F16 and BF16 become float32, which holds all their values. The header is checked before
+/// memory is taken for tensors: its length, its JSON, types, and that shapes and offsets agree and the arrays cover the
+/// rest of the file without gap or overlap. Error with the path, the tensor and what was expected otherwise.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
 /// The same without reading the arrays: each is read from the file, which stays open, when its read() is called.

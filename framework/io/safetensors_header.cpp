@@ -1,6 +1,7 @@
 #include "framework/io/safetensors_header.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -9,9 +10,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::int64_t element_size(DType dtype) {
-  return with_type(dtype, [](auto zero) { return static_cast<std::int64_t>(sizeof zero); });
-}
+/// Those that are written come first.
+constexpr std::array<SafetensorsType, 6> types{{{"F32", "float32", DType::float32, 4},
+                                                {"F64", "float64", DType::float64, 8},
+                                                {"I64", "int64", DType::int64, 8},
+                                                {"U8", "uint8", DType::uint8, 1},
+                                                {"F16", "float16", DType::float32, 2},
+                                                {"BF16", "bfloat16", DType::float32, 2}}};
 
 /// Makes an entry from the fields that describe it.
 class EntryReader {
@@ -25,24 +30,24 @@ class EntryReader {
         "load_safetensors: expected data_offsets [begin, end] within the {} bytes of data for tensor \"{}\", got [{}] "
         "in {}",
         data_size_, name, fmt::join(offsets, ", "), path_);
-    SafetensorsEntry result{name, dtype(name, fields), shape(name, fields), offsets[0], offsets[1]};
+    SafetensorsEntry result{name, type(name, fields), shape(name, fields), offsets[0], offsets[1]};
     const std::int64_t bytes = result.end - result.begin;
-    const std::int64_t width = element_size(result.dtype);
+    const std::int64_t width = result.type.width;
     check(bytes % width == 0 && bytes / width == result.shape.size(),
           "load_safetensors: expected {} elements of {} for tensor \"{}\" of shape {}, got {} bytes (offsets {} to {}) "
           "in {}",
-          result.shape.size(), result.dtype, name, result.shape, bytes, result.begin, result.end, path_);
+          result.shape.size(), result.type.name, name, result.shape, bytes, result.begin, result.end, path_);
     return result;
   }
 
  private:
-  DType dtype(const std::string& name, const Json& fields) const {
+  const SafetensorsType& type(const std::string& name, const Json& fields) const {
     const std::string text = fields.contains("dtype") ? fields["dtype"].dump() : "nothing";
-    for (const DType known : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
-      if (text == fmt::format("\"{}\"", safetensors_type(known))) return known;
+    for (const SafetensorsType& known : types) {
+      if (text == fmt::format("\"{}\"", known.code)) return known;
     }
-    fail("load_safetensors: expected dtype F32, F64, I64 or U8 for tensor \"{}\", got {:.200} in {}", name, text,
-         path_);
+    fail("load_safetensors: expected dtype F32, F64, F16, BF16, I64 or U8 for tensor \"{}\", got {:.200} in {}", name,
+         text, path_);
   }
 
   Shape shape(const std::string& name, const Json& fields) const {
@@ -188,14 +193,8 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, std::int64_t d
 
 }  // namespace
 
-const char* safetensors_type(DType dtype) {
-  switch (dtype) {
-    case DType::float32: return "F32";
-    case DType::float64: return "F64";
-    case DType::int64: return "I64";
-    case DType::uint8: return "U8";
-  }
-  return "?";
+const SafetensorsType& safetensors_type(DType dtype) {
+  return *std::ranges::find(types, dtype, &SafetensorsType::dtype);
 }
 
 SafetensorsHeader read_safetensors_header(const std::string& text, std::int64_t data_size, const std::string& path) {

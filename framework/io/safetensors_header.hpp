@@ -3,16 +3,27 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "framework/tensor/tensor.hpp"
 
 namespace xtape {
 
+/// An element type of the format: its name there and elsewhere, what it is read as, and how many bytes it has.
+struct SafetensorsType {
+  std::string_view code, name;  ///< "BF16", "bfloat16"
+  DType dtype;
+  std::int64_t width;
+};
+
+/// The type that is written for ours.
+const SafetensorsType& safetensors_type(DType dtype);
+
 /// One array as the header describes it; offsets in bytes from the end of the header.
 struct SafetensorsEntry {
   std::string name;
-  DType dtype;
+  SafetensorsType type;
   Shape shape;
   std::int64_t begin, end;
 };
@@ -24,9 +35,6 @@ struct SafetensorsHeader {
 };
 
 inline constexpr const char* safetensors_metadata_name = "__metadata__";
-
-/// The format's name for an element type: "F32" for float32.
-const char* safetensors_type(DType dtype);
 
 /// Reads the header's text in one pass, in time and memory that grow with its length. `data_size`: bytes that follow it
 /// in the file; `path` is for messages. Error with path and name when it is not the JSON it should be, has a name

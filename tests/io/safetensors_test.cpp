@@ -1,6 +1,7 @@
 #include "framework/io/safetensors.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <limits>
 
 #include "framework/kernels/memory_pool.hpp"
@@ -55,6 +56,25 @@ TEST_CASE("load_safetensors reads a file written by hand") {
   CHECK(identical(file.tensors[1].tensor, Tensor::of({2, 1}, {1, -2.5})));
   CHECK(file.tensors[2].name == "n");
   CHECK(identical(file.tensors[2].tensor, Tensor::scalar(-2, DType::int64)));
+}
+
+TEST_CASE("half and brain floating numbers become float32 exactly") {
+  const TemporaryFolder folder;
+  const std::string half = "\x00\x3c\x00\xc0\xff\x7b\x01\x00\xff\x03\x00\x04\x00\x80\x00\xfc\x55\x35"s;
+  const std::string brain = "\x80\x3f\x49\xc0\x80\xff\x01\x00"s;
+  write_bytes(folder / "file", file_of(R"({"h":{"dtype":"F16","shape":[9],"data_offsets":[0,18]},)"
+                                       R"("b":{"dtype":"BF16","shape":[4],"data_offsets":[18,26]}})",
+                                       half + brain));
+  const SafetensorsFile file = load_safetensors(folder / "file");
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(identical(file.tensors[0].tensor,
+                  Tensor::of({9}, {1, -2, 65504, 0x1p-24, 1023 * 0x1p-24, 0x1p-14, -0.0, -infinity, 1365 * 0x1p-12})));
+  CHECK(identical(file.tensors[1].tensor, Tensor::of({4}, {1, -3.140625, -infinity, 0x1p-133})));
+  write_bytes(folder / "nan", file_of(one("\"F16\"", "[1]", "[0,2]"), "\x00\x7e"s));
+  CHECK(std::isnan(load_safetensors(folder / "nan").tensors[0].tensor.at({0})));
+  CHECK(list_safetensors(folder / "file")[0].type == "float16");
+  CHECK(list_safetensors(folder / "file")[1].type == "bfloat16");
+  CHECK(list_safetensors(folder / "file")[1].dtype == DType::float32);
 }
 
 TEST_CASE("save_safetensors writes the bytes that the format asks for") {
@@ -153,8 +173,8 @@ TEST_CASE("A header nested a million deep is refused and does not exhaust the st
 
 TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   const std::string data(8, 'x');
-  CHECK_THAT(error_for_header(one("\"BF16\"", "[4]", "[0,8]"), data),
-             Contains("F32, F64, I64 or U8") && Contains("\"w\"") && Contains("BF16"));
+  CHECK_THAT(error_for_header(one("\"F8_E5M2\"", "[8]", "[0,8]"), data),
+             Contains("F32, F64, F16, BF16, I64 or U8") && Contains("\"w\"") && Contains("F8_E5M2"));
   CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data), Contains("got 7"));
   CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data), Contains("got nothing"));
   CHECK_THAT(error_for_header(R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", data),

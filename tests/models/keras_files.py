@@ -80,6 +80,10 @@ def write_legacy(group, layers, variant):
     for name, kind, weights in layers:
         scope = name + "_1" if variant == "scope" else name
         names = [f"{scope}/{weight}:0" for weight, _ in weights]
+        if variant == "sequential":
+            names = [f"sequential/{name}/{weight}" for weight, _ in weights]
+        if variant == "subclass":
+            names = [f"small_1/{name}_1/{weight}:0" for weight, _ in weights]
         if kind == "functional":
             names = [f"{weight}:0" for weight, _ in weights]
         if variant == "keras3":
@@ -97,16 +101,18 @@ def write_legacy(group, layers, variant):
             number += 1
 
 
-def write_layers(container, layers, number):
-    """Layers numbered by class, a model's own layers below it; gives the number of the next weight."""
+def write_layers(container, layers, number, each=1):
+    """Layers numbered by class, a model's own layers below it; gives the number of the next weight. tf.keras 2.12 walks
+    {"layer_with_weights-0": a, "layer-0": a, "layer-1": b, ...} and counts a layer with weights each time it meets it."""
     counts = {}
     for name, kind, weights in layers:
-        counts[kind] = counts.get(kind, -1) + 1
-        group = container.create_group(kind if counts[kind] == 0 else f"{kind}_{counts[kind]}")
+        count = counts.get(kind, 0)
+        counts[kind] = count + (each if weights else 1)
+        group = container.create_group(kind if count == 0 else f"{kind}_{count}")
         own = group.create_group("vars")
         own.attrs["name"] = name
         if kind in ("functional", "sequential"):
-            number = write_layers(group.create_group("layers"), weights, number)
+            number = write_layers(group.create_group(container.name.split("/")[-1]), weights, number, each)
             continue
         for index, (_, shape) in enumerate(weights):
             own[str(index)] = values(number, shape)
@@ -115,9 +121,10 @@ def write_layers(container, layers, number):
 
 
 def write_keras3(file, layers, variant):
-    root = "_layer_checkpoint_dependencies" if variant == "early" else "layers"
+    early = variant.startswith("early")
+    root = "_layer_checkpoint_dependencies" if early else "layers"
     file.create_group("vars")
-    write_layers(file.create_group(root), layers, 0)
+    write_layers(file.create_group(root), layers, 0, 2 if early and variant != "early odd" else 1)
     file.create_group(f"{root}/dropout/seed_generator/vars")["0"] = np.array([1, 2], "uint32")
     file.create_group("optimizer/vars")["0"] = np.int64(7)
 
@@ -130,9 +137,18 @@ def write(layout, path, variant):
         inner = ["conv/kernel", "conv/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"]
         shapes = [(1, 1, 2, 3), (3,), (3,), (3,), (3,), (3,)]
         layers = [plain("input_1"), ("base", "functional", list(zip(inner, shapes))), dense("logits", 3, 2)]
-    if layout == "keras3" and variant in ("functional", "sequential"):
+    if variant == "inner":  # a model in a model in the model, whose names Keras 2 leaves out
+        layers = [plain("input_1"), ("mid", "functional", [("c/kernel", (2, 3)), ("c/bias", (3,))]), dense("logits", 3, 2)]
+    if variant == "swapped":  # all shapes fit in this order
+        layers = [plain("input_1"), dense("logits", 2, 4), norm("norm", 4), dense("hidden", 4, 3)]
+    if variant == "suffix":
+        layers = [plain("input_1"), ("encoder", "functional", [("encoder_1/kernel", (2, 3)), ("encoder_1/bias", (3,))])]
+    if variant == "own":  # a layer of one's own with parameters W and b
+        layers = [plain("input_1"), ("sc", "own", [("W", (2,)), ("b", (2,))])]
+    if layout == "keras3" and variant in ("functional", "sequential", "early sequential"):
+        kind = variant.split()[-1]
         base = [plain("input_2"), conv("conv", 1, 2, 3), norm("bn", 3)]
-        layers = [plain("input_1"), ("base", variant, base), plain("flatten"), dense("logits", 48, 2)]
+        layers = [plain("input_1"), ("base", kind, base), plain("flatten"), dense("logits", 48, 2)]
     with h5py.File(path, "w") as file:
         if layout == "model":
             file.attrs["keras_version"] = b"2.13.1"

@@ -108,29 +108,6 @@ class Scale final : public Layer {
   Options options_;
 };
 
-TEST_CASE("class names are kept with a model, for who loads it") {
-  const test::TemporaryFolder folder;
-  const SymbolicTensor input = Input({4});
-  const Model model(input, Dense({.units = 2})(input));
-  save_model(model, folder / "named.safetensors", {.class_names = {"cat \"x\"", "dög"}});
-  CHECK(load_class_names(folder / "named.safetensors") == std::vector<std::string>{"cat \"x\"", "dög"});
-  CHECK(load_model(folder / "named.safetensors").parameter_count() == 10);
-  save_model(model, folder / "plain.safetensors");
-  CHECK(load_class_names(folder / "plain.safetensors").empty());
-  CHECK(error_of([&] { save_model(model, folder / "x", {.class_names = {"one"}}); }) ==
-        "save_model: expected a name for each of the 2 outputs, got 1 for " + (folder / "x").string());
-  CHECK(error_of([&] {
-          save_model(model, folder / "x", {.class_names = {"a", "\xff"}});
-        }).starts_with("save_model: expected class names in UTF-8 for " + (folder / "x").string()));
-  save_weights(model, folder / "weights.safetensors");
-  CHECK(error_of([&] { load_class_names(folder / "weights.safetensors"); }) ==
-        "load_class_names: expected a file of save_model(), got " + (folder / "weights.safetensors").string());
-  save_safetensors(folder / "odd.safetensors", {}, {{"graph", "{}"}, {"class_names", "[1]"}});
-  CHECK(error_of([&] { load_class_names(folder / "odd.safetensors"); }) ==
-        "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of " +
-            (folder / "odd.safetensors").string() + ", got [1]");
-}
-
 TEST_CASE("a layer of one's own is made by the factory under its name") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
@@ -164,7 +141,14 @@ TEST_CASE("what a file can't hold is refused when it is written") {
              Catch::Contains("layer d: bias_initializer: value: expected a finite number, got inf"));
   const Model odd(input, Flatten({.name = "\xff"})(input));
   CHECK_THAT(error_of([&] { save_model(odd, folder / "m"); }), Catch::Contains("expected names in UTF-8"));
+  const Model control(input, Flatten({.name = "a\n"})(input));
+  CHECK_THAT(error_of([&] { save_model(control, folder / "m"); }),
+             Catch::Contains("name: expected text without control characters, got byte 0x0a after 1 others"));
   CHECK_FALSE(std::filesystem::exists(folder / "m"));
+  for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5"}) {
+    CHECK_THAT(error_of([&] { save_model(Model(input, Flatten()(input)), folder / name); }),
+               Catch::Contains("expected a name of a safetensors file, got " + (folder / name).string()));
+  }
 }
 
 /// A file of input_1 -> d (Dense, 2 -> 3) whose graph was changed by `change`, and the message of loading it.
@@ -196,6 +180,9 @@ TEST_CASE("a graph that anybody may have written is checked field by field") {
       {[](Json& g) { g["config"]["layers"][1]["name"] = "in"; },
        "layers[1] (Dense in): name: expected layers with different names, got in twice"},
       {[](Json& g) { g["config"]["layers"][1]["name"] = ""; }, "layers[1] (Dense ): name: expected a text, got \"\""},
+      {[](Json& g) { g["config"]["layers"][1]["name"] = "a\x1b[2J"; },
+       "layers[1] (Dense a?[2J): name: expected text without control characters, got byte 0x1b after 1 others"},
+      {[](Json& g) { g["name"] = "\x7f"; }, "name: expected text without control characters, got byte 0x7f"},
       {[](Json& g) { g["config"]["layers"][1]["trainable"] = 1; },
        "layers[1] (Dense d): trainable: expected true or false, got 1"},
       {[](Json& g) { g["config"]["layers"][1]["config"] = 1; },
@@ -241,9 +228,13 @@ TEST_CASE("files that are none of save_model's, hostile JSON and other versions 
   };
   CHECK_THAT(load({{"format", "xtape"}}),
              Catch::Contains("expected a file of save_model(), got one without a \"graph\""));
-  CHECK_THAT(load({{"graph", "{}"}, {"format_version", "2"}, {"xtape_version", "9.1"}}),
+  CHECK_THAT(load({{"format", "xtape"}, {"graph", "{}"}, {"format_version", "2"}, {"xtape_version", "9.1"}}),
              Catch::Contains("expected format_version 1, got \"2\" in " + path.string() + "; made by xtape 9.1"));
-  const auto graph = [&](const std::string& text) { return load({{"graph", text}, {"format_version", "1"}}); };
+  const auto graph = [&](const std::string& text) {
+    return load({{"format", "xtape"}, {"graph", text}, {"format_version", "1"}});
+  };
+  CHECK_THAT(load({{"format", "pt"}, {"graph", "{}"}, {"format_version", "1"}}),
+             Catch::Contains("expected format \"xtape\" in the metadata, got \"pt\" in " + path.string()));
   CHECK_THAT(graph("{"), Catch::Contains(path.string() + ": expected JSON, got: "));
   CHECK_THAT(graph(R"({"a": 1, "a": 2})"), Catch::Contains("expected different names in an object, got \"a\" twice"));
   CHECK_THAT(graph(std::string(1'000'000, '[')), Catch::Contains("expected JSON of at most 100 levels"));

@@ -46,6 +46,8 @@ TEST_CASE("pictures are written by extension") {
   const SymbolicTensor input = Input({2});
   const Model model(input, Dense({.units = 1, .name = "d\"<\xff"})(input));
   plot_model(model, folder / "model.dot");
+  plot_model(model, folder / "large.DOT");
+  CHECK(std::filesystem::file_size(folder / "large.DOT") == std::filesystem::file_size(folder / "model.dot"));
   std::ifstream stream(folder / "model.dot");
   CHECK(std::string{std::istreambuf_iterator<char>(stream), {}} == dot_text(model));
   CHECK_THAT(error_of([&] { plot_model(model, folder / "model.gif"); }),

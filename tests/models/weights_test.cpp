@@ -1,5 +1,7 @@
 #include "models/weights.hpp"
 
+#include <fstream>
+
 #include "framework/io/safetensors.hpp"
 #include "layers/batch_normalization.hpp"
 #include "layers/dense.hpp"
@@ -56,6 +58,18 @@ TEST_CASE("a model computes in its own type whatever the file's") {
   load_weights(precise, folder / "weights.safetensors");
   CHECK(precise.dtype() == DType::float64);
   CHECK(identical(precise.parameters()[0].value().to(DType::float32), model.parameters()[0].value()));
+}
+
+TEST_CASE("the report says what was converted from which type") {
+  const test::TemporaryFolder folder;
+  const Model model = small_model(1);
+  save_weights(model, folder / "weights.safetensors");
+  const std::string header = R"({"hidden/bias":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}})";
+  std::ofstream(folder / "brain", std::ios::binary) << static_cast<char>(header.size()) << std::string(7, '\0')
+                                                    << header << std::string("\x80\x3f\0\x40\0\0\x80\xbf", 8);
+  const LoadReport report = load_weights(model, folder / "brain", {.strict = false});
+  CHECK(report.text().starts_with("1 of 8 parameters matched, 1 of them converted from bfloat16; 7 missing"));
+  CHECK(model.layer("hidden").named_parameters()[1].second.value().to_vector() == std::vector<double>{1, 2, 0, -1});
 }
 
 TEST_CASE("a file of another model is refused, and the model stays as it was") {

@@ -1,0 +1,47 @@
+// Files of weights as Keras writes them, made by keras_files.py with h5py.
+#pragma once
+
+#include <map>
+
+#include "models/weights.hpp"
+#include "tests/io/python.hpp"
+
+namespace xtape::test {
+
+inline std::string script() { return python_with("h5py") + " " XTAPE_SOURCE_ROOT "/tests/models/keras_files.py "; }
+
+/// A file as h5py writes it, and what load_weights makes of it.
+class KerasFile {
+ public:
+  KerasFile(const std::string& layout, const std::string& variant) {
+    output_of(fmt::format("{} write {} '{}' '{}'", script(), layout, path().string(), variant));
+  }
+  std::filesystem::path path() const { return folder_ / "weights.of.any.name"; }
+  LoadReport load(const Model& model, const LoadWeightsOptions& options = {}) const {
+    return load_weights(model, path(), options);
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+/// The values that keras_files.py gives its weight of this number.
+inline Tensor numbered(const Shape& shape, std::int64_t number) {
+  std::vector<double> values(static_cast<std::size_t>(shape.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(number) + (i % 2 ? 0.5 : 0);
+  return Tensor::of(shape, values);
+}
+
+/// Whether the model's parameters hold the weights 0, 1, 2, ... of keras_files.py in the order of these paths.
+inline void check_numbered(const Model& model, const std::vector<std::string>& paths) {
+  std::map<std::string, Parameter> parameters;
+  for (const auto& [path, parameter] : model.named_parameters()) parameters.emplace(path, parameter);
+  REQUIRE(parameters.size() == paths.size());
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    INFO(paths[i]);
+    const Parameter& parameter = parameters.at(paths[i]);
+    CHECK(identical(parameter.value(), numbered(parameter.shape(), static_cast<std::int64_t>(i))));
+  }
+}
+
+}  // namespace xtape::test

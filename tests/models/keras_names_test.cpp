@@ -1,0 +1,54 @@
+// Names that Keras gives to weights, in files written by h5py as Keras's own source does it.
+#include "layers/layers.hpp"
+#include "tests/models/keras_file.hpp"
+
+namespace xtape {
+namespace {
+
+using test::check_numbered;
+using test::KerasFile;
+
+/// A layer with parameters called W and b.
+class OwnNames final : public Layer {
+ public:
+  using Options = OnlyName;
+  explicit OwnNames(const Options& options) : Layer(options.name) {}
+  std::string type() const override { return "OwnNames"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+    return {{"W", only_input(inputs), ones()}, {"b", only_input(inputs), zeros()}};
+  }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+};
+
+TEST_CASE("a model inside of a model inside is found, and an inner layer named like its model with a number") {
+  const SymbolicTensor input = Input({2}), hidden = Input({3});
+  const Model inner(input, Dense({.units = 3, .name = "c"})(input), {.name = "inner"});
+  const Model mid(input, inner(input), {.name = "mid"});
+  const Model whole(input, Dense({.units = 2, .name = "logits"})(mid(input)));
+  const KerasFile nested("legacy", "inner");
+  CHECK(nested.load(whole).complete());
+  check_numbered(whole, {"mid/inner/c/kernel", "mid/inner/c/bias", "logits/kernel", "logits/bias"});
+
+  const Model twin(hidden, Dense({.units = 3, .name = "c"})(hidden), {.name = "twin"});
+  const Model two(input, twin(inner(input)), {.name = "mid"});
+  const Model ambiguous(input, Dense({.units = 2, .name = "logits"})(two(input)));
+  const LoadReport report = nested.load(ambiguous, {.strict = false});
+  CHECK(report.missing.size() == 4);
+  CHECK(report.unexpected == std::vector<std::string>{"mid/c/kernel:0", "mid/c/bias:0"});
+
+  const Model encoder(input, Dense({.units = 3, .name = "encoder_1"})(input), {.name = "encoder"});
+  const Model around(input, encoder(input));
+  CHECK(KerasFile("legacy", "suffix").load(around).complete());
+  check_numbered(around, {"encoder/encoder_1/kernel", "encoder/encoder_1/bias"});
+}
+
+TEST_CASE("a layer of one's own may call its parameters as Keras 1 did") {
+  const SymbolicTensor input = Input({2});
+  const Model model(input, LayerHandle<OwnNames>({.name = "sc"})(input));
+  CHECK(KerasFile("legacy", "own").load(model).complete());
+  check_numbered(model, {"sc/W", "sc/b"});
+}
+
+}  // namespace
+}  // namespace xtape
