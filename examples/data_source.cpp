@@ -1,5 +1,7 @@
 #include "examples/data_source.hpp"
 
+#include <algorithm>
+
 namespace xtape {
 namespace {
 
@@ -14,19 +16,33 @@ Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options
   return found.data;
 }
 
+/// The test images with the class numbers of the training images. Error when these lack a class of theirs.
+Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& folder) {
+  const std::vector<std::string>& names = train.class_names();
+  std::vector<std::int64_t> numbers, labels;
+  for (const std::string& name : test.class_names()) {
+    const auto found = std::ranges::find(names, name);
+    check(found != names.end(),
+          "load_data: expected in test of {} no other classes than in train, which are {}, got also {}",
+          folder.string(), fmt::join(names, ", "), name);
+    numbers.push_back(found - names.begin());
+  }
+  for (const double label : test.labels().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
+  return {ImageSource{test.image_shape(), [test](std::int64_t index) { return test.image(index); }},
+          Tensor::labels(labels), names};
+}
+
 SplitData load_photographs(const fs::path& folder, const ImageFolderOptions& options) {
   if (!fs::is_directory(folder / "train")) return split(photographs_in(folder, options), 0.2);
-  SplitData parts{photographs_in(folder / "train", options), photographs_in(folder / "test", options)};
-  check(parts.train.class_names() == parts.test.class_names(),
-        "load_data: expected the same classes in train and test of {}, got {} and {}", folder.string(),
-        fmt::join(parts.train.class_names(), ", "), fmt::join(parts.test.class_names(), ", "));
-  return parts;
+  const Dataset train = photographs_in(folder / "train", options);
+  return {train, numbered_as(train, photographs_in(folder / "test", options), folder)};
 }
 
 bool has_idx_files(const fs::path& folder) {
   return fs::exists(folder / "train-images-idx3-ubyte") || fs::exists(folder / "train-images-idx3-ubyte.gz");
 }
 
+/// In folders, or where load_image_folder tells that they want some.
 bool has_photographs(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_directory() || is_image_name(entry.path())) return true;

@@ -23,7 +23,7 @@ struct DataSource {
 DataSource usual_fashion_mnist();
 
 /// Whatever lies in the folder. Photographs are read in the given size. Error when it is no folder, holds none of
-/// these, or the folders of training and test photographs have other classes.
+/// these, or there are test photographs of classes that the training photographs lack.
 DataSource load_data(const std::filesystem::path& folder, const ImageFolderOptions& photographs);
 
 }  // namespace xtape

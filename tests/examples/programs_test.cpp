@@ -111,7 +111,9 @@ TEST_CASE("train and evaluate take folders of photographs") {
   CHECK(judged.status == 0);
   CHECK_THAT(judged.text, Contains("16 test images of photographs") && Contains("\ndark ") && Contains("\nlight "));
   fs::rename(run.folder() / "test" / "dark", run.folder() / "test" / "darker");
-  check_refused(run("train --model convnet --data ."), "the same classes in train and test");
+  check_refused(run("train --model convnet --data ."), "in train, which are dark, light, got also darker");
+  fs::remove_all(run.folder() / "test" / "darker");
+  CHECK_THAT(run("evaluate --model trained/model.safetensors --data .").text, Contains("\nno images of dark: "));
 }
 
 TEST_CASE("train that is interrupted says how to go on, and then ends with the weights of a run that was not") {
