@@ -1,6 +1,5 @@
 #include "framework/io/safetensors.hpp"
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -221,9 +220,8 @@ TEST_CASE("reading a header takes time and memory in proportion to its length") 
     header += fmt::format(R"(,"t{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", i);
   }
   write_bytes(folder / "file", file_of(header + "}"));
-  const auto begin = std::chrono::steady_clock::now();
+  // where time is quadratic this takes many minutes, and the limit of the test program ends it
   CHECK(load_safetensors(folder / "file").tensors.size() == 100'000);
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));  // minutes where it is quadratic
 
   std::string zeros = "0", fields = "\"f\":0";
   for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);

@@ -1,6 +1,5 @@
 #include "models/model_file.hpp"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "framework/io/safetensors.hpp"
@@ -241,10 +240,9 @@ TEST_CASE("files that are none of save_model's, hostile JSON and other versions 
   std::string layers = "0", names = R"("a":0)";
   for (int i = 0; i < 200'000; ++i) layers += ",{}", names += fmt::format(R"(,"a{}":0)", i);
   CHECK_THAT(graph("{" + names + "}"), Catch::Contains("expected at most 1000 names in an object"));
-  const auto begin = std::chrono::steady_clock::now();
+  // where time is quadratic this takes many minutes, and the limit of the test program ends it
   CHECK_THAT(graph(R"({"class_name":"Model","name":"","config":{"layers":[)" + layers + "]}}"),
              Catch::Contains("nodes: expected a value, got none"));
-  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));  // minutes where it is quadratic
   CHECK_THAT(error_of([&] { load_model(folder / "none"); }), Catch::Contains((folder / "none").string()));
   CHECK_THAT(error_of([&] { save_model(involved_model(), folder / "no" / "such"); }), Catch::Contains("such"));
 }
