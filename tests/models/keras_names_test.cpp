@@ -46,7 +46,8 @@ TEST_CASE("a model inside of a model inside is found, and an inner layer named l
 TEST_CASE("a layer of one's own may call its parameters as Keras 1 did") {
   const SymbolicTensor input = Input({2});
   const Model model(input, LayerHandle<OwnNames>({.name = "sc"})(input));
-  CHECK(KerasFile("legacy", "own").load(model).complete());
+  const KerasFile file("legacy", "own");
+  CHECK(file.load(model).complete());
   check_numbered(model, {"sc/W", "sc/b"});
 }
 
