@@ -35,7 +35,7 @@ struct TrainingState {
   double seconds = 0;                ///< spent on this epoch
   std::int64_t validated = 0;        ///< samples of its validation that are done
   std::int64_t first_iteration = 0;  ///< the optimizer's then
-  std::string schedule = "";         ///< the run's learning rates after 0, 1, 10, 100, ... steps, as it began
+  std::string schedule = "";         ///< learning rates after 0, 1, 10, ... steps of the first epoch
   std::string stop_reason = "";
 
   /// Asks for the end of the run after this batch or epoch. Of several reasons the first one stays.

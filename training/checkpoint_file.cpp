@@ -76,7 +76,7 @@ Metadata settings_of(const TrainingState& run) {
   return {{"model", run.model.name()},
           {"dtype", fmt::format("{}", run.model.dtype())},
           {"optimizer", fmt::format("{} with {}", run.optimizer.type(), run.optimizer.settings())},
-          {"learning rates after 0, 1, 10, ... steps", run.schedule},
+          {"learning rates after 0, 1, 10, ... steps of an epoch", run.schedule},
           {"loss", to_string(options.loss)},
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
@@ -105,7 +105,7 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
 /// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
-  run.schedule = schedule_text(run.optimizer, run.first_iteration);
+  run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {
     if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
@@ -151,9 +151,9 @@ fs::path newest(const fs::path& from) {
 
 }  // namespace
 
-std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration) {
+std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches) {
   std::vector<double> rates{optimizer.learning_rate_at(first_iteration)};
-  for (std::int64_t step = 1; step <= 1'000'000; step *= 10) {
+  for (std::int64_t step = 1; step < batches; step *= 10) {
     rates.push_back(optimizer.learning_rate_at(first_iteration + step));
   }
   return fmt::format("{}", fmt::join(rates, ", "));

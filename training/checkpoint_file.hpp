@@ -15,8 +15,9 @@ std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& f
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
 std::int64_t step_of_checkpoint(const std::filesystem::path& path);
 
-/// TrainingState::schedule of a run that begins at this iteration of the optimizer.
-std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration);
+/// TrainingState::schedule of a run that begins at this iteration of the optimizer: rates of its first epoch, for a
+/// schedule need not know what comes after the run.
+std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches);
 
 /// Writes one safetensors file, all or nothing: "model/..." the parameters, "optimizer/..." its slots,
 /// "callbacks/0/..." the callbacks' state() by their place in FitOptions::callbacks, "history/..." and the sums of the

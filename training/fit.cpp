@@ -185,7 +185,7 @@ History fit(const Model& model, Optimizer& optimizer, const Dataset& train, cons
                       .batches = loader.batches(),
                       .means = {.classes = train.classes() > 0},
                       .first_iteration = optimizer.iterations()};
-  state.schedule = schedule_text(optimizer, state.first_iteration);
+  state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
   Run run(state, loader);
   run();
   return state.history;

@@ -51,7 +51,7 @@ struct TinyRun {
                       .options = options,
                       .batches = 2,
                       .means = {.classes = true},
-                      .schedule = schedule_text(adam, 0)};
+                      .schedule = schedule_text(adam, 0, 2)};
 };
 
 void read_checkpoint(const std::filesystem::path& path) {

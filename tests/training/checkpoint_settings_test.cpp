@@ -72,7 +72,7 @@ TEST_CASE("another loss, schedule or other validation data are another run's") {
   const auto cosine = schedule::cosine(0.1, 100);
   with(false, 0.1, softmax_cross_entropy, judge);
   CHECK_THAT(error_of([&] { with(true, cosine, softmax_cross_entropy, judge); }),
-             Catch::Contains("learning rates after 0, 1, 10, ... steps 0.1, 0.1, 0.1, "));
+             Catch::Contains("learning rates after 0, 1, 10, ... steps of an epoch 0.1, 0.1 (now 0.1, 0.09"));
   CHECK_THAT(error_of([&] { with(true, 0.1, SmoothedCrossEntropy(0.25), judge); }),
              Catch::Contains("loss softmax_cross_entropy (now SmoothedCrossEntropy of 0.25)"));
   const auto own = [](const Variable& outputs, const Tensor& labels) { return softmax_cross_entropy(outputs, labels); };
@@ -80,6 +80,15 @@ TEST_CASE("another loss, schedule or other validation data are another run's") {
   CHECK_THAT(error_of([&] { with(true, 0.1, softmax_cross_entropy, other); }),
              Catch::Contains("got one with validation labels and first image "));
   with(true, 0.1, softmax_cross_entropy, judge);
+}
+
+TEST_CASE("a schedule is asked for no rate that the run does not need") {
+  const TemporaryFolder folder;
+  const auto only_four_steps = [](std::int64_t i) { return i < 4 ? 0.1 : -1; };  // below 0 is an Error
+  for (const bool resume : {false, true}) {
+    train(folder.path(), resume, two_layers(hidden), quadrants(16),
+          rule<SGD>(SGDOptions{.learning_rate = only_four_steps}));
+  }
 }
 
 TEST_CASE("other options of the optimizer are another run's, with names and values") {
