@@ -88,14 +88,8 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
       continue;
     }
     used.push_back(tensor);
-    const LoadReport::Pair pair{path,
-                                tensor->name,
-                                parameter.shape(),
-                                tensor->shape,
-                                parameter.dtype(),
-                                tensor->type,
-                                fits(parameter, *tensor)};
-    (pair.fits ? report.matched : report.mismatched).push_back(pair);
+    (fits(parameter, *tensor) ? report.matched : report.mismatched)
+        .push_back({path, tensor->name, parameter.shape(), tensor->shape, parameter.dtype(), tensor->type});
   }
   std::ranges::sort(used);
   for (const StoredWeight& weight : file.weights) {

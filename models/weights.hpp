@@ -26,11 +26,10 @@ struct LoadReport {
     Shape shape, stored_shape;
     DType dtype;              ///< that the model computes in
     std::string stored_type;  ///< of the file's elements, "float16"
-    bool fits;                ///< whether the shapes agree and the file has floating numbers
   };
-  std::vector<Pair> matched, mismatched;
-  std::vector<std::string> missing;     ///< parameters for which the file has nothing
-  std::vector<std::string> unexpected;  ///< tensors of the file that no parameter asks for
+  std::vector<Pair> matched, mismatched;  ///< matched: the shapes agree and the file has floating numbers
+  std::vector<std::string> missing;       ///< parameters for which the file has nothing
+  std::vector<std::string> unexpected;    ///< tensors of the file that no parameter asks for
 
   /// Whether every parameter and every tensor matched.
   bool complete() const { return mismatched.empty() && missing.empty() && unexpected.empty(); }

@@ -46,8 +46,8 @@ class Optimizer {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// "Adam".
   const std::string& type() const { return type_; }
-  /// The options but the learning rate, as reports show them and as checkpoints compare them: "weight_decay 0,
-  /// clip_norm 1".
+  /// The options but the learning rate as text, by which a checkpoint knows its run: "weight_decay 0, clip_norm 1" and
+  /// what a class adds.
   virtual std::string settings() const;
   /// Norm of all gradients together at the last step, before clipping; only known when clip_norm is set, else 0.
   double gradient_norm() const { return gradient_norm_; }

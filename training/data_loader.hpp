@@ -12,7 +12,7 @@
 namespace xtape {
 
 template <class T>
-class Prefetcher;  // not included: threads cost users a quarter of a second to compile
+class Prefetcher;  // not included: users need not compile what threads take
 
 /// What one training step sees. images: (b, ...) floating, labels: (b) int64 or (b, ...) floating, as in the data set.
 struct Batch {

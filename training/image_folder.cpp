@@ -1,10 +1,10 @@
 #include "training/image_folder.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <memory>
 #include <string>
 
+#include "framework/io/extension.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/resize.hpp"
 
@@ -48,9 +48,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
 }  // namespace
 
 bool is_image_name(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower_case_extension(path);
   return !hidden(path) && (extension == ".jpg" || extension == ".jpeg" || extension == ".png");
 }
 
