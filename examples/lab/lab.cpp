@@ -16,8 +16,7 @@ using namespace xtape;
 using namespace xtape::lab;
 
 struct Options {
-  std::filesystem::path data = "../shared/datasets/signs";
-  bool data_given = false;
+  std::filesystem::path data = "";  // none: no training
   bool quick = false;
   bool summary = false;
   std::uint64_t seed = 0;
@@ -77,9 +76,8 @@ void training(Report& report, const Options& options) {
     fmt::print("\nTraining: skipped (--quick).\n");
     return;
   }
-  if (!has_signs(options.data)) {
-    fmt::print("\nTraining: skipped, the SIGNS data is not in {}; say where it is with --data.\n",
-               options.data.string());
+  if (options.data.empty()) {
+    fmt::print("\nTraining: skipped, it needs the SIGNS data; give --data its folder.\n");
     return;
   }
   const SplitData signs = load_signs(options.data);
@@ -98,7 +96,7 @@ void training(Report& report, const Options& options) {
 }
 
 int run(const Options& options) {
-  check(!options.data_given || has_signs(options.data),
+  check(options.data.empty() || has_signs(options.data),
         "lab: expected train_signs.h5 and test_signs.h5 in the folder of --data, got none in '{}'",
         options.data.string());
   Report report;
@@ -116,12 +114,9 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   CLI::App app("Replays the figures of a lab report on convolutional networks and checks them.");
-  app.add_option("--data", options.data, "folder of train_signs.h5 and test_signs.h5")->capture_default_str();
+  app.add_option("--data", options.data, "folder of train_signs.h5 and test_signs.h5; without it nothing is trained");
   app.add_flag("--quick", options.quick, "no training");
   app.add_flag("--summary", options.summary, "print the whole summary of ResNet-50");
   app.add_option("--seed", options.seed, "of the training runs")->check(CLI::NonNegativeNumber)->capture_default_str();
-  return run_program(argc, argv, app, [&] {
-    options.data_given = app.count("--data") > 0;
-    return run(options);
-  });
+  return run_program(argc, argv, app, [&] { return run(options); });
 }

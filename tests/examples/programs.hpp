@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "framework/io/image.hpp"
+#include "tests/support/background_program.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape::test {
@@ -36,10 +37,23 @@ class Programs {
     return {WEXITSTATUS(status), {std::istreambuf_iterator<char>(stream), {}}};
   }
   const std::filesystem::path& folder() const { return folder_.path(); }
+  const std::string& programs() const { return programs_; }
 
  private:
   std::string programs_;
   TemporaryFolder folder_;
+};
+
+/// "train OPTIONS" on the data of write_other_data for 60 epochs, running, after its first epoch. It prints a line of
+/// at least 80 bytes for each, so that it can't end before the test reads more.
+class BackgroundTraining : public BackgroundProgram {
+ public:
+  BackgroundTraining(const Programs& run, const std::string& options)
+      : BackgroundProgram(
+            {"/bin/sh", "-c", fmt::format("exec {}/train --data . --epochs 60 {}", run.programs(), options)},
+            run.folder()) {
+    read_until("\nepoch  1/60");
+  }
 };
 
 inline void check_refused(const Run& run, const std::string& message) {

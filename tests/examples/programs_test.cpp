@@ -119,14 +119,15 @@ TEST_CASE("train and evaluate take folders of photographs") {
 TEST_CASE("train that is interrupted says how to go on, and then ends with the weights of a run that was not") {
   const Programs run;
   write_other_data(run.folder());
-  const std::string options = " --data " + run.folder().string() + " --epochs 60 --batch-size 16 --threads 1 --report";
-  REQUIRE(run("train" + options + " --output whole").status == 0);
-  const Run stopped = run("train --help > /dev/null; timeout --preserve-status -s INT 2 " +
-                          std::string(std::getenv("XTAPE_EXAMPLES")) + "/train" + options + " --output part");
-  INFO(stopped.text);
-  CHECK(stopped.status == 130);
-  CHECK_THAT(stopped.text, Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume " +
-                                    (run.folder() / "part").string() + "\n"));
+  const std::string options = "--batch-size 16 --threads 1 --report --output ";
+  REQUIRE(run("train --data . --epochs 60 " + options + "whole").status == 0);
+  BackgroundTraining stopped(run, options + "part");
+  stopped.send(SIGINT);
+  const int status = stopped.wait();
+  INFO(stopped.text());
+  CHECK(status == 130);
+  CHECK_THAT(stopped.text(), Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume " +
+                                      (run.folder() / "part").string() + "\n"));
   const Run rest = run("train --resume part");
   INFO(rest.text);
   CHECK(rest.status == 0);

@@ -2,32 +2,18 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
-#include <thread>
 
 #include "tests/examples/programs.hpp"
 
 namespace fs = std::filesystem;
 using namespace xtape::test;
-using namespace std::chrono_literals;
 using Catch::Contains;
 
 namespace {
 
 /// The program's path, for command lines that do more than run it.
 std::string train() { return std::string(std::getenv("XTAPE_EXAMPLES")) + "/train"; }
-
-/// A run in FOLDER/part in the background, as soon as it trains. Returns its process.
-pid_t start_run(const Programs& run) {
-  const std::string command =
-      train() + " --data . --output part --epochs 60 --batch-size 16 --threads 1 > /dev/null 2>&1 & echo $!";
-  REQUIRE(run("train --help > /dev/null; " + command, "process").status == 0);
-  for (int i = 0; i < 1000 && !fs::exists(run.folder() / "part" / "history.csv"); ++i)
-    std::this_thread::sleep_for(20ms);
-  REQUIRE(fs::exists(run.folder() / "part" / "history.csv"));
-  return std::stoi(bytes_of(run.folder() / "process"));
-}
 
 }  // namespace
 
@@ -49,13 +35,11 @@ TEST_CASE("train leaves a folder that holds a run as it is, and says how to go o
 TEST_CASE("a run that is killed frees its folder, which no other run may use before, and --resume tidies it up") {
   const Programs run;
   write_other_data(run.folder());
-  const pid_t process = start_run(run);
+  BackgroundTraining first(run, "--batch-size 16 --threads 1 --output part");
   check_refused(run("train --quick --data . --output part"), "expected a folder that no other run is using, got ");
   check_refused(run("train --resume part"), "expected a folder that no other run is using, got part");
-  REQUIRE(kill(process, SIGKILL) == 0);
-  while (kill(process, 0) == 0 && bytes_of(fmt::format("/proc/{}/stat", process)).find(") Z") == std::string::npos) {
-    std::this_thread::sleep_for(10ms);
-  }
+  first.send(SIGKILL);
+  REQUIRE(first.wait() == 128 + SIGKILL);
   const pid_t ended = fork();
   if (ended == 0) _exit(0);
   waitpid(ended, nullptr, 0);

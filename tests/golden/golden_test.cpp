@@ -1,7 +1,7 @@
 // What PyTorch computed, replayed without PyTorch: outputs and gradients of every op, and ten steps of every optimizer.
 // The arrays in peer.safetensors were written by tests/peer/make_golden.cpp, which runs libtorch in float64 on random
 // inputs. To make them again, after adding a row to golden_cases.cpp and its peer to make_golden.cpp:
-//   ./run test --peer && build/tests/peer/make_golden tests/golden/peer.safetensors
+//   tools/peer && build/tests/peer/make_golden tests/golden/peer.safetensors
 
 #include <cmath>
 #include <set>

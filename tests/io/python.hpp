@@ -9,9 +9,11 @@
 
 namespace xtape::test {
 
-/// A Python that can import the module. Skips the test when there is none.
+/// A Python that can import the module: the one that XTAPE_PYTHON names, or one of the system. Skips the test when there
+/// is none.
 inline std::string python_with(const std::string& module) {
-  for (const std::string python : {"python3", "/usr/bin/python3"}) {
+  const char* wanted = std::getenv("XTAPE_PYTHON");
+  for (const std::string python : {wanted ? wanted : "python3", "/usr/bin/python3"}) {
     if (std::system((python + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0) return python;
   }
   skip("no Python with " + module);

@@ -223,7 +223,7 @@ TEST_CASE("what is written comes back bit by bit, in every format") {
   }
 }
 
-TEST_CASE("weights written by the safetensors package are read, and it reads ours") {
+TEST_CASE("weights written by the safetensors package are read, and it reads ours", "[.witness]") {
   const std::string python = python_with("safetensors.numpy");
   const test::TemporaryFolder folder;
   const Model model = small_model();

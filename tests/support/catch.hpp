@@ -6,6 +6,7 @@
 
 namespace Catch {
 using TestEventListenerBase = EventListenerBase;
+using Matchers::EndsWith;
 using Matchers::StartsWith;
 inline auto Contains(const std::string& text) { return Matchers::ContainsSubstring(text); }
 }  // namespace Catch

@@ -9,11 +9,15 @@
 
 namespace xtape::test {
 
-/// Ends the test case as skipped, with the reason printed; for tests whose data or tool is not on the machine.
+/// Ends the test case as skipped, with the reason printed; for tests whose tool is not on the machine. Where nothing
+/// may be missing (the environment variable XTAPE_STRICT_SKIPS is set) the test fails instead.
 [[noreturn]] void skip(const std::string& reason);
 
-/// Where the SIGNS data set lies: $XTAPE_SIGNS, or ../shared/datasets/signs beside the project. Skips when it is not
-/// there.
+/// The same for data that the project can't bring. It is never a failure.
+[[noreturn]] void skip_without_data(const std::string& reason);
+
+/// The folder of the SIGNS data set: $XTAPE_SIGNS, or datasets/signs in a folder beside the project. Skips when there
+/// is none.
 std::filesystem::path signs_folder();
 
 /// A fresh empty folder, removed at the end of the scope.

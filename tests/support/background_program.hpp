@@ -1,0 +1,91 @@
+// A program that runs beside the test, at a pace that the test sets.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <sys/wait.h>
+#include <vector>
+
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+
+/// A child process whose output goes through a pipe of 4096 bytes, the smallest there is. It waits when the pipe is
+/// full, so it is never more than that ahead of what the test has read, however fast or slow the machine is. The child
+/// is killed at the end of the scope.
+class BackgroundProgram {
+ public:
+  /// command: the program's path and its arguments. folder: the current folder of the child.
+  explicit BackgroundProgram(std::vector<std::string> command, const std::filesystem::path& folder = ".") {
+    std::vector<char*> pointers;
+    for (std::string& word : command) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    REQUIRE(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096);
+    process_ = fork();
+    if (process_ == 0) {  // only what is allowed after a fork of several threads
+      if (chdir(folder.c_str()) != 0) _exit(98);
+      dup2(ends[1], 1);
+      dup2(ends[1], 2);
+      execv(pointers[0], pointers.data());
+      _exit(99);
+    }
+    close(ends[1]);
+    output_ = ends[0];
+  }
+  BackgroundProgram(const BackgroundProgram&) = delete;
+  BackgroundProgram& operator=(const BackgroundProgram&) = delete;
+  ~BackgroundProgram() {
+    send(SIGKILL);
+    if (!over_) waitpid(process_, nullptr, 0);
+    close(output_);
+  }
+
+  /// Reads on until the words have come `times` times since the start. Fails the test when the output ends before.
+  void read_until(const std::string& words, int times = 1) {
+    while (count(words) < times) {
+      INFO("waiting for " << times << " times '" << words << "' in:\n" << text_);
+      REQUIRE(read_some());
+    }
+  }
+  void send(int signal) const {
+    if (!over_) kill(process_, signal);
+  }
+  /// Reads all that is left. Returns the exit status as a shell has it: 128 + the signal when one ended the program.
+  int wait() {
+    while (read_some()) {
+    }
+    int status = 0;
+    waitpid(process_, &status, 0);
+    over_ = true;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+  /// What has been read so far: standard output and standard error.
+  const std::string& text() const { return text_; }
+  pid_t process() const { return process_; }
+
+ private:
+  int count(const std::string& words) const {
+    int found = 0;
+    for (std::size_t at = text_.find(words); at != std::string::npos; at = text_.find(words, at + 1)) ++found;
+    return found;
+  }
+  bool read_some() {
+    char bytes[256];  // little at a time, since what has been read lets the child run ahead
+    const ssize_t got = read(output_, bytes, sizeof bytes);
+    if (got > 0) text_.append(bytes, static_cast<std::size_t>(got));
+    return got > 0;
+  }
+
+  pid_t process_ = 0;
+  int output_ = -1;
+  bool over_ = false;
+  std::string text_;
+};
+
+}  // namespace xtape::test

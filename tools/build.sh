@@ -1,0 +1,100 @@
+# What ./run and the scripts in tools/ share: packages, configuring, building, counting tests. To be sourced.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev libopenblas-dev libfmt-dev catch2
+          libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libpng-dev libexif-dev libcli11-dev nlohmann-json3-dev
+          dataset-fashion-mnist)
+test_packages=(cmake libxml2-utils python3-h5py python3-pil) # what tests run; xtape itself does not need it
+build=${XTAPE_BUILD:-build}
+
+# Prints those of the given Debian packages that are not installed.
+missing_packages() {
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == "install ok installed" ]] || echo "$package"
+  done
+}
+
+# Installs Debian packages where that is possible, and says what to do where it is not.
+need() {
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    [[ -e $build/build.ninja ]] ||
+      echo "This is not a Debian-like system. xtape needs what these Debian packages hold: $*" >&2
+    return
+  fi
+  local missing
+  missing=$(missing_packages "$@" | tr '\n' ' ')
+  [[ -n ${missing// /} ]] || return 0
+  if [[ $(id -u) != 0 ]]; then
+    echo "These packages are missing: ${missing}" >&2
+    echo "Install them with: sudo apt-get install ${missing}" >&2
+    return
+  fi
+  echo "Installing ${missing}..."
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086  # one word a package
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"${TMPDIR:-/tmp}/xtape-apt.log" 2>&1 || {
+    tail -n 5 "${TMPDIR:-/tmp}/xtape-apt.log" >&2
+    echo "apt-get could not install ${missing}; going on with what is there." >&2
+  }
+}
+
+configure() {
+  need "${packages[@]}"
+  if ! command -v meson >/dev/null; then
+    echo "meson is needed to build (>= 1.0)" >&2
+    exit 1
+  fi
+  [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release "$@" || exit 1
+}
+
+# Builds what is named, everything by default: with progress on a terminal, elsewhere silent but for what goes to standard
+# error, since standard output is the program's.
+build_targets() {
+  if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
+}
+
+# Adds up what the test programs counted; a program that printed no count is a test of its own.
+count_tests() {
+  awk '
+    function close_section() {
+      if (!open) return
+      if (!counted) { if (status == "0") passed++; else if (status == "77") skipped++; else failed++ }
+      else if (status != "0" && !failures) failed++
+      open = 0
+    }
+    /^=+ [0-9]+\/[0-9]+ =+$/ { close_section(); open = 1; counted = 0; failures = 0; status = "?" }
+    /^result: +exit status/ { status = $4 }
+    /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { counted = 1; passed += $1; failed += $3; failures = $3; skipped += $5 }
+    /^skipped: / { reasons[++reason] = $0 }
+    END {
+      close_section()
+      for (i = 1; i <= reason; i++) print reasons[i]
+      printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+      exit failed > 0 || passed == 0
+    }' "$build/meson-logs/testlog.txt"
+}
+
+test_and_count() {
+  local status=0
+  meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
+  count_tests || status=1
+  return "$status"
+}
+
+# Installs and builds what the tests of these names need: their programs, or everything for all tests and for those of the
+# examples.
+build_tests() {
+  need "${test_packages[@]}"
+  local programs=() name
+  for name in "$@"; do
+    if [[ $name == programs || $name == example* ]]; then
+      programs=()
+      break
+    fi
+    programs+=("tests/test_$name")
+    [[ $name != installed ]] || programs+=(libxtape)
+  done
+  build_targets "${programs[@]}"
+}
+
