@@ -31,7 +31,7 @@ Gather<T> gather_taps(const Window& window, const T* x) {
 /// One row of C for each pixel: what is gathered for it times the weights of the taps; c(pixel) says where it goes.
 template <class T, class B, class C>
 void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c,
-                       const PackedMatrix<T>* packed = nullptr) {
+                       const Engines<T>& engines, const PackedMatrix<T>* packed = nullptr) {
   const Zeros<T> zeros(gather.length);
   const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
     order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
@@ -56,7 +56,8 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
                .zeros = zeros.data(),
                .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
                .c = c_rows,
-               .packed = packed});
+               .packed = packed},
+              engines);
 }
 
 template <class T>
@@ -70,7 +71,7 @@ void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t
       [&](Pixel out) {
         return y + ((out.image * window.out_height + out.row) * window.out_width + out.column) * filters;
       },
-      packed);
+      engines_in_use<T>(), packed);
 }
 
 template <class T>
@@ -99,14 +100,15 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
                .zeros = zeros.data(),
                .b = {dy, filters, false},
                .c = dw,
-               .c_stride = filters});
+               .c_stride = filters},
+              engines_in_use<T>());
 }
 
 /// The pixels of dx in rows row, row + stride, ... and columns column, column + stride, ...: those that the same taps
 /// see. They are a convolution of dy with a stride of one.
 template <class T>
 void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
-                          std::int64_t column) {
+                          std::int64_t column, const Engines<T>& engines) {
   Gather<T> gather{dy, window.out_height, window.out_width, filters, 1, 1, {}, filters};
   for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
     const std::int64_t from_row = row + window.pad_top - kh * window.dilation_height;
@@ -134,7 +136,7 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
       [&](std::int64_t tap) {
         return PackSource<T>{w + tap * window.channels * filters, filters, true};
       },
-      place);
+      place, engines);
 }
 
 /// How the three convolutions of a layer are computed, from its shape.
@@ -198,9 +200,10 @@ void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* 
     return;
   }
   if (method<T>(window, filters) == Method::winograd) return winograd_input_gradient(window, filters, dy, w, dx);
+  const Engines<T>& engines = engines_in_use<T>();
   for (std::int64_t row = 0; row < std::min(window.stride_height, window.height); ++row) {
     for (std::int64_t column = 0; column < std::min(window.stride_width, window.width); ++column) {
-      input_gradient_phase(window, filters, dy, w, dx, row, column);
+      input_gradient_phase(window, filters, dy, w, dx, row, column, engines);
     }
   }
 }

@@ -29,7 +29,8 @@ void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::ve
 template <class T>
 class TransposedMultiplication {
  public:
-  explicit TransposedMultiplication(const TransposedProduct<T>& product) : p_(product), engine_(engine<T>()) {}
+  TransposedMultiplication(const TransposedProduct<T>& product, const Engine<T>& engine)
+      : p_(product), engine_(engine) {}
 
   void run() const {
     const std::int64_t size = p_.segments * p_.rows * p_.columns;
@@ -126,11 +127,11 @@ class TransposedMultiplication {
 }  // namespace
 
 template <class T>
-void multiply(const TransposedProduct<T>& product) {
-  TransposedMultiplication<T>(product).run();
+void multiply(const TransposedProduct<T>& product, const Engines<T>& engines) {
+  TransposedMultiplication<T>(product, engines.best_for(product.columns)).run();
 }
 
-template void multiply(const TransposedProduct<float>&);
-template void multiply(const TransposedProduct<double>&);
+template void multiply(const TransposedProduct<float>&, const Engines<float>&);
+template void multiply(const TransposedProduct<double>&, const Engines<double>&);
 
 }  // namespace xtape::kernels

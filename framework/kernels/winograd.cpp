@@ -53,7 +53,8 @@ class Convolution {
       const std::int64_t tiles = end - begin;
       const Workspace<T> v(products * tiles * stride);
       const Workspace<T> m(products * tiles * out_stride);
-      transform_patches(window_, tiling_, x_, zeros_.data(), begin, end, v.data(), stride, tiles * stride);
+      transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), begin, end, v.data(), stride,
+                        tiles * stride);
       for (std::int64_t i = 0; i < products; ++i) {
         multiply_plane(v.data() + i * tiles * stride, stride, tiles, channels, u.data() + i * plane, filters_,
                        m.data() + i * tiles * out_stride, out_stride, false);
@@ -69,10 +70,11 @@ class Convolution {
     const std::int64_t tiles = tiling_.count(), stride = padded(channels);
     const Workspace<T> v(products * tiles * stride);
     parallel_for(tiles, 4, [&](std::int64_t begin, std::int64_t end) {
-      transform_patches(window_, tiling_, x_, zeros_.data(), begin, end, v.data() + begin * stride, stride,
-                        tiles * stride);
+      transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), begin, end, v.data() + begin * stride,
+                        stride, tiles * stride);
     });
     parallel_for(panels(), 1, [&](std::int64_t panel, std::int64_t) {
+      const std::int64_t first = panel * width(), columns = std::min(width(), filters_ - first);
       const Workspace<T> u(products * weight_depth * width());
       const Workspace<T> m(products * tiles * width());
       for (std::int64_t c = 0; c < channels; c += weight_depth) {
@@ -80,11 +82,10 @@ class Convolution {
         transform_weights(panel, c, depth, u.data(), depth * width());
         for (std::int64_t i = 0; i < products; ++i) {
           multiply_plane(v.data() + i * tiles * stride + c, stride, tiles, depth, u.data() + i * depth * width(),
-                         width(), m.data() + i * tiles * width(), width(), c > 0);
+                         columns, m.data() + i * tiles * width(), width(), c > 0);
         }
       }
-      const std::int64_t first = panel * width();
-      write_tiles(0, tiles, first, std::min(filters_, first + width()), m.data(), width(), tiles * width());
+      write_tiles(0, tiles, first, first + columns, m.data(), width(), tiles * width());
     });
   }
 
@@ -98,7 +99,7 @@ class Convolution {
       engine_.pack(weights_(tap).from(c, first), depth, std::min(width(), filters_ - first), out, depth * width());
       taps[static_cast<std::size_t>(tap)] = out;
     }
-    engine_.winograd_weights(taps.data(), planes(u, plane).data(), depth * width());
+    engines_.wide->winograd_weights(taps.data(), planes(u, plane).data(), depth * width());
   }
 
   void multiply_plane(const T* v, std::int64_t stride, std::int64_t tiles, std::int64_t depth, const T* u,
@@ -130,13 +131,14 @@ class Convolution {
                              [&](std::int64_t i, std::int64_t offset) {
                                pixels[static_cast<std::size_t>(i)] = offset < 0 ? unwanted.data() : y_ + offset + first;
                              });
-      engine_.winograd_output(planes(m + (tile - begin) * stride, plane).data(), pixels.data(), last - first);
+      engines_.wide->winograd_output(planes(m + (tile - begin) * stride, plane).data(), pixels.data(), last - first);
     }
   }
 
-  const Engine<T>& engine_ = engine<T>();
+  const Engines<T>& engines_ = engines_in_use<T>();
   const Window& window_;
   std::int64_t filters_;
+  const Engine<T>& engine_ = engines_.best_for(filters_);  // of the products
   const T* x_;
   Weights weights_;
   T* y_;

@@ -49,15 +49,15 @@ std::array<T*, products> planes(T* first, std::int64_t stride) {
 
 /// The transformed patches of tiles [begin, end): 36 planes (end - begin, stride), `plane` values apart.
 template <class T>
-void transform_patches(const Window& w, const Tiling& tiling, const T* x, const T* zeros, std::int64_t begin,
-                       std::int64_t end, T* out, std::int64_t stride, std::int64_t plane) {
+void transform_patches(const Engine<T>& engine, const Window& w, const Tiling& tiling, const T* x, const T* zeros,
+                       std::int64_t begin, std::int64_t end, T* out, std::int64_t stride, std::int64_t plane) {
   std::array<const T*, products> patch;
   for (std::int64_t tile = begin; tile < end; ++tile) {
     tiling.for_each_pixel(tile, patch_edge, w.pad_top, w.pad_left, w.height, w.width, w.channels,
                           [&](std::int64_t i, std::int64_t offset) {
                             patch[static_cast<std::size_t>(i)] = offset < 0 ? zeros : x + offset;
                           });
-    engine<T>().winograd_input(patch.data(), planes(out + (tile - begin) * stride, plane).data(), w.channels);
+    engine.winograd_input(patch.data(), planes(out + (tile - begin) * stride, plane).data(), w.channels);
   }
 }
 
