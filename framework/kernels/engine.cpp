@@ -107,9 +107,12 @@ bool exact_convolutions() { return exact().load(std::memory_order_relaxed); }
 void set_exact_convolutions(bool wanted) { exact().store(wanted); }
 
 template <class T>
-const Engine<T>& Engines<T>::best_for(std::int64_t columns) const {
+const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows) const {
+  constexpr std::int64_t few_rows = 4;  // whose sums do not fill the latency of the processor: fewer panels are faster
+  if (columns <= narrow->tile_columns) return *narrow;
+  if (rows < few_rows) return *wide;
   // Where a vector of twice the width takes twice the time, what counts is how many columns are computed, those beyond
-  // the last one included. At the same number wide vectors are some percent faster: fewer instructions.
+  // the last one included. At about the same number wide vectors are faster: fewer instructions.
   const auto computed = [columns](const Engine<T>& e) {
     return ceil_div(columns, e.vector_columns) * e.vector_columns;
   };

@@ -181,7 +181,9 @@ PackedMatrix<T>::PackedMatrix(std::int64_t columns, std::int64_t segments, std::
 
 template <class T>
 void multiply(const Product<T>& product, const Engines<T>& engines) {
-  Multiplication<T>(product, product.packed ? product.packed->engine() : engines.best_for(product.columns)).run();
+  Multiplication<T>(product,
+                    product.packed ? product.packed->engine() : engines.best_for(product.columns, product.rows))
+      .run();
 }
 
 template class PackedMatrix<float>;

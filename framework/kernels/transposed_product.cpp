@@ -39,7 +39,8 @@ class TransposedMultiplication {
     const std::int64_t row_blocks = ceil_div(p_.rows, row_block);
     const std::int64_t panels = ceil_div(p_.columns, engine_.tile_columns);
     const std::int64_t wanted = std::max(ceil_div(panels, 16), ceil_div(wanted_tasks, p_.segments * row_blocks));
-    const std::int64_t column_block = ceil_div(panels, std::min(panels, wanted)) * engine_.tile_columns;
+    const std::int64_t column_block =
+        std::max(ceil_div(panels, std::min(panels, wanted)) * engine_.tile_columns, least_columns);
     const std::int64_t column_blocks = ceil_div(p_.columns, column_block);
     parallel_for(p_.segments * row_blocks * column_blocks, 1, [&](std::int64_t task, std::int64_t) {
       const std::int64_t row = task / column_blocks % row_blocks * row_block;
@@ -53,6 +54,7 @@ class TransposedMultiplication {
 
  private:
   static constexpr std::int64_t depth_block = 128;
+  static constexpr std::int64_t least_columns = 32;  // for which rows of A are copied
   static constexpr std::int64_t small_result = 1 << 17, least_chunk = 1024;
 
   struct Block {
