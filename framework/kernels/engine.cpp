@@ -107,10 +107,12 @@ bool exact_convolutions() { return exact().load(std::memory_order_relaxed); }
 void set_exact_convolutions(bool wanted) { exact().store(wanted); }
 
 template <class T>
-const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows) const {
-  constexpr std::int64_t few_rows = 4;  // whose sums do not fill the latency of the processor: fewer panels are faster
+const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows, std::int64_t depth) const {
+  constexpr std::int64_t few_rows = 4;        // whose sums do not fill the processor's latency: fewer panels are faster
+  constexpr std::int64_t shallow_depth = 48;  // below which to write C takes as long as to compute it
   if (columns <= narrow->tile_columns) return *narrow;
   if (rows < few_rows) return *wide;
+  if (depth < shallow_depth) return *narrow;
   // Where a vector of twice the width takes twice the time, what counts is how many columns are computed, those beyond
   // the last one included. At about the same number wide vectors are faster: fewer instructions.
   const auto computed = [columns](const Engine<T>& e) {

@@ -107,10 +107,10 @@ template <class T>
 struct Engines {
   const Engine<T>*narrow, *wide;  ///< by their vectors; the same one where there is no choice
 
-  /// For a product whose C has that many columns, and rows where they may be few. The choice depends on the shape of
-  /// the whole product, so that a result does not depend on how work is cut.
-  const Engine<T>& best_for(std::int64_t columns, std::int64_t rows = many_rows) const;
-  static constexpr std::int64_t many_rows = 1 << 20;
+  /// For a product whose C has that many columns, and rows and depth where these may be small. The choice depends on
+  /// the shape of the whole product, so that a result does not depend on how work is cut.
+  const Engine<T>& best_for(std::int64_t columns, std::int64_t rows = many, std::int64_t depth = many) const;
+  static constexpr std::int64_t many = 1 << 20;
 };
 template <class T>
 const Engines<T>& engines_in_use();

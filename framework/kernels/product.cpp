@@ -170,7 +170,7 @@ class Multiplication {
 template <class T>
 PackedMatrix<T>::PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                               FunctionRef<PackSource<T>(std::int64_t)> b)
-    : engine_(engines_in_use<T>().best_for(columns)),
+    : engine_(chosen_for(columns, segments * length)),
       columns_(columns),
       segments_(segments),
       length_(length),
@@ -180,10 +180,9 @@ PackedMatrix<T>::PackedMatrix(std::int64_t columns, std::int64_t segments, std::
 }
 
 template <class T>
-void multiply(const Product<T>& product, const Engines<T>& engines) {
-  Multiplication<T>(product,
-                    product.packed ? product.packed->engine() : engines.best_for(product.columns, product.rows))
-      .run();
+void multiply(const Product<T>& p, const Engines<T>& engines) {
+  const std::int64_t depth = p.segments * p.length;
+  Multiplication<T>(p, p.packed ? p.packed->engine() : engines.best_for(p.columns, p.rows, depth)).run();
 }
 
 template class PackedMatrix<float>;

@@ -29,11 +29,15 @@ class PackedMatrix {
   /// Whether it is in the form that a product of these sizes reads with the instruction set in use. Also
   /// where another thread has chosen another one since, a product with this matrix is right.
   bool fits(std::int64_t columns, std::int64_t segments, std::int64_t length) const {
-    return &engine_ == &engines_in_use<T>().best_for(columns) && columns == columns_ && segments == segments_ &&
+    return &engine_ == &chosen_for(columns, segments * length) && columns == columns_ && segments == segments_ &&
            length == length_;
   }
 
  private:
+  static const Engine<T>& chosen_for(std::int64_t columns, std::int64_t depth) {
+    return engines_in_use<T>().best_for(columns, Engines<T>::many, depth);
+  }
+
   const Engine<T>& engine_;
   std::int64_t columns_, segments_, length_;
   Workspace<T> values_;
