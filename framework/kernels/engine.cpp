@@ -109,7 +109,7 @@ void set_exact_convolutions(bool wanted) { exact().store(wanted); }
 template <class T>
 const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows, std::int64_t depth) const {
   constexpr std::int64_t few_rows = 4;        // whose sums do not fill the processor's latency: fewer panels are faster
-  constexpr std::int64_t shallow_depth = 48;  // below which to write C takes as long as to compute it
+  constexpr std::int64_t shallow_depth = 80;  // below which the time is largely that of writing C
   if (columns <= narrow->tile_columns) return *narrow;
   if (rows < few_rows) return *wide;
   if (depth < shallow_depth) return *narrow;

@@ -259,6 +259,10 @@ TEST_CASE("a convolution pooled at once, in none, one and several pieces, tasks 
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = 2}});
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = {2, 4}}});
   }
+  for (const std::int64_t stride : {2, 4}) {  // twenty pieces, and ten of two pooled rows
+    cases.push_back({{1, 40, 257, 1}, 3, {.size = {1, 2}}, {.size = 2, .strides = {2, stride}}});
+    cases.push_back({{2, 40, 128, 2}, 3, {.size = {3, 2}, .padding = same}, {.size = 2, .strides = {2, stride}}});
+  }
   for (const std::int64_t batch : {15, 16, 17, 33, 63, 64, 65, 130}) {
     cases.push_back({{batch, 4, 6, 1}, 5, {.size = 2, .padding = same}, {.size = 2, .strides = 2}});
     cases.push_back({{batch, 4, 8, 1}, 5, {.size = 2, .padding = same}, {.size = {2, 4}, .strides = {2, 4}}});

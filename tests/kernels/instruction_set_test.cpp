@@ -6,6 +6,7 @@
 #include "framework/kernels/convolution.hpp"
 #include "framework/kernels/gemm.hpp"
 #include "framework/kernels/pooling.hpp"
+#include "framework/kernels/product.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/window.hpp"
 #include "tests/kernels/compare.hpp"
@@ -62,10 +63,92 @@ std::vector<Operation> operations() {
     add("packed", point.output_pixels() * n,
         [=](float* out) { kernels::conv2d(point, n, from, *kernels::pack_kernel(point, n, from + 7), out); });
   }
+  const Tensor a = RandomStream(5).normal({3, 20, 50}), b = RandomStream(6).normal({3, 50, 30});
+  add("batch of products", 3 * 20 * 30,
+      [=](float* c) { std::copy_n(matmul(a, b).value().data<float>(), 3 * 20 * 30, c); });
   return all;
 }
 
+/// Chooses another instruction set at every call.
+void choose_another() {
+  static std::size_t calls = 0;
+  const auto sets = kernels::available_instruction_sets();
+  kernels::set_instruction_set(sets[calls++ % sets.size()]);
+}
+
 }  // namespace
+
+TEST_CASE("a product keeps its instruction set whatever is chosen while it asks for its rows, packed before or not") {
+  const KernelSettings restored;
+  RandomStream random(6);
+  constexpr std::int64_t depth = 600;
+  const auto a = drawn<float>(random, 200 * depth), b = drawn<float>(random, depth * 100);
+  for (const auto set : kernels::available_instruction_sets()) {
+    for (const std::int64_t rows : {3, 200}) {
+      for (const std::int64_t columns : {5, 20, 40, 100}) {
+        INFO(kernels::to_string(set) << " " << rows << " x " << columns);
+        kernels::set_instruction_set(set);
+        Guarded<float> wanted(rows * columns), wanted_sum(wanted.size());
+        kernels::gemm<float>(rows, columns, depth, {a.data(), depth}, {b.data(), columns}, wanted.data(), columns);
+        kernels::gemm<float>(rows, columns, depth, {a.data(), rows, true}, {b.data(), columns}, wanted_sum.data(),
+                             columns);
+        const auto right = [&](std::int64_t) {
+          choose_another();
+          return kernels::PackSource<float>{b.data(), columns, false};
+        };
+        const auto left = [&](std::int64_t begin, std::int64_t end, const kernels::Slice& slice, const float** out) {
+          choose_another();
+          for (std::int64_t i = begin; i < end; ++i) *out++ = a.data() + i * depth + slice.start;
+        };
+        Guarded<float> c(wanted.size()), from_packed(wanted.size()), sum(wanted.size());
+        const auto rows_of = [&](Guarded<float>& matrix) {
+          return [&](std::int64_t begin, std::int64_t end, float** out) {
+            choose_another();
+            for (std::int64_t i = begin; i < end; ++i) *out++ = matrix.data() + i * columns;
+          };
+        };
+        const auto multiply = [&](Guarded<float>& to, const kernels::PackedMatrix<float>* packed) {
+          const auto to_rows = rows_of(to);
+          kernels::multiply<float>({.rows = rows,
+                                    .columns = columns,
+                                    .segments = 1,
+                                    .length = depth,
+                                    .a = left,
+                                    .zeros = nullptr,
+                                    .b = right,
+                                    .c = to_rows,
+                                    .packed = packed},
+                                   kernels::engines_in_use<float>());
+        };
+        multiply(c, nullptr);
+        CHECK(c == wanted);
+        kernels::set_instruction_set(set);
+        const kernels::PackedMatrix<float> packed(columns, 1, depth, right);
+        for (const auto other : kernels::available_instruction_sets()) {
+          kernels::set_instruction_set(other);
+          multiply(from_packed, &packed);
+          CHECK(from_packed == wanted);
+        }
+        kernels::set_instruction_set(set);
+        kernels::multiply<float>({.rows = rows,
+                                  .columns = columns,
+                                  .segments = 1,
+                                  .depth = depth,
+                                  .a =
+                                      [&](std::int64_t, std::int64_t begin, std::int64_t end, const float** out) {
+                                        choose_another();
+                                        for (std::int64_t k = begin; k < end; ++k) *out++ = a.data() + k * rows;
+                                      },
+                                  .zeros = nullptr,
+                                  .b = {b.data(), columns, false},
+                                  .c = sum.data(),
+                                  .c_stride = columns},
+                                 kernels::engines_in_use<float>());
+        CHECK(sum == wanted_sum);
+      }
+    }
+  }
+}
 
 TEST_CASE("an operation that is running keeps its instruction set when another thread chooses one") {
   const KernelSettings restored;
@@ -85,7 +168,7 @@ TEST_CASE("an operation that is running keeps its instruction set when another t
     for (std::size_t i = 0; !finished; ++i) kernels::set_instruction_set(sets[i % sets.size()]);
   });
   std::vector<std::string> mixed;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 30; ++round) {
     for (std::size_t i = 0; i < all.size(); ++i) {
       const Guarded<float> got = all[i].run();
       if (!got.intact() || std::ranges::find(wanted[i], got) == wanted[i].end()) mixed.push_back(all[i].name);
