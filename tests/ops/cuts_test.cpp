@@ -11,6 +11,7 @@
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
@@ -96,6 +97,13 @@ TEST_CASE("elementwise operations, broadcast or not, in none, one and several pi
       CHECK(disagreement([&] { return negate(x).value(); }, 0, [&](auto i) { return -at(a, i); }) == "");
       CHECK(disagreement([&] { return add(x, y).value(); }, rounding(type),
                          [&](auto i) { return at(a, i) + at(b, i); }) == "");
+      CHECK(disagreement(
+                [&] {
+                  Tensor total = x;
+                  add_into(total, y);
+                  return total;
+                },
+                rounding(type), [&](auto i) { return at(a, i) + at(b, i); }) == "");
       CHECK(disagreement([&] { return multiply(x, row).value(); }, rounding(type),
                          [&](auto i) { return at(a, i % n) * at(c, i / n); }) == "");
       CHECK(disagreement([&] { return add(row, y).value(); }, rounding(type),
