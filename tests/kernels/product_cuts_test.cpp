@@ -16,9 +16,9 @@
 //   32                 rows of A that are copied, if there are more
 //   short_stretch      rows of zeros that are left in
 //   few_rows, shallow_depth, 16/17   where the width of vectors changes
-#include "framework/kernels/product.hpp"
-
 #include <optional>
+
+#include "framework/kernels/product.hpp"
 #include "tests/kernels/product_checks.hpp"
 
 using namespace xtape;
