@@ -1,6 +1,8 @@
 #include "framework/kernels/pooling.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -80,6 +82,28 @@ Largest<T, lanes> find_largest(const Window& window, const T* x, Pixel out) {
   return largest;
 }
 
+/// The means of neighbouring channels under a window. Summed in double, each over a count of its own when the sum leaves
+/// the range of double.
+template <class T, int lanes>
+void write_average(const Window& window, const T* x, Pixel out, T* y) {
+  const auto [rows, columns] = taps_on_image(window, out);
+  const auto count = static_cast<double>(
+      std::max<std::int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
+  std::array<double, lanes> sums{}, means{};
+  for_each_tap(window, out, [&](std::int64_t pixel, std::int64_t) {
+    const T* in = x + pixel * window.channels;
+    for (std::size_t i = 0; i < lanes; ++i) sums[i] += static_cast<double>(in[i]);
+  });
+  for (std::size_t i = 0; i < lanes; ++i) means[i] = sums[i] / count;
+  if (std::is_same_v<T, double> && !std::ranges::all_of(means, [](double mean) { return std::isfinite(mean); })) {
+    means.fill(0);
+    for_each_tap(window, out, [&](std::int64_t pixel, std::int64_t) {
+      for (std::size_t i = 0; i < lanes; ++i) means[i] += static_cast<double>(x[pixel * window.channels + static_cast<std::int64_t>(i)]) / count;
+    });
+  }
+  for (std::size_t i = 0; i < lanes; ++i) y[i] = static_cast<T>(means[i]);
+}
+
 }  // namespace
 
 template <class T>
@@ -118,19 +142,14 @@ void max_pool_gradient(const Window& window, const std::int32_t* places, const T
 
 template <class T>
 void average_pool(const Window& window, const T* x, T* y) {
+  constexpr int lanes = 8;
   const std::int64_t channels = window.channels;
   parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t index = begin; index < end; ++index) {
-      T* sum = y + index * channels;
       const Pixel out = output_pixel(window, index);
-      std::fill_n(sum, channels, T{0});
-      const auto add = [&](std::int64_t pixel, std::int64_t) {
-        const T* in = x + pixel * channels;
-        for_each_channel(channels, [=](std::int64_t c) { sum[c] += in[c]; });
-      };
-      for_each_tap(window, out, add);
-      const T share = share_of_each<T>(window, out);
-      for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
+      std::int64_t c = 0;
+      for (; c + lanes <= channels; c += lanes) write_average<T, lanes>(window, x + c, out, y + index * channels + c);
+      for (; c < channels; ++c) write_average<T, 1>(window, x + c, out, y + index * channels + c);
     }
   });
 }
