@@ -22,8 +22,14 @@ class Convolution {
  public:
   using Weights = FunctionRef<PackSource<T>(std::int64_t tap)>;
 
-  Convolution(const Window& window, std::int64_t filters, const T* x, Weights weights, T* y)
-      : window_(window), filters_(filters), x_(x), weights_(weights), y_(y), tiling_(window), zeros_(window.channels) {}
+  Convolution(const Window& window, std::int64_t filters, const T* x, Weights weights, T* y, const Images& images)
+      : window_(window),
+        filters_(filters),
+        x_(x),
+        weights_(weights),
+        y_(y),
+        tiling_(window, images),
+        zeros_(window.channels) {}
 
   void run() const {
     if (tiling_.count() > 2 * many_tiles) {
@@ -144,19 +150,6 @@ class Convolution {
   Zeros<T> zeros_;
 };
 
-/// The window of the convolution that takes dy to dx: as many pixels of padding as the other one leaves.
-Window reversed(const Window& w, std::int64_t filters) {
-  Window r = w;
-  r.height = w.out_height;
-  r.width = w.out_width;
-  r.channels = filters;
-  r.out_height = w.height;
-  r.out_width = w.width;
-  r.pad_top = 2 - w.pad_top;
-  r.pad_left = 2 - w.pad_left;
-  return r;
-}
-
 }  // namespace
 
 bool winograd_applies(const Window& w, std::int64_t filters) {
@@ -167,30 +160,32 @@ bool winograd_applies(const Window& w, std::int64_t filters) {
     return height >= tile_edge && width >= tile_edge && 2 * height * width >= covered;
   };
   constexpr std::int64_t few_tiles = 8;  // for which to transform the weights costs more than it saves
-  return shape && Tiling(w).count() >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
+  const std::int64_t tiles = w.batch * ceil_div(w.out_height, tile_edge) * ceil_div(w.out_width, tile_edge);
+  return shape && tiles >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
          filled(w.out_height, w.out_width);
 }
 
 template <class T>
-void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
+void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y, const Images& images) {
   const auto weights = [&](std::int64_t tap) {
     return PackSource<T>{w + tap * window.channels * filters, filters, false};
   };
-  Convolution<T>(window, filters, x, weights, y).run();
+  Convolution<T>(window, filters, x, weights, y, images).run();
 }
 
 template <class T>
-void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
+void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx,
+                             const Images& images) {
   const auto turned = [&](std::int64_t tap) {
     return PackSource<T>{w + (8 - tap) * window.channels * filters, filters, true};
   };
   const Window from_dy = reversed(window, filters);
-  Convolution<T>(from_dy, window.channels, dy, turned, dx).run();
+  Convolution<T>(from_dy, window.channels, dy, turned, dx, images).run();
 }
 
-template void winograd_conv2d(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_conv2d(const Window&, std::int64_t, const double*, const double*, double*);
-template void winograd_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*);
+template void winograd_conv2d(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_conv2d(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
+template void winograd_input_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
 
 }  // namespace xtape::kernels

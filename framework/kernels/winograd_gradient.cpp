@@ -17,13 +17,13 @@ using namespace winograd;
 template <class T>
 class KernelGradient {
  public:
-  KernelGradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw)
+  KernelGradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw, const Images& images)
       : window_(window),
         filters_(filters),
         x_(x),
         dy_(dy),
         dw_(dw),
-        tiling_(window),
+        tiling_(window, images),
         zeros_(std::max(window.channels, filters)) {}
 
   void run() const {
@@ -79,11 +79,12 @@ class KernelGradient {
 }  // namespace
 
 template <class T>
-void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
-  KernelGradient<T>(window, filters, x, dy, dw).run();
+void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw,
+                              const Images& images) {
+  KernelGradient<T>(window, filters, x, dy, dw, images).run();
 }
 
-template void winograd_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*);
+template void winograd_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
 
 }  // namespace xtape::kernels

@@ -80,6 +80,7 @@ struct Normalization {
   template <class T>
   std::vector<Tensor> backward(Tensor x, const Tensor& y, Tensor dy) const {
     using Mask = typename kernels::Passing<T>::Mask;
+    constexpr DType type = dtype_of<T>;
     const Shape shape = x.shape();
     const std::int64_t channels = shape[-1];
     const std::int64_t rows = shape.size() / channels;
@@ -99,8 +100,8 @@ struct Normalization {
     kernels::batch_norm_input_gradient(rows, channels, in, d, passing, in_kernel<T>(),
                                        of_batch ? dgamma.data<double>() : nullptr,
                                        of_batch ? dbeta.data<double>() : nullptr, dx.mutable_data<T>());
-    std::vector<Tensor> derivatives{std::move(dx), dgamma.to(x.dtype()), dbeta.to(x.dtype())};
-    if (has_bias) derivatives.push_back(bias_derivative(dbeta).to(x.dtype()));
+    std::vector<Tensor> derivatives{std::move(dx), dgamma.to(type), dbeta.to(type)};
+    if (has_bias) derivatives.push_back(bias_derivative(dbeta).to(type));
     if (has_residual) derivatives.push_back(separate ? std::move(passed) : std::move(dy));
     return derivatives;
   }
