@@ -283,3 +283,12 @@ TEST_CASE("average pooling is rounded once") {
     CHECK(roundings(y.data<float>()[c], wanted / 1600, DType::float32) <= 0.51);
   }
 }
+
+TEST_CASE("the compiler fuses no product with a sum, so that builds with and without fused multiply-add agree") {
+  const volatile double given = 1 + 0x1p-30;
+  const double x = given;
+  CHECK(x * x - (1 + 0x1p-29) == 0);  // 2^-60 if the product is not rounded
+  const volatile float narrow = 1 + 0x1p-13F;
+  const float y = narrow;
+  CHECK(y * y - (1 + 0x1p-12F) == 0);
+}
