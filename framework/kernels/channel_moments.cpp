@@ -37,10 +37,10 @@ bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, c
                     double* deviation) {
   using Sum = std::common_type_t<double, C>;
   const Workspace<Sum> totals(2 * channels);
-  bool sound = two_channel_sums<C, 4>(rows, channels, totals.data(),
-                                      [&](std::int64_t row, C* sum, C* square, auto count) {
-                                        add_deviations<count()>(channels, x + row * channels, origin, sum, square);
-                                      });
+  bool sound =
+      two_channel_sums<C, 4>(rows, channels, totals.data(), [&](std::int64_t row, C* sum, C* square, auto count) {
+        add_deviations<count()>(channels, x + row * channels, origin, sum, square);
+      });
   const auto n = static_cast<Sum>(std::max<std::int64_t>(rows, 1));
   for (std::int64_t c = 0; c < channels; ++c) {
     const Sum shifted = totals[c] / n;

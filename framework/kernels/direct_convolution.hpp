@@ -1,4 +1,5 @@
-// Convolution and its derivatives by their definition: products whose rows are gathered tap by tap. Internal to kernels/.
+// Convolution and its derivatives by their definition: products whose rows are gathered tap by tap. Internal to
+// kernels/.
 #pragma once
 
 #include <algorithm>

@@ -186,6 +186,7 @@ void winograd_input_gradient(const Window& window, std::int64_t filters, const T
 template void winograd_conv2d(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
 template void winograd_conv2d(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
 template void winograd_input_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
-template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
+template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*,
+                                      const Images&);
 
 }  // namespace xtape::kernels

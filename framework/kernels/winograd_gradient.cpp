@@ -85,6 +85,7 @@ void winograd_kernel_gradient(const Window& window, std::int64_t filters, const 
 }
 
 template void winograd_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
-template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
+template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*,
+                                       const Images&);
 
 }  // namespace xtape::kernels

@@ -19,12 +19,12 @@ using namespace winograd;
 // of rounding is therefore in all 16 outputs, also in those whose 3x3 window does not hold it: about one unit roundoff
 // u = 2^-24 of that value times a weight, as measured. The definition rounds in proportion to an output's own terms.
 //
-// Let the size of a pixel be the largest |x| of its channels, and that of a window or patch the largest of its pixels. A
-// tile is even if its patch is at most `allowed_ratio` times as large as the window of each of its outputs. In an even
-// tile the method's error in an output is so at most about 32 u = 2e-6 of the largest value in that output's own window
-// times the largest weight: what the method's error is for values all of one size. An image with a tile that is not even
-// is computed by the definition. NaN and infinity are larger than all numbers and never even, so they too reach only the
-// outputs that see them. A window of zeros beside a patch that is not zero is not even: its output is 0.
+// Let the size of a pixel be the largest |x| of its channels, and that of a window or patch the largest of its pixels.
+// A tile is even if its patch is at most `allowed_ratio` times as large as the window of each of its outputs. In an
+// even tile the method's error in an output is so at most about 32 u = 2e-6 of the largest value in that output's own
+// window times the largest weight: what the method's error is for values all of one size. An image with a tile that is
+// not even is computed by the definition. NaN and infinity are larger than all numbers and never even, so they too
+// reach only the outputs that see them. A window of zeros beside a patch that is not zero is not even: its output is 0.
 
 constexpr double allowed_ratio = 32;
 
@@ -138,8 +138,9 @@ std::vector<char> even_images(const Window& w, const T* x) {
   return even;
 }
 
-/// Whether no tap of a kernel (3, 3, channels, filters) is so much larger than another tap of the same channel, by their
-/// largest |w| of all filters, that outputs which do not see it, at a border or beside zeros, would hold its rounding.
+/// Whether no tap of a kernel (3, 3, channels, filters) is so much larger than another tap of the same channel, by
+/// their largest |w| of all filters, that outputs which do not see it, at a border or beside zeros, would hold its
+/// rounding.
 template <class T>
 bool even_weights(std::int64_t channels, std::int64_t filters, const T* w) {
   std::vector<char> even(static_cast<std::size_t>(channels));

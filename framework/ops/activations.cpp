@@ -18,9 +18,7 @@ namespace {
 
 double normal_distribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
-double normal_density(double x) {
-  return std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-}
+double normal_density(double x) { return std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2); }
 
 /// x times a factor that goes to 0 faster than x grows, so that infinity times 0 is 0.
 double vanishing(double x, double factor) { return factor == 0 ? 0 : x * factor; }
@@ -77,9 +75,8 @@ Variable tanh_gradient(const Variable& dy, const Variable& x) {
 
 /// dx = dy for x > 0, else dy alpha e^x.
 Variable elu_gradient(const Variable& dy, const Variable& x, double alpha) {
-  Tensor dx = map("elu_gradient", dy.value(), x.value(), [alpha](auto g, auto v) {
-    return v > 0 ? g : g * (static_cast<decltype(g)>(alpha) * std::exp(v));
-  });
+  Tensor dx = map("elu_gradient", dy.value(), x.value(),
+                  [alpha](auto g, auto v) { return v > 0 ? g : g * (static_cast<decltype(g)>(alpha) * std::exp(v)); });
   return record("elu_gradient", std::move(dx),
                 {{dy, [x, alpha](const Variable& ddx) { return elu_gradient(ddx, x, alpha); }},
                  {x, [dy, x, alpha](const Variable& ddx) {
@@ -162,8 +159,7 @@ Variable elu(const Variable& x, double alpha) {
   check(alpha >= 0, "elu: expected alpha >= 0, got {}", alpha);
   Tensor y =
       map("elu", x.value(), [alpha](auto v) { return v > 0 ? v : static_cast<decltype(v)>(alpha) * std::expm1(v); });
-  return record("elu", std::move(y),
-                {{x, [x, alpha](const Variable& dy) { return elu_gradient(dy, x, alpha); }}});
+  return record("elu", std::move(y), {{x, [x, alpha](const Variable& dy) { return elu_gradient(dy, x, alpha); }}});
 }
 
 Variable leaky_relu(const Variable& x, double slope) {
@@ -183,9 +179,7 @@ Variable gelu(const Variable& x) {
 }
 
 Variable softmax(const Variable& x, int axis) {
-  Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) {
-    return total.share(v);
-  });
+  Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) { return total.share(v); });
   return record("softmax", std::move(y), {{x, [axis](const Variable& dy, const Variable& out) {
                                              const Variable weighted = multiply(dy, out);
                                              return weighted - out * sum(weighted, {axis}, true);

@@ -221,7 +221,8 @@ Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targe
   const double loss = mean_of(name, p, t.value(), weights, loss_of_probability);
   return record(name, Tensor::scalar(loss, p.dtype()), {{p, [name, p, t, weights](const Variable& dy) {
                                                            const auto n = static_cast<double>(p.value().size());
-                                                           return dy * weighted(name, probability_slope(p, t), weights) / n;
+                                                           return dy *
+                                                                  weighted(name, probability_slope(p, t), weights) / n;
                                                          }}});
 }
 
@@ -232,7 +233,8 @@ Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, co
   const double loss = mean_of(name, z, t.value(), weights, loss_of_logit);
   return record(name, Tensor::scalar(loss, z.dtype()), {{z, [name, z, t, weights](const Variable& dy) {
                                                            const auto n = static_cast<double>(z.value().size());
-                                                           return dy * weighted(name, sigmoid_difference(z, t), weights) / n;
+                                                           return dy *
+                                                                  weighted(name, sigmoid_difference(z, t), weights) / n;
                                                          }}});
 }
 

@@ -14,9 +14,9 @@ namespace xtape {
 
 /// Mean over the batch of -log softmax(logits)[label], and its derivative, with all digits also where the label's
 /// probability is near 1. A logit of -inf has probability 0: the loss is +inf where it has a share of the label, which
-/// smoothing gives to every class, and finite where it has none; one of +inf has probability 1. logits (n, classes); labels (n) int64
-/// in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the logits. Error for
-/// other shapes, labels out of range or an empty batch.
+/// smoothing gives to every class, and finite where it has none; one of +inf has probability 1. logits (n, classes);
+/// labels (n) int64 in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the
+/// logits. Error for other shapes, labels out of range or an empty batch.
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights = {});
 
 /// The same against labels that are smoothed: (1 - smoothing) t + smoothing / classes for every entry t of a
@@ -37,8 +37,8 @@ class SmoothedCrossEntropy {
 /// Keras does, beyond which its derivative is 0. Error unless both have one shape.
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {});
 
-/// The same from logits z, p = sigmoid(z): softplus(z) - t z, and its derivative sigmoid(z) - t, with all digits for any z
-/// and for t of 0 and 1. Of an infinite z the loss is 0 where the target is its sign's, else +inf.
+/// The same from logits z, p = sigmoid(z): softplus(z) - t z, and its derivative sigmoid(z) - t, with all digits for
+/// any z and for t of 0 and 1. Of an infinite z the loss is 0 where the target is its sign's, else +inf.
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {});
 
 /// Mean over all elements of (x - t)^2. Error unless both have one shape.

@@ -41,8 +41,8 @@ std::vector<Variable> inputs_of(const Variable& x, const Variable& gamma, const 
   return inputs;
 }
 
-/// gamma (x + bias - mean) inverse + beta, and its backward pass. Statistics are kept in float64, whose range holds what
-/// float32 has none for.
+/// gamma (x + bias - mean) inverse + beta, and its backward pass. Statistics are kept in float64, whose range holds
+/// what float32 has none for.
 struct Normalization {
   Tensor gamma, beta, bias, mean, inverse;  // no bias: undefined
   bool of_batch;                            // mean and deviation are functions of x, a bias is not in the mean
@@ -115,8 +115,7 @@ struct Normalization {
 
   Tensor bias_derivative(const Tensor& dbeta) const {
     if (of_batch) return Tensor::zeros(dbeta.shape(), dbeta.dtype());
-    const Tensor scale =
-        map("batch_norm", gamma.to(DType::float64), inverse, [](auto g, auto i) { return g * i; });
+    const Tensor scale = map("batch_norm", gamma.to(DType::float64), inverse, [](auto g, auto i) { return g * i; });
     return map("batch_norm", scale, dbeta, [](auto s, auto d) { return s * d; });
   }
 };

@@ -219,8 +219,8 @@ Variable mean(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
   check(plan.count > 0, "mean: expected at least one element along the reduced axes, got shape {}", x.shape());
   const auto n = static_cast<double>(plan.count);
   return record("mean", mean_of(x.value(), plan, n), {{x, [kept = plan.kept, shape = x.shape(), n](const Variable& dy) {
-                                          return broadcast_to(divide(reshape(dy, kept), n), shape);
-                                        }}});
+                                                         return broadcast_to(divide(reshape(dy, kept), n), shape);
+                                                       }}});
 }
 
 Variable max(const Variable& x, const std::vector<int>& axes, bool keep_dims) {

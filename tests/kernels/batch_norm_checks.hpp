@@ -69,9 +69,7 @@ class BatchNormUnderCheck {
     const auto channels = sampled({channels_}, 70, 20);
     const auto elements = sampled({rows_, channels_}, 600);
     compare_moments(r, channels);
-    const auto scaled = [&](auto i) {
-      return reference::normalize(channels_, x_.data(), normalization(), i);
-    };
+    const auto scaled = [&](auto i) { return reference::normalize(channels_, x_.data(), normalization(), i); };
     CHECK(disagreement(r.y, elements, scaled) == "");
     CHECK(disagreement(r.rectified, elements, [&](auto i) {
             reference::Exact sum = scaled(i);

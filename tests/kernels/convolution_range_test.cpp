@@ -73,8 +73,7 @@ std::array<std::int64_t, 3> check_ordinary(const Arrays& a) {
   return {of_y.count, of_dx.count, of_dw.count};
 }
 
-const std::vector<float> large_values{1e5F,      -1e8F, 3e19F, -3.4e38F, std::numeric_limits<float>::infinity(),
-                                      NAN};
+const std::vector<float> large_values{1e5F, -1e8F, 3e19F, -3.4e38F, std::numeric_limits<float>::infinity(), NAN};
 
 }  // namespace
 
@@ -116,7 +115,8 @@ TEST_CASE("a kernel's gradient holds nothing of a value whose outputs have no gr
     if (!std::isfinite(large)) continue;  // infinity times 0 is NaN, by the definition too
     Arrays a;
     a.x_at(1, 5, 5, 3) = large;
-    for (std::int64_t k = 0; k < 9 * filters; ++k) a.dy_at(1, 4 + k / filters / 3, 4 + k / filters % 3, k % filters) = 0;
+    for (std::int64_t k = 0; k < 9 * filters; ++k)
+      a.dy_at(1, 4 + k / filters / 3, 4 + k / filters % 3, k % filters) = 0;
     const auto [y, dx, dw] = check_ordinary(a);
     CHECK(dw == a.w.size());
   }

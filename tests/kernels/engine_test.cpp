@@ -1,8 +1,8 @@
 #include "framework/kernels/engine.hpp"
 
-#include <numeric>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <xtensor-blas/xlinalg.hpp>
 
 #include "framework/kernels/convolution.hpp"

@@ -1,5 +1,5 @@
-// Relative error, near one rounding, of functions and their derivatives where values are tiny, huge or infinite: against
-// long double.
+// Relative error, near one rounding, of functions and their derivatives where values are tiny, huge or infinite:
+// against long double.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -57,8 +57,7 @@ const std::vector<Function> functions{
      [](L x) { return x > 0 ? 1 : L{1.5} * std::exp(x); }},
     // erfc and exp of x^2 multiply what is lost of their argument by x^2
     {"gelu", gelu, [](L x) { return x * distribution(x); }, [](L x) { return distribution(x) + x * phi(x); }, 1500},
-    {"exp", [](const Variable& x) { return exp(x); }, [](L x) { return std::exp(x); },
-     [](L x) { return std::exp(x); }},
+    {"exp", [](const Variable& x) { return exp(x); }, [](L x) { return std::exp(x); }, [](L x) { return std::exp(x); }},
 };
 
 }  // namespace
@@ -66,7 +65,8 @@ const std::vector<Function> functions{
 TEST_CASE("activations and their derivatives have all digits in the tails") {
   for (const Function& f : functions) {
     for (const DType dtype : {DType::float32, DType::float64}) {
-      for (const double at : {0.0, 1e-20, 1e-5, 0.3, 1.0, 2.5, 4.0, 6.0, 8.0, 10.0, 12.5, 17.0, 25.0, 37.0, 60.0, 80.0}) {
+      for (const double at :
+           {0.0, 1e-20, 1e-5, 0.3, 1.0, 2.5, 4.0, 6.0, 8.0, 10.0, 12.5, 17.0, 25.0, 37.0, 60.0, 80.0}) {
         for (const double sign : {1.0, -1.0}) {
           const double x = Tensor::full({}, sign * at, dtype).item();
           INFO(f.name << " at " << x << " in " << to_string(dtype));
@@ -216,8 +216,8 @@ TEST_CASE("means whose sums exceed the range of their type") {
       for (const double value : mean(x, axes).value().to_vector()) CHECK(value == Approx(most).epsilon(1e-6));
     }
     for (const double value : global_average_pool2d(x).value().to_vector()) CHECK(value == Approx(most).epsilon(1e-6));
-    for (const auto& window : {WindowOptions{.size = 2, .strides = 2}, WindowOptions{.size = 3, .padding = Padding::same},
-                               WindowOptions{.size = 6}}) {
+    for (const auto& window : {WindowOptions{.size = 2, .strides = 2},
+                               WindowOptions{.size = 3, .padding = Padding::same}, WindowOptions{.size = 6}}) {
       for (const double value : average_pool2d(x, window).value().to_vector()) {
         CHECK(value == Approx(most).epsilon(1e-6));
       }
@@ -232,7 +232,8 @@ TEST_CASE("means whose sums exceed the range of their type") {
   for (const double value : mean(x, {0, 2}).value().to_vector()) CHECK(value == Approx(most));
   for (const double value : average_pool2d(x, {.size = 3}).value().to_vector()) CHECK(value == Approx(most));
   // squares beyond the range, their mean within
-  CHECK(mean_squared_error(Tensor::of({2}, {2e19, 0}), Tensor::zeros({2})).value().item() == Approx(2e38).epsilon(1e-6));
+  CHECK(mean_squared_error(Tensor::of({2}, {2e19, 0}), Tensor::zeros({2})).value().item() ==
+        Approx(2e38).epsilon(1e-6));
 }
 
 TEST_CASE("long sums and sums that cancel are those of float64, rounded once") {
@@ -246,9 +247,7 @@ TEST_CASE("long sums and sums that cancel are those of float64, rounded once") {
     for (const std::vector<int>& axes : {std::vector<int>{}, {0}, {2}, {0, 2}, {1, 3}, {0, 3}, {0, 1, 3}}) {
       std::vector<L> wanted;
       const Tensor y = sum(t, axes).value(), m = mean(t, axes).value();
-      const auto reduced = [&](int axis) {
-        return axes.empty() || std::ranges::find(axes, axis) != axes.end();
-      };
+      const auto reduced = [&](int axis) { return axes.empty() || std::ranges::find(axes, axis) != axes.end(); };
       wanted.assign(static_cast<std::size_t>(y.size()), 0);
       for (std::int64_t i = 0; i < t.size(); ++i) {
         std::int64_t rest = i, place = 0, stride = 1;
@@ -265,8 +264,10 @@ TEST_CASE("long sums and sums that cancel are those of float64, rounded once") {
         const auto k = static_cast<std::int64_t>(i);
         // half a unit in the last place, and what float64 may lose of terms up to 1e4
         const L off = 1e-10L * std::sqrt(n);
-        worst = std::max(worst, static_cast<double>((std::abs(y.data<float>()[k] - wanted[i]) - off) / std::abs(wanted[i])));
-        worst = std::max(worst, static_cast<double>((std::abs(m.data<float>()[k] * n - wanted[i]) - off) / std::abs(wanted[i])));
+        worst = std::max(worst,
+                         static_cast<double>((std::abs(y.data<float>()[k] - wanted[i]) - off) / std::abs(wanted[i])));
+        worst = std::max(
+            worst, static_cast<double>((std::abs(m.data<float>()[k] * n - wanted[i]) - off) / std::abs(wanted[i])));
       }
       CHECK(worst < 0x1.01p-24);
     }
