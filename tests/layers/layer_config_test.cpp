@@ -36,6 +36,10 @@ TEST_CASE("an initializer comes back with its numbers") {
   RandomStream random(1);
   CHECK(read.make({2}, random).to_vector() == std::vector<double>{0.25, 0.25});
   CHECK(read.stream == 3U);
+  for (const std::uint64_t stream : {std::uint64_t{1} << 31, std::uint64_t{1} << 62, ~std::uint64_t{0}}) {
+    from_config(to_config(zeros().with_stream(stream)), read);
+    CHECK(read.stream == stream);
+  }
   from_config(LayerConfig{{{"name", "mine"}}}, read);
   CHECK(read.name == "mine");
   CHECK_THAT(error_of([&] { read.make({2}, random); }), Catch::Contains("initializer mine: expected one of xtape's"));

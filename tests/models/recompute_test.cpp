@@ -57,6 +57,45 @@ TEST_CASE("recomputed parts give the same bits") {
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
 }
 
+TEST_CASE("chains of a convolution with a bias and batch normalization are recomputed with biases away from 0") {
+  const auto input = Input({6, 5, 3});
+  auto x = SymbolicTensor(input);
+  for (int i = 0; i < 6; ++i) {
+    x = Conv2D({.filters = 4, .kernel_size = 2, .padding = Padding::same})(x);
+    x = BatchNormalization({.momentum = 0.5})(x);
+    if (i % 2 == 0) x = Activation(relu)(x);
+  }
+  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  model.convert(DType::float64);
+  std::uint64_t stream = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    parameter.set_value(RandomStream(11, stream++).uniform(parameter.shape(), 0.5, 2, DType::float64));
+  }
+  const Tensor images = RandomStream(1).normal({4, 6, 5, 3}, 0, 1, DType::float64);
+  check_same(model, images, 0);
+  model.layer("batch_normalization_2").set_trainable(false);  // there a bias is none that cancels
+  model.layer("conv2d_5").set_trainable(false);
+  check_same(model, images, 0);
+  // and the gradient of the bias before a frozen normalization is what differences say
+  const Parameter bias = model.parameters()[7];
+  REQUIRE(bias.name() == "conv2d_2/bias");
+  const auto loss = [&](bool recompute, bool backward) {
+    bias.clear_gradient();
+    ForwardPass pass(Mode::training, {.step = 0, .recompute = recompute});
+    const Variable y = sum(square(model(images, pass)));
+    if (backward) pass.backward(y);
+    return y.value().item();
+  };
+  loss(true, true);
+  const double gradient = bias.gradient().at({1}), step = 1e-6;
+  const auto moved = [&](double by) {
+    bias.mutable_value().mutable_data<double>()[1] += by;
+    return loss(true, false);
+  };
+  const double ahead = moved(step), behind = moved(-2 * step);
+  CHECK(gradient == Approx((ahead - behind) / (2 * step)).epsilon(1e-5));
+}
+
 TEST_CASE("layers that are shared between parts get the sum of their gradients") {
   const auto input = Input({7, 6, 8});
   const BatchNormalization shared({.momentum = 0.5});
