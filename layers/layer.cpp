@@ -1,6 +1,7 @@
 #include "layers/layer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "framework/ops/arithmetic.hpp"
@@ -55,6 +56,8 @@ SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs, const P
   std::vector<Shape> shapes;
   for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
   Shape output = output_shape(shapes);
+  check(output.rank() < Shape::max_rank, "{}: expected an output of at most {} axes besides the batch, got {}", title(),
+        Shape::max_rank - 1, output);
   const std::vector<ParameterSpec> specs = parameter_specs(shapes);
   if (built_) {
     check_reuse(specs, shapes);
@@ -69,6 +72,9 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const Par
   for (const ParameterSpec& spec : specs) {
     const bool fresh = std::ranges::none_of(created, [&](const Owned& owned) { return owned.spec.name == spec.name; });
     check(fresh, "{}: expected parameters with different names, got two named {}", title(), spec.name);
+    const double l2 = spec.regularizer.l2;
+    check(std::isfinite(l2) && l2 >= 0, "{}: expected a finite regularizer of {} of at least 0, got {}", title(),
+          spec.name, l2);
     Tensor value = values ? values(spec) : Tensor::zeros(spec.shape);
     check(value.shape() == spec.shape, "{}: expected a {} of shape {}, got {}", title(), spec.name, spec.shape,
           value.shape());
@@ -113,6 +119,8 @@ void Layer::rename(std::string name) {
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
+  check(static_cast<bool>(spec.initializer.make), "{}: expected its initializer {} to have a function, got an empty one",
+        title(), spec.initializer.name);
   RandomStream random(source.seed, source.stream);
   Tensor value = spec.initializer.make(spec.shape, random);
   check(value.shape() == spec.shape && value.dtype() == DType::float32,

@@ -22,7 +22,7 @@ void check_arguments(std::string_view function, const Variable& x, const Variabl
   check(gamma.dtype() == x.dtype() && beta.dtype() == x.dtype(),
         "{}: expected x, gamma and beta of one type, got {}, {} and {}", function, x.dtype(), gamma.dtype(),
         beta.dtype());
-  check(epsilon > 0, "{}: expected epsilon above 0, got {}", function, epsilon);
+  check(epsilon > 0 && std::isfinite(epsilon), "{}: expected a finite epsilon above 0, got {}", function, epsilon);
   const auto check_like = [&](std::string_view what, const std::optional<Variable>& given, const Shape& shape) {
     check(!given || (given->shape() == shape && given->dtype() == x.dtype()), "{}: expected a {} {} {}, got {} {}",
           function, what, shape, x.dtype(), given ? given->shape() : shape, given ? given->dtype() : x.dtype());

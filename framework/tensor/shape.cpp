@@ -46,6 +46,7 @@ Shape Shape::without(int axis) const {
 }
 
 std::string to_string(const Shape& shape) {
+  if (shape.no_array_) return "undefined";
   return fmt::format("({}{})", fmt::join(shape.begin(), shape.end(), ", "), shape.rank() == 1 ? "," : "");
 }
 

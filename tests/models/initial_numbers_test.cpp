@@ -77,7 +77,7 @@ TEST_CASE("a nested model and the model around it share no initial numbers, howe
   const auto again = Input({4});
   const Model outermost(again, dense(outer(dense(dense(again, 4), 4)), 4));
   CHECK(shared_numbers(outermost) == none);
-  CHECK(outermost.parameters().size() == 4 + 8 + 6);
+  CHECK(outermost.parameters().size() == 4 + 8 + 2);
 }
 
 TEST_CASE("two models of the same code and seed share no initial numbers in a model around them") {
