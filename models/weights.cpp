@@ -100,11 +100,12 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
 
 /// What the user may do about it.
 std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
-  std::string text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
+  std::string text;
+  if (!report.matched.empty()) text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
   const bool fit_in_order = std::ranges::equal(file.order, file.weights, [](const auto& named, const auto& weight) {
     return fits(named.second, weight.tensor);
   });
-  if (fit_in_order && options.match == Match::name) text += ", {.match = Match::order} goes by order instead of names";
+  if (fit_in_order && options.match == Match::name) text += "; {.match = Match::order} goes by order instead of names";
   return text;
 }
 

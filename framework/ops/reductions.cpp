@@ -154,6 +154,7 @@ Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64
 /// Folds the runs of reduced axes one after the other, the last one first, with float64 in between.
 template <class Fold>
 Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& plan, Fold fold) {
+  check(x.defined(), "{}: expected an array, got an undefined tensor", function);
   with_floating(function, x.dtype(), [](auto) {});
   Tensor y = x;
   auto left = std::ranges::count_if(plan.runs, &ReductionPlan::Run::reduced);

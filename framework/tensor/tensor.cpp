@@ -136,8 +136,8 @@ Tensor Tensor::reshaped(const Shape& shape) const {
 Tensor Tensor::reshaped(std::initializer_list<std::int64_t> extents) const {
   std::vector<std::int64_t> wanted(extents);
   check(defined(), "reshape: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
-  check(std::ranges::count(wanted, -1) <= 1, "reshape: expected at most one extent of -1, got ({})",
-        fmt::join(extents, ", "));
+  check(std::ranges::count(wanted, -1) <= 1 && std::ranges::all_of(wanted, [](auto n) { return n >= -1; }),
+        "reshape: expected extents of 0 or more, one of which may be -1, got ({})", fmt::join(extents, ", "));
   const auto open = std::ranges::find(wanted, -1);
   if (open != wanted.end()) {
     *open = 1;

@@ -54,6 +54,32 @@ TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") 
   CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
 }
 
+TEST_CASE("messages about an undefined tensor say that it is undefined") {
+  const Tensor none;
+  CHECK(to_string(none.shape()) == "undefined");
+  CHECK(to_string(Tensor::scalar(1).shape()) == "()");
+  CHECK(none.shape() == Shape{});
+  CHECK(to_string(none.shape().prepended(2)) == "(2,)");
+  const auto says = [](const auto& action) {
+    CHECK_THAT(error_of(action), Catch::Contains("undefined"));
+  };
+  says([&] { none.item(); });
+  says([&] { none.at({}); });
+  says([&] { none.to_vector(); });
+  says([&] { none.reshaped({1}); });
+  says([&] { none.reshaped({-1}); });
+  says([&] { none.reshaped(Shape{}); });
+  says([&] { none.rows(0, 0); });
+  says([&] { none.to(DType::float64); });
+  says([&] { none.data<float>(); });
+  CHECK(error_of([] { Tensor::ones({6}).reshaped({-1, -1}); }) ==
+        "reshape: expected extents of 0 or more, one of which may be -1, got (-1, -1)");
+  CHECK_THAT(error_of([] { Tensor::ones({6}).reshaped({-2, 3}); }), Catch::Contains("reshape: ") && Catch::Contains("got (-2, 3)"));
+  CHECK(error_of([] { Tensor::scalar(1).dim(0); }) == "Shape: expected an array with at least one axis, got shape ()");
+  CHECK(error_of([] { Tensor::ones({2, 3}).rows(1, 3); }) ==
+        "Tensor::rows: expected 0 <= begin <= end <= 2, the first extent of (2, 3), got [1, 3)");
+}
+
 TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine has, are refused") {
   CHECK_THAT(error_of([] { Tensor::full({1}, 300, DType::uint8); }), Catch::Contains("fit uint8, got 300"));
   CHECK_THAT(error_of([] { Tensor::full({1}, -1, DType::uint8); }), Catch::Contains("got -1"));
