@@ -10,7 +10,8 @@ namespace xtape {
 BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   check(options_.momentum >= 0 && options_.momentum < 1, "{}: expected a momentum in [0, 1), got {}", title(),
         options_.momentum);
-  check(options_.epsilon > 0 && std::isfinite(options_.epsilon), "{}: expected a finite epsilon above 0, got {}", title(), options_.epsilon);
+  check(options_.epsilon > 0 && std::isfinite(options_.epsilon), "{}: expected a finite epsilon above 0, got {}",
+        title(), options_.epsilon);
 }
 
 void BatchNormalizationLayer::set_momentum(double momentum) {

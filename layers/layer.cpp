@@ -119,8 +119,8 @@ void Layer::rename(std::string name) {
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
-  check(static_cast<bool>(spec.initializer.make), "{}: expected its initializer {} to have a function, got an empty one",
-        title(), spec.initializer.name);
+  check(static_cast<bool>(spec.initializer.make),
+        "{}: expected its initializer {} to have a function, got an empty one", title(), spec.initializer.name);
   RandomStream random(source.seed, source.stream);
   Tensor value = spec.initializer.make(spec.shape, random);
   check(value.shape() == spec.shape && value.dtype() == DType::float32,
@@ -186,7 +186,8 @@ const Shape& Layer::only_input(const std::vector<Shape>& inputs, int rank) const
 
 const Parameter& Layer::parameter(std::string_view name) const {
   const auto found = std::ranges::find_if(parameters_, [&](const Owned& owned) { return owned.spec.name == name; });
-  check(found != parameters_.end(), "{}: expected the name of one of its parameters, got {}; parameter_specs() lists them", title(), name);
+  check(found != parameters_.end(),
+        "{}: expected the name of one of its parameters, got {}; parameter_specs() lists them", title(), name);
   return found->parameter;
 }
 

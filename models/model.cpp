@@ -61,8 +61,8 @@ SymbolicTensor Model::layer_output(const std::string& name) const {
   const Layer& wanted = layer(name);
   const auto of_layer = [&](const ModelNode& node) { return node.layer.get() == &wanted; };
   check(std::ranges::count_if(nodes(), of_layer) == 1,
-        "{}: expected the name of a layer that is called once, got \"{}\", called several times",
-        network_->title(), name);
+        "{}: expected the name of a layer that is called once, got \"{}\", called several times", network_->title(),
+        name);
   return std::ranges::find_if(nodes(), of_layer)->output;
 }
 

@@ -126,11 +126,10 @@ void Model::Network::name_layers() {
           "{}: expected layer names without \"/\", which separates the parts of a parameter's path, got \"{}\"",
           title(), node.layer->name());
     const auto [known, fresh] = taken.emplace(node.layer->name(), node.layer.get());
-    check(
-        fresh || known->second == node.layer.get(),
-        "{}: expected layers with different names, got two named \"{}\" ({} and {}); layers without a name were "
-        "named by the first Model that used them: give one of the two a .name",
-        title(), node.layer->name(), known->second->type(), node.layer->type());
+    check(fresh || known->second == node.layer.get(),
+          "{}: expected layers with different names, got two named \"{}\" ({} and {}); layers without a name were "
+          "named by the first Model that used them: give one of the two a .name",
+          title(), node.layer->name(), known->second->type(), node.layer->type());
   }
   std::map<std::string, int> counts;
   for (const ModelNode& node : nodes_) {

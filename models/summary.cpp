@@ -106,10 +106,9 @@ std::string totals_of(const Model& model, std::int64_t batch) {
   const double bytes = model.dtype() == DType::float64 ? 8 : 4;
   const std::int64_t all = model.parameter_count(), trainable = model.trainable_count();
   const MultiplyAdds work = multiply_adds(model);
-  const std::string not_counted =
-      work.unknown == 0 ? ""
-                        : fmt::format(", and an unknown number in {} {} of custom layers", work.unknown,
-                                      work.unknown == 1 ? "call" : "calls");
+  const std::string not_counted = work.unknown == 0 ? ""
+                                                    : fmt::format(", and an unknown number in {} {} of custom layers",
+                                                                  work.unknown, work.unknown == 1 ? "call" : "calls");
   return fmt::format(
       "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {}\n"
       "Memory of activations: {} at batch size {}, every layer's output once\n"

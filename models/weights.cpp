@@ -101,7 +101,8 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
 /// What the user may do about it.
 std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
   std::string text;
-  if (!report.matched.empty()) text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
+  if (!report.matched.empty())
+    text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
   const bool fit_in_order = std::ranges::equal(file.order, file.weights, [](const auto& named, const auto& weight) {
     return fits(named.second, weight.tensor);
   });

@@ -6,8 +6,8 @@
 
 namespace xtape {
 
-/// The geometry of a pooling. Error as place_window, and when a window could lie on padding alone and would have nothing
-/// to pool.
+/// The geometry of a pooling. Error as place_window, and when a window could lie on padding alone and would have
+/// nothing to pool.
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown = "");
 

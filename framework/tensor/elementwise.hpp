@@ -42,7 +42,8 @@ class BroadcastPlan {
 /// f(x) for every element of a floating tensor. f is called as T f(T) and must be pure: pieces run in parallel.
 template <class F>
 Tensor map(std::string_view function, const Tensor& x, F f) {
-  check(x.defined(), "{}: expected an array, got an undefined tensor (was it moved from, or never assigned?)", function);
+  check(x.defined(), "{}: expected an array, got an undefined tensor (was it moved from, or never assigned?)",
+        function);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   with_floating(function, x.dtype(), [&](auto zero) {
     using T = decltype(zero);

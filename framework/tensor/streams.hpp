@@ -5,9 +5,9 @@
 
 namespace xtape::streams {
 
-/// Initial values of parameters: this one and up, 1024 for each layer in the order of the layers. Where another parameter
-/// of the model has the stream, because it comes from a model of the same seed, `another_round` is added until it is
-/// free; see Layer::initialize().
+/// Initial values of parameters: this one and up, 1024 for each layer in the order of the layers. Where another
+/// parameter of the model has the stream, because it comes from a model of the same seed, `another_round` is added
+/// until it is free; see Layer::initialize().
 inline constexpr std::uint64_t parameters = 0;
 inline constexpr std::uint64_t another_round = std::uint64_t{1} << 40;
 

@@ -126,8 +126,8 @@ std::vector<double> Tensor::to_vector() const {
 
 Tensor Tensor::reshaped(const Shape& shape) const {
   check(defined(), "reshape: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
-  check(shape.size() == size(), "reshape: expected as many elements as {} has ({}), got shape {}", shape_,
-        size(), shape);
+  check(shape.size() == size(), "reshape: expected as many elements as {} has ({}), got shape {}", shape_, size(),
+        shape);
   Tensor result = *this;
   result.shape_ = shape;
   return result;

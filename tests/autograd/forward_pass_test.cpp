@@ -270,8 +270,9 @@ TEST_CASE("what no tensor is, and steps that no training has, are called so") {
   const Variable x = pass.watch(Tensor::ones({2, 3}));
   CHECK(error_of([&] { pass.watch(none); }) ==
         "ForwardPass::watch: expected a floating tensor, got float32 of shape undefined");
-  CHECK(error_of([&] { record("mine", none, {{x, [](const Tensor& dy) { return dy; }}}); }) ==
-        "mine: expected a value to record, got an undefined tensor");
+  CHECK(error_of([&] {
+          record("mine", none, {{x, [](const Tensor& dy) { return dy; }}});
+        }) == "mine: expected a value to record, got an undefined tensor");
   CHECK(error_of([&] { Parameter("w", Tensor::ones({2})).add_gradient(none); }) ==
         "Parameter w: expected a gradient (2,) float32, got undefined float32");
   CHECK_THAT(error_of([&] { relu(none); }), Catch::Contains("relu: expected an array, got an undefined tensor"));

@@ -62,17 +62,24 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
 
 TEST_CASE("what a layer could not compute is refused when it is called in the graph") {
   const auto image = Input({8, 8, 3});
-  CHECK(error_of([&] { MaxPooling2D({.pool_size = 2, .padding = {2, 0, 0, 0}, .name = "m"})(image); }) ==
-        "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got (2, 0, 0, 0)");
-  CHECK_THAT(error_of([&] { AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image); }),
+  CHECK(error_of([&] {
+          MaxPooling2D({.pool_size = 2, .padding = {2, 0, 0, 0}, .name = "m"})(image);
+        }) == "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got (2, 0, 0, 0)");
+  CHECK_THAT(error_of([&] {
+               AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image);
+             }),
              Catch::Contains("AveragePooling2D: expected less padding than the window is long, 3 x 1"));
   CHECK(error_of([&] {
           MaxPooling2D({.pool_size = 9, .name = "m"})(image);
         }).starts_with("MaxPooling2D m: expected images at least as large as the window"));
-  CHECK_THAT(error_of([&] { Reshape({.target_shape = {8, 8, 3, 1, 1, 1, 1, 1}})(image); }),
+  CHECK_THAT(error_of([&] {
+               Reshape({.target_shape = {8, 8, 3, 1, 1, 1, 1, 1}})(image);
+             }),
              Catch::Contains("Reshape: expected an output of at most 7 axes besides the batch, got (8, 8, 3, 1"));
   CHECK_THAT(error_of([&] { Input({1, 1, 1, 1, 1, 1, 1, 1}); }), Catch::Contains("at most 7 axes besides the batch"));
-  CHECK_THAT(error_of([&] { ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}}); }),
+  CHECK_THAT(error_of([&] {
+               ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}});
+             }),
              Catch::Contains("amounts of 0 to 2^30"));
 }
 

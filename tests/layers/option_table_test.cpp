@@ -141,7 +141,10 @@ void add_dense_rows(std::vector<Row>& rows) {
     return plain_dense(t.input(), t.parameter("kernel"), t.has("bias") ? t.parameter("bias") : Tensor());
   };
   add_kernel_rows<Dense>(rows, {.units = 2}, {{5}}, linear_output);
-  rows.push_back({"units", Dense({.units = 2}).definition(), Dense({.units = 3}).definition(), {{5}},
+  rows.push_back({"units",
+                  Dense({.units = 2}).definition(),
+                  Dense({.units = 3}).definition(),
+                  {{5}},
                   outputs(linear_output, linear_output)});
 }
 
@@ -173,7 +176,10 @@ void add_pooling_rows(std::vector<Row>& rows, const PlainPool& pool) {
   };
   const auto add = [&](const std::string& option, const PoolingOptions& options, std::array<std::int64_t, 2> size,
                        const PlainWindow& window) {
-    rows.push_back({option, Handle().definition(), Handle(options).definition(), {{7, 6, 2}},
+    rows.push_back({option,
+                    Handle().definition(),
+                    Handle(options).definition(),
+                    {{7, 6, 2}},
                     outputs(pooled({.strides = {2, 2}}, {2, 2}), pooled(window, size))});
   };
   add("pool_size", {.pool_size = {3, 2}}, {3, 2}, {.strides = {3, 2}});
@@ -264,8 +270,13 @@ void add_other_rows(std::vector<Row>& rows) {
   add("target_shape", Reshape({.target_shape = {12}}), Reshape({.target_shape = {3, -1}}), {{2, 6}},
       shape_only({12}, {3, 4}));
   add("padding", ZeroPadding2D(), ZeroPadding2D({.padding = {0, 1, 2, 3}}), {{3, 2, 2}},
-      outputs([](const Trial& t) { return plain_pad(t.input(), {1, 1}, {1, 1}); },
-              [](const Trial& t) { return plain_pad(t.input(), {0, 2}, {1, 3}); }));
+      outputs(
+          [](const Trial& t) {
+            return plain_pad(t.input(), {1, 1}, {1, 1});
+          },
+          [](const Trial& t) {
+            return plain_pad(t.input(), {0, 2}, {1, 3});
+          }));
   add("rate", Dropout({.rate = 0.25}), Dropout({.rate = 0.625}), {{40}}, [](const Trial& plain, const Trial& changed) {
     for (const auto& [trial, rate] : {std::pair(&plain, 0.25), std::pair(&changed, 0.625)}) {
       CHECK(identical(trial->output(), trial->input()));
@@ -389,9 +400,8 @@ TEST_CASE("layers of models inside of models come back from a file with every op
     save_model(model, folder / "model.safetensors");
     const Model loaded = load_model(folder / "model.safetensors");
     CHECK(loaded.name() == "outer");
-    const auto nested = Model::from_layer(Model::from_layer(loaded.layer("inner").shared_from_this())
-                                              ->layer("innermost")
-                                              .shared_from_this());
+    const auto nested = Model::from_layer(
+        Model::from_layer(loaded.layer("inner").shared_from_this())->layer("innermost").shared_from_this());
     REQUIRE(nested);
     const Layer& back = nested->layer("inner_layer");
     CHECK(back.config() == changed);

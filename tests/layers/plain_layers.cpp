@@ -124,7 +124,8 @@ std::array<Tensor, 2> plain_moments(const Tensor& x) {
   const auto mean_of = [&](const auto& f) {
     return filled({channels}, [&](const Index& i) {
       double sum = 0;
-      for (std::int64_t row = 0; row < rows; ++row) sum += f(values[static_cast<std::size_t>(row * channels + i[0])], i[0]);
+      for (std::int64_t row = 0; row < rows; ++row)
+        sum += f(values[static_cast<std::size_t>(row * channels + i[0])], i[0]);
       return sum / static_cast<double>(rows);
     });
   };

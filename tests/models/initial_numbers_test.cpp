@@ -135,8 +135,7 @@ TEST_CASE("layers that models share draw once, and new layers beside them draw o
   CHECK(std::ranges::equal(values_of(inner), before, identical));
 
   const auto second = Input({4});  // what is new comes first, where the known layers came before
-  const Model extended({second, inner.inputs()[0]},
-                       Add()({dense(dense(second, 4), 4), inner.layer_output("dense_2")}));
+  const Model extended({second, inner.inputs()[0]}, Add()({dense(dense(second, 4), 4), inner.layer_output("dense_2")}));
   CHECK(shared_numbers(extended) == none);
   CHECK(std::ranges::equal(values_of(inner), before, identical));
 }

@@ -71,11 +71,15 @@ TEST_CASE("models may have several inputs and outputs") {
   const auto outputs = model.call({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
   CHECK(outputs[0].value().to_vector() == std::vector<double>{4, 7});
   CHECK(outputs[1].value().to_vector() == std::vector<double>{3, 10});
-  CHECK(error_of([&] { model(Tensor::ones({1, 2}), pass); }) ==
-        "Model: expected a model of one input and one output here, got 2 and 2; call it with all inputs by call(), in a "
-        "custom loop: fit(), evaluate() and predict() take models of one input and one output");
-  CHECK(error_of([&] { model.call({Tensor::ones({1, 2})}, pass); }) ==
-        "Model: expected 2 inputs in this order: input_1 (None, 2) and input_2 (None, 2), got 1 input");
+  CHECK(
+      error_of([&] {
+        model(Tensor::ones({1, 2}), pass);
+      }) ==
+      "Model: expected a model of one input and one output here, got 2 and 2; call it with all inputs by call(), in a "
+      "custom loop: fit(), evaluate() and predict() take models of one input and one output");
+  CHECK(error_of([&] {
+          model.call({Tensor::ones({1, 2})}, pass);
+        }) == "Model: expected 2 inputs in this order: input_1 (None, 2) and input_2 (None, 2), got 1 input");
   CHECK_THAT(error_of([&] {
                model.call({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
              }),
@@ -89,11 +93,11 @@ TEST_CASE("inputs of another order or number are refused by the names of those t
   const std::string both = "2 inputs in this order: left (None, 4) and right (None, 2, 3)";
   CHECK(error_of([&] {
           two.call({Tensor::ones({5, 2, 3}), Tensor::ones({5, 4})}, pass);
-        }) == "Model two: expected an input (None, 4) for left with at least one sample, got (5, 2, 3); the model has " +
-                  both);
+        }) ==
+        "Model two: expected an input (None, 4) for left with at least one sample, got (5, 2, 3); the model has " +
+            both);
   CHECK(error_of([&] { two.call({}, pass); }) == "Model two: expected " + both + ", got 0 inputs");
-  CHECK(error_of([&] { two({right, left}); }) ==
-        "Model two: expected " + both + ", got (None, 2, 3) and (None, 4)");
+  CHECK(error_of([&] { two({right, left}); }) == "Model two: expected " + both + ", got (None, 2, 3) and (None, 4)");
   CHECK(error_of([&] { two(left); }) == "Model two: expected " + both + ", got (None, 4)");
 }
 
@@ -101,8 +105,9 @@ TEST_CASE("a model without a name, a single sample and no tensor at all are call
   const auto input = Input({4});
   const Model model(input, Dense({.units = 2})(input));
   ForwardPass pass(Mode::inference);
-  CHECK(error_of([&] { model(Tensor::ones({2, 5}), pass); }) ==
-        "Model: expected an input (None, 4) with at least one sample, got (2, 5)");
+  CHECK(error_of([&] {
+          model(Tensor::ones({2, 5}), pass);
+        }) == "Model: expected an input (None, 4) with at least one sample, got (2, 5)");
   CHECK(error_of([&] { model(Tensor::ones({4}), pass); }) ==
         "Model: expected an input (None, 4) with at least one sample, got (4,); reshape one sample to (1, 4)");
   CHECK(error_of([&] { model(Tensor(), pass); }) ==

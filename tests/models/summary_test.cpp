@@ -93,8 +93,9 @@ TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in 
   const Model model(input, std::make_shared<Custom>()->connect({inner(inner(input))}));
   CHECK(multiply_adds(model).forward == 32);
   CHECK(multiply_adds(model).unknown == 3);
-  CHECK_THAT(model.summary(), Catch::Contains("Multiply-adds: 32 per sample, and an unknown number in 3 calls of custom "
-                                              "layers\n"));
+  CHECK_THAT(model.summary(),
+             Catch::Contains("Multiply-adds: 32 per sample, and an unknown number in 3 calls of custom "
+                             "layers\n"));
 }
 
 TEST_CASE("a nested model behind trained layers has the gradient of its input to compute, and its kernels'") {

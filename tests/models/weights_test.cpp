@@ -96,9 +96,7 @@ TEST_CASE("a file of another model is refused, and the model stays as it was") {
             "{.strict = false} loads the 4 that match");
 
   save_safetensors(path, {});
-  CHECK(error_of([&] {
-          load_weights(model, path);
-        }).ends_with("norm/moving_variance, logits/kernel, logits/bias"));
+  CHECK(error_of([&] { load_weights(model, path); }).ends_with("norm/moving_variance, logits/kernel, logits/bias"));
   CHECK(std::ranges::equal(before, values_of(model), identical));
 }
 

@@ -69,7 +69,7 @@ TEST_CASE("normal numbers have the tails of their distribution") {
       beyond_3 += std::abs(v) > 3 ? 1 : 0;
       beyond_4 += std::abs(v) > 4 ? 1 : 0;
     }
-    CHECK(std::abs(beyond_3 - 2700) < 300);  // 0.27 %, five standard deviations
+    CHECK(std::abs(beyond_3 - 2700) < 300);    // 0.27 %, five standard deviations
     CHECK((beyond_4 > 25 && beyond_4 < 110));  // 63 per million
   }
 }
