@@ -51,6 +51,9 @@ TEST_CASE("memory and multiply-adds follow from their definitions") {
   CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
              Catch::Contains("Memory of parameters: 20.0 kB\nMemory of activations: 1.0 MB at batch size 250") &&
                  Catch::Contains("Multiply-adds: 4,000 per sample\n"));
+  model.convert(DType::float64);
+  CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
+             Catch::Contains("Memory of parameters: 40.0 kB\nMemory of activations: 2.0 MB at batch size 250"));
   CHECK_THAT(error_of([&] { return model.summary({.width = 39}); }), Catch::Contains("a width of at least 40"));
   CHECK_THAT(error_of([&] { return model.summary({.batch_size = 0}); }), Catch::Contains("a batch size of at least 1"));
 }
