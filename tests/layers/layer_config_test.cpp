@@ -45,6 +45,20 @@ TEST_CASE("an initializer comes back with its numbers") {
   CHECK_THAT(error_of([&] { read.make({2}, random); }), Catch::Contains("initializer mine: expected one of xtape's"));
 }
 
+TEST_CASE("integers go up to 2^31 - 1 to either side, and no further") {
+  const std::int64_t most = 2147483647;
+  const auto read = [](std::int64_t value) {
+    std::int64_t result = 0;
+    from_config(ConfigValue(value), result);
+    return result;
+  };
+  CHECK(read(most) == most);
+  CHECK(read(-most) == -most);
+  for (const std::int64_t value : {most + 1, -most - 1}) {
+    CHECK_THAT(error_of([&] { read(value); }), Catch::Contains("an integer of at most 2147483647"));
+  }
+}
+
 TEST_CASE("options that do not fit are refused by name") {
   const auto conv = [](std::vector<ConfigField> fields) {
     return error_of([&] { make_layer<Conv2DLayer>(LayerConfig{std::move(fields)}); });

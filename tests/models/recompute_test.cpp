@@ -4,8 +4,10 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
+#include "models/fusion.hpp"
 #include "models/model.hpp"
 #include "models/resnet50.hpp"
+#include "models/segments.hpp"
 #include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 
@@ -145,6 +147,39 @@ TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded"
   };
   CHECK(kept({.recompute = true}, Mode::training) * 5 < kept({}, Mode::training) * 2);
   CHECK(kept({.recompute = true}, Mode::inference) == kept({}, Mode::inference));
+}
+
+TEST_CASE("a chain is cut where the kept values and the largest segment need the least memory") {
+  for (const int layers : {2, 3, 6, 12}) {
+    const auto input = Input({1});
+    auto x = SymbolicTensor(input);
+    for (int i = 0; i < layers; ++i) x = Dense({.units = 1})(x);
+    const Model model(input, x);
+    const std::vector<FusedStep> steps = plan_steps(model.nodes(), model.output_nodes());
+    REQUIRE(std::ssize(steps) == layers + 1);  // the input, and one value a layer
+    std::vector<std::size_t> last_use;
+    for (std::size_t i = 0; i < steps.size(); ++i) last_use.push_back(i + 1);
+    const auto memory = [](const std::vector<std::size_t>& ends) {  // one value a step, one kept for each segment
+      std::size_t most = 0;
+      for (std::size_t i = 0; i < ends.size(); ++i) most = std::max(most, i + ends[i] - (i > 0 ? ends[i - 1] : 0));
+      return most;
+    };
+    std::size_t least = steps.size();
+    for (unsigned cuts = 0; cuts < 1U << (layers - 1); ++cuts) {
+      std::vector<std::size_t> ends;
+      for (int i = 0; i < layers; ++i) {
+        if (i == layers - 1 || (cuts >> i & 1U) != 0) ends.push_back(static_cast<std::size_t>(i) + 2);
+      }
+      least = std::min(least, memory(ends));
+    }
+    std::vector<std::size_t> ends;
+    for (const Segment& segment : plan_segments(steps, model.nodes(), last_use)) {
+      ends.push_back(segment.end);
+      const std::size_t inside = segment.end - std::max<std::size_t>(segment.begin, 1);
+      CHECK(segment.worth_recomputing == (inside > 1 && segment.end < steps.size()));
+    }
+    CHECK(memory(ends) == least);
+  }
 }
 
 TEST_CASE("what is recomputed can't be differentiated twice, and says so") {

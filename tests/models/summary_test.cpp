@@ -136,6 +136,14 @@ TEST_CASE("a nested model behind trained layers has the gradient of its input to
   CHECK(of_deep(Conv2D({.filters = 2})(twice_input)) == 2 * work + 25 * 4);
 }
 
+TEST_CASE("a layer behind one whose last parameter is never trained still has its input's gradient to compute") {
+  const auto input = Input({4});
+  const Dense frozen({.units = 3});
+  const Model model(input, frozen(BatchNormalization()(input)));  // the moving variance comes after gamma and beta
+  frozen->set_trainable(false);
+  CHECK(multiply_adds(model).backward == 12);
+}
+
 TEST_CASE("what is too long for its column goes on below, words whole") {
   const SymbolicTensor input = Input({4}, {.name = "in"});
   std::vector<SymbolicTensor> parts;
