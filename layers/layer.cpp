@@ -156,8 +156,8 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, Initia
     owned.initialized = true;
     owned.source = source;
   }
-  constexpr std::uint64_t most = 1024;  // parameters of one layer
-  return std::max<std::uint64_t>((parameters_.size() + most - 1) / most, 1) * most;
+  constexpr std::uint64_t streams_of_a_layer = 1024;
+  return streams_of_a_layer;
 }
 
 WithoutBias Layer::call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const {

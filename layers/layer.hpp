@@ -122,8 +122,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   void claim_streams(std::uint64_t seed, InitialStreams& taken) const;
   /// Draws initial values for the parameters that have none, number i from stream `stream` + i of `seed`; and again for
   /// those that still have initial values from a stream that is claimed for another parameter. In both cases the stream
-  /// is the next free one in steps of streams::another_round. Returns the number of streams that are the layer's own:
-  /// 1024 for every layer of up to as many parameters, so that an option does not change the numbers of later layers.
+  /// is the next free one in steps of streams::another_round. Returns the number of streams by which the next layer is
+  /// ahead: the same for every layer, so that an option of one does not change the numbers of those behind it.
   virtual std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken);
 
   /// "Conv2D conv1", for messages; "Conv2D" before it has a name.
