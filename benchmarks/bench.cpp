@@ -7,6 +7,7 @@
 #include "benchmarks/scaling.hpp"
 #include "examples/program.hpp"
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/new_folder.hpp"
 
 using namespace xtape;
 using namespace xtape::bench;
@@ -39,7 +40,7 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--turn-seconds", s.turn_seconds, "A turn is as many steps as fit, but at least 3")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default runs/bench-<time>")
+  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default a new one, runs/bench-<time>")
       ->check(not_empty);
   app.add_flag("--alone", s.alone, "xtape alone, without libtorch");
   app.add_flag("--scaling", s.scaling, "Instead of the table: ResNet-50's step over threads, batch and image size")
@@ -83,17 +84,16 @@ std::vector<int> thread_counts(const Settings& s) {
 }
 
 fs::path output_folder(const Settings& s) {
-  fs::path folder = s.output;
-  if (s.output.empty()) {
-    const std::time_t time = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&time, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "bench-%Y%m%d-%H%M%S", &parts);
-    folder = fs::path("runs") / text;
+  if (!s.output.empty()) {
+    fs::create_directories(s.output);
+    return s.output;
   }
-  fs::create_directories(folder);
-  return folder;
+  const std::time_t time = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&time, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "bench-%Y%m%d-%H%M%S", &parts);
+  return make_new_folder("bench", fs::path("runs") / text);
 }
 
 void write(const fs::path& path, const std::string& text) {

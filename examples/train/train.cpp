@@ -53,7 +53,7 @@ void declare(CLI::App& app, Settings& s) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--output", s.output,
-                 "Folder for history, weights, checkpoints and report; by default runs/<model>-<time>")
+                 "Folder for history, weights, checkpoints and report; by default a new one, runs/<model>-<time>")
       ->check(not_empty)
       ->transform(absolute);
   app.add_option("--checkpoint-every", s.checkpoint_every, "Steps after which the run is saved; 0: after each epoch")
@@ -131,7 +131,7 @@ RunFolder open_folder(const Settings& s) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", std::localtime(&now));
-  return RunFolder::make(fs::path("runs") / fmt::format("{}-{}", s.model, stamp));
+  return RunFolder::make_default(fs::path("runs") / fmt::format("{}-{}", s.model, stamp));
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const Model& model, const Recipe& r, double rate, int epochs,

@@ -1,4 +1,4 @@
-#include "framework/io/hdf5_dataset.hpp"
+#include "framework/io/helpers/hdf5_dataset.hpp"
 
 #include <algorithm>
 #include <array>

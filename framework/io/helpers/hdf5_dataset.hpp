@@ -1,9 +1,9 @@
-// One data set of an open HDF5 file, checked before memory is taken for its elements. Internal to framework/io.
+// One data set of an open HDF5 file, checked before memory is taken for its elements. Internal to framework/io/helpers.
 #pragma once
 
 #include <string>
 
-#include "framework/io/hdf5_handle.hpp"
+#include "framework/io/helpers/hdf5_handle.hpp"
 #include "framework/tensor/tensor.hpp"
 
 namespace xtape::hdf5 {
@@ -11,7 +11,7 @@ namespace xtape::hdf5 {
 /// HDF5's name for an element type of ours as it lies in memory.
 hid_t memory_type(DType dtype);
 
-/// A data set by its path in the file. To be used within one Session.
+/// A data set by its path in the file.
 class Dataset {
  public:
   /// Opens it and checks shape, type, and that the file is large enough to hold the elements. `path` is for messages,
