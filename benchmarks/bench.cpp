@@ -8,6 +8,7 @@
 #include "examples/program.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/new_folder.hpp"
+#include "framework/kernels/parallel.hpp"
 
 using namespace xtape;
 using namespace xtape::bench;
@@ -79,7 +80,7 @@ std::vector<Workload> selected(const Settings& s) {
 
 std::vector<int> thread_counts(const Settings& s) {
   if (!s.threads.empty()) return s.threads;
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int cores = kernels::num_threads();
   return cores == 1 || s.quick ? std::vector{cores} : std::vector{cores, 1};
 }
 

@@ -8,6 +8,13 @@
 #include "training/running_means.hpp"
 
 namespace xtape {
+namespace {
+
+/// Whether kernels are used often enough to be packed once for all: to keep what was packed costs as much as two passes
+/// save that find it.
+bool pays_to_pack(const Epoch& batches) { return batches.size() > 3; }
+
+}  // namespace
 
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options) {
   check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
@@ -18,8 +25,9 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
   RunningMeans means{.classes = data.classes() > 0};
   const Epoch batches = loader.epoch(0);
   WeightCache cache;
+  const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
   for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference, {.cache = &cache});
+    ForwardPass pass(Mode::inference, kept);
     const Variable outputs = model(batch.images, pass);
     means.add(options.loss(outputs, batch.labels, batch.weights).value().item(), outputs.value(), batch);
     if (options.batch_end && !options.batch_end(means.samples)) break;
@@ -43,8 +51,9 @@ Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size)
     auto* next = outputs.mutable_data<decltype(zero)>();
     const Epoch batches = loader.epoch(0);
     WeightCache cache;
+    const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
     for (const Batch& batch : batches) {
-      ForwardPass pass(Mode::inference, {.cache = &cache});
+      ForwardPass pass(Mode::inference, kept);
       const Tensor part = model(batch.images, pass).value();
       next = std::copy_n(part.data<decltype(zero)>(), part.size(), next);
     }
