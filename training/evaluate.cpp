@@ -10,9 +10,9 @@
 namespace xtape {
 namespace {
 
-/// Whether kernels are used often enough to be packed once for all: to keep what was packed costs as much as two passes
-/// save that find it.
-bool pays_to_pack(const Epoch& batches) { return batches.size() > 3; }
+/// Whether kernels are used often enough to be packed once for all passes. That costs up to twice what a later pass
+/// saves by it, whatever the size of the batches.
+bool pays_to_pack(const Epoch& batches) { return batches.size() > 2; }
 
 }  // namespace
 

@@ -117,3 +117,11 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
   check_trained(installed.run("by-cmake/program"));
   installed.run("sed -i 's/find_package(xtape 0.1 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
 }
+
+TEST_CASE("the installed library needs none of the libraries of its helper programs") {
+  const Installation installed;
+  const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
+  for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));
+  CHECK_THAT(installed.run("strings '" + (installed.libraries() / "libxtape.so").string() + "'"),
+             !Contains(from_meson("XTAPE_BUILD")));
+}

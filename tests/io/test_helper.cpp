@@ -53,4 +53,4 @@ Answer answer(Channel& channel, const Channel::Texts& question) {
 
 }  // namespace
 
-int main() { return helpers::serve(answer); }
+int main() { helpers::serve(answer); }

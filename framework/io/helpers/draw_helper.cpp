@@ -33,7 +33,7 @@ std::string drawn(const std::string& dot, const std::string& format) {
 
 /// A question is a graph in the DOT language and a format, "svg"; the answer is the picture.
 int main() {
-  return helpers::serve([](Channel&, const Channel::Texts& question) {
+  helpers::serve([](Channel&, const Channel::Texts& question) {
     check(question.size() == 2, "xtape-draw: expected a graph and a format, got {} texts", question.size());
     return helpers::Answer{.texts = {drawn(question[0], question[1])}};
   });

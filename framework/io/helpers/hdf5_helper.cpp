@@ -114,5 +114,5 @@ class Session {
 int main() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // reasons are asked for, not printed
   Session session;
-  return helpers::serve([&](Channel& channel, const Texts& question) { return session.answer(channel, question); });
+  helpers::serve([&](Channel& channel, const Texts& question) { return session.answer(channel, question); });
 }

@@ -22,12 +22,12 @@ void limit(__rlimit_resource resource, std::uint64_t most) {
 
 }  // namespace
 
-int serve(const std::function<Answer(Channel&, const Channel::Texts&)>& answer) {
+void serve(const std::function<Answer(Channel&, const Channel::Texts&)>& answer) {
   for (const int signal : {SIGINT, SIGQUIT}) std::signal(signal, SIG_IGN);
   limit(RLIMIT_CORE, 0);
   Channel channel(3);
   for (Channel::Texts question; channel.receive(question);) {
-    if (question.empty()) return EXIT_FAILURE;
+    if (question.empty()) _exit(EXIT_FAILURE);
     std::string error;
     Answer result;
     try {
@@ -39,7 +39,7 @@ int serve(const std::function<Answer(Channel&, const Channel::Texts&)>& answer) 
     result.texts.insert(result.texts.begin(), error);
     if (!channel.send(result.texts) || !channel.send_bytes(result.bytes.data(), result.bytes.size())) break;
   }
-  return EXIT_SUCCESS;
+  _exit(EXIT_SUCCESS);
 }
 
 ProcessLimits::ProcessLimits() {
