@@ -45,11 +45,12 @@ class Installation {
   fs::path libraries() const { return prefix() / from_meson("XTAPE_LIBDIR"); }
 
   /// What the command prints, standard error included; fails the test unless its exit status is 0. Runs in the folder
-  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build.
+  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build, where
+  /// meson's LD_LIBRARY_PATH would find the library that is not installed.
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
     const std::string whole =
-        fmt::format("cd '{}' && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
+        fmt::format("cd '{}' && unset LD_LIBRARY_PATH && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
                     (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
     const int status = std::system(whole.c_str());
     std::ifstream stream(folder_ / "log");
