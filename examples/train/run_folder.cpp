@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <sys/file.h>
 #include <utility>
 #include <xtape/xtape.hpp>

@@ -80,8 +80,7 @@ std::filesystem::path find_helper(const HelperProgram& program) {
 HelperProcess::HelperProcess(std::string_view function, const HelperProgram& program)
     : HelperProcess(function, required(function, program)) {}
 
-HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program)
-    : owner_(getpid()) {
+HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program) : owner_(getpid()) {
   std::array<int, 2> ends{};
   check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0,
         "{}: expected a connection to {}, got: {}", function, program.string(), std::strerror(errno));

@@ -7,8 +7,10 @@ namespace xtape {
 namespace {
 
 [[noreturn]] void refuse(std::string_view function) {
-  fail("{}: expected a build of xtape with libturbojpeg, libpng and libexif, got one without; install "
-       "libturbojpeg0-dev, libpng-dev and libexif-dev, and build xtape with -Dimages=enabled", function);
+  fail(
+      "{}: expected a build of xtape with libturbojpeg, libpng and libexif, got one without; install "
+      "libturbojpeg0-dev, libpng-dev and libexif-dev, and build xtape with -Dimages=enabled",
+      function);
 }
 
 }  // namespace

@@ -191,7 +191,7 @@ class ThreadPool {
   std::atomic<bool> stopping_{false};
   Job* job_ = nullptr;
   std::vector<std::thread> workers_;
-  const pid_t process_ = getpid();  // that has the threads
+  const pid_t process_ = getpid();                  // that has the threads
   [[maybe_unused]] const ThreadPool* before_fork_;  // so that leak checkers find it
 };
 

@@ -12,8 +12,8 @@ using RangeBody = FunctionRef<void(std::int64_t begin, std::int64_t end)>;
 /// Calls body(begin, end) for consecutive pieces of [0, count), each `grain` long (the last one may be shorter), on
 /// all threads. Pieces depend on count and grain alone, so a body that writes only what its piece owns gives
 /// bit-identical results for any number of threads. A call from inside a body, or while another thread of the program
-/// holds the pool, runs on the calling thread, and so does every call in a forked child, which has no other until it calls
-/// set_num_threads. The first exception a body throws is rethrown here.
+/// holds the pool, runs on the calling thread, and so does every call in a forked child, which has no other until it
+/// calls set_num_threads. The first exception a body throws is rethrown here.
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body);
 
 /// Pieces to cut a large piece of work into where its size leaves the choice: a few threads then finish together.

@@ -5,8 +5,10 @@ namespace xtape {
 namespace {
 
 [[noreturn]] void refuse(std::string_view function) {
-  fail("{}: expected a build of xtape with OpenBLAS, got one without; install libopenblas-dev and libxtensor-blas-dev, "
-       "and build xtape with -Dblas=enabled", function);
+  fail(
+      "{}: expected a build of xtape with OpenBLAS, got one without; install libopenblas-dev and libxtensor-blas-dev, "
+      "and build xtape with -Dblas=enabled",
+      function);
 }
 
 }  // namespace

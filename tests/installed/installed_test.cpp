@@ -49,9 +49,9 @@ class Installation {
   /// meson's LD_LIBRARY_PATH would find the library that is not installed.
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
-    const std::string whole =
-        fmt::format("cd '{}' && unset LD_LIBRARY_PATH && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
-                    (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
+    const std::string whole = fmt::format(
+        "cd '{}' && unset LD_LIBRARY_PATH && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1",
+        project.string(), (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
     const int status = std::system(whole.c_str());
     std::ifstream stream(folder_ / "log");
     const std::string text{std::istreambuf_iterator<char>(stream), {}};

@@ -1,11 +1,11 @@
 #include "framework/io/helper_process.hpp"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <sys/wait.h>
 #include <vector>
 
 #include "framework/io/hdf5.hpp"

@@ -89,8 +89,7 @@ TEST_CASE("a quota of version 1 is found in the hierarchy of the processors alon
 TEST_CASE("a container sees its own part of the hierarchy, by the name that the host knows or by its own") {
   FakeSystem host_name;
   host_name.file("proc/self/cgroup", "4:cpu:/docker/1234/inner\n");
-  host_name.file("proc/self/mountinfo",
-                 "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x ro - cgroup cgroup rw,cpu\n");
+  host_name.file("proc/self/mountinfo", "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x ro - cgroup cgroup rw,cpu\n");
   host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_quota_us", "200000\n");
   host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_period_us", "100000\n");
   CHECK(host_name.quota() == 2);

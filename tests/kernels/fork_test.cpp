@@ -1,11 +1,11 @@
 // A process that forks while other threads of it work: the child has this thread alone, and must not wait for them.
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <numeric>
+#include <sys/wait.h>
 #include <thread>
 #include <vector>
 

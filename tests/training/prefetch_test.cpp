@@ -1,6 +1,5 @@
 #include "training/prefetch.hpp"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -8,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/wait.h>
 
 #include "tests/support/support.hpp"
 

@@ -1,6 +1,5 @@
 // The program xtape-draw: draws a graph with Graphviz's library for an xtape process.
 #include <graphviz/gvc.h>
-
 #include <memory>
 #include <string>
 

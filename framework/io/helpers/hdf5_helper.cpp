@@ -81,7 +81,8 @@ class Session {
   Answer write(Channel& channel, const Texts& question) {
     const std::string& function = question[0];
     if (function == "attribute") {
-      writer_->write_attribute(question[1], question[2], question[3] == "array", {question.begin() + 4, question.end()});
+      writer_->write_attribute(question[1], question[2], question[3] == "array",
+                               {question.begin() + 4, question.end()});
     } else if (function == "dataset") {
       const auto dtype = static_cast<DType>(number(question[2]));
       std::vector<std::int64_t> extents;
