@@ -47,7 +47,7 @@ int main(int argc, char** argv) try {
   // (2 1 + 3 2 + 1) + 10 (2 2 + 3 3 + 1) - 4 = 145; (2 0 - 3 1 + 1) + 10 (-2 1 + 3 5 + 1) - 4 = 134
   require(predict(model, images).to_vector() == std::vector<double>{145, 134}, "outputs 145 and 134");
 
-  std::ofstream(folder + "/w.h5") << "text";
+  std::ofstream(folder + "/w.h5") << "\x89HDF\r\n\x1A\n";
   require_refusal([&] { load_weights(model, folder + "/w.h5"); }, "libhdf5-dev");
   require_refusal([&] { save_weights(model, folder + "/new.h5"); }, "libhdf5-dev");
   require_refusal([&] { plot_model(model, folder + "/model.svg"); }, "libgraphviz-dev");
