@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xtape {
@@ -21,10 +23,10 @@ std::vector<std::int64_t> classes_of(std::string_view function, const Tensor& ou
   if (!one_hot) {
     classes.assign(labels.data<std::int64_t>(), labels.data<std::int64_t>() + n);
   } else {
-    const std::vector<double> values = labels.to_vector();
-    for (auto row = values.begin(); row != values.end(); row += k) {
-      classes.push_back(std::max_element(row, row + k) - row);
-    }
+    with_floating(function, labels.dtype(), [&](auto zero) {
+      const auto* row = labels.data<decltype(zero)>();
+      for (std::int64_t i = 0; i < n; ++i, row += k) classes.push_back(std::max_element(row, row + k) - row);
+    });
   }
   for (std::size_t i = 0; i < classes.size(); ++i) {
     check(classes[i] >= 0 && classes[i] < k, "{}: expected labels in [0, {}), got {} in row {}", function, k,
@@ -68,26 +70,61 @@ double top_k_accuracy(const Tensor& outputs, const Tensor& labels, std::int64_t 
   return share_in_top("top_k_accuracy", outputs, labels, count);
 }
 
-Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels) {
-  const std::vector<std::int64_t> classes = classes_of("confusion_matrix", outputs, labels);
+namespace {
+
+/// What a sample is, and what its largest output takes it for.
+struct Judgement {
+  std::int64_t label, output;
+};
+
+std::vector<Judgement> judgements_of(std::string_view function, const Tensor& outputs, const Tensor& labels) {
+  std::vector<Judgement> all;
+  for (const std::int64_t label : classes_of(function, outputs, labels)) all.push_back({label, 0});
   const std::int64_t k = outputs.dim(1);
-  Tensor matrix = Tensor::zeros({k, k}, DType::int64);
-  auto* counts = matrix.mutable_data<std::int64_t>();
-  with_floating("confusion_matrix", outputs.dtype(), [&](auto zero) {
+  with_floating(function, outputs.dtype(), [&](auto zero) {
     const auto* row = outputs.data<decltype(zero)>();
-    for (const std::int64_t right : classes) {
-      ++counts[right * k + (std::max_element(row, row + k) - row)];
+    for (Judgement& judgement : all) {
+      judgement.output = std::max_element(row, row + k) - row;
       row += k;
     }
   });
-  return matrix;
+  return all;
 }
-
-namespace {
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
+ClassMetrics metrics_of(std::int64_t right, std::int64_t taken, std::int64_t samples) {
+  const double precision = ratio(static_cast<double>(right), static_cast<double>(taken));
+  const double recall = ratio(static_cast<double>(right), static_cast<double>(samples));
+  return {precision, recall, ratio(2 * precision * recall, precision + recall), samples};
+}
+
 }  // namespace
+
+Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels) {
+  const std::vector<Judgement> all = judgements_of("confusion_matrix", outputs, labels);
+  const std::int64_t k = outputs.dim(1);
+  Tensor matrix = Tensor::zeros({k, k}, DType::int64);
+  auto* cells = matrix.mutable_data<std::int64_t>();
+  for (const auto [label, output] : all) ++cells[label * k + output];
+  return matrix;
+}
+
+ConfusionCounts confusion_counts(const Tensor& outputs, const Tensor& labels) {
+  const std::vector<Judgement> all = judgements_of("confusion_counts", outputs, labels);
+  const auto k = static_cast<std::size_t>(outputs.dim(1));
+  const std::vector<std::int64_t> zeros(k);
+  ConfusionCounts counts{zeros, zeros, zeros, {}};
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> confused;
+  for (const auto [label, output] : all) {
+    ++counts.samples[static_cast<std::size_t>(label)];
+    ++counts.taken[static_cast<std::size_t>(output)];
+    ++(label == output ? counts.right[static_cast<std::size_t>(label)] : confused[{label, output}]);
+  }
+  for (const auto& [pair, count] : confused) counts.confused.push_back({pair.first, pair.second, count});
+  std::ranges::stable_sort(counts.confused, std::greater(), &ConfusionCounts::Pair::count);
+  return counts;
+}
 
 std::vector<ClassMetrics> class_metrics(const Tensor& confusion) {
   check(confusion.defined() && confusion.rank() == 2 && confusion.dim(0) == confusion.dim(1) &&
@@ -102,16 +139,22 @@ std::vector<ClassMetrics> class_metrics(const Tensor& confusion) {
       of_class += counts[i * k + j];
       taken_for_it += counts[j * k + i];
     }
-    const auto right = static_cast<double>(counts[i * k + i]);
-    const double precision = ratio(right, static_cast<double>(taken_for_it));
-    const double recall = ratio(right, static_cast<double>(of_class));
-    all.push_back({precision, recall, ratio(2 * precision * recall, precision + recall), of_class});
+    all.push_back(metrics_of(counts[i * k + i], taken_for_it, of_class));
   }
   return all;
 }
 
-std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names) {
-  const std::vector<ClassMetrics> all = class_metrics(confusion);
+std::vector<ClassMetrics> class_metrics(const ConfusionCounts& counts) {
+  std::vector<ClassMetrics> all;
+  for (std::size_t i = 0; i < counts.samples.size(); ++i) {
+    all.push_back(metrics_of(counts.right[i], counts.taken[i], counts.samples[i]));
+  }
+  return all;
+}
+
+namespace {
+
+std::string table_of(const std::vector<ClassMetrics>& all, const std::vector<std::string>& class_names) {
   check(class_names.empty() || class_names.size() == all.size(),
         "class_table: expected a name for each of the {} classes, got {}", all.size(), class_names.size());
   std::size_t width = std::string("mean over classes").size();
@@ -135,6 +178,16 @@ std::string class_table(const Tensor& confusion, const std::vector<std::string>&
   }
   row("mean over classes", mean);
   return text + fmt::format("accuracy {:.4f}\n", ratio(right, static_cast<double>(mean.support)));
+}
+
+}  // namespace
+
+std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names) {
+  return table_of(class_metrics(confusion), class_names);
+}
+
+std::string class_table(const ConfusionCounts& counts, const std::vector<std::string>& class_names) {
+  return table_of(class_metrics(counts), class_names);
 }
 
 }  // namespace xtape

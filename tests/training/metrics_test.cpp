@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "framework/kernels/memory_pool.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -45,6 +46,39 @@ TEST_CASE("the confusion matrix has a row for each class and a column for each g
   CHECK(matrix.dtype() == DType::int64);
   CHECK(matrix.shape() == Shape{3, 3});
   CHECK(matrix.to_vector() == std::vector<double>{0, 0, 0, 2, 1, 0, 0, 0, 1});
+}
+
+TEST_CASE("confusion counts are the cells of the matrix that are not 0, the most frequent first") {
+  // by hand: 0 0 | 0 2 | 1 0 1 0 | 2 1
+  const Tensor given = Tensor::of({8, 3}, {9, 1, 1, 9, 1, 1, 1, 1, 9, 9, 1, 1, 1, 9, 1, 9, 1, 1, 1, 9, 1, 1, 9, 1});
+  const Tensor labels = Tensor::labels({0, 0, 0, 1, 1, 1, 2, 2});
+  const Tensor one_hot = Tensor::of({8, 3}, {1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1});
+  for (const Tensor& right : {labels, one_hot, one_hot.to(DType::float64)}) {
+    const ConfusionCounts counts = confusion_counts(given, right);
+    CHECK(counts.samples == std::vector<std::int64_t>{3, 3, 2});
+    CHECK(counts.taken == std::vector<std::int64_t>{4, 3, 1});
+    CHECK(counts.right == std::vector<std::int64_t>{2, 1, 0});
+    CHECK(counts.confused == std::vector<ConfusionCounts::Pair>{{1, 0, 2}, {2, 1, 2}, {0, 2, 1}});
+    CHECK(class_table(counts) == class_table(confusion_matrix(given, right)));
+  }
+  CHECK_THAT(error_of([&] { confusion_counts(given, Tensor::labels({0})); }), Contains("confusion_counts: expected"));
+}
+
+TEST_CASE("confusion counts of 20,000 classes take little memory") {
+  constexpr std::int64_t classes = 20'000, n = 50;
+  std::vector<std::int64_t> labels;
+  Tensor given = Tensor::zeros({n, classes});
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back(400 * i);
+    given.mutable_data<float>()[i * classes + 399 * i] = 1;
+  }
+  const std::size_t before = kernels::pool_usage().peak;
+  const ConfusionCounts counts = confusion_counts(given, Tensor::labels(labels));
+  CHECK(kernels::pool_usage().peak - before < std::size_t{1} << 20);  // the matrix would take 3.2 GB
+  CHECK(counts.right[0] == 1);
+  REQUIRE(counts.confused.size() == 49);
+  CHECK(counts.confused[48] == ConfusionCounts::Pair{19'600, 19'551, 1});
+  CHECK(class_metrics(counts).size() == classes);
 }
 
 TEST_CASE("what metrics refuse") {
