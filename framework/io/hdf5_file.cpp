@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "framework/io/child_process.hpp"
+#include "framework/io/file_format.hpp"
 #include "framework/io/hdf5_reader.hpp"
 #include "framework/io/input_file.hpp"
 
@@ -11,6 +12,9 @@ namespace xtape {
 namespace {
 
 using Texts = std::vector<std::string>;
+
+/// In the place of a type's number, for elements of a type that is not read.
+constexpr const char* not_read = "100";
 
 /// What the child says to a question: texts, and the elements of a data set.
 struct Answer {
@@ -39,7 +43,7 @@ Answer answer(const hdf5::Reader& reader, const Texts& question, ProcessLimits& 
     dataset.read(result.elements.data());
   } else {
     for (const std::int64_t extent : dataset.shape()) result.texts.push_back(std::to_string(extent));
-    result.texts.push_back(std::to_string(static_cast<int>(dataset.dtype())));
+    result.texts.push_back(dataset.dtype() ? std::to_string(static_cast<int>(*dataset.dtype())) : not_read);
     result.texts.push_back(dataset.stored_type());
   }
   return result;
@@ -77,6 +81,7 @@ void serve(Channel& channel, ProcessLimits& limits, std::string_view function, c
 struct Hdf5File::State {
   State(std::string_view caller, const std::filesystem::path& where)
       : function(caller), path(where.string()), size(input_file_size(caller, where)) {
+    check_no_zip(caller, "an HDF5 file", InputFile(caller, where), path);
     ProcessLimits limits;
     {
       const hdf5::Session session;  // nobody is in the midst of something in HDF5 when this process is copied
@@ -131,13 +136,21 @@ StoredTensor Hdf5File::dataset(const std::string& name) const {
   for (const std::string& text : answer) {
     std::from_chars(text.data(), text.data() + text.size(), numbers.emplace_back(-1));
   }
-  if (numbers.empty() || numbers.back() < 0 || numbers.back() > static_cast<int>(DType::uint8)) {
+  const bool readable = answer.empty() || answer.back() != not_read;
+  if (numbers.empty() || numbers.back() < 0 || (readable && numbers.back() > static_cast<int>(DType::uint8))) {
     const std::lock_guard lock(state_->mutex);
     state_->fault();
   }
   const auto dtype = static_cast<DType>(numbers.back());
   numbers.pop_back();
   const Shape shape(numbers);
+  if (!readable) {
+    return {
+        name, std::nullopt, type, shape, [path = state_->path, name, type]() -> Tensor {
+          fail("load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}",
+               name, path, type);
+        }};
+  }
   return {name, dtype, type, shape, [state = state_, name, dtype, shape] {
             Tensor result = Tensor::empty(shape, dtype);
             const auto bytes = static_cast<std::size_t>(result.size_in_bytes());

@@ -139,14 +139,15 @@ TEST_CASE("what a file can't hold is refused when it is written") {
   CHECK_THAT(error_of([&] { save_model(infinite, folder / "m"); }),
              Catch::Contains("layer d: bias_initializer: value: expected a finite number, got inf"));
   const Model odd(input, Flatten({.name = "\xff"})(input));
-  CHECK_THAT(error_of([&] { save_model(odd, folder / "m"); }), Catch::Contains("expected names in UTF-8"));
+  CHECK_THAT(error_of([&] { save_model(odd, folder / "m"); }),
+             Catch::Contains("name: expected text in UTF-8, got byte 0xff after 0 others"));
   const Model control(input, Flatten({.name = "a\n"})(input));
   CHECK_THAT(error_of([&] { save_model(control, folder / "m"); }),
              Catch::Contains("name: expected text without control characters, got byte 0x0a after 1 others"));
   CHECK_FALSE(std::filesystem::exists(folder / "m"));
-  for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5"}) {
+  for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5", "m.keras", "m.pt"}) {
     CHECK_THAT(error_of([&] { save_model(Model(input, Flatten()(input)), folder / name); }),
-               Catch::Contains("expected a name of a safetensors file, got " + (folder / name).string()));
+               Catch::Contains("expected a name that ends in .safetensors, got " + (folder / name).string()));
   }
 }
 
