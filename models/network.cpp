@@ -7,6 +7,7 @@
 
 #include "framework/ops/arithmetic.hpp"
 #include "layers/input.hpp"
+#include "models/keras_names.hpp"
 
 namespace xtape {
 namespace {
@@ -43,17 +44,6 @@ WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes
 }
 
 }  // namespace
-
-std::string snake_case(const std::string& type) {
-  std::string result;
-  for (std::size_t i = 0; i < type.size(); ++i) {
-    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
-    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
-    if (upper && follows_lower) result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
-  }
-  return result;
-}
 
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
                         ModelOptions options)

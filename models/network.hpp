@@ -49,7 +49,4 @@ class Model::Network final : public Layer {
   std::vector<Shape> input_shapes_, output_shapes_;
 };
 
-/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras does.
-std::string snake_case(const std::string& type);
-
 }  // namespace xtape
