@@ -14,6 +14,7 @@ namespace {
 struct Settings {
   std::string model, data, part = "test";
   std::int64_t top = 3, batch_size = 64;
+  bool skip_unreadable = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
@@ -22,6 +23,7 @@ void declare(CLI::App& app, Settings& s) {
       ->check(not_empty)
       ->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
+  app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--part", s.part, "Which images: test or train")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
@@ -50,7 +52,8 @@ DataSource load(const Settings& s, const Shape& input) {
         "Fashion-MNIST is read, whose images are (28, 28, 1)",
         input);
   if (s.data.empty()) return usual_fashion_mnist();
-  return load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
+  return load_data(s.data,
+                   {.height = input[0], .width = input[1], .channels = input[2], .skip_unreadable = s.skip_unreadable});
 }
 
 /// Names that say more than a number would.

@@ -10,6 +10,7 @@
 
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
+#include "framework/io/utf8.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
 
@@ -134,6 +135,11 @@ void Dataset::check_images() const {
 }
 
 void Dataset::check_classes() const {
+  try {
+    check_class_names(class_names_);  // a model with others could be trained, but not saved
+  } catch (const Error& error) {
+    fail("Dataset: {}", error.what());
+  }
   check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
         classes_);
   check_labels();
