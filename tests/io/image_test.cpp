@@ -12,27 +12,6 @@ using namespace std::string_literals;
 
 namespace {
 
-Tensor read_bytes_as_image(const std::string& bytes) {
-  const TemporaryFolder folder;
-  write_bytes(folder / "image", bytes);
-  check_image(folder / "image");
-  return read_image(folder / "image");
-}
-
-/// The error for a file of these bytes; checks that it names the file.
-std::string error_for(const std::string& bytes) {
-  const TemporaryFolder folder;
-  write_bytes(folder / "image", bytes);
-  const std::string error = error_of([&] { read_image(folder / "image"); });
-  CHECK_THAT(error, Contains((folder / "image").string()) && Contains("read_image: expected"));
-  CHECK(error_of([&] { check_image(folder / "image"); }) == error);
-  return error;
-}
-
-Tensor rgb(std::int64_t height, std::int64_t width, const std::vector<double>& values) {
-  return Tensor::of({height, width, 3}, values, DType::uint8);
-}
-
 const Tensor photo = gradient(40, 56);
 
 }  // namespace
@@ -163,108 +142,30 @@ TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what 
     INFO(i);
     CHECK(identical(read_bytes_as_image(remarked[i]), wanted));
     const std::string& bytes = remarked[i];
-    CHECK_THAT(error_for(bytes.substr(0, file.size() * 3 / 4)), Contains("an undamaged JPEG file, got: Premature end"));
-    CHECK_THAT(error_for(bytes.substr(0, file.size() * 3 / 4) + "\xFF\xD9"), Contains("premature end of data segment"));
+    CHECK_THAT(image_error_for(bytes.substr(0, file.size() * 3 / 4)),
+               Contains("an undamaged JPEG file, got: Premature end"));
+    CHECK_THAT(image_error_for(bytes.substr(0, file.size() * 3 / 4) + "\xFF\xD9"),
+               Contains("premature end of data segment"));
   }
-}
-
-TEST_CASE("read_image reads every kind of PNG file, and applies no gamma or colour profile") {
-  const std::string chromaticity = big_endian(31270) + big_endian(32900) + big_endian(64000) + big_endian(33000) +
-                                   big_endian(30000) + big_endian(60000) + big_endian(15000) + big_endian(6000);
-  const std::string before =
-      GENERATE_COPY(""s, png_chunk("gAMA", big_endian(100000)), png_chunk("gAMA", big_endian(30000)),
-                    png_chunk("sRGB", "\0"s), png_chunk("cHRM", chromaticity) + png_chunk("gAMA", big_endian(100000)),
-                    png_chunk("iCCP", "name\0\0no profile"s));
-  const auto rgb_of = [&](int depth, int type, const std::string& pixels, const std::string& chunks = "") {
-    return read_bytes_as_image(png_file(2, 1, depth, type, pixels, before + chunks));
-  };
-  const Tensor colours = rgb(1, 2, {10, 60, 128, 250, 130, 1});
-  CHECK(identical(rgb_of(8, 2, "\x0A\x3C\x80\xFA\x82\x01"), colours));
-  CHECK(identical(rgb_of(16, 2, "\x0A\x0A\x3C\x3C\x80\x80\xFA\xFA\x82\x82\x01\x01"), colours));
-  CHECK(identical(rgb_of(8, 6, "\x0A\x3C\x80\xFF\xFA\x82\x01\xFF"), colours));
-  CHECK(identical(rgb_of(16, 6, "\x0A\x0A\x3C\x3C\x80\x80\xFF\xFF\xFA\xFA\x82\x82\x01\x01\xFF\xFF"), colours));
-  const std::string palette = png_chunk("PLTE", "\x0A\x3C\x80\xFA\x82\x01");
-  CHECK(identical(rgb_of(8, 3, "\0\1"s, palette), colours));
-  CHECK(identical(rgb_of(4, 3, "\x01", palette), colours));
-  CHECK(identical(rgb_of(2, 3, "\x10", palette), colours));
-  CHECK(identical(rgb_of(1, 3, "\x40", palette), colours));
-  const std::string half_seen = png_chunk("tRNS", "\x33"s);  // the first colour's opacity is 51 / 255
-  CHECK(identical(rgb_of(8, 3, "\0\1"s, palette + half_seen), rgb(1, 2, {206, 216, 230, 250, 130, 1})));
-  const Tensor grey = rgb(1, 2, {60, 60, 60, 128, 128, 128});
-  CHECK(identical(rgb_of(8, 0, "\x3C\x80"), grey));
-  CHECK(identical(rgb_of(16, 0, "\x3C\x3C\x80\x80"), grey));
-  CHECK(identical(rgb_of(8, 4, "\x3C\xFF\x80\xFF"), grey));
-  CHECK(identical(rgb_of(16, 4, "\x3C\x3C\xFF\xFF\x80\x80\xFF\xFF"), grey));
-  CHECK(identical(rgb_of(4, 0, "\x3C"), rgb(1, 2, {51, 51, 51, 204, 204, 204})));
-  CHECK(identical(rgb_of(2, 0, "\x60"), rgb(1, 2, {85, 85, 85, 170, 170, 170})));
-  CHECK(identical(rgb_of(1, 0, "\x40"), rgb(1, 2, {0, 0, 0, 255, 255, 255})));
-  CHECK(identical(rgb_of(8, 0, "\x3C\x80", png_chunk("tRNS", "\0\x3C"s)), rgb(1, 2, {255, 255, 255, 128, 128, 128})));
-  CHECK(identical(rgb_of(8, 2, "\x0A\x3C\x80\xFA\x82\x01", png_chunk("tRNS", "\0\x0A\0\x3C\0\x80"s)),
-                  rgb(1, 2, {255, 255, 255, 250, 130, 1})));
-}
-
-TEST_CASE("read_image rounds 16 bits and reads interlaced PNG files") {
-  const Tensor expected = rgb(1, 2, {1, 2, 3, 250, 251, 252});
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC")), expected));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 2, "\1\1\2\2\3\3\xFA\xFA\xFB\xFB\xFC\xFC")), expected));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 2, "\1\x70\1\xF0\3\3\xFA\xFA\xFB\xFB\xFC\xFC")),
-                  rgb(1, 2, {1, 2, 3, 250, 251, 252})));  // 368 / 257 = 1.4, 496 / 257 = 1.9
-  const std::string palette = png_chunk("PLTE", "\x01\x02\x03\xFA\xFB\xFC");
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 3, "\0\1"s, palette)), expected));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 1, 3, "\x40", palette)), expected));
-  const Tensor grey = rgb(1, 2, {0, 0, 0, 255, 255, 255});
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 0, "\0\xFF"s)), grey));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 1, 0, "\x40")), grey));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 4, 0, "\x3C")), rgb(1, 2, {51, 51, 51, 204, 204, 204})));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 16, 0, "\0\0\xFF\xFF"s)), grey));
-}
-
-TEST_CASE("read_image turns PNG files upright too") {
-  const Tensor stored = rgb(1, 2, {1, 2, 3, 250, 251, 252});
-  for (const auto& [orientation, wanted] : {std::pair{1, stored}, std::pair{3, rgb(1, 2, {250, 251, 252, 1, 2, 3})},
-                                            std::pair{6, rgb(2, 1, {1, 2, 3, 250, 251, 252})},
-                                            std::pair{8, rgb(2, 1, {250, 251, 252, 1, 2, 3})}, std::pair{9, stored}}) {
-    INFO(orientation);
-    const std::string exif = png_chunk("eXIf", orientation_exif(orientation));
-    CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC", exif)), wanted));
-  }
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC", png_chunk("eXIf", "II"))),
-                  stored));
-}
-
-TEST_CASE("read_image turns a PNG file upright whose Exif data come behind its pixels") {
-  std::string file = png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC");
-  file.insert(file.size() - 12, png_chunk("eXIf", orientation_exif(3)));
-  CHECK(identical(read_bytes_as_image(file), rgb(1, 2, {250, 251, 252, 1, 2, 3})));
-}
-
-TEST_CASE("What is transparent in a PNG file lies on white") {
-  CHECK(identical(read_bytes_as_image(png_file(3, 1, 8, 6, "\x0A\x14\x1E\xFF\x0A\x14\x1E\0\0\0\xFF\x80"s)),
-                  rgb(1, 3, {10, 20, 30, 255, 255, 255, 127, 127, 255})));
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 4, "\x64\xFF\x64\x33")),
-                  rgb(1, 2, {100, 100, 100, 224, 224, 224})));  // (100 * 51 + 255 * 204) / 255
-  const std::string palette = png_chunk("PLTE", "\x01\x02\x03\xFA\xFB\xFC") + png_chunk("tRNS", "\0"s);
-  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 3, "\0\1"s, palette)),
-                  rgb(1, 2, {255, 255, 255, 250, 251, 252})));
 }
 
 TEST_CASE("read_image refuses files that are cut short anywhere") {
   const std::string jpeg = jpeg_file(gradient(24, 24)), png = png_file(2, 2, 8, 2, "abcdefghijkl");
-  for (std::size_t length = 0; length < jpeg.size() - 2; length += 7) error_for(jpeg.substr(0, length));
-  CHECK_THAT(error_for(jpeg.substr(0, jpeg.size() - 2)), Contains("an undamaged JPEG file, got: Premature end"));
+  for (std::size_t length = 0; length < jpeg.size() - 2; length += 7) image_error_for(jpeg.substr(0, length));
+  CHECK_THAT(image_error_for(jpeg.substr(0, jpeg.size() - 2)), Contains("an undamaged JPEG file, got: Premature end"));
   const std::size_t end = png.size() - 12;  // the empty chunk behind the pixels
-  for (std::size_t length = 0; length < end; ++length) error_for(png.substr(0, length));
-  CHECK_THAT(error_for(png.substr(0, end - 8)), Contains("an undamaged PNG file, got: "));
+  for (std::size_t length = 0; length < end; ++length) image_error_for(png.substr(0, length));
+  CHECK_THAT(image_error_for(png.substr(0, end - 8)), Contains("an undamaged PNG file, got: "));
 }
 
 TEST_CASE("read_image refuses pixels whose checksum is wrong, and files of other formats") {
   std::string png = png_file(2, 2, 8, 2, "abcdefghijkl");
   png[png.size() - 12 - 6] ^= 1;
-  CHECK_THAT(error_for(png), Contains("an undamaged PNG file"));
-  CHECK_THAT(error_for(""), Contains("a JPEG or PNG file, got another or an empty one"));
-  CHECK_THAT(error_for("GIF89a"), Contains("a JPEG or PNG file"));
-  CHECK_THAT(error_for("\xFF\xD8\xFF\xE0 and then text"), Contains("a JPEG header, got: "));
-  CHECK_THAT(error_for("\x89PNG\r\n\x1A\n and then text"), Contains("a PNG header"));
+  CHECK_THAT(image_error_for(png), Contains("an undamaged PNG file"));
+  CHECK_THAT(image_error_for(""), Contains("a JPEG or PNG file, got another or an empty one"));
+  CHECK_THAT(image_error_for("GIF89a"), Contains("a JPEG or PNG file"));
+  CHECK_THAT(image_error_for("\xFF\xD8\xFF\xE0 and then text"), Contains("a JPEG header, got: "));
+  CHECK_THAT(image_error_for("\x89PNG\r\n\x1A\n and then text"), Contains("a PNG header"));
 }
 
 TEST_CASE("read_image survives whatever bytes are changed in a file") {
@@ -296,11 +197,11 @@ TEST_CASE("read_image takes no memory for pixels that are only promised") {
   const std::string png = "\x89PNG\r\n\x1A\n" +
                           png_chunk("IHDR", big_endian(900'000) + big_endian(900'000) + "\x08\x02\0\0\0"s) +
                           png_chunk("IDAT", "some");
-  CHECK_THAT(error_for(png), Contains("1 to 268435456 pixels, got 900000 x 900000"));
+  CHECK_THAT(image_error_for(png), Contains("1 to 268435456 pixels, got 900000 x 900000"));
   std::string jpeg = jpeg_file(gradient(8, 8));
   const std::size_t frame = jpeg.find("\xFF\xC0");
   jpeg.replace(frame + 5, 4, "\xFF\x01\xFF\x02");  // height and width
-  CHECK_THAT(error_for(jpeg), Contains("got 65281 x 65282"));
+  CHECK_THAT(image_error_for(jpeg), Contains("got 65281 x 65282"));
   CHECK(kernels::pool_usage().held == before);
 }
 
