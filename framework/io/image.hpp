@@ -21,7 +21,7 @@ inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 28;
 /// Error: an unknown JFIF version, bytes between the segments of a JPEG file, damaged text in a PNG file.
 Tensor read_image(const std::filesystem::path& path);
 
-/// Error for every file for which read_image() throws one, in a fraction of its time (all data is decoded, but no image
+/// Error for every file for which read_image() throws one, in about half its time (all data is decoded, but no image
 /// is made).
 void check_image(const std::filesystem::path& path);
 
