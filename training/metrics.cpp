@@ -1,85 +1,121 @@
 #include "training/metrics.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
+#include <numeric>
+#include <span>
 #include <string_view>
 #include <vector>
+
+#include "framework/ops/label_checks.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
 
 /// The right class of each row; see the header for what is an Error.
-std::vector<std::int64_t> classes_of(std::string_view function, const Tensor& outputs, const Tensor& labels) {
-  check(outputs.defined() && outputs.rank() == 2 && outputs.dim(0) > 0 && outputs.dim(1) > 0,
-        "{}: expected outputs (n, k) of at least one sample, got {}", function, outputs.shape());
+std::vector<std::int64_t> right_classes(std::string_view function, const Tensor& outputs, const Tensor& labels) {
+  check(outputs.defined(), "{}: expected outputs (n, k), got an undefined tensor", function);
+  check(outputs.rank() == 2 && outputs.size() > 0, "{}: expected outputs (n, k) of at least one sample, got {}",
+        function, outputs.shape());
   const std::int64_t n = outputs.dim(0), k = outputs.dim(1);
-  const bool one_hot = is_floating(labels.dtype()) && labels.shape() == outputs.shape();
-  check(labels.defined() && (one_hot || (labels.dtype() == DType::int64 && labels.shape() == Shape{n})),
-        "{}: expected labels int64 ({},) or one-hot {}, got {} {}", function, n, outputs.shape(), labels.dtype(),
-        labels.shape());
-  std::vector<std::int64_t> classes;
-  if (!one_hot) {
-    classes.assign(labels.data<std::int64_t>(), labels.data<std::int64_t>() + n);
-  } else {
-    const std::vector<double> values = labels.to_vector();
-    for (auto row = values.begin(); row != values.end(); row += k) {
-      classes.push_back(std::max_element(row, row + k) - row);
-    }
+  check(k > 1, "{}: expected an output for each of at least 2 classes, got {}, of which one is always the largest; use "
+        "binary_accuracy for one output a sample", function, outputs.shape());
+  const bool rows = labels.defined() && is_floating(labels.dtype()) && labels.shape() == outputs.shape();
+  check(labels.defined() && (rows || (labels.dtype() == DType::int64 && labels.shape() == Shape{n})),
+        "{}: expected labels int64 ({},) or one-hot {}, got {}", function, n, outputs.shape(), tensor_text(labels));
+  if (rows) check_distributions(function, labels);
+  const Tensor classes = classes_of_labels(labels);
+  const std::span all(classes.data<std::int64_t>(), static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    check(all[i] >= 0 && all[i] < k, "{}: expected labels in [0, {}), got {} in row {}", function, k, all[i], i);
   }
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    check(classes[i] >= 0 && classes[i] < k, "{}: expected labels in [0, {}), got {} in row {}", function, k,
-          classes[i], i);
-  }
-  return classes;
-}
-
-/// Number of classes whose output counts as larger than that of class `right`.
-template <class T>
-std::int64_t classes_ahead(const T* row, std::int64_t k, std::int64_t right) {
-  std::int64_t ahead = 0;
-  for (std::int64_t j = 0; j < k; ++j) {
-    const bool behind = row[j] < row[right] || (row[j] == row[right] && j >= right);
-    ahead += behind ? 0 : 1;  // so what can't be compared, NaN, is ahead
-  }
-  return ahead;
+  return {all.begin(), all.end()};
 }
 
 double share_in_top(std::string_view function, const Tensor& outputs, const Tensor& labels, std::int64_t count) {
-  const std::vector<std::int64_t> classes = classes_of(function, outputs, labels);
-  return with_floating(function, outputs.dtype(), [&](auto zero) {
-    const auto* row = outputs.data<decltype(zero)>();
-    std::int64_t hits = 0;
-    for (const std::int64_t right : classes) {
-      hits += classes_ahead(row, outputs.dim(1), right) < count ? 1 : 0;
-      row += outputs.dim(1);
-    }
-    return static_cast<double>(hits) / static_cast<double>(classes.size());
-  });
+  const std::vector<std::int64_t> classes = right_classes(function, outputs, labels);
+  const Tensor top = top_classes(outputs, count);
+  const auto* row = top.data<std::int64_t>();
+  std::int64_t hits = 0;
+  for (const std::int64_t right : classes) {
+    hits += std::count(row, row + count, right);
+    row += count;
+  }
+  return static_cast<double>(hits) / static_cast<double>(classes.size());
+}
+
+/// The places of the `count` largest of k values, in the order that top_classes promises.
+template <class T>
+void write_top(const T* values, std::int64_t k, std::int64_t count, std::vector<std::int64_t>& places,
+               std::int64_t* out) {
+  if (std::any_of(values, values + k, [](T value) { return std::isnan(value); })) {
+    std::fill_n(out, count, -1);
+  } else if (count == 1) {
+    *out = std::max_element(values, values + k) - values;
+  } else {
+    std::iota(places.begin(), places.end(), std::int64_t{0});
+    const auto larger = [&](std::int64_t i, std::int64_t j) {
+      return values[i] > values[j] || (values[i] == values[j] && i < j);
+    };
+    std::partial_sort_copy(places.begin(), places.end(), out, out + count, larger);
+  }
 }
 
 }  // namespace
 
+Tensor top_classes(const Tensor& scores, std::int64_t count) {
+  check(scores.defined() && is_floating(scores.dtype()) && scores.rank() == 2 && scores.size() > 0,
+        "top_classes: expected floating scores (n, k) of at least one sample, got {}", tensor_text(scores));
+  const std::int64_t n = scores.dim(0), k = scores.dim(1);
+  check(count >= 1 && count <= k, "top_classes: expected a count from 1 to {}, the number of classes, got {}", k,
+        count);
+  Tensor top = Tensor::empty({n, count}, DType::int64);
+  with_floating("top_classes", scores.dtype(), [&](auto zero) {
+    const auto* row = scores.data<decltype(zero)>();
+    auto* out = top.mutable_data<std::int64_t>();
+    std::vector<std::int64_t> places(static_cast<std::size_t>(k));
+    for (std::int64_t i = 0; i < n; ++i) write_top(row + i * k, k, count, places, out + i * count);
+  });
+  return top;
+}
+
+Tensor classes_of_labels(const Tensor& labels) {
+  return labels.dtype() == DType::int64 ? labels : top_classes(labels).reshaped({labels.dim(0)});
+}
+
 double accuracy(const Tensor& outputs, const Tensor& labels) { return share_in_top("accuracy", outputs, labels, 1); }
 
 double top_k_accuracy(const Tensor& outputs, const Tensor& labels, std::int64_t count) {
-  check(outputs.rank() == 2 && count >= 1 && count <= outputs.dim(1),
+  check(outputs.defined() && outputs.rank() == 2 && count >= 1 && count <= outputs.dim(1),
         "top_k_accuracy: expected a count from 1 to the number of classes, got {} for outputs {}", count,
-        outputs.shape());
+        outputs.defined() ? fmt::format("{}", outputs.shape()) : "undefined");
   return share_in_top("top_k_accuracy", outputs, labels, count);
 }
 
+double binary_accuracy(const Tensor& outputs, const Tensor& targets, double threshold) {
+  check(outputs.defined() && targets.defined() && is_floating(outputs.dtype()) && outputs.size() > 0 &&
+            outputs.shape() == targets.shape(),
+        "binary_accuracy: expected floating outputs and targets of one shape with at least one element, got {} and {}",
+        tensor_text(outputs), tensor_text(targets));
+  check_probabilities("binary_accuracy", targets);
+  const std::vector<double> values = outputs.to_vector(), wanted = targets.to_vector();
+  std::int64_t right = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    right += !std::isnan(values[i]) && (values[i] > threshold) == (wanted[i] > 0.5) ? 1 : 0;
+  }
+  return static_cast<double>(right) / static_cast<double>(values.size());
+}
+
 Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels) {
-  const std::vector<std::int64_t> classes = classes_of("confusion_matrix", outputs, labels);
-  const std::int64_t k = outputs.dim(1);
-  Tensor matrix = Tensor::zeros({k, k}, DType::int64);
+  const std::vector<std::int64_t> classes = right_classes("confusion_matrix", outputs, labels);
+  const Tensor top = top_classes(outputs);
+  const std::span taken(top.data<std::int64_t>(), classes.size());
+  const std::int64_t k = outputs.dim(1), columns = k + (std::ranges::count(taken, -1) > 0 ? 1 : 0);
+  Tensor matrix = Tensor::zeros({k, columns}, DType::int64);
   auto* counts = matrix.mutable_data<std::int64_t>();
-  with_floating("confusion_matrix", outputs.dtype(), [&](auto zero) {
-    const auto* row = outputs.data<decltype(zero)>();
-    for (const std::int64_t right : classes) {
-      ++counts[right * k + (std::max_element(row, row + k) - row)];
-      row += k;
-    }
-  });
+  for (std::size_t i = 0; i < classes.size(); ++i) ++counts[classes[i] * columns + (taken[i] < 0 ? k : taken[i])];
   return matrix;
 }
 
@@ -87,22 +123,31 @@ namespace {
 
 double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
+/// The sum of column k of a confusion matrix (k, k + 1), 0 for other shapes.
+std::int64_t samples_without_class(const Tensor& confusion) {
+  const std::int64_t k = confusion.dim(0);
+  std::int64_t sum = 0;
+  if (confusion.dim(1) != k + 1) return sum;
+  for (std::int64_t i = 1; i <= k; ++i) sum += confusion.data<std::int64_t>()[i * (k + 1) - 1];
+  return sum;
+}
+
 }  // namespace
 
 std::vector<ClassMetrics> class_metrics(const Tensor& confusion) {
-  check(confusion.defined() && confusion.rank() == 2 && confusion.dim(0) == confusion.dim(1) &&
-            confusion.dtype() == DType::int64,
-        "class_metrics: expected a confusion matrix (k, k) of int64, got {} {}", confusion.dtype(), confusion.shape());
-  const std::int64_t k = confusion.dim(0);
+  check(confusion.defined() && confusion.rank() == 2 && confusion.dtype() == DType::int64 &&
+            (confusion.dim(1) == confusion.dim(0) || samples_without_class(confusion) > 0),
+        "class_metrics: expected a confusion matrix (k, k) of int64, or (k, k + 1) with samples in the last column, got "
+        "{}",
+        tensor_text(confusion));
+  const std::int64_t k = confusion.dim(0), columns = confusion.dim(1);
   const auto* counts = confusion.data<std::int64_t>();
   std::vector<ClassMetrics> all;
   for (std::int64_t i = 0; i < k; ++i) {
     std::int64_t of_class = 0, taken_for_it = 0;
-    for (std::int64_t j = 0; j < k; ++j) {
-      of_class += counts[i * k + j];
-      taken_for_it += counts[j * k + i];
-    }
-    const auto right = static_cast<double>(counts[i * k + i]);
+    for (std::int64_t j = 0; j < columns; ++j) of_class += counts[i * columns + j];
+    for (std::int64_t j = 0; j < k; ++j) taken_for_it += counts[j * columns + i];
+    const auto right = static_cast<double>(counts[i * columns + i]);
     const double precision = ratio(right, static_cast<double>(taken_for_it));
     const double recall = ratio(right, static_cast<double>(of_class));
     all.push_back({precision, recall, ratio(2 * precision * recall, precision + recall), of_class});
@@ -134,7 +179,9 @@ std::string class_table(const Tensor& confusion, const std::vector<std::string>&
     right += all[i].recall * static_cast<double>(all[i].support);
   }
   row("mean over classes", mean);
-  return text + fmt::format("accuracy {:.4f}\n", ratio(right, static_cast<double>(mean.support)));
+  text += fmt::format("accuracy {:.4f}\n", ratio(right, static_cast<double>(mean.support)));
+  const std::int64_t unknown = samples_without_class(confusion);
+  return unknown == 0 ? text : text + fmt::format("NaN outputs for {} samples, counted as wrong\n", unknown);
 }
 
 }  // namespace xtape

@@ -23,20 +23,26 @@ std::string share(std::int64_t part, std::int64_t whole) {
   return fmt::format("{:.1f}%", 100 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-/// Rows and columns added up.
+/// Rows and columns added up. Samples with a NaN output are in their row's sum and in no cell.
 struct Counts {
   std::int64_t classes;
   std::vector<std::int64_t> cells, rows, columns;
+  std::int64_t unknown = 0;  // samples with a NaN output
 
   explicit Counts(const Judged& judged) : classes(judged.outputs.dim(1)) {
     const Tensor matrix = confusion_matrix(judged.outputs, judged.data.labels());
-    cells.assign(matrix.data<std::int64_t>(), matrix.data<std::int64_t>() + matrix.size());
     rows.resize(static_cast<std::size_t>(classes));
     columns = rows;
+    const auto* count = matrix.data<std::int64_t>();
     for (std::int64_t i = 0; i < classes; ++i) {
-      for (std::int64_t j = 0; j < classes; ++j) {
-        rows[static_cast<std::size_t>(i)] += cell(i, j);
-        columns[static_cast<std::size_t>(j)] += cell(i, j);
+      for (std::int64_t j = 0; j < matrix.dim(1); ++j, ++count) {
+        rows[static_cast<std::size_t>(i)] += *count;
+        if (j == classes) {
+          unknown += *count;
+        } else {
+          columns[static_cast<std::size_t>(j)] += *count;
+          cells.push_back(*count);
+        }
       }
     }
   }
@@ -91,7 +97,7 @@ std::string confusions_html(const Counts& counts, const std::vector<std::string>
 }
 
 struct Mistake {
-  std::int64_t sample, right, taken_for;
+  std::int64_t sample, right, taken_for;  // -1: for no class, with a NaN output
   double right_probability, taken_probability;
 };
 
@@ -99,16 +105,14 @@ struct Mistake {
 std::vector<Mistake> mistakes_of(const Judged& judged) {
   const Tensor probabilities = softmax(judged.outputs.to(DType::float64)).value();
   const std::int64_t classes = probabilities.dim(1);
-  const bool numbers = judged.data.labels().dtype() == DType::int64;
-  const std::vector<double> labels = judged.data.labels().to_vector();
+  const Tensor rights = classes_of_labels(judged.data.labels()), winners = top_classes(judged.outputs);
   std::vector<Mistake> mistakes;
   for (std::int64_t i = 0; i < probabilities.dim(0); ++i) {
     const double* row = probabilities.data<double>() + i * classes;
-    const auto label = labels.begin() + (numbers ? i : i * classes);
-    const std::int64_t right =
-        numbers ? static_cast<std::int64_t>(*label) : std::max_element(label, label + classes) - label;
-    const std::int64_t taken = std::max_element(row, row + classes) - row;
-    if (taken != right) mistakes.push_back({i, right, taken, row[right], row[taken]});
+    const std::int64_t right = rights.data<std::int64_t>()[i], taken = winners.data<std::int64_t>()[i];
+    if (taken == right) continue;
+    const bool known = taken >= 0;
+    mistakes.push_back({i, right, taken, known ? row[right] : 0, known ? row[taken] : 0});
   }
   std::ranges::stable_sort(mistakes, {}, &Mistake::right_probability);
   return mistakes;
@@ -136,6 +140,10 @@ std::string confusion_html(const Judged& judged) {
   const Counts counts(judged);
   return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns what they "
          "were taken for.</p>" +
+         (counts.unknown == 0 ? ""
+                              : fmt::format("<p class='note'>{} samples with a NaN output were taken for no class and "
+                                            "count as wrong.</p>",
+                                            counts.unknown)) +
          matrix_html(counts, judged.names) + "</div><div>" + confusions_html(counts, judged.names) + "</div></div>\n";
 }
 
@@ -166,7 +174,7 @@ std::string mistakes_html(const Judged& judged) {
       shown, mistakes.size(), judged.data.size(), std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
   for (const Mistake& m : std::span(mistakes).first(shown)) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
-    const std::string& taken = judged.names[static_cast<std::size_t>(m.taken_for)];
+    const std::string taken = m.taken_for < 0 ? "no class (NaN)" : judged.names[static_cast<std::size_t>(m.taken_for)];
     text += fmt::format(
         "<figure>{}<figcaption>is <b>{}</b> <span>({:.1f}%)</span><br/>taken for <b>{}</b> <span>({:.1f}%)</span><br/>"
         "<span class='none'>sample {}</span></figcaption></figure>\n",

@@ -7,7 +7,9 @@
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/label_checks.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
@@ -16,6 +18,10 @@ namespace {
 Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labels) {
   check(logits.rank() == 2 && logits.size() > 0,
         "softmax_cross_entropy: expected logits (n, classes) with n >= 1, got shape {}", logits);
+  check(logits[1] > 1,
+        "softmax_cross_entropy: expected logits of at least 2 classes, got shape {}, for which the loss is always 0; "
+        "for one yes-no answer a sample use sigmoid_cross_entropy",
+        logits);
   check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
   if (is_floating(labels.dtype())) {
     check(labels.shape() == logits,
@@ -59,15 +65,15 @@ double cross_entropy(const T* logits, const T* targets, std::int64_t rows, std::
 void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets) {
   check(targets.defined() && outputs.shape() == targets.shape() && outputs.size() > 0,
         "{}: expected outputs and targets of one shape with at least one element, got {} and {}", function,
-        outputs.shape(), targets.shape());
+        shape_text(outputs.value()), shape_text(targets));
 }
 
 /// Each row of x (n, ...) times its weight.
 Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
   if (!weights.defined()) return x;
   check(x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype()),
-        "{}: expected floating weights, one for each of the samples of {}, got {} {}", function, x.shape(),
-        weights.dtype(), weights.shape());
+        "{}: expected floating weights, one for each of the samples of {}, got {}", function, x.shape(),
+        tensor_text(weights));
   std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
   column[0] = x.dim(0);
   return x * Variable(weights.to(x.dtype()).reshaped(Shape(column)));
@@ -107,6 +113,7 @@ Variable SmoothedCrossEntropy::operator()(const Variable& logits, const Tensor& 
 
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights) {
   check_alike("binary_cross_entropy", probabilities, targets);
+  check_probabilities("binary_cross_entropy", targets);
   constexpr double margin = 1e-7;
   const Variable t = targets.to(probabilities.dtype());
   const Variable p = clip(probabilities, margin, 1 - margin);
@@ -115,6 +122,7 @@ Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targe
 
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights) {
   check_alike("sigmoid_cross_entropy", logits, targets);
+  check_probabilities("sigmoid_cross_entropy", targets);
   const Variable losses = softplus(logits) - Variable(targets.to(logits.dtype())) * logits;
   return mean(weighted("sigmoid_cross_entropy", losses, weights));
 }

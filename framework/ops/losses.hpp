@@ -11,8 +11,9 @@ namespace xtape {
 // shape or type.
 
 /// Mean over the batch of -log softmax(logits)[label], computed without overflow. logits (n, classes); labels (n) int64
-/// in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the logits. Error for
-/// other shapes, labels out of range or an empty batch.
+/// in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the logits. The
+/// floating rows are used as they are: fit and evaluate refuse rows that are no distribution. Error for other shapes,
+/// labels out of range, an empty batch or a single class, whose loss is always 0.
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights = {});
 
 /// The same against labels that are smoothed: (1 - smoothing) t + smoothing / classes for every entry t of a
@@ -30,10 +31,10 @@ class SmoothedCrossEntropy {
 };
 
 /// Mean over all elements of -(t log p + (1 - t) log(1 - p)), for probabilities p; p is kept within [1e-7, 1 - 1e-7] as
-/// Keras does. Error unless both have one shape.
+/// Keras does. Error unless both have one shape and every target is in [0, 1].
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {});
 
-/// The same from logits z, p = sigmoid(z): softplus(z) - t z, exact for any z.
+/// The same from logits z, p = sigmoid(z): softplus(z) - t z, exact for any z. Errors as above.
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {});
 
 /// Mean over all elements of (x - t)^2. Error unless both have one shape.
