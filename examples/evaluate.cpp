@@ -119,9 +119,11 @@ int run(const Settings& s) {
   const Tensor logits = logits_of("evaluate", model, predict(model, data, s.batch_size), about);
   const Tensor confusion = confusion_matrix(logits, labels);
   const std::vector<std::string> names = shown_names(known, data);
+  ForwardPass pass(Mode::inference);
+  const std::optional<Variable> penalty = model.regularization(pass);  // as evaluate() and training count it
+  const double loss = softmax_cross_entropy(logits, labels).value().item() + (penalty ? penalty->value().item() : 0);
   fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about,
-             softmax_cross_entropy(logits, labels).value().item(), top, top_k_accuracy(logits, labels, top),
-             class_table(confusion, names));
+             loss, top, top_k_accuracy(logits, labels, top), class_table(confusion, names));
   print_missing(confusion, names);
   if (classes <= 30) print_confusion(confusion);
   return 0;

@@ -181,7 +181,8 @@ class Run {
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
 
 std::int64_t TrainingState::first_order() const {
-  return options.initial_epoch ? *options.initial_epoch : (first_iteration + batches - 1) / batches;
+  if (options.initial_epoch) return *options.initial_epoch;
+  return first_iteration / batches + (first_iteration % batches > 0 ? 1 : 0);
 }
 
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {

@@ -1,0 +1,335 @@
+// Every option of the training loop and of its callbacks has a row that shows what it does; a new one without a row
+// fails.
+#include <functional>
+#include <map>
+#include <sstream>
+
+#include "framework/ops/ops.hpp"
+#include "layers/reshaping.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/field_count.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/callbacks.hpp"
+#include "training/checkpoint.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Numbers = std::vector<double>;
+
+/// An option away from its default, and what must come of it; with the default something else comes of it.
+template <class Options>
+struct Row {
+  std::string name;
+  Options options;
+  Numbers expected;
+  Options base = {};  ///< the same without the option
+};
+
+template <class Options>
+void check_table(const std::vector<Row<Options>>& rows, const std::function<Numbers(const Options&)>& outcome) {
+  check_row_for_each_field<Options>(rows);
+  for (const Row<Options>& row : rows) {
+    INFO(row.name);
+    CHECK(outcome(row.options) == row.expected);
+    CHECK(outcome(row.base) != row.expected);
+  }
+}
+
+/// A callback sees epochs of these figures; the weights of epoch e are all e. Gives the learning rates after each epoch,
+/// the number of epochs until the stop, and the weight at the end.
+Numbers watched(Callback& callback, const Numbers& losses, const Numbers& validation_losses) {
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters(), {.learning_rate = 1});
+  const Dataset data = quadrants(8);
+  const FitOptions options{.epochs = 100, .validation = data};
+  TrainingState run{.model = model, .optimizer = sgd, .train = data, .options = options, .batches = 1};
+  callback.train_begin(run);
+  Numbers seen;
+  for (std::size_t e = 0; e < losses.size() && !run.stopping(); ++e) {
+    run.epoch = static_cast<int>(e) + 1;
+    for (const Parameter& p : model.parameters()) p.set_value(Tensor::full(p.shape(), run.epoch));
+    callback.epoch_begin(run);
+    run.history.add({.epoch = run.epoch, .loss = losses[e], .validation_loss = validation_losses[e]});
+    callback.epoch_end(run);
+    seen.push_back(sgd.learning_rate());
+  }
+  callback.train_end(run);
+  seen.insert(seen.end(), {static_cast<double>(run.epoch), model.parameters()[0].value().to_vector()[0]});
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("every option of EarlyStopping") {
+  const Numbers falling{9, 8, 7, 6, 5, 4}, validation{3, 2, 1.9, 1.8, 2, 2};
+  const auto outcome = [&](const EarlyStoppingOptions& options) {
+    EarlyStopping stopping(options);
+    return watched(stopping, falling, validation);
+  };
+  // by default it stops in epoch 5, the first that does not improve, with its weights
+  check_table<EarlyStoppingOptions>({{"monitor", {.monitor = "loss"}, {1, 1, 1, 1, 1, 1, 6, 6}},
+                                     {"min_delta", {.min_delta = 0.5}, {1, 1, 1, 3, 3}},
+                                     {"patience", {.patience = 2}, {1, 1, 1, 1, 1, 1, 6, 6}},
+                                     {"restore_best", {.restore_best = true}, {1, 1, 1, 1, 1, 5, 4}}},
+                                    outcome);
+}
+
+TEST_CASE("every option of ReduceLROnPlateau") {
+  const Numbers falling{9, 8, 7, 6, 5, 4, 3, 2}, validation{3, 2, 2, 1.9, 1.9, 1.9, 1.9, 1.9};
+  const auto outcome = [&](const ReduceLROnPlateauOptions& options) {
+    ReduceLROnPlateau plateau(options);
+    Numbers seen = watched(plateau, falling, validation);
+    seen.resize(8);  // the rates
+    for (double& rate : seen) rate = std::round(rate * 1e9) / 1e9;
+    return seen;
+  };
+  const ReduceLROnPlateauOptions two{.patience = 2};
+  check_table<ReduceLROnPlateauOptions>(
+      {{"monitor", {.monitor = "loss", .patience = 2}, {1, 1, 1, 1, 1, 1, 1, 1}, two},
+       {"factor", {.factor = 0.5, .patience = 2}, {1, 1, 1, 1, 1, 0.5, 0.5, 0.25}, two},
+       {"patience", {.patience = 1}, {1, 1, 0.1, 0.1, 0.01, 0.001, 1e-4, 1e-5}},
+       {"min_delta", {.patience = 2, .min_delta = 0.5}, {1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.001}, two},
+       {"cooldown", {.patience = 2, .cooldown = 2}, {1, 1, 1, 1, 1, 0.1, 0.1, 0.1}, two},
+       {"min_learning_rate", {.patience = 2, .min_learning_rate = 0.05}, {1, 1, 1, 1, 1, 0.1, 0.1, 0.05}, two}},
+      outcome);
+}
+
+TEST_CASE("every option of Checkpoint") {
+  const TemporaryFolder folders;
+  int count = 0;
+  // the steps whose checkpoints are there after three epochs of four steps, -1 for the best weights
+  const auto outcome = [&](CheckpointOptions options) {
+    const bool named = !options.folder.empty();
+    options.folder = folders / (named ? options.folder.string() : std::to_string(++count));
+    const Model model = quadrant_model();
+    SGD sgd(model.parameters(), {.learning_rate = 0.01});
+    fit(model, sgd, quadrants(16),
+        {.epochs = 3, .batch_size = 4, .callbacks = {std::make_shared<Checkpoint>(options)}, .show_progress = false});
+    Numbers steps;
+    for (const fs::path& path : checkpoints_in(named ? folders / "named" : options.folder)) {
+      steps.push_back(static_cast<double>(step_of_checkpoint(path)));
+    }
+    if (fs::exists(options.folder / "best.safetensors")) steps.push_back(-1);
+    if (named) steps.push_back(-2);
+    return steps;
+  };
+  check_table<CheckpointOptions>({{"folder", {.folder = "named"}, {12, 8, 4, -2}},
+                                  {"keep", {.keep = 2}, {12, 8}},
+                                  {"every_epochs", {.keep = 9, .every_epochs = 2}, {12, 8}, {.keep = 9}},
+                                  {"every_steps", {.every_steps = 3}, {12, 9, 8}},
+                                  {"best", {.best = "loss"}, {12, 8, 4, -1}}},
+                                 outcome);
+}
+
+TEST_CASE("every hook of LambdaCallback") {
+  using Hook = LambdaCallbackOptions::Hook;
+  struct HookRow {
+    std::string name;
+    Hook LambdaCallbackOptions::*hook;
+    int calls;  ///< in two epochs of two batches, with a validation of three batches
+  };
+  const std::vector<HookRow> rows{{"train_begin", &LambdaCallbackOptions::train_begin, 1},
+                                  {"epoch_begin", &LambdaCallbackOptions::epoch_begin, 2},
+                                  {"batch_end", &LambdaCallbackOptions::batch_end, 4},
+                                  {"epoch_end", &LambdaCallbackOptions::epoch_end, 2},
+                                  {"train_end", &LambdaCallbackOptions::train_end, 1},
+                                  {"validation_batch_end", &LambdaCallbackOptions::validation_batch_end, 6}};
+  check_row_for_each_field<LambdaCallbackOptions>(rows);
+  for (const HookRow& row : rows) {
+    int calls = 0;
+    LambdaCallbackOptions hooks;
+    hooks.*row.hook = [&](TrainingState&) { ++calls; };
+    const Model model = quadrant_model();
+    SGD sgd(model.parameters());
+    fit(model, sgd, quadrants(4),
+        {.epochs = 2,
+         .batch_size = 2,
+         .validation = quadrants(6),
+         .callbacks = {std::make_shared<LambdaCallback>(hooks)},
+         .show_progress = false});
+    INFO(row.name);
+    CHECK(calls == row.calls);
+  }
+}
+
+namespace {
+
+/// Images in batches: all pixels of an epoch.
+Numbers pixels_of(const DataLoaderOptions& options, std::int64_t epoch = 0) {
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < 6 * 3 * 4; ++i) values.push_back(static_cast<double>(i % 11) / 10);
+  const Dataset data(Tensor::of({6, 3, 4, 1}, values), Tensor::labels({0, 1, 2, 3, 4, 5}), 6);
+  Numbers pixels;
+  for (const Batch& batch : DataLoader(data, options).epoch(epoch)) {
+    const std::vector<double> part = batch.images.to_vector();
+    pixels.push_back(static_cast<double>(batch.size()) + (batch.images.dtype() == DType::float64 ? 0.5 : 0));
+    pixels.insert(pixels.end(), part.begin(), part.end());
+  }
+  return pixels;
+}
+
+struct LoaderRow {
+  std::string name;
+  DataLoaderOptions options;
+  DataLoaderOptions base = {};
+};
+
+}  // namespace
+
+TEST_CASE("every option of DataLoader and of Augmentation changes batches, but prefetch") {
+  const std::vector<LoaderRow> rows{{"batch_size", {.batch_size = 4}},
+                                    {"shuffle", {.shuffle = false}},
+                                    {"seed", {.seed = 1}},
+                                    {"dtype", {.dtype = DType::float64}},
+                                    {"augmentation", {.augmentation = {.shift = 0.5}}},
+                                    {"prefetch", {.prefetch = 7}}};
+  check_row_for_each_field<DataLoaderOptions>(rows);
+  for (const LoaderRow& row : rows) {
+    INFO(row.name);
+    CHECK((pixels_of(row.options) == pixels_of(row.base)) == (row.name == "prefetch"));
+  }
+  const std::vector<LoaderRow> augmented{
+      {"horizontal_flip", {.augmentation = {.horizontal_flip = true}}},
+      {"rotation", {.augmentation = {.rotation = 40}}},
+      {"zoom", {.augmentation = {.zoom = 0.5}}},
+      {"shift", {.augmentation = {.shift = 0.5}}},
+      {"brightness", {.augmentation = {.brightness = 0.3}}},
+      {"contrast", {.augmentation = {.contrast = 0.3}}},
+      {"fill", {.augmentation = {.shift = 0.5, .fill = Fill::zeros}}, {.augmentation = {.shift = 0.5}}}};
+  check_row_for_each_field<Augmentation>(augmented);
+  for (const LoaderRow& row : augmented) {
+    INFO(row.name);
+    CHECK(pixels_of(row.options) != pixels_of(row.base));
+    CHECK_FALSE(to_string(row.options.augmentation) == to_string(row.base.augmentation));
+  }
+}
+
+namespace {
+
+/// What a run came to: the steps, the weights' sum, the figures of the last epoch, and what was printed.
+struct Result {
+  std::int64_t steps = 0;
+  Tensor weights;
+  History history;
+  std::string printed;
+};
+
+Result run_of(FitOptions options, Model model = quadrant_model(0.5)) {
+  std::ostringstream stream;
+  if (!options.output.stream || options.output.stream == &std::cout) options.output.stream = &stream;
+  SGD sgd(model.parameters(), {.learning_rate = 0.5});
+  Result result;
+  result.history = fit(model, sgd, quadrants(40), options);
+  result.steps = sgd.iterations();
+  result.weights = model.parameters()[0].value();
+  result.printed = stream.str();
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("every option of fit") {
+  const TemporaryFolder folder;
+  const Result plain = run_of({});
+  const auto same = [&](const Result& other) { return identical(plain.weights, other.weights); };
+  struct FitRow {
+    std::string name;
+    std::function<bool()> holds;
+  };
+  const LossFunction doubled = [](const Variable& y, const Tensor& labels) {
+    return 2.0 * softmax_cross_entropy(y, labels);
+  };
+  Profiler profiler;
+  std::ostringstream elsewhere;
+  int told = 0;
+  const std::vector<FitRow> rows{
+      {"epochs", [&] { return run_of({.epochs = 3}).steps == 6 && plain.steps == 2; }},
+      {"batch_size", [&] { return run_of({.batch_size = 7}).steps == 6; }},
+      {"validation",
+       [&] {
+         const Result judged = run_of({.validation = quadrants(9, 3)});
+         return judged.history.last().validation_loss && !plain.history.last().validation_loss && same(judged);
+       }},
+      {"loss", [&] { return !same(run_of({.loss = doubled})); }},
+      {"shuffle", [&] { return !same(run_of({.shuffle = false})); }},
+      {"seed", [&] { return !same(run_of({.seed = 1})); }},
+      {"augmentation",
+       [&] {
+         const auto input = Input({2, 2, 1});
+         const auto logits = Dense({.units = 2})(Flatten()(input));
+         const auto train = [&](const Augmentation& augmentation) {
+           const Model model(input, logits, {.seed = 1});
+           SGD sgd(model.parameters());
+           const Dataset data(RandomStream(1).uniform({8, 2, 2, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
+           return fit(model, sgd, data, {.augmentation = augmentation, .show_progress = false}).last().loss;
+         };
+         return train({}) != train({.horizontal_flip = true});
+       }},
+      {"class_weights",
+       [&] { return same(run_of({.class_weights = {1, 1}})) && !same(run_of({.class_weights = {1, 3}})); }},
+      {"initial_epoch",
+       [&] {
+         const Result later = run_of({.epochs = 3, .initial_epoch = 2});
+         return later.steps == 2 && later.history.last().epoch == 3 && !same(later);
+       }},
+      {"callbacks", [&] { return same(run_of({.callbacks = {at_batch_end([&](auto&) { ++told; })}})) && told == 2; }},
+      {"resume",
+       [&] {
+         const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+         run_of({.callbacks = {checkpoint}});
+         const Result more = run_of({.epochs = 2, .callbacks = {checkpoint}, .resume = folder.path()});
+         return more.history.epochs().size() == 2 && identical(more.weights, run_of({.epochs = 2}).weights);
+       }},
+      {"check_finite",
+       [&] {
+         const Model model = quadrant_model(0.5);
+         model.parameters()[0].set_value(Tensor::full({2, 8}, 1e38));
+         const std::string message = error_of([&] { run_of({.check_finite = true}, model); });
+         return message.find("fit: expected a finite loss") == std::string::npos && same(run_of({.check_finite = true}));
+       }},
+      {"recompute", [&] { return same(run_of({.recompute = true})); }},
+      {"profiler", [&] { return same(run_of({.profiler = &profiler})) && !profiler.activities().empty(); }},
+      {"show_progress", [&] { return run_of({.show_progress = false}).printed.empty() && !plain.printed.empty(); }},
+      {"output",
+       [&] {
+         return run_of({.output = {.stream = &elsewhere}}).printed.empty() && !elsewhere.str().empty();
+       }}};
+  check_row_for_each_field<FitOptions>(rows);
+  for (const FitRow& row : rows) {
+    INFO(row.name);
+    CHECK(row.holds());
+  }
+}
+
+TEST_CASE("every option of evaluate") {
+  const Model model = quadrant_model(0);
+  const Dataset data = quadrants(10);
+  int told = 0;
+  struct EvaluateRow {
+    std::string name;
+    EvaluateOptions options;
+    int batches;
+    std::int64_t samples;
+  };
+  const auto count = [&](std::int64_t) { return ++told > 0; };
+  const auto stop = [&](std::int64_t) { return ++told < 2; };
+  const LossFunction doubled = [](const Variable& y, const Tensor& labels) {
+    return 2.0 * softmax_cross_entropy(y, labels);
+  };
+  const std::vector<EvaluateRow> rows{{"batch_size", {.batch_size = 4, .batch_end = count}, 3, 10},
+                                      {"loss", {.loss = doubled, .batch_end = count}, 1, 10},
+                                      {"batch_end", {.batch_size = 4, .batch_end = stop}, 2, 8}};
+  check_row_for_each_field<EvaluateOptions>(rows);
+  for (const EvaluateRow& row : rows) {
+    told = 0;
+    const Evaluation result = evaluate(model, data, row.options);
+    INFO(row.name);
+    CHECK((told == row.batches && result.samples == row.samples));
+    const double loss = evaluate(model, data.rows(0, row.samples)).loss;
+    CHECK(result.loss == Approx(row.name == "loss" ? 2 * loss : loss));
+  }
+}
