@@ -122,8 +122,8 @@ int run(const Settings& s) {
   ForwardPass pass(Mode::inference);
   const std::optional<Variable> penalty = model.regularization(pass);  // as evaluate() and training count it
   const double loss = softmax_cross_entropy(logits, labels).value().item() + (penalty ? penalty->value().item() : 0);
-  fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about,
-             loss, top, top_k_accuracy(logits, labels, top), class_table(confusion, names));
+  fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about, loss, top,
+             top_k_accuracy(logits, labels, top), class_table(confusion, names));
   print_missing(confusion, names);
   if (classes <= 30) print_confusion(confusion);
   return 0;

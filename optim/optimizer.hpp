@@ -24,8 +24,9 @@ class Optimizer {
   virtual ~Optimizer();
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
-  /// gradients. Error, with nothing changed, when no parameter has one, when a parameter has one that was frozen when the
-  /// optimizer was made, or when the norm that clip_norm asks for is not finite (it would make every parameter NaN).
+  /// gradients. Error, with nothing changed, when no parameter has one, when a parameter has one that was frozen when
+  /// the optimizer was made, or when the norm that clip_norm asks for is not finite (it would make every parameter
+  /// NaN).
   void step();
 
   /// pass.backward(loss) and step() in one, with the same numbers: each parameter is changed as soon as its gradient is

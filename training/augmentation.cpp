@@ -32,7 +32,8 @@ class Picture {
 
   /// All channels of the pixel nearest to a place.
   void nearest(double y, double x, T* out) const {
-    const T* const pixel = at(static_cast<std::int64_t>(std::floor(y + 0.5)), static_cast<std::int64_t>(std::floor(x + 0.5)));
+    const T* const pixel =
+        at(static_cast<std::int64_t>(std::floor(y + 0.5)), static_cast<std::int64_t>(std::floor(x + 0.5)));
     for (std::int64_t c = 0; c < channels_; ++c) out[c] = pixel ? pixel[c] : T{0};
   }
 

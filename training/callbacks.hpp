@@ -52,8 +52,8 @@ struct ReduceLROnPlateauOptions {
 /// Reduces the learning rate when a figure has stopped improving. Names, defaults and rules are those of Keras 3's
 /// ReduceLROnPlateau (keras/src/callbacks/reduce_lr_on_plateau.py), where min_learning_rate is min_lr. A schedule ends
 /// with the first reduction: the rate stays that of the next step, times the factor. After the last epoch there is no
-/// next step, and a reduction that is due waits for the run to be resumed with more epochs. Error unless 0 < factor < 1 and the
-/// others are at least 0; as training begins, when the figure is not measured.
+/// next step, and a reduction that is due waits for the run to be resumed with more epochs. Error unless 0 < factor < 1
+/// and the others are at least 0; as training begins, when the figure is not measured.
 class ReduceLROnPlateau final : public Callback {
  public:
   explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});

@@ -111,7 +111,8 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
 /// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
-  // older files do not say it: their runs had the orders of epoch 0 on, which is the same for an optimizer without steps
+  // older files do not say it: their runs had the orders of epoch 0 on, which is the same for an optimizer without
+  // steps
   if (run.first_iteration == 0) metadata.try_emplace("initial_epoch", initial_epoch_text({}));
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   std::vector<std::string> unlike;

@@ -192,8 +192,8 @@ class Rollback {
 
 }  // namespace
 
-// A callback's restore() may refuse its state at any point, and may have changed the run before. So all is put back as a
-// whole, whoever refuses.
+// A callback's restore() may refuse its state at any point, and may have changed the run before. So all is put back as
+// a whole, whoever refuses.
 void CheckpointParts::restore(TrainingState& run) {
   Rollback rollback(run);
   run.history = history_;

@@ -44,10 +44,11 @@ TargetMotion motion_of_targets(const Dataset& data, const Augmentation& augmenta
   if (!augmentation.moves() || data.classes() > 0) return TargetMotion::none;
   const Shape image = data.image_shape();
   const bool has_places = targets.rank() >= 3;
-  check(has_places || targets.size() != data.size() * image.size(),
-        "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}, as many numbers as an "
-        "image has; reshape them, or leave out flip, rotation, zoom and shift",
-        image[0], image[1], targets.shape());
+  check(
+      has_places || targets.size() != data.size() * image.size(),
+      "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}, as many numbers as an "
+      "image has; reshape them, or leave out flip, rotation, zoom and shift",
+      image[0], image[1], targets.shape());
   if (!has_places) return TargetMotion::none;
   check(targets.dim(1) == image[0] && targets.dim(2) == image[1],
         "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "
@@ -122,7 +123,8 @@ struct Epoch::Plan {
       const std::int64_t target_size = batch.labels.size() / batch.size();
       spread(std::ssize(indices), grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-          write_example(indices[static_cast<std::size_t>(i)], images + i * size, moved ? moved + i * target_size : nullptr);
+          write_example(indices[static_cast<std::size_t>(i)], images + i * size,
+                        moved ? moved + i * target_size : nullptr);
         }
       });
     });

@@ -43,8 +43,8 @@ Dataset checked(const std::filesystem::path& path, const Tensor& images, const T
 std::string class_number_hint(const Tensor& labels, std::int64_t classes) {
   const bool one_each = labels.size() == labels.dim(0);
   if (labels.dtype() == DType::int64 && one_each) return "reshape them with .reshaped({n})";
-  if (one_each) return labels.rank() == 1 ? "convert with .to(DType::int64)"
-                                          : "convert with .reshaped({n}).to(DType::int64)";
+  if (one_each)
+    return labels.rank() == 1 ? "convert with .to(DType::int64)" : "convert with .reshaped({n}).to(DType::int64)";
   if (labels.shape() == Shape{labels.dim(0), classes}) return "convert one-hot rows with .to(DType::float32)";
   return "give one class number for each example";
 }
@@ -171,8 +171,7 @@ void Dataset::check_labels() const {
 
 Dataset Dataset::weighted(Tensor weights) const {
   check(weights.defined() && is_floating(weights.dtype()) && weights.shape() == Shape{size()},
-        "Dataset::weighted: expected floating weights ({},), got {}", size(),
-        tensor_text(weights));
+        "Dataset::weighted: expected floating weights ({},), got {}", size(), tensor_text(weights));
   for (const double weight : weights.to_vector()) {
     check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
           weight);

@@ -27,8 +27,8 @@ struct Evaluation {
 
 /// Mean loss and, where there are classes, accuracy over all samples, in inference mode; records nothing. The loss has
 /// the penalties of the model's regularizers added, as in training and as in Keras, so that the two can be compared.
-/// Where the samples have weights, it is sum(w_i l_i) / n plus these; the accuracy knows no weights. Error when the data
-/// does not fit the model or the loss.
+/// Where the samples have weights, it is sum(w_i l_i) / n plus these; the accuracy knows no weights. Error when the
+/// data does not fit the model or the loss.
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 /// The outputs (n, ...) for images (n, ...), in inference mode, batch by batch; uint8 images are divided by 255 as in

@@ -57,10 +57,11 @@ class Trainer {
     pass.enter_layer("loss");
     Variable loss = options_.loss(outputs, batch.labels, weights_of(batch, options_.class_weights));
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
-    check(loss.tracked() || !std::isfinite(loss.value().item()),
-          "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
-          "it is given, with functions of variables",
-          model_.name());
+    check(
+        loss.tracked() || !std::isfinite(loss.value().item()),
+        "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
+        "it is given, with functions of variables",
+        model_.name());
     if (const std::optional<Variable> penalty = model_.regularization(pass)) loss = loss + *penalty;
     return loss;
   }

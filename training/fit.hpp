@@ -52,9 +52,9 @@ struct FitOptions {
 /// the model or the loss, the optimizer has none of the model's parameters or was made before a layer was unfrozen, all
 /// layers are frozen, the model ends in a softmax or sigmoid and the loss takes logits, or there is no checkpoint of
 /// this run to go on from; later, when the loss does not depend on the model, and, with epoch and step, when it is no
-/// longer finite and no callback asks for a stop. When the optimizer has only some of the trainable parameters, standard
-/// error says so.
-/// All gradients of the model are clear afterwards, those of parameters that the optimizer does not have too.
+/// longer finite and no callback asks for a stop. When the optimizer has only some of the trainable parameters,
+/// standard error says so. All gradients of the model are clear afterwards, those of parameters that the optimizer does
+/// not have too.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

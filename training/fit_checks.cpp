@@ -26,10 +26,11 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
   check(output.rank() == 1 && output[0] >= data.classes(),
         "{}: expected a model with an output for each of the {} classes of the data, got output shape {}", function,
         data.classes(), batch_shape_text(output));
-  check(output[0] > 1,
-        "{}: expected a model with at least 2 outputs for data with classes, got output shape {}; for one yes-no answer "
-        "a sample give floating targets (n, 1) without classes, and sigmoid_cross_entropy as the loss",
-        function, batch_shape_text(output));
+  check(
+      output[0] > 1,
+      "{}: expected a model with at least 2 outputs for data with classes, got output shape {}; for one yes-no answer "
+      "a sample give floating targets (n, 1) without classes, and sigmoid_cross_entropy as the loss",
+      function, batch_shape_text(output));
   check(!is_floating(data.labels().dtype()) || output[0] == data.classes(),
         "{}: expected a model with {} outputs for labels that are distributions of {} classes, got output shape {}",
         function, data.classes(), data.classes(), batch_shape_text(output));
@@ -85,10 +86,11 @@ void check_loss(std::string_view function, const Model& model, const LossFunctio
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
         function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy", model.output_layer().name(),
         ending);
-  check(ending != "softmax" || output.rank() == 0 || output[-1] > 1,
-        "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; use a "
-        "sigmoid",
-        function, model.output_layer().name(), batch_shape_text(output));
+  check(
+      ending != "softmax" || output.rank() == 0 || output[-1] > 1,
+      "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; use a "
+      "sigmoid",
+      function, model.output_layer().name(), batch_shape_text(output));
   check(!takes_classes(loss) || output.rank() != 1 || output[0] > 1,
         "{}: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape {}, for which the loss "
         "is always 0; use sigmoid_cross_entropy with floating targets (n, 1)",
@@ -117,9 +119,10 @@ void check_outputs(std::string_view function, const LossFunction& loss, const Te
     const std::span all(outputs.data<decltype(zero)>(), static_cast<std::size_t>(outputs.size()));
     const auto wrong = std::ranges::find_if(all, [](auto p) { return p < -rounding || p > 1 + rounding; });
     if (wrong != all.end()) {
-      fail("{}: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output {}; end "
-           "it in a sigmoid, or use sigmoid_cross_entropy",
-           function, *wrong);
+      fail(
+          "{}: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output {}; end "
+          "it in a sigmoid, or use sigmoid_cross_entropy",
+          function, *wrong);
     }
   });
 }
@@ -161,9 +164,11 @@ void check_trained(const Model& model, const Optimizer& optimizer) {
         "make it after set_trainable()",
         model.name());
   if (trained == std::ssize(trainable)) return;
-  const auto left = std::ranges::find_if(trainable, [&](const Parameter& p) { return std::ranges::find(its, p) == its.end(); });
+  const auto left =
+      std::ranges::find_if(trainable, [&](const Parameter& p) { return std::ranges::find(its, p) == its.end(); });
   std::cerr << fmt::format(
-      "fit: {} of {} trainable parameters of model {}, such as {}, are not the optimizer's and stay as they are; freeze "
+      "fit: {} of {} trainable parameters of model {}, such as {}, are not the optimizer's and stay as they are; "
+      "freeze "
       "them if that is meant\n",
       std::ssize(trainable) - trained, trainable.size(), model.name(), left->name());
 }
@@ -172,10 +177,11 @@ void check_trained(const Model& model, const Optimizer& optimizer) {
 
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check(options.epochs >= 1, "fit: expected at least 1 epoch, got {}", options.epochs);
-  check(!options.initial_epoch || (*options.initial_epoch >= 0 && *options.initial_epoch < options.epochs),
-        "fit: expected an initial_epoch of at least 0 and below epochs, which is the number of the last one, got {} and "
-        "{}",
-        options.initial_epoch.value_or(0), options.epochs);
+  check(
+      !options.initial_epoch || (*options.initial_epoch >= 0 && *options.initial_epoch < options.epochs),
+      "fit: expected an initial_epoch of at least 0 and below epochs, which is the number of the last one, got {} and "
+      "{}",
+      options.initial_epoch.value_or(0), options.epochs);
   check(options.batch_size >= 1, "fit: expected a batch_size of at least 1, got {}", options.batch_size);
   check_data("fit", model, train);
   if (options.validation) check_data("fit, validation", model, *options.validation);

@@ -15,9 +15,9 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
 /// when a loss is empty, takes logits and would get what an activation made of them, or would be the same for whatever
 /// the model gives;
 void check_loss(std::string_view function, const Model& model, const LossFunction& loss);
-/// when the data's labels, targets or weights, in batches of this size, are none that the loss can learn from: rows that
-/// are no distribution, targets that a custom loss would broadcast against the outputs of other samples, weights that
-/// are all 0;
+/// when the data's labels, targets or weights, in batches of this size, are none that the loss can learn from: rows
+/// that are no distribution, targets that a custom loss would broadcast against the outputs of other samples, weights
+/// that are all 0;
 void check_targets(std::string_view function, const Model& model, const Dataset& data, const LossFunction& loss,
                    std::int64_t batch_size, const std::vector<double>& class_weights = {});
 /// when the loss takes probabilities and the outputs are none;

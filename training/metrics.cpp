@@ -20,8 +20,10 @@ std::vector<std::int64_t> right_classes(std::string_view function, const Tensor&
   check(outputs.rank() == 2 && outputs.size() > 0, "{}: expected outputs (n, k) of at least one sample, got {}",
         function, outputs.shape());
   const std::int64_t n = outputs.dim(0), k = outputs.dim(1);
-  check(k > 1, "{}: expected an output for each of at least 2 classes, got {}, of which one is always the largest; use "
-        "binary_accuracy for one output a sample", function, outputs.shape());
+  check(k > 1,
+        "{}: expected an output for each of at least 2 classes, got {}, of which one is always the largest; use "
+        "binary_accuracy for one output a sample",
+        function, outputs.shape());
   const bool rows = labels.defined() && is_floating(labels.dtype()) && labels.shape() == outputs.shape();
   check(labels.defined() && (rows || (labels.dtype() == DType::int64 && labels.shape() == Shape{n})),
         "{}: expected labels int64 ({},) or one-hot {}, got {}", function, n, outputs.shape(), tensor_text(labels));
@@ -135,11 +137,12 @@ std::int64_t samples_without_class(const Tensor& confusion) {
 }  // namespace
 
 std::vector<ClassMetrics> class_metrics(const Tensor& confusion) {
-  check(confusion.defined() && confusion.rank() == 2 && confusion.dtype() == DType::int64 &&
-            (confusion.dim(1) == confusion.dim(0) || samples_without_class(confusion) > 0),
-        "class_metrics: expected a confusion matrix (k, k) of int64, or (k, k + 1) with samples in the last column, got "
-        "{}",
-        tensor_text(confusion));
+  check(
+      confusion.defined() && confusion.rank() == 2 && confusion.dtype() == DType::int64 &&
+          (confusion.dim(1) == confusion.dim(0) || samples_without_class(confusion) > 0),
+      "class_metrics: expected a confusion matrix (k, k) of int64, or (k, k + 1) with samples in the last column, got "
+      "{}",
+      tensor_text(confusion));
   const std::int64_t k = confusion.dim(0), columns = confusion.dim(1);
   const auto* counts = confusion.data<std::int64_t>();
   std::vector<ClassMetrics> all;

@@ -46,8 +46,8 @@ struct ClassMetrics {
   std::int64_t support;  ///< number of samples of this class
 };
 
-/// Of each class, from a confusion matrix (k, k) or (k, k + 1) int64. Samples of the last column of the latter belong to
-/// the support and are taken for no class. Error when it is something else.
+/// Of each class, from a confusion matrix (k, k) or (k, k + 1) int64. Samples of the last column of the latter belong
+/// to the support and are taken for no class. Error when it is something else.
 std::vector<ClassMetrics> class_metrics(const Tensor& confusion);
 
 /// The same as a table, a line a class, with the classes' names where there are any, and then accuracy and the means

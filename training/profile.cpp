@@ -99,9 +99,9 @@ std::string table(const StepProfile& profile) {
   text += rule + row_text(all, profile.seconds, width);
   for (const auto& row : profile.rest) text += row_text(row, profile.seconds, width);
   return text + rule +
-         fmt::format(
-             "a step: {:.1f} ms; memory: parameters {} MB, in use between steps {} MB, at most {} MB\n", 1e3 * profile.seconds,
-             megabytes(profile.parameter_bytes), megabytes(profile.between_steps), megabytes(profile.peak));
+         fmt::format("a step: {:.1f} ms; memory: parameters {} MB, in use between steps {} MB, at most {} MB\n",
+                     1e3 * profile.seconds, megabytes(profile.parameter_bytes), megabytes(profile.between_steps),
+                     megabytes(profile.peak));
 }
 
 }  // namespace xtape

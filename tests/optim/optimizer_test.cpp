@@ -223,7 +223,8 @@ TEST_CASE("a parameter that is unfrozen after the optimizer was made is no silen
   set_gradient(p, {1});
   set_gradient(frozen, {1});
   const std::string expected =
-      "SGD: expected parameters that were trainable when it was made, got frozen, which was frozen then and is not now; "
+      "SGD: expected parameters that were trainable when it was made, got frozen, which was frozen then and is not "
+      "now; "
       "make a new optimizer after set_trainable()";
   CHECK(error_of([&] { sgd.step(); }) == expected);
   CHECK(sgd.iterations() == 2);

@@ -202,8 +202,7 @@ TEST_CASE("schedules have Keras's values on both sides of every border") {
   const std::pair<int, double> stair[] = {{0, 0.8}, {9, 0.8}, {10, 0.2}, {19, 0.2}, {20, 0.05}, {25, 0.05}};
   for (const auto& [i, rate] : stair) CHECK(stairs.at(i) == Approx(rate).epsilon(1e-6));
   const LearningRate cosine = schedule::cosine(1, 100, {.final_rate = 0.2});
-  const std::pair<int, double> wave[] = {{0, 1},           {1, 0.99980259}, {50, 0.6},
-                                         {99, 0.20019738}, {100, 0.2},      {101, 0.2}};
+  const std::pair<int, double> wave[] = {{0, 1}, {1, 0.99980259}, {50, 0.6}, {99, 0.20019738}, {100, 0.2}, {101, 0.2}};
   for (const auto& [i, rate] : wave) CHECK(cosine.at(i) == Approx(rate).epsilon(1e-6));
 }
 

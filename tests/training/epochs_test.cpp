@@ -156,8 +156,8 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
         const Model model = quadrant_model();
         SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4 * epochs)});
         const auto early = std::make_shared<EarlyStopping>(EarlyStoppingOptions{.monitor = "loss", .patience = 9});
-        const auto checkpoint = std::make_shared<Checkpoint>(
-            CheckpointOptions{.folder = folder.path(), .every_steps = 1, .best = "loss"});
+        const auto checkpoint =
+            std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path(), .every_steps = 1, .best = "loss"});
         const auto csv = std::make_shared<CSVLogger>(folder / "history.csv");
         return fit(model, sgd, quadrants(16),
                    {.epochs = epochs,
@@ -199,5 +199,6 @@ TEST_CASE("a reduction that is due after the last epoch comes when the run gets 
   };
   const std::vector<double> whole = rates({5});
   CHECK(whole == std::vector<double>{1e-3, 1e-3, 5e-4, 2.5e-4, 1.25e-4});
-  for (const std::vector<int>& parts : {std::vector<int>{1, 5}, {2, 5}, {3, 5}, {2, 3, 4, 5}}) CHECK(rates(parts) == whole);
+  for (const std::vector<int>& parts : {std::vector<int>{1, 5}, {2, 5}, {3, 5}, {2, 3, 4, 5}})
+    CHECK(rates(parts) == whole);
 }

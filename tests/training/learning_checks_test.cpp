@@ -62,7 +62,9 @@ TEST_CASE("a softmax over one class, whose loss is always 0, is refused") {
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), mean_squared_error), Contains("always gives 1"));
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), binary_cross_entropy), Contains("always gives 1"));
   for (const Tensor& labels : {Tensor::labels({0, 0}), Tensor::ones({2, 1})}) {
-    CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({2, 1}), labels); }),
+    CHECK_THAT(error_of([&] {
+                 softmax_cross_entropy(Tensor::zeros({2, 1}), labels);
+               }),
                Contains("at least 2 classes") && Contains("sigmoid_cross_entropy"));
   }
 }
@@ -130,10 +132,10 @@ TEST_CASE("weights that leave nothing to learn are refused") {
   CHECK_THAT(error_of([&] { data.weighted(Tensor::full({8}, nan_value)); }), Contains("got nan"));
   const auto with = [&](const Dataset& samples, std::vector<double> weights) {
     SGD sgd(model.parameters());
-    const LossFunction loss = samples.classes() > 0 ? LossFunction(softmax_cross_entropy) : LossFunction(mean_squared_error);
-    return error_of([&] {
-      fit(model, sgd, samples, {.loss = loss, .class_weights = std::move(weights), .show_progress = false});
-    });
+    const LossFunction loss =
+        samples.classes() > 0 ? LossFunction(softmax_cross_entropy) : LossFunction(mean_squared_error);
+    return error_of(
+        [&] { fit(model, sgd, samples, {.loss = loss, .class_weights = std::move(weights), .show_progress = false}); });
   };
   CHECK_THAT(with(data, {0, 0}), Contains("samples of weight 0"));
   const Dataset only_first(Tensor::zeros({3, 2}), Tensor::labels({0, 0, 0}), 2);
@@ -206,7 +208,8 @@ TEST_CASE("the losses of training and validation have the regularizers' penaltie
   for (const double w : model.parameters()[0].value().to_vector()) squares += w * w;
   REQUIRE(squares > 0.1);
   const double plain = softmax_cross_entropy(predict(model, data.images()), data.labels()).value().item();
-  const EpochResult epoch = fit(model, still, data, {.batch_size = 5, .validation = data, .show_progress = false}).last();
+  const EpochResult epoch =
+      fit(model, still, data, {.batch_size = 5, .validation = data, .show_progress = false}).last();
   CHECK(epoch.loss == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(epoch.validation_loss.value() == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(evaluate(model, data, {.batch_size = 7}).loss == Approx(plain + 0.5 * squares).epsilon(1e-12));

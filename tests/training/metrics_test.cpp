@@ -77,7 +77,9 @@ TEST_CASE("binary accuracy compares with a threshold, element by element") {
 }
 
 TEST_CASE("metrics refuse labels that are no distributions, and a single output") {
-  CHECK_THAT(error_of([] { accuracy(outputs, Tensor::of({4, 3}, {1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0})); }),
+  CHECK_THAT(error_of([] {
+               accuracy(outputs, Tensor::of({4, 3}, {1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0}));
+             }),
              Contains("accuracy: expected a distribution a row, with the sum 1, got the sum 2 in row 1"));
   for (const Tensor& labels : {Tensor::labels({0, 0}), Tensor::ones({2, 1})}) {
     const Tensor one = Tensor::of({2, 1}, {-3, 5});
