@@ -7,6 +7,8 @@
 #include "benchmarks/scaling.hpp"
 #include "examples/program.hpp"
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/new_folder.hpp"
+#include "framework/kernels/parallel.hpp"
 
 using namespace xtape;
 using namespace xtape::bench;
@@ -39,7 +41,7 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--turn-seconds", s.turn_seconds, "A turn is as many steps as fit, but at least 3")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default runs/bench-<time>")
+  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default a new one, runs/bench-<time>")
       ->check(not_empty);
   app.add_flag("--alone", s.alone, "xtape alone, without libtorch");
   app.add_flag("--scaling", s.scaling, "Instead of the table: ResNet-50's step over threads, batch and image size")
@@ -78,22 +80,21 @@ std::vector<Workload> selected(const Settings& s) {
 
 std::vector<int> thread_counts(const Settings& s) {
   if (!s.threads.empty()) return s.threads;
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int cores = kernels::num_threads();
   return cores == 1 || s.quick ? std::vector{cores} : std::vector{cores, 1};
 }
 
 fs::path output_folder(const Settings& s) {
-  fs::path folder = s.output;
-  if (s.output.empty()) {
-    const std::time_t time = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&time, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "bench-%Y%m%d-%H%M%S", &parts);
-    folder = fs::path("runs") / text;
+  if (!s.output.empty()) {
+    fs::create_directories(s.output);
+    return s.output;
   }
-  fs::create_directories(folder);
-  return folder;
+  const std::time_t time = std::time(nullptr);
+  std::tm parts{};
+  localtime_r(&time, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "bench-%Y%m%d-%H%M%S", &parts);
+  return make_new_folder("bench", fs::path("runs") / text);
 }
 
 void write(const fs::path& path, const std::string& text) {

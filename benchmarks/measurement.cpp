@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -32,8 +35,11 @@ constexpr auto settling = std::chrono::milliseconds(50);
 /// A folder that is gone at the end.
 class Scratch {
  public:
-  Scratch() : path_(fs::temp_directory_path() / fmt::format("xtape-bench-{}", getpid())) {
-    fs::create_directories(path_);
+  Scratch() {
+    std::string name = (fs::temp_directory_path() / "xtape-bench-XXXXXX").string();
+    check(mkdtemp(name.data()) != nullptr, "bench: expected to make the folder {}, got: {}", name,
+          std::strerror(errno));
+    path_ = name;
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

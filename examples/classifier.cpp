@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/io/utf8.hpp"
-
 namespace xtape {
 namespace {
 
@@ -26,12 +24,6 @@ std::int64_t rows_not_finite(const Tensor& outputs) {
     if (!std::all_of(begin, begin + row, [](double v) { return std::isfinite(v); })) ++count;
   }
   return count;
-}
-
-/// U+0000 to U+001F, U+007F to U+009F.
-bool is_control(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
 }
 
 }  // namespace
@@ -59,17 +51,6 @@ Tensor logits_of(const std::string& program, const Model& model, const Tensor& o
   Tensor logits = outputs;
   with_floating(program, logits.dtype(), [&](auto zero) { take_logarithms<decltype(zero)>(logits); });
   return logits;
-}
-
-std::string printable(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    const bool shown = length > 0 && !is_control(text.substr(0, length));
-    result += shown ? text.substr(0, length) : "?";
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return result;
 }
 
 }  // namespace xtape

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <xtape/xtape.hpp>
+
+#include "framework/io/utf8.hpp"
 
 namespace xtape {
 
@@ -15,8 +16,5 @@ Model load_classifier(const std::string& program, const std::string& path);
 /// softmax has made, whose softmax is the same again; 0 counts as the smallest normal number. Error naming `program`
 /// and `images`, what they are made for, when an output is not finite.
 Tensor logits_of(const std::string& program, const Model& model, const Tensor& outputs, const std::string& images);
-
-/// Text from a file as a terminal may get it: with a ? for each control character and each byte that is no UTF-8.
-std::string printable(std::string_view text);
 
 }  // namespace xtape

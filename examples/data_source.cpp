@@ -1,6 +1,8 @@
 #include "examples/data_source.hpp"
 
 #include <algorithm>
+#include <map>
+#include <span>
 
 namespace xtape {
 namespace {
@@ -13,6 +15,13 @@ const fs::path usual = "/usr/share/datasets/fashion-mnist";
 Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options) {
   ImageFolder found = load_image_folder(folder, options);
   if (found.skipped > 0) fmt::print(stderr, "{}: {} entries that are no images\n", folder.string(), found.skipped);
+  if (const auto count = found.unreadable.size(); count > 0) {
+    fmt::print(stderr, "{}: left out {} of {} images, which can't be read\n", folder.string(), count,
+               count + found.files.size());
+    for (const UnreadableImage& image : std::span(found.unreadable).first(std::min<std::size_t>(count, 10))) {
+      fmt::print(stderr, "  {}\n", image.reason);
+    }
+  }
   return found.data;
 }
 
@@ -20,20 +29,41 @@ Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options
 Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& folder) {
   const std::vector<std::string>& names = train.class_names();
   std::vector<std::int64_t> numbers, labels;
+  std::map<std::string, std::int64_t> number_of;
+  for (const std::string& name : names) number_of.emplace(name, std::ssize(number_of));
   for (const std::string& name : test.class_names()) {
-    const auto found = std::ranges::find(names, name);
-    check(found != names.end(),
+    const auto found = number_of.find(name);
+    check(found != number_of.end(),
           "load_data: expected in test of {} no other classes than in train, which are {}, got also {}",
           folder.string(), fmt::join(names, ", "), name);
-    numbers.push_back(found - names.begin());
+    numbers.push_back(found->second);
   }
   for (const double label : test.labels().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
   return {ImageSource{test.image_shape(), [test](std::int64_t index) { return test.image(index); }},
           Tensor::labels(labels), names};
 }
 
+/// Whether something directly in the folder is such.
+template <class Wanted>
+bool holds(const fs::path& folder, Wanted wanted) {
+  return std::any_of(fs::directory_iterator(folder), fs::directory_iterator(), wanted);
+}
+bool is_image(const fs::directory_entry& entry) { return is_image_name(entry.path()) && entry.is_regular_file(); }
+bool is_shown_folder(const fs::directory_entry& entry) {
+  return entry.is_directory() && !entry.path().filename().string().starts_with('.');
+}
+
+/// Whether photographs are split already: "train" holds folders, and neither it nor a folder beside it holds images
+/// itself, as a class does. So a class may be called "train", too.
+bool is_split(const fs::path& folder) {
+  const fs::path train = folder / "train";
+  if (!fs::is_directory(train) || !holds(train, is_shown_folder)) return false;
+  return !holds(
+      folder, [](const fs::directory_entry& entry) { return is_shown_folder(entry) && holds(entry.path(), is_image); });
+}
+
 SplitData load_photographs(const fs::path& folder, const ImageFolderOptions& options) {
-  if (!fs::is_directory(folder / "train")) return split(photographs_in(folder, options), 0.2);
+  if (!is_split(folder)) return split(photographs_in(folder, options), 0.2);
   const Dataset train = photographs_in(folder / "train", options);
   return {train, numbered_as(train, photographs_in(folder / "test", options), folder)};
 }

@@ -11,6 +11,9 @@ namespace xtape {
 inline constexpr const char* data_help =
     "A folder with train_signs.h5 and test_signs.h5; with the IDX files of (Fashion-)MNIST, plain or .gz; or with "
     "photographs: train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg, of which a fifth is for tests";
+/// For --help of --skip-unreadable.
+inline constexpr const char* skip_unreadable_help =
+    "Leave out photographs that can't be read, and say how many; without it they are an error";
 
 /// Training and test images, and what they are: "signs", "fashion-mnist", "mnist" (IDX files of anything but the usual
 /// folder) or "photographs".

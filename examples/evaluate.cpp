@@ -1,5 +1,6 @@
 // How good a trained network is: loss, accuracy, and class by class.
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "examples/classifier.hpp"
@@ -13,6 +14,7 @@ namespace {
 struct Settings {
   std::string model, data, part = "test";
   std::int64_t top = 3, batch_size = 64;
+  bool skip_unreadable = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
@@ -21,6 +23,7 @@ void declare(CLI::App& app, Settings& s) {
       ->check(not_empty)
       ->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
+  app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--part", s.part, "Which images: test or train")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
@@ -49,7 +52,8 @@ DataSource load(const Settings& s, const Shape& input) {
         "Fashion-MNIST is read, whose images are (28, 28, 1)",
         input);
   if (s.data.empty()) return usual_fashion_mnist();
-  return load_data(s.data, {.height = input[0], .width = input[1], .channels = input[2]});
+  return load_data(s.data,
+                   {.height = input[0], .width = input[1], .channels = input[2], .skip_unreadable = s.skip_unreadable});
 }
 
 /// Names that say more than a number would.
@@ -64,10 +68,12 @@ bool are_words(const std::vector<std::string>& names) {
 std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std::string>& known, std::int64_t classes) {
   std::vector<std::int64_t> numbers;
   std::vector<std::string> unknown;
+  std::map<std::string, std::int64_t> number_of;
+  for (const std::string& name : known) number_of.emplace(name, std::ssize(number_of));
   for (const std::string& name : data.class_names()) {
-    const auto found = std::ranges::find(known, name);
-    numbers.push_back(found - known.begin());
-    if (found == known.end()) unknown.push_back(name);
+    const auto found = number_of.find(name);
+    numbers.push_back(found == number_of.end() ? 0 : found->second);
+    if (found == number_of.end()) unknown.push_back(name);
   }
   if (!numbers.empty() && unknown.empty()) return numbers;
   check(known.empty() || !are_words(data.class_names()),
@@ -95,13 +101,16 @@ std::vector<std::string> shown_names(const std::vector<std::string>& known, cons
 }
 
 /// The mean over classes counts those that the data does not show, too: that is said.
-void print_missing(const Tensor& confusion, const std::vector<std::string>& names) {
+void print_missing(const ConfusionCounts& counts, const std::vector<std::string>& names) {
+  constexpr std::size_t most = 20;
   std::vector<std::string> missing;
-  const std::vector<ClassMetrics> all = class_metrics(confusion);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].support == 0) missing.push_back(names.empty() ? std::to_string(i) : names[i]);
+  for (std::size_t i = 0; i < counts.samples.size(); ++i) {
+    if (counts.samples[i] == 0) missing.push_back(names.empty() ? std::to_string(i) : names[i]);
   }
-  if (!missing.empty()) fmt::print("no images of {}: 0 in the mean over classes\n", fmt::join(missing, ", "));
+  if (missing.empty()) return;
+  const std::string more = missing.size() > most ? fmt::format(" and {} more", missing.size() - most) : "";
+  missing.resize(std::min(missing.size(), most));
+  fmt::print("no images of {}{}: 0 in the mean over classes\n", fmt::join(missing, ", "), more);
 }
 
 int run(const Settings& s) {
@@ -117,13 +126,15 @@ int run(const Settings& s) {
   const Tensor labels = labels_of(data, numbers_of(data, known, classes));
   const std::string about = fmt::format("{} images of {}", s.part, source.name);
   const Tensor logits = logits_of("evaluate", model, predict(model, data, s.batch_size), about);
-  const Tensor confusion = confusion_matrix(logits, labels);
+  const ConfusionCounts counts = confusion_counts(logits, labels);
   const std::vector<std::string> names = shown_names(known, data);
-  fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about,
-             softmax_cross_entropy(logits, labels).value().item(), top, top_k_accuracy(logits, labels, top),
-             class_table(confusion, names));
-  print_missing(confusion, names);
-  if (classes <= 30) print_confusion(confusion);
+  ForwardPass pass(Mode::inference);
+  const std::optional<Variable> penalty = model.regularization(pass);  // as evaluate() and training count it
+  const double loss = softmax_cross_entropy(logits, labels).value().item() + (penalty ? penalty->value().item() : 0);
+  fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about, loss, top,
+             top_k_accuracy(logits, labels, top), class_table(counts, names));
+  print_missing(counts, names);
+  if (classes <= 30) print_confusion(confusion_matrix(logits, labels));
   return 0;
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "examples/classifier.hpp"
 #include "examples/program.hpp"
@@ -61,12 +60,10 @@ std::vector<Prediction> predictions(const Model& model, const std::vector<std::s
   const Tensor outputs = predict(model, image.reshaped(input.prepended(1)));
   const Tensor logits = logits_of("predict", model, outputs, file.string());
   const std::vector<double> values = softmax(logits).value().to_vector();
-  std::vector<std::int64_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::ranges::stable_sort(order, std::greater(), [&](std::int64_t i) { return values[static_cast<std::size_t>(i)]; });
-  order.resize(std::min(order.size(), static_cast<std::size_t>(top)));
+  const Tensor order = top_classes(logits, std::min(top, logits.dim(1)));
   std::vector<Prediction> best;
-  for (const std::int64_t i : order) {
+  for (std::int64_t place = 0; place < order.size(); ++place) {
+    const std::int64_t i = order.data<std::int64_t>()[place];
     const auto at = static_cast<std::size_t>(i);
     best.push_back({i, names.empty() ? std::to_string(i) : names[at], values[at]});
   }

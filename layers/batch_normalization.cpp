@@ -10,7 +10,8 @@ namespace xtape {
 BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   check(options_.momentum >= 0 && options_.momentum < 1, "{}: expected a momentum in [0, 1), got {}", title(),
         options_.momentum);
-  check(options_.epsilon > 0, "{}: expected epsilon above 0, got {}", title(), options_.epsilon);
+  check(options_.epsilon > 0 && std::isfinite(options_.epsilon), "{}: expected a finite epsilon above 0, got {}",
+        title(), options_.epsilon);
 }
 
 void BatchNormalizationLayer::set_momentum(double momentum) {
@@ -61,10 +62,10 @@ void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& va
   const double bessel = samples > 1 ? n / (n - 1) : 1;
   const auto move = [keep, this](const char* which, const Tensor& batch, double factor) {
     const Parameter& moving = parameter(which);
-    moving.set_value(map("BatchNormalization", moving.value(), batch, [=](auto old, auto now) {
-      using T = decltype(old);
-      return static_cast<T>(keep) * old + static_cast<T>((1 - keep) * factor) * now;
-    }));
+    // in float64; lerp leaves an average that has arrived exactly as it is
+    const Tensor moved = map("BatchNormalization", moving.value().to(DType::float64), batch.to(DType::float64),
+                             [=](auto old, auto now) { return std::lerp(now * factor, old, keep); });
+    moving.set_value(saturated(moved, moving.dtype()));
   };
   move("moving_mean", mean, 1);
   move("moving_variance", variance, bessel);
@@ -80,10 +81,9 @@ Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) co
   const double updates = parameter("updates").value().item();
   if (updates == 0) return moving;
   const double left = std::pow(options_.momentum, updates);
-  return map("BatchNormalization", moving, [=](auto value) {
-    using T = decltype(value);
-    return static_cast<T>((static_cast<double>(value) - left * start) / (1 - left));
-  });
+  const Tensor whole = map("BatchNormalization", moving.to(DType::float64),
+                           [=](auto value) { return (value - left * start) / (1 - left); });
+  return saturated(whole, moving.dtype());
 }
 
 template class LayerHandle<BatchNormalizationLayer>;

@@ -7,11 +7,12 @@ namespace xtape {
 
 /// Over the last axis. Training uses the batch's own mean and variance and moves the moving averages towards them,
 ///   moving <- momentum moving + (1 - momentum) batch        (the variance with Bessel's correction n / (n - 1)),
-/// inference uses the moving averages. They start at mean 0 and variance 1, so after t steps momentum^t of what they
-/// hold is still that start; with bias_correction inference divides it out, m = moving_mean / (1 - momentum^t) and
-/// likewise for the variance, as Adam does for its moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm()
-/// in training/ measures them anew instead. Frozen (set_trainable(false)) it computes as in inference in every mode.
-/// Parameters gamma, beta, moving_mean, moving_variance (channels); with bias_correction also the number of updates.
+/// inference uses the moving averages. A variance that their type cannot hold is kept as its largest number. They start
+/// at mean 0 and variance 1, so after t steps momentum^t of what they hold is still that start; with bias_correction
+/// inference divides it out, m = moving_mean / (1 - momentum^t) and likewise for the variance, as Adam does for its
+/// moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm() in training/ measures them anew instead. Frozen
+/// (set_trainable(false)) it computes as in inference in every mode. Parameters gamma, beta, moving_mean,
+/// moving_variance (channels); with bias_correction also the number of updates.
 class BatchNormalizationLayer final : public Layer {
  public:
   struct Options {

@@ -34,11 +34,21 @@ Initializer always(std::string name, double value) {
   return {std::move(name), [value](const Shape& shape, RandomStream&) { return Tensor::full(shape, value); }};
 }
 
+/// The number of a stream, which may be any.
+struct StreamNumber {
+  std::uint64_t number;
+};
+void from_config(const ConfigValue& given, StreamNumber& stream) {
+  const auto* number = std::get_if<std::int64_t>(&given);
+  check(number, "expected an integer, got {}", config_text(given));
+  stream.number = static_cast<std::uint64_t>(*number);
+}
+
 /// What a file says of an initializer.
 struct Description {
   Required<std::string> name;
   std::optional<double> value = std::nullopt;
-  std::optional<std::int64_t> stream = std::nullopt;
+  std::optional<StreamNumber> stream = std::nullopt;
   static void fields(auto& description, auto field) {
     field("name", description.name);
     field("value", description.value);
@@ -109,7 +119,7 @@ void from_config(const ConfigValue& given, Initializer& initializer) {
   check(config, "expected an initializer's name and numbers, got {}", config_text(given));
   const auto description = options_of<Description>(*config);
   initializer = named(description);
-  if (description.stream) initializer.stream = static_cast<std::uint64_t>(*description.stream);
+  if (description.stream) initializer.stream = description.stream->number;
 }
 
 }  // namespace xtape

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/tensor.hpp"
@@ -16,12 +18,25 @@ namespace xtape {
 struct Initializer {
   std::string name;
   std::function<Tensor(const Shape& shape, RandomStream& random)> make;
-  /// Draw from this stream of the model's seed instead of the parameter's own.
+  /// Draw from this stream of the model's seed instead of the parameter's own. Two parameters with one such stream draw
+  /// the same numbers; streams chosen by default avoid it.
   std::optional<std::uint64_t> stream = std::nullopt;
   /// The number it was made with: of constant().
   std::optional<double> value = std::nullopt;
 
   Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted, value}; }
+};
+
+/// Which random streams the initial values of a model's parameters come from, so that no two parameters share one.
+class InitialStreams {
+ public:
+  /// Whether `owner` has the stream now: nobody had it before, or the owner itself.
+  bool claim(std::uint64_t seed, std::uint64_t stream, const void* owner) {
+    return owners_.emplace(std::pair(seed, stream), owner).first->second == owner;
+  }
+
+ private:
+  std::map<std::pair<std::uint64_t, std::uint64_t>, const void*> owners_;
 };
 
 /// {"name": "constant", "value": 0.5, "stream": 7}, the last two if there are any.

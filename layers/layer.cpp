@@ -1,11 +1,13 @@
 #include "layers/layer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/tensor/streams.hpp"
 
 namespace xtape {
 namespace {
@@ -54,6 +56,8 @@ SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs, const P
   std::vector<Shape> shapes;
   for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
   Shape output = output_shape(shapes);
+  check(output.rank() < Shape::max_rank, "{}: expected an output of at most {} axes besides the batch, got {}", title(),
+        Shape::max_rank - 1, output);
   const std::vector<ParameterSpec> specs = parameter_specs(shapes);
   if (built_) {
     check_reuse(specs, shapes);
@@ -67,7 +71,10 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const Par
   std::vector<Owned> created;
   for (const ParameterSpec& spec : specs) {
     const bool fresh = std::ranges::none_of(created, [&](const Owned& owned) { return owned.spec.name == spec.name; });
-    check(fresh, "{} {}: expected parameters with different names, got two named {}", type(), name_, spec.name);
+    check(fresh, "{}: expected parameters with different names, got two named {}", title(), spec.name);
+    const double l2 = spec.regularizer.l2;
+    check(std::isfinite(l2) && l2 >= 0, "{}: expected a finite regularizer of {} of at least 0, got {}", title(),
+          spec.name, l2);
     Tensor value = values ? values(spec) : Tensor::zeros(spec.shape);
     check(value.shape() == spec.shape, "{}: expected a {} of shape {}, got {}", title(), spec.name, spec.shape,
           value.shape());
@@ -111,17 +118,43 @@ void Layer::rename(std::string name) {
   for (Owned& owned : parameters_) owned.parameter.rename(name_ + "/" + owned.spec.name);
 }
 
-std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream) {
+Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
+  check(static_cast<bool>(spec.initializer.make),
+        "{}: expected its initializer {} to have a function, got an empty one", title(), spec.initializer.name);
+  RandomStream random(source.seed, source.stream);
+  Tensor value = spec.initializer.make(spec.shape, random);
+  check(value.shape() == spec.shape && value.dtype() == DType::float32,
+        "{}: expected its initializer {} to make {} float32, got {} {}", title(), spec.initializer.name, spec.shape,
+        value.shape(), value.dtype());
+  return value;
+}
+
+void Layer::claim_streams(std::uint64_t seed, InitialStreams& taken) const {
+  for (const Owned& owned : parameters_) {
+    const std::optional<std::uint64_t> asked = owned.spec.initializer.stream;
+    if (owned.source) {
+      taken.claim(owned.source->seed, owned.source->stream, &owned);
+    } else if (asked && !owned.initialized) {
+      taken.claim(seed, *asked, &owned);
+    }
+  }
+}
+
+std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Owned& owned = parameters_[i];
-    if (owned.initialized) continue;
-    RandomStream random(seed, owned.spec.initializer.stream.value_or(stream + i));
-    Tensor value = owned.spec.initializer.make(owned.spec.shape, random);
-    check(value.shape() == owned.spec.shape && value.dtype() == DType::float32,
-          "{} {}: expected its initializer {} to make {} float32, got {} {}", type(), name_,
-          owned.spec.initializer.name, owned.spec.shape, value.shape(), value.dtype());
-    owned.parameter.set_value(std::move(value));
+    if (owned.initialized && !owned.source) continue;
+    const std::optional<std::uint64_t> asked = owned.spec.initializer.stream;
+    Source source = owned.source.value_or(Source{seed, asked.value_or(stream + i)});
+    if (owned.source) {
+      if (asked || taken.claim(source.seed, source.stream, &owned)) continue;
+      const Tensor initial = initial_value(owned.spec, source).to(owned.parameter.dtype());
+      if (!identical(owned.parameter.value(), initial)) continue;  // trained, loaded or set since: kept
+    }
+    while (!asked && !taken.claim(source.seed, source.stream, &owned)) source.stream += streams::another_round;
+    owned.parameter.set_value(initial_value(owned.spec, source).to(owned.parameter.dtype()));
     owned.initialized = true;
+    owned.source = source;
   }
   constexpr std::uint64_t streams_of_a_layer = 1024;
   return streams_of_a_layer;
@@ -153,7 +186,8 @@ const Shape& Layer::only_input(const std::vector<Shape>& inputs, int rank) const
 
 const Parameter& Layer::parameter(std::string_view name) const {
   const auto found = std::ranges::find_if(parameters_, [&](const Owned& owned) { return owned.spec.name == name; });
-  check(found != parameters_.end(), "{} {}: has no parameter {}", type(), name_, name);
+  check(found != parameters_.end(),
+        "{}: expected the name of one of its parameters, got {}; parameter_specs() lists them", title(), name);
   return found->parameter;
 }
 

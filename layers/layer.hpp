@@ -114,15 +114,22 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// of this pass. Nothing, at no cost, when there are none.
   virtual std::optional<Variable> regularization(ForwardPass& pass) const;
 
-  /// Gives a name, for a Model; and first values to the parameters that have none, from streams `stream` and up of
-  /// `seed`. Returns the number of streams that are the layer's own: as many for every layer, so that an option of one
-  /// does not change the numbers of those behind it.
+  /// Gives a name, for a Model.
   virtual void rename(std::string name);
-  virtual std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream);
+
+  /// Claims the streams that the initial values of the layer's parameters came from, and those that their initializers
+  /// ask for; of layers in this one nothing. `seed`: of the values that are still to come.
+  void claim_streams(std::uint64_t seed, InitialStreams& taken) const;
+  /// Draws initial values for the parameters that have none, number i from stream `stream` + i of `seed`; and again for
+  /// those that still have initial values from a stream that is claimed for another parameter. In both cases the stream
+  /// is the next free one in steps of streams::another_round. Returns the number of streams by which the next layer is
+  /// ahead: the same for every layer, so that an option of one does not change the numbers of those behind it.
+  virtual std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken);
+
+  /// "Conv2D conv1", for messages; "Conv2D" before it has a name.
+  std::string title() const;
 
  protected:
-  /// "Conv2D conv1", for messages.
-  std::string title() const;
   /// Throws Error "Conv2D conv1: expected <expected>, got <shapes>".
   [[noreturn]] void reject(std::string_view expected, const std::vector<Shape>& inputs) const;
   /// The one input's shape; Error when there are more or none, or when its rank is not `rank` (-1: any).
@@ -133,11 +140,17 @@ class Layer : public std::enable_shared_from_this<Layer> {
   const Parameter& parameter(std::string_view name) const;
 
  private:
+  /// The random stream of an initial value.
+  struct Source {
+    std::uint64_t seed, stream;
+  };
   struct Owned {
     ParameterSpec spec;
     Parameter parameter;
     bool initialized;
+    std::optional<Source> source = std::nullopt;  ///< nothing for a value that was given
   };
+  Tensor initial_value(const ParameterSpec& spec, Source source) const;
   SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values);
   void create_parameters(const std::vector<ParameterSpec>& specs, const ParameterValues& values);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<Shape>& inputs) const;

@@ -14,7 +14,8 @@ class LayerUnderCheck {
     std::vector<SymbolicTensor> symbols;
     for (const Shape& sample : samples) symbols.push_back(Input(sample));
     inferred_ = layer->connect(symbols).shape();
-    layer->initialize(options.seed, 0);
+    InitialStreams taken;
+    layer->initialize(options.seed, 0, taken);
     for (const auto& [path, parameter] : layer->named_parameters()) {
       parameter.set_value(parameter.value().to(DType::float64));
       (parameter.trainable() ? trained_ : state_).emplace_back(path, parameter);

@@ -1,8 +1,18 @@
 #include "layers/normalization.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "framework/ops/normalization.hpp"
+#include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
+namespace {
+
+constexpr double smallest_deviation = 1e-7;  // Keras's epsilon
+
+}  // namespace
 
 Shape NormalizationLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs);
@@ -18,10 +28,13 @@ std::vector<ParameterSpec> NormalizationLayer::parameter_specs(const std::vector
 Variable NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
   const Shape channels{x.dim(-1)};
-  // far below any variance that data have: only what never changes meets it, and stays finite
-  constexpr double epsilon = 1e-14;
-  return batch_norm_inference(x, Tensor::ones(channels, x.dtype()), Tensor::zeros(channels, x.dtype()),
-                              parameter("mean").value(), parameter("variance").value(), epsilon);
+  const Tensor variance = parameter("variance").value();
+  const Tensor inverse = map("Normalization", variance.to(DType::float64),
+                             [](auto v) { return 1 / std::max<double>(std::sqrt(v), smallest_deviation); });
+  // with a variance of 1 the scale is the only factor
+  constexpr double epsilon = std::numeric_limits<double>::min();
+  return batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), parameter("mean").value(),
+                              Tensor::ones(channels, x.dtype()), epsilon);
 }
 
 template class LayerHandle<NormalizationLayer>;

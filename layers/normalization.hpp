@@ -9,9 +9,9 @@
 
 namespace xtape {
 
-/// Over the last axis, as Keras's layer: y = (x - mean) / sqrt(variance), where variance is at least 1e-14. Both are
-/// parameters (channels) that are not trained; adapt() in training/ measures them, and they are stored with the
-/// weights. Until then they are 0 and 1.
+/// Over the last axis, as Keras's layer: y = (x - mean) / max(sqrt(variance), 1e-7), so that what never changes becomes
+/// 0. Mean and variance are parameters (channels) that are not trained; adapt() in training/ measures them, and they
+/// are stored with the weights. Until then they are 0 and 1.
 class NormalizationLayer final : public Layer {
  public:
   using Options = OnlyName;

@@ -10,7 +10,7 @@ WindowOptions PoolingLayer::window() const {
 
 Shape PoolingLayer::output_shape(const std::vector<Shape>& inputs) const {
   const Shape& x = only_input(inputs, 3);
-  const kernels::Window placed = place_window(title(), x.prepended(1), window(), batch_shape_text(x));
+  const kernels::Window placed = pooling_window(title(), x.prepended(1), window(), batch_shape_text(x));
   return {placed.out_height, placed.out_width, x[2]};
 }
 

@@ -38,9 +38,11 @@ Variable ReshapeLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*
 
 ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   const Padding& padding = options_.padding;
-  check(!padding.is_same() && std::ranges::all_of(padding.amounts(), [](std::int64_t amount) { return amount >= 0; }),
-        "{}: expected amounts of 0 or more for top, bottom, left and right, got {}", title(),
-        padding.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding.amounts(), ", ")));
+  constexpr std::int64_t most = std::int64_t{1} << 30;
+  check(
+      !padding.is_same() && std::ranges::all_of(padding.amounts(), [](std::int64_t n) { return n >= 0 && n <= most; }),
+      "{}: expected amounts of 0 to 2^30 for top, bottom, left and right, got {}", title(),
+      padding.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding.amounts(), ", ")));
 }
 
 Shape ZeroPadding2DLayer::output_shape(const std::vector<Shape>& inputs) const {

@@ -11,9 +11,6 @@ namespace xtape {
 /// The value of a parameter: its path and what the layer wants to have there.
 using ValueOfPath = std::function<Tensor(const std::string& path, const ParameterSpec& spec)>;
 
-/// Error when a text holds a byte below 0x20 or 0x7f: printed, it would steer a terminal.
-void check_no_controls(std::string_view text);
-
 /// Makes the model again, with parameters from `value_of`. Error naming the place in the graph for whatever does not
 /// fit.
 Model graph_from_json(const std::string& text, const LoadModelOptions& options, const ValueOfPath& value_of);

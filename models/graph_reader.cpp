@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "framework/io/utf8.hpp"
 #include "models/config_json.hpp"
 #include "models/graph_json.hpp"
 
@@ -40,7 +41,7 @@ std::string text_at(const Json& json, const char* field) {
   const Json& text = json.at(field);
   if (!text.is_string() || text.get<std::string>().empty()) reject(field, "a text", text);
   return at_place(field, [&] {
-    check_no_controls(text.get<std::string>());
+    check_name(text.get<std::string>());
     return text.get<std::string>();
   });
 }
@@ -152,7 +153,7 @@ Model graph_from_json(const std::string& text, const LoadModelOptions& options, 
   check_fields(json, model_fields);
   if (json.at("class_name") != "Model") reject("class_name", "\"Model\"", json.at("class_name"));
   if (!json.at("name").is_string()) reject("name", "a text", json.at("name"));
-  at_place("name", [&] { check_no_controls(json.at("name").get<std::string>()); });
+  at_place("name", [&] { check_name(json.at("name").get<std::string>()); });
   return GraphReader(options, value_of).model(json.at("config"), json.at("name").get<std::string>(), "");
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "framework/io/utf8.hpp"
 #include "models/config_json.hpp"
 #include "models/graph_json.hpp"
 
@@ -17,7 +18,7 @@ Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
         "is a layer of it; what they share would be lost",
         layer->name());
   try {
-    check_no_controls(layer->name());
+    check_name(layer->name());
   } catch (const Error& error) {
     fail("layers[{}]: name: {}", written.size() - 1, error.what());
   }
@@ -47,13 +48,6 @@ Json graph_of(const Model& model, Layers& written) {
 }
 
 }  // namespace
-
-void check_no_controls(std::string_view text) {
-  const auto found = std::ranges::find_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (found == text.end()) return;
-  fail("expected text without control characters, got byte 0x{:02x} after {} others",
-       static_cast<unsigned char>(*found), found - text.begin());
-}
 
 std::string graph_to_json(const Model& model) {
   try {

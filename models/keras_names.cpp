@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <regex>
+
+#include "framework/io/extension.hpp"
 
 namespace xtape {
 namespace {
@@ -50,7 +53,8 @@ Layers ordered_layers(const Model::Network& network) {
   return layers;
 }
 
-/// A layer's parameters under `prefix`, those that are trained first; of a model those of its layers in Keras's order.
+/// A layer's weights in Keras under `prefix`, those that are trained first; of a model those of its layers in Keras's
+/// order.
 NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   NamedParameters weights;
   if (const auto* network = dynamic_cast<const Model::Network*>(&layer)) {
@@ -60,6 +64,9 @@ NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
     }
   } else {
     for (const auto& [name, parameter] : layer.named_parameters()) weights.emplace_back(prefix + name, parameter);
+    if (layer.type() == "Normalization") {
+      weights.emplace_back(prefix + "count", Parameter("count", Tensor::zeros({}, DType::int64), false));
+    }
   }
   std::stable_partition(weights.begin(), weights.end(), [](const auto& entry) { return entry.second.trainable(); });
   return weights;
@@ -132,6 +139,13 @@ void add_keras1(std::vector<std::string>& candidates, const std::string& layer, 
 }
 
 }  // namespace
+
+std::string snake_case(const std::string& type) {
+  static const std::regex no_word("\\W+"), word_begins("(.)([A-Z][a-z]+)"), capital_follows("([a-z])([A-Z])");
+  std::string result = std::regex_replace(type, no_word, "");
+  result = std::regex_replace(result, word_begins, "$1_$2");
+  return lower_case(std::regex_replace(result, capital_follows, "$1_$2"));
+}
 
 std::vector<KerasLayer> keras_layers(const Model& model) {
   std::vector<KerasLayer> result;

@@ -13,7 +13,15 @@ namespace xtape {
 /// Parameters with a name.
 using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
 
-/// A layer and its parameters with their paths in the model ("conv1/kernel"), those that are trained first.
+/// The name that Keras makes of a class: "conv2d_transpose" for "Conv2DTranspose" (keras/src/utils/naming.py,
+/// to_snake_case).
+std::string snake_case(const std::string& type);
+
+/// Keras's Normalization has a third weight, an integer `count` that nobody uses any more (it is 0). It stands here
+/// among the parameters, with a value of int64, which no parameter of a model has.
+inline bool is_keras_count(const Parameter& parameter) { return parameter.dtype() == DType::int64; }
+
+/// A layer and its weights in Keras with their paths in the model ("conv1/kernel"), those that are trained first.
 struct KerasLayer {
   std::shared_ptr<Layer> layer;
   NamedParameters weights;

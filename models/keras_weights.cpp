@@ -1,6 +1,7 @@
 #include "models/keras_weights.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -21,6 +22,12 @@ std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std:
     if (!all) all.emplace();
     all->insert(all->end(), more->begin(), more->end());
   }
+}
+
+/// Whether a tensor that no parameter asks for is the count of a Normalization, by its name or its place.
+bool is_count(const StoredTensor& tensor, std::string_view ending) {
+  const bool integer = tensor.dtype && !is_floating(*tensor.dtype);
+  return integer && tensor.shape.rank() == 0 && tensor.name.ends_with(ending);
 }
 
 /// Layouts (a) and (b): layer_names, and in the group of each layer weight_names. `root` ends in "/".
@@ -44,11 +51,14 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
     for (const std::string& weight : *weights) {
       StoredTensor tensor = file.dataset(group + "/" + weight);
       tensor.name.erase(0, 1);
-      result.weights.push_back({keras_weight_path(paths, layer, weight), std::move(tensor)});
+      const std::string parameter = keras_weight_path(paths, layer, weight);
+      if (!paths.contains(parameter) && (is_count(tensor, "count") || is_count(tensor, "count:0"))) continue;
+      result.weights.push_back({parameter, std::move(tensor)});
     }
   }
   for (const KerasLayer& layer : keras_layers(model)) {
-    result.order.insert(result.order.end(), layer.weights.begin(), layer.weights.end());
+    std::ranges::copy_if(layer.weights, std::back_inserter(result.order),
+                         [](const auto& weight) { return !is_keras_count(weight.second); });
   }
   return result;
 }
@@ -85,7 +95,12 @@ StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, con
   const bool early = list == early_list;
   std::map<std::string, std::string> paths;
   const NamedParameters named = model.named_parameters();
+  std::set<std::string> counts;
   for (const auto& [name, parameter] : early ? early_keras_parameters(model) : keras3_parameters(model)) {
+    if (is_keras_count(parameter)) {
+      counts.insert(name);
+      continue;
+    }
     const auto same = [&wanted = parameter](const auto& entry) { return entry.second == wanted; };
     paths[name] = std::ranges::find_if(named, same)->first;
   }
@@ -95,7 +110,9 @@ StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, con
       names, [&](const std::string& name) { return name.find(list + "/functional") != std::string::npos; });
   for (const std::string& name : names) {
     if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
-    const auto known = paths.find(as_functional(name, list, has_functional));
+    const std::string place = as_functional(name, list, has_functional);
+    if (counts.contains(place)) continue;
+    const auto known = paths.find(place);
     if (early && known == paths.end()) check_early_number(name, path);
     result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
   }

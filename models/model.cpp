@@ -24,10 +24,13 @@ std::optional<Model> Model::from_layer(const std::shared_ptr<Layer>& layer) {
 }
 
 Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
-  const std::vector<Variable> outputs = network_->compute({input}, pass);
-  check(outputs.size() == 1, "Model {}: expected a model of one output here, got {}; use call()", name(),
-        outputs.size());
-  return outputs[0];
+  if (input_nodes().size() != 1 || output_nodes().size() != 1) {
+    fail(
+        "{}: expected a model of one input and one output here, got {} and {}; call it with all inputs by call(), in a "
+        "custom loop: fit(), evaluate() and predict() take models of one input and one output",
+        network_->title(), input_nodes().size(), output_nodes().size());
+  }
+  return network_->compute({input}, pass)[0];
 }
 
 Model::Model(const std::vector<SymbolicTensor>& inputs, const SymbolicTensor& output, ModelOptions options)
@@ -58,7 +61,7 @@ SymbolicTensor Model::layer_output(const std::string& name) const {
   const Layer& wanted = layer(name);
   const auto of_layer = [&](const ModelNode& node) { return node.layer.get() == &wanted; };
   check(std::ranges::count_if(nodes(), of_layer) == 1,
-        "Model {}: expected the name of a layer that is called once, got \"{}\", called several times", this->name(),
+        "{}: expected the name of a layer that is called once, got \"{}\", called several times", network_->title(),
         name);
   return std::ranges::find_if(nodes(), of_layer)->output;
 }
@@ -95,7 +98,7 @@ Layer& Model::layer(const std::string& name) const {
     if (node.layer->name() == name) return *node.layer;
     names.push_back(node.layer->name());
   }
-  fail("Model {}: expected the name of one of its layers, got \"{}\"; there are {}", this->name(), name,
+  fail("{}: expected the name of one of its layers, got \"{}\"; there are {}", network_->title(), name,
        fmt::join(names, ", "));
 }
 

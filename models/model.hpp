@@ -14,7 +14,11 @@ namespace xtape {
 struct ModelOptions {
   /// "model" when not given; made like a layer's name when the model is used as a layer.
   std::string name = "";
-  /// Seed of the initial parameter values.
+  /// Seed of the initial values of the parameters that have none yet. Each draws from a random stream of its own: the
+  /// place of its layer among the model's layers, and its own among the layer's parameters, so a layer at the end
+  /// changes no other's values. Where a nested model, or a layer that another model made, already has values from a
+  /// stream, the next free one is taken. Of two nested models with the same initial values the second draws anew,
+  /// except for values that have changed since (trained, loaded, set).
   std::uint64_t seed = 0;
 };
 

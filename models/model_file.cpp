@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "framework/io/extension.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/io/utf8.hpp"
 #include "framework/version.hpp"
 #include "models/graph_json.hpp"
 
@@ -43,38 +43,27 @@ class Values {
   std::optional<DType> dtype_;
 };
 
-std::string text_of(const std::vector<std::string>& names, const std::filesystem::path& path) try {
-  return nlohmann::json(names).dump();
-} catch (const nlohmann::json::exception& error) {
-  fail("save_model: expected class names in UTF-8 for {}, got: {:.200}", path.string(), error.what());
-}
-
-/// Error naming the place unless the names are different texts without control characters.
-void check_class_names(std::string_view function, const std::vector<std::string>& names,
-                       const std::filesystem::path& path) {
-  std::set<std::string> seen;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    try {
-      check_no_controls(names[i]);
-      check(seen.insert(names[i]).second, "expected different names, got \"{:.60}\" twice", names[i]);
-    } catch (const Error& error) {
-      fail("{}: {}: class_names[{}]: {}", function, path.string(), i, error.what());
-    }
+/// Error naming the function and the path unless the names are different texts without control characters.
+void check_class_names_of(std::string_view function, const std::vector<std::string>& names,
+                          const std::filesystem::path& path) {
+  try {
+    check_class_names(names);
+  } catch (const Error& error) {
+    fail("{}: {}: {}", function, path.string(), error.what());
   }
 }
 
 }  // namespace
 
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options) {
-  const std::string extension = lower_case_extension(path);
-  check(extension != ".h5" && extension != ".hdf5",
-        "save_model: expected a name of a safetensors file, got {}; save_weights() writes weights as Keras's HDF5",
+  check(has_extension(path, {".safetensors", ""}),
+        "save_model: expected a name that ends in .safetensors, got {}; save_weights() writes weights as Keras's HDF5",
         path.string());
   const std::vector<std::string>& names = options.class_names;
   check(names.empty() || std::ssize(names) == model.output_shape()[-1],
         "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
         path.string());
-  check_class_names("save_model", names, path);
+  check_class_names_of("save_model", names, path);
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
   std::string graph;
@@ -88,7 +77,7 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
                                               {"format_version", format_version},
                                               {"xtape_version", std::string(version())},
                                               {"graph", graph}};
-  if (!names.empty()) metadata["class_names"] = text_of(names, path);
+  if (!names.empty()) metadata["class_names"] = nlohmann::json(names).dump();
   save_safetensors(path, tensors, metadata);
 }
 
@@ -128,7 +117,7 @@ std::vector<std::string> load_class_names(const std::filesystem::path& path) {
   check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
         path.string(), names->second);
   const auto result = json.get<std::vector<std::string>>();
-  check_class_names("load_class_names", result, path);
+  check_class_names_of("load_class_names", result, path);
   return result;
 }
 

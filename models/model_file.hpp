@@ -22,7 +22,8 @@ struct SaveModelOptions {
 /// path when the file can't be written, and naming the layer when a file can't hold it: a class of one's own has to
 /// override config(), an activation function has to be one of framework/ops/activations.hpp, and a layer with
 /// parameters must not be shared between a model and one inside of it. Error unless there is a class name for each
-/// output, or none, all different; when a name holds control characters; and for .h5 or .hdf5, which is not written.
+/// output, or none, all different; when a name holds control characters; and for names with an
+/// extension other than .safetensors, in small or capital letters.
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options = {});
 
 struct LoadModelOptions {

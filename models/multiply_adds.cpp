@@ -1,6 +1,9 @@
 #include "models/multiply_adds.hpp"
 
 #include <algorithm>
+#include <map>
+
+#include "layers/builtin_layers.hpp"
 
 namespace xtape {
 namespace {
@@ -10,8 +13,14 @@ MultiplyAdds total(const std::vector<MultiplyAdds>& all) {
   for (const MultiplyAdds& work : all) {
     sum.forward += work.forward;
     sum.backward += work.backward;
+    sum.unknown += work.unknown;
   }
   return sum;
+}
+
+bool is_builtin(const Layer& layer) {
+  static const std::map<std::string, LayerFactory> known = builtin_layers();
+  return known.contains(layer.type());
 }
 
 /// `trained`: whether the model's inputs depend on a trained parameter.
@@ -24,10 +33,14 @@ std::vector<MultiplyAdds> work_of_nodes(const Model& model, bool trained) {
                                     : std::ranges::any_of(node.inputs, [&](std::size_t i) { return bool{depends[i]}; });
     bool own = false;
     MultiplyAdds work;
-    if (const auto inner = Model::from_layer(node.layer)) work = total(work_of_nodes(*inner, trained_inputs));
+    if (const auto inner = Model::from_layer(node.layer)) {
+      work = total(work_of_nodes(*inner, trained_inputs));
+    } else if (!is_builtin(*node.layer)) {
+      work.unknown = 1;
+    }
     for (const auto& [path, parameter] : node.layer->named_parameters()) {
       own = own || parameter.trainable();
-      if (path != "kernel") continue;
+      if (path != "kernel" || work.unknown > 0) continue;
       // every element of a kernel meets every position of the output: height * width, or 1 for a dense layer
       const auto positions = static_cast<double>(node.shape.size() / node.shape[-1]);
       work.forward = static_cast<double>(parameter.value().size()) * positions;

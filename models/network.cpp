@@ -5,13 +5,26 @@
 #include <optional>
 #include <set>
 
+#include "framework/io/utf8.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/tensor/streams.hpp"
 #include "layers/input.hpp"
+#include "models/keras_names.hpp"
 
 namespace xtape {
 namespace {
 
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
+
+/// Error naming `owner` for a name that no file could keep.
+void check_storable(const std::string& owner, const std::string& name) {
+  try {
+    check_name(name);
+  } catch (const Error& error) {
+    fail("{}: expected names that files can keep: {}, in \"{}\"; choose another name", owner, error.what(),
+         printable(name));
+  }
+}
 
 /// The layers of a step: "bn2a_branch2c + add_1 + activation_3".
 std::string step_name(const FusedStep& step, const std::vector<ModelNode>& nodes) {
@@ -44,29 +57,19 @@ WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes
 
 }  // namespace
 
-std::string snake_case(const std::string& type) {
-  std::string result;
-  for (std::size_t i = 0; i < type.size(); ++i) {
-    const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
-    const bool follows_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
-    if (upper && follows_lower) result += '_';
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
-  }
-  return result;
-}
-
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
                         ModelOptions options)
     : Layer(options.name) {
-  check(!inputs.empty() && !outputs.empty(), "Model {}: expected at least one input and one output, got {} and {}",
-        options.name, inputs.size(), outputs.size());
+  check_storable("Model", options.name);
+  check(!inputs.empty() && !outputs.empty(), "{}: expected at least one input and one output, got {} and {}", title(),
+        inputs.size(), outputs.size());
   KnownCalls known;
   std::set<std::size_t> listed;
   for (const SymbolicTensor& input : inputs) {
-    check(is_input(*input.call().layer), "Model {}: expected inputs made by Input, got one of {} {}", options.name,
-          input.call().layer->type(), input.call().layer->name());
+    check(is_input(*input.call().layer), "{}: expected inputs made by Input, got the output of {}", title(),
+          input.call().layer->title());
     const std::size_t node = add(input, known);
-    check(listed.insert(node).second, "Model {}: expected different inputs, got {} twice", options.name,
+    check(listed.insert(node).second, "{}: expected different inputs, got {} twice", title(),
           batch_shape_text(input.shape()));
     inputs_.push_back(node);
     input_shapes_.push_back(input.shape());
@@ -76,10 +79,9 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
     output_shapes_.push_back(output.shape());
   }
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    check(
-        listed.contains(i) || !is_input(*nodes_[i].layer),
-        "Model {}: expected every Input that an output depends on among the model's inputs, but one of shape {} is not",
-        options.name, batch_shape_text(nodes_[i].shape));
+    check(listed.contains(i) || !is_input(*nodes_[i].layer),
+          "{}: expected every Input that an output depends on among the model's inputs, got none for {} {}", title(),
+          nodes_[i].layer->title(), batch_shape_text(nodes_[i].shape));
   }
   steps_ = plan_steps(nodes_, outputs_);
   last_use_.assign(nodes_.size(), 0);
@@ -89,7 +91,9 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
   for (const std::size_t output : outputs_) last_use_[output] = steps_.size();
   segments_ = plan_segments(steps_, nodes_, last_use_);
   name_layers();
-  initialize(options.seed, 0);
+  InitialStreams taken;
+  for (const auto& layer : all_layers()) layer->claim_streams(options.seed, taken);
+  initialize(options.seed, streams::parameters, taken);
 }
 
 /// Adds the call behind a tensor after the calls it depends on: depth first, with a stack of our own.
@@ -121,14 +125,14 @@ void Model::Network::name_layers() {
   for (const ModelNode& node : nodes_) {
     if (node.layer->name().empty()) continue;
     check(node.layer->name().find('/') == std::string::npos,
-          "Model {}: expected layer names without \"/\", which separates the parts of a parameter's path, got \"{}\"",
-          name(), node.layer->name());
+          "{}: expected layer names without \"/\", which separates the parts of a parameter's path, got \"{}\"",
+          title(), node.layer->name());
+    check_storable(title(), node.layer->name());
     const auto [known, fresh] = taken.emplace(node.layer->name(), node.layer.get());
-    check(
-        fresh || known->second == node.layer.get(),
-        "Model {}: expected layers with different names, got two named \"{}\" ({} and {}); layers without a name were "
-        "named by the first Model that used them: give one of the two a .name",
-        name(), node.layer->name(), known->second->type(), node.layer->type());
+    check(fresh || known->second == node.layer.get(),
+          "{}: expected layers with different names, got two named \"{}\" ({} and {}); layers without a name were "
+          "named by the first Model that used them: give one of the two a .name",
+          title(), node.layer->name(), known->second->type(), node.layer->type());
   }
   std::map<std::string, int> counts;
   for (const ModelNode& node : nodes_) {
@@ -185,9 +189,9 @@ void Model::Network::rename(std::string name) {
   for (auto& [path, parameter] : named_parameters()) parameter.rename(this->name() + "/" + path);
 }
 
-std::uint64_t Model::Network::initialize(std::uint64_t seed, std::uint64_t stream) {
+std::uint64_t Model::Network::initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) {
   const std::uint64_t first = stream;
-  for (const auto& layer : sublayers()) stream += layer->initialize(seed, stream);
+  for (const auto& layer : sublayers()) stream += layer->initialize(seed, stream, taken);
   return stream - first;
 }
 
@@ -200,32 +204,15 @@ std::vector<std::pair<std::string, Parameter>> Model::Network::named_parameters(
 }
 
 Shape Model::Network::output_shape(const std::vector<Shape>& inputs) const {
-  if (inputs != input_shapes_) {
-    std::vector<std::string> wanted;
-    for (const Shape& shape : input_shapes_) wanted.push_back(batch_shape_text(shape));
-    reject(fmt::format("{}", fmt::join(wanted, " and ")), inputs);
-  }
-  check(outputs_.size() == 1, "Model {}: expected one output for use as a layer, got {}", name(), outputs_.size());
+  if (inputs != input_shapes_) reject(inputs_text(), inputs);
+  check(outputs_.size() == 1,
+        "{}: expected one output for use as a layer, got {}; make a Model of one of the outputs for that", title(),
+        outputs_.size());
   return output_shapes_.front();
 }
 
 Variable Model::Network::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   return compute(inputs, pass).front();
-}
-
-void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
-  check(inputs.size() == inputs_.size(), "Model {}: expected {} inputs, got {}", name(), inputs_.size(), inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Shape& given = inputs[i].shape();
-    check(given.rank() == input_shapes_[i].rank() + 1 && given.without(0) == input_shapes_[i] && given[0] > 0,
-          "Model {}: expected an input {} with at least one sample, got {}", name(), batch_shape_text(input_shapes_[i]),
-          given);
-    check(is_floating(inputs[i].dtype()),
-          "Model {}: expected floating inputs, got {}; predict() and DataLoader scale uint8 images to [0, 1]", name(),
-          inputs[i].dtype());
-    check(given[0] == inputs[0].dim(0), "Model {}: expected inputs of one batch size, got {} and {}", name(),
-          inputs[0].shape(), given);
-  }
 }
 
 std::vector<Variable> Model::Network::compute(const std::vector<Variable>& inputs, ForwardPass& pass) const {

@@ -22,7 +22,7 @@ class Model::Network final : public Layer {
   bool trainable() const override;
   std::optional<Variable> regularization(ForwardPass& pass) const override;
   void rename(std::string name) override;
-  std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream) override;
+  std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) override;
 
   std::vector<Variable> compute(const std::vector<Variable>& inputs, ForwardPass& pass) const;
   const Layer& output_layer() const { return *nodes_[outputs_.front()].layer; }
@@ -36,6 +36,8 @@ class Model::Network final : public Layer {
   using KnownCalls = std::map<const SymbolicTensor::Call*, std::size_t>;  // their nodes, while the graph is read
   std::size_t add(const SymbolicTensor& tensor, KnownCalls& known);
   void name_layers();
+  std::string inputs_text() const;
+  [[noreturn]] void reject_input(std::size_t i, const Variable& given) const;
   void check_inputs(const std::vector<Variable>& inputs) const;
   using Values = std::vector<std::optional<WithoutBias>>;  // of each node, while somebody is still to read it
   void run(const Segment& segment, Values& values, ForwardPass& pass) const;
@@ -48,8 +50,5 @@ class Model::Network final : public Layer {
   std::vector<Segment> segments_;      // of steps
   std::vector<Shape> input_shapes_, output_shapes_;
 };
-
-/// "Conv2D" -> "conv2d", "MaxPooling2D" -> "max_pooling2d", as Keras does.
-std::string snake_case(const std::string& type);
 
 }  // namespace xtape

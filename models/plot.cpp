@@ -1,49 +1,22 @@
 #include "models/plot.hpp"
 
 #include <algorithm>
-#include <mutex>
 
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/extension.hpp"
-#ifdef XTAPE_GRAPHVIZ
-#include <graphviz/gvc.h>
-#endif
+#include "framework/io/helper_process.hpp"
 
 namespace xtape {
 namespace {
 
-#ifdef XTAPE_GRAPHVIZ
-constexpr bool with_graphviz = true;
-
-/// Lays the graph out and draws it. One thread at a time: Graphviz's library has globals.
+/// The picture, drawn by Graphviz's library in a process of its own.
 std::string drawn(const std::string& dot, const std::string& format) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  const std::unique_ptr<GVC_t, int (*)(GVC_t*)> context(gvContext(), gvFreeContext);
-  const std::unique_ptr<Agraph_t, int (*)(Agraph_t*)> graph(agmemread(dot.c_str()), agclose);
-  check(context && graph, "plot_model: expected Graphviz to read the graph, got an error");
-  check(gvLayout(context.get(), graph.get(), "dot") == 0,
-        "plot_model: expected Graphviz to lay the graph out, got an error");
-  char* bytes = nullptr;
-  unsigned length = 0;
-  const int status = gvRenderData(context.get(), graph.get(), format.c_str(), &bytes, &length);
-  const std::string picture = status == 0 && bytes ? std::string(bytes, length) : "";
-  if (bytes) gvFreeRenderData(bytes);
-  gvFreeLayout(context.get(), graph.get());
-  check(!picture.empty(), "plot_model: expected Graphviz to draw {}, got an error; is its plugin for that installed?",
-        format);
-  return picture;
+  HelperProcess helper("plot_model", draw_helper);
+  const auto answer = helper.ask({dot, format});
+  check(answer.has_value(), "plot_model: expected Graphviz to draw {}, got a fault in its library ({})", format,
+        helper.end());
+  return answer->at(0);
 }
-#else
-constexpr bool with_graphviz = false;
-
-std::string drawn(const std::string& /*dot*/, const std::string& format) {
-  fail(
-      "plot_model: expected a build with Graphviz's library for .{}, got one without; install libgraphviz-dev and "
-      "configure anew, or write .dot, which Graphviz's dot draws",
-      format);
-}
-#endif
 
 /// Takes out every piece from `begin` to the end of `end`.
 void erase_pieces(std::string& text, std::string_view begin, std::string_view end) {
@@ -54,7 +27,7 @@ void erase_pieces(std::string& text, std::string_view begin, std::string_view en
 
 }  // namespace
 
-bool can_draw() { return with_graphviz; }
+bool can_draw() { return !find_helper(draw_helper).empty(); }
 
 std::string model_svg(const Model& model, const PlotOptions& options) {
   std::string svg = drawn(dot_text(model, options), "svg");

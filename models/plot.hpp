@@ -19,16 +19,16 @@ struct PlotOptions {
 /// hold any text.
 std::string dot_text(const Model& model, const PlotOptions& options = {});
 
-/// Whether this build has Graphviz's library, which draws what dot_text says.
+/// Whether there is the program xtape-draw, which draws what dot_text says with Graphviz's library.
 bool can_draw();
 
-/// The picture as an <svg> element for an HTML page, needing nothing else. Error without Graphviz's library, or when it
+/// The picture as an <svg> element for an HTML page, needing nothing else. Error without xtape-draw, or when Graphviz
 /// fails.
 std::string model_svg(const Model& model, const PlotOptions& options = {});
 
-/// Writes the picture, all or nothing, in the format that the extension says: .dot always, .svg, .png or .pdf through
-/// Graphviz's library. Error for other extensions, when xtape was built without that library, when it fails, or when
-/// the file can't be written.
+/// Writes the picture, all or nothing, in the format that the extension says: .dot always, .svg, .png or .pdf by
+/// the program xtape-draw. Error for other extensions, when that program is missing, when Graphviz fails, or when the
+/// file can't be written.
 void plot_model(const Model& model, const std::filesystem::path& path, const PlotOptions& options = {});
 
 }  // namespace xtape

@@ -4,6 +4,7 @@
 
 #include "models/model.hpp"
 #include "models/multiply_adds.hpp"
+#include "models/size_text.hpp"
 #include "models/terminal.hpp"
 
 namespace xtape {
@@ -17,14 +18,6 @@ std::int64_t count_of(const Layer& layer) {
   std::int64_t count = 0;
   for (const auto& [path, parameter] : layer.named_parameters()) count += parameter.shape().size();
   return count;
-}
-
-std::string thousands(std::int64_t value) {
-  std::string digits = std::to_string(value);
-  for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) {
-    digits.insert(static_cast<std::size_t>(i), ",");
-  }
-  return digits;
 }
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -110,14 +103,19 @@ double activations_of(const Model& model) {
 }
 
 std::string totals_of(const Model& model, std::int64_t batch) {
-  const double megabyte = 1e6, bytes = model.dtype() == DType::float64 ? 8 : 4;
+  const double bytes = model.dtype() == DType::float64 ? 8 : 4;
   const std::int64_t all = model.parameter_count(), trainable = model.trainable_count();
+  const MultiplyAdds work = multiply_adds(model);
+  const std::string not_counted = work.unknown == 0 ? ""
+                                                    : fmt::format(", and an unknown number in {} {} of custom layers",
+                                                                  work.unknown, work.unknown == 1 ? "call" : "calls");
   return fmt::format(
-      "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {:.1f} MB\n"
-      "Memory of activations: {:.1f} MB at batch size {}, every layer's output once\n"
-      "Multiply-adds: {:.1f} million per sample\n",
-      thousands(all), thousands(trainable), thousands(all - trainable), bytes * static_cast<double>(all) / megabyte,
-      bytes * static_cast<double>(batch) * activations_of(model) / megabyte, batch, multiply_adds(model).forward / 1e6);
+      "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {}\n"
+      "Memory of activations: {} at batch size {}, every layer's output once\n"
+      "Multiply-adds: {} per sample{}\n",
+      thousands(all), thousands(trainable), thousands(all - trainable), bytes_text(bytes * static_cast<double>(all)),
+      bytes_text(bytes * static_cast<double>(batch) * activations_of(model)), batch, count_text(work.forward),
+      not_counted);
 }
 
 }  // namespace

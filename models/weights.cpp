@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "framework/io/input_file.hpp"
+#include "framework/io/extension.hpp"
+#include "framework/io/file_format.hpp"
 #include "framework/io/safetensors.hpp"
 #include "models/keras_weights.hpp"
 
@@ -23,17 +24,10 @@ std::string listed(std::string_view what, std::vector<std::string> names) {
   return fmt::format("; {} {}: {}", count, what, fmt::join(names, ", "));
 }
 
-bool is_hdf5(const std::filesystem::path& path) {
-  constexpr std::string_view signature("\x89HDF\r\n\x1a\n");
-  InputFile file("load_weights", path);
-  std::string begin(signature.size(), '\0');
-  if (file.size() < static_cast<std::int64_t>(signature.size())) return false;
-  file.read(0, begin.data(), static_cast<std::int64_t>(begin.size()));
-  return begin == signature;
-}
-
 StoredWeights read_weights(const Model& model, const std::filesystem::path& path) {
-  if (is_hdf5(path)) return read_keras_weights(model, path);
+  const InputFile opened("load_weights", path);
+  check_no_zip("load_weights", "a safetensors or HDF5 file", opened, path.string());
+  if (is_hdf5(opened)) return read_keras_weights(model, path);
   StoredWeights result{{}, model.named_parameters()};
   for (StoredTensor& tensor : list_safetensors(path)) result.weights.push_back({tensor.name, std::move(tensor)});
   return result;
@@ -76,7 +70,7 @@ std::vector<Candidate> match_order(const StoredWeights& file, const std::filesys
 }
 
 bool fits(const Parameter& parameter, const StoredTensor& tensor) {
-  return tensor.shape == parameter.shape() && is_floating(tensor.dtype);
+  return tensor.shape == parameter.shape() && tensor.dtype && is_floating(*tensor.dtype);
 }
 
 LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeights& file) {
@@ -100,11 +94,13 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
 
 /// What the user may do about it.
 std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
-  std::string text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
+  std::string text;
+  if (!report.matched.empty())
+    text = fmt::format("; {{.strict = false}} loads the {} that match", report.matched.size());
   const bool fit_in_order = std::ranges::equal(file.order, file.weights, [](const auto& named, const auto& weight) {
     return fits(named.second, weight.tensor);
   });
-  if (fit_in_order && options.match == Match::name) text += ", {.match = Match::order} goes by order instead of names";
+  if (fit_in_order && options.match == Match::name) text += "; {.match = Match::order} goes by order instead of names";
   return text;
 }
 
@@ -128,9 +124,12 @@ std::string LoadReport::text() const {
 }
 
 void save_weights(const Model& model, const std::filesystem::path& path) {
-  const std::string name = path.filename();
-  if (name.ends_with(".weights.h5")) return write_keras3_weights(model, path);
-  if (name.ends_with(".h5") || name.ends_with(".hdf5")) return write_keras_weights(model, path);
+  if (has_extension(path, {".weights.h5"})) return write_keras3_weights(model, path);
+  if (has_extension(path, {".h5", ".hdf5"})) return write_keras_weights(model, path);
+  check(has_extension(path, {".safetensors", ""}),
+        "save_weights: expected a name that ends in .safetensors, .h5 or .hdf5 (Keras 2) or .weights.h5 (Keras 3), in "
+        "small or capital letters, got {}",
+        path.string());
   std::vector<NamedTensor> tensors;
   for (const auto& [parameter_path, parameter] : model.named_parameters()) {
     tensors.push_back({parameter_path, parameter.value()});
@@ -142,9 +141,9 @@ LoadReport load_weights(const Model& model, const std::filesystem::path& path, c
   const StoredWeights file = read_weights(model, path);
   const auto candidates = options.match == Match::name ? match_names(model, file, path) : match_order(file, path);
   const LoadReport report = report_of(candidates, file);
-  check(report.complete() || !options.strict,
-        "load_weights: expected the weights of model {} in {}, got {} tensors: {}{}", model.name(), path.string(),
-        file.weights.size(), report.text(), hint(report, file, options));
+  check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {} tensors: {}{}",
+        model.name().empty() ? "the model" : "model " + model.name(), path.string(), file.weights.size(), report.text(),
+        hint(report, file, options));
   std::vector<std::pair<Parameter, Tensor>> values;  // read before the first is set: a failure leaves the model alone
   for (const auto& [name, parameter, tensor] : candidates) {
     if (!tensor || !fits(parameter, *tensor)) continue;

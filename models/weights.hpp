@@ -37,15 +37,17 @@ struct LoadReport {
   std::string text() const;
 };
 
-/// Writes every parameter, moving averages included, all or nothing. The name decides how: "x.weights.h5" in Keras 3's
-/// layout, any other ".h5" or ".hdf5" in that of Keras 2, which Keras 3 reads too, anything else as a safetensors file
-/// under the parameters' paths ("conv1/kernel"), whose metadata holds "format" = "xtape" and the model's name. Error
-/// with the path when it can't be written.
+/// Writes every parameter, moving averages included, all or nothing. The name decides how, in small or capital letters:
+/// "x.weights.h5" in Keras 3's layout, any other ".h5" or ".hdf5" in that of Keras 2, which Keras 3 reads too,
+/// ".safetensors" or no extension as a safetensors file under the parameters' paths ("conv1/kernel"), whose metadata
+/// holds "format" = "xtape" and the model's name. Error with the path for other extensions, and when the file can't be
+/// written.
 void save_weights(const Model& model, const std::filesystem::path& path);
 
 /// Reads weights from a safetensors file or from HDF5 files that Keras wrote: by model.save("m.h5"),
 /// model.save_weights("w.h5") or, as Keras 3, ("w.weights.h5"); what it is, the file's content says, not its name.
-/// Values are converted to the type the model computes in, which the report tells.
+/// Values are converted to the type the model computes in, which the report tells. Tensors of types that xtape does not
+/// have fit no parameter; they are listed as mismatched or unexpected.
 /// Error with the path when the file can't be read, is none of these, has two tensors for one parameter, or knows no
 /// order and Match::order is asked for; and, unless `strict` is false, when the model and the file don't match, with a
 /// list of what is missing, unexpected or of another shape. After an Error the model is as it was.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "framework/tensor/tensor_text.hpp"
+
 namespace xtape {
 namespace {
 
@@ -33,7 +35,10 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
   check_not_negative("weight_decay", options_.l2);
   check_not_negative("clip_norm", options_.clip_norm);
   for (const Parameter& parameter : parameters) {
-    if (!parameter.trainable()) continue;
+    if (!parameter.trainable()) {
+      frozen_.push_back(parameter);
+      continue;
+    }
     check(std::ranges::find(parameters_, parameter) == parameters_.end(),
           "{}: expected each parameter once, got {} twice", type_, parameter.name());
     parameters_.push_back(parameter);
@@ -42,15 +47,26 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
       zeros.push_back(Tensor::zeros(parameter.shape(), parameter.dtype()));
     }
   }
-  check(!parameters_.empty(), "{}: expected at least one trainable parameter, got none; pass model.parameters()",
-        type_);
+  check(!parameters_.empty(), "{}: expected at least one trainable parameter, got {}", type_,
+        frozen_.empty() ? "none; pass model.parameters()"
+                        : fmt::format("{} that are all frozen; call set_trainable(true) first", frozen_.size()));
 }
 
 std::string Optimizer::settings() const {
   return fmt::format("weight_decay {}, clip_norm {}", options_.l2, options_.clip_norm);
 }
 
+void Optimizer::check_unfrozen() const {
+  for (const Parameter& parameter : frozen_) {
+    check(!parameter.trainable(),
+          "{}: expected parameters that were trainable when it was made, got {}, which was frozen then and is not now; "
+          "make a new optimizer after set_trainable()",
+          type_, parameter.name());
+  }
+}
+
 void Optimizer::step() {
+  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) check_unfrozen();
   check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
         "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
         parameters_.size());
@@ -59,6 +75,7 @@ void Optimizer::step() {
 }
 
 void Optimizer::backward_and_step(ForwardPass& pass, const Variable& loss) {
+  check_unfrozen();
   if (options_.clip_norm > 0) {
     pass.backward(loss);
     step();
@@ -130,8 +147,8 @@ void Optimizer::restore(std::int64_t iterations, const std::vector<std::pair<std
     check(given.contains(name), "{}::restore: expected a tensor {}, got none; is it the state of another model?", type_,
           name);
     check(given[name].defined() && given[name].shape() == tensor.shape() && is_floating(given[name].dtype()),
-          "{}::restore: expected floating {} of shape {}, got {} {}", type_, name, tensor.shape(), given[name].dtype(),
-          given[name].shape());
+          "{}::restore: expected floating {} of shape {}, got {}", type_, name, tensor.shape(),
+          tensor_text(given[name]));
   }
   auto next = wanted.begin();
   for (std::vector<Tensor>& slots : slots_) {

@@ -24,8 +24,9 @@ class Optimizer {
   virtual ~Optimizer();
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
-  /// gradients. Error, with nothing changed, when no parameter has one, or when the norm that clip_norm asks for is not
-  /// finite (it would make every parameter NaN).
+  /// gradients. Error, with nothing changed, when no parameter has one, when a parameter has one that was frozen when
+  /// the optimizer was made, or when the norm that clip_norm asks for is not finite (it would make every parameter
+  /// NaN).
   void step();
 
   /// pass.backward(loss) and step() in one, with the same numbers: each parameter is changed as soon as its gradient is
@@ -38,12 +39,17 @@ class Optimizer {
   double learning_rate() const { return learning_rate_at(iterations_); }
   /// That of the step after so many.
   double learning_rate_at(std::int64_t iteration) const { return options_.learning_rate.at(iteration); }
+  /// The rate of every step, and to change it.
+  const LearningRate& schedule() const { return options_.learning_rate; }
   void set_learning_rate(LearningRate rate) { options_.learning_rate = std::move(rate); }
 
   /// Number of steps done.
   std::int64_t iterations() const { return iterations_; }
-  /// The trainable ones of the parameters given.
+  /// The trainable ones of the parameters given, as they were when it was made.
   const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// Error when one of the parameters given was frozen when the optimizer was made and can be trained now: no step
+  /// would change it.
+  void check_unfrozen() const;
   /// "Adam".
   const std::string& type() const { return type_; }
   /// The options but the learning rate as text, by which a checkpoint knows its run: "weight_decay 0, clip_norm 1" and
@@ -114,6 +120,7 @@ class Optimizer {
 
   std::string type_;
   std::vector<Parameter> parameters_;
+  std::vector<Parameter> frozen_;  // those given that were not trainable
   CommonOptions options_;
   std::vector<std::string> slot_names_;
   std::vector<std::vector<Tensor>> slots_;  // of each parameter

@@ -1,5 +1,6 @@
 #include "optim/rmsprop.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace xtape {
@@ -47,7 +48,7 @@ void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, con
     T spread = v[i];
     if constexpr (centered) {
       a[i] = rho * a[i] + fresh * g;
-      spread -= a[i] * a[i];
+      spread = std::max(spread - a[i] * a[i], T{0});  // rounding can make a variance negative
     }
     T d = rate * g / std::sqrt(spread + epsilon);
     if constexpr (has_momentum) d = b[i] = u * b[i] + d;

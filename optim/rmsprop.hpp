@@ -18,8 +18,8 @@ struct RMSpropOptions {
 /// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as Keras 2.11 and later has it:
 ///   v = rho v + (1 - rho) g^2;  d = rate g / sqrt(v + epsilon);  p -= d.
 /// Centered (Graves, Generating sequences with recurrent neural networks, 2013, eq. 38-45): a = rho a + (1 - rho) g,
-/// and v - a^2 takes the place of v in d. With momentum u: b = u b + d, p -= b. Slots v, then b, then a where they are
-/// used. Error unless rho and momentum are in [0, 1) and epsilon is at least 0.
+/// and max(v - a^2, 0) takes the place of v in d. With momentum u: b = u b + d, p -= b. Slots v, then b, then a where
+/// they are used. Error unless rho and momentum are in [0, 1) and epsilon is at least 0.
 class RMSprop final : public Optimizer {
  public:
   explicit RMSprop(std::vector<Parameter> parameters, RMSpropOptions options = {});

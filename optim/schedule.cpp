@@ -34,12 +34,12 @@ LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double>
         "schedule::piecewise: expected one value more than boundaries, got {} boundaries and {} values",
         boundaries.size(), values.size());
   check(std::ranges::adjacent_find(boundaries, std::greater_equal()) == boundaries.end() &&
-            (boundaries.empty() || boundaries[0] > 0),
-        "schedule::piecewise: expected boundaries that increase from above 0, got {}", fmt::join(boundaries, ", "));
+            (boundaries.empty() || boundaries[0] >= 0),
+        "schedule::piecewise: expected boundaries of at least 0 that increase, got {}", fmt::join(boundaries, ", "));
   check(std::ranges::all_of(values, is_rate), "schedule::piecewise: expected finite rates of at least 0, got {}",
         fmt::join(values, ", "));
   return [boundaries = std::move(boundaries), values = std::move(values)](std::int64_t i) {
-    const auto passed = std::ranges::upper_bound(boundaries, i) - boundaries.begin();
+    const auto passed = std::ranges::lower_bound(boundaries, i) - boundaries.begin();
     return values[static_cast<std::size_t>(passed)];
   };
 }

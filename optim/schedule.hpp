@@ -32,9 +32,9 @@ namespace schedule {
 /// `rate` at every iteration.
 LearningRate constant(double rate);
 
-/// values[0] before iteration boundaries[0], values[1] from there to before boundaries[1], and so on. (Keras's
-/// PiecewiseConstantDecay changes one iteration later.) Error unless the boundaries increase strictly from above 0, and
-/// there is one value more than boundaries.
+/// values[0] up to iteration boundaries[0] and at it, values[1] after it and up to boundaries[1], and so on: Keras's
+/// PiecewiseConstantDecay. Error unless the boundaries are at least 0 and increase strictly, and there is one value
+/// more than boundaries.
 LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double> values);
 
 /// initial * rate^(i / decay_steps); with `staircase` the exponent is rounded down, so the rate falls every decay_steps

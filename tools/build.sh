@@ -3,8 +3,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev libopenblas-dev libfmt-dev catch2
-          libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libpng-dev libexif-dev libcli11-dev nlohmann-json3-dev
-          dataset-fashion-mnist)
+          libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libcli11-dev
+          nlohmann-json3-dev dataset-fashion-mnist)
 test_packages=(cmake libxml2-utils python3-h5py python3-pil) # what tests run; xtape itself does not need it
 build=${XTAPE_BUILD:-build}
 
@@ -31,12 +31,15 @@ need() {
     return
   fi
   echo "Installing ${missing}..."
+  local log
+  log=$(mktemp)
   export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086  # one word a package
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"${TMPDIR:-/tmp}/xtape-apt.log" 2>&1 || {
-    tail -n 5 "${TMPDIR:-/tmp}/xtape-apt.log" >&2
-    echo "apt-get could not install ${missing}; going on with what is there." >&2
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
+    tail -n 5 "$log" >&2
+    echo "apt-get could not install ${missing}; continuing with what is there." >&2
   }
+  rm -f "$log"
 }
 
 configure() {

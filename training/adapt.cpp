@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "layers/input.hpp"
@@ -26,8 +27,9 @@ struct Moments {
 
 Moments moments_of(const double* values, std::int64_t count, std::int64_t step) {
   Moments result{.count = static_cast<double>(count)};
-  for (std::int64_t i = 0; i < count; ++i) result.mean += values[i * step];
-  result.mean /= result.count;
+  // of distances from the first value: the mean of a constant is that constant, whatever is rounded
+  for (std::int64_t i = 0; i < count; ++i) result.mean += values[i * step] - values[0];
+  result.mean = values[0] + result.mean / result.count;
   for (std::int64_t i = 0; i < count; ++i) {
     const double distance = values[i * step] - result.mean;
     result.squares += distance * distance;
@@ -75,6 +77,11 @@ void adapt(const Model& model, const Dataset& data) {
           means.back(), variances.back());
   }
   const Shape channels{std::ssize(means)};
+  const double most = model.dtype() == DType::float32 ? static_cast<double>(std::numeric_limits<float>::max())
+                                                      : std::numeric_limits<double>::max();
+  check(std::ranges::max(variances) <= most,
+        "adapt: expected a variance that {} can hold, got {}; divide the images by a constant", model.dtype(),
+        std::ranges::max(variances));
   for (const Layer* layer : layers) {
     for (const auto& [name, parameter] : layer->named_parameters()) {
       parameter.set_value(Tensor::of(channels, name == "mean" ? means : variances, parameter.dtype()));

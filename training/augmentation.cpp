@@ -9,6 +9,7 @@
 
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
@@ -28,6 +29,13 @@ class Picture {
  public:
   Picture(const Tensor& image, Fill fill)
       : pixels_(image.data<T>()), height_(image.dim(0)), width_(image.dim(1)), channels_(image.dim(2)), fill_(fill) {}
+
+  /// All channels of the pixel nearest to a place.
+  void nearest(double y, double x, T* out) const {
+    const T* const pixel =
+        at(static_cast<std::int64_t>(std::floor(y + 0.5)), static_cast<std::int64_t>(std::floor(x + 0.5)));
+    for (std::int64_t c = 0; c < channels_; ++c) out[c] = pixel ? pixel[c] : T{0};
+  }
 
   /// All channels at a place between pixels.
   void sample(double y, double x, T* out) const {
@@ -61,7 +69,7 @@ class Picture {
 
 /// Where each new pixel comes from: the way back through shift, rotation, zoom and flip, about the middle.
 template <class T>
-Tensor moved(const Tensor& image, const Distortion& d, Fill fill) {
+Tensor moved(const Tensor& image, const Distortion& d, Fill fill, bool nearest) {
   const Picture<T> picture(image, fill);
   const double middle_y = static_cast<double>(image.dim(0) - 1) / 2,
                middle_x = static_cast<double>(image.dim(1) - 1) / 2;
@@ -74,7 +82,12 @@ Tensor moved(const Tensor& image, const Distortion& d, Fill fill) {
       const double y = static_cast<double>(row - d.down) - middle_y;
       const double x = static_cast<double>(column - d.right) - middle_x;
       const double from_x = x * cosine - y * sine;
-      picture.sample(middle_y + x * sine + y * cosine, middle_x + (d.flip ? -from_x : from_x), out);
+      const double source_y = middle_y + x * sine + y * cosine, source_x = middle_x + (d.flip ? -from_x : from_x);
+      if (nearest) {
+        picture.nearest(source_y, source_x, out);
+      } else {
+        picture.sample(source_y, source_x, out);
+      }
     }
   }
   return result;
@@ -124,14 +137,14 @@ Distortion draw_distortion(const Augmentation& a, const Shape& image, std::uint6
           .contrast = 1 + a.contrast * u[6]};
 }
 
-Tensor distorted(const Tensor& image, const Distortion& d, Fill fill) {
+Tensor distorted(const Tensor& image, const Distortion& d, Fill fill, bool nearest) {
   check(image.defined() && image.rank() == 3 && image.size() > 0 && image.dtype() != DType::int64,
-        "distorted: expected an image (height, width, channels) of uint8, float32 or float64, got {} {}", image.dtype(),
-        image.shape());
+        "distorted: expected an image (height, width, channels) of uint8, float32 or float64, got {}",
+        tensor_text(image));
   return with_type(image.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const bool moves = d.flip || d.zoom != 1 || d.degrees != 0 || d.down != 0 || d.right != 0;
-    Tensor result = moves ? moved<T>(image, d, fill) : image;
+    Tensor result = moves ? moved<T>(image, d, fill, nearest) : image;
     return d.brightness == 0 && d.contrast == 1 ? result : recoloured<T>(std::move(result), d);
   });
 }

@@ -23,9 +23,9 @@ struct Augmentation {
   double contrast = 0;    ///< distances from the image's mean times 1 - contrast to 1 + contrast, 0 to 1
   Fill fill = Fill::edge;
 
-  bool any() const {
-    return horizontal_flip || rotation > 0 || zoom > 0 || shift > 0 || brightness > 0 || contrast > 0;
-  }
+  /// Whether pixels change their places.
+  bool moves() const { return horizontal_flip || rotation > 0 || zoom > 0 || shift > 0; }
+  bool any() const { return moves() || brightness > 0 || contrast > 0; }
 };
 
 /// All amounts, as messages and files show them.
@@ -54,6 +54,7 @@ Distortion draw_distortion(const Augmentation& augmentation, const Shape& image,
 /// The changed image: each new pixel is interpolated linearly between the four old ones around the place it comes from,
 /// and then mean + contrast (value - mean) + brightness, with the mean over all pixels and channels. image: (height,
 /// width, channels) uint8, where the full range is 255 and results are rounded and cut off, or floating, where it is 1.
-Tensor distorted(const Tensor& image, const Distortion& distortion, Fill fill);
+/// With `nearest` a new pixel is the old one nearest to its place, for masks, whose values must not be mixed.
+Tensor distorted(const Tensor& image, const Distortion& distortion, Fill fill, bool nearest = false);
 
 }  // namespace xtape

@@ -7,6 +7,7 @@
 #include "layers/batch_normalization.hpp"
 #include "models/fusion.hpp"
 #include "training/data_loader.hpp"
+#include "training/fit_checks.hpp"
 
 namespace xtape {
 namespace {
@@ -78,8 +79,7 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
 }  // namespace
 
 void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options) {
-  check(data.image_shape() == model.input_shape(), "recalibrate_batch_norm: expected images {} for model {}, got {}",
-        batch_shape_text(model.input_shape()), model.name(), data.image_shape().prepended(data.size()));
+  check_images("recalibrate_batch_norm", model, data.image_shape().prepended(data.size()));
   const DataLoader loader(data, {.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()});
   const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
   std::int64_t seen = 0;

@@ -1,6 +1,6 @@
 #include "training/batch_weights.hpp"
 
-#include <algorithm>
+#include "training/metrics.hpp"
 
 namespace xtape {
 
@@ -8,14 +8,12 @@ Tensor weights_of(const Batch& batch, const std::vector<double>& class_weights) 
   if (class_weights.empty()) return batch.weights;
   std::vector<double> weights(static_cast<std::size_t>(batch.size()), 1);
   if (batch.weights.defined()) weights = batch.weights.to_vector();
-  const std::vector<double> labels = batch.labels.to_vector();
-  const bool distributions = is_floating(batch.labels.dtype());
-  const std::ptrdiff_t classes = std::ssize(class_weights);
-  for (std::ptrdiff_t i = 0; i < std::ssize(weights); ++i) {
-    const auto row = labels.begin() + (distributions ? i * classes : i);
-    const std::ptrdiff_t label =
-        distributions ? std::max_element(row, row + classes) - row : static_cast<std::ptrdiff_t>(*row);
-    weights[static_cast<std::size_t>(i)] *= class_weights[static_cast<std::size_t>(label)];
+  const Tensor classes = classes_of_labels(batch.labels);
+  const auto* label = classes.data<std::int64_t>();
+  for (double& weight : weights) {
+    check(*label >= 0 && *label < std::ssize(class_weights), "weights_of: expected classes in [0, {}), got {}",
+          class_weights.size(), *label);
+    weight *= class_weights[static_cast<std::size_t>(*label++)];
   }
   return Tensor::of({batch.size()}, weights, DType::float64);
 }

@@ -27,7 +27,7 @@ struct TrainingState {
   std::int64_t batches;  ///< in each epoch
 
   History history = {};              ///< of the epochs that are over
-  int epoch = 0;                     ///< the current one, counted from 1
+  int epoch = 0;                     ///< the current one; the first is 1, or FitOptions::initial_epoch + 1
   std::int64_t batch = 0;            ///< batches of it that are done; 0 again at epoch_end
   RunningMeans means = {};           ///< over those
   double learning_rate = 0;          ///< of the last step
@@ -43,6 +43,10 @@ struct TrainingState {
     if (stop_reason.empty()) stop_reason = std::move(reason);
   }
   bool stopping() const { return !stop_reason.empty(); }
+  /// Number of epochs that count as done before this run, and of the first one whose order the loader gives; see
+  /// FitOptions::initial_epoch.
+  int initial_epoch() const;
+  std::int64_t first_order() const;
   /// Steps of the run, over all epochs.
   std::int64_t step() const { return static_cast<std::int64_t>(history.epochs().size()) * batches + batch; }
 };
@@ -69,7 +73,7 @@ class Callback {
   virtual void train_end(TrainingState& /*run*/) {}
 
   /// What a checkpoint must hold for this callback to go on as if nothing had happened; restore() takes it up, after
-  /// train_begin. Error when it is another callback's.
+  /// train_begin. Error when it is another callback's; the run, and all callbacks by their state(), are then as before.
   virtual std::vector<NamedTensor> state() const { return {}; }
   virtual void restore(TrainingState& /*run*/, const std::vector<NamedTensor>& /*state*/) {}
   /// Whether it is called after all others, because it saves what they know.

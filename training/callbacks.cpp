@@ -4,6 +4,8 @@
 #include <cmath>
 #include <iostream>
 
+#include "training/fit.hpp"
+
 namespace xtape {
 namespace {
 
@@ -133,7 +135,19 @@ void ReduceLROnPlateau::epoch_end(TrainingState& run) {
     wait_ = 0;
     return;
   }
-  if (cooldown_left_ > 0 || ++wait_ < options_.patience) return;
+  if (cooldown_left_ > 0) return;
+  ++wait_;
+  if (run.epoch != run.options.epochs) reduce_if_due(run);
+}
+
+/// What was due at the end of a run that now goes on.
+void ReduceLROnPlateau::epoch_begin(TrainingState& run) {
+  if (run.batch == 0) reduce_if_due(run);
+}
+
+/// Asks for the rate of the next step, which a schedule need not know after the run's last.
+void ReduceLROnPlateau::reduce_if_due(TrainingState& run) {
+  if (wait_ == 0 || wait_ < options_.patience) return;
   const double rate = run.optimizer.learning_rate();
   if (rate <= options_.min_learning_rate) return;
   reduced_rate_ = std::max(rate * options_.factor, options_.min_learning_rate);

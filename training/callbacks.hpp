@@ -51,17 +51,21 @@ struct ReduceLROnPlateauOptions {
 
 /// Reduces the learning rate when a figure has stopped improving. Names, defaults and rules are those of Keras 3's
 /// ReduceLROnPlateau (keras/src/callbacks/reduce_lr_on_plateau.py), where min_learning_rate is min_lr. A schedule ends
-/// with the first reduction: the rate stays what it was then, times the factor. Error unless 0 < factor < 1 and the
-/// others are at least 0; as training begins, when the figure is not measured.
+/// with the first reduction: the rate stays that of the next step, times the factor. After the last epoch there is no
+/// next step, and a reduction that is due waits for the run to be resumed with more epochs. Error unless 0 < factor < 1
+/// and the others are at least 0; as training begins, when the figure is not measured.
 class ReduceLROnPlateau final : public Callback {
  public:
   explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});
   void train_begin(TrainingState& run) override;
+  void epoch_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
   std::vector<NamedTensor> state() const override;
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;
 
  private:
+  void reduce_if_due(TrainingState& run);
+
   ReduceLROnPlateauOptions options_;
   Monitor monitor_;
   double best_ = 0;

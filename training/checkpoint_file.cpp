@@ -70,6 +70,11 @@ std::string checksum(const Model& model) try {
   return "of classes without config()";
 }
 
+/// "by the optimizer's steps", or the number.
+std::string initial_epoch_text(const FitOptions& options) {
+  return options.initial_epoch ? fmt::format("{}", *options.initial_epoch) : "by the optimizer's steps";
+}
+
 /// What the run's numbers depend on, besides what the tensors' names and shapes say.
 Metadata settings_of(const TrainingState& run) {
   const FitOptions& options = run.options;
@@ -81,6 +86,7 @@ Metadata settings_of(const TrainingState& run) {
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
+          {"initial_epoch", initial_epoch_text(options)},
           {"augmentation", to_string(options.augmentation)},
           {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
           {"classes", fmt::format("{}", run.train.classes())},
@@ -105,6 +111,9 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
 /// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
+  // older files do not say it: their runs had the orders of epoch 0 on, which is the same for an optimizer without
+  // steps
+  if (run.first_iteration == 0) metadata.try_emplace("initial_epoch", initial_epoch_text({}));
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {

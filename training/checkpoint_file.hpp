@@ -26,9 +26,9 @@ std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iterati
 /// when it can't be written.
 void save_checkpoint(const TrainingState& run, const std::filesystem::path& path);
 
-/// Takes up a checkpoint: a file, or the newest of a folder. Error, with model and optimizer as they were, when there
-/// is none, or it is damaged, of another run or of other settings; the message says which file, why, and which older
-/// one of the same folder can be gone on from.
+/// Takes up a checkpoint: a file, or the newest of a folder. Error, with model, optimizer and callbacks as they were,
+/// when there is none, or it is damaged, of another run or of other settings; the message says which file, why, and
+/// which older one of the same folder can be gone on from.
 void resume_run(TrainingState& run, const std::filesystem::path& from);
 
 }  // namespace xtape

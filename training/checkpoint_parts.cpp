@@ -109,14 +109,14 @@ Tensor CheckpointParts::take(const std::string& name, const Shape& shape, DType 
   return tensor;
 }
 
-void CheckpointParts::read_history(std::int64_t epochs) {
+void CheckpointParts::read_history(std::int64_t epochs, int initial_epoch) {
   const Tensor figures_of = take("history/figures", {epochs, figures}, DType::float64);
   const Tensor known = take("history/known", {epochs, figures}, DType::uint8);
   const auto* value = figures_of.data<double>();
   const auto* is_known = known.data<std::uint8_t>();
   for (int epoch = 1; epoch <= epochs; ++epoch, value += figures, is_known += figures) {
     const auto figure = [&](int i) { return is_known[i] != 0 ? std::optional(value[i]) : std::nullopt; };
-    history_.add({.epoch = epoch,
+    history_.add({.epoch = initial_epoch + epoch,
                   .loss = value[0],
                   .accuracy = figure(1),
                   .validation_loss = figure(2),
@@ -130,11 +130,11 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
   const std::int64_t epochs = integer_of(metadata, "epochs");
   batch_ = integer_of(metadata, "batch");
   iterations_ = integer_of(metadata, "iterations");
-  const std::int64_t begun = epochs + (batch_ > 0 ? 1 : 0);
+  const std::int64_t begun = run.initial_epoch() + epochs + (batch_ > 0 ? 1 : 0);
   check(begun <= run.options.epochs, "expected at most {} epochs, the number that this run is to have, got {}",
         run.options.epochs, begun);
   check(batch_ <= run.batches, "expected at most {} batches of an epoch, got {}", run.batches, batch_);
-  if (epochs > 0) read_history(epochs);
+  if (epochs > 0) read_history(epochs, run.initial_epoch());
   const std::vector<double> sums = take("epoch/sums", {4}, DType::float64).to_vector();
   const std::int64_t samples = integer_of(metadata, "epoch_samples");
   check(samples == std::min(batch_ * run.options.batch_size, run.train.size()),
@@ -144,7 +144,58 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
   seconds_ = sums[3];
 }
 
+namespace {
+
+/// A run as it is, to be put back unless keep() is called.
+class Rollback {
+ public:
+  explicit Rollback(TrainingState& run)
+      : run_(run),
+        rate_(run.optimizer.schedule()),
+        iterations_(run.optimizer.iterations()),
+        slots_(run.optimizer.named_state()),
+        history_(run.history),
+        stop_reason_(run.stop_reason) {
+    for (const Parameter& parameter : run.model.parameters()) values_.push_back(parameter.value());
+    for (const auto& callback : run.options.callbacks) states_.push_back(callback->state());
+  }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+  ~Rollback() {
+    if (kept_) return;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      try {
+        if (!states_[i].empty()) run_.options.callbacks[i]->restore(run_, states_[i]);
+      } catch (...) {  // its own state is its own matter; the others' are put back all the same
+      }
+    }
+    const std::vector<Parameter> parameters = run_.model.parameters();
+    for (std::size_t i = 0; i < values_.size(); ++i) parameters[i].set_value(values_[i]);
+    run_.optimizer.restore(iterations_, slots_);
+    run_.optimizer.set_learning_rate(rate_);
+    run_.history = history_;
+    run_.stop_reason = stop_reason_;
+  }
+  void keep() { kept_ = true; }
+
+ private:
+  TrainingState& run_;
+  LearningRate rate_;
+  std::int64_t iterations_;
+  std::vector<std::pair<std::string, Tensor>> slots_;
+  std::vector<Tensor> values_;
+  std::vector<std::vector<NamedTensor>> states_;
+  History history_;
+  std::string stop_reason_;
+  bool kept_ = false;
+};
+
+}  // namespace
+
+// A callback's restore() may refuse its state at any point, and may have changed the run before. So all is put back as
+// a whole, whoever refuses.
 void CheckpointParts::restore(TrainingState& run) {
+  Rollback rollback(run);
   run.history = history_;
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {
     if (!callbacks_[i].empty()) run.options.callbacks[i]->restore(run, callbacks_[i]);
@@ -152,7 +203,8 @@ void CheckpointParts::restore(TrainingState& run) {
   auto value = parameters_.begin();
   for (const auto& [name, parameter] : run.model.named_parameters()) parameter.set_value(*value++);
   run.optimizer.restore(iterations_, slots_);
-  run.epoch = static_cast<int>(history_.epochs().size());
+  rollback.keep();
+  run.epoch = run.initial_epoch() + static_cast<int>(history_.epochs().size());
   run.batch = batch_;
   run.means = means_;
   run.learning_rate = learning_rate_;

@@ -22,12 +22,13 @@ class CheckpointParts {
  public:
   /// Error unless every tensor that the run needs is there with its shape and type, and no other.
   CheckpointParts(const TrainingState& run, SafetensorsFile file);
-  /// Gives the run all of it. Error, with model and optimizer as they were, when a callback refuses its state.
+  /// Gives the run all of it, or nothing: whatever is thrown, such as the Error of a callback that refuses its state,
+  /// leaves the run, its model, its optimizer and its callbacks' states as they were.
   void restore(TrainingState& run);
 
  private:
   Tensor take(const std::string& name, const Shape& shape, DType dtype);
-  void read_history(std::int64_t epochs);
+  void read_history(std::int64_t epochs, int initial_epoch);
   void read_position(const TrainingState& run, const std::map<std::string, std::string>& metadata);
 
   std::map<std::string, Tensor> tensors_;              // those not taken yet

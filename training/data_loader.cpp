@@ -1,6 +1,7 @@
 #include "training/data_loader.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -37,12 +38,36 @@ Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indic
   return result;
 }
 
+/// Error naming what is wrong when targets belong to places in the images, which augmentation moves, and can't follow.
+TargetMotion motion_of_targets(const Dataset& data, const Augmentation& augmentation) {
+  const Tensor& targets = data.labels();
+  if (!augmentation.moves() || data.classes() > 0) return TargetMotion::none;
+  const Shape image = data.image_shape();
+  const bool has_places = targets.rank() >= 3;
+  check(
+      has_places || targets.size() != data.size() * image.size(),
+      "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}, as many numbers as an "
+      "image has; reshape them, or leave out flip, rotation, zoom and shift",
+      image[0], image[1], targets.shape());
+  if (!has_places) return TargetMotion::none;
+  check(targets.dim(1) == image[0] && targets.dim(2) == image[1],
+        "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "
+        "rotation, zoom and shift",
+        image[0], image[1], targets.shape());
+  return with_floating("DataLoader", targets.dtype(), [&](auto zero) {
+    const std::span all(targets.data<decltype(zero)>(), static_cast<std::size_t>(targets.size()));
+    const bool whole = std::ranges::all_of(all, [](auto value) { return value == std::floor(value); });
+    return whole ? TargetMotion::nearest : TargetMotion::linear;
+  });
+}
+
 }  // namespace
 
 /// What an epoch's batches are made from; never changes, so that several threads may make some.
 struct Epoch::Plan {
   Dataset data;
   DataLoaderOptions options;
+  TargetMotion targets;
   std::uint64_t number;
   std::vector<std::int64_t> order;
 
@@ -56,16 +81,30 @@ struct Epoch::Plan {
   /// Whether an image costs more than to gather it.
   bool slow() const { return !data.in_memory() || options.augmentation.any(); }
 
-  /// Writes one example's image where it belongs in its batch.
-  template <class Target>
-  void write_image(std::int64_t index, std::int64_t size, Target* out) const {
-    if (!slow()) return convert(data.images(), index * size, size, out);
+  /// Writes one example's image, and its target when that moves, where they belong in their batch.
+  template <class T>
+  void write_example(std::int64_t index, T* image_out, T* target_out) const {
+    const std::int64_t size = data.image_shape().size();
+    if (!slow()) return convert(data.images(), index * size, size, image_out);
     Tensor image = data.image(index);
     if (options.augmentation.any()) {
-      image = distorted(image, draw_distortion(options.augmentation, image.shape(), options.seed, number, index),
-                        options.augmentation.fill);
+      Distortion distortion = draw_distortion(options.augmentation, image.shape(), options.seed, number, index);
+      if (targets != TargetMotion::none) write_target(index, distortion, target_out);
+      image = distorted(image, distortion, options.augmentation.fill);
     }
-    convert(image, 0, size, out);
+    convert(image, 0, size, image_out);
+  }
+
+  /// The target goes where the image goes; its values keep their colours.
+  template <class T>
+  void write_target(std::int64_t index, Distortion distortion, T* out) const {
+    distortion.brightness = 0;
+    distortion.contrast = 1;
+    const Shape image = data.image_shape();
+    const Tensor target = data.labels().rows(index, index + 1);
+    const Tensor moved = distorted(target.reshaped({image[0], image[1], -1}), distortion, options.augmentation.fill,
+                                   targets == TargetMotion::nearest);
+    convert(moved, 0, moved.size(), out);
   }
 
   /// `spread` calls a body for all of [0, count), in pieces of a grain: a loop, or several threads.
@@ -78,10 +117,14 @@ struct Epoch::Plan {
                 gathered_labels(data.labels(), indices, options.dtype),
                 data.weights().defined() ? gathered_labels(data.weights(), indices, options.dtype) : Tensor()};
     with_floating("DataLoader", options.dtype, [&](auto zero) {
-      auto* out = batch.images.mutable_data<decltype(zero)>();
+      using T = decltype(zero);
+      T* const images = batch.images.mutable_data<T>();
+      T* const moved = targets == TargetMotion::none ? nullptr : batch.labels.mutable_data<T>();
+      const std::int64_t target_size = batch.labels.size() / batch.size();
       spread(std::ssize(indices), grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-          write_image(indices[static_cast<std::size_t>(i)], size, out + i * size);
+          write_example(indices[static_cast<std::size_t>(i)], images + i * size,
+                        moved ? moved + i * target_size : nullptr);
         }
       });
     });
@@ -124,13 +167,14 @@ DataLoader::DataLoader(Dataset data, const DataLoaderOptions& options) : data_(s
   check(options.prefetch >= 0 && options.prefetch <= 64, "DataLoader: expected prefetch in [0, 64], got {}",
         options.prefetch);
   check_augmentation("DataLoader", options.augmentation, data_.image_shape());
+  targets_ = motion_of_targets(data_, options.augmentation);
 }
 
 std::int64_t DataLoader::batches() const { return (data_.size() - 1) / options_.batch_size + 1; }
 
 Epoch DataLoader::epoch(std::int64_t number) const {
   check(number >= 0, "DataLoader::epoch: expected a number of 0 or more, got {}", number);
-  Epoch::Plan plan{data_, options_, static_cast<std::uint64_t>(number),
+  Epoch::Plan plan{data_, options_, targets_, static_cast<std::uint64_t>(number),
                    std::vector<std::int64_t>(static_cast<std::size_t>(data_.size()))};
   if (options_.shuffle) {
     plan.order = RandomStream(options_.seed, streams::epochs + plan.number).permutation(data_.size());

@@ -25,14 +25,20 @@ struct Batch {
 
 struct DataLoaderOptions {
   std::int64_t batch_size = 32;
-  bool shuffle = true;             ///< a new order each epoch; otherwise always the order of the data set
-  std::uint64_t seed = 0;          ///< of the orders and of augmentation
-  DType dtype = DType::float32;    ///< of images and floating labels; bytes become 0 to 1
-  Augmentation augmentation = {};  ///< of the images; of each by the seed, the epoch and its index in the data set
+  bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
+  std::uint64_t seed = 0;        ///< of the orders and of augmentation
+  DType dtype = DType::float32;  ///< of images and floating labels; bytes become 0 to 1
+  /// Of the images; of each by the seed, the epoch and its index in the data set. Targets (n, height, width, ...) of
+  /// the images' height and width are moved with them, without changes of colour: by the nearest pixel when all of them
+  /// are whole numbers, as in masks, else linearly as images are. Other targets stay as they are.
+  Augmentation augmentation = {};
   /// Batches that threads of their own decode and augment while one is in use, 0 to 64; each holds memory for itself.
   /// Images in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
   std::int64_t prefetch = 2;
 };
+
+/// How targets follow the images that augmentation moves.
+enum class TargetMotion { none, linear, nearest };
 
 /// The batches of one pass over a data set. Stands on its own: it may outlive the loader it came from. Batches are the
 /// same bits on any number of threads, ahead of time or not.
@@ -84,7 +90,8 @@ class Epoch::Iterator {
 /// number alone, not on what was read before, so training that is interrupted goes on with the same batches.
 class DataLoader {
  public:
-  /// Error when batch_size is below 1, dtype is not floating, prefetch out of range, or augmentation (see there).
+  /// Error when batch_size is below 1, dtype is not floating, prefetch out of range, or augmentation (see there), or
+  /// when augmentation moves pixels and targets are images of another size or flattened images.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Batches per epoch; the last one holds what remains.
@@ -97,6 +104,7 @@ class DataLoader {
  private:
   Dataset data_;
   DataLoaderOptions options_;
+  TargetMotion targets_ = TargetMotion::none;
 };
 
 }  // namespace xtape

@@ -10,8 +10,11 @@
 
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
+#include "framework/io/utf8.hpp"
+#include "framework/ops/label_checks.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
@@ -35,6 +38,16 @@ Dataset checked(const std::filesystem::path& path, const Tensor& images, const T
   } catch (const Error& error) {
     fail("{}, in {}", error.what(), path.string());
   }
+}
+
+/// How to make class numbers (n) of labels that are none.
+std::string class_number_hint(const Tensor& labels, std::int64_t classes) {
+  const bool one_each = labels.size() == labels.dim(0);
+  if (labels.dtype() == DType::int64 && one_each) return "reshape them with .reshaped({n})";
+  if (one_each)
+    return labels.rank() == 1 ? "convert with .to(DType::int64)" : "convert with .reshaped({n}).to(DType::int64)";
+  if (labels.shape() == Shape{labels.dim(0), classes}) return "convert one-hot rows with .to(DType::float32)";
+  return "give one class number for each example";
 }
 
 Dataset load_signs_part(const std::filesystem::path& folder, const std::string& part) {
@@ -111,7 +124,7 @@ Dataset::Dataset(ImageSource source, Tensor labels, std::vector<std::string> cla
         "Dataset: expected a source of images (height, width, channels), got {} of shape {}",
         source_->image ? "one" : "an empty function", source_->shape);
   check(labels_.defined() && labels_.rank() >= 1 && labels_.dim(0) > 0,
-        "Dataset: expected labels (n) of at least one image, got {}", labels_.shape());
+        "Dataset: expected labels (n) of at least one image, got {}", shape_text(labels_));
   sourced_.resize(static_cast<std::size_t>(size()));
   std::iota(sourced_.begin(), sourced_.end(), std::int64_t{0});
   check_classes();
@@ -134,6 +147,11 @@ void Dataset::check_images() const {
 }
 
 void Dataset::check_classes() const {
+  try {
+    check_class_names(class_names_);  // a model with others could be trained, but not saved
+  } catch (const Error& error) {
+    fail("Dataset: {}", error.what());
+  }
   check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
         classes_);
   check_labels();
@@ -142,14 +160,14 @@ void Dataset::check_classes() const {
 void Dataset::check_labels() const {
   if (is_floating(labels_.dtype())) {
     check(labels_.rank() == 2 && labels_.dim(1) == classes_,
-          "Dataset: expected labels of int64 (n) or of a distribution a row (n, {}), got {} {}; convert class numbers "
-          "with .to(DType::int64)",
-          classes_, labels_.dtype(), labels_.shape());
-    return;
+          "Dataset: expected labels of int64 (n) or of a distribution a row (n, {}), got {} {}; {}", classes_,
+          labels_.dtype(), labels_.shape(),
+          labels_.size() == size() ? "convert class numbers to int64 (n) with .reshaped({n}).to(DType::int64)"
+                                   : "a distribution has a number for each class");
+    return check_distributions("Dataset", labels_);
   }
-  check(labels_.dtype() == DType::int64 && labels_.rank() == 1,
-        "Dataset: expected labels of int64 (n), got {} {}; convert with .to(DType::int64)", labels_.dtype(),
-        labels_.shape());
+  check(labels_.dtype() == DType::int64 && labels_.rank() == 1, "Dataset: expected labels of int64 (n), got {} {}; {}",
+        labels_.dtype(), labels_.shape(), class_number_hint(labels_, classes_));
   const std::span all(labels_.data<std::int64_t>(), static_cast<std::size_t>(labels_.size()));
   const auto wrong = std::ranges::find_if(all, [&](std::int64_t label) { return label < 0 || label >= classes_; });
   if (wrong != all.end()) {
@@ -159,8 +177,7 @@ void Dataset::check_labels() const {
 
 Dataset Dataset::weighted(Tensor weights) const {
   check(weights.defined() && is_floating(weights.dtype()) && weights.shape() == Shape{size()},
-        "Dataset::weighted: expected floating weights ({},), got {}", size(),
-        weights.defined() ? fmt::format("{} {}", weights.dtype(), weights.shape()) : "an undefined tensor");
+        "Dataset::weighted: expected floating weights ({},), got {}", size(), tensor_text(weights));
   for (const double weight : weights.to_vector()) {
     check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
           weight);
@@ -185,8 +202,8 @@ Tensor Dataset::image(std::int64_t index) const {
   if (in_memory()) return images_.rows(index, index + 1).reshaped(image_shape());
   Tensor made = source_->image(sourced_[static_cast<std::size_t>(index)]);
   check(made.defined() && made.shape() == source_->shape && made.dtype() == DType::uint8,
-        "Dataset::image: expected a source that makes images {} of uint8, got {} of {} for image {}", source_->shape,
-        made.shape(), made.dtype(), index);
+        "Dataset::image: expected a source that makes images {} of uint8, got {} for image {}", source_->shape,
+        made.defined() ? fmt::format("{} of {}", made.shape(), made.dtype()) : "an undefined tensor", index);
   return made;
 }
 

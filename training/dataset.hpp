@@ -25,8 +25,9 @@ class Dataset {
  public:
   /// For classification. images: (n, height, width, channels), or (n, ...) of any other features; uint8 (0 to 255) or
   /// floating. labels: (n) int64, each in [0, classes), or (n, classes) floating, a distribution a row (one-hot or
-  /// soft). Error when there are no images, types differ from these, n is not the same, or a label is out of range
-  /// (naming the first such).
+  /// soft): entries of at least 0 with the sum 1. Error when there are no images, types differ from these, n is not the
+  /// same, or a label is out of range or a row is no distribution (naming the first such). Several labels for one
+  /// example are targets, below.
   Dataset(Tensor images, Tensor labels, std::int64_t classes);
   /// The same with the names of the classes, which are as many as these.
   Dataset(Tensor images, Tensor labels, std::vector<std::string> class_names);

@@ -8,26 +8,41 @@
 #include "training/running_means.hpp"
 
 namespace xtape {
+namespace {
+
+/// Whether kernels are used often enough to be packed once for all passes. That costs up to twice what a later pass
+/// saves by it, whatever the size of the batches.
+bool pays_to_pack(const Epoch& batches) { return batches.size() > 2; }
+
+}  // namespace
 
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options) {
   check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
   check_data("evaluate", model, data);
   check_loss("evaluate", model, options.loss);
+  check_targets("evaluate", model, data, options.loss, options.batch_size);
   const double start = steady_seconds();
   const DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = false, .dtype = model.dtype()});
   RunningMeans means{.classes = data.classes() > 0};
   const Epoch batches = loader.epoch(0);
   WeightCache cache;
+  const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
   for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference, {.cache = &cache});
+    ForwardPass pass(Mode::inference, kept);
     const Variable outputs = model(batch.images, pass);
+    check_outputs("evaluate", options.loss, outputs.value());
     means.add(options.loss(outputs, batch.labels, batch.weights).value().item(), outputs.value(), batch);
     if (options.batch_end && !options.batch_end(means.samples)) break;
   }
-  return {means.loss(), means.accuracy(), means.samples, steady_seconds() - start};
+  ForwardPass pass(Mode::inference);
+  const std::optional<Variable> penalty = model.regularization(pass);
+  const double loss = means.loss() + (penalty ? penalty->value().item() : 0);
+  return {loss, means.accuracy(), means.samples, steady_seconds() - start};
 }
 
 Tensor predict(const Model& model, const Tensor& images, std::int64_t batch_size) {
+  check(images.defined(), "predict: expected images {} for model {}, got an undefined tensor",
+        batch_shape_text(model.input_shape()), model.name());
   check_images("predict", model, images.shape());
   check(images.dim(0) > 0, "predict: expected at least one image, got {}", images.shape());
   const Tensor any_labels = Tensor::zeros({images.dim(0)}, DType::int64);  // the loader wants some
@@ -43,8 +58,9 @@ Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size)
     auto* next = outputs.mutable_data<decltype(zero)>();
     const Epoch batches = loader.epoch(0);
     WeightCache cache;
+    const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
     for (const Batch& batch : batches) {
-      ForwardPass pass(Mode::inference, {.cache = &cache});
+      ForwardPass pass(Mode::inference, kept);
       const Tensor part = model(batch.images, pass).value();
       next = std::copy_n(part.data<decltype(zero)>(), part.size(), next);
     }

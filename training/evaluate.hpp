@@ -19,15 +19,16 @@ struct EvaluateOptions {
 };
 
 struct Evaluation {
-  double loss = 0;
+  double loss = 0;                                ///< with the penalties of the regularizers
   std::optional<double> accuracy = std::nullopt;  ///< 0 to 1; none when the data has no classes
   std::int64_t samples = 0;
   double seconds = 0;  ///< wall-clock time
 };
 
-/// Mean loss and, where there are classes, accuracy over all samples, in inference mode; records nothing. Where the
-/// samples have weights, the loss is sum(w_i l_i) / n as in Keras; the accuracy knows no weights. Error when the data
-/// does not fit the model.
+/// Mean loss and, where there are classes, accuracy over all samples, in inference mode; records nothing. The loss has
+/// the penalties of the model's regularizers added, as in training and as in Keras, so that the two can be compared.
+/// Where the samples have weights, it is sum(w_i l_i) / n plus these; the accuracy knows no weights. Error when the
+/// data does not fit the model or the loss.
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 /// The outputs (n, ...) for images (n, ...), in inference mode, batch by batch; uint8 images are divided by 255 as in

@@ -30,6 +30,7 @@ class Trainer {
                                       .profiler = options_.profiler,
                                       .recompute = options_.recompute});
     const Variable outputs = model_(batch.images, pass);
+    check_outputs("fit", options_.loss, outputs.value());
     const Variable loss = objective(outputs, batch, pass);
     const double value = loss.value().item();
     if (!std::isfinite(value)) return value;
@@ -56,6 +57,11 @@ class Trainer {
     pass.enter_layer("loss");
     Variable loss = options_.loss(outputs, batch.labels, weights_of(batch, options_.class_weights));
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
+    check(
+        loss.tracked() || !std::isfinite(loss.value().item()),
+        "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
+        "it is given, with functions of variables",
+        model_.name());
     if (const std::optional<Variable> penalty = model_.regularization(pass)) loss = loss + *penalty;
     return loss;
   }
@@ -97,7 +103,7 @@ class Run {
   void operator()() {
     tell(&Callback::train_begin);
     if (!state_.options.resume.empty()) resume_run(state_, state_.options.resume);
-    while (!state_.stopping() && std::ssize(state_.history.epochs()) < state_.options.epochs) run_epoch();
+    while (!state_.stopping() && epochs_done() < state_.options.epochs) run_epoch();
     tell(&Callback::train_end);
     state_.history.set_stop_reason(state_.stop_reason);
   }
@@ -107,10 +113,12 @@ class Run {
     for (const auto& callback : callbacks_) (*callback.*hook)(state_);
   }
 
+  int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
+
   /// From the batch where the run stands, to its end unless a callback asks for a stop.
   void run_epoch() {
     const double start = steady_seconds() - state_.seconds;
-    state_.epoch = static_cast<int>(state_.history.epochs().size()) + 1;
+    state_.epoch = epochs_done() + 1;
     tell(&Callback::epoch_begin);
     train_batches(start);
     if (state_.stopping()) return;
@@ -129,7 +137,7 @@ class Run {
   }
 
   void train_batches(double start) {
-    const Epoch epoch = loader_.epoch(state_.epoch - 1);
+    const Epoch epoch = loader_.epoch(state_.first_order() + std::ssize(state_.history.epochs()));
     while (state_.batch < state_.batches && !state_.stopping()) {
       state_.learning_rate = state_.optimizer.learning_rate();
       trainer_.at_work("data");
@@ -170,6 +178,13 @@ class Run {
 };
 
 }  // namespace
+
+int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
+
+std::int64_t TrainingState::first_order() const {
+  if (options.initial_epoch) return *options.initial_epoch;
+  return first_iteration / batches + (first_iteration % batches > 0 ? 1 : 0);
+}
 
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);

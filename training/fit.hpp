@@ -16,15 +16,20 @@ namespace xtape {
 struct FitOptions {
   int epochs = 1;  ///< number of the last epoch
   std::int64_t batch_size = 32;
-  std::optional<Dataset> validation = std::nullopt;  ///< evaluated after each epoch
+  std::optional<Dataset> validation = std::nullopt;  ///< evaluated after each epoch; see evaluate()
   LossFunction loss = softmax_cross_entropy;
   bool shuffle = true;
   std::uint64_t seed = 0;          ///< of the batches' order, of augmentation and of dropout
-  Augmentation augmentation = {};  ///< of the training images
+  Augmentation augmentation = {};  ///< of the training images; targets that are images are moved with them
   /// How much each class counts, one number a class, as in Keras: the loss of a sample is multiplied by its class's
   /// (that of the largest entry of a distribution) and by its own weight if the data has weights, and the batch's loss
   /// is sum(w_i l_i) / n. The training loss is shown so; accuracy and validation know no class weights. Empty: all 1.
   std::vector<double> class_weights = {};
+  /// Number of epochs that count as done, as in Keras: the run has the epochs initial_epoch + 1 to `epochs`, and orders
+  /// and augmentations are those of these epochs. Without it the run has the epochs 1 to `epochs`, and its orders and
+  /// augmentations follow those that the optimizer's steps have used up, iterations() / batches an epoch rounded up: so
+  /// that one optimizer sees new ones in each of several calls. Dropout always follows the optimizer's steps.
+  std::optional<int> initial_epoch = std::nullopt;
   /// Told how the run goes, in this order; see Callback.
   Callbacks callbacks = {};
   /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks take up its state, and the run
@@ -44,10 +49,12 @@ struct FitOptions {
 /// Trains the model in its own dtype: for each batch a forward pass, the loss, the way back and optimizer.step().
 /// Returns the epochs of the run, those before an interruption too, and why it stopped if a callback asked for that.
 /// The same seeds give the same bits. Error before the first step when an option is out of range, the data does not fit
-/// the model, the optimizer has none of the model's parameters, the model ends in a softmax or sigmoid and the loss
-/// takes logits, or there is no checkpoint of this run to go on from; later, with epoch and step, when the loss is no
-/// longer finite and no callback asks for a stop.
-/// All gradients of the model are clear afterwards, those of parameters that the optimizer does not have too.
+/// the model or the loss, the optimizer has none of the model's parameters or was made before a layer was unfrozen, all
+/// layers are frozen, the model ends in a softmax or sigmoid and the loss takes logits, or there is no checkpoint of
+/// this run to go on from; later, when the loss does not depend on the model, and, with epoch and step, when it is no
+/// longer finite and no callback asks for a stop. When the optimizer has only some of the trainable parameters,
+/// standard error says so. All gradients of the model are clear afterwards, those of parameters that the optimizer does
+/// not have too.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

@@ -2,11 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <iostream>
+#include <span>
+
+#include "framework/ops/label_checks.hpp"
 
 namespace xtape {
 
 void check_images(std::string_view function, const Model& model, const Shape& images) {
+  const std::size_t inputs = model.input_nodes().size(), outputs = model.output_nodes().size();
+  check(inputs == 1 && outputs == 1,
+        "{}: expected a model of one input and one output, got model {} of {} and {}; call it with Model::call() in a "
+        "loop",
+        function, model.name(), inputs, outputs);
   check(images.rank() > 0 && images.without(0) == model.input_shape(), "{}: expected images {} for model {}, got {}",
         function, batch_shape_text(model.input_shape()), model.name(), images);
 }
@@ -18,28 +26,115 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
   check(output.rank() == 1 && output[0] >= data.classes(),
         "{}: expected a model with an output for each of the {} classes of the data, got output shape {}", function,
         data.classes(), batch_shape_text(output));
+  check(
+      output[0] > 1,
+      "{}: expected a model with at least 2 outputs for data with classes, got output shape {}; for one yes-no answer "
+      "a sample give floating targets (n, 1) without classes, and sigmoid_cross_entropy as the loss",
+      function, batch_shape_text(output));
+  check(!is_floating(data.labels().dtype()) || output[0] == data.classes(),
+        "{}: expected a model with {} outputs for labels that are distributions of {} classes, got output shape {}",
+        function, data.classes(), data.classes(), batch_shape_text(output));
 }
+
+namespace {
+
+using PlainLoss = Variable (*)(const Variable&, const Tensor&, const Tensor&);
+
+bool is(const LossFunction& loss, PlainLoss known) {
+  return loss.target<PlainLoss>() && *loss.target<PlainLoss>() == known;
+}
+
+bool takes_classes(const LossFunction& loss) {
+  return is(loss, softmax_cross_entropy) || loss.target<SmoothedCrossEntropy>();
+}
+
+/// Whether arithmetic would broadcast the targets of some samples against the outputs of others, or against other
+/// outputs of the same sample.
+bool broadcast_apart(const Shape& outputs, const Shape& targets) {
+  const int rank = std::max(outputs.rank(), targets.rank());
+  bool outputs_grow = false, targets_grow = false;
+  for (int axis = 1; axis <= rank; ++axis) {
+    const std::int64_t o = axis <= outputs.rank() ? outputs[-axis] : 1;
+    const std::int64_t t = axis <= targets.rank() ? targets[-axis] : 1;
+    if (o != t && o != 1 && t != 1) return false;
+    outputs_grow = outputs_grow || o < t;
+    targets_grow = targets_grow || t < o;
+  }
+  return outputs.rank() != targets.rank() || (outputs_grow && targets_grow);
+}
+
+/// Whether a sample has a weight above 0.
+bool any_counts(const Dataset& data, const std::vector<double>& class_weights) {
+  std::vector<double> weights(static_cast<std::size_t>(data.size()), 1);
+  if (data.weights().defined()) weights = data.weights().to_vector();
+  if (!class_weights.empty()) {
+    const Tensor classes = classes_of_labels(data.labels());
+    const auto* label = classes.data<std::int64_t>();
+    for (double& weight : weights) weight *= class_weights[static_cast<std::size_t>(*label++)];
+  }
+  return std::ranges::any_of(weights, [](double weight) { return weight > 0; });
+}
+
+}  // namespace
 
 void check_loss(std::string_view function, const Model& model, const LossFunction& loss) {
   check(static_cast<bool>(loss), "{}: expected a loss function, got an empty one", function);
-  using Plain = Variable (*)(const Variable&, const Tensor&, const Tensor&);
   const std::string ending = model.output_layer().output_activation();
-  const auto is = [&](Plain known) { return loss.target<Plain>() && *loss.target<Plain>() == known; };
-  const bool takes_logits = is(softmax_cross_entropy) || loss.target<SmoothedCrossEntropy>();
-  for (const auto& [taken, name, activation] :
-       {std::tuple<bool, const char*, const char*>{takes_logits, "softmax_cross_entropy", "softmax"},
-        {is(sigmoid_cross_entropy), "sigmoid_cross_entropy", "sigmoid"}}) {
-    check(
-        !taken || ending != activation,
+  const Shape& output = model.output_shape();
+  const bool makes_probabilities = ending == "softmax" || ending == "sigmoid";
+  check(!makes_probabilities || !(takes_classes(loss) || is(loss, sigmoid_cross_entropy)),
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
-        function, name, model.output_layer().name(), activation);
-  }
+        function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy", model.output_layer().name(),
+        ending);
+  check(
+      ending != "softmax" || output.rank() == 0 || output[-1] > 1,
+      "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; use a "
+      "sigmoid",
+      function, model.output_layer().name(), batch_shape_text(output));
+  check(!takes_classes(loss) || output.rank() != 1 || output[0] > 1,
+        "{}: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape {}, for which the loss "
+        "is always 0; use sigmoid_cross_entropy with floating targets (n, 1)",
+        function, batch_shape_text(output));
+}
+
+void check_targets(std::string_view function, const Model& model, const Dataset& data, const LossFunction& loss,
+                   std::int64_t batch_size, const std::vector<double>& class_weights) {
+  check(any_counts(data, class_weights),
+        "{}: expected weights of which some are above 0, got only samples of weight 0, for which the loss is always 0",
+        function);
+  if (data.classes() > 0) return;  // Dataset has seen to the labels
+  const std::int64_t batch = std::min(batch_size, data.size());
+  const Shape outputs = model.output_shape().prepended(batch), targets = data.labels().shape().replaced(0, batch);
+  check(!broadcast_apart(outputs, targets),
+        "{}: expected targets {} like the outputs of model {}, got {}, which would be compared with the outputs of "
+        "other samples; reshape them",
+        function, batch_shape_text(model.output_shape()), model.name(), data.labels().shape());
+  if (takes_classes(loss) && data.labels().rank() == 2) check_distributions(function, data.labels());
+}
+
+void check_outputs(std::string_view function, const LossFunction& loss, const Tensor& outputs) {
+  if (!is(loss, binary_cross_entropy)) return;
+  constexpr double rounding = 1e-3;
+  with_floating(function, outputs.dtype(), [&](auto zero) {
+    const std::span all(outputs.data<decltype(zero)>(), static_cast<std::size_t>(outputs.size()));
+    const auto wrong = std::ranges::find_if(all, [](auto p) { return p < -rounding || p > 1 + rounding; });
+    if (wrong != all.end()) {
+      fail(
+          "{}: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output {}; end "
+          "it in a sigmoid, or use sigmoid_cross_entropy",
+          function, *wrong);
+    }
+  });
 }
 
 namespace {
 
 void check_class_weights(const Dataset& train, const std::vector<double>& weights) {
   if (weights.empty()) return;
+  check(train.classes() > 0,
+        "fit: expected no class_weights for data without classes, got {}; give each sample its weight with "
+        "Dataset::weighted",
+        weights.size());
   check(std::ssize(weights) == train.classes(), "fit: expected a class weight for each of the {} classes, got {}",
         train.classes(), weights.size());
   for (const double weight : weights) {
@@ -47,22 +142,58 @@ void check_class_weights(const Dataset& train, const std::vector<double>& weight
   }
 }
 
+/// Whether something will be trained, and whether it is what the user thinks.
+void check_trained(const Model& model, const Optimizer& optimizer) {
+  std::vector<Parameter> trainable = model.parameters();
+  std::erase_if(trainable, [](const Parameter& parameter) { return !parameter.trainable(); });
+  const std::vector<Parameter> mine = model.parameters(), &its = optimizer.parameters();
+  const auto count_in = [](const std::vector<Parameter>& all, const std::vector<Parameter>& set) {
+    return std::ranges::count_if(all, [&](const Parameter& p) { return std::ranges::find(set, p) != set.end(); });
+  };
+  check(count_in(its, mine) > 0,
+        "fit: expected an optimizer of the parameters of model {}, got one of other parameters; make it with {}",
+        model.name(), "model.parameters()");
+  check(!trainable.empty(),
+        "fit: expected a model with a layer to train, got {} with all of its layers frozen; call set_trainable(true), "
+        "and make the optimizer after it",
+        model.name());
+  optimizer.check_unfrozen();
+  const auto trained = count_in(trainable, its);
+  check(trained > 0,
+        "fit: expected an optimizer of parameters of model {} that are not frozen, got one that has only frozen ones; "
+        "make it after set_trainable()",
+        model.name());
+  if (trained == std::ssize(trainable)) return;
+  const auto left =
+      std::ranges::find_if(trainable, [&](const Parameter& p) { return std::ranges::find(its, p) == its.end(); });
+  std::cerr << fmt::format(
+      "fit: {} of {} trainable parameters of model {}, such as {}, are not the optimizer's and stay as they are; "
+      "freeze "
+      "them if that is meant\n",
+      std::ssize(trainable) - trained, trainable.size(), model.name(), left->name());
+}
+
 }  // namespace
 
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check(options.epochs >= 1, "fit: expected at least 1 epoch, got {}", options.epochs);
+  check(
+      !options.initial_epoch || (*options.initial_epoch >= 0 && *options.initial_epoch < options.epochs),
+      "fit: expected an initial_epoch of at least 0 and below epochs, which is the number of the last one, got {} and "
+      "{}",
+      options.initial_epoch.value_or(0), options.epochs);
   check(options.batch_size >= 1, "fit: expected a batch_size of at least 1, got {}", options.batch_size);
   check_data("fit", model, train);
   if (options.validation) check_data("fit, validation", model, *options.validation);
   check_loss("fit", model, options.loss);
   check_class_weights(train, options.class_weights);
+  check_targets("fit", model, train, options.loss, options.batch_size, options.class_weights);
+  if (options.validation) {
+    check_targets("fit, validation", model, *options.validation, options.loss, options.batch_size);
+  }
   check(std::ranges::none_of(options.callbacks, [](const auto& callback) { return callback == nullptr; }),
         "fit: expected callbacks, got a null pointer");
-  const std::vector<Parameter> mine = model.parameters();
-  const bool any = std::ranges::any_of(optimizer.parameters(),
-                                       [&](const Parameter& p) { return std::ranges::find(mine, p) != mine.end(); });
-  check(any, "fit: expected an optimizer of the parameters of model {}, got one of other parameters; make it with {}",
-        model.name(), "model.parameters()");
+  check_trained(model, optimizer);
 }
 
 }  // namespace xtape

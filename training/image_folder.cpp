@@ -1,12 +1,19 @@
 #include "training/image_folder.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "framework/io/extension.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/resize.hpp"
+#include "framework/io/utf8.hpp"
+#include "framework/kernels/parallel.hpp"
+#include "training/progress.hpp"
 
 namespace xtape {
 namespace {
@@ -63,7 +70,13 @@ namespace {
 
 /// Error unless each class has an image; it says where the images are, if they are elsewhere.
 void check_classes(const fs::path& folder, const std::vector<std::string>& names,
-                   const std::vector<std::string>& empty) {
+                   const std::vector<std::int64_t>& labels) {
+  std::vector<std::string> empty;
+  std::vector<bool> met(names.size(), false);
+  for (const std::int64_t label : labels) met[static_cast<std::size_t>(label)] = true;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!met[i]) empty.push_back(names[i]);
+  }
   const std::vector<fs::path> entries = entries_of(folder);
   const auto flat = std::ranges::count_if(entries, [](const fs::path& p) { return is_image_name(p) && is_file(p); });
   check(empty.size() < names.size(),
@@ -74,9 +87,105 @@ void check_classes(const fs::path& folder, const std::vector<std::string>& names
             ? fmt::format("; {} images lie in {} itself; put them into a folder for each class", flat, folder.string())
             : "");
   check(empty.empty(),
-        "load_image_folder: expected JPEG or PNG files in the folder of each class, got none in {} in {}; remove what "
-        "is no class",
+        "load_image_folder: expected JPEG or PNG files that can be read in the folder of each class, got none in {} in "
+        "{}; remove what is no class",
         fmt::join(empty, ", "), folder.string());
+}
+
+}  // namespace
+
+namespace {
+
+/// Says on standard error how many images are checked, when that takes long: on a terminal in a line that is redrawn,
+/// elsewhere in a line every ten seconds.
+class CheckProgress {
+ public:
+  CheckProgress(std::size_t count, bool shown) : count_(count), shown_(shown) {}
+  CheckProgress(const CheckProgress&) = delete;
+  CheckProgress& operator=(const CheckProgress&) = delete;
+  ~CheckProgress() {
+    if (line_open_) fmt::print(stderr, "\n");
+  }
+  void update(std::size_t done) {
+    const double now = steady_seconds();
+    if (!shown_ || now < next_) return;
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    next_ = now + (terminal ? 0.2 : 10);
+    fmt::print(stderr, "{}checked {} of {} images{}", terminal ? "\r" : "", done, count_, terminal ? "" : "\n");
+    line_open_ = terminal;
+  }
+
+ private:
+  std::size_t count_;
+  bool shown_, line_open_ = false;
+  double next_ = steady_seconds() + 2;
+};
+
+/// Why each of the files can't be read; empty for those that can.
+std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show_progress) {
+  constexpr std::size_t between_updates = 256;
+  constexpr std::int64_t at_once = 4;
+  std::vector<std::string> faults(files.size());
+  CheckProgress progress(files.size(), show_progress);
+  for (std::size_t begin = 0; begin < files.size(); begin += between_updates) {
+    const std::size_t count = std::min(between_updates, files.size() - begin);
+    kernels::parallel_for(static_cast<std::int64_t>(count), at_once, [&](std::int64_t first, std::int64_t last) {
+      for (std::size_t i = begin + static_cast<std::size_t>(first); i < begin + static_cast<std::size_t>(last); ++i) {
+        try {
+          check_image(files[i]);
+        } catch (const Error& error) {
+          faults[i] = error.what();
+        }
+      }
+    });
+    progress.update(begin + count);
+  }
+  return faults;
+}
+
+/// Takes images that can't be read out of the lists, with their labels.
+std::vector<UnreadableImage> remove_unreadable(std::vector<fs::path>& files, std::vector<std::int64_t>& labels,
+                                               bool show_progress) {
+  const std::vector<std::string> faults = faults_of(files, show_progress);
+  std::vector<UnreadableImage> unreadable;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    if (faults[i].empty()) {
+      std::swap(files[kept], files[i]);
+      labels[kept++] = labels[i];
+    } else {
+      unreadable.push_back({std::move(files[i]), faults[i]});
+    }
+  }
+  files.resize(kept);
+  labels.resize(kept);
+  return unreadable;
+}
+
+[[noreturn]] void fail_for(const std::vector<UnreadableImage>& unreadable, std::size_t all, const fs::path& folder) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  for (const UnreadableImage& image : std::span(unreadable).first(std::min(most, unreadable.size()))) {
+    text += "\n  " + image.reason;
+  }
+  if (unreadable.size() > most) text += fmt::format("\n  and {} more", unreadable.size() - most);
+  fail(
+      "load_image_folder: expected images that can be read in {}, got {} of {} that can't; remove them or set "
+      "skip_unreadable:{}",
+      folder.string(), unreadable.size(), all, text);
+}
+
+std::string class_name_of(const fs::path& folder) {
+  std::string name = folder.filename().string();
+  try {
+    check_name(name);
+  } catch (const Error& error) {
+    fail(
+        "load_image_folder: expected a class folder whose name can be kept in a model's file, got \"{}\" in {}: {}; "
+        "rename it",
+        printable(name), folder.parent_path().string(), error.what());
+  }
+  return name;
 }
 
 }  // namespace
@@ -84,7 +193,7 @@ void check_classes(const fs::path& folder, const std::vector<std::string>& names
 ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& options) {
   check_options(options);
   const auto files = std::make_shared<std::vector<fs::path>>();
-  std::vector<std::string> names, empty;
+  std::vector<std::string> names;
   std::vector<std::int64_t> labels;
   std::int64_t skipped = 0;
   for (const fs::path& entry : entries_of(folder)) {
@@ -92,7 +201,6 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
       ++skipped;
       continue;
     }
-    const auto before = files->size();
     for (const fs::path& file : entries_of(entry)) {
       if (!is_image_name(file) || !is_file(file)) {
         ++skipped;
@@ -101,14 +209,19 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
       files->push_back(file);
       labels.push_back(std::ssize(names));
     }
-    names.push_back(entry.filename().string());
-    if (files->size() == before) empty.push_back(names.back());
+    names.push_back(class_name_of(entry));
   }
-  check_classes(folder, names, empty);
+  check_classes(folder, names, labels);
+  const std::size_t all = files->size();
+  std::vector<UnreadableImage> unreadable = remove_unreadable(*files, labels, options.show_progress);
+  if (!unreadable.empty()) {
+    if (!options.skip_unreadable) fail_for(unreadable, all, folder);
+    check_classes(folder, names, labels);
+  }
   ImageSource source{{options.height, options.width, options.channels}, [files, options](std::int64_t index) {
                        return load_image((*files)[static_cast<std::size_t>(index)], options);
                      }};
-  return {Dataset(std::move(source), Tensor::labels(labels), std::move(names)), *files, skipped};
+  return {Dataset(std::move(source), Tensor::labels(labels), std::move(names)), *files, skipped, std::move(unreadable)};
 }
 
 }  // namespace xtape

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "layers/layer.hpp"
@@ -13,6 +14,15 @@ namespace xtape {
 struct ImageFolderOptions {
   Required<std::int64_t> height, width;  ///< to which every image is resized, whatever its proportions
   std::int64_t channels = 3;             ///< 3: RGB; 1: grey values
+  bool skip_unreadable = false;          ///< leave out images that can't be read, instead of throwing an Error
+  /// Whether standard error shows how far the images are checked, when that takes more than two seconds.
+  bool show_progress = true;
+};
+
+/// A file that has the name of an image, and why it can't be read.
+struct UnreadableImage {
+  std::filesystem::path file;
+  std::string reason;
 };
 
 /// What a folder holds.
@@ -20,6 +30,7 @@ struct ImageFolder {
   Dataset data;
   std::vector<std::filesystem::path> files;  ///< of each example
   std::int64_t skipped;                      ///< entries that are no images
+  std::vector<UnreadableImage> unreadable;   ///< images that were left out; none unless skip_unreadable is set
 };
 
 /// An image as a network takes it: read_image, to_grey where there is one channel, resize_image. Error as these, with
@@ -31,9 +42,11 @@ bool is_image_name(const std::filesystem::path& path);
 
 /// The images of a folder with a folder for each class: folder/<class>/<image>.jpg. The names of the class folders,
 /// sorted by their bytes, are the class names; examples come class by class, sorted by name. Other files, hidden ones
-/// and folders inside of class folders are skipped and counted. Files are read and decoded when a batch asks for them
-/// (see load_image for the errors that come out there), so that a data set may be larger than memory. Error with the
-/// path when the folder can't be read, holds no class folder, or one without an image (naming all of these).
+/// and folders inside of class folders are skipped and counted. All images are checked before this returns (see
+/// check_image), on all threads. They are read and decoded again when a batch asks for them, so that a data set may be
+/// larger than memory. Error with the path when the folder can't be read, holds no class folder, one without an image
+/// (naming all of these), or one whose name is not UTF-8 or has control characters; and when images can't be read
+/// (naming the first ten), unless skip_unreadable is set: then they are left out.
 ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options);
 
 }  // namespace xtape

@@ -1,12 +1,15 @@
 // Prefetcher: values made ahead of time by threads of their own, so that whoever asks for them in order never waits.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -19,7 +22,8 @@ namespace xtape {
 
 /// The values make(0) ... make(count - 1). While value i is in use, the next `ahead` ones are being made, each by one
 /// of `threads` threads, which start when the first value is asked for. Asking in another order is slower and gives the
-/// same. An exception in make comes out of get() for that value. The destructor asks make to stop and waits for it.
+/// same. An exception in make comes out of get() for that value. The destructor asks make to stop and waits for it. A
+/// forked child has none of the threads: it makes each value when it is asked for.
 template <class T>
 class Prefetcher {
  public:
@@ -27,14 +31,36 @@ class Prefetcher {
   using Make = std::function<T(std::int64_t index, const std::stop_token& stop)>;
 
   Prefetcher(std::int64_t count, std::int64_t ahead, int threads, Make make)
-      : count_(count), ahead_(ahead), threads_(threads), make_(std::move(make)) {}
+      : make_(std::move(make)), ahead_(std::make_unique<Ahead>(count, ahead, threads, make_)) {}
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
   ~Prefetcher() {
-    for (std::jthread& worker : workers_) worker.request_stop();  // all, before the first is waited for
+    if (getpid() != process_) static_cast<void>(ahead_.release());  // to destroy it is to wait for its threads
   }
 
   /// Value number `index`, in [0, count). Several threads may ask; they take turns.
+  T get(std::int64_t index) { return getpid() == process_ ? ahead_->get(index) : make_(index, {}); }
+
+ private:
+  class Ahead;
+
+  const Make make_;
+  const pid_t process_ = getpid();  // that has the threads
+  std::unique_ptr<Ahead> ahead_;
+};
+
+/// The threads, and what they have made.
+template <class T>
+class Prefetcher<T>::Ahead {
+ public:
+  Ahead(std::int64_t count, std::int64_t ahead, int threads, const Make& make)
+      : count_(count), ahead_(ahead), threads_(threads), make_(make) {}
+  Ahead(const Ahead&) = delete;
+  Ahead& operator=(const Ahead&) = delete;
+  ~Ahead() {
+    for (std::jthread& worker : workers_) worker.request_stop();  // all, before the first is waited for
+  }
+
   T get(std::int64_t index) {
     const std::lock_guard turn(consumer_);
     start();
@@ -107,7 +133,7 @@ class Prefetcher {
 
   const std::int64_t count_, ahead_;
   const int threads_;
-  const Make make_;
+  const Make& make_;
   std::mutex consumer_;  // held by the thread that is in get()
   std::mutex mutex_;     // of all below
   std::condition_variable_any work_, ready_;

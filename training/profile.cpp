@@ -15,6 +15,12 @@ namespace {
 constexpr int warm_up = 2;
 constexpr double megabyte = 1e6;
 
+/// Megabytes with one digit behind the point, or two that count when there are less than 0.1.
+std::string megabytes(std::int64_t bytes) {
+  const double value = static_cast<double>(bytes) / megabyte;
+  return bytes != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.1f}", value);
+}
+
 /// Multiply-adds of a batch, forward and back, by the name of the layer; every layer is there.
 std::map<std::string, double> work_of_layers(const Model& model, std::int64_t batch) {
   std::map<std::string, double> work;
@@ -30,9 +36,8 @@ std::string row_text(const StepProfile::Row& row, double total, std::size_t widt
   const double seconds = row.forward + row.backward;
   const std::string speed =
       row.multiply_adds > 0 && seconds > 0 ? fmt::format("{:.1f}", 2e-9 * row.multiply_adds / seconds) : "";
-  return fmt::format("{:<{}} {:>9.3f} {:>9.3f} {:>6.1f} {:>8} {:>8.2f}\n", row.name, width, 1e3 * row.forward,
-                     1e3 * row.backward, total > 0 ? 100 * seconds / total : 0, speed,
-                     static_cast<double>(row.kept) / megabyte);
+  return fmt::format("{:<{}} {:>9.3f} {:>9.3f} {:>6.1f} {:>8} {:>8}\n", row.name, width, 1e3 * row.forward,
+                     1e3 * row.backward, total > 0 ? 100 * seconds / total : 0, speed, megabytes(row.kept));
 }
 
 }  // namespace
@@ -93,11 +98,10 @@ std::string table(const StepProfile& profile) {
   }
   text += rule + row_text(all, profile.seconds, width);
   for (const auto& row : profile.rest) text += row_text(row, profile.seconds, width);
-  const auto mb = [](std::int64_t bytes) { return static_cast<double>(bytes) / megabyte; };
   return text + rule +
-         fmt::format(
-             "a step: {:.1f} ms; memory: parameters {:.1f} MB, in use between steps {:.1f} MB, at most {:.1f} MB\n",
-             1e3 * profile.seconds, mb(profile.parameter_bytes), mb(profile.between_steps), mb(profile.peak));
+         fmt::format("a step: {:.1f} ms; memory: parameters {} MB, in use between steps {} MB, at most {} MB\n",
+                     1e3 * profile.seconds, megabytes(profile.parameter_bytes), megabytes(profile.between_steps),
+                     megabytes(profile.peak));
 }
 
 }  // namespace xtape

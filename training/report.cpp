@@ -213,7 +213,7 @@ void save_report(const std::filesystem::path& path, const ReportInput& input) {
       "class='note'>{}</p>\n",
       escaped(input.title), style, escaped(input.title), escaped(input.model));
   page += facts_html(input) + curves_html(input);
-  if (judged) page += confusion_html(*judged) + classes_html(*judged) + mistakes_html(*judged);
+  if (judged) page += classes_html(*judged) + mistakes_html(*judged);
   page += model_html(input) + settings_html(input) + "</body></html>\n";
   write_atomically(path, [&](std::ostream& out) { out << page; });
 }

@@ -29,10 +29,11 @@ struct ReportInput {
 };
 
 /// Writes one HTML file, all or nothing, that needs no network and no script and is well-formed XML: the results,
-/// curves of loss, accuracy and learning rate with the result of the test as a mark, the confusion matrix, recall and
-/// precision of each class, the mistakes with the least probability for the right class, the model, settings, and the
-/// machine. All text is escaped, but the picture is not. Error when the outputs are not those of the data, there are
-/// other than one name a class, or the file can't be written.
+/// curves of loss, accuracy and learning rate with the result of the test as a mark, the confusion matrix (for up to
+/// 100 classes; the most frequent confusions for any number), recall and precision of each class, the mistakes with the
+/// least probability for the right class, the model, settings, and the machine. All text is escaped, but the picture is
+/// not. Error when the outputs are not those of the data, there are other than one name a class, or the file can't be
+/// written.
 void save_report(const std::filesystem::path& path, const ReportInput& input);
 
 }  // namespace xtape

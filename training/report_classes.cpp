@@ -5,7 +5,6 @@
 #include <span>
 
 #include "framework/io/resize.hpp"
-#include "framework/ops/activations.hpp"
 #include "training/html.hpp"
 #include "training/metrics.hpp"
 
@@ -15,6 +14,8 @@ namespace {
 using html::escaped;
 
 constexpr std::size_t most_mistakes = 24, most_confusions = 10, dense_from = 25;
+constexpr std::size_t largest_matrix = 100;             // in classes
+constexpr std::size_t most_confusions_without_it = 50;  // the list then stands for the matrix
 constexpr std::int64_t largest_thumbnail = 152, coarse = 48;
 
 /// "87.5%", or a dash for 0 / 0.
@@ -22,26 +23,6 @@ std::string share(std::int64_t part, std::int64_t whole) {
   if (whole == 0) return "–";
   return fmt::format("{:.1f}%", 100 * static_cast<double>(part) / static_cast<double>(whole));
 }
-
-/// Rows and columns added up.
-struct Counts {
-  std::int64_t classes;
-  std::vector<std::int64_t> cells, rows, columns;
-
-  explicit Counts(const Judged& judged) : classes(judged.outputs.dim(1)) {
-    const Tensor matrix = confusion_matrix(judged.outputs, judged.data.labels());
-    cells.assign(matrix.data<std::int64_t>(), matrix.data<std::int64_t>() + matrix.size());
-    rows.resize(static_cast<std::size_t>(classes));
-    columns = rows;
-    for (std::int64_t i = 0; i < classes; ++i) {
-      for (std::int64_t j = 0; j < classes; ++j) {
-        rows[static_cast<std::size_t>(i)] += cell(i, j);
-        columns[static_cast<std::size_t>(j)] += cell(i, j);
-      }
-    }
-  }
-  std::int64_t cell(std::int64_t i, std::int64_t j) const { return cells[static_cast<std::size_t>(i * classes + j)]; }
-};
 
 /// Right answers in green, wrong ones in red, the more of the row the stronger.
 std::string cell_html(std::int64_t count, std::int64_t row, bool right) {
@@ -51,64 +32,84 @@ std::string cell_html(std::int64_t count, std::int64_t row, bool right) {
                      count);
 }
 
-std::string matrix_html(const Counts& counts, const std::vector<std::string>& names) {
+std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::string>& names) {
+  const std::size_t k = names.size();
+  std::vector<std::int64_t> cells(k * k);
+  for (std::size_t i = 0; i < k; ++i) cells[i * k + i] = counts.right[i];
+  for (const auto& [label, output, count] : counts.confused) {
+    cells[static_cast<std::size_t>(label) * k + static_cast<std::size_t>(output)] = count;
+  }
   const bool turned = std::ranges::any_of(names, [](const std::string& name) { return name.size() > 3; });
   std::string text = fmt::format("<div class='wide'><table class='matrix{}{}'><tr><th></th>", turned ? " turned" : "",
-                                 names.size() >= dense_from ? " dense" : "");
+                                 k >= dense_from ? " dense" : "");
   for (const std::string& name : names) text += fmt::format("<th class='column'><span>{}</span></th>", escaped(name));
   text += "</tr>\n";
-  for (std::int64_t i = 0; i < counts.classes; ++i) {
-    text += fmt::format("<tr><th>{}</th>", escaped(names[static_cast<std::size_t>(i)]));
-    for (std::int64_t j = 0; j < counts.classes; ++j) {
-      text += cell_html(counts.cell(i, j), counts.rows[static_cast<std::size_t>(i)], i == j);
-    }
+  for (std::size_t i = 0; i < k; ++i) {
+    text += fmt::format("<tr><th>{}</th>", escaped(names[i]));
+    for (std::size_t j = 0; j < k; ++j) text += cell_html(cells[i * k + j], counts.samples[i], i == j);
     text += "</tr>\n";
   }
   return text + "</table></div>\n";
 }
 
-/// The largest cells off the diagonal.
-std::string confusions_html(const Counts& counts, const std::vector<std::string>& names) {
-  std::vector<std::pair<std::size_t, std::size_t>> pairs;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    for (std::size_t j = 0; j < names.size(); ++j) {
-      if (i != j && counts.cells[i * names.size() + j] > 0) pairs.emplace_back(i, j);
-    }
-  }
-  if (pairs.empty()) return "";
-  const auto count = [&](const auto& pair) { return -counts.cells[pair.first * names.size() + pair.second]; };
-  std::ranges::stable_sort(pairs, {}, count);
-  pairs.resize(std::min(pairs.size(), most_confusions));
+/// The first of them.
+std::string confusions_html(const ConfusionCounts& counts, const std::vector<std::string>& names, std::size_t most) {
+  if (counts.confused.empty()) return "";
   std::string text =
       "<h2>Most frequent confusions</h2><div class='wide'><table class='figures'><tr><th>class</th><th>taken for</th>"
       "<th class='number'>samples</th><th class='number'>of the class</th></tr>\n";
-  for (const auto& pair : pairs) {
+  for (const auto& [label, output, count] : std::span(counts.confused).first(std::min(counts.confused.size(), most))) {
+    const auto of_class = static_cast<std::size_t>(label);
     text +=
-        fmt::format("<tr><th>{}</th><td class='name'>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[pair.first]),
-                    escaped(names[pair.second]), -count(pair), share(-count(pair), counts.rows[pair.first]));
+        fmt::format("<tr><th>{}</th><td class='name'>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[of_class]),
+                    escaped(names[static_cast<std::size_t>(output)]), count, share(count, counts.samples[of_class]));
+  }
+  return text + "</table></div>\n";
+}
+
+std::string confusion_html(const ConfusionCounts& counts, const std::vector<std::string>& names) {
+  if (names.size() > largest_matrix) return confusions_html(counts, names, most_confusions_without_it);
+  return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns what they "
+         "were taken for.</p>" +
+         matrix_html(counts, names) + "</div><div>" + confusions_html(counts, names, most_confusions) +
+         "</div></div>\n";
+}
+
+std::string table_html(const ConfusionCounts& counts, const std::vector<std::string>& names) {
+  std::string text =
+      "<h2>Classes</h2><p class='note'>Precision: of what was taken for the class, the share that is it. Recall: of "
+      "the class, the share that was found.</p><div class='wide'><table class='figures'><tr><th>class</th><th "
+      "class='number'>samples</th><th class='number'>precision</th><th class='number'>recall</th></tr>\n";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[i]), counts.samples[i],
+                        share(counts.right[i], counts.taken[i]), share(counts.right[i], counts.samples[i]));
   }
   return text + "</table></div>\n";
 }
 
 struct Mistake {
-  std::int64_t sample, right, taken_for;
+  std::int64_t sample, right, taken_for;  // -1: for no class, with a NaN output
   double right_probability, taken_probability;
 };
 
-/// All of them, the worst first.
+/// All of them, the worst first. Row by row, so that no second array of all outputs is made.
 std::vector<Mistake> mistakes_of(const Judged& judged) {
-  const Tensor probabilities = softmax(judged.outputs.to(DType::float64)).value();
-  const std::int64_t classes = probabilities.dim(1);
-  const bool numbers = judged.data.labels().dtype() == DType::int64;
-  const std::vector<double> labels = judged.data.labels().to_vector();
+  const std::int64_t classes = judged.outputs.dim(1);
+  const Tensor rights = classes_of_labels(judged.data.labels()), winners = top_classes(judged.outputs);
   std::vector<Mistake> mistakes;
-  for (std::int64_t i = 0; i < probabilities.dim(0); ++i) {
-    const double* row = probabilities.data<double>() + i * classes;
-    const auto label = labels.begin() + (numbers ? i : i * classes);
-    const std::int64_t right =
-        numbers ? static_cast<std::int64_t>(*label) : std::max_element(label, label + classes) - label;
-    const std::int64_t taken = std::max_element(row, row + classes) - row;
-    if (taken != right) mistakes.push_back({i, right, taken, row[right], row[taken]});
+  for (std::int64_t i = 0; i < judged.outputs.dim(0); ++i) {
+    const std::int64_t right = rights.data<std::int64_t>()[i], taken = winners.data<std::int64_t>()[i];
+    if (taken == right) continue;
+    if (taken < 0) {
+      mistakes.push_back({i, right, taken, 0, 0});
+      continue;
+    }
+    const std::vector<double> row = judged.outputs.rows(i, i + 1).reshaped({classes}).to_vector();
+    const double largest = row[static_cast<std::size_t>(taken)];
+    double sum = 0;
+    for (const double value : row) sum += std::exp(value - largest);
+    const double right_probability = std::exp(row[static_cast<std::size_t>(right)] - largest) / sum;
+    mistakes.push_back({i, right, taken, right_probability, 1 / sum});
   }
   std::ranges::stable_sort(mistakes, {}, &Mistake::right_probability);
   return mistakes;
@@ -132,26 +133,9 @@ Tensor thumbnail(const Dataset& data, std::int64_t i) {
 
 }  // namespace
 
-std::string confusion_html(const Judged& judged) {
-  const Counts counts(judged);
-  return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns what they "
-         "were taken for.</p>" +
-         matrix_html(counts, judged.names) + "</div><div>" + confusions_html(counts, judged.names) + "</div></div>\n";
-}
-
 std::string classes_html(const Judged& judged) {
-  const Counts counts(judged);
-  std::string text =
-      "<h2>Classes</h2><p class='note'>Precision: of what was taken for the class, the share that is it. Recall: of "
-      "the class, the share that was found.</p><div class='wide'><table class='figures'><tr><th>class</th><th "
-      "class='number'>samples</th><th class='number'>precision</th><th class='number'>recall</th></tr>\n";
-  for (std::int64_t i = 0; i < counts.classes; ++i) {
-    const auto k = static_cast<std::size_t>(i);
-    text +=
-        fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(judged.names[k]), counts.rows[k],
-                    share(counts.cell(i, i), counts.columns[k]), share(counts.cell(i, i), counts.rows[k]));
-  }
-  return text + "</table></div>\n";
+  const ConfusionCounts counts = confusion_counts(judged.outputs, judged.data.labels());
+  return confusion_html(counts, judged.names) + table_html(counts, judged.names);
 }
 
 std::string mistakes_html(const Judged& judged) {
@@ -166,7 +150,7 @@ std::string mistakes_html(const Judged& judged) {
       shown, mistakes.size(), judged.data.size(), std::max(shape[0], shape[1]) < coarse ? " coarse" : "");
   for (const Mistake& m : std::span(mistakes).first(shown)) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
-    const std::string& taken = judged.names[static_cast<std::size_t>(m.taken_for)];
+    const std::string taken = m.taken_for < 0 ? "no class (NaN)" : judged.names[static_cast<std::size_t>(m.taken_for)];
     text += fmt::format(
         "<figure>{}<figcaption>is <b>{}</b> <span>({:.1f}%)</span><br/>taken for <b>{}</b> <span>({:.1f}%)</span><br/>"
         "<span class='none'>sample {}</span></figcaption></figure>\n",

@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <sys/file.h>
 #include <utility>
 #include <xtape/xtape.hpp>
 
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/new_folder.hpp"
 
 namespace xtape {
 namespace {
@@ -19,12 +20,14 @@ namespace fs = std::filesystem;
 
 /// Error unless a file can be written there.
 void try_to_write(const fs::path& folder) {
-  const fs::path probe = folder / ".probe";
-  const bool written = static_cast<bool>(std::ofstream(probe) << "probe" << std::flush);
-  std::error_code ignored;
-  fs::remove(probe, ignored);
-  check(written, "train: expected to be able to write into the folder {}, got an error; name another with --output",
-        folder.string());
+  std::string probe = (folder / ".probe-XXXXXX").string();
+  const int file = mkstemp(probe.data());  // a name that no file has
+  const bool written = file >= 0 && write(file, "probe", 5) == 5;
+  const int error = errno;
+  if (file >= 0) close(file);
+  if (file >= 0) unlink(probe.c_str());
+  check(written, "train: expected to be able to write into the folder {}, got: {}; name another with --output",
+        folder.string(), std::strerror(error));
 }
 
 }  // namespace
@@ -46,6 +49,12 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
 
 RunFolder::~RunFolder() {
   if (lock_ >= 0) close(lock_);
+}
+
+RunFolder RunFolder::make_default(const fs::path& path) {
+  RunFolder folder(make_new_folder("train", path));
+  try_to_write(folder.path());
+  return folder;
 }
 
 RunFolder RunFolder::make(const fs::path& path) {

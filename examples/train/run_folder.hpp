@@ -14,8 +14,11 @@ inline constexpr const char* settings_file = "settings.ini";
 /// A run's folder, which is its own as long as this lives, and so at most as long as the process does, however it ends.
 class RunFolder {
  public:
-  /// For a new run: made when it is not there. Error, and nothing is written, when it can't be made or written to,
-  /// holds a run, or is another process's at the moment.
+  /// For a new run that was given no folder: `path` or, where that exists, the first of path-2, path-3, ... that does
+  /// not, so that no two runs get the same. Error when it can't be made or written to.
+  static RunFolder make_default(const std::filesystem::path& path);
+  /// For a new run in a folder that was given: made when it is not there. Error, and nothing is written, when it
+  /// can't be made or written to, holds a run, or is another process's at the moment.
   static RunFolder make(const std::filesystem::path& path);
   /// Of a run that goes on, without what it left half-written. Errors as above, but that it holds a run.
   static RunFolder reopen(const std::filesystem::path& path);

@@ -29,7 +29,7 @@ struct Settings {
   std::uint64_t seed = 0;
   int threads = 0;
   std::int64_t checkpoint_every = 0;
-  bool quick = false, summary = false, report = false;
+  bool quick = false, summary = false, report = false, skip_unreadable = false;
 };
 
 /// A run that goes on from another folder finds the same paths.
@@ -46,6 +46,7 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--image-size", s.image_size, "Height and width that photographs are brought to")
       ->check(CLI::Range(8, 1024))
       ->capture_default_str();
+  app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
   app.add_option("--batch-size", s.batch_size, "Images per step")->check(CLI::Range(1, 1000000));
   app.add_option("--learning-rate", s.learning_rate, "Of Adam; the largest where it changes");
@@ -53,7 +54,7 @@ void declare(CLI::App& app, Settings& s) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--output", s.output,
-                 "Folder for history, weights, checkpoints and report; by default runs/<model>-<time>")
+                 "Folder for history, weights, checkpoints and report; by default a new one, runs/<model>-<time>")
       ->check(not_empty)
       ->transform(absolute);
   app.add_option("--checkpoint-every", s.checkpoint_every, "Steps after which the run is saved; 0: after each epoch")
@@ -94,7 +95,10 @@ Settings resumed(const Settings& s) {
 /// The images that --data names, or the recipe's own where they are usually found.
 DataSource load(const Settings& s, const Recipe& recipe) {
   if (!s.data.empty()) {
-    return load_data(s.data, {.height = s.image_size, .width = s.image_size, .channels = s.model == "small" ? 1 : 3});
+    return load_data(s.data, {.height = s.image_size,
+                              .width = s.image_size,
+                              .channels = s.model == "small" ? 1 : 3,
+                              .skip_unreadable = s.skip_unreadable});
   }
   check(recipe.data == "fashion-mnist",
         "train: --model {} learns the SIGNS images; say where they are: --data FOLDER with train_signs.h5 and "
@@ -131,7 +135,7 @@ RunFolder open_folder(const Settings& s) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", std::localtime(&now));
-  return RunFolder::make(fs::path("runs") / fmt::format("{}-{}", s.model, stamp));
+  return RunFolder::make_default(fs::path("runs") / fmt::format("{}-{}", s.model, stamp));
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const Model& model, const Recipe& r, double rate, int epochs,

@@ -11,8 +11,8 @@ int main(int argc, char** argv) try {
   const Tensor photo = load_image(argv[1], {.height = shape[0], .width = shape[1]});
   const Tensor logits = predict(model, photo.reshaped(shape.prepended(1)));
   const std::vector<double> probabilities = softmax(logits).value().to_vector();
-  const auto best = std::ranges::max_element(probabilities) - probabilities.begin();
-  fmt::print("{} ({:.1f} %)\n", names[static_cast<std::size_t>(best)], 100 * std::ranges::max(probabilities));
+  const auto best = static_cast<std::size_t>(top_classes(logits).data<std::int64_t>()[0]);
+  fmt::print("{} ({:.1f} %)\n", names.at(best), 100 * probabilities.at(best));
 } catch (const std::exception& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 2;

@@ -43,6 +43,10 @@ RandomStream ForwardPass::random_stream() {
         "ForwardPass: expected to know the step that random numbers (dropout) are drawn for, so that every step draws "
         "others; "
         "make the pass with {{.step = optimizer.iterations()}}");
+  check(
+      *options_.step >= 0 && *options_.step < streams::most_steps && streams_ < streams::most_calls,
+      "ForwardPass: expected a step in [0, {}) with at most {} calls that draw random numbers, got step {} and call {}",
+      streams::most_steps, streams::most_calls, *options_.step, streams_ + 1);
   return RandomStream(options_.seed, streams::of_dropout(static_cast<std::uint64_t>(*options_.step), streams_++));
 }
 

@@ -184,6 +184,7 @@ GradientReport check_gradient_at(const DifferentiableFunction& f, const std::vec
 
 GradientReport check_gradient(const DifferentiableFunction& f, const std::vector<Shape>& shapes,
                               const GradientCheckOptions& options) {
+  check(!shapes.empty(), "check_gradient: expected the shape of at least one input, got none");
   check(options.low < options.high, "check_gradient: expected low < high, got {} and {}", options.low, options.high);
   std::vector<CheckedInput> inputs;
   for (std::size_t i = 0; i < shapes.size(); ++i) {

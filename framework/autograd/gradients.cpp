@@ -59,8 +59,10 @@ std::vector<Variable> Tape::differentiate(const Variable& output, const std::vec
   found[output.node_] = Variable(cotangent);
   for (std::size_t i = output.node_ + 1; i-- > 0;) {
     if (!found[i] || !depends[i]) continue;
-    const Node node = tape->nodes_[i];  // a copy: recording moves the nodes
-    check(!node.joint, "gradients: {} has a derivative that can't be differentiated again", node.name);
+    const Node node = tape->nodes_[i];          // a copy: recording moves the nodes
+    const bool leads_on = std::ranges::any_of(  // not so for an input of ours that such an op made
+        node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
+    check(!leads_on, "gradients: {} has a derivative that can't be differentiated again", node.name);
     const Variable y = node.output ? Variable(*node.output, tape, i) : Variable(Tensor());
     for (const Edge& edge : node.edges) {
       if (!depends[edge.input]) continue;

@@ -35,6 +35,7 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
 }
 
 Tape::Node Tape::new_node(std::string_view name, const Tensor& value, const std::vector<Variable>& inputs) const {
+  check(value.defined(), "{}: expected a value to record, got an undefined tensor", name);
   Node node{.name = std::string(name), .shape = value.shape(), .dtype = value.dtype()};
   if (knows_layers()) node.layer = layer_;
   if (checked_step_) require_finite(*checked_step_, node.layer, node.name, "value", value, inputs);

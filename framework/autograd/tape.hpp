@@ -67,10 +67,10 @@ Variable record(std::string_view name, Tensor value, const std::vector<Dependenc
 Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback);
 
 /// dL/d(input) for each of the inputs, with L = <cotangent, output>, as variables of the same tape: functions of them
-/// can be differentiated again, so this gives gradients of gradients. The tape goes on recording and backward() is
-/// still to come. Zeros for an input that the output does not depend on. Error when output or inputs are not tracked,
-/// or when an op between them has a derivative written in numbers, which can't be differentiated (the message names
-/// it).
+/// can be differentiated again. The tape goes on recording and backward() is still to come. The output as an input gets
+/// the cotangent, an input that is given twice its gradient twice, one that the output does not depend on zeros. Error
+/// when output or inputs are not tracked, or when an op between them has a derivative written in numbers, which can't
+/// be differentiated (the message names it).
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent);
 /// The same for an output of one element, with cotangent 1. Error when it has more.
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs);

@@ -4,10 +4,10 @@
 #include <any>
 #include <map>
 #include <memory>
-#include <mutex>
 
 #include "framework/autograd/parameter.hpp"
 #include "framework/error.hpp"
+#include "framework/kernels/program_locks.hpp"
 
 namespace xtape {
 
@@ -27,7 +27,7 @@ class WeightCache {
   /// another than then.
   template <class T>
   T& of(const Parameter& parameter) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(kernels::program_locks.caches);
     auto found = kept_.find(parameter.identity());
     if (found == kept_.end()) {
       std::erase_if(kept_, [](const auto& entry) { return entry.first.expired(); });
@@ -39,7 +39,6 @@ class WeightCache {
   }
 
  private:
-  std::mutex mutex_;
   std::map<std::weak_ptr<const void>, std::any, std::owner_less<>> kept_;
 };
 

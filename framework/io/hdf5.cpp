@@ -1,18 +1,14 @@
 #include "framework/io/hdf5.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <charconv>
 
 #include "framework/io/atomic_file.hpp"
-#include "framework/io/hdf5_dataset.hpp"
 #include "framework/io/hdf5_file.hpp"
+#include "framework/io/helper_process.hpp"
 
 namespace xtape {
 namespace {
-
-using hdf5::Handle;
-using hdf5::reason;
-using hdf5::Session;
 
 /// "a", "b", "c" and 17 more.
 std::string listed(const std::vector<std::string>& names) {
@@ -23,82 +19,62 @@ std::string listed(const std::vector<std::string>& names) {
                        : fmt::format("\"{}\"{}", fmt::join(names.begin(), names.begin() + shown, "\", \""), more);
 }
 
-/// A list of properties that makes the groups on the way to what is made.
-Handle with_parents() {
-  Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links, 1);
-  return links;
-}
-
-void write_dataset(const std::string& path, hid_t file, const NamedTensor& entry) {
-  const auto& [name, tensor] = entry;
-  check(tensor.defined(), "save_hdf5: expected arrays, got an undefined tensor \"{}\" for {}", name, path);
-  const Handle links = with_parents();
-  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation, false);  // the same content gives the same bytes
-  const std::vector<hsize_t> extents(tensor.shape().begin(), tensor.shape().end());
-  const Handle space(H5Screate_simple(tensor.rank(), extents.data(), nullptr), H5Sclose);
-  const hid_t type = hdf5::memory_type(tensor.dtype());
-  const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT), H5Dclose);
-  check(dataset.valid(), "save_hdf5: expected different names of data sets for {}, got \"{}\": {}", path, name,
-        reason());
-  const herr_t status = with_type(tensor.dtype(), [&, &values = tensor](auto zero) {
-    return H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.template data<decltype(zero)>());
-  });
-  check(status >= 0, "save_hdf5: expected to write \"{}\" of {}, got: {}", name, path, reason());
-}
-
-/// The group of this name, made when there is none.
-Handle group(const std::string& path, hid_t file, const std::string& name) {
-  Handle known = hdf5::open_object(file, name);
-  if (known.valid()) return known;
-  const Handle links = with_parents();
-  const Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  Handle made(H5Gcreate2(file, name.c_str(), links, creation, H5P_DEFAULT), H5Gclose);
-  check(made.valid(), "save_hdf5: expected a group \"{}\" in {}, got: {}", name, path, reason());
-  return made;
-}
-
-void write_attribute(const std::string& path, hid_t file, const Hdf5Attribute& attribute) {
-  const auto& [owner, name, values, array] = attribute;
-  std::size_t width = 1;
-  for (const std::string& value : values) width = std::max(width, value.size());
-  check(width * values.size() <= hdf5_attribute_limit && (array || values.size() == 1),
-        "save_hdf5: expected at most {} bytes in attribute \"{}\" of \"{}\", got {} values of {} for {}",
-        hdf5_attribute_limit, name, owner, values.size(), width, path);
-  std::string bytes(width * values.size(), '\0');
-  for (std::size_t i = 0; i < values.size(); ++i) values[i].copy(bytes.data() + i * width, width);
-  const Handle type(values.empty() ? H5Tcopy(H5T_NATIVE_DOUBLE) : H5Tcopy(H5T_C_S1), H5Tclose);
-  if (!values.empty()) {
-    H5Tset_size(type, width);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
+/// The process that makes an HDF5 file in its memory.
+class Hdf5Maker {
+ public:
+  Hdf5Maker(const std::filesystem::path& path, std::int64_t bytes) : path_(path.string()) {
+    ask({"create", path_, std::to_string(bytes)});
   }
-  const hsize_t count = values.size();
-  const Handle space(array ? H5Screate_simple(1, &count, nullptr) : H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle target = group(path, file, owner);
-  const Handle made(H5Acreate2(target, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  const bool written = made.valid() && (values.empty() || H5Awrite(made, type, bytes.data()) >= 0);
-  check(written, "save_hdf5: expected to write attribute \"{}\" of \"{}\" in {}, got: {}", name, owner, path, reason());
-}
 
-/// The bytes of an HDF5 file. Made in memory, because HDF5 does not recover from a disk that is full.
-std::vector<char> file_image(const std::string& path, const std::vector<NamedTensor>& tensors,
-                             const std::vector<Hdf5Attribute>& attributes) {
-  std::size_t bytes = std::size_t{1} << 16;
-  for (const NamedTensor& entry : tensors) bytes += static_cast<std::size_t>(entry.tensor.size_in_bytes());
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_fapl_core(access, bytes, false);
-  const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose);
-  check(file.valid(), "save_hdf5: expected to make {} in memory, got: {}", path, reason());
-  for (const NamedTensor& entry : tensors) write_dataset(path, file, entry);
-  for (const Hdf5Attribute& attribute : attributes) write_attribute(path, file, attribute);
-  H5Fflush(file, H5F_SCOPE_GLOBAL);
-  const ssize_t size = H5Fget_file_image(file, nullptr, 0);
-  check(size > 0, "save_hdf5: expected to make {} in memory, got: {}", path, reason());
-  std::vector<char> image(static_cast<std::size_t>(size));
-  H5Fget_file_image(file, image.data(), image.size());
-  return image;
-}
+  void write(const NamedTensor& entry) {
+    const auto& [name, tensor] = entry;
+    check(tensor.defined(), "save_hdf5: expected arrays, got an undefined tensor \"{}\" for {}", name, path_);
+    std::vector<std::string> question{"dataset", name, std::to_string(static_cast<int>(tensor.dtype()))};
+    for (const std::int64_t extent : tensor.shape()) question.push_back(std::to_string(extent));
+    with_type(tensor.dtype(), [&, &values = tensor](auto zero) {
+      ask(question, values.template data<decltype(zero)>(), static_cast<std::size_t>(values.size_in_bytes()));
+    });
+  }
+
+  void write(const Hdf5Attribute& attribute) {
+    const auto& [owner, name, values, array] = attribute;
+    std::size_t width = 1;
+    for (const std::string& value : values) width = std::max(width, value.size());
+    check(width * values.size() <= hdf5_attribute_limit && (array || values.size() == 1),
+          "save_hdf5: expected at most {} bytes in attribute \"{}\" of \"{}\", got {} values of {} for {}",
+          hdf5_attribute_limit, name, owner, values.size(), width, path_);
+    std::vector<std::string> question{"attribute", owner, name, array ? "array" : "scalar"};
+    question.insert(question.end(), values.begin(), values.end());
+    ask(question);
+  }
+
+  /// The file's bytes, piece by piece.
+  void copy_to(std::ostream& out) {
+    const std::string answer = ask({"finish"}).at(0);
+    std::size_t left = 0;
+    std::from_chars(answer.data(), answer.data() + answer.size(), left);
+    std::vector<char> piece(std::size_t{1} << 20);
+    for (std::size_t count = 0; left > 0; left -= count) {
+      count = std::min(left, piece.size());
+      if (!helper_.receive_bytes(piece.data(), count)) fault();
+      out.write(piece.data(), static_cast<std::streamsize>(count));
+    }
+  }
+
+ private:
+  HelperProcess::Texts ask(const HelperProcess::Texts& question, const void* bytes = nullptr, std::size_t count = 0) {
+    auto answer = helper_.ask(question, bytes, count);
+    if (!answer) fault();
+    return std::move(*answer);
+  }
+
+  [[noreturn]] void fault() {
+    fail("save_hdf5: expected HDF5's library to make {}, got a fault in it: {}", path_, helper_.end());
+  }
+
+  std::string path_;
+  HelperProcess helper_{"save_hdf5", hdf5_helper};
+};
 
 }  // namespace
 
@@ -117,12 +93,12 @@ std::vector<std::string> hdf5_dataset_names(const std::filesystem::path& path) {
 
 void save_hdf5(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                const std::vector<Hdf5Attribute>& attributes) {
-  const std::vector<char> image = [&] {
-    const Session session;
-    return file_image(path.string(), tensors, attributes);
-  }();
-  write_atomically(path,
-                   [&](std::ostream& out) { out.write(image.data(), static_cast<std::streamsize>(image.size())); });
+  std::int64_t bytes = 0;
+  for (const NamedTensor& entry : tensors) bytes += entry.tensor.defined() ? entry.tensor.size_in_bytes() : 0;
+  Hdf5Maker maker(path, bytes);
+  for (const NamedTensor& entry : tensors) maker.write(entry);
+  for (const Hdf5Attribute& attribute : attributes) maker.write(attribute);
+  write_atomically(path, [&](std::ostream& out) { maker.copy_to(out); });
 }
 
 }  // namespace xtape

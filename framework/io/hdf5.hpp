@@ -10,10 +10,12 @@
 namespace xtape {
 
 /// Reads one data set of an HDF5 file by its path in the file, e.g. "train_set_x" or "model_weights/conv1/kernel:0".
-/// Unsigned bytes become uint8, other integers int64, floating numbers of up to 32 bits float32, of 64 bits float64.
+/// Unsigned bytes and h5py's booleans (0 and 1) become uint8, other integers int64, floating numbers of up to 32 bits
+/// float32, of 64 bits float64.
 /// Error with path and name when the file is missing or no HDF5 file, has no such data set (the message lists those it
-/// has), the data set is of another type, of more than 8 axes, outside the file, or cut short, or an integer does not
-/// fit into int64. Memory is taken only when the file is large enough to hold the elements.
+/// has), the data set is of another type, packed by a filter that HDF5 lacks here (the message names it), of more than
+/// 8 axes, outside the file, or cut short, or an integer does not fit into int64. Memory is taken only when the file is
+/// large enough to hold the elements.
 Tensor load_hdf5(const std::filesystem::path& path, const std::string& name);
 
 /// The names of all data sets in an HDF5 file, sorted. Error with the path as load_hdf5().

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <mutex>
 
-#include "framework/io/child_process.hpp"
-#include "framework/io/hdf5_reader.hpp"
+#include "framework/io/file_format.hpp"
+#include "framework/io/hdf5_messages.hpp"
+#include "framework/io/helper_process.hpp"
 #include "framework/io/input_file.hpp"
 
 namespace xtape {
@@ -12,100 +14,27 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-/// What the child says to a question: texts, and the elements of a data set.
-struct Answer {
-  Texts texts;
-  std::string elements;
-};
-
-/// A question is a function's name and its arguments.
-Answer answer(const hdf5::Reader& reader, const Texts& question, ProcessLimits& limits) {
-  const std::string& function = question[0];
-  if (function == "contains") return {reader.contains(question[1]) ? Texts{"yes"} : Texts{}, {}};
-  if (function == "dataset_names") return {reader.dataset_names(), {}};
-  if (function == "strings") {
-    auto values = reader.strings(question[1], question[2]);
-    if (!values) return {};
-    values->insert(values->begin(), "there");
-    return {std::move(*values), {}};
-  }
-  const hdf5::Dataset dataset = reader.dataset(question[1]);
-  Answer result;
-  if (function == "read") {
-    check(std::to_string(dataset.bytes()) == question[2], "load_hdf5: expected {} bytes of \"{}\", got {} now",
-          question[2], question[1], dataset.bytes());  // somebody writes to the file
-    limits.allow(dataset.bytes());
-    result.elements.resize(dataset.bytes());
-    dataset.read(result.elements.data());
-  } else {
-    for (const std::int64_t extent : dataset.shape()) result.texts.push_back(std::to_string(extent));
-    result.texts.push_back(std::to_string(static_cast<int>(dataset.dtype())));
-    result.texts.push_back(dataset.stored_type());
-  }
-  return result;
-}
-
-/// The child's work: opens the file and answers questions. An answer begins with the message of an Error or "".
-void serve(Channel& channel, ProcessLimits& limits, std::string_view function, const std::string& path,
-           std::int64_t size) {
-  limits.allow(0);
-  const auto reply = [&](const auto& work) {
-    std::string error;
-    Answer result;
-    try {
-      result = work();
-    } catch (const Error& known) {
-      error = known.what();
-    } catch (const std::bad_alloc&) {
-      error = fmt::format("{}: expected enough memory to read {}, got too little", function, path);
-    }
-    result.texts.insert(result.texts.begin(), error);
-    channel.send(result.texts) && channel.send_bytes(result.elements.data(), result.elements.size());
-  };
-  std::optional<hdf5::Reader> reader;
-  reply([&] {
-    reader.emplace(function, path, size);
-    return Answer{};
-  });
-  for (Texts question; reader && channel.receive(question);) {
-    reply([&] { return answer(*reader, question, limits); });
-  }
-}
-
 }  // namespace
 
 struct Hdf5File::State {
   State(std::string_view caller, const std::filesystem::path& where)
-      : function(caller), path(where.string()), size(input_file_size(caller, where)) {
-    ProcessLimits limits;
-    {
-      const hdf5::Session session;  // nobody is in the midst of something in HDF5 when this process is copied
-      child.emplace(function, [&](Channel& channel) { serve(channel, limits, function, path, size); });
-    }
-    take_answer();
+      : function(caller), path(where.string()), size(input_file_size(caller, where)), helper(function, hdf5_helper) {
+    check_no_zip(caller, "an HDF5 file", InputFile(caller, where), path);
+    ask({"open", function, path, std::to_string(size)});
   }
 
-  /// Puts a question to the child. An answer may be followed by `bytes` bytes of elements. Throws the Error that it
-  /// says.
+  /// Asks the helper. An answer may be followed by `bytes` bytes of elements. Throws the Error that it reports.
   Texts ask(const Texts& question, void* elements = nullptr, std::size_t bytes = 0) {
+    check(helper.own(), "{}: expected a file that was opened in this process, got {}, opened before it was forked; {}",
+          function, path, "open it again");
     const std::lock_guard lock(mutex);
-    if (!child || !child->channel().send(question)) fault();
-    Texts texts = take_answer();
-    if (!child->channel().receive_bytes(elements, bytes)) fault();
-    return texts;
-  }
-
-  Texts take_answer() {
-    Texts texts;
-    if (!child->channel().receive(texts) || texts.empty()) fault();
-    if (!texts[0].empty()) throw Error(texts[0]);
-    texts.erase(texts.begin());
-    return texts;
+    auto answer = helper.ask(question);
+    if (!answer || !helper.receive_bytes(elements, bytes)) fault();
+    return std::move(*answer);
   }
 
   [[noreturn]] void fault() {
-    if (child) how = child->end();
-    child.reset();
+    if (how.empty()) how = helper.end();
     fail("{}: expected a sound HDF5 file, got one that HDF5's own library can't read without a fault ({}): {}",
          function, how, path);
   }
@@ -113,7 +42,7 @@ struct Hdf5File::State {
   std::string function, path, how;
   std::int64_t size;
   std::mutex mutex;
-  std::optional<ChildProcess> child;
+  HelperProcess helper;
 };
 
 Hdf5File::Hdf5File(std::string_view function, const std::filesystem::path& path)
@@ -131,13 +60,21 @@ StoredTensor Hdf5File::dataset(const std::string& name) const {
   for (const std::string& text : answer) {
     std::from_chars(text.data(), text.data() + text.size(), numbers.emplace_back(-1));
   }
-  if (numbers.empty() || numbers.back() < 0 || numbers.back() > static_cast<int>(DType::uint8)) {
+  const bool readable = answer.empty() || answer.back() != hdf5::not_read;
+  if (numbers.empty() || numbers.back() < 0 || (readable && numbers.back() > static_cast<int>(DType::uint8))) {
     const std::lock_guard lock(state_->mutex);
     state_->fault();
   }
   const auto dtype = static_cast<DType>(numbers.back());
   numbers.pop_back();
   const Shape shape(numbers);
+  if (!readable) {
+    return {
+        name, std::nullopt, type, shape, [path = state_->path, name, type]() -> Tensor {
+          fail("load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}",
+               name, path, type);
+        }};
+  }
   return {name, dtype, type, shape, [state = state_, name, dtype, shape] {
             Tensor result = Tensor::empty(shape, dtype);
             const auto bytes = static_cast<std::size_t>(result.size_in_bytes());

@@ -54,24 +54,45 @@ Tensor upright(const Tensor& stored, int orientation) {
 
 }  // namespace
 
-Tensor codecs::image_for(std::int64_t height, std::int64_t width, const std::string& path) {
+void codecs::check_extents(std::int64_t height, std::int64_t width, const std::string& path) {
   check(height > 0 && width > 0 && height <= max_image_pixels / width,
         "read_image: expected 1 to {} pixels, got {} x {} in {}", max_image_pixels, height, width, path);
+}
+
+Tensor codecs::image_for(std::int64_t height, std::int64_t width, const std::string& path) {
+  check_extents(height, width, path);
   return Tensor::empty({height, width, 3}, DType::uint8);
 }
 
-Tensor read_image(const std::filesystem::path& path) {
-  const codecs::Bytes file = whole_file(path);
-  if (begins_with<3>(file, {0xFF, 0xD8, 0xFF})) {
-    return upright(codecs::decode_jpeg(file, path.string()), codecs::exif_orientation(file));
-  }
+namespace {
+
+enum class Format { jpeg, png };
+
+Format format_of(const codecs::Bytes& file, const std::filesystem::path& path) {
+  if (begins_with<2>(file, {0xFF, 0xD8})) return Format::jpeg;
   check(begins_with<8>(file, {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'}),
         "read_image: expected a JPEG or PNG file, got another or an empty one: {}", path.string());
-  return upright(codecs::decode_png(file, path.string()), codecs::exif_orientation(codecs::png_exif(file)));
+  return Format::png;
+}
+
+}  // namespace
+
+Tensor read_image(const std::filesystem::path& path) {
+  const codecs::Bytes file = whole_file(path);
+  const auto decode = format_of(file, path) == Format::jpeg ? codecs::decode_jpeg : codecs::decode_png;
+  const auto [image, orientation] = decode(file, path.string());
+  return upright(image, orientation);
+}
+
+void check_image(const std::filesystem::path& path) {
+  const codecs::Bytes file = whole_file(path);
+  const auto check_file = format_of(file, path) == Format::jpeg ? codecs::check_jpeg : codecs::check_png;
+  check_file(file, path.string());
 }
 
 Tensor to_grey(const Tensor& image) {
-  check(image.defined() && image.dtype() == DType::uint8 && image.rank() == 3 && image.dim(2) == 3,
+  check(image.defined(), "to_grey: expected an image (height, width, 3) of uint8, got an undefined tensor");
+  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.dim(2) == 3,
         "to_grey: expected an image (height, width, 3) of uint8, got {} {}", image.dtype(), image.shape());
   Tensor grey = Tensor::empty({image.dim(0), image.dim(1), 1}, DType::uint8);
   const auto* rgb = image.data<std::uint8_t>();

@@ -1,7 +1,9 @@
 #include "framework/io/input_file.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -21,15 +23,25 @@ InputFile::InputFile(std::string_view function, const std::filesystem::path& pat
     : function_(function),
       path_(path.string()),
       size_(input_file_size(function, path)),
-      stream_(path, std::ios::binary) {
-  check(stream_.is_open(), "{}: expected a file that can be read, got {}: {}", function_, path_, std::strerror(errno));
+      descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  check(descriptor_ >= 0, "{}: expected a file that can be read, got {}: {}", function_, path_, std::strerror(errno));
 }
 
-void InputFile::read(std::int64_t offset, void* target, std::int64_t bytes) {
-  stream_.seekg(offset);
-  stream_.read(static_cast<char*>(target), bytes);
-  check(stream_.good(), "{}: expected {} bytes at offset {} of {}, got the end of the file or a read error", function_,
-        bytes, offset, path_);
+InputFile::~InputFile() { close(descriptor_); }
+
+void InputFile::read(std::int64_t offset, void* target, std::int64_t bytes) const {
+  auto* next = static_cast<char*>(target);
+  for (std::int64_t done = 0; done < bytes;) {
+    constexpr std::int64_t most = std::int64_t{1} << 30;  // Linux reads no more than 2 GiB at once
+    const ssize_t count =
+        pread(descriptor_, next + done, static_cast<std::size_t>(std::min(bytes - done, most)), offset + done);
+    if (count < 0 && errno == EINTR) continue;
+    check(count >= 0, "{}: expected {} bytes at offset {} of {}, got a read error: {}", function_, bytes, offset, path_,
+          std::strerror(errno));
+    check(count > 0, "{}: expected {} bytes at offset {} of {}, got the end of the file", function_, bytes, offset,
+          path_);
+    done += count;
+  }
 }
 
 }  // namespace xtape

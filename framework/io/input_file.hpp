@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -13,19 +12,22 @@ namespace xtape {
 /// is a folder or a device, or may not be read.
 std::int64_t input_file_size(std::string_view function, const std::filesystem::path& path);
 
-/// A regular file open for reading.
+/// A regular file open for reading, by any number of threads at once.
 class InputFile {
  public:
   /// Opens it; Error as input_file_size() does.
   InputFile(std::string_view function, const std::filesystem::path& path);
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+  ~InputFile();
   std::int64_t size() const { return size_; }
   /// Reads `bytes` bytes from `offset` on. Error when the file does not hold them.
-  void read(std::int64_t offset, void* target, std::int64_t bytes);
+  void read(std::int64_t offset, void* target, std::int64_t bytes) const;
 
  private:
   std::string function_, path_;
   std::int64_t size_;
-  std::ifstream stream_;
+  int descriptor_;
 };
 
 }  // namespace xtape

@@ -1,7 +1,17 @@
-#include <turbojpeg.h>
+// jpeglib.h needs what stands before it, and jerror.h needs jpeglib.h
+// clang-format off
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
+#include <algorithm>
+#include <array>
+#include <csetjmp>
 #include <libexif/exif-data.h>
 #include <memory>
+#include <span>
 
 #include "framework/error.hpp"
 #include "framework/io/image_codecs.hpp"
@@ -10,45 +20,108 @@
 namespace xtape::codecs {
 namespace {
 
-/// libjpeg-turbo's decompressor through the interface that reports errors by return values.
+/// What libjpeg warns of although no pixel is missing or guessed: marks of unknown versions, bytes between segments,
+/// and parameters of scans that it does not need. All other warnings mean that data is missing or damaged.
+bool is_harmless(int warning) {
+  constexpr std::array harmless{JWRN_ADOBE_XFORM, JWRN_BOGUS_PROGRESSION, JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR,
+                                JWRN_NOT_SEQUENTIAL};
+  return std::ranges::find(harmless, warning) != harmless.end();
+}
+
+/// libjpeg's decompressor. It reports an error by a jump out of its functions, over nothing that has a destructor.
 class Decompressor {
  public:
-  explicit Decompressor(const std::string& path) : path_(path), handle_(tjInitDecompress()) {
-    check(handle_ != nullptr, "read_image: expected memory for a JPEG decoder, got none; for {}", path);
+  Decompressor(const Bytes& file, const std::string& path) : path_(path) {
+    info_.err = jpeg_std_error(&errors_);
+    info_.client_data = this;
+    errors_.error_exit = [](j_common_ptr info) { self(info).fail_with_message(); };
+    errors_.emit_message = [](j_common_ptr info, int level) {
+      if (level < 0 && !is_harmless(info->err->msg_code)) self(info).fail_with_message();
+    };
+    require(run([](Decompressor& d) { jpeg_create_decompress(&d.info_); }), "memory for a JPEG decoder");
+    progress_.progress_monitor = [](j_common_ptr info) { self(info).check_scans(); };
+    info_.progress = &progress_;
+    file_ = &file;
+  }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+  ~Decompressor() { jpeg_destroy_decompress(&info_); }
+
+  void read_header() {
+    const bool done = run([](Decompressor& d) {
+      jpeg_mem_src(&d.info_, d.file_->data(), d.file_->size());
+      jpeg_save_markers(&d.info_, JPEG_APP0 + 1, 0xFFFF);
+      jpeg_read_header(&d.info_, TRUE);
+    });
+    require(done, "a JPEG header");
+  }
+  std::int64_t height() const { return info_.image_height; }
+  std::int64_t width() const { return info_.image_width; }
+  bool has_cmyk() const { return info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK; }
+
+  /// The first of the header's segments that hold Exif data; others of their kind hold XMP, for example. Empty when
+  /// there is none.
+  Bytes exif() const {
+    constexpr std::array<std::uint8_t, 6> signature{'E', 'x', 'i', 'f', 0, 0};
+    for (const jpeg_marker_struct* segment = info_.marker_list; segment; segment = segment->next) {
+      const Bytes data(segment->data, segment->data + segment->data_length);
+      if (std::ranges::equal(std::span(data).first(std::min(data.size(), signature.size())), signature)) return data;
+    }
+    return {};
   }
 
-  struct Header {
-    int width, height, colors;
-  };
-  Header header(const Bytes& file) {
-    Header h{};
-    int subsampling = 0;
-    const int status =
-        tjDecompressHeader3(handle_.get(), file.data(), file.size(), &h.width, &h.height, &subsampling, &h.colors);
-    require(status, "a JPEG header");
-    check(h.width > 0 && h.height > 0,
-          "read_image: expected a JPEG file that says its size, got one that ends or is damaged before that; in {}",
-          path_);
-    return h;
-  }
-
-  /// Warnings are errors too: libjpeg warns of a missing end and fills it with grey. A file of endless scans, each of
-  /// which costs the time of the whole image, is refused.
-  void decode(const Bytes& file, const Header& h, TJPF format, std::uint8_t* pixels) {
-    const int status = tjDecompress2(handle_.get(), file.data(), file.size(), pixels, h.width, 0, h.height, format,
-                                     TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS);
-    require(status, "an undamaged JPEG file");
+  /// Decodes all rows, of (width / scale) pixels with 3 or (CMYK) 4 values; row y goes to rows + y * stride.
+  void decode(unsigned scale, std::uint8_t* rows, std::size_t stride) {
+    info_.out_color_space = has_cmyk() ? JCS_CMYK : JCS_RGB;
+    info_.scale_num = 1;
+    info_.scale_denom = scale;
+    rows_ = rows;
+    stride_ = stride;
+    const bool done = run([](Decompressor& d) {
+      jpeg_start_decompress(&d.info_);
+      while (d.info_.output_scanline < d.info_.output_height) {
+        JSAMPROW row = d.rows_ + d.info_.output_scanline * d.stride_;
+        jpeg_read_scanlines(&d.info_, &row, 1);
+      }
+      jpeg_finish_decompress(&d.info_);
+    });
+    require(done, "an undamaged JPEG file");
   }
 
  private:
-  void require(int status, const char* expected) {
-    check(status == 0, "read_image: expected {}, got: {}; in {}", expected, tjGetErrorStr2(handle_.get()), path_);
+  static constexpr int most_scans = 500;
+
+  static Decompressor& self(j_common_ptr info) { return *static_cast<Decompressor*>(info->client_data); }
+
+  /// Calls steps(*this), which has no variables with destructors; false when libjpeg found an error.
+  bool run(void (*steps)(Decompressor&)) {
+    if (setjmp(jump_) != 0) return false;
+    steps(*this);
+    return true;
   }
-  struct Destroyer {
-    void operator()(void* handle) const { tjDestroy(handle); }
-  };
+  [[noreturn]] void fail_with_message() {
+    errors_.format_message(reinterpret_cast<j_common_ptr>(&info_), message_);
+    std::longjmp(jump_, 1);
+  }
+  /// Endless scans, each of which costs the time of the whole image, are refused.
+  void check_scans() {
+    if (info_.input_scan_number <= most_scans) return;
+    std::snprintf(message_, sizeof message_, "more than %d scans", most_scans);
+    std::longjmp(jump_, 1);
+  }
+  void require(bool done, const char* expected) const {
+    check(done, "read_image: expected {}, got: {}; in {}", expected, static_cast<const char*>(message_), path_);
+  }
+
   const std::string& path_;
-  std::unique_ptr<void, Destroyer> handle_;
+  jpeg_decompress_struct info_{};
+  jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
+  std::jmp_buf jump_{};
+  char message_[JMSG_LENGTH_MAX] = "";
+  const Bytes* file_ = nullptr;
+  std::uint8_t* rows_ = nullptr;
+  std::size_t stride_ = 0;
 };
 
 /// Adobe's programs write CMYK inverted, 255 for no ink, and everybody follows them: R = C K / 255.
@@ -62,29 +135,41 @@ void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t pixels, std::uint8_t* rg
 
 }  // namespace
 
-Tensor decode_jpeg(const Bytes& file, const std::string& path) {
-  Decompressor decompressor(path);
-  const auto header = decompressor.header(file);
-  Tensor image = image_for(header.height, header.width, path);
+Photograph decode_jpeg(const Bytes& file, const std::string& path) {
+  Decompressor decompressor(file, path);
+  decompressor.read_header();
+  Tensor image = image_for(decompressor.height(), decompressor.width(), path);
+  const int orientation = exif_orientation(decompressor.exif());  // before decode(), which frees it
   auto* rgb = image.mutable_data<std::uint8_t>();
-  if (header.colors == TJCS_CMYK || header.colors == TJCS_YCCK) {
+  const auto width = static_cast<std::size_t>(decompressor.width());
+  if (decompressor.has_cmyk()) {
     const std::int64_t pixels = image.size() / 3;
     const kernels::Workspace<std::uint8_t> cmyk(4 * pixels);
-    decompressor.decode(file, header, TJPF_CMYK, cmyk.data());
+    decompressor.decode(1, cmyk.data(), 4 * width);
     cmyk_to_rgb(cmyk.data(), pixels, rgb);
   } else {
-    decompressor.decode(file, header, TJPF_RGB, rgb);
+    decompressor.decode(1, rgb, 3 * width);
   }
-  return image;
+  return {std::move(image), orientation};
 }
 
-int exif_orientation(const Bytes& file) {
-  const std::unique_ptr<ExifData, decltype(&exif_data_unref)> exif(
-      exif_data_new_from_data(file.data(), static_cast<unsigned>(file.size())), exif_data_unref);
-  if (!exif) return 1;
-  const ExifEntry* entry = exif_content_get_entry(exif->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
+void check_jpeg(const Bytes& file, const std::string& path) {
+  Decompressor decompressor(file, path);
+  decompressor.read_header();
+  check_extents(decompressor.height(), decompressor.width(), path);
+  // an eighth of the size needs all the data of the file, and little of the arithmetic
+  Bytes row(4 * static_cast<std::size_t>(decompressor.width()));
+  decompressor.decode(8, row.data(), 0);
+}
+
+int exif_orientation(const Bytes& exif) {
+  if (exif.empty()) return 1;
+  const std::unique_ptr<ExifData, decltype(&exif_data_unref)> data(
+      exif_data_new_from_data(exif.data(), static_cast<unsigned>(exif.size())), exif_data_unref);
+  if (!data) return 1;
+  const ExifEntry* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
   if (!entry || entry->format != EXIF_FORMAT_SHORT || entry->components < 1 || entry->size < 2) return 1;
-  const int orientation = exif_get_short(entry->data, exif_data_get_byte_order(exif.get()));
+  const int orientation = exif_get_short(entry->data, exif_data_get_byte_order(data.get()));
   return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "framework/tensor/tensor.hpp"
@@ -18,10 +19,12 @@ struct NamedTensor {
 /// not been taken.
 struct StoredTensor {
   std::string name;
-  DType dtype;       ///< that read() gives
-  std::string type;  ///< of the file's elements, such as "float16"
+  std::optional<DType> dtype;  ///< that read() gives; none when xtape does not read elements of this type
+  std::string type;            ///< of the file's elements, such as "float16", "I32" or "strings"
   Shape shape;
-  std::function<Tensor()> read;  ///< Error with path and name when the file can't be read after all
+  /// Error with path and name when the type is none that is read, or the file can't be read after all. Any number of
+  /// threads may read at once.
+  std::function<Tensor()> read;
 };
 
 }  // namespace xtape

@@ -73,7 +73,8 @@ void blend_pixels(const float* row, std::int64_t channels, const Taps& taps, std
 }  // namespace
 
 Tensor resize_image(const Tensor& image, std::int64_t new_height, std::int64_t new_width) {
-  check(image.defined() && image.dtype() == DType::uint8 && image.rank() == 3 && image.size() > 0,
+  check(image.defined(), "resize_image: expected an image (height, width, channels) of uint8, got an undefined tensor");
+  check(image.dtype() == DType::uint8 && image.rank() == 3 && image.size() > 0,
         "resize_image: expected an image (height, width, channels) of uint8, got {} {}", image.dtype(), image.shape());
   constexpr std::int64_t longest = 1 << 16;
   check(new_height > 0 && new_width > 0 && new_height <= longest && new_width <= longest &&

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "framework/io/atomic_file.hpp"
+#include "framework/io/file_format.hpp"
 #include "framework/io/input_file.hpp"
 #include "framework/io/safetensors_header.hpp"
 
@@ -87,19 +88,23 @@ float from_brain(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t
 class Source {
  public:
   explicit Source(const std::filesystem::path& path)
-      : file_("load_safetensors", path), header_(read_header(path.string())) {}
+      : path_(path.string()), file_("load_safetensors", path), header_(read_header(path_)) {}
 
   const SafetensorsHeader& header() const { return header_; }
 
-  Tensor read(const SafetensorsEntry& entry) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.type.dtype);
+  Tensor read(const SafetensorsEntry& entry) const {
+    check(entry.type != nullptr,
+          "load_safetensors: expected dtype {} for tensor \"{}\", got {:.200} in {}; list_safetensors() describes all "
+          "tensors and reads those that are asked for",
+          safetensors_types_read, entry.name, entry.code, path_);
+    Tensor tensor = Tensor::empty(entry.shape, entry.type->dtype);
     const std::int64_t begin = data_begin_ + entry.begin, size = entry.end - entry.begin;
     if (size == tensor.size_in_bytes()) {
       file_.read(begin, bytes_of(tensor), size);
     } else {  // narrow floating numbers
       std::vector<std::uint16_t> narrow(static_cast<std::size_t>(entry.shape.size()));
       file_.read(begin, narrow.data(), size);
-      std::ranges::transform(narrow, tensor.mutable_data<float>(), entry.type.code == "F16" ? from_half : from_brain);
+      std::ranges::transform(narrow, tensor.mutable_data<float>(), entry.code == "F16" ? from_half : from_brain);
     }
     return tensor;
   }
@@ -108,6 +113,7 @@ class Source {
   SafetensorsHeader read_header(const std::string& path) {
     check(file_.size() >= 8, "load_safetensors: expected the 8 bytes of the header's length, got {} bytes in {}",
           file_.size(), path);
+    check_neither_zip_nor_hdf5("load_safetensors", "a safetensors file", file_, path);
     std::uint64_t length = 0;
     file_.read(0, &length, 8);
     check(
@@ -120,6 +126,7 @@ class Source {
     return read_safetensors_header(text, file_.size() - data_begin_, path);
   }
 
+  std::string path_;
   InputFile file_;
   std::int64_t data_begin_ = 0;
   SafetensorsHeader header_;
@@ -159,7 +166,8 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
   const auto source = std::make_shared<Source>(path);
   std::vector<StoredTensor> result;
   for (const SafetensorsEntry& entry : source->header().entries) {
-    result.push_back({entry.name, entry.type.dtype, std::string(entry.type.name), entry.shape,
+    result.push_back({entry.name, entry.type ? std::optional(entry.type->dtype) : std::nullopt,
+                      entry.type ? std::string(entry.type->name) : entry.code.substr(0, 200), entry.shape,
                       [source, entry] { return source->read(entry); }});
   }
   return result;

@@ -23,11 +23,13 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
                       const std::map<std::string, std::string>& metadata = {});
 
 /// Reads a safetensors file; F16 and BF16 become float32, which holds all their values. The header is checked before
-/// memory is taken for tensors: its length, its JSON, types, and that shapes and offsets agree and the arrays cover the
-/// rest of the file without gap or overlap. Error with the path, the tensor and what was expected otherwise.
+/// memory is taken for tensors: its length, its JSON, and that shapes and offsets agree and the arrays cover the rest
+/// of the file without gap or overlap. Error with the path, the tensor and what was expected otherwise, and for a
+/// tensor of a type other than F32, F64, F16, BF16, I64 and U8, because all tensors are asked for here.
 SafetensorsFile load_safetensors(const std::filesystem::path& path);
 
 /// The same without reading the arrays: each is read from the file, which stays open, when its read() is called.
+/// Tensors of other types are listed too, without a dtype; only reading them is an Error.
 std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path);
 
 /// The metadata alone; the header is checked in the same way.

@@ -30,24 +30,28 @@ class EntryReader {
         "load_safetensors: expected data_offsets [begin, end] within the {} bytes of data for tensor \"{}\", got [{}] "
         "in {}",
         data_size_, name, fmt::join(offsets, ", "), path_);
-    SafetensorsEntry result{name, type(name, fields), shape(name, fields), offsets[0], offsets[1]};
+    const std::string type_code = code(name, fields);
+    const auto* type = std::ranges::find(types, type_code, &SafetensorsType::code);
+    SafetensorsEntry result{name,       type_code, type == types.end() ? nullptr : type, shape(name, fields),
+                            offsets[0], offsets[1]};
+    if (!result.type) return result;
     const std::int64_t bytes = result.end - result.begin;
-    const std::int64_t width = result.type.width;
+    const std::int64_t width = result.type->width;
     check(bytes % width == 0 && bytes / width == result.shape.size(),
           "load_safetensors: expected {} elements of {} for tensor \"{}\" of shape {}, got {} bytes (offsets {} to {}) "
           "in {}",
-          result.shape.size(), result.type.name, name, result.shape, bytes, result.begin, result.end, path_);
+          result.shape.size(), result.type->name, name, result.shape, bytes, result.begin, result.end, path_);
     return result;
   }
 
  private:
-  const SafetensorsType& type(const std::string& name, const Json& fields) const {
-    const std::string text = fields.contains("dtype") ? fields["dtype"].dump() : "nothing";
-    for (const SafetensorsType& known : types) {
-      if (text == fmt::format("\"{}\"", known.code)) return known;
+  std::string code(const std::string& name, const Json& fields) const {
+    const Json value = fields.value("dtype", Json());
+    if (!value.is_string() || value.get<std::string>().empty()) {
+      fail("load_safetensors: expected the name of a type as dtype of tensor \"{}\", got {:.200} in {}", name,
+           fields.contains("dtype") ? value.dump() : "nothing", path_);
     }
-    fail("load_safetensors: expected dtype F32, F64, F16, BF16, I64 or U8 for tensor \"{}\", got {:.200} in {}", name,
-         text, path_);
+    return value.get<std::string>();
   }
 
   Shape shape(const std::string& name, const Json& fields) const {

@@ -10,7 +10,7 @@
 
 namespace xtape {
 
-/// An element type of the format: its name there and elsewhere, what it is read as, and how many bytes it has.
+/// An element type that is read: its name in the format and elsewhere, what it is read as, and how many bytes it has.
 struct SafetensorsType {
   std::string_view code, name;  ///< "BF16", "bfloat16"
   DType dtype;
@@ -23,10 +23,14 @@ const SafetensorsType& safetensors_type(DType dtype);
 /// One array as the header describes it; offsets in bytes from the end of the header.
 struct SafetensorsEntry {
   std::string name;
-  SafetensorsType type;
+  std::string code;             ///< of its type, "BF16"
+  const SafetensorsType* type;  ///< null for types that are not read ("I32", "F8_E4M3"), whose size is not checked
   Shape shape;
   std::int64_t begin, end;
 };
+
+/// For messages.
+inline constexpr const char* safetensors_types_read = "F32, F64, F16, BF16, I64 or U8";
 
 /// What a header says, entries in its order.
 struct SafetensorsHeader {

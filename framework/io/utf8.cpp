@@ -1,5 +1,10 @@
 #include "framework/io/utf8.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include "framework/error.hpp"
+
 namespace xtape {
 
 std::size_t utf8_length(std::string_view text) {
@@ -18,6 +23,49 @@ std::size_t utf8_length(std::string_view text) {
     return follows(1) && follows(2) && follows(3) && in_range ? 4 : 0;
   }
   return 0;
+}
+
+void check_name(std::string_view name) {
+  for (std::size_t at = 0; at < name.size();) {
+    const auto byte = static_cast<unsigned char>(name[at]);
+    const std::size_t length = utf8_length(name.substr(at));
+    check(length > 0, "expected text in UTF-8, got byte 0x{:02x} after {} others", byte, at);
+    check(byte >= 0x20 && byte != 0x7f, "expected text without control characters, got byte 0x{:02x} after {} others",
+          byte, at);
+    at += length;
+  }
+}
+
+void check_class_names(const std::vector<std::string>& names) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    try {
+      check_name(names[i]);
+      check(seen.insert(names[i]).second, "expected different names, got \"{:.60}\" twice", names[i]);
+    } catch (const Error& error) {
+      fail("class_names[{}]: {}", i, error.what());
+    }
+  }
+}
+
+namespace {
+
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const bool shown = length > 0 && !is_control(text.substr(0, length));
+    result += shown ? text.substr(0, length) : "?";
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
 }
 
 }  // namespace xtape

@@ -5,42 +5,53 @@
 
 namespace xtape::kernels {
 
-/// Mean and (biased) variance of each channel. Sums are kept in double and added in a fixed order.
+/// Mean and (biased) standard deviation of each channel. Sums are kept in double and added in a fixed order. Both are
+/// right for all finite x of float, also where squares or sums exceed the range of float.
 template <class T>
-void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, T* mean, T* variance);
+void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation);
 
-/// What scale_and_shift does to an element after x * scale + shift: adds one of the residual (rows, channels) unless it
-/// is null, then takes max(., 0), which keeps NaN, when it rectifies.
+/// The normalization of each channel: y = gamma (x + bias - mean) inverse_deviation + beta. The mean is subtracted
+/// first, so what equals the mean becomes exactly beta; what T cannot hold of the mean is made up for in beta.
+template <class T>
+struct Normalization {
+  const double *mean, *inverse_deviation;
+  const T *gamma, *beta;
+  const T* bias = nullptr;  // none if null
+};
+
+/// What normalize does to an element after that: adds one of the residual (rows, channels) unless it is null, then
+/// takes max(., 0), which keeps NaN, when it rectifies.
 template <class T>
 struct Epilogue {
   const T* residual = nullptr;
   bool rectifies = false;
 };
 
-/// y = x * scale + shift, a scale and a shift for each channel, and the epilogue. y may be x.
+/// y = the normalization of x, and the epilogue. y may be x.
 template <class T>
-void scale_and_shift(std::int64_t rows, std::int64_t channels, const T* x, const T* scale, const T* shift,
-                     const Epilogue<T>& epilogue, T* y);
+void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
+               const Epilogue<T>& epilogue, T* y);
 
-/// Which elements of dy = dL/dy reach the normalization through max(., 0). Those where the output y (rows, channels) is
-/// above 0, if it is given; else those where x * scale + shift is, computed again, if scale and shift are given; else
-/// all.
+/// Which elements of dy = dL/dy reach the normalization through max(., 0): those where `output` (rows, channels) is
+/// above 0, those where the normalization of x, computed again, is, or all.
 template <class T>
 struct Passing {
+  enum class Mask { all, output, again } mask = Mask::all;
   const T* output = nullptr;
-  const T *scale = nullptr, *shift = nullptr;
 };
 
-/// dgamma = sum of d * (x - mean) * inverse_deviation and dbeta = sum of d, for each channel, where d is dy at the
+/// dgamma = sum of d (x + bias - mean) inverse_deviation and dbeta = sum of d, for each channel, where d is dy at the
 /// elements that pass and 0 at the others. Unless `passed` is null, d is written to it; it may be dy.
 template <class T>
 void batch_norm_sums(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const Passing<T>& passing,
-                     const T* mean, const T* inverse_deviation, T* dgamma, T* dbeta, T* passed);
+                     const Normalization<T>& normalization, double* dgamma, double* dbeta, T* passed);
 
-/// dx = scale * d + slope * (x - mean) + offset for each channel, with d as above. dx may be dy or x.
+/// dx = gamma inverse_deviation (d - (x + bias - mean) inverse_deviation dgamma / rows - dbeta / rows) for each
+/// channel, with d as above; without the two subtractions if dgamma and dbeta are null, for a mean and a deviation that
+/// are constants. dx may be dy or x.
 template <class T>
 void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
-                               const Passing<T>& passing, const T* mean, const T* scale, const T* slope,
-                               const T* offset, T* dx);
+                               const Passing<T>& passing, const Normalization<T>& normalization, const double* dgamma,
+                               const double* dbeta, T* dx);
 
 }  // namespace xtape::kernels

@@ -2,139 +2,66 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <vector>
 
-#include "framework/kernels/gather.hpp"
+#include "framework/kernels/direct_convolution.hpp"
 #include "framework/kernels/memory_pool.hpp"
-#include "framework/kernels/parallel.hpp"
-#include "framework/kernels/product.hpp"
-#include "framework/kernels/rounding.hpp"
 #include "framework/kernels/strips.hpp"
 #include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
 namespace {
 
-template <class T>
-Gather<T> gather_taps(const Window& window, const T* x) {
-  Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
-              {}, window.channels};
-  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
-    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
-      g.taps.push_back({kh * window.dilation_height - window.pad_top, kw * window.dilation_width - window.pad_left,
-                        kh * window.kernel_width + kw});
-    }
+/// Calls transformed(images) for those where Winograd's method is accurate, and direct(one, image) for each of the
+/// others, with the window of one image; or direct(window, 0) for all of them if these are the most.
+template <class Transformed, class Direct>
+void by_accuracy(const Window& window, const Images& accurate, const Transformed& transformed, const Direct& direct) {
+  if (2 * std::ssize(accurate) < window.batch) return direct(window, 0);
+  transformed(accurate);
+  Window one = window;
+  one.batch = 1;
+  for (std::int64_t image = 0; image < window.batch; ++image) {
+    if (!std::ranges::binary_search(accurate, image)) direct(one, image);
   }
-  return g;
-}
-
-/// One row of C for each pixel: what is gathered for it times the weights of the taps; c(pixel) says where it goes.
-template <class T, class B, class C>
-void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c,
-                       const PackedMatrix<T>* packed = nullptr) {
-  const Zeros<T> zeros(gather.length);
-  const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
-    order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
-      for (std::int64_t s = 0; s < slice.segments; ++s) {
-        gather.runs(gather.taps[static_cast<std::size_t>(slice.segment + s)], first, count, order.by_position(),
-                    zeros.data(), out + i * slice.segments + s, slice.segments);
-      }
-    });
-    if (slice.start == 0) return;
-    for (std::int64_t i = 0; i < (end - begin) * slice.segments; ++i) {
-      if (out[i] != zeros.data()) out[i] += slice.start;
-    }
-  };
-  const auto c_rows = [&](std::int64_t begin, std::int64_t end, T** out) {
-    order.for_each(begin, end, [&](std::int64_t i, Pixel pixel) { out[i] = c(pixel); });
-  };
-  multiply<T>({.rows = order.count(),
-               .columns = columns,
-               .segments = static_cast<std::int64_t>(gather.taps.size()),
-               .length = gather.length,
-               .a = a_rows,
-               .zeros = zeros.data(),
-               .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
-               .c = c_rows,
-               .packed = packed});
 }
 
 template <class T>
-void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
-                     const PackedMatrix<T>* packed, T* y) {
-  multiply_gathered(
-      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters,
-      [&](std::int64_t tap) {
-        return PackSource<T>{w + tap * gather.length * filters, filters, false};
-      },
-      [&](Pixel out) {
-        return y + ((out.image * window.out_height + out.row) * window.out_width + out.column) * filters;
-      },
-      packed);
+void transformed_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
+  const std::int64_t in = window.height * window.width * window.channels;
+  const std::int64_t out = window.out_height * window.out_width * filters;
+  by_accuracy(
+      window, images_for_conv2d(window, filters, x, w),
+      [&](const Images& images) { winograd_conv2d(window, filters, x, w, y, images); },
+      [&](const Window& part, std::int64_t image) {
+        conv2d_gathered<T>(part, gather_taps(part, x + image * in), filters, w, nullptr, y + image * out);
+      });
 }
 
 template <class T>
-void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* dy, T* dw) {
-  const Zeros<T> zeros(gather.length);
-  const PixelOrder order(window.batch, window.out_height, window.out_width, window.taps() > 1);
-  const Workspace<T> reordered(order.by_position() ? order.count() * filters : 0);
-  if (order.by_position()) {
-    order.for_each(0, order.count(), [&](std::int64_t i, Pixel out) {
-      const std::int64_t from = (out.image * window.out_height + out.row) * window.out_width + out.column;
-      std::copy_n(dy + from * filters, filters, reordered.data() + i * filters);
-    });
-    dy = reordered.data();
-  }
-  multiply<T>({.rows = gather.length,
-               .columns = filters,
-               .segments = static_cast<std::int64_t>(gather.taps.size()),
-               .depth = order.count(),
-               .a =
-                   [&](std::int64_t segment, std::int64_t begin, std::int64_t end, const T** out) {
-                     const Tap tap = gather.taps[static_cast<std::size_t>(segment)];
-                     order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
-                       gather.runs(tap, first, count, order.by_position(), zeros.data(), out + i, 1);
-                     });
-                   },
-               .zeros = zeros.data(),
-               .b = {dy, filters, false},
-               .c = dw,
-               .c_stride = filters});
+void transformed_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
+  const std::int64_t in = window.height * window.width * window.channels;
+  const std::int64_t out = window.out_height * window.out_width * filters;
+  by_accuracy(
+      window, images_for_input_gradient(window, filters, dy, w),
+      [&](const Images& images) { winograd_input_gradient(window, filters, dy, w, dx, images); },
+      [&](const Window& part, std::int64_t image) {
+        input_gradient_gathered(part, filters, dy + image * out, w, dx + image * in);
+      });
 }
 
-/// The pixels of dx in rows row, row + stride, ... and columns column, column + stride, ...: those that the same taps
-/// see. They are a convolution of dy with a stride of one.
 template <class T>
-void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
-                          std::int64_t column) {
-  Gather<T> gather{dy, window.out_height, window.out_width, filters, 1, 1, {}, filters};
-  for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
-    const std::int64_t from_row = row + window.pad_top - kh * window.dilation_height;
-    if (from_row % window.stride_height != 0) continue;
-    for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
-      const std::int64_t from_column = column + window.pad_left - kw * window.dilation_width;
-      if (from_column % window.stride_width != 0) continue;
-      gather.taps.push_back(
-          {from_row / window.stride_height, from_column / window.stride_width, kh * window.kernel_width + kw});
-    }
-  }
-  const PixelOrder order(window.batch, ceil_div(window.height - row, window.stride_height),
-                         ceil_div(window.width - column, window.stride_width), window.taps() > 1);
-  const auto place = [&](Pixel out) {
-    return dx + ((out.image * window.height + row + out.row * window.stride_height) * window.width + column +
-                 out.column * window.stride_width) *
-                    window.channels;
-  };
-  if (gather.taps.empty()) {
-    return order.for_each(0, order.count(),
-                          [&](std::int64_t, Pixel out) { std::fill_n(place(out), window.channels, T{0}); });
-  }
-  multiply_gathered(
-      gather, order, window.channels,
-      [&](std::int64_t tap) {
-        return PackSource<T>{w + tap * window.channels * filters, filters, true};
-      },
-      place);
+void transformed_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
+  const std::int64_t in = window.height * window.width * window.channels;
+  const std::int64_t out = window.out_height * window.out_width * filters;
+  by_accuracy(
+      window, images_for_kernel_gradient(window, filters, x, dy),
+      [&](const Images& images) { winograd_kernel_gradient(window, filters, x, dy, dw, images); },
+      [&](const Window& part, std::int64_t image) {
+        const Gather<T> gather = gather_taps(part, x + image * in);
+        if (part.batch == window.batch) return kernel_gradient_gathered(part, gather, filters, dy, dw);
+        const Workspace<T> more(window.taps() * window.channels * filters);
+        kernel_gradient_gathered(part, gather, filters, dy + image * out, more.data());
+        for (std::int64_t i = 0; i < window.taps() * window.channels * filters; ++i) dw[i] += more[i];
+      });
 }
 
 /// How the three convolutions of a layer are computed, from its shape.
@@ -161,7 +88,7 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
     return;
   }
   switch (method<T>(window, filters)) {
-    case Method::winograd: return winograd_conv2d(window, filters, x, w, y);
+    case Method::winograd: return transformed_conv2d(window, filters, x, w, y);
     case Method::strips: return strips_conv2d(window, filters, x, w, y);
     case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y);
   }
@@ -197,12 +124,8 @@ void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* 
     std::fill_n(dx, window.input_pixels() * window.channels, T{0});
     return;
   }
-  if (method<T>(window, filters) == Method::winograd) return winograd_input_gradient(window, filters, dy, w, dx);
-  for (std::int64_t row = 0; row < std::min(window.stride_height, window.height); ++row) {
-    for (std::int64_t column = 0; column < std::min(window.stride_width, window.width); ++column) {
-      input_gradient_phase(window, filters, dy, w, dx, row, column);
-    }
-  }
+  if (method<T>(window, filters) == Method::winograd) return transformed_input_gradient(window, filters, dy, w, dx);
+  input_gradient_gathered(window, filters, dy, w, dx);
 }
 
 template <class T>
@@ -213,7 +136,7 @@ void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T*
     return;
   }
   switch (method<T>(window, filters)) {
-    case Method::winograd: return winograd_kernel_gradient(window, filters, x, dy, dw);
+    case Method::winograd: return transformed_kernel_gradient(window, filters, x, dy, dw);
     case Method::strips: return strips_kernel_gradient(window, filters, x, dy, dw);
     case Method::taps: return kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
   }

@@ -87,6 +87,7 @@ using PatchTransform = void (*)(const T* const* in, T* const* out, std::int64_t 
 template <class T>
 struct Engine {
   std::int64_t tile_rows, tile_columns;  ///< the part of C that is kept in registers
+  std::int64_t vector_columns;           ///< the same of a last panel that has no more columns
   void (*multiply_rows)(const RowProducts<T>&);
   void (*add_outer_products)(const OuterProducts<T>&);
   void (*multiply_strips)(const StripProducts<T>&);
@@ -100,8 +101,18 @@ struct Engine {
   PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
 };
 
-/// The engine of the instruction set in use.
+/// What kernels choose from while an instruction set is in use. An operation asks once for it, with engines_in_use, and
+/// passes it on: another thread may choose another instruction set meanwhile.
 template <class T>
-const Engine<T>& engine();
+struct Engines {
+  const Engine<T>*narrow, *wide;  ///< by their vectors; the same one where there is no choice
+
+  /// For a product whose C has that many columns, and rows and depth where these may be small. The choice depends on
+  /// the shape of the whole product, so that a result does not depend on how work is cut.
+  const Engine<T>& best_for(std::int64_t columns, std::int64_t rows = many, std::int64_t depth = many) const;
+  static constexpr std::int64_t many = 1 << 20;
+};
+template <class T>
+const Engines<T>& engines_in_use();
 
 }  // namespace xtape::kernels

@@ -8,7 +8,7 @@ namespace xtape::kernels {
 
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,
-          bool accumulate) {
+          bool accumulate, const Engines<T>& engines) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (std::int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * c_stride, n, T{0});
@@ -28,7 +28,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, Matri
                         .b = right,
                         .c = c,
                         .c_stride = c_stride,
-                        .accumulate = accumulate});
+                        .accumulate = accumulate},
+                       engines);
   }
   const auto rows_of_a = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
     for (std::int64_t i = begin; i < end; ++i) out[i - begin] = a.data + i * a.stride + slice.start;
@@ -44,12 +45,13 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, Matri
                .zeros = nullptr,
                .b = [&](std::int64_t) { return right; },
                .c = rows_of_c,
-               .accumulate = accumulate});
+               .accumulate = accumulate},
+              engines);
 }
 
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<float>, MatrixView<float>, float*, std::int64_t,
-                   bool);
+                   bool, const Engines<float>&);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<double>, MatrixView<double>, double*,
-                   std::int64_t, bool);
+                   std::int64_t, bool, const Engines<double>&);
 
 }  // namespace xtape::kernels

@@ -6,16 +6,19 @@
 
 namespace xtape::kernels {
 
-enum class InstructionSet { portable, avx2, avx512 };
+/// avx512 is the vectors of AVX-512 or of AVX2, whichever suits a shape; avx512_only, for measurements and tests, those
+/// of AVX-512 whatever the shape.
+enum class InstructionSet { portable, avx2, avx512_only, avx512 };
 std::string_view to_string(InstructionSet set);
 
 /// Those that this processor has and this program was built with, the fastest last.
 std::vector<InstructionSet> available_instruction_sets();
 
-/// The one in use: the fastest, or what XTAPE_ISA (portable, avx2, avx512) says. Error when that is not available.
+/// The one in use: the fastest, or what XTAPE_ISA (a name of the above) says. Error when that is not available.
 InstructionSet instruction_set();
 
-/// Error unless `set` is available. Results differ between instruction sets by rounding.
+/// Error unless `set` is available. Results differ between instruction sets by rounding. Operations that are running
+/// finish with the one that they started with.
 void set_instruction_set(InstructionSet set);
 
 /// Whether convolutions in float32 are computed by their definition alone. By default 3x3 convolutions of stride 1 use

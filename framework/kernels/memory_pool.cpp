@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "framework/error.hpp"
+#include "framework/kernels/program_locks.hpp"
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it
 extern "C" {
@@ -110,7 +111,7 @@ class MemoryPool {
   void* allocate(std::size_t bytes) {
     if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
     const std::size_t size = round_up(std::max(bytes, std::size_t{1}), cache_line);
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(program_locks.memory);
     Header* block = free_.find(size);
     if (!block) block = new_slab(size);
     free_.remove(block);
@@ -124,7 +125,7 @@ class MemoryPool {
   /// Allocates nothing, so it can't fail.
   void release(void* data, std::size_t bytes) noexcept {
     if (!data) return;
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(program_locks.memory);
     Header* block = static_cast<Header*>(data) - 1;
     assert(!block->free && block->size >= bytes && "a block is given back once, with the size it was asked for");
     static_cast<void>(bytes);
@@ -136,7 +137,7 @@ class MemoryPool {
   }
 
   PoolUsage usage() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(program_locks.memory);
     return usage_;
   }
 
@@ -190,20 +191,17 @@ class MemoryPool {
     return block;
   }
 
-  std::mutex mutex_;
   FreeBlocks free_;
   PoolUsage usage_{};
 };
 
-/// Never destroyed: tensors with static storage may be released after everything else.
-MemoryPool& pool() {
-  static auto* memory = new MemoryPool;  // NOLINT(cppcoreguidelines-owning-memory)
-  return *memory;
-}
+/// Ready before anything runs and never destroyed: tensors with static storage may be released after everything else.
+constinit MemoryPool pool;
+static_assert(std::is_trivially_destructible_v<MemoryPool>);
 
 }  // namespace
 
-void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+void* pool_allocate(std::size_t bytes) { return pool.allocate(bytes); }
 void* allocate_scratch(std::size_t bytes) {
   try {
     return pool_allocate(bytes);
@@ -212,7 +210,7 @@ void* allocate_scratch(std::size_t bytes) {
          bytes);
   }
 }
-void pool_release(void* block, std::size_t bytes) noexcept { pool().release(block, bytes); }
-PoolUsage pool_usage() { return pool().usage(); }
+void pool_release(void* block, std::size_t bytes) noexcept { pool.release(block, bytes); }
+PoolUsage pool_usage() { return pool.usage(); }
 
 }  // namespace xtape::kernels

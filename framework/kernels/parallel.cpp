@@ -16,16 +16,20 @@
 #include <vector>
 
 #include "framework/error.hpp"
+#include "framework/kernels/cpu_quota.hpp"
+#include "framework/kernels/program_locks.hpp"
 
 namespace xtape::kernels {
 namespace {
 
 constexpr int most_threads = 256;
 
+/// Those that the process may run on, or fewer when it may not use all of their time.
 int available_cores() {
-  cpu_set_t cores;
-  const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
-  return std::clamp(known ? CPU_COUNT(&cores) : static_cast<int>(std::thread::hardware_concurrency()), 1, most_threads);
+  cpu_set_t set;
+  const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
+  const int cores = known ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(std::min(cores, cpu_quota().value_or(cores)), 1, most_threads);
 }
 
 /// XTAPE_NUM_THREADS; the cores there are when it is not set or, after saying so, when it makes no sense.
@@ -69,10 +73,13 @@ thread_local bool inside_parallel = false;
 
 /// Threads that wait for a job: they spin for some microseconds, because in a training step the next job is never far
 /// and waking a sleeping thread costs ten times more than running a small one. A forked child has the object but not
-/// its threads; it works alone.
+/// its threads; it works alone, and touches no lock of the object's.
 class ThreadPool {
  public:
-  ThreadPool() { start(default_threads()); }
+  /// `before_fork`: what this one takes the place of.
+  explicit ThreadPool(int threads, const ThreadPool* before_fork = nullptr) : before_fork_(before_fork) {
+    start(threads);
+  }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { stop(); }
@@ -184,24 +191,29 @@ class ThreadPool {
   std::atomic<bool> stopping_{false};
   Job* job_ = nullptr;
   std::vector<std::thread> workers_;
-  const pid_t process_ = getpid();  // that has the threads
+  const pid_t process_ = getpid();                  // that has the threads
+  [[maybe_unused]] const ThreadPool* before_fork_;  // so that leak checkers find it
 };
 
-/// The pool until the end of the program. A forked child leaves it as it is: joining threads that are not there, or
+constinit std::atomic<ThreadPool*> current = nullptr;  // once it is needed
+
+/// Ends the threads with the program. A forked child leaves the object as it is: joining threads that are not there, or
 /// destroying what they wait for, would never end.
-struct PoolOwner {
-  ThreadPool* threads = new ThreadPool;
-  PoolOwner() = default;
-  PoolOwner(const PoolOwner&) = delete;
-  PoolOwner& operator=(const PoolOwner&) = delete;
-  ~PoolOwner() {
-    if (threads->present()) delete threads;
+struct AtExit {
+  AtExit() = default;
+  AtExit(const AtExit&) = delete;
+  AtExit& operator=(const AtExit&) = delete;
+  ~AtExit() {
+    if (current && current.load()->present()) delete current.exchange(nullptr);
   }
 };
+const AtExit at_exit;
 
 ThreadPool& pool() {
-  static const PoolOwner owner;
-  return *owner.threads;
+  if (ThreadPool* known = current.load(std::memory_order_acquire)) return *known;
+  const std::lock_guard lock(program_locks.threads);
+  if (!current) current.store(new ThreadPool(default_threads()));
+  return *current;
 }
 
 }  // namespace
@@ -225,9 +237,9 @@ void set_num_threads(int count) {
   check(count >= 1 && count <= most_threads, "set_num_threads: expected 1 to {} threads, got {}", most_threads, count);
   check(!inside_parallel,
         "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
-  check(pool().present() || count == 1, "set_num_threads: expected 1 thread in a forked child, got {}; fork before {}",
-        count, "the first use of xtape");
-  if (pool().present()) pool().resize(count);
+  if (pool().present()) return pool().resize(count);
+  const std::lock_guard lock(program_locks.threads);
+  if (!current.load()->present()) current.store(new ThreadPool(count, current));
 }
 
 }  // namespace xtape::kernels

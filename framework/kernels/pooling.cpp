@@ -1,11 +1,13 @@
 #include "framework/kernels/pooling.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
 #include <vector>
 
+#include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
 
 namespace xtape::kernels {
@@ -47,6 +49,16 @@ template <class T>
 T share_of_each(const Window& window, Pixel out) {
   const auto [rows, columns] = taps_on_image(window, out);
   return T{1} / static_cast<T>(std::max<std::int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first)));
+}
+
+/// sum = the sum of term(x) over the window, for each channel.
+template <class C, class T, class Term>
+void sum_window(const Window& window, const T* x, Pixel out, C* sum, Term term) {
+  std::fill_n(sum, window.channels, C{0});
+  for_each_tap(window, out, [&](std::int64_t pixel, std::int64_t) {
+    const T* in = x + pixel * window.channels;
+    for_each_channel(window.channels, [=](std::int64_t c) { sum[c] += term(in[c]); });
+  });
 }
 
 /// The largest values of neighbouring channels under a window, and on which taps they lie.
@@ -118,19 +130,28 @@ void max_pool_gradient(const Window& window, const std::int32_t* places, const T
 
 template <class T>
 void average_pool(const Window& window, const T* x, T* y) {
+  constexpr std::int64_t few_taps = 16;  // whose sum in T is off by few roundings
+  constexpr bool narrow = std::is_same_v<T, float>;
   const std::int64_t channels = window.channels;
   parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {
+    const Workspace<double> sums(channels);
+    double* const sum = sums.data();
     for (std::int64_t index = begin; index < end; ++index) {
-      T* sum = y + index * channels;
       const Pixel out = output_pixel(window, index);
-      std::fill_n(sum, channels, T{0});
-      const auto add = [&](std::int64_t pixel, std::int64_t) {
-        const T* in = x + pixel * channels;
-        for_each_channel(channels, [=](std::int64_t c) { sum[c] += in[c]; });
-      };
-      for_each_tap(window, out, add);
-      const T share = share_of_each<T>(window, out);
-      for (std::int64_t c = 0; c < channels; ++c) sum[c] *= share;
+      const auto [rows, columns] = taps_on_image(window, out);
+      const std::int64_t taps = std::max<std::int64_t>(1, (rows.last - rows.first) * (columns.last - columns.first));
+      const auto count = static_cast<double>(taps);
+      T* const mean = y + index * channels;
+      if (taps <= few_taps || !narrow) {
+        sum_window(window, x, out, mean, [](T value) { return value; });
+        for_each_channel(channels, [=](std::int64_t c) { mean[c] /= static_cast<T>(count); });
+        int outside = 0;  // without an early end, so that the loop runs in vectors
+        for (std::int64_t c = 0; c < channels; ++c) outside |= !(std::abs(mean[c]) <= std::numeric_limits<T>::max());
+        if (outside == 0) continue;
+      }
+      // for many taps, and where a sum leaves the range of T; that of double is divided first
+      sum_window(window, x, out, sum, [=](T value) { return narrow ? static_cast<double>(value) : value / count; });
+      for_each_channel(channels, [=](std::int64_t c) { mean[c] = static_cast<T>(narrow ? sum[c] / count : sum[c]); });
     }
   });
 }

@@ -38,8 +38,12 @@ class Packing {
  public:
   using Source = FunctionRef<PackSource<T>(std::int64_t segment)>;
 
-  Packing(std::int64_t columns, std::int64_t segments, std::int64_t length)
-      : columns_(columns), length_(length), depth_(segments * length), slices_(cut_depth(segments, length)) {}
+  Packing(const Engine<T>& engine, std::int64_t columns, std::int64_t segments, std::int64_t length)
+      : engine_(engine),
+        columns_(columns),
+        length_(length),
+        depth_(segments * length),
+        slices_(cut_depth(segments, length)) {}
 
   const std::vector<Slice>& slices() const { return slices_; }
   std::int64_t panels() const { return ceil_div(columns_, width()); }
@@ -78,7 +82,7 @@ class Packing {
  private:
   std::int64_t width() const { return engine_.tile_columns; }
 
-  const Engine<T>& engine_ = engine<T>();
+  const Engine<T>& engine_;
   std::int64_t columns_, length_, depth_;
   std::vector<Slice> slices_;
 };
@@ -87,9 +91,10 @@ class Packing {
 template <class T>
 class Multiplication {
  public:
-  explicit Multiplication(const Product<T>& product)
+  Multiplication(const Product<T>& product, const Engine<T>& engine)
       : p_(product),
-        packing_(product.columns, product.segments, product.length),
+        engine_(engine),
+        packing_(engine, product.columns, product.segments, product.length),
         row_block_(engine_.tile_rows * row_tiles *
                    std::max<std::int64_t>(1, slice_depth / std::max<std::int64_t>(packing_.deepest_slice(), 16))) {}
 
@@ -155,7 +160,7 @@ class Multiplication {
   }
 
   const Product<T>& p_;
-  const Engine<T>& engine_ = engine<T>();
+  const Engine<T>& engine_;
   Packing<T> packing_;
   std::int64_t row_block_;
 };
@@ -165,23 +170,24 @@ class Multiplication {
 template <class T>
 PackedMatrix<T>::PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                               FunctionRef<PackSource<T>(std::int64_t)> b)
-    : engine_(&engine<T>()),
+    : engine_(chosen_for(columns, segments * length)),
       columns_(columns),
       segments_(segments),
       length_(length),
-      values_(segments * length * ceil_div(columns, engine_->tile_columns) * engine_->tile_columns) {
-  const Packing<T> packing(columns, segments, length);
+      values_(segments * length * ceil_div(columns, engine_.tile_columns) * engine_.tile_columns) {
+  const Packing<T> packing(engine_, columns, segments, length);
   packing.pack_all(b, 0, packing.panels(), values_.data());
 }
 
 template <class T>
-void multiply(const Product<T>& product) {
-  Multiplication<T>(product).run();
+void multiply(const Product<T>& p, const Engines<T>& engines) {
+  const std::int64_t depth = p.segments * p.length;
+  Multiplication<T>(p, p.packed ? p.packed->engine() : engines.best_for(p.columns, p.rows, depth)).run();
 }
 
 template class PackedMatrix<float>;
 template class PackedMatrix<double>;
-template void multiply(const Product<float>&);
-template void multiply(const Product<double>&);
+template void multiply(const Product<float>&, const Engines<float>&);
+template void multiply(const Product<double>&, const Engines<double>&);
 
 }  // namespace xtape::kernels

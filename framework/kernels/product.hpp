@@ -24,13 +24,21 @@ class PackedMatrix {
   PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                FunctionRef<PackSource<T>(std::int64_t segment)> b);
   const T* data() const { return values_.data(); }
-  /// Whether it is in the form that a product of these sizes reads with the instruction set in use.
+  /// The one that reads this form.
+  const Engine<T>& engine() const { return engine_; }
+  /// Whether it is in the form that a product of these sizes reads with the instruction set in use. Also
+  /// where another thread has chosen another one since, a product with this matrix is right.
   bool fits(std::int64_t columns, std::int64_t segments, std::int64_t length) const {
-    return engine_ == &engine<T>() && columns == columns_ && segments == segments_ && length == length_;
+    return &engine_ == &chosen_for(columns, segments * length) && columns == columns_ && segments == segments_ &&
+           length == length_;
   }
 
  private:
-  const Engine<T>* engine_;
+  static const Engine<T>& chosen_for(std::int64_t columns, std::int64_t depth) {
+    return engines_in_use<T>().best_for(columns, Engines<T>::many, depth);
+  }
+
+  const Engine<T>& engine_;
   std::int64_t columns_, segments_, length_;
   Workspace<T> values_;
 };
@@ -52,7 +60,7 @@ struct Product {
   const PackedMatrix<T>* packed = nullptr;
 };
 template <class T>
-void multiply(const Product<T>& product);
+void multiply(const Product<T>& product, const Engines<T>& engines);
 
 /// C_s (rows, columns) = A_s^T B, or +=, for each segment s, with A_s (depth, rows) and B (depth, columns): the
 /// gradients of weights. C_s follow one another in memory, rows `columns` apart.
@@ -68,6 +76,6 @@ struct TransposedProduct {
   bool accumulate = false;
 };
 template <class T>
-void multiply(const TransposedProduct<T>& product);
+void multiply(const TransposedProduct<T>& product, const Engines<T>& engines);
 
 }  // namespace xtape::kernels

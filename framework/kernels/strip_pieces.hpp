@@ -43,7 +43,8 @@ class Pieces {
 template <class T>
 class Strips {
  public:
-  Strips(const Window& window, std::int64_t filters) : window_(window), filters_(filters) {}
+  Strips(const Window& window, std::int64_t filters)
+      : engine_(engines_in_use<T>().best_for(filters)), window_(window), filters_(filters) {}
 
   std::int64_t output_row() const { return window_.out_width * filters_; }
   std::int64_t kernel_size() const { return depth() * filters_; }
@@ -128,7 +129,7 @@ class Strips {
     return (window_.out_width - 1) * window_.stride_width * window_.channels + run();
   }
 
-  const Engine<T>& engine_ = engine<T>();
+  const Engine<T>& engine_;
   const Window& window_;
   std::int64_t filters_;
 };

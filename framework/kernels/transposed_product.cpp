@@ -29,7 +29,8 @@ void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::ve
 template <class T>
 class TransposedMultiplication {
  public:
-  explicit TransposedMultiplication(const TransposedProduct<T>& product) : p_(product), engine_(engine<T>()) {}
+  TransposedMultiplication(const TransposedProduct<T>& product, const Engine<T>& engine)
+      : p_(product), engine_(engine) {}
 
   void run() const {
     const std::int64_t size = p_.segments * p_.rows * p_.columns;
@@ -38,7 +39,8 @@ class TransposedMultiplication {
     const std::int64_t row_blocks = ceil_div(p_.rows, row_block);
     const std::int64_t panels = ceil_div(p_.columns, engine_.tile_columns);
     const std::int64_t wanted = std::max(ceil_div(panels, 16), ceil_div(wanted_tasks, p_.segments * row_blocks));
-    const std::int64_t column_block = ceil_div(panels, std::min(panels, wanted)) * engine_.tile_columns;
+    const std::int64_t column_block =
+        std::max(ceil_div(panels, std::min(panels, wanted)) * engine_.tile_columns, least_columns);
     const std::int64_t column_blocks = ceil_div(p_.columns, column_block);
     parallel_for(p_.segments * row_blocks * column_blocks, 1, [&](std::int64_t task, std::int64_t) {
       const std::int64_t row = task / column_blocks % row_blocks * row_block;
@@ -52,6 +54,7 @@ class TransposedMultiplication {
 
  private:
   static constexpr std::int64_t depth_block = 128;
+  static constexpr std::int64_t least_columns = 32;  // for which rows of A are copied
   static constexpr std::int64_t small_result = 1 << 17, least_chunk = 1024;
 
   struct Block {
@@ -126,11 +129,11 @@ class TransposedMultiplication {
 }  // namespace
 
 template <class T>
-void multiply(const TransposedProduct<T>& product) {
-  TransposedMultiplication<T>(product).run();
+void multiply(const TransposedProduct<T>& product, const Engines<T>& engines) {
+  TransposedMultiplication<T>(product, engines.best_for(product.columns)).run();
 }
 
-template void multiply(const TransposedProduct<float>&);
-template void multiply(const TransposedProduct<double>&);
+template void multiply(const TransposedProduct<float>&, const Engines<float>&);
+template void multiply(const TransposedProduct<double>&, const Engines<double>&);
 
 }  // namespace xtape::kernels

@@ -22,8 +22,14 @@ class Convolution {
  public:
   using Weights = FunctionRef<PackSource<T>(std::int64_t tap)>;
 
-  Convolution(const Window& window, std::int64_t filters, const T* x, Weights weights, T* y)
-      : window_(window), filters_(filters), x_(x), weights_(weights), y_(y), tiling_(window), zeros_(window.channels) {}
+  Convolution(const Window& window, std::int64_t filters, const T* x, Weights weights, T* y, const Images& images)
+      : window_(window),
+        filters_(filters),
+        x_(x),
+        weights_(weights),
+        y_(y),
+        tiling_(window, images),
+        zeros_(window.channels) {}
 
   void run() const {
     if (tiling_.count() > 2 * many_tiles) {
@@ -53,7 +59,8 @@ class Convolution {
       const std::int64_t tiles = end - begin;
       const Workspace<T> v(products * tiles * stride);
       const Workspace<T> m(products * tiles * out_stride);
-      transform_patches(window_, tiling_, x_, zeros_.data(), begin, end, v.data(), stride, tiles * stride);
+      transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), begin, end, v.data(), stride,
+                        tiles * stride);
       for (std::int64_t i = 0; i < products; ++i) {
         multiply_plane(v.data() + i * tiles * stride, stride, tiles, channels, u.data() + i * plane, filters_,
                        m.data() + i * tiles * out_stride, out_stride, false);
@@ -69,10 +76,11 @@ class Convolution {
     const std::int64_t tiles = tiling_.count(), stride = padded(channels);
     const Workspace<T> v(products * tiles * stride);
     parallel_for(tiles, 4, [&](std::int64_t begin, std::int64_t end) {
-      transform_patches(window_, tiling_, x_, zeros_.data(), begin, end, v.data() + begin * stride, stride,
-                        tiles * stride);
+      transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), begin, end, v.data() + begin * stride,
+                        stride, tiles * stride);
     });
     parallel_for(panels(), 1, [&](std::int64_t panel, std::int64_t) {
+      const std::int64_t first = panel * width(), columns = std::min(width(), filters_ - first);
       const Workspace<T> u(products * weight_depth * width());
       const Workspace<T> m(products * tiles * width());
       for (std::int64_t c = 0; c < channels; c += weight_depth) {
@@ -80,11 +88,10 @@ class Convolution {
         transform_weights(panel, c, depth, u.data(), depth * width());
         for (std::int64_t i = 0; i < products; ++i) {
           multiply_plane(v.data() + i * tiles * stride + c, stride, tiles, depth, u.data() + i * depth * width(),
-                         width(), m.data() + i * tiles * width(), width(), c > 0);
+                         columns, m.data() + i * tiles * width(), width(), c > 0);
         }
       }
-      const std::int64_t first = panel * width();
-      write_tiles(0, tiles, first, std::min(filters_, first + width()), m.data(), width(), tiles * width());
+      write_tiles(0, tiles, first, first + columns, m.data(), width(), tiles * width());
     });
   }
 
@@ -98,7 +105,7 @@ class Convolution {
       engine_.pack(weights_(tap).from(c, first), depth, std::min(width(), filters_ - first), out, depth * width());
       taps[static_cast<std::size_t>(tap)] = out;
     }
-    engine_.winograd_weights(taps.data(), planes(u, plane).data(), depth * width());
+    engines_.wide->winograd_weights(taps.data(), planes(u, plane).data(), depth * width());
   }
 
   void multiply_plane(const T* v, std::int64_t stride, std::int64_t tiles, std::int64_t depth, const T* u,
@@ -130,32 +137,20 @@ class Convolution {
                              [&](std::int64_t i, std::int64_t offset) {
                                pixels[static_cast<std::size_t>(i)] = offset < 0 ? unwanted.data() : y_ + offset + first;
                              });
-      engine_.winograd_output(planes(m + (tile - begin) * stride, plane).data(), pixels.data(), last - first);
+      engines_.wide->winograd_output(planes(m + (tile - begin) * stride, plane).data(), pixels.data(), last - first);
     }
   }
 
-  const Engine<T>& engine_ = engine<T>();
+  const Engines<T>& engines_ = engines_in_use<T>();
   const Window& window_;
   std::int64_t filters_;
+  const Engine<T>& engine_ = engines_.best_for(filters_);  // of the products
   const T* x_;
   Weights weights_;
   T* y_;
   Tiling tiling_;
   Zeros<T> zeros_;
 };
-
-/// The window of the convolution that takes dy to dx: as many pixels of padding as the other one leaves.
-Window reversed(const Window& w, std::int64_t filters) {
-  Window r = w;
-  r.height = w.out_height;
-  r.width = w.out_width;
-  r.channels = filters;
-  r.out_height = w.height;
-  r.out_width = w.width;
-  r.pad_top = 2 - w.pad_top;
-  r.pad_left = 2 - w.pad_left;
-  return r;
-}
 
 }  // namespace
 
@@ -167,30 +162,33 @@ bool winograd_applies(const Window& w, std::int64_t filters) {
     return height >= tile_edge && width >= tile_edge && 2 * height * width >= covered;
   };
   constexpr std::int64_t few_tiles = 8;  // for which to transform the weights costs more than it saves
-  return shape && Tiling(w).count() >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
+  const std::int64_t tiles = w.batch * ceil_div(w.out_height, tile_edge) * ceil_div(w.out_width, tile_edge);
+  return shape && tiles >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
          filled(w.out_height, w.out_width);
 }
 
 template <class T>
-void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
+void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y, const Images& images) {
   const auto weights = [&](std::int64_t tap) {
     return PackSource<T>{w + tap * window.channels * filters, filters, false};
   };
-  Convolution<T>(window, filters, x, weights, y).run();
+  Convolution<T>(window, filters, x, weights, y, images).run();
 }
 
 template <class T>
-void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
+void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx,
+                             const Images& images) {
   const auto turned = [&](std::int64_t tap) {
     return PackSource<T>{w + (8 - tap) * window.channels * filters, filters, true};
   };
   const Window from_dy = reversed(window, filters);
-  Convolution<T>(from_dy, window.channels, dy, turned, dx).run();
+  Convolution<T>(from_dy, window.channels, dy, turned, dx, images).run();
 }
 
-template void winograd_conv2d(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_conv2d(const Window&, std::int64_t, const double*, const double*, double*);
-template void winograd_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*);
+template void winograd_conv2d(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_conv2d(const Window&, std::int64_t, const double*, const double*, double*, const Images&);
+template void winograd_input_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_input_gradient(const Window&, std::int64_t, const double*, const double*, double*,
+                                      const Images&);
 
 }  // namespace xtape::kernels

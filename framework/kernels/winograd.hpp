@@ -1,6 +1,8 @@
 // 3x3 convolutions of stride 1 by Winograd's method F(4x4, 3x3): 36 multiplications for 16 pixels instead of 144.
 #pragma once
 
+#include <vector>
+
 #include "framework/kernels/window.hpp"
 
 namespace xtape::kernels {
@@ -9,13 +11,29 @@ namespace xtape::kernels {
 /// filters, and tiles of 4x4 output pixels that are mostly filled.
 bool winograd_applies(const Window& window, std::int64_t filters);
 
+/// Numbers of images of a batch, in order.
+using Images = std::vector<std::int64_t>;
+
 /// The convolutions of framework/kernels/convolution.hpp for windows that the method applies to. The relative error in
-/// float32 is about 2e-6 of the largest value; results do not depend on the number of threads.
+/// float32 is about 2e-6 of the largest value of a patch of 6x6 pixels; results do not depend on the number of threads.
+/// They are those of the given images, at least one: of the others nothing is written, and the kernel's gradient is the
+/// part of these.
 template <class T>
-void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+void winograd_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y, const Images& images);
 template <class T>
-void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx);
+void winograd_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx,
+                             const Images& images);
 template <class T>
-void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw);
+void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw,
+                              const Images& images);
+
+/// The images where each of them is as accurate as the definition: those without values that are much larger than
+/// others beside them (kernels/winograd_range.cpp).
+template <class T>
+Images images_for_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w);
+template <class T>
+Images images_for_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w);
+template <class T>
+Images images_for_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy);
 
 }  // namespace xtape::kernels

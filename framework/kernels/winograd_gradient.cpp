@@ -17,13 +17,13 @@ using namespace winograd;
 template <class T>
 class KernelGradient {
  public:
-  KernelGradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw)
+  KernelGradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw, const Images& images)
       : window_(window),
         filters_(filters),
         x_(x),
         dy_(dy),
         dw_(dw),
-        tiling_(window),
+        tiling_(window, images),
         zeros_(std::max(window.channels, filters)) {}
 
   void run() const {
@@ -36,19 +36,20 @@ class KernelGradient {
     for (std::int64_t first = 0; first < tiling_.count(); first += block) {
       const std::int64_t tiles = std::min(block, tiling_.count() - first);
       parallel_for(tiles, 8, [&](std::int64_t begin, std::int64_t end) {
-        transform_patches(window_, tiling_, x_, zeros_.data(), first + begin, first + end, v.data() + begin * x_stride,
-                          x_stride, tiles * x_stride);
+        transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), first + begin, first + end,
+                          v.data() + begin * x_stride, x_stride, tiles * x_stride);
         transform_gradients(first + begin, first + end, u.data() + begin * dy_stride, dy_stride, tiles * dy_stride);
       });
       parallel_for(products, 1, [&](std::int64_t i, std::int64_t) {
         gemm<T>(window_.channels, filters_, tiles, {v.data() + i * tiles * x_stride, x_stride, true},
-                {u.data() + i * tiles * dy_stride, dy_stride}, sums.data() + i * size, filters_, first > 0);
+                {u.data() + i * tiles * dy_stride, dy_stride}, sums.data() + i * size, filters_, first > 0, engines_);
       });
     }
     parallel_for(size, 4096, [&](std::int64_t begin, std::int64_t end) {
       std::array<T*, 9> taps;
       for (std::size_t tap = 0; tap < 9; ++tap) taps[tap] = dw_ + static_cast<std::int64_t>(tap) * size + begin;
-      engine_.winograd_weight_gradient(planes<const T>(sums.data() + begin, size).data(), taps.data(), end - begin);
+      engines_.wide->winograd_weight_gradient(planes<const T>(sums.data() + begin, size).data(), taps.data(),
+                                              end - begin);
     });
   }
 
@@ -63,11 +64,12 @@ class KernelGradient {
                              [&](std::int64_t i, std::int64_t offset) {
                                pixels[static_cast<std::size_t>(i)] = offset < 0 ? zeros_.data() : dy_ + offset;
                              });
-      engine_.winograd_output_gradient(pixels.data(), planes(out + (tile - begin) * stride, plane).data(), filters_);
+      engines_.wide->winograd_output_gradient(pixels.data(), planes(out + (tile - begin) * stride, plane).data(),
+                                              filters_);
     }
   }
 
-  const Engine<T>& engine_ = engine<T>();
+  const Engines<T>& engines_ = engines_in_use<T>();
   const Window& window_;
   std::int64_t filters_;
   const T *x_, *dy_;
@@ -79,11 +81,13 @@ class KernelGradient {
 }  // namespace
 
 template <class T>
-void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
-  KernelGradient<T>(window, filters, x, dy, dw).run();
+void winograd_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw,
+                              const Images& images) {
+  KernelGradient<T>(window, filters, x, dy, dw, images).run();
 }
 
-template void winograd_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*);
-template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*);
+template void winograd_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*, const Images&);
+template void winograd_kernel_gradient(const Window&, std::int64_t, const double*, const double*, double*,
+                                       const Images&);
 
 }  // namespace xtape::kernels

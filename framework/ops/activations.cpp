@@ -7,20 +7,27 @@
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/axes.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
 namespace {
 
-template <class T>
-T normal_distribution(T x) {
-  return T{0.5} * std::erfc(-x / std::numbers::sqrt2_v<T>);
-}
+// In double for both types: a rounding of x / sqrt(2) grows by x^2 in the tail.
 
+double normal_distribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+
+double normal_density(double x) { return std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2); }
+
+/// x times a factor that goes to 0 faster than x grows, so that infinity times 0 is 0.
+double vanishing(double x, double factor) { return factor == 0 ? 0 : x * factor; }
+
+/// 1 / (1 + e^-x), from the exponential that does not overflow.
 template <class T>
-T normal_density(T x) {
-  return std::exp(T{-0.5} * x * x) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
+T logistic(T x) {
+  const T e = std::exp(-std::abs(x));
+  return (x < 0 ? e : 1) / (1 + e);
 }
 
 /// dx = dy where y > 0, else slope dy: of relu and leaky_relu. Linear in dy, so its own derivative is itself.
@@ -42,37 +49,48 @@ Variable recorded_relu(const Variable& x, Tensor y) {
                 {{x, [](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), 0); }}});
 }
 
-/// dx = dy y (1 - y).
-Variable sigmoid_gradient(const Variable& dy, const Variable& y) {
-  Tensor dx = map("sigmoid_gradient", dy.value(), y.value(), [](auto g, auto v) { return g * v * (1 - v); });
+// The derivatives are computed from x: 1 - y would have lost the digits of a y near 1.
+
+/// dx = dy y (1 - y) = dy e / (1 + e)^2 with e = e^-|x|.
+Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
+  Tensor dx = map("sigmoid_gradient", dy.value(), x.value(), [](auto g, auto v) {
+    const auto e = std::exp(-std::abs(v));
+    return g * (e / ((1 + e) * (1 + e)));
+  });
   return record("sigmoid_gradient", std::move(dx),
-                {{dy, [y](const Variable& ddx) { return sigmoid_gradient(ddx, y); }},
-                 {y, [dy, y](const Variable& ddx) { return ddx * dy * (1 - 2 * y); }}});
+                {{dy, [x](const Variable& ddx) { return sigmoid_gradient(ddx, x); }},
+                 {x, [dy, x](const Variable& ddx) { return ddx * sigmoid_gradient(dy, x) * tanh(x * 0.5) * -1; }}});
 }
 
-/// dx = dy (1 - y^2).
-Variable tanh_gradient(const Variable& dy, const Variable& y) {
-  Tensor dx = map("tanh_gradient", dy.value(), y.value(), [](auto g, auto v) { return g * (1 - v * v); });
+/// dx = dy (1 - y^2) = dy 4 e / (1 + e)^2 with e = e^-2|x|.
+Variable tanh_gradient(const Variable& dy, const Variable& x) {
+  Tensor dx = map("tanh_gradient", dy.value(), x.value(), [](auto g, auto v) {
+    const auto e = std::exp(-2 * std::abs(v));
+    return g * (4 * e / ((1 + e) * (1 + e)));
+  });
   return record("tanh_gradient", std::move(dx),
-                {{dy, [y](const Variable& ddx) { return tanh_gradient(ddx, y); }},
-                 {y, [dy, y](const Variable& ddx) { return ddx * dy * y * -2; }}});
+                {{dy, [x](const Variable& ddx) { return tanh_gradient(ddx, x); }},
+                 {x, [dy, x](const Variable& ddx) { return ddx * tanh_gradient(dy, x) * tanh(x) * -2; }}});
 }
 
-/// dx = dy for y > 0, else dy (y + alpha).
-Variable elu_gradient(const Variable& dy, const Variable& y, double alpha) {
-  Tensor dx = map("elu_gradient", dy.value(), y.value(),
-                  [alpha](auto g, auto v) { return v > 0 ? g : g * (v + static_cast<decltype(g)>(alpha)); });
+/// dx = dy for x > 0, else dy alpha e^x.
+Variable elu_gradient(const Variable& dy, const Variable& x, double alpha) {
+  Tensor dx = map("elu_gradient", dy.value(), x.value(),
+                  [alpha](auto g, auto v) { return v > 0 ? g : g * (static_cast<decltype(g)>(alpha) * std::exp(v)); });
   return record("elu_gradient", std::move(dx),
-                {{dy, [y, alpha](const Variable& ddx) { return elu_gradient(ddx, y, alpha); }},
-                 {y, [dy, y = y.value()](const Variable& ddx) {
-                    return ddx * dy * map("elu_gradient", y, [](auto v) { return v > 0 ? 0 : 1; });
+                {{dy, [x, alpha](const Variable& ddx) { return elu_gradient(ddx, x, alpha); }},
+                 {x, [dy, x, alpha](const Variable& ddx) {
+                    const Tensor bent = map("elu_gradient", x.value(), [](auto v) { return v > 0 ? 0 : 1; });
+                    return ddx * elu_gradient(dy, x, alpha) * bent;
                   }}});
 }
 
 /// dx = dy (Phi(x) + x Phi'(x)); its derivative with respect to x is dy Phi'(x) (2 - x^2).
 Variable gelu_gradient(const Variable& dy, const Variable& x) {
-  Tensor dx = map("gelu_gradient", dy.value(), x.value(),
-                  [](auto g, auto v) { return g * (normal_distribution(v) + v * normal_density(v)); });
+  Tensor dx = map("gelu_gradient", dy.value(), x.value(), [](auto g, auto value) {
+    const auto v = static_cast<double>(value);
+    return static_cast<double>(g) * (normal_distribution(v) + vanishing(v, normal_density(v)));
+  });
   return record("gelu_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return gelu_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) {
@@ -80,16 +98,6 @@ Variable gelu_gradient(const Variable& dy, const Variable& x) {
                     return ddx * dy * density * (2 - square(x));
                   }}});
 }
-
-/// The maximum of n elements `step` apart, and the sum of e^(x - maximum). NaN when one of them is NaN.
-struct ExponentialSum {
-  double maximum, sum = 0;
-  template <class T>
-  ExponentialSum(const T* x, std::int64_t n, std::int64_t step) : maximum(static_cast<double>(x[0])) {
-    for (std::int64_t i = 1; i < n; ++i) maximum = std::max(maximum, static_cast<double>(x[i * step]));
-    for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(x[i * step] - static_cast<T>(maximum)));
-  }
-};
 
 /// f(x, total) for every element with the ExponentialSum of its line along the axis.
 template <class F>
@@ -132,13 +140,13 @@ Variable add_relu(const Variable& a, const Variable& b) {
 }
 
 Variable sigmoid(const Variable& x) {
-  Tensor y = map("sigmoid", x.value(), [](auto v) { return 1 / (1 + std::exp(-v)); });
-  return record("sigmoid", std::move(y), {{x, sigmoid_gradient}});
+  Tensor y = map("sigmoid", x.value(), [](auto v) { return logistic(v); });
+  return record("sigmoid", std::move(y), {{x, [x](const Variable& dy) { return sigmoid_gradient(dy, x); }}});
 }
 
 Variable tanh(const Variable& x) {
   Tensor y = map("tanh", x.value(), [](auto v) { return std::tanh(v); });
-  return record("tanh", std::move(y), {{x, tanh_gradient}});
+  return record("tanh", std::move(y), {{x, [x](const Variable& dy) { return tanh_gradient(dy, x); }}});
 }
 
 Variable softplus(const Variable& x) {
@@ -151,8 +159,7 @@ Variable elu(const Variable& x, double alpha) {
   check(alpha >= 0, "elu: expected alpha >= 0, got {}", alpha);
   Tensor y =
       map("elu", x.value(), [alpha](auto v) { return v > 0 ? v : static_cast<decltype(v)>(alpha) * std::expm1(v); });
-  return record("elu", std::move(y),
-                {{x, [alpha](const Variable& dy, const Variable& out) { return elu_gradient(dy, out, alpha); }}});
+  return record("elu", std::move(y), {{x, [x, alpha](const Variable& dy) { return elu_gradient(dy, x, alpha); }}});
 }
 
 Variable leaky_relu(const Variable& x, double slope) {
@@ -164,15 +171,15 @@ Variable leaky_relu(const Variable& x, double slope) {
 }
 
 Variable gelu(const Variable& x) {
-  Tensor y = map("gelu", x.value(), [](auto v) { return v * normal_distribution(v); });
+  Tensor y = map("gelu", x.value(), [](auto value) {
+    const auto v = static_cast<double>(value);
+    return vanishing(v, normal_distribution(v));
+  });
   return record("gelu", std::move(y), {{x, [x](const Variable& dy) { return gelu_gradient(dy, x); }}});
 }
 
 Variable softmax(const Variable& x, int axis) {
-  Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) {
-    using T = decltype(v);
-    return std::exp(v - static_cast<T>(total.maximum)) / static_cast<T>(total.sum);
-  });
+  Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) { return total.share(v); });
   return record("softmax", std::move(y), {{x, [axis](const Variable& dy, const Variable& out) {
                                              const Variable weighted = multiply(dy, out);
                                              return weighted - out * sum(weighted, {axis}, true);
@@ -181,7 +188,7 @@ Variable softmax(const Variable& x, int axis) {
 
 Variable log_softmax(const Variable& x, int axis) {
   Tensor y = map_lines("log_softmax", x.value(), axis, [](auto v, const ExponentialSum& total) {
-    return static_cast<double>(v) - total.maximum - std::log(total.sum);
+    return total.difference(v) - std::log1p(total.rest);
   });
   return record(
       "log_softmax", std::move(y),

@@ -15,16 +15,16 @@ Variable relu(const Variable& x);
 /// relu, whose value between is never there. Saves y.
 Variable add_relu(const Variable& a, const Variable& b);
 
-/// y = 1 / (1 + e^-x). dx = dy y (1 - y); saves y.
+/// y = 1 / (1 + e^-x). dx = dy y (1 - y), computed from x with all digits also where y is near 1; saves x.
 Variable sigmoid(const Variable& x);
 
-/// y = tanh x. dx = dy (1 - y^2); saves y.
+/// y = tanh x. dx = dy (1 - y^2), computed from x with all digits also where y is near 1; saves x.
 Variable tanh(const Variable& x);
 
 /// y = ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|), which never overflows. dx = dy sigmoid(x); saves x.
 Variable softplus(const Variable& x);
 
-/// y = x for x > 0, else alpha (e^x - 1). dx = dy for y > 0, else dy (y + alpha); saves y. Error unless alpha >= 0.
+/// y = x for x > 0, else alpha (e^x - 1). dx = dy for x > 0, else dy alpha e^x; saves x. Error unless alpha >= 0.
 /// (Clevert, Unterthiner and Hochreiter: Fast and accurate deep network learning by exponential linear units, 2016.)
 Variable elu(const Variable& x, double alpha);
 inline Variable elu(const Variable& x) { return elu(x, 1); }
@@ -35,16 +35,17 @@ Variable leaky_relu(const Variable& x, double slope);
 inline Variable leaky_relu(const Variable& x) { return leaky_relu(x, 0.3); }
 
 /// y = x Phi(x) with the normal distribution function Phi, exact: x (1 + erf(x / 2^(1/2))) / 2. dx = dy (Phi(x) +
-/// x Phi'(x)); saves x. (Hendrycks and Gimpel: Gaussian error linear units, 2016.)
+/// x Phi'(x)); saves x. Computed in float64 for both types. (Hendrycks and Gimpel: Gaussian error linear units, 2016.)
 Variable gelu(const Variable& x);
 
-/// y = e^x / (sum of e^x along the axis), computed from x minus its maximum. dx = y (dy - sum of dy y); saves y. Error
-/// when there is no such axis.
+/// y = e^x / (sum of e^x along the axis), computed from x minus its maximum, in float64. Elements may be -inf, and one
+/// +inf, whose share is 0 and 1; NaN when all of several are -inf or several +inf. dx = y (dy - sum of dy y); saves y.
+/// Error when there is no such axis.
 Variable softmax(const Variable& x, int axis);
 inline Variable softmax(const Variable& x) { return softmax(x, -1); }
 
-/// y = x - ln(sum of e^x along the axis), computed from x minus its maximum. dx = dy - e^y (sum of dy); saves y. Error
-/// when there is no such axis.
+/// y = x - ln(sum of e^x along the axis), computed and infinite elements treated as in softmax. dx = dy - e^y (sum of
+/// dy); saves y. Error when there is no such axis.
 Variable log_softmax(const Variable& x, int axis);
 inline Variable log_softmax(const Variable& x) { return log_softmax(x, -1); }
 

@@ -12,6 +12,7 @@ namespace xtape {
 /// such.
 inline int checked_axis(std::string_view function, const Shape& shape, int axis) {
   const int rank = shape.rank();
+  check(rank > 0, "{}: expected an array with at least one axis, got shape {}", function, shape);
   check(axis >= -rank && axis < rank, "{}: expected an axis in [{}, {}) for shape {}, got {}", function, -rank, rank,
         shape, axis);
   return axis < 0 ? axis + rank : axis;

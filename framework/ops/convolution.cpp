@@ -1,7 +1,10 @@
 #include "framework/ops/convolution.hpp"
 
+#include <mutex>
+
 #include "framework/autograd/tape.hpp"
 #include "framework/kernels/convolution.hpp"
+#include "framework/kernels/program_locks.hpp"
 
 namespace xtape {
 namespace {
@@ -60,15 +63,19 @@ Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions
   return y;
 }
 
+/// Threads that need a new kernel at the same time may each pack it, with the same result.
 template <class T>
 std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernels::Window& window, const Tensor& w) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(kernels::program_locks.caches);
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
   const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
   if (same && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
   kernel_ = Tensor();  // nothing is kept if there is no memory to pack
   packed_.reset();
+  kept.reset();
+  lock.unlock();
   kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
+  lock.lock();
   kernel_ = w;
   packed_ = kept;
   return kept;

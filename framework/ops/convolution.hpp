@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 
 #include "framework/autograd/variable.hpp"
 #include "framework/ops/window.hpp"
@@ -44,7 +43,6 @@ class KernelCache {
   template <class T>
   std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window, const Tensor& w);
 
-  std::mutex mutex_;
   Tensor kernel_;  // shares the storage, so that whoever writes to it takes a copy: same storage, same values
   std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
 };

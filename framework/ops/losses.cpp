@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/exponential_sum.hpp"
+#include "framework/ops/label_checks.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/tensor/elementwise.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
@@ -16,6 +22,10 @@ namespace {
 Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labels) {
   check(logits.rank() == 2 && logits.size() > 0,
         "softmax_cross_entropy: expected logits (n, classes) with n >= 1, got shape {}", logits);
+  check(logits[1] > 1,
+        "softmax_cross_entropy: expected logits of at least 2 classes, got shape {}, for which the loss is always 0; "
+        "for one yes-no answer a sample use sigmoid_cross_entropy",
+        logits);
   check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
   if (is_floating(labels.dtype())) {
     check(labels.shape() == logits,
@@ -45,32 +55,139 @@ template <class T>
 double cross_entropy(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes) {
   double total = 0;
   for (std::int64_t i = 0; i < rows; ++i, logits += classes, targets += classes) {
-    const auto largest = static_cast<double>(*std::max_element(logits, logits + classes));
-    double sum = 0;
-    for (std::int64_t k = 0; k < classes; ++k) sum += std::exp(static_cast<double>(logits[k]) - largest);
-    const double log_sum = largest + std::log(sum);
+    const ExponentialSum sum(logits, classes, 1);
     for (std::int64_t k = 0; k < classes; ++k) {
-      if (targets[k] != 0) total += static_cast<double>(targets[k]) * (log_sum - static_cast<double>(logits[k]));
+      if (targets[k] != 0) {
+        total += static_cast<double>(targets[k]) * (std::log1p(sum.rest) - sum.difference(logits[k]));
+      }
     }
   }
   return total / static_cast<double>(rows);
 }
 
+/// softmax(z) sum(t) - t for each row. Of the largest logit, whose share is near 1, computed from the others.
+template <class T>
+void cross_entropy_slopes(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes, T* slopes) {
+  for (std::int64_t i = 0; i < rows; ++i, logits += classes, targets += classes, slopes += classes) {
+    const ExponentialSum sum(logits, classes, 1);
+    double others = 0;
+    for (std::int64_t k = 0; k < classes; ++k) others += k == sum.first ? 0 : static_cast<double>(targets[k]);
+    const double weight = others + static_cast<double>(targets[sum.first]);
+    for (std::int64_t k = 0; k < classes; ++k) {
+      const double slope = k == sum.first ? others - weight * (sum.rest / (1 + sum.rest))
+                                          : sum.share(logits[k]) * weight - static_cast<double>(targets[k]);
+      slopes[k] = static_cast<T>(slope);
+    }
+  }
+}
+
+Variable softmax_difference(const Variable& logits, const Variable& targets) {
+  Tensor slopes = Tensor::empty(logits.shape(), logits.dtype());
+  with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    cross_entropy_slopes(logits.value().data<T>(), targets.value().data<T>(), logits.dim(0), logits.dim(1),
+                         slopes.mutable_data<T>());
+  });
+  return record("softmax_cross_entropy_gradient", std::move(slopes), {{logits, [logits, targets](const Variable& d) {
+                                                                         const Variable p = softmax(logits);
+                                                                         const Variable w = sum(targets, {-1}, true);
+                                                                         const Variable part = d * p * w;
+                                                                         return part - p * sum(part, {-1}, true);
+                                                                       }}});
+}
+
 void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets) {
   check(targets.defined() && outputs.shape() == targets.shape() && outputs.size() > 0,
         "{}: expected outputs and targets of one shape with at least one element, got {} and {}", function,
-        outputs.shape(), targets.shape());
+        shape_text(outputs.value()), shape_text(targets));
+}
+
+void check_weights(std::string_view function, const Variable& x, const Tensor& weights) {
+  check(!weights.defined() ||
+            (x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype())),
+        "{}: expected floating weights, one for each of the samples of {}, got {}", function, x.shape(),
+        tensor_text(weights));
 }
 
 /// Each row of x (n, ...) times its weight.
 Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
+  check_weights(function, x, weights);
   if (!weights.defined()) return x;
-  check(x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype()),
-        "{}: expected floating weights, one for each of the samples of {}, got {} {}", function, x.shape(),
-        weights.dtype(), weights.shape());
   std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
   column[0] = x.dim(0);
   return x * Variable(weights.to(x.dtype()).reshaped(Shape(column)));
+}
+
+/// The sum of f(x, t) over all elements, each times the weight of its sample, over their number: in double, in pieces
+/// that do not depend on the number of threads.
+template <class F>
+double mean_of(std::string_view function, const Variable& x, const Tensor& targets, const Tensor& weights, F f) {
+  check_weights(function, x, weights);
+  const std::int64_t n = x.value().size(), of_sample = x.value().rank() > 0 ? n / x.dim(0) : 1;
+  const Tensor given = weights.defined() ? weights.to(DType::float64) : Tensor();
+  std::vector<double> sums(static_cast<std::size_t>((n + elementwise_grain - 1) / elementwise_grain));
+  with_floating(function, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T *outputs = x.value().data<T>(), *wanted = targets.data<T>();
+    const double* factors = given.defined() ? given.data<double>() : nullptr;
+    kernels::parallel_for(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double loss = f(static_cast<double>(outputs[i]), static_cast<double>(wanted[i]));
+        sum += factors ? loss * factors[i / of_sample] : loss;
+      }
+      sums[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
+    });
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(n);
+}
+
+/// f(x, t) for all elements, computed in double.
+template <class F>
+Tensor map_in_double(std::string_view function, const Variable& x, const Variable& t, F f) {
+  return map(function, x.value(), t.value(),
+             [f](auto u, auto v) { return f(static_cast<double>(u), static_cast<double>(v)); });
+}
+
+/// A factor times what may be infinite, where 0 stands for "not at all".
+double share_of(double factor, double x) { return factor == 0 ? 0 : factor * x; }
+
+/// softplus(z) - t z, which cancels for large z, as (1 - t) z or -t z, and ln(1 + e^-|z|).
+double loss_of_logit(double z, double t) {
+  return share_of(z > 0 ? 1 - t : t, std::abs(z)) + std::log1p(std::exp(-std::abs(z)));
+}
+
+/// sigmoid(z) - t.
+Variable sigmoid_difference(const Variable& z, const Variable& t) {
+  const auto slope = [](double logit, double target) {
+    const double e = std::exp(-std::abs(logit)), small = e / (1 + e);  // the smaller of both probabilities
+    return logit > 0 ? (1 - target) - small : small - target;
+  };
+  return record("sigmoid_cross_entropy_gradient", map_in_double("sigmoid_cross_entropy_gradient", z, t, slope),
+                {{z, [z](const Variable& d) { return d * sigmoid(z) * sigmoid(-z); }}});
+}
+
+constexpr double margin = 1e-7;  // of probabilities, from 0 and from 1
+
+/// -(t log p + (1 - t) log(1 - p)).
+double loss_of_probability(double p, double t) {
+  const double kept = std::isnan(p) ? p : std::clamp(p, margin, 1 - margin);
+  return -(t * std::log(kept) + (1 - t) * std::log1p(-kept));
+}
+
+/// (p - t) / (p (1 - p)), 0 where p is not within the margins.
+Variable probability_slope(const Variable& p, const Variable& t) {
+  const auto inside = [](double value) { return value >= margin && value <= 1 - margin ? 1.0 : 0.0; };
+  const auto slope = [inside](double value, double target) {
+    if (std::isnan(value)) return value;
+    return inside(value) == 0 ? 0 : (value - target) / (value * (1 - value));
+  };
+  return record("binary_cross_entropy_gradient", map_in_double("binary_cross_entropy_gradient", p, t, slope),
+                {{p, [p, t, inside](const Variable& d) {
+                    const Tensor counts = map("binary_cross_entropy_gradient", p.value(), inside);
+                    const Variable q = clip(p, margin, 1 - margin);
+                    return d * counts * (t / square(q) + (1 - t) / square(1 - q));
+                  }}});
 }
 
 /// The mean over n rows. It is linear in the targets, so weights and smoothing are theirs.
@@ -80,11 +197,9 @@ Variable cross_entropy_of(const Variable& logits, const Variable& targets) {
     using T = decltype(zero);
     return cross_entropy(logits.value().data<T>(), targets.value().data<T>(), rows, logits.dim(1));
   });
-  // dlogits = (softmax(logits) * sum(targets) - targets) / n
   return record("softmax_cross_entropy", Tensor::scalar(loss, logits.dtype()),
                 {{logits, [logits, targets, rows](const Variable& dy) {
-                    const Variable weight = sum(targets, {-1}, true);
-                    return dy * ((softmax(logits) * weight - targets) / static_cast<double>(rows));
+                    return dy * (softmax_difference(logits, targets) / static_cast<double>(rows));
                   }}});
 }
 
@@ -106,22 +221,40 @@ Variable SmoothedCrossEntropy::operator()(const Variable& logits, const Tensor& 
 }
 
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights) {
-  check_alike("binary_cross_entropy", probabilities, targets);
-  constexpr double margin = 1e-7;
-  const Variable t = targets.to(probabilities.dtype());
-  const Variable p = clip(probabilities, margin, 1 - margin);
-  return -mean(weighted("binary_cross_entropy", t * log(p) + (1 - t) * log(1 - p), weights));
+  constexpr std::string_view name = "binary_cross_entropy";
+  check_alike(name, probabilities, targets);
+  check_probabilities(name, targets);
+  const Variable p = probabilities, t = targets.to(p.dtype());
+  const double loss = mean_of(name, p, t.value(), weights, loss_of_probability);
+  return record(name, Tensor::scalar(loss, p.dtype()), {{p, [name, p, t, weights](const Variable& dy) {
+                                                           const auto n = static_cast<double>(p.value().size());
+                                                           return dy *
+                                                                  weighted(name, probability_slope(p, t), weights) / n;
+                                                         }}});
 }
 
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights) {
-  check_alike("sigmoid_cross_entropy", logits, targets);
-  const Variable losses = softplus(logits) - Variable(targets.to(logits.dtype())) * logits;
-  return mean(weighted("sigmoid_cross_entropy", losses, weights));
+  constexpr std::string_view name = "sigmoid_cross_entropy";
+  check_alike(name, logits, targets);
+  check_probabilities(name, targets);
+  const Variable z = logits, t = targets.to(z.dtype());
+  const double loss = mean_of(name, z, t.value(), weights, loss_of_logit);
+  return record(name, Tensor::scalar(loss, z.dtype()), {{z, [name, z, t, weights](const Variable& dy) {
+                                                           const auto n = static_cast<double>(z.value().size());
+                                                           return dy *
+                                                                  weighted(name, sigmoid_difference(z, t), weights) / n;
+                                                         }}});
 }
 
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
-  check_alike("mean_squared_error", outputs, targets);
-  return mean(weighted("mean_squared_error", square(outputs - Variable(targets.to(outputs.dtype()))), weights));
+  constexpr std::string_view name = "mean_squared_error";
+  check_alike(name, outputs, targets);
+  const Variable x = outputs, t = targets.to(x.dtype());
+  const double loss = mean_of(name, x, t.value(), weights, [](double u, double v) { return (u - v) * (u - v); });
+  return record(name, Tensor::scalar(loss, x.dtype()), {{x, [name, x, t, weights](const Variable& dy) {
+                                                           const auto n = static_cast<double>(x.value().size());
+                                                           return dy * weighted(name, x - t, weights) * (2 / n);
+                                                         }}});
 }
 
 }  // namespace xtape

@@ -10,9 +10,14 @@ namespace xtape {
 // weights, as Keras does (reduction "sum_over_batch_size"; keras/src/losses/loss.py). Error for weights of another
 // shape or type.
 
-/// Mean over the batch of -log softmax(logits)[label], computed without overflow. logits (n, classes); labels (n) int64
-/// in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). Saves the logits. Error for
-/// other shapes, labels out of range or an empty batch.
+// Losses are computed in float64 for both types, and rounded once.
+
+/// Mean over the batch of -log softmax(logits)[label], and its derivative, with all digits also where the label's
+/// probability is near 1. A logit of -inf has probability 0: the loss is +inf where it has a share of the label, which
+/// smoothing gives to every class, and finite where it has none; one of +inf has probability 1. logits (n, classes);
+/// labels (n) int64 in [0, classes), or floating (n, classes) with one distribution a row (one-hot or soft). The
+/// floating rows are used as they are: fit and evaluate refuse rows that are no distribution. Saves the logits. Error
+/// for other shapes, labels out of range, an empty batch or a single class, whose loss is always 0.
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights = {});
 
 /// The same against labels that are smoothed: (1 - smoothing) t + smoothing / classes for every entry t of a
@@ -30,10 +35,12 @@ class SmoothedCrossEntropy {
 };
 
 /// Mean over all elements of -(t log p + (1 - t) log(1 - p)), for probabilities p; p is kept within [1e-7, 1 - 1e-7] as
-/// Keras does. Error unless both have one shape.
+/// Keras does, beyond which its derivative is 0. Error unless both have one shape and every target is in [0, 1].
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {});
 
-/// The same from logits z, p = sigmoid(z): softplus(z) - t z, exact for any z.
+/// The same from logits z, p = sigmoid(z): softplus(z) - t z, and its derivative sigmoid(z) - t, with all digits for
+/// any z and for t of 0 and 1. Of an infinite z the loss is 0 where the target is its sign's, else +inf. Errors as
+/// above.
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {});
 
 /// Mean over all elements of (x - t)^2. Error unless both have one shape.

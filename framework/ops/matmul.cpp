@@ -38,12 +38,13 @@ Tensor products(const Factor& a, const Factor& b) {
   with_floating("matmul", a.value().dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* out = c.mutable_data<T>();
+    const kernels::Engines<T>& engines = kernels::engines_in_use<T>();
     const auto multiply_range = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const auto [ia, ib] = plan.offsets(i / plan.inner());
         const std::int64_t j = i % plan.inner();
         kernels::gemm(m, n, k, a.matrix<T>(ia + (plan.a_moves() ? j : 0)), b.matrix<T>(ib + (plan.b_moves() ? j : 0)),
-                      out + i * m * n, n);
+                      out + i * m * n, n, false, engines);
       }
     };
     constexpr std::int64_t many = 8;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "framework/autograd/tape.hpp"
@@ -22,18 +23,13 @@ void check_arguments(std::string_view function, const Variable& x, const Variabl
   check(gamma.dtype() == x.dtype() && beta.dtype() == x.dtype(),
         "{}: expected x, gamma and beta of one type, got {}, {} and {}", function, x.dtype(), gamma.dtype(),
         beta.dtype());
-  check(epsilon > 0, "{}: expected epsilon above 0, got {}", function, epsilon);
+  check(epsilon > 0 && std::isfinite(epsilon), "{}: expected a finite epsilon above 0, got {}", function, epsilon);
   const auto check_like = [&](std::string_view what, const std::optional<Variable>& given, const Shape& shape) {
     check(!given || (given->shape() == shape && given->dtype() == x.dtype()), "{}: expected a {} {} {}, got {} {}",
           function, what, shape, x.dtype(), given ? given->shape() : shape, given ? given->dtype() : x.dtype());
   };
   check_like("bias", fusion.bias, wanted);
   check_like("residual", fusion.residual, x.shape());
-}
-
-Tensor inverse_deviation(const Tensor& variance, double epsilon) {
-  return map("batch_norm", variance,
-             [epsilon](auto v) { return 1 / std::sqrt(v + static_cast<decltype(v)>(epsilon)); });
 }
 
 /// The inputs that the op is recorded with, in the order of its derivatives.
@@ -45,25 +41,24 @@ std::vector<Variable> inputs_of(const Variable& x, const Variable& gamma, const 
   return inputs;
 }
 
-/// gamma (x - mean) * inverse + beta as x * scale + shift, and its way back. The mean is that of x without a bias.
+/// gamma (x + bias - mean) inverse + beta, and its backward pass. Statistics are kept in float64, whose range holds
+/// what float32 has none for.
 struct Normalization {
-  Tensor gamma, mean, inverse, scale, shift;
-  bool of_batch;  // mean and deviation are functions of x
+  Tensor gamma, beta, bias, mean, inverse;  // no bias: undefined
+  bool of_batch;                            // mean and deviation are functions of x, a bias is not in the mean
   bool has_bias, has_residual, relu;
 
-  Normalization(const Tensor& given_gamma, const Tensor& beta, const Tensor& given_mean, const Tensor& given_inverse,
-                bool batch, const BatchNormFusion& fusion)
+  Normalization(const Tensor& given_gamma, const Tensor& given_beta, const Tensor& given_mean,
+                const Tensor& inverse_deviation, bool batch, const BatchNormFusion& fusion)
       : gamma(given_gamma),
+        beta(given_beta),
+        bias(fusion.bias && !batch ? fusion.bias->value() : Tensor()),
         mean(given_mean),
-        inverse(given_inverse),
-        scale(map("batch_norm", gamma, inverse, [](auto g, auto i) { return g * i; })),
+        inverse(inverse_deviation),
         of_batch(batch),
         has_bias(fusion.bias.has_value()),
         has_residual(fusion.residual.has_value()),
-        relu(fusion.relu) {
-    const Tensor moved = map("batch_norm", mean, scale, [](auto m, auto s) { return m * s; });
-    shift = map("batch_norm", beta, moved, [](auto b, auto m) { return b - m; });
-  }
+        relu(fusion.relu) {}
 
   /// Writes y over x when x is nobody else's.
   Tensor forward(Tensor x, const BatchNormFusion& fusion) const {
@@ -74,8 +69,7 @@ struct Normalization {
       const T* in = x.data<T>();
       y = x.replaced();
       const kernels::Epilogue<T> epilogue{has_residual ? fusion.residual->value().data<T>() : nullptr, relu};
-      kernels::scale_and_shift(shape.size() / shape[-1], shape[-1], in, scale.data<T>(), shift.data<T>(), epilogue,
-                               y.mutable_data<T>());
+      kernels::normalize(shape.size() / shape[-1], shape[-1], in, in_kernel<T>(), epilogue, y.mutable_data<T>());
     });
     return y;
   }
@@ -85,56 +79,43 @@ struct Normalization {
   /// where nobody else holds them.
   template <class T>
   std::vector<Tensor> backward(Tensor x, const Tensor& y, Tensor dy) const {
+    using Mask = typename kernels::Passing<T>::Mask;
+    constexpr DType type = dtype_of<T>;
     const Shape shape = x.shape();
     const std::int64_t channels = shape[-1];
     const std::int64_t rows = shape.size() / channels;
-    Tensor dgamma = Tensor::empty({channels}, x.dtype());
-    Tensor dbeta = Tensor::empty({channels}, x.dtype());
+    Tensor dgamma = Tensor::empty({channels}, DType::float64), dbeta = Tensor::empty({channels}, DType::float64);
     const T* in = x.data<T>();
     const T* d = dy.data<T>();
     const bool separate = has_residual && relu;
     kernels::Passing<T> passing;
-    if (separate) passing.output = y.data<T>();
-    if (relu && !separate) passing.scale = scale.data<T>(), passing.shift = shift.data<T>();
+    if (separate) passing = {Mask::output, y.data<T>()};
+    if (relu && !separate) passing.mask = Mask::again;
     Tensor passed = separate ? dy.replaced() : Tensor();
     T* const passed_data = separate ? passed.mutable_data<T>() : nullptr;
-    kernels::batch_norm_sums(rows, channels, in, d, passing, mean.data<T>(), inverse.data<T>(),
-                             dgamma.mutable_data<T>(), dbeta.mutable_data<T>(), passed_data);
+    kernels::batch_norm_sums(rows, channels, in, d, passing, in_kernel<T>(), dgamma.mutable_data<double>(),
+                             dbeta.mutable_data<double>(), passed_data);
     if (separate) d = passed_data, passing = {};
-    const auto [slope, offset] = input_slopes<T>(rows, dgamma, dbeta);
     Tensor dx = (has_residual || !dy.sole_owner() ? x : dy).replaced();
-    kernels::batch_norm_input_gradient(rows, channels, in, d, passing, mean.data<T>(), scale.data<T>(),
-                                       slope.template data<T>(), offset.template data<T>(), dx.mutable_data<T>());
-    std::vector<Tensor> derivatives{std::move(dx), dgamma, dbeta};
-    if (has_bias) derivatives.push_back(bias_derivative(dbeta));
+    kernels::batch_norm_input_gradient(rows, channels, in, d, passing, in_kernel<T>(),
+                                       of_batch ? dgamma.data<double>() : nullptr,
+                                       of_batch ? dbeta.data<double>() : nullptr, dx.mutable_data<T>());
+    std::vector<Tensor> derivatives{std::move(dx), dgamma.to(type), dbeta.to(type)};
+    if (has_bias) derivatives.push_back(bias_derivative(dbeta).to(type));
     if (has_residual) derivatives.push_back(separate ? std::move(passed) : std::move(dy));
     return derivatives;
   }
 
  private:
-  struct Slopes {
-    Tensor slope, offset;
-  };
-
-  /// What dx depends on through the statistics of the batch:
-  /// dx = scale dy + slope (x - mean) + offset, slope = -scale inverse dgamma / rows, offset = -scale dbeta / rows.
   template <class T>
-  Slopes input_slopes(std::int64_t rows, const Tensor& dgamma, const Tensor& dbeta) const {
-    Slopes slopes{Tensor::zeros(scale.shape(), scale.dtype()), Tensor::zeros(scale.shape(), scale.dtype())};
-    if (!of_batch) return slopes;
-    const T share = T{1} / static_cast<T>(rows);
-    T* slope = slopes.slope.mutable_data<T>();
-    T* offset = slopes.offset.mutable_data<T>();
-    for (std::int64_t c = 0; c < scale.size(); ++c) {
-      const T factor = -scale.data<T>()[c] * share;
-      slope[c] = factor * inverse.data<T>()[c] * dgamma.data<T>()[c];
-      offset[c] = factor * dbeta.data<T>()[c];
-    }
-    return slopes;
+  kernels::Normalization<T> in_kernel() const {
+    return {mean.data<double>(), inverse.data<double>(), gamma.data<T>(), beta.data<T>(),
+            bias.defined() ? bias.data<T>() : nullptr};
   }
 
   Tensor bias_derivative(const Tensor& dbeta) const {
     if (of_batch) return Tensor::zeros(dbeta.shape(), dbeta.dtype());
+    const Tensor scale = map("batch_norm", gamma.to(DType::float64), inverse, [](auto g, auto i) { return g * i; });
     return map("batch_norm", scale, dbeta, [](auto s, auto d) { return s * d; });
   }
 };
@@ -155,19 +136,23 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
                            const BatchNormFusion& fusion) {
   check_arguments("batch_norm", x, gamma, beta, epsilon, fusion);
   const std::int64_t channels = x.dim(-1);
-  Tensor mean = Tensor::empty({channels}, x.dtype());
-  Tensor variance = Tensor::empty({channels}, x.dtype());
+  Tensor mean = Tensor::empty({channels}, DType::float64), deviation = Tensor::empty({channels}, DType::float64);
   with_floating("batch_norm", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    kernels::channel_moments(x.size() / channels, channels, x.value().data<T>(), mean.mutable_data<T>(),
-                             variance.mutable_data<T>());
+    kernels::channel_moments(x.size() / channels, channels, x.value().data<decltype(zero)>(),
+                             mean.mutable_data<double>(), deviation.mutable_data<double>());
   });
-  const Normalization normalization(gamma.value(), beta.value(), mean, inverse_deviation(variance, epsilon), true,
-                                    fusion);
+  // hypot: the square of the deviation may be out of range
+  const Tensor inverse =
+      map("batch_norm", deviation, [root = std::sqrt(epsilon)](auto d) { return 1 / std::hypot(d, root); });
+  const Normalization normalization(gamma.value(), beta.value(), mean, inverse, true, fusion);
   Tensor y = normalization.forward(x.value(), fusion);
-  if (fusion.bias) mean = map("batch_norm", mean, fusion.bias->value(), [](auto m, auto b) { return m + b; });
   JointPullback pullback = way_back(normalization, x.value(), y);
-  return {record("batch_norm", std::move(y), inputs_of(x, gamma, beta, fusion), std::move(pullback)), mean, variance};
+  if (fusion.bias) {
+    mean = map("batch_norm", mean, fusion.bias->value().to(DType::float64), [](auto m, auto b) { return m + b; });
+  }
+  const Tensor variance = map("batch_norm", deviation, [](auto d) { return d * d; });
+  return {record("batch_norm", std::move(y), inputs_of(x, gamma, beta, fusion), std::move(pullback)),
+          saturated(mean, x.dtype()), saturated(variance, x.dtype())};
 }
 
 Variable batch_norm_inference(Variable x, const Variable& gamma, const Variable& beta, const Tensor& mean,
@@ -176,11 +161,9 @@ Variable batch_norm_inference(Variable x, const Variable& gamma, const Variable&
   check(mean.shape() == gamma.shape() && variance.shape() == gamma.shape(),
         "batch_norm_inference: expected a mean and a variance of shape {}, got {} and {}", gamma.shape(), mean.shape(),
         variance.shape());
-  const Tensor of_x =
-      fusion.bias ? map("batch_norm_inference", mean, fusion.bias->value(), [](auto m, auto b) { return m - b; })
-                  : mean;
-  const Normalization normalization(gamma.value(), beta.value(), of_x, inverse_deviation(variance, epsilon), false,
-                                    fusion);
+  const Tensor inverse = map("batch_norm_inference", variance.to(DType::float64),
+                             [epsilon](auto v) { return 1 / std::sqrt(v + epsilon); });
+  const Normalization normalization(gamma.value(), beta.value(), mean.to(DType::float64), inverse, false, fusion);
   const bool tracked = std::ranges::any_of(inputs_of(x, gamma, beta, fusion), &Variable::tracked);
   Tensor input = x.value();
   if (!tracked) {
@@ -190,6 +173,13 @@ Variable batch_norm_inference(Variable x, const Variable& gamma, const Variable&
   Tensor y = normalization.forward(input, fusion);
   JointPullback pullback = way_back(normalization, input, y);
   return record("batch_norm_inference", std::move(y), inputs_of(x, gamma, beta, fusion), std::move(pullback));
+}
+
+Tensor saturated(const Tensor& x, DType dtype) {
+  const double most = dtype == DType::float32 ? static_cast<double>(std::numeric_limits<float>::max())
+                                              : std::numeric_limits<double>::max();
+  const auto kept = [most](auto v) { return std::isfinite(v) ? std::clamp<double>(v, -most, most) : v; };
+  return map("saturated", x, kept).to(dtype);
 }
 
 }  // namespace xtape

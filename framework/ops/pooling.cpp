@@ -27,25 +27,6 @@ bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t bef
   return true;
 }
 
-/// The geometry of a pooling; Error when a window could lie on padding alone and would have nothing to pool.
-kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options) {
-  const Extent2D size = options.size;
-  const auto [top, bottom, left, right] = options.padding.amounts();
-  const std::int64_t rows = (size.height - 1) * options.dilation.height + 1;
-  const std::int64_t columns = (size.width - 1) * options.dilation.width + 1;
-  const kernels::Window window = place_window(function, images, options);
-  check(top < rows && bottom < rows && left < columns && right < columns,
-        "{}: expected less padding than the window is long, {} x {}, got ({}, {}, {}, {})", function, rows, columns,
-        top, bottom, left, right);
-  const bool on_rows = always_on_image(window.out_height, window.stride_height, window.pad_top, size.height,
-                                       options.dilation.height, window.height);
-  const bool on_columns = always_on_image(window.out_width, window.stride_width, window.pad_left, size.width,
-                                          options.dilation.width, window.width);
-  check(on_rows && on_columns, "{}: expected every window to hold a pixel of {}, got one on padding alone", function,
-        images);
-  return window;
-}
-
 /// Which tap of its window each value of a max pooling was found on. Null for poolings without a way back.
 using Places = std::shared_ptr<const kernels::Workspace<std::int32_t>>;
 
@@ -89,6 +70,25 @@ void check_images(std::string_view function, const Shape& shape) {
 }
 
 }  // namespace
+
+kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
+                               std::string_view shown) {
+  const Extent2D size = options.size;
+  const auto [top, bottom, left, right] = options.padding.amounts();
+  const std::int64_t rows = (size.height - 1) * options.dilation.height + 1;
+  const std::int64_t columns = (size.width - 1) * options.dilation.width + 1;
+  const kernels::Window window = place_window(function, images, options, shown);
+  check(top < rows && bottom < rows && left < columns && right < columns,
+        "{}: expected less padding than the window is long, {} x {}, got ({}, {}, {}, {})", function, rows, columns,
+        top, bottom, left, right);
+  const bool on_rows = always_on_image(window.out_height, window.stride_height, window.pad_top, size.height,
+                                       options.dilation.height, window.height);
+  const bool on_columns = always_on_image(window.out_width, window.stride_width, window.pad_left, size.width,
+                                          options.dilation.width, window.width);
+  check(on_rows && on_columns, "{}: expected every window to hold a pixel of {}, got one on padding alone", function,
+        shown.empty() ? to_string(images) : std::string(shown));
+  return window;
+}
 
 Variable max_pool2d(const Variable& x, const WindowOptions& options) {
   const kernels::Window window = pooling_window("max_pool2d", x.shape(), options);

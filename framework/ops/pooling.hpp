@@ -6,8 +6,13 @@
 
 namespace xtape {
 
+/// The geometry of a pooling. Error as place_window, and when a window could lie on padding alone and would have
+/// nothing to pool.
+kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
+                               std::string_view shown = "");
+
 /// y = the largest x under the window; padding never wins. The derivative goes to the first of equal elements, in
-/// row-major order. Saves where in its window each y was found. Error when the window does not fit (place_window).
+/// row-major order. Saves where in its window each y was found. Errors of pooling_window.
 Variable max_pool2d(const Variable& x, const WindowOptions& window);
 
 /// y = max_pool2d(conv2d(x, w, options), pooling), whose value between is never in memory: some rows of it at a time

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "framework/autograd/tape.hpp"
@@ -106,9 +107,9 @@ void fold_block(const T* x, std::int64_t rows, std::int64_t columns, std::int64_
 
 std::int64_t pieces(std::int64_t extent, std::int64_t piece) { return (extent + piece - 1) / piece; }
 
-/// y = fold of the partial results, `blocks` of them for each line of `inner` elements, in order.
+/// y = fold of the partial results, `blocks` of them for each line of `inner` elements, in order, over the divisor.
 template <class Fold>
-void combine(const double* partial, std::int64_t blocks, std::int64_t inner, Tensor& y, Fold fold) {
+void combine(const double* partial, std::int64_t blocks, std::int64_t inner, double divisor, Tensor& y, Fold fold) {
   with_floating("reduction", y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* out = y.mutable_data<T>();
@@ -117,16 +118,17 @@ void combine(const double* partial, std::int64_t blocks, std::int64_t inner, Ten
         const double* block = partial + i / inner * blocks * inner + i % inner;
         double result = *block;
         for (std::int64_t k = 1; k < blocks; ++k) result = fold(result, block[k * inner]);
-        out[i] = static_cast<T>(result);
+        out[i] = static_cast<T>(result / divisor);
       }
     });
   });
 }
 
 /// (outer, n, inner) to (outer, inner): blocks of rows and columns in parallel, in float64, then the blocks of rows in
-/// order.
+/// order, and the division.
 template <class Fold>
-Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner, DType to, Fold fold) {
+Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner, double divisor, DType to,
+                 Fold fold) {
   constexpr std::int64_t block_size = 65536;  // elements
   const std::int64_t columns = std::clamp<std::int64_t>(inner, 1, 1024);
   const std::int64_t rows = block_size / columns;
@@ -147,13 +149,15 @@ Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64
     });
   });
   Tensor y = Tensor::empty({outer, inner}, to);
-  combine(partial.data(), row_blocks, inner, y, fold);
+  combine(partial.data(), row_blocks, inner, divisor, y, fold);
   return y;
 }
 
-/// Folds the runs of reduced axes one after the other, the last one first, with float64 in between.
+/// Folds the runs of reduced axes one after the other, the last one first, with float64 in between, and divides before
+/// the result is rounded to the type of x.
 template <class Fold>
-Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& plan, Fold fold) {
+Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& plan, Fold fold, double divisor = 1) {
+  check(x.defined(), "{}: expected an array, got an undefined tensor", function);
   with_floating(function, x.dtype(), [](auto) {});
   Tensor y = x;
   auto left = std::ranges::count_if(plan.runs, &ReductionPlan::Run::reduced);
@@ -162,12 +166,22 @@ Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& p
     if (run->reduced) {
       std::int64_t outer = 1;
       for (auto before = run + 1; before != plan.runs.rend(); ++before) outer *= before->extent;
-      y = fold_axis(y, outer, run->extent, inner, --left == 0 ? x.dtype() : DType::float64, fold);
+      const bool last = --left == 0;
+      y = fold_axis(y, outer, run->extent, inner, last ? divisor : 1, last ? x.dtype() : DType::float64, fold);
     } else {
       inner *= run->extent;
     }
   }
   return y.reshaped(plan.result);
+}
+
+/// Also where the sum exceeds the range of x: float32 is summed in float64, float64 then divided first.
+Tensor mean_of(const Tensor& x, const ReductionPlan& plan, double n) {
+  Tensor y = reduce("mean", x, plan, Sum{}, n);
+  if (x.dtype() != DType::float64) return y;
+  const double* values = y.data<double>();
+  if (std::all_of(values, values + y.size(), [](double value) { return std::isfinite(value); })) return y;
+  return reduce("mean", divide(x, n).value(), plan, Sum{});
 }
 
 /// 1 where x is the first (in row-major order) that equals its maximum y, else 0; y has extent 1 for the reduced axes.
@@ -205,10 +219,9 @@ Variable mean(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
   const ReductionPlan plan("mean", x.shape(), axes, keep_dims);
   check(plan.count > 0, "mean: expected at least one element along the reduced axes, got shape {}", x.shape());
   const auto n = static_cast<double>(plan.count);
-  Tensor y = divide(reduce("mean", x.value(), plan, Sum{}), n).value();
-  return record("mean", std::move(y), {{x, [kept = plan.kept, shape = x.shape(), n](const Variable& dy) {
-                                          return broadcast_to(divide(reshape(dy, kept), n), shape);
-                                        }}});
+  return record("mean", mean_of(x.value(), plan, n), {{x, [kept = plan.kept, shape = x.shape(), n](const Variable& dy) {
+                                                         return broadcast_to(divide(reshape(dy, kept), n), shape);
+                                                       }}});
 }
 
 Variable max(const Variable& x, const std::vector<int>& axes, bool keep_dims) {

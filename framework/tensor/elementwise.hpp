@@ -42,6 +42,8 @@ class BroadcastPlan {
 /// f(x) for every element of a floating tensor. f is called as T f(T) and must be pure: pieces run in parallel.
 template <class F>
 Tensor map(std::string_view function, const Tensor& x, F f) {
+  check(x.defined(), "{}: expected an array, got an undefined tensor (was it moved from, or never assigned?)",
+        function);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   with_floating(function, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -75,6 +77,8 @@ void map_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, std::int
 /// f(a, b) for every pair of elements, broadcast as NumPy does. Both must have one floating type; Error otherwise.
 template <class F>
 Tensor map(std::string_view function, const Tensor& a, const Tensor& b, F f) {
+  check(a.defined() && b.defined(), "{}: expected two arrays, got shapes {} and {} (was one moved from, or never set?)",
+        function, a.shape(), b.shape());
   check(a.dtype() == b.dtype(), "{}: expected operands of one type, got {} and {}; convert with .to()", function,
         a.dtype(), b.dtype());
   const BroadcastPlan plan(function, a.shape(), b.shape());

@@ -21,6 +21,7 @@ Shape::Shape(std::span<const std::int64_t> extents) {
 }
 
 int Shape::normalized_axis(int axis) const {
+  check(rank_ > 0, "Shape: expected an array with at least one axis, got shape {}", *this);
   const int normalized = axis < 0 ? axis + rank_ : axis;
   check(normalized >= 0 && normalized < rank_, "Shape: expected an axis in [{}, {}), got {} for shape {}", -rank_,
         rank_, axis, *this);
@@ -46,6 +47,7 @@ Shape Shape::without(int axis) const {
 }
 
 std::string to_string(const Shape& shape) {
+  if (shape.no_array_) return "undefined";
   return fmt::format("({}{})", fmt::join(shape.begin(), shape.end(), ", "), shape.rank() == 1 ? "," : "");
 }
 

@@ -20,6 +20,12 @@ class Shape {
   static constexpr int max_rank = 8;
 
   Shape() = default;
+  /// What a tensor without an array has: () that prints as "undefined", so that messages say what came.
+  static Shape of_no_array() {
+    Shape shape;
+    shape.no_array_ = true;
+    return shape;
+  }
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
   explicit Shape(std::span<const std::int64_t> extents);
 
@@ -46,10 +52,13 @@ class Shape {
  private:
   std::array<std::int64_t, max_rank> extents_{};
   int rank_ = 0;
+  bool no_array_ = false;
   std::int64_t size_ = 1;
+
+  friend std::string to_string(const Shape& shape);
 };
 
-/// "(2, 3, 4)"; "(2,)" for one axis, "()" for a scalar.
+/// "(2, 3, 4)"; "(2,)" for one axis, "()" for a scalar, "undefined" for no array.
 std::string to_string(const Shape& shape);
 
 /// The shape that arrays of shapes a and b have after NumPy's broadcasting; Error naming `function` if they don't fit.

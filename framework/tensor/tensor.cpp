@@ -104,6 +104,7 @@ double Tensor::item() const {
 }
 
 double Tensor::at(std::initializer_list<std::int64_t> index) const {
+  check(defined(), "Tensor::at: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
   check(static_cast<int>(index.size()) == rank(), "Tensor::at: expected {} indices for shape {}, got {}", rank(),
         shape_, index.size());
   std::int64_t offset = 0;
@@ -124,8 +125,9 @@ std::vector<double> Tensor::to_vector() const {
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
-  check(defined() && shape.size() == size(), "reshape: expected as many elements as {} has ({}), got shape {}", shape_,
-        size(), shape);
+  check(defined(), "reshape: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  check(shape.size() == size(), "reshape: expected as many elements as {} has ({}), got shape {}", shape_, size(),
+        shape);
   Tensor result = *this;
   result.shape_ = shape;
   return result;
@@ -133,6 +135,9 @@ Tensor Tensor::reshaped(const Shape& shape) const {
 
 Tensor Tensor::reshaped(std::initializer_list<std::int64_t> extents) const {
   std::vector<std::int64_t> wanted(extents);
+  check(defined(), "reshape: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  check(std::ranges::count(wanted, -1) <= 1 && std::ranges::all_of(wanted, [](auto n) { return n >= -1; }),
+        "reshape: expected extents of 0 or more, one of which may be -1, got ({})", fmt::join(extents, ", "));
   const auto open = std::ranges::find(wanted, -1);
   if (open != wanted.end()) {
     *open = 1;
@@ -160,8 +165,10 @@ Tensor Tensor::to(DType dtype) const {
 }
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
-  check(rank() >= 1 && 0 <= begin && begin <= end && end <= dim(0),
-        "Tensor::rows: expected 0 <= begin <= end <= the first extent of {}, got [{}, {})", shape_, begin, end);
+  check(rank() >= 1, "Tensor::rows: expected a tensor with at least one axis, got shape {}", shape_);
+  check(0 <= begin && begin <= end && end <= dim(0),
+        "Tensor::rows: expected 0 <= begin <= end <= {}, the first extent of {}, got [{}, {})", dim(0), shape_, begin,
+        end);
   Tensor result = empty(shape_.replaced(0, end - begin), dtype_);
   with_type(dtype_, [&](auto zero) {
     using T = decltype(zero);

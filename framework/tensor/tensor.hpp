@@ -18,7 +18,7 @@ class Storage;
 /// (copy on write). Storage is an xtensor container in the memory pool, 64-byte aligned; see xarray.hpp for views.
 class Tensor {
  public:
-  /// No array at all: defined() is false, everything else throws Error.
+  /// No array at all: defined() is false, the shape is that of no array, whoever reads elements throws Error.
   Tensor() = default;
 
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
@@ -82,7 +82,7 @@ class Tensor {
 
   std::shared_ptr<Storage> storage_;
   void* data_ = nullptr;
-  Shape shape_;
+  Shape shape_ = Shape::of_no_array();
   DType dtype_ = DType::float32;
 };
 

@@ -264,6 +264,28 @@ TEST_CASE("dropout's gradient is its mask, in both types and for small and large
   }
 }
 
+TEST_CASE("what no tensor is, and steps that no training has, are called so") {
+  const Tensor none;
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(Tensor::ones({2, 3}));
+  CHECK(error_of([&] { pass.watch(none); }) ==
+        "ForwardPass::watch: expected a floating tensor, got float32 of shape undefined");
+  CHECK(error_of([&] {
+          record("mine", none, {{x, [](const Tensor& dy) { return dy; }}});
+        }) == "mine: expected a value to record, got an undefined tensor");
+  CHECK(error_of([&] { Parameter("w", Tensor::ones({2})).add_gradient(none); }) ==
+        "Parameter w: expected a gradient (2,) float32, got undefined float32");
+  CHECK_THAT(error_of([&] { relu(none); }), Catch::Contains("relu: expected an array, got an undefined tensor"));
+  CHECK_THAT(error_of([&] { x + Variable(none); }),
+             Catch::Contains("add: expected two arrays, got shapes (2, 3) and undefined"));
+  CHECK_THAT(error_of([&] { matmul(none, x); }), Catch::Contains("got undefined and (2, 3)"));
+  for (const std::int64_t step : {std::int64_t{-1}, std::int64_t{1} << 42}) {
+    ForwardPass dropping(Mode::training, {.step = step});
+    CHECK_THAT(error_of([&] { dropout(Tensor::ones({2}), 0.5, dropping); }),
+               Catch::Contains(fmt::format("got step {} and call 1", step)));
+  }
+}
+
 TEST_CASE("dropout draws from streams of the pass: the same for the same seed and step, new for each call") {
   const auto drop = [](std::uint64_t seed, std::int64_t step, int calls) {
     ForwardPass pass(Mode::training, {.seed = seed, .step = step});

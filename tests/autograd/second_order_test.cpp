@@ -54,6 +54,62 @@ TEST_CASE("gradients are asked of inputs, of intermediate variables and of what 
   CHECK(found[2].value().item() == 0);
 }
 
+TEST_CASE("the gradient of an output with respect to itself is the cotangent, beside all others") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({2, 3}));
+  const Variable y = x * x * x;
+  const Tensor cotangent = vector({10, -1});
+  const auto found = gradients(y, {y, x, y}, cotangent);
+  CHECK(identical(found[0].value(), cotangent));
+  CHECK(found[1].value().to_vector() == std::vector<double>{120, -27});  // 3 x^2 dy
+  CHECK(identical(found[2].value(), cotangent));
+  const Variable leaf = pass.watch(vector({4}));  // an output that no op made
+  CHECK(gradients(leaf, {leaf})[0].value().to_vector() == std::vector<double>{1});
+  const Variable total = sum(y);
+  CHECK(gradients(total, {total})[0].value().item() == 1);
+  // dy/dy does not depend on x: nothing is left of it in the second derivative
+  CHECK(gradients(sum(gradients(total, {y})[0]) + sum(y), {x})[0].value().to_vector() == std::vector<double>{12, 27});
+}
+
+TEST_CASE("an input that is given several times gets its whole gradient each time") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2})), w = pass.watch(vector({3, 5}));
+  const auto found = gradients(sum(x * x * w), {x, w, x, x});
+  CHECK(found[0].value().to_vector() == std::vector<double>{6, 20});
+  CHECK(found[1].value().to_vector() == std::vector<double>{1, 4});
+  CHECK(found[2].value().to_vector() == std::vector<double>{6, 20});
+  CHECK(found[3].value().to_vector() == std::vector<double>{6, 20});
+  pass.backward(sum(found[0] * found[2]));  // sum (2 x w)^2, so 8 x w^2
+  CHECK(pass.gradient(x).to_vector() == std::vector<double>{72, 400});
+}
+
+TEST_CASE("the gradient of an input without a part in the output is zeros of its shape and type") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({1, 2}));
+  const Variable before = pass.watch(Tensor::ones({2, 3}));  // float32, beside an output in float64
+  const Variable y = sum(x);
+  const Variable after = x * x;  // younger than the output
+  const Variable cut = sum(x.detached() * x);
+  const auto found = gradients(y, {before, after, x, cut});
+  CHECK(identical(found[0].value(), Tensor::zeros({2, 3})));
+  CHECK(identical(found[1].value(), vector({0, 0})));
+  CHECK(identical(found[2].value(), vector({1, 1})));
+  CHECK(identical(found[3].value(), Tensor::zeros({}, DType::float64)));
+  CHECK(gradients(y, {}).empty());
+}
+
+TEST_CASE("the output of an op that can't be differentiated again is an input like any other") {
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(Tensor::of({1, 2, 2, 1}, {1, 2, 3, 4}, DType::float64));
+  const Variable one = pass.watch(Tensor::ones({1}, DType::float64));
+  const Variable normalized = batch_norm(x, one, one, 1e-3).y;
+  const Variable pooled = max_pool2d(normalized, {.size = 2});
+  const Variable loss = sum(pooled * pooled);
+  CHECK(gradients(loss, {pooled})[0].value().item() == Approx(2 * pooled.value().item()));
+  CHECK(identical(gradients(normalized, {normalized}, normalized.value())[0].value(), normalized.value()));
+  CHECK_THAT(error_of([&] { gradients(loss, {pooled, normalized}); }), Catch::Contains("max_pool2d has a derivative"));
+}
+
 TEST_CASE("an op whose derivative is written in numbers is named when it would have to be differentiated again") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({1, 2, 2, 1}));

@@ -116,6 +116,30 @@ TEST_CASE("train and evaluate take folders of photographs") {
   CHECK_THAT(run("evaluate --model trained/model.safetensors --data .").text, Contains("\nno images of dark: "));
 }
 
+TEST_CASE("a class may be called train, and photographs that can't be read are named or left out") {
+  const Programs run;
+  for (const auto& [name, value] : {std::pair{"train", 20}, {"bus", 220}}) {
+    fs::create_directories(run.folder() / "photos" / name);
+    for (int i = 0; i < 10; ++i) {
+      xtape::write_png(run.folder() / "photos" / name / fmt::format("{}.png", i),
+                       xtape::Tensor::full({20, 30, 3}, value + i, xtape::DType::uint8));
+    }
+  }
+  const std::string train = "train --model convnet --epochs 1 --data photos --output ";
+  CHECK_THAT(run(train + "first").text, Contains("16 training and 4 test images"));
+  fs::create_directory(run.folder() / "photos" / "train" / "new");  // a folder among its images makes no split of it
+  CHECK_THAT(run(train + "second").text, Contains("16 training and 4 test images"));
+  std::ofstream(run.folder() / "photos" / "bus" / "x.jpg") << "no image";
+  check_refused(run(train + "third"), "got 1 of 21 that can't");
+  CHECK_FALSE(fs::exists(run.folder() / "third"));
+  const Run trained = run(train + "third --skip-unreadable");
+  CHECK_THAT(trained.text, Contains("left out 1 of 21 images, which can't be read\n") && Contains("bus/x.jpg") &&
+                               Contains("16 training and 4 test images"));
+  const std::string evaluate = "evaluate --model third/model.safetensors --data photos";
+  check_refused(run(evaluate), "bus/x.jpg");
+  CHECK(run(evaluate + " --skip-unreadable").status == 0);
+}
+
 TEST_CASE("train that is interrupted says how to go on, and then ends with the weights of a run that was not") {
   const Programs run;
   write_other_data(run.folder());

@@ -84,3 +84,25 @@ TEST_CASE("train wants images of two classes and more, in a folder for each") {
   check_refused(run(command), "in the folder of each class, got none in dog in ");
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
 }
+
+TEST_CASE("runs without --output that start at the same moment all get a folder of their own") {
+  const Programs run;
+  write_other_data(run.folder());
+  constexpr int starts = 6;
+  std::string command = "train --help > /dev/null; ";
+  for (int i = 0; i < starts; ++i) {
+    command += fmt::format("({} --quick --threads 1 --data . > out{} 2>&1; echo $? > status{}) & ", train(), i, i);
+  }
+  REQUIRE(run(command + "wait").status == 0);
+  for (int i = 0; i < starts; ++i) {
+    INFO(bytes_of(run.folder() / fmt::format("out{}", i)));
+    CHECK(bytes_of(run.folder() / fmt::format("status{}", i)) == "0\n");
+  }
+  int folders = 0;
+  for (const auto& entry : fs::directory_iterator(run.folder() / "runs")) {
+    ++folders;
+    CHECK(fs::exists(entry.path() / "model.safetensors"));
+    CHECK_FALSE(bytes_of(entry.path() / "settings.ini").empty());
+  }
+  CHECK(folders == starts);
+}

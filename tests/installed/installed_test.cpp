@@ -45,12 +45,13 @@ class Installation {
   fs::path libraries() const { return prefix() / from_meson("XTAPE_LIBDIR"); }
 
   /// What the command prints, standard error included; fails the test unless its exit status is 0. Runs in the folder
-  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build.
+  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build, where
+  /// meson's LD_LIBRARY_PATH would find the library that is not installed.
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
-    const std::string whole =
-        fmt::format("cd '{}' && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1", project.string(),
-                    (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
+    const std::string whole = fmt::format(
+        "cd '{}' && unset LD_LIBRARY_PATH && export CCACHE_DISABLE=1 PKG_CONFIG_PATH='{}' && ({}) > '{}' 2>&1",
+        project.string(), (libraries() / "pkgconfig").string(), command, (folder_ / "log").string());
     const int status = std::system(whole.c_str());
     std::ifstream stream(folder_ / "log");
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
@@ -116,4 +117,12 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
   installed.run(configure + " && cmake --build by-cmake");
   check_trained(installed.run("by-cmake/program"));
   installed.run("sed -i 's/find_package(xtape 0.1 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
+}
+
+TEST_CASE("the installed library needs none of the libraries of its helper programs") {
+  const Installation installed;
+  const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
+  for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));
+  CHECK_THAT(installed.run("strings '" + (installed.libraries() / "libxtape.so").string() + "'"),
+             !Contains(from_meson("XTAPE_BUILD")));
 }

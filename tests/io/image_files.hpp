@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "framework/io/image.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
@@ -81,6 +82,29 @@ inline std::string orientation_exif(int orientation) {
 inline std::string with_orientation(const std::string& jpeg, int orientation) {
   const std::string body = std::string("Exif\0\0", 6) + orientation_exif(orientation);
   return jpeg.substr(0, 2) + "\xFF\xE1" + big_endian(body.size() + 2, 2) + body + jpeg.substr(2);
+}
+
+/// What read_image makes of a file of these bytes; check_image has to accept it, too.
+inline Tensor read_bytes_as_image(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "image", bytes);
+  check_image(folder / "image");
+  return read_image(folder / "image");
+}
+
+/// The error of read_image for a file of these bytes; checks that it names the file and is that of check_image.
+inline std::string image_error_for(const std::string& bytes) {
+  const TemporaryFolder folder;
+  write_bytes(folder / "image", bytes);
+  const std::string error = error_of([&] { read_image(folder / "image"); });
+  CHECK_THAT(error, Catch::Contains((folder / "image").string()) && Catch::Contains("read_image: expected"));
+  CHECK(error_of([&] { check_image(folder / "image"); }) == error);
+  return error;
+}
+
+/// An image (height, width, 3) of these values.
+inline Tensor rgb(std::int64_t height, std::int64_t width, const std::vector<double>& values) {
+  return Tensor::of({height, width, 3}, values, DType::uint8);
 }
 
 }  // namespace xtape::test

@@ -9,8 +9,8 @@
 
 namespace xtape::test {
 
-/// A Python that can import the module: the one that XTAPE_PYTHON names, or one of the system. Skips the test when there
-/// is none.
+/// A Python that can import the module: the one that XTAPE_PYTHON names, or one of the system. Skips the test when
+/// there is none.
 inline std::string python_with(const std::string& module) {
   const char* wanted = std::getenv("XTAPE_PYTHON");
   for (const std::string python : {wanted ? wanted : "python3", "/usr/bin/python3"}) {

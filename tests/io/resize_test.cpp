@@ -91,6 +91,7 @@ TEST_CASE("resize_image refuses what is no image and sizes that make no sense") 
   const Tensor image = noise(4, 4, 3);
   CHECK_THAT(error_of([&] { resize_image(image.to(DType::float32), 2, 2); }), Contains("uint8, got float32 (4, 4, 3)"));
   CHECK_THAT(error_of([&] { resize_image(image.reshaped({4, 12}), 2, 2); }), Contains("(4, 12)"));
+  CHECK_THAT(error_of([] { resize_image(Tensor(), 2, 2); }), Contains("got an undefined tensor"));
   CHECK_THAT(error_of([&] { resize_image(Tensor::zeros({0, 4, 3}, DType::uint8), 2, 2); }), Contains("(0, 4, 3)"));
   CHECK_THAT(error_of([&] { resize_image(image, 0, 2); }), Contains("sides of 1 to 65536") && Contains("got 0 x 2"));
   CHECK_THAT(error_of([&] { resize_image(image, 2, -1); }), Contains("got 2 x -1"));

@@ -1,7 +1,9 @@
 #include "framework/io/safetensors.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "framework/kernels/memory_pool.hpp"
 #include "tests/io/files.hpp"
@@ -76,6 +78,55 @@ TEST_CASE("half and brain floating numbers become float32 exactly") {
   CHECK(list_safetensors(folder / "file")[1].dtype == DType::float32);
 }
 
+TEST_CASE("tensors of types that are not read are listed, and only reading them is an error") {
+  const TemporaryFolder folder;
+  std::string header = R"({"__metadata__":{"k":"v"},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
+  const std::vector<std::string> codes{"I32", "BOOL", "F8_E4M3", "U16", "I8", "U64", "F4", "C64", "of_tomorrow"};
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    header += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[3],"data_offsets":[{},{}]}})", codes[i], codes[i], 4 + 8 * i,
+                          12 + 8 * i);
+  }
+  write_bytes(folder / "file", file_of(header + "}", "\0\0\x80\x3f"s + std::string(8 * codes.size(), 'x')));
+  const std::vector<StoredTensor> list = list_safetensors(folder / "file");
+  REQUIRE(list.size() == 1 + codes.size());
+  CHECK(identical(list[0].read(), Tensor::of({1}, {1})));
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    CHECK(list[i + 1].type == codes[i]);
+    CHECK_FALSE(list[i + 1].dtype.has_value());
+    CHECK(list[i + 1].shape == Shape{3});
+    CHECK_THAT(error_of([&] { list[i + 1].read(); }),
+               Contains("F32, F64, F16, BF16, I64 or U8 for tensor \"" + codes[i]) && Contains("got " + codes[i]));
+  }
+  CHECK(safetensors_metadata(folder / "file").at("k") == "v");
+  CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }),
+             Contains("got I32") && Contains("list_safetensors()"));
+}
+
+TEST_CASE("threads read tensors of one file at the same time") {
+  const TemporaryFolder folder;
+  std::vector<NamedTensor> tensors;
+  for (int i = 0; i < 8; ++i) tensors.push_back({fmt::format("t{}", i), Tensor::full({5000 + i}, i)});
+  save_safetensors(folder / "file", tensors);
+  const std::vector<StoredTensor> list = list_safetensors(folder / "file");
+  std::atomic<int> wrong = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int turn = 0; turn < 400; ++turn) {
+          const auto i = static_cast<std::size_t>(turn + thread) % list.size();
+          try {
+            if (!identical(list[i].read(), tensors[i].tensor)) ++wrong;
+          } catch (const Error&) {
+            ++wrong;
+          }
+        }
+      });
+    }
+  }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("save_safetensors writes the bytes that the format asks for") {
   const TemporaryFolder folder;
   save_safetensors(folder / "file", {{"u", Tensor::of({1}, {7}, DType::uint8)}, {"f", Tensor::of({2}, {1, -2.5})}},
@@ -133,7 +184,7 @@ TEST_CASE("load_safetensors refuses files that are not there, too short, or some
   CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }), Contains("folder"));
   CHECK_THAT(error_for(""), Contains("got 0 bytes"));
   CHECK_THAT(error_for("1234567"), Contains("got 7 bytes"));
-  CHECK_THAT(error_for("\x89HDF\r\n\x1a\n and so on"), Contains("header of at most 10 bytes") && Contains("offset 0"));
+  CHECK_THAT(error_for("\x89PNG\r\n\x1a\n and so on"), Contains("header of at most 10 bytes") && Contains("offset 0"));
   CHECK_THAT(error_for(std::string(8, '\xff') + "{}"), Contains("at most 2 bytes, got 18446744073709551615"));
   CHECK_THAT(error_for(little_endian(3) + "{}"), Contains("at most 2 bytes, got 3"));
   CHECK_THAT(error_for(little_endian(0)), Contains("JSON"));
@@ -174,6 +225,7 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   const std::string data(8, 'x');
   CHECK_THAT(error_for_header(one("\"F8_E5M2\"", "[8]", "[0,8]"), data),
              Contains("F32, F64, F16, BF16, I64 or U8") && Contains("\"w\"") && Contains("F8_E5M2"));
+  CHECK_THAT(error_for_header(one("\"\"", "[8]", "[0,8]"), data), Contains("the name of a type as dtype"));
   CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data), Contains("got 7"));
   CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data), Contains("got nothing"));
   CHECK_THAT(error_for_header(R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", data),

@@ -18,41 +18,47 @@ inline constexpr std::array all_passes{Passes::everything, Passes::by_output, Pa
 
 template <class T>
 struct BatchNormResults {
-  Guarded<T> mean, variance, y, rectified;
+  Guarded<double> mean, deviation;
+  Guarded<T> y, rectified;
   struct Back {
-    Guarded<T> passed, dgamma, dbeta, dx;
+    Guarded<T> passed;
+    Guarded<double> dgamma, dbeta;
+    Guarded<T> dx, of_constants;
     friend bool operator==(const Back&, const Back&) = default;
   };
   std::vector<Back> back;  // for all_passes
   friend bool operator==(const BatchNormResults&, const BatchNormResults&) = default;
 };
 
-/// Random rows around `center`, and what the kernels make of them. The later kernels are given random statistics, not
-/// those of the first, so that none hides the error of another.
+/// Random rows around `center`, and what the kernels make of them, with a bias or without. The later kernels are given
+/// random statistics, not those of the first, so that none hides the error of another.
 template <class T>
 class BatchNormUnderCheck {
  public:
-  BatchNormUnderCheck(std::int64_t rows, std::int64_t channels, double center)
-      : rows_(rows), channels_(channels), center_(center) {}
+  BatchNormUnderCheck(std::int64_t rows, std::int64_t channels, double center, bool biased = false)
+      : rows_(rows), channels_(channels), center_(center), biased_(biased) {}
 
   BatchNormResults<T> run(int threads) const {
     const KernelSettings scope(threads);
-    const auto channel = [this] { return Guarded<T>(channels_); };
+    const auto channel = [this] { return Guarded<double>(channels_); };
     const auto whole = [this] { return Guarded<T>(x_.size()); };
     BatchNormResults<T> r{channel(), channel(), whole(), whole(), {}};
-    kernels::channel_moments(rows_, channels_, x_.data(), r.mean.data(), r.variance.data());
-    kernels::scale_and_shift<T>(rows_, channels_, x_.data(), gamma_.data(), mean_.data(), {}, r.y.data());
-    kernels::scale_and_shift<T>(rows_, channels_, x_.data(), gamma_.data(), mean_.data(), {residual_.data(), true},
-                                r.rectified.data());
+    const kernels::Normalization<T> n = normalization();
+    kernels::channel_moments(rows_, channels_, x_.data(), r.mean.data(), r.deviation.data());
+    kernels::normalize<T>(rows_, channels_, x_.data(), n, {}, r.y.data());
+    kernels::normalize<T>(rows_, channels_, x_.data(), n, {residual_.data(), true}, r.rectified.data());
     for (const Passes passes : all_passes) {
-      typename BatchNormResults<T>::Back back{whole(), channel(), channel(), whole()};
+      typename BatchNormResults<T>::Back back{whole(), channel(), channel(), whole(), whole()};
+      using Mask = typename kernels::Passing<T>::Mask;
       kernels::Passing<T> passing;
-      if (passes == Passes::by_output) passing.output = residual_.data();
-      if (passes == Passes::recomputed) passing.scale = gamma_.data(), passing.shift = mean_.data();
-      kernels::batch_norm_sums(rows_, channels_, x_.data(), dy_.data(), passing, mean_.data(), inverse_.data(),
-                               back.dgamma.data(), back.dbeta.data(), back.passed.data());
-      kernels::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), passing, mean_.data(), gamma_.data(),
-                                         sum_.data(), product_.data(), back.dx.data());
+      if (passes == Passes::by_output) passing = {Mask::output, residual_.data()};
+      if (passes == Passes::recomputed) passing.mask = Mask::again;
+      kernels::batch_norm_sums(rows_, channels_, x_.data(), dy_.data(), passing, n, back.dgamma.data(),
+                               back.dbeta.data(), back.passed.data());
+      kernels::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), passing, n, product_.data(),
+                                         sum_.data(), back.dx.data());
+      kernels::batch_norm_input_gradient(rows_, channels_, x_.data(), dy_.data(), passing, n, nullptr, nullptr,
+                                         back.of_constants.data());
       r.back.push_back(std::move(back));
     }
     return r;
@@ -63,9 +69,7 @@ class BatchNormUnderCheck {
     const auto channels = sampled({channels_}, 70, 20);
     const auto elements = sampled({rows_, channels_}, 600);
     compare_moments(r, channels);
-    const auto scaled = [&](auto i) {
-      return reference::scale_and_shift(channels_, x_.data(), gamma_.data(), mean_.data(), i);
-    };
+    const auto scaled = [&](auto i) { return reference::normalize(channels_, x_.data(), normalization(), i); };
     CHECK(disagreement(r.y, elements, scaled) == "");
     CHECK(disagreement(r.rectified, elements, [&](auto i) {
             reference::Exact sum = scaled(i);
@@ -80,7 +84,7 @@ class BatchNormUnderCheck {
   bool reaches(Passes passes, std::int64_t i) const {
     if (passes == Passes::by_output) return residual_.data()[i] > 0;
     if (passes == Passes::everything) return true;
-    return reference::scale_and_shift(channels_, x_.data(), gamma_.data(), mean_.data(), i).value > 0;
+    return reference::normalize(channels_, x_.data(), normalization(), i).value > 0;
   }
 
   void compare_back(const typename BatchNormResults<T>::Back& back, Passes passes,
@@ -89,20 +93,25 @@ class BatchNormUnderCheck {
     Guarded<T> d = dy_;
     for (std::int64_t i = 0; i < d.size(); ++i) d.data()[i] = reaches(passes, i) ? dy_.data()[i] : 0;
     CHECK(back.passed == d);
-    CHECK(disagreement(back.dgamma, channels, [&](auto c) {
-            return reference::batch_norm_dgamma(rows_, channels_, x_.data(), d.data(), mean_.data(), inverse_.data(),
-                                                c);
+    const auto sums = [&](const Guarded<double>& got, auto exact) {
+      if (!got.intact()) return std::string("written outside of the array");
+      return disagreement(got.data(), channels, exact, reference::allowed<T>);
+    };
+    CHECK(sums(back.dgamma, [&](auto c) {
+            return reference::batch_norm_dgamma(rows_, channels_, x_.data(), d.data(), normalization(), c);
           }) == "");
-    CHECK(disagreement(back.dbeta, channels,
-                       [&](auto c) { return reference::batch_norm_dbeta(rows_, channels_, d.data(), c); }) == "");
+    CHECK(sums(back.dbeta, [&](auto c) { return reference::batch_norm_dbeta(rows_, channels_, d.data(), c); }) == "");
     CHECK(disagreement(back.dx, elements, [&](auto i) {
-            return reference::batch_norm_input_gradient(channels_, x_.data(), d.data(), mean_.data(), gamma_.data(),
-                                                        sum_.data(), product_.data(), i);
+            return reference::batch_norm_input_gradient(rows_, channels_, x_.data(), d.data(), normalization(),
+                                                        product_.data(), sum_.data(), i);
+          }) == "");
+    CHECK(disagreement(back.of_constants, elements, [&](auto i) {
+            return reference::batch_norm_input_gradient(rows_, channels_, x_.data(), d.data(), normalization(), nullptr,
+                                                        nullptr, i);
           }) == "");
   }
 
-  /// Sums of deviations, from the mean or from any of the rows: their size is what roundings are relative to, not that
-  /// of x. The mean itself is rounded to T at the end.
+  /// Sums of distances from any of the rows: their size is what roundings are relative to, not that of x.
   void compare_moments(const BatchNormResults<T>& r, const std::vector<std::int64_t>& channels) const {
     const auto n = static_cast<double>(rows_);
     const double walk = std::numeric_limits<T>::epsilon() * std::min(n + 4, 8 * std::sqrt(n + 4));
@@ -110,30 +119,40 @@ class BatchNormUnderCheck {
     const auto tolerance = [&](const reference::Exact& e) { return static_cast<double>(e.magnitude); };
     const auto mean = [&](auto c) {
       const auto m = moments(c);
-      const long double off = walk * m.farthest + std::numeric_limits<T>::epsilon() * std::abs(m.mean);
+      const long double off = walk * m.farthest + std::numeric_limits<double>::epsilon() * std::abs(m.mean);
       return reference::Exact{.value = m.mean, .magnitude = off};
     };
     const auto variance = [&](auto c) {
       const auto m = moments(c);
       return reference::Exact{.value = m.variance, .magnitude = walk * (m.variance + m.farthest * m.farthest)};
     };
+    Guarded<double> squared = r.deviation;
+    for (std::int64_t c = 0; c < channels_; ++c) squared.data()[c] *= squared.data()[c];
     CHECK(r.mean.intact());
+    CHECK(squared.intact());
     CHECK(disagreement(r.mean.data(), channels, mean, tolerance) == "");
-    CHECK(disagreement(r.variance.data(), channels, variance, tolerance) == "");
+    CHECK(disagreement(squared.data(), channels, variance, tolerance) == "");
+  }
+
+  kernels::Normalization<T> normalization() const {
+    return {mean_.data(), inverse_.data(), gamma_.data(), beta_.data(), biased_ ? bias_.data() : nullptr};
   }
 
   const std::int64_t rows_, channels_;
   const double center_;
+  const bool biased_;
   RandomStream random_ = RandomStream(5);
   const Guarded<T> x_ = drawn<T>(random_, rows_*channels_, center_), dy_ = drawn<T>(random_, rows_*channels_);
-  const Guarded<T> mean_ = drawn<T>(random_, channels_, center_), inverse_ = drawn<T>(random_, channels_, 2);
-  const Guarded<T> gamma_ = drawn<T>(random_, channels_), sum_ = drawn<T>(random_, channels_, 1);
-  const Guarded<T> product_ = drawn<T>(random_, channels_, -1), residual_ = drawn<T>(random_, rows_*channels_);
+  const Guarded<double> mean_ = drawn<double>(random_, channels_, center_);  // between two numbers of float
+  const Guarded<double> inverse_ = drawn<double>(random_, channels_, 2);
+  const Guarded<T> gamma_ = drawn<T>(random_, channels_), beta_ = drawn<T>(random_, channels_);
+  const Guarded<T> bias_ = drawn<T>(random_, channels_, 1), residual_ = drawn<T>(random_, rows_*channels_);
+  const Guarded<double> sum_ = drawn<double>(random_, channels_, 1), product_ = drawn<double>(random_, channels_, -1);
 };
 
 template <class T>
 void check_batch_norm(std::int64_t rows, std::int64_t channels, double center = 0) {
-  const BatchNormUnderCheck<T> normalization(rows, channels, center);
+  const BatchNormUnderCheck<T> normalization(rows, channels, center, channels % 2 == 0);
   const BatchNormResults<T> results = normalization.run(1);
   normalization.compare(results);
   CHECK(normalization.run(2) == results);

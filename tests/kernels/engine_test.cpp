@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <xtensor-blas/xlinalg.hpp>
 
 #include "framework/kernels/convolution.hpp"
@@ -55,14 +56,16 @@ Convolved convolved(const kernels::Window& s, const Tensor& x, const Tensor& w, 
   T* dw = c.dw.mutable_data<T>();
   kernels::set_exact_convolutions(true);
   if (winograd) {
-    kernels::winograd_conv2d(s, filters, xt.data<T>(), wt.data<T>(), y);
-  } else {
-    kernels::conv2d(s, filters, xt.data<T>(), wt.data<T>(), y);
+    kernels::Images all(static_cast<std::size_t>(s.batch));
+    std::iota(all.begin(), all.end(), 0);
+    kernels::winograd_conv2d(s, filters, xt.data<T>(), wt.data<T>(), y, all);
+    kernels::winograd_input_gradient(s, filters, dyt.data<T>(), wt.data<T>(), dx, all);
+    kernels::winograd_kernel_gradient(s, filters, xt.data<T>(), dyt.data<T>(), dw, all);
+    return c;
   }
-  (winograd ? kernels::winograd_input_gradient<T> : kernels::conv2d_input_gradient<T>)(s, filters, dyt.data<T>(),
-                                                                                       wt.data<T>(), dx);
-  (winograd ? kernels::winograd_kernel_gradient<T> : kernels::conv2d_kernel_gradient<T>)(s, filters, xt.data<T>(),
-                                                                                         dyt.data<T>(), dw);
+  kernels::conv2d(s, filters, xt.data<T>(), wt.data<T>(), y);
+  kernels::conv2d_input_gradient(s, filters, dyt.data<T>(), wt.data<T>(), dx);
+  kernels::conv2d_kernel_gradient(s, filters, xt.data<T>(), dyt.data<T>(), dw);
   return c;
 }
 

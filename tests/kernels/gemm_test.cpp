@@ -1,75 +1,9 @@
 #include "framework/kernels/gemm.hpp"
 
-#include "tests/kernels/compare.hpp"
-#include "tests/reference/gemm.hpp"
-#include "tests/support/kernel_settings.hpp"
-#include "tests/support/support.hpp"
+#include "tests/kernels/product_checks.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
-
-namespace {
-
-struct Product {
-  std::int64_t m, n, k;
-  bool a_transposed = false, b_transposed = false, accumulate = false;
-  std::int64_t apart = 0;  // elements between the end of a row and the next, in all three matrices
-};
-
-std::string text_of(const Product& p) {
-  return fmt::format("({} x {}{}) ({} x {}{}){}, rows {} apart", p.m, p.k, p.a_transposed ? " T" : "", p.k, p.n,
-                     p.b_transposed ? " T" : "", p.accumulate ? " added" : "", p.apart);
-}
-
-/// C of a product of random matrices, computed with each number of threads and held against the definition.
-template <class T>
-void check_product(const Product& p) {
-  INFO(text_of(p) << " of " << to_string(dtype_of<T>));
-  RandomStream random(1, static_cast<std::uint64_t>(p.m * 1000 + p.n));
-  const std::int64_t a_stride = (p.a_transposed ? p.m : p.k) + p.apart;
-  const std::int64_t b_stride = (p.b_transposed ? p.k : p.n) + p.apart;
-  const std::int64_t c_stride = p.n + p.apart;
-  const auto a = drawn<T>(random, (p.a_transposed ? p.k : p.m) * a_stride);
-  const auto b = drawn<T>(random, (p.b_transposed ? p.n : p.k) * b_stride);
-  const auto start = drawn<T>(random, p.m * c_stride);
-  const kernels::MatrixView<T> a_view{a.data(), a_stride, p.a_transposed}, b_view{b.data(), b_stride, p.b_transposed};
-
-  std::vector<Guarded<T>> results;
-  for (const int threads : {1, 2, 3}) {
-    const KernelSettings scope(threads);
-    Guarded<T> c = start;
-    for (std::int64_t i = 0; i < p.m && !p.accumulate; ++i) {  // what is not to be read must not be
-      std::fill_n(c.data() + i * c_stride, p.n, std::numeric_limits<T>::quiet_NaN());
-    }
-    kernels::gemm<T>(p.m, p.n, p.k, a_view, b_view, c.data(), c_stride, p.accumulate);
-    results.push_back(std::move(c));
-  }
-  CHECK(results[1] == results[0]);
-  CHECK(results[2] == results[0]);
-  const Guarded<T>& c = results[0];
-  const auto exact = [&](std::int64_t element) {
-    const std::int64_t i = element / p.n, j = element % p.n;
-    reference::Exact sum = reference::gemm(p.k, a_view, b_view, i, j);
-    if (p.accumulate) sum.add(start.data()[i * c_stride + j]);
-    return sum;
-  };
-  std::vector<T> packed;
-  bool gaps_kept = true;
-  for (std::int64_t i = 0; i < p.m; ++i) {
-    const T* row = c.data() + i * c_stride;
-    packed.insert(packed.end(), row, row + p.n);
-    gaps_kept = gaps_kept && std::equal(row + p.n, row + c_stride, start.data() + i * c_stride + p.n);
-  }
-  CHECK(disagreement(packed.data(), sampled({p.m, p.n}), exact, reference::allowed<T>) == "");
-  CHECK((gaps_kept && c.intact()));
-}
-
-void check_both_types(const Product& p) {
-  check_product<double>(p);
-  check_product<float>(p);
-}
-
-}  // namespace
 
 TEST_CASE("gemm equals the definition for all transpositions, gaps between rows, and both ways of storing") {
   for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1},

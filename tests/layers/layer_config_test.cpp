@@ -36,9 +36,27 @@ TEST_CASE("an initializer comes back with its numbers") {
   RandomStream random(1);
   CHECK(read.make({2}, random).to_vector() == std::vector<double>{0.25, 0.25});
   CHECK(read.stream == 3U);
+  for (const std::uint64_t stream : {std::uint64_t{1} << 31, std::uint64_t{1} << 62, ~std::uint64_t{0}}) {
+    from_config(to_config(zeros().with_stream(stream)), read);
+    CHECK(read.stream == stream);
+  }
   from_config(LayerConfig{{{"name", "mine"}}}, read);
   CHECK(read.name == "mine");
   CHECK_THAT(error_of([&] { read.make({2}, random); }), Catch::Contains("initializer mine: expected one of xtape's"));
+}
+
+TEST_CASE("integers go up to 2^31 - 1 to either side, and no further") {
+  const std::int64_t most = 2147483647;
+  const auto read = [](std::int64_t value) {
+    std::int64_t result = 0;
+    from_config(ConfigValue(value), result);
+    return result;
+  };
+  CHECK(read(most) == most);
+  CHECK(read(-most) == -most);
+  for (const std::int64_t value : {most + 1, -most - 1}) {
+    CHECK_THAT(error_of([&] { read(value); }), Catch::Contains("an integer of at most 2147483647"));
+  }
 }
 
 TEST_CASE("options that do not fit are refused by name") {

@@ -9,6 +9,16 @@
 using namespace xtape;
 using xtape::test::error_of;
 
+namespace {
+
+/// Initial values of a layer that is in no model.
+void initialize(Layer& layer, std::uint64_t seed) {
+  InitialStreams taken;
+  layer.initialize(seed, 0, taken);
+}
+
+}  // namespace
+
 TEST_CASE("shapes are known when a layer is called") {
   const auto image = Input({64, 48, 3});
   CHECK(image.shape() == Shape{64, 48, 3});
@@ -48,6 +58,29 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
   CHECK_THAT(error_of([&] { Reshape({.target_shape = {-1, -1}})(vector); }), Catch::Contains("at most one -1"));
   CHECK_THAT(error_of([&] { Softmax({.axis = 0})(vector); }), Catch::Contains("axis in [1, 2)"));
   CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }), Catch::Contains("images"));
+}
+
+TEST_CASE("what a layer could not compute is refused when it is called in the graph") {
+  const auto image = Input({8, 8, 3});
+  CHECK(error_of([&] {
+          MaxPooling2D({.pool_size = 2, .padding = {2, 0, 0, 0}, .name = "m"})(image);
+        }) == "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got (2, 0, 0, 0)");
+  CHECK_THAT(error_of([&] {
+               AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image);
+             }),
+             Catch::Contains("AveragePooling2D: expected less padding than the window is long, 3 x 1"));
+  CHECK(error_of([&] {
+          MaxPooling2D({.pool_size = 9, .name = "m"})(image);
+        }).starts_with("MaxPooling2D m: expected images at least as large as the window"));
+  CHECK_THAT(error_of([&] {
+               Reshape({.target_shape = {8, 8, 3, 1, 1, 1, 1, 1}})(image);
+             }),
+             Catch::Contains("Reshape: expected an output of at most 7 axes besides the batch, got (8, 8, 3, 1"));
+  CHECK_THAT(error_of([&] { Input({1, 1, 1, 1, 1, 1, 1, 1}); }), Catch::Contains("at most 7 axes besides the batch"));
+  CHECK_THAT(error_of([&] {
+               ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}});
+             }),
+             Catch::Contains("amounts of 0 to 2^30"));
 }
 
 TEST_CASE("options that cannot be are refused where the layer is made") {
@@ -147,7 +180,7 @@ TEST_CASE("an activation comes after the bias, and after the product where there
       for (const auto& layer : {std::shared_ptr<Layer>(dense), std::shared_ptr<Layer>(conv)}) {
         const Tensor& input = layer == dense ? rows : x;
         layer->connect({Input(input.shape().without(0))});
-        layer->initialize(3, 0);
+        initialize(*layer, 3);
         const auto parameters = layer->named_parameters();
         REQUIRE(parameters.size() == (biased ? 2 : 1));
         Variable y = matmul(rows, parameters[0].second.value().reshaped({3, 4}));
@@ -166,7 +199,7 @@ TEST_CASE("an activation comes after the bias, and after the product where there
 TEST_CASE("batch normalization moves its averages in training and uses them in inference") {
   const BatchNormalization layer({.momentum = 0.75, .epsilon = 1e-9});
   layer(Input({1}));
-  layer->initialize(0, 0);
+  initialize(*layer.definition(), 0);
   const Tensor x = Tensor::of({4, 1}, {1, 2, 3, 6});  // mean 3, squared deviations 4 + 1 + 0 + 9 = 14
   {
     ForwardPass pass(Mode::training);
@@ -185,7 +218,7 @@ TEST_CASE("the moving variance is unbiased for batches of every size, with bias 
     for (const std::int64_t n : {2, 3, 600}) {
       const BatchNormalization layer({.momentum = 0, .bias_correction = corrected});
       layer(Input({1}));
-      layer->initialize(0, 0);
+      initialize(*layer.definition(), 0);
       const Tensor x = RandomStream(3).normal({n, 1}, 5, 2);
       double mean = 0, squares = 0;
       for (const double v : x.to_vector()) mean += v / static_cast<double>(n);
@@ -202,7 +235,7 @@ TEST_CASE("the moving variance is unbiased for batches of every size, with bias 
 TEST_CASE("bias correction takes what is left of the starting values out of the moving averages") {
   const BatchNormalization layer({.momentum = 0.99, .epsilon = 1e-9, .bias_correction = true});
   layer(Input({1}));
-  layer->initialize(0, 0);
+  initialize(*layer.definition(), 0);
   const Tensor x = Tensor::of({4, 1}, {11, 12, 13, 16});
   for (int step = 0; step < 30; ++step) {
     {

@@ -67,7 +67,9 @@ Pair varied() {
   x = Add()({normalized, normalized});                                               // twice the same value
   x = Add()({Activation(relu)(x), x, x});                                            // read more than once
   x = Activation(relu)(Add()({x, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));  // a sum of three and relu
-  x = Activation(tanh)(BatchNormalization()(x));                                     // no relu
+  const auto first = BatchNormalization({.momentum = 0.5})(x);
+  x = Activation(relu)(Add()({first, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));  // the same behind batch norm
+  x = Activation(tanh)(BatchNormalization()(x));                                         // no relu
   x = Dense({.units = 5, .activation = relu, .bias_initializer = constant(0.3)})(Flatten()(x));
   x = Activation(relu)(BatchNormalization({.scale = false})(x));
   return {input, Dense({.units = 3})(x)};

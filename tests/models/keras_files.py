@@ -22,6 +22,10 @@ def norm(name, channels):
     return name, "batch_normalization", [(weight, (channels,)) for weight in weights]
 
 
+def normalization(name, channels):
+    return name, "normalization", [("mean", (channels,)), ("variance", (channels,)), ("count", ())]
+
+
 def plain(name):
     return name, name.rstrip("0123456789_"), []
 
@@ -49,6 +53,13 @@ def course_resnet50():
             layers += [plain(f"add_{stage}{block}")]
             inputs = 4 * width
     return layers + [plain("avg_pool"), plain("flatten_1"), dense("fc6", 2048, 6)]
+
+
+def stored(number, weight, shape, dtype="float32"):
+    """A weight's values, and the number of the next: Keras's count is 0 and has no number here."""
+    if weight == "count":
+        return np.int64(0), number
+    return values(number, shape, dtype), number + 1
 
 
 def values(number, shape, dtype="float32"):
@@ -96,9 +107,10 @@ def write_legacy(group, layers, variant):
         for weight, (_, shape) in zip(names, weights):
             dtype = variant if variant in ("float16", "float64", "int32") else "float32"
             options = {"compression": "gzip", "chunks": True} if variant == "gzip" else {}
+            data, next_number = stored(number, weight.split("/")[-1].split(":")[0], shape, dtype)
             if variant != "unlisted" or number != 3:
-                subgroup.create_dataset(weight, data=values(number, shape, dtype), **options)
-            number += 1
+                subgroup.create_dataset(weight, data=data, **options)
+            number = next_number
 
 
 def write_layers(container, layers, number, each=1):
@@ -114,9 +126,8 @@ def write_layers(container, layers, number, each=1):
         if kind in ("functional", "sequential"):
             number = write_layers(group.create_group(container.name.split("/")[-1]), weights, number, each)
             continue
-        for index, (_, shape) in enumerate(weights):
-            own[str(index)] = values(number, shape)
-            number += 1
+        for index, (weight, shape) in enumerate(weights):
+            own[str(index)], number = stored(number, weight, shape)
     return number
 
 
@@ -139,6 +150,13 @@ def write(layout, path, variant):
         layers = [plain("input_1"), ("base", "functional", list(zip(inner, shapes))), dense("logits", 3, 2)]
     if variant == "inner":  # a model in a model in the model, whose names Keras 2 leaves out
         layers = [plain("input_1"), ("mid", "functional", [("c/kernel", (2, 3)), ("c/bias", (3,))]), dense("logits", 3, 2)]
+    if variant == "normalized":
+        layers = [plain("input_1"), normalization("scale", 2), dense("hidden", 2, 4), dense("logits", 4, 3)]
+    if variant == "nested order":  # trained weights of all layers first, then the others, layer by layer
+        inner = ["a/kernel", "a/bias", "bn/gamma", "bn/beta", "b/kernel", "b/bias", "scale/mean", "scale/variance",
+                 "scale/count", "bn/moving_mean", "bn/moving_variance"]
+        shapes = [(3, 3), (3,), (3,), (3,), (3, 3), (3,), (3,), (3,), (), (3,), (3,)]
+        layers = [plain("input_1"), ("base", "functional", list(zip(inner, shapes))), dense("logits", 3, 2)]
     if variant == "swapped":  # all shapes fit in this order
         layers = [plain("input_1"), dense("logits", 2, 4), norm("norm", 4), dense("hidden", 4, 3)]
     if variant == "suffix":

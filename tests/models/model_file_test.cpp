@@ -138,15 +138,10 @@ TEST_CASE("what a file can't hold is refused when it is written") {
   const Model infinite(input, Dense({.units = 1, .bias_initializer = constant(1.0 / 0.0), .name = "d"})(input));
   CHECK_THAT(error_of([&] { save_model(infinite, folder / "m"); }),
              Catch::Contains("layer d: bias_initializer: value: expected a finite number, got inf"));
-  const Model odd(input, Flatten({.name = "\xff"})(input));
-  CHECK_THAT(error_of([&] { save_model(odd, folder / "m"); }), Catch::Contains("expected names in UTF-8"));
-  const Model control(input, Flatten({.name = "a\n"})(input));
-  CHECK_THAT(error_of([&] { save_model(control, folder / "m"); }),
-             Catch::Contains("name: expected text without control characters, got byte 0x0a after 1 others"));
   CHECK_FALSE(std::filesystem::exists(folder / "m"));
-  for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5"}) {
+  for (const std::string name : {"m.h5", "m.HDF5", "m.weights.h5", "m.keras", "m.pt"}) {
     CHECK_THAT(error_of([&] { save_model(Model(input, Flatten()(input)), folder / name); }),
-               Catch::Contains("expected a name of a safetensors file, got " + (folder / name).string()));
+               Catch::Contains("expected a name that ends in .safetensors, got " + (folder / name).string()));
   }
 }
 
@@ -206,8 +201,8 @@ TEST_CASE("a graph that anybody may have written is checked field by field") {
       {[](Json& g) { g["config"]["nodes"][1]["layer"] = "x"; },
        "nodes[1]: layer: expected the name of a layer of the graph, got x"},
       {[](Json& g) { g["config"]["outputs"] = {2}; }, "outputs: expected numbers of nodes below 2, got 2"},
-      {[](Json& g) { g["config"]["outputs"] = Json::array(); }, "Model : expected at least one input and one output"},
-      {[](Json& g) { g["config"]["inputs"] = {1}; }, "Model : expected inputs made by Input, got one of Dense d"},
+      {[](Json& g) { g["config"]["outputs"] = Json::array(); }, "Model: expected at least one input and one output"},
+      {[](Json& g) { g["config"]["inputs"] = {1}; }, "Model: expected inputs made by Input, got the output of Dense d"},
       {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = 2000000000; },
        "nodes[1]: expected the tensor d/kernel to be float32 (2, 2000000000), got float32 (2, 3)"},
       {[](Json& g) { g["config"]["layers"][1]["config"]["use_bias"] = false; },

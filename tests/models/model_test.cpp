@@ -71,11 +71,52 @@ TEST_CASE("models may have several inputs and outputs") {
   const auto outputs = model.call({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
   CHECK(outputs[0].value().to_vector() == std::vector<double>{4, 7});
   CHECK(outputs[1].value().to_vector() == std::vector<double>{3, 10});
-  CHECK_THAT(error_of([&] { model(Tensor::ones({1, 2}), pass); }), Catch::Contains("expected 2 inputs, got 1"));
+  CHECK(
+      error_of([&] {
+        model(Tensor::ones({1, 2}), pass);
+      }) ==
+      "Model: expected a model of one input and one output here, got 2 and 2; call it with all inputs by call(), in a "
+      "custom loop: fit(), evaluate() and predict() take models of one input and one output");
+  CHECK(error_of([&] {
+          model.call({Tensor::ones({1, 2})}, pass);
+        }) == "Model: expected 2 inputs in this order: input_1 (None, 2) and input_2 (None, 2), got 1 input");
   CHECK_THAT(error_of([&] {
                model.call({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
              }),
              Catch::Contains("one batch size"));
+}
+
+TEST_CASE("inputs of another order or number are refused by the names of those that are expected") {
+  const auto left = Input({4}, {.name = "left"}), right = Input({2, 3}, {.name = "right"});
+  const Model two({left, right}, Concatenate()({left, Flatten()(right)}), {.name = "two"});
+  ForwardPass pass(Mode::inference);
+  const std::string both = "2 inputs in this order: left (None, 4) and right (None, 2, 3)";
+  CHECK(error_of([&] {
+          two.call({Tensor::ones({5, 2, 3}), Tensor::ones({5, 4})}, pass);
+        }) ==
+        "Model two: expected an input (None, 4) for left with at least one sample, got (5, 2, 3); the model has " +
+            both);
+  CHECK(error_of([&] { two.call({}, pass); }) == "Model two: expected " + both + ", got 0 inputs");
+  CHECK(error_of([&] { two({right, left}); }) == "Model two: expected " + both + ", got (None, 2, 3) and (None, 4)");
+  CHECK(error_of([&] { two(left); }) == "Model two: expected " + both + ", got (None, 4)");
+}
+
+TEST_CASE("a model without a name, a single sample and no tensor at all are called what they are") {
+  const auto input = Input({4});
+  const Model model(input, Dense({.units = 2})(input));
+  ForwardPass pass(Mode::inference);
+  CHECK(error_of([&] {
+          model(Tensor::ones({2, 5}), pass);
+        }) == "Model: expected an input (None, 4) with at least one sample, got (2, 5)");
+  CHECK(error_of([&] { model(Tensor::ones({4}), pass); }) ==
+        "Model: expected an input (None, 4) with at least one sample, got (4,); reshape one sample to (1, 4)");
+  CHECK(error_of([&] { model(Tensor(), pass); }) ==
+        "Model: expected an input (None, 4) with at least one sample, got undefined");
+  CHECK(error_of([&] { model.layer("none"); }) ==
+        "Model: expected the name of one of its layers, got \"none\"; there are input_1, dense_1");
+  CHECK(error_of([&] { Model(Input({3}), model.layer_output("dense_1")); }) ==
+        "Model: expected every Input that an output depends on among the model's inputs, got none for InputLayer "
+        "input_1 (None, 4)");
 }
 
 TEST_CASE("a graph that is no model is refused with its reason") {
@@ -88,7 +129,7 @@ TEST_CASE("a graph that is no model is refused with its reason") {
                Model(input, Add()({input, other}));
              }),
              Catch::Contains("every Input that an output depends on"));
-  CHECK_THAT(error_of([&] { Model(x, x); }), Catch::Contains("inputs made by Input, got one of Dense a"));
+  CHECK_THAT(error_of([&] { Model(x, x); }), Catch::Contains("inputs made by Input, got the output of Dense a"));
   CHECK_THAT(error_of([&] { Model({input, input}, x); }), Catch::Contains("different inputs, got (None, 4) twice"));
 }
 
@@ -135,6 +176,17 @@ TEST_CASE("a layer's name must not look like a path") {
   CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2, .name = "a/b"})(input), {.name = "net"}); }),
              Catch::Contains("Model net: expected layer names without \"/\", which separates the parts of a "
                              "parameter's path, got \"a/b\""));
+}
+
+TEST_CASE("a name that no file could keep is refused when the model is made, not after it was trained") {
+  const auto input = Input({2});
+  const std::string expected = "expected names that files can keep: expected text ";
+  for (const std::string bad : {"a\xff", "a\n", "a\x7f"}) {
+    CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2, .name = bad})(input), {.name = "net"}); }),
+               Catch::Contains("Model net: " + expected) && Catch::Contains("in \"a?\"; choose another name"));
+    CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2})(input), {.name = bad}); }),
+               Catch::Contains("Model: " + expected));
+  }
 }
 
 TEST_CASE("a batch that does not fit the model is refused with both shapes") {

@@ -4,8 +4,10 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
+#include "models/fusion.hpp"
 #include "models/model.hpp"
 #include "models/resnet50.hpp"
+#include "models/segments.hpp"
 #include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 
@@ -57,6 +59,45 @@ TEST_CASE("recomputed parts give the same bits") {
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
 }
 
+TEST_CASE("chains of a convolution with a bias and batch normalization are recomputed with biases away from 0") {
+  const auto input = Input({6, 5, 3});
+  auto x = SymbolicTensor(input);
+  for (int i = 0; i < 6; ++i) {
+    x = Conv2D({.filters = 4, .kernel_size = 2, .padding = Padding::same})(x);
+    x = BatchNormalization({.momentum = 0.5})(x);
+    if (i % 2 == 0) x = Activation(relu)(x);
+  }
+  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  model.convert(DType::float64);
+  std::uint64_t stream = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    parameter.set_value(RandomStream(11, stream++).uniform(parameter.shape(), 0.5, 2, DType::float64));
+  }
+  const Tensor images = RandomStream(1).normal({4, 6, 5, 3}, 0, 1, DType::float64);
+  check_same(model, images, 0);
+  model.layer("batch_normalization_2").set_trainable(false);  // there a bias is none that cancels
+  model.layer("conv2d_5").set_trainable(false);
+  check_same(model, images, 0);
+  // and the gradient of the bias before a frozen normalization is what differences say
+  const Parameter bias = model.parameters()[7];
+  REQUIRE(bias.name() == "conv2d_2/bias");
+  const auto loss = [&](bool recompute, bool backward) {
+    bias.clear_gradient();
+    ForwardPass pass(Mode::training, {.step = 0, .recompute = recompute});
+    const Variable y = sum(square(model(images, pass)));
+    if (backward) pass.backward(y);
+    return y.value().item();
+  };
+  loss(true, true);
+  const double gradient = bias.gradient().at({1}), step = 1e-6;
+  const auto moved = [&](double by) {
+    bias.mutable_value().mutable_data<double>()[1] += by;
+    return loss(true, false);
+  };
+  const double ahead = moved(step), behind = moved(-2 * step);
+  CHECK(gradient == Approx((ahead - behind) / (2 * step)).epsilon(1e-5));
+}
+
 TEST_CASE("layers that are shared between parts get the sum of their gradients") {
   const auto input = Input({7, 6, 8});
   const BatchNormalization shared({.momentum = 0.5});
@@ -106,6 +147,39 @@ TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded"
   };
   CHECK(kept({.recompute = true}, Mode::training) * 5 < kept({}, Mode::training) * 2);
   CHECK(kept({.recompute = true}, Mode::inference) == kept({}, Mode::inference));
+}
+
+TEST_CASE("a chain is cut where the kept values and the largest segment need the least memory") {
+  for (const int layers : {2, 3, 6, 12}) {
+    const auto input = Input({1});
+    auto x = SymbolicTensor(input);
+    for (int i = 0; i < layers; ++i) x = Dense({.units = 1})(x);
+    const Model model(input, x);
+    const std::vector<FusedStep> steps = plan_steps(model.nodes(), model.output_nodes());
+    REQUIRE(std::ssize(steps) == layers + 1);  // the input, and one value a layer
+    std::vector<std::size_t> last_use;
+    for (std::size_t i = 0; i < steps.size(); ++i) last_use.push_back(i + 1);
+    const auto memory = [](const std::vector<std::size_t>& ends) {  // one value a step, one kept for each segment
+      std::size_t most = 0;
+      for (std::size_t i = 0; i < ends.size(); ++i) most = std::max(most, i + ends[i] - (i > 0 ? ends[i - 1] : 0));
+      return most;
+    };
+    std::size_t least = steps.size();
+    for (unsigned cuts = 0; cuts < 1U << (layers - 1); ++cuts) {
+      std::vector<std::size_t> ends;
+      for (int i = 0; i < layers; ++i) {
+        if (i == layers - 1 || (cuts >> i & 1U) != 0) ends.push_back(static_cast<std::size_t>(i) + 2);
+      }
+      least = std::min(least, memory(ends));
+    }
+    std::vector<std::size_t> ends;
+    for (const Segment& segment : plan_segments(steps, model.nodes(), last_use)) {
+      ends.push_back(segment.end);
+      const std::size_t inside = segment.end - std::max<std::size_t>(segment.begin, 1);
+      CHECK(segment.worth_recomputing == (inside > 1 && segment.end < steps.size()));
+    }
+    CHECK(memory(ends) == least);
+  }
 }
 
 TEST_CASE("what is recomputed can't be differentiated twice, and says so") {

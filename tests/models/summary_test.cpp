@@ -1,5 +1,7 @@
 #include "layers/layers.hpp"
+#include "models/multiply_adds.hpp"
 #include "models/resnet50.hpp"
+#include "models/size_text.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -47,10 +49,99 @@ TEST_CASE("memory and multiply-adds follow from their definitions") {
   const Model model(input, Dense({.units = 1000})(input));
   // (4 + 1000) activations of 4 bytes for each of 250 samples; 5000 parameters; 4 * 1000 products
   CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
-             Catch::Contains("Memory of parameters: 0.0 MB\nMemory of activations: 1.0 MB at batch size 250") &&
-                 Catch::Contains("Multiply-adds: 0.0 million per sample\n"));
+             Catch::Contains("Memory of parameters: 20.0 kB\nMemory of activations: 1.0 MB at batch size 250") &&
+                 Catch::Contains("Multiply-adds: 4,000 per sample\n"));
+  model.convert(DType::float64);
+  CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
+             Catch::Contains("Memory of parameters: 40.0 kB\nMemory of activations: 2.0 MB at batch size 250"));
   CHECK_THAT(error_of([&] { return model.summary({.width = 39}); }), Catch::Contains("a width of at least 40"));
   CHECK_THAT(error_of([&] { return model.summary({.batch_size = 0}); }), Catch::Contains("a batch size of at least 1"));
+}
+
+TEST_CASE("small sizes are read in smaller units, and none is 0.0 of something") {
+  CHECK(bytes_text(0) == "0 B");
+  CHECK(bytes_text(999) == "999 B");
+  CHECK(bytes_text(1000) == "1.0 kB");
+  CHECK(bytes_text(999'949) == "999.9 kB");
+  CHECK(bytes_text(999'950) == "1.0 MB");
+  CHECK(bytes_text(94'400'024) == "94.4 MB");
+  CHECK(count_text(0) == "0");
+  CHECK(count_text(999) == "999");
+  CHECK(count_text(4000) == "4,000");
+  CHECK(count_text(999'999) == "999,999");
+  CHECK(count_text(1'000'000) == "1.0 million");
+  CHECK(count_text(1.5e9) == "1500.0 million");
+  CHECK(thousands(1'234'567) == "1,234,567");
+}
+
+/// A layer of a program's own, with a parameter named as that of Dense.
+class Custom final : public Layer {
+ public:
+  Custom() : Layer("") {}
+  std::string type() const override { return "Custom"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+    return {{"kernel", {7, 7}, zeros()}};
+  }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+};
+
+TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in nested models too") {
+  const auto inner_input = Input({4});
+  const Model inner(inner_input, std::make_shared<Custom>()->connect({Dense({.units = 4})(inner_input)}));
+  const auto input = Input({4});
+  CHECK(multiply_adds(inner).unknown == 1);
+  CHECK_THAT(inner.summary(), Catch::Contains("Multiply-adds: 16 per sample, and an unknown number in 1 call of custom "
+                                              "layers\n"));
+  const Model model(input, std::make_shared<Custom>()->connect({inner(inner(input))}));
+  CHECK(multiply_adds(model).forward == 32);
+  CHECK(multiply_adds(model).unknown == 3);
+  CHECK_THAT(model.summary(),
+             Catch::Contains("Multiply-adds: 32 per sample, and an unknown number in 3 calls of custom "
+                             "layers\n"));
+}
+
+TEST_CASE("a nested model behind trained layers has the gradient of its input to compute, and its kernels'") {
+  const auto inner_input = Input({5, 5, 2});
+  const Model inner(inner_input, Conv2D({.filters = 3, .kernel_size = 2})(inner_input));  // 16 positions * 2*2*2*3
+  const double work = 16 * 24;
+  const auto of_inner = [&](const Model& model) {
+    for (std::size_t i = 0; i < model.nodes().size(); ++i) {
+      if (model.nodes()[i].layer == inner.definition()) return multiply_adds_of_nodes(model)[i];
+    }
+    return MultiplyAdds();
+  };
+  const auto behind = [&](bool front_trained, bool inner_trained) {
+    const auto input = Input({5, 5, 2});
+    const Conv2D front({.filters = 2});
+    const Model model(input, inner(front(input)));
+    front->set_trainable(front_trained);
+    inner.set_trainable(inner_trained);
+    CHECK(of_inner(model).forward == work);
+    CHECK(multiply_adds(model).forward == work + 25 * 4);
+    return of_inner(model).backward;
+  };
+  CHECK(behind(true, true) == 2 * work);
+  CHECK(behind(true, false) == work);
+  CHECK(behind(false, true) == work);
+  CHECK(behind(false, false) == 0);
+  inner.set_trainable(true);
+  const auto twice_input = Input({5, 5, 2});  // and in a model in a model, at the first place and at a later one
+  const auto deep_input = Input({5, 5, 2});
+  const Model deep(deep_input, inner(deep_input));
+  const auto of_deep = [&](const SymbolicTensor& before) {
+    return multiply_adds(Model(twice_input, deep(before))).backward;
+  };
+  CHECK(of_deep(twice_input) == work);
+  CHECK(of_deep(Conv2D({.filters = 2})(twice_input)) == 2 * work + 25 * 4);
+}
+
+TEST_CASE("a layer behind one whose last parameter is never trained still has its input's gradient to compute") {
+  const auto input = Input({4});
+  const Dense frozen({.units = 3});
+  const Model model(input, frozen(BatchNormalization()(input)));  // the moving variance comes after gamma and beta
+  frozen->set_trainable(false);
+  CHECK(multiply_adds(model).backward == 12);
 }
 
 TEST_CASE("what is too long for its column goes on below, words whole") {

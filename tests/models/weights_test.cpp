@@ -6,12 +6,14 @@
 #include "layers/batch_normalization.hpp"
 #include "layers/dense.hpp"
 #include "layers/input.hpp"
+#include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
 namespace {
 
 using test::error_of;
+using namespace std::string_literals;
 
 Model small_model(std::uint64_t seed, std::int64_t units = 3) {
   const SymbolicTensor input = Input({2});
@@ -96,10 +98,61 @@ TEST_CASE("a file of another model is refused, and the model stays as it was") {
             "{.strict = false} loads the 4 that match");
 
   save_safetensors(path, {});
-  CHECK(error_of([&] {
-          load_weights(model, path);
-        }).ends_with("norm/moving_variance, logits/kernel, logits/bias; {.strict = false} loads the 0 that match"));
+  CHECK(error_of([&] { load_weights(model, path); }).ends_with("norm/moving_variance, logits/kernel, logits/bias"));
   CHECK(std::ranges::equal(before, values_of(model), identical));
+}
+
+TEST_CASE("the extension decides about the format in small and capital letters, and unknown ones are refused") {
+  const test::TemporaryFolder folder;
+  const Model model = small_model(1);
+  const auto begin_of = [&](const std::string& name) {
+    save_weights(model, folder / name);
+    const std::string bytes = test::read_bytes(folder / name);
+    const bool keras3 = bytes.find("_layer_checkpoint") == std::string::npos && bytes.find("vars") != std::string::npos;
+    return bytes.substr(1, 3) == "HDF" ? (keras3 ? "keras 3" : "keras 2") : "safetensors";
+  };
+  for (const std::string name : {"w.h5", "w.H5", "w.hdf5", "w.Hdf5", "w.HDF5"}) CHECK(begin_of(name) == "keras 2"s);
+  for (const std::string name : {"w.weights.h5", "w.Weights.H5", "w.WEIGHTS.h5"}) CHECK(begin_of(name) == "keras 3"s);
+  for (const std::string name : {"w.safetensors", "w.SafeTensors", "w"}) CHECK(begin_of(name) == "safetensors"s);
+  for (const std::string name : {"w.keras", "w.bin", "w.safetensor", "w.h5.bak"}) {
+    CHECK_THAT(error_of([&] { save_weights(model, folder / name); }),
+               Catch::Contains(".safetensors, .h5 or .hdf5 (Keras 2) or .weights.h5 (Keras 3)") &&
+                   Catch::Contains((folder / name).string()));
+    CHECK_FALSE(std::filesystem::exists(folder / name));
+  }
+}
+
+TEST_CASE("tensors of types that xtape does not have are named, and do no harm where nobody needs them") {
+  const test::TemporaryFolder folder;
+  const Model model = small_model(1);
+  save_weights(model, folder / "w.safetensors");
+  const std::string bytes = test::read_bytes(folder / "w.safetensors");
+  const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
+                      256 * static_cast<std::size_t>(static_cast<unsigned char>(bytes[1]));
+  const std::size_t data = bytes.size() - 8 - length;
+  std::string header = bytes.substr(8, length);
+  header = header.substr(0, header.rfind('}')) +
+           fmt::format(R"(,"mask":{{"dtype":"BOOL","shape":[3],"data_offsets":[{},{}]}},)", data, data + 3) +
+           fmt::format(R"("scale":{{"dtype":"F8_E4M3","shape":[2],"data_offsets":[{},{}]}}}})", data + 3, data + 5);
+  const auto path = folder / "more";
+  test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
+  const Model other = small_model(2);
+  const LoadReport report = load_weights(other, path, {.strict = false});
+  CHECK(report.text() == "8 of 8 parameters matched; 2 unexpected: mask, scale");
+  CHECK(std::ranges::equal(values_of(model), values_of(other), identical));
+  CHECK_THAT(error_of([&] { load_weights(other, path); }), Catch::Contains("2 unexpected: mask, scale"));
+
+  header.replace(header.find(R"("F32","shape":[4]})"), 5, R"("I32")");  // of hidden/bias
+  test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
+  CHECK_THAT(load_weights(other, path, {.strict = false}).text(),
+             Catch::Contains("1 of another shape or type: ") && Catch::Contains("(I32 (4,) for float32 (4,))"));
+}
+
+TEST_CASE("a zip archive such as Keras's .keras is named") {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "m.keras", "PK\x03\x04 and so on");
+  CHECK_THAT(error_of([&] { load_weights(small_model(1), folder / "m.keras"); }),
+             Catch::Contains("load_weights: expected a safetensors or HDF5 file, got a zip archive"));
 }
 
 TEST_CASE("a path that is not there is named") {

@@ -58,7 +58,8 @@ TEST_CASE("softmax and log_softmax have the values that NumPy computes, along an
   CHECK(softmax(Tensor::ones({3, 1})).value().to_vector() == Values{1, 1, 1});
   CHECK(softmax(f64({2, 0}, {})).shape() == Shape{2, 0});
   CHECK(error_of([&] { softmax(x, 2); }) == "softmax: expected an axis in [-2, 2) for shape (2, 3), got 2");
-  CHECK(error_of([] { log_softmax(f64({}, {1})); }) == "log_softmax: expected an axis in [0, 0) for shape (), got -1");
+  CHECK(error_of([] { log_softmax(f64({}, {1})); }) ==
+        "log_softmax: expected an array with at least one axis, got shape ()");
 }
 
 TEST_CASE("activations stay finite for large inputs") {

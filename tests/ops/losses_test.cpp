@@ -106,6 +106,31 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   }
 }
 
+TEST_CASE("the cross entropy of large logits does not overflow, wherever the largest stands") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (std::int64_t largest = 0; largest < 3; ++largest) {
+      std::vector<double> values(3, -2000);
+      values[static_cast<std::size_t>(largest)] = 3000;
+      const Tensor logits = Tensor::of({1, 3}, values, dtype);
+      for (std::int64_t label = 0; label < 3; ++label) {
+        const double loss = softmax_cross_entropy(logits, Tensor::labels({label})).value().item();
+        CHECK(loss == (label == largest ? 0 : 5000));
+      }
+    }
+  }
+}
+
+TEST_CASE("probabilities of 0 and 1 count as 1e-7 from there, as in Keras") {
+  const auto loss = [](double p, double t) {
+    return binary_cross_entropy(test::f64({1}, {p}), test::f64({1}, {t})).value().item();
+  };
+  CHECK(loss(0, 1) == Approx(-std::log(1e-7)).epsilon(1e-9));
+  CHECK(loss(1, 0) == Approx(-std::log(1e-7)).epsilon(1e-6));  // 1 - (1 - 1e-7) has lost ten digits
+  CHECK(loss(0, 0) == Approx(1e-7).epsilon(1e-6));
+  CHECK(loss(1e-6, 1) == Approx(-std::log(1e-6)).epsilon(1e-9));
+  CHECK(loss(1e-9, 1) == loss(0, 1));
+}
+
 TEST_CASE("weights that do not fit are refused") {
   const Tensor x = Tensor::zeros({2, 3});
   CHECK(error_of([&] {

@@ -1,6 +1,7 @@
 #include "framework/ops/normalization.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/kernels/parallel.hpp"
@@ -197,4 +198,52 @@ TEST_CASE("batch normalization refuses what does not fit") {
   CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.residual = c3}); }),
              Catch::Contains("a residual (4, 3) float32, got (3,) float32"));
   CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }), Catch::Contains("a bias (3,) float32"));
+}
+
+TEST_CASE("a constant channel becomes beta exactly, in training, inference and with everything fused") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const double value : {1e7 + 3, 250.3, 100.0, -0.7, 3e38}) {
+      const Tensor x = Tensor::full({50, 3, 4}, value, dtype), gamma = Tensor::full({4}, 1.3, dtype);
+      const Tensor beta = Tensor::of({4}, {0, -0.5, 1, 30}, dtype), bias = Tensor::full({4}, 0.3, dtype);
+      const Tensor residual = Tensor::full({50, 3, 4}, -0.25, dtype);
+      const auto same = [&](const Variable& y, bool fused) {
+        for (std::int64_t i = 0; i < y.value().size(); ++i) {
+          const double plain = beta.to_vector()[static_cast<std::size_t>(i % 4)];
+          const double wanted = fused ? std::max(0.0, plain - 0.25) : plain;
+          if (y.value().to_vector()[static_cast<std::size_t>(i)] != wanted) return false;
+        }
+        return true;
+      };
+      INFO(value << " in " << to_string(dtype));
+      const BatchNormFusion all{.bias = bias, .residual = residual, .relu = true};
+      const auto plain = batch_norm(x, gamma, beta, 1e-3), fused = batch_norm(x, gamma, beta, 1e-3, all);
+      CHECK(same(plain.y, false));
+      CHECK(same(fused.y, true));
+      CHECK(plain.mean.at({0}) == x.at({0, 0, 0}));
+      CHECK(plain.variance.at({0}) == 0);
+      CHECK(same(batch_norm_inference(x, gamma, beta, plain.mean, plain.variance, 1e-3), false));
+      CHECK(same(batch_norm_inference(x, gamma, beta, fused.mean, fused.variance, 1e-3, all), true));
+    }
+  }
+}
+
+TEST_CASE("batch normalization of numbers whose variance float32 cannot hold") {
+  for (const double size : {1e20, 3e38}) {
+    const Tensor x = Tensor::of({4, 2}, {size, 1, -size, -1, -size, 1, size, -1});
+    ForwardPass pass(Mode::training);
+    const Variable v = pass.watch(x);
+    const auto [y, mean, variance] = batch_norm(v, Tensor::ones({2}), Tensor::zeros({2}), 1e-12);
+    const std::vector<double> wanted{1, 1, -1, -1, -1, 1, 1, -1};
+    CHECK(largest_difference(y.value(), Tensor::of({4, 2}, wanted)) < 1e-6);
+    CHECK(variance.at({0}) == static_cast<double>(std::numeric_limits<float>::max()));
+    CHECK(variance.at({1}) == Approx(1));
+    // dx of both columns, but for the factor 1 / deviation, is that of the same signs
+    pass.backward(y, Tensor::of({4, 2}, {1, 1, 2, 2, 4, -1, 3, 0.5}));
+    const std::vector<double> dx = pass.gradient(v).to_vector();
+    const double sums[] = {1 - 2 - 4 + 3, 10};
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double dy = std::vector<double>{1, 2, 4, 3}[i];
+      CHECK(dx[2 * i] * size == Approx(dy - wanted[2 * i] * sums[0] / 4 - sums[1] / 4).margin(1e-5));
+    }
+  }
 }

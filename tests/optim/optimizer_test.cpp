@@ -146,7 +146,7 @@ TEST_CASE("L2 weight decay is added to the clipped gradient") {
 
 TEST_CASE("the learning rate follows its schedule and can be set") {
   const Parameter p = parameter_of("p", {0});
-  SGD sgd({p}, {.learning_rate = schedule::piecewise({1}, {1, 0.25})});
+  SGD sgd({p}, {.learning_rate = schedule::piecewise({0}, {1, 0.25})});
   CHECK(sgd.learning_rate() == 1);
   for (int i = 0; i < 2; ++i) {
     set_gradient(p, {1});
@@ -210,6 +210,36 @@ TEST_CASE("a model that is converted takes its optimizer along") {
   CHECK(p.value().dtype() == DType::float64);
   CHECK(p.value().item() == Approx(0.9).epsilon(1e-6));
   CHECK(adam.named_state()[0].second.dtype() == DType::float64);
+}
+
+TEST_CASE("a parameter that is unfrozen after the optimizer was made is no silent loss") {
+  const Parameter p = parameter_of("p", {1}), frozen = parameter_of("frozen", {1}, false);
+  SGD sgd({p, frozen});
+  set_gradient(p, {1});
+  sgd.step();
+  frozen.set_trainable(true);
+  set_gradient(p, {1});
+  sgd.step();  // nobody asked for the derivative of the other one
+  set_gradient(p, {1});
+  set_gradient(frozen, {1});
+  const std::string expected =
+      "SGD: expected parameters that were trainable when it was made, got frozen, which was frozen then and is not "
+      "now; "
+      "make a new optimizer after set_trainable()";
+  CHECK(error_of([&] { sgd.step(); }) == expected);
+  CHECK(sgd.iterations() == 2);
+  for (const double clip_norm : {0.0, 1.0}) {
+    frozen.set_trainable(false);
+    SGD other({p, frozen}, {.clip_norm = clip_norm});
+    frozen.set_trainable(true);
+    ForwardPass pass(Mode::training);
+    const Variable loss = sum(pass.parameter(p) * pass.parameter(frozen));
+    CHECK(error_of([&] { other.backward_and_step(pass, loss); }) == expected);
+    CHECK(other.iterations() == 0);
+  }
+  frozen.set_trainable(false);
+  CHECK(error_of([&] { SGD({frozen}); }) ==
+        "SGD: expected at least one trainable parameter, got 1 that are all frozen; call set_trainable(true) first");
 }
 
 TEST_CASE("what optimizers refuse") {

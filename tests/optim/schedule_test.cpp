@@ -21,9 +21,10 @@ TEST_CASE("piecewise changes at its boundaries") {
   const LearningRate rate = schedule::piecewise({10, 20}, {1, 0.1, 0.01});
   CHECK(rate.at(0) == 1);
   CHECK(rate.at(9) == 1);
-  CHECK(rate.at(10) == 0.1);
-  CHECK(rate.at(19) == 0.1);
-  CHECK(rate.at(20) == 0.01);
+  CHECK(rate.at(10) == 1);  // the step at a boundary still has the value before it, as in Keras
+  CHECK(rate.at(11) == 0.1);
+  CHECK(rate.at(20) == 0.1);
+  CHECK(rate.at(21) == 0.01);
   CHECK(rate.at(1000000) == 0.01);
   CHECK(schedule::piecewise({}, {0.3}).at(5) == 0.3);
 }
@@ -66,10 +67,10 @@ TEST_CASE("what learning rates refuse") {
         "schedule::piecewise: expected one value more than boundaries, got 1 boundaries and 1 values");
   CHECK(error_of([] {
           schedule::piecewise({5, 5}, {1, 2, 3});
-        }) == "schedule::piecewise: expected boundaries that increase from above 0, got 5, 5");
+        }) == "schedule::piecewise: expected boundaries of at least 0 that increase, got 5, 5");
   CHECK(error_of([] {
-          schedule::piecewise({0}, {1, 2});
-        }) == "schedule::piecewise: expected boundaries that increase from above 0, got 0");
+          schedule::piecewise({-1}, {1, 2});
+        }) == "schedule::piecewise: expected boundaries of at least 0 that increase, got -1");
   CHECK(error_of([] {
           schedule::piecewise({5}, {1, -2});
         }) == "schedule::piecewise: expected finite rates of at least 0, got 1, -2");

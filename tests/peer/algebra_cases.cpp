@@ -41,7 +41,7 @@ Tensor positive_matrices(Draw& draw, const Shape& shape) {
 
 void add_cross_entropies(Draw& draw, Cases& cases) {
   const std::int64_t batch = draw.integer(1, 6);
-  const std::int64_t classes = draw.integer(1, 7);
+  const std::int64_t classes = draw.integer(2, 7);
   const double spread = draw.coin() ? 2 : 100;
   const Tensor logits = draw.normal({batch, classes}, 0, spread);
   const std::string of = fmt::format("of {}, spread {}", logits.shape(), spread);

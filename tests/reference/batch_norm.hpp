@@ -1,6 +1,7 @@
 // Batch normalization's kernels by their definitions, one channel or one element at a time.
 #pragma once
 
+#include "framework/kernels/batch_norm.hpp"
 #include "tests/reference/exact.hpp"
 
 namespace xtape::reference {
@@ -23,23 +24,29 @@ Moments channel_moments(std::int64_t rows, std::int64_t channels, const T* x, st
   return m;
 }
 
+/// x + bias - mean of an element; the sum with a bias is rounded to T, as by an op of its own.
 template <class T>
-Exact scale_and_shift(std::int64_t channels, const T* x, const T* scale, const T* shift, std::int64_t element) {
+long double centered(std::int64_t channels, const T* x, const kernels::Normalization<T>& n, std::int64_t element) {
+  const std::int64_t c = element % channels;
+  const T shifted = n.bias ? static_cast<T>(x[element] + n.bias[c]) : x[element];
+  return static_cast<long double>(shifted) - n.mean[c];
+}
+
+template <class T>
+Exact normalize(std::int64_t channels, const T* x, const kernels::Normalization<T>& n, std::int64_t element) {
   const std::int64_t c = element % channels;
   Exact sum;
-  sum.add(static_cast<long double>(x[element]) * scale[c]);
-  sum.add(shift[c]);
+  sum.add(centered(channels, x, n, element) * n.inverse_deviation[c] * n.gamma[c]);
+  sum.add(n.beta[c]);
   return sum;
 }
 
 template <class T>
-Exact batch_norm_dgamma(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const T* mean,
-                        const T* inverse_deviation, std::int64_t channel) {
+Exact batch_norm_dgamma(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
+                        const kernels::Normalization<T>& n, std::int64_t channel) {
   Exact sum;
-  for (std::int64_t i = channel; i < rows * channels; i += channels) {
-    sum.add((static_cast<long double>(x[i]) - mean[channel]) * dy[i]);
-  }
-  return sum.times(inverse_deviation[channel]);
+  for (std::int64_t i = channel; i < rows * channels; i += channels) sum.add(centered(channels, x, n, i) * dy[i]);
+  return sum.times(n.inverse_deviation[channel]);
 }
 
 template <class T>
@@ -49,15 +56,20 @@ Exact batch_norm_dbeta(std::int64_t rows, std::int64_t channels, const T* dy, st
   return sum;
 }
 
+/// Without the sums dgamma and dbeta if they are null.
 template <class T>
-Exact batch_norm_input_gradient(std::int64_t channels, const T* x, const T* dy, const T* mean, const T* scale,
-                                const T* slope, const T* offset, std::int64_t element) {
+Exact batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
+                                const kernels::Normalization<T>& n, const double* dgamma, const double* dbeta,
+                                std::int64_t element) {
   const std::int64_t c = element % channels;
   Exact sum;
-  sum.add(static_cast<long double>(scale[c]) * dy[element]);
-  sum.add(static_cast<long double>(slope[c]) * (static_cast<long double>(x[element]) - mean[c]));
-  sum.add(offset[c]);
-  return sum;
+  sum.add(dy[element]);
+  if (dgamma) {
+    const auto count = static_cast<long double>(rows);
+    sum.add(-centered(channels, x, n, element) * n.inverse_deviation[c] * dgamma[c] / count);
+    sum.add(-dbeta[c] / count);
+  }
+  return sum.times(static_cast<long double>(n.gamma[c]) * n.inverse_deviation[c]);
 }
 
 }  // namespace xtape::reference

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "framework/kernels/parallel.hpp"
@@ -59,4 +60,28 @@ TEST_CASE("a permutation holds every number once and depends on the stream alone
   std::ranges::sort(order);
   for (std::size_t i = 0; i < order.size(); ++i) CHECK(order[i] == static_cast<std::int64_t>(i));
   CHECK(RandomStream(1).permutation(0).empty());
+}
+
+TEST_CASE("normal numbers have the tails of their distribution") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    std::int64_t beyond_3 = 0, beyond_4 = 0;
+    for (const double v : RandomStream(12).normal({1'000'000}, 0, 1, dtype).to_vector()) {
+      beyond_3 += std::abs(v) > 3 ? 1 : 0;
+      beyond_4 += std::abs(v) > 4 ? 1 : 0;
+    }
+    CHECK(std::abs(beyond_3 - 2700) < 300);    // 0.27 %, five standard deviations
+    CHECK((beyond_4 > 25 && beyond_4 < 110));  // 63 per million
+  }
+}
+
+TEST_CASE("every order of a few numbers comes about equally often") {
+  for (const std::int64_t n : {2, 3, 4}) {
+    std::map<std::vector<std::int64_t>, int> counts;
+    std::size_t orders = 1;
+    for (std::int64_t i = 2; i <= n; ++i) orders *= static_cast<std::size_t>(i);
+    const std::size_t draws = 1000 * orders;
+    for (std::size_t stream = 0; stream < draws; ++stream) ++counts[RandomStream(3, stream).permutation(n)];
+    CHECK(counts.size() == orders);
+    for (const auto& [order, count] : counts) CHECK(std::abs(count - 1000) < 160);  // five standard deviations
+  }
 }

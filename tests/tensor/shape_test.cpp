@@ -36,6 +36,14 @@ TEST_CASE("a shape refuses axes that are not there, negative extents, too many a
   CHECK_THAT(error_of([&] { Shape{large, large, 0}; }), Catch::Contains("2^62"));
 }
 
+TEST_CASE("no elements broadcast with one, and with no other number") {
+  CHECK(broadcast_shapes("f", {2, 0}, {2, 1}) == Shape{2, 0});
+  CHECK(broadcast_shapes("f", {1}, {0}) == Shape{0});
+  CHECK(broadcast_shapes("f", {0, 3}, {1, 1, 3}) == Shape{1, 0, 3});
+  CHECK_THROWS_AS(broadcast_shapes("f", {0}, {3}), Error);
+  CHECK_THROWS_AS(broadcast_shapes("f", {3}, {0}), Error);
+}
+
 TEST_CASE("shapes broadcast as in NumPy") {
   CHECK(broadcast_shapes("f", {2, 1, 4}, {3, 1}) == Shape{2, 3, 4});
   CHECK(broadcast_shapes("f", {}, {5}) == Shape{5});

@@ -54,6 +54,67 @@ TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") 
   CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
 }
 
+TEST_CASE("integer types hold all numbers up to their limits, and what is between is cut off") {
+  CHECK(Tensor::of({4}, {0, 255, -0.5, 255.5}, DType::uint8).to_vector() == std::vector<double>{0, 255, 0, 255});
+  CHECK(Tensor::zeros({2}, DType::uint8).to_vector() == std::vector<double>{0, 0});
+  CHECK(Tensor::scalar(-0.75).to(DType::int64).item() == 0);
+  CHECK(Tensor::scalar(-3.9).to(DType::int64).item() == -3);
+  const double most = std::ldexp(1.0, 62);
+  CHECK(Tensor::of({2}, {most, -most}, DType::int64).to_vector() == std::vector<double>{most, -most});
+  for (const double value : {-1.0, 256.0}) {
+    CHECK_THAT(error_of([&] { Tensor::scalar(value).to(DType::uint8); }), Catch::Contains("values that fit uint8"));
+  }
+  for (const double value : {2 * most, -4 * most}) {
+    CHECK_THAT(error_of([&] { Tensor::scalar(value, DType::float64).to(DType::int64); }),
+               Catch::Contains("values that fit int64"));
+  }
+}
+
+TEST_CASE("tensors are identical when shape, type and bits agree, and one alone is not enough") {
+  const Tensor zeros = Tensor::zeros({2, 3});
+  CHECK(identical(zeros, Tensor::zeros({2, 3})));
+  CHECK(identical(Tensor(), Tensor()));
+  CHECK_FALSE(identical(zeros, Tensor::zeros({2, 3}, DType::float64)));
+  CHECK_FALSE(identical(Tensor::zeros({2, 3}, DType::int64), Tensor::zeros({2, 3}, DType::float64)));
+  CHECK_FALSE(identical(zeros, Tensor::zeros({3, 2})));
+  CHECK_FALSE(identical(zeros, Tensor()));
+  CHECK_FALSE(identical(Tensor(), zeros));
+  CHECK_FALSE(identical(Tensor::scalar(0), Tensor()));
+  CHECK_FALSE(identical(Tensor::scalar(0), Tensor::scalar(-0.0)));
+  Tensor last = zeros;
+  last.mutable_data<float>()[5] = 1;
+  CHECK_FALSE(identical(zeros, last));
+}
+
+TEST_CASE("messages about an undefined tensor say that it is undefined") {
+  const Tensor none;
+  CHECK(to_string(none.shape()) == "undefined");
+  CHECK(to_string(Tensor::scalar(1).shape()) == "()");
+  CHECK(none.shape() == Shape{});
+  CHECK(to_string(none.shape().prepended(2)) == "(2,)");
+  const auto says = [](const auto& action) { CHECK_THAT(error_of(action), Catch::Contains("undefined")); };
+  says([&] { none.item(); });
+  says([&] { none.at({}); });
+  says([&] { none.to_vector(); });
+  says([&] { none.reshaped({1}); });
+  says([&] { none.reshaped({-1}); });
+  says([&] { none.reshaped(Shape{}); });
+  says([&] { none.rows(0, 0); });
+  says([&] { none.to(DType::float64); });
+  says([&] { none.data<float>(); });
+  CHECK(error_of([] {
+          Tensor::ones({6}).reshaped({-1, -1});
+        }) == "reshape: expected extents of 0 or more, one of which may be -1, got (-1, -1)");
+  CHECK_THAT(error_of([] {
+               Tensor::ones({6}).reshaped({-2, 3});
+             }),
+             Catch::Contains("reshape: ") && Catch::Contains("got (-2, 3)"));
+  CHECK(error_of([] { Tensor::scalar(1).dim(0); }) == "Shape: expected an array with at least one axis, got shape ()");
+  CHECK(error_of([] {
+          Tensor::ones({2, 3}).rows(1, 3);
+        }) == "Tensor::rows: expected 0 <= begin <= end <= 2, the first extent of (2, 3), got [1, 3)");
+}
+
 TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine has, are refused") {
   CHECK_THAT(error_of([] { Tensor::full({1}, 300, DType::uint8); }), Catch::Contains("fit uint8, got 300"));
   CHECK_THAT(error_of([] { Tensor::full({1}, -1, DType::uint8); }), Catch::Contains("got -1"));

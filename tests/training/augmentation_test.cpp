@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "tests/support/support.hpp"
+#include "training/data_loader.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -128,6 +130,41 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   CHECK_FALSE(Augmentation{}.any());
   const Distortion none = draw_distortion({}, shape, 1, 2, 3);
   CHECK((!none.flip && none.zoom == 1 && none.degrees == 0 && none.down == 0 && none.contrast == 1));
+}
+
+TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike") {
+  const Augmentation turning{.rotation = 180};
+  std::set<double> angles;
+  std::size_t drawn = 0;
+  const auto draw = [&](std::uint64_t seed, std::uint64_t epoch, std::int64_t index) {
+    angles.insert(draw_distortion(turning, {8, 8, 1}, seed, epoch, index).degrees);
+    ++drawn;
+  };
+  for (std::int64_t i = 0; i < 3000; ++i) draw(1, 0, i);
+  for (std::uint64_t epoch = 1; epoch < 1000; ++epoch) draw(1, epoch, 5);
+  for (std::uint64_t seed = 2; seed < 300; ++seed) draw(seed, 0, 5);
+  for (int bit = 13; bit < 40; ++bit) draw(1, 0, std::int64_t{1} << bit);  // far into a data set of any size
+  for (int bit = 10; bit < 21; ++bit) draw(1, std::uint64_t{1} << bit, 0);
+  CHECK(angles.size() == drawn);
+}
+
+TEST_CASE("Every image of a large data set is changed by the numbers of its own place, in batches of any size") {
+  // one pixel lies left of the middle; each image's own angle turns it
+  const std::int64_t n = 700;
+  const Tensor images = Tensor::of({n, 9, 9, 1}, [&] {
+    std::vector<double> values(static_cast<std::size_t>(n * 81), 0.0);
+    for (std::int64_t i = 0; i < n; ++i) values[static_cast<std::size_t>(i * 81 + 4 * 9 + 1)] = 1;
+    return values;
+  }());
+  const Dataset data(images, Tensor::labels(std::vector<std::int64_t>(static_cast<std::size_t>(n), 0)), 2);
+  for (const std::int64_t batch_size : {700, 257, 64}) {
+    const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .augmentation = {.rotation = 180}});
+    std::set<std::vector<double>> seen;
+    for (const Batch& batch : loader.epoch(0)) {
+      for (std::int64_t i = 0; i < batch.images.dim(0); ++i) seen.insert(batch.images.rows(i, i + 1).to_vector());
+    }
+    CHECK(std::ssize(seen) == n);
+  }
 }
 
 TEST_CASE("Amounts out of range and images of other ranks are refused") {

@@ -91,6 +91,18 @@ TEST_CASE("A data set refuses images and labels that do not belong together") {
   CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
 }
 
+TEST_CASE("A data set refuses class names that no model's file can keep") {
+  const auto error = [](const std::vector<std::string>& names) {
+    const std::string in_memory = error_of([&] { Dataset(Tensor::zeros({2, 3}), Tensor::labels({0, 1}), names); });
+    const ImageSource images{{3, 3, 1}, [](std::int64_t) { return Tensor::zeros({3, 3, 1}, DType::uint8); }};
+    CHECK(error_of([&] { Dataset(images, Tensor::labels({0, 1}), names); }) == in_memory);
+    return in_memory;
+  };
+  CHECK(error({"caf\xe9", "b"}) == "Dataset: class_names[0]: expected text in UTF-8, got byte 0xe9 after 3 others");
+  CHECK_THAT(error({"a", "b\t"}), Contains("class_names[1]: expected text without control characters"));
+  CHECK_THAT(error({"a", "a"}), Contains("class_names[1]: expected different names, got \"a\" twice"));
+}
+
 TEST_CASE("rows and subset pick examples with their labels") {
   const Dataset data = numbered(5);
   CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});

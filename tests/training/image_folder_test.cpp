@@ -4,11 +4,13 @@
 #include <chrono>
 #include <fstream>
 #include <thread>
+#include <tuple>
 
 #include "framework/io/image.hpp"
 #include "framework/io/resize.hpp"
 #include "models/conv_net.hpp"
 #include "optim/adam.hpp"
+#include "tests/io/files.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 #include "training/data_loader.hpp"
@@ -48,7 +50,8 @@ ImageFolderOptions size(std::int64_t height, std::int64_t width) { return {.heig
 TEST_CASE("A folder for each class is a data set with the folders' names") {
   const TemporaryFolder folder;
   write_animals(folder.path());
-  const auto [data, files, skipped] = load_image_folder(folder.path(), size(4, 3));
+  const auto [data, files, skipped, unreadable] = load_image_folder(folder.path(), size(4, 3));
+  CHECK(unreadable.empty());
   CHECK(data.size() == 5);
   CHECK(data.classes() == 2);
   CHECK(data.class_names() == std::vector<std::string>{"cat", "dog"});
@@ -71,7 +74,7 @@ TEST_CASE("Links that lead nowhere, or to themselves, are left out") {
   fs::create_symlink("f.png", folder / "cat" / "f.png");
   fs::create_symlink("loop", folder / "loop");
   fs::create_symlink("b.png", folder / "cat" / "g.png");
-  const auto [data, files, skipped] = load_image_folder(folder.path(), size(4, 3));
+  const auto [data, files, skipped, unreadable] = load_image_folder(folder.path(), size(4, 3));
   CHECK(data.size() == 6);
   CHECK(skipped == 5 + 3);
 }
@@ -109,8 +112,8 @@ TEST_CASE("Batches of a folder are those of the same images in memory, ahead of 
 TEST_CASE("What can't be decoded comes out where its batch is asked for, naming the file") {
   const TemporaryFolder folder;
   write_animals(folder.path());
-  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
+  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // after it was checked
   for (const std::int64_t prefetch : {0, 2}) {
     const Epoch epoch = DataLoader(data, {.batch_size = 2, .shuffle = false, .prefetch = prefetch}).epoch(0);
     CHECK(epoch[0].labels.at({1}) == 0);
@@ -120,6 +123,59 @@ TEST_CASE("What can't be decoded comes out where its batch is asked for, naming 
   const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
   Adam adam(model.parameters());
   CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
+}
+
+TEST_CASE("All images are checked at the start, and those that can't be read are named or left out") {
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  const std::string whole = read_bytes(folder / "dog" / "z.png");
+  write_bytes(folder / "cat" / "a.PNG", "");
+  write_bytes(folder / "cat" / "c.jpg", "no image");
+  write_bytes(folder / "dog" / "y.png", whole.substr(0, whole.size() - 20));
+  std::string damaged = whole;
+  damaged[whole.find("IDAT") + 8] ^= 1;
+  write_bytes(folder / "dog" / "zz.jpeg", damaged);
+  const KernelSettings restored;
+  for (const int threads : {1, 3}) {
+    kernels::set_num_threads(threads);
+    const std::string error = error_of([&] { load_image_folder(folder.path(), size(4, 4)); });
+    CHECK_THAT(error, Contains("got 4 of 6 that can't; remove them or set skip_unreadable:"));
+    std::size_t at = 0;  // all of them, in the order of the files
+    for (const std::string name : {"cat/a.PNG", "cat/c.jpg", "dog/y.png", "dog/zz.jpeg"}) {
+      CHECK_THAT(error, Contains((folder / name).string()));
+      CHECK(error.find(name) > at);
+      at = error.find(name);
+    }
+    const ImageFolder left =
+        load_image_folder(folder.path(), {.height = 4, .width = 3, .skip_unreadable = true, .show_progress = false});
+    CHECK(left.unreadable.size() == 4);
+    CHECK(left.unreadable[2].file == folder / "dog" / "y.png");
+    CHECK_THAT(left.unreadable[2].reason, Contains("an undamaged PNG file"));
+    CHECK(left.files == std::vector<fs::path>{folder / "cat" / "b.png", folder / "dog" / "z.png"});
+    CHECK(identical(left.data.labels(), Tensor::labels({0, 1})));
+    CHECK(identical(left.data.image(1), Tensor::full({4, 3, 3}, 40, DType::uint8)));
+  }
+  fs::remove(folder / "dog" / "z.png");
+  CHECK_THAT(error_of([&] { load_image_folder(folder.path(), {.height = 4, .width = 4, .skip_unreadable = true}); }),
+             Contains("that can be read in the folder of each class, got none in dog in"));
+  for (int i = 0; i < 20; ++i) write_bytes(folder / "dog" / fmt::format("n{}.png", i), "");
+  CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
+}
+
+TEST_CASE("Class folders whose names no model's file can keep are refused at the start") {
+  for (const auto& [name, shown, why] :
+       {std::tuple{"caf\xe9", "\"caf?\"", "in UTF-8, got byte 0xe9"}, {"a\nb", "\"a?b\"", "control characters"}}) {
+    const TemporaryFolder folder;
+    write_animals(folder.path());
+    fs::rename(folder / "dog", folder / name);
+    CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }),
+               Contains(shown) && Contains(why) && Contains("rename it") && Contains(folder.path().string()));
+  }
+  const TemporaryFolder folder;
+  write_animals(folder.path());
+  fs::rename(folder / "cat" / "b.png", folder / "cat" / "\xe9.png");  // files may be called anything
+  fs::rename(folder / "dog", folder / "\u732b");
+  CHECK(load_image_folder(folder.path(), size(4, 4)).data.class_names()[1] == "\u732b");
 }
 
 TEST_CASE("A network learns from a folder") {

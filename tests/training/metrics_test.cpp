@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "framework/kernels/memory_pool.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -33,6 +34,63 @@ TEST_CASE("an output that is not a number is never right") {
   CHECK(accuracy(broken, Tensor::labels({0, 1})) == 0);
 }
 
+TEST_CASE("the largest values of a row come in order, and of equal ones that of the smaller class") {
+  const Tensor scores = Tensor::of({3, 4}, {1, 3, 2, 3, 0, 0, 0, 0, -1, -4, -2, -3});
+  CHECK(top_classes(scores).to_vector() == std::vector<double>{1, 0, 0});
+  CHECK(top_classes(scores, 2).to_vector() == std::vector<double>{1, 3, 0, 1, 0, 2});
+  CHECK(top_classes(scores.to(DType::float64), 4).to_vector() ==
+        std::vector<double>{1, 3, 2, 0, 0, 1, 2, 3, 0, 2, 3, 1});
+  CHECK(top_classes(scores, 3).dtype() == DType::int64);
+  CHECK_THAT(error_of([&] { top_classes(scores, 5); }), Contains("a count from 1 to 4") && Contains("got 5"));
+  CHECK_THAT(error_of([&] { top_classes(scores, 0); }), Contains("got 0"));
+  CHECK_THAT(error_of([] { top_classes(Tensor()); }), Contains("an undefined tensor"));
+  CHECK_THAT(error_of([] { top_classes(Tensor::zeros({0, 3})); }), Contains("float32 (0, 3)"));
+}
+
+TEST_CASE("a row with a NaN is wrong in every metric, wherever the NaN stands") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  // classes 0, 0, 1, 2: the first is right, the second wrong, the others have a NaN
+  const Tensor scores = Tensor::of({4, 3}, {3, 1, 2, 1, 3, 2, 0, 9, nan, nan, 0, 9});
+  const Tensor labels = Tensor::labels({0, 0, 1, 2});
+  CHECK(top_classes(scores, 2).to_vector() == std::vector<double>{0, 2, 1, 2, -1, -1, -1, -1});
+  CHECK(accuracy(scores, labels) == 0.25);
+  CHECK(top_k_accuracy(scores, labels, 1) == 0.25);
+  CHECK(top_k_accuracy(scores, labels, 3) == 0.5);
+  const Tensor confusion = confusion_matrix(scores, labels);
+  CHECK(confusion.shape() == Shape{3, 4});
+  CHECK(confusion.to_vector() == std::vector<double>{1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1});
+  const std::vector<ClassMetrics> all = class_metrics(confusion);
+  CHECK((all[0].precision == 1 && all[0].recall == 0.5 && all[0].support == 2));
+  CHECK((all[1].precision == 0 && all[1].recall == 0 && all[1].support == 1));
+  CHECK((all[2].precision == 0 && all[2].recall == 0 && all[2].f1 == 0 && all[2].support == 1));
+  CHECK_THAT(class_table(confusion), Contains("accuracy 0.2500\n") && Contains("NaN outputs for 2 samples"));
+  CHECK(binary_accuracy(Tensor::of({3, 1}, {nan, nan, 1}), Tensor::of({3, 1}, {0, 1, 1})) == 1.0 / 3);
+}
+
+TEST_CASE("binary accuracy compares with a threshold, element by element") {
+  // keras.metrics.binary_accuracy of Keras 3.15: 0.5 is not above 0.5
+  const Tensor p = Tensor::of({3, 1}, {0.5, 0.5, 0.51}), t = Tensor::of({3, 1}, {0, 1, 1});
+  CHECK(binary_accuracy(p, t) == 2.0 / 3);
+  CHECK(binary_accuracy(Tensor::of({2, 2}, {-1, 0.1, 3, -0.1}), Tensor::of({2, 2}, {0, 1, 1, 1}), 0) == 0.75);
+  CHECK_THAT(error_of([&] { binary_accuracy(p, Tensor::zeros({3})); }), Contains("float32 (3, 1) and float32 (3,)"));
+  CHECK_THAT(error_of([&] { binary_accuracy(p, Tensor::of({3, 1}, {0, 2, 1})); }), Contains("in [0, 1], got 2"));
+  CHECK_THAT(error_of([&] { binary_accuracy(Tensor(), t); }), Contains("an undefined tensor"));
+}
+
+TEST_CASE("metrics refuse labels that are no distributions, and a single output") {
+  CHECK_THAT(error_of([] {
+               accuracy(outputs, Tensor::of({4, 3}, {1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0}));
+             }),
+             Contains("accuracy: expected a distribution a row, with the sum 1, got the sum 2 in row 1"));
+  for (const Tensor& labels : {Tensor::labels({0, 0}), Tensor::ones({2, 1})}) {
+    const Tensor one = Tensor::of({2, 1}, {-3, 5});
+    CHECK_THAT(error_of([&] { accuracy(one, labels); }), Contains("at least 2 classes") && Contains("binary_accuracy"));
+    CHECK_THAT(error_of([&] { confusion_matrix(one, labels); }), Contains("at least 2 classes"));
+  }
+  CHECK_THAT(error_of([] { accuracy(Tensor(), Tensor::labels({0})); }), Contains("got an undefined tensor"));
+  CHECK_THAT(error_of([] { accuracy(outputs, Tensor()); }), Contains("got an undefined tensor"));
+}
+
 TEST_CASE("top-k accuracy") {
   const Tensor labels = Tensor::labels({1, 2, 0, 2});
   CHECK(top_k_accuracy(outputs, labels, 1) == 0.25);
@@ -45,6 +103,39 @@ TEST_CASE("the confusion matrix has a row for each class and a column for each g
   CHECK(matrix.dtype() == DType::int64);
   CHECK(matrix.shape() == Shape{3, 3});
   CHECK(matrix.to_vector() == std::vector<double>{0, 0, 0, 2, 1, 0, 0, 0, 1});
+}
+
+TEST_CASE("confusion counts are the cells of the matrix that are not 0, the most frequent first") {
+  // by hand: 0 0 | 0 2 | 1 0 1 0 | 2 1
+  const Tensor given = Tensor::of({8, 3}, {9, 1, 1, 9, 1, 1, 1, 1, 9, 9, 1, 1, 1, 9, 1, 9, 1, 1, 1, 9, 1, 1, 9, 1});
+  const Tensor labels = Tensor::labels({0, 0, 0, 1, 1, 1, 2, 2});
+  const Tensor one_hot = Tensor::of({8, 3}, {1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1});
+  for (const Tensor& right : {labels, one_hot, one_hot.to(DType::float64)}) {
+    const ConfusionCounts counts = confusion_counts(given, right);
+    CHECK(counts.samples == std::vector<std::int64_t>{3, 3, 2});
+    CHECK(counts.taken == std::vector<std::int64_t>{4, 3, 1});
+    CHECK(counts.right == std::vector<std::int64_t>{2, 1, 0});
+    CHECK(counts.confused == std::vector<ConfusionCounts::Pair>{{1, 0, 2}, {2, 1, 2}, {0, 2, 1}});
+    CHECK(class_table(counts) == class_table(confusion_matrix(given, right)));
+  }
+  CHECK_THAT(error_of([&] { confusion_counts(given, Tensor::labels({0})); }), Contains("confusion_counts: expected"));
+}
+
+TEST_CASE("confusion counts of 20,000 classes take little memory") {
+  constexpr std::int64_t classes = 20'000, n = 50;
+  std::vector<std::int64_t> labels;
+  Tensor given = Tensor::zeros({n, classes});
+  for (std::int64_t i = 0; i < n; ++i) {
+    labels.push_back(400 * i);
+    given.mutable_data<float>()[i * classes + 399 * i] = 1;
+  }
+  const std::size_t before = kernels::pool_usage().peak;
+  const ConfusionCounts counts = confusion_counts(given, Tensor::labels(labels));
+  CHECK(kernels::pool_usage().peak - before < std::size_t{1} << 20);  // the matrix would take 3.2 GB
+  CHECK(counts.right[0] == 1);
+  REQUIRE(counts.confused.size() == 49);
+  CHECK(counts.confused[48] == ConfusionCounts::Pair{19'600, 19'551, 1});
+  CHECK(class_metrics(counts).size() == classes);
 }
 
 TEST_CASE("what metrics refuse") {

@@ -1,9 +1,13 @@
 #include "training/prefetch.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/wait.h>
 
 #include "tests/support/support.hpp"
 
@@ -102,4 +106,23 @@ TEST_CASE("Several threads may ask one prefetcher") {
   ask(0);
   other.join();
   CHECK(right == 100);
+}
+
+TEST_CASE("A forked child gets the values that are left, and destroys its copy without waiting for threads") {
+  auto numbers = std::make_unique<Numbers>(100, 4, 2, [](std::int64_t i, const auto&) { return 3 * i; });
+  CHECK(numbers->get(0) == 0);
+  for (int round = 0; round < 20; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(120);  // instead of hanging
+      bool right = true;
+      for (std::int64_t i = 1; i < 100; ++i) right = right && numbers->get(i) == 3 * i;
+      numbers.reset();
+      std::_Exit(right ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+  CHECK(numbers->get(1) == 3);
 }

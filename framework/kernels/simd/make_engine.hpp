@@ -15,6 +15,7 @@ Engine<T> make_engine() {
   using V = Vector<T, bytes>;
   return {.tile_rows = tile_rows,
           .tile_columns = P::tile_columns,
+          .vector_columns = P::lanes,
           .multiply_rows = P::multiply_rows,
           .add_outer_products = P::add_outer_products,
           .multiply_strips = S::multiply,

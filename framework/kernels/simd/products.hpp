@@ -59,7 +59,11 @@ struct Tile {
     for (int r = 0; r < rows; ++r) {
       T row[columns];
       for (int v = 0; v < vectors; ++v) store(row + v * lanes, sum[r][v]);
-      for (std::int64_t j = 0; j < width; ++j) c(r)[j] = accumulate ? c(r)[j] + row[j] : row[j];
+      for_each_vector<T, sizeof(V)>(width, [&, to = c(r)](auto vector, std::int64_t j) {
+        vector = load<decltype(vector)>(row + j);
+        if (accumulate) vector += load<decltype(vector)>(to + j);
+        store(to + j, vector);
+      });
     }
   }
 };
@@ -127,20 +131,34 @@ void with_height(std::int64_t height, const F& f) {
   }
 }
 
-/// Calls f(height, row, panel) for all tiles of `rows` by `columns`, panel by panel, so that a panel of B stays in the
-/// first-level cache while A streams by. The last two share what does not fill one, since a very low tile has too few
-/// sums to keep the processor busy.
-template <int tile_rows, int tile_columns, class F>
-void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
-  const std::int64_t panels = (columns + tile_columns - 1) / tile_columns;
+/// Calls f(height, row, panel) for all tiles of the panels [first, last), panel by panel, so that a panel of B stays in
+/// the first-level cache while A streams by. The last two share what does not fill one, since a very low tile has too
+/// few sums to keep the processor busy.
+template <int tile_rows, class F>
+void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t last, const F& f) {
   const std::int64_t left = rows % tile_rows;
   const std::int64_t whole = rows - left - (left > 0 && rows > tile_rows ? tile_rows : 0);
   const std::int64_t upper = rows - whole > tile_rows ? (rows - whole + 1) / 2 : rows - whole;
-  for (std::int64_t panel = 0; panel < panels; ++panel) {
+  for (std::int64_t panel = first; panel < last; ++panel) {
     for (std::int64_t row = 0; row < whole; row += tile_rows) f(std::integral_constant<int, tile_rows>{}, row, panel);
     with_height<tile_rows>(upper, [&](auto height) { f(height, whole, panel); });
     with_height<tile_rows>(rows - whole - upper, [&](auto height) { f(height, whole + upper, panel); });
   }
+}
+
+/// Calls f(height, vectors, row, panel) for all tiles of `rows` by `columns`: `vectors` of `lanes` lanes wide and up to
+/// `tile_rows` high, or of a single vector and up to `narrow_rows` high in a last panel that needs no more.
+template <int tile_rows, int narrow_rows, int vectors, int lanes, class F>
+void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
+  constexpr std::int64_t tile_columns = vectors * lanes;
+  const std::int64_t panels = (columns + tile_columns - 1) / tile_columns;
+  const std::int64_t wide = (columns + tile_columns - lanes - 1) / tile_columns;
+  for_each_tile_of_panels<tile_rows>(rows, 0, wide, [&f](auto height, std::int64_t row, std::int64_t panel) {
+    f(height, std::integral_constant<int, vectors>{}, row, panel);
+  });
+  for_each_tile_of_panels<narrow_rows>(rows, wide, panels, [&f](auto height, std::int64_t row, std::int64_t panel) {
+    f(height, std::integral_constant<int, 1>{}, row, panel);
+  });
 }
 
 /// The functions of products and packing for vectors of `bytes` bytes and tiles of `tile_rows` by `vectors` vectors.
@@ -150,22 +168,25 @@ struct Products {
   static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
   static constexpr int tile_columns = vectors * lanes;
 
-  /// Columns that fit into one vector are computed in tiles of that width, and higher ones: as high as there are
-  /// registers for the pointers to the rows of A, or for the sums.
+  /// Narrow tiles are as high as there are registers for the pointers to the rows of A, or for the sums.
   static void multiply_rows(const RowProducts<T>& p) {
-    if (p.columns <= lanes) return multiply_tiles<8, 1>(p);
-    multiply_tiles<tile_rows, vectors>(p);
+    for_each_tile<tile_rows, 8, vectors, lanes>(
+        p.rows, p.columns, [&p](auto rows, auto tile_vectors, std::int64_t row, std::int64_t panel) {
+          multiply_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+        });
   }
   static void add_outer_products(const OuterProducts<T>& p) {
-    if (p.columns <= lanes) return add_tiles<2 * tile_rows, 1>(p);
-    add_tiles<tile_rows, vectors>(p);
+    for_each_tile<tile_rows, 2 * tile_rows, vectors, lanes>(
+        p.rows, p.columns, [&p](auto rows, auto tile_vectors, std::int64_t row, std::int64_t panel) {
+          add_outer_products_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
+        });
   }
 
   static void pack(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride) {
     const std::int64_t whole = columns / tile_columns;
     if (b.transposed) {
       for (std::int64_t j = 0; j < whole; ++j) {
-        pack_transposed(b.data + j * tile_columns * b.stride, b.stride, rows, panels + j * panel_stride);
+        pack_transposed(b.data + j * tile_columns * b.stride, b.stride, rows, tile_columns, panels + j * panel_stride);
       }
     } else {
       std::int64_t j = 0;
@@ -180,19 +201,6 @@ struct Products {
   }
 
  private:
-  template <int most_rows, int tile_vectors>
-  static void multiply_tiles(const RowProducts<T>& p) {
-    for_each_tile<most_rows, tile_columns>(p.rows, p.columns, [&p](auto rows, std::int64_t row, std::int64_t panel) {
-      multiply_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
-    });
-  }
-  template <int most_rows, int tile_vectors>
-  static void add_tiles(const OuterProducts<T>& p) {
-    for_each_tile<most_rows, tile_columns>(p.rows, p.columns, [&p](auto rows, std::int64_t row, std::int64_t panel) {
-      add_outer_products_tile<T, V, rows, tile_vectors, tile_columns>(p, row, panel);
-    });
-  }
-
   /// Panels side by side, whose rows are read in one go; rows further on are fetched ahead, since rows lie too far
   /// apart for the processor to do so.
   template <int panel_count>
@@ -213,36 +221,37 @@ struct Products {
     }
   }
 
+  /// A last panel of `width` columns from `column` on.
   static void pack_part(PackSource<T> b, std::int64_t rows, std::int64_t column, std::int64_t width, T* panel) {
-    for (std::int64_t i = 0; i < rows; ++i, panel += tile_columns) {
-      std::int64_t j = 0;
-      if (!b.transposed) {
-        const T* from = b.data + i * b.stride + column;
-        for (; j + lanes <= width; j += lanes) store(panel + j, load<V>(from + j));
-        for (; j < width; ++j) panel[j] = from[j];
-      }
-      for (; j < width; ++j) panel[j] = b.data[(column + j) * b.stride + i];
-      for (; j < tile_columns; ++j) panel[j] = T{0};
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (int v = 0; v < vectors; ++v) store(panel + i * tile_columns + v * lanes, V{});
+    }
+    if (b.transposed) return pack_transposed(b.data + column * b.stride, b.stride, rows, width, panel);
+    const T* from = b.data + column;
+    for (std::int64_t i = 0; i < rows; ++i, from += b.stride, panel += tile_columns) {
+      for_each_vector<T, bytes>(
+          width, [from, panel](auto vector, std::int64_t j) { store(panel + j, load<decltype(vector)>(from + j)); });
     }
   }
 
-  /// Column j of the panel is a row of the source: squares of lanes by lanes are turned in registers.
-  static void pack_transposed(const T* from, std::int64_t stride, std::int64_t rows, T* panel) {
-    std::int64_t i = 0;
-    for (; i + lanes <= rows; i += lanes) {
-#pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) {
-        V square[lanes];
+  /// Column j of the panel is a row of the source: squares of vectors are turned in registers.
+  static void pack_transposed(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* panel) {
+    for_each_vector<T, bytes>(width, [=](auto vector, std::int64_t j) {
+      using Row = decltype(vector);
+      constexpr int edge = lanes_of<Row>;
+      std::int64_t i = 0;
+      for (; i + edge <= rows; i += edge) {
+        Row square[edge];
 #pragma GCC unroll 16
-        for (int j = 0; j < lanes; ++j) square[j] = load<V>(from + (v * lanes + j) * stride + i);
+        for (int c = 0; c < edge; ++c) square[c] = load<Row>(from + (j + c) * stride + i);
         transpose(square);
 #pragma GCC unroll 16
-        for (int k = 0; k < lanes; ++k) store(panel + (i + k) * tile_columns + v * lanes, square[k]);
+        for (int r = 0; r < edge; ++r) store(panel + (i + r) * tile_columns + j, square[r]);
       }
-    }
-    for (; i < rows; ++i) {
-      for (int j = 0; j < tile_columns; ++j) panel[i * tile_columns + j] = from[j * stride + i];
-    }
+      for (; i < rows; ++i) {
+        for (int c = 0; c < edge; ++c) panel[i * tile_columns + j + c] = from[(j + c) * stride + i];
+      }
+    });
   }
 };
 

@@ -62,30 +62,18 @@ struct Strips {
   static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
   static constexpr int tile_columns = vectors * lanes;
 
-  /// Columns that fit into one vector are computed in tiles of that width, and twice as high.
   static void multiply(const StripProducts<T>& p) {
-    if (p.columns <= lanes) return multiply_tiles<2 * tile_rows, 1>(p);
-    multiply_tiles<tile_rows, vectors>(p);
+    for_each_tile<tile_rows, 2 * tile_rows, vectors, lanes>(
+        p.pixels, p.columns, [&p](auto pixels, auto tile_vectors, std::int64_t pixel, std::int64_t panel) {
+          for (std::int64_t row = 0; row < p.rows; ++row) {
+            multiply_strip_tile<T, V, pixels, tile_vectors, tile_columns>(p, row, pixel, panel);
+          }
+        });
   }
   static void add_products(const StripSums<T>& p) {
-    if (p.columns <= lanes) return add_tiles<2 * tile_rows, 1>(p);
-    add_tiles<tile_rows, vectors>(p);
-  }
-
- private:
-  template <int most, int tile_vectors>
-  static void multiply_tiles(const StripProducts<T>& p) {
-    for_each_tile<most, tile_columns>(p.pixels, p.columns, [&p](auto pixels, std::int64_t pixel, std::int64_t panel) {
-      for (std::int64_t row = 0; row < p.rows; ++row) {
-        multiply_strip_tile<T, V, pixels, tile_vectors, tile_columns>(p, row, pixel, panel);
-      }
-    });
-  }
-  template <int most, int tile_vectors>
-  static void add_tiles(const StripSums<T>& p) {
     for (std::int64_t s = 0; s < p.input.segments; ++s) {
-      for_each_tile<most, tile_columns>(
-          p.input.length, p.columns, [&p, s](auto rows, std::int64_t value, std::int64_t panel) {
+      for_each_tile<tile_rows, 2 * tile_rows, vectors, lanes>(
+          p.input.length, p.columns, [&p, s](auto rows, auto tile_vectors, std::int64_t value, std::int64_t panel) {
             add_strip_products_tile<T, V, rows, tile_vectors, tile_columns>(p, s, value, panel);
           });
     }

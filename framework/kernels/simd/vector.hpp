@@ -1,6 +1,7 @@
 // Vectors of numbers as the compiler has them, of a width that the instruction set decides.
 #pragma once
 
+#include <cstdint>
 #include <utility>
 
 namespace xtape::kernels::simd {
@@ -32,6 +33,15 @@ template <class V, class T>
 
 template <class V>
 inline constexpr int lanes_of = sizeof(V) / sizeof(V{}[0]);
+
+/// Calls f(V{}, i) for pieces [i, i + lanes of V) of [0, count): vectors of `bytes` bytes as long as they fit, then of
+/// half as many, down to single numbers.
+template <class T, int bytes, class F>
+[[gnu::always_inline]] inline void for_each_vector(std::int64_t count, const F& f, std::int64_t i = 0) {
+  constexpr std::int64_t lanes = bytes / sizeof(T);
+  for (; i + lanes <= count; i += lanes) f(Vector<T, bytes>{}, i);
+  if constexpr (lanes > 1) for_each_vector<T, bytes / 2>(count, f, i);
+}
 
 namespace detail {
 

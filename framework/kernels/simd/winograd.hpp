@@ -107,10 +107,8 @@ template <class F, class V, class T>
 /// likewise.
 template <class F, class V, class T>
 void transform(const T* const* in, T* const* out, std::int64_t count) {
-  constexpr std::int64_t lanes = lanes_of<V>;
-  std::int64_t c = 0;
-  for (; c + lanes <= count; c += lanes) transform_patch<F, V>(in, out, c);
-  for (; c < count; ++c) transform_patch<F, Vector<T, sizeof(T)>>(in, out, c);
+  for_each_vector<T, sizeof(V)>(count,
+                                [&](auto vector, std::int64_t c) { transform_patch<F, decltype(vector)>(in, out, c); });
 }
 
 }  // namespace xtape::kernels::simd

@@ -1,4 +1,4 @@
-#include "framework/io/hdf5_reader.hpp"
+#include "framework/io/helpers/hdf5_reader.hpp"
 
 #include <algorithm>
 

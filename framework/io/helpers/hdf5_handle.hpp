@@ -1,34 +1,12 @@
-// What every use of HDF5's C interface needs: silence, one thread at a time, handles that close themselves, reasons.
+// What every use of HDF5's C interface needs: handles that close themselves, reasons. Internal to framework/io/helpers.
 #pragma once
 
 #include <hdf5.h>
 
-#include <mutex>
 #include <string>
 #include <utility>
 
 namespace xtape::hdf5 {
-
-/// While it lives, this thread alone uses HDF5 (the library need not be built for threads) and HDF5 prints nothing.
-class Session {
- public:
-  Session() : lock_(mutex()) {
-    H5Eget_auto2(H5E_DEFAULT, &print_, &print_data_);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  ~Session() { H5Eset_auto2(H5E_DEFAULT, print_, print_data_); }
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  std::lock_guard<std::mutex> lock_;
-  H5E_auto2_t print_ = nullptr;
-  void* print_data_ = nullptr;
-};
 
 /// An identifier of HDF5's, closed at the end of the scope. Negative when opening it failed.
 class Handle {

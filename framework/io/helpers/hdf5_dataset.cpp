@@ -1,4 +1,4 @@
-#include "framework/io/hdf5_dataset.hpp"
+#include "framework/io/helpers/hdf5_dataset.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +16,13 @@ const char* class_name(H5T_class_t kind) {
     case H5T_ENUM: return "enumerated values";
     default: return "elements";
   }
+}
+
+/// Whether it is what h5py makes of bool: bytes that are called FALSE and TRUE.
+bool is_bool(hid_t type) {
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
+  signed char no = -1, yes = -1;
+  return H5Tenum_valueof(type, "FALSE", &no) >= 0 && H5Tenum_valueof(type, "TRUE", &yes) >= 0 && no == 0 && yes == 1;
 }
 
 Handle opened(const std::string& path, hid_t file, const std::string& name) {
@@ -51,10 +58,13 @@ Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::stri
 }
 
 std::size_t Dataset::bytes() const {
-  return static_cast<std::size_t>(shape_.size()) * with_type(dtype_, [](auto zero) { return sizeof zero; });
+  if (!dtype_) return 0;
+  return static_cast<std::size_t>(shape_.size()) * with_type(*dtype_, [](auto zero) { return sizeof zero; });
 }
 
 std::string Dataset::stored_type() const {
+  if (!dtype_) return fmt::format("{} of {} bytes", class_name(H5Tget_class(type_)), H5Tget_size(type_));
+  if (is_bool(type_)) return "bool";
   const bool floating = H5Tget_class(type_) == H5T_FLOAT;
   const char* kind = floating ? "float" : H5Tget_sign(type_) == H5T_SGN_NONE ? "uint" : "int";
   return fmt::format("{}{}", kind, 8 * H5Tget_size(type_));
@@ -67,8 +77,29 @@ void Dataset::read(void* elements) const {
     return kind == H5T_CONV_EXCEPT_RANGE_HI ? H5T_CONV_ABORT : H5T_CONV_UNHANDLED;
   };
   if (dtype_ == DType::int64) H5Pset_type_conv_cb(transfer, refuse_overflow, nullptr);
-  const herr_t status = H5Dread(dataset_, memory_type(dtype_), H5S_ALL, H5S_ALL, transfer, elements);
-  check(status >= 0, "load_hdf5: expected to read \"{}\" of {} as {}, got: {}", name_, path_, dtype_, reason());
+  const hid_t type =
+      is_bool(type_) ? static_cast<hid_t>(type_) : memory_type(*dtype_);  // HDF5 makes no integers of enums
+  if (H5Dread(dataset_, type, H5S_ALL, H5S_ALL, transfer, elements) >= 0) return;
+  const std::string why = reason(), filter = missing_filter();
+  check(filter.empty(),
+        "load_hdf5: expected data in \"{}\" of {} that HDF5 can unpack, got the filter {}, which is not installed; "
+        "write the file anew with gzip or without compression",
+        name_, path_, filter);
+  fail("load_hdf5: expected to read \"{}\" of {} as {}, got: {}", name_, path_, *dtype_, why);
+}
+
+/// "lzf (32000)": the first filter of the data that HDF5 lacks here; empty when it has all.
+std::string Dataset::missing_filter() const {
+  const Handle creation(H5Dget_create_plist(dataset_), H5Pclose);
+  const int count = H5Pget_layout(creation) == H5D_CHUNKED ? H5Pget_nfilters(creation) : 0;
+  for (int i = 0; i < count; ++i) {
+    std::array<char, 64> name{};
+    std::size_t values = 0;
+    const H5Z_filter_t id = H5Pget_filter2(creation, static_cast<unsigned>(i), nullptr, &values, nullptr,
+                                           name.size() - 1, name.data(), nullptr);
+    if (id >= 0 && H5Zfilter_avail(id) <= 0) return fmt::format("{} ({})", name[0] ? name.data() : "number", id);
+  }
+  return "";
 }
 
 Shape Dataset::read_shape() const {
@@ -87,12 +118,11 @@ Shape Dataset::read_shape() const {
   }
 }
 
-DType Dataset::read_type() const {
+std::optional<DType> Dataset::read_type() const {
   const H5T_class_t kind = H5Tget_class(type_);
   const std::size_t bytes = H5Tget_size(type_);
-  check((kind == H5T_INTEGER || kind == H5T_FLOAT) && bytes >= 1 && bytes <= 8,
-        "load_hdf5: expected integers or floating numbers of at most 64 bits in \"{}\" of {}, got {} of {} bytes",
-        name_, path_, class_name(kind), bytes);
+  if (is_bool(type_)) return DType::uint8;
+  if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || bytes < 1 || bytes > 8) return std::nullopt;
   if (kind == H5T_FLOAT) return bytes <= 4 ? DType::float32 : DType::float64;
   return bytes == 1 && H5Tget_sign(type_) == H5T_SGN_NONE ? DType::uint8 : DType::int64;
 }

@@ -1,4 +1,5 @@
-// Reader: an HDF5 file open for reading, in the process that answers for an Hdf5File. Internal to framework/io.
+// Reader: an HDF5 file open for reading, in the process that answers for an Hdf5File. Internal to
+// framework/io/helpers.
 #pragma once
 
 #include <optional>
@@ -6,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "framework/io/hdf5_dataset.hpp"
+#include "framework/io/helpers/hdf5_dataset.hpp"
 
 namespace xtape::hdf5 {
 

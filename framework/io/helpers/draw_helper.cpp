@@ -1,0 +1,39 @@
+// The program xtape-draw: draws a graph with Graphviz's library for an xtape process.
+#include <graphviz/gvc.h>
+#include <memory>
+#include <string>
+
+#include "framework/error.hpp"
+#include "framework/io/helpers/serve.hpp"
+
+namespace {
+
+using namespace xtape;
+
+/// Lays the graph out and draws it.
+std::string drawn(const std::string& dot, const std::string& format) {
+  const std::unique_ptr<GVC_t, int (*)(GVC_t*)> context(gvContext(), gvFreeContext);
+  const std::unique_ptr<Agraph_t, int (*)(Agraph_t*)> graph(agmemread(dot.c_str()), agclose);
+  check(context && graph, "plot_model: expected Graphviz to read the graph, got an error");
+  check(gvLayout(context.get(), graph.get(), "dot") == 0,
+        "plot_model: expected Graphviz to lay the graph out, got an error");
+  char* bytes = nullptr;
+  unsigned length = 0;
+  const int status = gvRenderData(context.get(), graph.get(), format.c_str(), &bytes, &length);
+  const std::string picture = status == 0 && bytes ? std::string(bytes, length) : "";
+  if (bytes) gvFreeRenderData(bytes);
+  gvFreeLayout(context.get(), graph.get());
+  check(!picture.empty(), "plot_model: expected Graphviz to draw {}, got an error; is its plugin for that installed?",
+        format);
+  return picture;
+}
+
+}  // namespace
+
+/// A question is a graph in the DOT language and a format, "svg"; the answer is the picture.
+int main() {
+  helpers::serve([](Channel&, const Channel::Texts& question) {
+    check(question.size() == 2, "xtape-draw: expected a graph and a format, got {} texts", question.size());
+    return helpers::Answer{.texts = {drawn(question[0], question[1])}};
+  });
+}

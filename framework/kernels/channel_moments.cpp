@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "framework/kernels/batch_norm.hpp"
+#include "framework/kernels/channel_sums.hpp"
+
+namespace xtape::kernels {
+namespace {
+
+/// What sums are computed in again when they leave the range of T.
+template <class T>
+using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
+
+/// Sums of x - origin and of its square over 4 rows or 1.
+template <std::int64_t count, class C, class T>
+void add_deviations(std::int64_t channels, const T* x, const C* origin, C* sum, C* square) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const auto deviation = [&](std::int64_t row) { return static_cast<C>(x[row * channels + c]) - origin[c]; };
+    if constexpr (count == 4) {
+      const C d0 = deviation(0), d1 = deviation(1), d2 = deviation(2), d3 = deviation(3);
+      sum[c] += (d0 + d1) + (d2 + d3);
+      square[c] += (d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3);
+    } else {
+      const C d = deviation(0);
+      sum[c] += d;
+      square[c] += d * d;
+    }
+  }
+}
+
+/// Mean and deviation from sums of distances from an origin, so that a mean far from zero costs no digits. False when
+/// sums were not finite, or the origin lies so far from the mean, in deviations, that it costs digits.
+template <class C, class T>
+bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, const T* x, double* mean,
+                    double* deviation) {
+  using Sum = std::common_type_t<double, C>;
+  const Workspace<Sum> totals(2 * channels);
+  bool sound =
+      two_channel_sums<C, 4>(rows, channels, totals.data(), [&](std::int64_t row, C* sum, C* square, auto count) {
+        add_deviations<count()>(channels, x + row * channels, origin, sum, square);
+      });
+  const auto n = static_cast<Sum>(std::max<std::int64_t>(rows, 1));
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const Sum shifted = totals[c] / n;
+    const Sum variance = totals[channels + c] / n - shifted * shifted;
+    mean[c] = static_cast<double>(static_cast<Sum>(origin[c]) + shifted);
+    deviation[c] = static_cast<double>(std::sqrt(variance < 0 ? Sum{0} : variance));
+    sound = sound && shifted * shifted <= 64 * variance;
+  }
+  return sound;
+}
+
+}  // namespace
+
+template <class T>
+void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation) {
+  if (moments_around(x, rows, channels, x, mean, deviation)) return;
+  const Workspace<Wide<T>> origin(channels);
+  for (std::int64_t c = 0; c < channels; ++c) origin[c] = std::isfinite(mean[c]) ? mean[c] : x[c];
+  moments_around(origin.data(), rows, channels, x, mean, deviation);
+}
+
+template void channel_moments(std::int64_t, std::int64_t, const float*, double*, double*);
+template void channel_moments(std::int64_t, std::int64_t, const double*, double*, double*);
+
+}  // namespace xtape::kernels

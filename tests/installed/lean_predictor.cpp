@@ -1,0 +1,65 @@
+// A program that only predicts, for a build of xtape without its optional libraries (tools/lean_build). Its exit status
+// is 0 when a model that went through a file gives what its formula says, and what is missing is refused by name.
+#include <fstream>
+#include <functional>
+#include <string>
+#include <xtape/xtape.hpp>
+
+using namespace xtape;
+
+namespace {
+
+void require(bool holds, const std::string& what) { check(holds, "lean_predictor: expected {}", what); }
+
+/// That `action` is an Error that names what would have to be installed.
+void require_refusal(const std::function<void()>& action, const std::string& package) {
+  std::string message;
+  try {
+    action();
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  require(message.find(package) != std::string::npos, "an error that names " + package + ", got: " + message);
+}
+
+/// A convolution of a pair of pixels, and a sum of its two outputs with weights 1 and 10.
+Model small_model() {
+  const auto input = Input({1, 3, 1});
+  const auto x = Flatten()(Conv2D({.filters = 1, .kernel_size = {1, 2}, .name = "conv"})(input));
+  Model model(input, Dense({.units = 1, .name = "dense"})(x));
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.name() == "conv/kernel") parameter.set_value(Tensor::of({1, 2, 1, 1}, {2, 3}));
+    if (parameter.name() == "conv/bias") parameter.set_value(Tensor::of({1}, {1}));
+    if (parameter.name() == "dense/kernel") parameter.set_value(Tensor::of({2, 1}, {1, 10}));
+    if (parameter.name() == "dense/bias") parameter.set_value(Tensor::of({1}, {-4}));
+  }
+  return model;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  check(argc == 2, "lean_predictor: expected a folder to write to");
+  const std::string folder = argv[1];
+  save_model(small_model(), folder + "/model.safetensors");
+  const Model model = load_model(folder + "/model.safetensors");
+  const Tensor images = Tensor::of({2, 1, 3, 1}, {1, 2, 3, 0, -1, 5});
+  // (2 1 + 3 2 + 1) + 10 (2 2 + 3 3 + 1) - 4 = 145; (2 0 - 3 1 + 1) + 10 (-2 1 + 3 5 + 1) - 4 = 134
+  require(predict(model, images).to_vector() == std::vector<double>{145, 134}, "outputs 145 and 134");
+
+  std::ofstream(folder + "/w.h5") << "\x89HDF\r\n\x1A\n";
+  require_refusal([&] { load_weights(model, folder + "/w.h5"); }, "libhdf5-dev");
+  require_refusal([&] { save_weights(model, folder + "/new.h5"); }, "libhdf5-dev");
+  require_refusal([&] { plot_model(model, folder + "/model.svg"); }, "libgraphviz-dev");
+  std::ofstream(folder + "/image.png") << "\x89PNG\r\n\x1A\n";
+  std::ofstream(folder + "/image.jpg") << "\xFF\xD8\xFF";
+  require_refusal([&] { read_image(folder + "/image.png"); }, "libpng-dev");
+  require_refusal([&] { read_image(folder + "/image.jpg"); }, "libturbojpeg0-dev");
+  require_refusal([&] { write_png(folder + "/new.png", Tensor::zeros({1, 1, 1}, DType::uint8)); }, "libpng-dev");
+  require_refusal([&] { inverse(Tensor::ones({1, 1})); }, "libopenblas-dev");
+  fmt::print("predicts, and says what is missing\n");
+  return 0;
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
+}

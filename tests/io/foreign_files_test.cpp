@@ -1,0 +1,89 @@
+// Files of other formats, and arrays of types and filters that are not read: what the messages say, and what still
+// works.
+#include "framework/io/extension.hpp"
+#include "framework/io/hdf5.hpp"
+#include "framework/io/hdf5_file.hpp"
+#include "framework/io/safetensors.hpp"
+#include "framework/io/utf8.hpp"
+#include "tests/io/files.hpp"
+#include "tests/io/python.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+using namespace std::string_literals;
+
+TEST_CASE("a zip archive and files of the other reader are named") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "m.keras", "PK\x03\x04 and so on");
+  const std::string path = (folder / "m.keras").string();
+  for (const std::string& error : {error_of([&] { load_safetensors(path); }), error_of([&] { load_hdf5(path, "x"); }),
+                                   error_of([&] { hdf5_dataset_names(path); })}) {
+    CHECK_THAT(error, Contains("got a zip archive: " + path) && Contains("Keras's .keras format, unzip it") &&
+                          Contains("model.weights.h5"));
+  }
+  save_hdf5(folder / "w.h5", {{"x", Tensor::ones({2})}});
+  CHECK_THAT(
+      error_of([&] { load_safetensors(folder / "w.h5"); }),
+      Contains("a safetensors file, got an HDF5 file: " + (folder / "w.h5").string()) && Contains("load_weights()"));
+}
+
+TEST_CASE("h5py's booleans are read, strings and structures are listed") {
+  const std::string python = python_with("h5py");
+  const TemporaryFolder folder;
+  const std::string path = (folder / "file").string();
+  output_of(
+      fmt::format("{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"w\"); f[\"b\"] = n.array([[True, "
+                  "False], [False, True]]); f[\"s\"] = n.array([b\"one\"]); f[\"v\"] = \"text\"; f[\"c\"] = "
+                  "n.zeros(2, dtype=[(\"a\", \"f4\"), (\"b\", \"i8\")]); f[\"z\"] = n.zeros(2, complex); "
+                  "f[\"e\"] = n.array([1, 2], dtype=h5py.enum_dtype({{\"A\": 1, \"B\": 2}}))'",
+                  python, path));
+  CHECK(identical(load_hdf5(path, "b"), Tensor::of({2, 2}, {1, 0, 0, 1}, DType::uint8)));
+  const Hdf5File file("test", path);
+  CHECK(file.dataset("b").type == "bool");
+  for (const auto& [name, type] : {std::pair<std::string, std::string>{"s", "strings of 3 bytes"},
+                                   {"v", "strings of"},
+                                   {"c", "structures of 12 bytes"},
+                                   {"z", "structures of 16 bytes"},
+                                   {"e", "enumerated values of"}}) {
+    INFO(name);
+    const StoredTensor tensor = file.dataset(name);
+    CHECK_FALSE(tensor.dtype.has_value());
+    CHECK_THAT(tensor.type, Contains(type));
+    CHECK_THAT(error_of([&] { tensor.read(); }), Contains("\"" + name + "\" of " + path) && Contains("got " + type));
+  }
+}
+
+TEST_CASE("a filter that HDF5 lacks is named, and the file's other arrays are read") {
+  const std::string python = python_with("h5py");
+  const TemporaryFolder folder;
+  const std::string path = (folder / "file").string();
+  output_of(
+      fmt::format("{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"w\"); f.create_dataset(\"x\", "
+                  "data=n.zeros((100, 100)), compression=\"lzf\"); f.create_dataset(\"y\", data=n.ones((100, "
+                  "100)), compression=\"gzip\", shuffle=True, fletcher32=True)'",
+                  python, path));
+  CHECK_THAT(error_of([&] { load_hdf5(path, "x"); }),
+             Contains("\"x\" of " + path) && Contains("got the filter lzf (32000)") && Contains("gzip"));
+  CHECK(identical(load_hdf5(path, "y"), Tensor::full({100, 100}, 1, DType::float64)));
+}
+
+TEST_CASE("an extension is known in small and capital letters") {
+  CHECK(has_extension("a/b.H5", {".h5"}));
+  CHECK(has_extension("w.Weights.h5", {".weights.h5"}));
+  CHECK_FALSE(has_extension("w.h5", {".weights.h5", ".safetensors", ""}));
+  CHECK_FALSE(has_extension("h5", {".h5"}));
+  CHECK(has_extension("a.b/model", {""}));
+}
+
+TEST_CASE("names are UTF-8 without control characters") {
+  for (const std::string good : {"", "a b", "d\u00f6g", "\u732b", "\U0001F600"}) check_name(good);
+  CHECK(error_of([] { check_name("caf\xe9"); }) == "expected text in UTF-8, got byte 0xe9 after 3 others");
+  CHECK_THAT(error_of([] { check_name("a\nb"); }), Contains("control characters, got byte 0x0a after 1 others"));
+  CHECK_THAT(error_of([] { check_name("\x7f"); }), Contains("byte 0x7f"));
+  CHECK_THAT(error_of([] {
+               check_class_names({"a", "b", "a"});
+             }),
+             Contains("class_names[2]: expected different names"));
+  CHECK(printable("a\n\xe9 \u00f6\u0085") == "a?? \u00f6?");
+}

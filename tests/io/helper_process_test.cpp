@@ -1,0 +1,148 @@
+#include "framework/io/helper_process.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sys/wait.h>
+#include <vector>
+
+#include "framework/io/hdf5.hpp"
+#include "framework/io/helper_folders.hpp"
+#include "tests/support/sanitizers.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+namespace fs = std::filesystem;
+using Texts = HelperProcess::Texts;
+
+namespace {
+
+/// It lies beside this program.
+fs::path test_helper() { return fs::canonical("/proc/self/exe").parent_path() / "test_helper"; }
+
+/// How a helper ends that was asked to do this.
+std::string end_after(const std::string& what) {
+  HelperProcess helper("test", test_helper());
+  CHECK_FALSE(helper.ask({what}));
+  CHECK_FALSE(helper.ask({what}));
+  return helper.end();
+}
+
+/// Sets an environment variable until the end of the scope.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+}  // namespace
+
+TEST_CASE("a helper gets and gives texts and bytes of any size") {
+  const Texts texts{"echo", "", std::string("a\0b", 3), std::string(3'000'000, 'x')};
+  HelperProcess helper("test", test_helper());
+  for (int i = 0; i < 2; ++i) {
+    CHECK(helper.ask(texts) == texts);
+    std::string bytes(texts.back().size(), ' ');
+    CHECK(helper.receive_bytes(bytes.data(), bytes.size()));
+    CHECK(bytes == texts.back());
+    CHECK(helper.ask({"receive", std::to_string(bytes.size())}, bytes.data(), bytes.size()) == Texts{});
+    std::string back(bytes.size(), ' ');
+    CHECK(helper.receive_bytes(back.data(), back.size()));
+    CHECK(back == bytes);
+  }
+  CHECK(helper.end() == "exit status 0");
+  CHECK(helper.end() == "ended before");
+  CHECK_FALSE(helper.ask(texts));
+}
+
+TEST_CASE("an Error of a helper is thrown here, and it goes on answering") {
+  HelperProcess helper("test", test_helper());
+  CHECK(test::error_of([&] { helper.ask({"error"}); }) == "test_helper: expected nothing, got error");
+  CHECK(helper.ask({"nothing"}) == Texts{});
+}
+
+TEST_CASE("a helper that ends, says how") {
+  CHECK(end_after("leave") == "exit status 1");
+  CHECK(end_after("abort") == "Aborted");
+  if (!test::address_sanitizer() && !test::thread_sanitizer()) CHECK(end_after("fault") == "Segmentation fault");
+}
+
+TEST_CASE("a helper that gives up while it is sent more than fits into the connection does not stop this process") {
+  HelperProcess helper("test", test_helper());
+  const std::string bytes(std::size_t{8} << 20, 'x');
+  CHECK_FALSE(helper.ask({"leave"}, bytes.data(), bytes.size()));
+}
+
+TEST_CASE("a helper is refused memory beyond its limit") {
+  HelperProcess helper("test", test_helper());
+  CHECK(helper.ask({"allocate"}) == Texts{"refused"});
+}
+
+TEST_CASE("a helper has nothing open but its connection, whatever else this process has open, other helpers too") {
+  const int inherited = open("/dev/null", O_RDONLY);  // without O_CLOEXEC
+  REQUIRE(fcntl(inherited, F_DUPFD, 200) >= 200);
+  HelperProcess first("test", test_helper()), second("test", test_helper());
+  for (HelperProcess* helper : {&first, &second}) {
+    auto descriptors = helper->ask({"descriptors"}).value();
+    std::ranges::sort(descriptors);
+    CHECK(descriptors == Texts{"0", "1", "2", "3"});
+  }
+  CHECK(first.end() == "exit status 0");  // though the second is there
+  CHECK(second.ask({"nothing"}) == Texts{});
+  close(inherited);
+  close(200);
+}
+
+TEST_CASE("Ctrl-C does not end a helper") {
+  HelperProcess helper("test", test_helper());
+  CHECK(helper.ask({"interrupt"}) == Texts{});
+}
+
+TEST_CASE("a helper ends though a forked copy of this process has its connection, and the copy can't use it") {
+  HelperProcess helper("test", test_helper());
+  const pid_t copy = fork();
+  if (copy == 0) {
+    const bool usable = helper.ask({"nothing"}).has_value();
+    helper.end();
+    std::_Exit(usable ? 1 : 0);
+  }
+  int status = -1;
+  REQUIRE(waitpid(copy, &status, 0) == copy);
+  CHECK(status == 0);
+  CHECK(helper.ask({"nothing"}) == Texts{});
+  const pid_t waiting = fork();
+  if (waiting == 0) {
+    alarm(600);
+    pause();
+  }
+  CHECK(helper.end() == "exit status 0");
+  kill(waiting, SIGKILL);
+  waitpid(waiting, &status, 0);
+}
+
+TEST_CASE("where helpers are looked for can be set, and a missing one is an Error that says what to do") {
+  CHECK(fs::exists(find_helper(hdf5_helper)));
+  const test::TemporaryFolder folder;
+  const Environment set("XTAPE_HELPERS", folder.path().string());
+  CHECK(helper_folders() == std::vector<fs::path>{folder.path()});
+  CHECK(find_helper(hdf5_helper).empty());
+  const std::string expected = fmt::format(
+      "load_hdf5: expected xtape's program xtape-hdf5 in {}, got none; build xtape with libhdf5-dev installed, or set "
+      "XTAPE_HELPERS to the folder that has the program",
+      folder.path().string());
+  std::ofstream(folder / "file") << "text";
+  CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
+  fs::create_symlink(test_helper(), folder / "xtape-hdf5");
+  CHECK(find_helper(hdf5_helper) == folder / "xtape-hdf5");
+  std::ofstream(folder / "xtape-draw") << "text";
+  fs::permissions(folder / "xtape-draw", fs::perms::owner_all);
+  CHECK_THAT(test::error_of([&] { HelperProcess("test", draw_helper); }),
+             Catch::Contains("test: expected to start the program") && Catch::Contains("Exec format error"));
+}

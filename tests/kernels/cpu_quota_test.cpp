@@ -1,0 +1,103 @@
+#include "framework/kernels/cpu_quota.hpp"
+
+#include <fstream>
+#include <memory>
+
+#include "tests/support/support.hpp"
+
+using xtape::kernels::cpu_quota;
+
+namespace {
+
+/// A system of files below a temporary folder.
+class FakeSystem {
+ public:
+  FakeSystem& file(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((*folder_ / path).parent_path());
+    std::ofstream(*folder_ / path) << text;
+    return *this;
+  }
+  std::optional<int> quota() const { return cpu_quota(folder_->path()); }
+
+ private:
+  std::shared_ptr<xtape::test::TemporaryFolder> folder_ = std::make_shared<xtape::test::TemporaryFolder>();
+};
+
+/// One process in the group, with version 2 mounted.
+FakeSystem version2(const std::string& group) {
+  FakeSystem system;
+  system.file("proc/self/cgroup", "0::" + group + "\n");
+  system.file("proc/self/mountinfo",
+              "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+              "25 22 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n");
+  return system;
+}
+
+}  // namespace
+
+TEST_CASE("without control groups or without a quota there is no limit") {
+  CHECK_FALSE(FakeSystem().quota());
+  CHECK_FALSE(FakeSystem().file("proc/self/cgroup", "0::/a\n").quota());
+  CHECK_FALSE(version2("/a").quota());
+  CHECK_FALSE(version2("/a").file("sys/fs/cgroup/a/cpu.max", "max 100000\n").quota());
+}
+
+TEST_CASE("a quota of version 2 is rounded up to whole processors") {
+  const std::vector<std::pair<std::string, int>> cases{{"50000 100000", 1},  {"100000 100000", 1}, {"100001 100000", 2},
+                                                       {"150000 100000", 2}, {"30000 10000", 3},   {"1000 100000", 1}};
+  for (const auto& [text, processors] : cases) {
+    CAPTURE(text);
+    CHECK(version2("/a").file("sys/fs/cgroup/a/cpu.max", text + "\n").quota() == processors);
+  }
+  for (const std::string broken : {"", "x 100000", "100000", "100000 0", "-5 100000", "99999999999999999999 1"}) {
+    CAPTURE(broken);
+    CHECK_FALSE(version2("/a").file("sys/fs/cgroup/a/cpu.max", broken).quota());
+  }
+}
+
+TEST_CASE("the smallest quota on the way to the root counts") {
+  FakeSystem system = version2("/kube/pod 1/container");
+  system.file("sys/fs/cgroup/kube/pod 1/container/cpu.max", "max 100000\n");
+  system.file("sys/fs/cgroup/kube/pod 1/cpu.max", "250000 100000\n");
+  CHECK(system.quota() == 3);
+  system.file("sys/fs/cgroup/kube/cpu.max", "600000 100000\n");
+  CHECK(system.quota() == 3);
+  system.file("sys/fs/cgroup/cpu.max", "200000 100000\n");
+  CHECK(system.quota() == 2);
+  system.file("sys/fs/cgroup/other/cpu.max", "100000 100000\n");
+  CHECK(system.quota() == 2);
+}
+
+TEST_CASE("a quota of version 1 is found in the hierarchy of the processors alone") {
+  FakeSystem system;
+  system.file("proc/self/cgroup", "9:memory:/b\n4:cpu,cpuacct:/a\n3:cpuset:/c\n1:name=systemd:/d\n0::/e\n");
+  system.file("proc/self/mountinfo",
+              "30 25 0:26 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup cgroup rw,cpuset\n"
+              "31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n");
+  system.file("sys/fs/cgroup/cpuset/c/cpu.cfs_quota_us", "100000\n");
+  system.file("sys/fs/cgroup/cpuset/c/cpu.cfs_period_us", "100000\n");
+  system.file("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "-1\n");
+  system.file("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+  CHECK_FALSE(system.quota());
+  system.file("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "350000\n");
+  system.file("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n");
+  CHECK(system.quota() == 4);
+  system.file("sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "150000\n");
+  CHECK(system.quota() == 2);
+}
+
+TEST_CASE("a container sees its own part of the hierarchy, by the name that the host knows or by its own") {
+  FakeSystem host_name;
+  host_name.file("proc/self/cgroup", "4:cpu:/docker/1234/inner\n");
+  host_name.file("proc/self/mountinfo", "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x ro - cgroup cgroup rw,cpu\n");
+  host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_quota_us", "200000\n");
+  host_name.file("sys/fs/cgroup/cpu x/cpu.cfs_period_us", "100000\n");
+  CHECK(host_name.quota() == 2);
+  host_name.file("sys/fs/cgroup/cpu x/inner/cpu.cfs_quota_us", "100000\n");
+  host_name.file("sys/fs/cgroup/cpu x/inner/cpu.cfs_period_us", "100000\n");
+  CHECK(host_name.quota() == 1);
+
+  CHECK(version2("/").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
+  CHECK(version2("/../outside").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
+  CHECK(version2("/is/gone").file("sys/fs/cgroup/cpu.max", "400000 100000\n").quota() == 4);
+}

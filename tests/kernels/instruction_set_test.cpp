@@ -1,0 +1,219 @@
+// The choice of vectors: what it may change in a result, what it may not, and when.
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "framework/kernels/convolution.hpp"
+#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/pooling.hpp"
+#include "framework/kernels/product.hpp"
+#include "framework/ops/matmul.hpp"
+#include "framework/ops/window.hpp"
+#include "tests/kernels/compare.hpp"
+#include "tests/support/kernel_settings.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+/// Operations of every kind that have several products, or several pieces of one, on arrays that guards surround.
+struct Operation {
+  std::string name;
+  std::function<Guarded<float>()> run;
+};
+
+kernels::Window window(const Shape& x, std::int64_t size, std::int64_t stride = 1) {
+  return place_window("test", x, {.size = size, .strides = stride, .padding = Padding::same});
+}
+
+std::vector<Operation> operations() {
+  RandomStream random(3);
+  const auto values = std::make_shared<const Guarded<float>>(drawn<float>(random, 400'000));
+  const float* const from = values->data();
+  std::vector<Operation> all;
+  const auto add = [&](std::string name, std::int64_t size, auto compute) {
+    all.push_back({std::move(name), [values, size, compute] {
+                     Guarded<float> out(size);
+                     compute(out.data());
+                     return out;
+                   }});
+  };
+  for (const std::int64_t n : {7, 24, 40, 70}) {
+    add("product", 200 * n, [=](float* c) { kernels::gemm<float>(200, n, 300, {from, 300}, {from, n}, c, n); });
+    add("small product", 9 * n, [=](float* c) { kernels::gemm<float>(9, n, 300, {from, 300}, {from, n}, c, n); });
+    add("sum of outer products", 50 * n, [=](float* c) {
+      kernels::gemm<float>(50, n, 2100, {from, 50, true}, {from, n}, c, n);
+    });
+    const auto convolutions = [&](const std::string& name, const kernels::Window& w) {
+      const std::int64_t x = w.input_pixels() * w.channels, y = w.output_pixels() * n, k = w.taps() * w.channels * n;
+      add(name, y, [=](float* out) { kernels::conv2d(w, n, from, from + 7, out); });
+      add(name + ", input", x, [=](float* out) { kernels::conv2d_input_gradient(w, n, from, from + 7, out); });
+      add(name + ", kernel", k, [=](float* out) { kernels::conv2d_kernel_gradient(w, n, from, from + 7, out); });
+    };
+    convolutions("taps", window({2, 11, 9, 20}, 3, 2));
+    convolutions("strips", window({3, 20, 20, 3}, 3));
+    convolutions("Winograd's method", window({3, 12, 12, 33}, 3));
+    convolutions("Winograd's method, many tiles", window({30, 8, 8, 16}, 3));
+    const kernels::Window first = window({3, 20, 20, 3}, 3), pooled = window({3, 20, 20, n}, 2, 2);
+    add("pooled", pooled.output_pixels() * n,
+        [=](float* out) { kernels::conv2d_max_pool<float>(first, pooled, from, from + 7, out, nullptr); });
+    const kernels::Window point = window({2, 5, 5, 40}, 1);
+    add("packed", point.output_pixels() * n,
+        [=](float* out) { kernels::conv2d(point, n, from, *kernels::pack_kernel(point, n, from + 7), out); });
+  }
+  const Tensor a = RandomStream(5).normal({3, 20, 50}), b = RandomStream(6).normal({3, 50, 30});
+  add("batch of products", 3 * 20 * 30,
+      [=](float* c) { std::copy_n(matmul(a, b).value().data<float>(), 3 * 20 * 30, c); });
+  return all;
+}
+
+/// Chooses another instruction set at every call.
+void choose_another() {
+  static std::size_t calls = 0;
+  const auto sets = kernels::available_instruction_sets();
+  kernels::set_instruction_set(sets[calls++ % sets.size()]);
+}
+
+}  // namespace
+
+TEST_CASE("a product keeps its instruction set whatever is chosen while it asks for its rows, packed before or not") {
+  const KernelSettings restored;
+  RandomStream random(6);
+  constexpr std::int64_t depth = 600;
+  const auto a = drawn<float>(random, 200 * depth), b = drawn<float>(random, depth * 100);
+  for (const auto set : kernels::available_instruction_sets()) {
+    for (const std::int64_t rows : {3, 200}) {
+      for (const std::int64_t columns : {5, 20, 40, 100}) {
+        INFO(kernels::to_string(set) << " " << rows << " x " << columns);
+        kernels::set_instruction_set(set);
+        Guarded<float> wanted(rows * columns), wanted_sum(wanted.size());
+        kernels::gemm<float>(rows, columns, depth, {a.data(), depth}, {b.data(), columns}, wanted.data(), columns);
+        kernels::gemm<float>(rows, columns, depth, {a.data(), rows, true}, {b.data(), columns}, wanted_sum.data(),
+                             columns);
+        const auto right = [&](std::int64_t) {
+          choose_another();
+          return kernels::PackSource<float>{b.data(), columns, false};
+        };
+        const auto left = [&](std::int64_t begin, std::int64_t end, const kernels::Slice& slice, const float** out) {
+          choose_another();
+          for (std::int64_t i = begin; i < end; ++i) *out++ = a.data() + i * depth + slice.start;
+        };
+        Guarded<float> c(wanted.size()), from_packed(wanted.size()), sum(wanted.size());
+        const auto rows_of = [&](Guarded<float>& matrix) {
+          return [&](std::int64_t begin, std::int64_t end, float** out) {
+            choose_another();
+            for (std::int64_t i = begin; i < end; ++i) *out++ = matrix.data() + i * columns;
+          };
+        };
+        const auto multiply = [&](Guarded<float>& to, const kernels::PackedMatrix<float>* packed) {
+          const auto to_rows = rows_of(to);
+          kernels::multiply<float>({.rows = rows,
+                                    .columns = columns,
+                                    .segments = 1,
+                                    .length = depth,
+                                    .a = left,
+                                    .zeros = nullptr,
+                                    .b = right,
+                                    .c = to_rows,
+                                    .packed = packed},
+                                   kernels::engines_in_use<float>());
+        };
+        multiply(c, nullptr);
+        CHECK(c == wanted);
+        kernels::set_instruction_set(set);
+        const kernels::PackedMatrix<float> packed(columns, 1, depth, right);
+        for (const auto other : kernels::available_instruction_sets()) {
+          kernels::set_instruction_set(other);
+          multiply(from_packed, &packed);
+          CHECK(from_packed == wanted);
+        }
+        kernels::set_instruction_set(set);
+        kernels::multiply<float>({.rows = rows,
+                                  .columns = columns,
+                                  .segments = 1,
+                                  .depth = depth,
+                                  .a =
+                                      [&](std::int64_t, std::int64_t begin, std::int64_t end, const float** out) {
+                                        choose_another();
+                                        for (std::int64_t k = begin; k < end; ++k) *out++ = a.data() + k * rows;
+                                      },
+                                  .zeros = nullptr,
+                                  .b = {b.data(), columns, false},
+                                  .c = sum.data(),
+                                  .c_stride = columns},
+                                 kernels::engines_in_use<float>());
+        CHECK(sum == wanted_sum);
+      }
+    }
+  }
+}
+
+TEST_CASE("an operation that is running keeps its instruction set when another thread chooses one") {
+  const KernelSettings restored;
+  const auto sets = kernels::available_instruction_sets();
+  const std::vector<Operation> all = operations();
+  std::vector<std::vector<Guarded<float>>> wanted;
+  for (const Operation& operation : all) {
+    wanted.emplace_back();
+    for (const auto set : sets) {
+      kernels::set_instruction_set(set);
+      wanted.back().push_back(operation.run());
+      REQUIRE(wanted.back().back().intact());
+    }
+  }
+  std::atomic<bool> finished = false;
+  std::thread chooser([&] {
+    for (std::size_t i = 0; !finished; ++i) kernels::set_instruction_set(sets[i % sets.size()]);
+  });
+  std::vector<std::string> mixed;
+  for (int round = 0; round < 30; ++round) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Guarded<float> got = all[i].run();
+      if (!got.intact() || std::ranges::find(wanted[i], got) == wanted[i].end()) mixed.push_back(all[i].name);
+    }
+  }
+  finished = true;
+  chooser.join();
+  CHECK(mixed == std::vector<std::string>());
+}
+
+TEST_CASE("products have the same bits in vectors of every width that multiplies and adds at once") {
+  RandomStream random(4);
+  const auto a = drawn<float>(random, 300 * 600), b = drawn<float>(random, 600 * 300);
+  std::vector<std::vector<Guarded<float>>> results;
+  for (const auto set : kernels::available_instruction_sets()) {
+    if (set == kernels::InstructionSet::portable) continue;  // which rounds in between
+    const KernelSettings scope;
+    kernels::set_instruction_set(set);
+    results.emplace_back();
+    for (const std::int64_t m : {1, 5, 50, 300}) {
+      for (const std::int64_t n : {1, 8, 9, 20, 33, 70, 300}) {
+        for (const bool turned : {false, true}) {
+          Guarded<float> c(m * n);
+          kernels::gemm<float>(m, n, 600, {a.data(), turned ? m : 600, turned}, {b.data(), n}, c.data(), n);
+          results.back().push_back(std::move(c));
+        }
+      }
+    }
+  }
+  for (const auto& other : results) CHECK(other == results[0]);
+}
+
+TEST_CASE("the vectors chosen for a shape are those of the set in use, and of AVX-512 alone where that is asked for") {
+  const KernelSettings restored;
+  for (const auto set : kernels::available_instruction_sets()) {
+    kernels::set_instruction_set(set);
+    const auto& engines = kernels::engines_in_use<float>();
+    CHECK((engines.narrow == engines.wide) == (set != kernels::InstructionSet::avx512));
+    for (std::int64_t columns = 1; columns < 200; ++columns) {
+      const auto& best = engines.best_for(columns);
+      const auto computed = [columns](const kernels::Engine<float>& e) {
+        return (columns + e.vector_columns - 1) / e.vector_columns * e.vector_columns;
+      };
+      INFO(columns << " columns");
+      CHECK(16 * computed(best) < 17 * computed(*engines.narrow));
+    }
+  }
+}

@@ -1,0 +1,284 @@
+#include "tests/layers/option_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/tensor/streams.hpp"
+#include "layers/layers.hpp"
+#include "models/model.hpp"
+#include "tests/layers/plain_layers.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+namespace {
+
+constexpr double tolerance = 1e-12;
+
+/// The check of an option by which the output becomes `expected`, and was `before`.
+auto outputs(std::function<Tensor(const Trial&)> before, std::function<Tensor(const Trial&)> expected) {
+  return [=](const Trial& plain, const Trial& changed) {
+    CHECK(largest_difference(plain.output(), before(plain)) < tolerance);
+    CHECK(largest_difference(changed.output(), expected(changed)) < tolerance);
+    CHECK(largest_difference(changed.output(), plain.output()) > 1e-3);
+  };
+}
+
+double sum_of_squares(const Tensor& x) {
+  double sum = 0;
+  for (const double v : x.to_vector()) sum += v * v;
+  return sum;
+}
+
+double relu_of(double v) { return std::max(v, 0.0); }
+
+/// The options that layers with a kernel and a bias share.
+template <class Handle>
+void add_kernel_rows(std::vector<OptionRow>& rows, const typename Handle::Options& plain,
+                     const std::vector<Shape>& samples, const std::function<Tensor(const Trial&)>& linear_output) {
+  const auto add = [&](const std::string& option, const auto& change, const auto& check) {
+    auto options = plain;
+    change(options);
+    rows.push_back({option, Handle(plain).definition(), Handle(options).definition(), samples, check});
+  };
+  add(
+      "activation", [](auto& o) { o.activation = relu; },
+      outputs(linear_output, [=](const Trial& t) { return each(linear_output(t), relu_of); }));
+  add(
+      "use_bias", [](auto& o) { o.use_bias = false; },
+      [=](const Trial& with, const Trial& without) {
+        CHECK((with.has("bias") && !without.has("bias")));
+        CHECK(largest_difference(without.output(), linear_output(without)) < tolerance);
+      });
+  add(
+      "kernel_initializer", [](auto& o) { o.kernel_initializer = constant(0.25); },
+      [](const Trial& before, const Trial& after) {
+        CHECK(identical(after.initial("kernel"), Tensor::full(after.initial("kernel").shape(), 0.25)));
+        const Fans fan = fans(before.initial("kernel").shape());  // glorot_uniform
+        const double limit = std::sqrt(6 / (fan.in + fan.out));
+        const auto values = before.initial("kernel").to_vector();
+        CHECK(std::ranges::all_of(values, [&](double v) { return std::abs(v) <= limit + 1e-6; }));
+        CHECK(std::ranges::any_of(values, [&](double v) { return std::abs(v) > limit / 2; }));
+      });
+  add(
+      "bias_initializer", [](auto& o) { o.bias_initializer = constant(-2); },
+      [](const Trial& before, const Trial& after) {
+        CHECK(identical(after.initial("bias"), Tensor::full(after.initial("bias").shape(), -2)));
+        CHECK(identical(before.initial("bias"), Tensor::zeros(before.initial("bias").shape())));
+      });
+  for (const std::string name : {"kernel", "bias"}) {
+    add(
+        name + "_regularizer",
+        [&](auto& o) { (name == "kernel" ? o.kernel_regularizer : o.bias_regularizer) = l2(0.125); },
+        [name](const Trial& before, const Trial& after) {
+          CHECK(before.penalty() == 0);
+          CHECK(after.penalty() == Approx(0.125 * sum_of_squares(after.parameter(name))).epsilon(1e-12));
+        });
+  }
+}
+
+void add_dense_rows(std::vector<OptionRow>& rows) {
+  const auto linear_output = [](const Trial& t) {
+    return plain_dense(t.input(), t.parameter("kernel"), t.has("bias") ? t.parameter("bias") : Tensor());
+  };
+  add_kernel_rows<Dense>(rows, {.units = 2}, {{5}}, linear_output);
+  rows.push_back({"units",
+                  Dense({.units = 2}).definition(),
+                  Dense({.units = 3}).definition(),
+                  {{5}},
+                  outputs(linear_output, linear_output)});
+}
+
+void add_conv_rows(std::vector<OptionRow>& rows) {
+  const auto convolved = [](const PlainWindow& window) {
+    return [window](const Trial& t) {
+      return plain_conv(t.input(), t.parameter("kernel"), t.has("bias") ? t.parameter("bias") : Tensor(), window);
+    };
+  };
+  const std::vector<Shape> samples{{7, 6, 2}};
+  const Conv2D::Options plain{.filters = 2, .kernel_size = 2};
+  add_kernel_rows<Conv2D>(rows, plain, samples, convolved({}));
+  const auto add = [&](const std::string& option, const Conv2D::Options& options, const PlainWindow& window) {
+    rows.push_back({option, Conv2D(plain).definition(), Conv2D(options).definition(), samples,
+                    outputs(convolved({}), convolved(window))});
+  };
+  add("filters", {.filters = 3, .kernel_size = 2}, {});
+  add("kernel_size", {.filters = 2, .kernel_size = {3, 1}}, {});
+  add("strides", {.filters = 2, .kernel_size = 2, .strides = {1, 2}}, {.strides = {1, 2}});
+  add("padding", {.filters = 2, .kernel_size = 2, .padding = {1, 0, 2, 1}}, {.before = {1, 2}, .after = {0, 1}});
+  add("padding", {.filters = 2, .kernel_size = 2, .padding = Padding::same}, {.after = {1, 1}});
+  add("dilation_rate", {.filters = 2, .kernel_size = 2, .dilation_rate = {3, 2}}, {.dilation = {3, 2}});
+}
+
+template <class Handle>
+void add_pooling_rows(std::vector<OptionRow>& rows, const PlainPool& pool) {
+  const auto pooled = [pool](const PlainWindow& window, std::array<std::int64_t, 2> size) {
+    return [=](const Trial& t) { return plain_pool(t.input(), size, window, pool); };
+  };
+  const auto add = [&](const std::string& option, const PoolingOptions& options, std::array<std::int64_t, 2> size,
+                       const PlainWindow& window) {
+    rows.push_back({option,
+                    Handle().definition(),
+                    Handle(options).definition(),
+                    {{7, 6, 2}},
+                    outputs(pooled({.strides = {2, 2}}, {2, 2}), pooled(window, size))});
+  };
+  add("pool_size", {.pool_size = {3, 2}}, {3, 2}, {.strides = {3, 2}});
+  add("strides", {.strides = Extent2D(1, 3)}, {2, 2}, {.strides = {1, 3}});
+  add("padding", {.padding = Padding::same}, {2, 2}, {.strides = {2, 2}, .after = {1, 0}});
+  add("padding", {.padding = {1, 0, 1, 1}}, {2, 2}, {.strides = {2, 2}, .before = {1, 1}, .after = {0, 1}});
+}
+
+/// (x - mean) / sqrt(variance + epsilon) * gamma + beta, by the layer's parameters; those it lacks are 1 and 0.
+Tensor normalized(const Trial& t, const Tensor& mean, const Tensor& variance, double epsilon) {
+  const std::int64_t channels = mean.size();
+  std::vector<double> values = t.input().to_vector();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto c = static_cast<std::int64_t>(i) % channels;
+    const double gamma = t.has("gamma") ? t.parameter("gamma").at({c}) : 1;
+    const double beta = t.has("beta") ? t.parameter("beta").at({c}) : 0;
+    values[i] = (values[i] - mean.at({c})) / std::sqrt(variance.at({c}) + epsilon) * gamma + beta;
+  }
+  return Tensor::of(t.input().shape(), values, DType::float64);
+}
+
+void add_batch_norm_rows(std::vector<OptionRow>& rows) {
+  const auto inference = [](double epsilon) {
+    return [epsilon](const Trial& t) {
+      return normalized(t, t.parameter("moving_mean"), t.parameter("moving_variance"), epsilon);
+    };
+  };
+  const auto add = [&](const std::string& option, const BatchNormalization::Options& options, const auto& check) {
+    rows.push_back(
+        {option, BatchNormalization().definition(), BatchNormalization(options).definition(), {{4, 3}}, check});
+  };
+  add("epsilon", {.epsilon = 0.5}, outputs(inference(1e-3), inference(0.5)));
+  add("center", {.center = false}, [=](const Trial& with, const Trial& without) {
+    CHECK((with.has("beta") && !without.has("beta") && without.has("gamma")));
+    outputs(inference(1e-3), inference(1e-3))(with, without);
+  });
+  add("scale", {.scale = false}, [=](const Trial& with, const Trial& without) {
+    CHECK((with.has("gamma") && !without.has("gamma") && without.has("beta")));
+    outputs(inference(1e-3), inference(1e-3))(with, without);
+  });
+  add("momentum", {.momentum = 0.75}, [](const Trial& plain, const Trial& changed) {
+    for (const auto& [trial, momentum] : {std::pair(&plain, 0.99), std::pair(&changed, 0.75)}) {
+      const Tensor before = trial->parameter("moving_mean");
+      trial->output(Mode::training);
+      const Tensor mean = plain_moments(trial->input())[0];
+      for (std::int64_t c = 0; c < mean.size(); ++c) {
+        const double expected = momentum * before.at({c}) + (1 - momentum) * mean.at({c});
+        CHECK(trial->parameter("moving_mean").at({c}) == Approx(expected).epsilon(1e-12));
+      }
+    }
+  });
+  add("bias_correction", {.bias_correction = true}, [](const Trial& plain, const Trial& changed) {
+    CHECK((!plain.has("updates") && changed.has("updates")));
+    for (const auto& [name, parameter] : changed.layer().named_parameters()) {  // where the averages start
+      if (name == "moving_mean") parameter.set_value(Tensor::zeros(parameter.shape(), DType::float64));
+      if (name == "moving_variance") parameter.set_value(Tensor::ones(parameter.shape(), DType::float64));
+    }
+    changed.output(Mode::training);
+    const auto [mean, variance] = plain_moments(changed.input());
+    Tensor unbiased = variance;  // 3 samples of 4 rows
+    for (std::int64_t c = 0; c < unbiased.size(); ++c) unbiased.mutable_data<double>()[c] *= 12.0 / 11;
+    CHECK(largest_difference(changed.output(), normalized(changed, mean, unbiased, 1e-3)) < 1e-10);
+  });
+}
+
+void add_other_rows(std::vector<OptionRow>& rows) {
+  const auto add = [&](const std::string& option, const auto& plain, const auto& changed, std::vector<Shape> samples,
+                       const auto& check) {
+    rows.push_back({option, plain.definition(), changed.definition(), std::move(samples), check});
+  };
+  const auto shape_only = [](const Shape& before, const Shape& after) {
+    return [=](const Trial& plain, const Trial& changed) {
+      CHECK(identical(plain.output(), plain.input().reshaped(before.prepended(3))));
+      CHECK(identical(changed.output(), changed.input().reshaped(after.prepended(3))));
+    };
+  };
+  using Function = LayerHandle<ActivationLayer>;
+  add("function", Function({.function = ActivationFunction(relu)}), Function({.function = ActivationFunction(tanh)}),
+      {{4}},
+      outputs([](const Trial& t) { return each(t.input(), relu_of); },
+              [](const Trial& t) { return each(t.input(), [](double v) { return std::tanh(v); }); }));
+  add("axis", Concatenate(), Concatenate({.axis = 1}), {{2, 3}, {2, 3}},
+      outputs([](const Trial& t) { return plain_concatenate(t.input(0), t.input(1), 2); },
+              [](const Trial& t) { return plain_concatenate(t.input(0), t.input(1), 1); }));
+  add("axis", Softmax(), Softmax({.axis = 1}), {{2, 3}},
+      outputs([](const Trial& t) { return plain_softmax(t.input(), 2); },
+              [](const Trial& t) { return plain_softmax(t.input(), 1); }));
+  add("target_shape", Reshape({.target_shape = {12}}), Reshape({.target_shape = {3, -1}}), {{2, 6}},
+      shape_only({12}, {3, 4}));
+  add("padding", ZeroPadding2D(), ZeroPadding2D({.padding = {0, 1, 2, 3}}), {{3, 2, 2}},
+      outputs(
+          [](const Trial& t) {
+            return plain_pad(t.input(), {1, 1}, {1, 1});
+          },
+          [](const Trial& t) {
+            return plain_pad(t.input(), {0, 2}, {1, 3});
+          }));
+  add("rate", Dropout({.rate = 0.25}), Dropout({.rate = 0.625}), {{40}}, [](const Trial& plain, const Trial& changed) {
+    for (const auto& [trial, rate] : {std::pair(&plain, 0.25), std::pair(&changed, 0.625)}) {
+      CHECK(identical(trial->output(), trial->input()));
+      RandomStream random(6, streams::of_dropout(7, 0));
+      const std::vector<double> draws = random.uniform(trial->input().shape(), 0, 1, DType::float64).to_vector();
+      std::vector<double> expected = trial->input().to_vector();
+      for (std::size_t i = 0; i < expected.size(); ++i) expected[i] *= draws[i] < rate ? 0 : 1 / (1 - rate);
+      CHECK(largest_difference(trial->output(Mode::training),
+                               Tensor::of(trial->input().shape(), expected, DType::float64)) < tolerance);
+    }
+  });
+}
+
+}  // namespace
+
+Trial::Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples) : layer_(layer) {
+  RandomStream random(4);
+  std::vector<SymbolicTensor> symbols;
+  for (const Shape& sample : samples) {
+    symbols.push_back(Input(sample));
+    inputs_.emplace_back(random.normal(sample.prepended(3), 0, 1, DType::float64));
+  }
+  const Model model(symbols, layer->connect(symbols), {.seed = 3});
+  for (const auto& [name, parameter] : layer->named_parameters()) {
+    initial_.emplace(name, parameter.value());
+    if (parameter.shape().rank() == 0) {
+      parameter.set_value(parameter.value().to(DType::float64));
+    } else {
+      const double lowest = name == "moving_variance" ? 0.5 : -1;
+      parameter.set_value(RandomStream(5).uniform(parameter.shape(), lowest, 1.5, DType::float64));
+    }
+  }
+}
+
+Tensor Trial::parameter(const std::string& name) const {
+  for (const auto& [path, parameter] : layer_->named_parameters()) {
+    if (path == name) return parameter.value();
+  }
+  FAIL("no parameter " << name);
+  return {};
+}
+
+Tensor Trial::output(Mode mode) const {
+  ForwardPass pass(mode, {.seed = 6, .step = 7});
+  return layer_->call(inputs_, pass).value();
+}
+
+double Trial::penalty() const {
+  ForwardPass pass(Mode::training);
+  const auto value = layer_->regularization(pass);
+  return value ? value->value().item() : 0;
+}
+
+std::vector<OptionRow> option_rows() {
+  std::vector<OptionRow> rows;
+  add_dense_rows(rows);
+  add_conv_rows(rows);
+  add_pooling_rows<MaxPooling2D>(rows, largest_under_window);
+  add_pooling_rows<AveragePooling2D>(rows, mean_under_window);
+  add_batch_norm_rows(rows);
+  add_other_rows(rows);
+  return rows;
+}
+
+}  // namespace xtape::test

@@ -1,0 +1,45 @@
+// The table of options: for each option of each layer two layers that differ in it, and what then has to differ.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "layers/layer.hpp"
+
+namespace xtape::test {
+
+/// A layer in float64 with random inputs and parameters.
+class Trial {
+ public:
+  Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples);
+
+  const Layer& layer() const { return *layer_; }
+  const Tensor& input(std::size_t i = 0) const { return inputs_[i].value(); }
+  bool has(const std::string& name) const { return initial_.contains(name); }
+  /// The value that a model gave the parameter, and the one it has now.
+  const Tensor& initial(const std::string& name) const { return initial_.at(name); }
+  Tensor parameter(const std::string& name) const;
+  Tensor output(Mode mode = Mode::inference) const;  ///< training with seed 6 and step 7
+  /// What the regularizers add to the loss.
+  double penalty() const;
+
+ private:
+  std::shared_ptr<Layer> layer_;
+  std::vector<Variable> inputs_;
+  std::map<std::string, Tensor> initial_;
+};
+
+struct OptionRow {
+  std::string option;
+  std::shared_ptr<Layer> plain, changed;
+  std::vector<Shape> samples;
+  std::function<void(const Trial& plain, const Trial& changed)> check;
+};
+
+/// All rows, with layers made anew.
+std::vector<OptionRow> option_rows();
+
+}  // namespace xtape::test

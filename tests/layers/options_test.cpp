@@ -1,0 +1,99 @@
+// Every member of every layer's Options is in its fields(), which files are written from and read by.
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "layers/layers.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+/// Initializes a member of almost any type; never defined, because it only stands in expressions that are not computed.
+struct Anything {
+  template <class T>
+  operator T() const;  // NOLINT(google-explicit-constructor): stands for the value
+};
+
+template <class Options, class... Given>
+concept TakesMembers = requires {
+  Options{std::declval<Given>()...};
+};
+
+/// Number of members of an aggregate: one more is tried as long as that compiles.
+template <class Options, class... Given>
+consteval std::size_t member_count() {
+  if constexpr (TakesMembers<Options, Given..., Anything>) {
+    return member_count<Options, Given..., Anything>();
+  } else if constexpr (TakesMembers<Options, Given..., std::nullopt_t>) {
+    return member_count<Options, Given..., std::nullopt_t>();
+  } else if constexpr (TakesMembers<Options, Given..., ToBeRead>) {
+    return member_count<Options, Given..., ToBeRead>();
+  } else {
+    return sizeof...(Given);
+  }
+}
+
+struct Counts {
+  std::size_t members, fields, different_fields, names;
+};
+
+template <class Definition>
+Counts counts_of() {
+  using Options = typename Definition::Options;
+  auto options = blank_options<Options>();
+  std::size_t fields = 0;
+  std::set<const void*> members;
+  std::set<std::string> names;
+  Options::fields(options, [&](const char* name, auto& value) {
+    ++fields;
+    members.insert(&value);
+    names.insert(name);
+  });
+  return {member_count<Options>(), fields, members.size(), names.size()};
+}
+
+struct TwoOfThree {
+  Required<int> first;
+  std::optional<Extent2D> second = std::nullopt;
+  std::string name = "";
+};
+static_assert(member_count<OnlyName>() == 1);
+static_assert(member_count<TwoOfThree>() == 3);
+static_assert(member_count<Conv2DLayer::Options>() >= 12);
+
+TEST_CASE("fields() of every layer has each member of its Options but the name, once") {
+  const std::map<std::string, Counts> layers{
+      {"Activation", counts_of<ActivationLayer>()},
+      {"Add", counts_of<AddLayer>()},
+      {"AveragePooling2D", counts_of<AveragePooling2DLayer>()},
+      {"BatchNormalization", counts_of<BatchNormalizationLayer>()},
+      {"Concatenate", counts_of<ConcatenateLayer>()},
+      {"Conv2D", counts_of<Conv2DLayer>()},
+      {"Dense", counts_of<DenseLayer>()},
+      {"Dropout", counts_of<DropoutLayer>()},
+      {"Flatten", counts_of<FlattenLayer>()},
+      {"GlobalAveragePooling2D", counts_of<GlobalAveragePooling2DLayer>()},
+      {"GlobalMaxPooling2D", counts_of<GlobalMaxPooling2DLayer>()},
+      {"InputLayer", counts_of<InputLayer>()},
+      {"MaxPooling2D", counts_of<MaxPooling2DLayer>()},
+      {"Multiply", counts_of<MultiplyLayer>()},
+      {"Normalization", counts_of<NormalizationLayer>()},
+      {"Reshape", counts_of<ReshapeLayer>()},
+      {"Softmax", counts_of<SoftmaxLayer>()},
+      {"ZeroPadding2D", counts_of<ZeroPadding2DLayer>()},
+  };
+  for (const auto& [type, counts] : layers) {
+    INFO(type);
+    CHECK(counts.fields + 1 == counts.members);
+    CHECK(counts.different_fields == counts.fields);
+    CHECK(counts.names == counts.fields);
+  }
+  for (const auto& [type, factory] : builtin_layers()) {
+    INFO(type << " needs a row above");
+    CHECK(layers.contains(type));
+  }
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,209 @@
+// Where initial values come from: a random stream for each parameter, whatever models it is in.
+#include <functional>
+#include <map>
+#include <set>
+
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/model.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+namespace {
+
+/// Uniform in [0, 1) whatever the shape, so that a stream that is used twice shows in parameters of any two shapes.
+Initializer unit() {
+  return {"unit", [](const Shape& shape, RandomStream& random) { return random.uniform(shape); }};
+}
+
+SymbolicTensor dense(const SymbolicTensor& x, std::int64_t units) {
+  return Dense({.units = units, .kernel_initializer = unit(), .bias_initializer = unit()})(x);
+}
+
+/// Two layers with four random parameters.
+Model tower(std::uint64_t seed = 0) {
+  const auto input = Input({4});
+  return {input, dense(dense(input, 4), 4), {.seed = seed}};
+}
+
+/// The parameters whose first four numbers another parameter has, too.
+std::vector<std::string> shared_numbers(const Model& model) {
+  std::map<std::vector<double>, std::vector<std::string>> owners;
+  std::set<const void*> seen;
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    if (!seen.insert(parameter.identity().lock().get()).second) continue;
+    std::vector<double> values = parameter.value().to_vector();
+    REQUIRE(values.size() >= 4);
+    values.resize(4);
+    owners[values].push_back(path);
+  }
+  std::vector<std::string> found;
+  for (const auto& [values, paths] : owners) {
+    if (paths.size() > 1) found.insert(found.end(), paths.begin(), paths.end());
+  }
+  return found;
+}
+
+const std::vector<std::string> none;
+
+std::vector<Tensor> values_of(const Model& model) {
+  std::vector<Tensor> values;
+  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("parameter i of layer k draws from stream 1024 k + i of the model's seed") {
+  const auto input = Input({4});
+  const Model model(input, dense(Flatten()(dense(input, 5)), 6), {.seed = 7});
+  const std::vector<Tensor> values = values_of(model);
+  const std::vector<std::uint64_t> streams{1024, 1025, 3072, 3073};
+  REQUIRE(values.size() == streams.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CHECK(identical(values[i], RandomStream(7, streams[i]).uniform(values[i].shape())));
+  }
+}
+
+TEST_CASE("a nested model and the model around it share no initial numbers, however deep") {
+  const auto input = Input({4});
+  const Model inner = tower();
+  const std::vector<Tensor> before = values_of(inner);
+  const Model outer(input, dense(inner(dense(input, 4)), 4));
+  CHECK(shared_numbers(outer) == none);
+  CHECK(std::ranges::equal(values_of(inner), before, identical));  // the others gave way
+
+  const auto again = Input({4});
+  const Model outermost(again, dense(outer(dense(dense(again, 4), 4)), 4));
+  CHECK(shared_numbers(outermost) == none);
+  CHECK(outermost.parameters().size() == 4 + 8 + 2);
+}
+
+TEST_CASE("two models of the same code and seed share no initial numbers in a model around them") {
+  const auto input = Input({4});
+  const Model a = tower(3), b = tower(3);
+  const std::vector<Tensor> first = values_of(a);
+  REQUIRE(std::ranges::equal(first, values_of(b), identical));
+  const Model pair(input, Add()({a(input), b(input)}), {.seed = 3});
+  CHECK(shared_numbers(pair) == none);
+  CHECK(std::ranges::equal(values_of(a), first, identical));
+
+  const auto make_pair = [] {
+    const auto x = Input({4});
+    return Model(x, dense(Add()({tower()(dense(x, 4)), tower()(x)}), 4));
+  };
+  const auto x = Input({4});
+  const Model pairs(x, Add()({make_pair()(x), make_pair()(x), make_pair()(x)}));
+  CHECK(shared_numbers(pairs) == none);
+  const auto y = Input({4});
+  const Model same(y, Add()({make_pair()(y), make_pair()(y), make_pair()(y)}));
+  CHECK(std::ranges::equal(values_of(pairs), values_of(same), identical));  // the same code gives the same numbers
+}
+
+TEST_CASE("two models of one seed that compute in float64 share no initial numbers either") {
+  const auto input = Input({4});
+  const Model a = tower(), b = tower();
+  a.convert(DType::float64);
+  b.convert(DType::float64);
+  const Model pair(input, Add()({a(input), b(input)}));
+  CHECK(shared_numbers(pair) == none);
+  CHECK(b.dtype() == DType::float64);
+}
+
+TEST_CASE("a nested model that has other values than its initial ones keeps them") {
+  const auto input = Input({4});
+  const Model a = tower(), b = tower();
+  const Tensor trained = Tensor::full({4, 4}, 0.25);
+  b.parameters()[0].set_value(trained);
+  b.parameters()[1].mutable_value().mutable_data<float>()[3] += 1;
+  const std::vector<Tensor> before = values_of(b);
+  const Model pair(input, Add()({a(input), b(input)}));
+  CHECK(identical(b.parameters()[0].value(), before[0]));
+  CHECK(identical(b.parameters()[1].value(), before[1]));
+  CHECK_FALSE(identical(b.parameters()[2].value(), before[2]));
+}
+
+TEST_CASE("layers that models share draw once, and new layers beside them draw other numbers") {
+  const auto input = Input({4});
+  const Dense shared({.units = 4, .kernel_initializer = unit(), .bias_initializer = unit()});
+  const auto inner_input = Input({4});
+  const Model inner(inner_input, dense(shared(inner_input), 4));
+  const std::vector<Tensor> before = values_of(inner);
+  const Model outer(input, dense(inner(shared(dense(input, 4))), 4));
+  CHECK(shared_numbers(outer) == none);
+  CHECK(std::ranges::equal(values_of(inner), before, identical));
+
+  const auto second = Input({4});  // what is new comes first, where the known layers came before
+  const Model extended({second, inner.inputs()[0]}, Add()({dense(dense(second, 4), 4), inner.layer_output("dense_2")}));
+  CHECK(shared_numbers(extended) == none);
+  CHECK(std::ranges::equal(values_of(inner), before, identical));
+}
+
+TEST_CASE("a layer at the end changes no other's initial numbers") {
+  const auto build = [](bool longer) {
+    const auto input = Input({4});
+    auto x = dense(tower()(dense(tower()(input), 4)), 4);
+    if (longer) x = dense(dense(x, 4), 4);
+    return Model(input, x);
+  };
+  const std::vector<Tensor> shorter = values_of(build(false));
+  std::vector<Tensor> longer = values_of(build(true));
+  REQUIRE(longer.size() == shorter.size() + 4);
+  longer.resize(shorter.size());
+  CHECK(std::ranges::equal(longer, shorter, identical));
+}
+
+TEST_CASE("a layer of many parameters shares no initial numbers with the layer behind it") {
+  class Many final : public Layer {
+   public:
+    Many() : Layer("many") {}
+    std::string type() const override { return "Many"; }
+    Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+      std::vector<ParameterSpec> specs;
+      for (int i = 0; i < 1100; ++i) specs.push_back({fmt::format("p{}", i), {4}, unit()});
+      return specs;
+    }
+    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+  };
+  const auto input = Input({4});
+  auto x = std::make_shared<Many>()->connect({input});
+  for (int i = 0; i < 3; ++i) x = dense(x, 4);
+  CHECK(shared_numbers(Model(input, x)) == none);
+}
+
+TEST_CASE("a stream that an initializer asks for is drawn from, and left alone by all others") {
+  const auto input = Input({4});
+  const auto asked = [](const SymbolicTensor& x) {
+    return Dense({.units = 4, .kernel_initializer = unit().with_stream(1024), .bias_initializer = unit()})(x);
+  };
+  const Model model(input, asked(asked(dense(input, 4))), {.seed = 2});
+  const Tensor expected = RandomStream(2, 1024).uniform({4, 4});
+  CHECK(identical(model.parameters()[2].value(), expected));
+  CHECK(identical(model.parameters()[4].value(), expected));
+  CHECK(shared_numbers(model) == std::vector<std::string>{"dense_2/kernel", "dense_3/kernel"});
+}
+
+TEST_CASE("dropout in nested models draws a mask for each layer and call, recomputed or not") {
+  const auto dropping = [] {
+    const auto input = Input({64});
+    return Model(input, Dropout({.rate = 0.5})(input));
+  };
+  const auto input = Input({64});
+  const Model a = dropping(), b = dropping();
+  const Dropout own({.rate = 0.5});
+  const Model nested(input, Concatenate()({own(input), a(input), b(input), a(input), own(input)}));
+  const auto outer_input = Input({64});
+  const Model outer(outer_input, Concatenate()({nested(outer_input), Dropout({.rate = 0.5})(outer_input)}));
+  std::vector<Tensor> results;
+  for (const bool recompute : {false, true}) {
+    ForwardPass pass(Mode::training, {.step = 0, .recompute = recompute});
+    results.push_back(outer(Tensor::ones({1, 64}), pass).value());
+  }
+  CHECK(identical(results[0], results[1]));
+  const std::vector<double> all = results[0].to_vector();
+  std::set<std::vector<double>> masks;
+  for (auto first = all.begin(); first != all.end(); first += 64) masks.insert(std::vector(first, first + 64));
+  CHECK(masks.size() == 6);
+}

@@ -1,0 +1,232 @@
+// Every option of every optimizer and schedule changes the steps as the formula in its header says.
+#include <cmath>
+#include <functional>
+
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/field_count.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using Values = std::vector<double>;
+
+/// Gradients of two parameters in each of six steps: of changing sign and size, below and above 1.
+constexpr double gradients[6][2] = {{0.5, 1.5}, {-2, -6}, {1.5, 4.5}, {0.01, 0.03}, {-0.3, 0.2}, {7, -9}};
+
+/// What two parameters that start at 1 and 2 are after each step. `update` changes parameter i by its gradient at step
+/// t = 1, 2, ...; clipping comes before it.
+Values steps(double clip_norm, const std::function<void(int i, double& p, double g, int t)>& update) {
+  Values values, p{1, 2};
+  for (int t = 1; t <= 6; ++t) {
+    const double* const g = gradients[t - 1];
+    const double norm = std::sqrt(g[0] * g[0] + g[1] * g[1]);
+    const double scale = clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1;
+    for (std::size_t i = 0; i < 2; ++i) {
+      update(static_cast<int>(i), p[i], scale * g[i], t);
+      values.push_back(p[i]);
+    }
+  }
+  return values;
+}
+
+Values formula(const SGDOptions& o) {
+  double v[2] = {0, 0};
+  return steps(o.clip_norm, [&](int i, double& p, double g, int t) {
+    const double rate = o.learning_rate.at(t - 1);
+    g += o.weight_decay * p;
+    v[i] = o.momentum * v[i] - rate * g;
+    p += o.nesterov ? o.momentum * v[i] - rate * g : v[i];
+  });
+}
+
+Values adam_formula(const LearningRate& schedule, double beta1, double beta2, double epsilon, double l2, double decay,
+                    double clip_norm) {
+  double m[2] = {0, 0}, v[2] = {0, 0};
+  return steps(clip_norm, [&](int i, double& p, double g, int t) {
+    const double rate = schedule.at(t - 1);
+    g += l2 * p;
+    p -= rate * decay * p;
+    m[i] = beta1 * m[i] + (1 - beta1) * g;
+    v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+    p -= rate * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t)) * m[i] / (std::sqrt(v[i]) + epsilon);
+  });
+}
+Values formula(const AdamOptions& o) {
+  return adam_formula(o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, 0, o.clip_norm);
+}
+Values formula(const AdamWOptions& o) {
+  return adam_formula(o.learning_rate, o.beta1, o.beta2, o.epsilon, 0, o.weight_decay, o.clip_norm);
+}
+
+Values formula(const RMSpropOptions& o) {
+  double v[2] = {0, 0}, a[2] = {0, 0}, b[2] = {0, 0};
+  return steps(o.clip_norm, [&](int i, double& p, double g, int t) {
+    g += o.weight_decay * p;
+    v[i] = o.rho * v[i] + (1 - o.rho) * g * g;
+    a[i] = o.rho * a[i] + (1 - o.rho) * g;
+    const double spread = o.centered ? v[i] - a[i] * a[i] : v[i];
+    b[i] = o.momentum * b[i] + o.learning_rate.at(t - 1) * g / std::sqrt(spread + o.epsilon);
+    p -= b[i];
+  });
+}
+
+template <class Type, class Options>
+Values trained(const Options& options) {
+  const Parameter one("one", Tensor::scalar(1, DType::float64)), two("two", Tensor::scalar(2, DType::float64));
+  Type optimizer({one, two}, options);
+  Values values;
+  for (const auto& g : gradients) {
+    one.add_gradient(Tensor::scalar(g[0], DType::float64));
+    two.add_gradient(Tensor::scalar(g[1], DType::float64));
+    optimizer.step();
+    values.insert(values.end(), {one.value().item(), two.value().item()});
+  }
+  return values;
+}
+
+double largest(const Values& a, const Values& b) {
+  REQUIRE(a.size() == b.size());
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  return most;
+}
+
+/// An option away from the default, with what it needs beside it.
+template <class Options>
+struct Row {
+  std::string name;
+  Options options;
+  Options base = {};  ///< the same without the option
+};
+
+template <class Type, class Options>
+void check_table(const std::vector<Row<Options>>& rows) {
+  test::check_row_for_each_field<Options>(rows);
+  CHECK(largest(trained<Type>(Options{}), formula(Options{})) < 1e-12);
+  for (const Row<Options>& row : rows) {
+    INFO(row.name);
+    const Values values = trained<Type>(row.options);
+    CHECK(largest(values, formula(row.options)) < 1e-12);
+    CHECK(largest(values, trained<Type>(row.base)) > 1e-6);
+  }
+}
+
+LearningRate falling() {
+  return LearningRate([](std::int64_t i) { return 0.1 / static_cast<double>(i + 1); });
+}
+
+TEST_CASE("every option of every optimizer changes the steps by its formula") {
+  check_table<SGD, SGDOptions>({{"learning_rate", {.learning_rate = falling()}},
+                                {"momentum", {.momentum = 0.7}},
+                                {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}},
+                                {"weight_decay", {.weight_decay = 0.3}},
+                                {"clip_norm", {.clip_norm = 1.2}}});
+  check_table<Adam, AdamOptions>({{"learning_rate", {.learning_rate = falling()}},
+                                  {"beta1", {.beta1 = 0.5}},
+                                  {"beta2", {.beta2 = 0.9}},
+                                  {"epsilon", {.epsilon = 0.05}},
+                                  {"weight_decay", {.weight_decay = 0.3}},
+                                  {"clip_norm", {.clip_norm = 1.2}}});
+  check_table<AdamW, AdamWOptions>({{"learning_rate", {.learning_rate = falling()}},
+                                    {"beta1", {.beta1 = 0.5}},
+                                    {"beta2", {.beta2 = 0.9}},
+                                    {"epsilon", {.epsilon = 0.05}},
+                                    {"weight_decay", {.weight_decay = 0.3}},
+                                    {"clip_norm", {.clip_norm = 1.2}}});
+  check_table<RMSprop, RMSpropOptions>({{"learning_rate", {.learning_rate = falling()}},
+                                        {"rho", {.rho = 0.6}},
+                                        {"momentum", {.momentum = 0.7}},
+                                        {"epsilon", {.epsilon = 0.05}},
+                                        {"centered", {.centered = true}},
+                                        {"weight_decay", {.weight_decay = 0.3}},
+                                        {"clip_norm", {.clip_norm = 1.2}}});
+}
+
+TEST_CASE("all options of an optimizer at once are those of the formula") {
+  const SGDOptions sgd{falling(), 0.7, true, 0.3, 1.2};
+  CHECK(largest(trained<SGD>(sgd), formula(sgd)) < 1e-12);
+  const AdamOptions adam{falling(), 0.5, 0.9, 0.05, 0.3, 1.2};
+  CHECK(largest(trained<Adam>(adam), formula(adam)) < 1e-12);
+  const AdamWOptions adamw{falling(), 0.5, 0.9, 0.05, 0.3, 1.2};
+  CHECK(largest(trained<AdamW>(adamw), formula(adamw)) < 1e-12);
+  const RMSpropOptions rmsprop{falling(), 0.6, 0.7, 0.05, true, 0.3, 1.2};
+  CHECK(largest(trained<RMSprop>(rmsprop), formula(rmsprop)) < 1e-12);
+}
+
+// Values of keras.optimizers in Keras 3.15 (float32): both parameters after the first three of the steps above, where
+// clip_norm is global_clipnorm.
+TEST_CASE("optimizers give the numbers that Keras gives") {
+  const auto check = [](const Values& values, const Values& keras) {
+    CHECK(largest({values.begin(), values.begin() + 6}, keras) < 1e-6);
+  };
+  check(trained<SGD>(SGDOptions{.learning_rate = 0.1}), {0.95, 1.85, 1.15, 2.45, 1, 2});
+  check(trained<SGD>(SGDOptions{.learning_rate = 0.1, .momentum = 0.9}), {0.95, 1.85, 1.105, 2.315, 1.0945, 2.2835});
+  check(trained<SGD>(SGDOptions{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true}),
+        {0.905, 1.715, 1.2445, 2.7335, 1.08505, 2.25515});
+  check(trained<SGD>(SGDOptions{.learning_rate = 0.1, .clip_norm = 1}),
+        {0.96837723, 1.90513170, 1, 2, 0.96837723, 1.90513170});
+  check(trained<Adam>(AdamOptions{.learning_rate = 0.1}),
+        {0.90000129, 1.90000093, 0.95595098, 1.95595074, 0.95331919, 1.95331895});
+  check(trained<Adam>(AdamOptions{.learning_rate = 0.1, .beta1 = 0.5, .beta2 = 0.9, .epsilon = 0.01}),
+        {0.90594834, 1.90206468, 0.98299956, 1.97990215, 0.95940495, 1.95610619});
+  check(trained<AdamW>(AdamWOptions{.learning_rate = 0.1, .epsilon = 0.1, .weight_decay = 0.1, .clip_norm = 1}),
+        {0.98090917, 1.95692325, 0.97175205, 1.93892145, 0.95707917, 1.90805387});
+  check(trained<RMSprop>(RMSpropOptions{.learning_rate = 0.1}),
+        {0.68377286, 1.68377233, 0.99146509, 1.99146461, 0.79865766, 1.79865718});
+  check(trained<RMSprop>(
+            RMSpropOptions{.learning_rate = 0.1, .rho = 0.7, .momentum = 0.5, .epsilon = 0.01, .centered = true}),
+        {0.80000001, 1.78405523, 0.89827508, 1.87522972, 0.82697004, 1.80002785});
+}
+
+TEST_CASE("a centered RMSprop takes a variance that rounding makes negative for 0") {
+  const Parameter p("p", Tensor::scalar(1));
+  RMSprop optimizer({p}, {.learning_rate = 1e-6, .rho = 0.5, .centered = true});
+  for (int i = 0; i < 200; ++i) {
+    p.add_gradient(Tensor::scalar(333.3));
+    optimizer.step();
+    REQUIRE(std::isfinite(p.value().item()));
+  }
+}
+
+// Values of keras.optimizers.schedules in Keras 3.15.
+TEST_CASE("schedules have Keras's values on both sides of every border") {
+  const LearningRate piecewise = schedule::piecewise({10, 20}, {1, 0.1, 0.01});
+  const std::pair<int, double> expected[] = {{0, 1}, {9, 1}, {10, 1}, {11, 0.1}, {20, 0.1}, {21, 0.01}};
+  for (const auto& [i, rate] : expected) CHECK(piecewise.at(i) == rate);
+  CHECK(schedule::piecewise({0}, {1, 0.1}).at(0) == 1);
+  CHECK(schedule::piecewise({0}, {1, 0.1}).at(1) == 0.1);
+  const LearningRate stairs = schedule::exponential(0.8, 10, 0.25, true);
+  const std::pair<int, double> stair[] = {{0, 0.8}, {9, 0.8}, {10, 0.2}, {19, 0.2}, {20, 0.05}, {25, 0.05}};
+  for (const auto& [i, rate] : stair) CHECK(stairs.at(i) == Approx(rate).epsilon(1e-6));
+  const LearningRate cosine = schedule::cosine(1, 100, {.final_rate = 0.2});
+  const std::pair<int, double> wave[] = {{0, 1}, {1, 0.99980259}, {50, 0.6}, {99, 0.20019738}, {100, 0.2}, {101, 0.2}};
+  for (const auto& [i, rate] : wave) CHECK(cosine.at(i) == Approx(rate).epsilon(1e-6));
+}
+
+TEST_CASE("every option of a schedule changes its rates by its formula") {
+  struct CosineRow {
+    std::string name;
+    schedule::CosineOptions options;
+    std::function<double(double i)> rate;
+  };
+  const auto fall = [](double done, double steps) { return (1 + std::cos(M_PI * std::min(1.0, done / steps))) / 2; };
+  const std::vector<CosineRow> rows{
+      {"warmup_steps", {.warmup_steps = 4}, [&](double i) { return i < 4 ? (i + 1) / 4 : fall(i - 4, 100); }},
+      {"final_rate", {.final_rate = 0.2}, [&](double i) { return 0.2 + 0.8 * fall(i, 104); }}};
+  test::check_row_for_each_field<schedule::CosineOptions>(rows);
+  for (const CosineRow& row : rows) {
+    INFO(row.name);
+    for (const int i : {0, 3, 4, 5, 54, 103, 104, 105}) {
+      CHECK(schedule::cosine(1, 104, row.options).at(i) == Approx(row.rate(i)).margin(1e-12));
+    }
+  }
+  CHECK(schedule::exponential(0.8, 10, 0.25).at(5) == Approx(0.4));        // initial, decay_steps, rate
+  CHECK(schedule::exponential(0.8, 10, 0.25, true).at(5) == Approx(0.8));  // staircase
+  CHECK(schedule::constant(0.3).at(5) == 0.3);
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,255 @@
+// A checkpoint gives back every field that it saves, or, when any part of it is refused, none.
+#include <algorithm>
+#include <cmath>
+
+#include "optim/adam.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/field_count.hpp"
+#include "tests/training/stage.hpp"
+#include "training/callbacks.hpp"
+#include "training/checkpoint.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+/// Names and bits of tensors.
+void check_same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    INFO(a[i].name);
+    CHECK(a[i].name == b[i].name);
+    CHECK(identical(a[i].tensor, b[i].tensor));
+  }
+}
+
+Callbacks all_callbacks(const std::filesystem::path& folder) {
+  return {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder, .best = "validation_loss"}),
+          std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 4, .restore_best = true}),
+          std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.patience = 2, .cooldown = 3}),
+          std::make_shared<Stubborn>()};
+}
+
+}  // namespace
+
+TEST_CASE("every field that a checkpoint saves comes back") {
+  // a new field of these belongs into stir(), into the comparison below, and into the checkpoint
+  STATIC_REQUIRE(field_count<EpochResult>() == 7);
+  STATIC_REQUIRE(field_count<RunningMeans>() == 4);
+  const TemporaryFolder folder;
+  Stage saved, fresh;
+  saved.stir();
+  const SafetensorsFile stirred_file = saved.saved(), fresh_file = fresh.saved();
+  for (const NamedTensor& b : fresh_file.tensors) {  // nothing is where it starts
+    INFO(b.name);
+    const auto a = std::ranges::find(stirred_file.tensors, b.name, &NamedTensor::name);
+    CHECK_FALSE(identical(a->tensor, b.tensor));
+  }
+  for (const auto& [key, value] : fresh_file.metadata) CHECK(stirred_file.metadata.at(key) != value);
+  save_checkpoint(saved.run, folder / "checkpoint-000000007.safetensors");
+  resume_run(fresh.run, folder.path());
+  check_same(fresh.saved().tensors, saved.saved().tensors);
+  CHECK(fresh.saved().metadata == saved.saved().metadata);
+  CHECK((fresh.run.epoch == 2 && fresh.run.batch == 1 && fresh.run.step() == 7 && fresh.run.first_iteration == 4));
+  CHECK((fresh.run.means.classes && fresh.run.means.loss_sum == 5.5 && fresh.run.means.accuracy_sum == 6.5));
+  CHECK(fresh.run.means.samples == 8);
+  CHECK((fresh.run.learning_rate == 0.007 && fresh.run.seconds == 2.25));
+  CHECK(fresh.optimizer->iterations() == 11);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const EpochResult &a = fresh.run.history.epochs()[i], &b = saved.run.history.epochs()[i];
+    CHECK((a.epoch == b.epoch && a.loss == b.loss && a.accuracy == b.accuracy && a.learning_rate == b.learning_rate));
+    CHECK((a.validation_loss == b.validation_loss && a.validation_accuracy == b.validation_accuracy));
+    CHECK(a.seconds == b.seconds);
+  }
+}
+
+TEST_CASE("every slot of every optimizer comes back") {
+  const auto optimizers = [](const Model& model) {
+    const std::vector<Parameter> p = model.parameters();
+    std::vector<std::unique_ptr<Optimizer>> all;
+    all.push_back(std::make_unique<SGD>(p, SGDOptions{.momentum = 0.9}));
+    all.push_back(std::make_unique<Adam>(p));
+    all.push_back(std::make_unique<AdamW>(p));
+    all.push_back(std::make_unique<RMSprop>(p, RMSpropOptions{.momentum = 0.9, .centered = true}));
+    return all;
+  };
+  const Model model = quadrant_model(), other = quadrant_model();
+  auto ones = optimizers(model), twos = optimizers(other);
+  for (std::size_t i = 0; i < ones.size(); ++i) {
+    Stage saved({}, std::move(ones[i]), model), fresh({}, std::move(twos[i]), other);
+    saved.stir();
+    for (const auto& [name, slot] : saved.optimizer->named_state()) {
+      for (const double value : slot.to_vector()) REQUIRE(value != 0);
+    }
+    CheckpointParts(fresh.run, saved.saved()).restore(fresh.run);
+    check_same(fresh.saved().tensors, saved.saved().tensors);
+  }
+}
+
+TEST_CASE("a callback that is cut off after any epoch goes on as one that was not") {
+  const auto make = [](int kind) -> std::shared_ptr<Callback> {
+    if (kind == 0) {
+      return std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{
+          .factor = 0.7, .patience = 2, .min_delta = 0.05, .cooldown = 3, .min_learning_rate = 1e-4});
+    }
+    return std::make_shared<EarlyStopping>(
+        EarlyStoppingOptions{.min_delta = 0.05, .patience = 6, .restore_best = kind == 1});
+  };
+  constexpr int epochs = 25;
+  for (const int kind : {0, 1, 2}) {
+    for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+      const std::vector<double> losses = RandomStream(seed).uniform({epochs}, 0, 1).to_vector();
+      const auto step = [&](Stage& stage, int epoch) {
+        if (stage.run.stopping()) return;
+        stage.run.epoch = epoch;
+        for (const Parameter& p : stage.model.parameters()) p.set_value(Tensor::full(p.shape(), epoch));
+        stage.options.callbacks[0]->epoch_begin(stage.run);
+        stage.run.history.add({.epoch = epoch, .validation_loss = losses[static_cast<std::size_t>(epoch - 1)]});
+        stage.options.callbacks[0]->epoch_end(stage.run);
+      };
+      for (int cut = 1; cut < epochs; ++cut) {
+        Stage whole({make(kind)}), first({make(kind)}), second({make(kind)});
+        for (auto* stage : {&whole, &first, &second}) stage->options.epochs = epochs;
+        for (int epoch = 1; epoch <= cut; ++epoch) step(whole, epoch), step(first, epoch);
+        CheckpointParts(second.run, first.saved()).restore(second.run);
+        INFO("callback " << kind << ", seed " << seed << ", cut after epoch " << cut);
+        check_same(second.options.callbacks[0]->state(), first.options.callbacks[0]->state());
+        for (int epoch = cut + 1; epoch <= epochs; ++epoch) {
+          step(whole, epoch), step(second, epoch);
+          REQUIRE(whole.optimizer->learning_rate() == second.optimizer->learning_rate());
+          REQUIRE(whole.run.stop_reason == second.run.stop_reason);
+        }
+        whole.options.callbacks[0]->train_end(whole.run), second.options.callbacks[0]->train_end(second.run);
+        for (std::size_t i = 0; i < whole.model.parameters().size(); ++i) {
+          REQUIRE(identical(whole.model.parameters()[i].value(), second.model.parameters()[i].value()));
+        }
+      }
+    }
+  }
+}
+
+namespace {
+
+/// The run, and all that belongs to it, as it is before a restore.
+struct Snapshot {
+  std::vector<NamedTensor> tensors;
+  std::map<std::string, std::string> position;
+  double rate;
+  std::string stop_reason;
+  explicit Snapshot(const Stage& stage)
+      : tensors(tensors_of(stage.run)),
+        position(position_of(stage.run)),
+        rate(stage.optimizer->learning_rate()),
+        stop_reason(stage.run.stop_reason) {}
+};
+
+void check_unchanged(const Stage& stage, const Snapshot& before) {
+  const Snapshot now(stage);
+  check_same(now.tensors, before.tensors);
+  CHECK(now.position == before.position);
+  CHECK(now.rate == before.rate);
+  CHECK(now.stop_reason == before.stop_reason);
+}
+
+/// A stage whose callbacks all have something to give back: also a reduced rate and a reason to stop.
+SafetensorsFile stirred(Stage& stage) {
+  stage.stir();
+  auto& callbacks = stage.options.callbacks;
+  for (int epoch = 1; epoch <= 4; ++epoch) {
+    stage.run.epoch = epoch;
+    stage.run.history.add({.epoch = epoch, .loss = 1, .validation_loss = 1});
+    for (const auto& callback : callbacks) {
+      if (!callback->comes_last()) callback->epoch_end(stage.run);  // a Checkpoint would write files
+    }
+  }
+  stage.run.epoch = 6;
+  if (auto* stubborn = dynamic_cast<Stubborn*>(callbacks.back().get())) stubborn->number = 5;
+  return stage.saved();
+}
+
+}  // namespace
+
+TEST_CASE("a callback that refuses its state, wherever it stands and whatever it did, leaves all as it was") {
+  const TemporaryFolder folder;
+  struct OtherException {};
+  const std::vector<std::function<void(TrainingState&)>> refusals{[](TrainingState&) { fail("no"); },
+                                                                  [](TrainingState&) { throw std::out_of_range("no"); },
+                                                                  [](TrainingState&) { throw OtherException(); },
+                                                                  [](TrainingState& run) {
+                                                                    run.optimizer.set_learning_rate(77);
+                                                                    run.history = {};
+                                                                    run.stop("mischief");
+                                                                    for (const Parameter& p : run.model.parameters())
+                                                                      p.set_value(Tensor::zeros(p.shape()));
+                                                                    fail("no");
+                                                                  }};
+  for (const auto& refusal : refusals) {
+    for (std::size_t place = 0; place < 4; ++place) {
+      const auto arranged = [&](std::function<void(TrainingState&)> on_restore) {
+        Callbacks all = all_callbacks(folder.path());
+        all.back() = std::make_shared<Stubborn>(std::move(on_restore));
+        std::rotate(all.begin(), all.end() - 1, all.end());
+        std::rotate(all.begin(), all.begin() + 1, all.begin() + static_cast<std::ptrdiff_t>(place) + 1);
+        return all;
+      };
+      Stage saved(arranged({})), fresh(arranged(refusal));
+      const auto stubborn = std::dynamic_pointer_cast<Stubborn>(saved.options.callbacks[place]);
+      REQUIRE(stubborn);
+      stirred(saved);
+      stubborn->number = 5;
+      for (auto& callback : saved.options.callbacks) {
+        if (auto* plateau = dynamic_cast<ReduceLROnPlateau*>(callback.get())) {
+          plateau->restore(saved.run, {{"counters", f64({4}, {0.5, 1, 2, 0.002})}});  // has a rate to set
+        }
+      }
+      const Snapshot before(fresh);
+      CheckpointParts parts(fresh.run, saved.saved());
+      INFO("place " << place);
+      CHECK_THROWS(parts.restore(fresh.run));
+      check_unchanged(fresh, before);
+    }
+  }
+}
+
+TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused and changes nothing") {
+  const TemporaryFolder folder;
+  Stage saved(all_callbacks(folder.path()));
+  const SafetensorsFile good = stirred(saved);
+  REQUIRE(good.tensors.size() > 20);
+  const auto try_to_restore = [&](const SafetensorsFile& file) {
+    Stage fresh(all_callbacks(folder.path()));
+    const Snapshot before(fresh);
+    try {
+      CheckpointParts(fresh.run, file).restore(fresh.run);
+    } catch (const Error&) {
+      check_unchanged(fresh, before);
+      return false;
+    }
+    return true;
+  };
+  CHECK(try_to_restore(good));
+  for (std::size_t i = 0; i < good.tensors.size(); ++i) {
+    INFO(good.tensors[i].name);
+    if (good.tensors[i].name == "callbacks/3/number") continue;  // a user's callback takes what it takes
+    SafetensorsFile bad = good;
+    bad.tensors.erase(bad.tensors.begin() + static_cast<std::ptrdiff_t>(i));
+    CHECK_FALSE(try_to_restore(bad));
+    bad = good;
+    bad.tensors[i].tensor = Tensor::zeros({3, 1, 4, 1, 5}, good.tensors[i].tensor.dtype());
+    CHECK_FALSE(try_to_restore(bad));
+    bad = good;
+    bad.tensors[i].name = "another";
+    CHECK_FALSE(try_to_restore(bad));
+  }
+  for (const auto& [key, value] : good.metadata) {
+    if (key == "first_iteration") continue;  // read with the settings
+    INFO(key);
+    SafetensorsFile bad = good;
+    bad.metadata[key] = "-1";
+    CHECK_FALSE(try_to_restore(bad));
+    bad.metadata.erase(key);
+    CHECK_FALSE(try_to_restore(bad));
+  }
+}

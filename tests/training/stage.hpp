@@ -1,0 +1,70 @@
+// A run of fit from outside, for tests of what a checkpoint saves and gives back.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "framework/io/safetensors.hpp"
+#include "optim/adam.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/checkpoint_file.hpp"
+#include "training/checkpoint_parts.hpp"
+
+namespace xtape::test {
+
+/// What a user's callback may do when it is to take up a state.
+struct Stubborn final : Callback {
+  std::function<void(TrainingState&)> on_restore;
+  double number = 1;
+  explicit Stubborn(std::function<void(TrainingState&)> f = {}) : on_restore(std::move(f)) {}
+  std::vector<NamedTensor> state() const override { return {{"number", Tensor::scalar(number, DType::float64)}}; }
+  void restore(TrainingState& run, const std::vector<NamedTensor>& state) override {
+    number = state.at(0).tensor.item();
+    if (number != 1 && on_restore) on_restore(run);
+  }
+};
+
+/// A run of fit from outside: all that a checkpoint may change.
+struct Stage {
+  Model model = quadrant_model();
+  std::unique_ptr<Optimizer> optimizer;
+  Dataset data = quadrants(20);
+  FitOptions options;
+  TrainingState run;
+
+  explicit Stage(Callbacks callbacks = {}, std::unique_ptr<Optimizer> given = nullptr,
+                 const Model& its = quadrant_model())
+      : model(its),
+        optimizer(given ? std::move(given)
+                        : std::make_unique<Adam>(model.parameters(), AdamOptions{.learning_rate = 0.01})),
+        options{.epochs = 9, .batch_size = 8, .validation = data, .callbacks = std::move(callbacks)},
+        run{.model = model,
+            .optimizer = *optimizer,
+            .train = data,
+            .options = options,
+            .batches = 3,
+            .means = {.classes = true}} {
+    run.schedule = schedule_text(*optimizer, 0, 3);
+    for (const auto& callback : options.callbacks) callback->train_begin(run);
+  }
+
+  /// Everything away from where it starts.
+  void stir() {
+    for (const Parameter& p : model.parameters()) p.set_value(RandomStream(7).normal(p.shape()));
+    auto slots = optimizer->named_state();
+    for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second = RandomStream(i).normal(slots[i].second.shape());
+    optimizer->restore(11, slots);
+    run.history.add({1, 0.5, 0.25, 0.75, 0.125, 0.0625, 3.5});
+    run.history.add({2, 0.4, 0.3, 0.6, std::nullopt, 0.03, 4.5});
+    run.epoch = 2;
+    run.batch = 1;
+    run.means = {.classes = true, .loss_sum = 5.5, .accuracy_sum = 6.5, .samples = 8};
+    run.learning_rate = 0.007;
+    run.seconds = 2.25;
+    run.first_iteration = 4;
+  }
+
+  SafetensorsFile saved() const { return {tensors_of(run), position_of(run)}; }
+};
+
+}  // namespace xtape::test

@@ -1,0 +1,92 @@
+// Targets that are images go where augmentation moves the images.
+#include <cmath>
+
+#include "framework/tensor/random.hpp"
+#include "tests/support/support.hpp"
+#include "training/data_loader.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+constexpr std::int64_t height = 9, width = 12, count = 6;
+
+/// Smooth images of two channels with values in [0.2, 0.8].
+Tensor smooth() {
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < count; ++i) {
+    for (std::int64_t y = 0; y < height; ++y) {
+      for (std::int64_t x = 0; x < width; ++x) {
+        const auto phase = static_cast<double>(i) + 0.4 * static_cast<double>(x) + 0.3 * static_cast<double>(y);
+        values.insert(values.end(), {0.5 + 0.3 * std::sin(phase), 0.5 + 0.3 * std::cos(phase)});
+      }
+    }
+  }
+  return Tensor::of({count, height, width, 2}, values);
+}
+
+Batch batch_of(const Tensor& images, const Tensor& targets, const Augmentation& augmentation, std::int64_t epoch = 0) {
+  return DataLoader(Dataset(images, targets), {.batch_size = count, .shuffle = false, .augmentation = augmentation})
+      .epoch(epoch)[0];
+}
+
+const Augmentation moves[] = {{.horizontal_flip = true},
+                              {.rotation = 30},
+                              {.zoom = 0.5},
+                              {.shift = 0.3},
+                              {.horizontal_flip = true, .rotation = 20, .zoom = 0.3, .shift = 0.2},
+                              {.rotation = 90, .shift = 0.4, .fill = Fill::zeros}};
+
+}  // namespace
+
+TEST_CASE("a target that is the image itself stays the image, whatever moves") {
+  for (const Augmentation& augmentation : moves) {
+    INFO(to_string(augmentation));
+    for (const std::int64_t epoch : {0, 1}) {
+      const Batch batch = batch_of(smooth(), smooth(), augmentation, epoch);
+      CHECK(identical(batch.images, batch.labels));
+      CHECK(largest_difference(batch.labels, smooth()) > 0.01);
+    }
+  }
+}
+
+TEST_CASE("a mask keeps its values, goes where its image goes, and may have no channels") {
+  std::vector<double> classes;
+  for (const double value : smooth().to_vector()) classes.push_back(value > 0.6 ? 2 : value > 0.4 ? 1 : 0);
+  const Tensor mask = Tensor::of({count, height, width, 2}, classes);
+  for (const Augmentation& augmentation : moves) {
+    INFO(to_string(augmentation));
+    const Batch batch = batch_of(mask, mask, augmentation);  // the image is the mask, linear between its values
+    const std::vector<double> images = batch.images.to_vector(), targets = batch.labels.to_vector();
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
+      if (images[i] == 0 || images[i] == 2) CHECK(targets[i] == images[i]);  // all four pixels around are the same
+    }
+    const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
+    CHECK(batch_of(smooth(), one, augmentation).labels.shape() == Shape{count, height, width});
+  }
+}
+
+TEST_CASE("colours of targets stay, and so do targets that are no images") {
+  const Augmentation colours{.brightness = 0.5, .contrast = 0.5};
+  CHECK(identical(batch_of(smooth(), smooth(), colours).labels, smooth()));
+  const Augmentation both{.horizontal_flip = true, .brightness = 0.5};
+  const Augmentation flip{.horizontal_flip = true};
+  CHECK(identical(batch_of(smooth(), smooth(), both).labels, batch_of(smooth(), smooth(), flip).labels));
+  const Tensor numbers = RandomStream(1).normal({count, 3});
+  CHECK(identical(batch_of(smooth(), numbers, flip).labels, numbers));
+}
+
+TEST_CASE("targets that belong to places and can't follow are refused") {
+  const auto refused = [](const Shape& targets, const Augmentation& augmentation) {
+    return error_of([&] { batch_of(smooth(), Tensor::zeros(targets), augmentation); });
+  };
+  const Augmentation flip{.horizontal_flip = true};
+  CHECK_THAT(refused({count, height * width * 2}, flip), Contains("as many numbers as an image has; reshape them"));
+  CHECK_THAT(refused({count, height, width + 1, 1}, flip), Contains("(n, 9, 12, ...)") && Contains("(6, 9, 13, 1)"));
+  CHECK_THAT(refused({count, 4, 2}, flip), Contains("(6, 4, 2)"));  // points, for example
+  batch_of(smooth(), Tensor::zeros({count, height * width * 2}), {.brightness = 0.1});
+  batch_of(smooth(), Tensor::zeros({count, 4, 2}), {});
+}
