@@ -124,7 +124,7 @@ TEST_CASE("a last layer of another name is named, and can be left out or matched
   CHECK(error_of([&] { file.load(model); }) ==
         "load_weights: expected the weights of model small in " + file.path().string() +
             ", got 8 tensors: 6 of 8 parameters matched; 2 missing: logits/kernel, logits/bias; "
-            "2 unexpected: fc3/fc3/kernel:0, fc3/fc3/bias:0; {.strict = false} loads the 6 that match, "
+            "2 unexpected: fc3/fc3/kernel:0, fc3/fc3/bias:0; {.strict = false} loads the 6 that match; "
             "{.match = Match::order} goes by order instead of names");
   const Tensor kernel = model.parameters()[6].value();
   const LoadReport report = file.load(model, {.strict = false});
