@@ -25,11 +25,15 @@ int main(int argc, char** argv) {
   app.add_option("--image-size", options.image_size, "Height and width")
       ->check(CLI::Range(32, 1024))
       ->capture_default_str();
-  app.add_option("--classes", options.classes)->check(CLI::Range(1, 1 << 16))->capture_default_str();
+  app.add_option("--classes", options.classes)->check(CLI::Range(2, 1 << 16))->capture_default_str();
   app.add_option("--steps", options.steps, "That are measured")->check(CLI::Range(1, 10000))->capture_default_str();
   app.add_flag("--quick", quick, "The ConvNet and one step, as a test");
   return run_program(argc, argv, app, [&] {
-    if (quick) options = {.model = "convnet", .batch = 4, .steps = 1};
+    if (quick) {  // what is given on the command line stays
+      if (app.count("--model") == 0) options.model = "convnet";
+      if (app.count("--batch") == 0) options.batch = 4;
+      if (app.count("--steps") == 0) options.steps = 1;
+    }
     const Model model = build(options);
     Adam adam(model.parameters());
     const Dataset noise(RandomStream(1).uniform(model.input_shape().prepended(options.batch)),
