@@ -1,5 +1,7 @@
 #include "framework/autograd/gradient_check.hpp"
 
+#include <set>
+
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
@@ -110,6 +112,40 @@ TEST_CASE("where rounding hides the derivative the checker says so") {
   CHECK_THAT(to_string(report), Catch::Contains("rounding hides more than 0.1 % of the derivative"));
   CHECK_THAT(to_string(check_gradient([](const Variable& x) { return log(x); }, {{3}}, {.low = -2, .high = -1})),
              Catch::Contains("the output is not finite"));
+}
+
+TEST_CASE("an error that a larger derivative hides is found element by element and output by output") {
+  // y = (c (x0 + x1), x0), whose second output has twice its derivative: too little to be seen in a sum with the first
+  constexpr double c = 1e9;
+  const auto hidden = [](const Variable& x) {
+    const double* v = x.value().data<double>();
+    return record("hidden", Tensor::of({2}, {c * (v[0] + v[1]), v[0]}, DType::float64),
+                  {{x, [](const Tensor& dy) {
+                      const double* d = dy.data<double>();
+                      return Tensor::of({2}, {c * d[0] + 2 * d[1], c * d[0]}, DType::float64);
+                    }}});
+  };
+  CHECK_FALSE(check_gradient(hidden, {{2}}, {.full_up_to = 2, .float32 = false}));
+}
+
+TEST_CASE("the elements sampled of a large input are of the number asked for and lie all over it") {
+  const std::size_t n = 1000;
+  std::vector<double> base;
+  std::set<std::size_t> alone;  // elements that were moved while all others stayed
+  const auto observed = [&](const Variable& x) {
+    const std::vector<double> values = x.value().to_vector();
+    if (base.empty()) base = values;
+    std::vector<std::size_t> moved;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (values[i] != base[i]) moved.push_back(i);
+    }
+    if (moved.size() == 1) alone.insert(moved[0]);
+    return x * 2.0;
+  };
+  CHECK(check_gradient(observed, {{n}}, {.sampled_elements = 20, .float32 = false}));
+  CHECK(alone.size() == 20);
+  CHECK(*alone.begin() < n / 2);
+  CHECK(*alone.rbegin() > n / 2);
 }
 
 TEST_CASE("linear functions are checked over a step of 1, to 1e-10") {

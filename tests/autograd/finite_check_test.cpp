@@ -1,0 +1,17 @@
+#include "framework/autograd/finite_check.hpp"
+
+#include <limits>
+
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+TEST_CASE("a summary of values has least, mean and largest of those that are finite, and counts the others") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(summary_of_values(Tensor::of({2, 3}, {1, nan, -3, infinity, -infinity, 8})) ==
+        "(2, 3): min -3, mean 2, max 8, 3 of 6 not finite");
+  CHECK(summary_of_values(Tensor::of({3}, {0.5, 2, 0.5}, DType::float64)) ==
+        "(3,): min 0.5, mean 1, max 2, 0 of 3 not finite");
+  CHECK(summary_of_values(Tensor::of({2}, {nan, -infinity})) == "(2,): none of 2 finite");
+}
