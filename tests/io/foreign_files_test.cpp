@@ -1,8 +1,12 @@
 // Files of other formats, and arrays of types and filters that are not read: what the messages say, and what still
 // works.
+#include <functional>
+
 #include "framework/io/extension.hpp"
 #include "framework/io/hdf5.hpp"
 #include "framework/io/hdf5_file.hpp"
+#include "framework/io/idx.hpp"
+#include "framework/io/image.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/io/utf8.hpp"
 #include "tests/io/files.hpp"
@@ -86,4 +90,36 @@ TEST_CASE("names are UTF-8 without control characters") {
              }),
              Contains("class_names[2]: expected different names"));
   CHECK(printable("a\n\xe9 \u00f6\u0085") == "a?? \u00f6?");
+}
+
+TEST_CASE("reading a file leaves nothing open, whether it is read or refused") {
+  const TemporaryFolder folder;
+  save_safetensors(folder / "s", {{"x", Tensor::ones({2})}});
+  save_hdf5(folder / "h", {{"x", Tensor::ones({2})}});
+  write_png(folder / "p", Tensor::zeros({2, 2, 3}, DType::uint8));
+  write_bytes(folder / "i", "\0\0\x08\x01\0\0\0\x01\x07"s);
+  write_bytes(folder / "none", "neither");
+  const auto open_files = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = open_files();
+  for (const char* name : {"s", "h", "p", "i", "none"}) {
+    const std::filesystem::path path = folder / name;
+    int read = 0;
+    const auto attempt = [&](const std::function<void()>& reading) {
+      try {
+        reading();
+        ++read;
+      } catch (const Error&) {  // of another format
+      }
+      CHECK(open_files() == before);
+    };
+    attempt([&] { load_safetensors(path); });
+    attempt([&] { list_safetensors(path).at(0).read(); });
+    attempt([&] { load_hdf5(path, "x"); });
+    attempt([&] { read_image(path); });
+    attempt([&] { load_idx(path); });
+    CHECK(read == (name == "s"s ? 2 : name == "none"s ? 0 : 1));
+  }
 }

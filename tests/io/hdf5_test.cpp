@@ -2,12 +2,14 @@
 
 #include <hdf5.h>
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <limits>
 #include <thread>
 
 #include "framework/io/hdf5_file.hpp"
+#include "framework/io/helper_process.hpp"
 #include "framework/kernels/memory_pool.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
@@ -218,6 +220,23 @@ TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
   CHECK_THAT(error_for(chunked(false)), Contains("never filled"));
   CHECK_THAT(error_for(chunked(true)), Contains("never filled") && Contains("of compressed data"));
   CHECK(kernels::pool_usage().held == before);
+}
+
+TEST_CASE("the helper refuses to read a data set that has another size than it is asked for") {
+  const TemporaryFolder folder;
+  save_hdf5(folder / "file", {{"x", Tensor::ones({2, 3})}});
+  HelperProcess helper("load_hdf5", hdf5_helper);
+  const auto size = std::to_string(std::filesystem::file_size(folder / "file"));
+  CHECK(helper.ask({"open", "load_hdf5", (folder / "file").string(), size}));
+  for (const char* bytes : {"0", "23", "25"}) {
+    CHECK(error_of([&] {
+            helper.ask({"read", "x", bytes});
+          }) == fmt::format("load_hdf5: expected {} bytes of \"x\", got 24 now", bytes));
+  }
+  std::array<float, 6> values{};
+  CHECK(helper.ask({"read", "x", "24"}));
+  CHECK(helper.receive_bytes(values.data(), sizeof values));
+  CHECK(values == std::array<float, 6>{1, 1, 1, 1, 1, 1});
 }
 
 TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {

@@ -56,6 +56,22 @@ TEST_CASE("load_idx reads files larger than its pieces, and empty ones") {
   CHECK(load_idx(folder / "empty").shape() == Shape{0, 28});
 }
 
+TEST_CASE("load_idx reads as many axes as a shape can have, and no more") {
+  const TemporaryFolder folder;
+  for (int rank = 1; rank <= Shape::max_rank; ++rank) {
+    INFO(rank);
+    std::string bytes = "\0\0\x08"s + static_cast<char>(rank), extents;
+    for (int axis = 1; axis < rank; ++axis) extents += big_endian(1);
+    write_bytes(folder / "file", bytes + extents + big_endian(3) + "\x05\x06\x07");
+    const Tensor x = load_idx(folder / "file");
+    CHECK(x.rank() == rank);
+    CHECK(x.to_vector() == std::vector<double>{5, 6, 7});
+  }
+  std::string one_more = "\0\0\x08"s + static_cast<char>(Shape::max_rank + 1);
+  for (int axis = 0; axis <= Shape::max_rank; ++axis) one_more += big_endian(1);
+  CHECK_THAT(error_for(one_more + "\x05"), Contains("expected 1 to 8 axes, got 9"));
+}
+
 TEST_CASE("load_idx refuses what is no IDX file of unsigned bytes") {
   CHECK_THAT(error_for(""), Contains("got 0 bytes"));
   CHECK_THAT(error_for("\0\0\x08"s), Contains("got 3 bytes"));

@@ -48,6 +48,20 @@ TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
   CHECK(inked.at({3, 3, 2}) <= 3);
 }
 
+TEST_CASE("ink of CMYK JPEG files is multiplied with black, rounded to the nearest value") {
+  // equal amounts of three inks in a uniform image pass through JPEG without loss
+  for (int ink = 3; ink < 256; ink += 28) {
+    for (int black = 5; black < 256; black += 25) {
+      std::string cmyk;
+      for (int i = 0; i < 64; ++i) cmyk += std::string(3, static_cast<char>(ink)) + static_cast<char>(black);
+      const Tensor image =
+          read_bytes_as_image(jpeg_file(reinterpret_cast<const std::uint8_t*>(cmyk.data()), 8, 8, TJPF_CMYK));
+      INFO(ink << " " << black);
+      CHECK(identical(image, Tensor::full({8, 8, 3}, std::round(ink * black / 255.0), DType::uint8)));
+    }
+  }
+}
+
 TEST_CASE("read_image turns photographs upright") {
   // Of the stored image: row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the
   // visual left, right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).

@@ -158,6 +158,10 @@ TEST_CASE("Tensors of all types, names and metadata come back from a safetensors
   }
   save_safetensors(folder / "none", {});
   CHECK(load_safetensors(folder / "none").tensors.empty());
+  std::map<std::string, std::string> many;  // more than an entry of a tensor may have
+  for (int i = 0; i < 1000; ++i) many[fmt::format("key {}", i)] = fmt::format("{}", i * i);
+  save_safetensors(folder / "many", tensors, many);
+  CHECK(safetensors_metadata(folder / "many") == many);
 }
 
 TEST_CASE("save_safetensors refuses names and tensors that it can't write, and writes nothing") {
