@@ -57,6 +57,19 @@ TEST_CASE("a kept kernel serves images of any size and number") {
   }
 }
 
+TEST_CASE("a kept kernel gives an empty result for an empty batch, and serves others later") {
+  for (const Case& c : cases()) {
+    CAPTURE(c.x, c.w);
+    const Tensor w = RandomStream(1).normal(c.w), x = RandomStream(2).normal(c.x);
+    KernelCache cache;
+    const Tensor none = cache.conv2d(Tensor::zeros(c.x.replaced(0, 0)), w, c.options);
+    const Tensor expected = conv2d(x, w, c.options).value();
+    CHECK(none.shape() == expected.shape().replaced(0, 0));
+    CHECK(identical(cache.conv2d(x, w, c.options), expected));
+    CHECK(cache.conv2d(Tensor::zeros(c.x.replaced(0, 0)), w, c.options).shape() == none.shape());
+  }
+}
+
 TEST_CASE("a kernel that was written to, or another one, is not mistaken for the kept one") {
   const Tensor x = RandomStream(1).normal({1, 4, 4, 24});
   Tensor w = RandomStream(2).normal({1, 1, 24, 20});

@@ -101,6 +101,31 @@ TEST_CASE("batch normalization with all it can take in is what the ops give one 
   }
 }
 
+TEST_CASE("the gradient of a fused relu is 0 where the normalized value is exactly 0") {
+  // as in residual networks whose last gamma of each block starts at 0
+  RandomStream random(9);
+  const Shape shape{40, 3};
+  const Tensor x = random.normal(shape), dy = random.uniform(shape, 1, 2), zero = Tensor::zeros({3});
+  for (const bool training : {false, true}) {
+    for (const bool residual : {false, true}) {
+      INFO(training << residual);
+      ForwardPass pass(Mode::training);
+      const Variable v = pass.watch(x), gamma = pass.watch(zero), beta = pass.watch(zero);
+      const Variable added = pass.watch(Tensor::zeros(shape));
+      BatchNormFusion fusion{.relu = true};
+      if (residual) fusion.residual = added;
+      const Variable y = training ? batch_norm(v, gamma, beta, 1e-3, fusion).y
+                                  : batch_norm_inference(v, gamma, beta, zero, Tensor::ones({3}), 1e-3, fusion);
+      CHECK(identical(relu(y).value(), Tensor::zeros(shape)));
+      pass.backward(y, dy);
+      CHECK(pass.gradient(v).to_vector() == std::vector<double>(120, 0));
+      CHECK(pass.gradient(gamma).to_vector() == std::vector<double>(3, 0));
+      CHECK(pass.gradient(beta).to_vector() == std::vector<double>(3, 0));
+      if (residual) CHECK(pass.gradient(added).to_vector() == std::vector<double>(120, 0));
+    }
+  }
+}
+
 TEST_CASE("float32 has the derivatives of float64, also where dy goes along with x") {
   RandomStream random(6);
   const Shape shape{700, 70};
@@ -125,9 +150,10 @@ TEST_CASE("float32 has the derivatives of float64, also where dy goes along with
 TEST_CASE("the way back of batch normalization writes over nothing that other ops hold") {
   RandomStream random(7);
   for (const Shape& shape : {Shape{6, 3}, Shape{2, 4, 3}, Shape{2, 2, 3, 3}}) {
-    for (int parts = 0; parts < 8; ++parts) {
+    for (int parts = 0; parts < 16; ++parts) {
       INFO(to_string(shape) << ", parts " << parts);
       const bool residual = parts & 1, rectified = parts & 2, training = parts & 4;
+      const bool behind = parts & 8;  // an op that makes a gradient nobody else holds
       const Tensor x = random.normal(shape), added = random.normal(shape), cotangent = random.normal(shape);
       const Tensor one = Tensor::ones({3});
       /// The derivatives of a sum of those that are chosen: the normalization, what is added to it, what x is read by.
@@ -137,8 +163,9 @@ TEST_CASE("the way back of batch normalization writes over nothing that other op
         const Variable in = v * 2.0, other = w * 2.0, held = square(in);
         BatchNormFusion fusion{.relu = rectified};
         if (residual) fusion.residual = other;
-        const Variable y = training ? batch_norm(in, one, one, 1e-3, fusion).y
-                                    : batch_norm_inference(in, one, one, one, one, 1e-3, fusion);
+        Variable y = training ? batch_norm(in, one, one, 1e-3, fusion).y
+                              : batch_norm_inference(in, one, one, one, one, 1e-3, fusion);
+        if (behind) y = y * 0.5;
         const Tensor dy = Tensor::of(shape, cotangent.to_vector());
         const Variable sum = normalized && beside ? y + other : normalized ? y : beside ? other : held;
         pass.backward(normalized && squared ? sum + held : sum, dy);

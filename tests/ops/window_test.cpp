@@ -164,6 +164,8 @@ TEST_CASE("a convolution pooled at once says what is wrong as its two ops do") {
              Catch::Contains("conv2d: expected a kernel for the 3 channels of images (2, 6, 6, 3), got one for 2"));
   CHECK_THAT(pooled(x, Tensor::ones({3, 3, 3}), {.size = 2}), Catch::Contains("conv2d: expected a kernel (height"));
   CHECK_THAT(pooled(x, w, {.size = 5}), Catch::Contains("max_pool2d: "));
-  CHECK_THAT(pooled(x, w.to(DType::float64), {.size = 2}),
-             Catch::Contains("conv2d: expected operands of one type, got float32 and float64"));
+  for (const std::int64_t strides : {1, 2}) {  // in two ops, and at once
+    CHECK_THAT(pooled(x, w.to(DType::float64), {.size = 2, .strides = strides}),
+               Catch::Contains("conv2d: expected operands of one type, got float32 and float64"));
+  }
 }
