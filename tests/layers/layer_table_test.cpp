@@ -204,6 +204,25 @@ TEST_CASE(
              Catch::Contains("inference, batch 3: gain: 3 of 3 derivatives are wrong"));
 }
 
+TEST_CASE("the layer check computes each value from the same state, also where training moves it") {
+  class Moving final : public Layer {
+   public:
+    Moving() : Layer("moving") {}
+    std::string type() const override { return "Moving"; }
+    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+      return {{"calls", {}, zeros(), false}};
+    }
+    Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+      const Parameter& calls = parameter("calls");
+      const double before = calls.value().item();
+      if (pass.training()) calls.set_value(Tensor::scalar(before + 1, calls.dtype()));
+      return inputs[0] * (1 + before);
+    }
+  };
+  CHECK(check_layer(std::make_shared<Moving>(), {{3}}));
+}
+
 TEST_CASE("the layer check names what is constant by nature unless that is declared") {
   const auto check_one = [](std::vector<std::string> constants) {
     return check_layer(BatchNormalization({.epsilon = 0.1}), {{5}},
