@@ -110,6 +110,7 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   };
   int flips = 0;
   double left = 0, right = 0, zoom = 0, sum = 0;
+  Distortion least, most;
   for (std::int64_t i = 0; i < 2000; ++i) {
     const Distortion d = draw(1, 2, i);
     REQUIRE((std::abs(d.degrees) <= 30 && d.zoom >= 1 && d.zoom <= 1.5 && std::abs(d.down) <= 10));
@@ -119,9 +120,16 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
     right = std::max(right, d.degrees);
     zoom = std::max(zoom, d.zoom);
     sum += d.degrees;
+    least.down = std::min(least.down, d.down), most.down = std::max(most.down, d.down);
+    least.right = std::min(least.right, d.right), most.right = std::max(most.right, d.right);
+    least.brightness = std::min(least.brightness, d.brightness),
+    most.brightness = std::max(most.brightness, d.brightness);
+    least.contrast = std::min(least.contrast, d.contrast), most.contrast = std::max(most.contrast, d.contrast);
   }
   CHECK(std::abs(flips - 1000) < 100);  // 4.5 standard deviations
   CHECK((left < -29 && right > 29 && zoom > 1.49));
+  CHECK((least.down == -10 && most.down == 10 && least.right == -20 && most.right == 20));  // quarters of each side
+  CHECK((least.brightness < -0.099 && most.brightness > 0.099 && least.contrast < 0.71 && most.contrast > 1.29));
   CHECK(std::abs(sum / 2000) < 2);
   CHECK(draw(1, 2, 3).degrees == draw(1, 2, 3).degrees);
   CHECK(draw(1, 2, 3).degrees != draw(2, 2, 3).degrees);

@@ -1,4 +1,5 @@
 // What a run that goes on must have in common with the one that began.
+#include "framework/ops/ops.hpp"
 #include "layers/reshaping.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"
@@ -60,6 +61,23 @@ TEST_CASE("other labels or weights of as many examples are another run's") {
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), moved, sgd); }),
              Catch::Contains("got one with labels and first image "));
   train(folder.path(), true, two_layers(hidden), data, sgd);
+}
+
+TEST_CASE("targets of the same numbers in another shape are another run's") {
+  const TemporaryFolder folder;
+  const auto sgd = rule<SGD>(SGDOptions{});
+  const auto input = Input({2});
+  const Model model(input, Reshape({.target_shape = {2, 2}})(Dense({.units = 4, .name = "four"})(input)));
+  const LossFunction loss = [](const Variable& outputs, const Tensor& targets) {
+    return mean(square(outputs - targets));
+  };
+  const auto of_shape = [](const Shape& shape) { return Dataset(quadrants(8).images(), Tensor::ones(shape)); };
+  train(folder.path(), false, model, of_shape({8, 2, 1}), sgd, loss);
+  CHECK_THAT(error_of([&] {
+               train(folder.path(), true, model, of_shape({8, 1, 2}), sgd, loss);
+             }),
+             Catch::Contains("got one with labels and first image "));
+  train(folder.path(), true, model, of_shape({8, 2, 1}), sgd, loss);
 }
 
 TEST_CASE("another loss, schedule or other validation data are another run's") {

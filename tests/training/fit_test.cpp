@@ -263,6 +263,9 @@ TEST_CASE("what evaluate and predict refuse") {
   CHECK(error_of([&] {
           predict(model, Tensor::zeros({3, 4}));
         }) == "predict: expected images (None, 2) for model model, got (3, 4)");
+  CHECK(error_of([&] {
+          predict(model, Dataset(Tensor::zeros({3, 4}), Tensor::zeros({3, 1})));
+        }) == "predict: expected images (None, 2) for model model, got (3, 4)");
   CHECK(error_of([&] { predict(model, Tensor::zeros({0, 2})); }) == "predict: expected at least one image, got (0, 2)");
 }
 

@@ -72,7 +72,7 @@ TEST_CASE("a mask keeps its values, goes where its image goes, and may have no c
 TEST_CASE("colours of targets stay, and so do targets that are no images") {
   const Augmentation colours{.brightness = 0.5, .contrast = 0.5};
   CHECK(identical(batch_of(smooth(), smooth(), colours).labels, smooth()));
-  const Augmentation both{.horizontal_flip = true, .brightness = 0.5};
+  const Augmentation both{.horizontal_flip = true, .brightness = 0.5, .contrast = 0.5};
   const Augmentation flip{.horizontal_flip = true};
   CHECK(identical(batch_of(smooth(), smooth(), both).labels, batch_of(smooth(), smooth(), flip).labels));
   const Tensor numbers = RandomStream(1).normal({count, 3});

@@ -73,6 +73,31 @@ TEST_CASE("parts of weighted data keep their weights, and what weights are refus
         }) == "Dataset::weighted: expected finite weights of at least 0, got -1");
 }
 
+TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or of both together") {
+  const Dataset data(Tensor::ones({4, 2}), Tensor::labels({0, 0, 1, 1}), 2);
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  const auto refused = [&](const std::vector<double>& weights, const std::vector<double>& class_weights) {
+    try {
+      fit(model, sgd, data.weighted(Tensor::of({4}, weights)),
+          {.epochs = 1, .class_weights = class_weights, .show_progress = false});
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()) ==
+            "fit: expected weights of which some are above 0, got only samples of weight 0, for which the loss is "
+            "always 0");
+      return true;
+    }
+    return false;
+  };
+  CHECK(refused({0, 0, 0, 0}, {}));
+  CHECK(refused({0, 0, 0, 0}, {1, 1}));
+  CHECK(refused({1, 1, 1, 1}, {0, 0}));
+  CHECK(refused({0, 0, 1, 1}, {1, 0}));
+  CHECK(refused({2, 3, 0, 0}, {0, 5}));
+  CHECK_FALSE(refused({0, 0, 0, 1}, {0, 1}));
+  CHECK_FALSE(refused({0, 1, 0, 0}, {}));
+}
+
 TEST_CASE("a loss of two arguments does not go with weights") {
   const Model model = quadrant_model();
   SGD sgd(model.parameters());
