@@ -57,6 +57,10 @@ TEST_CASE("freezing a model freezes all its layers, nested ones too, and moving 
   const std::int64_t all = model.trainable_count();
   inner.set_trainable(false);
   CHECK(model.trainable_count() == 3);
+  CHECK_FALSE(model.layer(inner.name()).trainable());
+  inner.layer("conv").set_trainable(true);  // one of its layers is enough
+  CHECK(model.layer(inner.name()).trainable());
+  inner.set_trainable(false);
   CHECK(SGD(model.parameters(), {.learning_rate = 0.1}).parameters().size() == 2);
   model.set_trainable(false);
   CHECK(model.trainable_count() == 0);

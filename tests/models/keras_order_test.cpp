@@ -107,6 +107,13 @@ TEST_CASE("a split list of names may have its longest name anywhere") {
     CHECK_THAT(lines, Contains("'layer_names0', 'layer_names1', 'layer_names2']"));  // 91 names of 703 bytes in each
     CHECK(std::ranges::count(lines, '\n') == 1 + 251 + 500);
     CHECK(load_weights(model, folder / "w.h5").text() == "500 of 500 parameters matched");
+    SymbolicTensor y = input;  // by order, where no name is the same
+    for (int i = 0; i < 250; ++i) y = Dense({.units = 1, .name = fmt::format("renamed_{}", i)})(y);
+    const Model renamed(input, y, {.seed = 5});
+    CHECK(load_weights(renamed, folder / "w.h5", {.match = Match::order}).complete());
+    for (std::size_t i = 0; i < 500; ++i) {
+      REQUIRE(identical(renamed.parameters()[i].value(), model.parameters()[i].value()));
+    }
   }
 }
 

@@ -109,6 +109,28 @@ TEST_CASE("the model check leaves a model as it was") {
   }
 }
 
+TEST_CASE("the model check ignores gradients of an earlier pass") {
+  const auto input = Input({3});
+  const Model model(input, Dense({.units = 2})(Dense({.units = 4, .activation = tanh})(input)), {.seed = 1});
+  ForwardPass pass(Mode::training);
+  pass.backward(sum(model(Tensor::ones({2, 3}), pass)));
+  REQUIRE(model.parameters()[0].gradient().defined());
+  CHECK(check_on_data(model, 3));
+}
+
+TEST_CASE("parameters are listed by the ends of their paths, without frozen ones and those of layers left out") {
+  const auto input = Input({3});
+  auto x = Dense({.units = 4, .name = "frozen"})(input);
+  x = Dense({.units = 4, .name = "out"})(BatchNormalization({.name = "norm"})(x));
+  const Model model(input, Dense({.units = 2, .name = "outer"})(x));
+  model.layer("frozen").set_trainable(false);
+  using Paths = std::vector<std::string>;
+  CHECK(parameters_ending_in(model, "/bias") == Paths{"out/bias", "outer/bias"});
+  CHECK(parameters_ending_in(model, "/bias", {"out"}) == Paths{"outer/bias"});
+  CHECK(parameters_ending_in(model, "a", {"none"}) == Paths{"norm/gamma", "norm/beta"});
+  CHECK(parameters_ending_in(model, "/moving_mean").empty());
+}
+
 TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.1 %") {
   const auto model_with = [](double factor) {
     const auto input = Input({6, 6, 2});

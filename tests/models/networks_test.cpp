@@ -1,3 +1,5 @@
+#include <set>
+
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
@@ -132,6 +134,29 @@ TEST_CASE("a convolution keeps its kernel in the cache of the pass") {
   CHECK(kernel.value().sole_owner());
   infer(Mode::inference, &cache);
   CHECK_FALSE(kernel.value().sole_owner());
+}
+
+TEST_CASE("options of ResNet-50 reach every batch normalization, and the seed every weight") {
+  const auto fields = [](const Model& model) {
+    std::set<std::string> found;
+    for (const auto& layer : model.all_layers()) {
+      if (layer->type() != "BatchNormalization") continue;
+      const LayerConfig config = layer->config();
+      std::string text;
+      for (const char* name : {"momentum", "epsilon", "bias_correction"}) {
+        text += fmt::format("{} ", config_text(*find_field(config, name)));
+      }
+      found.insert(text);
+    }
+    return found;
+  };
+  const ResNet50Options changed{.residual = {.momentum = 0.75, .epsilon = 0.125, .bias_correction = true}, .seed = 1};
+  const Model model = resnet50(), other = resnet50(changed);
+  CHECK(fields(model) == std::set<std::string>{"0.99 0.001 false "});
+  CHECK(fields(other) == std::set<std::string>{"0.75 0.125 true "});
+  const auto kernel = [](const Model& of) { return of.layer("fc6").named_parameters()[0].second.value(); };
+  CHECK(identical(kernel(other), kernel(resnet50({.seed = 1}))));
+  CHECK_FALSE(identical(kernel(other), kernel(model)));
 }
 
 TEST_CASE("users build other residual networks from the blocks") {

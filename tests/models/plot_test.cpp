@@ -1,6 +1,7 @@
 #include "models/plot.hpp"
 
 #include <fstream>
+#include <set>
 
 #include "layers/layers.hpp"
 #include "models/resnet50.hpp"
@@ -39,6 +40,71 @@ TEST_CASE("names are escaped, and models inside are frames") {
   CHECK_THAT(dot_text(foreign), Catch::Contains("größe_手</td>"));
   CHECK_THAT(text, Catch::Contains("\"n0\" -> \"n1_0\"") && Catch::Contains("\"n1_0\" -> \"n1_1\"") &&
                        Catch::Contains("\"n1_1\" -> \"n2\""));
+}
+
+/// The value of an attribute in the line of the layer of this name.
+std::string field_of(const std::string& text, const std::string& layer, const std::string& key) {
+  const std::size_t name = text.find("</b>  " + layer + "</td>");
+  REQUIRE(name != std::string::npos);
+  const std::string line = text.substr(name, text.find('\n', name) - name);
+  const std::size_t begin = line.find(key + "=\"");
+  REQUIRE(begin != std::string::npos);
+  return line.substr(begin + key.size() + 2, line.find('"', begin + key.size() + 2) - begin - key.size() - 2);
+}
+
+TEST_CASE("layers of one kind have one colour, those of other kinds others") {
+  const SymbolicTensor input = Input({4, 4, 2}, {.name = "input"});
+  SymbolicTensor x = Conv2D({.filters = 2, .name = "conv"})(input);
+  x = BatchNormalization({.name = "norm"})(x);
+  x = Activation(relu, {.name = "relu"})(x);
+  x = Dropout({.rate = 0.5, .name = "dropout"})(x);
+  x = Add({.name = "add"})({x, Multiply({.name = "multiply"})({x, x})});
+  x = MaxPooling2D({.pool_size = 2, .name = "largest"})(x);
+  x = AveragePooling2D({.pool_size = 2, .name = "mean"})(x);
+  x = Dense({.units = 2, .name = "dense"})(Flatten({.name = "flatten"})(x));
+  const std::string text = dot_text(Model(input, x));
+  for (const std::string key : {"fillcolor", "color"}) {
+    const auto of = [&](const std::string& layer) { return field_of(text, layer, ", " + key); };
+    CHECK(of("relu") == of("dropout"));
+    CHECK(of("add") == of("multiply"));
+    CHECK(of("largest") == of("mean"));
+    std::set<std::string> kinds;
+    for (const char* layer : {"input", "conv", "norm", "relu", "add", "largest", "flatten"}) kinds.insert(of(layer));
+    CHECK(kinds.size() == 7);
+  }
+}
+
+TEST_CASE("the frame of a block ends with the activation right after it, and with no later one") {
+  const SymbolicTensor input = Input({4, 4, 2});
+  const auto conv = [](const char* name) { return Conv2D({.filters = 2, .name = name}); };
+  SymbolicTensor x = Add({.name = "sum"})({input, conv("branch")(input)});
+  x = conv("between")(Activation(relu, {.name = "behind"})(x));
+  const std::string text = dot_text(Model(input, Activation(relu, {.name = "late"})(x)));
+  REQUIRE(count(text, "subgraph") == 1);
+  const std::size_t begin = text.find("subgraph"), end = text.find("\n  }\n", begin);
+  const std::string frame = text.substr(begin, end - begin);
+  for (const char* name : {"branch", "sum", "behind"}) CHECK_THAT(frame, Catch::Contains(name));
+  for (const char* name : {"between", "late"}) CHECK_THAT(frame, !Catch::Contains(name));
+}
+
+TEST_CASE("a label shows parameters only where there are some, and shapes and parameters only as asked") {
+  const SymbolicTensor input = Input({3, 2});
+  const Model model(input, Dense({.units = 4, .name = "dense"})(Flatten({.name = "flatten"})(input)));
+  CHECK(count(dot_text(model), "parameters") == 1);
+  CHECK_THAT(dot_text(model), Catch::Contains("(4) · 28 parameters"));
+  CHECK(count(dot_text(model, {.parameters = false}), "parameters") == 0);
+  CHECK_THAT(dot_text(model, {.shapes = false}), Catch::Contains(">28 parameters") && !Catch::Contains("(4)"));
+}
+
+TEST_CASE("edges into a nested model lead to the input that receives the value") {
+  const SymbolicTensor a = Input({2}), b = Input({2}), first = Input({2}), second = Input({2});
+  const Model inner(std::vector<SymbolicTensor>{a, b}, Add()({a, Activation(relu)(b)}));
+  const Model outer(std::vector<SymbolicTensor>{first, second}, inner({first, second}));
+  const std::string text = dot_text(outer);
+  const std::vector<std::size_t>& places = inner.input_nodes();
+  REQUIRE(places.size() == 2);
+  CHECK(count(text, fmt::format("\"n0\" -> \"n2_{}\"", places[0])) == 1);
+  CHECK(count(text, fmt::format("\"n1\" -> \"n2_{}\"", places[1])) == 1);
 }
 
 TEST_CASE("pictures are written by extension") {

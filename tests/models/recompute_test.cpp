@@ -59,6 +59,19 @@ TEST_CASE("recomputed parts give the same bits") {
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
 }
 
+TEST_CASE("recomputed parts give the same bits where the model's input is read again after any layer") {
+  for (int again = 1; again <= 9; ++again) {
+    INFO(again);
+    const auto input = Input({6});
+    auto x = SymbolicTensor(input);
+    for (int i = 1; i <= 9; ++i) {
+      x = Dense({.units = 6, .activation = tanh})(x);
+      if (i == again) x = Add()({x, input});
+    }
+    check_same(Model(input, Dense({.units = 2})(x), {.seed = 2}), RandomStream(1).normal({4, 6}), 0);
+  }
+}
+
 TEST_CASE("chains of a convolution with a bias and batch normalization are recomputed with biases away from 0") {
   const auto input = Input({6, 5, 3});
   auto x = SymbolicTensor(input);

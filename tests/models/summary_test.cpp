@@ -144,6 +144,16 @@ TEST_CASE("a layer behind one whose last parameter is never trained still has it
   CHECK(multiply_adds(model).backward == 12);
 }
 
+TEST_CASE("activations are counted in nested models, layer by layer, for a whole batch") {
+  const auto inner_input = Input({4});
+  const Model inner(inner_input, Dense({.units = 5})(Dense({.units = 100})(inner_input)));
+  const auto input = Input({4});
+  const Model model(input, Dense({.units = 3})(inner(input)));
+  const std::string of_one = bytes_text(4.0 * (4 + 4 + 100 + 5 + 3)), of_ten = bytes_text(40.0 * (4 + 4 + 100 + 5 + 3));
+  CHECK_THAT(model.summary({.batch_size = 1}), Catch::Contains("activations: " + of_one + " at batch size 1,"));
+  CHECK_THAT(model.summary({.batch_size = 10}), Catch::Contains("activations: " + of_ten + " at batch size 10,"));
+}
+
 TEST_CASE("what is too long for its column goes on below, words whole") {
   const SymbolicTensor input = Input({4}, {.name = "in"});
   std::vector<SymbolicTensor> parts;
@@ -152,7 +162,11 @@ TEST_CASE("what is too long for its column goes on below, words whole") {
   const std::string text = model.summary({.width = 60});
   for (int i = 0; i < 5; ++i) CHECK_THAT(text, Catch::Contains(fmt::format("branch_number_{}", i)));
   const std::vector<std::string> lines = lines_of(text);
-  for (std::size_t i = 1; i + 7 < lines.size(); ++i) CHECK(lines[i].size() <= 60);
+  for (int width = 50; width < 110; ++width) {
+    INFO(width);
+    const std::vector<std::string> all = lines_of(model.summary({.width = width}));
+    for (std::size_t i = 1; i + 7 < all.size(); ++i) CHECK(all[i].size() <= static_cast<std::size_t>(width));
+  }
   const auto first = std::ranges::find_if(lines, [](const std::string& line) { return line.starts_with("all "); });
   REQUIRE(first != lines.end());
   CHECK_THAT(*first, Catch::Contains("branch_number_0,") && !Catch::Contains("branch_number_4"));
