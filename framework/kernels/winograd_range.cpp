@@ -36,6 +36,7 @@ using namespace winograd;
 // divide weights by up to 576. `Range` keeps all intermediate values finite and what underflows of them below rounding.
 
 constexpr double allowed_ratio = 32;
+
 /// The sizes of an image's pixels as a plane with a border of zeros, at row `top` and column `left` of it.
 template <class T>
 class Sizes {
@@ -50,8 +51,7 @@ class Sizes {
     for (std::int64_t i = std::max<std::int64_t>(0, -top); i < std::min(height, rows_ - top); ++i) {
       for (std::int64_t j = std::max<std::int64_t>(0, -left); j < std::min(width, columns_ - left); ++j) {
         const T* pixel = image + (i * width + j) * channels;
-        const Bits<T> size = largest(pixel, channels);
-        spread_.add(pixel);
+        const Bits<T> size = spread_.add(pixel);
         plane_[static_cast<std::size_t>((i + top) * columns_ + j + left)] = std::bit_cast<T>(size);
       }
     }

@@ -58,7 +58,9 @@ class Spread {
     for (std::vector<Bits<T>>* all : {&most_, &sums_, &counts_}) std::ranges::fill(*all, 0);
   }
 
-  void add(const T* pixel) {
+  /// Also the size of the largest value of the pixel.
+  Bits<T> add(const T* pixel) {
+    Bits<T> largest = 0;
     Bits<T>*most = most_.data(), *sums = sums_.data(), *counts = counts_.data();
     const auto channels = std::ssize(most_);
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -66,7 +68,9 @@ class Spread {
       most[c] = std::max(most[c], size);
       sums[c] += size >> mantissa;
       counts[c] += size != 0;
+      largest = std::max(largest, size);
     }
+    return largest;
   }
 
   bool even() const {
