@@ -27,8 +27,9 @@ using namespace winograd;
 // reach only the outputs that see them. A window of zeros beside a patch that is not zero is not even: its output is 0.
 //
 // A filter may ignore a channel that is large everywhere, and so makes all tiles even whatever the other channels hold.
-// The largest value of an image, and of each of its channels, must therefore be at most 2^12 times the
-// geometric mean of its nonzero values. A few small values among zeros, as relu leaves them, hardly lower this mean.
+// The largest value of an image, and of each of its channels, must therefore be at most 2^20 times the geometric mean
+// of its nonzero values. A few small values among zeros, as relu leaves them, hardly lower this mean; a gradient in one
+// place of a batch leaves, through batch normalization, about 2^-17 of itself in all others.
 // This is not a bound: an output whose filter ignores the largest channels of its window has an error of up to 32 u of
 // their values where the other channels pass this test, as a few large pixels in a channel of zeros do.
 //

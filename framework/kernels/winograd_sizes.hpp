@@ -83,7 +83,7 @@ class Spread {
   static constexpr std::int64_t most_pixels = 1 << 22;  // whose exponents have a sum in 32 bits
 
  private:
-  static constexpr std::int64_t allowed_exponents = 12;
+  static constexpr std::int64_t allowed_exponents = 20;
   static constexpr int mantissa = std::numeric_limits<T>::digits - 1;
   static bool one_size(Bits<T> most, std::int64_t sum, std::int64_t count) {
     return ((most >> mantissa) - allowed_exponents) * count <= sum;
