@@ -107,7 +107,8 @@ std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
   for (const Owned& owned : parameters_) {
     if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
-    const Variable penalty = owned.spec.regularizer.l2 * sum(square(pass.parameter(owned.parameter)));
+    const Variable w = pass.parameter(owned.parameter);
+    const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // squares of w may exceed their type
     total = total ? *total + penalty : penalty;
   }
   return total;

@@ -116,6 +116,20 @@ TEST_CASE("the norm for clipping is exact over many pieces and in float32") {
   CHECK(p.value().at({99999}) == Approx(-1 / std::sqrt(100003.0)));
 }
 
+TEST_CASE("the norm for clipping is right where squares of float64 overflow or underflow") {
+  for (const double size : {1e308 / 5, 1e160, 1e-160, 1e-300}) {
+    const Parameter a("a", Tensor::of({1}, {1.0}, DType::float64), true);
+    const Parameter b("b", Tensor::of({2}, {1.0, 1.0}, DType::float64), true);
+    SGD sgd({a, b}, {.learning_rate = 1 / size, .clip_norm = size});
+    a.add_gradient(Tensor::of({1}, {3 * size}, DType::float64));
+    b.add_gradient(Tensor::of({2}, {0, -4 * size}, DType::float64));
+    sgd.step();
+    CHECK(sgd.gradient_norm() / size == Approx(5).epsilon(1e-14));
+    CHECK(a.value().item() == Approx(1 - 0.6).epsilon(1e-14));
+    CHECK(b.value().at({1}) == Approx(1 + 0.8).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("clipping refuses gradients that are not finite and changes nothing") {
   const Parameter a = parameter_of("a", {1});
   const Parameter b = parameter_of("b", {2, 3});
