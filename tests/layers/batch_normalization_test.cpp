@@ -23,7 +23,8 @@ std::array<Tensor, 2> averages_of(const Tensor& batch, int steps, double momentu
     ForwardPass pass(Mode::training);
     layer->call({batch}, pass);
   }
-  return {layer->parameter("moving_mean").value(), layer->parameter("moving_variance").value()};
+  const auto parameters = layer->named_parameters();  // gamma, beta and these
+  return {parameters[2].second.value(), parameters[3].second.value()};
 }
 
 }  // namespace

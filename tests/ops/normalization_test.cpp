@@ -233,8 +233,9 @@ TEST_CASE("float64 keeps the part of a mean that float64 cannot hold") {
   double* values = x.mutable_data<double>();
   for (std::int64_t i = 0; i < rows; ++i) values[i] += 1e9;
   long double mean = 0, variance = 0, product = 0, total = 0;
-  for (std::int64_t i = 0; i < rows; ++i) mean += static_cast<long double>(values[i]) / rows;
-  for (std::int64_t i = 0; i < rows; ++i) variance += (values[i] - mean) * (values[i] - mean) / rows;
+  const auto far = [values](std::int64_t i) { return values[i] - 1e9L; };
+  for (std::int64_t i = 0; i < rows; ++i) mean += far(i) / rows;
+  for (std::int64_t i = 0; i < rows; ++i) variance += (far(i) - mean) * (far(i) - mean) / rows;
   ForwardPass pass(Mode::training);
   const Variable v = pass.watch(x);
   const Tensor dy = RandomStream(4).normal({rows, 1}, 0, 1, DType::float64);
@@ -244,11 +245,11 @@ TEST_CASE("float64 keeps the part of a mean that float64 cannot hold") {
   const long double inverse = 1 / std::sqrt(variance + 1e-3L);
   for (std::int64_t i = 0; i < rows; ++i) {
     total += dy.at({i, 0});
-    product += dy.at({i, 0}) * (values[i] - mean) * inverse;
+    product += dy.at({i, 0}) * (far(i) - mean) * inverse;
   }
   double off = 0, off_dx = 0;
   for (std::int64_t i = 0; i < rows; ++i) {
-    const long double wanted = (values[i] - mean) * inverse;
+    const long double wanted = (far(i) - mean) * inverse;
     off = std::max(off, static_cast<double>(std::abs(y.value().at({i, 0}) - wanted)));
     const long double dx = inverse * (dy.at({i, 0}) - wanted * product / rows - total / rows);
     off_dx = std::max(off_dx, static_cast<double>(std::abs(pass.gradient(v).at({i, 0}) - dx)));
