@@ -71,7 +71,7 @@ Variable weighted(std::string_view function, const Variable& x, const Tensor& we
   std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
   column[0] = x.dim(0);
   const Tensor factors = weights.to(x.dtype()).reshaped(Shape(column));
-  return record("weighted", map(function, factors, x.value(), [](auto w, auto v) { return share_of(w, v); }),
+  return record(function, map(function, factors, x.value(), [](auto w, auto v) { return share_of(w, v); }),
                 {{x, [function, weights](const Variable& dy) { return weighted(function, dy, weights); }}});
 }
 
