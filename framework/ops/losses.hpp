@@ -7,8 +7,8 @@ namespace xtape {
 
 // Each takes weights (n) floating, one number a sample; undefined weights are all 1. With l_i the loss of sample i, the
 // mean over its elements, the result is sum(w_i l_i) / n: divided by the number of samples, not by the sum of the
-// weights, as Keras does (reduction "sum_over_batch_size"; keras/src/losses/loss.py). Error for weights of another
-// shape or type.
+// weights, as Keras does (reduction "sum_over_batch_size"; keras/src/losses/loss.py). A sample of weight 0 counts as 0,
+// and so does its derivative, also where its outputs are infinite or NaN. Error for weights of another shape or type.
 
 // Losses are computed in float64 for both types, and rounded once.
 
