@@ -27,7 +27,9 @@ double sum_of_squares(const Tensor& x) {
 
 }  // namespace
 
-Optimizer::~Optimizer() = default;
+Optimizer::~Optimizer() {
+  for (const Parameter& parameter : parameters_) parameter.add_optimizers(-1);
+}
 
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
                      std::vector<std::string> slots)
@@ -50,15 +52,18 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
   check(!parameters_.empty(), "{}: expected at least one trainable parameter, got {}", type_,
         frozen_.empty() ? "none; pass model.parameters()"
                         : fmt::format("{} that are all frozen; call set_trainable(true) first", frozen_.size()));
+  for (const Parameter& parameter : parameters_) parameter.add_optimizers(1);
 }
 
 std::string Optimizer::settings() const {
   return fmt::format("weight_decay {}, clip_norm {}", options_.l2, options_.clip_norm);
 }
 
-void Optimizer::check_unfrozen() const {
+void Optimizer::check_unfrozen() const { check_all_changed(true); }
+
+void Optimizer::check_all_changed(bool by_this_one) const {
   for (const Parameter& parameter : frozen_) {
-    check(!parameter.trainable(),
+    check(!parameter.trainable() || (!by_this_one && parameter.optimizers() > 0),
           "{}: expected parameters that were trainable when it was made, got {}, which was frozen then and is not now; "
           "make a new optimizer after set_trainable()",
           type_, parameter.name());
@@ -66,7 +71,9 @@ void Optimizer::check_unfrozen() const {
 }
 
 void Optimizer::step() {
-  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) check_unfrozen();
+  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) {
+    check_all_changed(false);
+  }
   check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
         "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
         parameters_.size());
@@ -75,7 +82,7 @@ void Optimizer::step() {
 }
 
 void Optimizer::backward_and_step(ForwardPass& pass, const Variable& loss) {
-  check_unfrozen();
+  check_all_changed(false);
   if (options_.clip_norm > 0) {
     pass.backward(loss);
     step();

@@ -27,8 +27,9 @@ struct FitOptions {
   std::vector<double> class_weights = {};
   /// Number of epochs that count as done, as in Keras: the run has the epochs initial_epoch + 1 to `epochs`, and orders
   /// and augmentations are those of these epochs. Without it the run has the epochs 1 to `epochs`, and its orders and
-  /// augmentations follow those that the optimizer's steps have used up, iterations() / batches an epoch rounded up: so
-  /// that one optimizer sees new ones in each of several calls. Dropout always follows the optimizer's steps.
+  /// augmentations follow those of earlier calls with this optimizer, so that it sees none twice, whatever the sizes of
+  /// the batches; they are not before number iterations() / batches, rounded up, for steps of other loops. Dropout
+  /// always follows the optimizer's steps.
   std::optional<int> initial_epoch = std::nullopt;
   /// Told how the run goes, in this order; see Callback.
   Callbacks callbacks = {};

@@ -242,6 +242,32 @@ TEST_CASE("a parameter that is unfrozen after the optimizer was made is no silen
         "SGD: expected at least one trainable parameter, got 1 that are all frozen; call set_trainable(true) first");
 }
 
+TEST_CASE("a custom loop may give what was unfrozen to a second optimizer, in any order") {
+  const Parameter head = parameter_of("head", {1}), backbone = parameter_of("backbone", {2}, false);
+  SGD of_head({head, backbone}, {.learning_rate = 1});
+  backbone.set_trainable(true);
+  const auto all = [&] {
+    set_gradient(head, {1});
+    set_gradient(backbone, {1});
+  };
+  {
+    SGD of_backbone({backbone}, {.learning_rate = 1});
+    all();
+    of_head.step();
+    of_backbone.step();
+    ForwardPass pass(Mode::training);
+    of_head.backward_and_step(pass, sum(pass.parameter(head) + pass.parameter(backbone)));
+    of_backbone.step();
+    CHECK(head.value().item() == -1);  // 1 - 1 - 1
+    CHECK(backbone.value().item() == 0);
+    CHECK_THAT(error_of([&] { of_head.check_unfrozen(); }), Catch::Contains("got backbone"));  // as fit asks
+  }
+  all();  // the second one has gone
+  CHECK_THAT(error_of([&] { of_head.step(); }), Catch::Contains("got backbone"));
+  CHECK_THAT(error_of([&] { SGD({backbone}, {.momentum = 2}); }), Catch::Contains("momentum"));
+  CHECK_THAT(error_of([&] { of_head.step(); }), Catch::Contains("got backbone"));
+}
+
 TEST_CASE("what optimizers refuse") {
   const Parameter p = parameter_of("p", {1, 2});
   CHECK(error_of([&] { SGD({}, {}); }) ==
