@@ -14,7 +14,8 @@ namespace xtape {
 
 /// Loss of a batch, one element, from the model's outputs and the labels or targets: any of framework/ops/losses.hpp,
 /// or a function of yours. One of three arguments also gets the samples' weights (n), undefined when all are 1, and
-/// gives sum(w_i l_i) / n, as Keras does; one of two arguments can't be used with weights, which is an Error.
+/// gives sum(w_i l_i) / n, as Keras does; one of two arguments can't be used with weights, which is an Error. A null
+/// pointer or an empty std::function makes an empty one, which fit and evaluate refuse.
 class LossFunction {
  public:
   template <std::invocable<const Variable&, const Tensor&, const Tensor&> Function>
@@ -22,17 +23,11 @@ class LossFunction {
   template <std::invocable<const Variable&, const Tensor&> Function>
   requires(!std::invocable<Function, const Variable&, const Tensor&, const Tensor&>)  //
       LossFunction(Function function)  // NOLINT(google-explicit-constructor)
-      : function_([function = std::move(function)](const Variable& outputs, const Tensor& labels,
-                                                   const Tensor& weights) -> Variable {
-          check(!weights.defined(),
-                "fit: expected a loss(outputs, labels, weights) for data with weights, got one of {}", "two arguments");
-          return function(outputs, labels);
-        }) {}
+      : function_(without_weights(std::move(function))) {}
   LossFunction(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): empty, as std::function is
 
-  Variable operator()(const Variable& outputs, const Tensor& labels, const Tensor& weights = {}) const {
-    return function_(outputs, labels, weights);
-  }
+  /// Error when it is empty, when it takes two arguments and there are weights, and when its result is undefined.
+  Variable operator()(const Variable& outputs, const Tensor& labels, const Tensor& weights = {}) const;
   explicit operator bool() const { return static_cast<bool>(function_); }
   /// The function it was made of when that is a Function, else null.
   template <class Function>
@@ -41,7 +36,9 @@ class LossFunction {
   }
 
  private:
-  std::function<Variable(const Variable&, const Tensor&, const Tensor&)> function_;
+  using Weighted = std::function<Variable(const Variable&, const Tensor&, const Tensor&)>;
+  static Weighted without_weights(std::function<Variable(const Variable&, const Tensor&)> function);
+  Weighted function_;
 };
 
 /// "mean_squared_error", "SmoothedCrossEntropy of 0.1"; "of one's own" for what is not of framework/ops/losses.hpp.

@@ -35,8 +35,8 @@ Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labe
     return labels.to(dtype);
   }
   check(labels.dtype() == DType::int64 && labels.shape() == Shape{logits[0]},
-        "softmax_cross_entropy: expected int64 labels ({},) for logits {}, got {} {}", logits[0], logits,
-        labels.dtype(), labels.shape());
+        "softmax_cross_entropy: expected int64 labels ({},) for logits {}, got {} {}{}", logits[0], logits,
+        labels.dtype(), labels.shape(), is_column(labels, logits[0]) ? "; reshape them with .reshaped({n})" : "");
   Tensor targets = Tensor::zeros(logits, dtype);
   with_floating("softmax_cross_entropy", dtype, [&](auto zero) {
     auto* out = targets.mutable_data<decltype(zero)>();
