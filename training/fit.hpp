@@ -51,11 +51,12 @@ struct FitOptions {
 /// Returns the epochs of the run, those before an interruption too, and why it stopped if a callback asked for that.
 /// The same seeds give the same bits. Error before the first step when an option is out of range, the data does not fit
 /// the model or the loss, the optimizer has none of the model's parameters or was made before a layer was unfrozen, all
-/// layers are frozen, the model ends in a softmax or sigmoid and the loss takes logits, or there is no checkpoint of
-/// this run to go on from; later, when the loss does not depend on the model, and, with epoch and step, when it is no
-/// longer finite and no callback asks for a stop. When the optimizer has only some of the trainable parameters,
-/// standard error says so. All gradients of the model are clear afterwards, those of parameters that the optimizer does
-/// not have too.
+/// layers are frozen, the model ends in a softmax or sigmoid (behind which layers may move values) and the loss takes
+/// logits, a softmax is over one number, a custom loss broadcasts the labels against the outputs of other samples (it
+/// may be called on a few samples for that), or there is no checkpoint of this run to go on from; later, when the loss
+/// does not depend on the model, and, with epoch and step, when it is no longer finite and no callback asks for a stop.
+/// When the optimizer has only some of the trainable parameters, standard error says so. All gradients of the model are
+/// clear afterwards, those of parameters that the optimizer does not have too.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

@@ -114,6 +114,8 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
   check(any_counts(data, class_weights),
         "{}: expected weights of which some are above 0, got only samples of weight 0, for which the loss is always 0",
         function);
+  check(loss.takes_weights() || (!data.weights().defined() && class_weights.empty()),
+        "{}: expected a loss(outputs, labels, weights) for data with weights, got one of two arguments", function);
   const bool numbers = !is_floating(data.labels().dtype());
   check(!numbers || !is_elementwise(loss),
         "{}: expected softmax_cross_entropy for labels that are class numbers, got {}; for this loss give one-hot "

@@ -155,5 +155,5 @@ TEST_CASE("messages of losses and metrics say what to do") {
              Contains("cotangent") && Contains("undefined tensor"));
   const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
   CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = squared_error}); }),
-             Contains("LossFunction: expected a loss(outputs, labels, weights)"));
+             Contains("evaluate: expected a loss(outputs, labels, weights)"));
 }
