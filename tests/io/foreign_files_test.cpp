@@ -52,14 +52,13 @@ TEST_CASE("data sets that are no arrays of ours are described, and only reading 
       "f[\"group/x\"] = n.ones(2, \"f4\")'",
       python, path));
   const Hdf5File file("test", path);
-  for (const auto& [name, type, message] :
-       {std::tuple<std::string, std::string, std::string>{"empty", "float32 in a shape that no tensor has",
-                                                          "empty data space"},
-        {"nine", "float32 in a shape that no tensor has", "at most 8 axes"},
-        {"dangling", "nothing", "expected a data set"},
-        {"group", "a group", "not a dataset"},
-        {"unfilled", "float32", "never filled"},
-        {"outside", "float32", "refers to other files"}}) {
+  for (const auto& [name, type, message] : {std::tuple<std::string, std::string, std::string>{
+                                                "empty", "float32 in a shape that no tensor has", "empty data space"},
+                                            {"nine", "float32 in a shape that no tensor has", "at most 8 axes"},
+                                            {"dangling", "nothing", "expected a data set"},
+                                            {"group", "a group", "not a dataset"},
+                                            {"unfilled", "float32", "never filled"},
+                                            {"outside", "float32", "refers to other files"}}) {
     INFO(name);
     const StoredTensor tensor = file.dataset(name);
     CHECK(tensor.type == type);
@@ -126,9 +125,7 @@ TEST_CASE("names are UTF-8 without control characters") {
   CHECK_THAT(error_of([] { check_name("a\u0080"); }), Contains("control characters, got byte 0x80 after 2 others"));
   CHECK_THAT(error_of([] { check_name("\u009f"); }), Contains("control characters"));
   check_name("\u00a0");
-  CHECK(error_of([] {
-          check_class_names({"a", ""});
-        }) == "class_names[1]: expected a name, got an empty text");
+  CHECK(error_of([] { check_class_names({"a", ""}); }) == "class_names[1]: expected a name, got an empty text");
   CHECK_THAT(error_of([] {
                check_class_names({"a", "b", "a"});
              }),

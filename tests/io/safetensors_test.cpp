@@ -290,6 +290,7 @@ TEST_CASE("reading a header takes time and memory in proportion to its length") 
 
   std::string zeros = "0", fields = "\"f\":0";
   for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);
-  CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")), Contains("at most 64 numbers as shape of tensor \"w\""));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")),
+             Contains("at most 64 numbers as shape of tensor \"w\""));
   CHECK_THAT(error_for_header("{\"w\":{" + fields), Contains("tensor \"w\", got more than 100 fields"));
 }
