@@ -40,9 +40,7 @@ class Decompressor {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = [](j_common_ptr info) { self(info).fail_with_message(); };
-    errors_.emit_message = [](j_common_ptr info, int level) {
-      self(info).check_message(info->err->msg_code, level);
-    };
+    errors_.emit_message = [](j_common_ptr info, int level) { self(info).check_message(info->err->msg_code, level); };
     require(run([](Decompressor& d) { jpeg_create_decompress(&d.info_); }), "memory for a JPEG decoder");
     progress_.progress_monitor = [](j_common_ptr info) { self(info).check_scans(); };
     info_.progress = &progress_;

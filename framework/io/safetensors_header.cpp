@@ -33,8 +33,9 @@ class EntryReader {
     const std::string type_code = code(name, fields);
     const auto* type = std::ranges::find(types, type_code, &SafetensorsType::code);
     const auto extents = integers(name, fields, "shape");
-    SafetensorsEntry result{name,           type_code,  type == types.end() ? nullptr : type, shape(name, extents),
-                            extents.size(), offsets[0], offsets[1]};
+    SafetensorsEntry result{
+        name,       type_code, type == types.end() ? nullptr : type, shape(name, extents), extents.size(),
+        offsets[0], offsets[1]};
     if (!result.is_read()) return result;
     const std::int64_t bytes = result.end - result.begin;
     const std::int64_t width = result.type->width;
@@ -164,8 +165,8 @@ class HeaderEvents final : public nlohmann::json_sax<Json> {
     } else {
       Json& list = fields_[field_];
       check(list.size() < most_numbers,
-            "load_safetensors: expected at most {} numbers as {} of tensor \"{}\", got more in {}", most_numbers, field_,
-            name_, path_);
+            "load_safetensors: expected at most {} numbers as {} of tensor \"{}\", got more in {}", most_numbers,
+            field_, name_, path_);
       list.push_back(std::move(given));
     }
     return true;

@@ -155,7 +155,8 @@ TEST_CASE("files that Keras would not write are refused, and the model stays as 
   CHECK_THAT(error_for("legacy", "numbers"), Contains("strings as attribute \"layer_names\""));
   CHECK_THAT(error_for("legacy", "text"), Contains("(strings of 3 bytes (2,) for"));
   CHECK_THAT(error_for("legacy", "int32"), Contains("8 of another shape or type") && Contains("(int32 (4,) for"));
-  CHECK_THAT(error_for("legacy", "unlisted"), Contains("norm/beta from norm/norm/beta:0 (nothing () for float32 (4,))"));
+  CHECK_THAT(error_for("legacy", "unlisted"),
+             Contains("norm/beta from norm/norm/beta:0 (nothing () for float32 (4,))"));
   CHECK_THAT(error_for("legacy", "no layer"), Contains("a group \"/norm\" for a layer"));
   CHECK_THAT(error_for("legacy", "no list"), Contains("an attribute weight_names of \"/norm\""));
   CHECK_THAT(error_for("legacy", "twice"), Contains("one tensor for norm/gamma"));
@@ -178,13 +179,15 @@ TEST_CASE("arrays that no tensor can hold do no harm where nobody needs them") {
       "g.attrs[\"weight_names\"] = [str(i).encode() for i in range(6)]; "
       "f.attrs[\"layer_names\"] = list(f.attrs[\"layer_names\"]) + [b\"z\"]";
   for (const auto& [name, group, more, unexpected] :
-       {std::tuple<std::string, std::string, std::string, std::string>{"w.h5", "z", lists, "z/0, z/1, z/2, z/3, z/4, z/5"},
+       {std::tuple<std::string, std::string, std::string, std::string>{"w.h5", "z", lists,
+                                                                       "z/0, z/1, z/2, z/3, z/4, z/5"},
         {"w.weights.h5", "layers/z/vars", "",
          "layers/z/vars/0, layers/z/vars/1, layers/z/vars/3, layers/z/vars/4, layers/z/vars/5"}}) {
     INFO(name);
     save_weights(model, folder / name);
-    output_of(fmt::format("{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"r+\"); g = f.create_group(\"{}\"); {}{}'",
-                          python, (folder / name).string(), group, arrays, more));
+    output_of(
+        fmt::format("{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"r+\"); g = f.create_group(\"{}\"); {}{}'",
+                    python, (folder / name).string(), group, arrays, more));
     const LoadReport report = load_weights(small_model(), folder / name, {.strict = false});
     CHECK(report.matched.size() == 8);
     CHECK(fmt::format("{}", fmt::join(report.unexpected, ", ")) == unexpected);

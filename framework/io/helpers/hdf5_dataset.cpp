@@ -51,8 +51,8 @@ Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::stri
     dtype_ = read_type();
     shape_ = read_shape();
     check(dtype_.has_value(),
-          "load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}", name_,
-          path_, element_type());
+          "load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}",
+          name_, path_, element_type());
   } catch (const Error& error) {
     fault_ = error.what();
   }

@@ -1,4 +1,5 @@
-// One data set of an open HDF5 file, described at once and checked before memory is taken for its elements. Internal to framework/io/helpers.
+// One data set of an open HDF5 file, described at once and checked before memory is taken for its elements. Internal to
+// framework/io/helpers.
 #pragma once
 
 #include <optional>
