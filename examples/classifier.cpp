@@ -33,7 +33,7 @@ Model load_classifier(const std::string& program, const std::string& path) {
   check(model.input_shape().rank() == 3 && model.output_shape().rank() == 1,
         "{}: expected a model that gives classes for images, got {} for {} in {}", program,
         batch_shape_text(model.output_shape()), batch_shape_text(model.input_shape()), path);
-  const std::string ending = model.output_layer().output_activation();
+  const std::string ending = model.output_activation();
   check(ending != "sigmoid" && ending != "tanh",
         "{}: expected a model that ends in logits or a softmax, a number for each of several classes of which one is "
         "right, got one that ends in {} in {}; use predict() and a loss of your own in a program",
@@ -47,7 +47,7 @@ Tensor logits_of(const std::string& program, const Model& model, const Tensor& o
         "{}: expected finite outputs of the network, got NaN or infinity for {} of {} images ({}); its weights are "
         "damaged, or its training went wrong",
         program, wrong, outputs.dim(0), images);
-  if (model.output_layer().output_activation() != "softmax") return outputs;
+  if (model.output_activation() != "softmax") return outputs;
   Tensor logits = outputs;
   with_floating(program, logits.dtype(), [&](auto zero) { take_logarithms<decltype(zero)>(logits); });
   return logits;

@@ -1,6 +1,8 @@
 #include "examples/data_source.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <map>
 #include <span>
 
@@ -43,23 +45,57 @@ Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& f
           Tensor::labels(labels), names};
 }
 
-/// Whether something directly in the folder is such.
+/// Whether something in the folder is such. What can't be read holds nothing; load_image_folder() names it.
 template <class Wanted>
 bool holds(const fs::path& folder, Wanted wanted) {
-  return std::any_of(fs::directory_iterator(folder), fs::directory_iterator(), wanted);
+  std::error_code ignored;
+  return std::any_of(fs::directory_iterator(folder, ignored), fs::directory_iterator(), wanted);
 }
-bool is_image(const fs::directory_entry& entry) { return is_image_name(entry.path()) && entry.is_regular_file(); }
+bool is_image(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return is_image_name(entry.path()) && entry.is_regular_file(ignored);
+}
 bool is_shown_folder(const fs::directory_entry& entry) {
-  return entry.is_directory() && !entry.path().filename().string().starts_with('.');
+  std::error_code ignored;
+  return entry.is_directory(ignored) && !entry.path().filename().string().starts_with('.');
+}
+bool is_class(const fs::directory_entry& entry) { return is_shown_folder(entry) && holds(entry.path(), is_image); }
+
+/// Whether a folder has a name that people give to a part of a data set.
+bool has_name_of_part(const fs::path& folder) {
+  constexpr std::array<std::string_view, 8> parts{"train", "training", "test",       "testing",
+                                                  "val",   "valid",    "validation", "dev"};
+  std::string name = folder.filename().string();
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::ranges::find(parts, name) != parts.end();
 }
 
-/// Whether photographs are split already: "train" holds folders, and neither it nor a folder beside it holds images
-/// itself, as a class does. So a class may be called "train", too.
+/// Whether photographs are split already: "train" and "test" hold class folders, whatever else lies there. Otherwise
+/// the folder holds class folders itself, one of which may be called "train". Error when names and contents say
+/// neither clearly.
 bool is_split(const fs::path& folder) {
-  const fs::path train = folder / "train";
-  if (!fs::is_directory(train) || !holds(train, is_shown_folder)) return false;
-  return !holds(
-      folder, [](const fs::directory_entry& entry) { return is_shown_folder(entry) && holds(entry.path(), is_image); });
+  const auto holds_classes = [](const fs::path& path) { return holds(path, is_class); };
+  if (holds_classes(folder / "train") && holds_classes(folder / "test")) return true;
+  std::vector<std::string> with_classes, with_images;
+  bool other_classes = false;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!is_shown_folder(entry)) continue;
+    const bool part = has_name_of_part(entry.path());
+    if (part && holds(entry.path(), is_class)) with_classes.push_back(entry.path().filename().string() + "/");
+    if (!holds(entry.path(), is_image)) continue;
+    if (part) with_images.push_back(entry.path().filename().string() + "/");
+    other_classes = other_classes || !part;
+  }
+  const auto refuse = [&](std::vector<std::string>& names, std::string_view what) {
+    std::ranges::sort(names);
+    fail(
+        "load_data: expected a folder of images for each class, or train/ and test/ (in small letters) with such "
+        "folders in both, got {} with {} in {}; rename or move what does not fit",
+        fmt::join(names, " and "), what, folder.string());
+  };
+  if (!with_classes.empty()) refuse(with_classes, "folders of images");
+  if (with_images.size() > 1 && !other_classes) refuse(with_images, "images, which may be classes or parts,");
+  return false;
 }
 
 SplitData load_photographs(const fs::path& folder, const ImageFolderOptions& options) {

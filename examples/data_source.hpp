@@ -25,8 +25,10 @@ struct DataSource {
 /// Fashion-MNIST where Debian puts it.
 DataSource usual_fashion_mnist();
 
-/// Whatever lies in the folder. Photographs are read in the given size. Error when it is no folder, holds none of
-/// these, or there are test photographs of classes that the training photographs lack.
+/// Whatever lies in the folder. Photographs are read in the given size. They are split already where train/ and test/
+/// both hold class folders; other files and folders beside these are left out. Error when it is no folder, holds none
+/// of these, may be read as classes and as a split (naming both), or there are test photographs of classes that the
+/// training photographs lack.
 DataSource load_data(const std::filesystem::path& folder, const ImageFolderOptions& photographs);
 
 }  // namespace xtape

@@ -51,6 +51,7 @@ class ActivationLayer final : public Layer {
   LayerConfig config() const override { return config_of(options_); }
   const ActivationFunction& function() const { return options_.function; }
   std::string output_activation() const override { return function().name(); }
+  bool keeps_activation() const override { return function().is(linear); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   Fusion fusion() const override { return {.is_relu = function().is(relu)}; }

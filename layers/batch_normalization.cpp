@@ -1,11 +1,25 @@
 #include "layers/batch_normalization.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "framework/ops/normalization.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
+namespace {
+
+/// keep old + (1 - keep) now, of averages that are kept in T. A step that T would round to nothing is one unit in the
+/// last place, or the average would never arrive.
+template <class T>
+double moved(double old, double now, double keep) {
+  if (!std::isfinite(now)) return now;  // std::lerp may ignore NaN
+  const double next = std::lerp(now, old, keep);
+  const T before = static_cast<T>(old), target = static_cast<T>(now);
+  return static_cast<T>(next) == before ? static_cast<double>(std::nextafter(before, target)) : next;
+}
+
+}  // namespace
 
 BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   check(options_.momentum >= 0 && options_.momentum < 1, "{}: expected a momentum in [0, 1), got {}", title(),
@@ -62,10 +76,17 @@ void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& va
   const double bessel = samples > 1 ? n / (n - 1) : 1;
   const auto move = [keep, this](const char* which, const Tensor& batch, double factor) {
     const Parameter& moving = parameter(which);
-    // in float64; lerp leaves an average that has arrived exactly as it is
-    const Tensor moved = map("BatchNormalization", moving.value().to(DType::float64), batch.to(DType::float64),
-                             [=](auto old, auto now) { return std::lerp(now * factor, old, keep); });
-    moving.set_value(saturated(moved, moving.dtype()));
+    with_floating("BatchNormalization", moving.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      constexpr double largest = std::numeric_limits<T>::max();
+      const Tensor next = map("BatchNormalization", moving.value().to(DType::float64), batch.to(DType::float64),
+                              [=](double old, double now) {
+                                const double whole = now * factor;
+                                const bool exceeds = std::isfinite(now) && std::abs(whole) > largest;
+                                return moved<T>(old, exceeds ? std::copysign(largest, now) : whole, keep);
+                              });
+      moving.set_value(next.to(moving.dtype()));
+    });
   };
   move("moving_mean", mean, 1);
   move("moving_variance", variance, bessel);

@@ -7,7 +7,10 @@ namespace xtape {
 
 /// Over the last axis. Training uses the batch's own mean and variance and moves the moving averages towards them,
 ///   moving <- momentum moving + (1 - momentum) batch        (the variance with Bessel's correction n / (n - 1)),
-/// inference uses the moving averages. A variance that their type cannot hold is kept as its largest number. They start
+/// inference uses the moving averages. A variance that their type cannot hold is kept as its largest number; NaN and
+/// infinity in a batch make them NaN or infinite. An average that its type would round back to what it was moves by one
+/// unit in the last place, so that a channel of one constant value becomes exactly beta in inference too, after enough
+/// batches: about 1300 of float32 with the default momentum. They start
 /// at mean 0 and variance 1, so after t steps momentum^t of what they hold is still that start; with bias_correction
 /// inference divides it out, m = moving_mean / (1 - momentum^t) and likewise for the variance, as Adam does for its
 /// moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm() in training/ measures them anew instead. Frozen

@@ -16,6 +16,7 @@ class DropoutLayer final : public Layer {
   /// Error unless 0 <= rate < 1.
   explicit DropoutLayer(Options options);
   std::string type() const override { return "Dropout"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

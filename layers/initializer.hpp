@@ -35,6 +35,9 @@ class InitialStreams {
     return owners_.emplace(std::pair(seed, stream), owner).first->second == owner;
   }
 
+  /// Gives `owner` the stream, whoever had it: its value can't be drawn from another.
+  void keep(std::uint64_t seed, std::uint64_t stream, const void* owner) { owners_[std::pair(seed, stream)] = owner; }
+
  private:
   std::map<std::pair<std::uint64_t, std::uint64_t>, const void*> owners_;
 };

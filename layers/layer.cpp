@@ -107,7 +107,8 @@ std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
   for (const Owned& owned : parameters_) {
     if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
-    const Variable penalty = owned.spec.regularizer.l2 * sum(square(pass.parameter(owned.parameter)));
+    const Variable w = pass.parameter(owned.parameter);
+    const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // squares of w may exceed their type
     total = total ? *total + penalty : penalty;
   }
   return total;
@@ -132,9 +133,11 @@ Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
 void Layer::claim_streams(std::uint64_t seed, InitialStreams& taken) const {
   for (const Owned& owned : parameters_) {
     const std::optional<std::uint64_t> asked = owned.spec.initializer.stream;
-    if (owned.source) {
+    if (owned.given && owned.source) {
+      taken.keep(seed, owned.source->stream, &owned);
+    } else if (owned.source) {
       taken.claim(owned.source->seed, owned.source->stream, &owned);
-    } else if (asked && !owned.initialized) {
+    } else if (asked) {
       taken.claim(seed, *asked, &owned);
     }
   }
@@ -143,7 +146,7 @@ void Layer::claim_streams(std::uint64_t seed, InitialStreams& taken) const {
 std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Owned& owned = parameters_[i];
-    if (owned.initialized && !owned.source) continue;
+    if (owned.given && owned.source) continue;
     const std::optional<std::uint64_t> asked = owned.spec.initializer.stream;
     Source source = owned.source.value_or(Source{seed, asked.value_or(stream + i)});
     if (owned.source) {
@@ -152,9 +155,9 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, Initia
       if (!identical(owned.parameter.value(), initial)) continue;  // trained, loaded or set since: kept
     }
     while (!asked && !taken.claim(source.seed, source.stream, &owned)) source.stream += streams::another_round;
-    owned.parameter.set_value(initial_value(owned.spec, source).to(owned.parameter.dtype()));
-    owned.initialized = true;
     owned.source = source;
+    if (owned.given) continue;
+    owned.parameter.set_value(initial_value(owned.spec, source).to(owned.parameter.dtype()));
   }
   constexpr std::uint64_t streams_of_a_layer = 1024;
   return streams_of_a_layer;

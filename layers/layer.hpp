@@ -101,6 +101,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
 
   /// The activation that the output has gone through, "softmax"; empty when there is none or it is not known.
   virtual std::string output_activation() const { return ""; }
+  /// Whether each output value is a value of the inputs, a mean of some of them, or 0: then the activation that the
+  /// inputs have gone through still holds for the output.
+  virtual bool keeps_activation() const { return false; }
   /// The layers inside this one, each once; only a Model used as a layer has some.
   virtual std::vector<std::shared_ptr<Layer>> sublayers() const { return {}; }
 
@@ -118,7 +121,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   virtual void rename(std::string name);
 
   /// Claims the streams that the initial values of the layer's parameters came from, and those that their initializers
-  /// ask for; of layers in this one nothing. `seed`: of the values that are still to come.
+  /// ask for; of layers in this one nothing. `seed`: of the values that are still to come. Values that were given, by a
+  /// file for example, may have come from this seed too: they keep the streams that it would have given them.
   void claim_streams(std::uint64_t seed, InitialStreams& taken) const;
   /// Draws initial values for the parameters that have none, number i from stream `stream` + i of `seed`; and again for
   /// those that still have initial values from a stream that is claimed for another parameter. In both cases the stream
@@ -147,8 +151,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
   struct Owned {
     ParameterSpec spec;
     Parameter parameter;
-    bool initialized;
-    std::optional<Source> source = std::nullopt;  ///< nothing for a value that was given
+    bool given;  ///< its first value was given, not drawn
+    /// Nothing before initialize(); for a value that was given the stream from which it would have been drawn.
+    std::optional<Source> source = std::nullopt;
   };
   Tensor initial_value(const ParameterSpec& spec, Source source) const;
   SymbolicTensor connect(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values);

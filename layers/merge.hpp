@@ -46,6 +46,7 @@ class ConcatenateLayer final : public Layer {
   };
   explicit ConcatenateLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Concatenate"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

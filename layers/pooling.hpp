@@ -27,6 +27,7 @@ class PoolingLayer : public Layer {
   using Options = PoolingOptions;
   explicit PoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   LayerConfig config() const override { return config_of(options_); }
+  bool keeps_activation() const override { return true; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
 
  protected:
@@ -63,6 +64,7 @@ class GlobalPoolingLayer : public Layer {
   using Options = OnlyName;
   explicit GlobalPoolingLayer(const Options& options) : Layer(options.name) {}
   LayerConfig config() const override { return {}; }
+  bool keeps_activation() const override { return true; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
 };
 

@@ -12,6 +12,7 @@ class FlattenLayer final : public Layer {
   using Options = OnlyName;
   explicit FlattenLayer(const Options& options) : Layer(options.name) {}
   std::string type() const override { return "Flatten"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return {}; }
   Shape output_shape(const std::vector<Shape>& inputs) const override { return {only_input(inputs).size()}; }
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
@@ -29,6 +30,7 @@ class ReshapeLayer final : public Layer {
   };
   explicit ReshapeLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Reshape"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
@@ -50,6 +52,7 @@ class ZeroPadding2DLayer final : public Layer {
   /// Error for Padding::same and for negative amounts.
   explicit ZeroPadding2DLayer(Options options);
   std::string type() const override { return "ZeroPadding2D"; }
+  bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

@@ -17,6 +17,7 @@ class SoftmaxLayer final : public Layer {
   std::string type() const override { return "Softmax"; }
   LayerConfig config() const override { return config_of(options_); }
   std::string output_activation() const override { return "softmax"; }
+  int axis() const { return options_.axis; }
   Shape output_shape(const std::vector<Shape>& inputs) const override;
   Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 

@@ -92,6 +92,8 @@ std::vector<std::shared_ptr<Layer>> Model::all_layers() const { return network_-
 
 const Layer& Model::output_layer() const { return network_->output_layer(); }
 
+std::string Model::output_activation() const { return network_->output_activation(); }
+
 Layer& Model::layer(const std::string& name) const {
   std::vector<std::string> names;
   for (const ModelNode& node : nodes()) {

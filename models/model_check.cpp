@@ -185,6 +185,7 @@ GradientReport check_model(const Model& model, const Tensor& images, const Model
         options.constant_step);
   check(options.directions >= 0 && options.directions_each >= 0 && options.directions + options.directions_each > 0,
         "check_model: expected at least one direction, got {} and {}", options.directions, options.directions_each);
+  check(static_cast<bool>(loss), "check_model: expected a loss function, got an empty one");
   check(images.defined() && is_floating(images.dtype()), "check_model: expected floating images, got {}",
         images.dtype());
   const Restored restored(model);

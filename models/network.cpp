@@ -179,6 +179,24 @@ std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const 
   return total;
 }
 
+std::string Model::Network::output_activation() const {
+  std::vector<std::string> activations;  // of the nodes
+  for (const ModelNode& node : nodes_) {
+    std::string& activation = activations.emplace_back(node.layer->output_activation());
+    if (!node.layer->keeps_activation() || node.inputs.empty()) continue;
+    activation = activations[node.inputs.front()];
+    for (const std::size_t input : node.inputs) {
+      if (activations[input] != activation) activation.clear();
+    }
+  }
+  return activations[outputs_.front()];
+}
+
+bool Model::Network::keeps_activation() const {
+  return std::ranges::all_of(
+      nodes_, [](const ModelNode& node) { return is_input(*node.layer) || node.layer->keeps_activation(); });
+}
+
 bool Model::Network::trainable() const {
   return std::ranges::any_of(sublayers(), [](const auto& layer) { return layer->trainable(); });
 }

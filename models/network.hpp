@@ -17,7 +17,8 @@ class Model::Network final : public Layer {
   std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
   std::vector<std::shared_ptr<Layer>> sublayers() const override;
   std::vector<std::shared_ptr<Layer>> all_layers() const;
-  std::string output_activation() const override { return output_layer().output_activation(); }
+  std::string output_activation() const override;
+  bool keeps_activation() const override;
   void set_trainable(bool trainable) override;
   bool trainable() const override;
   std::optional<Variable> regularization(ForwardPass& pass) const override;

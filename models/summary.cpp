@@ -2,9 +2,9 @@
 #include <array>
 #include <set>
 
+#include "framework/tensor/size_text.hpp"
 #include "models/model.hpp"
 #include "models/multiply_adds.hpp"
-#include "models/size_text.hpp"
 #include "models/terminal.hpp"
 
 namespace xtape {

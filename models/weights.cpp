@@ -28,6 +28,10 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
   const InputFile opened("load_weights", path);
   check_no_zip("load_weights", "a safetensors or HDF5 file", opened, path.string());
   if (is_hdf5(opened)) return read_keras_weights(model, path);
+  const bool named_hdf5 = has_extension(path, {".h5", ".hdf5"});
+  check(may_be_safetensors(opened), "load_weights: expected {}, got {}: {}",
+        named_hdf5 ? "an HDF5 file, as its name says" : "a safetensors or HDF5 file",
+        opened.size() == 0 ? "an empty file" : "one of another format", path.string());
   StoredWeights result{{}, model.named_parameters()};
   for (StoredTensor& tensor : list_safetensors(path)) result.weights.push_back({tensor.name, std::move(tensor)});
   return result;

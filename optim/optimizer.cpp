@@ -9,14 +9,17 @@
 namespace xtape {
 namespace {
 
-/// Sum of squares, in double, by pieces that do not depend on the number of threads.
-double sum_of_squares(const Tensor& x) {
+/// Sum of the squares of x / unit, a power of 2, in double, by pieces that do not depend on the number of threads.
+double sum_of_squares(const Tensor& x, double unit) {
   std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
   with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
     const auto* p = x.data<decltype(zero)>();
     kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
       double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) sum += static_cast<double>(p[i]) * static_cast<double>(p[i]);
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double value = static_cast<double>(p[i]) * (1 / unit);
+        sum += value * value;
+      }
       partial[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
     });
   });
@@ -27,7 +30,9 @@ double sum_of_squares(const Tensor& x) {
 
 }  // namespace
 
-Optimizer::~Optimizer() = default;
+Optimizer::~Optimizer() {
+  for (const Parameter& parameter : parameters_) parameter.add_optimizers(-1);
+}
 
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
                      std::vector<std::string> slots)
@@ -50,15 +55,18 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
   check(!parameters_.empty(), "{}: expected at least one trainable parameter, got {}", type_,
         frozen_.empty() ? "none; pass model.parameters()"
                         : fmt::format("{} that are all frozen; call set_trainable(true) first", frozen_.size()));
+  for (const Parameter& parameter : parameters_) parameter.add_optimizers(1);
 }
 
 std::string Optimizer::settings() const {
   return fmt::format("weight_decay {}, clip_norm {}", options_.l2, options_.clip_norm);
 }
 
-void Optimizer::check_unfrozen() const {
+void Optimizer::check_unfrozen() const { check_all_changed(true); }
+
+void Optimizer::check_all_changed(bool by_this_one) const {
   for (const Parameter& parameter : frozen_) {
-    check(!parameter.trainable(),
+    check(!parameter.trainable() || (!by_this_one && parameter.optimizers() > 0),
           "{}: expected parameters that were trainable when it was made, got {}, which was frozen then and is not now; "
           "make a new optimizer after set_trainable()",
           type_, parameter.name());
@@ -66,7 +74,9 @@ void Optimizer::check_unfrozen() const {
 }
 
 void Optimizer::step() {
-  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) check_unfrozen();
+  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) {
+    check_all_changed(false);
+  }
   check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
         "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
         parameters_.size());
@@ -75,7 +85,7 @@ void Optimizer::step() {
 }
 
 void Optimizer::backward_and_step(ForwardPass& pass, const Variable& loss) {
-  check_unfrozen();
+  check_all_changed(false);
   if (options_.clip_norm > 0) {
     pass.backward(loss);
     step();
@@ -112,18 +122,27 @@ void Optimizer::update_all(const Step& step) {
 // g *= clip_norm / norm when norm > clip_norm, with the norm over all gradients together.
 double Optimizer::clip() {
   if (options_.clip_norm == 0) return 1;
-  double total = 0;
+  const auto norm = [this](double unit) {
+    double total = 0;
+    for (const Parameter& parameter : parameters_) {
+      if (parameter.gradient().defined()) total += sum_of_squares(parameter.gradient(), unit);
+    }
+    return unit * std::sqrt(total);
+  };
+  double found = norm(1);
+  if (!std::isfinite(found)) found = norm(0x1p600);  // squares of float64 may overflow
+  if (found < 0x1p-450) found = norm(0x1p-600);      // or underflow
   for (const Parameter& parameter : parameters_) {
+    if (std::isfinite(found)) break;
     if (!parameter.gradient().defined()) continue;
-    const double squares = sum_of_squares(parameter.gradient());
+    const double of_one = std::sqrt(sum_of_squares(parameter.gradient(), 0x1p600));
     check(
-        std::isfinite(squares),
+        std::isfinite(of_one),
         "{}::step: expected gradients of finite norm, got one of norm {} for {} at step {}; nothing was changed; lower "
         "the learning rate, or find the op with PassOptions::check_finite",
-        type_, std::sqrt(squares), parameter.name(), iterations_);
-    total += squares;
+        type_, of_one, parameter.name(), iterations_);
   }
-  gradient_norm_ = std::sqrt(total);
+  gradient_norm_ = found;
   return gradient_norm_ > options_.clip_norm ? options_.clip_norm / gradient_norm_ : 1;
 }
 

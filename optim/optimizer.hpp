@@ -25,8 +25,8 @@ class Optimizer {
 
   /// One update of every parameter that has a gradient; the others are left alone, their slots too. Clears the
   /// gradients. Error, with nothing changed, when no parameter has one, when a parameter has one that was frozen when
-  /// the optimizer was made, or when the norm that clip_norm asks for is not finite (it would make every parameter
-  /// NaN).
+  /// the optimizer was made and that no other optimizer changes, or when the norm that clip_norm asks for is not finite
+  /// (it would make every parameter NaN).
   void step();
 
   /// pass.backward(loss) and step() in one, with the same numbers: each parameter is changed as soon as its gradient is
@@ -45,10 +45,15 @@ class Optimizer {
 
   /// Number of steps done.
   std::int64_t iterations() const { return iterations_; }
+  /// The number that fit's next epoch has, which its order and augmentation follow from: one above the last one with
+  /// this optimizer. Kept by fit.
+  std::int64_t next_order() const { return next_order_; }
+  void set_next_order(std::int64_t order) { next_order_ = order; }
   /// The trainable ones of the parameters given, as they were when it was made.
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  /// Error when one of the parameters given was frozen when the optimizer was made and can be trained now: no step
-  /// would change it.
+  /// Error when one of the parameters given was frozen when the optimizer was made and can be trained now: no step of
+  /// this optimizer would change it. fit asks for this; step() leaves out parameters that other living optimizers
+  /// change, so that a custom loop may have several.
   void check_unfrozen() const;
   /// "Adam".
   const std::string& type() const { return type_; }
@@ -115,6 +120,7 @@ class Optimizer {
 
   /// Factor for the gradients so that their norm is at most clip_norm.
   double clip();
+  void check_all_changed(bool by_this_one) const;
   void update_one(std::size_t parameter, const Step& step);
   void update_all(const Step& step);
 
@@ -125,6 +131,7 @@ class Optimizer {
   std::vector<std::string> slot_names_;
   std::vector<std::vector<Tensor>> slots_;  // of each parameter
   std::int64_t iterations_ = 0;
+  std::int64_t next_order_ = 0;
   double gradient_norm_ = 0;
 };
 

@@ -17,6 +17,11 @@ LearningRate::LearningRate(double rate) : schedule_([rate](std::int64_t) { retur
   check(is_rate(rate), "LearningRate: expected a finite number of at least 0, got {}", rate);
 }
 
+void LearningRate::check_schedule() const {
+  check(static_cast<bool>(schedule_),
+        "LearningRate: expected a number or a function of the iteration, got an empty function");
+}
+
 double LearningRate::at(std::int64_t iteration) const {
   const double rate = schedule_(iteration);
   check(is_rate(rate),

@@ -10,19 +10,23 @@
 namespace xtape {
 
 /// The learning rate at each iteration (0, 1, 2, ...; one iteration is one step of the optimizer). Made from a number,
-/// from a schedule below, or from any function double(std::int64_t iteration).
+/// from a schedule below, or from any function double(std::int64_t iteration). Error when that function is empty.
 class LearningRate {
  public:
   /// The same at every iteration. Error unless it is finite and at least 0.
   LearningRate(double rate);  // NOLINT(google-explicit-constructor): a number is a learning rate
   template <std::invocable<std::int64_t> Function>
   requires std::convertible_to < std::invoke_result_t<Function, std::int64_t>,
-  double > LearningRate(Function schedule) : schedule_(std::move(schedule)) {}  // NOLINT(google-explicit-constructor)
+  double > LearningRate(Function schedule)  // NOLINT(google-explicit-constructor)
+      : schedule_(std::move(schedule)) {
+    check_schedule();
+  }
 
   /// Error unless the schedule's answer is finite and at least 0.
   double at(std::int64_t iteration) const;
 
  private:
+  void check_schedule() const;
   std::function<double(std::int64_t)> schedule_;
 };
 

@@ -1,5 +1,6 @@
 #include "training/batch_norm_recalibration.hpp"
 
+#include <cmath>
 #include <map>
 #include <memory>
 #include <vector>
@@ -33,6 +34,16 @@ class Recalibrated {
   /// With momentum seen / (seen + next) moving averages are the means of all that was seen, weighted by size.
   void weigh(std::int64_t seen, std::int64_t next) {
     layer_.set_momentum(static_cast<double>(seen) / static_cast<double>(seen + next));
+  }
+
+  void check_finite() const {
+    for (const State& state : state_) {
+      for (const double value : state.parameter.value().to_vector()) {
+        check(std::isfinite(value),
+              "recalibrate_batch_norm: expected finite {} of {}, got {}; look for what is not finite in the data",
+              state.name, layer_.name(), value);
+      }
+    }
   }
 
   void keep() {
@@ -90,6 +101,7 @@ void recalibrate_batch_norm(const Model& model, const Dataset& data, const Recal
     model(batch.images, pass);
     seen += batch.size();
   }
+  for (const auto& layer : layers) layer->check_finite();
   for (const auto& layer : layers) layer->keep();
 }
 

@@ -18,7 +18,8 @@ struct RecalibrationOptions {
 /// averages instead lag behind weights that still change, and remember where they started (Wu and Johnson, Rethinking
 /// "Batch" in BatchNorm, 2021, section 3: precise BN). All other layers run in inference mode: dropout drops nothing.
 /// With bias_correction the layer then takes the averages as they are. Frozen layers stay as they are. Error, with
-/// nothing changed, when there is no other such layer or the data does not fit the model.
+/// nothing changed, when there is no other such layer, the data does not fit the model, or statistics
+/// are not finite.
 void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options = {});
 
 }  // namespace xtape

@@ -35,6 +35,7 @@ struct TrainingState {
   double seconds = 0;                ///< spent on this epoch
   std::int64_t validated = 0;        ///< samples of its validation that are done
   std::int64_t first_iteration = 0;  ///< the optimizer's then
+  std::int64_t first_order = 0;      ///< number of the first epoch's order; see FitOptions::initial_epoch
   std::string schedule = "";         ///< learning rates after 0, 1, 10, ... steps of the first epoch
   std::string stop_reason = "";
 
@@ -43,10 +44,8 @@ struct TrainingState {
     if (stop_reason.empty()) stop_reason = std::move(reason);
   }
   bool stopping() const { return !stop_reason.empty(); }
-  /// Number of epochs that count as done before this run, and of the first one whose order the loader gives; see
-  /// FitOptions::initial_epoch.
+  /// Number of epochs that count as done before this run; see FitOptions::initial_epoch.
   int initial_epoch() const;
-  std::int64_t first_order() const;
   /// Steps of the run, over all epochs.
   std::int64_t step() const { return static_cast<std::int64_t>(history.epochs().size()) * batches + batch; }
 };

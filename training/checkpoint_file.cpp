@@ -114,6 +114,10 @@ void check_settings(TrainingState& run, Metadata metadata) {
   // older files do not say it: their runs had the orders of epoch 0 on, which is the same for an optimizer without
   // steps
   if (run.first_iteration == 0) metadata.try_emplace("initial_epoch", initial_epoch_text({}));
+  const std::int64_t by_steps = order_by_steps(run.first_iteration, run.batches);
+  run.first_order = metadata.contains("first_order") ? integer_of(metadata, "first_order")
+                    : run.options.initial_epoch      ? *run.options.initial_epoch
+                                                     : by_steps;
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {
@@ -160,6 +164,10 @@ fs::path newest(const fs::path& from) {
 
 }  // namespace
 
+std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches) {
+  return iterations / batches + (iterations % batches > 0 ? 1 : 0);
+}
+
 std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches) {
   std::vector<double> rates{optimizer.learning_rate_at(first_iteration)};
   for (std::int64_t step = 1; step < batches; step *= 10) {
@@ -200,6 +208,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
   metadata["version"] = "1";
+  metadata["first_order"] = fmt::format("{}", run.first_order);
   metadata["layers"] = checksum(run.model);
   metadata["checksum"] = checksum(tensors, metadata);
   save_safetensors(path, tensors, metadata);

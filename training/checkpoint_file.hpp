@@ -15,6 +15,9 @@ std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& f
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
 std::int64_t step_of_checkpoint(const std::filesystem::path& path);
 
+/// Number of the first order that so many steps of an optimizer, in epochs of so many batches, have not used up.
+std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches);
+
 /// TrainingState::schedule of a run that begins at this iteration of the optimizer: rates of its first epoch, for a
 /// schedule need not know what comes after the run.
 std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches);

@@ -38,22 +38,43 @@ Tensor gathered_labels(const Tensor& source, std::span<const std::int64_t> indic
   return result;
 }
 
+/// Whether the targets are the images themselves, in the numbers that are stored or in those that a network sees.
+bool are_images(const Tensor& targets, const Dataset& data) {
+  if (!data.in_memory() || targets.size() != data.images().size()) return false;
+  return with_type(data.images().dtype(), [&](auto image_zero) {
+    using Pixel = decltype(image_zero);
+    const std::span pixels(data.images().data<Pixel>(), static_cast<std::size_t>(targets.size()));
+    return with_floating("DataLoader", targets.dtype(), [&](auto target_zero) {
+      using Target = decltype(target_zero);
+      const Target* const target = targets.data<Target>();
+      const auto equal_over = [&](Target scale) {
+        return std::equal(pixels.begin(), pixels.end(), target,
+                          [scale](Pixel p, Target t) { return static_cast<Target>(p) / scale == t; });
+      };
+      return equal_over(1) || (dtype_of<Pixel> == DType::uint8 && equal_over(255));
+    });
+  });
+}
+
 /// Error naming what is wrong when targets belong to places in the images, which augmentation moves, and can't follow.
 TargetMotion motion_of_targets(const Dataset& data, const Augmentation& augmentation) {
   const Tensor& targets = data.labels();
   if (!augmentation.moves() || data.classes() > 0) return TargetMotion::none;
   const Shape image = data.image_shape();
+  const std::int64_t pixels = image[0] * image[1], numbers = targets.size() / data.size();
   const bool has_places = targets.rank() >= 3;
-  check(
-      has_places || targets.size() != data.size() * image.size(),
-      "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}, as many numbers as an "
-      "image has; reshape them, or leave out flip, rotation, zoom and shift",
-      image[0], image[1], targets.shape());
+  check(has_places || pixels == 1 || numbers % pixels != 0,
+        "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}, {}; reshape them, or "
+        "leave out flip, rotation, zoom and shift",
+        image[0], image[1], targets.shape(),
+        numbers == image.size() ? "as many numbers as an image has"
+                                : fmt::format("{} numbers for each pixel of an image", numbers / pixels));
   if (!has_places) return TargetMotion::none;
   check(targets.dim(1) == image[0] && targets.dim(2) == image[1],
         "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "
         "rotation, zoom and shift",
         image[0], image[1], targets.shape());
+  if (are_images(targets, data)) return TargetMotion::linear;
   return with_floating("DataLoader", targets.dtype(), [&](auto zero) {
     const std::span all(targets.data<decltype(zero)>(), static_cast<std::size_t>(targets.size()));
     const bool whole = std::ranges::all_of(all, [](auto value) { return value == std::floor(value); });

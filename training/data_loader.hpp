@@ -30,7 +30,8 @@ struct DataLoaderOptions {
   DType dtype = DType::float32;  ///< of images and floating labels; bytes become 0 to 1
   /// Of the images; of each by the seed, the epoch and its index in the data set. Targets (n, height, width, ...) of
   /// the images' height and width are moved with them, without changes of colour: by the nearest pixel when all of them
-  /// are whole numbers, as in masks, else linearly as images are. Other targets stay as they are.
+  /// are whole numbers, as in masks, and are not the images themselves, else linearly as images are. Other targets stay
+  /// as they are.
   Augmentation augmentation = {};
   /// Batches that threads of their own decode and augment while one is in use, 0 to 64; each holds memory for itself.
   /// Images in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
@@ -91,7 +92,8 @@ class Epoch::Iterator {
 class DataLoader {
  public:
   /// Error when batch_size is below 1, dtype is not floating, prefetch out of range, or augmentation (see there), or
-  /// when augmentation moves pixels and targets are images of another size or flattened images.
+  /// when augmentation moves pixels and targets are images of another size or flattened images or masks: (n, m) with m
+  /// a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Batches per epoch; the last one holds what remains.

@@ -102,7 +102,10 @@ class Run {
 
   void operator()() {
     tell(&Callback::train_begin);
-    if (!state_.options.resume.empty()) resume_run(state_, state_.options.resume);
+    if (!state_.options.resume.empty()) {
+      resume_run(state_, state_.options.resume);
+      if (state_.step() > 0) leave_behind(order() - (state_.batch > 0 ? 0 : 1));
+    }
     while (!state_.stopping() && epochs_done() < state_.options.epochs) run_epoch();
     tell(&Callback::train_end);
     state_.history.set_stop_reason(state_.stop_reason);
@@ -114,6 +117,14 @@ class Run {
   }
 
   int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
+
+  /// Number of the current epoch's order.
+  std::int64_t order() const { return state_.first_order + std::ssize(state_.history.epochs()); }
+
+  /// No later run with this optimizer has this order or one before it.
+  void leave_behind(std::int64_t order) {
+    state_.optimizer.set_next_order(std::max(state_.optimizer.next_order(), order + 1));
+  }
 
   /// From the batch where the run stands, to its end unless a callback asks for a stop.
   void run_epoch() {
@@ -137,7 +148,8 @@ class Run {
   }
 
   void train_batches(double start) {
-    const Epoch epoch = loader_.epoch(state_.first_order() + std::ssize(state_.history.epochs()));
+    const Epoch epoch = loader_.epoch(order());
+    leave_behind(order());
     while (state_.batch < state_.batches && !state_.stopping()) {
       state_.learning_rate = state_.optimizer.learning_rate();
       trainer_.at_work("data");
@@ -181,11 +193,6 @@ class Run {
 
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
 
-std::int64_t TrainingState::first_order() const {
-  if (options.initial_epoch) return *options.initial_epoch;
-  return first_iteration / batches + (first_iteration % batches > 0 ? 1 : 0);
-}
-
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
   const DataLoader loader(train, {.batch_size = options.batch_size,
@@ -200,7 +207,10 @@ History fit(const Model& model, Optimizer& optimizer, const Dataset& train, cons
                       .batches = loader.batches(),
                       .means = {.classes = train.classes() > 0},
                       .first_iteration = optimizer.iterations()};
-  state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
+  state.first_order = options.initial_epoch
+                          ? *options.initial_epoch
+                          : std::max(optimizer.next_order(), order_by_steps(state.first_iteration, state.batches));
+  if (options.resume.empty()) state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
   Run run(state, loader);
   run();
   return state.history;

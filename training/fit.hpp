@@ -27,8 +27,9 @@ struct FitOptions {
   std::vector<double> class_weights = {};
   /// Number of epochs that count as done, as in Keras: the run has the epochs initial_epoch + 1 to `epochs`, and orders
   /// and augmentations are those of these epochs. Without it the run has the epochs 1 to `epochs`, and its orders and
-  /// augmentations follow those that the optimizer's steps have used up, iterations() / batches an epoch rounded up: so
-  /// that one optimizer sees new ones in each of several calls. Dropout always follows the optimizer's steps.
+  /// augmentations follow those of earlier calls with this optimizer, so that it sees none twice, whatever the sizes of
+  /// the batches; they are not before number iterations() / batches, rounded up, for steps of other loops. Dropout
+  /// always follows the optimizer's steps.
   std::optional<int> initial_epoch = std::nullopt;
   /// Told how the run goes, in this order; see Callback.
   Callbacks callbacks = {};
@@ -50,11 +51,12 @@ struct FitOptions {
 /// Returns the epochs of the run, those before an interruption too, and why it stopped if a callback asked for that.
 /// The same seeds give the same bits. Error before the first step when an option is out of range, the data does not fit
 /// the model or the loss, the optimizer has none of the model's parameters or was made before a layer was unfrozen, all
-/// layers are frozen, the model ends in a softmax or sigmoid and the loss takes logits, or there is no checkpoint of
-/// this run to go on from; later, when the loss does not depend on the model, and, with epoch and step, when it is no
-/// longer finite and no callback asks for a stop. When the optimizer has only some of the trainable parameters,
-/// standard error says so. All gradients of the model are clear afterwards, those of parameters that the optimizer does
-/// not have too.
+/// layers are frozen, the model ends in a softmax or sigmoid (behind which layers may move values) and the loss takes
+/// logits, a softmax is over one number, a custom loss broadcasts the labels against the outputs of other samples (it
+/// may be called on a few samples for that), or there is no checkpoint of this run to go on from; later, when the loss
+/// does not depend on the model, and, with epoch and step, when it is no longer finite and no callback asks for a stop.
+/// When the optimizer has only some of the trainable parameters, standard error says so. All gradients of the model are
+/// clear afterwards, those of parameters that the optimizer does not have too.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

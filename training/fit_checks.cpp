@@ -6,6 +6,8 @@
 #include <span>
 
 #include "framework/ops/label_checks.hpp"
+#include "layers/softmax.hpp"
+#include "training/broadcast_check.hpp"
 
 namespace xtape {
 
@@ -48,19 +50,33 @@ bool takes_classes(const LossFunction& loss) {
   return is(loss, softmax_cross_entropy) || loss.target<SmoothedCrossEntropy>();
 }
 
-/// Whether arithmetic would broadcast the targets of some samples against the outputs of others, or against other
-/// outputs of the same sample.
-bool broadcast_apart(const Shape& outputs, const Shape& targets) {
-  const int rank = std::max(outputs.rank(), targets.rank());
-  bool outputs_grow = false, targets_grow = false;
-  for (int axis = 1; axis <= rank; ++axis) {
-    const std::int64_t o = axis <= outputs.rank() ? outputs[-axis] : 1;
-    const std::int64_t t = axis <= targets.rank() ? targets[-axis] : 1;
-    if (o != t && o != 1 && t != 1) return false;
-    outputs_grow = outputs_grow || o < t;
-    targets_grow = targets_grow || t < o;
+/// Whether it compares each output with a target of its own.
+bool is_elementwise(const LossFunction& loss) {
+  return is(loss, sigmoid_cross_entropy) || is(loss, binary_cross_entropy) || is(loss, mean_squared_error);
+}
+
+/// The layer that Model::output_activation() is of.
+const Layer& last_activation(const Model& model) {
+  std::size_t node = model.output_nodes().front();
+  const std::vector<ModelNode>& nodes = model.nodes();
+  while (nodes[node].layer->keeps_activation() && !nodes[node].inputs.empty()) node = nodes[node].inputs.front();
+  return *nodes[node].layer;
+}
+
+/// Error for a softmax of which every result is 1: nothing before it would be trained.
+void check_softmax_layers(std::string_view function, const Model& model) {
+  for (const ModelNode& node : model.nodes()) {
+    if (const std::optional<Model> inner = Model::from_layer(node.layer)) {
+      check_softmax_layers(function, *inner);
+    } else if (node.layer->output_activation() == "softmax" && node.shape.rank() > 0) {
+      const auto* layer = dynamic_cast<const SoftmaxLayer*>(node.layer.get());
+      const int axis = layer ? layer->axis() : -1;
+      check(node.shape[axis > 0 ? axis - 1 : axis] > 1,
+            "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; "
+            "use a sigmoid",
+            function, node.layer->name(), batch_shape_text(node.shape));
+    }
   }
-  return outputs.rank() != targets.rank() || (outputs_grow && targets_grow);
 }
 
 /// Whether a sample has a weight above 0.
@@ -79,18 +95,14 @@ bool any_counts(const Dataset& data, const std::vector<double>& class_weights) {
 
 void check_loss(std::string_view function, const Model& model, const LossFunction& loss) {
   check(static_cast<bool>(loss), "{}: expected a loss function, got an empty one", function);
-  const std::string ending = model.output_layer().output_activation();
+  const std::string ending = model.output_activation();
   const Shape& output = model.output_shape();
   const bool makes_probabilities = ending == "softmax" || ending == "sigmoid";
   check(!makes_probabilities || !(takes_classes(loss) || is(loss, sigmoid_cross_entropy)),
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
-        function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy", model.output_layer().name(),
-        ending);
-  check(
-      ending != "softmax" || output.rank() == 0 || output[-1] > 1,
-      "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; use a "
-      "sigmoid",
-      function, model.output_layer().name(), batch_shape_text(output));
+        function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy",
+        last_activation(model).name(), ending);
+  check_softmax_layers(function, model);
   check(!takes_classes(loss) || output.rank() != 1 || output[0] > 1,
         "{}: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape {}, for which the loss "
         "is always 0; use sigmoid_cross_entropy with floating targets (n, 1)",
@@ -102,6 +114,17 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
   check(any_counts(data, class_weights),
         "{}: expected weights of which some are above 0, got only samples of weight 0, for which the loss is always 0",
         function);
+  check(loss.takes_weights() || (!data.weights().defined() && class_weights.empty()),
+        "{}: expected a loss(outputs, labels, weights) for data with weights, got one of two arguments", function);
+  const bool numbers = !is_floating(data.labels().dtype());
+  check(!numbers || !is_elementwise(loss),
+        "{}: expected softmax_cross_entropy for labels that are class numbers, got {}; for this loss give one-hot "
+        "targets, floating (n, {})",
+        function, to_string(loss), data.classes());
+  if (!takes_classes(loss) && !is_elementwise(loss)) {
+    check_broadcasts(function, model, data, loss, batch_size, class_weights);
+    return;
+  }
   if (data.classes() > 0) return;  // Dataset has seen to the labels
   const std::int64_t batch = std::min(batch_size, data.size());
   const Shape outputs = model.output_shape().prepended(batch), targets = data.labels().shape().replaced(0, batch);

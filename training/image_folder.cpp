@@ -38,6 +38,11 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, ignored);
 }
 
+bool is_broken_link(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_symlink(path, ignored) && !fs::exists(path, ignored);
+}
+
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 /// What is in a folder, sorted by name.
@@ -171,7 +176,7 @@ std::vector<UnreadableImage> remove_unreadable(std::vector<fs::path>& files, std
   if (unreadable.size() > most) text += fmt::format("\n  and {} more", unreadable.size() - most);
   fail(
       "load_image_folder: expected images that can be read in {}, got {} of {} that can't; remove them or set "
-      "skip_unreadable:{}",
+      "skip_unreadable (programs: --skip-unreadable):{}",
       folder.string(), unreadable.size(), all, text);
 }
 
@@ -202,7 +207,7 @@ ImageFolder load_image_folder(const fs::path& folder, const ImageFolderOptions& 
       continue;
     }
     for (const fs::path& file : entries_of(entry)) {
-      if (!is_image_name(file) || !is_file(file)) {
+      if (!is_image_name(file) || !(is_file(file) || is_broken_link(file))) {
         ++skipped;
         continue;
       }

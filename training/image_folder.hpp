@@ -19,7 +19,7 @@ struct ImageFolderOptions {
   bool show_progress = true;
 };
 
-/// A file that has the name of an image, and why it can't be read.
+/// A file, or a link to none, that has the name of an image, and why it can't be read.
 struct UnreadableImage {
   std::filesystem::path file;
   std::string reason;

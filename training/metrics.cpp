@@ -29,7 +29,8 @@ std::vector<std::int64_t> right_classes(std::string_view function, const Tensor&
         function, outputs.shape());
   const bool rows = labels.defined() && is_floating(labels.dtype()) && labels.shape() == outputs.shape();
   check(labels.defined() && (rows || (labels.dtype() == DType::int64 && labels.shape() == Shape{n})),
-        "{}: expected labels int64 ({},) or one-hot {}, got {}", function, n, outputs.shape(), tensor_text(labels));
+        "{}: expected labels int64 ({},) or one-hot {}, got {}{}", function, n, outputs.shape(), tensor_text(labels),
+        is_column(labels, n) ? "; reshape them with .reshaped({n})" : "");
   if (rows) check_distributions(function, labels);
   const Tensor classes = classes_of_labels(labels);
   const std::span all(classes.data<std::int64_t>(), static_cast<std::size_t>(n));
@@ -236,7 +237,8 @@ std::string table_of(const std::vector<ClassMetrics>& all, const std::vector<std
 }  // namespace
 
 std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names) {
-  return table_of(class_metrics(confusion), class_names, undecided_of(confusion));
+  const std::vector<ClassMetrics> all = class_metrics(confusion);  // sees to the shape
+  return table_of(all, class_names, undecided_of(confusion));
 }
 
 std::string class_table(const ConfusionCounts& counts, const std::vector<std::string>& class_names) {

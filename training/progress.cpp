@@ -69,8 +69,12 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-Progress::Progress(ProgressPlan plan, ProgressOutput output)
-    : plan_(plan), output_(std::move(output)), start_(output_.seconds()) {}
+Progress::Progress(ProgressPlan plan, ProgressOutput output) : plan_(plan), output_(std::move(output)) {
+  check(output_.stream && output_.columns && output_.seconds,
+        "Progress: expected a stream and functions for columns and seconds in ProgressOutput, got {}",
+        output_.stream ? "an empty function" : "a null stream");
+  start_ = output_.seconds();
+}
 
 Progress::~Progress() {
   if (line_open_) *output_.stream << '\n' << std::flush;

@@ -72,7 +72,7 @@ class Progress final : public Callback {
 
   ProgressPlan plan_;
   ProgressOutput output_;
-  double start_;                  // of the run
+  double start_ = 0;              // of the run
   int epoch_ = 0, finished_ = 0;  // the current one; number of those that are over
   std::int64_t samples_ = 0;      // done in this epoch
   std::int64_t first_ = 0;        // of them, before an interruption

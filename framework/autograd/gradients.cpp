@@ -51,6 +51,8 @@ std::vector<Variable> Tape::differentiate(const Variable& output, const std::vec
   const std::shared_ptr<Tape> tape = tracked ? common_tape("gradients", all) : nullptr;
   check(tape != nullptr,
         "gradients: expected an output and inputs that are tracked by one recording pass, got a constant");
+  check(cotangent.defined(), "gradients: expected a cotangent like the output, {} {}, got an undefined tensor",
+        output.shape(), output.dtype());
   check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
         "gradients: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
         cotangent.shape(), cotangent.dtype());

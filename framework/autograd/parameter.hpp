@@ -33,6 +33,10 @@ class Parameter {
   void add_gradient(const Tensor& gradient) const;
   void clear_gradient() const { state_->gradient = Tensor(); }
 
+  /// Number of living optimizers that change it; kept by Optimizer.
+  int optimizers() const { return state_->optimizers; }
+  void add_optimizers(int count) const { state_->optimizers += count; }
+
   /// The same for copies of this one and for no other; expires with the last of them.
   std::weak_ptr<const void> identity() const { return state_; }
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
@@ -44,6 +48,7 @@ class Parameter {
     Tensor value;
     Tensor gradient;
     bool trainable;
+    int optimizers = 0;
   };
   std::shared_ptr<State> state_;
 };

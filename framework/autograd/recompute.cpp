@@ -20,6 +20,7 @@ std::vector<Input> inputs_of(const std::vector<Variable>& variables) {
 
 Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Parameter>& parameters,
                     const SegmentFunction& f, ForwardPass& pass) {
+  check(static_cast<bool>(f), "recomputed: expected a function of variables, got an empty one");
   if (!pass.records()) return f(inputs, pass);
   std::vector<Variable> leaves;  // the parameters as this pass knows them
   for (const Parameter& parameter : parameters) leaves.push_back(pass.parameter(parameter));

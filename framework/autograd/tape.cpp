@@ -75,6 +75,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
 
 Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
                          JointPullback pullback) {
+  check(static_cast<bool>(pullback), "{}: expected a function as its derivative, got an empty one", name);
   const std::shared_ptr<Tape> tape = common_tape(name, inputs);
   if (!tape) return value;
   Node node = tape->new_node(name, value, inputs);

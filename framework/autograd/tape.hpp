@@ -19,12 +19,16 @@ namespace xtape {
 ///   Variable(const Variable& dy), Variable(const Variable& dy, const Variable& y)   written in differentiable ops, or
 ///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         written in numbers.
 /// What the lambda captures is what the tape keeps alive until the reverse pass has used it. Written in differentiable
-/// ops on the variables themselves (not on their value()), it can be differentiated again: see gradients().
+/// ops on the variables themselves (not on their value()), it can be differentiated again: see gradients(). Error when
+/// the function is a null pointer or an empty std::function.
 class Pullback {
  public:
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Pullback>)
       Pullback(F f) {  // NOLINT(google-explicit-constructor): lambdas are written in place
+    if constexpr (requires { f == nullptr; }) {
+      check(!(f == nullptr), "Pullback: expected a function, got an empty one");
+    }
     if constexpr (std::is_invocable_v<F, const Variable&, const Variable&>) {
       wants_output_ = true;
       differentiable_ = std::is_same_v<std::invoke_result_t<F, const Variable&, const Variable&>, Variable>;

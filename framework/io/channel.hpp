@@ -11,6 +11,8 @@ namespace xtape {
 class Channel {
  public:
   using Texts = std::vector<std::string>;
+  /// The question whether a helper program runs, which any answer confirms.
+  static constexpr const char* greeting = "greeting";
 
   explicit Channel(int socket) : socket_(socket) {}
   Channel(const Channel&) = delete;

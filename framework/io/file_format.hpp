@@ -9,16 +9,29 @@
 
 namespace xtape {
 
-/// Whether a file begins with these bytes.
-inline bool begins_with(const InputFile& file, std::string_view bytes) {
-  std::string begin(bytes.size(), '\0');
-  if (file.size() < static_cast<std::int64_t>(bytes.size())) return false;
-  file.read(0, begin.data(), static_cast<std::int64_t>(begin.size()));
-  return begin == bytes;
+/// Whether a file has these bytes at an offset.
+inline bool has_at(const InputFile& file, std::int64_t offset, std::string_view bytes) {
+  const auto count = static_cast<std::int64_t>(bytes.size());
+  if (file.size() < count || offset > file.size() - count) return false;
+  std::string found(bytes.size(), '\0');
+  file.read(offset, found.data(), count);
+  return found == bytes;
 }
 
-inline bool is_hdf5(const InputFile& file) { return begins_with(file, "\x89HDF\r\n\x1a\n"); }
-inline bool is_zip(const InputFile& file) { return begins_with(file, "PK\x03\x04"); }
+/// Its signature stands at offset 0, or behind a user block at 512, 1024, 2048, ... (HDF5 File Format Specification,
+/// section II.A).
+inline bool is_hdf5(const InputFile& file) {
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  if (has_at(file, 0, signature)) return true;
+  for (std::int64_t offset = 512; offset < file.size(); offset *= 2) {
+    if (has_at(file, offset, signature)) return true;
+  }
+  return false;
+}
+/// With entries or without (PKWARE, .ZIP File Format Specification, sections 4.3.7 and 4.3.16).
+inline bool is_zip(const InputFile& file) { return has_at(file, 0, "PK\x03\x04") || has_at(file, 0, "PK\x05\x06"); }
+/// Whether a safetensors file may follow: its header is a JSON object behind 8 bytes of length.
+inline bool may_be_safetensors(const InputFile& file) { return has_at(file, 8, "{"); }
 
 /// Error naming `function`, what it expects and the path when the file is a zip archive.
 inline void check_no_zip(std::string_view function, std::string_view expected, const InputFile& file,

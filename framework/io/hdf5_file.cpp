@@ -1,11 +1,9 @@
 #include "framework/io/hdf5_file.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <mutex>
 
 #include "framework/io/file_format.hpp"
-#include "framework/io/hdf5_messages.hpp"
 #include "framework/io/helper_process.hpp"
 #include "framework/io/input_file.hpp"
 
@@ -53,29 +51,23 @@ bool Hdf5File::contains(const std::string& object) const { return !state_->ask({
 std::vector<std::string> Hdf5File::dataset_names() const { return state_->ask({"dataset_names"}); }
 
 StoredTensor Hdf5File::dataset(const std::string& name) const {
+  const Texts answer = state_->ask({"dataset", name});  // type, why it is not read, number of the DType, extents
   std::vector<std::int64_t> numbers;
-  Texts answer = state_->ask({"dataset", name});
-  const std::string type = answer.empty() ? "" : answer.back();
-  if (!answer.empty()) answer.pop_back();
-  for (const std::string& text : answer) {
-    std::from_chars(text.data(), text.data() + text.size(), numbers.emplace_back(-1));
+  for (std::size_t i = 2; i < answer.size(); ++i) {
+    std::from_chars(answer[i].data(), answer[i].data() + answer[i].size(), numbers.emplace_back(-1));
   }
-  const bool readable = answer.empty() || answer.back() != hdf5::not_read;
-  if (numbers.empty() || numbers.back() < 0 || (readable && numbers.back() > static_cast<int>(DType::uint8))) {
+  const auto fail_reading = [this] {
     const std::lock_guard lock(state_->mutex);
     state_->fault();
-  }
-  const auto dtype = static_cast<DType>(numbers.back());
-  numbers.pop_back();
-  const Shape shape(numbers);
-  if (!readable) {
-    return {
-        name, std::nullopt, type, shape, [path = state_->path, name, type]() -> Tensor {
-          fail("load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}",
-               name, path, type);
-        }};
-  }
+  };
+  if (numbers.empty()) fail_reading();
+  const std::string &type = answer[0], &why = answer[1];
+  const auto dtype = static_cast<DType>(numbers[0]);
+  const Shape shape(std::vector(numbers.begin() + 1, numbers.end()));
+  if (!why.empty()) return {name, std::nullopt, type, shape, [why]() -> Tensor { throw Error(why); }};
+  if (numbers[0] < 0 || numbers[0] > static_cast<int>(DType::uint8)) fail_reading();
   return {name, dtype, type, shape, [state = state_, name, dtype, shape] {
+            state->ask({"check", name});  // before memory is taken for what a file only promises
             Tensor result = Tensor::empty(shape, dtype);
             const auto bytes = static_cast<std::size_t>(result.size_in_bytes());
             with_type(dtype, [&](auto zero) {

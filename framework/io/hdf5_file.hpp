@@ -26,7 +26,8 @@ class Hdf5File {
   /// Paths of all data sets, sorted. Error when there are more than 100,000 groups and data sets, or groups lie more
   /// than 64 deep, as in a file whose groups contain themselves.
   std::vector<std::string> dataset_names() const;
-  /// One data set, checked as load_hdf5() does, not read. It keeps the file open.
+  /// One data set, described, not read. What is no array that a tensor can hold has no dtype, whatever it is: its
+  /// read() throws the Error of load_hdf5(), as it does when the file can't hold the elements. It keeps the file open.
   StoredTensor dataset(const std::string& name) const;
   /// The strings of an attribute, of fixed or variable length, without what pads them; nothing when the object has no
   /// such attribute. An array of no elements counts as strings whatever its type, for so NumPy writes an empty list.

@@ -78,14 +78,15 @@ std::filesystem::path find_helper(const HelperProgram& program) {
 }
 
 HelperProcess::HelperProcess(std::string_view function, const HelperProgram& program)
-    : HelperProcess(function, required(function, program)) {}
+    : HelperProcess(function, required(function, program), program.library) {}
 
-HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program) : owner_(getpid()) {
+HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program, std::string_view library)
+    : owner_(getpid()) {
   std::array<int, 2> ends{};
   check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0,
         "{}: expected a connection to {}, got: {}", function, program.string(), std::strerror(errno));
   channel_ = std::make_unique<Channel>(ends[0]);
-  const Channel other(ends[1]);
+  auto other = std::make_unique<Channel>(ends[1]);
   const SpawnSettings settings(ends[1]);
   std::string name = program.string();
   const std::array<char*, 2> arguments{name.data(), nullptr};
@@ -93,6 +94,10 @@ HelperProcess::HelperProcess(std::string_view function, const std::filesystem::p
       posix_spawn(&process_, name.c_str(), settings.actions(), settings.attributes(), arguments.data(), environ);
   if (error != 0) process_ = -1;
   check(error == 0, "{}: expected to start the program {}, got: {}", function, name, std::strerror(error));
+  other.reset();  // so that the end of the program ends the connection
+  Texts answer;
+  if (channel_->send({Channel::greeting}) && channel_->receive(answer)) return;
+  fail("{}: expected the program {} to start, got {}; is {} installed?", function, name, end(), library);
 }
 
 bool HelperProcess::own() const { return owner_ == getpid(); }

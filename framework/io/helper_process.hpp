@@ -14,14 +14,15 @@
 
 namespace xtape {
 
-/// A helper program, and the Debian package with which xtape has to be built for it to exist.
+/// A helper program, the Debian package with which xtape has to be built for it to exist, and the library that the
+/// program needs to start.
 struct HelperProgram {
-  std::string_view name, package;
+  std::string_view name, package, library;
 };
 /// Reads and writes HDF5 files.
-inline constexpr HelperProgram hdf5_helper{"xtape-hdf5", "libhdf5-dev"};
+inline constexpr HelperProgram hdf5_helper{"xtape-hdf5", "libhdf5-dev", "libhdf5"};
 /// Draws graphs in Graphviz's DOT language.
-inline constexpr HelperProgram draw_helper{"xtape-draw", "libgraphviz-dev"};
+inline constexpr HelperProgram draw_helper{"xtape-draw", "libgraphviz-dev", "libgvc"};
 
 /// Where the helper program is, in the first of helper_folders() that has it; empty when none has.
 std::filesystem::path find_helper(const HelperProgram& program);
@@ -31,9 +32,11 @@ class HelperProcess {
  public:
   using Texts = Channel::Texts;
 
-  /// Starts the program. Error naming `function` when it is not installed or can't be started.
+  /// Starts the program, and waits until it answers. Error naming `function` when it is not installed, can't be started
+  /// or ends before it answers, as it does without a `library` that it needs.
   HelperProcess(std::string_view function, const HelperProgram& program);
-  HelperProcess(std::string_view function, const std::filesystem::path& program);
+  HelperProcess(std::string_view function, const std::filesystem::path& program,
+                std::string_view library = "every library that it needs");
   HelperProcess(const HelperProcess&) = delete;
   HelperProcess& operator=(const HelperProcess&) = delete;
   /// Closes the connection, at which the helper ends, and waits for that. In a forked copy of the process that started

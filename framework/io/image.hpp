@@ -18,7 +18,8 @@ inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 28;
 /// Values are those that the file stores: neither colour profiles nor gamma (PNG's iCCP, sRGB, cHRM and gAMA) are
 /// applied. Error with the path when the file can't be read, is no JPEG or PNG, has more than max_image_pixels (found
 /// out before memory is taken for them), or is damaged, even if only its end is missing. What loses no pixel is no
-/// Error: an unknown JFIF version, bytes between the segments of a JPEG file, damaged text in a PNG file.
+/// Error: an unknown JFIF version, bytes between the segments of a JPEG file (but not after picture data, where they
+/// mean damage), damaged text in a PNG file.
 Tensor read_image(const std::filesystem::path& path);
 
 /// Error for every file for which read_image() throws one, in about half its time (all data is decoded, but no image

@@ -25,7 +25,10 @@ Photograph decode_png(const Bytes& file, const std::string& path);
 void check_jpeg(const Bytes& file, const std::string& path);
 void check_png(const Bytes& file, const std::string& path);
 
-/// The orientation in Exif data that begin with their signature in JPEG files, "Exif\0\0"; 1 when there is none.
+/// Exif data without their signature in JPEG files, "Exif\0" and a byte of padding, where they begin with it.
+Bytes without_exif_signature(Bytes data);
+
+/// The orientation in Exif data without signature; 1 when there is none.
 int exif_orientation(const Bytes& exif);
 
 /// Error naming `path` when an image that a file announces has no pixels or too many.

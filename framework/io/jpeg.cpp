@@ -11,7 +11,6 @@
 #include <csetjmp>
 #include <libexif/exif-data.h>
 #include <memory>
-#include <span>
 
 #include "framework/error.hpp"
 #include "framework/io/image_codecs.hpp"
@@ -20,12 +19,18 @@
 namespace xtape::codecs {
 namespace {
 
-/// What libjpeg warns of although no pixel is missing or guessed: marks of unknown versions, bytes between segments,
-/// and parameters of scans that it does not need. All other warnings mean that data is missing or damaged.
+/// What libjpeg warns of although no pixel is missing or guessed: marks of unknown versions, and parameters of scans
+/// that it does not need. All other warnings mean that data is missing or damaged, but for extra bytes in some places.
 bool is_harmless(int warning) {
-  constexpr std::array harmless{JWRN_ADOBE_XFORM, JWRN_BOGUS_PROGRESSION, JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR,
-                                JWRN_NOT_SEQUENTIAL};
+  constexpr std::array harmless{JWRN_ADOBE_XFORM, JWRN_BOGUS_PROGRESSION, JWRN_JFIF_MAJOR, JWRN_NOT_SEQUENTIAL};
   return std::ranges::find(harmless, warning) != harmless.end();
+}
+
+/// The trace messages of libjpeg for segments that hold no picture data.
+bool is_segment(int trace) {
+  constexpr std::array segments{JTRC_ADOBE, JTRC_APP0, JTRC_APP14, JTRC_DAC,         JTRC_DHT,
+                                JTRC_DQT,   JTRC_DRI,  JTRC_JFIF,  JTRC_MISC_MARKER, JTRC_SOF};
+  return std::ranges::find(segments, trace) != segments.end();
 }
 
 /// libjpeg's decompressor. It reports an error by a jump out of its functions, over nothing that has a destructor.
@@ -35,9 +40,7 @@ class Decompressor {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = [](j_common_ptr info) { self(info).fail_with_message(); };
-    errors_.emit_message = [](j_common_ptr info, int level) {
-      if (level < 0 && !is_harmless(info->err->msg_code)) self(info).fail_with_message();
-    };
+    errors_.emit_message = [](j_common_ptr info, int level) { self(info).check_message(info->err->msg_code, level); };
     require(run([](Decompressor& d) { jpeg_create_decompress(&d.info_); }), "memory for a JPEG decoder");
     progress_.progress_monitor = [](j_common_ptr info) { self(info).check_scans(); };
     info_.progress = &progress_;
@@ -59,13 +62,12 @@ class Decompressor {
   std::int64_t width() const { return info_.image_width; }
   bool has_cmyk() const { return info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK; }
 
-  /// The first of the header's segments that hold Exif data; others of their kind hold XMP, for example. Empty when
-  /// there is none.
+  /// The first of the header's segments that hold Exif data, without its signature; others of their kind hold XMP, for
+  /// example. Empty when there is none.
   Bytes exif() const {
-    constexpr std::array<std::uint8_t, 6> signature{'E', 'x', 'i', 'f', 0, 0};
     for (const jpeg_marker_struct* segment = info_.marker_list; segment; segment = segment->next) {
-      const Bytes data(segment->data, segment->data + segment->data_length);
-      if (std::ranges::equal(std::span(data).first(std::min(data.size(), signature.size())), signature)) return data;
+      Bytes data = without_exif_signature(Bytes(segment->data, segment->data + segment->data_length));
+      if (data.size() < segment->data_length) return data;
     }
     return {};
   }
@@ -103,6 +105,24 @@ class Decompressor {
     errors_.format_message(reinterpret_cast<j_common_ptr>(&info_), message_);
     std::longjmp(jump_, 1);
   }
+  /// Bytes that libjpeg skips before a marker are harmless after a segment. After picture data they mean that decoding
+  /// lost its place in damaged data, unless they are zeros that pad the file before its end.
+  void check_message(int code, int level) {
+    if (level >= 0) {
+      if (code == JTRC_SOS) in_scan_ = true;
+      if (is_segment(code)) in_scan_ = false;
+    } else if (code == JWRN_EXTRANEOUS_DATA ? in_scan_ && !is_padding() : !is_harmless(code)) {
+      fail_with_message();
+    }
+  }
+  /// Whether the bytes that were skipped are a few zeros before the end of the image.
+  bool is_padding() const {
+    constexpr std::ptrdiff_t most = 16;
+    const std::ptrdiff_t count = errors_.msg_parm.i[0];
+    const auto* end = info_.src->next_input_byte;  // of what was skipped
+    if (errors_.msg_parm.i[1] != JPEG_EOI || count > most || count > end - file_->data()) return false;
+    return std::all_of(end - count, end, [](JOCTET byte) { return byte == 0; });
+  }
   /// Endless scans, each of which costs the time of the whole image, are refused.
   void check_scans() {
     if (info_.input_scan_number <= most_scans) return;
@@ -120,6 +140,7 @@ class Decompressor {
   std::jmp_buf jump_{};
   char message_[JMSG_LENGTH_MAX] = "";
   const Bytes* file_ = nullptr;
+  bool in_scan_ = false;  // the last segment was the start of a scan
   std::uint8_t* rows_ = nullptr;
   std::size_t stride_ = 0;
 };
@@ -162,10 +183,20 @@ void check_jpeg(const Bytes& file, const std::string& path) {
   decompressor.decode(8, row.data(), 0);
 }
 
+Bytes without_exif_signature(Bytes data) {
+  constexpr std::array<std::uint8_t, 5> signature{'E', 'x', 'i', 'f', 0};  // and a byte of padding, 0 or 255
+  const bool found = data.size() > signature.size() && std::equal(signature.begin(), signature.end(), data.begin()) &&
+                     (data[signature.size()] == 0 || data[signature.size()] == 0xFF);
+  if (found) data.erase(data.begin(), data.begin() + signature.size() + 1);
+  return data;
+}
+
 int exif_orientation(const Bytes& exif) {
   if (exif.empty()) return 1;
+  Bytes signed_exif{'E', 'x', 'i', 'f', 0, 0};  // as libexif wants it
+  signed_exif.insert(signed_exif.end(), exif.begin(), exif.end());
   const std::unique_ptr<ExifData, decltype(&exif_data_unref)> data(
-      exif_data_new_from_data(exif.data(), static_cast<unsigned>(exif.size())), exif_data_unref);
+      exif_data_new_from_data(signed_exif.data(), static_cast<unsigned>(signed_exif.size())), exif_data_unref);
   if (!data) return 1;
   const ExifEntry* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
   if (!entry || entry->format != EXIF_FORMAT_SHORT || entry->components < 1 || entry->size < 2) return 1;

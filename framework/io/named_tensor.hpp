@@ -15,15 +15,14 @@ struct NamedTensor {
   Tensor tensor;
 };
 
-/// An array that a file holds, described and not read yet: what it would take to read it has been checked, memory has
-/// not been taken.
+/// An array that a file holds, described and not read yet.
 struct StoredTensor {
   std::string name;
-  std::optional<DType> dtype;  ///< that read() gives; none when xtape does not read elements of this type
+  std::optional<DType> dtype;  ///< that read() gives; none when xtape does not read arrays of this type or shape
   std::string type;            ///< of the file's elements, such as "float16", "I32" or "strings"
-  Shape shape;
-  /// Error with path and name when the type is none that is read, or the file can't be read after all. Any number of
-  /// threads may read at once.
+  Shape shape;                 ///< of no axes when a tensor can't have it
+  /// Error with path and name when there is no dtype, or the file can't be read after all. Any number of threads may
+  /// read at once.
   std::function<Tensor()> read;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstdio>
+#include <new>
+#include <utility>
 
 #include "framework/error.hpp"
 #include "framework/io/atomic_file.hpp"
@@ -13,12 +15,72 @@
 namespace xtape {
 namespace {
 
-/// libpng's simplified interface for writing, which reports errors by return values; freed at the end of the scope.
-struct PngImage : png_image {
-  PngImage() : png_image{} { version = PNG_IMAGE_VERSION; }
-  PngImage(const PngImage&) = delete;
-  PngImage& operator=(const PngImage&) = delete;
-  ~PngImage() { png_image_free(this); }
+/// libpng's errors are kept as a message, and end its function by a jump. Its own limit of a side, 1,000,000, is
+/// lifted: max_image_pixels limits both.
+struct PngErrors {
+  static void fail(png_structp png, png_const_charp text) {
+    auto& errors = *static_cast<PngErrors*>(png_get_error_ptr(png));
+    std::snprintf(errors.message, sizeof errors.message, "%s", text);
+    png_longjmp(png, 1);
+  }
+  static void ignore(png_structp, png_const_charp) {}
+  static void lift_limits(png_structp png) { png_set_user_limits(png, max_image_pixels, max_image_pixels); }
+
+  char message[200] = "no reason given";
+};
+
+/// libpng's encoder. Like the decoder it jumps out of functions, over nothing that has a destructor.
+class PngEncoder {
+ public:
+  explicit PngEncoder(const Tensor& image)
+      : image_(image),
+        png_(png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors_, PngErrors::fail, PngErrors::ignore)),
+        info_(png_ ? png_create_info_struct(png_) : nullptr) {
+    require(info_ != nullptr);
+    PngErrors::lift_limits(png_);
+    png_set_write_fn(png_, this, write_piece, [](png_structp) {});
+  }
+  PngEncoder(const PngEncoder&) = delete;
+  PngEncoder& operator=(const PngEncoder&) = delete;
+  ~PngEncoder() { png_destroy_write_struct(&png_, &info_); }
+
+  std::string encode() {
+    require(write());
+    return std::move(file_);
+  }
+
+ private:
+  bool write() {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    const std::int64_t stride = image_.dim(1) * image_.dim(2);
+    png_set_IHDR(png_, info_, static_cast<png_uint_32>(image_.dim(1)), static_cast<png_uint_32>(image_.dim(0)), 8,
+                 image_.dim(2) == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_sRGB(png_, info_, PNG_sRGB_INTENT_PERCEPTUAL);
+    png_write_info(png_, info_);
+    for (std::int64_t y = 0; y < image_.dim(0); ++y) png_write_row(png_, image_.data<std::uint8_t>() + y * stride);
+    png_write_end(png_, info_);
+    return true;
+  }
+  static void write_piece(png_structp png, png_bytep bytes, std::size_t count) {
+    auto& file = static_cast<PngEncoder*>(png_get_io_ptr(png))->file_;
+    try {
+      file.append(reinterpret_cast<const char*>(bytes), count);
+      return;
+    } catch (const std::bad_alloc&) {  // must not pass through libpng, which is C
+    }
+    png_error(png, "not enough memory");
+  }
+  void require(bool done) const {
+    check(done, "encode_png: expected to encode an image {}, got: {}", image_.shape(),
+          static_cast<const char*>(errors_.message));
+  }
+
+  const Tensor& image_;
+  PngErrors errors_;
+  std::string file_;
+  png_structp png_;
+  png_infop info_;
 };
 
 /// Each colour is mixed with white by its opacity.
@@ -36,16 +98,12 @@ void flatten(const std::uint8_t* rgba, std::int64_t pixels, std::uint8_t* rgb) {
 class PngDecoder {
  public:
   PngDecoder(const codecs::Bytes& file, const std::string& path) : path_(path), file_(file) {
-    png_ = png_create_read_struct(
-        PNG_LIBPNG_VER_STRING, this,
-        [](png_structp png, png_const_charp text) {
-          auto& self = *static_cast<PngDecoder*>(png_get_error_ptr(png));
-          std::snprintf(self.message_, sizeof self.message_, "%s", text);
-          png_longjmp(png, 1);
-        },
-        [](png_structp, png_const_charp) {});
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &errors_, PngErrors::fail, PngErrors::ignore);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     require(info_ != nullptr, "memory for a PNG decoder");
+    PngErrors::lift_limits(png_);
+    // left unread by libpng, which drops Exif data with a signature
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_ALWAYS, reinterpret_cast<png_const_bytep>("eXIf"), 1);
     png_set_read_fn(png_, this, read_piece);
   }
   PngDecoder(const PngDecoder&) = delete;
@@ -82,15 +140,13 @@ class PngDecoder {
             "an undamaged PNG file");
   }
 
-  /// The Exif data of the file (chunk eXIf, PNG 3rd edition, section 11.3.3.4), with the signature that they have in
-  /// JPEG files; empty when there are none. After decode(), because they may come behind the pixels.
+  /// The Exif data of the file (chunk eXIf, PNG 3rd edition, section 11.3.3.4), without the signature of JPEG files,
+  /// which some programs write; empty when there are none. After decode(), because they may come behind the pixels.
   codecs::Bytes exif() {
-    png_bytep data = nullptr;
-    png_uint_32 size = 0;
-    if (png_get_eXIf_1(png_, info_, &size, &data) == 0) return {};
-    codecs::Bytes exif{'E', 'x', 'i', 'f', 0, 0};
-    exif.insert(exif.end(), data, data + size);
-    return exif;
+    png_unknown_chunkp chunks = nullptr;
+    const int count = png_get_unknown_chunks(png_, info_, &chunks);
+    if (count == 0) return {};
+    return codecs::without_exif_signature(codecs::Bytes(chunks[0].data, chunks[0].data + chunks[0].size));
   }
 
  private:
@@ -107,7 +163,7 @@ class PngDecoder {
     self.next_ += count;
   }
   void require(bool done, const char* expected) const {
-    check(done, "read_image: expected {}, got: {}; in {}", expected, static_cast<const char*>(message_), path_);
+    check(done, "read_image: expected {}, got: {}; in {}", expected, static_cast<const char*>(errors_.message), path_);
   }
 
   const std::string& path_;
@@ -115,7 +171,7 @@ class PngDecoder {
   std::size_t next_ = 0;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
-  char message_[200] = "no reason given";
+  PngErrors errors_;
   int passes_ = 1;
   std::uint8_t* rows_ = nullptr;
   std::int64_t stride_ = 0;
@@ -156,16 +212,7 @@ std::string encode_png(const Tensor& image) {
             (image.dim(2) == 3 || image.dim(2) == 1) && image.size() / image.dim(2) <= max_image_pixels,
         "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got {}",
         image.defined() ? fmt::format("{} {}", image.dtype(), image.shape()) : "an undefined tensor");
-  PngImage png;
-  png.height = static_cast<png_uint_32>(image.dim(0));
-  png.width = static_cast<png_uint_32>(image.dim(1));
-  png.format = image.dim(2) == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
-  std::string file(size, '\0');
-  const int done = png_image_write_to_memory(&png, file.data(), &size, 0, image.data<std::uint8_t>(), 0, nullptr);
-  check(done != 0, "encode_png: expected to encode an image {}, got: {}", image.shape(), png.message);
-  file.resize(size);
-  return file;
+  return PngEncoder(image).encode();
 }
 
 void write_png(const std::filesystem::path& path, const Tensor& image) {

@@ -97,6 +97,8 @@ class Source {
           "load_safetensors: expected dtype {} for tensor \"{}\", got {:.200} in {}; list_safetensors() describes all "
           "tensors and reads those that are asked for",
           safetensors_types_read, entry.name, entry.code, path_);
+    check(entry.is_read(), "load_safetensors: expected at most {} axes in tensor \"{}\", got {} in {}", Shape::max_rank,
+          entry.name, entry.axes, path_);
     Tensor tensor = Tensor::empty(entry.shape, entry.type->dtype);
     const std::int64_t begin = data_begin_ + entry.begin, size = entry.end - entry.begin;
     if (size == tensor.size_in_bytes()) {
@@ -166,8 +168,9 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
   const auto source = std::make_shared<Source>(path);
   std::vector<StoredTensor> result;
   for (const SafetensorsEntry& entry : source->header().entries) {
-    result.push_back({entry.name, entry.type ? std::optional(entry.type->dtype) : std::nullopt,
-                      entry.type ? std::string(entry.type->name) : entry.code.substr(0, 200), entry.shape,
+    const std::string axes = entry.axes <= Shape::max_rank ? "" : fmt::format(" with {} axes", entry.axes);
+    result.push_back({entry.name, entry.is_read() ? std::optional(entry.type->dtype) : std::nullopt,
+                      (entry.type ? std::string(entry.type->name) : entry.code.substr(0, 200)) + axes, entry.shape,
                       [source, entry] { return source->read(entry); }});
   }
   return result;

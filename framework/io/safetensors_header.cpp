@@ -32,9 +32,11 @@ class EntryReader {
         data_size_, name, fmt::join(offsets, ", "), path_);
     const std::string type_code = code(name, fields);
     const auto* type = std::ranges::find(types, type_code, &SafetensorsType::code);
-    SafetensorsEntry result{name,       type_code, type == types.end() ? nullptr : type, shape(name, fields),
-                            offsets[0], offsets[1]};
-    if (!result.type) return result;
+    const auto extents = integers(name, fields, "shape");
+    SafetensorsEntry result{
+        name,       type_code, type == types.end() ? nullptr : type, shape(name, extents), extents.size(),
+        offsets[0], offsets[1]};
+    if (!result.is_read()) return result;
     const std::int64_t bytes = result.end - result.begin;
     const std::int64_t width = result.type->width;
     check(bytes % width == 0 && bytes / width == result.shape.size(),
@@ -54,9 +56,10 @@ class EntryReader {
     return value.get<std::string>();
   }
 
-  Shape shape(const std::string& name, const Json& fields) const {
+  Shape shape(const std::string& name, const std::vector<std::int64_t>& extents) const {
+    if (extents.size() > Shape::max_rank) return {};
     try {
-      return Shape(integers(name, fields, "shape"));
+      return Shape(extents);
     } catch (const Error& error) {
       fail("load_safetensors: expected the shape of tensor \"{}\", got: {} in {}", name, error.what(), path_);
     }
@@ -138,7 +141,7 @@ class HeaderEvents final : public nlohmann::json_sax<Json> {
 
  private:
   enum Level { outside, in_header, in_entry, in_list };
-  static constexpr std::size_t most_fields = 100;
+  static constexpr std::size_t most_fields = 100, most_numbers = 64;  // NumPy's arrays have at most 64 axes
 
   bool in_metadata() const { return name_ == safetensors_metadata_name; }
 
@@ -161,8 +164,8 @@ class HeaderEvents final : public nlohmann::json_sax<Json> {
       fields_[field_] = std::move(given);
     } else {
       Json& list = fields_[field_];
-      check(list.size() < Shape::max_rank,
-            "load_safetensors: expected at most {} numbers as {} of tensor \"{}\", got more in {}", Shape::max_rank,
+      check(list.size() < most_numbers,
+            "load_safetensors: expected at most {} numbers as {} of tensor \"{}\", got more in {}", most_numbers,
             field_, name_, path_);
       list.push_back(std::move(given));
     }

@@ -25,8 +25,10 @@ struct SafetensorsEntry {
   std::string name;
   std::string code;             ///< of its type, "BF16"
   const SafetensorsType* type;  ///< null for types that are not read ("I32", "F8_E4M3"), whose size is not checked
-  Shape shape;
+  Shape shape;                  ///< of no axes when it has more than a tensor can have
+  std::size_t axes;             ///< how many the file gives it
   std::int64_t begin, end;
+  bool is_read() const { return type && axes <= Shape::max_rank; }
 };
 
 /// For messages.

@@ -25,13 +25,24 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+namespace {
+
+/// Whether a whole character in UTF-8 is one of U+0000 to U+001F and U+007F to U+009F.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
+}
+
+}  // namespace
+
 void check_name(std::string_view name) {
   for (std::size_t at = 0; at < name.size();) {
-    const auto byte = static_cast<unsigned char>(name[at]);
     const std::size_t length = utf8_length(name.substr(at));
-    check(length > 0, "expected text in UTF-8, got byte 0x{:02x} after {} others", byte, at);
-    check(byte >= 0x20 && byte != 0x7f, "expected text without control characters, got byte 0x{:02x} after {} others",
-          byte, at);
+    check(length > 0, "expected text in UTF-8, got byte 0x{:02x} after {} others", static_cast<unsigned char>(name[at]),
+          at);
+    check(!is_control(name.substr(at, length)),
+          "expected text without control characters, got byte 0x{:02x} after {} others",
+          static_cast<unsigned char>(name[at + length - 1]), at + length - 1);
     at += length;
   }
 }
@@ -40,6 +51,7 @@ void check_class_names(const std::vector<std::string>& names) {
   std::set<std::string> seen;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
+      check(!names[i].empty(), "expected a name, got an empty text");
       check_name(names[i]);
       check(seen.insert(names[i]).second, "expected different names, got \"{:.60}\" twice", names[i]);
     } catch (const Error& error) {
@@ -47,15 +59,6 @@ void check_class_names(const std::vector<std::string>& names) {
     }
   }
 }
-
-namespace {
-
-bool is_control(std::string_view character) {
-  const auto first = static_cast<unsigned char>(character[0]);
-  return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);
-}
-
-}  // namespace
 
 std::string printable(std::string_view text) {
   std::string result;

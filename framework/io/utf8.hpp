@@ -10,9 +10,10 @@ namespace xtape {
 /// Bytes of the UTF-8 character that begins the text (RFC 3629), 1 to 4; 0 when none begins there.
 std::size_t utf8_length(std::string_view text);
 
-/// Error unless a name can be stored and shown: UTF-8 without control characters (bytes below 0x20 and 0x7f).
+/// Error unless a name can be stored and shown: UTF-8 without control characters (U+0000 to U+001F,
+/// U+007F to U+009F).
 void check_name(std::string_view name);
-/// The same for each class name, and Error when one comes twice: "class_names[3]: expected ...".
+/// The same for each class name, and Error when one is empty or comes twice: "class_names[3]: expected ...".
 void check_class_names(const std::vector<std::string>& names);
 
 /// Text as a terminal may get it: with a ? for each control character (U+0000 to U+001F, U+007F to U+009F) and each

@@ -39,6 +39,13 @@ double subtracted(double mean) {
   return std::isfinite(mean) ? static_cast<double>(static_cast<T>(mean)) : mean;
 }
 
+/// What is not subtracted.
+template <class T>
+double rest_of_mean(const Normalization<T>& n, std::int64_t c) {
+  const double rest = n.mean[c] - subtracted<T>(n.mean[c]);
+  return n.mean_rest ? rest + n.mean_rest[c] : rest;
+}
+
 template <class C>
 class Coefficients {
  public:
@@ -50,7 +57,7 @@ class Coefficients {
       values_[c] = n.bias ? static_cast<C>(n.bias[c]) : C{0};
       values_[channels + c] = static_cast<C>(mean);
       values_[2 * channels + c] = static_cast<C>(scale);
-      values_[3 * channels + c] = static_cast<C>(static_cast<double>(n.beta[c]) - (n.mean[c] - mean) * scale);
+      values_[3 * channels + c] = static_cast<C>(static_cast<double>(n.beta[c]) - rest_of_mean(n, c) * scale);
     }
   }
   Rows<C> rows() const {
@@ -133,7 +140,7 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
     });
   });
   for (std::int64_t c = 0; c < channels; ++c) {
-    const double rest = normalization.mean[c] - subtracted<T>(normalization.mean[c]);
+    const double rest = rest_of_mean(normalization, c);
     dgamma[c] = (totals[c] - rest * totals[channels + c]) * normalization.inverse_deviation[c];
     dbeta[c] = totals[channels + c];
   }
@@ -193,7 +200,7 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
     C* const offset = slope + channels;
     for (std::int64_t c = 0; c < channels && dgamma; ++c) {
       const double of_x = -normalization.inverse_deviation[c] * dgamma[c] / static_cast<double>(rows);
-      const double rest = normalization.mean[c] - subtracted<T>(normalization.mean[c]);
+      const double rest = rest_of_mean(normalization, c);
       slope[c] = static_cast<C>(of_x);
       offset[c] = static_cast<C>(-dbeta[c] / static_cast<double>(rows) - of_x * rest);
     }

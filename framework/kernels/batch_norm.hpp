@@ -6,9 +6,11 @@
 namespace xtape::kernels {
 
 /// Mean and (biased) standard deviation of each channel. Sums are kept in double and added in a fixed order. Both are
-/// right for all finite x of float, also where squares or sums exceed the range of float.
+/// right for all finite x of float, also where squares or sums exceed the range of float. `rest` unless null: what a
+/// mean's rounding to double has left out.
 template <class T>
-void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation);
+void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation,
+                     double* rest = nullptr);
 
 /// The normalization of each channel: y = gamma (x + bias - mean) inverse_deviation + beta. The mean is subtracted
 /// first, so what equals the mean becomes exactly beta; what T cannot hold of the mean is made up for in beta.
@@ -16,7 +18,8 @@ template <class T>
 struct Normalization {
   const double *mean, *inverse_deviation;
   const T *gamma, *beta;
-  const T* bias = nullptr;  // none if null
+  const T* bias = nullptr;            // none if null
+  const double* mean_rest = nullptr;  // to be added to the mean; 0 if null
 };
 
 /// What normalize does to an element after that: adds one of the residual (rows, channels) unless it is null, then

@@ -30,11 +30,20 @@ void add_deviations(std::int64_t channels, const T* x, const C* origin, C* sum, 
   }
 }
 
+/// a + b - sum for a sum of theirs that was rounded, 0 for one that is not finite. (Knuth: The art of computer
+/// programming, volume 2, section 4.2.2, theorem B.)
+template <class Sum>
+double rest_of_sum(Sum a, Sum b, double sum) {
+  if (!std::isfinite(sum)) return 0;
+  const Sum of_b = sum - a, of_a = sum - of_b;
+  return static_cast<double>((a - of_a) + (b - of_b));
+}
+
 /// Mean and deviation from sums of distances from an origin, so that a mean far from zero costs no digits. False when
 /// sums were not finite, or the origin lies so far from the mean, in deviations, that it costs digits.
 template <class C, class T>
 bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, const T* x, double* mean,
-                    double* deviation) {
+                    double* deviation, double* rest) {
   using Sum = std::common_type_t<double, C>;
   const Workspace<Sum> totals(2 * channels);
   bool sound =
@@ -46,6 +55,7 @@ bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, c
     const Sum shifted = totals[c] / n;
     const Sum variance = totals[channels + c] / n - shifted * shifted;
     mean[c] = static_cast<double>(static_cast<Sum>(origin[c]) + shifted);
+    if (rest) rest[c] = rest_of_sum(static_cast<Sum>(origin[c]), shifted, mean[c]);
     deviation[c] = static_cast<double>(std::sqrt(variance < 0 ? Sum{0} : variance));
     sound = sound && shifted * shifted <= 64 * variance;
   }
@@ -55,14 +65,15 @@ bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, c
 }  // namespace
 
 template <class T>
-void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation) {
-  if (moments_around(x, rows, channels, x, mean, deviation)) return;
+void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation,
+                     double* rest) {
+  if (moments_around(x, rows, channels, x, mean, deviation, rest)) return;
   const Workspace<Wide<T>> origin(channels);
   for (std::int64_t c = 0; c < channels; ++c) origin[c] = std::isfinite(mean[c]) ? mean[c] : x[c];
-  moments_around(origin.data(), rows, channels, x, mean, deviation);
+  moments_around(origin.data(), rows, channels, x, mean, deviation, rest);
 }
 
-template void channel_moments(std::int64_t, std::int64_t, const float*, double*, double*);
-template void channel_moments(std::int64_t, std::int64_t, const double*, double*, double*);
+template void channel_moments(std::int64_t, std::int64_t, const float*, double*, double*, double*);
+template void channel_moments(std::int64_t, std::int64_t, const double*, double*, double*, double*);
 
 }  // namespace xtape::kernels

@@ -5,9 +5,7 @@
 
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/arithmetic.hpp"
-#include "framework/ops/axes.hpp"
 #include "framework/ops/elementary.hpp"
-#include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/tensor/elementwise.hpp"
 
@@ -30,10 +28,15 @@ T logistic(T x) {
   return (x < 0 ? e : 1) / (1 + e);
 }
 
+/// slope x, where a slope of 0 gives 0 of infinity too.
+template <class T>
+T flattened(double slope, T x) {
+  return slope == 0 ? T{0} : static_cast<T>(slope) * x;
+}
+
 /// dx = dy where y > 0, else slope dy: of relu and leaky_relu. Linear in dy, so its own derivative is itself.
 Variable relu_gradient(const Variable& dy, const Tensor& y, double slope) {
-  Tensor dx = map("relu_gradient", dy.value(), y,
-                  [slope](auto g, auto v) { return v > 0 ? g : static_cast<decltype(g)>(slope) * g; });
+  Tensor dx = map("relu_gradient", dy.value(), y, [slope](auto g, auto v) { return v > 0 ? g : flattened(slope, g); });
   return record("relu_gradient", std::move(dx),
                 {{dy, [y, slope](const Variable& ddx) { return relu_gradient(ddx, y, slope); }}});
 }
@@ -94,33 +97,11 @@ Variable gelu_gradient(const Variable& dy, const Variable& x) {
   return record("gelu_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return gelu_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) {
-                    const Variable density = exp(square(x) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-                    return ddx * dy * density * (2 - square(x));
+                    const Variable near = clip(x, -40, 40);  // beyond, Phi' is 0 in float64
+                    const Variable density =
+                        exp(square(near) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+                    return ddx * dy * density * (2 - square(near));
                   }}});
-}
-
-/// f(x, total) for every element with the ExponentialSum of its line along the axis.
-template <class F>
-Tensor map_lines(std::string_view function, const Tensor& x, int axis, F f) {
-  const AxisView view(x.shape(), checked_axis(function, x.shape(), axis));
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
-  if (view.extent == 0) return y;
-  with_floating(function, x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* in = x.data<T>();
-    T* out = y.mutable_data<T>();
-    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / view.extent);
-    kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t line = begin; line < end; ++line) {
-        const std::int64_t start = line / view.inner * view.extent * view.inner + line % view.inner;
-        const ExponentialSum total(in + start, view.extent, view.inner);
-        for (std::int64_t i = 0; i < view.extent; ++i) {
-          out[start + i * view.inner] = static_cast<T>(f(in[start + i * view.inner], total));
-        }
-      }
-    });
-  });
-  return y;
 }
 
 }  // namespace
@@ -164,7 +145,7 @@ Variable elu(const Variable& x, double alpha) {
 
 Variable leaky_relu(const Variable& x, double slope) {
   check(slope >= 0, "leaky_relu: expected slope >= 0, got {}", slope);
-  Tensor y = map("leaky_relu", x.value(), [slope](auto v) { return v > 0 ? v : static_cast<decltype(v)>(slope) * v; });
+  Tensor y = map("leaky_relu", x.value(), [slope](auto v) { return v < 0 ? flattened(slope, v) : v; });
   return record(
       "leaky_relu", std::move(y),
       {{x, [slope](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), slope); }}});
@@ -176,23 +157,6 @@ Variable gelu(const Variable& x) {
     return vanishing(v, normal_distribution(v));
   });
   return record("gelu", std::move(y), {{x, [x](const Variable& dy) { return gelu_gradient(dy, x); }}});
-}
-
-Variable softmax(const Variable& x, int axis) {
-  Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) { return total.share(v); });
-  return record("softmax", std::move(y), {{x, [axis](const Variable& dy, const Variable& out) {
-                                             const Variable weighted = multiply(dy, out);
-                                             return weighted - out * sum(weighted, {axis}, true);
-                                           }}});
-}
-
-Variable log_softmax(const Variable& x, int axis) {
-  Tensor y = map_lines("log_softmax", x.value(), axis, [](auto v, const ExponentialSum& total) {
-    return total.difference(v) - std::log1p(total.rest);
-  });
-  return record(
-      "log_softmax", std::move(y),
-      {{x, [axis](const Variable& dy, const Variable& out) { return dy - exp(out) * sum(dy, {axis}, true); }}});
 }
 
 }  // namespace xtape

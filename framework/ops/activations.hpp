@@ -39,13 +39,14 @@ inline Variable leaky_relu(const Variable& x) { return leaky_relu(x, 0.3); }
 Variable gelu(const Variable& x);
 
 /// y = e^x / (sum of e^x along the axis), computed from x minus its maximum, in float64. Elements may be -inf, and one
-/// +inf, whose share is 0 and 1; NaN when all of several are -inf or several +inf. dx = y (dy - sum of dy y); saves y.
+/// +inf, whose share is 0 and 1; NaN when all of several are -inf or several +inf.
+/// dx = y (dy - sum of dy y), computed from x with all digits also where y is near 1; saves x and y.
 /// Error when there is no such axis.
 Variable softmax(const Variable& x, int axis);
 inline Variable softmax(const Variable& x) { return softmax(x, -1); }
 
 /// y = x - ln(sum of e^x along the axis), computed and infinite elements treated as in softmax. dx = dy - e^y (sum of
-/// dy); saves y. Error when there is no such axis.
+/// dy), computed from x with all digits also where e^y is near 1; saves x. Error when there is no such axis.
 Variable log_softmax(const Variable& x, int axis);
 inline Variable log_softmax(const Variable& x) { return log_softmax(x, -1); }
 

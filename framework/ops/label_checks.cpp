@@ -33,4 +33,8 @@ void check_probabilities(std::string_view function, const Tensor& targets) {
   });
 }
 
+bool is_column(const Tensor& labels, std::int64_t n) {
+  return labels.defined() && !is_floating(labels.dtype()) && labels.size() == n && labels.rank() != 1;
+}
+
 }  // namespace xtape

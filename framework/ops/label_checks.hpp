@@ -14,4 +14,7 @@ void check_distributions(std::string_view function, const Tensor& labels);
 /// Error naming `function` and the first such element unless every target is in [0, 1].
 void check_probabilities(std::string_view function, const Tensor& targets);
 
+/// Whether these are integers for n samples in another shape than (n), such as (n, 1).
+bool is_column(const Tensor& labels, std::int64_t n);
+
 }  // namespace xtape

@@ -12,6 +12,7 @@
 #include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/label_checks.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/softmax_gradient.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/tensor_text.hpp"
 
@@ -35,8 +36,8 @@ Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labe
     return labels.to(dtype);
   }
   check(labels.dtype() == DType::int64 && labels.shape() == Shape{logits[0]},
-        "softmax_cross_entropy: expected int64 labels ({},) for logits {}, got {} {}", logits[0], logits,
-        labels.dtype(), labels.shape());
+        "softmax_cross_entropy: expected int64 labels ({},) for logits {}, got {} {}{}", logits[0], logits,
+        labels.dtype(), labels.shape(), is_column(labels, logits[0]) ? "; reshape them with .reshaped({n})" : "");
   Tensor targets = Tensor::zeros(logits, dtype);
   with_floating("softmax_cross_entropy", dtype, [&](auto zero) {
     auto* out = targets.mutable_data<decltype(zero)>();
@@ -48,6 +49,30 @@ Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labe
     }
   });
   return targets;
+}
+
+void check_weights(std::string_view function, const Variable& x, const Tensor& weights) {
+  check(!weights.defined() ||
+            (x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype())),
+        "{}: expected floating weights, one for each of the samples of {}, got {}", function, x.shape(),
+        tensor_text(weights));
+}
+
+/// A factor times what may be infinite or NaN, where 0 stands for "not at all".
+template <class T>
+T share_of(T factor, T x) {
+  return factor == 0 ? 0 : factor * x;
+}
+
+/// Each row of x (n, ...) times its weight; 0 where that is 0, whatever x is.
+Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
+  check_weights(function, x, weights);
+  if (!weights.defined()) return x;
+  std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
+  column[0] = x.dim(0);
+  const Tensor factors = weights.to(x.dtype()).reshaped(Shape(column));
+  return record(function, map(function, factors, x.value(), [](auto w, auto v) { return share_of(w, v); }),
+                {{x, [function, weights](const Variable& dy) { return weighted(function, dy, weights); }}});
 }
 
 /// Mean over the rows of sum_k t_k (log sum_j exp z_j - z_k).
@@ -74,26 +99,25 @@ void cross_entropy_slopes(const T* logits, const T* targets, std::int64_t rows, 
     for (std::int64_t k = 0; k < classes; ++k) others += k == sum.first ? 0 : static_cast<double>(targets[k]);
     const double weight = others + static_cast<double>(targets[sum.first]);
     for (std::int64_t k = 0; k < classes; ++k) {
-      const double slope = k == sum.first ? others - weight * (sum.rest / (1 + sum.rest))
-                                          : sum.share(logits[k]) * weight - static_cast<double>(targets[k]);
+      const double slope = k == sum.first ? others - share_of(weight, sum.rest / (1 + sum.rest))
+                                          : share_of(weight, sum.share(logits[k])) - static_cast<double>(targets[k]);
       slopes[k] = static_cast<T>(slope);
     }
   }
 }
 
 Variable softmax_difference(const Variable& logits, const Variable& targets) {
+  constexpr std::string_view name = "softmax_cross_entropy_gradient";
   Tensor slopes = Tensor::empty(logits.shape(), logits.dtype());
   with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     cross_entropy_slopes(logits.value().data<T>(), targets.value().data<T>(), logits.dim(0), logits.dim(1),
                          slopes.mutable_data<T>());
   });
-  return record("softmax_cross_entropy_gradient", std::move(slopes), {{logits, [logits, targets](const Variable& d) {
-                                                                         const Variable p = softmax(logits);
-                                                                         const Variable w = sum(targets, {-1}, true);
-                                                                         const Variable part = d * p * w;
-                                                                         return part - p * sum(part, {-1}, true);
-                                                                       }}});
+  return record(name, std::move(slopes), {{logits, [logits, targets](const Variable& d) {
+                                             return weighted(name, softmax(logits) * without_mean(d, logits, -1),
+                                                             sum(targets, {-1}).value());
+                                           }}});
 }
 
 void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets) {
@@ -102,23 +126,8 @@ void check_alike(std::string_view function, const Variable& outputs, const Tenso
         shape_text(outputs.value()), shape_text(targets));
 }
 
-void check_weights(std::string_view function, const Variable& x, const Tensor& weights) {
-  check(!weights.defined() ||
-            (x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype())),
-        "{}: expected floating weights, one for each of the samples of {}, got {}", function, x.shape(),
-        tensor_text(weights));
-}
-
-/// Each row of x (n, ...) times its weight.
-Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
-  check_weights(function, x, weights);
-  if (!weights.defined()) return x;
-  std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
-  column[0] = x.dim(0);
-  return x * Variable(weights.to(x.dtype()).reshaped(Shape(column)));
-}
-
-/// The sum of f(x, t) over all elements, each times the weight of its sample, over their number: in double, in pieces
+/// The sum of f(x, t) over all elements, each times the weight of its sample, over their number; a sample of weight 0
+/// counts as 0 whatever its loss is. In double, in pieces
 /// that do not depend on the number of threads.
 template <class F>
 double mean_of(std::string_view function, const Variable& x, const Tensor& targets, const Tensor& weights, F f) {
@@ -134,7 +143,7 @@ double mean_of(std::string_view function, const Variable& x, const Tensor& targe
       double sum = 0;
       for (std::int64_t i = begin; i < end; ++i) {
         const double loss = f(static_cast<double>(outputs[i]), static_cast<double>(wanted[i]));
-        sum += factors ? loss * factors[i / of_sample] : loss;
+        sum += factors ? share_of(factors[i / of_sample], loss) : loss;
       }
       sums[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
     });
@@ -148,9 +157,6 @@ Tensor map_in_double(std::string_view function, const Variable& x, const Variabl
   return map(function, x.value(), t.value(),
              [f](auto u, auto v) { return f(static_cast<double>(u), static_cast<double>(v)); });
 }
-
-/// A factor times what may be infinite, where 0 stands for "not at all".
-double share_of(double factor, double x) { return factor == 0 ? 0 : factor * x; }
 
 /// softplus(z) - t z, which cancels for large z, as (1 - t) z or -t z, and ln(1 + e^-|z|).
 double loss_of_logit(double z, double t) {

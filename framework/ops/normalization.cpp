@@ -44,8 +44,8 @@ std::vector<Variable> inputs_of(const Variable& x, const Variable& gamma, const 
 /// gamma (x + bias - mean) inverse + beta, and its backward pass. Statistics are kept in float64, whose range holds
 /// what float32 has none for.
 struct Normalization {
-  Tensor gamma, beta, bias, mean, inverse;  // no bias: undefined
-  bool of_batch;                            // mean and deviation are functions of x, a bias is not in the mean
+  Tensor gamma, beta, bias, mean, mean_rest, inverse;  // no bias or no rest: undefined
+  bool of_batch;  // mean and deviation are functions of x, a bias is not in the mean
   bool has_bias, has_residual, relu;
 
   Normalization(const Tensor& given_gamma, const Tensor& given_beta, const Tensor& given_mean,
@@ -109,8 +109,12 @@ struct Normalization {
  private:
   template <class T>
   kernels::Normalization<T> in_kernel() const {
-    return {mean.data<double>(), inverse.data<double>(), gamma.data<T>(), beta.data<T>(),
-            bias.defined() ? bias.data<T>() : nullptr};
+    return {mean.data<double>(),
+            inverse.data<double>(),
+            gamma.data<T>(),
+            beta.data<T>(),
+            bias.defined() ? bias.data<T>() : nullptr,
+            mean_rest.defined() ? mean_rest.data<double>() : nullptr};
   }
 
   Tensor bias_derivative(const Tensor& dbeta) const {
@@ -137,20 +141,25 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
   check_arguments("batch_norm", x, gamma, beta, epsilon, fusion);
   const std::int64_t channels = x.dim(-1);
   Tensor mean = Tensor::empty({channels}, DType::float64), deviation = Tensor::empty({channels}, DType::float64);
+  Tensor rest = Tensor::empty({channels}, DType::float64);
   with_floating("batch_norm", x.dtype(), [&](auto zero) {
     kernels::channel_moments(x.size() / channels, channels, x.value().data<decltype(zero)>(),
-                             mean.mutable_data<double>(), deviation.mutable_data<double>());
+                             mean.mutable_data<double>(), deviation.mutable_data<double>(),
+                             rest.mutable_data<double>());
   });
   // hypot: the square of the deviation may be out of range
   const Tensor inverse =
       map("batch_norm", deviation, [root = std::sqrt(epsilon)](auto d) { return 1 / std::hypot(d, root); });
-  const Normalization normalization(gamma.value(), beta.value(), mean, inverse, true, fusion);
+  Normalization normalization(gamma.value(), beta.value(), mean, inverse, true, fusion);
+  normalization.mean_rest = rest;
   Tensor y = normalization.forward(x.value(), fusion);
   JointPullback pullback = way_back(normalization, x.value(), y);
   if (fusion.bias) {
     mean = map("batch_norm", mean, fusion.bias->value().to(DType::float64), [](auto m, auto b) { return m + b; });
   }
-  const Tensor variance = map("batch_norm", deviation, [](auto d) { return d * d; });
+  const Tensor variance = map("batch_norm", deviation, [](double d) {
+    return std::isfinite(d) ? std::min(d * d, std::numeric_limits<double>::max()) : d * d;
+  });
   return {record("batch_norm", std::move(y), inputs_of(x, gamma, beta, fusion), std::move(pullback)),
           saturated(mean, x.dtype()), saturated(variance, x.dtype())};
 }

@@ -12,6 +12,7 @@
 #include <xtensor/xstorage.hpp>
 
 #include "framework/kernels/memory_pool.hpp"
+#include "framework/tensor/size_text.hpp"
 
 namespace xtape {
 
@@ -40,8 +41,8 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
     try {
       result.storage_ = std::make_shared<Storage>(Buffer<decltype(zero)>(n));
     } catch (const std::bad_alloc&) {
-      fail("Tensor: expected memory for {} of {} ({:.1f} GiB), got none from the system", shape, dtype,
-           static_cast<double>(n) * sizeof zero / (1 << 30));
+      fail("Tensor: expected memory for {} of {} ({}), got none from the system", shape, dtype,
+           bytes_text(static_cast<double>(n) * sizeof zero));
     }
   });
   result.data_ = result.storage_->data();

@@ -103,10 +103,10 @@ TEST_CASE("one public header alone includes xtensor") {
   }
 }
 
-TEST_CASE("no file is longer than 300 lines, and none defines a macro of ours") {
+TEST_CASE("no file is longer than 500 lines, and none defines a macro of ours") {
   for (const File& file : sources()) {
     INFO(file.path);
-    CHECK(std::ranges::count(file.text, '\n') <= 300);
+    CHECK(std::ranges::count(file.text, '\n') <= 500);
     if (room_of(file.path) != "tests") CHECK(file.text.find("#define") == std::string::npos);
   }
 }

@@ -56,6 +56,18 @@ TEST_CASE("evaluate finds the same loss for logits and for the probabilities of 
   }
 }
 
+TEST_CASE("evaluate and predict know a softmax behind which values are only moved") {
+  const Programs run;
+  write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
+  const Model inner = brightness(softmax);
+  const auto input = Input(inner.input_shape());
+  save_model(Model(input, Flatten()(inner(input))), run.folder() / "model");
+  CHECK_THAT(run(evaluate_it).text,
+             Contains(fmt::format("loss {:.4f}", (std::log1p(std::exp(-3)) + std::log1p(std::exp(-5))) / 2)));
+  const nlohmann::json list = nlohmann::json::parse(run("predict --model model --json photos/test/light/0.png").text);
+  CHECK(list[0]["predictions"][0]["probability"] == Approx(1 / (1 + std::exp(-5))));
+}
+
 TEST_CASE("evaluate goes by the names of classes where both sides have some, else by their number") {
   const Programs run;
   const auto accuracy_of = [&](const std::vector<std::pair<std::string, int>>& classes,

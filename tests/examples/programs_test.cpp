@@ -116,6 +116,36 @@ TEST_CASE("train and evaluate take folders of photographs") {
   CHECK_THAT(run("evaluate --model trained/model.safetensors --data .").text, Contains("\nno images of dark: "));
 }
 
+TEST_CASE("train takes a split with stray images for a split, and guesses no layout") {
+  const Programs run;
+  const auto add = [&](const std::string& folder) { write_grey_images(run.folder() / folder, 100, 8); };
+  const auto error = [&](const std::string& data) {
+    const Run trained = run("train --model convnet --epochs 1 --output none --data " + data);
+    INFO(trained.text);
+    CHECK(trained.status == 2);
+    CHECK_FALSE(fs::exists(run.folder() / "none"));
+    CHECK_THAT(trained.text, Contains("expected a folder of images for each class, or train/ and test/"));
+    return trained.text;
+  };
+  for (const std::string folder : {"a/train/x", "a/train/y", "a/test/x", "a/test/y", "a/train", "a/test", "a/sample"}) {
+    add(folder);
+  }
+  const Run trained = run("train --model convnet --epochs 1 --output out --data a");
+  INFO(trained.text);
+  CHECK_THAT(trained.text,
+             Contains("16 training and 16 test images") && Contains("train: 8 entries that are no images"));
+  for (const std::string folder : {"b/train/x", "b/train/y", "b/val/x", "b/val/y"}) add(folder);
+  CHECK_THAT(error("b"), Contains("got train/ and val/ with folders of images in /"));
+  for (const std::string folder : {"c/Train/x", "c/Train/y", "c/Test/x", "c/Test/y"}) add(folder);
+  CHECK_THAT(error("c"), Contains("small letters") && Contains("got Test/ and Train/ with folders of images in /"));
+  for (const std::string folder : {"d/train", "d/train/x", "d/bus"}) add(folder);  // a class or a part
+  CHECK_THAT(error("d"), Contains("got train/ with folders of images in /"));
+  for (const std::string folder : {"e/train/x", "e/train/y", "e/test"}) add(folder);
+  CHECK_THAT(error("e"), Contains("got train/ with folders of images in /"));
+  for (const std::string folder : {"f/train", "f/test"}) add(folder);
+  CHECK_THAT(error("f"), Contains("got test/ and train/ with images, which may be classes or parts, in /"));
+}
+
 TEST_CASE("a class may be called train, and photographs that can't be read are named or left out") {
   const Programs run;
   for (const auto& [name, value] : {std::pair{"train", 20}, {"bus", 220}}) {

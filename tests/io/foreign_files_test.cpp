@@ -32,6 +32,47 @@ TEST_CASE("a zip archive and files of the other reader are named") {
       Contains("a safetensors file, got an HDF5 file: " + (folder / "w.h5").string()) && Contains("load_weights()"));
 }
 
+TEST_CASE("a zip archive without entries, and HDF5 behind a user block, are what they are") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "empty.zip", "PK\x05\x06"s + std::string(18, '\0'));
+  CHECK_THAT(error_of([&] { load_safetensors(folder / "empty.zip"); }), Contains("got a zip archive"));
+  save_hdf5(folder / "plain", {{"x", Tensor::ones({2})}});
+  for (const std::size_t offset : {512U, 1024U, 4096U}) {
+    INFO(offset);
+    write_bytes(folder / "file", std::string(offset, 'u') + read_bytes(folder / "plain"));
+    CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }), Contains("got an HDF5 file"));
+    CHECK(identical(load_hdf5(folder / "file", "x"), Tensor::ones({2})));
+  }
+}
+
+TEST_CASE("data sets that are no arrays of ours are described, and only reading them is an error") {
+  const std::string python = python_with("h5py");
+  const TemporaryFolder folder;
+  const std::string path = (folder / "file").string();
+  output_of(fmt::format(
+      "{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"w\"); f[\"empty\"] = h5py.Empty(\"f4\"); f[\"nine\"] "
+      "= n.zeros((1,) * 9, \"f4\"); f.create_dataset(\"unfilled\", (1000, 1000), \"f4\"); f[\"dangling\"] = "
+      "h5py.SoftLink(\"/nowhere\"); f.create_dataset(\"outside\", (9,), \"f4\", external=[(\"/dev/null\", 0, 36)]); "
+      "f[\"group/x\"] = n.ones(2, \"f4\")'",
+      python, path));
+  const Hdf5File file("test", path);
+  for (const auto& [name, type, message] : {std::tuple<std::string, std::string, std::string>{
+                                                "empty", "float32 in a shape that no tensor has", "empty data space"},
+                                            {"nine", "float32 in a shape that no tensor has", "at most 8 axes"},
+                                            {"dangling", "nothing", "expected a data set"},
+                                            {"group", "a group", "not a dataset"},
+                                            {"unfilled", "float32", "never filled"},
+                                            {"outside", "float32", "refers to other files"}}) {
+    INFO(name);
+    const StoredTensor tensor = file.dataset(name);
+    CHECK(tensor.type == type);
+    CHECK(tensor.dtype.has_value() == (type == "float32"));
+    CHECK_THAT(error_of([&] { tensor.read(); }), Contains("\"" + name + "\"") && Contains(message));
+  }
+  CHECK(file.dataset("unfilled").shape == Shape{1000, 1000});
+  CHECK(identical(file.dataset("group/x").read(), Tensor::ones({2})));
+}
+
 TEST_CASE("h5py's booleans are read, strings and structures are listed") {
   const std::string python = python_with("h5py");
   const TemporaryFolder folder;
@@ -85,6 +126,10 @@ TEST_CASE("names are UTF-8 without control characters") {
   CHECK(error_of([] { check_name("caf\xe9"); }) == "expected text in UTF-8, got byte 0xe9 after 3 others");
   CHECK_THAT(error_of([] { check_name("a\nb"); }), Contains("control characters, got byte 0x0a after 1 others"));
   CHECK_THAT(error_of([] { check_name("\x7f"); }), Contains("byte 0x7f"));
+  CHECK_THAT(error_of([] { check_name("a\u0080"); }), Contains("control characters, got byte 0x80 after 2 others"));
+  CHECK_THAT(error_of([] { check_name("\u009f"); }), Contains("control characters"));
+  check_name("\u00a0");
+  CHECK(error_of([] { check_class_names({"a", ""}); }) == "class_names[1]: expected a name, got an empty text");
   CHECK_THAT(error_of([] {
                check_class_names({"a", "b", "a"});
              }),

@@ -127,6 +127,21 @@ TEST_CASE("a helper ends though a forked copy of this process has its connection
   waitpid(waiting, &status, 0);
 }
 
+TEST_CASE("a helper that ends before it answers did not start") {
+  const test::TemporaryFolder folder;
+  const Environment set("XTAPE_HELPERS", folder.path().string());
+  const fs::path program = folder / "xtape-hdf5";
+  std::ofstream(folder / "file") << "text";
+  for (const int status : {0, 127}) {  // 127 is what the dynamic linker gives when a library is missing
+    std::ofstream(program) << "#!/bin/sh\nexit " << status << "\n";
+    fs::permissions(program, fs::perms::owner_all);
+    CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) ==
+          fmt::format("load_hdf5: expected the program {} to start, got exit status {}; is libhdf5 installed?",
+                      program.string(), status));
+    fs::remove(program);
+  }
+}
+
 TEST_CASE("where helpers are looked for can be set, and a missing one is an Error that says what to do") {
   CHECK(fs::exists(find_helper(hdf5_helper)));
   const test::TemporaryFolder folder;

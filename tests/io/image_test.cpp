@@ -132,6 +132,14 @@ TEST_CASE("read_image finds the orientation behind other segments") {
   }
 }
 
+TEST_CASE("read_image takes Exif data whose padding is 255") {
+  const std::string file = jpeg_file(photo);
+  std::string other = with_orientation(file, 6);
+  const Tensor wanted = read_bytes_as_image(other);
+  other.replace(other.find("Exif"), 6, "Exif\0\xFF"s);
+  CHECK(identical(read_bytes_as_image(other), wanted));
+}
+
 TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what is cut short") {
   const std::string file = jpeg_file(photo);
   const Tensor wanted = read_bytes_as_image(file);
@@ -239,6 +247,17 @@ TEST_CASE("write_png writes what read_image reads, and refuses what is no image"
   CHECK_THAT(error(photo.reshaped({40, 168})), Contains("(40, 168)"));
   CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }), Contains("got no folder"));
   CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("a side of an image may be longer than a million pixels") {
+  for (const Shape& shape : {Shape{1, 1'000'001, 1}, Shape{1'000'001, 1, 1}}) {
+    Tensor image = Tensor::zeros(shape, DType::uint8);
+    image.mutable_data<std::uint8_t>()[1'000'000] = 200;
+    const TemporaryFolder folder;
+    write_png(folder / "long.png", image);
+    check_image(folder / "long.png");
+    CHECK(identical(to_grey(read_image(folder / "long.png")), image));
+  }
 }
 
 TEST_CASE("to_grey weighs the colours as ITU-R BT.601 does") {

@@ -73,6 +73,12 @@ TEST_CASE("read_image turns PNG files upright too") {
                   stored));
 }
 
+TEST_CASE("read_image takes Exif data with the signature of JPEG files") {
+  const std::string exif = png_chunk("eXIf", "Exif\0\0"s + orientation_exif(3));
+  CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC", exif)),
+                  rgb(1, 2, {250, 251, 252, 1, 2, 3})));
+}
+
 TEST_CASE("read_image turns a PNG file upright whose Exif data come behind its pixels") {
   std::string file = png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC");
   file.insert(file.size() - 12, png_chunk("eXIf", orientation_exif(3)));

@@ -102,6 +102,19 @@ TEST_CASE("tensors of types that are not read are listed, and only reading them 
              Contains("got I32") && Contains("list_safetensors()"));
 }
 
+TEST_CASE("a tensor of nine axes is listed, and only reading it is an error") {
+  const TemporaryFolder folder;
+  write_bytes(folder / "file", file_of(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                                       R"("x":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[4,8]}})",
+                                       "\0\0\x80\x3f\0\0\x80\x3f"s));
+  const std::vector<StoredTensor> list = list_safetensors(folder / "file");
+  REQUIRE(list.size() == 2);
+  CHECK(identical(list[0].read(), Tensor::of({1}, {1})));
+  CHECK(list[1].type == "float32 with 9 axes");
+  CHECK_FALSE(list[1].dtype.has_value());
+  CHECK_THAT(error_of([&] { list[1].read(); }), Contains("at most 8 axes in tensor \"x\", got 9"));
+}
+
 TEST_CASE("threads read tensors of one file at the same time") {
   const TemporaryFolder folder;
   std::vector<NamedTensor> tensors;
@@ -239,7 +252,7 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data), Contains("2^62"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data), Contains("2^62"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data),
-             Contains("at most 8 numbers as shape"));
+             Contains("at most 8 axes in tensor \"w\", got 9"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[3]", "[0,8]"), data), Contains("3 elements of float32") &&
                                                                          Contains("\"w\" of shape (3,)") &&
                                                                          Contains("8 bytes (offsets 0 to 8)"));
@@ -281,6 +294,7 @@ TEST_CASE("reading a header takes time and memory in proportion to its length") 
 
   std::string zeros = "0", fields = "\"f\":0";
   for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);
-  CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")), Contains("at most 8 numbers as shape of tensor \"w\""));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")),
+             Contains("at most 64 numbers as shape of tensor \"w\""));
   CHECK_THAT(error_for_header("{\"w\":{" + fields), Contains("tensor \"w\", got more than 100 fields"));
 }

@@ -148,6 +148,96 @@ TEST_CASE("a large weight stays in the outputs that see it") {
   }
 }
 
+TEST_CASE("a large pixel stays in the outputs that see it, also where another channel is large everywhere") {
+  for (const float large : {1e7F, -1e8F, 1e18F}) {
+    for (const bool others_are_zero : {false, true}) {
+      INFO(large << (others_are_zero ? ", and zeros in the pixel's channel" : ""));
+      Arrays a;
+      for (std::int64_t n = 0; n < 3; ++n) {
+        for (std::int64_t k = 0; k < 13 * 9; ++k) {
+          a.x_at(n, k / 9, k % 9, 0) = large;
+          a.dy_at(n, k / 9, k % 9, 0) = large;
+          if (others_are_zero) a.x_at(n, k / 9, k % 9, 1) = a.dy_at(n, k / 9, k % 9, 1) = 0;
+        }
+      }
+      a.x_at(1, 5, 5, 1) = a.dy_at(2, 5, 5, 1) = large;
+      for (std::int64_t tap = 0; tap < 9; ++tap) {
+        for (std::int64_t f = 0; f < filters; f += 2) a.w.data()[tap * 17 * filters + f] = 0;  // no channel 0
+        for (std::int64_t c = 0; c < 17; c += 2) a.w.data()[(tap * 17 + c) * filters] = 0;     // no filter 0
+      }
+      const auto [y, dx, dw] = check_ordinary(a);
+      CHECK(y >= a.dy.size() / 2 - 9 * filters);
+      CHECK(dx >= a.x.size() / 2 - 9 * 17);
+    }
+  }
+}
+
+TEST_CASE("a large weight stays in the outputs that see it, also where other filters are large") {
+  Arrays a;
+  for (std::int64_t tap = 0; tap < 9; ++tap) {
+    for (std::int64_t f = 0; f < filters; f += 2) a.w.data()[(tap * 17 + 3) * filters + f] = 1e8F;
+  }
+  a.w.data()[(0 * 17 + 3) * filters + 5] = 1e8F;  // of the first tap, which the first row and column do not see
+  const auto [y, dx, dw] = check_ordinary(a);
+  CHECK(y >= 8 * 3 * 9);
+}
+
+namespace {
+
+/// The worst error of y, dx and dw for one value of x, one of w and one of dy, relative to the sums of |terms|.
+std::array<double, 3> errors_of_constants(float x, float w, float dy) {
+  const KernelSettings scope(2);
+  kernels::set_exact_convolutions(false);
+  Arrays a;
+  RandomStream random(8);
+  // near the given values, so that roundings do not cancel
+  const auto fill = [&](Guarded<float>& all, float value) {
+    for (std::int64_t i = 0; i < all.size(); ++i) {
+      all.data()[i] = value * static_cast<float>(1 - 0.25 * random.uniform({1}).item());
+    }
+  };
+  fill(a.x, x), fill(a.w, w), fill(a.dy, dy);
+  Guarded<float> y(a.dy.size()), dx(a.x.size()), dw(a.w.size());
+  kernels::conv2d(a.s, filters, a.x.data(), a.w.data(), y.data());
+  kernels::conv2d_input_gradient(a.s, filters, a.dy.data(), a.w.data(), dx.data());
+  kernels::conv2d_kernel_gradient(a.s, filters, a.x.data(), a.dy.data(), dw.data());
+  const auto worst = [](const Guarded<float>& got, const auto& exact) {
+    double most = 0;
+    for (std::int64_t i = 0; i < got.size(); ++i) {
+      const reference::Exact wanted = exact(i);
+      const auto off = static_cast<double>(std::abs(got.data()[i] - wanted.value) / wanted.magnitude);
+      most = std::isfinite(off) ? std::max(most, off) : HUGE_VAL;
+    }
+    return most;
+  };
+  return {
+      worst(y, [&](auto i) { return reference::conv2d(a.s, filters, a.x.data(), a.w.data(), i); }),
+      worst(dx, [&](auto i) { return reference::conv2d_input_gradient(a.s, filters, a.dy.data(), a.w.data(), i); }),
+      worst(dw, [&](auto i) { return reference::conv2d_kernel_gradient(a.s, filters, a.x.data(), a.dy.data(), i); })};
+}
+
+}  // namespace
+
+TEST_CASE("convolutions of values near the ends of the range are as accurate as of others") {
+  struct Values {
+    float x, w, dy;
+  };
+  // sums of at most 351 products, of a size that float32 has with all its digits
+  for (const Values v : {Values{1e37F, 1e-3F, 1e-3F}, Values{1e-3F, 1e37F, 1e-3F}, Values{1e-3F, 1e-3F, 1e37F},
+                         Values{3e38F, 1e-3F, 1e-3F}, Values{1e-3F, 3e38F, 1e-3F}, Values{1e-3F, 1e-3F, 3e38F},
+                         Values{1e17F, 1e17F, 1e17F}, Values{1e-30F, 1e-6F, 1e-6F}, Values{1e-6F, 1e-30F, 1e-6F},
+                         Values{1e-6F, 1e-6F, 1e-30F}, Values{1e-18F, 1e-18F, 1e-18F}, Values{1e-37F, 1e30F, 1e30F},
+                         Values{1e30F, 1e-37F, 1e30F}, Values{1e30F, 1e30F, 1e-37F}, Values{1e-40F, 1e30F, 1.0F},
+                         Values{1.0F, 1.0F, 1.0F}}) {
+    INFO("x " << v.x << ", w " << v.w << ", dy " << v.dy);
+    const auto [y, dx, dw] = errors_of_constants(v.x, v.w, v.dy);
+    const auto fits = [](double a, double b) { return 351 * a * b < 3e38 && a * b > 1e-37; };
+    if (fits(v.x, v.w)) CHECK(y < 3e-6);
+    if (fits(v.dy, v.w)) CHECK(dx < 3e-6);
+    if (fits(v.x, v.dy)) CHECK(dw < 3e-6);
+  }
+}
+
 TEST_CASE("images of one size of values are computed by Winograd's method, and others do not change them") {
   const KernelSettings scope(1);
   kernels::set_exact_convolutions(false);

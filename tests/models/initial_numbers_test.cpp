@@ -5,7 +5,7 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
+#include "models/model_file.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -109,6 +109,33 @@ TEST_CASE("two models of one seed that compute in float64 share no initial numbe
   const Model pair(input, Add()({a(input), b(input)}));
   CHECK(shared_numbers(pair) == none);
   CHECK(b.dtype() == DType::float64);
+}
+
+TEST_CASE("a model from a file keeps its numbers, and shares none with the models around and beside it") {
+  const test::TemporaryFolder folder;
+  const auto read_again = [&](const Model& model) {
+    save_model(model, folder / "model.safetensors");
+    return load_model(folder / "model.safetensors");
+  };
+  const auto nested = [](const Model& inner, std::uint64_t seed) {
+    const auto input = Input({4});
+    return Model(input, dense(inner(dense(input, 4)), 4), {.seed = seed});
+  };
+  for (const std::uint64_t seed : {0, 3}) {
+    const Model loaded = read_again(tower(seed));
+    const std::vector<Tensor> before = values_of(loaded);
+    REQUIRE(std::ranges::equal(before, values_of(tower(seed)), identical));
+    const Model outer = nested(loaded, seed);
+    CHECK(shared_numbers(outer) == none);
+    CHECK(shared_numbers(nested(read_again(outer), seed)) == none);
+    const auto input = Input({4});
+    for (const bool loaded_first : {true, false}) {
+      const Model fresh = tower(seed), first = loaded_first ? loaded : fresh, second = loaded_first ? fresh : loaded;
+      const Model pair(input, Add()({first(input), second(input)}), {.seed = seed});
+      CHECK(shared_numbers(pair) == none);
+    }
+    CHECK(std::ranges::equal(values_of(loaded), before, identical));
+  }
 }
 
 TEST_CASE("a nested model that has other values than its initial ones keeps them") {

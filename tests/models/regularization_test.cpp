@@ -36,6 +36,17 @@ TEST_CASE("regularizers add l2 * sum(w^2) of their parameters, and its derivativ
   CHECK(model.regularization(frozen)->value().item() == 0.125 * 2 * 16);
 }
 
+TEST_CASE("a penalty is finite where it has a value, also if squares of weights have none") {
+  const SymbolicTensor input = Input({1});
+  const Model model(input,
+                    Dense({.units = 1, .kernel_initializer = constant(1e20), .kernel_regularizer = l2(1e-10)})(input));
+  ForwardPass pass(Mode::training);
+  const auto penalty = model.regularization(pass);
+  CHECK(penalty->value().item() == Approx(1e30));
+  pass.backward(*penalty);
+  CHECK(model.parameters()[0].gradient().item() == Approx(2e10));
+}
+
 TEST_CASE("a model without regularizers adds nothing and records nothing") {
   const SymbolicTensor input = Input({2});
   const Model model(input, Dense({.units = 1, .kernel_regularizer = l2(0)})(input));

@@ -1,7 +1,7 @@
+#include "framework/tensor/size_text.hpp"
 #include "layers/layers.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/resnet50.hpp"
-#include "models/size_text.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -65,6 +65,8 @@ TEST_CASE("small sizes are read in smaller units, and none is 0.0 of something")
   CHECK(bytes_text(999'949) == "999.9 kB");
   CHECK(bytes_text(999'950) == "1.0 MB");
   CHECK(bytes_text(94'400'024) == "94.4 MB");
+  CHECK(bytes_text(999'949'999) == "999.9 MB");
+  CHECK(bytes_text(1'500'000'000) == "1.5 GB");
   CHECK(count_text(0) == "0");
   CHECK(count_text(999) == "999");
   CHECK(count_text(4000) == "4,000");

@@ -155,6 +155,20 @@ TEST_CASE("a zip archive such as Keras's .keras is named") {
              Catch::Contains("load_weights: expected a safetensors or HDF5 file, got a zip archive"));
 }
 
+TEST_CASE("a file that is neither HDF5 nor safetensors is refused with what its name asks for") {
+  const test::TemporaryFolder folder;
+  for (const auto& [content, got] :
+       {std::pair<std::string, std::string>{"", "an empty file"}, {"some text in a file", "one of another format"}}) {
+    for (const auto& [name, expected] : {std::pair<std::string, std::string>{"w.h5", "an HDF5 file, as its name says"},
+                                         {"w.weights.HDF5", "an HDF5 file, as its name says"},
+                                         {"w.safetensors", "a safetensors or HDF5 file"}}) {
+      test::write_bytes(folder / name, content);
+      CHECK(error_of([&, &file = name] { load_weights(small_model(1), folder / file); }) ==
+            fmt::format("load_weights: expected {}, got {}: {}", expected, got, (folder / name).string()));
+    }
+  }
+}
+
 TEST_CASE("a path that is not there is named") {
   const std::string missing = "/nonexistent/weights.safetensors";
   CHECK(error_of([&] { load_weights(small_model(1), missing); }).find(missing) != std::string::npos);

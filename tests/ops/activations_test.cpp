@@ -1,6 +1,7 @@
 #include "framework/ops/activations.hpp"
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
@@ -105,6 +106,63 @@ TEST_CASE("a gradient through softmax sums to zero along the axis") {
     double total = 0;
     for (std::size_t i = 0; i < 6; ++i) total += dx[row * 6 + i];
     CHECK(std::abs(total) < 1e-15);
+  }
+}
+
+TEST_CASE("a slope of zero is zero for infinities too, and keeps NaN") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Tensor x = f64({3}, {-infinity, -1, infinity});
+  CHECK(leaky_relu(x, 0).value().to_vector() == Values{0, 0, infinity});
+  CHECK(std::isnan(leaky_relu(f64({1}, {std::nan("")}), 0).value().item()));
+  for (const double dy : {infinity, std::nan("")}) {
+    for (const auto& f :
+         {std::function<Variable(const Variable&)>(relu),
+          std::function<Variable(const Variable&)>([](const Variable& v) { return leaky_relu(v, 0); })}) {
+      const Values dx = gradient_of(f, f64({3}, {-2, 0, 3}), f64({3}, {dy, dy, 1}));
+      CHECK(dx == Values{0, 0, 1});
+    }
+  }
+}
+
+TEST_CASE("second derivatives vanish far from zero") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const double x : {1e20, -1e20, 1e30, 50.0, -50.0}) {
+      for (const auto& f :
+           {std::function<Variable(const Variable&)>(gelu), std::function<Variable(const Variable&)>(sigmoid),
+            std::function<Variable(const Variable&)>([](const Variable& v) { return tanh(v); })}) {
+        ForwardPass pass(Mode::training);
+        const Variable v = pass.watch(Tensor::full({1}, x, dtype));
+        const Variable slope = gradients(f(v), {v}, Tensor::ones({1}, dtype))[0];
+        INFO(x << " in " << to_string(dtype));
+        CHECK(std::abs(gradients(slope, {v}, Tensor::ones({1}, dtype))[0].value().item()) < 1e-20);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "the derivatives of softmax and log_softmax have all digits where a share is near 1, and the second ones too") {
+  // p1 = 1 / (1 + e^-z) of x = (0, z); p0 = e^-z p1
+  for (const double z : {0.5, 12.0, 20.0, 60.0}) {
+    for (const auto& [dtype, most] : {std::pair(DType::float32, 1e-6), std::pair(DType::float64, 1e-14)}) {
+      INFO(z << " in " << to_string(dtype));
+      const double p1 = 1 / (1 + std::exp(-z)), p0 = std::exp(-z) * p1;
+      for (const auto& [from, sign] : {std::pair(0, -1.0), std::pair(1, 1.0)}) {  // dy of p0, of p1
+        ForwardPass pass(Mode::training);
+        const Variable x = pass.watch(Tensor::of({1, 2}, {0, z}, dtype));
+        const Tensor dy = Tensor::of({1, 2}, {1.0 - from, 1.0 * from}, dtype);
+        const Variable d = gradients(softmax(x), {x}, dy)[0];
+        const Variable dlog = gradients(log_softmax(x), {x}, dy)[0];
+        CHECK(d.value().at({0, 0}) == Approx(-sign * p0 * p1).epsilon(most));
+        CHECK(d.value().at({0, 1}) == Approx(sign * p0 * p1).epsilon(most));
+        CHECK(dlog.value().at({0, 0}) == Approx(from == 0 ? p1 : -p0).epsilon(most));
+        CHECK(dlog.value().at({0, 1}) == Approx(from == 0 ? -p1 : p0).epsilon(most));
+        // of d1 and dlog1 with respect to x1
+        const Tensor one = Tensor::of({1, 2}, {0, 1}, dtype);
+        CHECK(gradients(d, {x}, one)[0].value().at({0, 1}) == Approx(sign * p0 * p1 * (p0 - p1)).epsilon(most));
+        CHECK(gradients(dlog, {x}, one)[0].value().at({0, 1}) == Approx(-p0 * p1).epsilon(most));
+      }
+    }
   }
 }
 

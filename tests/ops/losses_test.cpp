@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -90,6 +92,37 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
   compare(sigmoid_cross_entropy, z, t);
   compare(binary_cross_entropy, p, t);
   compare(mean_squared_error, z, t);
+}
+
+TEST_CASE("samples of weight 0 count as 0 whatever they hold, in values and derivatives") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  using Loss = std::function<Variable(const Variable&, const Tensor&, const Tensor&)>;
+  const Tensor w = Tensor::of({2}, {0, 1});
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const Tensor targets = Tensor::of({2, 2}, {0, 1, 1, 0}, dtype), labels = Tensor::labels({0, 1});
+    for (const double bad : {infinity, -infinity, std::nan("")}) {
+      for (const auto& [name, loss, t] : {std::tuple("sigmoid", Loss(sigmoid_cross_entropy), targets),
+                                          std::tuple("binary", Loss(binary_cross_entropy), targets),
+                                          std::tuple("squared", Loss(mean_squared_error), targets),
+                                          std::tuple("softmax", Loss(softmax_cross_entropy), labels),
+                                          std::tuple("smoothed", Loss(SmoothedCrossEntropy(0.1)), labels)}) {
+        INFO(name << " of " << bad << " in " << to_string(dtype));
+        ForwardPass pass(Mode::training);
+        const Variable x = pass.watch(Tensor::of({2, 2}, {bad, bad, 0.25, 0.75}, dtype));
+        const Variable got = loss(x, t, w);
+        // half of the second sample's alone
+        const Variable other = pass.watch(x.value().rows(1, 2));
+        const Variable alone = loss(other, t.rows(1, 2), Tensor());
+        CHECK(got.value().item() == Approx(alone.value().item() / 2).epsilon(1e-6));
+        pass.backward(got + alone);
+        const std::vector<double> dx = pass.gradient(x).to_vector(), wanted = pass.gradient(other).to_vector();
+        CHECK(dx[0] == 0);
+        CHECK(dx[1] == 0);
+        CHECK(dx[2] == Approx(wanted[0] / 2).epsilon(1e-6));
+        CHECK(dx[3] == Approx(wanted[1] / 2).epsilon(1e-6));
+      }
+    }
+  }
 }
 
 TEST_CASE("label smoothing takes a share of each label and spreads it over all classes") {

@@ -254,6 +254,43 @@ TEST_CASE("a constant channel becomes beta exactly, in training, inference and w
   }
 }
 
+TEST_CASE("float64 keeps the part of a mean that float64 cannot hold") {
+  constexpr std::int64_t rows = 5000;
+  Tensor x = RandomStream(3).normal({rows, 1}, 0, 1, DType::float64);
+  double* values = x.mutable_data<double>();
+  for (std::int64_t i = 0; i < rows; ++i) values[i] += 1e9;
+  long double mean = 0, variance = 0, product = 0, total = 0;
+  const auto far = [values](std::int64_t i) { return values[i] - 1e9L; };
+  for (std::int64_t i = 0; i < rows; ++i) mean += far(i) / rows;
+  for (std::int64_t i = 0; i < rows; ++i) variance += (far(i) - mean) * (far(i) - mean) / rows;
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(x);
+  const Tensor dy = RandomStream(4).normal({rows, 1}, 0, 1, DType::float64);
+  const auto [y, moving_mean, moving_variance] =
+      batch_norm(v, Tensor::ones({1}, DType::float64), Tensor::zeros({1}, DType::float64), 1e-3);
+  pass.backward(y, dy);
+  const long double inverse = 1 / std::sqrt(variance + 1e-3L);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    total += dy.at({i, 0});
+    product += dy.at({i, 0}) * (far(i) - mean) * inverse;
+  }
+  double off = 0, off_dx = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const long double wanted = (far(i) - mean) * inverse;
+    off = std::max(off, static_cast<double>(std::abs(y.value().at({i, 0}) - wanted)));
+    const long double dx = inverse * (dy.at({i, 0}) - wanted * product / rows - total / rows);
+    off_dx = std::max(off_dx, static_cast<double>(std::abs(pass.gradient(v).at({i, 0}) - dx)));
+  }
+  CHECK(off < 1e-13);
+  CHECK(off_dx < 1e-13);
+}
+
+TEST_CASE("a variance that float64 cannot hold is its largest number") {
+  const Tensor x = Tensor::of({4, 1}, {1e200, -1e200, 1e200, -1e200}, DType::float64),
+               one = Tensor::ones({1}, DType::float64);
+  CHECK(batch_norm(x, one, one, 1e-3).variance.item() == std::numeric_limits<double>::max());
+}
+
 TEST_CASE("batch normalization of numbers whose variance float32 cannot hold") {
   for (const double size : {1e20, 3e38}) {
     const Tensor x = Tensor::of({4, 2}, {size, 1, -size, -1, -size, 1, size, -1});

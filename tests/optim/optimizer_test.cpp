@@ -116,6 +116,20 @@ TEST_CASE("the norm for clipping is exact over many pieces and in float32") {
   CHECK(p.value().at({99999}) == Approx(-1 / std::sqrt(100003.0)));
 }
 
+TEST_CASE("the norm for clipping is right where squares of float64 overflow or underflow") {
+  for (const double size : {1e308 / 5, 1e160, 1e-160, 1e-300}) {
+    const Parameter a("a", Tensor::of({1}, {1.0}, DType::float64), true);
+    const Parameter b("b", Tensor::of({2}, {1.0, 1.0}, DType::float64), true);
+    SGD sgd({a, b}, {.learning_rate = 1 / size, .clip_norm = size});
+    a.add_gradient(Tensor::of({1}, {3 * size}, DType::float64));
+    b.add_gradient(Tensor::of({2}, {0, -4 * size}, DType::float64));
+    sgd.step();
+    CHECK(sgd.gradient_norm() / size == Approx(5).epsilon(1e-14));
+    CHECK(a.value().item() == Approx(1 - 0.6).epsilon(1e-14));
+    CHECK(b.value().at({1}) == Approx(1 + 0.8).epsilon(1e-14));
+  }
+}
+
 TEST_CASE("clipping refuses gradients that are not finite and changes nothing") {
   const Parameter a = parameter_of("a", {1});
   const Parameter b = parameter_of("b", {2, 3});
@@ -240,6 +254,32 @@ TEST_CASE("a parameter that is unfrozen after the optimizer was made is no silen
   frozen.set_trainable(false);
   CHECK(error_of([&] { SGD({frozen}); }) ==
         "SGD: expected at least one trainable parameter, got 1 that are all frozen; call set_trainable(true) first");
+}
+
+TEST_CASE("a custom loop may give what was unfrozen to a second optimizer, in any order") {
+  const Parameter head = parameter_of("head", {1}), backbone = parameter_of("backbone", {2}, false);
+  SGD of_head({head, backbone}, {.learning_rate = 1});
+  backbone.set_trainable(true);
+  const auto all = [&] {
+    set_gradient(head, {1});
+    set_gradient(backbone, {1});
+  };
+  {
+    SGD of_backbone({backbone}, {.learning_rate = 1});
+    all();
+    of_head.step();
+    of_backbone.step();
+    ForwardPass pass(Mode::training);
+    of_head.backward_and_step(pass, sum(pass.parameter(head) + pass.parameter(backbone)));
+    of_backbone.step();
+    CHECK(head.value().item() == -1);  // 1 - 1 - 1
+    CHECK(backbone.value().item() == 0);
+    CHECK_THAT(error_of([&] { of_head.check_unfrozen(); }), Catch::Contains("got backbone"));  // as fit asks
+  }
+  all();  // the second one has gone
+  CHECK_THAT(error_of([&] { of_head.step(); }), Catch::Contains("got backbone"));
+  CHECK_THAT(error_of([&] { SGD({backbone}, {.momentum = 2}); }), Catch::Contains("momentum"));
+  CHECK_THAT(error_of([&] { of_head.step(); }), Catch::Contains("got backbone"));
 }
 
 TEST_CASE("what optimizers refuse") {

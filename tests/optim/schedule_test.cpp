@@ -57,6 +57,14 @@ TEST_CASE("cosine warms up, falls along half a wave and stays") {
   CHECK(warm.at(5000) == Approx(0.2));
 }
 
+TEST_CASE("an empty function is no schedule") {
+  double (*const null)(std::int64_t) = nullptr;
+  const std::string expected = "LearningRate: expected a number or a function of the iteration, got an empty function";
+  CHECK(error_of([&] { LearningRate{null}; }) == expected);
+  CHECK(error_of([] { LearningRate{std::function<double(std::int64_t)>()}; }) == expected);
+  CHECK(error_of([] { LearningRate{std::function<float(int)>()}; }) == expected);
+}
+
 TEST_CASE("what learning rates refuse") {
   CHECK(error_of([] { LearningRate(-0.1); }) == "LearningRate: expected a finite number of at least 0, got -0.1");
   CHECK(error_of([] { LearningRate{std::numeric_limits<double>::quiet_NaN()}; }) ==

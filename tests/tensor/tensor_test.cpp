@@ -122,7 +122,7 @@ TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine h
   CHECK_THAT(error_of([] { Tensor::of({1}, {std::nan("")}).to(DType::int64); }), Catch::Contains("got nan"));
   CHECK_THAT(error_of([] { Tensor::of({1}, {9.3e18}, DType::int64); }), Catch::Contains("fit int64"));
   CHECK_THAT(error_of([] { Tensor::zeros({std::int64_t{1} << 45}); }),
-             Catch::Contains("memory for (35184372088832,) of float32") && Catch::Contains("GiB"));
+             Catch::Contains("memory for (35184372088832,) of float32 (140737.5 GB)"));
 }
 
 TEST_CASE("a tensor prints its shape, type and elements, long axes shortened") {

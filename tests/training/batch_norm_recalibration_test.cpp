@@ -1,5 +1,6 @@
 #include "training/batch_norm_recalibration.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "layers/batch_normalization.hpp"
@@ -114,6 +115,19 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
   const Model plain(input, Dense({.units = 2})(input));
   CHECK(error_of([&] { recalibrate_batch_norm(plain, features(4)); }) ==
         "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model model");
+}
+
+TEST_CASE("recalibration refuses data that is not finite, and leaves the model as it was") {
+  const Model model = normalizing_model();
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    Tensor x = Tensor::ones({8, 2}, DType::float64);
+    x.mutable_data<double>()[5] = bad;
+    const Dataset data(x, Tensor::zeros({8}, DType::int64), 1);
+    CHECK_THAT(error_of([&] { recalibrate_batch_norm(model, data); }),
+               Catch::Contains("recalibrate_batch_norm: expected finite moving_mean of norm, got "));
+    CHECK(value_of(model, "norm/moving_mean").to_vector() == std::vector<double>{0, 0});
+    CHECK(value_of(model, "norm/moving_variance").to_vector() == std::vector<double>{1, 1});
+  }
 }
 
 TEST_CASE("recalibration leaves frozen layers alone") {

@@ -23,6 +23,7 @@ struct Runs {
   SGD sgd{model.parameters(), {.learning_rate = 0}};
   std::vector<Order> orders;  ///< of each epoch, the numbers of the samples; with augmentation what became of them
   std::vector<int> numbers;   ///< of the epochs in the histories
+  std::int64_t batch_size = 4;
 
   Runs() { model.parameters()[0].set_value(Tensor::of({2, 2}, {1, 0, 0, 1})); }
 
@@ -31,7 +32,7 @@ struct Runs {
     for (std::int64_t i = 0; i < samples; ++i) pixels.insert(pixels.end(), {static_cast<double>(i), 0.5});
     const Dataset data(Tensor::of({samples, 1, 2, 1}, pixels), Tensor::zeros({samples, 2}));
     Order order;
-    options.batch_size = 4;
+    options.batch_size = batch_size;
     options.show_progress = false;
     options.loss = [&](const Variable& outputs, const Tensor& targets) {
       const std::vector<double> values = outputs.value().to_vector();
@@ -78,6 +79,38 @@ TEST_CASE("a run that was stopped within an epoch, or of other data, leaves its 
   runs({.epochs = 1});
   whole({.epochs = 2});
   CHECK(runs.orders[0] == whole.orders[1]);
+}
+
+TEST_CASE("no order comes twice when the sizes of batches and of the data change between calls") {
+  Runs runs;
+  for (const std::int64_t size : {10, 10, 10, 5, 5, 3, 3, 1, 1, 10, 2, 7, 1, 10}) {
+    runs.batch_size = size;
+    runs({.epochs = 1});
+  }
+  CHECK(different(runs.orders) == 14);
+}
+
+TEST_CASE("a run that is resumed leaves the same orders behind as one that was not interrupted") {
+  const TemporaryFolder folder;
+  const auto checkpoint = [&] { return std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()}); };
+  Runs whole, first, second;
+  for (Runs* runs : {&whole, &first}) {
+    runs->batch_size = 10;
+    (*runs)({.epochs = 3});
+    runs->batch_size = 2;
+  }
+  second.batch_size = 2;
+  whole({.epochs = 2});
+  first({.epochs = 2, .callbacks = {checkpoint(), at_batch_end([](TrainingState& run) {
+                                      if (run.step() == 7) run.stop("here");
+                                    })}});
+  second({.epochs = 2, .callbacks = {checkpoint(), at_batch_end([](TrainingState&) {})}, .resume = folder.path()});
+  for (Runs* runs : {&whole, &second}) {
+    runs->batch_size = 10;
+    (*runs)({.epochs = 2});
+  }
+  CHECK(different(whole.orders) == 7);
+  CHECK(std::equal(second.orders.rbegin(), second.orders.rbegin() + 2, whole.orders.rbegin()));
 }
 
 TEST_CASE("initial_epoch says which epochs a run has, as in Keras") {
@@ -174,6 +207,20 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
       CHECK(train(folder.path()) == static_cast<std::size_t>(epochs));
     }
   }
+}
+
+TEST_CASE("a run that is resumed with the optimizer that ended it asks for no rate behind it") {
+  const TemporaryFolder folder;
+  const Model model = quadrant_model();
+  SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4)});
+  const auto train = [&](const std::filesystem::path& resume) {
+    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    return fit(model, sgd, quadrants(16),
+               {.batch_size = 4, .callbacks = {checkpoint}, .resume = resume, .show_progress = false});
+  };
+  CHECK(train({}).epochs().size() == 1);
+  CHECK(sgd.iterations() == 4);
+  CHECK(train(folder.path()).epochs().size() == 1);
 }
 
 TEST_CASE("a reduction that is due after the last epoch comes when the run gets more epochs") {

@@ -67,16 +67,23 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   CHECK_THAT(error_of([&images = data] { images.images(); }), Contains("images in memory, got 5"));
 }
 
-TEST_CASE("Links that lead nowhere, or to themselves, are left out") {
+TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; folders that are, are skipped") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   fs::create_symlink("nowhere.png", folder / "cat" / "e.png");
   fs::create_symlink("f.png", folder / "cat" / "f.png");
   fs::create_symlink("loop", folder / "loop");
   fs::create_symlink("b.png", folder / "cat" / "g.png");
-  const auto [data, files, skipped, unreadable] = load_image_folder(folder.path(), size(4, 3));
+  fs::create_symlink("nowhere", folder / "cat" / "notes");
+  CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 3)); }),
+             Contains("got 2 of 8 that can't") && Contains((folder / "cat" / "e.png").string()) &&
+                 Contains((folder / "cat" / "f.png").string()));
+  const auto [data, files, skipped, unreadable] =
+      load_image_folder(folder.path(), {.height = 4, .width = 3, .skip_unreadable = true, .show_progress = false});
   CHECK(data.size() == 6);
-  CHECK(skipped == 5 + 3);
+  CHECK(skipped == 5 + 2);
+  REQUIRE(unreadable.size() == 2);
+  CHECK(unreadable[0].file == folder / "cat" / "e.png");
 }
 
 TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
@@ -139,7 +146,8 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
   for (const int threads : {1, 3}) {
     kernels::set_num_threads(threads);
     const std::string error = error_of([&] { load_image_folder(folder.path(), size(4, 4)); });
-    CHECK_THAT(error, Contains("got 4 of 6 that can't; remove them or set skip_unreadable:"));
+    CHECK_THAT(error,
+               Contains("got 4 of 6 that can't; remove them or set skip_unreadable (programs: --skip-unreadable):"));
     std::size_t at = 0;  // all of them, in the order of the files
     for (const std::string name : {"cat/a.PNG", "cat/c.jpg", "dog/y.png", "dog/zz.jpeg"}) {
       CHECK_THAT(error, Contains((folder / name).string()));

@@ -4,8 +4,7 @@
 #include <sstream>
 
 #include "framework/ops/ops.hpp"
-#include "layers/activation.hpp"
-#include "layers/merge.hpp"
+#include "layers/layers.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
@@ -67,6 +66,47 @@ TEST_CASE("a softmax over one class, whose loss is always 0, is refused") {
                }),
                Contains("at least 2 classes") && Contains("sigmoid_cross_entropy"));
   }
+}
+
+TEST_CASE("layers that only move, select or average values keep the activation before them") {
+  const auto image = Input({4, 4, 1});
+  const auto colours = Conv2D({.filters = 2, .kernel_size = 4, .activation = softmax, .name = "probabilities"})(image);
+  const auto map = Conv2D({.filters = 2, .kernel_size = 1, .activation = softmax, .name = "probabilities"})(image);
+  const auto both = Dense({.units = 2, .activation = sigmoid, .name = "probabilities"})(Flatten()(image));
+  const auto inner_input = Input({1, 1, 2});
+  const Model flat(inner_input, Dropout({.rate = 0.1})(Flatten()(inner_input)));
+  const Dataset data(RandomStream(1).normal({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
+  for (const SymbolicTensor& output :
+       {Flatten()(colours), Reshape({.target_shape = {{2}}})(colours), Activation(linear)(both), flat(colours),
+        Dropout({.rate = 0.1})(Flatten()(colours)), GlobalAveragePooling2D()(map), GlobalMaxPooling2D()(map),
+        Flatten()(MaxPooling2D({.pool_size = 4})(map)), Flatten()(AveragePooling2D({.pool_size = 4})(map)),
+        Concatenate()({Dense({.units = 1, .activation = sigmoid, .name = "probabilities"})(Flatten()(image)),
+                       Dense({.units = 1, .activation = sigmoid})(Flatten()(image))})}) {
+    const Model model(image, output);
+    CHECK_THAT(refusal(model, data, softmax_cross_entropy),
+               Contains("gives logits") && Contains("layer probabilities"));
+  }
+  const Model computed(image, Dense({.units = 2})(Flatten()(colours)));
+  CHECK(computed.output_activation() == "linear");
+  CHECK(Model(image, Flatten()(image)).output_activation().empty());
+  const Model mixed(image, Concatenate()({both, Dense({.units = 1})(both)}));
+  CHECK(mixed.output_activation().empty());
+}
+
+TEST_CASE("a softmax over one number is refused anywhere in a model") {
+  const auto input = Input({2});
+  const auto one = Dense({.units = 1, .activation = softmax, .name = "one"})(input);
+  const auto inner_input = Input({2});
+  const Model inner(inner_input, Dense({.units = 1, .activation = softmax, .name = "one"})(inner_input));
+  const auto column = Reshape({.target_shape = {{1, 2}}})(input);
+  for (const SymbolicTensor& hidden : {one, inner(input), Flatten()(Softmax({.axis = 1, .name = "one"})(column))}) {
+    const Model model(input, Dense({.units = 2})(hidden));
+    CHECK_THAT(refusal(model, quadrants(8), softmax_cross_entropy),
+               Contains("layer one") && Contains("always gives 1"));
+  }
+  const Model right(input, Dense({.units = 2})(Flatten()(Softmax({.axis = 2})(column))));
+  SGD sgd(right.parameters());
+  fit(right, sgd, quadrants(8), {.show_progress = false});
 }
 
 TEST_CASE("rows that are no distribution are refused, as labels and as targets") {

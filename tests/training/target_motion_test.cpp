@@ -52,17 +52,33 @@ TEST_CASE("a target that is the image itself stays the image, whatever moves") {
   }
 }
 
+TEST_CASE("a target that is the image stays the image where its values are whole numbers") {
+  std::vector<double> values;
+  for (const double value : smooth().to_vector()) values.push_back(std::floor(255 * value));
+  const Tensor whole = Tensor::of({count, height, width, 2}, values);
+  for (const Augmentation& augmentation : moves) {
+    INFO(to_string(augmentation));
+    const Batch batch = batch_of(whole, whole, augmentation);
+    CHECK(identical(batch.images, batch.labels));
+    const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);  // images in bytes, seen as 0 to 1
+    CHECK(identical(narrow.labels, batch.labels));
+  }
+}
+
 TEST_CASE("a mask keeps its values, goes where its image goes, and may have no channels") {
   std::vector<double> classes;
   for (const double value : smooth().to_vector()) classes.push_back(value > 0.6 ? 2 : value > 0.4 ? 1 : 0);
   const Tensor mask = Tensor::of({count, height, width, 2}, classes);
+  std::vector<double> halves = classes;
+  for (double& value : halves) value /= 2;
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
-    const Batch batch = batch_of(mask, mask, augmentation);  // the image is the mask, linear between its values
+    // the image is half the mask, linear between its values
+    const Batch batch = batch_of(Tensor::of(mask.shape(), halves), mask, augmentation);
     const std::vector<double> images = batch.images.to_vector(), targets = batch.labels.to_vector();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
-      if (images[i] == 0 || images[i] == 2) CHECK(targets[i] == images[i]);  // all four pixels around are the same
+      if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around are the same
     }
     const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
     CHECK(batch_of(smooth(), one, augmentation).labels.shape() == Shape{count, height, width});
@@ -85,6 +101,8 @@ TEST_CASE("targets that belong to places and can't follow are refused") {
   };
   const Augmentation flip{.horizontal_flip = true};
   CHECK_THAT(refused({count, height * width * 2}, flip), Contains("as many numbers as an image has; reshape them"));
+  CHECK_THAT(refused({count, height * width}, flip), Contains("1 numbers for each pixel") && Contains("reshape them"));
+  CHECK_THAT(refused({count, height * width * 4}, flip), Contains("4 numbers for each pixel"));
   CHECK_THAT(refused({count, height, width + 1, 1}, flip), Contains("(n, 9, 12, ...)") && Contains("(6, 9, 13, 1)"));
   CHECK_THAT(refused({count, 4, 2}, flip), Contains("(6, 4, 2)"));  // points, for example
   batch_of(smooth(), Tensor::zeros({count, height * width * 2}), {.brightness = 0.1});

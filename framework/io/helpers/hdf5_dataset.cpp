@@ -25,14 +25,6 @@ bool is_bool(hid_t type) {
   return H5Tenum_valueof(type, "FALSE", &no) >= 0 && H5Tenum_valueof(type, "TRUE", &yes) >= 0 && no == 0 && yes == 1;
 }
 
-Handle opened(const std::string& path, hid_t file, const std::string& name) {
-  Handle object = open_object(file, name);
-  check(object.valid(), "load_hdf5: expected a data set \"{}\" in {}, got: {}", name, path, reason());
-  check(H5Iget_type(object) == H5I_DATASET,
-        "load_hdf5: expected a data set \"{}\" in {}, got not a dataset but a group", name, path);
-  return object;
-}
-
 }  // namespace
 
 hid_t memory_type(DType dtype) {
@@ -49,20 +41,44 @@ Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::stri
     : path_(std::move(path)),
       name_(std::move(name)),
       file_size_(file_size),
-      dataset_(opened(path_, file, name_)),
-      type_(H5Dget_type(dataset_), H5Tclose) {
-  check(type_.valid(), "load_hdf5: expected elements of a known type in \"{}\" of {}, got: {}", name_, path_, reason());
-  shape_ = read_shape();
-  dtype_ = read_type();
-  check_storage();
+      dataset_(open_object(file, name_)),
+      fault_(opening_fault()),
+      type_(fault_.empty() ? H5Dget_type(dataset_) : H5I_INVALID_HID, H5Tclose) {
+  if (!fault_.empty()) return;
+  try {
+    check(type_.valid(), "load_hdf5: expected elements of a known type in \"{}\" of {}, got: {}", name_, path_,
+          reason());
+    dtype_ = read_type();
+    shape_ = read_shape();
+    check(dtype_.has_value(),
+          "load_hdf5: expected integers, floating numbers of at most 64 bits or booleans in \"{}\" of {}, got {}",
+          name_, path_, element_type());
+  } catch (const Error& error) {
+    fault_ = error.what();
+  }
+}
+
+/// Before another function of HDF5 forgets the reason.
+std::string Dataset::opening_fault() const {
+  if (!dataset_.valid()) {
+    return fmt::format("load_hdf5: expected a data set \"{}\" in {}, got: {}", name_, path_, reason());
+  }
+  if (H5Iget_type(dataset_) == H5I_DATASET) return "";
+  return fmt::format("load_hdf5: expected a data set \"{}\" in {}, got not a dataset but a group", name_, path_);
 }
 
 std::size_t Dataset::bytes() const {
-  if (!dtype_) return 0;
-  return static_cast<std::size_t>(shape_.size()) * with_type(*dtype_, [](auto zero) { return sizeof zero; });
+  return static_cast<std::size_t>(shape_->size()) * with_type(*dtype_, [](auto zero) { return sizeof zero; });
 }
 
 std::string Dataset::stored_type() const {
+  if (!dataset_.valid()) return "nothing";
+  if (H5Iget_type(dataset_) != H5I_DATASET) return "a group";
+  if (!type_.valid()) return "elements of an unknown type";
+  return element_type() + (shape_ ? "" : " in a shape that no tensor has");
+}
+
+std::string Dataset::element_type() const {
   if (!dtype_) return fmt::format("{} of {} bytes", class_name(H5Tget_class(type_)), H5Tget_size(type_));
   if (is_bool(type_)) return "bool";
   const bool floating = H5Tget_class(type_) == H5T_FLOAT;
@@ -71,7 +87,7 @@ std::string Dataset::stored_type() const {
 }
 
 void Dataset::read(void* elements) const {
-  if (shape_.size() == 0) return;
+  if (shape_->size() == 0) return;
   const Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   const auto refuse_overflow = [](H5T_conv_except_t kind, hid_t, hid_t, void*, void*, void*) {
     return kind == H5T_CONV_EXCEPT_RANGE_HI ? H5T_CONV_ABORT : H5T_CONV_UNHANDLED;
@@ -129,7 +145,8 @@ std::optional<DType> Dataset::read_type() const {
 
 /// Whether the file can hold as many bytes as the shape promises: compressed data may be 1032 times smaller,
 /// deflate's limit; a small array may be missing altogether, as HDF5 allows, and reads as its fill value.
-void Dataset::check_storage() const {
+void Dataset::check_readable() const {
+  check(fault_.empty(), "{}", fault_);
   constexpr std::int64_t slack = std::int64_t{1} << 20;
   const Handle creation(H5Dget_create_plist(dataset_), H5Pclose);
   const H5D_layout_t layout = H5Pget_layout(creation);
@@ -141,10 +158,10 @@ void Dataset::check_storage() const {
       std::min(static_cast<std::uint64_t>(H5Dget_storage_size(dataset_)), static_cast<std::uint64_t>(file_size_)));
   const std::int64_t room = stored * (packed ? 1032 : 1) + slack;
   const auto width = static_cast<std::int64_t>(H5Tget_size(type_));
-  check(shape_.size() <= room / width,
+  check(shape_->size() <= room / width,
         "load_hdf5: expected {} elements of {} bytes in \"{}\" of {} for shape {}, got {} bytes{} in the file; it is "
         "cut short or was never filled",
-        shape_.size(), width, name_, path_, shape_, stored, packed ? " of compressed data" : "");
+        shape_->size(), width, name_, path_, *shape_, stored, packed ? " of compressed data" : "");
   if (layout == H5D_CHUNKED) check_chunks(creation, room, stored);
 }
 

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "framework/error.hpp"
-#include "framework/io/hdf5_messages.hpp"
 #include "framework/io/helpers/hdf5_reader.hpp"
 #include "framework/io/helpers/hdf5_writer.hpp"
 #include "framework/io/helpers/serve.hpp"
@@ -58,16 +57,19 @@ class Session {
     }
     const hdf5::Dataset dataset = reader_->dataset(question[1]);
     Answer result;
-    if (function == "read") {
+    if (function == "check") {
+      dataset.check_readable();
+    } else if (function == "read") {
+      dataset.check_readable();
       check(std::to_string(dataset.bytes()) == question[2], "load_hdf5: expected {} bytes of \"{}\", got {} now",
             question[2], question[1], dataset.bytes());  // somebody writes to the file
       limits_.allow(dataset.bytes());
       result.bytes.resize(dataset.bytes());
       dataset.read(result.bytes.data());
     } else {
+      result.texts = {dataset.stored_type(), dataset.fault(),
+                      dataset.dtype() ? std::to_string(static_cast<int>(*dataset.dtype())) : ""};
       for (const std::int64_t extent : dataset.shape()) result.texts.push_back(std::to_string(extent));
-      result.texts.emplace_back(dataset.dtype() ? std::to_string(static_cast<int>(*dataset.dtype())) : hdf5::not_read);
-      result.texts.push_back(dataset.stored_type());
     }
     return result;
   }

@@ -31,7 +31,7 @@ void serve(const std::function<Answer(Channel&, const Channel::Texts&)>& answer)
     std::string error;
     Answer result;
     try {
-      result = answer(channel, question);
+      if (question != Channel::Texts{Channel::greeting}) result = answer(channel, question);
     } catch (const Error& known) {
       error = known.what();
       result = {};

@@ -16,7 +16,8 @@ struct Answer {
 };
 
 /// Answers questions, each a function's name and its arguments, until the other process closes the connection. `answer`
-/// may receive bytes that follow the question. An answer on the wire begins with the message of the Error that was
+/// may receive bytes that follow the question; it does not see the greeting, which asks whether the program runs. An
+/// answer on the wire begins with the message of the Error that was
 /// thrown, or "". Leaves no core, and a Ctrl-C that reaches both processes is for the other one to handle. At the end
 /// the process ends at once: nothing is to be cleaned up, and what a damaged file left behind might not survive it.
 [[noreturn]] void serve(const std::function<Answer(Channel& channel, const Channel::Texts& question)>& answer);

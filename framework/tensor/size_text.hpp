@@ -6,7 +6,7 @@
 
 namespace xtape {
 
-/// "512 B", "4.8 kB", "94.4 MB": in steps of 1000, never 0.0 of something.
+/// "512 B", "4.8 kB", "94.4 MB", "1.5 GB": in steps of 1000, never 0.0 of something.
 std::string bytes_text(double bytes);
 
 /// "23,600,006".

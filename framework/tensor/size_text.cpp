@@ -1,4 +1,4 @@
-#include "models/size_text.hpp"
+#include "framework/tensor/size_text.hpp"
 
 #include <cmath>
 #include <fmt/format.h>
@@ -8,7 +8,8 @@ namespace xtape {
 std::string bytes_text(double bytes) {
   if (bytes < 999.5) return fmt::format("{:.0f} B", bytes);
   if (bytes < 999.95e3) return fmt::format("{:.1f} kB", bytes / 1e3);
-  return fmt::format("{:.1f} MB", bytes / 1e6);
+  if (bytes < 999.95e6) return fmt::format("{:.1f} MB", bytes / 1e6);
+  return fmt::format("{:.1f} GB", bytes / 1e9);
 }
 
 std::string thousands(std::int64_t value) {

@@ -1,0 +1,61 @@
+// The moving averages of batch normalization at the limits of their type.
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "layers/layers.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+namespace {
+
+/// The moving mean and variance after `steps` times the same batch of one channel.
+std::array<Tensor, 2> averages_of(const Tensor& batch, int steps, double momentum = 0.99) {
+  BatchNormalization layer({.momentum = momentum});
+  layer(Input({1}));
+  InitialStreams taken;
+  layer->initialize(0, 0, taken);
+  for (const auto& [name, parameter] : layer->named_parameters()) {
+    parameter.set_value(parameter.value().to(batch.dtype()));
+  }
+  for (int i = 0; i < steps; ++i) {
+    ForwardPass pass(Mode::training);
+    layer->call({batch}, pass);
+  }
+  const auto parameters = layer->named_parameters();  // gamma, beta and these
+  return {parameters[2].second.value(), parameters[3].second.value()};
+}
+
+}  // namespace
+
+TEST_CASE("NaN and infinity reach the moving averages, and a variance out of range is the largest number") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double momentum : {0.0, 0.99}) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      const auto [mean, variance] = averages_of(Tensor::of({4, 1}, {1, 2, std::nan(""), 4}, dtype), 1, momentum);
+      CHECK(std::isnan(mean.item()));
+      CHECK(std::isnan(variance.item()));
+      CHECK_FALSE(std::isfinite(averages_of(Tensor::of({2, 1}, {1, infinity}, dtype), 1, momentum)[0].item()));
+      const bool narrow = dtype == DType::float32;
+      const double largest = narrow ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+      const double size = narrow ? 1e30 : 1e200;
+      const Tensor spread = averages_of(Tensor::of({2, 1}, {size, -size}, dtype), 2, momentum)[1];
+      CHECK(spread.item() == Approx((1 - momentum * momentum) * largest).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("the moving averages of a constant channel arrive at its value exactly") {
+  for (const double value : {1e7 + 3, 250.3, -0.7, 1e-30}) {
+    const Tensor batch = Tensor::full({8, 1}, value);
+    const auto [mean, variance] = averages_of(batch, 3000);
+    CHECK(mean.item() == batch.at({0, 0}));
+    CHECK(averages_of(batch, 4000, 0.99)[0].item() == batch.at({0, 0}));  // and stay there
+    const auto [fast, none] = averages_of(batch, 400, 0.5);
+    CHECK(fast.item() == batch.at({0, 0}));
+    CHECK(none.item() == 0);
+  }
+  const Tensor batch = Tensor::full({8, 1}, 1e7 + 3.3, DType::float64);
+  CHECK(averages_of(batch, 5000)[0].item() == 1e7 + 3.3);
+}

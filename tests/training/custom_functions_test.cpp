@@ -1,0 +1,159 @@
+// Functions that users give: empty ones, and losses that compare targets with the outputs of other samples.
+#include <functional>
+#include <sstream>
+
+#include "framework/autograd/gradient_check.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/activation.hpp"
+#include "models/model_check.hpp"
+#include "optim/sgd.hpp"
+#include "tests/training/small_training.hpp"
+#include "training/metrics.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+Model dense(std::int64_t units) {
+  const auto input = Input({2});
+  return {input, Dense({.units = units})(input), {.seed = 1}};
+}
+
+/// The message of the Error that the action ends in, from ": " on; empty when there is none.
+std::string refusal(const std::function<void()>& action) {
+  try {
+    action();
+    return "";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    return message.substr(message.find(": "));
+  }
+}
+
+/// What fit says, and evaluate too; empty when both accept the loss.
+std::string verdict(std::int64_t units, const Dataset& data, const LossFunction& loss, std::int64_t batch_size) {
+  const Model model = dense(units);
+  SGD sgd(model.parameters(), {.learning_rate = 1e-3});
+  std::string trained =
+      refusal([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = loss, .show_progress = false}); });
+  CHECK(trained == refusal([&] { evaluate(model, data, {.batch_size = batch_size, .loss = loss}); }));
+  CHECK((trained.empty() || sgd.iterations() == 0));
+  return trained;
+}
+
+Dataset with_targets(const Tensor& targets) { return {RandomStream(3).normal({targets.dim(0), 2}), targets}; }
+
+Tensor random_targets(const Shape& shape) { return RandomStream(4).normal(shape); }
+
+/// As people write it, without looking at shapes.
+Variable squared_error(const Variable& outputs, const Tensor& targets) {
+  return mean(square(outputs - Variable(targets.to(outputs.dtype()))));
+}
+
+Variable column(const Variable& outputs, std::int64_t number) {
+  return slice(outputs, {0, number}, {outputs.dim(0), number + 1});
+}
+
+/// The negative logarithm of a normal density, whose mean and log variance the model gives; targets (n).
+Variable gaussian(const Variable& outputs, const Tensor& targets) {
+  const Variable log_variance = column(outputs, 1);
+  const Variable error = column(outputs, 0) - Variable(targets.reshaped({targets.dim(0), 1}));
+  return mean(log_variance + square(error) * exp(-log_variance));
+}
+
+}  // namespace
+
+TEST_CASE("an empty loss is refused, however it is written") {
+  using Two = Variable(const Variable&, const Tensor&);
+  using Three = Variable(const Variable&, const Tensor&, const Tensor&);
+  Two* const two = nullptr;
+  Three* const three = nullptr;
+  for (const LossFunction& loss : {LossFunction(two), LossFunction(three), LossFunction(std::function<Two>()),
+                                   LossFunction(std::function<Three>()), LossFunction(nullptr)}) {
+    CHECK_FALSE(static_cast<bool>(loss));
+    CHECK_THAT(verdict(2, quadrants(8), loss, 4), Contains("expected a loss function, got an empty one"));
+    CHECK_THAT(error_of([&] { loss(Tensor::zeros({1, 2}), Tensor::labels({0})); }), Contains("got an empty one"));
+  }
+  CHECK_THAT(error_of([] {
+               (void)check_model(dense(2), Tensor::zeros({1, 2}), ModelLoss());
+             }),
+             Contains("got an empty one"));
+}
+
+TEST_CASE("other functions that are empty are refused") {
+  Variable (*const null)(const Variable&) = nullptr;
+  const std::function<Variable(const Variable&)> empty;
+  CHECK_THAT(error_of([&] { ActivationFunction{null}; }), Contains("got an empty one"));
+  CHECK_THAT(error_of([&] { ActivationFunction{empty}; }), Contains("got an empty one"));
+  CHECK_THAT(error_of([&] { (void)check_gradient(null, {{2}}); }), Contains("got an empty one"));
+  CHECK_THAT(error_of([&] { (void)check_gradient(empty, {{2}}); }), Contains("got an empty one"));
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(Tensor::ones({1}));
+  CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, empty}}); }), Contains("got an empty one"));
+  CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, null}}); }), Contains("got an empty one"));
+  CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {x}, JointPullback()); }), Contains("got an empty one"));
+  const Model model = dense(2);
+  SGD sgd(model.parameters());
+  std::ostringstream text;
+  CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = &text, .columns = nullptr}}); }),
+             Contains("got an empty function"));
+  CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = nullptr}}); }),
+             Contains("got a null stream"));
+}
+
+TEST_CASE("a custom loss that broadcasts targets against other samples is refused, whatever the sizes of the batches") {
+  const std::string expected = "would be compared with the outputs of other samples; reshape them";
+  for (const std::int64_t batch_size : {2, 3, 8, 32}) {
+    CHECK_THAT(verdict(1, with_targets(random_targets({11})), squared_error, batch_size), Contains(expected));
+  }
+  CHECK_THAT(verdict(4, with_targets(random_targets({8})), squared_error, 4), Contains(expected));
+  CHECK_THAT(verdict(7, with_targets(random_targets({14})), squared_error, 7), Contains(expected));
+  CHECK_THAT(verdict(5, with_targets(random_targets({37})), squared_error, 32), Contains(expected));  // the last batch
+  const Dataset classes(Tensor::zeros({8, 2}), Tensor::labels({0, 1, 2, 3, 0, 1, 2, 3}), 4);
+  CHECK_THAT(verdict(4, classes, squared_error, 4), Contains(expected));
+}
+
+TEST_CASE("a custom loss that reshapes its targets is accepted, whatever the sizes of the batches") {
+  const LossFunction reshaped = [](const Variable& outputs, const Tensor& targets) {
+    return squared_error(outputs, targets.reshaped(outputs.shape()));
+  };
+  const LossFunction flat = [](const Variable& outputs, const Tensor& targets) {
+    return squared_error(reshape(outputs, {outputs.dim(0)}), targets);
+  };
+  const LossFunction unsupervised = [](const Variable& outputs, const Tensor&) { return mean(square(outputs)); };
+  const LossFunction picked = [](const Variable& outputs, const Tensor& labels) {
+    return -mean(log_softmax(outputs) * Variable(SmoothedCrossEntropy(0)(outputs, labels).value()));
+  };
+  const Dataset classes(Tensor::zeros({9, 2}), Tensor::labels({0, 1, 2, 3, 0, 1, 2, 3, 0}), 4);
+  for (const std::int64_t batch_size : {1, 2, 3, 4, 8, 9}) {
+    INFO("batch_size " << batch_size);
+    const Dataset numbers = with_targets(random_targets({9}));
+    CHECK(verdict(2, numbers, gaussian, batch_size).empty());
+    CHECK(verdict(1, numbers, reshaped, batch_size).empty());
+    CHECK(verdict(1, numbers, flat, batch_size).empty());
+    CHECK(verdict(1, numbers, unsupervised, batch_size).empty());
+    CHECK(verdict(4, classes, picked, batch_size).empty());
+  }
+}
+
+TEST_CASE("messages of losses and metrics say what to do") {
+  for (const LossFunction& loss : {LossFunction(sigmoid_cross_entropy), LossFunction(mean_squared_error)}) {
+    CHECK_THAT(verdict(2, quadrants(8), loss, 4),
+               Contains("expected softmax_cross_entropy for labels that are class numbers") && Contains("one-hot"));
+  }
+  const Tensor labels = Tensor::labels({0, 1}).reshaped({2, 1});
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
+  CHECK_THAT(error_of([&] { accuracy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
+  const LossFunction undefined = [](const Variable&, const Tensor&) { return Variable(Tensor()); };
+  CHECK_THAT(error_of([&] { evaluate(dense(2), quadrants(8), {.loss = undefined}); }), Contains("an undefined tensor"));
+  CHECK_THAT(error_of([] { class_table(Tensor()); }), Contains("expected a confusion matrix"));
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(Tensor::ones({2}));
+  CHECK_THAT(error_of([&] { gradients(sum(x), {x}, Tensor()); }),
+             Contains("cotangent") && Contains("undefined tensor"));
+  const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
+  CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = squared_error}); }),
+             Contains("evaluate: expected a loss(outputs, labels, weights)"));
+}
