@@ -7,6 +7,8 @@ packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev li
           nlohmann-json3-dev dataset-fashion-mnist)
 test_packages=(cmake libxml2-utils python3-h5py python3-pil) # what tests run; xtape itself does not need it
 build=${XTAPE_BUILD:-build}
+# A compiler cache serves files that use a precompiled header, which it refuses by default.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 # Prints those of the given Debian packages that are not installed.
 missing_packages() {
@@ -48,7 +50,7 @@ configure() {
     echo "meson is needed to build (>= 1.0)" >&2
     exit 1
   fi
-  [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release "$@" || exit 1
+  [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release -Dwerror=true "$@" || exit 1
 }
 
 # Builds what is named, everything by default: with progress on a terminal, elsewhere silent but for what goes to standard
@@ -91,12 +93,11 @@ build_tests() {
   need "${test_packages[@]}"
   local programs=() name
   for name in "$@"; do
-    if [[ $name == programs || $name == example* ]]; then
+    if [[ $name == example* ]]; then
       programs=()
       break
     fi
     programs+=("tests/test_$name")
-    [[ $name != installed ]] || programs+=(libxtape)
   done
   build_targets "${programs[@]}"
 }

@@ -24,7 +24,7 @@ const std::vector<std::string> rooms{"framework", "layers", "optim",      "model
 
 std::vector<File> sources() {
   std::vector<File> files;
-  const fs::path root = XTAPE_SOURCE_ROOT;
+  const fs::path root = xtape::test::source_root();
   for (const std::string& room : rooms) {
     if (!fs::exists(root / room)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / room)) {

@@ -37,7 +37,7 @@ class Installation {
     run(fmt::format("meson install -C '{}' --no-rebuild --quiet --destdir '{}'", from_meson("XTAPE_BUILD"),
                     (folder_ / "destination").string()));
     fs::rename((folder_ / "destination").string() + from_meson("XTAPE_PREFIX"), prefix());
-    fs::copy(XTAPE_SOURCE_ROOT "/tests/installed/project", folder_ / "project", fs::copy_options::recursive);
+    fs::copy(xtape::test::source_root() / "tests/installed/project", folder_ / "project", fs::copy_options::recursive);
   }
 
   fs::path prefix() const { return folder_ / "moved"; }
@@ -90,8 +90,9 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
   CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
-  for (const std::string foreign : {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h",
-                                    "png.h", " " XTAPE_SOURCE_ROOT "/"}) {
+  const std::string source = " " + xtape::test::source_root().string() + "/";
+  for (const std::string foreign :
+       {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h", "png.h", source.c_str()}) {
     INFO(foreign);
     CHECK_THAT(used, !Contains(foreign));
   }
