@@ -59,6 +59,20 @@ build_targets() {
   if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
 }
 
+# Builds one of the programs in examples/; nothing goes to standard output, which is the program's.
+build_program() {
+  configure >&2
+  build_targets "examples/$1"
+}
+
+# The same, and becomes it.
+run_program() {
+  local program=$1
+  shift
+  build_program "$program"
+  exec "$build/examples/$program" "$@"
+}
+
 # Adds up what the test programs counted; a program that printed no count is a test of its own.
 count_tests() {
   awk '

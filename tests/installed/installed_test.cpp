@@ -65,6 +65,12 @@ class Installation {
   xtape::test::TemporaryFolder folder_;
 };
 
+/// One for all tests: they leave what is installed as it is.
+const Installation& installation() {
+  static const Installation installed;
+  return installed;
+}
+
 /// The flags of the program's own compiler call: C++20 and what pkg-config says.
 std::string flags(const Installation& installed) {
   const std::string found = installed.run("pkg-config --cflags xtape");
@@ -86,7 +92,7 @@ void check_trained(const std::string& output) {
 }  // namespace
 
 TEST_CASE("installed headers bring no library that a user did not ask for, and nothing of the source tree") {
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
   CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
@@ -105,14 +111,14 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
 }
 
 TEST_CASE("an installed xtape is found by meson with pkg-config, after it was moved") {
-  const Installation installed;
+  const Installation& installed = installation();
   installed.run("meson setup by-meson && ninja -C by-meson");
   check_trained(installed.run("LD_LIBRARY_PATH='" + installed.libraries().string() + "' by-meson/program"));
 }
 
 TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in a version that fits") {
   if (!is_there("cmake")) xtape::test::skip("there is no cmake");
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string configure =
       "cmake -G Ninja -S . -B by-cmake -DCMAKE_PREFIX_PATH='" + installed.prefix().string() + "'";
   installed.run(configure + " && cmake --build by-cmake");
@@ -121,7 +127,7 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
 }
 
 TEST_CASE("the installed library needs none of the libraries of its helper programs") {
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
   for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));
   CHECK_THAT(installed.run("strings '" + (installed.libraries() / "libxtape.so").string() + "'"),
