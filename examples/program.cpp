@@ -31,8 +31,6 @@ int run_example(int argc, char** argv, const std::string& about, const std::func
   return run_program(argc, argv, app, [&] { return body(quick) ? 0 : 1; });
 }
 
-std::string not_empty(const std::string& value) {
-  return value.empty() ? "expected a value, got an empty one" : "";
-}
+std::string not_empty(const std::string& value) { return value.empty() ? "expected a value, got an empty one" : ""; }
 
 }  // namespace xtape
