@@ -1,4 +1,5 @@
 // Measures xtape and libtorch in turn, in one run, on the same work; prints a table and writes it to a folder.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
 #include <thread>

@@ -1,4 +1,5 @@
 // How good a trained network is: loss, accuracy, and class by class.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <numeric>

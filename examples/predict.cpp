@@ -1,4 +1,5 @@
 // What a trained network sees on photographs: the most probable classes of each.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,6 @@
 // Where the time and the memory of a training step go, layer by layer.
+#include <CLI/CLI.hpp>
+
 #include "examples/program.hpp"
 using namespace xtape;
 

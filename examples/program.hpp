@@ -1,48 +1,26 @@
 // What every example's main does around its work.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
 #include <functional>
-#include <iostream>
 #include <string>
 #include <xtape/xtape.hpp>
+
+namespace CLI {
+class App;
+}
 
 namespace xtape {
 
 /// Parses the command line, runs `body` and returns the program's exit status: what body returns; 0 after --help; 2,
 /// with a message on standard error, when the command line is wrong, body throws, or what was printed could not be
-/// written (a full disk).
-inline int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body) {
-  int status = 2;
-  try {
-    app.parse(argc, argv);
-    status = body();
-  } catch (const CLI::ParseError& error) {
-    status = app.exit(error) == 0 ? 0 : 2;
-  } catch (const std::exception& error) {
-    std::fflush(stdout);
-    fmt::print(stderr, "{}\n", error.what());
-  }
-  std::cout.flush();
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) return status;
-  fmt::print(stderr, "standard output: expected to write all of it, got an error; is the disk full?\n");
-  return 2;
-}
+/// written (a full disk). A program with options of its own includes <CLI/CLI.hpp>, which takes seconds to compile.
+int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body);
 
 /// The same for a small program whose one option is --quick; `body` is told whether it was given, and returns whether
 /// the program came to what it promises (exit status 0, else 1).
-inline int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body) {
-  bool quick = false;
-  CLI::App app(about);
-  app.add_flag("--quick", quick, "A short run, as a test");
-  return run_program(argc, argv, app, [&] { return body(quick) ? 0 : 1; });
-}
+int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body);
 
 /// For options that may be left out but not be given an empty value.
-inline std::string not_empty(const std::string& value) {
-  return value.empty() ? "expected a value, got an empty one" : "";
-}
+std::string not_empty(const std::string& value);
 
 }  // namespace xtape

@@ -7,6 +7,8 @@ packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev li
           nlohmann-json3-dev dataset-fashion-mnist)
 test_packages=(cmake libxml2-utils python3-h5py python3-pil) # what tests run; xtape itself does not need it
 build=${XTAPE_BUILD:-build}
+# A compiler cache serves files that use a precompiled header, which it refuses by default.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 # Prints those of the given Debian packages that are not installed.
 missing_packages() {
@@ -48,13 +50,27 @@ configure() {
     echo "meson is needed to build (>= 1.0)" >&2
     exit 1
   fi
-  [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release "$@" || exit 1
+  [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release -Dwerror=true "$@" || exit 1
 }
 
 # Builds what is named, everything by default: with progress on a terminal, elsewhere silent but for what goes to standard
 # error, since standard output is the program's.
 build_targets() {
   if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
+}
+
+# Builds one of the programs in examples/; nothing goes to standard output, which is the program's.
+build_program() {
+  configure >&2
+  build_targets "examples/$1"
+}
+
+# The same, and becomes it.
+run_program() {
+  local program=$1
+  shift
+  build_program "$program"
+  exec "$build/examples/$program" "$@"
 }
 
 # Adds up what the test programs counted; a program that printed no count is a test of its own.
@@ -91,12 +107,11 @@ build_tests() {
   need "${test_packages[@]}"
   local programs=() name
   for name in "$@"; do
-    if [[ $name == programs || $name == example* ]]; then
+    if [[ $name == example* ]]; then
       programs=()
       break
     fi
     programs+=("tests/test_$name")
-    [[ $name != installed ]] || programs+=(libxtape)
   done
   build_targets "${programs[@]}"
 }

@@ -1,4 +1,5 @@
 // The proof that the derivatives are right, fit to print: layers and whole networks against central differences.
+#include <CLI/CLI.hpp>
 #include <chrono>
 
 #include "examples/program.hpp"

@@ -1,5 +1,6 @@
 // The lab report's figures, one by one, beside xtape's. Fails unless every figure that can be reproduced is.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

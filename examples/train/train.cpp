@@ -1,5 +1,6 @@
 // Trains a network on real images, shows how it goes, and writes history, weights and a report. Can be stopped at any
 // moment and goes on with --resume.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -24,7 +24,7 @@ const std::vector<std::string> rooms{"framework", "layers", "optim",      "model
 
 std::vector<File> sources() {
   std::vector<File> files;
-  const fs::path root = XTAPE_SOURCE_ROOT;
+  const fs::path root = xtape::test::source_root();
   for (const std::string& room : rooms) {
     if (!fs::exists(root / room)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
@@ -73,6 +73,24 @@ std::vector<std::string> includes_of(const File& file) {
   std::vector<std::string> found;
   for (std::sregex_iterator match(file.text.begin(), file.text.end(), include), end; match != end; ++match) {
     found.push_back((*match)[1]);
+  }
+  return found;
+}
+
+/// The headers that a source file of the library or of the examples includes before anything else: the build has
+/// compiled them on their own already. Tests don't count, since a precompiled header comes before what they include,
+/// nor do benchmarks, which are not always built.
+std::set<std::string> compiled_by_build() {
+  std::set<std::string> found;
+  for (const File& file : sources()) {
+    const std::string room = room_of(file.path);
+    if (!file.path.ends_with(".cpp") || room == "tests" || room == "benchmarks") continue;
+    if (fs::path(file.path).filename().string().starts_with("without_")) continue;  // built without a library only
+    const std::string quoted = "#include \"";
+    const std::size_t first = file.text.find("#include ");
+    if (first == std::string::npos || file.text.compare(first, quoted.size(), quoted) != 0) continue;
+    const std::size_t begin = first + quoted.size();
+    found.insert(file.text.substr(begin, file.text.find('"', begin) - begin));
   }
   return found;
 }
@@ -126,16 +144,18 @@ TEST_CASE("every header compiles on its own") {
   xtape::test::TemporaryFolder folder;
   const fs::path all = folder / "headers.txt";
   std::ofstream list(all);
+  const std::set<std::string> compiled = compiled_by_build();
+  CHECK(compiled.size() > 50);
   for (const File& file : sources()) {
     if (!file.path.ends_with(".hpp") || file.path.starts_with("tests/peer/")) continue;  // those need libtorch
-    list << file.path << '\n';
+    if (!compiled.contains(file.path)) list << file.path << '\n';
   }
   list.close();
   const std::string command = fmt::format(
       "cd {} && xargs -P 2 -I {{}} sh -c 'echo \"#include \\\"{{}}\\\"\" | {} -fsyntax-only -x c++ - || echo BROKEN "
       "{{}}' "
       "< {} > {} 2>&1",
-      XTAPE_SOURCE_ROOT, compiler, all.string(), (folder / "log").string());
+      xtape::test::source_root().string(), compiler, all.string(), (folder / "log").string());
   static_cast<void>(std::system(command.c_str()));
   std::ifstream stream(folder / "log");
   const std::string log{std::istreambuf_iterator<char>(stream), {}};

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string text_of(const std::string& path) {
-  std::ifstream stream(fs::path(XTAPE_SOURCE_ROOT) / path);
+  std::ifstream stream(xtape::test::source_root() / path);
   REQUIRE(stream);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
@@ -44,7 +44,7 @@ TEST_CASE("links in the docs lead to files that are there") {
     const std::string text = text_of(page);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match, ++found) {
       INFO(page << " links to " << (*match)[1]);
-      CHECK(fs::exists((fs::path(XTAPE_SOURCE_ROOT) / page).parent_path() / (*match)[1].str()));
+      CHECK(fs::exists((xtape::test::source_root() / page).parent_path() / (*match)[1].str()));
     }
   }
   CHECK(found > 5);

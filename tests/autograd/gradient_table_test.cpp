@@ -102,7 +102,7 @@ TEST_CASE("every op in the source that users can call has a row in the table") {
   const std::set<std::string> known = names_in_table();
   const std::regex recorded("record\\(\\s*\"([a-z_0-9]+)\"");
   std::set<std::string> found;
-  for (const auto& file : std::filesystem::directory_iterator(XTAPE_SOURCE_ROOT "/framework/ops")) {
+  for (const auto& file : std::filesystem::directory_iterator(test::source_root() / "framework/ops")) {
     if (file.path().extension() != ".cpp") continue;
     std::ifstream stream(file.path());
     const std::string text{std::istreambuf_iterator<char>(stream), {}};

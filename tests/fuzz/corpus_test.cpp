@@ -16,7 +16,7 @@ using test::read_bytes;
 
 constexpr int changes = 2000;  // of each reader's files
 
-const fs::path corpus = XTAPE_SOURCE_ROOT "/tests/fuzz/corpus";
+const fs::path corpus = xtape::test::source_root() / "tests/fuzz/corpus";
 
 std::vector<fs::path> files_of(const std::string& reader) {
   std::vector<fs::path> files;

@@ -21,7 +21,7 @@ constexpr double tolerance = 1e-10;  // |ours - theirs| <= tolerance (1 + |their
 const std::map<std::string, Tensor>& arrays() {
   static const std::map<std::string, Tensor> all = [] {
     std::map<std::string, Tensor> read;
-    for (const auto& [name, tensor] : load_safetensors(XTAPE_SOURCE_ROOT "/" + golden::file).tensors) {
+    for (const auto& [name, tensor] : load_safetensors(test::source_root() / golden::file).tensors) {
       read[name] = tensor;
     }
     return read;

@@ -37,7 +37,7 @@ class Installation {
     run(fmt::format("meson install -C '{}' --no-rebuild --quiet --destdir '{}'", from_meson("XTAPE_BUILD"),
                     (folder_ / "destination").string()));
     fs::rename((folder_ / "destination").string() + from_meson("XTAPE_PREFIX"), prefix());
-    fs::copy(XTAPE_SOURCE_ROOT "/tests/installed/project", folder_ / "project", fs::copy_options::recursive);
+    fs::copy(xtape::test::source_root() / "tests/installed/project", folder_ / "project", fs::copy_options::recursive);
   }
 
   fs::path prefix() const { return folder_ / "moved"; }
@@ -65,6 +65,12 @@ class Installation {
   xtape::test::TemporaryFolder folder_;
 };
 
+/// One for all tests: they leave what is installed as it is.
+const Installation& installation() {
+  static const Installation installed;
+  return installed;
+}
+
 /// The flags of the program's own compiler call: C++20 and what pkg-config says.
 std::string flags(const Installation& installed) {
   const std::string found = installed.run("pkg-config --cflags xtape");
@@ -86,12 +92,13 @@ void check_trained(const std::string& output) {
 }  // namespace
 
 TEST_CASE("installed headers bring no library that a user did not ask for, and nothing of the source tree") {
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
   CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
-  for (const std::string foreign : {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h",
-                                    "png.h", " " XTAPE_SOURCE_ROOT "/"}) {
+  const std::string source = " " + xtape::test::source_root().string() + "/";
+  for (const std::string foreign :
+       {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h", "png.h", source.c_str()}) {
     INFO(foreign);
     CHECK_THAT(used, !Contains(foreign));
   }
@@ -104,14 +111,14 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
 }
 
 TEST_CASE("an installed xtape is found by meson with pkg-config, after it was moved") {
-  const Installation installed;
+  const Installation& installed = installation();
   installed.run("meson setup by-meson && ninja -C by-meson");
   check_trained(installed.run("LD_LIBRARY_PATH='" + installed.libraries().string() + "' by-meson/program"));
 }
 
 TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in a version that fits") {
   if (!is_there("cmake")) xtape::test::skip("there is no cmake");
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string configure =
       "cmake -G Ninja -S . -B by-cmake -DCMAKE_PREFIX_PATH='" + installed.prefix().string() + "'";
   installed.run(configure + " && cmake --build by-cmake");
@@ -120,7 +127,7 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
 }
 
 TEST_CASE("the installed library needs none of the libraries of its helper programs") {
-  const Installation installed;
+  const Installation& installed = installation();
   const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
   for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));
   CHECK_THAT(installed.run("strings '" + (installed.libraries() / "libxtape.so").string() + "'"),

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
 
 #include "tests/support/support.hpp"
@@ -12,9 +13,11 @@ namespace xtape::test {
 /// A Python that can import the module: the one that XTAPE_PYTHON names, or one of the system. Skips the test when
 /// there is none.
 inline std::string python_with(const std::string& module) {
+  static std::map<std::string, std::string> known;  // an import may take a second
+  if (known.contains(module)) return known.at(module);
   const char* wanted = std::getenv("XTAPE_PYTHON");
   for (const std::string python : {wanted ? wanted : "python3", "/usr/bin/python3"}) {
-    if (std::system((python + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0) return python;
+    if (std::system((python + " -c 'import " + module + "' 2>/dev/null").c_str()) == 0) return known[module] = python;
   }
   skip("no Python with " + module);
 }

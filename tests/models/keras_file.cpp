@@ -2,6 +2,6 @@
 
 namespace xtape::test {
 
-std::string script() { return python_with("h5py") + " " XTAPE_SOURCE_ROOT "/tests/models/keras_files.py "; }
+std::string script() { return python_with("h5py") + " " + source_root().string() + "/tests/models/keras_files.py "; }
 
 }  // namespace xtape::test

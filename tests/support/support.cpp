@@ -57,9 +57,11 @@ void skip_without_data(const std::string& reason) {
   throw Catch::TestFailureException();  // what REQUIRE throws: ends the test case; nothing has been counted as failed
 }
 
+std::filesystem::path source_root() { return XTAPE_SOURCE_ROOT; }
+
 std::filesystem::path signs_folder() {
   if (const char* folder = std::getenv("XTAPE_SIGNS")) return folder;
-  for (const auto& beside : std::filesystem::directory_iterator(XTAPE_SOURCE_ROOT "/..")) {
+  for (const auto& beside : std::filesystem::directory_iterator(source_root() / "..")) {
     const std::filesystem::path folder = beside.path() / "datasets" / "signs";
     if (std::filesystem::exists(folder / "train_signs.h5")) return folder;
   }

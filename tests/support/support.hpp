@@ -16,6 +16,9 @@ namespace xtape::test {
 /// The same for data that the project can't bring. It is never a failure.
 [[noreturn]] void skip_without_data(const std::string& reason);
 
+/// The root folder of the source tree that the tests were built from.
+std::filesystem::path source_root();
+
 /// The folder of the SIGNS data set: $XTAPE_SIGNS, or datasets/signs in a folder beside the project. Skips when there
 /// is none.
 std::filesystem::path signs_folder();
