@@ -73,7 +73,7 @@ void from_config(const ConfigValue& given, Required<T>& value) {
 template <class T>
 void from_config(const ConfigValue& given, std::optional<T>& value) {
   value.reset();
-  if (!std::holds_alternative<std::nullptr_t>(given)) from_config(given, value.emplace(1));
+  if (!std::holds_alternative<std::nullptr_t>(given)) from_config(given, value.emplace(T{1}));
 }
 
 /// Options of a layer that has none but its name; for others' Options an example of how fields() looks.

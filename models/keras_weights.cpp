@@ -49,7 +49,7 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
     check(weights.has_value(), "load_weights: expected an attribute weight_names of \"{}\" in {}, got none", group,
           path);
     for (const std::string& weight : *weights) {
-      StoredTensor tensor = file.dataset(group + "/" + weight);
+      StoredTensor tensor = file.dataset(fmt::format("{}/{}", group, weight));
       tensor.name.erase(0, 1);
       const std::string parameter = keras_weight_path(paths, layer, weight);
       if (!paths.contains(parameter) && (is_count(tensor, "count") || is_count(tensor, "count:0"))) continue;

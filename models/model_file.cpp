@@ -24,7 +24,7 @@ class Values {
   Tensor take(const std::string& path, const ParameterSpec& spec) {
     const auto found = given_.find(path);
     check(found != given_.end(), "expected a tensor {} of shape {} in the file, got none", path, spec.shape);
-    const Tensor value = std::move(found->second);
+    Tensor value = std::move(found->second);
     given_.erase(found);
     if (!dtype_) dtype_ = value.dtype();
     check(value.shape() == spec.shape && is_floating(value.dtype()) && value.dtype() == *dtype_,
@@ -116,7 +116,7 @@ std::vector<std::string> load_class_names(const std::filesystem::path& path) {
   const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); });
   check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
         path.string(), names->second);
-  const auto result = json.get<std::vector<std::string>>();
+  auto result = json.get<std::vector<std::string>>();
   check_class_names_of("load_class_names", result, path);
   return result;
 }

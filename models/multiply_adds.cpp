@@ -42,8 +42,8 @@ std::vector<MultiplyAdds> work_of_nodes(const Model& model, bool trained) {
       own = own || parameter.trainable();
       if (path != "kernel" || work.unknown > 0) continue;
       // every element of a kernel meets every position of the output: height * width, or 1 for a dense layer
-      const auto positions = static_cast<double>(node.shape.size() / node.shape[-1]);
-      work.forward = static_cast<double>(parameter.value().size()) * positions;
+      const std::int64_t positions = node.shape.size() / node.shape[-1];
+      work.forward = static_cast<double>(parameter.value().size()) * static_cast<double>(positions);
       work.backward = work.forward * ((parameter.trainable() ? 1 : 0) + (trained_inputs ? 1 : 0));
     }
     all.push_back(work);

@@ -10,7 +10,8 @@
 namespace xtape {
 namespace {
 
-constexpr int columns = 4, gap = 2, width_of_files = 98, narrowest = 40;  // 98 characters are Keras's
+constexpr std::size_t columns = 4, gap = 2;
+constexpr int width_of_files = 98, narrowest = 40;  // 98 characters are Keras's
 using Row = std::array<std::string, columns>;
 using Widths = std::array<std::size_t, columns>;
 

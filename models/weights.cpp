@@ -144,7 +144,7 @@ void save_weights(const Model& model, const std::filesystem::path& path) {
 LoadReport load_weights(const Model& model, const std::filesystem::path& path, const LoadWeightsOptions& options) {
   const StoredWeights file = read_weights(model, path);
   const auto candidates = options.match == Match::name ? match_names(model, file, path) : match_order(file, path);
-  const LoadReport report = report_of(candidates, file);
+  LoadReport report = report_of(candidates, file);
   check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {} tensors: {}{}",
         model.name().empty() ? "the model" : "model " + model.name(), path.string(), file.weights.size(), report.text(),
         hint(report, file, options));

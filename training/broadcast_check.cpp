@@ -60,7 +60,7 @@ bool forgets_pairs(const Shapes& shapes, DType dtype, const LossFunction& loss, 
   const Tensor outputs = numbers(shapes.outputs, 0), targets = numbers(shapes.labels, 1);
   const std::int64_t n = shapes.labels[0];
   std::vector<double> rotated = targets.to_vector();
-  std::ranges::rotate(rotated, rotated.begin() + targets.size() / n);
+  std::rotate(rotated.begin(), rotated.begin() + targets.size() / n, rotated.end());
   const Tensor weights = weighted ? Tensor::ones({n}, dtype) : Tensor();
   const auto value = [&](const Tensor& labels) { return loss(outputs, labels, weights).value().item(); };
   try {
@@ -81,7 +81,7 @@ void check_broadcasts(std::string_view function, const Model& model, const Datas
   if (!open(whole) && !open(last)) return;
   if (data.classes() > 0 && loss.has_state()) return;  // may count its calls; class numbers are seldom subtracted
   std::optional<std::int64_t> telling;
-  for (std::int64_t n = few; n < few + 2 * Shape::max_rank && !telling; ++n) {
+  for (std::int64_t n = few; n < few + std::int64_t{2} * Shape::max_rank && !telling; ++n) {
     if (!Shapes(model, data, n).apart()) telling = n;
   }
   const bool weighted = data.weights().defined() || !class_weights.empty();

@@ -114,7 +114,7 @@ Variable softmax_difference(const Variable& logits, const Variable& targets) {
     cross_entropy_slopes(logits.value().data<T>(), targets.value().data<T>(), logits.dim(0), logits.dim(1),
                          slopes.mutable_data<T>());
   });
-  return record(name, std::move(slopes), {{logits, [logits, targets](const Variable& d) {
+  return record(name, std::move(slopes), {{logits, [name, logits, targets](const Variable& d) {
                                              return weighted(name, softmax(logits) * without_mean(d, logits, -1),
                                                              sum(targets, {-1}).value());
                                            }}});
@@ -230,7 +230,8 @@ Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targe
   constexpr std::string_view name = "binary_cross_entropy";
   check_alike(name, probabilities, targets);
   check_probabilities(name, targets);
-  const Variable p = probabilities, t = targets.to(p.dtype());
+  const Variable& p = probabilities;
+  const Variable t = targets.to(p.dtype());
   const double loss = mean_of(name, p, t.value(), weights, loss_of_probability);
   return record(name, Tensor::scalar(loss, p.dtype()), {{p, [name, p, t, weights](const Variable& dy) {
                                                            const auto n = static_cast<double>(p.value().size());
@@ -243,7 +244,8 @@ Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, co
   constexpr std::string_view name = "sigmoid_cross_entropy";
   check_alike(name, logits, targets);
   check_probabilities(name, targets);
-  const Variable z = logits, t = targets.to(z.dtype());
+  const Variable& z = logits;
+  const Variable t = targets.to(z.dtype());
   const double loss = mean_of(name, z, t.value(), weights, loss_of_logit);
   return record(name, Tensor::scalar(loss, z.dtype()), {{z, [name, z, t, weights](const Variable& dy) {
                                                            const auto n = static_cast<double>(z.value().size());
@@ -255,7 +257,8 @@ Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, co
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
   constexpr std::string_view name = "mean_squared_error";
   check_alike(name, outputs, targets);
-  const Variable x = outputs, t = targets.to(x.dtype());
+  const Variable& x = outputs;
+  const Variable t = targets.to(x.dtype());
   const double loss = mean_of(name, x, t.value(), weights, [](double u, double v) { return (u - v) * (u - v); });
   return record(name, Tensor::scalar(loss, x.dtype()), {{x, [name, x, t, weights](const Variable& dy) {
                                                            const auto n = static_cast<double>(x.value().size());

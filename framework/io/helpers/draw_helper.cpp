@@ -20,7 +20,7 @@ std::string drawn(const std::string& dot, const std::string& format) {
   char* bytes = nullptr;
   unsigned length = 0;
   const int status = gvRenderData(context.get(), graph.get(), format.c_str(), &bytes, &length);
-  const std::string picture = status == 0 && bytes ? std::string(bytes, length) : "";
+  std::string picture = status == 0 && bytes ? std::string(bytes, length) : "";
   if (bytes) gvFreeRenderData(bytes);
   gvFreeLayout(context.get(), graph.get());
   check(!picture.empty(), "plot_model: expected Graphviz to draw {}, got an error; is its plugin for that installed?",

@@ -150,7 +150,7 @@ void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t
 /// `tile_rows` high, or of a single vector and up to `narrow_rows` high in a last panel that needs no more.
 template <int tile_rows, int narrow_rows, int vectors, int lanes, class F>
 void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
-  constexpr std::int64_t tile_columns = vectors * lanes;
+  constexpr std::int64_t tile_columns = std::int64_t{vectors} * lanes;
   const std::int64_t panels = (columns + tile_columns - 1) / tile_columns;
   const std::int64_t wide = (columns + tile_columns - lanes - 1) / tile_columns;
   for_each_tile_of_panels<tile_rows>(rows, 0, wide, [&f](auto height, std::int64_t row, std::int64_t panel) {
@@ -208,7 +208,7 @@ struct Products {
     constexpr std::int64_t ahead = 12, line = 64 / sizeof(T);
     for (std::int64_t i = 0; i < rows; ++i, from += stride) {
       if (i + ahead < rows) {
-        for (std::int64_t j = 0; j < panel_count * tile_columns; j += line)
+        for (std::int64_t j = 0; j < std::int64_t{panel_count} * tile_columns; j += line)
           __builtin_prefetch(from + ahead * stride + j);
       }
 #pragma GCC unroll 4

@@ -27,7 +27,7 @@ void multiply_strip_tile(const StripProducts<T>& p, std::int64_t row, std::int64
   for (std::int64_t s = 0; s < p.input.segments; ++s, first += p.input.segment) {
     const T* a[pointers];
 #pragma GCC unroll 32
-    for (int i = 0; i < pointers; ++i) a[i] = first + i * rows_a_pointer * step;
+    for (int i = 0; i < pointers; ++i) a[i] = first + std::int64_t{i} * rows_a_pointer * step;
     for (std::int64_t k = 0; k < p.input.length; ++k, b += width) {
       tile.add([&](int r) { return a[r / rows_a_pointer][r % rows_a_pointer * step]; }, b);
 #pragma GCC unroll 32
