@@ -1,9 +1,12 @@
 #include "framework/io/hdf5.hpp"
 
 #include <hdf5.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <thread>
@@ -46,6 +49,19 @@ std::string error_for(const std::function<void(hid_t)>& fill) {
   const std::string error = error_of([&] { load_hdf5(folder / "data.h5", "x"); });
   CHECK_THAT(error, Contains((folder / "data.h5").string()) && Contains("load_hdf5: expected") && Contains("\"x\""));
   return error;
+}
+
+/// The number of the process of this name that this process started.
+std::int64_t child_named(const std::string& name) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string number, program, state;
+    std::int64_t parent = 0;
+    if (file >> number >> program >> state >> parent && parent == getpid() && program == "(" + name + ")") {
+      return std::stoll(number);
+    }
+  }
+  return -1;
 }
 
 }  // namespace
@@ -237,6 +253,30 @@ TEST_CASE("the helper refuses to read a data set that has another size than it i
   CHECK(helper.ask({"read", "x", "24"}));
   CHECK(helper.receive_bytes(values.data(), sizeof values));
   CHECK(values == std::array<float, 6>{1, 1, 1, 1, 1, 1});
+}
+
+TEST_CASE("the helper may use processor time and memory for the file and for what it is asked to read") {
+  const TemporaryFolder folder;
+  constexpr std::int64_t bytes = std::int64_t{8} << 20;
+  save_hdf5(folder / "file", {{"x", Tensor::zeros({bytes}, DType::uint8)}});
+  HelperProcess helper("load_hdf5", hdf5_helper);
+  CHECK(helper.ask({"open", "load_hdf5", (folder / "file").string(), std::to_string(bytes)}));
+  const auto limits = [](const char* name) {
+    std::ifstream file(fmt::format("/proc/{}/limits", child_named("xtape-hdf5")));
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with(name)) return std::atoll(line.substr(26).c_str());
+    }
+    return -1LL;
+  };
+  CHECK(limits("Max core file size") == 0);
+  CHECK(limits("Max cpu time") == 5);
+  const std::int64_t memory = limits("Max address space");
+  CHECK(memory > std::int64_t{1} << 30);
+  CHECK(helper.ask({"read", "x", std::to_string(bytes)}));
+  std::string elements(bytes, ' ');
+  CHECK(helper.receive_bytes(elements.data(), elements.size()));
+  CHECK(limits("Max cpu time") == 5 + 2);  // a second for each 4 MiB
+  CHECK(limits("Max address space") == memory + 4 * bytes);
 }
 
 TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {
