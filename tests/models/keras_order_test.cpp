@@ -268,6 +268,8 @@ TEST_CASE("classes are called as in Keras") {
       {"Block2aB", "block2a_b"},
       {"My_Layer", "my__layer"},
       {"already_snake", "already_snake"},
+      {"My-Layer", "my_layer"},  // what is no letter, digit or underscore is left out first
+      {"My Fine: Layer2D.", "my_fine_layer2d"},
   };
   for (const auto& [type, name] : known) CHECK(snake_case(type) == name);
 }
