@@ -1,7 +1,6 @@
 #include "training/check_progress.hpp"
 
 #include <fmt/format.h>
-
 #include <utility>
 
 namespace xtape {

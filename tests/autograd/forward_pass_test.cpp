@@ -76,8 +76,9 @@ TEST_CASE("a parameter's gradient is always of its shape and type") {
         "Parameter w: expected a gradient (2,) float32, got (2,) float64");
   CHECK(error_of([&] { w.add_gradient(Tensor::ones({3})); }) ==
         "Parameter w: expected a gradient (2,) float32, got (3,) float32");
-  CHECK(error_of([&] { w.set_value(Tensor::ones({1, 2})); }) ==
-        "Parameter w: expected a value of shape (2,), got (1, 2)");
+  CHECK(error_of([&] {
+          w.set_value(Tensor::ones({1, 2}));
+        }) == "Parameter w: expected a value of shape (2,), got (1, 2)");
   w.add_gradient(Tensor::ones({2}));
   w.set_value(Tensor::zeros({2}));
   CHECK(w.gradient().defined());

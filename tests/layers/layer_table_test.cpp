@@ -234,9 +234,8 @@ TEST_CASE("the layer check names what is constant by nature unless that is decla
 
 TEST_CASE("the layer check refuses to check nothing") {
   const auto error_with = [](std::vector<Mode> modes, std::vector<std::int64_t> batches, std::vector<Shape> samples) {
-    return test::error_of([&] {
-      static_cast<void>(check_layer(Dense({.units = 2}), samples, {.modes = modes, .batches = batches}));
-    });
+    return test::error_of(
+        [&] { static_cast<void>(check_layer(Dense({.units = 2}), samples, {.modes = modes, .batches = batches})); });
   };
   const std::string expected = "check_layer: expected at least one mode and one batch size, got ";
   CHECK(error_with({}, {1}, {{3}}) == expected + "0 and 1");

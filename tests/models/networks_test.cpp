@@ -103,23 +103,20 @@ TEST_CASE("the ConvNet has the documented layers with the documented options, an
                                  .kernel_initializer = biased ? he_normal() : glorot_uniform()})(x)));
   };
   const auto photograph = Input({64, 64, 3}), picture = Input({28, 28, 1}), other = Input({9, 7, 2});
-  const Model lab(photograph,
-                  Dense({.units = 6})(Flatten()(stage(stage(photograph, 8, 4, 8, false), 16, 2, 4, false))),
+  const Model lab(photograph, Dense({.units = 6})(Flatten()(stage(stage(photograph, 8, 4, 8, false), 16, 2, 4, false))),
                   {.name = "conv_net"});
-  const auto hidden = Dense({.units = 128, .activation = relu})(
-      Flatten()(stage(stage(picture, 32, 3, 2, true), 64, 3, 2, true)));
+  const auto hidden =
+      Dense({.units = 128, .activation = relu})(Flatten()(stage(stage(picture, 32, 3, 2, true), 64, 3, 2, true)));
   const Model small(picture, Dense({.units = 10})(Dropout({.rate = 0.3})(hidden)), {.name = "conv_net"});
-  const auto normal = BatchNormalization({.momentum = 0.9})(Conv2D(
-      {.filters = 5, .kernel_size = {3, 2}, .padding = Padding::same, .use_bias = false})(other));
-  const auto pooled =
-      MaxPooling2D({.pool_size = {2, 3}, .padding = Padding::same})(Activation(relu)(normal));
+  const auto normal = BatchNormalization({.momentum = 0.9})(
+      Conv2D({.filters = 5, .kernel_size = {3, 2}, .padding = Padding::same, .use_bias = false})(other));
+  const auto pooled = MaxPooling2D({.pool_size = {2, 3}, .padding = Padding::same})(Activation(relu)(normal));
   const Model normalized(other, Dense({.units = 4})(Flatten()(pooled)), {.name = "conv_net"});
   CHECK(graph_to_json(conv_net()) == graph_to_json(lab));
   CHECK(graph_to_json(conv_net(small_image_options())) == graph_to_json(small));
-  CHECK(graph_to_json(conv_net({.input = {9, 7, 2},
-                                .classes = 4,
-                                .stages = {{5, {3, 2}, {2, 3}}},
-                                .batch_normalization = true})) == graph_to_json(normalized));
+  CHECK(graph_to_json(conv_net(
+            {.input = {9, 7, 2}, .classes = 4, .stages = {{5, {3, 2}, {2, 3}}}, .batch_normalization = true})) ==
+        graph_to_json(normalized));
 }
 
 TEST_CASE("inference with a cache follows the weights, whoever changes them") {

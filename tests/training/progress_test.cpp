@@ -48,8 +48,10 @@ TEST_CASE("durations") {
 }
 
 TEST_CASE("numbers of epochs are as wide as the last one's") {
-  for (const auto& [epochs, epoch, text] :
-       {std::tuple(9, 3, "epoch 3/9  "), {10, 3, "epoch  3/10  "}, {10, 10, "epoch 10/10  "}, {100, 7, "epoch   7/100  "}}) {
+  for (const auto& [epochs, epoch, text] : {std::tuple(9, 3, "epoch 3/9  "),
+                                            {10, 3, "epoch  3/10  "},
+                                            {10, 10, "epoch 10/10  "},
+                                            {100, 7, "epoch   7/100  "}}) {
     Stage stage(120, {.epochs = epochs, .samples = 100});
     stage.progress->begin_epoch(epoch);
     CHECK_THAT(line_of(stage.text()), Catch::StartsWith(text));
