@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,7 +14,7 @@
 #include "framework/io/resize.hpp"
 #include "framework/io/utf8.hpp"
 #include "framework/kernels/parallel.hpp"
-#include "training/progress.hpp"
+#include "training/check_progress.hpp"
 
 namespace xtape {
 namespace {
@@ -97,41 +98,17 @@ void check_classes(const fs::path& folder, const std::vector<std::string>& names
         fmt::join(empty, ", "), folder.string());
 }
 
-}  // namespace
-
-namespace {
-
-/// Says on standard error how many images are checked, when that takes long: on a terminal in a line that is redrawn,
-/// elsewhere in a line every ten seconds.
-class CheckProgress {
- public:
-  CheckProgress(std::size_t count, bool shown) : count_(count), shown_(shown) {}
-  CheckProgress(const CheckProgress&) = delete;
-  CheckProgress& operator=(const CheckProgress&) = delete;
-  ~CheckProgress() {
-    if (line_open_) fmt::print(stderr, "\n");
-  }
-  void update(std::size_t done) {
-    const double now = steady_seconds();
-    if (!shown_ || now < next_) return;
-    const bool terminal = isatty(STDERR_FILENO) == 1;
-    next_ = now + (terminal ? 0.2 : 10);
-    fmt::print(stderr, "{}checked {} of {} images{}", terminal ? "\r" : "", done, count_, terminal ? "" : "\n");
-    line_open_ = terminal;
-  }
-
- private:
-  std::size_t count_;
-  bool shown_, line_open_ = false;
-  double next_ = steady_seconds() + 2;
-};
+ProgressOutput standard_error() {
+  return {.stream = &std::cerr, .columns = [] { return isatty(STDERR_FILENO) == 1 ? 80 : 0; }};
+}
 
 /// Why each of the files can't be read; empty for those that can.
 std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show_progress) {
   constexpr std::size_t between_updates = 256;
   constexpr std::int64_t at_once = 4;
   std::vector<std::string> faults(files.size());
-  CheckProgress progress(files.size(), show_progress);
+  std::optional<CheckProgress> progress;
+  if (show_progress) progress.emplace(files.size(), standard_error());
   for (std::size_t begin = 0; begin < files.size(); begin += between_updates) {
     const std::size_t count = std::min(between_updates, files.size() - begin);
     kernels::parallel_for(static_cast<std::int64_t>(count), at_once, [&](std::int64_t first, std::int64_t last) {
@@ -143,7 +120,7 @@ std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show
         }
       }
     });
-    progress.update(begin + count);
+    if (progress) progress->update(begin + count);
   }
   return faults;
 }

@@ -70,6 +70,22 @@ TEST_CASE("parameters collect gradients over passes until they are cleared") {
   CHECK_FALSE(w.gradient().defined());
 }
 
+TEST_CASE("a parameter's gradient is always of its shape and type") {
+  const Parameter w("w", Tensor::ones({2}));
+  CHECK(error_of([&] { w.add_gradient(Tensor::ones({2}, DType::float64)); }) ==
+        "Parameter w: expected a gradient (2,) float32, got (2,) float64");
+  CHECK(error_of([&] { w.add_gradient(Tensor::ones({3})); }) ==
+        "Parameter w: expected a gradient (2,) float32, got (3,) float32");
+  CHECK(error_of([&] {
+          w.set_value(Tensor::ones({1, 2}));
+        }) == "Parameter w: expected a value of shape (2,), got (1, 2)");
+  w.add_gradient(Tensor::ones({2}));
+  w.set_value(Tensor::zeros({2}));
+  CHECK(w.gradient().defined());
+  w.set_value(Tensor::zeros({2}, DType::float64));
+  CHECK_FALSE(w.gradient().defined());
+}
+
 TEST_CASE("parameters of every rank add up their own gradients, also where an op gives several the same") {
   for (const DType type : {DType::float32, DType::float64}) {
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3}, Shape{1, 2, 1, 3}}) {

@@ -172,6 +172,12 @@ TEST_CASE("the report names the worst input, element and both values, in a line 
   CHECK_THAT(to_string(right),
              Catch::StartsWith("gradients agree: 1 inputs, 3 derivatives checked, 0 skipped, 0 wrong"));
   CHECK_THAT(to_string(right), !Catch::Contains("\n"));
+  Tensor kink = Tensor::full({20}, 0.5, DType::float64);
+  kink.mutable_data<double>()[3] = 0;
+  const auto relu_of_first = [](const Variable& a, const Variable& b) { return relu(a) + b; };
+  const Tensor smooth = Tensor::full({20}, 0.25, DType::float64);
+  CHECK_THAT(to_string(check_gradient_at(relu_of_first, {{"a", kink}, {"b", smooth}})),
+             Catch::StartsWith("gradients agree: 2 inputs, 39 derivatives checked, 1 skipped, 0 wrong"));
 }
 
 TEST_CASE("the checker refuses what it cannot check") {

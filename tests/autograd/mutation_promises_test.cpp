@@ -136,6 +136,31 @@ TEST_CASE("mutations: a function of chance is rejected, unless it is declared") 
   CHECK(check_gradient(noisy, {{4}}, {.deterministic = false}));
 }
 
+TEST_CASE("mutations: a derivative of chance is rejected, unless it is declared") {
+  const auto calls = std::make_shared<int>(0);
+  const auto noisy = squared_with([calls](const Tensor& dy, const Tensor& x) {
+    const double noise = 1e-15 * ++*calls;
+    return changed(right_square(dy, x), [=](double v, std::int64_t) { return v * (1 + noise); });
+  });
+  CHECK_THAT(report_of(noisy, {{4}}), Catch::Contains("input 0: the derivative gives other bits when it is run again"));
+  CHECK(check_gradient(noisy, {{4}}, {.deterministic = false}));
+}
+
+TEST_CASE("mutations: an output of another type than the inputs is rejected") {
+  const auto wide = [](V x) {
+    return record("wide", square(x.detached()).value().to(DType::float64),
+                  {{x, [x = x.value()](const Tensor& dy) { return right_square(dy.to(x.dtype()), x); }}});
+  };
+  CHECK_THAT(report_of(wide, {{3}}), Catch::Contains("the output is float64 for float32 inputs"));
+}
+
+TEST_CASE("gradients of one variable as both inputs may leave rounding where they cancel") {
+  Tensor w = RandomStream(3).uniform({50}, 1, 2, DType::float64);
+  w.mutable_data<double>()[49] = 0;
+  const auto cancelling = [w](V a, V b) { return 0.1 * a * w + 0.2 * a * w - 0.3 * b * w; };
+  CHECK(check_gradient(cancelling, {{50}, {50}}, {.float32 = false}));
+}
+
 TEST_CASE("mutations: a derivative that is not linear in dy is rejected") {
   const auto clipped = squared_with([](const Tensor& dy, const Tensor& x) {
     return right_square(changed(dy, [](double v, std::int64_t) { return std::clamp(v, -1.0, 1.0); }), x);

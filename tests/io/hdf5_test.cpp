@@ -1,12 +1,17 @@
 #include "framework/io/hdf5.hpp"
 
 #include <hdf5.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <limits>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/helper_process.hpp"
@@ -46,6 +51,19 @@ std::string error_for(const std::function<void(hid_t)>& fill) {
   const std::string error = error_of([&] { load_hdf5(folder / "data.h5", "x"); });
   CHECK_THAT(error, Contains((folder / "data.h5").string()) && Contains("load_hdf5: expected") && Contains("\"x\""));
   return error;
+}
+
+/// The number of the process of this name that this process started.
+std::int64_t child_named(const std::string& name) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string number, program, state;
+    std::int64_t parent = 0;
+    if (file >> number >> program >> state >> parent && parent == getpid() && program == "(" + name + ")") {
+      return std::stoll(number);
+    }
+  }
+  return -1;
 }
 
 }  // namespace
@@ -177,6 +195,8 @@ TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
              Contains("floating numbers of 16 bytes"));
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_UINT8, std::vector<hsize_t>(9, 1), nullptr); }),
              Contains("at most 8 axes") && Contains("got 9"));
+  CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_UINT8, std::vector<hsize_t>(32, 1), nullptr); }),
+             Contains("load_hdf5: expected at most 8 axes in \"x\"") && Contains("got 32"));
   CHECK_THAT(error_for([](hid_t file) {
                const hid_t space = H5Screate(H5S_NULL);
                H5Dclose(H5Dcreate2(file, "x", H5T_NATIVE_INT, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
@@ -239,6 +259,30 @@ TEST_CASE("the helper refuses to read a data set that has another size than it i
   CHECK(values == std::array<float, 6>{1, 1, 1, 1, 1, 1});
 }
 
+TEST_CASE("the helper may use processor time and memory for the file and for what it is asked to read") {
+  const TemporaryFolder folder;
+  constexpr std::int64_t bytes = std::int64_t{8} << 20;
+  save_hdf5(folder / "file", {{"x", Tensor::zeros({bytes}, DType::uint8)}});
+  HelperProcess helper("load_hdf5", hdf5_helper);
+  CHECK(helper.ask({"open", "load_hdf5", (folder / "file").string(), std::to_string(bytes)}));
+  const auto limits = [](const char* name) {
+    std::ifstream file(fmt::format("/proc/{}/limits", child_named("xtape-hdf5")));
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with(name)) return std::atoll(line.substr(26).c_str());
+    }
+    return -1LL;
+  };
+  CHECK(limits("Max core file size") == 0);
+  CHECK(limits("Max cpu time") == 5);
+  const std::int64_t memory = limits("Max address space");
+  CHECK(memory > std::int64_t{1} << 30);
+  CHECK(helper.ask({"read", "x", std::to_string(bytes)}));
+  std::string elements(bytes, ' ');
+  CHECK(helper.receive_bytes(elements.data(), elements.size()));
+  CHECK(limits("Max cpu time") == 5 + 2);  // a second for each 4 MiB
+  CHECK(limits("Max address space") == memory + 4 * bytes);
+}
+
 TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {
   const TemporaryFolder folder;
   const std::vector<std::string> names = {"conv1", "", "a longer name"};
@@ -254,6 +298,50 @@ TEST_CASE("attributes of an HDF5 file come back, and those that are too long are
                save_hdf5(folder / "large", {}, {{"/", "names", std::vector<std::string>(3000, std::string(30, 'a'))}});
              }),
              Contains("at most 64512 bytes in attribute \"names\"") && Contains("3000 values of 30"));
+}
+
+TEST_CASE("strings of fixed length lose the padding that their type has, and no other") {
+  const TemporaryFolder folder;
+  const std::string bytes = "ab  " + std::string("c \0\0", 4) + "    ";
+  make_file(folder / "file", [&](hid_t file) {
+    for (const auto& [name, padding] :
+         {std::pair("blank", H5T_STR_SPACEPAD), {"zero", H5T_STR_NULLPAD}, {"ended", H5T_STR_NULLTERM}}) {
+      const hid_t type = H5Tcopy(H5T_C_S1);
+      H5Tset_size(type, 4);
+      H5Tset_strpad(type, padding);
+      const hsize_t count = 3;
+      const hid_t space = H5Screate_simple(1, &count, nullptr);
+      const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+      REQUIRE(H5Awrite(attribute, type, bytes.data()) >= 0);
+      H5Aclose(attribute);
+      H5Sclose(space);
+      H5Tclose(type);
+    }
+  });
+  const Hdf5File file("test", folder / "file");
+  CHECK(file.strings("/", "blank") == std::vector<std::string>{"ab", "c", ""});
+  CHECK(file.strings("/", "zero") == std::vector<std::string>{"ab  ", "c ", "    "});
+  CHECK(file.strings("/", "ended") == std::vector<std::string>{"ab  ", "c ", "    "});
+}
+
+TEST_CASE("attributes are written as h5py writes byte strings: as long as the longest, padded with zeros") {
+  const TemporaryFolder folder;
+  save_hdf5(folder / "file", {}, {{"/", "names", {"conv1", "a longer name"}}, {"/", "one", {"text"}, false}});
+  const hid_t file = H5Fopen((folder / "file").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  for (const auto& [name, size, rank] : {std::tuple("names", 13, 1), {"one", 4, 0}}) {
+    CAPTURE(name);
+    const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+    CHECK(H5Tget_class(type) == H5T_STRING);
+    CHECK(H5Tget_cset(type) == H5T_CSET_ASCII);
+    CHECK(H5Tget_strpad(type) == H5T_STR_NULLPAD);
+    CHECK(static_cast<int>(H5Tget_size(type)) == size);
+    CHECK(H5Sget_simple_extent_ndims(space) == rank);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attribute);
+  }
+  H5Fclose(file);
 }
 
 TEST_CASE("links into other files are not followed, and groups that contain themselves end") {

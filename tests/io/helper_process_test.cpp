@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <vector>
 
+#include "framework/io/channel.hpp"
 #include "framework/io/hdf5.hpp"
 #include "framework/io/helper_folders.hpp"
 #include "tests/support/sanitizers.hpp"
@@ -60,6 +64,31 @@ TEST_CASE("a helper gets and gives texts and bytes of any size") {
   CHECK(helper.end() == "exit status 0");
   CHECK(helper.end() == "ended before");
   CHECK_FALSE(helper.ask(texts));
+}
+
+TEST_CASE("the texts of a message together are at most 512 MiB, and there are at most 2^20") {
+  const std::uint64_t most = std::uint64_t{1} << 29, most_texts = std::uint64_t{1} << 20;
+  // A message by hand: a number of texts, then each one's size and bytes. Whether it is taken up to its last byte.
+  const auto is_read = [](const std::vector<std::uint64_t>& numbers_and_letters) {
+    std::array<int, 2> ends{};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+    Channel sender(ends[0]), receiver(ends[1]);
+    for (std::size_t i = 0; i < numbers_and_letters.size(); ++i) {
+      REQUIRE(sender.send_bytes(&numbers_and_letters[i], sizeof(std::uint64_t)));
+    }
+    sender.shut_down();
+    Texts texts;
+    receiver.receive(texts);
+    char letter = 0;
+    return !receiver.receive_bytes(&letter, 1);
+  };
+  // a text of 8 bytes, then one that is promised to be as long as may follow, or longer, of which 8 bytes come
+  CHECK(is_read({2, 8, 0, most - 8, 0}));
+  CHECK_FALSE(is_read({2, 8, 0, most - 7, 0}));
+  CHECK(is_read({1, most, 0}));
+  CHECK_FALSE(is_read({1, most + 1, 0}));
+  CHECK(is_read({most_texts, 8, 0}));
+  CHECK_FALSE(is_read({most_texts + 1, 8, 0}));
 }
 
 TEST_CASE("an Error of a helper is thrown here, and it goes on answering") {
@@ -154,6 +183,10 @@ TEST_CASE("where helpers are looked for can be set, and a missing one is an Erro
       folder.path().string());
   std::ofstream(folder / "file") << "text";
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
+  std::ofstream(folder / "xtape-hdf5") << "no program";  // that nobody may execute
+  CHECK(find_helper(hdf5_helper).empty());
+  CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
+  fs::remove(folder / "xtape-hdf5");
   fs::create_symlink(test_helper(), folder / "xtape-hdf5");
   CHECK(find_helper(hdf5_helper) == folder / "xtape-hdf5");
   std::ofstream(folder / "xtape-draw") << "text";

@@ -227,6 +227,15 @@ TEST_CASE("read_image takes no memory for pixels that are only promised") {
   CHECK(kernels::pool_usage().held == before);
 }
 
+TEST_CASE("read_image does not read files above 1 GiB") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "a.png") << "\x89PNG";
+  std::filesystem::resize_file(folder / "a.png", (std::uintmax_t{1} << 30) + 1);  // of which nothing is on the disk
+  CHECK(error_of([&] { read_image(folder / "a.png"); }) ==
+        fmt::format("read_image: expected a file of at most 1 GiB, got 1073741825 bytes in {}",
+                    (folder / "a.png").string()));
+}
+
 TEST_CASE("read_image names files that are missing or folders") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { read_image(folder / "none"); }),

@@ -97,6 +97,22 @@ TEST_CASE("a large or non-finite value stays in the outputs that see it") {
   }
 }
 
+TEST_CASE("a filter or a channel of the smallest numbers beside ordinary ones keeps its digits") {
+  // Multiples of 2^-140, whose sums of products with small integers are exact.
+  for (const bool of_filter : {true, false}) {
+    CAPTURE(of_filter);
+    Arrays a;
+    for (std::int64_t i = 0; i < a.x.size(); ++i) a.x.data()[i] = static_cast<float>(1 + i * 7 % 5);
+    for (std::int64_t i = 0; i < a.dy.size(); ++i) a.dy.data()[i] = static_cast<float>(1 + i * 3 % 5);
+    for (std::int64_t i = 0; i < a.w.size(); ++i) {
+      const std::int64_t f = i % filters, c = i / filters % 17;
+      const bool tiny = of_filter ? f == 3 : c == 5;
+      a.w.data()[i] = static_cast<float>(1 + i * 5 % 7) * (tiny ? 0x1p-140F : 1.0F);
+    }
+    check_ordinary(a);
+  }
+}
+
 TEST_CASE("several large values, beside small ones, in every image") {
   Arrays a;
   for (std::int64_t n = 0; n < 3; ++n) {

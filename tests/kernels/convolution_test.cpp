@@ -93,3 +93,40 @@ TEST_CASE("the comparison of convolutions sees one wrong element") {
   wrong.data()[1] += 1e-4F;
   CHECK_THAT(disagreement(wrong, {0, 1, 239}, exact), Catch::StartsWith("1 of 3 wrong; element 1: expected "));
 }
+
+TEST_CASE("gradients of convolutions without filters, outputs or images are zeros") {
+  const kernels::Window none{.batch = 2,
+                             .height = 3,
+                             .width = 4,
+                             .channels = 2,
+                             .out_height = 0,
+                             .out_width = 4,
+                             .kernel_height = 3,
+                             .kernel_width = 1,
+                             .stride_height = 1,
+                             .stride_width = 1,
+                             .dilation_height = 1,
+                             .dilation_width = 1,
+                             .pad_top = 0,
+                             .pad_left = 0};
+  kernels::Window usual = none, empty = none;
+  usual.out_height = 1;
+  empty.batch = 0;
+  struct Row {
+    const char* what;
+    kernels::Window window;
+    std::int64_t filters;
+  };
+  for (const Row& row : {Row{"no filters", usual, 0}, Row{"no outputs", none, 5}, Row{"no images", empty, 5}}) {
+    CAPTURE(row.what);
+    const std::vector<float> any(1000, 7);
+    std::vector<float> dx(1000, 3), dw(1000, 3), y(1000, 3);
+    kernels::conv2d(row.window, row.filters, any.data(), any.data(), y.data());
+    kernels::conv2d_input_gradient(row.window, row.filters, any.data(), any.data(), dx.data());
+    kernels::conv2d_kernel_gradient(row.window, row.filters, any.data(), any.data(), dw.data());
+    const auto zeros = [](const std::vector<float>& values) { return std::ranges::count(values, 0.0F); };
+    CHECK(zeros(y) == 0);
+    CHECK(zeros(dx) == row.window.batch * 3 * 4 * 2);
+    CHECK(zeros(dw) == 3 * 2 * row.filters);
+  }
+}

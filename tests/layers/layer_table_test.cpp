@@ -231,3 +231,14 @@ TEST_CASE("the layer check names what is constant by nature unless that is decla
   CHECK_THAT(to_string(check_one({})), Catch::Contains("training, batch 1: input 0: the derivative is zero"));
   CHECK(check_one({"input 0", "gamma"}));
 }
+
+TEST_CASE("the layer check refuses to check nothing") {
+  const auto error_with = [](std::vector<Mode> modes, std::vector<std::int64_t> batches, std::vector<Shape> samples) {
+    return test::error_of(
+        [&] { static_cast<void>(check_layer(Dense({.units = 2}), samples, {.modes = modes, .batches = batches})); });
+  };
+  const std::string expected = "check_layer: expected at least one mode and one batch size, got ";
+  CHECK(error_with({}, {1}, {{3}}) == expected + "0 and 1");
+  CHECK(error_with({Mode::training}, {}, {{3}}) == expected + "1 and 0");
+  CHECK_THAT(error_with({Mode::training}, {1}, {}), Catch::Contains("at least one input, got none"));
+}

@@ -1,9 +1,11 @@
 #include "layers/layers.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/matmul.hpp"
+#include "models/model.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -55,7 +57,11 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
              Catch::Contains("differ in axis 2 only"));
   CHECK_THAT(error_of([&] { Concatenate({.axis = 0})({image, image}); }), Catch::Contains("axis in [1, 4)"));
   CHECK_THAT(error_of([&] { Reshape({.target_shape = {7}})(vector); }), Catch::Contains("(7)"));
-  CHECK_THAT(error_of([&] { Reshape({.target_shape = {-1, -1}})(vector); }), Catch::Contains("at most one -1"));
+  for (const std::vector<std::int64_t>& target : {std::vector<std::int64_t>{-1, -1}, {-1, 0}, {0}, {0, 10}, {-2, -5}}) {
+    CAPTURE(target);
+    CHECK_THAT(error_of([&] { Reshape({.target_shape = target})(vector); }),
+               Catch::Contains("positive extents with at most one -1"));
+  }
   CHECK_THAT(error_of([&] { Softmax({.axis = 0})(vector); }), Catch::Contains("axis in [1, 2)"));
   CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }), Catch::Contains("images"));
 }
@@ -93,6 +99,10 @@ TEST_CASE("options that cannot be are refused where the layer is made") {
   CHECK_THAT(error_of([] { ZeroPadding2D({.padding = Padding::same}); }), Catch::Contains("got same"));
   CHECK_THAT(error_of([] { ZeroPadding2D({.padding = {1, -1, 0, 0}}); }), Catch::Contains("(1, -1, 0, 0)"));
   CHECK_THAT(error_of([] { Input({0, 3}); }), Catch::Contains("without zeros"));
+  CHECK(l2(0).l2 == 0);
+  for (const double factor : {-1e-300, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    CHECK(error_of([&] { l2(factor); }) == fmt::format("l2: expected a finite factor of at least 0, got {}", factor));
+  }
   CHECK_THAT(error_of([] {
                Conv2D({.filters = 1, .kernel_size = 0})(Input({4, 4, 1}));
              }),
@@ -102,6 +112,19 @@ TEST_CASE("options that cannot be are refused where the layer is made") {
                MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
              }),
              Catch::Contains("strides"));
+}
+
+TEST_CASE("an initializer makes what its parameter is, float32 of its shape") {
+  const auto error_with = [](Tensor made) {
+    const Initializer mine{"mine", [=](const Shape&, RandomStream&) { return made; }};
+    const auto x = Input({3});
+    const auto y = Dense({.units = 2, .kernel_initializer = mine, .name = "d"})(x);
+    return error_of([&] { Model(x, y); });
+  };
+  CHECK(error_with(Tensor::ones({3, 2}, DType::float64)) ==
+        "Dense d: expected its initializer mine to make (3, 2) float32, got (3, 2) float64");
+  CHECK(error_with(Tensor::ones({2, 3})) ==
+        "Dense d: expected its initializer mine to make (3, 2) float32, got (2, 3) float32");
 }
 
 TEST_CASE("a layer called twice keeps its parameters and refuses inputs they don't fit") {

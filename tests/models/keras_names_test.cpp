@@ -1,4 +1,6 @@
 // Names that Keras gives to weights, in files written by h5py as Keras's own source does it.
+#include "models/keras_names.hpp"
+
 #include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"
 #include "tests/models/keras_file.hpp"
@@ -21,6 +23,36 @@ class OwnNames final : public Layer {
   }
   Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
 };
+
+TEST_CASE("a weight is found under the names that Keras 1, 2 and 3 give it, and under no other") {
+  const std::set<std::string> paths{"conv1/kernel", "conv1/bias", "bn/moving_variance",
+                                    "m/x/kernel",   "m/y/bias",   "own/W"};
+  struct Row {
+    const char *layer, *weight, *path;
+  };
+  const std::vector<Row> rows = {
+      {"conv1", "conv1/kernel:0", "conv1/kernel"},    // tf.keras
+      {"conv1", "kernel", "conv1/kernel"},            // Keras 3
+      {"conv1", "conv1_1/kernel:0", "conv1/kernel"},  // of a layer made twice
+      {"conv1", "outer/conv1/bias:0", "conv1/bias"},  // in a name scope
+      {"conv1", "conv1_W", "conv1/kernel"},           // Keras 1
+      {"conv1", "conv1_W_1:0", "conv1/kernel"},
+      {"conv1", "conv1_b", "conv1/bias"},
+      {"bn", "bn_running_std", "bn/moving_variance"},
+      {"own", "own/W:0", "own/W"},
+      {"own", "own_W", "own/W"},          // a name of its own comes before Keras 1's
+      {"m", "x/kernel:0", "m/x/kernel"},  // of a model in the model
+      {"m", "m/y/bias:0", "m/y/bias"},
+      {"m", "kernel:0", "m/kernel:0"},          // none, and so itself
+      {"m", "x/kernel_1:0", "m/x/kernel_1:0"},  // Keras 1 has no such names
+      {"conv1", "conv2_W", "conv1/conv2_W"},
+      {"conv1", "conv1/gamma:0", "conv1/conv1/gamma:0"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.layer, row.weight);
+    CHECK(keras_weight_path(paths, row.layer, row.weight) == row.path);
+  }
+}
 
 TEST_CASE("a model inside of a model inside is found, and an inner layer named like its model with a number") {
   const SymbolicTensor input = Input({2}), hidden = Input({3});

@@ -117,6 +117,16 @@ TEST_CASE("a split list of names may have its longest name anywhere") {
   }
 }
 
+TEST_CASE("of layers equally far from the outputs the one comes first that is met first from there") {
+  // Keras's map_graph by hand: `twice` is met at the output, before `once`, and its first call is as far as `once`.
+  const SymbolicTensor input = Input({2}, {.name = "in"});
+  const Dense twice({.units = 2, .name = "twice"}), once({.units = 2, .name = "once"});
+  const Model model(input, twice(Add({.name = "sum"})({once(input), twice(input)})));
+  std::vector<std::string> names;
+  for (const KerasLayer& layer : keras_layers(model)) names.push_back(layer.layer->name());
+  CHECK(names == std::vector<std::string>{"in", "twice", "once", "sum"});
+}
+
 TEST_CASE("classes are called as in Keras") {
   const std::vector<std::pair<std::string, std::string>> known{
       {"Activation", "activation"},
@@ -268,6 +278,8 @@ TEST_CASE("classes are called as in Keras") {
       {"Block2aB", "block2a_b"},
       {"My_Layer", "my__layer"},
       {"already_snake", "already_snake"},
+      {"My-Layer", "my_layer"},  // what is no letter, digit or underscore is left out first
+      {"My Fine: Layer2D.", "my_fine_layer2d"},
   };
   for (const auto& [type, name] : known) CHECK(snake_case(type) == name);
 }

@@ -60,6 +60,22 @@ class WrongGradient final : public Layer {
   double factor_;
 };
 
+/// Adds 1e-9 * faint, whose derivative is given as 0, and has a parameter that it does not use.
+class Faint final : public Layer {
+ public:
+  Faint() : Layer("faint") {}
+  std::string type() const override { return "Faint"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+    return {{"shift", inputs[0], zeros()}, {"idle", inputs[0], zeros()}};
+  }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    const Variable shift = parameter(pass, "shift");
+    const Tensor faint = (1e-9 * Variable(shift.value())).value();
+    return inputs[0] + record("faint", faint, {{shift, [](const Variable& dy) { return dy * 0.0; }}});
+  }
+};
+
 }  // namespace
 
 TEST_CASE("the ConvNet's gradients agree with differences, by parameter and all at once") {
@@ -159,4 +175,28 @@ TEST_CASE("the model check refuses what it cannot check") {
              Catch::Contains("at least one direction"));
   CHECK_THAT(error_of([&] { static_cast<void>(check_on_data(model, 2, {.change = 0})); }),
              Catch::Contains("steps above 0"));
+}
+
+TEST_CASE("parameters that are constant have a tolerance of their own, and those that are not reached the gradient 0") {
+  const auto input = Input({3});
+  const Model model(input, std::make_shared<Faint>()->connect({Dense({.units = 2})(input)}), {.seed = 1});
+  const Tensor images = RandomStream(1).normal({4, 3}, 0, 1, DType::float64);
+  const auto check_with = [&](std::vector<std::string> constants, double tolerance) {
+    return check_model(model, images, [](const Variable& y) { return mean(square(y)); },
+                       {.constant_parameters = std::move(constants), .constant_tolerance = tolerance});
+  };
+  CHECK(check_with({"faint/shift", "faint/idle"}, 1e-8));
+  CHECK_FALSE(check_with({"faint/shift", "faint/idle"}, 1e-11));
+  CHECK_FALSE(check_with({"faint/shift"}, 1e-8));
+  CHECK_FALSE(check_with({"faint/idle"}, 1e-8));
+}
+
+TEST_CASE("a model check is as good for a large loss as for a small one") {
+  const auto input = Input({3});
+  const Model model(input, Dense({.units = 2})(Dense({.units = 4, .activation = tanh})(input)), {.seed = 1});
+  const Tensor images = RandomStream(1).normal({4, 3}, 0, 1, DType::float64);
+  for (const double factor : {1.0, 1e4, 1e8}) {
+    CAPTURE(factor);
+    CHECK(check_model(model, images, [factor](const Variable& y) { return factor * mean(square(y)); }));
+  }
 }

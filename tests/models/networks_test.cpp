@@ -4,6 +4,7 @@
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
 #include "models/conv_net.hpp"
+#include "models/model_file.hpp"
 #include "models/resnet50.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
@@ -90,6 +91,32 @@ TEST_CASE("the ConvNet is the lab's by default and fits small images with its ot
   CHECK(small.input_shape() == Shape{28, 28, 1});
   CHECK(small.output_shape() == Shape{10});
   CHECK_THAT(error_of([] { conv_net({.classes = 0}); }), Catch::Contains("units >= 1"));
+}
+
+TEST_CASE("the ConvNet has the documented layers with the documented options, and no others") {
+  const auto stage = [](const SymbolicTensor& x, std::int64_t filters, Extent2D kernel, Extent2D pool, bool biased) {
+    return MaxPooling2D({.pool_size = pool, .padding = Padding::same})(
+        Activation(relu)(Conv2D({.filters = filters,
+                                 .kernel_size = kernel,
+                                 .padding = Padding::same,
+                                 .use_bias = biased,
+                                 .kernel_initializer = biased ? he_normal() : glorot_uniform()})(x)));
+  };
+  const auto photograph = Input({64, 64, 3}), picture = Input({28, 28, 1}), other = Input({9, 7, 2});
+  const Model lab(photograph, Dense({.units = 6})(Flatten()(stage(stage(photograph, 8, 4, 8, false), 16, 2, 4, false))),
+                  {.name = "conv_net"});
+  const auto hidden =
+      Dense({.units = 128, .activation = relu})(Flatten()(stage(stage(picture, 32, 3, 2, true), 64, 3, 2, true)));
+  const Model small(picture, Dense({.units = 10})(Dropout({.rate = 0.3})(hidden)), {.name = "conv_net"});
+  const auto normal = BatchNormalization({.momentum = 0.9})(
+      Conv2D({.filters = 5, .kernel_size = {3, 2}, .padding = Padding::same, .use_bias = false})(other));
+  const auto pooled = MaxPooling2D({.pool_size = {2, 3}, .padding = Padding::same})(Activation(relu)(normal));
+  const Model normalized(other, Dense({.units = 4})(Flatten()(pooled)), {.name = "conv_net"});
+  CHECK(graph_to_json(conv_net()) == graph_to_json(lab));
+  CHECK(graph_to_json(conv_net(small_image_options())) == graph_to_json(small));
+  CHECK(graph_to_json(conv_net(
+            {.input = {9, 7, 2}, .classes = 4, .stages = {{5, {3, 2}, {2, 3}}}, .batch_normalization = true})) ==
+        graph_to_json(normalized));
 }
 
 TEST_CASE("inference with a cache follows the weights, whoever changes them") {

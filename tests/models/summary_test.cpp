@@ -28,6 +28,18 @@ std::string squeezed(const std::string& line) {
   return result;
 }
 
+TEST_CASE("the parameters of a layer that is called twice are in the row of its first call, and count once") {
+  const SymbolicTensor input = Input({3}, {.name = "in"});
+  const Dense twice({.units = 3, .name = "twice"});
+  const std::string text = Model(input, twice(twice(input))).summary({.width = 98});
+  std::vector<std::string> rows;
+  for (const std::string& line : lines_of(text)) {
+    if (line.starts_with("twice")) rows.push_back(squeezed(line));
+  }
+  CHECK(rows == std::vector<std::string>{"twice (Dense) (None, 3) 12 in", "twice (Dense) (None, 3) shared twice"});
+  CHECK_THAT(text, Catch::Contains("Total params: 12\n"));
+}
+
 TEST_CASE("the summary of ResNet-50 has the rows and totals that Keras printed for it") {
   const std::string text = resnet50().summary({.width = 98});
   std::vector<std::string> rows;

@@ -9,6 +9,7 @@
 #include "training/callbacks.hpp"
 #include "training/checkpoint.hpp"
 #include "training/interrupt.hpp"
+#include "training/monitor.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -49,6 +50,36 @@ int epochs_until_stop(const EarlyStoppingOptions& options, const std::vector<dou
 }
 
 }  // namespace
+
+TEST_CASE("a figure improves when it is better than the best by more than min_delta") {
+  struct Row {
+    double value, best, min_delta;
+    bool larger, smaller;  // whether it improves where that is better
+  };
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const Row& row : std::vector<Row>{{0.75, 0.5, 0, true, false},
+                                         {0.5, 0.75, 0, false, true},
+                                         {0.5, 0.5, 0, false, false},
+                                         {0.75, 0.5, 0.125, true, false},
+                                         {0.5, 0.75, 0.125, false, true},
+                                         {0.75, 0.5, 0.25, false, false},
+                                         {0.5, 0.75, 0.25, false, false},
+                                         {0.75, 0.5, 0.5, false, false},
+                                         {0.5, 0.75, 0.5, false, false},
+                                         {0.5, -infinite, 0.25, true, false},
+                                         {0.5, infinite, 0.25, false, true},
+                                         {nan_value, 0.5, 0, false, false}}) {
+    CAPTURE(row.value, row.best, row.min_delta);
+    for (const char* figure : {"accuracy", "validation_accuracy"}) {
+      CHECK(Monitor("test", figure).improves(row.value, row.best, row.min_delta) == row.larger);
+    }
+    for (const char* figure : {"loss", "validation_loss"}) {
+      CHECK(Monitor("test", figure).improves(row.value, row.best, row.min_delta) == row.smaller);
+    }
+  }
+  CHECK(Monitor("test", "loss").worst() == infinite);
+  CHECK(Monitor("test", "accuracy").worst() == -infinite);
+}
 
 TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; those that save come last") {
   std::string seen;

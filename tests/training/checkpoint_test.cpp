@@ -119,6 +119,21 @@ TEST_CASE("a run that stops in the midst of a validation validates anew, and end
   CHECK(identical(stopped.second, whole.second));
 }
 
+TEST_CASE("checkpoints of a folder are listed from the newest to the one before the first step, and nothing else is") {
+  const TemporaryFolder folder;
+  for (const std::int64_t step : {7, 0, 1'000'000'000, 12}) std::ofstream(checkpoint_path(folder.path(), step)) << "x";
+  const std::string any = checkpoint_path("", 3).string();
+  for (const std::string& name : {"x" + any, any + ".tmp", any.substr(0, any.find('0')) + any.substr(any.rfind('.'))}) {
+    std::ofstream(folder / name) << "x";
+  }
+  std::vector<std::string> names;
+  for (const fs::path& path : checkpoints_in(folder.path())) names.push_back(path.filename().string());
+  std::vector<std::string> expected;
+  for (const std::int64_t step : {1'000'000'000, 12, 7, 0}) expected.push_back(checkpoint_path("", step).string());
+  CHECK(names == expected);
+  CHECK(checkpoints_in(folder / "none").empty());
+}
+
 TEST_CASE("going on from the end of a run is that end, and more epochs can be added") {
   const TemporaryFolder folder;
   FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};

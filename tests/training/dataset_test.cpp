@@ -91,6 +91,19 @@ TEST_CASE("A data set refuses images and labels that do not belong together") {
   CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
 }
 
+TEST_CASE("A data set refuses a source that makes no images") {
+  const auto error_with = [](const Shape& shape, bool function) {
+    ImageSource source{shape, [=](std::int64_t) { return Tensor::zeros(shape, DType::uint8); }};
+    if (!function) source.image = nullptr;
+    return error_of([&] { Dataset(source, Tensor::labels({0}), {"a"}); });
+  };
+  const std::string expected = "Dataset: expected a source of images (height, width, channels), got ";
+  CHECK(error_with({4, 4}, true) == expected + "one of shape (4, 4)");
+  CHECK(error_with({4, 4, 3, 1}, true) == expected + "one of shape (4, 4, 3, 1)");
+  CHECK(error_with({4, 0, 3}, true) == expected + "one of shape (4, 0, 3)");
+  CHECK(error_with({4, 4, 3}, false) == expected + "an empty function of shape (4, 4, 3)");
+}
+
 TEST_CASE("A data set refuses class names that no model's file can keep") {
   const auto error = [](const std::vector<std::string>& names) {
     const std::string in_memory = error_of([&] { Dataset(Tensor::zeros({2, 3}), Tensor::labels({0, 1}), names); });

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <sstream>
 #include <thread>
 #include <tuple>
 
@@ -13,6 +14,7 @@
 #include "tests/io/files.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
+#include "training/check_progress.hpp"
 #include "training/data_loader.hpp"
 #include "training/fit.hpp"
 
@@ -168,6 +170,39 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
              Contains("that can be read in the folder of each class, got none in dog in"));
   for (int i = 0; i < 20; ++i) write_bytes(folder / "dog" / fmt::format("n{}.png", i), "");
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
+}
+
+TEST_CASE("The progress of checks begins after two seconds and is redrawn on terminals only") {
+  struct Row {
+    double seconds;
+    std::string log, terminal;
+  };
+  const std::vector<Row> rows = {
+      {1, "", ""},
+      {1.99, "", ""},
+      {2, "checked 3 of 9 images\n", "\rchecked 3 of 9 images"},
+      {2.1, "", ""},
+      {2.25, "", "\rchecked 5 of 9 images"},
+      {11.9, "", "\rchecked 6 of 9 images"},
+      {12, "checked 7 of 9 images\n", ""},
+      {12.2, "", "\rchecked 8 of 9 images"},
+  };
+  for (const bool terminal : {false, true}) {
+    std::ostringstream stream;
+    double now = 100;
+    {
+      CheckProgress progress(9, {&stream, [&] { return terminal ? 80 : 0; }, [&] { return now; }});
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        CAPTURE(terminal, rows[i].seconds);
+        now = 100 + rows[i].seconds;
+        stream.str("");
+        progress.update(i + 1);
+        CHECK(stream.str() == (terminal ? rows[i].terminal : rows[i].log));
+      }
+      stream.str("");
+    }
+    CHECK(stream.str() == (terminal ? "\n" : ""));
+  }
 }
 
 TEST_CASE("Class folders whose names no model's file can keep are refused at the start") {

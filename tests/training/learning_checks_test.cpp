@@ -221,8 +221,8 @@ TEST_CASE("a layer that is unfrozen after the optimizer was made is refused; a p
   CHECK_THAT(error_of([&] { train(adam); }), Contains("hidden/kernel, which was frozen then and is not now"));
   Adam all(model.parameters());
   CHECK(said_by([&] { train(all); }).empty());
-  Adam some({model.parameters()[2], model.parameters()[3]});
-  CHECK_THAT(said_by([&] { train(some); }), Contains("2 of 4 trainable parameters") && Contains("hidden/kernel"));
+  Adam some({model.parameters()[3]});
+  CHECK_THAT(said_by([&] { train(some); }), Contains("3 of 4 trainable parameters") && Contains("hidden/kernel"));
   model.layer("logits").set_trainable(false);
   CHECK_THAT(error_of([&] { train(some); }), Contains("got one that has only frozen ones"));
 }

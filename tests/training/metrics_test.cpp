@@ -118,6 +118,11 @@ TEST_CASE("confusion counts are the cells of the matrix that are not 0, the most
     CHECK(counts.confused == std::vector<ConfusionCounts::Pair>{{1, 0, 2}, {2, 1, 2}, {0, 2, 1}});
     CHECK(class_table(counts) == class_table(confusion_matrix(given, right)));
   }
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor unknown = Tensor::of({5, 2}, {1, 2, nan, 1, 3, nan, 2, 1, nan, nan});
+  const ConfusionCounts counts = confusion_counts(unknown, Tensor::labels({1, 0, 1, 0, 1}));
+  CHECK(counts.undecided == 3);
+  CHECK_THAT(class_table(counts), Contains("accuracy 0.4000\nNaN outputs for 3 samples, counted as wrong\n"));
   CHECK_THAT(error_of([&] { confusion_counts(given, Tensor::labels({0})); }), Contains("confusion_counts: expected"));
 }
 

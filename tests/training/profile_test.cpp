@@ -95,6 +95,28 @@ TEST_CASE("a profile counts multiply-adds and bytes as they are") {
   CHECK_THAT(text, Catch::Contains("norm + act") && Catch::Contains("GFLOP/s") && Catch::Contains("a step: "));
 }
 
+TEST_CASE("the table of a profile has every number in its column, and sums of the layers") {
+  const StepProfile made{.layers = {{"a long layer's name + relu_1", 0.002, 0.004, 4e6, 500'000},
+                                    {.name = "b", .forward = 0.001, .backward = 0.001, .kept = 700'000}},
+                         .rest = {{.name = "loss", .forward = 0.001, .backward = 0.001}},
+                         .seconds = 0.010,
+                         .parameter_bytes = 4'000'000,
+                         .between_steps = 50'000,
+                         .peak = 123'456'789};
+  CHECK(table(made) ==
+        "layer                         ms there   ms back      %  GFLOP/s  MB kept\n"
+        "-------------------------------------------------------------------------\n"
+        "a long layer's name + relu_1     2.000     4.000   60.0      1.3      0.5\n"
+        "b                                1.000     1.000   20.0               0.7\n"
+        "-------------------------------------------------------------------------\n"
+        "all layers                       3.000     5.000   80.0      1.0      1.2\n"
+        "loss                             1.000     1.000   20.0               0.0\n"
+        "-------------------------------------------------------------------------\n"
+        "a step: 10.0 ms; memory: parameters 4.0 MB, in use between steps 0.05 MB, at most 123.5 MB\n");
+  StepProfile none;
+  CHECK_THAT(table(none), Catch::Contains("all layers     0.000     0.000    0.0               0.0\n"));
+}
+
 TEST_CASE("a profile trains as many steps as it says and refuses what it can't measure") {
   const auto [model, data] = small(10);
   SGD sgd(model.parameters());

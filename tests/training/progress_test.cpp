@@ -47,6 +47,17 @@ TEST_CASE("durations") {
   CHECK(duration_text(-1) == "0:00");
 }
 
+TEST_CASE("numbers of epochs are as wide as the last one's") {
+  for (const auto& [epochs, epoch, text] : {std::tuple(9, 3, "epoch 3/9  "),
+                                            {10, 3, "epoch  3/10  "},
+                                            {10, 10, "epoch 10/10  "},
+                                            {100, 7, "epoch   7/100  "}}) {
+    Stage stage(120, {.epochs = epochs, .samples = 100});
+    stage.progress->begin_epoch(epoch);
+    CHECK_THAT(line_of(stage.text()), Catch::StartsWith(text));
+  }
+}
+
 TEST_CASE("on a terminal one line is redrawn") {
   Stage stage(120);
   stage.progress->begin_epoch(1);

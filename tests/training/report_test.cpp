@@ -64,6 +64,29 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
+TEST_CASE("axes of charts are numbered by 1, 2 or 5 times a power of ten, at most five steps from end to end") {
+  const auto numbers = [](double largest, bool percent) {
+    const std::string svg = html::chart("", {{.name = "", .color = "", .x = {1, 2}, .y = {0, largest}}}, percent);
+    const std::string begin = "text-anchor='end'>";
+    std::vector<std::string> found;
+    for (std::size_t at = svg.find(begin); at != std::string::npos; at = svg.find(begin, at + 1)) {
+      const std::size_t from = at + begin.size();
+      found.push_back(svg.substr(from, svg.find('<', from) - from));
+    }
+    return found;
+  };
+  using Numbers = std::vector<std::string>;
+  CHECK(numbers(5, false) == Numbers{"0", "1", "2", "3", "4", "5"});
+  CHECK(numbers(5.5, false) == Numbers{"0", "2", "4", "6"});
+  CHECK(numbers(10, false) == Numbers{"0", "2", "4", "6", "8", "10"});
+  CHECK(numbers(11, false) == Numbers{"0", "5", "10", "15"});
+  CHECK(numbers(25, false) == Numbers{"0", "5", "10", "15", "20", "25"});
+  CHECK(numbers(26, false) == Numbers{"0", "10", "20", "30"});
+  CHECK(numbers(100, false) == Numbers{"0", "20", "40", "60", "80", "100"});
+  CHECK(numbers(1e-3, false) == Numbers{"0", "0.0002", "0.0004", "0.0006", "0.0008", "0.001"});
+  CHECK(numbers(0.5, true) == Numbers{"0%", "20%", "40%", "60%", "80%", "100%"});
+}
+
 TEST_CASE("a report is one page without network and script that shows what came out") {
   const std::string page = page_of(example());
   CHECK_THAT(page, Contains("66.67%") && Contains("accuracy on 12 samples") && Contains("0:15"));

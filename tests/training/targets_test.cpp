@@ -5,6 +5,7 @@
 #include "layers/layers.hpp"
 #include "optim/adam.hpp"
 #include "tests/support/support.hpp"
+#include "training/broadcast_check.hpp"
 #include "training/data_loader.hpp"
 #include "training/fit.hpp"
 
@@ -34,6 +35,28 @@ Dataset line(std::int64_t n) {
 Model linear(std::int64_t units, std::uint64_t seed = 2) {
   const SymbolicTensor input = Input({2});
   return {input, Dense({.units = units, .name = "linear"})(input), {.seed = seed}};
+}
+
+TEST_CASE("targets are broadcast apart where axes are missing, or where both sides are repeated") {
+  struct Row {
+    Shape outputs, targets;
+    bool apart;
+  };
+  for (const auto& [outputs, targets, apart] : std::vector<Row>{{{4, 3}, {4, 3}, false},
+                                                                {{4, 1}, {4, 3}, false},
+                                                                {{4, 3}, {4, 1}, false},
+                                                                {{4, 3}, {5, 3}, false},  // of no use to anybody
+                                                                {{4, 1}, {1, 4}, true},
+                                                                {{1, 4}, {4, 1}, true},
+                                                                {{4, 1, 3}, {4, 2, 1}, true},
+                                                                {{4, 2, 3}, {4, 1, 1}, false},
+                                                                {{4, 1}, {4}, true},
+                                                                {{4, 4}, {4}, true},
+                                                                {{4}, {4, 1}, true},
+                                                                {{4, 3}, {4}, false}}) {
+    CAPTURE(outputs, targets);
+    CHECK(broadcast_apart(outputs, targets) == apart);
+  }
 }
 
 TEST_CASE("fit learns a regression, without an accuracy") {
