@@ -267,6 +267,8 @@ TEST_CASE("classes are called as in Keras") {
       {"A", "a"},
       {"Block2aB", "block2a_b"},
       {"My_Layer", "my__layer"},
+      {"Naïve Bayes", "naïve_bayes"},
+      {"层Norm2", "层_norm2"},
       {"already_snake", "already_snake"},
   };
   for (const auto& [type, name] : known) CHECK(snake_case(type) == name);
