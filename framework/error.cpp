@@ -7,12 +7,17 @@ constexpr std::size_t longest = 10'000;
 
 std::string printable(const std::string& text) {
   std::string result;
-  for (const char c : text) {
-    const bool control = (c >= 0 && c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-    if (control) {
-      result += fmt::format("\\x{:02x}", static_cast<int>(c));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool above_127 = byte == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 to U+009F in UTF-8
+    if (above_127) {
+      result += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
     } else {
-      result += c;
+      result += text[i];
     }
   }
   if (result.size() <= longest) return result;

@@ -12,8 +12,8 @@ namespace xtape {
 /// came and what to do. Broken promises inside the library are asserts instead.
 class Error : public std::runtime_error {
  public:
-  /// Messages repeat what files say, and end up on terminals: control characters but tabs and new lines are written as
-  /// "\x1b", and of a text above 10,000 bytes the middle is left out.
+  /// Messages repeat what files say, and end up on terminals: control characters (U+0000 to U+001F but tabs and new
+  /// lines, U+007F to U+009F) are written as "\x1b", and of a text above 10,000 bytes the middle is left out.
   explicit Error(const std::string& message);
 };
 

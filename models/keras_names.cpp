@@ -141,7 +141,9 @@ void add_keras1(std::vector<std::string>& candidates, const std::string& layer, 
 }  // namespace
 
 std::string snake_case(const std::string& type) {
-  static const std::regex no_word("\\W+"), word_begins("(.)([A-Z][a-z]+)"), capital_follows("([a-z])([A-Z])");
+  // bytes of UTF-8 are letters, as in Python
+  static const std::regex no_word("[^A-Za-z0-9_\x80-\xff]+"), word_begins("(.)([A-Z][a-z]+)"),
+      capital_follows("([a-z])([A-Z])");
   std::string result = std::regex_replace(type, no_word, "");
   result = std::regex_replace(result, word_begins, "$1_$2");
   return lower_case(std::regex_replace(result, capital_follows, "$1_$2"));

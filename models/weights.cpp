@@ -6,6 +6,7 @@
 #include "framework/io/extension.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/io/utf8.hpp"
 #include "models/keras_weights.hpp"
 
 namespace xtape {
@@ -13,7 +14,8 @@ namespace {
 
 constexpr std::size_t most_listed = 20;
 
-/// "; 2 missing: a/kernel, a/bias"; nothing for none, and not all when there are many.
+/// "; 2 missing: a/kernel, a/bias"; nothing for none, and not all when there are many. Names are as a terminal may get
+/// them, whatever the file says.
 std::string listed(std::string_view what, std::vector<std::string> names) {
   if (names.empty()) return "";
   const std::size_t count = names.size();
@@ -21,17 +23,17 @@ std::string listed(std::string_view what, std::vector<std::string> names) {
     names.resize(most_listed);
     names.emplace_back("...");
   }
-  return fmt::format("; {} {}: {}", count, what, fmt::join(names, ", "));
+  return printable(fmt::format("; {} {}: {}", count, what, fmt::join(names, ", ")));
 }
 
 StoredWeights read_weights(const Model& model, const std::filesystem::path& path) {
   const InputFile opened("load_weights", path);
-  check_no_zip("load_weights", "a safetensors or HDF5 file", opened, path.string());
+  const std::string_view expected =
+      has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says" : "a safetensors or HDF5 file";
+  check_neither_empty_nor_zip("load_weights", expected, opened, path.string());
   if (is_hdf5(opened)) return read_keras_weights(model, path);
-  const bool named_hdf5 = has_extension(path, {".h5", ".hdf5"});
-  check(may_be_safetensors(opened), "load_weights: expected {}, got {}: {}",
-        named_hdf5 ? "an HDF5 file, as its name says" : "a safetensors or HDF5 file",
-        opened.size() == 0 ? "an empty file" : "one of another format", path.string());
+  check(may_be_safetensors(opened), "load_weights: expected {}, got one of another format: {}", expected,
+        path.string());
   StoredWeights result{{}, model.named_parameters()};
   for (StoredTensor& tensor : list_safetensors(path)) result.weights.push_back({tensor.name, std::move(tensor)});
   return result;

@@ -37,7 +37,8 @@ void Adam::update(const Parameter& parameter, std::span<Tensor> slots, const Ste
     const auto epsilon = static_cast<T>(epsilon_);
     T* m = slots[0].mutable_data<T>();
     T* v = slots[1].mutable_data<T>();
-    update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) {
+    update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T gradient) {
+      const T g = squarable(gradient);
       m[i] += new1 * (g - m[i]);
       v[i] += new2 * (g * g - v[i]);
       p = kept * p - rate * m[i] / (std::sqrt(v[i]) + epsilon);

@@ -18,7 +18,8 @@ struct AdamOptions {
 /// before section 2.1 ("epsilon hat") and in Keras. At step t = 1, 2, ...:
 ///   m += (1 - beta1) (g - m);  v += (1 - beta2) (g^2 - v);  p -= rate_t m / (sqrt(v) + epsilon),
 ///   rate_t = rate sqrt(1 - beta2^t) / (1 - beta1^t).
-/// Slots m and v. Error unless the betas are in [0, 1) and epsilon is at least 0.
+/// A g above 2^63 (float64: 2^511), whose square may exceed the range of its type, counts as that much. Slots m and v.
+/// Error unless the betas are in [0, 1) and epsilon is at least 0.
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<Parameter> parameters, AdamOptions options = {});

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -104,6 +106,15 @@ class Optimizer {
     kernels::parallel_for(gradient.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
       update_piece(f, p + begin, g + begin, scale, l2, begin, end - begin);
     });
+  }
+
+  /// A gradient whose square is in the range of its type: 2^63 of float32 and 2^511 of float64 stand for what is
+  /// larger. What is not finite stays.
+  template <class T>
+  static T squarable(T g) {
+    constexpr T most = std::is_same_v<T, float> ? T(0x1p63) : T(0x1p511), finite = std::numeric_limits<T>::max();
+    if (g > most && g <= finite) return most;
+    return g < -most && g >= -finite ? -most : g;
   }
 
   /// Error "Adam: expected beta1 in [0, 1), got 1.5".

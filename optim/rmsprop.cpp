@@ -43,7 +43,8 @@ void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, con
   T* v = slots.front().mutable_data<T>();
   T* b = has_momentum ? slots[1].mutable_data<T>() : nullptr;
   T* a = centered ? slots.back().mutable_data<T>() : nullptr;
-  update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) {
+  update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T gradient) {
+    const T g = squarable(gradient);
     v[i] = rho * v[i] + fresh * g * g;
     T spread = v[i];
     if constexpr (centered) {

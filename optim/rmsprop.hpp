@@ -18,7 +18,8 @@ struct RMSpropOptions {
 /// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as Keras 2.11 and later has it:
 ///   v = rho v + (1 - rho) g^2;  d = rate g / sqrt(v + epsilon);  p -= d.
 /// Centered (Graves, Generating sequences with recurrent neural networks, 2013, eq. 38-45): a = rho a + (1 - rho) g,
-/// and max(v - a^2, 0) takes the place of v in d. With momentum u: b = u b + d, p -= b. Slots v, then b, then a where
+/// and max(v - a^2, 0) takes the place of v in d. A g above 2^63 (float64: 2^511), whose square may exceed the range of
+/// its type, counts as that much. With momentum u: b = u b + d, p -= b. Slots v, then b, then a where
 /// they are used. Error unless rho and momentum are in [0, 1) and epsilon is at least 0.
 class RMSprop final : public Optimizer {
  public:

@@ -109,6 +109,20 @@ void check_loss(std::string_view function, const Model& model, const LossFunctio
         function, batch_shape_text(output));
 }
 
+namespace {
+
+/// Targets without classes under a loss of classes, as a regression has them that names no loss.
+void check_rows(std::string_view function, const Tensor& targets) try {
+  check_distributions(function, targets);
+} catch (const Error& error) {
+  fail(
+      "{}; softmax_cross_entropy, the default loss, is for classes: name another one for other targets, such as "
+      "{{.loss = mean_squared_error}}",
+      error.what());
+}
+
+}  // namespace
+
 void check_targets(std::string_view function, const Model& model, const Dataset& data, const LossFunction& loss,
                    std::int64_t batch_size, const std::vector<double>& class_weights) {
   check(any_counts(data, class_weights),
@@ -132,7 +146,7 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
         "{}: expected targets {} like the outputs of model {}, got {}, which would be compared with the outputs of "
         "other samples; reshape them",
         function, batch_shape_text(model.output_shape()), model.name(), data.labels().shape());
-  if (takes_classes(loss) && data.labels().rank() == 2) check_distributions(function, data.labels());
+  if (takes_classes(loss) && data.labels().rank() == 2) check_rows(function, data.labels());
 }
 
 void check_outputs(std::string_view function, const LossFunction& loss, const Tensor& outputs) {

@@ -7,6 +7,7 @@
 
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/rounding.hpp"
+#include "framework/tensor/size_text.hpp"
 #include "models/multiply_adds.hpp"
 
 namespace xtape {
@@ -15,10 +16,9 @@ namespace {
 constexpr int warm_up = 2;
 constexpr double megabyte = 1e6;
 
-/// Megabytes with one digit behind the point, or two that count when there are less than 0.1.
-std::string megabytes(std::int64_t bytes) {
-  const double value = static_cast<double>(bytes) / megabyte;
-  return bytes != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.1f}", value);
+/// With one digit behind the point, or two that count when it is below 0.1.
+std::string figure(double value) {
+  return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.1f}", value);
 }
 
 /// Multiply-adds of a batch, forward and back, by the name of the layer; every layer is there.
@@ -37,7 +37,8 @@ std::string row_text(const StepProfile::Row& row, double total, std::size_t widt
   const std::string speed =
       row.multiply_adds > 0 && seconds > 0 ? fmt::format("{:.1f}", 2e-9 * row.multiply_adds / seconds) : "";
   return fmt::format("{:<{}} {:>9.3f} {:>9.3f} {:>6.1f} {:>8} {:>8}\n", row.name, width, 1e3 * row.forward,
-                     1e3 * row.backward, total > 0 ? 100 * seconds / total : 0, speed, megabytes(row.kept));
+                     1e3 * row.backward, total > 0 ? 100 * seconds / total : 0, speed,
+                     figure(static_cast<double>(row.kept) / megabyte));
 }
 
 }  // namespace
@@ -98,10 +99,11 @@ std::string table(const StepProfile& profile) {
   }
   text += rule + row_text(all, profile.seconds, width);
   for (const auto& row : profile.rest) text += row_text(row, profile.seconds, width);
+  const auto size = [](std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); };
   return text + rule +
-         fmt::format("a step: {:.1f} ms; memory: parameters {} MB, in use between steps {} MB, at most {} MB\n",
-                     1e3 * profile.seconds, megabytes(profile.parameter_bytes), megabytes(profile.between_steps),
-                     megabytes(profile.peak));
+         fmt::format("a step: {} ms; memory: parameters {}, in use between steps {}, at most {}\n",
+                     figure(1e3 * profile.seconds), size(profile.parameter_bytes), size(profile.between_steps),
+                     size(profile.peak));
 }
 
 }  // namespace xtape

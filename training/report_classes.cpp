@@ -5,6 +5,7 @@
 #include <span>
 
 #include "framework/io/resize.hpp"
+#include "framework/ops/activations.hpp"
 #include "training/html.hpp"
 #include "training/metrics.hpp"
 
@@ -17,6 +18,11 @@ constexpr std::size_t most_mistakes = 24, most_confusions = 10, dense_from = 25;
 constexpr std::size_t largest_matrix = 100;             // in classes
 constexpr std::size_t most_confusions_without_it = 50;  // the list then stands for the matrix
 constexpr std::int64_t largest_thumbnail = 152, coarse = 48;
+
+/// "87.5%", or a dash for a probability that is not known.
+std::string percent(double probability) {
+  return std::isnan(probability) ? "–" : fmt::format("{:.1f}%", 100 * probability);
+}
 
 /// "87.5%", or a dash for 0 / 0.
 std::string share(std::int64_t part, std::int64_t whole) {
@@ -84,34 +90,33 @@ std::string table_html(const ConfusionCounts& counts, const std::vector<std::str
     text += fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[i]), counts.samples[i],
                         share(counts.right[i], counts.taken[i]), share(counts.right[i], counts.samples[i]));
   }
-  return text + "</table></div>\n";
+  text += "</table></div>\n";
+  if (counts.undecided > 0) {
+    text += fmt::format("<p class='note'>NaN outputs for {} samples, which are taken for no class.</p>\n",
+                        counts.undecided);
+  }
+  return text;
 }
 
 struct Mistake {
-  std::int64_t sample, right, taken_for;  // -1: for no class, with a NaN output
-  double right_probability, taken_probability;
+  std::int64_t sample, right, taken_for;        // -1: for no class, with a NaN output
+  double right_probability, taken_probability;  // NaN where outputs are, or several are infinite
 };
 
 /// All of them, the worst first. Row by row, so that no second array of all outputs is made.
 std::vector<Mistake> mistakes_of(const Judged& judged) {
-  const std::int64_t classes = judged.outputs.dim(1);
   const Tensor rights = classes_of_labels(judged.data.labels()), winners = top_classes(judged.outputs);
   std::vector<Mistake> mistakes;
   for (std::int64_t i = 0; i < judged.outputs.dim(0); ++i) {
     const std::int64_t right = rights.data<std::int64_t>()[i], taken = winners.data<std::int64_t>()[i];
     if (taken == right) continue;
-    if (taken < 0) {
-      mistakes.push_back({i, right, taken, 0, 0});
-      continue;
-    }
-    const std::vector<double> row = judged.outputs.rows(i, i + 1).reshaped({classes}).to_vector();
-    const double largest = row[static_cast<std::size_t>(taken)];
-    double sum = 0;
-    for (const double value : row) sum += std::exp(value - largest);
-    const double right_probability = std::exp(row[static_cast<std::size_t>(right)] - largest) / sum;
-    mistakes.push_back({i, right, taken, right_probability, 1 / sum});
+    const Tensor shares = softmax(judged.outputs.rows(i, i + 1)).value();
+    const auto probability = [&](std::int64_t output) { return output < 0 ? std::nan("") : shares.at({0, output}); };
+    mistakes.push_back({i, right, taken, probability(right), probability(taken)});
   }
-  std::ranges::stable_sort(mistakes, {}, &Mistake::right_probability);
+  std::ranges::stable_sort(mistakes, {}, [](const Mistake& mistake) {
+    return std::isnan(mistake.right_probability) ? 0 : mistake.right_probability;
+  });
   return mistakes;
 }
 
@@ -152,10 +157,10 @@ std::string mistakes_html(const Judged& judged) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
     const std::string taken = m.taken_for < 0 ? "no class (NaN)" : judged.names[static_cast<std::size_t>(m.taken_for)];
     text += fmt::format(
-        "<figure>{}<figcaption>is <b>{}</b> <span>({:.1f}%)</span><br/>taken for <b>{}</b> <span>({:.1f}%)</span><br/>"
+        "<figure>{}<figcaption>is <b>{}</b> <span>({})</span><br/>taken for <b>{}</b> <span>({})</span><br/>"
         "<span class='none'>sample {}</span></figcaption></figure>\n",
-        html::image(thumbnail(judged.data, m.sample), right), escaped(right), 100 * m.right_probability, escaped(taken),
-        100 * m.taken_probability, m.sample);
+        html::image(thumbnail(judged.data, m.sample), right), escaped(right), percent(m.right_probability),
+        escaped(taken), percent(m.taken_probability), m.sample);
   }
   return text + "</div>\n";
 }

@@ -129,9 +129,23 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
   return plan;
 }
 
+/// Error when the folder of a run would lie among photographs, where it would be taken for one of their classes.
+void check_apart(const fs::path& photographs, const fs::path& output) {
+  const bool is_split = fs::is_directory(photographs / "train") && fs::is_directory(photographs / "test");
+  for (const fs::path& classes :
+       is_split ? std::vector{photographs / "train", photographs / "test"} : std::vector{photographs}) {
+    const fs::path way = fs::weakly_canonical(output).lexically_relative(fs::canonical(classes));
+    check(way.empty() || *way.begin() == "..",
+          "train: expected a folder for the run that is not among the photographs in {}, where it would be taken for a "
+          "class, got {}; name another with --output",
+          classes.string(), output.string());
+  }
+}
+
 /// The folder of this run, ready before the training, so that one that can't be written to is known in time.
-RunFolder open_folder(const Settings& s) {
+RunFolder open_folder(const Settings& s, bool photographs) {
   if (!s.resume.empty()) return RunFolder::reopen(s.resume);
+  if (photographs) check_apart(s.data, s.output.empty() ? "runs" : s.output);
   if (!s.output.empty()) return RunFolder::make(s.output);
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   char stamp[32];
@@ -227,7 +241,7 @@ int run(const Settings& given, const CLI::App& app) {
   const Model model = recipe.build(data.train, s.seed);
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
-  const RunFolder opened = open_folder(s);
+  const RunFolder opened = open_folder(s, name == "photographs");
   const fs::path& folder = opened.path();
   if (given.resume.empty()) {
     write_atomically(folder / settings_file, [&](std::ostream& out) { out << app.config_to_str(); });

@@ -33,9 +33,10 @@ inline bool is_zip(const InputFile& file) { return has_at(file, 0, "PK\x03\x04")
 /// Whether a safetensors file may follow: its header is a JSON object behind 8 bytes of length.
 inline bool may_be_safetensors(const InputFile& file) { return has_at(file, 8, "{"); }
 
-/// Error naming `function`, what it expects and the path when the file is a zip archive.
-inline void check_no_zip(std::string_view function, std::string_view expected, const InputFile& file,
-                         const std::string& path) {
+/// Error naming `function`, what it expects and the path when the file is empty or a zip archive.
+inline void check_neither_empty_nor_zip(std::string_view function, std::string_view expected, const InputFile& file,
+                                        const std::string& path) {
+  check(file.size() > 0, "{}: expected {}, got an empty file: {}", function, expected, path);
   check(!is_zip(file),
         "{}: expected {}, got a zip archive: {}; if it is Keras's .keras format, unzip it and give its "
         "model.weights.h5 to load_weights(), or write model.save_weights(\"w.weights.h5\") in Keras",
@@ -43,9 +44,9 @@ inline void check_no_zip(std::string_view function, std::string_view expected, c
 }
 
 /// The same for a reader of safetensors, and when the file is one of HDF5.
-inline void check_neither_zip_nor_hdf5(std::string_view function, std::string_view expected, const InputFile& file,
-                                       const std::string& path) {
-  check_no_zip(function, expected, file, path);
+inline void check_safetensors(std::string_view function, const InputFile& file, const std::string& path) {
+  constexpr std::string_view expected = "a safetensors file";
+  check_neither_empty_nor_zip(function, expected, file, path);
   check(!is_hdf5(file),
         "{}: expected {}, got an HDF5 file: {}; load_weights() reads Keras's weights into a model that code makes, "
         "load_hdf5() single arrays",

@@ -17,7 +17,7 @@ using Texts = std::vector<std::string>;
 struct Hdf5File::State {
   State(std::string_view caller, const std::filesystem::path& where)
       : function(caller), path(where.string()), size(input_file_size(caller, where)), helper(function, hdf5_helper) {
-    check_no_zip(caller, "an HDF5 file", InputFile(caller, where), path);
+    check_neither_empty_nor_zip(caller, "an HDF5 file", InputFile(caller, where), path);
     ask({"open", function, path, std::to_string(size)});
   }
 

@@ -113,11 +113,13 @@ class Source {
 
  private:
   SafetensorsHeader read_header(const std::string& path) {
+    check_safetensors("load_safetensors", file_, path);
     check(file_.size() >= 8, "load_safetensors: expected the 8 bytes of the header's length, got {} bytes in {}",
           file_.size(), path);
-    check_neither_zip_nor_hdf5("load_safetensors", "a safetensors file", file_, path);
     std::uint64_t length = 0;
     file_.read(0, &length, 8);
+    check(length <= static_cast<std::uint64_t>(file_.size() - 8) || may_be_safetensors(file_),
+          "load_safetensors: expected a safetensors file, got one of another format: {}", path);
     check(
         length <= static_cast<std::uint64_t>(std::min(file_.size() - 8, longest_header)),
         "load_safetensors: expected a header of at most {} bytes, got {} at offset 0 of {}; is it a safetensors file?",

@@ -75,19 +75,27 @@ Variable weighted(std::string_view function, const Variable& x, const Tensor& we
                 {{x, [function, weights](const Variable& dy) { return weighted(function, dy, weights); }}});
 }
 
-/// Mean over the rows of sum_k t_k (log sum_j exp z_j - z_k).
+/// The mean of n numbers, from their sum after each was divided by a divisor. Divides before adding where the sum, but
+/// maybe not the mean, exceeds the range of double.
+template <class Sum>
+double finite_mean(double n, Sum sum) {
+  const double mean = sum(1.0) / n;
+  return std::isinf(mean) ? sum(n) : mean;
+}
+
+/// The sum over the rows of sum_k t_k (log sum_j exp z_j - z_k) / divisor.
 template <class T>
-double cross_entropy(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes) {
+double cross_entropy(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes, double divisor) {
   double total = 0;
   for (std::int64_t i = 0; i < rows; ++i, logits += classes, targets += classes) {
     const ExponentialSum sum(logits, classes, 1);
     for (std::int64_t k = 0; k < classes; ++k) {
       if (targets[k] != 0) {
-        total += static_cast<double>(targets[k]) * (std::log1p(sum.rest) - sum.difference(logits[k]));
+        total += static_cast<double>(targets[k]) * ((std::log1p(sum.rest) - sum.difference(logits[k])) / divisor);
       }
     }
   }
-  return total / static_cast<double>(rows);
+  return total;
 }
 
 /// softmax(z) sum(t) - t for each row. Of the largest logit, whose share is near 1, computed from the others.
@@ -114,7 +122,7 @@ Variable softmax_difference(const Variable& logits, const Variable& targets) {
     cross_entropy_slopes(logits.value().data<T>(), targets.value().data<T>(), logits.dim(0), logits.dim(1),
                          slopes.mutable_data<T>());
   });
-  return record(name, std::move(slopes), {{logits, [name, logits, targets](const Variable& d) {
+  return record(name, std::move(slopes), {{logits, [logits, targets](const Variable& d) {
                                              return weighted(name, softmax(logits) * without_mean(d, logits, -1),
                                                              sum(targets, {-1}).value());
                                            }}});
@@ -126,29 +134,28 @@ void check_alike(std::string_view function, const Variable& outputs, const Tenso
         shape_text(outputs.value()), shape_text(targets));
 }
 
-/// The sum of f(x, t) over all elements, each times the weight of its sample, over their number; a sample of weight 0
-/// counts as 0 whatever its loss is. In double, in pieces
-/// that do not depend on the number of threads.
+/// The sum of f(x, t) / divisor over all elements, each times the weight of its sample; a sample of weight 0 counts as
+/// 0 whatever its loss is. In double, in pieces that do not depend on the number of threads.
 template <class F>
-double mean_of(std::string_view function, const Variable& x, const Tensor& targets, const Tensor& weights, F f) {
-  check_weights(function, x, weights);
-  const std::int64_t n = x.value().size(), of_sample = x.value().rank() > 0 ? n / x.dim(0) : 1;
+double sum_of(std::string_view function, const Tensor& x, const Tensor& targets, const Tensor& weights, double divisor,
+              F f) {
+  const std::int64_t n = x.size(), of_sample = x.rank() > 0 ? n / x.dim(0) : 1;
   const Tensor given = weights.defined() ? weights.to(DType::float64) : Tensor();
   std::vector<double> sums(static_cast<std::size_t>((n + elementwise_grain - 1) / elementwise_grain));
   with_floating(function, x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T *outputs = x.value().data<T>(), *wanted = targets.data<T>();
+    const T *outputs = x.data<T>(), *wanted = targets.data<T>();
     const double* factors = given.defined() ? given.data<double>() : nullptr;
     kernels::parallel_for(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
       double sum = 0;
       for (std::int64_t i = begin; i < end; ++i) {
-        const double loss = f(static_cast<double>(outputs[i]), static_cast<double>(wanted[i]));
+        const double loss = f(static_cast<double>(outputs[i]), static_cast<double>(wanted[i])) / divisor;
         sum += factors ? share_of(factors[i / of_sample], loss) : loss;
       }
       sums[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
     });
   });
-  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(n);
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 /// f(x, t) for all elements, computed in double.
@@ -196,12 +203,29 @@ Variable probability_slope(const Variable& p, const Variable& t) {
                   }}});
 }
 
+/// Records the mean of f(x, t) over all elements; its derivative for each element is factor * slope(x, t).
+template <class F, class Slope>
+Variable elementwise_loss(std::string_view name, const Variable& x, const Tensor& targets, const Tensor& weights, F f,
+                          Slope slope, double factor = 1) {
+  check_weights(name, x, weights);
+  const Variable t = targets.to(x.dtype());
+  const auto n = static_cast<double>(x.size());
+  const double loss =
+      finite_mean(n, [&](double divisor) { return sum_of(name, x.value(), t.value(), weights, divisor, f); });
+  return record(name, Tensor::scalar(loss, x.dtype()),
+                {{x, [name, x, t, weights, n, slope, factor](const Variable& dy) {
+                    return dy * weighted(name, slope(x, t), weights) / (n / factor);
+                  }}});
+}
+
 /// The mean over n rows. It is linear in the targets, so weights and smoothing are theirs.
 Variable cross_entropy_of(const Variable& logits, const Variable& targets) {
   const std::int64_t rows = logits.dim(0);
   const double loss = with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    return cross_entropy(logits.value().data<T>(), targets.value().data<T>(), rows, logits.dim(1));
+    return finite_mean(static_cast<double>(rows), [&](double divisor) {
+      return cross_entropy(logits.value().data<T>(), targets.value().data<T>(), rows, logits.dim(1), divisor);
+    });
   });
   return record("softmax_cross_entropy", Tensor::scalar(loss, logits.dtype()),
                 {{logits, [logits, targets, rows](const Variable& dy) {
@@ -230,40 +254,22 @@ Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targe
   constexpr std::string_view name = "binary_cross_entropy";
   check_alike(name, probabilities, targets);
   check_probabilities(name, targets);
-  const Variable& p = probabilities;
-  const Variable t = targets.to(p.dtype());
-  const double loss = mean_of(name, p, t.value(), weights, loss_of_probability);
-  return record(name, Tensor::scalar(loss, p.dtype()), {{p, [name, p, t, weights](const Variable& dy) {
-                                                           const auto n = static_cast<double>(p.value().size());
-                                                           return dy *
-                                                                  weighted(name, probability_slope(p, t), weights) / n;
-                                                         }}});
+  return elementwise_loss(name, probabilities, targets, weights, loss_of_probability, probability_slope);
 }
 
 Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights) {
   constexpr std::string_view name = "sigmoid_cross_entropy";
   check_alike(name, logits, targets);
   check_probabilities(name, targets);
-  const Variable& z = logits;
-  const Variable t = targets.to(z.dtype());
-  const double loss = mean_of(name, z, t.value(), weights, loss_of_logit);
-  return record(name, Tensor::scalar(loss, z.dtype()), {{z, [name, z, t, weights](const Variable& dy) {
-                                                           const auto n = static_cast<double>(z.value().size());
-                                                           return dy *
-                                                                  weighted(name, sigmoid_difference(z, t), weights) / n;
-                                                         }}});
+  return elementwise_loss(name, logits, targets, weights, loss_of_logit, sigmoid_difference);
 }
 
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
   constexpr std::string_view name = "mean_squared_error";
   check_alike(name, outputs, targets);
-  const Variable& x = outputs;
-  const Variable t = targets.to(x.dtype());
-  const double loss = mean_of(name, x, t.value(), weights, [](double u, double v) { return (u - v) * (u - v); });
-  return record(name, Tensor::scalar(loss, x.dtype()), {{x, [name, x, t, weights](const Variable& dy) {
-                                                           const auto n = static_cast<double>(x.value().size());
-                                                           return dy * weighted(name, x - t, weights) * (2 / n);
-                                                         }}});
+  return elementwise_loss(
+      name, outputs, targets, weights, [](double u, double v) { return (u - v) * (u - v); },
+      [](const Variable& x, const Variable& t) { return x - t; }, 2);
 }
 
 }  // namespace xtape

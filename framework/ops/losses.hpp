@@ -10,7 +10,8 @@ namespace xtape {
 // weights, as Keras does (reduction "sum_over_batch_size"; keras/src/losses/loss.py). Error for weights of another
 // shape or type.
 
-// Losses are computed in float64 for both types, and rounded once.
+// Losses are computed in float64 for both types, and rounded once. Where the sum over the samples exceeds the range of
+// float64 and the mean does not, the mean is right.
 
 /// Mean over the batch of -log softmax(logits)[label], and its derivative, with all digits also where the label's
 /// probability is near 1. A logit of -inf has probability 0: the loss is +inf where it has a share of the label, which

@@ -102,6 +102,11 @@ TEST_CASE("train and evaluate take folders of photographs") {
       }
     }
   }
+  for (const std::string among : {"--data train --output train/kept", "--data . --output ./test/kept/run",
+                                  "--data train --output train", "--data ../$(basename $PWD)/train --output train/x"}) {
+    check_refused(run("train --model convnet --epochs 1 " + among), "expected a folder for the run that is not among");
+  }
+  CHECK_FALSE((fs::exists(run.folder() / "train" / "kept") || fs::exists(run.folder() / "test" / "kept")));
   const Run trained = run("train --model convnet --epochs 3 --output trained --data .");
   INFO(trained.text);
   CHECK(trained.status == 0);

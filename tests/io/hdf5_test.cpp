@@ -161,6 +161,9 @@ TEST_CASE("load_hdf5 names files that are missing, folders, or something else") 
   write_bytes(folder / "text", "certainly not HDF5");
   CHECK_THAT(error_of([&] { load_hdf5(folder / "text", "x"); }),
              Contains("an HDF5 file, got " + (folder / "text").string()) && Contains("signature not found"));
+  write_bytes(folder / "empty", "");
+  CHECK_THAT(error_of([&] { load_hdf5(folder / "empty", "x"); }),
+             Contains("load_hdf5: expected an HDF5 file, got an empty file: " + (folder / "empty").string()));
   CHECK_THAT(error_of([&] { hdf5_dataset_names(folder / "text"); }),
              Contains("hdf5_dataset_names: expected an HDF5 file"));
 }

@@ -277,6 +277,8 @@ TEST_CASE("classes are called as in Keras") {
       {"A", "a"},
       {"Block2aB", "block2a_b"},
       {"My_Layer", "my__layer"},
+      {"Naïve Bayes", "naïve_bayes"},
+      {"层Norm2", "层_norm2"},
       {"already_snake", "already_snake"},
       {"My-Layer", "my_layer"},  // what is no letter, digit or underscore is left out first
       {"My Fine: Layer2D.", "my_fine_layer2d"},

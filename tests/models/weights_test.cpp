@@ -148,6 +148,15 @@ TEST_CASE("tensors of types that xtape does not have are named, and do no harm w
              Catch::Contains("1 of another shape or type: ") && Catch::Contains("(I32 (4,) for float32 (4,))"));
 }
 
+TEST_CASE("a report of loading shows names that a file made up without what commands a terminal") {
+  const test::TemporaryFolder folder;
+  save_safetensors(folder / "w.safetensors", {{"a\x1b[2J\xc2\x9b"
+                                               "31m\n",
+                                               Tensor::ones({1})}});
+  const LoadReport report = load_weights(small_model(1), folder / "w.safetensors", {.strict = false});
+  CHECK_THAT(report.text(), Catch::Contains("1 unexpected: a?[2J?31m?"));
+}
+
 TEST_CASE("a zip archive such as Keras's .keras is named") {
   const test::TemporaryFolder folder;
   test::write_bytes(folder / "m.keras", "PK\x03\x04 and so on");

@@ -153,6 +153,21 @@ TEST_CASE("the cross entropy of large logits does not overflow, wherever the lar
   }
 }
 
+TEST_CASE("the mean loss of float64 is right where the sum over the samples exceeds its range") {
+  const double most = std::numeric_limits<double>::max();
+  const Tensor large = Tensor::full({16, 1}, most / 2, DType::float64), none = Tensor::zeros({16, 1}, DType::float64);
+  CHECK(sigmoid_cross_entropy(large, none).value().item() == Approx(most / 2).epsilon(1e-14));  // z - t z
+  const Tensor roots = Tensor::full({16, 1}, std::sqrt(most / 2), DType::float64);
+  CHECK(mean_squared_error(roots, none).value().item() == Approx(most / 2).epsilon(1e-14));
+  std::vector<double> logits;
+  for (int i = 0; i < 16; ++i) logits.insert(logits.end(), {most / 2, 0});
+  const Tensor rows = Tensor::of({16, 2}, logits, DType::float64);
+  const Tensor wrong = Tensor::labels(std::vector<std::int64_t>(16, 1));
+  CHECK(softmax_cross_entropy(rows, wrong).value().item() == Approx(most / 2).epsilon(1e-14));
+  const Tensor infinite = Tensor::full({16, 1}, std::numeric_limits<double>::infinity(), DType::float64);
+  CHECK(std::isinf(sigmoid_cross_entropy(infinite, none).value().item()));
+}
+
 TEST_CASE("probabilities of 0 and 1 count as 1e-7 from there, as in Keras") {
   const auto loss = [](double p, double t) {
     return binary_cross_entropy(test::f64({1}, {p}), test::f64({1}, {t})).value().item();

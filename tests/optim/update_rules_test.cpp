@@ -175,6 +175,44 @@ double distance_after(const MakeOptimizer& make_optimizer, int count) {
   return std::hypot(p.value().at({0}) - 3, p.value().at({1}) + 1);
 }
 
+// The first step of Adam is the rate, and that of RMSprop the rate / sqrt(1 - rho), or, centered, the rate / sqrt((1 -
+// rho) - (1 - rho)^2): whatever the size of the gradient.
+TEST_CASE("gradients whose squares exceed the range of their type are as good as others") {
+  for (const auto& [dtype, sizes] : {std::pair(DType::float32, std::vector{1e15, 1e19, 1e20, 1e30, 3e38}),
+                                     std::pair(DType::float64, std::vector{1e100, 1e160, 1e200, 1e308})}) {
+    for (const double size : sizes) {
+      INFO(size);
+      const auto moved = [&, dtype = dtype](auto make) {
+        const Parameter p("p", Tensor::scalar(0, dtype));
+        const auto optimizer = make({p});
+        p.add_gradient(Tensor::scalar(-size, dtype));
+        optimizer->step();
+        const double first = p.value().item();
+        for (int i = 0; i < 20; ++i) {
+          p.add_gradient(Tensor::scalar(i % 2 == 0 ? 1 : size, dtype));
+          optimizer->step();
+          REQUIRE(std::isfinite(p.value().item()));
+        }
+        return first;
+      };
+      using Parameters = std::vector<Parameter>;
+      CHECK(moved([](const Parameters& p) { return std::make_unique<Adam>(p, AdamOptions{.learning_rate = 0.1}); }) ==
+            Approx(0.1));
+      CHECK(moved([](const Parameters& p) {
+              return std::make_unique<RMSprop>(p, RMSpropOptions{.learning_rate = 0.1, .rho = 0.75});
+            }) == Approx(0.2));
+      CHECK(moved([](const Parameters& p) {
+              return std::make_unique<RMSprop>(p, RMSpropOptions{.learning_rate = 0.1, .rho = 0.5, .centered = true});
+            }) == Approx(0.2));
+    }
+    const Parameter p("p", Tensor::scalar(0, dtype));  // no number is made of what is none
+    Adam adam({p});
+    p.add_gradient(Tensor::scalar(std::numeric_limits<double>::infinity(), dtype));
+    adam.step();
+    CHECK_FALSE(std::isfinite(p.value().item()));
+  }
+}
+
 TEST_CASE("every optimizer finds the minimum of a quadratic") {
   const LearningRate falling = schedule::exponential(0.1, 50, 0.5);
   CHECK(distance_after(maker<SGD>(SGDOptions{.learning_rate = 0.1}), 400) < 1e-9);

@@ -7,6 +7,9 @@ using xtape::test::error_of;
 
 TEST_CASE("what a file says can't command the terminal that shows the message") {
   CHECK(error_of([] { xtape::fail("got {}", std::string("\x1b[2J\0\x7f\r", 7)); }) == "got \\x1b[2J\\x00\\x7f\\x0d");
+  CHECK(std::string(Error("\xc2\x9b"
+                          "31m \xc2\x80\xc2\xa0\xc3\x9b\xc2")
+                        .what()) == "\\x9b31m \\x80\xc2\xa0\xc3\x9b\xc2");
   CHECK(std::string(Error("two\nlines\tand \xc3\xa4").what()) == "two\nlines\tand \xc3\xa4");
 }
 

@@ -246,6 +246,25 @@ TEST_CASE("a report of what there is: no validation, no classes, no epochs, valu
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 
+TEST_CASE("mistakes with infinite outputs have the probabilities of their limit, or none") {
+  ReportInput input;
+  const double infinity = std::numeric_limits<double>::infinity();
+  input.data = Dataset(Tensor::zeros({5, 2, 2, 1}), Tensor::labels({1, 2, 1, 0, 1}), 3);
+  input.outputs = Tensor::of({5, 3}, {infinity, 0, 0,                   // surely the first
+                                      infinity, infinity, 0,            // the first or the second
+                                      -infinity, -infinity, -infinity,  // anything
+                                      std::nan(""), 0, 0,               // nothing
+                                      1, 0, -infinity});
+  input.class_names = {"a", "b", "c"};
+  const std::string page = page_of(input);
+  CHECK(page.find("nan%") == std::string::npos);
+  CHECK_THAT(page, Contains("is <b>b</b> <span>(0.0%)</span><br/>taken for <b>a</b> <span>(100.0%)"));
+  CHECK_THAT(page, Contains("is <b>c</b> <span>(–)</span><br/>taken for <b>a</b> <span>(–)"));
+  CHECK_THAT(page, Contains("is <b>a</b> <span>(–)</span><br/>taken for <b>no class (NaN)</b> <span>(–)"));
+  CHECK_THAT(page, Contains("is <b>b</b> <span>(26.9%)</span><br/>taken for <b>a</b> <span>(73.1%)"));
+  CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are taken for no class."));
+}
+
 TEST_CASE("what a report refuses") {
   const TemporaryFolder folder;
   ReportInput input = example();
