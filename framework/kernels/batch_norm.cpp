@@ -9,8 +9,8 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
 
-// "omp simd" asserts that the iterations of a loop are independent, even where an output overwrites an input. Without it
-// the compiler checks all pointers for overlap in every row, and runs the scalar loop if two are equal.
+// "omp simd" asserts that the iterations of a loop are independent, even where an output overwrites an input. Without
+// it the compiler checks all pointers for overlap in every row, and runs the scalar loop if two are equal.
 
 namespace xtape::kernels {
 namespace {

@@ -6,9 +6,10 @@
 
 namespace xtape::kernels {
 
-/// Computes the mean and the biased standard deviation of each channel. Sums are accumulated in double in a fixed order,
-/// so both are correct for every finite float x, even where squares or sums exceed the range of float. Unless `rest` is
-/// null, it receives the rounding error of each mean: mean + rest is the mean before it was rounded to double.
+/// Computes the mean and the biased standard deviation of each channel. Sums are accumulated in double in a fixed
+/// order, so both are correct for every finite float x, even where squares or sums exceed the range of float. Unless
+/// `rest` is null, it receives the rounding error of each mean: mean + rest is the mean before it was rounded to
+/// double.
 template <class T>
 void channel_moments(std::int64_t rows, std::int64_t channels, const T* x, double* mean, double* deviation,
                      double* rest = nullptr);
@@ -47,14 +48,14 @@ struct Passing {
   const T* output = nullptr;
 };
 
-/// Computes, for each channel, dgamma = sum of d (x + bias - mean) inverse_deviation and dbeta = sum of d, where d is dy
-/// at the elements that pass the mask and 0 elsewhere. Unless `passed` is null, writes d to it; `passed` may be dy.
+/// Computes, for each channel, dgamma = sum of d (x + bias - mean) inverse_deviation and dbeta = sum of d, where d is
+/// dy at the elements that pass the mask and 0 elsewhere. Unless `passed` is null, writes d to it; `passed` may be dy.
 template <class T>
 void batch_norm_sums(std::int64_t rows, std::int64_t channels, const T* x, const T* dy, const Passing<T>& passing,
                      const Normalization<T>& normalization, double* dgamma, double* dbeta, T* passed);
 
-/// Computes dx = gamma inverse_deviation (d - (x + bias - mean) inverse_deviation dgamma / rows - dbeta / rows) for each
-/// channel, with d as in batch_norm_sums. If dgamma and dbeta are null, mean and deviation are constants, as in
+/// Computes dx = gamma inverse_deviation (d - (x + bias - mean) inverse_deviation dgamma / rows - dbeta / rows) for
+/// each channel, with d as in batch_norm_sums. If dgamma and dbeta are null, mean and deviation are constants, as in
 /// inference, and dx = gamma inverse_deviation d. dx may be dy or x.
 template <class T>
 void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,

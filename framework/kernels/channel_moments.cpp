@@ -39,8 +39,8 @@ double rest_of_sum(Sum a, Sum b, double sum) {
   return static_cast<double>((a - of_a) + (b - of_b));
 }
 
-/// Computes mean and deviation from sums of x - origin, so that a mean far from zero costs no digits. Returns false if a
-/// sum is not finite, or if the origin is too many deviations away from the mean for an accurate variance.
+/// Computes mean and deviation from sums of x - origin, so that a mean far from zero costs no digits. Returns false if
+/// a sum is not finite, or if the origin is too many deviations away from the mean for an accurate variance.
 template <class C, class T>
 bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, const T* x, double* mean,
                     double* deviation, double* rest) {

@@ -1,8 +1,8 @@
 // Two-dimensional convolution and its two derivatives.
 //
 // x (batch, height, width, channels), w (kernel_height, kernel_width, channels, filters) and y (batch, out_height,
-// out_width, filters) are contiguous; dx, dw and dy have the same shapes. T is float or double. Results do not depend on
-// the number of threads.
+// out_width, filters) are contiguous; dx, dw and dy have the same shapes. T is float or double. Results do not depend
+// on the number of threads.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,8 @@ namespace xtape::kernels {
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
 
-// Packed weights. With few images, packing w takes longer than multiplying with it, so inference packs each kernel once.
+// Packed weights. With few images, packing w takes longer than multiplying with it, so inference packs each kernel
+// once.
 
 /// Whether conv2d multiplies with packed weights for this window, so that it can be called with a PackedMatrix.
 template <class T>
@@ -42,7 +43,8 @@ template <class T>
 void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw);
 
 // A convolution fused with the max pooling of its output, y = max_pool(x * w). `pooling` is the window on the output of
-// the convolution. A few rows of that output at a time are pooled while they are in the cache; it is never stored whole.
+// the convolution. A few rows of that output at a time are pooled while they are in the cache; it is never stored
+// whole.
 
 /// Whether the fused functions below support this pair of windows.
 template <class T>

@@ -1,5 +1,5 @@
-// Indirect convolution: a convolution and its two derivatives, computed by their definition as matrix products that read
-// their left operand through an indirection buffer (see gather.hpp). Internal to kernels/.
+// Indirect convolution: a convolution and its two derivatives, computed by their definition as matrix products that
+// read their left operand through an indirection buffer (see gather.hpp). Internal to kernels/.
 #pragma once
 
 #include <algorithm>
@@ -107,8 +107,8 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
               engines_in_use<T>());
 }
 
-/// Computes one phase of dx: its pixels in rows row, row + stride, ... and columns column, column + stride, ... The same
-/// taps reach all pixels of a phase, so a phase is a convolution of dy with stride 1 and the transposed weights.
+/// Computes one phase of dx: its pixels in rows row, row + stride, ... and columns column, column + stride, ... The
+/// same taps reach all pixels of a phase, so a phase is a convolution of dy with stride 1 and the transposed weights.
 template <class T>
 void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
                           std::int64_t column, const Engines<T>& engines) {

@@ -1,10 +1,10 @@
 // The indirection buffer of a convolution: which input pixels each output pixel reads, and in which order the output
 // pixels are processed. Internal to kernels/.
 //
-// An indirection buffer is a table with one pointer for each output pixel and each tap of the kernel, to the channels of
-// the input pixel under that tap. A matrix product that reads its left operand through these pointers is a convolution,
-// without a copy of the image in im2col order. Stride, dilation and padding only change the pointers. The method is that
-// of Dukhan: The Indirect Convolution Algorithm, 2019 (arXiv:1907.02129), as in XNNPACK.
+// An indirection buffer is a table with one pointer for each output pixel and each tap of the kernel, to the channels
+// of the input pixel under that tap. A matrix product that reads its left operand through these pointers is a
+// convolution, without a copy of the image in im2col order. Stride, dilation and padding only change the pointers. The
+// method is that of Dukhan: The Indirect Convolution Algorithm, 2019 (arXiv:1907.02129), as in XNNPACK.
 #pragma once
 
 #include <algorithm>
@@ -35,8 +35,8 @@ struct Tap {
 };
 
 /// The input of a convolution. For output pixel (n, i, j) and each tap it reads a run of `length` values that begins at
-/// pixel (n, i * row_step + tap.row, j * column_step + tap.column) of the images (batch, height, width, channels). A run
-/// that begins outside of an image is padding.
+/// pixel (n, i * row_step + tap.row, j * column_step + tap.column) of the images (batch, height, width, channels). A
+/// run that begins outside of an image is padding.
 template <class T>
 struct Gather {
   const T* images;

@@ -44,8 +44,8 @@ struct PoolAllocator {
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
 };
 
-/// Workspace of a kernel: n uninitialized values of T, returned to the pool at the end of the scope. Error if the system
-/// has too little memory.
+/// Workspace of a kernel: n uninitialized values of T, returned to the pool at the end of the scope. Error if the
+/// system has too little memory.
 template <class T>
 class Workspace {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -44,9 +44,9 @@ class PooledRows {
   const Window& pooling_;
 };
 
-/// The gradient dw of a convolution whose output is max-pooled with large windows. For each filter only one pixel under a
-/// window has a nonzero gradient. So dw is the sum, over windows and filters, of this gradient times the input that the
-/// pixel reads.
+/// The gradient dw of a convolution whose output is max-pooled with large windows. For each filter only one pixel under
+/// a window has a nonzero gradient. So dw is the sum, over windows and filters, of this gradient times the input that
+/// the pixel reads.
 template <class T>
 class SparseKernelGradient {
  public:
@@ -130,8 +130,8 @@ void strips_conv2d_max_pool(const Window& window, const Window& pooling, const T
   });
 }
 
-/// For small windows: computes the gradient of the convolution's output from argmax and dy, a few rows at a time so that
-/// they stay in the cache, and from these rows dw.
+/// For small windows: computes the gradient of the convolution's output from argmax and dy, a few rows at a time so
+/// that they stay in the cache, and from these rows dw.
 template <class T>
 void dense_kernel_gradient(const Window& window, const Window& pooling, const T* x, const std::int32_t* argmax,
                            const T* dy, T* dw) {

@@ -6,9 +6,9 @@
 
 namespace xtape::kernels {
 
-/// y = the largest x under the window, NaN if there is one. Padding is never the largest. Unless it is null, `argmax` (the
-/// shape of y) receives the index of the tap, row by row in the window, where the largest x was found: the first of equal
-/// values, the last of several NaN. Every window must have at least one tap on the image.
+/// y = the largest x under the window, NaN if there is one. Padding is never the largest. Unless it is null, `argmax`
+/// (the shape of y) receives the index of the tap, row by row in the window, where the largest x was found: the first
+/// of equal values, the last of several NaN. Every window must have at least one tap on the image.
 template <class T>
 void max_pool(const Window& window, const T* x, T* y, std::int32_t* argmax);
 

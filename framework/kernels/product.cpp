@@ -10,8 +10,8 @@
 namespace xtape::kernels {
 namespace {
 
-// The blocking of a product, in the terms of BLIS (Van Zee and van de Geijn: BLIS: A Framework for Rapidly Instantiating
-// BLAS Functionality, 2015):
+// The blocking of a product, in the terms of BLIS (Van Zee and van de Geijn: BLIS: A Framework for Rapidly
+// Instantiating BLAS Functionality, 2015):
 //
 //   MR x NR  The register tile: the block of C that one call of a micro-kernel computes in registers. MR is
 //            Engine::tile_rows and NR is Engine::tile_columns.
@@ -21,8 +21,8 @@ namespace {
 //            fit in the second-level cache.
 //   NC       The columns of B that are packed at a time: as many panels as fit in most_packed values at full depth.
 //
-// Two things differ from BLIS. A is not packed; the micro-kernel reads it through the indirection buffer. B is packed at
-// full depth, and each task loops over the slices for its own block of C.
+// Two things differ from BLIS. A is not packed; the micro-kernel reads it through the indirection buffer. B is packed
+// at full depth, and each task loops over the slices for its own block of C.
 constexpr std::int64_t slice_depth = 256;
 constexpr std::int64_t row_tiles = 24;
 constexpr std::int64_t most_packed = 4 << 20;
@@ -156,8 +156,8 @@ class Multiplication {
     });
   }
 
-  /// Adds one slice to rows [begin, end) and the columns of panels [first, last) of C. `packed` holds these panels of the
-  /// slice. The first slice overwrites C unless p_.accumulate.
+  /// Adds one slice to rows [begin, end) and the columns of panels [first, last) of C. `packed` holds these panels of
+  /// the slice. The first slice overwrites C unless p_.accumulate.
   void multiply_block(const Slice& slice, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
                       const T* packed) const {
     const Workspace<const T*> a((end - begin) * slice.segments);

@@ -1,8 +1,8 @@
 // Matrix products C = A B where A is read through pointers and B is packed: the core of gemm and of convolution.
 //
-// The pointers are the indirection buffer of Dukhan: The Indirect Convolution Algorithm, 2019. A row of A is divided into
-// segments, each a contiguous run of values anywhere in memory. A matrix has one segment per row; a convolution has one
-// per tap of its kernel (see gather.hpp).
+// The pointers are the indirection buffer of Dukhan: The Indirect Convolution Algorithm, 2019. A row of A is divided
+// into segments, each a contiguous run of values anywhere in memory. A matrix has one segment per row; a convolution
+// has one per tap of its kernel (see gather.hpp).
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace xtape::kernels {
 
-/// A part of the depth of a product, that is, of the axis that is summed over. It is either `segments` whole segments from
-/// `segment` on, or `length` values of one segment from `start` on.
+/// A part of the depth of a product, that is, of the axis that is summed over. It is either `segments` whole segments
+/// from `segment` on, or `length` values of one segment from `start` on.
 struct Slice {
   std::int64_t segment, segments, start, length;
   std::int64_t depth() const { return segments * length; }
@@ -30,8 +30,8 @@ class PackedMatrix {
   const T* data() const { return values_.data(); }
   /// The micro-kernels that read this layout.
   const Engine<T>& engine() const { return engine_; }
-  /// Whether this is the layout that a product of these sizes reads with the instruction set in use. A product with this
-  /// matrix is correct even if another thread changes the instruction set after the call.
+  /// Whether this is the layout that a product of these sizes reads with the instruction set in use. A product with
+  /// this matrix is correct even if another thread changes the instruction set after the call.
   bool fits(std::int64_t columns, std::int64_t segments, std::int64_t length) const {
     return &engine_ == &chosen_for(columns, segments * length) && columns == columns_ && segments == segments_ &&
            length == length_;
@@ -47,8 +47,8 @@ class PackedMatrix {
   Workspace<T> values_;
 };
 
-/// C (rows, columns) = A B, or C += A B if `accumulate`, with a depth of `segments` runs of `length` values. The sums are
-/// accumulated slice by slice in a fixed order, so they do not depend on the number of threads.
+/// C (rows, columns) = A B, or C += A B if `accumulate`, with a depth of `segments` runs of `length` values. The sums
+/// are accumulated slice by slice in a fixed order, so they do not depend on the number of threads.
 template <class T>
 struct Product {
   std::int64_t rows, columns, segments, length;

@@ -5,9 +5,9 @@
 
 namespace xtape::kernels {
 
-/// The locks for data with static lifetime, in the order in which a thread may acquire them. fork() acquires all of them
-/// first and releases them afterwards in both processes. So a child never finds a lock held by a thread that it does not
-/// have, and the guarded data are consistent. A lock that is a member of an object has no such protection.
+/// The locks for data with static lifetime, in the order in which a thread may acquire them. fork() acquires all of
+/// them first and releases them afterwards in both processes. So a child never finds a lock held by a thread that it
+/// does not have, and the guarded data are consistent. A lock that is a member of an object has no such protection.
 struct ProgramLocks {
   std::mutex threads;  ///< the creation of the thread pool
   std::mutex caches;   ///< caches of data computed from weights; held for bookkeeping only

@@ -17,8 +17,8 @@ struct Piece {
   std::int64_t image, row, rows;
 };
 
-/// The output rows of all images, divided into strips of at most 512 pixels but at least one row, so that a strip and its
-/// input stay in the caches.
+/// The output rows of all images, divided into strips of at most 512 pixels but at least one row, so that a strip and
+/// its input stay in the caches.
 class Pieces {
  public:
   Pieces(std::int64_t images, std::int64_t rows, std::int64_t pixels_a_row)
@@ -74,8 +74,8 @@ class Strips {
   }
 
   /// dw (kernel_height, kernel_width, channels, filters) = the contribution of a strip, or dw += if `accumulate`. dy
-  /// (rows, out_width, filters) is packed unless it already has the layout of one panel, because tiles read whole vectors
-  /// and rows of several panels are too far apart. `copy` and `packed_dy` are workspaces.
+  /// (rows, out_width, filters) is packed unless it already has the layout of one panel, because tiles read whole
+  /// vectors and rows of several panels are too far apart. `copy` and `packed_dy` are workspaces.
   void add_kernel_gradient(const T* x, const Piece& piece, const T* dy, bool accumulate, T* copy, T* packed_dy,
                            T* dw) const {
     const std::int64_t pixels = piece.rows * window_.out_width, width = engine_.tile_columns;
@@ -138,8 +138,9 @@ class Strips {
   std::int64_t filters_;
 };
 
-/// Computes a sum over all pieces: add(begin, end, sum) writes the sum over the pieces [begin, end), `size` values. Each
-/// task has its own sum; these are added in the order of the tasks, so the total does not depend on the number of threads.
+/// Computes a sum over all pieces: add(begin, end, sum) writes the sum over the pieces [begin, end), `size` values.
+/// Each task has its own sum; these are added in the order of the tasks, so the total does not depend on the number of
+/// threads.
 template <class T>
 void add_up(const Pieces& pieces, std::int64_t size, FunctionRef<void(std::int64_t, std::int64_t, T*)> add, T* total) {
   const std::int64_t task = ceil_div(pieces.count(), wanted_tasks), tasks = ceil_div(pieces.count(), task);

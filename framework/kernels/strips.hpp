@@ -11,8 +11,8 @@
 
 namespace xtape::kernels {
 
-/// Whether the method is faster than indirect convolution: with few channels the run of a single tap is too short, and the
-/// taps of a kernel row form one run if they are not dilated.
+/// Whether the method is faster than indirect convolution: with few channels the run of a single tap is too short, and
+/// the taps of a kernel row form one run if they are not dilated.
 inline bool strips_apply(const Window& w) {
   return w.channels > 0 && w.channels < 16 && w.kernel_width > 1 && w.dilation_width == 1 && w.dilation_height == 1;
 }

@@ -9,8 +9,8 @@
 namespace xtape::kernels {
 namespace {
 
-/// Finds the ranges of [0, count) where rows[k] is not padding: [runs[2 i], runs[2 i + 1]). Up to four rows of padding in
-/// between are included, because a new range costs more than computing with zeros.
+/// Finds the ranges of [0, count) where rows[k] is not padding: [runs[2 i], runs[2 i + 1]). Up to four rows of padding
+/// in between are included, because a new range costs more than computing with zeros.
 template <class T>
 void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::vector<std::int64_t>& runs) {
   constexpr std::int64_t short_stretch = 4;

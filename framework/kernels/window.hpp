@@ -62,8 +62,8 @@ inline TapRanges taps_on_image(const Window& window, Pixel out) {
                       window.width)};
 }
 
-/// Calls f(index of the input pixel, index of the tap) for the taps of an output pixel that lie on the image, in row-major
-/// order.
+/// Calls f(index of the input pixel, index of the tap) for the taps of an output pixel that lie on the image, in
+/// row-major order.
 template <class F>
 void for_each_tap(const Window& window, Pixel out, const F& f) {
   const std::int64_t top = out.row * window.stride_height - window.pad_top;

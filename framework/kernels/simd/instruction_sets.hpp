@@ -1,6 +1,6 @@
-// The sets of micro-kernels, one for each instruction set. Each is instantiated in a file of its own that is compiled for
-// that instruction set. The files share only templates over the vector width, so the linker can never use a function that
-// was compiled for one instruction set in the code for another.
+// The sets of micro-kernels, one for each instruction set. Each is instantiated in a separate file that is compiled
+// for that instruction set. The files share only templates over the vector width, so the linker can never use a
+// function that was compiled for one instruction set in the code for another.
 #pragma once
 
 #include "framework/kernels/engine.hpp"

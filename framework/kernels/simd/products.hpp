@@ -77,9 +77,9 @@ template <std::int64_t count, class T>
   for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(p + i, 1);
 }
 
-/// Micro-kernel of RowProducts: computes rows [row, row + rows) of C and the columns of one panel. `width` is the width of
-/// the panels of B (NR); a tile with fewer vectors uses the left part of a panel. A segment in which all rows are padding
-/// is skipped.
+/// Micro-kernel of RowProducts: computes rows [row, row + rows) of C and the columns of one panel. `width` is the width
+/// of the panels of B (NR); a tile with fewer vectors uses the left part of a panel. A segment in which all rows are
+/// padding is skipped.
 template <class T, class V, int rows, int vectors, int width>
 void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
@@ -133,10 +133,10 @@ void with_height(std::int64_t height, const F& f) {
   }
 }
 
-/// Calls f(height, row, panel) for all tiles of the panels [first, last). The order is panel by panel, so that a panel of
-/// B stays in the first-level cache while the loop runs over the rows of A. If the rows are no multiple of tile_rows, the
-/// last two tiles of a panel share the remaining rows: a tile of very few rows has too few independent sums to hide the
-/// latency of the multiply-add units.
+/// Calls f(height, row, panel) for all tiles of the panels [first, last). The order is panel by panel, so that a panel
+/// of B stays in the first-level cache while the loop runs over the rows of A. If the rows are no multiple of
+/// tile_rows, the last two tiles of a panel share the remaining rows: a tile of very few rows has too few independent
+/// sums to hide the latency of the multiply-add units.
 template <int tile_rows, class F>
 void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t last, const F& f) {
   const std::int64_t left = rows % tile_rows;
@@ -149,9 +149,9 @@ void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t
   }
 }
 
-/// Calls f(height, vectors, row, panel) for all tiles of a C with `rows` rows and `columns` columns. Tiles have `vectors`
-/// vectors of `lanes` lanes and up to `tile_rows` rows. If the last panel has no more columns than one vector, its tiles
-/// have one vector and up to `narrow_rows` rows.
+/// Calls f(height, vectors, row, panel) for all tiles of a C with `rows` rows and `columns` columns. Tiles have
+/// `vectors` vectors of `lanes` lanes and up to `tile_rows` rows. If the last panel has no more columns than one
+/// vector, its tiles have one vector and up to `narrow_rows` rows.
 template <int tile_rows, int narrow_rows, int vectors, int lanes, class F>
 void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
   constexpr std::int64_t tile_columns = vectors * lanes;
@@ -165,8 +165,8 @@ void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
   });
 }
 
-/// The functions for products and packing in Engine, for vectors of `bytes` bytes and register tiles of `tile_rows` rows by
-/// `vectors` vectors.
+/// The functions for products and packing in Engine, for vectors of `bytes` bytes and register tiles of `tile_rows`
+/// rows by `vectors` vectors.
 template <class T, int bytes, int tile_rows, int vectors>
 struct Products {
   using V = Vector<T, bytes>;
@@ -207,8 +207,8 @@ struct Products {
   }
 
  private:
-  /// Packs several adjacent panels at once, so that each row is read in one long piece. Prefetches rows that come later,
-  /// because rows are too far apart for the hardware prefetcher.
+  /// Packs several adjacent panels at once, so that each row is read in one long piece. Prefetches rows that come
+  /// later, because rows are too far apart for the hardware prefetcher.
   template <int panel_count>
   static void pack_rows(const T* from, std::int64_t stride, std::int64_t rows, T* panels, std::int64_t panel_stride) {
     constexpr std::int64_t ahead = 12, line = 64 / sizeof(T);

@@ -1,5 +1,6 @@
 // The micro-kernels of strip convolutions (see kernels/strips.hpp). The inputs of neighbouring pixels are a constant
-// distance apart, so a tile needs no indirection buffer: the addressing modes of the load instructions compute addresses.
+// distance apart, so a tile needs no indirection buffer: the addressing modes of the load instructions compute
+// addresses.
 #pragma once
 
 #include "framework/kernels/engine.hpp"
@@ -7,8 +8,8 @@
 
 namespace xtape::kernels::simd {
 
-/// The number of tile rows that share a pointer register. Their offsets, 0, 1 and 2 times the distance of two pixels, are
-/// part of an x86 address.
+/// The number of tile rows that share a pointer register. Their offsets, 0, 1 and 2 times the distance of two pixels,
+/// are part of an x86 address.
 inline constexpr int rows_a_pointer = 3;
 
 /// Micro-kernel of StripProducts: computes `pixels` neighbouring pixels of one output row, in the columns of one panel.

@@ -35,8 +35,8 @@ template <class V, class T>
 template <class V>
 inline constexpr int lanes_of = sizeof(V) / sizeof(V{}[0]);
 
-/// Divides [i, count) into vectors and calls f(V{}, start) for each: vectors of `bytes` bytes as long as they fit, then of
-/// half the size, and so on down to single elements.
+/// Divides [i, count) into vectors and calls f(V{}, start) for each: vectors of `bytes` bytes as long as they fit, then
+/// of half the size, and so on down to single elements.
 template <class T, int bytes, class F>
 [[gnu::always_inline]] inline void for_each_vector(std::int64_t count, const F& f, std::int64_t i = 0) {
   constexpr std::int64_t lanes = bytes / sizeof(T);
