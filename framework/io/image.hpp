@@ -16,12 +16,12 @@ inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 28;
 /// Reads a JPEG or PNG file as (height, width, 3) uint8, RGB. The format is recognized by the first bytes of the file,
 /// not by its name. Grey values are repeated in three channels, palette indices are looked up, 16 bits are rounded to
 /// 8, transparent pixels are blended with white, and CMYK (inverted, as Adobe writes it) is converted to RGB. The image
-/// is rotated as the orientation in its Exif data says. Values are otherwise those in the file: colour profiles and
-/// gamma (iCCP, sRGB, cHRM and gAMA in PNG) are not applied. Throws Error with the path if the file cannot be read, is
-/// neither JPEG nor PNG, has more than max_image_pixels pixels (detected before memory is allocated for them), or is
-/// damaged, even if only its end is missing. Defects without effect on pixels are ignored: an unknown JFIF version,
-/// extra bytes between the segments of a JPEG file (but not after picture data, where they mean damage), damaged text
-/// in a PNG file.
+/// is rotated and mirrored as the orientation in its Exif data says. Values are otherwise those in the file: colour
+/// profiles and gamma (iCCP, sRGB, cHRM and gAMA in PNG) are not applied. Throws Error with the path if the file cannot
+/// be read, is neither JPEG nor PNG, has more than max_image_pixels pixels (detected before memory is allocated for
+/// them), or is damaged, even if only its end is missing. Defects without effect on pixels are ignored: an unknown JFIF
+/// version, extra bytes between the segments of a JPEG file (but not after picture data, where they mean damage),
+/// damaged text in a PNG file.
 Tensor read_image(const std::filesystem::path& path);
 
 /// Throws an Error for every file for which read_image() does. It takes about half the time, because all data are

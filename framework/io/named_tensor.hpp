@@ -18,9 +18,9 @@ struct NamedTensor {
 /// The description of an array in a file, which can be read later.
 struct StoredTensor {
   std::string name;
-  std::optional<DType> dtype;  ///< type of the tensor that read() returns; none if arrays of this kind are not supported
+  std::optional<DType> dtype;  ///< element type after read(); none if the array cannot be read as a tensor
   std::string type;            ///< element type in the file, such as "float16", "I32" or "strings"
-  Shape shape;                 ///< (), if no tensor can have the shape
+  Shape shape;                 ///< () if no tensor can have the shape
   /// Reads the array. Throws Error with path and name if there is no dtype or the file cannot be read. Thread-safe.
   std::function<Tensor()> read;
 };
