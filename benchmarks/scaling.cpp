@@ -70,8 +70,7 @@ std::string scaling_tables(const std::vector<Series>& all) {
   for (const Series& series : all) {
     text += fmt::format(
         "### {}\n\n| {} | xtape, per step | per image | memory | libtorch, per step | per image | memory | xtape / "
-        "libtorch "
-        "|\n|---|---|---|---|---|---|---|---|\n",
+        "libtorch |\n|---|---|---|---|---|---|---|---|\n",
         series.title, series.x_label);
     for (std::size_t i = 0; i < series.x.size(); ++i) text += row(series.x[i], series.measurements[i]);
     text += "\n";
