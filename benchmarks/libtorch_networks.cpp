@@ -38,8 +38,8 @@ class Network {
  private:
   const at::Tensor& weight(const std::string& path) const {
     const auto found = weights_.find(path);
-    check(found != weights_.end(), "libtorch worker: expected a weight {}, got none; do both sides have one network?",
-          path);
+    check(found != weights_.end(),
+          "libtorch worker: expected a weight {}, got none; do both sides build the same network?", path);
     return found->second;
   }
 

@@ -142,7 +142,7 @@ class GradientCheck final : public XtapeWork {
     const GradientReport report =
         check_model(model_, images_, [this](const Variable& y) { return softmax_cross_entropy(y, labels_); },
                     {.directions = 4, .directions_each = 0, .float32_tolerance = 0});
-    check(report.passed(), "gradcheck-resnet50: expected right derivatives, got {}", to_string(report));
+    check(report.passed(), "gradcheck-resnet50: expected correct derivatives, got {}", to_string(report));
     directions_ = static_cast<double>(report.inputs.front().checked + report.inputs.front().skipped);
   }
   double units_per_step() const override { return directions_; }

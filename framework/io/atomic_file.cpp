@@ -22,7 +22,7 @@ namespace {
 
 /// Throws an Error with the message of errno unless `done`.
 void require(bool done, const std::filesystem::path& path) {
-  check(done, "expected to write {}, got: {}; what was there before is unchanged", path.string(), std::strerror(errno));
+  check(done, "expected to write {}, got: {}; the file is unchanged", path.string(), std::strerror(errno));
 }
 
 // The name of a temporary file has the id of the process that writes it: .xtape-PROCESS-NUMBER.tmp.

@@ -69,7 +69,7 @@ class Hdf5Maker {
   }
 
   [[noreturn]] void fault() {
-    fail("save_hdf5: expected HDF5's library to make {}, got a fault in it: {}", path_, helper_.end());
+    fail("save_hdf5: expected the HDF5 library to create {}, got a crash: {}", path_, helper_.end());
   }
 
   std::string path_;

@@ -34,8 +34,8 @@ struct Hdf5File::State {
 
   [[noreturn]] void fault() {
     if (how.empty()) how = helper.end();
-    fail("{}: expected a sound HDF5 file, got one that HDF5's own library can't read without a fault ({}): {}",
-         function, how, path);
+    fail("{}: expected an undamaged HDF5 file, got one that the HDF5 library fails to read ({}): {}", function, how,
+         path);
   }
 
   std::string function, path, how;

@@ -61,8 +61,8 @@ std::filesystem::path required(std::string_view function, const HelperProgram& p
     std::string folders;
     for (const auto& folder : helper_folders()) folders += (folders.empty() ? "" : ", ") + folder.string();
     fail(
-        "{}: expected xtape's program {} in {}, got none; build xtape with {} installed, or set XTAPE_HELPERS to the "
-        "folder that has the program",
+        "{}: expected the helper program {} in {}, got none; build xtape with {} installed, or set XTAPE_HELPERS to "
+        "the folder that has the program",
         function, program.name, folders, program.package);
   }
   return path;

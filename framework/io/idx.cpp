@@ -88,7 +88,7 @@ Shape read_shape(GzipReader& file) {
   try {
     return Shape(extents);
   } catch (const Error& error) {
-    fail("load_idx: expected extents that an array can have, got {} in {}", error.what(), file.path());
+    fail("load_idx: expected valid extents, got: {} in {}", error.what(), file.path());
   }
 }
 

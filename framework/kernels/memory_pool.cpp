@@ -206,7 +206,7 @@ void* allocate_scratch(std::size_t bytes) {
   try {
     return pool_allocate(bytes);
   } catch (const std::bad_alloc&) {
-    fail("kernels: expected {} bytes of memory to work in, got none from the system; use smaller arrays or batches",
+    fail("kernels: expected {} bytes of workspace, got no memory from the system; use smaller arrays or batches",
          bytes);
   }
 }

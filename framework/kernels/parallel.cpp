@@ -237,7 +237,7 @@ int num_threads() { return pool().size(); }
 void set_num_threads(int count) {
   check(count >= 1 && count <= most_threads, "set_num_threads: expected 1 to {} threads, got {}", most_threads, count);
   check(!inside_parallel,
-        "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
+        "set_num_threads: expected a call from outside of parallel_for, got one from inside; call it before");
   if (pool().present()) return pool().resize(count);
   const std::lock_guard lock(program_locks.threads);
   if (!current.load()->present()) current.store(new ThreadPool(count, current));

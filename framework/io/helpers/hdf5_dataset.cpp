@@ -174,7 +174,7 @@ void Dataset::check_chunks(hid_t creation, std::int64_t most_bytes, std::int64_t
   auto bytes = static_cast<double>(H5Tget_size(type_));
   for (int axis = 0; axis < rank; ++axis) bytes *= static_cast<double>(chunk[static_cast<std::size_t>(axis)]);
   check(bytes <= static_cast<double>(most_bytes) || stored == 0,
-        "load_hdf5: expected chunks of \"{}\" of {} that fit into the file, got {} bytes a chunk and {} in the file",
+        "load_hdf5: expected chunks of \"{}\" of {} that fit into the file, got {} bytes per chunk and {} in the file",
         name_, path_, bytes, stored);
 }
 

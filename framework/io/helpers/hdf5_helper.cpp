@@ -29,7 +29,7 @@ class Session {
     try {
       if (function == "open") return open(question[1], question[2], number(question[3]));
       if (function == "create") return create(question[1], static_cast<std::size_t>(number(question[2])));
-      check(reader_ || writer_, "xtape-hdf5: expected to be asked for a file first, got {}", function);
+      check(reader_ || writer_, "xtape-hdf5: expected the request \"open\" or \"create\" first, got \"{}\"", function);
       return reader_ ? read(question) : write(channel, question);
     } catch (const std::bad_alloc&) {
       fail("{}: expected enough memory for {}, got too little", caller_, path_);
