@@ -10,7 +10,7 @@ namespace {
 
 constexpr double output_tolerance = 1e-3, loss_tolerance = 1e-3, gradient_tolerance = 0.05;
 
-/// |a - b| / |b| in the Euclidean norm; infinite when that is not a number.
+/// |a - b| / |b| in the Euclidean norm; infinite if the result is not finite or the sizes differ.
 double relative_difference(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return INFINITY;
   double difference = 0, norm = 0;

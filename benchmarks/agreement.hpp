@@ -1,4 +1,4 @@
-// Whether two sides compute the same, as far as float32 can tell.
+// Comparison of what the two workers compute, within the accuracy of float32.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,14 +7,16 @@
 namespace xtape::bench {
 
 struct Agreement {
-  nlohmann::json found;  ///< the differences, by what was compared
-  std::string problem;   ///< empty when they are as small as they should be
+  nlohmann::json found;  ///< the relative differences, by the name of the compared quantity
+  std::string problem;   ///< the first difference that exceeds its tolerance; empty if none does
 };
 
-/// Compares two digests (see Work::digest). Outputs by the norm of their difference, which may be 1e-3 of their norm:
-/// some hundred layers' rounding; a wrong epsilon of the batch normalizations is seen. The loss likewise. Norms of the
-/// gradients of single kernels may be 5 % apart: ReLUs that flip by rounding make that much at the first weights, while
-/// a missing or doubled term makes more.
+/// Compares two digests (see Work::digest).
+///   outputs    The norm of the difference may be 1e-3 of the norm. This allows for the rounding of some hundred layers
+///              but detects a wrong epsilon in batch normalization.
+///   loss       The same tolerance.
+///   gradients  The norms for each kernel may differ by 5 %. ReLUs that change sign by rounding cause that much in the
+///              first layers; a missing or doubled term causes more.
 Agreement compare_digests(const nlohmann::json& ours, const nlohmann::json& theirs);
 
 }  // namespace xtape::bench

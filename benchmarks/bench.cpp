@@ -1,4 +1,5 @@
-// Measures xtape and libtorch in turn, in one run, on the same work; prints a table and writes it to a folder.
+// The driver of the benchmark: measures xtape and libtorch alternately on the same work, prints a table and writes it
+// to a folder.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <ctime>
@@ -35,23 +36,24 @@ std::string workload_list() {
 void declare(CLI::App& app, Settings& s) {
   std::vector<std::string> names;
   for (const Workload& w : workloads()) names.push_back(w.name);
-  auto* only = app.add_option("--only", s.only, "Measure these workloads; by default all")->check(CLI::IsMember(names));
-  app.add_option("--threads", s.threads, "Measure with these numbers of threads; by default all cores and 1")
-      ->check(CLI::Range(1, 256));
-  app.add_option("--rounds", s.rounds, "Turns of each side; by default 5, with --quick 1")->check(CLI::Range(1, 10000));
-  app.add_option("--turn-seconds", s.turn_seconds, "A turn is as many steps as fit, but at least 3")
+  auto* only =
+      app.add_option("--only", s.only, "Measure only these workloads; default: all")->check(CLI::IsMember(names));
+  app.add_option("--threads", s.threads, "Numbers of threads; default: all cores, and 1")->check(CLI::Range(1, 256));
+  app.add_option("--rounds", s.rounds, "Turns of each side; default: 5, with --quick 1")->check(CLI::Range(1, 10000));
+  app.add_option("--turn-seconds", s.turn_seconds, "Duration of a turn; it has at least 3 steps")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  app.add_option("--output", s.output, "Folder for bench.md and bench.json; by default a new one, runs/bench-<time>")
+  app.add_option("--output", s.output, "Folder for bench.md and bench.json; default: a new folder runs/bench-<time>")
       ->check(not_empty);
-  app.add_flag("--alone", s.alone, "xtape alone, without libtorch");
-  app.add_flag("--scaling", s.scaling, "Instead of the table: ResNet-50's step over threads, batch and image size")
+  app.add_flag("--alone", s.alone, "Measure xtape without libtorch");
+  app.add_flag("--scaling", s.scaling, "Measure the step of ResNet-50 over threads, batch and image size instead")
       ->excludes(only);
-  app.add_flag("--quick", s.quick, "One step of the smallest workloads, to see that everything works");
-  app.footer(workload_list() + "Exit status 1: libtorch is there but was not timed, since the sides did not agree\n");
+  app.add_flag("--quick", s.quick, "One step of the smallest workloads, as a test");
+  app.footer(workload_list() +
+             "Exit status 1: libtorch was not measured because it failed or computed different results\n");
 }
 
-/// The folder this program was built in, where the workers are too.
+/// The folder of this program, which also contains the workers.
 fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
 MeasurementOptions measurement_options(const Settings& s) {
@@ -64,7 +66,7 @@ MeasurementOptions measurement_options(const Settings& s) {
   if (fs::exists(peer)) {
     options.libtorch_worker = peer;
   } else {
-    fmt::print(stderr, "libtorch is not there (Debian: libtorch-dev); xtape is measured alone\n");
+    fmt::print(stderr, "libtorch is not installed (Debian: libtorch-dev); only xtape is measured\n");
   }
   return options;
 }
@@ -102,13 +104,13 @@ void write(const fs::path& path, const std::string& text) {
   write_atomically(path, [&](std::ostream& out) { out << text; });
 }
 
-/// Both files, whole after every measurement, so that a run that is stopped leaves what it has.
+/// Writes both files. Called after every measurement, so an interrupted run leaves complete files.
 void write_report(const fs::path& folder, const std::string& tables, const nlohmann::json& json) {
   write(folder / "bench.md", machine_text(json.at("machine")) + "\n" + tables);
   write(folder / "bench.json", json.dump(1) + "\n");
 }
 
-/// Whether libtorch was compared with wherever that was wanted.
+/// Whether no comparison with libtorch was refused.
 bool complete(const std::vector<Measurement>& done) {
   return std::ranges::all_of(done, [](const Measurement& m) { return m.refused.empty(); });
 }
@@ -142,7 +144,7 @@ bool run_scaling(const Settings& s, const fs::path& folder, const MeasurementOpt
 
 int main(int argc, char** argv) {
   Settings settings;
-  CLI::App app("Measures xtape and libtorch in turn on the same work: time, memory, and the distance from the peak");
+  CLI::App app("Measures xtape and libtorch alternately on the same work: time, memory and share of the FMA peak");
   declare(app, settings);
   return run_program(argc, argv, app, [&] {
     const MeasurementOptions options = measurement_options(settings);

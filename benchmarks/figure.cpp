@@ -13,7 +13,7 @@ constexpr double panel_width = 360, panel_height = 300;
 constexpr double left = 56, right = 16, top = 52, bottom = 48;
 constexpr std::array colors{"#c2410c", "#1d4ed8", "#15803d", "#7e22ce"};
 
-/// 1, 2 or 5 times a power of ten, such that about five of them reach `highest`.
+/// The distance of ticks: 1, 2 or 5 times a power of ten, so that about five ticks reach `highest`.
 double tick_distance(double highest) {
   const double power = std::pow(10, std::floor(std::log10(highest / 5)));
   for (const double factor : {1.0, 2.0, 5.0}) {
@@ -41,8 +41,8 @@ class Chart {
   }
 
  private:
-  double x(std::size_t place) const {
-    const double share = (static_cast<double>(place) + 0.5) / static_cast<double>(panel_.x.size());
+  double x(std::size_t position) const {
+    const double share = (static_cast<double>(position) + 0.5) / static_cast<double>(panel_.x.size());
     return offset_ + left + share * (panel_width - left - right);
   }
   double y(double value) const {

@@ -8,18 +8,18 @@ namespace xtape::bench {
 
 struct Line {
   std::string name;
-  std::vector<double> values;  ///< one for each place on the x axis; those that are not finite are left out
+  std::vector<double> values;  ///< one per position on the x axis; values that are not finite are not drawn
 };
 
-/// A chart; its y axis begins at 0, its places on the x axis are equally far apart.
+/// A chart. Its y axis begins at 0; the positions on its x axis are equidistant and labelled `x`.
 struct Panel {
   std::string title, x_label;
   std::vector<std::string> x;
   std::vector<Line> lines;
 };
 
-/// The panels side by side as an SVG document. Lines of one name have one color in all of them. Texts are taken as they
-/// are: without &, < and >.
+/// Draws the panels side by side as an SVG document. The i-th line of every panel has the same color. Texts must not
+/// contain &, < or >, because they are not escaped.
 std::string svg(const std::vector<Panel>& panels, const std::string& y_label);
 
 }  // namespace xtape::bench

@@ -1,5 +1,5 @@
-// Single kernels at the sizes that ResNet-50 uses them with: convolutions, matrix products, batch normalization,
-// pooling, Adam. Whole networks, and the comparison with a peer, are in bench.cpp.
+// Benchmarks of single kernels at the sizes of ResNet-50: convolutions, matrix products, batch normalization, pooling
+// and Adam. bench.cpp measures whole networks and compares them with libtorch.
 #include <benchmark/benchmark.h>
 #include <xtape/xtape.hpp>
 
@@ -13,7 +13,7 @@ void count_operations(benchmark::State& state, double a_run) {
   state.counters["FLOP/s"] = benchmark::Counter(a_run, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-/// `passes` is how often the bytes of a tensor are at least read or written.
+/// `passes` is the smallest number of times that a tensor of this size must be read or written.
 void count_bytes(benchmark::State& state, const Tensor& tensor, int passes) {
   state.SetBytesProcessed(state.iterations() * tensor.size_in_bytes() * passes);
 }
@@ -59,7 +59,7 @@ void conv_kernel_gradient(benchmark::State& state) {
   convolution(state, [](const Convolution& c) { return conv2d_kernel_gradient(c.x, c.dy, c.w.shape(), c.options); });
 }
 
-/// The shapes of the network for 64x64 images, each once: its input (conv1, padded), then stages 2 to 5.
+/// The shapes of ResNet-50 for 64x64 images, each once: conv1 with its padded input, then stages 2 to 5.
 void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"size", "channels", "filters", "kernel", "stride"})
       ->Unit(benchmark::kMillisecond)
@@ -78,7 +78,7 @@ void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
   }
 }
 
-/// One layer forward and back on (32, size, size, channels).
+/// Forward and backward pass of one layer on an input (32, size, size, channels).
 template <class LayerType>
 void layer_step(benchmark::State& state, const LayerType& layer) {
   const Shape sample{state.range(0), state.range(0), state.range(1)};

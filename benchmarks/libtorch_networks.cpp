@@ -11,7 +11,7 @@ namespace {
 
 using T = const at::Tensor&;
 
-/// One array of the file, at the stream's position.
+/// Reads the array that `header` describes at the position of the stream.
 at::Tensor read_tensor(std::istream& file, const nlohmann::json& header) {
   const std::string type = header.at("dtype");
   check(type == "F32" || type == "I64", "expected F32 or I64, got {}", type);
@@ -22,7 +22,7 @@ at::Tensor read_tensor(std::istream& file, const nlohmann::json& header) {
   return tensor;
 }
 
-/// xtape's layout -> PyTorch's.
+/// Converts from the layout of xtape to that of PyTorch.
 at::Tensor in_torch_layout(const std::string& name, T x, at::MemoryFormat format) {
   if (name == "images") return x.permute({0, 3, 1, 2}).contiguous(format);
   if (x.dim() == 4) return x.permute({3, 2, 0, 1}).contiguous(format);
@@ -38,13 +38,13 @@ class Network {
  private:
   const at::Tensor& weight(const std::string& path) const {
     const auto found = weights_.find(path);
-    check(found != weights_.end(), "libtorch worker: expected a weight {}, got none; do both sides have one network?",
-          path);
+    check(found != weights_.end(),
+          "libtorch worker: expected a weight {}, got none; do both sides build the same network?", path);
     return found->second;
   }
 
-  /// Padding and dilation are spelled out for both axes: a trace keeps the short form of a default, which oneDNN
-  /// refuses.
+  /// Convolution and batch normalization. Padding and dilation are given for both axes, because a trace records a
+  /// default in a short form that the conversion to oneDNN does not accept.
   at::Tensor normalized_convolution(T x, const std::string& convolution, const std::string& normalization,
                                     std::int64_t stride, std::int64_t padding) const {
     const at::Tensor y = at::conv2d(x, weight(convolution + "/kernel"), weight(convolution + "/bias"), {stride, stride},
@@ -56,8 +56,8 @@ class Network {
 
   at::Tensor bottleneck(T x, int stage, char block) const {
     const auto unit = [&](T in, const std::string& branch, std::int64_t stride, std::int64_t padding) {
-      const std::string place = fmt::format("{}{}_branch{}", stage, block, branch);
-      return normalized_convolution(in, "res" + place, "bn" + place, stride, padding);
+      const std::string unit_name = fmt::format("{}{}_branch{}", stage, block, branch);
+      return normalized_convolution(in, "res" + unit_name, "bn" + unit_name, stride, padding);
     };
     const std::int64_t stride = block == 'a' && stage > 2 ? 2 : 1;
     at::Tensor y = unit(x, "2a", stride, 0).relu_();
@@ -84,12 +84,14 @@ class Network {
     return dense(at::max_pool2d(x, {4, 4}, {4, 4}), "dense_1");
   }
 
-  /// With TensorFlow's padding, the odd row and column behind: PyTorch's own "same" pads in a step of its own too.
+  /// A convolution with TensorFlow's "same" padding, where an odd row or column is added at the end. PyTorch's "same"
+  /// also pads in a separate step, so this is not slower.
   at::Tensor same_convolution(T x, const std::string& name, at::IntArrayRef padding) const {
     return at::conv2d(at::constant_pad_nd(x, padding), weight(name + "/kernel"));
   }
 
-  /// On what is flattened in xtape's order, (height, width, channels): a view of a channels_last tensor.
+  /// A dense layer on x flattened in the order of xtape: (height, width, channels). For a channels_last tensor the
+  /// flattened one is a view.
   at::Tensor dense(T x, const std::string& name) const {
     return at::linear(x.permute({0, 2, 3, 1}).flatten(1), weight(name + "/kernel"), weight(name + "/bias"));
   }

@@ -1,4 +1,4 @@
-// The two networks as a user of libtorch writes them for speed: activations and additions in place.
+// The two networks in libtorch, written for speed: activations and additions are in place.
 #pragma once
 
 #include <map>
@@ -12,22 +12,22 @@ class Tensor;
 
 namespace xtape::bench {
 
-/// By xtape's paths ("conv1/kernel"), in PyTorch's layout: kernels (filters, channels, height, width), dense kernels
-/// (out, in).
+/// Weights by their xtape path ("conv1/kernel"), in the layout of PyTorch: convolution kernels (filters, channels,
+/// height, width), dense kernels (out, in).
 using TorchWeights = std::map<std::string, at::Tensor>;
 
-/// What xtape's worker saved.
+/// The data that the worker of xtape saved.
 struct TorchData {
   TorchWeights weights;
   TorchWeights batch;  ///< "images" (n, channels, height, width), and "labels"
 };
 
-/// Reads a safetensors file straight into torch tensors; images and kernels lie in channels_last if wanted, else in
-/// PyTorch's own order. Error with the path when it is not one.
+/// Reads a safetensors file into torch tensors. The memory format of images and kernels is channels_last or contiguous.
+/// Throws Error with the path if the file is not in safetensors format.
 TorchData load_torch_data(const std::string& path, bool channels_last);
 
-/// Logits (n, classes), for the weights of models/resnet50.cpp or models/conv_net.cpp with the options of the workload.
-/// In training, batch normalization uses the batch's statistics and moves its averages.
+/// The logits (n, classes) of the network in models/resnet50.cpp or models/conv_net.cpp with the options of the
+/// workload. In training, batch normalization uses the statistics of the batch and updates its moving averages.
 at::Tensor torch_logits(const Workload& workload, const TorchWeights& weights, const at::Tensor& images);
 
 }  // namespace xtape::bench

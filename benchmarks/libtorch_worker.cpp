@@ -1,5 +1,5 @@
-// libtorch's side of the benchmark, with the settings that make it fastest on a CPU: denormals flushed,
-// for inference a traced, frozen and optimized module.
+// The worker for libtorch, with its fastest settings on a CPU: denormals are flushed, and inference runs a traced,
+// frozen and optimized module.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <torch/csrc/jit/frontend/tracer.h>
@@ -28,7 +28,7 @@ class Training final : public Work {
         adam_(trainable(), adam_options()) {}
 
   nlohmann::json digest() override {
-    const auto [logits, loss] = forward_and_back();
+    const auto [logits, loss] = forward_and_backward();
     nlohmann::json digest{{"outputs", listed(logits)}, {"loss", loss.item<double>()}};
     for (const auto& [path, weight] : data_.weights) {
       if (weight.dim() > 1) digest["gradients"][path] = weight.grad().to(at::kDouble).norm().item<double>();
@@ -38,7 +38,7 @@ class Training final : public Work {
   }
 
   void step() override {
-    forward_and_back();
+    forward_and_backward();
     update();
   }
 
@@ -53,14 +53,14 @@ class Training final : public Work {
     return parameters;
   }
 
-  std::pair<at::Tensor, at::Tensor> forward_and_back() {
+  std::pair<at::Tensor, at::Tensor> forward_and_backward() {
     const at::Tensor logits = torch_logits(workload_, data_.weights, data_.batch.at("images"));
     const at::Tensor loss = at::cross_entropy_loss(logits, data_.batch.at("labels"));
     loss.backward();
     return {logits, loss};
   }
 
-  /// Gradients are dropped, not filled with zeros: the next backward pass then need not add to them.
+  /// Adam's update. Gradients are released instead of set to zero, so the next backward pass does not add to them.
   void update() {
     adam_.step();
     for (auto& [path, weight] : data_.weights) weight.mutable_grad() = at::Tensor();
@@ -71,14 +71,15 @@ class Training final : public Work {
   torch::optim::Adam adam_;
 };
 
-/// A trace records aten::_convolution; the conversion to oneDNN's layout looks for aten::conv2d.
+/// Replaces aten::_convolution, which a trace records, by aten::conv2d, which the conversion to the layout of oneDNN
+/// expects.
 void name_convolutions(torch::jit::Graph& graph) {
   for (auto node = graph.nodes().begin(); node != graph.nodes().end();) {
     torch::jit::Node* const traced = *node++;
     if (traced->kind() != c10::aten::_convolution) continue;
     std::vector<torch::jit::Value*> inputs;
     for (const std::size_t i : {0, 1, 2, 3, 4, 5, 8})
-      inputs.push_back(traced->input(i));  // without transposed and flags
+      inputs.push_back(traced->input(i));  // all but transposed, output padding and flags
     torch::jit::Node* const named = graph.create(c10::aten::conv2d, inputs)->insertBefore(traced);
     named->output()->setType(traced->output()->type());
     traced->output()->replaceAllUsesWith(named->output());
@@ -86,8 +87,9 @@ void name_convolutions(torch::jit::Graph& graph) {
   }
 }
 
-/// The network as a TorchScript module: traced with its weights as attributes, which freezing then makes constants, so
-/// that batch normalizations are folded into the convolutions and these are converted to oneDNN's own layout.
+/// The network as an optimized TorchScript module. It is traced with its weights as attributes; freezing makes them
+/// constants. Then batch normalization is folded into the convolutions, and these are converted to the layout of
+/// oneDNN.
 torch::jit::Module optimized(const Workload& workload, const TorchData& data) {
   const c10::InferenceMode no_gradients(false);
   const at::NoGradGuard guard;

@@ -12,7 +12,7 @@ namespace xtape::bench {
 namespace {
 
 constexpr std::int64_t rounds = 400'000;
-/// Enough to cover the latency of two units, few enough for the 16 vector registers of AVX2.
+// Enough to hide the latency of two FMA units, and few enough for the 16 vector registers of AVX2.
 constexpr int accumulators = 12;
 
 using Kernel = float (*)(float start);
@@ -22,7 +22,8 @@ struct Vector {
   typedef float Type __attribute__((vector_size(Bytes)));  // NOLINT(modernize-use-using): `using` drops the size
 };
 
-/// sum = sum * a + b with numbers that stay near 1; the result keeps the compiler from leaving the work out.
+/// Computes sum = sum * factor + addend repeatedly, with values that stay near 1. Returning the result keeps the
+/// compiler from removing the loop.
 template <int Bytes>
 [[gnu::always_inline]] inline float multiply_add_loop(float start) {
   using V = typename Vector<Bytes>::Type;
@@ -60,7 +61,7 @@ Choice widest() {
 Choice widest() { return {portable_loop, 4}; }
 #endif
 
-/// Seconds from the moment all threads are there until the last one is done.
+/// The time in seconds from the moment when all threads have started until the last one is done.
 double timed(int threads, Kernel kernel) {
   using Clock = std::chrono::steady_clock;
   std::atomic<int> waiting{threads};

@@ -1,11 +1,11 @@
-// What the processor could do: independent fused multiply-adds that never leave the registers.
+// The FMA peak of the processor, measured with independent fused multiply-adds in registers.
 #pragma once
 
 namespace xtape::bench {
 
-/// float32 operations per second, two for each multiply-add, of all threads together: the best of `tries` short runs
-/// (a few milliseconds each), so that it says what is possible and not what else the machine is doing. Uses the
-/// widest vectors the processor has (AVX-512, AVX2, else what the compiler makes of it).
+/// The float32 operations per second of all threads together, counting two per multiply-add. It is the best of `tries`
+/// runs of a few milliseconds, so that other programs on the machine have little influence. Uses the widest vectors of
+/// the processor: AVX-512, AVX2, or else vectors of 16 bytes.
 double measure_peak(int threads, int tries = 10);
 
 }  // namespace xtape::bench

@@ -22,17 +22,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// PyTorch's memory on large pages that are kept: without it its steps are 10 % slower, because glibc gives memory back
-/// to the system after each of them.
+/// Makes glibc's allocator use huge pages and keep memory. Without this, steps of libtorch are 10 % slower, because the
+/// allocator returns memory to the system after every step.
 const std::map<std::string, std::string> peer_environment{
     {"GLIBC_TUNABLES",
      "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000:glibc.malloc.top_pad="
      "268435456"}};
 
-/// The time in which the other side's threads stop spinning after its turn: OpenMP's do for some milliseconds.
+/// The pause between turns, in which the threads of the other side stop spinning. OpenMP threads spin for some
+/// milliseconds.
 constexpr auto settling = std::chrono::milliseconds(50);
 
-/// A folder that is gone at the end.
+/// A temporary folder that is removed at the end of the scope.
 class Scratch {
  public:
   Scratch() {
@@ -53,13 +54,13 @@ class Scratch {
   fs::path path_;
 };
 
-/// What follows `word` on a line. Error when the line begins otherwise.
+/// Parses the JSON after `word` on a line. Error if the line does not begin with `word`.
 nlohmann::json after(const std::string& word, const std::string& line) {
   check(line.starts_with(word + " "), "benchmark: expected '{} ...' of a worker, got '{}'", word, line.substr(0, 200));
   return nlohmann::json::parse(line.substr(word.size() + 1));
 }
 
-/// One worker at work.
+/// A running worker and its measurements.
 class Side {
  public:
   Side(std::string name, const fs::path& program, const Workload& workload, int threads, const fs::path& data,
@@ -78,7 +79,7 @@ class Side {
 
   const nlohmann::json& digest() const { return digest_; }
 
-  /// One turn; `idle` is the side that should sleep meanwhile.
+  /// Runs one turn and returns the median time of a step. `idle` is the side that should sleep meanwhile, or null.
   double turn(Side* idle) {
     std::this_thread::sleep_for(settling);
     const double used_before = idle ? idle->process_.processor_seconds() : 0;
@@ -110,8 +111,8 @@ class Side {
   SideResult result_;
 };
 
-/// Which memory layout makes libtorch faster here: oneDNN has kernels for both, and it depends on the processor's
-/// instructions, the pass and the batch which are better. Each is tried in a process of its own.
+/// Whether libtorch is faster with the memory format channels_last. oneDNN has kernels for both formats; which are
+/// faster depends on the instruction set, the pass and the batch. Each format is tried in a separate process.
 bool channels_last_is_faster(const Workload& workload, int threads, const fs::path& data,
                              const MeasurementOptions& options) {
   const auto step_seconds = [&](bool channels_last) {
@@ -122,7 +123,8 @@ bool channels_last_is_faster(const Workload& workload, int threads, const fs::pa
   return step_seconds(true) <= step_seconds(false);
 }
 
-/// The other side, ready to be timed; none when it can't be started or does something else, which `result` then says.
+/// Starts libtorch's worker. Returns null if there is none, and also if it fails or computes different results; then
+/// `result.refused` has the reason.
 std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const MeasurementOptions& options,
                                  Measurement& result) {
   if (options.libtorch_worker.empty() || !result.workload.has_peer()) return nullptr;
@@ -134,11 +136,11 @@ std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const M
     result.agreement = std::move(found);
     result.refused = std::move(problem);
     if (result.refused.empty()) return peer;
-    result.refused += "; the sides do not do the same work";
+    result.refused += "; the two sides do not compute the same";
   } catch (const std::exception& error) {
     result.refused = error.what();
   }
-  fmt::print(stderr, "  libtorch is not timed: {}\n", result.refused);
+  fmt::print(stderr, "  libtorch is not measured: {}\n", result.refused);
   return nullptr;
 }
 

@@ -1,4 +1,4 @@
-// Measures one workload on both sides, in turn.
+// Measurement of one workload with both workers, alternately.
 #pragma once
 
 #include <filesystem>
@@ -13,20 +13,21 @@ namespace xtape::bench {
 
 struct MeasurementOptions {
   std::filesystem::path xtape_worker;
-  /// Empty: xtape alone is measured.
+  /// If empty, only xtape is measured.
   std::filesystem::path libtorch_worker = {};
   int rounds = 5;
-  /// Each turn does as many steps as fit into this, and at least `least_steps`.
+  /// A turn has as many steps as fit into this time, and at least `least_steps`.
   double turn_seconds = 2;
   int least_steps = 3;
   int warm_up = 3;
 };
 
-/// What one side came to.
+/// The result of one side.
 struct SideResult {
-  std::vector<double> seconds = {};  ///< a step, or a direction: the median of each round
-  std::int64_t peak_bytes = 0;       ///< most physical memory of the process, from its start to its end
-  /// Most processor time that the process used in a turn of the other side, as a share of that turn: 0 when it sleeps.
+  std::vector<double> seconds = {};  ///< for each round the median time of a step or, for gradcheck, of a direction
+  std::int64_t peak_bytes = 0;       ///< largest physical memory of the process from start to end
+  /// The largest processor time that the process used during a turn of the other side, as a share of that turn. It
+  /// should be 0.
   double idle_share = 0;
   int steps_a_turn = 0;
 };
@@ -36,23 +37,24 @@ struct Measurement {
   int threads = 1;
   SideResult ours = {};
   std::optional<SideResult> peer = {};
-  /// Why there is no peer's column although there is a peer: the sides do not compute the same.
+  /// Why libtorch was not measured: its worker failed or computes different results. Empty if it was measured or
+  /// absent.
   std::string refused = "";
-  std::vector<double> ratios = {};  ///< ours / peer, of each round
-  double multiply_adds = 0;         ///< of a step, or of a direction
+  std::vector<double> ratios = {};  ///< ours / peer, for each round
+  double multiply_adds = 0;         ///< of a step or, for gradcheck, of a direction
   bool float64 = false;
-  std::vector<double> peaks = {};   ///< float32 operations a second of the bare processor, before each round
-  bool peer_channels_last = false;  ///< how libtorch has images in memory: what was faster before the first round
-  nlohmann::json agreement = {};    ///< how far the sides' outputs, loss and gradients are apart
+  std::vector<double> peaks = {};   ///< the FMA peak (measure_peak) before each round
+  bool peer_channels_last = false;  ///< memory format of libtorch: the faster one in a trial before the first round
+  nlohmann::json agreement = {};    ///< relative differences of outputs, loss and gradients (Agreement::found)
 
   double operations_per_second() const;
-  /// Of the processor's peak in the same rounds, halved for float64.
+  /// operations_per_second() as a share of the FMA peak in the same rounds; for float64, of half that peak.
   double share_of_peak() const;
 };
 
-/// Starts both workers, libtorch's in the memory layout that a short trial shows to be the faster, compares what they
-/// compute before anything is timed, and then lets them do their steps in turn: xtape, libtorch, xtape, libtorch, ...
-/// Progress goes to standard error. Error when xtape's worker fails.
+/// Starts both workers, libtorch with the memory format that is faster in a short trial. Compares what they compute,
+/// and then lets them run alternately: xtape, libtorch, xtape, libtorch, ... Prints progress to standard error. Throws
+/// Error if the worker of xtape fails.
 Measurement measure(const Workload& workload, int threads, const MeasurementOptions& options);
 
 }  // namespace xtape::bench

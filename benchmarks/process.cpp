@@ -22,7 +22,7 @@ struct Pipe {
   int read_end = -1, write_end = -1;
 };
 
-/// Closed in children, but for the ends they are given as standard input and output.
+/// Creates a pipe that children do not inherit, except for the ends that become their standard input or output.
 Pipe make_pipe() {
   std::array<int, 2> ends{};
   check(pipe2(ends.data(), O_CLOEXEC) == 0, "pipe: expected two file descriptors, got: {}", std::strerror(errno));
@@ -49,7 +49,7 @@ std::vector<std::string> extended_environment(const std::map<std::string, std::s
 }  // namespace
 
 Process::Process(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment) {
-  signal(SIGPIPE, SIG_IGN);  // a process that has ended shows in receive()
+  signal(SIGPIPE, SIG_IGN);  // receive() reports a process that has ended
   const Pipe input = make_pipe(), output = make_pipe();
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -89,14 +89,14 @@ std::string Process::receive(const std::string& name) {
   }
   siginfo_t info{};
   waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOWAIT);
-  fail("{}: expected an answer, got the end of the process, with {} {}; what it wrote is above", name,
+  fail("{}: expected an answer, got the end of the process, with {} {}; see its messages above", name,
        info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);
 }
 
 double Process::processor_seconds() const {
   std::ifstream file(fmt::format("/proc/{}/stat", id_));
   std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::istringstream words(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // behind the program's name
+  std::istringstream words(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // skip the program name
   std::string word;
   for (int i = 0; i < 11; ++i) words >> word;
   double user = 0, system = 0;

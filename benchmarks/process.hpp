@@ -1,4 +1,4 @@
-// A child process that is spoken with line by line.
+// Process: a child process with line-by-line communication.
 #pragma once
 
 #include <cstdio>
@@ -9,22 +9,23 @@
 
 namespace xtape::bench {
 
-/// Its standard input and output are pipes to this process; standard error stays what it is.
+/// A child process. Its standard input and output are pipes to this process; it inherits standard error.
 class Process {
  public:
-  /// Starts `command`, a program's path and its arguments, with `environment` added to this process's own; variables
-  /// that are set already stay as they are. Error when it can't be started.
+  /// Starts `command`, the path of a program and its arguments. `environment` is added to the environment of this
+  /// process; variables that are already set are not changed. Error if the program cannot be started.
   Process(const std::vector<std::string>& command, const std::map<std::string, std::string>& environment);
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  /// Closes its input, on which a worker ends, and waits for that.
+  /// Closes the input of the process, which makes a worker exit, and waits for it.
   ~Process();
 
   void send(const std::string& line);
-  /// The next line, without its end. Error with `name` and how the process ended when there is none.
+  /// Reads the next line, without the newline. If the process has ended, throws Error with `name` and its exit status
+  /// or signal.
   std::string receive(const std::string& name);
 
-  /// Processor time it has used so far, in seconds, all threads together.
+  /// The processor time of all its threads so far, in seconds.
   double processor_seconds() const;
 
  private:

@@ -12,7 +12,7 @@
 namespace xtape::bench {
 namespace {
 
-/// "model name : AMD EPYC 7763" -> "AMD EPYC 7763".
+/// The processor from /proc/cpuinfo: "AMD EPYC 7763" for the line "model name : AMD EPYC 7763".
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -29,7 +29,7 @@ std::string now() {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts)};
 }
 
-/// Three digits of a time in milliseconds, or in seconds when `in_seconds`.
+/// A time with three digits, in milliseconds or seconds, without the unit.
 std::string digits(double seconds, bool in_seconds) {
   const double value = in_seconds ? seconds : seconds * 1e3;
   return fmt::format("{:.{}f}", value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
@@ -37,7 +37,7 @@ std::string digits(double seconds, bool in_seconds) {
 
 bool is_long(double seconds) { return seconds >= 10; }
 
-/// "412 ms (405-420)".
+/// Median, smallest and largest: "412 ms (405-420)".
 std::string with_spread(const std::vector<double>& seconds) {
   const auto [low, high] = spread(seconds);
   const bool in_seconds = is_long(median(seconds));
@@ -56,7 +56,7 @@ std::string row(const Measurement& m) {
   const auto [low, high] = spread(m.ratios);
   const std::string ratio =
       m.ratios.empty() ? "-" : fmt::format("**{:.2f}** ({:.2f}-{:.2f})", median(m.ratios), low, high);
-  const std::string peer = m.peer ? with_spread(m.peer->seconds) : m.refused.empty() ? "-" : "not timed";
+  const std::string peer = m.peer ? with_spread(m.peer->seconds) : m.refused.empty() ? "-" : "not measured";
   return fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.1f} | {:.0f} % |\n", m.workload.name, m.threads,
                      with_spread(m.ours.seconds), peer, ratio, megabytes(m.ours.peak_bytes),
                      m.peer ? megabytes(m.peer->peak_bytes) : "-", m.operations_per_second() / 1e9,
@@ -108,12 +108,12 @@ std::string machine_text(const nlohmann::json& facts) {
 std::string table(const std::vector<Measurement>& measurements) {
   std::string text =
       "| workload | threads | xtape | libtorch | xtape / libtorch | memory xtape | libtorch | GFLOP/s of xtape | of "
-      "the "
-      "FMA peak |\n|---|---|---|---|---|---|---|---|---|\n";
+      "the FMA peak |\n|---|---|---|---|---|---|---|---|---|\n";
   for (const Measurement& m : measurements) text += row(m);
   for (const Measurement& m : measurements) {
     if (!m.refused.empty()) {
-      text += fmt::format("\n{} with threads = {}: libtorch is not timed: {}\n", m.workload.name, m.threads, m.refused);
+      text +=
+          fmt::format("\n{} with threads = {}: libtorch is not measured: {}\n", m.workload.name, m.threads, m.refused);
     }
   }
   return text;

@@ -1,4 +1,4 @@
-// What was measured, for people (Markdown) and for programs (JSON).
+// The report of the measurements, as Markdown and as JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,20 +9,21 @@
 
 namespace xtape::bench {
 
-/// Processor, cores, load and peak of the machine, and what of its environment changes speed, as JSON. The peaks are
-/// the medians of those measured with each number of threads.
+/// Facts about the machine: processor, cores, load, FMA peak, and environment variables that change speed. The peak is
+/// the median of the measurements, for each number of threads.
 nlohmann::json machine_facts(const std::vector<Measurement>& measurements);
-/// The same in a few lines of Markdown.
+/// These facts in a few lines of Markdown.
 std::string machine_text(const nlohmann::json& facts);
 
-/// A row for each measurement: medians with smallest and largest round, ratio, memory, share of the peak.
+/// The table in Markdown, with one row per measurement: medians with the smallest and largest round, ratio, memory, and
+/// share of the peak.
 std::string table(const std::vector<Measurement>& measurements);
-/// Everything of a measurement, round by round.
+/// All data of a measurement, round by round.
 nlohmann::json to_json(const Measurement& measurement);
 
-/// "412 ms", "4.12 ms", "15.3 s".
+/// A time with three digits: "412 ms", "4.12 ms", "15.3 s".
 std::string duration(double seconds);
-/// "947 MB"; "-" when the system did not tell.
+/// A size in megabytes: "947 MB". "-" if it is unknown, that is, not positive.
 std::string megabytes(std::int64_t bytes);
 
 }  // namespace xtape::bench

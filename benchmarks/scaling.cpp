@@ -10,7 +10,7 @@
 namespace xtape::bench {
 namespace {
 
-/// 1, 2, 4, ... and last itself.
+/// The powers of two below `last`, and `last`.
 std::vector<std::int64_t> doubling(std::int64_t last) {
   std::vector<std::int64_t> values;
   for (std::int64_t i = 1; i < last; i *= 2) values.push_back(i);
@@ -20,13 +20,13 @@ std::vector<std::int64_t> doubling(std::int64_t last) {
 
 const Workload resnet50_step{.name = "resnet50-train", .network = "resnet50"};
 
-double seconds_an_image(const SideResult& side, const Workload& workload) {
+double seconds_per_image(const SideResult& side, const Workload& workload) {
   return median(side.seconds) / static_cast<double>(workload.batch);
 }
 
-/// A step, an image, memory.
+/// Table cells: time per step, time per image, memory.
 std::string cells(const SideResult& side, const Workload& workload) {
-  return fmt::format(" {} | {} | {} |", duration(median(side.seconds)), duration(seconds_an_image(side, workload)),
+  return fmt::format(" {} | {} | {} |", duration(median(side.seconds)), duration(seconds_per_image(side, workload)),
                      megabytes(side.peak_bytes));
 }
 
@@ -42,7 +42,7 @@ std::vector<Series> measure_scaling(int threads, bool quick, const MeasurementOp
   Workload step = resnet50_step, sized = resnet50_step;
   step.batch = quick ? 4 : 32;
   sized.batch = quick ? 2 : 8;
-  sized.global_pooling = true;  // fits images of any size
+  sized.global_pooling = true;  // works for every image size
   Series by_threads{fmt::format("Threads (64x64, batch {})", step.batch), "threads", doubling(threads), {}};
   Series by_batch{
       fmt::format("Batch (64x64, {} threads)", threads), "images in a batch", doubling(quick ? 2 : 128), {}};
@@ -69,8 +69,8 @@ std::string scaling_tables(const std::vector<Series>& all) {
   std::string text;
   for (const Series& series : all) {
     text += fmt::format(
-        "### {}\n\n| {} | xtape, a step | an image | memory | libtorch, a step | an image | memory | xtape / libtorch "
-        "|\n|---|---|---|---|---|---|---|---|\n",
+        "### {}\n\n| {} | xtape, per step | per image | memory | libtorch, per step | per image | memory | xtape / "
+        "libtorch |\n|---|---|---|---|---|---|---|---|\n",
         series.title, series.x_label);
     for (std::size_t i = 0; i < series.x.size(); ++i) text += row(series.x[i], series.measurements[i]);
     text += "\n";
@@ -98,8 +98,8 @@ std::vector<Panel> panels(const std::vector<Series>& all) {
     for (std::size_t i = 0; i < series.x.size(); ++i) {
       const Measurement& m = series.measurements[i];
       panel.x.push_back(std::to_string(series.x[i]));
-      panel.lines[0].values.push_back(1e3 * seconds_an_image(m.ours, m.workload));
-      if (has_peer) panel.lines[1].values.push_back(m.peer ? 1e3 * seconds_an_image(*m.peer, m.workload) : NAN);
+      panel.lines[0].values.push_back(1e3 * seconds_per_image(m.ours, m.workload));
+      if (has_peer) panel.lines[1].values.push_back(m.peer ? 1e3 * seconds_per_image(*m.peer, m.workload) : NAN);
     }
     found.push_back(std::move(panel));
   }

@@ -1,4 +1,4 @@
-// Numbers that stand for many.
+// Median and range.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 namespace xtape::bench {
 
-/// The middle one, the mean of the middle two of an even number; 0 of none.
+/// The median; for an even number of values the mean of the middle two, for none 0.
 inline double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::ranges::sort(values);
@@ -14,7 +14,7 @@ inline double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// The smallest and the largest; 0 of none.
+/// The smallest and the largest value; 0 if there are none.
 struct Spread {
   double lowest = 0, highest = 0;
 };

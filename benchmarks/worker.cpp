@@ -11,7 +11,7 @@
 namespace xtape::bench {
 namespace {
 
-/// VmHWM: the most physical memory this process has held, in bytes; 0 where the system does not tell.
+/// The peak of the physical memory of this process (VmHWM), in bytes; 0 if the system does not report it.
 std::int64_t peak_resident_bytes() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
@@ -49,7 +49,7 @@ void answer(Work& work) {
 int serve(int argc, char** argv, const std::function<std::unique_ptr<Work>(const WorkerOptions&)>& make) try {
   WorkerOptions options;
   std::string workload;
-  CLI::App app("One side of a comparison; ./run bench starts it");
+  CLI::App app("A worker of the benchmark; ./run bench starts it");
   app.add_option("--workload", workload, "JSON")->required();
   app.add_option("--threads", options.threads)->check(CLI::Range(1, 256))->required();
   app.add_option("--data", options.data, "Weights, images and labels");

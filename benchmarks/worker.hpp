@@ -1,4 +1,4 @@
-// The worker's side of the benchmark: a process that does steps when it is told to, and sleeps in between.
+// The frame of a worker: a process that runs steps on command and sleeps in between.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace xtape::bench {
 
-/// A workload as one of the sides does it.
+/// The implementation of a workload by xtape or libtorch.
 class Work {
  public:
   Work() = default;
@@ -18,28 +18,29 @@ class Work {
   Work& operator=(const Work&) = delete;
   virtual ~Work() = default;
 
-  /// What the network computes before anything has changed it, to be held against the other side's: "outputs" as a
-  /// list; in training "loss" and "gradients", the norm of each kernel's gradient by its name. May add other facts.
+  /// What the network computes with its initial weights, for the comparison of the two sides: "outputs" as a list, and
+  /// in training "loss" and "gradients", the norm of the gradient of each kernel by its name. May contain other facts.
   virtual nlohmann::json digest() = 0;
   virtual void step() = 0;
-  /// A step may stand for several units of what is reported (directions of a gradient check).
+  /// The number of reported units in a step: 1, or the number of directions of a gradient check.
   virtual double units_per_step() const { return 1; }
 };
 
-/// What the driver gives a worker on its command line.
+/// The options that the driver passes to a worker on the command line.
 struct WorkerOptions {
   Workload workload;
   int threads = 1;
-  /// A safetensors file with the weights by their path ("conv1/kernel"), "images" and "labels". xtape's worker writes
-  /// it, the other one reads it; empty when there is no other.
+  /// The path of a safetensors file with the weights by their path ("conv1/kernel"), "images" and "labels". xtape's
+  /// worker writes it, unless the path is empty; libtorch's worker reads it.
   std::string data;
-  int warm_up = 3;             ///< steps that are not measured
-  bool channels_last = false;  ///< how libtorch's worker has images in memory; xtape always has them so
+  int warm_up = 3;             ///< number of steps before the first measured one
+  bool channels_last = false;  ///< memory format of images in libtorch's worker; xtape always has channels last
 };
 
-/// Makes the work, prints "ready <digest>", and then answers the lines it reads: "run K" with "seconds [...]", the wall
-/// time a unit of K steps; "quit", or the end of the input, with "memory <peak resident bytes>". While it waits for a
-/// line it is blocked in a read. Returns the exit status: 0, or 2 with a message on standard error.
+/// The main function of a worker. Creates the work, runs the warm-up and prints "ready <digest>". Then it replies to
+/// the lines on its input: to "run K" with "seconds [...]", the elapsed time per unit for each of K steps; to "quit" or
+/// the end of the input with "memory <peak resident bytes>". While it waits it is blocked in a read. Returns the exit
+/// status: 0, or 2 after a message on standard error.
 int serve(int argc, char** argv, const std::function<std::unique_ptr<Work>(const WorkerOptions&)>& make);
 
 }  // namespace xtape::bench

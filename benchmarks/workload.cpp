@@ -32,7 +32,7 @@ const std::vector<Workload>& workloads() {
 std::string description(const Workload& w) {
   const char* what = w.task == Task::train   ? "training step with Adam"
                      : w.task == Task::infer ? "inference"
-                                             : "gradient check in float64, a direction";
+                                             : "gradient check in float64, one direction";
   return fmt::format("{}, {}x{}x3, {} classes, batch {}: {}{}{}", w.network == "resnet50" ? "ResNet-50" : "ConvNet",
                      w.image_size, w.image_size, w.classes, w.batch, what, w.exact ? ", exact convolutions" : "",
                      w.recompute ? ", recomputing" : "");

@@ -1,4 +1,4 @@
-// What is measured: a network, its images, and what is done with them.
+// The workloads of the benchmark: a network, the size of its input, and a task.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace xtape::bench {
 
-/// A train step is forward pass, loss, backward pass and Adam's update; an infer step is a forward pass in inference
-/// mode; a gradcheck step is a check of all derivatives in float64 along random directions.
+/// What a step does. train: forward pass, loss, backward pass and Adam's update. infer: a forward pass in inference
+/// mode. gradcheck: a check of all derivatives in float64 along random directions.
 enum class Task { train, infer, gradcheck };
 
-/// A network by the numbers that make it. Both sides build their own from this.
+/// The description of a workload, from which both sides build their network.
 struct Workload {
   std::string name;
   std::string network;  ///< "resnet50" or "convnet"
@@ -21,24 +21,24 @@ struct Workload {
   std::int64_t image_size = 64;  ///< height and width of images with 3 channels
   std::int64_t classes = 6;
   std::int64_t batch = 32;
-  bool global_pooling = false;  ///< of resnet50, before its last layer; otherwise 2x2
+  bool global_pooling = false;  ///< average pooling before the last layer of resnet50: global, or with 2x2 windows
   bool exact = false;           ///< xtape computes every convolution by its definition
-  bool recompute = false;       ///< xtape computes values again on the way back instead of keeping them
+  bool recompute = false;       ///< xtape recomputes activations in the backward pass (gradient checkpointing)
 
   bool trains() const { return task == Task::train; }
-  /// Whether libtorch has the same: it has no gradient check of this kind.
+  /// Whether libtorch can run the workload. It has no gradient check of this kind.
   bool has_peer() const { return task != Task::gradcheck; }
 };
 
-/// The workloads of the table, in its order.
+/// The workloads of the table, in the order of its rows.
 const std::vector<Workload>& workloads();
 
-/// "ResNet-50, 64x64x3, 6 classes, batch 32: training step".
+/// A description such as "ResNet-50, 64x64x3, 6 classes, batch 32: training step with Adam".
 std::string description(const Workload& workload);
 
-/// As the workers get it on their command line.
+/// The workload as JSON, for the command line of a worker.
 std::string to_text(const Workload& workload);
-/// Error when the text is not what to_text gives.
+/// Parses the result of to_text. Error if the text has another form.
 Workload workload_from(std::string_view text);
 
 }  // namespace xtape::bench

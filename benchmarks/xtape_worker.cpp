@@ -1,4 +1,4 @@
-// xtape's side of the benchmark.
+// The worker for xtape.
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <xtape/xtape.hpp>
@@ -19,7 +19,7 @@ Model build(const Workload& w) {
                    .pooling = w.global_pooling ? Pooling::global_average : Pooling::average2x2});
 }
 
-/// So that no bias, gamma, beta or moving average is 0 or 1, where a mistake would not show.
+/// Changes biases, gammas, betas and moving averages, because values of 0 and 1 would hide mistakes.
 void randomize_vectors(const Model& model) {
   RandomStream random(7);
   for (const Parameter& parameter : model.parameters()) {
@@ -29,14 +29,14 @@ void randomize_vectors(const Model& model) {
 }
 
 double norm(const Tensor& x) {
-  double squares = 0;  // without a copy, which would count as memory that training needs
+  double squares = 0;  // without a copy, which would increase the measured memory
   for (const float* value = x.data<float>(); value != x.data<float>() + x.size(); ++value) {
     squares += static_cast<double>(*value) * static_cast<double>(*value);
   }
   return std::sqrt(squares);
 }
 
-/// What training, inference and gradient check have in common: a model and one batch.
+/// The common part of training, inference and gradient check: a model and one batch.
 class XtapeWork : public Work {
  public:
   explicit XtapeWork(const WorkerOptions& options)
@@ -124,8 +124,8 @@ class Inference final : public XtapeWork {
   WeightCache cache_;
 };
 
-/// The unit is one direction through all parameters and the images at once: four forward passes, and its share of one
-/// training pass and of one forward pass more.
+/// A check of all derivatives. Its unit is one direction in the space of all parameters and the images. A direction
+/// takes four forward passes, and its share of one training pass and one more forward pass.
 class GradientCheck final : public XtapeWork {
  public:
   using XtapeWork::XtapeWork;
@@ -142,7 +142,7 @@ class GradientCheck final : public XtapeWork {
     const GradientReport report =
         check_model(model_, images_, [this](const Variable& y) { return softmax_cross_entropy(y, labels_); },
                     {.directions = 4, .directions_each = 0, .float32_tolerance = 0});
-    check(report.passed(), "gradcheck-resnet50: expected right derivatives, got {}", to_string(report));
+    check(report.passed(), "gradcheck-resnet50: expected correct derivatives, got {}", to_string(report));
     directions_ = static_cast<double>(report.inputs.front().checked + report.inputs.front().skipped);
   }
   double units_per_step() const override { return directions_; }

@@ -20,15 +20,15 @@
 namespace xtape {
 namespace {
 
-/// Throws Error with the reason errno gives, unless `done`.
+/// Throws an Error with the message of errno unless `done`.
 void require(bool done, const std::filesystem::path& path) {
-  check(done, "expected to write {}, got: {}; what was there before is unchanged", path.string(), std::strerror(errno));
+  check(done, "expected to write {}, got: {}; the file is unchanged", path.string(), std::strerror(errno));
 }
 
-// A temporary file is named after the process that writes it: .xtape-PROCESS-NUMBER.tmp.
+// The name of a temporary file has the id of the process that writes it: .xtape-PROCESS-NUMBER.tmp.
 constexpr std::string_view prefix = ".xtape-", suffix = ".tmp";
 
-/// A new file beside the target, removed at the end of the scope unless it has taken the target's place.
+/// A new file in the folder of the target. It is removed at the end of the scope unless it has replaced the target.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path target) : target_(std::move(target)) {
@@ -56,7 +56,7 @@ class TemporaryFile {
     }
   }
 
-  /// Puts the file in the target's place, with its permissions, once its bytes are on the disk.
+  /// Flushes the file to the disk, gives it the permissions of the target and renames it to the target.
   void replace_target() {
     struct stat before {};
     if (stat(target_.c_str(), &before) == 0) require(fchmod(descriptor_, before.st_mode & 07777) == 0, target_);
@@ -68,7 +68,7 @@ class TemporaryFile {
   }
 
  private:
-  /// Makes the new name durable too. The file is complete whether this succeeds or not, so failures don't matter.
+  /// Flushes the new name to the disk. Failures are ignored, because the file is complete in any case.
   void sync_folder() const {
     const auto parent = target_.parent_path();
     const int folder = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -82,7 +82,7 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-/// What stands behind the stream: collects small writes and hands large ones on at once.
+/// The stream buffer: collects small writes and passes large ones on directly.
 class FileBuffer : public std::streambuf {
  public:
   explicit FileBuffer(TemporaryFile& file) : file_(file), buffer_(1 << 16) { reset(); }
@@ -115,9 +115,9 @@ class FileBuffer : public std::streambuf {
   std::vector<char> buffer_;
 };
 
-/// The file that symbolic links lead to, there or not; any other path as it is.
+/// The target of a chain of symbolic links, whether it exists or not; other paths unchanged.
 std::filesystem::path resolved(const std::filesystem::path& path) {
-  constexpr int most_links = 40;  // as Linux has it
+  constexpr int most_links = 40;  // the limit of Linux
   std::filesystem::path result = path;
   std::error_code error;
   for (int links = 0; std::filesystem::is_symlink(result, error); ++links) {
@@ -145,7 +145,7 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   TemporaryFile file(target);
   FileBuffer buffer(file);
   std::ostream out(&buffer);
-  out.exceptions(std::ios::badbit);  // passes on the Error that the buffer throws
+  out.exceptions(std::ios::badbit);  // propagates the Error that the buffer throws
   write(out);
   out.flush();
   check(out.good(), "expected to write {}, got a stream that failed", path.string());

@@ -57,17 +57,17 @@ bool Channel::send(const Texts& texts) {
 
 bool Channel::receive(Texts& texts) {
   std::uint64_t count = 0;
-  std::size_t room = most_received;
+  std::size_t left = most_received;
   if (!receive_bytes(&count, sizeof count) || count > most_texts) return false;
   texts.clear();
   for (; count > 0; --count) {
-    if (!receive_text(texts.emplace_back(), room)) return false;
-    room -= texts.back().size();
+    if (!receive_text(texts.emplace_back(), left)) return false;
+    left -= texts.back().size();
   }
   return true;
 }
 
-/// Takes memory as bytes arrive, for the number of them may be wrong.
+/// Allocates memory only as bytes arrive, because the announced size may be wrong.
 bool Channel::receive_text(std::string& text, std::size_t most) {
   constexpr std::size_t piece = std::size_t{1} << 20;
   std::uint64_t size = 0;

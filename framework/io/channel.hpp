@@ -7,24 +7,24 @@
 
 namespace xtape {
 
-/// One end of a connection between two processes. Each function returns false when the other end is gone.
+/// One end of a connection between two processes. Each function returns false if the other end is closed.
 class Channel {
  public:
   using Texts = std::vector<std::string>;
-  /// The question whether a helper program runs, which any answer confirms.
+  /// The request that asks whether a helper program runs. Any reply confirms it.
   static constexpr const char* greeting = "greeting";
 
   explicit Channel(int socket) : socket_(socket) {}
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();
-  /// A message of several texts; at most 512 MiB are received.
+  /// Sends or receives a message of several texts. receive() refuses messages of more than 512 MiB or 2^20 texts.
   bool send(const Texts& texts);
   bool receive(Texts& texts);
-  /// Bytes without their number, which the receiver must know.
+  /// Sends or receives `count` bytes. The count itself is not transmitted; the receiver must know it.
   bool send_bytes(const void* bytes, std::size_t count);
   bool receive_bytes(void* bytes, std::size_t count);
-  /// Ends the connection for all processes that have it open.
+  /// Closes the connection for all processes that have it open.
   void shut_down();
 
  private:

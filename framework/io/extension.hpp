@@ -1,4 +1,4 @@
-// The part of a file's name that says its format: one rule for all that read or write files.
+// File name extensions: the rule by which all readers and writers recognize a format.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace xtape {
 
-/// The text with A to Z as a to z.
+/// The text with the letters A to Z in lower case; other characters do not change.
 inline std::string lower_case(std::string text) {
   std::ranges::transform(text, text.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -21,8 +21,8 @@ inline std::string lower_case_extension(const std::filesystem::path& path) {
   return lower_case(path.extension().string());
 }
 
-/// Whether a name ends in one of these, whatever the case of its letters: ".h5", or ".weights.h5" of several parts. ""
-/// stands for a name without an extension. A name that consists of the extension alone has none.
+/// Whether a file name ends in one of the extensions, regardless of case. An extension may have several parts:
+/// ".weights.h5". "" matches a name without an extension. A name that consists of an extension alone does not match it.
 inline bool has_extension(const std::filesystem::path& path, std::initializer_list<std::string_view> extensions) {
   const std::string name = lower_case(path.filename().string());
   return std::ranges::any_of(extensions, [&](std::string_view extension) {

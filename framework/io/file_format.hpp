@@ -1,4 +1,4 @@
-// What a file is, by its first bytes: so that a file of a wrong kind gets a message that says which.
+// Recognition of file formats by their signatures, for error messages that name the actual format.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace xtape {
 
-/// Whether a file has these bytes at an offset.
+/// Whether a file has the given bytes at `offset`.
 inline bool has_at(const InputFile& file, std::int64_t offset, std::string_view bytes) {
   const auto count = static_cast<std::int64_t>(bytes.size());
   if (file.size() < count || offset > file.size() - count) return false;
@@ -18,8 +18,8 @@ inline bool has_at(const InputFile& file, std::int64_t offset, std::string_view 
   return found == bytes;
 }
 
-/// Its signature stands at offset 0, or behind a user block at 512, 1024, 2048, ... (HDF5 File Format Specification,
-/// section II.A).
+/// Whether a file has the signature of HDF5, at offset 0 or after a user block at 512, 1024, 2048, ... (HDF5 File
+/// Format Specification, section II.A).
 inline bool is_hdf5(const InputFile& file) {
   constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
   if (has_at(file, 0, signature)) return true;
@@ -28,12 +28,12 @@ inline bool is_hdf5(const InputFile& file) {
   }
   return false;
 }
-/// With entries or without (PKWARE, .ZIP File Format Specification, sections 4.3.7 and 4.3.16).
+/// Whether a file is a zip archive, empty or not (PKWARE: .ZIP File Format Specification, sections 4.3.7 and 4.3.16).
 inline bool is_zip(const InputFile& file) { return has_at(file, 0, "PK\x03\x04") || has_at(file, 0, "PK\x05\x06"); }
-/// Whether a safetensors file may follow: its header is a JSON object behind 8 bytes of length.
+/// Whether a file may be in safetensors format: a JSON object begins after the 8 bytes of the header's length.
 inline bool may_be_safetensors(const InputFile& file) { return has_at(file, 8, "{"); }
 
-/// Error naming `function`, what it expects and the path when the file is empty or a zip archive.
+/// Throws an Error that names `function`, `expected` and the path if the file is empty or a zip archive.
 inline void check_neither_empty_nor_zip(std::string_view function, std::string_view expected, const InputFile& file,
                                         const std::string& path) {
   check(file.size() > 0, "{}: expected {}, got an empty file: {}", function, expected, path);
@@ -43,7 +43,7 @@ inline void check_neither_empty_nor_zip(std::string_view function, std::string_v
         function, expected, path);
 }
 
-/// The same for a reader of safetensors, and when the file is one of HDF5.
+/// Throws an Error like check_neither_empty_nor_zip() for a reader of safetensors, also if the file is an HDF5 file.
 inline void check_safetensors(std::string_view function, const InputFile& file, const std::string& path) {
   constexpr std::string_view expected = "a safetensors file";
   check_neither_empty_nor_zip(function, expected, file, path);

@@ -10,7 +10,7 @@
 namespace xtape {
 namespace {
 
-/// "a", "b", "c" and 17 more.
+/// A list for messages: "a", "b", "c" and 17 more.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 20;
   const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), most));
@@ -19,7 +19,7 @@ std::string listed(const std::vector<std::string>& names) {
                        : fmt::format("\"{}\"{}", fmt::join(names.begin(), names.begin() + shown, "\", \""), more);
 }
 
-/// The process that makes an HDF5 file in its memory.
+/// A helper process that creates an HDF5 file in its memory.
 class Hdf5Maker {
  public:
   Hdf5Maker(const std::filesystem::path& path, std::int64_t bytes) : path_(path.string()) {
@@ -48,7 +48,7 @@ class Hdf5Maker {
     ask(question);
   }
 
-  /// The file's bytes, piece by piece.
+  /// Finishes the file and copies its bytes to `out`.
   void copy_to(std::ostream& out) {
     const std::string answer = ask({"finish"}).at(0);
     std::size_t left = 0;
@@ -69,7 +69,7 @@ class Hdf5Maker {
   }
 
   [[noreturn]] void fault() {
-    fail("save_hdf5: expected HDF5's library to make {}, got a fault in it: {}", path_, helper_.end());
+    fail("save_hdf5: expected the HDF5 library to create {}, got a crash: {}", path_, helper_.end());
   }
 
   std::string path_;

@@ -21,7 +21,8 @@ struct Hdf5File::State {
     ask({"open", function, path, std::to_string(size)});
   }
 
-  /// Asks the helper. An answer may be followed by `bytes` bytes of elements. Throws the Error that it reports.
+  /// Sends a request to the helper and returns its reply. `bytes` bytes that follow the reply are stored in `elements`.
+  /// Throws the Error that the helper reports.
   Texts ask(const Texts& question, void* elements = nullptr, std::size_t bytes = 0) {
     check(helper.own(), "{}: expected a file that was opened in this process, got {}, opened before it was forked; {}",
           function, path, "open it again");
@@ -33,8 +34,8 @@ struct Hdf5File::State {
 
   [[noreturn]] void fault() {
     if (how.empty()) how = helper.end();
-    fail("{}: expected a sound HDF5 file, got one that HDF5's own library can't read without a fault ({}): {}",
-         function, how, path);
+    fail("{}: expected an undamaged HDF5 file, got one that the HDF5 library fails to read ({}): {}", function, how,
+         path);
   }
 
   std::string function, path, how;
@@ -51,7 +52,7 @@ bool Hdf5File::contains(const std::string& object) const { return !state_->ask({
 std::vector<std::string> Hdf5File::dataset_names() const { return state_->ask({"dataset_names"}); }
 
 StoredTensor Hdf5File::dataset(const std::string& name) const {
-  const Texts answer = state_->ask({"dataset", name});  // type, why it is not read, number of the DType, extents
+  const Texts answer = state_->ask({"dataset", name});  // type, error message or "", number of the DType, extents
   std::vector<std::int64_t> numbers;
   for (std::size_t i = 2; i < answer.size(); ++i) {
     std::from_chars(answer[i].data(), answer[i].data() + answer[i].size(), numbers.emplace_back(-1));
@@ -67,7 +68,7 @@ StoredTensor Hdf5File::dataset(const std::string& name) const {
   if (!why.empty()) return {name, std::nullopt, type, shape, [why]() -> Tensor { throw Error(why); }};
   if (numbers[0] < 0 || numbers[0] > static_cast<int>(DType::uint8)) fail_reading();
   return {name, dtype, type, shape, [state = state_, name, dtype, shape] {
-            state->ask({"check", name});  // before memory is taken for what a file only promises
+            state->ask({"check", name});  // before memory is allocated for elements that the file may not have
             Tensor result = Tensor::empty(shape, dtype);
             const auto bytes = static_cast<std::size_t>(result.size_in_bytes());
             with_type(dtype, [&](auto zero) {

@@ -1,4 +1,4 @@
-// Compiled twice, because a library that is installed must not look into the folder where it was built.
+// Compiled twice with different folders, because an installed library must not search the build folder.
 #include "framework/io/helper_folders.hpp"
 
 #include <dlfcn.h>
@@ -11,15 +11,15 @@
 namespace xtape {
 namespace {
 
-constexpr std::array known_folders{XTAPE_HELPER_FOLDERS};  // absolute, or relative to the folder of this code
+constexpr std::array known_folders{XTAPE_HELPER_FOLDERS};  // absolute, or relative to the folder of this_binary()
 
-/// The shared library that holds this code, or the program when it is linked into that.
+/// The path of the shared library that contains this code, or of the program if it is linked statically.
 std::filesystem::path this_binary() {
   Dl_info info{};
   link_map* map = nullptr;
   const auto* here = reinterpret_cast<const void*>(&helper_folders);
   const bool found = dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0;
-  const bool library = found && map && *map->l_name != '\0';  // a program has no name there
+  const bool library = found && map && *map->l_name != '\0';  // the name is empty for a program
   std::error_code error;
   return std::filesystem::canonical(library ? map->l_name : "/proc/self/exe", error);
 }

@@ -1,4 +1,4 @@
-// Where xtape's helper programs are looked for.
+// The search path for the helper programs.
 #pragma once
 
 #include <filesystem>
@@ -6,8 +6,9 @@
 
 namespace xtape {
 
-/// The folder that the environment variable XTAPE_HELPERS names; when it is not set, the folders that this build of
-/// xtape knows: beside the library, where it was installed relative to the library, and where it was to be installed.
+/// The folders in which helper programs are searched, in this order. If the environment variable XTAPE_HELPERS is set,
+/// it is the only one. Otherwise they are the folder of the library, the installation folder relative to the library,
+/// and the installation folder of the build's prefix.
 std::vector<std::filesystem::path> helper_folders();
 
 }  // namespace xtape

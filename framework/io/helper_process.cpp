@@ -18,8 +18,9 @@
 namespace xtape {
 namespace {
 
-/// What the new process begins with: the socket as descriptor 3, nothing else open, no output, no signal blocked, and
-/// the default action for signals that this process may ignore. The program itself decides about the others.
+/// The initial state of the new process: the socket is descriptor 3, the standard streams are /dev/null, nothing else
+/// is open, no signal is blocked, and signals that this process may ignore have their default action. The helper
+/// program itself sets the other signals.
 class SpawnSettings {
  public:
   explicit SpawnSettings(int socket) {
@@ -60,8 +61,8 @@ std::filesystem::path required(std::string_view function, const HelperProgram& p
     std::string folders;
     for (const auto& folder : helper_folders()) folders += (folders.empty() ? "" : ", ") + folder.string();
     fail(
-        "{}: expected xtape's program {} in {}, got none; build xtape with {} installed, or set XTAPE_HELPERS to the "
-        "folder that has the program",
+        "{}: expected the helper program {} in {}, got none; build xtape with {} installed, or set XTAPE_HELPERS to "
+        "the folder that has the program",
         function, program.name, folders, program.package);
   }
   return path;
@@ -94,7 +95,7 @@ HelperProcess::HelperProcess(std::string_view function, const std::filesystem::p
       posix_spawn(&process_, name.c_str(), settings.actions(), settings.attributes(), arguments.data(), environ);
   if (error != 0) process_ = -1;
   check(error == 0, "{}: expected to start the program {}, got: {}", function, name, std::strerror(error));
-  other.reset();  // so that the end of the program ends the connection
+  other.reset();  // so that the connection closes when the program exits
   Texts answer;
   if (channel_->send({Channel::greeting}) && channel_->receive(answer)) return;
   fail("{}: expected the program {} to start, got {}; is {} installed?", function, name, end(), library);
@@ -104,7 +105,7 @@ bool HelperProcess::own() const { return owner_ == getpid(); }
 
 std::optional<HelperProcess::Texts> HelperProcess::ask(const Texts& question, const void* bytes, std::size_t count) {
   if (!channel_ || !own()) return std::nullopt;
-  // A helper that gives up while bytes are being sent has answered why.
+  // The result of sending is ignored: a helper that stops while it receives has sent a reply with the reason.
   static_cast<void>(channel_->send(question) && channel_->send_bytes(bytes, count));
   Texts answer;
   if (!channel_->receive(answer) || answer.empty()) return std::nullopt;
@@ -115,7 +116,7 @@ std::optional<HelperProcess::Texts> HelperProcess::ask(const Texts& question, co
 
 std::string HelperProcess::end() {
   if (process_ < 0) return "ended before";
-  if (own()) channel_->shut_down();  // a forked copy may have it open too
+  if (own()) channel_->shut_down();  // a forked child may have the connection open too
   channel_.reset();
   const pid_t process = std::exchange(process_, -1);
   if (!own()) return "belongs to another process";

@@ -1,5 +1,5 @@
-// HelperProcess: a small program of xtape's that does work in a process of its own, so that a library which damaged
-// input crashes takes nothing along, and only that program needs the library.
+// HelperProcess: runs one of xtape's helper programs. A helper isolates a library that may crash on damaged input, and
+// only the helper is linked with that library.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 namespace xtape {
 
-/// A helper program, the Debian package with which xtape has to be built for it to exist, and the library that the
-/// program needs to start.
+/// A helper program: its file name, the Debian package that xtape needs at build time to include it, and the library
+/// that it needs at run time.
 struct HelperProgram {
   std::string_view name, package, library;
 };
@@ -24,38 +24,38 @@ inline constexpr HelperProgram hdf5_helper{"xtape-hdf5", "libhdf5-dev", "libhdf5
 /// Draws graphs in Graphviz's DOT language.
 inline constexpr HelperProgram draw_helper{"xtape-draw", "libgraphviz-dev", "libgvc"};
 
-/// Where the helper program is, in the first of helper_folders() that has it; empty when none has.
+/// The path of a helper program in the first of helper_folders() that has it; empty if none has it.
 std::filesystem::path find_helper(const HelperProgram& program);
 
-/// A running helper. It shares no memory, no open file and no signal handler with this process, and prints nothing.
+/// A running helper. It shares no memory, open file or signal handler with this process, and prints nothing.
 class HelperProcess {
  public:
   using Texts = Channel::Texts;
 
-  /// Starts the program, and waits until it answers. Error naming `function` when it is not installed, can't be started
-  /// or ends before it answers, as it does without a `library` that it needs.
+  /// Starts the program and waits for its first reply. Throws Error that names `function` if the program is not
+  /// installed, cannot be started, or exits before it replies, as it does if a `library` that it needs is missing.
   HelperProcess(std::string_view function, const HelperProgram& program);
   HelperProcess(std::string_view function, const std::filesystem::path& program,
                 std::string_view library = "every library that it needs");
   HelperProcess(const HelperProcess&) = delete;
   HelperProcess& operator=(const HelperProcess&) = delete;
-  /// Closes the connection, at which the helper ends, and waits for that. In a forked copy of the process that started
-  /// the helper, only the copy's end of the connection is closed.
+  /// Closes the connection, which makes the helper exit, and waits for it. In a forked child of the process that
+  /// started the helper, only closes the child's end of the connection.
   ~HelperProcess() { end(); }
 
-  /// Whether this process started it; a forked copy of that one can't use it.
+  /// Whether this process started the helper. A forked child cannot use it.
   bool own() const;
-  /// Sends a question, which may be followed by `count` bytes. The answer; nothing when the helper has ended. Throws
-  /// the Error that the helper reports.
+  /// Sends a request, followed by `count` bytes, and returns the reply; nullopt if the helper has exited. Throws the
+  /// Error that the helper reports.
   std::optional<Texts> ask(const Texts& question, const void* bytes = nullptr, std::size_t count = 0);
-  /// Bytes that follow an answer. False when the helper has ended.
+  /// Receives bytes that follow a reply. Returns false if the helper has exited.
   bool receive_bytes(void* bytes, std::size_t count) { return channel_ && channel_->receive_bytes(bytes, count); }
-  /// The same as the destructor; returns how it ended: "Segmentation fault", "exit status 1".
+  /// Does the same as the destructor and returns how the helper ended: "Segmentation fault", "exit status 1".
   std::string end();
 
  private:
   std::unique_ptr<Channel> channel_;
-  pid_t process_ = -1, owner_;  // of the helper, and of the process that started it
+  pid_t process_ = -1, owner_;  // the ids of the helper and of the process that started it
 };
 
 }  // namespace xtape

@@ -16,7 +16,7 @@
 namespace xtape {
 namespace {
 
-/// A file read from its start, unpacked on the way when it is compressed by gzip.
+/// Reads a file from the beginning and decompresses it if it is compressed by gzip.
 class GzipReader {
  public:
   explicit GzipReader(const std::filesystem::path& path)
@@ -25,7 +25,8 @@ class GzipReader {
     gzbuffer(file_.get(), 1 << 17);
   }
 
-  /// Reads up to target.size() bytes; fewer only at the end of the file. Error when the compression is corrupt.
+  /// Reads target.size() bytes, fewer only at the end of the file, and returns their number. Error if the compressed
+  /// data are corrupt.
   std::size_t read(std::span<std::uint8_t> target) {
     const int count = gzread(file_.get(), target.data(), static_cast<unsigned>(target.size()));
     int code = Z_OK;
@@ -35,7 +36,7 @@ class GzipReader {
     return static_cast<std::size_t>(count);
   }
 
-  /// Whether the file lies there as it is, not compressed. Valid after the first read.
+  /// Whether the file is not compressed. Valid after the first call of read().
   bool plain() const { return gzdirect(file_.get()) == 1; }
   std::int64_t file_size() const { return file_size_; }
   const std::string& path() const { return path_; }
@@ -60,7 +61,7 @@ const char* type_name(std::uint8_t code) {
   }
 }
 
-/// The number of axes that the first four bytes announce.
+/// Checks the first four bytes and returns the number of axes.
 std::size_t read_rank(GzipReader& file) {
   std::array<std::uint8_t, 4> magic{};
   const std::size_t count = file.read(magic);
@@ -87,11 +88,11 @@ Shape read_shape(GzipReader& file) {
   try {
     return Shape(extents);
   } catch (const Error& error) {
-    fail("load_idx: expected extents that an array can have, got {} in {}", error.what(), file.path());
+    fail("load_idx: expected valid extents, got: {} in {}", error.what(), file.path());
   }
 }
 
-/// A plain file's size tells beforehand whether it holds the elements; a compressed one tells only when unpacked.
+/// Checks the number of elements before they are read. This is possible only for a file that is not compressed.
 void check_plain_size(const GzipReader& file, const Shape& shape) {
   const std::int64_t elements = file.file_size() - 4 - std::int64_t{4} * shape.rank();
   check(elements == shape.size(), "load_idx: expected {} bytes of elements for shape {}, got {} in {}, which is {}",
@@ -115,7 +116,7 @@ Tensor load_idx(const std::filesystem::path& path) {
   check(elements.size() == size,
         "load_idx: expected {} bytes of elements for shape {}, got {} in {}, which is cut short", size, shape,
         elements.size(), path.string());
-  std::array<std::uint8_t, 1> beyond{};  // also makes zlib compare the checksum that follows the last element
+  std::array<std::uint8_t, 1> beyond{};  // reading past the end also makes zlib verify the checksum there
   check(file.read(beyond) == 0, "load_idx: expected {} bytes of elements for shape {}, got more in {}", size, shape,
         path.string());
   Tensor result = Tensor::empty(shape, DType::uint8);

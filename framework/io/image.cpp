@@ -26,8 +26,8 @@ bool begins_with(const codecs::Bytes& file, const std::array<std::uint8_t, n>& s
   return file.size() >= n && std::equal(signature.begin(), signature.end(), file.begin());
 }
 
-/// The image as its orientation means it: a walk through the stored pixels from one of the corners, along rows or, for
-/// photographs that lie on a side, along columns. In tiles, so that what columns touch stays in the cache.
+/// Applies an Exif orientation (1 to 8): mirrors and rotates the stored image. Orientations from 5 on exchange rows and
+/// columns. The loop runs in tiles, so that accesses along columns stay in the cache.
 Tensor upright(const Tensor& stored, int orientation) {
   if (orientation == 1) return stored;
   const std::int64_t height = stored.dim(0), width = stored.dim(1), tile = 32;

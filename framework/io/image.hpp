@@ -1,4 +1,4 @@
-// Photographs and drawings: JPEG and PNG files <-> Tensor.
+// Image files: reading JPEG and PNG, writing PNG.
 #pragma once
 
 #include <cstdint>
@@ -9,31 +9,35 @@
 
 namespace xtape {
 
-/// The largest image that is read, in pixels: 805 MB as a tensor. Larger ones are taken for an attack on the memory.
+/// The largest supported image, in pixels: 805 MB as a tensor. Larger images are refused, because a small file may
+/// claim a size that would exhaust the memory.
 inline constexpr std::int64_t max_image_pixels = std::int64_t{1} << 28;
 
-/// Reads a JPEG or PNG file, told apart by its first bytes and not by its name, as (height, width, 3) uint8, RGB.
-/// Grey values are repeated, palettes looked up, 16 bits rounded to 8; what is transparent lies on white; CMYK
-/// (inverted, as Adobe writes it) becomes RGB. A photograph is turned upright as the orientation in its Exif data says.
-/// Values are those that the file stores: neither colour profiles nor gamma (PNG's iCCP, sRGB, cHRM and gAMA) are
-/// applied. Error with the path when the file can't be read, is no JPEG or PNG, has more than max_image_pixels (found
-/// out before memory is taken for them), or is damaged, even if only its end is missing. What loses no pixel is no
-/// Error: an unknown JFIF version, bytes between the segments of a JPEG file (but not after picture data, where they
-/// mean damage), damaged text in a PNG file.
+/// Reads a JPEG or PNG file as (height, width, 3) uint8, RGB. The format is recognized by the first bytes of the file,
+/// not by its name. Grey values are repeated in three channels, palette indices are looked up, 16 bits are rounded to
+/// 8, transparent pixels are blended with white, and CMYK (inverted, as Adobe writes it) is converted to RGB. The image
+/// is rotated and mirrored as the orientation in its Exif data says. Values are otherwise those in the file: colour
+/// profiles and gamma (iCCP, sRGB, cHRM and gAMA in PNG) are not applied. Throws Error with the path if the file cannot
+/// be read, is neither JPEG nor PNG, has more than max_image_pixels pixels (detected before memory is allocated for
+/// them), or is damaged, even if only its end is missing. Defects without effect on pixels are ignored: an unknown JFIF
+/// version, extra bytes between the segments of a JPEG file (but not after picture data, where they mean damage),
+/// damaged text in a PNG file.
 Tensor read_image(const std::filesystem::path& path);
 
-/// Error for every file for which read_image() throws one, in about half its time (all data is decoded, but no image
-/// is made).
+/// Throws an Error for every file for which read_image() does. It takes about half the time, because all data are
+/// decoded but no image is created.
 void check_image(const std::filesystem::path& path);
 
-/// The bytes of a PNG file. image: (height, width, 3 or 1) uint8, RGB or grey. Error when it is something else.
+/// Encodes an image (height, width, 3 or 1) of uint8, RGB or grey, as a PNG file and returns its bytes. Error if the
+/// image has another shape or type, or more than max_image_pixels pixels.
 std::string encode_png(const Tensor& image);
 
-/// Writes them to a file, all or nothing (see write_atomically). Error as above and when the file can't be written.
+/// Writes an image to a PNG file, atomically (see write_atomically). Throws the Errors of encode_png(), and an Error if
+/// the file cannot be written.
 void write_png(const std::filesystem::path& path, const Tensor& image);
 
-/// The grey values of an image (height, width, 3) uint8 as (height, width, 1): 0.299 R + 0.587 G + 0.114 B, rounded
-/// (ITU-R BT.601). Error when it is something else.
+/// Converts an image (height, width, 3) of uint8 to grey values (height, width, 1): 0.299 R + 0.587 G + 0.114 B,
+/// rounded (ITU-R BT.601). Error if the image has another shape or type.
 Tensor to_grey(const Tensor& image);
 
 }  // namespace xtape

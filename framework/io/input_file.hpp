@@ -1,4 +1,4 @@
-// InputFile: a file read at known offsets, with its path in every error.
+// InputFile: a file that is open for reading at given offsets. Every Error has its path.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +8,20 @@
 
 namespace xtape {
 
-/// Size in bytes of a file about to be read by `function`. Error naming it and the path when there is no such file, it
-/// is a folder or a device, or may not be read.
+/// The size in bytes of a file that `function` is about to read. Throws Error with `function` and the path if the file
+/// does not exist, is a folder or a device, or is not readable.
 std::int64_t input_file_size(std::string_view function, const std::filesystem::path& path);
 
-/// A regular file open for reading, by any number of threads at once.
+/// A regular file that is open for reading. Any number of threads may read at once.
 class InputFile {
  public:
-  /// Opens it; Error as input_file_size() does.
+  /// Opens the file. Throws the Errors of input_file_size().
   InputFile(std::string_view function, const std::filesystem::path& path);
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
   ~InputFile();
   std::int64_t size() const { return size_; }
-  /// Reads `bytes` bytes from `offset` on. Error when the file does not hold them.
+  /// Reads `bytes` bytes at `offset`. Error if the file ends before.
   void read(std::int64_t offset, void* target, std::int64_t bytes) const;
 
  private:

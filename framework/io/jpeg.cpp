@@ -1,4 +1,4 @@
-// jpeglib.h needs what stands before it, and jerror.h needs jpeglib.h
+// The order matters: jpeglib.h needs the headers before it, and jerror.h needs jpeglib.h.
 // clang-format off
 #include <cstddef>
 #include <cstdio>
@@ -19,21 +19,21 @@
 namespace xtape::codecs {
 namespace {
 
-/// What libjpeg warns of although no pixel is missing or guessed: marks of unknown versions, and parameters of scans
-/// that it does not need. All other warnings mean that data is missing or damaged, but for extra bytes in some places.
+/// Whether a libjpeg warning has no effect on pixels: markers of unknown versions, and scan parameters that libjpeg
+/// does not need. All other warnings mean missing or damaged data; check_message() decides about extra bytes.
 bool is_harmless(int warning) {
   constexpr std::array harmless{JWRN_ADOBE_XFORM, JWRN_BOGUS_PROGRESSION, JWRN_JFIF_MAJOR, JWRN_NOT_SEQUENTIAL};
   return std::ranges::find(harmless, warning) != harmless.end();
 }
 
-/// The trace messages of libjpeg for segments that hold no picture data.
+/// Whether a libjpeg trace message announces a segment without picture data.
 bool is_segment(int trace) {
   constexpr std::array segments{JTRC_ADOBE, JTRC_APP0, JTRC_APP14, JTRC_DAC,         JTRC_DHT,
                                 JTRC_DQT,   JTRC_DRI,  JTRC_JFIF,  JTRC_MISC_MARKER, JTRC_SOF};
   return std::ranges::find(segments, trace) != segments.end();
 }
 
-/// libjpeg's decompressor. It reports an error by a jump out of its functions, over nothing that has a destructor.
+/// The decompressor of libjpeg. It reports errors by longjmp, so no object with a destructor may be skipped.
 class Decompressor {
  public:
   Decompressor(const Bytes& file, const std::string& path) : path_(path) {
@@ -62,8 +62,8 @@ class Decompressor {
   std::int64_t width() const { return info_.image_width; }
   bool has_cmyk() const { return info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK; }
 
-  /// The first of the header's segments that hold Exif data, without its signature; others of their kind hold XMP, for
-  /// example. Empty when there is none.
+  /// The Exif data without signature, from the first APP1 segment of the header that has any; other APP1 segments hold
+  /// XMP, for example. Empty if there are none.
   Bytes exif() const {
     for (const jpeg_marker_struct* segment = info_.marker_list; segment; segment = segment->next) {
       Bytes data = without_exif_signature(Bytes(segment->data, segment->data + segment->data_length));
@@ -72,7 +72,7 @@ class Decompressor {
     return {};
   }
 
-  /// Decodes all rows, of (width / scale) pixels with 3 or (CMYK) 4 values; row y goes to rows + y * stride.
+  /// Decodes all rows to rows + y * stride. A row has width / scale pixels with 3 values, or 4 for CMYK.
   void decode(unsigned scale, std::uint8_t* rows, std::size_t stride) {
     info_.out_color_space = has_cmyk() ? JCS_CMYK : JCS_RGB;
     info_.scale_num = 1;
@@ -95,7 +95,7 @@ class Decompressor {
 
   static Decompressor& self(j_common_ptr info) { return *static_cast<Decompressor*>(info->client_data); }
 
-  /// Calls steps(*this), which has no variables with destructors; false when libjpeg found an error.
+  /// Calls steps(*this). Returns false if libjpeg reported an error. `steps` must not have variables with destructors.
   bool run(void (*steps)(Decompressor&)) {
     if (setjmp(jump_) != 0) return false;
     steps(*this);
@@ -105,8 +105,8 @@ class Decompressor {
     errors_.format_message(reinterpret_cast<j_common_ptr>(&info_), message_);
     std::longjmp(jump_, 1);
   }
-  /// Bytes that libjpeg skips before a marker are harmless after a segment. After picture data they mean that decoding
-  /// lost its place in damaged data, unless they are zeros that pad the file before its end.
+  /// Fails for warnings that mean damage. Bytes that libjpeg skips before a marker are harmless after a segment without
+  /// picture data. After picture data they mean that the data are damaged, unless they are zeros before the end marker.
   void check_message(int code, int level) {
     if (level >= 0) {
       if (code == JTRC_SOS) in_scan_ = true;
@@ -115,15 +115,15 @@ class Decompressor {
       fail_with_message();
     }
   }
-  /// Whether the bytes that were skipped are a few zeros before the end of the image.
+  /// Whether the skipped bytes are a few zeros before the end of the image.
   bool is_padding() const {
     constexpr std::ptrdiff_t most = 16;
     const std::ptrdiff_t count = errors_.msg_parm.i[0];
-    const auto* end = info_.src->next_input_byte;  // of what was skipped
+    const auto* end = info_.src->next_input_byte;  // the end of the skipped bytes
     if (errors_.msg_parm.i[1] != JPEG_EOI || count > most || count > end - file_->data()) return false;
     return std::all_of(end - count, end, [](JOCTET byte) { return byte == 0; });
   }
-  /// Endless scans, each of which costs the time of the whole image, are refused.
+  /// Refuses images with very many scans, because each scan takes the time of decoding a whole image.
   void check_scans() {
     if (info_.input_scan_number <= most_scans) return;
     std::snprintf(message_, sizeof message_, "more than %d scans", most_scans);
@@ -140,12 +140,12 @@ class Decompressor {
   std::jmp_buf jump_{};
   char message_[JMSG_LENGTH_MAX] = "";
   const Bytes* file_ = nullptr;
-  bool in_scan_ = false;  // the last segment was the start of a scan
+  bool in_scan_ = false;  // whether the last segment was the start of a scan
   std::uint8_t* rows_ = nullptr;
   std::size_t stride_ = 0;
 };
 
-/// Adobe's programs write CMYK inverted, 255 for no ink, and everybody follows them: R = C K / 255.
+/// Converts inverted CMYK, 255 for no ink, as Adobe and most others write it: R = C K / 255, and G and B likewise.
 void cmyk_to_rgb(const std::uint8_t* cmyk, std::int64_t pixels, std::uint8_t* rgb) {
   for (std::int64_t i = 0; i < pixels; ++i) {
     for (int c = 0; c < 3; ++c) {
@@ -160,7 +160,7 @@ Photograph decode_jpeg(const Bytes& file, const std::string& path) {
   Decompressor decompressor(file, path);
   decompressor.read_header();
   Tensor image = image_for(decompressor.height(), decompressor.width(), path);
-  const int orientation = exif_orientation(decompressor.exif());  // before decode(), which frees it
+  const int orientation = exif_orientation(decompressor.exif());  // before decode(), which frees the Exif data
   auto* rgb = image.mutable_data<std::uint8_t>();
   const auto width = static_cast<std::size_t>(decompressor.width());
   if (decompressor.has_cmyk()) {
@@ -178,13 +178,13 @@ void check_jpeg(const Bytes& file, const std::string& path) {
   Decompressor decompressor(file, path);
   decompressor.read_header();
   check_extents(decompressor.height(), decompressor.width(), path);
-  // an eighth of the size needs all the data of the file, and little of the arithmetic
+  // Decoding at an eighth of the size reads all data of the file but needs little arithmetic.
   Bytes row(4 * static_cast<std::size_t>(decompressor.width()));
   decompressor.decode(8, row.data(), 0);
 }
 
 Bytes without_exif_signature(Bytes data) {
-  constexpr std::array<std::uint8_t, 5> signature{'E', 'x', 'i', 'f', 0};  // and a byte of padding, 0 or 255
+  constexpr std::array<std::uint8_t, 5> signature{'E', 'x', 'i', 'f', 0};  // followed by a padding byte, 0 or 255
   const bool found = data.size() > signature.size() && std::equal(signature.begin(), signature.end(), data.begin()) &&
                      (data[signature.size()] == 0 || data[signature.size()] == 0xFF);
   if (found) data.erase(data.begin(), data.begin() + signature.size() + 1);
@@ -193,7 +193,7 @@ Bytes without_exif_signature(Bytes data) {
 
 int exif_orientation(const Bytes& exif) {
   if (exif.empty()) return 1;
-  Bytes signed_exif{'E', 'x', 'i', 'f', 0, 0};  // as libexif wants it
+  Bytes signed_exif{'E', 'x', 'i', 'f', 0, 0};  // libexif expects the signature
   signed_exif.insert(signed_exif.end(), exif.begin(), exif.end());
   const std::unique_ptr<ExifData, decltype(&exif_data_unref)> data(
       exif_data_new_from_data(signed_exif.data(), static_cast<unsigned>(signed_exif.size())), exif_data_unref);

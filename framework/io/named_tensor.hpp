@@ -1,4 +1,4 @@
-// NamedTensor and StoredTensor: what the file formats that hold several arrays read and write.
+// NamedTensor and StoredTensor: the arrays in files that hold several of them.
 #pragma once
 
 #include <functional>
@@ -9,20 +9,19 @@
 
 namespace xtape {
 
-/// An array and the name under which a file holds it.
+/// An array and its name in a file.
 struct NamedTensor {
   std::string name;
   Tensor tensor;
 };
 
-/// An array that a file holds, described and not read yet.
+/// The description of an array in a file, which can be read later.
 struct StoredTensor {
   std::string name;
-  std::optional<DType> dtype;  ///< that read() gives; none when xtape does not read arrays of this type or shape
-  std::string type;            ///< of the file's elements, such as "float16", "I32" or "strings"
-  Shape shape;                 ///< of no axes when a tensor can't have it
-  /// Error with path and name when there is no dtype, or the file can't be read after all. Any number of threads may
-  /// read at once.
+  std::optional<DType> dtype;  ///< element type after read(); none if the array cannot be read as a tensor
+  std::string type;            ///< element type in the file, such as "float16", "I32" or "strings"
+  Shape shape;                 ///< () if no tensor can have the shape
+  /// Reads the array. Throws Error with path and name if there is no dtype or the file cannot be read. Thread-safe.
   std::function<Tensor()> read;
 };
 

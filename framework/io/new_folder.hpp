@@ -1,4 +1,4 @@
-// A folder that nobody else has, for names that nobody chose.
+// Creation of folders with unique names.
 #pragma once
 
 #include <filesystem>
@@ -6,9 +6,9 @@
 
 namespace xtape {
 
-/// Makes the folder `path` and the folders above it; where something of this name exists, `path`-2, `path`-3, ... No
-/// two callers, of whatever process, get the same folder. Returns its path. Error naming `function` when no folder can
-/// be made there.
+/// Creates the folder `path` and its parent folders, and returns its path. If `path` exists, the name is `path`-2,
+/// `path`-3, ... No two callers, not even in different processes, get the same folder. Throws Error with `function` if
+/// the folder cannot be created.
 std::filesystem::path make_new_folder(std::string_view function, const std::filesystem::path& path);
 
 }  // namespace xtape

@@ -15,8 +15,8 @@
 namespace xtape {
 namespace {
 
-/// libpng's errors are kept as a message, and end its function by a jump. Its own limit of a side, 1,000,000, is
-/// lifted: max_image_pixels limits both.
+/// Error handling of libpng: stores the message and leaves the libpng function by longjmp. Also raises libpng's limit
+/// of 1,000,000 pixels for width and height, because max_image_pixels limits the size.
 struct PngErrors {
   static void fail(png_structp png, png_const_charp text) {
     auto& errors = *static_cast<PngErrors*>(png_get_error_ptr(png));
@@ -29,7 +29,7 @@ struct PngErrors {
   char message[200] = "no reason given";
 };
 
-/// libpng's encoder. Like the decoder it jumps out of functions, over nothing that has a destructor.
+/// The encoder of libpng. It reports errors by longjmp, so no object with a destructor may be skipped.
 class PngEncoder {
  public:
   explicit PngEncoder(const Tensor& image)
@@ -67,7 +67,7 @@ class PngEncoder {
     try {
       file.append(reinterpret_cast<const char*>(bytes), count);
       return;
-    } catch (const std::bad_alloc&) {  // must not pass through libpng, which is C
+    } catch (const std::bad_alloc&) {  // an exception must not propagate through C code
     }
     png_error(png, "not enough memory");
   }
@@ -83,7 +83,7 @@ class PngEncoder {
   png_infop info_;
 };
 
-/// Each colour is mixed with white by its opacity.
+/// Blends RGBA pixels with a white background.
 void flatten(const std::uint8_t* rgba, std::int64_t pixels, std::uint8_t* rgb) {
   for (std::int64_t i = 0; i < pixels; ++i) {
     const int alpha = rgba[4 * i + 3];
@@ -93,8 +93,8 @@ void flatten(const std::uint8_t* rgba, std::int64_t pixels, std::uint8_t* rgb) {
   }
 }
 
-/// libpng's decoder. It reports an error by a jump out of its functions, over nothing that has a destructor. Pixels
-/// have the values that the file stores: no gamma, no colour profile is applied. 16 bits are rounded to 8.
+/// The decoder of libpng. It reports errors by longjmp, so no object with a destructor may be skipped. Pixels have the
+/// values in the file, without gamma and colour profiles; 16 bits are rounded to 8.
 class PngDecoder {
  public:
   PngDecoder(const codecs::Bytes& file, const std::string& path) : path_(path), file_(file) {
@@ -102,7 +102,7 @@ class PngDecoder {
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     require(info_ != nullptr, "memory for a PNG decoder");
     PngErrors::lift_limits(png_);
-    // left unread by libpng, which drops Exif data with a signature
+    // Keeps the chunk unparsed, because libpng drops Exif data that have a signature.
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_ALWAYS, reinterpret_cast<png_const_bytep>("eXIf"), 1);
     png_set_read_fn(png_, this, read_piece);
   }
@@ -110,7 +110,7 @@ class PngDecoder {
   PngDecoder& operator=(const PngDecoder&) = delete;
   ~PngDecoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
-  /// Reads what stands before the pixels, and makes them RGB or, where something may be transparent, RGBA.
+  /// Reads the header and sets the pixel format: RGB, or RGBA if the image may have transparent pixels.
   void read_header() {
     require(run([](PngDecoder& d) {
               png_read_info(d.png_, d.info_);
@@ -126,7 +126,7 @@ class PngDecoder {
   std::int64_t width() const { return png_get_image_width(png_, info_); }
   std::int64_t channels() const { return png_get_channels(png_, info_); }
 
-  /// Decodes all rows, of channels() values a pixel, and reads the rest of the file; row y goes to rows + y * stride.
+  /// Decodes all rows to rows + y * stride, with channels() values per pixel, and reads the rest of the file.
   void decode(std::uint8_t* rows, std::int64_t stride) {
     rows_ = rows;
     stride_ = stride;
@@ -140,8 +140,8 @@ class PngDecoder {
             "an undamaged PNG file");
   }
 
-  /// The Exif data of the file (chunk eXIf, PNG 3rd edition, section 11.3.3.4), without the signature of JPEG files,
-  /// which some programs write; empty when there are none. After decode(), because they may come behind the pixels.
+  /// The Exif data of the file (chunk eXIf, PNG third edition, section 11.3.3.4), without the JPEG signature that some
+  /// programs write; empty if there are none. Call it after decode(), because the chunk may follow the pixels.
   codecs::Bytes exif() {
     png_unknown_chunkp chunks = nullptr;
     const int count = png_get_unknown_chunks(png_, info_, &chunks);
@@ -150,7 +150,7 @@ class PngDecoder {
   }
 
  private:
-  /// Calls steps(*this), which has no variables with destructors; false when libpng found an error.
+  /// Calls steps(*this). Returns false if libpng reported an error. `steps` must not have variables with destructors.
   bool run(void (*steps)(PngDecoder&)) {
     if (setjmp(png_jmpbuf(png_)) != 0) return false;
     steps(*this);

@@ -21,7 +21,7 @@ double lanczos(double t) {
   return lobes * std::sin(u) * std::sin(u / lobes) / (u * u);
 }
 
-/// Which old pixels make up a new one, and how much of each.
+/// The old pixels that contribute to a new pixel along one axis, and their weights.
 struct Taps {
   std::int64_t first;
   std::vector<float> weights;
@@ -47,7 +47,7 @@ std::vector<Taps> taps_for(std::int64_t from, std::int64_t to) {
   return all;
 }
 
-/// One new row: the weighted means of `width` values each of the old rows that it is made of.
+/// Computes one new row of `width` values as the weighted mean of old rows.
 void blend_rows(const std::uint8_t* image, std::int64_t width, const Taps& taps, float* row) {
   std::fill_n(row, width, 0.0F);
   const std::uint8_t* old = image + taps.first * width;
@@ -57,7 +57,8 @@ void blend_rows(const std::uint8_t* image, std::int64_t width, const Taps& taps,
   }
 }
 
-/// One new pixel: the weighted means of its channels along a row. The filter's lobes may go beyond what bytes hold.
+/// Computes one new pixel as the weighted mean of pixels of a row. The result is clamped, because the negative lobes of
+/// the filter can lead out of [0, 255].
 void blend_pixels(const float* row, std::int64_t channels, const Taps& taps, std::uint8_t* pixel) {
   for (std::int64_t c = 0; c < channels; ++c) {
     float sum = 0.5F;

@@ -18,9 +18,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and so are we");
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-constexpr std::int64_t longest_header = 100'000'000;  // the format's own limit
+constexpr std::int64_t longest_header = 100'000'000;  // the limit of the format
 
 const void* bytes_of(const Tensor& tensor) {
   return with_type(tensor.dtype(), [&](auto zero) -> const void* { return tensor.data<decltype(zero)>(); });
@@ -30,7 +30,8 @@ void* bytes_of(Tensor& tensor) {
   return with_type(tensor.dtype(), [&](auto zero) -> void* { return tensor.mutable_data<decltype(zero)>(); });
 }
 
-/// Tensors in the order of their data: wide elements first, so that each is aligned without gaps, which are forbidden.
+/// The order of the tensors' data in the file: wide elements first, which aligns all arrays without gaps. The format
+/// forbids gaps.
 std::vector<const NamedTensor*> data_order(const std::vector<NamedTensor>& tensors) {
   std::vector<const NamedTensor*> order;
   order.reserve(tensors.size());
@@ -52,7 +53,8 @@ void check_names(const std::filesystem::path& path, const std::vector<NamedTenso
   }
 }
 
-/// The JSON header, padded by spaces to a multiple of 8 bytes; tensors in the order given, offsets in data_order().
+/// The JSON header, padded with spaces to a multiple of 8 bytes. Tensors are listed in the given order; their data are
+/// in data_order().
 std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
   std::map<const NamedTensor*, std::int64_t> begins;
   std::int64_t offset = 0;
@@ -74,17 +76,17 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<st
   return header;
 }
 
-/// The value of an IEEE 754 binary16: 5 bits of exponent, 10 of fraction.
+/// Converts IEEE 754 binary16 (5 exponent bits, 10 fraction bits) to float.
 float from_half(std::uint16_t bits) {
   const std::uint32_t sign = (bits & 0x8000U) << 16, exponent = (bits >> 10) & 31U, fraction = bits & 1023U;
   if (exponent == 0) return std::copysign(std::ldexp(static_cast<float>(fraction), -24), sign ? -1.0F : 1.0F);
   return std::bit_cast<float>(sign | (exponent == 31 ? 255U : exponent + 112) << 23 | fraction << 13);
 }
 
-/// The value of a bfloat16: the upper half of a float32.
+/// Converts bfloat16, the upper half of a float32, to float.
 float from_brain(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-/// A file open for reading, and what its header says.
+/// A file that is open for reading, and its header.
 class Source {
  public:
   explicit Source(const std::filesystem::path& path)
@@ -103,7 +105,7 @@ class Source {
     const std::int64_t begin = data_begin_ + entry.begin, size = entry.end - entry.begin;
     if (size == tensor.size_in_bytes()) {
       file_.read(begin, bytes_of(tensor), size);
-    } else {  // narrow floating numbers
+    } else {  // F16 or BF16
       std::vector<std::uint16_t> narrow(static_cast<std::size_t>(entry.shape.size()));
       file_.read(begin, narrow.data(), size);
       std::ranges::transform(narrow, tensor.mutable_data<float>(), entry.code == "F16" ? from_half : from_brain);

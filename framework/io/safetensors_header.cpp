@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Those that are written come first.
+/// The types that are written come first, because safetensors_type() finds the first one with a DType.
 constexpr std::array<SafetensorsType, 6> types{{{"F32", "float32", DType::float32, 4},
                                                 {"F64", "float64", DType::float64, 8},
                                                 {"I64", "int64", DType::int64, 8},
@@ -18,7 +18,7 @@ constexpr std::array<SafetensorsType, 6> types{{{"F32", "float32", DType::float3
                                                 {"F16", "float16", DType::float32, 2},
                                                 {"BF16", "bfloat16", DType::float32, 2}}};
 
-/// Makes an entry from the fields that describe it.
+/// Converts the JSON fields of an array to a SafetensorsEntry.
 class EntryReader {
  public:
   EntryReader(std::int64_t data_size, const std::string& path) : data_size_(data_size), path_(path) {}
@@ -65,7 +65,7 @@ class EntryReader {
     }
   }
 
-  /// A field that holds a list of integers of 0 or more.
+  /// The value of a field that must be a list of integers of 0 or more.
   std::vector<std::int64_t> integers(const std::string& name, const Json& fields, const char* field) const {
     const Json list = fields.value(field, Json());
     const auto valid = [](const Json& value) {
@@ -82,8 +82,8 @@ class EntryReader {
   const std::string& path_;
 };
 
-/// Takes the header's JSON piece by piece as the parser meets it, and never holds more than one entry of it: what would
-/// be dangerous or lost once it is parsed, deep nesting, long lists and names that come twice, is refused at once.
+/// The handler of a SAX parser for the header. It never holds more than one entry as JSON. It refuses deep nesting and
+/// long lists, which would exhaust the memory, and duplicate names, which a JSON object would lose.
 class HeaderEvents final : public nlohmann::json_sax<Json> {
  public:
   HeaderEvents(std::int64_t data_size, const std::string& path) : reader_(data_size, path), path_(path) {}
@@ -96,7 +96,7 @@ class HeaderEvents final : public nlohmann::json_sax<Json> {
   bool number_unsigned(number_unsigned_t given) override { return value(given); }
   bool number_float(number_float_t given, const string_t&) override { return value(given); }
   bool string(string_t& given) override { return value(std::move(given)); }
-  bool binary(binary_t&) override { return false; }  // JSON has none
+  bool binary(binary_t&) override { return false; }  // does not occur in JSON
 
   bool start_object(std::size_t) override {
     check_nesting(level_ <= in_header);
@@ -176,12 +176,12 @@ class HeaderEvents final : public nlohmann::json_sax<Json> {
   const std::string& path_;
   SafetensorsHeader result_;
   int level_ = outside;
-  std::string name_, field_;  // that were met last
+  std::string name_, field_;  // the last keys in the header and in an entry
   Json fields_ = Json::object();
-  std::set<std::string> names_, field_names_;  // of the header, and of the entry that is read
+  std::set<std::string> names_, field_names_;  // the keys so far in the header and in the current entry
 };
 
-/// Arrays must follow each other without gap or overlap up to the end of the file.
+/// Checks that the arrays cover the data without gap or overlap.
 void check_coverage(const std::vector<SafetensorsEntry>& entries, std::int64_t data_size, const std::string& path) {
   std::vector<const SafetensorsEntry*> order;
   order.reserve(entries.size());

@@ -10,31 +10,32 @@
 
 namespace xtape {
 
-/// An element type that is read: its name in the format and elsewhere, what it is read as, and how many bytes it has.
+/// An element type that can be read: its code in the format, its usual name, the DType after reading, and its size in
+/// bytes.
 struct SafetensorsType {
   std::string_view code, name;  ///< "BF16", "bfloat16"
   DType dtype;
   std::int64_t width;
 };
 
-/// The type that is written for ours.
+/// The type that is written for a DType.
 const SafetensorsType& safetensors_type(DType dtype);
 
-/// One array as the header describes it; offsets in bytes from the end of the header.
+/// The description of an array in the header. Offsets are in bytes from the end of the header.
 struct SafetensorsEntry {
   std::string name;
-  std::string code;             ///< of its type, "BF16"
-  const SafetensorsType* type;  ///< null for types that are not read ("I32", "F8_E4M3"), whose size is not checked
-  Shape shape;                  ///< of no axes when it has more than a tensor can have
-  std::size_t axes;             ///< how many the file gives it
+  std::string code;             ///< code of the element type, such as "BF16"
+  const SafetensorsType* type;  ///< null for types that cannot be read ("I32", "F8_E4M3"); their size is not checked
+  Shape shape;                  ///< () if the array has more axes than a tensor can have
+  std::size_t axes;             ///< number of axes in the file
   std::int64_t begin, end;
   bool is_read() const { return type && axes <= Shape::max_rank; }
 };
 
-/// For messages.
+/// The codes of the types that can be read, for messages.
 inline constexpr const char* safetensors_types_read = "F32, F64, F16, BF16, I64 or U8";
 
-/// What a header says, entries in its order.
+/// The content of a header. The entries are in its order.
 struct SafetensorsHeader {
   std::vector<SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;
@@ -42,9 +43,10 @@ struct SafetensorsHeader {
 
 inline constexpr const char* safetensors_metadata_name = "__metadata__";
 
-/// Reads the header's text in one pass, in time and memory that grow with its length. `data_size`: bytes that follow it
-/// in the file; `path` is for messages. Error with path and name when it is not the JSON it should be, has a name
-/// twice, has an array of a type, shape or place that can't be, or when there are gaps or overlap between arrays.
+/// Parses the text of a header in one pass, in time and memory proportional to its length. `data_size` is the number of
+/// bytes after the header in the file; `path` is used in messages. Throws Error with path and name if the text is not
+/// JSON of the required form, a name occurs twice, an array has an impossible type, shape or offset, or there are gaps
+/// or overlap between arrays.
 SafetensorsHeader read_safetensors_header(const std::string& text, std::int64_t data_size, const std::string& path);
 
 }  // namespace xtape

@@ -27,7 +27,7 @@ std::size_t utf8_length(std::string_view text) {
 
 namespace {
 
-/// Whether a whole character in UTF-8 is one of U+0000 to U+001F and U+007F to U+009F.
+/// Whether a valid UTF-8 character is in U+0000 to U+001F or U+007F to U+009F.
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   return first < 0x20 || first == 0x7F || (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0);

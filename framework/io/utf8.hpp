@@ -1,4 +1,4 @@
-// Text that may be no UTF-8: where its characters end, and what may be stored and shown.
+// Validation of UTF-8 text.
 #pragma once
 
 #include <string>
@@ -7,17 +7,18 @@
 
 namespace xtape {
 
-/// Bytes of the UTF-8 character that begins the text (RFC 3629), 1 to 4; 0 when none begins there.
+/// The length in bytes, 1 to 4, of the UTF-8 character at the beginning of the text (RFC 3629); 0 if there is no valid
+/// one.
 std::size_t utf8_length(std::string_view text);
 
-/// Error unless a name can be stored and shown: UTF-8 without control characters (U+0000 to U+001F,
-/// U+007F to U+009F).
+/// Throws Error unless a name is valid UTF-8 without control characters (U+0000 to U+001F, U+007F to U+009F).
 void check_name(std::string_view name);
-/// The same for each class name, and Error when one is empty or comes twice: "class_names[3]: expected ...".
+/// Checks each class name with check_name(). Also throws Error if a name is empty or occurs twice. The message begins
+/// with the index: "class_names[3]: expected ...".
 void check_class_names(const std::vector<std::string>& names);
 
-/// Text as a terminal may get it: with a ? for each control character (U+0000 to U+001F, U+007F to U+009F) and each
-/// byte that is no UTF-8.
+/// Makes a text safe for a terminal: replaces each control character (U+0000 to U+001F, U+007F to U+009F) and each byte
+/// that is not valid UTF-8 by "?".
 std::string printable(std::string_view text);
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// In place of jpeg.cpp and png.cpp in a build without image libraries.
+// Replaces jpeg.cpp and png.cpp in a build without image libraries: every function throws Error.
 #include "framework/error.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/image_codecs.hpp"

@@ -9,8 +9,8 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/kernels/parallel.hpp"
 
-// "omp simd" says that the elements of a loop are independent of one another, also where an output lies on an input:
-// without it the compiler would compare all pointers for every row, and take the slow loop when two are the same.
+// "omp simd" asserts that the iterations of a loop are independent, even where an output overwrites an input. Without
+// it the compiler checks all pointers for overlap in every row, and runs the scalar loop if two are equal.
 
 namespace xtape::kernels {
 namespace {
@@ -21,7 +21,7 @@ void with_flag(bool flag, F f) {
   f(std::false_type{});
 }
 
-/// The coefficients of y = (x + bias - mean) scale + shift, in the type C that is computed in.
+/// The coefficients of y = (x + bias - mean) scale + shift, in the type C of the computation.
 template <class C>
 struct Rows {
   const C *bias, *mean, *scale, *shift;
@@ -33,13 +33,13 @@ struct Rows {
   }
 };
 
-/// The part of a mean that is subtracted from x, so that it must be a T; the rest goes into the shift.
+/// The part of a mean that is subtracted from x: the mean rounded to T. The remainder goes into the shift.
 template <class T>
 double subtracted(double mean) {
   return std::isfinite(mean) ? static_cast<double>(static_cast<T>(mean)) : mean;
 }
 
-/// What is not subtracted.
+/// The remainder: what subtracted() leaves out of the mean of channel c.
 template <class T>
 double rest_of_mean(const Normalization<T>& n, std::int64_t c) {
   const double rest = n.mean[c] - subtracted<T>(n.mean[c]);
@@ -70,8 +70,8 @@ class Coefficients {
   Workspace<C> values_;
 };
 
-/// Whether all that is computed of finite x for an element keeps to the range of T. x - mean does if |mean| is below
-/// half a unit in the last place of the largest T, for then even the largest x minus it is rounded to a finite number.
+/// Whether every intermediate value stays within the range of T for all finite x. x - mean does if |mean| is below half
+/// a unit in the last place of the largest T: then even the largest x minus the mean rounds to a finite number.
 template <class T>
 bool fits(std::int64_t channels, const Normalization<T>& n) {
   using Limits = std::numeric_limits<T>;
@@ -84,7 +84,7 @@ bool fits(std::int64_t channels, const Normalization<T>& n) {
   return true;
 }
 
-/// Calls f with the coefficients: in T, or in double where that is too narrow.
+/// Calls f with the coefficients in T, or in double if the range of T is too narrow for them.
 template <class T, class F>
 void with_coefficients(std::int64_t channels, const Normalization<T>& n, F f) {
   if (std::is_same_v<T, double> || fits(channels, n)) return f(Coefficients<T>(channels, n).rows());
@@ -100,7 +100,7 @@ void with_mask(const Passing<T>& passing, F f) {
   f(std::integral_constant<Mask, Mask::all>{});
 }
 
-/// Element c of a row of dy if it passes; else 0. Loads it in any case, since a load that depends is a slow one.
+/// Element c of a row of dy if it passes the mask, else 0. It is loaded in both cases: a conditional load is slow.
 template <auto mask, bool biased, class C, class T>
 T passed_element(const T* output, const Rows<C>& rows, const T* x, const T* dy, std::int64_t c) {
   using Mask = decltype(mask);
@@ -112,7 +112,7 @@ T passed_element(const T* output, const Rows<C>& rows, const T* x, const T* dy, 
   return d;
 }
 
-/// dgamma and dbeta with block sums in C. False when they are not finite.
+/// Computes dgamma and dbeta with block sums in C. Returns false if a sum is not finite.
 template <class C, class R, class T>
 bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
              const Passing<T>& passing, const Normalization<T>& normalization, double* dgamma, double* dbeta,
@@ -122,7 +122,7 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
   with_mask(passing, [&](auto mask) {
     with_flag(normalization.bias, [&](auto biased) {
       with_flag(passed, [&](auto writes) {
-        // One row at a time: several, of two arrays or three, are more streams than the processor fetches ahead.
+        // One row at a time: several rows of two or three arrays are more streams than the hardware prefetches.
         finite = two_channel_sums<C, 1>(rows, channels, totals.data(), [&](std::int64_t row, C* product, C* sum, auto) {
           const Rows<R> r = coefficients;
           const std::int64_t i = row * channels;

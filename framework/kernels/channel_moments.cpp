@@ -8,11 +8,11 @@
 namespace xtape::kernels {
 namespace {
 
-/// What sums are computed in again when they leave the range of T.
+/// The type of the second attempt, when sums in T overflow or lose digits.
 template <class T>
 using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
 
-/// Sums of x - origin and of its square over 4 rows or 1.
+/// Adds x - origin and its square to the sums of each channel, for `count` rows: 4 or 1.
 template <std::int64_t count, class C, class T>
 void add_deviations(std::int64_t channels, const T* x, const C* origin, C* sum, C* square) {
 #pragma omp simd
@@ -30,8 +30,8 @@ void add_deviations(std::int64_t channels, const T* x, const C* origin, C* sum, 
   }
 }
 
-/// a + b - sum for a sum of theirs that was rounded, 0 for one that is not finite. (Knuth: The art of computer
-/// programming, volume 2, section 4.2.2, theorem B.)
+/// The rounding error of a sum: a + b - sum, where sum is a + b rounded to double. 0 if sum is not finite. Knuth: The
+/// Art of Computer Programming, volume 2, section 4.2.2, theorem B.
 template <class Sum>
 double rest_of_sum(Sum a, Sum b, double sum) {
   if (!std::isfinite(sum)) return 0;
@@ -39,8 +39,8 @@ double rest_of_sum(Sum a, Sum b, double sum) {
   return static_cast<double>((a - of_a) + (b - of_b));
 }
 
-/// Mean and deviation from sums of distances from an origin, so that a mean far from zero costs no digits. False when
-/// sums were not finite, or the origin lies so far from the mean, in deviations, that it costs digits.
+/// Computes mean and deviation from sums of x - origin, so that a mean far from zero costs no digits. Returns false if
+/// a sum is not finite, or if the origin is too many deviations away from the mean for an accurate variance.
 template <class C, class T>
 bool moments_around(const C* origin, std::int64_t rows, std::int64_t channels, const T* x, double* mean,
                     double* deviation, double* rest) {

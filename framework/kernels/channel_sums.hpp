@@ -1,4 +1,4 @@
-// Sums over rows for each channel. Internal to kernels/.
+// Sums over rows, one per channel. Internal to kernels/.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,17 @@
 
 namespace xtape::kernels {
 
-inline constexpr std::int64_t rows_per_sum = 32;  // rows added in T before the sum goes on in double
+inline constexpr std::int64_t rows_per_sum = 32;  // rows accumulated in T before they are added to a sum in double
 
-/// Rows of a piece of parallel work.
+/// Rows per task of parallel_for.
 inline std::int64_t row_grain(std::int64_t channels) {
   const std::int64_t wanted = 32768 / std::max<std::int64_t>(channels, 1);
   return std::max(rows_per_sum, wanted / rows_per_sum * rows_per_sum);
 }
 
-/// Two sums over all rows for each channel at once: add(row, first, second, count) adds `count` rows (a compile-time
-/// constant, at_once or 1) to running sums in C; blocks of rows are then added in Sum, in a fixed order. totals has
-/// 2 * channels values. Returns whether all are finite.
+/// Computes two sums over all rows for each channel. add(row, first, second, count) adds `count` rows from `row` on to
+/// running sums in C; count is a compile-time constant, at_once or 1. The sums of blocks of rows are added in Sum, in a
+/// fixed order. Writes the 2 * channels results to totals. Returns whether all of them are finite.
 template <class C, std::int64_t at_once, class Sum, class Add>
 bool two_channel_sums(std::int64_t rows, std::int64_t channels, Sum* totals, const Add& add) {
   const std::int64_t grain = row_grain(channels);

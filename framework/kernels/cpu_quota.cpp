@@ -37,7 +37,7 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-/// The path as it was before the kernel wrote blanks and the like as "\040".
+/// Decodes the octal escapes, such as "\040" for a space, that the kernel writes into paths.
 std::string unescaped(std::string_view text) {
   std::string path;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -50,7 +50,7 @@ std::string unescaped(std::string_view text) {
   return path;
 }
 
-/// Where a hierarchy of control groups can be seen: its group `group` and those below, in the folder `folder`.
+/// A mounted hierarchy of control groups: `group` and the groups below it appear in `folder`.
 struct Mount {
   bool version2;
   std::string group, folder;
@@ -73,8 +73,8 @@ std::vector<Mount> mounts(const fs::path& root) {
   return found;
 }
 
-/// The group of this process in the hierarchy. A line of /proc/self/cgroup is "4:cpu,cpuacct:/group", of version 2
-/// "0::/group".
+/// The group of this process in the hierarchy. A line of /proc/self/cgroup is "4:cpu,cpuacct:/group", or "0::/group" in
+/// version 2.
 std::optional<std::string> own_group(const fs::path& root, bool version2) {
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -87,7 +87,7 @@ std::optional<std::string> own_group(const fs::path& root, bool version2) {
   return std::nullopt;
 }
 
-/// Whole processors for the quota that a group itself has.
+/// The quota of one group, in processors rounded up; nullopt if it has none.
 std::optional<std::int64_t> quota_of(const fs::path& folder, bool version2) {
   std::string quota, period;
   if (version2) {
@@ -96,7 +96,7 @@ std::optional<std::int64_t> quota_of(const fs::path& folder, bool version2) {
     std::ifstream(folder / "cpu.cfs_quota_us") >> quota;
     std::ifstream(folder / "cpu.cfs_period_us") >> period;
   }
-  const auto share = number(quota), whole = number(period);  // "max" or -1 without a quota
+  const auto share = number(quota), whole = number(period);  // without a quota, quota is "max" or -1
   if (!share || !whole || *share <= 0 || *whole <= 0) return std::nullopt;
   return (*share - 1) / *whole + 1;
 }

@@ -1,4 +1,4 @@
-// How much of the processors the system grants to a process, as containers limit it.
+// The CPU quota of a container: how much processor time the system grants to this process.
 #pragma once
 
 #include <filesystem>
@@ -6,10 +6,10 @@
 
 namespace xtape::kernels {
 
-/// The processors whose time this process may use, rounded up to whole ones: the smallest quota of its control group
-/// and of all groups around it that this process can see; nothing when there is none. Reads cpu.max (version 2) and
-/// cpu.cfs_quota_us (version 1), https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/cpu.html. All files
-/// are looked for below `root`.
+/// The number of processors whose time this process may use, rounded up: the smallest quota of its control group and of
+/// all enclosing groups that are visible to the process. Returns nullopt if there is no quota. Reads cpu.max (cgroup
+/// version 2, https://docs.kernel.org/admin-guide/cgroup-v2.html) and cpu.cfs_quota_us (version 1,
+/// https://docs.kernel.org/scheduler/sched-bwc.html). All paths are relative to `root`, so that tests can supply files.
 std::optional<int> cpu_quota(const std::filesystem::path& root = "/");
 
 }  // namespace xtape::kernels

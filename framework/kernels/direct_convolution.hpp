@@ -1,5 +1,5 @@
-// Convolution and its derivatives by their definition: products whose rows are gathered tap by tap. Internal to
-// kernels/.
+// Indirect convolution: a convolution and its two derivatives, computed by their definition as matrix products that
+// read their left operand through an indirection buffer (see gather.hpp). Internal to kernels/.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 
 namespace xtape::kernels {
 
+/// The input of the forward pass: x (batch, height, width, channels) under the taps of the window.
 template <class T>
 Gather<T> gather_taps(const Window& window, const T* x) {
   Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
@@ -26,16 +27,17 @@ Gather<T> gather_taps(const Window& window, const T* x) {
   return g;
 }
 
-/// One row of C for each pixel: what is gathered for it times the weights of the taps; c(pixel) says where it goes.
+/// Computes one row of C for each output pixel: the values that the pixel reads, times the weights of the taps. b(tap)
+/// returns the weights of a tap, a matrix (gather.length, columns). c(pixel) returns where the row of C is written.
 template <class T, class B, class C>
 void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c,
                        const Engines<T>& engines, const PackedMatrix<T>* packed = nullptr) {
   const Zeros<T> zeros(gather.length);
-  const auto a_rows = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
+  const auto indirection = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
     order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
       for (std::int64_t s = 0; s < slice.segments; ++s) {
-        gather.runs(gather.taps[static_cast<std::size_t>(slice.segment + s)], first, count, order.by_position(),
-                    zeros.data(), out + i * slice.segments + s, slice.segments);
+        gather.fill_indirection(gather.taps[static_cast<std::size_t>(slice.segment + s)], first, count,
+                                order.by_position(), zeros.data(), out + i * slice.segments + s, slice.segments);
       }
     });
     if (slice.start == 0) return;
@@ -50,7 +52,7 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
                .columns = columns,
                .segments = static_cast<std::int64_t>(gather.taps.size()),
                .length = gather.length,
-               .a = a_rows,
+               .a = indirection,
                .zeros = zeros.data(),
                .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
                .c = c_rows,
@@ -58,6 +60,7 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
               engines);
 }
 
+/// y = x * w, with w (taps, channels, filters) or, unless it is null, `packed`.
 template <class T>
 void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
                      const PackedMatrix<T>* packed, T* y) {
@@ -72,6 +75,8 @@ void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t
       engines_in_use<T>(), packed);
 }
 
+/// dw (taps, channels, filters): for each tap the product of the transposed input under the tap with dy. In position
+/// order, dy is copied into that order first.
 template <class T>
 void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* dy, T* dw) {
   const Zeros<T> zeros(gather.length);
@@ -92,7 +97,7 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
                    [&](std::int64_t segment, std::int64_t begin, std::int64_t end, const T** out) {
                      const Tap tap = gather.taps[static_cast<std::size_t>(segment)];
                      order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
-                       gather.runs(tap, first, count, order.by_position(), zeros.data(), out + i, 1);
+                       gather.fill_indirection(tap, first, count, order.by_position(), zeros.data(), out + i, 1);
                      });
                    },
                .zeros = zeros.data(),
@@ -102,8 +107,8 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
               engines_in_use<T>());
 }
 
-/// The pixels of dx in rows row, row + stride, ... and columns column, column + stride, ...: those that the same taps
-/// see. They are a convolution of dy with a stride of one.
+/// Computes one phase of dx: its pixels in rows row, row + stride, ... and columns column, column + stride, ... The
+/// same taps reach all pixels of a phase, so a phase is a convolution of dy with stride 1 and the transposed weights.
 template <class T>
 void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
                           std::int64_t column, const Engines<T>& engines) {
@@ -120,24 +125,24 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
   }
   const PixelOrder order(window.batch, ceil_div(window.height - row, window.stride_height),
                          ceil_div(window.width - column, window.stride_width), window.taps() > 1);
-  const auto place = [&](Pixel out) {
+  const auto pixel_of_dx = [&](Pixel out) {
     return dx + ((out.image * window.height + row + out.row * window.stride_height) * window.width + column +
                  out.column * window.stride_width) *
                     window.channels;
   };
   if (gather.taps.empty()) {
     return order.for_each(0, order.count(),
-                          [&](std::int64_t, Pixel out) { std::fill_n(place(out), window.channels, T{0}); });
+                          [&](std::int64_t, Pixel out) { std::fill_n(pixel_of_dx(out), window.channels, T{0}); });
   }
   multiply_gathered(
       gather, order, window.channels,
       [&](std::int64_t tap) {
         return PackSource<T>{w + tap * window.channels * filters, filters, true};
       },
-      place, engines);
+      pixel_of_dx, engines);
 }
 
-/// The pixels of dx in all phases of the strides.
+/// Computes dx, phase by phase of the strides.
 template <class T>
 void input_gradient_gathered(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
   const Engines<T>& engines = engines_in_use<T>();

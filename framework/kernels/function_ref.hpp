@@ -1,4 +1,4 @@
-// A reference to a callable, for arguments that are called before the function returns.
+// FunctionRef: a non-owning reference to a callable, for parameters.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,8 @@ namespace xtape::kernels {
 template <class Signature>
 class FunctionRef;
 
-/// Does not own what it refers to and never allocates.
+/// A reference to a callable of this signature. It owns nothing and never allocates, so the callable must outlive it.
+/// Suited for arguments that a function calls before it returns.
 template <class R, class... Args>
 class FunctionRef<R(Args...)> {
  public:

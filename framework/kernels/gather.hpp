@@ -1,4 +1,10 @@
-// Which pixels a convolution reads, and in which order. Internal to kernels/.
+// The indirection buffer of a convolution: which input pixels each output pixel reads, and in which order the output
+// pixels are processed. Internal to kernels/.
+//
+// An indirection buffer is a table with one pointer for each output pixel and each tap of the kernel, to the channels
+// of the input pixel under that tap. A matrix product that reads its left operand through these pointers is a
+// convolution, without a copy of the image in im2col order. Stride, dilation and padding only change the pointers. The
+// method is that of Dukhan: The Indirect Convolution Algorithm, 2019 (arXiv:1907.02129), as in XNNPACK.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +17,7 @@
 
 namespace xtape::kernels {
 
-/// Zeros to read where there is no pixel.
+/// A run of zeros. The indirection buffer points to it where a tap lies on padding.
 template <class T>
 class Zeros {
  public:
@@ -22,13 +28,15 @@ class Zeros {
   Workspace<T> values_;
 };
 
-/// The place of a tap relative to an output pixel's first one, and which of the kernel's taps it is.
+/// A tap of the kernel: its offset in pixels from the origin of an output pixel's window, and its index in the kernel.
+/// The offset includes dilation and padding, so it may be negative.
 struct Tap {
   std::int64_t row, column, index;
 };
 
-/// What a convolution reads: for output pixel (n, i, j) and each tap a run of `length` values, from pixel
-/// (n, i * row_step + tap.row, j * column_step + tap.column) of the images on. Runs that start outside are padding.
+/// The input of a convolution. For output pixel (n, i, j) and each tap it reads a run of `length` values that begins at
+/// pixel (n, i * row_step + tap.row, j * column_step + tap.column) of the images (batch, height, width, channels). A
+/// run that begins outside of an image is padding.
 template <class T>
 struct Gather {
   const T* images;
@@ -37,13 +45,14 @@ struct Gather {
   std::vector<Tap> taps;
   std::int64_t length;
 
-  /// The runs of `count` pixels of a stretch of the order, the i-th to out[i * stride].
-  void runs(const Tap& tap, Pixel first, std::int64_t count, bool by_position, const T* zeros, const T** out,
-            std::int64_t stride) const {
+  /// Writes the pointers of one tap for `count` output pixels to the indirection buffer: that of pixel i goes to
+  /// out[i * stride]. The pixels begin with `first` and follow each other as PixelOrder::for_each_stretch gives them.
+  void fill_indirection(const Tap& tap, Pixel first, std::int64_t count, bool by_position, const T* zeros,
+                        const T** out, std::int64_t stride) const {
     const std::int64_t row = first.row * row_step + tap.row;
     std::int64_t column = first.column * column_step + tap.column;
     std::int64_t offset = ((first.image * height + row) * width + column) * channels;
-    const std::int64_t columns = by_position ? 0 : column_step;  // from one pixel to the next
+    const std::int64_t columns = by_position ? 0 : column_step;  // distance in the image from one pixel to the next
     const std::int64_t step = by_position ? height * width * channels : column_step * channels;
     const bool inside = row >= 0 && row < height;
     for (std::int64_t i = 0; i < count; ++i, column += columns, offset += step) {
@@ -52,8 +61,9 @@ struct Gather {
   }
 };
 
-/// Output pixels in the order in which they are worked on: image by image, or for small images position by position, so
-/// that the pixels of a register tile have their padding in common and skip it.
+/// The order in which output pixels are processed: image by image, or for small images position by position, that is,
+/// one pixel of all images before the next pixel. Then the pixels of a register tile have the same taps on padding, and
+/// the micro-kernel skips these taps.
 class PixelOrder {
  public:
   PixelOrder(std::int64_t batch, std::int64_t height, std::int64_t width, bool padded)
@@ -62,8 +72,8 @@ class PixelOrder {
   std::int64_t count() const { return batch_ * height_ * width_; }
   bool by_position() const { return by_position_; }
 
-  /// Calls f(i - begin, pixel, count) for the pixels [begin, end) in stretches: `count` from pixel i on follow one
-  /// another along a row of an image, or by position along the images.
+  /// Calls f(i - begin, pixel, count) for stretches of the pixels [begin, end). The `count` pixels from number i on are
+  /// neighbours in a row of an image, or in position order the same pixel of consecutive images.
   template <class F>
   void for_each_stretch(std::int64_t begin, std::int64_t end, const F& f) const {
     for (std::int64_t i = begin; i < end;) {
@@ -74,7 +84,7 @@ class PixelOrder {
     }
   }
 
-  /// Calls f(i - begin, pixel) for the pixels [begin, end).
+  /// Calls f(i - begin, pixel) for each of the pixels [begin, end).
   template <class F>
   void for_each(std::int64_t begin, std::int64_t end, const F& f) const {
     Pixel at = pixel(begin);

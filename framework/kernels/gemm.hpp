@@ -1,4 +1,4 @@
-// Matrix products, the work behind dense layers and convolutions.
+// Matrix products (GEMM).
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,7 @@
 
 namespace xtape::kernels {
 
-/// A matrix operand of gemm, row-major: element (i, j) at data[i * stride + j], or at data[j * stride + i] if
-/// transposed.
+/// A row-major operand of gemm. Element (i, j) is at data[i * stride + j], or at data[j * stride + i] if transposed.
 template <class T>
 struct MatrixView {
   const T* data;
@@ -16,9 +15,9 @@ struct MatrixView {
   bool transposed = false;
 };
 
-/// C = A B, or C += A B when `accumulate`, with A (m, k), B (k, n) and C (m, n) row-major with rows `c_stride` apart.
-/// Spread over the cores in tiles of C that depend on m, n and k alone, so the result is the same for any number of
-/// threads. T is float or double. An operation of several products gives all of them the same engines.
+/// C = A B, or C += A B if `accumulate`, with A (m, k), B (k, n) and row-major C (m, n) with rows `c_stride` apart. The
+/// work is divided into blocks that depend on m, n and k alone, so the result does not depend on the number of threads.
+/// T is float or double. An operation that consists of several products passes the same `engines` to all of them.
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,
           bool accumulate = false, const Engines<T>& engines = engines_in_use<T>());

@@ -12,7 +12,7 @@
 #include "framework/error.hpp"
 #include "framework/kernels/program_locks.hpp"
 
-// NOLINTBEGIN(bugprone-reserved-identifier): the address sanitizer's own names, null in programs without it
+// NOLINTBEGIN(bugprone-reserved-identifier): functions of the sanitizers, null in programs without them
 extern "C" {
 [[gnu::weak]] void __asan_poison_memory_region(const volatile void* begin, std::size_t bytes);
 [[gnu::weak]] void __asan_unpoison_memory_region(const volatile void* begin, std::size_t bytes);
@@ -29,21 +29,21 @@ constexpr std::size_t slab_bytes = std::size_t{64} << 20;
 
 std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-/// Stands before each block of a slab, in use or free, so that neighbours find one another.
+/// The header in front of each block of a slab, in use or free. It links a block with its neighbours.
 struct alignas(cache_line) Header {
-  std::array<std::byte, 16> guard;  // what an overrun of the block below would hit
+  std::array<std::byte, 16> guard;  // poisoned, so that an overrun of the block below is detected
   std::size_t size;                 // of the block, without the header
-  Header* below;                    // null for the first one of a slab
+  Header* below;                    // null for the first block of a slab
   Header *next, *previous;          // free blocks of the same class
-  bool free, last;                  // of its slab
+  bool free, last;                  // last: of its slab
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
   Header* above() { return last ? nullptr : reinterpret_cast<Header*>(data() + size); }
 };
 static_assert(sizeof(Header) == cache_line);
 
-/// Lets the address sanitizer see blocks as long as they were asked for, though the pool's are longer and are kept when
-/// they are given back: the first `usable` bytes may be touched.
+/// Tells the address sanitizer that only the first `usable` bytes of a block may be accessed: as many as were
+/// requested, or 0 after the block was released. The block itself may be longer and stays in the pool.
 void limit_access(Header* block, std::size_t usable) noexcept {
   if (!__asan_poison_memory_region) return;
   __asan_unpoison_memory_region(block->data(), usable);
@@ -54,8 +54,8 @@ void allow_access(Header* block) noexcept {
   if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(block, sizeof(Header));
 }
 
-/// Free blocks by size, eight classes an octave, after Masmano, Ripoll, Crespo and Real: TLSF, a new dynamic memory
-/// allocator for real-time systems, 2004.
+/// The free blocks in segregated lists, eight size classes per power of two. Masmano, Ripoll, Crespo and Real: TLSF: a
+/// New Dynamic Memory Allocator for Real-Time Systems, 2004.
 class FreeBlocks {
  public:
   void add(Header* block) noexcept {
@@ -76,8 +76,8 @@ class FreeBlocks {
     if (!first_[c]) occupied_[c / 64] &= ~(std::uint64_t{1} << c % 64);
   }
 
-  /// A block of at least `size` bytes, or null: one of the first of its own class that is large enough, or else of the
-  /// next class that has any.
+  /// Returns a block of at least `size` bytes: the first of up to 16 blocks of its own class that is large enough, else
+  /// a block of the next class that is not empty. Null if there is none.
   Header* find(std::size_t size) const noexcept {
     const std::size_t c = class_of(size);
     int looked_at = 0;
@@ -98,7 +98,7 @@ class FreeBlocks {
   static std::size_t class_of(std::size_t size) noexcept {
     const std::size_t lines = size / cache_line;
     if (lines < 8) return lines;
-    const auto octave = static_cast<std::size_t>(std::bit_width(lines)) - 4;  // 0 for 8 to 15 lines
+    const auto octave = static_cast<std::size_t>(std::bit_width(lines)) - 4;  // 0 for 8 to 15 cache lines
     return 8 * octave + (lines >> octave);
   }
 
@@ -122,12 +122,12 @@ class MemoryPool {
     return block->data();
   }
 
-  /// Allocates nothing, so it can't fail.
+  /// Cannot fail, because it allocates nothing.
   void release(void* data, std::size_t bytes) noexcept {
     if (!data) return;
     const std::lock_guard lock(program_locks.memory);
     Header* block = static_cast<Header*>(data) - 1;
-    assert(!block->free && block->size >= bytes && "a block is given back once, with the size it was asked for");
+    assert(!block->free && block->size >= bytes && "a block is released once, with the size that was requested");
     static_cast<void>(bytes);
     usage_.in_use -= block->size;
     if (Header* above = block->above(); above && above->free) merge(block, above);
@@ -142,13 +142,13 @@ class MemoryPool {
   }
 
  private:
-  /// A free block of a new slab, on huge pages where the system gives them.
+  /// Obtains a slab from the system, on huge pages where it provides them, and adds it as one free block.
   Header* new_slab(std::size_t size) {
     const std::size_t bytes = round_up(std::max(size + sizeof(Header), slab_bytes), huge_page);
     void* slab = std::aligned_alloc(huge_page, bytes);
     if (!slab) throw std::bad_alloc();
-    madvise(slab, bytes, MADV_HUGEPAGE);                   // a wish: without it only speed is lost
-    if (__lsan_ignore_object) __lsan_ignore_object(slab);  // kept, not lost
+    madvise(slab, bytes, MADV_HUGEPAGE);                   // optional: a failure costs only speed
+    if (__lsan_ignore_object) __lsan_ignore_object(slab);  // kept on purpose, not leaked
     usage_.held += bytes;
     auto* block = new (slab) Header{.guard = {},
                                     .size = bytes - sizeof(Header),
@@ -161,7 +161,7 @@ class MemoryPool {
     return block;
   }
 
-  /// Cuts a block in use down to `size` bytes; what is left becomes a free one, if it is worth it.
+  /// Shortens a block in use to `size` bytes. The remainder becomes a free block if it is large enough.
   void cut(Header* block, std::size_t size) {
     constexpr std::size_t least = 4 * cache_line;
     if (block->size < size + sizeof(Header) + least) return;
@@ -181,7 +181,7 @@ class MemoryPool {
     free_.add(rest);
   }
 
-  /// One block of two neighbours, of which those that are free are taken out of the free ones.
+  /// Joins two neighbouring blocks into one, after removing those that are free from the free lists.
   Header* merge(Header* block, Header* above) noexcept {
     if (block->free) free_.remove(block);
     if (above->free) free_.remove(above);
@@ -195,7 +195,7 @@ class MemoryPool {
   PoolUsage usage_{};
 };
 
-/// Ready before anything runs and never destroyed: tensors with static storage may be released after everything else.
+/// Constant-initialized and never destroyed, because tensors with static storage may be released at any time.
 constinit MemoryPool pool;
 static_assert(std::is_trivially_destructible_v<MemoryPool>);
 
@@ -206,7 +206,7 @@ void* allocate_scratch(std::size_t bytes) {
   try {
     return pool_allocate(bytes);
   } catch (const std::bad_alloc&) {
-    fail("kernels: expected {} bytes of memory to work in, got none from the system; use smaller arrays or batches",
+    fail("kernels: expected {} bytes of workspace, got no memory from the system; use smaller arrays or batches",
          bytes);
   }
 }

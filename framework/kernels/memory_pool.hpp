@@ -1,4 +1,5 @@
-// Memory that is reused, never returned: the first touch of a fresh page costs as much as computing on it.
+// The memory pool. It reuses memory and never returns it to the system, because the first access to a new page costs as
+// much time as a computation on that page.
 #pragma once
 
 #include <cstddef>
@@ -10,25 +11,25 @@
 
 namespace xtape::kernels {
 
-/// A block of at least `bytes` bytes, aligned to 64 bytes and not initialized; large ones lie on 2 MiB pages where the
-/// system gives them. Throws std::bad_alloc. Safe from several threads.
+/// Returns an uninitialized block of at least `bytes` bytes, aligned to 64 bytes, on 2 MiB pages where the system
+/// provides them. Throws std::bad_alloc. Thread-safe.
 void* pool_allocate(std::size_t bytes);
 
-/// Gives a block back for reuse; `bytes` as it was asked for.
+/// Returns a block to the pool. `bytes` is the size that was requested. Thread-safe; null is ignored.
 void pool_release(void* block, std::size_t bytes) noexcept;
 
-/// pool_allocate for scratch memory: Error with the size instead of std::bad_alloc.
+/// The same as pool_allocate for scratch memory, but throws an Error with the size instead of std::bad_alloc.
 void* allocate_scratch(std::size_t bytes);
 
-/// What the pool holds, in bytes.
+/// Memory use of the pool, in bytes.
 struct PoolUsage {
-  std::size_t in_use;  ///< handed out now
-  std::size_t peak;    ///< the most that was handed out at one time
-  std::size_t held;    ///< taken from the system, in use or waiting to be reused
+  std::size_t in_use;  ///< allocated now
+  std::size_t peak;    ///< the largest value of in_use so far
+  std::size_t held;    ///< obtained from the system: in use or free
 };
 PoolUsage pool_usage();
 
-/// The pool as a standard allocator, so that xtensor's containers live in it.
+/// The pool as a standard allocator, for the containers of xtensor.
 template <class T>
 struct PoolAllocator {
   using value_type = T;
@@ -43,8 +44,8 @@ struct PoolAllocator {
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
 };
 
-/// Scratch memory of a kernel: n values of T, not initialized, given back at the end of the scope. Error when the
-/// system has no memory for it.
+/// Workspace of a kernel: n uninitialized values of T, returned to the pool at the end of the scope. Error if the
+/// system has too little memory.
 template <class T>
 class Workspace {
   static_assert(std::is_trivially_copyable_v<T>);

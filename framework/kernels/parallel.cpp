@@ -24,7 +24,7 @@ namespace {
 
 constexpr int most_threads = 256;
 
-/// Those that the process may run on, or fewer when it may not use all of their time.
+/// The cores that the process may run on, or its CPU quota if that is smaller.
 int available_cores() {
   cpu_set_t set;
   const bool known = sched_getaffinity(0, sizeof set, &set) == 0;
@@ -32,7 +32,7 @@ int available_cores() {
   return std::clamp(std::min(cores, cpu_quota().value_or(cores)), 1, most_threads);
 }
 
-/// XTAPE_NUM_THREADS; the cores there are when it is not set or, after saying so, when it makes no sense.
+/// The value of XTAPE_NUM_THREADS, or the number of available cores if it is not set or, after a message, not valid.
 int default_threads() {
   const int cores = available_cores();
   const char* text = std::getenv("XTAPE_NUM_THREADS");
@@ -48,7 +48,7 @@ int default_threads() {
   return cores;
 }
 
-/// One parallel_for: threads take pieces from a shared counter until none is left.
+/// One call of parallel_for. Threads take pieces from a shared counter until none is left.
 struct Job {
   std::int64_t count, grain, pieces;
   RangeBody body;
@@ -71,12 +71,12 @@ struct Job {
 
 thread_local bool inside_parallel = false;
 
-/// Threads that wait for a job: they spin for some microseconds, because in a training step the next job is never far
-/// and waking a sleeping thread costs ten times more than running a small one. A forked child has the object but not
-/// its threads; it works alone, and touches no lock of the object's.
+/// A pool of threads that wait for jobs. They spin for some microseconds before they sleep: in a training step the next
+/// job follows soon, and waking a sleeping thread takes ten times as long as running a small job. A forked child has a
+/// copy of the object but not its threads; it runs jobs on the calling thread and touches no lock of the object.
 class ThreadPool {
  public:
-  /// `before_fork`: what this one takes the place of.
+  /// `before_fork`: in a forked child, the pool of the parent process, which this one replaces.
   explicit ThreadPool(int threads, const ThreadPool* before_fork = nullptr) : before_fork_(before_fork) {
     start(threads);
   }
@@ -84,7 +84,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool() { stop(); }
 
-  /// Whether the threads are of this process.
+  /// Whether the threads belong to this process.
   bool present() const { return getpid() == process_; }
   int size() const { return present() ? size_.load(std::memory_order_relaxed) : 1; }
 
@@ -106,13 +106,14 @@ class ThreadPool {
     }
     if (sleeping_.load() > 0) wake_.notify_all();
     run_here(job);
-    gate_.fetch_and(~open, std::memory_order_relaxed);  // who is not awake by now is not waited for
+    gate_.fetch_and(~open, std::memory_order_relaxed);  // threads that have not entered by now do not take part
     while ((gate_.load(std::memory_order_acquire) & inside) > 0) std::this_thread::yield();
   }
 
  private:
   static constexpr int spins = 20000;
-  // The gate to the job: how many threads are inside, whether it is open, and above that the number of the job.
+  // Bit fields of gate_: the number of threads inside the current job (low 16 bits), whether the job is open to more
+  // (bit 16), and the number of the job (the bits above).
   static constexpr std::uint64_t open = 1 << 16, inside = open - 1, generation = ~(open | inside);
   std::uint64_t next_generation() const { return (gate_.load() & generation) + 2 * open; }
 
@@ -130,7 +131,7 @@ class ThreadPool {
       for (int i = 1; i < threads; ++i) {
         workers_.emplace_back([this, seen = gate_.load() & generation] { serve(seen); });
       }
-    } catch (const std::exception& error) {  // no more threads, or no memory for them
+    } catch (const std::exception& error) {  // the system has no more threads, or no memory for them
       fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
                  error.what());
     }
@@ -159,7 +160,7 @@ class ThreadPool {
     }
   }
 
-  /// Whether the job is still there; it then stays until this thread leaves.
+  /// Enters the job if it is still open. run() then waits until this thread has left it.
   bool enter(std::uint64_t job) {
     std::uint64_t gate = gate_.load(std::memory_order_relaxed);
     while ((gate & ~inside) == (job | open)) {
@@ -183,7 +184,7 @@ class ThreadPool {
     --sleeping_;
   }
 
-  std::mutex owner_;  // held by the thread whose job is running
+  std::mutex owner_;  // held by the thread that called run(), as long as its job runs
   std::mutex mutex_;
   std::condition_variable wake_;
   std::atomic<std::uint64_t> gate_{0};
@@ -191,14 +192,14 @@ class ThreadPool {
   std::atomic<bool> stopping_{false};
   Job* job_ = nullptr;
   std::vector<std::thread> workers_;
-  const pid_t process_ = getpid();                  // that has the threads
-  [[maybe_unused]] const ThreadPool* before_fork_;  // so that leak checkers find it
+  const pid_t process_ = getpid();                  // the process that the threads belong to
+  [[maybe_unused]] const ThreadPool* before_fork_;  // keeps it reachable for leak checkers
 };
 
-constinit std::atomic<ThreadPool*> current = nullptr;  // once it is needed
+constinit std::atomic<ThreadPool*> current = nullptr;  // created at the first use
 
-/// Ends the threads with the program. A forked child leaves the object as it is: joining threads that are not there, or
-/// destroying what they wait for, would never end.
+/// Stops the threads when the program exits. A forked child leaves the object as it is, because joining threads that do
+/// not exist, or destroying the condition variable they wait on, would block forever.
 struct AtExit {
   AtExit() = default;
   AtExit(const AtExit&) = delete;
@@ -236,7 +237,7 @@ int num_threads() { return pool().size(); }
 void set_num_threads(int count) {
   check(count >= 1 && count <= most_threads, "set_num_threads: expected 1 to {} threads, got {}", most_threads, count);
   check(!inside_parallel,
-        "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
+        "set_num_threads: expected a call from outside of parallel_for, got one from inside; call it before");
   if (pool().present()) return pool().resize(count);
   const std::lock_guard lock(program_locks.threads);
   if (!current.load()->present()) current.store(new ThreadPool(count, current));

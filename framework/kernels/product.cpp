@@ -10,11 +10,26 @@
 namespace xtape::kernels {
 namespace {
 
-constexpr std::int64_t slice_depth = 256;  // a packed panel of this depth fits in the first-level cache
-constexpr std::int64_t row_tiles = 24;     // rows of A of this many tiles, a slice deep, fit in the second-level one
-constexpr std::int64_t most_packed = 4 << 20;  // values of B that are packed at a time
-constexpr std::int64_t wide_columns = 128;     // packed side by side, so that rows of B are read in long pieces
+// The blocking of a product, in the terms of BLIS (Van Zee and van de Geijn: BLIS: A Framework for Rapidly
+// Instantiating BLAS Functionality, 2015):
+//
+//   MR x NR  The register tile: the block of C that one call of a micro-kernel computes in registers. MR is
+//            Engine::tile_rows and NR is Engine::tile_columns.
+//   KC       The depth of a slice: slice_depth, or a little less so that slices are equal. A panel of B, KC x NR, stays
+//            in the first-level cache while the micro-kernel runs over the rows of A.
+//   MC       The rows of A in a task: row_tiles * MR, more if the slice is shallow. Their values in a slice, MC x KC,
+//            fit in the second-level cache.
+//   NC       The columns of B that are packed at a time: as many panels as fit in most_packed values at full depth.
+//
+// Two things differ from BLIS. A is not packed; the micro-kernel reads it through the indirection buffer. B is packed
+// at full depth, and each task loops over the slices for its own block of C.
+constexpr std::int64_t slice_depth = 256;
+constexpr std::int64_t row_tiles = 24;
+constexpr std::int64_t most_packed = 4 << 20;
+constexpr std::int64_t wide_columns = 128;  // columns packed side by side, so that rows of B are read in long pieces
 
+/// Divides the depth into slices: long segments into equal parts of at most slice_depth values, rounded up to 8; short
+/// segments into groups of at most slice_depth values.
 std::vector<Slice> cut_depth(std::int64_t segments, std::int64_t length) {
   std::vector<Slice> slices;
   if (length > slice_depth) {
@@ -32,7 +47,7 @@ std::vector<Slice> cut_depth(std::int64_t segments, std::int64_t length) {
   return slices;
 }
 
-/// How B is cut into slices of its depth and panels of its columns.
+/// The packed layout of B: panels of NR columns, and slices of its depth.
 template <class T>
 class Packing {
  public:
@@ -47,7 +62,7 @@ class Packing {
 
   const std::vector<Slice>& slices() const { return slices_; }
   std::int64_t panels() const { return ceil_div(columns_, width()); }
-  /// Of the columns of panels [first, last).
+  /// Number of columns in panels [first, last); the last panel of B may be incomplete.
   std::int64_t columns(std::int64_t first, std::int64_t last) const {
     return std::min(columns_, last * width()) - first * width();
   }
@@ -56,21 +71,21 @@ class Packing {
     for (const Slice& slice : slices_) deepest = std::max(deepest, slice.depth());
     return deepest;
   }
-  /// Of that many panels, all slices.
+  /// Number of values in that many panels at full depth.
   std::int64_t values(std::int64_t panels) const { return depth_ * panels * width(); }
-  /// Where panel `panel` of a slice begins in `panels` packed ones.
+  /// The offset of panel number `panel` of a slice in a block of `panels` packed panels.
   std::int64_t offset(const Slice& slice, std::int64_t panel, std::int64_t panels) const {
     return ((slice.segment * length_ + slice.start * slice.segments) * panels + panel * slice.depth()) * width();
   }
 
-  /// Panels [first, last) of a slice, one after another.
+  /// Packs panels [first, last) of a slice, one after another.
   void pack(const Source& b, const Slice& slice, std::int64_t first, std::int64_t last, T* packed) const {
     for (std::int64_t s = 0; s < slice.segments; ++s) {
       engine_.pack(b(slice.segment + s).from(slice.start, first * width()), slice.length, columns(first, last),
                    packed + s * slice.length * width(), slice.depth() * width());
     }
   }
-  /// Panels [first, last), slice by slice, on all threads.
+  /// Packs panels [first, last) of all slices, on all threads.
   void pack_all(const Source& b, std::int64_t first, std::int64_t last, T* packed) const {
     parallel_for(last - first, ceil_div(last - first, wanted_tasks), [&](std::int64_t begin, std::int64_t end) {
       for (const Slice& slice : slices_) {
@@ -87,7 +102,7 @@ class Packing {
   std::vector<Slice> slices_;
 };
 
-/// One product, and how it is cut.
+/// One product and its blocking.
 template <class T>
 class Multiplication {
  public:
@@ -111,7 +126,7 @@ class Multiplication {
   }
 
  private:
-  /// Few rows: each task packs the columns it works on, which stay in its cache.
+  /// For few rows: each task packs the columns that it multiplies with, so that they stay in its cache.
   void pack_in_place() const {
     const std::int64_t panels = packing_.panels();
     const std::int64_t wide = std::min(wide_columns / engine_.tile_columns, ceil_div(panels, 4));
@@ -124,7 +139,7 @@ class Multiplication {
     });
   }
 
-  /// The columns of panels [first, last), which were packed ahead.
+  /// Computes the columns of panels [first, last) of C. These panels are packed.
   void multiply_packed(const T* packed, std::int64_t first, std::int64_t last) const {
     const std::int64_t row_blocks = ceil_div(p_.rows, row_block_);
     const std::int64_t wanted = std::min(ceil_div(wanted_tasks, row_blocks), ceil_div(last - first, 4));
@@ -141,6 +156,8 @@ class Multiplication {
     });
   }
 
+  /// Adds one slice to rows [begin, end) and the columns of panels [first, last) of C. `packed` holds these panels of
+  /// the slice. The first slice overwrites C unless p_.accumulate.
   void multiply_block(const Slice& slice, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
                       const T* packed) const {
     const Workspace<const T*> a((end - begin) * slice.segments);

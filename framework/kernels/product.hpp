@@ -1,4 +1,8 @@
-// Products of a matrix given by pointers to its rows with one that is packed: all of gemm and convolution.
+// Matrix products C = A B where A is read through pointers and B is packed: the core of gemm and of convolution.
+//
+// The pointers are the indirection buffer of Dukhan: The Indirect Convolution Algorithm, 2019. A row of A is divided
+// into segments, each a contiguous run of values anywhere in memory. A matrix has one segment per row; a convolution
+// has one per tap of its kernel (see gather.hpp).
 #pragma once
 
 #include <cstdint>
@@ -9,25 +13,25 @@
 
 namespace xtape::kernels {
 
-/// Part of the depth of a product, the axis that is summed over: `segments` whole segments from `segment` on, or of a
-/// single one the `length` values from `start` on.
+/// A part of the depth of a product, that is, of the axis that is summed over. It is either `segments` whole segments
+/// from `segment` on, or `length` values of one segment from `start` on.
 struct Slice {
   std::int64_t segment, segments, start, length;
   std::int64_t depth() const { return segments * length; }
 };
 
-/// B of a product, packed once and multiplied with many times.
+/// The right operand B of a product, packed once for many products.
 template <class T>
 class PackedMatrix {
  public:
-  /// As in Product.
+  /// The arguments are those of Product. Packs on all threads, for the instruction set in use.
   PackedMatrix(std::int64_t columns, std::int64_t segments, std::int64_t length,
                FunctionRef<PackSource<T>(std::int64_t segment)> b);
   const T* data() const { return values_.data(); }
-  /// The one that reads this form.
+  /// The micro-kernels that read this layout.
   const Engine<T>& engine() const { return engine_; }
-  /// Whether it is in the form that a product of these sizes reads with the instruction set in use. Also
-  /// where another thread has chosen another one since, a product with this matrix is right.
+  /// Whether this is the layout that a product of these sizes reads with the instruction set in use. A product with
+  /// this matrix is correct even if another thread changes the instruction set after the call.
   bool fits(std::int64_t columns, std::int64_t segments, std::int64_t length) const {
     return &engine_ == &chosen_for(columns, segments * length) && columns == columns_ && segments == segments_ &&
            length == length_;
@@ -43,33 +47,33 @@ class PackedMatrix {
   Workspace<T> values_;
 };
 
-/// C (rows, columns) = A B, or C += A B, where the depth is `segments` runs of `length`. The sums are taken slice by
-/// slice in a fixed order, so they do not depend on how the work is spread over the threads.
+/// C (rows, columns) = A B, or C += A B if `accumulate`, with a depth of `segments` runs of `length` values. The sums
+/// are accumulated slice by slice in a fixed order, so they do not depend on the number of threads.
 template <class T>
 struct Product {
   std::int64_t rows, columns, segments, length;
-  /// Writes where rows [begin, end) of A have their runs of a slice: row by row, slice.segments pointers each.
+  /// Writes the indirection buffer for rows [begin, end) of A and one slice: row by row, slice.segments pointers each.
   FunctionRef<void(std::int64_t begin, std::int64_t end, const Slice& slice, const T** out)> a;
-  const T* zeros;  ///< at least `length` zeros, for runs on padding; may be null when there are none
-  /// Segment s of B, a matrix (length, columns).
+  const T* zeros;  ///< at least `length` zeros, the target of pointers to padding; may be null if there is none
+  /// Returns a segment of B, a matrix (length, columns).
   FunctionRef<PackSource<T>(std::int64_t segment)> b;
-  /// Writes where rows [begin, end) of C begin.
+  /// Writes pointers to the beginnings of rows [begin, end) of C.
   FunctionRef<void(std::int64_t begin, std::int64_t end, T** out)> c;
   bool accumulate = false;
-  /// B if it was packed before; b is then not asked.
+  /// Unless it is null, the packed B; `b` is then not called.
   const PackedMatrix<T>* packed = nullptr;
 };
 template <class T>
 void multiply(const Product<T>& product, const Engines<T>& engines);
 
-/// C_s (rows, columns) = A_s^T B, or +=, for each segment s, with A_s (depth, rows) and B (depth, columns): the
-/// gradients of weights. C_s follow one another in memory, rows `columns` apart.
+/// C_s (rows, columns) = A_s^T B, or += if `accumulate`, for each segment s, with A_s (depth, rows) and B (depth,
+/// columns): the gradient of weights. The C_s are consecutive in memory; their rows are `c_stride` apart.
 template <class T>
 struct TransposedProduct {
   std::int64_t rows, columns, segments, depth;
-  /// Writes where rows [begin, end) of A_s begin.
+  /// Writes pointers to the beginnings of rows [begin, end) of A_s.
   FunctionRef<void(std::int64_t segment, std::int64_t begin, std::int64_t end, const T** out)> a;
-  const T* zeros;  ///< at least `rows` zeros, for rows of A_s on padding; may be null when there are none
+  const T* zeros;  ///< at least `rows` zeros, the target of pointers to padding; may be null if there is none
   PackSource<T> b;
   T* c;
   std::int64_t c_stride;

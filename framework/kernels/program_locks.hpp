@@ -1,16 +1,16 @@
-// The locks of the whole program, and what becomes of them when the process forks.
+// The locks of the whole program, and their state after fork().
 #pragma once
 
 #include <mutex>
 
 namespace xtape::kernels {
 
-/// What several threads share for as long as the program runs, in the order in which one thread may take the locks.
-/// fork() takes all of them first and frees them afterwards in both processes: a child never finds one held by a thread
-/// that it does not have, and what they guard is whole. A lock that lives in an object has no such protection.
+/// The locks for data with static lifetime, in the order in which a thread may acquire them. fork() acquires all of
+/// them first and releases them afterwards in both processes. So a child never finds a lock held by a thread that it
+/// does not have, and the guarded data are consistent. A lock that is a member of an object has no such protection.
 struct ProgramLocks {
-  std::mutex threads;  ///< the making of the threads of parallel_for
-  std::mutex caches;   ///< of what is computed from weights; held for bookkeeping alone
+  std::mutex threads;  ///< the creation of the thread pool
+  std::mutex caches;   ///< caches of data computed from weights; held for bookkeeping only
   std::mutex memory;   ///< the memory pool
 };
 extern ProgramLocks program_locks;

@@ -1,14 +1,15 @@
-// Sizes of the pieces that work and memory are cut into.
+// Rounding of sizes when work and memory are divided into pieces.
 #pragma once
 
 #include <cstdint>
 
 namespace xtape::kernels {
 
-/// How many pieces of `size` hold `count`.
+/// count / size, rounded up.
 inline std::int64_t ceil_div(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
 
-/// A row of so many values with a few more, so that rows a power of two apart do not crowd few sets of the caches.
+/// A stride for rows of `values` values, 16 to 31 values longer than a row: with a power of two as stride, consecutive
+/// rows would map to the same few sets of a cache.
 inline std::int64_t padded(std::int64_t values) { return ceil_div(values, 16) * 16 + 16; }
 
 }  // namespace xtape::kernels

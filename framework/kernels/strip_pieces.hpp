@@ -1,4 +1,4 @@
-// The pieces of a convolution by strips. Internal to kernels/.
+// The building blocks of a strip convolution (see strips.hpp). Internal to kernels/.
 #pragma once
 
 #include <algorithm>
@@ -12,12 +12,13 @@
 
 namespace xtape::kernels {
 
-/// Some rows of one image.
+/// A strip: `rows` output rows of one image, from `row` on.
 struct Piece {
   std::int64_t image, row, rows;
 };
 
-/// The rows of all images cut into pieces whose pixels, and what is read for them, stay in the caches.
+/// The output rows of all images, divided into strips of at most 512 pixels but at least one row, so that a strip and
+/// its input stay in the caches.
 class Pieces {
  public:
   Pieces(std::int64_t images, std::int64_t rows, std::int64_t pixels_a_row)
@@ -38,27 +39,29 @@ class Pieces {
   std::int64_t images_, rows_, most_rows_, of_image_;
 };
 
-/// A convolution, some rows of the output of one image at a time. The part of the image under them is copied with its
-/// padding, and then what neighbouring pixels read is always the same distance apart.
+/// A convolution that is computed strip by strip.
 template <class T>
 class Strips {
  public:
   Strips(const Window& window, std::int64_t filters)
       : engine_(engines_in_use<T>().best_for(filters)), window_(window), filters_(filters) {}
 
+  /// Number of values in an output row.
   std::int64_t output_row() const { return window_.out_width * filters_; }
+  /// Number of values in w.
   std::int64_t kernel_size() const { return depth() * filters_; }
 
-  /// w as multiply reads it, and how many values that are.
+  /// Packs w into the panels that multiply reads, packed_size() values.
   std::int64_t packed_size() const { return depth() * panels() * engine_.tile_columns; }
   void pack(const T* w, T* packed) const {
     engine_.pack({w, filters_, false}, depth(), filters_, packed, depth() * engine_.tile_columns);
   }
 
-  /// Values of the copy that is made of the image under `rows` rows.
+  /// Number of values in the padded copy of the input under a strip of `rows` rows.
   std::int64_t copy_size(std::int64_t rows) const { return copied_rows(rows) * copied_width(); }
 
-  /// y (rows, out_width, filters): rows of the output from images x.
+  /// Computes the output of a strip, y (rows, out_width, filters), from the images x. `copy` is a workspace of
+  /// copy_size(rows) values.
   void multiply(const T* x, const Piece& piece, const T* packed, T* copy, T* y) const {
     engine_.multiply_strips({.rows = piece.rows,
                              .pixels = window_.out_width,
@@ -70,8 +73,9 @@ class Strips {
                              .c_pixel = filters_});
   }
 
-  /// dw from dy (rows, out_width, filters), or dw += if `accumulate`. dy is packed unless it is a panel as it is: tiles
-  /// read whole vectors, and rows of several panels lie too far apart.
+  /// dw (kernel_height, kernel_width, channels, filters) = the contribution of a strip, or dw += if `accumulate`. dy
+  /// (rows, out_width, filters) is packed unless it already has the layout of one panel, because tiles read whole
+  /// vectors and rows of several panels are too far apart. `copy` and `packed_dy` are workspaces.
   void add_kernel_gradient(const T* x, const Piece& piece, const T* dy, bool accumulate, T* copy, T* packed_dy,
                            T* dw) const {
     const std::int64_t pixels = piece.rows * window_.out_width, width = engine_.tile_columns;
@@ -87,14 +91,14 @@ class Strips {
                                 .c = dw,
                                 .accumulate = accumulate});
   }
-  /// Values of packed_dy for `rows` rows.
+  /// Number of values in packed_dy for `rows` rows; 0 if dy is not packed.
   std::int64_t packed_gradient_size(std::int64_t rows) const {
     const std::int64_t width = engine_.tile_columns;
     const bool is_panel = filters_ == width || 2 * filters_ == width;
     return is_panel ? 0 : rows * window_.out_width * panels() * width;
   }
 
-  /// What the pixels of these rows read, from the copy that is made here.
+  /// Copies the input of a strip with its padding to `copy` and describes it.
   StripInput<T> padded_input(const T* x, const Piece& piece, T* copy) const {
     const std::int64_t channels = window_.channels, width = copied_width();
     const std::int64_t left = std::min(window_.pad_left * channels, width);
@@ -134,8 +138,9 @@ class Strips {
   std::int64_t filters_;
 };
 
-/// The sum of what add(piece, first, task's sum) adds for all pieces. Each task sums up its own, then the sums of the
-/// tasks are added in their order.
+/// Computes a sum over all pieces: add(begin, end, sum) writes the sum over the pieces [begin, end), `size` values.
+/// Each task has its own sum; these are added in the order of the tasks, so the total does not depend on the number of
+/// threads.
 template <class T>
 void add_up(const Pieces& pieces, std::int64_t size, FunctionRef<void(std::int64_t, std::int64_t, T*)> add, T* total) {
   const std::int64_t task = ceil_div(pieces.count(), wanted_tasks), tasks = ceil_div(pieces.count(), task);

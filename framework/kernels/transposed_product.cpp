@@ -9,8 +9,8 @@
 namespace xtape::kernels {
 namespace {
 
-/// The ranges of [0, count) that are not zeros: from result[2 i] up to result[2 i + 1]. Short stretches of zeros are
-/// left in, since a break costs more.
+/// Finds the ranges of [0, count) where rows[k] is not padding: [runs[2 i], runs[2 i + 1]). Up to four rows of padding
+/// in between are included, because a new range costs more than computing with zeros.
 template <class T>
 void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::vector<std::int64_t>& runs) {
   constexpr std::int64_t short_stretch = 4;
@@ -25,7 +25,7 @@ void find_runs(const T* const* rows, std::int64_t count, const T* zeros, std::ve
   }
 }
 
-/// One transposed product, and how it is cut.
+/// One transposed product and its blocking.
 template <class T>
 class TransposedMultiplication {
  public:
@@ -54,14 +54,15 @@ class TransposedMultiplication {
 
  private:
   static constexpr std::int64_t depth_block = 128;
-  static constexpr std::int64_t least_columns = 32;  // for which rows of A are copied
+  static constexpr std::int64_t least_columns = 32;  // fewer do not pay for the copy of the rows of A
   static constexpr std::int64_t small_result = 1 << 17, least_chunk = 1024;
 
   struct Block {
     std::int64_t first_segment, last_segment, first_row, last_row, first_column, last_column;
   };
 
-  /// A small result of a great depth: chunks of the depth are summed up each by itself, then the sums in their order.
+  /// For a small C and a large depth: the depth is divided into chunks, which are summed in parallel; then the sums are
+  /// added in order.
   void add_chunks(std::int64_t size) const {
     const std::int64_t count = std::min<std::int64_t>(wanted_tasks, p_.depth / least_chunk);
     const std::int64_t chunk = ceil_div(ceil_div(p_.depth, count), depth_block) * depth_block;
@@ -82,14 +83,14 @@ class TransposedMultiplication {
     });
   }
 
-  /// The part of the depth from begin to end, for a block of C.
+  /// Adds the depth from begin to end to a block of C, or overwrites the block first unless `accumulate`.
   void add(const Block& block, std::int64_t begin, std::int64_t end, T* c, std::int64_t c_stride,
            bool accumulate) const {
     const std::int64_t columns = block.last_column - block.first_column;
     const Workspace<T> packed(ceil_div(columns, engine_.tile_columns) * engine_.tile_columns * depth_block);
     const Workspace<const T*> a(depth_block);
     const std::int64_t rows = block.last_row - block.first_row;
-    const bool copies = rows > 32;  // side by side: rows a power of two apart would crowd a few sets of the cache
+    const bool copies = rows > 32;  // with another stride: rows a power of two apart map to few sets of the cache
     const std::int64_t left_stride = padded(rows);
     const Workspace<T> left(copies ? depth_block * left_stride : 0);
     std::vector<std::int64_t> runs;

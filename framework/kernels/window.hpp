@@ -1,13 +1,13 @@
-// A window that slides over images: the geometry shared by convolution and pooling.
+// Window: the geometry of a sliding window, shared by convolution and pooling.
 #pragma once
 
 #include <cstdint>
 
 namespace xtape::kernels {
 
-/// Images (batch, height, width, channels) and a window of kernel_height x kernel_width taps, `dilation` apart, that
-/// moves by `stride`; output position (i, j) has its first tap at row i * stride_height - pad_top, column
-/// j * stride_width - pad_left. Taps outside the image lie on padding.
+/// A window of kernel_height x kernel_width taps on images (batch, height, width, channels). Taps are `dilation` pixels
+/// apart, and the window moves by `stride` pixels. The first tap of output pixel (i, j) is at row
+/// i * stride_height - pad_top and column j * stride_width - pad_left. Taps outside of the image are padding.
 struct Window {
   std::int64_t batch, height, width, channels;
   std::int64_t out_height, out_width;
@@ -19,7 +19,7 @@ struct Window {
   std::int64_t input_pixels() const { return batch * height * width; }
   std::int64_t output_pixels() const { return batch * out_height * out_width; }
   std::int64_t taps() const { return kernel_height * kernel_width; }
-  /// Whether every output pixel sees exactly one input pixel and none is padding.
+  /// Whether every output pixel reads exactly one input pixel, never padding.
   bool pointwise() const { return taps() == 1 && pad_top == 0 && pad_left == 0 && fits_without_padding(); }
   bool unit_stride() const { return stride_height == 1 && stride_width == 1; }
 
@@ -29,30 +29,32 @@ struct Window {
   }
 };
 
-/// A pixel of the output: which image, which row, which column.
+/// The position of a pixel in a batch of images.
 struct Pixel {
   std::int64_t image, row, column;
 };
+/// The output pixel with this index, counted image by image and row by row.
 inline Pixel output_pixel(const Window& window, std::int64_t index) {
   const std::int64_t column = index % window.out_width;
   const std::int64_t rest = index / window.out_width;
   return {rest / window.out_height, rest % window.out_height, column};
 }
 
-/// The taps [first, last) of `size` that lie on an image of `length`, when the first of all is at `start`.
+/// A range [first, last) of taps along one axis.
 struct TapRange {
   std::int64_t first, last;
 };
+/// The taps that lie on an image of `length` pixels, of a window with `size` taps whose first tap is at pixel `start`.
 inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t dilation, std::int64_t length) {
   const std::int64_t first = start < 0 ? (-start + dilation - 1) / dilation : 0;
   const std::int64_t last = start < length ? (length - start + dilation - 1) / dilation : 0;
   return {first, last < size ? last : size};
 }
 
-/// The rows and columns of taps of an output pixel that lie on the image.
 struct TapRanges {
   TapRange rows, columns;
 };
+/// The rows and columns of taps of an output pixel that lie on the image.
 inline TapRanges taps_on_image(const Window& window, Pixel out) {
   return {taps_inside(out.row * window.stride_height - window.pad_top, window.kernel_height, window.dilation_height,
                       window.height),
@@ -60,8 +62,8 @@ inline TapRanges taps_on_image(const Window& window, Pixel out) {
                       window.width)};
 }
 
-/// Calls f(input pixel index, number of the tap) for the taps of an output pixel that lie on the image, in row-major
-/// order.
+/// Calls f(index of the input pixel, index of the tap) for the taps of an output pixel that lie on the image, in
+/// row-major order.
 template <class F>
 void for_each_tap(const Window& window, Pixel out, const F& f) {
   const std::int64_t top = out.row * window.stride_height - window.pad_top;

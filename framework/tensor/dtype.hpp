@@ -9,7 +9,7 @@
 
 namespace xtape {
 
-/// float32 and float64 compute; int64 holds labels; uint8 holds images as they lie in files.
+/// The element types. Computations use float32 and float64; int64 is for labels, uint8 for images before conversion.
 enum class DType { float32, float64, int64, uint8 };
 
 constexpr std::string_view to_string(DType dtype) {
@@ -24,6 +24,7 @@ constexpr std::string_view to_string(DType dtype) {
 
 constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
+/// The DType of a C++ type; no enumerator for other types.
 template <class T>
 constexpr DType dtype_of = DType{-1};
 template <>
@@ -35,7 +36,8 @@ inline constexpr DType dtype_of<std::int64_t> = DType::int64;
 template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 
-/// Calls f(T{}) with the C++ type of `dtype`: the one place where a run-time type becomes a compile-time one.
+/// Calls f(T{}), where T is the C++ type of `dtype`, and returns its result. This converts a run-time type to a
+/// compile-time type.
 template <class F>
 decltype(auto) with_type(DType dtype, F&& f) {
   switch (dtype) {
@@ -46,7 +48,7 @@ decltype(auto) with_type(DType dtype, F&& f) {
   }
 }
 
-/// The same for the floating types only; Error naming `function` otherwise.
+/// The same as with_type for floating types. Throws Error that names `function` for other types.
 template <class F>
 decltype(auto) with_floating(std::string_view function, DType dtype, F&& f) {
   check(is_floating(dtype), "{}: expected float32 or float64, got {}; convert with .to(DType::float32)", function,

@@ -27,18 +27,18 @@ Block block_at(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
                     {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
 }
 
-/// In [0, 1) from the low 23 bits, as TensorFlow does.
+/// A number in [0, 1) from the low 23 bits, as in TensorFlow.
 float unit(std::uint32_t bits) { return std::bit_cast<float>(0x3F800000U | (bits & 0x7FFFFFU)) - 1.0F; }
-/// In [0, 1) from 20 bits of the first and all of the second number, as TensorFlow does.
+/// A number in [0, 1) from the low 20 bits of `high` and all bits of `low`, as in TensorFlow.
 double unit(std::uint32_t high, std::uint32_t low) {
   return std::bit_cast<double>(0x3FF0000000000000U | std::uint64_t{high & 0xFFFFFU} << 32 | low) - 1.0;
 }
 
-/// The numbers of one block: four floats or two doubles in [0, 1).
+/// The uniform numbers in [0, 1) from one block: four floats or two doubles.
 std::array<float, 4> units(const Block& b, float) { return {unit(b[0]), unit(b[1]), unit(b[2]), unit(b[3])}; }
 std::array<double, 2> units(const Block& b, double) { return {unit(b[0], b[1]), unit(b[2], b[3])}; }
 
-/// Writes n values made from successive blocks; `make` turns a block into an array of values.
+/// Writes n values generated from consecutive blocks. `make` converts a block to an array of values.
 template <class T, class Make>
 void generate(T* out, std::int64_t n, std::uint64_t seed, std::uint64_t stream, std::uint64_t first, const Make& make) {
   constexpr auto per_block = static_cast<std::int64_t>(sizeof(make(Block{})) / sizeof(T));
@@ -90,7 +90,7 @@ Tensor RandomStream::normal(const Shape& shape, double mean, double deviation, D
     using T = decltype(zero);
     generate(result.mutable_data<T>(), shape.size(), seed_, stream_, blocks_, [&](const Block& block) {
       auto values = units(block, T{});
-      for (std::size_t i = 0; i < values.size(); i += 2) {  // pairs (u, v) -> r sin, r cos
+      for (std::size_t i = 0; i < values.size(); i += 2) {  // Box-Muller transform of a pair
         const T radius = std::sqrt(T{-2} * std::log(std::max(values[i], static_cast<T>(1e-7))));
         const T angle = T{2} * std::numbers::pi_v<T> * values[i + 1];
         values[i] = static_cast<T>(mean) + static_cast<T>(deviation) * radius * std::sin(angle);

@@ -13,14 +13,14 @@
 
 namespace xtape {
 
-/// Extents of an array, outermost axis first; () is a scalar. At most 8 axes, none negative, the number of elements
-/// below 2^62 (Error otherwise). Prints as "(2, 3, 4)".
+/// The extents of an array, outermost axis first. () is the shape of a scalar. The constructor throws Error if there
+/// are more than 8 axes, if an extent is negative, or if the number of elements exceeds 2^62. Prints as "(2, 3, 4)".
 class Shape {
  public:
   static constexpr int max_rank = 8;
 
   Shape() = default;
-  /// What a tensor without an array has: () that prints as "undefined", so that messages say what came.
+  /// The shape of an undefined tensor: (), but printed as "undefined" in messages.
   static Shape of_no_array() {
     Shape shape;
     shape.no_array_ = true;
@@ -30,19 +30,21 @@ class Shape {
   explicit Shape(std::span<const std::int64_t> extents);
 
   int rank() const { return rank_; }
-  /// Number of elements; 1 for a scalar.
+  /// The number of elements; 1 for a scalar.
   std::int64_t size() const { return size_; }
-  /// Extent of an axis; negative axes count from the end. Error when there is no such axis.
+  /// The extent of an axis. Negative axes count from the end. Error if the axis does not exist.
   std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(normalized_axis(axis))]; }
-  /// The same axis as a number in [0, rank). Error when there is no such axis.
+  /// The index of an axis in [0, rank). Negative axes count from the end. Error if the axis does not exist.
   int normalized_axis(int axis) const;
 
   const std::int64_t* begin() const { return extents_.data(); }
   const std::int64_t* end() const { return extents_.data() + rank_; }
 
-  /// This shape with one axis more, in front; with the axis `axis` changed or taken out.
+  /// This shape with a new first axis.
   Shape prepended(std::int64_t extent) const;
+  /// This shape with another extent of `axis`. Error if the axis does not exist.
   Shape replaced(int axis, std::int64_t extent) const;
+  /// This shape without `axis`. Error if the axis does not exist.
   Shape without(int axis) const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
@@ -58,13 +60,14 @@ class Shape {
   friend std::string to_string(const Shape& shape);
 };
 
-/// "(2, 3, 4)"; "(2,)" for one axis, "()" for a scalar, "undefined" for no array.
+/// The shape as text: "(2, 3, 4)", "(2,)" for one axis, "()" for a scalar, "undefined" for an undefined tensor.
 std::string to_string(const Shape& shape);
 
-/// The shape that arrays of shapes a and b have after NumPy's broadcasting; Error naming `function` if they don't fit.
+/// The shape that results from broadcasting shapes a and b with NumPy's rules. Throws Error that names `function` if
+/// they are not compatible.
 Shape broadcast_shapes(std::string_view function, const Shape& a, const Shape& b);
 
-/// Distance in elements between neighbours along each axis of a contiguous row-major array.
+/// The strides of a contiguous row-major array, in elements. Entries beyond the rank are 0.
 std::array<std::int64_t, Shape::max_rank> contiguous_strides(const Shape& shape);
 
 }  // namespace xtape

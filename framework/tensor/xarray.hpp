@@ -1,4 +1,4 @@
-// The bridge to xtensor: any expression in, views and xarrays out. The only public header that includes xtensor.
+// Conversion between Tensor and xtensor. This is the only public header that includes xtensor.
 #pragma once
 
 #include <vector>
@@ -11,22 +11,23 @@
 
 namespace xtape {
 
-/// The elements as a read-only xtensor array of T, without a copy; valid as long as the tensor is. Error unless T is
-/// the element type.
+/// A read-only xtensor view of the elements, without a copy. It is valid as long as the tensor exists and is not
+/// assigned to. Error unless T is the element type.
 template <class T>
 auto xview(const Tensor& tensor) {
   const std::vector<std::size_t> shape(tensor.shape().begin(), tensor.shape().end());
   return xt::adapt(tensor.data<T>(), static_cast<std::size_t>(tensor.size()), xt::no_ownership(), shape);
 }
 
-/// The elements as a writable xtensor array of T; valid until the tensor is copied.
+/// A writable xtensor view of the elements. It is valid until the tensor is copied, assigned to or destroyed. Error
+/// unless T is the element type.
 template <class T>
 auto mutable_xview(Tensor& tensor) {
   const std::vector<std::size_t> shape(tensor.shape().begin(), tensor.shape().end());
   return xt::adapt(tensor.mutable_data<T>(), static_cast<std::size_t>(tensor.size()), xt::no_ownership(), shape);
 }
 
-/// Evaluates an xtensor expression into a tensor of the given type.
+/// Evaluates an xtensor expression as a tensor with the given element type.
 template <class Expression>
 Tensor from_xtensor(const xt::xexpression<Expression>& expression, DType dtype) {
   const auto& e = expression.derived_cast();
@@ -39,7 +40,7 @@ Tensor from_xtensor(const xt::xexpression<Expression>& expression, DType dtype) 
   return result;
 }
 
-/// Evaluates an xtensor expression into a tensor of the expression's own element type.
+/// Evaluates an xtensor expression as a tensor with the element type of the expression.
 template <class Expression>
 Tensor from_xtensor(const xt::xexpression<Expression>& expression) {
   return from_xtensor(expression, dtype_of<typename Expression::value_type>);
@@ -51,8 +52,9 @@ xt::xarray<T> to_xarray(const Tensor& tensor) {
   return xview<T>(tensor);
 }
 
-/// Evaluates f on tensors of one floating type as xtensor arrays: apply([](const auto& x) { return xt::exp(x); }, x).
-/// The result has the tensors' element type whatever xtensor promotes to in between. Error for other types.
+/// Calls f with xtensor views of the tensors and evaluates the expression that it returns, for example apply([](const
+/// auto& x) { return xt::exp(x); }, x). The result has the element type of the tensors, whatever type xtensor promotes
+/// to. Error unless all tensors have the same floating type.
 template <class F, class... Tensors>
 Tensor apply(F&& f, const Tensor& first, const Tensors&... rest) {
   const std::vector<DType> types{first.dtype(), rest.dtype()...};

@@ -178,8 +178,8 @@ TEST_CASE("where helpers are looked for can be set, and a missing one is an Erro
   CHECK(helper_folders() == std::vector<fs::path>{folder.path()});
   CHECK(find_helper(hdf5_helper).empty());
   const std::string expected = fmt::format(
-      "load_hdf5: expected xtape's program xtape-hdf5 in {}, got none; build xtape with libhdf5-dev installed, or set "
-      "XTAPE_HELPERS to the folder that has the program",
+      "load_hdf5: expected the helper program xtape-hdf5 in {}, got none; build xtape with libhdf5-dev installed, or "
+      "set XTAPE_HELPERS to the folder that has the program",
       folder.path().string());
   std::ofstream(folder / "file") << "text";
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);

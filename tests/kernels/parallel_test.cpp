@@ -94,7 +94,7 @@ TEST_CASE("set_num_threads inside a parallel body is an error, on every thread")
   for (const int threads : {1, 3}) {
     const xtape::test::KernelSettings scope(threads);
     CHECK(error_of([] { parallel_for(100, 1, [](std::int64_t, std::int64_t) { set_num_threads(2); }); }) ==
-          "set_num_threads: expected a call from outside of parallel_for, got one from inside; set it before");
+          "set_num_threads: expected a call from outside of parallel_for, got one from inside; call it before");
     CHECK(num_threads() == threads);
   }
 }

@@ -1,4 +1,4 @@
-// The program xtape-draw: draws a graph with Graphviz's library for an xtape process.
+// The helper program xtape-draw: draws a graph with the Graphviz library for an xtape process.
 #include <graphviz/gvc.h>
 #include <memory>
 #include <string>
@@ -10,7 +10,7 @@ namespace {
 
 using namespace xtape;
 
-/// Lays the graph out and draws it.
+/// The picture of a graph in the DOT language.
 std::string drawn(const std::string& dot, const std::string& format) {
   const std::unique_ptr<GVC_t, int (*)(GVC_t*)> context(gvContext(), gvFreeContext);
   const std::unique_ptr<Agraph_t, int (*)(Agraph_t*)> graph(agmemread(dot.c_str()), agclose);
@@ -30,7 +30,7 @@ std::string drawn(const std::string& dot, const std::string& format) {
 
 }  // namespace
 
-/// A question is a graph in the DOT language and a format, "svg"; the answer is the picture.
+/// A request consists of a graph in the DOT language and a format, such as "svg". The reply is the picture.
 int main() {
   helpers::serve([](Channel&, const Channel::Texts& question) {
     check(question.size() == 2, "xtape-draw: expected a graph and a format, got {} texts", question.size());

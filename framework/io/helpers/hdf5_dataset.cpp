@@ -18,7 +18,7 @@ const char* class_name(H5T_class_t kind) {
   }
 }
 
-/// Whether it is what h5py makes of bool: bytes that are called FALSE and TRUE.
+/// Whether this is the type that h5py writes for bool: an enumeration of bytes, FALSE = 0 and TRUE = 1.
 bool is_bool(hid_t type) {
   if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
   signed char no = -1, yes = -1;
@@ -58,7 +58,8 @@ Dataset::Dataset(std::string path, std::int64_t file_size, hid_t file, std::stri
   }
 }
 
-/// Before another function of HDF5 forgets the reason.
+/// Why the data set could not be opened, or "". Called directly after opening, because other HDF5 functions overwrite
+/// the reason.
 std::string Dataset::opening_fault() const {
   if (!dataset_.valid()) {
     return fmt::format("load_hdf5: expected a data set \"{}\" in {}, got: {}", name_, path_, reason());
@@ -94,7 +95,7 @@ void Dataset::read(void* elements) const {
   };
   if (dtype_ == DType::int64) H5Pset_type_conv_cb(transfer, refuse_overflow, nullptr);
   const hid_t type =
-      is_bool(type_) ? static_cast<hid_t>(type_) : memory_type(*dtype_);  // HDF5 makes no integers of enums
+      is_bool(type_) ? static_cast<hid_t>(type_) : memory_type(*dtype_);  // HDF5 does not convert enums to integers
   if (H5Dread(dataset_, type, H5S_ALL, H5S_ALL, transfer, elements) >= 0) return;
   const std::string why = reason(), filter = missing_filter();
   check(filter.empty(),
@@ -104,7 +105,7 @@ void Dataset::read(void* elements) const {
   fail("load_hdf5: expected to read \"{}\" of {} as {}, got: {}", name_, path_, *dtype_, why);
 }
 
-/// "lzf (32000)": the first filter of the data that HDF5 lacks here; empty when it has all.
+/// The first filter of the data that this HDF5 library lacks, such as "lzf (32000)"; empty if it has all.
 std::string Dataset::missing_filter() const {
   const Handle creation(H5Dget_create_plist(dataset_), H5Pclose);
   const int count = H5Pget_layout(creation) == H5D_CHUNKED ? H5Pget_nfilters(creation) : 0;
@@ -143,8 +144,9 @@ std::optional<DType> Dataset::read_type() const {
   return bytes == 1 && H5Tget_sign(type_) == H5T_SGN_NONE ? DType::uint8 : DType::int64;
 }
 
-/// Whether the file can hold as many bytes as the shape promises: compressed data may be 1032 times smaller,
-/// deflate's limit; a small array may be missing altogether, as HDF5 allows, and reads as its fill value.
+/// Checks that the file can hold as many elements as the shape says. Compressed data may be smaller by a factor of
+/// 1032, the limit of deflate. Up to 1 MiB may be missing: HDF5 allows arrays without stored elements, which read as
+/// their fill value.
 void Dataset::check_readable() const {
   check(fault_.empty(), "{}", fault_);
   constexpr std::int64_t slack = std::int64_t{1} << 20;
@@ -156,23 +158,23 @@ void Dataset::check_readable() const {
   const bool packed = layout == H5D_CHUNKED && H5Pget_nfilters(creation) > 0;
   const auto stored = static_cast<std::int64_t>(
       std::min(static_cast<std::uint64_t>(H5Dget_storage_size(dataset_)), static_cast<std::uint64_t>(file_size_)));
-  const std::int64_t room = stored * (packed ? 1032 : 1) + slack;
+  const std::int64_t most_bytes = stored * (packed ? 1032 : 1) + slack;
   const auto width = static_cast<std::int64_t>(H5Tget_size(type_));
-  check(shape_->size() <= room / width,
+  check(shape_->size() <= most_bytes / width,
         "load_hdf5: expected {} elements of {} bytes in \"{}\" of {} for shape {}, got {} bytes{} in the file; it is "
         "cut short or was never filled",
         shape_->size(), width, name_, path_, *shape_, stored, packed ? " of compressed data" : "");
-  if (layout == H5D_CHUNKED) check_chunks(creation, room, stored);
+  if (layout == H5D_CHUNKED) check_chunks(creation, most_bytes, stored);
 }
 
-/// HDF5 takes memory for a whole chunk, which may be larger than the array.
-void Dataset::check_chunks(hid_t creation, std::int64_t room, std::int64_t stored) const {
+/// Checks the size of chunks, because HDF5 allocates memory for a whole chunk, which may be larger than the array.
+void Dataset::check_chunks(hid_t creation, std::int64_t most_bytes, std::int64_t stored) const {
   std::array<hsize_t, H5S_MAX_RANK> chunk{};
   const int rank = H5Pget_chunk(creation, H5S_MAX_RANK, chunk.data());
   auto bytes = static_cast<double>(H5Tget_size(type_));
   for (int axis = 0; axis < rank; ++axis) bytes *= static_cast<double>(chunk[static_cast<std::size_t>(axis)]);
-  check(bytes <= static_cast<double>(room) || stored == 0,
-        "load_hdf5: expected chunks of \"{}\" of {} that fit into the file, got {} bytes a chunk and {} in the file",
+  check(bytes <= static_cast<double>(most_bytes) || stored == 0,
+        "load_hdf5: expected chunks of \"{}\" of {} that fit into the file, got {} bytes per chunk and {} in the file",
         name_, path_, bytes, stored);
 }
 

@@ -1,5 +1,5 @@
-// One data set of an open HDF5 file, described at once and checked before memory is taken for its elements. Internal to
-// framework/io/helpers.
+// Dataset: a data set of an open HDF5 file. It is described when it is opened, and checked before memory is allocated
+// for its elements. Internal to framework/io/helpers.
 #pragma once
 
 #include <optional>
@@ -10,29 +10,29 @@
 
 namespace xtape::hdf5 {
 
-/// HDF5's name for an element type of ours as it lies in memory.
+/// The HDF5 type of elements of this DType in memory.
 hid_t memory_type(DType dtype);
 
-/// A data set by its path in the file.
+/// A data set, identified by its path in the file.
 class Dataset {
  public:
-  /// Opens and describes it. What can't be read is an Error only of the functions that read. `path` is for messages,
-  /// `file_size` in bytes.
+  /// Opens and describes the data set called `name`. A data set that cannot be read is an Error only in the functions
+  /// that read. `path` is used in messages; `file_size` is in bytes.
   Dataset(std::string path, std::int64_t file_size, hid_t file, std::string name);
-  /// Of no axes where no tensor can have the shape.
+  /// Its shape; () if no tensor can have the shape.
   Shape shape() const { return shape_.value_or(Shape()); }
-  /// None when elements of this type are not read.
+  /// The element type after reading; nullopt if elements of this type are not supported.
   std::optional<DType> dtype() const { return dtype_; }
-  /// The type of the file's elements, "float16", "uint32", "bool" or "strings of 3 bytes"; "a group" or "nothing" when
-  /// there is no data set.
+  /// The element type in the file: "float16", "uint32", "bool" or "strings of 3 bytes"; "a group" or "nothing" if there
+  /// is no data set of this name.
   std::string stored_type() const;
-  /// The message of load_hdf5() when it is no array that a tensor can hold; empty when it is.
+  /// The message of load_hdf5() if this is not an array that a tensor can hold; otherwise empty.
   const std::string& fault() const { return fault_; }
-  /// Error with that message, or when the file is too small to hold the elements.
+  /// Throws Error with that message, or if the file is too small to hold the elements.
   void check_readable() const;
-  /// What its elements take in memory. Only without fault(), as read().
+  /// Size of the elements in memory. Requires that fault() is empty, as does read().
   std::size_t bytes() const;
-  /// Writes its elements to memory of so many bytes. Error when HDF5 can't read them or an integer does not fit into
+  /// Reads the elements into memory of bytes() bytes. Error if HDF5 cannot read them or an integer does not fit into
   /// int64.
   void read(void* elements) const;
 
@@ -42,7 +42,7 @@ class Dataset {
   Shape read_shape() const;
   std::optional<DType> read_type() const;
   std::string missing_filter() const;
-  void check_chunks(hid_t creation, std::int64_t room, std::int64_t stored) const;
+  void check_chunks(hid_t creation, std::int64_t most_bytes, std::int64_t stored) const;
 
   std::string path_, name_;
   std::int64_t file_size_;

@@ -1,4 +1,4 @@
-// What every use of HDF5's C interface needs: handles that close themselves, reasons. Internal to framework/io/helpers.
+// Utilities for the C interface of HDF5: owning handles and error messages. Internal to framework/io/helpers.
 #pragma once
 
 #include <hdf5.h>
@@ -8,7 +8,7 @@
 
 namespace xtape::hdf5 {
 
-/// An identifier of HDF5's, closed at the end of the scope. Negative when opening it failed.
+/// An HDF5 identifier that is closed at the end of the scope. It is negative if opening failed.
 class Handle {
  public:
   Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
@@ -17,7 +17,7 @@ class Handle {
   ~Handle() {
     if (id_ >= 0) close_(id_);
   }
-  operator hid_t() const { return id_; }  // NOLINT(google-explicit-constructor): stands for the identifier
+  operator hid_t() const { return id_; }  // NOLINT(google-explicit-constructor): for calls of HDF5
   bool valid() const { return id_ >= 0; }
 
  private:
@@ -25,10 +25,10 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-/// What lies at a path of an open file, a group or a data set; invalid when there is nothing. Soft links are followed,
-/// links into other files are not.
+/// Opens the group or data set at a path of an open file; the handle is invalid if there is none. Follows soft links,
+/// but not links into other files.
 inline Handle open_object(hid_t file, const std::string& path) {
-  static const hid_t access = [] {  // kept, because closing it would wipe out the reason of a failure
+  static const hid_t access = [] {  // never closed, because closing it would clear the reason of a failure
     const hid_t made = H5Pcreate(H5P_LINK_ACCESS);
     const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t {
       return -1;
@@ -39,7 +39,7 @@ inline Handle open_object(hid_t file, const std::string& path) {
   return {H5Oopen(file, path.c_str(), access), H5Oclose};
 }
 
-/// HDF5's reason for the last failure: the innermost message on its error stack.
+/// The reason of the last failure: the innermost message on the error stack of HDF5.
 inline std::string reason() {
   std::string text = "no reason given";
   const auto keep_first = [](unsigned n, const H5E_error2_t* error, void* target) -> herr_t {

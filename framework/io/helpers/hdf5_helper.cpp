@@ -1,5 +1,5 @@
-// The program xtape-hdf5: reads one HDF5 file, or makes one, for an xtape process. HDF5 1.10 writes over memory when a
-// file is damaged in the right places, which then ends this process alone.
+// The helper program xtape-hdf5: reads or creates one HDF5 file for an xtape process. HDF5 1.10 overwrites memory when
+// it reads certain damaged files; such a crash ends only this process.
 #include <charconv>
 #include <new>
 #include <optional>
@@ -21,7 +21,7 @@ std::int64_t number(const std::string& text) {
   return value;
 }
 
-/// The one file of this process.
+/// Handles the requests for the one file of this process.
 class Session {
  public:
   Answer answer(Channel& channel, const Texts& question) {
@@ -29,7 +29,7 @@ class Session {
     try {
       if (function == "open") return open(question[1], question[2], number(question[3]));
       if (function == "create") return create(question[1], static_cast<std::size_t>(number(question[2])));
-      check(reader_ || writer_, "xtape-hdf5: expected to be asked for a file first, got {}", function);
+      check(reader_ || writer_, "xtape-hdf5: expected the request \"open\" or \"create\" first, got \"{}\"", function);
       return reader_ ? read(question) : write(channel, question);
     } catch (const std::bad_alloc&) {
       fail("{}: expected enough memory for {}, got too little", caller_, path_);
@@ -62,7 +62,7 @@ class Session {
     } else if (function == "read") {
       dataset.check_readable();
       check(std::to_string(dataset.bytes()) == question[2], "load_hdf5: expected {} bytes of \"{}\", got {} now",
-            question[2], question[1], dataset.bytes());  // somebody writes to the file
+            question[2], question[1], dataset.bytes());  // another process is writing to the file
       limits_.allow(dataset.bytes());
       result.bytes.resize(dataset.bytes());
       dataset.read(result.bytes.data());
@@ -116,7 +116,7 @@ class Session {
 }  // namespace
 
 int main() {
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // reasons are asked for, not printed
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // do not print errors; reason() returns them
   Session session;
   helpers::serve([&](Channel& channel, const Texts& question) { return session.answer(channel, question); });
 }

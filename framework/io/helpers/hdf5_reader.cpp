@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t most_objects = 100'000, deepest = 64, longest_path = 4096;
 
-/// The elements of fixed length, zero-terminated or padded.
+/// The values of an attribute of fixed-length strings, without terminating zeros and padding.
 std::vector<std::string> fixed_strings(hid_t attribute, hid_t type, std::size_t count) {
   const std::size_t width = H5Tget_size(type);
   std::vector<char> bytes(width * count);
@@ -22,7 +22,7 @@ std::vector<std::string> fixed_strings(hid_t attribute, hid_t type, std::size_t 
   return texts;
 }
 
-/// The elements of variable length, which HDF5 allocates.
+/// The values of an attribute of variable-length strings, which HDF5 allocates.
 std::vector<std::string> variable_strings(hid_t attribute, hid_t type, hid_t space, std::size_t count) {
   std::vector<char*> pointers(count, nullptr);
   if (H5Aread(attribute, type, pointers.data()) < 0) return {};

@@ -1,4 +1,4 @@
-// Reader: an HDF5 file open for reading, in the process that answers for an Hdf5File. Internal to
+// Reader: an HDF5 file that is open for reading, in the helper process of an Hdf5File. Internal to
 // framework/io/helpers.
 #pragma once
 
@@ -11,10 +11,10 @@
 
 namespace xtape::hdf5 {
 
-/// Its functions are those of Hdf5File.
+/// The implementation of Hdf5File, with the same functions.
 class Reader {
  public:
-  /// `size` of the file in bytes. Error naming `function` and the path when HDF5 can't open it.
+  /// Opens the file, which has `size` bytes. Error that names `function` and the path if HDF5 cannot open it.
   Reader(std::string_view function, std::string path, std::int64_t size);
   bool contains(const std::string& object) const;
   std::vector<std::string> dataset_names() const;

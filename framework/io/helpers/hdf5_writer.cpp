@@ -8,13 +8,14 @@
 namespace xtape::hdf5 {
 namespace {
 
-/// A list of properties that makes the groups on the way to what is made.
+/// A property list that creates missing parent groups.
 Handle with_parents() {
   Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
   return links;
 }
 
+/// A property list for a file in memory that grows in steps of about `bytes` bytes.
 Handle in_memory(std::size_t bytes) {
   Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_fapl_core(access, bytes + (std::size_t{1} << 16), false);
@@ -44,7 +45,7 @@ void Writer::write_dataset(const std::string& name, DType dtype, const Shape& sh
         "save_hdf5: expected to write \"{}\" of {}, got: {}", name, path_, reason());
 }
 
-/// The group of this name, made when there is none.
+/// Opens the group of this name, or creates it if it does not exist.
 Handle Writer::group(const std::string& name) const {
   Handle known = open_object(file_, name);
   if (known.valid()) return known;

@@ -1,5 +1,4 @@
-// Writer: an HDF5 file that is made in memory, in the process that answers for save_hdf5. Internal to
-// framework/io/helpers.
+// Writer: an HDF5 file that is created in memory, in the helper process of save_hdf5. Internal to framework/io/helpers.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +10,18 @@
 
 namespace xtape::hdf5 {
 
-/// In memory, because HDF5 does not recover from a disk that is full.
+/// Creates the file in memory, because HDF5 does not recover from a full disk.
 class Writer {
  public:
-  /// `path` is for messages, `bytes` what is about to be written. Error as save_hdf5() from every function.
+  /// `path` is used in messages; `bytes` is the approximate size of the file. Every function throws the Errors of
+  /// save_hdf5().
   Writer(std::string path, std::size_t bytes);
   void write_dataset(const std::string& name, DType dtype, const Shape& shape, const void* elements) const;
-  /// No values: an empty array.
+  /// Writes an attribute of the group `owner`, which is created if it does not exist. Without values it is an empty
+  /// array.
   void write_attribute(const std::string& owner, const std::string& name, bool array,
                        const std::vector<std::string>& values) const;
-  /// The bytes of the file.
+  /// The content of the file.
   std::string image() const;
 
  private:

@@ -1,4 +1,4 @@
-// What the main() of a helper program consists of. Internal to framework/io/helpers.
+// serve: the main loop of a helper program. Internal to framework/io/helpers.
 #pragma once
 
 #include <cstdint>
@@ -9,26 +9,26 @@
 
 namespace xtape::helpers {
 
-/// Texts, and bytes that follow them.
+/// A reply: texts, and bytes that follow them.
 struct Answer {
   Channel::Texts texts = {};
   std::string bytes = {};
 };
 
-/// Answers questions, each a function's name and its arguments, until the other process closes the connection. `answer`
-/// may receive bytes that follow the question; it does not see the greeting, which asks whether the program runs. An
-/// answer on the wire begins with the message of the Error that was
-/// thrown, or "". Leaves no core, and a Ctrl-C that reaches both processes is for the other one to handle. At the end
-/// the process ends at once: nothing is to be cleaned up, and what a damaged file left behind might not survive it.
+/// Answers requests until the other process closes the connection, then exits. `answer` is called for each request; it
+/// may receive bytes that follow the request. The greeting, which asks whether the program runs, is answered here. A
+/// reply begins with the message of the Error that `answer` threw, or "". The process writes no core dump and ignores
+/// Ctrl-C, which the other process handles. It exits with _exit(), without destructors: there is nothing to clean up,
+/// and destructors might crash on memory that a damaged file has corrupted.
 [[noreturn]] void serve(const std::function<Answer(Channel& channel, const Channel::Texts& question)>& answer);
 
-/// How much a helper may take before it is ended: memory on top of what it had when this was made, and time of the
-/// processor.
+/// The limits on memory and processor time of a helper. Memory is counted on top of what the process used when this was
+/// constructed. A helper that exceeds a limit fails or is killed.
 class ProcessLimits {
  public:
   ProcessLimits();
-  /// Allows 1 GiB and 5 seconds for the process itself, and what it takes to work on so many bytes now (four times
-  /// their memory; a second for 4 MiB, which adds up).
+  /// Sets the limits for work on `bytes` bytes: memory of 1 GiB + 4 * bytes, and processor time of 5 seconds plus one
+  /// second for every 4 MiB of all calls so far.
   void allow(std::uint64_t bytes);
 
  private:

@@ -1,5 +1,5 @@
-// AVX2 and FMA: 12 of 16 registers hold the tile, so that each of the two multiply-add units has enough
-// independent sums to fill its latency
+// The micro-kernels for AVX2 and FMA. The register tile takes 12 of 16 registers: enough independent sums to hide the
+// latency of the two multiply-add units.
 #include "framework/kernels/simd/make_engine.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,5 +1,5 @@
-// AVX-512: 16 of 32 registers hold the tile; more than 8 rows a power of two apart would crowd one set of the
-// first-level cache
+// The micro-kernels for AVX-512. The register tile takes 16 of 32 registers. It has no more than 8 rows because more
+// rows a power of two apart would map to one set of the first-level cache.
 #include "framework/kernels/simd/make_engine.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,5 +1,6 @@
-// The engines, one file of code each, compiled for its instruction set. What these files share are templates over the
-// vector's width, so that no function compiled for one processor is ever linked into the code for another.
+// The sets of micro-kernels, one for each instruction set. Each is instantiated in a separate file that is compiled
+// for that instruction set. The files share only templates over the vector width, so the linker can never use a
+// function that was compiled for one instruction set in the code for another.
 #pragma once
 
 #include "framework/kernels/engine.hpp"

@@ -1,4 +1,4 @@
-// For the files of the instruction sets.
+// make_engine: instantiates all micro-kernels for one vector width. Included by the file of each instruction set.
 #pragma once
 
 #include "framework/kernels/simd/instruction_sets.hpp"
@@ -8,6 +8,7 @@
 
 namespace xtape::kernels::simd {
 
+/// The micro-kernels for vectors of `bytes` bytes and register tiles of `tile_rows` rows by `vectors` vectors.
 template <class T, int bytes, int tile_rows, int vectors>
 Engine<T> make_engine() {
   using P = Products<T, bytes, tile_rows, vectors>;

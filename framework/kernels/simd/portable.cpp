@@ -1,5 +1,5 @@
-// vectors of 16 bytes, which every processor has (SSE2, NEON) or the compiler takes apart; 12 of 16 registers
-// hold the tile
+// The micro-kernels with vectors of 16 bytes, which every processor has (SSE2, NEON) or the compiler emulates. The
+// register tile takes 12 of 16 registers.
 #include "framework/kernels/simd/make_engine.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,5 +1,6 @@
-// Matrix products in register tiles, as in Goto and van de Geijn: Anatomy of high-performance matrix multiplication,
-// 2008, with two differences: A is read where it lies, through pointers to its rows, and only B is packed.
+// The micro-kernels of matrix products, after Goto and van de Geijn: Anatomy of High-Performance Matrix Multiplication,
+// 2008. Unlike there, A is not packed: the micro-kernels read it in place, through an indirection buffer. product.cpp
+// defines the blocking (MR, NR, KC, MC, NC).
 #pragma once
 
 #include <type_traits>
@@ -9,7 +10,7 @@
 
 namespace xtape::kernels::simd {
 
-/// A tile of C, `rows` by `vectors` vectors, held in registers while it is summed up.
+/// A register tile: a block of C, `rows` rows by `vectors` vectors, that is accumulated in registers.
 template <class V, int rows, int vectors>
 struct Tile {
   static constexpr int lanes = sizeof(V) / sizeof(V{}[0]);
@@ -24,7 +25,7 @@ struct Tile {
     }
   }
 
-  /// Adds the product of a column of A, its value in row r being a(r), and a row of B.
+  /// Adds the outer product of a column of A, whose value in row r is a(r), and a row of B at `b`.
   template <class A, class T>
   [[gnu::always_inline]] void add(const A& a, const T* b) {
     V row[vectors];
@@ -38,7 +39,7 @@ struct Tile {
     }
   }
 
-  /// Writes the first `width` columns of the tile to rows of C, row r at c(r).
+  /// Writes the first `width` columns of the tile to C, row r at c(r). Adds to C if `accumulate`.
   template <class C>
   [[gnu::always_inline]] void write(const C& c, std::int64_t width, bool accumulate) {
     if (width < columns) return write_part(c, width, accumulate);
@@ -68,7 +69,7 @@ struct Tile {
   }
 };
 
-/// Fetches `count` values that will be written soon.
+/// Prefetches the cache lines of `count` values that will be written soon.
 template <std::int64_t count, class T>
 [[gnu::always_inline]] inline void prefetch_to_write(const T* p) {
   constexpr std::int64_t line = 64 / sizeof(T);
@@ -76,8 +77,9 @@ template <std::int64_t count, class T>
   for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(p + i, 1);
 }
 
-/// Rows [row, row + rows) and columns of one panel of the product. `width` is that of the panels of B, of which a
-/// narrow tile uses the left part.
+/// Micro-kernel of RowProducts: computes rows [row, row + rows) of C and the columns of one panel. `width` is the width
+/// of the panels of B (NR); a tile with fewer vectors uses the left part of a panel. A segment in which all rows are
+/// padding is skipped.
 template <class T, class V, int rows, int vectors, int width>
 void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
@@ -103,7 +105,7 @@ void multiply_tile(const RowProducts<T>& p, std::int64_t row, std::int64_t panel
   tile.write([&](int r) { return p.c[row + r] + column; }, p.columns - column, p.accumulate);
 }
 
-/// Rows [row, row + rows) and columns of one panel of the sum of outer products.
+/// Micro-kernel of OuterProducts: computes rows [row, row + rows) of C and the columns of one panel.
 template <class T, class V, int rows, int vectors, int width>
 void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
@@ -122,7 +124,7 @@ void add_outer_products_tile(const OuterProducts<T>& p, std::int64_t row, std::i
   tile.write([&](int r) { return p.c + (row + r) * p.c_stride + column; }, p.columns - column, p.accumulate);
 }
 
-/// f(height) with the height, which is at most `most`, as a constant.
+/// Calls f(height) with the height as a compile-time constant. It is at most `most`; f is not called for 0.
 template <int most, class F>
 void with_height(std::int64_t height, const F& f) {
   if constexpr (most > 0) {
@@ -131,9 +133,10 @@ void with_height(std::int64_t height, const F& f) {
   }
 }
 
-/// Calls f(height, row, panel) for all tiles of the panels [first, last), panel by panel, so that a panel of B stays in
-/// the first-level cache while A streams by. The last two share what does not fill one, since a very low tile has too
-/// few sums to keep the processor busy.
+/// Calls f(height, row, panel) for all tiles of the panels [first, last). The order is panel by panel, so that a panel
+/// of B stays in the first-level cache while the loop runs over the rows of A. If the rows are no multiple of
+/// tile_rows, the last two tiles of a panel share the remaining rows: a tile of very few rows has too few independent
+/// sums to hide the latency of the multiply-add units.
 template <int tile_rows, class F>
 void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t last, const F& f) {
   const std::int64_t left = rows % tile_rows;
@@ -146,8 +149,9 @@ void for_each_tile_of_panels(std::int64_t rows, std::int64_t first, std::int64_t
   }
 }
 
-/// Calls f(height, vectors, row, panel) for all tiles of `rows` by `columns`: `vectors` of `lanes` lanes wide and up to
-/// `tile_rows` high, or of a single vector and up to `narrow_rows` high in a last panel that needs no more.
+/// Calls f(height, vectors, row, panel) for all tiles of a C with `rows` rows and `columns` columns. Tiles have
+/// `vectors` vectors of `lanes` lanes and up to `tile_rows` rows. If the last panel has no more columns than one
+/// vector, its tiles have one vector and up to `narrow_rows` rows.
 template <int tile_rows, int narrow_rows, int vectors, int lanes, class F>
 void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
   constexpr std::int64_t tile_columns = std::int64_t{vectors} * lanes;
@@ -161,14 +165,16 @@ void for_each_tile(std::int64_t rows, std::int64_t columns, const F& f) {
   });
 }
 
-/// The functions of products and packing for vectors of `bytes` bytes and tiles of `tile_rows` by `vectors` vectors.
+/// The functions for products and packing in Engine, for vectors of `bytes` bytes and register tiles of `tile_rows`
+/// rows by `vectors` vectors.
 template <class T, int bytes, int tile_rows, int vectors>
 struct Products {
   using V = Vector<T, bytes>;
   static constexpr int lanes = bytes / static_cast<int>(sizeof(T));
   static constexpr int tile_columns = vectors * lanes;
 
-  /// Narrow tiles are as high as there are registers for the pointers to the rows of A, or for the sums.
+  // The height of narrow tiles is limited by the registers for the pointers to the rows of A here, and by the registers
+  // for the sums in add_outer_products.
   static void multiply_rows(const RowProducts<T>& p) {
     for_each_tile<tile_rows, 8, vectors, lanes>(
         p.rows, p.columns, [&p](auto rows, auto tile_vectors, std::int64_t row, std::int64_t panel) {
@@ -201,8 +207,8 @@ struct Products {
   }
 
  private:
-  /// Panels side by side, whose rows are read in one go; rows further on are fetched ahead, since rows lie too far
-  /// apart for the processor to do so.
+  /// Packs several adjacent panels at once, so that each row is read in one long piece. Prefetches rows that come
+  /// later, because rows are too far apart for the hardware prefetcher.
   template <int panel_count>
   static void pack_rows(const T* from, std::int64_t stride, std::int64_t rows, T* panels, std::int64_t panel_stride) {
     constexpr std::int64_t ahead = 12, line = 64 / sizeof(T);
@@ -221,7 +227,7 @@ struct Products {
     }
   }
 
-  /// A last panel of `width` columns from `column` on.
+  /// Packs an incomplete last panel, `width` columns from `column` on, and fills the rest with zeros.
   static void pack_part(PackSource<T> b, std::int64_t rows, std::int64_t column, std::int64_t width, T* panel) {
     for (std::int64_t i = 0; i < rows; ++i) {
       for (int v = 0; v < vectors; ++v) store(panel + i * tile_columns + v * lanes, V{});
@@ -234,7 +240,8 @@ struct Products {
     }
   }
 
-  /// Column j of the panel is a row of the source: squares of vectors are turned in registers.
+  /// Packs a transposed source: column j of the panel is a row of the source. Squares of elements are transposed in
+  /// registers.
   static void pack_transposed(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* panel) {
     for_each_vector<T, bytes>(width, [=](auto vector, std::int64_t j) {
       using Row = decltype(vector);

@@ -1,5 +1,6 @@
-// Convolutions of few channels: what neighbouring pixels read lies a constant distance apart, so that a tile needs no
-// table of pointers and its addresses are computed by the instructions that load from them.
+// The micro-kernels of strip convolutions (see kernels/strips.hpp). The inputs of neighbouring pixels are a constant
+// distance apart, so a tile needs no indirection buffer: the addressing modes of the load instructions compute
+// addresses.
 #pragma once
 
 #include "framework/kernels/engine.hpp"
@@ -7,10 +8,11 @@
 
 namespace xtape::kernels::simd {
 
-/// Rows of a tile that one register points to: their distances, 0, 1 and 2 times the same, fit into an address.
+/// The number of tile rows that share a pointer register. Their offsets, 0, 1 and 2 times the distance of two pixels,
+/// are part of an x86 address.
 inline constexpr int rows_a_pointer = 3;
 
-/// `pixels` neighbouring pixels, and columns of one panel.
+/// Micro-kernel of StripProducts: computes `pixels` neighbouring pixels of one output row, in the columns of one panel.
 template <class T, class V, int pixels, int vectors, int width>
 void multiply_strip_tile(const StripProducts<T>& p, std::int64_t row, std::int64_t pixel, std::int64_t panel) {
   constexpr int pointers = (pixels + rows_a_pointer - 1) / rows_a_pointer;
@@ -37,7 +39,8 @@ void multiply_strip_tile(const StripProducts<T>& p, std::int64_t row, std::int64
   tile.write([&](int r) { return c + r * p.c_pixel; }, p.columns - column, false);
 }
 
-/// `rows` values of a segment from `value` on, and columns of one panel, summed up over all pixels.
+/// Micro-kernel of StripSums: computes the sum over all pixels for `rows` values of a segment from `value` on, in the
+/// columns of one panel.
 template <class T, class V, int rows, int vectors, int width>
 void add_strip_products_tile(const StripSums<T>& p, std::int64_t segment, std::int64_t value, std::int64_t panel) {
   using Registers = Tile<V, rows, vectors>;
@@ -55,7 +58,8 @@ void add_strip_products_tile(const StripSums<T>& p, std::int64_t segment, std::i
   tile.write([&](int r) { return c + r * p.columns; }, p.columns - column, p.accumulate);
 }
 
-/// The functions of strips for vectors of `bytes` bytes and tiles of `tile_rows` by `vectors` vectors.
+/// The functions for strips in Engine, for vectors of `bytes` bytes and register tiles of `tile_rows` rows by `vectors`
+/// vectors.
 template <class T, int bytes, int tile_rows, int vectors>
 struct Strips {
   using V = Vector<T, bytes>;

@@ -1,4 +1,4 @@
-// Vectors of numbers as the compiler has them, of a width that the instruction set decides.
+// SIMD vectors: the vector types of the compiler, with loads, stores and transposition.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,11 @@ template <class T, int bytes>
 struct VectorOf {
   using type [[gnu::vector_size(bytes)]] = T;
 };
+/// A vector of `bytes` bytes with elements of T.
 template <class T, int bytes>
 using Vector = typename VectorOf<T, bytes>::type;
 
-/// From and to any address.
+/// Loads from an address without alignment; store is the reverse.
 template <class V, class T>
 [[gnu::always_inline]] inline V load(const T* p) {
   V v;
@@ -25,17 +26,17 @@ template <class V, class T>
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-/// All lanes x.
+/// A vector with x in all lanes.
 template <class V, class T>
 [[gnu::always_inline]] inline V broadcast(T x) {
-  return x - V{};  // x - 0 is x, also for -0
+  return x - V{};  // x - 0 equals x, also for -0
 }
 
 template <class V>
 inline constexpr int lanes_of = sizeof(V) / sizeof(V{}[0]);
 
-/// Calls f(V{}, i) for pieces [i, i + lanes of V) of [0, count): vectors of `bytes` bytes as long as they fit, then of
-/// half as many, down to single numbers.
+/// Divides [i, count) into vectors and calls f(V{}, start) for each: vectors of `bytes` bytes as long as they fit, then
+/// of half the size, and so on down to single elements.
 template <class T, int bytes, class F>
 [[gnu::always_inline]] inline void for_each_vector(std::int64_t count, const F& f, std::int64_t i = 0) {
   constexpr std::int64_t lanes = bytes / sizeof(T);
@@ -45,7 +46,7 @@ template <class T, int bytes, class F>
 
 namespace detail {
 
-/// The lower (half = 0) or upper (half = 1) halves of a and b, lane by lane in turn.
+/// Interleaves the lower (half = 0) or upper (half = 1) halves of a and b.
 template <int half, class V, int... i>
 [[gnu::always_inline]] inline V zip(V a, V b, std::integer_sequence<int, i...>) {
   constexpr int lanes = sizeof...(i);
@@ -54,8 +55,8 @@ template <int half, class V, int... i>
 
 }  // namespace detail
 
-/// Turns a square of as many vectors as they have lanes: rows become columns. Zipping row i with row i + lanes / 2
-/// moves every element one bit of its address on; after log2(lanes) rounds row and column have changed places.
+/// Transposes a square of elements: as many vectors as a vector has lanes. Interleaving row i with row i + lanes / 2
+/// rotates the bits of every element's index by one; after log2(lanes) rounds row and column are exchanged.
 template <class V>
 [[gnu::always_inline]] inline void transpose(V (&rows)[lanes_of<V>]) {
   constexpr int lanes = lanes_of<V>;
