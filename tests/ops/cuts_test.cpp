@@ -148,8 +148,8 @@ TEST_CASE("transposed and sliced arrays of runs in none, one and several pieces"
                            return a[static_cast<std::size_t>(i % n * m + i / n)];
                          }) == "");
       CHECK(disagreement(
-                [&] {
-                  return slice(x, {1, 1}, {rows, columns}).value();
+                [&, n = rows, m = columns] {
+                  return slice(x, {1, 1}, {n, m}).value();
                 },
                 0,
                 [&, m = columns](auto i) -> long double {

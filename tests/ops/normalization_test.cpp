@@ -64,7 +64,7 @@ TEST_CASE("batch normalization with all it can take in is what the ops give one 
     for (int parts = 0; parts < 16; ++parts) {
       INFO("parts " << parts);
       const bool bias = parts & 1, residual = parts & 2, rectified = parts & 4, training = parts & 8;
-      const auto run = [&](bool fused) {
+      const auto run = [&, type = dtype](bool fused) {
         ForwardPass pass(Mode::training);
         std::vector<Variable> v;
         for (const Tensor& input : inputs) v.push_back(pass.watch(input));
@@ -75,7 +75,7 @@ TEST_CASE("batch normalization with all it can take in is what the ops give one 
             results = {mean, variance};
             return y;
           }
-          return batch_norm_inference(x, v[1], v[2], inputs[2], Tensor::full({12}, 2, dtype), 1e-3, fusion);
+          return batch_norm_inference(x, v[1], v[2], inputs[2], Tensor::full({12}, 2, type), 1e-3, fusion);
         };
         BatchNormFusion fusion{.relu = rectified};
         if (bias) fusion.bias = v[3];
