@@ -168,6 +168,10 @@ TEST_CASE("the report names the worst input, element and both values, in a line 
                                    Catch::Contains("tolerance"));
   CHECK(wrong.inputs[0].wrong == 0);
   CHECK_THAT(table(wrong), Catch::Contains("WRONG") && Catch::Contains("input 0") && Catch::Contains("rel.err"));
+  const Tensor one = Tensor::ones({1}, DType::float64);
+  CHECK_THAT(to_string(check_gradient_at(square_wrong_by(3), {{"x", one}})),
+             Catch::Contains("; worst x, element 0: analytic 6, numeric 2 +- ") &&
+                 Catch::Contains("worst at element 0: analytic 6, numeric 2 +- "));
   const GradientReport right = check_gradient(softplus, {{3}});
   CHECK_THAT(to_string(right),
              Catch::StartsWith("gradients agree: 1 inputs, 3 derivatives checked, 0 skipped, 0 wrong"));

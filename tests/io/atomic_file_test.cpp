@@ -160,3 +160,17 @@ TEST_CASE("remove_leftovers removes the temporary files of processes that are no
   CHECK(entries_in(folder.path()) == 5);
   remove_leftovers(folder / "none");  // nothing to do
 }
+
+TEST_CASE("remove_leftovers keeps the temporary files of processes of other users") {
+  const TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
+  write_text(folder / ".xtape-1-0.tmp", "half");
+  const pid_t other = fork();
+  if (other == 0) {  // who may not send a signal to process 1
+    static_cast<void>(geteuid() == 0 && setuid(65534));
+    remove_leftovers(folder.path());
+    _exit(0);
+  }
+  waitpid(other, nullptr, 0);
+  CHECK(entries_in(folder.path()) == 1);
+}

@@ -68,9 +68,13 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
 
 TEST_CASE("what a layer could not compute is refused when it is called in the graph") {
   const auto image = Input({8, 8, 3});
-  CHECK(error_of([&] {
-          MaxPooling2D({.pool_size = 2, .padding = {2, 0, 0, 0}, .name = "m"})(image);
-        }) == "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got (2, 0, 0, 0)");
+  for (const auto& [padding, text] : {std::pair<Padding, std::string>{{2, 0, 0, 0}, "(2, 0, 0, 0)"},
+                                      {{0, 2, 0, 0}, "(0, 2, 0, 0)"},
+                                      {{0, 0, 2, 0}, "(0, 0, 2, 0)"},
+                                      {{0, 0, 0, 2}, "(0, 0, 0, 2)"}}) {
+    CHECK(error_of([&, &p = padding] { MaxPooling2D({.pool_size = 2, .padding = p, .name = "m"})(image); }) ==
+          "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got " + text);
+  }
   CHECK_THAT(error_of([&] {
                AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image);
              }),
@@ -112,6 +116,21 @@ TEST_CASE("options that cannot be are refused where the layer is made") {
                MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
              }),
              Catch::Contains("strides"));
+}
+
+TEST_CASE("a layer that has parameters takes no values for them") {
+  const auto input = Input({3});
+  Dense dense({.units = 2, .name = "d"});
+  dense(input);
+  CHECK(error_of([&] {
+          dense->connect_with_values({input}, [](const ParameterSpec& spec) { return Tensor::zeros(spec.shape); });
+        }) == "Dense d: expected a layer without parameters to give values to, got one that has some");
+}
+
+TEST_CASE("an activation has the name of its function, and custom ones have none of xtape's") {
+  CHECK(ActivationFunction(tanh).name() == "tanh");
+  CHECK(ActivationFunction([](const Variable& x) { return x; }).name() == "custom");
+  CHECK(ActivationFunction(+[](const Variable& x) { return x; }).name() == "custom");
 }
 
 TEST_CASE("an initializer makes what its parameter is, float32 of its shape") {

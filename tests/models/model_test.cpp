@@ -34,6 +34,12 @@ TEST_CASE("layers without a name get one from their type, and parameters theirs 
   CHECK_THAT(error_of([&] { model.layer("flatten"); }), Catch::Contains("got \"flatten\"; there are input_1"));
 }
 
+TEST_CASE("a model without a name is called model") {
+  const auto input = Input({2});
+  CHECK(Model(input, Flatten()(input)).name() == "model");
+  CHECK(Model(input, Flatten()(input), {.name = "mine"}).name() == "mine");
+}
+
 TEST_CASE("a model computes what its layers say, a shared layer with one set of parameters") {
   const auto input = Input({3});
   const Dense shared({.units = 3, .kernel_initializer = constant(0.5), .bias_initializer = constant(1)});

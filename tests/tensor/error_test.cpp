@@ -18,4 +18,7 @@ TEST_CASE("a message stays readable, however long what it repeats") {
   CHECK(message.size() < 11'000);
   CHECK_THAT(message,
              Catch::StartsWith("expected xxx") && Catch::Contains("x [...] x") && Catch::EndsWith("x, got none"));
+  const std::string whole(10'000, 'x');
+  CHECK(Error(whole).what() == whole);
+  CHECK(Error(whole + "y").what() == std::string(5000, 'x') + " [...] " + std::string(4999, 'x') + "y");
 }

@@ -46,6 +46,7 @@ TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") 
   CHECK_THAT(error_of([&] { t.data<double>(); }), Catch::Contains("expected elements of float64, got float32"));
   CHECK_THAT(error_of([&] { Tensor().data<float>(); }), Catch::Contains("undefined tensor"));
   CHECK_THAT(error_of([&] { t.item(); }), Catch::Contains("one element, got shape (2, 3)"));
+  CHECK(error_of([] { Tensor().item(); }) == "Tensor::item: expected one element, got shape undefined");
   CHECK_THAT(error_of([&] { t.at({0, 3}); }), Catch::Contains("[0, 3) for axis 1"));
   CHECK_THAT(error_of([&] { t.at({-1, 0}); }), Catch::Contains("[0, 2) for axis 0 of (2, 3), got -1"));
   CHECK_THAT(error_of([&] { t.at({1, -1}); }), Catch::Contains("[0, 3) for axis 1 of (2, 3), got -1"));

@@ -125,6 +125,8 @@ TEST_CASE("a profile trains as many steps as it says and refuses what it can't m
   SGD sgd(model.parameters());
   profile(model, sgd, data, {.batch_size = 4, .steps = 3});
   CHECK(sgd.iterations() == 2 + 4);  // two batches in the data: three steps become two times through it
+  profile(model, sgd, data, {.batch_size = 10, .steps = 1});  // all samples in one batch
+  CHECK(sgd.iterations() == 2 + 4 + 2 + 1);
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.steps = 0}); }) ==
         "profile: expected at least 1 step, got 0");
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.batch_size = 11}); }) ==

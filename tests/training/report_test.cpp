@@ -104,6 +104,10 @@ TEST_CASE("a report is one page without network and script that shows what came 
   CHECK_THAT(page, Contains("taken for <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
   CHECK_THAT(page, Contains("test 0.25</span>") && Contains("test 66.67%</span>"));
   CHECK_THAT(page, Contains("Stopped: validation_loss has not improved for 2 epochs."));
+  CHECK_THAT(page, Contains(" The test is one measurement, of the final model."));
+  ReportInput untested = example();
+  untested.evaluation.reset();
+  CHECK_THAT(page_of(untested), !Contains("The test is one measurement"));
   CHECK(count(page, "http") == 0);
   CHECK(count(page, "<script") == 0);
   CHECK(count(page, "url(") == 0);
