@@ -5,6 +5,7 @@
 
 #include "framework/kernels/product.hpp"
 #include "framework/kernels/window.hpp"
+#include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
 
@@ -27,6 +28,13 @@ template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w);
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y);
+
+/// y with the kernel_range of w, which kernels that are used many times keep too: of few images, to find it costs as
+/// much as a part of the multiplication. Only for windows where conv2d asks for it (reads_range).
+template <class T>
+bool reads_range(const Window& window, std::int64_t filters);
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y);
 
 /// dx from dy: the transposed convolution.
 template <class T>
