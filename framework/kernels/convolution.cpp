@@ -11,55 +11,53 @@
 namespace xtape::kernels {
 namespace {
 
-/// Calls transformed(images) for those where Winograd's method is accurate, and direct(one, image) for each of the
-/// others, with the window of one image; or direct(window, 0) for all of them if these are the most.
+/// Calls transformed(images) for those where Winograd's method is accurate, and direct(one, x, y) for each of the
+/// others, with the window of one image, where it begins in x, and its result in y; or direct(window, 0, 0) for all of
+/// them if these are the most.
 template <class Transformed, class Direct>
-void by_accuracy(const Window& window, const Images& accurate, const Transformed& transformed, const Direct& direct) {
-  if (2 * std::ssize(accurate) < window.batch) return direct(window, 0);
+void by_accuracy(const Window& window, std::int64_t filters, const Images& accurate, const Transformed& transformed,
+                 const Direct& direct) {
+  if (2 * std::ssize(accurate) < window.batch) return direct(window, 0, 0);
   transformed(accurate);
   Window one = window;
   one.batch = 1;
   for (std::int64_t image = 0; image < window.batch; ++image) {
-    if (!std::ranges::binary_search(accurate, image)) direct(one, image);
+    if (std::ranges::binary_search(accurate, image)) continue;
+    direct(one, image * one.input_pixels() * window.channels, image * one.output_pixels() * filters);
   }
 }
 
 template <class T>
-void transformed_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
-  const std::int64_t in = window.height * window.width * window.channels;
-  const std::int64_t out = window.out_height * window.out_width * filters;
+void transformed_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range,
+                        T* y) {
   by_accuracy(
-      window, images_for_conv2d(window, filters, x, w),
+      window, filters, images_for_conv2d(window, x, range),
       [&](const Images& images) { winograd_conv2d(window, filters, x, w, y, images); },
-      [&](const Window& part, std::int64_t image) {
-        conv2d_gathered<T>(part, gather_taps(part, x + image * in), filters, w, nullptr, y + image * out);
+      [&](const Window& part, std::int64_t in, std::int64_t out) {
+        conv2d_gathered<T>(part, gather_taps(part, x + in), filters, w, nullptr, y + out);
       });
 }
 
 template <class T>
 void transformed_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx) {
-  const std::int64_t in = window.height * window.width * window.channels;
-  const std::int64_t out = window.out_height * window.out_width * filters;
   by_accuracy(
-      window, images_for_input_gradient(window, filters, dy, w),
+      window, filters, images_for_input_gradient(window, filters, dy, w),
       [&](const Images& images) { winograd_input_gradient(window, filters, dy, w, dx, images); },
-      [&](const Window& part, std::int64_t image) {
-        input_gradient_gathered(part, filters, dy + image * out, w, dx + image * in);
+      [&](const Window& part, std::int64_t in, std::int64_t out) {
+        input_gradient_gathered(part, filters, dy + out, w, dx + in);
       });
 }
 
 template <class T>
 void transformed_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
-  const std::int64_t in = window.height * window.width * window.channels;
-  const std::int64_t out = window.out_height * window.out_width * filters;
   by_accuracy(
-      window, images_for_kernel_gradient(window, filters, x, dy),
+      window, filters, images_for_kernel_gradient(window, filters, x, dy),
       [&](const Images& images) { winograd_kernel_gradient(window, filters, x, dy, dw, images); },
-      [&](const Window& part, std::int64_t image) {
-        const Gather<T> gather = gather_taps(part, x + image * in);
+      [&](const Window& part, std::int64_t in, std::int64_t out) {
+        const Gather<T> gather = gather_taps(part, x + in);
         if (part.batch == window.batch) return kernel_gradient_gathered(part, gather, filters, dy, dw);
         const Workspace<T> more(window.taps() * window.channels * filters);
-        kernel_gradient_gathered(part, gather, filters, dy + image * out, more.data());
+        kernel_gradient_gathered(part, gather, filters, dy + out, more.data());
         for (std::int64_t i = 0; i < window.taps() * window.channels * filters; ++i) dw[i] += more[i];
       });
 }
@@ -88,7 +86,9 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
     return;
   }
   switch (method<T>(window, filters)) {
-    case Method::winograd: return transformed_conv2d(window, filters, x, w, y);
+    case Method::winograd: {
+      return transformed_conv2d(window, filters, x, w, kernel_range(window.channels, filters, w), y);
+    }
     case Method::strips: return strips_conv2d(window, filters, x, w, y);
     case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y);
   }
@@ -103,6 +103,17 @@ template <class T>
 bool multiplies_packed(const Window& window, std::int64_t filters) {
   if (window.channels == 0 || window.output_pixels() * filters == 0) return false;
   return method<T>(window, filters) == Method::taps;
+}
+
+template <class T>
+bool reads_range(const Window& window, std::int64_t filters) {
+  if (window.channels == 0 || window.output_pixels() * filters == 0) return false;
+  return method<T>(window, filters) == Method::winograd;
+}
+
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y) {
+  transformed_conv2d(window, filters, x, w, range, y);
 }
 
 template <class T>
@@ -166,7 +177,11 @@ template void conv2d(const Window&, std::int64_t, const double*, const PackedMat
 template bool multiplies_packed<float>(const Window&, std::int64_t);
 template bool multiplies_packed<double>(const Window&, std::int64_t);
 template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<float>&);
+template bool reads_range<float>(const Window&, std::int64_t);
+template void conv2d(const Window&, std::int64_t, const float*, const float*, const SizeRange&, float*);
 template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<double>&);
+template bool reads_range<double>(const Window&, std::int64_t);
+template void conv2d(const Window&, std::int64_t, const double*, const double*, const SizeRange&, double*);
 template std::unique_ptr<PackedMatrix<float>> pack_kernel(const Window&, std::int64_t, const float*);
 template std::unique_ptr<PackedMatrix<double>> pack_kernel(const Window&, std::int64_t, const double*);
 template void conv2d_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);

@@ -9,6 +9,7 @@
 
 #include "framework/kernels/product.hpp"
 #include "framework/kernels/window.hpp"
+#include "framework/kernels/winograd.hpp"
 
 namespace xtape::kernels {
 
@@ -33,6 +34,13 @@ std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t 
 /// The same as conv2d with the weights before packing, to the bit. Requires multiplies_packed and fits_packed.
 template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y);
+
+/// Computes y with the known kernel_range of w. Kernels that are used many times keep it: with few images, finding it
+/// takes a noticeable part of the time. Only for windows where conv2d needs it (reads_range).
+template <class T>
+bool reads_range(const Window& window, std::int64_t filters);
+template <class T>
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y);
 
 /// Computes dx from dy and w: the transposed convolution.
 template <class T>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "framework/kernels/instruction_set.hpp"
 
@@ -83,6 +84,18 @@ struct PackSource {
 template <class T>
 using PatchTransform = void (*)(const T* const* in, T* const* out, std::int64_t count);
 
+/// |x| as an integer, which orders numbers by size and puts infinity and then NaN above them.
+template <class T>
+using SizeBits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+/// Of the sizes in each of `count` columns: the largest, the sum of the exponents as they are stored, and how many are
+/// not 0.
+template <class T>
+struct ColumnSizes {
+  std::int64_t count;
+  SizeBits<T>*most, *exponents, *nonzero;
+};
+
 /// What an instruction set brings, for T float or double. The functions run on the calling thread.
 template <class T>
 struct Engine {
@@ -99,6 +112,8 @@ struct Engine {
   PatchTransform<T> winograd_output;           ///< 6x6 to 4x4 pixels
   PatchTransform<T> winograd_output_gradient;  ///< 4x4 pixels to 6x6
   PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
+  /// The largest size in each of the rows of x (rows, columns.count). Columns get what these rows add to them.
+  void (*measure)(const T* x, std::int64_t rows, const ColumnSizes<T>& columns, SizeBits<T>* of_rows);
 };
 
 /// What kernels choose from while an instruction set is in use. An operation asks once for it, with engines_in_use, and

@@ -34,9 +34,16 @@ using namespace winograd;
 // their values where the other channels pass this test, as a few large pixels in a channel of zeros do.
 //
 // The transforms multiply values by up to 100 (of x), 225 (of dy), 1 (of w, from sums of 2) and 361 (of products), and
-// divide weights by up to 576. `Range` keeps all intermediate values finite and what underflows of them below rounding.
+// divide weights by up to 576. `SizeRange` keeps all intermediate values finite and what underflows of them below
+// rounding.
 
 constexpr double allowed_ratio = 32;
+
+/// The number that a size is.
+template <class T>
+double number(SizeBits<T> size) {
+  return static_cast<double>(std::bit_cast<T>(size));
+}
 
 /// The sizes of an image's pixels as a plane with a border of zeros, at row `top` and column `left` of it.
 template <class T>
@@ -45,65 +52,57 @@ class Sizes {
   Sizes(std::int64_t rows, std::int64_t columns, std::int64_t channels)
       : rows_(rows), columns_(columns), plane_(static_cast<std::size_t>(rows * columns)), spread_(channels) {}
 
-  void read(const T* image, std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t top,
-            std::int64_t left) {
-    std::fill(plane_.begin(), plane_.end(), T{0});
+  /// The borders stay: all images are read at one place.
+  void read(const Engine<T>& engine, const T* image, std::int64_t height, std::int64_t width, std::int64_t channels,
+            std::int64_t top, std::int64_t left) {
     spread_.clear();
+    const std::int64_t first = std::max<std::int64_t>(0, -left), last = std::min(width, columns_ - left);
     for (std::int64_t i = std::max<std::int64_t>(0, -top); i < std::min(height, rows_ - top); ++i) {
-      for (std::int64_t j = std::max<std::int64_t>(0, -left); j < std::min(width, columns_ - left); ++j) {
-        const T* pixel = image + (i * width + j) * channels;
-        const Bits<T> size = spread_.add(pixel);
-        plane_[static_cast<std::size_t>((i + top) * columns_ + j + left)] = std::bit_cast<T>(size);
-      }
+      spread_.add(engine, image + (i * width + first) * channels, last - first,
+                  plane_.data() + (i + top) * columns_ + first + left);
     }
   }
-  const T* row(std::int64_t i) const { return plane_.data() + i * columns_; }
+  const SizeBits<T>* row(std::int64_t i) const { return plane_.data() + i * columns_; }
   const Spread<T>& spread() const { return spread_; }
 
  private:
   std::int64_t rows_, columns_;
-  std::vector<T> plane_;
+  std::vector<SizeBits<T>> plane_;
   Spread<T> spread_;
 };
 
-/// NaN if one of them is.
-template <class T>
-T larger(T a, T b) {
-  return a > b || a != a ? a : b;
-}
-
 /// The sizes of the 3x3 windows of a row of outputs.
-template <class T>
-void window_row(const Sizes<T>& sizes, std::int64_t i, std::int64_t count, T* tall, T* windows) {
-  const T *a = sizes.row(i), *b = sizes.row(i + 1), *c = sizes.row(i + 2);
-  for (std::int64_t j = 0; j < count + 2; ++j) tall[j] = larger(larger(a[j], b[j]), c[j]);
-  for (std::int64_t j = 0; j < count; ++j) windows[j] = larger(larger(tall[j], tall[j + 1]), tall[j + 2]);
+template <class B>
+void window_row(const B* a, const B* b, const B* c, std::int64_t count, B* tall, B* windows) {
+  for (std::int64_t j = 0; j < count + 2; ++j) tall[j] = std::max(std::max(a[j], b[j]), c[j]);
+  for (std::int64_t j = 0; j < count; ++j) windows[j] = std::max(std::max(tall[j], tall[j + 1]), tall[j + 2]);
 }
 
 /// The sizes of an image's patches if all its tiles are even. Every pixel of a patch lies in the window of an output of
 /// its tile, so the largest window is the patch.
 template <class T>
-std::optional<Range> even_tiles(const Window& w, const Sizes<T>& sizes) {
-  Range range;
-  std::vector<T> tall(static_cast<std::size_t>(w.out_width + 2)), windows(static_cast<std::size_t>(w.out_width));
-  std::vector<T> most(static_cast<std::size_t>(w.out_width)), least(most.size());
+std::optional<SizeRange> even_tiles(const Window& w, const Sizes<T>& sizes) {
+  SizeRange range;
+  std::vector<SizeBits<T>> tall(static_cast<std::size_t>(w.out_width + 2)),
+      windows(static_cast<std::size_t>(w.out_width));
+  std::vector<SizeBits<T>> most(windows.size()), least(windows.size());
   for (std::int64_t i = 0; i < w.out_height; ++i) {
-    window_row(sizes, i, w.out_width, tall.data(), windows.data());
-    for (std::size_t j = 0; j < windows.size(); ++j) {
-      const bool first = i % tile_edge == 0;
-      most[j] = first ? windows[j] : larger(most[j], windows[j]);
-      least[j] = first ? windows[j] : std::min(least[j], windows[j]);
+    window_row(sizes.row(i), sizes.row(i + 1), sizes.row(i + 2), w.out_width, tall.data(), windows.data());
+    if (i % tile_edge == 0) {
+      most = least = windows;
+    } else {
+      for (std::size_t j = 0; j < windows.size(); ++j) {
+        most[j] = std::max(most[j], windows[j]);
+        least[j] = std::min(least[j], windows[j]);
+      }
     }
     if (i % tile_edge + 1 != tile_edge && i + 1 != w.out_height) continue;
     for (std::size_t j = 0; j < windows.size(); j += tile_edge) {
-      T patch = most[j], window = least[j];
-      for (std::size_t k = j; k < std::min(j + tile_edge, windows.size()); ++k) {
-        patch = larger(patch, most[k]);
-        window = std::min(window, least[k]);
-      }
-      const auto size = static_cast<double>(patch);
-      if (!std::isfinite(size) || size > allowed_ratio * static_cast<double>(window)) return std::nullopt;
-      range.add(size);
+      const std::size_t end = std::min(j + tile_edge, windows.size());
+      const double patch = number<T>(*std::max_element(&most[j], &most[0] + end));
+      const double window = number<T>(*std::min_element(&least[j], &least[0] + end));
+      if (!std::isfinite(patch) || patch > allowed_ratio * window) return std::nullopt;
+      range.add(patch);
     }
   }
   return range;
@@ -111,78 +110,55 @@ std::optional<Range> even_tiles(const Window& w, const Sizes<T>& sizes) {
 
 /// For each image the sizes of its patches if it is even.
 template <class T>
-std::vector<std::optional<Range>> even_images(const Window& w, const T* x) {
+std::vector<std::optional<SizeRange>> even_images(const Engine<T>& engine, const Window& w, const T* x) {
   const Tiling tiling(w, {});
   const std::int64_t pixels = w.height * w.width;
-  std::vector<std::optional<Range>> ranges(static_cast<std::size_t>(w.batch));
+  std::vector<std::optional<SizeRange>> ranges(static_cast<std::size_t>(w.batch));
   if (pixels > Spread<T>::most_pixels) return ranges;
   const std::int64_t grain = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, pixels * w.channels));
   parallel_for(w.batch, grain, [&](std::int64_t begin, std::int64_t end) {
     Sizes<T> sizes(tiling.rows * tile_edge + 2, tiling.columns * tile_edge + 2, w.channels);
     for (std::int64_t image = begin; image < end; ++image) {
-      sizes.read(x + image * pixels * w.channels, w.height, w.width, w.channels, w.pad_top, w.pad_left);
+      sizes.read(engine, x + image * pixels * w.channels, w.height, w.width, w.channels, w.pad_top, w.pad_left);
       if (sizes.spread().even()) ranges[static_cast<std::size_t>(image)] = even_tiles(w, sizes);
     }
   });
   return ranges;
 }
 
+constexpr SizeRange unfit{0, HUGE_VAL};
+
 /// Of the 9 taps of each of `count` channels or filters, sizes[tap * count + i]: their range, if none is so much larger
 /// than another tap that outputs which do not see it, at a border or beside zeros, would hold its rounding.
 template <class T>
-std::optional<Range> even_taps(const std::vector<T>& sizes, std::int64_t count) {
-  Range all;
+SizeRange range_of_taps(const std::vector<SizeBits<T>>& sizes, std::int64_t count) {
+  SizeRange all;
   for (std::int64_t i = 0; i < count; ++i) {
-    double most = 0, least = HUGE_VAL;
+    SizeBits<T> most = 0, least = std::numeric_limits<SizeBits<T>>::max();
     for (std::int64_t tap = 0; tap < 9; ++tap) {
-      const auto size = static_cast<double>(sizes[static_cast<std::size_t>(tap * count + i)]);
-      most = larger(most, size);
+      const SizeBits<T> size = sizes[static_cast<std::size_t>(tap * count + i)];
+      most = std::max(most, size);
       least = std::min(least, size);
     }
-    if (!std::isfinite(most) || most > allowed_ratio * least) return std::nullopt;
-    all.add(most);
+    const double largest = number<T>(most);
+    if (!std::isfinite(largest) || largest > allowed_ratio * number<T>(least)) return unfit;
+    all.add(largest);
   }
   return all;
 }
 
-/// The sizes of a kernel (3, 3, channels, filters), if the taps of each channel and of each filter are even. The size
-/// of a tap of a channel is its largest |w| of all filters, and that of a filter of all channels.
-template <class T>
-std::optional<Range> even_weights(std::int64_t channels, std::int64_t filters, const T* w) {
-  std::vector<T> of_channels(static_cast<std::size_t>(9 * channels)), of_filters(static_cast<std::size_t>(9 * filters));
-  parallel_for(9, 1, [&](std::int64_t tap, std::int64_t) {
-    std::vector<Bits<T>> most(static_cast<std::size_t>(filters));
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const T* row = w + (tap * channels + c) * filters;
-      of_channels[static_cast<std::size_t>(tap * channels + c)] = std::bit_cast<T>(largest(row, filters));
-      for (std::int64_t f = 0; f < filters; ++f) {
-        Bits<T>& so_far = most[static_cast<std::size_t>(f)];
-        so_far = std::max(so_far, magnitude(row[f]));
-      }
-    }
-    for (std::int64_t f = 0; f < filters; ++f) {
-      of_filters[static_cast<std::size_t>(tap * filters + f)] = std::bit_cast<T>(most[static_cast<std::size_t>(f)]);
-    }
-  });
-  std::optional<Range> range = even_taps(of_channels, channels);
-  const std::optional<Range> range_of_filters = even_taps(of_filters, filters);
-  if (!range || !range_of_filters) return std::nullopt;
-  range->least = std::min(range->least, range_of_filters->least);
-  return range;
-}
-
 /// The images of a convolution with a kernel.
 template <class T>
-Images images_for_convolution(const Window& window, const T* x, const std::optional<Range>& weights) {
-  constexpr Range one{1, 1};
+Images images_for_convolution(const Window& window, const T* x, const SizeRange& weights) {
+  constexpr SizeRange one{1, 1};
   Images images;
-  if (!weights || !products_in_range<T>(*weights, one, 2, 1)) return images;
-  const std::vector<std::optional<Range>> even = even_images(window, x);
+  if (!std::isfinite(weights.most) || !products_in_range<T>(weights, one, 2, 1)) return images;
+  const std::vector<std::optional<SizeRange>> even = even_images(*engines_in_use<T>().wide, window, x);
   const auto channels = static_cast<double>(window.channels);
   for (std::int64_t i = 0; i < window.batch; ++i) {
-    const std::optional<Range>& patches = even[static_cast<std::size_t>(i)];
+    const std::optional<SizeRange>& patches = even[static_cast<std::size_t>(i)];
     if (patches && products_in_range<T>(*patches, one, 100, 0) &&
-        products_in_range<T>(*patches, *weights, 361 * 100 * channels, channels)) {
+        products_in_range<T>(*patches, weights, 361 * 100 * channels, channels)) {
       images.push_back(i);
     }
   }
@@ -191,29 +167,54 @@ Images images_for_convolution(const Window& window, const T* x, const std::optio
 
 }  // namespace
 
+// The size of a tap of a channel is its largest |w| of all filters, and that of a filter of all channels: the taps of
+// each channel and of each filter have to be even.
+template <class T>
+SizeRange kernel_range(std::int64_t channels, std::int64_t filters, const T* w) {
+  const Engine<T>& engine = *engines_in_use<T>().wide;
+  std::vector<SizeBits<T>> of_channels(static_cast<std::size_t>(9 * channels)),
+      of_filters(static_cast<std::size_t>(9 * filters));
+  parallel_for(9, 1, [&](std::int64_t tap, std::int64_t) {
+    Spread<T> spread(filters);
+    spread.add(engine, w + tap * channels * filters, channels, of_channels.data() + tap * channels);
+    std::ranges::copy(spread.most(), of_filters.begin() + tap * filters);
+  });
+  SizeRange range = range_of_taps<T>(of_channels, channels);
+  const SizeRange range_of_filters = range_of_taps<T>(of_filters, filters);
+  range.least = std::min(range.least, range_of_filters.least);
+  range.most = std::max(range.most, range_of_filters.most);
+  return range;
+}
+
+template <class T>
+Images images_for_conv2d(const Window& window, const T* x, const SizeRange& kernel) {
+  return images_for_convolution(window, x, kernel);
+}
+
 template <class T>
 Images images_for_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w) {
-  return images_for_convolution(window, x, even_weights(window.channels, filters, w));
+  return images_for_convolution(window, x, kernel_range(window.channels, filters, w));
 }
 
 template <class T>
 Images images_for_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w) {
-  return images_for_convolution(reversed(window, filters), dy, even_weights(window.channels, filters, w));
+  return images_for_convolution(reversed(window, filters), dy, kernel_range(window.channels, filters, w));
 }
 
 // An element of the kernel's gradient sums x[p + t] dy[p]. What a large x or a large dy leaves of rounding is in the
 // elements of all 9 taps, and is to them as its factor is to the factors beside it: both have to be even.
 template <class T>
 Images images_for_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy) {
-  constexpr Range one{1, 1};
-  const std::vector<std::optional<Range>> even = even_images(window, x);
-  const std::vector<std::optional<Range>> even_gradients = even_images(reversed(window, filters), dy);
+  const Engine<T>& engine = *engines_in_use<T>().wide;
+  constexpr SizeRange one{1, 1};
+  const std::vector<std::optional<SizeRange>> even = even_images(engine, window, x);
+  const std::vector<std::optional<SizeRange>> even_gradients = even_images(engine, reversed(window, filters), dy);
   const Tiling tiling(window, {});
   const auto tiles = static_cast<double>(tiling.rows * tiling.columns),
              images_in_sum = static_cast<double>(window.batch);
   Images images;
   for (std::int64_t i = 0; i < window.batch; ++i) {
-    const std::optional<Range>&patches = even[static_cast<std::size_t>(i)],
+    const std::optional<SizeRange>&patches = even[static_cast<std::size_t>(i)],
           &gradients = even_gradients[static_cast<std::size_t>(i)];
     if (patches && gradients && products_in_range<T>(*patches, one, 100, 0) &&
         products_in_range<T>(*gradients, one, 225, 0) &&
@@ -224,9 +225,13 @@ Images images_for_kernel_gradient(const Window& window, std::int64_t filters, co
   return images;
 }
 
+template SizeRange kernel_range(std::int64_t, std::int64_t, const float*);
+template Images images_for_conv2d(const Window&, const float*, const SizeRange&);
 template Images images_for_conv2d(const Window&, std::int64_t, const float*, const float*);
 template Images images_for_input_gradient(const Window&, std::int64_t, const float*, const float*);
 template Images images_for_kernel_gradient(const Window&, std::int64_t, const float*, const float*);
+template SizeRange kernel_range(std::int64_t, std::int64_t, const double*);
+template Images images_for_conv2d(const Window&, const double*, const SizeRange&);
 template Images images_for_conv2d(const Window&, std::int64_t, const double*, const double*);
 template Images images_for_input_gradient(const Window&, std::int64_t, const double*, const double*);
 template Images images_for_kernel_gradient(const Window&, std::int64_t, const double*, const double*);

@@ -56,6 +56,8 @@ Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions
     using T = decltype(zero);
     if (kernels::multiplies_packed<T>(window, w.dim(3))) {
       kernels::conv2d(window, w.dim(3), x.data<T>(), *packed<T>(window, w), y.mutable_data<T>());
+    } else if (kernels::reads_range<T>(window, w.dim(3))) {
+      kernels::conv2d(window, w.dim(3), x.data<T>(), w.data<T>(), *range<T>(w), y.mutable_data<T>());
     } else {
       kernels::conv2d(window, w.dim(3), x.data<T>(), w.data<T>(), y.mutable_data<T>());
     }
@@ -63,22 +65,42 @@ Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions
   return y;
 }
 
+/// What follows is kept of this kernel.
+void KernelCache::forget_other_than(const Tensor& w) {
+  if (kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape()) return;
+  kernel_ = w;
+  packed_.reset();
+  range_.reset();
+}
+
 /// Threads that need a new kernel at the same time may each pack it, with the same result.
 template <class T>
 std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernels::Window& window, const Tensor& w) {
   std::unique_lock lock(kernels::program_locks.caches);
+  forget_other_than(w);
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
-  const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
-  if (same && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
-  kernel_ = Tensor();  // nothing is kept if there is no memory to pack
-  packed_.reset();
+  if (kept && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
+  packed_.reset();  // nothing is kept if there is no memory to pack
   kept.reset();
   lock.unlock();
   kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
   lock.lock();
-  kernel_ = w;
+  forget_other_than(w);
   packed_ = kept;
   return kept;
+}
+
+template <class T>
+std::shared_ptr<const kernels::SizeRange> KernelCache::range(const Tensor& w) {
+  std::unique_lock lock(kernels::program_locks.caches);
+  forget_other_than(w);
+  if (range_) return range_;
+  lock.unlock();
+  auto found = std::make_shared<const kernels::SizeRange>(kernels::kernel_range(w.dim(2), w.dim(3), w.data<T>()));
+  lock.lock();
+  forget_other_than(w);
+  range_ = found;
+  return found;
 }
 
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,

@@ -11,7 +11,8 @@ namespace xtape {
 namespace kernels {
 template <class T>
 class PackedMatrix;
-}
+struct SizeRange;
+}  // namespace kernels
 
 struct Conv2DOptions {
   Extent2D strides = 1;
@@ -29,8 +30,9 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
 /// filters). Saves x and w. Errors of convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
-/// A kernel's values in the form in which conv2d multiplies with them, kept from one inference to the next: with few
-/// images, packing costs more than multiplying. Takes as much memory as the kernel, and holds the kernel itself, so
+/// What conv2d makes of a kernel alone, kept from one inference to the next: its values in the form in which they are
+/// multiplied with, which with few images costs more than multiplying, or the range of their sizes (Winograd's method).
+/// Takes as much memory as the kernel, and holds the kernel itself, so
 /// that who writes to it next takes a copy. It does not see what is written through a pointer that was there before.
 /// Safe from several threads.
 class KernelCache {
@@ -42,9 +44,13 @@ class KernelCache {
  private:
   template <class T>
   std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window, const Tensor& w);
+  template <class T>
+  std::shared_ptr<const kernels::SizeRange> range(const Tensor& w);
+  void forget_other_than(const Tensor& w);
 
   Tensor kernel_;  // shares the storage, so that whoever writes to it takes a copy: same storage, same values
-  std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
+  std::shared_ptr<const void> packed_;               // a PackedMatrix of the kernel's type, once it was asked for
+  std::shared_ptr<const kernels::SizeRange> range_;  // likewise
 };
 
 /// The derivatives of conv2d as functions of their own, since they are convolutions too and have derivatives again:

@@ -3,6 +3,7 @@
 
 #include "framework/kernels/simd/instruction_sets.hpp"
 #include "framework/kernels/simd/products.hpp"
+#include "framework/kernels/simd/sizes.hpp"
 #include "framework/kernels/simd/strips.hpp"
 #include "framework/kernels/simd/winograd.hpp"
 
@@ -26,7 +27,8 @@ Engine<T> make_engine() {
           .winograd_weights = transform<WeightTransform, V, T>,
           .winograd_output = transform<OutputTransform, V, T>,
           .winograd_output_gradient = transform<OutputGradientTransform, V, T>,
-          .winograd_weight_gradient = transform<WeightGradientTransform, V, T>};
+          .winograd_weight_gradient = transform<WeightGradientTransform, V, T>,
+          .measure = measure<T, bytes>};
 }
 
 }  // namespace xtape::kernels::simd
