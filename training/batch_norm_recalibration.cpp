@@ -99,6 +99,7 @@ void recalibrate_batch_norm(const Model& model, const Dataset& data, const Recal
     for (const auto& layer : layers) layer->weigh(seen, batch.size());
     ForwardPass pass(Mode::recalibration);
     model(batch.images, pass);
+    pass.commit();
     seen += batch.size();
   }
   for (const auto& layer : layers) layer->check_finite();

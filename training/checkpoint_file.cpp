@@ -92,7 +92,8 @@ Metadata settings_of(const TrainingState& run) {
           {"classes", fmt::format("{}", run.train.classes())},
           {"labels and first image", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
-          {"trained parameters", fmt::format("{}", run.optimizer.parameters().size())},
+          {"trained parameters",
+           fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable))},
           {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)},
           {"validation labels and first image", options.validation ? checksum(*options.validation) : "none"}};
 }

@@ -8,13 +8,6 @@
 #include "training/running_means.hpp"
 
 namespace xtape {
-namespace {
-
-/// Whether kernels are used often enough to be packed once for all passes. That costs up to twice what a later pass
-/// saves by it, whatever the size of the batches.
-bool pays_to_pack(const Epoch& batches) { return batches.size() > 2; }
-
-}  // namespace
 
 Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options) {
   check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
@@ -25,10 +18,8 @@ Evaluation evaluate(const Model& model, const Dataset& data, const EvaluateOptio
   const DataLoader loader(data, {.batch_size = options.batch_size, .shuffle = false, .dtype = model.dtype()});
   RunningMeans means{.classes = data.classes() > 0};
   const Epoch batches = loader.epoch(0);
-  WeightCache cache;
-  const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
   for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference, kept);
+    ForwardPass pass(Mode::inference);
     const Variable outputs = model(batch.images, pass);
     check_outputs("evaluate", options.loss, outputs.value());
     means.add(options.loss(outputs, batch.labels, batch.weights).value().item(), outputs.value(), batch);
@@ -57,10 +48,8 @@ Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size)
   with_floating("predict", model.dtype(), [&](auto zero) {
     auto* next = outputs.mutable_data<decltype(zero)>();
     const Epoch batches = loader.epoch(0);
-    WeightCache cache;
-    const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
     for (const Batch& batch : batches) {
-      ForwardPass pass(Mode::inference, kept);
+      ForwardPass pass(Mode::inference);
       const Tensor part = model(batch.images, pass).value();
       next = std::copy_n(part.data<decltype(zero)>(), part.size(), next);
     }

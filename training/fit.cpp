@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "training/batch_weights.hpp"
 #include "training/checkpoint_file.hpp"
@@ -16,18 +17,18 @@ namespace {
 class Trainer {
  public:
   Trainer(const Model& model, Optimizer& optimizer, const FitOptions& options)
-      : model_(model), optimizer_(optimizer), options_(options), parameters_(model.parameters()) {
-    for (const Parameter& parameter : optimizer.parameters()) parameter.clear_gradient();
-    clear_gradients();
-  }
+      : model_(model), optimizer_(optimizer), options_(options) {}
 
   /// Trains on the batch and adds its loss and accuracy to the means; returns the loss. One that is not finite is
   /// neither learned from nor added.
   double step(const Batch& batch, RunningMeans& means) {
+    FiniteCheck finite(optimizer_.iterations());
+    std::vector<Observer*> observers;
+    if (options_.check_finite) observers.push_back(&finite);
+    if (options_.profiler) observers.push_back(options_.profiler);
     ForwardPass pass(Mode::training, {.seed = options_.seed,
                                       .step = optimizer_.iterations(),
-                                      .check_finite = options_.check_finite,
-                                      .profiler = options_.profiler,
+                                      .observers = observers,
                                       .recompute = options_.recompute});
     const Variable outputs = model_(batch.images, pass);
     check_outputs("fit", options_.loss, outputs.value());
@@ -37,16 +38,14 @@ class Trainer {
     at_work("metrics");
     means.add(value, outputs.value(), batch);
     if (options_.check_finite) {  // nothing is changed by a step that ends in an error
-      pass.backward(loss);
-      optimizer_.step();
+      optimizer_.step(pass.backward(loss));
     } else {
-      optimizer_.backward_and_step(pass, loss);
+      optimizer_.minimize(loss, pass);
     }
-    clear_gradients();
     return value;
   }
 
-  /// Tells the profiler, if there is one.
+  /// Notifies the profiler, if there is one.
   void at_work(std::string_view who) const {
     if (options_.profiler) options_.profiler->start(who);
   }
@@ -54,7 +53,7 @@ class Trainer {
  private:
   /// What is minimized: the one place where terms are added.
   Variable objective(const Variable& outputs, const Batch& batch, ForwardPass& pass) const {
-    pass.enter_layer("loss");
+    pass.begin_layer("loss");
     Variable loss = options_.loss(outputs, batch.labels, weights_of(batch, options_.class_weights));
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
     check(
@@ -66,15 +65,9 @@ class Trainer {
     return loss;
   }
 
-  /// Of all parameters: those that the optimizer does not have would add up theirs.
-  void clear_gradients() {
-    for (const Parameter& parameter : parameters_) parameter.clear_gradient();
-  }
-
   const Model& model_;
   Optimizer& optimizer_;
   const FitOptions& options_;
-  std::vector<Parameter> parameters_;
 };
 
 /// Progress first, so that what others print comes after its line; those that save what all others know last.

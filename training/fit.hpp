@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "framework/autograd/profiler.hpp"
 #include "training/augmentation.hpp"
 #include "training/callback.hpp"
 #include "training/evaluate.hpp"
@@ -31,12 +32,15 @@ struct FitOptions {
   /// the batches; they are not before number iterations() / batches, rounded up, for steps of other loops. Dropout
   /// always follows the optimizer's steps.
   std::optional<int> initial_epoch = std::nullopt;
+  /// The optimizer may lack trainable parameters of the model, which then stay as they are. Otherwise that is an Error.
+  bool partial_optimizer = false;
   /// Told how the run goes, in this order; see Callback.
   Callbacks callbacks = {};
   /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks take up its state, and the run
   /// ends with the bits of one that was not interrupted; see Checkpoint. Empty: a new run.
   std::filesystem::path resume = {};
-  /// Stop at the first value or derivative that is not finite, naming layer, op and step; see PassOptions.
+  /// Stop at the first value or derivative that is not finite, naming layer, op and step, with nothing changed by that
+  /// step; see FiniteCheck.
   bool check_finite = false;
   /// Less memory for more time: most values are computed again on the way back instead of being kept. The same numbers,
   /// to rounding where a layer is called several times; see PassOptions.
@@ -47,16 +51,16 @@ struct FitOptions {
   ProgressOutput output = {};
 };
 
-/// Trains the model in its own dtype: for each batch a forward pass, the loss, the way back and optimizer.step().
+/// Trains the model in its own dtype: for each batch a forward pass, the loss, the backward pass and the optimizer's
+/// step (Optimizer::minimize). A step that ends in an exception or a loss that is not finite changes nothing.
 /// Returns the epochs of the run, those before an interruption too, and why it stopped if a callback asked for that.
 /// The same seeds give the same bits. Error before the first step when an option is out of range, the data does not fit
-/// the model or the loss, the optimizer has none of the model's parameters or was made before a layer was unfrozen, all
-/// layers are frozen, the model ends in a softmax or sigmoid (behind which layers may move values) and the loss takes
-/// logits, a softmax is over one number, a custom loss broadcasts the labels against the outputs of other samples (it
-/// may be called on a few samples for that), or there is no checkpoint of this run to go on from; later, when the loss
-/// does not depend on the model, and, with epoch and step, when it is no longer finite and no callback asks for a stop.
-/// When the optimizer has only some of the trainable parameters, standard error says so. All gradients of the model are
-/// clear afterwards, those of parameters that the optimizer does not have too.
+/// the model or the loss, the optimizer lacks a trainable parameter (see partial_optimizer) or has no parameter that is
+/// trained, all layers are frozen, the model ends in a softmax or sigmoid (behind which layers may move values) and the
+/// loss takes logits, a softmax is over one number, a custom loss broadcasts the labels against the outputs of other
+/// samples (it may be called on a few samples for that), or there is no checkpoint of this run to go on from; later,
+/// when the loss does not depend on the model, and, with epoch and step, when it is no longer finite and no callback
+/// asks for a stop.
 History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

@@ -77,8 +77,7 @@ const std::vector<Reader>& readers() {
 void write_checkpoint(const std::filesystem::path& path) {
   TinyRun run;
   ForwardPass pass(Mode::training);
-  run.adam.backward_and_step(pass,
-                             softmax_cross_entropy(run.model(Tensor::ones({2, 2}), pass), Tensor::labels({0, 1})));
+  run.adam.minimize(softmax_cross_entropy(run.model(Tensor::ones({2, 2}), pass), Tensor::labels({0, 1})), pass);
   run.state.epoch = 1;
   run.state.batch = 1;
   run.state.means.samples = 2;

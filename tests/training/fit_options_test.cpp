@@ -82,6 +82,17 @@ TEST_CASE("every option of fit") {
          const Result later = run_of({.epochs = 3, .initial_epoch = 2});
          return later.steps == 2 && later.history.last().epoch == 3 && !same(later);
        }},
+      {"partial_optimizer",
+       [&] {
+         const Model model = quadrant_model(0.5);
+         SGD sgd({model.parameters()[0]});
+         const auto train = [&](bool partial) {
+           fit(model, sgd, quadrants(8), {.partial_optimizer = partial, .show_progress = false});
+         };
+         const bool refused = error_of([&] { train(false); }).find("partial_optimizer") != std::string::npos;
+         train(true);
+         return refused && sgd.iterations() == 1;
+       }},
       {"callbacks", [&] { return same(run_of({.callbacks = {at_batch_end([&](auto&) { ++told; })}})) && told == 2; }},
       {"resume",
        [&] {
