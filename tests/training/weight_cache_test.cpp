@@ -17,10 +17,10 @@ class CacheProbe final : public Layer {
  public:
   explicit CacheProbe(std::vector<const WeightCache*>& caches) : Layer("probe"), caches_(caches) {}
   std::string type() const override { return "CacheProbe"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     caches_.push_back(pass.cache());
-    return inputs[0];
+    return {inputs[0]};
   }
 
  private:
@@ -32,7 +32,7 @@ class CacheProbe final : public Layer {
 TEST_CASE("evaluate and predict pack kernels for three batches and more, for one they do not") {
   std::vector<const WeightCache*> caches;
   const auto input = Input({4});
-  const Model model(input, std::make_shared<CacheProbe>(caches)->connect({input}));
+  const Model model(input, std::make_shared<CacheProbe>(caches)->connect_one({input}));
   for (const std::int64_t batches : {1, 2, 3, 5}) {
     for (const bool predicts : {true, false}) {
       caches.clear();
