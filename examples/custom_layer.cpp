@@ -15,16 +15,18 @@ class SqueezeExciteLayer final : public Layer {
 
   std::string type() const override { return "SqueezeExcite"; }
   LayerConfig config() const override { return config_of(options_); }  // for save_model
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs, 3); }
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
-    const std::int64_t channels = inputs[0][2], units = options_.units;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs, 3)}};
+  }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
+    const Extent channels = inputs[0].shape[2], units = options_.units.value;
     return {{"squeeze", {channels, units}, he_normal()}, {"excite", {units, channels}, glorot_uniform()}};
   }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable& x = inputs[0];
     const Variable hidden = relu(matmul(global_average_pool2d(x), parameter(pass, "squeeze")));
     const Variable gate = sigmoid(matmul(hidden, parameter(pass, "excite")));
-    return x * reshape(gate, {x.dim(0), 1, 1, x.dim(3)});
+    return {x * reshape(gate, {x.dim(0), 1, 1, x.dim(3)})};
   }
 
  private:

@@ -117,7 +117,7 @@ void print_missing(const ConfusionCounts& counts, const std::vector<std::string>
 int run(const Settings& s) {
   const Model model = load_classifier("evaluate", s.model);
   const std::vector<std::string> known = load_class_names(s.model);
-  const std::int64_t classes = model.output_shape()[0], top = std::min(s.top, classes);
+  const std::int64_t classes = model.output_shape()[0].value(), top = std::min(s.top, classes);
   check(known.empty() || std::ssize(known) == classes, "evaluate: expected the names of {} classes, got {} in {}",
         classes, known.size(), s.model);
   const DataSource source = load(s, model.input_shape());

@@ -1,6 +1,6 @@
 #include "gradcheck/layer_check.hpp"
 
-#include "layers/input.hpp"
+#include "framework/ops/manipulation.hpp"
 
 namespace xtape {
 namespace {
@@ -8,14 +8,15 @@ namespace {
 /// A layer whose trainable parameters are arguments and whose other ones stand still.
 class LayerUnderCheck {
  public:
-  LayerUnderCheck(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples,
-                  const GradientCheckOptions& options)
-      : layer_(layer), samples_(samples), options_(options) {
-    std::vector<SymbolicTensor> symbols;
-    for (const Shape& sample : samples) symbols.push_back(Input(sample));
-    inferred_ = layer->connect(symbols).shape();
+  LayerUnderCheck(const std::shared_ptr<Layer>& layer, const std::vector<TensorSpec>& samples,
+                  const LayerCheckOptions& options)
+      : layer_(layer),
+        samples_(samples),
+        options_(options.gradient),
+        integers_(options.integers),
+        inferred_(layer->build(samples)) {
     InitialStreams taken;
-    layer->initialize(options.seed, 0, taken);
+    layer->initialize(options_.seed, 0, taken);
     for (const auto& [path, parameter] : layer->named_parameters()) {
       parameter.set_value(parameter.value().to(DType::float64));
       (parameter.trainable() ? trained_ : state_).emplace_back(path, parameter);
@@ -25,32 +26,55 @@ class LayerUnderCheck {
 
   GradientReport check_mode(Mode mode, std::int64_t batch) const {
     check(batch >= 1, "check_layer: expected batches of 1 or more, got {}", batch);
-    Shape computed;
-    const auto f = [&](const std::vector<Variable>& values) {
-      Variable y = call(values, mode);
-      computed = y.shape();
-      return y;
-    };
+    std::vector<Shape> computed;
     RandomStream random(options_.seed, 20);
-    std::vector<CheckedInput> inputs = draw_inputs(random, batch, options_.low);
+    const std::vector<Variable> drawn = draw_inputs(random, batch, options_.low);
+    const auto f = [&](const std::vector<Variable>& values) {
+      const std::vector<Variable> outputs = call(drawn, values, mode);
+      computed.clear();
+      for (const Variable& y : outputs) computed.push_back(y.shape());
+      return outputs.size() == 1 ? outputs[0] : in_one_row(outputs);
+    };
+    std::vector<CheckedInput> inputs;
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      if (is_floating(samples_[i].dtype)) inputs.push_back({fmt::format("input {}", i), drawn[i].value()});
+    }
     for (const auto& [path, parameter] : trained_) {
       inputs.push_back({path, random.uniform(parameter.shape(), options_.low, options_.high, DType::float64)});
     }
     GradientReport report = check_gradient_at(f, inputs, options_);
     restore(DType::float64);
-    if (computed != inferred_.prepended(batch)) {
-      report.problems.push_back(fmt::format("the output has shape {}, and the layer infers {}", to_string(computed),
-                                            to_string(inferred_.prepended(batch))));
+    if (computed.size() != inferred_.size()) {
+      report.problems.push_back(
+          fmt::format("there are {} outputs, and the layer infers {}", computed.size(), inferred_.size()));
+      return report;
+    }
+    for (std::size_t i = 0; i < computed.size(); ++i) {
+      const PartialShape inferred = inferred_[i].shape.prepended(batch);
+      if (inferred == computed[i]) continue;
+      report.problems.push_back(fmt::format("the output has shape {}, and the layer infers {}", computed[i], inferred));
     }
     return report;
   }
 
  private:
-  std::vector<CheckedInput> draw_inputs(RandomStream& random, std::int64_t batch, double low) const {
-    std::vector<CheckedInput> inputs;
-    for (const Shape& sample : samples_) {
-      inputs.push_back({fmt::format("input {}", inputs.size()),
-                        random.uniform(sample.prepended(batch), low, options_.high, DType::float64)});
+  /// All outputs in one row of numbers.
+  static Variable in_one_row(const std::vector<Variable>& outputs) {
+    std::vector<Variable> rows;
+    for (const Variable& y : outputs) rows.push_back(reshape(y, {y.size()}));
+    return concatenate(rows, 0);
+  }
+
+  std::vector<Variable> draw_inputs(RandomStream& random, std::int64_t batch, double low) const {
+    std::vector<Variable> inputs;
+    for (const auto& [sample, dtype] : samples_) {
+      const Shape shape = sample.prepended(batch);
+      if (is_floating(dtype)) {
+        inputs.emplace_back(random.uniform(shape, low, options_.high, DType::float64));
+      } else {
+        const Tensor numbers = random.uniform(shape, 0, static_cast<double>(integers_), DType::float64);
+        inputs.emplace_back(numbers.to(dtype));
+      }
     }
     return inputs;
   }
@@ -59,10 +83,7 @@ class LayerUnderCheck {
   void settle() {
     if (state_.empty()) return;
     RandomStream random(options_.seed, 21);
-    std::vector<Variable> inputs;
-    for (const CheckedInput& input : draw_inputs(random, 4, options_.low + (options_.high - options_.low) * 2 / 3)) {
-      inputs.emplace_back(input.value);
-    }
+    const std::vector<Variable> inputs = draw_inputs(random, 4, options_.low + (options_.high - options_.low) * 2 / 3);
     constexpr int passes = 100;
     for (int i = 0; i < passes; ++i) {
       ForwardPass pass(Mode::training, {.record = false, .step = i});
@@ -76,17 +97,23 @@ class LayerUnderCheck {
     for (std::size_t i = 0; i < state_.size(); ++i) state_[i].second.set_value(settled_[i].to(dtype));
   }
 
-  Variable call(const std::vector<Variable>& values, Mode mode) const {
+  /// The outputs for inputs of which the floating ones, and then the trained parameters, have these values.
+  std::vector<Variable> call(std::vector<Variable> inputs, const std::vector<Variable>& values, Mode mode) const {
     restore(values.front().dtype());
     ForwardPass pass(mode, {.record = false, .step = 0});
-    for (std::size_t i = 0; i < trained_.size(); ++i) pass.bind(trained_[i].second, values[samples_.size() + i]);
-    return layer_->call({values.begin(), values.begin() + static_cast<std::ptrdiff_t>(samples_.size())}, pass);
+    auto value = values.begin();
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (is_floating(samples_[i].dtype)) inputs[i] = *value++;
+    }
+    for (const auto& [path, parameter] : trained_) pass.bind(parameter, *value++);
+    return layer_->call(inputs, pass);
   }
 
   std::shared_ptr<Layer> layer_;
-  const std::vector<Shape>& samples_;
+  const std::vector<TensorSpec>& samples_;
   const GradientCheckOptions& options_;
-  Shape inferred_;  // of one sample of the output
+  std::int64_t integers_;
+  std::vector<TensorSpec> inferred_;  // of one sample of the outputs
   std::vector<std::pair<std::string, Parameter>> trained_, state_;
   std::vector<Tensor> settled_;  // values of state_
 };
@@ -99,7 +126,12 @@ GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vecto
         "check_layer: expected at least one mode and one batch size, got {} and {}", options.modes.size(),
         options.batches.size());
   check(!samples.empty(), "check_layer: expected the shape of at least one input, got none");
-  const LayerUnderCheck under_check(layer, samples, options.gradient);
+  check(options.integers >= 1, "check_layer: expected integers below 1 or more, got {}", options.integers);
+  std::vector<TensorSpec> specs;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    specs.push_back({samples[i], i < options.dtypes.size() ? options.dtypes[i] : DType::float32});
+  }
+  const LayerUnderCheck under_check(layer, specs, options);
   GradientReport report;
   for (const Mode mode : options.modes) {
     for (const std::int64_t batch : options.batches) {

@@ -9,16 +9,20 @@ namespace xtape {
 struct LayerCheckOptions {
   std::vector<Mode> modes = {Mode::training, Mode::inference};
   std::vector<std::int64_t> batches = {1, 3};
+  /// Types of the inputs, as in TensorSpec; float32 for those that the list is too short for. Integers are drawn from 0
+  /// to below `integers`, and nothing is differentiated with respect to them.
+  std::vector<DType> dtypes = {};
+  std::int64_t integers = 2;
   /// constant_inputs are "input 0", "input 1", ... and parameters, "kernel".
   GradientCheckOptions gradient = {};
 };
 
 /// Checks the derivatives of a layer with respect to its inputs, samples of the given shapes, and its trainable
-/// parameters, in float64 at random values, in every mode and at every batch size; and everything else that
-/// check_gradient() does. Moving averages are first moved away from where they start, by training passes on inputs from
-/// the upper third of [low, high), and then stay. Also fails when the output's shape is not the one that the layer
-/// infers. Creates the layer's parameters and leaves them in float64, so give it a fresh layer. Error without modes or
-/// batches, or of the layer.
+/// parameters, in float64 at random values, in every mode and at every batch size (of a layer of several outputs, of
+/// all of them); and everything else that check_gradient() does. Moving averages are first moved away from where they
+/// start, by training passes on inputs from the upper third of [low, high), and then stay. Also fails when an output's
+/// shape is not the one that the layer infers. Creates the layer's parameters and leaves them in float64, so give it a
+/// fresh layer. Error without modes or batches, or of the layer.
 GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples,
                            const LayerCheckOptions& options = {});
 
@@ -26,7 +30,7 @@ GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vecto
 template <class Definition>
 GradientReport check_layer(const LayerHandle<Definition>& layer, const std::vector<Shape>& samples,
                            const LayerCheckOptions& options = {}) {
-  return check_layer(std::static_pointer_cast<Layer>(layer.definition()), samples, options);
+  return check_layer(std::shared_ptr<Layer>(layer), samples, options);
 }
 
 }  // namespace xtape

@@ -26,13 +26,25 @@ class Restored {
   std::vector<std::pair<Parameter, Tensor>> saved_;
 };
 
-/// A loss as a function of the trainable parameters and the images, which come first.
+/// The floating inputs in another type.
+std::vector<Tensor> converted(std::vector<Tensor> inputs, DType dtype) {
+  for (Tensor& input : inputs) {
+    if (is_floating(input.dtype())) input = input.to(dtype);
+  }
+  return inputs;
+}
+
+/// A loss as a function of the floating inputs, which come first, and the trainable parameters.
 class LossSurface {
  public:
-  LossSurface(const Model& model, const Tensor& images, const ModelLoss& loss, Mode mode)
-      : model_(model), loss_(loss), mode_(mode) {
-    names_.emplace_back("images");
-    base_.push_back(images);
+  LossSurface(const Model& model, const std::vector<Tensor>& inputs, const ModelLossOfAll& loss, Mode mode)
+      : model_(model), loss_(loss), mode_(mode), given_(inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!is_floating(inputs[i].dtype())) continue;
+      names_.push_back(inputs.size() == 1 ? "images" : fmt::format("input {}", i));
+      base_.push_back(inputs[i]);
+    }
+    floating_ = base_.size();
     for (const auto& [path, parameter] : model.named_parameters()) {
       if (!parameter.trainable()) continue;
       names_.push_back(path);
@@ -48,9 +60,11 @@ class LossSurface {
   /// The gradients with respect to all inputs, at the base converted to the type the model computes in.
   std::vector<Tensor> gradients(DType dtype) const {
     ForwardPass pass(mode_, {.record = true, .step = 0});
-    const Variable images = pass.watch(base_.front().to(dtype));
-    const Gradients gradients = pass.backward(value(images, pass));
-    std::vector<Tensor> found{pass.gradient(images)};
+    std::vector<Variable> watched;
+    for (std::size_t i = 0; i < floating_; ++i) watched.push_back(pass.watch(base_[i].to(dtype)));
+    const Gradients gradients = pass.backward(value(watched, pass));
+    std::vector<Tensor> found;
+    for (const Variable& input : watched) found.push_back(pass.gradient(input));
     for (const Parameter& parameter : parameters_) {
       const bool reached = gradients.contains(parameter);
       found.push_back(reached ? gradients[parameter] : Tensor::zeros(parameter.shape(), dtype));
@@ -68,22 +82,30 @@ class LossSurface {
       for (std::int64_t i = 0; i < x.size(); ++i) out[i] += t * d[i];
       return x;
     };
-    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_value(to(i + 1));
+    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_value(to(floating_ + i));
     ForwardPass pass(mode_, {.record = false, .step = 0});
-    Tensor loss = value(to(0), pass).value();
-    return loss;
+    std::vector<Variable> inputs;
+    for (std::size_t i = 0; i < floating_; ++i) inputs.emplace_back(to(i));
+    return value(inputs, pass).value();
   }
 
  private:
-  Variable value(const Variable& images, ForwardPass& pass) const {
-    Variable loss = loss_(model_(images, pass));
+  Variable value(const std::vector<Variable>& floating, ForwardPass& pass) const {
+    std::vector<Variable> inputs(given_.begin(), given_.end());
+    auto next = floating.begin();
+    for (Variable& input : inputs) {
+      if (is_floating(input.dtype())) input = *next++;
+    }
+    Variable loss = loss_(model_.call(inputs, pass));
     check(loss.size() == 1, "check_model: expected a loss of one number, got shape {}", loss.shape());
     return loss;
   }
 
   const Model& model_;
-  const ModelLoss& loss_;
+  const ModelLossOfAll& loss_;
   Mode mode_;
+  std::vector<Tensor> given_;  // the inputs, those of integers among them
+  std::size_t floating_ = 0;   // inputs
   std::vector<std::string> names_;
   std::vector<Tensor> base_;
   std::vector<Parameter> parameters_;
@@ -171,22 +193,29 @@ class ModelCheck {
 
 GradientReport check_model(const Model& model, const Tensor& images, const ModelLoss& loss,
                            const ModelCheckOptions& options) {
+  check(static_cast<bool>(loss), "check_model: expected a loss function, got an empty one");
+  check(images.defined() && is_floating(images.dtype()), "check_model: expected floating images, got {}",
+        images.dtype());
+  const ModelLossOfAll loss_of_first = [&](const std::vector<Variable>& outputs) { return loss(outputs.front()); };
+  return check_model(model, std::vector{images}, loss_of_first, options);
+}
+
+GradientReport check_model(const Model& model, const std::vector<Tensor>& inputs, const ModelLossOfAll& loss,
+                           const ModelCheckOptions& options) {
   check(options.change > 0 && options.largest_step > 0 && options.constant_step > 0,
         "check_model: expected steps above 0, got {}, {} and {}", options.change, options.largest_step,
         options.constant_step);
   check(options.directions >= 0 && options.directions_each >= 0 && options.directions + options.directions_each > 0,
         "check_model: expected at least one direction, got {} and {}", options.directions, options.directions_each);
   check(static_cast<bool>(loss), "check_model: expected a loss function, got an empty one");
-  check(images.defined() && is_floating(images.dtype()), "check_model: expected floating images, got {}",
-        images.dtype());
   const Restored restored(model);
   std::vector<Tensor> narrow;
   if (options.float32_tolerance > 0) {
     model.convert(DType::float32);
-    narrow = LossSurface(model, images, loss, options.mode).gradients(DType::float32);
+    narrow = LossSurface(model, inputs, loss, options.mode).gradients(DType::float32);
   }
   model.convert(DType::float64);
-  const LossSurface surface(model, images.to(DType::float64), loss, options.mode);
+  const LossSurface surface(model, converted(inputs, DType::float64), loss, options.mode);
   const ModelCheck check_of(surface, options);
   GradientReport report = check_of.report();
   if (options.float32_tolerance > 0) check_of.compare_float32(narrow, report.problems);

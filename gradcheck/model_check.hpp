@@ -42,6 +42,12 @@ struct ModelCheckOptions {
 GradientReport check_model(const Model& model, const Tensor& images, const ModelLoss& loss,
                            const ModelCheckOptions& options = {});
 
+/// The same for a model of several inputs and outputs. Derivatives with respect to inputs of integers do not exist; the
+/// other inputs are "input 0", "input 1", ... in the report.
+using ModelLossOfAll = std::function<Variable(const std::vector<Variable>& outputs)>;
+GradientReport check_model(const Model& model, const std::vector<Tensor>& inputs, const ModelLossOfAll& loss,
+                           const ModelCheckOptions& options = {});
+
 /// The paths of all trainable parameters that end in `suffix`, but for those of the layers named: for
 /// constant_parameters.
 std::vector<std::string> parameters_ending_in(const Model& model, const std::string& suffix,

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "framework/ops/normalization.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -48,14 +47,14 @@ void BatchNormalizationLayer::set_momentum(double momentum) {
   options_.momentum = momentum;
 }
 
-Shape BatchNormalizationLayer::output_shape(const std::vector<Shape>& inputs) const {
-  const Shape& x = only_input(inputs);
+std::vector<TensorSpec> BatchNormalizationLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs);
   if (x.rank() < 1) reject("samples with at least one axis", inputs);
-  return x;
+  return {{x}};
 }
 
-std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::vector<Shape>& inputs) const {
-  const Shape channels{inputs[0][-1]};
+std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape channels{inputs[0].shape[-1]};
   std::vector<ParameterSpec> specs;
   if (options_.scale) specs.push_back({"gamma", channels, ones()});
   if (options_.center) specs.push_back({"beta", channels, zeros()});
@@ -65,15 +64,12 @@ std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::v
   return specs;
 }
 
-Variable BatchNormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return call_fused(inputs, {}, pass);
+std::vector<Variable> BatchNormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return {normalized(inputs.front(), {}, pass)};
 }
 
-Variable BatchNormalizationLayer::call_fused(std::vector<Variable> inputs, const FusedParts& parts,
-                                             ForwardPass& pass) const {
-  Variable& x = inputs.front();
+Variable BatchNormalizationLayer::normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const {
   const Shape channels{x.dim(-1)};
-  const BatchNormFusion fused{.bias = parts.bias, .residual = parts.residual, .relu = parts.relu};
   const Variable gamma = options_.scale ? parameter(pass, "gamma") : Tensor::ones(channels, x.dtype());
   const Variable beta = options_.center ? parameter(pass, "beta") : Tensor::zeros(channels, x.dtype());
   if (pass.mode() == Mode::inference || !trainable()) {

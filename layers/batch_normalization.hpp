@@ -1,6 +1,7 @@
 // BatchNormalization: each channel brought to mean 0 and variance 1, then scaled and shifted by learned amounts.
 #pragma once
 
+#include "framework/ops/normalization.hpp"
 #include "layers/layer.hpp"
 
 namespace xtape {
@@ -38,11 +39,13 @@ class BatchNormalizationLayer final : public Layer {
 
   std::string type() const override { return "BatchNormalization"; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.takes_bias = true, .takes_residual = true, .takes_relu = true}; }
-  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  /// The computation with what the op takes besides: relu(norm(x + bias) + residual). x given away with std::move may
+  /// be overwritten.
+  Variable normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const;
 
   double momentum() const { return options_.momentum; }
   bool bias_correction() const { return options_.bias_correction; }

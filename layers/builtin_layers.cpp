@@ -23,6 +23,7 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"Normalization", make_layer<NormalizationLayer>},
       {"Reshape", make_layer<ReshapeLayer>},
       {"Softmax", make_layer<SoftmaxLayer>},
+      {"Subtract", make_layer<SubtractLayer>},
       {"ZeroPadding2D", make_layer<ZeroPadding2DLayer>},
   };
 }

@@ -42,23 +42,20 @@ class Conv2DLayer final : public Layer {
 
   std::string type() const override { return "Conv2D"; }
   LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
   std::string output_activation() const override { return options_.activation.name(); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  /// With a max pooling, whatever is monotone is left for the smaller array behind it.
-  Fusion fusion() const override {
-    const bool linear_output = options_.activation.is(linear);
-    return {.takes_relu = linear_output, .takes_max_pool = linear_output || options_.activation.is(relu)};
-  }
-  WithoutBias call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+  /// The geometry of the convolution.
+  Conv2DOptions convolution() const;
+  /// conv2d(x, kernel), without bias and activation.
+  Variable convolved(const Variable& x, ForwardPass& pass) const;
+  /// The bias; nothing without one.
+  std::optional<Variable> bias(ForwardPass& pass) const;
 
  private:
-  Conv2DOptions convolution() const;
-  Variable convolved(const Variable& x, ForwardPass& pass) const;
-  Variable pooled(const Variable& x, const WindowOptions& pooling, ForwardPass& pass) const;
-  Variable activated(const Variable& y, bool relu_behind, ForwardPass& pass) const;
   Options options_;
 };
 

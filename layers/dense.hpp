@@ -33,10 +33,11 @@ class DenseLayer final : public Layer {
 
   std::string type() const override { return "Dense"; }
   LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
   std::string output_activation() const override { return options_.activation.name(); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;

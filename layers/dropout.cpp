@@ -9,8 +9,8 @@ DropoutLayer::DropoutLayer(Options options) : Layer(options.name), options_(std:
   check(rate >= 0 && rate < 1, "{}: expected a rate in [0, 1), got {}", title(), rate);
 }
 
-Variable DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return dropout(inputs.front(), options_.rate, pass);
+std::vector<Variable> DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return {dropout(inputs.front(), options_.rate, pass)};
 }
 
 template class LayerHandle<DropoutLayer>;

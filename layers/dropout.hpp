@@ -18,8 +18,11 @@ class DropoutLayer final : public Layer {
   std::string type() const override { return "Dropout"; }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;

@@ -5,23 +5,31 @@
 namespace xtape {
 
 InputLayer::InputLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  const Shape& sample = options_.shape;
-  check(sample.size() > 0, "Input{}{}: expected a sample shape without zeros, got {}", name().empty() ? "" : " ",
+  const PartialShape& sample = options_.shape;
+  check(sample.size() != 0, "Input{}{}: expected a sample shape without zeros, got {}", name().empty() ? "" : " ",
         name(), sample);
+  check(options_.dtype != DType::float64,
+        "Input{}{}: expected float32, int64 or uint8, got float64; float32 stands for the type that the model computes "
+        "in, see Model::convert()",
+        name().empty() ? "" : " ", name());
 }
 
-Shape InputLayer::output_shape(const std::vector<Shape>& inputs) const {
+std::vector<TensorSpec> InputLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
   if (!inputs.empty()) reject("no input", inputs);
-  return options_.shape;
+  return {{options_.shape, options_.dtype}};
 }
 
-Variable InputLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+std::vector<Variable> InputLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   assert(inputs.size() == 1);  // the Model puts the data in its place
-  return inputs.front();
+  return inputs;
 }
 
-SymbolicTensor Input(const Shape& sample, const OnlyName& options) {
-  return std::make_shared<InputLayer>(InputLayer::Options{.shape = sample, .name = options.name})->connect({});
+SymbolicTensor Input(const PartialShape& sample, const OnlyName& options) {
+  return Input(InputLayer::Options{.shape = sample, .name = options.name});
+}
+
+SymbolicTensor Input(InputLayer::Options options) {
+  return std::make_shared<InputLayer>(std::move(options))->connect_one({});
 }
 
 }  // namespace xtape

@@ -12,79 +12,165 @@
 namespace xtape {
 namespace {
 
-std::string shapes_text(const std::vector<Shape>& shapes) {
-  std::vector<std::string> texts;
-  for (const Shape& shape : shapes) texts.push_back(batch_shape_text(shape));
-  return texts.empty() ? "no input" : fmt::format("{}", fmt::join(texts, " and "));
+/// Runs `compute`, with the layer's title in front of its errors, once.
+template <class F>
+auto with_title(const Layer& layer, const F& compute) {
+  try {
+    return compute();
+  } catch (const Error& error) {
+    const std::string text = error.what(), title = layer.title() + ": ";
+    throw Error(text.starts_with(title) ? text : title + text);
+  }
 }
 
 }  // namespace
-
-std::string batch_shape_text(const Shape& sample) {
-  return fmt::format("(None{}{})", sample.rank() > 0 ? ", " : "", fmt::join(sample.begin(), sample.end(), ", "));
-}
 
 SymbolicTensor::Call::~Call() {
   std::vector<SymbolicTensor> pending = std::move(inputs);
   while (!pending.empty()) {
     const std::shared_ptr<Call> call = std::move(pending.back().call_);
     pending.pop_back();
-    if (call.use_count() > 1) continue;  // whoever holds it too takes it apart
+    if (call.use_count() > 1) continue;  // another holder destroys it
     std::ranges::move(call->inputs, std::back_inserter(pending));
     call->inputs.clear();
   }
 }
 
+std::vector<SymbolicTensor> SymbolicTensor::outputs_of_call() const {
+  std::vector<SymbolicTensor> outputs;
+  for (std::size_t i = 0; i < call_->outputs.size(); ++i) outputs.emplace_back(call_, i);
+  return outputs;
+}
+
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
+  for (const auto& [name, layer] : sublayers()) {
+    for (auto& [path, parameter] : layer->named_parameters()) named.emplace_back(name + "/" + path, parameter);
+  }
   return named;
+}
+
+std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
+  std::vector<std::shared_ptr<Layer>> all;
+  const auto add = [&](const std::vector<Sublayer>& layers) {
+    for (const Sublayer& inner : layers) {
+      if (std::ranges::find(all, inner.layer) == all.end()) all.push_back(inner.layer);
+    }
+  };
+  add(sublayers());
+  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->sublayers());  // grows while it is walked
+  return all;
 }
 
 LayerConfig Layer::config() const {
   fail("{}: expected its class to override config(), so that a file can hold its options; see LayerConfig", title());
 }
 
-SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs) { return connect(inputs, nullptr); }
-
-SymbolicTensor Layer::connect_with_values(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values) {
-  check(!built_, "{}: expected a layer without parameters to give values to, got one that has some", title());
-  return connect(inputs, values);
-}
-
-SymbolicTensor Layer::connect(const std::vector<SymbolicTensor>& inputs, const ParameterValues& values) {
-  std::vector<Shape> shapes;
-  for (const SymbolicTensor& input : inputs) shapes.push_back(input.shape());
-  Shape output = output_shape(shapes);
-  check(output.rank() < Shape::max_rank, "{}: expected an output of at most {} axes besides the batch, got {}", title(),
-        Shape::max_rank - 1, output);
-  const std::vector<ParameterSpec> specs = parameter_specs(shapes);
-  if (built_) {
-    check_reuse(specs, shapes);
-  } else {
-    create_parameters(specs, values);
+std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
+  if (!built_) {
+    const bool empty = sublayers().empty();
+    prepare(inputs);
+    if (empty && values_) give_values(values_);  // to the layers that there are now
   }
-  return {std::make_shared<SymbolicTensor::Call>(SymbolicTensor::Call{shared_from_this(), inputs}), std::move(output)};
+  std::vector<TensorSpec> outputs = output_specs(inputs);
+  check(!outputs.empty(), "{}: expected output_specs() to give at least one output, got none", title());
+  for (const TensorSpec& output : outputs) {
+    check(output.shape.rank() < Shape::max_rank, "{}: expected an output of at most {} axes besides the batch, got {}",
+          title(), Shape::max_rank - 1, output.shape);
+  }
+  const std::vector<ParameterSpec> specs = parameter_specs(inputs);
+  if (built_) {
+    check_reuse(specs, inputs);
+  } else {
+    check_sublayers();
+    create_parameters(specs, inputs);
+    outputs_ = outputs;
+  }
+  return outputs;
 }
 
-void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const ParameterValues& values) {
+std::vector<SymbolicTensor> Layer::connect(const std::vector<SymbolicTensor>& inputs) {
+  std::vector<TensorSpec> specs;
+  for (const SymbolicTensor& input : inputs) specs.push_back(input.spec());
+  const auto call = std::make_shared<SymbolicTensor::Call>(
+      SymbolicTensor::Call{.layer = shared_from_this(), .inputs = inputs, .outputs = build(specs)});
+  return SymbolicTensor(call, 0).outputs_of_call();
+}
+
+SymbolicTensor Layer::connect_one(const std::vector<SymbolicTensor>& inputs) {
+  const std::vector<SymbolicTensor> outputs = connect(inputs);
+  check(outputs.size() == 1, "{}: expected a layer of one output here, got {}; call() gives all of them", title(),
+        outputs.size());
+  return outputs[0];
+}
+
+std::vector<Variable> Layer::run(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return with_title(*this, [&] { return call(inputs, pass); });
+}
+
+Variable Layer::run_one(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  std::vector<Variable> outputs = run(inputs, pass);
+  check(outputs.size() == 1, "{}: expected a layer of one output here, got {}; call() gives all of them", title(),
+        outputs.size());
+  return std::move(outputs[0]);
+}
+
+void Layer::give_values(const ParameterValues& values) {
+  for (Owned& owned : parameters_) {
+    owned.parameter.set_value(given_value(owned.spec, values));
+    owned.given = true;
+  }
+  if (!built_) values_ = values;
+  for (const auto& [name, layer] : sublayers()) {
+    layer->give_values([values, prefix = name + "/"](const std::string& path, const ParameterSpec& spec) {
+      return values(prefix + path, spec);
+    });
+  }
+}
+
+Tensor Layer::given_value(const ParameterSpec& spec, const ParameterValues& values) const {
+  Tensor value = values(spec.name, spec);
+  check(spec.shape == value.shape(), "{}: expected a {} of shape {}, got {}", title(), spec.name, spec.shape,
+        value.shape());
+  return value;
+}
+
+void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) {
   std::vector<Owned> created;
   for (const ParameterSpec& spec : specs) {
     const bool fresh = std::ranges::none_of(created, [&](const Owned& owned) { return owned.spec.name == spec.name; });
     check(fresh, "{}: expected parameters with different names, got two named {}", title(), spec.name);
+    for (int axis = 0; axis < spec.shape.rank(); ++axis) {
+      if (spec.shape[axis].known()) continue;
+      reject(fmt::format("inputs that give axis {} of its {} {} an extent", axis, spec.name, spec.shape), inputs);
+    }
     const double l2 = spec.regularizer.l2;
     check(std::isfinite(l2) && l2 >= 0, "{}: expected a finite regularizer of {} of at least 0, got {}", title(),
           spec.name, l2);
-    Tensor value = values ? values(spec) : Tensor::zeros(spec.shape);
-    check(value.shape() == spec.shape, "{}: expected a {} of shape {}, got {}", title(), spec.name, spec.shape,
-          value.shape());
-    created.push_back({spec, Parameter(spec.name, std::move(value), spec.trainable && trainable_), values != nullptr});
+    Tensor value = values_ ? given_value(spec, values_) : Tensor::zeros(spec.shape);
+    created.push_back({spec, Parameter(spec.name, std::move(value), spec.trainable && trainable_), values_ != nullptr});
   }
   parameters_ = std::move(created);
+  values_ = nullptr;
   built_ = true;
 }
 
-void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<Shape>& inputs) const {
+void Layer::check_sublayers() const {
+  std::vector<std::string> names;
+  for (const auto& [name, layer] : sublayers()) {
+    check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
+    check(!name.empty() && name.find('/') == std::string::npos && std::ranges::find(names, name) == names.end(),
+          "{}: expected different names without \"/\" for its sublayers, got \"{}\" for {}", title(), name,
+          layer->title());
+    names.push_back(name);
+    check(layer->built_, "{}: expected output_specs() to build all sublayers, got {} \"{}\" without build()", title(),
+          layer->type(), name);
+    if (layer->name_.empty()) layer->name_ = name;
+  }
+}
+
+void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) const {
   if (specs.size() != parameters_.size()) {
     reject(
         fmt::format("inputs that need the {} parameters of its first call, not {}", parameters_.size(), specs.size()),
@@ -101,22 +187,32 @@ void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vect
 void Layer::set_trainable(bool trainable) {
   trainable_ = trainable;
   for (const Owned& owned : parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
+  for (const Sublayer& inner : sublayers()) inner.layer->set_trainable(trainable);
 }
 
 std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
-  for (const Owned& owned : parameters_) {
-    if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
-    const Variable w = pass.parameter(owned.parameter);
-    const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // squares of w may exceed their type
-    total = total ? *total + penalty : penalty;
-  }
+  const auto add = [&](const Layer& layer) {
+    for (const Owned& owned : layer.parameters_) {
+      if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
+      const Variable w = pass.parameter(owned.parameter);
+      const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // squares of w may exceed their type
+      total = total ? *total + penalty : penalty;
+    }
+  };
+  add(*this);
+  for (const auto& inner : all_sublayers()) add(*inner);
   return total;
 }
 
 void Layer::rename(std::string name) {
   name_ = std::move(name);
-  for (Owned& owned : parameters_) owned.parameter.rename(name_ + "/" + owned.spec.name);
+  name_parameters(name_);
+}
+
+void Layer::name_parameters(const std::string& path) {
+  for (Owned& owned : parameters_) owned.parameter.rename(path + "/" + owned.spec.name);
+  for (const auto& [name, layer] : sublayers()) layer->name_parameters(path + "/" + name);
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
@@ -160,34 +256,39 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, Initia
     owned.parameter.set_value(initial_value(owned.spec, source).to(owned.parameter.dtype()));
   }
   constexpr std::uint64_t streams_of_a_layer = 1024;
-  return streams_of_a_layer;
-}
-
-WithoutBias Layer::call_without_bias(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return {call(inputs, pass)};
-}
-
-Variable Layer::call_fused(std::vector<Variable> /*inputs*/, const FusedParts& /*parts*/, ForwardPass& /*pass*/) const {
-  fail("{}: expected call_fused() beside fusion(), got none", title());
+  const std::vector<Sublayer> inside = sublayers();
+  std::uint64_t used = parameters_.empty() && !inside.empty() ? 0 : streams_of_a_layer;
+  for (const Sublayer& inner : inside) used += inner.layer->initialize(seed, stream + used, taken);
+  return used;
 }
 
 std::string Layer::title() const { return name_.empty() ? type() : fmt::format("{} {}", type(), name_); }
 
-void Layer::reject(std::string_view expected, const std::vector<Shape>& inputs) const {
-  fail("{}: expected {}, got {}", title(), expected, shapes_text(inputs));
+void Layer::reject(std::string_view expected, const std::vector<TensorSpec>& inputs) const {
+  fail("{}: expected {}, got {}", title(), expected, to_string(inputs));
 }
 
-const Shape& Layer::only_input(const std::vector<Shape>& inputs, int rank) const {
+const TensorSpec& Layer::only_input_of_any_type(const std::vector<TensorSpec>& inputs) const {
   if (inputs.size() != 1) reject("one input", inputs);
-  if (rank >= 0 && inputs[0].rank() != rank) {
+  return inputs[0];
+}
+
+const PartialShape& Layer::only_input(const std::vector<TensorSpec>& inputs, int rank) const {
+  const TensorSpec& input = only_input_of_any_type(inputs);
+  if (!is_floating(input.dtype)) reject("floating inputs", inputs);
+  if (rank >= 0 && input.shape.rank() != rank) {
     reject(rank == 3 ? "images (None, height, width, channels)"
                      : fmt::format("samples of rank {} after the batch axis", rank),
            inputs);
   }
-  return inputs[0];
+  return input.shape;
 }
 
 const Parameter& Layer::parameter(std::string_view name) const {
+  check(built_,
+        "{}: expected a layer that has parameters, got one that was not built; call it on a symbolic tensor, "
+        "or build() it in output_specs() of the layer that holds it",
+        title());
   const auto found = std::ranges::find_if(parameters_, [&](const Owned& owned) { return owned.spec.name == name; });
   check(found != parameters_.end(),
         "{}: expected the name of one of its parameters, got {}; parameter_specs() lists them", title(), name);

@@ -53,7 +53,12 @@ std::string config_text(const ConfigValue& value) {
   return std::visit(Text(), value);
 }
 
-ConfigValue to_config(const Shape& value) { return std::vector<std::int64_t>(value.begin(), value.end()); }
+ConfigValue to_config(const PartialShape& value) {
+  std::vector<std::int64_t> extents;
+  for (const Extent extent : value) extents.push_back(extent.known() ? extent.value() : -1);
+  return extents;
+}
+ConfigValue to_config(DType value) { return std::string(to_string(value)); }
 ConfigValue to_config(Extent2D value) { return std::vector<std::int64_t>{value.height, value.width}; }
 ConfigValue to_config(const Padding& value) {
   if (value.is_same()) return "same";
@@ -81,8 +86,21 @@ void from_config(const ConfigValue& given, std::string& value) { value = alterna
 void from_config(const ConfigValue& given, std::vector<std::int64_t>& value) {
   value = integers("a list of integers of at most 2147483647", given, 0);
 }
-void from_config(const ConfigValue& given, Shape& value) {
-  value = Shape(integers("a shape of extents of at most 2147483647", given, 0));
+void from_config(const ConfigValue& given, PartialShape& value) {
+  std::vector<Extent> extents;
+  for (const std::int64_t extent : integers("a shape of extents of at most 2147483647", given, 0)) {
+    extents.push_back(extent == -1 ? any : Extent(extent));
+  }
+  value = PartialShape(std::move(extents));
+}
+void from_config(const ConfigValue& given, DType& value) {
+  const auto* name = std::get_if<std::string>(&given);
+  for (const DType type : {DType::float32, DType::float64, DType::int64, DType::uint8}) {
+    if (!name || *name != to_string(type)) continue;
+    value = type;
+    return;
+  }
+  reject("float32, float64, int64 or uint8", given);
 }
 void from_config(const ConfigValue& given, Extent2D& value) {
   const auto& list = integers("a height and a width of at most 2147483647", given, 2);

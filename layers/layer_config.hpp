@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "framework/ops/window.hpp"
-#include "framework/tensor/shape.hpp"
 #include "layers/required.hpp"
+#include "layers/tensor_spec.hpp"
 
 namespace xtape {
 
@@ -45,16 +45,18 @@ inline ConfigValue to_config(int value) { return std::int64_t{value}; }
 inline ConfigValue to_config(std::int64_t value) { return value; }
 inline ConfigValue to_config(double value) { return value; }
 inline ConfigValue to_config(const std::vector<std::int64_t>& value) { return value; }
-ConfigValue to_config(const Shape& value);    // [28, 28, 1]
-ConfigValue to_config(Extent2D value);        // [height, width]
-ConfigValue to_config(const Padding& value);  // "valid", "same" or [top, bottom, left, right]
+ConfigValue to_config(const PartialShape& value);  // [28, 28, 1], -1 for an unknown extent
+ConfigValue to_config(DType value);                // "int64"
+ConfigValue to_config(Extent2D value);             // [height, width]
+ConfigValue to_config(const Padding& value);       // "valid", "same" or [top, bottom, left, right]
 void from_config(const ConfigValue& given, bool& value);
 void from_config(const ConfigValue& given, int& value);
 void from_config(const ConfigValue& given, std::int64_t& value);
 void from_config(const ConfigValue& given, double& value);
 void from_config(const ConfigValue& given, std::string& value);
 void from_config(const ConfigValue& given, std::vector<std::int64_t>& value);
-void from_config(const ConfigValue& given, Shape& value);
+void from_config(const ConfigValue& given, PartialShape& value);
+void from_config(const ConfigValue& given, DType& value);
 void from_config(const ConfigValue& given, Extent2D& value);
 void from_config(const ConfigValue& given, Padding& value);
 

@@ -1,37 +1,51 @@
-// Layers of several inputs: Add, Multiply, Concatenate.
+// Layers of several inputs: Add, Subtract, Multiply, Concatenate.
 #pragma once
 
 #include "layers/layer.hpp"
 
 namespace xtape {
 
-/// What Add and Multiply share: two or more inputs of one shape, called with a list: Add()({x, y}).
+/// What Add, Subtract and Multiply share: inputs of one shape, called with a list: Add()({x, y}), or x + y. Where an
+/// extent of one input is unknown, it is that of another.
 class ElementwiseMergeLayer : public Layer {
  public:
   using Options = OnlyName;
   explicit ElementwiseMergeLayer(const Options& options) : Layer(options.name) {}
   LayerConfig config() const override { return {}; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+
+ protected:
+  /// The inputs combined from the first to the last. Error unless all have one shape, so that none is broadcast.
+  static Variable combined(const std::vector<Variable>& inputs, Variable (*combine)(const Variable&, const Variable&));
 };
 
-/// The sum of the inputs.
+/// The sum of two or more inputs.
 class AddLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Add"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.takes_relu = true, .is_sum = true}; }
-  Variable call_fused(std::vector<Variable> inputs, const FusedParts& parts, ForwardPass& pass) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<AddLayer>;
 using Add = LayerHandle<AddLayer>;
 
-/// The product of the inputs, element by element.
+/// The first of two inputs minus the second.
+class SubtractLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Subtract"; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+extern template class LayerHandle<SubtractLayer>;
+using Subtract = LayerHandle<SubtractLayer>;
+
+/// The product of two or more inputs, element by element.
 class MultiplyLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
   std::string type() const override { return "Multiply"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<MultiplyLayer>;
 using Multiply = LayerHandle<MultiplyLayer>;
@@ -48,8 +62,9 @@ class ConcatenateLayer final : public Layer {
   std::string type() const override { return "Concatenate"; }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;

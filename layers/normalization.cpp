@@ -14,18 +14,18 @@ constexpr double smallest_deviation = 1e-7;  // Keras's epsilon
 
 }  // namespace
 
-Shape NormalizationLayer::output_shape(const std::vector<Shape>& inputs) const {
-  const Shape& x = only_input(inputs);
+std::vector<TensorSpec> NormalizationLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs);
   if (x.rank() < 1) reject("samples with at least one axis", inputs);
-  return x;
+  return {{x}};
 }
 
-std::vector<ParameterSpec> NormalizationLayer::parameter_specs(const std::vector<Shape>& inputs) const {
-  const Shape channels{inputs[0][-1]};
+std::vector<ParameterSpec> NormalizationLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape channels{inputs[0].shape[-1]};
   return {{"mean", channels, zeros(), false}, {"variance", channels, ones(), false}};
 }
 
-Variable NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+std::vector<Variable> NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
   const Shape channels{x.dim(-1)};
   const Tensor variance = parameter("variance").value();
@@ -33,8 +33,8 @@ Variable NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPa
                              [](auto v) { return 1 / std::max<double>(std::sqrt(v), smallest_deviation); });
   // with a variance of 1 the scale is the only factor
   constexpr double epsilon = std::numeric_limits<double>::min();
-  return batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), parameter("mean").value(),
-                              Tensor::ones(channels, x.dtype()), epsilon);
+  return {batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), parameter("mean").value(),
+                               Tensor::ones(channels, x.dtype()), epsilon)};
 }
 
 template class LayerHandle<NormalizationLayer>;

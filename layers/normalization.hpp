@@ -19,9 +19,9 @@ class NormalizationLayer final : public Layer {
   LayerConfig config() const override { return {}; }
 
   std::string type() const override { return "Normalization"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 
 extern template class LayerHandle<NormalizationLayer>;

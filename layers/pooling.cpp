@@ -1,5 +1,7 @@
 #include "layers/pooling.hpp"
 
+#include "layers/window_outputs.hpp"
+
 namespace xtape {
 
 WindowOptions PoolingLayer::window() const {
@@ -8,28 +10,32 @@ WindowOptions PoolingLayer::window() const {
           .padding = options_.padding};
 }
 
-Shape PoolingLayer::output_shape(const std::vector<Shape>& inputs) const {
-  const Shape& x = only_input(inputs, 3);
-  const kernels::Window placed = pooling_window(title(), x.prepended(1), window(), batch_shape_text(x));
-  return {placed.out_height, placed.out_width, x[2]};
+std::vector<TensorSpec> PoolingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs, 3);
+  const auto [height, width] = window_outputs(
+      x, [&](const Shape& images) { return pooling_window(title(), images, window(), batch_shape_text(x)); });
+  return {{{height, width, x[2]}}};
 }
 
-Variable MaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return max_pool2d(inputs.front(), window());
+std::vector<Variable> MaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {max_pool2d(inputs.front(), window())};
 }
 
-Variable AveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return average_pool2d(inputs.front(), window());
+std::vector<Variable> AveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {average_pool2d(inputs.front(), window())};
 }
 
-Shape GlobalPoolingLayer::output_shape(const std::vector<Shape>& inputs) const { return {only_input(inputs, 3)[2]}; }
-
-Variable GlobalMaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return global_max_pool2d(inputs.front());
+std::vector<TensorSpec> GlobalPoolingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  return {{{only_input(inputs, 3)[2]}}};
 }
 
-Variable GlobalAveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return global_average_pool2d(inputs.front());
+std::vector<Variable> GlobalMaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {global_max_pool2d(inputs.front())};
+}
+
+std::vector<Variable> GlobalAveragePooling2DLayer::call(const std::vector<Variable>& inputs,
+                                                        ForwardPass& /*pass*/) const {
+  return {global_average_pool2d(inputs.front())};
 }
 
 template class LayerHandle<MaxPooling2DLayer>;

@@ -27,10 +27,11 @@ class PoolingLayer : public Layer {
   using Options = PoolingOptions;
   explicit PoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
   bool keeps_activation() const override { return true; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 
- protected:
+  /// The window with its strides, which are its size by default.
   WindowOptions window() const;
 
  private:
@@ -42,8 +43,7 @@ class MaxPooling2DLayer final : public PoolingLayer {
  public:
   using PoolingLayer::PoolingLayer;
   std::string type() const override { return "MaxPooling2D"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  Fusion fusion() const override { return {.is_max_pool = window()}; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<MaxPooling2DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
@@ -53,7 +53,7 @@ class AveragePooling2DLayer final : public PoolingLayer {
  public:
   using PoolingLayer::PoolingLayer;
   std::string type() const override { return "AveragePooling2D"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<AveragePooling2DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
@@ -65,7 +65,7 @@ class GlobalPoolingLayer : public Layer {
   explicit GlobalPoolingLayer(const Options& options) : Layer(options.name) {}
   LayerConfig config() const override { return {}; }
   bool keeps_activation() const override { return true; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 };
 
 /// The largest value of each channel.
@@ -73,7 +73,7 @@ class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
  public:
   using GlobalPoolingLayer::GlobalPoolingLayer;
   std::string type() const override { return "GlobalMaxPooling2D"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<GlobalMaxPooling2DLayer>;
 using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
@@ -83,7 +83,7 @@ class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
  public:
   using GlobalPoolingLayer::GlobalPoolingLayer;
   std::string type() const override { return "GlobalAveragePooling2D"; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<GlobalAveragePooling2DLayer>;
 using GlobalAveragePooling2D = LayerHandle<GlobalAveragePooling2DLayer>;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "layers/tensor_spec.hpp"
+
 namespace xtape {
 
 /// Stands for an option that has no default until it is read from a file.
@@ -24,15 +26,24 @@ struct Required {
   T value;
 };
 
-/// A layer's options may hold lists; braces then do: Reshape({.target_shape = {-1, 7}}).
+/// A layer's options may hold lists, written in braces: Reshape({.target_shape = {-1, 7}}).
+template <class List, class Element>
+struct RequiredList {
+  RequiredList() = delete;
+  RequiredList(ToBeRead) {}                                             // NOLINT(google-explicit-constructor)
+  RequiredList(std::initializer_list<Element> given) : value(given) {}  // NOLINT(google-explicit-constructor)
+  RequiredList(List given) : value(std::move(given)) {}                 // NOLINT(google-explicit-constructor)
+  operator const List&() const { return value; }                        // NOLINT(google-explicit-constructor)
+  List value;
+};
+
 template <class T>
-struct Required<std::vector<T>> {
-  Required() = delete;
-  Required(ToBeRead) {}                                        // NOLINT(google-explicit-constructor)
-  Required(std::initializer_list<T> given) : value(given) {}   // NOLINT(google-explicit-constructor)
-  Required(std::vector<T> given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
-  operator const std::vector<T>&() const { return value; }     // NOLINT(google-explicit-constructor)
-  std::vector<T> value;
+struct Required<std::vector<T>> : RequiredList<std::vector<T>, T> {
+  using RequiredList<std::vector<T>, T>::RequiredList;
+};
+template <>
+struct Required<PartialShape> : RequiredList<PartialShape, Extent> {
+  using RequiredList::RequiredList;
 };
 
 }  // namespace xtape

@@ -6,34 +6,34 @@
 
 namespace xtape {
 
-Variable FlattenLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+std::vector<Variable> FlattenLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
-  return reshape(x, {x.dim(0), x.size() / x.dim(0)});
+  return {reshape(x, {x.dim(0), x.size() / x.dim(0)})};
 }
 
-Shape ReshapeLayer::output_shape(const std::vector<Shape>& inputs) const {
-  const Shape& x = only_input(inputs);
+std::vector<TensorSpec> ReshapeLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const auto& [x, dtype] = only_input_of_any_type(inputs);
   const std::vector<std::int64_t>& target = options_.target_shape;
-  std::vector<std::int64_t> extents = target;
-  if (std::ranges::any_of(extents, [](std::int64_t extent) { return extent < -1 || extent == 0; }) ||
-      std::ranges::count(extents, -1) > 1) {
+  const auto open = std::ranges::find(target, -1);
+  if (std::ranges::any_of(target, [](std::int64_t extent) { return extent < -1 || extent == 0; }) ||
+      std::ranges::count(target, -1) > 1) {
     reject(fmt::format("a target shape of positive extents with at most one -1, not ({})", fmt::join(target, ", ")),
            inputs);
   }
-  const auto open = std::ranges::find(extents, -1);
-  if (open != extents.end()) {
-    *open = 1;
-    *open = x.size() / Shape(extents).size();
-  }
-  if (Shape(extents).size() != x.size()) {
+  std::vector<Extent> extents;
+  for (const std::int64_t extent : target) extents.push_back(extent == -1 ? Extent(1) : Extent(extent));
+  const Extent given = PartialShape(extents).size();
+  if (open != target.end()) extents[static_cast<std::size_t>(open - target.begin())] = x.size() / given;
+  if (x.size().known() && PartialShape(extents).size() != x.size()) {
     reject(fmt::format("as many elements as the target shape ({}) has", fmt::join(target, ", ")), inputs);
   }
-  return Shape(extents);
+  return {{PartialShape(std::move(extents)), dtype}};
 }
 
-Variable ReshapeLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+std::vector<Variable> ReshapeLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
-  return reshape(x, output_shape({x.shape().without(0)}).prepended(x.dim(0)));
+  const Shape sample = output_specs({{x.shape().without(0), x.dtype()}}).front().shape;
+  return {reshape(x, sample.prepended(x.dim(0)))};
 }
 
 ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
@@ -45,15 +45,15 @@ ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), o
       padding.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding.amounts(), ", ")));
 }
 
-Shape ZeroPadding2DLayer::output_shape(const std::vector<Shape>& inputs) const {
-  const Shape& x = only_input(inputs, 3);
+std::vector<TensorSpec> ZeroPadding2DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs, 3);
   const auto [top, bottom, left, right] = options_.padding.amounts();
-  return {top + x[0] + bottom, left + x[1] + right, x[2]};
+  return {{{x[0] + top + bottom, x[1] + left + right, x[2]}}};
 }
 
-Variable ZeroPadding2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+std::vector<Variable> ZeroPadding2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const auto [top, bottom, left, right] = options_.padding.amounts();
-  return pad(inputs.front(), {{0, 0}, {top, bottom}, {left, right}, {0, 0}});
+  return {pad(inputs.front(), {{0, 0}, {top, bottom}, {left, right}, {0, 0}})};
 }
 
 template class LayerHandle<FlattenLayer>;

@@ -14,8 +14,11 @@ class FlattenLayer final : public Layer {
   std::string type() const override { return "Flatten"; }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return {}; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return {only_input(inputs).size()}; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    const TensorSpec& x = only_input_of_any_type(inputs);
+    return {{{x.shape.size()}, x.dtype}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
 extern template class LayerHandle<FlattenLayer>;
 using Flatten = LayerHandle<FlattenLayer>;
@@ -32,8 +35,9 @@ class ReshapeLayer final : public Layer {
   std::string type() const override { return "Reshape"; }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;
@@ -54,8 +58,9 @@ class ZeroPadding2DLayer final : public Layer {
   std::string type() const override { return "ZeroPadding2D"; }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;

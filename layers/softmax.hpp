@@ -16,10 +16,11 @@ class SoftmaxLayer final : public Layer {
   explicit SoftmaxLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Softmax"; }
   LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
   std::string output_activation() const override { return "softmax"; }
   int axis() const { return options_.axis; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
  private:
   Options options_;

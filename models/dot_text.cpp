@@ -61,9 +61,9 @@ std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
   std::vector<std::size_t> last_reader(nodes.size(), 0);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    for (const std::size_t input : nodes[i].inputs) last_reader[input] = std::max(last_reader[input], i);
+    for (const NodeOutput& input : nodes[i].inputs) last_reader[input.node] = std::max(last_reader[input.node], i);
   }
-  for (const std::size_t output : model.output_nodes()) last_reader[output] = nodes.size();
+  for (const NodeOutput& output : model.output_nodes()) last_reader[output.node] = nodes.size();
   std::vector<std::pair<std::size_t, std::size_t>> blocks;
   std::size_t furthest = 0, previous = 0;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -82,7 +82,7 @@ std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
 /// Nodes from the first output back along first inputs, which stand in one straight line.
 std::vector<bool> spine_of(const Model& model) {
   std::vector<bool> spine(model.nodes().size(), false);
-  for (std::size_t i = model.output_nodes().front();; i = model.nodes()[i].inputs.front()) {
+  for (std::size_t i = model.output_nodes().front().node;; i = model.nodes()[i].inputs.front().node) {
     spine[i] = true;
     if (model.nodes()[i].inputs.empty()) return spine;
   }
@@ -123,7 +123,7 @@ class DotWriter {
       }
     }
     for (std::size_t i = 0; i < model.nodes().size(); ++i) {
-      const std::vector<std::size_t>& inputs = model.nodes()[i].inputs;
+      const std::vector<NodeOutput>& inputs = model.nodes()[i].inputs;
       for (std::size_t k = 0; k < inputs.size(); ++k) {
         text_ += fmt::format("{}\"{}\" -> \"{}\";\n", indent, end_of(model, inputs[k], prefix),
                              begin_of(model, i, k, prefix));
@@ -151,7 +151,12 @@ class DotWriter {
 
   std::string label(const ModelNode& node) const {
     std::string details;
-    if (options_.shapes) details = fmt::format("({})", fmt::join(node.shape.begin(), node.shape.end(), " × "));
+    if (options_.shapes) {
+      for (const SymbolicTensor& output : node.outputs) {
+        const PartialShape& shape = output.shape();
+        details += fmt::format("{}({})", details.empty() ? "" : ", ", fmt::join(shape.begin(), shape.end(), " × "));
+      }
+    }
     std::int64_t count = 0;
     for (const auto& [path, parameter] : node.layer->named_parameters()) count += parameter.shape().size();
     if (options_.parameters && count > 0)
@@ -159,15 +164,26 @@ class DotWriter {
     if (!details.empty())
       details = fmt::format("<tr><td><font point-size=\"10\" color=\"#56606a\">{}</font></td></tr>", details);
     return fmt::format(
-        "<table border=\"0\" cellspacing=\"0\" cellpadding=\"2\"><tr><td><b>{}</b>  {}</td></tr>{}</table>",
-        escaped(node.layer->type()), escaped(node.layer->name()), details);
+        "<table border=\"0\" cellspacing=\"0\" cellpadding=\"2\"><tr><td><b>{}</b>  {}</td></tr>{}{}</table>",
+        escaped(node.layer->type()), escaped(node.layer->name()), details, rows_inside(*node.layer, ""));
+  }
+
+  /// A row for each layer inside of one that is no model, by its path.
+  static std::string rows_inside(const Layer& layer, const std::string& path) {
+    std::string rows;
+    for (const auto& [name, inner] : layer.sublayers()) {
+      rows += fmt::format("<tr><td><font point-size=\"10\">{}  {}</font></td></tr>", escaped(inner->type()),
+                          escaped(path + name));
+      rows += rows_inside(*inner, path + name + "/");
+    }
+    return rows;
   }
 
   /// Edges go to the inputs of a model used as a layer, and from its output.
-  static std::string end_of(const Model& model, std::size_t i, const std::string& prefix) {
-    const std::string id = fmt::format("{}{}", prefix, i);
-    const auto inner = Model::from_layer(model.nodes()[i].layer);
-    return inner ? end_of(*inner, inner->output_nodes().front(), id + "_") : id;
+  static std::string end_of(const Model& model, NodeOutput value, const std::string& prefix) {
+    const std::string id = fmt::format("{}{}", prefix, value.node);
+    const auto inner = Model::from_layer(model.nodes()[value.node].layer);
+    return inner ? end_of(*inner, inner->output_nodes().at(value.output), id + "_") : id;
   }
 
   static std::string begin_of(const Model& model, std::size_t i, std::size_t input, const std::string& prefix) {

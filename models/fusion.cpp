@@ -7,98 +7,108 @@ namespace {
 
 class Planner {
  public:
-  Planner(const std::vector<ModelNode>& nodes, const std::vector<std::size_t>& outputs)
-      : nodes_(nodes), readers_(nodes.size()), taken_(nodes.size(), false), without_bias_(nodes.size(), false) {
+  Planner(const std::vector<ModelNode>& nodes, const std::vector<NodeOutput>& outputs)
+      : nodes_(nodes), readers_(nodes.size()), taken_(nodes.size(), false) {
     std::map<const Layer*, int> direct;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      for (const std::size_t input : nodes[i].inputs) readers_[input].push_back(i);
+      for (const NodeOutput& input : nodes[i].inputs) readers_[input.node].push_back(i);
       ++direct[nodes[i].layer.get()];
     }
     for (const auto& [layer, times] : direct) count_calls(*layer, calls_, times);
-    for (const std::size_t output : outputs) readers_[output].push_back(nodes.size());
+    for (const NodeOutput& output : outputs) readers_[output.node].push_back(nodes.size());
   }
 
   std::vector<FusedStep> steps() {
     std::vector<FusedStep> steps;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (!taken_[i]) steps.push_back(step_from(i));
+      if (taken_[i]) continue;
+      steps.push_back(step_from(i));
+      for (const std::size_t node : steps.back().nodes) taken_[node] = true;
     }
-    for (FusedStep& step : steps) step.without_bias = without_bias_[step.node()];
     std::ranges::stable_sort(steps, {}, &FusedStep::output);
     return steps;
   }
 
  private:
-  /// The only node that reads the value, if there is but one and it has no step yet.
+  FusedStep step_from(std::size_t node) const {
+    for (const FusionRule& rule : fusion_rules()) {
+      if (auto step = match(rule, node)) return std::move(*step);
+    }
+    return {.nodes = {node}, .inputs = nodes_[node].inputs, .made = {node}};
+  }
+
+  /// The step that computes this node and those behind it by the rule; nothing unless there are at least two.
+  std::optional<FusedStep> match(const FusionRule& rule, std::size_t first) const {
+    FusedStep step{.nodes = {}, .inputs = nodes_[first].inputs, .rule = &rule};
+    std::optional<std::size_t> next = first;
+    for (const FusionRule::Part& part : rule.pattern) {
+      const bool matches = next && part.matches(*nodes_[*next].layer) && may_join(step, *next);
+      if (!matches && !part.optional) return std::nullopt;
+      step.layers.push_back(matches ? nodes_[*next].layer.get() : nullptr);
+      if (!matches) continue;
+      join(step, *next);
+      if (part.has_value) step.made.push_back(*next);
+      next = only_reader(*next);
+    }
+    if (step.nodes.size() < 2) return std::nullopt;
+    step.made.push_back(step.output());
+    return step;
+  }
+
+  bool may_join(const FusedStep& step, std::size_t node) const {
+    const Layer& layer = *nodes_[node].layer;
+    if (calls_.at(&layer) > 1 && !layer.named_parameters().empty()) return false;
+    if (step.nodes.empty()) return true;
+    return nodes_[node].inputs.size() == 1 || (nodes_[node].inputs.size() == 2 && !step.residual);
+  }
+
+  void join(FusedStep& step, std::size_t node) const {
+    if (!step.nodes.empty()) {
+      for (const NodeOutput& input : nodes_[node].inputs) {
+        if (input.node != step.output()) step.residual = input;
+      }
+    }
+    step.nodes.push_back(node);
+  }
+
+  /// The only node that reads the node's value, if there is but one and it has no step yet.
   std::optional<std::size_t> only_reader(std::size_t node) const {
     const std::vector<std::size_t>& readers = readers_[node];
     if (readers.size() != 1 || readers[0] == nodes_.size() || taken_[readers[0]]) return std::nullopt;
     return readers[0];
   }
 
-  FusedStep step_from(std::size_t node) {
-    FusedStep step{.nodes = {node}, .inputs = nodes_[node].inputs, .residual = std::nullopt};
-    const Layer& layer = *nodes_[node].layer;
-    const Fusion can = layer.fusion();
-    if (calls_.at(&layer) == 1) {
-      if (can.takes_residual) take_sum(step);
-      if (can.takes_relu) take_relu(step);
-      if (can.takes_max_pool) take_max_pool(step);
-    }
-    if (can.takes_bias && step.inputs.size() == 1 && readers_[step.inputs[0]].size() == 1) {
-      without_bias_[step.inputs[0]] = true;
-    }
-    return step;
-  }
-
-  void take_sum(FusedStep& step) {
-    const auto reader = only_reader(step.output());
-    if (!reader || !nodes_[*reader].layer->fusion().is_sum || nodes_[*reader].inputs.size() != 2) return;
-    const std::vector<std::size_t>& operands = nodes_[*reader].inputs;
-    step.residual = operands[0] == step.output() ? operands[1] : operands[0];
-    take(step, *reader);
-  }
-
-  void take_relu(FusedStep& step) {
-    const auto reader = only_reader(step.output());
-    if (!reader || !nodes_[*reader].layer->fusion().is_relu || nodes_[*reader].inputs.size() != 1) return;
-    step.relu = true;
-    take(step, *reader);
-  }
-
-  void take_max_pool(FusedStep& step) {
-    const auto reader = only_reader(step.output());
-    if (!reader || !nodes_[*reader].layer->fusion().is_max_pool) return;
-    step.max_pool = nodes_[*reader].layer->fusion().is_max_pool;
-    take(step, *reader);
-  }
-
-  void take(FusedStep& step, std::size_t node) {
-    taken_[node] = true;
-    step.nodes.push_back(node);
-  }
-
   const std::vector<ModelNode>& nodes_;
   std::vector<std::vector<std::size_t>> readers_;  // of each node; nodes_.size() stands for an output of the model
   std::map<const Layer*, int> calls_;
-  std::vector<bool> taken_;         // into the step of another node
-  std::vector<bool> without_bias_;  // another node adds the bias
+  std::vector<bool> taken_;  // into a step
 };
 
 }  // namespace
 
-void count_calls(const Layer& layer, std::map<const Layer*, int>& calls, int times) {
-  calls[&layer] += times;
-  for (const auto& inner : layer.sublayers()) count_calls(*inner, calls, times);
+void FusedCall::enter(std::size_t first_part, std::size_t last_part, ForwardPass& pass) {
+  std::string name;
+  current = nullptr;
+  for (std::size_t part = first_part; part <= last_part; ++part) {
+    if (!layers[part]) continue;
+    if (!current) current = layers[part];
+    name += (name.empty() ? "" : " + ") + layers[part]->name();
+  }
+  pass.begin_layer(name);
 }
 
-std::vector<std::size_t> FusedStep::reads() const {
-  std::vector<std::size_t> read = inputs;
+void count_calls(const Layer& layer, std::map<const Layer*, int>& calls, int times) {
+  calls[&layer] += times;
+  for (const Sublayer& inner : layer.sublayers()) count_calls(*inner.layer, calls, times);
+}
+
+std::vector<NodeOutput> FusedStep::reads() const {
+  std::vector<NodeOutput> read = inputs;
   if (residual) read.push_back(*residual);
   return read;
 }
 
-std::vector<FusedStep> plan_steps(const std::vector<ModelNode>& nodes, const std::vector<std::size_t>& outputs) {
+std::vector<FusedStep> plan_steps(const std::vector<ModelNode>& nodes, const std::vector<NodeOutput>& outputs) {
   return Planner(nodes, outputs).steps();
 }
 

@@ -21,10 +21,11 @@ auto at_place(const std::string& place, Read&& read) {
   fail("{}expected {}, got {:.60}", field.empty() ? "" : fmt::format("{}: ", field), expected, given.dump());
 }
 
-/// Error unless `json` is an object with these fields and no others.
-void check_fields(const Json& json, const std::vector<std::string>& fields) {
+/// Error unless `json` is an object with these fields, and none but the optional ones besides.
+void check_fields(const Json& json, std::vector<std::string> fields, const std::vector<std::string>& optional = {}) {
   if (!json.is_object()) reject("", "an object", json);
   for (const std::string& field : fields) check(json.contains(field), "{}: expected a value, got none", field);
+  fields.insert(fields.end(), optional.begin(), optional.end());
   for (const auto& [name, value] : json.items()) {
     check(std::ranges::find(fields, name) != fields.end(), "expected the fields {}, got \"{:.60}\"",
           fmt::join(fields, ", "), name);
@@ -58,18 +59,53 @@ std::string place_of_layer(std::size_t number, const Json& json) {
   return fmt::format("layers[{}] ({:.60} {:.60})", number, text("class_name"), text("name"));
 }
 
-/// The tensors that a list of node numbers means; all must stand before the node that reads them.
-std::vector<SymbolicTensor> tensors_at(const Json& json, const char* field, const std::vector<SymbolicTensor>& before) {
+using NodeTensors = std::vector<std::vector<SymbolicTensor>>;  // the outputs of each node
+
+bool is_below(const Json& number, std::size_t end) {
+  return number.is_number_unsigned() && number.get<std::uint64_t>() < end;
+}
+
+/// The tensors that a list of node numbers means, or of [node, output]; all must stand before the node that reads them.
+std::vector<SymbolicTensor> tensors_at(const Json& json, const char* field, const NodeTensors& before) {
   std::vector<SymbolicTensor> tensors;
-  for (const Json& number : list_at(json, field)) {
-    if (!number.is_number_unsigned() || number.get<std::uint64_t>() >= before.size()) {
-      reject(field, fmt::format("numbers of nodes below {}", before.size()), number);
+  for (const Json& value : list_at(json, field)) {
+    const bool is_pair = value.is_array() && value.size() == 2;
+    const Json& number = is_pair ? value[0] : value;
+    if (!is_below(number, before.size())) {
+      reject(field, fmt::format("numbers of nodes below {}", before.size()), value);
     }
-    tensors.push_back(before[number.get<std::size_t>()]);
+    const std::vector<SymbolicTensor>& outputs = before[number.get<std::size_t>()];
+    if (!is_pair && outputs.size() != 1) reject(field, "[node, output] for a node of several outputs", value);
+    if (is_pair && !is_below(value[1], outputs.size())) {
+      reject(field, fmt::format("[node, output] with an output below {}", outputs.size()), value);
+    }
+    tensors.push_back(outputs[is_pair ? value[1].get<std::size_t>() : 0]);
   }
   return tensors;
 }
 
+using LayersByPath = std::map<std::string, std::shared_ptr<Layer>>;  // a layer stands before those inside it
+
+void add_inside(const Layer& layer, const std::string& path, LayersByPath& found) {
+  for (const auto& [name, inner] : layer.sublayers()) {
+    found.emplace(path + name, inner);
+    add_inside(*inner, path + name + "/", found);
+  }
+}
+
+/// Freezes the layers inside that the list names by their paths, and none else.
+void freeze_inside(const Layer& layer, const Json& frozen) {
+  LayersByPath inside;
+  add_inside(layer, "", inside);
+  for (const Json& path : frozen) {
+    if (!path.is_string() || !inside.contains(path.get<std::string>())) {
+      reject("frozen", "the path of a layer inside", path);
+    }
+  }
+  for (const auto& [path, inner] : inside) inner->set_trainable(std::ranges::find(frozen, Json(path)) == frozen.end());
+}
+
+const std::vector<std::string> none;
 const std::vector<std::string> model_fields{"class_name", "name", "config"};
 const std::vector<std::string> layer_fields{"class_name", "name", "trainable", "config"};
 
@@ -93,7 +129,7 @@ class GraphReader {
               made->name());
       });
     }
-    std::vector<SymbolicTensor> nodes;
+    NodeTensors nodes;
     std::map<std::string, int> calls;
     for (const Json& description : list_at(json, "nodes")) {
       at_place(fmt::format("nodes[{}]", nodes.size()), [&] {
@@ -106,6 +142,12 @@ class GraphReader {
                                                  : found->second->connect(inputs));
       });
     }
+    for (std::size_t i = 0; i < json.at("layers").size(); ++i) {
+      const Json& description = json.at("layers")[i];
+      if (!description.contains("frozen")) continue;
+      at_place(place_of_layer(i, description),
+               [&] { freeze_inside(*layers.at(text_at(description, "name")), list_at(description, "frozen")); });
+    }
     for (const auto& [layer_name, made] : layers) {
       check(calls.contains(layer_name), "nodes: expected a call of every layer, got none of {}", layer_name);
     }
@@ -113,15 +155,19 @@ class GraphReader {
   }
 
  private:
-  SymbolicTensor first_call(Layer& layer, const std::vector<SymbolicTensor>& inputs, const std::string& path) {
-    if (layer.type() == "Model") return layer.connect(inputs);
-    return layer.connect_with_values(
-        inputs, [&](const ParameterSpec& spec) { return value_of_(path + layer.name() + "/" + spec.name, spec); });
+  std::vector<SymbolicTensor> first_call(Layer& layer, const std::vector<SymbolicTensor>& inputs,
+                                         const std::string& path) {
+    if (layer.type() != "Model") {
+      layer.give_values([&, prefix = path + layer.name() + "/"](const std::string& name, const ParameterSpec& spec) {
+        return value_of_(prefix + name, spec);
+      });
+    }
+    return layer.connect(inputs);
   }
 
   std::shared_ptr<Layer> layer(const Json& json, const std::string& path) {
     const bool is_model = json.is_object() && json.contains("class_name") && json.at("class_name") == "Model";
-    check_fields(json, is_model ? model_fields : layer_fields);
+    check_fields(json, is_model ? model_fields : layer_fields, is_model ? none : std::vector<std::string>{"frozen"});
     const std::string type = text_at(json, "class_name"), name = text_at(json, "name");
     if (is_model) return model(json.at("config"), name, path + name + "/").definition();
     const Json& trainable = json.at("trainable");

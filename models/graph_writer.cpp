@@ -12,6 +12,26 @@ using Layers = std::set<const Layer*>;
 
 Json graph_of(const Model& model, Layers& written);
 
+/// The paths of the frozen layers inside of one that is no model.
+void add_frozen(const Layer& layer, const std::string& path, Json& frozen) {
+  for (const auto& [name, inner] : layer.sublayers()) {
+    if (!Model::from_layer(inner) && !inner->trainable()) frozen.push_back(path + name);
+    add_frozen(*inner, path + name + "/", frozen);
+  }
+}
+
+/// The number of a node, or [number, output] when the node has several outputs.
+Json value_of(const Model& model, NodeOutput value) {
+  if (model.nodes()[value.node].outputs.size() == 1) return value.node;
+  return {value.node, value.output};
+}
+
+Json values_of(const Model& model, const std::vector<NodeOutput>& values) {
+  Json list = Json::array();
+  for (const NodeOutput& value : values) list.push_back(value_of(model, value));
+  return list;
+}
+
 Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
   check(written.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
@@ -29,6 +49,10 @@ Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
     return json;
   }
   json["trainable"] = layer->trainable();
+  if (!layer->sublayers().empty()) {
+    json["frozen"] = Json::array();
+    add_frozen(*layer, "", json["frozen"]);
+  }
   try {
     json["config"] = config_to_json(layer->config());
   } catch (const Error& error) {
@@ -42,9 +66,12 @@ Json graph_of(const Model& model, Layers& written) {
   Layers known;
   for (const ModelNode& node : model.nodes()) {
     if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer, written));
-    nodes.push_back({{"layer", node.layer->name()}, {"inputs", node.inputs}});
+    nodes.push_back({{"layer", node.layer->name()}, {"inputs", values_of(model, node.inputs)}});
   }
-  return {{"layers", layers}, {"nodes", nodes}, {"inputs", model.input_nodes()}, {"outputs", model.output_nodes()}};
+  return {{"layers", layers},
+          {"nodes", nodes},
+          {"inputs", model.input_nodes()},
+          {"outputs", values_of(model, model.output_nodes())}};
 }
 
 }  // namespace

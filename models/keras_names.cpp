@@ -16,15 +16,18 @@ using Layers = std::vector<std::shared_ptr<Layer>>;
 std::map<const Layer*, std::size_t> traversal(const Model::Network& network) {
   std::map<const Layer*, std::size_t> met;
   std::vector<bool> visited(network.nodes().size(), false);
-  std::vector<std::size_t> pending(network.output_nodes().rbegin(), network.output_nodes().rend());
+  std::vector<std::size_t> pending;
+  const auto add = [&](const std::vector<NodeOutput>& values) {
+    for (auto value = values.rbegin(); value != values.rend(); ++value) pending.push_back(value->node);
+  };
+  add(network.output_nodes());
   while (!pending.empty()) {
     const std::size_t node = pending.back();
     pending.pop_back();
     if (visited[node]) continue;
     visited[node] = true;
     met.emplace(network.nodes()[node].layer.get(), met.size());
-    const auto& inputs = network.nodes()[node].inputs;
-    pending.insert(pending.end(), inputs.rbegin(), inputs.rend());
+    add(network.nodes()[node].inputs);
   }
   return met;
 }
@@ -37,7 +40,7 @@ std::map<const Layer*, std::size_t> depths(const Model::Network& network) {
   for (std::size_t i = nodes.size(); i-- > 0;) {
     std::size_t& of_layer = deepest[nodes[i].layer.get()];
     depth[i] = of_layer = std::max(depth[i], of_layer);
-    for (const std::size_t input : nodes[i].inputs) depth[input] = std::max(depth[input], depth[i] + 1);
+    for (const NodeOutput& input : nodes[i].inputs) depth[input.node] = std::max(depth[input.node], depth[i] + 1);
   }
   return deepest;
 }
@@ -45,7 +48,8 @@ std::map<const Layer*, std::size_t> depths(const Model::Network& network) {
 Layers ordered_layers(const Model::Network& network) {
   auto met = traversal(network);
   auto depth = depths(network);
-  Layers layers = network.sublayers();
+  Layers layers;
+  for (const Sublayer& inner : network.sublayers()) layers.push_back(inner.layer);
   std::ranges::stable_sort(layers, [&](const auto& a, const auto& b) {
     const std::size_t deep_a = depth[a.get()], deep_b = depth[b.get()];
     return deep_a != deep_b ? deep_a > deep_b : met[a.get()] < met[b.get()];

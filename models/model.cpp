@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/names_near.hpp"
 #include "models/network.hpp"
 
 namespace xtape {
@@ -23,6 +24,12 @@ std::optional<Model> Model::from_layer(const std::shared_ptr<Layer>& layer) {
   return Model(std::move(network));
 }
 
+Model::Model(const std::vector<SymbolicTensor>& inputs, const SymbolicTensor& output, ModelOptions options)
+    : Model(inputs, std::vector{output}, std::move(options)) {}
+
+Model::Model(GraphFunction define, ModelOptions options)
+    : network_(std::make_shared<Network>(std::move(define), std::move(options))) {}
+
 Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
   if (input_nodes().size() != 1 || output_nodes().size() != 1) {
     fail(
@@ -30,30 +37,45 @@ Variable Model::operator()(const Variable& input, ForwardPass& pass) const {
         "custom loop: fit(), evaluate() and predict() take models of one input and one output",
         network_->title(), input_nodes().size(), output_nodes().size());
   }
-  return network_->compute({input}, pass)[0];
+  return network_->call({input}, pass)[0];
 }
-
-Model::Model(const std::vector<SymbolicTensor>& inputs, const SymbolicTensor& output, ModelOptions options)
-    : Model(inputs, std::vector{output}, std::move(options)) {}
 
 std::vector<Variable> Model::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return network_->compute(inputs, pass);
+  return network_->call(inputs, pass);
 }
 
-SymbolicTensor Model::operator()(const SymbolicTensor& input) const { return network_->connect({input}); }
-SymbolicTensor Model::operator()(const std::vector<SymbolicTensor>& inputs) const { return network_->connect(inputs); }
+SymbolicTensor Model::operator()(const SymbolicTensor& input) const { return network_->connect_one({input}); }
+SymbolicTensor Model::operator()(const std::vector<SymbolicTensor>& inputs) const {
+  return network_->connect_one(inputs);
+}
+std::vector<SymbolicTensor> Model::call(const std::vector<SymbolicTensor>& inputs) const {
+  return network_->connect(inputs);
+}
+std::vector<TensorSpec> Model::build(const std::vector<TensorSpec>& inputs) const { return network_->build(inputs); }
 
 std::string Model::name() const { return network_->name().empty() ? "model" : network_->name(); }
-const Shape& Model::input_shape() const { return network_->input_shapes().front(); }
-const Shape& Model::output_shape() const { return network_->output_shapes().front(); }
-const std::vector<ModelNode>& Model::nodes() const { return network_->nodes(); }
+const PartialShape& Model::input_shape() const { return nodes()[input_nodes().front()].shape(); }
+const PartialShape& Model::output_shape() const {
+  network_->check_defined();
+  return network_->spec(output_nodes().front()).shape;
+}
 
-const std::vector<std::size_t>& Model::input_nodes() const { return network_->input_nodes(); }
-const std::vector<std::size_t>& Model::output_nodes() const { return network_->output_nodes(); }
+const std::vector<ModelNode>& Model::nodes() const {
+  network_->check_defined();
+  return network_->nodes();
+}
+const std::vector<std::size_t>& Model::input_nodes() const {
+  network_->check_defined();
+  return network_->input_nodes();
+}
+const std::vector<NodeOutput>& Model::output_nodes() const {
+  network_->check_defined();
+  return network_->output_nodes();
+}
 
 std::vector<SymbolicTensor> Model::inputs() const {
   std::vector<SymbolicTensor> tensors;
-  for (const std::size_t node : input_nodes()) tensors.push_back(nodes()[node].output);
+  for (const std::size_t node : input_nodes()) tensors.push_back(nodes()[node].outputs.front());
   return tensors;
 }
 
@@ -63,10 +85,16 @@ SymbolicTensor Model::layer_output(const std::string& name) const {
   check(std::ranges::count_if(nodes(), of_layer) == 1,
         "{}: expected the name of a layer that is called once, got \"{}\", called several times", network_->title(),
         name);
-  return std::ranges::find_if(nodes(), of_layer)->output;
+  const ModelNode& node = *std::ranges::find_if(nodes(), of_layer);
+  check(node.outputs.size() == 1, "{}: expected the name of a layer of one output, got \"{}\", which has {}",
+        network_->title(), name, node.outputs.size());
+  return node.outputs.front();
 }
 
-std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const { return network_->named_parameters(); }
+std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const {
+  network_->check_defined();
+  return network_->named_parameters();
+}
 
 std::vector<Parameter> Model::parameters() const {
   std::vector<Parameter> all;
@@ -88,20 +116,46 @@ std::int64_t Model::trainable_count() const {
   return count;
 }
 
-std::vector<std::shared_ptr<Layer>> Model::all_layers() const { return network_->all_layers(); }
+std::vector<std::shared_ptr<Layer>> Model::all_layers() const {
+  network_->check_defined();
+  return network_->all_sublayers();
+}
 
-const Layer& Model::output_layer() const { return network_->output_layer(); }
+const Layer& Model::output_layer() const {
+  network_->check_defined();
+  return network_->output_layer();
+}
 
 std::string Model::output_activation() const { return network_->output_activation(); }
 
-Layer& Model::layer(const std::string& name) const {
-  std::vector<std::string> names;
-  for (const ModelNode& node : nodes()) {
-    if (node.layer->name() == name) return *node.layer;
-    names.push_back(node.layer->name());
+Parameter Model::parameter(const std::string& path) const {
+  std::vector<std::string> paths;
+  for (auto& [own, parameter] : named_parameters()) {
+    if (own == path) return parameter;
+    paths.push_back(own);
   }
-  fail("{}: expected the name of one of its layers, got \"{}\"; there are {}", network_->title(), name,
-       fmt::join(names, ", "));
+  fail("{}: expected the path of one of its parameters, got \"{}\"; there are {}", network_->title(), path,
+       names_near(path, std::move(paths)));
+}
+
+Layer& Model::layer(const std::string& path) const {
+  network_->check_defined();
+  std::shared_ptr<Layer> found = network_;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string name = path.substr(begin, end - begin);
+    const std::vector<Sublayer> inside = found->sublayers();
+    const auto next = std::ranges::find(inside, name, &Sublayer::name);
+    if (next == inside.end()) {
+      std::vector<std::string> names;
+      for (const Sublayer& inner : inside) names.push_back(path.substr(0, begin) + inner.name);
+      fail("{}: expected the name of one of its layers, got \"{}\"; there are {}", network_->title(), path,
+           names.empty() ? "none in " + path.substr(0, begin - 1) : names_near(path, std::move(names)));
+    }
+    found = next->layer;
+    begin = end + 1;
+  }
+  return *found;
 }
 
 void Model::set_trainable(bool trainable) const { network_->set_trainable(trainable); }

@@ -60,7 +60,7 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
         "save_model: expected a name that ends in .safetensors, got {}; save_weights() writes weights as Keras's HDF5",
         path.string());
   const std::vector<std::string>& names = options.class_names;
-  check(names.empty() || std::ssize(names) == model.output_shape()[-1],
+  check(names.empty() || model.output_shape()[-1] == std::ssize(names),
         "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
         path.string());
   check_class_names_of("save_model", names, path);

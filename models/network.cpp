@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
 #include "framework/io/utf8.hpp"
-#include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/streams.hpp"
 #include "layers/input.hpp"
 #include "models/keras_names.hpp"
@@ -26,32 +24,26 @@ void check_storable(const std::string& owner, const std::string& name) {
   }
 }
 
-/// The layers of a step: "bn2a_branch2c + add_1 + activation_3".
-std::string step_name(const FusedStep& step, const std::vector<ModelNode>& nodes) {
-  std::string name = nodes[step.node()].layer->name();
-  for (std::size_t i = 1; i < step.nodes.size(); ++i) name += " + " + nodes[step.nodes[i]].layer->name();
-  return name;
+/// Error unless a layer computed what it infers.
+void check_computed(const ModelNode& node, const std::vector<Variable>& computed, std::int64_t batch) {
+  check(computed.size() == node.outputs.size(), "{}: expected as many outputs as it infers, {}, got {}",
+        node.layer->title(), node.outputs.size(), computed.size());
+  for (std::size_t i = 0; i < computed.size(); ++i) {
+    const TensorSpec& spec = node.outputs[i].spec();
+    const PartialShape inferred = spec.shape.prepended(batch);
+    check(inferred.matches(computed[i].shape()), "{}: expected an output of the shape it infers, {}, got {}",
+          node.layer->title(), inferred, computed[i].shape());
+    const DType dtype = computed[i].dtype();
+    check(is_floating(spec.dtype) ? is_floating(dtype) : dtype == spec.dtype,
+          "{}: expected an output of the type it infers, {}, got {}", node.layer->title(), spec.dtype, dtype);
+  }
 }
 
-/// Computes a step, puts the layer's name in front of what its ops complain about, and holds it to the shape it
-/// inferred.
-WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes, std::vector<Variable> arguments,
-                      const FusedParts& parts, ForwardPass& pass) {
-  const Layer& layer = *nodes[step.node()].layer;
-  pass.begin_layer(step_name(step, nodes));
-  try {
-    const Shape inferred = nodes[step.output()].shape.prepended(arguments.front().dim(0));
-    const auto compute = [&]() -> WithoutBias {
-      if (step.fused() || parts.bias) return {layer.call_fused(std::move(arguments), parts, pass)};
-      if (step.without_bias) return layer.call_without_bias(arguments, pass);
-      return {layer.call(arguments, pass)};
-    };
-    WithoutBias result = compute();
-    check(result.value.shape() == inferred, "expected an output of the shape it infers, {}, got {}", inferred,
-          result.value.shape());
-    return result;
-  } catch (const Error& error) {
-    throw Error(fmt::format("{} {}: {}", layer.type(), layer.name(), error.what()));
+/// The names of the layers inside of a layer that is no model, which has checked those of its own.
+void check_names_inside(const std::string& owner, const Layer& layer) {
+  for (const Sublayer& inner : layer.sublayers()) {
+    check_storable(owner, inner.name);
+    check_names_inside(owner, *inner.layer);
   }
 }
 
@@ -59,8 +51,36 @@ WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes
 
 Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs,
                         ModelOptions options)
-    : Layer(options.name) {
+    : Layer(options.name), seed_(options.seed) {
   check_storable("Model", options.name);
+  read_graph(inputs, outputs);
+}
+
+Model::Network::Network(GraphFunction define, ModelOptions options)
+    : Layer(options.name), define_(std::move(define)), seed_(options.seed) {
+  check_storable("Model", options.name);
+  check(static_cast<bool>(define_), "{}: expected a function that makes a graph, got an empty one", title());
+}
+
+void Model::Network::check_defined() const {
+  check(!define_,
+        "{}: expected a model that knows its inputs, got one that was not called yet; begin it with an Input, "
+        "or call it on a symbolic tensor",
+        title());
+}
+
+void Model::Network::prepare(const std::vector<TensorSpec>& inputs) {
+  if (!define_) return;
+  std::vector<SymbolicTensor> symbols;
+  for (const TensorSpec& input : inputs) symbols.push_back(Input({.shape = input.shape, .dtype = input.dtype}));
+  read_graph(symbols, define_(symbols));
+  define_ = nullptr;
+}
+
+void Model::Network::read_graph(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs) {
+  nodes_.clear();  // of a first attempt that failed
+  inputs_.clear();
+  outputs_.clear();
   check(!inputs.empty() && !outputs.empty(), "{}: expected at least one input and one output, got {} and {}", title(),
         inputs.size(), outputs.size());
   KnownCalls known;
@@ -68,36 +88,32 @@ Model::Network::Network(const std::vector<SymbolicTensor>& inputs, const std::ve
   for (const SymbolicTensor& input : inputs) {
     check(is_input(*input.call().layer), "{}: expected inputs made by Input, got the output of {}", title(),
           input.call().layer->title());
-    const std::size_t node = add(input, known);
+    const std::size_t node = add(input, known).node;
     check(listed.insert(node).second, "{}: expected different inputs, got {} twice", title(),
           batch_shape_text(input.shape()));
     inputs_.push_back(node);
-    input_shapes_.push_back(input.shape());
   }
-  for (const SymbolicTensor& output : outputs) {
-    outputs_.push_back(add(output, known));
-    output_shapes_.push_back(output.shape());
-  }
+  for (const SymbolicTensor& output : outputs) outputs_.push_back(add(output, known));
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     check(listed.contains(i) || !is_input(*nodes_[i].layer),
           "{}: expected every Input that an output depends on among the model's inputs, got none for {} {}", title(),
-          nodes_[i].layer->title(), batch_shape_text(nodes_[i].shape));
+          nodes_[i].layer->title(), batch_shape_text(nodes_[i].shape()));
   }
   steps_ = plan_steps(nodes_, outputs_);
   last_use_.assign(nodes_.size(), 0);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    for (const std::size_t read : steps_[i].reads()) last_use_[read] = i;
+    for (const NodeOutput& read : steps_[i].reads()) last_use_[read.node] = i;
   }
-  for (const std::size_t output : outputs_) last_use_[output] = steps_.size();
+  for (const NodeOutput& output : outputs_) last_use_[output.node] = steps_.size();
   segments_ = plan_segments(steps_, nodes_, last_use_);
   name_layers();
   InitialStreams taken;
-  for (const auto& layer : all_layers()) layer->claim_streams(options.seed, taken);
-  initialize(options.seed, streams::parameters, taken);
+  for (const auto& layer : all_sublayers()) layer->claim_streams(seed_, taken);
+  initialize(seed_, streams::parameters, taken);
 }
 
-/// Adds the call behind a tensor after the calls it depends on: depth first, with a stack of our own.
-std::size_t Model::Network::add(const SymbolicTensor& tensor, KnownCalls& known) {
+/// Adds the call behind a tensor after the calls it depends on: depth first, without recursion.
+NodeOutput Model::Network::add(const SymbolicTensor& tensor, KnownCalls& known) {
   std::vector<SymbolicTensor> pending{tensor};
   while (!pending.empty()) {
     const SymbolicTensor top = pending.back();
@@ -112,12 +128,12 @@ std::size_t Model::Network::add(const SymbolicTensor& tensor, KnownCalls& known)
     }
     if (pending.size() > before) continue;
     pending.pop_back();
-    ModelNode node{call.layer, {}, top.shape(), top};
-    for (const SymbolicTensor& input : call.inputs) node.inputs.push_back(known.at(&input.call()));
+    ModelNode node{call.layer, {}, top.outputs_of_call()};
+    for (const SymbolicTensor& input : call.inputs) node.inputs.push_back({known.at(&input.call()), input.output()});
     known[&call] = nodes_.size();
     nodes_.push_back(std::move(node));
   }
-  return known.at(&tensor.call());
+  return {known.at(&tensor.call()), tensor.output()};
 }
 
 void Model::Network::name_layers() {
@@ -136,6 +152,7 @@ void Model::Network::name_layers() {
   }
   std::map<std::string, int> counts;
   for (const ModelNode& node : nodes_) {
+    check_names_inside(title(), *node.layer);
     std::string chosen = node.layer->name();
     while (chosen.empty() || (taken.contains(chosen) && taken[chosen] != node.layer.get())) {
       const std::string base = is_input(*node.layer) ? "input" : snake_case(node.layer->type());
@@ -146,37 +163,13 @@ void Model::Network::name_layers() {
   }
 }
 
-std::vector<std::shared_ptr<Layer>> Model::Network::sublayers() const {
-  std::vector<std::shared_ptr<Layer>> layers;
+std::vector<Sublayer> Model::Network::sublayers() const {
+  std::vector<Sublayer> layers;
   std::set<const Layer*> seen;
   for (const ModelNode& node : nodes_) {
-    if (seen.insert(node.layer.get()).second) layers.push_back(node.layer);
+    if (seen.insert(node.layer.get()).second) layers.push_back({node.layer->name(), node.layer});
   }
   return layers;
-}
-
-void Model::Network::set_trainable(bool trainable) {
-  for (const auto& layer : sublayers()) layer->set_trainable(trainable);
-}
-
-std::vector<std::shared_ptr<Layer>> Model::Network::all_layers() const {
-  std::vector<std::shared_ptr<Layer>> all = sublayers();
-  for (std::size_t i = 0; i < all.size(); ++i) {  // grows while it is walked
-    for (const auto& inner : all[i]->sublayers()) {
-      if (std::ranges::find(all, inner) == all.end()) all.push_back(inner);
-    }
-  }
-  return all;
-}
-
-std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const {
-  std::optional<Variable> total;
-  for (const auto& layer : all_layers()) {
-    if (!layer->sublayers().empty()) continue;  // its layers count, each once
-    const std::optional<Variable> own = layer->regularization(pass);
-    if (own) total = total ? *total + *own : *own;
-  }
-  return total;
 }
 
 std::string Model::Network::output_activation() const {
@@ -184,12 +177,12 @@ std::string Model::Network::output_activation() const {
   for (const ModelNode& node : nodes_) {
     std::string& activation = activations.emplace_back(node.layer->output_activation());
     if (!node.layer->keeps_activation() || node.inputs.empty()) continue;
-    activation = activations[node.inputs.front()];
-    for (const std::size_t input : node.inputs) {
-      if (activations[input] != activation) activation.clear();
+    activation = activations[node.inputs.front().node];
+    for (const NodeOutput& input : node.inputs) {
+      if (activations[input.node] != activation) activation.clear();
     }
   }
-  return activations[outputs_.front()];
+  return outputs_.empty() ? "" : activations[outputs_.front().node];
 }
 
 bool Model::Network::keeps_activation() const {
@@ -198,75 +191,84 @@ bool Model::Network::keeps_activation() const {
 }
 
 bool Model::Network::trainable() const {
-  return std::ranges::any_of(sublayers(), [](const auto& layer) { return layer->trainable(); });
+  return std::ranges::any_of(sublayers(), [](const Sublayer& inner) { return inner.layer->trainable(); });
 }
 
-/// Parameters get their whole path, so that those of two nested models have different names.
-void Model::Network::rename(std::string name) {
-  Layer::rename(std::move(name));
-  for (auto& [path, parameter] : named_parameters()) parameter.rename(this->name() + "/" + path);
-}
-
-std::uint64_t Model::Network::initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) {
-  const std::uint64_t first = stream;
-  for (const auto& layer : sublayers()) stream += layer->initialize(seed, stream, taken);
-  return stream - first;
-}
-
-std::vector<std::pair<std::string, Parameter>> Model::Network::named_parameters() const {
-  std::vector<std::pair<std::string, Parameter>> all;
-  for (const auto& layer : sublayers()) {
-    for (auto& [path, parameter] : layer->named_parameters()) all.emplace_back(layer->name() + "/" + path, parameter);
+std::vector<TensorSpec> Model::Network::output_specs(const std::vector<TensorSpec>& inputs) const {
+  bool fits = inputs.size() == inputs_.size(), same = fits;
+  for (std::size_t i = 0; fits && i < inputs.size(); ++i) {
+    const TensorSpec& own = spec({inputs_[i]});
+    fits = own.shape.matches(inputs[i].shape) && own.dtype == inputs[i].dtype;
+    same = same && own == inputs[i];
   }
-  return all;
-}
-
-Shape Model::Network::output_shape(const std::vector<Shape>& inputs) const {
-  if (inputs != input_shapes_) reject(inputs_text(), inputs);
-  check(outputs_.size() == 1,
-        "{}: expected one output for use as a layer, got {}; make a Model of one of the outputs for that", title(),
-        outputs_.size());
-  return output_shapes_.front();
-}
-
-Variable Model::Network::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return compute(inputs, pass).front();
-}
-
-std::vector<Variable> Model::Network::compute(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  check_inputs(inputs);
-  Values values(nodes_.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = WithoutBias{inputs[i]};
-  for (const Segment& segment : segments_) {
-    if (pass.recompute() && pass.records() && segment.worth_recomputing) {
-      run_again_on_the_way_back(segment, values, pass);
-    } else {
-      run(segment, values, pass);
-    }
+  if (!fits) reject(inputs_text(), inputs);
+  std::vector<TensorSpec> results;
+  if (same) {
+    for (const NodeOutput& output : outputs_) results.push_back(spec(output));
+    return results;
   }
-  std::vector<Variable> results;
-  for (const std::size_t output : outputs_) results.push_back(values[output]->value);
+  std::vector<std::vector<TensorSpec>> specs(nodes_.size());  // of each node, with more extents known
+  for (std::size_t i = 0; i < inputs.size(); ++i) specs[inputs_[i]] = {inputs[i]};
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    std::vector<TensorSpec> arguments;
+    for (const NodeOutput& input : nodes_[i].inputs) arguments.push_back(specs[input.node][input.output]);
+    if (!arguments.empty()) specs[i] = nodes_[i].layer->output_specs(arguments);
+  }
+  for (const NodeOutput& output : outputs_) results.push_back(specs[output.node][output.output]);
   return results;
 }
 
-void Model::Network::run(const Segment& segment, Values& values, ForwardPass& pass) const {
+std::vector<Variable> Model::Network::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  check_inputs(inputs);
+  Values values(nodes_.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) values[inputs_[i]] = {inputs[i]};
+  for (const Segment& segment : segments_) {
+    if (pass.recompute() && pass.records() && segment.worth_recomputing) {
+      run_recomputed(segment, values, pass);
+    } else {
+      run_segment(segment, values, pass);
+    }
+  }
+  std::vector<Variable> results;
+  for (const NodeOutput& output : outputs_) results.push_back(values[output.node][output.output]);
+  return results;
+}
+
+void Model::Network::run_segment(const Segment& segment, Values& values, ForwardPass& pass) const {
   for (std::size_t i = segment.begin; i < segment.end; ++i) {
     const FusedStep& step = steps_[i];
     if (step.inputs.empty()) continue;  // an input of the model
-    std::vector<Variable> arguments;
-    for (const std::size_t input : step.inputs) arguments.push_back(values[input]->value);
-    FusedParts parts{.relu = step.relu, .max_pool = step.max_pool};
-    if (step.inputs.size() == 1) parts.bias = values[step.inputs[0]]->bias;
-    if (step.residual) parts.residual = values[*step.residual]->value;
-    for (const std::size_t read : step.reads()) {
-      if (last_use_[read] == i) values[read].reset();  // nobody reads it again: only the tape may keep it
+    FusedCall call{
+        .layers = step.layers, .inputs = {}, .residual = std::nullopt, .current = nodes_[step.node()].layer.get()};
+    for (const NodeOutput& input : step.inputs) call.inputs.push_back(values[input.node][input.output]);
+    if (step.residual) call.residual = values[step.residual->node][step.residual->output];
+    for (const NodeOutput& read : step.reads()) {
+      if (last_use_[read.node] == i) values[read.node].clear();  // from here on only the tape may keep it
     }
-    values[step.output()] = call_step(step, nodes_, std::move(arguments), parts, pass);
+    values[step.output()] = compute_step(step, call, pass);
   }
 }
 
-void Model::Network::run_again_on_the_way_back(const Segment& segment, Values& values, ForwardPass& pass) const {
-  std::vector<std::size_t> nodes;  // that it reads and does not make
+std::vector<Variable> Model::Network::compute_step(const FusedStep& step, FusedCall& call, ForwardPass& pass) const {
+  const std::int64_t batch = call.inputs.front().dim(0);
+  std::vector<Variable> computed;
+  if (step.rule) {
+    try {
+      computed = {step.rule->compute(call, pass)};
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}: {}", call.current->title(), error.what()));
+    }
+  } else {
+    const Layer& layer = *nodes_[step.node()].layer;
+    pass.begin_layer(layer.name());
+    computed = layer.run(call.inputs, pass);
+  }
+  check_computed(nodes_[step.output()], computed, batch);
+  return computed;
+}
+
+void Model::Network::run_recomputed(const Segment& segment, Values& values, ForwardPass& pass) const {
+  std::vector<NodeOutput> read;  // that it reads and does not make
   std::vector<Variable> inputs;
   std::vector<Parameter> parameters;
   const auto add_to = [](auto& list, const auto& element) {
@@ -275,25 +277,31 @@ void Model::Network::run_again_on_the_way_back(const Segment& segment, Values& v
     return fresh;
   };
   for (std::size_t i = segment.begin; i < segment.end; ++i) {
-    for (const std::size_t read : steps_[i].reads()) {
-      if (values[read] && add_to(nodes, read)) inputs.push_back(values[read]->value);
+    for (const NodeOutput& value : steps_[i].reads()) {
+      if (!values[value.node].empty() && add_to(read, value)) inputs.push_back(values[value.node][value.output]);
     }
-    for (const auto& [path, parameter] : nodes_[steps_[i].node()].layer->named_parameters()) {
-      if (parameter.trainable()) add_to(parameters, parameter);
+    for (const std::size_t node : steps_[i].nodes) {
+      for (const auto& [path, parameter] : nodes_[node].layer->named_parameters()) {
+        if (parameter.trainable()) add_to(parameters, parameter);
+      }
     }
   }
-  for (const std::size_t node : nodes) {
-    if (last_use_[node] < segment.end) values[node].reset();
+  for (const NodeOutput& value : read) {
+    if (last_use_[value.node] < segment.end) values[value.node].clear();
   }
   const std::size_t output = steps_[segment.end - 1].output();
-  const auto self = std::static_pointer_cast<const Network>(shared_from_this());  // lives until the way back
-  const SegmentFunction compute = [self, segment, nodes, output](const std::vector<Variable>& x, ForwardPass& again) {
+  const auto self = std::static_pointer_cast<const Network>(shared_from_this());  // lives until the backward pass
+  const SegmentFunction compute = [self, segment, read, output](const std::vector<Variable>& x, ForwardPass& again) {
     Values between(self->nodes_.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i) between[nodes[i]] = WithoutBias{x[i]};
-    self->run(segment, between, again);
-    return between[output]->value;
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      auto& outputs = between[read[i].node];
+      outputs.resize(std::max(outputs.size(), read[i].output + 1), Tensor());
+      outputs[read[i].output] = x[i];
+    }
+    self->run_segment(segment, between, again);
+    return between[output].front();
   };
-  values[output] = WithoutBias{recomputed(inputs, parameters, compute, pass)};
+  values[output] = {recomputed(inputs, parameters, compute, pass)};
 }
 
 }  // namespace xtape

@@ -1,6 +1,8 @@
 // Network: what a Model handle holds, a layer made of layers. Internal to models/.
 #pragma once
 
+#include <map>
+
 #include "models/fusion.hpp"
 #include "models/model.hpp"
 #include "models/segments.hpp"
@@ -10,46 +12,48 @@ namespace xtape {
 class Model::Network final : public Layer {
  public:
   Network(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs, ModelOptions options);
+  Network(GraphFunction define, ModelOptions options);
 
   std::string type() const override { return "Model"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override;
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-  std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
-  std::vector<std::shared_ptr<Layer>> sublayers() const override;
-  std::vector<std::shared_ptr<Layer>> all_layers() const;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  std::vector<Sublayer> sublayers() const override;
   std::string output_activation() const override;
   bool keeps_activation() const override;
-  void set_trainable(bool trainable) override;
   bool trainable() const override;
-  std::optional<Variable> regularization(ForwardPass& pass) const override;
-  void rename(std::string name) override;
-  std::uint64_t initialize(std::uint64_t seed, std::uint64_t stream, InitialStreams& taken) override;
 
-  std::vector<Variable> compute(const std::vector<Variable>& inputs, ForwardPass& pass) const;
-  const Layer& output_layer() const { return *nodes_[outputs_.front()].layer; }
+  /// Error while the graph is still to be made by the first call.
+  void check_defined() const;
+  const Layer& output_layer() const { return *nodes_[outputs_.front().node].layer; }
   const std::vector<ModelNode>& nodes() const { return nodes_; }
   const std::vector<std::size_t>& input_nodes() const { return inputs_; }
-  const std::vector<std::size_t>& output_nodes() const { return outputs_; }
-  const std::vector<Shape>& input_shapes() const { return input_shapes_; }
-  const std::vector<Shape>& output_shapes() const { return output_shapes_; }
+  const std::vector<NodeOutput>& output_nodes() const { return outputs_; }
+  const TensorSpec& spec(NodeOutput value) const { return nodes_[value.node].outputs[value.output].spec(); }
+
+ protected:
+  void prepare(const std::vector<TensorSpec>& inputs) override;
 
  private:
   using KnownCalls = std::map<const SymbolicTensor::Call*, std::size_t>;  // their nodes, while the graph is read
-  std::size_t add(const SymbolicTensor& tensor, KnownCalls& known);
+  void read_graph(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs);
+  NodeOutput add(const SymbolicTensor& tensor, KnownCalls& known);
   void name_layers();
   std::string inputs_text() const;
   [[noreturn]] void reject_input(std::size_t i, const Variable& given) const;
   void check_inputs(const std::vector<Variable>& inputs) const;
-  using Values = std::vector<std::optional<WithoutBias>>;  // of each node, while somebody is still to read it
-  void run(const Segment& segment, Values& values, ForwardPass& pass) const;
-  void run_again_on_the_way_back(const Segment& segment, Values& values, ForwardPass& pass) const;
+  using Values = std::vector<std::vector<Variable>>;  // outputs of each node, while somebody is still to read them
+  void run_segment(const Segment& segment, Values& values, ForwardPass& pass) const;
+  void run_recomputed(const Segment& segment, Values& values, ForwardPass& pass) const;
+  std::vector<Variable> compute_step(const FusedStep& step, FusedCall& call, ForwardPass& pass) const;
 
+  GraphFunction define_;  // empty once the graph is there
+  std::uint64_t seed_;
   std::vector<ModelNode> nodes_;  // in the order of computation
-  std::vector<std::size_t> inputs_, outputs_;
+  std::vector<std::size_t> inputs_;
+  std::vector<NodeOutput> outputs_;
   std::vector<FusedStep> steps_;       // what is computed, in order
   std::vector<std::size_t> last_use_;  // for each node the last step that reads it
   std::vector<Segment> segments_;      // of steps
-  std::vector<Shape> input_shapes_, output_shapes_;
 };
 
 }  // namespace xtape

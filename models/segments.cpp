@@ -17,10 +17,21 @@ struct Piece {
 bool is_input(const FusedStep& step) { return step.inputs.empty(); }
 
 bool is_model(const FusedStep& step, const std::vector<ModelNode>& nodes) {
-  return !nodes[step.node()].layer->sublayers().empty();
+  return Model::from_layer(nodes[step.node()].layer).has_value();
 }
 
-/// A cut is where of all values that were computed one alone is still to be read, and waits for no bias.
+/// Elements of one sample of a node's outputs.
+std::int64_t elements_of(const ModelNode& node) {
+  std::int64_t elements = 0;
+  for (const SymbolicTensor& output : node.outputs) {
+    std::int64_t known = 1;
+    for (const Extent extent : output.shape()) known *= extent.known() ? extent.value() : 1;
+    elements += known;
+  }
+  return elements;
+}
+
+/// A cut is where of all values that were computed one alone is still to be read.
 std::vector<Piece> pieces_of(const std::vector<FusedStep>& steps, const std::vector<ModelNode>& nodes,
                              const std::vector<std::size_t>& last_use) {
   std::vector<std::int64_t> last_reads(steps.size() + 1, 0);  // number of values that nobody reads after this step
@@ -33,15 +44,16 @@ std::vector<Piece> pieces_of(const std::vector<FusedStep>& steps, const std::vec
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const FusedStep& step = steps[i];
     piece.end = i + 1;
-    piece.output = nodes[step.output()].shape.size();
-    piece.elements += piece.output;
+    piece.output = elements_of(nodes[step.output()]);
+    for (const std::size_t node : step.made) piece.elements += elements_of(nodes[node]);
     if (!is_input(step)) {
       piece.is_model = piece.layers == 0 && is_model(step, nodes);
-      ++piece.layers;
+      piece.layers += static_cast<int>(step.made.size());
       ++alive;
     }
     alive -= last_reads[i];
-    const bool cut = !is_input(step) && alive <= 1 && last_use[step.output()] > i && !step.without_bias;
+    const bool one_output = nodes[step.output()].outputs.size() == 1;
+    const bool cut = !is_input(step) && one_output && alive <= 1 && last_use[step.output()] > i;
     if (cut || i + 1 == steps.size()) pieces.push_back(std::exchange(piece, {}));
   }
   return pieces;

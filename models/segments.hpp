@@ -18,7 +18,8 @@ struct Segment {
 /// All steps in segments. While one is computed again on the way back there are the values at the beginnings of those
 /// before it, and all that it makes itself: the largest such sum is the memory needed. The segments are as long as the
 /// least such memory allows that segments filled one after the other can do with (the budget of Chen, Xu, Zhang and
-/// Guestrin, 2016, algorithm 3, found by bisection). Values are counted by their elements.
+/// Guestrin, 2016, algorithm 3, found by bisection). Values are counted by their
+/// elements, an unknown extent as 1.
 std::vector<Segment> plan_segments(const std::vector<FusedStep>& steps, const std::vector<ModelNode>& nodes,
                                    const std::vector<std::size_t>& last_use);
 

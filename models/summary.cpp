@@ -84,39 +84,58 @@ std::vector<Row> rows_of(const Model& model) {
   std::set<const Layer*> seen;
   for (const ModelNode& node : model.nodes()) {
     std::vector<std::string> sources;
-    for (const std::size_t input : node.inputs) sources.push_back(model.nodes()[input].layer->name());
+    for (const NodeOutput& input : node.inputs) {
+      const ModelNode& source = model.nodes()[input.node];
+      const bool several = source.outputs.size() > 1;
+      sources.push_back(source.layer->name() + (several ? fmt::format(":{}", input.output) : ""));
+    }
+    std::vector<std::string> outputs;
+    for (const SymbolicTensor& output : node.outputs) outputs.push_back(to_string(output.spec()));
     const bool first = seen.insert(node.layer.get()).second;  // a shared layer's parameters count once
-    rows.push_back({fmt::format("{} ({})", node.layer->name(), node.layer->type()), batch_shape_text(node.shape),
-                    first ? std::to_string(count_of(*node.layer)) : "shared",
-                    fmt::format("{}", fmt::join(sources, ", "))});
+    rows.push_back(
+        {fmt::format("{} ({})", node.layer->name(), node.layer->type()), fmt::format("{}", fmt::join(outputs, ", ")),
+         first ? std::to_string(count_of(*node.layer)) : "shared", fmt::format("{}", fmt::join(sources, ", "))});
   }
   return rows;
 }
 
-/// Elements of the outputs of all layers, those inside of models used as layers instead of these.
-double activations_of(const Model& model) {
-  double elements = 0;
+/// Elements of the outputs of all layers, those inside of models used as layers instead of these; unknown when an
+/// extent is.
+Extent activations_of(const Model& model) {
+  Extent elements = 0;
   for (const ModelNode& node : model.nodes()) {
-    const auto inner = Model::from_layer(node.layer);
-    elements += inner ? activations_of(*inner) : static_cast<double>(node.shape.size());
+    if (const auto inner = Model::from_layer(node.layer)) {
+      elements = elements + activations_of(*inner);
+      continue;
+    }
+    for (const SymbolicTensor& output : node.outputs) elements = elements + output.shape().size();
   }
   return elements;
+}
+
+std::string activations_text(const Model& model, double bytes, std::int64_t batch) {
+  const Extent elements = activations_of(model);
+  if (!elements.known()) return "not known before the extents of the inputs";
+  return fmt::format("{} at batch size {}, every layer's output once",
+                     bytes_text(bytes * static_cast<double>(batch) * static_cast<double>(elements.value())), batch);
 }
 
 std::string totals_of(const Model& model, std::int64_t batch) {
   const double bytes = model.dtype() == DType::float64 ? 8 : 4;
   const std::int64_t all = model.parameter_count(), trainable = model.trainable_count();
   const MultiplyAdds work = multiply_adds(model);
-  const std::string not_counted = work.unknown == 0 ? ""
-                                                    : fmt::format(", and an unknown number in {} {} of custom layers",
-                                                                  work.unknown, work.unknown == 1 ? "call" : "calls");
+  const char* uncounted =
+      activations_of(model).known() ? "custom layers" : "layers that are custom or of unknown extents";
+  const std::string not_counted = work.unknown == 0
+                                      ? ""
+                                      : fmt::format(", and an unknown number in {} {} of {}", work.unknown,
+                                                    work.unknown == 1 ? "call" : "calls", uncounted);
   return fmt::format(
       "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {}\n"
-      "Memory of activations: {} at batch size {}, every layer's output once\n"
+      "Memory of activations: {}\n"
       "Multiply-adds: {} per sample{}\n",
       thousands(all), thousands(trainable), thousands(all - trainable), bytes_text(bytes * static_cast<double>(all)),
-      bytes_text(bytes * static_cast<double>(batch) * activations_of(model)), batch, count_text(work.forward),
-      not_counted);
+      activations_text(model, bytes, batch), count_text(work.forward), not_counted);
 }
 
 }  // namespace

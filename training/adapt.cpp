@@ -54,9 +54,9 @@ std::vector<const Layer*> normalizations(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
   for (const ModelNode& node : nodes) {
     if (!dynamic_cast<const NormalizationLayer*>(node.layer.get())) continue;
-    check(nodes[node.inputs.front()].layer->type() == InputLayer::type_name,
+    check(nodes[node.inputs.front().node].layer->type() == InputLayer::type_name,
           "adapt: expected layer {} to take the input of model {}, got the output of {}", node.layer->name(),
-          model.name(), nodes[node.inputs.front()].layer->name());
+          model.name(), nodes[node.inputs.front().node].layer->name());
     if (std::ranges::find(found, node.layer.get()) == found.end()) found.push_back(node.layer.get());
   }
   check(!found.empty(), "adapt: expected a Normalization layer behind the input, got none in model {}", model.name());
@@ -66,7 +66,7 @@ std::vector<const Layer*> normalizations(const Model& model) {
 }  // namespace
 
 void adapt(const Model& model, const Dataset& data) {
-  check(data.image_shape() == model.input_shape(), "adapt: expected images {} for model {}, got {}",
+  check(model.input_shape().matches(data.image_shape()), "adapt: expected images {} for model {}, got {}",
         batch_shape_text(model.input_shape()), model.name(), data.image_shape().prepended(data.size()));
   const std::vector<const Layer*> layers = normalizations(model);
   std::vector<double> means, variances;

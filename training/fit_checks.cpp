@@ -17,14 +17,15 @@ void check_images(std::string_view function, const Model& model, const Shape& im
         "{}: expected a model of one input and one output, got model {} of {} and {}; call it with Model::call() in a "
         "loop",
         function, model.name(), inputs, outputs);
-  check(images.rank() > 0 && images.without(0) == model.input_shape(), "{}: expected images {} for model {}, got {}",
-        function, batch_shape_text(model.input_shape()), model.name(), images);
+  check(images.rank() > 0 && model.input_shape().matches(images.without(0)),
+        "{}: expected images {} for model {}, got {}", function, batch_shape_text(model.input_shape()), model.name(),
+        images);
 }
 
 void check_data(std::string_view function, const Model& model, const Dataset& data) {
   check_images(function, model, data.image_shape().prepended(data.size()));
   if (data.classes() == 0) return;  // only the loss knows which targets it takes
-  const Shape& output = model.output_shape();
+  const Shape output = model.output_shape();
   check(output.rank() == 1 && output[0] >= data.classes(),
         "{}: expected a model with an output for each of the {} classes of the data, got output shape {}", function,
         data.classes(), batch_shape_text(output));
@@ -57,9 +58,11 @@ bool is_elementwise(const LossFunction& loss) {
 
 /// The layer that Model::output_activation() is of.
 const Layer& last_activation(const Model& model) {
-  std::size_t node = model.output_nodes().front();
+  std::size_t node = model.output_nodes().front().node;
   const std::vector<ModelNode>& nodes = model.nodes();
-  while (nodes[node].layer->keeps_activation() && !nodes[node].inputs.empty()) node = nodes[node].inputs.front();
+  while (nodes[node].layer->keeps_activation() && !nodes[node].inputs.empty()) {
+    node = nodes[node].inputs.front().node;
+  }
   return *nodes[node].layer;
 }
 
@@ -68,13 +71,13 @@ void check_softmax_layers(std::string_view function, const Model& model) {
   for (const ModelNode& node : model.nodes()) {
     if (const std::optional<Model> inner = Model::from_layer(node.layer)) {
       check_softmax_layers(function, *inner);
-    } else if (node.layer->output_activation() == "softmax" && node.shape.rank() > 0) {
+    } else if (node.layer->output_activation() == "softmax" && node.shape().rank() > 0) {
       const auto* layer = dynamic_cast<const SoftmaxLayer*>(node.layer.get());
       const int axis = layer ? layer->axis() : -1;
-      check(node.shape[axis > 0 ? axis - 1 : axis] > 1,
+      check(node.shape()[axis > 0 ? axis - 1 : axis] != 1,
             "{}: expected a softmax over at least 2 numbers, got layer {} with output shape {}, which always gives 1; "
             "use a sigmoid",
-            function, node.layer->name(), batch_shape_text(node.shape));
+            function, node.layer->name(), batch_shape_text(node.shape()));
     }
   }
 }
@@ -96,14 +99,14 @@ bool any_counts(const Dataset& data, const std::vector<double>& class_weights) {
 void check_loss(std::string_view function, const Model& model, const LossFunction& loss) {
   check(static_cast<bool>(loss), "{}: expected a loss function, got an empty one", function);
   const std::string ending = model.output_activation();
-  const Shape& output = model.output_shape();
+  const PartialShape& output = model.output_shape();
   const bool makes_probabilities = ending == "softmax" || ending == "sigmoid";
   check(!makes_probabilities || !(takes_classes(loss) || is(loss, sigmoid_cross_entropy)),
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
         function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy",
         last_activation(model).name(), ending);
   check_softmax_layers(function, model);
-  check(!takes_classes(loss) || output.rank() != 1 || output[0] > 1,
+  check(!takes_classes(loss) || output.rank() != 1 || output[0] != 1,
         "{}: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape {}, for which the loss "
         "is always 0; use sigmoid_cross_entropy with floating targets (n, 1)",
         function, batch_shape_text(output));

@@ -33,7 +33,7 @@ GradientReport layers() {
 GradientReport whole_model(const Model& model, const std::vector<std::string>& constants, double float32_tolerance,
                            const Options& options) {
   std::vector<std::int64_t> classes;
-  for (std::int64_t i = 0; i < options.batch; ++i) classes.push_back(i * 5 % model.output_shape()[-1]);
+  for (std::int64_t i = 0; i < options.batch; ++i) classes.push_back(i * 5 % model.output_shape()[-1].value());
   const Tensor labels = Tensor::labels(classes);
   const Tensor images = RandomStream(options.seed, 3).uniform(model.input_shape().prepended(options.batch));
   return check_model(model, images, [&](const Variable& y) { return softmax_cross_entropy(y, labels); },

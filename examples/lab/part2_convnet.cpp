@@ -26,7 +26,7 @@ std::vector<Figure> convnet_figures() {
   check(flatten != model.nodes().end(), "lab: the model {} has no Flatten layer", model.name());
   return {{"the network", "shape of W1", {4, 4, 3, 8}, extents(w1.shape()), Printed::integer},
           {"the network", "shape of W2", {2, 2, 8, 16}, extents(w2.shape()), Printed::integer},
-          {"the network", "flatten, units", {64}, extents(flatten->shape), Printed::integer},
+          {"the network", "flatten, units", {64}, extents(flatten->shape()), Printed::integer},
           {"the network", "dense, units", {6}, extents(model.output_shape()), Printed::integer},
           {"initial weights",
            "W1[1,1,1]",

@@ -14,7 +14,7 @@ Figure row(const Model& model, const std::string& name, std::vector<double> repo
     for (const auto& [path, parameter] : node->layer->named_parameters()) {
       count += static_cast<double>(parameter.shape().size());
     }
-    ours = extents(node->shape);
+    ours = extents(node->shape());
     ours.push_back(count);
   }
   return {"shape and parameters", name, std::move(report), std::move(ours), Printed::integer};

@@ -106,9 +106,7 @@ Variable gelu_gradient(const Variable& dy, const Variable& x) {
 
 }  // namespace
 
-Variable linear(const Variable& x) { return x; }
-
-Variable relu(const Variable& x) {
+Variable ReluFunction::operator()(const Variable& x) const {
   return recorded_relu(x, map("relu", x.value(), [](auto v) { return rectified(v); }));
 }
 
@@ -120,7 +118,7 @@ Variable add_relu(const Variable& a, const Variable& b) {
   return recorded_relu(sum, y);
 }
 
-Variable sigmoid(const Variable& x) {
+Variable SigmoidFunction::operator()(const Variable& x) const {
   Tensor y = map("sigmoid", x.value(), [](auto v) { return logistic(v); });
   return record("sigmoid", std::move(y), {{x, [x](const Variable& dy) { return sigmoid_gradient(dy, x); }}});
 }
@@ -130,20 +128,20 @@ Variable tanh(const Variable& x) {
   return record("tanh", std::move(y), {{x, [x](const Variable& dy) { return tanh_gradient(dy, x); }}});
 }
 
-Variable softplus(const Variable& x) {
+Variable SoftplusFunction::operator()(const Variable& x) const {
   Tensor y = map("softplus", x.value(),
                  [](auto v) { return (decltype(v){0} > v ? decltype(v){0} : v) + std::log1p(std::exp(-std::abs(v))); });
   return record("softplus", std::move(y), {{x, [x](const Variable& dy) { return multiply(dy, sigmoid(x)); }}});
 }
 
-Variable elu(const Variable& x, double alpha) {
+Variable EluFunction::operator()(const Variable& x, double alpha) const {
   check(alpha >= 0, "elu: expected alpha >= 0, got {}", alpha);
   Tensor y =
       map("elu", x.value(), [alpha](auto v) { return v > 0 ? v : static_cast<decltype(v)>(alpha) * std::expm1(v); });
   return record("elu", std::move(y), {{x, [x, alpha](const Variable& dy) { return elu_gradient(dy, x, alpha); }}});
 }
 
-Variable leaky_relu(const Variable& x, double slope) {
+Variable LeakyReluFunction::operator()(const Variable& x, double slope) const {
   check(slope >= 0, "leaky_relu: expected slope >= 0, got {}", slope);
   Tensor y = map("leaky_relu", x.value(), [slope](auto v) { return v < 0 ? flattened(slope, v) : v; });
   return record(
@@ -151,7 +149,7 @@ Variable leaky_relu(const Variable& x, double slope) {
       {{x, [slope](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), slope); }}});
 }
 
-Variable gelu(const Variable& x) {
+Variable GeluFunction::operator()(const Variable& x) const {
   Tensor y = map("gelu", x.value(), [](auto value) {
     const auto v = static_cast<double>(value);
     return vanishing(v, normal_distribution(v));

@@ -98,13 +98,13 @@ Variable without_share(const Variable& v, const Variable& x, int axis) {
                   }}});
 }
 
-Variable softmax(const Variable& x, int axis) {
+Variable SoftmaxFunction::operator()(const Variable& x, int axis) const {
   Tensor y = map_lines("softmax", x.value(), axis, [](auto v, const ExponentialSum& total) { return total.share(v); });
   return record("softmax", std::move(y),
                 {{x, [x, axis](const Variable& dy, const Variable& out) { return out * without_mean(dy, x, axis); }}});
 }
 
-Variable log_softmax(const Variable& x, int axis) {
+Variable LogSoftmaxFunction::operator()(const Variable& x, int axis) const {
   Tensor y = map_lines("log_softmax", x.value(), axis, [](auto v, const ExponentialSum& total) {
     return total.difference(v) - std::log1p(total.rest);
   });

@@ -25,6 +25,7 @@
 #include "models/multiply_adds.hpp"
 #include "models/plot.hpp"
 #include "models/resnet50.hpp"
+#include "models/sequential.hpp"
 #include "models/weights.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"

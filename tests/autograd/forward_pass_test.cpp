@@ -59,9 +59,9 @@ TEST_CASE("a parameter's gradient is always of its shape and type") {
   const Parameter w("w", Tensor::ones({2}));
   Gradients gradients;
   CHECK(error_of([&] { gradients.add(w, Tensor::ones({2}, DType::float64)); }) ==
-        "Parameter w: expected a gradient (2,) float32, got (2,) float64");
+        "Gradients: expected a gradient (2,) float32 for w, got (2,) float64");
   CHECK(error_of([&] { gradients.add(w, Tensor::ones({3})); }) ==
-        "Parameter w: expected a gradient (2,) float32, got (3,) float32");
+        "Gradients: expected a gradient (2,) float32 for w, got (3,) float32");
   CHECK(error_of([&] {
           w.set_value(Tensor::ones({1, 2}));
         }) == "Parameter w: expected a value of shape (2,), got (1, 2)");

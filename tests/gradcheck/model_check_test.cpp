@@ -18,7 +18,7 @@ struct Data {
 };
 Data data(const Model& model, std::int64_t n) {
   std::vector<std::int64_t> labels;
-  for (std::int64_t i = 0; i < n; ++i) labels.push_back(i * 5 % model.output_shape()[-1]);
+  for (std::int64_t i = 0; i < n; ++i) labels.push_back(i * 5 % model.output_shape()[-1].value());
   return {RandomStream(3).uniform(model.input_shape().prepended(n)), Tensor::labels(labels)};
 }
 
@@ -47,13 +47,14 @@ class WrongGradient final : public Layer {
  public:
   explicit WrongGradient(double factor) : Layer("wrong"), factor_(factor) {}
   std::string type() const override { return "WrongGradient"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
-    return {{"shift", {inputs[0][-1]}, zeros()}};
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{"shift", {inputs[0].shape[-1]}, zeros()}};
   }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable shift = parameter(pass, "shift");
-    return inputs[0] + record("shift", shift.value(), {{shift, [f = factor_](const Variable& dy) { return dy * f; }}});
+    return {inputs[0] +
+            record("shift", shift.value(), {{shift, [f = factor_](const Variable& dy) { return dy * f; }}})};
   }
 
  private:
@@ -136,7 +137,7 @@ TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.
   const auto model_with = [](double factor) {
     const auto input = Input({6, 6, 2});
     auto x = Conv2D({.filters = 4, .kernel_size = 3, .activation = relu})(input);
-    x = SymbolicTensor(std::make_shared<WrongGradient>(factor)->connect({x}));
+    x = std::make_shared<WrongGradient>(factor)->connect_one({x});
     return Model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 1});
   };
   CHECK(check_on_data(model_with(1), 3));

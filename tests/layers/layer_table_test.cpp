@@ -75,6 +75,7 @@ const std::vector<Row>& rows() {
       {"Activation", make<LayerHandle<ActivationLayer>>({.function = ActivationFunction(relu)}), {{3, 4, 2}}},
       {"Add", make<Add>({}), {{3, 2}, {3, 2}, {3, 2}}},
       {"Multiply", make<Multiply>({}), {{3, 2}, {3, 2}}},
+      {"Subtract", make<Subtract>({}), {{3, 2}, {3, 2}}},
       {"Add", make<Add>({}), {{3}, {3}, {3}, {3}, {3}}},
       {"Multiply", make<Multiply>({}), {{3, 2}, {3, 2}, {3, 2}, {3, 2}}},
       {"Concatenate", make<Concatenate>({.axis = 1}), {{2, 3}, {4, 3}}},
@@ -109,7 +110,7 @@ TEST_CASE("every layer comes back from a file with the same options, and compute
     std::vector<SymbolicTensor> inputs;
     for (const Shape& sample : row.samples) inputs.push_back(Input(sample));
     const std::shared_ptr<Layer> layer = row.make();
-    const Model model(inputs, layer->connect(inputs), {.seed = 5});
+    const Model model(inputs, layer->connect_one(inputs), {.seed = 5});
     save_model(model, folder / "model.safetensors");
     const Model loaded = load_model(folder / "model.safetensors");
     CHECK(loaded.layer(layer->name()).config() == layer->config());
@@ -166,8 +167,10 @@ TEST_CASE("the layer check rejects a layer that infers another shape than it com
    public:
     Liar() : Layer("liar") {}
     std::string type() const override { return "Liar"; }
-    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0].prepended(1); }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+      return {{inputs[0].shape.prepended(1)}};
+    }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
   };
   const GradientReport report = check_layer(std::make_shared<Liar>(), {{3}});
   CHECK_FALSE(report);
@@ -181,16 +184,17 @@ TEST_CASE(
    public:
     explicit Scale(Mode wrong_in) : Layer("scale"), wrong_in_(wrong_in) {}
     std::string type() const override { return "Scale"; }
-    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
-      return {{"gain", inputs[0], ones()}};
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
+      return {{"gain", inputs[0].shape, ones()}};
     }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
       const Variable x = inputs[0], gain = parameter(pass, "gain");
       const bool wrong = pass.mode() == wrong_in_;
-      return record("scale", (x.detached() * gain.detached()).value(),
-                    {{x, [gain](const Variable& dy) { return dy * gain; }},
-                     {gain, [x, wrong](const Variable& dy) { return wrong ? mean(dy * x, {0}) : sum(dy * x, {0}); }}});
+      return {
+          record("scale", (x.detached() * gain.detached()).value(),
+                 {{x, [gain](const Variable& dy) { return dy * gain; }},
+                  {gain, [x, wrong](const Variable& dy) { return wrong ? mean(dy * x, {0}) : sum(dy * x, {0}); }}})};
     }
 
    private:
@@ -209,14 +213,14 @@ TEST_CASE("the layer check computes each value from the same state, also where t
    public:
     Moving() : Layer("moving") {}
     std::string type() const override { return "Moving"; }
-    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
       return {{"calls", {}, zeros(), false}};
     }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
       const Parameter& calls = parameter("calls");
       if (pass.training()) pass.update(calls, [](const Tensor& old) { return (Variable(old) + 1.0).value(); });
-      return inputs[0] * (1 + calls.value().item());
+      return {inputs[0] * (1 + calls.value().item())};
     }
   };
   CHECK(check_layer(std::make_shared<Moving>(), {{3}}));

@@ -161,15 +161,15 @@ TEST_CASE("a layer with a parameter for each input refuses another number of inp
    public:
     explicit PerInput(bool same_names) : Layer("p"), same_names_(same_names) {}
     std::string type() const override { return "PerInput"; }
-    Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
       std::vector<ParameterSpec> specs;
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         specs.push_back({same_names_ ? "k" : fmt::format("k{}", i), {1}, ones()});
       }
       return specs;
     }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
 
    private:
     bool same_names_;
@@ -231,7 +231,7 @@ TEST_CASE("an activation comes after the bias, and after the product where there
           y = y + parameters[1].second.value();
         }
         ForwardPass pass(Mode::training);
-        const Tensor got = layer->call({input}, pass).value().reshaped({5, 4});
+        const Tensor got = layer->call({input}, pass)[0].value().reshaped({5, 4});
         CHECK(test::largest_difference(got, activation(y).value()) < 1e-6);
       }
     }
@@ -245,7 +245,7 @@ TEST_CASE("batch normalization moves its averages in training and uses them in i
   const Tensor x = Tensor::of({4, 1}, {1, 2, 3, 6});  // mean 3, squared deviations 4 + 1 + 0 + 9 = 14
   {
     ForwardPass pass(Mode::training);
-    const Tensor y = layer->call({x}, pass).value();
+    const Tensor y = layer->call({x}, pass)[0].value();
     CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 4)));
     pass.commit();
   }
@@ -253,7 +253,7 @@ TEST_CASE("batch normalization moves its averages in training and uses them in i
   CHECK(parameters[2].second.value().item() == Approx(0.25 * 3));
   CHECK(parameters[3].second.value().item() == Approx(0.75 + 0.25 * 14.0 / 3));  // unbiased
   ForwardPass pass(Mode::inference);
-  CHECK(layer->call({x}, pass).value().at({1, 0}) == Approx((2 - 0.75) / std::sqrt(0.75 + 0.25 * 14.0 / 3)));
+  CHECK(layer->call({x}, pass)[0].value().at({1, 0}) == Approx((2 - 0.75) / std::sqrt(0.75 + 0.25 * 14.0 / 3)));
 }
 
 TEST_CASE("the moving variance is unbiased for batches of every size, with bias correction too") {
@@ -288,7 +288,7 @@ TEST_CASE("bias correction takes what is left of the starting values out of the 
       pass.commit();
     }
     ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
-    const Tensor y = layer->call({x}, pass).value();
+    const Tensor y = layer->call({x}, pass)[0].value();
     CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 3)).epsilon(5e-4));
     CHECK(y.at({3, 0}) == Approx(3 / std::sqrt(14.0 / 3)).epsilon(5e-4));
   }
@@ -298,7 +298,7 @@ TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
   const Dropout layer({.rate = 0.25});
   const Tensor x = Tensor::ones({100000});
   ForwardPass training(Mode::training, {.seed = 1, .step = 0});
-  const auto values = layer->call({x}, training).value().to_vector();
+  const auto values = layer->call({x}, training)[0].value().to_vector();
   double sum = 0;
   bool all_dropped_or_scaled = true;
   for (const double v : values) {
@@ -308,5 +308,5 @@ TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
   CHECK(all_dropped_or_scaled);
   CHECK(sum / 100000 == Approx(1).margin(0.01));
   ForwardPass inference(Mode::inference);
-  CHECK(identical(layer->call({x}, inference).value(), x));
+  CHECK(identical(layer->call({x}, inference)[0].value(), x));
 }

@@ -239,7 +239,7 @@ Trial::Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samp
     symbols.push_back(Input(sample));
     inputs_.emplace_back(random.normal(sample.prepended(3), 0, 1, DType::float64));
   }
-  const Model model(symbols, layer->connect(symbols), {.seed = 3});
+  const Model model(symbols, layer->connect_one(symbols), {.seed = 3});
   for (const auto& [name, parameter] : layer->named_parameters()) {
     initial_.emplace(name, parameter.value());
     if (parameter.shape().rank() == 0) {
@@ -261,7 +261,7 @@ Tensor Trial::parameter(const std::string& name) const {
 
 Tensor Trial::output(Mode mode) const {
   ForwardPass pass(mode, {.seed = 6, .step = 7});
-  Tensor y = layer_->call(inputs_, pass).value();
+  Tensor y = layer_->call(inputs_, pass)[0].value();
   pass.commit();
   return y;
 }

@@ -103,7 +103,7 @@ TEST_CASE("layers of models inside of models come back from a file with every op
     const auto innermost_input = Input(sample), inner_input = Input(sample), input = Input(sample);
     std::vector<SymbolicTensor> inputs{innermost_input};
     if (several) inputs.push_back(innermost_input);
-    const Model innermost(innermost_input, layer->connect(inputs), {.name = "innermost", .seed = 8});
+    const Model innermost(innermost_input, layer->connect_one(inputs), {.name = "innermost", .seed = 8});
     const Model inner(inner_input, innermost(inner_input), {.name = "inner"});
     const Model model(input, inner(input), {.name = "outer"});
     for (const auto& [path, parameter] : model.named_parameters()) {

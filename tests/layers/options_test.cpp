@@ -81,6 +81,7 @@ TEST_CASE("fields() of every layer has each member of its Options but the name, 
       {"Normalization", counts_of<NormalizationLayer>()},
       {"Reshape", counts_of<ReshapeLayer>()},
       {"Softmax", counts_of<SoftmaxLayer>()},
+      {"Subtract", counts_of<SubtractLayer>()},
       {"ZeroPadding2D", counts_of<ZeroPadding2DLayer>()},
   };
   for (const auto& [type, counts] : layers) {

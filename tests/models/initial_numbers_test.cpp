@@ -187,16 +187,18 @@ TEST_CASE("a layer of many parameters shares no initial numbers with the layer b
    public:
     Many() : Layer("many") {}
     std::string type() const override { return "Many"; }
-    Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
-    std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+      return {{only_input(inputs)}};
+    }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
       std::vector<ParameterSpec> specs;
       for (int i = 0; i < 1100; ++i) specs.push_back({fmt::format("p{}", i), {4}, unit()});
       return specs;
     }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
   };
   const auto input = Input({4});
-  auto x = std::make_shared<Many>()->connect({input});
+  auto x = std::make_shared<Many>()->connect_one({input});
   for (int i = 0; i < 3; ++i) x = dense(x, 4);
   CHECK(shared_numbers(Model(input, x)) == none);
 }

@@ -17,11 +17,13 @@ class OwnNames final : public Layer {
   using Options = OnlyName;
   explicit OwnNames(const Options& options) : Layer(options.name) {}
   std::string type() const override { return "OwnNames"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
     return {{"W", only_input(inputs), ones()}, {"b", only_input(inputs), zeros()}};
   }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
 };
 
 TEST_CASE("a weight is found under the names that Keras 1, 2 and 3 give it, and under no other") {

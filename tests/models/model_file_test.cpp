@@ -99,9 +99,11 @@ class Scale final : public Layer {
   explicit Scale(Options options) : Layer(options.name), options_(std::move(options)) {}
   std::string type() const override { return "Scale"; }
   LayerConfig config() const override { return config_of(options_); }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override {
-    return inputs[0] * options_.factor.value;
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+    return {inputs[0] * options_.factor.value};
   }
 
  private:

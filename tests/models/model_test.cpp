@@ -144,9 +144,9 @@ TEST_CASE("a layer that computes another shape than it infers, or whose op fails
    public:
     explicit Odd(bool fails) : Layer("odd"), fails_(fails) {}
     std::string type() const override { return "Odd"; }
-    Shape output_shape(const std::vector<Shape>&) const override { return {2}; }
-    Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override {
-      return fails_ ? matmul(inputs[0], Tensor::ones({9, 9})) : inputs[0];
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>&) const override { return {{{2}}}; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+      return {fails_ ? matmul(inputs[0], Tensor::ones({9, 9})) : inputs[0]};
     }
 
    private:
@@ -155,11 +155,11 @@ TEST_CASE("a layer that computes another shape than it infers, or whose op fails
   const auto input = Input({5});
   ForwardPass pass(Mode::inference);
   CHECK_THAT(error_of([&] {
-               Model(input, std::make_shared<Odd>(false)->connect({input}))(Tensor::ones({3, 5}), pass);
+               Model(input, std::make_shared<Odd>(false)->connect_one({input}))(Tensor::ones({3, 5}), pass);
              }),
              Catch::Contains("Odd odd: expected an output of the shape it infers, (3, 2), got (3, 5)"));
   CHECK_THAT(error_of([&] {
-               Model(input, std::make_shared<Odd>(true)->connect({input}))(Tensor::ones({3, 5}), pass);
+               Model(input, std::make_shared<Odd>(true)->connect_one({input}))(Tensor::ones({3, 5}), pass);
              }),
              Catch::Contains("Odd odd: matmul: expected"));
 }

@@ -37,14 +37,14 @@ TEST_CASE("ResNet-50 for 6 classes has the lab's parameters, names and shapes") 
   CHECK(parameters_of(model, "conv1") == 9472);
   CHECK(parameters_of(model, "bn_conv1") == 256);
   CHECK(parameters_of(model, "fc6") == 2048 * 6 + 6);
-  CHECK(node_of(model, "zero_padding2d_1").shape == Shape{70, 70, 3});
-  CHECK(node_of(model, "conv1").shape == Shape{32, 32, 64});
-  CHECK(node_of(model, "max_pooling2d_1").shape == Shape{15, 15, 64});
-  CHECK(node_of(model, "res2a_branch1").shape == Shape{15, 15, 256});
-  CHECK(node_of(model, "res3d_branch2c").shape == Shape{8, 8, 512});
-  CHECK(node_of(model, "res4f_branch2b").shape == Shape{4, 4, 256});
-  CHECK(node_of(model, "bn5c_branch2c").shape == Shape{2, 2, 2048});
-  CHECK(node_of(model, "average_pooling2d_1").shape == Shape{1, 1, 2048});
+  CHECK(node_of(model, "zero_padding2d_1").shape() == Shape{70, 70, 3});
+  CHECK(node_of(model, "conv1").shape() == Shape{32, 32, 64});
+  CHECK(node_of(model, "max_pooling2d_1").shape() == Shape{15, 15, 64});
+  CHECK(node_of(model, "res2a_branch1").shape() == Shape{15, 15, 256});
+  CHECK(node_of(model, "res3d_branch2c").shape() == Shape{8, 8, 512});
+  CHECK(node_of(model, "res4f_branch2b").shape() == Shape{4, 4, 256});
+  CHECK(node_of(model, "bn5c_branch2c").shape() == Shape{2, 2, 2048});
+  CHECK(node_of(model, "average_pooling2d_1").shape() == Shape{1, 1, 2048});
   CHECK(model.output_shape() == Shape{6});
   int convolutions = 0;
   int additions = 0;
@@ -59,7 +59,7 @@ TEST_CASE("ResNet-50 for 6 classes has the lab's parameters, names and shapes") 
 TEST_CASE("ResNet-50 for ImageNet has the published number of parameters") {
   const Model model = resnet50({.input = {224, 224, 3}, .classes = 1000, .pooling = Pooling::global_average});
   CHECK(model.parameter_count() == 25636712);  // as keras.applications.ResNet50 reports
-  CHECK(node_of(model, "bn5c_branch2c").shape == Shape{7, 7, 2048});
+  CHECK(node_of(model, "bn5c_branch2c").shape() == Shape{7, 7, 2048});
 }
 
 TEST_CASE("ResNet-50 computes logits and a gradient for every trainable parameter") {
@@ -86,7 +86,7 @@ TEST_CASE("ResNet-50 refuses images that are too small, naming the layer that do
 TEST_CASE("the ConvNet is the lab's by default and fits small images with its other options") {
   const Model lab = conv_net();
   CHECK(lab.parameter_count() == 4 * 4 * 3 * 8 + 2 * 2 * 8 * 16 + 64 * 6 + 6);
-  CHECK(node_of(lab, "flatten_1").shape == Shape{64});
+  CHECK(node_of(lab, "flatten_1").shape() == Shape{64});
   const Model small = conv_net(small_image_options());
   CHECK(small.input_shape() == Shape{28, 28, 1});
   CHECK(small.output_shape() == Shape{10});
@@ -147,7 +147,7 @@ TEST_CASE("users build other residual networks from the blocks") {
   auto x = convolutional_block(input, 3, {4, 4, 16}, 2, {2, 'a'});
   x = identity_block(x, 5, {4, 4, 16}, {2, 'b'});
   const Model model(input, Dense({.units = 2})(GlobalAveragePooling2D()(x)));
-  CHECK(node_of(model, "res2b_branch2b").shape == Shape{8, 8, 4});
+  CHECK(node_of(model, "res2b_branch2b").shape() == Shape{8, 8, 4});
   ForwardPass pass(Mode::inference);
   CHECK(model(Tensor::ones({1, 16, 16, 3}), pass).shape() == Shape{1, 2});
 }

@@ -43,7 +43,7 @@ std::set<Step> steps(const Model& network, const std::string& type) {
   std::set<Step> found;
   for (const ModelNode& node : network.nodes()) {
     if (node.layer->type() != type) continue;
-    Step step{network.nodes()[node.inputs[0]].shape, node.shape, {}};
+    Step step{network.nodes()[node.inputs[0].node].shape(), node.shape(), {}};
     for (const auto& [name, parameter] : node.layer->named_parameters()) {
       if (name == "kernel") step.kernel = parameter.shape();
     }

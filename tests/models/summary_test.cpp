@@ -93,21 +93,23 @@ class Custom final : public Layer {
  public:
   Custom() : Layer("") {}
   std::string type() const override { return "Custom"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return only_input(inputs); }
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>&) const override {
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
     return {{"kernel", {7, 7}, zeros()}};
   }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs[0]; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
 };
 
 TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in nested models too") {
   const auto inner_input = Input({4});
-  const Model inner(inner_input, std::make_shared<Custom>()->connect({Dense({.units = 4})(inner_input)}));
+  const Model inner(inner_input, std::make_shared<Custom>()->connect_one({Dense({.units = 4})(inner_input)}));
   const auto input = Input({4});
   CHECK(multiply_adds(inner).unknown == 1);
   CHECK_THAT(inner.summary(), Catch::Contains("Multiply-adds: 16 per sample, and an unknown number in 1 call of custom "
                                               "layers\n"));
-  const Model model(input, std::make_shared<Custom>()->connect({inner(inner(input))}));
+  const Model model(input, std::make_shared<Custom>()->connect_one({inner(inner(input))}));
   CHECK(multiply_adds(model).forward == 32);
   CHECK(multiply_adds(model).unknown == 3);
   CHECK_THAT(model.summary(),

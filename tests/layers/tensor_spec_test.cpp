@@ -1,0 +1,191 @@
+#include "layers/tensor_spec.hpp"
+
+#include "layers/layers.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+TEST_CASE("an unknown extent makes what is computed from it unknown") {
+  CHECK(Extent(3) + 4 == 7);
+  CHECK(2 * Extent(3) - 1 == 5);
+  CHECK(Extent(7) / 2 == 3);
+  for (const Extent unknown : {any + 4, 4 + any, any - 1, 8 - any, 2 * any, any / 2, 8 / any, (any + 2) * 3 / 4}) {
+    CHECK_FALSE(unknown.known());
+    CHECK(unknown == any);
+    CHECK(to_string(unknown) == "None");
+  }
+  CHECK(Extent(0) != any);
+  CHECK_THAT(error_of([] { static_cast<void>(any.value()); }), Catch::Contains("expected a known extent, got None"));
+  CHECK_THAT(error_of([] { static_cast<void>(Extent(3) - 4); }), Catch::Contains("expected 0 or more, got -1"));
+  CHECK_THAT(error_of([] { static_cast<void>(Extent(3) / 0); }), Catch::Contains("divisor above 0"));
+  CHECK_THAT(error_of([] { static_cast<void>(Extent(std::int64_t{1} << 62) * 4); }), Catch::Contains("below 2^63"));
+  CHECK_THAT(error_of([] { static_cast<void>(Extent(-1)); }), Catch::Contains("expected 0 or more, got -1"));
+}
+
+TEST_CASE("a partial shape prints None, has a size when all is known, and becomes a shape then") {
+  const PartialShape images{any, any, 3}, known{4, 5, 3};
+  CHECK(to_string(images) == "(None, None, 3)");
+  CHECK(batch_shape_text(images) == "(None, None, None, 3)");
+  CHECK(batch_shape_text(PartialShape()) == "(None)");
+  CHECK(to_string(PartialShape{any}) == "(None,)");
+  CHECK(images.size() == any);
+  CHECK(PartialShape{any, 0}.size() == 0);
+  CHECK(known.size() == 60);
+  CHECK(known == Shape{4, 5, 3});
+  CHECK(Shape(known) == Shape{4, 5, 3});
+  CHECK_FALSE(images == Shape{4, 5, 3});
+  CHECK(images.matches(known));
+  CHECK_FALSE(known.matches(images));
+  CHECK_FALSE(images.matches(Shape{4, 5, 1}));
+  CHECK_FALSE(images.matches(Shape{4, 3}));
+  CHECK(images.replaced(0, 7).without(1) == Shape{7, 3});
+  CHECK(images[-1] == 3);
+  CHECK_THAT(error_of([&] { static_cast<void>(Shape(images)); }),
+             Catch::Contains("expected a shape of which all extents are known, got (None, None, 3)"));
+  CHECK_THAT(error_of([&] { static_cast<void>(images[3]); }), Catch::Contains("axis in [-3, 3), got 3"));
+  CHECK(to_string(TensorSpec{{any}, DType::int64}) == "int64 (None, None)");
+}
+
+TEST_CASE("Input takes unknown extents and types, and refuses what can't be a sample") {
+  CHECK(to_string(Input({any, any, 3}).spec()) == "(None, None, None, 3)");
+  const SymbolicTensor tokens = Input({.shape = {any}, .dtype = DType::int64, .name = "tokens"});
+  CHECK(tokens.dtype() == DType::int64);
+  CHECK(tokens.call().layer->name() == "tokens");
+  CHECK_THAT(error_of([] { Input({any, 0}); }), Catch::Contains("without zeros, got (None, 0)"));
+  CHECK_THAT(error_of([] { Input({.shape = {3}, .dtype = DType::float64}); }),
+             Catch::Contains("float32, int64 or uint8, got float64"));
+  CHECK_THAT(error_of([&] { Dense({.units = 2, .name = "d"})(tokens); }),
+             Catch::Contains("Dense d: expected floating inputs, got int64 (None, None)"));
+  CHECK_THAT(error_of([&] {
+               Add()({Input({3}), tokens});
+             }),
+             Catch::Contains("Add: expected floating inputs, got (None, 3) and int64 (None, None)"));
+  CHECK(Flatten()(tokens).spec() == TensorSpec{{any}, DType::int64});
+}
+
+namespace {
+
+struct Row {
+  std::function<std::shared_ptr<Layer>()> make;
+  std::vector<PartialShape> samples;
+};
+
+template <class Handle>
+std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
+  return [options] { return std::shared_ptr<Layer>(Handle(options)); };
+}
+
+std::vector<TensorSpec> specs_of(const std::vector<PartialShape>& samples) {
+  std::vector<TensorSpec> specs;
+  for (const PartialShape& sample : samples) specs.push_back({sample});
+  return specs;
+}
+
+}  // namespace
+
+TEST_CASE("what a layer infers from unknown extents fits what it infers from known ones") {
+  const std::vector<Row> rows{
+      {make<Conv2D>({.filters = 2, .kernel_size = {3, 2}, .strides = {2, 1}, .dilation_rate = {1, 2}}), {{9, 8, 3}}},
+      {make<Conv2D>({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
+      {make<MaxPooling2D>({.pool_size = 2}), {{9, 8, 3}}},
+      {make<AveragePooling2D>({.pool_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
+      {make<GlobalAveragePooling2D>({}), {{9, 8, 3}}},
+      {make<GlobalMaxPooling2D>({}), {{9, 8, 3}}},
+      {make<ZeroPadding2D>({.padding = {1, 2, 3, 4}}), {{9, 8, 3}}},
+      {make<Dense>({.units = 5}), {{4, 6}}},
+      {make<BatchNormalization>({}), {{4, 6}}},
+      {make<Normalization>({}), {{4, 6}}},
+      {make<Dropout>({.rate = 0.5}), {{4, 6}}},
+      {make<Softmax>({.axis = 1}), {{4, 6}}},
+      {make<Flatten>({}), {{4, 6}}},
+      {make<Reshape>({.target_shape = {-1, 8}}), {{4, 6}}},
+      {make<Reshape>({.target_shape = {3, 8}}), {{4, 6}}},
+      {make<LayerHandle<ActivationLayer>>({.function = ActivationFunction(relu)}), {{4, 6}}},
+      {make<Add>({}), {{4, 6}, {4, 6}}},
+      {make<Subtract>({}), {{4, 6}, {4, 6}}},
+      {make<Multiply>({}), {{4, 6}, {4, 6}, {4, 6}}},
+      {make<Concatenate>({.axis = 1}), {{4, 6}, {3, 6}}},
+      {make<Concatenate>({}), {{4, 6}, {4, 2}}},
+  };
+  std::size_t inferred = 0;
+  for (const Row& row : rows) {
+    const auto layer = row.make();
+    INFO(layer->type());
+    const PartialShape whole = layer->output_specs(specs_of(row.samples)).front().shape;
+    CHECK(whole.known());
+    const int axes = row.samples.front().rank();
+    for (unsigned hidden = 1; hidden < 1U << axes; ++hidden) {
+      for (std::size_t which = 0; which < row.samples.size(); ++which) {  // of one input, or of all
+        std::vector<PartialShape> samples = row.samples;
+        for (int axis = 0; axis < axes; ++axis) {
+          for (std::size_t i = 0; i < samples.size(); ++i) {
+            if ((hidden >> axis & 1U) != 0 && (i == which || which == 0)) samples[i] = samples[i].replaced(axis, any);
+          }
+        }
+        const PartialShape partial = layer->output_specs(specs_of(samples)).front().shape;
+        INFO(to_string(specs_of(samples)) << " -> " << to_string(partial) << ", whole " << to_string(whole));
+        CHECK(partial.matches(whole));
+        ++inferred;
+      }
+    }
+  }
+  CHECK(inferred > 80);
+  const auto image = Input({any, 8, 3});
+  CHECK(to_string(Conv2D({.filters = 4, .kernel_size = 3})(image).shape()) == "(None, 6, 4)");
+  CHECK(to_string(MaxPooling2D()(image).shape()) == "(None, 4, 3)");
+  CHECK(Flatten()(image).shape() == PartialShape{any});
+  CHECK(Add()({image, Input({5, any, 3})}).shape() == Shape{5, 8, 3});  // each knows what the other does not
+}
+
+TEST_CASE("a parameter never depends on an unknown extent") {
+  CHECK(error_of([] {
+          Dense({.units = 2, .name = "d"})(Input({4, any}));
+        }) == "Dense d: expected inputs that give axis 0 of its kernel (None, 2) an extent, got (None, 4, None)");
+  CHECK(error_of([] {
+          Conv2D({.filters = 8, .kernel_size = 3, .name = "c"})(Input({5, 5, any}));
+        }) ==
+        "Conv2D c: expected inputs that give axis 2 of its kernel (3, 3, None, 8) an extent, got (None, 5, 5, None)");
+  CHECK_THAT(error_of([] { BatchNormalization()(Input({any})); }), Catch::Contains("axis 0 of its gamma (None,)"));
+  CHECK_THAT(error_of([] {
+               Dense({.units = 2})(Flatten()(Input({any, 3})));
+             }),
+             Catch::Contains("axis 0 of its kernel"));
+}
+
+TEST_CASE("inputs that can't fit are refused, with None where an extent is unknown") {
+  CHECK_THAT(error_of([] {
+               Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
+             }),
+             Catch::Contains("Add sum: expected inputs of one shape, got (None, None, 3) and (None, None, 4)"));
+  CHECK_THAT(error_of([] {
+               Conv2D({.filters = 1, .kernel_size = 5})(Input({any, 4, 1}));
+             }),
+             Catch::Contains("images at least as large as the window") && Catch::Contains("(None, None, 4, 1)"));
+  CHECK_THAT(error_of([] {
+               Subtract()({Input({3}), Input({3}), Input({3})});
+             }),
+             Catch::Contains("expected two inputs"));
+}
+
+TEST_CASE("an activation is known by what it is, in a file by its name") {
+  CHECK(ActivationFunction(relu) == relu);
+  CHECK(ActivationFunction(tanh) == ActivationFunction(tanh));
+  CHECK_FALSE(ActivationFunction(relu) == sigmoid);
+  const ActivationFunction wrapped([](const Variable&x) { return relu(x); }), renamed("relu", relu);
+  CHECK(wrapped.name() == "custom");
+  CHECK_FALSE(wrapped == relu);
+  CHECK_FALSE(wrapped == wrapped);  // nothing is known of it
+  CHECK_FALSE(renamed == relu);
+  CHECK_THAT(error_of([&] { to_config(renamed); }), Catch::Contains("an activation function of xtape's, got relu"));
+  for (const ActivationFunction& function :
+       {ActivationFunction(linear), ActivationFunction(relu), ActivationFunction(sigmoid), ActivationFunction(tanh),
+        ActivationFunction(softplus), ActivationFunction(gelu), ActivationFunction(elu), ActivationFunction(leaky_relu),
+        ActivationFunction(softmax), ActivationFunction(log_softmax)}) {
+    ActivationFunction read;
+    from_config(to_config(function), read);
+    CHECK(read == function);
+    const Variable x = Tensor::of({1, 3}, {-1, 0.5, 2});
+    CHECK(identical(read(x).value(), function(x).value()));
+  }
+}

@@ -1,0 +1,295 @@
+// Layers that hold layers: everything that follows from parameters includes those inside.
+#include <cmath>
+#include <set>
+
+#include "framework/ops/ops.hpp"
+#include "gradcheck/layer_check.hpp"
+#include "layers/layers.hpp"
+#include "gradcheck/model_check.hpp"
+#include "models/model_file.hpp"
+#include "models/multiply_adds.hpp"
+#include "models/plot.hpp"
+#include "models/weights.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+using xtape::test::largest_difference;
+
+namespace {
+
+/// y = x + gain * second(relu(first(x)))
+class ResidualLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::int64_t> units;
+    std::int64_t hidden = 5;
+    std::string name = "";
+    static void fields(auto& options, auto field) {
+      field("units", options.units);
+      field("hidden", options.hidden);
+    }
+  };
+  explicit ResidualLayer(Options options)
+      : Layer(options.name),
+        options_(std::move(options)),
+        first_({.units = options_.hidden, .activation = tanh, .kernel_regularizer = l2(0.5)}),
+        second_({.units = options_.units}) {}
+  std::string type() const override { return "Residual"; }
+  LayerConfig config() const override { return config_of(options_); }
+  std::vector<Sublayer> sublayers() const override { return {{"first", first_}, {"second", second_}}; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return second_.build(first_.build(inputs));
+  }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
+    return {{"gain", {options_.units.value}, constant(0.5)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    return {inputs[0] + parameter(pass, "gain") * second_(first_(inputs[0], pass), pass)};
+  }
+
+ private:
+  Options options_;
+  Dense first_, second_;
+};
+using Residual = LayerHandle<ResidualLayer>;
+
+/// Two of them, a model and a normalization: nested twice.
+class TowerLayer final : public Layer {
+ public:
+  struct Options {
+    std::int64_t units = 3;
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("units", options.units); }
+  };
+  explicit TowerLayer(Options options)
+      : Layer(options.name),
+        options_(std::move(options)),
+        lower_({.units = options_.units}),
+        upper_({.units = options_.units, .hidden = 4}),
+        head_(head(options_.units)) {}
+  std::string type() const override { return "Tower"; }
+  LayerConfig config() const override { return config_of(options_); }
+  std::vector<Sublayer> sublayers() const override {
+    return {{"lower", lower_}, {"norm", norm_}, {"upper", upper_}, {"head", head_}};
+  }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return head_.build(upper_.build(norm_.build(lower_.build(inputs))));
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    return {head_(upper_(norm_(lower_(inputs[0], pass), pass), pass), pass)};
+  }
+
+ private:
+  static Model head(std::int64_t units) {
+    const auto input = Input({units});
+    return {input, Dense({.units = 2, .name = "out"})(input)};
+  }
+  Options options_;
+  Residual lower_, upper_;
+  BatchNormalization norm_;
+  Model head_;
+};
+using Tower = LayerHandle<TowerLayer>;
+
+Model tower_model(std::uint64_t seed = 0) {
+  const auto input = Input({3});
+  return {input, Dense({.units = 2, .name = "last"})(Tower({.name = "tower"})(input)), {.name = "net", .seed = seed}};
+}
+
+std::vector<std::string> paths_of(const Model& model) {
+  std::vector<std::string> paths;
+  for (const auto& [path, parameter] : model.named_parameters()) paths.push_back(path);
+  return paths;
+}
+
+Tensor infer(const Model& model, const Tensor& x) {
+  ForwardPass pass(Mode::inference);
+  return model(x, pass).value();
+}
+
+const LoadModelOptions known{
+    .custom_layers = {{"Tower", make_layer<TowerLayer>}, {"Residual", make_layer<ResidualLayer>}}};
+
+}  // namespace
+
+TEST_CASE("parameters of layers inside are listed, named and found by their paths") {
+  const Model model = tower_model();
+  CHECK(paths_of(model) ==
+        std::vector<std::string>{"tower/lower/gain", "tower/lower/first/kernel", "tower/lower/first/bias",
+                                 "tower/lower/second/kernel", "tower/lower/second/bias", "tower/norm/gamma",
+                                 "tower/norm/beta", "tower/norm/moving_mean", "tower/norm/moving_variance",
+                                 "tower/upper/gain", "tower/upper/first/kernel", "tower/upper/first/bias",
+                                 "tower/upper/second/kernel", "tower/upper/second/bias", "tower/head/out/kernel",
+                                 "tower/head/out/bias", "last/kernel", "last/bias"});
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    CHECK(parameter.name() == path);
+    CHECK(model.parameter(path) == parameter);
+  }
+  CHECK(model.layer("tower/upper/first").type() == "Dense");
+  CHECK(model.layer("tower/head/out").type() == "Dense");
+  CHECK(model.layer("tower").type() == "Tower");
+  CHECK(error_of([&] { model.layer("tower/uper"); }) ==
+        "Model net: expected the name of one of its layers, got \"tower/uper\"; there are tower/lower, tower/norm, "
+        "tower/upper, tower/head");
+  CHECK_THAT(error_of([&] { model.layer("last/kernel"); }), Catch::Contains("there are none in last"));
+  CHECK_THAT(
+      error_of([&] { static_cast<void>(model.parameter("tower/upper/first/kernle")); }),
+      Catch::Contains("got \"tower/upper/first/kernle\"; there are ") && Catch::Contains("tower/upper/first/kernel"));
+  CHECK(model.all_layers().size() == 3 + 4 + 2 + 2 + 2);  // its own, the tower's, those of lower, upper and head
+}
+
+TEST_CASE("of many names those most like the wanted one are shown") {
+  const auto input = Input({2});
+  auto x = input;
+  for (int i = 0; i < 30; ++i) x = Dense({.units = 2, .name = fmt::format("layer{}", i)})(x);
+  const Model model(input, x);
+  CHECK_THAT(error_of([&] { model.layer("layr17"); }),
+             Catch::Contains("there are layer17, ") && Catch::Contains("more"));
+  CHECK_THAT(error_of([&] { static_cast<void>(model.parameter("layer3/kernal")); }),
+             Catch::Contains("there are layer3/kernel, "));
+}
+
+TEST_CASE("no two parameters of layers inside share initial numbers, and the seed decides them") {
+  const Model model = tower_model(1), same = tower_model(1), other = tower_model(2);
+  std::set<std::vector<double>> kernels;
+  std::size_t drawn = 0;
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    CHECK(identical(model.parameters()[i].value(), same.parameters()[i].value()));
+    if (!model.parameters()[i].name().ends_with("kernel")) continue;
+    const bool of_head = model.parameters()[i].name().starts_with("tower/head/");  // a model with a seed of its own
+    CHECK(identical(model.parameters()[i].value(), other.parameters()[i].value()) == of_head);
+    std::vector<double> first = model.parameters()[i].value().to_vector();
+    const double spread = first[0] / first[1];  // of one stream, whatever the initializer's scale
+    CHECK(kernels.insert({spread}).second);
+    ++drawn;
+  }
+  CHECK(drawn == 6);
+  CHECK(model.parameter("tower/lower/gain").value().to_vector() == std::vector<double>{0.5, 0.5, 0.5});
+}
+
+TEST_CASE("a layer of layers computes what these compute, and its derivatives are right") {
+  const Model model = tower_model(3);
+  const Tensor x = RandomStream(2).normal({4, 3});
+  const auto value = [&](const std::string& path) { return Variable(model.parameter("tower/" + path).value()); };
+  const auto residual = [&](const Variable& in, const std::string& p) {
+    const Variable hidden = tanh(matmul(in, value(p + "/first/kernel")) + value(p + "/first/bias"));
+    return in + value(p + "/gain") * (matmul(hidden, value(p + "/second/kernel")) + value(p + "/second/bias"));
+  };
+  const Variable normalized = residual(x, "lower") / std::sqrt(1.001);  // moving averages 0 and 1, epsilon 1e-3
+  const Variable head = matmul(residual(normalized, "upper"), value("head/out/kernel")) + value("head/out/bias");
+  const Variable y = matmul(head, model.parameter("last/kernel").value());
+  CHECK(largest_difference(infer(model, x), y.value()) < 1e-5);
+  CHECK(check_layer(Residual({.units = 3}), {{3}}));
+  const std::string normalized_away = "lower/second/bias";
+  CHECK(
+      check_layer(Tower({.units = 3}), {{3}},
+                  {.modes = {Mode::training}, .batches = {3, 4}, .gradient = {.constant_inputs = {normalized_away}}}));
+  CHECK(check_layer(Tower({.units = 3}), {{3}}, {.modes = {Mode::inference}}));
+  CHECK(check_model(model, RandomStream(5).normal({4, 3}), [](const Variable& out) { return mean(square(out)); },
+                    {.constant_parameters = {"tower/" + normalized_away}}));
+}
+
+TEST_CASE("freezing reaches the layers inside, one of them, or all") {
+  const Model model = tower_model();
+  const auto trainable = [&](const std::string& path) { return model.parameter(path).trainable(); };
+  model.layer("tower/upper").set_trainable(false);
+  CHECK_FALSE(trainable("tower/upper/gain"));
+  CHECK_FALSE(trainable("tower/upper/second/kernel"));
+  CHECK(trainable("tower/lower/gain"));
+  model.layer("tower").set_trainable(false);
+  CHECK(model.trainable_count() == 2 * 2 + 2);
+  model.layer("tower").set_trainable(true);
+  CHECK(trainable("tower/upper/second/kernel"));
+  CHECK_FALSE(trainable("tower/norm/moving_mean"));
+  model.layer("tower/norm").set_trainable(false);  // then it does not move its averages
+  ForwardPass pass(Mode::training);
+  model(RandomStream(1).normal({5, 3}), pass);
+  CHECK(model.parameter("tower/norm/moving_mean").value().to_vector() == std::vector<double>(3, 0));
+}
+
+TEST_CASE("regularizers of layers inside count once") {
+  const Model model = tower_model();
+  ForwardPass pass(Mode::inference);
+  double expected = 0;
+  for (const std::string path : {"tower/lower/first/kernel", "tower/upper/first/kernel"}) {
+    for (const double w : model.parameter(path).value().to_vector()) expected += 0.5 * w * w;
+  }
+  CHECK(model.regularization(pass).value().value().item() == Approx(expected).epsilon(1e-6));
+}
+
+TEST_CASE("a layer of layers comes back from a file, with what is frozen inside") {
+  const test::TemporaryFolder folder;
+  const Tensor x = RandomStream(7).normal({4, 3});
+  for (const std::string frozen : {"", "tower", "tower/upper", "tower/lower/first", "tower/head/out", "tower/norm"}) {
+    INFO(frozen);
+    const Model model = tower_model(4);
+    if (!frozen.empty()) model.layer(frozen).set_trainable(false);
+    save_model(model, folder / "model.safetensors");
+    const Model loaded = load_model(folder / "model.safetensors", known);
+    CHECK(paths_of(loaded) == paths_of(model));
+    CHECK(identical(infer(loaded, x), infer(model, x)));
+    for (const auto& [path, parameter] : model.named_parameters()) {
+      INFO(path);
+      CHECK(loaded.parameter(path).trainable() == parameter.trainable());
+      CHECK(loaded.parameter(path).name() == path);
+    }
+  }
+  const Model part_trained = tower_model(4);  // the tower's own flag is off, a layer inside is trained
+  part_trained.layer("tower").set_trainable(false);
+  part_trained.layer("tower/lower/second").set_trainable(true);
+  save_model(part_trained, folder / "model.safetensors");
+  CHECK(load_model(folder / "model.safetensors", known).trainable_count() == part_trained.trainable_count());
+  save_weights(part_trained, folder / "weights.safetensors");
+  const Model fresh = tower_model(5);
+  CHECK(load_weights(fresh, folder / "weights.safetensors").complete());
+  CHECK(identical(infer(fresh, x), infer(part_trained, x)));
+}
+
+TEST_CASE("summary, picture and counts include the layers inside") {
+  const Model model = tower_model();
+  const std::string text = model.summary();
+  CHECK_THAT(text, Catch::Contains("tower (Tower)"));
+  std::int64_t count = 0;
+  for (const Parameter& parameter : model.parameters()) count += parameter.shape().size();
+  CHECK_THAT(text, Catch::Contains(fmt::format("Total params: {}\n", count)));
+  CHECK_THAT(dot_text(model), Catch::Contains("lower/first") && Catch::Contains("head/out"));
+  const MultiplyAdds work = multiply_adds(model);
+  CHECK(work.forward == (3 * 5 + 5 * 3) + (3 * 4 + 4 * 3) + 3 * 2 + 2 * 2);
+  CHECK(work.unknown == 2);  // the two Residual, which have a parameter of their own
+}
+
+TEST_CASE("a layer called on variables without having been built, and one that forgets to build, are named") {
+  const Dense dense({.units = 2, .name = "d"});
+  ForwardPass pass(Mode::inference);
+  CHECK_THAT(error_of([&] {
+               dense(Tensor::ones({1, 2}), pass);
+             }),
+             Catch::Contains("Dense d: expected a layer that has parameters, got one that was not built"));
+  class Forgetful final : public Layer {
+   public:
+    Forgetful() : Layer("f") {}
+    std::string type() const override { return "Forgetful"; }
+    std::vector<Sublayer> sublayers() const override { return {{"inner", inner_}}; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& p) const override {
+      return {inner_(inputs[0], p)};
+    }
+
+   private:
+    Dense inner_{{.units = 2}};
+  };
+  CHECK(error_of([] { std::make_shared<Forgetful>()->connect_one({Input({2})}); }) ==
+        "Forgetful f: expected output_specs() to build all sublayers, got Dense \"inner\" without build()");
+  const Residual shared({.units = 3, .name = "r"});
+  shared(Input({3}));
+  CHECK_THAT(error_of([&] { shared(Input({4})); }), Catch::Contains("inputs that fit the kernel (3, 5) of its first"));
+}
+
+TEST_CASE("errors of ops name the layers that lead to them") {
+  const Model model = tower_model();
+  CHECK_THAT(error_of([&] {
+               infer(model, RandomStream(1).normal({4, 3}).to(DType::float64));
+             }),
+             Catch::Contains("Tower tower: Residual lower: Dense first: matmul"));
+}
