@@ -34,6 +34,9 @@ template <>
 inline constexpr DType dtype_of<std::int64_t> = DType::int64;
 template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
+/// Whether T is an element type.
+template <class T>
+inline constexpr bool has_dtype = dtype_of<T> != DType{-1};
 
 /// Calls f(T{}) with the C++ type of `dtype`: the one place where a run-time type becomes a compile-time one.
 template <class F>

@@ -149,7 +149,7 @@ TEST_CASE("transposed and sliced arrays of runs in none, one and several pieces"
                          }) == "");
       CHECK(disagreement(
                 [&] {
-                  return slice(x, {1, 1}, {rows, columns}).value();
+                  return x[{{1, rows}, {1, columns}}];
                 },
                 0,
                 [&, m = columns](auto i) -> long double {
