@@ -96,10 +96,6 @@ Tensor Tensor::of(const Shape& shape, const std::vector<double>& values, DType d
   return result;
 }
 
-Tensor Tensor::of(const Shape& shape, std::initializer_list<double> values, DType dtype) {
-  return of(shape, std::vector<double>(values), dtype);
-}
-
 Tensor Tensor::arange(double begin, double end, double step, DType dtype) {
   check(std::isfinite(begin) && std::isfinite(end) && std::isfinite(step) && step != 0,
         "Tensor::arange: expected finite numbers and a step other than 0, got ({}, {}, {})", begin, end, step);

@@ -33,11 +33,11 @@ class Tensor {
   static Tensor scalar(double value, DType dtype = DType::float32);
   /// Not initialized: for kernels that write every element. Error when the system has no memory for it.
   static Tensor empty(const Shape& shape, DType dtype);
-  /// From values in row-major order: numbers that are converted to the type, or an array in memory (std::vector,
-  /// std::span, std::array) of an element type, which stays. Error unless there are shape.size() of them and they fit
-  /// the type.
-  static Tensor of(const Shape& shape, std::initializer_list<double> values, DType dtype = DType::float32);
-  static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype);
+  /// From numbers in row-major order, converted to the type. Error unless there are shape.size() of them and they fit
+  /// it.
+  static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype = DType::float32);
+  /// From an array in memory that keeps its element type: std::span, std::array, std::vector of all types but double,
+  /// whose numbers are converted as above. Error unless there are shape.size() of them.
   template <std::ranges::contiguous_range Values>
   requires(has_dtype<std::ranges::range_value_t<Values>>) static Tensor of(const Shape& shape, const Values& values) {
     using T = std::ranges::range_value_t<Values>;
