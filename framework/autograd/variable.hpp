@@ -28,6 +28,17 @@ class Variable {
   bool tracked() const { return tape_ != nullptr; }
   /// The same value as a constant: no derivative flows through it.
   Variable detached() const { return value_; }
+  /// A constant is its value: Tensor y = 2 * a + b. Error when it is tracked, since its derivative would be lost; use
+  /// value() where that is meant.
+  operator Tensor() const;  // NOLINT(google-explicit-constructor)
+
+  /// What the indices choose, as NumPy's x[...]: x[2], x[{all(), {1, 4}}], x[{ellipsis(), 0}]; see Index. dx is dy in
+  /// these places, 0 elsewhere; saves nothing. Error when an index does not fit.
+  Variable operator[](std::int64_t index) const { return (*this)[{Index(index)}]; }
+  Variable operator[](std::initializer_list<Index> indices) const {
+    return (*this)[std::span(indices.begin(), indices.size())];
+  }
+  Variable operator[](std::span<const Index> indices) const;
 
  private:
   friend class Tape;
@@ -39,4 +50,16 @@ class Variable {
   std::size_t node_ = 0;
 };
 
+/// As a tensor's.
+std::string to_string(const Variable& variable);
+std::ostream& operator<<(std::ostream& stream, const Variable& variable);
+
 }  // namespace xtape
+
+template <>
+struct fmt::formatter<xtape::Variable> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const xtape::Variable& variable, Context& context) const {
+    return fmt::formatter<std::string>::format(xtape::to_string(variable), context);
+  }
+};

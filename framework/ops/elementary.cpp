@@ -39,6 +39,30 @@ Variable log(const Variable& x) {
   return record("log", std::move(y), {{x, [x](const Variable& dy) { return divide(dy, x); }}});
 }
 
+Variable expm1(const Variable& x) {
+  Tensor y = map("expm1", x.value(), [](auto v) { return std::expm1(v); });
+  return record("expm1", std::move(y), {{x, [x](const Variable& dy) { return multiply(dy, exp(x)); }}});
+}
+
+Variable log1p(const Variable& x) {
+  Tensor y = map("log1p", x.value(), [](auto v) { return std::log1p(v); });
+  return record("log1p", std::move(y), {{x, [x](const Variable& dy) { return divide(dy, add(x, 1)); }}});
+}
+
+Variable sin(const Variable& x) {
+  Tensor y = map("sin", x.value(), [](auto v) { return std::sin(v); });
+  return record("sin", std::move(y), {{x, [x](const Variable& dy) { return multiply(dy, cos(x)); }}});
+}
+
+Variable cos(const Variable& x) {
+  Tensor y = map("cos", x.value(), [](auto v) { return std::cos(v); });
+  return record("cos", std::move(y), {{x, [x](const Variable& dy) { return negate(multiply(dy, sin(x))); }}});
+}
+
+Tensor sign(const Variable& x) {
+  return map("sign", x.value(), [](auto v) { return v > 0 ? decltype(v){1} : v < 0 ? decltype(v){-1} : v; });
+}
+
 Variable sqrt(const Variable& x) {
   Tensor y = map("sqrt", x.value(), [](auto v) { return std::sqrt(v); });
   return record("sqrt", std::move(y),

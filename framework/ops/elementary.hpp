@@ -11,11 +11,26 @@ Variable exp(const Variable& x);
 /// y = ln x. dx = dy / x; saves x.
 Variable log(const Variable& x);
 
+/// y = e^x - 1, exact near 0 too. dx = dy e^x; saves x.
+Variable expm1(const Variable& x);
+
+/// y = ln(1 + x), exact near 0 too. dx = dy / (1 + x); saves x.
+Variable log1p(const Variable& x);
+
+/// y = sin x, x in radians. dx = dy cos x; saves x.
+Variable sin(const Variable& x);
+
+/// y = cos x, x in radians. dx = -dy sin x; saves x.
+Variable cos(const Variable& x);
+
 /// y = x^(1/2). dx = dy / (2 y), infinite at 0; saves y.
 Variable sqrt(const Variable& x);
 
 /// y = |x|. dx = dy sign(x), 0 at 0; saves x.
 Variable abs(const Variable& x);
+
+/// y = 1 for x > 0, -1 for x < 0, else x (0 or NaN). A constant: its derivative is 0 wherever it has one.
+Tensor sign(const Variable& x);
 
 /// y = x^2. dx = 2 dy x; saves x.
 Variable square(const Variable& x);

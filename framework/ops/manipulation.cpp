@@ -1,10 +1,13 @@
 #include "framework/ops/manipulation.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <numeric>
 
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/axes.hpp"
-#include "framework/ops/strided.hpp"
+#include "framework/tensor/strided.hpp"
+#include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
@@ -28,56 +31,98 @@ std::vector<int> checked_permutation(const Shape& shape, std::vector<int> permut
   return permutation;
 }
 
-/// Where a slice begins along each axis, its steps, and its shape.
-struct Slice {
-  Extents begin, step, extents;
-
-  Slice(const Shape& shape, const Extents& from, const Extents& to, const Extents& by) : begin(from), step(by) {
-    const auto rank = static_cast<std::size_t>(shape.rank());
-    if (step.empty()) step.assign(rank, 1);
-    check(from.size() == rank && to.size() == rank && step.size() == rank,
-          "slice: expected one begin, end and step for each axis of {}, got {}, {} and {}", shape, from.size(),
-          to.size(), step.size());
-    for (std::size_t i = 0; i < rank; ++i) {
-      const std::int64_t extent = shape[static_cast<int>(i)];
-      begin[i] = from[i] < 0 ? from[i] + extent : from[i];
-      const std::int64_t end = to[i] < 0 ? to[i] + extent : to[i];
-      check(0 <= begin[i] && begin[i] <= end && end <= extent,
-            "slice: expected 0 <= begin <= end <= {} for axis {} of {}, got [{}, {})", extent, i, shape, from[i],
-            to[i]);
-      check(step[i] >= 1, "slice: expected a step of 1 or more for axis {}, got {}", i, step[i]);
-      extents.push_back(end == begin[i] ? 0 : (end - begin[i] - 1) / step[i] + 1);
-    }
-  }
-
-  StridedView view_of(const Shape& shape) const {
-    StridedView view = StridedView::part_of(shape, Shape(extents), begin);
-    for (std::size_t i = 0; i < step.size(); ++i) {
-      if (extents[i] > 1) view.strides[i] *= step[i];  // nothing is a step away from a single element
-    }
-    return view;
-  }
-};
-
-Variable sliced(const Variable& x, const Slice& part);
-
-/// The reverse of a slice: dy in its places of an array of zeros. Its derivative is the slice.
-Variable slice_gradient(const Variable& dy, const Shape& shape, const Slice& part) {
-  Tensor dx = Tensor::zeros(shape, dy.dtype());
-  scatter(dy.value(), part.view_of(shape), dx);
-  return record("slice_gradient", std::move(dx), {{dy, [part](const Variable& ddx) { return sliced(ddx, part); }}});
-}
-
-Variable sliced(const Variable& x, const Slice& part) {
-  return record("slice", gather(x.value(), part.view_of(x.shape())),
-                {{x, [shape = x.shape(), part](const Variable& dy) { return slice_gradient(dy, shape, part); }}});
-}
-
 /// The part of x that begins at `begin` and has the shape.
 Variable part_of(const Variable& x, const Extents& begin, const Shape& shape) {
-  Extents end = begin;
-  for (std::size_t i = 0; i < end.size(); ++i) end[i] += shape[static_cast<int>(i)];
-  return slice(x, begin, end);
+  std::vector<Index> indices;
+  for (std::size_t i = 0; i < begin.size(); ++i) {
+    indices.emplace_back(begin[i], begin[i] + shape[static_cast<int>(i)]);
+  }
+  return x[indices];
+}
+
+/// The axes as numbers in [0, rank), in order. Error when one does not exist or comes twice.
+std::vector<int> checked_axes(std::string_view function, const Shape& shape, std::vector<int> axes) {
+  for (int& axis : axes) axis = checked_axis(function, shape, axis);
+  std::ranges::sort(axes);
+  check(std::ranges::adjacent_find(axes) == axes.end(), "{}: expected each axis once, got ({})", function,
+        fmt::join(axes, ", "));
+  return axes;
+}
+
+/// Element i of the axis is row indices[i] of x.
+Tensor taken(const Tensor& x, std::span<const std::int64_t> rows, int axis, const Shape& shape) {
+  Tensor y = Tensor::empty(shape, x.dtype());
+  const AxisView view(x.shape(), axis);
+  const auto count = std::ssize(rows);
+  with_type(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.inner));
+    kernels::parallel_for(view.outer * count, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t row = rows[static_cast<std::size_t>(i % count)];
+        std::copy_n(in + (i / count * view.extent + row) * view.inner, view.inner, out + i * view.inner);
+      }
+    });
+  });
+  return y;
+}
+
+/// The reverse of taken(): dx[rows[i]] += dy[i] along the axis, in the order of i on any number of threads. Rows that
+/// are taken often are summed in float64.
+Tensor put_back(const Tensor& dy, std::span<const std::int64_t> rows, int axis, const Shape& shape) {
+  Tensor dx = Tensor::zeros(shape, dy.dtype());
+  const AxisView view(shape, axis);
+  const auto count = std::ssize(rows);
+  std::vector<std::int64_t> order(rows.size());  // of the indices, by row
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](std::int64_t i) { return rows[static_cast<std::size_t>(i)]; });
+  std::vector<std::size_t> first;  // where each row that is taken begins in that order
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto row = [&](std::size_t k) { return rows[static_cast<std::size_t>(order[k])]; };
+    if (i == 0 || row(i) != row(i - 1)) first.push_back(i);
+  }
+  first.push_back(order.size());
+  const std::int64_t used = std::ssize(first) - 1;
+  with_floating("take", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = dy.data<T>();
+    T* out = dx.mutable_data<T>();
+    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.inner));
+    kernels::parallel_for(view.outer * used, grain, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<double> sums(static_cast<std::size_t>(view.inner));
+      for (std::int64_t piece = begin; piece < end; ++piece) {
+        const std::int64_t outer = piece / used;
+        const auto run = static_cast<std::size_t>(piece % used);
+        std::ranges::fill(sums, 0);
+        for (std::size_t k = first[run]; k < first[run + 1]; ++k) {
+          const T* from = in + (outer * count + order[k]) * view.inner;
+          for (std::int64_t j = 0; j < view.inner; ++j)
+            sums[static_cast<std::size_t>(j)] += static_cast<double>(from[j]);
+        }
+        const std::int64_t row = rows[static_cast<std::size_t>(order[first[run]])];
+        T* to = out + (outer * view.extent + row) * view.inner;
+        std::ranges::transform(sums, to, [](double sum) { return static_cast<T>(sum); });
+      }
+    });
+  });
+  return dx;
+}
+
+using Rows = std::shared_ptr<const std::vector<std::int64_t>>;
+
+Variable taken(const Variable& x, const Rows& rows, int axis, const Shape& shape);
+
+Variable take_gradient(const Variable& dy, const Rows& rows, int axis, const Shape& shape) {
+  return record("take_gradient", put_back(dy.value(), *rows, axis, shape),
+                {{dy, [rows, axis, from = dy.shape()](const Variable& ddx) { return taken(ddx, rows, axis, from); }}});
+}
+
+Variable taken(const Variable& x, const Rows& rows, int axis, const Shape& shape) {
+  return record(
+      "take", taken(x.value(), *rows, axis, shape),
+      {{x, [rows, axis, from = x.shape()](const Variable& dy) { return take_gradient(dy, rows, axis, from); }}});
 }
 
 }  // namespace
@@ -130,8 +175,131 @@ Variable concatenate(const std::vector<Variable>& inputs, int axis) {
   return record("concatenate", std::move(y), dependencies);
 }
 
-Variable slice(const Variable& x, const Extents& begin, const Extents& end, const Extents& step) {
-  return sliced(x, Slice(x.shape(), begin, end, step));
+Variable stack(const std::vector<Variable>& inputs, int axis) {
+  check(!inputs.empty(), "stack: expected at least one input, got none");
+  std::vector<Variable> expanded;
+  for (const Variable& x : inputs) {
+    check(x.shape() == inputs.front().shape(), "stack: expected inputs of one shape, got {} and {}",
+          inputs.front().shape(), x.shape());
+    expanded.push_back(expand_dims(x, axis));
+  }
+  return concatenate(expanded, axis);
+}
+
+std::vector<Variable> split(const Variable& x, const Extents& sizes, int axis) {
+  axis = checked_axis("split", x.shape(), axis);
+  check(std::ranges::all_of(sizes, [](std::int64_t size) { return size >= 0; }) &&
+            std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}) == x.dim(axis),
+        "split: expected sizes of 0 or more with the sum {}, the extent of axis {} of {}, got ({})", x.dim(axis), axis,
+        x.shape(), fmt::join(sizes, ", "));
+  std::vector<Variable> parts;
+  Extents begin(static_cast<std::size_t>(x.rank()));
+  for (const std::int64_t size : sizes) {
+    parts.push_back(part_of(x, begin, x.shape().replaced(axis, size)));
+    begin[static_cast<std::size_t>(axis)] += size;
+  }
+  return parts;
+}
+
+std::vector<Variable> split(const Variable& x, std::int64_t parts, int axis) {
+  axis = checked_axis("split", x.shape(), axis);
+  check(parts >= 1 && x.dim(axis) % parts == 0,
+        "split: expected a number of parts that divides the extent {} of axis {} of {}, got {}", x.dim(axis), axis,
+        x.shape(), parts);
+  return split(x, Extents(static_cast<std::size_t>(parts), x.dim(axis) / parts), axis);
+}
+
+Variable squeeze(const Variable& x, const std::vector<int>& axes) {
+  const std::vector<int> chosen = checked_axes("squeeze", x.shape(), axes);
+  Extents extents;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const bool named = std::ranges::binary_search(chosen, axis);
+    check(!named || x.dim(axis) == 1, "squeeze: expected axes of extent 1, got axis {} of {}", axis, x.shape());
+    if (!named && !(axes.empty() && x.dim(axis) == 1)) extents.push_back(x.dim(axis));
+  }
+  return reshape(x, Shape(extents));
+}
+
+Variable expand_dims(const Variable& x, int axis) {
+  const int most = x.rank();
+  check(axis >= -most - 1 && axis <= most, "expand_dims: expected an axis in [{}, {}] for shape {}, got {}", -most - 1,
+        most, x.shape(), axis);
+  Extents extents(x.shape().begin(), x.shape().end());
+  extents.insert(extents.begin() + (axis < 0 ? axis + most + 1 : axis), 1);
+  return reshape(x, Shape(extents));
+}
+
+Variable swapaxes(const Variable& x, int first, int second) {
+  std::vector<int> permutation(static_cast<std::size_t>(x.rank()));
+  std::iota(permutation.begin(), permutation.end(), 0);
+  std::swap(permutation[static_cast<std::size_t>(checked_axis("swapaxes", x.shape(), first))],
+            permutation[static_cast<std::size_t>(checked_axis("swapaxes", x.shape(), second))]);
+  return transpose(x, permutation);
+}
+
+Variable flip(const Variable& x, const std::vector<int>& axes) {
+  const std::vector<int> chosen = checked_axes("flip", x.shape(), axes);
+  std::vector<Index> indices;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const bool reversed = axes.empty() || std::ranges::binary_search(chosen, axis);
+    indices.emplace_back(Slice{.step = reversed ? -1 : 1});
+  }
+  return x[indices];
+}
+
+Variable tile(const Variable& x, const Extents& repetitions) {
+  check(std::ssize(repetitions) == x.rank(), "tile: expected one number of repetitions for each axis of {}, got {}",
+        x.shape(), repetitions.size());
+  Variable y = x;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const std::int64_t times = repetitions[static_cast<std::size_t>(axis)];
+    check(times >= 1, "tile: expected 1 repetition or more for axis {}, got {}", axis, times);
+    if (times > 1) y = concatenate(std::vector<Variable>(static_cast<std::size_t>(times), y), axis);
+  }
+  return y;
+}
+
+Variable repeat(const Variable& x, std::int64_t times, int axis) {
+  axis = checked_axis("repeat", x.shape(), axis);
+  check(times >= 1, "repeat: expected 1 repetition or more, got {}", times);
+  Extents rows;
+  for (std::int64_t i = 0; i < x.dim(axis); ++i) rows.insert(rows.end(), static_cast<std::size_t>(times), i);
+  return take(x, Tensor::labels(rows), axis);
+}
+
+Variable take(const Variable& x, const Tensor& indices, int axis) {
+  axis = checked_axis("take", x.shape(), axis);
+  check(indices.defined() && indices.dtype() == DType::int64, "take: expected int64 indices, got {}",
+        tensor_text(indices));
+  Extents extents(x.shape().begin(), x.shape().begin() + axis);
+  extents.insert(extents.end(), indices.shape().begin(), indices.shape().end());
+  extents.insert(extents.end(), x.shape().begin() + axis + 1, x.shape().end());
+  auto rows = std::make_shared<std::vector<std::int64_t>>(indices.to_vector<std::int64_t>());
+  const std::int64_t extent = x.dim(axis);
+  for (std::int64_t& row : *rows) {
+    check(row >= -extent && row < extent, "take: expected indices in [{}, {}) for axis {} of {}, got {}", -extent,
+          extent, axis, x.shape(), row);
+    if (row < 0) row += extent;
+  }
+  return taken(x, Rows(std::move(rows)), axis, Shape(extents));
+}
+
+Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
+  check(indices.defined() && indices.dtype() == DType::int64, "one_hot: expected int64 indices, got {}",
+        tensor_text(indices));
+  check(classes >= 1, "one_hot: expected 1 class or more, got {}", classes);
+  Extents extents(indices.shape().begin(), indices.shape().end());
+  extents.push_back(classes);
+  Tensor y = Tensor::zeros(Shape(extents), dtype);
+  const auto* index = indices.data<std::int64_t>();
+  with_type(dtype, [&](auto zero) {
+    auto* const out = y.mutable_data<decltype(zero)>();
+    for (std::int64_t i = 0; i < indices.size(); ++i) {
+      check(index[i] >= 0 && index[i] < classes, "one_hot: expected indices in [0, {}), got {}", classes, index[i]);
+      out[i * classes + index[i]] = 1;
+    }
+  });
+  return y;
 }
 
 Variable pad(const Variable& x, const std::vector<PadWidths>& widths, double value) {
@@ -141,7 +309,7 @@ Variable pad(const Variable& x, const std::vector<PadWidths>& widths, double val
   constexpr std::int64_t most = std::int64_t{1} << 60;  // their sum with the extent is a number still
   for (std::size_t i = 0; i < widths.size(); ++i) {
     check(widths[i].before >= 0 && widths[i].after >= 0,
-          "pad: expected widths of 0 or more for axis {}, got {} and {}; use slice() to cut", i, widths[i].before,
+          "pad: expected widths of 0 or more for axis {}, got {} and {}; use x[...] to cut", i, widths[i].before,
           widths[i].after);
     check(widths[i].before <= most && widths[i].after <= most,
           "pad: expected widths below 2^60 for axis {}, got {} and {}", i, widths[i].before, widths[i].after);

@@ -22,11 +22,41 @@ Variable transpose(const Variable& x, const std::vector<int>& permutation = {});
 /// input and all have one type, and one shape but for that axis.
 Variable concatenate(const std::vector<Variable>& inputs, int axis);
 
-/// Elements begin, begin + step, ... below end along each axis; one number an axis each, step 1 by default. Negative
-/// begin and end count from the end of the axis. dx is dy in these places, 0 elsewhere. Error unless 0 <= begin <= end
-/// <= extent and step >= 1.
-Variable slice(const Variable& x, const std::vector<std::int64_t>& begin, const std::vector<std::int64_t>& end,
-               const std::vector<std::int64_t>& step = {});
+/// The inputs, all of one shape, side by side along a new axis. Error as above.
+Variable stack(const std::vector<Variable>& inputs, int axis = 0);
+
+/// The reverse of concatenate: parts of these sizes along an axis, or so many of one size. Error unless the sizes add
+/// up to the extent, or the number of parts divides it.
+std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& sizes, int axis);
+std::vector<Variable> split(const Variable& x, std::int64_t parts, int axis);
+
+/// x without the axes, or without all axes of extent 1. Error when one of the axes has another extent.
+Variable squeeze(const Variable& x, const std::vector<int>& axes = {});
+
+/// x with a new axis of extent 1, which is axis `axis` of the result. Error unless -rank - 1 <= axis <= rank.
+Variable expand_dims(const Variable& x, int axis);
+
+/// x with two axes exchanged.
+Variable swapaxes(const Variable& x, int first, int second);
+
+/// x with the order of the elements reversed along the axes; by default along all.
+Variable flip(const Variable& x, const std::vector<int>& axes = {});
+
+/// x as a whole, repeated so many times along each axis: (2, 3) and {2, 1} give (4, 3). Error unless there is one
+/// number an axis, each at least 1.
+Variable tile(const Variable& x, const std::vector<std::int64_t>& repetitions);
+
+/// Each element of an axis repeated so many times, one behind the other: a b becomes a a b b. Error when times < 1.
+Variable repeat(const Variable& x, std::int64_t times, int axis);
+
+/// The elements of an axis that the indices name: y[..., i, j, ...] = x[..., indices[i, j], ...], with the axes of
+/// `indices` in place of that axis; negative ones count from the end. Rows of an embedding: take(table, tokens, 0).
+/// dx[k] is the sum of dy over the places where index k stands. Error unless the indices are int64 and in range.
+Variable take(const Variable& x, const Tensor& indices, int axis);
+
+/// 1 in column indices[i] of row i, 0 elsewhere: int64 indices of any shape (...) give (..., classes). Error when one
+/// is not in [0, classes).
+Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype = DType::float32);
 
 /// Elements added in front of an axis and behind it.
 struct PadWidths {

@@ -3,6 +3,7 @@
 
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
 #include "framework/ops/convolution.hpp"
 #include "framework/ops/dropout.hpp"
 #include "framework/ops/elementary.hpp"

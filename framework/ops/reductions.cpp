@@ -9,6 +9,7 @@
 #include "framework/kernels/memory_pool.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/axes.hpp"
+#include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/tensor/elementwise.hpp"
 
@@ -25,6 +26,11 @@ struct Max {
   double operator()(double most, double value) const { return value > most || value != value ? value : most; }
 };
 
+struct Min {
+  static constexpr double identity = std::numeric_limits<double>::infinity();
+  double operator()(double least, double value) const { return value < least || value != value ? value : least; }
+};
+
 /// What reducing an array over some axes means for its shape.
 struct ReductionPlan {
   /// Neighbouring axes that are all reduced or all kept, as one axis.
@@ -33,9 +39,10 @@ struct ReductionPlan {
     bool reduced;
   };
   std::vector<Run> runs;
-  Shape kept;              ///< the shape with 1 for each reduced axis
-  Shape result;            ///< the shape of the result
-  std::int64_t count = 1;  ///< elements that become one
+  std::array<bool, Shape::max_rank> reduced{};  ///< of each axis
+  Shape kept;                                   ///< the shape with 1 for each reduced axis
+  Shape result;                                 ///< the shape of the result
+  std::int64_t count = 1;                       ///< elements that become one
 
   ReductionPlan(std::string_view function, const Shape& shape, const std::vector<int>& axes, bool keep_dims)
       : kept(shape) {
@@ -47,9 +54,10 @@ struct ReductionPlan {
     }
     std::vector<std::int64_t> rest;
     for (int axis = 0; axis < shape.rank(); ++axis) {
-      const bool reduced = axes.empty() || chosen[static_cast<std::size_t>(axis)];
-      append(shape[axis], reduced);
-      if (reduced) {
+      bool& gone = reduced[static_cast<std::size_t>(axis)];
+      gone = axes.empty() || chosen[static_cast<std::size_t>(axis)];
+      append(shape[axis], gone);
+      if (gone) {
         count *= shape[axis];
         kept = kept.replaced(axis, 1);
       } else {
@@ -60,9 +68,9 @@ struct ReductionPlan {
   }
 
  private:
-  void append(std::int64_t extent, bool reduced) {
+  void append(std::int64_t extent, bool gone) {
     if (extent == 1) return;
-    if (runs.empty() || runs.back().reduced != reduced) runs.push_back({1, reduced});
+    if (runs.empty() || runs.back().reduced != gone) runs.push_back({1, gone});
     runs.back().extent *= extent;
   }
 };
@@ -184,25 +192,95 @@ Tensor mean_of(const Tensor& x, const ReductionPlan& plan, double n) {
   return reduce("mean", divide(x, n).value(), plan, Sum{});
 }
 
-/// 1 where x is the first (in row-major order) that equals its maximum y, else 0; y has extent 1 for the reduced axes.
-Tensor first_maximum(const Tensor& x, const Tensor& y) {
-  const BroadcastPlan plan("max", x.shape(), y.shape());
+/// 1 where x is the first (in row-major order) that equals its extreme value y, else 0; y has extent 1 for the reduced
+/// axes.
+Tensor first_extreme(const Tensor& x, const Tensor& y) {
+  const BroadcastPlan plan("reduction", x.shape(), y.shape());
   Tensor mask = Tensor::zeros(x.shape(), x.dtype());
-  with_floating("max", x.dtype(), [&](auto zero) {
+  with_floating("reduction", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
-    const T* most = y.data<T>();
+    const T* extreme = y.data<T>();
     T* out = mask.mutable_data<T>();
     std::vector<bool> found(static_cast<std::size_t>(y.size()));
     for (std::int64_t i = 0; i < x.size(); ++i) {
       const std::int64_t column = plan.b_moves() ? i % plan.inner() : 0;
       const std::int64_t j = plan.offsets(i / plan.inner()).b + column;
-      if (found[static_cast<std::size_t>(j)] || in[i] < most[j] || (in[i] == in[i] && most[j] != most[j])) continue;
+      const bool equal = in[i] == extreme[j] || (in[i] != in[i] && extreme[j] != extreme[j]);
+      if (found[static_cast<std::size_t>(j)] || !equal) continue;
       found[static_cast<std::size_t>(j)] = true;
       out[i] = 1;
     }
   });
   return mask;
+}
+
+/// max or min.
+template <class Fold>
+Variable extreme(const char* name, const Variable& x, const std::vector<int>& axes, bool keep_dims, Fold fold) {
+  const ReductionPlan plan(name, x.shape(), axes, keep_dims);
+  check(plan.count > 0, "{}: expected at least one element along the reduced axes, got shape {}", name, x.shape());
+  return record(name, reduce(name, x.value(), plan, fold),
+                {{x, [kept = plan.kept, x = x.value()](const Variable& dy, const Variable& y) {
+                    const Tensor mask = first_extreme(x, y.value().reshaped(kept));
+                    return multiply(reshape(dy, kept), mask);
+                  }}});
+}
+
+/// Position along the axis of the first element that beats(a, b) all others, or of the first NaN.
+template <class Beats>
+Tensor position_of_extreme(const char* name, const Tensor& x, int axis, bool keep_dims, Beats beats) {
+  check(x.defined(), "{}: expected an array, got an undefined tensor", name);
+  axis = checked_axis(name, x.shape(), axis);
+  check(x.dim(axis) > 0, "{}: expected at least one element along axis {}, got shape {}", name, axis, x.shape());
+  const AxisView view(x.shape(), axis);
+  Tensor y = Tensor::empty(keep_dims ? x.shape().replaced(axis, 1) : x.shape().without(axis), DType::int64);
+  auto* const out = y.mutable_data<std::int64_t>();
+  with_type(x.dtype(), [&](auto zero) {
+    const auto* const in = x.data<decltype(zero)>();
+    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / view.extent);
+    kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t line = begin; line < end; ++line) {
+        const auto* const values = in + line / view.inner * view.extent * view.inner + line % view.inner;
+        std::int64_t best = 0;
+        for (std::int64_t i = 1; i < view.extent; ++i) {
+          const auto value = values[i * view.inner], so_far = values[best * view.inner];
+          if (so_far == so_far && (value != value || beats(value, so_far))) best = i;
+        }
+        out[line] = best;
+      }
+    });
+  });
+  return y;
+}
+
+/// Sums over the elements up to each one, itself included, from the front or from the back; in float64.
+Tensor running_sums(const Tensor& x, int axis, bool from_back) {
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  const AxisView view(x.shape(), axis);
+  with_floating("cumsum", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const in = x.data<T>();
+    T* const out = y.mutable_data<T>();
+    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.extent));
+    kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t line = begin; line < end; ++line) {
+        const std::int64_t start = line / view.inner * view.extent * view.inner + line % view.inner;
+        double sum = 0;
+        for (std::int64_t k = 0; k < view.extent; ++k) {
+          const std::int64_t i = start + (from_back ? view.extent - 1 - k : k) * view.inner;
+          sum += static_cast<double>(in[i]);
+          out[i] = static_cast<T>(sum);
+        }
+      }
+    });
+  });
+  return y;
+}
+
+Variable running_sum(const Variable& x, int axis, bool from_back) {
+  return record("cumsum", running_sums(x.value(), axis, from_back),
+                {{x, [axis, from_back](const Variable& dy) { return running_sum(dy, axis, !from_back); }}});
 }
 
 }  // namespace
@@ -225,13 +303,56 @@ Variable mean(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
 }
 
 Variable max(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
-  const ReductionPlan plan("max", x.shape(), axes, keep_dims);
-  check(plan.count > 0, "max: expected at least one element along the reduced axes, got shape {}", x.shape());
-  return record("max", reduce("max", x.value(), plan, Max{}),
-                {{x, [kept = plan.kept, x = x.value()](const Variable& dy, const Variable& y) {
-                    const Tensor mask = first_maximum(x, y.value().reshaped(kept));
-                    return multiply(reshape(dy, kept), mask);
-                  }}});
+  return extreme("max", x, axes, keep_dims, Max{});
+}
+
+Variable min(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
+  return extreme("min", x, axes, keep_dims, Min{});
+}
+
+Variable prod(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
+  const ReductionPlan plan("prod", x.shape(), axes, keep_dims);
+  if (plan.count == 0) return Tensor::ones(plan.result, x.dtype());
+  std::vector<int> order;  // the axes that stay, then those that are reduced
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (!plan.reduced[static_cast<std::size_t>(axis)]) order.push_back(axis);
+  }
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (plan.reduced[static_cast<std::size_t>(axis)]) order.push_back(axis);
+  }
+  Variable y = reshape(x.rank() > 1 ? transpose(x, order) : x, {plan.result.size(), plan.count});
+  while (y.dim(1) > 1) {  // halves times halves, so that a factor of 0 needs no division
+    const std::int64_t half = y.dim(1) / 2;
+    const Variable product = multiply(y[{all(), {0, half}}], y[{all(), {half, 2 * half}}]);
+    y = y.dim(1) % 2 == 0 ? product : concatenate({product, y[{all(), {2 * half, y.dim(1)}}]}, 1);
+  }
+  return reshape(y, plan.result);
+}
+
+Variable var(const Variable& x, const std::vector<int>& axes, bool keep_dims, int ddof) {
+  const ReductionPlan plan("var", x.shape(), axes, keep_dims);
+  check(ddof >= 0 && plan.count > ddof,
+        "var: expected more than {} elements along the reduced axes, got {} of shape {}", ddof, plan.count, x.shape());
+  const Variable squares = square(subtract(x, mean(x, axes, true)));
+  if (ddof == 0) return mean(squares, axes, keep_dims);
+  return divide(sum(squares, axes, keep_dims), static_cast<double>(plan.count - ddof));
+}
+
+Variable stddev(const Variable& x, const std::vector<int>& axes, bool keep_dims, int ddof) {
+  return sqrt(var(x, axes, keep_dims, ddof));
+}
+
+Variable cumsum(const Variable& x, int axis) {
+  check(x.value().defined(), "cumsum: expected an array, got an undefined tensor");
+  return running_sum(x, checked_axis("cumsum", x.shape(), axis), false);
+}
+
+Tensor argmax(const Variable& x, int axis, bool keep_dims) {
+  return position_of_extreme("argmax", x.value(), axis, keep_dims, [](auto a, auto b) { return a > b; });
+}
+
+Tensor argmin(const Variable& x, int axis, bool keep_dims) {
+  return position_of_extreme("argmin", x.value(), axis, keep_dims, [](auto a, auto b) { return a < b; });
 }
 
 }  // namespace xtape

@@ -35,6 +35,9 @@ template <>
 inline constexpr DType dtype_of<std::int64_t> = DType::int64;
 template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
+/// Whether T is an element type.
+template <class T>
+inline constexpr bool has_dtype = dtype_of<T> != DType{-1};
 
 /// Calls f(T{}), where T is the C++ type of `dtype`, and returns its result. This converts a run-time type to a
 /// compile-time type.

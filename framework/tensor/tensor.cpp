@@ -7,12 +7,15 @@
 #include <limits>
 #include <new>
 #include <numeric>
+#include <ostream>
 #include <utility>
 #include <variant>
 #include <xtensor/xstorage.hpp>
 
 #include "framework/kernels/memory_pool.hpp"
+#include "framework/tensor/array_text.hpp"
 #include "framework/tensor/size_text.hpp"
+#include "framework/tensor/strided.hpp"
 
 namespace xtape {
 
@@ -78,13 +81,45 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype) { return full(shape, 0, dt
 Tensor Tensor::ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
 Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, dtype); }
 
+Tensor Tensor::for_values(const Shape& shape, std::size_t count, DType dtype) {
+  check(static_cast<std::int64_t>(count) == shape.size(), "Tensor::of: expected {} values for shape {}, got {}",
+        shape.size(), shape, count);
+  return empty(shape, dtype);
+}
+
 Tensor Tensor::of(const Shape& shape, const std::vector<double>& values, DType dtype) {
-  check(static_cast<std::int64_t>(values.size()) == shape.size(), "Tensor::of: expected {} values for shape {}, got {}",
-        shape.size(), shape, values.size());
-  Tensor result = empty(shape, dtype);
+  Tensor result = for_values(shape, values.size(), dtype);
   with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
     std::ranges::transform(values, result.mutable_data<T>(), [](double value) { return converted<T>(value); });
+  });
+  return result;
+}
+
+Tensor Tensor::arange(double begin, double end, double step, DType dtype) {
+  check(std::isfinite(begin) && std::isfinite(end) && std::isfinite(step) && step != 0,
+        "Tensor::arange: expected finite numbers and a step other than 0, got ({}, {}, {})", begin, end, step);
+  const double count = std::max(0.0, std::ceil((end - begin) / step));
+  check(count < 0x1p62, "Tensor::arange: expected less than 2^62 numbers, got {}", count);
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = begin + static_cast<double>(i) * step;
+  return of({std::ssize(values)}, values, dtype);
+}
+
+Tensor Tensor::linspace(double begin, double end, std::int64_t count, DType dtype) {
+  check(count >= 0, "Tensor::linspace: expected a count of 0 or more, got {}", count);
+  std::vector<double> values(static_cast<std::size_t>(count), begin);
+  const auto last = static_cast<double>(count - 1);
+  for (std::size_t i = 1; i < values.size(); ++i) values[i] = std::lerp(begin, end, static_cast<double>(i) / last);
+  return of({count}, values, dtype);
+}
+
+Tensor Tensor::eye(std::int64_t n, DType dtype) {
+  check(n >= 0, "Tensor::eye: expected 0 rows or more, got {}", n);
+  Tensor result = zeros({n, n}, dtype);
+  with_type(dtype, [&](auto zero) {
+    auto* const values = result.mutable_data<decltype(zero)>();
+    for (std::int64_t i = 0; i < n; ++i) values[i * n + i] = 1;
   });
   return result;
 }
@@ -118,11 +153,18 @@ double Tensor::at(std::initializer_list<std::int64_t> index) const {
   return with_type(dtype_, [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[offset]); });
 }
 
-std::vector<double> Tensor::to_vector() const {
-  return with_type(dtype_, [&](auto zero) {
-    const auto* values = data<decltype(zero)>();
-    return std::vector<double>(values, values + size());
-  });
+Tensor Tensor::operator[](std::span<const Index> indices) const {
+  check(defined(), "index: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  return gather(*this, indexed_view(shape_, indices));
+}
+
+void Tensor::assign(std::initializer_list<Index> indices, const Tensor& values) {
+  check(defined() && values.defined(), "Tensor::assign: expected two arrays, got shapes {} and {}", shape_,
+        values.shape());
+  check(values.dtype() == dtype_, "Tensor::assign: expected values of {}, got {}; convert with .to()", dtype_,
+        values.dtype());
+  const StridedView view = indexed_view(shape_, std::span(indices.begin(), indices.size()));
+  scatter(gather(values, StridedView::repeated("Tensor::assign", values.shape(), view.shape)), view, *this);
 }
 
 Tensor Tensor::reshaped(const Shape& shape) const {
@@ -209,33 +251,13 @@ bool identical(const Tensor& a, const Tensor& b) {
   });
 }
 
-namespace {
-
-/// Elements of one axis and those inside it, at most six an axis: the first three and the last three.
-std::string elements_text(const std::vector<double>& values, const Shape& shape, int axis, std::size_t offset,
-                          int digits) {
-  if (axis == shape.rank()) return fmt::format("{:.{}g}", values[offset], digits);
-  std::size_t stride = 1;
-  for (int i = axis + 1; i < shape.rank(); ++i) stride *= static_cast<std::size_t>(shape[i]);
-  std::string text = "[";
-  const std::int64_t extent = shape[axis];
-  for (std::int64_t i = 0; i < extent; ++i) {
-    if (i > 0) text += axis == shape.rank() - 1 ? ", " : ",\n" + std::string(static_cast<std::size_t>(axis) + 1, ' ');
-    if (extent > 6 && i == 3) {
-      text += axis == shape.rank() - 1 ? "..., " : "...,\n" + std::string(static_cast<std::size_t>(axis) + 1, ' ');
-      i = extent - 3;
-    }
-    text += elements_text(values, shape, axis + 1, offset + static_cast<std::size_t>(i) * stride, digits);
-  }
-  return text + "]";
-}
-
-}  // namespace
-
 std::string to_string(const Tensor& tensor) {
-  if (!tensor.defined()) return "Tensor(undefined)";
-  return fmt::format("Tensor{} {}\n{}", tensor.shape(), tensor.dtype(),
-                     elements_text(tensor.to_vector(), tensor.shape(), 0, 0, is_floating(tensor.dtype()) ? 6 : 19));
+  if (!tensor.defined()) return "undefined";
+  const std::string elements =
+      with_type(tensor.dtype(), [&](auto zero) { return array_text(tensor.data<decltype(zero)>(), tensor.shape()); });
+  return fmt::format("{} {} {}", elements, tensor.dtype(), tensor.shape());
 }
+
+std::ostream& operator<<(std::ostream& stream, const Tensor& tensor) { return stream << to_string(tensor); }
 
 }  // namespace xtape

@@ -83,7 +83,7 @@ Functions arrays_and_matrices() {
            }},
           {"slice",
            [](V x) {
-             return slice(x, {0, 1, -3}, {2, 3, 4}, {1, 1, 2});
+             return x[{{0, 2}, {1, 3}, {-3, 4, 2}}];
            }},
           {"pad",
            [](V x) {

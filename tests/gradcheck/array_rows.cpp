@@ -70,11 +70,34 @@ std::vector<GradientRow> reductions() {
        },
        {{2, 3, 4}}},
       {"max", [](V a) { return max(a); }, {{3, 4}}, {.low = -50, .high = 50}},  // one output: no near ties
+      {"min", [](V a) { return min(a, Axes{1}); }, {{2, 5, 3}}},
+      {"min",
+       [](V a) {
+         return min(a, Axes{0, -1}, true);
+       },
+       {{2, 3, 4}}},
+      {"min", [](V a) { return min(a); }, {{3, 4}}, {.low = -50, .high = 50}},
+      {"multiply", [](V a) { return prod(a, Axes{1}); }, {{2, 5, 3}}},
+      {"multiply",
+       [](V a) {
+         return prod(a, Axes{0, 2}, true);
+       },
+       {{3, 2, 2}}},
+      {"multiply", [](V a) { return prod(a); }, {{7}}},
+      {"square",
+       [](V a) {
+         return var(a, Axes{0, 2});
+       },
+       {{3, 2, 4}}},
+      {"square", [](V a) { return var(a, Axes{}, true, 1); }, {{3, 5}}},
+      {"sqrt", [](V a) { return stddev(a, Axes{-1}, false, 1); }, {{3, 5}}},
+      {"cumsum", [](V a) { return cumsum(a, 1); }, {{2, 4, 3}}, bilinear},
+      {"cumsum", [](V a) { return cumsum(a, -1); }, {{5}}, bilinear},
   };
 }
 
 std::vector<GradientRow> manipulation() {
-  const auto sliced = [](V a) { return slice(a, Extents{1, 0}, Extents{5, -1}, Extents{2, 1}); };
+  const auto sliced = [](V a) { return a[{{1, 5, 2}, {0, -1}}]; };
   const auto joined = [](V a, V b) { return concatenate({a, b, a}, 1); };
   return {
       {"reshape",
@@ -109,12 +132,71 @@ std::vector<GradientRow> manipulation() {
        },
        {{1, 3}, {4, 3}},
        bilinear},
-      {"slice", sliced, {{6, 4}}, bilinear},
-      {"slice",
+      {"index", sliced, {{6, 4}}, bilinear},
+      {"index",
        [](V a) {
-         return slice(a, Extents{0, 1, 2}, Extents{2, 3, 7}, Extents{1, 1, 3});
+         return a[{all(), {1, 3}, {2, 7, 3}}];
        },
        {{2, 3, 7}},
+       bilinear},
+      {"index", [](V a) { return a[1]; }, {{3, 4}}, bilinear},
+      {"index",
+       [](V a) {
+         return a[{ellipsis(), newaxis(), -1}];
+       },
+       {{2, 3, 4}},
+       bilinear},
+      {"index",
+       [](V a) {
+         return a[{Slice{.step = -1}, {3, 0, -2}}];
+       },
+       {{3, 5}},
+       bilinear},
+      {"index", [](V a) { return flip(a, Axes{0}); }, {{3, 2}}, bilinear},
+      {"concatenate",
+       [](V a, V b) {
+         return stack({a, b, a}, 1);
+       },
+       {{2, 3}, {2, 3}},
+       bilinear},
+      {"concatenate",
+       [](V a) {
+         return tile(a, Extents{2, 3});
+       },
+       {{2, 3}},
+       bilinear},
+      {"index",
+       [](V a) {
+         return concatenate({split(a, 2, 1)[1], split(a, Extents{1, 3}, 1)[0]}, 1);
+       },
+       {{3, 4}},
+       bilinear},
+      {"reshape", [](V a) { return squeeze(expand_dims(a, -1), Axes{0}); }, {{1, 4}}, bilinear},
+      {"transpose", [](V a) { return swapaxes(a, 0, -1); }, {{2, 3, 4}}, bilinear},
+      {"take",
+       [](V a) {
+         return take(a, Tensor::labels({2, 0, 2, -1, 2}), 0);
+       },
+       {{4, 3}},
+       bilinear},
+      {"take",
+       [](V a) {
+         return take(a, Tensor::of({2, 2}, {1, 0, 1, 1}, DType::int64), 1);
+       },
+       {{2, 3, 2}},
+       bilinear},
+      {"take", [](V a) { return repeat(a, 3, -1); }, {{2, 3}}, bilinear},
+      {"where",
+       [](V a, V b) {
+         return where(Tensor::of({2, 1}, {1, 0}), a, b);
+       },
+       {{3}, {2, 3}},
+       bilinear},
+      {"where",
+       [](V a, V b) {
+         return where(Tensor::of({2, 2, 3}, {1, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 1}), a, b);
+       },
+       {{2, 1}, {}},
        bilinear},
       {"pad",
        [](V a) {
@@ -178,16 +260,21 @@ std::vector<GradientRow> manipulation() {
        },
        {{3}, {4}},
        bilinear},
-      {"slice", [](V a) { return slice(a, Extents{1}, Extents{9}, Extents{3}); }, {{9}}, bilinear},
-      {"slice",
+      {"index",
        [](V a) {
-         return slice(a, Extents{-6, -2}, Extents{-1, 4}, Extents{4, 1});
+         return a[{{1, 9, 3}}];
+       },
+       {{9}},
+       bilinear},
+      {"index",
+       [](V a) {
+         return a[{{-6, -1, 4}, {-2, 4}}];
        },
        {{7, 4}},
        bilinear},
-      {"slice",
+      {"index",
        [](V a) {
-         return slice(a, Extents{0, 1, 0, 1}, Extents{2, 3, 1, 3});
+         return a[{{0, 2}, {1, 3}, {0, 1}, {1, 3}}];
        },
        {{2, 3, 2, 4}},
        bilinear},

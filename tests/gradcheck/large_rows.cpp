@@ -55,10 +55,19 @@ std::vector<GradientRow> arrays() {
       {"mean", [](V a) { return mean(a); }, {{40000}}, bilinear},
       {"sum", [](V a) { return sum(a); }, {{300001}}, bilinear},
       {"max", [](V a) { return max(a, Axes{1}); }, {{60, 700}}},
-      {"slice",
+      {"min", [](V a) { return min(a, Axes{1}); }, {{60, 700}}},
+      {"cumsum", [](V a) { return cumsum(a, 1); }, {{3, 700, 20}}, bilinear},
+      {"take",
        [](V a) {
-         return slice(a, std::vector<std::int64_t>{3, 1}, std::vector<std::int64_t>{190, 200},
-                      std::vector<std::int64_t>{2, 1});
+         std::vector<std::int64_t> rows;
+         for (std::int64_t i = 0; i < 300; ++i) rows.push_back(i * i % 150);
+         return take(a, Tensor::labels(rows), 0);
+       },
+       {{200, 110}},
+       bilinear},
+      {"index",
+       [](V a) {
+         return a[{{3, 190, 2}, {1, 200}}];
        },
        {{200, 201}},
        bilinear},

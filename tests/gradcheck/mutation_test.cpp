@@ -122,7 +122,7 @@ std::vector<Mutation> broadcasting_and_axes() {
 std::vector<Mutation> matrices_and_moves() {
   const DifferentiableFunction product = [](V a, V b) { return matmul(a, b); };
   const DifferentiableFunction turned = [](V x) { return transpose(x, Axes{1, 2, 0}); };
-  const DifferentiableFunction part = [](V x) { return slice(x, {1}, {7}, {2}); };
+  const DifferentiableFunction part = [](V x) { return x[{{1, 7, 2}}]; };
   const DifferentiableFunction padded = [](V x) { return pad(x, {{1, 2}}); };
   const DifferentiableFunction joined = [](V a, V b) { return concatenate({a, b}, 0); };
   const DifferentiableFunction log_det = [](V x) {
@@ -161,12 +161,18 @@ std::vector<Mutation> matrices_and_moves() {
        {{8}}},
       {"padding before and behind exchanged",
        padded,
-       with_derivatives(padded, {[](V dy, const auto&) { return slice(dy, {2}, {6}); }}),
+       with_derivatives(padded, {[](V dy, const auto&) {
+                          return dy[{{2, 6}}];
+                        }}),
        {{4}}},
       {"concatenated parts exchanged",
        joined,
-       with_derivatives(joined, {[](V dy, const auto&) { return slice(dy, {3}, {6}); },
-                                 [](V dy, const auto&) { return slice(dy, {0}, {3}); }}),
+       with_derivatives(joined, {[](V dy, const auto&) {
+                                   return dy[{{3, 6}}];
+                                 },
+                                 [](V dy, const auto&) {
+                                   return dy[{{0, 3}}];
+                                 }}),
        {{3}, {3}}},
       {"inverse not transposed",
        log_det,

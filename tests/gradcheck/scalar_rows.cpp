@@ -96,6 +96,10 @@ std::vector<GradientRow> arithmetic() {
 std::vector<GradientRow> elementary() {
   return {
       {"exp", [](V a) { return exp(a); }, {{2, 3}}},
+      {"expm1", [](V a) { return expm1(a); }, {{2, 3}}},
+      {"log1p", [](V a) { return log1p(a); }, {{2, 3}}, {.low = -0.8, .high = 4}},
+      {"sin", [](V a) { return sin(a); }, {{2, 3}}, {.low = -7, .high = 7}},
+      {"cos", [](V a) { return cos(a); }, {{2, 3}}, {.low = -7, .high = 7}},
       {"log", [](V a) { return log(a); }, {{2, 3}}, positive},
       {"sqrt", [](V a) { return sqrt(a); }, {{2, 3}}, positive},
       {"abs", [](V a) { return abs(a); }, {{20}}},

@@ -30,7 +30,7 @@ class KerasFile {
 inline Tensor numbered(const Shape& shape, std::int64_t number) {
   std::vector<double> values(static_cast<std::size_t>(shape.size()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(number) + (i % 2 ? 0.5 : 0);
-  return Tensor::of(shape, values);
+  return Tensor::of(shape, values, DType::float32);
 }
 
 /// Whether the model's parameters hold the weights 0, 1, 2, ... of keras_files.py in the order of these paths.

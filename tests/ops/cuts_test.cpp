@@ -149,7 +149,7 @@ TEST_CASE("transposed and sliced arrays of runs in none, one and several pieces"
                          }) == "");
       CHECK(disagreement(
                 [&, n = rows, m = columns] {
-                  return slice(x, {1, 1}, {n, m}).value();
+                  return x[{{1, n}, {1, m}}];
                 },
                 0,
                 [&, m = columns](auto i) -> long double {

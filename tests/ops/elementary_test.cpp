@@ -65,5 +65,18 @@ TEST_CASE("pow has derivatives without NaN at zero") {
   CHECK(by_exponent[2] == Approx(8 * std::log(2)));
 }
 
+TEST_CASE("expm1 and log1p keep their digits near 0, and the trigonometric functions count in radians") {
+  const double tiny = 1e-18;  // 1 + tiny is 1
+  CHECK(expm1(f64({1}, {tiny})).value().item() == tiny);
+  CHECK(log1p(f64({1}, {tiny})).value().item() == tiny);
+  CHECK(expm1(f64({1}, {1})).value().item() == Approx(1.718281828459045));
+  CHECK(log1p(f64({1}, {1})).value().item() == Approx(0.6931471805599453));
+  const double pi = 3.141592653589793;
+  CHECK(largest_difference(sin(f64({3}, {0, pi / 6, pi / 2})).value(), f64({3}, {0, 0.5, 1})) < 1e-15);
+  CHECK(largest_difference(cos(f64({3}, {0, pi / 3, pi})).value(), f64({3}, {1, 0.5, -1})) < 1e-15);
+  CHECK(sign(f64({4}, {-2, -0.0, 0, 1e-300})).to_vector() == Values{-1, 0, 0, 1});
+  CHECK(std::isnan(sign(f64({1}, {std::nan("")})).item()));
+}
+
 }  // namespace
 }  // namespace xtape

@@ -1,5 +1,6 @@
 #include "framework/ops/manipulation.hpp"
 
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -96,51 +97,17 @@ TEST_CASE("inputs that do not join are errors") {
         }) == "concatenate: expected inputs of one type, got float64 and float32");
 }
 
-TEST_CASE("slice takes ranges with steps, and its gradient is zero elsewhere") {
-  const Tensor x = counted({4, 5});
-  CHECK(values_of(slice(x, {1, 2}, {3, 4})) == Values{7, 8, 12, 13});
-  CHECK(values_of(slice(x, {0, 0}, {4, 5}, {3, 2})) == Values{0, 2, 4, 15, 17, 19});
-  CHECK(values_of(slice(x, {-1, -3}, {4, -1})) == Values{17, 18});
-  CHECK(slice(x, {2, 0}, {2, 5}).shape() == Shape{0, 5});
+TEST_CASE("the gradient of an index is zero where nothing was taken") {
   ForwardPass pass(Mode::training);
   const Variable v = pass.watch(counted({2, 4}));
-  pass.backward(slice(v, {0, 1}, {2, 4}, {1, 2}), f64({2, 2}, {1, 2, 3, 4}));
+  pass.backward(v[{all(), {1, 4, 2}}], f64({2, 2}, {1, 2, 3, 4}));
   CHECK(pass.gradient(v).to_vector() == Values{0, 1, 0, 2, 0, 3, 0, 4});
 }
 
-TEST_CASE("ranges outside the array are errors") {
-  const Tensor x = counted({4, 5});
-  CHECK(error_of([&] { slice(x, {0}, {1}); }) ==
-        "slice: expected one begin, end and step for each axis of (4, 5), got 1, 1 and 2");
-  CHECK(error_of([&] {
-          slice(x, {0, 0}, {4, 6});
-        }) == "slice: expected 0 <= begin <= end <= 5 for axis 1 of (4, 5), got [0, 6)");
-  CHECK(error_of([&] {
-          slice(x, {3, 0}, {2, 5});
-        }) == "slice: expected 0 <= begin <= end <= 4 for axis 0 of (4, 5), got [3, 2)");
-  CHECK(error_of([&] { slice(x, {0, 0}, {4, 5}, {1, 0}); }) == "slice: expected a step of 1 or more for axis 1, got 0");
-}
-
-TEST_CASE("ranges and widths at the ends of int64 are taken at their word") {
+TEST_CASE("widths at the ends of int64 are taken at their word") {
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   const Tensor x = counted({4, 5});
-  CHECK(values_of(slice(x, {1, 0}, {4, 5}, {most, most})) == Values{5});
-  CHECK(slice(x, {2, 0}, {2, 5}, {most, 1}).shape() == Shape{0, 5});
-  ForwardPass pass(Mode::training);
-  const Variable v = pass.watch(counted({3}));
-  pass.backward(slice(v, {1}, {3}, {most}), f64({1}, {7}));
-  CHECK(pass.gradient(v).to_vector() == Values{0, 7, 0});
-  CHECK_THAT(
-      error_of([&] {
-        slice(x, {least, 0}, {4, 5});
-      }),
-      Catch::Contains("slice: expected 0 <= begin <= end <= 4 for axis 0 of (4, 5), got [-9223372036854775808, 4)"));
-  CHECK_THAT(error_of([&] { slice(x, {0, 0}, {4, most}); }), Catch::Contains("got [0, 9223372036854775807)"));
-  CHECK_THAT(error_of([&] {
-               slice(x, {0, 0}, {4, 5}, {1, least});
-             }),
-             Catch::Contains("a step of 1 or more for axis 1"));
   CHECK(error_of([&] {
           pad(x, {{0, 0}, {1, most}});
         }) == "pad: expected widths below 2^60 for axis 1, got 1 and 9223372036854775807");
@@ -149,6 +116,94 @@ TEST_CASE("ranges and widths at the ends of int64 are taken at their word") {
                pad(x, {{std::int64_t{1} << 60, 0}, {0, 0}});
              }),
              Catch::Contains("fewer than 2^62 elements"));
+}
+
+TEST_CASE("stack and split are each other's reverse") {
+  const Tensor a = counted({2, 3}), b = f64({2, 3}, {6, 7, 8, 9, 10, 11});
+  CHECK(identical(stack({a, b}), counted({2, 2, 3})));
+  CHECK(values_of(stack({a, b}, -1)) == Values{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
+  CHECK(stack({a, b}, 1).shape() == Shape{2, 2, 3});
+  const std::vector<Variable> parts = split(counted({2, 5}), {1, 0, 4}, 1);
+  CHECK(values_of(parts[0]) == Values{0, 5});
+  CHECK(parts[1].shape() == Shape{2, 0});
+  CHECK(values_of(parts[2]) == Values{1, 2, 3, 4, 6, 7, 8, 9});
+  CHECK(values_of(split(counted({4}), 2, 0)[1]) == Values{2, 3});
+  CHECK(error_of([&] { stack({a, counted({2, 2})}); }) == "stack: expected inputs of one shape, got (2, 3) and (2, 2)");
+  CHECK(error_of([&] { stack({}); }) == "stack: expected at least one input, got none");
+  CHECK(error_of([&] {
+          split(a, {2, 2}, 1);
+        }) == "split: expected sizes of 0 or more with the sum 3, the extent of axis 1 of (2, 3), got (2, 2)");
+  CHECK_THAT(error_of([&] { split(a, {4, -1}, 1); }), Catch::Contains("sizes of 0 or more"));
+  CHECK(error_of([&] { split(a, 2, 1); }) ==
+        "split: expected a number of parts that divides the extent 3 of axis 1 of (2, 3), got 2");
+  CHECK_THAT(error_of([&] { split(a, 0, 1); }), Catch::Contains("got 0"));
+}
+
+TEST_CASE("axes of extent 1 come and go") {
+  const Variable x = counted({2, 3});
+  CHECK(expand_dims(x, 0).shape() == Shape{1, 2, 3});
+  CHECK(expand_dims(x, 2).shape() == Shape{2, 3, 1});
+  CHECK(expand_dims(x, -1).shape() == Shape{2, 3, 1});
+  CHECK(expand_dims(x, -3).shape() == Shape{1, 2, 3});
+  CHECK(squeeze(counted({1, 2, 1, 3})).shape() == Shape{2, 3});
+  CHECK(squeeze(counted({1, 2, 1, 3}), {2}).shape() == Shape{1, 2, 3});
+  CHECK(squeeze(counted({1, 2, 1}), {-1, 0}).shape() == Shape{2});
+  CHECK(error_of([&] { expand_dims(x, 3); }) == "expand_dims: expected an axis in [-3, 2] for shape (2, 3), got 3");
+  CHECK(error_of([&] { squeeze(x, {0}); }) == "squeeze: expected axes of extent 1, got axis 0 of (2, 3)");
+  CHECK(error_of([&] { squeeze(counted({1, 1}), {0, -2}); }) == "squeeze: expected each axis once, got (0, 0)");
+}
+
+TEST_CASE("arrays and elements repeat, and axes turn round") {
+  const Variable x = counted({2, 3});
+  CHECK(values_of(tile(x, {2, 1})) == Values{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
+  CHECK(values_of(tile(x, {1, 2})) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  CHECK(values_of(repeat(x, 2, 1)) == Values{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
+  CHECK(values_of(repeat(x, 2, 0)) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  CHECK(values_of(flip(x)) == Values{5, 4, 3, 2, 1, 0});
+  CHECK(values_of(flip(x, {-1})) == Values{2, 1, 0, 5, 4, 3});
+  CHECK(values_of(swapaxes(x, 0, 1)) == Values{0, 3, 1, 4, 2, 5});
+  CHECK(swapaxes(counted({2, 3, 4, 5}), 1, -1).shape() == Shape{2, 5, 4, 3});
+  CHECK(error_of([&] { tile(x, {2}); }) == "tile: expected one number of repetitions for each axis of (2, 3), got 1");
+  CHECK(error_of([&] { tile(x, {2, 0}); }) == "tile: expected 1 repetition or more for axis 1, got 0");
+  CHECK(error_of([&] { repeat(x, 0, 1); }) == "repeat: expected 1 repetition or more, got 0");
+}
+
+TEST_CASE("take gathers along an axis, and its gradient adds up what was taken several times") {
+  const Tensor table = counted({4, 2});
+  const Tensor tokens = Tensor::of({2, 2}, {3, 0, -1, 3}, DType::int64);
+  CHECK(take(table, tokens, 0).shape() == Shape{2, 2, 2});
+  CHECK(values_of(take(table, tokens, 0)) == Values{6, 7, 0, 1, 6, 7, 6, 7});
+  CHECK(values_of(take(table, Tensor::labels({1, 1, 0}), -1)) == Values{1, 1, 0, 3, 3, 2, 5, 5, 4, 7, 7, 6});
+  CHECK(take(table, Tensor::scalar(2, DType::int64), 0).shape() == Shape{2});
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(table);
+  pass.backward(take(v, tokens, 0), f64({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
+  CHECK(pass.gradient(v).to_vector() == Values{3, 4, 0, 0, 0, 0, 13, 16});
+  CHECK(error_of([&] { take(table, Tensor::labels({4}), 0); }) ==
+        "take: expected indices in [-4, 4) for axis 0 of (4, 2), got 4");
+  CHECK_THAT(error_of([&] { take(table, f64({1}, {0}), 0); }), Catch::Contains("expected int64 indices, got float64"));
+}
+
+TEST_CASE("the gradient of rows that are taken often is rounded once") {
+  // 1 + 2^-24 + ... in float32 would stay 1
+  const std::int64_t n = 1000;
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(Tensor::zeros({1, 1}));
+  Tensor dy = Tensor::full({n, 1}, std::ldexp(1.0, -24));
+  dy.mutable_data<float>()[0] = 1;
+  pass.backward(take(v, Tensor::zeros({n}, DType::int64), 0), dy);
+  CHECK(pass.gradient(v).item() == static_cast<double>(static_cast<float>(1 + 999 * std::ldexp(1.0, -24))));
+}
+
+TEST_CASE("one_hot marks the column of each index") {
+  CHECK(one_hot(Tensor::labels({2, 0}), 3).to_vector() == Values{0, 0, 1, 1, 0, 0});
+  const Tensor y = one_hot(Tensor::of({1, 2}, {1, 1}, DType::int64), 2, DType::float64);
+  CHECK(y.shape() == Shape{1, 2, 2});
+  CHECK(y.dtype() == DType::float64);
+  CHECK(error_of([] { one_hot(Tensor::labels({0, 3}), 3); }) == "one_hot: expected indices in [0, 3), got 3");
+  CHECK_THAT(error_of([] { one_hot(Tensor::labels({-1}), 3); }), Catch::Contains("got -1"));
+  CHECK_THAT(error_of([] { one_hot(Tensor::zeros({1}), 3); }), Catch::Contains("int64 indices, got float32"));
+  CHECK_THAT(error_of([] { one_hot(Tensor::labels({}), 0); }), Catch::Contains("1 class or more, got 0"));
 }
 
 TEST_CASE("pad puts a value around an array, and its gradient is the part inside") {
@@ -163,12 +218,12 @@ TEST_CASE("pad puts a value around an array, and its gradient is the part inside
   CHECK(error_of([&] { pad(x, {{1, 1}}); }) == "pad: expected one pair of widths for each axis of (2, 2), got 1");
   CHECK(error_of([&] {
           pad(x, {{1, 1}, {-1, 0}});
-        }) == "pad: expected widths of 0 or more for axis 1, got -1 and 0; use slice() to cut");
+        }) == "pad: expected widths of 0 or more for axis 1, got -1 and 0; use x[...] to cut");
 }
 
 TEST_CASE("elements of any type can be moved") {
   const Tensor labels = Tensor::labels({1, 2, 3, 4});
-  CHECK(values_of(slice(labels, {1}, {3})) == Values{2, 3});
+  CHECK(values_of(Variable(labels)[{{1, 3}}]) == Values{2, 3});
   CHECK(concatenate({labels, labels}, 0).dtype() == DType::int64);
 }
 

@@ -135,5 +135,65 @@ TEST_CASE("max of NaN is NaN, and its gradient goes there") {
   CHECK(pass.gradient(x).to_vector() == Values{0, 1, 0});
 }
 
+TEST_CASE("min mirrors max, ties and NaN included") {
+  const Tensor x = f64({2, 3}, {3, 1, 1, 5, 4, 6});
+  CHECK(min(x).value().item() == 1);
+  CHECK(min(x, {0}).value().to_vector() == Values{3, 1, 1});
+  CHECK(min(x, {1}, true).value().shape() == Shape{2, 1});
+  CHECK(std::isnan(min(f64({3}, {1, std::nan(""), 0})).value().item()));
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(x);
+  pass.backward(min(v, {1}), f64({2}, {1, 10}));
+  CHECK(pass.gradient(v).to_vector() == Values{0, 1, 0, 0, 10, 0});
+  CHECK(error_of([] { min(Tensor::zeros({0})); }) ==
+        "min: expected at least one element along the reduced axes, got shape (0,)");
+}
+
+TEST_CASE("prod multiplies, also by 0, where its derivative is the product of the others") {
+  const Tensor x = f64({2, 3}, {2, 3, 4, 5, 0, 7});
+  CHECK(prod(x, {1}).value().to_vector() == Values{24, 0});
+  CHECK(prod(x, {0}, true).value().to_vector() == Values{10, 0, 28});
+  CHECK(prod(x).value().shape() == Shape{});
+  CHECK(prod(Tensor::zeros({2, 0}), {1}).value().to_vector() == Values{1, 1});
+  CHECK(prod(f64({}, {3})).value().item() == 3);
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(x);
+  pass.backward(prod(v, {1}), f64({2}, {1, 1}));
+  CHECK(pass.gradient(v).to_vector() == Values{12, 8, 6, 0, 35, 0});
+}
+
+TEST_CASE("variance and standard deviation are those of the definition, with a large mean too") {
+  const Tensor x = f64({2, 4}, {1, 2, 3, 4, 1e9 + 1, 1e9 + 2, 1e9 + 3, 1e9 + 4});
+  CHECK(var(x, {1}).value().to_vector() == Values{1.25, 1.25});
+  CHECK(var(x, {1}, true, 1).value().at({1, 0}) == Approx(5.0 / 3));
+  CHECK(stddev(x, {-1}).value().at({0}) == Approx(std::sqrt(1.25)));
+  CHECK(var(Tensor::full({1000, 1000}, 250.3)).value().item() == 0);
+  CHECK(error_of([&] { var(x, {0}, false, 2); }) ==
+        "var: expected more than 2 elements along the reduced axes, got 2 of shape (2, 4)");
+}
+
+TEST_CASE("cumsum adds up along an axis in float64") {
+  const Tensor x = f64({2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(cumsum(x, 1).value().to_vector() == Values{1, 3, 6, 4, 9, 15});
+  CHECK(cumsum(x, 0).value().to_vector() == Values{1, 2, 3, 5, 7, 9});
+  CHECK(cumsum(Tensor::zeros({2, 0}), 1).value().shape() == Shape{2, 0});
+  const Tensor ones = Tensor::ones({20000000});  // float32 alone stays at 2^24
+  CHECK(cumsum(ones, 0).value().at({19999999}) == 20000000);
+  CHECK_THAT(error_of([&] { cumsum(x, 2); }), Catch::Contains("cumsum: expected an axis in [-2, 2)"));
+}
+
+TEST_CASE("argmax and argmin give the first position, or that of the first NaN") {
+  const double nan = std::nan("");
+  const Tensor x = f64({3, 4}, {1, 7, 7, 2, nan, 9, nan, 1, -1, -5, -5, 0});
+  CHECK(argmax(x).to_vector() == Values{1, 0, 3});
+  CHECK(argmin(x).to_vector() == Values{0, 0, 1});
+  CHECK(argmax(x, 0).to_vector() == Values{1, 1, 1, 0});
+  CHECK(argmax(x, 1, true).shape() == Shape{3, 1});
+  CHECK(argmax(x).dtype() == DType::int64);
+  CHECK(argmin(Tensor::labels({4, 2, 2}), 0).item() == 1);
+  CHECK_THAT(error_of([] { argmax(Tensor::zeros({2, 0})); }), Catch::Contains("at least one element along axis 1"));
+  CHECK_THAT(error_of([] { argmax(Tensor()); }), Catch::Contains("got an undefined tensor"));
+}
+
 }  // namespace
 }  // namespace xtape

@@ -84,7 +84,11 @@ Case slice_case(Draw& draw) {
   return {fmt::format("slice of {} from ({}) to ({}) by ({})", shape, fmt::join(begin, ", "), fmt::join(end, ", "),
                       fmt::join(step, ", ")),
           {draw.normal(shape)},
-          [=](V x) { return slice(x, begin, end, step); },
+          [=](V x) {
+            std::vector<Index> indices;
+            for (std::size_t i = 0; i < begin.size(); ++i) indices.emplace_back(begin[i], end[i], step[i]);
+            return x[indices];
+          },
           [=](T x) {
             at::Tensor y = x;
             for (std::size_t i = 0; i < begin.size(); ++i) {

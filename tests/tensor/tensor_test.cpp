@@ -1,6 +1,10 @@
 #include "framework/tensor/tensor.hpp"
 
+#include <array>
 #include <cmath>
+#include <limits>
+#include <span>
+#include <sstream>
 
 #include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
@@ -128,11 +132,76 @@ TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine h
              Catch::Contains("memory for (35184372088832,) of float32 (140737.5 GB)"));
 }
 
-TEST_CASE("a tensor prints its shape, type and elements, long axes shortened") {
-  CHECK(to_string(Tensor::of({2, 2}, {1, 2.5, -3, 0})) == "Tensor(2, 2) float32\n[[1, 2.5],\n [-3, 0]]");
-  CHECK(to_string(Tensor::zeros({9})) == "Tensor(9,) float32\n[0, 0, 0, ..., 0, 0, 0]");
-  CHECK(to_string(Tensor::labels({1234567})) == "Tensor(1,) int64\n[1234567]");
-  CHECK(to_string(Tensor()) == "Tensor(undefined)");
+TEST_CASE("a tensor prints as NumPy prints it, with type and shape behind") {
+  CHECK(to_string(Tensor::of({2, 2}, {1, 2.5, -3, 0})) == "[[ 1.   2.5]\n [-3.   0. ]] float32 (2, 2)");
+  CHECK(to_string(Tensor::zeros({3})) == "[0. 0. 0.] float32 (3,)");
+  CHECK(to_string(Tensor::labels({-1, 1234567})) == "[     -1 1234567] int64 (2,)");
+  CHECK(to_string(Tensor::of({2}, {0, 255}, DType::uint8)) == "[  0 255] uint8 (2,)");
+  CHECK(to_string(Tensor::scalar(0.1F)) == "0.1 float32 ()");
+  CHECK(to_string(Tensor()) == "undefined");
+  CHECK(to_string(Tensor::zeros({0, 3})) == "[] float32 (0, 3)");
+  std::ostringstream stream;
+  stream << Tensor::ones({1});
+  CHECK(stream.str() == "[1.] float32 (1,)");
+  // each line below is what numpy.array2string of NumPy 1.24 gives
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto text = [](const Shape& shape, const std::vector<double>& values, DType dtype = DType::float64) {
+    const std::string all_of_it = to_string(Tensor::of(shape, values, dtype));
+    return all_of_it.substr(0, all_of_it.find(" float"));
+  };
+  CHECK(text({3}, {1.0 / 3, 2.0 / 3, 100}) == "[  0.33333333   0.66666667 100.        ]");
+  CHECK(text({3}, {1.0 / 3, 2.0 / 3, 1}, DType::float32) == "[0.33333334 0.6666667  1.        ]");
+  CHECK(text({2}, {1e-5, 1}) == "[1.e-05 1.e+00]");
+  CHECK(text({2}, {1.25e9, -1}) == "[ 1.25e+09 -1.00e+00]");
+  CHECK(text({2}, {1001, 1}) == "[1.001e+03 1.000e+00]");
+  CHECK(text({2}, {1000, 1}) == "[1000.    1.]");
+  CHECK(text({4}, {infinity, -infinity, std::nan(""), 1}) == "[ inf -inf  nan   1.]");
+  CHECK(text({2, 1, 2}, {1, 2, 3, 4}) == "[[[1. 2.]]\n\n [[3. 4.]]]");
+  const std::string wrapped = text({30}, std::vector<double>(30, 1.5));
+  CHECK(wrapped.find('\n') == 72);
+  CHECK(wrapped.substr(72, 6) == "\n 1.5 ");
+}
+
+TEST_CASE("large arrays print the first and last three along each axis") {
+  const std::string text = to_string(Tensor::arange(0, 2000, 1, DType::int64));
+  CHECK(text == "[   0    1    2 ... 1997 1998 1999] int64 (2000,)");
+  const Tensor x = Tensor::of({200, 7}, std::vector<double>(1400, 1), DType::float64);
+  const std::string row = "[1. 1. 1. ... 1. 1. 1.]";
+  CHECK(to_string(x) ==
+        "[" + row + "\n " + row + "\n " + row + "\n ...\n " + row + "\n " + row + "\n " + row + "] float64 (200, 7)");
+  CHECK_THAT(to_string(Tensor::zeros({1000})), !Catch::Contains("..."));
+}
+
+TEST_CASE("arrays in memory keep their element type, and come back as any type that holds them") {
+  const std::vector<float> floats{1, 2.5};
+  const std::array<std::uint8_t, 2> bytes{0, 255};
+  const std::vector<std::int64_t> large{std::int64_t{1} << 62, -1};
+  const std::vector<double> doubles{0.1, 0.2};
+  CHECK(Tensor::of({2}, floats).dtype() == DType::float32);
+  CHECK(Tensor::of({2}, bytes).dtype() == DType::uint8);
+  CHECK(Tensor::of({1, 2}, std::span<const double>(doubles)).dtype() == DType::float64);
+  CHECK(Tensor::of({2}, large).to_vector<std::int64_t>() == large);
+  CHECK(Tensor::of({2}, floats).to_vector<float>() == floats);
+  CHECK(Tensor::of({2}, doubles).dtype() == DType::float32);
+  CHECK(Tensor::of({2}, std::span(doubles)).to_vector() == doubles);
+  CHECK(Tensor::of({2}, bytes).to_vector<double>() == std::vector<double>{0, 255});
+  CHECK(error_of([&] { Tensor::of({3}, floats); }) == "Tensor::of: expected 3 values for shape (3,), got 2");
+  CHECK_THAT(error_of([&] { Tensor::of({2}, large).to_vector<std::uint8_t>(); }), Catch::Contains("that fit uint8"));
+}
+
+TEST_CASE("numbers in order, and the identity") {
+  CHECK(Tensor::arange(0, 5, 2).to_vector() == std::vector<double>{0, 2, 4});
+  CHECK(Tensor::arange(3, 0, -1, DType::int64).to_vector() == std::vector<double>{3, 2, 1});
+  CHECK(Tensor::arange(1, 0).shape() == Shape{0});
+  CHECK(Tensor::linspace(0, 1, 5).to_vector() == std::vector<double>{0, 0.25, 0.5, 0.75, 1});
+  CHECK(Tensor::linspace(2, 7, 1).to_vector() == std::vector<double>{2});
+  CHECK(Tensor::linspace(0, 0.7, 8, DType::float64).at({7}) == 0.7);
+  CHECK(Tensor::eye(2, DType::int64).to_vector() == std::vector<double>{1, 0, 0, 1});
+  CHECK_THAT(error_of([] { Tensor::arange(0, 1, 0); }), Catch::Contains("a step other than 0, got (0, 1, 0)"));
+  CHECK_THAT(error_of([] { Tensor::arange(0, 1e30); }), Catch::Contains("less than 2^62 numbers"));
+  CHECK_THAT(error_of([] { Tensor::arange(0, std::nan("")); }), Catch::Contains("expected finite numbers"));
+  CHECK_THAT(error_of([] { Tensor::linspace(0, 1, -1); }), Catch::Contains("got -1"));
+  CHECK_THAT(error_of([] { Tensor::eye(-1); }), Catch::Contains("got -1"));
 }
 
 TEST_CASE("map applies a function to broadcast operands as the definition says") {

@@ -52,9 +52,7 @@ Variable squared_error(const Variable& outputs, const Tensor& targets) {
   return mean(square(outputs - Variable(targets.to(outputs.dtype()))));
 }
 
-Variable column(const Variable& outputs, std::int64_t number) {
-  return slice(outputs, {0, number}, {outputs.dim(0), number + 1});
-}
+Variable column(const Variable& outputs, std::int64_t number) { return outputs[{all(), {number, number + 1}}]; }
 
 /// The negative logarithm of a normal density, whose mean and log variance the model gives; targets (n).
 Variable gaussian(const Variable& outputs, const Tensor& targets) {

@@ -74,7 +74,7 @@ TEST_CASE("a mask keeps its values, goes where its image goes, and may have no c
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
     // the image is half the mask, linear between its values
-    const Batch batch = batch_of(Tensor::of(mask.shape(), halves), mask, augmentation);
+    const Batch batch = batch_of(Tensor::of(mask.shape(), halves, DType::float32), mask, augmentation);
     const std::vector<double> images = batch.images.to_vector(), targets = batch.labels.to_vector();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));

@@ -1,9 +1,10 @@
-// Part of an array as another array's elements: what transposing, slicing, padding and concatenating share.
+// Part of an array as another array's elements: what indexing, transposing, padding and concatenating share.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "framework/tensor/elementwise.hpp"
@@ -20,6 +21,21 @@ struct StridedView {
   static StridedView part_of(const Shape& whole, const Shape& part, std::span<const std::int64_t> begin) {
     StridedView view{part, 0, contiguous_strides(whole)};
     for (std::size_t i = 0; i < begin.size(); ++i) view.offset += begin[i] * view.strides[i];
+    return view;
+  }
+
+  /// An array of shape `whole` repeated along new axes in front and along axes of extent 1, so that it has the shape
+  /// `result`. Error naming `function` when it does not broadcast to that.
+  static StridedView repeated(std::string_view function, const Shape& whole, const Shape& result) {
+    const int more = result.rank() - whole.rank();
+    bool fits = more >= 0;
+    for (int i = 0; fits && i < whole.rank(); ++i) fits = whole[i] == 1 || whole[i] == result[i + more];
+    check(fits, "{}: expected a shape that broadcasts to {}, got {}", function, result, whole);
+    StridedView view{result};
+    const auto strides = contiguous_strides(whole);
+    for (int i = 0; i < whole.rank(); ++i) {
+      if (whole[i] != 1) view.strides[static_cast<std::size_t>(i + more)] = strides[static_cast<std::size_t>(i)];
+    }
     return view;
   }
 };
