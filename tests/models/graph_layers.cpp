@@ -36,10 +36,8 @@ std::vector<ParameterSpec> SplitLayer::parameter_specs(const std::vector<TensorS
 
 std::vector<Variable> SplitLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   const Variable& x = inputs[0];
-  std::vector<std::int64_t> begin(static_cast<std::size_t>(x.rank()), 0), end(x.shape().begin(), x.shape().end());
-  std::vector<std::int64_t> middle_begin = begin, middle_end = end;
-  middle_begin.back() = middle_end.back() = options_.first;
-  return {slice(x, begin, middle_end) * parameter(pass, "gain"), slice(x, middle_begin, end)};
+  const std::int64_t first = options_.first;
+  return {x[{ellipsis(), {0, first}}] * parameter(pass, "gain"), x[{ellipsis(), {first, x.dim(-1)}}]};
 }
 
 std::vector<TensorSpec> UpsamplingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
