@@ -38,6 +38,10 @@ class ActivationFunction {
       builtin_ = true;
     }
   }
+  /// A function that has others of its name beside it, such as exp.
+  template <std::same_as<Variable> V>
+  ActivationFunction(V (*function)(const Variable&))  // NOLINT(google-explicit-constructor)
+      : ActivationFunction("custom", function) {}
   ActivationFunction(TanhFunction (*tanh)(TanhFunction))  // NOLINT(google-explicit-constructor): see above
       : ActivationFunction(tanh(TanhFunction())) {}
   /// Error when the function is empty.

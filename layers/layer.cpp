@@ -23,6 +23,22 @@ auto with_title(const Layer& layer, const F& compute) {
   }
 }
 
+void give_to(const std::vector<Sublayer>& layers, const ParameterValues& values) {
+  for (const auto& [name, layer] : layers) {
+    layer->give_values([values, prefix = name + "/"](const std::string& path, const ParameterSpec& spec) {
+      return values(prefix + path, spec);
+    });
+  }
+}
+
+/// Asks both, as for a layer that is inside of two others; the second's value counts.
+ParameterValues both(const ParameterValues& first, const ParameterValues& second) {
+  return [first, second](const std::string& path, const ParameterSpec& spec) {
+    first(path, spec);
+    return second(path, spec);
+  };
+}
+
 }  // namespace
 
 SymbolicTensor::Call::~Call() {
@@ -71,7 +87,7 @@ std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
   if (!built_) {
     const bool empty = sublayers().empty();
     prepare(inputs);
-    if (empty && values_) give_values(values_);  // to the layers that there are now
+    if (empty && values_) give_to(sublayers(), values_);  // that there are only now
   }
   std::vector<TensorSpec> outputs = output_specs(inputs);
   check(!outputs.empty(), "{}: expected output_specs() to give at least one output, got none", title());
@@ -121,12 +137,8 @@ void Layer::give_values(const ParameterValues& values) {
     owned.parameter.set_value(given_value(owned.spec, values));
     owned.given = true;
   }
-  if (!built_) values_ = values;
-  for (const auto& [name, layer] : sublayers()) {
-    layer->give_values([values, prefix = name + "/"](const std::string& path, const ParameterSpec& spec) {
-      return values(prefix + path, spec);
-    });
-  }
+  if (!built_) values_ = values_ ? both(values_, values) : values;
+  give_to(sublayers(), values);
 }
 
 Tensor Layer::given_value(const ParameterSpec& spec, const ParameterValues& values) const {
@@ -157,13 +169,16 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const std
 }
 
 void Layer::check_sublayers() const {
+  const std::vector<Sublayer> inside = sublayers();
   std::vector<std::string> names;
-  for (const auto& [name, layer] : sublayers()) {
+  for (const auto& [name, layer] : inside) {
     check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
     check(!name.empty() && name.find('/') == std::string::npos && std::ranges::find(names, name) == names.end(),
           "{}: expected different names without \"/\" for its sublayers, got \"{}\" for {}", title(), name,
           layer->title());
     names.push_back(name);
+    check(std::ranges::count(inside, layer, &Sublayer::layer) == 1,
+          "{}: expected each of its sublayers once, got {} twice", title(), name);
     check(layer->built_, "{}: expected output_specs() to build all sublayers, got {} \"{}\" without build()", title(),
           layer->type(), name);
     if (layer->name_.empty()) layer->name_ = name;

@@ -74,11 +74,11 @@ TargetMotion motion_of_targets(const Dataset& data, const Augmentation& augmenta
         "DataLoader: expected targets (n, {}, {}, ...) that can be moved with the images, got {}; leave out flip, "
         "rotation, zoom and shift",
         image[0], image[1], targets.shape());
-  if (are_images(targets, data)) return TargetMotion::linear;
+  if (are_images(targets, data)) return TargetMotion::interpolated;
   return with_floating("DataLoader", targets.dtype(), [&](auto zero) {
     const std::span all(targets.data<decltype(zero)>(), static_cast<std::size_t>(targets.size()));
     const bool whole = std::ranges::all_of(all, [](auto value) { return value == std::floor(value); });
-    return whole ? TargetMotion::nearest : TargetMotion::linear;
+    return whole ? TargetMotion::nearest : TargetMotion::interpolated;
   });
 }
 

@@ -39,7 +39,7 @@ struct DataLoaderOptions {
 };
 
 /// How targets follow the images that augmentation moves.
-enum class TargetMotion { none, linear, nearest };
+enum class TargetMotion { none, interpolated, nearest };
 
 /// The batches of one pass over a data set. Stands on its own: it may outlive the loader it came from. Batches are the
 /// same bits on any number of threads, ahead of time or not.

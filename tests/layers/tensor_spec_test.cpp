@@ -1,5 +1,6 @@
 #include "layers/tensor_spec.hpp"
 
+#include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "tests/support/support.hpp"
 
@@ -174,6 +175,8 @@ TEST_CASE("an activation is known by what it is, in a file by its name") {
   CHECK_FALSE(ActivationFunction(relu) == sigmoid);
   const ActivationFunction wrapped([](const Variable&x) { return relu(x); }), renamed("relu", relu);
   CHECK(wrapped.name() == "custom");
+  CHECK(ActivationFunction(exp).name() == "custom");  // one of several functions of the name
+  CHECK(ActivationFunction(exp)(Tensor::zeros({2})).value().to_vector() == std::vector<double>{1, 1});
   CHECK_FALSE(wrapped == relu);
   CHECK_FALSE(wrapped == wrapped);  // nothing is known of it
   CHECK_FALSE(renamed == relu);

@@ -9,6 +9,7 @@
 #include "models/model_file.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/plot.hpp"
+#include "models/sequential.hpp"
 #include "models/weights.hpp"
 #include "tests/support/support.hpp"
 
@@ -244,6 +245,37 @@ TEST_CASE("a layer of layers comes back from a file, with what is frozen inside"
   const Model fresh = tower_model(5);
   CHECK(load_weights(fresh, folder / "weights.safetensors").complete());
   CHECK(identical(infer(fresh, x), infer(part_trained, x)));
+}
+
+TEST_CASE("a layer that is inside of two others, and a block without a graph yet, come back from a file") {
+  class TiedLayer final : public Layer {
+   public:
+    using Options = OnlyName;
+    explicit TiedLayer(const Options& options) : Layer(options.name) {}
+    std::string type() const override { return "Tied"; }
+    LayerConfig config() const override { return {}; }
+    std::vector<Sublayer> sublayers() const override { return {{"tied", tied_}, {"block", block_}}; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+      return block_.build(tied_.build(inputs));
+    }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+      return {block_(tied_(inputs[0], pass), pass)};
+    }
+
+   private:
+    Dense tied_{{.units = 3}};
+    Sequential block_{{tied_, Dense({.units = 2})}};
+  };
+  const test::TemporaryFolder folder;
+  const auto input = Input({3});
+  const Model model(input, LayerHandle<TiedLayer>({.name = "t"})(input), {.seed = 5});
+  CHECK(model.parameters().size() == 4);
+  CHECK(model.named_parameters().size() == 6);
+  save_model(model, folder / "model.safetensors");
+  const Model loaded = load_model(folder / "model.safetensors", {.custom_layers = {{"Tied", make_layer<TiedLayer>}}});
+  const Tensor x = RandomStream(7).normal({4, 3});
+  CHECK(identical(infer(loaded, x), infer(model, x)));
+  CHECK(loaded.parameters().size() == 4);
 }
 
 TEST_CASE("summary, picture and counts include the layers inside") {
