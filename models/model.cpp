@@ -92,7 +92,7 @@ std::vector<std::shared_ptr<Layer>> Model::all_layers() const { return network_-
 
 const Layer& Model::output_layer() const { return network_->output_layer(); }
 
-std::string Model::output_activation() const { return network_->output_activation(); }
+std::string Model::output_activation(std::size_t output) const { return network_->activation_of_output(output); }
 
 Layer& Model::layer(const std::string& name) const {
   std::vector<std::string> names;

@@ -179,7 +179,7 @@ std::optional<Variable> Model::Network::regularization(ForwardPass& pass) const 
   return total;
 }
 
-std::string Model::Network::output_activation() const {
+std::string Model::Network::activation_of_output(std::size_t output) const {
   std::vector<std::string> activations;  // of the nodes
   for (const ModelNode& node : nodes_) {
     std::string& activation = activations.emplace_back(node.layer->output_activation());
@@ -189,7 +189,7 @@ std::string Model::Network::output_activation() const {
       if (activations[input] != activation) activation.clear();
     }
   }
-  return activations[outputs_.front()];
+  return activations[outputs_.at(output)];
 }
 
 bool Model::Network::keeps_activation() const {

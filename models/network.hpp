@@ -17,7 +17,8 @@ class Model::Network final : public Layer {
   std::vector<std::pair<std::string, Parameter>> named_parameters() const override;
   std::vector<std::shared_ptr<Layer>> sublayers() const override;
   std::vector<std::shared_ptr<Layer>> all_layers() const;
-  std::string output_activation() const override;
+  std::string output_activation() const override { return activation_of_output(0); }
+  std::string activation_of_output(std::size_t output) const;
   bool keeps_activation() const override;
   void set_trainable(bool trainable) override;
   bool trainable() const override;

@@ -22,13 +22,13 @@ TEST_CASE("predict and evaluate may run on one model in several threads at once"
     for (std::size_t i = 0; i < threads; ++i) {
       workers.emplace_back([&, i] {
         together[i] = predict(model, images[i], 2);
-        losses[i] = evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3)).loss;
+        losses[i] = evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3))["loss"];
       });
     }
   }
   for (std::size_t i = 0; i < threads; ++i) {
     CHECK(together[i].to_vector() == alone[i].to_vector());
-    CHECK(losses[i] == evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3)).loss);
+    CHECK(losses[i] == evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3))["loss"]);
   }
 }
 

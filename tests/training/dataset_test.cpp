@@ -28,7 +28,7 @@ Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
 
 std::vector<std::int64_t> numbers_of(const Dataset& data) {
   std::vector<std::int64_t> result;
-  for (std::int64_t i = 0; i < data.size(); ++i) result.push_back(static_cast<std::int64_t>(data.images().at({i, 0})));
+  for (std::int64_t i = 0; i < data.size(); ++i) result.push_back(static_cast<std::int64_t>(data.input().at({i, 0})));
   return result;
 }
 
@@ -60,12 +60,12 @@ TEST_CASE("A data set knows its images, labels, classes and size") {
   const Dataset data(Tensor::zeros({3, 4, 4, 1}, DType::uint8), Tensor::labels({0, 1, 1}), 2);
   CHECK(data.size() == 3);
   CHECK(data.classes() == 2);
-  CHECK(data.images().shape() == Shape{3, 4, 4, 1});
-  CHECK(identical(data.labels(), Tensor::labels({0, 1, 1})));
+  CHECK(data.input().shape() == Shape{3, 4, 4, 1});
+  CHECK(identical(data.target(), Tensor::labels({0, 1, 1})));
   CHECK(data.class_names().empty());
-  CHECK(data.image_shape() == Shape{4, 4, 1});
-  CHECK(data.image(2).shape() == Shape{4, 4, 1});
-  const Dataset named(data.images(), data.labels(), {"no", "yes", "perhaps"});
+  CHECK(data.input_shape() == Shape{4, 4, 1});
+  CHECK(data.sample(2).front().shape() == Shape{4, 4, 1});
+  const Dataset named(data.input(), data.target(), {"no", "yes", "perhaps"});
   CHECK(named.classes() == 3);
   CHECK(named.rows(1, 2).class_names() == std::vector<std::string>{"no", "yes", "perhaps"});
 }
@@ -108,7 +108,7 @@ TEST_CASE("rows and subset pick examples with their labels") {
   CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});
   const Dataset picked = data.subset({4, 0, 4});
   CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
-  CHECK(identical(picked.labels(), Tensor::labels({1, 0, 1})));
+  CHECK(identical(picked.target(), Tensor::labels({1, 0, 1})));
   CHECK(picked.classes() == 3);
   CHECK_THAT(error_of([&] { data.rows(2, 2); }), Contains("end <= 5") && Contains("[2, 2)"));
   CHECK_THAT(error_of([&] { data.rows(0, 6); }), Contains("[0, 6)"));
@@ -130,7 +130,7 @@ TEST_CASE("split gives two parts that share nothing and miss nothing, the same f
   CHECK(numbers_of(split(data, 0.2, 7).test) == test);
   CHECK(numbers_of(split(data, 0.2, 8).test) != test);
   CHECK(test != numbers_of(data.rows(80, 100)));
-  CHECK(parts.test.labels().at({3}) == static_cast<double>(test[3] % 3));
+  CHECK(parts.test.target().at({3}) == static_cast<double>(test[3] % 3));
 }
 
 TEST_CASE("split, dropout and the epochs of one seed draw from different streams") {
@@ -160,9 +160,9 @@ TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
   write_signs(folder.path(), "train", images, Tensor::labels({5, 0}));
   write_signs(folder.path(), "test", images, Tensor::labels({1, 2}).reshaped({1, 2}));
   const SplitData data = load_signs(folder.path());
-  CHECK(identical(data.train.images(), images));
-  CHECK(identical(data.train.labels(), Tensor::labels({5, 0})));
-  CHECK(identical(data.test.labels(), Tensor::labels({1, 2})));
+  CHECK(identical(data.train.input(), images));
+  CHECK(identical(data.train.target(), Tensor::labels({5, 0})));
+  CHECK(identical(data.test.target(), Tensor::labels({1, 2})));
   CHECK(data.train.class_names() == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
 }
 
@@ -191,10 +191,10 @@ TEST_CASE("The SIGNS data are 1080 photographs in two parts, with every class in
   const SplitData data = load_signs(signs_folder());
   CHECK(data.train.size() + data.test.size() == 1080);
   for (const Dataset& part : {data.train, data.test}) {
-    CHECK(part.images().shape() == Shape{part.size(), 64, 64, 3});
-    CHECK(part.images().dtype() == DType::uint8);
+    CHECK(part.input().shape() == Shape{part.size(), 64, 64, 3});
+    CHECK(part.input().dtype() == DType::uint8);
     CHECK(part.classes() == 6);
-    const auto labels = part.labels().to_vector();
+    const auto labels = part.target().to_vector();
     CHECK(std::set<double>(labels.begin(), labels.end()).size() == 6);
   }
 }
@@ -203,14 +203,14 @@ TEST_CASE("load_fashion_mnist reads the four files and adds the channel") {
   const TemporaryFolder folder;
   write_mnist(folder.path());
   const SplitData data = load_fashion_mnist(folder.path());
-  CHECK(identical(data.train.images(), Tensor::of({2, 1, 2, 1}, {'a', 'b', 'c', 'd'}, DType::uint8)));
-  CHECK(identical(data.train.labels(), Tensor::labels({9, 4})));
-  CHECK(identical(data.test.images(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
+  CHECK(identical(data.train.input(), Tensor::of({2, 1, 2, 1}, {'a', 'b', 'c', 'd'}, DType::uint8)));
+  CHECK(identical(data.train.target(), Tensor::labels({9, 4})));
+  CHECK(identical(data.test.input(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
   CHECK(data.test.classes() == 10);
   CHECK(data.test.class_names()[0] == "T-shirt/top");
   CHECK(data.test.class_names()[9] == "Ankle boot");
   const SplitData digits = load_mnist(folder.path());
-  CHECK(identical(digits.train.images(), data.train.images()));
+  CHECK(identical(digits.train.input(), data.train.input()));
   CHECK(digits.train.class_names()[9] == "9");
 }
 
@@ -221,8 +221,8 @@ TEST_CASE("load_fashion_mnist reads the files without .gz too") {
     std::filesystem::rename(folder / (name + ".gz"), folder / name);
   }
   const SplitData data = load_fashion_mnist(folder.path());
-  CHECK(data.train.images().shape() == Shape{2, 1, 2, 1});
-  CHECK(identical(data.test.labels(), Tensor::labels({1})));
+  CHECK(data.train.input().shape() == Shape{2, 1, 2, 1});
+  CHECK(identical(data.test.target(), Tensor::labels({1})));
 }
 
 TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
@@ -246,9 +246,9 @@ TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, as many of each class") {
   const std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(folder)) skip("no Fashion-MNIST in " + folder.string());
   const SplitData data = load_fashion_mnist();
-  CHECK(data.train.images().shape() == Shape{60'000, 28, 28, 1});
-  CHECK(data.test.images().shape() == Shape{10'000, 28, 28, 1});
+  CHECK(data.train.input().shape() == Shape{60'000, 28, 28, 1});
+  CHECK(data.test.input().shape() == Shape{10'000, 28, 28, 1});
   std::vector<int> counts(10);
-  for (const double label : data.test.labels().to_vector()) ++counts[static_cast<std::size_t>(label)];
+  for (const double label : data.test.target().to_vector()) ++counts[static_cast<std::size_t>(label)];
   CHECK(counts == std::vector<int>(10, 1000));
 }
