@@ -47,9 +47,10 @@ int main(int argc, char** argv) {
                           {metric::top_k_accuracy({.k = 3}), "kind"},
                           {metric::mean_absolute_error(), "price"},
                           {metric::r2(), "price"}};
-    Adam adam(model.parameters(), {.learning_rate = 2e-3});
+    const int epochs = quick ? 2 : 4;
+    Adam adam(model.parameters(), {.learning_rate = schedule::cosine(2e-3, epochs * train.size() / 64)});
     fit(model, adam, train,
-        {.epochs = quick ? 2 : 3,
+        {.epochs = epochs,
          .batch_size = 64,
          .validation_split = 0.1,
          .loss = losses,
@@ -62,6 +63,6 @@ int main(int argc, char** argv) {
     fmt::print("the first piece is a {}, worth {:.1f}; paid {:.1f}\n",
                test.targets()[0].class_names[static_cast<std::size_t>(top_classes(first[0]).item())],
                10 * first[1].item(), 10 * test.targets()[1].values.at({0, 0}));
-    return result["kind_accuracy"] > (quick ? 0.7 : 0.87) && result["price_r2"] > (quick ? 0.6 : 0.85);
+    return result["kind_accuracy"] > (quick ? 0.6 : 0.88) && result["price_r2"] > (quick ? 0.4 : 0.85);
   });
 }

@@ -125,7 +125,7 @@ Dataset::Dataset(std::vector<Tensor> inputs, std::vector<Target> targets)
   check(!inputs_.empty(), "Dataset: expected at least one input, got none");
   for (const Tensor& input : inputs_) {
     check(input.defined(), "Dataset: expected inputs and targets, got an undefined tensor");
-    check(input.rank() >= 1 && input.size() > 0 && input.dim(0) == inputs_.front().dim(0),
+    check(input.rank() >= 2 && input.size() > 0 && input.dim(0) == inputs_.front().dim(0),
           "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as {}, got {}",
           inputs_.front().shape(), input.shape());
     shapes_.push_back(input.shape().without(0));

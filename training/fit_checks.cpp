@@ -59,7 +59,9 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
     const Shape wanted = distributions ? output : output.without(-1), given = target.values.shape().without(0);
     check(given == wanted, "{}: expected labels {}{} for outputs {}, got {}{}", function, batch_shape_text(wanted),
           which, batch_shape_text(output), target.values.shape(),
-          given.size() == wanted.size() ? "; reshape them with .reshaped()" : "");
+          given.size() == wanted.size() ? "; reshape them with .reshaped()"
+          : given == output             ? "; convert one-hot rows with .to(DType::float32)"
+                                        : "");
   }
 }
 

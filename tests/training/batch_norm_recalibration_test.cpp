@@ -106,7 +106,7 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
   const Tensor before = value_of(model, "norm/moving_mean");
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 0, 0, 0}), 1);
   CHECK(error_of([&] { recalibrate_batch_norm(model, wide); }) ==
-        "recalibrate_batch_norm: expected images (None, 2) for model model, got (4, 3)");
+        "recalibrate_batch_norm: expected inputs (None, 2) for model model, got (4, 3)");
   CHECK(error_of([&] { recalibrate_batch_norm(model, features(4), {.batch_size = 0}); }) ==
         "DataLoader: expected a batch_size of at least 1, got 0");
   CHECK(identical(before, value_of(model, "norm/moving_mean")));

@@ -198,7 +198,7 @@ TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
                fit(model, adam, quadrants(50),
                    {.epochs = 4, .batch_size = 9, .seed = 2, .resume = folder.path(), .show_progress = false});
              }),
-             Catch::Contains("got one with batch_size 8 (now 9), validation images 20 (now 0), validation ") &&
+             Catch::Contains("got one with batch_size 8 (now 9), validation samples 20 (now 0), validation ") &&
                  Catch::Contains("; there is no older one"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(adam.iterations() == 0);
@@ -275,7 +275,7 @@ TEST_CASE("where there is no checkpoint, and where there are some already") {
                                                               " to go on from, got none; leave out resume to begin");
   save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
   CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
-             Catch::Contains("expected an xtape checkpoint of version 1, got another safetensors file"));
+             Catch::Contains("expected an xtape checkpoint of version 2, got another safetensors file"));
   Trained(folder.path(), 3);
   CHECK(error_of([&] { Trained(folder.path(), 3); }) ==
         "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +

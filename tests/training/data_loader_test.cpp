@@ -138,7 +138,7 @@ TEST_CASE("A source is asked for what a batch holds, and must make what it promi
   const Dataset data(source({2, 2, 1}), Tensor::labels({0, 1, 0}), {"even", "odd"});
   CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].input().at({2, 1, 1, 0}) == Approx(2 / 255.0));
   const Dataset wrong(source({2, 3, 1}), Tensor::labels({0}), {"even"});
-  CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("(2, 3, 1) of uint8, got (2, 2, 1)"));
+  CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("makes uint8 (2, 3, 1), got uint8 (2, 2, 1)"));
   CHECK_THAT(error_of([&] {
                Dataset(ImageSource{{2, 2, 1}, {}}, Tensor::labels({0}), {"a"});
              }),

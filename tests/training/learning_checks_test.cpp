@@ -152,11 +152,16 @@ TEST_CASE("labels and one-hot rows have the model's classes") {
   const Dataset one_hot(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {1, 0, 0, 1}), 2);
   CHECK_THAT(refusal(dense(3), one_hot, loss::softmax_cross_entropy()), Contains("a model with 2 outputs"));
   const auto labels = [](const Tensor& given) { return error_of([&] { Dataset(Tensor::zeros({2, 2}), given, 2); }); };
-  CHECK_THAT(labels(Tensor::labels({0, 1}).reshaped({2, 1})), Contains("reshape them with .reshaped({n})"));
+  const auto of_shape = [](const Shape& shape) {
+    return Dataset(Tensor::zeros({8, 2}), Tensor::zeros(shape, DType::int64), 2);
+  };
+  CHECK_THAT(refusal(dense(2), of_shape({8, 1}), loss::softmax_cross_entropy()),
+             Contains("expected labels (None) for outputs (None, 2), got (8, 1); reshape them"));
+  CHECK_THAT(refusal(dense(2), of_shape({8, 2}), loss::softmax_cross_entropy()),
+             Contains("convert one-hot rows with .to(DType::float32)"));
   CHECK_THAT(labels(Tensor::labels({0, 1}).to(DType::uint8)), Contains("; convert with .to(DType::int64)"));
   CHECK_THAT(labels(Tensor::zeros({2, 1}, DType::uint8)), Contains(".reshaped({n}).to(DType::int64)"));
   CHECK_THAT(labels(Tensor::zeros({2, 1})), Contains(".reshaped({n}).to(DType::int64)"));
-  CHECK_THAT(labels(Tensor::zeros({2, 2}, DType::int64)), Contains("convert one-hot rows with .to(DType::float32)"));
   CHECK_THAT(labels(Tensor::zeros({2, 3})), Contains("a number for each class"));
 }
 

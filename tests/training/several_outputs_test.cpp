@@ -312,7 +312,7 @@ TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and 
   CHECK(seen({.epochs = 15, .steps_per_epoch = 1}) == passes);
   CHECK(seen({.epochs = 1, .steps_per_epoch = 15}) == passes);
   const std::vector<double> first = seen({.epochs = 2, .steps_per_epoch = 4}),
-                            second = seen({.epochs = 4, .initial_epoch = 2, .steps_per_epoch = 4});
+                            second = seen({.epochs = 4, .steps_per_epoch = 4, .initial_epoch = 2});
   std::vector<double> both = first;
   both.insert(both.end(), second.begin(), second.end());
   CHECK(both == seen({.epochs = 4, .steps_per_epoch = 4}));
@@ -389,7 +389,7 @@ TEST_CASE("what data of several targets and labels of positions refuse") {
   Tensor labels = Tensor::zeros({2, 3, 3}, DType::int64);
   labels.mutable_data<std::int64_t>()[10] = -1;
   CHECK_THAT(error({images}, {{labels, 2}}), Contains("got -1 at index 10") && Contains("Target::ignored_label"));
-  CHECK(error({images}, {{.values = labels, .classes = 2, .ignored_label = -1}}).empty());
+  CHECK(Dataset({images}, {{.values = labels, .classes = 2, .ignored_label = -1}}).size() == 2);
   CHECK_THAT(error({images}, {{.values = labels, .classes = 3, .class_names = {"a"}}}),
              Contains("each of the 3 classes"));
   const Dataset two({images, numbers}, {{numbers}, {numbers}});
