@@ -103,10 +103,9 @@ void adam_step(benchmark::State& state) {
   const Parameter parameter("p", RandomStream(1).normal({state.range(0)}));
   const Tensor gradient = RandomStream(2).normal({state.range(0)});
   Adam adam(std::vector{parameter});
-  for (auto _ : state) {
-    parameter.add_gradient(gradient);
-    adam.step();
-  }
+  Gradients gradients;
+  gradients.add(parameter, gradient);
+  for (auto _ : state) adam.step(gradients);
   count_bytes(state, gradient, 7);
 }
 

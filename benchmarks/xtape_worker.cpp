@@ -79,9 +79,8 @@ class Training final : public XtapeWork {
     nlohmann::json digest = facts();
     ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
     const auto [outputs, loss] = forward(pass);
-    pass.backward(loss, [&digest](const Parameter& parameter) {
-      if (parameter.shape().rank() > 1) digest["gradients"][parameter.name()] = norm(parameter.gradient());
-      parameter.clear_gradient();
+    pass.backward(loss, [&digest](const Parameter& parameter, const Tensor& gradient) {
+      if (parameter.shape().rank() > 1) digest["gradients"][parameter.name()] = norm(gradient);
     });
     digest["outputs"] = outputs.value().to_vector();
     digest["loss"] = loss.value().item();
@@ -90,7 +89,7 @@ class Training final : public XtapeWork {
 
   void step() override {
     ForwardPass pass(Mode::training, {.step = adam_.iterations(), .recompute = workload_.recompute});
-    adam_.backward_and_step(pass, forward(pass).loss);
+    adam_.minimize(forward(pass).loss, pass);
   }
 
  private:
@@ -116,12 +115,10 @@ class Inference final : public XtapeWork {
   void step() override { static_cast<void>(outputs()); }
 
  private:
-  Tensor outputs() {
-    ForwardPass pass(Mode::inference, {.cache = &cache_});
+  Tensor outputs() const {
+    ForwardPass pass(Mode::inference);
     return model_(images_, pass).value();
   }
-
-  WeightCache cache_;
 };
 
 /// The unit is one direction through all parameters and the images at once: four forward passes, and its share of one

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     fmt::print("\n{}\n", model.summary());
 
     const Dataset few = classes_from(train, 5, 1000), judge = classes_from(test, 5, quick ? 1000 : 5000);
-    Adam head(model.parameters(), {.learning_rate = 3e-3});  // takes what is trainable: the new head
+    Adam head(model.parameters(), {.learning_rate = 3e-3});  // changes what is trainable: the new head
     fit(model, head, few, {.epochs = quick ? 4 : 8, .batch_size = 32});
     const double frozen = evaluate(model, judge)["accuracy"];
 

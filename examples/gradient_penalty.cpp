@@ -35,12 +35,11 @@ int main(int argc, char** argv) {
       const Variable share = random.uniform({64, 1});
       ForwardPass pass(Mode::training);
       const Variable between = pass.watch((here * share + there * (1.0 - share)).value());
-      const Variable gradient = gradients(sum(critic(between, pass)), {between})[0];  // can be differentiated again
-      const Variable length = sqrt(sum(square(gradient), {1}) + 1e-12);
+      const Variable slopes = gradients(sum(critic(between, pass)), {between})[0];  // can be differentiated again
+      const Variable length = sqrt(sum(square(slopes), {1}) + 1e-12);
       const Variable gap = mean(critic(there, pass)) - mean(critic(here, pass));
       const double mean_length = mean(length).value().item();
-      pass.backward(weight * mean(square(length - 1.0)) - gap);
-      adam.step();
+      adam.minimize(weight * mean(square(length - 1.0)) - gap, pass);
       distance += (gap.value().item() - distance) / std::min(step, 200);
       slope += (mean_length - slope) / std::min(step, 200);
       if (step % 300 == 0) fmt::print("step {:4}: distance {:.3f}, slope {:.3f}\n", step, distance, slope);

@@ -34,9 +34,9 @@ int main(int argc, char** argv) {
       for (const Batch& batch : loader.epoch(epoch)) {
         ForwardPass pass(Mode::training);  // owns the tape of one forward pass
         const Variable loss = softmax_cross_entropy(model(batch.input(), pass), batch.target());
-        pass.backward(loss);  // fills the gradient of every parameter
-        adam.step();
         total += loss.value().item();
+        const Gradients gradients = pass.backward(loss);
+        adam.step(gradients);
       }
       if (epoch % 10 == 9)
         fmt::print("epoch {:3}: loss {:.4f}\n", epoch + 1, total / static_cast<double>(loader.batches()));

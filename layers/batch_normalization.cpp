@@ -19,6 +19,21 @@ double moved(double old, double now, double keep) {
   return static_cast<T>(next) == before ? static_cast<double>(std::nextafter(before, target)) : next;
 }
 
+/// The averages after a batch whose statistics are `factor` times `batch`.
+Tensor moved(const Tensor& averages, const Tensor& batch, double factor, double keep) {
+  return with_floating("BatchNormalization", averages.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    constexpr double largest = std::numeric_limits<T>::max();
+    const Tensor next =
+        map("BatchNormalization", averages.to(DType::float64), batch.to(DType::float64), [=](double old, double now) {
+          const double whole = now * factor;
+          const bool exceeds = std::isfinite(now) && std::abs(whole) > largest;
+          return moved<T>(old, exceeds ? std::copysign(largest, now) : whole, keep);
+        });
+    return next.to(averages.dtype());
+  });
+}
+
 }  // namespace
 
 BatchNormalizationLayer::BatchNormalizationLayer(Options options) : Layer(options.name), options_(std::move(options)) {
@@ -66,33 +81,23 @@ Variable BatchNormalizationLayer::call_fused(std::vector<Variable> inputs, const
                                 corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
   }
   auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon, fused);
-  if (!pass.repeats()) move_averages(mean, variance, x.size() / x.dim(-1));
+  move_averages(mean, variance, x.size() / x.dim(-1), pass);
   return y;
 }
 
-void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples) const {
-  const double keep = options_.momentum;
+void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples,
+                                            ForwardPass& pass) const {
   const auto n = static_cast<double>(samples);
   const double bessel = samples > 1 ? n / (n - 1) : 1;
-  const auto move = [keep, this](const char* which, const Tensor& batch, double factor) {
-    const Parameter& moving = parameter(which);
-    with_floating("BatchNormalization", moving.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      constexpr double largest = std::numeric_limits<T>::max();
-      const Tensor next = map("BatchNormalization", moving.value().to(DType::float64), batch.to(DType::float64),
-                              [=](double old, double now) {
-                                const double whole = now * factor;
-                                const bool exceeds = std::isfinite(now) && std::abs(whole) > largest;
-                                return moved<T>(old, exceeds ? std::copysign(largest, now) : whole, keep);
-                              });
-      moving.set_value(next.to(moving.dtype()));
+  const auto move = [&](const char* which, const Tensor& batch, double factor) {
+    pass.update(parameter(which), [batch, factor, keep = options_.momentum](const Tensor& average) {
+      return moved(average, batch, factor, keep);
     });
   };
   move("moving_mean", mean, 1);
   move("moving_variance", variance, bessel);
   if (options_.bias_correction) {
-    const Parameter& updates = parameter("updates");
-    updates.set_value(Tensor::scalar(updates.value().item() + 1, updates.dtype()));
+    pass.update(parameter("updates"), [](const Tensor& old) { return Tensor::scalar(old.item() + 1, old.dtype()); });
   }
 }
 

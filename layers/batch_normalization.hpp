@@ -50,7 +50,7 @@ class BatchNormalizationLayer final : public Layer {
   void set_momentum(double momentum);
 
  private:
-  void move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples) const;
+  void move_averages(const Tensor& mean, const Tensor& variance, std::int64_t samples, ForwardPass& pass) const;
   Tensor corrected(const Tensor& moving, double start) const;
   Options options_;
 };

@@ -38,9 +38,8 @@ Conv2DOptions Conv2DLayer::convolution() const {
 
 Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
   const Variable kernel = parameter(pass, "kernel");
-  if (pass.cache() && !x.tracked() && !kernel.tracked()) {
-    return pass.cache()->of<KernelCache>(parameter("kernel")).conv2d(x.value(), kernel.value(), convolution());
-  }
+  const auto packed = x.tracked() ? nullptr : pass.derived<PackedKernel>(parameter("kernel"));
+  if (packed) return packed->conv2d(x.value(), convolution());
   return conv2d(x, kernel, convolution());
 }
 

@@ -108,8 +108,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   virtual std::vector<std::shared_ptr<Layer>> sublayers() const { return {}; }
 
   /// Freezes the layer's parameters, or trains them again; those that never are (moving averages) stay as they are.
-  /// Optimizers take what is trainable when they are made. A frozen BatchNormalization normalizes by its moving
-  /// averages in training too and does not move them, as in Keras. Of a model as a layer: all layers in it.
+  /// An optimizer changes what is trainable at the time of each pass. A frozen BatchNormalization normalizes by its
+  /// moving averages in training too and does not move them, as in Keras. Of a model as a layer: all layers in it.
   virtual void set_trainable(bool trainable);
   virtual bool trainable() const { return trainable_; }
 

@@ -38,7 +38,7 @@ std::string step_name(const FusedStep& step, const std::vector<ModelNode>& nodes
 WithoutBias call_step(const FusedStep& step, const std::vector<ModelNode>& nodes, std::vector<Variable> arguments,
                       const FusedParts& parts, ForwardPass& pass) {
   const Layer& layer = *nodes[step.node()].layer;
-  pass.enter_layer(step_name(step, nodes));
+  pass.begin_layer(step_name(step, nodes));
   try {
     const Shape inferred = nodes[step.output()].shape.prepended(arguments.front().dim(0));
     const auto compute = [&]() -> WithoutBias {

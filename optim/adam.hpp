@@ -11,7 +11,9 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-7;
   double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< see Optimizer; 0: off
+  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
 };
 
 /// Kingma and Ba, Adam: A method for stochastic optimization, ICLR 2015, with the bias corrections in the rate as
@@ -25,13 +27,12 @@ class Adam : public Optimizer {
   std::string settings() const override;
 
  protected:
-  Adam(std::string type, std::vector<Parameter> parameters, const AdamOptions& options, double decoupled_decay);
+  Adam(std::string type, std::vector<Parameter> parameters, AdamOptions options, bool decoupled_decay);
 
  private:
-  void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) override;
+  void update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const override;
 
   double beta1_, beta2_, epsilon_;
-  double decoupled_decay_;
 };
 
 struct AdamWOptions {
@@ -40,14 +41,17 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double epsilon = 1e-7;
   double weight_decay = 4e-3;  ///< decoupled: not in the gradient, so not divided by sqrt(v)
-  double clip_norm = 0;        ///< see Optimizer; 0: off
+  double clip_norm = 0;        ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;       ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
 };
 
-/// Adam after p -= rate * weight_decay * p, for every trainable parameter as in Keras (Loshchilov and Hutter, Decoupled
-/// weight decay regularization, ICLR 2019, algorithm 2).
+/// Adam after p -= rate * weight_decay * p, for every trainable parameter as in Keras, biases and normalization
+/// included; a group leaves them out (Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019,
+/// algorithm 2).
 class AdamW final : public Adam {
  public:
-  explicit AdamW(std::vector<Parameter> parameters, const AdamWOptions& options = {});
+  explicit AdamW(std::vector<Parameter> parameters, AdamWOptions options = {});
 };
 
 }  // namespace xtape

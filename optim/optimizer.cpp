@@ -1,178 +1,158 @@
 #include "optim/optimizer.hpp"
 
-#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
-namespace {
-
-/// Sum of the squares of x / unit, a power of 2, in double, by pieces that do not depend on the number of threads.
-double sum_of_squares(const Tensor& x, double unit) {
-  std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
-  with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
-    const auto* p = x.data<decltype(zero)>();
-    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const double value = static_cast<double>(p[i]) * (1 / unit);
-        sum += value * value;
-      }
-      partial[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
-    });
-  });
-  double total = 0;
-  for (const double sum : partial) total += sum;
-  return total;
-}
-
-}  // namespace
-
-Optimizer::~Optimizer() {
-  for (const Parameter& parameter : parameters_) parameter.add_optimizers(-1);
-}
 
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
                      std::vector<std::string> slots)
-    : type_(std::move(type)), options_(std::move(options)), slot_names_(std::move(slots)) {
-  check_not_negative("weight_decay", options_.l2);
+    : type_(std::move(type)),
+      options_(std::move(options)),
+      slot_names_(std::move(slots)),
+      parameters_(std::move(parameters)) {
+  check_not_negative("weight_decay", options_.weight_decay);
   check_not_negative("clip_norm", options_.clip_norm);
-  for (const Parameter& parameter : parameters) {
-    if (!parameter.trainable()) {
-      frozen_.push_back(parameter);
-      continue;
-    }
-    check(std::ranges::find(parameters_, parameter) == parameters_.end(),
-          "{}: expected each parameter once, got {} twice", type_, parameter.name());
-    parameters_.push_back(parameter);
-    std::vector<Tensor>& zeros = slots_.emplace_back();  // each with zeros of its own, to be written in place
-    for (std::size_t s = 0; s < slot_names_.size(); ++s) {
-      zeros.push_back(Tensor::zeros(parameter.shape(), parameter.dtype()));
-    }
+  check_not_negative("clip_value", options_.clip_value);
+  check(options_.clip_norm == 0 || options_.clip_value == 0, "{}: expected clip_norm or clip_value, got both", type_);
+  check(!parameters_.empty(), "{}: expected at least one parameter, got none; pass model.parameters()", type_);
+  const auto groups = assign_groups(type_, parameters_, options_.groups);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    check(places_.emplace(parameters_[i], i).second, "{}: expected each parameter once, got {} twice", type_,
+          parameters_[i].name());
+    Entry& entry = entries_.emplace_back();
+    const ParameterGroup group = groups[i] ? options_.groups[*groups[i]] : ParameterGroup{};
+    entry.rate_factor = group.learning_rate_factor;
+    entry.weight_decay = group.weight_decay.value_or(options_.weight_decay);
+    entry.frozen = group.frozen;
+    entry.always_has_slots = parameters_[i].trainable() && !entry.frozen;
+    if (entry.always_has_slots) entry.slots = zero_slots(parameters_[i]);
   }
-  check(!parameters_.empty(), "{}: expected at least one trainable parameter, got {}", type_,
-        frozen_.empty() ? "none; pass model.parameters()"
-                        : fmt::format("{} that are all frozen; call set_trainable(true) first", frozen_.size()));
-  for (const Parameter& parameter : parameters_) parameter.add_optimizers(1);
 }
 
 std::string Optimizer::settings() const {
-  return fmt::format("weight_decay {}, clip_norm {}", options_.l2, options_.clip_norm);
+  std::string text = fmt::format("weight_decay {}{}, clip_norm {}, clip_value {}", options_.weight_decay,
+                                 options_.decoupled_decay ? " decoupled" : "", options_.clip_norm, options_.clip_value);
+  for (const ParameterGroup& group : options_.groups) text += fmt::format(", group {}", to_string(group));
+  return text;
 }
 
-void Optimizer::check_unfrozen() const { check_all_changed(true); }
-
-void Optimizer::check_all_changed(bool by_this_one) const {
-  for (const Parameter& parameter : frozen_) {
-    check(!parameter.trainable() || (!by_this_one && parameter.optimizers() > 0),
-          "{}: expected parameters that were trainable when it was made, got {}, which was frozen then and is not now; "
-          "make a new optimizer after set_trainable()",
-          type_, parameter.name());
-  }
+std::optional<std::size_t> Optimizer::place_of(const Parameter& parameter) const {
+  const auto found = places_.find(parameter);
+  if (found == places_.end() || entries_[found->second].frozen) return std::nullopt;
+  return found->second;
 }
 
-void Optimizer::step() {
-  if (std::ranges::any_of(frozen_, [](const Parameter& p) { return p.gradient().defined(); })) {
-    check_all_changed(false);
+void Optimizer::step(const Gradients& gradients) {
+  Gradients own;
+  for (const auto& [parameter, gradient] : gradients) {
+    if (place_of(parameter)) own.add(parameter, gradient);
   }
-  check(std::ranges::any_of(parameters_, [](const Parameter& p) { return p.gradient().defined(); }),
-        "{}::step: expected gradients, got none in any of the {} parameters; did backward run?", type_,
+  check(!own.empty(), "{}::step: expected gradients of its parameters, got none for any of the {}", type_,
         parameters_.size());
-  const double rate = learning_rate();
-  update_all({.rate = rate, .scale = clip(), .number = iterations_ + 1});
-}
-
-void Optimizer::backward_and_step(ForwardPass& pass, const Variable& loss) {
-  check_all_changed(false);
+  double norm = 0, scale = 1;
   if (options_.clip_norm > 0) {
-    pass.backward(loss);
-    step();
-    return;
+    norm = own.finite_norm(fmt::format("{}, step {}", type_, iterations_));
+    if (norm > options_.clip_norm) scale = options_.clip_norm / norm;  // as Gradients::clip_norm(), without a copy
   }
-  const Step now{.rate = learning_rate(), .scale = 1, .number = iterations_ + 1};
-  bool any = false;
-  pass.backward(loss, [&](const Parameter& parameter) {
-    const auto found = std::ranges::find(parameters_, parameter);
-    if (found == parameters_.end()) return;
-    any = true;
-    pass.enter_layer("optimizer");
-    update_one(static_cast<std::size_t>(found - parameters_.begin()), now);
+  gradients.commit_after([&] {
+    for (const auto& [parameter, gradient] : own) update_one(*place_of(parameter), gradient, scale);
   });
-  check(any, "{}::backward_and_step: expected a loss that depends on one of the {} parameters, got one that does not",
-        type_, parameters_.size());
-  update_all(now);  // those whose gradient is from passes before
-}
-
-void Optimizer::update_one(std::size_t parameter, const Step& step) {
-  for (Tensor& slot : slots_[parameter]) slot = slot.to(parameters_[parameter].dtype());  // the model may be converted
-  update(parameters_[parameter], slots_[parameter], step);
-  parameters_[parameter].clear_gradient();
-}
-
-void Optimizer::update_all(const Step& step) {
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i].gradient().defined()) update_one(i, step);
-  }
+  gradient_norm_ = norm;
   ++iterations_;
 }
 
-// Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013, algorithm 1:
-// g *= clip_norm / norm when norm > clip_norm, with the norm over all gradients together.
-double Optimizer::clip() {
-  if (options_.clip_norm == 0) return 1;
-  const auto norm = [this](double unit) {
-    double total = 0;
-    for (const Parameter& parameter : parameters_) {
-      if (parameter.gradient().defined()) total += sum_of_squares(parameter.gradient(), unit);
-    }
-    return unit * std::sqrt(total);
-  };
-  double found = norm(1);
-  if (!std::isfinite(found)) found = norm(0x1p600);  // squares of float64 may overflow
-  if (found < 0x1p-450) found = norm(0x1p-600);      // or underflow
-  for (const Parameter& parameter : parameters_) {
-    if (std::isfinite(found)) break;
-    if (!parameter.gradient().defined()) continue;
-    const double of_one = std::sqrt(sum_of_squares(parameter.gradient(), 0x1p600));
-    check(
-        std::isfinite(of_one),
-        "{}::step: expected gradients of finite norm, got one of norm {} for {} at step {}; nothing was changed; lower "
-        "the learning rate, or find the op with PassOptions::check_finite",
-        type_, of_one, parameter.name(), iterations_);
+void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
+  check(
+      loss.size() != 1 || std::isfinite(loss.value().item()),
+      "{}::minimize: expected a finite loss, got {}; nothing was changed; lower the learning rate, or look for what is "
+      "not finite in the data",
+      type_, loss.size() == 1 ? loss.value().item() : 0);
+  if (options_.clip_norm > 0) return step(pass.backward(loss));
+  pass.state_updates().commit_after([&] {
+    bool any = false;
+    pass.backward(loss, [&](const Parameter& parameter, const Tensor& gradient) {
+      const std::optional<std::size_t> place = place_of(parameter);
+      if (!place) return;
+      any = true;
+      pass.begin_layer("optimizer");
+      update_one(*place, gradient, 1);
+    });
+    check(any, "{}::minimize: expected a loss that depends on one of the {} parameters, got one that does not", type_,
+          parameters_.size());
+  });
+  ++iterations_;
+}
+
+void Optimizer::update_one(std::size_t place, const Tensor& gradient, double scale) {
+  Entry& entry = entries_[place];
+  const Parameter& parameter = parameters_[place];
+  if (!entry.slots) entry.slots = zero_slots(parameter);
+  for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the model may have been converted
+  const Step step{.rate = learning_rate() * entry.rate_factor,
+                  .decay = options_.decoupled_decay ? entry.weight_decay : 0,
+                  .number = iterations_ + 1,
+                  .scale = scale,
+                  .limit = options_.clip_value > 0 ? options_.clip_value : std::numeric_limits<double>::infinity(),
+                  .l2 = options_.decoupled_decay ? 0 : entry.weight_decay};
+  parameter.modify([&](Tensor& value) { update(value, gradient, *entry.slots, step); });
+}
+
+std::vector<Tensor> Optimizer::zero_slots(const Parameter& parameter) const {
+  std::vector<Tensor> slots;
+  for (std::size_t s = 0; s < slot_names_.size(); ++s) {
+    slots.push_back(Tensor::zeros(parameter.shape(), parameter.dtype()));
   }
-  gradient_norm_ = found;
-  return gradient_norm_ > options_.clip_norm ? options_.clip_norm / gradient_norm_ : 1;
+  return slots;
+}
+
+std::vector<std::string> Optimizer::unique_names() const {
+  std::map<std::string, int> seen;
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters_) {
+    const int count = ++seen[parameter.name()];
+    names.push_back(parameter.name() + (count > 1 ? fmt::format("_{}", count) : ""));
+  }
+  return names;
 }
 
 std::vector<std::pair<std::string, Tensor>> Optimizer::named_state() const {
-  std::map<std::string, int> seen;
+  const std::vector<std::string> names = unique_names();
   std::vector<std::pair<std::string, Tensor>> state;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const int count = ++seen[parameters_[i].name()];
-    const std::string path = parameters_[i].name() + (count > 1 ? fmt::format("_{}", count) : "");
-    for (std::size_t s = 0; s < slot_names_.size(); ++s) state.emplace_back(path + "/" + slot_names_[s], slots_[i][s]);
+    for (std::size_t s = 0; entries_[i].slots && s < slot_names_.size(); ++s) {
+      state.emplace_back(names[i] + "/" + slot_names_[s], (*entries_[i].slots)[s]);
+    }
   }
   return state;
 }
 
 void Optimizer::restore(std::int64_t iterations, const std::vector<std::pair<std::string, Tensor>>& state) {
-  const auto wanted = named_state();
   check(iterations >= 0, "{}::restore: expected at least 0 iterations, got {}", type_, iterations);
-  check(state.size() == wanted.size(), "{}::restore: expected {} tensors, got {}", type_, wanted.size(), state.size());
+  const std::vector<std::string> names = unique_names();
   std::map<std::string, Tensor> given(state.begin(), state.end());
-  for (const auto& [name, tensor] : wanted) {
-    check(given.contains(name), "{}::restore: expected a tensor {}, got none; is it the state of another model?", type_,
-          name);
-    check(given[name].defined() && given[name].shape() == tensor.shape() && is_floating(given[name].dtype()),
-          "{}::restore: expected floating {} of shape {}, got {}", type_, name, tensor.shape(),
-          tensor_text(given[name]));
+  std::vector<std::optional<std::vector<Tensor>>> restored(entries_.size());
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const auto is_given = [&](const std::string& slot) { return given.contains(names[i] + "/" + slot); };
+    if (entries_[i].frozen || (!entries_[i].always_has_slots && std::ranges::none_of(slot_names_, is_given))) continue;
+    restored[i].emplace();
+    for (const std::string& slot : slot_names_) {
+      const std::string name = names[i] + "/" + slot;
+      check(is_given(slot), "{}::restore: expected a tensor {}, got none; is it the state of another model?", type_,
+            name);
+      const Tensor tensor = given.extract(name).mapped();
+      check(tensor.defined() && tensor.shape() == parameters_[i].shape() && is_floating(tensor.dtype()),
+            "{}::restore: expected floating {} of shape {}, got {}", type_, name, parameters_[i].shape(),
+            tensor_text(tensor));
+      restored[i]->push_back(tensor.to(parameters_[i].dtype()));
+    }
   }
-  auto next = wanted.begin();
-  for (std::vector<Tensor>& slots : slots_) {
-    for (Tensor& slot : slots) slot = given[(next++)->first].to(slot.dtype());
-  }
+  check(given.empty(), "{}::restore: expected the state of its parameters, got a tensor {}", type_,
+        given.empty() ? "" : given.begin()->first);
+  for (std::size_t i = 0; i < entries_.size(); ++i) entries_[i].slots = std::move(restored[i]);
   iterations_ = iterations;
 }
 

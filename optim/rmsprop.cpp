@@ -17,7 +17,11 @@ std::vector<std::string> slot_names(const RMSpropOptions& options) {
 
 RMSprop::RMSprop(std::vector<Parameter> parameters, RMSpropOptions options)
     : Optimizer("RMSprop", std::move(parameters),
-                {.learning_rate = options.learning_rate, .l2 = options.weight_decay, .clip_norm = options.clip_norm},
+                {.learning_rate = options.learning_rate,
+                 .weight_decay = options.weight_decay,
+                 .clip_norm = options.clip_norm,
+                 .clip_value = options.clip_value,
+                 .groups = options.groups},
                 slot_names(options)),
       rho_(options.rho),
       momentum_(options.momentum),
@@ -34,7 +38,7 @@ std::string RMSprop::settings() const {
 }
 
 template <bool centered, bool has_momentum, class T>
-void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, const Step& step) const {
+void RMSprop::update_as(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const {
   const auto rate = static_cast<T>(step.rate);
   const auto rho = static_cast<T>(rho_);
   const auto fresh = static_cast<T>(1 - rho_);
@@ -43,7 +47,7 @@ void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, con
   T* v = slots.front().mutable_data<T>();
   T* b = has_momentum ? slots[1].mutable_data<T>() : nullptr;
   T* a = centered ? slots.back().mutable_data<T>() : nullptr;
-  update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) {
+  update_elements<T>(value, gradient, step, [=](std::int64_t i, T& p, T g) {
     v[i] = rho * v[i] + fresh * g * g;
     T spread = v[i];
     if constexpr (centered) {
@@ -56,13 +60,13 @@ void RMSprop::update_as(const Parameter& parameter, std::span<Tensor> slots, con
   });
 }
 
-void RMSprop::update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) {
-  with_floating("RMSprop", parameter.dtype(), [&](auto zero) {
+void RMSprop::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const {
+  with_floating("RMSprop", value.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (centered_ && momentum_ > 0) return update_as<true, true, T>(parameter, slots, step);
-    if (centered_) return update_as<true, false, T>(parameter, slots, step);
-    if (momentum_ > 0) return update_as<false, true, T>(parameter, slots, step);
-    return update_as<false, false, T>(parameter, slots, step);
+    if (centered_ && momentum_ > 0) return update_as<true, true, T>(value, gradient, slots, step);
+    if (centered_) return update_as<true, false, T>(value, gradient, slots, step);
+    if (momentum_ > 0) return update_as<false, true, T>(value, gradient, slots, step);
+    return update_as<false, false, T>(value, gradient, slots, step);
   });
 }
 

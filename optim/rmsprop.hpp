@@ -12,7 +12,9 @@ struct RMSpropOptions {
   double epsilon = 1e-7;
   bool centered = false;
   double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< see Optimizer; 0: off
+  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
 };
 
 /// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as Keras 2.11 and later has it:
@@ -27,8 +29,8 @@ class RMSprop final : public Optimizer {
 
  private:
   template <bool centered, bool has_momentum, class T>
-  void update_as(const Parameter& parameter, std::span<Tensor> slots, const Step& step) const;
-  void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) override;
+  void update_as(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const;
+  void update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const override;
 
   double rho_, momentum_, epsilon_;
   bool centered_;

@@ -4,7 +4,11 @@ namespace xtape {
 
 SGD::SGD(std::vector<Parameter> parameters, SGDOptions options)
     : Optimizer("SGD", std::move(parameters),
-                {.learning_rate = options.learning_rate, .l2 = options.weight_decay, .clip_norm = options.clip_norm},
+                {.learning_rate = options.learning_rate,
+                 .weight_decay = options.weight_decay,
+                 .clip_norm = options.clip_norm,
+                 .clip_value = options.clip_value,
+                 .groups = options.groups},
                 options.momentum != 0 ? std::vector<std::string>{"v"} : std::vector<std::string>{}),
       momentum_(options.momentum),
       nesterov_(options.nesterov) {
@@ -16,23 +20,23 @@ std::string SGD::settings() const {
   return fmt::format("momentum {}, nesterov {}, {}", momentum_, nesterov_, Optimizer::settings());
 }
 
-void SGD::update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) {
-  with_floating("SGD", parameter.dtype(), [&](auto zero) {
+void SGD::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const {
+  with_floating("SGD", value.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto rate = static_cast<T>(step.rate);
     if (momentum_ == 0) {
-      update_elements<T>(parameter, step, [=](std::int64_t, T& p, T g) { p -= rate * g; });
+      update_elements<T>(value, gradient, step, [=](std::int64_t, T& p, T g) { p -= rate * g; });
       return;
     }
     const auto u = static_cast<T>(momentum_);
     T* v = slots[0].mutable_data<T>();
     if (nesterov_) {
-      update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) {
+      update_elements<T>(value, gradient, step, [=](std::int64_t i, T& p, T g) {
         v[i] = u * v[i] - rate * g;
         p += u * v[i] - rate * g;
       });
     } else {
-      update_elements<T>(parameter, step, [=](std::int64_t i, T& p, T g) { p += v[i] = u * v[i] - rate * g; });
+      update_elements<T>(value, gradient, step, [=](std::int64_t i, T& p, T g) { p += v[i] = u * v[i] - rate * g; });
     }
   });
 }

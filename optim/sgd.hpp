@@ -10,7 +10,9 @@ struct SGDOptions {
   double momentum = 0;
   bool nesterov = false;
   double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< see Optimizer; 0: off
+  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
 };
 
 /// p -= rate * g; with momentum u, as Keras has it: v = u v - rate g, p += v, and with `nesterov` p += u v - rate g
@@ -22,7 +24,7 @@ class SGD final : public Optimizer {
   std::string settings() const override;
 
  private:
-  void update(const Parameter& parameter, std::span<Tensor> slots, const Step& step) override;
+  void update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const override;
 
   double momentum_;
   bool nesterov_;

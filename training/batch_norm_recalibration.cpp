@@ -99,6 +99,7 @@ void recalibrate_batch_norm(Model& model, const Dataset& data, const Recalibrati
     for (const auto& layer : layers) layer->weigh(seen, batch.size());
     ForwardPass pass(Mode::recalibration);
     model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
+    pass.commit();
     seen += batch.size();
   }
   for (const auto& layer : layers) layer->check_finite();

@@ -113,7 +113,8 @@ Metadata settings_of(const TrainingState& run) {
           {"classes", classes_text(run.train)},
           {"targets and first sample", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
-          {"trained parameters", fmt::format("{}", run.optimizer.parameters().size())},
+          {"trained parameters",
+           fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable))},
           {"validation samples", fmt::format("{}", options.validation ? options.validation->size() : 0)},
           {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
 }

@@ -86,6 +86,11 @@ CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file)
   for (const auto& [name, slot] : run.optimizer.named_state()) {
     slots_.emplace_back(name, take("optimizer/" + name, slot.shape(), slot.dtype()));
   }
+  for (auto found = tensors_.lower_bound("optimizer/"); found != tensors_.end();) {  // of parameters unfrozen later
+    if (!found->first.starts_with("optimizer/")) break;
+    slots_.emplace_back(found->first.substr(std::string_view("optimizer/").size()), found->second);
+    found = tensors_.erase(found);
+  }
   const auto first_of = [this](std::string_view prefix) {
     const auto found = tensors_.lower_bound(std::string(prefix));
     return found != tensors_.end() && found->first.starts_with(prefix) ? found : tensors_.end();

@@ -9,19 +9,13 @@
 namespace xtape {
 namespace {
 
-/// Whether kernels are used often enough to be packed once for all passes. That costs up to twice what a later pass
-/// saves by it, whatever the size of the batches.
-bool pays_to_pack(const Epoch& batches) { return batches.size() > 2; }
-
 /// Calls f(outputs, batch) for each batch of the data in its order, until it returns false.
 template <class F>
 void for_each_batch(const Model& model, const Dataset& data, std::int64_t batch_size, const F& f) {
   const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});
   const Epoch batches = loader.epoch(0);
-  WeightCache cache;
-  const PassOptions kept{.cache = pays_to_pack(batches) ? &cache : nullptr};
   for (const Batch& batch : batches) {
-    ForwardPass pass(Mode::inference, kept);
+    ForwardPass pass(Mode::inference);
     if (!f(model.call({batch.inputs.begin(), batch.inputs.end()}, pass), batch)) return;
   }
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "framework/autograd/profiler.hpp"
 #include "training/augmentation.hpp"
 #include "training/callback.hpp"
 #include "training/evaluate.hpp"
@@ -53,9 +54,10 @@ struct FitOptions {
   /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks take up its state, and the run
   /// ends with the bits of one that was not interrupted; see Checkpoint. Empty: a new run.
   std::filesystem::path resume = {};
-  /// Whether the optimizer may have some of the model's trainable parameters only; the others stay as they are.
-  bool partial = false;
-  /// Stop at the first value or derivative that is not finite, naming layer, op and step; see PassOptions.
+  /// The optimizer may lack trainable parameters of the model, which then stay as they are. Otherwise that is an Error.
+  bool partial_optimizer = false;
+  /// Stop at the first value or derivative that is not finite, naming layer, op and step, with nothing changed by that
+  /// step; see FiniteCheck.
   bool check_finite = false;
   /// Less memory for more time: most values are computed again on the way back instead of being kept. The same numbers,
   /// to rounding where a layer is called several times; see PassOptions.
@@ -67,15 +69,14 @@ struct FitOptions {
 };
 
 /// Trains the model in its own dtype: for each step a forward pass, the losses, the backward pass and a step of the
-/// optimizer. The data's inputs and targets go to the model's inputs and outputs in their order. Returns the epochs of
-/// the run, those before an interruption too, and why it stopped if a callback asked for that. The same seeds give the
-/// same bits. Error before the first step when an option is out of range, the data does not fit the model or the
-/// losses, the optimizer has none of the model's parameters or was made before a layer was unfrozen, or lacks some that
-/// are trainable and `partial` is not set, all layers are frozen, an output has gone through a softmax or sigmoid
-/// (behind which layers may move values) and its loss takes logits, a softmax is over one number, or there is no
-/// checkpoint of this run to resume from; later, when the loss does not depend on the model, and, with epoch and step,
-/// when it is no longer finite and no callback asks for a stop. All gradients of the model are clear afterwards, those
-/// of parameters that the optimizer does not have too.
+/// optimizer (Optimizer::minimize). The data's inputs and targets go to the model's inputs and outputs in their order.
+/// A step that ends in an exception or a loss that is not finite changes nothing. Returns the epochs of the run, those
+/// before an interruption too, and why it stopped if a callback asked for that. The same seeds give the same bits.
+/// Error before the first step when an option is out of range, the data does not fit the model or the losses, the
+/// optimizer lacks a trainable parameter (see partial_optimizer) or has no parameter that is trained, all layers are
+/// frozen, an output has gone through a softmax or sigmoid (behind which layers may move values) and its loss takes
+/// logits, a softmax is over one number, or there is no checkpoint of this run to resume from; later, when the loss
+/// does not depend on the model, and, with epoch and step, when it is no longer finite and no callback asks for a stop.
 History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

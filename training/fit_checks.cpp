@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <span>
 
 #include "framework/ops/label_checks.hpp"
@@ -199,33 +200,28 @@ void check_class_weights(const Dataset& train, const std::vector<double>& weight
 }
 
 /// Whether something will be trained, and whether it is what the user thinks.
-void check_trained(const Model& model, const Optimizer& optimizer, bool partial) {
-  std::vector<Parameter> trainable = model.parameters();
+void check_trained(const Model& model, const Optimizer& optimizer, bool partial_optimizer) {
+  const std::vector<Parameter> all = model.parameters();
+  std::vector<Parameter> trainable = all;
   std::erase_if(trainable, [](const Parameter& parameter) { return !parameter.trainable(); });
-  const std::vector<Parameter> mine = model.parameters(), &its = optimizer.parameters();
-  const auto count_in = [](const std::vector<Parameter>& all, const std::vector<Parameter>& set) {
-    return std::ranges::count_if(all, [&](const Parameter& p) { return std::ranges::find(set, p) != set.end(); });
-  };
-  check(count_in(its, mine) > 0,
+  const auto is_its = [&optimizer](const Parameter& parameter) { return optimizer.has(parameter); };
+  check(std::ranges::any_of(all, is_its),
         "fit: expected an optimizer of the parameters of model {}, got one of other parameters; make it with {}",
         model.name(), "model.parameters()");
   check(!trainable.empty(),
-        "fit: expected a model with a layer to train, got {} with all of its layers frozen; call set_trainable(true), "
-        "and make the optimizer after it",
+        "fit: expected a model with a layer to train, got {} with all of its layers frozen; call set_trainable(true)",
         model.name());
-  optimizer.check_unfrozen();
-  const auto trained = count_in(trainable, its);
-  check(trained > 0,
+  check(std::ranges::any_of(trainable, is_its),
         "fit: expected an optimizer of parameters of model {} that are not frozen, got one that has only frozen ones; "
-        "make it after set_trainable()",
+        "make it with model.parameters()",
         model.name());
-  if (partial || trained == std::ssize(trainable)) return;
-  const auto left =
-      std::ranges::find_if(trainable, [&](const Parameter& p) { return std::ranges::find(its, p) == its.end(); });
+  const auto left = std::ranges::find_if_not(trainable, is_its);
+  if (partial_optimizer || left == trainable.end()) return;
   fail(
-      "fit: expected an optimizer of all trainable parameters of model {}, got one that lacks {} of {}, such as {}; "
-      "freeze their layers, or set FitOptions::partial if they are to stay as they are",
-      model.name(), std::ssize(trainable) - trained, trainable.size(), left->name());
+      "fit: expected an optimizer of all trainable parameters of model {}, got one without {} of them, such as {}; "
+      "make "
+      "it with model.parameters(), freeze the others, or set partial_optimizer to leave them as they are",
+      model.name(), std::ranges::count_if(trainable, std::not_fn(is_its)), left->name());
 }
 
 void check_numbers(const FitOptions& options) {
@@ -263,7 +259,7 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
   if (options.validation) check_targets("fit, validation", model, *options.validation, objective);
   check(std::ranges::none_of(options.callbacks, [](const auto& callback) { return callback == nullptr; }),
         "fit: expected callbacks, got a null pointer");
-  check_trained(model, optimizer, options.partial);
+  check_trained(model, optimizer, options.partial_optimizer);
 }
 
 }  // namespace xtape

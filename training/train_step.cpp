@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "training/batch_weights.hpp"
 #include "training/fit.hpp"
@@ -31,32 +32,32 @@ struct TrainStep::Measured {
   BatchLosses losses;
 };
 
-TrainStep::TrainStep(TrainingState& run) : run_(run), parameters_(run.model.parameters()) {
-  for (const Parameter& parameter : run.optimizer.parameters()) parameter.clear_gradient();
-  clear_gradients();
-}
-
 void TrainStep::at_work(std::string_view who) const {
   if (run_.options.profiler) run_.options.profiler->start(who);
 }
 
 // The mean over all batches is computed as a sum of shares, each batch's count over the count of all, so that the
-// gradients just add up, whatever the sizes of the batches are.
+// gradients just add up, whatever the sizes of the batches are. With one batch each parameter is updated as soon as its
+// gradient is complete, unless the backward pass may end in an error: a step is done as a whole or not at all.
 double TrainStep::operator()(const std::vector<Batch>& batches) {
   const FitOptions& options = run_.options;
   const std::vector<double> counts = counts_of(run_.objective, batches);
   std::int64_t samples = 0;
   for (const Batch& batch : batches) samples += batch.size();
-  const bool streams = batches.size() == 1 && !options.check_finite;  // gradients are used up as they come
+  const bool streams = batches.size() == 1 && !options.check_finite;
+  Gradients gradients;
   RunningFigures figures(run_.objective);
   double value = 0;
   for (std::size_t i = 0; i < batches.size(); ++i) {
     const Batch& batch = batches[i];
+    FiniteCheck finite(run_.optimizer.iterations());
+    std::vector<Observer*> observers;
+    if (options.check_finite) observers.push_back(&finite);
+    if (options.profiler) observers.push_back(options.profiler);
     ForwardPass pass(Mode::training,
                      {.seed = options.seed,
                       .step = run_.optimizer.iterations() * options.accumulate + static_cast<std::int64_t>(i),
-                      .check_finite = options.check_finite,
-                      .profiler = options.profiler,
+                      .observers = observers,
                       .recompute = options.recompute});
     std::vector<double> shares;
     for (std::size_t o = 0; o < counts.size(); ++o) {
@@ -66,20 +67,16 @@ double TrainStep::operator()(const std::vector<Batch>& batches) {
     const Measured measured =
         measure(batch, shares, static_cast<double>(batch.size()) / static_cast<double>(samples), pass);
     value += measured.objective.value().item();
-    if (!std::isfinite(value)) {
-      clear_gradients();
-      return value;
-    }
+    if (!std::isfinite(value)) return value;
     at_work("metrics");
     figures.add(measured.outputs, batch, measured.losses);
     if (streams) {
-      run_.optimizer.backward_and_step(pass, measured.objective);
+      run_.optimizer.minimize(measured.objective, pass);
     } else {
-      pass.backward(measured.objective);
+      gradients += pass.backward(measured.objective);
     }
   }
-  if (!streams) run_.optimizer.step();  // nothing was changed by a step that ended in an error
-  clear_gradients();
+  if (!streams) run_.optimizer.step(gradients);
   run_.running.add(figures);
   return value;
 }
@@ -88,7 +85,7 @@ TrainStep::Measured TrainStep::measure(const Batch& batch, const std::vector<dou
                                        ForwardPass& pass) {
   const Model& model = run_.model;
   const std::vector<Variable> outputs = model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
-  pass.enter_layer("loss");
+  pass.begin_layer("loss");
   Measured measured{.objective = Tensor::scalar(0, model.dtype()), .outputs = {}, .losses = {}};
   std::optional<Variable> total;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -115,11 +112,6 @@ TrainStep::Measured TrainStep::measure(const Batch& batch, const std::vector<dou
   }
   measured.objective = *total;
   return measured;
-}
-
-/// Of all parameters: those that the optimizer does not have would add up theirs.
-void TrainStep::clear_gradients() {
-  for (const Parameter& parameter : parameters_) parameter.clear_gradient();
 }
 
 }  // namespace xtape

@@ -13,7 +13,7 @@ namespace xtape {
 class TrainStep {
  public:
   /// For a run, which it refers to.
-  explicit TrainStep(TrainingState& run);
+  explicit TrainStep(TrainingState& run) : run_(run) {}
 
   /// Learns from these batches as if they were one, adds their losses and metrics to the run's figures, and returns the
   /// loss. One that is not finite is neither learned from nor added.
@@ -25,10 +25,8 @@ class TrainStep {
  private:
   struct Measured;
   Measured measure(const Batch& batch, const std::vector<double>& shares, double share_of_samples, ForwardPass& pass);
-  void clear_gradients();
 
   TrainingState& run_;
-  std::vector<Parameter> parameters_;
 };
 
 }  // namespace xtape

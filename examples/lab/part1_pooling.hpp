@@ -2,7 +2,7 @@
 #pragma once
 
 #include "examples/lab/figures.hpp"
-#include "framework/autograd/gradient_check.hpp"
+#include "gradcheck/gradient_check.hpp"
 
 namespace xtape::lab {
 

@@ -65,6 +65,7 @@ void average_at_rest(const Model& model, const Dataset& train, std::uint64_t see
     for (const Batch& batch : loader.epoch(epoch)) {
       ForwardPass pass(Mode::training, {.record = false});
       model(batch.input(), pass);
+      pass.commit();
     }
   }
 }

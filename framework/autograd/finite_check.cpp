@@ -32,11 +32,19 @@ std::string summary_of_values(const Tensor& tensor) {
                      sum / static_cast<double>(finite), most, tensor.size() - finite, tensor.size());
 }
 
-void require_finite(std::int64_t step, std::string_view layer, std::string_view op, std::string_view what,
-                    const Tensor& value, const std::vector<Variable>& inputs) {
+void FiniteCheck::op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) {
+  require(op, "value", value, inputs);
+}
+
+void FiniteCheck::derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) {
+  require(op, fmt::format("derivative number {}", which), derivative, {});
+}
+
+void FiniteCheck::require(const ObservedOp& op, std::string_view what, const Tensor& value,
+                          const std::vector<Variable>& inputs) const {
   if (all_finite(value)) return;
-  std::string message = fmt::format("step {}, layer {}, {}: expected a finite {}, got {}", step,
-                                    layer.empty() ? "(none)" : layer, op, what, summary_of_values(value));
+  std::string message = fmt::format("step {}, layer {}, {}: expected a finite {}, got {}", step_,
+                                    op.layer.empty() ? "(none)" : op.layer, op.name, what, summary_of_values(value));
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     message += fmt::format("; input {} {}", i, summary_of_values(inputs[i].value()));
   }

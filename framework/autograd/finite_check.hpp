@@ -3,10 +3,8 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "framework/autograd/variable.hpp"
+#include "framework/autograd/observer.hpp"
 
 namespace xtape {
 
@@ -16,9 +14,22 @@ bool all_finite(const Tensor& tensor);
 /// "(2, 3): min -1, mean 0.5, max 2, 1 of 6 not finite", over the finite elements.
 std::string summary_of_values(const Tensor& tensor);
 
-/// Throws Error naming step, layer and op, with the inputs' summaries, unless the value is finite. `what` is "value",
-/// or "derivative" on the way back.
-void require_finite(std::int64_t step, std::string_view layer, std::string_view op, std::string_view what,
-                    const Tensor& value, const std::vector<Variable>& inputs);
+/// Ends a pass at the first recorded value or derivative that is NaN or infinite, with an Error that names step, layer
+/// and op and summarizes the op's inputs. Reads every element.
+///
+///   FiniteCheck finite(adam.iterations());
+///   ForwardPass pass(Mode::training, {.observers = {&finite}});
+class FiniteCheck final : public Observer {
+ public:
+  /// `step`: for the messages.
+  explicit FiniteCheck(std::int64_t step = 0) : step_(step) {}
+  void op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) override;
+  void derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) override;
+
+ private:
+  void require(const ObservedOp& op, std::string_view what, const Tensor& value,
+               const std::vector<Variable>& inputs) const;
+  std::int64_t step_;
+};
 
 }  // namespace xtape

@@ -3,14 +3,27 @@
 #include "framework/tensor/streams.hpp"
 
 namespace xtape {
+namespace {
+
+void check_loss(const Variable& loss) {
+  check(
+      loss.size() == 1,
+      "ForwardPass::backward: expected a loss of one element, got shape {}; reduce it with mean() or sum(), or give a "
+      "cotangent",
+      loss.shape());
+}
+
+}  // namespace
 
 ForwardPass::ForwardPass(Mode mode, PassOptions options)
     : mode_(mode),
-      options_(options),
-      record_(options.record.value_or(mode == Mode::training)),
+      options_(std::move(options)),
+      record_(options_.record.value_or(mode == Mode::training)),
       tape_(std::make_shared<Tape>()) {
-  if (options.check_finite) tape_->check_finite(options.step.value_or(0));
-  tape_->profile(options.profiler);
+  for (const Observer* observer : options_.observers) {
+    check(observer != nullptr, "ForwardPass: expected observers, got a null pointer");
+  }
+  tape_->observe(options_.observers);
 }
 
 ForwardPass::~ForwardPass() { tape_->end(); }
@@ -22,20 +35,32 @@ Variable ForwardPass::watch(const Tensor& value) {
 }
 
 Variable ForwardPass::parameter(const Parameter& parameter) {
-  const auto known = variables_.find(parameter.state_.get());
+  const auto known = variables_.find(parameter);
   if (known != variables_.end()) return known->second;
   if (!record_ || !parameter.trainable()) return parameter.value();
-  Variable variable =
-      tape_->add_leaf(parameter.value(), [this, parameter](Tensor dp) { receive(parameter, std::move(dp)); });
-  variables_.emplace(parameter.state_.get(), variable);
+  if (mode_ == Mode::training) parameter.drop_derived();  // the step writes to it; until then the memory is needed
+  Variable variable = tape_->add_leaf(parameter.value(), [this, parameter](Tensor dp) {
+    variables_.erase(parameter);  // or who changes the parameter now would have to copy its value
+    on_gradient_(parameter, std::move(dp));
+  });
+  variables_.emplace(parameter, variable);
+  used_.push_back(parameter);
   return variable;
 }
 
 void ForwardPass::bind(const Parameter& parameter, const Variable& variable) {
   check(variable.shape() == parameter.shape(), "ForwardPass::bind: expected a variable of shape {} for {}, got {}",
         parameter.shape(), parameter.name(), variable.shape());
-  check(variables_.emplace(parameter.state_.get(), variable).second,
+  check(variables_.emplace(parameter, variable).second,
         "ForwardPass::bind: expected a parameter that this pass has not used yet, got {}", parameter.name());
+}
+
+void ForwardPass::update(const Parameter& parameter, StateUpdates::Update f) { updates_->add(parameter, std::move(f)); }
+
+Gradients ForwardPass::state_updates() const {
+  Gradients updates;
+  updates.updates_ = {updates_};
+  return updates;
 }
 
 RandomStream ForwardPass::random_stream() {
@@ -50,34 +75,34 @@ RandomStream ForwardPass::random_stream() {
   return RandomStream(options_.seed, streams::of_dropout(static_cast<std::uint64_t>(*options_.step), streams_++));
 }
 
-void ForwardPass::backward(const Variable& loss) { backward(loss, OnGradient()); }
-
-void ForwardPass::backward(const Variable& loss, const OnGradient& on_gradient) {
-  check(
-      loss.size() == 1,
-      "ForwardPass::backward: expected a loss of one element, got shape {}; reduce it with mean() or sum(), or give a "
-      "cotangent",
-      loss.shape());
-  on_gradient_ = on_gradient;
-  backward(loss, Tensor::ones(loss.shape(), loss.dtype()));
+Gradients ForwardPass::backward(const Variable& loss) {
+  check_loss(loss);
+  return backward(loss, Tensor::ones(loss.shape(), loss.dtype()));
 }
 
-void ForwardPass::backward(const Variable& output, const Tensor& cotangent) {
-  tape_->play(output, cotangent);
-  for (const auto& [parameter, gradient] : gradients_) parameter.add_gradient(gradient);
-  gradients_.clear();
-  variables_.clear();  // or an optimizer that steps while the pass still lives would have to copy every value
-}
-
-void ForwardPass::receive(const Parameter& parameter, Tensor gradient) {
-  if (!on_gradient_) {  // all or none, should the way back end in an error
-    gradients_.emplace_back(parameter, std::move(gradient));
-    return;
+Gradients ForwardPass::backward(const Variable& output, const Tensor& cotangent) {
+  std::unordered_map<Parameter, Tensor> complete;
+  Gradients gradients = play(output, cotangent, [&complete](const Parameter& parameter, Tensor gradient) {
+    complete.emplace(parameter, std::move(gradient));
+  });
+  for (const Parameter& parameter : used_) {
+    const auto found = complete.find(parameter);
+    if (found != complete.end()) gradients.add(parameter, std::move(found->second));
   }
-  parameter.add_gradient(gradient);
-  gradient = Tensor();  // whoever is told may write into both
-  variables_.erase(parameter.state_.get());
-  on_gradient_(parameter);
+  return gradients;
+}
+
+Gradients ForwardPass::backward(const Variable& loss, const OnGradient& on_gradient) {
+  check_loss(loss);
+  check(static_cast<bool>(on_gradient), "ForwardPass::backward: expected a function that takes gradients, got none");
+  return play(loss, Tensor::ones(loss.shape(), loss.dtype()), on_gradient);
+}
+
+Gradients ForwardPass::play(const Variable& output, const Tensor& cotangent, const OnGradient& on_gradient) {
+  on_gradient_ = on_gradient;
+  tape_->play(output, cotangent);
+  variables_.clear();  // or who changes a parameter while the pass still exists would have to copy its value
+  return state_updates();
 }
 
 Tensor ForwardPass::gradient(const Variable& watched) const {

@@ -1,85 +1,170 @@
-// Gradients that can be differentiated again: the way back recorded on the same tape.
-#include <algorithm>
+#include "framework/autograd/gradients.hpp"
 
-#include "framework/autograd/tape.hpp"
+#include <algorithm>
+#include <cmath>
+
+#include "framework/kernels/parallel.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
 namespace {
 
-/// a + b for two gradients of one variable, recorded.
-Variable sum_of(const Variable& a, const Variable& b) {
-  Tensor total = a.value();
-  add_into(total, b.value());
-  const auto identity = [](const Variable& dy) { return dy; };
-  return record("add", std::move(total), {{a, identity}, {b, identity}});
+/// Sum of the squares of x / unit, a power of 2, in double, by pieces that do not depend on the number of threads.
+double sum_of_squares(const Tensor& x, double unit) {
+  std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
+  with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
+    const auto* p = x.data<decltype(zero)>();
+    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double value = static_cast<double>(p[i]) * (1 / unit);
+        sum += value * value;
+      }
+      partial[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
+    });
+  });
+  double total = 0;
+  for (const double sum : partial) total += sum;
+  return total;
+}
+
+void check_fits(const Parameter& parameter, const Tensor& gradient) {
+  check(gradient.defined() && gradient.shape() == parameter.shape() && gradient.dtype() == parameter.dtype(),
+        "Gradients: expected a gradient {} {} for {}, got {} {}", parameter.shape(), parameter.dtype(),
+        parameter.name(), gradient.shape(), gradient.dtype());
+}
+
+/// f(x) for a reference to each element.
+template <class F>
+void change(Tensor& tensor, F f) {
+  with_floating("Gradients", tensor.dtype(), [&](auto zero) {
+    auto* const x = tensor.mutable_data<decltype(zero)>();
+    kernels::parallel_for(tensor.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) f(x[i]);
+    });
+  });
 }
 
 }  // namespace
 
-std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent) {
-  return Tape::differentiate(output, inputs, cotangent);
+void StateUpdates::add(const Parameter& parameter, Update update) {
+  check(static_cast<bool>(update), "ForwardPass::update: expected a function of the old value of {}, got an empty one",
+        parameter.name());
+  check(!committed_, "ForwardPass::update: expected a pass whose updates are not written yet, got another for {}",
+        parameter.name());
+  updates_.emplace_back(parameter, std::move(update));
 }
 
-std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs) {
-  check(output.size() == 1, "gradients: expected an output of one element, got shape {}; give a cotangent",
-        output.shape());
-  return gradients(output, inputs, Tensor::ones(output.shape(), output.dtype()));
+void StateUpdates::append(StateUpdates other) {
+  for (auto& [parameter, update] : other.updates_) add(parameter, std::move(update));
 }
 
-/// For each op up to `last` whether one of the inputs has a part in it.
-std::vector<bool> Tape::depending_on(const std::vector<Variable>& inputs, std::size_t last) const {
-  std::vector<bool> depends(last + 1, false);
-  for (const Variable& input : inputs) {
-    if (input.node_ <= last) depends[input.node_] = true;
+const Tensor& Gradients::operator[](const Parameter& parameter) const {
+  const auto found = places_.find(parameter);
+  check(found != places_.end(),
+        "Gradients: expected a parameter that the loss depends on, got {}; contains() says whether there is a gradient",
+        parameter.name());
+  return entries_[found->second].second;
+}
+
+void Gradients::add(const Parameter& parameter, Tensor gradient) {
+  check_fits(parameter, gradient);
+  const auto [found, fresh] = places_.emplace(parameter, entries_.size());
+  if (fresh) {
+    entries_.emplace_back(parameter, std::move(gradient));
+  } else {
+    add_into(entries_[found->second].second, gradient);
   }
-  for (std::size_t i = 0; i <= last; ++i) {
-    const auto from = [&](std::size_t source) { depends[i] = depends[i] || depends[source]; };
-    for (const Edge& edge : nodes_[i].edges) from(edge.input);
-    for (const auto& source : nodes_[i].joint_inputs) {
-      if (source) from(*source);
+}
+
+Gradients& Gradients::operator+=(const Gradients& other) {
+  if (this == &other) return *this *= 2;
+  for (const auto& [parameter, gradient] : other) check_fits(parameter, gradient);
+  for (const auto& [parameter, gradient] : *this) check_fits(parameter, gradient);  // it may have been converted since
+  for (const auto& [parameter, gradient] : other) add(parameter, gradient);
+  for (const auto& updates : other.updates_) {
+    if (std::ranges::find(updates_, updates) == updates_.end()) updates_.push_back(updates);
+  }
+  return *this;
+}
+
+Gradients& Gradients::operator*=(double factor) {
+  for (auto& [parameter, gradient] : entries_) {
+    change(gradient, [factor](auto& g) { g *= static_cast<std::remove_reference_t<decltype(g)>>(factor); });
+  }
+  return *this;
+}
+
+double Gradients::norm() const {
+  const auto by = [this](double unit) {
+    double total = 0;
+    for (const auto& [parameter, gradient] : entries_) total += sum_of_squares(gradient, unit);
+    return unit * std::sqrt(total);
+  };
+  double found = by(1);
+  if (!std::isfinite(found)) found = by(0x1p600);  // squares of float64 may overflow
+  if (found < 0x1p-450) found = by(0x1p-600);      // or underflow
+  return found;
+}
+
+double Gradients::finite_norm(std::string_view caller) const {
+  const double found = norm();
+  for (const auto& [parameter, gradient] : entries_) {
+    if (std::isfinite(found)) break;
+    const double of_one = std::sqrt(sum_of_squares(gradient, 0x1p600));
+    check(std::isfinite(of_one),
+          "{}: expected gradients of finite norm, got one of norm {} for {}; nothing was changed; lower the learning "
+          "rate, or find the op with FiniteCheck",
+          caller, of_one, parameter.name());
+  }
+  return found;
+}
+
+double Gradients::clip_norm(double largest) {
+  check(largest > 0, "Gradients::clip_norm: expected a norm above 0, got {}", largest);
+  const double before = finite_norm("Gradients::clip_norm");
+  if (before > largest) *this *= largest / before;
+  return before;
+}
+
+void Gradients::clip_value(double largest) {
+  check(largest > 0, "Gradients::clip_value: expected a value above 0, got {}", largest);
+  for (auto& [parameter, gradient] : entries_) {
+    change(gradient, [largest](auto& g) {
+      const auto limit = static_cast<std::remove_reference_t<decltype(g)>>(largest);
+      g = std::clamp(g, -limit, limit);
+    });
+  }
+}
+
+std::vector<Gradients::Entry> Gradients::next_state() const {
+  std::vector<Entry> next;
+  std::unordered_map<Parameter, std::size_t> places;
+  for (const auto& pass : updates_) {
+    if (pass->committed_) continue;
+    for (const auto& [parameter, update] : pass->updates_) {
+      const auto [found, fresh] = places.emplace(parameter, next.size());
+      if (fresh) next.emplace_back(parameter, parameter.value());
+      Tensor& value = next[found->second].second;
+      Tensor updated = update(value);
+      check(updated.defined() && updated.shape() == value.shape() && updated.dtype() == value.dtype(),
+            "ForwardPass::update: expected a new value {} {} for {}, got {} {}", value.shape(), value.dtype(),
+            parameter.name(), updated.shape(), updated.dtype());
+      value = std::move(updated);
     }
   }
-  return depends;
+  return next;
 }
 
-std::vector<Variable> Tape::differentiate(const Variable& output, const std::vector<Variable>& inputs,
-                                          const Tensor& cotangent) {
-  std::vector<Variable> all = inputs;
-  all.push_back(output);
-  const bool tracked = std::ranges::all_of(all, [](const Variable& v) { return v.tracked(); });
-  const std::shared_ptr<Tape> tape = tracked ? common_tape("gradients", all) : nullptr;
-  check(tape != nullptr,
-        "gradients: expected an output and inputs that are tracked by one recording pass, got a constant");
-  check(cotangent.defined(), "gradients: expected a cotangent like the output, {} {}, got an undefined tensor",
-        output.shape(), output.dtype());
-  check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
-        "gradients: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
-        cotangent.shape(), cotangent.dtype());
-  const std::vector<bool> depends = tape->depending_on(inputs, output.node_);
-  std::vector<std::optional<Variable>> found(output.node_ + 1);
-  found[output.node_] = Variable(cotangent);
-  for (std::size_t i = output.node_ + 1; i-- > 0;) {
-    if (!found[i] || !depends[i]) continue;
-    const Node node = tape->nodes_[i];          // a copy: recording moves the nodes
-    const bool leads_on = std::ranges::any_of(  // not so for an input of ours that such an op made
-        node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
-    check(!leads_on, "gradients: {} has a derivative that can't be differentiated again", node.name);
-    const Variable y = node.output ? Variable(*node.output, tape, i) : Variable(Tensor());
-    for (const Edge& edge : node.edges) {
-      if (!depends[edge.input]) continue;
-      check(edge.pullback.differentiable(), "gradients: {} has a derivative that can't be differentiated again",
-            node.name);
-      const Variable gradient = edge.pullback(*found[i], y);
-      found[edge.input] = found[edge.input] ? sum_of(*found[edge.input], gradient) : gradient;
-    }
-  }
-  std::vector<Variable> results;
-  for (const Variable& input : inputs) {
-    const bool reached = input.node_ <= output.node_ && found[input.node_];
-    results.push_back(reached ? *found[input.node_] : Variable(Tensor::zeros(input.shape(), input.dtype())));
-  }
-  return results;
+void Gradients::commit_after(const std::function<void()>& change) const {
+  std::vector<Entry> next = next_state();
+  change();
+  for (auto& [parameter, value] : next) parameter.set_value(std::move(value));
+  for (const auto& pass : updates_) pass->committed_ = true;
+}
+
+void Gradients::commit() const {
+  commit_after([] {});
 }
 
 }  // namespace xtape

@@ -1,30 +1,79 @@
 #include "framework/autograd/parameter.hpp"
 
-#include "framework/tensor/elementwise.hpp"
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "framework/kernels/program_locks.hpp"
 
 namespace xtape {
 
+struct Parameter::State {
+  std::string name;
+  Tensor value;
+  bool trainable;
+  std::uint64_t version = 0;
+  std::vector<std::pair<std::type_index, std::shared_ptr<const void>>> derived{};  // guarded by program_locks.caches
+};
+
 Parameter::Parameter(std::string name, Tensor value, bool trainable)
-    : state_(std::make_shared<State>(State{std::move(name), std::move(value), Tensor(), trainable})) {
+    : state_(std::make_shared<State>(State{std::move(name), std::move(value), trainable})) {
   check(state_->value.defined(), "Parameter {}: expected a value, got an undefined tensor", state_->name);
 }
+
+const std::string& Parameter::name() const { return state_->name; }
+void Parameter::rename(std::string name) { state_->name = std::move(name); }
+bool Parameter::trainable() const { return state_->trainable; }
+void Parameter::set_trainable(bool trainable) const { state_->trainable = trainable; }
+const Tensor& Parameter::value() const { return state_->value; }
+std::uint64_t Parameter::version() const { return state_->version; }
 
 void Parameter::set_value(Tensor value) const {
   check(value.defined() && value.shape() == shape(), "Parameter {}: expected a value of shape {}, got {}", name(),
         shape(), value.shape());
-  if (value.dtype() != dtype()) clear_gradient();
+  begin_write();
   state_->value = std::move(value);
 }
 
-void Parameter::add_gradient(const Tensor& gradient) const {
-  check(gradient.shape() == shape() && gradient.dtype() == dtype(),
-        "Parameter {}: expected a gradient {} {}, got {} {}", name(), shape(), dtype(), gradient.shape(),
-        gradient.dtype());
-  if (state_->gradient.defined()) {
-    add_into(state_->gradient, gradient);
-  } else {
-    state_->gradient = gradient;
+void Parameter::modify(const std::function<void(Tensor& value)>& f) const {
+  check(static_cast<bool>(f), "Parameter {}: expected a function that changes the value, got an empty one", name());
+  begin_write();
+  const Shape shape = this->shape();
+  const DType dtype = this->dtype();
+  f(state_->value);
+  if (value().defined() && value().shape() == shape && value().dtype() == dtype) return;
+  const std::string got = value().defined() ? fmt::format("{} {}", value().dtype(), value().shape()) : "undefined";
+  state_->value = Tensor::zeros(shape, dtype);
+  fail("Parameter {}: expected modify() to keep {} {}, got {}; use set_value() to change the type", name(), dtype,
+       shape, got);
+}
+
+void Parameter::begin_write() const {
+  drop_derived();  // it may share the value's storage, which could then not be changed in place
+  ++state_->version;
+}
+
+void Parameter::drop_derived() const {
+  decltype(state_->derived) dropped;  // freed without the lock
+  const std::lock_guard lock(kernels::program_locks.caches);
+  dropped.swap(state_->derived);
+}
+
+std::shared_ptr<const void> Parameter::derived(std::type_index type, MakeDerived make) const {
+  const auto kept = [&]() -> std::shared_ptr<const void> {
+    const auto found = std::ranges::find(state_->derived, type, [](const auto& entry) { return entry.first; });
+    return found == state_->derived.end() ? nullptr : found->second;
+  };
+  {
+    const std::lock_guard lock(kernels::program_locks.caches);
+    if (auto found = kept()) return found;
   }
+  auto made = make(value());  // without the lock: several threads may make it, the first one's stays
+  const std::lock_guard lock(kernels::program_locks.caches);
+  if (auto found = kept()) return found;
+  state_->derived.emplace_back(type, made);
+  return made;
 }
 
 }  // namespace xtape

@@ -1,56 +1,71 @@
 // Parameter: a named tensor that a model owns and an optimizer changes.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <typeindex>
 
 #include "framework/tensor/tensor.hpp"
 
 namespace xtape {
 
-/// A named value with the gradient that backward passes add up in it. A handle: copies are the same parameter.
+/// A name, a value, and what is derived from the value alone. A handle: copies are the same parameter. Threads may read
+/// one parameter at the same time; a write needs it for itself.
 class Parameter {
  public:
   Parameter(std::string name, Tensor value, bool trainable = true);
 
-  const std::string& name() const { return state_->name; }
-  void rename(std::string name) { state_->name = std::move(name); }
-  bool trainable() const { return state_->trainable; }
-  /// One that is not is a constant for the passes and optimizers made from then on.
-  void set_trainable(bool trainable) const { state_->trainable = trainable; }
+  /// The path in its model, such as "encoder/conv1/kernel".
+  const std::string& name() const;
+  void rename(std::string name);
+  /// Whether training passes record the derivative with respect to it. Otherwise it is a constant for them.
+  bool trainable() const;
+  void set_trainable(bool trainable) const;
 
-  const Tensor& value() const { return state_->value; }
-  const Shape& shape() const { return state_->value.shape(); }
-  DType dtype() const { return state_->value.dtype(); }
-  /// Replaces the value. Error unless the shape stays; the gradient is forgotten when the type changes.
+  const Tensor& value() const;
+  const Shape& shape() const { return value().shape(); }
+  DType dtype() const { return value().dtype(); }
+
+  /// Replaces the value. Error when the shape differs; the type may change.
   void set_value(Tensor value) const;
-  /// The value for writing in place, for optimizers.
-  Tensor& mutable_value() const { return state_->value; }
+  /// Calls f(value) to change the elements in place. The reference is valid during the call. Error when f changes shape
+  /// or type; the value is zero then.
+  void modify(const std::function<void(Tensor& value)>& f) const;
+  /// Number of writes: calls of set_value() and modify().
+  std::uint64_t version() const;
 
-  /// What the passes since clear_gradient() have added up; undefined when none has.
-  const Tensor& gradient() const { return state_->gradient; }
-  /// Adds to the gradient. Error unless shape and type are the value's.
-  void add_gradient(const Tensor& gradient) const;
-  void clear_gradient() const { state_->gradient = Tensor(); }
+  /// What T(value) computes from the value alone, such as a packed kernel. Made at the first call and kept until the
+  /// next write; whoever holds the result keeps it. May be called by several threads.
+  template <class T>
+  std::shared_ptr<const T> derived() const {
+    const MakeDerived make = [](const Tensor& value) -> std::shared_ptr<const void> {
+      return std::make_shared<const T>(value);
+    };
+    return std::static_pointer_cast<const T>(derived(typeid(T), make));
+  }
+  /// Frees what derived() keeps. The next call computes it again.
+  void drop_derived() const;
 
-  /// Number of living optimizers that change it; kept by Optimizer.
-  int optimizers() const { return state_->optimizers; }
-  void add_optimizers(int count) const { state_->optimizers += count; }
-
-  /// The same for copies of this one and for no other; expires with the last of them.
-  std::weak_ptr<const void> identity() const { return state_; }
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
 
  private:
-  friend class ForwardPass;
-  struct State {
-    std::string name;
-    Tensor value;
-    Tensor gradient;
-    bool trainable;
-    int optimizers = 0;
-  };
+  friend struct std::hash<Parameter>;
+  struct State;
+  using MakeDerived = std::shared_ptr<const void> (*)(const Tensor& value);
+  std::shared_ptr<const void> derived(std::type_index type, MakeDerived make) const;
+  void begin_write() const;
+
   std::shared_ptr<State> state_;
 };
 
 }  // namespace xtape
+
+/// Copies of one parameter have one hash.
+template <>
+struct std::hash<xtape::Parameter> {
+  std::size_t operator()(const xtape::Parameter& parameter) const noexcept {
+    return std::hash<const void*>()(parameter.state_.get());
+  }
+};

@@ -6,11 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/autograd/observer.hpp"
+
 namespace xtape {
 
-/// A stopwatch that always runs for one activity, so that all time is somebody's. Given to passes (PassOptions) it
-/// times the layers, forward and back; what is around the passes is told by who does it.
-class Profiler {
+/// A stopwatch with one current activity at any time, so that the activities' times add up to the whole. As an observer
+/// of passes it times the layers, forward and backward; start() names other activities.
+class Profiler final : public Observer {
  public:
   struct Activity {
     std::string name;
@@ -18,12 +20,15 @@ class Profiler {
     std::int64_t kept = 0;             ///< bytes by which the memory in use grew in its forward parts
   };
 
-  /// What runs from now on, until the next call: a layer, or something else with a name.
+  /// Begins an activity, a layer or another with a name, which lasts until the next one begins.
   void start(std::string_view name) { switch_to(name, false); }
-  /// The way back of the same.
+  /// Begins the backward part of the same.
   void start_backward(std::string_view name) { switch_to(name, true); }
-  /// Nothing that counts.
+  /// Ends the current activity. Time until the next one is not counted.
   void stop();
+
+  void layer_begins(std::string_view layer) override { start(layer); }
+  void backward_begins(const ObservedOp& op) override { start_backward(op.layer); }
 
   /// In the order in which they first ran.
   const std::vector<Activity>& activities() const { return activities_; }

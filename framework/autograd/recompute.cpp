@@ -4,7 +4,7 @@
 namespace xtape {
 namespace {
 
-/// What an op's way back needs to know of an input.
+/// What an op's derivative needs to know of an input.
 struct Input {
   Tensor value;
   bool tracked;
@@ -30,7 +30,7 @@ Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Param
   const auto pass_on = [mode = pass.mode_, options, streams = pass.streams_](bool record) {
     PassOptions changed = options;
     changed.record = record;
-    auto result = std::make_unique<ForwardPass>(mode, changed);
+    auto result = std::make_unique<ForwardPass>(mode, std::move(changed));
     result->streams_ = streams;
     return result;
   };
@@ -41,19 +41,26 @@ Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Param
   for (std::size_t i = 0; i < parameters.size(); ++i) first->bind(parameters[i], leaves[i].detached());
   Tensor y = f(constants, *first).value();
   pass.streams_ = first->streams_;
+  pass.updates_->append(std::move(*first->updates_));
 
   std::vector<Variable> all = inputs;
   all.insert(all.end(), leaves.begin(), leaves.end());
   const auto back = [f, pass_on, parameters, all = inputs_of(all)](const Tensor& dy) {
-    const auto again = pass_on(true);
-    again->repeats_ = true;
+    const auto again = pass_on(true);  // whose state updates are those of the first pass, and not written
     std::vector<Variable> variables;
     for (const auto& [value, tracked] : all) variables.push_back(tracked ? again->watch(value) : Variable(value));
     const auto of_parameters = variables.end() - static_cast<std::ptrdiff_t>(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       again->bind(parameters[i], of_parameters[static_cast<std::ptrdiff_t>(i)]);
     const Variable output = f({variables.begin(), of_parameters}, *again);
-    if (output.tracked()) again->backward(output, dy);  // else f has detached it from all of its inputs
+    if (output.tracked()) {  // else f has detached it from all of its inputs
+      for (const auto& [parameter, gradient] : again->backward(output, dy)) {
+        fail(
+            "recomputed: expected all trainable parameters that its function uses, got none for {}; list it among the "
+            "parameters",
+            parameter.name());
+      }
+    }
     std::vector<Tensor> gradients;
     for (const Variable& x : variables) {
       if (!x.tracked())

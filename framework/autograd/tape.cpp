@@ -1,6 +1,5 @@
 #include "framework/autograd/tape.hpp"
 
-#include "framework/autograd/finite_check.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -37,9 +36,15 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
 Tape::Node Tape::new_node(std::string_view name, const Tensor& value, const std::vector<Variable>& inputs) const {
   check(value.defined(), "{}: expected a value to record, got an undefined tensor", name);
   Node node{.name = std::string(name), .shape = value.shape(), .dtype = value.dtype()};
-  if (knows_layers()) node.layer = layer_;
-  if (checked_step_) require_finite(*checked_step_, node.layer, node.name, "value", value, inputs);
+  if (!observers_.empty()) node.layer = layer_;
+  for (Observer* observer : observers_) observer->op_recorded(node.observed(), value, inputs);
   return node;
+}
+
+void Tape::begin_layer(std::string_view layer) {
+  if (observers_.empty()) return;
+  layer_ = layer;
+  for (Observer* observer : observers_) observer->layer_begins(layer);
 }
 
 Variable Tape::append(Node node, Tensor value) {
@@ -92,9 +97,7 @@ void Tape::accumulate(const Node& from, std::size_t which, std::size_t target, T
   check(gradient.defined() && gradient.shape() == node.shape && gradient.dtype() == node.dtype,
         "{}: expected its derivative number {} to have the shape and type of that input, {} {}, got {} {}", from.name,
         which, node.shape, node.dtype, gradient.shape(), gradient.dtype());
-  if (checked_step_) {
-    require_finite(*checked_step_, from.layer, from.name, fmt::format("derivative number {}", which), gradient, {});
-  }
+  for (Observer* observer : observers_) observer->derivative_computed(from.observed(), which, gradient);
   if (!node.gradient) {
     node.gradient = std::move(gradient);
     return;
@@ -143,8 +146,9 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
         node.receiver(*std::exchange(node.gradient, std::nullopt));
       }
     } else if (node.gradient) {
-      if (profiler_) profiler_->start_backward(node.layer);
+      for (Observer* observer : observers_) observer->backward_begins(node.observed());
       propagate(node);
+      for (Observer* observer : observers_) observer->backward_ends(node.observed());
     }
   }
 }

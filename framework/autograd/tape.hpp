@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "framework/autograd/profiler.hpp"
+#include "framework/autograd/observer.hpp"
 #include "framework/autograd/variable.hpp"
 
 namespace xtape {
@@ -109,17 +109,10 @@ class Tape : public std::enable_shared_from_this<Tape> {
   /// Names of the ops recorded, in order.
   const std::vector<std::string>& operations() const { return operations_; }
 
-  /// From now on every value and derivative is looked at, and the first that is not finite is an Error; see
-  /// require_finite(). Costs nothing unless called.
-  void check_finite(std::int64_t step) { checked_step_ = step; }
-  /// From now on the profiler, which has to outlive the tape, is told whose ops run. Costs nothing unless called.
-  void profile(Profiler* profiler) { profiler_ = profiler; }
-  /// Whether anybody wants to know whose ops are being recorded.
-  bool knows_layers() const { return checked_step_ || profiler_; }
-  void enter_layer(const std::string& name) {
-    layer_ = name;
-    if (profiler_) profiler_->start(name);
-  }
+  /// From now on the observers, which have to outlive the tape, are notified. Without any this costs nothing.
+  void observe(std::vector<Observer*> observers) { observers_ = std::move(observers); }
+  /// Names the layer that the next ops belong to, for the observers.
+  void begin_layer(std::string_view layer);
 
   /// Forgets all ops; variables that remain of them can no longer be used in ops.
   void end();
@@ -140,8 +133,10 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};
     std::optional<Tensor> output{};    // only when a pullback wants it
-    std::string layer{};               // only when somebody wants to know
+    std::string layer{};               // only for observers
     std::optional<Tensor> gradient{};  // dL/d(output), complete once all later nodes are done
+
+    ObservedOp observed() const { return {name, layer}; }
   };
   enum class State { recording, playing, played, ended };
 
@@ -153,8 +148,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
   void accumulate(const Node& from, std::size_t which, std::size_t target, Tensor gradient);
 
   State state_ = State::recording;
-  std::optional<std::int64_t> checked_step_;  // of check_finite
-  Profiler* profiler_ = nullptr;
+  std::vector<Observer*> observers_;
   std::string layer_;
   std::vector<Node> nodes_;
   std::vector<std::string> operations_;

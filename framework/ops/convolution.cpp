@@ -48,35 +48,33 @@ Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& optio
                   }}});
 }
 
-Tensor KernelCache::conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options) {
-  check_types("conv2d", x, w);
-  const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
-  Tensor y = Tensor::empty(output_shape(window, w.dim(3)), x.dtype());
+Tensor PackedKernel::conv2d(const Tensor& x, const Conv2DOptions& options) const {
+  check_types("conv2d", x, kernel_);
+  const kernels::Window window = convolution_window("conv2d", x.shape(), kernel_.shape(), options);
+  const std::int64_t filters = kernel_.dim(3);
+  Tensor y = Tensor::empty(output_shape(window, filters), x.dtype());
   with_floating("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    if (kernels::multiplies_packed<T>(window, w.dim(3))) {
-      kernels::conv2d(window, w.dim(3), x.data<T>(), *packed<T>(window, w), y.mutable_data<T>());
+    if (kernels::multiplies_packed<T>(window, filters)) {
+      kernels::conv2d(window, filters, x.data<T>(), *packed<T>(window), y.mutable_data<T>());
     } else {
-      kernels::conv2d(window, w.dim(3), x.data<T>(), w.data<T>(), y.mutable_data<T>());
+      kernels::conv2d(window, filters, x.data<T>(), kernel_.data<T>(), y.mutable_data<T>());
     }
   });
   return y;
 }
 
-/// Threads that need a new kernel at the same time may each pack it, with the same result.
+/// Threads that need a new form at the same time may each pack it, with the same result.
 template <class T>
-std::shared_ptr<const kernels::PackedMatrix<T>> KernelCache::packed(const kernels::Window& window, const Tensor& w) {
+std::shared_ptr<const kernels::PackedMatrix<T>> PackedKernel::packed(const kernels::Window& window) const {
   std::unique_lock lock(kernels::program_locks.caches);
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
-  const bool same = kernel_.defined() && kernel_.shares_storage_with(w) && kernel_.shape() == w.shape();
-  if (same && kernels::fits_packed(window, w.dim(3), *kept)) return kept;
-  kernel_ = Tensor();  // nothing is kept if there is no memory to pack
-  packed_.reset();
+  if (kept && kernels::fits_packed(window, kernel_.dim(3), *kept)) return kept;
+  packed_.reset();  // nothing is kept if there is no memory to pack
   kept.reset();
   lock.unlock();
-  kept = kernels::pack_kernel<T>(window, w.dim(3), w.data<T>());
+  kept = kernels::pack_kernel<T>(window, kernel_.dim(3), kernel_.data<T>());
   lock.lock();
-  kernel_ = w;
   packed_ = kept;
   return kept;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "framework/autograd/variable.hpp"
 #include "framework/ops/window.hpp"
@@ -29,22 +30,23 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
 /// filters). Saves x and w. Errors of convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
-/// A kernel's values in the form in which conv2d multiplies with them, kept from one inference to the next: with few
-/// images, packing costs more than multiplying. Takes as much memory as the kernel, and holds the kernel itself, so
-/// that who writes to it next takes a copy. It does not see what is written through a pointer that was there before.
-/// Safe from several threads.
-class KernelCache {
+/// A kernel in the form in which conv2d multiplies with it: with few images, packing costs more than multiplying.
+/// Packed at the first call that needs it; takes as much memory as the kernel. May be used by several threads. What a
+/// layer derives from its kernel (Parameter::derived).
+class PackedKernel {
  public:
-  /// As the other conv2d; recomputes what is kept when `w` is not the tensor it was made from, has been written to, or
-  /// is read in another form (another dilation, another instruction set). Derivatives are not recorded.
-  Tensor conv2d(const Tensor& x, const Tensor& w, const Conv2DOptions& options);
+  explicit PackedKernel(Tensor kernel) : kernel_(std::move(kernel)) {}
+
+  /// As the other conv2d. Packs again when x needs another form (another dilation, another instruction set).
+  /// Derivatives are not recorded.
+  Tensor conv2d(const Tensor& x, const Conv2DOptions& options) const;
 
  private:
   template <class T>
-  std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window, const Tensor& w);
+  std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window) const;
 
-  Tensor kernel_;  // shares the storage, so that whoever writes to it takes a copy: same storage, same values
-  std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
+  Tensor kernel_;
+  mutable std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
 };
 
 /// The derivatives of conv2d as functions of their own, since they are convolutions too and have derivatives again:

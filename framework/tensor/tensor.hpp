@@ -46,7 +46,7 @@ class Tensor {
     require_type(dtype_of<T>);
     return static_cast<const T*>(data_);
   }
-  /// The same for writing; takes a copy of its own first when the storage is shared.
+  /// For writing; copies the storage first when it is shared. Valid until the tensor is copied, given away or assigned.
   template <class T>
   T* mutable_data() {
     require_type(dtype_of<T>);

@@ -1,8 +1,9 @@
 // All of xtape but <xtape/xarray.hpp>, the bridge to xtensor, which costs seconds to compile.
 #pragma once
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/autograd/forward_pass.hpp"
-#include "framework/autograd/gradient_check.hpp"
+#include "framework/autograd/profiler.hpp"
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"
@@ -14,11 +15,12 @@
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/tensor.hpp"
 #include "framework/version.hpp"
-#include "layers/layer_check.hpp"
+#include "gradcheck/gradient_check.hpp"
+#include "gradcheck/layer_check.hpp"
+#include "gradcheck/model_check.hpp"
 #include "layers/layers.hpp"
 #include "models/conv_net.hpp"
 #include "models/model.hpp"
-#include "models/model_check.hpp"
 #include "models/model_file.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/plot.hpp"

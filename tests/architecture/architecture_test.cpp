@@ -19,8 +19,8 @@ struct File {
   std::string text;
 };
 
-const std::vector<std::string> rooms{"framework", "layers", "optim",      "models", "training",
-                                     "examples",  "tests",  "benchmarks", "include"};
+const std::vector<std::string> rooms{"framework", "layers",   "optim", "models",     "gradcheck",
+                                     "training",  "examples", "tests", "benchmarks", "include"};
 
 std::vector<File> sources() {
   std::vector<File> files;
@@ -61,6 +61,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
     a["optim"] = {f + "autograd", f + "tensor", f + "kernels"};
     a["layers"] = {f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     a["models"] = {"layers", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
+    a["gradcheck"] = {"models", "layers", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     a["training"] = {"models", "layers", "optim", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     return a;
   }();
@@ -69,7 +70,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
 
 std::vector<std::string> includes_of(const File& file) {
   static const std::regex include(
-      "#include [\"<]((framework|layers|optim|models|training|examples|tests|xtape)/[^\">]+)[\">]");
+      "#include [\"<]((framework|layers|optim|models|gradcheck|training|examples|tests|xtape)/[^\">]+)[\">]");
   std::vector<std::string> found;
   for (std::sregex_iterator match(file.text.begin(), file.text.end(), include), end; match != end; ++match) {
     found.push_back((*match)[1]);

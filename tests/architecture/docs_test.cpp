@@ -27,6 +27,15 @@ TEST_CASE("the README shows the quickstart as it is built") {
   CHECK(text_of("README.md").find(code) != std::string::npos);
 }
 
+TEST_CASE("the README shows the custom loop as it is built") {
+  const std::regex indentation("\n +");
+  const std::string program = std::regex_replace(text_of("examples/manual_loop.cpp"), indentation, "\n");
+  const std::string page = std::regex_replace(text_of("README.md"), indentation, "\n");
+  const std::size_t begin = page.find("for (const Batch& batch"), end = page.find("```", begin);
+  REQUIRE((begin != std::string::npos && end != std::string::npos));
+  CHECK(program.find(page.substr(begin, end - begin)) != std::string::npos);
+}
+
 TEST_CASE("the tutorial shows its programs as they are built") {
   const std::string page = text_of("docs/tutorial.md");
   for (const std::string file : {"photos.cpp", "train.cpp", "name.cpp", "meson.build", "CMakeLists.txt"}) {

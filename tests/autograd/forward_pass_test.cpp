@@ -23,22 +23,8 @@ TEST_CASE("after the way back a pass holds no parameter, so that an optimizer wr
   ForwardPass pass(Mode::training);
   const double* before = w.value().data<double>();
   pass.backward(sum(square(pass.parameter(w))));
-  w.mutable_value().mutable_data<double>()[0] = 5;
+  w.modify([](Tensor& value) { value.mutable_data<double>()[0] = 5; });
   CHECK(w.value().data<double>() == before);
-}
-
-TEST_CASE("a weight cache keeps one thing for a parameter, for as long as that lives") {
-  WeightCache cache;
-  const Parameter w("w", vector({1}));
-  cache.of<int>(w) = 7;
-  CHECK(cache.of<int>(Parameter(w)) == 7);
-  CHECK(test::error_of([&] { cache.of<double>(w); }) ==
-        "WeightCache: expected one type for w at every call, got another than at the first");
-  for (int i = 0; i < 100; ++i) {  // parameters that come and go at the same places
-    CHECK(cache.of<double>(Parameter("a", vector({1}))) == 0);
-    cache.of<int>(Parameter("b", vector({1}))) = 3;
-  }
-  CHECK(cache.of<int>(w) == 7);
 }
 
 TEST_CASE("the gradient of a small formula is what calculus says") {
@@ -58,28 +44,28 @@ TEST_CASE("gradients add up over all uses of one variable") {
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{13});
 }
 
-TEST_CASE("parameters collect gradients over passes until they are cleared") {
+TEST_CASE("gradients of several passes add up in Gradients") {
   const Parameter w("w", vector({2}));
+  Gradients gradients;
   for (int round = 1; round <= 3; ++round) {
     ForwardPass pass(Mode::training);
     const Variable v = pass.parameter(w);
-    pass.backward(sum(v * v));
-    CHECK(w.gradient().to_vector() == std::vector<double>{4.0 * round});
+    gradients += pass.backward(sum(v * v));
+    CHECK(gradients[w].to_vector() == std::vector<double>{4.0 * round});
   }
-  w.clear_gradient();
-  CHECK_FALSE(w.gradient().defined());
 }
 
 TEST_CASE("parameters of every rank add up their own gradients, also where an op gives several the same") {
   for (const DType type : {DType::float32, DType::float64}) {
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3}, Shape{1, 2, 1, 3}}) {
       const Parameter a("a", Tensor::ones(shape, type)), b("b", Tensor::ones(shape, type));
+      Gradients gradients;
       for (int round = 1; round <= 3; ++round) {
         ForwardPass pass(Mode::training);
-        pass.backward(sum(pass.parameter(a) + pass.parameter(b)) * round);
+        gradients += pass.backward(sum(pass.parameter(a) + pass.parameter(b)) * round);
       }
-      CHECK(identical(a.gradient(), Tensor::full(shape, 6, type)));
-      CHECK(identical(b.gradient(), Tensor::full(shape, 6, type)));
+      CHECK(identical(gradients[a], Tensor::full(shape, 6, type)));
+      CHECK(identical(gradients[b], Tensor::full(shape, 6, type)));
     }
   }
 }
@@ -101,9 +87,9 @@ TEST_CASE("a parameter used twice in a pass is one variable; a frozen one and an
   const Parameter w("w", vector({2}));
   const Parameter frozen("frozen", vector({5}), false);
   ForwardPass pass(Mode::training);
-  pass.backward(sum(pass.parameter(w) * pass.parameter(w) * pass.parameter(frozen)));
-  CHECK(w.gradient().to_vector() == std::vector<double>{20});
-  CHECK_FALSE(frozen.gradient().defined());
+  const Gradients gradients = pass.backward(sum(pass.parameter(w) * pass.parameter(w) * pass.parameter(frozen)));
+  CHECK(gradients[w].to_vector() == std::vector<double>{20});
+  CHECK_FALSE(gradients.contains(frozen));
   ForwardPass inference(Mode::inference);
   CHECK_FALSE(inference.parameter(w).tracked());
   CHECK_FALSE((inference.parameter(w) * 2.0).tracked());
@@ -273,8 +259,8 @@ TEST_CASE("what no tensor is, and steps that no training has, are called so") {
   CHECK(error_of([&] {
           record("mine", none, {{x, [](const Tensor& dy) { return dy; }}});
         }) == "mine: expected a value to record, got an undefined tensor");
-  CHECK(error_of([&] { Parameter("w", Tensor::ones({2})).add_gradient(none); }) ==
-        "Parameter w: expected a gradient (2,) float32, got undefined float32");
+  CHECK(error_of([&] { Gradients().add(Parameter("w", Tensor::ones({2})), none); }) ==
+        "Gradients: expected a gradient (2,) float32 for w, got undefined float32");
   CHECK_THAT(error_of([&] { relu(none); }), Catch::Contains("relu: expected an array, got an undefined tensor"));
   CHECK_THAT(error_of([&] { x + Variable(none); }),
              Catch::Contains("add: expected two arrays, got shapes (2, 3) and undefined"));

@@ -76,7 +76,7 @@ void write_checkpoint(const std::filesystem::path& path) {
   const Batch batch{{Tensor::ones({2, 2})}, {Tensor::labels({0, 1})}};
   const Variable outputs = run.model(batch.input(), pass);
   const Variable loss = softmax_cross_entropy(outputs, batch.target());
-  run.adam.backward_and_step(pass, loss);
+  run.adam.minimize(loss, pass);
   run.state.epoch = 1;
   run.state.batch = 1;
   run.state.running.add({outputs.value()}, batch, {.of_outputs = {loss.value().item()}});

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "framework/autograd/gradient_check.hpp"
 #include "framework/io/named_tensor.hpp"
+#include "gradcheck/gradient_check.hpp"
 
 namespace xtape::golden {
 

@@ -179,8 +179,9 @@ Tensor trajectory(const OptimizerMaker& make, const Tensor& initial, const Tenso
   std::vector<double> values;
   for (std::int64_t step = 0; step < gradients.dim(0); ++step) {
     const Tensor now = gradients.rows(step, step + 1).reshaped(initial.shape());
-    for (std::int64_t i = 0; i < 2; ++i) parameters[static_cast<std::size_t>(i)].add_gradient(row_of(now, i));
-    optimizer->step();
+    Gradients gradients_now;
+    for (std::int64_t i = 0; i < 2; ++i) gradients_now.add(parameters[static_cast<std::size_t>(i)], row_of(now, i));
+    optimizer->step(gradients_now);
     for (const Parameter& parameter : parameters) {
       std::ranges::copy(parameter.value().to_vector(), std::back_inserter(values));
     }

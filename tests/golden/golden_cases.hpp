@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "framework/autograd/gradient_check.hpp"
 #include "framework/ops/window.hpp"
+#include "gradcheck/gradient_check.hpp"
 #include "optim/optimizer.hpp"
 
 namespace xtape::golden {

@@ -22,6 +22,7 @@ std::array<Tensor, 2> averages_of(const Tensor& batch, int steps, double momentu
   for (int i = 0; i < steps; ++i) {
     ForwardPass pass(Mode::training);
     layer->call({batch}, pass);
+    pass.commit();
   }
   const auto parameters = layer->named_parameters();  // gamma, beta and these
   return {parameters[2].second.value(), parameters[3].second.value()};

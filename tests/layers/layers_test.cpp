@@ -205,6 +205,7 @@ TEST_CASE("batch normalization moves its averages in training and uses them in i
     ForwardPass pass(Mode::training);
     const Tensor y = layer->call({x}, pass).value();
     CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 4)));
+    pass.commit();
   }
   const auto parameters = layer->named_parameters();
   CHECK(parameters[2].second.value().item() == Approx(0.25 * 3));
@@ -225,6 +226,7 @@ TEST_CASE("the moving variance is unbiased for batches of every size, with bias 
       for (const double v : x.to_vector()) squares += (v - mean) * (v - mean);
       ForwardPass pass(Mode::training);
       layer->call({x}, pass);
+      pass.commit();
       CHECK(layer->named_parameters()[2].second.value().item() == Approx(mean).epsilon(1e-5));
       CHECK(layer->named_parameters()[3].second.value().item() ==
             Approx(squares / static_cast<double>(n - 1)).epsilon(1e-4));
@@ -241,6 +243,7 @@ TEST_CASE("bias correction takes what is left of the starting values out of the 
     {
       ForwardPass pass(Mode::training);
       layer->call({x}, pass);
+      pass.commit();
     }
     ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
     const Tensor y = layer->call({x}, pass).value();

@@ -261,7 +261,9 @@ Tensor Trial::parameter(const std::string& name) const {
 
 Tensor Trial::output(Mode mode) const {
   ForwardPass pass(mode, {.seed = 6, .step = 7});
-  return layer_->call(inputs_, pass).value();
+  Tensor y = layer_->call(inputs_, pass).value();
+  pass.commit();
+  return y;
 }
 
 double Trial::penalty() const {

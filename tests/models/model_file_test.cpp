@@ -27,6 +27,7 @@ Model involved_model() {
   model.layer("shared").set_trainable(false);
   ForwardPass pass(Mode::training);
   model.call({Tensor::of({2, 4}, {1, 2, 3, 4, 5, 6, 7, 9}), Tensor::ones({2, 4})}, pass);
+  pass.commit();
   return model;
 }
 

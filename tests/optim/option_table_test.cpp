@@ -18,57 +18,65 @@ constexpr double gradients[6][2] = {{0.5, 1.5}, {-2, -6}, {1.5, 4.5}, {0.01, 0.0
 
 /// What two parameters that start at 1 and 2 are after each step. `update` changes parameter i by its gradient at step
 /// t = 1, 2, ...; clipping comes before it.
-Values steps(double clip_norm, const std::function<void(int i, double& p, double g, int t)>& update) {
+template <class Options>
+Values steps(const Options& o, const std::function<void(int i, double& p, double g, int t)>& update) {
   Values values, p{1, 2};
   for (int t = 1; t <= 6; ++t) {
     const double* const g = gradients[t - 1];
     const double norm = std::sqrt(g[0] * g[0] + g[1] * g[1]);
-    const double scale = clip_norm > 0 && norm > clip_norm ? clip_norm / norm : 1;
+    const double scale = o.clip_norm > 0 && norm > o.clip_norm ? o.clip_norm / norm : 1;
     for (std::size_t i = 0; i < 2; ++i) {
-      update(static_cast<int>(i), p[i], scale * g[i], t);
+      const double limit = o.clip_value > 0 ? o.clip_value : 1e300;
+      update(static_cast<int>(i), p[i], std::min(std::max(scale * g[i], -limit), limit), t);
       values.push_back(p[i]);
     }
   }
   return values;
 }
 
+/// The settings of parameter i: the second one's are those of the group, if there is one.
+template <class Options>
+ParameterGroup settings_of(const Options& o, int i) {
+  ParameterGroup settings = o.groups.empty() || i == 0 ? ParameterGroup{} : o.groups.front();
+  settings.weight_decay = settings.weight_decay.value_or(o.weight_decay);
+  return settings;
+}
+
 Values formula(const SGDOptions& o) {
   double v[2] = {0, 0};
-  return steps(o.clip_norm, [&](int i, double& p, double g, int t) {
-    const double rate = o.learning_rate.at(t - 1);
-    g += o.weight_decay * p;
+  return steps(o, [&](int i, double& p, double g, int t) {
+    const ParameterGroup s = settings_of(o, i);
+    const double rate = s.learning_rate_factor * o.learning_rate.at(t - 1);
+    g += *s.weight_decay * p;
     v[i] = o.momentum * v[i] - rate * g;
     p += o.nesterov ? o.momentum * v[i] - rate * g : v[i];
   });
 }
 
-Values adam_formula(const LearningRate& schedule, double beta1, double beta2, double epsilon, double l2, double decay,
-                    double clip_norm) {
+template <class Options>
+Values adam_formula(const Options& o, bool decoupled) {
   double m[2] = {0, 0}, v[2] = {0, 0};
-  return steps(clip_norm, [&](int i, double& p, double g, int t) {
-    const double rate = schedule.at(t - 1);
-    g += l2 * p;
-    p -= rate * decay * p;
-    m[i] = beta1 * m[i] + (1 - beta1) * g;
-    v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-    p -= rate * std::sqrt(1 - std::pow(beta2, t)) / (1 - std::pow(beta1, t)) * m[i] / (std::sqrt(v[i]) + epsilon);
+  return steps(o, [&](int i, double& p, double g, int t) {
+    const ParameterGroup s = settings_of(o, i);
+    const double rate = s.learning_rate_factor * o.learning_rate.at(t - 1);
+    decoupled ? p -= rate** s.weight_decay* p : g += *s.weight_decay * p;
+    m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
+    v[i] = o.beta2 * v[i] + (1 - o.beta2) * g * g;
+    p -= rate * std::sqrt(1 - std::pow(o.beta2, t)) / (1 - std::pow(o.beta1, t)) * m[i] / (std::sqrt(v[i]) + o.epsilon);
   });
 }
-Values formula(const AdamOptions& o) {
-  return adam_formula(o.learning_rate, o.beta1, o.beta2, o.epsilon, o.weight_decay, 0, o.clip_norm);
-}
-Values formula(const AdamWOptions& o) {
-  return adam_formula(o.learning_rate, o.beta1, o.beta2, o.epsilon, 0, o.weight_decay, o.clip_norm);
-}
+Values formula(const AdamOptions& o) { return adam_formula(o, false); }
+Values formula(const AdamWOptions& o) { return adam_formula(o, true); }
 
 Values formula(const RMSpropOptions& o) {
   double v[2] = {0, 0}, a[2] = {0, 0}, b[2] = {0, 0};
-  return steps(o.clip_norm, [&](int i, double& p, double g, int t) {
-    g += o.weight_decay * p;
+  return steps(o, [&](int i, double& p, double g, int t) {
+    const ParameterGroup s = settings_of(o, i);
+    g += *s.weight_decay * p;
     v[i] = o.rho * v[i] + (1 - o.rho) * g * g;
     a[i] = o.rho * a[i] + (1 - o.rho) * g;
     const double spread = o.centered ? v[i] - a[i] * a[i] : v[i];
-    b[i] = o.momentum * b[i] + o.learning_rate.at(t - 1) * g / std::sqrt(spread + o.epsilon);
+    b[i] = o.momentum * b[i] + s.learning_rate_factor * o.learning_rate.at(t - 1) * g / std::sqrt(spread + o.epsilon);
     p -= b[i];
   });
 }
@@ -79,9 +87,10 @@ Values trained(const Options& options) {
   Type optimizer({one, two}, options);
   Values values;
   for (const auto& g : gradients) {
-    one.add_gradient(Tensor::scalar(g[0], DType::float64));
-    two.add_gradient(Tensor::scalar(g[1], DType::float64));
-    optimizer.step();
+    Gradients now;
+    now.add(one, Tensor::scalar(g[0], DType::float64));
+    now.add(two, Tensor::scalar(g[1], DType::float64));
+    optimizer.step(now);
     values.insert(values.end(), {one.value().item(), two.value().item()});
   }
   return values;
@@ -119,40 +128,53 @@ LearningRate falling() {
 }
 
 TEST_CASE("every option of every optimizer changes the steps by its formula") {
-  check_table<SGD, SGDOptions>({{"learning_rate", {.learning_rate = falling()}},
-                                {"momentum", {.momentum = 0.7}},
-                                {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}},
-                                {"weight_decay", {.weight_decay = 0.3}},
-                                {"clip_norm", {.clip_norm = 1.2}}});
-  check_table<Adam, AdamOptions>({{"learning_rate", {.learning_rate = falling()}},
-                                  {"beta1", {.beta1 = 0.5}},
-                                  {"beta2", {.beta2 = 0.9}},
-                                  {"epsilon", {.epsilon = 0.05}},
-                                  {"weight_decay", {.weight_decay = 0.3}},
-                                  {"clip_norm", {.clip_norm = 1.2}}});
-  check_table<AdamW, AdamWOptions>({{"learning_rate", {.learning_rate = falling()}},
-                                    {"beta1", {.beta1 = 0.5}},
-                                    {"beta2", {.beta2 = 0.9}},
-                                    {"epsilon", {.epsilon = 0.05}},
-                                    {"weight_decay", {.weight_decay = 0.3}},
-                                    {"clip_norm", {.clip_norm = 1.2}}});
-  check_table<RMSprop, RMSpropOptions>({{"learning_rate", {.learning_rate = falling()}},
-                                        {"rho", {.rho = 0.6}},
-                                        {"momentum", {.momentum = 0.7}},
-                                        {"epsilon", {.epsilon = 0.05}},
-                                        {"centered", {.centered = true}},
-                                        {"weight_decay", {.weight_decay = 0.3}},
-                                        {"clip_norm", {.clip_norm = 1.2}}});
+  check_table<SGD, SGDOptions>(
+      {{"learning_rate", {.learning_rate = falling()}},
+       {"momentum", {.momentum = 0.7}},
+       {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}},
+       {"weight_decay", {.weight_decay = 0.3}},
+       {"clip_norm", {.clip_norm = 1.2}},
+       {"clip_value", {.clip_value = 0.7}},
+       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<Adam, AdamOptions>(
+      {{"learning_rate", {.learning_rate = falling()}},
+       {"beta1", {.beta1 = 0.5}},
+       {"beta2", {.beta2 = 0.9}},
+       {"epsilon", {.epsilon = 0.05}},
+       {"weight_decay", {.weight_decay = 0.3}},
+       {"clip_norm", {.clip_norm = 1.2}},
+       {"clip_value", {.clip_value = 0.7}},
+       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<AdamW, AdamWOptions>(
+      {{"learning_rate", {.learning_rate = falling()}},
+       {"beta1", {.beta1 = 0.5}},
+       {"beta2", {.beta2 = 0.9}},
+       {"epsilon", {.epsilon = 0.05}},
+       {"weight_decay", {.weight_decay = 0.3}},
+       {"clip_norm", {.clip_norm = 1.2}},
+       {"clip_value", {.clip_value = 0.7}},
+       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<RMSprop, RMSpropOptions>(
+      {{"learning_rate", {.learning_rate = falling()}},
+       {"rho", {.rho = 0.6}},
+       {"momentum", {.momentum = 0.7}},
+       {"epsilon", {.epsilon = 0.05}},
+       {"centered", {.centered = true}},
+       {"weight_decay", {.weight_decay = 0.3}},
+       {"clip_norm", {.clip_norm = 1.2}},
+       {"clip_value", {.clip_value = 0.7}},
+       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
 }
 
 TEST_CASE("all options of an optimizer at once are those of the formula") {
-  const SGDOptions sgd{falling(), 0.7, true, 0.3, 1.2};
+  const std::vector<ParameterGroup> groups{{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}};
+  const SGDOptions sgd{falling(), 0.7, true, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<SGD>(sgd), formula(sgd)) < 1e-12);
-  const AdamOptions adam{falling(), 0.5, 0.9, 0.05, 0.3, 1.2};
+  const AdamOptions adam{falling(), 0.5, 0.9, 0.05, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<Adam>(adam), formula(adam)) < 1e-12);
-  const AdamWOptions adamw{falling(), 0.5, 0.9, 0.05, 0.3, 1.2};
+  const AdamWOptions adamw{falling(), 0.5, 0.9, 0.05, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<AdamW>(adamw), formula(adamw)) < 1e-12);
-  const RMSpropOptions rmsprop{falling(), 0.6, 0.7, 0.05, true, 0.3, 1.2};
+  const RMSpropOptions rmsprop{falling(), 0.6, 0.7, 0.05, true, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<RMSprop>(rmsprop), formula(rmsprop)) < 1e-12);
 }
 
@@ -184,9 +206,10 @@ TEST_CASE("optimizers give the numbers that Keras gives") {
 TEST_CASE("a centered RMSprop takes a variance that rounding makes negative for 0") {
   const Parameter p("p", Tensor::scalar(1));
   RMSprop optimizer({p}, {.learning_rate = 1e-6, .rho = 0.5, .centered = true});
+  Gradients now;
+  now.add(p, Tensor::scalar(333.3));
   for (int i = 0; i < 200; ++i) {
-    p.add_gradient(Tensor::scalar(333.3));
-    optimizer.step();
+    optimizer.step(now);
     REQUIRE(std::isfinite(p.value().item()));
   }
 }

@@ -17,6 +17,12 @@ using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter& 
 /// Changes p by the formula under test, given the gradient g at step t = 1, 2, ...; keeps its own state.
 using Formula = std::function<void(double& p, double g, int t)>;
 
+Gradients gradient_of(const Parameter& p, Tensor value) {
+  Gradients gradients;
+  gradients.add(p, std::move(value));
+  return gradients;
+}
+
 /// Largest difference between optimizer and formula after some steps, with gradients that depend on the value as real
 /// ones do.
 double difference(const Shape& shape, DType dtype, int steps, const MakeOptimizer& make_optimizer,
@@ -36,8 +42,7 @@ double difference(const Shape& shape, DType dtype, int steps, const MakeOptimize
       gradients[i] = 0.3 * expected[i] + std::sin(0.01 * static_cast<double>(i) + t);
       formulas[i](expected[i], gradients[i], t);
     }
-    p.add_gradient(Tensor::of(p.shape(), gradients, dtype));
-    optimizer->step();
+    optimizer->step(gradient_of(p, Tensor::of(p.shape(), gradients, dtype)));
   }
   return test::largest_difference(p.value(), Tensor::of(shape, expected, dtype));
 }
@@ -61,8 +66,7 @@ std::vector<double> trajectory(double first, const std::vector<double>& gradient
   Type optimizer({p}, options);
   std::vector<double> values;
   for (const double g : gradients) {
-    p.add_gradient(Tensor::scalar(g, DType::float64));
-    optimizer.step();
+    optimizer.step(gradient_of(p, Tensor::scalar(g, DType::float64)));
     values.push_back(p.value().item());
   }
   return values;
@@ -169,8 +173,8 @@ double distance_after(const MakeOptimizer& make_optimizer, int count) {
   const Parameter p("p", Tensor::zeros({2}, DType::float64));
   const auto optimizer = make_optimizer(p);
   for (int i = 0; i < count; ++i) {
-    p.add_gradient(Tensor::of({2}, {p.value().at({0}) - 3, 10 * (p.value().at({1}) + 1)}, DType::float64));
-    optimizer->step();
+    const std::vector<double> slopes{p.value().at({0}) - 3, 10 * (p.value().at({1}) + 1)};
+    optimizer->step(gradient_of(p, Tensor::of({2}, slopes, DType::float64)));
   }
   return std::hypot(p.value().at({0}) - 3, p.value().at({1}) + 1);
 }

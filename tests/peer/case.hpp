@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "framework/autograd/gradient_check.hpp"
+#include "gradcheck/gradient_check.hpp"
 
 namespace at {
 class Tensor;

@@ -50,7 +50,8 @@ class TrainingStep {
     const Variable output = network_.model(images, pass);
     const Variable loss =
         network_.classifies ? softmax_cross_entropy(output, labels_) : sum(output * Variable(cotangent_));
-    pass.backward(loss);
+    const Gradients gradients = pass.backward(loss);
+    gradients.commit();
 
     const at::Tensor their_images = to_torch(images_).requires_grad_(true);
     const at::Tensor their_output = network_.theirs(weights_, their_images, true);
@@ -62,12 +63,13 @@ class TrainingStep {
     comparison.add_by_norm(name + ": loss", loss.value(), from_torch(their_loss));
     comparison.add_by_norm(name + ": gradient of the images", pass.gradient(images), from_torch(their_images.grad()));
     for (const auto& [path, parameter] : network_.model.named_parameters()) {
-      compare(comparison, name + ": ", path, parameter);
+      compare(comparison, name + ": ", path, parameter, gradients);
     }
   }
 
  private:
-  void compare(Comparison& comparison, const std::string& prefix, const std::string& path, const Parameter& parameter) {
+  void compare(Comparison& comparison, const std::string& prefix, const std::string& path, const Parameter& parameter,
+               const Gradients& gradients) {
     at::Tensor& theirs = weights_.at(path);
     if (!parameter.trainable()) {
       return comparison.add_by_norm(prefix + path, parameter.value(), from_torch(theirs));
@@ -76,8 +78,8 @@ class TrainingStep {
     if (network_.cancels(path)) {
       scale = norm(from_torch(weights_.at(path.substr(0, path.find('/')) + "/kernel").grad()));
     }
-    if (!parameter.gradient().defined()) return comparison.fail_with(prefix + path + " has no gradient");
-    comparison.add_by_norm(prefix + "gradient of " + path, parameter.gradient(), from_torch(theirs.grad()), scale);
+    if (!gradients.contains(parameter)) return comparison.fail_with(prefix + path + " has no gradient");
+    comparison.add_by_norm(prefix + "gradient of " + path, gradients[parameter], from_torch(theirs.grad()), scale);
   }
 
   const NetworkCase& network_;
@@ -85,8 +87,7 @@ class TrainingStep {
   Tensor images_, labels_, cotangent_;
 };
 
-void clear_gradients(const Model& model, Weights& weights) {
-  for (const Parameter& parameter : model.parameters()) parameter.clear_gradient();
+void clear_gradients(Weights& weights) {
   for (auto& [path, weight] : weights) weight.mutable_grad() = at::Tensor();
 }
 
@@ -97,7 +98,7 @@ void compare_network(Comparison& comparison, const NetworkCase& network, std::ui
   randomize(network.model, draw);
   Weights weights = copied(network.model);
   for (int step = 1; step <= network.steps; ++step) {
-    clear_gradients(network.model, weights);
+    clear_gradients(weights);
     TrainingStep(network, weights, draw).compare(comparison, fmt::format("{}, step {}", network.name, step));
   }
   const Tensor images = draw.uniform(network.model.input_shape().prepended(network.batch), -1, 1);

@@ -2,10 +2,10 @@
 #include <functional>
 #include <sstream>
 
-#include "framework/autograd/gradient_check.hpp"
 #include "framework/ops/ops.hpp"
+#include "gradcheck/gradient_check.hpp"
+#include "gradcheck/model_check.hpp"
 #include "layers/activation.hpp"
-#include "models/model_check.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
 #include "training/metrics.hpp"

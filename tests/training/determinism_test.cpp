@@ -1,6 +1,7 @@
 // The same seed gives the same bits, whatever the number of threads; and a run that leaves the finite numbers says
 // where.
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/kernels/parallel.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
@@ -75,13 +76,14 @@ TEST_CASE("check_finite names the step, the layer and the op where a run leaves 
   CHECK_THAT(message, Catch::Contains("input 0 (8, 3): min 4000, mean 4000, max 4000, 0 of 24 not finite"));
 }
 
-TEST_CASE("check_finite looks at derivatives too and is silent when all is finite") {
-  ForwardPass pass(Mode::training, {.step = 7, .check_finite = true});
+TEST_CASE("a finite check looks at derivatives too and is silent when all is finite") {
+  FiniteCheck finite(7);
+  ForwardPass pass(Mode::training, {.observers = {&finite}});
   const Variable zero = pass.watch(Tensor::zeros({2}));
   const Variable root = sqrt(zero);  // the value is 0, the derivative infinite
   CHECK_THAT(error_of([&] { pass.backward(sum(root)); }),
              Catch::Contains("step 7, layer (none), sqrt: expected a finite derivative number 0"));
-  ForwardPass fine(Mode::training, {.check_finite = true});
+  ForwardPass fine(Mode::training, {.observers = {&finite}});
   const Variable one = fine.watch(Tensor::ones({2}));
   fine.backward(sum(sqrt(one)));
   CHECK(fine.gradient(one).at({0}) == Approx(0.5));

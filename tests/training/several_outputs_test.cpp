@@ -74,8 +74,7 @@ TEST_CASE("fit of two inputs, outputs and losses does the steps of a loop that i
       const std::vector<Variable> y = looped.call({batch.inputs[0], batch.inputs[1]}, pass);
       const Variable loss =
           softmax_cross_entropy(y[0], batch.targets[0]) + 0.25 * mean_squared_error(y[1], batch.targets[1]);
-      pass.backward(loss);
-      same.step();
+      same.step(pass.backward(loss));
     }
   }
   CHECK(same_bits(fitted, looped));
@@ -286,7 +285,6 @@ TEST_CASE("a step that is not finite in any of its batches changes nothing") {
              Contains("got inf in epoch 1, step 1 of 1"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(sgd.iterations() == 0);
-  for (const Parameter& parameter : model.parameters()) CHECK_FALSE(parameter.gradient().defined());
 }
 
 TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and every sample comes as often") {

@@ -144,17 +144,5 @@ TEST_CASE("a sigmoid at the end does not go with a loss of logits") {
         "probability with sigmoid; leave it out");
 }
 
-TEST_CASE("gradients of parameters that the optimizer does not have do not pile up") {
-  const SymbolicTensor input = Input({2});
-  const SymbolicTensor hidden = Dense({.units = 4, .name = "frozen"})(input);
-  Model model(input, Dense({.units = 1, .name = "tuned"})(hidden), {.seed = 1});
-  const std::vector<Parameter> all = model.parameters();
-  all[0].add_gradient(Tensor::ones(all[0].shape()));
-  Adam adam({all[2], all[3]});
-  fit(model, adam, line(20),
-      {.batch_size = 5, .loss = loss::mean_squared_error(), .partial = true, .show_progress = false});
-  for (const Parameter& parameter : all) CHECK_FALSE(parameter.gradient().defined());
-}
-
 }  // namespace
 }  // namespace xtape

@@ -1,0 +1,85 @@
+// Gradients that can be differentiated again: the way back recorded on the same tape.
+#include <algorithm>
+
+#include "framework/autograd/tape.hpp"
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+namespace {
+
+/// a + b for two gradients of one variable, recorded.
+Variable sum_of(const Variable& a, const Variable& b) {
+  Tensor total = a.value();
+  add_into(total, b.value());
+  const auto identity = [](const Variable& dy) { return dy; };
+  return record("add", std::move(total), {{a, identity}, {b, identity}});
+}
+
+}  // namespace
+
+std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent) {
+  return Tape::differentiate(output, inputs, cotangent);
+}
+
+std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs) {
+  check(output.size() == 1, "gradients: expected an output of one element, got shape {}; give a cotangent",
+        output.shape());
+  return gradients(output, inputs, Tensor::ones(output.shape(), output.dtype()));
+}
+
+/// For each op up to `last` whether one of the inputs has a part in it.
+std::vector<bool> Tape::depending_on(const std::vector<Variable>& inputs, std::size_t last) const {
+  std::vector<bool> depends(last + 1, false);
+  for (const Variable& input : inputs) {
+    if (input.node_ <= last) depends[input.node_] = true;
+  }
+  for (std::size_t i = 0; i <= last; ++i) {
+    const auto from = [&](std::size_t source) { depends[i] = depends[i] || depends[source]; };
+    for (const Edge& edge : nodes_[i].edges) from(edge.input);
+    for (const auto& source : nodes_[i].joint_inputs) {
+      if (source) from(*source);
+    }
+  }
+  return depends;
+}
+
+std::vector<Variable> Tape::differentiate(const Variable& output, const std::vector<Variable>& inputs,
+                                          const Tensor& cotangent) {
+  std::vector<Variable> all = inputs;
+  all.push_back(output);
+  const bool tracked = std::ranges::all_of(all, [](const Variable& v) { return v.tracked(); });
+  const std::shared_ptr<Tape> tape = tracked ? common_tape("gradients", all) : nullptr;
+  check(tape != nullptr,
+        "gradients: expected an output and inputs that are tracked by one recording pass, got a constant");
+  check(cotangent.defined(), "gradients: expected a cotangent like the output, {} {}, got an undefined tensor",
+        output.shape(), output.dtype());
+  check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
+        "gradients: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
+        cotangent.shape(), cotangent.dtype());
+  const std::vector<bool> depends = tape->depending_on(inputs, output.node_);
+  std::vector<std::optional<Variable>> found(output.node_ + 1);
+  found[output.node_] = Variable(cotangent);
+  for (std::size_t i = output.node_ + 1; i-- > 0;) {
+    if (!found[i] || !depends[i]) continue;
+    const Node node = tape->nodes_[i];          // a copy: recording moves the nodes
+    const bool leads_on = std::ranges::any_of(  // not so for an input of ours that such an op made
+        node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
+    check(!leads_on, "gradients: {} has a derivative that can't be differentiated again", node.name);
+    const Variable y = node.output ? Variable(*node.output, tape, i) : Variable(Tensor());
+    for (const Edge& edge : node.edges) {
+      if (!depends[edge.input]) continue;
+      check(edge.pullback.differentiable(), "gradients: {} has a derivative that can't be differentiated again",
+            node.name);
+      const Variable gradient = edge.pullback(*found[i], y);
+      found[edge.input] = found[edge.input] ? sum_of(*found[edge.input], gradient) : gradient;
+    }
+  }
+  std::vector<Variable> results;
+  for (const Variable& input : inputs) {
+    const bool reached = input.node_ <= output.node_ && found[input.node_];
+    results.push_back(reached ? *found[input.node_] : Variable(Tensor::zeros(input.shape(), input.dtype())));
+  }
+  return results;
+}
+
+}  // namespace xtape

@@ -1,0 +1,81 @@
+// Observers are notified of layers, ops and derivatives, in order.
+#include "framework/autograd/observer.hpp"
+
+#include "framework/autograd/finite_check.hpp"
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/autograd/profiler.hpp"
+#include "framework/ops/ops.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+/// Writes down what it is notified of.
+class Scribe final : public Observer {
+ public:
+  void layer_begins(std::string_view layer) override { lines.push_back(fmt::format("layer {}", layer)); }
+  void op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) override {
+    lines.push_back(fmt::format("{}/{} of {} gives {}", op.layer, op.name, inputs.size(), value.shape()));
+  }
+  void backward_begins(const ObservedOp& op) override {
+    lines.push_back(fmt::format("{}/{} begins", op.layer, op.name));
+  }
+  void derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) override {
+    lines.push_back(fmt::format("{}/{} derivative {}: {}", op.layer, op.name, which, derivative.at({0})));
+  }
+  void backward_ends(const ObservedOp& op) override { lines.push_back(fmt::format("{}/{} ends", op.layer, op.name)); }
+
+  std::vector<std::string> lines;
+};
+
+}  // namespace
+
+TEST_CASE("observers see layers, ops and derivatives in the order in which they run") {
+  Scribe one, two;
+  ForwardPass pass(Mode::training, {.observers = {&one, &two}});
+  const Variable x = pass.watch(Tensor::of({2}, {3, 4}));
+  const Variable constant = Tensor::of({2}, {1, 1});
+  static_cast<void>(exp(constant));  // of constants: not recorded
+  pass.begin_layer("first");
+  const Variable y = multiply(x, constant);
+  pass.begin_layer("second");
+  const Variable loss = sum(multiply(y, x));
+  pass.backward(loss);
+  const std::vector<std::string> expected{"layer first",
+                                          "first/multiply of 2 gives (2,)",
+                                          "layer second",
+                                          "second/multiply of 2 gives (2,)",
+                                          "second/sum of 1 gives ()",
+                                          "second/sum begins",
+                                          "second/sum derivative 0: 1",
+                                          "second/sum ends",
+                                          "second/multiply begins",
+                                          "second/multiply derivative 0: 3",
+                                          "second/multiply derivative 1: 3",
+                                          "second/multiply ends",
+                                          "first/multiply begins",
+                                          "first/multiply derivative 0: 3",
+                                          "first/multiply ends"};
+  CHECK(one.lines == expected);
+  CHECK(two.lines == expected);
+}
+
+TEST_CASE("a profiler and a finite check observe one pass together") {
+  Profiler profiler;
+  FiniteCheck finite(3);
+  ForwardPass pass(Mode::training, {.observers = {&profiler, &finite}});
+  const Variable x = pass.watch(Tensor::zeros({2}));
+  pass.begin_layer("root");
+  const Variable y = sqrt(x);
+  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }),
+             Catch::Contains("step 3, layer root, sqrt: expected a finite derivative number 0"));
+  REQUIRE(profiler.activities().size() == 1);
+  CHECK(profiler.activities()[0].name == "root");
+}
+
+TEST_CASE("an observer that is a null pointer is refused") {
+  CHECK(error_of([] { ForwardPass(Mode::training, {.observers = {nullptr}}); }) ==
+        "ForwardPass: expected observers, got a null pointer");
+}

@@ -1,0 +1,124 @@
+// Parameters: writes are counted, and what is derived from a value lives until the next one.
+#include "framework/autograd/parameter.hpp"
+
+#include <thread>
+#include <unordered_set>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/ops/ops.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+/// The sum of the value it was made from.
+struct Sum {
+  explicit Sum(const Tensor& value) : total(sum(value).value().item()) {}
+  double total;
+};
+
+struct Doubled {
+  explicit Doubled(const Tensor& value) : values((Variable(value) * 2.0).value()) {}
+  Tensor values;
+};
+
+}  // namespace
+
+TEST_CASE("every write of a parameter counts, and drops what was derived before") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  CHECK(w.version() == 0);
+  const auto first = w.derived<Sum>();
+  CHECK(first->total == 3);
+  CHECK(w.derived<Sum>() == first);
+  CHECK(Parameter(w).derived<Sum>() == first);
+  CHECK(w.derived<Doubled>()->values.to_vector() == std::vector<double>{2, 4});
+  CHECK(w.derived<Sum>() == first);  // two types do not disturb each other
+  w.set_value(Tensor::of({2}, {5, 5}));
+  CHECK(w.version() == 1);
+  CHECK(w.derived<Sum>()->total == 10);
+  CHECK(w.derived<Doubled>()->values.to_vector() == std::vector<double>{10, 10});
+  CHECK(first->total == 3);  // who holds it keeps it
+  w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 1; });
+  CHECK(w.version() == 2);
+  CHECK(w.derived<Sum>()->total == 6);
+  const auto before = w.derived<Sum>();
+  w.drop_derived();
+  CHECK(w.derived<Sum>() != before);
+  CHECK(w.version() == 2);
+}
+
+TEST_CASE("modify changes the value in place, other holders of it keep theirs") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  const float* const storage = w.value().data<float>();
+  w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 7; });
+  CHECK(w.value().data<float>() == storage);
+  const Tensor held = w.value();
+  w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 8; });
+  CHECK(held.to_vector() == std::vector<double>{7, 2});
+  CHECK(w.value().to_vector() == std::vector<double>{8, 2});
+}
+
+TEST_CASE("a write that changes the shape, or the type in place, is refused") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  CHECK(error_of([&] { w.set_value(Tensor::ones({3})); }) == "Parameter w: expected a value of shape (2,), got (3,)");
+  CHECK(error_of([&] { w.modify([](Tensor& value) { value = Tensor::ones({3}); }); }) ==
+        "Parameter w: expected modify() to keep float32 (2,), got float32 (3,); use set_value() to change the type");
+  CHECK(w.value().to_vector() == std::vector<double>{0, 0});
+  CHECK_THAT(error_of([&] { w.modify([](Tensor& value) { value = value.to(DType::float64); }); }),
+             Catch::Contains("got float64 (2,)"));
+  CHECK_THAT(error_of([&] { w.modify([](Tensor& value) { value = Tensor(); }); }), Catch::Contains("got undefined"));
+  CHECK_THAT(error_of([&] { w.modify(nullptr); }), Catch::Contains("got an empty one"));
+  w.set_value(Tensor::ones({2}, DType::float64));
+  CHECK(w.dtype() == DType::float64);
+}
+
+TEST_CASE("copies of a parameter are one key of a hash table, others with equal values are not") {
+  const Parameter a("w", Tensor::ones({1})), same = a, b("w", Tensor::ones({1}));
+  const std::unordered_set<Parameter> set{a, same, b};
+  CHECK(set.size() == 2);
+  CHECK(set.contains(same));
+}
+
+TEST_CASE("passes use derived values in inference without recording, and of the parameter's own value alone") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  ForwardPass inference(Mode::inference);
+  REQUIRE(inference.derived<Sum>(w) != nullptr);
+  CHECK(inference.derived<Sum>(w) == w.derived<Sum>());
+  CHECK(ForwardPass(Mode::inference, {.keep_derived = false}).derived<Sum>(w) == nullptr);
+  CHECK(ForwardPass(Mode::inference, {.record = true}).derived<Sum>(w) == nullptr);
+  CHECK(ForwardPass(Mode::training).derived<Sum>(w) == nullptr);
+  CHECK(ForwardPass(Mode::training, {.record = false}).derived<Sum>(w) == nullptr);
+  CHECK(ForwardPass(Mode::recalibration).derived<Sum>(w) == nullptr);
+  ForwardPass bound(Mode::inference);
+  bound.bind(w, Tensor::ones({2}));
+  CHECK(bound.derived<Sum>(w) == nullptr);
+}
+
+TEST_CASE("a training pass frees what is derived from the parameters that it trains, but not from frozen ones") {
+  const Parameter w("w", Tensor::ones({2})), frozen("frozen", Tensor::ones({2}), false);
+  const std::weak_ptr<const Sum> of_w = w.derived<Sum>(), of_frozen = frozen.derived<Sum>();
+  ForwardPass pass(Mode::training);
+  pass.parameter(w), pass.parameter(frozen);
+  CHECK(of_w.expired());
+  CHECK_FALSE(of_frozen.expired());
+}
+
+TEST_CASE("several threads derive from one parameter at the same time and see one value") {
+  const Parameter w("w", Tensor::ones({1000}));
+  for (int round = 1; round <= 20; ++round) {
+    std::vector<std::shared_ptr<const Doubled>> found(4);
+    {
+      std::vector<std::jthread> threads;
+      for (auto& mine : found) threads.emplace_back([&] { mine = w.derived<Doubled>(); });
+    }
+    for (const auto& one : found) {
+      CHECK(one == found[0]);
+      CHECK(one->values.at({999}) == 2.0 * round);
+    }
+    w.modify([](Tensor& value) {
+      for (int i = 0; i < 1000; ++i) value.mutable_data<float>()[i] += 1;
+    });
+  }
+}

@@ -1,0 +1,196 @@
+#include "gradcheck/gradient_check.hpp"
+
+#include <set>
+
+#include "framework/ops/ops.hpp"
+#include "framework/tensor/elementwise.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+Tensor scaled(const Tensor& x, double factor) {
+  return map("scaled", x, [factor](auto v) { return v * factor; });
+}
+
+/// x^2 with a derivative that is `factor` times the right one.
+auto square_wrong_by(double factor) {
+  return [factor](const Variable& x) {
+    return record("square", map("square", x.value(), [](auto v) { return v * v; }),
+                  {{x, [x = x.value(), factor](const Tensor& dy) {
+                      return map("square", dy, scaled(x, 2 * factor), [](auto d, auto v) { return d * v; });
+                    }}});
+  };
+}
+
+}  // namespace
+
+TEST_CASE("the checker accepts right derivatives of one, two, three and many inputs") {
+  CHECK(check_gradient(softplus, {{2, 3, 4}}));
+  CHECK(check_gradient([](const Variable& a, const Variable& b) { return a * b; }, {{2, 3}, {3}}));
+  CHECK(check_gradient([](const Variable& a, const Variable& b, const Variable& c) { return a * b + c; },
+                       {{2, 2}, {2, 2}, {2}}));
+  CHECK(check_gradient([](const std::vector<Variable>& x) { return concatenate(x, 0); },
+                       {{1, 2}, {2, 2}, {3, 2}, {1, 2}}));
+  CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too large for element by element
+}
+
+TEST_CASE("the checker rejects derivatives that are wrong by a little, by sign, or altogether") {
+  for (const double factor : {1.001, 0.99, -1.0, 2.0, 0.5}) {
+    CHECK_FALSE(check_gradient(square_wrong_by(factor), {{5}}));
+    CHECK_FALSE(check_gradient(square_wrong_by(factor), {{30, 40}}));
+  }
+}
+
+TEST_CASE("the checker rejects a derivative that is wrong for one element only") {
+  const auto f = [](const Variable& x) {
+    return record("copy", scaled(x.value(), 1), {{x, [](const Tensor& dy) {
+                                                    Tensor dx = scaled(dy, 1);
+                                                    if (dx.dtype() == DType::float32) return dx;
+                                                    dx.mutable_data<double>()[dx.size() - 1] *= 1.01;
+                                                    return dx;
+                                                  }}});
+  };
+  CHECK_FALSE(check_gradient(f, {{7}}));
+  CHECK_FALSE(check_gradient(f, {{7, 300}}));
+}
+
+TEST_CASE("the checker rejects zero derivatives, constants and checks of nothing, unless told that they are right") {
+  const auto zero = [](const Variable& x) {
+    return record("zero", Tensor::ones(x.shape(), x.dtype()),
+                  {{x, [](const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype()); }}});
+  };
+  CHECK_THAT(to_string(check_gradient(zero, {{3}})), Catch::Contains("the derivative is zero wherever it was probed"));
+  CHECK(check_gradient(zero, {{3}}, {.may_be_constant = true}));
+  CHECK(check_gradient(zero, {{3}}, {.may_be_constant = true}).inputs[0].verdict == Verdict::constant);
+  const auto first = [](const Variable& a, const Variable& b) { return a + b.detached() * 0.0; };
+  CHECK_FALSE(check_gradient(first, {{3}, {3}}));
+  CHECK_FALSE(check_gradient(first, {{3}, {3}}, {.constant_inputs = {"input 0"}}));
+  CHECK(check_gradient(first, {{3}, {3}}, {.constant_inputs = {"input 1"}}));
+  const auto untracked = [](const Variable& x) { return x.detached(); };
+  CHECK_FALSE(check_gradient(untracked, {{3}}));
+  CHECK_FALSE(check_gradient(untracked, {{3}}, {.may_be_constant = true}));
+  CHECK_FALSE(check_gradient(softplus, {{0}}));
+  CHECK_FALSE(check_gradient(softplus, {{0}}, {.may_be_constant = true}));
+  const auto of_nothing = [](const std::vector<Variable>&) { return Variable(Tensor::ones({1}, DType::float64)); };
+  CHECK(error_of([&] { static_cast<void>(check_gradient(of_nothing, {})); }) ==
+        "check_gradient: expected the shape of at least one input, got none");
+  // the sum of a softmax is constant, but a random cotangent sees its derivative
+  CHECK(check_gradient([](const Variable& x) { return softmax(x); }, {{3, 4}}));
+  CHECK_FALSE(check_gradient([](const Variable& x) { return sum(softmax(x)); }, {{3, 4}}));
+}
+
+TEST_CASE("kinks are skipped and counted, and too many of them fail the check") {
+  // at the kink, within half a step of it, and within a step
+  for (const double distance : {0.0, 2e-5, 3.4e-5, 4e-5, 7e-5}) {
+    INFO(distance);
+    const GradientReport near = check_gradient_at(relu, {{"x", Tensor::full({10}, distance, DType::float64)}});
+    CHECK_FALSE(near);
+    CHECK(near.inputs[0].skipped == 10);
+    CHECK(near.inputs[0].verdict == Verdict::kinks);
+    CHECK_THAT(to_string(near), Catch::Contains("10 of 10 probes lie at kinks"));
+    Tensor mixed = Tensor::full({20}, 0.5, DType::float64);
+    mixed.mutable_data<double>()[3] = distance;
+    const GradientReport one = check_gradient_at(relu, {{"x", mixed}});
+    CHECK(one);
+    CHECK(one.inputs[0].skipped == 1);
+    CHECK(one.inputs[0].checked == 19);
+  }
+  // |x| at 0, where central differences give 0 and so does the derivative: no proof of anything
+  CHECK_FALSE(check_gradient_at(abs, {{"x", Tensor::zeros({4}, DType::float64)}}));
+  CHECK_FALSE(
+      check_gradient_at(maximum, {{"x", Tensor::ones({4}, DType::float64)}, {"y", Tensor::ones({4}, DType::float64)}}));
+}
+
+TEST_CASE("where rounding hides the derivative the checker says so") {
+  const auto far = [](const Variable& x) { return x + 1e9; };
+  const GradientReport report = check_gradient(far, {{3}}, {.float32 = false});
+  CHECK_FALSE(report);
+  CHECK(report.inputs[0].verdict == Verdict::rounding);
+  CHECK_THAT(to_string(report), Catch::Contains("rounding hides more than 0.1 % of the derivative"));
+  CHECK_THAT(to_string(check_gradient([](const Variable& x) { return log(x); }, {{3}}, {.low = -2, .high = -1})),
+             Catch::Contains("the output is not finite"));
+}
+
+TEST_CASE("an error that a larger derivative hides is found element by element and output by output") {
+  // y = (c (x0 + x1), x0), whose second output has twice its derivative: too little to be seen in a sum with the first
+  constexpr double c = 1e9;
+  const auto hidden = [](const Variable& x) {
+    const double* v = x.value().data<double>();
+    return record("hidden", Tensor::of({2}, {c * (v[0] + v[1]), v[0]}, DType::float64),
+                  {{x, [](const Tensor& dy) {
+                      const double* d = dy.data<double>();
+                      return Tensor::of({2}, {c * d[0] + 2 * d[1], c * d[0]}, DType::float64);
+                    }}});
+  };
+  CHECK_FALSE(check_gradient(hidden, {{2}}, {.full_up_to = 2, .float32 = false}));
+}
+
+TEST_CASE("the elements sampled of a large input are of the number asked for and lie all over it") {
+  const std::size_t n = 1000;
+  std::vector<double> base;
+  std::set<std::size_t> alone;  // elements that were moved while all others stayed
+  const auto observed = [&](const Variable& x) {
+    const std::vector<double> values = x.value().to_vector();
+    if (base.empty()) base = values;
+    std::vector<std::size_t> moved;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (values[i] != base[i]) moved.push_back(i);
+    }
+    if (moved.size() == 1) alone.insert(moved[0]);
+    return x * 2.0;
+  };
+  CHECK(check_gradient(observed, {{n}}, {.sampled_elements = 20, .float32 = false}));
+  CHECK(alone.size() == 20);
+  CHECK(*alone.begin() < n / 2);
+  CHECK(*alone.rbegin() > n / 2);
+}
+
+TEST_CASE("linear functions are checked over a step of 1, to 1e-10") {
+  const auto product = [](const Variable& a, const Variable& b) { return a * b; };
+  const GradientReport report = check_gradient(product, {{2, 3}, {3}}, {.bilinear = true});
+  CHECK(report);
+  for (const InputReport& input : report.inputs) {
+    CHECK(input.tolerance < 3e-10);
+    CHECK(input.relative_error() < 1e-12);
+  }
+  CHECK_FALSE(check_gradient(softplus, {{3}}, {.bilinear = true}));
+  CHECK_FALSE(check_gradient(square_wrong_by(1), {{3}}, {.bilinear = true}));
+}
+
+TEST_CASE("the report names the worst input, element and both values, in a line and in a table") {
+  const auto f = [](const Variable& a, const Variable& b) { return a + square_wrong_by(3)(b); };
+  const GradientReport wrong = check_gradient(f, {{3}, {3}}, {.low = 1, .high = 2});
+  CHECK_THAT(to_string(wrong), Catch::Contains("input 1: 3 of 3 derivatives are wrong, worst at element") &&
+                                   Catch::Contains("analytic") && Catch::Contains("numeric") &&
+                                   Catch::Contains("tolerance"));
+  CHECK(wrong.inputs[0].wrong == 0);
+  CHECK_THAT(table(wrong), Catch::Contains("WRONG") && Catch::Contains("input 0") && Catch::Contains("rel.err"));
+  const GradientReport right = check_gradient(softplus, {{3}});
+  CHECK_THAT(to_string(right),
+             Catch::StartsWith("gradients agree: 1 inputs, 3 derivatives checked, 0 skipped, 0 wrong"));
+  CHECK_THAT(to_string(right), !Catch::Contains("\n"));
+}
+
+TEST_CASE("the checker refuses what it cannot check") {
+  CHECK_THAT(error_of([] {
+               static_cast<void>(check_gradient_at(softplus, {{"x", Tensor::ones({2})}}));
+             }),
+             Catch::Contains("float64"));
+  CHECK_THAT(error_of([] {
+               static_cast<void>(check_gradient(softplus, {{2}, {2}}));
+             }),
+             Catch::Contains("1 input shapes"));
+  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.step = 0})); }),
+             Catch::Contains("step"));
+  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.low = 1, .high = 1})); }),
+             Catch::Contains("low < high"));
+  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.directions = 0})); }),
+             Catch::Contains("direction"));
+  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.order = 3})); }),
+             Catch::Contains("order 1 or 2"));
+  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.constant_inputs = {"y"}})); }),
+             Catch::Contains("constant_inputs among the inputs, got y"));
+}

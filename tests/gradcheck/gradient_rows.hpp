@@ -1,0 +1,30 @@
+// The gradient table: for each op functions, shapes and options under which its derivative is checked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gradcheck/gradient_check.hpp"
+
+namespace xtape::test {
+
+struct GradientRow {
+  std::string op;  ///< the name under which it is recorded
+  DifferentiableFunction function;
+  std::vector<Shape> shapes;
+  GradientCheckOptions options = {};
+  bool any_seed = true;  ///< false where one element at a kink bends the derivatives of a whole channel
+};
+
+/// Small arrays, of which every element is checked against every output: batches of one, odd sizes, images that are
+/// not square, strides larger than kernels, operands that broadcast along each kind of axis.
+std::vector<GradientRow> scalar_rows();   ///< arithmetic, elementary functions, activations
+std::vector<GradientRow> array_rows();    ///< reductions, manipulation, linear algebra
+std::vector<GradientRow> network_rows();  ///< convolution, pooling, normalization, losses
+/// All of them.
+const std::vector<GradientRow>& gradient_rows();
+
+/// Arrays large enough for every kernel to take all its ways: several pieces of parallel work, several blocks.
+const std::vector<GradientRow>& large_gradient_rows();
+
+}  // namespace xtape::test

@@ -1,0 +1,147 @@
+// Whole networks against central differences in float64.
+
+#include "gradcheck/model_check.hpp"
+
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/conv_net.hpp"
+#include "models/resnet50.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using xtape::test::error_of;
+
+namespace {
+
+struct Data {
+  Tensor images, labels;
+};
+Data data(const Model& model, std::int64_t n) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < n; ++i) labels.push_back(i * 5 % model.output_shape()[-1]);
+  return {RandomStream(3).uniform(model.input_shape().prepended(n)), Tensor::labels(labels)};
+}
+
+GradientReport check_on_data(const Model& model, std::int64_t n, const ModelCheckOptions& options = {}) {
+  const auto [images, labels] = data(model, n);
+  const auto loss = [&labels = labels](const Variable& y) { return softmax_cross_entropy(y, labels); };
+  return check_model(model, images, loss, options);
+}
+
+/// The first two stages of ResNet-50, narrower.
+Model two_stages() {
+  const auto input = Input({20, 17, 3});
+  auto x = ZeroPadding2D({.padding = {3, 3, 3, 3}})(input);
+  x = Conv2D({.filters = 8, .kernel_size = 7, .strides = 2, .name = "conv1"})(x);
+  x = Activation(relu)(BatchNormalization({.name = "bn_conv1"})(x));
+  x = MaxPooling2D({.pool_size = 3, .strides = 2})(x);
+  x = convolutional_block(x, 3, {8, 8, 16}, 1, {2, 'a'});
+  x = identity_block(x, 3, {8, 8, 16}, {2, 'b'});
+  x = convolutional_block(x, 3, {12, 12, 24}, 2, {3, 'a'});
+  x = identity_block(x, 3, {12, 12, 24}, {3, 'b'});
+  return Model(input, Dense({.units = 5, .name = "fc"})(GlobalAveragePooling2D()(x)), {.seed = 2});
+}
+
+/// The parameter's identity, with a gradient too large by a factor.
+class WrongGradient final : public Layer {
+ public:
+  explicit WrongGradient(double factor) : Layer("wrong"), factor_(factor) {}
+  std::string type() const override { return "WrongGradient"; }
+  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
+    return {{"shift", {inputs[0][-1]}, zeros()}};
+  }
+  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    const Variable shift = parameter(pass, "shift");
+    return inputs[0] + record("shift", shift.value(), {{shift, [f = factor_](const Variable& dy) { return dy * f; }}});
+  }
+
+ private:
+  double factor_;
+};
+
+}  // namespace
+
+TEST_CASE("the ConvNet's gradients agree with differences, by parameter and all at once") {
+  const GradientReport lab = check_on_data(conv_net({.seed = 1}), 3);
+  CHECK(lab);
+  CHECK(lab.inputs.size() == 1 + 1 + 4);  // all at once, the images, two kernels, a dense kernel and its bias
+  ConvNetOptions small = small_image_options();
+  small.batch_normalization = true;
+  const Model model = conv_net(small);
+  const auto biases = [&] {
+    std::vector<std::string> all = parameters_ending_in(model, "/bias");
+    std::erase_if(all, [](const std::string& path) { return path.starts_with("dense"); });
+    return all;
+  }();
+  CHECK(
+      check_on_data(model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));  // dropout draws another mask
+}
+
+TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in training and in inference") {
+  const Model model = two_stages();
+  const auto biases = parameters_ending_in(model, "/bias", {"fc"});
+  CHECK(biases.size() == 15);
+  CHECK(check_on_data(model, 4, {.constant_parameters = biases}));
+  CHECK(check_on_data(model, 4, {.mode = Mode::inference}));
+  CHECK_FALSE(check_on_data(model, 4));  // biases before batch normalization do nothing
+}
+
+TEST_CASE("the whole ResNet-50's gradients agree with differences along directions through all parameters") {
+  const Model model = resnet50({.seed = 1});
+  const GradientReport report =
+      check_on_data(model, 2, {.directions = 4, .directions_each = 0, .float32_tolerance = 0});
+  CHECK(report);
+  CHECK(report.inputs[0].elements == 23'546'886 + 2 * 64 * 64 * 3);
+}
+
+TEST_CASE("the model check leaves a model as it was") {
+  const Model model = two_stages();
+  std::vector<Tensor> before;
+  for (const Parameter& parameter : model.parameters()) before.push_back(parameter.value());
+  static_cast<void>(check_on_data(model, 2, {.directions = 1, .directions_each = 0}));
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK(identical(model.parameters()[i].value(), before[i]));
+}
+
+TEST_CASE("parameters are listed by the ends of their paths, without frozen ones and those of layers left out") {
+  const auto input = Input({3});
+  auto x = Dense({.units = 4, .name = "frozen"})(input);
+  x = Dense({.units = 4, .name = "out"})(BatchNormalization({.name = "norm"})(x));
+  const Model model(input, Dense({.units = 2, .name = "outer"})(x));
+  model.layer("frozen").set_trainable(false);
+  using Paths = std::vector<std::string>;
+  CHECK(parameters_ending_in(model, "/bias") == Paths{"out/bias", "outer/bias"});
+  CHECK(parameters_ending_in(model, "/bias", {"out"}) == Paths{"outer/bias"});
+  CHECK(parameters_ending_in(model, "a", {"none"}) == Paths{"norm/gamma", "norm/beta"});
+  CHECK(parameters_ending_in(model, "/moving_mean").empty());
+}
+
+TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.1 %") {
+  const auto model_with = [](double factor) {
+    const auto input = Input({6, 6, 2});
+    auto x = Conv2D({.filters = 4, .kernel_size = 3, .activation = relu})(input);
+    x = SymbolicTensor(std::make_shared<WrongGradient>(factor)->connect({x}));
+    return Model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 1});
+  };
+  CHECK(check_on_data(model_with(1), 3));
+  for (const double factor : {1.001, 0.999, 2.0, -1.0, 0.0}) {
+    const GradientReport report = check_on_data(model_with(factor), 3, {.directions = 0});
+    INFO(factor);
+    CHECK(report.problems.size() == 1);
+    CHECK_THAT(to_string(report), Catch::Contains("problem: wrong/shift: 1 of 1 derivatives are wrong"));
+  }
+}
+
+TEST_CASE("the model check refuses what it cannot check") {
+  const Model model = conv_net();
+  const auto whole = [](const Variable& y) { return y; };
+  const Tensor images = data(model, 2).images;
+  CHECK_THAT(error_of([&] { static_cast<void>(check_model(model, images, whole)); }),
+             Catch::Contains("check_model: expected a loss of one number, got shape (2, 6)"));
+  CHECK_THAT(error_of([&] { static_cast<void>(check_model(model, Tensor::labels({1}), whole)); }),
+             Catch::Contains("floating images"));
+  CHECK_THAT(error_of([&] { static_cast<void>(check_on_data(model, 2, {.directions = 0, .directions_each = 0})); }),
+             Catch::Contains("at least one direction"));
+  CHECK_THAT(error_of([&] { static_cast<void>(check_on_data(model, 2, {.change = 0})); }),
+             Catch::Contains("steps above 0"));
+}

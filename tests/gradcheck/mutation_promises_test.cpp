@@ -1,0 +1,185 @@
+// Ops that break another promise than that of right numbers in one pass: state, accumulation, types, second order.
+
+#include <memory>
+
+#include "framework/ops/ops.hpp"
+#include "tests/gradcheck/mutations.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+namespace {
+
+Tensor doubled(const Tensor& x) {
+  return map("doubled", x, [](auto v) { return v + v; });
+}
+
+/// x^2 whose derivative is what `derivative` makes of dy and x, in numbers.
+template <class F>
+DifferentiableFunction squared_with(F derivative) {
+  return [derivative](V x) {
+    return record("square", square(x.detached()).value(),
+                  {{x, [derivative, x = x.value()](const Tensor& dy) { return derivative(dy, x); }}});
+  };
+}
+
+Tensor right_square(const Tensor& dy, const Tensor& x) {
+  return map("square", dy, x, [](auto g, auto v) { return 2 * g * v; });
+}
+
+std::string report_of(const DifferentiableFunction& f, const std::vector<Shape>& shapes,
+                      const GradientCheckOptions& options = {}) {
+  const GradientReport report = check_gradient(f, shapes, options);
+  CHECK_FALSE(report);
+  return to_string(report);
+}
+
+}  // namespace
+
+TEST_CASE("mutations: a gradient overwritten where it should be added up is rejected") {
+  // x x with the derivative of one of the two factors alone
+  const auto half = squared_with(
+      [](const Tensor& dy, const Tensor& x) { return map("square", dy, x, [](auto g, auto v) { return g * v; }); });
+  CHECK_THAT(report_of(half, {{3}}), Catch::Contains("3 of 3 derivatives are wrong"));
+  // concatenate({x, x}) that remembers the second x only
+  const auto last = [](V x) {
+    return record("concatenate", concatenate({x.detached(), x.detached()}, 0).value(),
+                  {{x, [](V dy) { return slice(dy, {3}, {6}); }}});
+  };
+  CHECK_FALSE(check_gradient(last, {{3}}));
+}
+
+TEST_CASE("mutations: what one call saves and another overwrites is rejected") {
+  const auto shared = std::make_shared<Tensor>();
+  const auto stale = [shared](V x) {
+    if (x.tracked()) *shared = x.value();
+    return record("square", square(x.detached()).value(),
+                  {{x, [shared](const Tensor& dy) { return right_square(dy, *shared); }}});
+  };
+  CHECK_THAT(report_of(stale, {{3}}),
+             Catch::Contains("used twice in a pass, the function does not give twice the gradient"));
+}
+
+TEST_CASE("mutations: a derivative that adds to what it gave before is rejected") {
+  const auto calls = std::make_shared<int>(0);
+  const auto growing = squared_with([calls](const Tensor& dy, const Tensor& x) {
+    const Tensor dx = right_square(dy, x);
+    return ++*calls == 1 ? dx : doubled(dx);
+  });
+  CHECK_FALSE(check_gradient(growing, {{3}}));
+}
+
+TEST_CASE("mutations: an op that writes to its input or to dy is rejected") {
+  const auto vandal = [](V x) {
+    const auto* data = x.dtype() == DType::float64 ? x.value().data<double>() : nullptr;
+    if (data) const_cast<double*>(data)[0] += 1e-9;
+    return square(x);
+  };
+  CHECK_THAT(report_of(vandal, {{3}}), Catch::Contains("the function writes to its input"));
+  const auto greedy = squared_with([](const Tensor& dy, const Tensor& x) {
+    const Tensor dx = right_square(dy, x);
+    if (dy.dtype() == DType::float64) const_cast<double*>(dy.data<double>())[0] = 0;
+    return dx;
+  });
+  CHECK_THAT(report_of(greedy, {{3}}), Catch::Contains("the derivative writes to the cotangent"));
+}
+
+TEST_CASE("mutations: derivatives of a wrong shape or type are reported, not thrown") {
+  const auto flat = squared_with([](const Tensor& dy, const Tensor& x) { return right_square(dy, x).reshaped({6}); });
+  CHECK_THAT(report_of(flat, {{2, 3}}), Catch::Contains("the derivative fails: square: expected its derivative number 0"
+                                                        " to have the shape and type of that input"));
+  const auto narrow =
+      squared_with([](const Tensor& dy, const Tensor& x) { return right_square(dy, x).to(DType::float32); });
+  CHECK_THAT(report_of(narrow, {{3}}), Catch::Contains("the derivative fails"));
+  const auto wide =
+      squared_with([](const Tensor& dy, const Tensor& x) { return right_square(dy, x).to(DType::float64); });
+  CHECK_THAT(report_of(wide, {{3}}), Catch::Contains("in float32: square: expected its derivative"));
+}
+
+TEST_CASE("mutations: a derivative that is wrong in float32 alone is rejected") {
+  const auto wrong = squared_with([](const Tensor& dy, const Tensor& x) {
+    const double factor = x.dtype() == DType::float32 ? 1.001 : 1;
+    return changed(right_square(dy, x), [=](double v, std::int64_t) { return factor * v; });
+  });
+  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("the gradient in float32 is off by 0.001"));
+  CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
+}
+
+TEST_CASE("mutations: a joint derivative that minds which inputs are tracked is rejected") {
+  const auto product = [](V a, V b) {
+    const bool both = a.tracked() && b.tracked();
+    return record("multiply", (a.detached() * b.detached()).value(), {a, b},
+                  [both, a = a.detached(), b = b.detached()](const Tensor& dy) {
+                    const Variable g = dy;
+                    return std::vector{(g * (both ? b : a)).value(), (g * (both ? a : b)).value()};
+                  });
+  };
+  CHECK_THAT(report_of(product, {{3}, {3}}),
+             Catch::Contains("its gradient is another when the other inputs are constants"));
+}
+
+TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong is rejected") {
+  const auto product = [](V a, V b) {
+    const bool same = a.value().shares_storage_with(b.value());
+    const Variable y = a * b;
+    return same ? y * 2.0 : y;
+  };
+  CHECK_THAT(report_of(product, {{3}, {3}}),
+             Catch::Contains("one variable as both does not get the sum of their gradients"));
+}
+
+TEST_CASE("mutations: a function of chance is rejected, unless it is declared") {
+  const auto calls = std::make_shared<std::uint64_t>(0);
+  const auto noisy = [calls](V x) {
+    return x * 3.0 + Variable(RandomStream(1, ++*calls).normal(x.shape(), 0, 1e-15, DType::float64).to(x.dtype()));
+  };
+  CHECK_THAT(report_of(noisy, {{4}}), Catch::Contains("the function gives other bits when it is run again"));
+  CHECK(check_gradient(noisy, {{4}}, {.deterministic = false}));
+}
+
+TEST_CASE("mutations: a derivative that is not linear in dy is rejected") {
+  const auto clipped = squared_with([](const Tensor& dy, const Tensor& x) {
+    return right_square(changed(dy, [](double v, std::int64_t) { return std::clamp(v, -1.0, 1.0); }), x);
+  });
+  CHECK_FALSE(check_gradient(clipped, {{30}}));
+}
+
+TEST_CASE("mutations: nonsense at a kink is rejected, a slope between the two sides is not") {
+  const auto relu_with = [](double at_zero) {
+    return [at_zero](V x) {
+      return record("relu", relu(x.detached()).value(),
+                    {{x, [at_zero, x = x.value()](const Tensor& dy) {
+                        return map("relu", dy, x, [=](auto g, auto v) {
+                          using T = decltype(g);
+                          return v > 0 ? g : v < 0 ? T{0} : static_cast<T>(at_zero) * g;
+                        });
+                      }}});
+    };
+  };
+  Tensor x = Tensor::full({20}, 0.5, DType::float64);
+  x.mutable_data<double>()[7] = 0;
+  for (const double inside : {0.0, 0.5, 1.0}) {
+    const GradientReport report = check_gradient_at(relu_with(inside), {{"x", x}});
+    CHECK(report);
+    CHECK(report.inputs[0].skipped == 1);
+  }
+  CHECK_FALSE(check_gradient_at(relu_with(5), {{"x", x}}));
+  CHECK_FALSE(check_gradient_at(relu_with(-3), {{"x", x}}));
+}
+
+TEST_CASE("mutations: a right derivative with a wrong derivative of its own is rejected by order 2") {
+  const auto forgetful = [](V x) {  // dx = 2 x dy with the number x, not the variable
+    return record("square", square(x.detached()).value(),
+                  {{x, [x = x.value()](V dy) { return dy * Variable(x) * 2.0; }}});
+  };
+  CHECK(check_gradient(forgetful, {{3}}));
+  CHECK_THAT(report_of(forgetful, {{3}}, {.order = 2}), Catch::Contains("gradient: input 0: 3 of 3 derivatives"));
+  const auto wrong = [](V x) {
+    return record("exp", exp(x.detached()).value(),
+                  {{x, [x](V dy) { return dy * exp(x * 1.0 + (x - x.detached())); }}});
+  };
+  CHECK(check_gradient(wrong, {{3}}));
+  CHECK_FALSE(check_gradient(wrong, {{3}}, {.order = 2}));
+  CHECK(check_gradient([](V x) { return exp(x); }, {{3}}, {.order = 2}));
+}
+
+}  // namespace xtape::test

@@ -1,0 +1,76 @@
+// Deliberately wrong derivatives, each beside the right one, for the gradient checker to tell apart.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/autograd/tape.hpp"
+#include "framework/tensor/elementwise.hpp"
+#include "gradcheck/gradient_check.hpp"
+
+namespace xtape::test {
+
+/// A function with a right derivative, and with one that is wrong as `mistake` says.
+struct Mutation {
+  std::string mistake;
+  DifferentiableFunction right, wrong;
+  std::vector<Shape> shapes;
+  GradientCheckOptions options = {};
+};
+
+using V = const Variable&;
+/// dx from dy and the inputs.
+using Derivative = std::function<Variable(V dy, const std::vector<Variable>& x)>;
+
+/// The value of f with derivatives of one's own, one an input.
+inline DifferentiableFunction with_derivatives(const DifferentiableFunction& f, std::vector<Derivative> derivatives) {
+  return [f, derivatives = std::move(derivatives)](const std::vector<Variable>& x) {
+    std::vector<Variable> constants;
+    for (V v : x) constants.push_back(v.detached());
+    std::vector<Dependency> dependencies;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      dependencies.push_back({x[i], [=, d = derivatives[i]](V dy) { return d(dy, constants); }});
+    }
+    return record("mutation", f(constants).value(), dependencies);
+  };
+}
+
+/// The right derivative of f with respect to input `which`, changed by `mistake`: Tensor(Tensor dx).
+template <class Mistake>
+Derivative spoiled(const DifferentiableFunction& f, std::size_t which, Mistake mistake) {
+  return [=](V dy, const std::vector<Variable>& x) {
+    ForwardPass pass(Mode::training);
+    std::vector<Variable> arguments = x;
+    arguments[which] = pass.watch(x[which].value());
+    pass.backward(f(arguments), dy.value());
+    return Variable(mistake(pass.gradient(arguments[which])));
+  };
+}
+inline Derivative intact(const DifferentiableFunction& f, std::size_t which) {
+  return spoiled(f, which, [](Tensor dx) { return dx; });
+}
+
+/// f of one input whose derivative has been spoiled.
+template <class Mistake>
+DifferentiableFunction with_mistake(const DifferentiableFunction& f, Mistake mistake) {
+  return with_derivatives(f, {spoiled(f, 0, mistake)});
+}
+
+/// Every element changed: f(value, index).
+template <class F>
+Tensor changed(Tensor x, F f) {
+  with_floating("mutation", x.dtype(), [&](auto zero) {
+    auto* data = x.mutable_data<decltype(zero)>();
+    for (std::int64_t i = 0; i < x.size(); ++i) {
+      data[i] = static_cast<decltype(zero)>(f(static_cast<double>(data[i]), i));
+    }
+  });
+  return x;
+}
+
+/// Accepts the right derivative and rejects the wrong one; fails the test naming the mistake otherwise.
+void tell_apart(const std::vector<Mutation>& mutations);
+
+}  // namespace xtape::test

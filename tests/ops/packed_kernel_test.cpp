@@ -1,0 +1,124 @@
+#include <thread>
+#include <vector>
+
+#include "framework/kernels/engine.hpp"
+#include "framework/ops/convolution.hpp"
+#include "framework/tensor/random.hpp"
+#include "tests/support/kernel_settings.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+namespace {
+
+struct Case {
+  Shape x, w;
+  Conv2DOptions options;
+};
+
+/// One tap and several, of any number of channels and filters; few channels, where rows of taps are runs; many rows of
+/// the product and one; an image where the same kernel is used by Winograd's method, and one where it is not.
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all{
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+      {{1, 4, 4, 300}, {1, 1, 300, 70}, {}},
+      {{8, 7, 5, 33}, {1, 1, 33, 17}, {.strides = 2}},
+      {{2, 9, 8, 20}, {3, 3, 20, 37}, {.strides = {2, 1}, .padding = Padding::same}},
+      {{1, 9, 8, 3}, {7, 7, 3, 18}, {.strides = 2, .padding = Padding(3, 3, 3, 3)}},
+      {{1, 8, 8, 16}, {3, 3, 16, 16}, {.padding = Padding::same}},
+      {{9, 8, 8, 16}, {3, 3, 16, 16}, {.padding = Padding::same}},
+      {{3, 6, 6, 5}, {2, 3, 5, 130}, {.dilation = 2}},
+  };
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a packed kernel gives what conv2d gives, to the bit, at the first use and later") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const Case& c : cases()) {
+      CAPTURE(c.x, c.w, dtype);
+      const Tensor w = RandomStream(1).normal(c.w, 0, 1, dtype);
+      const PackedKernel packed(w);
+      for (const std::uint64_t seed : {2U, 3U, 4U}) {
+        const Tensor x = RandomStream(seed).normal(c.x, 0, 1, dtype);
+        CHECK(identical(packed.conv2d(x, c.options), conv2d(x, w, c.options).value()));
+      }
+    }
+  }
+}
+
+TEST_CASE("a packed kernel serves images of any size and number") {
+  const Tensor w = RandomStream(1).normal({3, 3, 16, 16});
+  const PackedKernel packed(w);
+  for (const Shape& shape : {Shape{1, 8, 8, 16}, Shape{9, 8, 8, 16}, Shape{1, 3, 3, 16}, Shape{40, 4, 5, 16}}) {
+    const Tensor x = RandomStream(2).normal(shape);
+    CHECK(identical(packed.conv2d(x, {}), conv2d(x, w).value()));
+  }
+}
+
+TEST_CASE("a packed kernel gives an empty result for an empty batch, and serves others later") {
+  for (const Case& c : cases()) {
+    CAPTURE(c.x, c.w);
+    const Tensor w = RandomStream(1).normal(c.w), x = RandomStream(2).normal(c.x);
+    const PackedKernel packed(w);
+    const Tensor none = packed.conv2d(Tensor::zeros(c.x.replaced(0, 0)), c.options);
+    const Tensor expected = conv2d(x, w, c.options).value();
+    CHECK(none.shape() == expected.shape().replaced(0, 0));
+    CHECK(identical(packed.conv2d(x, c.options), expected));
+    CHECK(packed.conv2d(Tensor::zeros(c.x.replaced(0, 0)), c.options).shape() == none.shape());
+  }
+}
+
+TEST_CASE("a packed kernel keeps the values that it was made from") {
+  const Tensor x = RandomStream(1).normal({1, 4, 4, 24});
+  Tensor w = RandomStream(2).normal({1, 1, 24, 20});
+  const Tensor expected = conv2d(x, w).value();
+  const PackedKernel packed(w);
+  w.mutable_data<float>()[7] = 100;  // takes a copy, as somebody else has the values
+  CHECK(identical(packed.conv2d(x, {}), expected));
+}
+
+TEST_CASE("a kernel packed for one instruction set is not read by another") {
+  const test::KernelSettings restored;
+  const Tensor x = RandomStream(1).normal({1, 4, 4, 24}), w = RandomStream(2).normal({1, 1, 24, 50});
+  const PackedKernel packed(w);
+  for (int round = 0; round < 2; ++round) {
+    for (const auto set : kernels::available_instruction_sets()) {
+      kernels::set_instruction_set(set);
+      CHECK(identical(packed.conv2d(x, {}), conv2d(x, w).value()));
+    }
+  }
+}
+
+TEST_CASE("a packed kernel is used, in different forms, by several threads at the same time") {
+  const Tensor x = RandomStream(1).normal({1, 20, 20, 15}), w = RandomStream(2).normal({7, 7, 15, 40});
+  const std::vector<Conv2DOptions> forms{{.dilation = {1, 1}}, {.dilation = {1, 2}}};
+  const std::vector<Tensor> wanted{conv2d(x, w, forms[0]).value(), conv2d(x, w, forms[1]).value()};
+  const PackedKernel packed(w);
+  std::vector<int> wrong(4, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 20; ++i) {
+        const std::size_t which = (i / 5 + t) % 2;
+        if (!identical(packed.conv2d(x, forms[which]), wanted[which])) ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(4, 0));
+}
+
+TEST_CASE("a packed kernel is packed again for another dilation, which reads it in other runs") {
+  const Tensor x = RandomStream(1).normal({1, 20, 20, 15}), w = RandomStream(2).normal({7, 7, 15, 40});
+  const PackedKernel packed(w);
+  for (const Extent2D dilation : {Extent2D(1, 1), Extent2D(1, 2), Extent2D(1, 1)}) {
+    CHECK(identical(packed.conv2d(x, {.dilation = dilation}), conv2d(x, w, {.dilation = dilation}).value()));
+  }
+}
+
+TEST_CASE("a packed kernel throws the errors of conv2d") {
+  const Tensor x = Tensor::zeros({1, 4, 4, 3}), w = Tensor::zeros({1, 1, 2, 5});
+  CHECK(test::error_of([&] { PackedKernel(w).conv2d(x, {}); }) == test::error_of([&] { conv2d(x, w); }));
+}
