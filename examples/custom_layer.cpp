@@ -55,17 +55,17 @@ int main(int argc, char** argv) {
     const auto input = Input({8, 8, 3});
     auto x = Conv2D({.filters = 8, .kernel_size = 3, .activation = relu})(input);
     x = GlobalAveragePooling2D()(SqueezeExcite({.units = 4})(x));
-    const Model model(input, Dense({.units = 3})(x), {.name = "squeeze_excite", .seed = 1});
+    Model model(input, Dense({.units = 3})(x), {.name = "squeeze_excite", .seed = 1});
     fmt::print("{}\n", model.summary());
     Adam adam(model.parameters(), {.learning_rate = 1e-2});
     fit(model, adam, bright_channels(300, 1), {.epochs = 12, .batch_size = 30});
-    const double accuracy = evaluate(model, bright_channels(120, 2)).accuracy.value();
+    const double accuracy = evaluate(model, bright_channels(120, 2))["accuracy"];
     fmt::print("test accuracy {:.3f}\n", accuracy);
 
     save_model(model, "squeeze_excite.safetensors");
     const Model loaded = load_model("squeeze_excite.safetensors",
                                     {.custom_layers = {{"SqueezeExcite", make_layer<SqueezeExciteLayer>}}});
-    const bool same = evaluate(loaded, bright_channels(120, 2)).accuracy.value() == accuracy;
+    const bool same = evaluate(loaded, bright_channels(120, 2))["accuracy"] == accuracy;
     fmt::print("saved as squeeze_excite.safetensors and loaded: {}\n", same ? "the same" : "not the same");
     return report.passed() && accuracy > 0.9 && same;
   });

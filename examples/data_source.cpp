@@ -40,8 +40,8 @@ Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& f
           folder.string(), fmt::join(names, ", "), name);
     numbers.push_back(found->second);
   }
-  for (const double label : test.labels().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
-  return {ImageSource{test.image_shape(), [test](std::int64_t index) { return test.image(index); }},
+  for (const double label : test.target().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
+  return {ImageSource{test.input_shape(), [test](std::int64_t index) { return test.sample(index).front(); }},
           Tensor::labels(labels), names};
 }
 

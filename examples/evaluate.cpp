@@ -90,7 +90,7 @@ std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std:
 /// The labels of the data, with the network's numbers of the classes.
 Tensor labels_of(const Dataset& data, const std::vector<std::int64_t>& numbers) {
   std::vector<std::int64_t> labels;
-  for (const double label : data.labels().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
+  for (const double label : data.target().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
   return Tensor::labels(labels);
 }
 
@@ -122,8 +122,8 @@ int run(const Settings& s) {
         classes, known.size(), s.model);
   const DataSource source = load(s, model.input_shape());
   const Dataset& data = s.part == "test" ? source.parts.test : source.parts.train;
-  check(data.image_shape() == model.input_shape(), "evaluate: expected images {} for this network, got {} in {}",
-        model.input_shape(), data.image_shape(), s.data);
+  check(data.input_shape() == model.input_shape(), "evaluate: expected images {} for this network, got {} in {}",
+        model.input_shape(), data.input_shape(), s.data);
   const Tensor labels = labels_of(data, numbers_of(data, known, classes));
   const std::string about = fmt::format("{} images of {}", s.part, source.name);
   const Tensor logits = logits_of("evaluate", model, predict(model, data, s.batch_size), about);

@@ -5,14 +5,14 @@ using namespace xtape;
 
 /// The images of classes [first, first + 5), at most `most` of them, labelled from 0.
 Dataset classes_from(const Dataset& data, std::int64_t first, std::size_t most) {
-  const std::int64_t* labels = data.labels().data<std::int64_t>();
+  const std::int64_t* labels = data.target().data<std::int64_t>();
   std::vector<std::int64_t> rows, classes;
   for (std::int64_t i = 0; i < data.size() && rows.size() < most; ++i) {
     if (labels[i] < first || labels[i] >= first + 5) continue;
     rows.push_back(i);
     classes.push_back(labels[i] - first);
   }
-  return {data.subset(rows).images(), Tensor::labels(classes), 5};
+  return {data.subset(rows).input(), Tensor::labels(classes), 5};
 }
 
 /// Trains a small network on the first five classes and leaves it in a file, as others may have done.
@@ -22,7 +22,7 @@ void pretrain(const Dataset& data, const std::filesystem::path& path) {
   x = MaxPooling2D()(x);
   x = Conv2D({.filters = 32, .kernel_size = 3, .activation = relu, .name = "conv2"})(x);
   x = Dense({.units = 64, .activation = relu, .name = "features"})(Flatten()(MaxPooling2D()(x)));
-  const Model model(input, Dense({.units = 5, .name = "logits"})(x), {.name = "clothes", .seed = 1});
+  Model model(input, Dense({.units = 5, .name = "logits"})(x), {.name = "clothes", .seed = 1});
   Adam adam(model.parameters(), {.learning_rate = 1e-3});
   fit(model, adam, data, {.epochs = 2, .batch_size = 64});
   save_model(model, path);
@@ -39,18 +39,18 @@ int main(int argc, char** argv) {
     base.set_trainable(false);
     const auto logits =
         Dense({.units = 5, .kernel_regularizer = l2(1e-4), .name = "new_logits"})(base.layer_output("features"));
-    const Model model(base.inputs(), logits, {.name = "other_clothes", .seed = 2});
+    Model model(base.inputs(), logits, {.name = "other_clothes", .seed = 2});
     fmt::print("\n{}\n", model.summary());
 
     const Dataset few = classes_from(train, 5, 1000), judge = classes_from(test, 5, quick ? 1000 : 5000);
     Adam head(model.parameters(), {.learning_rate = 3e-3});  // changes what is trainable: the new head
     fit(model, head, few, {.epochs = quick ? 4 : 8, .batch_size = 32});
-    const double frozen = evaluate(model, judge).accuracy.value();
+    const double frozen = evaluate(model, judge)["accuracy"];
 
     model.set_trainable(true);
     Adam all(model.parameters(), {.learning_rate = 3e-4});
     fit(model, all, few, {.epochs = quick ? 3 : 6, .batch_size = 32});
-    const double tuned = evaluate(model, judge).accuracy.value();
+    const double tuned = evaluate(model, judge)["accuracy"];
     fmt::print("accuracy on the new classes: {:.3f} with the old layers frozen, {:.3f} after fine-tuning\n", frozen,
                tuned);
     return quick ? tuned > frozen && tuned > 0.8 : frozen > 0.75 && tuned > 0.9;

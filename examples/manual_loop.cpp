@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
       double total = 0;
       for (const Batch& batch : loader.epoch(epoch)) {
         ForwardPass pass(Mode::training);  // owns the tape of one forward pass
-        const Variable loss = softmax_cross_entropy(model(batch.images, pass), batch.labels);
+        const Variable loss = softmax_cross_entropy(model(batch.input(), pass), batch.target());
         total += loss.value().item();
         const Gradients gradients = pass.backward(loss);
         adam.step(gradients);
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     }
 
     const Dataset test = spirals(1000, 2);
-    const double right = accuracy(predict(model, test.images()), test.labels());
+    const double right = accuracy(predict(model, test.input()), test.target());
     fmt::print("test accuracy {:.3f}\n", right);
     return right > 0.97;
   });

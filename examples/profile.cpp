@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
       if (app.count("--batch") == 0) options.batch = 4;
       if (app.count("--steps") == 0) options.steps = 1;
     }
-    const Model model = build(options);
+    Model model = build(options);
     Adam adam(model.parameters());
     const Dataset noise(RandomStream(1).uniform(model.input_shape().prepended(options.batch)),
                         Tensor::zeros({options.batch}, DType::int64), options.classes);

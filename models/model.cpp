@@ -126,7 +126,7 @@ const Layer& Model::output_layer() const {
   return network_->output_layer();
 }
 
-std::string Model::output_activation() const { return network_->output_activation(); }
+std::string Model::output_activation(std::size_t output) const { return network_->activation_of_output(output); }
 
 Parameter Model::parameter(const std::string& path) const {
   std::vector<std::string> paths;

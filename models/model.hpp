@@ -103,9 +103,9 @@ class Model {
   std::vector<std::shared_ptr<Layer>> all_layers() const;
   /// The layer whose output is the model's (the first, when there are several).
   const Layer& output_layer() const;
-  /// The activation that the (first) output has gone through, "softmax", also when layers behind it only move, select
-  /// or average values; empty when there is none, it is not known, or parts of the output have gone through others.
-  std::string output_activation() const;
+  /// The activation that an output has gone through, "softmax", also when layers behind it only move, select or average
+  /// values; empty when there is none, it is not known, or parts of the output have gone through others.
+  std::string output_activation(std::size_t output = 0) const;
   /// A layer by its path, "conv1" or "encoder/conv1"; Error with the names there are, or those most like it, when there
   /// is none.
   Layer& layer(const std::string& path) const;

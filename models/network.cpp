@@ -172,7 +172,7 @@ std::vector<Sublayer> Model::Network::sublayers() const {
   return layers;
 }
 
-std::string Model::Network::output_activation() const {
+std::string Model::Network::activation_of_output(std::size_t output) const {
   std::vector<std::string> activations;  // of the nodes
   for (const ModelNode& node : nodes_) {
     std::string& activation = activations.emplace_back(node.layer->output_activation());
@@ -182,7 +182,7 @@ std::string Model::Network::output_activation() const {
       if (activations[input.node] != activation) activation.clear();
     }
   }
-  return outputs_.empty() ? "" : activations[outputs_.front().node];
+  return outputs_.empty() ? "" : activations[outputs_.at(output).node];
 }
 
 bool Model::Network::keeps_activation() const {

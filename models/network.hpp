@@ -18,7 +18,8 @@ class Model::Network final : public Layer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
   std::vector<Sublayer> sublayers() const override;
-  std::string output_activation() const override;
+  std::string output_activation() const override { return activation_of_output(0); }
+  std::string activation_of_output(std::size_t output) const;
   bool keeps_activation() const override;
   bool trainable() const override;
 

@@ -38,12 +38,12 @@ Moments moments_of(const double* values, std::int64_t count, std::int64_t step) 
 }
 
 std::vector<Moments> moments_of(const Dataset& data) {
-  const std::int64_t channels = data.image_shape()[-1];
+  const std::int64_t channels = data.input_shape()[-1];
   std::vector<Moments> all(static_cast<std::size_t>(channels));
   const Epoch batches = DataLoader(data, {.shuffle = false, .dtype = DType::float64}).epoch(0);
   for (const Batch& batch : batches) {
-    const auto* values = batch.images.data<double>();
-    for (Moments& channel : all) channel.add(moments_of(values++, batch.images.size() / channels, channels));
+    const auto* values = batch.input().data<double>();
+    for (Moments& channel : all) channel.add(moments_of(values++, batch.input().size() / channels, channels));
   }
   return all;
 }
@@ -65,9 +65,9 @@ std::vector<const Layer*> normalizations(const Model& model) {
 
 }  // namespace
 
-void adapt(const Model& model, const Dataset& data) {
-  check(model.input_shape().matches(data.image_shape()), "adapt: expected images {} for model {}, got {}",
-        batch_shape_text(model.input_shape()), model.name(), data.image_shape().prepended(data.size()));
+void adapt(Model& model, const Dataset& data) {
+  check(model.input_shape().matches(data.input_shape()), "adapt: expected images {} for model {}, got {}",
+        batch_shape_text(model.input_shape()), model.name(), data.input_shape().prepended(data.size()));
   const std::vector<const Layer*> layers = normalizations(model);
   std::vector<double> means, variances;
   for (const Moments& channel : moments_of(data)) {

@@ -89,8 +89,8 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
 
 }  // namespace
 
-void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options) {
-  check_images("recalibrate_batch_norm", model, data.image_shape().prepended(data.size()));
+void recalibrate_batch_norm(Model& model, const Dataset& data, const RecalibrationOptions& options) {
+  check_inputs("recalibrate_batch_norm", model, data);
   const DataLoader loader(data, {.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()});
   const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
   std::int64_t seen = 0;
@@ -98,7 +98,7 @@ void recalibrate_batch_norm(const Model& model, const Dataset& data, const Recal
   for (const Batch& batch : batches) {
     for (const auto& layer : layers) layer->weigh(seen, batch.size());
     ForwardPass pass(Mode::recalibration);
-    model(batch.images, pass);
+    model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
     pass.commit();
     seen += batch.size();
   }

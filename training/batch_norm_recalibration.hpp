@@ -20,6 +20,6 @@ struct RecalibrationOptions {
 /// With bias_correction the layer then takes the averages as they are. Frozen layers stay as they are. Error, with
 /// nothing changed, when there is no other such layer, the data does not fit the model, or statistics
 /// are not finite.
-void recalibrate_batch_norm(const Model& model, const Dataset& data, const RecalibrationOptions& options = {});
+void recalibrate_batch_norm(Model& model, const Dataset& data, const RecalibrationOptions& options = {});
 
 }  // namespace xtape

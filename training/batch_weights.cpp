@@ -5,10 +5,10 @@
 namespace xtape {
 
 Tensor weights_of(const Batch& batch, const std::vector<double>& class_weights) {
-  if (class_weights.empty()) return batch.weights;
+  if (class_weights.empty()) return batch.weight();
   std::vector<double> weights(static_cast<std::size_t>(batch.size()), 1);
-  if (batch.weights.defined()) weights = batch.weights.to_vector();
-  const Tensor classes = classes_of_labels(batch.labels);
+  if (const Tensor own = batch.weight(); own.defined()) weights = own.to_vector();
+  const Tensor classes = classes_of_labels(batch.target());
   const auto* label = classes.data<std::int64_t>();
   for (double& weight : weights) {
     check(*label >= 0 && *label < std::ssize(class_weights), "weights_of: expected classes in [0, {}), got {}",

@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "framework/io/named_tensor.hpp"
@@ -12,24 +14,31 @@
 #include "optim/optimizer.hpp"
 #include "training/dataset.hpp"
 #include "training/history.hpp"
-#include "training/running_means.hpp"
+#include "training/running_figures.hpp"
+#include "training/step_plan.hpp"
 
 namespace xtape {
 
 struct FitOptions;
 
-/// A run of fit as its callbacks see it.
+/// A run of fit as its callbacks see it. A batch is what one step learns from: FitOptions::accumulate batches of the
+/// data count as one.
 struct TrainingState {
-  const Model& model;
+  /// A run that is about to begin. Error as Objective.
+  TrainingState(Model& its_model, Optimizer& its_optimizer, const Dataset& data, const FitOptions& its_options);
+
+  Model& model;
   Optimizer& optimizer;  ///< a callback may set its learning rate
   const Dataset& train;
   const FitOptions& options;
+  Objective objective;   ///< losses and metrics of the outputs
+  StepPlan plan;         ///< which batches of the data the steps learn from
   std::int64_t batches;  ///< in each epoch
 
   History history = {};              ///< of the epochs that are over
   int epoch = 0;                     ///< the current one; the first is 1, or FitOptions::initial_epoch + 1
   std::int64_t batch = 0;            ///< batches of it that are done; 0 again at epoch_end
-  RunningMeans means = {};           ///< over those
+  RunningFigures running;            ///< over those
   double learning_rate = 0;          ///< of the last step
   double batch_loss = 0;             ///< of the last batch; when it is not finite the batch was not learned from
   double seconds = 0;                ///< spent on this epoch
@@ -48,12 +57,22 @@ struct TrainingState {
   int initial_epoch() const;
   /// Steps of the run, over all epochs.
   std::int64_t step() const { return static_cast<std::int64_t>(history.epochs().size()) * batches + batch; }
+  /// Number, among the batches of all passes over the data, of the first one of the epoch after so many of this run.
+  std::int64_t first_batch(std::int64_t epochs) const;
+  /// Samples of the first so many steps of the current epoch.
+  std::int64_t samples_of(std::int64_t steps) const;
+  /// The figures that each epoch has: those of the objective, with validation those of it ("val_loss"), and
+  /// "learning_rate".
+  std::vector<Objective::Measure> measures() const;
 };
 
 /// Given to fit in FitOptions::callbacks, called in that order. Hooks do nothing by default. An epoch that is cut short
 /// has no epoch_end.
 class Callback {
  public:
+  /// What a callback is made from; one that has options declares its own.
+  struct Options {};
+
   Callback() = default;
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;
@@ -79,16 +98,49 @@ class Callback {
   virtual bool comes_last() const { return false; }
 };
 
-/// Functions as a callback, for what needs no class of its own (Keras's LambdaCallback). It has no state: what must
-/// survive an interruption has to follow from the epoch.
+/// How callbacks are held and given to fit.
+using Callbacks = std::vector<std::shared_ptr<Callback>>;
+
+/// How users hold a callback: made from its options, like a layer. Copies are the same callback. A custom one is a
+/// class derived from Callback, T, held as CallbackHandle<T>: made from T::Options when it has a constructor that takes
+/// them.
+///
+///   const EarlyStopping stopping({.patience = 3});
+///   fit(model, adam, train, {.callbacks = {stopping, CSVLogger({.path = "log.csv"})}});
+///   stopping->best_epoch();
+template <class T>
+class CallbackHandle {
+ public:
+  using Options = typename T::Options;
+  CallbackHandle(Options options = {})  // NOLINT(google-explicit-constructor): EarlyStopping({...}) is a callback
+      : callback_(made(std::move(options))) {}
+
+  operator std::shared_ptr<Callback>() const { return callback_; }  // NOLINT(google-explicit-constructor)
+  T* operator->() const { return callback_.get(); }
+  T& operator*() const { return *callback_; }
+
+ private:
+  static std::shared_ptr<T> made(Options options) {
+    if constexpr (std::is_constructible_v<T, Options>) {
+      return std::make_shared<T>(std::move(options));
+    } else {
+      return std::make_shared<T>();
+    }
+  }
+  std::shared_ptr<T> callback_;
+};
+
+/// Functions as a callback, for what needs no class (Keras's LambdaCallback). It has no state: what must survive an
+/// interruption has to follow from the epoch.
 struct LambdaCallbackOptions {
   using Hook = std::function<void(TrainingState&)>;
   Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {}, validation_batch_end = {};
 };
 
-class LambdaCallback final : public Callback {
+class LambdaHooks final : public Callback {
  public:
-  explicit LambdaCallback(LambdaCallbackOptions hooks) : hooks_(std::move(hooks)) {}
+  using Options = LambdaCallbackOptions;
+  explicit LambdaHooks(Options hooks) : hooks_(std::move(hooks)) {}
   void train_begin(TrainingState& run) override { call(hooks_.train_begin, run); }
   void epoch_begin(TrainingState& run) override { call(hooks_.epoch_begin, run); }
   void batch_end(TrainingState& run) override { call(hooks_.batch_end, run); }
@@ -97,13 +149,11 @@ class LambdaCallback final : public Callback {
   void train_end(TrainingState& run) override { call(hooks_.train_end, run); }
 
  private:
-  static void call(const LambdaCallbackOptions::Hook& hook, TrainingState& run) {
+  static void call(const Options::Hook& hook, TrainingState& run) {
     if (hook) hook(run);
   }
-  LambdaCallbackOptions hooks_;
+  Options hooks_;
 };
-
-/// How callbacks are held: std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 3}).
-using Callbacks = std::vector<std::shared_ptr<Callback>>;
+using LambdaCallback = CallbackHandle<LambdaHooks>;
 
 }  // namespace xtape

@@ -37,19 +37,19 @@ int whole(std::string_view who, double value) {
 
 }  // namespace
 
-EarlyStopping::EarlyStopping(const EarlyStoppingOptions& options)
+EarlyStoppingCallback::EarlyStoppingCallback(const Options& options)
     : options_(options), monitor_("EarlyStopping", options.monitor) {
   check_counts("EarlyStopping", options.patience, options.min_delta);
 }
 
-void EarlyStopping::train_begin(TrainingState& run) {
-  monitor_.require_measured(run);
+void EarlyStoppingCallback::train_begin(TrainingState& run) {
+  monitor_.begin(run);
   best_ = monitor_.worst();
   wait_ = best_epoch_ = 0;
   best_weights_.clear();
 }
 
-void EarlyStopping::epoch_end(TrainingState& run) {
+void EarlyStoppingCallback::epoch_end(TrainingState& run) {
   const double value = monitor_.value(run.history.last());
   const bool improved = monitor_.improves(value, best_, options_.min_delta);
   if (improved || best_epoch_ == 0) {  // the first epoch is the best so far, whatever its value
@@ -64,24 +64,24 @@ void EarlyStopping::epoch_end(TrainingState& run) {
   stop_if_exhausted(run);
 }
 
-void EarlyStopping::stop_if_exhausted(TrainingState& run) const {
+void EarlyStoppingCallback::stop_if_exhausted(TrainingState& run) const {
   if (wait_ == 0 || wait_ < options_.patience || run.history.epochs().size() < 2) return;
   run.stop(fmt::format("{} has not improved for {} epoch{}, the best was epoch {}", monitor_.figure(), wait_,
                        wait_ == 1 ? "" : "s", best_epoch_));
 }
 
-void EarlyStopping::train_end(TrainingState& run) {
+void EarlyStoppingCallback::train_end(TrainingState& run) {
   const std::vector<Parameter> parameters = run.model.parameters();
   for (std::size_t i = 0; i < best_weights_.size(); ++i) parameters[i].set_value(best_weights_[i]);
 }
 
-std::vector<NamedTensor> EarlyStopping::state() const {
+std::vector<NamedTensor> EarlyStoppingCallback::state() const {
   std::vector<NamedTensor> state{counters({best_, static_cast<double>(wait_), static_cast<double>(best_epoch_)})};
   for (std::size_t i = 0; i < best_weights_.size(); ++i) state.push_back({fmt::format("best/{}", i), best_weights_[i]});
   return state;
 }
 
-void EarlyStopping::restore(TrainingState& run, const std::vector<NamedTensor>& state) {
+void EarlyStoppingCallback::restore(TrainingState& run, const std::vector<NamedTensor>& state) {
   const std::vector<double> values = counters_of("EarlyStopping", state, 3);
   const int wait = whole("EarlyStopping", values[1]), best_epoch = whole("EarlyStopping", values[2]);
   const std::vector<Parameter> parameters = run.model.parameters();
@@ -107,7 +107,7 @@ void EarlyStopping::restore(TrainingState& run, const std::vector<NamedTensor>& 
   stop_if_exhausted(run);
 }
 
-ReduceLROnPlateau::ReduceLROnPlateau(const ReduceLROnPlateauOptions& options)
+ReduceLROnPlateauCallback::ReduceLROnPlateauCallback(const Options& options)
     : options_(options), monitor_("ReduceLROnPlateau", options.monitor) {
   check_counts("ReduceLROnPlateau", options.patience, options.min_delta);
   check(options.factor > 0 && options.factor < 1, "ReduceLROnPlateau: expected a factor between 0 and 1, got {}",
@@ -117,14 +117,14 @@ ReduceLROnPlateau::ReduceLROnPlateau(const ReduceLROnPlateauOptions& options)
         "ReduceLROnPlateau: expected a finite min_learning_rate of at least 0, got {}", options.min_learning_rate);
 }
 
-void ReduceLROnPlateau::train_begin(TrainingState& run) {
-  monitor_.require_measured(run);
+void ReduceLROnPlateauCallback::train_begin(TrainingState& run) {
+  monitor_.begin(run);
   best_ = monitor_.worst();
   wait_ = cooldown_left_ = 0;
   reduced_rate_ = -1;
 }
 
-void ReduceLROnPlateau::epoch_end(TrainingState& run) {
+void ReduceLROnPlateauCallback::epoch_end(TrainingState& run) {
   if (cooldown_left_ > 0) {
     --cooldown_left_;
     wait_ = 0;
@@ -141,12 +141,12 @@ void ReduceLROnPlateau::epoch_end(TrainingState& run) {
 }
 
 /// What was due at the end of a run that now goes on.
-void ReduceLROnPlateau::epoch_begin(TrainingState& run) {
+void ReduceLROnPlateauCallback::epoch_begin(TrainingState& run) {
   if (run.batch == 0) reduce_if_due(run);
 }
 
 /// Asks for the rate of the next step, which a schedule need not know after the run's last.
-void ReduceLROnPlateau::reduce_if_due(TrainingState& run) {
+void ReduceLROnPlateauCallback::reduce_if_due(TrainingState& run) {
   if (wait_ == 0 || wait_ < options_.patience) return;
   const double rate = run.optimizer.learning_rate();
   if (rate <= options_.min_learning_rate) return;
@@ -156,11 +156,11 @@ void ReduceLROnPlateau::reduce_if_due(TrainingState& run) {
   wait_ = 0;
 }
 
-std::vector<NamedTensor> ReduceLROnPlateau::state() const {
+std::vector<NamedTensor> ReduceLROnPlateauCallback::state() const {
   return {counters({best_, static_cast<double>(wait_), static_cast<double>(cooldown_left_), reduced_rate_})};
 }
 
-void ReduceLROnPlateau::restore(TrainingState& run, const std::vector<NamedTensor>& state) {
+void ReduceLROnPlateauCallback::restore(TrainingState& run, const std::vector<NamedTensor>& state) {
   const std::vector<double> values = counters_of("ReduceLROnPlateau", state, 4);
   const int wait = whole("ReduceLROnPlateau", values[1]), left = whole("ReduceLROnPlateau", values[2]);
   if (values[3] >= 0) run.optimizer.set_learning_rate(values[3]);
@@ -170,9 +170,13 @@ void ReduceLROnPlateau::restore(TrainingState& run, const std::vector<NamedTenso
   reduced_rate_ = values[3];
 }
 
-void CSVLogger::train_begin(TrainingState& /*run*/) { warned_ = false; }
+CSVLoggerCallback::CSVLoggerCallback(Options options) : path_(std::move(options.path)) {
+  check(!path_.empty(), "CSVLogger: expected a path, got an empty one");
+}
 
-void CSVLogger::epoch_end(TrainingState& run) {
+void CSVLoggerCallback::train_begin(TrainingState& /*run*/) { warned_ = false; }
+
+void CSVLoggerCallback::epoch_end(TrainingState& run) {
   try {
     run.history.save_csv(path_);
   } catch (const Error& error) {
@@ -181,7 +185,7 @@ void CSVLogger::epoch_end(TrainingState& run) {
   }
 }
 
-void TerminateOnNaN::batch_end(TrainingState& run) {
+void TerminateOnNaNCallback::batch_end(TrainingState& run) {
   if (std::isfinite(run.batch_loss)) return;
   run.stop(
       fmt::format("the loss was {} in epoch {}, step {} of {}", run.batch_loss, run.epoch, run.batch + 1, run.batches));

@@ -3,12 +3,13 @@
 
 #include <filesystem>
 
+#include "training/callback.hpp"
 #include "training/monitor.hpp"
 
 namespace xtape {
 
 struct EarlyStoppingOptions {
-  std::string monitor = "validation_loss";
+  std::string monitor = "val_loss";
   double min_delta = 0;       ///< a smaller change is none
   int patience = 0;           ///< epochs without an improvement after which training ends
   bool restore_best = false;  ///< the run ends with the best epoch's weights, else with the last one's
@@ -18,9 +19,10 @@ struct EarlyStoppingOptions {
 /// (keras/src/callbacks/early_stopping.py), where restore_best is restore_best_weights: it never ends after the first
 /// epoch, and the best weights come back whenever the run ends. Error unless patience >= 0 and min_delta is finite and
 /// at least 0; as training begins, when the figure is not measured.
-class EarlyStopping final : public Callback {
+class EarlyStoppingCallback final : public Callback {
  public:
-  explicit EarlyStopping(const EarlyStoppingOptions& options = {});
+  using Options = EarlyStoppingOptions;
+  explicit EarlyStoppingCallback(const Options& options);
   void train_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
   void train_end(TrainingState& run) override;
@@ -39,9 +41,10 @@ class EarlyStopping final : public Callback {
   int wait_ = 0, best_epoch_ = 0;
   std::vector<Tensor> best_weights_;  // in the order of the model's parameters; none when not kept
 };
+using EarlyStopping = CallbackHandle<EarlyStoppingCallback>;
 
 struct ReduceLROnPlateauOptions {
-  std::string monitor = "validation_loss";
+  std::string monitor = "val_loss";
   double factor = 0.1;  ///< the new learning rate is this times the old one
   int patience = 10;    ///< epochs without an improvement after which it is reduced
   double min_delta = 1e-4;
@@ -54,9 +57,10 @@ struct ReduceLROnPlateauOptions {
 /// with the first reduction: the rate stays that of the next step, times the factor. After the last epoch there is no
 /// next step, and a reduction that is due waits for the run to be resumed with more epochs. Error unless 0 < factor < 1
 /// and the others are at least 0; as training begins, when the figure is not measured.
-class ReduceLROnPlateau final : public Callback {
+class ReduceLROnPlateauCallback final : public Callback {
  public:
-  explicit ReduceLROnPlateau(const ReduceLROnPlateauOptions& options = {});
+  using Options = ReduceLROnPlateauOptions;
+  explicit ReduceLROnPlateauCallback(const Options& options);
   void train_begin(TrainingState& run) override;
   void epoch_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
@@ -72,13 +76,20 @@ class ReduceLROnPlateau final : public Callback {
   int wait_ = 0, cooldown_left_ = 0;
   double reduced_rate_ = -1;  // below 0: not reduced yet
 };
+using ReduceLROnPlateau = CallbackHandle<ReduceLROnPlateauCallback>;
+
+struct CSVLoggerOptions {
+  std::filesystem::path path;
+};
 
 /// Keeps the history in a CSV file (see History::save_csv), up to date after each epoch and never half written; with
 /// the epochs before an interruption when the run goes on (Keras's CSVLogger with append). When it can't be written,
 /// training goes on, and standard error says so once.
-class CSVLogger final : public Callback {
+class CSVLoggerCallback final : public Callback {
  public:
-  explicit CSVLogger(std::filesystem::path path) : path_(std::move(path)) {}
+  using Options = CSVLoggerOptions;
+  /// Error when the path is empty.
+  explicit CSVLoggerCallback(Options options);
   void train_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
 
@@ -86,12 +97,14 @@ class CSVLogger final : public Callback {
   std::filesystem::path path_;
   bool warned_ = false;
 };
+using CSVLogger = CallbackHandle<CSVLoggerCallback>;
 
 /// Ends the run at the first loss that is NaN or infinite (Keras's TerminateOnNaN), with the weights from before that
 /// batch, where fit otherwise throws an Error.
-class TerminateOnNaN final : public Callback {
+class TerminateOnNaNCallback final : public Callback {
  public:
   void batch_end(TrainingState& run) override;
 };
+using TerminateOnNaN = CallbackHandle<TerminateOnNaNCallback>;
 
 }  // namespace xtape

@@ -10,7 +10,7 @@
 namespace xtape {
 namespace fs = std::filesystem;
 
-Checkpoint::Checkpoint(CheckpointOptions options) : options_(std::move(options)) {
+CheckpointCallback::CheckpointCallback(Options options) : options_(std::move(options)) {
   check(!options_.folder.empty(), "Checkpoint: expected a folder, got an empty name");
   check(options_.keep >= 1, "Checkpoint: expected to keep at least 1, got {}", options_.keep);
   check(options_.every_epochs >= 0 && options_.every_steps >= 0,
@@ -19,8 +19,8 @@ Checkpoint::Checkpoint(CheckpointOptions options) : options_(std::move(options))
   if (!options_.best.empty()) monitor_.emplace("Checkpoint", options_.best);
 }
 
-void Checkpoint::train_begin(TrainingState& run) {
-  if (monitor_) monitor_->require_measured(run);
+void CheckpointCallback::train_begin(TrainingState& run) {
+  if (monitor_) monitor_->begin(run);
   std::error_code error;
   fs::create_directories(options_.folder, error);  // if that fails, saving will say so
   const fs::path from = run.options.resume;
@@ -37,22 +37,22 @@ void Checkpoint::train_begin(TrainingState& run) {
   warned_ = false;
 }
 
-void Checkpoint::batch_end(TrainingState& run) {
+void CheckpointCallback::batch_end(TrainingState& run) {
   const bool due = options_.every_steps > 0 && run.step() % options_.every_steps == 0;
   if (due || run.stopping()) save(run);
 }
 
-void Checkpoint::validation_batch_end(TrainingState& run) {
+void CheckpointCallback::validation_batch_end(TrainingState& run) {
   if (run.stopping()) save(run);
 }
 
-void Checkpoint::epoch_end(TrainingState& run) {
+void CheckpointCallback::epoch_end(TrainingState& run) {
   save_best(run);
   const bool due = options_.every_epochs > 0 && run.epoch % options_.every_epochs == 0;
   if (due || run.stopping() || run.epoch == run.options.epochs) save(run);
 }
 
-void Checkpoint::save(const TrainingState& run) {
+void CheckpointCallback::save(const TrainingState& run) {
   const fs::path path = checkpoint_path(options_.folder, run.step());
   try {
     save_checkpoint(run, path);
@@ -64,7 +64,7 @@ void Checkpoint::save(const TrainingState& run) {
   remove_old(run.step());
 }
 
-void Checkpoint::save_best(const TrainingState& run) {
+void CheckpointCallback::save_best(const TrainingState& run) {
   if (!monitor_) return;
   const double value = monitor_->value(run.history.last());
   if (!monitor_->improves(value, best_, 0)) return;
@@ -76,13 +76,13 @@ void Checkpoint::save_best(const TrainingState& run) {
   }
 }
 
-void Checkpoint::warn(const Error& error) {
+void CheckpointCallback::warn(const Error& error) {
   if (!warned_) std::cerr << "Checkpoint: training goes on without being saved: " << error.what() << std::endl;
   warned_ = true;
 }
 
 /// Also what lies after this step: it was written before the run went back to an older checkpoint.
-void Checkpoint::remove_old(std::int64_t step) const {
+void CheckpointCallback::remove_old(std::int64_t step) const {
   int kept = 0;
   for (const fs::path& path : checkpoints_in(options_.folder)) {
     std::error_code ignored;
@@ -90,9 +90,9 @@ void Checkpoint::remove_old(std::int64_t step) const {
   }
 }
 
-std::vector<NamedTensor> Checkpoint::state() const { return {{"best", Tensor::scalar(best_, DType::float64)}}; }
+std::vector<NamedTensor> CheckpointCallback::state() const { return {{"best", Tensor::scalar(best_, DType::float64)}}; }
 
-void Checkpoint::restore(TrainingState& /*run*/, const std::vector<NamedTensor>& state) {
+void CheckpointCallback::restore(TrainingState& /*run*/, const std::vector<NamedTensor>& state) {
   check(state.size() == 1 && state[0].name == "best" && state[0].tensor.size() == 1,
         "Checkpoint: expected its own state in the checkpoint, got another; give fit the callbacks that the run began "
         "with");

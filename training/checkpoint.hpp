@@ -14,7 +14,7 @@ struct CheckpointOptions {
   int keep = 3;                  ///< the newest so many stay; older ones are removed
   int every_epochs = 1;          ///< after each so many epochs; 0: not by epochs
   std::int64_t every_steps = 0;  ///< after each so many steps; 0: not by steps
-  std::string best = "";         ///< a figure, "validation_loss": the weights of its best epoch so far are kept too
+  std::string best = "";         ///< a figure, "val_loss": the weights of its best epoch so far are kept too
 };
 
 /// Writes checkpoints from which fit(..., {.resume = folder}) goes on with the same bits: by epochs, by steps, after
@@ -25,9 +25,10 @@ struct CheckpointOptions {
 ///
 /// Error when an option is out of range; as training begins, when the folder holds checkpoints and the run does not go
 /// on from them, or the figure of `best` is not measured.
-class Checkpoint final : public Callback {
+class CheckpointCallback final : public Callback {
  public:
-  explicit Checkpoint(CheckpointOptions options);
+  using Options = CheckpointOptions;
+  explicit CheckpointCallback(Options options);
   void train_begin(TrainingState& run) override;
   void batch_end(TrainingState& run) override;
   void validation_batch_end(TrainingState& run) override;
@@ -51,5 +52,6 @@ class Checkpoint final : public Callback {
   std::filesystem::path last_;
   bool warned_ = false;
 };
+using Checkpoint = CallbackHandle<CheckpointCallback>;
 
 }  // namespace xtape

@@ -51,14 +51,31 @@ std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& me
   return sum.text();
 }
 
-/// Of labels, of how much each example counts and of the first image in memory: not of all, which would take as long as
-/// an epoch where they lie in a hundred thousand files.
+/// Of targets, of how much each sample counts and of the first sample's inputs in memory: not of all, which would take
+/// as long as an epoch where they lie in a hundred thousand files.
 std::string checksum(const Dataset& data) {
   Checksum sum;
-  if (data.in_memory()) sum.add(data.image(0));
-  sum.add(data.labels());
-  if (data.weights().defined()) sum.add(data.weights());
+  if (data.in_memory()) {
+    for (const Tensor& input : data.sample(0)) sum.add(input);
+  }
+  for (std::size_t i = 0; i < data.targets().size(); ++i) {
+    sum.add(data.targets()[i].values);
+    if (const Tensor weights = data.weight(i); weights.defined()) sum.add(weights);
+  }
   return sum.text();
+}
+
+/// Of each input (n, ...).
+std::string inputs_text(const Dataset& data) {
+  std::vector<std::string> shapes;
+  for (const Shape& shape : data.input_shapes()) shapes.push_back(fmt::format("{}", shape.prepended(data.size())));
+  return fmt::format("{}", fmt::join(shapes, ", "));
+}
+
+std::string classes_text(const Dataset& data) {
+  std::vector<std::int64_t> classes;
+  for (const Target& target : data.targets()) classes.push_back(target.classes);
+  return fmt::format("{}", fmt::join(classes, ", "));
 }
 
 /// Of the layer graph. Layers that no file can hold are compared by their parameters alone.
@@ -82,27 +99,32 @@ Metadata settings_of(const TrainingState& run) {
           {"dtype", fmt::format("{}", run.model.dtype())},
           {"optimizer", fmt::format("{} with {}", run.optimizer.type(), run.optimizer.settings())},
           {"learning rates after 0, 1, 10, ... steps of an epoch", run.schedule},
-          {"loss", to_string(options.loss)},
+          {"loss", losses_text(run.objective)},
+          {"metrics", metrics_text(run.objective)},
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
+          {"drop_last", fmt::format("{}", options.drop_last)},
+          {"accumulate", fmt::format("{}", options.accumulate)},
+          {"steps_per_epoch", fmt::format("{}", options.steps_per_epoch)},
           {"initial_epoch", initial_epoch_text(options)},
           {"augmentation", to_string(options.augmentation)},
-          {"images", fmt::format("{}", run.train.image_shape().prepended(run.train.size()))},
-          {"classes", fmt::format("{}", run.train.classes())},
-          {"labels and first image", checksum(run.train)},
+          {"inputs", inputs_text(run.train)},
+          {"classes", classes_text(run.train)},
+          {"targets and first sample", checksum(run.train)},
           {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
           {"trained parameters",
            fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable))},
-          {"validation images", fmt::format("{}", options.validation ? options.validation->size() : 0)},
-          {"validation labels and first image", options.validation ? checksum(*options.validation) : "none"}};
+          {"validation samples", fmt::format("{}", options.validation ? options.validation->size() : 0)},
+          {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
 }
 
 /// A file read and found whole; not yet compared with any run.
 SafetensorsFile read_checkpoint(const fs::path& path) {
   SafetensorsFile file = load_safetensors(path);
-  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "1",
-        "expected an xtape checkpoint of version 1, got another safetensors file");
+  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "2",
+        "expected an xtape checkpoint of version 2, got another safetensors file{}",
+        file.metadata["format"] == "xtape checkpoint" ? ", a checkpoint of another version of xtape" : "");
   const std::string sum = checksum(file.tensors, file.metadata);
   check(file.metadata["checksum"] == sum, "expected contents with the checksum {}, got {}; the file is damaged",
         file.metadata["checksum"], sum);
@@ -112,13 +134,7 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
 /// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
-  // older files do not say it: their runs had the orders of epoch 0 on, which is the same for an optimizer without
-  // steps
-  if (run.first_iteration == 0) metadata.try_emplace("initial_epoch", initial_epoch_text({}));
-  const std::int64_t by_steps = order_by_steps(run.first_iteration, run.batches);
-  run.first_order = metadata.contains("first_order") ? integer_of(metadata, "first_order")
-                    : run.options.initial_epoch      ? *run.options.initial_epoch
-                                                     : by_steps;
+  run.first_order = integer_of(metadata, "first_order");
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {
@@ -208,7 +224,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   Metadata metadata = settings_of(run);
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
-  metadata["version"] = "1";
+  metadata["version"] = "2";
   metadata["first_order"] = fmt::format("{}", run.first_order);
   metadata["layers"] = checksum(run.model);
   metadata["checksum"] = checksum(tensors, metadata);

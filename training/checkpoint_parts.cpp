@@ -1,32 +1,40 @@
 #include "training/checkpoint_parts.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 
 #include "training/fit.hpp"
 
 namespace xtape {
 namespace {
 
-constexpr std::int64_t figures = 6;  // of an epoch in the tensor "history/figures"
-
-/// The epochs' figures, a row each, and which of them were measured.
+/// The epochs' figures, a row each with a column for each name, and which of them were measured.
 std::vector<NamedTensor> history_tensors(const History& history) {
-  const auto epochs = std::ssize(history.epochs());
-  Tensor values = Tensor::zeros({epochs, figures}, DType::float64),
-         known = Tensor::zeros({epochs, figures}, DType::uint8);
+  const std::vector<std::string> names = history.names();
+  const Shape shape{std::ssize(history.epochs()), std::ssize(names)};
+  Tensor values = Tensor::zeros(shape, DType::float64), known = Tensor::zeros(shape, DType::uint8);
   auto* value = values.mutable_data<double>();
   auto* is_known = known.mutable_data<std::uint8_t>();
-  for (const EpochResult& e : history.epochs()) {
-    for (const std::optional<double>& figure : std::array<std::optional<double>, figures>{
-             e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.learning_rate, e.seconds}) {
+  for (const EpochResult& epoch : history.epochs()) {
+    for (const std::string& name : names) {
+      const std::optional<double> figure = epoch.figures.find(name);
       *value++ = figure.value_or(0);
       *is_known++ = figure.has_value() ? 1 : 0;
     }
   }
   return {{"history/figures", values}, {"history/known", known}};
 }
+
+/// The parts of a text between commas, which the names of figures do not have.
+std::vector<std::string> parts_of(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+constexpr const char* running_prefix = "epoch/";
 
 std::string callback_prefix(std::size_t index) { return fmt::format("callbacks/{}/", index); }
 
@@ -46,15 +54,16 @@ std::vector<NamedTensor> tensors_of(const TrainingState& run) {
   if (!run.history.epochs().empty()) {
     for (NamedTensor& entry : history_tensors(run.history)) tensors.push_back(std::move(entry));
   }
-  const std::vector<double> sums{run.means.loss_sum, run.means.accuracy_sum, run.learning_rate, run.seconds};
-  tensors.push_back({"epoch/sums", Tensor::of({4}, sums, DType::float64)});
+  for (auto& [name, tensor] : run.running.state()) tensors.push_back({running_prefix + name, tensor});
+  tensors.push_back({"rate_and_seconds", Tensor::of({2}, {run.learning_rate, run.seconds}, DType::float64)});
   return tensors;
 }
 
 std::map<std::string, std::string> position_of(const TrainingState& run) {
   return {{"epochs", fmt::format("{}", run.history.epochs().size())},
+          {"figures", fmt::format("{}", fmt::join(run.history.names(), ","))},
           {"batch", fmt::format("{}", run.batch)},
-          {"epoch_samples", fmt::format("{}", run.means.samples)},
+          {"epoch_samples", fmt::format("{}", run.running.samples())},
           {"first_iteration", fmt::format("{}", run.first_iteration)},
           {"iterations", fmt::format("{}", run.optimizer.iterations())}};
 }
@@ -114,20 +123,20 @@ Tensor CheckpointParts::take(const std::string& name, const Shape& shape, DType 
   return tensor;
 }
 
-void CheckpointParts::read_history(std::int64_t epochs, int initial_epoch) {
-  const Tensor figures_of = take("history/figures", {epochs, figures}, DType::float64);
-  const Tensor known = take("history/known", {epochs, figures}, DType::uint8);
-  const auto* value = figures_of.data<double>();
+void CheckpointParts::read_history(std::int64_t epochs, int initial_epoch, const std::string& text) {
+  const std::vector<std::string> names = parts_of(text);
+  const Shape shape{epochs, std::ssize(names)};
+  const Tensor figures = take("history/figures", shape, DType::float64);
+  const Tensor known = take("history/known", shape, DType::uint8);
+  const auto* value = figures.data<double>();
   const auto* is_known = known.data<std::uint8_t>();
-  for (int epoch = 1; epoch <= epochs; ++epoch, value += figures, is_known += figures) {
-    const auto figure = [&](int i) { return is_known[i] != 0 ? std::optional(value[i]) : std::nullopt; };
-    history_.add({.epoch = initial_epoch + epoch,
-                  .loss = value[0],
-                  .accuracy = figure(1),
-                  .validation_loss = figure(2),
-                  .validation_accuracy = figure(3),
-                  .learning_rate = value[4],
-                  .seconds = value[5]});
+  for (int epoch = 1; epoch <= epochs; ++epoch) {
+    EpochResult result{.epoch = initial_epoch + epoch};
+    for (const std::string& name : names) {
+      if (*is_known++ != 0) result.figures.set(name, *value);
+      ++value;
+    }
+    history_.add(std::move(result));
   }
 }
 
@@ -139,14 +148,26 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
   check(begun <= run.options.epochs, "expected at most {} epochs, the number that this run is to have, got {}",
         run.options.epochs, begun);
   check(batch_ <= run.batches, "expected at most {} batches of an epoch, got {}", run.batches, batch_);
-  if (epochs > 0) read_history(epochs, run.initial_epoch());
-  const std::vector<double> sums = take("epoch/sums", {4}, DType::float64).to_vector();
+  const auto names = metadata.find("figures");
+  check(names != metadata.end() && (epochs > 0 || names->second.empty()),
+        "expected the names of the figures of {} epochs, got {}", epochs,
+        names == metadata.end() ? "none" : names->second);
+  if (epochs > 0) read_history(epochs, run.initial_epoch(), names->second);
   const std::int64_t samples = integer_of(metadata, "epoch_samples");
-  check(samples == std::min(batch_ * run.options.batch_size, run.train.size()),
+  const std::int64_t first = run.first_batch(epochs);
+  check(samples == run.plan.samples_before(first + run.plan.batches(batch_)) - run.plan.samples_before(first),
         "expected the samples of {} batches, got {}", batch_, samples);
-  means_ = {.classes = run.means.classes, .loss_sum = sums[0], .accuracy_sum = sums[1], .samples = samples};
-  learning_rate_ = sums[2];
-  seconds_ = sums[3];
+  running_ = RunningFigures(run.objective);
+  std::vector<NamedTensor> state;
+  for (auto entry = tensors_.lower_bound(running_prefix);
+       entry != tensors_.end() && entry->first.starts_with(running_prefix);) {
+    state.push_back({entry->first.substr(std::string_view(running_prefix).size()), entry->second});
+    entry = tensors_.erase(entry);
+  }
+  running_.restore(samples, state);
+  const std::vector<double> rest = take("rate_and_seconds", {2}, DType::float64).to_vector();
+  learning_rate_ = rest[0];
+  seconds_ = rest[1];
 }
 
 namespace {
@@ -211,7 +232,7 @@ void CheckpointParts::restore(TrainingState& run) {
   rollback.keep();
   run.epoch = run.initial_epoch() + static_cast<int>(history_.epochs().size());
   run.batch = batch_;
-  run.means = means_;
+  run.running = running_;
   run.learning_rate = learning_rate_;
   run.seconds = seconds_;
 }

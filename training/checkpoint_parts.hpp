@@ -28,7 +28,7 @@ class CheckpointParts {
 
  private:
   Tensor take(const std::string& name, const Shape& shape, DType dtype);
-  void read_history(std::int64_t epochs, int initial_epoch);
+  void read_history(std::int64_t epochs, int initial_epoch, const std::string& names);
   void read_position(const TrainingState& run, const std::map<std::string, std::string>& metadata);
 
   std::map<std::string, Tensor> tensors_;              // those not taken yet
@@ -36,7 +36,7 @@ class CheckpointParts {
   std::vector<std::pair<std::string, Tensor>> slots_;  // of the optimizer
   std::vector<std::vector<NamedTensor>> callbacks_;    // their states
   History history_;
-  RunningMeans means_;
+  RunningFigures running_;
   std::int64_t batch_ = 0, iterations_ = 0;
   double learning_rate_ = 0, seconds_ = 0;
 };

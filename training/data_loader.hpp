@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <vector>
 
 #include "training/augmentation.hpp"
 #include "training/dataset.hpp"
@@ -14,31 +15,39 @@ namespace xtape {
 template <class T>
 class Prefetcher;  // not included: users need not compile what threads take
 
-/// What one training step sees. images: (b, ...) floating, labels: (b) int64 or (b, ...) floating, as in the data set.
+/// Samples for one step, in the order of the model's inputs and outputs. inputs: (b, ...) floating, or int64 as in the
+/// data set; targets: (b, ...) int64 or floating, as there; weights: none, or for each target (b) floating or
+/// undefined.
 struct Batch {
-  Tensor images;
-  Tensor labels;
-  Tensor weights = {};  ///< (b) floating; undefined when the data set has none
-  /// Number of examples.
-  std::int64_t size() const { return images.dim(0); }
+  std::vector<Tensor> inputs, targets, weights = {};
+
+  /// Number of samples.
+  std::int64_t size() const { return inputs.front().dim(0); }
+  /// The one input, the one target. Error when there are several.
+  const Tensor& input() const;
+  const Tensor& target() const;
+  /// The weights for a target; undefined when all are 1.
+  Tensor weight(std::size_t target = 0) const { return weights.empty() ? Tensor() : weights.at(target); }
 };
 
 struct DataLoaderOptions {
   std::int64_t batch_size = 32;
   bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
+  bool drop_last = false;        ///< leave out the last batch when it is smaller than the others
   std::uint64_t seed = 0;        ///< of the orders and of augmentation
-  DType dtype = DType::float32;  ///< of images and floating labels; bytes become 0 to 1
-  /// Of the images; of each by the seed, the epoch and its index in the data set. Targets (n, height, width, ...) of
-  /// the images' height and width are moved with them, without changes of colour: by the nearest pixel when all of them
-  /// are whole numbers, as in masks, and are not the images themselves, else linearly as images are. Other targets stay
-  /// as they are.
+  DType dtype = DType::float32;  ///< of floating inputs, targets and weights, and of bytes, which become 0 to 1
+  /// Of the inputs that are images (height, width, channels), all of a sample in the same way; by the seed, the epoch
+  /// and the sample's index in the data set. Targets (n, height, width, ...) of the first image's height and width are
+  /// moved with them, without changes of colour: by the nearest pixel when they are classes, or when all of them are
+  /// whole numbers, as in masks, and are not the images themselves, else linearly as images are. Other targets stay as
+  /// they are.
   Augmentation augmentation = {};
   /// Batches that threads of their own decode and augment while one is in use, 0 to 64; each holds memory for itself.
-  /// Images in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
+  /// Samples in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
   std::int64_t prefetch = 2;
 };
 
-/// How targets follow the images that augmentation moves.
+/// How a target follows the images that augmentation moves.
 enum class TargetMotion { none, interpolated, nearest };
 
 /// The batches of one pass over a data set. Stands on its own: it may outlive the loader it came from. Batches are the
@@ -91,13 +100,16 @@ class Epoch::Iterator {
 /// number alone, not on what was read before, so training that is interrupted goes on with the same batches.
 class DataLoader {
  public:
-  /// Error when batch_size is below 1, dtype is not floating, prefetch out of range, or augmentation (see there), or
-  /// when augmentation moves pixels and targets are images of another size or flattened images or masks: (n, m) with m
-  /// a multiple of height * width.
+  /// Error when batch_size is below 1 or, with drop_last, above the number of samples, dtype is not floating, prefetch
+  /// out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of another
+  /// size or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
-  /// Batches per epoch; the last one holds what remains.
+  /// Batches per epoch; the last one holds what remains, unless that is dropped.
   std::int64_t batches() const;
+  /// Samples of batch number `index` of any epoch; and of an epoch.
+  std::int64_t samples_of(std::int64_t index) const;
+  std::int64_t samples() const;
   /// The batches of epoch `number`, counted from 0. Error when it is negative.
   Epoch epoch(std::int64_t number) const;
   const Dataset& data() const { return data_; }
@@ -106,7 +118,7 @@ class DataLoader {
  private:
   Dataset data_;
   DataLoaderOptions options_;
-  TargetMotion targets_ = TargetMotion::none;
+  std::vector<TargetMotion> motions_;  // of the targets
 };
 
 }  // namespace xtape

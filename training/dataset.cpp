@@ -40,14 +40,34 @@ Dataset checked(const std::filesystem::path& path, const Tensor& images, const T
   }
 }
 
-/// How to make class numbers (n) of labels that are none.
+/// How to make class numbers of labels that are none.
 std::string class_number_hint(const Tensor& labels, std::int64_t classes) {
-  const bool one_each = labels.size() == labels.dim(0);
-  if (labels.dtype() == DType::int64 && one_each) return "reshape them with .reshaped({n})";
-  if (one_each)
-    return labels.rank() == 1 ? "convert with .to(DType::int64)" : "convert with .reshaped({n}).to(DType::int64)";
   if (labels.shape() == Shape{labels.dim(0), classes}) return "convert one-hot rows with .to(DType::float32)";
-  return "give one class number for each example";
+  if (labels.size() == labels.dim(0) && labels.rank() > 1) return "convert with .reshaped({n}).to(DType::int64)";
+  return "convert with .to(DType::int64)";
+}
+
+/// The labels of `target`, which has classes. Error when they are no class numbers or distributions.
+void check_labels(const Target& target) {
+  const Tensor& labels = target.values;
+  const std::int64_t classes = target.classes;
+  if (is_floating(labels.dtype())) {
+    check(labels.rank() >= 2 && labels.dim(-1) == classes,
+          "Dataset: expected labels of int64 (n, ...) or of distributions (n, ..., {}), got {} {}; {}", classes,
+          labels.dtype(), labels.shape(),
+          labels.size() == labels.dim(0) ? "convert class numbers to int64 (n) with .reshaped({n}).to(DType::int64)"
+                                         : "a distribution has a number for each class");
+    return check_distributions("Dataset", labels.reshaped({-1, classes}));
+  }
+  check(labels.dtype() == DType::int64, "Dataset: expected labels of int64 (n, ...), got {} {}; {}", labels.dtype(),
+        labels.shape(), class_number_hint(labels, classes));
+  const std::span all(labels.data<std::int64_t>(), static_cast<std::size_t>(labels.size()));
+  const auto wrong = std::ranges::find_if(
+      all, [&](std::int64_t label) { return (label < 0 || label >= classes) && label != target.ignored_label; });
+  if (wrong == all.end()) return;
+  fail("Dataset: expected labels in [0, {}){}, got {} at index {}{}", classes,
+       target.ignored_label ? fmt::format(" or {}", *target.ignored_label) : "", *wrong, wrong - all.begin(),
+       *wrong < 0 && !target.ignored_label ? "; say which label is to be ignored with Target::ignored_label" : "");
 }
 
 Dataset load_signs_part(const std::filesystem::path& folder, const std::string& part) {
@@ -100,116 +120,174 @@ SplitData load_mnist_files(std::string_view function, const std::filesystem::pat
 
 }  // namespace
 
-Dataset::Dataset(Tensor images, Tensor labels, std::int64_t classes)
-    : images_(std::move(images)), labels_(std::move(labels)), classes_(classes) {
-  check_images();
-  check_classes();
+Dataset::Dataset(std::vector<Tensor> inputs, std::vector<Target> targets)
+    : inputs_(std::move(inputs)), targets_(std::move(targets)) {
+  check(!inputs_.empty(), "Dataset: expected at least one input, got none");
+  for (const Tensor& input : inputs_) {
+    check(input.defined(), "Dataset: expected inputs and targets, got an undefined tensor");
+    check(input.rank() >= 2 && input.size() > 0 && input.dim(0) == inputs_.front().dim(0),
+          "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as {}, got {}",
+          inputs_.front().shape(), input.shape());
+    shapes_.push_back(input.shape().without(0));
+    dtypes_.push_back(input.dtype());
+  }
+  size_ = inputs_.front().dim(0);
+  for (Target& target : targets_) check_target(target);
 }
 
-Dataset::Dataset(Tensor images, Tensor labels, std::vector<std::string> class_names)
-    : images_(std::move(images)),
-      labels_(std::move(labels)),
-      classes_(std::ssize(class_names)),
-      class_names_(std::move(class_names)) {
-  check_images();
-  check_classes();
+Dataset::Dataset(SampleSource source, std::vector<Target> targets)
+    : shapes_(source.shapes),
+      dtypes_(source.dtypes),
+      targets_(std::move(targets)),
+      source_(std::make_shared<const SampleSource>(std::move(source))) {
+  check(source_->sample && !shapes_.empty() && shapes_.size() == dtypes_.size(),
+        "Dataset: expected a source with a function, and a shape and a type for each input, got {}, {} and {}",
+        source_->sample ? "a function" : "an empty function", shapes_.size(), dtypes_.size());
+  for (const Shape& shape : shapes_) {
+    check(shape.size() > 0, "Dataset: expected a source of samples with elements, got shape {}", shape);
+  }
+  check(!targets_.empty() && targets_.front().values.defined() && targets_.front().values.rank() >= 1 &&
+            targets_.front().values.dim(0) > 0,
+        "Dataset: expected labels (n) of at least one sample, got {}",
+        targets_.empty() ? "none" : shape_text(targets_.front().values));
+  size_ = targets_.front().values.dim(0);
+  for (Target& target : targets_) check_target(target);
+  sourced_.resize(static_cast<std::size_t>(size_));
+  std::iota(sourced_.begin(), sourced_.end(), std::int64_t{0});
 }
+
+namespace {
+
+/// A target of classes. Error when there is none, which would make numbers of it.
+Target target_of(Tensor labels, std::int64_t classes, std::vector<std::string> names = {}) {
+  check(classes >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes", classes);
+  return {.values = std::move(labels), .classes = classes, .class_names = std::move(names)};
+}
+
+SampleSource source_of(ImageSource images) {
+  check(images.image && images.shape.rank() == 3 && images.shape.size() > 0,
+        "Dataset: expected a source of images (height, width, channels), got {} of shape {}",
+        images.image ? "one" : "an empty function", images.shape);
+  return {{images.shape}, {DType::uint8}, [image = std::move(images.image)](std::int64_t index) {
+            return std::vector<Tensor>{image(index)};
+          }};
+}
+
+}  // namespace
+
+Dataset::Dataset(Tensor input, Tensor labels, std::int64_t classes)
+    : Dataset(std::vector<Tensor>{std::move(input)}, std::vector<Target>{target_of(std::move(labels), classes)}) {}
+
+Dataset::Dataset(Tensor input, Tensor labels, std::vector<std::string> class_names)
+    : Dataset(std::vector<Tensor>{std::move(input)},
+              std::vector<Target>{target_of(std::move(labels), std::ssize(class_names), class_names)}) {}
 
 Dataset::Dataset(ImageSource source, Tensor labels, std::vector<std::string> class_names)
-    : labels_(std::move(labels)),
-      source_(std::make_shared<const ImageSource>(std::move(source))),
-      classes_(std::ssize(class_names)),
-      class_names_(std::move(class_names)) {
-  check(source_->image && source_->shape.rank() == 3 && source_->shape.size() > 0,
-        "Dataset: expected a source of images (height, width, channels), got {} of shape {}",
-        source_->image ? "one" : "an empty function", source_->shape);
-  check(labels_.defined() && labels_.rank() >= 1 && labels_.dim(0) > 0,
-        "Dataset: expected labels (n) of at least one image, got {}", shape_text(labels_));
-  sourced_.resize(static_cast<std::size_t>(size()));
-  std::iota(sourced_.begin(), sourced_.end(), std::int64_t{0});
-  check_classes();
-}
+    : Dataset(source_of(std::move(source)),
+              std::vector<Target>{target_of(std::move(labels), std::ssize(class_names), class_names)}) {}
 
-Dataset::Dataset(Tensor images, Tensor targets) : images_(std::move(images)), labels_(std::move(targets)) {
-  check_images();
-  check(is_floating(labels_.dtype()), "Dataset: expected targets of float32 or float64, got {} {}; {}", labels_.dtype(),
-        labels_.shape(), "with labels say how many classes there are");
-}
+Dataset::Dataset(Tensor input, Tensor numbers)
+    : Dataset(std::vector<Tensor>{std::move(input)}, std::vector<Target>{{.values = std::move(numbers)}}) {}
 
-void Dataset::check_images() const {
-  check(images_.defined() && labels_.defined(), "Dataset: expected images and labels, got an undefined tensor");
-  check(images_.rank() >= 2 && labels_.rank() >= 1 && images_.dim(0) == labels_.dim(0),
-        "Dataset: expected images (n, ...) and labels (n) or targets (n, ...), got {} and {}", images_.shape(),
-        labels_.shape());
-  check(images_.size() > 0, "Dataset: expected at least one image with elements, got {}", images_.shape());
-  check(images_.dtype() == DType::uint8 || is_floating(images_.dtype()),
-        "Dataset: expected images of uint8, float32 or float64, got {} of shape {}", images_.dtype(), images_.shape());
-}
-
-void Dataset::check_classes() const {
+void Dataset::check_target(Target& target) const {
+  const Tensor& values = target.values;
+  check(values.defined(), "Dataset: expected inputs and targets, got an undefined tensor");
+  check(values.rank() >= 1 && values.dim(0) == size_,
+        "Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got {} and {}",
+        shapes_.front().prepended(in_memory() ? inputs_.front().dim(0) : size_), values.shape());
+  if (target.classes == 0) target.classes = std::ssize(target.class_names);
+  check(target.class_names.empty() || std::ssize(target.class_names) == target.classes,
+        "Dataset: expected a name for each of the {} classes, got {}", target.classes, target.class_names.size());
+  check(target.classes >= 0, "Dataset: expected at least 1 class, got {}", target.classes);
+  if (target.classes == 0) {
+    check(is_floating(values.dtype()), "Dataset: expected targets of float32 or float64, got {} {}; {}", values.dtype(),
+          values.shape(), "with labels say how many classes there are");
+    return;
+  }
   try {
-    check_class_names(class_names_);  // a model with others could be trained, but not saved
+    check_class_names(target.class_names);  // a model with others could be trained, but not saved
   } catch (const Error& error) {
     fail("Dataset: {}", error.what());
   }
-  check(classes_ >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes",
-        classes_);
-  check_labels();
-}
-
-void Dataset::check_labels() const {
-  if (is_floating(labels_.dtype())) {
-    check(labels_.rank() == 2 && labels_.dim(1) == classes_,
-          "Dataset: expected labels of int64 (n) or of a distribution a row (n, {}), got {} {}; {}", classes_,
-          labels_.dtype(), labels_.shape(),
-          labels_.size() == size() ? "convert class numbers to int64 (n) with .reshaped({n}).to(DType::int64)"
-                                   : "a distribution has a number for each class");
-    return check_distributions("Dataset", labels_);
-  }
-  check(labels_.dtype() == DType::int64 && labels_.rank() == 1, "Dataset: expected labels of int64 (n), got {} {}; {}",
-        labels_.dtype(), labels_.shape(), class_number_hint(labels_, classes_));
-  const std::span all(labels_.data<std::int64_t>(), static_cast<std::size_t>(labels_.size()));
-  const auto wrong = std::ranges::find_if(all, [&](std::int64_t label) { return label < 0 || label >= classes_; });
-  if (wrong != all.end()) {
-    fail("Dataset: expected labels in [0, {}), got {} at index {}", classes_, *wrong, wrong - all.begin());
-  }
+  check_labels(target);
 }
 
 Dataset Dataset::weighted(Tensor weights) const {
-  check(weights.defined() && is_floating(weights.dtype()) && weights.shape() == Shape{size()},
-        "Dataset::weighted: expected floating weights ({},), got {}", size(), tensor_text(weights));
-  for (const double weight : weights.to_vector()) {
-    check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
-          weight);
+  check(weights.defined(), "Dataset::weighted: expected floating weights ({},), got an undefined tensor", size());
+  return weighted(std::vector<Tensor>(std::max<std::size_t>(1, targets_.size()), weights));
+}
+
+Dataset Dataset::weighted(std::vector<Tensor> weights) const {
+  check(weights.size() == std::max<std::size_t>(1, targets_.size()),
+        "Dataset::weighted: expected weights for each of the {} targets, got {}", targets_.size(), weights.size());
+  for (const Tensor& some : weights) {
+    if (!some.defined()) continue;
+    check(is_floating(some.dtype()) && some.shape() == Shape{size()},
+          "Dataset::weighted: expected floating weights ({},), got {}", size(), tensor_text(some));
+    for (const double weight : some.to_vector()) {
+      check(std::isfinite(weight) && weight >= 0, "Dataset::weighted: expected finite weights of at least 0, got {}",
+            weight);
+    }
   }
   Dataset result = *this;
   result.weights_ = std::move(weights);
   return result;
 }
 
-const Tensor& Dataset::images() const {
+Tensor Dataset::weight(std::size_t target) const { return weights_.empty() ? Tensor() : weights_.at(target); }
+
+const std::vector<Tensor>& Dataset::inputs() const {
   check(in_memory(),
-        "Dataset::images: expected images in memory, got {} that are read when a batch asks for them; take them one by "
-        "one with image(), or in batches with a DataLoader",
+        "Dataset::inputs: expected samples in memory, got {} that are read when a batch asks for them; take them one "
+        "by one with sample(), or in batches with a DataLoader",
         size());
-  return images_;
+  return inputs_;
 }
 
-Shape Dataset::image_shape() const { return in_memory() ? images_.shape().without(0) : source_->shape; }
+const Tensor& Dataset::input() const {
+  check(shapes_.size() == 1, "Dataset::input: expected data of one input, got {}; use inputs()", shapes_.size());
+  return inputs().front();
+}
 
-Tensor Dataset::image(std::int64_t index) const {
-  check(index >= 0 && index < size(), "Dataset::image: expected an index in [0, {}), got {}", size(), index);
-  if (in_memory()) return images_.rows(index, index + 1).reshaped(image_shape());
-  Tensor made = source_->image(sourced_[static_cast<std::size_t>(index)]);
-  check(made.defined() && made.shape() == source_->shape && made.dtype() == DType::uint8,
-        "Dataset::image: expected a source that makes images {} of uint8, got {} for image {}", source_->shape,
-        made.defined() ? fmt::format("{} of {}", made.shape(), made.dtype()) : "an undefined tensor", index);
+const Shape& Dataset::input_shape() const {
+  check(shapes_.size() == 1, "Dataset::input_shape: expected data of one input, got {}; use input_shapes()",
+        shapes_.size());
+  return shapes_.front();
+}
+
+const Target& Dataset::only_target(const char* function) const {
+  check(targets_.size() == 1, "Dataset::{}: expected data of one target, got {}; use targets()", function,
+        targets_.size());
+  return targets_.front();
+}
+
+const Tensor& Dataset::target() const { return only_target("target").values; }
+std::int64_t Dataset::classes() const { return only_target("classes").classes; }
+const std::vector<std::string>& Dataset::class_names() const { return only_target("class_names").class_names; }
+
+std::vector<Tensor> Dataset::sample(std::int64_t index) const {
+  check(index >= 0 && index < size(), "Dataset::sample: expected an index in [0, {}), got {}", size(), index);
+  std::vector<Tensor> made;
+  if (in_memory()) {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      made.push_back(inputs_[i].rows(index, index + 1).reshaped(shapes_[i]));
+    }
+    return made;
+  }
+  made = source_->sample(sourced_[static_cast<std::size_t>(index)]);
+  check(made.size() == shapes_.size(), "Dataset::sample: expected a source that makes {} inputs, got {} for sample {}",
+        shapes_.size(), made.size(), index);
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    check(made[i].defined() && made[i].shape() == shapes_[i] && made[i].dtype() == dtypes_[i],
+          "Dataset::sample: expected a source that makes {} {}, got {} for sample {}", dtypes_[i], shapes_[i],
+          tensor_text(made[i]), index);
+  }
   return made;
 }
 
 Dataset Dataset::rows(std::int64_t begin, std::int64_t end) const {
   check(0 <= begin && begin < end && end <= size(),
-        "Dataset::rows: expected 0 <= begin < end <= {}, the number of examples, got [{}, {})", size(), begin, end);
+        "Dataset::rows: expected 0 <= begin < end <= {}, the number of samples, got [{}, {})", size(), begin, end);
   std::vector<std::int64_t> indices(static_cast<std::size_t>(end - begin));
   std::iota(indices.begin(), indices.end(), begin);
   return subset(indices);
@@ -221,11 +299,13 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
     check(i >= 0 && i < size(), "Dataset::subset: expected indices in [0, {}), got {}", size(), i);
   }
   Dataset result = *this;
-  result.labels_ = gathered(labels_, indices);
-  if (weights_.defined()) result.weights_ = gathered(weights_, indices);
-  if (in_memory()) {
-    result.images_ = gathered(images_, indices);
-  } else {
+  result.size_ = std::ssize(indices);
+  for (Tensor& input : result.inputs_) input = gathered(input, indices);
+  for (Target& target : result.targets_) target.values = gathered(target.values, indices);
+  for (Tensor& weights : result.weights_) {
+    if (weights.defined()) weights = gathered(weights, indices);
+  }
+  if (!in_memory()) {
     result.sourced_.resize(indices.size());
     std::ranges::transform(indices, result.sourced_.begin(),
                            [&](std::int64_t i) { return sourced_[static_cast<std::size_t>(i)]; });
@@ -236,7 +316,7 @@ Dataset Dataset::subset(const std::vector<std::int64_t>& indices) const {
 SplitData split(const Dataset& data, double fraction, std::uint64_t seed) {
   check(fraction > 0 && fraction < 1, "split: expected a fraction between 0 and 1, got {}", fraction);
   const std::int64_t test = std::llround(fraction * static_cast<double>(data.size()));
-  check(test > 0 && test < data.size(), "split: expected at least one example in each part, got {} of {}", test,
+  check(test > 0 && test < data.size(), "split: expected at least one sample in each part, got {} of {}", test,
         data.size());
   const auto order = RandomStream(seed, streams::splits).permutation(data.size());
   const auto middle = order.end() - test;

@@ -3,72 +3,30 @@
 #include <algorithm>
 #include <cmath>
 
-#include "framework/autograd/finite_check.hpp"
-#include "framework/ops/arithmetic.hpp"
-#include "training/batch_weights.hpp"
 #include "training/checkpoint_file.hpp"
 #include "training/data_loader.hpp"
 #include "training/fit_checks.hpp"
+#include "training/train_step.hpp"
 
 namespace xtape {
 namespace {
 
-/// One batch forward and back, and a step of the optimizer.
-class Trainer {
- public:
-  Trainer(const Model& model, Optimizer& optimizer, const FitOptions& options)
-      : model_(model), optimizer_(optimizer), options_(options) {}
+DataLoaderOptions loader_options(const Model& model, const FitOptions& options) {
+  return {.batch_size = options.batch_size,
+          .shuffle = options.shuffle,
+          .drop_last = options.drop_last,
+          .seed = options.seed,
+          .dtype = model.dtype(),
+          .augmentation = options.augmentation};
+}
 
-  /// Trains on the batch and adds its loss and accuracy to the means; returns the loss. One that is not finite is
-  /// neither learned from nor added.
-  double step(const Batch& batch, RunningMeans& means) {
-    FiniteCheck finite(optimizer_.iterations());
-    std::vector<Observer*> observers;
-    if (options_.check_finite) observers.push_back(&finite);
-    if (options_.profiler) observers.push_back(options_.profiler);
-    ForwardPass pass(Mode::training, {.seed = options_.seed,
-                                      .step = optimizer_.iterations(),
-                                      .observers = observers,
-                                      .recompute = options_.recompute});
-    const Variable outputs = model_(batch.images, pass);
-    check_outputs("fit", options_.loss, outputs.value());
-    const Variable loss = objective(outputs, batch, pass);
-    const double value = loss.value().item();
-    if (!std::isfinite(value)) return value;
-    at_work("metrics");
-    means.add(value, outputs.value(), batch);
-    if (options_.check_finite) {  // nothing is changed by a step that ends in an error
-      optimizer_.step(pass.backward(loss));
-    } else {
-      optimizer_.minimize(loss, pass);
-    }
-    return value;
-  }
-
-  /// Notifies the profiler, if there is one.
-  void at_work(std::string_view who) const {
-    if (options_.profiler) options_.profiler->start(who);
-  }
-
- private:
-  /// What is minimized: the one place where terms are added.
-  Variable objective(const Variable& outputs, const Batch& batch, ForwardPass& pass) const {
-    pass.begin_layer("loss");
-    Variable loss = options_.loss(outputs, batch.labels, weights_of(batch, options_.class_weights));
-    check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
-    check(
-        loss.tracked() || !std::isfinite(loss.value().item()),
-        "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
-        "it is given, with functions of variables",
-        model_.name());
-    if (const std::optional<Variable> penalty = model_.regularization(pass)) loss = loss + *penalty;
-    return loss;
-  }
-
-  const Model& model_;
-  Optimizer& optimizer_;
-  const FitOptions& options_;
-};
+StepPlan plan_of(const DataLoader& loader, const FitOptions& options) {
+  return {.samples = loader.data().size(),
+          .batch_size = options.batch_size,
+          .pass = loader.batches(),
+          .epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch * options.accumulate : loader.batches(),
+          .accumulate = options.accumulate};
+}
 
 /// Progress first, so that what others print comes after its line; those that save what all others know last.
 Callbacks in_order(const TrainingState& run) {
@@ -77,7 +35,7 @@ Callbacks in_order(const TrainingState& run) {
                         [](const auto& callback) { return !callback->comes_last(); });
   if (run.options.show_progress) {
     const ProgressPlan plan{.epochs = run.options.epochs,
-                            .samples = run.train.size(),
+                            .samples = run.samples_of(run.batches),
                             .validation_samples = run.options.validation ? run.options.validation->size() : 0};
     callbacks.insert(callbacks.begin(), std::make_shared<Progress>(plan, run.options.output));
   }
@@ -88,16 +46,15 @@ Callbacks in_order(const TrainingState& run) {
 class Run {
  public:
   Run(TrainingState& state, const DataLoader& loader)
-      : state_(state),
-        loader_(loader),
-        trainer_(state.model, state.optimizer, state.options),
-        callbacks_(in_order(state)) {}
+      : state_(state), loader_(loader), step_(state), callbacks_(in_order(state)) {}
 
   void operator()() {
     tell(&Callback::train_begin);
     if (!state_.options.resume.empty()) {
       resume_run(state_, state_.options.resume);
-      if (state_.step() > 0) leave_behind(order() - (state_.batch > 0 ? 0 : 1));
+      const std::int64_t done =
+          state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
+      if (state_.step() > 0) leave_behind((done - 1) / state_.plan.pass);
     }
     while (!state_.stopping() && epochs_done() < state_.options.epochs) run_epoch();
     tell(&Callback::train_end);
@@ -111,9 +68,6 @@ class Run {
 
   int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
 
-  /// Number of the current epoch's order.
-  std::int64_t order() const { return state_.first_order + std::ssize(state_.history.epochs()); }
-
   /// No later run with this optimizer has this order or one before it.
   void leave_behind(std::int64_t order) {
     state_.optimizer.set_next_order(std::max(state_.optimizer.next_order(), order + 1));
@@ -126,32 +80,28 @@ class Run {
     tell(&Callback::epoch_begin);
     train_batches(start);
     if (state_.stopping()) return;
-    EpochResult result{.epoch = state_.epoch,
-                       .loss = state_.means.loss(),
-                       .accuracy = state_.means.accuracy(),
-                       .learning_rate = state_.learning_rate};
-    validate(result);
+    EpochResult result{.epoch = state_.epoch, .figures = state_.running.figures()};
+    validate(result.figures);
     if (state_.stopping()) return;
-    result.seconds = steady_seconds() - start;
-    state_.history.add(result);
+    result.figures.set("learning_rate", state_.learning_rate);
+    result.figures.set("seconds", steady_seconds() - start);
+    state_.history.add(std::move(result));
     state_.batch = 0;
-    state_.means = {.classes = state_.means.classes};
+    state_.running = RunningFigures(state_.objective);
     state_.seconds = 0;
     tell(&Callback::epoch_end);
   }
 
   void train_batches(double start) {
-    const Epoch epoch = loader_.epoch(order());
-    leave_behind(order());
     while (state_.batch < state_.batches && !state_.stopping()) {
       state_.learning_rate = state_.optimizer.learning_rate();
-      trainer_.at_work("data");
-      const Batch batch = epoch[state_.batch];
-      state_.batch_loss = trainer_.step(batch, state_.means);
+      step_.at_work("data");
+      const std::vector<Batch> batches = next_batches();
+      state_.batch_loss = step_(batches);
       const bool finite = std::isfinite(state_.batch_loss);
       if (finite) ++state_.batch;
       state_.seconds = steady_seconds() - start;
-      trainer_.at_work("progress");
+      step_.at_work("progress");
       tell(&Callback::batch_end);
       check(
           finite || state_.stopping(),
@@ -161,7 +111,24 @@ class Run {
     }
   }
 
-  void validate(EpochResult& result) {
+  /// Those of the next step.
+  std::vector<Batch> next_batches() {
+    const StepPlan& plan = state_.plan;
+    const std::int64_t epoch_begin = state_.first_batch(std::ssize(state_.history.epochs()));
+    std::vector<Batch> batches;
+    for (std::int64_t i = plan.batches(state_.batch); i < plan.batches(state_.batch + 1); ++i) {
+      const std::int64_t pass = (epoch_begin + i) / plan.pass;
+      if (!pass_ || pass != pass_number_) {
+        pass_.emplace(loader_.epoch(pass));
+        pass_number_ = pass;
+        leave_behind(pass);
+      }
+      batches.push_back((*pass_)[(epoch_begin + i) % plan.pass]);
+    }
+    return batches;
+  }
+
+  void validate(Figures& figures) {
     const FitOptions& options = state_.options;
     if (!options.validation) return;
     const auto batch_end = [this](std::int64_t samples) {
@@ -169,44 +136,88 @@ class Run {
       tell(&Callback::validation_batch_end);
       return !state_.stopping();
     };
-    const Evaluation validation =
-        evaluate(state_.model, *options.validation,
-                 {.batch_size = options.batch_size, .loss = options.loss, .batch_end = batch_end});
-    result.validation_loss = validation.loss;
-    result.validation_accuracy = validation.accuracy;
+    figures.append(evaluate(state_.model, *options.validation,
+                            {.batch_size = options.batch_size,
+                             .loss = options.loss,
+                             .metrics = options.metrics,
+                             .batch_end = batch_end}),
+                   "val_");
   }
 
   TrainingState& state_;
   const DataLoader& loader_;
-  Trainer trainer_;
+  TrainStep step_;
   Callbacks callbacks_;
+  std::optional<Epoch> pass_;  // over the data, from which batches are taken at the moment
+  std::int64_t pass_number_ = 0;
 };
 
 }  // namespace
 
+TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const Dataset& data,
+                             const FitOptions& its_options)
+    : model(its_model),
+      optimizer(its_optimizer),
+      train(data),
+      options(its_options),
+      objective("fit", its_model, data, its_options.loss, its_options.metrics),
+      plan(plan_of(DataLoader(data, loader_options(its_model, its_options)), its_options)),
+      batches(plan.steps()),
+      running(objective),
+      first_iteration(optimizer.iterations()) {
+  first_order = options.initial_epoch
+                    ? first_batch(0) / plan.pass
+                    : std::max(optimizer.next_order(), order_by_steps(first_iteration * plan.accumulate, plan.pass));
+}
+
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
 
-History fit(const Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+std::int64_t TrainingState::first_batch(std::int64_t epochs) const {
+  return (options.initial_epoch ? *options.initial_epoch * plan.epoch : first_order * plan.pass) + epochs * plan.epoch;
+}
+
+std::int64_t TrainingState::samples_of(std::int64_t steps) const {
+  const std::int64_t first = first_batch(std::ssize(history.epochs()));
+  return plan.samples_before(first + plan.batches(steps)) - plan.samples_before(first);
+}
+
+std::vector<Objective::Measure> TrainingState::measures() const {
+  std::vector<Objective::Measure> all = objective.measures();
+  const std::size_t of_training = all.size();
+  for (std::size_t i = 0; i < of_training && options.validation; ++i) {
+    all.push_back({"val_" + all[i].name, all[i].larger_is_better});
+  }
+  all.push_back({"learning_rate", false});
+  return all;
+}
+
+namespace {
+
+/// Trains on `train` with all of the options, which are complete.
+History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
-  const DataLoader loader(train, {.batch_size = options.batch_size,
-                                  .shuffle = options.shuffle,
-                                  .seed = options.seed,
-                                  .dtype = model.dtype(),
-                                  .augmentation = options.augmentation});
-  TrainingState state{.model = model,
-                      .optimizer = optimizer,
-                      .train = train,
-                      .options = options,
-                      .batches = loader.batches(),
-                      .means = {.classes = train.classes() > 0},
-                      .first_iteration = optimizer.iterations()};
-  state.first_order = options.initial_epoch
-                          ? *options.initial_epoch
-                          : std::max(optimizer.next_order(), order_by_steps(state.first_iteration, state.batches));
+  TrainingState state(model, optimizer, train, options);
+  const DataLoader loader(train, loader_options(model, options));
   if (options.resume.empty()) state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
   Run run(state, loader);
   run();
   return state.history;
+}
+
+}  // namespace
+
+History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+  check(std::isfinite(options.validation_split) && options.validation_split >= 0 && options.validation_split < 1,
+        "fit: expected a validation_split in [0, 1), got {}", options.validation_split);
+  if (options.validation_split == 0) return train_on(model, optimizer, train, options);
+  check(!options.validation, "fit: expected validation or validation_split, got both");
+  const auto kept = static_cast<std::int64_t>(
+      std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // Keras's rounding
+  check(kept > 0 && kept < train.size(), "fit: expected at least one sample in each part of a validation_split, got {}",
+        train.size());
+  FitOptions complete = options;
+  complete.validation = train.rows(kept, train.size());
+  return train_on(model, optimizer, train.rows(0, kept), complete);
 }
 
 }  // namespace xtape

@@ -7,58 +7,74 @@
 
 #include "framework/ops/label_checks.hpp"
 #include "layers/softmax.hpp"
-#include "training/broadcast_check.hpp"
+#include "training/metrics.hpp"
 
 namespace xtape {
+namespace {
 
-void check_images(std::string_view function, const Model& model, const Shape& images) {
-  const std::size_t inputs = model.input_nodes().size(), outputs = model.output_nodes().size();
-  check(inputs == 1 && outputs == 1,
-        "{}: expected a model of one input and one output, got model {} of {} and {}; call it with Model::call() in a "
-        "loop",
-        function, model.name(), inputs, outputs);
-  check(images.rank() > 0 && model.input_shape().matches(images.without(0)),
-        "{}: expected images {} for model {}, got {}", function, batch_shape_text(model.input_shape()), model.name(),
-        images);
+const PartialShape& input_shape(const Model& model, std::size_t index) {
+  return model.nodes()[model.input_nodes()[index]].shape();
+}
+const PartialShape& output_shape(const Model& model, std::size_t index) {
+  const NodeOutput output = model.output_nodes()[index];
+  return model.nodes()[output.node].outputs[output.output].shape();
+}
+
+/// " for output price", where there are several.
+std::string of_output(const Model& model, std::size_t index) {
+  return model.output_nodes().size() == 1 ? "" : " for output " + output_name(model, index);
+}
+
+}  // namespace
+
+void check_inputs(std::string_view function, const Model& model, const Dataset& data) {
+  const std::size_t inputs = model.input_nodes().size();
+  check(data.input_shapes().size() == inputs, "{}: expected {} input{} for model {}, got {}", function, inputs,
+        inputs == 1 ? "" : "s", model.name(), data.input_shapes().size());
+  for (std::size_t i = 0; i < inputs; ++i) {
+    check(input_shape(model, i).matches(data.input_shapes()[i]), "{}: expected inputs {} for model {}, got {}",
+          function, batch_shape_text(input_shape(model, i)), model.name(),
+          data.input_shapes()[i].prepended(data.size()));
+  }
 }
 
 void check_data(std::string_view function, const Model& model, const Dataset& data) {
-  check_images(function, model, data.image_shape().prepended(data.size()));
-  if (data.classes() == 0) return;  // only the loss knows which targets it takes
-  const Shape output = model.output_shape();
-  check(output.rank() == 1 && output[0] >= data.classes(),
-        "{}: expected a model with an output for each of the {} classes of the data, got output shape {}", function,
-        data.classes(), batch_shape_text(output));
-  check(
-      output[0] > 1,
-      "{}: expected a model with at least 2 outputs for data with classes, got output shape {}; for one yes-no answer "
-      "a sample give floating targets (n, 1) without classes, and sigmoid_cross_entropy as the loss",
-      function, batch_shape_text(output));
-  check(!is_floating(data.labels().dtype()) || output[0] == data.classes(),
-        "{}: expected a model with {} outputs for labels that are distributions of {} classes, got output shape {}",
-        function, data.classes(), data.classes(), batch_shape_text(output));
+  check_inputs(function, model, data);
+  const std::size_t outputs = model.output_nodes().size();
+  check(data.targets().size() == outputs, "{}: expected a target for each of the {} outputs of model {}, got {}",
+        function, outputs, model.name(), data.targets().size());
+  for (std::size_t i = 0; i < outputs; ++i) {
+    const Target& target = data.targets()[i];
+    if (target.classes == 0) continue;  // only the loss knows which targets it takes
+    const PartialShape& output = output_shape(model, i);
+    const Extent outputs_of_sample = output.rank() >= 1 ? output[-1] : Extent(0);
+    const std::string which = of_output(model, i);
+    check(!outputs_of_sample.known() || outputs_of_sample.value() >= target.classes,
+          "{}: expected a model with an output for each of the {} classes of the data{}, got output shape {}", function,
+          target.classes, which, batch_shape_text(output));
+    check(outputs_of_sample != Extent(1),
+          "{}: expected a model with at least 2 outputs for data with classes{}, got output shape {}; for one yes-no "
+          "answer a sample give floating targets (n, 1) without classes, and sigmoid_cross_entropy as the loss",
+          function, which, batch_shape_text(output));
+    const bool distributions = is_floating(target.values.dtype());
+    check(!distributions || PartialShape({outputs_of_sample}).matches(Shape{target.classes}),
+          "{}: expected a model with {} outputs for labels that are distributions of {} classes{}, got output shape {}",
+          function, target.classes, target.classes, which, batch_shape_text(output));
+    const PartialShape wanted = distributions ? output : output.without(-1);
+    const Shape given = target.values.shape().without(0);
+    check(wanted.matches(given), "{}: expected labels {}{} for outputs {}, got {}{}", function,
+          batch_shape_text(wanted), which, batch_shape_text(output), target.values.shape(),
+          wanted.size() == Extent(given.size()) ? "; reshape them with .reshaped()"
+          : output.matches(given)               ? "; convert one-hot rows with .to(DType::float32)"
+                                                : "");
+  }
 }
 
 namespace {
 
-using PlainLoss = Variable (*)(const Variable&, const Tensor&, const Tensor&);
-
-bool is(const LossFunction& loss, PlainLoss known) {
-  return loss.target<PlainLoss>() && *loss.target<PlainLoss>() == known;
-}
-
-bool takes_classes(const LossFunction& loss) {
-  return is(loss, softmax_cross_entropy) || loss.target<SmoothedCrossEntropy>();
-}
-
-/// Whether it compares each output with a target of its own.
-bool is_elementwise(const LossFunction& loss) {
-  return is(loss, sigmoid_cross_entropy) || is(loss, binary_cross_entropy) || is(loss, mean_squared_error);
-}
-
 /// The layer that Model::output_activation() is of.
-const Layer& last_activation(const Model& model) {
-  std::size_t node = model.output_nodes().front().node;
+const Layer& last_activation(const Model& model, std::size_t output) {
+  std::size_t node = model.output_nodes()[output].node;
   const std::vector<ModelNode>& nodes = model.nodes();
   while (nodes[node].layer->keeps_activation() && !nodes[node].inputs.empty()) {
     node = nodes[node].inputs.front().node;
@@ -82,87 +98,98 @@ void check_softmax_layers(std::string_view function, const Model& model) {
   }
 }
 
-/// Whether a sample has a weight above 0.
-bool any_counts(const Dataset& data, const std::vector<double>& class_weights) {
+/// Whether something of the targets counts: a sample with a weight above 0, or a label that is not ignored.
+bool any_counts(const Dataset& data, std::size_t target, const Loss& loss, const std::vector<double>& class_weights) {
+  if (loss.count(data.targets()[target].values) <= 0) return false;
+  const Tensor given = data.weight(target);
   std::vector<double> weights(static_cast<std::size_t>(data.size()), 1);
-  if (data.weights().defined()) weights = data.weights().to_vector();
+  if (given.defined()) weights = given.to_vector();
   if (!class_weights.empty()) {
-    const Tensor classes = classes_of_labels(data.labels());
+    const Tensor classes = classes_of_labels(data.target());
     const auto* label = classes.data<std::int64_t>();
     for (double& weight : weights) weight *= class_weights[static_cast<std::size_t>(*label++)];
   }
   return std::ranges::any_of(weights, [](double weight) { return weight > 0; });
 }
 
-}  // namespace
-
-void check_loss(std::string_view function, const Model& model, const LossFunction& loss) {
-  check(static_cast<bool>(loss), "{}: expected a loss function, got an empty one", function);
-  const std::string ending = model.output_activation();
-  const PartialShape& output = model.output_shape();
+void check_loss(std::string_view function, const Model& model, const Loss& loss, std::size_t output) {
+  const std::string ending = model.output_activation(output);
+  const PartialShape& shape = output_shape(model, output);
   const bool makes_probabilities = ending == "softmax" || ending == "sigmoid";
-  check(!makes_probabilities || !(takes_classes(loss) || is(loss, sigmoid_cross_entropy)),
+  check(!makes_probabilities || loss.outputs() != LossOutputs::logits,
         "{}: expected a model that gives logits, as {} takes them, got one that ends in layer {} with {}; leave it out",
-        function, takes_classes(loss) ? "softmax_cross_entropy" : "sigmoid_cross_entropy",
-        last_activation(model).name(), ending);
-  check_softmax_layers(function, model);
-  check(!takes_classes(loss) || output.rank() != 1 || output[0] != 1,
-        "{}: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape {}, for which the loss "
-        "is always 0; use sigmoid_cross_entropy with floating targets (n, 1)",
-        function, batch_shape_text(output));
+        function, loss.name(), last_activation(model, output).name(), ending);
+  const bool one_class = loss.targets() == LossTargets::classes && (shape.rank() == 0 || shape[-1] == Extent(1));
+  check(!one_class,
+        "{}: expected a model of at least 2 outputs for {}, got output shape {}, for which the loss is always 0; use "
+        "sigmoid_cross_entropy with floating targets (n, 1)",
+        function, loss.name(), batch_shape_text(shape));
 }
 
-namespace {
-
-/// Targets without classes under a loss of classes, as a regression has them that names no loss.
+/// Error unless the rows are distributions. They are none in a regression that names no loss.
 void check_rows(std::string_view function, const Tensor& targets) try {
   check_distributions(function, targets);
 } catch (const Error& error) {
   fail(
       "{}; softmax_cross_entropy, the default loss, is for classes: name another one for other targets, such as "
-      "{{.loss = mean_squared_error}}",
+      "{{.loss = loss::mean_squared_error()}}",
       error.what());
+}
+
+/// Error unless the loss takes this target.
+void check_target(std::string_view function, const Model& model, const Target& target, const Loss& loss,
+                  std::size_t output) {
+  const Tensor& values = target.values;
+  if (loss.targets() == LossTargets::anything) return;
+  const bool takes_classes = loss.targets() == LossTargets::classes;
+  check(takes_classes || is_floating(values.dtype()),
+        "{}: expected softmax_cross_entropy for labels that are class numbers, got {}; for this loss give one-hot "
+        "targets, floating (n, {}), or let a custom loss say that it takes classes (LossOptions::targets)",
+        function, loss.name(), target.classes);
+  if (takes_classes && target.classes > 0) return;  // check_data has seen to them
+  const PartialShape& shape = output_shape(model, output);
+  check(shape.matches(values.shape().without(0)),
+        "{}: expected targets {} like the outputs of model {}{}, got {}, which would be compared with the outputs of "
+        "other samples; reshape them, or let a custom loss say that it takes them (LossOptions::targets)",
+        function, batch_shape_text(shape), model.name(), of_output(model, output), values.shape());
+  if (takes_classes) check_rows(function, values.reshaped({-1, values.dim(-1)}));
 }
 
 }  // namespace
 
-void check_targets(std::string_view function, const Model& model, const Dataset& data, const LossFunction& loss,
-                   std::int64_t batch_size, const std::vector<double>& class_weights) {
-  check(any_counts(data, class_weights),
-        "{}: expected weights of which some are above 0, got only samples of weight 0, for which the loss is always 0",
-        function);
-  check(loss.takes_weights() || (!data.weights().defined() && class_weights.empty()),
-        "{}: expected a loss(outputs, labels, weights) for data with weights, got one of two arguments", function);
-  const bool numbers = !is_floating(data.labels().dtype());
-  check(!numbers || !is_elementwise(loss),
-        "{}: expected softmax_cross_entropy for labels that are class numbers, got {}; for this loss give one-hot "
-        "targets, floating (n, {})",
-        function, to_string(loss), data.classes());
-  if (!takes_classes(loss) && !is_elementwise(loss)) {
-    check_broadcasts(function, model, data, loss, batch_size, class_weights);
-    return;
+void check_losses(std::string_view function, const Model& model, const Objective& objective) {
+  for (std::size_t i = 0; i < objective.outputs().size(); ++i) {
+    check_loss(function, model, objective.outputs()[i].loss, i);
   }
-  if (data.classes() > 0) return;  // Dataset has seen to the labels
-  const std::int64_t batch = std::min(batch_size, data.size());
-  const Shape outputs = model.output_shape().prepended(batch), targets = data.labels().shape().replaced(0, batch);
-  check(!broadcast_apart(outputs, targets),
-        "{}: expected targets {} like the outputs of model {}, got {}, which would be compared with the outputs of "
-        "other samples; reshape them",
-        function, batch_shape_text(model.output_shape()), model.name(), data.labels().shape());
-  if (takes_classes(loss) && data.labels().rank() == 2) check_rows(function, data.labels());
+  check_softmax_layers(function, model);
 }
 
-void check_outputs(std::string_view function, const LossFunction& loss, const Tensor& outputs) {
-  if (!is(loss, binary_cross_entropy)) return;
+void check_targets(std::string_view function, const Model& model, const Dataset& data, const Objective& objective,
+                   const std::vector<double>& class_weights) {
+  for (std::size_t i = 0; i < objective.outputs().size(); ++i) {
+    const Loss& loss = objective.outputs()[i].loss;
+    check_target(function, model, data.targets()[i], loss, i);
+    check(any_counts(data, i, loss, class_weights),
+          "{}: expected weights of which some are above 0 and labels that are not all ignored{}, got only samples of "
+          "weight 0, for which the loss is always 0",
+          function, of_output(model, i));
+    check(loss.takes_weights() || (!data.weight(i).defined() && class_weights.empty()),
+          "{}: expected a loss(outputs, targets, weights) for data with weights, got {}, of two arguments", function,
+          loss.name());
+  }
+}
+
+void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs) {
+  if (loss.outputs() != LossOutputs::probabilities) return;
   constexpr double rounding = 1e-3;
   with_floating(function, outputs.dtype(), [&](auto zero) {
     const std::span all(outputs.data<decltype(zero)>(), static_cast<std::size_t>(outputs.size()));
     const auto wrong = std::ranges::find_if(all, [](auto p) { return p < -rounding || p > 1 + rounding; });
     if (wrong != all.end()) {
       fail(
-          "{}: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output {}; end "
-          "it in a sigmoid, or use sigmoid_cross_entropy",
-          function, *wrong);
+          "{}: expected a model that gives probabilities, as {} takes them, got the output {}; end it in a sigmoid, or "
+          "use sigmoid_cross_entropy",
+          function, loss.name(), *wrong);
     }
   });
 }
@@ -171,12 +198,18 @@ namespace {
 
 void check_class_weights(const Dataset& train, const std::vector<double>& weights) {
   if (weights.empty()) return;
+  check(train.targets().size() == 1,
+        "fit: expected no class_weights for data with {} targets; give each sample its weights with Dataset::weighted",
+        train.targets().size());
   check(train.classes() > 0,
         "fit: expected no class_weights for data without classes, got {}; give each sample its weight with "
         "Dataset::weighted",
         weights.size());
   check(std::ssize(weights) == train.classes(), "fit: expected a class weight for each of the {} classes, got {}",
         train.classes(), weights.size());
+  const Shape& labels = train.target().shape();
+  check(labels.rank() == (is_floating(train.target().dtype()) ? 2 : 1),
+        "fit: expected class_weights for data with one label a sample, got labels {}", labels);
   for (const double weight : weights) {
     check(std::isfinite(weight) && weight >= 0, "fit: expected finite class weights of at least 0, got {}", weight);
   }
@@ -207,9 +240,7 @@ void check_trained(const Model& model, const Optimizer& optimizer, bool partial_
       model.name(), std::ranges::count_if(trainable, std::not_fn(is_its)), left->name());
 }
 
-}  // namespace
-
-void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+void check_numbers(const FitOptions& options) {
   check(options.epochs >= 1, "fit: expected at least 1 epoch, got {}", options.epochs);
   check(
       !options.initial_epoch || (*options.initial_epoch >= 0 && *options.initial_epoch < options.epochs),
@@ -217,14 +248,31 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
       "{}",
       options.initial_epoch.value_or(0), options.epochs);
   check(options.batch_size >= 1, "fit: expected a batch_size of at least 1, got {}", options.batch_size);
+  constexpr std::int64_t most = std::int64_t{1} << 30;  // so that their product with anything here is a number
+  check(options.accumulate >= 1 && options.accumulate <= most, "fit: expected accumulate from 1 to {}, got {}", most,
+        options.accumulate);
+  check(options.steps_per_epoch >= 0 && options.steps_per_epoch <= most,
+        "fit: expected steps_per_epoch of at least 0, got {}", options.steps_per_epoch);
+}
+
+}  // namespace
+
+void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+  check_numbers(options);
   check_data("fit", model, train);
-  if (options.validation) check_data("fit, validation", model, *options.validation);
-  check_loss("fit", model, options.loss);
-  check_class_weights(train, options.class_weights);
-  check_targets("fit", model, train, options.loss, options.batch_size, options.class_weights);
+  const Objective objective("fit", model, train, options.loss, options.metrics);
   if (options.validation) {
-    check_targets("fit, validation", model, *options.validation, options.loss, options.batch_size);
+    check_data("fit, validation", model, *options.validation);
+    for (std::size_t i = 0; i < train.targets().size(); ++i) {
+      check((train.targets()[i].classes > 0) == (options.validation->targets()[i].classes > 0),
+            "fit: expected validation data with classes where the training data has them{}, got {} and {} classes",
+            of_output(model, i), options.validation->targets()[i].classes, train.targets()[i].classes);
+    }
   }
+  check_losses("fit", model, objective);
+  check_class_weights(train, options.class_weights);
+  check_targets("fit", model, train, objective, options.class_weights);
+  if (options.validation) check_targets("fit, validation", model, *options.validation, objective);
   check(std::ranges::none_of(options.callbacks, [](const auto& callback) { return callback == nullptr; }),
         "fit: expected callbacks, got a null pointer");
   check_trained(model, optimizer, options.partial_optimizer);

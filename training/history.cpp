@@ -1,36 +1,63 @@
 #include "training/history.hpp"
 
+#include <algorithm>
+
 #include "framework/error.hpp"
 #include "framework/io/atomic_file.hpp"
 
 namespace xtape {
+namespace {
+
+/// As in figure_text, but that rates have as many digits as they need.
+std::string cell(const std::string& name, double value) {
+  return name == "learning_rate" ? fmt::format("{:.3g}", value) : figure_text(name, value);
+}
+
+}  // namespace
 
 const EpochResult& History::last() const {
   check(!epochs_.empty(), "History::last: expected at least one epoch, got none");
   return epochs_.back();
 }
 
+std::vector<std::string> History::names() const {
+  std::vector<std::string> names;
+  for (const EpochResult& epoch : epochs_) {
+    for (const Figure& figure : epoch.figures) {
+      if (std::ranges::find(names, figure.name) == names.end()) names.push_back(figure.name);
+    }
+  }
+  return names;
+}
+
 void History::save_csv(const std::filesystem::path& path) const {
-  const auto field = [](const std::optional<double>& value) { return value ? fmt::format("{}", *value) : ""; };
   write_atomically(path, [&](std::ostream& out) {
-    out << "epoch,loss,accuracy,validation_loss,validation_accuracy,learning_rate,seconds\n";
-    for (const EpochResult& e : epochs_) {
-      out << fmt::format("{},{},{},{},{},{},{}\n", e.epoch, e.loss, field(e.accuracy), field(e.validation_loss),
-                         field(e.validation_accuracy), e.learning_rate, e.seconds);
+    out << "epoch";
+    for (const std::string& name : names()) out << ',' << name;
+    out << '\n';
+    for (const EpochResult& epoch : epochs_) {
+      out << epoch.epoch;
+      for (const std::string& name : names()) {
+        const std::optional<double> value = epoch.figures.find(name);
+        out << ',' << (value ? fmt::format("{}", *value) : "");
+      }
+      out << '\n';
     }
   });
 }
 
 std::string History::table() const {
-  const auto number = [](const std::optional<double>& value) { return value ? fmt::format("{:.4f}", *value) : "-"; };
-  const auto percent = [](const std::optional<double>& value) {
-    return value ? fmt::format("{:.2f}%", *value * 100) : "-";
-  };
-  std::string text = "epoch      loss  accuracy  validation loss  validation accuracy  learning rate   seconds\n";
-  for (const EpochResult& e : epochs_) {
-    text += fmt::format("{:>5}  {:>8.4f}  {:>8}  {:>15}  {:>19}  {:>13.3g}  {:>8.2f}\n", e.epoch, e.loss,
-                        percent(e.accuracy), number(e.validation_loss), percent(e.validation_accuracy), e.learning_rate,
-                        e.seconds);
+  constexpr std::size_t narrowest = 8;
+  std::string text = "epoch";
+  for (const std::string& name : names()) text += fmt::format("  {:>{}}", name, std::max(narrowest, name.size()));
+  text += '\n';
+  for (const EpochResult& epoch : epochs_) {
+    text += fmt::format("{:>5}", epoch.epoch);
+    for (const std::string& name : names()) {
+      const std::optional<double> value = epoch.figures.find(name);
+      text += fmt::format("  {:>{}}", value ? cell(name, *value) : "-", std::max(narrowest, name.size()));
+    }
+    text += '\n';
   }
   return text;
 }

@@ -24,7 +24,7 @@ extern "C" void note_signal(int number) {
 
 }  // namespace
 
-StopOnInterrupt::StopOnInterrupt() {
+StopOnInterruptCallback::StopOnInterruptCallback() {
   check(!installed.exchange(true), "StopOnInterrupt: expected one at a time, got a second one");
   noted = 0;
   struct sigaction action {};
@@ -36,14 +36,14 @@ StopOnInterrupt::StopOnInterrupt() {
   }
 }
 
-StopOnInterrupt::~StopOnInterrupt() {
+StopOnInterruptCallback::~StopOnInterruptCallback() {
   for (std::size_t i = 0; i < signals.size(); ++i) sigaction(signals[i], &before_[i], nullptr);
   installed = false;
 }
 
-int StopOnInterrupt::signal() { return noted; }
+int interrupt_signal() { return noted; }
 
-void StopOnInterrupt::stop_if_asked(TrainingState& run) {
+void StopOnInterruptCallback::stop_if_asked(TrainingState& run) {
   if (noted != 0) run.stop(noted == SIGINT ? "interrupted (SIGINT)" : "asked to end (SIGTERM)");
 }
 

@@ -13,20 +13,22 @@ namespace xtape {
 /// go on later. A signal that is ignored stays ignored. The destructor puts back what was done with signals before. A
 /// library must not take a program's signals unasked, so this is a callback that a program gives to fit. Error when
 /// there is one already.
-class StopOnInterrupt final : public Callback {
+class StopOnInterruptCallback final : public Callback {
  public:
-  StopOnInterrupt();
-  ~StopOnInterrupt() override;
+  StopOnInterruptCallback();
+  ~StopOnInterruptCallback() override;
   void batch_end(TrainingState& run) override { stop_if_asked(run); }
   void validation_batch_end(TrainingState& run) override { stop_if_asked(run); }
   void epoch_end(TrainingState& run) override { stop_if_asked(run); }
-
-  /// The signal that came, 0 when none has; programs that end because of it exit with 128 + signal.
-  static int signal();
 
  private:
   static void stop_if_asked(TrainingState& run);
   std::array<struct sigaction, 2> before_{};
 };
+using StopOnInterrupt = CallbackHandle<StopOnInterruptCallback>;
+
+/// The signal that came to the last StopOnInterrupt, 0 when none has; programs that end because of it exit with
+/// 128 + signal.
+int interrupt_signal();
 
 }  // namespace xtape

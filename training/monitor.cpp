@@ -1,30 +1,27 @@
 #include "training/monitor.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "training/fit.hpp"
 
 namespace xtape {
 
-Monitor::Monitor(std::string who, std::string figure)
-    : who_(std::move(who)), figure_(std::move(figure)), larger_is_better_(figure_.ends_with("accuracy")) {
-  check(figure_ == "loss" || figure_ == "accuracy" || figure_ == "validation_loss" || figure_ == "validation_accuracy",
-        "{}: expected to watch loss, accuracy, validation_loss or validation_accuracy, got \"{}\"", who_, figure_);
+Monitor::Monitor(std::string who, std::string figure) : who_(std::move(who)), figure_(std::move(figure)) {
+  check(!figure_.empty(), "{}: expected the name of a figure to watch, got an empty one", who_);
 }
 
-void Monitor::require_measured(const TrainingState& run) const {
-  const bool of_validation = figure_.starts_with("validation");
-  check(!of_validation || run.options.validation, "{}: expected to watch {}, got no validation data; give {}", who_,
-        figure_, "FitOptions::validation");
-  const Dataset& data = of_validation ? *run.options.validation : run.train;
-  check(!larger_is_better_ || data.classes() > 0, "{}: expected to watch {}, got data without classes", who_, figure_);
-}
-
-double Monitor::value(const EpochResult& epoch) const {
-  if (figure_ == "loss") return epoch.loss;
-  if (figure_ == "accuracy") return epoch.accuracy.value();
-  if (figure_ == "validation_loss") return epoch.validation_loss.value();
-  return epoch.validation_accuracy.value();
+void Monitor::begin(const TrainingState& run) {
+  const std::vector<Objective::Measure> measures = run.measures();
+  const auto found = std::ranges::find(measures, figure_, &Objective::Measure::name);
+  if (found == measures.end()) {
+    std::vector<std::string> names;
+    for (const Objective::Measure& measure : measures) names.push_back(measure.name);
+    const bool of_validation = figure_.starts_with("val_") && !run.options.validation;
+    fail("{}: expected to watch one of {}, got \"{}\"{}", who_, fmt::join(names, ", "), figure_,
+         of_validation ? "; give FitOptions::validation or validation_split" : "");
+  }
+  larger_is_better_ = found->larger_is_better;
 }
 
 bool Monitor::improves(double value, double best, double min_delta) const {

@@ -3,21 +3,23 @@
 
 #include <string>
 
-#include "training/callback.hpp"
+#include "training/history.hpp"
 
 namespace xtape {
 
-/// One of "loss", "accuracy", "validation_loss", "validation_accuracy". A loss is better the smaller it is, an accuracy
-/// the larger (Keras's mode "auto").
+struct TrainingState;
+
+/// A figure by its name, "val_loss". The losses and metrics of the run say whether it is better the smaller or the
+/// larger it is.
 class Monitor {
  public:
-  /// `who` watches, for messages. Error for another figure.
+  /// `who` watches, for messages. Error for an empty name.
   Monitor(std::string who, std::string figure);
 
   const std::string& figure() const { return figure_; }
-  /// Error unless the run will measure it.
-  void require_measured(const TrainingState& run) const;
-  double value(const EpochResult& epoch) const;
+  /// Takes from the run which way is better. Error unless it will measure the figure.
+  void begin(const TrainingState& run);
+  double value(const EpochResult& epoch) const { return epoch[figure_]; }
   /// Whether a value is better than the best by more than min_delta; one that is not a number never is.
   bool improves(double value, double best, double min_delta) const;
   /// What every value improves on.
@@ -25,7 +27,7 @@ class Monitor {
 
  private:
   std::string who_, figure_;
-  bool larger_is_better_;
+  bool larger_is_better_ = false;
 };
 
 }  // namespace xtape

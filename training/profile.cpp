@@ -43,7 +43,7 @@ std::string row_text(const StepProfile::Row& row, double total, std::size_t widt
 
 }  // namespace
 
-StepProfile profile(const Model& model, Optimizer& optimizer, const Dataset& data, const ProfileOptions& options) {
+StepProfile profile(Model& model, Optimizer& optimizer, const Dataset& data, const ProfileOptions& options) {
   check(options.steps >= 1, "profile: expected at least 1 step, got {}", options.steps);
   check(options.batch_size >= 1 && options.batch_size <= data.size(),
         "profile: expected a batch_size in [1, {}], the number of samples, got {}", data.size(), options.batch_size);

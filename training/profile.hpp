@@ -11,7 +11,7 @@ namespace xtape {
 struct ProfileOptions {
   std::int64_t batch_size = 32;
   int steps = 5;  ///< that are measured, after two that are not
-  LossFunction loss = softmax_cross_entropy;
+  Losses loss = loss::softmax_cross_entropy();
 };
 
 /// Of one training step.
@@ -33,7 +33,7 @@ struct StepProfile {
 /// Trains the model for some steps, as fit does, and measures who takes how long; goes through the data again when it
 /// has too few samples for so many, and then to its end. Error as fit, unless steps >= 1, and when there is no whole
 /// batch of data.
-StepProfile profile(const Model& model, Optimizer& optimizer, const Dataset& data, const ProfileOptions& options = {});
+StepProfile profile(Model& model, Optimizer& optimizer, const Dataset& data, const ProfileOptions& options = {});
 
 /// A table: milliseconds forward and back, share of the step, GFLOP/s (two for each multiply-add) and memory kept.
 std::string table(const StepProfile& profile);

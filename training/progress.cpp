@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "framework/error.hpp"
@@ -52,10 +52,34 @@ std::string epoch_text(int epoch, int epochs) {
 
 std::string speed_text(std::int64_t samples, double seconds) {
   const double speed = static_cast<double>(samples) / std::max(1e-9, seconds);
-  return fmt::format("{:.{}f} images/s", speed, speed < 10 ? 1 : 0);
+  return fmt::format("{:.{}f} samples/s", speed, speed < 10 ? 1 : 0);
 }
 
-std::string percent_text(const std::string& what, double share) { return fmt::format("{} {:.1f}%", what, share * 100); }
+/// The figures as parts, but for those that say nothing of the model. The loss stays longest, then the first metric,
+/// and the same of the validation.
+std::vector<Part> parts_of(const Figures& figures) {
+  std::vector<Part> parts;
+  int rank = 8;
+  bool metric = false, of_validation = false;
+  for (const auto& [name, value] : figures) {
+    if (name == "learning_rate" || name == "seconds") continue;
+    Part& part = parts.emplace_back(Part{name + " " + figure_text(name, value), rank++});
+    if (name == "loss") {
+      part.rank = 1;
+    } else if (name == "val_loss") {
+      part.rank = 4;
+    } else if (name.ends_with("_loss")) {
+      continue;  // of one of several outputs
+    } else if (!std::exchange(name.starts_with("val_") ? of_validation : metric, true)) {
+      part.rank = 3;
+    }
+  }
+  return parts;
+}
+
+void append(std::vector<Part>& parts, const std::vector<Part>& more) {
+  parts.insert(parts.end(), more.begin(), more.end());
+}
 
 }  // namespace
 
@@ -90,19 +114,19 @@ void Progress::begin_epoch(int epoch, std::int64_t done) {
   epoch_ = epoch;
   samples_ = first_ = done;
   epoch_start_ = last_update_ = last_shown_ = now();
-  if (const int columns = output_.columns(); columns > 0) redraw(columns, 0, std::nullopt);
+  if (const int columns = output_.columns(); columns > 0) redraw(columns, {});
 }
 
-void Progress::update(std::int64_t samples, double loss, std::optional<double> accuracy) {
+void Progress::update(std::int64_t samples, const Figures& figures) {
   const bool first = samples_ == first_;
   samples_ = samples;
   last_update_ = now();
   const int columns = output_.columns();
   const double since = last_update_ - last_shown_;
   if (columns > 0 && (first || since >= redraw_seconds || samples == plan_.samples)) {
-    redraw(columns, loss, accuracy);
+    redraw(columns, figures);
   } else if (columns <= 0 && since >= log_seconds && samples < plan_.samples) {
-    write_line(loss, accuracy);
+    write_line(figures);
   }
 }
 
@@ -140,12 +164,11 @@ double Progress::left_in_run() const {
   return epoch + whole * std::max(0, plan_.epochs - epoch_);
 }
 
-void Progress::redraw(int columns, double loss, std::optional<double> accuracy) {
+void Progress::redraw(int columns, const Figures& figures) {
   const auto width = static_cast<std::size_t>(columns - 1);  // some terminals wrap after the last column
   std::vector<Part> parts{{epoch_text(epoch_, plan_.epochs), 0}, {fmt::format("{}/{}", samples_, plan_.samples), 5}};
   if (samples_ > first_) {
-    parts.push_back({fmt::format("loss {:.4f}", loss), 1});
-    if (accuracy) parts.push_back({percent_text("accuracy", *accuracy), 3});
+    append(parts, parts_of(figures));
     parts.push_back({speed_text(samples_ - first_, last_update_ - epoch_start_), 6});
     parts.push_back({"left " + duration_text(left_in_epoch()), 2});
     if (epoch_ < plan_.epochs) parts.push_back({"in all " + duration_text(left_in_run()), 4});
@@ -166,10 +189,9 @@ void Progress::show(const std::string& line, int columns) {
   last_shown_ = now();
 }
 
-void Progress::write_line(double loss, std::optional<double> accuracy) {
-  const std::string right = accuracy ? "  " + percent_text("accuracy", *accuracy) : "";
-  show(fmt::format("{}  {}/{}  loss {:.4f}{}  {}  left {}  in all {}", epoch_text(epoch_, plan_.epochs), samples_,
-                   plan_.samples, loss, right, speed_text(samples_ - first_, last_update_ - epoch_start_),
+void Progress::write_line(const Figures& figures) {
+  show(fmt::format("{}  {}/{}  {}  {}  left {}  in all {}", epoch_text(epoch_, plan_.epochs), samples_, plan_.samples,
+                   joined(parts_of(figures)), speed_text(samples_ - first_, last_update_ - epoch_start_),
                    duration_text(left_in_epoch()), duration_text(left_in_run())),
        0);
 }
@@ -178,14 +200,10 @@ void Progress::end_epoch(const EpochResult& result) {
   const double ended = now();
   validation_seconds_ = ended - last_update_;
   ++finished_;
-  std::vector<Part> parts{{epoch_text(result.epoch, plan_.epochs), 0}, {fmt::format("loss {:.4f}", result.loss), 1}};
-  if (result.accuracy) parts.push_back({percent_text("accuracy", *result.accuracy), 2});
-  if (result.validation_loss) parts.push_back({fmt::format("validation loss {:.4f}", *result.validation_loss), 4});
-  if (result.validation_accuracy) {
-    parts.push_back({percent_text("validation accuracy", *result.validation_accuracy), 3});
-  }
+  std::vector<Part> parts{{epoch_text(result.epoch, plan_.epochs), 0}};
+  append(parts, parts_of(result.figures));
   parts.push_back({speed_text(plan_.samples - first_, last_update_ - epoch_start_), 7});
-  parts.push_back({fmt::format("{:.1f} s", result.seconds), 6});
+  if (const auto seconds = result.figures.find("seconds")) parts.push_back({fmt::format("{:.1f} s", *seconds), 6});
   const int to_come = plan_.epochs - result.epoch;
   if (to_come > 0) parts.push_back({"left " + duration_text(ended / finished_ * to_come), 5});
   const int columns = output_.columns();

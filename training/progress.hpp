@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <iostream>
-#include <optional>
 #include <string>
 
 #include "models/terminal.hpp"
@@ -32,7 +31,8 @@ struct ProgressPlan {
 };
 
 /// On a terminal, one line that is redrawn at most ten times a second and never wraps: what does not fit the width is
-/// left out, the least important first. Elsewhere a line an epoch, and within an epoch one every ten seconds at most.
+/// left out, the least important first: of the figures all but the loss and the first metric. Elsewhere a line an
+/// epoch, and within an epoch one every ten seconds at most.
 ///
 /// Time left: the rest of this epoch at the speed measured since it began, then the validation (at its own speed once
 /// it has begun), then the epochs to come at the mean time of those that are over, everything between them included. In
@@ -44,8 +44,8 @@ class Progress final : public Callback {
   ~Progress() override;
 
   /// What fit tells it, by way of the functions below.
-  void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.means.samples); }
-  void batch_end(TrainingState& run) override { update(run.means.samples, run.means.loss(), run.means.accuracy()); }
+  void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.running.samples()); }
+  void batch_end(TrainingState& run) override { update(run.running.samples(), run.running.figures()); }
   void validation_batch_end(TrainingState& run) override { update_validation(run.validated); }
   void epoch_end(TrainingState& run) override { end_epoch(run.history.last()); }
   /// Says why the run stopped, if it did.
@@ -53,8 +53,8 @@ class Progress final : public Callback {
 
   /// Epoch number `epoch`, counted from 1, begins; of its samples so many were done before an interruption.
   void begin_epoch(int epoch, std::int64_t done = 0);
-  /// So many samples of the epoch are done, with this mean loss and, where there are classes, accuracy.
-  void update(std::int64_t samples, double loss, std::optional<double> accuracy);
+  /// So many samples of the epoch are done, with these figures so far.
+  void update(std::int64_t samples, const Figures& figures);
   /// So many samples are validated.
   void update_validation(std::int64_t samples);
   void end_epoch(const EpochResult& result);
@@ -66,8 +66,8 @@ class Progress final : public Callback {
  private:
   double now() const { return output_.seconds() - start_; }
   double seconds_per_sample() const;
-  void redraw(int columns, double loss, std::optional<double> accuracy);
-  void write_line(double loss, std::optional<double> accuracy);
+  void redraw(int columns, const Figures& figures);
+  void write_line(const Figures& figures);
   void show(const std::string& line, int columns);
 
   ProgressPlan plan_;

@@ -1,5 +1,7 @@
 #include "training/report.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -90,15 +92,25 @@ std::string fact(const std::string& value, const std::string& what) {
   return fmt::format("<div><b>{}</b><span>{}</span></div>", value, what);
 }
 
+/// "Mean squared error" of "mean_squared_error".
+std::string title_of(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  if (!name.empty()) name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+  return name;
+}
+
+bool is_share(const std::string& name) { return name.ends_with("accuracy"); }
+
 std::string facts_html(const ReportInput& input) {
   std::string text = "<div class='facts'>";
   double seconds = 0;
-  for (const EpochResult& epoch : input.history.epochs()) seconds += epoch.seconds;
-  if (input.evaluation) {
-    const Evaluation& e = *input.evaluation;
-    if (e.accuracy)
-      text += fact(fmt::format("{:.2f}%", 100 * *e.accuracy), fmt::format("accuracy on {} samples", e.samples));
-    text += fact(fmt::format("{:.4f}", e.loss), "loss on them");
+  for (const EpochResult& epoch : input.history.epochs()) seconds += epoch.figures.find("seconds").value_or(0);
+  const std::string on = input.data ? fmt::format(" on {} samples", input.data->size()) : " of the test";
+  for (const auto& [name, value] : input.evaluation) {
+    if (is_share(name)) text += fact(fmt::format("{:.2f}%", 100 * value), escaped(name) + on);
+  }
+  for (const auto& [name, value] : input.evaluation) {
+    if (!is_share(name)) text += fact(fmt::format("{:.4f}", value), escaped(name) + on);
   }
   text += fact(std::to_string(input.history.epochs().size()), "epochs");
   text += fact(duration_text(seconds), "time of training");
@@ -106,11 +118,10 @@ std::string facts_html(const ReportInput& input) {
 }
 
 /// A curve of what each epoch has; empty when no epoch has it.
-template <class Figure>
-html::Curve curve_of(const History& history, const char* name, const char* color, Figure figure) {
-  html::Curve curve{name, color, {}, {}};
+html::Curve curve_of(const History& history, const char* label, const char* color, const std::string& name) {
+  html::Curve curve{label, color, {}, {}};
   for (const EpochResult& epoch : history.epochs()) {
-    const std::optional<double> value = figure(epoch);
+    const std::optional<double> value = epoch.figures.find(name);
     if (!value) continue;
     curve.x.push_back(epoch.epoch);
     curve.y.push_back(*value);
@@ -118,14 +129,15 @@ html::Curve curve_of(const History& history, const char* name, const char* color
   return curve;
 }
 
-std::string chart_unless_empty(const char* title, std::vector<html::Curve> curves, bool percent = false) {
+std::string chart_unless_empty(const std::string& title, std::vector<html::Curve> curves, bool percent = false) {
   std::erase_if(curves, [](const html::Curve& curve) { return curve.y.empty(); });
   return curves.empty() ? "" : html::chart(title, curves, percent);
 }
 
 /// The result of the evaluation, at the last epoch.
-html::Curve mark_of(const ReportInput& input, std::optional<double> value) {
+html::Curve mark_of(const ReportInput& input, const std::string& name) {
   html::Curve curve{"test", test_color, {}, {}, true};
+  const std::optional<double> value = input.evaluation.find(name);
   if (!value || !std::isfinite(*value)) return curve;
   curve.x.push_back(input.history.last().epoch);
   curve.y.push_back(*value);
@@ -133,31 +145,25 @@ html::Curve mark_of(const ReportInput& input, std::optional<double> value) {
 }
 
 std::string curves_html(const ReportInput& input) {
-  using E = const EpochResult&;
   const History& history = input.history;
   if (history.epochs().empty()) return "";
-  const auto curve = [&](const char* name, const char* color, auto figure) {
-    return curve_of(history, name, color, figure);
-  };
-  const Evaluation test = input.evaluation.value_or(Evaluation{.loss = std::nan("")});
   std::string text =
       "<h2>Training</h2>\n<p class='note'>Training figures are means over each epoch, taken while the weights changed "
       "and with dropout where there is some.";
-  if (input.evaluation) text += " The test is one measurement, of the final model.";
+  if (!input.evaluation.empty()) text += " The test is one measurement, of the final model.";
   text += "</p>\n";
   if (!history.stop_reason().empty())
     text += fmt::format("<p class='note'>Stopped: {}.</p>\n", escaped(history.stop_reason()));
   text += "<div class='charts'>\n";
-  text += chart_unless_empty("Loss", {curve("training", training_color, [](E e) { return std::optional(e.loss); }),
-                                      curve("validation", validation_color, [](E e) { return e.validation_loss; }),
-                                      mark_of(input, test.loss)});
-  text += chart_unless_empty(
-      "Accuracy",
-      {curve("training", training_color, [](E e) { return e.accuracy; }),
-       curve("validation", validation_color, [](E e) { return e.validation_accuracy; }), mark_of(input, test.accuracy)},
-      true);
-  text += chart_unless_empty("Learning rate", {curve("at the epoch's last step", training_color,
-                                                     [](E e) { return std::optional(e.learning_rate); })});
+  for (const std::string& name : history.names()) {
+    if (name.starts_with("val_") || name == "seconds" || name == "learning_rate") continue;
+    text += chart_unless_empty(escaped(title_of(name)),
+                               {curve_of(history, "training", training_color, name),
+                                curve_of(history, "validation", validation_color, "val_" + name), mark_of(input, name)},
+                               is_share(name));
+  }
+  text += chart_unless_empty("Learning rate",
+                             {curve_of(history, "at the epoch's last step", training_color, "learning_rate")});
   return text + "</div>\n";
 }
 
@@ -189,6 +195,9 @@ std::string settings_html(const ReportInput& input) {
 /// The samples with outputs and a name for each class, when there are such. Error when they don't fit each other.
 std::optional<Judged> judged_of(const ReportInput& input) {
   if (!input.data || !input.outputs.defined()) return std::nullopt;
+  check(input.data->targets().size() == 1,
+        "save_report: expected data of one target for the outputs, got {}; leave the outputs out for others",
+        input.data->targets().size());
   const std::int64_t classes = input.data->classes();
   check(classes > 0 && input.outputs.rank() == 2 && input.outputs.dim(0) == input.data->size() &&
             input.outputs.dim(1) >= classes && is_floating(input.outputs.dtype()),

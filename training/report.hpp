@@ -19,7 +19,7 @@ struct ReportInput {
   std::string model = "";  ///< its name and size, a line
   /// Samples that the model was tested on, its result, and its outputs (n, classes) for them as predict gives them:
   /// with both of the first and the last, confusion matrix, classes and worst mistakes are shown.
-  std::optional<Evaluation> evaluation = std::nullopt;
+  Figures evaluation = {};
   std::optional<Dataset> data = std::nullopt;
   Tensor outputs = {};
   std::vector<std::string> class_names = {};                       ///< numbers where they are not given
@@ -28,8 +28,9 @@ struct ReportInput {
   std::string model_picture = "";  ///< an SVG element, put in as it is, such as model_svg gives
 };
 
-/// Writes one HTML file, all or nothing, that needs no network and no script and is well-formed XML: the results,
-/// curves of loss, accuracy and learning rate with the result of the test as a mark, the confusion matrix (for up to
+/// Writes one HTML file, all or nothing, that needs no network and no script and is well-formed XML: the results, a
+/// chart for each figure of the history, training and validation together, with the result of the test as a mark, the
+/// confusion matrix (for up to
 /// 100 classes; the most frequent confusions for any number), recall and precision of each class, the mistakes with the
 /// least probability for the right class, the model, settings, and the machine. All text is escaped, but the picture is
 /// not. Error when the outputs are not those of the data, there are other than one name a class, or the file can't be

@@ -105,7 +105,7 @@ struct Mistake {
 
 /// All of them, the worst first. Row by row, so that no second array of all outputs is made.
 std::vector<Mistake> mistakes_of(const Judged& judged) {
-  const Tensor rights = classes_of_labels(judged.data.labels()), winners = top_classes(judged.outputs);
+  const Tensor rights = classes_of_labels(judged.data.target()), winners = top_classes(judged.outputs);
   std::vector<Mistake> mistakes;
   for (std::int64_t i = 0; i < judged.outputs.dim(0); ++i) {
     const std::int64_t right = rights.data<std::int64_t>()[i], taken = winners.data<std::int64_t>()[i];
@@ -122,7 +122,7 @@ std::vector<Mistake> mistakes_of(const Judged& judged) {
 
 /// Sample i as an image to show.
 Tensor thumbnail(const Dataset& data, std::int64_t i) {
-  Tensor image = data.image(i);
+  Tensor image = data.sample(i).front();
   if (image.dtype() != DType::uint8) {
     std::vector<double> bytes = image.to_vector();
     for (double& value : bytes) value = std::isfinite(value) ? std::round(255 * std::clamp(value, 0.0, 1.0)) : 0;
@@ -139,12 +139,12 @@ Tensor thumbnail(const Dataset& data, std::int64_t i) {
 }  // namespace
 
 std::string classes_html(const Judged& judged) {
-  const ConfusionCounts counts = confusion_counts(judged.outputs, judged.data.labels());
+  const ConfusionCounts counts = confusion_counts(judged.outputs, judged.data.target());
   return confusion_html(counts, judged.names) + table_html(counts, judged.names);
 }
 
 std::string mistakes_html(const Judged& judged) {
-  const Shape shape = judged.data.image_shape();
+  const Shape shape = judged.data.input_shapes().front();
   const std::vector<Mistake> mistakes = mistakes_of(judged);
   if (mistakes.empty() || shape.rank() != 3 || (shape[2] != 1 && shape[2] != 3)) return "";
   const std::size_t shown = std::min(mistakes.size(), most_mistakes);

@@ -26,9 +26,9 @@ struct Options {
 /// Prints parts and keeps count of what did not come out.
 class Report {
  public:
-  void part(const std::string& title, const std::vector<Figure>& figures) {
+  void part(const std::string& title, const std::vector<lab::Figure>& figures) {
     fmt::print("\n{}\n\n{}", title, table(figures));
-    for (const Figure& figure : figures) {
+    for (const lab::Figure& figure : figures) {
       const bool good = as_expected(figure);
       ++targets_;
       if (!good) missed_.push_back(figure.step + ", " + figure.quantity);
@@ -54,7 +54,7 @@ class Report {
 
 void part1(Report& report) {
   const std::vector<PoolingMistake> mistakes = pooling_mistakes();
-  std::vector<Figure> pooling = pooling_figures();
+  std::vector<lab::Figure> pooling = pooling_figures();
   for (const PoolingMistake& mistake : mistakes) append(pooling, mistake.figures());
   report.part("Part 1: convolution, step by step", convolution_figures());
   report.part("Part 1: pooling, step by step", pooling);
@@ -65,8 +65,8 @@ void part1(Report& report) {
 }
 
 /// The test accuracy in the row with these statistics.
-double accuracy_of(const std::vector<Figure>& figures, const std::string& statistics) {
-  const auto row = std::ranges::find(figures, statistics, &Figure::quantity);
+double accuracy_of(const std::vector<lab::Figure>& figures, const std::string& statistics) {
+  const auto row = std::ranges::find(figures, statistics, &lab::Figure::quantity);
   return row == figures.end() ? 0 : row->ours.back();
 }
 
@@ -87,7 +87,7 @@ void training(Report& report, const Options& options) {
   fmt::print("\nConvNet, Adam 0.009, batches of 64\n");
   report.part("Part 2: training the ConvNet", train_convnet(signs, options.seed));
   fmt::print("\nResNet-50, Adam 0.001, batches of 32\n");
-  const std::vector<Figure> resnet = train_resnet(signs, options.seed);
+  const std::vector<lab::Figure> resnet = train_resnet(signs, options.seed);
   report.part("Part 3: training ResNet-50", resnet);
   report.target("with its moving averages the network tests near chance (accuracy below 0.4)",
                 accuracy_of(resnet, "moving averages") < 0.4);

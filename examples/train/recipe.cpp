@@ -5,7 +5,7 @@ namespace {
 
 /// What every recipe takes from the data: the image's shape and the number of classes.
 ConvNetOptions fitted(ConvNetOptions options, const Dataset& train, std::uint64_t seed) {
-  options.input = train.image_shape();
+  options.input = train.input_shape();
   options.classes = train.classes();
   options.seed = seed;
   return options;
@@ -28,7 +28,7 @@ Model better_conv_net(const Dataset& train, std::uint64_t seed) {
 }
 
 Model lab_resnet50(const Dataset& train, std::uint64_t seed) {
-  return resnet50({.input = train.image_shape(), .classes = train.classes(), .seed = seed});
+  return resnet50({.input = train.input_shape(), .classes = train.classes(), .seed = seed});
 }
 
 const std::vector<Recipe>& recipes() {

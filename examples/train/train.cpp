@@ -177,18 +177,16 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
 
 /// The history, up to date in history.csv after each epoch; with checkpoints beside it, from which it goes on if there
 /// are some.
-History train_network(const Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan,
-                      const Settings& s, const fs::path& folder) {
+History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan, const Settings& s,
+                      const fs::path& folder) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
   return fit(model, optimizer, train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
               .seed = s.seed,
-              .callbacks = {std::make_shared<CSVLogger>(folder / "history.csv"),
-                            std::make_shared<Checkpoint>(
-                                CheckpointOptions{.folder = checkpoints, .every_steps = s.checkpoint_every}),
-                            std::make_shared<StopOnInterrupt>()},
+              .callbacks = {CSVLogger({.path = folder / "history.csv"}),
+                            Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()},
               .resume = goes_on ? checkpoints : fs::path()});
 }
 
@@ -199,7 +197,7 @@ std::string title_of(const std::string& data_name, const Settings& s) {
 }
 
 void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const DataSource& data,
-                  const History& history, const Evaluation& result, const fs::path& folder) {
+                  const History& history, const Figures& result, const fs::path& folder) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
   const auto& [train, test] = data.parts;
   save_report(folder / "report.html",
@@ -238,7 +236,7 @@ int run(const Settings& given, const CLI::App& app) {
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
     data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
   }
-  const Model model = recipe.build(data.train, s.seed);
+  Model model = recipe.build(data.train, s.seed);
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
   const RunFolder opened = open_folder(s, name == "photographs");
@@ -250,21 +248,21 @@ int run(const Settings& given, const CLI::App& app) {
   const double start = steady_seconds();
   const History history = train_network(model, *optimizer, data.train, plan, s, folder);
   const double seconds = steady_seconds() - start;
-  if (const int signal = StopOnInterrupt::signal(); signal != 0) {
+  if (const int signal = interrupt_signal(); signal != 0) {
     fmt::print("to go on: ./run train --resume {}\n", folder.string());
     return 128 + signal;
   }
   // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
-  const Evaluation result = evaluate(model, data.test);
+  const Figures result = evaluate(model, data.test);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
-             seconds, result.loss, result.accuracy.value(), result.samples);
+             seconds, result["loss"], result["accuracy"], data.test.size());
   std::fflush(stdout);  // it stays, whatever becomes of the files
   save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
   if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
   fmt::print("history and model are in {}\n", folder.string());
   if (!plan.target) return 0;
-  const bool reached = result.accuracy >= *plan.target;
+  const bool reached = result["accuracy"] >= *plan.target;
   fmt::print("target accuracy {:.2f}: {}\n", *plan.target, reached ? "reached" : "missed");
   return reached ? 0 : 1;
 }

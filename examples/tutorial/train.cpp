@@ -23,29 +23,27 @@ int main(int argc, char** argv) try {
   const auto [rest, test] = split(photos, 0.2);  // the fifth that ./run evaluate judges by
   const auto [train, validation] = split(rest, 0.1);
 
-  const Model model = network(photos.classes());
+  Model model = network(photos.classes());
   adapt(model, train);  // what the training images are like: Normalization keeps it
   fmt::print("{}\n", model.summary());
 
   const auto checkpoints = checkpoints_in("checkpoints");
   if (!checkpoints.empty()) fmt::print("going on from checkpoints; remove that folder to begin anew\n");
   Adam adam(model.parameters(), {.learning_rate = 2e-3});
-  const History history =
-      fit(model, adam, train,
-          {.epochs = epochs,
-           .validation = validation,
-           .augmentation = {.horizontal_flip = true, .shift = 0.1},
-           .callbacks = {std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 4, .restore_best = true}),
-                         std::make_shared<Checkpoint>(CheckpointOptions{.folder = "checkpoints"}),
-                         std::make_shared<StopOnInterrupt>()},
-           .resume = checkpoints.empty() ? "" : "checkpoints"});
-  if (StopOnInterrupt::signal() != 0) return 128 + StopOnInterrupt::signal();  // started again, it goes on
+  const History history = fit(model, adam, train,
+                              {.epochs = epochs,
+                               .validation = validation,
+                               .augmentation = {.horizontal_flip = true, .shift = 0.1},
+                               .callbacks = {EarlyStopping({.patience = 4, .restore_best = true}),
+                                             Checkpoint({.folder = "checkpoints"}), StopOnInterrupt()},
+                               .resume = checkpoints.empty() ? "" : "checkpoints"});
+  if (interrupt_signal() != 0) return 128 + interrupt_signal();  // started again, it goes on
   if (!checkpoints.empty() && adam.iterations() == step_of_checkpoint(checkpoints.front())) {
     fmt::print("the training was complete already\n");
   }
 
-  const Evaluation result = evaluate(model, test);
-  fmt::print("test accuracy {:.3f} on {} photographs\n", result.accuracy.value(), result.samples);
+  const Figures result = evaluate(model, test);
+  fmt::print("test accuracy {:.3f} on {} photographs\n", result["accuracy"], test.size());
   save_model(model, "clothes.safetensors", {.class_names = photos.class_names()});
   save_report("report.html", {.title = "Clothes",
                               .history = history,

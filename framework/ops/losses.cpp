@@ -11,6 +11,7 @@
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/label_checks.hpp"
+#include "framework/ops/manipulation.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/ops/softmax_gradient.hpp"
 #include "framework/tensor/elementwise.hpp"
@@ -18,38 +19,6 @@
 
 namespace xtape {
 namespace {
-
-/// One distribution a row: itself, or one-hot rows made from class numbers.
-Tensor target_distributions(const Shape& logits, DType dtype, const Tensor& labels) {
-  check(logits.rank() == 2 && logits.size() > 0,
-        "softmax_cross_entropy: expected logits (n, classes) with n >= 1, got shape {}", logits);
-  check(logits[1] > 1,
-        "softmax_cross_entropy: expected logits of at least 2 classes, got shape {}, for which the loss is always 0; "
-        "for one yes-no answer a sample use sigmoid_cross_entropy",
-        logits);
-  check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
-  if (is_floating(labels.dtype())) {
-    check(labels.shape() == logits,
-          "softmax_cross_entropy: expected one distribution a row, shape {}, got floating labels {}; class numbers are "
-          "int64",
-          logits, labels.shape());
-    return labels.to(dtype);
-  }
-  check(labels.dtype() == DType::int64 && labels.shape() == Shape{logits[0]},
-        "softmax_cross_entropy: expected int64 labels ({},) for logits {}, got {} {}{}", logits[0], logits,
-        labels.dtype(), labels.shape(), is_column(labels, logits[0]) ? "; reshape them with .reshaped({n})" : "");
-  Tensor targets = Tensor::zeros(logits, dtype);
-  with_floating("softmax_cross_entropy", dtype, [&](auto zero) {
-    auto* out = targets.mutable_data<decltype(zero)>();
-    const std::int64_t* classes = labels.data<std::int64_t>();
-    for (std::int64_t i = 0; i < logits[0]; ++i) {
-      check(classes[i] >= 0 && classes[i] < logits[1],
-            "softmax_cross_entropy: expected labels in [0, {}), got {} at position {}", logits[1], classes[i], i);
-      out[i * logits[1] + classes[i]] = 1;
-    }
-  });
-  return targets;
-}
 
 void check_weights(std::string_view function, const Variable& x, const Tensor& weights) {
   check(!weights.defined() ||
@@ -83,49 +52,134 @@ double finite_mean(double n, Sum sum) {
   return std::isinf(mean) ? sum(n) : mean;
 }
 
-/// The sum over the rows of sum_k t_k (log sum_j exp z_j - z_k) / divisor.
+/// What a softmax cross entropy compares the rows of logits (rows, classes) with.
+struct RowTargets {
+  Tensor labels;         ///< (rows) int64, or (rows, classes) in the logits' type
+  Tensor weights;        ///< (rows) float64, 0 where the label is ignored; undefined when all are 1
+  double smoothing = 0;  ///< share that is spread over all classes
+  double count = 0;      ///< rows whose label is not ignored: what the mean divides by
+
+  double weight(std::int64_t row) const { return weights.defined() ? weights.data<double>()[row] : 1; }
+};
+
+/// The target of one row as a distribution t over the classes.
 template <class T>
-double cross_entropy(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes, double divisor) {
-  double total = 0;
-  for (std::int64_t i = 0; i < rows; ++i, logits += classes, targets += classes) {
-    const ExponentialSum sum(logits, classes, 1);
-    for (std::int64_t k = 0; k < classes; ++k) {
-      if (targets[k] != 0) {
-        total += static_cast<double>(targets[k]) * ((std::log1p(sum.rest) - sum.difference(logits[k])) / divisor);
-      }
+class RowTarget {
+ public:
+  RowTarget(const RowTargets& all, std::int64_t row, std::int64_t classes)
+      : kept_(1 - all.smoothing), spread_(all.smoothing / static_cast<double>(classes)) {
+    if (all.labels.dtype() == DType::int64) {
+      label_ = all.labels.data<std::int64_t>()[row];
+    } else {
+      distribution_ = all.labels.data<T>() + row * classes;
     }
   }
-  return total;
-}
-
-/// softmax(z) sum(t) - t for each row. Of the largest logit, whose share is near 1, computed from the others.
-template <class T>
-void cross_entropy_slopes(const T* logits, const T* targets, std::int64_t rows, std::int64_t classes, T* slopes) {
-  for (std::int64_t i = 0; i < rows; ++i, logits += classes, targets += classes, slopes += classes) {
-    const ExponentialSum sum(logits, classes, 1);
-    double others = 0;
-    for (std::int64_t k = 0; k < classes; ++k) others += k == sum.first ? 0 : static_cast<double>(targets[k]);
-    const double weight = others + static_cast<double>(targets[sum.first]);
-    for (std::int64_t k = 0; k < classes; ++k) {
-      const double slope = k == sum.first ? others - share_of(weight, sum.rest / (1 + sum.rest))
-                                          : share_of(weight, sum.share(logits[k])) - static_cast<double>(targets[k]);
-      slopes[k] = static_cast<T>(slope);
-    }
+  double operator()(std::int64_t k) const {
+    if (!distribution_) return spread_ + (k == label_ ? kept_ : 0);
+    return spread_ + kept_ * static_cast<double>(distribution_[k]);
   }
+  /// Its sum over all classes but `left_out`.
+  double others(std::int64_t left_out, std::int64_t classes) const {
+    if (!distribution_) return static_cast<double>(classes - 1) * spread_ + (left_out == label_ ? 0 : kept_);
+    double sum = 0;
+    for (std::int64_t k = 0; k < classes; ++k) sum += k == left_out ? 0 : (*this)(k);
+    return sum;
+  }
+  /// sum_k t_k (log sum_j exp z_j - z_k).
+  double cross_entropy(const T* logits, std::int64_t classes) const {
+    const ExponentialSum sum(logits, classes, 1);
+    const double rest = std::log1p(sum.rest);
+    if (!distribution_ && spread_ == 0) return rest - sum.difference(logits[label_]);
+    double total = 0;
+    for (std::int64_t k = 0; k < classes; ++k) {
+      if (const double t = (*this)(k); t != 0) total += t * (rest - sum.difference(logits[k]));
+    }
+    return total;
+  }
+
+ private:
+  double kept_, spread_;
+  std::int64_t label_ = 0;
+  const T* distribution_ = nullptr;
+};
+
+std::int64_t row_grain(std::int64_t classes) { return std::max<std::int64_t>(1, elementwise_grain / classes); }
+
+/// Mean over the rows that count of their cross entropies, each times its weight; 0 when no row counts. In double, in
+/// pieces that do not depend on the number of threads.
+double mean_cross_entropy(const Variable& logits, const RowTargets& targets) {
+  if (targets.count == 0) return 0;
+  const std::int64_t rows = logits.dim(0), classes = logits.dim(1), grain = row_grain(classes);
+  std::vector<double> sums(static_cast<std::size_t>((rows + grain - 1) / grain));
+  return with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const z = logits.value().data<T>();
+    return finite_mean(targets.count, [&](double divisor) {
+      kernels::parallel_for(rows, grain, [&](std::int64_t begin, std::int64_t end) {
+        double sum = 0;
+        for (std::int64_t i = begin; i < end; ++i) {
+          const double weight = targets.weight(i);
+          if (weight == 0) continue;
+          sum += weight * (RowTarget<T>(targets, i, classes).cross_entropy(z + i * classes, classes) / divisor);
+        }
+        sums[static_cast<std::size_t>(begin / grain)] = sum;
+      });
+      return std::accumulate(sums.begin(), sums.end(), 0.0);
+    });
+  });
 }
 
-Variable softmax_difference(const Variable& logits, const Variable& targets) {
-  constexpr std::string_view name = "softmax_cross_entropy_gradient";
+/// w (softmax(z) sum(t) - t) for each row. Of the largest logit, whose share is near 1, computed from the others.
+Tensor cross_entropy_slopes(const Variable& logits, const RowTargets& targets) {
+  const std::int64_t rows = logits.dim(0), classes = logits.dim(1);
   Tensor slopes = Tensor::empty(logits.shape(), logits.dtype());
   with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    cross_entropy_slopes(logits.value().data<T>(), targets.value().data<T>(), logits.dim(0), logits.dim(1),
-                         slopes.mutable_data<T>());
+    const T* const all = logits.value().data<T>();
+    T* const out = slopes.mutable_data<T>();
+    kernels::parallel_for(rows, row_grain(classes), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const double weight = targets.weight(i);
+        if (weight == 0) {
+          std::fill_n(out + i * classes, classes, T{0});
+          continue;
+        }
+        const T* const z = all + i * classes;
+        const ExponentialSum sum(z, classes, 1);
+        const RowTarget<T> target(targets, i, classes);
+        const double others = target.others(sum.first, classes), total = others + target(sum.first);
+        for (std::int64_t k = 0; k < classes; ++k) {
+          const double slope = k == sum.first ? others - share_of(total, sum.rest / (1 + sum.rest))
+                                              : share_of(total, sum.share(z[k])) - target(k);
+          out[i * classes + k] = static_cast<T>(weight * slope);
+        }
+      }
+    });
   });
-  return record(name, std::move(slopes), {{logits, [logits, targets](const Variable& d) {
-                                             return weighted(name, softmax(logits) * without_mean(d, logits, -1),
-                                                             sum(targets, {-1}).value());
-                                           }}});
+  return slopes;
+}
+
+/// w sum(t) for each row, the factors of the second derivative.
+Tensor row_totals(const RowTargets& targets, std::int64_t rows, std::int64_t classes, DType dtype) {
+  Tensor totals = Tensor::empty({rows}, DType::float64);
+  with_floating("softmax_cross_entropy", dtype, [&](auto zero) {
+    auto* const out = totals.mutable_data<double>();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const double weight = targets.weight(i);
+      const RowTarget<decltype(zero)> target(targets, i, classes);
+      out[i] = weight == 0 ? 0 : weight * (target.others(0, classes) + target(0));
+    }
+  });
+  return totals;
+}
+
+Variable softmax_difference(const Variable& logits, const RowTargets& targets) {
+  constexpr std::string_view name = "softmax_cross_entropy_gradient";
+  return record(name, cross_entropy_slopes(logits, targets),
+                {{logits, [logits, targets](const Variable& d) {
+                    return weighted(name, softmax(logits) * without_mean(d, logits, -1),
+                                    row_totals(targets, logits.dim(0), logits.dim(1), logits.dtype()));
+                  }}});
 }
 
 void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets) {
@@ -218,36 +272,80 @@ Variable elementwise_loss(std::string_view name, const Variable& x, const Tensor
                   }}});
 }
 
-/// The mean over n rows. It is linear in the targets, so weights and smoothing are theirs.
-Variable cross_entropy_of(const Variable& logits, const Variable& targets) {
-  const std::int64_t rows = logits.dim(0);
-  const double loss = with_floating("softmax_cross_entropy", logits.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    return finite_mean(static_cast<double>(rows), [&](double divisor) {
-      return cross_entropy(logits.value().data<T>(), targets.value().data<T>(), rows, logits.dim(1), divisor);
-    });
-  });
-  return record("softmax_cross_entropy", Tensor::scalar(loss, logits.dtype()),
-                {{logits, [logits, targets, rows](const Variable& dy) {
-                    return dy * (softmax_difference(logits, targets) / static_cast<double>(rows));
-                  }}});
+void check_logits(const Shape& logits) {
+  check(logits.rank() >= 2 && logits.size() > 0,
+        "softmax_cross_entropy: expected logits (n, ..., classes) with n >= 1, got shape {}", logits);
+  check(logits[-1] > 1,
+        "softmax_cross_entropy: expected logits of at least 2 classes, got shape {}, for which the loss is always 0; "
+        "for one yes-no answer a sample use sigmoid_cross_entropy",
+        logits);
+}
+
+/// The labels as rows (rows) or (rows, classes). Error when they do not fit the logits or are out of range.
+Tensor label_rows(const Variable& logits, const Tensor& labels, const std::optional<std::int64_t>& ignored) {
+  const Shape& shape = logits.shape();
+  const std::int64_t classes = shape[-1], rows = shape.size() / classes;
+  check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
+  if (is_floating(labels.dtype())) {
+    check(labels.shape() == shape,
+          "softmax_cross_entropy: expected one distribution a row, shape {}, got floating labels {}; class numbers are "
+          "int64",
+          shape, labels.shape());
+    return labels.to(logits.dtype()).reshaped({rows, classes});
+  }
+  check(labels.dtype() == DType::int64 && labels.shape() == shape.without(-1),
+        "softmax_cross_entropy: expected int64 labels {} for logits {}, got {} {}{}", shape.without(-1), shape,
+        labels.dtype(), labels.shape(),
+        shape.rank() == 2 && is_column(labels, rows) ? "; reshape them with .reshaped({n})" : "");
+  const auto* const numbers = labels.data<std::int64_t>();
+  for (std::int64_t i = 0; i < rows; ++i) {
+    check((numbers[i] >= 0 && numbers[i] < classes) || numbers[i] == ignored,
+          "softmax_cross_entropy: expected labels in [0, {}), got {} at position {}", classes, numbers[i], i);
+  }
+  return labels.reshaped({rows});
+}
+
+/// Labels with the weights of their samples, and without those that are ignored.
+RowTargets row_targets(const Variable& logits, const Tensor& labels, const Tensor& weights,
+                       const CrossEntropyOptions& options) {
+  check_logits(logits.shape());
+  RowTargets targets{
+      .labels = label_rows(logits, labels, options.ignored_label), .weights = {}, .smoothing = options.label_smoothing};
+  const std::int64_t rows = targets.labels.dim(0), of_sample = rows / logits.dim(0);
+  targets.count = labels_that_count(labels, logits.dim(-1), options.ignored_label);
+  check_weights("softmax_cross_entropy", logits, weights);
+  if (!weights.defined() && targets.count == static_cast<double>(rows)) return targets;
+  const Tensor given = weights.defined() ? weights.to(DType::float64) : Tensor::ones({logits.dim(0)}, DType::float64);
+  targets.weights = Tensor::empty({rows}, DType::float64);
+  auto* const out = targets.weights.mutable_data<double>();
+  const bool numbers = targets.labels.dtype() == DType::int64;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const bool ignored = numbers && targets.labels.data<std::int64_t>()[i] == options.ignored_label;
+    out[i] = ignored ? 0 : given.data<double>()[i / of_sample];
+  }
+  return targets;
 }
 
 }  // namespace
 
-Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights) {
-  const Tensor targets = target_distributions(logits.shape(), logits.dtype(), labels);
-  return cross_entropy_of(logits, weighted("softmax_cross_entropy", targets, weights));
+double labels_that_count(const Tensor& labels, std::int64_t classes, const std::optional<std::int64_t>& ignored) {
+  if (labels.dtype() != DType::int64) return static_cast<double>(labels.size() / classes);
+  const auto* const numbers = labels.data<std::int64_t>();
+  if (!ignored) return static_cast<double>(labels.size());
+  return static_cast<double>(labels.size() - std::count(numbers, numbers + labels.size(), *ignored));
 }
 
-SmoothedCrossEntropy::SmoothedCrossEntropy(double smoothing) : smoothing_(smoothing) {
-  check(smoothing >= 0 && smoothing < 1, "SmoothedCrossEntropy: expected a smoothing in [0, 1), got {}", smoothing);
-}
-
-Variable SmoothedCrossEntropy::operator()(const Variable& logits, const Tensor& labels, const Tensor& weights) const {
-  const Variable targets = target_distributions(logits.shape(), logits.dtype(), labels);
-  const Variable smoothed = (1 - smoothing_) * targets + smoothing_ / static_cast<double>(logits.dim(1));
-  return cross_entropy_of(logits, weighted("SmoothedCrossEntropy", smoothed, weights));
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights,
+                               const CrossEntropyOptions& options) {
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
+        "softmax_cross_entropy: expected a label_smoothing in [0, 1), got {}", options.label_smoothing);
+  const RowTargets targets = row_targets(logits, labels, weights, options);
+  const std::int64_t classes = logits.dim(-1);
+  const Variable rows = logits.rank() == 2 ? logits : reshape(logits, {logits.size() / classes, classes});
+  return record("softmax_cross_entropy", Tensor::scalar(mean_cross_entropy(rows, targets), rows.dtype()),
+                {{rows, [rows, targets](const Variable& dy) {
+                    return dy * (softmax_difference(rows, targets) / std::max(1.0, targets.count));
+                  }}});
 }
 
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights) {
@@ -270,6 +368,15 @@ Variable mean_squared_error(const Variable& outputs, const Tensor& targets, cons
   return elementwise_loss(
       name, outputs, targets, weights, [](double u, double v) { return (u - v) * (u - v); },
       [](const Variable& x, const Variable& t) { return x - t; }, 2);
+}
+
+Variable mean_absolute_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
+  constexpr std::string_view name = "mean_absolute_error";
+  check_alike(name, outputs, targets);
+  const auto sign = [](double u, double v) { return u > v ? 1.0 : u < v ? -1.0 : u - v; };
+  return elementwise_loss(
+      name, outputs, targets, weights, [](double u, double v) { return std::abs(u - v); },
+      [name, sign](const Variable& x, const Variable& t) { return Variable(map_in_double(name, x, t, sign)); });
 }
 
 }  // namespace xtape

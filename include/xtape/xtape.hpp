@@ -42,6 +42,7 @@
 #include "training/history.hpp"
 #include "training/image_folder.hpp"
 #include "training/interrupt.hpp"
+#include "training/metric.hpp"
 #include "training/metrics.hpp"
 #include "training/profile.hpp"
 #include "training/report.hpp"

@@ -28,7 +28,7 @@ void read_hdf5(const std::filesystem::path& path) {
 
 /// Into the network whose weights the corpus holds.
 void read_keras(const std::filesystem::path& path) {
-  static const Model model = [] {
+  static Model model = [] {
     const SymbolicTensor input = Input({2});
     const auto x = BatchNormalization({.name = "norm"})(Dense({.units = 4, .name = "hidden"})(input));
     return Model(input, Dense({.units = 3, .name = "logits"})(x));
@@ -38,20 +38,16 @@ void read_keras(const std::filesystem::path& path) {
 
 /// The run whose checkpoint the corpus holds: one step of four.
 struct TinyRun {
-  const Model model = [] {
+  Model model = [] {
     const SymbolicTensor input = Input({2});
     return Model(input, Dense({.units = 2, .name = "logits"})(input), {.name = "tiny"});
   }();
   const Dataset data{Tensor::zeros({4, 2}), Tensor::labels({0, 1, 0, 1}), 2};
   const FitOptions options{.epochs = 2, .batch_size = 2};
   Adam adam{model.parameters()};
-  TrainingState state{.model = model,
-                      .optimizer = adam,
-                      .train = data,
-                      .options = options,
-                      .batches = 2,
-                      .means = {.classes = true},
-                      .schedule = schedule_text(adam, 0, 2)};
+  TrainingState state{model, adam, data, options};
+
+  TinyRun() { state.schedule = schedule_text(adam, 0, 2); }
 };
 
 void read_checkpoint(const std::filesystem::path& path) {
@@ -77,10 +73,13 @@ const std::vector<Reader>& readers() {
 void write_checkpoint(const std::filesystem::path& path) {
   TinyRun run;
   ForwardPass pass(Mode::training);
-  run.adam.minimize(softmax_cross_entropy(run.model(Tensor::ones({2, 2}), pass), Tensor::labels({0, 1})), pass);
+  const Batch batch{{Tensor::ones({2, 2})}, {Tensor::labels({0, 1})}};
+  const Variable outputs = run.model(batch.input(), pass);
+  const Variable loss = softmax_cross_entropy(outputs, batch.target());
+  run.adam.minimize(loss, pass);
   run.state.epoch = 1;
   run.state.batch = 1;
-  run.state.means.samples = 2;
+  run.state.running.add({outputs.value()}, batch, {.of_outputs = {loss.value().item()}});
   save_checkpoint(run.state, path);
 }
 

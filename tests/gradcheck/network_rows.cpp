@@ -165,7 +165,8 @@ std::vector<GradientRow> losses() {
   const Tensor weights = Tensor::of({2, 3}, {0.4, 0.3, 0.5, 0, 2, 0}, DType::float64);  // not summing to 1
   const Tensor five = Tensor::of({5, 2}, {0.1, 0.9, 1, 0, 0.5, 0.5, 0.7, 0.3, 0.2, 0.8}, DType::float64);
   const Tensor two = Tensor::of({2}, {0.3, 0.9}, DType::float64);
-  const GradientCheckOptions inside{.low = 0.1, .high = 0.9}, far{.low = -10, .high = 10};
+  const Tensor pixels = Tensor::labels({2, 0, 1, 1}).reshaped({2, 2, 1});
+  const GradientCheckOptions inside{.low = 0.1, .high = 0.9}, far{.low = -10, .high = 10}, beyond{.low = 2, .high = 3};
   const GradientCheckOptions small{.low = 2e-4, .high = 9e-4, .step = 1e-7};
   return {
       {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, classes); }, {{3, 4}}},
@@ -193,8 +194,28 @@ std::vector<GradientRow> losses() {
       {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft); }, {{2, 3}}},
       {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft); }, {{2, 3}}},
       {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, soft, two); }, {{2, 3}}},
-      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.3)(x, classes); }, {{3, 4}}},
-      {"softmax_cross_entropy", [=](V x) { return SmoothedCrossEntropy(0.1)(x, soft, two); }, {{2, 3}}},
+      {"softmax_cross_entropy",
+       [=](V x) { return softmax_cross_entropy(x, classes, {}, {.label_smoothing = 0.3}); },
+       {{3, 4}}},
+      {"softmax_cross_entropy",
+       [=](V x) { return softmax_cross_entropy(x, soft, two, {.label_smoothing = 0.1}); },
+       {{2, 3}}},
+      {"softmax_cross_entropy", [=](V x) { return softmax_cross_entropy(x, pixels); }, {{2, 2, 1, 3}}},
+      {"softmax_cross_entropy",
+       [=](V x) { return softmax_cross_entropy(x, pixels, two, {.label_smoothing = 0.2, .ignored_label = 0}); },
+       {{2, 2, 1, 3}}},
+      {"softmax_cross_entropy",
+       [=](V x) {
+         return softmax_cross_entropy(x, soft.reshaped({1, 2, 3}), {}, {.label_smoothing = 0.3});
+       },
+       {{1, 2, 3}}},
+      {"softmax_cross_entropy",
+       [](V x) {
+         return softmax_cross_entropy(x, Tensor::labels({-1, 2, 0, -1, 1}), {}, {.ignored_label = -1});
+       },
+       {{5, 4}}},
+      {"mean_absolute_error", [=](V x) { return mean_absolute_error(x, soft); }, {{2, 3}}, beyond},
+      {"mean_absolute_error", [=](V x) { return mean_absolute_error(x, soft, two); }, {{2, 3}}, beyond},
       {"sigmoid_cross_entropy", [=](V x) { return sigmoid_cross_entropy(x, soft, two); }, {{2, 3}}},
       {"binary_cross_entropy", [=](V x) { return binary_cross_entropy(x, soft, two); }, {{2, 3}}, inside},
       {"mean_squared_error", [=](V x) { return mean_squared_error(x, soft, two); }, {{2, 3}}},

@@ -54,7 +54,7 @@ TEST_CASE("labels that do not fit are refused with their place") {
              }),
              Catch::Contains("got floating labels (2, 4); class numbers are int64"));
   CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({3}), Tensor::labels({0})); }),
-             Catch::Contains("logits (n, classes)"));
+             Catch::Contains("logits (n, ..., classes)"));
   CHECK_THAT(error_of([&] {
                softmax_cross_entropy(Tensor::zeros({0, 3}), Tensor::labels({}));
              }),
@@ -64,6 +64,13 @@ TEST_CASE("labels that do not fit are refused with their place") {
 }
 
 namespace {
+
+/// The loss as a function of three arguments.
+auto cross_entropy(const CrossEntropyOptions& options) {
+  return [options](const Variable& logits, const Tensor& labels, const Tensor& weights) {
+    return softmax_cross_entropy(logits, labels, weights, options);
+  };
+}
 
 /// sum(w_i l_i) / n, each l_i from the loss of one sample alone.
 double one_by_one(const std::function<double(std::int64_t)>& loss, const std::vector<double>& weights) {
@@ -86,12 +93,13 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
     CHECK(loss(x, y, w).value().item() == Approx(one_by_one(one, weights)));
     CHECK(loss(x, y, Tensor::ones({3})).value().item() == Approx(loss(x, y, Tensor()).value().item()));
   };
-  compare(softmax_cross_entropy, z, labels);
-  compare(softmax_cross_entropy, z, t);
-  compare(SmoothedCrossEntropy(0.2), z, labels);
+  compare(cross_entropy({}), z, labels);
+  compare(cross_entropy({}), z, t);
+  compare(cross_entropy({.label_smoothing = 0.2}), z, labels);
   compare(sigmoid_cross_entropy, z, t);
   compare(binary_cross_entropy, p, t);
   compare(mean_squared_error, z, t);
+  compare(mean_absolute_error, z, t);
 }
 
 TEST_CASE("samples of weight 0 count as 0 whatever they hold, in values and derivatives") {
@@ -101,11 +109,13 @@ TEST_CASE("samples of weight 0 count as 0 whatever they hold, in values and deri
   for (const DType dtype : {DType::float32, DType::float64}) {
     const Tensor targets = Tensor::of({2, 2}, {0, 1, 1, 0}, dtype), labels = Tensor::labels({0, 1});
     for (const double bad : {infinity, -infinity, std::nan("")}) {
-      for (const auto& [name, loss, t] : {std::tuple("sigmoid", Loss(sigmoid_cross_entropy), targets),
-                                          std::tuple("binary", Loss(binary_cross_entropy), targets),
-                                          std::tuple("squared", Loss(mean_squared_error), targets),
-                                          std::tuple("softmax", Loss(softmax_cross_entropy), labels),
-                                          std::tuple("smoothed", Loss(SmoothedCrossEntropy(0.1)), labels)}) {
+      for (const auto& [name, loss, t] :
+           {std::tuple("sigmoid", Loss(sigmoid_cross_entropy), targets),
+            std::tuple("binary", Loss(binary_cross_entropy), targets),
+            std::tuple("squared", Loss(mean_squared_error), targets),
+            std::tuple("absolute", Loss(mean_absolute_error), targets),
+            std::tuple("softmax", Loss(cross_entropy({})), labels),
+            std::tuple("smoothed", Loss(cross_entropy({.label_smoothing = 0.1})), labels)}) {
         INFO(name << " of " << bad << " in " << to_string(dtype));
         ForwardPass pass(Mode::training);
         const Variable x = pass.watch(Tensor::of({2, 2}, {bad, bad, 0.25, 0.75}, dtype));
@@ -130,12 +140,12 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   const double log_sum = std::log(std::exp(1) + std::exp(2) + std::exp(-1) + std::exp(0.5));
   // 0.9 of the loss of class 1 and a tenth of the mean of all classes' losses
   const double wanted = 0.9 * (log_sum - 2) + 0.1 * (log_sum - (1 + 2 - 1 + 0.5) / 4);
-  CHECK(SmoothedCrossEntropy(0.1)(logits, Tensor::labels({1})).value().item() == Approx(wanted));
-  CHECK(SmoothedCrossEntropy(0)(logits, Tensor::labels({1})).value().item() ==
+  CHECK(cross_entropy({.label_smoothing = 0.1})(logits, Tensor::labels({1}), {}).value().item() == Approx(wanted));
+  CHECK(cross_entropy({.label_smoothing = 0})(logits, Tensor::labels({1}), {}).value().item() ==
         softmax_cross_entropy(logits, Tensor::labels({1})).value().item());
   for (const double smoothing : {-0.1, 1.0, std::nan("")}) {
-    CHECK_THAT(error_of([&] { static_cast<void>(SmoothedCrossEntropy(smoothing)); }),
-               Catch::Contains("SmoothedCrossEntropy: expected a smoothing in [0, 1), got"));
+    CHECK_THAT(error_of([&] { cross_entropy({.label_smoothing = smoothing})(logits, Tensor::labels({1}), {}); }),
+               Catch::Contains("softmax_cross_entropy: expected a label_smoothing in [0, 1), got"));
   }
 }
 
@@ -189,4 +199,91 @@ TEST_CASE("weights that do not fit are refused") {
   CHECK_THAT(error_of([&] { sigmoid_cross_entropy(x, x, x); }), Catch::Contains("got float32 (2, 3)"));
   CHECK_THAT(error_of([&] { binary_cross_entropy(Tensor::zeros({}), Tensor::zeros({}), Tensor::zeros({})); }),
              Catch::Contains("one for each of the samples of ()"));
+}
+
+namespace {
+
+/// Labels (n, h, w) for logits (n, h, w, k), where every fifth is `ignored`.
+Tensor position_labels(const Shape& shape, std::int64_t classes, std::int64_t ignored) {
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < shape.size(); ++i) labels.push_back(i % 5 == 3 ? ignored : i * 7 % classes);
+  return Tensor::labels(labels).reshaped(shape);
+}
+
+/// The definition: sum over positions with a label of w_n (-log softmax)[label], smoothed, over the number of these.
+double positions_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double smoothing,
+                      std::int64_t ignored) {
+  const std::vector<double> z = logits.to_vector();
+  const std::int64_t k = logits.dim(-1), of_sample = labels.size() / labels.dim(0);
+  double sum = 0, count = 0;
+  for (std::int64_t i = 0; i < labels.size(); ++i) {
+    const std::int64_t label = labels.data<std::int64_t>()[i];
+    if (label == ignored) continue;
+    ++count;
+    double total = 0;
+    for (std::int64_t c = 0; c < k; ++c) total += std::exp(z[static_cast<std::size_t>(i * k + c)]);
+    double loss = 0;
+    for (std::int64_t c = 0; c < k; ++c) {
+      const double t = (c == label ? 1 - smoothing : 0) + smoothing / static_cast<double>(k);
+      loss -= t * (z[static_cast<std::size_t>(i * k + c)] - std::log(total));
+    }
+    sum += (weights.defined() ? weights.at({i / of_sample}) : 1) * loss;
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
+}  // namespace
+
+TEST_CASE("the cross entropy of many positions is the mean over those with a label, on any number of threads") {
+  const Tensor weights = Tensor::of({3}, {0.5, 0, 2}, DType::float64);
+  for (const std::int64_t classes : {2, 5, 40000}) {  // also more than a piece of work
+    const Shape positions = classes > 100 ? Shape{3, 1, 2} : Shape{3, 40, 60};
+    std::vector<std::int64_t> extents(positions.begin(), positions.end());
+    extents.push_back(classes);
+    const Tensor logits = RandomStream(2).normal(Shape(extents), 0, 2, DType::float64);
+    for (const std::int64_t ignored : {std::int64_t{-1}, std::int64_t{1}, classes + 7}) {
+      const Tensor labels = position_labels(positions, classes, ignored);
+      for (const double smoothing : {0.0, 0.1}) {
+        for (const Tensor& w : {Tensor(), weights}) {
+          const CrossEntropyOptions options{.label_smoothing = smoothing, .ignored_label = ignored};
+          const double loss = softmax_cross_entropy(logits, labels, w, options).value().item();
+          CHECK(loss == Approx(positions_loss(logits, labels, w, smoothing, ignored)).epsilon(1e-12));
+        }
+      }
+    }
+  }
+  CHECK(labels_that_count(position_labels({5, 2}, 3, -1), 3, -1) == 8);
+  CHECK(labels_that_count(Tensor::zeros({5, 2, 4}), 4) == 10);
+}
+
+TEST_CASE("positions without a label have no derivative, whatever they hold; none at all gives a loss of 0") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const CrossEntropyOptions options{.ignored_label = -1};
+  ForwardPass pass(Mode::training);
+  const Variable z = pass.watch(test::f64({1, 3, 2}, {1, 2, infinity, std::nan(""), 3, 5}));
+  const Variable loss = softmax_cross_entropy(z, Tensor::labels({0, -1, 1}).reshaped({1, 3}), {}, options);
+  CHECK(loss.value().item() == Approx((std::log1p(std::exp(1)) + std::log1p(std::exp(-2))) / 2));
+  pass.backward(loss);
+  const std::vector<double> dz = pass.gradient(z).to_vector();
+  CHECK(dz[0] == Approx(-1 / (1 + std::exp(-1)) / 2));
+  CHECK((dz[2] == 0 && dz[3] == 0));
+  ForwardPass other(Mode::training);
+  const Variable x = other.watch(test::f64({2, 2}, {1, 2, 3, 4}));
+  const Variable none = softmax_cross_entropy(x, Tensor::labels({-1, -1}), {}, options);
+  CHECK(none.value().item() == 0);
+  other.backward(none);
+  CHECK(other.gradient(x).to_vector() == std::vector<double>(4, 0));
+}
+
+TEST_CASE("labels of positions that do not fit are refused") {
+  const Tensor z = Tensor::zeros({2, 3, 4});
+  CHECK_THAT(error_of([&] {
+               softmax_cross_entropy(z, Tensor::labels({0, 1}));
+             }),
+             Catch::Contains("expected int64 labels (2, 3) for logits (2, 3, 4), got int64 (2,)"));
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(z, Tensor::zeros({2, 3})); }), Catch::Contains("shape (2, 3, 4)"));
+  Tensor labels = Tensor::zeros({2, 3}, DType::int64);
+  labels.mutable_data<std::int64_t>()[4] = -1;
+  CHECK_THAT(error_of([&] { softmax_cross_entropy(z, labels); }), Catch::Contains("[0, 4), got -1 at position 4"));
+  CHECK(softmax_cross_entropy(z, labels, {}, {.ignored_label = -1}).value().item() == Approx(std::log(4)));
 }

@@ -21,7 +21,7 @@ Model normalizing(const Shape& input) {
   return Model(x, Flatten()(Normalization({.name = "norm"})(x)));
 }
 
-Tensor value_of(const Model& model, const std::string& name) {
+Tensor value_of(Model model, const std::string& name) {
   for (const auto& [path, parameter] : model.named_parameters()) {
     if (path == name) return parameter.value();
   }
@@ -33,7 +33,7 @@ Tensor value_of(const Model& model, const std::string& name) {
 TEST_CASE("adapt measures mean and variance of each channel, and the layer takes them out") {
   // 70 images, so that batches are of unlike sizes; a mean far from 0 beside a small deviation
   const Tensor images = RandomStream(4).normal({70, 3, 2, 2}, 1000, 0.5, DType::float64);
-  const Model model = normalizing({3, 2, 2});
+  Model model = normalizing({3, 2, 2});
   model.convert(DType::float64);
   CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // before: as they are
   adapt(model, data_of(images));
@@ -51,7 +51,7 @@ TEST_CASE("adapt measures mean and variance of each channel, and the layer takes
 }
 
 TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes becomes 0") {
-  const Model model = normalizing({1, 2, 2});
+  Model model = normalizing({1, 2, 2});
   adapt(model, data_of(Tensor::of({2, 1, 2, 2}, {0, 51, 255, 51, 0, 51, 255, 51}, DType::uint8)));
   CHECK(largest_difference(value_of(model, "norm/mean"), Tensor::of({2}, {0.5, 0.2})) < 1e-7);
   CHECK(largest_difference(value_of(model, "norm/variance"), Tensor::of({2}, {0.25, 0})) < 1e-7);
@@ -64,7 +64,7 @@ TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes bec
 TEST_CASE("Mean and variance are stored with the weights and are not trained") {
   const TemporaryFolder folder;
   const Tensor images = RandomStream(4).uniform({20, 2, 2, 3}, 3, 7);
-  const Model model = normalizing({2, 2, 3}), other = normalizing({2, 2, 3});
+  Model model = normalizing({2, 2, 3}), other = normalizing({2, 2, 3});
   adapt(model, data_of(images));
   save_weights(model, folder / "weights");
   load_weights(other, folder / "weights");
@@ -74,17 +74,17 @@ TEST_CASE("Mean and variance are stored with the weights and are not trained") {
 }
 
 TEST_CASE("adapt refuses data and models that it can't measure, and changes nothing") {
-  const Model model = normalizing({2, 2, 3});
+  Model model = normalizing({2, 2, 3});
   CHECK_THAT(error_of([&] {
                adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
              }),
              Contains("images (None, 2, 2, 3)") && Contains("got (5, 2, 2, 1)"));
   CHECK(identical(value_of(model, "norm/mean"), Tensor::zeros({3})));
   const SymbolicTensor x = Input({4});
-  const Model none(x, Dense({.units = 2})(x));
+  Model none(x, Dense({.units = 2})(x));
   CHECK_THAT(error_of([&] { adapt(none, data_of(Tensor::ones({5, 4}))); }), Contains("behind the input, got none"));
   const SymbolicTensor z = Input({4});
-  const Model inner(z, Normalization({.name = "norm"})(Dense({.units = 2, .name = "first"})(z)));
+  Model inner(z, Normalization({.name = "norm"})(Dense({.units = 2, .name = "first"})(z)));
   CHECK_THAT(error_of([&] {
                adapt(inner, data_of(Tensor::ones({5, 4})));
              }),

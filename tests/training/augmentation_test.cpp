@@ -169,7 +169,7 @@ TEST_CASE("Every image of a large data set is changed by the numbers of its own 
     const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .augmentation = {.rotation = 180}});
     std::set<std::vector<double>> seen;
     for (const Batch& batch : loader.epoch(0)) {
-      for (std::int64_t i = 0; i < batch.images.dim(0); ++i) seen.insert(batch.images.rows(i, i + 1).to_vector());
+      for (std::int64_t i = 0; i < batch.input().dim(0); ++i) seen.insert(batch.input().rows(i, i + 1).to_vector());
     }
     CHECK(std::ssize(seen) == n);
   }

@@ -41,7 +41,7 @@ std::array<std::vector<double>, 2> statistics(const Tensor& x) {
   return {mean, variance};
 }
 
-Tensor value_of(const Model& model, const std::string& name) {
+Tensor value_of(Model model, const std::string& name) {
   for (const auto& [path, parameter] : model.named_parameters()) {
     if (path == name) return parameter.value();
   }
@@ -64,9 +64,9 @@ Model normalizing_model(bool bias_correction = false) {
 
 TEST_CASE("one batch: the moving averages become its mean and variance, without dropout") {
   const Dataset data = features(40);
-  const Model model = normalizing_model();
+  Model model = normalizing_model();
   recalibrate_batch_norm(model, data, {.batch_size = 40});
-  const auto [mean, variance] = statistics(data.images());
+  const auto [mean, variance] = statistics(data.input());
   check_values(value_of(model, "norm/moving_mean"), mean);
   check_values(value_of(model, "norm/moving_variance"), variance);
   CHECK(dynamic_cast<BatchNormalizationLayer&>(model.layer("norm")).momentum() == 0.75);
@@ -74,16 +74,16 @@ TEST_CASE("one batch: the moving averages become its mean and variance, without 
 
 TEST_CASE("several batches count by their size, and so all samples count the same in the mean") {
   const Dataset data = features(45);
-  const Model model = normalizing_model();
+  Model model = normalizing_model();
   recalibrate_batch_norm(model, data, {.batch_size = 20});
-  check_values(value_of(model, "norm/moving_mean"), statistics(data.images())[0]);
+  check_values(value_of(model, "norm/moving_mean"), statistics(data.input())[0]);
   const Tensor variance = value_of(model, "norm/moving_variance");
   CHECK(variance.at({0}) == Approx(4).epsilon(0.4));
   CHECK(variance.at({1}) == Approx(0.25).epsilon(0.4));
 }
 
 TEST_CASE("recalibrating twice changes nothing, also from values that are not finite") {
-  const Model model = normalizing_model();
+  Model model = normalizing_model();
   recalibrate_batch_norm(model, features(45));
   const Tensor first = value_of(model, "norm/moving_variance");
   for (const Parameter& p : model.parameters()) {
@@ -95,30 +95,30 @@ TEST_CASE("recalibrating twice changes nothing, also from values that are not fi
 
 TEST_CASE("with bias correction inference takes the new averages as they are") {
   const Dataset data = features(45);
-  const Model plain = normalizing_model(), corrected = normalizing_model(true);
+  Model plain = normalizing_model(), corrected = normalizing_model(true);
   recalibrate_batch_norm(plain, data);
   recalibrate_batch_norm(corrected, data);
-  CHECK(test::largest_difference(predict(plain, data.images()), predict(corrected, data.images())) < 1e-12);
+  CHECK(test::largest_difference(predict(plain, data.input()), predict(corrected, data.input())) < 1e-12);
 }
 
 TEST_CASE("what recalibration refuses, leaving the model as it was") {
-  const Model model = normalizing_model();
+  Model model = normalizing_model();
   const Tensor before = value_of(model, "norm/moving_mean");
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 0, 0, 0}), 1);
   CHECK(error_of([&] { recalibrate_batch_norm(model, wide); }) ==
-        "recalibrate_batch_norm: expected images (None, 2) for model model, got (4, 3)");
+        "recalibrate_batch_norm: expected inputs (None, 2) for model model, got (4, 3)");
   CHECK(error_of([&] { recalibrate_batch_norm(model, features(4), {.batch_size = 0}); }) ==
         "DataLoader: expected a batch_size of at least 1, got 0");
   CHECK(identical(before, value_of(model, "norm/moving_mean")));
 
   const SymbolicTensor input = Input({2});
-  const Model plain(input, Dense({.units = 2})(input));
+  Model plain(input, Dense({.units = 2})(input));
   CHECK(error_of([&] { recalibrate_batch_norm(plain, features(4)); }) ==
         "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model model");
 }
 
 TEST_CASE("recalibration refuses data that is not finite, and leaves the model as it was") {
-  const Model model = normalizing_model();
+  Model model = normalizing_model();
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     Tensor x = Tensor::ones({8, 2}, DType::float64);
     x.mutable_data<double>()[5] = bad;
@@ -133,7 +133,7 @@ TEST_CASE("recalibration refuses data that is not finite, and leaves the model a
 TEST_CASE("recalibration leaves frozen layers alone") {
   const SymbolicTensor input = Input({2});
   const auto x = BatchNormalization({.name = "frozen"})(input);
-  const Model model(input, BatchNormalization({.name = "moving"})(x));
+  Model model(input, BatchNormalization({.name = "moving"})(x));
   model.layer("frozen").set_trainable(false);
   recalibrate_batch_norm(model, features(45));
   CHECK(value_of(model, "frozen/moving_mean").to_vector() == std::vector<double>{0, 0});
@@ -146,18 +146,18 @@ TEST_CASE("recalibration leaves frozen layers alone") {
 TEST_CASE("recalibration refuses a layer that a pass calls twice") {
   const auto input = Input({2});
   const BatchNormalization shared({.name = "shared"});
-  const Model model(input, shared(shared(input)));
+  Model model(input, shared(shared(input)));
   CHECK_THAT(error_of([&] { recalibrate_batch_norm(model, features(8)); }),
              Catch::Contains("to be called once") && Catch::Contains("got shared called more often"));
 }
 
 TEST_CASE("batch normalization inside a model used as a layer is recalibrated too") {
   const SymbolicTensor input = Input({2});
-  const Model inner(input, BatchNormalization({.name = "norm"})(input), {.name = "inner"});
-  const Model outer(input, inner(input), {.name = "outer"});
+  Model inner(input, BatchNormalization({.name = "norm"})(input), {.name = "inner"});
+  Model outer(input, inner(input), {.name = "outer"});
   outer.convert(DType::float64);
   recalibrate_batch_norm(outer, features(45), {.batch_size = 45});
-  const auto [mean, variance] = statistics(features(45).images());
+  const auto [mean, variance] = statistics(features(45).input());
   CHECK(inner.parameters()[2].value().at({0}) == Approx(mean[0]));
   CHECK(inner.parameters()[3].value().at({1}) == Approx(variance[1]));
 }

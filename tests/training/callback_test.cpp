@@ -24,7 +24,7 @@ struct Epochs {
   SGD sgd{model.parameters(), {.learning_rate = 1}};
   Dataset data = quadrants(8);
   FitOptions options{.validation = data};
-  TrainingState run{.model = model, .optimizer = sgd, .train = data, .options = options, .batches = 1};
+  TrainingState run{model, sgd, data, options};
   std::vector<double> rates;  ///< of each epoch
 
   void operator()(Callback& callback, const std::vector<double>& losses) {
@@ -33,7 +33,7 @@ struct Epochs {
       ++run.epoch;
       rates.push_back(sgd.learning_rate());
       for (const Parameter& p : model.parameters()) p.set_value(Tensor::full(p.shape(), run.epoch, p.dtype()));
-      run.history.add({.epoch = run.epoch, .loss = 1, .validation_loss = loss, .validation_accuracy = -loss});
+      run.history.add({run.epoch, {{"loss", 1}, {"val_loss", loss}, {"val_accuracy", -loss}}});
       callback.epoch_end(run);
     }
   }
@@ -44,8 +44,8 @@ struct Epochs {
 int epochs_until_stop(const EarlyStoppingOptions& options, const std::vector<double>& losses) {
   Epochs epochs;
   EarlyStopping stopping(options);
-  stopping.train_begin(epochs.run);
-  epochs(stopping, losses);
+  stopping->train_begin(epochs.run);
+  epochs(*stopping, losses);
   return epochs.run.epoch;
 }
 
@@ -89,8 +89,7 @@ TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; th
         seen += fmt::format("{}{}{}:{} ", who, what, run.epoch, run.batch);
       };
     };
-    return std::make_shared<LambdaCallback>(
-        LambdaCallbackOptions{note("T"), note("E"), note("b"), note("e"), note("t")});
+    return LambdaCallback({note("T"), note("E"), note("b"), note("e"), note("t")});
   };
   struct Last final : Callback {
     std::string& seen;
@@ -98,7 +97,7 @@ TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; th
     void batch_end(TrainingState&) override { seen += "last "; }
     bool comes_last() const override { return true; }
   };
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   fit(model, sgd, quadrants(4),
       {.epochs = 2,
@@ -111,14 +110,14 @@ TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; th
 }
 
 TEST_CASE("a callback sees the run and ends it after a batch or an epoch, with a reason") {
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   double means = 0;
   const History history = fit(model, sgd, quadrants(6),
                               {.epochs = 9,
                                .batch_size = 2,
                                .callbacks = {at_batch_end([&](TrainingState& run) {
-                                 means = run.means.loss();
+                                 means = run.running.loss();
                                  if (run.step() == 5) run.stop("enough");
                                  if (run.step() == 5) run.stop("another reason");
                                })},
@@ -143,8 +142,8 @@ TEST_CASE("early stopping ends after `patience` epochs without an improvement, a
   CHECK(epochs_until_stop({.patience = 1}, {nan_value, 2, 1}) == 3);  // never after the first epoch
   CHECK(epochs_until_stop({}, {nan_value, nan_value, 1}) == 2);
   // an accuracy is better the larger it is
-  CHECK(epochs_until_stop({.monitor = "validation_accuracy"}, {-1, -2, -2}) == 3);
-  CHECK(epochs_until_stop({.monitor = "validation_accuracy"}, {3, 2, 1, 0, 0}) == 5);
+  CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {-1, -2, -2}) == 3);
+  CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {3, 2, 1, 0, 0}) == 5);
 }
 
 TEST_CASE("early stopping gives back the best weights, also when the run went through to its end") {
@@ -154,9 +153,9 @@ TEST_CASE("early stopping gives back the best weights, also when the run went th
                                                   {{nan_value, nan_value}, true, 1.0}}) {
     Epochs epochs;
     EarlyStopping stopping({.patience = 2, .restore_best = restore});
-    stopping.train_begin(epochs.run);
-    epochs(stopping, losses);
-    stopping.train_end(epochs.run);
+    stopping->train_begin(epochs.run);
+    epochs(*stopping, losses);
+    stopping->train_end(epochs.run);
     CHECK(epochs.weight() == expected);
   }
 }
@@ -164,18 +163,18 @@ TEST_CASE("early stopping gives back the best weights, also when the run went th
 TEST_CASE("early stopping says what happened") {
   Epochs epochs;
   EarlyStopping stopping({.patience = 2});
-  stopping.train_begin(epochs.run);
-  epochs(stopping, {3, 1, 2, 2});
-  CHECK(epochs.run.stop_reason == "validation_loss has not improved for 2 epochs, the best was epoch 2");
-  CHECK(stopping.best_epoch() == 2);
+  stopping->train_begin(epochs.run);
+  epochs(*stopping, {3, 1, 2, 2});
+  CHECK(epochs.run.stop_reason == "val_loss has not improved for 2 epochs, the best was epoch 2");
+  CHECK(stopping->best_epoch() == 2);
 }
 
 TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
   const auto rates = [](const ReduceLROnPlateauOptions& options, const std::vector<double>& losses) {
     Epochs epochs;
     ReduceLROnPlateau plateau(options);
-    plateau.train_begin(epochs.run);
-    epochs(plateau, losses);
+    plateau->train_begin(epochs.run);
+    epochs(*plateau, losses);
     return epochs.rates;
   };
   using Rates = std::vector<double>;
@@ -189,7 +188,7 @@ TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
 
 TEST_CASE("the CSV file holds the whole history after each epoch, and without a disk training goes on") {
   const TemporaryFolder folder;
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   std::vector<std::ptrdiff_t> lines;
   const auto count = at_epoch_end([&](TrainingState&) {
@@ -197,14 +196,14 @@ TEST_CASE("the CSV file holds the whole history after each epoch, and without a 
     lines.push_back(std::count(std::istreambuf_iterator<char>(stream), {}, '\n'));
   });
   fit(model, sgd, quadrants(6),
-      {.epochs = 2, .callbacks = {std::make_shared<CSVLogger>(folder / "log.csv"), count}, .show_progress = false});
+      {.epochs = 2, .callbacks = {CSVLogger({.path = folder / "log.csv"}), count}, .show_progress = false});
   CHECK(lines == std::vector<std::ptrdiff_t>{2, 3});
 
   std::ostringstream errors;
   std::streambuf* before = std::cerr.rdbuf(errors.rdbuf());
-  const History history = fit(
-      model, sgd, quadrants(6),
-      {.epochs = 2, .callbacks = {std::make_shared<CSVLogger>(folder / "none" / "log.csv")}, .show_progress = false});
+  const History history =
+      fit(model, sgd, quadrants(6),
+          {.epochs = 2, .callbacks = {CSVLogger({.path = folder / "none" / "log.csv"})}, .show_progress = false});
   std::cerr.rdbuf(before);
   CHECK(history.epochs().size() == 2);
   CHECK(errors.str().starts_with("CSVLogger: training goes on without its log: expected"));
@@ -212,7 +211,7 @@ TEST_CASE("the CSV file holds the whole history after each epoch, and without a 
 }
 
 TEST_CASE("a loss that is not finite ends the run in good order when a callback asks for it") {
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   int calls = 0;
   std::vector<Tensor> before;
@@ -226,8 +225,8 @@ TEST_CASE("a loss that is not finite ends the run in good order when a callback 
   const History history = fit(model, sgd, quadrants(6),
                               {.epochs = 3,
                                .batch_size = 2,
-                               .loss = broken,
-                               .callbacks = {std::make_shared<TerminateOnNaN>()},
+                               .loss = custom_loss(broken),
+                               .callbacks = {TerminateOnNaN()},
                                .show_progress = false});
   CHECK(history.stop_reason() == "the loss was -inf in epoch 2, step 2 of 3");
   CHECK(sgd.iterations() == 4);
@@ -236,7 +235,7 @@ TEST_CASE("a loss that is not finite ends the run in good order when a callback 
 
 TEST_CASE("progress says why a run stopped") {
   std::ostringstream stream;
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   FitOptions options{.epochs = 3, .callbacks = {at_epoch_end([](TrainingState& run) { run.stop("enough"); })}};
   options.output = {.stream = &stream, .columns = [] { return 0; }};
@@ -245,8 +244,9 @@ TEST_CASE("progress says why a run stopped") {
 }
 
 TEST_CASE("what callbacks refuse") {
-  CHECK(error_of([] { EarlyStopping({.monitor = "val_loss"}); }) ==
-        "EarlyStopping: expected to watch loss, accuracy, validation_loss or validation_accuracy, got \"val_loss\"");
+  CHECK(error_of([] { EarlyStopping({.monitor = ""}); }) ==
+        "EarlyStopping: expected the name of a figure to watch, got an empty one");
+  CHECK(error_of([] { CSVLogger(); }) == "CSVLogger: expected a path, got an empty one");
   CHECK(error_of([] { EarlyStopping({.patience = -1}); }) ==
         "EarlyStopping: expected a patience of at least 0, got -1");
   CHECK(error_of([] { EarlyStopping({.min_delta = nan_value}); }) ==
@@ -264,18 +264,19 @@ TEST_CASE("what callbacks refuse") {
   const StopOnInterrupt first;
   CHECK(error_of([] { StopOnInterrupt(); }) == "StopOnInterrupt: expected one at a time, got a second one");
 
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
-  const auto refused = [&](const EarlyStoppingOptions& options, const Dataset& data, const LossFunction& loss) {
+  const auto refused = [&](const EarlyStoppingOptions& options, const Dataset& data, const Loss& its_loss) {
     return error_of([&] {
-      fit(model, sgd, data,
-          {.loss = loss, .callbacks = {std::make_shared<EarlyStopping>(options)}, .show_progress = false});
+      fit(model, sgd, data, {.loss = its_loss, .callbacks = {EarlyStopping(options)}, .show_progress = false});
     });
   };
-  CHECK(refused({}, quadrants(4), softmax_cross_entropy) ==
-        "EarlyStopping: expected to watch validation_loss, got no validation data; give FitOptions::validation");
-  CHECK(refused({.monitor = "accuracy"}, Dataset(Tensor::zeros({2, 2}), Tensor::zeros({2, 2})), mean_squared_error) ==
-        "EarlyStopping: expected to watch accuracy, got data without classes");
+  CHECK(refused({}, quadrants(4), loss::softmax_cross_entropy()) ==
+        "EarlyStopping: expected to watch one of loss, accuracy, learning_rate, got \"val_loss\"; give "
+        "FitOptions::validation or validation_split");
+  const Dataset numbers(Tensor::zeros({2, 2}), Tensor::zeros({2, 2}));
+  CHECK(refused({.monitor = "accuracy"}, numbers, loss::mean_squared_error()) ==
+        "EarlyStopping: expected to watch one of loss, learning_rate, got \"accuracy\"");
 }
 
 TEST_CASE("signals are what they were before once nobody waits for them") {
@@ -286,7 +287,7 @@ TEST_CASE("signals are what they were before once nobody waits for them") {
     const StopOnInterrupt stop;
     sigaction(SIGINT, nullptr, &during);
     std::raise(SIGINT);
-    CHECK(StopOnInterrupt::signal() == SIGINT);
+    CHECK(interrupt_signal() == SIGINT);
   }
   sigaction(SIGINT, nullptr, &after);
   CHECK(during.sa_handler != before.sa_handler);
@@ -295,7 +296,7 @@ TEST_CASE("signals are what they were before once nobody waits for them") {
   {
     const StopOnInterrupt stop;
     std::raise(SIGTERM);
-    CHECK(StopOnInterrupt::signal() == 0);  // what is ignored stays ignored
+    CHECK(interrupt_signal() == 0);  // what is ignored stays ignored
   }
   std::signal(SIGTERM, SIG_DFL);
 }

@@ -30,15 +30,15 @@ Model two_layers(const DenseOptions& hidden) {
 const DenseOptions hidden{.units = 4, .activation = relu, .name = "hidden"};
 
 /// One epoch, with a checkpoint; or, with `resume`, a second one.
-void train(const fs::path& folder, bool resume, const Model& model, const Dataset& data, const MakeOptimizer& make,
-           const LossFunction& loss = softmax_cross_entropy, const std::optional<Dataset>& validation = {}) {
+void train(const fs::path& folder, bool resume, Model model, const Dataset& data, const MakeOptimizer& make,
+           const Loss& its_loss = loss::softmax_cross_entropy(), const std::optional<Dataset>& validation = {}) {
   const auto optimizer = make(model.parameters());
-  const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder});
+  const auto checkpoint = Checkpoint({.folder = folder});
   fit(model, *optimizer, data,
       {.epochs = resume ? 2 : 1,
        .batch_size = 8,
        .validation = validation,
-       .loss = loss,
+       .loss = its_loss,
        .callbacks = {checkpoint},
        .resume = resume ? folder : fs::path(),
        .show_progress = false});
@@ -52,14 +52,14 @@ TEST_CASE("other labels or weights of as many examples are another run's") {
   const Dataset data = quadrants(16);
   train(folder.path(), false, two_layers(hidden), data, sgd);
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), quadrants(16, 2), sgd); }),
-             Catch::Contains("got one with labels and first image "));
+             Catch::Contains("got one with targets and first sample "));
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), data.weighted(Tensor::ones({16})), sgd); }),
-             Catch::Contains("got one with labels and first image "));
-  Tensor points = data.images();
+             Catch::Contains("got one with targets and first sample "));
+  Tensor points = data.input();
   points.mutable_data<float>()[1] += 1;
-  const Dataset moved(points, data.labels(), 2);
+  const Dataset moved(points, data.target(), 2);
   CHECK_THAT(error_of([&] { train(folder.path(), true, two_layers(hidden), moved, sgd); }),
-             Catch::Contains("got one with labels and first image "));
+             Catch::Contains("got one with targets and first sample "));
   train(folder.path(), true, two_layers(hidden), data, sgd);
 }
 
@@ -67,37 +67,37 @@ TEST_CASE("targets of the same numbers in another shape are another run's") {
   const TemporaryFolder folder;
   const auto sgd = rule<SGD>(SGDOptions{});
   const auto input = Input({2});
-  const Model model(input, Reshape({.target_shape = {2, 2}})(Dense({.units = 4, .name = "four"})(input)));
-  const LossFunction loss = [](const Variable& outputs, const Tensor& targets) {
-    return mean(square(outputs - targets));
-  };
-  const auto of_shape = [](const Shape& shape) { return Dataset(quadrants(8).images(), Tensor::ones(shape)); };
-  train(folder.path(), false, model, of_shape({8, 2, 1}), sgd, loss);
+  Model model(input, Reshape({.target_shape = {2, 2}})(Dense({.units = 4, .name = "four"})(input)));
+  const Loss squares =
+      custom_loss([](const Variable& outputs, const Tensor& targets) { return mean(square(outputs - targets)); });
+  const auto of_shape = [](const Shape& shape) { return Dataset(quadrants(8).input(), Tensor::ones(shape)); };
+  train(folder.path(), false, model, of_shape({8, 2, 1}), sgd, squares);
   CHECK_THAT(error_of([&] {
-               train(folder.path(), true, model, of_shape({8, 1, 2}), sgd, loss);
+               train(folder.path(), true, model, of_shape({8, 1, 2}), sgd, squares);
              }),
-             Catch::Contains("got one with labels and first image "));
-  train(folder.path(), true, model, of_shape({8, 2, 1}), sgd, loss);
+             Catch::Contains("got one with targets and first sample "));
+  train(folder.path(), true, model, of_shape({8, 2, 1}), sgd, squares);
 }
 
 TEST_CASE("another loss, schedule or other validation data are another run's") {
   const TemporaryFolder folder;
   const Dataset data = quadrants(16), judge = quadrants(8, 5), other = quadrants(8, 6);
-  const auto with = [&](bool resume, const LearningRate& rate, const LossFunction& loss, const Dataset& validation) {
-    train(folder.path(), resume, two_layers(hidden), data, rule<SGD>(SGDOptions{.learning_rate = rate}), loss,
+  const auto with = [&](bool resume, const LearningRate& rate, const Loss& its_loss, const Dataset& validation) {
+    train(folder.path(), resume, two_layers(hidden), data, rule<SGD>(SGDOptions{.learning_rate = rate}), its_loss,
           validation);
   };
   const auto cosine = schedule::cosine(0.1, 100);
-  with(false, 0.1, softmax_cross_entropy, judge);
-  CHECK_THAT(error_of([&] { with(true, cosine, softmax_cross_entropy, judge); }),
+  with(false, 0.1, loss::softmax_cross_entropy(), judge);
+  CHECK_THAT(error_of([&] { with(true, cosine, loss::softmax_cross_entropy(), judge); }),
              Catch::Contains("learning rates after 0, 1, 10, ... steps of an epoch 0.1, 0.1 (now 0.1, 0.09"));
-  CHECK_THAT(error_of([&] { with(true, 0.1, SmoothedCrossEntropy(0.25), judge); }),
-             Catch::Contains("loss softmax_cross_entropy (now SmoothedCrossEntropy of 0.25)"));
+  CHECK_THAT(error_of([&] { with(true, 0.1, loss::softmax_cross_entropy({.label_smoothing = 0.25}), judge); }),
+             Catch::Contains("loss softmax_cross_entropy (now softmax_cross_entropy (label_smoothing 0.25))"));
   const auto own = [](const Variable& outputs, const Tensor& labels) { return softmax_cross_entropy(outputs, labels); };
-  CHECK_THAT(error_of([&] { with(true, 0.1, own, judge); }), Catch::Contains("(now of one's own)"));
-  CHECK_THAT(error_of([&] { with(true, 0.1, softmax_cross_entropy, other); }),
-             Catch::Contains("got one with validation labels and first image "));
-  with(true, 0.1, softmax_cross_entropy, judge);
+  CHECK_THAT(error_of([&] { with(true, 0.1, Loss("own", own, {.targets = LossTargets::classes}), judge); }),
+             Catch::Contains("(now own)"));
+  CHECK_THAT(error_of([&] { with(true, 0.1, loss::softmax_cross_entropy(), other); }),
+             Catch::Contains("got one with validation targets and first sample "));
+  with(true, 0.1, loss::softmax_cross_entropy(), judge);
 }
 
 TEST_CASE("a schedule is asked for no rate that the run does not need") {
@@ -172,11 +172,11 @@ TEST_CASE("a model with functions of one's own goes on all the same") {
 TEST_CASE("a checkpoint of a run with other augmentation is refused") {
   const TemporaryFolder folder;
   const auto input = Input({4, 4, 1});
-  const Model model(input, Dense({.units = 2})(Flatten()(input)));
+  Model model(input, Dense({.units = 2})(Flatten()(input)));
   const Dataset data(Tensor::zeros({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   FitOptions options{.augmentation = {.brightness = 0.25}, .show_progress = false};
-  options.callbacks = {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()})};
+  options.callbacks = {Checkpoint({.folder = folder.path()})};
   fit(model, sgd, data, options);
   options.epochs = 2;
   options.resume = folder.path();
@@ -191,10 +191,10 @@ TEST_CASE("a checkpoint of a run with other augmentation is refused") {
 TEST_CASE("with other layers frozen it is another run") {
   const TemporaryFolder folder;
   const auto train = [&](bool frozen, const fs::path& resume) {
-    const Model model = quadrant_model();
+    Model model = quadrant_model();
     model.layer("hidden").set_trainable(!frozen);
     SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, that would tell
-    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    const auto checkpoint = Checkpoint({.folder = folder.path()});
     fit(model, sgd, quadrants(8), {.callbacks = {checkpoint}, .resume = resume, .show_progress = false});
   };
   train(false, {});

@@ -30,14 +30,12 @@ struct Trained {
     options.validation = quadrants(20, 7);
     options.show_progress = false;
     options.resume = resume;
-    options.callbacks = {
-        std::make_shared<Checkpoint>(
-            CheckpointOptions{.folder = folder, .keep = 4, .every_steps = 3, .best = "validation_loss"}),
-        std::make_shared<EarlyStopping>(EarlyStoppingOptions{.min_delta = 0.3, .patience = 3, .restore_best = true}),
-        std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.patience = 1, .min_delta = 0.3}),
-        at_batch_end([until](TrainingState& run) {
-          if (run.step() == until) run.stop("here");
-        })};
+    options.callbacks = {Checkpoint({.folder = folder, .keep = 4, .every_steps = 3, .best = "val_loss"}),
+                         EarlyStopping({.min_delta = 0.3, .patience = 3, .restore_best = true}),
+                         ReduceLROnPlateau({.patience = 1, .min_delta = 0.3}),
+                         at_batch_end([until](TrainingState& run) {
+                           if (run.step() == until) run.stop("here");
+                         })};
     history = fit(model, adam, quadrants(50), options);
   }
 };
@@ -53,8 +51,9 @@ void check_same(const Trained& a, const Trained& b) {
   REQUIRE(a.history.epochs().size() == b.history.epochs().size());
   for (std::size_t i = 0; i < a.history.epochs().size(); ++i) {
     const EpochResult &e = a.history.epochs()[i], &f = b.history.epochs()[i];
-    CHECK((e.epoch == f.epoch && e.loss == f.loss && e.accuracy == f.accuracy && e.learning_rate == f.learning_rate));
-    CHECK((e.validation_loss == f.validation_loss && e.validation_accuracy == f.validation_accuracy));
+    CHECK((e.epoch == f.epoch && e["loss"] == f["loss"] && e["accuracy"] == f["accuracy"] &&
+           e["learning_rate"] == f["learning_rate"]));
+    CHECK((e["val_loss"] == f["val_loss"] && e["val_accuracy"] == f["val_accuracy"]));
   }
 }
 
@@ -76,7 +75,7 @@ void write(const fs::path& path, const std::vector<char>& bytes) {
 TEST_CASE("a run that stops after any step goes on with the bits of one that does not") {
   const TemporaryFolder unbroken;
   const Trained whole(unbroken.path());
-  CHECK(whole.history.last().learning_rate < 0.01);  // the plateau was reached: there is state to lose
+  CHECK(whole.history.last()["learning_rate"] < 0.01);  // the plateau was reached: there is state to lose
   for (std::int64_t until = 1; until < whole.adam.iterations(); ++until) {
     const TemporaryFolder folder;
     const Trained first(folder.path(), until);
@@ -92,13 +91,12 @@ TEST_CASE("a run that stops after any step goes on with the bits of one that doe
 TEST_CASE("a run that stops in the midst of a validation validates anew, and ends with the same bits") {
   const TemporaryFolder folder;
   const auto train = [&](std::int64_t stop_at, const fs::path& resume) {
-    const Model model = quadrant_model();
+    Model model = quadrant_model();
     Adam adam(model.parameters(), {.learning_rate = 0.01});
-    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
-    const auto stop =
-        std::make_shared<LambdaCallback>(LambdaCallbackOptions{.validation_batch_end = [stop_at](TrainingState& run) {
-          if (run.epoch == 2 && run.validated == stop_at) run.stop("here");
-        }});
+    const auto checkpoint = Checkpoint({.folder = folder.path()});
+    const auto stop = LambdaCallback({.validation_batch_end = [stop_at](TrainingState& run) {
+      if (run.epoch == 2 && run.validated == stop_at) run.stop("here");
+    }});
     const History history = fit(model, adam, quadrants(50),
                                 {.epochs = 3,
                                  .batch_size = 8,
@@ -107,7 +105,7 @@ TEST_CASE("a run that stops in the midst of a validation validates anew, and end
                                  .resume = resume,
                                  .show_progress = false});
     std::vector<double> figures;
-    for (const EpochResult& e : history.epochs()) figures.insert(figures.end(), {e.loss, e.validation_loss.value()});
+    for (const EpochResult& e : history.epochs()) figures.insert(figures.end(), {e["loss"], e["val_loss"]});
     return std::pair(figures, model.parameters()[0].value());
   };
   const auto whole = train(-1, {});
@@ -153,11 +151,11 @@ TEST_CASE("the newest checkpoints stay, and the best epoch's weights") {
   CHECK(step_of_checkpoint(all[0]) == run.adam.iterations());
   CHECK(all[1] == checkpoint_path(folder.path(), run.adam.iterations() - 1));  // a multiple of three
   CHECK(all[3].filename().string().starts_with("checkpoint-0000000"));
-  const Model best = quadrant_model();
+  Model best = quadrant_model();
   load_weights(best, folder / "best.safetensors");
   double smallest = 1e9;
-  for (const EpochResult& e : run.history.epochs()) smallest = std::min(smallest, e.validation_loss.value());
-  CHECK(evaluate(best, quadrants(20, 7)).loss == Approx(smallest));
+  for (const EpochResult& e : run.history.epochs()) smallest = std::min(smallest, e["val_loss"]);
+  CHECK(evaluate(best, quadrants(20, 7))["loss"] == Approx(smallest));
 }
 
 TEST_CASE("an older checkpoint can be named, and what came after it is written anew") {
@@ -208,14 +206,14 @@ TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older
 TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
   const TemporaryFolder folder;
   Trained(folder.path(), 12);
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   const Tensor before = model.parameters()[0].value();
   Adam adam(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(error_of([&] {
                fit(model, adam, quadrants(50),
                    {.epochs = 4, .batch_size = 9, .seed = 2, .resume = folder.path(), .show_progress = false});
              }),
-             Catch::Contains("got one with batch_size 8 (now 9), validation images 20 (now 0), validation ") &&
+             Catch::Contains("got one with batch_size 8 (now 9), validation samples 20 (now 0), validation ") &&
                  Catch::Contains("; there is no older one"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(adam.iterations() == 0);
@@ -235,7 +233,7 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   other = same;
   other.class_weights = {1, 2};
   CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("class_weights [] (now [1, 2])"));
-  const auto refused = [&](const Model& model, Optimizer& optimizer, Callbacks callbacks) {
+  const auto refused = [&](Model model, Optimizer& optimizer, Callbacks callbacks) {
     return error_of([&] {
       fit(model, optimizer, quadrants(50),
           {.epochs = 4,
@@ -247,18 +245,16 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
            .show_progress = false});
     });
   };
-  const Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
+  Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
   SGD sgd(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(model, sgd, {}),
              Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0, clip_value 0)"));
   Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(model, fast, {}), Catch::Contains("0.01, 0.01 (now 0.02, 0.02"));
   CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));
-  CHECK_THAT(refused(model, adam, {std::make_shared<TerminateOnNaN>(), std::make_shared<EarlyStopping>()}),
+  CHECK_THAT(refused(model, adam, {TerminateOnNaN(), EarlyStopping()}),
              Catch::Contains("expected the callbacks that the run began with, got other ones from number 1 on"));
-  CHECK_THAT(refused(model, adam,
-                     {std::make_shared<EarlyStopping>(), std::make_shared<EarlyStopping>(),
-                      std::make_shared<ReduceLROnPlateau>()}),
+  CHECK_THAT(refused(model, adam, {EarlyStopping(), EarlyStopping(), ReduceLROnPlateau()}),
              Catch::Contains("EarlyStopping: expected its own state in the checkpoint, got another"));
   Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(wide, of_wide, {}),
@@ -270,10 +266,10 @@ TEST_CASE("a layer that the model shares with one inside of it is saved and take
   const auto train = [&](int epochs, const fs::path& from, const fs::path& to) {
     const auto input = Input({2});
     const Dense shared({.units = 2, .name = "shared"});
-    const Model inner(input, shared(input), {.name = "inner"});
-    const Model model(input, Dense({.units = 2})(inner(shared(input))), {.seed = 4});
+    Model inner(input, shared(input), {.name = "inner"});
+    Model model(input, Dense({.units = 2})(inner(shared(input))), {.seed = 4});
     SGD sgd(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
-    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = to});
+    const auto checkpoint = Checkpoint({.folder = to});
     fit(model, sgd, quadrants(20),
         {.epochs = epochs, .callbacks = {checkpoint}, .resume = from, .show_progress = false});
     return model.parameters();
@@ -294,7 +290,7 @@ TEST_CASE("where there is no checkpoint, and where there are some already") {
                                                               " to go on from, got none; leave out resume to begin");
   save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
   CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
-             Catch::Contains("expected an xtape checkpoint of version 1, got another safetensors file"));
+             Catch::Contains("expected an xtape checkpoint of version 2, got another safetensors file"));
   Trained(folder.path(), 3);
   CHECK(error_of([&] { Trained(folder.path(), 3); }) ==
         "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +

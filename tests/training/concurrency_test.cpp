@@ -25,13 +25,13 @@ TEST_CASE("predict and evaluate may run on one model in several threads at once"
     for (std::size_t i = 0; i < threads; ++i) {
       workers.emplace_back([&, i] {
         together[i] = predict(model, images[i], 2);
-        losses[i] = evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3)).loss;
+        losses[i] = evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3))["loss"];
       });
     }
   }
   for (std::size_t i = 0; i < threads; ++i) {
     CHECK(together[i].to_vector() == alone[i].to_vector());
-    CHECK(losses[i] == evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3)).loss);
+    CHECK(losses[i] == evaluate(model, Dataset(images[i], Tensor::labels({0, 1, 2}), 3))["loss"]);
   }
 }
 
@@ -51,7 +51,7 @@ Gradients gradients_of(const Model& model, const Dataset& data, std::int64_t beg
                        std::uint64_t seed = 0) {
   const Dataset part = data.rows(begin, end);
   ForwardPass pass(Mode::training, {.seed = seed, .step = 0});
-  const Variable mean_loss = softmax_cross_entropy(model(part.images(), pass), part.labels());
+  const Variable mean_loss = softmax_cross_entropy(model(part.input(), pass), part.target());
   return pass.backward(mean_loss * static_cast<double>(end - begin));
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("several threads train one model together as one thread after the othe
       const auto work = [&](std::int64_t t) {
         const auto seed = static_cast<std::uint64_t>(10 * step + t);
         parts[static_cast<std::size_t>(t)] = gradients_of(model, data, t * share, (t + 1) * share, seed);
-        predicted[static_cast<std::size_t>(t)] = predict(model, data.images());  // beside the others' training passes
+        predicted[static_cast<std::size_t>(t)] = predict(model, data.input());  // beside the others' training passes
       };
       {
         std::vector<std::jthread> workers;

@@ -33,12 +33,12 @@ std::string refusal(const std::function<void()>& action) {
 }
 
 /// What fit says, and evaluate too; empty when both accept the loss.
-std::string verdict(std::int64_t units, const Dataset& data, const LossFunction& loss, std::int64_t batch_size) {
-  const Model model = dense(units);
+std::string verdict(std::int64_t units, const Dataset& data, const Loss& its_loss, std::int64_t batch_size) {
+  Model model = dense(units);
   SGD sgd(model.parameters(), {.learning_rate = 1e-3});
   std::string trained =
-      refusal([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = loss, .show_progress = false}); });
-  CHECK(trained == refusal([&] { evaluate(model, data, {.batch_size = batch_size, .loss = loss}); }));
+      refusal([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = its_loss, .show_progress = false}); });
+  CHECK(trained == refusal([&] { evaluate(model, data, {.batch_size = batch_size, .loss = its_loss}); }));
   CHECK((trained.empty() || sgd.iterations() == 0));
   return trained;
 }
@@ -68,12 +68,12 @@ TEST_CASE("an empty loss is refused, however it is written") {
   using Three = Variable(const Variable&, const Tensor&, const Tensor&);
   Two* const two = nullptr;
   Three* const three = nullptr;
-  for (const LossFunction& loss : {LossFunction(two), LossFunction(three), LossFunction(std::function<Two>()),
-                                   LossFunction(std::function<Three>()), LossFunction(nullptr)}) {
-    CHECK_FALSE(static_cast<bool>(loss));
-    CHECK_THAT(verdict(2, quadrants(8), loss, 4), Contains("expected a loss function, got an empty one"));
-    CHECK_THAT(error_of([&] { loss(Tensor::zeros({1, 2}), Tensor::labels({0})); }), Contains("got an empty one"));
-  }
+  CHECK(error_of([&] { Loss("mine", two); }) == "Loss mine: expected a function, got an empty one");
+  CHECK(error_of([&] { Loss("mine", three); }) == "Loss mine: expected a function, got an empty one");
+  CHECK(error_of([&] { Loss("mine", std::function<Two>()); }) == "Loss mine: expected a function, got an empty one");
+  CHECK(error_of([&] { Loss("mine", std::function<Three>()); }) == "Loss mine: expected a function, got an empty one");
+  CHECK_THAT(error_of([&] { Loss("", squared_error); }), Contains("Loss: expected a name of letters, digits and _"));
+  CHECK_THAT(error_of([&] { Loss("a,b", squared_error); }), Contains("got \"a,b\""));
   CHECK_THAT(error_of([] {
                (void)check_model(dense(2), Tensor::zeros({1, 2}), ModelLoss());
              }),
@@ -92,7 +92,7 @@ TEST_CASE("other functions that are empty are refused") {
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, empty}}); }), Contains("got an empty one"));
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, null}}); }), Contains("got an empty one"));
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {x}, JointPullback()); }), Contains("got an empty one"));
-  const Model model = dense(2);
+  Model model = dense(2);
   SGD sgd(model.parameters());
   std::ostringstream text;
   CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = &text, .columns = nullptr}}); }),
@@ -101,50 +101,61 @@ TEST_CASE("other functions that are empty are refused") {
              Contains("got a null stream"));
 }
 
-TEST_CASE("a custom loss that broadcasts targets against other samples is refused, whatever the sizes of the batches") {
+TEST_CASE("a custom loss gets targets of the outputs' shape alone, unless it says that it takes others") {
   const std::string expected = "would be compared with the outputs of other samples; reshape them";
+  const Loss squares("squares", squared_error);
   for (const std::int64_t batch_size : {2, 3, 8, 32}) {
-    CHECK_THAT(verdict(1, with_targets(random_targets({11})), squared_error, batch_size), Contains(expected));
+    CHECK_THAT(verdict(1, with_targets(random_targets({11})), squares, batch_size), Contains(expected));
   }
-  CHECK_THAT(verdict(4, with_targets(random_targets({8})), squared_error, 4), Contains(expected));
-  CHECK_THAT(verdict(7, with_targets(random_targets({14})), squared_error, 7), Contains(expected));
-  CHECK_THAT(verdict(5, with_targets(random_targets({37})), squared_error, 32), Contains(expected));  // the last batch
+  CHECK_THAT(verdict(4, with_targets(random_targets({8})), squares, 4), Contains(expected));
+  CHECK_THAT(verdict(3, with_targets(random_targets({8, 1})), squares, 4), Contains(expected));
+  CHECK(verdict(3, with_targets(random_targets({8, 3})), squares, 4).empty());
   const Dataset classes(Tensor::zeros({8, 2}), Tensor::labels({0, 1, 2, 3, 0, 1, 2, 3}), 4);
-  CHECK_THAT(verdict(4, classes, squared_error, 4), Contains(expected));
-}
+  CHECK_THAT(verdict(4, classes, squares, 4), Contains("got squares") && Contains("LossOptions::targets"));
 
-TEST_CASE("a custom loss that reshapes its targets is accepted, whatever the sizes of the batches") {
-  const LossFunction reshaped = [](const Variable& outputs, const Tensor& targets) {
+  const auto reshaped = [](const Variable& outputs, const Tensor& targets) {
     return squared_error(outputs, targets.reshaped(outputs.shape()));
   };
-  const LossFunction flat = [](const Variable& outputs, const Tensor& targets) {
-    return squared_error(reshape(outputs, {outputs.dim(0)}), targets);
+  const auto unsupervised = [](const Variable& outputs, const Tensor&) { return mean(square(outputs)); };
+  const auto picked = [](const Variable& outputs, const Tensor& labels) {
+    return softmax_cross_entropy(outputs, labels);
   };
-  const LossFunction unsupervised = [](const Variable& outputs, const Tensor&) { return mean(square(outputs)); };
-  const LossFunction picked = [](const Variable& outputs, const Tensor& labels) {
-    return -mean(log_softmax(outputs) * Variable(SmoothedCrossEntropy(0)(outputs, labels).value()));
-  };
-  const Dataset classes(Tensor::zeros({9, 2}), Tensor::labels({0, 1, 2, 3, 0, 1, 2, 3, 0}), 4);
   for (const std::int64_t batch_size : {1, 2, 3, 4, 8, 9}) {
     INFO("batch_size " << batch_size);
     const Dataset numbers = with_targets(random_targets({9}));
-    CHECK(verdict(2, numbers, gaussian, batch_size).empty());
-    CHECK(verdict(1, numbers, reshaped, batch_size).empty());
-    CHECK(verdict(1, numbers, flat, batch_size).empty());
-    CHECK(verdict(1, numbers, unsupervised, batch_size).empty());
-    CHECK(verdict(4, classes, picked, batch_size).empty());
+    CHECK(verdict(2, numbers, custom_loss(gaussian), batch_size).empty());
+    CHECK(verdict(1, numbers, custom_loss(reshaped), batch_size).empty());
+    CHECK(verdict(1, numbers, custom_loss(unsupervised), batch_size).empty());
+    CHECK(verdict(4, classes, Loss("picked", picked, {.targets = LossTargets::classes}), batch_size).empty());
   }
 }
 
+TEST_CASE("a custom loss that takes logits or probabilities says so, and is protected as those of xtape") {
+  const auto input = Input({2});
+  Model ending(input, Dense({.units = 2, .activation = softmax, .name = "last"})(input));
+  const Loss logits("mine", squared_error, {.outputs = LossOutputs::logits});
+  CHECK_THAT(error_of([&] {
+               evaluate(ending, with_targets(random_targets({8, 2})), {.loss = logits});
+             }),
+             Contains("gives logits, as mine takes them") && Contains("layer last with softmax"));
+  const Loss probabilities("mine", squared_error, {.outputs = LossOutputs::probabilities});
+  Model plain = dense(2);
+  plain.parameters()[1].set_value(Tensor::of({2}, {40, 40}));  // the bias
+  CHECK_THAT(error_of([&] {
+               evaluate(plain, with_targets(random_targets({8, 2})), {.loss = probabilities});
+             }),
+             Contains("gives probabilities, as mine takes them"));
+}
+
 TEST_CASE("messages of losses and metrics say what to do") {
-  for (const LossFunction& loss : {LossFunction(sigmoid_cross_entropy), LossFunction(mean_squared_error)}) {
-    CHECK_THAT(verdict(2, quadrants(8), loss, 4),
+  for (const Loss& its_loss : {loss::sigmoid_cross_entropy(), loss::mean_squared_error()}) {
+    CHECK_THAT(verdict(2, quadrants(8), its_loss, 4),
                Contains("expected softmax_cross_entropy for labels that are class numbers") && Contains("one-hot"));
   }
   const Tensor labels = Tensor::labels({0, 1}).reshaped({2, 1});
   CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
   CHECK_THAT(error_of([&] { accuracy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
-  const LossFunction undefined = [](const Variable&, const Tensor&) { return Variable(Tensor()); };
+  const Loss undefined = custom_loss([](const Variable&, const Tensor&) { return Variable(Tensor()); });
   CHECK_THAT(error_of([&] { evaluate(dense(2), quadrants(8), {.loss = undefined}); }), Contains("an undefined tensor"));
   CHECK_THAT(error_of([] { class_table(Tensor()); }), Contains("expected a confusion matrix"));
   ForwardPass pass(Mode::training);
@@ -152,6 +163,6 @@ TEST_CASE("messages of losses and metrics say what to do") {
   CHECK_THAT(error_of([&] { gradients(sum(x), {x}, Tensor()); }),
              Contains("cotangent") && Contains("undefined tensor"));
   const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
-  CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = squared_error}); }),
-             Contains("evaluate: expected a loss(outputs, labels, weights)"));
+  CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = Loss("squares", squared_error)}); }),
+             Contains("evaluate: expected a loss(outputs, targets, weights)"));
 }

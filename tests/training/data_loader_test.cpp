@@ -27,7 +27,7 @@ Dataset numbered(std::int64_t n) {
 std::vector<double> labels_of(const Epoch& epoch) {
   std::vector<double> labels;
   for (const Batch& batch : epoch) {
-    const auto some = batch.labels.to_vector();
+    const auto some = batch.target().to_vector();
     labels.insert(labels.end(), some.begin(), some.end());
   }
   return labels;
@@ -40,8 +40,8 @@ TEST_CASE("An epoch has every example once, in batches of which the last is shor
   CHECK(loader.batches() == 3);
   std::vector<std::int64_t> sizes;
   for (const Batch& batch : loader.epoch(0)) {
-    sizes.push_back(batch.labels.size());
-    CHECK(batch.images.shape() == Shape{batch.labels.size(), 2, 1, 1});
+    sizes.push_back(batch.target().size());
+    CHECK(batch.input().shape() == Shape{batch.target().size(), 2, 1, 1});
   }
   CHECK(sizes == std::vector<std::int64_t>{4, 4, 2});
   std::vector<double> labels = labels_of(loader.epoch(0));
@@ -60,8 +60,8 @@ TEST_CASE("The order depends on the seed and the epoch and nothing else") {
   CHECK(labels_of(DataLoader(numbered(50), {.batch_size = 20, .seed = 3}).epoch(3)) == third);
   CHECK(labels_of(DataLoader(numbered(50), {.batch_size = 7, .seed = 4}).epoch(3)) != third);
   const Epoch epoch = loader.epoch(3);
-  CHECK(identical(epoch[2].labels, epoch[2].labels));
-  CHECK(epoch[2].labels.to_vector() == std::vector<double>(third.begin() + 14, third.begin() + 21));
+  CHECK(identical(epoch[2].target(), epoch[2].target()));
+  CHECK(epoch[2].target().to_vector() == std::vector<double>(third.begin() + 14, third.begin() + 21));
 }
 
 TEST_CASE("Without shuffling every epoch has the order of the data") {
@@ -74,13 +74,13 @@ TEST_CASE("Bytes become numbers from 0 to 1 and stay with their labels") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     const DataLoader loader(numbered(256), {.batch_size = 100, .dtype = dtype});
     for (const Batch& batch : loader.epoch(5)) {
-      CHECK(batch.images.dtype() == dtype);
-      CHECK(batch.labels.dtype() == DType::int64);
-      for (std::int64_t i = 0; i < batch.labels.size(); ++i) {
-        const double exact = batch.labels.at({i}) / 255;
+      CHECK(batch.input().dtype() == dtype);
+      CHECK(batch.target().dtype() == DType::int64);
+      for (std::int64_t i = 0; i < batch.target().size(); ++i) {
+        const double exact = batch.target().at({i}) / 255;
         const double expected = dtype == DType::float32 ? static_cast<double>(static_cast<float>(exact)) : exact;
-        REQUIRE(batch.images.at({i, 0, 0, 0}) == expected);
-        REQUIRE(batch.images.at({i, 1, 0, 0}) == expected);
+        REQUIRE(batch.input().at({i, 0, 0, 0}) == expected);
+        REQUIRE(batch.input().at({i, 1, 0, 0}) == expected);
       }
     }
   }
@@ -89,7 +89,7 @@ TEST_CASE("Bytes become numbers from 0 to 1 and stay with their labels") {
 TEST_CASE("Floating features are converted but not scaled") {
   const Dataset data(Tensor::of({2, 2}, {100, 200, -3, 0.5}, DType::float64), Tensor::labels({0, 1}), 2);
   const Batch batch = DataLoader(data, {.shuffle = false}).epoch(0)[0];
-  CHECK(identical(batch.images, Tensor::of({2, 2}, {100, 200, -3, 0.5})));
+  CHECK(identical(batch.input(), Tensor::of({2, 2}, {100, 200, -3, 0.5})));
 }
 
 TEST_CASE("Batches are the same whatever the number of threads") {
@@ -100,11 +100,11 @@ TEST_CASE("Batches are the same whatever the number of threads") {
   const DataLoader loader(data);
   const KernelSettings restored;
   kernels::set_num_threads(1);
-  const Tensor alone = loader.epoch(0)[0].images;
+  const Tensor alone = loader.epoch(0)[0].input();
   kernels::set_num_threads(3);
-  const Tensor together = loader.epoch(0)[0].images;
+  const Tensor together = loader.epoch(0)[0].input();
   CHECK(identical(alone, together));
-  const Tensor whole = DataLoader(data, {.batch_size = 40, .shuffle = false}).epoch(0)[0].images;
+  const Tensor whole = DataLoader(data, {.batch_size = 40, .shuffle = false}).epoch(0)[0].input();
   bool right = true;
   for (std::int64_t i = 0; i < whole.size(); ++i) {
     right = right && whole.data<float>()[i] == static_cast<float>(pixels[i]) / 255;
@@ -116,16 +116,16 @@ TEST_CASE("Images are augmented by seed, epoch and index, whatever batch they ar
   const Augmentation augmentation{.horizontal_flip = true, .rotation = 20, .brightness = 0.1};
   Tensor images = Tensor::empty({20, 6, 6, 2}, DType::float64);
   for (int i = 0; i < images.size(); ++i) images.mutable_data<double>()[i] = i % 37 / 40.0;
-  const Dataset data(images, numbered(20).labels(), 20);
+  const Dataset data(images, numbered(20).target(), 20);
   for (const std::int64_t batch_size : {3, 20}) {
     const DataLoader loader(
         data, {.batch_size = batch_size, .seed = 9, .dtype = DType::float64, .augmentation = augmentation});
     for (const Batch& batch : loader.epoch(4)) {
       for (std::int64_t i = 0; i < batch.size(); ++i) {
-        const auto index = static_cast<std::int64_t>(batch.labels.at({i}));
+        const auto index = static_cast<std::int64_t>(batch.target().at({i}));
         const Distortion drawn = draw_distortion(augmentation, Shape{6, 6, 2}, 9, 4, index);
-        CHECK(identical(batch.images.rows(i, i + 1).reshaped({6, 6, 2}),
-                        distorted(data.image(index), drawn, Fill::edge)));
+        CHECK(identical(batch.input().rows(i, i + 1).reshaped({6, 6, 2}),
+                        distorted(data.sample(index).front(), drawn, Fill::edge)));
       }
     }
   }
@@ -136,9 +136,9 @@ TEST_CASE("A source is asked for what a batch holds, and must make what it promi
     return ImageSource{promised, [](std::int64_t i) { return Tensor::full({2, 2, 1}, double(i), DType::uint8); }};
   };
   const Dataset data(source({2, 2, 1}), Tensor::labels({0, 1, 0}), {"even", "odd"});
-  CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].images.at({2, 1, 1, 0}) == Approx(2 / 255.0));
+  CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].input().at({2, 1, 1, 0}) == Approx(2 / 255.0));
   const Dataset wrong(source({2, 3, 1}), Tensor::labels({0}), {"even"});
-  CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("(2, 3, 1) of uint8, got (2, 2, 1)"));
+  CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("makes uint8 (2, 3, 1), got uint8 (2, 2, 1)"));
   CHECK_THAT(error_of([&] {
                Dataset(ImageSource{{2, 2, 1}, {}}, Tensor::labels({0}), {"a"});
              }),

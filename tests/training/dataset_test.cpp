@@ -28,7 +28,7 @@ Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
 
 std::vector<std::int64_t> numbers_of(const Dataset& data) {
   std::vector<std::int64_t> result;
-  for (std::int64_t i = 0; i < data.size(); ++i) result.push_back(static_cast<std::int64_t>(data.images().at({i, 0})));
+  for (std::int64_t i = 0; i < data.size(); ++i) result.push_back(static_cast<std::int64_t>(data.input().at({i, 0})));
   return result;
 }
 
@@ -60,12 +60,12 @@ TEST_CASE("A data set knows its images, labels, classes and size") {
   const Dataset data(Tensor::zeros({3, 4, 4, 1}, DType::uint8), Tensor::labels({0, 1, 1}), 2);
   CHECK(data.size() == 3);
   CHECK(data.classes() == 2);
-  CHECK(data.images().shape() == Shape{3, 4, 4, 1});
-  CHECK(identical(data.labels(), Tensor::labels({0, 1, 1})));
+  CHECK(data.input().shape() == Shape{3, 4, 4, 1});
+  CHECK(identical(data.target(), Tensor::labels({0, 1, 1})));
   CHECK(data.class_names().empty());
-  CHECK(data.image_shape() == Shape{4, 4, 1});
-  CHECK(data.image(2).shape() == Shape{4, 4, 1});
-  const Dataset named(data.images(), data.labels(), {"no", "yes", "perhaps"});
+  CHECK(data.input_shape() == Shape{4, 4, 1});
+  CHECK(data.sample(2).front().shape() == Shape{4, 4, 1});
+  const Dataset named(data.input(), data.target(), {"no", "yes", "perhaps"});
   CHECK(named.classes() == 3);
   CHECK(named.rows(1, 2).class_names() == std::vector<std::string>{"no", "yes", "perhaps"});
 }
@@ -77,15 +77,14 @@ TEST_CASE("A data set refuses images and labels that do not belong together") {
   const Tensor images = Tensor::zeros({3, 2});
   const Tensor labels = Tensor::labels({0, 1, 1});
   CHECK_THAT(error(images, Tensor::labels({0, 1}), 2), Contains("got (3, 2) and (2,)"));
-  CHECK_THAT(error(images, labels.reshaped({3, 1}), 2), Contains("labels of int64 (n), got int64 (3, 1)"));
-  CHECK_THAT(error(Tensor::zeros({3}), labels, 2), Contains("(3,) and (3,)"));
-  CHECK_THAT(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2), Contains("at least one image") && Contains("(0, 2)"));
+  CHECK_THAT(error(Tensor::zeros({3}), labels, 2), Contains("expected inputs (n, ...)") && Contains("got (3,)"));
+  CHECK_THAT(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2),
+             Contains("at least one sample") && Contains("(0, 2)"));
   CHECK_THAT(error(Tensor(), labels, 2), Contains("undefined"));
   CHECK_THAT(error(images, Tensor(), 2), Contains("undefined"));
-  CHECK_THAT(error(images.to(DType::int64), labels, 2), Contains("got int64 of shape (3, 2)"));
   CHECK_THAT(error(images, labels.to(DType::float32), 2),
-             Contains("labels of int64 (n) or of a distribution a row (n, 2), got float32 (3,)"));
-  CHECK_THAT(error(images, labels.to(DType::uint8), 2), Contains("labels of int64 (n), got uint8 (3,)"));
+             Contains("labels of int64 (n, ...) or of distributions (n, ..., 2), got float32 (3,)"));
+  CHECK_THAT(error(images, labels.to(DType::uint8), 2), Contains("labels of int64 (n, ...), got uint8 (3,)"));
   CHECK_THAT(error(images, labels, 0), Contains("at least 1 class, got 0"));
   CHECK_THAT(error(images, labels, 1), Contains("[0, 1), got 1 at index 1"));
   CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
@@ -124,7 +123,7 @@ TEST_CASE("rows and subset pick examples with their labels") {
   CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});
   const Dataset picked = data.subset({4, 0, 4});
   CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
-  CHECK(identical(picked.labels(), Tensor::labels({1, 0, 1})));
+  CHECK(identical(picked.target(), Tensor::labels({1, 0, 1})));
   CHECK(picked.classes() == 3);
   CHECK_THAT(error_of([&] { data.rows(2, 2); }), Contains("end <= 5") && Contains("[2, 2)"));
   CHECK_THAT(error_of([&] { data.rows(0, 6); }), Contains("[0, 6)"));
@@ -146,7 +145,7 @@ TEST_CASE("split gives two parts that share nothing and miss nothing, the same f
   CHECK(numbers_of(split(data, 0.2, 7).test) == test);
   CHECK(numbers_of(split(data, 0.2, 8).test) != test);
   CHECK(test != numbers_of(data.rows(80, 100)));
-  CHECK(parts.test.labels().at({3}) == static_cast<double>(test[3] % 3));
+  CHECK(parts.test.target().at({3}) == static_cast<double>(test[3] % 3));
 }
 
 TEST_CASE("split, dropout and the epochs of one seed draw from different streams") {
@@ -176,9 +175,9 @@ TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
   write_signs(folder.path(), "train", images, Tensor::labels({5, 0}));
   write_signs(folder.path(), "test", images, Tensor::labels({1, 2}).reshaped({1, 2}));
   const SplitData data = load_signs(folder.path());
-  CHECK(identical(data.train.images(), images));
-  CHECK(identical(data.train.labels(), Tensor::labels({5, 0})));
-  CHECK(identical(data.test.labels(), Tensor::labels({1, 2})));
+  CHECK(identical(data.train.input(), images));
+  CHECK(identical(data.train.target(), Tensor::labels({5, 0})));
+  CHECK(identical(data.test.target(), Tensor::labels({1, 2})));
   CHECK(data.train.class_names() == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
 }
 
@@ -207,10 +206,10 @@ TEST_CASE("The SIGNS data are 1080 photographs in two parts, with every class in
   const SplitData data = load_signs(signs_folder());
   CHECK(data.train.size() + data.test.size() == 1080);
   for (const Dataset& part : {data.train, data.test}) {
-    CHECK(part.images().shape() == Shape{part.size(), 64, 64, 3});
-    CHECK(part.images().dtype() == DType::uint8);
+    CHECK(part.input().shape() == Shape{part.size(), 64, 64, 3});
+    CHECK(part.input().dtype() == DType::uint8);
     CHECK(part.classes() == 6);
-    const auto labels = part.labels().to_vector();
+    const auto labels = part.target().to_vector();
     CHECK(std::set<double>(labels.begin(), labels.end()).size() == 6);
   }
 }
@@ -219,14 +218,14 @@ TEST_CASE("load_fashion_mnist reads the four files and adds the channel") {
   const TemporaryFolder folder;
   write_mnist(folder.path());
   const SplitData data = load_fashion_mnist(folder.path());
-  CHECK(identical(data.train.images(), Tensor::of({2, 1, 2, 1}, {'a', 'b', 'c', 'd'}, DType::uint8)));
-  CHECK(identical(data.train.labels(), Tensor::labels({9, 4})));
-  CHECK(identical(data.test.images(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
+  CHECK(identical(data.train.input(), Tensor::of({2, 1, 2, 1}, {'a', 'b', 'c', 'd'}, DType::uint8)));
+  CHECK(identical(data.train.target(), Tensor::labels({9, 4})));
+  CHECK(identical(data.test.input(), Tensor::of({1, 1, 2, 1}, {'e', 'f'}, DType::uint8)));
   CHECK(data.test.classes() == 10);
   CHECK(data.test.class_names()[0] == "T-shirt/top");
   CHECK(data.test.class_names()[9] == "Ankle boot");
   const SplitData digits = load_mnist(folder.path());
-  CHECK(identical(digits.train.images(), data.train.images()));
+  CHECK(identical(digits.train.input(), data.train.input()));
   CHECK(digits.train.class_names()[9] == "9");
 }
 
@@ -237,8 +236,8 @@ TEST_CASE("load_fashion_mnist reads the files without .gz too") {
     std::filesystem::rename(folder / (name + ".gz"), folder / name);
   }
   const SplitData data = load_fashion_mnist(folder.path());
-  CHECK(data.train.images().shape() == Shape{2, 1, 2, 1});
-  CHECK(identical(data.test.labels(), Tensor::labels({1})));
+  CHECK(data.train.input().shape() == Shape{2, 1, 2, 1});
+  CHECK(identical(data.test.target(), Tensor::labels({1})));
 }
 
 TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
@@ -262,9 +261,9 @@ TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, as many of each class") {
   const std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(folder)) skip("no Fashion-MNIST in " + folder.string());
   const SplitData data = load_fashion_mnist();
-  CHECK(data.train.images().shape() == Shape{60'000, 28, 28, 1});
-  CHECK(data.test.images().shape() == Shape{10'000, 28, 28, 1});
+  CHECK(data.train.input().shape() == Shape{60'000, 28, 28, 1});
+  CHECK(data.test.input().shape() == Shape{10'000, 28, 28, 1});
   std::vector<int> counts(10);
-  for (const double label : data.test.labels().to_vector()) ++counts[static_cast<std::size_t>(label)];
+  for (const double label : data.test.target().to_vector()) ++counts[static_cast<std::size_t>(label)];
   CHECK(counts == std::vector<int>(10, 1000));
 }

@@ -56,11 +56,11 @@ TEST_CASE("packed kernels follow the weights, whatever changes them") {
   const test::TemporaryFolder folder;
   const Tensor images = RandomStream(1).normal({8, 6, 6, 16});
   const Dataset data(images, Tensor::labels({0, 1, 2, 0, 1, 2, 0, 1}), 3);
-  const Model model = network();
+  Model model = network();
   save_weights(network(), folder / "initial.safetensors");
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
-  const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder / "run"});
-  const auto loss = [&](ForwardPass& pass) { return softmax_cross_entropy(model(images, pass), data.labels()); };
+  const Checkpoint checkpoint({.folder = folder / "run"});
+  const auto loss = [&](ForwardPass& pass) { return softmax_cross_entropy(model(images, pass), data.target()); };
   const Parameter kernel = model.parameters()[0];
   const std::vector<std::pair<std::string, std::function<void()>>> ways{
       {"set_value", [&] { kernel.set_value((Variable(kernel.value()) * 1.5).value()); }},

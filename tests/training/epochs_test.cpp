@@ -34,11 +34,11 @@ struct Runs {
     Order order;
     options.batch_size = batch_size;
     options.show_progress = false;
-    options.loss = [&](const Variable& outputs, const Tensor& targets) {
+    options.loss = custom_loss([&](const Variable& outputs, const Tensor& targets) {
       const std::vector<double> values = outputs.value().to_vector();
       order.insert(order.end(), values.begin(), values.end());
       return mean_squared_error(outputs, targets);
-    };
+    });
     options.callbacks.push_back(at_epoch_end([&](TrainingState& run) {
       orders.push_back(std::exchange(order, {}));
       numbers.push_back(run.epoch);
@@ -92,7 +92,7 @@ TEST_CASE("no order comes twice when the sizes of batches and of the data change
 
 TEST_CASE("a run that is resumed leaves the same orders behind as one that was not interrupted") {
   const TemporaryFolder folder;
-  const auto checkpoint = [&] { return std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()}); };
+  const auto checkpoint = [&] { return Checkpoint({.folder = folder.path()}); };
   Runs whole, first, second;
   for (Runs* runs : {&whole, &first}) {
     runs->batch_size = 10;
@@ -140,8 +140,7 @@ TEST_CASE("a run with an optimizer that has steps behind it goes on with the sam
     const TemporaryFolder folder;
     const auto options = [&](std::int64_t until, const std::filesystem::path& resume) {
       FitOptions result{.epochs = last, .initial_epoch = initial};
-      result.callbacks = {std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()}),
-                          at_batch_end([until](TrainingState& run) {
+      result.callbacks = {Checkpoint({.folder = folder.path()}), at_batch_end([until](TrainingState& run) {
                             if (run.step() == until) run.stop("here");
                           })};
       result.resume = resume;
@@ -174,9 +173,8 @@ LearningRate rates_of_the_run(std::int64_t steps) {
 }
 
 /// Watches a figure that never improves.
-std::shared_ptr<ReduceLROnPlateau> plateau(int patience) {
-  return std::make_shared<ReduceLROnPlateau>(
-      ReduceLROnPlateauOptions{.monitor = "loss", .factor = 0.5, .patience = patience, .min_delta = 1e6});
+ReduceLROnPlateau plateau(int patience) {
+  return ReduceLROnPlateau({.monitor = "loss", .factor = 0.5, .patience = patience, .min_delta = 1e6});
 }
 
 }  // namespace
@@ -186,12 +184,11 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
     for (const int patience : {0, 1, 2}) {
       const TemporaryFolder folder;
       const auto train = [&](const std::filesystem::path& resume) {
-        const Model model = quadrant_model();
+        Model model = quadrant_model();
         SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4 * epochs)});
-        const auto early = std::make_shared<EarlyStopping>(EarlyStoppingOptions{.monitor = "loss", .patience = 9});
-        const auto checkpoint =
-            std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path(), .every_steps = 1, .best = "loss"});
-        const auto csv = std::make_shared<CSVLogger>(folder / "history.csv");
+        const auto early = EarlyStopping({.monitor = "loss", .patience = 9});
+        const auto checkpoint = Checkpoint({.folder = folder.path(), .every_steps = 1, .best = "loss"});
+        const auto csv = CSVLogger({.path = folder / "history.csv"});
         return fit(model, sgd, quadrants(16),
                    {.epochs = epochs,
                     .batch_size = 4,
@@ -211,10 +208,10 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
 
 TEST_CASE("a run that is resumed with the optimizer that ended it asks for no rate behind it") {
   const TemporaryFolder folder;
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4)});
   const auto train = [&](const std::filesystem::path& resume) {
-    const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+    const auto checkpoint = Checkpoint({.folder = folder.path()});
     return fit(model, sgd, quadrants(16),
                {.batch_size = 4, .callbacks = {checkpoint}, .resume = resume, .show_progress = false});
   };
@@ -229,9 +226,9 @@ TEST_CASE("a reduction that is due after the last epoch comes when the run gets 
     std::vector<double> seen;
     bool goes_on = false;
     for (const int last : epochs) {
-      const Model model = quadrant_model();
+      Model model = quadrant_model();
       SGD sgd(model.parameters(), {.learning_rate = 1e-3});
-      const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+      const auto checkpoint = Checkpoint({.folder = folder.path()});
       const History history = fit(model, sgd, quadrants(16),
                                   {.epochs = last,
                                    .batch_size = 4,
@@ -240,7 +237,7 @@ TEST_CASE("a reduction that is due after the last epoch comes when the run gets 
                                    .show_progress = false});
       goes_on = true;
       seen.clear();
-      for (const EpochResult& epoch : history.epochs()) seen.push_back(epoch.learning_rate);
+      for (const EpochResult& epoch : history.epochs()) seen.push_back(epoch["learning_rate"]);
     }
     return seen;
   };

@@ -95,17 +95,17 @@ TEST_CASE("an exception in the forward pass, in the loss or in the backward pass
       if (fails && place == where) fail("not in the {}", place);
     };
     Training training([&] { fail_in("forward"); });
-    const LossFunction loss = [&](const Variable& y, const Tensor& labels) {
+    const Loss probed = test::custom_loss([&](const Variable& y, const Tensor& labels) {
       const Variable value = softmax_cross_entropy(y, labels);
       fail_in("loss");
       return record("probe", value.value(), {{value, [&](const Variable& dy) {
                                                 fail_in("derivative");
                                                 return dy;
                                               }}});
-    };
+    });
     const auto first_batch_ends = test::at_batch_end([&](TrainingState&) { fails = true; });
     CHECK_THAT(error_of([&] {
-                 fit(training.model, training.adam, data(), options({.loss = loss, .callbacks = {first_batch_ends}}));
+                 fit(training.model, training.adam, data(), options({.loss = probed, .callbacks = {first_batch_ends}}));
                }),
                Catch::Contains("not in the " + where));
     check_same(training.everything(), after_one_step());
@@ -115,17 +115,17 @@ TEST_CASE("an exception in the forward pass, in the loss or in the backward pass
 TEST_CASE("a derivative that is not finite changes nothing when the finite check is on") {
   bool fails = false;
   Training training;
-  const LossFunction loss = [&](const Variable& y, const Tensor& labels) {
+  const Loss probed = test::custom_loss([&](const Variable& y, const Tensor& labels) {
     const Variable value = softmax_cross_entropy(y, labels);
-    return record("probe", value.value(), {{y, [&fails, y](const Tensor&) {
-                                              return Tensor::full(y.shape(), fails ? std::nan("") : 0, y.dtype());
-                                            }},
-                                           {value, [](const Variable& dy) { return dy; }}});
-  };
+    return record(
+        "probe", value.value(),
+        {{y, [&fails, y](const Tensor&) { return Tensor::full(y.shape(), fails ? std::nan("") : 0, y.dtype()); }},
+         {value, [](const Variable& dy) { return dy; }}});
+  });
   const auto first_batch_ends = test::at_batch_end([&](TrainingState&) { fails = true; });
   CHECK_THAT(error_of([&] {
                fit(training.model, training.adam, data(),
-                   options({.loss = loss, .callbacks = {first_batch_ends}, .check_finite = true}));
+                   options({.loss = probed, .callbacks = {first_batch_ends}, .check_finite = true}));
              }),
              Catch::Contains("step 1, layer loss, probe: expected a finite derivative number 0"));
   check_same(training.everything(), after_one_step());
@@ -144,7 +144,8 @@ TEST_CASE("moving averages move with the step and not before") {
   Training training;
   ForwardPass pass(Mode::training);
   const std::vector<Tensor> before = training.everything();
-  const Variable loss = softmax_cross_entropy(training.model(data().rows(0, 4).images(), pass), Tensor::labels({0, 1, 1, 0}));
+  const Variable loss =
+      softmax_cross_entropy(training.model(data().rows(0, 4).input(), pass), Tensor::labels({0, 1, 1, 0}));
   const Gradients gradients = pass.backward(loss);
   check_same(training.everything(), before);
   training.adam.step(gradients);

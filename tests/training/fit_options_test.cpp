@@ -22,12 +22,12 @@ struct Result {
   std::string printed;
 };
 
-Result run_of(FitOptions options, Model model = quadrant_model(0.5)) {
+Result run_of(FitOptions options, Model model = quadrant_model(0.5), const Dataset& data = quadrants(40)) {
   std::ostringstream stream;
   if (!options.output.stream || options.output.stream == &std::cout) options.output.stream = &stream;
   SGD sgd(model.parameters(), {.learning_rate = 0.5});
   Result result;
-  result.history = fit(model, sgd, quadrants(40), options);
+  result.history = fit(model, sgd, data, options);
   result.steps = sgd.iterations();
   result.weights = model.parameters()[0].value();
   result.printed = stream.str();
@@ -44,9 +44,8 @@ TEST_CASE("every option of fit") {
     std::string name;
     std::function<bool()> holds;
   };
-  const LossFunction doubled = [](const Variable& y, const Tensor& labels) {
-    return 2.0 * softmax_cross_entropy(y, labels);
-  };
+  const Loss doubled =
+      custom_loss([](const Variable& y, const Tensor& labels) { return 2.0 * softmax_cross_entropy(y, labels); });
   Profiler profiler;
   std::ostringstream elsewhere;
   int told = 0;
@@ -56,9 +55,28 @@ TEST_CASE("every option of fit") {
       {"validation",
        [&] {
          const Result judged = run_of({.validation = quadrants(9, 3)});
-         return judged.history.last().validation_loss && !plain.history.last().validation_loss && same(judged);
+         return judged.history.last().figures.contains("val_loss") &&
+                !plain.history.last().figures.contains("val_loss") && same(judged);
+       }},
+      {"validation_split",
+       [&] {  // as in Keras the last samples, before any shuffling
+         const Dataset data = quadrants(40);
+         const Result judged = run_of({.batch_size = 8, .validation_split = 0.25}), by_hand = [&] {
+           return run_of({.batch_size = 8, .validation = data.rows(30, 40)}, quadrant_model(0.5), data.rows(0, 30));
+         }();
+         return judged.steps == 4 && identical(judged.weights, by_hand.weights) &&
+                judged.history.last()["val_loss"] == by_hand.history.last()["val_loss"];
        }},
       {"loss", [&] { return !same(run_of({.loss = doubled})); }},
+      {"metrics",
+       [&] {
+         const Result measured = run_of({.validation = quadrants(9, 3), .metrics = {metric::f1()}});
+         const Figures& last = measured.history.last().figures;
+         return same(measured) && last.contains("f1") && last.contains("val_f1") && !last.contains("accuracy");
+       }},
+      {"drop_last", [&] { return run_of({.batch_size = 7, .drop_last = true}).steps == 5; }},
+      {"accumulate", [&] { return run_of({.batch_size = 7, .accumulate = 4}).steps == 2; }},
+      {"steps_per_epoch", [&] { return run_of({.epochs = 3, .batch_size = 7, .steps_per_epoch = 4}).steps == 12; }},
       {"shuffle", [&] { return !same(run_of({.shuffle = false})); }},
       {"seed", [&] { return !same(run_of({.seed = 1})); }},
       {"augmentation",
@@ -66,10 +84,10 @@ TEST_CASE("every option of fit") {
          const auto input = Input({2, 2, 1});
          const auto logits = Dense({.units = 2})(Flatten()(input));
          const auto train = [&](const Augmentation& augmentation) {
-           const Model model(input, logits, {.seed = 1});
+           Model model(input, logits, {.seed = 1});
            SGD sgd(model.parameters());
            const Dataset data(RandomStream(1).uniform({8, 2, 2, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
-           return fit(model, sgd, data, {.augmentation = augmentation, .show_progress = false}).last().loss;
+           return fit(model, sgd, data, {.augmentation = augmentation, .show_progress = false}).last()["loss"];
          };
          return train({}) != train({.horizontal_flip = true});
        }},
@@ -84,7 +102,7 @@ TEST_CASE("every option of fit") {
        }},
       {"partial_optimizer",
        [&] {
-         const Model model = quadrant_model(0.5);
+         Model model = quadrant_model(0.5);
          SGD sgd({model.parameters()[0]});
          const auto train = [&](bool partial) {
            fit(model, sgd, quadrants(8), {.partial_optimizer = partial, .show_progress = false});
@@ -96,14 +114,14 @@ TEST_CASE("every option of fit") {
       {"callbacks", [&] { return same(run_of({.callbacks = {at_batch_end([&](auto&) { ++told; })}})) && told == 2; }},
       {"resume",
        [&] {
-         const auto checkpoint = std::make_shared<Checkpoint>(CheckpointOptions{.folder = folder.path()});
+         const auto checkpoint = Checkpoint({.folder = folder.path()});
          run_of({.callbacks = {checkpoint}});
          const Result more = run_of({.epochs = 2, .callbacks = {checkpoint}, .resume = folder.path()});
          return more.history.epochs().size() == 2 && identical(more.weights, run_of({.epochs = 2}).weights);
        }},
       {"check_finite",
        [&] {
-         const Model model = quadrant_model(0.5);
+         Model model = quadrant_model(0.5);
          model.parameters()[0].set_value(Tensor::full({2, 8}, 1e38));
          const std::string message = error_of([&] { run_of({.check_finite = true}, model); });
          return message.find("fit: expected a finite loss") == std::string::npos &&
@@ -122,7 +140,7 @@ TEST_CASE("every option of fit") {
 }
 
 TEST_CASE("every option of evaluate") {
-  const Model model = quadrant_model(0);
+  Model model = quadrant_model(0);
   const Dataset data = quadrants(10);
   int told = 0;
   struct EvaluateRow {
@@ -133,19 +151,20 @@ TEST_CASE("every option of evaluate") {
   };
   const auto count = [&](std::int64_t) { return ++told > 0; };
   const auto stop = [&](std::int64_t) { return ++told < 2; };
-  const LossFunction doubled = [](const Variable& y, const Tensor& labels) {
-    return 2.0 * softmax_cross_entropy(y, labels);
-  };
+  const Loss doubled =
+      custom_loss([](const Variable& y, const Tensor& labels) { return 2.0 * softmax_cross_entropy(y, labels); });
   const std::vector<EvaluateRow> rows{{"batch_size", {.batch_size = 4, .batch_end = count}, 3, 10},
                                       {"loss", {.loss = doubled, .batch_end = count}, 1, 10},
+                                      {"metrics", {.metrics = {metric::f1()}, .batch_end = count}, 1, 10},
                                       {"batch_end", {.batch_size = 4, .batch_end = stop}, 2, 8}};
   check_row_for_each_field<EvaluateOptions>(rows);
   for (const EvaluateRow& row : rows) {
     told = 0;
-    const Evaluation result = evaluate(model, data, row.options);
+    const Figures result = evaluate(model, data, row.options);
     INFO(row.name);
-    CHECK((told == row.batches && result.samples == row.samples));
-    const double loss = evaluate(model, data.rows(0, row.samples)).loss;
-    CHECK(result.loss == Approx(row.name == "loss" ? 2 * loss : loss));
+    CHECK(told == row.batches);
+    CHECK(result.contains("f1") == (row.name == "metrics"));
+    const double loss = evaluate(model, data.rows(0, row.samples))["loss"];
+    CHECK(result["loss"] == Approx(row.name == "loss" ? 2 * loss : loss));
   }
 }

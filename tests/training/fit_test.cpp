@@ -41,44 +41,43 @@ Model small_model(double dropout = 0) {
   return {input, Dense({.units = 3, .name = "logits"})(x), {.seed = 5}};
 }
 
-std::vector<Tensor> values_of(const Model& model) {
+std::vector<Tensor> values_of(Model model) {
   std::vector<Tensor> values;
   for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
   return values;
 }
 
-bool same_bits(const Model& a, const Model& b) { return std::ranges::equal(values_of(a), values_of(b), identical); }
+bool same_bits(Model a, Model b) { return std::ranges::equal(values_of(a), values_of(b), identical); }
 
 TEST_CASE("a small network learns three blobs") {
   const Dataset train = blobs(150), test = blobs(60, 2);
-  const Model model = small_model();
+  Model model = small_model();
   Adam adam(model.parameters(), {.learning_rate = 0.02});
   std::vector<int> seen;
-  const History history = fit(model, adam, train,
-                              {.epochs = 10,
-                               .batch_size = 32,
-                               .validation = test,
-                               .callbacks = {std::make_shared<LambdaCallback>(LambdaCallbackOptions{
-                                   .epoch_end = [&](TrainingState& run) { seen.push_back(run.epoch); }})},
-                               .show_progress = false});
+  const History history =
+      fit(model, adam, train,
+          {.epochs = 10,
+           .batch_size = 32,
+           .validation = test,
+           .callbacks = {LambdaCallback({.epoch_end = [&](TrainingState& run) { seen.push_back(run.epoch); }})},
+           .show_progress = false});
   REQUIRE(history.epochs().size() == 10);
   CHECK(seen == std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   CHECK(adam.iterations() == 10 * 5);
   const EpochResult& last = history.last();
-  CHECK(last.loss < 0.3 * history.epochs().front().loss);
-  CHECK(last.accuracy > 0.95);
-  CHECK(last.learning_rate == 0.02);
-  CHECK(last.seconds > 0);
-  const Evaluation evaluation = evaluate(model, test);
-  CHECK(evaluation.accuracy > 0.95);
-  CHECK(evaluation.samples == 60);
-  CHECK(evaluation.loss == Approx(last.validation_loss.value()));
-  CHECK(evaluation.accuracy == last.validation_accuracy.value());
+  CHECK(last["loss"] < 0.3 * history.epochs().front()["loss"]);
+  CHECK(last["accuracy"] > 0.95);
+  CHECK(last["learning_rate"] == 0.02);
+  CHECK(last["seconds"] > 0);
+  const Figures evaluation = evaluate(model, test);
+  CHECK(evaluation["accuracy"] > 0.95);
+  CHECK(evaluation["loss"] == Approx(last["val_loss"]));
+  CHECK(evaluation["accuracy"] == last["val_accuracy"]);
 }
 
 TEST_CASE("the same seed gives the same bits, another one others") {
   const auto trained = [](std::uint64_t seed, DType dtype) {
-    const Model model = small_model(0.3);
+    Model model = small_model(0.3);
     model.convert(dtype);
     Adam adam(model.parameters());
     fit(model, adam, blobs(50), {.epochs = 2, .batch_size = 8, .seed = seed, .show_progress = false});
@@ -91,7 +90,7 @@ TEST_CASE("the same seed gives the same bits, another one others") {
 
 TEST_CASE("fit does the steps of a loop that is written out, with a short batch at the end") {
   const Dataset train = blobs(50);
-  const Model fitted = small_model(0.3), looped = small_model(0.3);
+  Model fitted = small_model(0.3), looped = small_model(0.3);
   SGD sgd(fitted.parameters(), {.learning_rate = 0.1}), same(looped.parameters(), {.learning_rate = 0.1});
   fit(fitted, sgd, train, {.epochs = 2, .batch_size = 16, .seed = 6, .show_progress = false});
   const DataLoader loader(train, {.batch_size = 16, .seed = 6});
@@ -99,7 +98,7 @@ TEST_CASE("fit does the steps of a loop that is written out, with a short batch 
     const Epoch epoch = loader.epoch(number);
     for (const Batch& batch : epoch) {
       ForwardPass pass(Mode::training, {.seed = 6, .step = same.iterations()});
-      same.step(pass.backward(softmax_cross_entropy(looped(batch.images, pass), batch.labels)));
+      same.step(pass.backward(softmax_cross_entropy(looped(batch.input(), pass), batch.target())));
     }
   }
   CHECK(same_bits(fitted, looped));
@@ -107,31 +106,34 @@ TEST_CASE("fit does the steps of a loop that is written out, with a short batch 
 
 TEST_CASE("loss and accuracy of an epoch are means over samples, also when the last batch is short") {
   const Dataset train = blobs(50);
-  const Model model = small_model();
+  Model model = small_model();
   SGD still(model.parameters(), {.learning_rate = 0});
   const History history = fit(model, still, train, {.batch_size = 16, .show_progress = false});
-  const Evaluation at_once = evaluate(model, train, {.batch_size = 50});
-  CHECK(history.last().loss == Approx(at_once.loss));
-  CHECK(history.last().accuracy.value() == Approx(at_once.accuracy.value()));
-  CHECK(evaluate(model, train, {.batch_size = 7}).loss == Approx(at_once.loss));
+  const Figures at_once = evaluate(model, train, {.batch_size = 50});
+  CHECK(history.last()["loss"] == Approx(at_once["loss"]));
+  CHECK(history.last()["accuracy"] == Approx(at_once["accuracy"]));
+  CHECK(evaluate(model, train, {.batch_size = 7})["loss"] == Approx(at_once["loss"]));
 }
 
 TEST_CASE("evaluation and prediction record nothing and change nothing") {
   const SymbolicTensor input = Input({2});
-  const Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
+  Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
   const std::vector<Tensor> before = values_of(model);
   bool tracked = false;
-  evaluate(model, blobs(20), {.loss = [&](const Variable& outputs, const Tensor& labels) {
-             tracked = tracked || outputs.tracked();
-             return softmax_cross_entropy(outputs, labels);
-           }});
-  predict(model, blobs(20).images());
+  evaluate(model, blobs(20),
+           {.loss = Loss("mine",
+                         [&](const Variable& outputs, const Tensor& labels) {
+                           tracked = tracked || outputs.tracked();
+                           return softmax_cross_entropy(outputs, labels);
+                         },
+                         {.targets = LossTargets::classes})});
+  predict(model, blobs(20).input());
   CHECK_FALSE(tracked);
   CHECK(std::ranges::equal(before, values_of(model), identical));
 }
 
 TEST_CASE("predictions are the model's outputs, row by row") {
-  const Model model = small_model(0.5);
+  Model model = small_model(0.5);
   const Tensor bytes = Tensor::of({5, 2}, {0, 255, 51, 102, 7, 9, 255, 255, 1, 2}, DType::uint8);
   std::vector<double> scaled = bytes.to_vector();
   for (double& value : scaled) value /= 255;
@@ -144,23 +146,24 @@ TEST_CASE("predictions are the model's outputs, row by row") {
 }
 
 TEST_CASE("another loss can be given") {
-  const auto squared = [](const Variable& outputs, const Tensor& labels) {
+  const auto function = [](const Variable& outputs, const Tensor& labels) {
     Tensor targets = Tensor::zeros(outputs.shape(), outputs.dtype());
     for (std::int64_t i = 0; i < labels.size(); ++i) {
       targets.mutable_data<float>()[i * outputs.dim(1) + labels.data<std::int64_t>()[i]] = 1;
     }
     return mean_squared_error(outputs, targets);
   };
-  const Model model = small_model();
+  const Loss squared("squared", function, {.targets = LossTargets::classes});
+  Model model = small_model();
   Adam adam(model.parameters(), {.learning_rate = 0.02});
   const History history = fit(model, adam, blobs(150), {.epochs = 10, .loss = squared, .show_progress = false});
-  CHECK(history.last().accuracy > 0.95);
-  CHECK(evaluate(model, blobs(150), {.loss = squared}).loss < 0.1);
+  CHECK(history.last()["accuracy"] > 0.95);
+  CHECK(evaluate(model, blobs(150), {.loss = squared})["loss"] < 0.1);
 }
 
 TEST_CASE("progress goes where it is told") {
   std::ostringstream stream;
-  const Model model = small_model();
+  Model model = small_model();
   SGD sgd(model.parameters());
   FitOptions options{.epochs = 2};
   options.output = {.stream = &stream, .columns = [] { return 0; }};
@@ -171,7 +174,7 @@ TEST_CASE("progress goes where it is told") {
 }
 
 TEST_CASE("a loss that is not finite stops the run with epoch and step") {
-  const Model model = small_model();
+  Model model = small_model();
   SGD sgd(model.parameters());
   int calls = 0;
   const auto broken = [&](const Variable& outputs, const Tensor& labels) {
@@ -179,7 +182,11 @@ TEST_CASE("a loss that is not finite stops the run with epoch and step") {
     return ++calls < 5 ? loss : Variable(Tensor::scalar(std::numeric_limits<double>::quiet_NaN()));
   };
   CHECK(error_of([&] {
-          fit(model, sgd, blobs(9), {.epochs = 3, .batch_size = 3, .loss = broken, .show_progress = false});
+          fit(model, sgd, blobs(9),
+              {.epochs = 3,
+               .batch_size = 3,
+               .loss = Loss("broken", broken, {.targets = LossTargets::classes}),
+               .show_progress = false});
         }) ==
         "fit: expected a finite loss, got nan in epoch 2, step 2 of 3; lower the learning rate, set clip_norm, or look "
         "for what is not finite in the data");
@@ -187,7 +194,7 @@ TEST_CASE("a loss that is not finite stops the run with epoch and step") {
 }
 
 /// The message of the Error that fit throws, before the first step.
-std::string fit_error(const Model& model, const Dataset& data, FitOptions options) {
+std::string fit_error(Model model, const Dataset& data, FitOptions options) {
   SGD sgd(model.parameters());
   options.show_progress = false;
   const std::string message = error_of([&] { fit(model, sgd, data, options); });
@@ -196,7 +203,7 @@ std::string fit_error(const Model& model, const Dataset& data, FitOptions option
 }
 
 TEST_CASE("what fit refuses before the first step") {
-  const Model model = small_model();
+  Model model = small_model();
   const Dataset data = blobs(9);
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 1, 2, 0}), 3);
   const Dataset many(Tensor::zeros({4, 2}), Tensor::labels({0, 1, 2, 3}), 4);
@@ -207,10 +214,26 @@ TEST_CASE("what fit refuses before the first step") {
   CHECK(fit_error(model, data, {.class_weights = {1, 2, -1}}) ==
         "fit: expected finite class weights of at least 0, got -1");
   CHECK(fit_error(model, data, {.batch_size = 0}) == "fit: expected a batch_size of at least 1, got 0");
-  CHECK(fit_error(model, data, {.loss = nullptr}) == "fit: expected a loss function, got an empty one");
-  CHECK(fit_error(model, wide, {}) == "fit: expected images (None, 2) for model model, got (4, 3)");
+  CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy()}, {loss::softmax_cross_entropy()}}}) ==
+        "fit: expected a loss for each of the 1 outputs of model model, got 2");
+  CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy(), -1}}}) ==
+        "fit: expected a finite weight of at least 0 for the loss softmax_cross_entropy, got -1");
+  CHECK(fit_error(model, data, {.loss = {{loss::softmax_cross_entropy(), 0}}}) ==
+        "fit: expected a loss with a weight above 0, got only weights of 0");
+  CHECK(fit_error(model, data, {.metrics = {{metric::accuracy(), "other"}}}) ==
+        "fit: expected the metric accuracy to name the output that it measures, one of logits, got \"other\"");
+  CHECK(fit_error(model, data, {.metrics = {metric::accuracy(), metric::accuracy()}}) ==
+        "fit: expected figures of different names, got accuracy twice");
+  CHECK(fit_error(model, data, {.accumulate = 0}) == "fit: expected accumulate from 1 to 1073741824, got 0");
+  CHECK(fit_error(model, data, {.steps_per_epoch = -1}) == "fit: expected steps_per_epoch of at least 0, got -1");
+  CHECK(fit_error(model, data, {.validation_split = 1}) == "fit: expected a validation_split in [0, 1), got 1");
+  CHECK(fit_error(model, data, {.validation = data, .validation_split = 0.5}) ==
+        "fit: expected validation or validation_split, got both");
+  CHECK(fit_error(model, data, {.batch_size = 10, .drop_last = true}) ==
+        "DataLoader: expected a batch_size of at most 9, the number of samples, with drop_last, got 10");
+  CHECK(fit_error(model, wide, {}) == "fit: expected inputs (None, 2) for model model, got (4, 3)");
   CHECK(fit_error(model, data, {.validation = wide}) ==
-        "fit, validation: expected images (None, 2) for model model, got (4, 3)");
+        "fit, validation: expected inputs (None, 2) for model model, got (4, 3)");
   CHECK(fit_error(model, many, {}) ==
         "fit: expected a model with an output for each of the 4 classes of the data, got output shape (None, 3)");
   SGD other(small_model().parameters());
@@ -221,42 +244,44 @@ TEST_CASE("what fit refuses before the first step") {
 
 TEST_CASE("a loss of several elements is refused") {
   const auto identity = [](const Variable& outputs, const Tensor&) { return outputs; };
-  CHECK(fit_error(small_model(), blobs(9), {.loss = identity}) ==
+  CHECK(fit_error(small_model(), blobs(9), {.loss = Loss("identity", identity, {.targets = LossTargets::classes})}) ==
         "fit: expected a loss of one element, got shape (9, 3); take the mean");
 }
 
 TEST_CASE("a softmax at the end does not go with a loss of logits") {
   const SymbolicTensor input = Input({2});
   const SymbolicTensor logits = Dense({.units = 3})(input);
-  const Model layer(input, Softmax({.name = "probabilities"})(logits));
+  Model layer(input, Softmax({.name = "probabilities"})(logits));
   const std::string expected =
       "expected a model that gives logits, as softmax_cross_entropy takes them, got one that ends in layer "
       "probabilities with softmax; leave it out";
   CHECK(fit_error(layer, blobs(9), {}) == "fit: " + expected);
   CHECK(error_of([&] { evaluate(layer, blobs(9)); }) == "evaluate: " + expected);
   const ActivationFunction function("softmax", [](const Variable& x) { return x; });
-  const Model activation(input, Activation(function, {.name = "probabilities"})(logits));
+  Model activation(input, Activation(function, {.name = "probabilities"})(logits));
   CHECK(fit_error(activation, blobs(9), {}) == "fit: " + expected);
-  const Model option(input, Dense({.units = 3, .activation = function, .name = "probabilities"})(input));
+  Model option(input, Dense({.units = 3, .activation = function, .name = "probabilities"})(input));
   CHECK(fit_error(option, blobs(9), {}) == "fit: " + expected);
-  const Model nested(input, layer(input));
+  Model nested(input, layer(input));
   CHECK_THAT(fit_error(nested, blobs(9), {}), Catch::Contains("gives logits") && Catch::Contains("with softmax"));
-  CHECK(predict(layer, blobs(9).images()).shape() == Shape{9, 3});
+  CHECK(predict(layer, blobs(9).input()).shape() == Shape{9, 3});
 }
 
 TEST_CASE("what evaluate and predict refuse") {
-  const Model model = small_model();
+  Model model = small_model();
   CHECK(error_of([&] { evaluate(model, blobs(9), {.batch_size = 0}); }) ==
         "evaluate: expected a batch_size of at least 1, got 0");
-  CHECK(error_of([&] { predict(model, blobs(9).images(), 0); }) ==
+  CHECK(error_of([&] { predict(model, blobs(9).input(), 0); }) ==
         "predict: expected a batch_size of at least 1, got 0");
   CHECK(error_of([&] {
           predict(model, Tensor::zeros({3, 4}));
-        }) == "predict: expected images (None, 2) for model model, got (3, 4)");
+        }) == "predict: expected inputs (None, 2) for model model, got (3, 4)");
   CHECK(error_of([&] {
           predict(model, Dataset(Tensor::zeros({3, 4}), Tensor::zeros({3, 1})));
-        }) == "predict: expected images (None, 2) for model model, got (3, 4)");
-  CHECK(error_of([&] { predict(model, Tensor::zeros({0, 2})); }) == "predict: expected at least one image, got (0, 2)");
+        }) == "predict: expected inputs (None, 2) for model model, got (3, 4)");
+  CHECK(error_of([&] {
+          predict(model, Tensor::zeros({0, 2}));
+        }) == "predict: expected at least one sample, got (0, 2)");
 }
 
 }  // namespace

@@ -57,16 +57,17 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   CHECK(data.size() == 5);
   CHECK(data.classes() == 2);
   CHECK(data.class_names() == std::vector<std::string>{"cat", "dog"});
-  CHECK(identical(data.labels(), Tensor::labels({0, 0, 0, 1, 1})));
-  CHECK(data.image_shape() == Shape{4, 3, 3});
-  CHECK(data.dtype() == DType::uint8);
+  CHECK(identical(data.target(), Tensor::labels({0, 0, 0, 1, 1})));
+  CHECK(data.input_shape() == Shape{4, 3, 3});
+  CHECK(data.input_dtypes() == std::vector<DType>{DType::uint8});
   CHECK_FALSE(data.in_memory());
   CHECK(skipped == 5);  // .d.png, kittens, notes.txt, .hidden, README.png
   REQUIRE(files.size() == 5);
   CHECK(files[1] == folder / "cat" / "b.png");
-  for (int i = 0; i < 5; ++i) CHECK(identical(data.image(i), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
-  CHECK_THAT(error_of([&images = data] { images.image(5); }), Contains("[0, 5), got 5"));
-  CHECK_THAT(error_of([&images = data] { images.images(); }), Contains("images in memory, got 5"));
+  for (int i = 0; i < 5; ++i)
+    CHECK(identical(data.sample(i).front(), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
+  CHECK_THAT(error_of([&images = data] { images.sample(5); }), Contains("[0, 5), got 5"));
+  CHECK_THAT(error_of([&images = data] { images.input(); }), Contains("samples in memory, got 5"));
 }
 
 TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; folders that are, are skipped") {
@@ -94,11 +95,11 @@ TEST_CASE("Batches of a folder are those of the same images in memory, ahead of 
   const Dataset files = load_image_folder(folder.path(), size(7, 7)).data.subset({4, 0, 1, 3, 2, 0, 4, 1});
   Tensor images = Tensor::empty({8, 7, 7, 3}, DType::uint8);
   for (std::int64_t i = 0; i < 8; ++i) {
-    std::copy_n(files.image(i).data<std::uint8_t>(), 147, images.mutable_data<std::uint8_t>() + 147 * i);
+    std::copy_n(files.sample(i).front().data<std::uint8_t>(), 147, images.mutable_data<std::uint8_t>() + 147 * i);
   }
-  const Dataset memory(images, files.labels(), files.class_names());
-  CHECK(identical(files.rows(2, 4).image(1), memory.rows(2, 4).image(1)));
-  CHECK(identical(split(files, 0.25, 3).test.image(1), split(memory, 0.25, 3).test.image(1)));
+  const Dataset memory(images, files.target(), files.class_names());
+  CHECK(identical(files.rows(2, 4).sample(1).front(), memory.rows(2, 4).sample(1).front()));
+  CHECK(identical(split(files, 0.25, 3).test.sample(1).front(), split(memory, 0.25, 3).test.sample(1).front()));
   const KernelSettings restored;
   for (const int threads : {1, 3}) {
     kernels::set_num_threads(threads);
@@ -111,8 +112,8 @@ TEST_CASE("Batches of a folder are those of the same images in memory, ahead of 
       const Epoch expected = DataLoader(memory, plainly).epoch(2);
       for (std::int64_t i = 0; i < 3; ++i) {
         const Batch batch = epoch[i], wanted = expected[i];
-        CHECK(identical(batch.images, wanted.images));
-        CHECK(identical(batch.labels, wanted.labels));
+        CHECK(identical(batch.input(), wanted.input()));
+        CHECK(identical(batch.target(), wanted.target()));
       }
     }
   }
@@ -125,11 +126,11 @@ TEST_CASE("What can't be decoded comes out where its batch is asked for, naming 
   std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // after it was checked
   for (const std::int64_t prefetch : {0, 2}) {
     const Epoch epoch = DataLoader(data, {.batch_size = 2, .shuffle = false, .prefetch = prefetch}).epoch(0);
-    CHECK(epoch[0].labels.at({1}) == 0);
+    CHECK(epoch[0].target().at({1}) == 0);
     CHECK_THAT(error_of([&] { epoch[1]; }), Contains((folder / "dog" / "z.png").string()));
     CHECK(epoch[2].size() == 1);
   }
-  const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
+  Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
   Adam adam(model.parameters());
   CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
 }
@@ -162,8 +163,8 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
     CHECK(left.unreadable[2].file == folder / "dog" / "y.png");
     CHECK_THAT(left.unreadable[2].reason, Contains("an undamaged PNG file"));
     CHECK(left.files == std::vector<fs::path>{folder / "cat" / "b.png", folder / "dog" / "z.png"});
-    CHECK(identical(left.data.labels(), Tensor::labels({0, 1})));
-    CHECK(identical(left.data.image(1), Tensor::full({4, 3, 3}, 40, DType::uint8)));
+    CHECK(identical(left.data.target(), Tensor::labels({0, 1})));
+    CHECK(identical(left.data.sample(1).front(), Tensor::full({4, 3, 3}, 40, DType::uint8)));
   }
   fs::remove(folder / "dog" / "z.png");
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), {.height = 4, .width = 4, .skip_unreadable = true}); }),
@@ -225,10 +226,10 @@ TEST_CASE("A network learns from a folder") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
-  const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{4, 3, 2}}});
+  Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{4, 3, 2}}});
   Adam adam(model.parameters(), {.learning_rate = 0.05});
   const History history = fit(model, adam, data, {.epochs = 60, .batch_size = 2, .show_progress = false});
-  CHECK(evaluate(model, data).accuracy == 1.0);
+  CHECK(evaluate(model, data)["accuracy"] == 1.0);
 }
 
 TEST_CASE("fit trains on images that it augments, each epoch anew") {
@@ -236,10 +237,10 @@ TEST_CASE("fit trains on images that it augments, each epoch anew") {
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
   const auto losses = [&](const Augmentation& augmentation) {
-    const Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
+    Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
     Adam adam(model.parameters());
     const History history = fit(model, adam, data, {.epochs = 2, .augmentation = augmentation, .show_progress = false});
-    return std::pair(history.epochs()[0].loss, history.epochs()[1].loss);
+    return std::pair(history.epochs()[0]["loss"], history.epochs()[1]["loss"]);
   };
   const Augmentation brightness{.brightness = 0.5};
   CHECK(losses(brightness) == losses(brightness));

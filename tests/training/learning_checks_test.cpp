@@ -23,12 +23,12 @@ Model dense(std::int64_t units, const ActivationFunction& activation = {}) {
 }
 
 /// The message of the Error with which fit refuses; nothing is trained. evaluate refuses with the same.
-std::string refusal(const Model& model, const Dataset& data, const LossFunction& loss, std::int64_t batch_size = 4) {
+std::string refusal(Model model, const Dataset& data, const Loss& its_loss, std::int64_t batch_size = 4) {
   SGD sgd(model.parameters());
   const std::string message =
-      error_of([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = loss, .show_progress = false}); });
+      error_of([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = its_loss, .show_progress = false}); });
   CHECK(sgd.iterations() == 0);
-  CHECK_FALSE(error_of([&] { evaluate(model, data, {.batch_size = batch_size, .loss = loss}); }).empty());
+  CHECK_FALSE(error_of([&] { evaluate(model, data, {.batch_size = batch_size, .loss = its_loss}); }).empty());
   return message;
 }
 
@@ -37,20 +37,22 @@ Dataset with_targets(const Shape& shape, double value = 0) {
 }
 
 /// A loss of two arguments as people write it, without looking at shapes.
-Variable absolute_error(const Variable& outputs, const Tensor& targets) {
+const Loss absolute_error("absolute_error", [](const Variable& outputs, const Tensor& targets) {
   return mean(abs(outputs - Variable(targets)));
-}
+});
 
 }  // namespace
 
 TEST_CASE("a softmax over one class, whose loss is always 0, is refused") {
-  CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), softmax_cross_entropy), Contains("at least 2 outputs"));
-  CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), SmoothedCrossEntropy(0.1)), Contains("at least 2 outputs"));
+  CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), loss::softmax_cross_entropy()), Contains("at least 2 outputs"));
+  CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), loss::softmax_cross_entropy({.label_smoothing = 0.1})),
+             Contains("at least 2 outputs"));
   const Dataset one_class(Tensor::zeros({8, 2}), Tensor::labels(std::vector<std::int64_t>(8, 0)), 1);
-  CHECK_THAT(refusal(dense(1), one_class, softmax_cross_entropy), Contains("at least 2 outputs"));
+  CHECK_THAT(refusal(dense(1), one_class, loss::softmax_cross_entropy()), Contains("at least 2 outputs"));
   CHECK_THAT(refusal(dense(1), one_class, absolute_error), Contains("at least 2 outputs"));  // its accuracy is always 1
-  CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), mean_squared_error), Contains("always gives 1"));
-  CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), binary_cross_entropy), Contains("always gives 1"));
+  CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::mean_squared_error()), Contains("always gives 1"));
+  CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::binary_cross_entropy()),
+             Contains("always gives 1"));
   for (const Tensor& labels : {Tensor::labels({0, 0}), Tensor::ones({2, 1})}) {
     CHECK_THAT(error_of([&] {
                  softmax_cross_entropy(Tensor::zeros({2, 1}), labels);
@@ -65,7 +67,7 @@ TEST_CASE("layers that only move, select or average values keep the activation b
   const auto map = Conv2D({.filters = 2, .kernel_size = 1, .activation = softmax, .name = "probabilities"})(image);
   const auto both = Dense({.units = 2, .activation = sigmoid, .name = "probabilities"})(Flatten()(image));
   const auto inner_input = Input({1, 1, 2});
-  const Model flat(inner_input, Dropout({.rate = 0.1})(Flatten()(inner_input)));
+  Model flat(inner_input, Dropout({.rate = 0.1})(Flatten()(inner_input)));
   const Dataset data(RandomStream(1).normal({8, 4, 4, 1}), Tensor::labels({0, 1, 0, 1, 0, 1, 0, 1}), 2);
   for (const SymbolicTensor& output :
        {Flatten()(colours), Reshape({.target_shape = {{2}}})(colours), Activation(linear)(both), flat(colours),
@@ -73,14 +75,14 @@ TEST_CASE("layers that only move, select or average values keep the activation b
         Flatten()(MaxPooling2D({.pool_size = 4})(map)), Flatten()(AveragePooling2D({.pool_size = 4})(map)),
         Concatenate()({Dense({.units = 1, .activation = sigmoid, .name = "probabilities"})(Flatten()(image)),
                        Dense({.units = 1, .activation = sigmoid})(Flatten()(image))})}) {
-    const Model model(image, output);
-    CHECK_THAT(refusal(model, data, softmax_cross_entropy),
+    Model model(image, output);
+    CHECK_THAT(refusal(model, data, loss::softmax_cross_entropy()),
                Contains("gives logits") && Contains("layer probabilities"));
   }
-  const Model computed(image, Dense({.units = 2})(Flatten()(colours)));
+  Model computed(image, Dense({.units = 2})(Flatten()(colours)));
   CHECK(computed.output_activation() == "linear");
   CHECK(Model(image, Flatten()(image)).output_activation().empty());
-  const Model mixed(image, Concatenate()({both, Dense({.units = 1})(both)}));
+  Model mixed(image, Concatenate()({both, Dense({.units = 1})(both)}));
   CHECK(mixed.output_activation().empty());
 }
 
@@ -88,14 +90,14 @@ TEST_CASE("a softmax over one number is refused anywhere in a model") {
   const auto input = Input({2});
   const auto one = Dense({.units = 1, .activation = softmax, .name = "one"})(input);
   const auto inner_input = Input({2});
-  const Model inner(inner_input, Dense({.units = 1, .activation = softmax, .name = "one"})(inner_input));
+  Model inner(inner_input, Dense({.units = 1, .activation = softmax, .name = "one"})(inner_input));
   const auto column = Reshape({.target_shape = {{1, 2}}})(input);
   for (const SymbolicTensor& hidden : {one, inner(input), Flatten()(Softmax({.axis = 1, .name = "one"})(column))}) {
-    const Model model(input, Dense({.units = 2})(hidden));
-    CHECK_THAT(refusal(model, quadrants(8), softmax_cross_entropy),
+    Model model(input, Dense({.units = 2})(hidden));
+    CHECK_THAT(refusal(model, quadrants(8), loss::softmax_cross_entropy()),
                Contains("layer one") && Contains("always gives 1"));
   }
-  const Model right(input, Dense({.units = 2})(Flatten()(Softmax({.axis = 2})(column))));
+  Model right(input, Dense({.units = 2})(Flatten()(Softmax({.axis = 2})(column))));
   SGD sgd(right.parameters());
   fit(right, sgd, quadrants(8), {.show_progress = false});
 }
@@ -110,63 +112,72 @@ TEST_CASE("rows that are no distribution are refused, as labels and as targets")
   CHECK_THAT(labels({1, 0, nan_value, 1}), Contains("got nan in row 1"));
   CHECK_THAT(labels({1, 0, 0.9, 0.05}), Contains("got the sum 0.95 in row 1"));
   CHECK(Dataset(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {0.3333, 0.6667, 1, 0}), 2).classes() == 2);
-  for (const LossFunction& loss : {LossFunction(softmax_cross_entropy), LossFunction(SmoothedCrossEntropy(0.1))}) {
-    CHECK_THAT(refusal(dense(2), with_targets({8, 2}, 1), loss), Contains("got the sum 2 in row 0"));
-    CHECK_THAT(refusal(dense(2), with_targets({8, 2}, -1), loss), Contains("got -1 in row 0"));
+  for (const Loss& its_loss : {loss::softmax_cross_entropy(), loss::softmax_cross_entropy({.label_smoothing = 0.1})}) {
+    CHECK_THAT(refusal(dense(2), with_targets({8, 2}, 1), its_loss), Contains("got the sum 2 in row 0"));
+    CHECK_THAT(refusal(dense(2), with_targets({8, 2}, -1), its_loss), Contains("got -1 in row 0"));
   }
 }
 
 TEST_CASE("targets of yes-no losses lie in [0, 1], and the outputs of binary_cross_entropy too") {
   for (const double target : {-1.0, 2.0, nan_value}) {
-    CHECK_THAT(refusal(dense(1), with_targets({8, 1}, target), sigmoid_cross_entropy), Contains("targets in [0, 1]"));
-    CHECK_THAT(refusal(dense(1, sigmoid), with_targets({8, 1}, target), binary_cross_entropy),
+    CHECK_THAT(refusal(dense(1), with_targets({8, 1}, target), loss::sigmoid_cross_entropy()),
+               Contains("targets in [0, 1]"));
+    CHECK_THAT(refusal(dense(1, sigmoid), with_targets({8, 1}, target), loss::binary_cross_entropy()),
                Contains("targets in [0, 1]"));
   }
-  const Model logits = dense(1);
+  Model logits = dense(1);
   logits.parameters()[1].set_value(Tensor::of({1}, {4}));  // the bias
-  CHECK_THAT(refusal(logits, with_targets({8, 1}, 1), binary_cross_entropy),
+  CHECK_THAT(refusal(logits, with_targets({8, 1}, 1), loss::binary_cross_entropy()),
              Contains("got the output 4") && Contains("sigmoid_cross_entropy"));
-  CHECK_THAT(refusal(dense(2, sigmoid), quadrants(8), softmax_cross_entropy), Contains("gives logits"));
-  CHECK_THAT(refusal(dense(2, softmax), with_targets({8, 2}), sigmoid_cross_entropy), Contains("gives logits"));
+  CHECK_THAT(refusal(dense(2, sigmoid), quadrants(8), loss::softmax_cross_entropy()), Contains("gives logits"));
+  CHECK_THAT(refusal(dense(2, softmax), with_targets({8, 2}), loss::sigmoid_cross_entropy()), Contains("gives logits"));
 }
 
 TEST_CASE("targets that would be broadcast against the outputs of other samples are refused") {
   CHECK_THAT(refusal(dense(1), with_targets({8}), absolute_error), Contains("(None, 1)") && Contains("got (8,)"));
-  CHECK_THAT(refusal(dense(1), with_targets({8}), mean_squared_error), Contains("reshape them"));
-  CHECK_THAT(refusal(dense(1), with_targets({8}), sigmoid_cross_entropy), Contains("reshape them"));
+  CHECK_THAT(refusal(dense(1), with_targets({8}), loss::mean_squared_error()), Contains("reshape them"));
+  CHECK_THAT(refusal(dense(1), with_targets({8}), loss::sigmoid_cross_entropy()), Contains("reshape them"));
   CHECK_THAT(refusal(dense(1), with_targets({8}), absolute_error, 3), Contains("reshape them"));
   CHECK_THAT(refusal(dense(4), with_targets({8}), absolute_error, 4), Contains("reshape them"));
   CHECK_THAT(refusal(dense(3), with_targets({8, 3, 1}), absolute_error, 3), Contains("reshape them"));
-  const Model model = dense(3);
+  Model model = dense(3);
   SGD sgd(model.parameters());
-  fit(model, sgd, with_targets({8, 1}), {.loss = absolute_error, .show_progress = false});  // one target for all three
+  CHECK_THAT(refusal(model, with_targets({8, 1}), absolute_error), Contains("LossOptions::targets"));
+  const Loss for_all = custom_loss([](const Variable& y, const Tensor& t) { return mean(abs(y - Variable(t))); });
+  fit(model, sgd, with_targets({8, 1}), {.loss = for_all, .show_progress = false});  // one target for all three
   CHECK(sgd.iterations() == 1);
 }
 
 TEST_CASE("labels and one-hot rows have the model's classes") {
   const Dataset one_hot(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {1, 0, 0, 1}), 2);
-  CHECK_THAT(refusal(dense(3), one_hot, softmax_cross_entropy), Contains("a model with 2 outputs"));
+  CHECK_THAT(refusal(dense(3), one_hot, loss::softmax_cross_entropy()), Contains("a model with 2 outputs"));
   const auto labels = [](const Tensor& given) { return error_of([&] { Dataset(Tensor::zeros({2, 2}), given, 2); }); };
-  CHECK_THAT(labels(Tensor::labels({0, 1}).reshaped({2, 1})), Contains("reshape them with .reshaped({n})"));
+  const auto of_shape = [](const Shape& shape) {
+    return Dataset(Tensor::zeros({8, 2}), Tensor::zeros(shape, DType::int64), 2);
+  };
+  CHECK_THAT(refusal(dense(2), of_shape({8, 1}), loss::softmax_cross_entropy()),
+             Contains("expected labels (None) for outputs (None, 2), got (8, 1); reshape them"));
+  CHECK_THAT(refusal(dense(2), of_shape({8, 2}), loss::softmax_cross_entropy()),
+             Contains("convert one-hot rows with .to(DType::float32)"));
   CHECK_THAT(labels(Tensor::labels({0, 1}).to(DType::uint8)), Contains("; convert with .to(DType::int64)"));
   CHECK_THAT(labels(Tensor::zeros({2, 1}, DType::uint8)), Contains(".reshaped({n}).to(DType::int64)"));
   CHECK_THAT(labels(Tensor::zeros({2, 1})), Contains(".reshaped({n}).to(DType::int64)"));
-  CHECK_THAT(labels(Tensor::zeros({2, 2}, DType::int64)), Contains("convert one-hot rows with .to(DType::float32)"));
   CHECK_THAT(labels(Tensor::zeros({2, 3})), Contains("a number for each class"));
 }
 
 TEST_CASE("weights that leave nothing to learn are refused") {
-  const Model model = dense(2);
+  Model model = dense(2);
   const Dataset data = quadrants(8);
-  CHECK_THAT(refusal(model, data.weighted(Tensor::zeros({8})), softmax_cross_entropy), Contains("samples of weight 0"));
+  CHECK_THAT(refusal(model, data.weighted(Tensor::zeros({8})), loss::softmax_cross_entropy()),
+             Contains("samples of weight 0"));
   CHECK_THAT(error_of([&] { data.weighted(Tensor::ones({8, 1})); }), Contains("(8,), got float32 (8, 1)"));
   CHECK_THAT(error_of([&] { data.weighted(Tensor::full({8}, nan_value)); }), Contains("got nan"));
   const auto with = [&](const Dataset& samples, std::vector<double> weights) {
     SGD sgd(model.parameters());
-    const LossFunction loss =
-        samples.classes() > 0 ? LossFunction(softmax_cross_entropy) : LossFunction(mean_squared_error);
-    return error_of(
-        [&] { fit(model, sgd, samples, {.loss = loss, .class_weights = std::move(weights), .show_progress = false}); });
+    const Loss its_loss = samples.classes() > 0 ? loss::softmax_cross_entropy() : loss::mean_squared_error();
+    return error_of([&] {
+      fit(model, sgd, samples, {.loss = its_loss, .class_weights = std::move(weights), .show_progress = false});
+    });
   };
   CHECK_THAT(with(data, {0, 0}), Contains("samples of weight 0"));
   const Dataset only_first(Tensor::zeros({3, 2}), Tensor::labels({0, 0, 0}), 2);
@@ -176,7 +187,7 @@ TEST_CASE("weights that leave nothing to learn are refused") {
 }
 
 TEST_CASE("a model with nothing to train, or a loss without the model, is named as such") {
-  const Model model = dense(2);
+  Model model = dense(2);
   Adam adam(model.parameters());
   model.set_trainable(false);
   const auto train = [&](Optimizer& optimizer, FitOptions options) {
@@ -185,24 +196,23 @@ TEST_CASE("a model with nothing to train, or a loss without the model, is named 
   };
   CHECK_THAT(train(adam, {}), Contains("got model with all of its layers frozen"));
   model.set_trainable(true);
-  const LossFunction constant = [](const Variable&, const Tensor&) { return Variable(Tensor::scalar(3)); };
-  const LossFunction detached = [](const Variable& y, const Tensor& labels) {
-    return softmax_cross_entropy(y.detached(), labels);
-  };
-  for (const LossFunction& loss : {constant, detached}) {
-    CHECK_THAT(train(adam, {.loss = loss}), Contains("a loss that depends on the parameters of model model"));
+  const Loss constant = custom_loss([](const Variable&, const Tensor&) { return Variable(Tensor::scalar(3)); });
+  const Loss detached =
+      custom_loss([](const Variable& y, const Tensor& labels) { return softmax_cross_entropy(y.detached(), labels); });
+  for (const Loss& its_loss : {constant, detached}) {
+    CHECK_THAT(train(adam, {.loss = its_loss}), Contains("a loss that depends on the parameters of model model"));
   }
   CHECK(adam.iterations() == 0);
 
   const auto input = Input({2});
-  const Model penalized(input, Dense({.units = 2, .kernel_regularizer = l2(0.1)})(input));
+  Model penalized(input, Dense({.units = 2, .kernel_regularizer = l2(0.1)})(input));
   SGD sgd(penalized.parameters());
   CHECK_THAT(error_of([&] { fit(penalized, sgd, quadrants(8), {.loss = constant, .show_progress = false}); }),
              Contains("a loss that depends on the parameters"));  // the penalty alone is not what is to be learned
 }
 
 TEST_CASE("a layer that is unfrozen after the optimizer was made is trained; a part left out is refused") {
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   model.layer("hidden").set_trainable(false);
   Adam adam(model.parameters());
   const auto train = [&](Optimizer& optimizer, bool partial = false) {
@@ -226,32 +236,35 @@ TEST_CASE("a layer that is unfrozen after the optimizer was made is trained; a p
   CHECK_THAT(error_of([&] { train(some); }), Contains("got one that has only frozen ones"));
 }
 
-TEST_CASE("fit, evaluate and predict say that they take one input and one output") {
+TEST_CASE("fit, evaluate and predict say how many inputs and targets a model has") {
   const auto a = Input({2}), b = Input({2});
-  const Model two(std::vector<SymbolicTensor>{a, b}, Dense({.units = 2})(Add()({a, b})), {.name = "two"});
+  Model two(std::vector<SymbolicTensor>{a, b}, Dense({.units = 2})(Add()({a, b})), {.name = "two"});
   SGD sgd(two.parameters());
-  const std::string expected = "expected a model of one input and one output, got model two of 2 and 1";
-  CHECK_THAT(error_of([&] { fit(two, sgd, quadrants(8), {.show_progress = false}); }), Contains("fit: " + expected));
-  CHECK_THAT(error_of([&] { evaluate(two, quadrants(8)); }), Contains("evaluate: " + expected));
-  CHECK_THAT(error_of([&] { predict(two, Tensor::zeros({1, 2})); }), Contains("predict: " + expected));
+  const std::string expected = "expected 2 inputs for model two, got 1";
+  CHECK(error_of([&] { fit(two, sgd, quadrants(8), {.show_progress = false}); }) == "fit: " + expected);
+  CHECK(error_of([&] { evaluate(two, quadrants(8)); }) == "evaluate: " + expected);
+  CHECK(error_of([&] { predict(two, Tensor::zeros({1, 2})); }) == "predict: " + expected);
   CHECK_THAT(error_of([] { predict(dense(2), Tensor()); }), Contains("got an undefined tensor"));
+  const Model outputs({a}, std::vector<SymbolicTensor>{Dense({.units = 2})(a), Dense({.units = 1})(a)});
+  CHECK_THAT(error_of([&] { predict(outputs, Tensor::zeros({1, 2})); }), Contains("of 2; use predict_all()"));
+  CHECK_THAT(error_of([&] { evaluate(outputs, quadrants(8)); }), Contains("a target for each of the 2 outputs"));
 }
 
 TEST_CASE("the losses of training and validation have the regularizers' penalties, and can be compared") {
   const auto input = Input({2});
-  const Model model(input, Dense({.units = 2, .kernel_regularizer = l2(0.5), .name = "last"})(input), {.seed = 3});
+  Model model(input, Dense({.units = 2, .kernel_regularizer = l2(0.5), .name = "last"})(input), {.seed = 3});
   model.convert(DType::float64);
   const Dataset data = quadrants(16);
   SGD still(model.parameters(), {.learning_rate = 0});
   double squares = 0;
   for (const double w : model.parameters()[0].value().to_vector()) squares += w * w;
   REQUIRE(squares > 0.1);
-  const double plain = softmax_cross_entropy(predict(model, data.images()), data.labels()).value().item();
+  const double plain = softmax_cross_entropy(predict(model, data.input()), data.target()).value().item();
   const EpochResult epoch =
       fit(model, still, data, {.batch_size = 5, .validation = data, .show_progress = false}).last();
-  CHECK(epoch.loss == Approx(plain + 0.5 * squares).epsilon(1e-12));
-  CHECK(epoch.validation_loss.value() == Approx(plain + 0.5 * squares).epsilon(1e-12));
-  CHECK(evaluate(model, data, {.batch_size = 7}).loss == Approx(plain + 0.5 * squares).epsilon(1e-12));
+  CHECK(epoch["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
+  CHECK(epoch["val_loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
+  CHECK(evaluate(model, data, {.batch_size = 7})["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
   model.set_trainable(false);  // as in Keras, what is frozen is not penalized
-  CHECK(evaluate(model, data).loss == Approx(plain).epsilon(1e-12));
+  CHECK(evaluate(model, data)["loss"] == Approx(plain).epsilon(1e-12));
 }

@@ -22,13 +22,12 @@ TEST_CASE("fit adds the penalties of regularizers to the loss, and their derivat
   const auto train = [](double l2_weight) {
     const auto input = Input({2});
     const auto regularizer = l2_weight > 0 ? l2(l2_weight) : Regularizer{};
-    const Model model(input, Dense({.units = 2, .kernel_regularizer = regularizer, .name = "logits"})(input),
-                      {.seed = 3});
+    Model model(input, Dense({.units = 2, .kernel_regularizer = regularizer, .name = "logits"})(input), {.seed = 3});
     model.convert(DType::float64);
     const Tensor before = model.parameters()[0].value();
     SGD sgd(model.parameters(), {.learning_rate = 0.25});
     const History history = fit(model, sgd, test::quadrants(16), {.batch_size = 16, .show_progress = false});
-    return std::tuple(before, model.parameters()[0].value(), history.last().loss);
+    return std::tuple(before, model.parameters()[0].value(), history.last()["loss"]);
   };
   const auto [w, plain, plain_loss] = train(0);
   const auto [same_w, penalized, loss] = train(0.1);
@@ -58,14 +57,14 @@ Model blocks() {
 TEST_CASE("a run that recomputes ends with the bits of one that keeps everything") {
   const Dataset data(RandomStream(1).normal({24, 6, 6, 4}), Tensor::labels(std::vector<std::int64_t>(24, 1)), 3);
   const auto train = [&](bool recompute, bool check_finite) {
-    const Model model = blocks();
+    Model model = blocks();
     Adam adam(model.parameters());
     fit(model, adam, data,
         {.epochs = 2, .batch_size = 8, .check_finite = check_finite, .recompute = recompute, .show_progress = false});
     return model;
   };
-  const Model kept = train(false, false);
-  for (const Model& other : {train(true, false), train(true, true), train(false, true)}) {
+  Model kept = train(false, false);
+  for (Model other : {train(true, false), train(true, true), train(false, true)}) {
     for (std::size_t i = 0; i < kept.parameters().size(); ++i) {
       INFO(kept.parameters()[i].name());
       CHECK(same_bits(kept.parameters()[i].value(), other.parameters()[i].value()));
@@ -74,7 +73,7 @@ TEST_CASE("a run that recomputes ends with the bits of one that keeps everything
 }
 
 TEST_CASE("fit leaves frozen layers as they are, their averages too") {
-  const Model model = blocks();
+  Model model = blocks();
   const Dataset data(RandomStream(1).normal({24, 6, 6, 4}), Tensor::labels(std::vector<std::int64_t>(24, 1)), 3);
   std::vector<std::pair<Parameter, Tensor>> frozen;
   for (const std::string name : {"conv2d_1", "batch_normalization_1", "conv2d_2"}) {

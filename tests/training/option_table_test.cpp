@@ -41,18 +41,18 @@ void check_table(const Options& base, const std::vector<Row<Options>>& rows,
 /// A callback sees epochs of these figures; the weights of epoch e are all e. Gives the learning rates after each
 /// epoch, the number of epochs until the stop, and the weight at the end.
 Numbers watched(Callback& callback, const Numbers& losses, const Numbers& validation_losses) {
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = 1});
   const Dataset data = quadrants(8);
   const FitOptions options{.epochs = 100, .validation = data};
-  TrainingState run{.model = model, .optimizer = sgd, .train = data, .options = options, .batches = 1};
+  TrainingState run(model, sgd, data, options);
   callback.train_begin(run);
   Numbers seen;
   for (std::size_t e = 0; e < losses.size() && !run.stopping(); ++e) {
     run.epoch = static_cast<int>(e) + 1;
     for (const Parameter& p : model.parameters()) p.set_value(Tensor::full(p.shape(), run.epoch));
     callback.epoch_begin(run);
-    run.history.add({.epoch = run.epoch, .loss = losses[e], .validation_loss = validation_losses[e]});
+    run.history.add({run.epoch, {{"loss", losses[e]}, {"val_loss", validation_losses[e]}}});
     callback.epoch_end(run);
     seen.push_back(sgd.learning_rate());
   }
@@ -67,7 +67,7 @@ TEST_CASE("every option of EarlyStopping") {
   const Numbers falling{9, 8, 7, 6, 5, 4}, validation{3, 2, 1.9, 1.8, 2, 2};
   const auto outcome = [&](const EarlyStoppingOptions& options) {
     EarlyStopping stopping(options);
-    return watched(stopping, falling, validation);
+    return watched(*stopping, falling, validation);
   };
   // by default it stops in epoch 5, the first that does not improve, with its weights
   using Options = EarlyStoppingOptions;
@@ -83,7 +83,7 @@ TEST_CASE("every option of ReduceLROnPlateau") {
   const Numbers falling{9, 8, 7, 6, 5, 4, 3, 2}, validation{3, 2, 2, 1.9, 1.9, 1.9, 1.9, 1.9};
   const auto outcome = [&](const ReduceLROnPlateauOptions& options) {
     ReduceLROnPlateau plateau(options);
-    Numbers seen = watched(plateau, falling, validation);
+    Numbers seen = watched(*plateau, falling, validation);
     seen.resize(8);  // the rates
     for (double& rate : seen) rate = std::round(rate * 1e9) / 1e9;
     return seen;
@@ -107,10 +107,10 @@ TEST_CASE("every option of Checkpoint") {
   const auto outcome = [&](CheckpointOptions options) {
     const bool named = !options.folder.empty();
     options.folder = folders / (named ? options.folder.string() : std::to_string(++count));
-    const Model model = quadrant_model();
+    Model model = quadrant_model();
     SGD sgd(model.parameters(), {.learning_rate = 0.01});
     fit(model, sgd, quadrants(16),
-        {.epochs = 3, .batch_size = 4, .callbacks = {std::make_shared<Checkpoint>(options)}, .show_progress = false});
+        {.epochs = 3, .batch_size = 4, .callbacks = {Checkpoint(options)}, .show_progress = false});
     Numbers steps;
     for (const fs::path& path : checkpoints_in(named ? folders / "named" : options.folder)) {
       steps.push_back(static_cast<double>(step_of_checkpoint(path)));
@@ -147,13 +147,13 @@ TEST_CASE("every hook of LambdaCallback") {
     int calls = 0;
     LambdaCallbackOptions hooks;
     hooks.*row.hook = [&](TrainingState&) { ++calls; };
-    const Model model = quadrant_model();
+    Model model = quadrant_model();
     SGD sgd(model.parameters());
     fit(model, sgd, quadrants(4),
         {.epochs = 2,
          .batch_size = 2,
          .validation = quadrants(6),
-         .callbacks = {std::make_shared<LambdaCallback>(hooks)},
+         .callbacks = {LambdaCallback(hooks)},
          .show_progress = false});
     INFO(row.name);
     CHECK(calls == row.calls);
@@ -169,8 +169,8 @@ Numbers pixels_of(const DataLoaderOptions& options, std::int64_t epoch = 0) {
   const Dataset data(Tensor::of({6, 3, 4, 1}, values), Tensor::labels({0, 1, 2, 3, 4, 5}), 6);
   Numbers pixels;
   for (const Batch& batch : DataLoader(data, options).epoch(epoch)) {
-    const std::vector<double> part = batch.images.to_vector();
-    pixels.push_back(static_cast<double>(batch.size()) + (batch.images.dtype() == DType::float64 ? 0.5 : 0));
+    const std::vector<double> part = batch.input().to_vector();
+    pixels.push_back(static_cast<double>(batch.size()) + (batch.input().dtype() == DType::float64 ? 0.5 : 0));
     pixels.insert(pixels.end(), part.begin(), part.end());
   }
   return pixels;
@@ -187,6 +187,7 @@ struct LoaderRow {
 TEST_CASE("every option of DataLoader and of Augmentation changes batches, but prefetch") {
   const std::vector<LoaderRow> rows{{"batch_size", {.batch_size = 4}},
                                     {"shuffle", {.shuffle = false}},
+                                    {"drop_last", {.batch_size = 4, .drop_last = true}, {.batch_size = 4}},
                                     {"seed", {.seed = 1}},
                                     {"dtype", {.dtype = DType::float64}},
                                     {"augmentation", {.augmentation = {.shift = 0.5}}},

@@ -23,7 +23,7 @@ Small small(std::int64_t samples) {
   const auto input = Input({8, 8, 3});
   auto x = Conv2D({.filters = 4, .kernel_size = 3, .name = "conv"})(input);
   x = Activation(relu, {.name = "act"})(BatchNormalization({.name = "norm"})(x));
-  const Model model(input, Dense({.units = 2, .name = "logits"})(Flatten({.name = "flat"})(x)), {.seed = 1});
+  Model model(input, Dense({.units = 2, .name = "logits"})(Flatten({.name = "flat"})(x)), {.seed = 1});
   return {model, Dataset(RandomStream(1).uniform({samples, 8, 8, 3}), Tensor::zeros({samples}, DType::int64), 2)};
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("a profiler gives all time to whoever runs") {
 }
 
 TEST_CASE("a profile names the layers in their order, what is computed together joined, and what is around them") {
-  const auto [model, data] = small(10);
+  auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 3});
   std::vector<std::string> names, rest;
@@ -81,7 +81,7 @@ TEST_CASE("a profile names the layers in their order, what is computed together 
 }
 
 TEST_CASE("a profile counts multiply-adds and bytes as they are") {
-  const auto [model, data] = small(10);
+  auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 5});
   // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward and the kernel's gradient, the images' is not wanted
@@ -126,7 +126,7 @@ TEST_CASE("the table of a profile has every number in its column, and sums of th
 }
 
 TEST_CASE("a profile trains as many steps as it says and refuses what it can't measure") {
-  const auto [model, data] = small(10);
+  auto [model, data] = small(10);
   SGD sgd(model.parameters());
   profile(model, sgd, data, {.batch_size = 4, .steps = 3});
   CHECK(sgd.iterations() == 2 + 4);  // two batches in the data: three steps become two times through it

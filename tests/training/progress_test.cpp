@@ -20,9 +20,9 @@ struct Stage {
     progress = std::make_unique<Progress>(
         plan, ProgressOutput{&stream, [this] { return columns; }, [this] { return seconds; }});
   }
-  void update_at(double when, std::int64_t samples, double loss = 0.5, std::optional<double> accuracy = 0.75) {
+  void update_at(double when, std::int64_t samples, const Figures& figures = {{"loss", 0.5}, {"accuracy", 0.75}}) {
     seconds = 1000 + when;
-    progress->update(samples, loss, accuracy);
+    progress->update(samples, figures);
   }
   /// What was written since the last call.
   std::string text() {
@@ -72,12 +72,12 @@ TEST_CASE("on a terminal one line is redrawn") {
   CHECK(stage.text() == "\repoch 1/2  [>                           ]  0/100\x1b[K");
   stage.update_at(10, 25);
   CHECK(stage.text() ==
-        "\repoch 1/2  [=======>                    ]  25/100  loss 0.5000  accuracy 75.0%  2.5 images/s  left 0:30  "
+        "\repoch 1/2  [=======>                    ]  25/100  loss 0.5000  accuracy 75.0%  2.5 samples/s  left 0:30  "
         "in all 1:10\x1b[K");
-  stage.update_at(40, 100, 0.25, 1);
+  stage.update_at(40, 100, {{"loss", 0.25}, {"accuracy", 1}});
   CHECK(line_of(stage.text()).starts_with("epoch 1/2  [============================]  100/100  loss 0.2500"));
-  stage.progress->end_epoch({.epoch = 1, .loss = 0.25, .accuracy = 1, .seconds = 40});
-  CHECK(stage.text() == "\repoch 1/2  loss 0.2500  accuracy 100.0%  2.5 images/s  40.0 s  left 0:40\x1b[K\n");
+  stage.progress->end_epoch({1, {{"loss", 0.25}, {"accuracy", 1}, {"learning_rate", 1}, {"seconds", 40}}});
+  CHECK(stage.text() == "\repoch 1/2  loss 0.2500  accuracy 100.0%  2.5 samples/s  40.0 s  left 0:40\x1b[K\n");
 }
 
 TEST_CASE("it is redrawn at most ten times a second, and for the first and the last samples") {
@@ -104,12 +104,12 @@ TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss 
     CHECK(static_cast<int>(line.size()) < columns);
     if (columns > 24) CHECK(line.find("loss 0.5000") != std::string::npos);
     if (columns > 60) CHECK(line.find("left ") != std::string::npos);
-    if (columns > 120) CHECK(line.find("images/s") != std::string::npos);
+    if (columns > 120) CHECK(line.find("samples/s") != std::string::npos);
   }
   for (int columns = 1; columns <= 150; ++columns) {
     stage.columns = columns;
     stage.text();
-    stage.progress->end_epoch({.epoch = 1, .accuracy = 0.5, .validation_loss = 0.5, .validation_accuracy = 0.5});
+    stage.progress->end_epoch({1, {{"loss", 0.5}, {"accuracy", 0.5}, {"val_loss", 0.5}, {"val_accuracy", 0.5}}});
     const std::string text = stage.text();
     CHECK(static_cast<int>(line_of(text).size()) < columns);
     CHECK(std::ranges::count(text, '\n') == 1);
@@ -137,15 +137,15 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   stage.update_at(9.9, 20);
   CHECK(stage.text().empty());
   stage.update_at(10, 25);
-  CHECK(stage.text() == "epoch 1/2  25/100  loss 0.5000  accuracy 75.0%  2.5 images/s  left 0:30  in all 1:10\n");
+  CHECK(stage.text() == "epoch 1/2  25/100  loss 0.5000  accuracy 75.0%  2.5 samples/s  left 0:30  in all 1:10\n");
   stage.update_at(19, 50);
   CHECK(stage.text().empty());
   stage.update_at(40, 100);  // the epoch's own line follows at once
   CHECK(stage.text().empty());
   stage.progress->end_epoch(
-      {.epoch = 1, .loss = 0.5, .accuracy = 0.75, .validation_loss = 0.625, .validation_accuracy = 0.5, .seconds = 40});
+      {1, {{"loss", 0.5}, {"accuracy", 0.75}, {"val_loss", 0.625}, {"val_accuracy", 0.5}, {"seconds", 40}}});
   CHECK(stage.text() ==
-        "epoch 1/2  loss 0.5000  accuracy 75.0%  validation loss 0.6250  validation accuracy 50.0%  2.5 images/s  40.0 "
+        "epoch 1/2  loss 0.5000  accuracy 75.0%  val_loss 0.6250  val_accuracy 50.0%  2.5 samples/s  40.0 "
         "s  "
         "left 0:40\n");
   stage.progress->begin_epoch(2);
@@ -157,11 +157,11 @@ TEST_CASE("without classes nothing is said of an accuracy") {
   for (const int columns : {0, 150}) {
     Stage stage(columns);
     stage.progress->begin_epoch(1);
-    stage.update_at(12, 25, 0.5, std::nullopt);
-    stage.progress->end_epoch({.epoch = 1, .loss = 0.5, .validation_loss = 0.25});
+    stage.update_at(12, 25, {{"loss", 0.5}});
+    stage.progress->end_epoch({1, {{"loss", 0.5}, {"val_loss", 0.25}}});
     const std::string text = stage.text();
-    CHECK(text.find("25/100  loss 0.5000  2.1 images/s") != std::string::npos);
-    CHECK(text.find("loss 0.5000  validation loss 0.2500") != std::string::npos);
+    CHECK(text.find("25/100  loss 0.5000  2.1 samples/s") != std::string::npos);
+    CHECK(text.find("loss 0.5000  val_loss 0.2500") != std::string::npos);
     CHECK(text.find("accuracy") == std::string::npos);
   }
 }

@@ -32,16 +32,16 @@ ReportInput example() {
   }
   ReportInput input{.title = "Report of " + hostile, .model = "net, 1234 parameters"};
   for (int epoch = 1; epoch <= 5; ++epoch) {
-    input.history.add({.epoch = epoch,
-                       .loss = 2.0 / epoch,
-                       .accuracy = 1 - 0.5 / epoch,
-                       .validation_loss = 2.2 / epoch,
-                       .validation_accuracy = 0.95 - 0.5 / epoch,
-                       .learning_rate = 1e-3 / epoch,
-                       .seconds = 3});
+    input.history.add({epoch,
+                       {{"loss", 2.0 / epoch},
+                        {"accuracy", 1 - 0.5 / epoch},
+                        {"val_loss", 2.2 / epoch},
+                        {"val_accuracy", 0.95 - 0.5 / epoch},
+                        {"learning_rate", 1e-3 / epoch},
+                        {"seconds", 3}}});
   }
-  input.history.set_stop_reason("validation_loss has not improved for 2 epochs");
-  input.evaluation = Evaluation{.loss = 0.25, .accuracy = 8.0 / 12, .samples = n};
+  input.history.set_stop_reason("val_loss has not improved for 2 epochs");
+  input.evaluation = {{"loss", 0.25}, {"accuracy", 8.0 / 12}};
   input.data = Dataset(RandomStream(2).uniform({n, 8, 8, 3}), Tensor::labels(labels), 3);
   input.outputs = outputs;
   input.class_names = {"shirt", "bag", hostile};
@@ -103,7 +103,7 @@ TEST_CASE("a report is one page without network and script that shows what came 
   // softmax of (12, 0, 0): e^12 / (e^12 + 2) for the first class
   CHECK_THAT(page, Contains("taken for <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
   CHECK_THAT(page, Contains("test 0.25</span>") && Contains("test 66.67%</span>"));
-  CHECK_THAT(page, Contains("Stopped: validation_loss has not improved for 2 epochs."));
+  CHECK_THAT(page, Contains("Stopped: val_loss has not improved for 2 epochs."));
   CHECK_THAT(page, Contains(" The test is one measurement, of the final model."));
   ReportInput untested = example();
   untested.evaluation.reset();
@@ -229,24 +229,25 @@ TEST_CASE("a report of what there is: no validation, no classes, no epochs, valu
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
   for (const double loss : {1.0, std::nan(""), 1e308, -1e308, infinity, 3.0}) {
-    input.history.add({.epoch = static_cast<int>(input.history.epochs().size()) + 1, .loss = loss});
+    const int epoch = static_cast<int>(input.history.epochs().size()) + 1;
+    input.history.add({epoch, {{"loss", loss}, {"learning_rate", 1e-3}}});
   }
   const std::string page = page_of(input);
   CHECK(count(page, "<svg") == 2);
   const std::string drawings = page.substr(page.find("<svg"));
   for (const std::string bad : {"nan ", " nan", "inf ", " inf", "'nan", "'inf"}) CHECK(count(drawings, bad) == 0);
   input = example();
-  input.data = Dataset(Tensor::zeros({12, 5}), input.data->labels(), 3);  // features are no pictures
+  input.data = Dataset(Tensor::zeros({12, 5}), input.data->target(), 3);  // features are no pictures
   CHECK(page_of(input).find("Worst mistakes") == std::string::npos);
   input.model_picture = "<svg id=mine></svg>";
   CHECK_THAT(page_of(input), Contains("<details><summary>Picture</summary><div><svg id=mine></svg></div></details>"));
   input.model_summary = "rows <of> it";
   CHECK_THAT(page_of(input), Contains("<pre>rows &lt;of&gt; it</pre>"));
   input = example();
-  input.evaluation->loss = std::nan("");  // no mark where there is no number
+  input.evaluation.set("loss", std::nan(""));  // no mark where there is no number
   CHECK(count(page_of(input), "class='mark'") == 1);
   ReportInput large = example();
-  large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->labels(), 3);
+  large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->target(), 3);
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 

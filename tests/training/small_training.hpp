@@ -24,12 +24,18 @@ inline Model quadrant_model(double dropout = 0.2, std::int64_t units = 8) {
   return {input, Dense({.units = 2, .name = "logits"})(x), {.seed = 5}};
 }
 
+/// A loss that takes whatever it is given.
+template <class F>
+Loss custom_loss(F f) {
+  return {"custom", std::move(f), {.targets = LossTargets::anything}};
+}
+
 /// A callback that calls `f` at the end of each epoch, of each batch.
 inline std::shared_ptr<Callback> at_epoch_end(LambdaCallbackOptions::Hook f) {
-  return std::make_shared<LambdaCallback>(LambdaCallbackOptions{.epoch_end = std::move(f)});
+  return LambdaCallback({.epoch_end = std::move(f)});
 }
 inline std::shared_ptr<Callback> at_batch_end(LambdaCallbackOptions::Hook f) {
-  return std::make_shared<LambdaCallback>(LambdaCallbackOptions{.batch_end = std::move(f)});
+  return LambdaCallback({.batch_end = std::move(f)});
 }
 
 }  // namespace xtape::test

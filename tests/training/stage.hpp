@@ -32,18 +32,12 @@ struct Stage {
   FitOptions options;
   TrainingState run;
 
-  explicit Stage(Callbacks callbacks = {}, std::unique_ptr<Optimizer> given = nullptr,
-                 const Model& its = quadrant_model())
+  explicit Stage(Callbacks callbacks = {}, std::unique_ptr<Optimizer> given = nullptr, Model its = quadrant_model())
       : model(its),
         optimizer(given ? std::move(given)
                         : std::make_unique<Adam>(model.parameters(), AdamOptions{.learning_rate = 0.01})),
         options{.epochs = 9, .batch_size = 8, .validation = data, .callbacks = std::move(callbacks)},
-        run{.model = model,
-            .optimizer = *optimizer,
-            .train = data,
-            .options = options,
-            .batches = 3,
-            .means = {.classes = true}} {
+        run(model, *optimizer, data, options) {
     run.schedule = schedule_text(*optimizer, 0, 3);
     for (const auto& callback : options.callbacks) callback->train_begin(run);
   }
@@ -54,11 +48,12 @@ struct Stage {
     auto slots = optimizer->named_state();
     for (std::size_t i = 0; i < slots.size(); ++i) slots[i].second = RandomStream(i).normal(slots[i].second.shape());
     optimizer->restore(11, slots);
-    run.history.add({1, 0.5, 0.25, 0.75, 0.125, 0.0625, 3.5});
-    run.history.add({2, 0.4, 0.3, 0.6, std::nullopt, 0.03, 4.5});
+    run.history.add({1, {{"loss", 0.5}, {"accuracy", 0.25}, {"val_loss", 0.75}, {"val_accuracy", 0.125}}});
+    run.history.add({2, {{"loss", 0.4}, {"val_loss", 0.6}, {"learning_rate", 0.03}, {"seconds", 4.5}}});
     run.epoch = 2;
     run.batch = 1;
-    run.means = {.classes = true, .loss_sum = 5.5, .accuracy_sum = 6.5, .samples = 8};
+    run.running.restore(8, {{"losses", Tensor::of({3}, {5.5, 11, 0.25}, DType::float64)},
+                            {"metrics/0", Tensor::of({2}, {6.5, 13}, DType::float64)}});
     run.learning_rate = 0.007;
     run.seconds = 2.25;
     run.first_iteration = 4;

@@ -46,8 +46,8 @@ TEST_CASE("a target that is the image itself stays the image, whatever moves") {
     INFO(to_string(augmentation));
     for (const std::int64_t epoch : {0, 1}) {
       const Batch batch = batch_of(smooth(), smooth(), augmentation, epoch);
-      CHECK(identical(batch.images, batch.labels));
-      CHECK(largest_difference(batch.labels, smooth()) > 0.01);
+      CHECK(identical(batch.input(), batch.target()));
+      CHECK(largest_difference(batch.target(), smooth()) > 0.01);
     }
   }
 }
@@ -59,9 +59,9 @@ TEST_CASE("a target that is the image stays the image where its values are whole
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
     const Batch batch = batch_of(whole, whole, augmentation);
-    CHECK(identical(batch.images, batch.labels));
+    CHECK(identical(batch.input(), batch.target()));
     const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);  // images in bytes, seen as 0 to 1
-    CHECK(identical(narrow.labels, batch.labels));
+    CHECK(identical(narrow.target(), batch.target()));
   }
 }
 
@@ -74,25 +74,25 @@ TEST_CASE("a mask keeps its values, goes where its image goes, and may have no c
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
     // the image is half the mask, linear between its values
-    const Batch batch = batch_of(Tensor::of(mask.shape(), halves, DType::float32), mask, augmentation);
-    const std::vector<double> images = batch.images.to_vector(), targets = batch.labels.to_vector();
+    const Batch batch = batch_of(Tensor::of(mask.shape(), halves), mask, augmentation);
+    const std::vector<double> images = batch.input().to_vector(), targets = batch.target().to_vector();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
       if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around are the same
     }
     const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
-    CHECK(batch_of(smooth(), one, augmentation).labels.shape() == Shape{count, height, width});
+    CHECK(batch_of(smooth(), one, augmentation).target().shape() == Shape{count, height, width});
   }
 }
 
 TEST_CASE("colours of targets stay, and so do targets that are no images") {
   const Augmentation colours{.brightness = 0.5, .contrast = 0.5};
-  CHECK(identical(batch_of(smooth(), smooth(), colours).labels, smooth()));
+  CHECK(identical(batch_of(smooth(), smooth(), colours).target(), smooth()));
   const Augmentation both{.horizontal_flip = true, .brightness = 0.5, .contrast = 0.5};
   const Augmentation flip{.horizontal_flip = true};
-  CHECK(identical(batch_of(smooth(), smooth(), both).labels, batch_of(smooth(), smooth(), flip).labels));
+  CHECK(identical(batch_of(smooth(), smooth(), both).target(), batch_of(smooth(), smooth(), flip).target()));
   const Tensor numbers = RandomStream(1).normal({count, 3});
-  CHECK(identical(batch_of(smooth(), numbers, flip).labels, numbers));
+  CHECK(identical(batch_of(smooth(), numbers, flip).target(), numbers));
 }
 
 TEST_CASE("targets that belong to places and can't follow are refused") {

@@ -37,15 +37,14 @@ Model network() {
   return Model(input, Dense({.units = 4})(x), {.seed = 3});
 }
 
-void save_result(const std::filesystem::path& path, const Model& model, const Optimizer& optimizer,
-                 const History& history) {
+void save_result(const std::filesystem::path& path, Model model, const Optimizer& optimizer, const History& history) {
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({"w " + name, parameter.value()});
   for (const auto& [name, slot] : optimizer.named_state()) tensors.push_back({"s " + name, slot});
   std::vector<double> figures;
   for (const EpochResult& e : history.epochs()) {
-    for (const double figure : {static_cast<double>(e.epoch), e.loss, e.accuracy.value(), e.validation_loss.value(),
-                                e.validation_accuracy.value(), e.learning_rate}) {
+    for (const double figure : {static_cast<double>(e.epoch), e["loss"], e["accuracy"], e["val_loss"],
+                                e["val_accuracy"], e["learning_rate"]}) {
       figures.push_back(figure);
     }
   }
@@ -57,9 +56,9 @@ void save_result(const std::filesystem::path& path, const Model& model, const Op
 int run(const std::filesystem::path& folder, int threads, int epochs) {
   kernels::set_num_threads(threads);
   const auto checkpoints = folder / "checkpoints";
-  const Model model = network();
+  Model model = network();
   Adam adam(model.parameters(), {.learning_rate = 2e-3});
-  const auto interrupt = std::make_shared<StopOnInterrupt>();
+  const auto interrupt = StopOnInterrupt();
   const bool again = !checkpoints_in(checkpoints).empty();
   const auto print_step = [](TrainingState& state) {
     const std::string line = fmt::format("step {}", state.step());
@@ -71,15 +70,13 @@ int run(const std::filesystem::path& folder, int threads, int epochs) {
            .batch_size = 32,
            .validation = images(60, 2),
            .seed = 9,
-           .callbacks = {std::make_shared<Checkpoint>(
-                             CheckpointOptions{.folder = checkpoints, .every_steps = 7, .best = "validation_loss"}),
-                         std::make_shared<EarlyStopping>(EarlyStoppingOptions{.patience = 8, .restore_best = true}),
-                         std::make_shared<ReduceLROnPlateau>(ReduceLROnPlateauOptions{.factor = 0.5, .patience = 2}),
-                         std::make_shared<CSVLogger>(folder / "history.csv"),
-                         std::make_shared<LambdaCallback>(LambdaCallbackOptions{.batch_end = print_step}), interrupt},
+           .callbacks = {Checkpoint({.folder = checkpoints, .every_steps = 7, .best = "val_loss"}),
+                         EarlyStopping({.patience = 8, .restore_best = true}),
+                         ReduceLROnPlateau({.factor = 0.5, .patience = 2}), CSVLogger({.path = folder / "history.csv"}),
+                         LambdaCallback({.batch_end = print_step}), interrupt},
            .resume = again ? checkpoints : std::filesystem::path(),
            .show_progress = false});
-  if (StopOnInterrupt::signal() != 0) return 128 + StopOnInterrupt::signal();
+  if (interrupt_signal() != 0) return 128 + interrupt_signal();
   save_result(folder / "result.safetensors", model, adam, history);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
 #include "training/batch_weights.hpp"
+#include "training/metrics.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -10,11 +11,11 @@ using namespace xtape::test;
 namespace {
 
 /// sum(w_i l_i) / n over all of the data, each l_i from a batch of one.
-double weighted_mean(const Model& model, const Dataset& data, const std::vector<double>& weights) {
+double weighted_mean(Model model, const Dataset& data, const std::vector<double>& weights) {
   double sum = 0;
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    const Dataset one(data.images().rows(i, i + 1), data.labels().rows(i, i + 1), data.classes());
-    sum += weights[static_cast<std::size_t>(i)] * evaluate(model, one).loss;
+    const Dataset one(data.input().rows(i, i + 1), data.target().rows(i, i + 1), data.classes());
+    sum += weights[static_cast<std::size_t>(i)] * evaluate(model, one)["loss"];
   }
   return sum / static_cast<double>(data.size());
 }
@@ -24,25 +25,33 @@ std::vector<double> some_weights(std::int64_t n) { return RandomStream(4).unifor
 }  // namespace
 
 TEST_CASE("fit shows sum(w_i l_i) / n for weights of samples and classes, evaluate for those of samples") {
-  const Model model = quadrant_model(0);
+  Model model = quadrant_model(0);
   SGD still(model.parameters(), {.learning_rate = 0});
   const Dataset plain = quadrants(13);
   const std::vector<double> weights = some_weights(13);
   const Dataset data = plain.weighted(Tensor::of({13}, weights));
   std::vector<double> both = weights;
-  for (std::int64_t i = 0; i < 13; ++i) both[static_cast<std::size_t>(i)] *= plain.labels().at({i}) == 0 ? 0.25 : 4;
-  CHECK(evaluate(model, data, {.batch_size = 5}).loss == Approx(weighted_mean(model, plain, weights)));
+  for (std::int64_t i = 0; i < 13; ++i) both[static_cast<std::size_t>(i)] *= plain.target().at({i}) == 0 ? 0.25 : 4;
+  CHECK(evaluate(model, data, {.batch_size = 5})["loss"] == Approx(weighted_mean(model, plain, weights)));
   const EpochResult epoch =
       fit(model, still, data, {.batch_size = 5, .validation = data, .class_weights = {0.25, 4}, .show_progress = false})
           .last();
-  CHECK(epoch.loss == Approx(weighted_mean(model, plain, both)));
-  CHECK(epoch.validation_loss.value() == Approx(weighted_mean(model, plain, weights)));
-  CHECK(epoch.accuracy.value() == evaluate(model, plain).accuracy.value());
+  CHECK(epoch["loss"] == Approx(weighted_mean(model, plain, both)));
+  CHECK(epoch["val_loss"] == Approx(weighted_mean(model, plain, weights)));
+  const Tensor taken = top_classes(predict(model, plain));  // class weights are of the loss alone
+  double right = 0, sum = 0;
+  for (std::int64_t i = 0; i < 13; ++i) {
+    const double weight = weights[static_cast<std::size_t>(i)];
+    sum += weight;
+    right += taken.at({i, 0}) == plain.target().at({i}) ? weight : 0;
+  }
+  CHECK(epoch["accuracy"] == Approx(right / sum));
+  CHECK(epoch["val_accuracy"] == Approx(right / sum));
 }
 
 TEST_CASE("a step with a weight of 2 is a step with the sample twice, a weight of 0 one without it") {
   const Dataset plain = quadrants(3);
-  const Model weighted = quadrant_model(0), twice = quadrant_model(0);
+  Model weighted = quadrant_model(0), twice = quadrant_model(0);
   SGD a(weighted.parameters(), {.learning_rate = 0.3}), b(twice.parameters(), {.learning_rate = 0.3});
   fit(weighted, a, plain.weighted(Tensor::of({3}, {1, 2, 0})), {.show_progress = false});
   fit(twice, b, plain.subset({0, 1, 1}), {.show_progress = false});
@@ -52,22 +61,23 @@ TEST_CASE("a step with a weight of 2 is a step with the sample twice, a weight o
 }
 
 TEST_CASE("the weight of a distribution is that of its largest entry, times its own") {
-  const Batch batch{Tensor::zeros({2, 1}), Tensor::of({2, 3}, {0.2, 0.5, 0.3, 0.4, 0.2, 0.4}), Tensor::of({2}, {2, 3})};
+  const Batch batch{
+      {Tensor::zeros({2, 1})}, {Tensor::of({2, 3}, {0.2, 0.5, 0.3, 0.4, 0.2, 0.4})}, {Tensor::of({2}, {2, 3})}};
   CHECK(weights_of(batch, {10, 20, 30}).to_vector() == std::vector<double>{40, 30});
   CHECK(weights_of(batch, {}).to_vector() == std::vector<double>{2, 3});
-  const Batch plain{Tensor::zeros({2, 1}), Tensor::labels({2, 0})};
+  const Batch plain{{Tensor::zeros({2, 1})}, {Tensor::labels({2, 0})}};
   CHECK(weights_of(plain, {10, 20, 30}).to_vector() == std::vector<double>{30, 10});
   CHECK_FALSE(weights_of(plain, {}).defined());
 }
 
 TEST_CASE("parts of weighted data keep their weights, and what weights are refused") {
   const Dataset data = quadrants(4).weighted(Tensor::of({4}, {1, 2, 3, 4}));
-  CHECK(data.rows(1, 3).weights().to_vector() == std::vector<double>{2, 3});
-  CHECK(data.subset({3, 0}).weights().to_vector() == std::vector<double>{4, 1});
-  CHECK_FALSE(quadrants(4).rows(0, 2).weights().defined());
+  CHECK(data.rows(1, 3).weight().to_vector() == std::vector<double>{2, 3});
+  CHECK(data.subset({3, 0}).weight().to_vector() == std::vector<double>{4, 1});
+  CHECK_FALSE(quadrants(4).rows(0, 2).weight().defined());
   const std::string expected = "Dataset::weighted: expected floating weights (4,), got ";
   CHECK(error_of([&] { data.weighted(Tensor::zeros({3})); }) == expected + "float32 (3,)");
-  CHECK(error_of([&] { data.weighted({}); }) == expected + "an undefined tensor");
+  CHECK(error_of([&] { data.weighted(Tensor()); }) == expected + "an undefined tensor");
   CHECK(error_of([&] {
           data.weighted(Tensor::of({4}, {1, 2, -1, 0}));
         }) == "Dataset::weighted: expected finite weights of at least 0, got -1");
@@ -75,7 +85,7 @@ TEST_CASE("parts of weighted data keep their weights, and what weights are refus
 
 TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or of both together") {
   const Dataset data(Tensor::ones({4, 2}), Tensor::labels({0, 0, 1, 1}), 2);
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
   const auto refused = [&](const std::vector<double>& weights, const std::vector<double>& class_weights) {
     try {
@@ -83,8 +93,8 @@ TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or 
           {.epochs = 1, .class_weights = class_weights, .show_progress = false});
     } catch (const Error& error) {
       CHECK(std::string(error.what()) ==
-            "fit: expected weights of which some are above 0, got only samples of weight 0, for which the loss is "
-            "always 0");
+            "fit: expected weights of which some are above 0 and labels that are not all ignored, got only samples of "
+            "weight 0, for which the loss is always 0");
       return true;
     }
     return false;
@@ -99,13 +109,13 @@ TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or 
 }
 
 TEST_CASE("a loss of two arguments does not go with weights") {
-  const Model model = quadrant_model();
+  Model model = quadrant_model();
   SGD sgd(model.parameters());
-  const auto loss = [](const Variable& outputs, const Tensor& labels) {
-    return softmax_cross_entropy(outputs, labels);
-  };
+  const Loss two("two",
+                 [](const Variable& outputs, const Tensor& labels) { return softmax_cross_entropy(outputs, labels); },
+                 {.targets = LossTargets::classes});
   CHECK(error_of([&] {
-          fit(model, sgd, quadrants(4), {.loss = loss, .class_weights = {1, 2}, .show_progress = false});
-        }) == "fit: expected a loss(outputs, labels, weights) for data with weights, got one of two arguments");
-  CHECK(evaluate(model, quadrants(4), {.loss = loss}).loss == evaluate(model, quadrants(4)).loss);
+          fit(model, sgd, quadrants(4), {.loss = two, .class_weights = {1, 2}, .show_progress = false});
+        }) == "fit: expected a loss(outputs, targets, weights) for data with weights, got two, of two arguments");
+  CHECK(evaluate(model, quadrants(4), {.loss = two})["loss"] == evaluate(model, quadrants(4))["loss"]);
 }

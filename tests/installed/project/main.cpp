@@ -48,14 +48,14 @@ Dataset images(std::int64_t count) {
 }  // namespace
 
 int main() {
-  const Model model = network();
+  Model model = network();
   const Dataset data = images(16);
   SGD optimizer(model.parameters(), {.learning_rate = 0.01});
   const History history = fit(model, optimizer, data, {.epochs = 3, .batch_size = 8, .show_progress = false});
   const auto& epochs = history.epochs();
   fmt::print("xtape {}: {} parameters, loss {:.3f} -> {:.3f}\n", version(), model.parameter_count(),
-             epochs.front().loss, epochs.back().loss);
+             epochs.front()["loss"], epochs.back()["loss"]);
   save_hdf5("weights.h5", {{"kernel", Tensor::ones({2, 3})}});
   const bool stored = load_hdf5("weights.h5", "kernel").shape() == Shape{2, 3};  // by a program installed with xtape
-  return epochs.back().loss < epochs.front().loss && stored && can_draw() ? 0 : 1;
+  return epochs.back()["loss"] < epochs.front()["loss"] && stored && can_draw() ? 0 : 1;
 }

@@ -1,0 +1,309 @@
+// Every metric against its definition over all samples at once, written out here in double, for batches of any sizes,
+// with and without weights.
+#include "training/metric.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "framework/tensor/random.hpp"
+#include "tests/support/support.hpp"
+#include "training/metrics.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+using Numbers = std::vector<double>;
+constexpr std::int64_t samples = 37;
+
+/// The figure of samples that come in batches of so many, the last of which has fewer.
+double in_batches(const Metric& its, const Tensor& outputs, const Tensor& targets, const Tensor& weights,
+                  std::int64_t size) {
+  Tensor total;
+  for (std::int64_t i = 0; i < outputs.dim(0); i += size) {
+    const std::int64_t end = std::min(outputs.dim(0), i + size);
+    add_sums(its, total,
+             its.sums(outputs.rows(i, end), targets.rows(i, end), weights.defined() ? weights.rows(i, end) : Tensor()));
+  }
+  return its.result(total);
+}
+
+/// Checks a metric against `expected(outputs, targets, weights)`, where weights has a number for each sample.
+template <class Definition>
+void compare(const Metric& its, const Tensor& outputs, const Tensor& targets, const Definition& expected) {
+  const Tensor some = RandomStream(9).uniform({outputs.dim(0)}, 0, 3, DType::float64);
+  for (const Tensor& weights : {Tensor(), some}) {
+    const Numbers w = weights.defined() ? weights.to_vector() : Numbers(static_cast<std::size_t>(outputs.dim(0)), 1);
+    const double wanted = expected(outputs.to_vector(), targets.to_vector(), w);
+    for (const std::int64_t size : {1, 5, 36, 37, 100}) {
+      INFO(to_string(its) << ", batches of " << size << (weights.defined() ? ", weighted" : ""));
+      CHECK(in_batches(its, outputs, targets, weights, size) == Approx(wanted).epsilon(1e-10));
+      CHECK(in_batches(its, outputs.to(DType::float32).to(DType::float64), targets, weights, size) ==
+            Approx(wanted).epsilon(1e-4));
+    }
+  }
+}
+
+Tensor scores(std::int64_t k, const Shape& positions = {samples}) {
+  std::vector<std::int64_t> extents(positions.begin(), positions.end());
+  extents.push_back(k);
+  return RandomStream(3).normal(Shape(extents), 0, 1, DType::float64);
+}
+
+/// Labels that agree with the scores more often than by chance.
+Tensor labels_for(const Tensor& outputs, std::uint64_t seed = 5) {
+  const std::int64_t k = outputs.dim(-1), rows = outputs.size() / k;
+  const Numbers luck = RandomStream(seed).uniform({rows}, 0, 1, DType::float64).to_vector();
+  const Tensor best = top_classes(outputs.reshaped({rows, k}));
+  std::vector<std::int64_t> labels;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const double u = luck[static_cast<std::size_t>(i)];
+    labels.push_back(u < 0.5 ? best.data<std::int64_t>()[i] : static_cast<std::int64_t>(u * 1000) % k);
+  }
+  return Tensor::labels(labels).reshaped(outputs.shape().without(-1));
+}
+
+Tensor answers_for(const Tensor& outputs) {
+  Numbers answers;
+  const Numbers luck = RandomStream(6).uniform({outputs.size()}, 0, 1, DType::float64).to_vector(),
+                y = outputs.to_vector();
+  for (std::size_t i = 0; i < y.size(); ++i) answers.push_back(luck[i] < 0.7 ? (y[i] > 0.5) : (luck[i] > 0.85));
+  return Tensor::of(outputs.shape(), answers, DType::float64);
+}
+
+std::size_t best_of(const Numbers& y, std::size_t row, std::size_t k) {
+  return static_cast<std::size_t>(std::max_element(&y[row * k], &y[row * k] + k) - &y[row * k]);
+}
+
+/// Weights right, taken and wanted of class c among the positions; `each` positions a sample.
+struct Counts {
+  double right = 0, taken = 0, wanted = 0;
+};
+Counts counts_of(const Numbers& y, const Numbers& labels, const Numbers& w, std::size_t k, std::size_t c,
+                 double ignored = -1) {
+  Counts counts;
+  const std::size_t each = labels.size() / w.size();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] == ignored) continue;
+    const bool is = labels[i] == static_cast<double>(c), took = best_of(y, i, k) == c;
+    counts.right += is && took ? w[i / each] : 0;
+    counts.taken += took ? w[i / each] : 0;
+    counts.wanted += is ? w[i / each] : 0;
+  }
+  return counts;
+}
+
+/// Mean over the classes that occur of f(counts).
+template <class F>
+auto macro(std::size_t k, F f, double ignored = -1) {
+  return [=](const Numbers& y, const Numbers& labels, const Numbers& w) {
+    double sum = 0, classes = 0;
+    for (std::size_t c = 0; c < k; ++c) {
+      const Counts counts = counts_of(y, labels, w, k, c, ignored);
+      if (counts.taken + counts.wanted == 0) continue;
+      sum += f(counts);
+      ++classes;
+    }
+    return sum / classes;
+  };
+}
+
+double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
+double precision_of(const Counts& c) { return share(c.right, c.taken); }
+double recall_of(const Counts& c) { return share(c.right, c.wanted); }
+double f1_of(const Counts& c) {
+  const double p = precision_of(c), r = recall_of(c);
+  return share(2 * p * r, p + r);
+}
+double overlap_of(const Counts& c) { return share(c.right, c.taken + c.wanted - c.right); }
+
+}  // namespace
+
+TEST_CASE("accuracies are weighted shares, with one label a sample or many positions") {
+  for (const Shape& positions : {Shape{samples}, Shape{samples, 2, 3}}) {
+    const Tensor y = scores(4, positions), labels = labels_for(y);
+    for (const std::size_t top : {1, 2, 3}) {
+      const auto definition = [&](const Numbers& all, const Numbers& t, const Numbers& w) {
+        double hits = 0, sum = 0;
+        for (std::size_t i = 0; i < t.size(); ++i) {
+          const double mine = all[i * 4 + static_cast<std::size_t>(t[i])];
+          const auto larger = std::count_if(&all[i * 4], &all[i * 4] + 4, [&](double v) { return v > mine; });
+          const double weight = w[i / (t.size() / w.size())];
+          hits += static_cast<std::size_t>(larger) < top ? weight : 0;
+          sum += weight;
+        }
+        return hits / sum;
+      };
+      compare(metric::top_k_accuracy({.k = static_cast<std::int64_t>(top)}), y, labels, definition);
+      if (top == 1) compare(metric::accuracy(), y, labels, definition);
+    }
+  }
+  CHECK(metric::top_k_accuracy({.k = 3}).name() == "top_3_accuracy");
+  const Tensor y = scores(4), labels = labels_for(y);
+  CHECK(metric::accuracy()(y, labels) == Approx(accuracy(y, labels)).epsilon(1e-12));
+}
+
+TEST_CASE("distributions count as their largest entry, ignored labels and NaN as the metric's text says") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor y = f64({4, 2}, {1, 0, 0, 1, nan, 3, 1, 0});
+  CHECK(metric::accuracy()(y, f64({4, 2}, {0.9, 0.1, 1, 0, 0, 1, 0.5, 0.5})) == 0.5);
+  CHECK(metric::accuracy({.ignored_label = -1})(y, Tensor::labels({0, -1, 1, -1})) == 0.5);
+  CHECK(metric::accuracy({.ignored_label = 1})(y, Tensor::labels({0, 1, 1, 1})) == 1);
+  CHECK(metric::accuracy({.ignored_label = -1})(y, Tensor::labels({-1, -1, -1, -1})) == 0);  // 0 / 0
+  CHECK(metric::recall()(y, Tensor::labels({0, 0, 1, 1})) == 0.25);     // 1 of 2, and 0 of 2 with the NaN
+  CHECK(metric::precision()(y, Tensor::labels({0, 0, 1, 1})) == 0.25);  // 1 of 2, and 0 of 1
+}
+
+TEST_CASE("precision, recall, F1 and intersection over union of classes are means over those that occur") {
+  for (const Shape& positions : {Shape{samples}, Shape{samples, 3, 2}}) {
+    const Tensor y = scores(5, positions), labels = labels_for(y);
+    compare(metric::precision(), y, labels, macro(5, precision_of));
+    compare(metric::recall(), y, labels, macro(5, recall_of));
+    compare(metric::f1(), y, labels, macro(5, f1_of));
+    compare(metric::intersection_over_union(), y, labels, macro(5, overlap_of));
+    const auto of_two = [](const Numbers& all, const Numbers& t, const Numbers& w) {
+      return recall_of(counts_of(all, t, w, 5, 2));
+    };
+    compare(metric::recall({.class_number = 2}), y, labels, of_two);
+  }
+  const Tensor y = scores(3, {samples, 4}), labels = labels_for(y);
+  compare(metric::f1({.ignored_label = 2}), y, labels, macro(3, f1_of, 2));
+  // class 2 is neither met nor taken: it does not count; class 1 is taken and never met: it counts as 0
+  const Tensor few = f64({3, 3}, {1, 0, 0, 0, 1, 0, 1, 0, 0});
+  CHECK(metric::precision()(few, Tensor::labels({0, 0, 0})) == 0.5);
+  CHECK_THAT(error_of([&] {
+               metric::recall({.class_number = 3})(few, Tensor::labels({0, 0, 0}));
+             }),
+             Contains("recall: expected a class_number in [0, 3), got 3"));
+}
+
+TEST_CASE("of yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
+  const Tensor y = RandomStream(3).uniform({samples, 3}, 0, 1, DType::float64), t = answers_for(y);
+  for (const double threshold : {0.5, 0.7}) {
+    const auto counts = [threshold](const Numbers& all, const Numbers& wanted, const Numbers& w, bool yes) {
+      Counts c;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const bool is = (wanted[i] > 0.5) == yes, took = (all[i] > threshold) == yes;
+        c.right += is && took ? w[i / 3] : 0;
+        c.taken += took ? w[i / 3] : 0;
+        c.wanted += is ? w[i / 3] : 0;
+      }
+      return c;
+    };
+    const auto of_yes = [&](auto f) {
+      return [=](const Numbers& a, const Numbers& b, const Numbers& w) { return f(counts(a, b, w, true)); };
+    };
+    compare(metric::precision({.threshold = threshold}), y, t, of_yes(precision_of));
+    compare(metric::recall({.threshold = threshold}), y, t, of_yes(recall_of));
+    compare(metric::f1({.threshold = threshold}), y, t, of_yes(f1_of));
+    compare(metric::intersection_over_union({.threshold = threshold}), y, t,
+            [&](const Numbers& a, const Numbers& b, const Numbers& w) {
+              return (overlap_of(counts(a, b, w, true)) + overlap_of(counts(a, b, w, false))) / 2;
+            });
+    compare(metric::binary_accuracy({.threshold = threshold}), y, t,
+            [&](const Numbers& a, const Numbers& b, const Numbers& w) {
+              return (counts(a, b, w, true).right + counts(a, b, w, false).right) /
+                     (3 * std::accumulate(w.begin(), w.end(), 0.0));
+            });
+  }
+}
+
+TEST_CASE("the area under the ROC curve is that of the trapezoids between thresholds, as Keras's") {
+  const Tensor y = RandomStream(3).uniform({samples, 2}, 0, 1, DType::float64), t = answers_for(y);
+  for (const int count : {2, 3, 20, 200}) {
+    const auto definition = [count](const Numbers& p, const Numbers& wanted, const Numbers& w) {
+      // keras/src/metrics/confusion_metrics.py: thresholds -1e-7, 1 / (n - 1), ..., 1 + 1e-7
+      Numbers x, hits;
+      for (int i = 0; i < count; ++i) {
+        const double threshold = i == 0 ? -1e-7 : i == count - 1 ? 1 + 1e-7 : static_cast<double>(i) / (count - 1);
+        double tp = 0, fp = 0, positives = 0, negatives = 0;
+        for (std::size_t j = 0; j < p.size(); ++j) {
+          const double weight = w[j / 2];
+          (wanted[j] > 0.5 ? positives : negatives) += weight;
+          if (p[j] > threshold) (wanted[j] > 0.5 ? tp : fp) += weight;
+        }
+        x.push_back(fp / negatives);
+        hits.push_back(tp / positives);
+      }
+      double area = 0;
+      for (std::size_t i = 0; i + 1 < x.size(); ++i) area += (x[i] - x[i + 1]) * (hits[i] + hits[i + 1]) / 2;
+      return area;
+    };
+    compare(metric::auc({.thresholds = count}), y, t, definition);
+  }
+  // the values of thresholds themselves do not exceed them
+  const Tensor edges = f64({5, 1}, {0, 0.25, 0.5, 0.75, 1}), yes = f64({5, 1}, {0, 0, 1, 0, 1});
+  CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));  // pairs that are in order: 2 of 0.5, 3 of 1
+  const Tensor logits = f64({4, 1}, {-3, -1, 1, 3}), half = f64({4, 1}, {0, 1, 0, 1});
+  CHECK(metric::auc({.from_logits = true})(logits, half) == 0.75);
+  CHECK(metric::auc()(f64({2, 1}, {0.2, 0.9}), f64({2, 1}, {1, 1})) == 0);  // no negatives
+  CHECK_THAT(error_of([&] { metric::auc()(logits, half); }), Contains("probabilities in [0, 1], got -3"));
+}
+
+TEST_CASE("errors of numbers are weighted means over all elements") {
+  const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
+  const auto mean = [](auto f) {
+    return [f](const Numbers& a, const Numbers& b, const Numbers& w) {
+      double sum = 0;
+      for (std::size_t i = 0; i < a.size(); ++i) sum += w[i / 3] * f(a[i] - b[i]);
+      return sum / (3 * std::accumulate(w.begin(), w.end(), 0.0));
+    };
+  };
+  const auto squares = mean([](double e) { return e * e; });
+  compare(metric::mean_squared_error(), y, t, squares);
+  compare(metric::root_mean_squared_error(), y, t,
+          [&](const Numbers& a, const Numbers& b, const Numbers& w) { return std::sqrt(squares(a, b, w)); });
+  compare(metric::mean_absolute_error(), y, t, mean([](double e) { return std::abs(e); }));
+  CHECK_FALSE(metric::mean_squared_error().larger_is_better());
+  CHECK(metric::r2().larger_is_better());
+}
+
+TEST_CASE("the coefficient of determination is the mean over outputs, as scikit-learn's") {
+  const Tensor y = scores(3);
+  Numbers near = y.to_vector();
+  const Numbers noise = RandomStream(8).normal({samples * 3}, 0, 0.5, DType::float64).to_vector();
+  for (std::size_t i = 0; i < near.size(); ++i) near[i] += noise[i] + 3;
+  const Tensor t = Tensor::of(y.shape(), near, DType::float64);
+  compare(metric::r2(), y, t, [](const Numbers& a, const Numbers& b, const Numbers& w) {
+    double figure = 0;
+    for (std::size_t column = 0; column < 3; ++column) {
+      double count = 0, mean = 0, left = 0, spread = 0;
+      for (std::size_t i = 0; i < w.size(); ++i) count += w[i], mean += w[i] * b[3 * i + column];
+      mean /= count;
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        const double target = b[3 * i + column], error = target - a[3 * i + column];
+        left += w[i] * error * error;
+        spread += w[i] * (target - mean) * (target - mean);
+      }
+      figure += (1 - left / spread) / 3;
+    }
+    return figure;
+  });
+  CHECK(metric::r2()(f64({3, 1}, {2, 2, 2}), f64({3, 1}, {2, 2, 2})) == 1);
+  CHECK(metric::r2()(f64({3, 1}, {2, 1, 2}), f64({3, 1}, {2, 2, 2})) == 0);
+}
+
+TEST_CASE("what metrics refuse, with their names") {
+  const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
+  CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({samples}, DType::int64)); }),
+             Contains("accuracy: expected outputs (n, ..., k) for at least 2 classes"));
+  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::labels({0})); }), Contains("labels int64 (37,)"));
+  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::full({samples}, 3, DType::int64)); }),
+             Contains("accuracy: expected labels in [0, 3), got 3 at position 0"));
+  CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({samples}, DType::int64)); }),
+             Contains("k of at most 3"));
+  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, Tensor::zeros({samples})); }), Contains("of one shape"));
+  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, t, Tensor::ones({3})); }), Contains("weights (37,)"));
+  CHECK_THAT(error_of([&] { metric::precision()(y, t); }), Contains("precision: expected targets in [0, 1]"));
+  CHECK_THAT(error_of([] { metric::top_k_accuracy({.k = 0}); }), Contains("got 0"));
+  CHECK_THAT(error_of([] { metric::auc({.thresholds = 1}); }), Contains("got 1"));
+  const auto zero = [](const Tensor&) { return 0.0; };
+  const auto none = [](const Tensor&, const Tensor&, const Tensor&) { return Tensor::zeros({1}); };
+  CHECK_THAT(error_of([&] { Metric("a\nb", none, zero); }), Contains("Metric: expected a name of letters"));
+  CHECK_THAT(error_of([&] { Metric("mine", nullptr, zero); }), Contains("Metric mine: expected two functions"));
+  CHECK_THAT(error_of([&] { Metric("mine", none, zero).sums(y, t); }), Contains("sums of float64, got float32 (1,)"));
+}

@@ -1,0 +1,92 @@
+// Loss: what training minimizes, as a named value.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "framework/autograd/variable.hpp"
+#include "framework/ops/losses.hpp"
+
+namespace xtape {
+
+/// What the outputs of a model have to be for a loss. fit and evaluate refuse a model that ends in a softmax or sigmoid
+/// together with a loss of logits, and outputs outside of [0, 1] with a loss of probabilities.
+enum class LossOutputs { anything, logits, probabilities };
+
+/// What the targets have to be: numbers of the outputs' shape; class numbers (n, ...) or distributions (n, ..., k) for
+/// outputs (n, ..., k); or whatever the loss makes of them.
+enum class LossTargets { like_outputs, classes, anything };
+
+struct LossOptions {
+  LossOutputs outputs = LossOutputs::anything;
+  /// Arithmetic on outputs (n, 1) and targets (n) compares every sample with every other, so other shapes than the
+  /// outputs' are refused unless the loss says that it takes them.
+  LossTargets targets = LossTargets::like_outputs;
+  /// The number that the loss of these targets is a mean over, so that means of batches can be averaged; by default the
+  /// number of samples.
+  std::function<double(const Tensor& targets)> count = {};
+  std::string settings = "";  ///< its options, for the settings that a checkpoint compares
+};
+
+/// A named loss: one number from the outputs of a model and the targets, the mean over the batch. Those of xtape are in
+/// the namespace loss; a custom one is made of a name and a function:
+///
+///   Loss("huber", [](const Variable& outputs, const Tensor& targets) { return mean(...); })
+///
+/// A function of three arguments also gets the samples' weights (n), undefined when all are 1, and returns
+/// sum(w_i l_i) / n, as Keras does; one of two arguments can't be used with weights, which is an Error.
+class Loss {
+ public:
+  using Function = std::function<Variable(const Variable& outputs, const Tensor& targets, const Tensor& weights)>;
+
+  template <std::invocable<const Variable&, const Tensor&, const Tensor&> F>
+  Loss(std::string name, F function, LossOptions options = {})
+      : Loss(std::move(name), Function(std::move(function)), true, std::move(options)) {}
+  template <std::invocable<const Variable&, const Tensor&> F>
+  requires(!std::invocable<F, const Variable&, const Tensor&, const Tensor&>)  //
+      Loss(std::string name, F function, LossOptions options = {})
+      : Loss(std::move(name),
+             without_weights(std::function<Variable(const Variable&, const Tensor&)>(std::move(function))), false,
+             std::move(options)) {}
+
+  /// Error when it takes two arguments and there are weights, and when the result is undefined.
+  Variable operator()(const Variable& outputs, const Tensor& targets, const Tensor& weights = {}) const;
+
+  const std::string& name() const { return name_; }
+  LossOutputs outputs() const { return options_.outputs; }
+  LossTargets targets() const { return options_.targets; }
+  double count(const Tensor& targets) const;
+  bool takes_weights() const { return takes_weights_; }
+
+  /// "mean_squared_error", "softmax_cross_entropy (label_smoothing 0.1)".
+  friend std::string to_string(const Loss& loss);
+
+ private:
+  /// Error when the name is empty or the function is.
+  Loss(std::string name, Function function, bool takes_weights, LossOptions options);
+  static Function without_weights(std::function<Variable(const Variable&, const Tensor&)> function);
+
+  std::string name_;
+  Function function_;
+  bool takes_weights_;
+  LossOptions options_;
+};
+
+/// The losses of framework/ops/losses.hpp.
+namespace loss {
+
+/// For class numbers and distributions, from logits: one label per sample, or one at each position.
+Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
+/// For yes-no answers, one or several per sample, from logits: targets in [0, 1] of the outputs' shape.
+Loss sigmoid_cross_entropy();
+/// The same from probabilities.
+Loss binary_cross_entropy();
+/// For numbers.
+Loss mean_squared_error();
+Loss mean_absolute_error();
+
+}  // namespace loss
+}  // namespace xtape

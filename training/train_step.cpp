@@ -1,0 +1,117 @@
+#include "training/train_step.hpp"
+
+#include <cmath>
+
+#include "framework/autograd/finite_check.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "training/batch_weights.hpp"
+#include "training/fit.hpp"
+#include "training/fit_checks.hpp"
+
+namespace xtape {
+namespace {
+
+/// Of each output the number that its mean loss over these batches divides by.
+std::vector<double> counts_of(const Objective& objective, const std::vector<Batch>& batches) {
+  std::vector<double> counts(objective.outputs().size(), 0);
+  for (const Batch& batch : batches) {
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += objective.outputs()[i].loss.count(batch.targets[i]);
+  }
+  return counts;
+}
+
+/// x, which is not computed when the factor is 1.
+Variable scaled(const Variable& x, double factor) { return factor == 1 ? x : x * factor; }
+
+}  // namespace
+
+/// A batch after its forward pass.
+struct TrainStep::Measured {
+  Variable objective;  ///< what is minimized: the batch's share of the step's loss
+  std::vector<Tensor> outputs;
+  BatchLosses losses;
+};
+
+void TrainStep::at_work(std::string_view who) const {
+  if (run_.options.profiler) run_.options.profiler->start(who);
+}
+
+// The mean over all batches is computed as a sum of shares, each batch's count over the count of all, so that the
+// gradients just add up, whatever the sizes of the batches are. With one batch each parameter is updated as soon as its
+// gradient is complete, unless the backward pass may end in an error: a step is done as a whole or not at all.
+double TrainStep::operator()(const std::vector<Batch>& batches) {
+  const FitOptions& options = run_.options;
+  const std::vector<double> counts = counts_of(run_.objective, batches);
+  std::int64_t samples = 0;
+  for (const Batch& batch : batches) samples += batch.size();
+  const bool streams = batches.size() == 1 && !options.check_finite;
+  Gradients gradients;
+  RunningFigures figures(run_.objective);
+  double value = 0;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const Batch& batch = batches[i];
+    FiniteCheck finite(run_.optimizer.iterations());
+    std::vector<Observer*> observers;
+    if (options.check_finite) observers.push_back(&finite);
+    if (options.profiler) observers.push_back(options.profiler);
+    ForwardPass pass(Mode::training,
+                     {.seed = options.seed,
+                      .step = run_.optimizer.iterations() * options.accumulate + static_cast<std::int64_t>(i),
+                      .observers = observers,
+                      .recompute = options.recompute});
+    std::vector<double> shares;
+    for (std::size_t o = 0; o < counts.size(); ++o) {
+      const double own = run_.objective.outputs()[o].loss.count(batch.targets[o]);
+      shares.push_back(batches.size() == 1 || counts[o] == 0 ? 1 : own / counts[o]);
+    }
+    const Measured measured =
+        measure(batch, shares, static_cast<double>(batch.size()) / static_cast<double>(samples), pass);
+    value += measured.objective.value().item();
+    if (!std::isfinite(value)) return value;
+    at_work("metrics");
+    figures.add(measured.outputs, batch, measured.losses);
+    if (streams) {
+      run_.optimizer.minimize(measured.objective, pass);
+    } else {
+      gradients += pass.backward(measured.objective);
+    }
+  }
+  if (!streams) run_.optimizer.step(gradients);
+  run_.running.add(figures);
+  return value;
+}
+
+TrainStep::Measured TrainStep::measure(const Batch& batch, const std::vector<double>& shares, double share_of_samples,
+                                       ForwardPass& pass) {
+  const Model& model = run_.model;
+  const std::vector<Variable> outputs = model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
+  pass.begin_layer("loss");
+  Measured measured{.objective = Tensor::scalar(0, model.dtype()), .outputs = {}, .losses = {}};
+  std::optional<Variable> total;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const OutputObjective& objective = run_.objective.outputs()[i];
+    measured.outputs.push_back(outputs[i].value());
+    check_outputs("fit", objective.loss, outputs[i].value());
+    const Tensor weights =
+        run_.options.class_weights.empty() ? batch.weight(i) : weights_of(batch, run_.options.class_weights);
+    const bool minimized = objective.weight > 0;
+    const Variable loss = objective.loss(minimized ? outputs[i] : outputs[i].detached(), batch.targets[i], weights);
+    check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
+    measured.losses.of_outputs.push_back(loss.value().item());
+    if (!minimized) continue;
+    const Variable term = scaled(loss, objective.weight * shares[i]);
+    total = total ? *total + term : term;
+  }
+  check(total->tracked() || !std::isfinite(total->value().item()),
+        "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
+        "it is given, with functions of variables",
+        model.name());
+  if (const std::optional<Variable> penalty = model.regularization(pass)) {
+    measured.losses.penalty = penalty->value().item();
+    total = *total + scaled(*penalty, share_of_samples);
+  }
+  measured.objective = *total;
+  return measured;
+}
+
+}  // namespace xtape
