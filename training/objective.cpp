@@ -7,7 +7,9 @@
 namespace xtape {
 
 std::string output_name(const Model& model, std::size_t index) {
-  return model.nodes()[model.output_nodes().at(index)].layer->name();
+  const NodeOutput output = model.output_nodes().at(index);
+  const ModelNode& node = model.nodes()[output.node];
+  return node.outputs.size() == 1 ? node.layer->name() : fmt::format("{}_{}", node.layer->name(), output.output);
 }
 
 Objective::Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
