@@ -34,8 +34,9 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
 }
 
 std::string Optimizer::settings() const {
-  std::string text = fmt::format("weight_decay {}{}, clip_norm {}, clip_value {}", options_.weight_decay,
-                                 options_.decoupled_decay ? " decoupled" : "", options_.clip_norm, options_.clip_value);
+  std::string text =
+      fmt::format("{}weight_decay {}, clip_norm {}, clip_value {}", options_.decoupled_decay ? "decoupled " : "",
+                  options_.weight_decay, options_.clip_norm, options_.clip_value);
   for (const ParameterGroup& group : options_.groups) text += fmt::format(", group {}", to_string(group));
   return text;
 }

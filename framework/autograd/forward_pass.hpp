@@ -33,7 +33,7 @@ struct PassOptions {
   std::optional<std::int64_t> step = std::nullopt;
   /// Whether an inference pass keeps with each parameter what is derived from its value alone, such as packed kernels,
   /// for the passes that follow, until the parameter is written to. Packing a kernel takes up to twice the time that a
-  /// later pass saves by it, and as much memory as the kernel. Training passes derive nothing and free what they find.
+  /// later pass saves by it, and as much memory as the kernel. Training passes free it for the parameters they train.
   bool keep_derived = true;
   /// Notified while the pass runs; they have to outlive it. Without any this costs nothing.
   std::vector<Observer*> observers = {};

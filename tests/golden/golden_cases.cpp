@@ -32,6 +32,7 @@ Variable moving_averages(V x) {
   for (int i = 0; i < 2; ++i) {
     ForwardPass pass(Mode::training);
     model(x.detached(), pass);
+    pass.commit();
   }
   const auto parameters = model.parameters();  // gamma, beta, moving mean, moving variance
   return concatenate({parameters[2].value(), parameters[3].value()}, 0);

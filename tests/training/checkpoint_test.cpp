@@ -233,7 +233,7 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
   Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
   SGD sgd(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(model, sgd, {}),
-             Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0)"));
+             Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0, clip_value 0)"));
   Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(refused(model, fast, {}), Catch::Contains("0.01, 0.01 (now 0.02, 0.02"));
   CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));

@@ -88,7 +88,7 @@ TEST_CASE("packed kernels follow the weights, whatever changes them") {
          Model again = network();
          SGD fresh(again.parameters(), {.learning_rate = 0.1});
          infer(again, images, true);
-         fit(again, fresh, data, {.resume = folder / "run", .show_progress = false});
+         fit(again, fresh, data, {.callbacks = {checkpoint}, .resume = folder / "run", .show_progress = false});
          CHECK(identical(infer(again, images, true), infer(again, images, false)));
          CHECK_FALSE(identical(infer(again, images, true), infer(network(), images, false)));
          kernel.set_value(again.parameters()[0].value());
