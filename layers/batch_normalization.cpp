@@ -70,8 +70,8 @@ std::vector<Variable> BatchNormalizationLayer::call(const std::vector<Variable>&
 
 Variable BatchNormalizationLayer::normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const {
   const Shape channels{x.dim(-1)};
-  const Variable gamma = options_.scale ? parameter(pass, "gamma") : Tensor::ones(channels, x.dtype());
-  const Variable beta = options_.center ? parameter(pass, "beta") : Tensor::zeros(channels, x.dtype());
+  const Variable gamma = options_.scale ? parameter(pass, "gamma") : Variable(Tensor::ones(channels, x.dtype()));
+  const Variable beta = options_.center ? parameter(pass, "beta") : Variable(Tensor::zeros(channels, x.dtype()));
   if (pass.mode() == Mode::inference || !trainable()) {
     return batch_norm_inference(std::move(x), gamma, beta, corrected(parameter("moving_mean").value(), 0),
                                 corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
