@@ -19,7 +19,9 @@ class Scribe final : public Observer {
   void op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) override {
     lines.push_back(fmt::format("{}/{} of {} gives {}", op.layer, op.name, inputs.size(), value.shape()));
   }
-  void backward_begins(const ObservedOp& op) override { lines.push_back(fmt::format("{}/{} begins", op.layer, op.name)); }
+  void backward_begins(const ObservedOp& op) override {
+    lines.push_back(fmt::format("{}/{} begins", op.layer, op.name));
+  }
   void derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) override {
     lines.push_back(fmt::format("{}/{} derivative {}: {}", op.layer, op.name, which, derivative.at({0})));
   }

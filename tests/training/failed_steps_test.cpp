@@ -117,10 +117,10 @@ TEST_CASE("a derivative that is not finite changes nothing when the finite check
   Training training;
   const LossFunction loss = [&](const Variable& y, const Tensor& labels) {
     const Variable value = softmax_cross_entropy(y, labels);
-    return record("probe", value.value(), {{y, [&fails, y](const Tensor&) {
-                                              return Tensor::full(y.shape(), fails ? std::nan("") : 0, y.dtype());
-                                            }},
-                                           {value, [](const Variable& dy) { return dy; }}});
+    return record(
+        "probe", value.value(),
+        {{y, [&fails, y](const Tensor&) { return Tensor::full(y.shape(), fails ? std::nan("") : 0, y.dtype()); }},
+         {value, [](const Variable& dy) { return dy; }}});
   };
   const auto first_batch_ends = test::at_batch_end([&](TrainingState&) { fails = true; });
   CHECK_THAT(error_of([&] {
@@ -144,7 +144,8 @@ TEST_CASE("moving averages move with the step and not before") {
   Training training;
   ForwardPass pass(Mode::training);
   const std::vector<Tensor> before = training.everything();
-  const Variable loss = softmax_cross_entropy(training.model(data().rows(0, 4).images(), pass), Tensor::labels({0, 1, 1, 0}));
+  const Variable loss =
+      softmax_cross_entropy(training.model(data().rows(0, 4).images(), pass), Tensor::labels({0, 1, 1, 0}));
   const Gradients gradients = pass.backward(loss);
   check_same(training.everything(), before);
   training.adam.step(gradients);
