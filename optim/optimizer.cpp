@@ -59,8 +59,9 @@ void Optimizer::step(const Gradients& gradients) {
     norm = own.finite_norm(fmt::format("{}, step {}", type_, iterations_));
     if (norm > options_.clip_norm) scale = options_.clip_norm / norm;  // as Gradients::clip_norm(), without a copy
   }
+  const double rate = learning_rate();
   gradients.commit_after([&] {
-    for (const auto& [parameter, gradient] : own) update_one(*place_of(parameter), gradient, scale);
+    for (const auto& [parameter, gradient] : own) update_one(*place_of(parameter), gradient, rate, scale);
   });
   gradient_norm_ = norm;
   ++iterations_;
@@ -73,6 +74,7 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
       "not finite in the data",
       type_, loss.size() == 1 ? loss.value().item() : 0);
   if (options_.clip_norm > 0) return step(pass.backward(loss));
+  const double rate = learning_rate();
   pass.state_updates().commit_after([&] {
     bool any = false;
     pass.backward(loss, [&](const Parameter& parameter, const Tensor& gradient) {
@@ -80,7 +82,7 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
       if (!place) return;
       any = true;
       pass.begin_layer("optimizer");
-      update_one(*place, gradient, 1);
+      update_one(*place, gradient, rate, 1);
     });
     check(any, "{}::minimize: expected a loss that depends on one of the {} parameters, got one that does not", type_,
           parameters_.size());
@@ -88,12 +90,12 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
   ++iterations_;
 }
 
-void Optimizer::update_one(std::size_t place, const Tensor& gradient, double scale) {
+void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rate, double scale) {
   Entry& entry = entries_[place];
   const Parameter& parameter = parameters_[place];
   if (!entry.slots) entry.slots = zero_slots(parameter);
   for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the model may have been converted
-  const Step step{.rate = learning_rate() * entry.rate_factor,
+  const Step step{.rate = rate * entry.rate_factor,
                   .decay = options_.decoupled_decay ? entry.weight_decay : 0,
                   .number = iterations_ + 1,
                   .scale = scale,

@@ -152,7 +152,7 @@ class Optimizer {
 
   /// Number of the parameter, if this optimizer changes it.
   std::optional<std::size_t> place_of(const Parameter& parameter) const;
-  void update_one(std::size_t place, const Tensor& gradient, double scale);
+  void update_one(std::size_t place, const Tensor& gradient, double rate, double scale);
   std::vector<Tensor> zero_slots(const Parameter& parameter) const;
   /// The parameters' names, with a number behind those that occur several times.
   std::vector<std::string> unique_names() const;

@@ -1,4 +1,4 @@
-// Gradients that can be differentiated again: the way back recorded on the same tape.
+// Gradients that can be differentiated again: the backward pass recorded on the same tape.
 #include <algorithm>
 
 #include "framework/autograd/tape.hpp"

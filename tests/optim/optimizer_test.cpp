@@ -256,6 +256,24 @@ TEST_CASE("the learning rate follows its schedule and can be set") {
   CHECK(sgd.learning_rate() == 3);
 }
 
+TEST_CASE("a schedule is asked once for each step, and a step fails with it before anything changes") {
+  const Parameter a = parameter_of("a", {1}), b = parameter_of("b", {2});
+  int calls = 0;
+  SGD sgd({a, b}, {.learning_rate = LearningRate([&calls](std::int64_t i) {
+                     ++calls;
+                     return i < 1 ? 0.5 : -1;  // below 0 is an Error
+                   })});
+  const auto minimize = [&] {
+    ForwardPass pass(Mode::training);
+    sgd.minimize(sum(pass.parameter(a) + pass.parameter(b)), pass);
+  };
+  minimize();
+  CHECK(calls == 1);
+  CHECK_THAT(error_of([&] { sgd.step(gradients_of({{a, {1}}, {b, {1}}})); }), Catch::Contains("-1"));
+  CHECK_THAT(error_of([&] { minimize(); }), Catch::Contains("-1"));
+  CHECK((a.value().item() == 0.5 && b.value().item() == 1.5));
+}
+
 TEST_CASE("what an optimizer remembers stays when the parameter is converted") {
   const Parameter p("p", Tensor::scalar(1));
   SGD sgd({p}, {.learning_rate = 0.5, .momentum = 0.5});
