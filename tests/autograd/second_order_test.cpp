@@ -1,7 +1,5 @@
 // Gradients of gradients, against what calculus says.
 
-#include "framework/autograd/second_order.hpp"
-
 #include <cmath>
 
 #include "framework/autograd/forward_pass.hpp"
@@ -28,16 +26,6 @@ TEST_CASE("second and third derivatives of x^4 and of sin-like chains are what c
   CHECK(second.value().to_vector() == std::vector<double>{12, 48, 108});
   pass.backward(sum(second));
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{24, 48, -72});
-}
-
-TEST_CASE("the gradient as a function gives a constant for constants, which outlives what it took") {
-  const DifferentiableFunction gradient = gradient_function([](const Variable& x) { return x * x; });
-  const Tensor x = Tensor::of({3}, {1, 2, -3}), dy = Tensor::of({3}, {1, 10, 100});
-  const Variable of_constants = gradient({x, dy});
-  CHECK_FALSE(of_constants.tracked());
-  CHECK((of_constants + 1.0).value().to_vector() == std::vector<double>{3, 41, -599});
-  ForwardPass pass(Mode::training);
-  CHECK(gradient({pass.watch(x), pass.watch(dy)}).tracked());
 }
 
 TEST_CASE("a gradient penalty has the gradient that calculus says") {

@@ -66,14 +66,14 @@ class Faint final : public Layer {
  public:
   Faint() : Layer("faint") {}
   std::string type() const override { return "Faint"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-  std::vector<ParameterSpec> parameter_specs(const std::vector<Shape>& inputs) const override {
-    return {{"shift", inputs[0], zeros()}, {"idle", inputs[0], zeros()}};
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{"shift", inputs[0].shape, zeros()}, {"idle", inputs[0].shape, zeros()}};
   }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable shift = parameter(pass, "shift");
     const Tensor faint = (1e-9 * Variable(shift.value())).value();
-    return inputs[0] + record("faint", faint, {{shift, [](const Variable& dy) { return dy * 0.0; }}});
+    return {inputs[0] + record("faint", faint, {{shift, [](const Variable& dy) { return dy * 0.0; }}})};
   }
 };
 
@@ -165,7 +165,7 @@ TEST_CASE("the model check refuses what it cannot check") {
 
 TEST_CASE("parameters that are constant have a tolerance of their own, and those that are not reached the gradient 0") {
   const auto input = Input({3});
-  const Model model(input, std::make_shared<Faint>()->connect({Dense({.units = 2})(input)}), {.seed = 1});
+  const Model model(input, std::make_shared<Faint>()->connect_one({Dense({.units = 2})(input)}), {.seed = 1});
   const Tensor images = RandomStream(1).normal({4, 3}, 0, 1, DType::float64);
   const auto check_with = [&](std::vector<std::string> constants, double tolerance) {
     return check_model(model, images, [](const Variable& y) { return mean(square(y)); },

@@ -118,13 +118,14 @@ TEST_CASE("options that cannot be are refused where the layer is made") {
              Catch::Contains("strides"));
 }
 
-TEST_CASE("a layer that has parameters takes no values for them") {
+TEST_CASE("a layer that has parameters takes values of their shapes only") {
   const auto input = Input({3});
   Dense dense({.units = 2, .name = "d"});
   dense(input);
-  CHECK(error_of([&] {
-          dense->connect_with_values({input}, [](const ParameterSpec& spec) { return Tensor::zeros(spec.shape); });
-        }) == "Dense d: expected a layer without parameters to give values to, got one that has some");
+  dense->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 3); });
+  CHECK(dense->parameter("bias").value().to_vector() == std::vector<double>{3, 3});
+  CHECK_THAT(error_of([&] { dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); }); }),
+             Catch::Contains("Dense d") && Catch::Contains("(4,)"));
 }
 
 TEST_CASE("an activation has the name of its function, and custom ones have none of xtape's") {

@@ -90,7 +90,7 @@ TEST_CASE("adapt refuses data and models that it can't measure, and changes noth
              }),
              Contains("layer norm to take the input") && Contains("output of first"));
   const Dataset wide = data_of(Tensor::of({2, 1, 1, 1}, {1e30, -1e30}, DType::float64));
-  const Model narrow = normalizing({1, 1, 1});
+  Model narrow = normalizing({1, 1, 1});
   CHECK_THAT(error_of([&] { adapt(narrow, wide); }), Contains("a variance that float32 can hold, got 1"));
   CHECK(identical(value_of(narrow, "norm/variance"), Tensor::ones({1})));
   narrow.convert(DType::float64);

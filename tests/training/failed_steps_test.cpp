@@ -21,10 +21,10 @@ class Probe final : public Layer {
  public:
   explicit Probe(std::function<void()> called) : Layer("probe"), called_(std::move(called)) {}
   std::string type() const override { return "Probe"; }
-  Shape output_shape(const std::vector<Shape>& inputs) const override { return inputs[0]; }
-  Variable call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override {
     called_();
-    return inputs[0];
+    return {inputs[0]};
   }
 
  private:
@@ -36,7 +36,7 @@ struct Training {
       : model([&] {
           const auto input = Input({3});
           const auto x = BatchNormalization({.momentum = 0.5, .bias_correction = true})(Dense({.units = 4})(input));
-          const auto probed = std::make_shared<Probe>(std::move(in_forward))->connect({Activation(tanh)(x)});
+          const auto probed = std::make_shared<Probe>(std::move(in_forward))->connect_one({Activation(tanh)(x)});
           return Model(input, Dense({.units = 2})(probed), {.seed = 4});
         }()),
         adam(model.parameters(), {.learning_rate = 0.1}) {}
