@@ -10,8 +10,8 @@ using Catch::Contains;
 
 TEST_CASE("help is no error, and a wrong command line is one with exit status 2") {
   const Programs run;
-  for (const std::string program :
-       {"custom_op", "custom_layer", "custom_metric", "two_tasks", "manual_loop", "train", "lab/lab", "predict", "evaluate"}) {
+  for (const std::string program : {"custom_op", "custom_layer", "custom_metric", "two_tasks", "manual_loop", "train",
+                                    "lab/lab", "predict", "evaluate"}) {
     INFO(program);
     CHECK(run(program + " --help").status == 0);
     CHECK(run(program + " --no-such-option").status == 2);

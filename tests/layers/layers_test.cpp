@@ -124,7 +124,9 @@ TEST_CASE("a layer that has parameters takes values of their shapes only") {
   dense(input);
   dense->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 3); });
   CHECK(dense->parameter("bias").value().to_vector() == std::vector<double>{3, 3});
-  CHECK_THAT(error_of([&] { dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); }); }),
+  CHECK_THAT(error_of([&] {
+               dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); });
+             }),
              Catch::Contains("Dense d") && Catch::Contains("(4,)"));
 }
 

@@ -4,8 +4,8 @@
 
 #include "framework/ops/ops.hpp"
 #include "gradcheck/layer_check.hpp"
-#include "layers/layers.hpp"
 #include "gradcheck/model_check.hpp"
+#include "layers/layers.hpp"
 #include "models/model_file.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/plot.hpp"

@@ -2,8 +2,8 @@
 // lists and functions. Each is saved, loaded, summarized, drawn, frozen and checked.
 #include "framework/ops/ops.hpp"
 #include "gradcheck/layer_check.hpp"
-#include "layers/layers.hpp"
 #include "gradcheck/model_check.hpp"
+#include "layers/layers.hpp"
 #include "models/multiply_adds.hpp"
 #include "models/plot.hpp"
 #include "models/sequential.hpp"

@@ -102,7 +102,7 @@ TEST_CASE("A data set refuses a source that makes no images") {
   CHECK(error_with({4, 0, 3}, true) == expected + "one of shape (4, 0, 3)");
   const ImageSource none{{4, 4, 3}, [](std::int64_t) { return Tensor::zeros({4, 4, 3}, DType::uint8); }};
   CHECK(error_of([&] { Dataset(none, Tensor::labels({}), {"a"}); }) ==
-        "Dataset: expected labels (n) of at least one image, got (0,)");
+        "Dataset: expected labels (n) of at least one sample, got (0,)");
   CHECK(error_with({4, 4, 3}, false) == expected + "an empty function of shape (4, 4, 3)");
 }
 

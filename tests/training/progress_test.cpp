@@ -63,7 +63,7 @@ TEST_CASE("an epoch that is resumed begins with the samples that were done, whic
   stage.progress->begin_epoch(1, 50);
   CHECK_THAT(stage.text(), Catch::Contains("  50/100"));
   stage.update_at(10, 75);
-  CHECK_THAT(stage.text(), Catch::Contains("  75/100  ") && Catch::Contains("  2.5 images/s  left 0:10  "));
+  CHECK_THAT(stage.text(), Catch::Contains("  75/100  ") && Catch::Contains("  2.5 samples/s  left 0:10  "));
 }
 
 TEST_CASE("on a terminal one line is redrawn") {

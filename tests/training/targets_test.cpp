@@ -132,11 +132,11 @@ TEST_CASE("targets that the loss can't take stop fit before the first step") {
   Adam adam(model.parameters());
   CHECK_THAT(error_of([&] { fit(model, adam, line(8), {.loss = loss::mean_squared_error(), .show_progress = false}); }),
              Catch::Contains("expected targets (None, 2)") && Catch::Contains("(8, 1)"));
-  CHECK_THAT(error_of([&] {
-               fit(model, adam, Dataset(Tensor::ones({3, 2}), Tensor::full({3, 2}, 5)), {});
-             }),
-             Catch::Contains("the default loss, is for classes") &&
-                 Catch::Contains("{.loss = loss::mean_squared_error()}"));
+  CHECK_THAT(
+      error_of([&] {
+        fit(model, adam, Dataset(Tensor::ones({3, 2}), Tensor::full({3, 2}, 5)), {});
+      }),
+      Catch::Contains("the default loss, is for classes") && Catch::Contains("{.loss = loss::mean_squared_error()}"));
   CHECK(adam.iterations() == 0);
 }
 
