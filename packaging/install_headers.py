@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> reach, and no others.
+"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> reach, and no others. --list prints their paths in
+the source tree instead.
 
 In the tree a room's header is "layers/dense.hpp"; installed it is <xtape/layers/dense.hpp>, and every include of it is
 written so. A user then needs one include path, and a project with a folder "layers" of its own does not get into ours.
@@ -10,8 +11,7 @@ import pathlib
 import re
 import sys
 
-source = pathlib.Path(os.environ["MESON_SOURCE_ROOT"])
-target = pathlib.Path(os.environ["MESON_INSTALL_DESTDIR_PREFIX"]) / sys.argv[1]
+source = pathlib.Path(__file__).resolve().parent.parent
 include = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
 waiting = sorted(path.relative_to(source / "include/xtape") for path in (source / "include/xtape").glob("*.hpp"))
@@ -24,6 +24,13 @@ while waiting:
         texts[header] = include.sub(r"#include <xtape/\1>", text)
         waiting += map(pathlib.Path, include.findall(text))
 
+if sys.argv[1] == "--list":
+    for header in sorted(texts):
+        public = pathlib.Path("include/xtape") / header
+        print(public if (source / public).exists() else header)
+    sys.exit()
+
+target = pathlib.Path(os.environ["MESON_INSTALL_DESTDIR_PREFIX"]) / sys.argv[1]
 for header, text in sorted(texts.items()):
     path = target / "xtape" / header
     path.parent.mkdir(parents=True, exist_ok=True)
