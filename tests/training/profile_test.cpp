@@ -120,7 +120,7 @@ TEST_CASE("the table of a profile has every number in its column, and sums of th
         "all layers                       3.000     5.000   80.0      1.0      1.2\n"
         "loss                             1.000     1.000   20.0               0.0\n"
         "-------------------------------------------------------------------------\n"
-        "a step: 10.0 ms; memory: parameters 4.0 MB, in use between steps 0.05 MB, at most 123.5 MB\n");
+        "a step: 10.0 ms; memory: parameters 4.0 MB, in use between steps 50.0 kB, at most 123.5 MB\n");
   StepProfile none;
   CHECK_THAT(table(none), Catch::Contains("all layers     0.000     0.000    0.0               0.0\n"));
 }
