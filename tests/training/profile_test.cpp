@@ -92,12 +92,8 @@ TEST_CASE("a profile counts multiply-adds and bytes as they are") {
   CHECK(measured.between_steps >= measured.parameter_bytes);
   CHECK(measured.peak >= measured.between_steps);
   const std::string text = table(measured);
-  const StepProfile small{.layers = {},
-                          .rest = {},
-                          .seconds = 2e-6,
-                          .parameter_bytes = 40,
-                          .between_steps = 4500,
-                          .peak = 1'500'000'000};
+  const StepProfile small{
+      .layers = {}, .rest = {}, .seconds = 2e-6, .parameter_bytes = 40, .between_steps = 4500, .peak = 1'500'000'000};
   CHECK_THAT(table(small),
              Catch::Contains("a step: 0.002 ms; memory: parameters 40 B, in use between steps 4.5 kB, at most 1.5 GB"));
   CHECK_THAT(text, Catch::Contains("norm + act") && Catch::Contains("GFLOP/s") && Catch::Contains("a step: "));
