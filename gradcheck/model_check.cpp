@@ -209,12 +209,13 @@ GradientReport check_model(const Model& model, const std::vector<Tensor>& inputs
         "check_model: expected at least one direction, got {} and {}", options.directions, options.directions_each);
   check(static_cast<bool>(loss), "check_model: expected a loss function, got an empty one");
   const Restored restored(model);
+  Model converted_model = model;  // the same parameters, whose values come back at the end
   std::vector<Tensor> narrow;
   if (options.float32_tolerance > 0) {
-    model.convert(DType::float32);
+    converted_model.convert(DType::float32);
     narrow = LossSurface(model, inputs, loss, options.mode).gradients(DType::float32);
   }
-  model.convert(DType::float64);
+  converted_model.convert(DType::float64);
   const LossSurface surface(model, converted(inputs, DType::float64), loss, options.mode);
   const ModelCheck check_of(surface, options);
   GradientReport report = check_of.report();

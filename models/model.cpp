@@ -162,7 +162,7 @@ void Model::set_trainable(bool trainable) const { network_->set_trainable(traina
 
 std::optional<Variable> Model::regularization(ForwardPass& pass) const { return network_->regularization(pass); }
 
-void Model::convert(DType dtype) const {
+void Model::convert(DType dtype) {
   check(is_floating(dtype), "Model::convert: expected float32 or float64, got {}", dtype);
   for (const Parameter& parameter : parameters()) parameter.set_value(parameter.value().to(dtype));
 }

@@ -117,7 +117,7 @@ class Model {
   std::optional<Variable> regularization(ForwardPass& pass) const;
 
   /// Converts all parameters to float32 or float64, in which the model then computes.
-  void convert(DType dtype) const;
+  void convert(DType dtype);
   DType dtype() const;
 
   /// The table of layers as Keras prints it: name and type, output shape, parameters, inputs, cells that are too narrow

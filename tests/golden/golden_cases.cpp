@@ -27,7 +27,7 @@ DifferentiableFunction windowed(const std::string& name, const WindowOptions& wi
 /// derivative.
 Variable moving_averages(V x) {
   const auto input = Input(x.shape().without(0));
-  const Model model(input, BatchNormalization({.momentum = 0.9})(input));
+  Model model(input, BatchNormalization({.momentum = 0.9})(input));
   model.convert(DType::float64);
   for (int i = 0; i < 2; ++i) {
     ForwardPass pass(Mode::training);

@@ -83,7 +83,7 @@ TEST_CASE("a nested model and the model around it share no initial numbers, howe
 
 TEST_CASE("two models of the same code and seed share no initial numbers in a model around them") {
   const auto input = Input({4});
-  const Model a = tower(3), b = tower(3);
+  Model a = tower(3), b = tower(3);
   const std::vector<Tensor> first = values_of(a);
   REQUIRE(std::ranges::equal(first, values_of(b), identical));
   const Model pair(input, Add()({a(input), b(input)}), {.seed = 3});
@@ -104,7 +104,7 @@ TEST_CASE("two models of the same code and seed share no initial numbers in a mo
 
 TEST_CASE("two models of one seed that compute in float64 share no initial numbers either") {
   const auto input = Input({4});
-  const Model a = tower(), b = tower();
+  Model a = tower(), b = tower();
   a.convert(DType::float64);
   b.convert(DType::float64);
   const Model pair(input, Add()({a(input), b(input)}));
@@ -141,7 +141,7 @@ TEST_CASE("a model from a file keeps its numbers, and shares none with the model
 
 TEST_CASE("a nested model that has other values than its initial ones keeps them") {
   const auto input = Input({4});
-  const Model a = tower(), b = tower();
+  Model a = tower(), b = tower();
   const Tensor trained = Tensor::full({4, 4}, 0.25);
   b.parameters()[0].set_value(trained);
   b.parameters()[1].modify([](Tensor& value) { value.mutable_data<float>()[3] += 1; });
@@ -221,7 +221,7 @@ TEST_CASE("dropout in nested models draws a mask for each layer and call, recomp
     return Model(input, Dropout({.rate = 0.5})(input));
   };
   const auto input = Input({64});
-  const Model a = dropping(), b = dropping();
+  Model a = dropping(), b = dropping();
   const Dropout own({.rate = 0.5});
   const Model nested(input, Concatenate()({own(input), a(input), b(input), a(input), own(input)}));
   const auto outer_input = Input({64});

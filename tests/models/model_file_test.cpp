@@ -42,7 +42,7 @@ std::vector<Tensor> outputs_of(const Model& model) {
 
 TEST_CASE("a model comes back whole: shared and nested layers, names, frozen layers, several inputs and outputs") {
   const test::TemporaryFolder folder;
-  const Model model = involved_model();
+  Model model = involved_model();
   save_model(model, folder / "model.safetensors");
   const Model loaded = load_model(folder / "model.safetensors");
   CHECK(loaded.name() == "involved");
@@ -65,7 +65,7 @@ TEST_CASE("a model comes back whole: shared and nested layers, names, frozen lay
 
 TEST_CASE("the type a model computes in comes back too, and the same model gives the same bytes") {
   const test::TemporaryFolder folder;
-  const Model model = involved_model();
+  Model model = involved_model();
   model.convert(DType::float64);
   save_model(model, folder / "a.safetensors");
   const Model loaded = load_model(folder / "a.safetensors");
@@ -77,7 +77,7 @@ TEST_CASE("the type a model computes in comes back too, and the same model gives
 
 TEST_CASE("a model's file is a file of its weights as well, and ResNet-50 fits into one") {
   const test::TemporaryFolder folder;
-  const Model model = resnet50({.seed = 1}), other = resnet50({.seed = 2});
+  Model model = resnet50({.seed = 1}), other = resnet50({.seed = 2});
   save_model(model, folder / "model.safetensors");
   load_weights(other, folder / "model.safetensors");
   CHECK(identical(other.parameters()[0].value(), model.parameters()[0].value()));
@@ -134,7 +134,7 @@ TEST_CASE("a layer of one's own is made by the factory under its name") {
 TEST_CASE("what a file can't hold is refused when it is written") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
-  const Model model(input, Activation([](const Variable& x) { return -x; }, {.name = "minus"})(input));
+  Model model(input, Activation([](const Variable& x) { return -x; }, {.name = "minus"})(input));
   CHECK_THAT(error_of([&] { save_model(model, folder / "m"); }),
              Catch::Contains("save_model: " + (folder / "m").string() + ": layer minus: function: ") ||
                  Catch::Contains("layer minus: expected an activation function of xtape's, got custom"));

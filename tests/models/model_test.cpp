@@ -23,7 +23,7 @@ TEST_CASE("layers without a name get one from their type, and parameters theirs 
   auto x = Conv2D({.filters = 2})(input);
   x = Conv2D({.filters = 2, .name = "conv2d_1"})(x);  // the name that the first would have got
   x = MaxPooling2D()(x);
-  const Model model(input, Dense({.units = 3})(Flatten()(x)));
+  Model model(input, Dense({.units = 3})(Flatten()(x)));
   std::vector<std::string> names;
   for (const ModelNode& node : model.nodes()) names.push_back(node.layer->name());
   CHECK(names ==
@@ -43,7 +43,7 @@ TEST_CASE("a model without a name is called model") {
 TEST_CASE("a model computes what its layers say, a shared layer with one set of parameters") {
   const auto input = Input({3});
   const Dense shared({.units = 3, .kernel_initializer = constant(0.5), .bias_initializer = constant(1)});
-  const Model model(input, shared(shared(input)));
+  Model model(input, shared(shared(input)));
   CHECK(model.parameters().size() == 2);
   CHECK(model.parameter_count() == 12);
   // x (1, 2, 3): 0.5 * 6 + 1 = 4 each; then 0.5 * 12 + 1 = 7
@@ -72,7 +72,7 @@ TEST_CASE("a model is a layer of another, and its parameters are shared with it"
 TEST_CASE("models may have several inputs and outputs") {
   const auto a = Input({2});
   const auto b = Input({2});
-  const Model model(std::vector{a, b}, std::vector{Add()({a, b}), Multiply()({a, b})});
+  Model model(std::vector{a, b}, std::vector{Add()({a, b}), Multiply()({a, b})});
   ForwardPass pass(Mode::inference);
   const auto outputs = model.call({Tensor::of({1, 2}, {1, 2}), Tensor::of({1, 2}, {3, 5})}, pass);
   CHECK(outputs[0].value().to_vector() == std::vector<double>{4, 7});
@@ -109,7 +109,7 @@ TEST_CASE("inputs of another order or number are refused by the names of those t
 
 TEST_CASE("a model without a name, a single sample and no tensor at all are called what they are") {
   const auto input = Input({4});
-  const Model model(input, Dense({.units = 2})(input));
+  Model model(input, Dense({.units = 2})(input));
   ForwardPass pass(Mode::inference);
   CHECK(error_of([&] {
           model(Tensor::ones({2, 5}), pass);
@@ -197,7 +197,7 @@ TEST_CASE("a name that no file could keep is refused when the model is made, not
 
 TEST_CASE("a batch that does not fit the model is refused with both shapes") {
   const auto input = Input({4, 4, 3});
-  const Model model(input, Flatten()(input), {.name = "net"});
+  Model model(input, Flatten()(input), {.name = "net"});
   ForwardPass pass(Mode::inference);
   CHECK_THAT(error_of([&] {
                model(Tensor::ones({2, 4, 4, 1}), pass);
@@ -224,7 +224,7 @@ TEST_CASE("the same seed gives the same weights, another seed others, and every 
 
 TEST_CASE("a model converted to float64 computes in it") {
   const auto input = Input({3});
-  const Model model(input, Dense({.units = 2})(input));
+  Model model(input, Dense({.units = 2})(input));
   const Tensor x = Tensor::of({1, 3}, {1, 2, 3});
   const Tensor single = run(model, x);
   model.convert(DType::float64);
@@ -240,7 +240,7 @@ TEST_CASE("in inference a model holds no more activations than are still needed"
   const auto input = Input({1 << 16});
   auto x = input;
   for (int i = 0; i < 20; ++i) x = Activation(tanh)(x);
-  const Model model(input, x);
+  Model model(input, x);
   const Tensor data = Tensor::ones({1, 1 << 16});
   const std::size_t before = kernels::pool_usage().in_use;
   ForwardPass pass(Mode::inference);
@@ -253,7 +253,7 @@ TEST_CASE("in inference a model holds no more activations than are still needed"
 TEST_CASE("the summary has a row a layer, inputs by name and the totals") {
   const auto input = Input({4, 4, 1});
   const auto x = BatchNormalization({.name = "bn"})(Conv2D({.filters = 2, .name = "conv"})(input));
-  const Model model(input, Add({.name = "sum"})({x, x}), {.name = "tiny"});
+  Model model(input, Add({.name = "sum"})({x, x}), {.name = "tiny"});
   const std::string text = model.summary();
   CHECK_THAT(text, Catch::Contains("Model: \"tiny\"") && Catch::Contains("Layer (type)") &&
                        Catch::Contains("Output Shape") && Catch::Contains("Param #") &&

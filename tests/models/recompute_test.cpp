@@ -52,7 +52,7 @@ TEST_CASE("recomputed parts give the same bits") {
   const auto input = Input({7, 6, 3});
   auto x = Conv2D({.filters = 8, .kernel_size = 3})(input);
   for (int i = 0; i < 5; ++i) x = block(x, BatchNormalization({.momentum = 0.5}));
-  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0);
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // nobody wants the images' gradient
   model.convert(DType::float64);
@@ -80,7 +80,7 @@ TEST_CASE("chains of a convolution with a bias and batch normalization are recom
     x = BatchNormalization({.momentum = 0.5})(x);
     if (i % 2 == 0) x = Activation(relu)(x);
   }
-  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
   model.convert(DType::float64);
   std::uint64_t stream = 0;
   for (const Parameter& parameter : model.parameters()) {
@@ -111,7 +111,7 @@ TEST_CASE("layers that are shared between parts get the sum of their gradients")
   const BatchNormalization shared({.momentum = 0.5});
   auto x = SymbolicTensor(input);
   for (int i = 0; i < 5; ++i) x = block(x, shared);
-  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
+  Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
   model.convert(DType::float64);
   check_same(model, RandomStream(1).normal({4, 7, 6, 8}, 0, 1, DType::float64), 1e-12);  // another order of sums
 }
@@ -124,7 +124,7 @@ TEST_CASE("a model used as a layer is recomputed part by part, and several input
   const auto a = Input({6, 6, 8}), b = Input({6, 6, 8});
   x = inner(a);
   for (int i = 0; i < 3; ++i) x = block(x, BatchNormalization());
-  const Model model({a, b}, Flatten()(Add()({x, b})), {.seed = 2});
+  Model model({a, b}, Flatten()(Add()({x, b})), {.seed = 2});
   const Tensor first = RandomStream(1).normal({2, 6, 6, 8}), second = RandomStream(2).normal({2, 6, 6, 8});
   std::vector<Tensor> results[2];
   for (const bool recompute : {false, true}) {
@@ -144,7 +144,7 @@ TEST_CASE("a model used as a layer is recomputed part by part, and several input
 }
 
 TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded") {
-  const Model model = resnet50({.input = {64, 64, 3}, .classes = 6});
+  Model model = resnet50({.input = {64, 64, 3}, .classes = 6});
   const Tensor images = RandomStream(1).normal({2, 64, 64, 3});
   const auto kept = [&](const PassOptions& options, Mode mode) {
     const auto before = kernels::pool_usage().in_use;
@@ -162,7 +162,7 @@ TEST_CASE("a chain is cut where the kept values and the largest segment need the
     const auto input = Input({1});
     auto x = SymbolicTensor(input);
     for (int i = 0; i < layers; ++i) x = Dense({.units = 1})(x);
-    const Model model(input, x);
+    Model model(input, x);
     const std::vector<FusedStep> steps = plan_steps(model.nodes(), model.output_nodes());
     REQUIRE(std::ssize(steps) == layers + 1);  // the input, and one value a layer
     std::vector<std::size_t> last_use;

@@ -58,7 +58,7 @@ TEST_CASE("the summary of ResNet-50 has the rows and totals that Keras printed f
 
 TEST_CASE("memory and multiply-adds follow from their definitions") {
   const SymbolicTensor input = Input({4});
-  const Model model(input, Dense({.units = 1000})(input));
+  Model model(input, Dense({.units = 1000})(input));
   // (4 + 1000) activations of 4 bytes for each of 250 samples; 5000 parameters; 4 * 1000 products
   CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
              Catch::Contains("Memory of parameters: 20.0 kB\nMemory of activations: 1.0 MB at batch size 250") &&
@@ -109,7 +109,7 @@ TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in 
   CHECK(multiply_adds(inner).unknown == 1);
   CHECK_THAT(inner.summary(), Catch::Contains("Multiply-adds: 16 per sample, and an unknown number in 1 call of custom "
                                               "layers\n"));
-  const Model model(input, std::make_shared<Custom>()->connect_one({inner(inner(input))}));
+  Model model(input, std::make_shared<Custom>()->connect_one({inner(inner(input))}));
   CHECK(multiply_adds(model).forward == 32);
   CHECK(multiply_adds(model).unknown == 3);
   CHECK_THAT(model.summary(),
@@ -130,7 +130,7 @@ TEST_CASE("a nested model behind trained layers has the gradient of its input to
   const auto behind = [&](bool front_trained, bool inner_trained) {
     const auto input = Input({5, 5, 2});
     const Conv2D front({.filters = 2});
-    const Model model(input, inner(front(input)));
+    Model model(input, inner(front(input)));
     front->set_trainable(front_trained);
     inner.set_trainable(inner_trained);
     CHECK(of_inner(model).forward == work);
@@ -155,7 +155,7 @@ TEST_CASE("a nested model behind trained layers has the gradient of its input to
 TEST_CASE("a layer behind one whose last parameter is never trained still has its input's gradient to compute") {
   const auto input = Input({4});
   const Dense frozen({.units = 3});
-  const Model model(input, frozen(BatchNormalization()(input)));  // the moving variance comes after gamma and beta
+  Model model(input, frozen(BatchNormalization()(input)));  // the moving variance comes after gamma and beta
   frozen->set_trainable(false);
   CHECK(multiply_adds(model).backward == 12);
 }
@@ -164,7 +164,7 @@ TEST_CASE("activations are counted in nested models, layer by layer, for a whole
   const auto inner_input = Input({4});
   const Model inner(inner_input, Dense({.units = 5})(Dense({.units = 100})(inner_input)));
   const auto input = Input({4});
-  const Model model(input, Dense({.units = 3})(inner(input)));
+  Model model(input, Dense({.units = 3})(inner(input)));
   const std::string of_one = bytes_text(4.0 * (4 + 4 + 100 + 5 + 3)), of_ten = bytes_text(40.0 * (4 + 4 + 100 + 5 + 3));
   CHECK_THAT(model.summary({.batch_size = 1}), Catch::Contains("activations: " + of_one + " at batch size 1,"));
   CHECK_THAT(model.summary({.batch_size = 10}), Catch::Contains("activations: " + of_ten + " at batch size 10,"));
@@ -174,7 +174,7 @@ TEST_CASE("what is too long for its column goes on below, words whole") {
   const SymbolicTensor input = Input({4}, {.name = "in"});
   std::vector<SymbolicTensor> parts;
   for (int i = 0; i < 5; ++i) parts.push_back(Dense({.units = 2, .name = fmt::format("branch_number_{}", i)})(input));
-  const Model model(input, Concatenate({.name = "all"})(parts));
+  Model model(input, Concatenate({.name = "all"})(parts));
   const std::string text = model.summary({.width = 60});
   for (int i = 0; i < 5; ++i) CHECK_THAT(text, Catch::Contains(fmt::format("branch_number_{}", i)));
   const std::vector<std::string> lines = lines_of(text);

@@ -16,7 +16,7 @@ at::Tensor find(const Weights& weights, const std::string& path) {
   return found == weights.end() ? at::Tensor() : found->second;
 }
 
-void randomize(const Model& model, Draw& draw) {
+void randomize(Model& model, Draw& draw) {
   model.convert(DType::float64);
   for (const auto& [path, parameter] : model.named_parameters()) {
     if (parameter.value().rank() > 1) continue;

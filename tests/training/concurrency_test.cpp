@@ -12,7 +12,7 @@ namespace xtape {
 namespace {
 
 TEST_CASE("predict and evaluate may run on one model in several threads at once") {
-  const Model model = resnet50({.input = {32, 32, 3}, .classes = 3, .pooling = Pooling::global_average});
+  Model model = resnet50({.input = {32, 32, 3}, .classes = 3, .pooling = Pooling::global_average});
   constexpr int threads = 4;
   std::vector<Tensor> images, alone, together(threads);
   for (int i = 0; i < threads; ++i) {
@@ -41,7 +41,7 @@ Model trained_model(bool depends_on_batch) {
   const Conv2D shared({.filters = 16, .kernel_size = 3, .padding = Padding::same, .activation = relu});
   auto x = shared(shared(input));
   if (depends_on_batch) x = Dropout({.rate = 0.3})(BatchNormalization({.momentum = 0.5})(x));
-  const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 3});
+  Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 3});
   model.convert(DType::float64);
   return model;
 }
@@ -62,7 +62,7 @@ Dataset samples(std::int64_t n) {
 }
 
 TEST_CASE("training passes of several threads on one model add up to one pass over the whole batch") {
-  const Model model = trained_model(false);
+  Model model = trained_model(false);
   constexpr std::int64_t threads = 4, share = 3;
   const Dataset data = samples(threads * share);
   std::vector<Gradients> parts(threads);
@@ -87,7 +87,7 @@ TEST_CASE("several threads train one model together as one thread after the othe
   constexpr std::int64_t threads = 4, share = 3;
   const Dataset data = samples(threads * share);
   const auto train = [&](bool at_once) {
-    const Model model = trained_model(true);
+    Model model = trained_model(true);
     SGD sgd(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
     for (int step = 0; step < 3; ++step) {
       std::vector<Gradients> parts(threads);

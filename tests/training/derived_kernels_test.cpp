@@ -29,7 +29,7 @@ bool is_packed(const Model& model) { return !model.parameters()[0].value().sole_
 }  // namespace
 
 TEST_CASE("inference packs a kernel once, training and recalibration never") {
-  const Model model = network();
+  Model model = network();
   const Tensor images = RandomStream(1).normal({1, 6, 6, 16});
   infer(model, images, false);
   CHECK_FALSE(is_packed(model));
