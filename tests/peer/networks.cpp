@@ -95,7 +95,8 @@ void clear_gradients(Weights& weights) {
 
 void compare_network(Comparison& comparison, const NetworkCase& network, std::uint64_t seed) {
   Draw draw(seed);
-  randomize(network.model, draw);
+  Model model = network.model;  // the same parameters
+  randomize(model, draw);
   Weights weights = copied(network.model);
   for (int step = 1; step <= network.steps; ++step) {
     clear_gradients(weights);
