@@ -17,7 +17,8 @@ struct TanhFunction {
   /// tanh(x), element by element.
   Variable operator()(const Variable& x) const { return tanh(x); }
 };
-/// Internal: the overload of tanh that `Activation(tanh)` selects by its type; it stands for the function tanh of xtape.
+/// Internal: the overload of tanh that `Activation(tanh)` selects by its type; it stands for the function tanh of
+/// xtape.
 inline TanhFunction tanh(TanhFunction function) { return function; }
 
 /// The function objects of framework/ops/activations.hpp, and TanhFunction.

@@ -10,7 +10,8 @@
 
 namespace xtape {
 
-/// A function that makes a layer from the options in a file. It throws an Error that names the option that is not valid.
+/// A function that makes a layer from the options in a file. It throws an Error that names the option that is not
+/// valid.
 using LayerFactory = std::function<std::shared_ptr<Layer>(const LayerConfig& config)>;
 
 /// The factories of all built-in layers by layer type, such as "Conv2D".

@@ -16,12 +16,12 @@ class Conv2DLayer final : public Layer {
     Extent2D strides = 1;              ///< vertical and horizontal step of the kernel, in pixels
     Padding padding = Padding::valid;  ///< zeros around the image: valid (none), same, or explicit amounts
     Extent2D dilation_rate = 1;        ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
-    ActivationFunction activation = linear;                ///< applied after the bias
-    bool use_bias = true;                                  ///< add a learned bias
-    Initializer kernel_initializer = glorot_uniform();     ///< initial values of the kernel
-    Initializer bias_initializer = zeros();                ///< initial values of the bias
-    Regularizer kernel_regularizer = {};                   ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
-    Regularizer bias_regularizer = {};                     ///< added to the loss for the bias
+    ActivationFunction activation = linear;             ///< applied after the bias
+    bool use_bias = true;                               ///< add a learned bias
+    Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
+    Initializer bias_initializer = zeros();             ///< initial values of the bias
+    Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
+    Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("filters", options.filters);

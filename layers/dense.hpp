@@ -10,13 +10,13 @@ namespace xtape {
 class DenseLayer final : public Layer {
  public:
   struct Options {
-    Required<std::int64_t> units;  ///< number of outputs, at least 1
-    ActivationFunction activation = linear;                ///< applied after the bias
-    bool use_bias = true;                                  ///< add a learned bias
-    Initializer kernel_initializer = glorot_uniform();     ///< initial values of the kernel
-    Initializer bias_initializer = zeros();                ///< initial values of the bias
-    Regularizer kernel_regularizer = {};                   ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
-    Regularizer bias_regularizer = {};                     ///< added to the loss for the bias
+    Required<std::int64_t> units;                       ///< number of outputs, at least 1
+    ActivationFunction activation = linear;             ///< applied after the bias
+    bool use_bias = true;                               ///< add a learned bias
+    Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
+    Initializer bias_initializer = zeros();             ///< initial values of the bias
+    Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
+    Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("units", options.units);

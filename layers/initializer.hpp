@@ -56,8 +56,8 @@ struct Fans {
   double in;   ///< number of inputs
   double out;  ///< number of outputs
 };
-/// The fans of a parameter of the given shape: kh * kw * in and kh * kw * out for a kernel (kh, kw, in, out), in and out
-/// for a matrix (in, out), the extent twice for a vector, 1 and 1 for a scalar.
+/// The fans of a parameter of the given shape: kh * kw * in and kh * kw * out for a kernel (kh, kw, in, out), in and
+/// out for a matrix (in, out), the extent twice for a vector, 1 and 1 for a scalar.
 Fans fans(const Shape& shape);
 
 /// Uniform in [-l, l], l = sqrt(6 / (in + out)) with the fans of the shape (Glorot and Bengio, AISTATS 2010).

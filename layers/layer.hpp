@@ -78,9 +78,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// Type and name for messages, "Conv2D conv1"; "Conv2D" while the layer has no name.
   std::string title() const;
 
-  /// Returns the specs of the outputs and, at the first call, creates the parameters. Error with the layer's name and the
-  /// inputs when the layer does not accept them, when they need other parameters than the first call, or when the shape
-  /// of a parameter depends on an unknown extent.
+  /// Returns the specs of the outputs and, at the first call, creates the parameters. Error with the layer's name and
+  /// the inputs when the layer does not accept them, when they need other parameters than the first call, or when the
+  /// shape of a parameter depends on an unknown extent.
   std::vector<TensorSpec> build(const std::vector<TensorSpec>& inputs);
   /// Adds a call of the layer to the layer graph: builds the layer and returns all outputs.
   std::vector<SymbolicTensor> connect(const std::vector<SymbolicTensor>& inputs);
@@ -140,8 +140,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
  protected:
   /// Throws Error "Conv2D conv1: expected <expected>, got <inputs>".
   [[noreturn]] void reject(std::string_view expected, const std::vector<TensorSpec>& inputs) const;
-  /// The shape of the only input. Error when there is not exactly one input, when its type is not floating point, or when
-  /// its rank is not `rank` (-1: any rank).
+  /// The shape of the only input. Error when there is not exactly one input, when its type is not floating point, or
+  /// when its rank is not `rank` (-1: any rank).
   const PartialShape& only_input(const std::vector<TensorSpec>& inputs, int rank = -1) const;
   /// The only input, of any type and rank. Error when there is not exactly one input.
   const TensorSpec& only_input_of_any_type(const std::vector<TensorSpec>& inputs) const;
@@ -176,8 +176,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   ParameterValues values_;  // for the parameters that are not created yet
 };
 
-/// A handle of a layer. It is made from the layer's options and called on symbolic tensors, or, inside another layer, on
-/// variables. Copies refer to the same layer, so several calls share its parameters.
+/// A handle of a layer. It is made from the layer's options and called on symbolic tensors, or, inside another layer,
+/// on variables. Copies refer to the same layer, so several calls share its parameters.
 template <class Definition>
 class LayerHandle {
  public:

@@ -106,8 +106,8 @@ void from_config(const ConfigValue& given, std::optional<T>& value) {
 /// The options of a layer that has no option but its name. It shows how fields() is written in other Options.
 struct OnlyName {
   std::string name = "";
-  /// Calls `field("filters", options.filters)` for each option except the name. Files are written and read by this list.
-  /// `options` may be const.
+  /// Calls `field("filters", options.filters)` for each option except the name. Files are written and read by this
+  /// list. `options` may be const.
   static void fields(auto& /*options*/, auto /*field*/) {}
 };
 

@@ -23,10 +23,10 @@ struct Required {
   /// Converts any value that T can be made of.
   template <class U>
   requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, Required>) Required(U&& given)
-      : value(std::forward<U>(given)) {}       // NOLINT(google-explicit-constructor): reads as the value
+      : value(std::forward<U>(given)) {}  // NOLINT(google-explicit-constructor): reads as the value
   /// The value.
   operator const T&() const { return value; }  // NOLINT(google-explicit-constructor)
-  T value;  ///< the value
+  T value;                                     ///< the value
 };
 
 /// A required option that is a list, written in braces: `Reshape({.target_shape = {-1, 7}})`.
@@ -34,14 +34,14 @@ template <class List, class Element>
 struct RequiredList {
   RequiredList() = delete;
   /// Internal: an option that is read from a file later.
-  RequiredList(ToBeRead) {}                                             // NOLINT(google-explicit-constructor)
+  RequiredList(ToBeRead) {}  // NOLINT(google-explicit-constructor)
   /// The list of the elements in braces.
   RequiredList(std::initializer_list<Element> given) : value(given) {}  // NOLINT(google-explicit-constructor)
   /// Converts a list.
-  RequiredList(List given) : value(std::move(given)) {}                 // NOLINT(google-explicit-constructor)
+  RequiredList(List given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
   /// The list.
-  operator const List&() const { return value; }                        // NOLINT(google-explicit-constructor)
-  List value;  ///< the list
+  operator const List&() const { return value; }  // NOLINT(google-explicit-constructor)
+  List value;                                     ///< the list
 };
 
 template <class T>

@@ -11,8 +11,8 @@ namespace xtape {
 
 class Layer;
 
-/// An output of a call of a layer in the layer graph. It has a shape, an element type and the call that computes it, but
-/// no values.
+/// An output of a call of a layer in the layer graph. It has a shape, an element type and the call that computes it,
+/// but no values.
 class SymbolicTensor {
  public:
   /// One call of a layer in the layer graph.

@@ -39,11 +39,11 @@ class Extent {
 /// The unknown extent: `Input({any, any, 3})`.
 inline constexpr Extent any = Extent::unknown();
 
-/// The sum; unknown when an operand is unknown.
+/// The sum; unknown when an operand is unknown. Error on overflow.
 Extent operator+(Extent a, Extent b);
 /// The difference; unknown when an operand is unknown. Error when it is negative.
 Extent operator-(Extent a, Extent b);
-/// The product; unknown when an operand is unknown.
+/// The product; unknown when an operand is unknown. Error on overflow.
 Extent operator*(Extent a, Extent b);
 /// The quotient, rounded down; unknown when an operand is unknown. Error when the divisor is 0.
 Extent operator/(Extent a, Extent b);
