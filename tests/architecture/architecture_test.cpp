@@ -98,7 +98,7 @@ std::set<std::string> compiled_by_build() {
 
 }  // namespace
 
-TEST_CASE("includes go one way through the house") {
+TEST_CASE("includes between modules have one direction") {
   std::size_t arrows = 0;
   for (const File& file : sources()) {
     const auto rule = allowed().find(room_of(file.path));
@@ -122,7 +122,7 @@ TEST_CASE("one public header alone includes xtensor") {
   }
 }
 
-TEST_CASE("no file is longer than 500 lines, and none defines a macro of ours") {
+TEST_CASE("no file has more than 500 lines, and none defines a macro") {
   for (const File& file : sources()) {
     INFO(file.path);
     CHECK(std::ranges::count(file.text, '\n') <= 500);
@@ -130,7 +130,7 @@ TEST_CASE("no file is longer than 500 lines, and none defines a macro of ours") 
   }
 }
 
-TEST_CASE("every header says in its first line what it is for and is included once") {
+TEST_CASE("every header states its purpose in the first line and has an include guard") {
   for (const File& file : sources()) {
     if (!file.path.ends_with(".hpp")) continue;
     INFO(file.path);

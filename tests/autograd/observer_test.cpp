@@ -75,7 +75,7 @@ TEST_CASE("a profiler and a finite check observe one pass together") {
   CHECK(profiler.activities()[0].name == "root");
 }
 
-TEST_CASE("an observer that is a null pointer is refused") {
+TEST_CASE("a null observer is rejected") {
   CHECK(error_of([] { ForwardPass(Mode::training, {.observers = {nullptr}}); }) ==
         "ForwardPass: expected observers, got a null pointer");
 }

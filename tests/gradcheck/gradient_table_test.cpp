@@ -47,7 +47,7 @@ TEST_CASE("every op's derivative agrees with central differences on large arrays
   }
 }
 
-TEST_CASE("the derivative of every op's derivative agrees too, or the op says by name that it has none") {
+TEST_CASE("the second derivative of every op agrees too, or the op rejects it by name") {
   for (const GradientRow& row : gradient_rows()) {
     INFO(row.op);
     GradientCheckOptions options = row.options;
@@ -61,7 +61,7 @@ TEST_CASE("the derivative of every op's derivative agrees too, or the op says by
   }
 }
 
-TEST_CASE("no right derivative is rejected, whatever the random numbers") {
+TEST_CASE("no correct derivative is rejected for any random numbers") {
   const char* wanted = std::getenv("XTAPE_GRADIENT_SEEDS");
   const std::uint64_t seeds = wanted ? std::stoull(wanted) : 400;
   const auto start = std::chrono::steady_clock::now();

@@ -62,7 +62,7 @@ static_assert(member_count<OnlyName>() == 1);
 static_assert(member_count<TwoOfThree>() == 3);
 static_assert(member_count<Conv2DLayer::Options>() >= 12);
 
-TEST_CASE("fields() of every layer has each member of its Options but the name, once") {
+TEST_CASE("fields() of every layer lists each member of its Options except the name, once") {
   const std::map<std::string, Counts> layers{
       {"Activation", counts_of<ActivationLayer>()},
       {"Add", counts_of<AddLayer>()},

@@ -120,14 +120,14 @@ Pair settled_block() {
 
 }  // namespace
 
-TEST_CASE("fused and one after the other, values, gradients and moving averages agree in every mode") {
+TEST_CASE("fused and separate layers have equal values, gradients and moving averages in every mode") {
   const Pair models = varied();
   const Tensor images = RandomStream(7).normal({5, 9, 8, 3});
   models.fused.convert(DType::float64);
   compare(models, images.to(DType::float64), 1e-10);
 }
 
-TEST_CASE("ResNet-50's gradients are those of its layers one after the other") {
+TEST_CASE("the gradients of ResNet-50 equal those of separate layers") {
   const auto input = Input({33, 33, 3});
   auto x = Activation(relu)(BatchNormalization()(Conv2D({.filters = 4, .kernel_size = 7, .strides = 2})(input)));
   x = MaxPooling2D({.pool_size = 3, .strides = 2})(x);
@@ -160,7 +160,7 @@ Pair pooled() {
   return {input, Dense({.units = 3})(Flatten()(x))};
 }
 
-TEST_CASE("convolutions and the max poolings behind them are what they are one after the other") {
+TEST_CASE("fused convolutions and max poolings equal separate ones") {
   const Pair models = pooled();
   models.fused.convert(DType::float64);
   compare(models, RandomStream(7).normal({5, 24, 20, 3}, 0, 1, DType::float64), 1e-10);
@@ -174,7 +174,7 @@ TEST_CASE("convolutions and the max poolings behind them are what they are one a
   CHECK(largest_difference(infer(models.fused, images), infer(models.plain, images)) < 1e-10);
 }
 
-TEST_CASE("what is fused is recorded as one op, and nothing that somebody else reads") {
+TEST_CASE("fused layers are recorded as one op, and values with other readers are not fused") {
   const Pair models = settled_block();
   const Tensor images = Tensor::ones({2, 6, 6, 2});
   ForwardPass pass(Mode::training);
@@ -186,7 +186,7 @@ TEST_CASE("what is fused is recorded as one op, and nothing that somebody else r
         std::vector<std::string>{"conv2d", "add", "batch_norm", "relu", "conv2d", "add", "batch_norm", "add", "relu"});
 }
 
-TEST_CASE("inference follows every change of a parameter, and leaves its input alone") {
+TEST_CASE("inference uses every change of a parameter and does not change its input") {
   const Pair models = settled_block();
   const Tensor images = RandomStream(5).normal({3, 6, 6, 2});
   const Tensor kept = Tensor::of(images.shape(), images.to_vector());
@@ -227,7 +227,7 @@ TEST_CASE("inference follows every change of a parameter, and leaves its input a
   CHECK(x.to_vector() == std::vector<double>{-1, 2, -3, 4});
 }
 
-TEST_CASE("messages name the layer, and those that are computed with it") {
+TEST_CASE("messages name the layer and the layers fused with it") {
   const Pair models = settled_block();
   Tensor images = Tensor::ones({2, 6, 6, 2});
   CHECK_THAT(error_of([&] { infer(models.fused, images.to(DType::float64)); }),
@@ -242,7 +242,7 @@ TEST_CASE("messages name the layer, and those that are computed with it") {
              Catch::Contains("layer bn2 + sum + last, batch_norm: expected a finite"));
 }
 
-TEST_CASE("a function that is named relu but is another is not taken for it") {
+TEST_CASE("a custom function named relu is not fused as relu") {
   const auto input = Input({3});
   const ActivationFunction negated("relu", [](const Variable& x) { return -x; });
   const Model model(input, Activation(negated)(BatchNormalization({.epsilon = 1e-12})(input)));
