@@ -1,4 +1,4 @@
-# What ./run and the scripts in tools/ share: packages, configuring, building, counting tests. To be sourced.
+# Functions of ./run and the scripts in tools/: packages, configuring, building, counting tests. To be sourced.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,4 +1,4 @@
-// Docs cannot lie: code that they show is taken from programs that are built and run.
+// The code in the docs is equal to that of programs that are built and run.
 
 #include <filesystem>
 #include <fstream>

@@ -1,4 +1,4 @@
-// Gradients as values: order, sums, scaling, clipping, and the state updates that travel with them.
+// Gradients: order, sums, scaling, clipping, and their state updates.
 #include "framework/autograd/gradients.hpp"
 
 #include <cmath>

@@ -12,7 +12,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// Writes down what it is notified of.
+/// Records its notifications.
 class Scribe final : public Observer {
  public:
   void layer_begins(std::string_view layer) override { lines.push_back(fmt::format("layer {}", layer)); }

@@ -1,4 +1,4 @@
-// Parameters: writes are counted, and what is derived from a value lives until the next one.
+// Parameters: writes are counted, and derived values live until the next write.
 #include "framework/autograd/parameter.hpp"
 
 #include <thread>

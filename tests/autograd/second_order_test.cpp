@@ -1,4 +1,4 @@
-// Gradients of gradients, against what calculus says.
+// Gradients of gradients, compared with derived formulas.
 
 #include <cmath>
 

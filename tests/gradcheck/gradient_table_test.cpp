@@ -1,4 +1,4 @@
-// Every derivative in the library is held against central differences in float64; the rows are in gradient_rows.hpp.
+// Every derivative in the library is compared with central differences in float64. The rows are in gradient_rows.hpp.
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,7 @@ using xtape::test::large_gradient_rows;
 
 namespace {
 
-/// Ops whose derivative is written in numbers, by a kernel, and has none itself.
+/// Ops whose derivative is computed by a kernel and has no derivative itself.
 const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "conv2d_max_pool2d", "max_pool2d"};
 
 std::set<std::string> names_in_table() {

@@ -1,4 +1,4 @@
-// Whole networks against central differences in float64.
+// Gradients of whole networks, compared with central differences in float64.
 
 #include "gradcheck/model_check.hpp"
 

@@ -1,4 +1,4 @@
-// Wrong derivatives of what networks are made of: activations, convolution, pooling, normalization, losses.
+// Wrong derivatives of the ops of networks: activations, convolution, pooling, normalization, losses.
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// Ops that break another promise than that of right numbers in one pass: state, accumulation, types, second order.
+// Ops that violate other requirements than correct numbers in one pass: state, accumulation, types, second order.
 
 #include <memory>
 

@@ -1,5 +1,5 @@
-// The checker's own test: derivatives that are wrong in every way that has been seen, each of which it has to reject,
-// while it accepts the same function with the right derivative. Arithmetic, reductions, manipulation, matrices.
+// Tests of the checker with derivatives that are wrong in every known way. It must reject each of them, and accept the
+// same function with the correct derivative. Arithmetic, reductions, manipulation, matrices.
 
 #include "framework/ops/ops.hpp"
 #include "tests/gradcheck/mutations.hpp"

@@ -1,5 +1,5 @@
-// One row a layer: derivatives with respect to inputs and parameters, in training and in inference, and the output's
-// shape against the one inferred, for one sample and for several.
+// One row for each layer: derivatives with respect to inputs and parameters in training and inference, and the shape of
+// the output compared with the inferred one, for one and several samples.
 
 #include <filesystem>
 #include <fstream>
@@ -28,7 +28,7 @@ std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
   return [options] { return Handle(options).definition(); };
 }
 
-/// Inputs whose numbers are drawn anew for float32 would not be the same function.
+/// If random numbers were drawn again for float32, it would not be the same function.
 const LayerCheckOptions drawing{.gradient = {.float32 = false}};
 /// One sample of one pixel has no variance: its normalized value is 0 whatever it was.
 const LayerCheckOptions several{.batches = {3, 4}};

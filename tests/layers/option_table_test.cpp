@@ -1,4 +1,4 @@
-// Every option of every layer: what it changes, and that files keep it.
+// Every option of every layer: its effect, and that files keep it.
 #include <algorithm>
 #include <map>
 

@@ -1,4 +1,4 @@
-// Every member of every layer's Options is in its fields(), which files are written from and read by.
+// Every member of every layer's Options is in its fields(), by which files are written and read.
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// Initializes a member of almost any type; never defined, because it only stands in expressions that are not computed.
+/// Initializes a member of almost any type; never defined, because it is used only in unevaluated expressions.
 struct Anything {
   template <class T>
   operator T() const;  // NOLINT(google-explicit-constructor): stands for the value
@@ -20,7 +20,7 @@ concept TakesMembers = requires {
   Options{std::declval<Given>()...};
 };
 
-/// Number of members of an aggregate: one more is tried as long as that compiles.
+/// Number of members of an aggregate: the largest number of initializers that compiles.
 template <class Options, class... Given>
 consteval std::size_t member_count() {
   if constexpr (TakesMembers<Options, Given..., Anything>) {

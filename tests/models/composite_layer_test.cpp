@@ -1,4 +1,4 @@
-// Layers that hold layers: everything that follows from parameters includes those inside.
+// Composite layers: names, files, freezing and counts include the parameters of inner layers.
 #include <cmath>
 #include <set>
 

@@ -1,5 +1,5 @@
-// What a Model computes in one pass is what the layers say one after the other. A model that has every value as an
-// output fuses nothing, since somebody reads it: it is held against one of the same layers that fuses what it can.
+// Fused layers compute the same values as separate layers. A model that has every value as an output fuses nothing; it
+// is compared with a model of the same layers that fuses them.
 
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ void collect(const SymbolicTensor& tensor, std::vector<SymbolicTensor>& found) {
   found.push_back(tensor);
 }
 
-/// The model, and the one of the same layers whose outputs are this one's and everything before.
+/// The model, and a model of the same layers in which every value is an output.
 struct Pair {
   Model fused, plain;
   Pair(const SymbolicTensor& input, const SymbolicTensor& output)
@@ -45,7 +45,7 @@ struct Pair {
   }
 };
 
-/// Everything that fuses, and what looks like it and must not.
+/// All patterns that are fused, and similar ones that must not be fused.
 Pair varied() {
   const auto input = Input({9, 8, 3});
   const BatchNormalization shared({.momentum = 0.5});
@@ -103,7 +103,7 @@ Tensor infer(const Model& model, const Tensor& images) {
   return model.call({images}, pass)[0].value();
 }
 
-/// A block whose moving averages are away from where they start.
+/// A block whose moving averages differ from their start values.
 Pair settled_block() {
   const auto input = Input({6, 6, 2});
   auto x = Conv2D({.filters = 4, .kernel_size = 3, .bias_initializer = he_normal(), .name = "conv"})(input);

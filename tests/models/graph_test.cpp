@@ -1,5 +1,5 @@
-// Graphs beyond one image in and one vector out: unknown extents, integers, several inputs and outputs, models made of
-// lists and functions. Each is saved, loaded, summarized, drawn, frozen and checked.
+// General graphs: unknown extents, integer inputs, several inputs and outputs, models made of lists and functions. Each
+// model is saved, loaded, summarized, drawn, frozen and checked.
 #include "framework/ops/ops.hpp"
 #include "gradcheck/layer_check.hpp"
 #include "gradcheck/model_check.hpp"

@@ -1,4 +1,4 @@
-// Where initial values come from: a random stream for each parameter, whatever models it is in.
+// The random streams of initial values: one for each parameter, in any number of models.
 #include <functional>
 #include <map>
 #include <set>
@@ -13,7 +13,7 @@ using namespace xtape;
 
 namespace {
 
-/// Uniform in [0, 1) whatever the shape, so that a stream that is used twice shows in parameters of any two shapes.
+/// Uniform in [0, 1) for any shape, so that a stream that is used twice is visible in parameters of different shapes.
 Initializer unit() {
   return {"unit", [](const Shape& shape, RandomStream& random) { return random.uniform(shape); }};
 }

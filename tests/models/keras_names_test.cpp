@@ -1,4 +1,4 @@
-// Names that Keras gives to weights, in files written by h5py as Keras's own source does it.
+// Names of weights in Keras files, which h5py writes as the source of Keras does.
 #include "models/keras_names.hpp"
 
 #include "framework/io/hdf5.hpp"

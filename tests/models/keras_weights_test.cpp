@@ -1,4 +1,4 @@
-// Weights in the files of Keras, written and read by h5py as Keras's own source does it.
+// Weights in Keras files, which h5py writes and reads as the source of Keras does.
 #include <algorithm>
 
 #include "framework/io/hdf5.hpp"
@@ -39,7 +39,7 @@ Model nested_model() {
 const std::vector<std::string> small_paths{"hidden/kernel",    "hidden/bias",          "norm/gamma",    "norm/beta",
                                            "norm/moving_mean", "norm/moving_variance", "logits/kernel", "logits/bias"};
 
-/// The error for a file that is not as it should be; checks that it names the file and leaves the model alone.
+/// The error for an invalid file. Checks that it names the file and that the model is unchanged.
 std::string error_for(const std::string& layout, const std::string& variant, const LoadWeightsOptions& options = {}) {
   const KerasFile file(layout, variant);
   const Model model = small_model();

@@ -1,4 +1,5 @@
-// A pass that computes parts of a model again on the way back: the same numbers from less memory.
+// Recomputed activations (gradient checkpointing): the backward pass computes parts of a model again. The results are
+// the same, with less memory.
 #include <optional>
 
 #include "framework/kernels/memory_pool.hpp"
@@ -54,7 +55,7 @@ TEST_CASE("recomputed blocks give the same bits") {
   for (int i = 0; i < 5; ++i) x = block(x, BatchNormalization({.momentum = 0.5}));
   const Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0);
-  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // nobody wants the images' gradient
+  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // the gradient of the images is not needed
   model.convert(DType::float64);
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
 }
@@ -88,7 +89,7 @@ TEST_CASE("chains of a convolution with a bias and batch normalization are recom
   }
   const Tensor images = RandomStream(1).normal({4, 6, 5, 3}, 0, 1, DType::float64);
   check_same(model, images, 0);
-  model.layer("batch_normalization_2").set_trainable(false);  // there a bias is none that cancels
+  model.layer("batch_normalization_2").set_trainable(false);  // there the bias does not cancel
   model.layer("conv2d_5").set_trainable(false);
   check_same(model, images, 0);
   // and the gradient of the bias before a frozen normalization is what differences say

@@ -88,7 +88,7 @@ TEST_CASE("small sizes are printed in smaller units, never as 0.0") {
   CHECK(thousands(1'234'567) == "1,234,567");
 }
 
-/// A layer of a program's own, with a parameter named as that of Dense.
+/// A custom layer with a parameter named as that of Dense.
 class Custom final : public Layer {
  public:
   Custom() : Layer("") {}

@@ -1,5 +1,5 @@
-// Relative error, near one rounding, of functions and their derivatives where values are tiny, huge or infinite:
-// against long double.
+// The relative error of functions and their derivatives for tiny, huge and infinite values, compared with long double.
+// It must be close to one rounding.
 #include <cmath>
 #include <functional>
 #include <limits>

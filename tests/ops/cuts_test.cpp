@@ -1,4 +1,4 @@
-// Operations on sizes on both sides of every constant by which they are cut, compared with plain loops:
+// Operations on sizes below and above each constant that divides their work, compared with plain loops:
 //
 //   elementwise_grain   elements of a piece of work: mapped, broadcast, moved, lines of a softmax, reduced totals
 //   block_size, 1024    elements of a block of a reduction, and columns of it (reductions.cpp)
@@ -26,7 +26,7 @@ Tensor drawn(const Shape& shape, DType type, std::uint64_t seed = 1) {
   return RandomStream(seed).normal(shape, 0, 1, DType::float64).to(type);
 }
 
-/// Nothing, or the first element of what is computed on one and on three threads that is not as exact says.
+/// The first element, computed on one and on three threads, that differs from `exact`; nothing if there is none.
 std::string disagreement(const std::function<Tensor()>& compute, double tolerance, const Exact& exact) {
   for (const int threads : {1, 3}) {
     const test::KernelSettings scope(threads);

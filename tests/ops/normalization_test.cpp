@@ -153,7 +153,7 @@ TEST_CASE("the backward pass of batch normalization overwrites no values of othe
     for (int parts = 0; parts < 16; ++parts) {
       INFO(to_string(shape) << ", parts " << parts);
       const bool residual = parts & 1, rectified = parts & 2, training = parts & 4;
-      const bool behind = parts & 8;  // an op that makes a gradient nobody else holds
+      const bool behind = parts & 8;  // an op whose gradient has no other holder
       const Tensor x = random.normal(shape), added = random.normal(shape), cotangent = random.normal(shape);
       const Tensor one = Tensor::ones({3});
       /// The derivatives of a sum of those that are chosen: the normalization, what is added to it, what x is read by.

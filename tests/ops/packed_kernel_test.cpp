@@ -88,7 +88,7 @@ TEST_CASE("a packed kernel keeps the values that it was made from") {
   Tensor w = RandomStream(2).normal({1, 1, 24, 20});
   const Tensor expected = conv2d(x, w).value();
   const PackedKernel packed(w);
-  w.mutable_data<float>()[7] = 100;  // takes a copy, as somebody else has the values
+  w.mutable_data<float>()[7] = 100;  // copies, because the values have another holder
   CHECK(identical(packed.conv2d(x, {}), expected));
 }
 

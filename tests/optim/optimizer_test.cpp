@@ -1,4 +1,4 @@
-// What all optimizers share: which parameters they change, clipping, state, and errors.
+// Behaviour of all optimizers: which parameters they change, clipping, state, and errors.
 #include "optim/optimizer.hpp"
 
 #include <limits>
@@ -296,7 +296,7 @@ TEST_CASE("a restored run continues exactly as without interruption") {
   run(before, first, 0, 3);
   const auto state = before.named_state();
   const Parameter second("p", first.value());
-  run(before, first, 3, 5);  // what was saved must not change with what goes on
+  run(before, first, 3, 5);  // saved state must not change with later steps
   Adam after({second}, {});
   after.restore(3, state);
   run(after, second, 3, 7);

@@ -1,4 +1,4 @@
-// Each optimizer against its formula, computed here one number at a time in double.
+// Each optimizer compared with its formula, computed here element by element in double.
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -207,7 +207,7 @@ TEST_CASE("gradients whose squares overflow give correct steps") {
               return std::make_unique<RMSprop>(p, RMSpropOptions{.learning_rate = 0.1, .rho = 0.5, .centered = true});
             }) == Approx(0.2));
     }
-    const Parameter p("p", Tensor::scalar(0, dtype));  // no number is made of what is none
+    const Parameter p("p", Tensor::scalar(0, dtype));  // NaN does not become a number
     Adam adam({p});
     adam.step(gradient_of(p, Tensor::scalar(std::numeric_limits<double>::infinity(), dtype)));
     CHECK_FALSE(std::isfinite(p.value().item()));
