@@ -6,7 +6,7 @@
   losses, metrics and so on. Structs of options also belong to the topic "Options".
 - Specializations of fmt::formatter are left out.
 - `using Conv2D = LayerHandle<Conv2DLayer>;` refers to the definition, where the layer is described.
-- Members that all layers have, such as `Options`, `name` and `fields()`, get their description here unless they have one.
+- Members that all layers have, such as `Options` and `fields()`, get a description here unless they have one.
 """
 
 import pathlib

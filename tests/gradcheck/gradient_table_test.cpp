@@ -112,7 +112,7 @@ TEST_CASE("every op in the source that users can call has a row in the table") {
   }
   CHECK(found.size() > 40);
   for (const std::string& op : found) {
-    // the derivative of an activation is an op of its own only so that it can be differentiated again: order 2
+    // the derivative of an activation is a separate op only for second derivatives: order 2
     if (op.ends_with("_gradient") && known.contains(op.substr(0, op.size() - 9))) continue;
     INFO(op);
     CHECK(known.contains(op));

@@ -13,7 +13,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// Initial values of a layer that is in no model.
+/// Gives initial values to a layer that is not in a model.
 void initialize(Layer& layer, std::uint64_t seed) {
   InitialStreams taken;
   layer.initialize(seed, 0, taken);
@@ -198,7 +198,7 @@ TEST_CASE("a graph of a million calls can be destroyed, with and without branche
   const Add both;
   auto ladder = keep(input);
   for (int i = 0; i < 200000; ++i) ladder = both({ladder, ladder});
-  const auto rung = ladder;  // still whole when the rest of the graph is gone
+  const auto rung = ladder;  // still valid when the rest of the graph is destroyed
   ladder = input;
   CHECK(rung.call().inputs.size() == 2);
   CHECK(rung.call().inputs[0] == rung.call().inputs[1]);

@@ -136,7 +136,8 @@ TEST_CASE("specs inferred from unknown extents match those inferred from known e
   CHECK(to_string(Conv2D({.filters = 4, .kernel_size = 3})(image).shape()) == "(None, 6, 4)");
   CHECK(to_string(MaxPooling2D()(image).shape()) == "(None, 4, 3)");
   CHECK(Flatten()(image).shape() == PartialShape{any});
-  CHECK(Add()({image, Input({5, any, 3})}).shape() == Shape{5, 8, 3});  // each knows what the other does not
+  CHECK(Add()({image, Input({5, any, 3})}).shape() ==
+        Shape{5, 8, 3});  // each has an extent that is unknown in the other
 }
 
 TEST_CASE("a parameter never depends on an unknown extent") {
@@ -175,10 +176,10 @@ TEST_CASE("activations are recognized by their type in code and by their name in
   CHECK_FALSE(ActivationFunction(relu) == sigmoid);
   const ActivationFunction wrapped([](const Variable&x) { return relu(x); }), renamed("relu", relu);
   CHECK(wrapped.name() == "custom");
-  CHECK(ActivationFunction(exp).name() == "custom");  // one of several functions of the name
+  CHECK(ActivationFunction(exp).name() == "custom");  // an overloaded function
   CHECK(ActivationFunction(exp)(Tensor::zeros({2})).value().to_vector() == std::vector<double>{1, 1});
   CHECK_FALSE(wrapped == relu);
-  CHECK_FALSE(wrapped == wrapped);  // nothing is known of it
+  CHECK_FALSE(wrapped == wrapped);  // a custom function equals no function
   CHECK_FALSE(renamed == relu);
   CHECK_THAT(error_of([&] { to_config(renamed); }), Catch::Contains("an activation function of xtape's, got relu"));
   for (const ActivationFunction& function :

@@ -1,4 +1,4 @@
-// The order and the names of weights in Keras's files: what Keras 3.15 with TensorFlow writes and h5py shows.
+// The order and the names of weights in Keras files, as Keras 3.15 with TensorFlow writes them and h5py shows them.
 #include <algorithm>
 
 #include "layers/layers.hpp"
@@ -20,7 +20,7 @@ Model normalized_model() {
   return {input, Dense({.units = 3, .name = "logits"})(x), {.name = "normalized"}};
 }
 
-/// A model inside of which layers with weights that are not trained stand before and between others.
+/// A model with layers whose weights are not trained before and between other layers.
 Model nested_model() {
   const SymbolicTensor inside = Input({3});
   auto x = Dense({.units = 3, .name = "a"})(Normalization({.name = "scale"})(inside));

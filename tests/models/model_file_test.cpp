@@ -238,7 +238,7 @@ TEST_CASE("other files, hostile JSON and other versions are rejected") {
   std::string layers = "0", names = R"("a":0)";
   for (int i = 0; i < 200'000; ++i) layers += ",{}", names += fmt::format(R"(,"a{}":0)", i);
   CHECK_THAT(graph("{" + names + "}"), Catch::Contains("expected at most 1000 names in an object"));
-  // where time is quadratic this takes many minutes, and the limit of the test program ends it
+  // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK_THAT(graph(R"({"class_name":"Model","name":"","config":{"layers":[)" + layers + "]}}"),
              Catch::Contains("nodes: expected a value, got none"));
   CHECK_THAT(error_of([&] { load_model(folder / "none"); }), Catch::Contains((folder / "none").string()));

@@ -103,12 +103,12 @@ double largest(const Values& a, const Values& b) {
   return most;
 }
 
-/// An option away from the default, with what it needs beside it.
+/// An option with a value other than the default, and the options that it needs.
 template <class Options>
 struct Row {
   std::string name;
   Options options;
-  Options base = {};  ///< the same without the option
+  Options base = {};  ///< the options without this one
 };
 
 template <class Type, class Options>
