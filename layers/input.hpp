@@ -31,8 +31,8 @@ class InputLayer final : public Layer {
   Options options_;
 };
 
-/// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or `Input({any, any,
-/// 3})` for images of any height and width. Error when an extent is 0.
+/// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or
+/// `Input({any, any, 3})` for images of any height and width. Error when an extent is 0.
 SymbolicTensor Input(const PartialShape& sample, const OnlyName& options = {});
 /// Makes an input for samples of another element type: `Input({.shape = {any}, .dtype = DType::int64})` for tokens.
 /// Error when an extent is 0, or when the type is float64.
