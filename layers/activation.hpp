@@ -1,4 +1,4 @@
-// Activation: a function of each element (or of each row, as softmax) without parameters.
+// Activation: a layer that applies a function without parameters to each element, or to each row as softmax does.
 #pragma once
 
 #include <concepts>
@@ -11,24 +11,31 @@
 
 namespace xtape {
 
+/// The function object of tanh, like `ReluFunction` for relu.
 struct TanhFunction {
-  static constexpr const char* name = "tanh";
+  static constexpr const char* name = "tanh";  ///< the name in files and messages
+  /// tanh(x), element by element.
   Variable operator()(const Variable& x) const { return tanh(x); }
 };
-/// Among the functions named tanh, the one that stands for xtape's as a value: Activation(tanh) finds it by its type.
+/// Internal: the overload of tanh that `Activation(tanh)` selects by its type; it stands for the function tanh of
+/// xtape.
 inline TanhFunction tanh(TanhFunction function) { return function; }
 
+/// The function objects of framework/ops/activations.hpp, and TanhFunction.
 template <class F>
 concept BuiltinActivation = std::same_as<F, LinearFunction> || std::same_as<F, ReluFunction> ||
     std::same_as<F, SigmoidFunction> || std::same_as<F, TanhFunction> || std::same_as<F, SoftplusFunction> ||
     std::same_as<F, EluFunction> || std::same_as<F, LeakyReluFunction> || std::same_as<F, GeluFunction> ||
     std::same_as<F, SoftmaxFunction> || std::same_as<F, LogSoftmaxFunction>;
 
-/// A function that keeps its input's shape, and its name. The functions of framework/ops/activations.hpp are known by
-/// their types and have their names; any other function of a variable is "custom" unless it is given a name.
+/// An activation function and its name. The output has the shape of the input. The functions of
+/// framework/ops/activations.hpp are recognized by their types and have their names; any other function has the name
+/// "custom" unless a name is given.
 class ActivationFunction {
  public:
+  /// The function `linear`, which returns its input.
   ActivationFunction() : ActivationFunction(linear) {}
+  /// Converts a function object or a lambda, such as `relu`.
   template <std::invocable<const Variable&> F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, ActivationFunction>)
       ActivationFunction(F&& function)  // NOLINT(google-explicit-constructor): relu is one, and a lambda is
@@ -38,21 +45,24 @@ class ActivationFunction {
       builtin_ = true;
     }
   }
-  /// A function that has others of its name beside it, such as exp.
+  /// Converts an overloaded function, such as `exp`: the overload that takes one variable is selected.
   template <std::same_as<Variable> V>
   ActivationFunction(V (*function)(const Variable&))  // NOLINT(google-explicit-constructor)
       : ActivationFunction("custom", function) {}
+  /// Converts `tanh`, which is an overloaded function.
   ActivationFunction(TanhFunction (*tanh)(TanhFunction))  // NOLINT(google-explicit-constructor): see above
       : ActivationFunction(tanh(TanhFunction())) {}
-  /// Error when the function is empty.
+  /// A function with a name. Error when the function is empty.
   ActivationFunction(std::string name, std::function<Variable(const Variable&)> function);
 
+  /// The name, such as "relu"; "custom" for a function without a name.
   const std::string& name() const { return name_; }
-  /// Whether it is one of framework/ops/activations.hpp, which a file can name.
+  /// Whether the function is one of framework/ops/activations.hpp, which a model file can name.
   bool builtin() const { return builtin_; }
+  /// Applies the function to `x`.
   Variable operator()(const Variable& x) const { return function_(x); }
 
-  /// Whether both are the same function of framework/ops/activations.hpp; other functions equal nothing.
+  /// True if both are the same function of framework/ops/activations.hpp. A custom function equals no function.
   friend bool operator==(const ActivationFunction& a, const ActivationFunction& b) {
     return a.builtin_ && b.builtin_ && a.name_ == b.name_;
   }
@@ -63,18 +73,19 @@ class ActivationFunction {
   std::function<Variable(const Variable&)> function_;
 };
 
-/// Its name; Error for functions that are not of framework/ops/activations.hpp, which a file can't hold.
+/// The name of the function. Error for a custom function, which a file cannot hold.
 ConfigValue to_config(const ActivationFunction& function);
-/// Error unless the value is the name of one of those.
+/// Reads a function by its name. Error unless the name is that of a function of framework/ops/activations.hpp.
 void from_config(const ConfigValue& given, ActivationFunction& function);
 
-/// activation(y + bias), or activation(y) without a bias: one op where relu follows a bias.
+/// Returns activation(y + bias), or activation(y) without a bias. A bias followed by relu is computed by one op.
 Variable activated(const Variable& y, const std::optional<Variable>& bias, const ActivationFunction& activation);
 
+/// y = function(x), of the shape of x. The layer has no parameters.
 class ActivationLayer final : public Layer {
  public:
   struct Options {
-    Required<ActivationFunction> function;
+    Required<ActivationFunction> function;  ///< the activation function
     std::string name = "";
     static void fields(auto& options, auto field) { field("function", options.function); }
   };
@@ -83,6 +94,7 @@ class ActivationLayer final : public Layer {
   std::string type() const override { return "Activation"; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
+  /// The activation function.
   const ActivationFunction& function() const { return options_.function; }
   std::string output_activation() const override { return function().name(); }
   bool keeps_activation() const override { return function() == linear; }
@@ -97,9 +109,10 @@ class ActivationLayer final : public Layer {
 
 extern template class LayerHandle<ActivationLayer>;
 
-/// y = function(x): Activation(relu)(x).
+/// The handle of an ActivationLayer. `Activation(relu)(x)` returns relu(x).
 class Activation : public LayerHandle<ActivationLayer> {
  public:
+  /// Makes a layer that applies `function`.
   explicit Activation(ActivationFunction function, const OnlyName& options = {});
 };
 

@@ -8,8 +8,8 @@
 namespace xtape {
 namespace {
 
-/// keep old + (1 - keep) now, of averages that are kept in T. A step that T would round to nothing is one unit in the
-/// last place, or the average would never arrive.
+/// keep old + (1 - keep) now, for averages stored in type T. A step that T would round to zero becomes one unit in the
+/// last place; otherwise the average would never reach `now`.
 template <class T>
 double moved(double old, double now, double keep) {
   if (!std::isfinite(now)) return now;  // std::lerp may ignore NaN
@@ -97,7 +97,7 @@ void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& va
   }
 }
 
-/// A moving average without what is left of the value it started from; itself before the first update.
+/// A moving average without the remaining part of its start value; unchanged before the first update.
 Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) const {
   if (!options_.bias_correction) return moving;
   const double updates = parameter("updates").value().item();

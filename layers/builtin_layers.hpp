@@ -1,4 +1,4 @@
-// The layers that a file may name.
+// The built-in layers by the type names that model files use.
 #pragma once
 
 #include <functional>
@@ -10,10 +10,11 @@
 
 namespace xtape {
 
-/// Makes a layer from the options that a file holds. Error naming the option that does not fit.
+/// A function that makes a layer from the options in a file. It throws an Error that names the option that is not
+/// valid.
 using LayerFactory = std::function<std::shared_ptr<Layer>(const LayerConfig& config)>;
 
-/// xtape's own layers by type.
+/// The factories of all built-in layers by layer type, such as "Conv2D".
 std::map<std::string, LayerFactory> builtin_layers();
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// Conv2D: convolution of images with learned kernels.
+// Conv2D: a convolution of images with learned kernels.
 #pragma once
 
 #include "framework/ops/convolution.hpp"
@@ -6,22 +6,22 @@
 
 namespace xtape {
 
-/// y = activation(conv2d(x, kernel) + bias): (n, height, width, channels) -> (n, out height, out width, filters).
-/// Parameters kernel (kernel height, kernel width, channels, filters) and bias (filters).
+/// y = activation(conv2d(x, kernel) + bias), from (n, height, width, channels) to (n, out height, out width, filters).
+/// Parameters: kernel (kernel height, kernel width, channels, filters) and bias (filters).
 class Conv2DLayer final : public Layer {
  public:
   struct Options {
-    Required<std::int64_t> filters;
-    Extent2D kernel_size = 1;
-    Extent2D strides = 1;
-    Padding padding = Padding::valid;
-    Extent2D dilation_rate = 1;
-    ActivationFunction activation = linear;
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform();
-    Initializer bias_initializer = zeros();
-    Regularizer kernel_regularizer = {};  ///< l2(1e-4): its l2 * sum(w^2) is added to the loss
-    Regularizer bias_regularizer = {};
+    Required<std::int64_t> filters;    ///< number of output channels, at least 1
+    Extent2D kernel_size = 1;          ///< height and width of the kernel, in pixels
+    Extent2D strides = 1;              ///< vertical and horizontal step of the kernel, in pixels
+    Padding padding = Padding::valid;  ///< zeros around the image: valid (none), same, or explicit amounts
+    Extent2D dilation_rate = 1;        ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
+    ActivationFunction activation = linear;             ///< applied after the bias
+    bool use_bias = true;                               ///< add a learned bias
+    Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
+    Initializer bias_initializer = zeros();             ///< initial values of the bias
+    Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
+    Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("filters", options.filters);
@@ -48,11 +48,11 @@ class Conv2DLayer final : public Layer {
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 
-  /// The geometry of the convolution.
+  /// The strides, the padding and the dilation rate, as the op conv2d() takes them.
   Conv2DOptions convolution() const;
-  /// conv2d(x, kernel), without bias and activation.
+  /// Returns conv2d(x, kernel), without bias and activation.
   Variable convolved(const Variable& x, ForwardPass& pass) const;
-  /// The bias; nothing without one.
+  /// Returns the bias as a variable of the pass; nothing if use_bias is false.
   std::optional<Variable> bias(ForwardPass& pass) const;
 
  private:

@@ -33,7 +33,7 @@ std::vector<Variable> DenseLayer::call(const std::vector<Variable>& inputs, Forw
   std::optional<Variable> bias;
   if (options_.use_bias) bias = parameter(pass, "bias");
   if (x.rank() == 2) return {activated(y, bias, options_.activation)};
-  // softmax and the like want the axes of x; relu in one op with the bias does not care
+  // softmax needs the axes of x; relu, which is one op with the bias, does not
   const bool rectified = options_.activation == relu;
   y = reshape(activated(y, bias, rectified ? relu : ActivationFunction(linear)),
               x.shape().replaced(-1, options_.units));

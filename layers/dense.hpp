@@ -1,22 +1,22 @@
-// Dense: every output is a weighted sum of all inputs.
+// Dense: each output is a weighted sum of all inputs.
 #pragma once
 
 #include "layers/activation.hpp"
 
 namespace xtape {
 
-/// y = activation(x kernel + bias) on the last axis: (n, ..., inputs) -> (n, ..., units). Parameters kernel
+/// y = activation(x kernel + bias) over the last axis, from (n, ..., inputs) to (n, ..., units). Parameters: kernel
 /// (inputs, units) and bias (units).
 class DenseLayer final : public Layer {
  public:
   struct Options {
-    Required<std::int64_t> units;
-    ActivationFunction activation = linear;
-    bool use_bias = true;
-    Initializer kernel_initializer = glorot_uniform();
-    Initializer bias_initializer = zeros();
-    Regularizer kernel_regularizer = {};  ///< l2(1e-4): its l2 * sum(w^2) is added to the loss
-    Regularizer bias_regularizer = {};
+    Required<std::int64_t> units;                       ///< number of outputs, at least 1
+    ActivationFunction activation = linear;             ///< applied after the bias
+    bool use_bias = true;                               ///< add a learned bias
+    Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
+    Initializer bias_initializer = zeros();             ///< initial values of the bias
+    Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
+    Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("units", options.units);

@@ -1,15 +1,15 @@
-// Dropout: forgets a random part of its input in training.
+// Dropout: sets a random part of its input to 0 in training.
 #pragma once
 
 #include "layers/layer.hpp"
 
 namespace xtape {
 
-/// In training each element becomes 0 with probability `rate`, the others x / (1 - rate); in inference nothing happens.
+/// In training each element becomes 0 with probability `rate` and x / (1 - rate) otherwise. In inference y = x.
 class DropoutLayer final : public Layer {
  public:
   struct Options {
-    Required<double> rate;
+    Required<double> rate;  ///< probability that an element becomes 0; in [0, 1)
     std::string name = "";
     static void fields(auto& options, auto field) { field("rate", options.rate); }
   };

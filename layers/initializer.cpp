@@ -12,9 +12,9 @@ Initializer uniform_within(std::string name, std::function<double(Fans)> limit) 
           }};
 }
 
-/// Values beyond two deviations are drawn again; the rest is scaled so that the deviation is the one asked for.
+/// Normal values. Those beyond two standard deviations are drawn again; then all are scaled to the given deviation.
 Tensor truncated_normal(const Shape& shape, double deviation, RandomStream& random) {
-  constexpr double deviation_of_truncated = 0.87962566103423978;  // of a unit normal cut at +-2
+  constexpr double deviation_of_truncated = 0.87962566103423978;  // of a unit normal truncated at +-2
   Tensor result = random.normal(shape);
   float* values = result.mutable_data<float>();
   for (std::int64_t i = 0; i < shape.size(); ++i) {
@@ -34,7 +34,7 @@ Initializer always(std::string name, double value) {
   return {std::move(name), [value](const Shape& shape, RandomStream&) { return Tensor::full(shape, value); }};
 }
 
-/// The number of a stream, which may be any.
+/// The number of a stream; all 64-bit numbers are valid.
 struct StreamNumber {
   std::uint64_t number;
 };
@@ -44,7 +44,7 @@ void from_config(const ConfigValue& given, StreamNumber& stream) {
   stream.number = static_cast<std::uint64_t>(*number);
 }
 
-/// What a file says of an initializer.
+/// The description of an initializer in a file.
 struct Description {
   Required<std::string> name;
   std::optional<double> value = std::nullopt;

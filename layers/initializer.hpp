@@ -1,4 +1,4 @@
-// Initial values of parameters, in Keras's words.
+// Initializers: functions that draw the initial values of parameters. Names and definitions are those of Keras.
 #pragma once
 
 #include <cstdint>
@@ -14,59 +14,69 @@
 
 namespace xtape {
 
-/// Makes a parameter's first value (float32) from its shape and a random stream.
+/// Makes the initial value (float32) of a parameter from its shape and a random stream.
 struct Initializer {
-  std::string name;
+  std::string name;  ///< the name in files, such as "glorot_uniform"
+  /// Draws a value of the given shape.
   std::function<Tensor(const Shape& shape, RandomStream& random)> make;
-  /// Draw from this stream of the model's seed instead of the parameter's own. Two parameters with one such stream draw
-  /// the same numbers; streams chosen by default avoid it.
+  /// The number of the random stream below the seed of the model; chosen for each parameter by default. Two parameters
+  /// for which the same stream is given draw the same numbers. Default streams are never equal to it.
   std::optional<std::uint64_t> stream = std::nullopt;
-  /// The number it was made with: of constant().
+  /// The argument of constant(); nothing for other initializers.
   std::optional<double> value = std::nullopt;
 
+  /// Returns a copy that draws from the stream `wanted`.
   Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted, value}; }
 };
 
-/// Which random streams the initial values of a model's parameters come from, so that no two parameters share one.
+/// Internal: the random streams that the initial values of a model's parameters come from. It ensures that no two
+/// parameters share a stream.
 class InitialStreams {
  public:
-  /// Whether `owner` has the stream now: nobody had it before, or the owner itself.
+  /// Claims the stream for `owner`. Returns whether `owner` has it now: no other owner had it before.
   bool claim(std::uint64_t seed, std::uint64_t stream, const void* owner) {
     return owners_.emplace(std::pair(seed, stream), owner).first->second == owner;
   }
 
-  /// Gives `owner` the stream, whoever had it: its value can't be drawn from another.
+  /// Gives the stream to `owner`, also if another owner had it, because the value of `owner` cannot be drawn again.
   void keep(std::uint64_t seed, std::uint64_t stream, const void* owner) { owners_[std::pair(seed, stream)] = owner; }
 
  private:
   std::map<std::pair<std::uint64_t, std::uint64_t>, const void*> owners_;
 };
 
-/// {"name": "constant", "value": 0.5, "stream": 7}, the last two if there are any.
+/// `{"name": "constant", "value": 0.5, "stream": 7}`; "value" and "stream" are left out if they are not set.
 ConfigValue to_config(const Initializer& initializer);
-/// One of those below; a name that is none of them stands for one that a program made itself: its parameters come with
-/// their values, and drawing anew is an Error.
+/// Reads one of the initializers below. Another name stands for a custom initializer: the values of its parameters come
+/// from the file, and drawing new values is an Error.
 void from_config(const ConfigValue& given, Initializer& initializer);
 
-/// Inputs and outputs of one unit: kh*kw*channels for kernels (kh, kw, in, out), the extents for matrices (in, out),
-/// the extent twice for vectors, 1 for scalars.
+/// Number of inputs and outputs of one unit, see fans().
 struct Fans {
-  double in, out;
+  double in;   ///< number of inputs
+  double out;  ///< number of outputs
 };
+/// The fans of a parameter of the given shape: kh * kw * in and kh * kw * out for a kernel (kh, kw, in, out), in and
+/// out for a matrix (in, out), the extent twice for a vector, 1 and 1 for a scalar.
 Fans fans(const Shape& shape);
 
-/// Uniform in [-l, l], or normal with deviation s truncated at two deviations as Keras does.
-/// Glorot and Bengio, AISTATS 2010: l = sqrt(6 / (in + out)), s = sqrt(2 / (in + out)).
+/// Uniform in [-l, l], l = sqrt(6 / (in + out)) with the fans of the shape (Glorot and Bengio, AISTATS 2010).
 Initializer glorot_uniform();
+/// Normal with mean 0 and standard deviation sqrt(2 / (in + out)), truncated at two standard deviations as in Keras.
 Initializer glorot_normal();
-/// He et al., ICCV 2015: l = sqrt(6 / in), s = sqrt(2 / in).
+/// Uniform in [-l, l], l = sqrt(6 / in) (He et al., ICCV 2015).
 Initializer he_uniform();
+/// Normal with mean 0 and standard deviation sqrt(2 / in), truncated at two standard deviations as in Keras.
 Initializer he_normal();
-/// LeCun et al., Efficient BackProp, 1998: l = sqrt(3 / in), s = sqrt(1 / in).
+/// Uniform in [-l, l], l = sqrt(3 / in) (LeCun et al., Efficient BackProp, 1998).
 Initializer lecun_uniform();
+/// Normal with mean 0 and standard deviation sqrt(1 / in), truncated at two standard deviations as in Keras.
 Initializer lecun_normal();
+/// All values 0.
 Initializer zeros();
+/// All values 1.
 Initializer ones();
+/// All values `value`.
 Initializer constant(double value);
 
 }  // namespace xtape

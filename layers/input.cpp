@@ -20,7 +20,7 @@ std::vector<TensorSpec> InputLayer::output_specs(const std::vector<TensorSpec>& 
 }
 
 std::vector<Variable> InputLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  assert(inputs.size() == 1);  // the Model puts the data in its place
+  assert(inputs.size() == 1);  // the Model passes the data
   return inputs;
 }
 

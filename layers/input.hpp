@@ -1,23 +1,24 @@
-// Input: where data enters a layer graph.
+// Input: an input of a layer graph.
 #pragma once
 
 #include "layers/layer.hpp"
 
 namespace xtape {
 
+/// An input of a model. Users make it with Input().
 class InputLayer final : public Layer {
  public:
-  static constexpr const char* type_name = "InputLayer";
+  static constexpr const char* type_name = "InputLayer";  ///< what type() returns
   struct Options {
-    Required<PartialShape> shape;  ///< of one sample; `any` for an extent that is not known
-    DType dtype = DType::float32;  ///< see TensorSpec
+    Required<PartialShape> shape;  ///< shape of one sample, without the batch axis; `any` for an unknown extent
+    DType dtype = DType::float32;  ///< element type of the samples; float32 is the type the model computes in
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("shape", options.shape);
       field("dtype", options.dtype);
     }
   };
-  /// Error when an extent is 0, or the type is float64.
+  /// Makes the layer from its options. Error when an extent is 0, or when the type is float64.
   explicit InputLayer(Options options);
 
   std::string type() const override { return type_name; }
@@ -30,10 +31,11 @@ class InputLayer final : public Layer {
   Options options_;
 };
 
-/// A place for samples of the given shape, without the batch axis: Input({64, 64, 3}), or Input({any, any, 3}) for
-/// images of every height and width. Error when an extent is 0.
+/// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or
+/// `Input({any, any, 3})` for images of any height and width. Error when an extent is 0.
 SymbolicTensor Input(const PartialShape& sample, const OnlyName& options = {});
-/// The same for samples of another type: Input({.shape = {any}, .dtype = DType::int64}) for tokens.
+/// Makes an input for samples of another element type: `Input({.shape = {any}, .dtype = DType::int64})` for tokens.
+/// Error when an extent is 0, or when the type is float64.
 SymbolicTensor Input(InputLayer::Options options);
 
 }  // namespace xtape

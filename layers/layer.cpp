@@ -12,7 +12,7 @@
 namespace xtape {
 namespace {
 
-/// Runs `compute`, with the layer's title in front of its errors, once.
+/// Runs `compute`. Its errors get the layer's title as a prefix, once.
 template <class F>
 auto with_title(const Layer& layer, const F& compute) {
   try {
@@ -31,7 +31,7 @@ void give_to(const std::vector<Sublayer>& layers, const ParameterValues& values)
   }
 }
 
-/// Asks both, as for a layer that is inside of two others; the second's value counts.
+/// Calls both functions, for a layer that is inside two others; the value of the second one is used.
 ParameterValues both(const ParameterValues& first, const ParameterValues& second) {
   return [first, second](const std::string& path, const ParameterSpec& spec) {
     first(path, spec);
@@ -75,7 +75,7 @@ std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
     }
   };
   add(sublayers());
-  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->sublayers());  // grows while it is walked
+  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->sublayers());  // the list grows during the loop
   return all;
 }
 
@@ -87,7 +87,7 @@ std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
   if (!built_) {
     const bool empty = sublayers().empty();
     prepare(inputs);
-    if (empty && values_) give_to(sublayers(), values_);  // that there are only now
+    if (empty && values_) give_to(sublayers(), values_);  // sublayers that build() has just created
   }
   std::vector<TensorSpec> outputs = output_specs(inputs);
   check(!outputs.empty(), "{}: expected output_specs() to give at least one output, got none", title());
@@ -211,7 +211,7 @@ std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
     for (const Owned& owned : layer.parameters_) {
       if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
       const Variable w = pass.parameter(owned.parameter);
-      const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // squares of w may exceed their type
+      const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // w * w may overflow
       total = total ? *total + penalty : penalty;
     }
   };
@@ -263,7 +263,7 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, Initia
     if (owned.source) {
       if (asked || taken.claim(source.seed, source.stream, &owned)) continue;
       const Tensor initial = initial_value(owned.spec, source).to(owned.parameter.dtype());
-      if (!identical(owned.parameter.value(), initial)) continue;  // trained, loaded or set since: kept
+      if (!identical(owned.parameter.value(), initial)) continue;  // trained, loaded or set since: not drawn again
     }
     while (!asked && !taken.claim(source.seed, source.stream, &owned)) source.stream += streams::another_round;
     owned.source = source;

@@ -1,4 +1,5 @@
-// LayerConfig: a layer's options by name, as files hold them. No file format in here: see save_model() in models/.
+// LayerConfig: the options of a layer by name, as model files store them. The file format is in models/, see
+// save_model().
 #pragma once
 
 #include <functional>
@@ -17,76 +18,100 @@ namespace xtape {
 
 struct ConfigField;
 
-/// A layer's options by name, in the order in which its Options::fields() lists them.
+/// The options of a layer by name, in the order of its Options::fields().
 struct LayerConfig {
-  std::vector<ConfigField> fields;
+  std::vector<ConfigField> fields;  ///< names and values
   friend bool operator==(const LayerConfig& a, const LayerConfig& b);
 };
 
-/// The value of one option. A config inside a config describes an option of several parts, such as an initializer.
+/// The value of one option. A LayerConfig as the value describes an option with several parts, such as an initializer.
 using ConfigValue =
     std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, std::vector<std::int64_t>, LayerConfig>;
 
+/// One option: its name and its value.
 struct ConfigField {
-  std::string name;
-  ConfigValue value;
+  std::string name;   ///< the name, such as "kernel_size"
+  ConfigValue value;  ///< the value
   friend bool operator==(const ConfigField&, const ConfigField&) = default;
 };
 
-/// The value under a name; null when there is none.
+/// The value of the field with this name; null when there is no such field.
 const ConfigValue* find_field(const LayerConfig& config, std::string_view name);
-/// A value as messages show it.
+/// A value as text for messages.
 std::string config_text(const ConfigValue& value);
 
-// How each type of option is written and read. from_config() throws Error "expected ..., got ..." and checks types and
-// ranges; integers go up to 2^31 - 1, so that arithmetic with what a file holds can't overflow.
+// One pair of functions for each type of option. from_config() checks types and ranges and throws Error "expected ...,
+// got ..."; integers are at most 2^31 - 1, so that arithmetic with values of a file cannot overflow.
+/// A truth value as a config value.
 inline ConfigValue to_config(bool value) { return value; }
+/// An integer as a config value.
 inline ConfigValue to_config(int value) { return std::int64_t{value}; }
+/// An integer as a config value.
 inline ConfigValue to_config(std::int64_t value) { return value; }
+/// A number as a config value.
 inline ConfigValue to_config(double value) { return value; }
+/// A list of integers as a config value.
 inline ConfigValue to_config(const std::vector<std::int64_t>& value) { return value; }
-ConfigValue to_config(const PartialShape& value);  // [28, 28, 1], -1 for an unknown extent
-ConfigValue to_config(DType value);                // "int64"
-ConfigValue to_config(Extent2D value);             // [height, width]
-ConfigValue to_config(const Padding& value);       // "valid", "same" or [top, bottom, left, right]
+/// A shape as a config value: `[28, 28, 1]`, -1 for an unknown extent.
+ConfigValue to_config(const PartialShape& value);
+/// An element type as a config value: "int64".
+ConfigValue to_config(DType value);
+/// Height and width as a config value: `[height, width]`.
+ConfigValue to_config(Extent2D value);
+/// Padding as a config value: "valid", "same" or `[top, bottom, left, right]`.
+ConfigValue to_config(const Padding& value);
+/// Reads a truth value. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, bool& value);
+/// Reads an integer of at most 2^31 - 1. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, int& value);
+/// Reads an integer of at most 2^31 - 1. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, std::int64_t& value);
+/// Reads a number. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, double& value);
+/// Reads a text. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, std::string& value);
+/// Reads a list of integers. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, std::vector<std::int64_t>& value);
+/// Reads a shape; -1 is an unknown extent. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, PartialShape& value);
+/// Reads an element type by its name. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, DType& value);
+/// Reads `[height, width]`. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, Extent2D& value);
+/// Reads "valid", "same" or `[top, bottom, left, right]`. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, Padding& value);
 
+/// An optional value as a config value; null for nothing.
 template <class T>
 ConfigValue to_config(const std::optional<T>& value) {
   return value ? to_config(*value) : ConfigValue(nullptr);
 }
+/// The value of a required option as a config value.
 template <class T>
 ConfigValue to_config(const Required<T>& value) {
   return to_config(value.value);
 }
+/// Reads the value of a required option.
 template <class T>
 void from_config(const ConfigValue& given, Required<T>& value) {
   from_config(given, value.value);
 }
+/// Reads an optional value; null is nothing.
 template <class T>
 void from_config(const ConfigValue& given, std::optional<T>& value) {
   value.reset();
   if (!std::holds_alternative<std::nullptr_t>(given)) from_config(given, value.emplace(T{1}));
 }
 
-/// Options of a layer that has none but its name; for others' Options an example of how fields() looks.
+/// The options of a layer that has no option but its name. It shows how fields() is written in other Options.
 struct OnlyName {
   std::string name = "";
-  /// Calls field("filters", options.filters) for every option but the name: the one list that both writing and reading
-  /// follow. `options` may be const.
+  /// Calls `field("filters", options.filters)` for each option except the name. Files are written and read by this
+  /// list. `options` may be const.
   static void fields(auto& /*options*/, auto /*field*/) {}
 };
 
-/// Writes options.
+/// The config of options that have fields().
 template <class Options>
 LayerConfig config_of(const Options& options) {
   LayerConfig config;
@@ -96,7 +121,7 @@ LayerConfig config_of(const Options& options) {
   return config;
 }
 
-/// Options with everything at its default, and what has none waiting to be read.
+/// Internal: options with default values; required options are empty until they are read.
 template <class Options, class... Waiting>
 Options blank_options(Waiting... waiting) {
   static_assert(sizeof...(waiting) < 8, "an option without a default must be Required<T>, and stand before the others");
@@ -107,31 +132,35 @@ Options blank_options(Waiting... waiting) {
   }
 }
 
-/// Reads what config_of() wrote. Fields that are not there keep their defaults. Error naming the field when one without
-/// a default is missing, a value is of another kind or out of range, or a field is unknown or comes twice.
+/// The options of a config that config_of() has made. Missing fields keep their defaults. Error with the name of the
+/// field when a required field is missing, a value is of another kind or out of range, or a field is unknown or
+/// duplicate.
 template <class Options>
 Options options_of(const LayerConfig& config);
 
-/// Makes a layer from its options: the factory of Definition, for LoadModelOptions::custom_layers.
+/// Makes a layer of class Definition from its config. It is a factory for LoadModelOptions::custom_layers.
 template <class Definition>
 std::shared_ptr<Definition> make_layer(const LayerConfig& config) {
   return std::make_shared<Definition>(options_of<typename Definition::Options>(config));
 }
 
-/// Reads fields one by one and keeps account of them; what options_of() is made of.
+/// Internal: reads the fields of a config and records which ones were read, for options_of().
 class ConfigReader {
  public:
+  /// A reader of `config`, which must outlive it.
   explicit ConfigReader(const LayerConfig& config) : config_(config) {}
 
+  /// Reads a field if it is present; otherwise `value` is unchanged.
   template <class T>
   void read(const char* name, T& value) {
     read_field(name, false, [&](const ConfigValue& given) { from_config(given, value); });
   }
+  /// Reads a required field. Error when it is missing.
   template <class T>
   void read(const char* name, Required<T>& value) {
     read_field(name, true, [&](const ConfigValue& given) { from_config(given, value); });
   }
-  /// Error when the config has a field that was not read, or one twice.
+  /// Error when the config has a field that was not read, or a duplicate field.
   void finish() const;
 
  private:

@@ -1,4 +1,4 @@
-// All layers.
+// Includes all layers.
 #pragma once
 
 #include "layers/activation.hpp"

@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// The one shape that both may have, with the extents that either knows; nothing when they differ.
+/// The common shape of both, with the extents that are known in either; nothing when they differ.
 std::optional<PartialShape> agreed(const PartialShape& a, const PartialShape& b) {
   if (a.rank() != b.rank()) return std::nullopt;
   std::vector<Extent> extents;
@@ -69,7 +69,7 @@ std::vector<Variable> MultiplyLayer::call(const std::vector<Variable>& inputs, F
 std::vector<TensorSpec> ConcatenateLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
   if (inputs.size() < 2) reject("two or more inputs", inputs);
   if (!all_floating(inputs)) reject("floating inputs", inputs);
-  const int rank = inputs[0].shape.rank() + 1;  // with the batch
+  const int rank = inputs[0].shape.rank() + 1;  // with the batch axis
   const int axis = options_.axis < 0 ? options_.axis + rank : options_.axis;
   if (axis < 1 || axis >= rank) reject(fmt::format("an axis in [1, {}) for its axis {}", rank, options_.axis), inputs);
   Extent total = 0;

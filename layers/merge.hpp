@@ -1,12 +1,12 @@
-// Layers of several inputs: Add, Subtract, Multiply, Concatenate.
+// Layers with several inputs: Add, Subtract, Multiply, Concatenate.
 #pragma once
 
 #include "layers/layer.hpp"
 
 namespace xtape {
 
-/// What Add, Subtract and Multiply share: inputs of one shape, called with a list: Add()({x, y}), or x + y. Where an
-/// extent of one input is unknown, it is that of another.
+/// The base class of Add, Subtract and Multiply. The inputs have equal shapes and are passed as a list:
+/// `Add()({x, y})`, or `x + y`. An extent that is unknown in one input is taken from another.
 class ElementwiseMergeLayer : public Layer {
  public:
   using Options = OnlyName;
@@ -15,11 +15,11 @@ class ElementwiseMergeLayer : public Layer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 
  protected:
-  /// The inputs combined from the first to the last. Error unless all have one shape, so that none is broadcast.
+  /// Combines the inputs from the first to the last. Error unless all shapes are equal: nothing is broadcast.
   static Variable combined(const std::vector<Variable>& inputs, Variable (*combine)(const Variable&, const Variable&));
 };
 
-/// The sum of two or more inputs.
+/// The sum of two or more inputs of equal shapes.
 class AddLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
@@ -29,7 +29,7 @@ class AddLayer final : public ElementwiseMergeLayer {
 extern template class LayerHandle<AddLayer>;
 using Add = LayerHandle<AddLayer>;
 
-/// The first of two inputs minus the second.
+/// The first of two inputs minus the second; the shapes are equal.
 class SubtractLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
@@ -40,7 +40,7 @@ class SubtractLayer final : public ElementwiseMergeLayer {
 extern template class LayerHandle<SubtractLayer>;
 using Subtract = LayerHandle<SubtractLayer>;
 
-/// The product of two or more inputs, element by element.
+/// The element-wise product of two or more inputs of equal shapes.
 class MultiplyLayer final : public ElementwiseMergeLayer {
  public:
   using ElementwiseMergeLayer::ElementwiseMergeLayer;
@@ -50,11 +50,11 @@ class MultiplyLayer final : public ElementwiseMergeLayer {
 extern template class LayerHandle<MultiplyLayer>;
 using Multiply = LayerHandle<MultiplyLayer>;
 
-/// The inputs one after the other along an axis; axis 0 is the batch and can't be chosen. All other extents must agree.
+/// The concatenation of the inputs along an axis. All other extents must be equal. Axis 0, the batch, is an Error.
 class ConcatenateLayer final : public Layer {
  public:
   struct Options {
-    int axis = -1;
+    int axis = -1;  ///< counted with the batch axis 0; negative axes count from the end
     std::string name = "";
     static void fields(auto& options, auto field) { field("axis", options.axis); }
   };

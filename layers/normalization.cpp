@@ -10,7 +10,7 @@
 namespace xtape {
 namespace {
 
-constexpr double smallest_deviation = 1e-7;  // Keras's epsilon
+constexpr double smallest_deviation = 1e-7;  // epsilon of Keras
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Normalization: inputs brought to mean 0 and variance 1 by what the training data are like.
+// Normalization: normalizes inputs to mean 0 and variance 1 by statistics of the training data.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace xtape {
 
-/// Over the last axis, as Keras's layer: y = (x - mean) / max(sqrt(variance), 1e-7), so that what never changes becomes
-/// 0. Mean and variance are parameters (channels) that are not trained; adapt() in training/ measures them, and they
-/// are stored with the weights. Until then they are 0 and 1.
+/// Normalizes over the last axis, as in Keras: y = (x - mean) / max(sqrt(variance), 1e-7). A channel with one constant
+/// value becomes 0. Mean and variance are parameters (channels) that are not trained and are stored with the weights.
+/// They are 0 and 1 until adapt() in training/ computes them from data.
 class NormalizationLayer final : public Layer {
  public:
   using Options = OnlyName;

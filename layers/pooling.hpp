@@ -8,11 +8,11 @@
 
 namespace xtape {
 
+/// The options of MaxPooling2D and AveragePooling2D.
 struct PoolingOptions {
-  Extent2D pool_size = 2;
-  /// As large as the window by default.
-  std::optional<Extent2D> strides = std::nullopt;
-  Padding padding = Padding::valid;
+  Extent2D pool_size = 2;                          ///< height and width of the window, in pixels
+  std::optional<Extent2D> strides = std::nullopt;  ///< step of the window, in pixels; pool_size if not given
+  Padding padding = Padding::valid;                ///< around the image: valid (none), same, or explicit amounts
   std::string name = "";
   static void fields(auto& options, auto field) {
     field("pool_size", options.pool_size);
@@ -21,7 +21,7 @@ struct PoolingOptions {
   }
 };
 
-/// What the two windowed poolings share: (n, height, width, channels) -> (n, out height, out width, channels).
+/// The base class of poolings with a window, from (n, height, width, channels) to (n, out height, out width, channels).
 class PoolingLayer : public Layer {
  public:
   using Options = PoolingOptions;
@@ -31,14 +31,14 @@ class PoolingLayer : public Layer {
   bool keeps_activation() const override { return true; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 
-  /// The window with its strides, which are its size by default.
+  /// The size, the strides and the padding of the window, as the pooling ops take them.
   WindowOptions window() const;
 
  private:
   Options options_;
 };
 
-/// The largest value under the window; padding never wins.
+/// The maximum of the values in the window; padding is ignored.
 class MaxPooling2DLayer final : public PoolingLayer {
  public:
   using PoolingLayer::PoolingLayer;
@@ -48,7 +48,7 @@ class MaxPooling2DLayer final : public PoolingLayer {
 extern template class LayerHandle<MaxPooling2DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
 
-/// The mean of the values under the window, padding not counted.
+/// The mean of the values in the window; padding is ignored.
 class AveragePooling2DLayer final : public PoolingLayer {
  public:
   using PoolingLayer::PoolingLayer;
@@ -58,7 +58,7 @@ class AveragePooling2DLayer final : public PoolingLayer {
 extern template class LayerHandle<AveragePooling2DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
 
-/// What the two global poolings share: (n, height, width, channels) -> (n, channels).
+/// The base class of global poolings, from (n, height, width, channels) to (n, channels).
 class GlobalPoolingLayer : public Layer {
  public:
   using Options = OnlyName;
@@ -68,7 +68,7 @@ class GlobalPoolingLayer : public Layer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 };
 
-/// The largest value of each channel.
+/// The maximum of each channel over height and width, from (n, height, width, channels) to (n, channels).
 class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
  public:
   using GlobalPoolingLayer::GlobalPoolingLayer;
@@ -78,7 +78,7 @@ class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
 extern template class LayerHandle<GlobalMaxPooling2DLayer>;
 using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
 
-/// The mean of each channel.
+/// The mean of each channel over height and width, from (n, height, width, channels) to (n, channels).
 class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
  public:
   using GlobalPoolingLayer::GlobalPoolingLayer;

@@ -1,4 +1,4 @@
-// Layers that move elements and compute nothing: Flatten, Reshape, ZeroPadding2D.
+// Layers that rearrange elements without arithmetic: Flatten, Reshape, ZeroPadding2D.
 #pragma once
 
 #include "framework/ops/window.hpp"
@@ -6,7 +6,7 @@
 
 namespace xtape {
 
-/// All axes of a sample as one: (n, ...) -> (n, elements).
+/// Flattens each sample to one axis, from (n, ...) to (n, elements).
 class FlattenLayer final : public Layer {
  public:
   using Options = OnlyName;
@@ -23,10 +23,11 @@ class FlattenLayer final : public Layer {
 extern template class LayerHandle<FlattenLayer>;
 using Flatten = LayerHandle<FlattenLayer>;
 
-/// The same elements under another sample shape; one extent may be -1 and is computed.
+/// Gives each sample another shape with the same elements in the same order.
 class ReshapeLayer final : public Layer {
  public:
   struct Options {
+    /// Shape of one sample, without the batch axis. One extent may be -1: it is computed from the others.
     Required<std::vector<std::int64_t>> target_shape;
     std::string name = "";
     static void fields(auto& options, auto field) { field("target_shape", options.target_shape); }
@@ -45,15 +46,16 @@ class ReshapeLayer final : public Layer {
 extern template class LayerHandle<ReshapeLayer>;
 using Reshape = LayerHandle<ReshapeLayer>;
 
-/// Zeros around images: (n, height, width, channels) -> (n, top + height + bottom, left + width + right, channels).
+/// Adds zeros around images, from (n, height, width, channels) to (n, top + height + bottom, left + width + right,
+/// channels).
 class ZeroPadding2DLayer final : public Layer {
  public:
   struct Options {
-    Padding padding = {1, 1, 1, 1};  ///< top, bottom, left, right
+    Padding padding = {1, 1, 1, 1};  ///< rows and columns of zeros: top, bottom, left, right
     std::string name = "";
     static void fields(auto& options, auto field) { field("padding", options.padding); }
   };
-  /// Error for Padding::same and for negative amounts.
+  /// Makes the layer from its options. Error for Padding::same and for negative amounts.
   explicit ZeroPadding2DLayer(Options options);
   std::string type() const override { return "ZeroPadding2D"; }
   bool keeps_activation() const override { return true; }

@@ -1,15 +1,15 @@
-// Softmax: logits to probabilities. For training leave it out: softmax_cross_entropy takes logits.
+// Softmax: probabilities from logits. Not needed for training: softmax_cross_entropy takes logits.
 #pragma once
 
 #include "layers/layer.hpp"
 
 namespace xtape {
 
-/// y = exp(x) / sum of exp(x) along an axis; axis 0 is the batch and can't be chosen.
+/// y = exp(x) / sum(exp(x)) along an axis. The output has the shape of x. Axis 0, the batch, is an Error.
 class SoftmaxLayer final : public Layer {
  public:
   struct Options {
-    int axis = -1;
+    int axis = -1;  ///< counted with the batch axis 0; negative axes count from the end
     std::string name = "";
     static void fields(auto& options, auto field) { field("axis", options.axis); }
   };
@@ -18,6 +18,7 @@ class SoftmaxLayer final : public Layer {
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::string output_activation() const override { return "softmax"; }
+  /// The axis as given in the options.
   int axis() const { return options_.axis; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;

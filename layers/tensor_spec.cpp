@@ -48,7 +48,7 @@ Extent operator/(Extent a, Extent b) {
 PartialShape::PartialShape(std::vector<Extent> extents) : extents_(std::move(extents)) {
   std::vector<std::int64_t> all_known;
   for (const Extent extent : extents_) all_known.push_back(extent.known() ? extent.value() : 1);
-  static_cast<void>(Shape(all_known));  // its errors are ours
+  static_cast<void>(Shape(all_known));  // throws the errors of Shape
 }
 
 PartialShape::PartialShape(const Shape& shape) : extents_(shape.begin(), shape.end()) {}

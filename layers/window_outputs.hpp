@@ -1,4 +1,4 @@
-// The extents that a sliding window gives, for images whose height or width may be unknown.
+// The output extents of a sliding window, for images whose height or width may be unknown.
 #pragma once
 
 #include <array>
@@ -8,9 +8,9 @@
 
 namespace xtape {
 
-/// Height and width of the output for samples `image` (height, width, channels). `place` places the window on images of
-/// a known shape (n, height, width, channels); Errors are its own. An unknown extent gives an unknown extent; so that
-/// `place` can check the rest, it then gets an image that is large enough for every window.
+/// Height and width of the output for samples of shape `image` (height, width, channels). `place` computes the window
+/// for images of a known shape (n, height, width, channels) and throws the Errors. An unknown extent gives an unknown
+/// extent; `place` then gets a large extent instead, so that it can check the other extents.
 template <class Place>
 std::array<Extent, 2> window_outputs(const PartialShape& image, const Place& place) {
   constexpr std::int64_t large = std::int64_t{1} << 20;

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t deepest = 100, most_names = 1000;
 
-/// Refuses what a parsed value no longer shows, deep nesting and names that come twice. The parser's own callback would
-/// do, but then it goes over all siblings at the end of each object.
+/// Rejects deep nesting and duplicate names, which the parsed value no longer shows. The callback of the parser could
+/// do this too, but the parser then visits all siblings at the end of each object.
 class Inspection final : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return true; }
@@ -43,7 +43,7 @@ class Inspection final : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  std::vector<std::set<std::string>> names_;  // of the objects that are open; none of a list
+  std::vector<std::set<std::string>> names_;  // of the open objects; empty for a list
 };
 
 struct ToJson {

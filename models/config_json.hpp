@@ -7,16 +7,17 @@
 
 namespace xtape {
 
-/// Fields keep their order, so that the same model gives the same bytes.
+/// JSON whose fields keep their order, so that equal models give equal files.
 using Json = nlohmann::ordered_json;
 
-/// Parses text that anybody may have written. Error for what is no JSON, nests deeper than 100 levels, or has an object
-/// with one name twice or more than 1000 names, among which a search takes long.
+/// Parses untrusted text. Error when it is not JSON, has more than 100 levels, or has an object with a duplicate name
+/// or with more than 1000 names (a search among more would be slow).
 Json parse_json(const std::string& text);
 
-/// Error for numbers that are not finite, which JSON does not have.
+/// The config as JSON. Error for numbers that are not finite: JSON has none.
 Json config_to_json(const LayerConfig& config);
-/// Error naming the field for what no option can be, such as a list of texts.
+/// The config of a JSON object. Error with the name of the field for a value that no option can have, such as a list of
+/// texts.
 LayerConfig config_from_json(const Json& json);
 
 }  // namespace xtape

@@ -6,8 +6,8 @@
 namespace xtape {
 namespace {
 
-/// Text for an HTML-like label: markup escaped, control characters left out, and bytes that are no UTF-8, which
-/// Graphviz refuses, as \x and two digits.
+/// Text for an HTML-like label: markup is escaped, control characters are removed, and bytes that are not UTF-8, which
+/// Graphviz rejects, become \x and two digits.
 std::string escaped(std::string_view text) {
   std::string result;
   while (!text.empty()) {
@@ -54,9 +54,9 @@ const Kind& kind_of(const std::string& type) {
   return found == kinds.end() ? other : *found;
 }
 
-/// First and last node of every block: the nodes between two values that all paths pass through, where those are not
-/// neighbours, up to the second; and an activation right behind it. The order is one of computation, so a value is such
-/// a place when nobody behind it reads anything before it.
+/// First and last node of each block. A block is the nodes between two values that all paths pass through and that are
+/// not neighbours, including the second value and an activation directly behind it. The nodes are in the order of
+/// computation, so all paths pass through a value if no later node reads an earlier value.
 std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
   std::vector<std::size_t> last_reader(nodes.size(), 0);
@@ -79,7 +79,7 @@ std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   return blocks;
 }
 
-/// Nodes from the first output back along first inputs, which stand in one straight line.
+/// The nodes on the path from the first output back along first inputs. They are drawn in a straight line.
 std::vector<bool> spine_of(const Model& model) {
   std::vector<bool> spine(model.nodes().size(), false);
   for (std::size_t i = model.output_nodes().front().node;; i = model.nodes()[i].inputs.front().node) {
@@ -104,7 +104,7 @@ class DotWriter {
   }
 
  private:
-  /// Writes nodes and edges of a model, whose node i is called prefix + i.
+  /// Writes nodes and edges of a model. Node i has the name prefix + i.
   void write(const Model& model, const std::string& prefix, const std::string& indent) {
     const auto blocks = options_.blocks ? blocks_of(model) : std::vector<std::pair<std::size_t, std::size_t>>();
     const std::vector<bool> spine = spine_of(model);
@@ -168,7 +168,7 @@ class DotWriter {
         escaped(node.layer->type()), escaped(node.layer->name()), details, rows_inside(*node.layer, ""));
   }
 
-  /// A row for each layer inside of one that is no model, by its path.
+  /// A row with the path of each layer inside a layer that is not a model.
   static std::string rows_inside(const Layer& layer, const std::string& path) {
     std::string rows;
     for (const auto& [name, inner] : layer.sublayers()) {
@@ -179,7 +179,7 @@ class DotWriter {
     return rows;
   }
 
-  /// Edges go to the inputs of a model used as a layer, and from its output.
+  /// Edges of a model used as a layer: to its inputs, and from its output.
   static std::string end_of(const Model& model, NodeOutput value, const std::string& prefix) {
     const std::string id = fmt::format("{}{}", prefix, value.node);
     const auto inner = Model::from_layer(model.nodes()[value.node].layer);

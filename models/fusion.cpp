@@ -37,7 +37,7 @@ class Planner {
     return {.nodes = {node}, .inputs = nodes_[node].inputs, .made = {node}};
   }
 
-  /// The step that computes this node and those behind it by the rule; nothing unless there are at least two.
+  /// The step that computes this node and later ones by the rule; nothing if there would be fewer than two nodes.
   std::optional<FusedStep> match(const FusionRule& rule, std::size_t first) const {
     FusedStep step{.nodes = {}, .inputs = nodes_[first].inputs, .rule = &rule};
     std::optional<std::size_t> next = first;
@@ -71,7 +71,7 @@ class Planner {
     step.nodes.push_back(node);
   }
 
-  /// The only node that reads the node's value, if there is but one and it has no step yet.
+  /// The only node that reads the value of `node`, if there is exactly one and it has no step yet.
   std::optional<std::size_t> only_reader(std::size_t node) const {
     const std::vector<std::size_t>& readers = readers_[node];
     if (readers.size() != 1 || readers[0] == nodes_.size() || taken_[readers[0]]) return std::nullopt;
@@ -79,9 +79,9 @@ class Planner {
   }
 
   const std::vector<ModelNode>& nodes_;
-  std::vector<std::vector<std::size_t>> readers_;  // of each node; nodes_.size() stands for an output of the model
+  std::vector<std::vector<std::size_t>> readers_;  // of each node; nodes_.size() represents an output of the model
   std::map<const Layer*, int> calls_;
-  std::vector<bool> taken_;  // into a step
+  std::vector<bool> taken_;  // nodes that have a step
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Fusion: layers that one op computes together, in one pass over memory. Internal to the library.
+// Fusion: several layers that one op computes together, in one pass over memory. Internal to the library.
 #pragma once
 
 #include <map>
@@ -9,62 +9,63 @@
 
 namespace xtape {
 
-/// What the function of a rule computes with.
+/// The arguments of the function of a fusion rule.
 struct FusedCall {
-  std::vector<const Layer*> layers;  ///< for each part of the pattern; null for one that is left out
-  std::vector<Variable> inputs;      ///< of the first layer; may be given away
+  std::vector<const Layer*> layers;  ///< one for each part of the pattern; null for an optional part that is absent
+  std::vector<Variable> inputs;      ///< the inputs of the first layer; the function may move them
   std::optional<Variable> residual;  ///< the other operand of a sum behind the first layer
-  const Layer* current;              ///< whose ops run, for messages
+  const Layer* current;              ///< the layer whose ops run, for messages
 
-  /// The layer of a part of the pattern; null when it is left out.
+  /// The layer of a part of the pattern; null when the part is absent.
   template <class Definition>
   const Definition* layer(std::size_t part) const {
     return static_cast<const Definition*>(layers[part]);
   }
-  /// The ops that follow belong to the layers of these parts, for messages and the profiler; each rule calls it first.
+  /// Attributes the following ops to the layers of these parts, for messages and the profiler. Each rule calls it
+  /// first.
   void enter(std::size_t first_part, std::size_t last_part, ForwardPass& pass);
 };
 
-/// A row of the table: a pattern of layers, and the function that computes it by one op.
+/// A row of the fusion table: a pattern of layers, and the function that computes them by one op.
 struct FusionRule {
   struct Part {
     bool (*matches)(const Layer& layer);
     bool optional = false;
-    bool has_value = false;  ///< whether its output exists nevertheless, as the input of the op
+    bool has_value = false;  ///< whether its output is computed too, as the input of the op
   };
-  /// Layers one behind the other. Each is the only one that reads the output of the one before it, which then need not
-  /// exist. A sum of two behind the first layer reads another value too, the residual.
+  /// A chain of layers. Each layer is the only reader of the output of the previous one, so that output need not be
+  /// computed. A sum of two behind the first layer also reads another value, the residual.
   std::vector<Part> pattern;
-  /// The same numbers, to rounding, as the layers one after the other.
+  /// Computes the output of the last layer, equal to that of separate layers up to rounding.
   Variable (*compute)(FusedCall& call, ForwardPass& pass);
 };
 
-/// The table; of two rules that match, the first counts. The layers know nothing of it: what a rule needs, their public
-/// options say.
+/// The fusion table. If several rules match, the first one is used. Layers do not depend on the table: a rule reads
+/// their public options.
 const std::vector<FusionRule>& fusion_rules();
 
-/// One call in the walk through a graph: a node alone, or several that a rule computes. It comes where the last of them
-/// stands, so that all that it reads is there.
+/// One step of the computation of a graph: a single node, or several nodes that a rule computes. It has the position of
+/// the last of its nodes, so that all values that it reads are computed before.
 struct FusedStep {
-  std::vector<std::size_t> nodes;  ///< one behind the other
-  std::vector<NodeOutput> inputs;  ///< what the first of them reads
+  std::vector<std::size_t> nodes;  ///< a chain of nodes
+  std::vector<NodeOutput> inputs;  ///< the values that the first node reads
   std::optional<NodeOutput> residual = std::nullopt;
-  const FusionRule* rule = nullptr;       ///< null for a node alone
-  std::vector<const Layer*> layers = {};  ///< for each part of the rule's pattern; null for one that is left out
-  std::vector<std::size_t> made = {};     ///< those of the nodes whose outputs come into being
+  const FusionRule* rule = nullptr;       ///< null for a single node
+  std::vector<const Layer*> layers = {};  ///< one for each part of the rule's pattern; null for an absent part
+  std::vector<std::size_t> made = {};     ///< the nodes whose outputs are computed
 
   std::size_t node() const { return nodes.front(); }
   std::size_t output() const { return nodes.back(); }  ///< the node whose outputs are computed
-  /// The values that it reads.
+  /// The values that the step reads.
   std::vector<NodeOutput> reads() const;
 };
 
-/// Adds how often each layer computes when this one is called `times` times, those inside it included.
+/// Adds to `calls` how often `layer` and each layer inside it compute when `layer` is called `times` times.
 void count_calls(const Layer& layer, std::map<const Layer*, int>& calls, int times = 1);
 
-/// The steps in order. A value is left out only if exactly one node reads it and it is no output of the model. Layers
-/// with parameters that are called more than once compute at their own places, so that what they count or average keeps
-/// its order.
+/// The steps in the order of computation. A value is skipped only if exactly one node reads it and it is not an output
+/// of the model. Layers with parameters that are called more than once are not moved, so that their counters and
+/// averages are updated in order.
 std::vector<FusedStep> plan_steps(const std::vector<ModelNode>& nodes, const std::vector<NodeOutput>& outputs);
 
 }  // namespace xtape

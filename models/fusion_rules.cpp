@@ -1,4 +1,4 @@
-// The table of fusions. To add one: an op, a row here, a test in tests/models/fusion_test.cpp.
+// The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/pooling.hpp"
 #include "layers/activation.hpp"
@@ -35,7 +35,7 @@ bool is_relu(const Layer& layer) {
   return activation && activation->options().function.value == relu;
 }
 
-/// relu(norm(conv(x) + bias) + residual): the bias leaves with the mean, so the convolution alone has no op for it.
+/// relu(norm(conv(x) + bias) + residual). The normalization handles the bias, so that no separate op adds it.
 Variable normalize(FusedCall& call, ForwardPass& pass) {
   BatchNormFusion fused{.residual = call.residual, .relu = call.layers[3] != nullptr};
   Variable x = std::move(call.inputs.front());
@@ -48,8 +48,8 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
   return call.layer<BatchNormalizationLayer>(1)->normalized(std::move(x), fused, pass);
 }
 
-/// relu(max_pool(conv(x)) + bias): bias and relu come after the pooling, on fewer values, since the largest x is also
-/// the largest relu(x + b).
+/// relu(max_pool(conv(x)) + bias). Bias and relu follow the pooling, where there are fewer values: they do not change
+/// which value is the largest.
 Variable pool_convolution(FusedCall& call, ForwardPass& pass) {
   call.enter(0, 2, pass);
   const auto& convolution = *call.layer<Conv2DLayer>(0);

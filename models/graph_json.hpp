@@ -1,4 +1,4 @@
-// A layer graph from JSON text; graph_to_json() is public. Internal to models/.
+// Reads a layer graph from JSON text; the public graph_to_json() writes it. Internal to models/.
 #pragma once
 
 #include <functional>
@@ -8,11 +8,11 @@
 
 namespace xtape {
 
-/// The value of a parameter: its path and what the layer wants to have there.
+/// A function that returns the value of a parameter by its path and its description.
 using ValueOfPath = std::function<Tensor(const std::string& path, const ParameterSpec& spec)>;
 
-/// Makes the model again, with parameters from `value_of`. Error naming the place in the graph for whatever does not
-/// fit.
+/// Makes the model of a layer graph, with parameter values from `value_of`. Error with the position in the graph for
+/// anything that is not valid.
 Model graph_from_json(const std::string& text, const LoadModelOptions& options, const ValueOfPath& value_of);
 
 }  // namespace xtape

@@ -7,7 +7,7 @@
 namespace xtape {
 namespace {
 
-/// Runs `read`, with the place in the graph before what it complains about.
+/// Runs `read`. Its errors get the position in the graph as a prefix.
 template <class Read>
 auto at_place(const std::string& place, Read&& read) {
   try {
@@ -21,7 +21,7 @@ auto at_place(const std::string& place, Read&& read) {
   fail("{}expected {}, got {:.60}", field.empty() ? "" : fmt::format("{}: ", field), expected, given.dump());
 }
 
-/// Error unless `json` is an object with these fields, and none but the optional ones besides.
+/// Error unless `json` is an object with these fields and no others except the optional ones.
 void check_fields(const Json& json, std::vector<std::string> fields, const std::vector<std::string>& optional = {}) {
   if (!json.is_object()) reject("", "an object", json);
   for (const std::string& field : fields) check(json.contains(field), "{}: expected a value, got none", field);
@@ -47,7 +47,7 @@ std::string text_at(const Json& json, const char* field) {
   });
 }
 
-/// "layers[3] (Conv2D conv1)", as far as the file says so.
+/// The position of a layer for messages: "layers[3] (Conv2D conv1)", with the parts that the file has.
 std::string place_of_layer(std::size_t number, const Json& json) {
   const auto text = [&](const char* field) {
     if (!json.is_object() || !json.contains(field) || !json.at(field).is_string()) return std::string("?");
@@ -65,7 +65,7 @@ bool is_below(const Json& number, std::size_t end) {
   return number.is_number_unsigned() && number.get<std::uint64_t>() < end;
 }
 
-/// The tensors that a list of node numbers means, or of [node, output]; all must stand before the node that reads them.
+/// The tensors of a list of node numbers or of [node, output]. Error unless they precede the node that reads them.
 std::vector<SymbolicTensor> tensors_at(const Json& json, const char* field, const NodeTensors& before) {
   std::vector<SymbolicTensor> tensors;
   for (const Json& value : list_at(json, field)) {
@@ -84,7 +84,7 @@ std::vector<SymbolicTensor> tensors_at(const Json& json, const char* field, cons
   return tensors;
 }
 
-using LayersByPath = std::map<std::string, std::shared_ptr<Layer>>;  // a layer stands before those inside it
+using LayersByPath = std::map<std::string, std::shared_ptr<Layer>>;  // a layer precedes its inner layers
 
 void add_inside(const Layer& layer, const std::string& path, LayersByPath& found) {
   for (const auto& [name, inner] : layer.sublayers()) {
@@ -93,7 +93,7 @@ void add_inside(const Layer& layer, const std::string& path, LayersByPath& found
   }
 }
 
-/// Freezes the layers inside that the list names by their paths, and none else.
+/// Freezes the inner layers whose paths are in the list, and no others.
 void freeze_inside(const Layer& layer, const Json& frozen) {
   LayersByPath inside;
   add_inside(layer, "", inside);
@@ -118,7 +118,7 @@ class GraphReader {
     }
   }
 
-  /// A model; `path` stands before the paths of its parameters.
+  /// Reads a model; `path` is the prefix of the paths of its parameters.
   Model model(const Json& json, const std::string& name, const std::string& path) {
     check_fields(json, {"layers", "nodes", "inputs", "outputs"});
     std::map<std::string, std::shared_ptr<Layer>> layers;

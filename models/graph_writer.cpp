@@ -12,7 +12,7 @@ using Layers = std::set<const Layer*>;
 
 Json graph_of(const Model& model, Layers& written);
 
-/// The paths of the frozen layers inside of one that is no model.
+/// The paths of the frozen layers inside a layer that is not a model.
 void add_frozen(const Layer& layer, const std::string& path, Json& frozen) {
   for (const auto& [name, inner] : layer.sublayers()) {
     if (!Model::from_layer(inner) && !inner->trainable()) frozen.push_back(path + name);

@@ -12,7 +12,7 @@ namespace {
 
 using Layers = std::vector<std::shared_ptr<Layer>>;
 
-/// For each layer, how many were met before it going back from the outputs, depth first.
+/// The number of each layer in a depth-first traversal from the outputs to the inputs.
 std::map<const Layer*, std::size_t> traversal(const Model::Network& network) {
   std::map<const Layer*, std::size_t> met;
   std::vector<bool> visited(network.nodes().size(), false);
@@ -32,7 +32,7 @@ std::map<const Layer*, std::size_t> traversal(const Model::Network& network) {
   return met;
 }
 
-/// For each layer, how many calls at most lie between it and an output.
+/// The distance of each layer: the largest number of calls between it and an output.
 std::map<const Layer*, std::size_t> depths(const Model::Network& network) {
   const std::vector<ModelNode>& nodes = network.nodes();
   std::map<const Layer*, std::size_t> deepest;
@@ -57,8 +57,8 @@ Layers ordered_layers(const Model::Network& network) {
   return layers;
 }
 
-/// A layer's weights in Keras under `prefix`, those that are trained first; of a model those of its layers in Keras's
-/// order.
+/// The weights of a layer in the order of Keras, with paths below `prefix`, trained weights first; for a model, the
+/// weights of its layers in the order of Keras.
 NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   NamedParameters weights;
   if (const auto* network = dynamic_cast<const Model::Network*>(&layer)) {
@@ -76,13 +76,13 @@ NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   return weights;
 }
 
-/// How a layout numbers layers: the group that lists them, and how far a layer with weights counts.
+/// How a layout numbers layers: the group that lists them, and the numbers that a layer with weights takes.
 struct Numbering {
   std::string list = "layers";
   int with_weights = 1;
 };
 
-/// Calls visit(group, layer) for every layer, with the group in which Keras 3 keeps it.
+/// Calls visit(group, layer) for each layer, with the group that Keras 3 stores it in.
 void visit_keras3(const Model::Network& network, const std::string& prefix, const Numbering& numbering,
                   const std::function<void(const std::string&, const Layer&)>& visit) {
   std::map<std::string, int> counts;
@@ -126,13 +126,14 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// The text without what a last `separator` and a number behind it add.
+/// The text without a trailing `separator` and number.
 std::string without_number(const std::string& text, char separator) {
   const std::size_t at = text.rfind(separator);
   return at != std::string::npos && is_number(std::string_view(text).substr(at + 1)) ? text.substr(0, at) : text;
 }
 
-/// What Keras 1 means by "conv1_W_1", "bn_conv1_running_mean_1"; its running_std held the variance.
+/// The present name of a weight that Keras 1 calls "conv1_W_1" or "bn_conv1_running_mean_1". Its running_std is the
+/// variance.
 void add_keras1(std::vector<std::string>& candidates, const std::string& layer, const std::string& name) {
   static const std::map<std::string, std::string> renamed{
       {"W", "kernel"}, {"b", "bias"}, {"running_mean", "moving_mean"}, {"running_std", "moving_variance"}};

@@ -11,7 +11,7 @@
 namespace xtape {
 namespace {
 
-/// The strings of an attribute that Keras splits into name0, name1, ... when it is long; nothing when there is none.
+/// The strings of an attribute, which Keras splits into name0, name1, ... if it is long; nothing without the attribute.
 std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std::string& object,
                                                 const std::string& name) {
   if (auto whole = file.strings(object, name)) return whole;
@@ -24,13 +24,14 @@ std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std:
   }
 }
 
-/// Whether a tensor that no parameter asks for is the count of a Normalization, by its name or its place.
+/// Whether a tensor without a parameter is the count of a Normalization, by its name or its position.
 bool is_count(const StoredTensor& tensor, std::string_view ending) {
   const bool integer = tensor.dtype && !is_floating(*tensor.dtype);
   return integer && tensor.shape.rank() == 0 && tensor.name.ends_with(ending);
 }
 
-/// Layouts (a) and (b): layer_names, and in the group of each layer weight_names. `root` ends in "/".
+/// Reads layouts (a) and (b): the attribute layer_names, and weight_names in the group of each layer. `root` ends in
+/// "/".
 StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::string& root, const std::string& path) {
   const auto backend = file.strings(root, "backend");
   check(!backend || *backend != std::vector<std::string>{"theano"},
@@ -65,8 +66,8 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
 
 constexpr std::string_view early_list = "_layer_checkpoint_dependencies";
 
-/// The path of a weight in layout (c) as keras3_parameters() has it: what was Sequential is a Model here, and its group
-/// is called otherwise. Where both kinds stand side by side nothing says which comes first, and names stay as they are.
+/// The path of a weight in layout (c) as in keras3_parameters(). A Sequential of Keras is a Model in xtape, whose group
+/// has another name. If a group has both kinds, their order is unknown, and the names are not changed.
 std::string as_functional(std::string name, const std::string& list, bool has_functional) {
   const std::string sequential = list + "/sequential", functional = list + "/functional";
   for (std::size_t at = 0; !has_functional && (at = name.find(sequential, at)) != std::string::npos;) {
@@ -75,7 +76,7 @@ std::string as_functional(std::string name, const std::string& list, bool has_fu
   return name;
 }
 
-/// Error when a layer's number is odd in the early layout, where a layer with weights counts as two.
+/// Error when the number of a layer is odd in the early layout, where a layer with weights counts as two.
 void check_early_number(const std::string& name, const std::string& path) {
   for (std::size_t at = 0; (at = name.find(early_list, at)) != std::string::npos;) {
     at += early_list.size() + 1;
@@ -89,7 +90,7 @@ void check_early_number(const std::string& name, const std::string& path) {
   }
 }
 
-/// Layout (c): layers/conv2d_1/vars/0. Early versions of it have another list, and other numbers.
+/// Reads layout (c): layers/conv2d_1/vars/0. Early versions of it have another list and other numbers.
 StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& list,
                                    const std::string& path) {
   const bool early = list == early_list;
@@ -119,7 +120,7 @@ StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, con
   return result;
 }
 
-/// An attribute of many strings as Keras splits it.
+/// Writes an attribute of many strings, split as Keras does.
 void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
                  const std::vector<std::string>& values) {
   std::size_t width = 1;

@@ -98,7 +98,7 @@ std::vector<std::pair<std::string, Parameter>> Model::named_parameters() const {
 
 std::vector<Parameter> Model::parameters() const {
   std::vector<Parameter> all;
-  for (auto& [path, parameter] : named_parameters()) {  // a layer may be here and in a model that is a layer here
+  for (auto& [path, parameter] : named_parameters()) {  // a layer may also be in an inner model
     if (std::ranges::find(all, parameter) == all.end()) all.push_back(parameter);
   }
   return all;

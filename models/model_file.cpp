@@ -14,7 +14,7 @@ namespace {
 
 constexpr const char* format_version = "1";
 
-/// The tensors of a file, each of which one parameter takes.
+/// The tensors of a file. Each one is the value of one parameter.
 class Values {
  public:
   explicit Values(std::vector<NamedTensor> tensors) {
@@ -43,7 +43,7 @@ class Values {
   std::optional<DType> dtype_;
 };
 
-/// Error naming the function and the path unless the names are different texts without control characters.
+/// Error with the function and the path unless the names are different texts without control characters.
 void check_class_names_of(std::string_view function, const std::vector<std::string>& names,
                           const std::filesystem::path& path) {
   try {

@@ -1,4 +1,4 @@
-// Whole models in a file: the layer graph and the weights.
+// Model files: the layer graph and the weights in one file.
 #pragma once
 
 #include <filesystem>
@@ -11,40 +11,44 @@
 
 namespace xtape {
 
+/// Options of save_model().
 struct SaveModelOptions {
-  /// What the outputs stand for, one a class; kept for who loads the model.
+  /// The names of the classes, one for each output value, for load_class_names(); empty for none.
   std::vector<std::string> class_names = {};
 };
 
-/// Writes a model so that load_model() makes it again without its code, all or nothing: a safetensors file with every
-/// parameter under its path, as save_weights() writes it, whose metadata hold the layer graph as JSON under "graph"
-/// (docs/formats.md): classes, names, options, trainable flags, which layers are shared, models inside. Error with the
-/// path when the file can't be written, and naming the layer when a file can't hold it: a class of one's own has to
-/// override config(), an activation function has to be one of framework/ops/activations.hpp, and a layer with
-/// parameters must not be shared between a model and one inside of it. Error unless there is a class name for each
-/// output, or none, all different; when a name holds control characters; and for names with an
-/// extension other than .safetensors, in small or capital letters.
+/// Writes a model to a file from which load_model() makes it without the code that defined it. The file is written
+/// atomically. It is a safetensors file with every parameter under its path, as save_weights() writes it. Its metadata
+/// hold the layer graph as JSON under "graph" (docs/formats.md): layer classes, names, options, trainable flags, shared
+/// layers and inner models.
+///
+/// Error with the path when the file cannot be written or its name has an extension other than .safetensors (in lower
+/// or upper case). Error with the name of the layer when a file cannot hold it: a custom layer must override config(),
+/// an activation function must be one of framework/ops/activations.hpp, and a layer with parameters must not be shared
+/// between a model and an inner model. Error unless there are no class names or a different one for each output value,
+/// without control characters.
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options = {});
 
+/// Options of load_model().
 struct LoadModelOptions {
-  /// Layers of one's own by their type(): {{"SqueezeExcite", make_layer<SqueezeExciteLayer>}}.
+  /// The factories of custom layers by type(): `{{"SqueezeExcite", make_layer<SqueezeExciteLayer>}}`.
   std::map<std::string, LayerFactory> custom_layers = {};
 };
 
-/// Reads it back; outputs are the same bit for bit. Everything is checked before memory is taken for it: the JSON, that
-/// every node reads nodes before it, options, names, and that the parameters which the graph asks for are those that
-/// the file holds. Error with the path and the place in the graph otherwise, "layers[3] (Conv2D conv1): kernel_size:
-/// expected ...".
+/// Reads a model that save_model() has written. Its outputs are equal bit for bit. The file is checked before memory is
+/// allocated: the JSON, the order of the nodes, the options, the names, and that the file holds exactly the parameters
+/// of the graph. Error with the path and the position in the graph, such as "layers[3] (Conv2D conv1): kernel_size:
+/// expected ...", if a check fails.
 Model load_model(const std::filesystem::path& path, const LoadModelOptions& options = {});
 
-/// The layer graph as save_model() writes it: {"class_name": "Model", "name": ..., "config": {"layers": [...],
-/// "nodes": [...], "inputs": [...], "outputs": [...]}}, layers once each with class_name, name, trainable and config;
-/// nodes, the calls, in the order of computation with the name of their layer and the numbers of the nodes they read.
-/// Error for layers that a file can't hold.
+/// The layer graph as JSON, as save_model() writes it: `{"class_name": "Model", "name": ..., "config": {"layers":
+/// [...], "nodes": [...], "inputs": [...], "outputs": [...]}}`. Each layer is listed once with class_name, name,
+/// trainable and config. The nodes are the calls in the order of computation, with the name of the layer and the
+/// numbers of the nodes that they read. Error for layers that a file cannot hold.
 std::string graph_to_json(const Model& model);
 
-/// The class names that were saved with a model; none when there were none. Error with the path when it is no model
-/// file or does not hold a list of texts.
+/// The class names in a model file; empty when it has none. Error with the path when the file is not a model file, or
+/// when its class names are not a list of texts.
 std::vector<std::string> load_class_names(const std::filesystem::path& path);
 
 }  // namespace xtape

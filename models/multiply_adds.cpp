@@ -23,10 +23,10 @@ bool is_builtin(const Layer& layer) {
   return known.contains(layer.type());
 }
 
-/// `trained`: whether the model's inputs depend on a trained parameter.
+/// The work of each node of a model. `trained`: whether the model's inputs depend on a trained parameter.
 std::vector<MultiplyAdds> work_of_nodes(const Model& model, bool trained);
 
-/// The work of a custom layer: of the layers inside it, each called once.
+/// The work of a custom layer: that of its inner layers, one call each.
 MultiplyAdds work_inside(const Layer& layer, bool trained);
 
 /// The work of one call of a layer whose first output has this shape. `trained`: whether its inputs depend on a trained
@@ -37,7 +37,7 @@ MultiplyAdds work_of(const std::shared_ptr<Layer>& layer, const PartialShape& ou
   MultiplyAdds work;
   for (const auto& [path, parameter] : layer->named_parameters()) {
     if (path != "kernel") continue;
-    // every element of a kernel meets every position of the output: height * width, or 1 for a dense layer
+    // each element of a kernel is used at each position of the output: height * width, or 1 for a dense layer
     Extent positions = 1;
     for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
     if (!positions.known()) return {.unknown = 1};

@@ -7,9 +7,9 @@
 namespace xtape {
 namespace {
 
-/// The least number of characters to insert, delete or replace (Levenshtein, 1966).
+/// The smallest number of characters to insert, delete or replace (Levenshtein, 1966).
 std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);  // distances of the characters of a so far from each beginning of b
+  std::vector<std::size_t> row(b.size() + 1);  // distances of the prefix of a from each prefix of b
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = row[0]++;

@@ -1,4 +1,4 @@
-// Names for messages about a name that does not exist. Internal to models/.
+// Similar names, for messages about a name that does not exist. Internal to models/.
 #pragma once
 
 #include <string>
@@ -6,7 +6,8 @@
 
 namespace xtape {
 
-/// "a, b, c": all names in their order when they are few, else those most like the wanted one, by edit distance.
+/// Names for a message, "a, b, c": all names in their order if there are few; otherwise those with the smallest edit
+/// distance from `wanted`.
 std::string names_near(const std::string& wanted, std::vector<std::string> names);
 
 }  // namespace xtape

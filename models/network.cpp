@@ -14,7 +14,7 @@ namespace {
 
 bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
 
-/// Error naming `owner` for a name that no file could keep.
+/// Error with `owner` for a name that a file cannot store.
 void check_storable(const std::string& owner, const std::string& name) {
   try {
     check_name(name);
@@ -24,7 +24,7 @@ void check_storable(const std::string& owner, const std::string& name) {
   }
 }
 
-/// Error unless a layer computed what it infers.
+/// Error unless the outputs of a layer agree with its output_specs().
 void check_computed(const ModelNode& node, const std::vector<Variable>& computed, std::int64_t batch) {
   check(computed.size() == node.outputs.size(), "{}: expected as many outputs as it infers, {}, got {}",
         node.layer->title(), node.outputs.size(), computed.size());
@@ -39,7 +39,7 @@ void check_computed(const ModelNode& node, const std::vector<Variable>& computed
   }
 }
 
-/// The names of the layers inside of a layer that is no model, which has checked those of its own.
+/// The names of the layers inside a layer that is not a model. A model has checked its own names.
 void check_names_inside(const std::string& owner, const Layer& layer) {
   for (const Sublayer& inner : layer.sublayers()) {
     check_storable(owner, inner.name);
@@ -78,7 +78,7 @@ void Model::Network::prepare(const std::vector<TensorSpec>& inputs) {
 }
 
 void Model::Network::read_graph(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs) {
-  nodes_.clear();  // of a first attempt that failed
+  nodes_.clear();  // nodes of an earlier attempt that failed
   inputs_.clear();
   outputs_.clear();
   check(!inputs.empty() && !outputs.empty(), "{}: expected at least one input and one output, got {} and {}", title(),
@@ -112,7 +112,7 @@ void Model::Network::read_graph(const std::vector<SymbolicTensor>& inputs, const
   initialize(seed_, streams::parameters, taken);
 }
 
-/// Adds the call behind a tensor after the calls it depends on: depth first, without recursion.
+/// Adds the call that computes a tensor, after the calls it depends on: depth first, without recursion.
 NodeOutput Model::Network::add(const SymbolicTensor& tensor, KnownCalls& known) {
   std::vector<SymbolicTensor> pending{tensor};
   while (!pending.empty()) {
@@ -207,7 +207,7 @@ std::vector<TensorSpec> Model::Network::output_specs(const std::vector<TensorSpe
     for (const NodeOutput& output : outputs_) results.push_back(spec(output));
     return results;
   }
-  std::vector<std::vector<TensorSpec>> specs(nodes_.size());  // of each node, with more extents known
+  std::vector<std::vector<TensorSpec>> specs(nodes_.size());  // of each node, with more known extents
   for (std::size_t i = 0; i < inputs.size(); ++i) specs[inputs_[i]] = {inputs[i]};
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     std::vector<TensorSpec> arguments;
@@ -243,7 +243,7 @@ void Model::Network::run_segment(const Segment& segment, Values& values, Forward
     for (const NodeOutput& input : step.inputs) call.inputs.push_back(values[input.node][input.output]);
     if (step.residual) call.residual = values[step.residual->node][step.residual->output];
     for (const NodeOutput& read : step.reads()) {
-      if (last_use_[read.node] == i) values[read.node].clear();  // from here on only the tape may keep it
+      if (last_use_[read.node] == i) values[read.node].clear();  // only the tape may still hold the values
     }
     values[step.output()] = compute_step(step, call, pass);
   }
@@ -268,7 +268,7 @@ std::vector<Variable> Model::Network::compute_step(const FusedStep& step, FusedC
 }
 
 void Model::Network::run_recomputed(const Segment& segment, Values& values, ForwardPass& pass) const {
-  std::vector<NodeOutput> read;  // that it reads and does not make
+  std::vector<NodeOutput> read;  // values that the segment reads and does not compute
   std::vector<Variable> inputs;
   std::vector<Parameter> parameters;
   const auto add_to = [](auto& list, const auto& element) {

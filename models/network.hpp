@@ -1,4 +1,4 @@
-// Network: what a Model handle holds, a layer made of layers. Internal to models/.
+// Network: the layer that a Model handle refers to; it is made of layers. Internal to models/.
 #pragma once
 
 #include <map>
@@ -23,7 +23,7 @@ class Model::Network final : public Layer {
   bool keeps_activation() const override;
   bool trainable() const override;
 
-  /// Error while the graph is still to be made by the first call.
+  /// Error if the graph is not made yet, before the first call.
   void check_defined() const;
   const Layer& output_layer() const { return *nodes_[outputs_.front().node].layer; }
   const std::vector<ModelNode>& nodes() const { return nodes_; }
@@ -35,26 +35,27 @@ class Model::Network final : public Layer {
   void prepare(const std::vector<TensorSpec>& inputs) override;
 
  private:
-  using KnownCalls = std::map<const SymbolicTensor::Call*, std::size_t>;  // their nodes, while the graph is read
+  using KnownCalls =
+      std::map<const SymbolicTensor::Call*, std::size_t>;  // the node of each call, while the graph is read
   void read_graph(const std::vector<SymbolicTensor>& inputs, const std::vector<SymbolicTensor>& outputs);
   NodeOutput add(const SymbolicTensor& tensor, KnownCalls& known);
   void name_layers();
   std::string inputs_text() const;
   [[noreturn]] void reject_input(std::size_t i, const Variable& given) const;
   void check_inputs(const std::vector<Variable>& inputs) const;
-  using Values = std::vector<std::vector<Variable>>;  // outputs of each node, while somebody is still to read them
+  using Values = std::vector<std::vector<Variable>>;  // outputs of each node, until the last step that reads them
   void run_segment(const Segment& segment, Values& values, ForwardPass& pass) const;
   void run_recomputed(const Segment& segment, Values& values, ForwardPass& pass) const;
   std::vector<Variable> compute_step(const FusedStep& step, FusedCall& call, ForwardPass& pass) const;
 
-  GraphFunction define_;  // empty once the graph is there
+  GraphFunction define_;  // empty once the graph is made
   std::uint64_t seed_;
   std::vector<ModelNode> nodes_;  // in the order of computation
   std::vector<std::size_t> inputs_;
   std::vector<NodeOutput> outputs_;
-  std::vector<FusedStep> steps_;       // what is computed, in order
-  std::vector<std::size_t> last_use_;  // for each node the last step that reads it
-  std::vector<Segment> segments_;      // of steps
+  std::vector<FusedStep> steps_;       // the computation, in order
+  std::vector<std::size_t> last_use_;  // the last step that reads each node
+  std::vector<Segment> segments_;      // checkpointed blocks of steps
 };
 
 }  // namespace xtape

@@ -1,9 +1,9 @@
-// What a network takes, and what it says of other inputs.
+// The checks of a network's inputs, and their messages.
 #include "models/network.hpp"
 
 namespace xtape {
 
-/// "(None, 4)", or "2 inputs in this order: left (None, 4) and right (None, 2, 3)".
+/// The expected inputs: "(None, 4)", or "2 inputs in this order: left (None, 4) and right (None, 2, 3)".
 std::string Model::Network::inputs_text() const {
   if (inputs_.size() == 1) return to_string(spec({inputs_[0]}));
   std::vector<std::string> texts;

@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// The picture, drawn by Graphviz's library in a process of its own.
+/// The picture, drawn by the library of Graphviz in a separate process.
 std::string drawn(const std::string& dot, const std::string& format) {
   HelperProcess helper("plot_model", draw_helper);
   const auto answer = helper.ask({dot, format});
@@ -18,7 +18,7 @@ std::string drawn(const std::string& dot, const std::string& format) {
   return answer->at(0);
 }
 
-/// Takes out every piece from `begin` to the end of `end`.
+/// Removes each part of the text from `begin` to the end of `end`.
 void erase_pieces(std::string& text, std::string_view begin, std::string_view end) {
   for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
     text.erase(at, text.find(end, at + begin.size()) + end.size() - at);
@@ -32,10 +32,10 @@ bool can_draw() { return !find_helper(draw_helper).empty(); }
 std::string model_svg(const Model& model, const PlotOptions& options) {
   std::string svg = drawn(dot_text(model, options), "svg");
   svg.erase(0, svg.find("<svg"));
-  erase_pieces(svg, " xmlns=\"", "\"");  // known in HTML, and addresses of the network look like links to it
+  erase_pieces(svg, " xmlns=\"", "\"");  // not needed in HTML, and addresses look like external links
   erase_pieces(svg, " xmlns:xlink=\"", "\"");
   erase_pieces(svg, "<!--", "-->\n");
-  erase_pieces(svg, "<title>", "</title>\n");  // names of nodes in DOT, which would come up under the pointer
+  erase_pieces(svg, "<title>", "</title>\n");  // names of DOT nodes, which a browser shows as tooltips
   return svg;
 }
 

@@ -7,11 +7,11 @@ namespace {
 
 /// The steps between two neighbouring cuts.
 struct Piece {
-  std::size_t end;        // of its steps
-  std::int64_t elements;  // of all values made in it
-  std::int64_t output;    // of the last one
-  int layers;             // inputs do not count
-  bool is_model;          // one layer, which is a model
+  std::size_t end;        // end of its steps
+  std::int64_t elements;  // elements of all values that it computes
+  std::int64_t output;    // elements of the last value
+  int layers;             // number of layers, without inputs
+  bool is_model;          // it is a single layer, which is a model
 };
 
 bool is_input(const FusedStep& step) { return step.inputs.empty(); }
@@ -31,10 +31,10 @@ std::int64_t elements_of(const ModelNode& node) {
   return elements;
 }
 
-/// A cut is where of all values that were computed one alone is still to be read.
+/// Divides the steps at cuts. At a cut, later steps read exactly one of the values that are computed so far.
 std::vector<Piece> pieces_of(const std::vector<FusedStep>& steps, const std::vector<ModelNode>& nodes,
                              const std::vector<std::size_t>& last_use) {
-  std::vector<std::int64_t> last_reads(steps.size() + 1, 0);  // number of values that nobody reads after this step
+  std::vector<std::int64_t> last_reads(steps.size() + 1, 0);  // number of values that no later step reads
   for (const FusedStep& step : steps) {
     if (!is_input(step)) ++last_reads[last_use[step.output()]];
   }
@@ -59,8 +59,8 @@ std::vector<Piece> pieces_of(const std::vector<FusedStep>& steps, const std::vec
   return pieces;
 }
 
-/// As long segments as a memory of `most` elements allows; none when it is too little. The first segment's beginning is
-/// an input of the model, which costs nothing.
+/// The longest segments that fit into `most` elements of memory; nothing when none fit. The first segment begins with
+/// an input of the model, which needs no memory.
 std::vector<Segment> segments_within(const std::vector<Piece>& pieces, std::int64_t most) {
   std::vector<Segment> segments;
   std::size_t begin = 0;

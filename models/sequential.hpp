@@ -1,4 +1,4 @@
-// Sequential: a model of layers one behind the other.
+// Sequential: a model that is a chain of layers.
 #pragma once
 
 #include <concepts>
@@ -9,23 +9,27 @@
 
 namespace xtape {
 
-/// A layer in a list of layers: any layer, a model, or, at the beginning, an Input.
+/// An element of the list of layers of a Sequential: a layer, a model, or, as the first element, an Input.
 class LayerInSequence {
  public:
+  /// Converts a layer or a model.
   template <std::convertible_to<std::shared_ptr<Layer>> L>
   LayerInSequence(const L& layer) : layer_(layer) {}  // NOLINT(google-explicit-constructor): Conv2D({...}) is one
+  /// Converts an Input.
   LayerInSequence(const SymbolicTensor& input) : layer_(input.call().layer) {}  // NOLINT(google-explicit-constructor)
+  /// The layer.
   const std::shared_ptr<Layer>& layer() const { return layer_; }
 
  private:
   std::shared_ptr<Layer> layer_;
 };
 
-/// Sequential({Input({28, 28, 1}), Conv2D({...}), Flatten(), Dense({...})}). Without an Input the graph is made when
-/// the model is first called on a symbolic tensor: see Model(GraphFunction). Error for an empty list, for an Input that
-/// is not the first, and for a layer that does not take the outputs of the one before it.
+/// A model that is a chain of layers: `Sequential({Input({28, 28, 1}), Conv2D({...}), Flatten(), Dense({...})})`.
+/// Without an Input the graph is made when the model is first called on a symbolic tensor, as for Model(GraphFunction).
 class Sequential : public Model {
  public:
+  /// The model of these layers. Error for an empty list, for an Input that is not the first element, and for a layer
+  /// that does not accept the outputs of the previous one.
   Sequential(const std::vector<LayerInSequence>& layers, ModelOptions options = {});
 };
 

@@ -1,4 +1,4 @@
-// StoredWeights: what a file of weights holds, whatever its format. Internal to models/.
+// StoredWeights: the content of a weights file, for all formats. Internal to models/.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace xtape {
 
-/// A tensor of a file, and the path of the parameter that it is for ("conv1/kernel").
+/// A tensor in a file, and the path of its parameter ("conv1/kernel").
 struct StoredWeight {
   std::string path;
   StoredTensor tensor;
 };
 
-/// All of them in the file's order, and the model's parameters in the order in which such a file lists them; without
-/// parameters the file knows no order.
+/// All tensors in the order of the file, and the model's parameters in the order of such a file. `order` is empty if
+/// the format has no order.
 struct StoredWeights {
   std::vector<StoredWeight> weights;
   NamedParameters order;

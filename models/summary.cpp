@@ -11,7 +11,7 @@ namespace xtape {
 namespace {
 
 constexpr std::size_t columns = 4, gap = 2;
-constexpr int width_of_files = 98, narrowest = 40;  // 98 characters are Keras's
+constexpr int width_of_files = 98, narrowest = 40;  // Keras uses 98 characters
 using Row = std::array<std::string, columns>;
 using Widths = std::array<std::size_t, columns>;
 
@@ -31,7 +31,7 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-/// The text in lines of at most `width` characters, words whole.
+/// The text in lines of at most `width` characters, broken between words.
 std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
   std::vector<std::string> lines(1);
   for (const std::string& word : words_of(text)) {
@@ -59,7 +59,7 @@ std::string row_text(const Row& row, const Widths& widths) {
   return text;
 }
 
-/// Every column as wide as its longest word at least; what is left of `width` goes to those whose texts are longer.
+/// The widths of the columns. Each is at least as wide as its longest word; the rest of `width` goes to longer texts.
 Widths fitted(const std::vector<Row>& rows, std::size_t width) {
   Widths needed{}, wanted{};
   for (const Row& row : rows) {
@@ -99,8 +99,8 @@ std::vector<Row> rows_of(const Model& model) {
   return rows;
 }
 
-/// Elements of the outputs of all layers, those inside of models used as layers instead of these; unknown when an
-/// extent is.
+/// The number of elements of the outputs of all layers; for a model used as a layer, of its layers instead. Unknown
+/// when an extent is unknown.
 Extent activations_of(const Model& model) {
   Extent elements = 0;
   for (const ModelNode& node : model.nodes()) {

@@ -1,9 +1,10 @@
-// How wide the terminal is that standard output goes to.
+// The width of the terminal of standard output.
 #pragma once
 
 namespace xtape {
 
-/// Columns of the terminal that standard output is, 80 when it does not say, 0 when standard output is none.
+/// Number of columns of the terminal of standard output; 80 when it is unknown, 0 when standard output is not a
+/// terminal.
 int terminal_columns();
 
 }  // namespace xtape

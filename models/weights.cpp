@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t most_listed = 20;
 
-/// "; 2 missing: a/kernel, a/bias"; nothing for none, and not all when there are many. Names are as a terminal may get
-/// them, whatever the file says.
+/// A list for a message, "; 2 missing: a/kernel, a/bias": empty for no names, shortened for many. Control characters in
+/// names are made harmless for a terminal.
 std::string listed(std::string_view what, std::vector<std::string> names) {
   if (names.empty()) return "";
   const std::size_t count = names.size();
@@ -39,7 +39,7 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
   return result;
 }
 
-/// A parameter and the tensor of the file that is for it; null for none.
+/// A parameter and its tensor in the file; null for none.
 struct Candidate {
   std::string path;
   Parameter parameter;
@@ -98,7 +98,7 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
   return report;
 }
 
-/// What the user may do about it.
+/// The advice of the error message.
 std::string hint(const LoadReport& report, const StoredWeights& file, const LoadWeightsOptions& options) {
   std::string text;
   if (!report.matched.empty())
@@ -150,7 +150,8 @@ LoadReport load_weights(const Model& model, const std::filesystem::path& path, c
   check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {} tensors: {}{}",
         model.name().empty() ? "the model" : "model " + model.name(), path.string(), file.weights.size(), report.text(),
         hint(report, file, options));
-  std::vector<std::pair<Parameter, Tensor>> values;  // read before the first is set: a failure leaves the model alone
+  std::vector<std::pair<Parameter, Tensor>>
+      values;  // all are read before the first is set, so that a failure leaves the model unchanged
   for (const auto& [name, parameter, tensor] : candidates) {
     if (!tensor || !fits(parameter, *tensor)) continue;
     values.emplace_back(parameter, tensor->read().to(parameter.dtype()));

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> reach, and no others. --list prints their paths in
-the source tree instead.
+"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> include, directly or indirectly. --list prints
+their paths in the source tree instead.
 
-In the tree a room's header is "layers/dense.hpp"; installed it is <xtape/layers/dense.hpp>, and every include of it is
-written so. A user then needs one include path, and a project with a folder "layers" of its own does not get into ours.
+In the source tree a header is "layers/dense.hpp"; installed it is <xtape/layers/dense.hpp>, and includes of it are
+rewritten. So users need one include path, and a folder "layers" in a user's project does not conflict with xtape's.
 """
 
 import os

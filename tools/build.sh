@@ -1,4 +1,4 @@
-# What ./run and the scripts in tools/ share: packages, configuring, building, counting tests. To be sourced.
+# Functions of ./run and the scripts in tools/: packages, configuring, building, counting tests. To be sourced.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -73,7 +73,7 @@ run_program() {
   exec "$build/examples/$program" "$@"
 }
 
-# Adds up what the test programs counted; a program that printed no count is a test of its own.
+# Adds up the counts of the test programs; a program without a count is one test.
 count_tests() {
   awk '
     function close_section() {

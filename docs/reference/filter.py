@@ -6,6 +6,7 @@
   losses, metrics and so on. Structs of options also belong to the topic "Options".
 - Specializations of fmt::formatter are left out.
 - `using Conv2D = LayerHandle<Conv2DLayer>;` refers to the definition, where the layer is described.
+- Members that all layers have, such as `Options` and `fields()`, get a description here unless they have one.
 """
 
 import pathlib
@@ -30,6 +31,16 @@ TOPICS = [
     ("training/callback", "callbacks"),
     ("training/checkpoint", "callbacks"),
     ("training", "training"),
+]
+
+# Descriptions of the members that all layers have, by the beginning of the line.
+MEMBERS_OF_LAYERS = [
+    (r"\s+struct Options \{", "The options of the layer. @ingroup options"),
+    (r"\s+using Options = \w+;", "The options of the layer."),
+    (r"\s+static void fields\(auto", "Calls `field(name, value)` for each option except the name."),
+    (r'\s+std::string name = "";', 'The name of the layer, unique in a model; if empty, made from the type: "dense_1".'),
+    (r"\s+explicit \w+Layer\((const )?\w*Options&? options\)", "Makes the layer from its options."),
+    (r"\s+const Options& options\(\) const", "The options of the layer."),
 ]
 
 
@@ -57,8 +68,12 @@ def filtered(lines, topic):
             line = "/** @} */ " + line
         alias = re.match(r"using (\w+) = \w+Handle<(\w+)>;$", line)
         if alias:
-            line = f"/** @brief How users hold a {alias[2]}, which see. */ {line}"
-        if re.match(r"\s*struct \w*Options\b.*\{$", line) and result and result[-1].lstrip().startswith("///"):
+            line = f"/** @brief The handle with which users make and call a layer; {alias[2]} describes it. */ {line}"
+        documented = result and result[-1].lstrip().startswith("///")
+        if topic == "layers" and not documented and "///<" not in line:
+            description = next((text for start, text in MEMBERS_OF_LAYERS if re.match(start, line)), None)
+            line = f"/** {description} */ {line}" if description else line
+        if re.match(r"\s*struct \w*Options\b.*\{$", line) and documented:
             result[-1] += " @ingroup options"
         result.append(line)
     return result

@@ -1,4 +1,4 @@
-// The bridge to xtensor, for ops in its language: views, xarrays and apply(). Costs seconds to compile.
+// The interface to xtensor for custom ops: views, xarrays and apply(). It takes seconds to compile.
 #pragma once
 
 #include "framework/tensor/xarray.hpp"

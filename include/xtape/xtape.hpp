@@ -1,4 +1,4 @@
-// All of xtape but <xtape/xarray.hpp>, the bridge to xtensor, which costs seconds to compile.
+// All of xtape except <xtape/xarray.hpp>, the interface to xtensor, which takes seconds to compile.
 #pragma once
 
 #include "framework/autograd/finite_check.hpp"

@@ -1,4 +1,4 @@
-// The house: which room may include which, how long a file may be, and that every header stands on its own.
+// The source tree: which module may include which, the length of files, and that every header compiles on its own.
 
 #include <algorithm>
 #include <cstdlib>
@@ -37,7 +37,7 @@ std::vector<File> sources() {
   return files;
 }
 
-/// The room of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/dense.cpp.
+/// The module of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/dense.cpp.
 std::string room_of(const std::string& path) {
   const auto first = path.find('/');
   if (first == std::string::npos) return "";
@@ -47,7 +47,7 @@ std::string room_of(const std::string& path) {
   return second == std::string::npos ? top : path.substr(0, second);
 }
 
-/// What each room may include besides itself and what lies in framework/ itself.
+/// The modules that each module may include besides itself and the files directly in framework/.
 const std::map<std::string, std::set<std::string>>& allowed() {
   static const std::map<std::string, std::set<std::string>> arrows = [] {
     const std::string f = "framework/";
@@ -79,8 +79,8 @@ std::vector<std::string> includes_of(const File& file) {
 }
 
 /// The headers that a source file of the library or of the examples includes before anything else: the build has
-/// compiled them on their own already. Tests don't count, since a precompiled header comes before what they include,
-/// nor do benchmarks, which are not always built.
+/// compiled them on their own already. Tests are excluded because a precompiled header comes before their includes;
+/// benchmarks are excluded because they are not always built.
 std::set<std::string> compiled_by_build() {
   std::set<std::string> found;
   for (const File& file : sources()) {
@@ -98,11 +98,11 @@ std::set<std::string> compiled_by_build() {
 
 }  // namespace
 
-TEST_CASE("includes go one way through the house") {
+TEST_CASE("includes between modules have one direction") {
   std::size_t arrows = 0;
   for (const File& file : sources()) {
     const auto rule = allowed().find(room_of(file.path));
-    if (rule == allowed().end()) continue;  // examples, tests and benchmarks may see everything
+    if (rule == allowed().end()) continue;  // examples, tests and benchmarks may include everything
     for (const std::string& include : includes_of(file)) {
       const std::string target = room_of(include);
       ++arrows;
@@ -122,7 +122,7 @@ TEST_CASE("one public header alone includes xtensor") {
   }
 }
 
-TEST_CASE("no file is longer than 500 lines, and none defines a macro of ours") {
+TEST_CASE("no file has more than 500 lines, and none defines a macro") {
   for (const File& file : sources()) {
     INFO(file.path);
     CHECK(std::ranges::count(file.text, '\n') <= 500);
@@ -130,7 +130,7 @@ TEST_CASE("no file is longer than 500 lines, and none defines a macro of ours") 
   }
 }
 
-TEST_CASE("every header says in its first line what it is for and is included once") {
+TEST_CASE("every header states its purpose in the first line and has an include guard") {
   for (const File& file : sources()) {
     if (!file.path.ends_with(".hpp")) continue;
     INFO(file.path);

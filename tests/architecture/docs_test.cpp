@@ -1,4 +1,4 @@
-// Docs cannot lie: code that they show is taken from programs that are built and run.
+// The code in the docs is equal to that of programs that are built and run.
 
 #include <filesystem>
 #include <fstream>
@@ -44,7 +44,7 @@ TEST_CASE("the tutorial shows its programs as they are built") {
   }
 }
 
-TEST_CASE("links in the docs lead to files that are there") {
+TEST_CASE("links in the docs lead to existing files") {
   static const std::regex link("\\]\\(([A-Za-z0-9_./-]+)\\)");
   std::size_t found = 0;
   for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conventions.md",

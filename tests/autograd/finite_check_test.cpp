@@ -6,7 +6,7 @@
 
 using namespace xtape;
 
-TEST_CASE("a summary of values has least, mean and largest of those that are finite, and counts the others") {
+TEST_CASE("a summary of values has minimum, mean and maximum of the finite ones, and the number of others") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK(summary_of_values(Tensor::of({2, 3}, {1, nan, -3, infinity, -infinity, 8})) ==

@@ -18,7 +18,7 @@ Tensor vector(const std::vector<double>& values) {
 
 }  // namespace
 
-TEST_CASE("after the way back a pass holds no parameter, so that an optimizer writes in place while it lives") {
+TEST_CASE("after the backward pass a pass holds no parameter, so an optimizer updates in place") {
   const Parameter w("w", vector({1, 2}));
   ForwardPass pass(Mode::training);
   const double* before = w.value().data<double>();
@@ -27,7 +27,7 @@ TEST_CASE("after the way back a pass holds no parameter, so that an optimizer wr
   CHECK(w.value().data<double>() == before);
 }
 
-TEST_CASE("the gradient of a small formula is what calculus says") {
+TEST_CASE("the gradient of a small formula equals the derived formula") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2, 3}));
   const Variable y = pass.watch(vector({4, 5, 6}));
@@ -68,7 +68,7 @@ TEST_CASE("a parameter's gradient is always of its shape and type") {
   CHECK(gradients.empty());
 }
 
-TEST_CASE("parameters of every rank add up their own gradients, also where an op gives several the same") {
+TEST_CASE("parameters of every rank add up their own gradients, also if an op returns one gradient for several") {
   for (const DType type : {DType::float32, DType::float64}) {
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3}, Shape{1, 2, 1, 3}}) {
       const Parameter a("a", Tensor::ones(shape, type)), b("b", Tensor::ones(shape, type));
@@ -83,7 +83,7 @@ TEST_CASE("parameters of every rank add up their own gradients, also where an op
   }
 }
 
-TEST_CASE("a gradient that several ops hold is added to for one of them alone") {
+TEST_CASE("adding to a gradient that several ops share changes only one of them") {
   for (const DType type : {DType::float32, DType::float64}) {
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{50, 40}, Shape{4, 5, 60}, Shape{2, 3, 1, 3}}) {
       ForwardPass pass(Mode::training);
@@ -129,7 +129,7 @@ TEST_CASE("backward takes a cotangent for an output of several elements") {
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{20, 400});
 }
 
-TEST_CASE("a pass that is used wrongly says how") {
+TEST_CASE("wrong use of a pass gives a clear error") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2}));
   const Variable y = x * 2.0;
@@ -153,7 +153,7 @@ TEST_CASE("a pass that is used wrongly says how") {
   CHECK_THAT(error_of([&] { pass.gradient(y); }), Catch::Contains("watch()"));
 }
 
-TEST_CASE("a way back that fails leaves a pass that can no longer be used, and says so") {
+TEST_CASE("a failed backward pass makes the pass unusable, with a clear error") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2}));
   const Variable y = record("fails", x.value(), {{x, [](const Tensor&) -> Tensor { fail("no derivative today"); }}});
@@ -161,7 +161,7 @@ TEST_CASE("a way back that fails leaves a pass that can no longer be used, and s
   CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
 }
 
-TEST_CASE("random numbers of a training pass need its step, so that every step draws others") {
+TEST_CASE("random numbers of a training pass require its step number") {
   ForwardPass pass(Mode::training);
   CHECK_THAT(error_of([&] { dropout(Tensor::ones({4}), 0.5, pass); }),
              Catch::Contains(".step = optimizer.iterations()"));
@@ -170,7 +170,7 @@ TEST_CASE("random numbers of a training pass need its step, so that every step d
   CHECK(dropout(Tensor::ones({4}), 0.5, inference).value().at({0}) == 1);
 }
 
-TEST_CASE("a variable that outlives its pass keeps its value and is refused by ops") {
+TEST_CASE("a variable that outlives its pass keeps its value and is rejected by ops") {
   Variable x = vector({0});
   {
     ForwardPass pass(Mode::training);
@@ -205,7 +205,7 @@ TEST_CASE("the reverse pass frees what ops saved, and a pass that is dropped fre
   CHECK(kernels::pool_usage().in_use == before);
 }
 
-TEST_CASE("an op whose derivative has the wrong shape is named when it is played") {
+TEST_CASE("an op whose derivative has the wrong shape is named in the backward pass") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2}));
   const Variable y =
@@ -213,7 +213,7 @@ TEST_CASE("an op whose derivative has the wrong shape is named when it is played
   CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("broken") && Catch::Contains("(3,)"));
 }
 
-TEST_CASE("users write an op of their own from xtensor expressions") {
+TEST_CASE("users write a custom op from xtensor expressions") {
   const auto softsign = [](const Variable& x) {  // y = x / (1 + |x|), dx = dy / (1 + |x|)^2
     const Tensor y = apply([](const auto& v) { return v / (1.0 + xt::abs(v)); }, x.value());
     return record("softsign", y, {{x, [x = x.value()](const Tensor& dy) {
@@ -228,7 +228,7 @@ TEST_CASE("users write an op of their own from xtensor expressions") {
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{0.25, 0.0625});
 }
 
-TEST_CASE("two threads each with a pass of their own do not disturb each other") {
+TEST_CASE("passes of two threads do not interfere") {
   std::vector<Tensor> gradients(4);
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -263,7 +263,7 @@ TEST_CASE("dropout's gradient is its mask, in both types and for small and large
   }
 }
 
-TEST_CASE("what no tensor is, and steps that no training has, are called so") {
+TEST_CASE("undefined tensors and invalid steps are rejected by name") {
   const Tensor none;
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({2, 3}));

@@ -1,4 +1,4 @@
-// Gradients as values: order, sums, scaling, clipping, and the state updates that travel with them.
+// Gradients: order, sums, scaling, clipping, and their state updates.
 #include "framework/autograd/gradients.hpp"
 
 #include <cmath>
@@ -73,7 +73,7 @@ TEST_CASE("a sum of gradients has the parameters of both and leaves the terms as
   CHECK((Gradients().empty() && !none.empty()));
 }
 
-TEST_CASE("gradients that do not fit are refused, and a sum with such ones changes nothing") {
+TEST_CASE("gradients that do not match are rejected, and a failed sum changes nothing") {
   const Parameter a = parameter_of("a", {0, 0}), b = parameter_of("b", {0});
   Gradients x = gradients_of({{b, {1}}});
   CHECK(error_of([&] { x.add(a, Tensor::ones({2})); }) ==
@@ -109,7 +109,7 @@ TEST_CASE("gradients are clipped by their norm and by value") {
   CHECK_THAT(error_of([&] { g.clip_norm(std::nan("")); }), Catch::Contains("got nan"));
 }
 
-TEST_CASE("the norm of gradients is right where squares overflow or underflow, and over many pieces") {
+TEST_CASE("the norm of gradients is correct if squares overflow or underflow, and over many pieces") {
   for (const double size : {1e308 / 5, 1e160, 1.0, 1e-160, 1e-300}) {
     const Parameter a = parameter_of("a", {0}), b = parameter_of("b", {0, 0});
     CHECK(gradients_of({{a, {3 * size}}, {b, {0, -4 * size}}}).norm() / size == Approx(5).epsilon(1e-14));
@@ -135,7 +135,7 @@ TEST_CASE("gradients that are not finite are not clipped by their norm, and keep
   }
 }
 
-TEST_CASE("gradients of parts of a batch add up to those of the whole, divided once by its size") {
+TEST_CASE("gradients of parts of a batch add up to those of the whole batch") {
   const Parameter w("w", RandomStream(1).normal({4, 3}, 0, 1, DType::float64));
   const Tensor x = RandomStream(2).normal({10, 4}, 0, 1, DType::float64);
   const auto loss = [&](ForwardPass& pass, const Tensor& part) { return sum(square(matmul(part, pass.parameter(w)))); };
@@ -151,7 +151,7 @@ TEST_CASE("gradients of parts of a batch add up to those of the whole, divided o
   CHECK(test::largest_difference(found[w], expected[w]) < 1e-13);
 }
 
-TEST_CASE("state updates wait for commit, compose in their order and are written once") {
+TEST_CASE("state updates are deferred until commit, composed in order and written once") {
   const Parameter state = parameter_of("state", {3}, false);
   ForwardPass pass(Mode::training, {.record = false});
   pass.update(state, plus_one);
@@ -167,7 +167,7 @@ TEST_CASE("state updates wait for commit, compose in their order and are written
   CHECK(state.value().item() == 8);
 }
 
-TEST_CASE("updates of passes that are added up are those of one pass after the other") {
+TEST_CASE("the added state updates of several passes equal those of consecutive passes") {
   const Parameter w = parameter_of("w", {1}), state = parameter_of("state", {3}, false);
   Gradients sums;
   for (const auto update : {plus_one, twice, plus_one}) {
@@ -183,7 +183,7 @@ TEST_CASE("updates of passes that are added up are those of one pass after the o
   CHECK(state.value().item() == 9);
 }
 
-TEST_CASE("a new value of another shape or type, or none, is refused, and nothing is written") {
+TEST_CASE("a new value of another shape or type, or none, is rejected, and nothing is written") {
   const Parameter first = parameter_of("first", {1}, false), state = parameter_of("state", {3}, false);
   for (const Tensor& wrong : {Tensor(), Tensor::ones({2}, DType::float64), Tensor::ones({1})}) {
     ForwardPass pass(Mode::training);
@@ -198,7 +198,7 @@ TEST_CASE("a new value of another shape or type, or none, is refused, and nothin
   CHECK_THAT(error_of([&] { pass.update(state, nullptr); }), Catch::Contains("got an empty one"));
 }
 
-TEST_CASE("what a recomputed part announces counts once") {
+TEST_CASE("state updates of a recomputed block are applied once") {
   const Parameter w = parameter_of("w", {2}), state = parameter_of("state", {0}, false);
   int calls = 0;
   const SegmentFunction part = [&](const std::vector<Variable>& inputs, ForwardPass& pass) {

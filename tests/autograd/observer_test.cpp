@@ -12,7 +12,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// Writes down what it is notified of.
+/// Records its notifications.
 class Scribe final : public Observer {
  public:
   void layer_begins(std::string_view layer) override { lines.push_back(fmt::format("layer {}", layer)); }
@@ -75,7 +75,7 @@ TEST_CASE("a profiler and a finite check observe one pass together") {
   CHECK(profiler.activities()[0].name == "root");
 }
 
-TEST_CASE("an observer that is a null pointer is refused") {
+TEST_CASE("a null observer is rejected") {
   CHECK(error_of([] { ForwardPass(Mode::training, {.observers = {nullptr}}); }) ==
         "ForwardPass: expected observers, got a null pointer");
 }

@@ -1,4 +1,4 @@
-// Parameters: writes are counted, and what is derived from a value lives until the next one.
+// Parameters: writes are counted, and derived values live until the next write.
 #include "framework/autograd/parameter.hpp"
 
 #include <thread>
@@ -26,7 +26,7 @@ struct Doubled {
 
 }  // namespace
 
-TEST_CASE("every write of a parameter counts, and drops what was derived before") {
+TEST_CASE("every write of a parameter increments its version and drops derived values") {
   const Parameter w("w", Tensor::of({2}, {1, 2}));
   CHECK(w.version() == 0);
   const auto first = w.derived<Sum>();
@@ -49,7 +49,7 @@ TEST_CASE("every write of a parameter counts, and drops what was derived before"
   CHECK(w.version() == 2);
 }
 
-TEST_CASE("modify changes the value in place, other holders of it keep theirs") {
+TEST_CASE("modify changes the value in place, and other holders keep the old value") {
   const Parameter w("w", Tensor::of({2}, {1, 2}));
   const float* const storage = w.value().data<float>();
   w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 7; });
@@ -60,7 +60,7 @@ TEST_CASE("modify changes the value in place, other holders of it keep theirs") 
   CHECK(w.value().to_vector() == std::vector<double>{8, 2});
 }
 
-TEST_CASE("a write that changes the shape, or the type in place, is refused") {
+TEST_CASE("a write that changes the shape, or the type in place, is rejected") {
   const Parameter w("w", Tensor::of({2}, {1, 2}));
   CHECK(error_of([&] { w.set_value(Tensor::ones({3})); }) == "Parameter w: expected a value of shape (2,), got (3,)");
   CHECK(error_of([&] { w.modify([](Tensor& value) { value = Tensor::ones({3}); }); }) ==
@@ -96,7 +96,7 @@ TEST_CASE("passes use derived values in inference without recording, and of the 
   CHECK(bound.derived<Sum>(w) == nullptr);
 }
 
-TEST_CASE("a training pass frees what is derived from the parameters that it trains, but not from frozen ones") {
+TEST_CASE("a training pass frees values derived from trained parameters, but not from frozen ones") {
   const Parameter w("w", Tensor::ones({2})), frozen("frozen", Tensor::ones({2}), false);
   const std::weak_ptr<const Sum> of_w = w.derived<Sum>(), of_frozen = frozen.derived<Sum>();
   ForwardPass pass(Mode::training);

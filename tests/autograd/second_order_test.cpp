@@ -1,4 +1,4 @@
-// Gradients of gradients, against what calculus says.
+// Gradients of gradients, compared with derived formulas.
 
 #include <cmath>
 
@@ -17,7 +17,7 @@ Tensor vector(const std::vector<double>& values) {
 
 }  // namespace
 
-TEST_CASE("second and third derivatives of x^4 and of sin-like chains are what calculus says") {
+TEST_CASE("second and third derivatives of x^4 and of sin-like chains equal the derived formulas") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2, -3}));
   const Variable first = gradients(sum(x * x * x * x), {x})[0];
@@ -28,7 +28,7 @@ TEST_CASE("second and third derivatives of x^4 and of sin-like chains are what c
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{24, 48, -72});
 }
 
-TEST_CASE("a gradient penalty has the gradient that calculus says") {
+TEST_CASE("a gradient penalty has the gradient of the derived formula") {
   // f = sum tanh(x w); penalty p = |df/dx|^2 = (sum_j w_ij (1 - t_j^2))^2 summed over i
   const Tensor xv = Tensor::of({1, 1}, {0.3}, DType::float64);
   const Tensor wv = Tensor::of({1, 1}, {0.7}, DType::float64);
@@ -43,7 +43,7 @@ TEST_CASE("a gradient penalty has the gradient that calculus says") {
   CHECK(pass.gradient(w).item() == Approx(2 * g * dg_dw));
 }
 
-TEST_CASE("gradients are asked of inputs, of intermediate variables and of what has no part in the output") {
+TEST_CASE("gradients are available for inputs, intermediate variables and unrelated variables") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({2}));
   const Variable y = x * x;
@@ -54,7 +54,7 @@ TEST_CASE("gradients are asked of inputs, of intermediate variables and of what 
   CHECK(found[2].value().item() == 0);
 }
 
-TEST_CASE("the gradient of an output with respect to itself is the cotangent, beside all others") {
+TEST_CASE("the gradient of an output with respect to itself is the cotangent") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({2, 3}));
   const Variable y = x * x * x;
@@ -83,7 +83,7 @@ TEST_CASE("an input that is given several times gets its whole gradient each tim
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{72, 400});
 }
 
-TEST_CASE("the gradient of an input without a part in the output is zeros of its shape and type") {
+TEST_CASE("the gradient of an unrelated input is zeros of its shape and type") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2}));
   const Variable before = pass.watch(Tensor::ones({2, 3}));  // float32, beside an output in float64
@@ -98,7 +98,7 @@ TEST_CASE("the gradient of an input without a part in the output is zeros of its
   CHECK(gradients(y, {}).empty());
 }
 
-TEST_CASE("the output of an op that can't be differentiated again is an input like any other") {
+TEST_CASE("the output of an op without a second derivative can be an input of a gradient") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::of({1, 2, 2, 1}, {1, 2, 3, 4}, DType::float64));
   const Variable one = pass.watch(Tensor::ones({1}, DType::float64));
@@ -110,7 +110,7 @@ TEST_CASE("the output of an op that can't be differentiated again is an input li
   CHECK_THAT(error_of([&] { gradients(loss, {pooled, normalized}); }), Catch::Contains("max_pool2d has a derivative"));
 }
 
-TEST_CASE("an op whose derivative is written in numbers is named when it would have to be differentiated again") {
+TEST_CASE("an op without a second derivative is named when one is needed") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({1, 2, 2, 1}));
   CHECK_THAT(error_of([&] { gradients(sum(max_pool2d(x, {.size = 2})), {x}); }),

@@ -27,7 +27,7 @@ auto square_wrong_by(double factor) {
 
 }  // namespace
 
-TEST_CASE("the checker accepts right derivatives of one, two, three and many inputs") {
+TEST_CASE("the checker accepts correct derivatives of one, two, three and many inputs") {
   CHECK(check_gradient(softplus, {{2, 3, 4}}));
   CHECK(check_gradient([](const Variable& a, const Variable& b) { return a * b; }, {{2, 3}, {3}}));
   CHECK(check_gradient([](const Variable& a, const Variable& b, const Variable& c) { return a * b + c; },
@@ -37,7 +37,7 @@ TEST_CASE("the checker accepts right derivatives of one, two, three and many inp
   CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too large for element by element
 }
 
-TEST_CASE("the checker rejects derivatives that are wrong by a little, by sign, or altogether") {
+TEST_CASE("the checker rejects derivatives that are slightly wrong, of wrong sign, or completely wrong") {
   for (const double factor : {1.001, 0.99, -1.0, 2.0, 0.5}) {
     CHECK_FALSE(check_gradient(square_wrong_by(factor), {{5}}));
     CHECK_FALSE(check_gradient(square_wrong_by(factor), {{30, 40}}));
@@ -57,7 +57,7 @@ TEST_CASE("the checker rejects a derivative that is wrong for one element only")
   CHECK_FALSE(check_gradient(f, {{7, 300}}));
 }
 
-TEST_CASE("the checker rejects zero derivatives, constants and checks of nothing, unless told that they are right") {
+TEST_CASE("the checker rejects zero derivatives, constants and empty checks unless they are declared") {
   const auto zero = [](const Variable& x) {
     return record("zero", Tensor::ones(x.shape(), x.dtype()),
                   {{x, [](const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype()); }}});
@@ -104,7 +104,7 @@ TEST_CASE("kinks are skipped and counted, and too many of them fail the check") 
       check_gradient_at(maximum, {{"x", Tensor::ones({4}, DType::float64)}, {"y", Tensor::ones({4}, DType::float64)}}));
 }
 
-TEST_CASE("where rounding hides the derivative the checker says so") {
+TEST_CASE("the checker reports if rounding hides the derivative") {
   const auto far = [](const Variable& x) { return x + 1e9; };
   const GradientReport report = check_gradient(far, {{3}}, {.float32 = false});
   CHECK_FALSE(report);
@@ -128,7 +128,7 @@ TEST_CASE("an error that a larger derivative hides is found element by element a
   CHECK_FALSE(check_gradient(hidden, {{2}}, {.full_up_to = 2, .float32 = false}));
 }
 
-TEST_CASE("the elements sampled of a large input are of the number asked for and lie all over it") {
+TEST_CASE("the requested number of elements is sampled from all of a large input") {
   const std::size_t n = 1000;
   std::vector<double> base;
   std::set<std::size_t> alone;  // elements that were moved while all others stayed
@@ -184,7 +184,7 @@ TEST_CASE("the report names the worst input, element and both values, in a line 
              Catch::StartsWith("gradients agree: 2 inputs, 39 derivatives checked, 1 skipped, 0 wrong"));
 }
 
-TEST_CASE("the checker refuses what it cannot check") {
+TEST_CASE("the checker rejects what it cannot check") {
   CHECK_THAT(error_of([] {
                static_cast<void>(check_gradient_at(softplus, {{"x", Tensor::ones({2})}}));
              }),

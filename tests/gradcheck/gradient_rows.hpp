@@ -21,10 +21,10 @@ struct GradientRow {
 std::vector<GradientRow> scalar_rows();   ///< arithmetic, elementary functions, activations
 std::vector<GradientRow> array_rows();    ///< reductions, manipulation, linear algebra
 std::vector<GradientRow> network_rows();  ///< convolution, pooling, normalization, losses
-/// All of them.
+/// All rows of small arrays.
 const std::vector<GradientRow>& gradient_rows();
 
-/// Arrays large enough for every kernel to take all its ways: several pieces of parallel work, several blocks.
+/// Arrays that are large enough for all code paths of every kernel: several pieces of parallel work, several blocks.
 const std::vector<GradientRow>& large_gradient_rows();
 
 }  // namespace xtape::test

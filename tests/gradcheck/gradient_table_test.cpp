@@ -1,4 +1,4 @@
-// Every derivative in the library is held against central differences in float64; the rows are in gradient_rows.hpp.
+// Every derivative in the library is compared with central differences in float64. The rows are in gradient_rows.hpp.
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,7 @@ using xtape::test::large_gradient_rows;
 
 namespace {
 
-/// Ops whose derivative is written in numbers, by a kernel, and has none itself.
+/// Ops whose derivative is computed by a kernel and has no derivative itself.
 const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "conv2d_max_pool2d", "max_pool2d"};
 
 std::set<std::string> names_in_table() {
@@ -47,7 +47,7 @@ TEST_CASE("every op's derivative agrees with central differences on large arrays
   }
 }
 
-TEST_CASE("the derivative of every op's derivative agrees too, or the op says by name that it has none") {
+TEST_CASE("the second derivative of every op agrees too, or the op rejects it by name") {
   for (const GradientRow& row : gradient_rows()) {
     INFO(row.op);
     GradientCheckOptions options = row.options;
@@ -61,7 +61,7 @@ TEST_CASE("the derivative of every op's derivative agrees too, or the op says by
   }
 }
 
-TEST_CASE("no right derivative is rejected, whatever the random numbers") {
+TEST_CASE("no correct derivative is rejected for any random numbers") {
   const char* wanted = std::getenv("XTAPE_GRADIENT_SEEDS");
   const std::uint64_t seeds = wanted ? std::stoull(wanted) : 400;
   const auto start = std::chrono::steady_clock::now();
@@ -112,7 +112,7 @@ TEST_CASE("every op in the source that users can call has a row in the table") {
   }
   CHECK(found.size() > 40);
   for (const std::string& op : found) {
-    // the derivative of an activation is an op of its own only so that it can be differentiated again: order 2
+    // the derivative of an activation is a separate op only for second derivatives: order 2
     if (op.ends_with("_gradient") && known.contains(op.substr(0, op.size() - 9))) continue;
     INFO(op);
     CHECK(known.contains(op));

@@ -1,4 +1,4 @@
-// Whole networks against central differences in float64.
+// Gradients of whole networks, compared with central differences in float64.
 
 #include "gradcheck/model_check.hpp"
 
@@ -79,7 +79,7 @@ class Faint final : public Layer {
 
 }  // namespace
 
-TEST_CASE("the ConvNet's gradients agree with differences, by parameter and all at once") {
+TEST_CASE("the gradients of the ConvNet agree with differences, for each parameter and for all together") {
   const GradientReport lab = check_on_data(conv_net({.seed = 1}), 3);
   CHECK(lab);
   CHECK(lab.inputs.size() == 1 + 1 + 4);  // all at once, the images, two kernels, a dense kernel and its bias
@@ -112,7 +112,7 @@ TEST_CASE("the whole ResNet-50's gradients agree with differences along directio
   CHECK(report.inputs[0].elements == 23'546'886 + 2 * 64 * 64 * 3);
 }
 
-TEST_CASE("the model check leaves a model as it was") {
+TEST_CASE("the model check leaves a model unchanged") {
   const Model model = two_stages();
   std::vector<Tensor> before;
   for (const Parameter& parameter : model.parameters()) before.push_back(parameter.value());
@@ -149,7 +149,7 @@ TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.
   }
 }
 
-TEST_CASE("the model check refuses what it cannot check") {
+TEST_CASE("the model check rejects what it cannot check") {
   const Model model = conv_net();
   const auto whole = [](const Variable& y) { return y; };
   const Tensor images = data(model, 2).images;
@@ -163,7 +163,7 @@ TEST_CASE("the model check refuses what it cannot check") {
              Catch::Contains("steps above 0"));
 }
 
-TEST_CASE("parameters that are constant have a tolerance of their own, and those that are not reached the gradient 0") {
+TEST_CASE("constant parameters have a separate tolerance, and unused ones have the gradient 0") {
   const auto input = Input({3});
   const Model model(input, std::make_shared<Faint>()->connect_one({Dense({.units = 2})(input)}), {.seed = 1});
   const Tensor images = RandomStream(1).normal({4, 3}, 0, 1, DType::float64);
@@ -177,7 +177,7 @@ TEST_CASE("parameters that are constant have a tolerance of their own, and those
   CHECK_FALSE(check_with({"faint/idle"}, 1e-8));
 }
 
-TEST_CASE("a model check is as good for a large loss as for a small one") {
+TEST_CASE("a model check is as accurate for a large loss as for a small one") {
   const auto input = Input({3});
   const Model model(input, Dense({.units = 2})(Dense({.units = 4, .activation = tanh})(input)), {.seed = 1});
   const Tensor images = RandomStream(1).normal({4, 3}, 0, 1, DType::float64);

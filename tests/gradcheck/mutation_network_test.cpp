@@ -1,4 +1,4 @@
-// Wrong derivatives of what networks are made of: activations, convolution, pooling, normalization, losses.
+// Wrong derivatives of the ops of networks: activations, convolution, pooling, normalization, losses.
 
 #include <algorithm>
 
@@ -219,7 +219,7 @@ std::vector<Mutation> normalization_and_losses() {
 
 TEST_CASE("mutations: wrong activations are rejected") { tell_apart(activations()); }
 TEST_CASE("mutations: wrong convolutions are rejected") { tell_apart(convolutions()); }
-TEST_CASE("mutations: wrong poolings are rejected, the lab report's two among them") { tell_apart(pools()); }
+TEST_CASE("mutations: wrong poolings are rejected") { tell_apart(pools()); }
 TEST_CASE("mutations: wrong normalizations and losses are rejected") { tell_apart(normalization_and_losses()); }
 
 }  // namespace xtape::test

@@ -1,4 +1,4 @@
-// Ops that break another promise than that of right numbers in one pass: state, accumulation, types, second order.
+// Ops that violate other requirements than correct numbers in one pass: state, accumulation, types, second order.
 
 #include <memory>
 
@@ -35,7 +35,7 @@ std::string report_of(const DifferentiableFunction& f, const std::vector<Shape>&
 
 }  // namespace
 
-TEST_CASE("mutations: a gradient overwritten where it should be added up is rejected") {
+TEST_CASE("mutations: a gradient that is overwritten instead of accumulated is rejected") {
   // x x with the derivative of one of the two factors alone
   const auto half = squared_with(
       [](const Tensor& dy, const Tensor& x) { return map("square", dy, x, [](auto g, auto v) { return g * v; }); });
@@ -60,7 +60,7 @@ TEST_CASE("mutations: what one call saves and another overwrites is rejected") {
              Catch::Contains("used twice in a pass, the function does not give twice the gradient"));
 }
 
-TEST_CASE("mutations: a derivative that adds to what it gave before is rejected") {
+TEST_CASE("mutations: a derivative that adds to its earlier result is rejected") {
   const auto calls = std::make_shared<int>(0);
   const auto growing = squared_with([calls](const Tensor& dy, const Tensor& x) {
     const Tensor dx = right_square(dy, x);
@@ -115,7 +115,7 @@ TEST_CASE("mutations: a value that is wrong in float32 alone is rejected") {
   CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
 }
 
-TEST_CASE("mutations: a joint derivative that minds which inputs are tracked is rejected") {
+TEST_CASE("mutations: a joint derivative that depends on which inputs are tracked is rejected") {
   const auto product = [](V a, V b) {
     const bool both = a.tracked() && b.tracked();
     return record("multiply", (a.detached() * b.detached()).value(), {a, b},
@@ -138,7 +138,7 @@ TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong i
              Catch::Contains("one variable as both does not get the sum of their gradients"));
 }
 
-TEST_CASE("mutations: a function of chance is rejected, unless it is declared") {
+TEST_CASE("mutations: a random function is rejected unless it is declared") {
   const auto calls = std::make_shared<std::uint64_t>(0);
   const auto noisy = [calls](V x) {
     return x * 3.0 + Variable(RandomStream(1, ++*calls).normal(x.shape(), 0, 1e-15, DType::float64).to(x.dtype()));
@@ -147,7 +147,7 @@ TEST_CASE("mutations: a function of chance is rejected, unless it is declared") 
   CHECK(check_gradient(noisy, {{4}}, {.deterministic = false}));
 }
 
-TEST_CASE("mutations: a derivative of chance is rejected, unless it is declared") {
+TEST_CASE("mutations: a random derivative is rejected unless it is declared") {
   const auto calls = std::make_shared<int>(0);
   const auto noisy = squared_with([calls](const Tensor& dy, const Tensor& x) {
     const double noise = 1e-15 * ++*calls;
@@ -172,7 +172,7 @@ TEST_CASE("mutations: a derivative that is not linear in dy is rejected") {
   CHECK_FALSE(check_gradient(clipped, {{30}}));
 }
 
-TEST_CASE("mutations: nonsense at a kink is rejected, a slope between the two sides is not") {
+TEST_CASE("mutations: a wrong slope at a kink is rejected, one between both sides is accepted") {
   const auto relu_with = [](double at_zero) {
     return [at_zero](V x) {
       return record("relu", relu(x.detached()).value(),
@@ -195,7 +195,7 @@ TEST_CASE("mutations: nonsense at a kink is rejected, a slope between the two si
   CHECK_FALSE(check_gradient_at(relu_with(-3), {{"x", x}}));
 }
 
-TEST_CASE("mutations: a right derivative with a wrong derivative of its own is rejected by order 2") {
+TEST_CASE("mutations: a correct derivative with a wrong second derivative is rejected by order 2") {
   const auto forgetful = [](V x) {  // dx = 2 x dy with the number x, not the variable
     return record("square", square(x.detached()).value(),
                   {{x, [x = x.value()](V dy) { return dy * Variable(x) * 2.0; }}});

@@ -1,5 +1,5 @@
-// The checker's own test: derivatives that are wrong in every way that has been seen, each of which it has to reject,
-// while it accepts the same function with the right derivative. Arithmetic, reductions, manipulation, matrices.
+// Tests of the checker with derivatives that are wrong in every known way. It must reject each of them, and accept the
+// same function with the correct derivative. Arithmetic, reductions, manipulation, matrices.
 
 #include "framework/ops/ops.hpp"
 #include "tests/gradcheck/mutations.hpp"
@@ -198,7 +198,7 @@ void tell_apart(const std::vector<Mutation>& mutations) {
 }
 
 TEST_CASE("mutations: wrong factors and signs are rejected") { tell_apart(factors_and_signs()); }
-TEST_CASE("mutations: derivatives wrong in some places only are rejected") { tell_apart(wrong_in_places()); }
+TEST_CASE("mutations: derivatives wrong in some elements only are rejected") { tell_apart(wrong_in_places()); }
 TEST_CASE("mutations: wrong broadcasting and wrong axes are rejected") { tell_apart(broadcasting_and_axes()); }
 TEST_CASE("mutations: wrong matrices and moves are rejected") { tell_apart(matrices_and_moves()); }
 

@@ -1,4 +1,4 @@
-// Deliberately wrong derivatives, each beside the right one, for the gradient checker to tell apart.
+// Deliberately wrong derivatives, each with the correct one, which the gradient checker must distinguish.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace xtape::test {
 
-/// A function with a right derivative, and with one that is wrong as `mistake` says.
+/// A function with its correct derivative, and with a wrong one, which `mistake` describes.
 struct Mutation {
   std::string mistake;
   DifferentiableFunction right, wrong;
@@ -24,7 +24,7 @@ using V = const Variable&;
 /// dx from dy and the inputs.
 using Derivative = std::function<Variable(V dy, const std::vector<Variable>& x)>;
 
-/// The value of f with derivatives of one's own, one an input.
+/// The value of f with custom derivatives, one for each input.
 inline DifferentiableFunction with_derivatives(const DifferentiableFunction& f, std::vector<Derivative> derivatives) {
   return [f, derivatives = std::move(derivatives)](const std::vector<Variable>& x) {
     std::vector<Variable> constants;
@@ -52,7 +52,7 @@ inline Derivative intact(const DifferentiableFunction& f, std::size_t which) {
   return spoiled(f, which, [](Tensor dx) { return dx; });
 }
 
-/// f of one input whose derivative has been spoiled.
+/// A function of one input with a wrong derivative.
 template <class Mistake>
 DifferentiableFunction with_mistake(const DifferentiableFunction& f, Mistake mistake) {
   return with_derivatives(f, {spoiled(f, 0, mistake)});

@@ -7,7 +7,7 @@
 using namespace xtape;
 using xtape::test::error_of;
 
-TEST_CASE("the gradient as a function gives a constant for constants, which outlives what it took") {
+TEST_CASE("gradient functions return constants for constants, which outlive their inputs") {
   const DifferentiableFunction gradient = gradient_function([](const Variable& x) { return x * x; });
   const Tensor x = Tensor::of({3}, {1, 2, -3}), dy = Tensor::of({3}, {1, 10, 100});
   const Variable of_constants = gradient({x, dy});

@@ -47,7 +47,7 @@ TEST_CASE("NaN and infinity reach the moving averages, and a variance out of ran
   }
 }
 
-TEST_CASE("the moving averages of a constant channel arrive at its value exactly") {
+TEST_CASE("the moving averages of a constant channel reach its value exactly") {
   for (const double value : {1e7 + 3, 250.3, -0.7, 1e-30}) {
     const Tensor batch = Tensor::full({8, 1}, value);
     const auto [mean, variance] = averages_of(batch, 3000);

@@ -17,7 +17,7 @@ double deviation(const std::vector<double>& values) {
 
 }  // namespace
 
-TEST_CASE("fans count what a unit sees and feeds") {
+TEST_CASE("fans are the numbers of inputs and outputs of a unit") {
   CHECK(fans({3, 5, 7, 11}).in == 105);
   CHECK(fans({3, 5, 7, 11}).out == 165);
   CHECK(fans({4, 6}).in == 4);

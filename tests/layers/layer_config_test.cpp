@@ -9,7 +9,7 @@ namespace {
 
 using test::error_of;
 
-TEST_CASE("options are written by name, in Keras's words") {
+TEST_CASE("options are written with the names that Keras uses") {
   const Conv2D conv({.filters = 8,
                      .kernel_size = {3, 5},
                      .padding = Padding::same,
@@ -30,7 +30,7 @@ TEST_CASE("options are written by name, in Keras's words") {
   CHECK(config_text(*find_field(MaxPooling2D()->config(), "strides")) == "null");
 }
 
-TEST_CASE("an initializer comes back with its numbers") {
+TEST_CASE("an initializer is restored with its numbers") {
   Initializer read;
   from_config(to_config(constant(0.25).with_stream(3)), read);
   RandomStream random(1);
@@ -45,7 +45,7 @@ TEST_CASE("an initializer comes back with its numbers") {
   CHECK_THAT(error_of([&] { read.make({2}, random); }), Catch::Contains("initializer mine: expected one of xtape's"));
 }
 
-TEST_CASE("integers go up to 2^31 - 1 to either side, and no further") {
+TEST_CASE("integers from -(2^31 - 1) to 2^31 - 1 are accepted, and no others") {
   const std::int64_t most = 2147483647;
   const auto read = [](std::int64_t value) {
     std::int64_t result = 0;
@@ -59,7 +59,7 @@ TEST_CASE("integers go up to 2^31 - 1 to either side, and no further") {
   }
 }
 
-TEST_CASE("options that do not fit are refused by name") {
+TEST_CASE("invalid options are rejected by name") {
   const auto conv = [](std::vector<ConfigField> fields) {
     return error_of([&] { make_layer<Conv2DLayer>(LayerConfig{std::move(fields)}); });
   };
@@ -94,7 +94,7 @@ TEST_CASE("options that do not fit are refused by name") {
              Catch::Contains("shape: "));
 }
 
-TEST_CASE("what a file can't hold says so") {
+TEST_CASE("options that a file cannot hold are rejected") {
   CHECK_THAT(error_of([] { Activation([](const Variable& x) { return 2.0 * x; })->config(); }),
              Catch::Contains("expected an activation function of xtape's, got custom; make it a layer"));
   class Mute final : public Layer {

@@ -1,5 +1,5 @@
-// One row a layer: derivatives with respect to inputs and parameters, in training and in inference, and the output's
-// shape against the one inferred, for one sample and for several.
+// One row for each layer: derivatives with respect to inputs and parameters in training and inference, and the shape of
+// the output compared with the inferred one, for one and several samples.
 
 #include <filesystem>
 #include <fstream>
@@ -28,7 +28,7 @@ std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
   return [options] { return Handle(options).definition(); };
 }
 
-/// Inputs whose numbers are drawn anew for float32 would not be the same function.
+/// If random numbers were drawn again for float32, it would not be the same function.
 const LayerCheckOptions drawing{.gradient = {.float32 = false}};
 /// One sample of one pixel has no variance: its normalized value is 0 whatever it was.
 const LayerCheckOptions several{.batches = {3, 4}};
@@ -103,7 +103,7 @@ TEST_CASE("every layer's derivatives agree with central differences, in both mod
   }
 }
 
-TEST_CASE("every layer comes back from a file with the same options, and computes the same bits") {
+TEST_CASE("every layer is restored from a file with the same options, and computes the same bits") {
   const test::TemporaryFolder folder;
   for (const Row& row : rows()) {
     INFO(row.type);
@@ -162,7 +162,7 @@ TEST_CASE("every layer in the source has a row in the table") {
   CHECK(found >= 15);
 }
 
-TEST_CASE("the layer check rejects a layer that infers another shape than it computes") {
+TEST_CASE("the layer check rejects a layer whose inferred shape differs from the computed one") {
   class Liar final : public Layer {
    public:
     Liar() : Layer("liar") {}
@@ -208,7 +208,7 @@ TEST_CASE(
              Catch::Contains("inference, batch 3: gain: 3 of 3 derivatives are wrong"));
 }
 
-TEST_CASE("the layer check computes each value from the same state, also where training moves it") {
+TEST_CASE("the layer check computes each value from the same state, also if training changes the state") {
   class Moving final : public Layer {
    public:
     Moving() : Layer("moving") {}
@@ -226,7 +226,7 @@ TEST_CASE("the layer check computes each value from the same state, also where t
   CHECK(check_layer(std::make_shared<Moving>(), {{3}}));
 }
 
-TEST_CASE("the layer check names what is constant by nature unless that is declared") {
+TEST_CASE("the layer check reports constant derivatives unless they are declared") {
   const auto check_one = [](std::vector<std::string> constants) {
     return check_layer(BatchNormalization({.epsilon = 0.1}), {{5}},
                        {.modes = {Mode::training}, .batches = {1}, .gradient = {.constant_inputs = constants}});
@@ -235,7 +235,7 @@ TEST_CASE("the layer check names what is constant by nature unless that is decla
   CHECK(check_one({"input 0", "gamma"}));
 }
 
-TEST_CASE("the layer check refuses to check nothing") {
+TEST_CASE("the layer check rejects an empty check") {
   const auto error_with = [](std::vector<Mode> modes, std::vector<std::int64_t> batches, std::vector<Shape> samples) {
     return test::error_of(
         [&] { static_cast<void>(check_layer(Dense({.units = 2}), samples, {.modes = modes, .batches = batches})); });

@@ -13,7 +13,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// Initial values of a layer that is in no model.
+/// Gives initial values to a layer that is not in a model.
 void initialize(Layer& layer, std::uint64_t seed) {
   InitialStreams taken;
   layer.initialize(seed, 0, taken);
@@ -21,7 +21,7 @@ void initialize(Layer& layer, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("shapes are known when a layer is called") {
+TEST_CASE("output shapes are known when a layer is called") {
   const auto image = Input({64, 48, 3});
   CHECK(image.shape() == Shape{64, 48, 3});
   CHECK(Conv2D({.filters = 8, .kernel_size = 3})(image).shape() == Shape{62, 46, 8});
@@ -38,7 +38,7 @@ TEST_CASE("shapes are known when a layer is called") {
   CHECK(Concatenate()({image, image}).shape() == Shape{64, 48, 6});
 }
 
-TEST_CASE("a layer that cannot take its input says so on that line, with its name and the shapes") {
+TEST_CASE("a layer rejects an invalid input at the call, with its name and the shapes") {
   const auto vector = Input({10});
   const auto image = Input({8, 8, 3});
   CHECK_THAT(error_of([&] { Conv2D({.filters = 4, .name = "conv1"})(vector); }),
@@ -66,7 +66,7 @@ TEST_CASE("a layer that cannot take its input says so on that line, with its nam
   CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }), Catch::Contains("images"));
 }
 
-TEST_CASE("what a layer could not compute is refused when it is called in the graph") {
+TEST_CASE("inputs that a layer cannot compute are rejected when it is called in the graph") {
   const auto image = Input({8, 8, 3});
   for (const auto& [padding, text] : {std::pair<Padding, std::string>{{2, 0, 0, 0}, "(2, 0, 0, 0)"},
                                       {{0, 2, 0, 0}, "(0, 2, 0, 0)"},
@@ -93,7 +93,7 @@ TEST_CASE("what a layer could not compute is refused when it is called in the gr
              Catch::Contains("amounts of 0 to 2^30"));
 }
 
-TEST_CASE("options that cannot be are refused where the layer is made") {
+TEST_CASE("invalid options are rejected when the layer is made") {
   CHECK_THAT(error_of([] { Conv2D({.filters = 0, .name = "c"}); }),
              Catch::Contains("Conv2D c: expected filters >= 1, got 0"));
   CHECK_THAT(error_of([] { Dense({.units = -1}); }), Catch::Contains("units >= 1, got -1"));
@@ -118,7 +118,7 @@ TEST_CASE("options that cannot be are refused where the layer is made") {
              Catch::Contains("strides"));
 }
 
-TEST_CASE("a layer that has parameters takes values of their shapes only") {
+TEST_CASE("a layer with parameters accepts only values of their shapes") {
   const auto input = Input({3});
   Dense dense({.units = 2, .name = "d"});
   dense(input);
@@ -130,13 +130,13 @@ TEST_CASE("a layer that has parameters takes values of their shapes only") {
              Catch::Contains("Dense d") && Catch::Contains("(4,)"));
 }
 
-TEST_CASE("an activation has the name of its function, and custom ones have none of xtape's") {
+TEST_CASE("an activation has the name of its function, and custom ones have no name of a built-in function") {
   CHECK(ActivationFunction(tanh).name() == "tanh");
   CHECK(ActivationFunction([](const Variable& x) { return x; }).name() == "custom");
   CHECK(ActivationFunction(+[](const Variable& x) { return x; }).name() == "custom");
 }
 
-TEST_CASE("an initializer makes what its parameter is, float32 of its shape") {
+TEST_CASE("an initializer makes a float32 tensor of the parameter's shape") {
   const auto error_with = [](Tensor made) {
     const Initializer mine{"mine", [=](const Shape&, RandomStream&) { return made; }};
     const auto x = Input({3});
@@ -149,7 +149,7 @@ TEST_CASE("an initializer makes what its parameter is, float32 of its shape") {
         "Dense d: expected its initializer mine to make (3, 2) float32, got (2, 3) float32");
 }
 
-TEST_CASE("a layer called twice keeps its parameters and refuses inputs they don't fit") {
+TEST_CASE("a layer called twice keeps its parameters and rejects inputs that do not match them") {
   const Dense dense({.units = 2, .name = "shared"});
   dense(Input({3}));
   dense(Input({3}));
@@ -159,7 +159,7 @@ TEST_CASE("a layer called twice keeps its parameters and refuses inputs they don
       Catch::Contains("Dense shared: expected inputs that fit the kernel (3, 2) of its first call, got (None, 4)"));
 }
 
-TEST_CASE("a layer with a parameter for each input refuses another number of inputs, and names that come twice") {
+TEST_CASE("a layer with a parameter for each input rejects another number of inputs and duplicate names") {
   class PerInput final : public Layer {
    public:
     explicit PerInput(bool same_names) : Layer("p"), same_names_(same_names) {}
@@ -189,7 +189,7 @@ TEST_CASE("a layer with a parameter for each input refuses another number of inp
   CHECK_THAT(error_of([&] { twice->connect({x, x}); }), Catch::Contains("two named k"));
 }
 
-TEST_CASE("a graph of a million calls can be destroyed, a chain and one whose branches meet again") {
+TEST_CASE("a graph of a million calls can be destroyed, with and without branches") {
   const Activation keep(linear);
   const auto input = Input({1});
   auto chain = keep(input);
@@ -198,13 +198,13 @@ TEST_CASE("a graph of a million calls can be destroyed, a chain and one whose br
   const Add both;
   auto ladder = keep(input);
   for (int i = 0; i < 200000; ++i) ladder = both({ladder, ladder});
-  const auto rung = ladder;  // still whole when the rest of the graph is gone
+  const auto rung = ladder;  // still valid when the rest of the graph is destroyed
   ladder = input;
   CHECK(rung.call().inputs.size() == 2);
   CHECK(rung.call().inputs[0] == rung.call().inputs[1]);
 }
 
-TEST_CASE("activations are named functions, those with defaults too, and lambdas") {
+TEST_CASE("activations are made from named functions, functions with default arguments and lambdas") {
   const auto x = Input({4});
   CHECK(Activation(elu)->function().name() == "elu");
   CHECK(Activation(leaky_relu)->function().name() == "leaky_relu");
@@ -216,7 +216,7 @@ TEST_CASE("activations are named functions, those with defaults too, and lambdas
              Catch::Contains("expected a function, got an empty one"));
 }
 
-TEST_CASE("an activation comes after the bias, and after the product where there is none") {
+TEST_CASE("the activation is applied after the bias, or after the product without a bias") {
   const Tensor x = RandomStream(2).normal({5, 1, 1, 3}), rows = x.reshaped({5, 3});
   for (const bool biased : {false, true}) {
     for (const ActivationFunction& activation : {ActivationFunction(relu), ActivationFunction(tanh)}) {
@@ -241,7 +241,7 @@ TEST_CASE("an activation comes after the bias, and after the product where there
   }
 }
 
-TEST_CASE("batch normalization moves its averages in training and uses them in inference") {
+TEST_CASE("batch normalization updates its averages in training and uses them in inference") {
   const BatchNormalization layer({.momentum = 0.75, .epsilon = 1e-9});
   layer(Input({1}));
   initialize(*layer.definition(), 0);
@@ -279,7 +279,7 @@ TEST_CASE("the moving variance is unbiased for batches of every size, with bias 
   }
 }
 
-TEST_CASE("bias correction takes what is left of the starting values out of the moving averages") {
+TEST_CASE("bias correction removes the start values from the moving averages") {
   const BatchNormalization layer({.momentum = 0.99, .epsilon = 1e-9, .bias_correction = true});
   layer(Input({1}));
   initialize(*layer.definition(), 0);
@@ -297,7 +297,7 @@ TEST_CASE("bias correction takes what is left of the starting values out of the 
   }
 }
 
-TEST_CASE("dropout keeps the mean in training and does nothing in inference") {
+TEST_CASE("dropout preserves the mean in training and is the identity in inference") {
   const Dropout layer({.rate = 0.25});
   const Tensor x = Tensor::ones({100000});
   ForwardPass training(Mode::training, {.seed = 1, .step = 0});

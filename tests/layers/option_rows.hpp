@@ -1,4 +1,4 @@
-// The table of options: for each option of each layer two layers that differ in it, and what then has to differ.
+// The table of options: for each option of each layer two layers that differ in it, and the expected difference.
 #pragma once
 
 #include <functional>
@@ -19,11 +19,11 @@ class Trial {
   const Layer& layer() const { return *layer_; }
   const Tensor& input(std::size_t i = 0) const { return inputs_[i].value(); }
   bool has(const std::string& name) const { return initial_.contains(name); }
-  /// The value that a model gave the parameter, and the one it has now.
+  /// The initial value of the parameter, and its current value.
   const Tensor& initial(const std::string& name) const { return initial_.at(name); }
   Tensor parameter(const std::string& name) const;
   Tensor output(Mode mode = Mode::inference) const;  ///< training with seed 6 and step 7
-  /// What the regularizers add to the loss.
+  /// The regularization loss.
   double penalty() const;
 
  private:
@@ -39,7 +39,7 @@ struct OptionRow {
   std::function<void(const Trial& plain, const Trial& changed)> check;
 };
 
-/// All rows, with layers made anew.
+/// All rows, with new layers.
 std::vector<OptionRow> option_rows();
 
 }  // namespace xtape::test

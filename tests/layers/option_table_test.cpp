@@ -1,4 +1,4 @@
-// Every option of every layer: what it changes, and that files keep it.
+// Every option of every layer: its effect, and that files keep it.
 #include <algorithm>
 #include <map>
 
@@ -64,7 +64,7 @@ TEST_CASE("every option of every layer has a row in the table") {
   }
 }
 
-TEST_CASE("a layer is named by the option name, and everything else stays") {
+TEST_CASE("the option name sets the name of a layer and changes nothing else") {
   for (const auto& [type, factory] : builtin_layers()) {
     const auto configs = all_changed();
     const auto found = configs.find(type);
@@ -89,7 +89,7 @@ TEST_CASE("a layer is named by the option name, and everything else stays") {
   CHECK(Normalization({.name = "n"})->name() == "n");
 }
 
-TEST_CASE("layers of models inside of models come back from a file with every option away from its default") {
+TEST_CASE("layers of nested models are restored from a file with every option different from its default") {
   const TemporaryFolder folder;
   for (const auto& [type, both] : all_changed()) {
     INFO(type);

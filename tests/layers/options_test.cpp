@@ -1,4 +1,4 @@
-// Every member of every layer's Options is in its fields(), which files are written from and read by.
+// Every member of every layer's Options is in its fields(), by which files are written and read.
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// Initializes a member of almost any type; never defined, because it only stands in expressions that are not computed.
+/// Initializes a member of almost any type; never defined, because it is used only in unevaluated expressions.
 struct Anything {
   template <class T>
   operator T() const;  // NOLINT(google-explicit-constructor): stands for the value
@@ -20,7 +20,7 @@ concept TakesMembers = requires {
   Options{std::declval<Given>()...};
 };
 
-/// Number of members of an aggregate: one more is tried as long as that compiles.
+/// Number of members of an aggregate: the largest number of initializers that compiles.
 template <class Options, class... Given>
 consteval std::size_t member_count() {
   if constexpr (TakesMembers<Options, Given..., Anything>) {
@@ -62,7 +62,7 @@ static_assert(member_count<OnlyName>() == 1);
 static_assert(member_count<TwoOfThree>() == 3);
 static_assert(member_count<Conv2DLayer::Options>() >= 12);
 
-TEST_CASE("fields() of every layer has each member of its Options but the name, once") {
+TEST_CASE("fields() of every layer lists each member of its Options except the name, once") {
   const std::map<std::string, Counts> layers{
       {"Activation", counts_of<ActivationLayer>()},
       {"Add", counts_of<AddLayer>()},

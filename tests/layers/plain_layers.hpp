@@ -1,4 +1,4 @@
-// What layers compute, by their definitions: plain loops over float64 arrays.
+// Reference layers: their definitions as plain loops over float64 arrays.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ Tensor plain_dense(const Tensor& x, const Tensor& kernel, const Tensor& bias);
 /// x (n, height, width, channels), kernel (kh, kw, channels, filters), bias (filters) or undefined.
 Tensor plain_conv(const Tensor& x, const Tensor& kernel, const Tensor& bias, const PlainWindow& window);
 
-/// One number from the pixels of one channel that lie under the window, without padding.
+/// A function of the pixels of one channel in the window, without padding.
 using PlainPool = std::function<double(const std::vector<double>& pixels)>;
 double largest_under_window(const std::vector<double>& pixels);
 double mean_under_window(const std::vector<double>& pixels);

@@ -7,7 +7,7 @@
 using namespace xtape;
 using xtape::test::error_of;
 
-TEST_CASE("an unknown extent makes what is computed from it unknown") {
+TEST_CASE("arithmetic with an unknown extent gives an unknown extent") {
   CHECK(Extent(3) + 4 == 7);
   CHECK(2 * Extent(3) - 1 == 5);
   CHECK(Extent(7) / 2 == 3);
@@ -24,7 +24,7 @@ TEST_CASE("an unknown extent makes what is computed from it unknown") {
   CHECK_THAT(error_of([] { static_cast<void>(Extent(-1)); }), Catch::Contains("expected 0 or more, got -1"));
 }
 
-TEST_CASE("a partial shape prints None, has a size when all is known, and becomes a shape then") {
+TEST_CASE("a partial shape prints None, and has a size and converts to a shape if all extents are known") {
   const PartialShape images{any, any, 3}, known{4, 5, 3};
   CHECK(to_string(images) == "(None, None, 3)");
   CHECK(batch_shape_text(images) == "(None, None, None, 3)");
@@ -48,7 +48,7 @@ TEST_CASE("a partial shape prints None, has a size when all is known, and become
   CHECK(to_string(TensorSpec{{any}, DType::int64}) == "int64 (None, None)");
 }
 
-TEST_CASE("Input takes unknown extents and types, and refuses what can't be a sample") {
+TEST_CASE("Input accepts unknown extents and types, and rejects invalid samples") {
   CHECK(to_string(Input({any, any, 3}).spec()) == "(None, None, None, 3)");
   const SymbolicTensor tokens = Input({.shape = {any}, .dtype = DType::int64, .name = "tokens"});
   CHECK(tokens.dtype() == DType::int64);
@@ -85,7 +85,7 @@ std::vector<TensorSpec> specs_of(const std::vector<PartialShape>& samples) {
 
 }  // namespace
 
-TEST_CASE("what a layer infers from unknown extents fits what it infers from known ones") {
+TEST_CASE("specs inferred from unknown extents match those inferred from known extents") {
   const std::vector<Row> rows{
       {make<Conv2D>({.filters = 2, .kernel_size = {3, 2}, .strides = {2, 1}, .dilation_rate = {1, 2}}), {{9, 8, 3}}},
       {make<Conv2D>({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
@@ -136,7 +136,8 @@ TEST_CASE("what a layer infers from unknown extents fits what it infers from kno
   CHECK(to_string(Conv2D({.filters = 4, .kernel_size = 3})(image).shape()) == "(None, 6, 4)");
   CHECK(to_string(MaxPooling2D()(image).shape()) == "(None, 4, 3)");
   CHECK(Flatten()(image).shape() == PartialShape{any});
-  CHECK(Add()({image, Input({5, any, 3})}).shape() == Shape{5, 8, 3});  // each knows what the other does not
+  CHECK(Add()({image, Input({5, any, 3})}).shape() ==
+        Shape{5, 8, 3});  // each has an extent that is unknown in the other
 }
 
 TEST_CASE("a parameter never depends on an unknown extent") {
@@ -154,7 +155,7 @@ TEST_CASE("a parameter never depends on an unknown extent") {
              Catch::Contains("axis 0 of its kernel"));
 }
 
-TEST_CASE("inputs that can't fit are refused, with None where an extent is unknown") {
+TEST_CASE("invalid inputs are rejected, with None for unknown extents in the message") {
   CHECK_THAT(error_of([] {
                Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
              }),
@@ -169,16 +170,16 @@ TEST_CASE("inputs that can't fit are refused, with None where an extent is unkno
              Catch::Contains("expected two inputs"));
 }
 
-TEST_CASE("an activation is known by what it is, in a file by its name") {
+TEST_CASE("activations are recognized by their type in code and by their name in a file") {
   CHECK(ActivationFunction(relu) == relu);
   CHECK(ActivationFunction(tanh) == ActivationFunction(tanh));
   CHECK_FALSE(ActivationFunction(relu) == sigmoid);
   const ActivationFunction wrapped([](const Variable&x) { return relu(x); }), renamed("relu", relu);
   CHECK(wrapped.name() == "custom");
-  CHECK(ActivationFunction(exp).name() == "custom");  // one of several functions of the name
+  CHECK(ActivationFunction(exp).name() == "custom");  // an overloaded function
   CHECK(ActivationFunction(exp)(Tensor::zeros({2})).value().to_vector() == std::vector<double>{1, 1});
   CHECK_FALSE(wrapped == relu);
-  CHECK_FALSE(wrapped == wrapped);  // nothing is known of it
+  CHECK_FALSE(wrapped == wrapped);  // a custom function equals no function
   CHECK_FALSE(renamed == relu);
   CHECK_THAT(error_of([&] { to_config(renamed); }), Catch::Contains("an activation function of xtape's, got relu"));
   for (const ActivationFunction& function :

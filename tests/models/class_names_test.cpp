@@ -10,7 +10,7 @@ namespace {
 
 using test::error_of;
 
-TEST_CASE("class names are kept with a model, for who loads it") {
+TEST_CASE("class names are saved and loaded with a model") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({4});
   const Model model(input, Dense({.units = 2})(input));

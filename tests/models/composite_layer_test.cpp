@@ -1,4 +1,4 @@
-// Layers that hold layers: everything that follows from parameters includes those inside.
+// Composite layers: names, files, freezing and counts include the parameters of inner layers.
 #include <cmath>
 #include <set>
 
@@ -140,7 +140,7 @@ TEST_CASE("parameters of layers inside are listed, named and found by their path
   CHECK(model.all_layers().size() == 3 + 4 + 2 + 2 + 2);  // its own, the tower's, those of lower, upper and head
 }
 
-TEST_CASE("of many names those most like the wanted one are shown") {
+TEST_CASE("of many names the most similar ones are shown") {
   const auto input = Input({2});
   auto x = input;
   for (int i = 0; i < 30; ++i) x = Dense({.units = 2, .name = fmt::format("layer{}", i)})(x);
@@ -151,7 +151,7 @@ TEST_CASE("of many names those most like the wanted one are shown") {
              Catch::Contains("there are layer3/kernel, "));
 }
 
-TEST_CASE("no two parameters of layers inside share initial numbers, and the seed decides them") {
+TEST_CASE("no two parameters of inner layers share initial values, which depend on the seed") {
   const Model model = tower_model(1), same = tower_model(1), other = tower_model(2);
   std::set<std::vector<double>> kernels;
   std::size_t drawn = 0;
@@ -169,7 +169,7 @@ TEST_CASE("no two parameters of layers inside share initial numbers, and the see
   CHECK(model.parameter("tower/lower/gain").value().to_vector() == std::vector<double>{0.5, 0.5, 0.5});
 }
 
-TEST_CASE("a layer of layers computes what these compute, and its derivatives are right") {
+TEST_CASE("a composite layer computes the composition of its layers, with correct derivatives") {
   const Model model = tower_model(3);
   const Tensor x = RandomStream(2).normal({4, 3});
   const auto value = [&](const std::string& path) { return Variable(model.parameter("tower/" + path).value()); };
@@ -191,7 +191,7 @@ TEST_CASE("a layer of layers computes what these compute, and its derivatives ar
                     {.constant_parameters = {"tower/" + normalized_away}}));
 }
 
-TEST_CASE("freezing reaches the layers inside, one of them, or all") {
+TEST_CASE("one or all layers inside a composite layer can be frozen") {
   const Model model = tower_model();
   const auto trainable = [&](const std::string& path) { return model.parameter(path).trainable(); };
   model.layer("tower/upper").set_trainable(false);
@@ -209,7 +209,7 @@ TEST_CASE("freezing reaches the layers inside, one of them, or all") {
   CHECK(model.parameter("tower/norm/moving_mean").value().to_vector() == std::vector<double>(3, 0));
 }
 
-TEST_CASE("regularizers of layers inside count once") {
+TEST_CASE("regularizers of inner layers are counted once") {
   const Model model = tower_model();
   ForwardPass pass(Mode::inference);
   double expected = 0;
@@ -219,7 +219,7 @@ TEST_CASE("regularizers of layers inside count once") {
   CHECK(model.regularization(pass).value().value().item() == Approx(expected).epsilon(1e-6));
 }
 
-TEST_CASE("a layer of layers comes back from a file, with what is frozen inside") {
+TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
   const test::TemporaryFolder folder;
   const Tensor x = RandomStream(7).normal({4, 3});
   for (const std::string frozen : {"", "tower", "tower/upper", "tower/lower/first", "tower/head/out", "tower/norm"}) {
@@ -247,7 +247,7 @@ TEST_CASE("a layer of layers comes back from a file, with what is frozen inside"
   CHECK(identical(infer(fresh, x), infer(part_trained, x)));
 }
 
-TEST_CASE("a layer that is inside of two others, and a block without a graph yet, come back from a file") {
+TEST_CASE("a layer inside two others and a block without a graph are restored from a file") {
   class TiedLayer final : public Layer {
    public:
     using Options = OnlyName;
@@ -291,7 +291,7 @@ TEST_CASE("summary, picture and counts include the layers inside") {
   CHECK(work.unknown == 2);  // the two Residual, which have a parameter of their own
 }
 
-TEST_CASE("a layer called on variables without having been built, and one that forgets to build, are named") {
+TEST_CASE("a layer that is called on variables before it is built is named") {
   const Dense dense({.units = 2, .name = "d"});
   ForwardPass pass(Mode::inference);
   CHECK_THAT(error_of([&] {

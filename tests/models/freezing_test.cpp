@@ -17,7 +17,7 @@ Model images_to_logits() {
   return {input, Dense({.units = 2, .name = "head"})(Flatten({.name = "features"})(x)), {.seed = 2}};
 }
 
-TEST_CASE("nothing is recorded below the first layer that is trained") {
+TEST_CASE("nothing is recorded before the first trained layer") {
   const Model model = images_to_logits();
   const Tensor images = RandomStream(1).uniform({2, 6, 6, 2});
   for (const char* name : {"conv", "norm"}) model.layer(name).set_trainable(false);
@@ -74,7 +74,7 @@ TEST_CASE("freezing a model freezes all its layers, nested ones too, and moving 
   CHECK_FALSE(inner.named_parameters()[4].second.trainable());
 }
 
-TEST_CASE("a model is cut at a layer, and the part shares its layers") {
+TEST_CASE("a model that ends at a layer of another model shares its layers") {
   const Model model = images_to_logits();
   const Model part(model.inputs(), model.layer_output("features"));
   CHECK(part.output_shape() == Shape{48});

@@ -1,5 +1,5 @@
-// What a Model computes in one pass is what the layers say one after the other. A model that has every value as an
-// output fuses nothing, since somebody reads it: it is held against one of the same layers that fuses what it can.
+// Fused layers compute the same values as separate layers. A model that has every value as an output fuses nothing; it
+// is compared with a model of the same layers that fuses them.
 
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ void collect(const SymbolicTensor& tensor, std::vector<SymbolicTensor>& found) {
   found.push_back(tensor);
 }
 
-/// The model, and the one of the same layers whose outputs are this one's and everything before.
+/// The model, and a model of the same layers in which every value is an output.
 struct Pair {
   Model fused, plain;
   Pair(const SymbolicTensor& input, const SymbolicTensor& output)
@@ -45,7 +45,7 @@ struct Pair {
   }
 };
 
-/// Everything that fuses, and what looks like it and must not.
+/// All patterns that are fused, and similar ones that must not be fused.
 Pair varied() {
   const auto input = Input({9, 8, 3});
   const BatchNormalization shared({.momentum = 0.5});
@@ -103,7 +103,7 @@ Tensor infer(const Model& model, const Tensor& images) {
   return model.call({images}, pass)[0].value();
 }
 
-/// A block whose moving averages are away from where they start.
+/// A block whose moving averages differ from their start values.
 Pair settled_block() {
   const auto input = Input({6, 6, 2});
   auto x = Conv2D({.filters = 4, .kernel_size = 3, .bias_initializer = he_normal(), .name = "conv"})(input);
@@ -120,14 +120,14 @@ Pair settled_block() {
 
 }  // namespace
 
-TEST_CASE("fused and one after the other, values, gradients and moving averages agree in every mode") {
+TEST_CASE("fused and separate layers have equal values, gradients and moving averages in every mode") {
   const Pair models = varied();
   const Tensor images = RandomStream(7).normal({5, 9, 8, 3});
   models.fused.convert(DType::float64);
   compare(models, images.to(DType::float64), 1e-10);
 }
 
-TEST_CASE("ResNet-50's gradients are those of its layers one after the other") {
+TEST_CASE("the gradients of ResNet-50 equal those of separate layers") {
   const auto input = Input({33, 33, 3});
   auto x = Activation(relu)(BatchNormalization()(Conv2D({.filters = 4, .kernel_size = 7, .strides = 2})(input)));
   x = MaxPooling2D({.pool_size = 3, .strides = 2})(x);
@@ -160,7 +160,7 @@ Pair pooled() {
   return {input, Dense({.units = 3})(Flatten()(x))};
 }
 
-TEST_CASE("convolutions and the max poolings behind them are what they are one after the other") {
+TEST_CASE("fused convolutions and max poolings equal separate ones") {
   const Pair models = pooled();
   models.fused.convert(DType::float64);
   compare(models, RandomStream(7).normal({5, 24, 20, 3}, 0, 1, DType::float64), 1e-10);
@@ -174,7 +174,7 @@ TEST_CASE("convolutions and the max poolings behind them are what they are one a
   CHECK(largest_difference(infer(models.fused, images), infer(models.plain, images)) < 1e-10);
 }
 
-TEST_CASE("what is fused is recorded as one op, and nothing that somebody else reads") {
+TEST_CASE("fused layers are recorded as one op, and values with other readers are not fused") {
   const Pair models = settled_block();
   const Tensor images = Tensor::ones({2, 6, 6, 2});
   ForwardPass pass(Mode::training);
@@ -186,7 +186,7 @@ TEST_CASE("what is fused is recorded as one op, and nothing that somebody else r
         std::vector<std::string>{"conv2d", "add", "batch_norm", "relu", "conv2d", "add", "batch_norm", "add", "relu"});
 }
 
-TEST_CASE("inference follows every change of a parameter, and leaves its input alone") {
+TEST_CASE("inference uses every change of a parameter and does not change its input") {
   const Pair models = settled_block();
   const Tensor images = RandomStream(5).normal({3, 6, 6, 2});
   const Tensor kept = Tensor::of(images.shape(), images.to_vector());
@@ -227,7 +227,7 @@ TEST_CASE("inference follows every change of a parameter, and leaves its input a
   CHECK(x.to_vector() == std::vector<double>{-1, 2, -3, 4});
 }
 
-TEST_CASE("messages name the layer, and those that are computed with it") {
+TEST_CASE("messages name the layer and the layers fused with it") {
   const Pair models = settled_block();
   Tensor images = Tensor::ones({2, 6, 6, 2});
   CHECK_THAT(error_of([&] { infer(models.fused, images.to(DType::float64)); }),
@@ -242,7 +242,7 @@ TEST_CASE("messages name the layer, and those that are computed with it") {
              Catch::Contains("layer bn2 + sum + last, batch_norm: expected a finite"));
 }
 
-TEST_CASE("a function that is named relu but is another is not taken for it") {
+TEST_CASE("a custom function named relu is not fused as relu") {
   const auto input = Input({3});
   const ActivationFunction negated("relu", [](const Variable& x) { return -x; });
   const Model model(input, Activation(negated)(BatchNormalization({.epsilon = 1e-12})(input)));

@@ -1,4 +1,4 @@
-// Custom layers for graphs: of integers, of two outputs, of larger images.
+// Custom layers for tests of graphs: with integer inputs, with two outputs, with larger images.
 #pragma once
 
 #include "layers/layer.hpp"
@@ -62,7 +62,7 @@ class UpsamplingLayer final : public Layer {
 };
 using Upsampling = LayerHandle<UpsamplingLayer>;
 
-/// For load_model().
+/// The factories of these layers, for load_model().
 LoadModelOptions graph_layers();
 
 }  // namespace xtape::test

@@ -1,5 +1,5 @@
-// Graphs beyond one image in and one vector out: unknown extents, integers, several inputs and outputs, models made of
-// lists and functions. Each is saved, loaded, summarized, drawn, frozen and checked.
+// General graphs: unknown extents, integer inputs, several inputs and outputs, models made of lists and functions. Each
+// model is saved, loaded, summarized, drawn, frozen and checked.
 #include "framework/ops/ops.hpp"
 #include "gradcheck/layer_check.hpp"
 #include "gradcheck/model_check.hpp"
@@ -95,7 +95,7 @@ TEST_CASE("a fully convolutional network runs at every image size") {
   CHECK_THAT(error_of([&] { run(model, {images(2, 1, 8, 3)}); }), Catch::Contains("max_pool2d"));
 }
 
-TEST_CASE("where nothing is known of the extents, recomputing gives the same gradients") {
+TEST_CASE("recomputing gives the same gradients when no extent is known") {
   const auto input = Input({any, any, 2});
   auto x = input;
   for (int i = 0; i < 6; ++i)
@@ -111,7 +111,7 @@ TEST_CASE("where nothing is known of the extents, recomputing gives the same gra
   CHECK(gradients[0] == gradients[1]);
 }
 
-TEST_CASE("tokens are int64 inputs of any number of positions") {
+TEST_CASE("tokens are int64 inputs of any length") {
   const auto tokens = Input({.shape = {any}, .dtype = DType::int64, .name = "tokens"});
   const auto embedded = Embedding({.tokens = 6, .width = 3})(tokens);
   CHECK(to_string(embedded.spec()) == "(None, None, 3)");
@@ -148,7 +148,7 @@ TEST_CASE("a Siamese model calls one encoder twice") {
   check_everything(model, {{a, b}}, {"encoder/dense_1/bias"});  // the same on both sides
 }
 
-TEST_CASE("a model of two inputs and two outputs, and as a layer of two outputs") {
+TEST_CASE("a model with two inputs and two outputs computes, also as a layer") {
   const auto image = Input({5, 4, 2}, {.name = "image"});
   const auto numbers = Input({3}, {.name = "numbers"});
   const auto seen = Flatten()(Conv2D({.filters = 2, .kernel_size = 2, .activation = tanh})(image));
@@ -175,7 +175,7 @@ TEST_CASE("a model of two inputs and two outputs, and as a layer of two outputs"
              Catch::Contains("Model two_tasks: expected a layer of one output here, got 2; call() gives all of them"));
 }
 
-TEST_CASE("a U-Net at two image sizes") {
+TEST_CASE("a U-Net runs at two image sizes") {
   const auto block = [](const SymbolicTensor& x, std::int64_t filters) {
     return Conv2D({.filters = filters, .kernel_size = 3, .padding = Padding::same, .activation = relu})(x);
   };
@@ -196,7 +196,7 @@ TEST_CASE("a U-Net at two image sizes") {
   CHECK_THAT(error_of([&] { model(Input({6, 4, 1})); }), Catch::Contains("inputs that differ in axis -1 only"));
 }
 
-TEST_CASE("a layer of two outputs, whose outputs have different readers or none") {
+TEST_CASE("the outputs of a layer with two outputs may have different readers or none") {
   const auto input = Input({5});
   const Split split({.first = 2, .name = "split"});
   const std::vector<SymbolicTensor> parts = split.call({Dense({.units = 5, .activation = tanh})(input)});
@@ -227,7 +227,7 @@ TEST_CASE("a layer of two outputs, whose outputs have different readers or none"
   CHECK(gradients[0] == gradients[1]);
 }
 
-TEST_CASE("a layer that gives another number or type of outputs than it infers is named") {
+TEST_CASE("a layer whose outputs differ in number or type from the inferred ones is named") {
   class Odd final : public Layer {
    public:
     explicit Odd(std::vector<Variable> gives) : Layer("odd"), gives_(std::move(gives)) {}

@@ -1,4 +1,4 @@
-// Where initial values come from: a random stream for each parameter, whatever models it is in.
+// The random streams of initial values: one for each parameter, in any number of models.
 #include <functional>
 #include <map>
 #include <set>
@@ -13,7 +13,7 @@ using namespace xtape;
 
 namespace {
 
-/// Uniform in [0, 1) whatever the shape, so that a stream that is used twice shows in parameters of any two shapes.
+/// Uniform in [0, 1) for any shape, so that a stream that is used twice is visible in parameters of different shapes.
 Initializer unit() {
   return {"unit", [](const Shape& shape, RandomStream& random) { return random.uniform(shape); }};
 }
@@ -67,7 +67,7 @@ TEST_CASE("parameter i of layer k draws from stream 1024 k + i of the model's se
   }
 }
 
-TEST_CASE("a nested model and the model around it share no initial numbers, however deep") {
+TEST_CASE("a nested model and its outer models share no initial values at any depth") {
   const auto input = Input({4});
   const Model inner = tower();
   const std::vector<Tensor> before = values_of(inner);
@@ -81,7 +81,7 @@ TEST_CASE("a nested model and the model around it share no initial numbers, howe
   CHECK(outermost.parameters().size() == 4 + 8 + 2);
 }
 
-TEST_CASE("two models of the same code and seed share no initial numbers in a model around them") {
+TEST_CASE("two models of the same code and seed share no initial values in an outer model") {
   const auto input = Input({4});
   Model a = tower(3), b = tower(3);
   const std::vector<Tensor> first = values_of(a);
@@ -102,7 +102,7 @@ TEST_CASE("two models of the same code and seed share no initial numbers in a mo
   CHECK(std::ranges::equal(values_of(pairs), values_of(same), identical));  // the same code gives the same numbers
 }
 
-TEST_CASE("two models of one seed that compute in float64 share no initial numbers either") {
+TEST_CASE("two float64 models of the same seed share no initial values") {
   const auto input = Input({4});
   Model a = tower(), b = tower();
   a.convert(DType::float64);
@@ -112,7 +112,7 @@ TEST_CASE("two models of one seed that compute in float64 share no initial numbe
   CHECK(b.dtype() == DType::float64);
 }
 
-TEST_CASE("a model from a file keeps its numbers, and shares none with the models around and beside it") {
+TEST_CASE("a model from a file keeps its values, and shares none with outer and neighbouring models") {
   const test::TemporaryFolder folder;
   const auto read_again = [&](const Model& model) {
     save_model(model, folder / "model.safetensors");
@@ -139,7 +139,7 @@ TEST_CASE("a model from a file keeps its numbers, and shares none with the model
   }
 }
 
-TEST_CASE("a nested model that has other values than its initial ones keeps them") {
+TEST_CASE("a nested model keeps values that differ from its initial ones") {
   const auto input = Input({4});
   Model a = tower(), b = tower();
   const Tensor trained = Tensor::full({4, 4}, 0.25);
@@ -152,7 +152,7 @@ TEST_CASE("a nested model that has other values than its initial ones keeps them
   CHECK_FALSE(identical(b.parameters()[2].value(), before[2]));
 }
 
-TEST_CASE("layers that models share draw once, and new layers beside them draw other numbers") {
+TEST_CASE("layers shared by models draw once, and new layers draw other values") {
   const auto input = Input({4});
   const Dense shared({.units = 4, .kernel_initializer = unit(), .bias_initializer = unit()});
   const auto inner_input = Input({4});
@@ -168,7 +168,7 @@ TEST_CASE("layers that models share draw once, and new layers beside them draw o
   CHECK(std::ranges::equal(values_of(inner), before, identical));
 }
 
-TEST_CASE("a layer at the end changes no other's initial numbers") {
+TEST_CASE("an additional layer at the end does not change the initial values of others") {
   const auto build = [](bool longer) {
     const auto input = Input({4});
     auto x = dense(tower()(dense(tower()(input), 4)), 4);
@@ -182,7 +182,7 @@ TEST_CASE("a layer at the end changes no other's initial numbers") {
   CHECK(std::ranges::equal(longer, shorter, identical));
 }
 
-TEST_CASE("a layer of many parameters shares no initial numbers with the layer behind it") {
+TEST_CASE("a layer with many parameters shares no initial values with the next layer") {
   class Many final : public Layer {
    public:
     Many() : Layer("many") {}
@@ -203,7 +203,7 @@ TEST_CASE("a layer of many parameters shares no initial numbers with the layer b
   CHECK(shared_numbers(Model(input, x)) == none);
 }
 
-TEST_CASE("a stream that an initializer asks for is drawn from, and left alone by all others") {
+TEST_CASE("an initializer draws from its given stream, which no other initializer uses") {
   const auto input = Input({4});
   const auto asked = [](const SymbolicTensor& x) {
     return Dense({.units = 4, .kernel_initializer = unit().with_stream(1024), .bias_initializer = unit()})(x);

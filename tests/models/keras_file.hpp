@@ -1,4 +1,4 @@
-// Files of weights as Keras writes them, made by keras_files.py with h5py.
+// Weights files in the layouts of Keras, made by keras_files.py with h5py.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@ namespace xtape::test {
 /// The command that runs keras_files.py. Skips the test where there is no h5py.
 std::string script();
 
-/// A file as h5py writes it, and what load_weights makes of it.
+/// A file written by h5py, and the result of load_weights() for it.
 class KerasFile {
  public:
   KerasFile(const std::string& layout, const std::string& variant) {

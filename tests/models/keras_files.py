@@ -181,7 +181,7 @@ def write(layout, path, variant):
 
 
 def spoil(file, variant):
-    """Files as nobody should write them."""
+    """Invalid files."""
     if variant == "huge":
         del file["hidden/hidden/kernel:0"]
         file.create_dataset("hidden/hidden/kernel:0", (2**20, 2**20), "float32")

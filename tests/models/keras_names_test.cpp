@@ -1,4 +1,4 @@
-// Names that Keras gives to weights, in files written by h5py as Keras's own source does it.
+// Names of weights in Keras files, which h5py writes as the source of Keras does.
 #include "models/keras_names.hpp"
 
 #include "framework/io/hdf5.hpp"
@@ -26,7 +26,7 @@ class OwnNames final : public Layer {
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
 };
 
-TEST_CASE("a weight is found under the names that Keras 1, 2 and 3 give it, and under no other") {
+TEST_CASE("a weight is found by its names in Keras 1, 2 and 3, and by no other name") {
   const std::set<std::string> paths{"conv1/kernel", "conv1/bias", "bn/moving_variance",
                                     "m/x/kernel",   "m/y/bias",   "own/W"};
   struct Row {
@@ -56,7 +56,7 @@ TEST_CASE("a weight is found under the names that Keras 1, 2 and 3 give it, and 
   }
 }
 
-TEST_CASE("a model inside of a model inside is found, and an inner layer named like its model with a number") {
+TEST_CASE("weights of models nested twice are found, also with an inner layer named like its model") {
   const SymbolicTensor input = Input({2}), hidden = Input({3});
   const Model inner(input, Dense({.units = 3, .name = "c"})(input), {.name = "inner"});
   const Model mid(input, inner(input), {.name = "mid"});
@@ -78,7 +78,7 @@ TEST_CASE("a model inside of a model inside is found, and an inner layer named l
   check_numbered(around, {"encoder/encoder_1/kernel", "encoder/encoder_1/bias"});
 }
 
-TEST_CASE("nested models of both kinds in one file are matched by name, without a guess at their order") {
+TEST_CASE("nested models of both kinds in one file are matched by name only") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
   const Model first(input, Dense({.units = 2, .name = "a"})(input), {.name = "first"});
@@ -103,7 +103,7 @@ TEST_CASE("nested models of both kinds in one file are matched by name, without 
   CHECK_THROWS_AS(load_weights(loaded, folder / "both.weights.h5"), Error);
 }
 
-TEST_CASE("a layer of one's own may call its parameters as Keras 1 did") {
+TEST_CASE("a custom layer may use the parameter names of Keras 1") {
   const SymbolicTensor input = Input({2});
   const Model model(input, LayerHandle<OwnNames>({.name = "sc"})(input));
   const KerasFile file("legacy", "own");

@@ -1,4 +1,4 @@
-// The order and the names of weights in Keras's files: what Keras 3.15 with TensorFlow writes and h5py shows.
+// The order and the names of weights in Keras files, as Keras 3.15 with TensorFlow writes them and h5py shows them.
 #include <algorithm>
 
 #include "layers/layers.hpp"
@@ -20,7 +20,7 @@ Model normalized_model() {
   return {input, Dense({.units = 3, .name = "logits"})(x), {.name = "normalized"}};
 }
 
-/// A model inside of which layers with weights that are not trained stand before and between others.
+/// A model with layers whose weights are not trained before and between other layers.
 Model nested_model() {
   const SymbolicTensor inside = Input({3});
   auto x = Dense({.units = 3, .name = "a"})(Normalization({.name = "scale"})(inside));
@@ -117,7 +117,7 @@ TEST_CASE("a split list of names may have its longest name anywhere") {
   }
 }
 
-TEST_CASE("of layers equally far from the outputs the one comes first that is met first from there") {
+TEST_CASE("layers at equal distance from the outputs are in the order of the traversal from there") {
   // Keras's map_graph by hand: `twice` is met at the output, before `once`, and its first call is as far as `once`.
   const SymbolicTensor input = Input({2}, {.name = "in"});
   const Dense twice({.units = 2, .name = "twice"}), once({.units = 2, .name = "once"});
@@ -127,7 +127,7 @@ TEST_CASE("of layers equally far from the outputs the one comes first that is me
   CHECK(names == std::vector<std::string>{"in", "twice", "once", "sum"});
 }
 
-TEST_CASE("classes are called as in Keras") {
+TEST_CASE("layer names are derived from class names as in Keras") {
   const std::vector<std::pair<std::string, std::string>> known{
       {"Activation", "activation"},
       {"ActivityRegularization", "activity_regularization"},

@@ -1,4 +1,4 @@
-// Weights in the files of Keras, written and read by h5py as Keras's own source does it.
+// Weights in Keras files, which h5py writes and reads as the source of Keras does.
 #include <algorithm>
 
 #include "framework/io/hdf5.hpp"
@@ -39,7 +39,7 @@ Model nested_model() {
 const std::vector<std::string> small_paths{"hidden/kernel",    "hidden/bias",          "norm/gamma",    "norm/beta",
                                            "norm/moving_mean", "norm/moving_variance", "logits/kernel", "logits/bias"};
 
-/// The error for a file that is not as it should be; checks that it names the file and leaves the model alone.
+/// The error for an invalid file. Checks that it names the file and that the model is unchanged.
 std::string error_for(const std::string& layout, const std::string& variant, const LoadWeightsOptions& options = {}) {
   const KerasFile file(layout, variant);
   const Model model = small_model();
@@ -51,7 +51,7 @@ std::string error_for(const std::string& layout, const std::string& variant, con
   return error;
 }
 
-TEST_CASE("weights are read from every layout and spelling of Keras's HDF5 files") {
+TEST_CASE("weights are read from every layout and naming scheme of Keras's HDF5 files") {
   const std::vector<std::pair<std::string, std::string>> files{
       {"model", "plain"},    {"legacy", "plain"},  {"keras3", "plain"},     {"keras3", "early"},   {"legacy", "split"},
       {"model", "fixed"},    {"legacy", "scope"},  {"legacy", "keras1"},    {"legacy", "keras3"},  {"legacy", "gzip"},
@@ -68,7 +68,7 @@ TEST_CASE("weights are read from every layout and spelling of Keras's HDF5 files
   }
 }
 
-TEST_CASE("the report names each parameter and what the file calls it") {
+TEST_CASE("the report lists each parameter and its name in the file") {
   const LoadReport report = KerasFile("model", "plain").load(small_model());
   CHECK(report.matched[2].parameter == "norm/gamma");
   CHECK(report.matched[2].stored == "model_weights/norm/norm/gamma:0");
@@ -76,7 +76,7 @@ TEST_CASE("the report names each parameter and what the file calls it") {
   CHECK(plain.load(small_model()).matched[7].stored == "layers/dense_1/vars/1");
 }
 
-TEST_CASE("the course's ResNet-50 on SIGNS just loads") {
+TEST_CASE("a ResNet-50 of Keras trained on SIGNS is loaded without options") {
   const Model model = resnet50();
   for (const Match match : {Match::name, Match::order}) {
     const LoadReport report = KerasFile("model", "resnet50").load(model, {.match = match});
@@ -98,7 +98,7 @@ TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of
   CHECK(model.layer("bn2a_branch1").named_parameters()[0].second.value().at({0}) == 26);
 }
 
-TEST_CASE("a model used as a layer has layers of its own in Keras 3, whichever kind of model it was") {
+TEST_CASE("a nested model of either kind has its own numbering of layers in Keras 3") {
   for (const std::string kind : {"functional", "sequential", "early sequential"}) {
     const Model model = nested_model();
     const KerasFile file("keras3", kind);
@@ -146,7 +146,7 @@ TEST_CASE("a file whose names are those of other shapes may be loaded by order")
   check_numbered(model, small_paths);
 }
 
-TEST_CASE("files that Keras would not write are refused, and the model stays as it was") {
+TEST_CASE("files that Keras would not write are rejected, and the model is unchanged") {
   script();  // skips where there is no h5py
   CHECK_THAT(error_for("legacy", "huge"), Contains("hidden/hidden/kernel:0 (float32 (1048576, 1048576) for"));
   CHECK_THAT(error_for("legacy", "external"), Contains("a group \"/hidden\"") && Contains("got none"));
@@ -167,7 +167,7 @@ TEST_CASE("files that Keras would not write are refused, and the model stays as 
   CHECK_THAT(error_for("keras3", "plain", {.match = Match::order}), Contains("load it by name"));
 }
 
-TEST_CASE("arrays that no tensor can hold do no harm where nobody needs them") {
+TEST_CASE("arrays that no tensor can hold are accepted if no parameter needs them") {
   const std::string python = python_with("h5py");
   const test::TemporaryFolder folder;
   const Model model = small_model();
@@ -196,7 +196,7 @@ TEST_CASE("arrays that no tensor can hold do no harm where nobody needs them") {
   }
 }
 
-TEST_CASE("a file of Keras's that is cut short leaves the model as it was") {
+TEST_CASE("a truncated Keras file leaves the model unchanged") {
   const KerasFile file("model", "plain");
   const Model model = small_model();
   const Tensor before = model.parameters()[0].value();
@@ -227,7 +227,7 @@ TEST_CASE("h5py reads back what is written as .h5, by the lists in it") {
         "dense_1/vars/0 [4, 3] float32 6.0\ndense_1/vars/1 [3] float32 7.0\n");
 }
 
-TEST_CASE("lists of names above 64,512 bytes are split, and come back") {
+TEST_CASE("lists of names above 64,512 bytes are split and restored") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({1});
   SymbolicTensor x = input;
@@ -240,7 +240,7 @@ TEST_CASE("lists of names above 64,512 bytes are split, and come back") {
   CHECK(std::ranges::count(lines, '\n') == 1 + 251 + 500);
 }
 
-TEST_CASE("what is written comes back bit by bit, in every format") {
+TEST_CASE("weights are restored bit for bit in every format") {
   const test::TemporaryFolder folder;
   for (const std::string name : {"w.h5", "w.hdf5", "w.weights.h5", "w.safetensors"}) {
     INFO(name);
@@ -253,7 +253,7 @@ TEST_CASE("what is written comes back bit by bit, in every format") {
   }
 }
 
-TEST_CASE("weights written by the safetensors package are read, and it reads ours", "[.witness]") {
+TEST_CASE("weights are exchanged with the safetensors package in both directions", "[.witness]") {
   const std::string python = python_with("safetensors.numpy");
   const test::TemporaryFolder folder;
   const Model model = small_model();

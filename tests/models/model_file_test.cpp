@@ -40,7 +40,7 @@ std::vector<Tensor> outputs_of(const Model& model) {
   return values;
 }
 
-TEST_CASE("a model comes back whole: shared and nested layers, names, frozen layers, several inputs and outputs") {
+TEST_CASE("a model is restored completely: shared, nested and frozen layers, names, inputs and outputs") {
   const test::TemporaryFolder folder;
   Model model = involved_model();
   save_model(model, folder / "model.safetensors");
@@ -63,7 +63,7 @@ TEST_CASE("a model comes back whole: shared and nested layers, names, frozen lay
   CHECK(std::ranges::equal(outputs_of(loaded), outputs_of(model), identical));
 }
 
-TEST_CASE("the type a model computes in comes back too, and the same model gives the same bytes") {
+TEST_CASE("the type of a model is restored, and equal models give equal files") {
   const test::TemporaryFolder folder;
   Model model = involved_model();
   model.convert(DType::float64);
@@ -75,7 +75,7 @@ TEST_CASE("the type a model computes in comes back too, and the same model gives
   CHECK(load_safetensors(folder / "a.safetensors").metadata == load_safetensors(folder / "b.safetensors").metadata);
 }
 
-TEST_CASE("a model's file is a file of its weights as well, and ResNet-50 fits into one") {
+TEST_CASE("a model file is also a weights file, also for ResNet-50") {
   const test::TemporaryFolder folder;
   Model model = resnet50({.seed = 1}), other = resnet50({.seed = 2});
   save_model(model, folder / "model.safetensors");
@@ -110,7 +110,7 @@ class Scale final : public Layer {
   Options options_;
 };
 
-TEST_CASE("a layer of one's own is made by the factory under its name") {
+TEST_CASE("a custom layer is made by the factory of its type") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
   save_model(Model(input, LayerHandle<Scale>({.factor = 3})(input)), folder / "model.safetensors");
@@ -131,7 +131,7 @@ TEST_CASE("a layer of one's own is made by the factory under its name") {
              Catch::Contains("expected custom_layers to make a Scale, got Flatten"));
 }
 
-TEST_CASE("what a file can't hold is refused when it is written") {
+TEST_CASE("models that a file cannot hold are rejected when they are saved") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
   Model model(input, Activation([](const Variable& x) { return -x; }, {.name = "minus"})(input));
@@ -165,7 +165,7 @@ std::string changed(const std::function<void(Json&)>& change) {
   return message.substr(std::min(start.size(), message.size()));
 }
 
-TEST_CASE("a graph that anybody may have written is checked field by field") {
+TEST_CASE("an untrusted graph is checked field by field") {
   const std::vector<std::pair<std::function<void(Json&)>, std::string>> cases{
       {[](Json& g) { g = Json::array(); }, "expected an object, got []"},
       {[](Json& g) { g["class_name"] = "Dense"; }, "class_name: expected \"Model\", got \"Dense\""},
@@ -216,7 +216,7 @@ TEST_CASE("a graph that anybody may have written is checked field by field") {
   for (const auto& [change, expected] : cases) CHECK_THAT(changed(change), Catch::StartsWith(expected));
 }
 
-TEST_CASE("files that are none of save_model's, hostile JSON and other versions are refused") {
+TEST_CASE("other files, hostile JSON and other versions are rejected") {
   const test::TemporaryFolder folder;
   const auto path = folder / "model.safetensors";
   const auto load = [&](std::map<std::string, std::string> metadata) {
@@ -238,14 +238,14 @@ TEST_CASE("files that are none of save_model's, hostile JSON and other versions 
   std::string layers = "0", names = R"("a":0)";
   for (int i = 0; i < 200'000; ++i) layers += ",{}", names += fmt::format(R"(,"a{}":0)", i);
   CHECK_THAT(graph("{" + names + "}"), Catch::Contains("expected at most 1000 names in an object"));
-  // where time is quadratic this takes many minutes, and the limit of the test program ends it
+  // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK_THAT(graph(R"({"class_name":"Model","name":"","config":{"layers":[)" + layers + "]}}"),
              Catch::Contains("nodes: expected a value, got none"));
   CHECK_THAT(error_of([&] { load_model(folder / "none"); }), Catch::Contains((folder / "none").string()));
   CHECK_THAT(error_of([&] { save_model(involved_model(), folder / "no" / "such"); }), Catch::Contains("such"));
 }
 
-TEST_CASE("what a model shares with a model inside of it is not lost silently") {
+TEST_CASE("layers shared with an inner model are not lost silently") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({4});
   const Dense shared({.units = 4, .name = "shared"});

@@ -18,7 +18,7 @@ Tensor run(const Model& model, const Tensor& x) {
 
 }  // namespace
 
-TEST_CASE("layers without a name get one from their type, and parameters theirs from the layer") {
+TEST_CASE("layers without a name get one from their type, and parameters get theirs from the layer") {
   const auto input = Input({8, 8, 3});
   auto x = Conv2D({.filters = 2})(input);
   x = Conv2D({.filters = 2, .name = "conv2d_1"})(x);  // the name that the first would have got
@@ -40,7 +40,7 @@ TEST_CASE("a model without a name is called model") {
   CHECK(Model(input, Flatten()(input), {.name = "mine"}).name() == "mine");
 }
 
-TEST_CASE("a model computes what its layers say, a shared layer with one set of parameters") {
+TEST_CASE("a model computes its layers, and a shared layer has one set of parameters") {
   const auto input = Input({3});
   const Dense shared({.units = 3, .kernel_initializer = constant(0.5), .bias_initializer = constant(1)});
   Model model(input, shared(shared(input)));
@@ -54,7 +54,7 @@ TEST_CASE("a model computes what its layers say, a shared layer with one set of 
   CHECK(found[model.parameters()[1]].to_vector() == std::vector<double>{2.5, 2.5, 2.5});
 }
 
-TEST_CASE("a model is a layer of another, and its parameters are shared with it") {
+TEST_CASE("a model is a layer of another model and shares its parameters with it") {
   const auto inner_input = Input({4});
   const Model inner(inner_input, Dense({.units = 2})(inner_input), {.name = "inner", .seed = 5});
   const auto input = Input({4});
@@ -92,7 +92,7 @@ TEST_CASE("models may have several inputs and outputs") {
              Catch::Contains("one batch size"));
 }
 
-TEST_CASE("inputs of another order or number are refused by the names of those that are expected") {
+TEST_CASE("inputs of another order or number are rejected with the names of the expected ones") {
   const auto left = Input({4}, {.name = "left"}), right = Input({2, 3}, {.name = "right"});
   const Model two({left, right}, Concatenate()({left, Flatten()(right)}), {.name = "two"});
   ForwardPass pass(Mode::inference);
@@ -107,7 +107,7 @@ TEST_CASE("inputs of another order or number are refused by the names of those t
   CHECK(error_of([&] { two(left); }) == "Model two: expected " + both + ", got (None, 4)");
 }
 
-TEST_CASE("a model without a name, a single sample and no tensor at all are called what they are") {
+TEST_CASE("messages describe a model without a name, a single sample and an undefined tensor") {
   const auto input = Input({4});
   Model model(input, Dense({.units = 2})(input));
   ForwardPass pass(Mode::inference);
@@ -125,7 +125,7 @@ TEST_CASE("a model without a name, a single sample and no tensor at all are call
         "input_1 (None, 4)");
 }
 
-TEST_CASE("a graph that is no model is refused with its reason") {
+TEST_CASE("a graph that is not a model is rejected with the reason") {
   const auto input = Input({4});
   const auto other = Input({4});
   const auto x = Dense({.units = 2, .name = "a"})(input);
@@ -139,7 +139,7 @@ TEST_CASE("a graph that is no model is refused with its reason") {
   CHECK_THAT(error_of([&] { Model({input, input}, x); }), Catch::Contains("different inputs, got (None, 4) twice"));
 }
 
-TEST_CASE("a layer that computes another shape than it infers, or whose op fails, is named") {
+TEST_CASE("a layer whose computed shape differs from the inferred one, or whose op fails, is named") {
   class Odd final : public Layer {
    public:
     explicit Odd(bool fails) : Layer("odd"), fails_(fails) {}
@@ -184,7 +184,7 @@ TEST_CASE("a layer's name must not look like a path") {
                              "parameter's path, got \"a/b\""));
 }
 
-TEST_CASE("a name that no file could keep is refused when the model is made, not after it was trained") {
+TEST_CASE("a name that a file cannot store is rejected when the model is made") {
   const auto input = Input({2});
   const std::string expected = "expected names that files can keep: expected text ";
   for (const std::string bad : {"a\xff", "a\n", "a\x7f"}) {
@@ -195,7 +195,7 @@ TEST_CASE("a name that no file could keep is refused when the model is made, not
   }
 }
 
-TEST_CASE("a batch that does not fit the model is refused with both shapes") {
+TEST_CASE("a batch of another shape is rejected with both shapes") {
   const auto input = Input({4, 4, 3});
   Model model(input, Flatten()(input), {.name = "net"});
   ForwardPass pass(Mode::inference);
@@ -211,7 +211,7 @@ TEST_CASE("a batch that does not fit the model is refused with both shapes") {
              Catch::Contains("floating inputs, got uint8; predict() and DataLoader scale"));
 }
 
-TEST_CASE("the same seed gives the same weights, another seed others, and every parameter its own numbers") {
+TEST_CASE("equal seeds give equal weights, other seeds other weights, and each parameter has its own values") {
   const auto build = [](std::uint64_t seed) {
     const auto input = Input({6});
     return Model(input, Dense({.units = 6})(Dense({.units = 6})(input)), {.seed = seed});
@@ -236,7 +236,7 @@ TEST_CASE("a model converted to float64 computes in it") {
   CHECK_THAT(error_of([&] { model.convert(DType::int64); }), Catch::Contains("got int64"));
 }
 
-TEST_CASE("in inference a model holds no more activations than are still needed") {
+TEST_CASE("in inference a model holds only activations that are still needed") {
   const auto input = Input({1 << 16});
   auto x = input;
   for (int i = 0; i < 20; ++i) x = Activation(tanh)(x);
@@ -250,7 +250,7 @@ TEST_CASE("in inference a model holds no more activations than are still needed"
   CHECK(kernels::pool_usage().peak <= std::max(peak_before, before + 4 * (std::size_t{1} << 18)));
 }
 
-TEST_CASE("the summary has a row a layer, inputs by name and the totals") {
+TEST_CASE("the summary has a row for each layer, inputs by name and the totals") {
   const auto input = Input({4, 4, 1});
   const auto x = BatchNormalization({.name = "bn"})(Conv2D({.filters = 2, .name = "conv"})(input));
   Model model(input, Add({.name = "sum"})({x, x}), {.name = "tiny"});

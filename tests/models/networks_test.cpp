@@ -75,7 +75,7 @@ TEST_CASE("ResNet-50 computes logits and a gradient for every trainable paramete
   }
 }
 
-TEST_CASE("ResNet-50 refuses images that are too small, naming the layer that does not fit") {
+TEST_CASE("ResNet-50 rejects images that are too small and names the layer") {
   CHECK_THAT(error_of([] { resnet50({.input = {16, 16, 3}}); }), Catch::Contains("AveragePooling2D"));
   CHECK_THAT(error_of([] {
                identity_block(Input({8, 8, 64}), 3, {16, 16, 32}, {2, 'b'});

@@ -1,4 +1,4 @@
-// What a pass through a model gives: output, gradients, and the averages it moves.
+// The results of a pass through a model: output, gradients and updated averages.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ struct OneStep {
   std::vector<std::string> operations;
 };
 
-/// Forward, and back from random derivatives, with parameters that are put back afterwards. Without `watch` nobody
-/// wants the gradient of the images.
+/// A forward pass and a backward pass from random derivatives. The parameters are restored afterwards. Without `watch`
+/// the gradient of the images is not computed.
 inline OneStep one_step(const Model& model, const Tensor& images, const PassOptions& options, Mode mode,
                         bool watch = true) {
   std::vector<Tensor> before;

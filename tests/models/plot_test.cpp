@@ -18,7 +18,7 @@ std::size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
-TEST_CASE("the picture of ResNet-50 has a box a layer, an arrow an input and a frame for each of its 16 blocks") {
+TEST_CASE("the picture of ResNet-50 has a box for each layer, an arrow for each input and 16 frames of blocks") {
   const Model model = resnet50();
   const std::string text = dot_text(model);
   std::size_t arrows = 0;
@@ -30,7 +30,7 @@ TEST_CASE("the picture of ResNet-50 has a box a layer, an arrow an input and a f
   CHECK_THAT(text, Catch::Contains("<b>Conv2D</b>  conv1</td>") && Catch::Contains("(32 × 32 × 64) · 9472 parameters"));
 }
 
-TEST_CASE("names are escaped, and models inside are frames") {
+TEST_CASE("names are escaped, and nested models are frames") {
   const SymbolicTensor input = Input({2});
   const Model inner(input, Flatten({.name = "a\"<b>&"})(input), {.name = "in<ner"});
   const SymbolicTensor outer = Input({2});
@@ -52,7 +52,7 @@ std::string field_of(const std::string& text, const std::string& layer, const st
   return line.substr(begin + key.size() + 2, line.find('"', begin + key.size() + 2) - begin - key.size() - 2);
 }
 
-TEST_CASE("layers of one kind have one colour, those of other kinds others") {
+TEST_CASE("each kind of layer has its own colour") {
   const SymbolicTensor input = Input({4, 4, 2}, {.name = "input"});
   SymbolicTensor x = Conv2D({.filters = 2, .name = "conv"})(input);
   x = BatchNormalization({.name = "norm"})(x);
@@ -74,7 +74,7 @@ TEST_CASE("layers of one kind have one colour, those of other kinds others") {
   }
 }
 
-TEST_CASE("the frame of a block ends with the activation right after it, and with no later one") {
+TEST_CASE("the frame of a block ends with the activation directly after it") {
   const SymbolicTensor input = Input({4, 4, 2});
   const auto conv = [](const char* name) { return Conv2D({.filters = 2, .name = name}); };
   SymbolicTensor x = Add({.name = "sum"})({input, conv("branch")(input)});
@@ -87,7 +87,7 @@ TEST_CASE("the frame of a block ends with the activation right after it, and wit
   for (const char* name : {"between", "late"}) CHECK_THAT(frame, !Catch::Contains(name));
 }
 
-TEST_CASE("a label shows parameters only where there are some, and shapes and parameters only as asked") {
+TEST_CASE("a label shows parameters if there are any, and shapes and parameters as requested") {
   const SymbolicTensor input = Input({3, 2});
   const Model model(input, Dense({.units = 4, .name = "dense"})(Flatten({.name = "flatten"})(input)));
   CHECK(count(dot_text(model), "parameters") == 1);
@@ -107,7 +107,7 @@ TEST_CASE("edges into a nested model lead to the input that receives the value")
   CHECK(count(text, fmt::format("\"n1\" -> \"n2_{}\"", places[1])) == 1);
 }
 
-TEST_CASE("pictures are written by extension") {
+TEST_CASE("the extension selects the format of a picture") {
   const test::TemporaryFolder folder;
   const SymbolicTensor input = Input({2});
   const Model model(input, Dense({.units = 1, .name = "d\"<"})(input));
@@ -133,7 +133,7 @@ TEST_CASE("pictures are written by extension") {
   }
 }
 
-TEST_CASE("the picture for a page is one element that asks for nothing from elsewhere") {
+TEST_CASE("the picture for a page is one self-contained element") {
   const SymbolicTensor input = Input({2});
   const Model model(input, Dense({.units = 1, .name = "größe<!--"})(input));
   if (!can_draw()) {

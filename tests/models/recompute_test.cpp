@@ -1,4 +1,5 @@
-// A pass that computes parts of a model again on the way back: the same numbers from less memory.
+// Recomputed activations (gradient checkpointing): the backward pass computes parts of a model again. The results are
+// the same, with less memory.
 #include <optional>
 
 #include "framework/kernels/memory_pool.hpp"
@@ -48,18 +49,18 @@ SymbolicTensor block(SymbolicTensor x, const BatchNormalization& norm) {
 
 }  // namespace
 
-TEST_CASE("recomputed parts give the same bits") {
+TEST_CASE("recomputed blocks give the same bits") {
   const auto input = Input({7, 6, 3});
   auto x = Conv2D({.filters = 8, .kernel_size = 3})(input);
   for (int i = 0; i < 5; ++i) x = block(x, BatchNormalization({.momentum = 0.5}));
   Model model(input, Dense({.units = 3})(Flatten()(x)), {.seed = 2});
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0);
-  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // nobody wants the images' gradient
+  check_same(model, RandomStream(1).normal({4, 7, 6, 3}), 0, false);  // the gradient of the images is not needed
   model.convert(DType::float64);
   check_same(model, RandomStream(1).normal({4, 7, 6, 3}, 0, 1, DType::float64), 0);
 }
 
-TEST_CASE("recomputed parts give the same bits where the model's input is read again after any layer") {
+TEST_CASE("recomputed blocks give the same bits when later layers read the model's input again") {
   for (int again = 1; again <= 9; ++again) {
     INFO(again);
     const auto input = Input({6});
@@ -88,7 +89,7 @@ TEST_CASE("chains of a convolution with a bias and batch normalization are recom
   }
   const Tensor images = RandomStream(1).normal({4, 6, 5, 3}, 0, 1, DType::float64);
   check_same(model, images, 0);
-  model.layer("batch_normalization_2").set_trainable(false);  // there a bias is none that cancels
+  model.layer("batch_normalization_2").set_trainable(false);  // there the bias does not cancel
   model.layer("conv2d_5").set_trainable(false);
   check_same(model, images, 0);
   // and the gradient of the bias before a frozen normalization is what differences say
@@ -106,7 +107,7 @@ TEST_CASE("chains of a convolution with a bias and batch normalization are recom
   CHECK(gradient == Approx((ahead - behind) / (2 * step)).epsilon(1e-5));
 }
 
-TEST_CASE("layers that are shared between parts get the sum of their gradients") {
+TEST_CASE("layers that are shared between blocks get the sum of their gradients") {
   const auto input = Input({7, 6, 8});
   const BatchNormalization shared({.momentum = 0.5});
   auto x = SymbolicTensor(input);
@@ -116,7 +117,7 @@ TEST_CASE("layers that are shared between parts get the sum of their gradients")
   check_same(model, RandomStream(1).normal({4, 7, 6, 8}, 0, 1, DType::float64), 1e-12);  // another order of sums
 }
 
-TEST_CASE("a model used as a layer is recomputed part by part, and several inputs find their readers") {
+TEST_CASE("a model used as a layer is recomputed block by block, also with several inputs") {
   const auto inner_input = Input({6, 6, 8});
   auto x = SymbolicTensor(inner_input);
   for (int i = 0; i < 4; ++i) x = block(x, BatchNormalization());
@@ -143,7 +144,7 @@ TEST_CASE("a model used as a layer is recomputed part by part, and several input
   for (std::size_t i = 0; i < results[0].size(); ++i) CHECK(largest_difference(results[0][i], results[1][i]) == 0);
 }
 
-TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded") {
+TEST_CASE("recomputing keeps fewer values, and none when nothing is recorded") {
   Model model = resnet50({.input = {64, 64, 3}, .classes = 6});
   const Tensor images = RandomStream(1).normal({2, 64, 64, 3});
   const auto kept = [&](const PassOptions& options, Mode mode) {
@@ -157,7 +158,7 @@ TEST_CASE("recomputing keeps fewer values, and nothing when nothing is recorded"
   CHECK(kept(recomputing, Mode::inference) == kept(plain, Mode::inference));
 }
 
-TEST_CASE("a chain is cut where the kept values and the largest segment need the least memory") {
+TEST_CASE("a chain is divided so that the kept values and the largest block need the least memory") {
   for (const int layers : {2, 3, 6, 12}) {
     const auto input = Input({1});
     auto x = SymbolicTensor(input);
@@ -190,7 +191,7 @@ TEST_CASE("a chain is cut where the kept values and the largest segment need the
   }
 }
 
-TEST_CASE("what is recomputed can't be differentiated twice, and says so") {
+TEST_CASE("recomputed blocks reject a second derivative with a clear error") {
   ForwardPass pass(Mode::training, {.step = 0});
   const Variable x = pass.watch(Tensor::ones({3}));
   const auto cube = [](const std::vector<Variable>& inputs, ForwardPass&) { return inputs[0] * inputs[0] * inputs[0]; };
@@ -201,7 +202,7 @@ TEST_CASE("what is recomputed can't be differentiated twice, and says so") {
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{3, 3, 3});
 }
 
-TEST_CASE("parts that detach their output from what they read are recomputed to a derivative of zero") {
+TEST_CASE("recomputed blocks that detach their output have derivatives of zero") {
   const Tensor ones = Tensor::ones({3});
   ForwardPass pass(Mode::training, {.step = 0});
   const Variable x = pass.watch(ones);

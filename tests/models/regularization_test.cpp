@@ -36,7 +36,7 @@ TEST_CASE("regularizers add l2 * sum(w^2) of their parameters, and its derivativ
   CHECK(model.regularization(frozen)->value().item() == 0.125 * 2 * 16);
 }
 
-TEST_CASE("a penalty is finite where it has a value, also if squares of weights have none") {
+TEST_CASE("a penalty is finite if its value is, also if squares of weights overflow") {
   const SymbolicTensor input = Input({1});
   const Model model(input,
                     Dense({.units = 1, .kernel_initializer = constant(1e20), .kernel_regularizer = l2(1e-10)})(input));
@@ -58,7 +58,7 @@ TEST_CASE("a model without regularizers adds nothing and records nothing") {
   CHECK(error_of([&] { from_config(LayerConfig{{{"l1", 0.5}}}, read); }) == "l2: expected a value, got none");
 }
 
-TEST_CASE("a layer that a model shares with a model inside of it counts once") {
+TEST_CASE("a layer that a model shares with an inner model is counted once") {
   const SymbolicTensor input = Input({2}), inner_input = Input({2});
   const Dense shared({.units = 2, .kernel_initializer = constant(3), .kernel_regularizer = l2(0.5), .name = "shared"});
   const Model inner(inner_input, shared(inner_input), {.name = "inner"});

@@ -28,7 +28,7 @@ std::string squeezed(const std::string& line) {
   return result;
 }
 
-TEST_CASE("the parameters of a layer that is called twice are in the row of its first call, and count once") {
+TEST_CASE("the parameters of a layer that is called twice are in the row of its first call and counted once") {
   const SymbolicTensor input = Input({3}, {.name = "in"});
   const Dense twice({.units = 3, .name = "twice"});
   const std::string text = Model(input, twice(twice(input))).summary({.width = 98});
@@ -40,7 +40,7 @@ TEST_CASE("the parameters of a layer that is called twice are in the row of its 
   CHECK_THAT(text, Catch::Contains("Total params: 12\n"));
 }
 
-TEST_CASE("the summary of ResNet-50 has the rows and totals that Keras printed for it") {
+TEST_CASE("the summary of ResNet-50 has the rows and totals of Keras's summary") {
   const std::string text = resnet50().summary({.width = 98});
   std::vector<std::string> rows;
   for (const std::string& line : lines_of(text)) rows.push_back(squeezed(line));
@@ -56,7 +56,7 @@ TEST_CASE("the summary of ResNet-50 has the rows and totals that Keras printed f
   for (const std::string& line : lines_of(text)) CHECK(line.size() <= 98);
 }
 
-TEST_CASE("memory and multiply-adds follow from their definitions") {
+TEST_CASE("memory and multiply-adds equal their definitions") {
   const SymbolicTensor input = Input({4});
   Model model(input, Dense({.units = 1000})(input));
   // (4 + 1000) activations of 4 bytes for each of 250 samples; 5000 parameters; 4 * 1000 products
@@ -70,7 +70,7 @@ TEST_CASE("memory and multiply-adds follow from their definitions") {
   CHECK_THAT(error_of([&] { return model.summary({.batch_size = 0}); }), Catch::Contains("a batch size of at least 1"));
 }
 
-TEST_CASE("small sizes are read in smaller units, and none is 0.0 of something") {
+TEST_CASE("small sizes are printed in smaller units, never as 0.0") {
   CHECK(bytes_text(0) == "0 B");
   CHECK(bytes_text(999) == "999 B");
   CHECK(bytes_text(1000) == "1.0 kB");
@@ -88,7 +88,7 @@ TEST_CASE("small sizes are read in smaller units, and none is 0.0 of something")
   CHECK(thousands(1'234'567) == "1,234,567");
 }
 
-/// A layer of a program's own, with a parameter named as that of Dense.
+/// A custom layer with a parameter named as that of Dense.
 class Custom final : public Layer {
  public:
   Custom() : Layer("") {}
@@ -102,7 +102,7 @@ class Custom final : public Layer {
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
 };
 
-TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in nested models too") {
+TEST_CASE("multiply-adds report the number of uncounted calls of custom layers, in nested models too") {
   const auto inner_input = Input({4});
   const Model inner(inner_input, std::make_shared<Custom>()->connect_one({Dense({.units = 4})(inner_input)}));
   const auto input = Input({4});
@@ -117,7 +117,7 @@ TEST_CASE("multiply-adds say how many calls of custom layers they leave out, in 
                              "layers\n"));
 }
 
-TEST_CASE("a nested model behind trained layers has the gradient of its input to compute, and its kernels'") {
+TEST_CASE("the count of a nested model after trained layers includes the gradient of its input") {
   const auto inner_input = Input({5, 5, 2});
   const Model inner(inner_input, Conv2D({.filters = 3, .kernel_size = 2})(inner_input));  // 16 positions * 2*2*2*3
   const double work = 16 * 24;
@@ -152,7 +152,7 @@ TEST_CASE("a nested model behind trained layers has the gradient of its input to
   CHECK(of_deep(Conv2D({.filters = 2})(twice_input)) == 2 * work + 25 * 4);
 }
 
-TEST_CASE("a layer behind one whose last parameter is never trained still has its input's gradient to compute") {
+TEST_CASE("the count of a layer after partly trained layers includes the gradient of its input") {
   const auto input = Input({4});
   const Dense frozen({.units = 3});
   Model model(input, frozen(BatchNormalization()(input)));  // the moving variance comes after gamma and beta
@@ -170,7 +170,7 @@ TEST_CASE("activations are counted in nested models, layer by layer, for a whole
   CHECK_THAT(model.summary({.batch_size = 10}), Catch::Contains("activations: " + of_ten + " at batch size 10,"));
 }
 
-TEST_CASE("what is too long for its column goes on below, words whole") {
+TEST_CASE("text that is too long for its column continues on the next line, broken between words") {
   const SymbolicTensor input = Input({4}, {.name = "in"});
   std::vector<SymbolicTensor> parts;
   for (int i = 0; i < 5; ++i) parts.push_back(Dense({.units = 2, .name = fmt::format("branch_number_{}", i)})(input));

@@ -28,7 +28,7 @@ std::vector<Tensor> values_of(const Model& model) {
   return values;
 }
 
-TEST_CASE("weights come back bit by bit, moving averages included") {
+TEST_CASE("weights are restored bit for bit, including moving averages") {
   const test::TemporaryFolder folder;
   const Model model = small_model(1), other = small_model(2);
   for (const auto& [path, parameter] : model.named_parameters()) {
@@ -40,7 +40,7 @@ TEST_CASE("weights come back bit by bit, moving averages included") {
   CHECK(std::ranges::equal(values_of(model), values_of(other), identical));
 }
 
-TEST_CASE("the file names parameters by their path, and the model") {
+TEST_CASE("a weights file contains the paths of the parameters and the name of the model") {
   const test::TemporaryFolder folder;
   save_weights(small_model(1), folder / "weights.safetensors");
   const SafetensorsFile file = load_safetensors(folder / "weights.safetensors");
@@ -52,7 +52,7 @@ TEST_CASE("the file names parameters by their path, and the model") {
   CHECK(file.metadata.at("model") == "small");
 }
 
-TEST_CASE("a model computes in its own type whatever the file's") {
+TEST_CASE("a model keeps its type whatever the type of the file") {
   const test::TemporaryFolder folder;
   const Model model = small_model(1), precise = small_model(2);
   precise.convert(DType::float64);
@@ -62,7 +62,7 @@ TEST_CASE("a model computes in its own type whatever the file's") {
   CHECK(identical(precise.parameters()[0].value().to(DType::float32), model.parameters()[0].value()));
 }
 
-TEST_CASE("the report says what was converted from which type") {
+TEST_CASE("the report lists conversions and their original types") {
   const test::TemporaryFolder folder;
   const Model model = small_model(1);
   save_weights(model, folder / "weights.safetensors");
@@ -74,7 +74,7 @@ TEST_CASE("the report says what was converted from which type") {
   CHECK(model.layer("hidden").named_parameters()[1].second.value().to_vector() == std::vector<double>{1, 2, 0, -1});
 }
 
-TEST_CASE("a file of another model is refused, and the model stays as it was") {
+TEST_CASE("a file of another model is rejected, and the model is unchanged") {
   const test::TemporaryFolder folder;
   const auto path = folder / "weights.safetensors";
   const Model model = small_model(1);
@@ -102,7 +102,7 @@ TEST_CASE("a file of another model is refused, and the model stays as it was") {
   CHECK(std::ranges::equal(before, values_of(model), identical));
 }
 
-TEST_CASE("the extension decides about the format in small and capital letters, and unknown ones are refused") {
+TEST_CASE("the extension selects the format, in lower or upper case, and unknown extensions are rejected") {
   const test::TemporaryFolder folder;
   const Model model = small_model(1);
   const auto begin_of = [&](const std::string& name) {
@@ -122,7 +122,7 @@ TEST_CASE("the extension decides about the format in small and capital letters, 
   }
 }
 
-TEST_CASE("tensors of types that xtape does not have are named, and do no harm where nobody needs them") {
+TEST_CASE("tensors of unknown types are named, and are accepted if no parameter needs them") {
   const test::TemporaryFolder folder;
   const Model model = small_model(1);
   save_weights(model, folder / "w.safetensors");
@@ -148,7 +148,7 @@ TEST_CASE("tensors of types that xtape does not have are named, and do no harm w
              Catch::Contains("1 of another shape or type: ") && Catch::Contains("(I32 (4,) for float32 (4,))"));
 }
 
-TEST_CASE("a report of loading shows names that a file made up without what commands a terminal") {
+TEST_CASE("a load report shows names from a file without terminal control characters") {
   const test::TemporaryFolder folder;
   save_safetensors(folder / "w.safetensors", {{"a\x1b[2J\xc2\x9b"
                                                "31m\n",
@@ -164,7 +164,7 @@ TEST_CASE("a zip archive such as Keras's .keras is named") {
              Catch::Contains("load_weights: expected a safetensors or HDF5 file, got a zip archive"));
 }
 
-TEST_CASE("a file that is neither HDF5 nor safetensors is refused with what its name asks for") {
+TEST_CASE("a file that is neither HDF5 nor safetensors is rejected with the format expected from its name") {
   const test::TemporaryFolder folder;
   for (const auto& [content, got] :
        {std::pair<std::string, std::string>{"", "an empty file"}, {"some text in a file", "one of another format"}}) {
@@ -178,7 +178,7 @@ TEST_CASE("a file that is neither HDF5 nor safetensors is refused with what its 
   }
 }
 
-TEST_CASE("a path that is not there is named") {
+TEST_CASE("a missing path is named") {
   const std::string missing = "/nonexistent/weights.safetensors";
   CHECK(error_of([&] { load_weights(small_model(1), missing); }).find(missing) != std::string::npos);
   CHECK(error_of([&] { save_weights(small_model(1), missing); }).find(missing) != std::string::npos);

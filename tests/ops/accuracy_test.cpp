@@ -1,5 +1,5 @@
-// Relative error, near one rounding, of functions and their derivatives where values are tiny, huge or infinite:
-// against long double.
+// The relative error of functions and their derivatives for tiny, huge and infinite values, compared with long double.
+// It must be close to one rounding.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -210,7 +210,7 @@ TEST_CASE("masked logits of minus infinity have no share, and no part in the los
   }
 }
 
-TEST_CASE("means whose sums exceed the range of their type") {
+TEST_CASE("means are correct if their sums overflow") {
   const auto check = [](double most, DType dtype) {
     const Tensor x = Tensor::full({2, 6, 6, 9}, most, dtype);
     for (const std::vector<int>& axes : {std::vector<int>{}, {0}, {3}, {1, 2}, {0, 2}, {1, 3}}) {

@@ -28,7 +28,7 @@ TEST_CASE("arithmetic broadcasts as NumPy does") {
   CHECK((row + f64({0, 1}, {})).shape() == Shape{0, 3});
 }
 
-TEST_CASE("numbers stand on either side") {
+TEST_CASE("numbers may be on either side of an operator") {
   CHECK(values_of(row + 1) == Values{2, 3, 5});
   CHECK(values_of(1 + row) == Values{2, 3, 5});
   CHECK(values_of(row - 1) == Values{0, 1, 3});
@@ -42,7 +42,7 @@ TEST_CASE("numbers stand on either side") {
   CHECK((single * 0.1).dtype() == DType::float32);
 }
 
-TEST_CASE("operands that do not fit are errors that name the function") {
+TEST_CASE("operands of wrong shapes are errors that name the function") {
   CHECK(error_of([] {
           add(row, f64({2}, {1, 2}));
         }) == "add: expected shapes that broadcast (axes equal or 1, counted from the last), got (3,) and (2,)");

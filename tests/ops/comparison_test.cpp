@@ -43,7 +43,7 @@ TEST_CASE("comparisons give 1 and 0 in the operands' type, broadcast, and NaN di
   CHECK_THAT(error_of([&] { greater(a, f64({3}, {1, 2, 3})); }), Catch::Contains("greater"));
 }
 
-TEST_CASE("where takes from one or the other, and what is not taken does not matter") {
+TEST_CASE("where selects from two operands, and unselected values have no effect") {
   CHECK(where(f64({3}, {1, 0, -2}), f64({3}, {1, 2, 3}), f64({3}, {4, 5, 6})).value().to_vector() == Values{1, 5, 3});
   CHECK(where(Tensor::labels({0, 1}), f64({}, {7}), f64({2, 1}, {8, 9})).value().to_vector() == Values{8, 7, 9, 7});
   ForwardPass pass(Mode::training);

@@ -1,4 +1,4 @@
-// Operations on sizes on both sides of every constant by which they are cut, compared with plain loops:
+// Operations on sizes below and above each constant that divides their work, compared with plain loops:
 //
 //   elementwise_grain   elements of a piece of work: mapped, broadcast, moved, lines of a softmax, reduced totals
 //   block_size, 1024    elements of a block of a reduction, and columns of it (reductions.cpp)
@@ -26,7 +26,7 @@ Tensor drawn(const Shape& shape, DType type, std::uint64_t seed = 1) {
   return RandomStream(seed).normal(shape, 0, 1, DType::float64).to(type);
 }
 
-/// Nothing, or the first element of what is computed on one and on three threads that is not as exact says.
+/// The first element, computed on one and on three threads, that differs from `exact`; nothing if there is none.
 std::string disagreement(const std::function<Tensor()>& compute, double tolerance, const Exact& exact) {
   for (const int threads : {1, 3}) {
     const test::KernelSettings scope(threads);
@@ -73,7 +73,7 @@ void check_reductions(std::int64_t outer, std::int64_t n, std::int64_t inner) {
 
 }  // namespace
 
-TEST_CASE("reductions of lines and blocks in none, one and several pieces") {
+TEST_CASE("reductions of lines and blocks work in none, one and several pieces") {
   for (const std::int64_t n : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 25}) {
     check_reductions(3, n, 1);
     check_reductions(3, n, 5);
@@ -87,7 +87,7 @@ TEST_CASE("reductions of lines and blocks in none, one and several pieces") {
   check_reductions(5, 3, 16385);
 }
 
-TEST_CASE("elementwise operations, broadcast or not, in none, one and several pieces") {
+TEST_CASE("elementwise operations, broadcast or not, work in none, one and several pieces") {
   for (const DType type : floating) {
     for (const std::int64_t n : {16383, 16384, 16385, 32768, 32769, 50000}) {
       INFO(n << " of " << to_string(type));
@@ -136,7 +136,7 @@ TEST_CASE("elementwise operations, broadcast or not, in none, one and several pi
   }
 }
 
-TEST_CASE("transposed and sliced arrays of runs in none, one and several pieces") {
+TEST_CASE("transposed and sliced arrays work in none, one and several pieces") {
   for (const auto& [rows, columns] :
        {std::pair<std::int64_t, std::int64_t>{3, 5461}, {3, 5462}, {5462, 3}, {10925, 3}, {2, 16385}, {130, 260}}) {
     for (const DType type : floating) {
@@ -159,7 +159,7 @@ TEST_CASE("transposed and sliced arrays of runs in none, one and several pieces"
   }
 }
 
-TEST_CASE("softmax of lines in none, one and several pieces, along both axes") {
+TEST_CASE("softmax of lines works in none, one and several pieces, along both axes") {
   for (const auto& [lines, extent] : {std::pair<std::int64_t, std::int64_t>{1638, 10},
                                       {1639, 10},
                                       {3300, 10},
@@ -190,7 +190,7 @@ TEST_CASE("softmax of lines in none, one and several pieces, along both axes") {
   }
 }
 
-TEST_CASE("batches of products that are shared out whole and that are not, in none, one and several pieces") {
+TEST_CASE("batches of products, divided or not, work in none, one and several pieces") {
   for (const auto& [batch, m, n, k] : {std::array<std::int64_t, 4>{1, 5, 6, 7},
                                        {7, 5, 6, 7},
                                        {8, 5, 6, 7},

@@ -40,7 +40,7 @@ TEST_CASE("binary cross entropies and the squared error equal their formulas") {
   CHECK(sigmoid_cross_entropy(Tensor::of({1}, {-1e4}), Tensor::of({1}, {1})).value().item() == Approx(1e4));
 }
 
-TEST_CASE("labels that do not fit are refused with their place") {
+TEST_CASE("invalid labels are rejected with their position") {
   const Tensor logits = Tensor::zeros({2, 3});
   CHECK_THAT(error_of([&] {
                softmax_cross_entropy(logits, Tensor::labels({0, 3}));
@@ -102,7 +102,7 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
   compare(mean_absolute_error, z, t);
 }
 
-TEST_CASE("samples of weight 0 count as 0 whatever they hold, in values and derivatives") {
+TEST_CASE("samples of weight 0 have no effect on values and derivatives") {
   const double infinity = std::numeric_limits<double>::infinity();
   using Loss = std::function<Variable(const Variable&, const Tensor&, const Tensor&)>;
   const Tensor w = Tensor::of({2}, {0, 1});
@@ -149,7 +149,7 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   }
 }
 
-TEST_CASE("the cross entropy of large logits does not overflow, wherever the largest stands") {
+TEST_CASE("the cross entropy of large logits does not overflow, at any position of the largest") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     for (std::int64_t largest = 0; largest < 3; ++largest) {
       std::vector<double> values(3, -2000);
@@ -163,7 +163,7 @@ TEST_CASE("the cross entropy of large logits does not overflow, wherever the lar
   }
 }
 
-TEST_CASE("the mean loss of float64 is right where the sum over the samples exceeds its range") {
+TEST_CASE("the mean loss of float64 is correct if the sum over the samples overflows") {
   const double most = std::numeric_limits<double>::max();
   const Tensor large = Tensor::full({16, 1}, most / 2, DType::float64), none = Tensor::zeros({16, 1}, DType::float64);
   CHECK(sigmoid_cross_entropy(large, none).value().item() == Approx(most / 2).epsilon(1e-14));  // z - t z
@@ -178,7 +178,7 @@ TEST_CASE("the mean loss of float64 is right where the sum over the samples exce
   CHECK(std::isinf(sigmoid_cross_entropy(infinite, none).value().item()));
 }
 
-TEST_CASE("probabilities of 0 and 1 count as 1e-7 from there, as in Keras") {
+TEST_CASE("probabilities are clipped at a distance of 1e-7 from 0 and 1, as in Keras") {
   const auto loss = [](double p, double t) {
     return binary_cross_entropy(test::f64({1}, {p}), test::f64({1}, {t})).value().item();
   };
@@ -189,7 +189,7 @@ TEST_CASE("probabilities of 0 and 1 count as 1e-7 from there, as in Keras") {
   CHECK(loss(1e-9, 1) == loss(0, 1));
 }
 
-TEST_CASE("weights that do not fit are refused") {
+TEST_CASE("invalid weights are rejected") {
   const Tensor x = Tensor::zeros({2, 3});
   CHECK(error_of([&] {
           softmax_cross_entropy(x, Tensor::labels({0, 1}), Tensor::ones({3}));
@@ -256,7 +256,7 @@ TEST_CASE("the cross entropy of many positions is the mean over those with a lab
   CHECK(labels_that_count(Tensor::zeros({5, 2, 4}), 4) == 10);
 }
 
-TEST_CASE("positions without a label have no derivative, whatever they hold; none at all gives a loss of 0") {
+TEST_CASE("positions without a label have no derivative, and a batch without labels has the loss 0") {
   const double infinity = std::numeric_limits<double>::infinity();
   const CrossEntropyOptions options{.ignored_label = -1};
   ForwardPass pass(Mode::training);
@@ -275,7 +275,7 @@ TEST_CASE("positions without a label have no derivative, whatever they hold; non
   CHECK(other.gradient(x).to_vector() == std::vector<double>(4, 0));
 }
 
-TEST_CASE("labels of positions that do not fit are refused") {
+TEST_CASE("invalid labels of positions are rejected") {
   const Tensor z = Tensor::zeros({2, 3, 4});
   CHECK_THAT(error_of([&] {
                softmax_cross_entropy(z, Tensor::labels({0, 1}));

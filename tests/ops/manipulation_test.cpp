@@ -59,7 +59,7 @@ TEST_CASE("transpose works for axes of extent 0 and 1 and for scalars") {
   CHECK(transpose(f64({}, {5})).value().item() == 5);
 }
 
-TEST_CASE("permutations that are none are errors") {
+TEST_CASE("invalid permutations are errors") {
   const Tensor x = counted({2, 3, 4});
   CHECK(error_of([&] { transpose(x, {0, 1}); }) == "transpose: expected each axis of (2, 3, 4) once, got (0, 1)");
   CHECK(error_of([&] { transpose(x, {0, 1, 1}); }) == "transpose: expected each axis of (2, 3, 4) once, got (0, 1, 1)");
@@ -83,7 +83,7 @@ TEST_CASE("concatenate joins along any axis, and each input gets its part of the
   CHECK(values_of(concatenate({counted({1, 2}), counted({2, 2})}, 0)) == Values{0, 1, 0, 1, 2, 3});
 }
 
-TEST_CASE("inputs that do not join are errors") {
+TEST_CASE("inputs that cannot be concatenated are errors") {
   const Tensor x = counted({2, 3});
   CHECK(error_of([] { concatenate({}, 0); }) == "concatenate: expected at least one input, got none");
   CHECK(error_of([&] {
@@ -104,7 +104,7 @@ TEST_CASE("the gradient of an index is zero where nothing was taken") {
   CHECK(pass.gradient(v).to_vector() == Values{0, 1, 0, 2, 0, 3, 0, 4});
 }
 
-TEST_CASE("widths at the ends of int64 are taken at their word") {
+TEST_CASE("widths near the limits of int64 are handled correctly") {
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   const Tensor x = counted({4, 5});
@@ -118,7 +118,7 @@ TEST_CASE("widths at the ends of int64 are taken at their word") {
              Catch::Contains("fewer than 2^62 elements"));
 }
 
-TEST_CASE("stack and split are each other's reverse") {
+TEST_CASE("stack and split are inverse") {
   const Tensor a = counted({2, 3}), b = f64({2, 3}, {6, 7, 8, 9, 10, 11});
   CHECK(identical(stack({a, b}), counted({2, 2, 3})));
   CHECK(values_of(stack({a, b}, -1)) == Values{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
@@ -139,7 +139,7 @@ TEST_CASE("stack and split are each other's reverse") {
   CHECK_THAT(error_of([&] { split(a, 0, 1); }), Catch::Contains("got 0"));
 }
 
-TEST_CASE("axes of extent 1 come and go") {
+TEST_CASE("axes of extent 1 are added and removed") {
   const Variable x = counted({2, 3});
   CHECK(expand_dims(x, 0).shape() == Shape{1, 2, 3});
   CHECK(expand_dims(x, 2).shape() == Shape{2, 3, 1});
@@ -153,7 +153,7 @@ TEST_CASE("axes of extent 1 come and go") {
   CHECK(error_of([&] { squeeze(counted({1, 1}), {0, -2}); }) == "squeeze: expected each axis once, got (0, 0)");
 }
 
-TEST_CASE("arrays and elements repeat, and axes turn round") {
+TEST_CASE("arrays and elements are repeated, and axes are reversed") {
   const Variable x = counted({2, 3});
   CHECK(values_of(tile(x, {2, 1})) == Values{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
   CHECK(values_of(tile(x, {1, 2})) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});

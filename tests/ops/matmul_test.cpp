@@ -31,7 +31,7 @@ Tensor stacked_product(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-TEST_CASE("matmul of two matrices") {
+TEST_CASE("matmul multiplies two matrices") {
   const Tensor a = f64({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor b = f64({3, 2}, {1, 0, 2, 1, 0, 3});
   CHECK(matmul(a, b).shape() == Shape{2, 2});
@@ -58,14 +58,14 @@ TEST_CASE("matmul of stacks agrees with a triple loop, broadcast or not") {
   CHECK(largest_difference(matmul(a, b).value().reshaped({8, 2, 2}), stacked_product(wide_a, wide_b)) < 1e-14);
 }
 
-TEST_CASE("matmul of axes without elements") {
+TEST_CASE("matmul accepts axes without elements") {
   CHECK(matmul(f64({2, 0}, {}), f64({0, 2}, {})).value().to_vector() == Values{0, 0, 0, 0});
   CHECK(matmul(f64({0, 2}, {}), f64({2, 3}, {1, 2, 3, 4, 5, 6})).shape() == Shape{0, 3});
   CHECK(matmul(f64({0, 2, 3}, {}), f64({0, 3, 2}, {})).shape() == Shape{0, 2, 2});
   CHECK(matmul(f64({0, 2, 3}, {}), normal({3, 2}, 1)).shape() == Shape{0, 2, 2});
 }
 
-TEST_CASE("shapes that do not multiply are errors") {
+TEST_CASE("shapes that cannot be multiplied are errors") {
   CHECK(error_of([] {
           matmul(f64({2}, {1, 2}), f64({2, 1}, {1, 2}));
         }) == "matmul: expected arrays of 2 axes or more, got (2,) and (2, 1); reshape a vector to (1, k) or (k, 1)");

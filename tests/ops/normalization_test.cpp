@@ -51,7 +51,7 @@ TEST_CASE("float32 statistics keep their digits far from zero") {
   CHECK(result.variance.at({1}) == Approx(0.25).epsilon(0.05));
 }
 
-TEST_CASE("batch normalization with all it can take in is what the ops give one after the other") {
+TEST_CASE("fused batch normalization equals the separate ops") {
   RandomStream random(4);
   const Shape shape{70, 9, 5, 12};  // rows for two pieces of parallel work
   for (const auto& [dtype, tolerance] : {std::pair{DType::float64, 1e-12}, std::pair{DType::float32, 2e-5}}) {
@@ -126,7 +126,7 @@ TEST_CASE("the gradient of a fused relu is 0 where the normalized value is exact
   }
 }
 
-TEST_CASE("float32 has the derivatives of float64, also where dy goes along with x") {
+TEST_CASE("float32 derivatives agree with float64, also if dy is correlated with x") {
   RandomStream random(6);
   const Shape shape{700, 70};
   const Tensor x = random.normal(shape, 1, 2), residual = random.normal(shape, 1, 1), bias = random.normal({70});
@@ -147,13 +147,13 @@ TEST_CASE("float32 has the derivatives of float64, also where dy goes along with
   }
 }
 
-TEST_CASE("the way back of batch normalization writes over nothing that other ops hold") {
+TEST_CASE("the backward pass of batch normalization overwrites no values of other ops") {
   RandomStream random(7);
   for (const Shape& shape : {Shape{6, 3}, Shape{2, 4, 3}, Shape{2, 2, 3, 3}}) {
     for (int parts = 0; parts < 16; ++parts) {
       INFO(to_string(shape) << ", parts " << parts);
       const bool residual = parts & 1, rectified = parts & 2, training = parts & 4;
-      const bool behind = parts & 8;  // an op that makes a gradient nobody else holds
+      const bool behind = parts & 8;  // an op whose gradient has no other holder
       const Tensor x = random.normal(shape), added = random.normal(shape), cotangent = random.normal(shape);
       const Tensor one = Tensor::ones({3});
       /// The derivatives of a sum of those that are chosen: the normalization, what is added to it, what x is read by.
@@ -180,7 +180,7 @@ TEST_CASE("the way back of batch normalization writes over nothing that other op
   }
 }
 
-TEST_CASE("without a tape batch normalization writes over what is given away, and over nothing else") {
+TEST_CASE("without a tape batch normalization overwrites moved inputs and nothing else") {
   const Tensor one = Tensor::ones({3});
   const Variable kept = Tensor::full({4, 3}, 7);
   batch_norm_inference(kept, one, one, one, one, 1e-3);
@@ -208,7 +208,7 @@ TEST_CASE("statistics and derivatives are the same bits for any number of thread
   CHECK(identical(gradients[0], gradients[2]));
 }
 
-TEST_CASE("batch normalization refuses what does not fit") {
+TEST_CASE("batch normalization rejects operands of wrong shapes") {
   const Tensor x = Tensor::ones({4, 3});
   const Tensor c3 = Tensor::ones({3});
   CHECK_THAT(error_of([&] { batch_norm(x, Tensor::ones({2}), c3, 1e-3); }),
@@ -285,13 +285,13 @@ TEST_CASE("float64 keeps the part of a mean that float64 cannot hold") {
   CHECK(off_dx < 1e-13);
 }
 
-TEST_CASE("a variance that float64 cannot hold is its largest number") {
+TEST_CASE("a variance that float64 cannot hold is stored as the largest number") {
   const Tensor x = Tensor::of({4, 1}, {1e200, -1e200, 1e200, -1e200}, DType::float64),
                one = Tensor::ones({1}, DType::float64);
   CHECK(batch_norm(x, one, one, 1e-3).variance.item() == std::numeric_limits<double>::max());
 }
 
-TEST_CASE("batch normalization of numbers whose variance float32 cannot hold") {
+TEST_CASE("batch normalization handles numbers whose variance float32 cannot hold") {
   for (const double size : {1e20, 3e38}) {
     const Tensor x = Tensor::of({4, 2}, {size, 1, -size, -1, -size, 1, size, -1});
     ForwardPass pass(Mode::training);

@@ -34,7 +34,7 @@ const std::vector<Case>& cases() {
 
 }  // namespace
 
-TEST_CASE("a packed kernel gives what conv2d gives, to the bit, at the first use and later") {
+TEST_CASE("a packed kernel gives the bits of conv2d, at the first use and later") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     for (const Case& c : cases()) {
       CAPTURE(c.x, c.w, dtype);
@@ -48,7 +48,7 @@ TEST_CASE("a packed kernel gives what conv2d gives, to the bit, at the first use
   }
 }
 
-TEST_CASE("a packed kernel serves images of any size and number") {
+TEST_CASE("a packed kernel works for images of any size and number") {
   const Tensor w = RandomStream(1).normal({3, 3, 16, 16});
   const PackedKernel packed(w);
   for (const Shape& shape : {Shape{1, 8, 8, 16}, Shape{9, 8, 8, 16}, Shape{1, 3, 3, 16}, Shape{40, 4, 5, 16}}) {
@@ -57,7 +57,7 @@ TEST_CASE("a packed kernel serves images of any size and number") {
   }
 }
 
-TEST_CASE("a packed kernel gives an empty result for an empty batch, and serves others later") {
+TEST_CASE("a packed kernel gives an empty result for an empty batch, and works for others later") {
   for (const Case& c : cases()) {
     CAPTURE(c.x, c.w);
     const Tensor w = RandomStream(1).normal(c.w), x = RandomStream(2).normal(c.x);
@@ -88,7 +88,7 @@ TEST_CASE("a packed kernel keeps the values that it was made from") {
   Tensor w = RandomStream(2).normal({1, 1, 24, 20});
   const Tensor expected = conv2d(x, w).value();
   const PackedKernel packed(w);
-  w.mutable_data<float>()[7] = 100;  // takes a copy, as somebody else has the values
+  w.mutable_data<float>()[7] = 100;  // copies, because the values have another holder
   CHECK(identical(packed.conv2d(x, {}), expected));
 }
 

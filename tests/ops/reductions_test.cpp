@@ -57,7 +57,7 @@ TEST_CASE("reductions agree with a loop for every choice of axes") {
   }
 }
 
-TEST_CASE("reduced axes go, or stay with extent 1") {
+TEST_CASE("reduced axes are removed, or kept with extent 1") {
   const Tensor x = f64({2, 3}, {1, 2, 3, 4, 5, 6});
   CHECK(sum(x).shape() == Shape{});
   CHECK(sum(x).value().item() == 21);
@@ -80,7 +80,7 @@ TEST_CASE("axes without elements sum to zero and have no mean or maximum") {
         "max: expected at least one element along the reduced axes, got shape (2, 0)");
 }
 
-TEST_CASE("axes that are not there or come twice are errors") {
+TEST_CASE("missing and duplicate axes are errors") {
   const Tensor x = Tensor::ones({2, 3});
   CHECK(error_of([&] { sum(x, {2}); }) == "sum: expected an axis in [-2, 2) for shape (2, 3), got 2");
   CHECK(error_of([&] { max(x, {0, -2}); }) == "max: expected each axis once, got (0, -2)");
@@ -89,7 +89,7 @@ TEST_CASE("axes that are not there or come twice are errors") {
         }) == "sum: expected float32 or float64, got int64; convert with .to(DType::float32)");
 }
 
-TEST_CASE("float32 sums lose nothing to accumulation") {
+TEST_CASE("float32 sums lose no digits by accumulation") {
   const Tensor x = Tensor::full({1 << 22, 3}, 0.1, DType::float32);
   const double wanted = static_cast<double>(0.1F) * (1 << 22);
   for (const double column : sum(x, {0}).value().to_vector()) CHECK(column == Approx(wanted).epsilon(1e-7));
@@ -107,7 +107,7 @@ TEST_CASE("reductions are the same to the bit for any number of threads") {
   }
 }
 
-TEST_CASE("sum and mean share their gradient among the elements") {
+TEST_CASE("sum and mean distribute their gradient over the elements") {
   for (const bool keep : {false, true}) {
     ForwardPass pass(Mode::training);
     const Variable x = pass.watch(f64({2, 3}, {1, 2, 3, 4, 5, 6}));
@@ -125,7 +125,7 @@ TEST_CASE("the gradient of max goes to the first of equal elements") {
   CHECK(pass.gradient(x).to_vector() == Values{0, 2, 0, 0, 3, 0, 0, 0});
 }
 
-TEST_CASE("max of NaN is NaN, and its gradient goes there") {
+TEST_CASE("max of NaN is NaN and passes the gradient to it") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(f64({3}, {1, nan, 2}));
@@ -162,7 +162,7 @@ TEST_CASE("prod multiplies, also by 0, where its derivative is the product of th
   CHECK(pass.gradient(v).to_vector() == Values{12, 8, 6, 0, 35, 0});
 }
 
-TEST_CASE("variance and standard deviation are those of the definition, with a large mean too") {
+TEST_CASE("variance and standard deviation equal their definitions, with a large mean too") {
   const Tensor x = f64({2, 4}, {1, 2, 3, 4, 1e9 + 1, 1e9 + 2, 1e9 + 3, 1e9 + 4});
   CHECK(var(x, {1}).value().to_vector() == Values{1.25, 1.25});
   CHECK(var(x, {1}, true, 1).value().at({1, 0}) == Approx(5.0 / 3));

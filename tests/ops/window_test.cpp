@@ -35,7 +35,7 @@ TEST_CASE("SAME padding follows TensorFlow: ceil(input / stride) outputs, the od
   }
 }
 
-TEST_CASE("SAME padding is what the windows reach over on both sides, one pixel more behind if need be") {
+TEST_CASE("SAME padding is split over both sides, with an odd pixel at the end") {
   for (std::int64_t input = 1; input <= 14; ++input) {
     for (std::int64_t size = 1; size <= 5; ++size) {
       for (std::int64_t stride = 1; stride <= 5; ++stride) {
@@ -58,7 +58,7 @@ TEST_CASE("SAME padding is what the windows reach over on both sides, one pixel 
   }
 }
 
-TEST_CASE("windows that cannot be placed are refused with sizes and image") {
+TEST_CASE("windows that do not fit the image are rejected with the sizes") {
   const Shape image{1, 4, 5, 1};
   CHECK_THAT(
       error_of([&] { place_window("f", image, {.size = 5}); }),
@@ -77,7 +77,7 @@ TEST_CASE("windows that cannot be placed are refused with sizes and image") {
              Catch::Contains("window size"));
 }
 
-TEST_CASE("pooling refuses padding as long as its window, and images without pixels or channels") {
+TEST_CASE("pooling rejects padding as large as its window, and images without pixels or channels") {
   const Tensor x = Tensor::ones({1, 2, 2, 1});
   CHECK_THAT(error_of([&] { max_pool2d(x, {.size = 2, .padding = Padding(3, 3, 3, 3)}); }),
              Catch::Contains("less padding than the window is long, 2 x 2, got (3, 3, 3, 3)"));
@@ -117,7 +117,7 @@ TEST_CASE("few channels and a dilation far above the image need no more memory t
   CHECK(largest_difference(y, conv2d(x, middle, {.padding = Padding(0, 0, 1, 1)}).value()) < 1e-5);
 }
 
-TEST_CASE("convolution and pooling refuse operands that do not fit") {
+TEST_CASE("convolution and pooling reject operands of wrong shapes") {
   const Tensor x = Tensor::ones({1, 4, 4, 3});
   CHECK_THAT(error_of([&] {
                conv2d(x, Tensor::ones({2, 2, 2, 5}));
@@ -143,7 +143,7 @@ TEST_CASE("convolution and pooling refuse operands that do not fit") {
   CHECK_THAT(error_of([&] { global_average_pool2d(Tensor::ones({4, 4})); }), Catch::Contains("global_average_pool2d"));
 }
 
-TEST_CASE("a convolution pooled at once gives what the two ops give, also where it is two ops") {
+TEST_CASE("a fused convolution and pooling equals the two ops") {
   RandomStream random(4);
   for (const std::int64_t channels : {3, 17}) {
     const Tensor x = random.normal({2, 9, 8, channels}), w = random.normal({3, 3, channels, 4});
@@ -155,7 +155,7 @@ TEST_CASE("a convolution pooled at once gives what the two ops give, also where 
   }
 }
 
-TEST_CASE("a convolution pooled at once says what is wrong as its two ops do") {
+TEST_CASE("a fused convolution and pooling has the error messages of the two ops") {
   const auto pooled = [](const Tensor& x, const Tensor& w, const WindowOptions& pooling) {
     return error_of([&] { conv2d_max_pool2d(x, w, {}, pooling); });
   };

@@ -1,4 +1,4 @@
-// What all optimizers share: which parameters they change, clipping, state, and errors.
+// Behaviour of all optimizers: which parameters they change, clipping, state, and errors.
 #include "optim/optimizer.hpp"
 
 #include <limits>
@@ -28,7 +28,7 @@ Gradients gradients_of(const std::vector<Named>& values) {
   return gradients;
 }
 
-TEST_CASE("a step changes what has a gradient, and counts") {
+TEST_CASE("a step changes the parameters with gradients and is counted") {
   const Parameter a = parameter_of("a", {1, 2});
   const Parameter b = parameter_of("b", {5});
   const Parameter fixed = parameter_of("fixed", {7}, false);
@@ -44,7 +44,7 @@ TEST_CASE("a step changes what has a gradient, and counts") {
   CHECK(sgd.iterations() == 1);
 }
 
-TEST_CASE("values handed out before a step stay as they were") {
+TEST_CASE("values returned before a step are unchanged") {
   const Parameter p = parameter_of("p", {1, 2});
   const Tensor before = p.value();
   Gradients gradients;
@@ -56,7 +56,7 @@ TEST_CASE("values handed out before a step stay as they were") {
   CHECK(gradients[p].to_vector() == std::vector<double>{1, 2});
 }
 
-TEST_CASE("minimize gives the numbers of a backward pass and a step") {
+TEST_CASE("minimize gives the same numbers as a backward pass and a step") {
   const std::vector<AdamOptions> all{
       {.learning_rate = 0.1}, {.learning_rate = 0.1, .clip_norm = 0.1}, {.learning_rate = 0.1, .clip_value = 0.1}};
   for (const AdamOptions& options : all) {
@@ -89,7 +89,7 @@ TEST_CASE("minimize gives the numbers of a backward pass and a step") {
   }
 }
 
-TEST_CASE("minimize changes a value in place when nobody else holds it") {
+TEST_CASE("minimize changes a value in place when it has no other holder") {
   const Parameter p = parameter_of("p", {1, 2}), q = parameter_of("q", {3, 4});
   SGD sgd({p, q}, {.learning_rate = 0.5});
   const double* const before = p.value().data<double>();
@@ -100,7 +100,7 @@ TEST_CASE("minimize changes a value in place when nobody else holds it") {
   CHECK(p.value().to_vector() == std::vector<double>{-0.5, 0});
 }
 
-TEST_CASE("a loss that none of the optimizer's parameters has a part in is refused") {
+TEST_CASE("a loss that depends on none of the optimizer's parameters is rejected") {
   const Parameter a = parameter_of("a", {1}), b = parameter_of("b", {2}), count = parameter_of("count", {0}, false);
   SGD sgd({a}, {.learning_rate = 1});
   ForwardPass pass(Mode::training);
@@ -221,7 +221,7 @@ TEST_CASE("the norm for clipping is right where squares of float64 overflow or u
   }
 }
 
-TEST_CASE("clipping refuses gradients that are not finite and changes nothing") {
+TEST_CASE("clipping rejects gradients that are not finite and changes nothing") {
   const Parameter a = parameter_of("a", {1});
   const Parameter b = parameter_of("b", {2, 3});
   SGD sgd({a, b}, {.learning_rate = 1, .clip_norm = 1});
@@ -256,7 +256,7 @@ TEST_CASE("the learning rate follows its schedule and can be set") {
   CHECK(sgd.learning_rate() == 3);
 }
 
-TEST_CASE("a schedule is asked once for each step, and a step fails with it before anything changes") {
+TEST_CASE("a schedule is called once for each step, and its failure changes nothing") {
   const Parameter a = parameter_of("a", {1}), b = parameter_of("b", {2});
   int calls = 0;
   SGD sgd({a, b}, {.learning_rate = LearningRate([&calls](std::int64_t i) {
@@ -274,7 +274,7 @@ TEST_CASE("a schedule is asked once for each step, and a step fails with it befo
   CHECK((a.value().item() == 0.5 && b.value().item() == 1.5));
 }
 
-TEST_CASE("what an optimizer remembers stays when the parameter is converted") {
+TEST_CASE("the state of an optimizer is kept when a parameter is converted") {
   const Parameter p("p", Tensor::scalar(1));
   SGD sgd({p}, {.learning_rate = 0.5, .momentum = 0.5});
   sgd.step(gradients_of({{p, {1}}}));  // v = -0.5
@@ -283,7 +283,7 @@ TEST_CASE("what an optimizer remembers stays when the parameter is converted") {
   CHECK(p.value().item() == -0.25);
 }
 
-TEST_CASE("a run that is restored goes on as if nothing had happened") {
+TEST_CASE("a restored run continues exactly as without interruption") {
   const auto run = [](Adam& adam, const Parameter& p, int from, int to) {
     for (int i = from; i < to; ++i) adam.step(gradients_of({{p, {std::sin(i), 0.1 * i}}}));
   };
@@ -296,7 +296,7 @@ TEST_CASE("a run that is restored goes on as if nothing had happened") {
   run(before, first, 0, 3);
   const auto state = before.named_state();
   const Parameter second("p", first.value());
-  run(before, first, 3, 5);  // what was saved must not change with what goes on
+  run(before, first, 3, 5);  // saved state must not change with later steps
   Adam after({second}, {});
   after.restore(3, state);
   run(after, second, 3, 7);
@@ -304,7 +304,7 @@ TEST_CASE("a run that is restored goes on as if nothing had happened") {
   CHECK(after.iterations() == 7);
 }
 
-TEST_CASE("state has the parameters' names, once each") {
+TEST_CASE("state is stored by parameter name, each once") {
   Adam adam({parameter_of("conv/kernel", {1}), parameter_of("same", {1}), parameter_of("same", {1})});
   std::vector<std::string> names;
   for (const auto& [name, tensor] : adam.named_state()) names.push_back(name);
@@ -312,7 +312,7 @@ TEST_CASE("state has the parameters' names, once each") {
         std::vector<std::string>{"conv/kernel/m", "conv/kernel/v", "same/m", "same/v", "same_2/m", "same_2/v"});
 }
 
-TEST_CASE("a model that is converted takes its optimizer along") {
+TEST_CASE("converting a model converts its optimizer") {
   const Parameter p("p", Tensor::of({1}, {1}));
   Adam adam({p}, {.learning_rate = 0.1});
   p.set_value(p.value().to(DType::float64));
@@ -348,7 +348,7 @@ TEST_CASE("a parameter that is unfrozen after the optimizer was made is trained 
   run(false);
 }
 
-TEST_CASE("the state of parameters that were unfrozen comes back, and goes where it was saved before") {
+TEST_CASE("restoring adds or removes the state of unfrozen parameters as it was saved") {
   const auto make = [] { return std::vector{parameter_of("p", {1}), parameter_of("late", {1}, false)}; };
   const std::vector<Parameter> first = make(), second = make();
   SGD sgd(first, {.momentum = 0.5}), other(second, {.momentum = 0.5});
@@ -371,7 +371,7 @@ TEST_CASE("the state of parameters that were unfrozen comes back, and goes where
   CHECK(other.named_state().size() == 1);
 }
 
-TEST_CASE("groups select by patterns of names or a predicate, and the first one counts") {
+TEST_CASE("groups select by name patterns or a predicate, and the first match is used") {
   const std::vector<Parameter> p{parameter_of("a/conv/kernel", {1}), parameter_of("a/conv/bias", {1}),
                                  parameter_of("b/kernel", {1}), parameter_of("b/bias", {1}),
                                  parameter_of("c/gamma", {1})};
@@ -394,7 +394,7 @@ TEST_CASE("groups select by patterns of names or a predicate, and the first one 
                                  Catch::Contains("group (predicate): learning_rate_factor 0.25, frozen false"));
 }
 
-TEST_CASE("a group that is frozen has no slots, and its gradients do not count for clipping") {
+TEST_CASE("a frozen group has no slots, and its gradients do not affect clipping") {
   const Parameter a = parameter_of("a", {0}), b = parameter_of("b", {0});
   SGD sgd({a, b}, {.learning_rate = 1, .momentum = 0.5, .clip_norm = 10, .groups = {{.names = {"b"}, .frozen = true}}});
   CHECK(sgd.named_state().size() == 1);
@@ -405,7 +405,7 @@ TEST_CASE("a group that is frozen has no slots, and its gradients do not count f
   CHECK_THAT(error_of([&] { sgd.step(gradients_of({{b, {1}}})); }), Catch::Contains("got none for any of the 2"));
 }
 
-TEST_CASE("weight decay without biases and normalization is one line") {
+TEST_CASE("one line excludes biases and normalization from weight decay") {
   const Parameter kernel = parameter_of("dense/kernel", {1}), bias = parameter_of("dense/bias", {1});
   AdamW adamw({kernel, bias}, {.weight_decay = 0.1, .groups = {{.names = {"*/bias"}, .weight_decay = 0}}});
   adamw.step(gradients_of({{kernel, {0}}, {bias, {0}}}));
@@ -413,7 +413,7 @@ TEST_CASE("weight decay without biases and normalization is one line") {
   CHECK(bias.value().item() == 1);
 }
 
-TEST_CASE("groups that select nothing or hold no numbers are refused") {
+TEST_CASE("groups that select nothing or have invalid numbers are rejected") {
   const Parameter p = parameter_of("dense/kernel", {1});
   CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"kernel"}}}}); }) ==
         "SGD: expected each group to select a parameter that no group before it selects, got none for group 1 "
@@ -429,7 +429,7 @@ TEST_CASE("groups that select nothing or hold no numbers are refused") {
         "SGD: expected a finite weight_decay of at least 0 in group 1, got -1");
 }
 
-TEST_CASE("what optimizers refuse") {
+TEST_CASE("invalid optimizer options are rejected") {
   const Parameter p = parameter_of("p", {1, 2});
   CHECK(error_of([&] { SGD({}, {}); }) == "SGD: expected at least one parameter, got none; pass model.parameters()");
   CHECK(error_of([&] { SGD({p, p}, {}); }) == "SGD: expected each parameter once, got p twice");

@@ -103,12 +103,12 @@ double largest(const Values& a, const Values& b) {
   return most;
 }
 
-/// An option away from the default, with what it needs beside it.
+/// An option with a value other than the default, and the options that it needs.
 template <class Options>
 struct Row {
   std::string name;
   Options options;
-  Options base = {};  ///< the same without the option
+  Options base = {};  ///< the options without this one
 };
 
 template <class Type, class Options>
@@ -180,7 +180,7 @@ TEST_CASE("all options of an optimizer at once are those of the formula") {
 
 // Values of keras.optimizers in Keras 3.15 (float32): both parameters after the first three of the steps above, where
 // clip_norm is global_clipnorm.
-TEST_CASE("optimizers give the numbers that Keras gives") {
+TEST_CASE("optimizers give the same numbers as Keras") {
   const auto check = [](const Values& values, const Values& keras) {
     CHECK(largest({values.begin(), values.begin() + 6}, keras) < 1e-6);
   };
@@ -203,7 +203,7 @@ TEST_CASE("optimizers give the numbers that Keras gives") {
         {0.80000001, 1.78405523, 0.89827508, 1.87522972, 0.82697004, 1.80002785});
 }
 
-TEST_CASE("a centered RMSprop takes a variance that rounding makes negative for 0") {
+TEST_CASE("centered RMSprop treats a variance that is negative by rounding as 0") {
   const Parameter p("p", Tensor::scalar(1));
   RMSprop optimizer({p}, {.learning_rate = 1e-6, .rho = 0.5, .centered = true});
   Gradients now;
@@ -215,7 +215,7 @@ TEST_CASE("a centered RMSprop takes a variance that rounding makes negative for 
 }
 
 // Values of keras.optimizers.schedules in Keras 3.15.
-TEST_CASE("schedules have Keras's values on both sides of every border") {
+TEST_CASE("schedules have the values of Keras on both sides of every boundary") {
   const LearningRate piecewise = schedule::piecewise({10, 20}, {1, 0.1, 0.01});
   const std::pair<int, double> expected[] = {{0, 1}, {9, 1}, {10, 1}, {11, 0.1}, {20, 0.1}, {21, 0.01}};
   for (const auto& [i, rate] : expected) CHECK(piecewise.at(i) == rate);

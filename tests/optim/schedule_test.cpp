@@ -29,7 +29,7 @@ TEST_CASE("piecewise changes at its boundaries") {
   CHECK(schedule::piecewise({}, {0.3}).at(5) == 0.3);
 }
 
-TEST_CASE("exponential decays smoothly or in stairs") {
+TEST_CASE("exponential decays smoothly or in steps") {
   const LearningRate smooth = schedule::exponential(0.8, 10, 0.25);
   CHECK(smooth.at(0) == 0.8);
   CHECK(smooth.at(5) == Approx(0.4));
@@ -41,7 +41,7 @@ TEST_CASE("exponential decays smoothly or in stairs") {
   CHECK(stairs.at(25) == Approx(0.05));
 }
 
-TEST_CASE("cosine warms up, falls along half a wave and stays") {
+TEST_CASE("cosine warms up, falls along half a cosine wave and stays constant") {
   const LearningRate plain = schedule::cosine(1, 100);
   CHECK(plain.at(0) == 1);
   CHECK(plain.at(25) == Approx(0.853553390593));  // (1 + cos 45 degrees) / 2
@@ -57,7 +57,7 @@ TEST_CASE("cosine warms up, falls along half a wave and stays") {
   CHECK(warm.at(5000) == Approx(0.2));
 }
 
-TEST_CASE("an empty function is no schedule") {
+TEST_CASE("an empty function is rejected as a schedule") {
   double (*const null)(std::int64_t) = nullptr;
   const std::string expected = "LearningRate: expected a number or a function of the iteration, got an empty function";
   CHECK(error_of([&] { LearningRate{null}; }) == expected);
@@ -65,7 +65,7 @@ TEST_CASE("an empty function is no schedule") {
   CHECK(error_of([] { LearningRate{std::function<float(int)>()}; }) == expected);
 }
 
-TEST_CASE("what learning rates refuse") {
+TEST_CASE("invalid learning rates are rejected") {
   CHECK(error_of([] { LearningRate(-0.1); }) == "LearningRate: expected a finite number of at least 0, got -0.1");
   CHECK(error_of([] { LearningRate{std::numeric_limits<double>::quiet_NaN()}; }) ==
         "LearningRate: expected a finite number of at least 0, got nan");

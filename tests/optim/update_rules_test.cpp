@@ -1,4 +1,4 @@
-// Each optimizer against its formula, computed here one number at a time in double.
+// Each optimizer compared with its formula, computed here element by element in double.
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -77,7 +77,7 @@ void check_close(const std::vector<double>& values, const std::vector<double>& e
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == Approx(expected[i]).epsilon(1e-9));
 }
 
-TEST_CASE("SGD by hand") {
+TEST_CASE("SGD equals a computation by hand") {
   check_close(trajectory<SGD>(1, {2, 2}, SGDOptions{.learning_rate = 0.1}), {0.8, 0.6});
   // v = -0.2, then 0.9 * -0.2 - 0.2 = -0.38
   check_close(trajectory<SGD>(1, {2, 2}, SGDOptions{.learning_rate = 0.1, .momentum = 0.9}), {0.8, 0.42});
@@ -86,7 +86,7 @@ TEST_CASE("SGD by hand") {
               {0.62, 0.078});
 }
 
-TEST_CASE("SGD by its formula") {
+TEST_CASE("SGD equals its formula") {
   check_rule(maker<SGD>(SGDOptions{}), [] { return [](double& p, double g, int) { p -= 0.01 * g; }; });
   check_rule(maker<SGD>(SGDOptions{.momentum = 0.9, .weight_decay = 0.1}), [] {
     return [v = 0.0](double& p, double g, int) mutable {
@@ -106,7 +106,7 @@ TEST_CASE("SGD by its formula") {
   }
 }
 
-TEST_CASE("Adam by hand") {
+TEST_CASE("Adam equals a computation by hand") {
   // Step 1: m = 0.2, v = 0.004, rate_1 = 0.001 * sqrt(0.001) / 0.1. Step 2: m = 0.08, v = 0.004996,
   // rate_2 = 0.001 * sqrt(0.001999) / 0.19.
   check_close(trajectory<Adam>(1, {2, -1}, AdamOptions{.epsilon = 0}),
@@ -130,7 +130,7 @@ Formula adam_formula(double rate, double l2, double decoupled, double epsilon = 
   };
 }
 
-TEST_CASE("Adam and AdamW by their formulas") {
+TEST_CASE("Adam and AdamW equal their formulas") {
   check_rule(maker<Adam>(AdamOptions{}), [] { return adam_formula(1e-3, 0, 0); });
   check_rule(maker<Adam>(AdamOptions{.learning_rate = 0.01, .weight_decay = 0.1}),
              [] { return adam_formula(0.01, 0.1, 0); });
@@ -140,7 +140,7 @@ TEST_CASE("Adam and AdamW by their formulas") {
              [] { return adam_formula(0.02, 0, 0.1); });
 }
 
-TEST_CASE("RMSprop by hand") {
+TEST_CASE("RMSprop equals a computation by hand") {
   // The example of Keras's documentation: 10 - 0.1 * 10 / sqrt(0.1 * 100 + 1e-7).
   check_close(trajectory<RMSprop>(10, {10}, RMSpropOptions{.learning_rate = 0.1}), {9.683772235});
   // b = 0.1 * 10 / sqrt(10), then 0.5 b + 0.1 * 10 / sqrt(19)
@@ -160,7 +160,7 @@ Formula rmsprop_formula(double momentum, bool centered) {
   };
 }
 
-TEST_CASE("RMSprop by its formula") {
+TEST_CASE("RMSprop equals its formula") {
   check_rule(maker<RMSprop>(RMSpropOptions{}), [] { return rmsprop_formula(0, false); });
   check_rule(maker<RMSprop>(RMSpropOptions{.momentum = 0.5}), [] { return rmsprop_formula(0.5, false); });
   check_rule(maker<RMSprop>(RMSpropOptions{.centered = true}), [] { return rmsprop_formula(0, true); });
@@ -181,7 +181,7 @@ double distance_after(const MakeOptimizer& make_optimizer, int count) {
 
 // The first step of Adam is the rate, and that of RMSprop the rate / sqrt(1 - rho), or, centered, the rate / sqrt((1 -
 // rho) - (1 - rho)^2): whatever the size of the gradient.
-TEST_CASE("gradients whose squares exceed the range of their type are as good as others") {
+TEST_CASE("gradients whose squares overflow give correct steps") {
   for (const auto& [dtype, sizes] : {std::pair(DType::float32, std::vector{1e15, 1e19, 1e20, 1e30, 3e38}),
                                      std::pair(DType::float64, std::vector{1e100, 1e160, 1e200, 1e308})}) {
     for (const double size : sizes) {
@@ -207,7 +207,7 @@ TEST_CASE("gradients whose squares exceed the range of their type are as good as
               return std::make_unique<RMSprop>(p, RMSpropOptions{.learning_rate = 0.1, .rho = 0.5, .centered = true});
             }) == Approx(0.2));
     }
-    const Parameter p("p", Tensor::scalar(0, dtype));  // no number is made of what is none
+    const Parameter p("p", Tensor::scalar(0, dtype));  // NaN does not become a number
     Adam adam({p});
     adam.step(gradient_of(p, Tensor::scalar(std::numeric_limits<double>::infinity(), dtype)));
     CHECK_FALSE(std::isfinite(p.value().item()));
@@ -225,7 +225,7 @@ TEST_CASE("every optimizer finds the minimum of a quadratic") {
   CHECK(distance_after(maker<RMSprop>(RMSpropOptions{.learning_rate = falling, .momentum = 0.5}), 1000) < 1e-4);
 }
 
-TEST_CASE("options out of range") {
+TEST_CASE("options out of range are rejected") {
   const Parameter p("p", Tensor::zeros({1}));
   CHECK(error_of([&] { SGD({p}, {.momentum = 1}); }) == "SGD: expected momentum in [0, 1), got 1");
   CHECK(error_of([&] { SGD({p}, {.nesterov = true}); }) == "SGD: expected momentum above 0 with nesterov, got 0");

@@ -1,4 +1,4 @@
-// A program that runs beside the test, at a pace that the test sets.
+// A program that runs in the background of a test, which controls its progress.
 #pragma once
 
 #include <fcntl.h>
@@ -46,7 +46,8 @@ class BackgroundProgram {
     close(output_);
   }
 
-  /// Reads on until the words have come `times` times since the start. Fails the test when the output ends before.
+  /// Continues to read until the words have come `times` times since the start. Fails the test when the output ends
+  /// before.
   void read_until(const std::string& words, int times = 1) {
     while (count(words) < times) {
       INFO("waiting for " << times << " times '" << words << "' in:\n" << text_);
@@ -56,7 +57,7 @@ class BackgroundProgram {
   void send(int signal) const {
     if (!over_) kill(process_, signal);
   }
-  /// Reads all that is left. Returns the exit status as a shell has it: 128 + the signal when one ended the program.
+  /// Reads the rest of the output. Returns the exit status as in a shell: 128 + the signal when one ended the program.
   int wait() {
     while (read_some()) {
     }
@@ -76,7 +77,7 @@ class BackgroundProgram {
     return found;
   }
   bool read_some() {
-    char bytes[256];  // little at a time, since what has been read lets the child run ahead
+    char bytes[256];  // small, because each read allows the child to continue
     const ssize_t got = read(output_, bytes, sizeof bytes);
     if (got > 0) text_.append(bytes, static_cast<std::size_t>(got));
     return got > 0;

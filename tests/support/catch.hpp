@@ -1,4 +1,4 @@
-// Catch2, version 3 or 2, under the names of version 2.
+// Catch2 of version 3 or 2, with the names of version 2.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

@@ -1,4 +1,4 @@
-// How many members a struct of options has, so that a table with a row for each fails when one is added.
+// The number of members of a struct of options, so that a test of a table fails when a member has no row.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace xtape::test {
 
-/// Converts to whatever a member is made of; never evaluated.
+/// Converts to the type of any member; never evaluated.
 struct AnyValue {
   template <class T>
   operator T() const;  // NOLINT(google-explicit-constructor)
@@ -31,7 +31,7 @@ constexpr std::size_t field_count() {
   }
 }
 
-/// Fails unless the rows, each with a `name`, are as many as the members of Options, one for each.
+/// Fails unless there is one row, with a `name`, for each member of Options.
 template <class Options, class Rows>
 void check_row_for_each_field(const Rows& rows) {
   std::set<std::string> names;

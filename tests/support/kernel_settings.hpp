@@ -1,4 +1,4 @@
-// What a test sets for all kernels is put back at the end of its scope.
+// Restores the global settings of kernels at the end of a scope.
 #pragma once
 
 #include "framework/kernels/engine.hpp"
@@ -6,8 +6,8 @@
 
 namespace xtape::test {
 
-/// Remembers the number of threads, the instruction set and the method of convolutions, and puts them back; between
-/// the two a test sets what it likes.
+/// Saves the number of threads, the instruction set and the method of convolutions, and restores them at the end of the
+/// scope.
 class KernelSettings {
  public:
   KernelSettings() = default;

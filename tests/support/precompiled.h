@@ -1,5 +1,5 @@
-// What nearly every test includes and nobody here edits, compiled once for all tests. A test includes what it uses all
-// the same: without precompiled headers (-Db_pch=false) it compiles too, only more slowly.
+// External headers that nearly every test includes, compiled once for all tests. Each test still includes the headers
+// that it uses, so that it compiles without precompiled headers (-Db_pch=false) too, but more slowly.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Whether this program was built with a sanitizer: some tests look at what a sanitizer changes.
+// Whether this program is built with a sanitizer, which changes the results of some tests.
 #pragma once
 
 // NOLINTBEGIN(bugprone-reserved-identifier): the sanitizers' own names, null in programs without them.

@@ -11,7 +11,7 @@
 namespace xtape::test {
 namespace {
 
-/// Set by skip() and read when the test case ends: Catch2 2 has no notion of a skipped test.
+/// Set by skip() and read when the test case ends, because Catch2 2 has no skipped tests.
 bool skipped_now = false;
 
 using Listener = Catch::TestEventListenerBase;
@@ -54,7 +54,7 @@ void skip(const std::string& reason) {
 void skip_without_data(const std::string& reason) {
   skipped_now = true;
   std::cout << "skipped: " << Catch::getResultCapture().getCurrentTestName() << ": " << reason << '\n';
-  throw Catch::TestFailureException();  // what REQUIRE throws: ends the test case; nothing has been counted as failed
+  throw Catch::TestFailureException();  // the exception of REQUIRE ends the test case without counting a failure
 }
 
 std::filesystem::path source_root() { return XTAPE_SOURCE_ROOT; }

@@ -1,4 +1,4 @@
-// What every test needs: skipping aloud, checking an error's message, a folder that is gone afterwards.
+// Functions for all tests: skipping with a reason, checking error messages, temporary folders.
 #pragma once
 
 #include <filesystem>
@@ -9,11 +9,11 @@
 
 namespace xtape::test {
 
-/// Ends the test case as skipped, with the reason printed; for tests whose tool is not on the machine. Where nothing
-/// may be missing (the environment variable XTAPE_STRICT_SKIPS is set) the test fails instead.
+/// Ends the test case as skipped and prints the reason; for tests whose tool is not installed. If the environment
+/// variable XTAPE_STRICT_SKIPS is set, the test fails instead.
 [[noreturn]] void skip(const std::string& reason);
 
-/// The same for data that the project can't bring. It is never a failure.
+/// Ends the test case as skipped for lack of data that the project does not contain. It is never a failure.
 [[noreturn]] void skip_without_data(const std::string& reason);
 
 /// The root folder of the source tree that the tests were built from.
@@ -49,7 +49,7 @@ std::string error_of(Action&& action) {
   return {};
 }
 
-/// float64 of these values.
+/// A float64 tensor of these values.
 inline Tensor f64(const Shape& shape, const std::vector<double>& values) {
   return Tensor::of(shape, values, DType::float64);
 }

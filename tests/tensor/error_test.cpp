@@ -5,7 +5,7 @@
 using xtape::Error;
 using xtape::test::error_of;
 
-TEST_CASE("what a file says can't command the terminal that shows the message") {
+TEST_CASE("text from a file cannot control the terminal that shows a message") {
   CHECK(error_of([] { xtape::fail("got {}", std::string("\x1b[2J\0\x7f\r", 7)); }) == "got \\x1b[2J\\x00\\x7f\\x0d");
   CHECK(std::string(Error("\xc2\x9b"
                           "31m \xc2\x80\xc2\xa0\xc3\x9b\xc2")
@@ -13,7 +13,7 @@ TEST_CASE("what a file says can't command the terminal that shows the message") 
   CHECK(std::string(Error("two\nlines\tand \xc3\xa4").what()) == "two\nlines\tand \xc3\xa4");
 }
 
-TEST_CASE("a message stays readable, however long what it repeats") {
+TEST_CASE("a message shortens long text that it repeats") {
   const std::string message = error_of([] { xtape::fail("expected {}, got none", std::string(5'000'000, 'x')); });
   CHECK(message.size() < 11'000);
   CHECK_THAT(message,

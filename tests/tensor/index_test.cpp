@@ -32,7 +32,7 @@ std::vector<std::int64_t> positions(const Slice& slice, std::int64_t extent) {
   return found;
 }
 
-TEST_CASE("every slice of a short axis takes Python's positions") {
+TEST_CASE("every slice of a short axis selects the positions that Python selects") {
   for (std::int64_t extent = 0; extent <= 4; ++extent) {
     const Tensor x = counted({extent});
     for (std::int64_t begin = -6; begin <= 7; ++begin) {
@@ -51,7 +51,7 @@ TEST_CASE("every slice of a short axis takes Python's positions") {
   }
 }
 
-TEST_CASE("numbers take axes away, new axes come, an ellipsis fills up") {
+TEST_CASE("numbers remove axes, new axes are inserted, and an ellipsis fills the rest") {
   const Tensor x = counted({2, 3, 4});
   CHECK(x[1].shape() == Shape{3, 4});
   CHECK(x[-1].to_vector() == x.rows(1, 2).to_vector());
@@ -72,7 +72,7 @@ TEST_CASE("numbers take axes away, new axes come, an ellipsis fills up") {
   CHECK_FALSE(x[{ellipsis()}].shares_storage_with(x));
 }
 
-TEST_CASE("indices that do not fit are refused") {
+TEST_CASE("invalid indices are rejected") {
   const Tensor x = counted({2, 3});
   CHECK(error_of([&] { x[2]; }) == "index: expected an index in [-2, 2) for axis 0 of (2, 3), got 2");
   CHECK(error_of([&] { x[{all(), -4}]; }) == "index: expected an index in [-3, 3) for axis 1 of (2, 3), got -4");
@@ -84,7 +84,7 @@ TEST_CASE("indices that do not fit are refused") {
   CHECK_THAT(error_of([] { Tensor::scalar(1)[0]; }), Catch::Contains("expected at most 0 indices for shape ()"));
 }
 
-TEST_CASE("indices at the ends of int64 are taken at their word") {
+TEST_CASE("indices near the limits of int64 are handled correctly") {
   constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   const Tensor x = counted({3});
@@ -95,7 +95,7 @@ TEST_CASE("indices at the ends of int64 are taken at their word") {
   CHECK_THAT(error_of([&] { x[least]; }), Catch::Contains("got -9223372036854775808"));
 }
 
-TEST_CASE("assign writes what the indices choose, broadcast, and nothing else") {
+TEST_CASE("assign writes the indexed elements, with broadcasting, and no others") {
   Tensor x = Tensor::zeros({2, 3});
   const Tensor before = x;
   x.assign({1}, Tensor::of({3}, {1, 2, 3}));

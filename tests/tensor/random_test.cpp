@@ -11,7 +11,7 @@
 
 using namespace xtape;
 
-TEST_CASE("Philox4x32-10 gives the known answers of its authors' Random123 library") {
+TEST_CASE("Philox4x32-10 gives the known answers of the Random123 library") {
   CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
         std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
@@ -20,7 +20,7 @@ TEST_CASE("Philox4x32-10 gives the known answers of its authors' Random123 libra
         std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("streams go on where they ended, differ from each other and do not depend on threads") {
+TEST_CASE("streams continue where they ended, differ from each other and do not depend on threads") {
   RandomStream one(7, 3);
   const Tensor whole = RandomStream(7, 3).uniform({40});
   const Tensor first = one.uniform({16});
@@ -74,7 +74,7 @@ TEST_CASE("normal numbers have the tails of their distribution") {
   }
 }
 
-TEST_CASE("every order of a few numbers comes about equally often") {
+TEST_CASE("every order of a few numbers is about equally frequent") {
   for (const std::int64_t n : {2, 3, 4}) {
     std::map<std::vector<std::int64_t>, int> counts;
     std::size_t orders = 1;

@@ -24,7 +24,7 @@ TEST_CASE("a shape knows its extents from both ends and its number of elements")
   CHECK(shape.prepended(9) == Shape{9, 2, 3, 4});
 }
 
-TEST_CASE("a shape refuses axes that are not there, negative extents, too many axes and sizes that overflow") {
+TEST_CASE("a shape rejects missing axes, negative extents, too many axes and sizes that overflow") {
   CHECK_THAT(error_of([] {
                static_cast<void>(Shape{2, 3}[2]);
              }),
@@ -36,7 +36,7 @@ TEST_CASE("a shape refuses axes that are not there, negative extents, too many a
   CHECK_THAT(error_of([&] { Shape{large, large, 0}; }), Catch::Contains("2^62"));
 }
 
-TEST_CASE("no elements broadcast with one, and with no other number") {
+TEST_CASE("an extent of 0 broadcasts with 1 only") {
   CHECK(broadcast_shapes("f", {2, 0}, {2, 1}) == Shape{2, 0});
   CHECK(broadcast_shapes("f", {1}, {0}) == Shape{0});
   CHECK(broadcast_shapes("f", {0, 3}, {1, 1, 3}) == Shape{1, 0, 3});

@@ -45,7 +45,7 @@ TEST_CASE("elements are reached by index, and as a whole") {
   CHECK(Tensor::labels({3, 1}).to_vector() == std::vector<double>{3, 1});
 }
 
-TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") {
+TEST_CASE("wrong accesses to a tensor are rejected with both types or shapes") {
   const Tensor t = Tensor::zeros({2, 3});
   CHECK_THAT(error_of([&] { t.data<double>(); }), Catch::Contains("expected elements of float64, got float32"));
   CHECK_THAT(error_of([&] { Tensor().data<float>(); }), Catch::Contains("undefined tensor"));
@@ -61,7 +61,7 @@ TEST_CASE("what is asked of a tensor wrongly is refused with both sides named") 
   CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
 }
 
-TEST_CASE("integer types hold all numbers up to their limits, and what is between is cut off") {
+TEST_CASE("integer types hold all integers up to their limits, and fractions are truncated") {
   CHECK(Tensor::of({4}, {0, 255, -0.5, 255.5}, DType::uint8).to_vector() == std::vector<double>{0, 255, 0, 255});
   CHECK(Tensor::zeros({2}, DType::uint8).to_vector() == std::vector<double>{0, 0});
   CHECK(Tensor::scalar(-0.75).to(DType::int64).item() == 0);
@@ -77,7 +77,7 @@ TEST_CASE("integer types hold all numbers up to their limits, and what is betwee
   }
 }
 
-TEST_CASE("tensors are identical when shape, type and bits agree, and one alone is not enough") {
+TEST_CASE("tensors are identical only if shape, type and bits agree") {
   const Tensor zeros = Tensor::zeros({2, 3});
   CHECK(identical(zeros, Tensor::zeros({2, 3})));
   CHECK(identical(Tensor(), Tensor()));
@@ -93,7 +93,7 @@ TEST_CASE("tensors are identical when shape, type and bits agree, and one alone 
   CHECK_FALSE(identical(zeros, last));
 }
 
-TEST_CASE("messages about an undefined tensor say that it is undefined") {
+TEST_CASE("messages about an undefined tensor call it undefined") {
   const Tensor none;
   CHECK(to_string(none.shape()) == "undefined");
   CHECK(to_string(Tensor::scalar(1).shape()) == "()");
@@ -122,7 +122,7 @@ TEST_CASE("messages about an undefined tensor say that it is undefined") {
         }) == "Tensor::rows: expected 0 <= begin <= end <= 2, the first extent of (2, 3), got [1, 3)");
 }
 
-TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine has, are refused") {
+TEST_CASE("numbers that an integer type cannot hold and sizes beyond memory are rejected") {
   CHECK_THAT(error_of([] { Tensor::full({1}, 300, DType::uint8); }), Catch::Contains("fit uint8, got 300"));
   CHECK_THAT(error_of([] { Tensor::full({1}, -1, DType::uint8); }), Catch::Contains("got -1"));
   CHECK(Tensor::full({1}, 255, DType::uint8).item() == 255);
@@ -132,7 +132,7 @@ TEST_CASE("numbers that an integer type cannot hold, and sizes that no machine h
              Catch::Contains("memory for (35184372088832,) of float32 (140737.5 GB)"));
 }
 
-TEST_CASE("a tensor prints as NumPy prints it, with type and shape behind") {
+TEST_CASE("a tensor prints as in NumPy, followed by type and shape") {
   CHECK(to_string(Tensor::of({2, 2}, {1, 2.5, -3, 0})) == "[[ 1.   2.5]\n [-3.   0. ]] float32 (2, 2)");
   CHECK(to_string(Tensor::zeros({3})) == "[0. 0. 0.] float32 (3,)");
   CHECK(to_string(Tensor::labels({-1, 1234567})) == "[     -1 1234567] int64 (2,)");
@@ -172,7 +172,7 @@ TEST_CASE("large arrays print the first and last three along each axis") {
   CHECK_THAT(to_string(Tensor::zeros({1000})), !Catch::Contains("..."));
 }
 
-TEST_CASE("arrays in memory keep their element type, and come back as any type that holds them") {
+TEST_CASE("arrays in memory keep their element type, and are read as any type that can hold them") {
   const std::vector<float> floats{1, 2.5};
   const std::array<std::uint8_t, 2> bytes{0, 255};
   const std::vector<std::int64_t> large{std::int64_t{1} << 62, -1};
@@ -189,7 +189,7 @@ TEST_CASE("arrays in memory keep their element type, and come back as any type t
   CHECK_THAT(error_of([&] { Tensor::of({2}, large).to_vector<std::uint8_t>(); }), Catch::Contains("that fit uint8"));
 }
 
-TEST_CASE("numbers in order, and the identity") {
+TEST_CASE("arange and identity have the expected elements") {
   CHECK(Tensor::arange(0, 5, 2).to_vector() == std::vector<double>{0, 2, 4});
   CHECK(Tensor::arange(3, 0, -1, DType::int64).to_vector() == std::vector<double>{3, 2, 1});
   CHECK(Tensor::arange(1, 0).shape() == Shape{0});
@@ -204,7 +204,7 @@ TEST_CASE("numbers in order, and the identity") {
   CHECK_THAT(error_of([] { Tensor::eye(-1); }), Catch::Contains("got -1"));
 }
 
-TEST_CASE("map applies a function to broadcast operands as the definition says") {
+TEST_CASE("map applies a function to broadcast operands") {
   const auto add = [](auto a, auto b) { return 10 * a + b; };
   const std::vector<std::pair<Shape, Shape>> cases{
       {{2, 3}, {2, 3}},    {{2, 3}, {3}}, {{3}, {2, 3}},          {{2, 1}, {1, 3}}, {{}, {2, 2}},

@@ -5,7 +5,7 @@
 using namespace xtape;
 using xtape::test::error_of;
 
-TEST_CASE("any xtensor expression becomes a tensor and comes back as an xarray") {
+TEST_CASE("any xtensor expression converts to a tensor and back to an xarray") {
   const xt::xarray<double> a{{1, 2, 3}, {4, 5, 6}};
   const Tensor t = from_xtensor(2.0 * a + 1.0);
   CHECK(t.shape() == Shape{2, 3});
