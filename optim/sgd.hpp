@@ -5,6 +5,7 @@
 
 namespace xtape {
 
+/// Options of SGD.
 struct SGDOptions {
   LearningRate learning_rate = 0.01;
   double momentum = 0;
@@ -12,7 +13,7 @@ struct SGDOptions {
   double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
   double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
   double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
-  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
+  std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
 };
 
 /// p -= rate * g; with momentum u, as Keras has it: v = u v - rate g, p += v, and with `nesterov` p += u v - rate g
@@ -20,7 +21,9 @@ struct SGDOptions {
 /// Slot v with momentum, none without. Error unless 0 <= momentum < 1, and nesterov only with momentum.
 class SGD final : public Optimizer {
  public:
+  /// An optimizer of these parameters. Error if an option is out of its range; see also Optimizer.
   explicit SGD(std::vector<Parameter> parameters, SGDOptions options = {});
+  /// The options except the learning rate as text.
   std::string settings() const override;
 
  private:
