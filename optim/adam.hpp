@@ -8,12 +8,12 @@ namespace xtape {
 /// Options of Adam.
 struct AdamOptions {
   LearningRate learning_rate = 1e-3;  ///< learning rate, a number or a schedule
-  double beta1 = 0.9;       ///< decay of the average m of the gradients, in [0, 1)
-  double beta2 = 0.999;     ///< decay of the average v of the squared gradients, in [0, 1)
-  double epsilon = 1e-7;    ///< added to sqrt(v); at least 0
-  double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
-  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  double beta1 = 0.9;                 ///< decay of the average m of the gradients, in [0, 1)
+  double beta2 = 0.999;               ///< decay of the average v of the squared gradients, in [0, 1)
+  double epsilon = 1e-7;              ///< added to sqrt(v); at least 0
+  double weight_decay = 0;            ///< L2: weight_decay * p is added to the gradient of every trainable parameter
+  double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
 };
 
@@ -43,18 +43,18 @@ class Adam : public Optimizer {
 /// Options of AdamW.
 struct AdamWOptions {
   LearningRate learning_rate = 1e-3;  ///< learning rate, a number or a schedule
-  double beta1 = 0.9;          ///< decay of the average m of the gradients, in [0, 1)
-  double beta2 = 0.999;        ///< decay of the average v of the squared gradients, in [0, 1)
-  double epsilon = 1e-7;       ///< added to sqrt(v); at least 0
-  double weight_decay = 4e-3;  ///< decoupled: not in the gradient, so not divided by sqrt(v)
-  double clip_norm = 0;        ///< largest norm of all gradients together; 0: off
-  double clip_value = 0;       ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  double beta1 = 0.9;                 ///< decay of the average m of the gradients, in [0, 1)
+  double beta2 = 0.999;               ///< decay of the average v of the squared gradients, in [0, 1)
+  double epsilon = 1e-7;              ///< added to sqrt(v); at least 0
+  double weight_decay = 4e-3;         ///< decoupled: not in the gradient, so not divided by sqrt(v)
+  double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
 };
 
 /// Adam with decoupled weight decay: p -= rate * weight_decay * p precedes each update. As in Keras it applies to every
-/// trainable parameter, including biases and normalization; use a group to exclude them (Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019,
-/// algorithm 2).
+/// trainable parameter, including biases and normalization; use a group to exclude them (Loshchilov and Hutter,
+/// Decoupled weight decay regularization, ICLR 2019, algorithm 2).
 class AdamW final : public Adam {
  public:
   /// An optimizer of these parameters. Error if an option is out of its range; see also Optimizer.

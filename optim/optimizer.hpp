@@ -30,10 +30,10 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
   virtual ~Optimizer() = default;
 
-  /// Updates each parameter that has a gradient. Parameters without a gradient and their slots do not change. Then writes
-  /// the state updates of the passes that computed the gradients. Error, with nothing changed, if none of the parameters
-  /// has a gradient, a gradient does not fit its parameter, or clip_norm is set and the norm is not finite (scaling would
-  /// make every parameter NaN).
+  /// Updates each parameter that has a gradient. Parameters without a gradient and their slots do not change. Then
+  /// writes the state updates of the passes that computed the gradients. Error, with nothing changed, if none of the
+  /// parameters has a gradient, a gradient does not fit its parameter, or clip_norm is set and the norm is not finite
+  /// (scaling would make every parameter NaN).
   void step(const Gradients& gradients);
 
   /// Does the same as step(pass.backward(loss)), with identical results and less memory: each parameter is updated as
@@ -55,8 +55,8 @@ class Optimizer {
 
   /// The number of steps done so far.
   std::int64_t iterations() const { return iterations_; }
-  /// The number of the next epoch of fit(), which determines the order of the examples and their augmentation. It is one
-  /// above the number of the last epoch with this optimizer. fit() maintains it.
+  /// The number of the next epoch of fit(), which determines the order of the examples and their augmentation. It is
+  /// one above the number of the last epoch with this optimizer. fit() maintains it.
   std::int64_t next_order() const { return next_order_; }
   /// Sets the number of the next epoch; see next_order().
   void set_next_order(std::int64_t order) { next_order_ = order; }
@@ -66,7 +66,8 @@ class Optimizer {
   bool has(const Parameter& parameter) const { return places_.contains(parameter); }
   /// The name of the class, such as "Adam".
   const std::string& type() const { return type_; }
-  /// The options except the learning rate as text, by which a checkpoint identifies its run: "weight_decay 0, clip_norm 1,
+  /// The options except the learning rate as text, by which a checkpoint identifies its run: "weight_decay 0, clip_norm
+  /// 1,
   /// ..." and the options of the derived class.
   virtual std::string settings() const;
   /// The norm of all gradients together at the last step, before clipping. 0 if clip_norm is not set.

@@ -10,9 +10,9 @@
 
 namespace xtape {
 
-/// Selects parameters by name or by a predicate, and gives them separate settings. If several groups select a parameter,
-/// the first one applies. A parameter that no group selects has the settings of the optimizer. For example, no weight
-/// decay for biases and normalization:
+/// Selects parameters by name or by a predicate, and gives them separate settings. If several groups select a
+/// parameter, the first one applies. A parameter that no group selects has the settings of the optimizer. For example,
+/// no weight decay for biases and normalization:
 ///
 ///   AdamW adamw(model.parameters(), {.groups = {{.names = {"*/bias", "*/gamma", "*/beta"}, .weight_decay = 0}}});
 struct ParameterGroup {
@@ -29,8 +29,8 @@ struct ParameterGroup {
 /// The group as text: "*/bias */gamma: learning_rate_factor 1, weight_decay 0, frozen false".
 std::string to_string(const ParameterGroup& group);
 
-/// The index of the first group that selects each parameter; none if no group does. Error with the name of the optimizer
-/// if a group has an option out of range, or if it selects no parameter except those of earlier groups.
+/// The index of the first group that selects each parameter; none if no group does. Error with the name of the
+/// optimizer if a group has an option out of range, or if it selects no parameter except those of earlier groups.
 std::vector<std::optional<std::size_t>> assign_groups(const std::string& optimizer,
                                                       const std::vector<Parameter>& parameters,
                                                       const std::vector<ParameterGroup>& groups);

@@ -8,13 +8,13 @@ namespace xtape {
 /// Options of RMSprop.
 struct RMSpropOptions {
   LearningRate learning_rate = 1e-3;  ///< learning rate, a number or a schedule
-  double rho = 0.9;         ///< decay of the averages, in [0, 1)
-  double momentum = 0;      ///< momentum of the updates, in [0, 1); 0: off
-  double epsilon = 1e-7;    ///< added to v under the square root; at least 0
-  bool centered = false;    ///< whether the variance of the gradient replaces the mean square
-  double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
-  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  double rho = 0.9;                   ///< decay of the averages, in [0, 1)
+  double momentum = 0;                ///< momentum of the updates, in [0, 1); 0: off
+  double epsilon = 1e-7;              ///< added to v under the square root; at least 0
+  bool centered = false;              ///< whether the variance of the gradient replaces the mean square
+  double weight_decay = 0;            ///< L2: weight_decay * p is added to the gradient of every trainable parameter
+  double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
 };
 

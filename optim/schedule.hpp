@@ -38,8 +38,8 @@ namespace schedule {
 LearningRate constant(double rate);
 
 /// values[0] up to and including iteration boundaries[0], then values[1] up to and including boundaries[1], and so on
-/// (Keras's PiecewiseConstantDecay). Error unless the boundaries are at least 0 and increase strictly, and there is one value
-/// more than boundaries.
+/// (Keras's PiecewiseConstantDecay). Error unless the boundaries are at least 0 and increase strictly, and there is one
+/// value more than boundaries.
 LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double> values);
 
 /// initial * rate^(i / decay_steps); with `staircase` the exponent is rounded down, so the rate falls every decay_steps
@@ -52,9 +52,10 @@ struct CosineOptions {
   double final_rate = 0;          ///< rate at the end of the schedule and after it
 };
 
-/// A cosine decay with warm-up. With w warm-up steps and final rate f, the rate is initial * (i + 1) / w while i < w (Goyal et al., Accurate, large minibatch
-/// SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w))) / 2 (Loshchilov and Hutter, SGDR, ICLR
-/// 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w < steps.
+/// A cosine decay with warm-up. With w warm-up steps and final rate f, the rate is initial * (i + 1) / w while i < w
+/// (Goyal et al., Accurate, large minibatch SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w)))
+/// / 2 (Loshchilov and Hutter, SGDR, ICLR 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w <
+/// steps.
 LearningRate cosine(double initial, std::int64_t steps, CosineOptions options = {});
 
 }  // namespace schedule

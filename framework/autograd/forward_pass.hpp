@@ -33,10 +33,10 @@ struct PassOptions {
   /// Number of the training step, counted from 0, for the random streams. Training with dropout requires it, because
   /// each step must drop different elements: {.step = optimizer.iterations()}. Without it random_stream() throws Error.
   std::optional<std::int64_t> step = std::nullopt;
-  /// Whether an inference pass stores data that is computed from a parameter's value alone, such as packed kernels, with
-  /// the parameter. Later passes use this data until the parameter is written to. Packing a kernel takes up to twice the time
-  /// that it saves in a later pass, and as much memory as the kernel. Training passes free this data for the parameters
-  /// that they train.
+  /// Whether an inference pass stores data that is computed from a parameter's value alone, such as packed kernels,
+  /// with the parameter. Later passes use this data until the parameter is written to. Packing a kernel takes up to
+  /// twice the time that it saves in a later pass, and as much memory as the kernel. Training passes free this data for
+  /// the parameters that they train.
   bool keep_derived = true;
   /// Observers that are notified while the pass runs. They must outlive the pass. An empty list costs nothing.
   std::vector<Observer*> observers = {};
@@ -59,9 +59,9 @@ using SegmentFunction = std::function<Variable(const std::vector<Variable>& inpu
 ///   adam.step(gradients);
 ///
 /// A pass changes no parameter: state that layers update, such as moving averages, is announced during the pass,
-/// and written by the optimizer's step or by commit(). Therefore any number of threads may run passes on one model at the same time, each thread
-/// its own pass, training passes too. Writes to parameters (an optimizer's step, commit(), loading weights) must not
-/// run at the same time as a pass that uses them.
+/// and written by the optimizer's step or by commit(). Therefore any number of threads may run passes on one model at
+/// the same time, each thread its own pass, training passes too. Writes to parameters (an optimizer's step, commit(),
+/// loading weights) must not run at the same time as a pass that uses them.
 class ForwardPass {
  public:
   /// Starts a pass with an empty tape. Layers behave as `mode` says.
@@ -112,15 +112,15 @@ class ForwardPass {
 
   /// Runs the backward pass. Returns the gradients of a loss of one element with respect to all parameters that it
   /// depends on, together with the announced state updates. Afterwards gradient() returns the gradient of each watched
-  /// input. Error if the loss has several elements (give a cotangent), was not computed in this pass, or a backward pass
-  /// ran before.
+  /// input. Error if the loss has several elements (give a cotangent), was not computed in this pass, or a backward
+  /// pass ran before.
   Gradients backward(const Variable& loss);
   /// Runs the backward pass from an output of any shape, given cotangent = dL/d(output). Otherwise as backward(loss).
   Gradients backward(const Variable& output, const Tensor& cotangent);
   /// Receives a parameter and its gradient as soon as the gradient is complete.
   using OnGradient = std::function<void(const Parameter& parameter, Tensor gradient)>;
-  /// Runs the backward pass and calls on_gradient for each parameter as soon as its gradient is complete, beginning with
-  /// the last layer. From then on the pass does not read the parameter, so on_gradient may change it, and the next
+  /// Runs the backward pass and calls on_gradient for each parameter as soon as its gradient is complete, beginning
+  /// with the last layer. From then on the pass does not read the parameter, so on_gradient may change it, and the next
   /// gradient can reuse the memory of this one; see Optimizer::minimize(). The result contains only the state updates.
   Gradients backward(const Variable& loss, const OnGradient& on_gradient);
 
@@ -150,11 +150,12 @@ class ForwardPass {
   std::shared_ptr<StateUpdates> updates_ = std::make_shared<StateUpdates>();
 };
 
-/// Computes f(inputs, pass) with gradient checkpointing: the tape keeps only the inputs, and the values between them and
-/// the output are recomputed in the backward pass (Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear memory cost, 2016), with the
-/// same random numbers and bit-identical results. `parameters` must contain all trainable parameters that f
-/// uses; backward() throws Error if one is missing. backward() calls f a second time, so everything that f refers to
-/// must exist until then. State updates that f announces are applied once. A pass that does not record only calls f.
+/// Computes f(inputs, pass) with gradient checkpointing: the tape keeps only the inputs, and the values between them
+/// and the output are recomputed in the backward pass (Chen, Xu, Zhang and Guestrin, Training deep nets with sublinear
+/// memory cost, 2016), with the same random numbers and bit-identical results. `parameters` must contain all trainable
+/// parameters that f uses; backward() throws Error if one is missing. backward() calls f a second time, so everything
+/// that f refers to must exist until then. State updates that f announces are applied once. A pass that does not record
+/// only calls f.
 Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Parameter>& parameters,
                     const SegmentFunction& f, ForwardPass& pass);
 

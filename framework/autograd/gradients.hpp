@@ -67,8 +67,8 @@ class Gradients {
   /// The Euclidean norm of all gradients together. It is not finite if an element is not finite.
   double norm() const;
   /// Scales all gradients so that their norm is at most `largest`, which must be above 0. Returns the norm before
-  /// scaling. Error, with nothing changed, if that norm is not finite. Pascanu, Mikolov and Bengio, On the difficulty of training
-  /// recurrent neural networks, ICML 2013, algorithm 1.
+  /// scaling. Error, with nothing changed, if that norm is not finite. Pascanu, Mikolov and Bengio, On the difficulty
+  /// of training recurrent neural networks, ICML 2013, algorithm 1.
   double clip_norm(double largest);
   /// Limits every element to [-largest, largest]; `largest` must be above 0. NaN does not change.
   void clip_value(double largest);

@@ -15,8 +15,8 @@
 namespace xtape {
 
 /// The derivative of an op with respect to one input, as a vector-Jacobian product: it computes dx = dL/dx,
-/// with the shape of x, from dy = dL/dy and, if needed, from the op's output y. It is made from a lambda with one of the
-/// signatures
+/// with the shape of x, from dy = dL/dy and, if needed, from the op's output y. It is made from a lambda with one of
+/// the signatures
 ///   Variable(const Variable& dy), Variable(const Variable& dy, const Variable& y)   for differentiable ops, or
 ///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         for computations on tensors.
 /// The tape keeps everything that the lambda captures until the backward pass has used it. A pullback that applies
@@ -70,8 +70,8 @@ struct Dependency {
 using JointPullback = std::function<std::vector<Tensor>(Tensor dy)>;
 
 /// Records an op: its name, its value, and the derivative with respect to each input. Returns the value as a variable
-/// on the tape of the inputs. If no input is tracked, it returns a constant and keeps no derivative. Error if the inputs
-/// belong to different passes, or to a pass whose backward pass has run or that has ended.
+/// on the tape of the inputs. If no input is tracked, it returns a constant and keeps no derivative. Error if the
+/// inputs belong to different passes, or to a pass whose backward pass has run or that has ended.
 Variable record(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
 /// Records an op whose derivatives are computed together by one joint pullback. Otherwise as the overload above.
 Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback);
@@ -79,9 +79,9 @@ Variable record(std::string_view name, Tensor value, const std::vector<Variable>
 /// Computes dL/d(input) for each of the inputs, with L = `<cotangent, output>`, as variables on the same tape, so that
 /// functions of them can be differentiated again. The tape continues to record, and backward() can still be called. If
 /// the output itself is an input, its gradient is the cotangent. An input that is given twice gets its gradient in both
-/// results. The gradient is zero for an input that the output does not depend on. Error if the output or an input is not
-/// tracked, or if an op between them has a derivative that computes on tensors and cannot be differentiated (the message
-/// names the op).
+/// results. The gradient is zero for an input that the output does not depend on. Error if the output or an input is
+/// not tracked, or if an op between them has a derivative that computes on tensors and cannot be differentiated (the
+/// message names the op).
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent);
 /// Computes the gradients of an output of one element, with cotangent 1. Error if the output has more elements.
 /// Otherwise as the overload above.

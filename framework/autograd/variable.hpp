@@ -11,9 +11,9 @@ namespace xtape {
 
 class Tape;
 
-/// A value in a computation. A variable made from a Tensor is a constant, and functions of constants are only evaluated.
-/// A variable made by ForwardPass or by a function of tracked variables is recorded on a tape, so that it can be
-/// differentiated.
+/// A value in a computation. A variable made from a Tensor is a constant, and functions of constants are only
+/// evaluated. A variable made by ForwardPass or by a function of tracked variables is recorded on a tape, so that it
+/// can be differentiated.
 class Variable {
  public:
   /// Makes a constant.

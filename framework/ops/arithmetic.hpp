@@ -5,8 +5,9 @@
 
 namespace xtape {
 
-/// y = a + b. da = dy, db = dy, each summed over the axes along which that operand was broadcast; saves only the shapes.
-/// Error unless the shapes broadcast and the types are equal, as for all functions of two variables in this file.
+/// y = a + b. da = dy, db = dy, each summed over the axes along which that operand was broadcast; saves only the
+/// shapes. Error unless the shapes broadcast and the types are equal, as for all functions of two variables in this
+/// file.
 Variable add(const Variable& a, const Variable& b);
 /// y = a + b for a number b. da = dy; saves nothing.
 Variable add(const Variable& a, double b);
@@ -42,12 +43,13 @@ Variable minimum(const Variable& a, const Variable& b);
 /// y = min(max(x, low), high). dx = dy where low <= x <= high, else 0; saves x. Error unless low <= high.
 Variable clip(const Variable& x, double low, double high);
 
-/// The reverse of broadcasting: sums x over the axes along which `shape` is repeated when it is broadcast to the shape of
-/// x. dx = broadcast_to(dy). Returns x itself if it already has the shape. Error if `shape` does not broadcast to the shape of x.
+/// The reverse of broadcasting: sums x over the axes along which `shape` is repeated when it is broadcast to the shape
+/// of x. dx = broadcast_to(dy). Returns x itself if it already has the shape. Error if `shape` does not broadcast to
+/// the shape of x.
 Variable sum_to(const Variable& x, const Shape& shape);
 
-/// Repeats x along new leading axes and along axes of extent 1, so that the result has the given shape. dx = sum_to(dy).
-/// Returns x itself if it already has the shape. Error if x does not broadcast to the shape.
+/// Repeats x along new leading axes and along axes of extent 1, so that the result has the given shape. dx =
+/// sum_to(dy). Returns x itself if it already has the shape. Error if x does not broadcast to the shape.
 Variable broadcast_to(const Variable& x, const Shape& shape);
 
 /// Computes add(a, b).

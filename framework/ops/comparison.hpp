@@ -52,8 +52,8 @@ inline Tensor operator>=(const Variable& a, const Variable& b) { return greater_
 /// Computes greater_equal(a, b).
 inline Tensor operator>=(const Variable& a, double b) { return greater_equal(a, b); }
 
-/// y = a where the condition is not 0, else b. da = dy where the condition is not 0, else 0; db = dy where it is 0, else
-/// 0; both are summed over the axes along which that operand was broadcast. Elements that are not selected have no
+/// y = a where the condition is not 0, else b. da = dy where the condition is not 0, else 0; db = dy where it is 0,
+/// else 0; both are summed over the axes along which that operand was broadcast. Elements that are not selected have no
 /// effect, even if they are NaN. Saves the condition, which may have any type. Error unless the shapes broadcast and a
 /// and b have the same type.
 Variable where(const Tensor& condition, const Variable& a, const Variable& b);

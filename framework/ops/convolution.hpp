@@ -33,9 +33,9 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
 /// filters). Saves x and w. Error as in convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
-/// The data that conv2d computes from a kernel alone: the packed kernel, because with few images packing costs more than
-/// multiplying, or the range of its magnitudes (for Winograd's method). The data is made at the first call that needs it
-/// and takes as much memory as the kernel. Thread-safe. See Parameter::derived.
+/// The data that conv2d computes from a kernel alone: the packed kernel, because with few images packing costs more
+/// than multiplying, or the range of its magnitudes (for Winograd's method). The data is made at the first call that
+/// needs it and takes as much memory as the kernel. Thread-safe. See Parameter::derived.
 class PackedKernel {
  public:
   /// Keeps the kernel (kernel height, kernel width, channels, filters). Nothing is packed yet.

@@ -6,8 +6,8 @@
 namespace xtape {
 
 /// In training, each element becomes 0 with probability `rate`, and otherwise x / (1 - rate). In the other modes the
-/// result is x itself. Each call draws from a separate random stream of the pass, so results do not depend on the number
-/// of threads. Saves the mask. Error unless `0 <= rate < 1`; in training also if PassOptions::step is not set.
+/// result is x itself. Each call draws from a separate random stream of the pass, so results do not depend on the
+/// number of threads. Saves the mask. Error unless `0 <= rate < 1`; in training also if PassOptions::step is not set.
 Variable dropout(const Variable& x, double rate, ForwardPass& pass);
 
 }  // namespace xtape

@@ -7,8 +7,8 @@
 
 namespace xtape {
 
-/// Checks that every row of the floating labels (n, k) is a distribution: no entry is below 0, and the sum differs from 1
-/// by at most 1e-3. Error with the name `function` and the first row that is not a distribution.
+/// Checks that every row of the floating labels (n, k) is a distribution: no entry is below 0, and the sum differs from
+/// 1 by at most 1e-3. Error with the name `function` and the first row that is not a distribution.
 void check_distributions(std::string_view function, const Tensor& labels);
 
 /// Checks that every target is in [0, 1]. Error with the name `function` and the first target that is not.

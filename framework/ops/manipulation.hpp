@@ -26,8 +26,8 @@ Variable concatenate(const std::vector<Variable>& inputs, int axis);
 /// Joins inputs of the same shape along a new axis. Error as in concatenate.
 Variable stack(const std::vector<Variable>& inputs, int axis = 0);
 
-/// The reverse of concatenate: splits x along an axis into parts of the given sizes. Error unless the sizes add up to the
-/// extent.
+/// The reverse of concatenate: splits x along an axis into parts of the given sizes. Error unless the sizes add up to
+/// the extent.
 std::vector<Variable> split(const Variable& x, const std::vector<std::int64_t>& sizes, int axis);
 /// Splits x along an axis into `parts` parts of equal size. Error unless the number of parts divides the extent.
 std::vector<Variable> split(const Variable& x, std::int64_t parts, int axis);
@@ -53,10 +53,12 @@ Variable repeat(const Variable& x, std::int64_t times, int axis);
 
 /// Selects elements of an axis by index: y[..., i, j, ...] = x[..., indices[i, j], ...], with the axes of
 /// `indices` in place of that axis. Negative indices count from the end. take(table, tokens, 0) gives the rows of an
-/// embedding. dx[k] is the sum of dy over the elements whose index is k. Error unless the indices are int64 and in range.
+/// embedding. dx[k] is the sum of dy over the elements whose index is k. Error unless the indices are int64 and in
+/// range.
 Variable take(const Variable& x, const Tensor& indices, int axis);
 
-/// One-hot encoding: row i of the result is 1 in column indices[i] and 0 elsewhere. int64 indices of any shape (...) give
+/// One-hot encoding: row i of the result is 1 in column indices[i] and 0 elsewhere. int64 indices of any shape (...)
+/// give
 /// (..., classes). Error if an index is not in [0, classes).
 Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype = DType::float32);
 

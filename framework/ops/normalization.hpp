@@ -1,4 +1,5 @@
-// Batch normalization (Ioffe and Szegedy, ICML 2015) over the last axis: each channel is scaled to mean 0 and variance 1.
+// Batch normalization (Ioffe and Szegedy, ICML 2015) over the last axis: each channel is scaled to mean 0 and
+// variance 1.
 #pragma once
 
 #include <optional>
@@ -23,12 +24,12 @@ struct BatchNormFusion {
 };
 
 /// Training: y = gamma (x - m) / sqrt(v + epsilon) + beta, with mean m and biased variance v of each channel over all
-/// other axes of this batch. The derivative includes the dependence of m and v on x. x (..., channels), gamma and beta (channels).
-/// The mean is subtracted first: an x that equals the mean gives exactly beta, for a mean of any size. Statistics are
-/// computed in float64, so y is correct for all finite x of float32, even if the variance exceeds the range of float32.
-/// A bias cancels with the mean, so it changes only the returned mean, and its derivative is 0. Saves x, gamma and the
-/// statistics; with a residual and relu also y. With relu alone the sign of y is recomputed. Error if the shapes or
-/// types differ, or if x has no elements.
+/// other axes of this batch. The derivative includes the dependence of m and v on x. x (..., channels), gamma and beta
+/// (channels). The mean is subtracted first: an x that equals the mean gives exactly beta, for a mean of any size.
+/// Statistics are computed in float64, so y is correct for all finite x of float32, even if the variance exceeds the
+/// range of float32. A bias cancels with the mean, so it changes only the returned mean, and its derivative is 0. Saves
+/// x, gamma and the statistics; with a residual and relu also y. With relu alone the sign of y is recomputed. Error if
+/// the shapes or types differ, or if x has no elements.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon,
                            const BatchNormFusion& fusion = {});
 

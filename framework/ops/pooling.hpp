@@ -10,8 +10,8 @@ namespace xtape {
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown = "");
 
-/// y = the largest x in the window; padding is ignored. The derivative flows to the first of equal elements in row-major
-/// order. Saves the argmax index of each y in its window. Error as in pooling_window.
+/// y = the largest x in the window; padding is ignored. The derivative flows to the first of equal elements in
+/// row-major order. Saves the argmax index of each y in its window. Error as in pooling_window.
 Variable max_pool2d(const Variable& x, const WindowOptions& window);
 
 /// y = max_pool2d(conv2d(x, w, options), pooling), without storing the output of the convolution: a few rows of it at a

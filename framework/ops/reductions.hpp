@@ -8,8 +8,8 @@
 
 namespace xtape {
 
-/// y = sum of x over the axes, accumulated in float64; 0 if there are no elements. dx = dy repeated along the axes; saves
-/// only the shape.
+/// y = sum of x over the axes, accumulated in float64; 0 if there are no elements. dx = dy repeated along the axes;
+/// saves only the shape.
 Variable sum(const Variable& x, const std::vector<int>& axes = {}, bool keep_dims = false);
 
 /// y = mean of x over the axes, accumulated in float64. dx = dy / n repeated along the axes; saves only the shape.
@@ -37,8 +37,8 @@ Variable stddev(const Variable& x, const std::vector<int>& axes = {}, bool keep_
 /// y[i] = x[0] + ... + x[i] along an axis, accumulated in float64. dx[i] = dy[i] + dy[i + 1] + ...; saves nothing.
 Variable cumsum(const Variable& x, int axis);
 
-/// The int64 index of the greatest element along an axis; the first one of equal elements. As in NumPy, the index of the
-/// first NaN if there is one. x may have any type. Error if the axis holds no elements.
+/// The int64 index of the greatest element along an axis; the first one of equal elements. As in NumPy, the index of
+/// the first NaN if there is one. x may have any type. Error if the axis holds no elements.
 Tensor argmax(const Variable& x, int axis = -1, bool keep_dims = false);
 /// The int64 index of the least element along an axis. Otherwise as argmax.
 Tensor argmin(const Variable& x, int axis = -1, bool keep_dims = false);

@@ -11,14 +11,14 @@
 
 namespace xtape {
 
-/// The padding around an image: none (Padding::valid), computed from the window (Padding::same), or a given amount on each
-/// side.
+/// The padding around an image: none (Padding::valid), computed from the window (Padding::same), or a given amount on
+/// each side.
 class Padding {
  public:
   /// No padding.
   static const Padding valid;
-  /// Padding that makes the output ceil(input / stride) long. As in TensorFlow, half of it lies before the image, and an
-  /// odd pixel behind it.
+  /// Padding that makes the output ceil(input / stride) long. As in TensorFlow, half of it lies before the image, and
+  /// an odd pixel behind it.
   static const Padding same;
   /// Padding of the given number of pixels on each side.
   constexpr Padding(std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right)

@@ -11,8 +11,8 @@
 
 namespace xtape {
 
-/// A view of another array: element (i, j, ...) of the view is element offset + i strides[0] + j strides[1] + ... of the
-/// array.
+/// A view of another array: element (i, j, ...) of the view is element offset + i strides[0] + j strides[1] + ... of
+/// the array.
 struct StridedView {
   Shape shape;                                          ///< shape of the view
   std::int64_t offset = 0;                              ///< position of the first element in the array

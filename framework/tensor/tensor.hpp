@@ -40,9 +40,9 @@ class Tensor {
   /// A tensor with the given numbers in row-major order, converted to the type. Error unless there are shape.size()
   /// numbers and they fit the type.
   static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype = DType::float32);
-  /// A tensor with the elements of an array in memory (std::span, std::array, std::vector), whose element type it keeps.
-  /// A std::vector of double uses the overload above instead, which converts. Error unless there are shape.size()
-  /// elements.
+  /// A tensor with the elements of an array in memory (std::span, std::array, std::vector), whose element type it
+  /// keeps. A std::vector of double uses the overload above instead, which converts. Error unless there are
+  /// shape.size() elements.
   template <std::ranges::contiguous_range Values>
   requires(has_dtype<std::ranges::range_value_t<Values>>) static Tensor of(const Shape& shape, const Values& values) {
     using T = std::ranges::range_value_t<Values>;
@@ -105,8 +105,8 @@ class Tensor {
 
   /// A copy of the entry at `index` along the first axis, as x[{index}]. Error if the index is out of range.
   Tensor operator[](std::int64_t index) const { return (*this)[{Index(index)}]; }
-  /// A copy of the elements that the indices select, as in NumPy: x[{all(), 0}], x[{{1, 4}, ellipsis(), newaxis()}]; see
-  /// Index. Error if an index does not fit.
+  /// A copy of the elements that the indices select, as in NumPy: x[{all(), 0}], x[{{1, 4}, ellipsis(), newaxis()}];
+  /// see Index. Error if an index does not fit.
   Tensor operator[](std::initializer_list<Index> indices) const {
     return (*this)[std::span(indices.begin(), indices.size())];
   }
@@ -123,8 +123,8 @@ class Tensor {
   Tensor reshaped(std::initializer_list<std::int64_t> extents) const;
   /// The same elements in the given shape. Shares storage. Error if the number of elements differs.
   Tensor reshaped(const Shape& shape) const;
-  /// The elements converted to another type; the tensor itself if it already has this type. Error if a value does not fit
-  /// an integer type.
+  /// The elements converted to another type; the tensor itself if it already has this type. Error if a value does not
+  /// fit an integer type.
   Tensor to(DType dtype) const;
   /// A copy of the entries [begin, end) along the first axis.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
@@ -132,8 +132,8 @@ class Tensor {
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
   /// Whether no other tensor uses the storage, so that writing would not copy it.
   bool sole_owner() const;
-  /// An uninitialized tensor of the same shape and type, for results that may overwrite their operand. If no other tensor
-  /// uses the storage of this tensor, the result takes it, and this tensor no longer has it.
+  /// An uninitialized tensor of the same shape and type, for results that may overwrite their operand. If no other
+  /// tensor uses the storage of this tensor, the result takes it, and this tensor no longer has it.
   Tensor replaced();
 
  private:
