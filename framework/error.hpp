@@ -1,4 +1,4 @@
-// The one way xtape reports bad input: an Error whose message reads "function: expected ..., got ...; hint".
+// xtape reports invalid input by an Error whose message reads "function: expected ..., got ...; hint".
 #pragma once
 
 #include <fmt/format.h>
@@ -8,12 +8,13 @@
 
 namespace xtape {
 
-/// Thrown for everything a user can get wrong: shapes, types, options, files. The message says what was expected, what
-/// came and what to do. Broken promises inside the library are asserts instead.
+/// Thrown for all errors that a user can cause: shapes, types, options, files. The message states what was expected,
+/// what was given and what to do. Violations of internal invariants are asserts instead.
 class Error : public std::runtime_error {
  public:
-  /// Messages repeat what files say, and end up on terminals: control characters (U+0000 to U+001F but tabs and new
-  /// lines, U+007F to U+009F) are written as "\x1b", and of a text above 10,000 bytes the middle is left out.
+  /// Messages may quote the contents of files and appear on terminals. Therefore control characters (U+0000 to U+001F
+  /// but tabs and new lines, U+007F to U+009F) are written as "\x1b", and the middle of a text above 10,000 bytes is
+  /// left out.
   explicit Error(const std::string& message);
 };
 
@@ -23,7 +24,7 @@ template <class... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Throws Error with the given message unless `condition` holds; the message is only formatted when it is needed.
+/// Throws Error with the given message unless `condition` holds; the message is formatted only if it is needed.
 template <class... Args>
 void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) [[unlikely]]

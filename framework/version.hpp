@@ -1,11 +1,11 @@
-// Which xtape this is.
+// The version of xtape.
 #pragma once
 
 #include <string_view>
 
 namespace xtape {
 
-/// The version of the library that runs, "0.1.0": that of the build's meson.build.
+/// The version of the library in use, such as "0.1.0", as given in meson.build.
 std::string_view version();
 
 }  // namespace xtape

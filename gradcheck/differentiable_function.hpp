@@ -1,4 +1,4 @@
-// DifferentiableFunction: any callable on Variables, in one type, for what examines functions.
+// DifferentiableFunction: holds any callable on Variables, for the gradient checker.
 #pragma once
 
 #include <functional>
@@ -10,18 +10,21 @@
 namespace xtape {
 
 /// A differentiable function of one or more inputs, made from any callable on Variables: f(x), f(x, y), f(x, y, z), or
-/// f(const std::vector<Variable>&). Error when it is a null pointer or an empty std::function.
+/// f(const std::vector<Variable>&). Error if it is a null pointer or an empty std::function.
 class DifferentiableFunction {
  public:
-  // two signatures by name, so that tanh and abs mean xtape's where the C library has functions of these names too
+  // The two explicit signatures select xtape's tanh and abs where the C library declares functions of these names.
+  /// Makes a function of one input from a function pointer.
   DifferentiableFunction(Variable (*f)(const Variable&)) {  // NOLINT(google-explicit-constructor)
     check_not_empty(f);
     set(1, [f](const std::vector<Variable>& x) { return f(x[0]); });
   }
+  /// Makes a function of two inputs from a function pointer.
   DifferentiableFunction(Variable (*f)(const Variable&, const Variable&)) {  // NOLINT(google-explicit-constructor)
     check_not_empty(f);
     set(2, [f](const std::vector<Variable>& x) { return f(x[0], x[1]); });
   }
+  /// Makes a function from any other callable, such as a lambda.
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, DifferentiableFunction>)
       DifferentiableFunction(F f) {  // NOLINT(google-explicit-constructor): functions are passed as they are
@@ -37,6 +40,7 @@ class DifferentiableFunction {
       set(3, [f](const std::vector<Variable>& x) { return f(x[0], x[1], x[2]); });
     }
   }
+  /// Calls the function. Error if the number of inputs differs from the number that the function takes.
   Variable operator()(const std::vector<Variable>& inputs) const {
     check(arity_ < 0 || static_cast<int>(inputs.size()) == arity_,
           "check_gradient: expected {} input shapes for a function of {} inputs, got {}", arity_, arity_,

@@ -1,4 +1,4 @@
-// One probe of a gradient check: how a function changes along a line, and what that says of a derivative.
+// One probe of a gradient check: measures how a function changes along a line and compares this with a derivative.
 #pragma once
 
 #include <functional>
@@ -9,33 +9,36 @@
 
 namespace xtape {
 
-/// Sum of the products of the elements of two float64 tensors of one size.
+/// The sum of the products of the elements of two float64 tensors of the same size.
 double dot(const Tensor& a, const Tensor& b);
 
 /// One-sided difference quotients of a number that depends on t, at t = 0.
 struct Slopes {
   double ahead = 0, behind = 0;            ///< over a step h: (f(h) - f(0)) / h, (f(0) - f(-h)) / h
   double ahead_half = 0, behind_half = 0;  ///< over h / 2
-  double rounding = 0;                     ///< what the finite precision of f may do to them
+  double rounding = 0;                     ///< bound of the rounding error of the quotients
 };
 
-/// A function of t in float64, seen through Slopes of any of its outputs, or of their sum with weights.
+/// A function of t in float64. Gives the Slopes of each output, or of a weighted sum of the outputs.
 class Line {
  public:
-  /// moved(t) for t = +-step, +-step/2; `here` is its value at 0.
+  /// Evaluates moved(t) for t = +-step and +-step/2. `here` is the value at 0.
   Line(const std::function<Tensor(double)>& moved, const Tensor& here, double step);
+  /// The slopes of one output.
   Slopes of_output(std::int64_t output) const;
+  /// The slopes of the sum of the outputs times the weights.
   Slopes of_sum(const Tensor& weights) const;
 
  private:
   Tensor ahead_, behind_, ahead_half_, behind_half_;
-  double rounding_;  // of a single output
+  double rounding_;  // rounding error of a single output
 };
 
-/// wrong: beyond tolerance, and no kink within a step explains it. kink: there is one, and the derivative lies between
-/// those of its two sides.
+/// The result of a comparison. wrong: the difference exceeds the tolerance, and no kink within a step explains it.
+/// kink: there is a kink, and the derivative lies between those of its two sides. right: all other cases.
 enum class Outcome { right, kink, wrong };
 
+/// The comparison of an analytic with a numeric derivative.
 struct Comparison {
   double analytic = 0, numeric = 0, estimate = 0, tolerance = 0, rounding = 0;
   Outcome outcome = Outcome::wrong;
@@ -50,15 +53,16 @@ struct Comparison {
 /// gives at least j/6, at t = 0 where D(h) = D(h/2) it gives j/2, and beyond h/2 six times the error it causes.
 Comparison compare(const Slopes& slopes, double analytic, const GradientCheckOptions& options);
 
-/// What the probes of one input say together: counts, the worst comparison, the verdict.
+/// Collects the probes of one input: counts, the worst comparison, the verdict.
 class Tally {
  public:
+  /// Starts without probes for the named input, which has this many elements.
   Tally(std::string name, std::int64_t elements);
-  /// All comparisons of one probe.
+  /// Adds all comparisons of one probe.
   void add(const std::string& probe, const std::vector<Comparison>& comparisons);
-  /// Whether any probe has been compared that did not lie at a kink.
+  /// Whether a probe that did not lie at a kink has been compared.
   bool compared() const { return report_.checked > 0; }
-  /// The verdict, and the problem it makes of the report when it is one.
+  /// The report of the input. If it is a failure, a description is added to `problems`.
   InputReport report(const GradientCheckOptions& options, std::vector<std::string>& problems) const;
 
  private:

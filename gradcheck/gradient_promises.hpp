@@ -1,4 +1,4 @@
-// What an op promises besides right numbers: gradients that add up, untouched inputs, the same in float32.
+// Requirements on ops besides correct derivatives: gradients accumulate, inputs stay unchanged, float32 agrees.
 #pragma once
 
 #include <string>
@@ -8,26 +8,27 @@
 
 namespace xtape {
 
-/// What a reverse pass gives: the value of f and dL/d(input) for every input that was watched (undefined for others),
-/// with L = <cotangent, f>; and whether f or its derivative wrote to what it was given.
+/// The result of a forward and backward pass: the value of f, dL/d(input) for every watched input (undefined for the
+/// others) with L = `<cotangent, f>`, and whether f or its derivative wrote to an input or to the cotangent.
 struct Pulled {
   Tensor value;
   std::vector<Tensor> gradients;
   std::vector<bool> input_written;
   bool cotangent_written = false;
 };
-/// Runs f forward and back at the values, with derivatives for those inputs for which watched is true (all by default).
-/// Works on copies. Error of f or of a derivative.
+/// Runs a forward and a backward pass of f at the values, with derivatives for the inputs whose entry in `watched` is
+/// true (by default all). Works on copies. Throws the errors of f and of its derivatives.
 Pulled pull_back(const DifferentiableFunction& f, const std::vector<Tensor>& values, const Tensor& cotangent,
                  const std::vector<bool>& watched = {});
 
-/// Checks f at the values, with a cotangent of its output's shape, and says what it breaks:
-/// - evaluated again, also with derivatives recorded, it gives the same bits (unless .deterministic = false);
+/// Checks the following requirements for f at the given inputs, with a cotangent of the shape of its output, and
+/// returns a description of each violation:
+/// - a second evaluation, also with derivatives recorded, gives the same bits (unless .deterministic = false);
 /// - neither inputs nor cotangent are written to;
-/// - with one input watched and the others constant, that input's gradient is what it is with all watched, and a
-///   bystander's is zero; of constants alone f is a constant;
-/// - used twice in a pass, and once more at other values in between, it gives twice the gradient;
-/// - one variable as two inputs of a shape gets the sum of their gradients;
+/// - with one input watched and the others constant, its gradient equals the one with all inputs watched, and an
+///   unrelated input's gradient is zero; f of constants is a constant;
+/// - two uses in a pass, with another use at other values in between, give twice the gradient;
+/// - one variable that is used as two inputs of the same shape gets the sum of their gradients;
 /// - value and gradient in float32 are float32 and agree to float32 accuracy (unless .float32 = false).
 std::vector<std::string> broken_promises(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs,
                                          const Tensor& cotangent, const GradientCheckOptions& options);

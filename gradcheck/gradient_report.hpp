@@ -1,4 +1,4 @@
-// What a gradient check found: a verdict for every input and parameter, fit to print.
+// The result of a gradient check: a verdict for every input and parameter, which can be printed.
 #pragma once
 
 #include <cstdint>
@@ -8,46 +8,54 @@
 
 namespace xtape {
 
-/// What a check says of one input. In falling order of how much it matters: `wrong` when a derivative is; `unchecked`
-/// when nothing was perturbed; `zero` when analytic and numeric derivative vanish wherever probed and the caller has
-/// not said that they may; `kinks` when too many probes lie where there is no derivative; `rounding` when the numbers
-/// are too coarse to tell a derivative from 0.1 % of it. `constant` is a declared zero that is one, `right` the rest.
+/// The verdict on one input. From the most to the least severe: `wrong`: a derivative is wrong; `unchecked`: nothing
+/// was perturbed; `zero`: analytic and numeric derivative are zero at all probes although this was not declared;
+/// `kinks`: too many probes lie where there is no derivative; `rounding`: the precision is too low to resolve 0.1 % of
+/// a derivative. `constant`: the derivative is zero as declared. `right`: all other cases.
 enum class Verdict { right, constant, rounding, kinks, zero, unchecked, wrong };
+/// The name of the verdict, such as "wrong".
 std::string to_string(Verdict verdict);
 
-/// What was found for one input.
+/// The result of the check for one input.
 struct InputReport {
-  std::string name;
-  std::int64_t elements = 0;  ///< of the input
-  /// Probes (elements or directions) that were compared, that lie on kinks, and at which a derivative is wrong.
-  std::int64_t checked = 0, skipped = 0, wrong = 0;
-  /// The probe with the largest difference for its tolerance: where, both values, how far the differences are to be
-  /// trusted (Richardson and rounding), and what was allowed.
+  std::string name;           ///< name of the input or parameter
+  std::int64_t elements = 0;  ///< number of elements of the input
+  std::int64_t checked = 0;   ///< number of probes (elements or directions) that were compared
+  std::int64_t skipped = 0;   ///< number of probes that lie on kinks
+  std::int64_t wrong = 0;     ///< number of probes at which a derivative is wrong
+  /// The worst probe: the one with the largest difference relative to its tolerance.
   std::string worst = "";
-  double analytic = 0, numeric = 0, estimate = 0, tolerance = 0;
-  Verdict verdict = Verdict::unchecked;
+  double analytic = 0;                   ///< analytic derivative of the worst probe
+  double numeric = 0;                    ///< numeric derivative of the worst probe
+  double estimate = 0;                   ///< estimated error of its differences (Richardson and rounding)
+  double tolerance = 0;                  ///< allowed difference of the worst probe
+  Verdict verdict = Verdict::unchecked;  ///< the verdict on the input
 
-  /// |analytic - numeric| / |numeric| of the worst probe; 0 when both are 0.
+  /// |analytic - numeric| / |numeric| of the worst probe; 0 if both are 0.
   double relative_error() const;
 };
 
-/// The verdicts and why a check failed; nobody else says it, so it must not be dropped. Converts to bool, so that
-/// CHECK(check_gradient(...)) reads as it should.
+/// The verdicts and the reasons why a check failed. The check does not report failures in any other way, so the result
+/// must not be discarded. It converts to bool, for CHECK(check_gradient(...)) in tests.
 struct [[nodiscard]] GradientReport {
-  std::vector<InputReport> inputs;
-  std::vector<std::string> problems;  ///< empty when it passed
+  std::vector<InputReport> inputs;    ///< one report per input and parameter
+  std::vector<std::string> problems;  ///< descriptions of the failures; empty if the check passed
+  /// Whether there are no problems.
   bool passed() const { return problems.empty(); }
+  /// Whether the check passed.
   explicit operator bool() const { return passed(); }
 
-  /// Takes in another report under a heading: "training, batch 3: kernel".
+  /// Adds the inputs and problems of another report under a heading, such as "training, batch 3: kernel".
   void append(const GradientReport& other, const std::string& heading);
 };
 
-/// One line with the counts and the worst comparison of all, and one more for every problem.
+/// The report as text: one line with the counts and the worst comparison, and one line per problem.
 std::string to_string(const GradientReport& report);
+/// Writes to_string(report) to a stream.
 std::ostream& operator<<(std::ostream& stream, const GradientReport& report);
 
-/// A line an input: elements, checked, skipped, worst probe, both values, relative error, error estimate, verdict.
+/// A table with one line per input: elements, checked, skipped, worst probe, both values, relative error, error
+/// estimate, verdict.
 std::string table(const GradientReport& report);
 
 }  // namespace xtape

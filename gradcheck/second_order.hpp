@@ -1,13 +1,12 @@
-// The gradient of a function as a function of its own, so that what checks derivatives can check gradients of
-// gradients.
+// The gradient of a function as a function, so that the gradient checker can check gradients of gradients.
 #pragma once
 
 #include "gradcheck/differentiable_function.hpp"
 
 namespace xtape {
 
-/// (x1, ..., xn, c) -> the derivatives of <c, f(x1, ..., xn)> with respect to all x, behind one another in one vector.
-/// Differentiable, through gradients(); Error when called for an f with a derivative that is not.
+/// The function (x1, ..., xn, c) -> the derivatives of `<c, f(x1, ..., xn)>` with respect to all x, concatenated in one
+/// vector. It is differentiable through gradients(). A call throws Error if a derivative of f is not differentiable.
 DifferentiableFunction gradient_function(const DifferentiableFunction& f);
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// Optimizer: what all optimizers share. Each one adds the formula of its update.
+// Optimizer: the base class of all optimizers. Each derived class implements its update rule.
 #pragma once
 
 #include <algorithm>
@@ -21,84 +21,89 @@
 
 namespace xtape {
 
-/// Changes parameters in place, against the gradients that passes give. Holds, for each trainable parameter, the
-/// tensors of its update rule ("slots", such as Adam's m and v), zero at first; for one that is frozen when the
-/// optimizer is made from its first gradient on, so that it can be unfrozen at any time.
+/// Updates parameters in place from the gradients of passes. The optimizer holds, for each trainable parameter, the
+/// tensors of its update rule ("slots", such as Adam's m and v), which are zero initially. A parameter that is not
+/// trainable when the optimizer is made gets its slots with its first gradient, so it can be unfrozen at any time.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
   virtual ~Optimizer() = default;
 
-  /// One update of each of its parameters that has a gradient; the others are left alone, their slots too. Then writes
-  /// the state updates of the passes that the gradients are from. Error, with nothing changed, when none of its
-  /// parameters has a gradient, a gradient does not fit its parameter, or the norm that clip_norm asks for is not
-  /// finite (it would make every parameter NaN).
+  /// Updates each parameter that has a gradient. Parameters without a gradient and their slots do not change. Then
+  /// writes the state updates of the passes that computed the gradients. Error, with nothing changed, if none of the
+  /// parameters has a gradient, a gradient does not fit its parameter, or clip_norm is set and the norm is not finite
+  /// (scaling would make every parameter NaN).
   void step(const Gradients& gradients);
 
-  /// step(pass.backward(loss)) with less memory and the same numbers: each parameter is changed as soon as its gradient
-  /// is complete, whose memory the next one gets, so that the gradients of a whole model never exist together. With
-  /// clip_norm, which needs all of them first, it is just that. Errors of the two; also, with nothing changed, when the
-  /// loss is not finite. When the backward pass itself ends in an error, such as that of a FiniteCheck, parameters may
-  /// have been changed already; use step() where a step has to be done as a whole or not at all.
+  /// Does the same as step(pass.backward(loss)), with identical results and less memory: each parameter is updated as
+  /// soon as its gradient is complete, and the next gradient reuses the memory, so that the gradients of a whole model
+  /// never exist at the same time. clip_norm needs all gradients first; with it this function calls backward() and
+  /// step(). Error as in these two functions and, with nothing changed, if the loss is not finite. If the backward pass
+  /// itself throws an error, such as that of a FiniteCheck, some parameters may already have changed; use step() if a
+  /// step must be done completely or not at all.
   void minimize(const Variable& loss, ForwardPass& pass);
 
   /// The learning rate of the next step.
   double learning_rate() const { return learning_rate_at(iterations_); }
-  /// That of the step after so many.
+  /// The learning rate of the step after `iteration` steps.
   double learning_rate_at(std::int64_t iteration) const { return options_.learning_rate.at(iteration); }
-  /// The rate of every step, and to change it.
+  /// The learning rate of every step.
   const LearningRate& schedule() const { return options_.learning_rate; }
+  /// Replaces the learning rate of every following step.
   void set_learning_rate(LearningRate rate) { options_.learning_rate = std::move(rate); }
 
-  /// Number of steps done.
+  /// The number of steps done so far.
   std::int64_t iterations() const { return iterations_; }
-  /// The number that fit's next epoch has, which its order and augmentation follow from: one above the last one with
-  /// this optimizer. Kept by fit.
+  /// The number of the next epoch of fit(), which determines the order of the examples and their augmentation. It is
+  /// one above the number of the last epoch with this optimizer. fit() maintains it.
   std::int64_t next_order() const { return next_order_; }
+  /// Sets the number of the next epoch; see next_order().
   void set_next_order(std::int64_t order) { next_order_ = order; }
-  /// The parameters given.
+  /// The parameters given to the constructor.
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  /// Whether a parameter is one of these.
+  /// Whether the parameter is one of parameters().
   bool has(const Parameter& parameter) const { return places_.contains(parameter); }
-  /// "Adam".
+  /// The name of the class, such as "Adam".
   const std::string& type() const { return type_; }
-  /// The options but the learning rate as text, by which a checkpoint knows its run: "weight_decay 0, clip_norm 1, ..."
-  /// and what a class adds.
+  /// The options except the learning rate as text, by which a checkpoint identifies its run: "weight_decay 0, clip_norm
+  /// 1,
+  /// ..." and the options of the derived class.
   virtual std::string settings() const;
-  /// Norm of all gradients together at the last step, before clipping; only known when clip_norm is set, else 0.
+  /// The norm of all gradients together at the last step, before clipping. 0 if clip_norm is not set.
   double gradient_norm() const { return gradient_norm_; }
 
-  /// The slots that exist by name, e.g. "conv1/kernel/m". With iterations() and the parameters' values it is all that a
-  /// run needs to resume as if it had not been interrupted.
+  /// The existing slots with their names, such as "conv1/kernel/m". Together with iterations() and the values of the
+  /// parameters, they suffice to resume a run with the results of an uninterrupted one.
   std::vector<std::pair<std::string, Tensor>> named_state() const;
-  /// Sets a saved state. Error, with nothing changed, unless it has each slot of the parameters that were trainable
-  /// when the optimizer was made, of the others all slots or none, and of other names none.
+  /// Restores a saved state. Error, with nothing changed, unless it contains every slot of the parameters that were
+  /// trainable when the optimizer was made, all slots or none of each other parameter, and no other names.
   void restore(std::int64_t iterations, const std::vector<std::pair<std::string, Tensor>>& state);
 
  protected:
-  /// What all optimizers understand. Gradients are clipped first, then weight_decay times the parameter is added to
+  /// The options of all optimizers. Gradients are clipped first, then weight_decay times the parameter is added to
   /// them, unless the decay is decoupled.
   struct CommonOptions {
-    LearningRate learning_rate;
+    LearningRate learning_rate;    ///< learning rate, a number or a schedule
     double weight_decay = 0;       ///< weight of the penalty weight_decay / 2 * sum(p^2) on every trainable parameter
     double clip_norm = 0;          ///< largest norm of all gradients together; 0: no clipping
     double clip_value = 0;         ///< largest absolute value of an element of a gradient; 0: no clipping
-    bool decoupled_decay = false;  ///< p -= rate * weight_decay * p instead
-    std::vector<ParameterGroup> groups = {};
+    bool decoupled_decay = false;  ///< whether the decay is p -= rate * weight_decay * p instead
+    std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
   };
 
-  /// One step of one parameter as the update rules see it.
+  /// The numbers that an update rule needs for one step of one parameter.
   struct Step {
     double rate;          ///< learning rate
-    double decay;         ///< weight decay that is decoupled from the gradient
+    double decay;         ///< decoupled weight decay; 0: none
     std::int64_t number;  ///< 1 for the first step
     double scale;         ///< factor for the gradient from clip_norm
-    double limit;         ///< from clip_value; infinite without
-    double l2;            ///< times the parameter is added to the gradient
+    double limit;         ///< largest absolute value of a gradient element, from clip_value; infinite if it is off
+    double l2;            ///< factor of the parameter in the term that is added to the gradient
   };
 
-  /// Error when a parameter is given twice, none is given, or an option is out of its range.
+  /// `type` is the name of the class, `slots` the names of the slots of each parameter. Error if a parameter is given
+  /// twice, no parameter is given, or an option is out of its range.
   Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options, std::vector<std::string> slots);
 
   /// Updates the value from its gradient. The slots are in the order given to the constructor and have the value's
@@ -119,8 +124,8 @@ class Optimizer {
     });
   }
 
-  /// A gradient whose square is in the range of its type: 2^63 of float32 and 2^511 of float64 stand for what is
-  /// larger. What is not finite stays.
+  /// Limits a gradient so that its square is in the range of its type: |g| is at most 2^63 for float32 and 2^511 for
+  /// float64. Infinity and NaN do not change.
   template <class T>
   static T squarable(T g) {
     constexpr T most = std::is_same_v<T, float> ? T(0x1p63) : T(0x1p511), finite = std::numeric_limits<T>::max();
@@ -128,21 +133,22 @@ class Optimizer {
     return g < -most && g >= -finite ? -most : g;
   }
 
-  /// Error "Adam: expected beta1 in [0, 1), got 1.5".
+  /// Checks that an option is in [0, 1). Error such as "Adam: expected beta1 in [0, 1), got 1.5".
   void check_fraction(std::string_view option, double value) const;
-  /// Error "Adam: expected a finite epsilon of at least 0, got -1".
+  /// Checks that an option is finite and at least 0. Error such as "Adam: expected a finite epsilon of at least 0, got
+  /// -1".
   void check_not_negative(std::string_view option, double value) const;
 
  private:
   /// What the optimizer keeps for a parameter.
   struct Entry {
     double rate_factor = 1, weight_decay = 0;
-    bool frozen = false;                            ///< by its group
-    bool always_has_slots = false;                  ///< it was trainable when the optimizer was made
-    std::optional<std::vector<Tensor>> slots = {};  ///< each with a storage of its own, to be written in place
+    bool frozen = false;                            ///< whether its group is frozen
+    bool always_has_slots = false;                  ///< whether it was trainable when the optimizer was made
+    std::optional<std::vector<Tensor>> slots = {};  ///< each with separate storage, so that it is written in place
   };
 
-  /// Everything by value: the compiler vectorizes the loop only when it sees that no store changes what f captured.
+  /// All arguments are passed by value: the compiler vectorizes the loop only if no store can change the captures of f.
   template <class T, class F>
   static void update_piece(F f, T* p, const T* g, T scale, T limit, T l2, std::int64_t begin, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
@@ -150,18 +156,18 @@ class Optimizer {
     }
   }
 
-  /// Number of the parameter, if this optimizer changes it.
+  /// The index of the parameter, if this optimizer updates it.
   std::optional<std::size_t> place_of(const Parameter& parameter) const;
   void update_one(std::size_t place, const Tensor& gradient, double rate, double scale);
   std::vector<Tensor> zero_slots(const Parameter& parameter) const;
-  /// The parameters' names, with a number behind those that occur several times.
+  /// The names of the parameters; names that occur several times get a number appended.
   std::vector<std::string> unique_names() const;
 
   std::string type_;
   CommonOptions options_;
   std::vector<std::string> slot_names_;
   std::vector<Parameter> parameters_;
-  std::vector<Entry> entries_;  // of the parameters
+  std::vector<Entry> entries_;  // one per parameter
   std::unordered_map<Parameter, std::size_t> places_;
   std::int64_t iterations_ = 0;
   std::int64_t next_order_ = 0;

@@ -1,4 +1,4 @@
-// Parameters of an optimizer that have settings of their own.
+// Groups of parameters with separate settings in an optimizer.
 #pragma once
 
 #include <functional>
@@ -10,27 +10,27 @@
 
 namespace xtape {
 
-/// Selects parameters by name or by a predicate, and says how their updates differ. Of several groups the first one
-/// that selects a parameter counts; a parameter that none selects has the optimizer's own settings. No weight decay for
-/// biases and normalization:
+/// Selects parameters by name or by a predicate, and gives them separate settings. If several groups select a
+/// parameter, the first one applies. A parameter that no group selects has the settings of the optimizer. For example,
+/// no weight decay for biases and normalization:
 ///
 ///   AdamW adamw(model.parameters(), {.groups = {{.names = {"*/bias", "*/gamma", "*/beta"}, .weight_decay = 0}}});
 struct ParameterGroup {
-  /// Patterns as of file names, of which one has to match the whole path: * stands for any characters, "/" too, ? for
-  /// one, [ab] for one of these.
+  /// Patterns like those of file names. A parameter is selected if one of them matches its whole path: * matches any
+  /// characters including "/", ? matches one character, [ab] matches one of these characters.
   std::vector<std::string> names = {};
-  /// Selects in addition to the names.
+  /// Selects the parameters for which it returns true, in addition to the names.
   std::function<bool(const Parameter& parameter)> predicate = {};
-  double learning_rate_factor = 1;                    ///< times the optimizer's learning rate
-  std::optional<double> weight_decay = std::nullopt;  ///< instead of the optimizer's
-  bool frozen = false;                                ///< the optimizer leaves them as they are
+  double learning_rate_factor = 1;                    ///< factor of the optimizer's learning rate
+  std::optional<double> weight_decay = std::nullopt;  ///< replaces the weight decay of the optimizer
+  bool frozen = false;                                ///< whether the optimizer does not change these parameters
 };
 
-/// "*/bias */gamma: learning_rate_factor 1, weight_decay 0, frozen false".
+/// The group as text: "*/bias */gamma: learning_rate_factor 1, weight_decay 0, frozen false".
 std::string to_string(const ParameterGroup& group);
 
-/// For each parameter the number of the first group that selects it. Error with the optimizer's name when a group has
-/// an option out of range, or selects no parameter that the groups before it leave.
+/// The index of the first group that selects each parameter; none if no group does. Error with the name of the
+/// optimizer if a group has an option out of range, or if it selects no parameter except those of earlier groups.
 std::vector<std::optional<std::size_t>> assign_groups(const std::string& optimizer,
                                                       const std::vector<Parameter>& parameters,
                                                       const std::vector<ParameterGroup>& groups);

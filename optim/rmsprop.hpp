@@ -5,27 +5,30 @@
 
 namespace xtape {
 
+/// Options of RMSprop.
 struct RMSpropOptions {
-  LearningRate learning_rate = 1e-3;
-  double rho = 0.9;
-  double momentum = 0;
-  double epsilon = 1e-7;
-  bool centered = false;
-  double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
-  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
-  std::vector<ParameterGroup> groups = {};  ///< parameters with settings of their own
+  LearningRate learning_rate = 1e-3;  ///< learning rate, a number or a schedule
+  double rho = 0.9;                   ///< decay of the averages, in [0, 1)
+  double momentum = 0;                ///< momentum of the updates, in [0, 1); 0: off
+  double epsilon = 1e-7;              ///< added to v under the square root; at least 0
+  bool centered = false;              ///< whether the variance of the gradient replaces the mean square
+  double weight_decay = 0;            ///< L2: weight_decay * p is added to the gradient of every trainable parameter
+  double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
 };
 
-/// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as Keras 2.11 and later has it:
+/// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as in Keras 2.11 and later:
 ///   v = rho v + (1 - rho) g^2;  d = rate g / sqrt(v + epsilon);  p -= d.
 /// Centered (Graves, Generating sequences with recurrent neural networks, 2013, eq. 38-45): a = rho a + (1 - rho) g,
-/// and max(v - a^2, 0) takes the place of v in d. A g above 2^63 (float64: 2^511), whose square may exceed the range of
-/// its type, counts as that much. With momentum u: b = u b + d, p -= b. Slots v, then b, then a where
-/// they are used. Error unless rho and momentum are in [0, 1) and epsilon is at least 0.
+/// and max(v - a^2, 0) replaces v in d. |g| is limited to 2^63 (float64: 2^511), because the square of a larger number
+/// may exceed the range of its type. With momentum u: b = u b + d, p -= b. The slots are v, then b, then a, if they are
+/// used. Error unless rho and momentum are in [0, 1) and epsilon is at least 0.
 class RMSprop final : public Optimizer {
  public:
+  /// An optimizer of these parameters. Error if an option is out of its range; see also Optimizer.
   explicit RMSprop(std::vector<Parameter> parameters, RMSpropOptions options = {});
+  /// The options except the learning rate as text.
   std::string settings() const override;
 
  private:

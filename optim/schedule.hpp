@@ -13,8 +13,9 @@ namespace xtape {
 /// from a schedule below, or from any function double(std::int64_t iteration). Error when that function is empty.
 class LearningRate {
  public:
-  /// The same at every iteration. Error unless it is finite and at least 0.
+  /// The same rate at every iteration. Error unless it is finite and at least 0.
   LearningRate(double rate);  // NOLINT(google-explicit-constructor): a number is a learning rate
+  /// A rate that the function computes from the iteration.
   template <std::invocable<std::int64_t> Function>
   requires std::convertible_to < std::invoke_result_t<Function, std::int64_t>,
   double > LearningRate(Function schedule)  // NOLINT(google-explicit-constructor)
@@ -22,7 +23,7 @@ class LearningRate {
     check_schedule();
   }
 
-  /// Error unless the schedule's answer is finite and at least 0.
+  /// The rate at an iteration. Error unless the result of the schedule is finite and at least 0.
   double at(std::int64_t iteration) const;
 
  private:
@@ -30,29 +31,31 @@ class LearningRate {
   std::function<double(std::int64_t)> schedule_;
 };
 
-/// Learning-rate schedules. Functions of the iteration i, so that resuming needs to know nothing else.
+/// Learning-rate schedules. They depend only on the iteration i, so resuming a run needs no further state.
 namespace schedule {
 
 /// `rate` at every iteration.
 LearningRate constant(double rate);
 
-/// values[0] up to iteration boundaries[0] and at it, values[1] after it and up to boundaries[1], and so on: Keras's
-/// PiecewiseConstantDecay. Error unless the boundaries are at least 0 and increase strictly, and there is one value
-/// more than boundaries.
+/// values[0] up to and including iteration boundaries[0], then values[1] up to and including boundaries[1], and so on
+/// (Keras's PiecewiseConstantDecay). Error unless the boundaries are at least 0 and increase strictly, and there is one
+/// value more than boundaries.
 LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double> values);
 
 /// initial * rate^(i / decay_steps); with `staircase` the exponent is rounded down, so the rate falls every decay_steps
 /// iterations. Keras's ExponentialDecay. Error unless decay_steps and rate are above 0.
 LearningRate exponential(double initial, std::int64_t decay_steps, double rate, bool staircase = false);
 
+/// Options of the schedule `cosine`.
 struct CosineOptions {
-  std::int64_t warmup_steps = 0;
-  double final_rate = 0;
+  std::int64_t warmup_steps = 0;  ///< number of iterations in which the rate rises linearly
+  double final_rate = 0;          ///< rate at the end of the schedule and after it
 };
 
-/// With w warm-up steps and final rate f: initial * (i + 1) / w while i < w (Goyal et al., Accurate, large minibatch
-/// SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w))) / 2 (Loshchilov and Hutter, SGDR, ICLR
-/// 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w < steps.
+/// A cosine decay with warm-up. With w warm-up steps and final rate f, the rate is initial * (i + 1) / w while i < w
+/// (Goyal et al., Accurate, large minibatch SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w)))
+/// / 2 (Loshchilov and Hutter, SGDR, ICLR 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w <
+/// steps.
 LearningRate cosine(double initial, std::int64_t steps, CosineOptions options = {});
 
 }  // namespace schedule

@@ -1,4 +1,4 @@
-// Observer: watches passes as they run.
+// Observer: receives notifications about passes while they run.
 #pragma once
 
 #include <cstddef>
@@ -9,32 +9,37 @@
 
 namespace xtape {
 
-/// An op on a tape, and the layer that it was recorded in; empty when no layer had begun.
+/// An op on a tape and the layer that recorded it.
 struct ObservedOp {
-  std::string_view name, layer;
+  std::string_view name;   ///< name of the op, such as "conv2d"
+  std::string_view layer;  ///< name of the layer; empty if the op was recorded before any layer began
 };
 
-/// What passes report to those in PassOptions::observers, in order, on the thread that runs the pass. Does nothing by
-/// default. An exception of an observer ends the pass. Ops of constants are not recorded, and so not reported.
+/// The base class of observers. A pass notifies the observers in PassOptions::observers in order, on the thread that
+/// runs the pass. All functions do nothing by default. An exception that an observer throws ends the pass. Ops on
+/// constants are not recorded and therefore not reported.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// The ops that follow belong to this layer, or to another part of the computation with a name, such as "loss".
+  /// Called before the ops of a layer, or of another named part of the computation, such as "loss".
   virtual void layer_begins(std::string_view /*layer*/) {}
-  /// An op was computed from the inputs, and recorded.
+  /// Called after an op was computed from `inputs` and recorded. `value` is its output.
   virtual void op_recorded(const ObservedOp& /*op*/, const Tensor& /*value*/, const std::vector<Variable>& /*inputs*/) {
   }
-  /// The derivatives of an op come next.
+  /// Called before the derivatives of an op are computed.
   virtual void backward_begins(const ObservedOp& /*op*/) {}
-  /// The derivative with respect to input number `which` of the op was computed.
+  /// Called after the derivative with respect to input number `which` of the op was computed.
   virtual void derivative_computed(const ObservedOp& /*op*/, std::size_t /*which*/, const Tensor& /*derivative*/) {}
-  /// All derivatives of the op were computed.
+  /// Called after all derivatives of the op were computed.
   virtual void backward_ends(const ObservedOp& /*op*/) {}
 
  protected:
+  /// Only derived classes can be created and copied.
   Observer() = default;
+  /// Copies an observer.
   Observer(const Observer&) = default;
+  /// Assigns an observer.
   Observer& operator=(const Observer&) = default;
 };
 

@@ -11,33 +11,39 @@
 
 namespace xtape {
 
-/// A name, a value, and what is derived from the value alone. A handle: copies are the same parameter. Threads may read
-/// one parameter at the same time; a write needs it for itself.
+/// A named value, and data that is derived from this value alone. A Parameter is a handle: copies refer to the same
+/// parameter. Several threads may read a parameter at the same time; a write requires exclusive access.
 class Parameter {
  public:
+  /// Makes a parameter with a name and an initial value.
   Parameter(std::string name, Tensor value, bool trainable = true);
 
-  /// The path in its model, such as "encoder/conv1/kernel".
+  /// The path of the parameter in its model, such as "encoder/conv1/kernel".
   const std::string& name() const;
+  /// Changes the name, for all copies.
   void rename(std::string name);
-  /// Whether training passes record the derivative with respect to it. Otherwise it is a constant for them.
+  /// Whether training passes record the derivative with respect to this parameter. If not, it is a constant.
   bool trainable() const;
+  /// Sets whether the parameter is trainable.
   void set_trainable(bool trainable) const;
 
+  /// The current value.
   const Tensor& value() const;
+  /// The shape of the value.
   const Shape& shape() const { return value().shape(); }
+  /// The element type of the value.
   DType dtype() const { return value().dtype(); }
 
-  /// Replaces the value. Error when the shape differs; the type may change.
+  /// Replaces the value. Error if the shape differs. The type may change.
   void set_value(Tensor value) const;
-  /// Calls f(value) to change the elements in place. The reference is valid during the call. Error when f changes shape
-  /// or type; the value is zero then.
+  /// Calls f(value) to change the elements in place. The reference is valid during the call. Error if f changes the
+  /// shape or type; the value is zero afterwards.
   void modify(const std::function<void(Tensor& value)>& f) const;
-  /// Number of writes: calls of set_value() and modify().
+  /// The number of writes so far, that is, of calls of set_value() and modify().
   std::uint64_t version() const;
 
-  /// What T(value) computes from the value alone, such as a packed kernel. Made at the first call and kept until the
-  /// next write; whoever holds the result keeps it. May be called by several threads.
+  /// An object T(value) that is computed from the value alone, such as a packed kernel. It is made at the first call
+  /// and kept until the next write. Pointers that this function returned stay valid after that write. Thread-safe.
   template <class T>
   std::shared_ptr<const T> derived() const {
     const MakeDerived make = [](const Tensor& value) -> std::shared_ptr<const void> {
@@ -45,9 +51,10 @@ class Parameter {
     };
     return std::static_pointer_cast<const T>(derived(typeid(T), make));
   }
-  /// Frees what derived() keeps. The next call computes it again.
+  /// Frees the objects that derived() keeps. The next call computes it again.
   void drop_derived() const;
 
+  /// Whether both are handles of the same parameter.
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
 
  private:
@@ -62,9 +69,10 @@ class Parameter {
 
 }  // namespace xtape
 
-/// Copies of one parameter have one hash.
+/// The hash of a parameter. Copies of one parameter have the same hash.
 template <>
 struct std::hash<xtape::Parameter> {
+  /// The hash of the parameter's identity; it does not depend on its value.
   std::size_t operator()(const xtape::Parameter& parameter) const noexcept {
     return std::hash<const void*>()(parameter.state_.get());
   }

@@ -1,4 +1,4 @@
-// The tape: the operations of one forward pass in the order they ran, each with its vector-Jacobian products.
+// The tape: the operations of one forward pass in execution order, each with its vector-Jacobian products.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,17 @@
 
 namespace xtape {
 
-/// The derivative of an op with respect to one input, as a vector-Jacobian product: from dy = dL/dy, and where it helps
-/// the op's output y, it computes dx = dL/dx with the shape of x. Made from a lambda with one of the signatures
-///   Variable(const Variable& dy), Variable(const Variable& dy, const Variable& y)   written in differentiable ops, or
-///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         written in numbers.
-/// What the lambda captures is what the tape keeps alive until the reverse pass has used it. Written in differentiable
-/// ops on the variables themselves (not on their value()), it can be differentiated again: see gradients(). Error when
-/// the function is a null pointer or an empty std::function.
+/// The derivative of an op with respect to one input, as a vector-Jacobian product: it computes dx = dL/dx,
+/// with the shape of x, from dy = dL/dy and, if needed, from the op's output y. It is made from a lambda with one of
+/// the signatures
+///   Variable(const Variable& dy), Variable(const Variable& dy, const Variable& y)   for differentiable ops, or
+///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         for computations on tensors.
+/// The tape keeps everything that the lambda captures until the backward pass has used it. A pullback that applies
+/// differentiable ops to the variables themselves (not to their value()) can be differentiated again: see gradients().
+/// Error if the function is a null pointer or an empty std::function.
 class Pullback {
  public:
+  /// Makes a pullback from a callable with one of the signatures above.
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Pullback>)
       Pullback(F f) {  // NOLINT(google-explicit-constructor): lambdas are written in place
@@ -44,8 +46,11 @@ class Pullback {
     }
   }
 
+  /// Computes dx from dy and the op's output y. y is not used unless wants_output().
   Variable operator()(const Variable& dy, const Variable& y) const { return function_(dy, y); }
+  /// Whether the pullback uses the op's output, which the tape then keeps.
   bool wants_output() const { return wants_output_; }
+  /// Whether the pullback takes and returns variables, so that it can be differentiated.
   bool differentiable() const { return differentiable_; }
 
  private:
@@ -55,72 +60,77 @@ class Pullback {
 
 /// An input of an op and the derivative with respect to it.
 struct Dependency {
-  Variable input;
-  Pullback pullback;
+  Variable input;     ///< the input
+  Pullback pullback;  ///< the derivative with respect to the input
 };
 
-/// All derivatives of an op at once, for ops whose inputs' gradients share work: one tensor per input. Called once at
-/// most, with a dy that is the pullback's own: if dy, or what it captured, is held by nobody else, a derivative may be
+/// Computes all derivatives of an op at once, one tensor per input, for ops whose input gradients share work. It is
+/// called at most once and owns its dy: if dy or a captured tensor does not share its storage, a derivative may be
 /// written over it (Tensor::replaced).
 using JointPullback = std::function<std::vector<Tensor>(Tensor dy)>;
 
 /// Records an op: its name, its value, and the derivative with respect to each input. Returns the value as a variable
-/// of the inputs' tape; as a constant when no input is tracked, and then no derivative is kept. Error when the inputs
-/// belong to different passes, or to one that has been played or has ended.
+/// on the tape of the inputs. If no input is tracked, it returns a constant and keeps no derivative. Error if the
+/// inputs belong to different passes, or to a pass whose backward pass has run or that has ended.
 Variable record(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
+/// Records an op whose derivatives are computed together by one joint pullback. Otherwise as the overload above.
 Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback);
 
-/// dL/d(input) for each of the inputs, with L = <cotangent, output>, as variables of the same tape: functions of them
-/// can be differentiated again. The tape goes on recording and backward() is still to come. The output as an input gets
-/// the cotangent, an input that is given twice its gradient twice, one that the output does not depend on zeros. Error
-/// when output or inputs are not tracked, or when an op between them has a derivative written in numbers, which can't
-/// be differentiated (the message names it).
+/// Computes dL/d(input) for each of the inputs, with L = `<cotangent, output>`, as variables on the same tape, so that
+/// functions of them can be differentiated again. The tape continues to record, and backward() can still be called. If
+/// the output itself is an input, its gradient is the cotangent. An input that is given twice gets its gradient in both
+/// results. The gradient is zero for an input that the output does not depend on. Error if the output or an input is
+/// not tracked, or if an op between them has a derivative that computes on tensors and cannot be differentiated (the
+/// message names the op).
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent);
-/// The same for an output of one element, with cotangent 1. Error when it has more.
+/// Computes the gradients of an output of one element, with cotangent 1. Error if the output has more elements.
+/// Otherwise as the overload above.
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs);
 
-/// The operations of one forward pass. Execution order is a topological order, so the reverse pass is one loop from the
-/// end that frees what each op saved as it goes. Owned by a ForwardPass; there is no global tape.
+/// The operations of one forward pass. Execution order is a topological order, so the backward pass is one loop
+/// from the end. The loop frees the data that each op saved. A ForwardPass owns its tape; there is no global tape.
 class Tape : public std::enable_shared_from_this<Tape> {
  public:
-  /// What the free functions record() do.
+  /// Implements the free function record() for dependencies.
   static Variable record_op(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
+  /// Implements the free function record() for a joint pullback.
   static Variable record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
                             JointPullback pullback);
 
-  /// Takes dL/d(leaf) as soon as it is complete: no op that is still to be played reads the leaf's value then.
+  /// Receives dL/d(leaf) as soon as it is complete. The rest of the backward pass does not read the leaf's value.
   using Receiver = std::function<void(Tensor gradient)>;
 
-  /// A variable that no op made: an input or a parameter. Its gradient goes to the receiver; without one it is kept,
-  /// for leaf_gradient().
+  /// Adds a variable that no op computed: an input or a parameter. The backward pass passes its gradient to the
+  /// receiver, or keeps it for leaf_gradient() if there is no receiver.
   Variable add_leaf(Tensor value, Receiver receiver = nullptr);
 
-  /// Goes back from `output` with dL/d(output) = cotangent. Afterwards leaf_gradient() answers and the tape can't be
-  /// used again. Error when `output` is not on this tape, the cotangent does not fit it, or the tape was played before.
+  /// Runs the backward pass from `output` with dL/d(output) = cotangent. Afterwards leaf_gradient() returns gradients,
+  /// and the tape cannot be used again. Error if `output` is not on this tape, the cotangent does not fit it, or a
+  /// backward pass ran before.
   void play(const Variable& output, const Tensor& cotangent);
 
-  /// What the free function gradients() does.
+  /// Implements the free function gradients().
   static std::vector<Variable> differentiate(const Variable& output, const std::vector<Variable>& inputs,
                                              const Tensor& cotangent);
 
-  /// dL/d(leaf) after play(); undefined when the output does not depend on the leaf.
+  /// dL/d(leaf) after play(). An undefined tensor if the output does not depend on the leaf.
   Tensor leaf_gradient(const Variable& leaf) const;
 
-  /// Names of the ops recorded, in order.
+  /// The names of the ops recorded so far, in order.
   const std::vector<std::string>& operations() const { return operations_; }
 
-  /// From now on the observers, which have to outlive the tape, are notified. Without any this costs nothing.
+  /// Sets the observers to notify from now on. They must outlive the tape. An empty list costs nothing.
   void observe(std::vector<Observer*> observers) { observers_ = std::move(observers); }
-  /// Names the layer that the next ops belong to, for the observers.
+  /// Notifies the observers that the next ops belong to this layer.
   void begin_layer(std::string_view layer);
 
-  /// Forgets all ops; variables that remain of them can no longer be used in ops.
+  /// Frees all ops. Variables on this tape can no longer be used in ops.
   void end();
 
  private:
   struct Edge {
-    std::size_t input;  // node of the input
-    std::size_t which;  // of the op's inputs, for messages
+    std::size_t input;  // index of the input's node
+    std::size_t which;  // index among the op's inputs, for messages
     Pullback pullback;
   };
   struct Node {
@@ -132,7 +142,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::vector<Edge> edges{};
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};
-    std::optional<Tensor> output{};    // only when a pullback wants it
+    std::optional<Tensor> output{};    // only if a pullback uses it
     std::string layer{};               // only for observers
     std::optional<Tensor> gradient{};  // dL/d(output), complete once all later nodes are done
 

@@ -9,6 +9,7 @@ namespace xtape::kernels {
 /// avx512 uses vectors of 32 or 64 bytes, depending on the shape of a product. avx512_only, for measurements and tests,
 /// uses vectors of 64 bytes for every shape.
 enum class InstructionSet { portable, avx2, avx512_only, avx512 };
+/// The name of the instruction set, such as "avx2".
 std::string_view to_string(InstructionSet set);
 
 /// The instruction sets that both this processor and this build support, the fastest last.
@@ -26,6 +27,7 @@ void set_instruction_set(InstructionSet set);
 /// Winograd's method, which is faster and has a relative error of about 2e-6 instead of 5e-7. Initially true if the
 /// environment variable XTAPE_EXACT is 1. Error if the variable is neither 0 nor 1.
 bool exact_convolutions();
+/// Sets whether all float32 convolutions are computed by their definition; see exact_convolutions().
 void set_exact_convolutions(bool exact);
 
 }  // namespace xtape::kernels

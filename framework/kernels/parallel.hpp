@@ -8,6 +8,7 @@
 
 namespace xtape::kernels {
 
+/// The body of a parallel loop. It processes the elements in [begin, end).
 using RangeBody = FunctionRef<void(std::int64_t begin, std::int64_t end)>;
 
 /// Calls body(begin, end) for consecutive pieces of [0, count) on all threads of the pool. Each piece has `grain`

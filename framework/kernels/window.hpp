@@ -9,18 +9,30 @@ namespace xtape::kernels {
 /// apart, and the window moves by `stride` pixels. The first tap of output pixel (i, j) is at row
 /// i * stride_height - pad_top and column j * stride_width - pad_left. Taps outside of the image are padding.
 struct Window {
-  std::int64_t batch, height, width, channels;
-  std::int64_t out_height, out_width;
-  std::int64_t kernel_height, kernel_width;
-  std::int64_t stride_height, stride_width;
-  std::int64_t dilation_height, dilation_width;
-  std::int64_t pad_top, pad_left;
+  std::int64_t batch;            ///< number of images
+  std::int64_t height;           ///< height of an image in pixels
+  std::int64_t width;            ///< width of an image in pixels
+  std::int64_t channels;         ///< number of channels of an image
+  std::int64_t out_height;       ///< height of the output in pixels
+  std::int64_t out_width;        ///< width of the output in pixels
+  std::int64_t kernel_height;    ///< number of rows of taps
+  std::int64_t kernel_width;     ///< number of columns of taps
+  std::int64_t stride_height;    ///< vertical distance of neighbouring windows in pixels
+  std::int64_t stride_width;     ///< horizontal distance of neighbouring windows in pixels
+  std::int64_t dilation_height;  ///< vertical distance of neighbouring taps in pixels
+  std::int64_t dilation_width;   ///< horizontal distance of neighbouring taps in pixels
+  std::int64_t pad_top;          ///< rows of padding above the image
+  std::int64_t pad_left;         ///< columns of padding to the left of the image
 
+  /// The number of pixels of all images.
   std::int64_t input_pixels() const { return batch * height * width; }
+  /// The number of output pixels of all images.
   std::int64_t output_pixels() const { return batch * out_height * out_width; }
+  /// The number of taps of the window.
   std::int64_t taps() const { return kernel_height * kernel_width; }
   /// Whether every output pixel reads exactly one input pixel, never padding.
   bool pointwise() const { return taps() == 1 && pad_top == 0 && pad_left == 0 && fits_without_padding(); }
+  /// Whether both strides are 1.
   bool unit_stride() const { return stride_height == 1 && stride_width == 1; }
 
  private:
@@ -31,7 +43,9 @@ struct Window {
 
 /// The position of a pixel in a batch of images.
 struct Pixel {
-  std::int64_t image, row, column;
+  std::int64_t image;   ///< index of the image in the batch
+  std::int64_t row;     ///< row in the image
+  std::int64_t column;  ///< column in the image
 };
 /// The output pixel with this index, counted image by image and row by row.
 inline Pixel output_pixel(const Window& window, std::int64_t index) {
@@ -42,7 +56,8 @@ inline Pixel output_pixel(const Window& window, std::int64_t index) {
 
 /// A range [first, last) of taps along one axis.
 struct TapRange {
-  std::int64_t first, last;
+  std::int64_t first;  ///< the first tap
+  std::int64_t last;   ///< one past the last tap
 };
 /// The taps that lie on an image of `length` pixels, of a window with `size` taps whose first tap is at pixel `start`.
 inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t dilation, std::int64_t length) {
@@ -51,8 +66,10 @@ inline TapRange taps_inside(std::int64_t start, std::int64_t size, std::int64_t 
   return {first, last < size ? last : size};
 }
 
+/// A rectangle of taps.
 struct TapRanges {
-  TapRange rows, columns;
+  TapRange rows;     ///< the rows of taps
+  TapRange columns;  ///< the columns of taps
 };
 /// The rows and columns of taps of an output pixel that lie on the image.
 inline TapRanges taps_on_image(const Window& window, Pixel out) {

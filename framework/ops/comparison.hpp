@@ -1,39 +1,61 @@
-// Comparisons, and the choice between two arrays, element by element with NumPy's broadcasting.
+// Comparisons, and the selection between two arrays, element by element with NumPy's broadcasting.
 #pragma once
 
 #include "framework/autograd/variable.hpp"
 
 namespace xtape {
 
-// 1 where the comparison holds, else 0, in the operands' type, so that the result can be a factor: a constant, through
-// which no derivative flows. Comparisons with NaN do not hold, but not_equal does. Error unless both have one type, any
-// one, and the shapes broadcast.
+// Each comparison returns 1 where it holds and 0 elsewhere, in the type of the operands, so that the result can be used
+// as a factor. The result is a constant: no derivative flows through it. Comparisons with NaN do not hold, except
+// not_equal. The operands may have any type. Error unless they have the same type and the shapes broadcast. A number is
+// converted to the type of a; Error if it does not fit.
+/// 1 where `a == b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor equal(const Variable& a, const Variable& b);
+/// 1 where `a != b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor not_equal(const Variable& a, const Variable& b);
+/// 1 where `a < b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor less(const Variable& a, const Variable& b);
+/// 1 where `a <= b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor less_equal(const Variable& a, const Variable& b);
+/// 1 where `a > b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor greater(const Variable& a, const Variable& b);
+/// 1 where `a >= b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor greater_equal(const Variable& a, const Variable& b);
-/// The same with a number, converted to the type of a. Error when it does not fit that.
+
+/// 1 where `a == b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor equal(const Variable& a, double b);
+/// 1 where `a != b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor not_equal(const Variable& a, double b);
+/// 1 where `a < b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor less(const Variable& a, double b);
+/// 1 where `a <= b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor less_equal(const Variable& a, double b);
+/// 1 where `a > b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor greater(const Variable& a, double b);
+/// 1 where `a >= b` for a number b, else 0. Error if b does not fit the type of a.
 Tensor greater_equal(const Variable& a, double b);
 
+/// Computes less(a, b).
 inline Tensor operator<(const Variable& a, const Variable& b) { return less(a, b); }
+/// Computes less(a, b).
 inline Tensor operator<(const Variable& a, double b) { return less(a, b); }
+/// Computes less_equal(a, b).
 inline Tensor operator<=(const Variable& a, const Variable& b) { return less_equal(a, b); }
+/// Computes less_equal(a, b).
 inline Tensor operator<=(const Variable& a, double b) { return less_equal(a, b); }
+/// Computes greater(a, b).
 inline Tensor operator>(const Variable& a, const Variable& b) { return greater(a, b); }
+/// Computes greater(a, b).
 inline Tensor operator>(const Variable& a, double b) { return greater(a, b); }
+/// Computes greater_equal(a, b).
 inline Tensor operator>=(const Variable& a, const Variable& b) { return greater_equal(a, b); }
+/// Computes greater_equal(a, b).
 inline Tensor operator>=(const Variable& a, double b) { return greater_equal(a, b); }
 
-/// y = a where the condition is not 0, else b. da = dy where the condition holds, else 0; db the reverse,
-/// both summed over the axes along which that operand was broadcast. What is not chosen does not matter, NaN included.
-/// Saves the condition. condition: any type. Error unless the shapes broadcast and a and b have one type.
+/// y = a where the condition is not 0, else b. da = dy where the condition is not 0, else 0; db = dy where it is 0,
+/// else 0; both are summed over the axes along which that operand was broadcast. Elements that are not selected have no
+/// effect, even if they are NaN. Saves the condition, which may have any type. Error unless the shapes broadcast and a
+/// and b have the same type.
 Variable where(const Tensor& condition, const Variable& a, const Variable& b);
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// Two-dimensional convolution (as everywhere in deep learning, the cross-correlation).
+// Two-dimensional convolution. As usual in deep learning, this is the cross-correlation.
 #pragma once
 
 #include <memory>
@@ -15,31 +15,34 @@ class PackedMatrix;
 struct SizeRange;
 }  // namespace kernels
 
+/// Options of a two-dimensional convolution.
 struct Conv2DOptions {
-  Extent2D strides = 1;
-  Padding padding = Padding::valid;
-  Extent2D dilation = 1;
+  Extent2D strides = 1;              ///< distance of neighbouring windows in pixels, at least 1
+  Padding padding = Padding::valid;  ///< zeros around the image
+  Extent2D dilation = 1;             ///< distance of neighbouring taps in pixels, at least 1
 };
 
-/// The geometry of a convolution of images x with kernels w, both of these shapes, for messages of `function`. Error
-/// for other ranks, channels that differ, or a window that does not fit (place_window).
+/// The geometry of a convolution of images of shape x with kernels of shape w. Error with the name `function` if a rank
+/// is not 4, if the channels differ, or if the window does not fit (see place_window).
 kernels::Window convolution_window(std::string_view function, const Shape& x, const Shape& w,
                                    const Conv2DOptions& options);
 
-/// y[n,i,j,f] = sum over a, b, c of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,f], zeros outside of x.
+/// y[n,i,j,f] = sum over a, b, c of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,f], with zeros outside of x,
+/// stride s, dilation d and padding p.
 /// x (n, height, width, channels), w (kernel height, kernel width, channels, filters), y (n, out height, out width,
-/// filters). Saves x and w. Errors of convolution_window.
+/// filters). Saves x and w. Error as in convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
-/// What conv2d derives from a kernel alone: its values in the form in which they are multiplied, which with few images
-/// costs more than multiplying, or the range of their sizes (Winograd's method). Made at the first call that needs it;
-/// takes as much memory as the kernel. May be used by several threads. See Parameter::derived.
+/// The data that conv2d computes from a kernel alone: the packed kernel, because with few images packing costs more
+/// than multiplying, or the range of its magnitudes (for Winograd's method). The data is made at the first call that
+/// needs it and takes as much memory as the kernel. Thread-safe. See Parameter::derived.
 class PackedKernel {
  public:
+  /// Keeps the kernel (kernel height, kernel width, channels, filters). Nothing is packed yet.
   explicit PackedKernel(Tensor kernel) : kernel_(std::move(kernel)) {}
 
-  /// As the other conv2d. Packs again when x needs another form (another dilation, another instruction set).
-  /// Derivatives are not recorded.
+  /// Computes the same as the function conv2d, without recording derivatives. Packs the kernel again if x needs another
+  /// layout, because of a different dilation or instruction set.
   Tensor conv2d(const Tensor& x, const Conv2DOptions& options) const;
 
  private:
@@ -49,15 +52,16 @@ class PackedKernel {
   std::shared_ptr<const kernels::SizeRange> range() const;
 
   Tensor kernel_;
-  mutable std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's type
+  mutable std::shared_ptr<const void> packed_;  // a PackedMatrix of the kernel's element type
   mutable std::shared_ptr<const kernels::SizeRange> range_;
 };
 
-/// The derivatives of conv2d as functions of their own, since they are convolutions too and have derivatives again:
-/// dx of the given image shape from dy and w (the transposed convolution), and dw of the given kernel shape from x and
-/// dy.
+/// The derivative of conv2d with respect to the images: dx of shape image_shape from dy and w. This is the transposed
+/// convolution. It is an op that can be differentiated again. Saves dy and w.
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,
                                const Conv2DOptions& options = {});
+/// The derivative of conv2d with respect to the kernel: dw of shape kernel_shape from x and dy. It is an op that can be
+/// differentiated again. Saves x and dy.
 Variable conv2d_kernel_gradient(const Variable& x, const Variable& dy, const Shape& kernel_shape,
                                 const Conv2DOptions& options = {});
 

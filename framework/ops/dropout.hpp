@@ -5,9 +5,9 @@
 
 namespace xtape {
 
-/// In training each element becomes 0 with probability `rate`, the others x / (1 - rate); in inference x itself. Drawn
-/// from a stream of the pass of its own, so the same whatever the number of threads. Saves the mask. Error unless 0 <=
-/// rate < 1.
+/// In training, each element becomes 0 with probability `rate`, and otherwise x / (1 - rate). In the other modes the
+/// result is x itself. Each call draws from a separate random stream of the pass, so results do not depend on the
+/// number of threads. Saves the mask. Error unless `0 <= rate < 1`; in training also if PassOptions::step is not set.
 Variable dropout(const Variable& x, double rate, ForwardPass& pass);
 
 }  // namespace xtape

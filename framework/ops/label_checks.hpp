@@ -1,4 +1,4 @@
-// What labels and targets have to be, checked for all who take some.
+// Checks of labels and targets, shared by losses, metrics and training.
 #pragma once
 
 #include <string_view>
@@ -7,14 +7,14 @@
 
 namespace xtape {
 
-/// Error naming `function` and the first such row unless every row of the floating labels (n, k) is a distribution: no
-/// entry below 0 and a sum within 1e-3 of 1.
+/// Checks that every row of the floating labels (n, k) is a distribution: no entry is below 0, and the sum differs from
+/// 1 by at most 1e-3. Error with the name `function` and the first row that is not a distribution.
 void check_distributions(std::string_view function, const Tensor& labels);
 
-/// Error naming `function` and the first such element unless every target is in [0, 1].
+/// Checks that every target is in [0, 1]. Error with the name `function` and the first target that is not.
 void check_probabilities(std::string_view function, const Tensor& targets);
 
-/// Whether these are integers for n samples in another shape than (n), such as (n, 1).
+/// Whether the labels are n integers, but in another shape than (n), such as (n, 1).
 bool is_column(const Tensor& labels, std::int64_t n);
 
 }  // namespace xtape

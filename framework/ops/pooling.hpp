@@ -1,4 +1,4 @@
-// Pooling: what a window of each channel is summed up to. x (n, height, width, channels).
+// Pooling: the maximum or the mean of a window of each channel. x (n, height, width, channels).
 #pragma once
 
 #include "framework/autograd/variable.hpp"
@@ -6,28 +6,29 @@
 
 namespace xtape {
 
-/// The geometry of a pooling. Error as place_window, and when a window could lie on padding alone and would have
-/// nothing to pool.
+/// The geometry of a pooling. Error as in place_window, and if a window could lie entirely on padding.
 kernels::Window pooling_window(std::string_view function, const Shape& images, const WindowOptions& options,
                                std::string_view shown = "");
 
-/// y = the largest x under the window; padding never wins. The derivative goes to the first of equal elements, in
-/// row-major order. Saves where in its window each y was found. Errors of pooling_window.
+/// y = the largest x in the window; padding is ignored. The derivative flows to the first of equal elements in
+/// row-major order. Saves the argmax index of each y in its window. Error as in pooling_window.
 Variable max_pool2d(const Variable& x, const WindowOptions& window);
 
-/// y = max_pool2d(conv2d(x, w, options), pooling), whose value between is never in memory: some rows of it at a time
-/// are pooled while they are in the cache. Saves x, w and where in its window each y was found. Where pools_at_once
-/// says no, one after the other as two ops. Errors of both.
+/// y = max_pool2d(conv2d(x, w, options), pooling), without storing the output of the convolution: a few rows of it at a
+/// time are pooled while they are in the cache. Saves x, w and the argmax indices. If pools_at_once returns false, the
+/// two ops run one after the other. Error as in conv2d and max_pool2d.
 Variable conv2d_max_pool2d(const Variable& x, const Variable& w, const Conv2DOptions& options,
                            const WindowOptions& pooling);
-/// Whether they are computed so: convolutions of few channels (kernels/convolution.hpp), windows that do not overlap.
+/// Whether conv2d_max_pool2d computes both ops together. This requires a convolution for few channels (see
+/// kernels/convolution.hpp) and pooling windows that do not overlap.
 bool pools_at_once(const Variable& x, const Variable& w, const Conv2DOptions& options, const WindowOptions& pooling);
 
-/// y = the mean of those x under the window that lie on the image: padding is not counted, as in Keras. Saves nothing.
+/// y = the mean of the x in the window that lie on the image. As in Keras, padding is not counted. Saves nothing.
 Variable average_pool2d(const Variable& x, const WindowOptions& window);
 
-/// The mean, or the largest, of each channel over height and width: (n, height, width, channels) -> (n, channels).
+/// The mean of each channel over height and width: (n, height, width, channels) -> (n, channels).
 Variable global_average_pool2d(const Variable& x);
+/// The maximum of each channel over height and width: (n, height, width, channels) -> (n, channels).
 Variable global_max_pool2d(const Variable& x);
 
 }  // namespace xtape

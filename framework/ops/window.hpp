@@ -1,4 +1,4 @@
-// What the user says about a sliding window, and the geometry that follows for a given image.
+// The options of a sliding window, and the resulting geometry for a given image.
 #pragma once
 
 #include <array>
@@ -11,17 +11,22 @@
 
 namespace xtape {
 
-/// What lies around the image. Padding::valid: nothing. Padding::same: as much as makes the output ceil(input / stride)
-/// long, half of it before the image and the odd one behind, as TensorFlow does. Or an amount for each side.
+/// The padding around an image: none (Padding::valid), computed from the window (Padding::same), or a given amount on
+/// each side.
 class Padding {
  public:
+  /// No padding.
   static const Padding valid;
+  /// Padding that makes the output ceil(input / stride) long. As in TensorFlow, half of it lies before the image, and
+  /// an odd pixel behind it.
   static const Padding same;
+  /// Padding of the given number of pixels on each side.
   constexpr Padding(std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right)
       : amounts_{top, bottom, left, right} {}
 
+  /// Whether this is Padding::same.
   constexpr bool is_same() const { return same_; }
-  /// Top, bottom, left, right; zeros for valid.
+  /// The amounts at the top, bottom, left and right in pixels; zeros for Padding::valid and Padding::same.
   constexpr const std::array<std::int64_t, 4>& amounts() const { return amounts_; }
 
  private:
@@ -32,24 +37,29 @@ class Padding {
 inline constexpr Padding Padding::valid{false};
 inline constexpr Padding Padding::same{true};
 
-/// Height and width of something; made from one number it is square.
+/// A height and a width. A single number is used for both.
 struct Extent2D {
-  std::int64_t height, width;
+  std::int64_t height;  ///< vertical extent
+  std::int64_t width;   ///< horizontal extent
+  /// Uses one number for height and width.
   constexpr Extent2D(std::int64_t both) : height(both), width(both) {}  // NOLINT(google-explicit-constructor)
+  /// Height h and width w.
   constexpr Extent2D(std::int64_t h, std::int64_t w) : height(h), width(w) {}
+  /// Whether heights and widths are equal.
   friend constexpr bool operator==(Extent2D, Extent2D) = default;
 };
 
+/// Options of a sliding window.
 struct WindowOptions {
-  Extent2D size;
-  Extent2D strides = 1;
-  Padding padding = Padding::valid;
-  Extent2D dilation = 1;
+  Extent2D size;                     ///< number of taps, at least 1
+  Extent2D strides = 1;              ///< distance of neighbouring windows in pixels, at least 1
+  Padding padding = Padding::valid;  ///< padding around the image
+  Extent2D dilation = 1;             ///< distance of neighbouring taps in pixels, at least 1
 };
 
-/// Where the window lies on images (n, height, width, channels). Error naming `function` for another rank, for sizes,
-/// strides or dilations below 1, negative padding, or a window larger than the padded image. Messages show the images
-/// as `shown` when given.
+/// The geometry of the window on images (n, height, width, channels). Error with the name `function` for another rank,
+/// for sizes, strides or dilations below 1, negative padding, or a window larger than the padded image. Messages print
+/// `shown` instead of the shape of the images if it is not empty.
 kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options,
                              std::string_view shown = "");
 

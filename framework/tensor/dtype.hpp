@@ -12,6 +12,7 @@ namespace xtape {
 /// The element types. Computations use float32 and float64; int64 is for labels, uint8 for images before conversion.
 enum class DType { float32, float64, int64, uint8 };
 
+/// The name of the element type, such as "float32".
 constexpr std::string_view to_string(DType dtype) {
   switch (dtype) {
     case DType::float32: return "float32";
@@ -22,17 +23,22 @@ constexpr std::string_view to_string(DType dtype) {
   return "?";
 }
 
+/// Whether the type is float32 or float64.
 constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
 /// The DType of a C++ type; no enumerator for other types.
 template <class T>
 constexpr DType dtype_of = DType{-1};
+/// The DType of float.
 template <>
 inline constexpr DType dtype_of<float> = DType::float32;
+/// The DType of double.
 template <>
 inline constexpr DType dtype_of<double> = DType::float64;
+/// The DType of std::int64_t.
 template <>
 inline constexpr DType dtype_of<std::int64_t> = DType::int64;
+/// The DType of std::uint8_t.
 template <>
 inline constexpr DType dtype_of<std::uint8_t> = DType::uint8;
 /// Whether T is an element type.
@@ -51,7 +57,8 @@ decltype(auto) with_type(DType dtype, F&& f) {
   }
 }
 
-/// The same as with_type for floating types. Throws Error that names `function` for other types.
+/// Calls f(T{}), where T is the C++ type of a floating `dtype`, and returns its result. Error with the name `function`
+/// for other types.
 template <class F>
 decltype(auto) with_floating(std::string_view function, DType dtype, F&& f) {
   check(is_floating(dtype), "{}: expected float32 or float64, got {}; convert with .to(DType::float32)", function,

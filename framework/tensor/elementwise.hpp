@@ -9,25 +9,34 @@
 
 namespace xtape {
 
-/// Elements that one piece of parallel work covers.
+/// The number of elements in one piece of parallel work.
 inline constexpr std::int64_t elementwise_grain = 16384;
 
-/// How to walk two broadcast operands: the output as rows of `inner` elements, along which each operand either moves
-/// (step 1) or stands still (step 0), and where each operand's row starts.
+/// The iteration over two broadcast operands. The output consists of rows of inner() elements. Along a row each operand
+/// either advances by one element per output element or stays at one element.
 class BroadcastPlan {
  public:
-  /// Error naming `function` when the shapes do not broadcast.
+  /// Plans the iteration over operands of shapes a and b. Error with the name `function` if they do not broadcast.
   BroadcastPlan(std::string_view function, const Shape& a, const Shape& b);
 
+  /// The shape of the output.
   const Shape& output() const { return output_; }
-  bool same() const { return same_; }  ///< neither operand is repeated: one row covers everything
+  /// Whether neither operand is repeated, so that one row contains all elements.
+  bool same() const { return same_; }
+  /// The number of rows.
   std::int64_t rows() const { return rows_; }
+  /// The number of elements in a row.
   std::int64_t inner() const { return inner_; }
+  /// Whether operand a advances along a row.
   bool a_moves() const { return a_moves_; }
+  /// Whether operand b advances along a row.
   bool b_moves() const { return b_moves_; }
+  /// The offsets of the first elements of a row, in elements.
   struct Offsets {
-    std::int64_t a, b;
+    std::int64_t a;  ///< offset in operand a
+    std::int64_t b;  ///< offset in operand b
   };
+  /// The offsets at which both operands begin in a row.
   Offsets offsets(std::int64_t row) const;
 
  private:
@@ -39,7 +48,8 @@ class BroadcastPlan {
   std::array<std::int64_t, Shape::max_rank> a_strides_{}, b_strides_{};
 };
 
-/// f(x) for every element of a floating tensor. f is called as T f(T) and must be pure: pieces run in parallel.
+/// Applies f to every element of a floating tensor. f is called as T f(T) and must be pure, because pieces run in
+/// parallel. Error with the name `function` for an undefined tensor or another type.
 template <class F>
 Tensor map(std::string_view function, const Tensor& x, F f) {
   check(x.defined(), "{}: expected an array, got an undefined tensor (was it moved from, or never assigned?)",
@@ -50,7 +60,7 @@ Tensor map(std::string_view function, const Tensor& x, F f) {
     const T* in = x.data<T>();
     T* out = y.mutable_data<T>();
     kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      const F own = f;  // a copy whose captures the compiler knows not to change under the loop, so that it vectorizes
+      const F own = f;  // a local copy, whose captures cannot change in the loop, so that the compiler vectorizes
       for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(own(in[i]));
     });
   });
@@ -74,7 +84,8 @@ void map_row(const BroadcastPlan& plan, const T* a, const T* b, T* out, std::int
 
 }  // namespace detail
 
-/// f(a, b) for every pair of elements, broadcast as NumPy does. Both must have one floating type; Error otherwise.
+/// Applies f to every pair of elements, with NumPy's broadcasting. Error with the name `function` unless both tensors
+/// have the same floating type and their shapes broadcast.
 template <class F>
 Tensor map(std::string_view function, const Tensor& a, const Tensor& b, F f) {
   check(a.defined() && b.defined(), "{}: expected two arrays, got shapes {} and {} (was one moved from, or never set?)",
@@ -108,7 +119,7 @@ Tensor map(std::string_view function, const Tensor& a, const Tensor& b, F f) {
   return y;
 }
 
-/// x += y for tensors of one shape and type, in place when x shares its storage with nobody.
+/// Computes x += y for tensors of the same shape and type, in place if x does not share its storage.
 void add_into(Tensor& x, const Tensor& y);
 
 }  // namespace xtape

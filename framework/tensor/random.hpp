@@ -19,6 +19,7 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
 /// equal those of TensorFlow's stateful generators for graph seed `seed` and op seed `stream`.
 class RandomStream {
  public:
+  /// Starts at the beginning of the stream with this number.
   explicit RandomStream(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
   /// A tensor with uniform values in [low, high). As in TensorFlow, rounding may give `high` itself, but not for the

@@ -17,8 +17,10 @@ namespace xtape {
 /// are more than 8 axes, if an extent is negative, or if the number of elements exceeds 2^62. Prints as "(2, 3, 4)".
 class Shape {
  public:
+  /// The largest number of axes.
   static constexpr int max_rank = 8;
 
+  /// The shape () of a scalar.
   Shape() = default;
   /// The shape of an undefined tensor: (), but printed as "undefined" in messages.
   static Shape of_no_array() {
@@ -26,9 +28,12 @@ class Shape {
     shape.no_array_ = true;
     return shape;
   }
+  /// The shape with these extents, for example Shape{2, 3, 4}.
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+  /// The shape with these extents.
   explicit Shape(std::span<const std::int64_t> extents);
 
+  /// The number of axes.
   int rank() const { return rank_; }
   /// The number of elements; 1 for a scalar.
   std::int64_t size() const { return size_; }
@@ -37,7 +42,9 @@ class Shape {
   /// The index of an axis in [0, rank). Negative axes count from the end. Error if the axis does not exist.
   int normalized_axis(int axis) const;
 
+  /// The begin of the extents, outermost first.
   const std::int64_t* begin() const { return extents_.data(); }
+  /// The end of the extents.
   const std::int64_t* end() const { return extents_.data() + rank_; }
 
   /// This shape with a new first axis.
@@ -47,6 +54,7 @@ class Shape {
   /// This shape without `axis`. Error if the axis does not exist.
   Shape without(int axis) const;
 
+  /// Whether both shapes have the same extents.
   friend bool operator==(const Shape& a, const Shape& b) {
     return std::ranges::equal(std::span(a.begin(), a.end()), std::span(b.begin(), b.end()));
   }

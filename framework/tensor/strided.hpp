@@ -1,4 +1,4 @@
-// Part of an array as another array's elements: what indexing, transposing, padding and concatenating share.
+// Strided views of arrays, shared by indexing, transposing, padding and concatenating.
 #pragma once
 
 #include <algorithm>
@@ -11,11 +11,12 @@
 
 namespace xtape {
 
-/// An array of this shape whose element (i, j, ...) lies at offset + i strides[0] + j strides[1] + ... of another.
+/// A view of another array: element (i, j, ...) of the view is element offset + i strides[0] + j strides[1] + ... of
+/// the array.
 struct StridedView {
-  Shape shape;
-  std::int64_t offset = 0;
-  std::array<std::int64_t, Shape::max_rank> strides{};
+  Shape shape;                                          ///< shape of the view
+  std::int64_t offset = 0;                              ///< position of the first element in the array
+  std::array<std::int64_t, Shape::max_rank> strides{};  ///< distances along the axes, in elements
 
   /// The part of an array of shape `whole` that begins at the index `begin` and has the shape `part`.
   static StridedView part_of(const Shape& whole, const Shape& part, std::span<const std::int64_t> begin) {
@@ -24,8 +25,8 @@ struct StridedView {
     return view;
   }
 
-  /// An array of shape `whole` repeated along new axes in front and along axes of extent 1, so that it has the shape
-  /// `result`. Error naming `function` when it does not broadcast to that.
+  /// An array of shape `whole`, repeated along new leading axes and along axes of extent 1, so that it has the shape
+  /// `result`. Error with the name `function` if `whole` does not broadcast to `result`.
   static StridedView repeated(std::string_view function, const Shape& whole, const Shape& result) {
     const int more = result.rank() - whole.rank();
     bool fits = more >= 0;
@@ -40,8 +41,8 @@ struct StridedView {
   }
 };
 
-/// The extents and strides of a view, outermost first, with axes of extent 1 left out and neighbours merged that lie
-/// one behind the other.
+/// The extents and strides of a view, outermost first, without axes of extent 1. Neighbouring axes are merged if they
+/// are contiguous with each other.
 struct MergedAxes {
   std::vector<std::int64_t> extents, strides;
 
@@ -64,8 +65,8 @@ struct MergedAxes {
   }
 };
 
-/// Calls f(i, j, n, stride) for runs of n elements that lie at i, i + 1, ... of the view taken as a contiguous array
-/// and at j, j + stride, ... of the other one. In parallel.
+/// Calls f(i, j, n, stride) in parallel for runs of n elements. The run lies at i, i + 1, ... in row-major order of the
+/// view, and at j, j + stride, ... in the other array.
 template <class F>
 void for_each_run(const StridedView& view, F f) {
   const MergedAxes axes(view);
@@ -86,7 +87,7 @@ void for_each_run(const StridedView& view, F f) {
   });
 }
 
-/// The elements of x that the view shows, as an array of their own.
+/// A copy of the elements of x in the view.
 inline Tensor gather(const Tensor& x, const StridedView& view) {
   Tensor y = Tensor::empty(view.shape, x.dtype());
   with_type(x.dtype(), [&](auto zero) {
@@ -104,7 +105,7 @@ inline Tensor gather(const Tensor& x, const StridedView& view) {
   return y;
 }
 
-/// Writes x into the elements of y that the view shows.
+/// Writes x into the elements of y in the view.
 inline void scatter(const Tensor& x, const StridedView& view, Tensor& y) {
   with_type(x.dtype(), [&](auto zero) {
     using T = decltype(zero);

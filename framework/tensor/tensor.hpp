@@ -1,4 +1,4 @@
-// Tensor: an array with shape, element type and shared storage; the value that everything above passes around.
+// Tensor: an array with shape, element type and shared storage.
 #pragma once
 
 #include <algorithm>
@@ -20,24 +20,29 @@ namespace xtape {
 
 class Storage;
 
-/// A dense row-major array. Copies share storage and are cheap; writing through one copy leaves the others as they are
+/// A dense row-major array. Copies share storage and are cheap; writing through one copy does not change the others
 /// (copy on write). Storage is an xtensor container in the memory pool, 64-byte aligned; see xarray.hpp for views.
 class Tensor {
  public:
-  /// No array at all: defined() is false, the shape is that of no array, whoever reads elements throws Error.
+  /// An undefined tensor: defined() is false, and functions that read elements throw Error.
   Tensor() = default;
 
+  /// A tensor of zeros.
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
+  /// A tensor of ones.
   static Tensor ones(const Shape& shape, DType dtype = DType::float32);
+  /// A tensor whose elements all have this value, converted to the type. Error if the value does not fit the type.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
+  /// A tensor of shape () with this value, converted to the type. Error if the value does not fit the type.
   static Tensor scalar(double value, DType dtype = DType::float32);
-  /// Not initialized: for kernels that write every element. Error when the system has no memory for it.
+  /// An uninitialized tensor, for kernels that write every element. Error if the system has not enough memory.
   static Tensor empty(const Shape& shape, DType dtype);
-  /// From numbers in row-major order, converted to the type. Error unless there are shape.size() of them and they fit
-  /// it.
+  /// A tensor with the given numbers in row-major order, converted to the type. Error unless there are shape.size()
+  /// numbers and they fit the type.
   static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype = DType::float32);
-  /// From an array in memory that keeps its element type: std::span, std::array, std::vector of all types but double,
-  /// whose numbers are converted as above. Error unless there are shape.size() of them.
+  /// A tensor with the elements of an array in memory (std::span, std::array, std::vector), whose element type it
+  /// keeps. A std::vector of double uses the overload above instead, which converts. Error unless there are
+  /// shape.size() elements.
   template <std::ranges::contiguous_range Values>
   requires(has_dtype<std::ranges::range_value_t<Values>>) static Tensor of(const Shape& shape, const Values& values) {
     using T = std::ranges::range_value_t<Values>;
@@ -45,33 +50,41 @@ class Tensor {
     std::ranges::copy(values, result.mutable_data<T>());
     return result;
   }
-  /// begin, begin + step, ... before end: ceil((end - begin) / step) numbers, none when that is negative (NumPy's
-  /// arange). Error unless they are finite, step is not 0 and they fit the type.
+  /// The numbers begin, begin + step, ... before end (NumPy's arange): ceil((end - begin) / step) numbers, or none if
+  /// that is negative. Error unless they are finite, step is not 0 and they fit the type.
   static Tensor arange(double begin, double end, double step = 1, DType dtype = DType::float32);
-  /// `count` numbers at equal distances, the first of which is begin, the last end (NumPy's linspace). Error when count
-  /// is negative.
+  /// `count` equally spaced numbers from begin to end, both included (NumPy's linspace). Error if count is negative.
   static Tensor linspace(double begin, double end, std::int64_t count, DType dtype = DType::float32);
-  /// The identity matrix (n, n). Error when n is negative.
+  /// The identity matrix (n, n). Error if n is negative.
   static Tensor eye(std::int64_t n, DType dtype = DType::float32);
-  /// A vector of int64, for class labels.
+  /// An int64 tensor (values.size()), for class labels.
   static Tensor labels(const std::vector<std::int64_t>& values);
 
+  /// Whether this is an array, not an undefined tensor.
   bool defined() const { return storage_ != nullptr; }
+  /// The extents of the axes; Shape::of_no_array() for an undefined tensor.
   const Shape& shape() const { return shape_; }
+  /// The extent of an axis. Negative axes count from the end. Error if the axis does not exist.
   std::int64_t dim(int axis) const { return shape_[axis]; }
+  /// The number of axes.
   int rank() const { return shape_.rank(); }
+  /// The number of elements.
   std::int64_t size() const { return shape_.size(); }
+  /// The element type.
   DType dtype() const { return dtype_; }
+  /// The size of the elements in bytes.
   std::int64_t size_in_bytes() const;
 
-  /// The elements in row-major order, valid as long as a tensor holds them. Error unless T is the element type.
+  /// The elements in row-major order. The pointer is valid as long as a tensor uses the storage. Error unless T is the
+  /// element type.
   template <class T>
   const T* data() const {
     require_type(dtype_of<T>);
     return static_cast<const T*>(data_);
   }
-  /// The same for writing; takes a copy of its own first when the storage is shared. Valid until the tensor is copied,
-  /// given away or assigned to: from then on others may read the elements.
+  /// The elements in row-major order, for writing. Copies the elements first if the storage is shared. The pointer is
+  /// valid until the tensor is copied, moved from or assigned to: from then on other tensors may share the elements.
+  /// Error unless T is the element type.
   template <class T>
   T* mutable_data() {
     require_type(dtype_of<T>);
@@ -79,46 +92,52 @@ class Tensor {
     return static_cast<T*>(data_);
   }
 
-  /// The value of a one-element tensor; Error for any other.
+  /// The value of a tensor of one element. Error for other tensors.
   double item() const;
-  /// One element by its index, e.g. at({2, 0, 1}). Error when out of range.
+  /// The element at an index, for example at({2, 0, 1}). Error if the index is out of range.
   double at(std::initializer_list<std::int64_t> index) const;
-  /// All elements in row-major order, converted to T. Error when one does not fit it.
+  /// All elements in row-major order, converted to T. Error if an element does not fit T.
   template <class T = double>
   std::vector<T> to_vector() const {
     const Tensor converted = to(dtype_of<T>);
     return {converted.data<T>(), converted.data<T>() + size()};
   }
 
-  /// What the indices choose, as NumPy's x[...], as a copy: x[2], x[-1], x[{all(), 0}], x[{{1, 4}, ellipsis(),
-  /// newaxis()}]. Error when an index does not fit; see Index.
+  /// A copy of the entry at `index` along the first axis, as x[{index}]. Error if the index is out of range.
   Tensor operator[](std::int64_t index) const { return (*this)[{Index(index)}]; }
+  /// A copy of the elements that the indices select, as in NumPy: x[{all(), 0}], x[{{1, 4}, ellipsis(), newaxis()}];
+  /// see Index. Error if an index does not fit.
   Tensor operator[](std::initializer_list<Index> indices) const {
     return (*this)[std::span(indices.begin(), indices.size())];
   }
+  /// A copy of the elements that the indices select, for a list of indices that is made at run time.
   Tensor operator[](std::span<const Index> indices) const;
-  /// Writes the values, broadcast to the shape of x[indices], into the elements that the indices choose: NumPy's
-  /// x[...] = values. Error when they do not broadcast to it or are of another type.
+  /// Writes the values, broadcast to the shape of x[indices], into the elements that the indices select (NumPy's
+  /// x[...] = values). Error if the values do not broadcast to this shape or have another type.
   void assign(std::initializer_list<Index> indices, const Tensor& values);
+  /// Writes one value into all elements that the indices select.
   void assign(std::initializer_list<Index> indices, double value) { assign(indices, scalar(value, dtype())); }
 
-  /// The same elements under another shape; one extent may be -1 and is computed. Shares storage.
+  /// The same elements in another shape. One extent may be -1; it is computed from the others. Shares storage. Error if
+  /// the number of elements differs.
   Tensor reshaped(std::initializer_list<std::int64_t> extents) const;
+  /// The same elements in the given shape. Shares storage. Error if the number of elements differs.
   Tensor reshaped(const Shape& shape) const;
-  /// Converted to another element type; itself when it has it already. Error when a value does not fit an integer type.
+  /// The elements converted to another type; the tensor itself if it already has this type. Error if a value does not
+  /// fit an integer type.
   Tensor to(DType dtype) const;
-  /// Elements [begin, end) along the first axis, as a copy.
+  /// A copy of the entries [begin, end) along the first axis.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
-  /// Whether both are the same storage, so that writing to one would first copy.
+  /// Whether both tensors use the same storage, so that writing to one of them would first copy it.
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
-  /// Whether nobody else holds the storage, so that writing would not first copy.
+  /// Whether no other tensor uses the storage, so that writing would not copy it.
   bool sole_owner() const;
-  /// An uninitialized tensor like this one; in this one's storage, which then is no longer this one's, if nobody else
-  /// holds it. For results that take the place of what they are computed from.
+  /// An uninitialized tensor of the same shape and type, for results that may overwrite their operand. If no other
+  /// tensor uses the storage of this tensor, the result takes it, and this tensor no longer has it.
   Tensor replaced();
 
  private:
-  /// Not initialized; Error unless `count` values fill the shape.
+  /// An uninitialized tensor. Error unless `count` values fill the shape.
   static Tensor for_values(const Shape& shape, std::size_t count, DType dtype);
   void require_type(DType wanted) const;
   void make_unique();
@@ -129,11 +148,12 @@ class Tensor {
   DType dtype_ = DType::float32;
 };
 
-/// The elements as NumPy prints them (see array_text), type and shape: "[1.  2.5] float32 (2,)".
+/// The elements as NumPy prints them (see array_text), followed by type and shape: "[1.  2.5] float32 (2,)".
 std::string to_string(const Tensor& tensor);
+/// Writes to_string(tensor) to a stream.
 std::ostream& operator<<(std::ostream& stream, const Tensor& tensor);
 
-/// Whether shapes, types and all bits of the elements agree.
+/// Whether shapes, types and all bits of the elements are equal.
 bool identical(const Tensor& a, const Tensor& b);
 
 }  // namespace xtape
