@@ -5,7 +5,7 @@
 
 namespace xtape {
 
-/// The version of the library that runs, "0.1.0": that of the build's meson.build.
+/// The version of the library that runs, "0.2.0": that of the build's meson.build.
 std::string_view version();
 
 }  // namespace xtape
