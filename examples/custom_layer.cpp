@@ -1,4 +1,4 @@
-// A layer of one's own: channel-wise scale and shift from what the channels hold, as in a squeeze-and-excitation block
+// A custom layer: channel-wise scale and shift from what the channels hold, as in a squeeze-and-excitation block
 // (Hu, Shen and Sun: Squeeze-and-excitation networks, CVPR 2018), used in a model beside Conv2D and Dense.
 #include "examples/program.hpp"
 using namespace xtape;

@@ -1,4 +1,4 @@
-// A metric and a loss of your own: both are a name and a function.
+// A custom metric and a custom loss: both are a name and a function.
 #include "examples/program.hpp"
 using namespace xtape;
 

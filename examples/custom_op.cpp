@@ -1,4 +1,4 @@
-// A differentiable function of one's own, written from xtensor expressions, and the proof that its derivative is right.
+// A custom op, written from xtensor expressions, and a numerical check of its derivative.
 #include <xtape/xarray.hpp>
 
 #include "examples/program.hpp"

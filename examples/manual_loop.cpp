@@ -1,4 +1,4 @@
-// The training loop by hand, with the tape in sight: what fit() does, and room for what it doesn't.
+// A custom training loop: a forward pass, a backward pass and a step of the optimizer for each batch.
 #include <cmath>
 
 #include "examples/program.hpp"

@@ -16,7 +16,7 @@ namespace xtape {
 /// written (a full disk). A program with options of its own includes <CLI/CLI.hpp>, which takes seconds to compile.
 int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body);
 
-/// The same for a small program whose one option is --quick; `body` is told whether it was given, and returns whether
+/// The same for a small program whose one option is --quick; `body` gets whether it was given, and returns whether
 /// the program came to what it promises (exit status 0, else 1).
 int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body);
 

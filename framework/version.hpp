@@ -5,7 +5,7 @@
 
 namespace xtape {
 
-/// The version of the library in use, such as "0.1.0", as given in meson.build.
+/// The version of the library in use, such as "0.2.0", as given in meson.build.
 std::string_view version();
 
 }  // namespace xtape

@@ -67,7 +67,7 @@ class Picture {
   Fill fill_;
 };
 
-/// Where each new pixel comes from: the way back through shift, rotation, zoom and flip, about the middle.
+/// Where each new pixel comes from: the inverse of shift, rotation, zoom and flip, about the middle.
 template <class T>
 Tensor moved(const Tensor& image, const Distortion& d, Fill fill, bool nearest) {
   const Picture<T> picture(image, fill);

@@ -21,10 +21,12 @@ struct Augmentation {
                           ///< of the padded image
   double brightness = 0;  ///< up to this share of the full range added or taken away, 0 to 1
   double contrast = 0;    ///< distances from the image's mean times 1 - contrast to 1 + contrast, 0 to 1
+  /// For pixels from outside of the image.
   Fill fill = Fill::edge;
 
   /// Whether pixels change their places.
   bool moves() const { return horizontal_flip || rotation > 0 || zoom > 0 || shift > 0; }
+  /// Whether anything is changed.
   bool any() const { return moves() || brightness > 0 || contrast > 0; }
 };
 
@@ -38,8 +40,11 @@ void check_augmentation(std::string_view function, const Augmentation& augmentat
 /// One change. The image is flipped, enlarged about its middle, turned counter-clockwise, and moved down and to the
 /// right; colours come last.
 struct Distortion {
+  /// Whether left and right are exchanged.
   bool flip = false;
+  /// Factor of the enlargement.
   double zoom = 1;
+  /// Rotation, counter-clockwise.
   double degrees = 0;
   std::int64_t down = 0, right = 0;  ///< pixels
   double brightness = 0;             ///< share of the full range

@@ -8,7 +8,9 @@
 
 namespace xtape {
 
+/// Options of recalibrate_batch_norm().
 struct RecalibrationOptions {
+  /// Samples for each forward pass.
   std::int64_t batch_size = 32;
   std::uint64_t seed = 0;  ///< of the order of the samples, so that batches are random ones
 };

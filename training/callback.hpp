@@ -1,4 +1,4 @@
-// Callback: what is told how a training run goes, and may end it.
+// Callback: notified of the progress of a training run, which it may end.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,12 @@ struct TrainingState {
   /// A run that is about to begin. Error as Objective.
   TrainingState(Model& its_model, Optimizer& its_optimizer, const Dataset& data, const FitOptions& its_options);
 
+  /// The model that is trained.
   Model& model;
   Optimizer& optimizer;  ///< a callback may set its learning rate
+  /// The training data.
   const Dataset& train;
+  /// The options of fit.
   const FitOptions& options;
   Objective objective;   ///< losses and metrics of the outputs
   StepPlan plan;         ///< which batches of the data the steps learn from
@@ -46,12 +49,14 @@ struct TrainingState {
   std::int64_t first_iteration = 0;  ///< the optimizer's then
   std::int64_t first_order = 0;      ///< number of the first epoch's order; see FitOptions::initial_epoch
   std::string schedule = "";         ///< learning rates after 0, 1, 10, ... steps of the first epoch
+  /// Why the run is to end; empty while it continues.
   std::string stop_reason = "";
 
   /// Asks for the end of the run after this batch or epoch. Of several reasons the first one stays.
   void stop(std::string reason) {
     if (stop_reason.empty()) stop_reason = std::move(reason);
   }
+  /// Whether a stop was requested.
   bool stopping() const { return !stop_reason.empty(); }
   /// Number of epochs that count as done before this run; see FitOptions::initial_epoch.
   int initial_epoch() const;
@@ -80,10 +85,11 @@ class Callback {
 
   /// Before anything else; forgets what an earlier run left.
   virtual void train_begin(TrainingState& /*run*/) {}
-  /// Also when a run goes on in the middle of an epoch.
+  /// Also when a run resumes in the middle of an epoch.
   virtual void epoch_begin(TrainingState& /*run*/) {}
+  /// After each step.
   virtual void batch_end(TrainingState& /*run*/) {}
-  /// After each batch of the validation. A run that is stopped here validates anew when it goes on.
+  /// After each batch of the validation. A run that is stopped here validates anew when it resumes.
   virtual void validation_batch_end(TrainingState& /*run*/) {}
   /// After the validation; run.history.last() is the epoch's.
   virtual void epoch_end(TrainingState& /*run*/) {}
@@ -93,6 +99,7 @@ class Callback {
   /// What a checkpoint must hold for this callback to go on as if nothing had happened; restore() takes it up, after
   /// train_begin. Error when it is another callback's; the run, and all callbacks by their state(), are then as before.
   virtual std::vector<NamedTensor> state() const { return {}; }
+  /// Restores what state() returned.
   virtual void restore(TrainingState& /*run*/, const std::vector<NamedTensor>& /*state*/) {}
   /// Whether it is called after all others, because it saves what they know.
   virtual bool comes_last() const { return false; }
@@ -111,12 +118,17 @@ using Callbacks = std::vector<std::shared_ptr<Callback>>;
 template <class T>
 class CallbackHandle {
  public:
+  /// Options of the callback.
   using Options = typename T::Options;
+  /// Makes the callback from its options.
   CallbackHandle(Options options = {})  // NOLINT(google-explicit-constructor): EarlyStopping({...}) is a callback
       : callback_(made(std::move(options))) {}
 
+  /// The callback, as fit takes it.
   operator std::shared_ptr<Callback>() const { return callback_; }  // NOLINT(google-explicit-constructor)
+  /// Access to the callback.
   T* operator->() const { return callback_.get(); }
+  /// Access to the callback.
   T& operator*() const { return *callback_; }
 
  private:
@@ -133,16 +145,21 @@ class CallbackHandle {
 /// Functions as a callback, for what needs no class (Keras's LambdaCallback). It has no state: what must survive an
 /// interruption has to follow from the epoch.
 struct LambdaCallbackOptions {
+  /// A function that is called at a point of the run.
   using Hook = std::function<void(TrainingState&)>;
   Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {}, validation_batch_end = {};
 };
 
+/// Calls functions at the points of a run.
 class LambdaHooks final : public Callback {
  public:
+  /// The functions to call.
   using Options = LambdaCallbackOptions;
+  /// Takes the functions; empty ones are not called.
   explicit LambdaHooks(Options hooks) : hooks_(std::move(hooks)) {}
   void train_begin(TrainingState& run) override { call(hooks_.train_begin, run); }
   void epoch_begin(TrainingState& run) override { call(hooks_.epoch_begin, run); }
+  /// Calls the function of this name.
   void batch_end(TrainingState& run) override { call(hooks_.batch_end, run); }
   void validation_batch_end(TrainingState& run) override { call(hooks_.validation_batch_end, run); }
   void epoch_end(TrainingState& run) override { call(hooks_.epoch_end, run); }

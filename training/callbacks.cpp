@@ -140,7 +140,7 @@ void ReduceLROnPlateauCallback::epoch_end(TrainingState& run) {
   if (run.epoch != run.options.epochs) reduce_if_due(run);
 }
 
-/// What was due at the end of a run that now goes on.
+/// What was due at the end of a run that now resumes.
 void ReduceLROnPlateauCallback::epoch_begin(TrainingState& run) {
   if (run.batch == 0) reduce_if_due(run);
 }

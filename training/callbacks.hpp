@@ -8,7 +8,9 @@
 
 namespace xtape {
 
+/// Options of EarlyStopping.
 struct EarlyStoppingOptions {
+  /// Name of the figure.
   std::string monitor = "val_loss";
   double min_delta = 0;       ///< a smaller change is none
   int patience = 0;           ///< epochs without an improvement after which training ends
@@ -21,12 +23,15 @@ struct EarlyStoppingOptions {
 /// at least 0; as training begins, when the figure is not measured.
 class EarlyStoppingCallback final : public Callback {
  public:
+  /// Options of the callback.
   using Options = EarlyStoppingOptions;
+  /// Error when an option is out of range.
   explicit EarlyStoppingCallback(const Options& options);
   void train_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
   void train_end(TrainingState& run) override;
   std::vector<NamedTensor> state() const override;
+  /// Restores what state() returned.
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;
 
   /// The best epoch so far, counted from 1; 0 when there is none.
@@ -43,12 +48,16 @@ class EarlyStoppingCallback final : public Callback {
 };
 using EarlyStopping = CallbackHandle<EarlyStoppingCallback>;
 
+/// Options of ReduceLROnPlateau.
 struct ReduceLROnPlateauOptions {
+  /// Name of the figure.
   std::string monitor = "val_loss";
   double factor = 0.1;  ///< the new learning rate is this times the old one
   int patience = 10;    ///< epochs without an improvement after which it is reduced
+  /// A smaller change is no improvement.
   double min_delta = 1e-4;
   int cooldown = 0;  ///< epochs after a reduction in which none are counted
+  /// The rate is not reduced below this one.
   double min_learning_rate = 0;
 };
 
@@ -59,12 +68,15 @@ struct ReduceLROnPlateauOptions {
 /// and the others are at least 0; as training begins, when the figure is not measured.
 class ReduceLROnPlateauCallback final : public Callback {
  public:
+  /// Options of the callback.
   using Options = ReduceLROnPlateauOptions;
+  /// Error when an option is out of range.
   explicit ReduceLROnPlateauCallback(const Options& options);
   void train_begin(TrainingState& run) override;
   void epoch_begin(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
   std::vector<NamedTensor> state() const override;
+  /// Restores what state() returned.
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;
 
  private:
@@ -78,15 +90,18 @@ class ReduceLROnPlateauCallback final : public Callback {
 };
 using ReduceLROnPlateau = CallbackHandle<ReduceLROnPlateauCallback>;
 
+/// Options of CSVLogger.
 struct CSVLoggerOptions {
+  /// The file to write.
   std::filesystem::path path;
 };
 
 /// Keeps the history in a CSV file (see History::save_csv), up to date after each epoch and never half written; with
-/// the epochs before an interruption when the run goes on (Keras's CSVLogger with append). When it can't be written,
-/// training goes on, and standard error says so once.
+/// the epochs before an interruption when the run resumes (Keras's CSVLogger with append). When it can't be written,
+/// training continues, and standard error says so once.
 class CSVLoggerCallback final : public Callback {
  public:
+  /// Options of the callback.
   using Options = CSVLoggerOptions;
   /// Error when the path is empty.
   explicit CSVLoggerCallback(Options options);
@@ -103,6 +118,7 @@ using CSVLogger = CallbackHandle<CSVLoggerCallback>;
 /// batch, where fit otherwise throws an Error.
 class TerminateOnNaNCallback final : public Callback {
  public:
+  /// Requests a stop when the loss of the batch is not finite.
   void batch_end(TrainingState& run) override;
 };
 using TerminateOnNaN = CallbackHandle<TerminateOnNaNCallback>;

@@ -25,12 +25,15 @@ struct Batch {
   std::int64_t size() const { return inputs.front().dim(0); }
   /// The one input, the one target. Error when there are several.
   const Tensor& input() const;
+  /// The one target. Error when there are several.
   const Tensor& target() const;
   /// The weights for a target; undefined when all are 1.
   Tensor weight(std::size_t target = 0) const { return weights.empty() ? Tensor() : weights.at(target); }
 };
 
+/// Options of a DataLoader.
 struct DataLoaderOptions {
+  /// Samples for each batch.
   std::int64_t batch_size = 32;
   bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
   bool drop_last = false;        ///< leave out the last batch when it is smaller than the others
@@ -42,7 +45,7 @@ struct DataLoaderOptions {
   /// whole numbers, as in masks, and are not the images themselves, else linearly as images are. Other targets stay as
   /// they are.
   Augmentation augmentation = {};
-  /// Batches that threads of their own decode and augment while one is in use, 0 to 64; each holds memory for itself.
+  /// Batches that separate threads decode and augment while one is in use, 0 to 64; each holds memory for itself.
   /// Samples in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
   std::int64_t prefetch = 2;
 };
@@ -63,7 +66,9 @@ class Epoch {
   /// Batch number `index`; the last may be shorter than the others. Error when there is no such batch, and for images
   /// that can't be read. Those that follow are prepared from now on.
   Batch operator[](std::int64_t index) const;
+  /// Iterator at the first batch.
   Iterator begin() const;
+  /// Iterator behind the last batch.
   Iterator end() const;
 
  private:
@@ -78,16 +83,22 @@ class Epoch {
 /// Steps through the batches of an Epoch, which must outlive it. Each dereferencing makes the batch anew.
 class Epoch::Iterator {
  public:
+  /// For iterator concepts.
   using difference_type = std::ptrdiff_t;
+  /// For iterator concepts.
   using value_type = Batch;
 
   Iterator() = default;
+  /// At batch number `index`.
   Iterator(const Epoch& epoch, std::int64_t index) : epoch_(&epoch), index_(index) {}
+  /// Makes the batch.
   Batch operator*() const { return (*epoch_)[index_]; }
+  /// Moves to the next batch.
   Iterator& operator++() {
     ++index_;
     return *this;
   }
+  /// Moves to the next batch.
   Iterator operator++(int) { return {*epoch_, index_++}; }
   friend bool operator==(const Iterator&, const Iterator&) = default;
 
@@ -97,7 +108,7 @@ class Epoch::Iterator {
 };
 
 /// Serves a data set in shuffled batches ready for a network. The order of an epoch depends on the seed and the epoch's
-/// number alone, not on what was read before, so training that is interrupted goes on with the same batches.
+/// number alone, not on what was read before, so training that is interrupted resumes with the same batches.
 class DataLoader {
  public:
   /// Error when batch_size is below 1 or, with drop_last, above the number of samples, dtype is not floating, prefetch
@@ -109,10 +120,13 @@ class DataLoader {
   std::int64_t batches() const;
   /// Samples of batch number `index` of any epoch; and of an epoch.
   std::int64_t samples_of(std::int64_t index) const;
+  /// Number of samples of an epoch.
   std::int64_t samples() const;
   /// The batches of epoch `number`, counted from 0. Error when it is negative.
   Epoch epoch(std::int64_t number) const;
+  /// The data set.
   const Dataset& data() const { return data_; }
+  /// The options given.
   const DataLoaderOptions& options() const { return options_; }
 
  private:

@@ -21,6 +21,7 @@ struct Target {
   /// ...) floating, for a regression, zeros and ones for several labels at a time, or images such as masks.
   Tensor values;
   std::int64_t classes = 0;  ///< 0: numbers; or as many as there are names
+  /// Names of the classes; none when they have no names.
   std::vector<std::string> class_names = {};
   /// A class number that says that the position has no label; the loss and the metrics leave it out.
   std::optional<std::int64_t> ignored_label = std::nullopt;
@@ -70,22 +71,26 @@ class Dataset {
   const std::vector<Tensor>& inputs() const;
   /// The one input of all samples. Error also when there are several.
   const Tensor& input() const;
+  /// Whether inputs are held in memory.
   bool in_memory() const { return source_ == nullptr; }
   /// The inputs of one sample, in memory or made now, in the data set's types. Error when there is no such sample or
   /// what the source made has another shape or type.
   std::vector<Tensor> sample(std::int64_t index) const;
   /// Shape of each input of one sample; and its type.
   const std::vector<Shape>& input_shapes() const { return shapes_; }
+  /// Element type of each input.
   const std::vector<DType>& input_dtypes() const { return dtypes_; }
   /// Of the one input. Error when there are several.
   const Shape& input_shape() const;
 
+  /// All targets.
   const std::vector<Target>& targets() const { return targets_; }
   /// The values of the one target. Error when there are several or none.
   const Tensor& target() const;
   /// Of the one target: its number of classes, 0 when it is numbers; and their names, empty when they are not known.
   /// Error when there are several.
   std::int64_t classes() const;
+  /// Names of the classes of the one target.
   const std::vector<std::string>& class_names() const;
 
   /// How much each sample counts in the loss and the metrics of target number `target`, (n) floating; undefined when

@@ -12,8 +12,11 @@
 
 namespace xtape {
 
+/// Options of evaluate().
 struct EvaluateOptions {
+  /// Samples for each forward pass.
   std::int64_t batch_size = 32;
+  /// One loss, or one for each output; see Losses.
   Losses loss = loss::softmax_cross_entropy();
   /// As in FitOptions.
   Metrics metrics = {};
@@ -37,6 +40,7 @@ Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size 
 
 /// The same for models of any number of inputs and outputs: a tensor (n, ...) for each output.
 std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32);
+/// The same for the inputs of a data set.
 std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
 
 }  // namespace xtape

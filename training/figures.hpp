@@ -9,8 +9,11 @@
 
 namespace xtape {
 
+/// A number with a name.
 struct Figure {
+  /// Such as "val_loss".
   std::string name;
+  /// The number.
   double value;
   friend bool operator==(const Figure&, const Figure&) = default;
 };
@@ -22,6 +25,7 @@ struct Figure {
 class Figures {
  public:
   Figures() = default;
+  /// From names and numbers.
   Figures(std::initializer_list<Figure> figures) {
     for (const Figure& figure : figures) set(figure.name, figure.value);
   }
@@ -30,15 +34,20 @@ class Figures {
   double operator[](std::string_view name) const;
   /// The same, or nothing.
   std::optional<double> find(std::string_view name) const;
+  /// Whether there is a figure of this name.
   bool contains(std::string_view name) const { return find(name).has_value(); }
   /// Changes the figure of this name, or adds it at the end.
   void set(std::string_view name, double value);
   /// Adds all figures of another list, with a prefix before each name.
   void append(const Figures& more, std::string_view prefix = "");
 
+  /// Iterator at the first figure.
   std::vector<Figure>::const_iterator begin() const { return figures_.begin(); }
+  /// Iterator behind the last figure.
   std::vector<Figure>::const_iterator end() const { return figures_.end(); }
+  /// Number of figures.
   std::size_t size() const { return figures_.size(); }
+  /// Whether there are no figures.
   bool empty() const { return figures_.empty(); }
   friend bool operator==(const Figures&, const Figures&) = default;
 

@@ -15,8 +15,10 @@
 
 namespace xtape {
 
+/// Options of fit().
 struct FitOptions {
   int epochs = 1;  ///< number of the last epoch
+  /// Samples for each batch.
   std::int64_t batch_size = 32;
   /// Evaluated after each epoch, with the same losses and metrics; see evaluate().
   std::optional<Dataset> validation = std::nullopt;
@@ -28,6 +30,7 @@ struct FitOptions {
   /// What is measured besides the losses; see OutputMetric. Without any, outputs whose targets are classes get the
   /// accuracy.
   Metrics metrics = {};
+  /// Whether the samples have a new order in each epoch.
   bool shuffle = true;
   bool drop_last = false;  ///< leave out the last batch of a pass over the data when it is smaller than the others
   /// Number of batches whose gradients make one step: the step of one batch of all their samples, but for batch
@@ -51,20 +54,23 @@ struct FitOptions {
   std::optional<int> initial_epoch = std::nullopt;
   /// Notified how the run goes, in this order; see Callback.
   Callbacks callbacks = {};
-  /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks take up its state, and the run
-  /// ends with the bits of one that was not interrupted; see Checkpoint. Empty: a new run.
+  /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks resume from its state, and the
+  /// run ends with the bits of one that was not interrupted; see Checkpoint. Empty: a new run.
   std::filesystem::path resume = {};
   /// The optimizer may lack trainable parameters of the model, which then stay as they are. Otherwise that is an Error.
   bool partial_optimizer = false;
   /// Stop at the first value or derivative that is not finite, naming layer, op and step, with nothing changed by that
   /// step; see FiniteCheck.
   bool check_finite = false;
-  /// Less memory for more time: most values are computed again on the way back instead of being kept. The same numbers,
+  /// Less memory for more time: most activations are recomputed in the backward pass. The same numbers,
   /// to rounding where a layer is called several times; see PassOptions.
   bool recompute = false;
-  /// Told who is at work: layers, loss, "data", "metrics", "optimizer", "progress"; not owned. See profile().
+  /// Notified of the current activity: layers, loss, "data", "metrics", "optimizer", "progress"; not owned. See
+  /// profile().
   Profiler* profiler = nullptr;
+  /// Whether progress is shown.
   bool show_progress = true;
+  /// Where and how progress is shown.
   ProgressOutput output = {};
 };
 

@@ -15,6 +15,7 @@ namespace xtape {
 /// wall-clock time, validation included.
 struct EpochResult {
   int epoch = 0;  ///< counted from 1
+  /// Losses, metrics, learning rate and seconds.
   Figures figures = {};
 
   /// A figure by its name. Error when the epoch has none of that name.
@@ -24,7 +25,9 @@ struct EpochResult {
 /// The epochs of a run in order.
 class History {
  public:
+  /// Appends an epoch.
   void add(EpochResult epoch) { epochs_.push_back(std::move(epoch)); }
+  /// All epochs in order.
   const std::vector<EpochResult>& epochs() const { return epochs_; }
   /// The last epoch. Error when there is none.
   const EpochResult& last() const;
@@ -33,6 +36,7 @@ class History {
 
   /// Why the run ended before its last epoch; empty when it did not.
   const std::string& stop_reason() const { return stop_reason_; }
+  /// Sets the reason that stop_reason() returns.
   void set_stop_reason(std::string reason) { stop_reason_ = std::move(reason); }
 
   /// Writes a header row and a row an epoch, all or nothing; a column for each figure, empty fields for what was not

@@ -11,7 +11,9 @@
 
 namespace xtape {
 
+/// Options of load_image_folder().
 struct ImageFolderOptions {
+  /// Height of the images in pixels.
   Required<std::int64_t> height, width;  ///< to which every image is resized, whatever its proportions
   std::int64_t channels = 3;             ///< 3: RGB; 1: grey values
   bool skip_unreadable = false;          ///< leave out images that can't be read, instead of throwing an Error
@@ -21,12 +23,15 @@ struct ImageFolderOptions {
 
 /// A file, or a link to none, that has the name of an image, and why it can't be read.
 struct UnreadableImage {
+  /// Path of the file.
   std::filesystem::path file;
+  /// Why it cannot be read.
   std::string reason;
 };
 
 /// What a folder holds.
 struct ImageFolder {
+  /// The images and labels.
   Dataset data;
   std::vector<std::filesystem::path> files;  ///< of each example
   std::int64_t skipped;                      ///< entries that are no images
@@ -40,7 +45,7 @@ Tensor load_image(const std::filesystem::path& path, const ImageFolderOptions& o
 /// Files whose names end in .jpg, .jpeg or .png, in any case, are images; those that begin with a dot are not.
 bool is_image_name(const std::filesystem::path& path);
 
-/// The images of a folder with a folder for each class: folder/<class>/<image>.jpg. The names of the class folders,
+/// The images of a folder with a folder for each class: folder/`CLASS/IMAGE`.jpg. The names of the class folders,
 /// sorted by their bytes, are the class names; examples come class by class, sorted by name. Other files, hidden ones
 /// and folders inside of class folders are skipped and counted. All images are checked before this returns (see
 /// check_image), on all threads. They are read and decoded again when a batch asks for them, so that a data set may be

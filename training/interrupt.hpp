@@ -17,6 +17,7 @@ class StopOnInterruptCallback final : public Callback {
  public:
   StopOnInterruptCallback();
   ~StopOnInterruptCallback() override;
+  /// Requests a stop after a signal.
   void batch_end(TrainingState& run) override { stop_if_asked(run); }
   void validation_batch_end(TrainingState& run) override { stop_if_asked(run); }
   void epoch_end(TrainingState& run) override { stop_if_asked(run); }

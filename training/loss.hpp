@@ -20,7 +20,9 @@ enum class LossOutputs { anything, logits, probabilities };
 /// outputs (n, ..., k); or whatever the loss makes of them.
 enum class LossTargets { like_outputs, classes, anything };
 
+/// What a loss requires, and the count that its mean divides by.
 struct LossOptions {
+  /// What the outputs have to be.
   LossOutputs outputs = LossOutputs::anything;
   /// Arithmetic on outputs (n, 1) and targets (n) compares every sample with every other, so other shapes than the
   /// outputs' are refused unless the loss says that it takes them.
@@ -40,6 +42,7 @@ struct LossOptions {
 /// sum(w_i l_i) / n, as Keras does; one of two arguments can't be used with weights, which is an Error.
 class Loss {
  public:
+  /// Loss of outputs, targets and weights; weights may be undefined.
   using Function = std::function<Variable(const Variable& outputs, const Tensor& targets, const Tensor& weights)>;
 
   template <std::invocable<const Variable&, const Tensor&, const Tensor&> F>
@@ -55,10 +58,15 @@ class Loss {
   /// Error when it takes two arguments and there are weights, and when the result is undefined.
   Variable operator()(const Variable& outputs, const Tensor& targets, const Tensor& weights = {}) const;
 
+  /// The name, as figures and messages show it.
   const std::string& name() const { return name_; }
+  /// What the outputs have to be.
   LossOutputs outputs() const { return options_.outputs; }
+  /// What the targets have to be.
   LossTargets targets() const { return options_.targets; }
+  /// The number that the mean for these targets divides by.
   double count(const Tensor& targets) const;
+  /// Whether the function takes weights.
   bool takes_weights() const { return takes_weights_; }
 
   /// "mean_squared_error", "softmax_cross_entropy (label_smoothing 0.1)".
@@ -86,6 +94,7 @@ Loss sigmoid_cross_entropy();
 Loss binary_cross_entropy();
 /// For numbers.
 Loss mean_squared_error();
+/// Mean of the absolute differences, for numbers.
 Loss mean_absolute_error();
 
 }  // namespace loss

@@ -10,6 +10,7 @@
 
 namespace xtape {
 
+/// Options of a custom metric.
 struct MetricOptions {
   bool larger_is_better = true;  ///< for callbacks that watch the figure
   std::string settings = "";     ///< its options, for the settings that a checkpoint compares
@@ -33,13 +34,16 @@ class Metric {
 
   /// Error when the result is not a float64 tensor.
   Tensor sums(const Tensor& outputs, const Tensor& targets, const Tensor& weights = {}) const;
+  /// The figure for the total of the sums.
   double result(const Tensor& sums) const { return result_(sums); }
   /// The figure of one batch.
   double operator()(const Tensor& outputs, const Tensor& targets, const Tensor& weights = {}) const {
     return result(sums(outputs, targets, weights));
   }
 
+  /// The name, as figures show it.
   const std::string& name() const { return name_; }
+  /// Whether a larger figure is better.
   bool larger_is_better() const { return options_.larger_is_better; }
 
   /// "auc", "precision (threshold 0.7)".
@@ -62,6 +66,7 @@ namespace metric {
 // Outputs are scores (logits or probabilities) (n, ..., k) of k >= 2 classes at each position, targets class numbers
 // (n, ...) or distributions (n, ..., k) whose largest entry is the class. A position with a NaN output is wrong.
 
+/// Options of metrics of class numbers.
 struct LabelOptions {
   /// Positions with this label do not count, as in softmax_cross_entropy.
   std::optional<std::int64_t> ignored_label = std::nullopt;
@@ -70,14 +75,18 @@ struct LabelOptions {
 /// Share of positions whose largest output is that of the right class. Named "accuracy".
 Metric accuracy(const LabelOptions& options = {});
 
+/// Options of top_k_accuracy().
 struct TopOptions {
+  /// Number of classes that count as right.
   std::int64_t k = 5;
+  /// Class number of positions without a label.
   std::optional<std::int64_t> ignored_label = std::nullopt;
 };
 
 /// Share of positions whose right class is among the k largest outputs; see top_classes. Named "top_5_accuracy".
 Metric top_k_accuracy(const TopOptions& options = {});
 
+/// Options of binary_accuracy().
 struct ThresholdOptions {
   double threshold = 0.5;  ///< an output above it means yes: 0.5 for probabilities, 0 for logits
 };
@@ -85,11 +94,13 @@ struct ThresholdOptions {
 /// Share of elements for which output > threshold agrees with target > 0.5, for targets of the outputs' shape.
 Metric binary_accuracy(const ThresholdOptions& options = {});
 
+/// Options of precision(), recall(), f1() and intersection_over_union().
 struct DecisionOptions {
   /// For yes-no answers: an output above it means yes; 0.5 for probabilities, 0 for logits.
   double threshold = 0.5;
   /// For class numbers: the figure of this class alone, instead of the mean over classes.
   std::optional<std::int64_t> class_number = std::nullopt;
+  /// Class number of positions without a label.
   std::optional<std::int64_t> ignored_label = std::nullopt;
 };
 
@@ -107,7 +118,9 @@ Metric f1(const DecisionOptions& options = {});
 /// yes-no answers over yes and no (Keras's MeanIoU and BinaryIoU).
 Metric intersection_over_union(const DecisionOptions& options = {});
 
+/// Options of auc().
 struct AucOptions {
+  /// Number of thresholds.
   std::int64_t thresholds = 200;
   bool from_logits = false;  ///< the outputs are taken through a sigmoid first
 };
@@ -119,8 +132,11 @@ Metric auc(const AucOptions& options = {});
 
 // For targets of the outputs' shape (n, ...).
 
+/// Mean of the squared differences.
 Metric mean_squared_error();
+/// Square root of the mean of the squared differences.
 Metric root_mean_squared_error();
+/// Mean of the absolute differences.
 Metric mean_absolute_error();
 /// Coefficient of determination, 1 - sum (t - y)^2 / sum (t - mean t)^2, the mean over the outputs of a sample
 /// (scikit-learn's and Keras's uniform average). Where all targets are equal it is 1 if they are met, else 0.

@@ -52,9 +52,10 @@ struct ConfusionCounts {
   std::vector<Pair> confused;         ///< the most frequent first; among equals by label, then by output
   std::int64_t undecided;             ///< samples with a NaN output, which are taken for no class
 };
+/// The counts for outputs and labels.
 ConfusionCounts confusion_counts(const Tensor& outputs, const Tensor& labels);
 
-/// How well one class is told from the others. What divides by zero is 0, as in scikit-learn.
+/// How well one class is distinguished from the others. What divides by zero is 0, as in scikit-learn.
 struct ClassMetrics {
   double precision;      ///< share of the samples taken for this class that are of it
   double recall;         ///< share of the samples of this class that are taken for it
@@ -65,12 +66,14 @@ struct ClassMetrics {
 /// Of each class, from counts, or from a confusion matrix (k, k) or (k, k + 1) int64. Samples with a NaN output belong
 /// to the support and are taken for no class. Error when the matrix is something else.
 std::vector<ClassMetrics> class_metrics(const Tensor& confusion);
+/// The figures for each class.
 std::vector<ClassMetrics> class_metrics(const ConfusionCounts& counts);
 
 /// The same as a table, a line a class, with the classes' names where there are any, and then accuracy and the means
 /// over classes, and the number of samples with a NaN if there are any. Error as above, and when there are names but
 /// not k.
 std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names = {});
+/// A table of the figures for each class.
 std::string class_table(const ConfusionCounts& counts, const std::vector<std::string>& class_names = {});
 
 }  // namespace xtape

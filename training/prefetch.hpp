@@ -1,4 +1,4 @@
-// Prefetcher: values made ahead of time by threads of their own, so that whoever asks for them in order never waits.
+// Prefetcher: values made ahead of time by separate threads, so that whoever asks for them in order never waits.
 #pragma once
 
 #include <unistd.h>

@@ -13,14 +13,19 @@
 
 namespace xtape {
 
+/// What a report shows.
 struct ReportInput {
+  /// Title of the page.
   std::string title = "Training report";
+  /// The epochs of the run.
   History history = {};
   std::string model = "";  ///< its name and size, a line
   /// Samples that the model was tested on, its result, and its outputs (n, classes) for them as predict gives them:
   /// with both of the first and the last, confusion matrix, classes and worst mistakes are shown.
   Figures evaluation = {};
+  /// The samples that are shown.
   std::optional<Dataset> data = std::nullopt;
+  /// Outputs of the model for these samples.
   Tensor outputs = {};
   std::vector<std::string> class_names = {};                       ///< numbers where they are not given
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< what the run was told, in this order

@@ -22,6 +22,7 @@ struct BatchLosses {
 class RunningFigures {
  public:
   RunningFigures() = default;
+  /// For the losses and metrics of this objective.
   explicit RunningFigures(const Objective& objective);
 
   /// outputs: of the model, in its order. Error as the metrics'.
@@ -34,10 +35,12 @@ class RunningFigures {
   Figures figures() const;
   /// The first of them.
   double loss() const;
+  /// Number of samples so far.
   std::int64_t samples() const { return samples_; }
 
   /// All sums, for a checkpoint, and back. Error when they are of another objective.
   std::vector<NamedTensor> state() const;
+  /// Restores saved sums.
   void restore(std::int64_t samples, const std::vector<NamedTensor>& state);
 
  private:

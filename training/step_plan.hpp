@@ -13,6 +13,7 @@ struct StepPlan {
   std::int64_t batch_size = 1;  ///< of all batches of a pass but, perhaps, its last
   std::int64_t pass = 1;        ///< batches of a pass
   std::int64_t epoch = 1;       ///< batches of an epoch: a whole pass unless steps_per_epoch says otherwise
+  /// Batches for each step.
   std::int64_t accumulate = 1;
 
   /// Steps of an epoch.

@@ -1,4 +1,4 @@
-// The proof that the derivatives are right, fit to print: layers and whole networks against central differences.
+// Checks derivatives and prints a table: layers and whole networks against central differences.
 #include <CLI/CLI.hpp>
 #include <chrono>
 

@@ -9,7 +9,7 @@
 
 namespace xtape::lab {
 
-/// How the report prints a number, and so how closely it can be held against ours: integers and truth values exactly,
+/// How the report prints a number, and so how closely it can be compared with ours: integers and truth values exactly,
 /// decimals to one unit of the last digit, 16 digits to a relative 1e-12.
 enum class Printed { integer, decimals4, decimals8, digits16 };
 

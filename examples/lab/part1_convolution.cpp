@@ -31,7 +31,7 @@ std::vector<Figure> conv_single_step() {
   return {{"conv_single_step", "Z", {-6.99908945}, elements(z.value())}};
 }
 
-/// The forward step, and the way back from it with dZ = Z.
+/// The forward step, and the backward pass with dZ = Z.
 std::vector<Figure> conv_forward_and_backward() {
   NumpyRandom random(1);
   ForwardPass pass(Mode::training);

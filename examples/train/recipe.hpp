@@ -1,4 +1,4 @@
-// Recipes: what the train program does for each network when it is told nothing else.
+// Recipes: what the train program does for each network by default.
 #pragma once
 
 #include <string>

@@ -20,7 +20,7 @@ class RunFolder {
   /// For a new run in a folder that was given: made when it is not there. Error, and nothing is written, when it
   /// can't be made or written to, holds a run, or is another process's at the moment.
   static RunFolder make(const std::filesystem::path& path);
-  /// Of a run that goes on, without what it left half-written. Errors as above, but that it holds a run.
+  /// Of a run that resumes, without what it left half-written. Errors as above, but that it holds a run.
   static RunFolder reopen(const std::filesystem::path& path);
 
   RunFolder(RunFolder&& other) noexcept;

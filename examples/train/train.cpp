@@ -1,5 +1,5 @@
 // Trains a network on real images, shows how it goes, and writes history, weights and a report. Can be stopped at any
-// moment and goes on with --resume.
+// moment and resumes with --resume.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -33,7 +33,7 @@ struct Settings {
   bool quick = false, summary = false, report = false, skip_unreadable = false;
 };
 
-/// A run that goes on from another folder finds the same paths.
+/// A run that resumes from another folder finds the same paths.
 std::string absolute(const std::string& path) {
   return path.empty() ? path : fs::absolute(path).lexically_normal().string();
 }
@@ -175,7 +175,7 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
       plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
 }
 
-/// The history, up to date in history.csv after each epoch; with checkpoints beside it, from which it goes on if there
+/// The history, up to date in history.csv after each epoch; with checkpoints beside it, from which it resumes if there
 /// are some.
 History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan, const Settings& s,
                       const fs::path& folder) {

@@ -44,12 +44,30 @@ TEST_CASE("the tutorial shows its programs as they are built") {
   }
 }
 
+TEST_CASE("the pages for users of Keras and PyTorch show code that is built") {
+  const std::regex indentation("\n +");
+  const std::string program = std::regex_replace(text_of("examples/coming_from.cpp"), indentation, "\n");
+  for (const std::string path : {"docs/coming_from_keras.md", "docs/coming_from_pytorch.md"}) {
+    const std::string page = std::regex_replace(text_of(path), indentation, "\n");
+    int found = 0;
+    for (std::size_t begin = page.find("```cpp\n"); begin != std::string::npos; begin = page.find("```cpp\n", begin)) {
+      begin += 7;
+      const std::string code = page.substr(begin, page.find("```", begin) - begin);
+      INFO(path << ":\n" << code);
+      CHECK(program.find(code) != std::string::npos);
+      ++found;
+    }
+    CHECK(found == 10);
+  }
+}
+
 TEST_CASE("links in the docs lead to existing files") {
   static const std::regex link("\\]\\(([A-Za-z0-9_./-]+)\\)");
   std::size_t found = 0;
-  for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/conventions.md",
-                                 "docs/formats.md", "docs/installing.md", "docs/lab.md", "docs/performance.md",
-                                 "docs/results.md", "docs/testing.md", "docs/tutorial.md"}) {
+  for (const std::string page :
+       {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/coming_from_keras.md",
+        "docs/coming_from_pytorch.md", "docs/conventions.md", "docs/formats.md", "docs/installing.md", "docs/lab.md",
+        "docs/performance.md", "docs/results.md", "docs/testing.md", "docs/tutorial.md"}) {
     const std::string text = text_of(page);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match, ++found) {
       INFO(page << " links to " << (*match)[1]);
