@@ -21,11 +21,11 @@ struct ProfileOptions {
 struct StepProfile {
   /// Time and memory of one layer or activity.
   struct Row {
-    std::string name;  ///< layers that are computed together have their names joined: "bn_1 + relu_1"
-    /// Seconds of the forward pass.
-    double forward = 0, backward = 0;  ///< seconds
-    double multiply_adds = 0;          ///< of both, where there are any
-    std::int64_t kept = 0;             ///< bytes that the forward pass keeps for the backward pass
+    std::string name;          ///< layers that are computed together have their names joined: "bn_1 + relu_1"
+    double forward = 0;        ///< seconds
+    double backward = 0;       ///< seconds
+    double multiply_adds = 0;  ///< of both, where there are any
+    std::int64_t kept = 0;     ///< bytes that the forward pass keeps for the backward pass
   };
   std::vector<Row> layers;  ///< in the order of computation
   std::vector<Row> rest;    ///< loss, data, metrics, optimizer, progress

@@ -21,6 +21,7 @@ struct ProgressOutput {
   /// Where progress is written.
   std::ostream* stream = &std::cout;
   std::function<int()> columns = terminal_columns;  ///< asked before every line; 0: not a terminal
+  /// The clock, in seconds.
   std::function<double()> seconds = steady_seconds;
 };
 
