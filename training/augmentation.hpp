@@ -46,9 +46,10 @@ struct Distortion {
   double zoom = 1;
   /// Rotation, counter-clockwise.
   double degrees = 0;
-  std::int64_t down = 0, right = 0;  ///< pixels
-  double brightness = 0;             ///< share of the full range
-  double contrast = 1;               ///< factor
+  std::int64_t down = 0;   ///< pixels
+  std::int64_t right = 0;  ///< pixels
+  double brightness = 0;   ///< share of the full range
+  double contrast = 1;     ///< factor
 };
 
 /// The change for example `index` of a data set in epoch `epoch`: random numbers of a stream of its own, so that it

@@ -147,7 +147,12 @@ class CallbackHandle {
 struct LambdaCallbackOptions {
   /// A function that is called at a point of the run.
   using Hook = std::function<void(TrainingState&)>;
-  Hook train_begin = {}, epoch_begin = {}, batch_end = {}, epoch_end = {}, train_end = {}, validation_batch_end = {};
+  Hook train_begin = {};           ///< before the first step
+  Hook epoch_begin = {};           ///< before each epoch
+  Hook batch_end = {};             ///< after each step
+  Hook epoch_end = {};             ///< after each epoch
+  Hook train_end = {};             ///< when the run ends
+  Hook validation_batch_end = {};  ///< after each batch of the validation
 };
 
 /// Calls functions at the points of a run.

@@ -13,6 +13,7 @@ namespace xtape {
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);
 /// "<folder>/checkpoint-000001200.safetensors" after 1200 steps, and back again.
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
+/// The number of steps in the name of a checkpoint.
 std::int64_t step_of_checkpoint(const std::filesystem::path& path);
 
 /// Number of the first order that so many steps of an optimizer, in epochs of so many batches, have not used up.

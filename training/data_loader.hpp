@@ -19,7 +19,9 @@ class Prefetcher;  // not included: users need not compile what threads take
 /// data set; targets: (b, ...) int64 or floating, as there; weights: none, or for each target (b) floating or
 /// undefined.
 struct Batch {
-  std::vector<Tensor> inputs, targets, weights = {};
+  std::vector<Tensor> inputs;        ///< one for each input of the model
+  std::vector<Tensor> targets;       ///< one for each output of the model
+  std::vector<Tensor> weights = {};  ///< none, or one for each target
 
   /// Number of samples.
   std::int64_t size() const { return inputs.front().dim(0); }

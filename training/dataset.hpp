@@ -126,7 +126,8 @@ class Dataset {
 
 /// What a network learns from and what it is judged by.
 struct SplitData {
-  Dataset train, test;
+  Dataset train;  ///< to learn from
+  Dataset test;   ///< to evaluate with
 };
 
 /// A random part of the examples as `test`, the others as `train`: round(fraction * n) examples, the same ones for the

@@ -45,9 +45,11 @@ class Loss {
   /// Loss of outputs, targets and weights; weights may be undefined.
   using Function = std::function<Variable(const Variable& outputs, const Tensor& targets, const Tensor& weights)>;
 
+  /// From a function of outputs, targets and weights.
   template <std::invocable<const Variable&, const Tensor&, const Tensor&> F>
   Loss(std::string name, F function, LossOptions options = {})
       : Loss(std::move(name), Function(std::move(function)), true, std::move(options)) {}
+  /// From a function of outputs and targets.
   template <std::invocable<const Variable&, const Tensor&> F>
   requires(!std::invocable<F, const Variable&, const Tensor&, const Tensor&>)  //
       Loss(std::string name, F function, LossOptions options = {})

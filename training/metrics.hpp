@@ -43,7 +43,9 @@ Tensor confusion_matrix(const Tensor& outputs, const Tensor& labels);
 struct ConfusionCounts {
   /// A cell off the diagonal that is not 0.
   struct Pair {
-    std::int64_t label, output, count;  ///< samples of class `label` whose largest output is `output`
+    std::int64_t label;   ///< class of the target
+    std::int64_t output;  ///< class of the largest output
+    std::int64_t count;   ///< number of such samples
     friend bool operator==(const Pair&, const Pair&) = default;
   };
   std::vector<std::int64_t> samples;  ///< of each class: the sums of the rows

@@ -15,9 +15,12 @@ namespace xtape {
 
 /// The loss of an output, and the factor it has in the sum that is minimized. With a factor of 0 it is only measured.
 struct WeightedLoss {
+  /// A loss and its weight; a Loss alone has the weight 1.
   WeightedLoss(Loss its_loss, double its_weight = 1)  // NOLINT(google-explicit-constructor): a loss counts once
       : loss(std::move(its_loss)), weight(its_weight) {}
+  /// The loss.
   Loss loss;
+  /// Its factor in the sum of the losses.
   double weight;
 };
 
@@ -27,9 +30,13 @@ struct WeightedLoss {
 ///   .loss = {{loss::softmax_cross_entropy()}, {loss::mean_squared_error(), 0.5}}
 class Losses {
  public:
+  /// For a model of one output.
   Losses(Loss loss) : losses_{std::move(loss)} {}  // NOLINT(google-explicit-constructor)
+  /// One for each output, in their order.
   Losses(std::initializer_list<WeightedLoss> losses) : losses_(losses) {}
+  /// One for each output, in their order.
   explicit Losses(std::vector<WeightedLoss> losses) : losses_(std::move(losses)) {}
+  /// The losses in the order of the outputs.
   const std::vector<WeightedLoss>& all() const { return losses_; }
 
  private:
@@ -42,18 +49,25 @@ class Losses {
 ///   .metrics = {metric::accuracy(), metric::top_k_accuracy({.k = 3})}
 ///   .metrics = {{metric::accuracy(), "kind"}, {metric::mean_absolute_error(), "price"}}
 struct OutputMetric {
+  /// A metric, and the name of the output that it measures.
   OutputMetric(Metric its_metric, std::string its_output = "")  // NOLINT(google-explicit-constructor)
       : metric(std::move(its_metric)), output(std::move(its_output)) {}
+  /// The metric.
   Metric metric;
+  /// Name of the output; empty where there is one.
   std::string output;
 };
+/// Metrics of the outputs of a model.
 using Metrics = std::vector<OutputMetric>;
 
 /// What one output of a model is trained and measured by.
 struct OutputObjective {
   std::string name;  ///< of the output's layer; empty where the model has one output: its figures have no prefix
+  /// The loss of the output.
   Loss loss;
+  /// Its factor in the sum of the losses.
   double weight = 1;
+  /// The metrics of the output.
   std::vector<Metric> metrics = {};
 };
 
@@ -68,11 +82,14 @@ class Objective {
   Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
             const Metrics& metrics);
 
+  /// What each output is trained and measured by.
   const std::vector<OutputObjective>& outputs() const { return outputs_; }
 
   /// A figure that is measured, and which way it is better.
   struct Measure {
+    /// Name of the figure.
     std::string name;
+    /// Whether a larger figure is better.
     bool larger_is_better;
   };
   /// In the order of RunningFigures::figures().
@@ -85,6 +102,7 @@ class Objective {
 /// "softmax_cross_entropy", "[softmax_cross_entropy, mean_squared_error times 0.5]", for settings that are compared;
 /// and the metrics in the same way.
 std::string losses_text(const Objective& objective);
+/// The metrics with their outputs as text.
 std::string metrics_text(const Objective& objective);
 
 /// Name of the layer whose output is output number `index` of the model.

@@ -18,8 +18,10 @@ std::string duration_text(double seconds);
 
 /// Where progress is shown. The defaults are standard output and the real clock.
 struct ProgressOutput {
+  /// Where progress is written.
   std::ostream* stream = &std::cout;
   std::function<int()> columns = terminal_columns;  ///< asked before every line; 0: not a terminal
+  /// The clock, in seconds.
   std::function<double()> seconds = steady_seconds;
 };
 
@@ -39,6 +41,7 @@ struct ProgressPlan {
 /// the first epoch, when neither is known, validating a sample is taken to cost a third of training on it.
 class Progress final : public Callback {
  public:
+  /// For a run with this plan.
   explicit Progress(ProgressPlan plan, ProgressOutput output = {});
   /// Ends the line that is being redrawn, so that an error message gets a line of its own.
   ~Progress() override;
@@ -57,10 +60,12 @@ class Progress final : public Callback {
   void update(std::int64_t samples, const Figures& figures);
   /// So many samples are validated.
   void update_validation(std::int64_t samples);
+  /// Shows the figures of an epoch.
   void end_epoch(const EpochResult& result);
 
   /// Seconds until the end of the epoch and of the run; unknown, and below 0, before the first samples are done.
   double left_in_epoch() const;
+  /// Estimated time for the rest of the run.
   double left_in_run() const;
 
  private:
