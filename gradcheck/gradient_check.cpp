@@ -13,7 +13,7 @@
 namespace xtape {
 namespace {
 
-/// f at the inputs, with its derivatives from the way back.
+/// f at the inputs, with its derivatives from the backward pass.
 class Linearization {
  public:
   Linearization(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs,

@@ -17,7 +17,7 @@ Variable clip_gradient(const Variable& dy, const Tensor& x, double low, double h
 }
 
 /// Records max or min: `takes_first(a, b)` says where the first operand is the result. The choice is a constant of the
-/// derivative, made again on the way back rather than saved.
+/// derivative. It is recomputed in the backward pass instead of saved.
 template <class F>
 Variable choose(std::string_view name, const Variable& a, const Variable& b, F takes_first) {
   const auto share = [name, takes_first, a = a.value(), b = b.value()](const Variable& dy, const Shape& to,

@@ -27,7 +27,7 @@ bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t bef
   return true;
 }
 
-/// Which tap of its window each value of a max pooling was found on. Null for poolings without a way back.
+/// Which tap of its window each value of a max pooling was found on. Null if no backward pass is recorded.
 using Places = std::shared_ptr<const kernels::Workspace<std::int32_t>>;
 
 Tensor max_pool_gradient(const kernels::Window& window, const Places& places, const Tensor& dy) {
