@@ -10,7 +10,7 @@
 #include "examples/program.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/new_folder.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 using namespace xtape;
 using namespace xtape::bench;

@@ -3,7 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <xtape/xtape.hpp>
 
-#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
 
 using namespace xtape;
 

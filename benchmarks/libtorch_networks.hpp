@@ -26,7 +26,7 @@ struct TorchData {
 /// Throws Error with the path if the file is not in safetensors format.
 TorchData load_torch_data(const std::string& path, bool channels_last);
 
-/// The logits (n, classes) of the network in models/resnet50.cpp or models/conv_net.cpp with the options of the
+/// The logits (n, classes) of the network in models/zoo/resnet50.cpp or models/zoo/conv_net.cpp with the options of the
 /// workload. In training, batch normalization uses the statistics of the batch and updates its moving averages.
 at::Tensor torch_logits(const Workload& workload, const TorchWeights& weights, const at::Tensor& images);
 

@@ -6,7 +6,7 @@
 
 #include "examples/classifier.hpp"
 #include "examples/program.hpp"
-#include "training/progress.hpp"
+#include "training/callbacks/progress.hpp"
 
 using namespace xtape;
 namespace fs = std::filesystem;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gradcheck/gradient_check.hpp"
-#include "layers/layer.hpp"
+#include "layers/graph/layer.hpp"
 
 namespace xtape {
 

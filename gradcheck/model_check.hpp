@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "gradcheck/gradient_report.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 
 namespace xtape {
 

@@ -8,8 +8,8 @@
 namespace xtape {
 namespace {
 
-/// Elements of a and b of one shape multiplied, with a derivative that has one again: multiply of ops/, which this module
-/// does not include.
+/// Elements of a and b of one shape multiplied, with a derivative that has one again: multiply of ops/, which this
+/// module does not include.
 Variable product(const Variable& a, const Variable& b) {
   Tensor y = map("gradient_function", a.value(), b.value(), [](auto u, auto v) { return u * v; });
   return record("product", std::move(y),

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "framework/autograd/forward_pass.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "optim/parameter_group.hpp"
 #include "optim/schedule.hpp"

@@ -2,7 +2,7 @@
 """Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> include, directly or indirectly. --list prints
 their paths in the source tree instead.
 
-In the source tree a header is "layers/dense.hpp"; installed it is <xtape/layers/dense.hpp>, and includes of it are
+In the source tree a header is "layers/core/dense.hpp"; installed it is <xtape/layers/core/dense.hpp>, and includes of it are
 rewritten. So users need one include path, and a folder "layers" in a user's project does not conflict with xtape's.
 """
 

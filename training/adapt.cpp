@@ -5,9 +5,9 @@
 #include <limits>
 #include <vector>
 
-#include "layers/input.hpp"
-#include "layers/normalization.hpp"
-#include "training/data_loader.hpp"
+#include "layers/graph/input.hpp"
+#include "layers/normalization/normalization.hpp"
+#include "training/data/data_loader.hpp"
 
 namespace xtape {
 namespace {

@@ -1,8 +1,8 @@
 // adapt: what Normalization layers need to know of the training data.
 #pragma once
 
-#include "models/model.hpp"
-#include "training/dataset.hpp"
+#include "models/graph/model.hpp"
+#include "training/data/dataset.hpp"
 
 namespace xtape {
 

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "layers/batch_normalization.hpp"
-#include "models/fusion.hpp"
-#include "training/data_loader.hpp"
+#include "layers/normalization/batch_normalization.hpp"
+#include "models/graph/fusion.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit_checks.hpp"
 
 namespace xtape {

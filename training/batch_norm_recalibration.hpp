@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "models/model.hpp"
-#include "training/dataset.hpp"
+#include "models/graph/model.hpp"
+#include "training/data/dataset.hpp"
 
 namespace xtape {
 

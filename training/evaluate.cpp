@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit_checks.hpp"
-#include "training/running_figures.hpp"
+#include "training/metrics/running_figures.hpp"
 
 namespace xtape {
 namespace {

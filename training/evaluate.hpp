@@ -5,10 +5,10 @@
 #include <functional>
 #include <vector>
 
-#include "models/model.hpp"
-#include "training/dataset.hpp"
-#include "training/figures.hpp"
-#include "training/objective.hpp"
+#include "models/graph/model.hpp"
+#include "training/data/dataset.hpp"
+#include "training/metrics/figures.hpp"
+#include "training/metrics/objective.hpp"
 
 namespace xtape {
 

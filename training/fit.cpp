@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "training/checkpoint_file.hpp"
-#include "training/data_loader.hpp"
+#include "training/checkpoint/checkpoint_file.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit_checks.hpp"
 #include "training/train_step.hpp"
 

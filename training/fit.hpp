@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "framework/autograd/profiler.hpp"
-#include "training/augmentation.hpp"
-#include "training/callback.hpp"
+#include "training/callbacks/callback.hpp"
+#include "training/callbacks/progress.hpp"
+#include "training/data/augmentation.hpp"
 #include "training/evaluate.hpp"
-#include "training/objective.hpp"
-#include "training/progress.hpp"
+#include "training/metrics/objective.hpp"
 
 namespace xtape {
 

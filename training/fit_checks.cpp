@@ -6,8 +6,8 @@
 #include <span>
 
 #include "framework/ops/label_checks.hpp"
-#include "layers/softmax.hpp"
-#include "training/metrics.hpp"
+#include "layers/core/softmax.hpp"
+#include "training/metrics/metrics.hpp"
 
 namespace xtape {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "training/figures.hpp"
+#include "training/metrics/figures.hpp"
 
 namespace xtape {
 

@@ -4,7 +4,7 @@
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
-#include "training/batch_weights.hpp"
+#include "training/data/batch_weights.hpp"
 #include "training/fit.hpp"
 #include "training/fit_checks.hpp"
 

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "training/callback.hpp"
-#include "training/data_loader.hpp"
+#include "training/callbacks/callback.hpp"
+#include "training/data/data_loader.hpp"
 
 namespace xtape {
 

@@ -26,9 +26,9 @@ TOPICS = [
     ("optim", "optimizers"),
     ("models", "models"),
     ("gradcheck", "gradcheck"),
-    ("training/loss", "losses"),
-    ("training/metric", "metrics"),
-    ("training/callback", "callbacks"),
+    ("training/metrics/loss", "losses"),
+    ("training/metrics", "metrics"),
+    ("training/callbacks", "callbacks"),
     ("training/checkpoint", "callbacks"),
     ("training", "training"),
 ]

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "examples/lab/figures.hpp"
-#include "models/conv_net.hpp"
+#include "models/zoo/conv_net.hpp"
 
 namespace xtape::lab {
 

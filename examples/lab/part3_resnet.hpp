@@ -2,7 +2,7 @@
 #pragma once
 
 #include "examples/lab/figures.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/resnet50.hpp"
 
 namespace xtape::lab {
 

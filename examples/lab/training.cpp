@@ -4,10 +4,10 @@
 #include <map>
 
 #include "examples/lab/part2_convnet.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "optim/adam.hpp"
 #include "training/batch_norm_recalibration.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit.hpp"
 
 namespace xtape::lab {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "examples/lab/figures.hpp"
-#include "training/dataset.hpp"
+#include "training/data/dataset.hpp"
 
 namespace xtape::lab {
 

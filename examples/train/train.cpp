@@ -14,7 +14,7 @@
 #include "examples/train/recipe.hpp"
 #include "examples/train/run_folder.hpp"
 #include "framework/io/atomic_file.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 using namespace xtape;
 namespace fs = std::filesystem;

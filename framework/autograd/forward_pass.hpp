@@ -41,7 +41,7 @@ struct PassOptions {
   /// Observers that are notified while the pass runs. They must outlive the pass. An empty list costs nothing.
   std::vector<Observer*> observers = {};
   /// Gradient checkpointing, which saves memory and costs time: a Model keeps only some activations and recomputes the
-  /// others in the backward pass; see models/segments.hpp. Values and gradients do not change.
+  /// others in the backward pass; see models/graph/segments.hpp. Values and gradients do not change.
   bool recompute = false;
 };
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "framework/kernels/program_locks.hpp"
+#include "framework/kernels/threads/program_locks.hpp"
 
 namespace xtape {
 

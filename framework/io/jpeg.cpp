@@ -14,7 +14,7 @@
 
 #include "framework/error.hpp"
 #include "framework/io/image_codecs.hpp"
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 
 namespace xtape::codecs {
 namespace {

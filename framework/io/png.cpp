@@ -10,7 +10,7 @@
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/image_codecs.hpp"
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 
 namespace xtape {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "framework/io/image.hpp"
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 
 namespace xtape {
 namespace {

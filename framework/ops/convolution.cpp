@@ -3,8 +3,8 @@
 #include <mutex>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/program_locks.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/threads/program_locks.hpp"
 
 namespace xtape {
 namespace {

@@ -7,7 +7,7 @@
 #include <xtensor-blas/xlinalg.hpp>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/blas.hpp"
+#include "framework/kernels/gemm/blas.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/tensor/elementwise.hpp"

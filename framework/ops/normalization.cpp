@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/batch_norm.hpp"
+#include "framework/kernels/normalization/batch_norm.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {

@@ -3,9 +3,9 @@
 #include <memory>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/memory_pool.hpp"
-#include "framework/kernels/pooling.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/reductions.hpp"
 

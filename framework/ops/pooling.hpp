@@ -20,7 +20,7 @@ Variable max_pool2d(const Variable& x, const WindowOptions& window);
 Variable conv2d_max_pool2d(const Variable& x, const Variable& w, const Conv2DOptions& options,
                            const WindowOptions& pooling);
 /// Whether conv2d_max_pool2d computes both ops together. This requires a convolution for few channels (see
-/// kernels/convolution.hpp) and pooling windows that do not overlap.
+/// kernels/convolution/convolution.hpp) and pooling windows that do not overlap.
 bool pools_at_once(const Variable& x, const Variable& w, const Conv2DOptions& options, const WindowOptions& pooling);
 
 /// y = the mean of the x in the window that lie on the image. As in Keras, padding is not counted. Saves nothing.

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "framework/autograd/tape.hpp"
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/axes.hpp"
 #include "framework/ops/elementary.hpp"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "framework/kernels/window.hpp"
+#include "framework/kernels/convolution/window.hpp"
 #include "framework/tensor/shape.hpp"
 
 namespace xtape {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/tensor/tensor.hpp"
 
 namespace xtape {

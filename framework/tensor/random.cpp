@@ -6,7 +6,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 namespace xtape {
 namespace {

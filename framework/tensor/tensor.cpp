@@ -12,7 +12,7 @@
 #include <variant>
 #include <xtensor/xstorage.hpp>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/tensor/array_text.hpp"
 #include "framework/tensor/size_text.hpp"
 #include "framework/tensor/strided.hpp"

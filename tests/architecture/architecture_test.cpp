@@ -37,7 +37,7 @@ std::vector<File> sources() {
   return files;
 }
 
-/// The module of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/dense.cpp.
+/// The module of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/core/dense.cpp.
 std::string room_of(const std::string& path) {
   const auto first = path.find('/');
   if (first == std::string::npos) return "";

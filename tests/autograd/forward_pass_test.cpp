@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/xarray.hpp"
 #include "tests/support/support.hpp"

@@ -5,10 +5,10 @@
 #include "framework/io/image.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
-#include "models/model_file.hpp"
-#include "models/weights.hpp"
+#include "models/files/model_file.hpp"
+#include "models/files/weights.hpp"
 #include "optim/adam.hpp"
-#include "training/checkpoint_file.hpp"
+#include "training/checkpoint/checkpoint_file.hpp"
 #include "training/fit.hpp"
 
 namespace xtape::fuzz {

@@ -4,7 +4,7 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "framework/ops/ops.hpp"
-#include "models/conv_net.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/conv_net.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/gradcheck/gradient_rows.hpp"
 #include "tests/support/support.hpp"
 

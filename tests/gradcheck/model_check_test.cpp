@@ -4,8 +4,8 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/conv_net.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/conv_net.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

@@ -15,7 +15,7 @@
 
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/helper_process.hpp"
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 

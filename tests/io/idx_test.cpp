@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/io/image_files.hpp"
 
 using namespace xtape;

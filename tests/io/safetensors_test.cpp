@@ -5,7 +5,7 @@
 #include <limits>
 #include <thread>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 

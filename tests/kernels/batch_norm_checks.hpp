@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "framework/kernels/batch_norm.hpp"
+#include "framework/kernels/normalization/batch_norm.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/batch_norm.hpp"
 #include "tests/support/kernel_settings.hpp"

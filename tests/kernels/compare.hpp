@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/reference/exact.hpp"
 

@@ -1,9 +1,9 @@
 // The three kernels of convolution held against their definitions, for one shape.
 #pragma once
 
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/engine.hpp"
-#include "framework/kernels/winograd.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/convolution/winograd.hpp"
+#include "framework/kernels/simd/engine.hpp"
 #include "framework/ops/window.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/convolution.hpp"

@@ -12,7 +12,7 @@
 //   weight_depth          channels whose weights are transformed at a time where there are fewer
 //   tiles_at_a_time       tiles that the gradient of the weights sums up at a time (winograd_gradient.cpp); 4096
 //   weights slice_depth, row_tiles, depth_block, ...        the products (product_cuts_test.cpp)
-#include "framework/kernels/pooling.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
 #include "tests/kernels/convolution_checks.hpp"
 
 using namespace xtape;

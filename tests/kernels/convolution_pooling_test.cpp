@@ -1,8 +1,8 @@
 // A convolution and the max pooling behind it at once, against the two one after the other, which other tests hold
 // against their definitions.
 
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/pooling.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/kernels/window_draw.hpp"
 #include "tests/reference/convolution.hpp"

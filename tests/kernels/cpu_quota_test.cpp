@@ -1,4 +1,4 @@
-#include "framework/kernels/cpu_quota.hpp"
+#include "framework/kernels/threads/cpu_quota.hpp"
 
 #include <fstream>
 #include <memory>

@@ -1,14 +1,14 @@
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <xtensor-blas/xlinalg.hpp>
 
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/gemm.hpp"
-#include "framework/kernels/parallel.hpp"
-#include "framework/kernels/winograd.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/convolution/winograd.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/ops/window.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/xarray.hpp"

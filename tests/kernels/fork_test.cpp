@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "framework/kernels/gemm.hpp"
-#include "framework/kernels/memory_pool.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"

@@ -1,4 +1,4 @@
-#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
 
 #include "tests/kernels/product_checks.hpp"
 

@@ -3,10 +3,10 @@
 #include <functional>
 #include <thread>
 
-#include "framework/kernels/convolution.hpp"
-#include "framework/kernels/gemm.hpp"
-#include "framework/kernels/pooling.hpp"
-#include "framework/kernels/product.hpp"
+#include "framework/kernels/convolution/convolution.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
+#include "framework/kernels/gemm/product.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/window.hpp"
 #include "tests/kernels/compare.hpp"

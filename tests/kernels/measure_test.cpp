@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-#include "framework/kernels/engine.hpp"
-#include "framework/kernels/instruction_set.hpp"
+#include "framework/kernels/simd/engine.hpp"
+#include "framework/kernels/simd/instruction_set.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"

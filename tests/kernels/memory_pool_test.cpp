@@ -1,4 +1,4 @@
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"

@@ -1,4 +1,4 @@
-#include "framework/kernels/pooling.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
 
 #include <cmath>
 

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
 #include "tests/kernels/compare.hpp"
 #include "tests/reference/gemm.hpp"
 #include "tests/support/kernel_settings.hpp"

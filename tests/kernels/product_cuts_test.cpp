@@ -1,5 +1,5 @@
 // Products of sizes on both sides of every constant by which they are cut: with none, one and several whole pieces, and
-// with something left over. What there is to cut (framework/kernels/product.cpp, transposed_product.cpp, simd/):
+// with something left over. What there is to cut (framework/kernels/gemm/product.cpp, transposed_product.cpp, simd/):
 //
 //   slice_depth        values of the depth in a slice; a longer run is cut, shorter ones are taken several at a time
 //   8                  of which a part of a long run is a multiple
@@ -18,7 +18,7 @@
 //   few_rows, shallow_depth, 16/17   where the width of vectors changes
 #include <optional>
 
-#include "framework/kernels/product.hpp"
+#include "framework/kernels/gemm/product.hpp"
 #include "tests/kernels/product_checks.hpp"
 
 using namespace xtape;

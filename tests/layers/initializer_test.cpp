@@ -1,4 +1,4 @@
-#include "layers/initializer.hpp"
+#include "layers/parameters/initializer.hpp"
 
 #include <algorithm>
 #include <cmath>

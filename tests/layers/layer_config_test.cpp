@@ -1,4 +1,4 @@
-#include "layers/layer_config.hpp"
+#include "layers/graph/layer_config.hpp"
 
 #include "framework/ops/arithmetic.hpp"
 #include "layers/layers.hpp"

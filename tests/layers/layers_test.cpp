@@ -5,7 +5,7 @@
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/matmul.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

@@ -5,7 +5,7 @@
 
 #include "framework/tensor/streams.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 #include "tests/layers/plain_layers.hpp"
 #include "tests/support/support.hpp"
 

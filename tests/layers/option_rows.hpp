@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/layer.hpp"
+#include "layers/graph/layer.hpp"
 
 namespace xtape::test {
 

@@ -3,8 +3,8 @@
 #include <map>
 
 #include "layers/layers.hpp"
-#include "models/model.hpp"
-#include "models/model_file.hpp"
+#include "models/files/model_file.hpp"
+#include "models/graph/model.hpp"
 #include "tests/layers/option_rows.hpp"
 #include "tests/support/support.hpp"
 

@@ -1,4 +1,4 @@
-#include "layers/tensor_spec.hpp"
+#include "layers/graph/tensor_spec.hpp"
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"

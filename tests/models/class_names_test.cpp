@@ -1,8 +1,8 @@
 #include "framework/io/safetensors.hpp"
-#include "layers/dense.hpp"
-#include "layers/input.hpp"
-#include "models/model_file.hpp"
-#include "models/weights.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/graph/input.hpp"
+#include "models/files/model_file.hpp"
+#include "models/files/weights.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {

@@ -6,11 +6,11 @@
 #include "gradcheck/layer_check.hpp"
 #include "gradcheck/model_check.hpp"
 #include "layers/layers.hpp"
-#include "models/model_file.hpp"
-#include "models/multiply_adds.hpp"
-#include "models/plot.hpp"
-#include "models/sequential.hpp"
-#include "models/weights.hpp"
+#include "models/files/model_file.hpp"
+#include "models/files/weights.hpp"
+#include "models/graph/multiply_adds.hpp"
+#include "models/graph/plot.hpp"
+#include "models/graph/sequential.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

@@ -1,7 +1,7 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
-#include "models/multiply_adds.hpp"
+#include "models/graph/model.hpp"
+#include "models/graph/multiply_adds.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 

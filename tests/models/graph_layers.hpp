@@ -1,8 +1,8 @@
 // Custom layers for tests of graphs: with integer inputs, with two outputs, with larger images.
 #pragma once
 
-#include "layers/layer.hpp"
-#include "models/model_file.hpp"
+#include "layers/graph/layer.hpp"
+#include "models/files/model_file.hpp"
 
 namespace xtape::test {
 

@@ -6,7 +6,7 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/model_file.hpp"
+#include "models/files/model_file.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "models/weights.hpp"
+#include "models/files/weights.hpp"
 #include "tests/io/python.hpp"
 
 namespace xtape::test {

@@ -1,5 +1,5 @@
 // Names of weights in Keras files, which h5py writes as the source of Keras does.
-#include "models/keras_names.hpp"
+#include "models/files/keras_names.hpp"
 
 #include "framework/io/hdf5.hpp"
 #include "layers/layers.hpp"

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "layers/layers.hpp"
-#include "models/keras_names.hpp"
+#include "models/files/keras_names.hpp"
 #include "tests/models/keras_file.hpp"
 
 namespace xtape {

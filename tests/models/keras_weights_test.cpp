@@ -4,7 +4,7 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/io/files.hpp"
 #include "tests/models/keras_file.hpp"
 

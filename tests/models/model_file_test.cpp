@@ -1,12 +1,12 @@
-#include "models/model_file.hpp"
+#include "models/files/model_file.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/resnet50.hpp"
-#include "models/weights.hpp"
+#include "models/files/weights.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {

@@ -1,6 +1,6 @@
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "tests/support/support.hpp"

@@ -3,9 +3,9 @@
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
-#include "models/conv_net.hpp"
-#include "models/model_file.hpp"
-#include "models/resnet50.hpp"
+#include "models/files/model_file.hpp"
+#include "models/zoo/conv_net.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 

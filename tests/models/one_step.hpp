@@ -6,7 +6,7 @@
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/tensor/random.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 
 namespace xtape::test {
 

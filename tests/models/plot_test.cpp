@@ -1,10 +1,10 @@
-#include "models/plot.hpp"
+#include "models/graph/plot.hpp"
 
 #include <fstream>
 #include <set>
 
 #include "layers/layers.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {

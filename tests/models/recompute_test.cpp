@@ -2,13 +2,13 @@
 // the same, with less memory.
 #include <optional>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/fusion.hpp"
-#include "models/model.hpp"
-#include "models/resnet50.hpp"
-#include "models/segments.hpp"
+#include "models/graph/fusion.hpp"
+#include "models/graph/model.hpp"
+#include "models/graph/segments.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 

@@ -1,6 +1,6 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 

@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
-#include "framework/kernels/gemm.hpp"
-#include "framework/kernels/pooling.hpp"
-#include "models/resnet50.hpp"
+#include "framework/kernels/convolution/pooling.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/kernels/batch_norm_checks.hpp"
 #include "tests/kernels/convolution_checks.hpp"
 #include "tests/reference/gemm.hpp"

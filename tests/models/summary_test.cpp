@@ -1,7 +1,7 @@
 #include "framework/tensor/size_text.hpp"
 #include "layers/layers.hpp"
-#include "models/multiply_adds.hpp"
-#include "models/resnet50.hpp"
+#include "models/graph/multiply_adds.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {

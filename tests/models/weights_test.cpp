@@ -1,11 +1,11 @@
-#include "models/weights.hpp"
+#include "models/files/weights.hpp"
 
 #include <fstream>
 
 #include "framework/io/safetensors.hpp"
-#include "layers/batch_normalization.hpp"
-#include "layers/dense.hpp"
-#include "layers/input.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/graph/input.hpp"
+#include "layers/normalization/batch_normalization.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 

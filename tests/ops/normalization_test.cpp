@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"

@@ -1,7 +1,7 @@
 #include <thread>
 #include <vector>
 
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 #include "framework/ops/convolution.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"

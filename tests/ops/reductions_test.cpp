@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"

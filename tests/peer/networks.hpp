@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "models/model.hpp"
+#include "models/graph/model.hpp"
 #include "tests/peer/compare.hpp"
 
 namespace xtape::peer {

@@ -2,8 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include "models/conv_net.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/conv_net.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "tests/peer/layout.hpp"
 #include "tests/peer/networks.hpp"
 #include "tests/peer/torch_functions.hpp"

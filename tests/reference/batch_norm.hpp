@@ -1,7 +1,7 @@
 // Batch normalization's kernels by their definitions, one channel or one element at a time.
 #pragma once
 
-#include "framework/kernels/batch_norm.hpp"
+#include "framework/kernels/normalization/batch_norm.hpp"
 #include "tests/reference/exact.hpp"
 
 namespace xtape::reference {

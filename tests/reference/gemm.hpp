@@ -1,7 +1,7 @@
 // Matrix products by their definition.
 #pragma once
 
-#include "framework/kernels/gemm.hpp"
+#include "framework/kernels/gemm/gemm.hpp"
 #include "tests/reference/exact.hpp"
 
 namespace xtape::reference {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "framework/kernels/window.hpp"
+#include "framework/kernels/convolution/window.hpp"
 
 namespace xtape::reference {
 

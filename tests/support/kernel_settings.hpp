@@ -1,8 +1,8 @@
 // Restores the global settings of kernels at the end of a scope.
 #pragma once
 
-#include "framework/kernels/engine.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/simd/engine.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 namespace xtape::test {
 

@@ -5,7 +5,7 @@
 #include <map>
 #include <numeric>
 
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "framework/tensor/random.hpp"
 #include "layers/layers.hpp"
-#include "models/weights.hpp"
+#include "models/files/weights.hpp"
 #include "tests/support/support.hpp"
 #include "training/fit.hpp"
 

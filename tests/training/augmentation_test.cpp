@@ -1,4 +1,4 @@
-#include "training/augmentation.hpp"
+#include "training/data/augmentation.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <set>
 
 #include "tests/support/support.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

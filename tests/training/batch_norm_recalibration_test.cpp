@@ -3,10 +3,10 @@
 #include <cmath>
 #include <limits>
 
-#include "layers/batch_normalization.hpp"
-#include "layers/dense.hpp"
-#include "layers/dropout.hpp"
-#include "layers/input.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/core/dropout.hpp"
+#include "layers/graph/input.hpp"
+#include "layers/normalization/batch_normalization.hpp"
 #include "tests/support/support.hpp"
 #include "training/fit.hpp"
 

@@ -6,10 +6,10 @@
 
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/callbacks.hpp"
-#include "training/checkpoint.hpp"
-#include "training/interrupt.hpp"
-#include "training/monitor.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/callbacks/interrupt.hpp"
+#include "training/callbacks/monitor.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -1,11 +1,11 @@
 // What a run that goes on must have in common with the one that began.
 #include "framework/ops/ops.hpp"
-#include "layers/reshaping.hpp"
+#include "layers/shape/reshaping.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/checkpoint.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -1,16 +1,16 @@
-#include "training/checkpoint.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 #include <fstream>
 #include <random>
 
 #include "framework/io/safetensors.hpp"
-#include "layers/reshaping.hpp"
-#include "models/weights.hpp"
+#include "layers/shape/reshaping.hpp"
+#include "models/files/weights.hpp"
 #include "optim/adam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/callbacks.hpp"
+#include "training/callbacks/callbacks.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

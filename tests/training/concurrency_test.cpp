@@ -3,7 +3,7 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
 #include "training/evaluate.hpp"

@@ -5,10 +5,10 @@
 #include "framework/ops/ops.hpp"
 #include "gradcheck/gradient_check.hpp"
 #include "gradcheck/model_check.hpp"
-#include "layers/activation.hpp"
+#include "layers/core/activation.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/metrics.hpp"
+#include "training/metrics/metrics.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

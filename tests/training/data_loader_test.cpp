@@ -1,9 +1,9 @@
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 
 #include <algorithm>
 #include <memory>
 
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 

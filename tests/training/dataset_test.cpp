@@ -1,4 +1,4 @@
-#include "training/dataset.hpp"
+#include "training/data/dataset.hpp"
 
 #include <fstream>
 #include <set>

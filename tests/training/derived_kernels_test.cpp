@@ -3,10 +3,10 @@
 
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/weights.hpp"
+#include "models/files/weights.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
-#include "training/checkpoint.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {

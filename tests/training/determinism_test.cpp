@@ -2,11 +2,11 @@
 // where.
 
 #include "framework/autograd/finite_check.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
-#include "models/conv_net.hpp"
-#include "models/resnet50.hpp"
+#include "models/zoo/conv_net.hpp"
+#include "models/zoo/resnet50.hpp"
 #include "optim/adam.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"

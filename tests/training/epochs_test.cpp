@@ -1,11 +1,11 @@
 // Which epochs a run has: their orders, their numbers, and who asks for a learning rate after the last of them.
 #include <set>
 
-#include "layers/reshaping.hpp"
+#include "layers/shape/reshaping.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/callbacks.hpp"
-#include "training/checkpoint.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -8,7 +8,7 @@
 #include "optim/adam.hpp"
 #include "tests/support/support.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/callbacks.hpp"
+#include "training/callbacks/callbacks.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {

@@ -3,11 +3,11 @@
 #include <sstream>
 
 #include "framework/ops/ops.hpp"
-#include "layers/reshaping.hpp"
+#include "layers/shape/reshaping.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/field_count.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/checkpoint.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

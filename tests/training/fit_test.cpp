@@ -4,16 +4,16 @@
 #include <limits>
 #include <sstream>
 
-#include "layers/activation.hpp"
-#include "layers/batch_normalization.hpp"
-#include "layers/dense.hpp"
-#include "layers/dropout.hpp"
-#include "layers/input.hpp"
-#include "layers/softmax.hpp"
+#include "layers/core/activation.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/core/dropout.hpp"
+#include "layers/core/softmax.hpp"
+#include "layers/graph/input.hpp"
+#include "layers/normalization/batch_normalization.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 
 namespace xtape {
 namespace {

@@ -1,4 +1,4 @@
-#include "training/image_folder.hpp"
+#include "training/data/image_folder.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -9,13 +9,13 @@
 
 #include "framework/io/image.hpp"
 #include "framework/io/resize.hpp"
-#include "models/conv_net.hpp"
+#include "models/zoo/conv_net.hpp"
 #include "optim/adam.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
-#include "training/check_progress.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/check_progress.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit.hpp"
 
 using namespace xtape;

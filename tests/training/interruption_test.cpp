@@ -7,7 +7,7 @@
 
 #include "framework/io/safetensors.hpp"
 #include "tests/support/background_program.hpp"
-#include "training/checkpoint_file.hpp"
+#include "training/checkpoint/checkpoint_file.hpp"
 
 using namespace xtape;
 namespace fs = std::filesystem;

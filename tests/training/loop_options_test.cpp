@@ -1,11 +1,11 @@
 // What fit does besides the plain loop: penalties of regularizers, values computed twice, frozen layers.
 #include <cstring>
 
-#include "layers/activation.hpp"
-#include "layers/batch_normalization.hpp"
-#include "layers/conv2d.hpp"
-#include "layers/merge.hpp"
-#include "layers/reshaping.hpp"
+#include "layers/convolution/conv2d.hpp"
+#include "layers/core/activation.hpp"
+#include "layers/normalization/batch_normalization.hpp"
+#include "layers/shape/merge.hpp"
+#include "layers/shape/reshaping.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"

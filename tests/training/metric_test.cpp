@@ -1,6 +1,6 @@
 // Every metric against its definition over all samples at once, written out here in double, for batches of any sizes,
 // with and without weights.
-#include "training/metric.hpp"
+#include "training/metrics/metric.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 
 #include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
-#include "training/metrics.hpp"
+#include "training/metrics/metrics.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -1,8 +1,8 @@
-#include "training/metrics.hpp"
+#include "training/metrics/metrics.hpp"
 
 #include <limits>
 
-#include "framework/kernels/memory_pool.hpp"
+#include "framework/kernels/memory/memory_pool.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {

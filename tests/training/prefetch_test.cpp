@@ -1,4 +1,4 @@
-#include "training/prefetch.hpp"
+#include "training/data/prefetch.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "training/profile.hpp"
+#include "training/report/profile.hpp"
 
 #include <set>
 #include <thread>

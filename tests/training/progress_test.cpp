@@ -1,4 +1,4 @@
-#include "training/progress.hpp"
+#include "training/callbacks/progress.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "training/report.hpp"
+#include "training/report/report.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,9 +8,9 @@
 
 #include "framework/io/image.hpp"
 #include "layers/layers.hpp"
-#include "models/plot.hpp"
+#include "models/graph/plot.hpp"
 #include "tests/support/support.hpp"
-#include "training/html.hpp"
+#include "training/report/html.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

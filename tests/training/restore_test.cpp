@@ -7,8 +7,8 @@
 #include "optim/sgd.hpp"
 #include "tests/support/field_count.hpp"
 #include "tests/training/stage.hpp"
-#include "training/callbacks.hpp"
-#include "training/checkpoint.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -7,9 +7,9 @@
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/callbacks.hpp"
-#include "training/checkpoint.hpp"
-#include "training/data_loader.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/checkpoint/checkpoint.hpp"
+#include "training/data/data_loader.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -1,9 +1,9 @@
 // A small network and its data, for tests of the training loop.
 #pragma once
 
-#include "layers/dense.hpp"
-#include "layers/dropout.hpp"
-#include "layers/input.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/core/dropout.hpp"
+#include "layers/graph/input.hpp"
 #include "tests/support/support.hpp"
 #include "training/fit.hpp"
 

@@ -7,8 +7,8 @@
 #include "framework/io/safetensors.hpp"
 #include "optim/adam.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/checkpoint_file.hpp"
-#include "training/checkpoint_parts.hpp"
+#include "training/checkpoint/checkpoint_file.hpp"
+#include "training/checkpoint/checkpoint_parts.hpp"
 
 namespace xtape::test {
 

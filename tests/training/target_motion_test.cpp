@@ -3,7 +3,7 @@
 
 #include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

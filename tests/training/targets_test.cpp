@@ -5,7 +5,7 @@
 #include "layers/layers.hpp"
 #include "optim/adam.hpp"
 #include "tests/support/support.hpp"
-#include "training/data_loader.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {

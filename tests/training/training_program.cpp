@@ -12,13 +12,13 @@
 #include <string>
 
 #include "framework/io/safetensors.hpp"
-#include "framework/kernels/parallel.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 #include "layers/layers.hpp"
 #include "optim/adam.hpp"
-#include "training/callbacks.hpp"
-#include "training/checkpoint.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/callbacks/interrupt.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 #include "training/fit.hpp"
-#include "training/interrupt.hpp"
 
 using namespace xtape;
 

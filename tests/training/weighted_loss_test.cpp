@@ -2,8 +2,8 @@
 
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
-#include "training/batch_weights.hpp"
-#include "training/metrics.hpp"
+#include "training/data/batch_weights.hpp"
+#include "training/metrics/metrics.hpp"
 
 using namespace xtape;
 using namespace xtape::test;

@@ -3,7 +3,7 @@
 // function that was compiled for one instruction set in the code for another.
 #pragma once
 
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 
 namespace xtape::kernels::simd {
 

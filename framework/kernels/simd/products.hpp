@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 #include "framework/kernels/simd/vector.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,4 +1,4 @@
-// How large values are: what kernels/winograd_range.cpp reads of images and kernels, in one pass over them.
+// How large values are: what kernels/convolution/winograd_range.cpp reads of images and kernels, in one pass over them.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 #include "framework/kernels/simd/vector.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,9 +1,9 @@
-// The micro-kernels of strip convolutions (see kernels/strips.hpp). The inputs of neighbouring pixels are a constant
-// distance apart, so a tile needs no indirection buffer: the addressing modes of the load instructions compute
+// The micro-kernels of strip convolutions (see kernels/convolution/strips.hpp). The inputs of neighbouring pixels are a
+// constant distance apart, so a tile needs no indirection buffer: the addressing modes of the load instructions compute
 // addresses.
 #pragma once
 
-#include "framework/kernels/engine.hpp"
+#include "framework/kernels/simd/engine.hpp"
 #include "framework/kernels/simd/products.hpp"
 
 namespace xtape::kernels::simd {

@@ -1,0 +1,58 @@
+#include "layers/convolution/conv2d.hpp"
+
+#include "layers/convolution/window_outputs.hpp"
+
+namespace xtape {
+
+Conv2DLayer::Conv2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
+}
+
+std::vector<TensorSpec> Conv2DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs, 3);
+  const auto [height, width] = window_outputs(x, [&](const Shape& images) {
+    return place_window(title(), images,
+                        {.size = options_.kernel_size,
+                         .strides = options_.strides,
+                         .padding = options_.padding,
+                         .dilation = options_.dilation_rate},
+                        batch_shape_text(x));
+  });
+  return {{{height, width, options_.filters.value}}};
+}
+
+std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
+  const Extent2D size = options_.kernel_size;
+  std::vector<ParameterSpec> specs{{"kernel",
+                                    {size.height, size.width, inputs[0].shape[2], options_.filters.value},
+                                    options_.kernel_initializer,
+                                    true,
+                                    options_.kernel_regularizer}};
+  if (options_.use_bias)
+    specs.push_back({"bias", {options_.filters.value}, options_.bias_initializer, true, options_.bias_regularizer});
+  return specs;
+}
+
+Conv2DOptions Conv2DLayer::convolution() const {
+  return {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate};
+}
+
+Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
+  const Variable kernel = parameter(pass, "kernel");
+  const auto packed = x.tracked() ? nullptr : pass.derived<PackedKernel>(parameter("kernel"));
+  if (packed) return packed->conv2d(x.value(), convolution());
+  return conv2d(x, kernel, convolution());
+}
+
+std::optional<Variable> Conv2DLayer::bias(ForwardPass& pass) const {
+  if (!options_.use_bias) return std::nullopt;
+  return parameter(pass, "bias");
+}
+
+std::vector<Variable> Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  return {activated(convolved(inputs.front(), pass), bias(pass), options_.activation)};
+}
+
+template class LayerHandle<Conv2DLayer>;
+
+}  // namespace xtape

@@ -1,0 +1,119 @@
+// Activation: a layer that applies a function without parameters to each element, or to each row as softmax does.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+
+#include "framework/ops/activations.hpp"
+#include "layers/graph/layer.hpp"
+
+namespace xtape {
+
+/// The function object of tanh, like `ReluFunction` for relu.
+struct TanhFunction {
+  static constexpr const char* name = "tanh";  ///< the name in files and messages
+  /// tanh(x), element by element.
+  Variable operator()(const Variable& x) const { return tanh(x); }
+};
+/// Internal: the overload of tanh that `Activation(tanh)` selects by its type; it stands for the function tanh of
+/// xtape.
+inline TanhFunction tanh(TanhFunction function) { return function; }
+
+/// The function objects of framework/ops/activations.hpp, and TanhFunction.
+template <class F>
+concept BuiltinActivation = std::same_as<F, LinearFunction> || std::same_as<F, ReluFunction> ||
+    std::same_as<F, SigmoidFunction> || std::same_as<F, TanhFunction> || std::same_as<F, SoftplusFunction> ||
+    std::same_as<F, EluFunction> || std::same_as<F, LeakyReluFunction> || std::same_as<F, GeluFunction> ||
+    std::same_as<F, SoftmaxFunction> || std::same_as<F, LogSoftmaxFunction>;
+
+/// An activation function and its name. The output has the shape of the input. The functions of
+/// framework/ops/activations.hpp are recognized by their types and have their names; any other function has the name
+/// "custom" unless a name is given.
+class ActivationFunction {
+ public:
+  /// The function `linear`, which returns its input.
+  ActivationFunction() : ActivationFunction(linear) {}
+  /// Converts a function object or a lambda, such as `relu`.
+  template <std::invocable<const Variable&> F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, ActivationFunction>)
+      ActivationFunction(F&& function)  // NOLINT(google-explicit-constructor): relu is one, and a lambda is
+      : ActivationFunction("custom", std::forward<F>(function)) {
+    if constexpr (BuiltinActivation<std::remove_cvref_t<F>>) {
+      name_ = std::remove_cvref_t<F>::name;
+      builtin_ = true;
+    }
+  }
+  /// Converts an overloaded function, such as `exp`: the overload that takes one variable is selected.
+  template <std::same_as<Variable> V>
+  ActivationFunction(V (*function)(const Variable&))  // NOLINT(google-explicit-constructor)
+      : ActivationFunction("custom", function) {}
+  /// Converts `tanh`, which is an overloaded function.
+  ActivationFunction(TanhFunction (*tanh)(TanhFunction))  // NOLINT(google-explicit-constructor): see above
+      : ActivationFunction(tanh(TanhFunction())) {}
+  /// A function with a name. Error when the function is empty.
+  ActivationFunction(std::string name, std::function<Variable(const Variable&)> function);
+
+  /// The name, such as "relu"; "custom" for a function without a name.
+  const std::string& name() const { return name_; }
+  /// Whether the function is one of framework/ops/activations.hpp, which a model file can name.
+  bool builtin() const { return builtin_; }
+  /// Applies the function to `x`.
+  Variable operator()(const Variable& x) const { return function_(x); }
+
+  /// True if both are the same function of framework/ops/activations.hpp. A custom function equals no function.
+  friend bool operator==(const ActivationFunction& a, const ActivationFunction& b) {
+    return a.builtin_ && b.builtin_ && a.name_ == b.name_;
+  }
+
+ private:
+  std::string name_;
+  bool builtin_ = false;
+  std::function<Variable(const Variable&)> function_;
+};
+
+/// The name of the function. Error for a custom function, which a file cannot hold.
+ConfigValue to_config(const ActivationFunction& function);
+/// Reads a function by its name. Error unless the name is that of a function of framework/ops/activations.hpp.
+void from_config(const ConfigValue& given, ActivationFunction& function);
+
+/// Returns activation(y + bias), or activation(y) without a bias. A bias followed by relu is computed by one op.
+Variable activated(const Variable& y, const std::optional<Variable>& bias, const ActivationFunction& activation);
+
+/// y = function(x), of the shape of x. The layer has no parameters.
+class ActivationLayer final : public Layer {
+ public:
+  struct Options {
+    Required<ActivationFunction> function;  ///< the activation function
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("function", options.function); }
+  };
+  explicit ActivationLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
+
+  std::string type() const override { return "Activation"; }
+  LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
+  /// The activation function.
+  const ActivationFunction& function() const { return options_.function; }
+  std::string output_activation() const override { return function().name(); }
+  bool keeps_activation() const override { return function() == linear; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    return {{only_input(inputs)}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Options options_;
+};
+
+extern template class LayerHandle<ActivationLayer>;
+
+/// The handle of an ActivationLayer. `Activation(relu)(x)` returns relu(x).
+class Activation : public LayerHandle<ActivationLayer> {
+ public:
+  /// Makes a layer that applies `function`.
+  explicit Activation(ActivationFunction function, const OnlyName& options = {});
+};
+
+}  // namespace xtape

@@ -1,0 +1,49 @@
+// Dense: each output is a weighted sum of all inputs.
+#pragma once
+
+#include "layers/core/activation.hpp"
+
+namespace xtape {
+
+/// y = activation(x kernel + bias) over the last axis, from (n, ..., inputs) to (n, ..., units). Parameters: kernel
+/// (inputs, units) and bias (units).
+class DenseLayer final : public Layer {
+ public:
+  struct Options {
+    Required<std::int64_t> units;                       ///< number of outputs, at least 1
+    ActivationFunction activation = linear;             ///< applied after the bias
+    bool use_bias = true;                               ///< add a learned bias
+    Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
+    Initializer bias_initializer = zeros();             ///< initial values of the bias
+    Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
+    Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
+    std::string name = "";
+    static void fields(auto& options, auto field) {
+      field("units", options.units);
+      field("activation", options.activation);
+      field("use_bias", options.use_bias);
+      field("kernel_initializer", options.kernel_initializer);
+      field("bias_initializer", options.bias_initializer);
+      field("kernel_regularizer", options.kernel_regularizer);
+      field("bias_regularizer", options.bias_regularizer);
+    }
+  };
+  /// Error unless units >= 1.
+  explicit DenseLayer(Options options);
+
+  std::string type() const override { return "Dense"; }
+  LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
+  std::string output_activation() const override { return options_.activation.name(); }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Options options_;
+};
+
+extern template class LayerHandle<DenseLayer>;
+using Dense = LayerHandle<DenseLayer>;
+
+}  // namespace xtape

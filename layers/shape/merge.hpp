@@ -1,0 +1,75 @@
+// Layers with several inputs: Add, Subtract, Multiply, Concatenate.
+#pragma once
+
+#include "layers/graph/layer.hpp"
+
+namespace xtape {
+
+/// The base class of Add, Subtract and Multiply. The inputs have equal shapes and are passed as a list:
+/// `Add()({x, y})`, or `x + y`. An extent that is unknown in one input is taken from another.
+class ElementwiseMergeLayer : public Layer {
+ public:
+  using Options = OnlyName;
+  explicit ElementwiseMergeLayer(const Options& options) : Layer(options.name) {}
+  LayerConfig config() const override { return {}; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+
+ protected:
+  /// Combines the inputs from the first to the last. Error unless all shapes are equal: nothing is broadcast.
+  static Variable combined(const std::vector<Variable>& inputs, Variable (*combine)(const Variable&, const Variable&));
+};
+
+/// The sum of two or more inputs of equal shapes.
+class AddLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Add"; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+extern template class LayerHandle<AddLayer>;
+using Add = LayerHandle<AddLayer>;
+
+/// The first of two inputs minus the second; the shapes are equal.
+class SubtractLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Subtract"; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+extern template class LayerHandle<SubtractLayer>;
+using Subtract = LayerHandle<SubtractLayer>;
+
+/// The element-wise product of two or more inputs of equal shapes.
+class MultiplyLayer final : public ElementwiseMergeLayer {
+ public:
+  using ElementwiseMergeLayer::ElementwiseMergeLayer;
+  std::string type() const override { return "Multiply"; }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+};
+extern template class LayerHandle<MultiplyLayer>;
+using Multiply = LayerHandle<MultiplyLayer>;
+
+/// The concatenation of the inputs along an axis. All other extents must be equal. Axis 0, the batch, is an Error.
+class ConcatenateLayer final : public Layer {
+ public:
+  struct Options {
+    int axis = -1;  ///< counted with the batch axis 0; negative axes count from the end
+    std::string name = "";
+    static void fields(auto& options, auto field) { field("axis", options.axis); }
+  };
+  explicit ConcatenateLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
+  std::string type() const override { return "Concatenate"; }
+  bool keeps_activation() const override { return true; }
+  LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  Options options_;
+};
+extern template class LayerHandle<ConcatenateLayer>;
+using Concatenate = LayerHandle<ConcatenateLayer>;
+
+}  // namespace xtape

@@ -1,0 +1,199 @@
+#include "models/files/keras_names.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <regex>
+
+#include "framework/io/extension.hpp"
+
+namespace xtape {
+namespace {
+
+using Layers = std::vector<std::shared_ptr<Layer>>;
+
+/// The number of each layer in a depth-first traversal from the outputs to the inputs.
+std::map<const Layer*, std::size_t> traversal(const Model::Network& network) {
+  std::map<const Layer*, std::size_t> met;
+  std::vector<bool> visited(network.nodes().size(), false);
+  std::vector<std::size_t> pending;
+  const auto add = [&](const std::vector<NodeOutput>& values) {
+    for (auto value = values.rbegin(); value != values.rend(); ++value) pending.push_back(value->node);
+  };
+  add(network.output_nodes());
+  while (!pending.empty()) {
+    const std::size_t node = pending.back();
+    pending.pop_back();
+    if (visited[node]) continue;
+    visited[node] = true;
+    met.emplace(network.nodes()[node].layer.get(), met.size());
+    add(network.nodes()[node].inputs);
+  }
+  return met;
+}
+
+/// The distance of each layer: the largest number of calls between it and an output.
+std::map<const Layer*, std::size_t> depths(const Model::Network& network) {
+  const std::vector<ModelNode>& nodes = network.nodes();
+  std::map<const Layer*, std::size_t> deepest;
+  std::vector<std::size_t> depth(nodes.size(), 0);
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    std::size_t& of_layer = deepest[nodes[i].layer.get()];
+    depth[i] = of_layer = std::max(depth[i], of_layer);
+    for (const NodeOutput& input : nodes[i].inputs) depth[input.node] = std::max(depth[input.node], depth[i] + 1);
+  }
+  return deepest;
+}
+
+Layers ordered_layers(const Model::Network& network) {
+  auto met = traversal(network);
+  auto depth = depths(network);
+  Layers layers;
+  for (const Sublayer& inner : network.sublayers()) layers.push_back(inner.layer);
+  std::ranges::stable_sort(layers, [&](const auto& a, const auto& b) {
+    const std::size_t deep_a = depth[a.get()], deep_b = depth[b.get()];
+    return deep_a != deep_b ? deep_a > deep_b : met[a.get()] < met[b.get()];
+  });
+  return layers;
+}
+
+/// The weights of a layer in the order of Keras, with paths below `prefix`, trained weights first; for a model, the
+/// weights of its layers in the order of Keras.
+NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
+  NamedParameters weights;
+  if (const auto* network = dynamic_cast<const Model::Network*>(&layer)) {
+    for (const auto& inner : ordered_layers(*network)) {
+      const NamedParameters own = weights_of(*inner, prefix + inner->name() + "/");
+      weights.insert(weights.end(), own.begin(), own.end());
+    }
+  } else {
+    for (const auto& [name, parameter] : layer.named_parameters()) weights.emplace_back(prefix + name, parameter);
+    if (layer.type() == "Normalization") {
+      weights.emplace_back(prefix + "count", Parameter("count", Tensor::zeros({}, DType::int64), false));
+    }
+  }
+  std::stable_partition(weights.begin(), weights.end(), [](const auto& entry) { return entry.second.trainable(); });
+  return weights;
+}
+
+/// How a layout numbers layers: the group that lists them, and the numbers that a layer with weights takes.
+struct Numbering {
+  std::string list = "layers";
+  int with_weights = 1;
+};
+
+/// Calls visit(group, layer) for each layer, with the group that Keras 3 stores it in.
+void visit_keras3(const Model::Network& network, const std::string& prefix, const Numbering& numbering,
+                  const std::function<void(const std::string&, const Layer&)>& visit) {
+  std::map<std::string, int> counts;
+  for (const auto& layer : ordered_layers(network)) {
+    const auto* inner = dynamic_cast<const Model::Network*>(layer.get());
+    const std::string kind = inner ? "functional" : snake_case(layer->type());
+    const int number = counts[kind];
+    counts[kind] += layer->named_parameters().empty() ? 1 : numbering.with_weights;
+    const std::string name = number == 0 ? kind : fmt::format("{}_{}", kind, number);
+    const std::string group = fmt::format("{}{}/{}/", prefix, numbering.list, name);
+    visit(group + "vars", *layer);
+    if (inner) visit_keras3(*inner, group, numbering, visit);
+  }
+}
+
+NamedParameters numbered_parameters(const Model& model, const Numbering& numbering) {
+  NamedParameters result;
+  visit_keras3(model.network(), "", numbering, [&](const std::string& group, const Layer& layer) {
+    if (dynamic_cast<const Model::Network*>(&layer)) return;
+    int number = 0;
+    for (const auto& [name, parameter] : weights_of(layer, "")) {
+      result.emplace_back(fmt::format("{}/{}", group, number++), parameter);
+    }
+  });
+  return result;
+}
+
+std::vector<std::string> split(const std::string& path) {
+  std::vector<std::string> parts(1);
+  for (const char c : path) {
+    if (c == '/') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// The text without a trailing `separator` and number.
+std::string without_number(const std::string& text, char separator) {
+  const std::size_t at = text.rfind(separator);
+  return at != std::string::npos && is_number(std::string_view(text).substr(at + 1)) ? text.substr(0, at) : text;
+}
+
+/// The present name of a weight that Keras 1 calls "conv1_W_1" or "bn_conv1_running_mean_1". Its running_std is the
+/// variance.
+void add_keras1(std::vector<std::string>& candidates, const std::string& layer, const std::string& name) {
+  static const std::map<std::string, std::string> renamed{
+      {"W", "kernel"}, {"b", "bias"}, {"running_mean", "moving_mean"}, {"running_std", "moving_variance"}};
+  const std::string own = name.starts_with(layer + "_") ? name.substr(layer.size() + 1) : name;
+  const std::string plain = without_number(own, '_');
+  candidates.insert(candidates.end(), {layer + "/" + own, layer + "/" + plain});
+  if (const auto known = renamed.find(plain); known != renamed.end()) candidates.push_back(layer + "/" + known->second);
+}
+
+}  // namespace
+
+std::string snake_case(const std::string& type) {
+  // bytes of UTF-8 are letters, as in Python
+  static const std::regex no_word("[^A-Za-z0-9_\x80-\xff]+"), word_begins("(.)([A-Z][a-z]+)"),
+      capital_follows("([a-z])([A-Z])");
+  std::string result = std::regex_replace(type, no_word, "");
+  result = std::regex_replace(result, word_begins, "$1_$2");
+  return lower_case(std::regex_replace(result, capital_follows, "$1_$2"));
+}
+
+std::vector<KerasLayer> keras_layers(const Model& model) {
+  std::vector<KerasLayer> result;
+  for (const auto& layer : ordered_layers(model.network())) {
+    result.push_back({layer, weights_of(*layer, layer->name() + "/")});
+  }
+  return result;
+}
+
+NamedParameters keras3_parameters(const Model& model) { return numbered_parameters(model, {}); }
+
+NamedParameters early_keras_parameters(const Model& model) {
+  return numbered_parameters(model, {"_layer_checkpoint_dependencies", 2});
+}
+
+std::vector<std::pair<std::string, std::string>> keras3_groups(const Model& model) {
+  std::vector<std::pair<std::string, std::string>> groups{{"vars", model.name()}};
+  visit_keras3(model.network(), "", {},
+               [&](const std::string& group, const Layer& layer) { groups.emplace_back(group, layer.name()); });
+  return groups;
+}
+
+std::string keras_weight_path(const std::set<std::string>& paths, const std::string& layer, const std::string& weight) {
+  const std::string name = without_number(weight, ':');
+  const std::vector<std::string> parts = split(name);
+  std::vector<std::string> candidates{layer + "/" + name};
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    if (parts[i] != layer && without_number(parts[i], '_') != layer) continue;
+    candidates.push_back(
+        fmt::format("{}/{}", layer, fmt::join(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, parts.end(), "/")));
+  }
+  if (parts.size() == 1) add_keras1(candidates, layer, name);
+  for (const std::string& candidate : candidates) {
+    if (paths.contains(candidate)) return candidate;
+  }
+  const auto inside = [&](const std::string& path) {
+    return parts.size() > 1 && path.starts_with(layer + "/") && path.ends_with("/" + name);
+  };
+  const auto found = std::ranges::find_if(paths, inside);
+  const bool one = found != paths.end() && std::find_if(std::next(found), paths.end(), inside) == paths.end();
+  return one ? *found : fmt::format("{}/{}", layer, weight);
+}
+
+}  // namespace xtape

@@ -1,0 +1,183 @@
+#include "models/files/keras_weights.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "framework/io/hdf5.hpp"
+#include "framework/io/hdf5_file.hpp"
+
+namespace xtape {
+namespace {
+
+/// The strings of an attribute, which Keras splits into name0, name1, ... if it is long; nothing without the attribute.
+std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std::string& object,
+                                                const std::string& name) {
+  if (auto whole = file.strings(object, name)) return whole;
+  std::optional<std::vector<std::string>> all;
+  for (int part = 0;; ++part) {
+    const auto more = file.strings(object, fmt::format("{}{}", name, part));
+    if (!more) return all;
+    if (!all) all.emplace();
+    all->insert(all->end(), more->begin(), more->end());
+  }
+}
+
+/// Whether a tensor without a parameter is the count of a Normalization, by its name or its position.
+bool is_count(const StoredTensor& tensor, std::string_view ending) {
+  const bool integer = tensor.dtype && !is_floating(*tensor.dtype);
+  return integer && tensor.shape.rank() == 0 && tensor.name.ends_with(ending);
+}
+
+/// Reads layouts (a) and (b): the attribute layer_names, and weight_names in the group of each layer. `root` ends in
+/// "/".
+StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::string& root, const std::string& path) {
+  const auto backend = file.strings(root, "backend");
+  check(!backend || *backend != std::vector<std::string>{"theano"},
+        "load_weights: expected weights written with TensorFlow, got {} of Keras's Theano backend, whose kernels are "
+        "flipped; save them anew with TensorFlow",
+        path);
+  StoredWeights result;
+  std::set<std::string> paths;
+  for (const auto& [parameter_path, parameter] : model.named_parameters()) paths.insert(parameter_path);
+  const auto layers = strings(file, root, "layer_names");
+  for (const std::string& layer : *layers) {
+    const std::string group = root + layer;
+    check(file.contains(group), "load_weights: expected a group \"{}\" for a layer that {} lists, got none", group,
+          path);
+    const auto weights = strings(file, group, "weight_names");
+    check(weights.has_value(), "load_weights: expected an attribute weight_names of \"{}\" in {}, got none", group,
+          path);
+    for (const std::string& weight : *weights) {
+      StoredTensor tensor = file.dataset(fmt::format("{}/{}", group, weight));
+      tensor.name.erase(0, 1);
+      const std::string parameter = keras_weight_path(paths, layer, weight);
+      if (!paths.contains(parameter) && (is_count(tensor, "count") || is_count(tensor, "count:0"))) continue;
+      result.weights.push_back({parameter, std::move(tensor)});
+    }
+  }
+  for (const KerasLayer& layer : keras_layers(model)) {
+    std::ranges::copy_if(layer.weights, std::back_inserter(result.order),
+                         [](const auto& weight) { return !is_keras_count(weight.second); });
+  }
+  return result;
+}
+
+constexpr std::string_view early_list = "_layer_checkpoint_dependencies";
+
+/// The path of a weight in layout (c) as in keras3_parameters(). A Sequential of Keras is a Model in xtape, whose group
+/// has another name. If a group has both kinds, their order is unknown, and the names are not changed.
+std::string as_functional(std::string name, const std::string& list, bool has_functional) {
+  const std::string sequential = list + "/sequential", functional = list + "/functional";
+  for (std::size_t at = 0; !has_functional && (at = name.find(sequential, at)) != std::string::npos;) {
+    name.replace(at, sequential.size(), functional);
+  }
+  return name;
+}
+
+/// Error when the number of a layer is odd in the early layout, where a layer with weights counts as two.
+void check_early_number(const std::string& name, const std::string& path) {
+  for (std::size_t at = 0; (at = name.find(early_list, at)) != std::string::npos;) {
+    at += early_list.size() + 1;
+    const std::string layer = name.substr(at, name.find('/', at) - at);
+    const std::string number = layer.substr(layer.find_last_not_of("0123456789") + 1);
+    const bool odd = !number.empty() && (number.back() - '0') % 2 == 1 && layer.ends_with("_" + number);
+    check(!odd,
+          "load_weights: expected the layers of each class to be numbered 0, 2, 4, ..., as tf.keras 2.12 and 2.13 do, "
+          "got \"{}\" in {}; save the weights anew, as .h5 without .weights",
+          name, path);
+  }
+}
+
+/// Reads layout (c): layers/conv2d_1/vars/0. Early versions of it have another list and other numbers.
+StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& list,
+                                   const std::string& path) {
+  const bool early = list == early_list;
+  std::map<std::string, std::string> paths;
+  const NamedParameters named = model.named_parameters();
+  std::set<std::string> counts;
+  for (const auto& [name, parameter] : early ? early_keras_parameters(model) : keras3_parameters(model)) {
+    if (is_keras_count(parameter)) {
+      counts.insert(name);
+      continue;
+    }
+    const auto same = [&wanted = parameter](const auto& entry) { return entry.second == wanted; };
+    paths[name] = std::ranges::find_if(named, same)->first;
+  }
+  StoredWeights result;
+  const std::vector<std::string> names = file.dataset_names();
+  const bool has_functional = std::ranges::any_of(
+      names, [&](const std::string& name) { return name.find(list + "/functional") != std::string::npos; });
+  for (const std::string& name : names) {
+    if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
+    const std::string place = as_functional(name, list, has_functional);
+    if (counts.contains(place)) continue;
+    const auto known = paths.find(place);
+    if (early && known == paths.end()) check_early_number(name, path);
+    result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
+  }
+  return result;
+}
+
+/// Writes an attribute of many strings, split as Keras does.
+void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
+                 const std::vector<std::string>& values) {
+  std::size_t width = 1;
+  for (const std::string& value : values) width = std::max(width, value.size());
+  const std::size_t most = std::max<std::size_t>(hdf5_attribute_limit / width, 1);
+  if (values.size() <= most) {
+    attributes.push_back({group, name, values});
+    return;
+  }
+  for (std::size_t begin = 0, part = 0; begin < values.size(); begin += most, ++part) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, values.size() - begin));
+    attributes.push_back({group, fmt::format("{}{}", name, part), {first, last}});
+  }
+}
+
+}  // namespace
+
+StoredWeights read_keras_weights(const Model& model, const std::filesystem::path& path) {
+  const Hdf5File file("load_weights", path);
+  for (const std::string root : {"/", "/model_weights/"}) {
+    if (file.contains(root) && strings(file, root, "layer_names")) return read_layers(model, file, root, path.string());
+  }
+  for (const std::string list : {"layers", "_layer_checkpoint_dependencies"}) {
+    if (file.contains(list)) return read_numbered_layers(model, file, list, path.string());
+  }
+  fail(
+      "load_weights: expected weights written by Keras, got an HDF5 file with neither layer_names, model_weights nor "
+      "layers: {}",
+      path.string());
+}
+
+void write_keras_weights(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  std::vector<Hdf5Attribute> attributes;
+  std::vector<std::string> layers;
+  for (const auto& [layer, weights] : keras_layers(model)) {
+    layers.push_back(layer->name());
+    std::vector<std::string> names;
+    for (const auto& [name, parameter] : weights) {
+      names.push_back(name + ":0");
+      tensors.push_back({layer->name() + "/" + names.back(), parameter.value()});
+    }
+    add_strings(attributes, layer->name(), "weight_names", names);
+  }
+  add_strings(attributes, "/", "layer_names", layers);
+  attributes.push_back({"/", "backend", {"tensorflow"}, false});
+  attributes.push_back({"/", "keras_version", {"2.15.0"}, false});
+  save_hdf5(path, tensors, attributes);
+}
+
+void write_keras3_weights(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, parameter] : keras3_parameters(model)) tensors.push_back({name, parameter.value()});
+  std::vector<Hdf5Attribute> attributes;
+  for (const auto& [group, name] : keras3_groups(model)) attributes.push_back({group, "name", {name}, false});
+  save_hdf5(path, tensors, attributes);
+}
+
+}  // namespace xtape

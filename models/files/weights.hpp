@@ -1,0 +1,67 @@
+// Weights files: safetensors, or HDF5 in the layouts of Keras.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "models/graph/model.hpp"
+
+namespace xtape {
+
+/// How load_weights() finds the tensor of a parameter.
+enum class Match {
+  name,   ///< by the path of the parameter, "conv1/kernel"
+  order,  ///< by position: the first tensor is that of the first parameter
+};
+
+/// Options of load_weights().
+struct LoadWeightsOptions {
+  Match match = Match::name;  ///< how tensors and parameters are matched
+  /// Whether all parameters and all tensors must match. If false, those that match are loaded, and the other parameters
+  /// are unchanged.
+  bool strict = true;
+};
+
+/// The result of load_weights().
+struct LoadReport {
+  /// A parameter of the model and its tensor in the file.
+  struct Pair {
+    std::string parameter;    ///< path of the parameter in the model
+    std::string stored;       ///< name of the tensor in the file
+    Shape shape;              ///< shape of the parameter
+    Shape stored_shape;       ///< shape of the tensor in the file
+    DType dtype;              ///< type that the model computes in
+    std::string stored_type;  ///< element type in the file, such as "float16"
+  };
+  std::vector<Pair> matched;            ///< equal shapes, and floating-point numbers in the file
+  std::vector<Pair> mismatched;         ///< different shapes, or a type that cannot be loaded
+  std::vector<std::string> missing;     ///< parameters without a tensor in the file
+  std::vector<std::string> unexpected;  ///< tensors of the file without a parameter
+
+  /// Whether every parameter and every tensor matched.
+  bool complete() const { return mismatched.empty() && missing.empty() && unexpected.empty(); }
+  /// The report as text: "320 of 320 parameters matched, 320 of them converted from float64", then the names of what
+  /// did not match.
+  std::string text() const;
+};
+
+/// Writes all parameters, including moving averages. The file is written atomically. The name, in lower or upper case,
+/// selects the format: "x.weights.h5" the layout of Keras 3; any other ".h5" or ".hdf5" that of Keras 2, which Keras 3
+/// reads too; ".safetensors" or no extension a safetensors file with the paths of the parameters ("conv1/kernel") as
+/// names, whose metadata hold "format" = "xtape" and the name of the model. Error with the path for other extensions,
+/// and when the file cannot be written.
+void save_weights(const Model& model, const std::filesystem::path& path);
+
+/// Reads weights from a safetensors file, or from an HDF5 file of Keras: of model.save("m.h5"),
+/// model.save_weights("w.h5"), or model.save_weights("w.weights.h5") of Keras 3. The format is detected from the
+/// content of the file, not from its name. Values are converted to the type that the model computes in; the report
+/// lists both types. Tensors of types that xtape does not have match no parameter; they are reported as mismatched or
+/// unexpected.
+///
+/// Error with the path when the file cannot be read, has another format, has two tensors for one parameter, or has no
+/// order although Match::order is requested. Error, unless `strict` is false, when the model and the file do not match,
+/// with a list of what is missing, unexpected or of another shape. After an Error the model is unchanged.
+LoadReport load_weights(const Model& model, const std::filesystem::path& path, const LoadWeightsOptions& options = {});
+
+}  // namespace xtape

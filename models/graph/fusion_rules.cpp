@@ -1,0 +1,100 @@
+// The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/pooling.hpp"
+#include "layers/convolution/conv2d.hpp"
+#include "layers/convolution/pooling.hpp"
+#include "layers/core/activation.hpp"
+#include "layers/normalization/batch_normalization.hpp"
+#include "layers/shape/merge.hpp"
+#include "models/graph/fusion.hpp"
+
+namespace xtape {
+namespace {
+
+template <class Definition>
+bool is_a(const Layer& layer) {
+  return dynamic_cast<const Definition*>(&layer) != nullptr;
+}
+
+bool is_linear_convolution(const Layer& layer) {
+  const auto* convolution = dynamic_cast<const Conv2DLayer*>(&layer);
+  return convolution && convolution->options().activation == linear;
+}
+
+bool is_biased_convolution(const Layer& layer) {
+  return is_linear_convolution(layer) && static_cast<const Conv2DLayer&>(layer).options().use_bias;
+}
+
+bool is_rectified_convolution(const Layer& layer) {
+  const auto* convolution = dynamic_cast<const Conv2DLayer*>(&layer);
+  return convolution && (convolution->options().activation == linear || convolution->options().activation == relu);
+}
+
+bool is_relu(const Layer& layer) {
+  const auto* activation = dynamic_cast<const ActivationLayer*>(&layer);
+  return activation && activation->options().function.value == relu;
+}
+
+/// relu(norm(conv(x) + bias) + residual). The normalization handles the bias, so that no separate op adds it.
+Variable normalize(FusedCall& call, ForwardPass& pass) {
+  BatchNormFusion fused{.residual = call.residual, .relu = call.layers[3] != nullptr};
+  Variable x = std::move(call.inputs.front());
+  if (const auto* convolution = call.layer<Conv2DLayer>(0)) {
+    call.enter(0, 0, pass);
+    x = convolution->convolved(x, pass);
+    fused.bias = convolution->bias(pass);
+  }
+  call.enter(1, 3, pass);
+  return call.layer<BatchNormalizationLayer>(1)->normalized(std::move(x), fused, pass);
+}
+
+/// relu(max_pool(conv(x)) + bias). Bias and relu follow the pooling, where there are fewer values: they do not change
+/// which value is the largest.
+Variable pool_convolution(FusedCall& call, ForwardPass& pass) {
+  call.enter(0, 2, pass);
+  const auto& convolution = *call.layer<Conv2DLayer>(0);
+  const WindowOptions pooling = call.layer<MaxPooling2DLayer>(2)->window();
+  const Variable& x = call.inputs.front();
+  const Variable kernel = convolution.parameter(pass, "kernel");
+  const Variable y = pools_at_once(x, kernel, convolution.convolution(), pooling)
+                         ? conv2d_max_pool2d(x, kernel, convolution.convolution(), pooling)
+                         : max_pool2d(convolution.convolved(x, pass), pooling);
+  return activated(y, convolution.bias(pass),
+                   call.layers[1] ? ActivationFunction(relu) : convolution.options().activation);
+}
+
+/// relu(conv(x) + bias)
+Variable rectify_convolution(FusedCall& call, ForwardPass& pass) {
+  call.enter(0, 1, pass);
+  const auto& convolution = *call.layer<Conv2DLayer>(0);
+  return activated(convolution.convolved(call.inputs.front(), pass), convolution.bias(pass), relu);
+}
+
+/// relu(a + b + ...)
+Variable rectify_sum(FusedCall& call, ForwardPass& pass) {
+  call.enter(0, 1, pass);
+  const Variable last = call.inputs.back();
+  call.inputs.pop_back();
+  const Variable rest = call.layers[0]->call(call.inputs, pass).front();
+  check(rest.shape() == last.shape(), "expected inputs of one shape, got {} and {}", rest.shape(), last.shape());
+  return add_relu(rest, last);
+}
+
+}  // namespace
+
+const std::vector<FusionRule>& fusion_rules() {
+  constexpr bool optional = true, has_value = true;
+  static const std::vector<FusionRule> rules{
+      {{{is_biased_convolution, optional, has_value},
+        {is_a<BatchNormalizationLayer>},
+        {is_a<AddLayer>, optional},
+        {is_relu, optional}},
+       normalize},
+      {{{is_rectified_convolution}, {is_relu, optional}, {is_a<MaxPooling2DLayer>}}, pool_convolution},
+      {{{is_linear_convolution}, {is_relu}}, rectify_convolution},
+      {{{is_a<AddLayer>}, {is_relu}}, rectify_sum},
+  };
+  return rules;
+}
+
+}  // namespace xtape

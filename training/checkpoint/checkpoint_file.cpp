@@ -1,0 +1,245 @@
+#include "training/checkpoint/checkpoint_file.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "framework/io/safetensors.hpp"
+#include "models/files/model_file.hpp"
+#include "training/checkpoint/checkpoint_parts.hpp"
+#include "training/fit.hpp"
+
+namespace xtape {
+namespace {
+
+namespace fs = std::filesystem;
+using Metadata = std::map<std::string, std::string>;
+
+constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
+
+/// A CRC-32 that grows with what is added.
+class Checksum {
+ public:
+  void add(const void* bytes, std::size_t count) { sum_ = crc32_z(sum_, static_cast<const Bytef*>(bytes), count); }
+  void add(const std::string& text) { add(text.data(), text.size()); }
+  /// Type, shape and elements.
+  void add(const Tensor& tensor) {
+    add(fmt::format("{} {};", tensor.dtype(), tensor.shape()));
+    with_type(tensor.dtype(), [&](auto zero) {
+      if (tensor.size() > 0) add(tensor.data<decltype(zero)>(), static_cast<std::size_t>(tensor.size_in_bytes()));
+    });
+  }
+  std::string text() const { return fmt::format("{:08x}", sum_); }
+
+ private:
+  uLong sum_ = crc32(0, nullptr, 0);
+};
+
+/// Of the tensors and of the metadata but the checksum itself.
+std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
+  Checksum sum;
+  for (const auto& [name, tensor] : tensors) {
+    sum.add(name + " ");
+    sum.add(tensor);
+  }
+  for (const auto& [key, value] : metadata) {
+    if (key != "checksum") sum.add(fmt::format("{}={};", key, value));
+  }
+  return sum.text();
+}
+
+/// Of targets, of how much each sample counts and of the first sample's inputs in memory: not of all, which would take
+/// as long as an epoch where they lie in a hundred thousand files.
+std::string checksum(const Dataset& data) {
+  Checksum sum;
+  if (data.in_memory()) {
+    for (const Tensor& input : data.sample(0)) sum.add(input);
+  }
+  for (std::size_t i = 0; i < data.targets().size(); ++i) {
+    sum.add(data.targets()[i].values);
+    if (const Tensor weights = data.weight(i); weights.defined()) sum.add(weights);
+  }
+  return sum.text();
+}
+
+/// Of each input (n, ...).
+std::string inputs_text(const Dataset& data) {
+  std::vector<std::string> shapes;
+  for (const Shape& shape : data.input_shapes()) shapes.push_back(fmt::format("{}", shape.prepended(data.size())));
+  return fmt::format("{}", fmt::join(shapes, ", "));
+}
+
+std::string classes_text(const Dataset& data) {
+  std::vector<std::int64_t> classes;
+  for (const Target& target : data.targets()) classes.push_back(target.classes);
+  return fmt::format("{}", fmt::join(classes, ", "));
+}
+
+/// Of the layer graph. Layers that no file can hold are compared by their parameters alone.
+std::string checksum(const Model& model) try {
+  Checksum sum;
+  sum.add(graph_to_json(model));
+  return sum.text();
+} catch (const Error&) {
+  return "of classes without config()";
+}
+
+/// "by the optimizer's steps", or the number.
+std::string initial_epoch_text(const FitOptions& options) {
+  return options.initial_epoch ? fmt::format("{}", *options.initial_epoch) : "by the optimizer's steps";
+}
+
+/// What the run's numbers depend on, besides what the tensors' names and shapes say.
+Metadata settings_of(const TrainingState& run) {
+  const FitOptions& options = run.options;
+  return {{"model", run.model.name()},
+          {"dtype", fmt::format("{}", run.model.dtype())},
+          {"optimizer", fmt::format("{} with {}", run.optimizer.type(), run.optimizer.settings())},
+          {"learning rates after 0, 1, 10, ... steps of an epoch", run.schedule},
+          {"loss", losses_text(run.objective)},
+          {"metrics", metrics_text(run.objective)},
+          {"batch_size", fmt::format("{}", options.batch_size)},
+          {"seed", fmt::format("{}", options.seed)},
+          {"shuffle", fmt::format("{}", options.shuffle)},
+          {"drop_last", fmt::format("{}", options.drop_last)},
+          {"accumulate", fmt::format("{}", options.accumulate)},
+          {"steps_per_epoch", fmt::format("{}", options.steps_per_epoch)},
+          {"initial_epoch", initial_epoch_text(options)},
+          {"augmentation", to_string(options.augmentation)},
+          {"inputs", inputs_text(run.train)},
+          {"classes", classes_text(run.train)},
+          {"targets and first sample", checksum(run.train)},
+          {"class_weights", fmt::format("[{}]", fmt::join(options.class_weights, ", "))},
+          {"trained parameters",
+           fmt::format("{}", std::ranges::count_if(run.optimizer.parameters(), &Parameter::trainable))},
+          {"validation samples", fmt::format("{}", options.validation ? options.validation->size() : 0)},
+          {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
+}
+
+/// A file read and found whole; not yet compared with any run.
+SafetensorsFile read_checkpoint(const fs::path& path) {
+  SafetensorsFile file = load_safetensors(path);
+  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "2",
+        "expected an xtape checkpoint of version 2, got another safetensors file{}",
+        file.metadata["format"] == "xtape checkpoint" ? ", a checkpoint of another version of xtape" : "");
+  const std::string sum = checksum(file.tensors, file.metadata);
+  check(file.metadata["checksum"] == sum, "expected contents with the checksum {}, got {}; the file is damaged",
+        file.metadata["checksum"], sum);
+  return file;
+}
+
+/// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
+void check_settings(TrainingState& run, Metadata metadata) {
+  run.first_iteration = integer_of(metadata, "first_iteration");
+  run.first_order = integer_of(metadata, "first_order");
+  run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
+  std::vector<std::string> unlike;
+  for (const auto& [key, value] : settings_of(run)) {
+    if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
+  }
+  check(unlike.empty(), "expected a checkpoint with the settings of this run, got one with {}",
+        fmt::join(unlike, ", "));
+}
+
+/// Reads the file and sees that it fits the run, which it leaves as it is but for what check_settings says.
+CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
+  SafetensorsFile file = read_checkpoint(path);
+  check_settings(run, file.metadata);
+  const std::string layers = file.metadata["layers"];
+  CheckpointParts parts(run, std::move(file));
+  check(
+      layers == checksum(run.model),
+      "expected a checkpoint of this model, got one of a model whose parameters are alike and whose layers have other "
+      "options or connections");
+  return parts;
+}
+
+/// "; go on from the older X" when there is such a checkpoint beside `damaged`.
+std::string older_one(TrainingState& run, const fs::path& damaged) {
+  for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
+    if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
+    try {
+      fitting_parts(run, path);
+      return fmt::format("; an older one is good: name {} to go on from it", path.string());
+    } catch (const Error&) {  // no better than the first
+    }
+  }
+  return "; there is no older one to go on from in its folder";
+}
+
+fs::path newest(const fs::path& from) {
+  std::error_code error;
+  if (!fs::is_directory(from, error)) return from;
+  const std::vector<fs::path> all = checkpoints_in(from);
+  check(!all.empty(), "fit: expected checkpoints in the folder {} to go on from, got none; leave out resume to begin",
+        from.string());
+  return all.front();
+}
+
+}  // namespace
+
+std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches) {
+  return iterations / batches + (iterations % batches > 0 ? 1 : 0);
+}
+
+std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches) {
+  std::vector<double> rates{optimizer.learning_rate_at(first_iteration)};
+  for (std::int64_t step = 1; step < batches; step *= 10) {
+    rates.push_back(optimizer.learning_rate_at(first_iteration + step));
+  }
+  return fmt::format("{}", fmt::join(rates, ", "));
+}
+
+std::int64_t step_of_checkpoint(const fs::path& path) {
+  const std::string name = path.filename();
+  if (!name.starts_with(prefix) || !name.ends_with(suffix)) return -1;
+  const char* const begin = name.data() + prefix.size();
+  const char* const end = name.data() + name.size() - suffix.size();
+  std::int64_t step = -1;
+  if (begin >= end) return -1;
+  const auto [stopped, error] = std::from_chars(begin, end, step);
+  return error == std::errc() && stopped == end && step >= 0 ? step : -1;
+}
+
+fs::path checkpoint_path(const fs::path& folder, std::int64_t step) {
+  return folder / fmt::format("{}{:09}{}", prefix, step, suffix);
+}
+
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> paths;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (step_of_checkpoint(entry->path()) >= 0) paths.push_back(entry->path());
+  }
+  std::ranges::sort(paths, std::greater(), step_of_checkpoint);
+  return paths;
+}
+
+void save_checkpoint(const TrainingState& run, const fs::path& path) {
+  const std::vector<NamedTensor> tensors = tensors_of(run);
+  Metadata metadata = settings_of(run);
+  metadata.merge(position_of(run));
+  metadata["format"] = "xtape checkpoint";
+  metadata["version"] = "2";
+  metadata["first_order"] = fmt::format("{}", run.first_order);
+  metadata["layers"] = checksum(run.model);
+  metadata["checksum"] = checksum(tensors, metadata);
+  save_safetensors(path, tensors, metadata);
+}
+
+void resume_run(TrainingState& run, const fs::path& from) {
+  const fs::path path = newest(from);
+  std::optional<CheckpointParts> parts;
+  try {
+    parts.emplace(fitting_parts(run, path));
+    parts->restore(run);
+  } catch (const Error& error) {
+    fail("fit: expected to go on from {}, got: {}{}", path.string(), error.what(), older_one(run, path));
+  }
+}
+
+}  // namespace xtape

@@ -1,0 +1,41 @@
+#include "training/metrics/metric.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/tensor/tensor_text.hpp"
+#include "training/metrics/figures.hpp"
+
+namespace xtape {
+
+Metric::Metric(std::string name, Sums sums, Result result, MetricOptions options)
+    : name_(std::move(name)), sums_(std::move(sums)), result_(std::move(result)), options_(std::move(options)) {
+  check_figure_name("Metric", name_);
+  check(sums_ && result_, "Metric {}: expected two functions, sums and result, got an empty one", name_);
+}
+
+Tensor Metric::sums(const Tensor& outputs, const Tensor& targets, const Tensor& weights) const {
+  Tensor sums = sums_(outputs, targets, weights);
+  check(sums.defined() && sums.dtype() == DType::float64, "Metric {}: expected sums of float64, got {}", name_,
+        tensor_text(sums));
+  return sums;
+}
+
+std::string to_string(const Metric& metric) {
+  const std::string& settings = metric.options_.settings;
+  return settings.empty() ? metric.name_ : fmt::format("{} ({})", metric.name_, settings);
+}
+
+void add_sums(const Metric& metric, Tensor& total, const Tensor& more) {
+  if (!total.defined()) {
+    total = more;
+    return;
+  }
+  check(total.shape() == more.shape(), "Metric {}: expected sums of one shape for all batches, got {} and {}",
+        metric.name(), total.shape(), more.shape());
+  const auto* added = more.data<double>();
+  auto* sum = total.mutable_data<double>();
+  for (std::int64_t i = 0; i < total.size(); ++i) sum[i] += added[i];
+}
+
+}  // namespace xtape

@@ -1,0 +1,89 @@
+// Metrics of outputs that are numbers.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "framework/tensor/tensor_text.hpp"
+#include "training/metrics/metric.hpp"
+
+namespace xtape::metric {
+namespace {
+
+/// Calls add(column, output, target, weight) for every element; `column` is its index within its sample.
+template <class Add>
+void for_each_element(const char* name, const Tensor& outputs, const Tensor& targets, const Tensor& weights, Add add) {
+  check(outputs.defined() && targets.defined() && is_floating(outputs.dtype()) && is_floating(targets.dtype()) &&
+            outputs.rank() >= 1 && outputs.size() > 0 && outputs.shape() == targets.shape(),
+        "{}: expected floating outputs and targets (n, ...) of one shape, got {} and {}", name, tensor_text(outputs),
+        tensor_text(targets));
+  check(!weights.defined() || (is_floating(weights.dtype()) && weights.shape() == Shape{outputs.dim(0)}),
+        "{}: expected floating weights ({},), got {}", name, outputs.dim(0), tensor_text(weights));
+  const std::vector<double> y = outputs.to_vector(), t = targets.to_vector();
+  const std::vector<double> w = weights.defined() ? weights.to_vector() : std::vector<double>();
+  const std::size_t columns = y.size() / static_cast<std::size_t>(outputs.dim(0));
+  for (std::size_t i = 0; i < y.size(); ++i) add(i % columns, y[i], t[i], w.empty() ? 1 : w[i / columns]);
+}
+
+/// result(sum(w f(y - t)) / sum(w)).
+Metric mean_of(const char* name, double (*f)(double), double (*result)(double)) {
+  const auto sums = [name, f](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
+    double sum = 0, all = 0;
+    for_each_element(name, outputs, targets, weights, [&](std::size_t, double y, double t, double w) {
+      if (w != 0) sum += w * f(y - t);
+      all += w;
+    });
+    return Tensor::of({2}, {sum, all}, DType::float64);
+  };
+  const auto figure = [name, result](const Tensor& total) {
+    check(total.shape() == Shape{2}, "{}: expected its own sums, got {}", name, tensor_text(total));
+    return total.at({1}) > 0 ? result(total.at({0}) / total.at({1})) : 0;
+  };
+  return {name, sums, figure, {.larger_is_better = false}};
+}
+
+double square_of(double x) { return x * x; }
+double itself(double x) { return x; }
+double root_of(double x) { return std::sqrt(x); }
+double size_of(double x) { return std::abs(x); }
+
+}  // namespace
+
+Metric mean_squared_error() { return mean_of("mean_squared_error", square_of, itself); }
+Metric root_mean_squared_error() { return mean_of("root_mean_squared_error", square_of, root_of); }
+Metric mean_absolute_error() { return mean_of("mean_absolute_error", size_of, itself); }
+
+Metric r2() {
+  // of each column sum(w), sum(w t), sum(w t^2) and sum(w (t - y)^2)
+  const auto sums = [](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
+    const std::int64_t columns =
+        outputs.defined() && outputs.rank() > 0 && outputs.dim(0) > 0 ? outputs.size() / outputs.dim(0) : 0;
+    Tensor total = Tensor::zeros({4, columns}, DType::float64);
+    auto* const all = total.mutable_data<double>();
+    const auto n = static_cast<std::size_t>(columns);
+    for_each_element("r2", outputs, targets, weights, [&](std::size_t column, double y, double t, double w) {
+      if (w == 0) return;
+      all[column] += w;
+      all[n + column] += w * t;
+      all[2 * n + column] += w * t * t;
+      all[3 * n + column] += w * (t - y) * (t - y);
+    });
+    return total;
+  };
+  const auto result = [](const Tensor& total) {
+    check(total.rank() == 2 && total.dim(0) == 4, "r2: expected its own sums, got {}", tensor_text(total));
+    const std::int64_t n = total.dim(1);
+    const auto* const all = total.data<double>();
+    double mean = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double count = all[i], sum = all[n + i], left = all[3 * n + i];
+      const double spread = count > 0 ? all[2 * n + i] - sum / count * sum : 0;
+      const double rounding = 1e-14 * all[2 * n + i];  // of equal targets
+      const double figure = spread > rounding ? 1 - left / spread : left == 0 ? 1 : 0;
+      mean += figure / static_cast<double>(n);
+    }
+    return mean;
+  };
+  return {"r2", sums, result};
+}
+
+}  // namespace xtape::metric

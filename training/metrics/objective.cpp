@@ -1,0 +1,80 @@
+#include "training/metrics/objective.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace xtape {
+
+std::string output_name(const Model& model, std::size_t index) {
+  const NodeOutput output = model.output_nodes().at(index);
+  const ModelNode& node = model.nodes()[output.node];
+  return node.outputs.size() == 1 ? node.layer->name() : fmt::format("{}_{}", node.layer->name(), output.output);
+}
+
+Objective::Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
+                     const Metrics& metrics) {
+  const std::size_t count = model.output_nodes().size();
+  check(losses.all().size() == count, "{}: expected a loss for each of the {} outputs of model {}, got {}", function,
+        count, model.name(), losses.all().size());
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [loss, weight] = losses.all()[i];
+    check(std::isfinite(weight) && weight >= 0, "{}: expected a finite weight of at least 0 for the loss {}, got {}",
+          function, loss.name(), weight);
+    names.push_back(output_name(model, i));
+    outputs_.push_back({.name = count == 1 ? "" : names.back(), .loss = loss, .weight = weight});
+    if (metrics.empty() && i < data.targets().size() && data.targets()[i].classes > 0) {
+      outputs_.back().metrics.push_back(metric::accuracy({.ignored_label = data.targets()[i].ignored_label}));
+    }
+  }
+  check(std::ranges::any_of(outputs_, [](const OutputObjective& output) { return output.weight > 0; }),
+        "{}: expected a loss with a weight above 0, got only weights of 0", function);
+  for (const auto& [metric, output] : metrics) {
+    const auto found = std::ranges::find(names, output);
+    const bool one = output.empty() && count == 1;
+    check(one || found != names.end(),
+          "{}: expected the metric {} to name the output that it measures, one of {}, got \"{}\"", function,
+          metric.name(), fmt::join(names, ", "), output);
+    outputs_[one ? 0 : static_cast<std::size_t>(found - names.begin())].metrics.push_back(metric);
+  }
+  std::set<std::string> taken;
+  for (const Measure& measure : measures()) {
+    check(taken.insert(measure.name).second, "{}: expected figures of different names, got {} twice", function,
+          measure.name);
+  }
+}
+
+std::vector<Objective::Measure> Objective::measures() const {
+  std::vector<Measure> all{{"loss", false}};
+  for (const OutputObjective& output : outputs_) {
+    if (!output.name.empty()) all.push_back({output.name + "_loss", false});
+  }
+  for (const OutputObjective& output : outputs_) {
+    for (const Metric& metric : output.metrics) {
+      all.push_back(
+          {output.name.empty() ? metric.name() : output.name + "_" + metric.name(), metric.larger_is_better()});
+    }
+  }
+  return all;
+}
+
+std::string losses_text(const Objective& objective) {
+  std::vector<std::string> all;
+  for (const OutputObjective& output : objective.outputs()) {
+    all.push_back(to_string(output.loss) + (output.weight == 1 ? "" : fmt::format(" times {}", output.weight)));
+  }
+  return all.size() == 1 ? all.front() : fmt::format("[{}]", fmt::join(all, ", "));
+}
+
+std::string metrics_text(const Objective& objective) {
+  std::vector<std::string> all;
+  for (const OutputObjective& output : objective.outputs()) {
+    for (const Metric& metric : output.metrics) {
+      all.push_back((output.name.empty() ? "" : output.name + " ") + to_string(metric));
+    }
+  }
+  return fmt::format("[{}]", fmt::join(all, ", "));
+}
+
+}  // namespace xtape
