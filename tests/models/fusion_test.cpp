@@ -121,7 +121,7 @@ Pair settled_block() {
 }  // namespace
 
 TEST_CASE("fused and separate layers have equal values, gradients and moving averages in every mode") {
-  const Pair models = varied();
+  Pair models = varied();
   const Tensor images = RandomStream(7).normal({5, 9, 8, 3});
   models.fused.convert(DType::float64);
   compare(models, images.to(DType::float64), 1e-10);
@@ -133,7 +133,7 @@ TEST_CASE("the gradients of ResNet-50 equal those of separate layers") {
   x = MaxPooling2D({.pool_size = 3, .strides = 2})(x);
   for (const char block : {'a', 'b', 'c'}) x = convolutional_block(x, 3, {4, 4, 8}, 1, {2, block});
   for (const char block : {'d', 'e'}) x = identity_block(x, 3, {4, 4, 8}, {2, block});
-  const Pair models(input, Dense({.units = 3})(GlobalAveragePooling2D()(x)));
+  Pair models(input, Dense({.units = 3})(GlobalAveragePooling2D()(x)));
   models.fused.convert(DType::float64);
   compare(models, RandomStream(7).normal({3, 33, 33, 3}, 0, 1, DType::float64), 1e-10);
 }
@@ -161,7 +161,7 @@ Pair pooled() {
 }
 
 TEST_CASE("fused convolutions and max poolings equal separate ones") {
-  const Pair models = pooled();
+  Pair models = pooled();
   models.fused.convert(DType::float64);
   compare(models, RandomStream(7).normal({5, 24, 20, 3}, 0, 1, DType::float64), 1e-10);
   ForwardPass pass(Mode::training);
@@ -175,7 +175,7 @@ TEST_CASE("fused convolutions and max poolings equal separate ones") {
 }
 
 TEST_CASE("fused layers are recorded as one op, and values with other readers are not fused") {
-  const Pair models = settled_block();
+  Pair models = settled_block();
   const Tensor images = Tensor::ones({2, 6, 6, 2});
   ForwardPass pass(Mode::training);
   models.fused(images, pass);
@@ -187,7 +187,7 @@ TEST_CASE("fused layers are recorded as one op, and values with other readers ar
 }
 
 TEST_CASE("inference uses every change of a parameter and does not change its input") {
-  const Pair models = settled_block();
+  Pair models = settled_block();
   const Tensor images = RandomStream(5).normal({3, 6, 6, 2});
   const Tensor kept = Tensor::of(images.shape(), images.to_vector());
   const auto agree = [&](DType dtype) {
@@ -228,7 +228,7 @@ TEST_CASE("inference uses every change of a parameter and does not change its in
 }
 
 TEST_CASE("messages name the layer and the layers fused with it") {
-  const Pair models = settled_block();
+  Pair models = settled_block();
   Tensor images = Tensor::ones({2, 6, 6, 2});
   CHECK_THAT(error_of([&] { infer(models.fused, images.to(DType::float64)); }),
              Catch::Contains("Conv2D conv: conv2d:"));

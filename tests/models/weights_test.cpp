@@ -54,7 +54,7 @@ TEST_CASE("a weights file contains the paths of the parameters and the name of t
 
 TEST_CASE("a model keeps its type whatever the type of the file") {
   const test::TemporaryFolder folder;
-  const Model model = small_model(1), precise = small_model(2);
+  Model model = small_model(1), precise = small_model(2);
   precise.convert(DType::float64);
   save_weights(model, folder / "weights.safetensors");
   load_weights(precise, folder / "weights.safetensors");
