@@ -95,7 +95,7 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
   const Installation& installed = installation();
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
-  CHECK_THAT(used, Contains("include/xtape/layers/dense.hpp"));
+  CHECK_THAT(used, Contains("include/xtape/layers/core/dense.hpp"));
   const std::string source = " " + xtape::test::source_root().string() + "/";
   for (const std::string foreign :
        {"xtensor", "H5public.h", "nlohmann", "CLI/", "zlib.h", "cblas.h", "turbojpeg.h", "png.h", source.c_str()}) {
@@ -103,7 +103,7 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
     CHECK_THAT(used, !Contains(foreign));
   }
   installed.run("echo '#include <xtape/xarray.hpp>' | " + compile + " -x c++ -fsyntax-only -");
-  CHECK_FALSE(fs::exists(installed.headers() / "xtape/framework/kernels/engine.hpp"));
+  CHECK_FALSE(fs::exists(installed.headers() / "xtape/framework/kernels/simd/engine.hpp"));
 
   const double before = children_seconds();
   installed.run(compile + " -c main.cpp -o main.o");
@@ -123,7 +123,7 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
       "cmake -G Ninja -S . -B by-cmake -DCMAKE_PREFIX_PATH='" + installed.prefix().string() + "'";
   installed.run(configure + " && cmake --build by-cmake");
   check_trained(installed.run("by-cmake/program"));
-  installed.run("sed -i 's/find_package(xtape 0.1 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
+  installed.run("sed -i 's/find_package(xtape 0.2 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
 }
 
 TEST_CASE("the installed library needs none of the libraries of its helper programs") {

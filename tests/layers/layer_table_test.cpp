@@ -127,7 +127,8 @@ TEST_CASE("every layer is restored from a file with the same options, and comput
 TEST_CASE("every option in the source is in the list of its Options::fields()") {
   const std::regex options("struct (\\w*Options) \\{([^]*?)\n\\s*\\};"), member("\n +[\\w:<>]+ (\\w+)( = [^;]*)?;");
   std::size_t found = 0;
-  for (const auto& file : std::filesystem::directory_iterator(test::source_root() / "layers")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(test::source_root() / "layers")) {
+    if (!file.is_regular_file()) continue;
     std::ifstream stream(file.path());
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
     for (std::sregex_iterator match(text.begin(), text.end(), options), end; match != end; ++match) {
@@ -151,7 +152,8 @@ TEST_CASE("every layer in the source has a row in the table") {
   }
   const std::regex type("type\\(\\) const override \\{ return \"(\\w+)\"");
   std::size_t found = 0;
-  for (const auto& file : std::filesystem::directory_iterator(test::source_root() / "layers")) {
+  for (const auto& file : std::filesystem::recursive_directory_iterator(test::source_root() / "layers")) {
+    if (!file.is_regular_file()) continue;
     std::ifstream stream(file.path());
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
     for (std::sregex_iterator match(text.begin(), text.end(), type), end; match != end; ++match, ++found) {
