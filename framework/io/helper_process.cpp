@@ -79,9 +79,10 @@ std::filesystem::path find_helper(const HelperProgram& program) {
 }
 
 HelperProcess::HelperProcess(std::string_view function, const HelperProgram& program)
-    : HelperProcess(function, required(function, program), program.library) {}
+    : HelperProcess(function, required(function, program), program.dependency) {}
 
-HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program, std::string_view library)
+HelperProcess::HelperProcess(std::string_view function, const std::filesystem::path& program,
+                             std::string_view dependency)
     : owner_(getpid()) {
   std::array<int, 2> ends{};
   check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0,
@@ -98,7 +99,7 @@ HelperProcess::HelperProcess(std::string_view function, const std::filesystem::p
   other.reset();  // so that the connection closes when the program exits
   Texts answer;
   if (channel_->send({Channel::greeting}) && channel_->receive(answer)) return;
-  fail("{}: expected the program {} to start, got {}; is {} installed?", function, name, end(), library);
+  fail("{}: expected the program {} to start, got {}; is {} installed?", function, name, end(), dependency);
 }
 
 bool HelperProcess::own() const { return owner_ == getpid(); }

@@ -17,7 +17,7 @@ namespace xtape {
 /// A helper program: its file name, the Debian package that xtape needs at build time to include it, and the library
 /// that it needs at run time.
 struct HelperProgram {
-  std::string_view name, package, library;
+  std::string_view name, package, dependency;
 };
 /// Reads and writes HDF5 files.
 inline constexpr HelperProgram hdf5_helper{"xtape-hdf5", "libhdf5-dev", "libhdf5"};
@@ -36,7 +36,7 @@ class HelperProcess {
   /// installed, cannot be started, or exits before it replies, as it does if a `library` that it needs is missing.
   HelperProcess(std::string_view function, const HelperProgram& program);
   HelperProcess(std::string_view function, const std::filesystem::path& program,
-                std::string_view library = "every library that it needs");
+                std::string_view dependency = "every library that it needs");
   HelperProcess(const HelperProcess&) = delete;
   HelperProcess& operator=(const HelperProcess&) = delete;
   /// Closes the connection, which makes the helper exit, and waits for it. In a forked child of the process that

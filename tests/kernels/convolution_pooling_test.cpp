@@ -36,10 +36,10 @@ void check_both(const kernels::Window& convolution, const kernels::Window& pooli
   const auto dy = drawn<T>(random, outputs);
 
   Guarded<T> between(convolution.output_pixels() * filters), wanted(outputs), dy_between(between.size());
-  PlacesOnTaps wanted_places(static_cast<std::size_t>(outputs));
+  PlacesOnTaps wanted_argmax(static_cast<std::size_t>(outputs));
   kernels::conv2d(convolution, filters, x.data(), w.data(), between.data());
-  kernels::max_pool(pooling, between.data(), wanted.data(), wanted_places.data());
-  kernels::max_pool_gradient(pooling, wanted_places.data(), dy.data(), dy_between.data());
+  kernels::max_pool(pooling, between.data(), wanted.data(), wanted_argmax.data());
+  kernels::max_pool_gradient(pooling, wanted_argmax.data(), dy.data(), dy_between.data());
 
   INFO("x (" << convolution.batch << ", " << convolution.height << ", " << convolution.width << ", "
              << convolution.channels << "), " << filters << " filters " << convolution.kernel_height << " x "
@@ -48,12 +48,12 @@ void check_both(const kernels::Window& convolution, const kernels::Window& pooli
   std::vector<Guarded<T>> gradients;
   for (const int threads : {1, 2, 3}) {
     const KernelSettings scope(threads);
-    Guarded<T> y(outputs), without_places(outputs), dw(w.size());
-    PlacesOnTaps places(static_cast<std::size_t>(outputs));
-    kernels::conv2d_max_pool(convolution, pooling, x.data(), w.data(), y.data(), places.data());
-    kernels::conv2d_max_pool<T>(convolution, pooling, x.data(), w.data(), without_places.data(), nullptr);
-    CHECK((y == wanted && without_places == wanted && places == wanted_places));
-    kernels::conv2d_max_pool_kernel_gradient(convolution, pooling, x.data(), places.data(), dy.data(), dw.data());
+    Guarded<T> y(outputs), without_argmax(outputs), dw(w.size());
+    PlacesOnTaps argmax(static_cast<std::size_t>(outputs));
+    kernels::conv2d_max_pool(convolution, pooling, x.data(), w.data(), y.data(), argmax.data());
+    kernels::conv2d_max_pool<T>(convolution, pooling, x.data(), w.data(), without_argmax.data(), nullptr);
+    CHECK((y == wanted && without_argmax == wanted && argmax == wanted_argmax));
+    kernels::conv2d_max_pool_kernel_gradient(convolution, pooling, x.data(), argmax.data(), dy.data(), dw.data());
     gradients.push_back(dw);
   }
   CHECK((gradients[1] == gradients[0] && gradients[2] == gradients[0]));

@@ -1,4 +1,4 @@
-// What a run that goes on must have in common with the one that began.
+// The settings that a resumed run must share with the run that began.
 #include "framework/ops/ops.hpp"
 #include "layers/shape/reshaping.hpp"
 #include "optim/adam.hpp"
@@ -161,7 +161,7 @@ TEST_CASE("a model with the same parameters and other layers is another run's") 
   train(folder.path(), true, two_layers(hidden), quadrants(16), sgd);
 }
 
-TEST_CASE("a model with functions of one's own goes on all the same") {
+TEST_CASE("a model with custom functions resumes") {
   const TemporaryFolder folder;
   DenseOptions own = hidden;
   own.activation = [](const Variable& x) { return tanh(x); };
@@ -193,7 +193,7 @@ TEST_CASE("with other layers frozen it is another run") {
   const auto train = [&](bool frozen, const fs::path& resume) {
     Model model = quadrant_model();
     model.layer("hidden").set_trainable(!frozen);
-    SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, that would tell
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});  // without slots, which would show a difference
     const auto checkpoint = Checkpoint({.folder = folder.path()});
     fit(model, sgd, quadrants(8), {.callbacks = {checkpoint}, .resume = resume, .show_progress = false});
   };

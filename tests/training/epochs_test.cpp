@@ -129,7 +129,7 @@ TEST_CASE("initial_epoch says which epochs a run has, as in Keras") {
   }
 }
 
-TEST_CASE("a run with an optimizer that has steps behind it goes on with the same bits, orders and numbers") {
+TEST_CASE("a run with an optimizer that has done steps resumes with the same bits, orders and numbers") {
   for (const std::optional<int> initial : {std::optional<int>(), std::optional(7)}) {
     const int last = initial.value_or(0) + 3;
     const auto begun = [] {
@@ -151,7 +151,7 @@ TEST_CASE("a run with an optimizer that has steps behind it goes on with the sam
     (*whole)(options(-1, {}));
     std::filesystem::remove_all(folder.path());
     (*first)(options(4, {}));
-    second(options(-1, folder.path()));  // a new optimizer, which takes up the other's steps
+    second(options(-1, folder.path()));  // a new optimizer, which restores the other's steps
     CHECK(whole->numbers == std::vector<int>{1, 2, last - 2, last - 1, last});
     CHECK(second.numbers == std::vector<int>{last - 1, last});
     CHECK(second.orders.back() == whole->orders.back());

@@ -161,7 +161,7 @@ TEST_CASE("another loss can be given") {
   CHECK(evaluate(model, blobs(150), {.loss = squared})["loss"] < 0.1);
 }
 
-TEST_CASE("progress goes where it is told") {
+TEST_CASE("progress is written to the given stream") {
   std::ostringstream stream;
   Model model = small_model();
   SGD sgd(model.parameters());
