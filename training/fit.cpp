@@ -20,11 +20,12 @@ DataLoaderOptions loader_options(const Model& model, const FitOptions& options) 
           .augmentation = options.augmentation};
 }
 
-StepPlan plan_of(const DataLoader& loader, const FitOptions& options) {
-  return {.samples = loader.data().size(),
+StepPlan plan_of(const Model& model, const Dataset& data, const FitOptions& options) {
+  const std::int64_t pass = batches_of(data.size(), loader_options(model, options));
+  return {.samples = data.size(),
           .batch_size = options.batch_size,
-          .pass = loader.batches(),
-          .epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch * options.accumulate : loader.batches(),
+          .pass = pass,
+          .epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch * options.accumulate : pass,
           .accumulate = options.accumulate};
 }
 
@@ -161,7 +162,7 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
       train(data),
       options(its_options),
       objective("fit", its_model, data, its_options.loss, its_options.metrics),
-      plan(plan_of(DataLoader(data, loader_options(its_model, its_options)), its_options)),
+      plan(plan_of(its_model, data, its_options)),
       batches(plan.steps()),
       running(objective),
       first_iteration(optimizer.iterations()) {
@@ -196,8 +197,8 @@ namespace {
 /// Trains on `train` with all of the options, which are complete.
 History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
-  TrainingState state(model, optimizer, train, options);
   const DataLoader loader(train, loader_options(model, options));
+  TrainingState state(model, optimizer, train, options);
   if (options.resume.empty()) state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
   Run run(state, loader);
   run();

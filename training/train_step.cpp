@@ -1,6 +1,7 @@
 #include "training/train_step.hpp"
 
 #include <cmath>
+#include <numeric>
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
@@ -11,13 +12,18 @@
 namespace xtape {
 namespace {
 
-/// Of each output the number that its mean loss over these batches divides by.
-std::vector<double> counts_of(const Objective& objective, const std::vector<Batch>& batches) {
-  std::vector<double> counts(objective.outputs().size(), 0);
-  for (const Batch& batch : batches) {
-    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += objective.outputs()[i].loss.count(batch.targets[i]);
+/// For each batch and each output the batch's share in the mean loss of the step: its count over that of all batches.
+std::vector<std::vector<double>> shares_of(const Objective& objective, const std::vector<Batch>& batches) {
+  const std::size_t outputs = objective.outputs().size();
+  std::vector<std::vector<double>> shares(batches.size(), std::vector<double>(outputs, 1));
+  if (batches.size() == 1) return shares;
+  for (std::size_t o = 0; o < outputs; ++o) {
+    std::vector<double> counts;
+    for (const Batch& batch : batches) counts.push_back(objective.outputs()[o].loss.count(batch.targets[o]));
+    const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
+    for (std::size_t i = 0; all != 0 && i < counts.size(); ++i) shares[i][o] = counts[i] / all;
   }
-  return counts;
+  return shares;
 }
 
 /// x, which is not computed when the factor is 1.
@@ -41,7 +47,7 @@ void TrainStep::at_work(std::string_view who) const {
 // gradient is complete, unless the backward pass may end in an error: a step is done as a whole or not at all.
 double TrainStep::operator()(const std::vector<Batch>& batches) {
   const FitOptions& options = run_.options;
-  const std::vector<double> counts = counts_of(run_.objective, batches);
+  const std::vector<std::vector<double>> shares = shares_of(run_.objective, batches);
   std::int64_t samples = 0;
   for (const Batch& batch : batches) samples += batch.size();
   const bool streams = batches.size() == 1 && !options.check_finite;
@@ -59,13 +65,8 @@ double TrainStep::operator()(const std::vector<Batch>& batches) {
                       .step = run_.optimizer.iterations() * options.accumulate + static_cast<std::int64_t>(i),
                       .observers = observers,
                       .recompute = options.recompute});
-    std::vector<double> shares;
-    for (std::size_t o = 0; o < counts.size(); ++o) {
-      const double own = run_.objective.outputs()[o].loss.count(batch.targets[o]);
-      shares.push_back(batches.size() == 1 || counts[o] == 0 ? 1 : own / counts[o]);
-    }
     const Measured measured =
-        measure(batch, shares, static_cast<double>(batch.size()) / static_cast<double>(samples), pass);
+        measure(batch, shares[i], static_cast<double>(batch.size()) / static_cast<double>(samples), pass);
     value += measured.objective.value().item();
     if (!std::isfinite(value)) return value;
     at_work("metrics");

@@ -105,17 +105,16 @@ TargetMotion motion_of(const Target& target, const Dataset& data, const Augmenta
   });
 }
 
-/// Number of batches of so many samples.
-std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options) {
-  return options.drop_last ? samples / options.batch_size : (samples - 1) / options.batch_size + 1;
-}
-
 const Tensor& only(const char* what, const std::vector<Tensor>& all) {
   check(all.size() == 1, "Batch::{}: expected one, got {}; use {}s", what, all.size(), what);
   return all.front();
 }
 
 }  // namespace
+
+std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options) {
+  return options.drop_last ? samples / options.batch_size : (samples - 1) / options.batch_size + 1;
+}
 
 const Tensor& Batch::input() const { return only("input", inputs); }
 const Tensor& Batch::target() const { return only("target", targets); }

@@ -52,6 +52,9 @@ struct DataLoaderOptions {
   std::int64_t prefetch = 2;
 };
 
+/// Number of batches of so many samples, at least 1, in one pass.
+std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
+
 /// How a target follows the images that augmentation moves.
 enum class TargetMotion { none, interpolated, nearest };
 
