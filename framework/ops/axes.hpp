@@ -1,9 +1,11 @@
 // Axes as users give them: checked, counted from the front, and what lies around one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/shape.hpp"
 
 namespace xtape {
@@ -26,5 +28,17 @@ struct AxisView {
     for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
   }
 };
+
+/// Calls f(line, start) for each line of an array along the axis of the view: its elements are at start, start + inner,
+/// start + 2 inner, ... Lines are numbered in row-major order. In parallel.
+template <class F>
+void for_each_line(const AxisView& view, const F& f) {
+  const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.extent));
+  kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t line = begin; line < end; ++line) {
+      f(line, line / view.inner * view.extent * view.inner + line % view.inner);
+    }
+  });
+}
 
 }  // namespace xtape

@@ -2,16 +2,11 @@
 
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/arithmetic.hpp"
-#include "framework/tensor/strided.hpp"
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
-
-/// x repeated so that it has the shape; itself when it has it.
-Tensor repeated(const char* function, const Tensor& x, const Shape& shape) {
-  return x.shape() == shape ? x : gather(x, StridedView::repeated(function, x.shape(), shape));
-}
 
 template <class Compare>
 Tensor compared(const char* function, const Tensor& a, const Tensor& b, Compare compare) {
@@ -19,7 +14,7 @@ Tensor compared(const char* function, const Tensor& a, const Tensor& b, Compare 
         "{}: expected two arrays of one type, got {} and {}; convert with .to()", function, tensor_text(a),
         tensor_text(b));
   const Shape shape = broadcast_shapes(function, a.shape(), b.shape());
-  const Tensor left = repeated(function, a, shape), right = repeated(function, b, shape);
+  const Tensor left = broadcast_to(a, shape), right = broadcast_to(b, shape);
   Tensor y = Tensor::empty(shape, a.dtype());
   with_type(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -40,7 +35,7 @@ constexpr auto is_greater = [](auto a, auto b) { return a > b; };
 constexpr auto is_at_least = [](auto a, auto b) { return a >= b; };
 
 Variable chosen(const Tensor& condition, const Variable& a, const Variable& b, const Shape& shape) {
-  const Tensor left = repeated("where", a.value(), shape), right = repeated("where", b.value(), shape);
+  const Tensor left = broadcast_to(a.value(), shape), right = broadcast_to(b.value(), shape);
   Tensor y = Tensor::empty(shape, a.dtype());
   with_type(a.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -92,7 +87,7 @@ Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
     std::transform(values, values + condition.size(), holds.mutable_data<std::uint8_t>(),
                    [](auto value) { return value != 0 ? 1 : 0; });
   });
-  return chosen(repeated("where", holds, shape), a, b, shape);
+  return chosen(broadcast_to(holds, shape), a, b, shape);
 }
 
 }  // namespace xtape

@@ -238,17 +238,14 @@ Tensor position_of_extreme(const char* name, const Tensor& x, int axis, bool kee
   auto* const out = y.mutable_data<std::int64_t>();
   with_type(x.dtype(), [&](auto zero) {
     const auto* const in = x.data<decltype(zero)>();
-    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / view.extent);
-    kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t line = begin; line < end; ++line) {
-        const auto* const values = in + line / view.inner * view.extent * view.inner + line % view.inner;
-        std::int64_t best = 0;
-        for (std::int64_t i = 1; i < view.extent; ++i) {
-          const auto value = values[i * view.inner], so_far = values[best * view.inner];
-          if (so_far == so_far && (value != value || beats(value, so_far))) best = i;
-        }
-        out[line] = best;
+    for_each_line(view, [&](std::int64_t line, std::int64_t start) {
+      const auto* const values = in + start;
+      std::int64_t best = 0;
+      for (std::int64_t i = 1; i < view.extent; ++i) {
+        const auto value = values[i * view.inner], so_far = values[best * view.inner];
+        if (so_far == so_far && (value != value || beats(value, so_far))) best = i;
       }
+      out[line] = best;
     });
   });
   return y;
@@ -262,16 +259,12 @@ Tensor running_sums(const Tensor& x, int axis, bool from_back) {
     using T = decltype(zero);
     const T* const in = x.data<T>();
     T* const out = y.mutable_data<T>();
-    const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.extent));
-    kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t line = begin; line < end; ++line) {
-        const std::int64_t start = line / view.inner * view.extent * view.inner + line % view.inner;
-        double sum = 0;
-        for (std::int64_t k = 0; k < view.extent; ++k) {
-          const std::int64_t i = start + (from_back ? view.extent - 1 - k : k) * view.inner;
-          sum += static_cast<double>(in[i]);
-          out[i] = static_cast<T>(sum);
-        }
+    for_each_line(view, [&](std::int64_t /*line*/, std::int64_t start) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < view.extent; ++k) {
+        const std::int64_t i = start + (from_back ? view.extent - 1 - k : k) * view.inner;
+        sum += static_cast<double>(in[i]);
+        out[i] = static_cast<T>(sum);
       }
     });
   });

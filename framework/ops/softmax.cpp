@@ -19,12 +19,8 @@ void for_each_line(std::string_view function, const Tensor& x, int axis, const F
   const AxisView view(x.shape(), checked_axis(function, x.shape(), axis));
   if (view.extent == 0) return;
   const T* in = x.data<T>();
-  const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / view.extent);
-  kernels::parallel_for(view.outer * view.inner, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t line = begin; line < end; ++line) {
-      const std::int64_t start = line / view.inner * view.extent * view.inner + line % view.inner;
-      f(start, view.inner, view.extent, ExponentialSum(in + start, view.extent, view.inner));
-    }
+  for_each_line(view, [&](std::int64_t /*line*/, std::int64_t start) {
+    f(start, view.inner, view.extent, ExponentialSum(in + start, view.extent, view.inner));
   });
 }
 

@@ -12,6 +12,7 @@
 #include "framework/io/idx.hpp"
 #include "framework/io/utf8.hpp"
 #include "framework/ops/label_checks.hpp"
+#include "framework/ops/manipulation.hpp"
 #include "framework/tensor/random.hpp"
 #include "framework/tensor/streams.hpp"
 #include "framework/tensor/tensor_text.hpp"
@@ -19,18 +20,12 @@
 namespace xtape {
 namespace {
 
+/// The samples with these indices.
 Tensor gathered(const Tensor& source, const std::vector<std::int64_t>& indices) {
-  Tensor result = Tensor::empty(source.shape().replaced(0, static_cast<std::int64_t>(indices.size())), source.dtype());
-  with_type(source.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const std::int64_t row = source.size() / source.dim(0);
-    T* out = result.mutable_data<T>();
-    for (const std::int64_t i : indices) out = std::copy_n(source.data<T>() + i * row, row, out);
-  });
-  return result;
+  return take(source, Tensor::labels(indices), 0);
 }
 
-/// The same with the file's name before the message, so that a user knows which data are wrong.
+/// A data set whose errors name the file, so that a user knows which data are wrong.
 Dataset checked(const std::filesystem::path& path, const Tensor& images, const Tensor& labels,
                 const std::vector<std::string>& class_names) {
   try {

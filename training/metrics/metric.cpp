@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/figures.hpp"
 
@@ -33,9 +34,7 @@ void add_sums(const Metric& metric, Tensor& total, const Tensor& more) {
   }
   check(total.shape() == more.shape(), "Metric {}: expected sums of one shape for all batches, got {} and {}",
         metric.name(), total.shape(), more.shape());
-  const auto* added = more.data<double>();
-  auto* sum = total.mutable_data<double>();
-  for (std::int64_t i = 0; i < total.size(); ++i) sum[i] += added[i];
+  add_into(total, more);
 }
 
 }  // namespace xtape
