@@ -54,7 +54,7 @@ std::vector<const Layer*> normalizations(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
   for (const ModelNode& node : nodes) {
     if (!dynamic_cast<const NormalizationLayer*>(node.layer.get())) continue;
-    check(nodes[node.inputs.front().node].layer->type() == InputLayer::type_name,
+    check(is_input(*nodes[node.inputs.front().node].layer),
           "adapt: expected layer {} to take the input of model {}, got the output of {}", node.layer->name(),
           model.name(), nodes[node.inputs.front().node].layer->name());
     if (std::ranges::find(found, node.layer.get()) == found.end()) found.push_back(node.layer.get());

@@ -1,6 +1,7 @@
 #include "layers/convolution/conv2d.hpp"
 
 #include "layers/convolution/window_outputs.hpp"
+#include "layers/core/kernel_and_bias.hpp"
 
 namespace xtape {
 
@@ -23,14 +24,7 @@ std::vector<TensorSpec> Conv2DLayer::output_specs(const std::vector<TensorSpec>&
 
 std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
   const Extent2D size = options_.kernel_size;
-  std::vector<ParameterSpec> specs{{"kernel",
-                                    {size.height, size.width, inputs[0].shape[2], options_.filters.value},
-                                    options_.kernel_initializer,
-                                    true,
-                                    options_.kernel_regularizer}};
-  if (options_.use_bias)
-    specs.push_back({"bias", {options_.filters.value}, options_.bias_initializer, true, options_.bias_regularizer});
-  return specs;
+  return kernel_and_bias(options_, {size.height, size.width, inputs[0].shape[2], options_.filters.value});
 }
 
 Conv2DOptions Conv2DLayer::convolution() const {

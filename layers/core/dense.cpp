@@ -2,6 +2,7 @@
 
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
+#include "layers/core/kernel_and_bias.hpp"
 
 namespace xtape {
 
@@ -16,14 +17,7 @@ std::vector<TensorSpec> DenseLayer::output_specs(const std::vector<TensorSpec>& 
 }
 
 std::vector<ParameterSpec> DenseLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
-  std::vector<ParameterSpec> specs{{"kernel",
-                                    {inputs[0].shape[-1], options_.units.value},
-                                    options_.kernel_initializer,
-                                    true,
-                                    options_.kernel_regularizer}};
-  if (options_.use_bias)
-    specs.push_back({"bias", {options_.units.value}, options_.bias_initializer, true, options_.bias_regularizer});
-  return specs;
+  return kernel_and_bias(options_, {inputs[0].shape[-1], options_.units.value});
 }
 
 std::vector<Variable> DenseLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {

@@ -38,4 +38,7 @@ SymbolicTensor Input(const PartialShape& sample, const OnlyName& options = {});
 /// Error when an extent is 0, or when the type is float64.
 SymbolicTensor Input(InputLayer::Options options);
 
+/// Whether a layer is an Input().
+inline bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
+
 }  // namespace xtape

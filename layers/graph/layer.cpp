@@ -23,6 +23,14 @@ auto with_title(const Layer& layer, const F& compute) {
   }
 }
 
+/// The one output of a layer; Error when it has several.
+template <class T>
+T only_output(const Layer& layer, std::vector<T> outputs) {
+  check(outputs.size() == 1, "{}: expected a layer of one output here, got {}; call() gives all of them", layer.title(),
+        outputs.size());
+  return std::move(outputs[0]);
+}
+
 void give_to(const std::vector<Sublayer>& layers, const ParameterValues& values) {
   for (const auto& [name, layer] : layers) {
     layer->give_values([values, prefix = name + "/"](const std::string& path, const ParameterSpec& spec) {
@@ -115,10 +123,7 @@ std::vector<SymbolicTensor> Layer::connect(const std::vector<SymbolicTensor>& in
 }
 
 SymbolicTensor Layer::connect_one(const std::vector<SymbolicTensor>& inputs) {
-  const std::vector<SymbolicTensor> outputs = connect(inputs);
-  check(outputs.size() == 1, "{}: expected a layer of one output here, got {}; call() gives all of them", title(),
-        outputs.size());
-  return outputs[0];
+  return only_output(*this, connect(inputs));
 }
 
 std::vector<Variable> Layer::run(const std::vector<Variable>& inputs, ForwardPass& pass) const {
@@ -126,10 +131,7 @@ std::vector<Variable> Layer::run(const std::vector<Variable>& inputs, ForwardPas
 }
 
 Variable Layer::run_one(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  std::vector<Variable> outputs = run(inputs, pass);
-  check(outputs.size() == 1, "{}: expected a layer of one output here, got {}; call() gives all of them", title(),
-        outputs.size());
-  return std::move(outputs[0]);
+  return only_output(*this, run(inputs, pass));
 }
 
 void Layer::give_values(const ParameterValues& values) {

@@ -107,6 +107,8 @@ std::string batch_shape_text(const PartialShape& sample);
 struct TensorSpec {
   PartialShape shape;            ///< shape of one sample, without the batch axis
   DType dtype = DType::float32;  ///< element type
+  /// Whether a tensor of this type fits: any floating type for a floating one, otherwise the same type.
+  bool takes(DType given) const { return is_floating(dtype) ? is_floating(given) : given == dtype; }
   friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
 };
 

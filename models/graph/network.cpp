@@ -12,8 +12,6 @@
 namespace xtape {
 namespace {
 
-bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
-
 /// Error with `owner` for a name that a file cannot store.
 void check_storable(const std::string& owner, const std::string& name) {
   try {
@@ -33,9 +31,8 @@ void check_computed(const ModelNode& node, const std::vector<Variable>& computed
     const PartialShape inferred = spec.shape.prepended(batch);
     check(inferred.matches(computed[i].shape()), "{}: expected an output of the shape it infers, {}, got {}",
           node.layer->title(), inferred, computed[i].shape());
-    const DType dtype = computed[i].dtype();
-    check(is_floating(spec.dtype) ? is_floating(dtype) : dtype == spec.dtype,
-          "{}: expected an output of the type it infers, {}, got {}", node.layer->title(), spec.dtype, dtype);
+    check(spec.takes(computed[i].dtype()), "{}: expected an output of the type it infers, {}, got {}",
+          node.layer->title(), spec.dtype, computed[i].dtype());
   }
 }
 

@@ -41,10 +41,9 @@ void Model::Network::check_inputs(const std::vector<Variable>& inputs) const {
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Shape& given = inputs[i].shape();
-    const auto& [shape, dtype] = spec({inputs_[i]});
-    const bool fits = given.rank() == shape.rank() + 1 && shape.matches(given.without(0));
-    const bool right_type = is_floating(dtype) ? is_floating(inputs[i].dtype()) : inputs[i].dtype() == dtype;
-    if (!fits || given[0] < 1 || !right_type) reject_input(i, inputs[i]);
+    const TensorSpec& wanted = spec({inputs_[i]});
+    const bool fits = given.rank() == wanted.shape.rank() + 1 && wanted.shape.matches(given.without(0));
+    if (!fits || given[0] < 1 || !wanted.takes(inputs[i].dtype())) reject_input(i, inputs[i]);
     if (given[0] != inputs[0].dim(0)) {
       fail("{}: expected inputs of one batch size, got {} and {}", title(), inputs[0].shape(), given);
     }

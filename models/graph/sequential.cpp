@@ -7,8 +7,6 @@ namespace {
 
 using Layers = std::vector<std::shared_ptr<Layer>>;
 
-bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }
-
 std::vector<SymbolicTensor> chained(const Layers& layers, std::vector<SymbolicTensor> values) {
   for (const auto& layer : layers) values = layer->connect(values);
   return values;

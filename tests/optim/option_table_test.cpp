@@ -127,6 +127,19 @@ LearningRate falling() {
   return LearningRate([](std::int64_t i) { return 0.1 / static_cast<double>(i + 1); });
 }
 
+/// Adam and AdamW have the same options.
+template <class Options>
+std::vector<Row<Options>> rows_of_adam() {
+  return {{"learning_rate", {.learning_rate = falling()}},
+          {"beta1", {.beta1 = 0.5}},
+          {"beta2", {.beta2 = 0.9}},
+          {"epsilon", {.epsilon = 0.05}},
+          {"weight_decay", {.weight_decay = 0.3}},
+          {"clip_norm", {.clip_norm = 1.2}},
+          {"clip_value", {.clip_value = 0.7}},
+          {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}};
+}
+
 TEST_CASE("every option of every optimizer changes the steps by its formula") {
   check_table<SGD, SGDOptions>(
       {{"learning_rate", {.learning_rate = falling()}},
@@ -136,24 +149,8 @@ TEST_CASE("every option of every optimizer changes the steps by its formula") {
        {"clip_norm", {.clip_norm = 1.2}},
        {"clip_value", {.clip_value = 0.7}},
        {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
-  check_table<Adam, AdamOptions>(
-      {{"learning_rate", {.learning_rate = falling()}},
-       {"beta1", {.beta1 = 0.5}},
-       {"beta2", {.beta2 = 0.9}},
-       {"epsilon", {.epsilon = 0.05}},
-       {"weight_decay", {.weight_decay = 0.3}},
-       {"clip_norm", {.clip_norm = 1.2}},
-       {"clip_value", {.clip_value = 0.7}},
-       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
-  check_table<AdamW, AdamWOptions>(
-      {{"learning_rate", {.learning_rate = falling()}},
-       {"beta1", {.beta1 = 0.5}},
-       {"beta2", {.beta2 = 0.9}},
-       {"epsilon", {.epsilon = 0.05}},
-       {"weight_decay", {.weight_decay = 0.3}},
-       {"clip_norm", {.clip_norm = 1.2}},
-       {"clip_value", {.clip_value = 0.7}},
-       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<Adam, AdamOptions>(rows_of_adam<AdamOptions>());
+  check_table<AdamW, AdamWOptions>(rows_of_adam<AdamWOptions>());
   check_table<RMSprop, RMSpropOptions>(
       {{"learning_rate", {.learning_rate = falling()}},
        {"rho", {.rho = 0.6}},

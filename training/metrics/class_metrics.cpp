@@ -6,37 +6,19 @@
 #include "framework/ops/label_checks.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/metric.hpp"
+#include "training/metrics/metric_parts.hpp"
 #include "training/metrics/metrics.hpp"
 
 namespace xtape::metric {
 namespace {
 
-double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
-
-void check_sums(const char* name, const Tensor& sums, bool fits) {
-  check(fits, "{}: expected its own sums, got {}", name, tensor_text(sums));
-}
-
 /// sum(w x) and sum(w) of what is averaged.
 Metric mean_metric(std::string name, Metric::Sums sums, std::string settings) {
   const auto result = [name](const Tensor& total) {
-    check_sums(name.c_str(), total, total.shape() == Shape{2});
+    check_sums(name, total, total.shape() == Shape{2});
     return ratio(total.at({0}), total.at({1}));
   };
   return {name, std::move(sums), result, {.settings = std::move(settings)}};
-}
-
-/// The weight of each of `positions` positions, which belong to samples in equal numbers.
-std::vector<double> weights_of_positions(const char* name, const Tensor& weights, std::int64_t samples,
-                                         std::int64_t positions) {
-  check(!weights.defined() || (is_floating(weights.dtype()) && weights.shape() == Shape{samples}),
-        "{}: expected floating weights ({},), got {}", name, samples, tensor_text(weights));
-  std::vector<double> all(static_cast<std::size_t>(positions), 1);
-  if (!weights.defined()) return all;
-  const std::vector<double> given = weights.to_vector();
-  const auto of_sample = static_cast<std::size_t>(positions / samples);
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = given[i / of_sample];
-  return all;
 }
 
 /// Scores and labels of all positions as rows.
@@ -119,10 +101,7 @@ struct Answers {
 };
 
 Answers answers_of(const char* name, const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
-  check(outputs.defined() && targets.defined() && is_floating(outputs.dtype()) && is_floating(targets.dtype()) &&
-            outputs.rank() >= 1 && outputs.size() > 0 && outputs.shape() == targets.shape(),
-        "{}: expected floating outputs and targets (n, ...) of one shape, got {} and {}", name, tensor_text(outputs),
-        tensor_text(targets));
+  check_numbers(name, outputs, targets);
   check_probabilities(name, targets);
   Answers all{outputs.to_vector(), {}, weights_of_positions(name, weights, outputs.dim(0), outputs.size())};
   for (const double target : targets.to_vector()) all.wanted.push_back(target > 0.5);

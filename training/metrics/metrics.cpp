@@ -13,6 +13,7 @@
 
 #include "framework/ops/label_checks.hpp"
 #include "framework/tensor/tensor_text.hpp"
+#include "training/metrics/metric_parts.hpp"
 
 namespace xtape {
 namespace {
@@ -128,8 +129,6 @@ std::vector<Judgement> judgements_of(std::string_view function, const Tensor& ou
   for (std::size_t i = 0; i < all.size(); ++i) all[i].output = taken.data<std::int64_t>()[i];
   return all;
 }
-
-double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 ClassMetrics metrics_of(std::int64_t right, std::int64_t taken, std::int64_t samples) {
   const double precision = ratio(static_cast<double>(right), static_cast<double>(taken));

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/metric.hpp"
+#include "training/metrics/metric_parts.hpp"
 
 namespace xtape::metric {
 namespace {
@@ -12,16 +12,11 @@ namespace {
 /// Calls add(column, output, target, weight) for every element; `column` is its index within its sample.
 template <class Add>
 void for_each_element(const char* name, const Tensor& outputs, const Tensor& targets, const Tensor& weights, Add add) {
-  check(outputs.defined() && targets.defined() && is_floating(outputs.dtype()) && is_floating(targets.dtype()) &&
-            outputs.rank() >= 1 && outputs.size() > 0 && outputs.shape() == targets.shape(),
-        "{}: expected floating outputs and targets (n, ...) of one shape, got {} and {}", name, tensor_text(outputs),
-        tensor_text(targets));
-  check(!weights.defined() || (is_floating(weights.dtype()) && weights.shape() == Shape{outputs.dim(0)}),
-        "{}: expected floating weights ({},), got {}", name, outputs.dim(0), tensor_text(weights));
+  check_numbers(name, outputs, targets);
+  const std::vector<double> w = weights_of_positions(name, weights, outputs.dim(0), outputs.size());
   const std::vector<double> y = outputs.to_vector(), t = targets.to_vector();
-  const std::vector<double> w = weights.defined() ? weights.to_vector() : std::vector<double>();
   const std::size_t columns = y.size() / static_cast<std::size_t>(outputs.dim(0));
-  for (std::size_t i = 0; i < y.size(); ++i) add(i % columns, y[i], t[i], w.empty() ? 1 : w[i / columns]);
+  for (std::size_t i = 0; i < y.size(); ++i) add(i % columns, y[i], t[i], w[i]);
 }
 
 /// result(sum(w f(y - t)) / sum(w)).
@@ -35,7 +30,7 @@ Metric mean_of(const char* name, double (*f)(double), double (*result)(double)) 
     return Tensor::of({2}, {sum, all}, DType::float64);
   };
   const auto figure = [name, result](const Tensor& total) {
-    check(total.shape() == Shape{2}, "{}: expected its own sums, got {}", name, tensor_text(total));
+    check_sums(name, total, total.shape() == Shape{2});
     return total.at({1}) > 0 ? result(total.at({0}) / total.at({1})) : 0;
   };
   return {name, sums, figure, {.larger_is_better = false}};
@@ -70,7 +65,7 @@ Metric r2() {
     return total;
   };
   const auto result = [](const Tensor& total) {
-    check(total.rank() == 2 && total.dim(0) == 4, "r2: expected its own sums, got {}", tensor_text(total));
+    check_sums("r2", total, total.rank() == 2 && total.dim(0) == 4);
     const std::int64_t n = total.dim(1);
     const auto* const all = total.data<double>();
     double mean = 0;

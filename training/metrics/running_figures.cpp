@@ -1,14 +1,9 @@
 #include "training/metrics/running_figures.hpp"
 
 #include "framework/tensor/tensor_text.hpp"
+#include "training/metrics/metric_parts.hpp"
 
 namespace xtape {
-namespace {
-
-double ratio(double sum, double count) { return count > 0 ? sum / count : 0; }
-
-}  // namespace
-
 RunningFigures::RunningFigures(const Objective& objective) : objective_(objective) {
   for (const OutputObjective& output : objective_.outputs()) {
     outputs_.emplace_back().metrics.resize(output.metrics.size());

@@ -1,0 +1,21 @@
+// The parameters of layers that multiply with a kernel and add a bias. Internal to layers/.
+#pragma once
+
+#include <vector>
+
+#include "layers/graph/layer.hpp"
+
+namespace xtape {
+
+/// The specs of a kernel and, where the options use one, of a bias with a number for each output, the kernel's last
+/// axis. `options` has use_bias, and initializers and regularizers of both.
+template <class Options>
+std::vector<ParameterSpec> kernel_and_bias(const Options& options, const PartialShape& kernel) {
+  std::vector<ParameterSpec> specs{{"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer}};
+  if (options.use_bias) {
+    specs.push_back({"bias", {kernel[-1]}, options.bias_initializer, true, options.bias_regularizer});
+  }
+  return specs;
+}
+
+}  // namespace xtape
