@@ -13,7 +13,7 @@
 namespace xtape {
 namespace {
 
-/// f at the inputs, with its derivatives from the backward pass.
+/// The value of f at the inputs, and its derivatives there as the backward pass computes them.
 class Linearization {
  public:
   Linearization(const DifferentiableFunction& f, const std::vector<CheckedInput>& inputs,
@@ -30,8 +30,9 @@ class Linearization {
   const Tensor& cotangent() const { return cotangent_; }
   const Tensor& value(std::size_t input) const { return values_[input]; }
 
-  /// Goes back: with the cotangent for all inputs, and when these and the outputs are few also from every single output
-  /// for those inputs that are small. Error when a derivative throws one or does not fit its input.
+  /// Computes the gradients of all inputs for the random cotangent. If the output and an input have few elements, also
+  /// computes the rows of the Jacobian for that input, one backward pass per output element. Throws the Errors of the
+  /// derivatives, and Error if a derivative does not fit its input.
   void differentiate(std::int64_t full_up_to) {
     pulled_ = pull_back(f_, values_, cotangent_).gradients;
     const auto fits = [&](const Tensor& value) { return value.size() <= full_up_to; };
@@ -47,7 +48,8 @@ class Linearization {
     }
   }
 
-  /// Compares along a direction of one input: the weighed outputs, and for an element of a small input each output.
+  /// Compares derivatives along a direction of one input: that of the weighted sum of the outputs, and, if the rows of
+  /// the Jacobian were computed for this input, that of each output.
   std::vector<Comparison> compared(std::size_t input, const Tensor& direction,
                                    const GradientCheckOptions& options) const {
     const Line line([&](double t) { return moved(input, direction, t); }, here_, options.step);
@@ -73,12 +75,12 @@ class Linearization {
 
   const DifferentiableFunction& f_;
   std::vector<Tensor> values_, pulled_;
-  std::vector<std::vector<Tensor>> rows_;  // of the Jacobian: for each output, for each input
+  std::vector<std::vector<Tensor>> rows_;  // rows of the Jacobian: [output][input]
   Tensor here_, cotangent_;
   bool small_ = false;
 };
 
-/// A direction of length 1, and how to name it in the report.
+/// A direction of length 1 and its name in the report.
 struct Direction {
   std::string name;
   Tensor along;
@@ -98,7 +100,8 @@ Direction anywhere(const Shape& shape, int number, RandomStream& random) {
   return {fmt::format("direction {}", number), along};
 }
 
-/// Calls visit with each direction in turn; of a large input there is one at a time.
+/// Calls visit with each direction: all elements of a small input; random directions and some elements of a large one.
+/// Directions are made one at a time, because each is as large as the input.
 template <class Visit>
 void for_each_direction(const Tensor& value, std::size_t input, const GradientCheckOptions& options, Visit visit) {
   if (value.size() <= options.full_up_to) {
@@ -112,13 +115,13 @@ void for_each_direction(const Tensor& value, std::size_t input, const GradientCh
   for (std::size_t i = 0; i < sampled; ++i) visit(element(value.shape(), order[i]));
 }
 
-/// The derivatives alone, without the promises.
+/// Checks only the derivatives, not the other requirements (see gradient_promises.hpp).
 GradientReport check_derivatives(const std::vector<CheckedInput>& inputs, const GradientCheckOptions& options,
                                  Linearization& at) {
   GradientReport report;
   try {
     at.differentiate(options.full_up_to);
-  } catch (const Error& error) {  // of a shape or type that is not the input's, most likely
+  } catch (const Error& error) {  // usually a derivative of wrong shape or type
     report.problems.push_back(fmt::format("the derivative fails: {}", error.what()));
     return report;
   }
@@ -132,8 +135,8 @@ GradientReport check_derivatives(const std::vector<CheckedInput>& inputs, const 
   return report;
 }
 
-/// The gradient checked as a function of the inputs and of the cotangent. That of a linear function does not depend on
-/// the inputs, so they may be constant; on the cotangent it always depends.
+/// Checks the derivatives of the gradient, as a function of the inputs and the cotangent. All inputs may be constant,
+/// because the gradient of a linear function does not depend on them. The gradient always depends on the cotangent.
 GradientReport check_second_order(const DifferentiableFunction& f, std::vector<CheckedInput> inputs,
                                   const Tensor& cotangent, GradientCheckOptions options) {
   options.order = 1;

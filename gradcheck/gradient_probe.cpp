@@ -8,7 +8,7 @@
 namespace xtape {
 namespace {
 
-/// (a - b) / h, element by element.
+/// Computes (a - b) / h element by element.
 Tensor quotient(const Tensor& a, const Tensor& b, double h) {
   check(a.shape() == b.shape(), "check_gradient: expected an output of shape {} wherever the inputs are, got {}",
         b.shape(), a.shape());
@@ -70,7 +70,7 @@ Line::Line(const std::function<Tensor(double)>& moved, const Tensor& here, doubl
   behind_ = quotient(here, back, step);
   ahead_half_ = quotient(moved(step / 2), here, step / 2);
   behind_half_ = quotient(here, moved(-step / 2), step / 2);
-  // a function whose value is good to some units in the last place of its largest output
+  // The error of a value is assumed to be some units in the last place of the largest output.
   constexpr double units = 32;
   const double scale = std::max({largest(here), largest(forth), largest(back)});
   rounding_ = units * std::numeric_limits<double>::epsilon() * scale / step;
@@ -95,8 +95,8 @@ Comparison compare(const Slopes& slopes, double analytic, const GradientCheckOpt
   const double mismatch = std::abs(analytic - c.numeric);
   const double bend = std::abs(fine - coarse) + std::abs(ahead_half - behind_half - (ahead - behind) / 2);
   const auto [low, high] = std::minmax({ahead, behind, ahead_half, behind_half});
-  if (!std::isfinite(mismatch) || !std::isfinite(bend)) return c;  // wrong: not a number
-  if (options.bilinear) {                                          // then both sides and both steps must show one slope
+  if (!std::isfinite(mismatch) || !std::isfinite(bend)) return c;  // outcome: wrong
+  if (options.bilinear) {                                          // all four slopes must be equal
     const bool linear = high - low <= 1e-10 * (1 + std::abs(c.numeric)) + 4 * rounding;
     c.outcome = linear && mismatch <= c.tolerance ? Outcome::right : Outcome::wrong;
     return c;
@@ -125,7 +125,8 @@ void Tally::add(const std::string& probe, const std::vector<Comparison>& compari
     largest_ = std::max({largest_, std::abs(c.analytic), std::abs(c.numeric)});
     const double mismatch = std::abs(c.analytic - c.numeric);
     double badness = mismatch / c.tolerance;
-    if (c.outcome == Outcome::wrong) badness = std::isnan(badness) ? HUGE_VAL : 1 + badness;  // before all right ones
+    if (c.outcome == Outcome::wrong)
+      badness = std::isnan(badness) ? HUGE_VAL : 1 + badness;  // worse than every right probe
     if (badness <= worst_) continue;
     worst_ = badness;
     report_.worst = probe;
@@ -152,7 +153,7 @@ InputReport Tally::report(const GradientCheckOptions& options, std::vector<std::
              static_cast<double>(report.skipped) > std::max(2.0, options.skipped_share * probes)) {
     report.verdict = Verdict::kinks;
   } else if (largest_ <= noise) {
-    // at kinks there may be more: then nothing is known
+    // The derivative at skipped probes is unknown and may not be zero.
     report.verdict = declared ? Verdict::constant : report.skipped > 0 ? Verdict::kinks : Verdict::zero;
   } else if (largest_ <= 1e3 * noise && !declared) {
     report.verdict = Verdict::rounding;

@@ -10,14 +10,15 @@
 namespace xtape {
 namespace {
 
-/// A tensor with the same elements in storage of its own.
+/// A copy of the tensor that does not share its storage.
 Tensor copy_of(const Tensor& x) {
   Tensor copy = x;
   with_type(x.dtype(), [&](auto zero) { static_cast<void>(copy.mutable_data<decltype(zero)>()); });
   return copy;
 }
 
-/// Largest element of a - factor * b relative to the largest of factor * b; 0 where both are below `floor`.
+/// The largest absolute value of a - factor * b, divided by the largest absolute value of factor * b. 0 if the former
+/// is at most `floor`.
 double distance(const Tensor& a, const Tensor& b, double factor = 1, double floor = 1e-30) {
   if (a.shape() != b.shape()) return HUGE_VAL;
   const std::vector<double> x = a.to_vector(), y = b.to_vector();
@@ -30,7 +31,8 @@ double distance(const Tensor& a, const Tensor& b, double factor = 1, double floo
   return most <= floor ? 0 : most / scale;
 }
 
-/// The sum of two results, as an op: what autograd itself may not take from ops.
+/// Records the sum of two results as an op. This is not the add of ops/, so the check does not depend on an op that may
+/// be under test.
 Variable total(const Variable& a, const Variable& b) {
   Tensor sum = a.value();
   add_into(sum, b.value());
@@ -110,7 +112,7 @@ class Promises {
     const Variable first = f_(watched);
     if (!first.tracked()) return;
     const Variable second = f_(watched);
-    static_cast<void>(f_(elsewhere));  // what one call saves, another must not overwrite
+    static_cast<void>(f_(elsewhere));  // must not overwrite what the other calls saved
     pass.backward(total(first, second), cotangent_);
     for (std::size_t i = 0; i < values_.size(); ++i) {
       if (!(distance(pass.gradient(watched[i]), together_.gradients[i], 2) <= 1e-10)) {
@@ -121,7 +123,7 @@ class Promises {
       blame("a bystander got a gradient");
   }
 
-  /// f(x, x) as one variable against f(x, copy of x) as two.
+  /// Compares f(x, x) for one variable x with f(x, y) for two variables that have the same values.
   void tied_inputs_add_up() {
     for (std::size_t i = 0; i < values_.size(); ++i) {
       for (std::size_t j = i + 1; j < values_.size(); ++j) {
@@ -132,7 +134,7 @@ class Promises {
   void tied(std::size_t i, std::size_t j) {
     std::vector<Tensor> equal = values_;
     equal[j] = values_[i];
-    const Pulled apart = pull_back(f_, equal, cotangent_);  // which copies: two arrays with the same elements
+    const Pulled apart = pull_back(f_, equal, cotangent_);  // pull_back copies: two arrays with equal elements
     ForwardPass pass(Mode::training);
     std::vector<Variable> watched(equal.begin(), equal.end());
     watched[i] = watched[j] = pass.watch(equal[i]);
@@ -142,7 +144,7 @@ class Promises {
     Tensor sum = apart.gradients[i];
     add_into(sum, apart.gradients[j]);
     const Tensor gradient = pass.gradient(watched[i]);
-    if (!std::isfinite(dot_of(sum))) return;  // outside of the function's domain
+    if (!std::isfinite(dot_of(sum))) return;  // outside of the domain of f
     if (!(distance(y.value(), apart.value) <= 1e-10) ||
         !(distance(gradient, sum, 1, rounding_of(apart, i, j)) <= 1e-9)) {
       blame("{} and {}: one variable as both does not get the sum of their gradients", name(i), name(j));
@@ -153,7 +155,7 @@ class Promises {
     for (const double v : x.to_vector()) sum += v;
     return sum;
   }
-  /// What of a sum may be left of its parts when they cancel.
+  /// The largest rounding error that may remain if the two gradients cancel in their sum.
   static double rounding_of(const Pulled& pulled, std::size_t i, std::size_t j) {
     double most = 0;
     for (const std::size_t k : {i, j}) {
@@ -173,7 +175,7 @@ class Promises {
     const Variable probe = f_({narrow.begin(), narrow.end()});
     if (probe.dtype() != DType::float32) return blame("the output is {} for float32 inputs", to_string(probe.dtype()));
     const Pulled got = pull_back(f_, narrow, dy);
-    // float32 has 7 digits; three of them may go in the sums and differences of an op
+    // float32 has 7 digits; an op may lose three of them by rounding.
     constexpr double accuracy = 1e-4, floor = 1e-6;
     if (!(distance(got.value, expected.value, 1, floor) <= accuracy)) blame("the value in float32 is another");
     for (std::size_t i = 0; i < values_.size(); ++i) {

@@ -5,7 +5,7 @@
 namespace xtape {
 namespace {
 
-/// A layer whose trainable parameters are arguments and whose other ones stand still.
+/// A layer as a function of its inputs and trainable parameters. Its other parameters are constant.
 class LayerUnderCheck {
  public:
   LayerUnderCheck(const std::shared_ptr<Layer>& layer, const std::vector<TensorSpec>& samples,
@@ -58,7 +58,7 @@ class LayerUnderCheck {
   }
 
  private:
-  /// All outputs in one row of numbers.
+  /// Concatenates the elements of all outputs in one vector.
   static Variable in_one_row(const std::vector<Variable>& outputs) {
     std::vector<Variable> rows;
     for (const Variable& y : outputs) rows.push_back(reshape(y, {y.size()}));
@@ -79,7 +79,8 @@ class LayerUnderCheck {
     return inputs;
   }
 
-  /// Moves the moving averages: where they start, at mean 0 and variance 1, a derivative that forgets them looks right.
+  /// Runs training passes that move the moving averages away from their initial values. At mean 0 and variance 1 a
+  /// derivative that omits them would be correct by accident.
   void settle() {
     if (state_.empty()) return;
     RandomStream random(options_.seed, 21);
@@ -97,7 +98,8 @@ class LayerUnderCheck {
     for (std::size_t i = 0; i < state_.size(); ++i) state_[i].second.set_value(settled_[i].to(dtype));
   }
 
-  /// The outputs for inputs of which the floating ones, and then the trained parameters, have these values.
+  /// Computes the outputs. `values` contains the values of the floating inputs, followed by those of the trainable
+  /// parameters.
   std::vector<Variable> call(std::vector<Variable> inputs, const std::vector<Variable>& values, Mode mode) const {
     restore(values.front().dtype());
     ForwardPass pass(mode, {.record = false, .step = 0});
@@ -113,7 +115,7 @@ class LayerUnderCheck {
   const std::vector<TensorSpec>& samples_;
   const GradientCheckOptions& options_;
   std::int64_t integers_;
-  std::vector<TensorSpec> inferred_;  // of one sample of the outputs
+  std::vector<TensorSpec> inferred_;  // the outputs that the layer infers, for one sample
   std::vector<std::pair<std::string, Parameter>> trained_, state_;
   std::vector<Tensor> settled_;  // values of state_
 };

@@ -8,7 +8,7 @@
 namespace xtape {
 namespace {
 
-/// All parameters of a model, put back at the end.
+/// Saves the values of all parameters of a model and restores them at the end of the scope.
 class Restored {
  public:
   explicit Restored(const Model& model) {
@@ -26,7 +26,7 @@ class Restored {
   std::vector<std::pair<Parameter, Tensor>> saved_;
 };
 
-/// The floating inputs in another type.
+/// The inputs with the floating ones converted to another type.
 std::vector<Tensor> converted(std::vector<Tensor> inputs, DType dtype) {
   for (Tensor& input : inputs) {
     if (is_floating(input.dtype())) input = input.to(dtype);
@@ -57,7 +57,8 @@ class LossSurface {
   const std::string& name(std::size_t input) const { return names_[input]; }
   const Tensor& base(std::size_t input) const { return base_[input]; }
 
-  /// The gradients with respect to all inputs, at the base converted to the type the model computes in.
+  /// The gradients with respect to the floating inputs and the parameters, computed in `dtype`, which must be the type
+  /// of the parameters.
   std::vector<Tensor> gradients(DType dtype) const {
     ForwardPass pass(mode_, {.record = true, .step = 0});
     std::vector<Variable> watched;
@@ -72,7 +73,7 @@ class LossSurface {
     return found;
   }
 
-  /// The loss with the inputs moved by t along the directions, an undefined one standing for no change.
+  /// The loss after all inputs are moved by t along their directions. An undefined direction means no change.
   Tensor moved(const std::vector<Tensor>& directions, double t) const {
     const auto to = [&](std::size_t input) {
       if (!directions[input].defined()) return base_[input];
@@ -104,8 +105,8 @@ class LossSurface {
   const Model& model_;
   const ModelLossOfAll& loss_;
   Mode mode_;
-  std::vector<Tensor> given_;  // the inputs, those of integers among them
-  std::size_t floating_ = 0;   // inputs
+  std::vector<Tensor> given_;  // all inputs, including integer ones
+  std::size_t floating_ = 0;   // number of floating inputs
   std::vector<std::string> names_;
   std::vector<Tensor> base_;
   std::vector<Parameter> parameters_;
@@ -135,7 +136,7 @@ class ModelCheck {
     return report;
   }
 
-  /// Compares with the gradients in float32.
+  /// Compares the float64 gradients with `narrow`, the gradients in float32.
   void compare_float32(const std::vector<Tensor>& narrow, std::vector<std::string>& problems) const {
     for (std::size_t i = 0; i < narrow.size(); ++i) {
       if (is_constant(surface_.name(i))) continue;
@@ -152,7 +153,8 @@ class ModelCheck {
   }
 
  private:
-  /// Follows `count` directions through the inputs [begin, end), and up to two more if all of them met kinks.
+  /// Compares derivatives along `count` random directions through the inputs [begin, end), and along up to two more if
+  /// all of them meet kinks.
   void follow(Tally& tally, int count, std::size_t begin, std::size_t end) const {
     for (int k = 0; k < count || (k < count + 2 && !tally.compared()); ++k) probe(tally, k, begin, end);
   }
@@ -209,7 +211,7 @@ GradientReport check_model(const Model& model, const std::vector<Tensor>& inputs
         "check_model: expected at least one direction, got {} and {}", options.directions, options.directions_each);
   check(static_cast<bool>(loss), "check_model: expected a loss function, got an empty one");
   const Restored restored(model);
-  Model converted_model = model;  // the same parameters, whose values come back at the end
+  Model converted_model = model;  // a handle to the same parameters; their values are restored
   std::vector<Tensor> narrow;
   if (options.float32_tolerance > 0) {
     converted_model.convert(DType::float32);

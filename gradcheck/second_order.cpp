@@ -8,8 +8,8 @@
 namespace xtape {
 namespace {
 
-/// Elements of a and b of one shape multiplied, with a derivative that has one again: multiply of ops/, which this
-/// module does not include.
+/// The product of a and b, which have the same shape, element by element. It can be differentiated any number of times.
+/// This is not the multiply of ops/, so the check does not depend on an op that may be under test.
 Variable product(const Variable& a, const Variable& b) {
   Tensor y = map("gradient_function", a.value(), b.value(), [](auto u, auto v) { return u * v; });
   return record("product", std::move(y),
@@ -17,7 +17,7 @@ Variable product(const Variable& a, const Variable& b) {
                  {b, [a](const Variable& dy) { return product(dy, a); }}});
 }
 
-/// Elements [begin, begin + size of the shape) of a vector under that shape.
+/// The elements of a vector from `begin` on as a tensor of the given shape.
 template <class T>
 Tensor part_of(const Tensor& vector, std::int64_t begin, const Shape& shape) {
   Tensor part = Tensor::empty(shape, vector.dtype());
@@ -25,7 +25,7 @@ Tensor part_of(const Tensor& vector, std::int64_t begin, const Shape& shape) {
   return part;
 }
 
-/// All elements of all parts in one vector.
+/// Concatenates the elements of all parts in one vector.
 Variable joined(const std::vector<Variable>& parts) {
   std::int64_t size = 0;
   for (const Variable& part : parts) size += part.size();
@@ -56,7 +56,7 @@ Variable recorded(const DifferentiableFunction& f, std::vector<Variable> inputs)
 DifferentiableFunction gradient_function(const DifferentiableFunction& f) {
   return [f](const std::vector<Variable>& inputs) {
     if (std::ranges::all_of(inputs, &Variable::tracked)) return recorded(f, inputs);
-    ForwardPass pass(Mode::training);  // of constants: a tape of its own, whose end leaves a constant
+    ForwardPass pass(Mode::training);  // a separate tape, because the inputs are constants
     std::vector<Variable> watched;
     watched.reserve(inputs.size());
     for (const Variable& input : inputs) watched.push_back(pass.watch(input.value()));
