@@ -1,4 +1,4 @@
-// Gradients that can be differentiated again: the backward pass recorded on the same tape.
+// gradients(): a backward pass that is recorded on the same tape, so that its results can be differentiated again.
 #include <algorithm>
 
 #include "framework/autograd/tape.hpp"
@@ -7,7 +7,7 @@
 namespace xtape {
 namespace {
 
-/// a + b for two gradients of one variable, recorded.
+/// Records the sum a + b of two gradients of one variable.
 Variable sum_of(const Variable& a, const Variable& b) {
   Tensor total = a.value();
   add_into(total, b.value());
@@ -27,7 +27,7 @@ std::vector<Variable> gradients(const Variable& output, const std::vector<Variab
   return gradients(output, inputs, Tensor::ones(output.shape(), output.dtype()));
 }
 
-/// For each op up to `last` whether one of the inputs has a part in it.
+/// For each node up to `last`, whether it depends on one of the inputs.
 std::vector<bool> Tape::depending_on(const std::vector<Variable>& inputs, std::size_t last) const {
   std::vector<bool> depends(last + 1, false);
   for (const Variable& input : inputs) {
@@ -61,8 +61,10 @@ std::vector<Variable> Tape::differentiate(const Variable& output, const std::vec
   found[output.node_] = Variable(cotangent);
   for (std::size_t i = output.node_ + 1; i-- > 0;) {
     if (!found[i] || !depends[i]) continue;
-    const Node node = tape->nodes_[i];          // a copy: recording moves the nodes
-    const bool leads_on = std::ranges::any_of(  // not so for an input of ours that such an op made
+    const Node node = tape->nodes_[i];  // a copy, because recording may move the nodes
+    // A joint pullback is an error only if its gradients are needed. They are not if the op's inputs do not depend on
+    // `inputs`, even if its output is one of `inputs`.
+    const bool leads_on = std::ranges::any_of(
         node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
     check(!leads_on, "gradients: {} has a derivative that can't be differentiated again", node.name);
     const Variable y = node.output ? Variable(*node.output, tape, i) : Variable(Tensor());

@@ -1,4 +1,4 @@
-// Where a computation stops being finite: the first NaN or infinity, with the op and what went into it.
+// FiniteCheck: finds the op that computed the first NaN or infinity, and summarizes the inputs of this op.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace xtape {
 /// Whether no element is NaN or infinite; true for integers.
 bool all_finite(const Tensor& tensor);
 
-/// "(2, 3): min -1, mean 0.5, max 2, 1 of 6 not finite", over the finite elements.
+/// The shape of a tensor and statistics of its finite elements: "(2, 3): min -1, mean 0.5, max 2, 1 of 6 not finite".
 std::string summary_of_values(const Tensor& tensor);
 
 /// Ends a pass at the first recorded value or derivative that is NaN or infinite, with an Error that names step, layer
@@ -21,7 +21,7 @@ std::string summary_of_values(const Tensor& tensor);
 ///   ForwardPass pass(Mode::training, {.observers = {&finite}});
 class FiniteCheck final : public Observer {
  public:
-  /// `step`: for the messages.
+  /// Checks passes of the training step with this number, which messages contain.
   explicit FiniteCheck(std::int64_t step = 0) : step_(step) {}
   void op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) override;
   void derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) override;

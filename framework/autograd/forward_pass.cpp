@@ -38,9 +38,9 @@ Variable ForwardPass::parameter(const Parameter& parameter) {
   const auto known = variables_.find(parameter);
   if (known != variables_.end()) return known->second;
   if (!record_ || !parameter.trainable()) return parameter.value();
-  if (mode_ == Mode::training) parameter.drop_derived();  // the step writes to it; until then the memory is needed
+  if (mode_ == Mode::training) parameter.drop_derived();  // stale after the step; frees memory for the pass
   Variable variable = tape_->add_leaf(parameter.value(), [this, parameter](Tensor dp) {
-    variables_.erase(parameter);  // or who changes the parameter now would have to copy its value
+    variables_.erase(parameter);  // so that on_gradient can change the value without a copy
     on_gradient_(parameter, std::move(dp));
   });
   variables_.emplace(parameter, variable);
@@ -101,7 +101,7 @@ Gradients ForwardPass::backward(const Variable& loss, const OnGradient& on_gradi
 Gradients ForwardPass::play(const Variable& output, const Tensor& cotangent, const OnGradient& on_gradient) {
   on_gradient_ = on_gradient;
   tape_->play(output, cotangent);
-  variables_.clear();  // or who changes a parameter while the pass still exists would have to copy its value
+  variables_.clear();  // so that parameters can be changed without a copy while the pass exists
   return state_updates();
 }
 

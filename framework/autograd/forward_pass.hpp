@@ -1,4 +1,4 @@
-// ForwardPass: one run of a model, the owner of its tape.
+// ForwardPass: one forward pass and the tape that records it.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,9 @@
 
 namespace xtape {
 
-/// How layers behave. Training: dropout drops, and batch normalization uses the batch's own statistics and moves its
-/// averages. Recalibration: batch normalization does that too, everything else is as in inference.
+/// How layers behave. In training, dropout sets elements to 0, and batch normalization uses the statistics of the batch
+/// and updates its moving averages. In recalibration, batch normalization behaves as in training and all other layers
+/// behave as in inference.
 enum class Mode { inference, training, recalibration };
 
 /// Options of a forward pass.

@@ -9,7 +9,8 @@
 namespace xtape {
 namespace {
 
-/// Sum of the squares of x / unit, a power of 2, in double, by pieces that do not depend on the number of threads.
+/// The sum of the squares of x / unit, where unit is a power of 2, accumulated in double. The division into pieces does
+/// not depend on the number of threads.
 double sum_of_squares(const Tensor& x, double unit) {
   std::vector<double> partial(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
   with_floating("sum_of_squares", x.dtype(), [&](auto zero) {
@@ -34,7 +35,7 @@ void check_fits(const Parameter& parameter, const Tensor& gradient) {
         parameter.name(), gradient.shape(), gradient.dtype());
 }
 
-/// f(x) for a reference to each element.
+/// Calls f with a reference to each element.
 template <class F>
 void change(Tensor& tensor, F f) {
   with_floating("Gradients", tensor.dtype(), [&](auto zero) {
@@ -80,7 +81,7 @@ void Gradients::add(const Parameter& parameter, Tensor gradient) {
 Gradients& Gradients::operator+=(const Gradients& other) {
   if (this == &other) return *this *= 2;
   for (const auto& [parameter, gradient] : other) check_fits(parameter, gradient);
-  for (const auto& [parameter, gradient] : *this) check_fits(parameter, gradient);  // it may have been converted since
+  for (const auto& [parameter, gradient] : *this) check_fits(parameter, gradient);  // its type may have changed
   for (const auto& [parameter, gradient] : other) add(parameter, gradient);
   for (const auto& updates : other.updates_) {
     if (std::ranges::find(updates_, updates) == updates_.end()) updates_.push_back(updates);
@@ -102,8 +103,8 @@ double Gradients::norm() const {
     return unit * std::sqrt(total);
   };
   double found = by(1);
-  if (!std::isfinite(found)) found = by(0x1p600);  // squares of float64 may overflow
-  if (found < 0x1p-450) found = by(0x1p-600);      // or underflow
+  if (!std::isfinite(found)) found = by(0x1p600);  // the squares may have overflowed
+  if (found < 0x1p-450) found = by(0x1p-600);      // or underflowed
   return found;
 }
 

@@ -90,7 +90,7 @@ class Gradients {
 
   std::vector<Entry> entries_;
   std::unordered_map<Parameter, std::size_t> places_;   // index in entries_
-  std::vector<std::shared_ptr<StateUpdates>> updates_;  // of each pass
+  std::vector<std::shared_ptr<StateUpdates>> updates_;  // one entry per pass
 };
 
 }  // namespace xtape

@@ -50,7 +50,7 @@ void Parameter::modify(const std::function<void(Tensor& value)>& f) const {
 }
 
 void Parameter::begin_write() const {
-  drop_derived();  // it may share the value's storage, which could then not be changed in place
+  drop_derived();  // it may share the storage of the value and so force a copy
   ++state_->version;
 }
 
@@ -69,7 +69,7 @@ std::shared_ptr<const void> Parameter::derived(std::type_index type, MakeDerived
     const std::lock_guard lock(kernels::program_locks.caches);
     if (auto found = kept()) return found;
   }
-  auto made = make(value());  // without the lock: several threads may make it, the first one's stays
+  auto made = make(value());  // without the lock; if several threads make one, the first is kept
   const std::lock_guard lock(kernels::program_locks.caches);
   if (auto found = kept()) return found;
   state_->derived.emplace_back(type, made);

@@ -1,4 +1,4 @@
-// Where the time of training goes.
+// Profiler: measures the time and memory of each layer.
 #pragma once
 
 #include <cstdint>

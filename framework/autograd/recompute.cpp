@@ -1,10 +1,10 @@
-// A part of a network that is computed twice, so that it need not be kept.
+// Gradient checkpointing: a part of a network is computed again in the backward pass instead of being kept.
 #include "framework/autograd/forward_pass.hpp"
 
 namespace xtape {
 namespace {
 
-/// What an op's derivative needs to know of an input.
+/// What the backward pass keeps of an input.
 struct Input {
   Tensor value;
   bool tracked;
@@ -22,7 +22,7 @@ Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Param
                     const SegmentFunction& f, ForwardPass& pass) {
   check(static_cast<bool>(f), "recomputed: expected a function of variables, got an empty one");
   if (!pass.records()) return f(inputs, pass);
-  std::vector<Variable> leaves;  // the parameters as this pass knows them
+  std::vector<Variable> leaves;  // the parameters as variables of this pass
   for (const Parameter& parameter : parameters) leaves.push_back(pass.parameter(parameter));
 
   PassOptions options = pass.options_;
@@ -46,14 +46,14 @@ Variable recomputed(const std::vector<Variable>& inputs, const std::vector<Param
   std::vector<Variable> all = inputs;
   all.insert(all.end(), leaves.begin(), leaves.end());
   const auto back = [f, pass_on, parameters, all = inputs_of(all)](const Tensor& dy) {
-    const auto again = pass_on(true);  // whose state updates are those of the first pass, and not written
+    const auto again = pass_on(true);  // its state updates repeat those of the first pass and are discarded
     std::vector<Variable> variables;
     for (const auto& [value, tracked] : all) variables.push_back(tracked ? again->watch(value) : Variable(value));
     const auto of_parameters = variables.end() - static_cast<std::ptrdiff_t>(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       again->bind(parameters[i], of_parameters[static_cast<std::ptrdiff_t>(i)]);
     const Variable output = f({variables.begin(), of_parameters}, *again);
-    if (output.tracked()) {  // else f has detached it from all of its inputs
+    if (output.tracked()) {  // false if f detached its result from all inputs
       for (const auto& [parameter, gradient] : again->backward(output, dy)) {
         fail(
             "recomputed: expected all trainable parameters that its function uses, got none for {}; list it among the "

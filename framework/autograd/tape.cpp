@@ -30,7 +30,7 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
         "{}: expected a variable of a living ForwardPass, got one whose pass has ended; keep the pass in scope, or use "
         "detached() to go on with the value",
         name);
-  return tape->state_ == State::recording ? tape : nullptr;  // derivatives being played are not recorded themselves
+  return tape->state_ == State::recording ? tape : nullptr;  // ops of the backward pass itself are not recorded
 }
 
 Tape::Node Tape::new_node(std::string_view name, const Tensor& value, const std::vector<Variable>& inputs) const {
@@ -131,13 +131,13 @@ void Tape::play(const Variable& output, const Tensor& cotangent) {
         "ForwardPass::backward: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
         cotangent.shape(), cotangent.dtype());
   state_ = State::playing;
-  const struct Played {  // also when a pullback throws
+  const struct Played {  // sets the state even if a pullback throws
     State& state;
     ~Played() { state = State::played; }
   } played{state_};
   nodes_[output.node_].gradient = cotangent;
   for (std::size_t i = nodes_.size(); i-- > 0;) {
-    Node node = std::move(nodes_[i]);  // what it saved is freed at the end of this turn
+    Node node = std::move(nodes_[i]);  // freed with its saved data at the end of the iteration
     nodes_[i].leaf = node.leaf;
     if (node.leaf) {
       if (!node.receiver) {

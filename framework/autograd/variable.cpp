@@ -10,7 +10,7 @@ namespace {
 
 Variable indexed(const Variable& x, const StridedView& view);
 
-/// The reverse of indexing: dy in its places of an array of zeros. Its derivative is the indexing.
+/// The gradient of indexing: dy at the selected elements and 0 elsewhere. Its derivative is the indexing again.
 Variable index_gradient(const Variable& dy, const Shape& shape, const StridedView& view) {
   Tensor dx = Tensor::zeros(shape, dy.dtype());
   scatter(dy.value(), view, dx);
