@@ -57,7 +57,8 @@ void Optimizer::step(const Gradients& gradients) {
   double norm = 0, scale = 1;
   if (options_.clip_norm > 0) {
     norm = own.finite_norm(fmt::format("{}, step {}", type_, iterations_));
-    if (norm > options_.clip_norm) scale = options_.clip_norm / norm;  // as Gradients::clip_norm(), without a copy
+    if (norm > options_.clip_norm)
+      scale = options_.clip_norm / norm;  // the factor of Gradients::clip_norm(), without a copy
   }
   const double rate = learning_rate();
   gradients.commit_after([&] {
@@ -94,7 +95,7 @@ void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rat
   Entry& entry = entries_[place];
   const Parameter& parameter = parameters_[place];
   if (!entry.slots) entry.slots = zero_slots(parameter);
-  for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the model may have been converted
+  for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the type of the parameter may have changed
   const Step step{.rate = rate * entry.rate_factor,
                   .decay = options_.decoupled_decay ? entry.weight_decay : 0,
                   .number = iterations_ + 1,

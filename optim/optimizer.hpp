@@ -48,7 +48,7 @@ class Optimizer {
   double learning_rate() const { return learning_rate_at(iterations_); }
   /// The learning rate of the step after `iteration` steps.
   double learning_rate_at(std::int64_t iteration) const { return options_.learning_rate.at(iteration); }
-  /// The learning rate of every step.
+  /// The learning rate as a function of the iteration.
   const LearningRate& schedule() const { return options_.learning_rate; }
   /// Replaces the learning rate of every following step.
   void set_learning_rate(LearningRate rate) { options_.learning_rate = std::move(rate); }
@@ -66,9 +66,8 @@ class Optimizer {
   bool has(const Parameter& parameter) const { return places_.contains(parameter); }
   /// The name of the class, such as "Adam".
   const std::string& type() const { return type_; }
-  /// The options except the learning rate as text, by which a checkpoint identifies its run: "weight_decay 0, clip_norm
-  /// 1,
-  /// ..." and the options of the derived class.
+  /// The options except the learning rate as text: "weight_decay 0, clip_norm 1, ..." and the options of the derived
+  /// class. A checkpoint identifies its run by this text.
   virtual std::string settings() const;
   /// The norm of all gradients together at the last step, before clipping. 0 if clip_norm is not set.
   double gradient_norm() const { return gradient_norm_; }
