@@ -12,29 +12,30 @@
 namespace xtape {
 namespace {
 
-// In double for both types: a rounding of x / sqrt(2) grows by x^2 in the tail.
+// Computed in double for both types, because the tail amplifies the rounding error of x / sqrt(2) by x^2.
 
 double normal_distribution(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 double normal_density(double x) { return std::exp(-0.5 * x * x) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2); }
 
-/// x times a factor that goes to 0 faster than x grows, so that infinity times 0 is 0.
+/// x * factor, where infinity times 0 is 0, because the factor tends to 0 faster than x grows.
 double vanishing(double x, double factor) { return factor == 0 ? 0 : x * factor; }
 
-/// 1 / (1 + e^-x), from the exponential that does not overflow.
+/// 1 / (1 + e^-x), computed from e^-|x|, which does not overflow.
 template <class T>
 T logistic(T x) {
   const T e = std::exp(-std::abs(x));
   return (x < 0 ? e : 1) / (1 + e);
 }
 
-/// slope x, where a slope of 0 gives 0 of infinity too.
+/// slope * x; 0 if the slope is 0, even if x is infinite.
 template <class T>
 T flattened(double slope, T x) {
   return slope == 0 ? T{0} : static_cast<T>(slope) * x;
 }
 
-/// dx = dy where y > 0, else slope dy: of relu and leaky_relu. Linear in dy, so its own derivative is itself.
+/// The gradient of relu and leaky_relu: dx = dy where y > 0, else slope dy. It is linear in dy, so its derivative with
+/// respect to dy is the same function.
 Variable relu_gradient(const Variable& dy, const Tensor& y, double slope) {
   Tensor dx = map("relu_gradient", dy.value(), y, [slope](auto g, auto v) { return v > 0 ? g : flattened(slope, g); });
   return record("relu_gradient", std::move(dx),
@@ -52,7 +53,7 @@ Variable recorded_relu(const Variable& x, Tensor y) {
                 {{x, [](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), 0); }}});
 }
 
-// The derivatives are computed from x: 1 - y would have lost the digits of a y near 1.
+// The derivatives are computed from x, because 1 - y has lost digits where y is near 1.
 
 /// dx = dy y (1 - y) = dy e / (1 + e)^2 with e = e^-|x|.
 Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
@@ -97,7 +98,7 @@ Variable gelu_gradient(const Variable& dy, const Variable& x) {
   return record("gelu_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return gelu_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) {
-                    const Variable near = clip(x, -40, 40);  // beyond, Phi' is 0 in float64
+                    const Variable near = clip(x, -40, 40);  // outside of this range Phi' is 0 in float64
                     const Variable density =
                         exp(square(near) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
                     return ddx * dy * density * (2 - square(near));

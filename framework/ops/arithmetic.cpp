@@ -7,7 +7,8 @@
 namespace xtape {
 namespace {
 
-/// dx = dy where low <= x <= high, else 0. Linear in dy, so its own derivative is itself.
+/// dx = dy where low <= x <= high, else 0. It is linear in dy, so its derivative with respect to dy is the same
+/// function.
 Variable clip_gradient(const Variable& dy, const Tensor& x, double low, double high) {
   Tensor dx = map("clip_gradient", dy.value(), x, [low, high](auto g, auto v) {
     return static_cast<double>(v) < low || static_cast<double>(v) > high ? decltype(g){0} : g;
@@ -16,8 +17,8 @@ Variable clip_gradient(const Variable& dy, const Tensor& x, double low, double h
                 {{dy, [x, low, high](const Variable& ddx) { return clip_gradient(ddx, x, low, high); }}});
 }
 
-/// Records max or min: `takes_first(a, b)` says where the first operand is the result. The choice is a constant of the
-/// derivative. It is recomputed in the backward pass instead of saved.
+/// Records maximum or minimum. `takes_first(a, b)` returns whether the first operand is the result. This choice is
+/// constant in the derivative, and is recomputed in the backward pass instead of being saved.
 template <class F>
 Variable choose(std::string_view name, const Variable& a, const Variable& b, F takes_first) {
   const auto share = [name, takes_first, a = a.value(), b = b.value()](const Variable& dy, const Shape& to,

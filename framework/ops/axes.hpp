@@ -1,4 +1,4 @@
-// Axes as users give them: checked, counted from the front, and what lies around one.
+// Checks of axis arguments, and iteration along an axis.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 
 namespace xtape {
 
-/// The axis as a number in [0, rank); negative ones count from the end. Error naming `function` when there is none
-/// such.
+/// The axis as a number in [0, rank). Negative axes count from the end. Error with the name `function` if the axis does
+/// not exist.
 inline int checked_axis(std::string_view function, const Shape& shape, int axis) {
   const int rank = shape.rank();
   check(rank > 0, "{}: expected an array with at least one axis, got shape {}", function, shape);
@@ -20,7 +20,7 @@ inline int checked_axis(std::string_view function, const Shape& shape, int axis)
   return axis < 0 ? axis + rank : axis;
 }
 
-/// A row-major array seen from one axis: `outer` blocks of `extent` times `inner` elements.
+/// A row-major array as (outer, extent, inner), where `extent` is the extent of one axis.
 struct AxisView {
   std::int64_t outer = 1, extent = 1, inner = 1;
   AxisView(const Shape& shape, int axis) : extent(shape[axis]) {
@@ -29,8 +29,8 @@ struct AxisView {
   }
 };
 
-/// Calls f(line, start) for each line of an array along the axis of the view: its elements are at start, start + inner,
-/// start + 2 inner, ... Lines are numbered in row-major order. In parallel.
+/// Calls f(line, start) in parallel for each line of an array along the axis of the view. The elements of a line are at
+/// start, start + inner, start + 2 inner, ... Lines are numbered in row-major order.
 template <class F>
 void for_each_line(const AxisView& view, const F& f) {
   const std::int64_t grain = std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, view.extent));

@@ -66,13 +66,13 @@ Tensor PackedKernel::conv2d(const Tensor& x, const Conv2DOptions& options) const
   return y;
 }
 
-/// Threads that need a new form at the same time may each pack it, with the same result.
+/// If several threads need a new layout at the same time, each may pack the kernel, with the same result.
 template <class T>
 std::shared_ptr<const kernels::PackedMatrix<T>> PackedKernel::packed(const kernels::Window& window) const {
   std::unique_lock lock(kernels::program_locks.caches);
   auto kept = std::static_pointer_cast<const kernels::PackedMatrix<T>>(packed_);
   if (kept && kernels::fits_packed(window, kernel_.dim(3), *kept)) return kept;
-  packed_.reset();  // nothing is kept if there is no memory to pack
+  packed_.reset();  // frees the old layout before packing, which may fail
   kept.reset();
   lock.unlock();
   kept = kernels::pack_kernel<T>(window, kernel_.dim(3), kernel_.data<T>());
@@ -104,7 +104,7 @@ Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shap
     using T = decltype(zero);
     kernels::conv2d_input_gradient(window, w.dim(3), dy.value().data<T>(), w.value().data<T>(), dx.mutable_data<T>());
   });
-  // dx is linear in dy and in w, and <g, dx(dy, w)> = <conv2d(g, w), dy>
+  // dx is linear in dy and in w, and <g, dx(dy, w)> = <conv2d(g, w), dy>. This identity gives both pullbacks.
   return record("conv2d_input_gradient", std::move(dx),
                 {{dy, [w, options](const Variable& g) { return conv2d(g, w, options); }},
                  {w, [dy, options, shape = w.shape()](const Variable& g) {

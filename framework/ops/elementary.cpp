@@ -9,13 +9,13 @@
 namespace xtape {
 namespace {
 
-/// dx = dy sign(x). Linear in dy, so its own derivative is itself.
+/// dx = dy sign(x). It is linear in dy, so its derivative with respect to dy is the same function.
 Variable abs_gradient(const Variable& dy, const Tensor& x) {
   Tensor dx = map("abs_gradient", dy.value(), x, [](auto g, auto v) { return v > 0 ? g : v < 0 ? -g : v * g; });
   return record("abs_gradient", std::move(dx), {{dy, [x](const Variable& ddx) { return abs_gradient(ddx, x); }}});
 }
 
-/// x^(y-1), with 1 in place of the infinite 0^-1, which a factor of y = 0 is going to multiply.
+/// x^(y-1), but 1 where x = y = 0. The infinite 0^-1 would give NaN when the caller multiplies it by y = 0.
 Variable pow_of_one_less(const Variable& x, const Variable& y) {
   const Tensor both_zero = map("pow", x.value(), y.value(), [](auto u, auto v) { return u == 0 && v == 0 ? 1 : 0; });
   return pow(x, add(subtract(y, 1), both_zero));

@@ -11,10 +11,10 @@ Variable exp(const Variable& x);
 /// y = ln x. dx = dy / x; saves x.
 Variable log(const Variable& x);
 
-/// y = e^x - 1, exact near 0 too. dx = dy e^x; saves x.
+/// y = e^x - 1, with full precision also near 0. dx = dy e^x; saves x.
 Variable expm1(const Variable& x);
 
-/// y = ln(1 + x), exact near 0 too. dx = dy / (1 + x); saves x.
+/// y = ln(1 + x), with full precision also near 0. dx = dy / (1 + x); saves x.
 Variable log1p(const Variable& x);
 
 /// y = sin x, x in radians. dx = dy cos x; saves x.
@@ -29,7 +29,7 @@ Variable sqrt(const Variable& x);
 /// y = |x|. dx = dy sign(x), 0 at 0; saves x.
 Variable abs(const Variable& x);
 
-/// y = 1 for x > 0, -1 for x < 0, else x (0 or NaN). A constant: its derivative is 0 wherever it has one.
+/// y = 1 for x > 0, -1 for x < 0, else x (0 or NaN). The result is a constant: no derivative flows through it.
 Tensor sign(const Variable& x);
 
 /// y = x^2. dx = 2 dy x; saves x.

@@ -1,4 +1,4 @@
-// The sum of exponentials that softmax and its losses share.
+// The sum of exponentials in softmax and in softmax_cross_entropy.
 #pragma once
 
 #include <cmath>
@@ -7,11 +7,11 @@
 
 namespace xtape {
 
-/// Of n elements `step` apart the maximum, and the sum of e^(x - maximum), 1 + rest, in double. The first maximum's own
-/// 1 is kept apart, so that ln(1 + rest) has all digits of a small rest. Without a limit, NaN: when an element is NaN,
-/// when all of several are -inf, or several are +inf.
+/// The maximum of n elements, `step` apart, and the sum of e^(x - maximum) as 1 + rest, in double. The 1 is the term of
+/// the first maximum. It is not added to rest, so that ln(1 + rest) keeps all digits of a small rest. difference() and
+/// share() give NaN if an element is NaN, if all of several elements are -inf, or if several are +inf.
 struct ExponentialSum {
-  std::int64_t first = 0;  ///< where the maximum is
+  std::int64_t first = 0;  ///< index of the first maximum
   double maximum, rest = 0;
 
   template <class T>
@@ -22,7 +22,7 @@ struct ExponentialSum {
     if (std::isinf(maximum) && rest != 0) rest = std::numeric_limits<double>::quiet_NaN();
   }
 
-  /// x - maximum, 0 at an infinite maximum.
+  /// x - maximum; 0 if x equals the maximum, even if both are infinite.
   template <class T>
   double difference(T x) const {
     return static_cast<double>(x) == maximum ? 0 : static_cast<double>(x) - maximum;

@@ -21,7 +21,7 @@ void check_square(std::string_view function, const Variable& a) {
         a.shape());
 }
 
-/// Matrix number i of an array of them, as an xtensor view.
+/// Matrix number i of a stack as an xtensor view.
 template <class T>
 auto matrix(const Tensor& x, std::int64_t i) {
   const auto rows = static_cast<std::size_t>(x.dim(-2));
@@ -30,8 +30,8 @@ auto matrix(const Tensor& x, std::int64_t i) {
   return xt::adapt(data, rows * columns, xt::no_ownership(), std::array{rows, columns});
 }
 
-/// Calls f(i, zero) for each of the matrices of a, with a zero of the element type, and turns what LAPACK throws into
-/// an Error.
+/// Calls f(i, zero) for the index i of each matrix of the stack a, where zero has the element type. Converts exceptions
+/// of xtensor-blas to Error.
 template <class F>
 void for_each_matrix(std::string_view function, std::string_view requirement, const Tensor& a, F f) {
   kernels::keep_blas_single_threaded();
@@ -52,7 +52,7 @@ void for_each_matrix(std::string_view function, std::string_view requirement, co
   });
 }
 
-/// Writes a matrix expression as number i into an array of matrices.
+/// Evaluates a matrix expression into matrix number i of a stack.
 template <class T, class Expression>
 void assign_matrix(Tensor& y, std::int64_t i, const Expression& values) {
   T* out = y.mutable_data<T>() + i * static_cast<std::int64_t>(values.size());
@@ -60,7 +60,7 @@ void assign_matrix(Tensor& y, std::int64_t i, const Expression& values) {
             out);
 }
 
-/// Each matrix transposed.
+/// Transposes each matrix of a stack.
 Variable matrix_transpose(const Variable& x) {
   std::vector<int> permutation(static_cast<std::size_t>(x.rank()));
   std::iota(permutation.begin(), permutation.end(), 0);
@@ -134,7 +134,7 @@ Variable cholesky(const Variable& a) {
   for_each_matrix("cholesky", "positive definite matrices", a.value(), [&](std::int64_t i, auto zero) {
     using T = decltype(zero);
     if (a.dim(-1) > 1) return assign_matrix<T>(y, i, xt::linalg::cholesky(matrix<T>(a.value(), i)));
-    const T value = a.value().data<T>()[i];  // xtensor-blas asks for more than one row
+    const T value = a.value().data<T>()[i];  // xtensor-blas requires more than one row
     if (value <= 0) throw std::runtime_error("not positive");
     y.mutable_data<T>()[i] = std::sqrt(value);
   });

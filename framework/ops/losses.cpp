@@ -27,13 +27,13 @@ void check_weights(std::string_view function, const Variable& x, const Tensor& w
         tensor_text(weights));
 }
 
-/// A factor times what may be infinite or NaN, where 0 stands for "not at all".
+/// factor * x; 0 if the factor is 0, even if x is infinite or NaN.
 template <class T>
 T share_of(T factor, T x) {
   return factor == 0 ? 0 : factor * x;
 }
 
-/// Each row of x (n, ...) times its weight; 0 where that is 0, whatever x is.
+/// Multiplies each row of x (n, ...) by its weight. A row of weight 0 becomes 0, even if it is infinite or NaN.
 Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
   check_weights(function, x, weights);
   if (!weights.defined()) return x;
@@ -44,20 +44,20 @@ Variable weighted(std::string_view function, const Variable& x, const Tensor& we
                 {{x, [function, weights](const Variable& dy) { return weighted(function, dy, weights); }}});
 }
 
-/// The mean of n numbers, from their sum after each was divided by a divisor. Divides before adding where the sum, but
-/// maybe not the mean, exceeds the range of double.
+/// The mean of n numbers. sum(divisor) returns the sum of the numbers, each divided by the divisor before it is added.
+/// If the sum exceeds the range of double, the numbers are divided by n first, because the mean may be in range.
 template <class Sum>
 double finite_mean(double n, Sum sum) {
   const double mean = sum(1.0) / n;
   return std::isinf(mean) ? sum(n) : mean;
 }
 
-/// What a softmax cross entropy compares the rows of logits (rows, classes) with.
+/// The targets of a softmax cross entropy for logits (rows, classes).
 struct RowTargets {
   Tensor labels;         ///< (rows) int64, or (rows, classes) in the logits' type
-  Tensor weights;        ///< (rows) float64, 0 where the label is ignored; undefined when all are 1
-  double smoothing = 0;  ///< share that is spread over all classes
-  double count = 0;      ///< rows whose label is not ignored: what the mean divides by
+  Tensor weights;        ///< (rows) float64, 0 where the label is ignored; undefined if all are 1
+  double smoothing = 0;  ///< label smoothing: the share that is distributed over all classes
+  double count = 0;      ///< number of rows whose label is not ignored, the divisor of the mean
 
   double weight(std::int64_t row) const { return weights.defined() ? weights.data<double>()[row] : 1; }
 };
@@ -78,7 +78,7 @@ class RowTarget {
     if (!distribution_) return spread_ + (k == label_ ? kept_ : 0);
     return spread_ + kept_ * static_cast<double>(distribution_[k]);
   }
-  /// Its sum over all classes but `left_out`.
+  /// The sum of t over all classes except `left_out`.
   double others(std::int64_t left_out, std::int64_t classes) const {
     if (!distribution_) return static_cast<double>(classes - 1) * spread_ + (left_out == label_ ? 0 : kept_);
     double sum = 0;
@@ -105,8 +105,8 @@ class RowTarget {
 
 std::int64_t row_grain(std::int64_t classes) { return std::max<std::int64_t>(1, elementwise_grain / classes); }
 
-/// Mean over the rows that count of their cross entropies, each times its weight; 0 when no row counts. In double, in
-/// pieces that do not depend on the number of threads.
+/// The weighted sum of the cross entropies of all rows, divided by the number of rows whose label is not ignored; 0 if
+/// there are none. Accumulated in double, in pieces that do not depend on the number of threads.
 double mean_cross_entropy(const Variable& logits, const RowTargets& targets) {
   if (targets.count == 0) return 0;
   const std::int64_t rows = logits.dim(0), classes = logits.dim(1), grain = row_grain(classes);
@@ -129,7 +129,8 @@ double mean_cross_entropy(const Variable& logits, const RowTargets& targets) {
   });
 }
 
-/// w (softmax(z) sum(t) - t) for each row. Of the largest logit, whose share is near 1, computed from the others.
+/// The gradient w (softmax(z) sum(t) - t) of each row. The entry of the largest logit, whose probability may be near 1,
+/// is computed from the other classes, so that no digits cancel.
 Tensor cross_entropy_slopes(const Variable& logits, const RowTargets& targets) {
   const std::int64_t rows = logits.dim(0), classes = logits.dim(1);
   Tensor slopes = Tensor::empty(logits.shape(), logits.dtype());
@@ -159,7 +160,7 @@ Tensor cross_entropy_slopes(const Variable& logits, const RowTargets& targets) {
   return slopes;
 }
 
-/// w sum(t) for each row, the factors of the second derivative.
+/// w sum(t) for each row, a factor of the second derivative.
 Tensor row_totals(const RowTargets& targets, std::int64_t rows, std::int64_t classes, DType dtype) {
   Tensor totals = Tensor::empty({rows}, DType::float64);
   with_floating("softmax_cross_entropy", dtype, [&](auto zero) {
@@ -188,8 +189,9 @@ void check_alike(std::string_view function, const Variable& outputs, const Tenso
         shape_text(outputs.value()), shape_text(targets));
 }
 
-/// The sum of f(x, t) / divisor over all elements, each times the weight of its sample; a sample of weight 0 counts as
-/// 0 whatever its loss is. In double, in pieces that do not depend on the number of threads.
+/// The sum of f(x, t) / divisor over all elements, each multiplied by the weight of its sample. A sample of weight 0
+/// contributes 0, even if its loss is infinite or NaN. Accumulated in double, in pieces that do not depend on the
+/// number of threads.
 template <class F>
 double sum_of(std::string_view function, const Tensor& x, const Tensor& targets, const Tensor& weights, double divisor,
               F f) {
@@ -212,14 +214,15 @@ double sum_of(std::string_view function, const Tensor& x, const Tensor& targets,
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-/// f(x, t) for all elements, computed in double.
+/// Applies f(x, t) to all elements, computed in double.
 template <class F>
 Tensor map_in_double(std::string_view function, const Variable& x, const Variable& t, F f) {
   return map(function, x.value(), t.value(),
              [f](auto u, auto v) { return f(static_cast<double>(u), static_cast<double>(v)); });
 }
 
-/// softplus(z) - t z, which cancels for large z, as (1 - t) z or -t z, and ln(1 + e^-|z|).
+/// softplus(z) - t z. Its terms cancel for large z, so it is computed as (1 - t) z for z > 0, else -t z, plus
+/// ln(1 + e^-|z|).
 double loss_of_logit(double z, double t) {
   return share_of(z > 0 ? 1 - t : t, std::abs(z)) + std::log1p(std::exp(-std::abs(z)));
 }
@@ -227,14 +230,14 @@ double loss_of_logit(double z, double t) {
 /// sigmoid(z) - t.
 Variable sigmoid_difference(const Variable& z, const Variable& t) {
   const auto slope = [](double logit, double target) {
-    const double e = std::exp(-std::abs(logit)), small = e / (1 + e);  // the smaller of both probabilities
+    const double e = std::exp(-std::abs(logit)), small = e / (1 + e);  // the smaller of p and 1 - p
     return logit > 0 ? (1 - target) - small : small - target;
   };
   return record("sigmoid_cross_entropy_gradient", map_in_double("sigmoid_cross_entropy_gradient", z, t, slope),
                 {{z, [z](const Variable& d) { return d * sigmoid(z) * sigmoid(-z); }}});
 }
 
-constexpr double margin = 1e-7;  // of probabilities, from 0 and from 1
+constexpr double margin = 1e-7;  // probabilities are clipped to [margin, 1 - margin]
 
 /// -(t log p + (1 - t) log(1 - p)).
 double loss_of_probability(double p, double t) {
@@ -242,7 +245,7 @@ double loss_of_probability(double p, double t) {
   return -(t * std::log(kept) + (1 - t) * std::log1p(-kept));
 }
 
-/// (p - t) / (p (1 - p)), 0 where p is not within the margins.
+/// (p - t) / (p (1 - p)); 0 where p is outside of [margin, 1 - margin].
 Variable probability_slope(const Variable& p, const Variable& t) {
   const auto inside = [](double value) { return value >= margin && value <= 1 - margin ? 1.0 : 0.0; };
   const auto slope = [inside](double value, double target) {
@@ -257,7 +260,8 @@ Variable probability_slope(const Variable& p, const Variable& t) {
                   }}});
 }
 
-/// Records the mean of f(x, t) over all elements; its derivative for each element is factor * slope(x, t).
+/// Records the weighted mean of f(x, t) over all elements. The derivative of f with respect to x is
+/// factor * slope(x, t).
 template <class F, class Slope>
 Variable elementwise_loss(std::string_view name, const Variable& x, const Tensor& targets, const Tensor& weights, F f,
                           Slope slope, double factor = 1) {
@@ -281,7 +285,7 @@ void check_logits(const Shape& logits) {
         logits);
 }
 
-/// The labels as rows (rows) or (rows, classes). Error when they do not fit the logits or are out of range.
+/// The labels reshaped to (rows) or (rows, classes). Error if they do not fit the logits or are out of range.
 Tensor label_rows(const Variable& logits, const Tensor& labels, const std::optional<std::int64_t>& ignored) {
   const Shape& shape = logits.shape();
   const std::int64_t classes = shape[-1], rows = shape.size() / classes;
@@ -305,7 +309,7 @@ Tensor label_rows(const Variable& logits, const Tensor& labels, const std::optio
   return labels.reshaped({rows});
 }
 
-/// Labels with the weights of their samples, and without those that are ignored.
+/// The labels, and for each row the weight of its sample, or 0 if its label is ignored.
 RowTargets row_targets(const Variable& logits, const Tensor& labels, const Tensor& weights,
                        const CrossEntropyOptions& options) {
   check_logits(logits.shape());

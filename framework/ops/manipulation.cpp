@@ -14,7 +14,7 @@ namespace {
 
 using Extents = std::vector<std::int64_t>;
 
-/// The axes of the permutation as numbers in [0, rank); reversed ones for an empty permutation.
+/// The permutation with all axes in [0, rank). An empty permutation reverses the axes.
 std::vector<int> checked_permutation(const Shape& shape, std::vector<int> permutation) {
   const auto rank = static_cast<std::size_t>(shape.rank());
   if (permutation.empty()) {
@@ -31,7 +31,7 @@ std::vector<int> checked_permutation(const Shape& shape, std::vector<int> permut
   return permutation;
 }
 
-/// The part of x that begins at `begin` and has the shape.
+/// The part of x that begins at `begin` and has the given shape.
 Variable part_of(const Variable& x, const Extents& begin, const Shape& shape) {
   std::vector<Index> indices;
   for (std::size_t i = 0; i < begin.size(); ++i) {
@@ -40,7 +40,7 @@ Variable part_of(const Variable& x, const Extents& begin, const Shape& shape) {
   return x[indices];
 }
 
-/// The axes as numbers in [0, rank), in order. Error when one does not exist or comes twice.
+/// The axes as sorted numbers in [0, rank). Error if an axis does not exist or is given twice.
 std::vector<int> checked_axes(std::string_view function, const Shape& shape, std::vector<int> axes) {
   for (int& axis : axes) axis = checked_axis(function, shape, axis);
   std::ranges::sort(axes);
@@ -49,7 +49,7 @@ std::vector<int> checked_axes(std::string_view function, const Shape& shape, std
   return axes;
 }
 
-/// Element i of the axis is row indices[i] of x.
+/// Entry i along the axis of the result is entry rows[i] of x.
 Tensor taken(const Tensor& x, std::span<const std::int64_t> rows, int axis, const Shape& shape) {
   Tensor y = Tensor::empty(shape, x.dtype());
   const AxisView view(x.shape(), axis);
@@ -69,16 +69,16 @@ Tensor taken(const Tensor& x, std::span<const std::int64_t> rows, int axis, cons
   return y;
 }
 
-/// The reverse of taken(): dx[rows[i]] += dy[i] along the axis, in the order of i on any number of threads. Rows that
-/// are taken often are summed in float64.
+/// The gradient of taken(): dx[rows[i]] += dy[i] along the axis. Sums are accumulated in float64 in the order of i,
+/// whatever the number of threads.
 Tensor put_back(const Tensor& dy, std::span<const std::int64_t> rows, int axis, const Shape& shape) {
   Tensor dx = Tensor::zeros(shape, dy.dtype());
   const AxisView view(shape, axis);
   const auto count = std::ssize(rows);
-  std::vector<std::int64_t> order(rows.size());  // of the indices, by row
+  std::vector<std::int64_t> order(rows.size());  // the indices i, sorted by rows[i]
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, {}, [&](std::int64_t i) { return rows[static_cast<std::size_t>(i)]; });
-  std::vector<std::size_t> first;  // where each row that is taken begins in that order
+  std::vector<std::size_t> first;  // where each row that occurs begins in `order`
   for (std::size_t i = 0; i < order.size(); ++i) {
     const auto row = [&](std::size_t k) { return rows[static_cast<std::size_t>(order[k])]; };
     if (i == 0 || row(i) != row(i - 1)) first.push_back(i);
@@ -306,7 +306,7 @@ Variable pad(const Variable& x, const std::vector<PadWidths>& widths, double val
   check(static_cast<int>(widths.size()) == x.rank(), "pad: expected one pair of widths for each axis of {}, got {}",
         x.shape(), widths.size());
   Extents extents, begin;
-  constexpr std::int64_t most = std::int64_t{1} << 60;  // their sum with the extent is a number still
+  constexpr std::int64_t most = std::int64_t{1} << 60;  // the sum with the extent does not overflow
   for (std::size_t i = 0; i < widths.size(); ++i) {
     check(widths[i].before >= 0 && widths[i].after >= 0,
           "pad: expected widths of 0 or more for axis {}, got {} and {}; use x[...] to cut", i, widths[i].before,

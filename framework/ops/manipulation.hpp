@@ -58,8 +58,7 @@ Variable repeat(const Variable& x, std::int64_t times, int axis);
 Variable take(const Variable& x, const Tensor& indices, int axis);
 
 /// One-hot encoding: row i of the result is 1 in column indices[i] and 0 elsewhere. int64 indices of any shape (...)
-/// give
-/// (..., classes). Error if an index is not in [0, classes).
+/// give a result of shape (..., classes). Error if an index is not in [0, classes).
 Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype = DType::float32);
 
 /// The numbers of elements that pad adds to an axis.

@@ -11,7 +11,7 @@
 namespace xtape {
 namespace {
 
-/// An operand: an array of matrices, and whether each is to be taken transposed.
+/// An operand: a stack of matrices, and whether each matrix is transposed.
 struct Factor {
   const Variable& variable;
   bool transposed;
@@ -21,14 +21,15 @@ struct Factor {
   std::int64_t columns() const { return value().dim(transposed ? -2 : -1); }
   Shape batch() const { return value().shape().without(-1).without(-1); }
 
-  /// Matrix number i of all.
+  /// Matrix number i of the stack.
   template <class T>
   kernels::MatrixView<T> matrix(std::int64_t i) const {
     return {value().data<T>() + i * rows() * columns(), value().dim(-1), transposed};
   }
 };
 
-/// The products of all pairs of matrices. Many are shared out whole; of few, each is shared out by gemm.
+/// The products of all pairs of matrices. Many products run in parallel with one another; few run one after another,
+/// each parallelized by gemm.
 Tensor products(const Factor& a, const Factor& b) {
   const BroadcastPlan plan("matmul", a.batch(), b.batch());
   std::vector<std::int64_t> extents(plan.output().begin(), plan.output().end());
@@ -81,7 +82,7 @@ Variable matmul(const Variable& a, const Variable& b) {
   check(a.dtype() == b.dtype(), "matmul: expected matrices of one type, got {} and {}; convert with .to()", a.dtype(),
         b.dtype());
   if (a.rank() == 2 || b.rank() > 2) return product(a, false, b, false);
-  // one matrix b for a stack of a: the stack is one tall matrix
+  // A stack a with a single matrix b is computed as one tall matrix times b.
   const std::int64_t rows = a.shape().without(-1).size();
   const Variable tall = product(reshape(a, Shape{rows, a.dim(-1)}), false, b, false);
   return reshape(tall, a.shape().replaced(-1, b.dim(-1)));

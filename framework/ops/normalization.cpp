@@ -32,7 +32,7 @@ void check_arguments(std::string_view function, const Variable& x, const Variabl
   check_like("residual", fusion.residual, x.shape());
 }
 
-/// The inputs that the op is recorded with, in the order of its derivatives.
+/// The inputs with which the op is recorded, in the order of its derivatives.
 std::vector<Variable> inputs_of(const Variable& x, const Variable& gamma, const Variable& beta,
                                 const BatchNormFusion& fusion) {
   std::vector<Variable> inputs{x, gamma, beta};
@@ -41,11 +41,11 @@ std::vector<Variable> inputs_of(const Variable& x, const Variable& gamma, const 
   return inputs;
 }
 
-/// gamma (x + bias - mean) inverse + beta, and its backward pass. Statistics are kept in float64, whose range holds
-/// what float32 has none for.
+/// Batch normalization gamma (x + bias - mean) inverse + beta and its backward pass. Statistics are float64, because
+/// they may exceed the range of float32.
 struct Normalization {
-  Tensor gamma, beta, bias, mean, mean_rest, inverse;  // no bias or no rest: undefined
-  bool of_batch;  // mean and deviation are functions of x, a bias is not in the mean
+  Tensor gamma, beta, bias, mean, mean_rest, inverse;  // bias and mean_rest may be undefined
+  bool of_batch;  // mean and deviation depend on x; the mean does not include the bias
   bool has_bias, has_residual, relu;
 
   Normalization(const Tensor& given_gamma, const Tensor& given_beta, const Tensor& given_mean,
@@ -60,7 +60,7 @@ struct Normalization {
         has_residual(fusion.residual.has_value()),
         relu(fusion.relu) {}
 
-  /// Writes y over x when x is nobody else's.
+  /// Computes y, in the storage of x if no other tensor uses it.
   Tensor forward(Tensor x, const BatchNormFusion& fusion) const {
     const Shape shape = x.shape();
     Tensor y;
@@ -74,9 +74,9 @@ struct Normalization {
     return y;
   }
 
-  /// The derivatives of inputs_of. In two passes: the sums, and dx. With a residual and relu the first writes the part
-  /// of dy that passes relu, which is the residual's derivative, and the second reads it. Results go over dy and x
-  /// where nobody else holds them.
+  /// Computes the derivatives with respect to inputs_of() in two passes over memory: first the sums, then dx. With a
+  /// residual and relu, the first pass writes the part of dy that passes relu, which is the derivative of the residual,
+  /// and the second pass reads it. Results overwrite dy and x if no other tensor uses their storage.
   template <class T>
   std::vector<Tensor> backward(Tensor x, const Tensor& y, Tensor dy) const {
     using Mask = typename kernels::Passing<T>::Mask;
@@ -124,7 +124,7 @@ struct Normalization {
   }
 };
 
-/// The pullback; saves x, and y where it is needed.
+/// The pullback of the op. Saves x, and with a residual and relu also y.
 JointPullback way_back(const Normalization& normalization, Tensor x, const Tensor& y) {
   const Tensor output = normalization.relu && normalization.has_residual ? y : Tensor();
   return [normalization, x = std::move(x), output](Tensor dy) mutable {
@@ -147,7 +147,7 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
                              mean.mutable_data<double>(), deviation.mutable_data<double>(),
                              rest.mutable_data<double>());
   });
-  // hypot: the square of the deviation may be out of range
+  // hypot, because the square of the deviation may overflow or underflow
   const Tensor inverse =
       map("batch_norm", deviation, [root = std::sqrt(epsilon)](auto d) { return 1 / std::hypot(d, root); });
   Normalization normalization(gamma.value(), beta.value(), mean, inverse, true, fusion);
@@ -176,7 +176,7 @@ Variable batch_norm_inference(Variable x, const Variable& gamma, const Variable&
   const bool tracked = std::ranges::any_of(inputs_of(x, gamma, beta, fusion), &Variable::tracked);
   Tensor input = x.value();
   if (!tracked) {
-    x = Tensor();  // what the caller has given away is now ours alone
+    x = Tensor();  // then `input` is the only owner if the caller moved x into the call
     return normalization.forward(std::move(input), fusion);
   }
   Tensor y = normalization.forward(input, fusion);

@@ -16,8 +16,8 @@ Shape output_shape(const kernels::Window& window) {
   return {window.batch, window.out_height, window.out_width, window.channels};
 }
 
-/// Whether each of `outputs` positions along an axis has a tap on the `pixels` there are. A dilated window may have its
-/// taps on the padding before and behind a narrow image.
+/// Whether each of the `outputs` windows along an axis has a tap on the image of `pixels` pixels. All taps of a dilated
+/// window may lie on the padding before and behind a narrow image.
 bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t before, std::int64_t taps,
                      std::int64_t dilation, std::int64_t pixels) {
   for (std::int64_t first = -before, i = 0; i < outputs; ++i, first += stride) {
@@ -27,7 +27,8 @@ bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t bef
   return true;
 }
 
-/// Which tap of its window each value of a max pooling was found on. Null if no backward pass is recorded.
+/// The argmax indices of a max pooling: for each output, the index of the largest tap in its window. Null if no
+/// derivative is recorded.
 using Places = std::shared_ptr<const kernels::Workspace<std::int32_t>>;
 
 Tensor max_pool_gradient(const kernels::Window& window, const Places& places, const Tensor& dy) {
@@ -39,7 +40,7 @@ Tensor max_pool_gradient(const kernels::Window& window, const Places& places, co
   return dx;
 }
 
-/// dx of average_pool2d; linear in dy, so its own derivative is the pooling again.
+/// The gradient dx of average_pool2d. It is linear in dy; its pullback is average_pool2d.
 Variable average_pool2d_gradient(const Variable& dy, const Shape& image_shape, const WindowOptions& options) {
   const kernels::Window window = pooling_window("average_pool2d_gradient", image_shape, options);
   Tensor dx = Tensor::empty(image_shape, dy.dtype());
@@ -51,7 +52,7 @@ Variable average_pool2d_gradient(const Variable& dy, const Shape& image_shape, c
                 {{dy, [options](const Variable& g) { return average_pool2d(g, options); }}});
 }
 
-/// The two windows of conv2d_max_pool2d. Errors of both.
+/// The two windows of conv2d_max_pool2d. Throws the Errors of conv2d and max_pool2d.
 struct ConvolutionAndPooling {
   kernels::Window convolution, pooling;
   ConvolutionAndPooling(const Variable& x, const Variable& w, const Conv2DOptions& options,

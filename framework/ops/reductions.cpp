@@ -31,18 +31,18 @@ struct Min {
   double operator()(double least, double value) const { return value < least || value != value ? value : least; }
 };
 
-/// What reducing an array over some axes means for its shape.
+/// The axes and shapes of a reduction.
 struct ReductionPlan {
-  /// Neighbouring axes that are all reduced or all kept, as one axis.
+  /// Neighbouring axes that are all reduced or all kept, merged into one axis.
   struct Run {
     std::int64_t extent;
     bool reduced;
   };
   std::vector<Run> runs;
-  std::array<bool, Shape::max_rank> reduced{};  ///< of each axis
+  std::array<bool, Shape::max_rank> reduced{};  ///< whether each axis is reduced
   Shape kept;                                   ///< the shape with 1 for each reduced axis
   Shape result;                                 ///< the shape of the result
-  std::int64_t count = 1;                       ///< elements that become one
+  std::int64_t count = 1;                       ///< number of elements that are reduced to one
 
   ReductionPlan(std::string_view function, const Shape& shape, const std::vector<int>& axes, bool keep_dims)
       : kept(shape) {
@@ -75,7 +75,7 @@ struct ReductionPlan {
   }
 };
 
-/// Folds n neighbours in eight interleaved chains, which the processor runs side by side.
+/// Folds n contiguous elements in eight interleaved chains, which the processor executes in parallel.
 template <class T, class Fold>
 double fold_line(const T* x, std::int64_t n, Fold fold) {
   constexpr std::size_t chains = 8;
@@ -91,7 +91,7 @@ double fold_line(const T* x, std::int64_t n, Fold fold) {
   return result;
 }
 
-/// out[j] = fold of x[i * stride + j] over i, for j in [0, columns).
+/// Computes out[j] = fold of x[i * stride + j] over all rows i, for j in [0, columns).
 template <class T, class Fold>
 void fold_block(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* out, Fold fold) {
   if (stride == 1) {
@@ -99,7 +99,7 @@ void fold_block(const T* x, std::int64_t rows, std::int64_t columns, std::int64_
     return;
   }
   std::fill_n(out, columns, Fold::identity);
-  constexpr std::int64_t at_once = 4;  // rows for each visit of out, which is twice as wide as a row of float32
+  constexpr std::int64_t at_once = 4;  // rows per pass over out, whose doubles take more memory than a row of float32
   std::int64_t i = 0;
   for (; i + at_once <= rows; i += at_once, x += at_once * stride) {
     for (std::int64_t j = 0; j < columns; ++j) {
@@ -115,7 +115,7 @@ void fold_block(const T* x, std::int64_t rows, std::int64_t columns, std::int64_
 
 std::int64_t pieces(std::int64_t extent, std::int64_t piece) { return (extent + piece - 1) / piece; }
 
-/// y = fold of the partial results, `blocks` of them for each line of `inner` elements, in order, over the divisor.
+/// Folds the partial results (outer, blocks, inner) over the blocks in order, and divides by the divisor.
 template <class Fold>
 void combine(const double* partial, std::int64_t blocks, std::int64_t inner, double divisor, Tensor& y, Fold fold) {
   with_floating("reduction", y.dtype(), [&](auto zero) {
@@ -132,8 +132,8 @@ void combine(const double* partial, std::int64_t blocks, std::int64_t inner, dou
   });
 }
 
-/// (outer, n, inner) to (outer, inner): blocks of rows and columns in parallel, in float64, then the blocks of rows in
-/// order, and the division.
+/// Folds x (outer, n, inner) over n and divides by the divisor. Blocks of rows and columns are folded in parallel in
+/// float64; then the results of the row blocks are folded in order.
 template <class Fold>
 Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64_t inner, double divisor, DType to,
                  Fold fold) {
@@ -161,8 +161,8 @@ Tensor fold_axis(const Tensor& x, std::int64_t outer, std::int64_t n, std::int64
   return y;
 }
 
-/// Folds the runs of reduced axes one after the other, the last one first, with float64 in between, and divides before
-/// the result is rounded to the type of x.
+/// Folds the runs of reduced axes one after another, beginning with the last one. Intermediate results are float64. The
+/// division precedes the rounding to the type of x.
 template <class Fold>
 Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& plan, Fold fold, double divisor = 1) {
   check(x.defined(), "{}: expected an array, got an undefined tensor", function);
@@ -183,7 +183,8 @@ Tensor reduce(std::string_view function, const Tensor& x, const ReductionPlan& p
   return y.reshaped(plan.result);
 }
 
-/// Also where the sum exceeds the range of x: float32 is summed in float64, float64 then divided first.
+/// The mean, also if the sum exceeds the range of x. float32 is summed in float64. float64 is divided before it is
+/// summed if a mean would otherwise not be finite.
 Tensor mean_of(const Tensor& x, const ReductionPlan& plan, double n) {
   Tensor y = reduce("mean", x, plan, Sum{}, n);
   if (x.dtype() != DType::float64) return y;
@@ -192,8 +193,8 @@ Tensor mean_of(const Tensor& x, const ReductionPlan& plan, double n) {
   return reduce("mean", divide(x, n).value(), plan, Sum{});
 }
 
-/// 1 where x is the first (in row-major order) that equals its extreme value y, else 0; y has extent 1 for the reduced
-/// axes.
+/// A mask of the shape of x: 1 at the first element (in row-major order) that equals its extreme value y, else 0. y has
+/// extent 1 along the reduced axes.
 Tensor first_extreme(const Tensor& x, const Tensor& y) {
   const BroadcastPlan plan("reduction", x.shape(), y.shape());
   Tensor mask = Tensor::zeros(x.shape(), x.dtype());
@@ -215,7 +216,7 @@ Tensor first_extreme(const Tensor& x, const Tensor& y) {
   return mask;
 }
 
-/// max or min.
+/// Records max or min.
 template <class Fold>
 Variable extreme(const char* name, const Variable& x, const std::vector<int>& axes, bool keep_dims, Fold fold) {
   const ReductionPlan plan(name, x.shape(), axes, keep_dims);
@@ -227,7 +228,8 @@ Variable extreme(const char* name, const Variable& x, const std::vector<int>& ax
                   }}});
 }
 
-/// Position along the axis of the first element that beats(a, b) all others, or of the first NaN.
+/// The index along the axis of the extreme element: the first one that no other element beats, or the first NaN.
+/// beats(a, b) returns whether a is more extreme than b.
 template <class Beats>
 Tensor position_of_extreme(const char* name, const Tensor& x, int axis, bool keep_dims, Beats beats) {
   check(x.defined(), "{}: expected an array, got an undefined tensor", name);
@@ -251,7 +253,7 @@ Tensor position_of_extreme(const char* name, const Tensor& x, int axis, bool kee
   return y;
 }
 
-/// Sums over the elements up to each one, itself included, from the front or from the back; in float64.
+/// The cumulative sums along the axis, from the front or from the back, accumulated in float64.
 Tensor running_sums(const Tensor& x, int axis, bool from_back) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   const AxisView view(x.shape(), axis);
@@ -306,7 +308,7 @@ Variable min(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
 Variable prod(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
   const ReductionPlan plan("prod", x.shape(), axes, keep_dims);
   if (plan.count == 0) return Tensor::ones(plan.result, x.dtype());
-  std::vector<int> order;  // the axes that stay, then those that are reduced
+  std::vector<int> order;  // the kept axes, then the reduced axes
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (!plan.reduced[static_cast<std::size_t>(axis)]) order.push_back(axis);
   }
@@ -314,7 +316,7 @@ Variable prod(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
     if (plan.reduced[static_cast<std::size_t>(axis)]) order.push_back(axis);
   }
   Variable y = reshape(x.rank() > 1 ? transpose(x, order) : x, {plan.result.size(), plan.count});
-  while (y.dim(1) > 1) {  // halves times halves, so that a factor of 0 needs no division
+  while (y.dim(1) > 1) {  // multiplies halves, so that the derivative needs no division by a factor
     const std::int64_t half = y.dim(1) / 2;
     const Variable product = multiply(y[{all(), {0, half}}], y[{all(), {half, 2 * half}}]);
     y = y.dim(1) % 2 == 0 ? product : concatenate({product, y[{all(), {2 * half, y.dim(1)}}]}, 1);

@@ -12,8 +12,8 @@
 namespace xtape {
 namespace {
 
-/// Calls f(start, step, n, total) for each line of x along the axis: n elements `step` apart from `start` on, and their
-/// ExponentialSum.
+/// Calls f(start, step, n, total) for each line of x along the axis. The line has n elements, `step` apart, beginning
+/// at `start`; total is their ExponentialSum.
 template <class T, class F>
 void for_each_line(std::string_view function, const Tensor& x, int axis, const F& f) {
   const AxisView view(x.shape(), checked_axis(function, x.shape(), axis));
@@ -24,7 +24,7 @@ void for_each_line(std::string_view function, const Tensor& x, int axis, const F
   });
 }
 
-/// f(x, total) for every element with the ExponentialSum of its line along the axis.
+/// Applies f(x, total) to every element x, where total is the ExponentialSum of its line along the axis.
 template <class F>
 Tensor map_lines(std::string_view function, const Tensor& x, int axis, F f) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
@@ -41,8 +41,8 @@ Tensor map_lines(std::string_view function, const Tensor& x, int axis, F f) {
 
 }  // namespace
 
-// With the shares p of softmax, v - (sum of p v) and its transpose, v - p (sum of v), cancel for an element whose share
-// is near 1. Both are therefore computed from the shares of the other elements.
+// Let p = softmax(x). The terms of v - (sum of p v) and of its transpose v - p (sum of v) cancel for an element whose p
+// is near 1. For this element both are therefore computed from the probabilities of the other elements.
 
 Variable without_mean(const Variable& v, const Variable& x, int axis) {
   constexpr std::string_view name = "softmax_gradient";

@@ -9,7 +9,7 @@ struct Placement {
   std::int64_t outputs, before;
 };
 
-/// Along one axis: how many positions there are, and how much padding lies before the image.
+/// The number of window positions along one axis, and the padding before the image.
 Placement place(std::int64_t input, std::int64_t size, std::int64_t stride, std::int64_t dilation, bool same,
                 std::int64_t before, std::int64_t after) {
   const std::int64_t span = (size - 1) * dilation + 1;

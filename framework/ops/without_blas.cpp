@@ -1,4 +1,4 @@
-// In place of linear_algebra.cpp in a build without OpenBLAS.
+// Replaces linear_algebra.cpp in a build without OpenBLAS: every function throws Error.
 #include "framework/ops/linear_algebra.hpp"
 
 namespace xtape {
