@@ -14,7 +14,8 @@ namespace {
 constexpr std::int64_t most_elements = 1000, edge = 3;
 constexpr std::size_t most_digits = 8, line_width = 75;
 
-/// "-12", ".5" and "e+02" of "-12.5e+02"; all in `whole` for what has no point.
+/// A number in three parts, such as "-12", ".5" and "e+02" for "-12.5e+02". `whole` contains the whole text of
+/// integers, infinities and NaN.
 struct Number {
   std::string whole, fraction, exponent;
 };
@@ -28,7 +29,8 @@ std::string digits_of(T value, std::chars_format format, std::optional<int> prec
   return {text.data(), result.ptr};
 }
 
-/// With the fewest digits that give the value back, or most_digits behind the point without trailing zeros.
+/// Formats a value with the fewest digits that identify it, but at most most_digits digits behind the point, without
+/// trailing zeros.
 template <class T>
 Number number_of(T value, bool scientific) {
   if (!std::isfinite(value)) return {std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf", "", ""};
@@ -54,7 +56,7 @@ Number number_of(T value, bool scientific) {
 Number number_of(std::int64_t value, bool /*scientific*/) { return {std::to_string(value), "", ""}; }
 Number number_of(std::uint8_t value, bool /*scientific*/) { return {std::to_string(value), "", ""}; }
 
-/// Writes an array in two walks over the elements that are shown: the first finds the format that all share.
+/// Writes an array. Two passes over the elements that are shown determine their common format; then they are written.
 template <class T>
 class Writer {
  public:
@@ -79,7 +81,8 @@ class Writer {
  private:
   std::int64_t inner(int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
 
-  /// Calls f(i) for the positions that are shown along an axis, and between(i) before all but the first.
+  /// Calls f(i) for the positions i that are shown along an axis. Before each one except the first, calls between(gap),
+  /// where gap is true if positions are omitted there.
   template <class F, class Between>
   void along(int axis, F f, Between between) const {
     const std::int64_t extent = shape_[axis];
@@ -132,7 +135,7 @@ class Writer {
     const bool last = axis == shape_.rank() - 1;
     const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
     text_ += '[';
-    std::size_t line = text_.rfind('\n') + 1;  // 0 in the first one, since npos + 1 is 0
+    std::size_t line = text_.rfind('\n') + 1;  // start of the line; 0 in the first one, because npos + 1 is 0
     const auto begin = [&](std::size_t wanted) {
       if (text_.size() - line + 1 + wanted < line_width) {
         text_ += ' ';
@@ -163,7 +166,7 @@ class Writer {
 
   const T* values_;
   const Shape& shape_;
-  std::array<std::int64_t, Shape::max_rank> sizes_{};  // elements that one step along each axis moves on by
+  std::array<std::int64_t, Shape::max_rank> sizes_{};  // strides of the axes, in elements
   std::int64_t size_ = 1;
   double largest_ = 0, smallest_ = std::numeric_limits<double>::infinity();
   bool scientific_ = false;

@@ -15,7 +15,7 @@ BroadcastPlan::BroadcastPlan(std::string_view function, const Shape& a, const Sh
     const int own = axis - (rank - shape.rank());
     return own < 0 ? std::int64_t{1} : shape[own];
   };
-  // the longest run of last axes along which each operand moves on every axis, or on none
+  // Merges as many last axes as possible into a row: each operand advances along all of them, or along none.
   int split = rank;
   bool first = true;
   for (; split > 0; --split) {
@@ -55,7 +55,7 @@ BroadcastPlan::Offsets BroadcastPlan::offsets(std::int64_t row) const {
 void add_into(Tensor& x, const Tensor& y) {
   check(x.shape() == y.shape() && x.dtype() == y.dtype(), "add_into: expected two tensors alike, got {} {} and {} {}",
         x.shape(), x.dtype(), y.shape(), y.dtype());
-  if (!x.sole_owner()) {  // a new array in one pass, instead of a copy and a pass over it
+  if (!x.sole_owner()) {  // one pass into a new array, instead of a copy and a second pass
     x = map("add_into", x, y, [](auto a, auto b) { return a + b; });
     return;
   }

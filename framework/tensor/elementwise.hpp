@@ -1,4 +1,4 @@
-// map: a scalar function applied to every element, with NumPy's broadcasting for two arguments.
+// map: applies a scalar function to every element, with NumPy's broadcasting for two operands.
 #pragma once
 
 #include <algorithm>
@@ -60,7 +60,7 @@ Tensor map(std::string_view function, const Tensor& x, F f) {
     const T* in = x.data<T>();
     T* out = y.mutable_data<T>();
     kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      const F own = f;  // a local copy, whose captures cannot change in the loop, so that the compiler vectorizes
+      const F own = f;  // captures of a local copy cannot change in the loop, so it vectorizes
       for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<T>(own(in[i]));
     });
   });

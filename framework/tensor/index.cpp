@@ -5,7 +5,7 @@
 namespace xtape {
 namespace {
 
-/// Position of the first element along an axis, the distance to the next one and their number.
+/// The elements of a slice: the position of the first one along the axis, their distance and their number.
 struct Range {
   std::int64_t first, step, count;
 };
@@ -13,7 +13,7 @@ struct Range {
 Range range_of(const Slice& slice, std::int64_t extent, int axis, const Shape& shape) {
   check(slice.step != 0, "index: expected a step other than 0 for axis {} of {}, got 0", axis, shape);
   const bool forward = slice.step > 0;
-  // backwards from the last element to the one at position 0, behind which lies -1
+  // A negative step runs from the last element to position 0, so its end is limited to -1.
   const std::int64_t low = forward ? 0 : -1, high = forward ? extent : extent - 1;
   const auto position = [&](std::optional<std::int64_t> given, std::int64_t missing) {
     if (!given) return missing;
@@ -23,7 +23,7 @@ Range range_of(const Slice& slice, std::int64_t extent, int axis, const Shape& s
   const std::int64_t end = position(slice.end, forward ? high : low);
   const std::int64_t distance = forward ? end - begin : begin - end;
   if (distance <= 0) return {0, 1, 0};
-  // the quotient by -step would overflow for the least number
+  // -(x / step) instead of x / -step, because -step overflows for the smallest int64.
   const std::int64_t count = forward ? (distance - 1) / slice.step + 1 : -((distance - 1) / slice.step) + 1;
   return {begin, count == 1 ? 1 : slice.step, count};
 }

@@ -109,7 +109,8 @@ std::vector<std::int64_t> RandomStream::permutation(std::int64_t n) {
   for (std::int64_t i = n - 1; i > 0; --i) {
     const Block block = block_at(seed_, stream_, blocks_++);
     const std::uint64_t bits = std::uint64_t{block[1]} << 32 | block[0];
-    const auto j = static_cast<std::size_t>(bits % static_cast<std::uint64_t>(i + 1));  // biased by less than n / 2^64
+    const auto j =
+        static_cast<std::size_t>(bits % static_cast<std::uint64_t>(i + 1));  // the bias is less than n / 2^64
     std::swap(order[static_cast<std::size_t>(i)], order[j]);
   }
   return order;

@@ -7,7 +7,7 @@ namespace xtape {
 Shape::Shape(std::span<const std::int64_t> extents) {
   check(extents.size() <= max_rank, "Shape: expected at most {} axes, got {}", max_rank, extents.size());
   constexpr std::int64_t most = std::int64_t{1} << 62;
-  std::int64_t nonzero_size = 1;  // without zero extents, which would hide an overflow of the others
+  std::int64_t nonzero_size = 1;  // omits zero extents, which would hide an overflow of the others
   for (const std::int64_t extent : extents) {
     check(extent >= 0, "Shape: expected extents of 0 or more, got {} for axis {}", extent, rank_);
     if (extent > 0) {

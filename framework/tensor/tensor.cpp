@@ -39,7 +39,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
   result.shape_ = shape;
   result.dtype_ = dtype;
   with_type(dtype, [&](auto zero) {
-    // one element at least, so that an empty tensor is still defined
+    // Allocates at least one element, so that a tensor without elements is defined, too.
     const auto n = static_cast<std::size_t>(std::max<std::int64_t>(shape.size(), 1));
     try {
       result.storage_ = std::make_shared<Storage>(Buffer<decltype(zero)>(n));
@@ -54,12 +54,13 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
 
 namespace {
 
-/// The value as a T; Error when T is an integer type that cannot hold it, NaN included.
+/// Converts a value to T. A fraction is truncated if T is an integer type. Error if T is an integer type and the value
+/// is NaN or out of its range.
 template <class T, class Source>
 T converted(Source value) {
   if constexpr (std::is_integral_v<T> && !std::is_same_v<T, Source>) {
     const auto v = static_cast<double>(value);
-    const double most = std::ldexp(1.0, std::numeric_limits<T>::digits);  // one more than the largest
+    const double most = std::ldexp(1.0, std::numeric_limits<T>::digits);  // the largest value plus 1
     check(v > static_cast<double>(std::numeric_limits<T>::min()) - 1 && v < most,
           "Tensor: expected values that fit {}, got {}", dtype_of<T>, value);
   }
@@ -229,7 +230,7 @@ void Tensor::require_type(DType wanted) const {
 
 bool Tensor::sole_owner() const {
   if (storage_.use_count() != 1) return false;
-  std::atomic_thread_fence(std::memory_order_acquire);  // what the last other owner read lies before what comes now
+  std::atomic_thread_fence(std::memory_order_acquire);  // reads by the last other owner happen before later writes
   return true;
 }
 

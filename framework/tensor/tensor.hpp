@@ -31,14 +31,15 @@ class Tensor {
   static Tensor zeros(const Shape& shape, DType dtype = DType::float32);
   /// A tensor of ones.
   static Tensor ones(const Shape& shape, DType dtype = DType::float32);
-  /// A tensor whose elements all have this value, converted to the type. Error if the value does not fit the type.
+  /// A tensor whose elements all have this value, converted to the type. A fraction is truncated for integer types.
+  /// Error if the type is an integer type and the value is NaN or out of its range.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::float32);
-  /// A tensor of shape () with this value, converted to the type. Error if the value does not fit the type.
+  /// A tensor of shape () with this value, converted to the type. Error as in full().
   static Tensor scalar(double value, DType dtype = DType::float32);
   /// An uninitialized tensor, for kernels that write every element. Error if the system has not enough memory.
   static Tensor empty(const Shape& shape, DType dtype);
   /// A tensor with the given numbers in row-major order, converted to the type. Error unless there are shape.size()
-  /// numbers and they fit the type.
+  /// numbers, and as in full().
   static Tensor of(const Shape& shape, const std::vector<double>& values, DType dtype = DType::float32);
   /// A tensor with the elements of an array in memory (std::span, std::array, std::vector), whose element type it
   /// keeps. A std::vector of double uses the overload above instead, which converts. Error unless there are
@@ -51,9 +52,10 @@ class Tensor {
     return result;
   }
   /// The numbers begin, begin + step, ... before end (NumPy's arange): ceil((end - begin) / step) numbers, or none if
-  /// that is negative. Error unless they are finite, step is not 0 and they fit the type.
+  /// that is negative. Error unless the arguments are finite and step is not 0, and as in full().
   static Tensor arange(double begin, double end, double step = 1, DType dtype = DType::float32);
-  /// `count` equally spaced numbers from begin to end, both included (NumPy's linspace). Error if count is negative.
+  /// `count` equally spaced numbers from begin to end, both included (NumPy's linspace). Error if count is negative,
+  /// and as in full().
   static Tensor linspace(double begin, double end, std::int64_t count, DType dtype = DType::float32);
   /// The identity matrix (n, n). Error if n is negative.
   static Tensor eye(std::int64_t n, DType dtype = DType::float32);
@@ -96,7 +98,8 @@ class Tensor {
   double item() const;
   /// The element at an index, for example at({2, 0, 1}). Error if the index is out of range.
   double at(std::initializer_list<std::int64_t> index) const;
-  /// All elements in row-major order, converted to T. Error if an element does not fit T.
+  /// All elements in row-major order, converted to T. Error if T is an integer type and an element is NaN or out of its
+  /// range.
   template <class T = double>
   std::vector<T> to_vector() const {
     const Tensor converted = to(dtype_of<T>);
@@ -123,8 +126,8 @@ class Tensor {
   Tensor reshaped(std::initializer_list<std::int64_t> extents) const;
   /// The same elements in the given shape. Shares storage. Error if the number of elements differs.
   Tensor reshaped(const Shape& shape) const;
-  /// The elements converted to another type; the tensor itself if it already has this type. Error if a value does not
-  /// fit an integer type.
+  /// The elements converted to another type; the tensor itself if it already has this type. Error if the type is an
+  /// integer type and a value is NaN or out of its range.
   Tensor to(DType dtype) const;
   /// A copy of the entries [begin, end) along the first axis.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
