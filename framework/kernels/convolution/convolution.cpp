@@ -11,9 +11,9 @@
 namespace xtape::kernels {
 namespace {
 
-/// Calls transformed(images) for those where Winograd's method is accurate, and direct(one, x, y) for each of the
-/// others, with the window of one image, where it begins in x, and its result in y; or direct(window, 0, 0) for all of
-/// them if these are the most.
+/// Computes the `accurate` images by Winograd's method, with transformed(images), and each of the others by the
+/// definition, with direct(window of one image, offset of the image in x, offset of its result in y). If fewer than
+/// half of the images are accurate, computes all of them with direct(window, 0, 0).
 template <class Transformed, class Direct>
 void by_accuracy(const Window& window, std::int64_t filters, const Images& accurate, const Transformed& transformed,
                  const Direct& direct) {
@@ -62,11 +62,11 @@ void transformed_kernel_gradient(const Window& window, std::int64_t filters, con
       });
 }
 
-/// How the three convolutions of a layer are computed, from its shape.
+/// The methods for computing a convolution and its two derivatives.
 enum class Method {
-  taps,      // a product whose rows are gathered tap by tap
-  strips,    // rows of the output from padded rows of the images: for few channels
-  winograd,  // in float32
+  taps,      // indirect convolution: a matrix product with an indirection buffer
+  strips,    // strip convolution, for few channels
+  winograd,  // Winograd's method, for float32
 };
 
 template <class T>

@@ -14,9 +14,9 @@ namespace {
 
 using namespace winograd;
 
-constexpr std::int64_t weight_depth = 64;  // of transformed weights that stay in the second-level cache
+constexpr std::int64_t weight_depth = 64;  // channels of transformed weights that fit in the second-level cache
 
-/// A convolution with weights that b gives tap by tap, as matrices (channels, filters).
+/// A convolution by Winograd's method. weights(tap) returns the weights of a tap, a matrix (channels, filters).
 template <class T>
 class Convolution {
  public:
@@ -44,7 +44,8 @@ class Convolution {
   std::int64_t width() const { return engine_.tile_columns; }
   std::int64_t panels() const { return ceil_div(filters_, width()); }
 
-  /// Many tiles: the weights are transformed once; blocks of tiles then go through all three steps.
+  /// For many tiles: transforms the weights once. Then each block of tiles is transformed, multiplied and transformed
+  /// back.
   void weights_first() const {
     const std::int64_t channels = window_.channels;
     const std::int64_t plane = panels() * channels * width();
@@ -69,8 +70,8 @@ class Convolution {
     });
   }
 
-  /// Few tiles of many channels: the patches are transformed once, and the weights for some filters and channels at a
-  /// time, right before they are used.
+  /// For few tiles: transforms the patches once, and the weights of some filters and channels at a time, immediately
+  /// before they are used.
   void patches_first() const {
     const std::int64_t channels = window_.channels;
     const std::int64_t tiles = tiling_.count(), stride = padded(channels);
@@ -95,7 +96,7 @@ class Convolution {
     });
   }
 
-  /// The weights of channels [c, c + depth) and one panel of filters, transformed and packed.
+  /// Packs and transforms the weights of channels [c, c + depth) and one panel of filters.
   void transform_weights(std::int64_t panel, std::int64_t c, std::int64_t depth, T* u, std::int64_t plane) const {
     const std::int64_t first = panel * width();
     const Workspace<T> packed(9 * depth * width());
@@ -127,7 +128,7 @@ class Convolution {
                            .accumulate = accumulate});
   }
 
-  /// Filters [first, last) of the output pixels of tiles [begin, end).
+  /// Transforms the products m back and writes filters [first, last) of the output pixels of tiles [begin, end).
   void write_tiles(std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last, const T* m,
                    std::int64_t stride, std::int64_t plane) const {
     const Workspace<T> unwanted(last - first);
@@ -144,7 +145,7 @@ class Convolution {
   const Engines<T>& engines_ = engines_in_use<T>();
   const Window& window_;
   std::int64_t filters_;
-  const Engine<T>& engine_ = engines_.best_for(filters_);  // of the products
+  const Engine<T>& engine_ = engines_.best_for(filters_);  // for the products
   const T* x_;
   Weights weights_;
   T* y_;
@@ -161,7 +162,7 @@ bool winograd_applies(const Window& w, std::int64_t filters) {
     const std::int64_t covered = ceil_div(height, tile_edge) * ceil_div(width, tile_edge) * tile_edge * tile_edge;
     return height >= tile_edge && width >= tile_edge && 2 * height * width >= covered;
   };
-  constexpr std::int64_t few_tiles = 8;  // for which to transform the weights costs more than it saves
+  constexpr std::int64_t few_tiles = 8;  // for fewer, transforming the weights costs more than the method saves
   const std::int64_t tiles = w.batch * ceil_div(w.out_height, tile_edge) * ceil_div(w.out_width, tile_edge);
   return shape && tiles >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
          filled(w.out_height, w.out_width);

@@ -13,7 +13,8 @@ namespace {
 
 using namespace winograd;
 
-/// dw from tiles: the products of transformed patches of x and transformed tiles of dy, summed up, transformed back.
+/// The kernel gradient dw by Winograd's method: sums the products of transformed patches of x and transformed tiles of
+/// dy over all tiles, and transforms the sums back.
 template <class T>
 class KernelGradient {
  public:
@@ -54,7 +55,7 @@ class KernelGradient {
   }
 
  private:
-  static constexpr std::int64_t tiles_at_a_time = 1024;  // bounds the memory for what is transformed
+  static constexpr std::int64_t tiles_at_a_time = 1024;  // limits the memory for transformed patches and tiles
 
   void transform_gradients(std::int64_t begin, std::int64_t end, T* out, std::int64_t stride,
                            std::int64_t plane) const {

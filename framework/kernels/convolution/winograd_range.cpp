@@ -1,4 +1,4 @@
-// Where Winograd's method keeps the accuracy of the definition.
+// The choice of the images for which Winograd's method is as accurate as the definition.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -15,44 +15,48 @@ namespace {
 
 using namespace winograd;
 
-// The method computes 4x4 output pixels from sums and differences over a patch of 6x6 pixels. What a large value leaves
-// of rounding is therefore in all 16 outputs, also in those whose 3x3 window does not hold it: about one unit roundoff
-// u = 2^-24 of that value times a weight, as measured. The definition rounds in proportion to an output's own terms.
+// The method computes 4x4 output pixels from sums and differences over a patch of 6x6 input pixels. The rounding error
+// of a large value therefore appears in all 16 outputs, including those whose 3x3 window does not contain the value.
+// Its measured amount is about one unit roundoff u = 2^-24 of that value times a weight. In the definition, the
+// rounding error of an output is proportional to the terms of this output alone.
 //
-// Let the size of a pixel be the largest |x| of its channels, and that of a window or patch the largest of its pixels.
-// A tile is even if its patch is at most `allowed_ratio` times as large as the window of each of its outputs. In an
-// even tile the method's error in an output is so at most about 32 u = 2e-6 of the largest value in that output's own
-// window times the largest weight: what the method's error is for values all of one size. An image with a tile that is
-// not even is computed by the definition. NaN and infinity are larger than all numbers and never even, so they too
-// reach only the outputs that see them. A window of zeros beside a patch that is not zero is not even: its output is 0.
+// The size of a pixel is the largest |x| of its channels. The size of a window or patch is the largest size of its
+// pixels. A tile is called even if the size of its patch is at most `allowed_ratio` times the size of the window of
+// each of its outputs. In an even tile the error of an output is at most about 32 u = 2e-6 of the largest value in its
+// own window times the largest weight. This is the error of the method for values that all have the same size. An image
+// with a tile that is not even is computed by the definition. NaN and infinity are larger than all numbers, and a tile
+// that contains them is never even, so they affect only the outputs whose windows contain them. If a window is all
+// zeros and its patch is not, the tile is not even, because the output must be exactly 0.
 //
-// A filter may ignore a channel that is large everywhere, and so makes all tiles even whatever the other channels hold.
-// The largest value of an image, and of each of its channels, must therefore be at most 2^20 times the geometric mean
-// of its nonzero values. A few small values among zeros, as relu leaves them, hardly lower this mean; a gradient in one
-// place of a batch leaves, through batch normalization, about 2^-17 of itself in all others.
-// This is not a bound: an output whose filter ignores the largest channels of its window has an error of up to 32 u of
-// their values where the other channels pass this test, as a few large pixels in a channel of zeros do.
+// A channel with large values everywhere makes all tiles even, whatever the other channels contain, but a filter may
+// ignore this channel. Therefore the largest value of an image, and of each of its channels, must be at most 2^20 times
+// the geometric mean of its nonzero values. A few small values among zeros, as relu produces them, hardly lower this
+// mean. If the gradient of a batch is concentrated in one pixel, batch normalization adds about 2^-17 of it to all
+// other pixels. The limit admits such images. These conditions are no strict bound. If a filter ignores the largest
+// channels of a window, its output has an error of up to 32 u of the values in these channels. The conditions do not
+// exclude this, for example if a channel contains a few large pixels among zeros.
 //
 // The transforms multiply values by up to 100 (of x), 225 (of dy), 1 (of w, from sums of 2) and 361 (of products), and
-// divide weights by up to 576. `SizeRange` keeps all intermediate values finite and what underflows of them below
-// rounding.
+// divide weights by up to 576. The conditions on each `SizeRange` keep all intermediate values finite, and keep the
+// errors of underflow below the rounding errors.
 
 constexpr double allowed_ratio = 32;
 
-/// The number that a size is.
+/// Converts the bits of a size to the size.
 template <class T>
 double number(SizeBits<T> size) {
   return static_cast<double>(std::bit_cast<T>(size));
 }
 
-/// The sizes of an image's pixels as a plane with a border of zeros, at row `top` and column `left` of it.
+/// A plane with the sizes of the pixels of an image, surrounded by zeros.
 template <class T>
 class Sizes {
  public:
   Sizes(std::int64_t rows, std::int64_t columns, std::int64_t channels)
       : rows_(rows), columns_(columns), plane_(static_cast<std::size_t>(rows * columns)), spread_(channels) {}
 
-  /// The borders stay: all images are read at one place.
+  /// Replaces the plane by that of another image, whose first pixel is at row `top` and column `left`. Does not clear
+  /// the border, so all images must have the same size and position.
   void read(const Engine<T>& engine, const T* image, std::int64_t height, std::int64_t width, std::int64_t channels,
             std::int64_t top, std::int64_t left) {
     spread_.clear();
@@ -71,15 +75,16 @@ class Sizes {
   Spread<T> spread_;
 };
 
-/// The sizes of the 3x3 windows of a row of outputs.
+/// Computes the sizes of the 3x3 windows of a row of `count` outputs from three rows of pixel sizes. `tall` is a
+/// workspace.
 template <class B>
 void window_row(const B* a, const B* b, const B* c, std::int64_t count, B* tall, B* windows) {
   for (std::int64_t j = 0; j < count + 2; ++j) tall[j] = std::max(std::max(a[j], b[j]), c[j]);
   for (std::int64_t j = 0; j < count; ++j) windows[j] = std::max(std::max(tall[j], tall[j + 1]), tall[j + 2]);
 }
 
-/// The sizes of an image's patches if all its tiles are even. Every pixel of a patch lies in the window of an output of
-/// its tile, so the largest window is the patch.
+/// The range of the patch sizes of an image; nullopt if a tile is not even. Every pixel of a patch lies in the window
+/// of an output of its tile, so the size of a patch is the largest size of these windows.
 template <class T>
 std::optional<SizeRange> even_tiles(const Window& w, const Sizes<T>& sizes) {
   SizeRange range;
@@ -108,7 +113,7 @@ std::optional<SizeRange> even_tiles(const Window& w, const Sizes<T>& sizes) {
   return range;
 }
 
-/// For each image the sizes of its patches if it is even.
+/// For each image the range of its patch sizes; nullopt if the image must be computed by the definition.
 template <class T>
 std::vector<std::optional<SizeRange>> even_images(const Engine<T>& engine, const Window& w, const T* x) {
   const Tiling tiling(w, {});
@@ -128,8 +133,9 @@ std::vector<std::optional<SizeRange>> even_images(const Engine<T>& engine, const
 
 constexpr SizeRange unfit{0, HUGE_VAL};
 
-/// Of the 9 taps of each of `count` channels or filters, sizes[tap * count + i]: their range, if none is so much larger
-/// than another tap that outputs which do not see it, at a border or beside zeros, would hold its rounding.
+/// The range of the sizes of the 9 taps, sizes[tap * count + i], of all `count` channels or filters i. Returns `unfit`
+/// if a tap of a channel or filter is more than `allowed_ratio` times as large as another one. At a border or beside
+/// zeros some outputs do not depend on the large tap, but would contain its rounding error.
 template <class T>
 SizeRange range_of_taps(const std::vector<SizeBits<T>>& sizes, std::int64_t count) {
   SizeRange all;
@@ -147,7 +153,7 @@ SizeRange range_of_taps(const std::vector<SizeBits<T>>& sizes, std::int64_t coun
   return all;
 }
 
-/// The images of a convolution with a kernel.
+/// The images for which the convolution with a kernel whose weights have this range is accurate.
 template <class T>
 Images images_for_convolution(const Window& window, const T* x, const SizeRange& weights) {
   constexpr SizeRange one{1, 1};
@@ -167,8 +173,8 @@ Images images_for_convolution(const Window& window, const T* x, const SizeRange&
 
 }  // namespace
 
-// The size of a tap of a channel is its largest |w| of all filters, and that of a filter of all channels: the taps of
-// each channel and of each filter have to be even.
+// The size of a tap is the largest |w| over all filters for a channel, and over all channels for a filter. The taps of
+// each channel and of each filter must be within `allowed_ratio` of one another.
 template <class T>
 SizeRange kernel_range(std::int64_t channels, std::int64_t filters, const T* w) {
   const Engine<T>& engine = *engines_in_use<T>().wide;
@@ -201,8 +207,9 @@ Images images_for_input_gradient(const Window& window, std::int64_t filters, con
   return images_for_convolution(reversed(window, filters), dy, kernel_range(window.channels, filters, w));
 }
 
-// An element of the kernel's gradient sums x[p + t] dy[p]. What a large x or a large dy leaves of rounding is in the
-// elements of all 9 taps, and is to them as its factor is to the factors beside it: both have to be even.
+// An element of the kernel gradient is a sum of x[p + t] dy[p]. The rounding error of a large x or dy appears in the
+// elements of all 9 taps, and its relative size there is that of this factor to its neighbours. Therefore both x and dy
+// must be even.
 template <class T>
 Images images_for_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy) {
   const Engine<T>& engine = *engines_in_use<T>().wide;

@@ -1,4 +1,4 @@
-// Sizes of values, from which kernels/convolution/winograd_range.cpp decides. Internal to kernels/.
+// Statistics of the sizes |x| of values, for the decisions in winograd_range.cpp. Internal to kernels/.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace xtape::kernels::winograd {
 
-/// Whether sums of products of `gain` times the sizes a and b are in the range of T, and the products large enough for
-/// sums of `terms` of them.
+/// Whether products of values with the sizes a and b stay in the range of T: `gain` times the largest product must not
+/// overflow, and the smallest product must be so large that underflow in a sum of `terms` products is negligible.
 template <class T>
 bool products_in_range(const SizeRange& a, const SizeRange& b, double gain, double terms) {
   if (a.most == 0 || b.most == 0) return true;
@@ -21,7 +21,7 @@ bool products_in_range(const SizeRange& a, const SizeRange& b, double gain, doub
   return gain * (a.most * b.most) <= most && a.least * b.least >= least * terms;
 }
 
-/// How far the nonzero values of an image, or of another matrix, lie apart, in each channel and in all.
+/// The spread of the nonzero sizes of an image or another matrix (pixels, channels), in each channel and in total.
 template <class T>
 class Spread {
  public:
@@ -32,12 +32,14 @@ class Spread {
     for (std::vector<SizeBits<T>>* all : {&most_, &exponents_, &nonzero_}) std::ranges::fill(*all, 0);
   }
 
-  /// Adds pixels, of which `of_pixels` gets the largest sizes.
+  /// Adds `count` pixels, and writes the size of each, the largest |x| of its channels, to `of_pixels`.
   void add(const Engine<T>& engine, const T* pixels, std::int64_t count, SizeBits<T>* of_pixels) {
     const ColumnSizes<T> channels{std::ssize(most_), most_.data(), exponents_.data(), nonzero_.data()};
     engine.measure(pixels, count, channels, of_pixels);
   }
 
+  /// Whether the largest size, in each channel and in total, is at most 2^20 times the geometric mean of the nonzero
+  /// sizes. Computed from exponents.
   bool even() const {
     const auto total = [](const auto& all) { return std::accumulate(all.begin(), all.end(), std::int64_t{0}); };
     bool even = one_size(*std::ranges::max_element(most_), total(exponents_), total(nonzero_));
@@ -48,7 +50,7 @@ class Spread {
   /// The largest size in each channel.
   const std::vector<SizeBits<T>>& most() const { return most_; }
 
-  static constexpr std::int64_t most_pixels = 1 << 22;  // whose exponents have a sum in 32 bits
+  static constexpr std::int64_t most_pixels = 1 << 22;  // the sum of so many exponents fits in 32 bits
 
  private:
   static constexpr std::int64_t allowed_exponents = 20;

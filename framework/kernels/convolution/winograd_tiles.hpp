@@ -1,4 +1,4 @@
-// The tiles and patches of Winograd's method, and where their transforms lie in memory. Internal to kernels/.
+// The tiles and patches of Winograd's method, and the memory layout of their transforms. Internal to kernels/.
 #pragma once
 
 #include <array>
@@ -12,11 +12,12 @@
 
 namespace xtape::kernels::winograd {
 
-inline constexpr std::int64_t tile_edge = 4;   // output pixels
-inline constexpr std::int64_t patch_edge = 6;  // input pixels
+inline constexpr std::int64_t tile_edge = 4;   // in output pixels
+inline constexpr std::int64_t patch_edge = 6;  // in input pixels
 inline constexpr std::int64_t products = patch_edge * patch_edge;
 
-/// Some images of a batch cut into tiles of 4x4 pixels, and patches of 6x6 pixels of other images around them.
+/// The division of the output of some images of a batch into tiles of 4x4 pixels. A tile is computed from a patch of
+/// 6x6 input pixels.
 struct Tiling {
   std::vector<std::int64_t> images;
   std::int64_t rows, columns;  // tiles in an image
@@ -27,8 +28,9 @@ struct Tiling {
         columns(ceil_div(w.out_width, tile_edge)) {}
   std::int64_t count() const { return std::ssize(images) * rows * columns; }
 
-  /// Calls f(i, offset) for the edge x edge pixels of images (batch, height, width, channels) whose first one lies at
-  /// (4 row - top, 4 column - left) of tile (row, column); offset is -1 where there is no pixel.
+  /// Calls f(i, offset) for each pixel i of the square of edge x edge pixels that belongs to a tile, in images (batch,
+  /// height, width, channels). The square of the tile in row r and column c begins at pixel (4 r - top, 4 c - left).
+  /// `offset` is the position of the pixel in memory; -1 if it lies outside of the image.
   template <class F>
   void for_each_pixel(std::int64_t tile, std::int64_t edge, std::int64_t top, std::int64_t left, std::int64_t height,
                       std::int64_t width, std::int64_t channels, const F& f) const {
@@ -45,7 +47,7 @@ struct Tiling {
   }
 };
 
-/// The window of the convolution that takes dy to dx: as many pixels of padding as the other one leaves.
+/// The window of the convolution that computes dx from dy. Its padding is 2 minus the padding of w.
 inline Window reversed(const Window& w, std::int64_t filters) {
   Window r = w;
   r.height = w.out_height;
@@ -65,7 +67,8 @@ std::array<T*, products> planes(T* first, std::int64_t stride) {
   return all;
 }
 
-/// The transformed patches of tiles [begin, end): 36 planes (end - begin, stride), `plane` values apart.
+/// Transforms the patches of tiles [begin, end). The result consists of 36 planes (end - begin, stride), `plane` values
+/// apart.
 template <class T>
 void transform_patches(const Engine<T>& engine, const Window& w, const Tiling& tiling, const T* x, const T* zeros,
                        std::int64_t begin, std::int64_t end, T* out, std::int64_t stride, std::int64_t plane) {

@@ -11,7 +11,7 @@
 namespace xtape::kernels {
 namespace {
 
-/// The engines of a setting, for both types.
+/// An instruction set and its engines for both element types.
 struct Setting {
   InstructionSet set;
   Engines<float> single_precision;
@@ -55,7 +55,7 @@ std::string names_of_available() {
   return names;
 }
 
-/// Error naming `source` when there is none of that name.
+/// The setting with this name. Error with the name `source` if there is none.
 const Setting* setting_named(std::string_view name, std::string_view source) {
   for (const Setting& one : settings()) {
     if (to_string(one.set) == name) return &one;
@@ -108,13 +108,14 @@ void set_exact_convolutions(bool wanted) { exact().store(wanted); }
 
 template <class T>
 const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows, std::int64_t depth) const {
-  constexpr std::int64_t few_rows = 4;        // whose sums do not fill the processor's latency: fewer panels are faster
-  constexpr std::int64_t shallow_depth = 80;  // below which the time is largely that of writing C
+  constexpr std::int64_t few_rows = 4;        // too few sums to hide the latency, so fewer panels are faster
+  constexpr std::int64_t shallow_depth = 80;  // for less depth, writing C takes most of the time
   if (columns <= narrow->tile_columns) return *narrow;
   if (rows < few_rows) return *wide;
   if (depth < shallow_depth) return *narrow;
-  // Where a vector of twice the width takes twice the time, what counts is how many columns are computed, those beyond
-  // the last one included. At about the same number wide vectors are faster: fewer instructions.
+  // If a vector of twice the width takes twice the time, the time is proportional to the number of columns computed,
+  // including those beyond the last column. If the numbers are about equal, wide vectors are faster, because they need
+  // fewer instructions.
   const auto computed = [columns](const Engine<T>& e) {
     return ceil_div(columns, e.vector_columns) * e.vector_columns;
   };

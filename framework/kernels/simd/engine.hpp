@@ -1,5 +1,5 @@
-// The inner loops of matrix products and convolutions: written once (simd/), compiled for several instruction sets,
-// chosen when the program runs.
+// Engine: the micro-kernels for one instruction set. They are written once, compiled for several instruction sets, and
+// chosen at run time.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +9,27 @@
 
 namespace xtape::kernels {
 
-/// C = A B, or C += A B, for a block of rows. A row of A is `segments` runs of `length` values anywhere in memory: one
-/// run for a matrix, one for each tap of the window for a convolution.
+/// The arguments of multiply_rows: C = A B, or C += A B if `accumulate`, for a block of rows. A row of A consists of
+/// `segments` runs of `length` values, each anywhere in memory. A matrix has one run per row, a convolution one per
+/// tap.
 template <class T>
 struct RowProducts {
-  std::int64_t rows, columns;     // of C
-  std::int64_t segments, length;  // of a row of A
-  const T* const* a;              // run s of row i at a[i * segments + s]
-  const T* zeros;                 // where runs on padding point; a tile whose rows all do is skipped
-  const T* b;                     // packed: panels of tile_columns columns, each (segments * length, tile_columns)
-  T* const* c;                    // row i of C at c[i]
+  std::int64_t rows, columns;     // extents of C
+  std::int64_t segments, length;  // number and length of the runs in a row of A
+  const T* const* a;              // run s of row i begins at a[i * segments + s]
+  const T* zeros;  // target of runs on padding; a segment that is padding in all rows of a tile is skipped
+  const T* b;      // packed: panels of tile_columns columns, each (segments * length, tile_columns)
+  T* const* c;     // row i of C begins at c[i]
   bool accumulate;
 };
 
-/// C = sum over k of a_k b_k^T, or C +=, where a_k has `rows` values and b_k is row k of B.
+/// The arguments of add_outer_products: C = sum over k of a_k b_k^T, or C += this sum if `accumulate`. a_k has `rows`
+/// values, and b_k is row k of B.
 template <class T>
 struct OuterProducts {
-  std::int64_t rows, columns;  // of C
-  const T* const* a;           // a_k at a[k]
-  const std::int64_t* runs;    // the k to add: from runs[2 i] up to runs[2 i + 1]
+  std::int64_t rows, columns;  // extents of C
+  const T* const* a;           // a_k begins at a[k]
+  const std::int64_t* runs;    // the ranges of k in the sum: [runs[2 i], runs[2 i + 1])
   std::int64_t run_count;
   const T* b;  // packed: panels of tile_columns columns, each (depth, tile_columns)
   std::int64_t depth;
@@ -36,8 +38,9 @@ struct OuterProducts {
   bool accumulate;
 };
 
-/// What the pixels of an output read from padded images: `segments` runs of `length` values, one for each row of the
-/// kernel. From one row of pixels, pixel and segment to the next it is always the same way.
+/// The input of a strip convolution, a padded copy of image rows. An output pixel reads `segments` runs of `length`
+/// values, one for each row of the kernel. `row`, `pixel` and `segment` are the distances in memory from one output
+/// row, output pixel and segment to the next.
 template <class T>
 struct StripInput {
   const T* data;
@@ -45,7 +48,8 @@ struct StripInput {
   std::int64_t segments, length;
 };
 
-/// C = A B for `rows` rows of `pixels` pixels, whose rows of A are what they read.
+/// The arguments of multiply_strips: C = A B for `rows` rows of `pixels` output pixels. The row of A for a pixel
+/// consists of the values that it reads.
 template <class T>
 struct StripProducts {
   std::int64_t rows, pixels, columns;
@@ -55,75 +59,78 @@ struct StripProducts {
   std::int64_t c_row, c_pixel;
 };
 
-/// C = sum of a b^T, or C +=, over the same pixels, where a are the values that a pixel reads and b is its row of B.
+/// The arguments of add_strip_products: C = sum of a b^T over the same pixels, or C += this sum if `accumulate`. a
+/// contains the values that a pixel reads, and b is its row of B.
 template <class T>
 struct StripSums {
   std::int64_t rows, pixels, columns;
   StripInput<T> input;
-  const T* b;                     // whole vectors can be read, also of the last columns
-  std::int64_t b_pixel, b_panel;  // from one pixel (row after row) and panel of tile_columns columns to the next
+  const T* b;                     // whole vectors must be readable, also in the last columns
+  std::int64_t b_pixel, b_panel;  // distances of pixels (row after row) and of panels of tile_columns columns
   T* c;                           // (segments * length, columns)
   bool accumulate;
 };
 
-/// A matrix to be packed: element (i, j) at data[i * stride + j], or at data[j * stride + i] if transposed.
+/// A matrix to be packed. Element (i, j) is at data[i * stride + j], or at data[j * stride + i] if transposed.
 template <class T>
 struct PackSource {
   const T* data;
   std::int64_t stride;
   bool transposed;
 
-  /// The matrix from element (row, column) on.
+  /// The part of the matrix that begins at element (row, column).
   PackSource from(std::int64_t row, std::int64_t column) const {
     return {data + (transposed ? column * stride + row : row * stride + column), stride, transposed};
   }
 };
 
-/// A transform of Winograd's: from a square patch of arrays of `count` channels, in[i * size + j] for row i and column
-/// j, to another one.
+/// A transform of Winograd's method from one square patch to another. in[i * size + j] points to the `count` channels
+/// of the pixel in row i and column j, and `out` likewise.
 template <class T>
 using PatchTransform = void (*)(const T* const* in, T* const* out, std::int64_t count);
 
-/// |x| as an integer, which orders numbers by size and puts infinity and then NaN above them.
+/// The bits of |x| as an integer. They order values by size: finite numbers, then infinity, then NaN.
 template <class T>
 using SizeBits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
-/// Of the sizes in each of `count` columns: the largest, the sum of the exponents as they are stored, and how many are
-/// not 0.
+/// Statistics of the sizes in each of `count` columns: the largest size, the sum of the stored (biased) exponents, and
+/// the number of sizes that are not 0.
 template <class T>
 struct ColumnSizes {
   std::int64_t count;
   SizeBits<T>*most, *exponents, *nonzero;
 };
 
-/// What an instruction set brings, for T float or double. The functions run on the calling thread.
+/// The micro-kernels for one instruction set, for T float or double. The functions run on the calling thread.
 template <class T>
 struct Engine {
-  std::int64_t tile_rows, tile_columns;  ///< the part of C that is kept in registers
-  std::int64_t vector_columns;           ///< the same of a last panel that has no more columns
+  std::int64_t tile_rows, tile_columns;  ///< the register tile of C (MR and NR)
+  std::int64_t vector_columns;           ///< columns of the tile for a last panel with at most so many columns
   void (*multiply_rows)(const RowProducts<T>&);
   void (*add_outer_products)(const OuterProducts<T>&);
   void (*multiply_strips)(const StripProducts<T>&);
   void (*add_strip_products)(const StripSums<T>&);
-  /// Rows of B as panels of tile_columns columns, panel_stride values apart, the last one filled up with zeros.
+  /// Packs rows of B into panels of tile_columns columns, panel_stride values apart. The last panel is filled with
+  /// zeros.
   void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);
-  PatchTransform<T> winograd_input;            ///< 6x6 pixels to 6x6
+  PatchTransform<T> winograd_input;            ///< 6x6 input pixels to 6x6
   PatchTransform<T> winograd_weights;          ///< 3x3 weights to 6x6
-  PatchTransform<T> winograd_output;           ///< 6x6 to 4x4 pixels
-  PatchTransform<T> winograd_output_gradient;  ///< 4x4 pixels to 6x6
-  PatchTransform<T> winograd_weight_gradient;  ///< 6x6 to 3x3 weights
-  /// The largest size in each of the rows of x (rows, columns.count). Columns get what these rows add to them.
+  PatchTransform<T> winograd_output;           ///< 6x6 products to 4x4 output pixels
+  PatchTransform<T> winograd_output_gradient;  ///< gradients of 4x4 output pixels to 6x6
+  PatchTransform<T> winograd_weight_gradient;  ///< 6x6 products to gradients of 3x3 weights
+  /// Writes the largest size in each row of x (rows, columns.count) to `of_rows`, and updates the statistics of the
+  /// columns with these rows.
   void (*measure)(const T* x, std::int64_t rows, const ColumnSizes<T>& columns, SizeBits<T>* of_rows);
 };
 
-/// What kernels choose from while an instruction set is in use. An operation asks once for it, with engines_in_use, and
-/// passes it on: another thread may choose another instruction set meanwhile.
+/// The engines that kernels may use with the current instruction set. An operation calls engines_in_use once and passes
+/// the result to all its parts, because another thread may change the instruction set in the meantime.
 template <class T>
 struct Engines {
-  const Engine<T>*narrow, *wide;  ///< by their vectors; the same one where there is no choice
+  const Engine<T>*narrow, *wide;  ///< for narrow and wide vectors; may be the same engine
 
-  /// For a product whose C has that many columns, and rows and depth where these may be small. The choice depends on
-  /// the shape of the whole product, so that a result does not depend on how work is cut.
+  /// The faster engine for a product of this shape. `rows` and `depth` matter only if they are small. Pass the shape of
+  /// the whole product, so that its result does not depend on the division of the work.
   const Engine<T>& best_for(std::int64_t columns, std::int64_t rows = many, std::int64_t depth = many) const;
   static constexpr std::int64_t many = 1 << 20;
 };

@@ -1,4 +1,4 @@
-// How large values are: what kernels/convolution/winograd_range.cpp reads of images and kernels, in one pass over them.
+// Measures the sizes |x| of the values of images and kernels in one pass, for kernels/convolution/winograd_range.cpp.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace xtape::kernels::simd {
 
-/// The largest lane.
+/// The value of the largest lane.
 template <class V>
 [[gnu::always_inline]] inline auto largest_lane(V v) {
   if constexpr (lanes_of<V> == 1) {
@@ -26,12 +26,13 @@ template <class V>
   }
 }
 
-/// See Engine::measure. Some rows at a time, whose largest values are kept as vectors until their last column.
+/// Implements Engine::measure. Processes a block of rows at a time. The largest values of each row stay in a vector
+/// until the last column.
 template <class T, int bytes>
 void measure(const T* x, std::int64_t rows, const ColumnSizes<T>& columns, SizeBits<T>* of_rows) {
   using B = SizeBits<T>;
   constexpr int mantissa = std::numeric_limits<T>::digits - 1;
-  constexpr std::int64_t lanes = bytes / sizeof(B), most_rows = 64, values_at_once = 2048;  // that stay in the cache
+  constexpr std::int64_t lanes = bytes / sizeof(B), most_rows = 64, values_at_once = 2048;  // that fit in the cache
   const std::int64_t at_once =
       std::clamp<std::int64_t>(values_at_once / std::max<std::int64_t>(1, columns.count), 4, most_rows);
   alignas(bytes) std::array<B, most_rows * lanes> largest;
@@ -43,12 +44,12 @@ void measure(const T* x, std::int64_t rows, const ColumnSizes<T>& columns, SizeB
       V most = load<V>(columns.most + j), sum = load<V>(columns.exponents + j), nonzero = load<V>(columns.nonzero + j);
       const T* in = x + first * columns.count + j;
       for (B* row = largest.data(); row < largest.data() + count * lanes; row += lanes, in += columns.count) {
-        const V size = load<V>(in) & std::numeric_limits<B>::max();  // all but the sign
+        const V size = load<V>(in) & std::numeric_limits<B>::max();  // clears the sign bit
         const V so_far = load<V>(row);
         store(row, size > so_far ? size : so_far);
         most = size > most ? size : most;
         sum += size >> mantissa;
-        nonzero += size < 1 ? size : 1 + V{};  // as a size is at least 0
+        nonzero += size < 1 ? size : 1 + V{};  // adds min(size, 1), because sizes are not negative
       }
       store(columns.most + j, most);
       store(columns.exponents + j, sum);

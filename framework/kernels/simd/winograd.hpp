@@ -1,5 +1,6 @@
-// The transforms of Winograd's F(4x4, 3x3), as in Lavin and Gray: Fast algorithms for convolutional neural networks,
-// 2016, section 4.3; each is a small matrix applied to the columns and then to the rows of a patch, one lane a channel.
+// The transforms of Winograd's F(4x4, 3x3), after Lavin and Gray: Fast algorithms for convolutional neural networks,
+// 2016, section 4.3. Each transform applies a small matrix to the columns and then to the rows of a patch. Each lane of
+// a vector holds one channel.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@
 
 namespace xtape::kernels::simd {
 
-/// BT: 6 pixels.
+/// The matrix BT, which transforms 6 input pixels.
 struct InputTransform {
   static constexpr int in = 6, out = 6;
   template <class V>
@@ -24,7 +25,7 @@ struct InputTransform {
   }
 };
 
-/// G: 3 weights.
+/// The matrix G, which transforms 3 weights.
 struct WeightTransform {
   static constexpr int in = 3, out = 6;
   template <class V>
@@ -40,7 +41,7 @@ struct WeightTransform {
   }
 };
 
-/// AT: 6 products to 4 pixels.
+/// The matrix AT, which transforms 6 products to 4 output pixels.
 struct OutputTransform {
   static constexpr int in = 6, out = 4;
   template <class V>
@@ -53,7 +54,7 @@ struct OutputTransform {
   }
 };
 
-/// A, the transpose of OutputTransform: the gradients of 4 pixels.
+/// The matrix A, the transpose of OutputTransform, which transforms the gradients of 4 output pixels.
 struct OutputGradientTransform {
   static constexpr int in = 4, out = 6;
   template <class V>
@@ -69,7 +70,7 @@ struct OutputGradientTransform {
   }
 };
 
-/// GT, the transpose of WeightTransform: the gradients of 3 weights.
+/// The matrix GT, the transpose of WeightTransform, which gives the gradients of 3 weights.
 struct WeightGradientTransform {
   static constexpr int in = 6, out = 3;
   template <class V>
@@ -81,7 +82,7 @@ struct WeightGradientTransform {
   }
 };
 
-/// F M FT of a patch for one vector of channels from `c` on.
+/// Computes F M FT of a patch M, for one vector of channels from `c` on.
 template <class F, class V, class T>
 [[gnu::always_inline]] inline void transform_patch(const T* const* in, T* const* out, std::int64_t c) {
   V half[F::out][F::in];
@@ -103,8 +104,8 @@ template <class F, class V, class T>
   }
 }
 
-/// The transform of a patch of arrays of `count` channels: in[i * F::in + j] is row i, column j of the patch, and out
-/// likewise.
+/// Transforms a patch whose pixels are arrays of `count` channels. in[i * F::in + j] points to the pixel in row i and
+/// column j of the patch, and out[i * F::out + j] to that of the result.
 template <class F, class V, class T>
 void transform(const T* const* in, T* const* out, std::int64_t count) {
   for_each_vector<T, sizeof(V)>(count,
