@@ -24,12 +24,13 @@ std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector
   if (!tape) return nullptr;
   check(tape->state_ != State::played,
         "{}: expected a variable of a pass that is still recording, got one whose pass has run backward; start a new "
-        "ForwardPass, or use detached() to go on with the value",
+        "ForwardPass, or call detached() to use its value",
         name);
-  check(tape->state_ != State::ended,
-        "{}: expected a variable of a living ForwardPass, got one whose pass has ended; keep the pass in scope, or use "
-        "detached() to go on with the value",
-        name);
+  check(
+      tape->state_ != State::ended,
+      "{}: expected a variable of a living ForwardPass, got one whose pass has ended; keep the pass in scope, or call "
+      "detached() to use its value",
+      name);
   return tape->state_ == State::recording ? tape : nullptr;  // ops of the backward pass itself are not recorded
 }
 
