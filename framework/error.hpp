@@ -13,7 +13,7 @@ namespace xtape {
 class Error : public std::runtime_error {
  public:
   /// Messages may quote the contents of files and appear on terminals. Therefore control characters (U+0000 to U+001F
-  /// but tabs and new lines, U+007F to U+009F) are written as "\x1b", and the middle of a text above 10,000 bytes is
+  /// except tabs and new lines, U+007F to U+009F) are written as "\x1b", and the middle of a text above 10,000 bytes is
   /// left out.
   explicit Error(const std::string& message);
 };

@@ -183,7 +183,7 @@ void sparse_kernel_gradient(const Window& window, const Window& pooling, const T
 template <class T>
 void strips_max_pool_kernel_gradient(const Window& window, const Window& pooling, const T* x,
                                      const std::int32_t* argmax, const T* dy, T* dw) {
-  constexpr std::int64_t many_pixels = 8;  // of a window, of which one has a nonzero gradient
+  constexpr std::int64_t many_pixels = 8;  // pixels per window; only one of them has a nonzero gradient
   if (pooling.stride_height * pooling.stride_width >= many_pixels) {
     return sparse_kernel_gradient(window, pooling, x, argmax, dy, dw);
   }

@@ -113,7 +113,7 @@ void max_pool(const Window& window, const T* x, T* y, std::int32_t* argmax) {
 template <class T>
 void max_pool_gradient(const Window& window, const std::int32_t* argmax, const T* dy, T* dx) {
   const std::int64_t channels = window.channels;
-  std::vector<std::int64_t> offsets;  // of each tap from the first one, in elements of dx
+  std::vector<std::int64_t> offsets;  // distances of the taps from the first one, in elements of dx
   for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
     for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
       offsets.push_back((kh * window.dilation_height * window.width + kw * window.dilation_width) * channels);
@@ -131,7 +131,7 @@ void max_pool_gradient(const Window& window, const std::int32_t* argmax, const T
 
 template <class T>
 void average_pool(const Window& window, const T* x, T* y) {
-  constexpr std::int64_t few_taps = 16;  // up to so many, a sum in T is accurate enough
+  constexpr std::int64_t few_taps = 16;  // up to this number of taps, a sum in T is accurate enough
   constexpr bool narrow = std::is_same_v<T, float>;
   const std::int64_t channels = window.channels;
   parallel_for(window.output_pixels(), pixel_grain(window), [&](std::int64_t begin, std::int64_t end) {

@@ -26,7 +26,7 @@ namespace {
 constexpr std::int64_t slice_depth = 256;
 constexpr std::int64_t row_tiles = 24;
 constexpr std::int64_t most_packed = 4 << 20;
-constexpr std::int64_t wide_columns = 128;  // columns packed side by side, so that rows of B are read in long pieces
+constexpr std::int64_t wide_columns = 128;  // columns packed at once, so that rows of B are read in long pieces
 
 /// Divides the depth into slices: long segments into equal parts of at most slice_depth values, rounded up to 8; short
 /// segments into groups of at most slice_depth values.

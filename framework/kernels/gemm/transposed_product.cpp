@@ -54,7 +54,7 @@ class TransposedMultiplication {
 
  private:
   static constexpr std::int64_t depth_block = 128;
-  static constexpr std::int64_t least_columns = 32;  // fewer do not pay for the copy of the rows of A
+  static constexpr std::int64_t least_columns = 32;  // with fewer, the copy of the rows of A costs too much
   static constexpr std::int64_t small_result = 1 << 17, least_chunk = 1024;
 
   struct Block {
@@ -90,7 +90,7 @@ class TransposedMultiplication {
     const Workspace<T> packed(ceil_div(columns, engine_.tile_columns) * engine_.tile_columns * depth_block);
     const Workspace<const T*> a(depth_block);
     const std::int64_t rows = block.last_row - block.first_row;
-    const bool copies = rows > 32;  // with another stride: rows a power of two apart map to few sets of the cache
+    const bool copies = rows > 32;  // to another stride: rows a power of two apart map to few sets of the cache
     const std::int64_t left_stride = padded(rows);
     const Workspace<T> left(copies ? depth_block * left_stride : 0);
     std::vector<std::int64_t> runs;

@@ -32,10 +32,10 @@ std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit
 /// The header in front of each block of a slab, in use or free. It links a block with its neighbours.
 struct alignas(cache_line) Header {
   std::array<std::byte, 16> guard;  // poisoned, so that an overrun of the block below is detected
-  std::size_t size;                 // of the block, without the header
-  Header* below;                    // null for the first block of a slab
-  Header *next, *previous;          // free blocks of the same class
-  bool free, last;                  // last: of its slab
+  std::size_t size;                 // bytes in the block, without the header
+  Header* below;                    // block below this one; null for the first block of a slab
+  Header *next, *previous;          // neighbours in the list of free blocks of this size class
+  bool free, last;                  // whether the block is free, and whether it is the last one of its slab
 
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
   Header* above() { return last ? nullptr : reinterpret_cast<Header*>(data() + size); }

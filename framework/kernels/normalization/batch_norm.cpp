@@ -39,7 +39,7 @@ double subtracted(double mean) {
   return std::isfinite(mean) ? static_cast<double>(static_cast<T>(mean)) : mean;
 }
 
-/// The remainder: what subtracted() leaves out of the mean of channel c.
+/// The remainder of the mean of channel c: the part that subtracted() does not contain.
 template <class T>
 double rest_of_mean(const Normalization<T>& n, std::int64_t c) {
   const double rest = n.mean[c] - subtracted<T>(n.mean[c]);

@@ -131,7 +131,7 @@ class ThreadPool {
       for (int i = 1; i < threads; ++i) {
         workers_.emplace_back([this, seen = gate_.load() & generation] { serve(seen); });
       }
-    } catch (const std::exception& error) {  // the system has no more threads, or no memory for them
+    } catch (const std::exception& error) {  // the system has no more threads or memory
       fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
                  error.what());
     }
