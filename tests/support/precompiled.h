@@ -1,5 +1,5 @@
-// External headers that nearly every test includes, compiled once for all tests. Each test still includes the headers
-// that it uses, so that it compiles without precompiled headers (-Db_pch=false) too, but more slowly.
+// Headers that nearly every test includes, compiled once for all tests. Each test still includes the headers that it
+// uses, so that it compiles without precompiled headers (-Db_pch=false) too, but more slowly.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,3 +33,4 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
+#include "xtape/xtape.hpp"
