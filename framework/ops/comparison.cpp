@@ -1,5 +1,7 @@
 #include "framework/ops/comparison.hpp"
 
+#include <type_traits>
+
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/elementwise.hpp"
@@ -22,6 +24,24 @@ Tensor compared(const char* function, const Tensor& a, const Tensor& b, Compare 
     T* const out = y.mutable_data<T>();
     kernels::parallel_for(y.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] = compare(u[i], v[i]) ? T{1} : T{0};
+    });
+  });
+  return y;
+}
+
+/// The comparison with a number. long double holds every int64, so that integers are compared exactly with fractions.
+template <class Compare>
+Tensor compared(const char* function, const Tensor& a, double b, Compare compare) {
+  check(a.defined(), "{}: expected an array, got an undefined tensor", function);
+  Tensor y = Tensor::empty(a.shape(), a.dtype());
+  with_type(a.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    using Common = std::conditional_t<std::is_floating_point_v<T>, T, long double>;
+    const auto number = static_cast<Common>(b);
+    const T* const u = a.data<T>();
+    T* const out = y.mutable_data<T>();
+    kernels::parallel_for(y.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = compare(static_cast<Common>(u[i]), number) ? T{1} : T{0};
     });
   });
   return y;
@@ -68,12 +88,12 @@ Tensor greater_equal(const Variable& a, const Variable& b) {
   return compared("greater_equal", a.value(), b.value(), is_at_least);
 }
 
-Tensor equal(const Variable& a, double b) { return equal(a, Tensor::scalar(b, a.dtype())); }
-Tensor not_equal(const Variable& a, double b) { return not_equal(a, Tensor::scalar(b, a.dtype())); }
-Tensor less(const Variable& a, double b) { return less(a, Tensor::scalar(b, a.dtype())); }
-Tensor less_equal(const Variable& a, double b) { return less_equal(a, Tensor::scalar(b, a.dtype())); }
-Tensor greater(const Variable& a, double b) { return greater(a, Tensor::scalar(b, a.dtype())); }
-Tensor greater_equal(const Variable& a, double b) { return greater_equal(a, Tensor::scalar(b, a.dtype())); }
+Tensor equal(const Variable& a, double b) { return compared("equal", a.value(), b, is_equal); }
+Tensor not_equal(const Variable& a, double b) { return compared("not_equal", a.value(), b, is_other); }
+Tensor less(const Variable& a, double b) { return compared("less", a.value(), b, is_less); }
+Tensor less_equal(const Variable& a, double b) { return compared("less_equal", a.value(), b, is_at_most); }
+Tensor greater(const Variable& a, double b) { return compared("greater", a.value(), b, is_greater); }
+Tensor greater_equal(const Variable& a, double b) { return compared("greater_equal", a.value(), b, is_at_least); }
 
 Variable where(const Tensor& condition, const Variable& a, const Variable& b) {
   check(condition.defined(), "where: expected an array as the condition, got an undefined tensor");

@@ -8,7 +8,7 @@ namespace xtape {
 // Each comparison returns 1 where it holds and 0 elsewhere, in the type of the operands, so that the result can be used
 // as a factor. The result is a constant: no derivative flows through it. Comparisons with NaN do not hold, except
 // not_equal. The operands may have any type. Error unless they have the same type and the shapes broadcast. A number is
-// converted to the type of a as in Tensor::full; for integer types a fraction is truncated before the comparison.
+// converted to the type of a floating a, as in NumPy; an integer a is compared with the number itself.
 /// 1 where `a == b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor equal(const Variable& a, const Variable& b);
 /// 1 where `a != b`, else 0. Error unless the types are equal and the shapes broadcast.
@@ -22,17 +22,17 @@ Tensor greater(const Variable& a, const Variable& b);
 /// 1 where `a >= b`, else 0. Error unless the types are equal and the shapes broadcast.
 Tensor greater_equal(const Variable& a, const Variable& b);
 
-/// 1 where `a == b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a == b` for a number b, else 0.
 Tensor equal(const Variable& a, double b);
-/// 1 where `a != b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a != b` for a number b, else 0.
 Tensor not_equal(const Variable& a, double b);
-/// 1 where `a < b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a < b` for a number b, else 0.
 Tensor less(const Variable& a, double b);
-/// 1 where `a <= b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a <= b` for a number b, else 0.
 Tensor less_equal(const Variable& a, double b);
-/// 1 where `a > b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a > b` for a number b, else 0.
 Tensor greater(const Variable& a, double b);
-/// 1 where `a >= b` for a number b, else 0. Error as in Tensor::full.
+/// 1 where `a >= b` for a number b, else 0.
 Tensor greater_equal(const Variable& a, double b);
 
 /// Computes less(a, b).

@@ -38,6 +38,18 @@ TEST_CASE("comparisons give 1 and 0 in the operands' type, broadcast, and NaN di
   const std::int64_t large = (std::int64_t{1} << 53) + 1;  // float64 has no such number
   CHECK(equal(Tensor::labels({large}), Tensor::labels({large - 1})).item() == 0);
   CHECK(equal(Tensor::labels({1, 2}), 2).dtype() == DType::int64);
+  const Tensor whole = Tensor::labels({2, 3});  // a fraction between them is not truncated
+  CHECK(equal(whole, 2.5).to_vector() == Values{0, 0});
+  CHECK(not_equal(whole, 2.5).to_vector() == Values{1, 1});
+  CHECK((whole < 2.5).to_vector() == Values{1, 0});
+  CHECK((whole <= 2.5).to_vector() == Values{1, 0});
+  CHECK((whole > 2.5).to_vector() == Values{0, 1});
+  CHECK((whole >= 2.5).to_vector() == Values{0, 1});
+  CHECK((Tensor::of({2}, {0, 255}, DType::uint8) > -0.5).to_vector() == Values{1, 1});
+  CHECK(equal(whole, nan).to_vector() == Values{0, 0});
+  CHECK((whole < 1e300).to_vector() == Values{1, 1});
+  CHECK(equal(Tensor::labels({large}), static_cast<double>(large - 1)).item() == 0);
+  CHECK(equal(Tensor::full({1}, 0.1), 0.1).item() == 1);  // in float32, as in NumPy
   CHECK(error_of([&] { less(a, Tensor::zeros({4})); }) ==
         "less: expected two arrays of one type, got float64 (4,) and float32 (4,); convert with .to()");
   CHECK_THAT(error_of([&] { greater(a, f64({3}, {1, 2, 3})); }), Catch::Contains("greater"));
