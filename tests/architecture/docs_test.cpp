@@ -1,4 +1,4 @@
-// The code in the docs is equal to that of programs that are built and run.
+// The code in the documentation is equal to that of programs that are built and run.
 
 #include <filesystem>
 #include <fstream>

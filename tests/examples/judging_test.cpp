@@ -1,4 +1,4 @@
-// What predict and evaluate say of networks whose outputs are known.
+// The output of predict and evaluate for networks whose outputs are known.
 
 #include <cmath>
 #include <limits>
@@ -15,7 +15,8 @@ using Catch::StartsWith;
 
 namespace {
 
-/// Logits 0 and 10 (m - 1/2) for images (4, 4, 3) of mean m, 0 to 1: dark is the first class and light the second.
+/// A network with the logits 0 and 10 (m - 1/2) for images (4, 4, 3) of mean m, 0 to 1: the first class is dark, the
+/// second light.
 Model brightness(const ActivationFunction& ending = linear) {
   const auto input = Input({4, 4, 3});
   const Model model(input, Dense({.units = 2, .activation = ending})(Flatten()(input)));
@@ -26,7 +27,7 @@ Model brightness(const ActivationFunction& ending = linear) {
   return model;
 }
 
-/// photos/{train,test}/CLASS/*.png of these grey values.
+/// Writes photos/{train,test}/CLASS/*.png with these grey values.
 void write_classes(const fs::path& folder, const std::vector<std::pair<std::string, int>>& classes) {
   fs::remove_all(folder / "photos");
   for (const std::string part : {"train", "test"}) {
@@ -79,7 +80,8 @@ TEST_CASE("evaluate goes by the names of classes where both sides have some, els
     return judged.status == 0 ? number_after(judged.text, "\naccuracy ") : -1;
   };
   CHECK(accuracy_of({{"dark", 20}, {"light", 220}}, {"dark", "light"}) == 1);
-  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) == 1);  // folders come as day, night
+  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) ==
+        1);  // the folders are read in the order day, night
   CHECK(accuracy_of({{"day", 220}}, {"night", "day"}) == 1);
   CHECK(accuracy_of({{"1", 220}}, {"0", "1"}) == 1);
   CHECK(accuracy_of({{"1", 20}, {"2", 220}}, {"dark", "light"}) == 1);

@@ -1,4 +1,4 @@
-// The programs from outside: exit statuses, and what they refuse before any work is done.
+// The programs from outside: exit statuses, and errors before any work is done.
 
 #include "tests/examples/programs.hpp"
 
@@ -84,7 +84,8 @@ TEST_CASE("evaluate and predict use what train has learned") {
   REQUIRE(list[0]["predictions"].size() == 3);
   CHECK(list[0]["predictions"][0]["probability"] >= list[0]["predictions"][1]["probability"]);
   check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
-  CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));  // all the same
+  CHECK_THAT(run("predict" + model + "none.png photo.png").text,
+             Contains("\nphoto.png\n"));  // the other photograph is classified nevertheless
   check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
   check_refused(run("evaluate --model none"), "none");
   fs::create_directory(run.folder() / "empty");
@@ -143,7 +144,8 @@ TEST_CASE("train takes a split with stray images for a split, and guesses no lay
   CHECK_THAT(error("b"), Contains("got train/ and val/ with folders of images in /"));
   for (const std::string folder : {"c/Train/x", "c/Train/y", "c/Test/x", "c/Test/y"}) add(folder);
   CHECK_THAT(error("c"), Contains("small letters") && Contains("got Test/ and Train/ with folders of images in /"));
-  for (const std::string folder : {"d/train", "d/train/x", "d/bus"}) add(folder);  // a class or a part
+  for (const std::string folder : {"d/train", "d/train/x", "d/bus"})
+    add(folder);  // each may be a class or a part of a split
   CHECK_THAT(error("d"), Contains("got train/ with folders of images in /"));
   for (const std::string folder : {"e/train/x", "e/train/y", "e/test"}) add(folder);
   CHECK_THAT(error("e"), Contains("got train/ with folders of images in /"));
@@ -162,7 +164,8 @@ TEST_CASE("a class may be called train, and photographs that can't be read are n
   }
   const std::string train = "train --model convnet --epochs 1 --data photos --output ";
   CHECK_THAT(run(train + "first").text, Contains("16 training and 4 test images"));
-  fs::create_directory(run.folder() / "photos" / "train" / "new");  // a folder among its images makes no split of it
+  fs::create_directory(run.folder() / "photos" / "train" /
+                       "new");  // a folder among the images of "train" does not make it a split
   CHECK_THAT(run(train + "second").text, Contains("16 training and 4 test images"));
   std::ofstream(run.folder() / "photos" / "bus" / "x.jpg") << "no image";
   check_refused(run(train + "third"), "got 1 of 21 that can't");
@@ -218,7 +221,7 @@ TEST_CASE("the tutorial's programs make photographs, learn from them, stop and g
   INFO(named.text);
   CHECK(named.status == 0);
   CHECK_THAT(named.text, Contains(" %)"));
-  const Run judged = run("evaluate --model clothes.safetensors --data photos");  // by the same photographs
+  const Run judged = run("evaluate --model clothes.safetensors --data photos");  // on the same photographs
   INFO(judged.text);
   CHECK_THAT(judged.text, Contains("120 test images"));
   CHECK(number_after(judged.text, "\naccuracy ") == Approx(number_after(rest.text, "test accuracy ")).margin(6e-4));

@@ -1,4 +1,4 @@
-// The train program and its folder: what it writes, what it refuses, and how a run goes on.
+// The train program and its folder: the files that it writes, its errors, and resuming.
 
 #include <unistd.h>
 
@@ -12,7 +12,7 @@ using Catch::Contains;
 
 namespace {
 
-/// The program's path, for command lines that do more than run it.
+/// The path of the program, for command lines that do more than run it.
 std::string train() { return std::string(std::getenv("XTAPE_EXAMPLES")) + "/train"; }
 
 }  // namespace
@@ -29,7 +29,7 @@ TEST_CASE("train leaves a folder that holds a run as it is, and says how to go o
   CHECK(bytes_of(run.folder() / "kept" / "settings.ini") == settings);
   CHECK(run("train --resume kept").status == 0);
   fs::remove(run.folder() / "kept" / "settings.ini");
-  check_refused(run(command), "without a run");  // its checkpoints are there
+  check_refused(run(command), "without a run");  // its checkpoints are in the folder
 }
 
 TEST_CASE("a run that is killed frees its folder, which no other run may use before, and --resume tidies it up") {

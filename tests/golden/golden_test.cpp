@@ -1,6 +1,6 @@
-// What PyTorch computed, replayed without PyTorch: outputs and gradients of every op, and ten steps of every optimizer.
-// The arrays in peer.safetensors were written by tests/peer/make_golden.cpp, which runs libtorch in float64 on random
-// inputs. To make them again, after adding a row to golden_cases.cpp and its peer to make_golden.cpp:
+// Comparison with PyTorch without PyTorch: outputs and gradients of every op, and ten steps of every optimizer. The
+// arrays in peer.safetensors were written by tests/peer/make_golden.cpp, which runs libtorch in float64 on random
+// inputs. To write them again after adding a row to golden_cases.cpp and its counterpart to make_golden.cpp:
 //   tools/peer && build/tests/peer/make_golden tests/golden/peer.safetensors
 
 #include <cmath>
@@ -79,7 +79,7 @@ TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
     }
     return most > tolerance;
   };
-  CHECK(wrong("tanh", [](const Variable& x) {  // the right value, one element of the derivative wrong by 1e-6
+  CHECK(wrong("tanh", [](const Variable& x) {  // the correct value; one element of the derivative is wrong by 1e-6
     return record("tanh", tanh(x).value(), {{x, [x](const Tensor& dy) {
                                                const Tensor y = tanh(x).value();
                                                Tensor dx = (Variable(dy) * (1.0 - square(y))).value();
@@ -88,7 +88,7 @@ TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
                                              }}});
   }));
   CHECK(wrong("elu", [](const Variable& x) { return elu(x, 0.7 + 1e-8); }));
-  CHECK(wrong("average_pool2d padded", [](const Variable& x) {  // with padding counted
+  CHECK(wrong("average_pool2d padded", [](const Variable& x) {  // counts the padding
     return average_pool2d(pad(x, {{0, 0}, {1, 0}, {2, 1}, {0, 0}}), {.size = {2, 3}});
   }));
   CHECK(golden::largest_difference(Tensor::zeros({2}), Tensor::zeros({3})) == INFINITY);

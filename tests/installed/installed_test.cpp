@@ -1,5 +1,5 @@
-// xtape as others have it: installed into a folder, found by pkg-config and by CMake, used by a program out of the
-// tree.
+// xtape as users have it: installed into a folder, found by pkg-config and by CMake, and used by a program outside of
+// the source tree.
 
 #include <cstdlib>
 #include <fstream>
@@ -22,12 +22,12 @@ std::string from_meson(const char* name) {
   return value;
 }
 
-/// Whether the shell knows this program.
+/// Whether the shell finds this program.
 bool is_there(const std::string& program) {
   return std::system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
 }
 
-/// xtape, installed and then moved away from where it was installed to.
+/// xtape, installed into one folder and then moved to another.
 class Installation {
  public:
   Installation() {
@@ -44,9 +44,9 @@ class Installation {
   fs::path headers() const { return prefix() / "include"; }
   fs::path libraries() const { return prefix() / from_meson("XTAPE_LIBDIR"); }
 
-  /// What the command prints, standard error included; fails the test unless its exit status is 0. Runs in the folder
-  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build, where
-  /// meson's LD_LIBRARY_PATH would find the library that is not installed.
+  /// The output of a command, with standard error. The test fails unless its exit status is 0. It runs in the folder of
+  /// the program outside of the source tree. pkg-config searches only the installation, and LD_LIBRARY_PATH is not set,
+  /// because with meson's value the command would use the library of the build.
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
     const std::string whole = fmt::format(
@@ -65,19 +65,19 @@ class Installation {
   xtape::test::TemporaryFolder folder_;
 };
 
-/// One for all tests: they leave what is installed as it is.
+/// One installation for all tests, which do not change it.
 const Installation& installation() {
   static const Installation installed;
   return installed;
 }
 
-/// The flags of the program's own compiler call: C++20 and what pkg-config says.
+/// The compiler flags of the program: C++20 and those of pkg-config.
 std::string flags(const Installation& installed) {
   const std::string found = installed.run("pkg-config --cflags xtape");
   return "-std=c++20 -O2 " + found.substr(0, found.find_last_not_of(" \n") + 1);
 }
 
-/// Seconds of processor time that children of this process have taken.
+/// Seconds of processor time of all ended children of this process.
 double children_seconds() {
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);

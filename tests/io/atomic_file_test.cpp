@@ -18,7 +18,8 @@ using Catch::Contains;
 
 namespace {
 
-/// While it lives, files can't grow beyond `bytes`, as on a disk that is full; the write fails instead of the process.
+/// Limits the size of files to `bytes` until the end of the scope, as on a full disk. A larger write fails without a
+/// signal.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -98,7 +99,8 @@ TEST_CASE("write_atomically says what is wrong with a name") {
 TEST_CASE("A disk that fills up leaves the old file and nothing else") {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
-  for (const std::size_t size : {std::size_t{5000}, std::size_t{1'000'000}}) {  // fails at the flush, and on the way
+  for (const std::size_t size :
+       {std::size_t{5000}, std::size_t{1'000'000}}) {  // fails at the flush, and during the write
     const FileSizeLimit limit(4096);
     const std::string error = error_of([&] { write_text(folder / "file", std::string(size, 'x')); });
     CHECK_THAT(error, Contains((folder / "file").string()) && Contains("File too large") && Contains("unchanged"));
@@ -166,7 +168,7 @@ TEST_CASE("remove_leftovers keeps the temporary files of processes of other user
   std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
   write_text(folder / ".xtape-1-0.tmp", "half");
   const pid_t other = fork();
-  if (other == 0) {  // who may not send a signal to process 1
+  if (other == 0) {  // this process may not send signals to process 1
     static_cast<void>(geteuid() == 0 && setuid(65534));
     remove_leftovers(folder.path());
     _exit(0);

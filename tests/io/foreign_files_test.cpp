@@ -1,5 +1,5 @@
-// Files of other formats, and arrays of types and filters that are not read: what the messages say, and what still
-// works.
+// Files of other formats, and arrays of types and filters that cannot be read: the messages, and what can still be
+// read.
 #include <functional>
 
 #include "framework/io/extension.hpp"

@@ -25,7 +25,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Makes a file with HDF5's own functions.
+/// Makes a file with the functions of HDF5.
 void make_file(const std::filesystem::path& path, const std::function<void(hid_t)>& fill) {
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   REQUIRE(file >= 0);
@@ -33,7 +33,7 @@ void make_file(const std::filesystem::path& path, const std::function<void(hid_t
   REQUIRE(H5Fclose(file) >= 0);
 }
 
-/// Adds a data set; not filled when `values` is null.
+/// Adds a data set, without data if `values` is null.
 void add(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& extents, const void* values,
          hid_t creation = H5P_DEFAULT) {
   const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr);
@@ -44,7 +44,7 @@ void add(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& e
   H5Sclose(space);
 }
 
-/// The error for loading "x" from a file made by `fill`; checks that it names both.
+/// The error for loading "x" from a file made by `fill`. Checks that it names both.
 std::string error_for(const std::function<void(hid_t)>& fill) {
   const TemporaryFolder folder;
   make_file(folder / "data.h5", fill);
@@ -53,7 +53,7 @@ std::string error_for(const std::function<void(hid_t)>& fill) {
   return error;
 }
 
-/// The number of the process of this name that this process started.
+/// The process id of the child process with this name.
 std::int64_t child_named(const std::string& name) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "stat");
@@ -131,7 +131,8 @@ TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as 
   CHECK(hdf5_dataset_names(folder / "file") ==
         std::vector<std::string>{"empty", "images", "labels", "model_weights/conv1/conv1/bias:0",
                                  "model_weights/conv1/conv1/kernel:0", "scalar"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5 would write the time in seconds
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(1100));  // HDF5 would write the time, which has a resolution of a second
   save_hdf5(folder / "again", tensors);
   CHECK(read_bytes(folder / "file") == read_bytes(folder / "again"));
   CHECK(entries_in(folder.path()) == 2);
@@ -282,7 +283,7 @@ TEST_CASE("the helper may use processor time and memory for the file and for wha
   CHECK(helper.ask({"read", "x", std::to_string(bytes)}));
   std::string elements(bytes, ' ');
   CHECK(helper.receive_bytes(elements.data(), elements.size()));
-  CHECK(limits("Max cpu time") == 5 + 2);  // a second for each 4 MiB
+  CHECK(limits("Max cpu time") == 5 + 2);  // one second for each 4 MiB
   CHECK(limits("Max address space") == memory + 4 * bytes);
 }
 

@@ -23,10 +23,10 @@ using Texts = HelperProcess::Texts;
 
 namespace {
 
-/// It lies beside this program.
+/// The test helper, which is in the folder of this program.
 fs::path test_helper() { return fs::canonical("/proc/self/exe").parent_path() / "test_helper"; }
 
-/// How a helper ends that was asked to do this.
+/// How a helper ends after this request.
 std::string end_after(const std::string& what) {
   HelperProcess helper("test", test_helper());
   CHECK_FALSE(helper.ask({what}));
@@ -68,7 +68,7 @@ TEST_CASE("a helper gets and gives texts and bytes of any size") {
 
 TEST_CASE("the texts of a message together are at most 512 MiB, and there are at most 2^20") {
   const std::uint64_t most = std::uint64_t{1} << 29, most_texts = std::uint64_t{1} << 20;
-  // A message by hand: a number of texts, then each one's size and bytes. Whether it is taken up to its last byte.
+  // A message made by hand: a number of texts, then the size and the bytes of each. Returns whether all of it is read.
   const auto is_read = [](const std::vector<std::uint64_t>& numbers_and_letters) {
     std::array<int, 2> ends{};
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
@@ -82,7 +82,7 @@ TEST_CASE("the texts of a message together are at most 512 MiB, and there are at
     char letter = 0;
     return !receiver.receive_bytes(&letter, 1);
   };
-  // a text of 8 bytes, then one that is promised to be as long as may follow, or longer, of which 8 bytes come
+  // a text of 8 bytes, then a text with the largest size or a larger one, of which 8 bytes are sent
   CHECK(is_read({2, 8, 0, most - 8, 0}));
   CHECK_FALSE(is_read({2, 8, 0, most - 7, 0}));
   CHECK(is_read({1, most, 0}));
@@ -123,7 +123,7 @@ TEST_CASE("a helper has nothing open but its connection, whatever else this proc
     std::ranges::sort(descriptors);
     CHECK(descriptors == Texts{"0", "1", "2", "3"});
   }
-  CHECK(first.end() == "exit status 0");  // though the second is there
+  CHECK(first.end() == "exit status 0");  // although the second one is running
   CHECK(second.ask({"nothing"}) == Texts{});
   close(inherited);
   close(200);
@@ -161,7 +161,7 @@ TEST_CASE("a helper that ends before it answers did not start") {
   const Environment set("XTAPE_HELPERS", folder.path().string());
   const fs::path program = folder / "xtape-hdf5";
   std::ofstream(folder / "file") << "text";
-  for (const int status : {0, 127}) {  // 127 is what the dynamic linker gives when a library is missing
+  for (const int status : {0, 127}) {  // 127: the exit status of the dynamic linker when a library is missing
     std::ofstream(program) << "#!/bin/sh\nexit " << status << "\n";
     fs::permissions(program, fs::perms::owner_all);
     CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) ==
@@ -183,7 +183,7 @@ TEST_CASE("where helpers are looked for can be set, and a missing one is an Erro
       folder.path().string());
   std::ofstream(folder / "file") << "text";
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
-  std::ofstream(folder / "xtape-hdf5") << "no program";  // that nobody may execute
+  std::ofstream(folder / "xtape-hdf5") << "no program";  // not executable
   CHECK(find_helper(hdf5_helper).empty());
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
   fs::remove(folder / "xtape-hdf5");

@@ -38,7 +38,7 @@ TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
   for (const std::int64_t i : {0, 7, 39}) {
     for (const std::int64_t c : {0, 1, 2}) CHECK(std::abs(image.at({i, i, c}) - grey.at({i, i, 0})) <= 2);
   }
-  // inverted as Adobe's programs do: 255 is no ink; here a third of the black ink there is
+  // inverted as by Adobe's programs, where 255 is no ink; here with a third of the black ink
   std::string cmyk;
   for (int i = 0; i < 64; ++i) cmyk += "\xFF\x80\x00\xAA"s;
   const auto* pixels = reinterpret_cast<const std::uint8_t*>(cmyk.data());
@@ -49,7 +49,7 @@ TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
 }
 
 TEST_CASE("ink of CMYK JPEG files is multiplied with black, rounded to the nearest value") {
-  // equal amounts of three inks in a uniform image pass through JPEG without loss
+  // in a uniform image, equal amounts of three inks pass through JPEG without loss
   for (int ink = 3; ink < 256; ink += 28) {
     for (int black = 5; black < 256; black += 25) {
       std::string cmyk;
@@ -63,8 +63,8 @@ TEST_CASE("ink of CMYK JPEG files is multiplied with black, rounded to the neare
 }
 
 TEST_CASE("read_image turns photographs upright") {
-  // Of the stored image: row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the
-  // visual left, right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).
+  // The stored row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the visual left,
+  // right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).
   const std::string file = jpeg_file(photo);
   const Tensor stored = read_bytes_as_image(file);
   const std::int64_t h = 40, w = 56;
@@ -126,7 +126,7 @@ TEST_CASE("read_image finds the orientation behind other segments") {
     for (const std::string& before : {comment, xmp, app13, comment + xmp + app13 + comment}) {
       CHECK(identical(read_bytes_as_image(plain.substr(0, 2) + before + plain.substr(2)), wanted));
     }
-    const std::size_t tables = plain.find("\xFF\xDB");  // behind APP1 and APP0, before the tables
+    const std::size_t tables = plain.find("\xFF\xDB");  // after APP1 and APP0, before the tables
     const std::string exif = plain.substr(2, 4 + 6 + orientation_exif(1).size());
     CHECK(identical(read_bytes_as_image(file.substr(0, file.find("\xFF\xDB")) + exif + plain.substr(tables)), wanted));
   }
@@ -150,10 +150,10 @@ TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what 
   version[file.find("JFIF") + 5] = 9;
   const std::size_t parameters = file.find("\xFF\xDA") + 2 + 2 + 1 + 6;  // length, components, a table for each
   REQUIRE(scan.substr(parameters, 3) == "\0\x3F\0"s);
-  scan[parameters + 1] = 5;  // the last coefficient, which means nothing in a baseline file
+  scan[parameters + 1] = 5;  // the last coefficient, which has no meaning in a baseline file
   const std::string adobe =
       "\xFF\xEE\0\x0E"
-      "Adobe\0\x64\0\0\0\0\x07"s;  // an unknown transform, which counts where there is no JFIF
+      "Adobe\0\x64\0\0\0\0\x07"s;  // an unknown transform, which is used only without JFIF
   const std::vector<std::string> remarked{version,
                                           scan,
                                           inserted(2, std::string(3, '\0')),
@@ -175,7 +175,7 @@ TEST_CASE("read_image refuses files that are cut short anywhere") {
   const std::string jpeg = jpeg_file(gradient(24, 24)), png = png_file(2, 2, 8, 2, "abcdefghijkl");
   for (std::size_t length = 0; length < jpeg.size() - 2; length += 7) image_error_for(jpeg.substr(0, length));
   CHECK_THAT(image_error_for(jpeg.substr(0, jpeg.size() - 2)), Contains("an undamaged JPEG file, got: Premature end"));
-  const std::size_t end = png.size() - 12;  // the empty chunk behind the pixels
+  const std::size_t end = png.size() - 12;  // the empty chunk after the pixels
   for (std::size_t length = 0; length < end; ++length) image_error_for(png.substr(0, length));
   CHECK_THAT(image_error_for(png.substr(0, end - 8)), Contains("an undamaged PNG file, got: "));
 }
@@ -203,7 +203,7 @@ TEST_CASE("read_image survives whatever bytes are changed in a file") {
         const auto fault = [&](auto read) -> std::string {
           try {
             read(folder / "image");
-            return "";  // not every byte matters, and JPEG has no checksums
+            return "";  // not every byte has an effect, and JPEG has no checksums
           } catch (const Error& error) {
             return error.what();
           }
@@ -230,7 +230,7 @@ TEST_CASE("read_image takes no memory for pixels that are only promised") {
 TEST_CASE("read_image does not read files above 1 GiB") {
   const TemporaryFolder folder;
   std::ofstream(folder / "a.png") << "\x89PNG";
-  std::filesystem::resize_file(folder / "a.png", (std::uintmax_t{1} << 30) + 1);  // of which nothing is on the disk
+  std::filesystem::resize_file(folder / "a.png", (std::uintmax_t{1} << 30) + 1);  // a sparse file
   CHECK(error_of([&] { read_image(folder / "a.png"); }) ==
         fmt::format("read_image: expected a file of at most 1 GiB, got 1073741825 bytes in {}",
                     (folder / "a.png").string()));

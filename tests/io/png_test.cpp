@@ -1,4 +1,4 @@
-// PNG files of every kind: what pixels read_image makes of them.
+// PNG files of every kind, and the pixels that read_image returns.
 #include "tests/io/image_files.hpp"
 
 using namespace xtape;

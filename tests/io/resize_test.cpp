@@ -13,7 +13,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Pixels without any pattern, of few channels.
+/// Random pixels, for few channels.
 Tensor noise(std::int64_t height, std::int64_t width, std::int64_t channels) {
   Tensor image = Tensor::empty({height, width, channels}, DType::uint8);
   auto* out = image.mutable_data<std::uint8_t>();
@@ -27,7 +27,7 @@ Tensor noise(std::int64_t height, std::int64_t width, std::int64_t channels) {
 
 double sinc(double t) { return t == 0 ? 1 : std::sin(std::numbers::pi * t) / (std::numbers::pi * t); }
 
-/// The definition, in two dimensions at once: sums over all old pixels.
+/// The definition in two dimensions: sums over all old pixels.
 double resized_pixel(const Tensor& image, std::int64_t row, std::int64_t column, std::int64_t channel, Shape to) {
   const auto weight = [](std::int64_t i, std::int64_t j, std::int64_t from, std::int64_t now) {
     const double scale = static_cast<double>(from) / static_cast<double>(now);

@@ -16,12 +16,12 @@ using namespace std::string_literals;
 
 namespace {
 
-/// A file by hand: length, header, data.
+/// A file made by hand: length, header, data.
 std::string file_of(const std::string& header, const std::string& data = "") {
   return little_endian(header.size()) + header + data;
 }
 
-/// The error for a file of these bytes; checks that it names the file.
+/// The error for a file with these bytes. Checks that it names the file.
 std::string error_for(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "weights.safetensors", bytes);
@@ -34,7 +34,7 @@ std::string error_for_header(const std::string& header, const std::string& data 
   return error_for(file_of(header, data));
 }
 
-/// A header with one tensor "w".
+/// A header with a single tensor, "w".
 std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
   return R"({"w":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
 }
@@ -171,7 +171,7 @@ TEST_CASE("Tensors of all types, names and metadata come back from a safetensors
   }
   save_safetensors(folder / "none", {});
   CHECK(load_safetensors(folder / "none").tensors.empty());
-  std::map<std::string, std::string> many;  // more than an entry of a tensor may have
+  std::map<std::string, std::string> many;  // more fields than an entry of a tensor may have
   for (int i = 0; i < 1000; ++i) many[fmt::format("key {}", i)] = fmt::format("{}", i * i);
   save_safetensors(folder / "many", tensors, many);
   CHECK(safetensors_metadata(folder / "many") == many);
@@ -211,7 +211,7 @@ TEST_CASE("load_safetensors refuses files that are not there, too short, or some
 TEST_CASE("load_safetensors refuses a header above the format's limit") {
   const TemporaryFolder folder;
   write_bytes(folder / "file", little_endian(100'000'001));
-  std::filesystem::resize_file(folder / "file", 200'000'000);  // takes no room on the disk
+  std::filesystem::resize_file(folder / "file", 200'000'000);  // a sparse file
   CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }), Contains("at most 100000000 bytes, got 100000001"));
 }
 
@@ -290,7 +290,7 @@ TEST_CASE("reading a header takes time and memory in proportion to its length") 
     header += fmt::format(R"(,"t{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", i);
   }
   write_bytes(folder / "file", file_of(header + "}"));
-  // where time is quadratic this takes many minutes, and the limit of the test program ends it
+  // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK(load_safetensors(folder / "file").tensors.size() == 100'000);
 
   std::string zeros = "0", fields = "\"f\":0";
