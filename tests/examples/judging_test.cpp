@@ -80,8 +80,8 @@ TEST_CASE("evaluate goes by the names of classes where both sides have some, els
     return judged.status == 0 ? number_after(judged.text, "\naccuracy ") : -1;
   };
   CHECK(accuracy_of({{"dark", 20}, {"light", 220}}, {"dark", "light"}) == 1);
-  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) ==
-        1);  // the folders are read in the order day, night
+  // the folders are read in the order day, night
+  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) == 1);
   CHECK(accuracy_of({{"day", 220}}, {"night", "day"}) == 1);
   CHECK(accuracy_of({{"1", 220}}, {"0", "1"}) == 1);
   CHECK(accuracy_of({{"1", 20}, {"2", 220}}, {"dark", "light"}) == 1);

@@ -84,8 +84,8 @@ TEST_CASE("evaluate and predict use what train has learned") {
   REQUIRE(list[0]["predictions"].size() == 3);
   CHECK(list[0]["predictions"][0]["probability"] >= list[0]["predictions"][1]["probability"]);
   check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
-  CHECK_THAT(run("predict" + model + "none.png photo.png").text,
-             Contains("\nphoto.png\n"));  // the other photograph is classified nevertheless
+  // the other photograph is classified nevertheless
+  CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));
   check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
   check_refused(run("evaluate --model none"), "none");
   fs::create_directory(run.folder() / "empty");
@@ -144,8 +144,8 @@ TEST_CASE("train takes a split with stray images for a split, and guesses no lay
   CHECK_THAT(error("b"), Contains("got train/ and val/ with folders of images in /"));
   for (const std::string folder : {"c/Train/x", "c/Train/y", "c/Test/x", "c/Test/y"}) add(folder);
   CHECK_THAT(error("c"), Contains("small letters") && Contains("got Test/ and Train/ with folders of images in /"));
-  for (const std::string folder : {"d/train", "d/train/x", "d/bus"})
-    add(folder);  // each may be a class or a part of a split
+  // each may be a class or a part of a split
+  for (const std::string folder : {"d/train", "d/train/x", "d/bus"}) add(folder);
   CHECK_THAT(error("d"), Contains("got train/ with folders of images in /"));
   for (const std::string folder : {"e/train/x", "e/train/y", "e/test"}) add(folder);
   CHECK_THAT(error("e"), Contains("got train/ with folders of images in /"));
@@ -164,8 +164,8 @@ TEST_CASE("a class may be called train, and photographs that can't be read are n
   }
   const std::string train = "train --model convnet --epochs 1 --data photos --output ";
   CHECK_THAT(run(train + "first").text, Contains("16 training and 4 test images"));
-  fs::create_directory(run.folder() / "photos" / "train" /
-                       "new");  // a folder among the images of "train" does not make it a split
+  // a folder among the images of "train" does not make it a split
+  fs::create_directory(run.folder() / "photos" / "train" / "new");
   CHECK_THAT(run(train + "second").text, Contains("16 training and 4 test images"));
   std::ofstream(run.folder() / "photos" / "bus" / "x.jpg") << "no image";
   check_refused(run(train + "third"), "got 1 of 21 that can't");

@@ -99,8 +99,8 @@ TEST_CASE("write_atomically says what is wrong with a name") {
 TEST_CASE("A disk that fills up leaves the old file and nothing else") {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
-  for (const std::size_t size :
-       {std::size_t{5000}, std::size_t{1'000'000}}) {  // fails at the flush, and during the write
+  // fails at the flush, and during the write
+  for (const std::size_t size : {std::size_t{5000}, std::size_t{1'000'000}}) {
     const FileSizeLimit limit(4096);
     const std::string error = error_of([&] { write_text(folder / "file", std::string(size, 'x')); });
     CHECK_THAT(error, Contains((folder / "file").string()) && Contains("File too large") && Contains("unchanged"));

@@ -131,8 +131,8 @@ TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as 
   CHECK(hdf5_dataset_names(folder / "file") ==
         std::vector<std::string>{"empty", "images", "labels", "model_weights/conv1/conv1/bias:0",
                                  "model_weights/conv1/conv1/kernel:0", "scalar"});
-  std::this_thread::sleep_for(
-      std::chrono::milliseconds(1100));  // HDF5 would write the time, which has a resolution of a second
+  // HDF5 would write the time, which has a resolution of a second
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   save_hdf5(folder / "again", tensors);
   CHECK(read_bytes(folder / "file") == read_bytes(folder / "again"));
   CHECK(entries_in(folder.path()) == 2);

@@ -38,7 +38,7 @@ OneChannel moments_of(const std::vector<T>& x) {
   return m;
 }
 
-/// x, a number of rows, that is `first` in its first row.
+/// Rows x with this mean and deviation; the first row is `first`.
 std::vector<float> rows_of(std::int64_t count, double mean, double deviation, double first) {
   RandomStream random(8);
   const Tensor x = random.normal({count}, mean, deviation);
@@ -63,7 +63,7 @@ TEST_CASE("variances of many rows are right to a rounding of float32, wherever t
       }
     }
   }
-  // two values, whose roundings do not average out
+  // two values, so that rounding errors do not average out
   std::vector<float> x(65536);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = i % 3 == 0 ? 0.1F : 0.3F;
   const auto exact = reference::channel_moments(65536, 1, x.data(), 0);
@@ -111,7 +111,7 @@ TEST_CASE("what equals the mean becomes beta exactly, for any mean, scale, bias 
 }
 
 TEST_CASE("normalization and its derivative far from 0 are those of float64") {
-  // means near the largest float, deviations that it cannot square, a mean between two numbers of float
+  // means near the largest float, deviations whose squares overflow in float, a mean that float cannot represent
   const std::vector<float> spread{-1e20F, 1e20F, -1e20F, 1e20F}, huge{-3.3e38F, 3.3e38F, 3.3e38F, 3.3e38F};
   const std::vector<float> close{1e7F, 1e7F + 1, 1e7F + 1, 1e7F};
   const float gamma = 1.5F, beta = 0.25F;

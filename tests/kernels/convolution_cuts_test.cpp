@@ -1,16 +1,16 @@
-// Convolutions of sizes on both sides of every constant by which they are cut, or by which their method is chosen: with
-// none, one and several whole pieces, and with something left over. What there is to cut:
+// Convolutions of sizes on both sides of every constant by which work is divided or a method is selected: none, one and
+// several whole pieces, and a remainder. The constants:
 //
 //   16 pixels, 8 images   small images, position by position (gather.hpp)
 //   16 channels           strips below (strips.hpp)
 //   most_pixels           pixels of a piece of strips; 16 sums and 64 tasks of pieces (strip_pieces.hpp)
-//   tile_columns          filters, and half as many, whose dy strips read without packing it
+//   tile_columns          filters, and half as many, for which strips read dy without packing it
 //   rows_a_pointer        neighbouring pixels that one pointer reaches (simd/strips.hpp)
-//   many_pixels, lanes    the gradient behind a pooling, by single pixels; its vectors (pooled_strips.cpp)
+//   many_pixels, lanes    the gradient of convolution and pooling, by single pixels; its vectors (pooled_strips.cpp)
 //   few_tiles, 16 channels, 16 filters, tile_edge   where Winograd's method applies (winograd.cpp)
-//   many_tiles            tiles from which on the weights are transformed first, twice as many a task
-//   weight_depth          channels whose weights are transformed at a time where there are fewer
-//   tiles_at_a_time       tiles that the gradient of the weights sums up at a time (winograd_gradient.cpp); 4096
+//   many_tiles            number of tiles from which the weights are transformed first; twice as many for a task
+//   weight_depth          channels whose weights are transformed at a time for fewer tiles
+//   tiles_at_a_time       tiles that the gradient of the weights sums at a time (winograd_gradient.cpp); 4096
 //   weights slice_depth, row_tiles, depth_block, ...        the products (product_cuts_test.cpp)
 #include "framework/kernels/convolution/pooling.hpp"
 #include "tests/kernels/convolution_checks.hpp"
@@ -65,7 +65,8 @@ TEST_CASE("convolutions of taps and channels that are cut into none, one and sev
   std::vector<Case> cases;
   for (const std::int64_t channels : {16, 28, 29, 85, 86, 128, 129, 256, 257, 300}) {
     cases.push_back({{1, 3, 4, channels}, 6, {.size = 3, .padding = same}});
-    cases.push_back({{2, 3, 2, 9}, channels, {.size = {3, 1}, .padding = same}});  // whose dx has that many
+    // whose dx has this number of channels
+    cases.push_back({{2, 3, 2, 9}, channels, {.size = {3, 1}, .padding = same}});
   }
   check_in_every_set(cases);
 }
@@ -137,10 +138,10 @@ TEST_CASE("Winograd's method on tiles that are cut into none, one and several ta
     cases.push_back({{images, 4, 4, 17}, 18, {.size = 3, .padding = same}});
   }
   cases.push_back({{2, 8, 7, 16}, 16, {.size = 3, .padding = same}});
-  cases.push_back({{2, 8, 8, 15}, 16, {.size = 3, .padding = same}});  // not applied
-  cases.push_back({{2, 8, 8, 16}, 15, {.size = 3, .padding = same}});  // not applied
-  cases.push_back({{8, 4, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are filled to more than a half
-  cases.push_back({{8, 5, 5, 16}, 16, {.size = 3, .padding = same}});  // and to less
+  cases.push_back({{2, 8, 8, 15}, 16, {.size = 3, .padding = same}});  // Winograd's method does not apply
+  cases.push_back({{2, 8, 8, 16}, 15, {.size = 3, .padding = same}});  // Winograd's method does not apply
+  cases.push_back({{8, 4, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are more than half filled
+  cases.push_back({{8, 5, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are less than half filled
   check_in_every_set<float>(cases);
   cases.clear();
   for (const std::int64_t images : {1023, 1024, 1025, 2049}) {
@@ -190,8 +191,7 @@ void check_pooled(const PooledCase& c) {
     for (const int threads : {1, 3}) {
       const KernelSettings scope(threads);
       kernels::set_instruction_set(set);
-      // the largest value under each window and the tap it lies on, by the definition, from the convolution's own
-      // values
+      // the largest value in each window and its tap, by the definition, from the output of the convolution
       Guarded<T> between(convolution.output_pixels() * c.filters), dy_between(between.size(), T{0});
       Guarded<T> y(pooling.output_pixels() * c.filters), dw(w.size());
       std::vector<std::int32_t> places(static_cast<std::size_t>(y.size()));
@@ -245,7 +245,7 @@ TEST_CASE("a convolution pooled at once by windows that are dilated along the wi
                            9,
                            {.size = 3, .padding = same},
                            {.size = size, .strides = strides, .padding = padding, .dilation = {1, dilation}}};
-        if (c.pooling.padding.amounts()[1] >= size.height) continue;  // windows on padding alone have no largest value
+        if (c.pooling.padding.amounts()[1] >= size.height) continue;  // windows in the padding have no largest value
         check_pooled<double>(c);
         check_pooled<float>(c);
       }
@@ -255,11 +255,12 @@ TEST_CASE("a convolution pooled at once by windows that are dilated along the wi
 
 TEST_CASE("a convolution pooled at once, in none, one and several pieces, tasks and vectors") {
   std::vector<PooledCase> cases;
-  for (const std::int64_t width : {127, 128, 129, 255, 256, 257, 513}) {  // two rows of the convolution a pooled one
+  // two rows of the convolution for each pooled row
+  for (const std::int64_t width : {127, 128, 129, 255, 256, 257, 513}) {
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = 2}});
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = {2, 4}}});
   }
-  for (const std::int64_t stride : {2, 4}) {  // twenty pieces, and ten of two pooled rows
+  for (const std::int64_t stride : {2, 4}) {  // twenty pieces, or ten of two pooled rows
     cases.push_back({{1, 40, 257, 1}, 3, {.size = {1, 2}}, {.size = 2, .strides = {2, stride}}});
     cases.push_back({{2, 40, 128, 2}, 3, {.size = {3, 2}, .padding = same}, {.size = 2, .strides = {2, stride}}});
   }

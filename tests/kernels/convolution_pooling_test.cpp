@@ -1,5 +1,5 @@
-// A convolution and the max pooling behind it at once, against the two one after the other, which other tests hold
-// against their definitions.
+// A fused convolution and max pooling, compared with the separate kernels, which other tests compare with their
+// definitions.
 
 #include "framework/kernels/convolution/convolution.hpp"
 #include "framework/kernels/convolution/pooling.hpp"

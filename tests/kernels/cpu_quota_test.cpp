@@ -9,7 +9,7 @@ using xtape::kernels::cpu_quota;
 
 namespace {
 
-/// A system of files below a temporary folder.
+/// Files of the system in a temporary folder.
 class FakeSystem {
  public:
   FakeSystem& file(const std::string& path, const std::string& text) {
@@ -23,7 +23,7 @@ class FakeSystem {
   std::shared_ptr<xtape::test::TemporaryFolder> folder_ = std::make_shared<xtape::test::TemporaryFolder>();
 };
 
-/// One process in the group, with version 2 mounted.
+/// One process in the group, with version 2 of control groups mounted.
 FakeSystem version2(const std::string& group) {
   FakeSystem system;
   system.file("proc/self/cgroup", "0::" + group + "\n");

@@ -1,4 +1,5 @@
-// The choice of vectors: what it may change in a result, what it may not, and when.
+// The selection of the instruction set: what it may change in a result, what it must not change, and when it takes
+// effect.
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -18,7 +19,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// Operations of every kind that have several products, or several pieces of one, on arrays that guards surround.
+/// Ops of every kind that consist of several products, or several pieces of one, on guarded arrays.
 struct Operation {
   std::string name;
   std::function<Guarded<float>()> run;
@@ -69,7 +70,7 @@ std::vector<Operation> operations() {
   return all;
 }
 
-/// Chooses another instruction set at every call.
+/// Selects another instruction set at every call.
 void choose_another() {
   static std::size_t calls = 0;
   const auto sets = kernels::available_instruction_sets();
@@ -184,7 +185,7 @@ TEST_CASE("products have the same bits in vectors of every width that multiplies
   const auto a = drawn<float>(random, 300 * 600), b = drawn<float>(random, 600 * 300);
   std::vector<std::vector<Guarded<float>>> results;
   for (const auto set : kernels::available_instruction_sets()) {
-    if (set == kernels::InstructionSet::portable) continue;  // which rounds in between
+    if (set == kernels::InstructionSet::portable) continue;  // it rounds products before they are added
     const KernelSettings scope;
     kernels::set_instruction_set(set);
     results.emplace_back();

@@ -18,8 +18,8 @@ struct Block {
   unsigned char fill;
 };
 
-/// Allocates and releases blocks of all sizes at random, each filled with a number of its own; whether all of them kept
-/// it to the end and lay on cache lines.
+/// Allocates and releases blocks of all sizes at random, each filled with a different number. Returns whether all
+/// blocks kept their number and were aligned to cache lines.
 bool exercise(unsigned seed, std::vector<Block>& blocks) {
   std::mt19937 random(seed);
   bool kept = true;

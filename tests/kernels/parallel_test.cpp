@@ -29,7 +29,7 @@ std::atomic<std::int64_t> allocations = 0;
 
 }  // namespace
 
-// The program's own, to count the calls.
+// Replaces the global operator, to count the calls.
 void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* block = std::malloc(bytes)) return block;
@@ -124,21 +124,21 @@ TEST_CASE("a forked child ends as a program does") {
   if (child == 0) {
     alarm(20);
     std::freopen("/dev/null", "w", stdout);
-    std::exit(0);  // runs the destructors of what is static, the pool's too
+    std::exit(0);  // runs the destructors of static objects, such as the pool
   }
   int status = -1;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
 }
 
-// Run by the test below in processes of their own.
+// Run by the test below, in separate processes.
 TEST_CASE("prints the number of threads", "[.threads]") {
   std::atomic<int> visits = 0;
   parallel_for(1000, 1, [&](std::int64_t, std::int64_t) { ++visits; });
   std::printf("threads %d, visits %d\n", num_threads(), visits.load());
 }
 
-/// What this program prints when it is started anew behind `prefix`.
+/// The output of this program when it is started with the command prefix `prefix`.
 std::string threads_with(const std::string& prefix) {
   const xtape::test::TemporaryFolder folder;
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");

@@ -31,8 +31,8 @@ PoolingResults<T> pooled(const kernels::Window& s, const Guarded<T>& x, const Gu
   return r;
 }
 
-/// The four kernels against their definitions. With `levels` the images hold that many different numbers, so that a
-/// window has its largest one several times.
+/// The four kernels compared with their definitions. With `levels` the images have this number of different values, so
+/// that a window has its largest value several times.
 template <class T>
 void check_pooling(const kernels::Window& s, std::uint64_t seed, double levels = 0) {
   RandomStream random(seed);
@@ -56,7 +56,7 @@ void check_pooling(const kernels::Window& s, std::uint64_t seed, double levels =
   CHECK(pooled(s, x, dy, 3) == r);
 }
 
-/// Dilated taps may step over a narrow image from one padding to the other; ops refuse such windows.
+/// Dilated taps may skip a narrow image, from the padding on one side to that on the other; ops reject such windows.
 bool every_window_has_pixels(const kernels::Window& s) {
   for (std::int64_t i = 0; i < s.out_height; ++i) {
     for (std::int64_t j = 0; j < s.out_width; ++j) {
@@ -130,5 +130,5 @@ TEST_CASE("where all is minus infinity, the first pixel under the window is the 
   std::int32_t place = -1;
   kernels::max_pool(s, x, &y, &place);
   CHECK(y == -INFINITY);
-  CHECK(place == 4);  // the taps before lie on padding
+  CHECK(place == 4);  // the earlier taps are in the padding
 }

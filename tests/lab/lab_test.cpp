@@ -1,4 +1,4 @@
-// Every figure of the lab report: reproduced to the digits it prints, or shown to be wrong there.
+// Every figure of the lab report: reproduced to its printed digits, or shown to be wrong.
 
 #include <cmath>
 #include <limits>
@@ -30,7 +30,7 @@ void check_all(const std::vector<Figure>& figures) {
 }  // namespace
 
 TEST_CASE("NumPy's random numbers are those of np.random.seed(1)", "[lab]") {
-  // np.random.randn(5), as in any NumPy tutorial
+  // np.random.randn(5), as in many NumPy tutorials
   const std::vector<double> expected{1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763};
   const Tensor values = NumpyRandom(1).randn({5});
   CHECK(agrees({"randn", "values", expected, elements(values)}));
@@ -96,7 +96,7 @@ TEST_CASE("a figure that depends on chance must be possible, and near the report
   }
   CHECK(verdict_of(Measure::accuracy, {0.5}, 1.1) == "DIFFERENT");
   CHECK(verdict_of(Measure::time, {0.5}, 0) == "DIFFERENT");
-  CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // measures nothing
+  CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // has no Measure
 }
 
 TEST_CASE("the table wraps long figures inside their columns", "[lab]") {

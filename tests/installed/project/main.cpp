@@ -57,7 +57,7 @@ int main() {
   fmt::print("xtape {}: {} parameters, loss {:.3f} -> {:.3f}\n", version(), model.parameter_count(),
              epochs.front()["loss"], epochs.back()["loss"]);
   save_hdf5("weights.h5", {{"kernel", Tensor::ones({2, 3})}});
-  const bool stored = load_hdf5("weights.h5", "kernel").shape() ==
-                      Shape{2, 3};  // read by a helper program that was installed with xtape
+  // read by a helper program that was installed with xtape
+  const bool stored = load_hdf5("weights.h5", "kernel").shape() == Shape{2, 3};
   return epochs.back()["loss"] < epochs.front()["loss"] && stored && can_draw() ? 0 : 1;
 }
