@@ -91,8 +91,8 @@ TEST_CASE("the gradients of the ConvNet agree with differences, for each paramet
     std::erase_if(all, [](const std::string& path) { return path.starts_with("dense"); });
     return all;
   }();
-  CHECK(check_on_data(
-      model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));  // dropout draws another mask in float32
+  // in float32 dropout draws another mask
+  CHECK(check_on_data(model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));
 }
 
 TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in training and in inference") {

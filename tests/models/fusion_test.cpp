@@ -61,7 +61,7 @@ Pair varied() {
   x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), behind}));                  // normalized, used last
   x = Activation(relu)(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));  // bias and relu
   x = Activation(relu)(Conv2D({.filters = 7, .kernel_size = 3, .strides = 2, .bias_initializer = he_normal()})(x));
-  // the bias cannot be moved behind the pooling
+  // with an activation the normalization cannot handle the bias
   x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(x);
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
   const auto normalized = BatchNormalization({.momentum = 0.5})(x);

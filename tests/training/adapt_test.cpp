@@ -31,11 +31,11 @@ Tensor value_of(Model model, const std::string& name) {
 }  // namespace
 
 TEST_CASE("adapt measures mean and variance of each channel, and the layer takes them out") {
-  // 70 images, so that batches are of unlike sizes; a mean far from 0 beside a small deviation
+  // 70 images, so that batches have different sizes; a large mean with a small deviation
   const Tensor images = RandomStream(4).normal({70, 3, 2, 2}, 1000, 0.5, DType::float64);
   Model model = normalizing({3, 2, 2});
   model.convert(DType::float64);
-  CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // before: as they are
+  CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // unchanged before adapt()
   adapt(model, data_of(images));
   for (const std::int64_t c : {0, 1}) {
     const std::vector<double> all = images.to_vector();
@@ -58,7 +58,7 @@ TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes bec
   const Tensor y = predict(model, Tensor::of({1, 1, 2, 2}, {0, 51, 255, 51}, DType::uint8));
   CHECK(y.at({0, 0}) == Approx(-1));
   CHECK(y.at({0, 2}) == Approx(1));
-  CHECK(std::abs(y.at({0, 1})) < 1);  // rounding of 0.2 alone
+  CHECK(std::abs(y.at({0, 1})) < 1);  // the rounding error of 0.2
 }
 
 TEST_CASE("Mean and variance are stored with the weights and are not trained") {

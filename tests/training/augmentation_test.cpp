@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Values that are all unlike each other.
+/// An image whose values are all different.
 Tensor image(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype) {
   std::vector<double> values(static_cast<std::size_t>(height * width * channels));
   std::iota(values.begin(), values.end(), 1.0);
@@ -24,7 +24,7 @@ Tensor image(std::int64_t height, std::int64_t width, std::int64_t channels, DTy
   return Tensor::of({height, width, channels}, values, dtype);
 }
 
-/// The image whose pixel (r, c) is the pixel that `from` gives for it, or zeros where that is none.
+/// The image whose pixel (r, c) is the pixel from(r, c), or zeros if that is outside.
 template <class From>
 Tensor rearranged(const Tensor& x, const From& from) {
   std::vector<double> values;
@@ -55,7 +55,7 @@ TEST_CASE("Quarter turns and half turns take whole pixels to whole pixels") {
   for (const std::int64_t n : {6, 7}) {
     const Tensor x = image(n, n, 2, DType::uint8);
     const auto turned = [&](double degrees) { return distorted(x, {.degrees = degrees}, Fill::edge); };
-    const Tensor left = rearranged(x, [n](auto r, auto c) { return Pixel{c, n - 1 - r}; });  // as numpy.rot90
+    const Tensor left = rearranged(x, [n](auto r, auto c) { return Pixel{c, n - 1 - r}; });  // as in numpy.rot90
     CHECK(identical(turned(90), left));
     CHECK(identical(turned(-90), rearranged(x, [n](auto r, auto c) { return Pixel{n - 1 - c, r}; })));
     CHECK(identical(turned(180), rearranged(x, [n](auto r, auto c) { return Pixel{n - 1 - r, n - 1 - c}; })));
@@ -75,7 +75,7 @@ TEST_CASE("A shift fills what is empty with the edge or with zeros") {
 }
 
 TEST_CASE("Zoom enlarges the middle, and pixels between pixels are linear") {
-  // f(x) = a x + b stays linear: enlarged by z about the middle m it is a (m + (x - m) / z) + b.
+  // f(x) = a x + b stays linear: enlarged by z about the middle m it is a (m + (x - m) / z) + b
   Tensor x = Tensor::empty({1, 9, 1}, DType::float64);
   for (int i = 0; i < 9; ++i) x.mutable_data<double>()[i] = 0.1 * i + 0.05;
   const Tensor zoomed = distorted(x, {.zoom = 2.5}, Fill::edge);
@@ -128,7 +128,7 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   }
   CHECK(std::abs(flips - 1000) < 100);  // 4.5 standard deviations
   CHECK((left < -29 && right > 29 && zoom > 1.49));
-  CHECK((least.down == -10 && most.down == 10 && least.right == -20 && most.right == 20));  // quarters of each side
+  CHECK((least.down == -10 && most.down == 10 && least.right == -20 && most.right == 20));  // a quarter of each side
   CHECK((least.brightness < -0.099 && most.brightness > 0.099 && least.contrast < 0.71 && most.contrast > 1.29));
   CHECK(std::abs(sum / 2000) < 2);
   CHECK(draw(1, 2, 3).degrees == draw(1, 2, 3).degrees);
@@ -151,13 +151,13 @@ TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike")
   for (std::int64_t i = 0; i < 3000; ++i) draw(1, 0, i);
   for (std::uint64_t epoch = 1; epoch < 1000; ++epoch) draw(1, epoch, 5);
   for (std::uint64_t seed = 2; seed < 300; ++seed) draw(seed, 0, 5);
-  for (int bit = 13; bit < 40; ++bit) draw(1, 0, std::int64_t{1} << bit);  // far into a data set of any size
+  for (int bit = 13; bit < 40; ++bit) draw(1, 0, std::int64_t{1} << bit);  // far into a very large data set
   for (int bit = 10; bit < 21; ++bit) draw(1, std::uint64_t{1} << bit, 0);
   CHECK(angles.size() == drawn);
 }
 
 TEST_CASE("Every image of a large data set is changed by the numbers of its own place, in batches of any size") {
-  // one pixel lies left of the middle; each image's own angle turns it
+  // one pixel is left of the middle; the angle of each image rotates it
   const std::int64_t n = 700;
   const Tensor images = Tensor::of({n, 9, 9, 1}, [&] {
     std::vector<double> values(static_cast<std::size_t>(n * 81), 0.0);

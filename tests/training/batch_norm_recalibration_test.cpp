@@ -26,7 +26,7 @@ Dataset features(std::int64_t n) {
   return {x, Tensor::zeros({n}, DType::int64), 1};
 }
 
-/// Mean and unbiased variance of each column.
+/// The mean and the unbiased variance of each column.
 std::array<std::vector<double>, 2> statistics(const Tensor& x) {
   const auto n = static_cast<double>(x.dim(0));
   std::vector<double> mean(2), variance(2);

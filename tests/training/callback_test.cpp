@@ -18,7 +18,7 @@ namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// A run whose epochs come to these validation losses, as the callback sees them. The weights of epoch e are all e.
+/// A run whose epochs have these validation losses, as a callback sees it. All weights of epoch e are e.
 struct Epochs {
   Model model = quadrant_model();
   SGD sgd{model.parameters(), {.learning_rate = 1}};
@@ -54,11 +54,11 @@ int epochs_until_stop(const EarlyStoppingOptions& options, const std::vector<dou
 TEST_CASE("a figure improves when it is better than the best by more than min_delta") {
   struct Row {
     double value, best, min_delta;
-    bool larger, smaller;  // whether it improves where that is better
+    bool larger, smaller;  // whether it improves if larger or smaller is better
   };
   const double infinite = std::numeric_limits<double>::infinity();
   Epochs epochs;
-  const auto begun = [&](const char* figure) {  // the run says which way is better
+  const auto begun = [&](const char* figure) {  // the run determines which is better
     Monitor monitor("test", figure);
     monitor.begin(epochs.run);
     return monitor;
@@ -147,7 +147,7 @@ TEST_CASE("early stopping ends after `patience` epochs without an improvement, a
   CHECK(epochs_until_stop({.min_delta = 0.5, .patience = 2}, {3, 2.6, 2.4, 2.3, 2.2, 1}) == 5);
   CHECK(epochs_until_stop({.patience = 1}, {nan_value, 2, 1}) == 3);  // never after the first epoch
   CHECK(epochs_until_stop({}, {nan_value, nan_value, 1}) == 2);
-  // an accuracy is better the larger it is
+  // a larger accuracy is better
   CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {-1, -2, -2}) == 3);
   CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {3, 2, 1, 0, 0}) == 5);
 }
@@ -188,7 +188,7 @@ TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
   CHECK(rates({.factor = 0.5, .patience = 2}, {3, 3, 2, 2, 2, 2}) == Rates{1, 1, 1, 1, 1, 0.5});
   CHECK(rates({.factor = 0.5, .patience = 1, .min_delta = 0.1}, {3, 2.95, 2.8, 2.8}) == Rates{1, 1, 0.5, 0.5});
   CHECK(rates({.factor = 0.5, .patience = 1, .min_learning_rate = 0.4}, {3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.4, 0.4});
-  // by Keras's rule: the cooldown's last epoch counts again
+  // Keras's rule: the last epoch of the cooldown counts again
   CHECK(rates({.factor = 0.5, .patience = 1, .cooldown = 2}, {3, 3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.5, 0.25, 0.25});
 }
 
@@ -302,7 +302,7 @@ TEST_CASE("signals are what they were before once nobody waits for them") {
   {
     const StopOnInterrupt stop;
     std::raise(SIGTERM);
-    CHECK(interrupt_signal() == 0);  // what is ignored stays ignored
+    CHECK(interrupt_signal() == 0);  // an ignored signal stays ignored
   }
   std::signal(SIGTERM, SIG_DFL);
 }

@@ -1,4 +1,4 @@
-// The settings that a resumed run must share with the run that began.
+// The settings that must be equal when a run is resumed.
 #include "framework/ops/ops.hpp"
 #include "layers/shape/reshaping.hpp"
 #include "optim/adam.hpp"
@@ -29,7 +29,7 @@ Model two_layers(const DenseOptions& hidden) {
 
 const DenseOptions hidden{.units = 4, .activation = relu, .name = "hidden"};
 
-/// One epoch, with a checkpoint; or, with `resume`, a second one.
+/// Trains one epoch with a checkpoint or, with `resume`, a second one.
 void train(const fs::path& folder, bool resume, Model model, const Dataset& data, const MakeOptimizer& make,
            const Loss& its_loss = loss::softmax_cross_entropy(), const std::optional<Dataset>& validation = {}) {
   const auto optimizer = make(model.parameters());
@@ -102,7 +102,7 @@ TEST_CASE("another loss, schedule or other validation data are another run's") {
 
 TEST_CASE("a schedule is asked for no rate that the run does not need") {
   const TemporaryFolder folder;
-  const auto only_four_steps = [](std::int64_t i) { return i < 4 ? 0.1 : -1; };  // below 0 is an Error
+  const auto only_four_steps = [](std::int64_t i) { return i < 4 ? 0.1 : -1; };  // a rate below 0 is an Error
   for (const bool resume : {false, true}) {
     train(folder.path(), resume, two_layers(hidden), quadrants(16),
           rule<SGD>(SGDOptions{.learning_rate = only_four_steps}));

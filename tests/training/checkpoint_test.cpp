@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A run with everything that has state. It stops after `until` steps, and goes on from `resume`.
+/// A run with all kinds of state. It stops after `until` steps, and resumes from `resume`.
 struct Trained {
   Model model;
   Adam adam;
@@ -75,7 +75,7 @@ void write(const fs::path& path, const std::vector<char>& bytes) {
 TEST_CASE("a run that stops after any step goes on with the bits of one that does not") {
   const TemporaryFolder unbroken;
   const Trained whole(unbroken.path());
-  CHECK(whole.history.last()["learning_rate"] < 0.01);  // the plateau was reached: there is state to lose
+  CHECK(whole.history.last()["learning_rate"] < 0.01);  // the rate was reduced, so there is state to lose
   for (std::int64_t until = 1; until < whole.adam.iterations(); ++until) {
     const TemporaryFolder folder;
     const Trained first(folder.path(), until);
@@ -110,7 +110,7 @@ TEST_CASE("a run that stops in the midst of a validation validates anew, and end
   };
   const auto whole = train(-1, {});
   fs::remove_all(folder.path());
-  CHECK(train(8, {}).first.size() == 2);  // epoch 2 is not over
+  CHECK(train(8, {}).first.size() == 2);  // epoch 2 is not finished
   CHECK(checkpoints_in(folder.path()).front() == checkpoint_path(folder.path(), 14));
   const auto stopped = train(-1, folder.path());
   CHECK(stopped.first == whole.first);
@@ -166,7 +166,8 @@ TEST_CASE("an older checkpoint can be named, and what came after it is written a
   check_same(whole, again);
   const TemporaryFolder other;
   const Trained stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
-  CHECK(checkpoints_in(folder.path()).front() == all[1]);  // the newer one was of a future that did not come
+  // the newer one was written after the step from which the run was resumed
+  CHECK(checkpoints_in(folder.path()).front() == all[1]);
 }
 
 TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older one that is good") {
@@ -200,7 +201,7 @@ TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older
                Trained(folder.path(), -1, all[0], options);
              }),
              Catch::Contains("expected contents with the checksum") && Catch::Contains("the file is damaged"));
-  Trained(folder.path(), -1, all[1], options);  // goes on from what was offered
+  Trained(folder.path(), -1, all[1], options);  // resumes from the suggested checkpoint
 }
 
 TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {

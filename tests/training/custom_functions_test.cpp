@@ -1,4 +1,4 @@
-// Functions that users give: empty ones, and losses that compare targets with the outputs of other samples.
+// Functions of users: empty ones, and losses that compare targets with the outputs of other samples.
 #include <functional>
 #include <sstream>
 
@@ -21,7 +21,7 @@ Model dense(std::int64_t units) {
   return {input, Dense({.units = units})(input), {.seed = 1}};
 }
 
-/// The message of the Error that the action ends in, from ": " on; empty when there is none.
+/// The message of the Error that the action throws, after ": "; empty when it throws none.
 std::string refusal(const std::function<void()>& action) {
   try {
     action();
@@ -32,7 +32,7 @@ std::string refusal(const std::function<void()>& action) {
   }
 }
 
-/// What fit says, and evaluate too; empty when both accept the loss.
+/// The message of fit, which must be that of evaluate too; empty if both accept the loss.
 std::string verdict(std::int64_t units, const Dataset& data, const Loss& its_loss, std::int64_t batch_size) {
   Model model = dense(units);
   SGD sgd(model.parameters(), {.learning_rate = 1e-3});
@@ -47,14 +47,14 @@ Dataset with_targets(const Tensor& targets) { return {RandomStream(3).normal({ta
 
 Tensor random_targets(const Shape& shape) { return RandomStream(4).normal(shape); }
 
-/// As people write it, without looking at shapes.
+/// A loss as users may write it, without a check of the shapes.
 Variable squared_error(const Variable& outputs, const Tensor& targets) {
   return mean(square(outputs - Variable(targets.to(outputs.dtype()))));
 }
 
 Variable column(const Variable& outputs, std::int64_t number) { return outputs[{all(), {number, number + 1}}]; }
 
-/// The negative logarithm of a normal density, whose mean and log variance the model gives; targets (n).
+/// The negative logarithm of a normal density with the mean and log variance that the model computes; targets (n).
 Variable gaussian(const Variable& outputs, const Tensor& targets) {
   const Variable log_variance = column(outputs, 1);
   const Variable error = column(outputs, 0) - Variable(targets.reshaped({targets.dim(0), 1}));

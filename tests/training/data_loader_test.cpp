@@ -13,7 +13,7 @@ using Catch::Contains;
 
 namespace {
 
-/// n uint8 images of 2 x 1 pixels; both pixels and the label of example i hold i, at most 255 of them.
+/// n uint8 images of 2 x 1 pixels. Both pixels and the label of sample i are i, at most 255.
 Dataset numbered(std::int64_t n) {
   Tensor images = Tensor::zeros({n, 2, 1, 1}, DType::uint8);
   Tensor labels = Tensor::zeros({n}, DType::int64);
@@ -93,7 +93,7 @@ TEST_CASE("Floating features are converted but not scaled") {
 }
 
 TEST_CASE("Batches are the same whatever the number of threads") {
-  Tensor images = Tensor::empty({40, 100, 100, 1}, DType::uint8);  // three to a piece of parallel work
+  Tensor images = Tensor::empty({40, 100, 100, 1}, DType::uint8);  // three for each piece of parallel work
   auto* pixels = images.mutable_data<std::uint8_t>();
   for (std::int64_t i = 0; i < images.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i / 10000 * 6 + i % 5);
   const Dataset data(images, Tensor::zeros({40}, DType::int64), 1);

@@ -15,7 +15,7 @@ using Catch::Contains;
 
 namespace {
 
-/// n examples of two features; feature 0 is the number of the example, its label that number modulo `classes`.
+/// n samples of two features. Feature 0 is the number of the sample, its label is that number modulo `classes`.
 Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
   Tensor features = Tensor::zeros({n, 2});
   Tensor labels = Tensor::zeros({n}, DType::int64);
@@ -39,7 +39,7 @@ void write_signs(const std::filesystem::path& folder, const std::string& part, c
       {{part + "_set_x", images}, {part + "_set_y", labels}, {"list_classes", Tensor::labels({0, 1, 2, 3, 4, 5})}});
 }
 
-/// An IDX file of unsigned bytes; load_idx reads it whether it is compressed or not.
+/// Writes an IDX file of unsigned bytes. load_idx reads it with and without compression.
 void write_idx(const std::filesystem::path& path, const std::vector<char>& extents, const std::string& elements) {
   std::ofstream out(path, std::ios::binary);
   out.write("\0\0\x08", 3).put(static_cast<char>(extents.size()));

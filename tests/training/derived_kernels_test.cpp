@@ -1,4 +1,4 @@
-// Inference keeps packed kernels with the parameters, and notices every way in which these change.
+// Inference stores packed kernels with the parameters, and updates them after every kind of write.
 #include <functional>
 
 #include "framework/ops/ops.hpp"
@@ -23,7 +23,7 @@ Tensor infer(const Model& model, const Tensor& images, bool keep) {
   return model(images.to(model.dtype()), pass).value();
 }
 
-/// A packed kernel holds its values.
+/// Whether a packed kernel exists: it refers to the values.
 bool is_packed(const Model& model) { return !model.parameters()[0].value().sole_owner(); }
 
 }  // namespace

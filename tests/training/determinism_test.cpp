@@ -1,5 +1,4 @@
-// The same seed gives the same bits, whatever the number of threads; and a run that leaves the finite numbers says
-// where.
+// The same seed gives the same bits for any number of threads. A run reports where values are not finite.
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/kernels/threads/parallel.hpp"

@@ -1,4 +1,4 @@
-// Which epochs a run has: their orders, their numbers, and who asks for a learning rate after the last of them.
+// The epochs of a run: their sample orders, their numbers, and the learning rate after the last of them.
 #include <set>
 
 #include "layers/shape/reshaping.hpp"
@@ -14,15 +14,16 @@ namespace {
 
 using Order = std::vector<double>;
 
-/// Samples of which each says its number; the model gives it on, so that a loss sees the order of an epoch.
+/// Samples that contain their numbers. The model returns them, so the loss sees the order of an epoch.
 struct Runs {
   Model model = [] {
     const auto input = Input({1, 2, 1});
     return Model(input, Dense({.units = 2, .use_bias = false})(Flatten()(input)));
   }();
   SGD sgd{model.parameters(), {.learning_rate = 0}};
-  std::vector<Order> orders;  ///< of each epoch, the numbers of the samples; with augmentation what became of them
-  std::vector<int> numbers;   ///< of the epochs in the histories
+  /// of each epoch, the numbers of the samples in order; with augmentation their changed values
+  std::vector<Order> orders;
+  std::vector<int> numbers;  ///< of the epochs in the histories
   std::int64_t batch_size = 4;
 
   Runs() { model.parameters()[0].set_value(Tensor::of({2, 2}, {1, 0, 0, 1})); }
@@ -120,7 +121,7 @@ TEST_CASE("initial_epoch says which epochs a run has, as in Keras") {
   parts({.epochs = 5, .initial_epoch = 2});
   CHECK(parts.orders == whole.orders);
   CHECK(parts.numbers == std::vector<int>{1, 2, 3, 4, 5});
-  parts({.epochs = 4, .initial_epoch = 3});  // whatever the optimizer has done
+  parts({.epochs = 4, .initial_epoch = 3});  // for any number of steps of the optimizer
   CHECK(parts.orders.back() == whole.orders[3]);
   CHECK(parts.numbers.back() == 4);
   for (const int initial : {-1, 5, 6}) {
@@ -151,7 +152,7 @@ TEST_CASE("a run with an optimizer that has done steps resumes with the same bit
     (*whole)(options(-1, {}));
     std::filesystem::remove_all(folder.path());
     (*first)(options(4, {}));
-    second(options(-1, folder.path()));  // a new optimizer, which restores the other's steps
+    second(options(-1, folder.path()));  // a new optimizer, which restores the state of the other one
     CHECK(whole->numbers == std::vector<int>{1, 2, last - 2, last - 1, last});
     CHECK(second.numbers == std::vector<int>{last - 1, last});
     CHECK(second.orders.back() == whole->orders.back());
@@ -164,7 +165,7 @@ TEST_CASE("a run with an optimizer that has done steps resumes with the same bit
 
 namespace {
 
-/// A schedule that ends with the run: asked for a rate behind it, it fails the test.
+/// A schedule that is defined for the steps of the run only: a call for a later step fails the test.
 LearningRate rates_of_the_run(std::int64_t steps) {
   return LearningRate([steps](std::int64_t i) {
     check(i < steps, "asked for the rate of step {} of {}", i, steps);
@@ -172,7 +173,7 @@ LearningRate rates_of_the_run(std::int64_t steps) {
   });
 }
 
-/// Watches a figure that never improves.
+/// A ReduceLROnPlateau with a figure that never improves.
 ReduceLROnPlateau plateau(int patience) {
   return ReduceLROnPlateau({.monitor = "loss", .factor = 0.5, .patience = patience, .min_delta = 1e6});
 }

@@ -1,4 +1,4 @@
-// A training step that fails leaves weights, optimizer and moving averages as the step before left them.
+// A training step that fails leaves weights, optimizer and moving averages as they were after the previous step.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -16,7 +16,7 @@ namespace {
 
 using test::error_of;
 
-/// Passes its input on, and calls a function in the forward pass.
+/// Returns its input, and calls a function in the forward pass.
 class Probe final : public Layer {
  public:
   explicit Probe(std::function<void()> called) : Layer("probe"), called_(std::move(called)) {}

@@ -20,7 +20,7 @@ namespace {
 
 using test::error_of;
 
-/// Points around three corners of a triangle, one class a corner.
+/// Points around the three corners of a triangle, with one class for each corner.
 Dataset blobs(std::int64_t n, std::uint64_t seed = 1) {
   const std::vector<std::array<double, 2>> corners{{2, 0}, {-1, 2}, {-1, -2}};
   const std::vector<double> noise = RandomStream(seed).normal({n, 2}, 0, 0.4).to_vector();
@@ -193,7 +193,7 @@ TEST_CASE("a loss that is not finite stops the run with epoch and step") {
   CHECK(sgd.iterations() == 4);
 }
 
-/// The message of the Error that fit throws, before the first step.
+/// The message of the Error that fit throws before the first step.
 std::string fit_error(Model model, const Dataset& data, FitOptions options) {
   SGD sgd(model.parameters());
   options.show_progress = false;

@@ -25,17 +25,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// An image of one colour, by number.
+/// An image with one colour, which depends on the number.
 Tensor plain(int number) { return Tensor::full({6, 5, 3}, 10 * number, DType::uint8); }
 
-/// Three cats (numbers 1 to 3) and two dogs (4 and 5), with other things around.
+/// Three cats (numbers 1 to 3) and two dogs (4 and 5), and other files.
 void write_animals(const fs::path& folder) {
   fs::create_directories(folder / "cat" / "kittens");
   fs::create_directories(folder / "dog");
   fs::create_directories(folder / ".hidden");
   write_png(folder / "cat" / "b.png", plain(2));
   write_png(folder / "cat" / "a.PNG", plain(1));
-  write_png(folder / "cat" / "c.jpg", plain(3));  // what it is, its bytes tell
+  write_png(folder / "cat" / "c.jpg", plain(3));  // a PNG file: the content determines the format
   write_png(folder / "cat" / ".d.png", plain(9));
   write_png(folder / "cat" / "kittens" / "e.png", plain(9));
   write_png(folder / "dog" / "z.png", plain(4));
@@ -123,7 +123,7 @@ TEST_CASE("What can't be decoded comes out where its batch is asked for, naming 
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
-  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // after it was checked
+  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // damaged after it was checked
   for (const std::int64_t prefetch : {0, 2}) {
     const Epoch epoch = DataLoader(data, {.batch_size = 2, .shuffle = false, .prefetch = prefetch}).epoch(0);
     CHECK(epoch[0].target().at({1}) == 0);
@@ -151,7 +151,7 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
     const std::string error = error_of([&] { load_image_folder(folder.path(), size(4, 4)); });
     CHECK_THAT(error,
                Contains("got 4 of 6 that can't; remove them or set skip_unreadable (programs: --skip-unreadable):"));
-    std::size_t at = 0;  // all of them, in the order of the files
+    std::size_t at = 0;  // index over all files in order
     for (const std::string name : {"cat/a.PNG", "cat/c.jpg", "dog/y.png", "dog/zz.jpeg"}) {
       CHECK_THAT(error, Contains((folder / name).string()));
       CHECK(error.find(name) > at);
@@ -217,7 +217,7 @@ TEST_CASE("Class folders whose names no model's file can keep are refused at the
   }
   const TemporaryFolder folder;
   write_animals(folder.path());
-  fs::rename(folder / "cat" / "b.png", folder / "cat" / "\xe9.png");  // files may be called anything
+  fs::rename(folder / "cat" / "b.png", folder / "cat" / "\xe9.png");  // a file name may have any bytes
   fs::rename(folder / "dog", folder / "\u732b");
   CHECK(load_image_folder(folder.path(), size(4, 4)).data.class_names()[1] == "\u732b");
 }

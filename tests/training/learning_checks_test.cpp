@@ -1,4 +1,4 @@
-// What would train on something else than the user means, or on nothing, and is refused.
+// Runs that would train on other data than the user expects, or on nothing, are rejected.
 #include <iostream>
 #include <limits>
 #include <sstream>
@@ -22,7 +22,7 @@ Model dense(std::int64_t units, const ActivationFunction& activation = {}) {
   return {input, Dense({.units = units, .activation = activation, .name = "last"})(input), {.seed = 1}};
 }
 
-/// The message of the Error with which fit refuses; nothing is trained. evaluate refuses with the same.
+/// The message of the Error that fit throws before training. evaluate throws the same.
 std::string refusal(Model model, const Dataset& data, const Loss& its_loss, std::int64_t batch_size = 4) {
   SGD sgd(model.parameters());
   const std::string message =
@@ -36,7 +36,7 @@ Dataset with_targets(const Shape& shape, double value = 0) {
   return {Tensor::zeros({8, 2}), Tensor::full(shape, value)};
 }
 
-/// A loss of two arguments as people write it, without looking at shapes.
+/// A loss of two arguments as users may write it, without a check of the shapes.
 const Loss absolute_error("absolute_error", [](const Variable& outputs, const Tensor& targets) {
   return mean(abs(outputs - Variable(targets)));
 });
@@ -49,7 +49,8 @@ TEST_CASE("a softmax over one class, whose loss is always 0, is refused") {
              Contains("at least 2 outputs"));
   const Dataset one_class(Tensor::zeros({8, 2}), Tensor::labels(std::vector<std::int64_t>(8, 0)), 1);
   CHECK_THAT(refusal(dense(1), one_class, loss::softmax_cross_entropy()), Contains("at least 2 outputs"));
-  CHECK_THAT(refusal(dense(1), one_class, absolute_error), Contains("at least 2 outputs"));  // its accuracy is always 1
+  // its accuracy would always be 1
+  CHECK_THAT(refusal(dense(1), one_class, absolute_error), Contains("at least 2 outputs"));
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::mean_squared_error()), Contains("always gives 1"));
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::binary_cross_entropy()),
              Contains("always gives 1"));
@@ -144,7 +145,8 @@ TEST_CASE("targets that would be broadcast against the outputs of other samples 
   SGD sgd(model.parameters());
   CHECK_THAT(refusal(model, with_targets({8, 1}), absolute_error), Contains("LossOptions::targets"));
   const Loss for_all = custom_loss([](const Variable& y, const Tensor& t) { return mean(abs(y - Variable(t))); });
-  fit(model, sgd, with_targets({8, 1}), {.loss = for_all, .show_progress = false});  // one target for all three
+  // the same target for all three outputs
+  fit(model, sgd, with_targets({8, 1}), {.loss = for_all, .show_progress = false});
   CHECK(sgd.iterations() == 1);
 }
 
@@ -208,7 +210,7 @@ TEST_CASE("a model with nothing to train, or a loss without the model, is named 
   Model penalized(input, Dense({.units = 2, .kernel_regularizer = l2(0.1)})(input));
   SGD sgd(penalized.parameters());
   CHECK_THAT(error_of([&] { fit(penalized, sgd, quadrants(8), {.loss = constant, .show_progress = false}); }),
-             Contains("a loss that depends on the parameters"));  // the penalty alone is not what is to be learned
+             Contains("a loss that depends on the parameters"));  // only the penalty depends on them
 }
 
 TEST_CASE("a layer that is unfrozen after the optimizer was made is trained; a part left out is refused") {
@@ -265,6 +267,6 @@ TEST_CASE("the losses of training and validation have the regularizers' penaltie
   CHECK(epoch["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(epoch["val_loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(evaluate(model, data, {.batch_size = 7})["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
-  model.set_trainable(false);  // as in Keras, what is frozen is not penalized
+  model.set_trainable(false);  // as in Keras, frozen parameters have no penalty
   CHECK(evaluate(model, data)["loss"] == Approx(plain).epsilon(1e-12));
 }

@@ -1,4 +1,4 @@
-// What fit does besides the plain loop: penalties of regularizers, values computed twice, frozen layers.
+// Options of fit that change the loop: penalties of regularizers, recomputed activations, frozen layers.
 #include <cstring>
 
 #include "layers/convolution/conv2d.hpp"
@@ -42,7 +42,7 @@ TEST_CASE("fit adds the penalties of regularizers to the loss, and their derivat
   }
 }
 
-/// Blocks with normalization and a sum each.
+/// Blocks, each with a normalization and a sum.
 Model blocks() {
   const auto input = Input({6, 6, 4});
   auto x = SymbolicTensor(input);

@@ -1,5 +1,5 @@
-// Every metric against its definition over all samples at once, written out here in double, for batches of any sizes,
-// with and without weights.
+// Every metric compared with its definition over all samples at once, computed here in double, for batches of any
+// sizes, with and without weights.
 #include "training/metrics/metric.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 using Numbers = std::vector<double>;
 constexpr std::int64_t samples = 37;
 
-/// The figure of samples that come in batches of so many, the last of which has fewer.
+/// The figure of samples in batches of `size` samples; the last batch may be smaller.
 double in_batches(const Metric& its, const Tensor& outputs, const Tensor& targets, const Tensor& weights,
                   std::int64_t size) {
   Tensor total;
@@ -32,7 +32,7 @@ double in_batches(const Metric& its, const Tensor& outputs, const Tensor& target
   return its.result(total);
 }
 
-/// Checks a metric against `expected(outputs, targets, weights)`, where weights has a number for each sample.
+/// Compares a metric with `expected(outputs, targets, weights)`, where weights has a number for each sample.
 template <class Definition>
 void compare(const Metric& its, const Tensor& outputs, const Tensor& targets, const Definition& expected) {
   const Tensor some = RandomStream(9).uniform({outputs.dim(0)}, 0, 3, DType::float64);
@@ -79,7 +79,7 @@ std::size_t best_of(const Numbers& y, std::size_t row, std::size_t k) {
   return static_cast<std::size_t>(std::max_element(&y[row * k], &y[row * k] + k) - &y[row * k]);
 }
 
-/// Weights right, taken and wanted of class c among the positions; `each` positions a sample.
+/// The weights of correct predictions, predictions and labels of class c. Each sample has `each` positions.
 struct Counts {
   double right = 0, taken = 0, wanted = 0;
 };
@@ -97,7 +97,7 @@ Counts counts_of(const Numbers& y, const Numbers& labels, const Numbers& w, std:
   return counts;
 }
 
-/// Mean over the classes that occur of f(counts).
+/// The mean of f(counts) over the classes that occur.
 template <class F>
 auto macro(std::size_t k, F f, double ignored = -1) {
   return [=](const Numbers& y, const Numbers& labels, const Numbers& w) {
@@ -172,7 +172,7 @@ TEST_CASE("precision, recall, F1 and intersection over union of classes are mean
   }
   const Tensor y = scores(3, {samples, 4}), labels = labels_for(y);
   compare(metric::f1({.ignored_label = 2}), y, labels, macro(3, f1_of, 2));
-  // class 2 is neither met nor taken: it does not count; class 1 is taken and never met: it counts as 0
+  // class 2 is neither a label nor predicted: it is left out; class 1 is predicted but not a label: it counts as 0
   const Tensor few = f64({3, 3}, {1, 0, 0, 0, 1, 0, 1, 0, 0});
   CHECK(metric::precision()(few, Tensor::labels({0, 0, 0})) == 0.5);
   CHECK_THAT(error_of([&] {
@@ -235,9 +235,10 @@ TEST_CASE("the area under the ROC curve is that of the trapezoids between thresh
     };
     compare(metric::auc({.thresholds = count}), y, t, definition);
   }
-  // the values of thresholds themselves do not exceed them
+  // outputs equal to a threshold do not exceed it
   const Tensor edges = f64({5, 1}, {0, 0.25, 0.5, 0.75, 1}), yes = f64({5, 1}, {0, 0, 1, 0, 1});
-  CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));  // pairs that are in order: 2 of 0.5, 3 of 1
+  // pairs in the right order: 2 with 0.5, 3 with 1
+  CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));
   const Tensor logits = f64({4, 1}, {-3, -1, 1, 3}), half = f64({4, 1}, {0, 1, 0, 1});
   CHECK(metric::auc({.from_logits = true})(logits, half) == 0.75);
   CHECK(metric::auc()(f64({2, 1}, {0.2, 0.9}), f64({2, 1}, {1, 1})) == 0);  // no negatives

@@ -18,7 +18,7 @@ const Tensor outputs = Tensor::of({4, 3}, {1, 2, 3,     //
 
 TEST_CASE("accuracy is the share of rows whose largest output is right") {
   CHECK(accuracy(outputs, Tensor::labels({2, 0, 0, 1})) == 1);
-  CHECK(accuracy(outputs, Tensor::labels({2, 1, 0, 2})) == 0.5);  // of equal outputs the first counts
+  CHECK(accuracy(outputs, Tensor::labels({2, 1, 0, 2})) == 0.5);  // of equal outputs the first one counts
   CHECK(accuracy(outputs.to(DType::float64), Tensor::labels({0, 1, 1, 0})) == 0);
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("the largest values of a row come in order, and of equal ones that of 
 
 TEST_CASE("a row with a NaN is wrong in every metric, wherever the NaN stands") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  // classes 0, 0, 1, 2: the first is right, the second wrong, the others have a NaN
+  // classes 0, 0, 1, 2: the first is correct, the second wrong, the others have a NaN
   const Tensor scores = Tensor::of({4, 3}, {3, 1, 2, 1, 3, 2, 0, 9, nan, nan, 0, 9});
   const Tensor labels = Tensor::labels({0, 0, 1, 2});
   CHECK(top_classes(scores, 2).to_vector() == std::vector<double>{0, 2, 1, 2, -1, -1, -1, -1});
@@ -162,7 +162,7 @@ TEST_CASE("what metrics refuse") {
 }
 
 TEST_CASE("Precision, recall and F1 are those of the definition") {
-  // rows are what samples are, columns what they are taken for; class 2 is never met and never guessed
+  // rows are the true classes, columns the predicted ones; class 2 is neither a label nor predicted
   const Tensor confusion = Tensor::of({3, 3}, {6, 2, 0, 1, 3, 0, 0, 0, 0}, DType::int64);
   const std::vector<ClassMetrics> all = class_metrics(confusion);
   REQUIRE(all.size() == 3);

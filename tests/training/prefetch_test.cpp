@@ -19,7 +19,7 @@ namespace {
 
 using Numbers = Prefetcher<std::int64_t>;
 
-/// Waits until it holds, ten seconds at most; returns whether it came to hold.
+/// Waits until the condition is true, at most ten seconds. Returns whether it became true.
 template <class Condition>
 bool soon(const Condition& condition) {
   for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
@@ -44,7 +44,7 @@ TEST_CASE("While one value is in use the next ones are made, and no more of them
     ++made;
     return i;
   });
-  CHECK(made == 0);  // nothing before it is asked for
+  CHECK(made == 0);  // nothing is made before the first get()
   CHECK(numbers.get(0) == 0);
   CHECK(soon([&] { return made == 4; }));
   std::this_thread::sleep_for(20ms);

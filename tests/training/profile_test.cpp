@@ -84,11 +84,12 @@ TEST_CASE("a profile counts multiply-adds and bytes as they are") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 5});
-  // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward and the kernel's gradient, the images' is not wanted
+  // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward pass and kernel gradient; the gradient of the images is not
+  // computed
   CHECK(row(measured.layers, "conv").multiply_adds == 4 * 36 * 27 * 4 * 2);
   CHECK(row(measured.layers, "logits").multiply_adds == 4 * 144 * 2 * 3);
   CHECK(measured.parameter_bytes == 4 * (27 * 4 + 4 + 4 * 4 + 144 * 2 + 2));
-  CHECK(row(measured.layers, "conv").kept >= 4 * 36 * 4 * 4);  // its output, which the normalization needs
+  CHECK(row(measured.layers, "conv").kept >= 4 * 36 * 4 * 4);  // its output, which the normalization saves
   CHECK(measured.between_steps >= measured.parameter_bytes);
   CHECK(measured.peak >= measured.between_steps);
   const std::string text = table(measured);
@@ -125,7 +126,7 @@ TEST_CASE("a profile trains as many steps as it says and refuses what it can't m
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   profile(model, sgd, data, {.batch_size = 4, .steps = 3});
-  CHECK(sgd.iterations() == 2 + 4);  // two batches in the data: three steps become two times through it
+  CHECK(sgd.iterations() == 2 + 4);  // the data has two batches: three steps are two passes over it
   profile(model, sgd, data, {.batch_size = 10, .steps = 1});  // all samples in one batch
   CHECK(sgd.iterations() == 2 + 4 + 2 + 1);
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.steps = 0}); }) ==

@@ -24,7 +24,7 @@ struct Stage {
     seconds = 1000 + when;
     progress->update(samples, figures);
   }
-  /// What was written since the last call.
+  /// The output since the last call.
   std::string text() {
     std::string written = stream.str();
     stream.str("");
@@ -32,7 +32,7 @@ struct Stage {
   }
 };
 
-/// The line on the terminal without the control characters around it.
+/// The line on the terminal without control characters around it.
 std::string line_of(std::string text) {
   const auto begin = text.rfind('\r');
   const auto end = text.find("\x1b[K", begin);
@@ -140,7 +140,7 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   CHECK(stage.text() == "epoch 1/2  25/100  loss 0.5000  accuracy 75.0%  2.5 samples/s  left 0:30  in all 1:10\n");
   stage.update_at(19, 50);
   CHECK(stage.text().empty());
-  stage.update_at(40, 100);  // the epoch's own line follows at once
+  stage.update_at(40, 100);  // the line of the epoch follows at once
   CHECK(stage.text().empty());
   stage.progress->end_epoch(
       {1, {{"loss", 0.5}, {"accuracy", 0.75}, {"val_loss", 0.625}, {"val_accuracy", 0.5}, {"seconds", 40}}});
@@ -172,18 +172,18 @@ TEST_CASE("time left comes from what was measured") {
   progress.begin_epoch(1);
   CHECK(progress.left_in_epoch() < 0);
   CHECK(progress.left_in_run() < 0);
-  stage.update_at(20, 20);  // a second a sample; validating one is taken to cost a third
+  stage.update_at(20, 20);  // a second for each sample; validation is assumed to take a third of it
   CHECK(progress.left_in_epoch() == Approx(80 + 10));
   CHECK(progress.left_in_run() == Approx(90 + 2 * 110));
   stage.update_at(100, 100);
   stage.seconds = 1000 + 104;  // validation took 4 s
   progress.end_epoch({.epoch = 1});
-  stage.seconds = 1000 + 106;  // and something between the epochs 2 s
+  stage.seconds = 1000 + 106;  // and other work between the epochs 2 s
   progress.begin_epoch(2);
   stage.update_at(106 + 10, 20);  // twice as fast as before
   CHECK(progress.left_in_epoch() == Approx(40 + 4));
   CHECK(progress.left_in_run() == Approx(44 + 106));
-  stage.seconds = 1000 + 300;  // a step that takes longer than all that was left
+  stage.seconds = 1000 + 300;  // a step that takes longer than the estimate of the whole rest
   CHECK(progress.left_in_epoch() == 0);
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("validation shows how far it is, and tells the time left by its own sp
     progress.begin_epoch(1);
     stage.update_at(100, 100);
     stage.text();
-    stage.seconds = 1000 + 120;  // three times slower than was thought
+    stage.seconds = 1000 + 120;  // three times slower than estimated
     progress.update_validation(10);
     const std::string line = "epoch 1/2  validation 10/30  left 0:40  in all 3:20";
     CHECK(stage.text() == (columns > 0 ? "\r" + line + "\x1b[K" : line + "\n"));

@@ -1,4 +1,4 @@
-// A checkpoint gives back every field that it saves, or, when any part of it is refused, none.
+// A checkpoint restores every field that it saves, or none if any part of it is rejected.
 #include <algorithm>
 #include <cmath>
 
@@ -15,7 +15,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// Names and bits of tensors.
+/// Compares names and bits of tensors.
 void check_same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -33,13 +33,13 @@ Callbacks all_callbacks(const std::filesystem::path& folder) {
 }  // namespace
 
 TEST_CASE("every field that a checkpoint saves comes back") {
-  // a new field of these belongs into stir(), into the comparison below, and into the checkpoint
+  // a new field of these structs needs a line in stir(), in the comparison below, and in the checkpoint
   STATIC_REQUIRE(field_count<EpochResult>() == 2);
   const TemporaryFolder folder;
   Stage saved, fresh;
   saved.stir();
   const SafetensorsFile stirred_file = saved.saved(), fresh_file = fresh.saved();
-  for (const NamedTensor& b : fresh_file.tensors) {  // nothing is where it starts
+  for (const NamedTensor& b : fresh_file.tensors) {  // no tensor has its initial value
     INFO(b.name);
     const auto a = std::ranges::find(stirred_file.tensors, b.name, &NamedTensor::name);
     REQUIRE(a != stirred_file.tensors.end());
@@ -127,7 +127,7 @@ TEST_CASE("a callback that is cut off after any epoch goes on as one that was no
 
 namespace {
 
-/// The run, and all that belongs to it, as it is before a restore.
+/// The state of a run before a restore.
 struct Snapshot {
   std::vector<NamedTensor> tensors;
   std::map<std::string, std::string> position;
@@ -148,7 +148,7 @@ void check_unchanged(const Stage& stage, const Snapshot& before) {
   CHECK(now.stop_reason == before.stop_reason);
 }
 
-/// A stage whose callbacks all have something to give back: also a reduced rate and a reason to stop.
+/// A checkpoint of a stage whose callbacks all have state, including a reduced rate and a reason to stop.
 SafetensorsFile stirred(Stage& stage) {
   stage.stir();
   auto& callbacks = stage.options.callbacks;
@@ -196,7 +196,7 @@ TEST_CASE("a callback that refuses its state, wherever it stands and whatever it
       stubborn->number = 5;
       for (auto& callback : saved.options.callbacks) {
         if (auto* plateau = dynamic_cast<ReduceLROnPlateauCallback*>(callback.get())) {
-          plateau->restore(saved.run, {{"counters", f64({4}, {0.5, 1, 2, 0.002})}});  // has a rate to set
+          plateau->restore(saved.run, {{"counters", f64({4}, {0.5, 1, 2, 0.002})}});  // it sets a rate
         }
       }
       const Snapshot before(fresh);
@@ -227,7 +227,7 @@ TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused a
   CHECK(try_to_restore(good));
   for (std::size_t i = 0; i < good.tensors.size(); ++i) {
     INFO(good.tensors[i].name);
-    if (good.tensors[i].name == "callbacks/3/number") continue;  // a user's callback takes what it takes
+    if (good.tensors[i].name == "callbacks/3/number") continue;  // a custom callback accepts any state
     SafetensorsFile bad = good;
     bad.tensors.erase(bad.tensors.begin() + static_cast<std::ptrdiff_t>(i));
     CHECK_FALSE(try_to_restore(bad));
@@ -239,7 +239,7 @@ TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused a
     CHECK_FALSE(try_to_restore(bad));
   }
   for (const auto& [key, value] : good.metadata) {
-    if (key == "first_iteration") continue;  // read with the settings
+    if (key == "first_iteration") continue;  // read together with the settings
     INFO(key);
     SafetensorsFile bad = good;
     bad.metadata[key] = "-1";

@@ -1,4 +1,4 @@
-// Models of several inputs and outputs: fit against a loop that is written out, the names of figures, weights, resumed
+// Models with several inputs and outputs: fit compared with an explicit loop, the names of figures, weights, resumed
 // runs; and labels at every position.
 #include <sstream>
 
@@ -17,7 +17,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Points and numbers beside them; the class depends on the point, the number to learn on both.
+/// Points and numbers. The class depends on the point, the number to predict on both.
 Dataset two_tasks(std::int64_t n, std::uint64_t seed = 1) {
   const Tensor points = RandomStream(seed).normal({n, 2}), details = RandomStream(seed + 100).uniform({n, 1});
   std::vector<std::int64_t> kinds;
@@ -114,12 +114,13 @@ TEST_CASE("figures of several outputs have the outputs' names, in the history, t
   for (const auto& [name, value] : result) CHECK(history.last()["val_" + name] == Approx(value).epsilon(1e-12));
   const Figures of_training = evaluate(model, train, {.loss = losses, .metrics = metrics});
   for (const auto& [name, value] : of_training) CHECK(history.last()[name] == Approx(value).epsilon(1e-9));
-  CHECK(evaluate(model, judge, {.loss = losses}).contains("kind_accuracy"));  // by default, as its targets are classes
+  // by default, because its targets are classes
+  CHECK(evaluate(model, judge, {.loss = losses}).contains("kind_accuracy"));
 }
 
 TEST_CASE("an output with a weight of 0 is measured and not learned from") {
   Model model = two_headed();
-  const Tensor before = model.parameters()[4].value();  // of the head "price"
+  const Tensor before = model.parameters()[4].value();  // of the output "price"
   REQUIRE(model.parameters()[4].name() == "price/kernel");
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const History history =
@@ -156,7 +157,7 @@ TEST_CASE("weights belong to all targets, or to each its own") {
 
 namespace {
 
-/// A run of two outputs with all that has state. It stops after `until` steps, and resumes from `resume`.
+/// A run with two outputs and all kinds of state. It stops after `until` steps, and resumes from `resume`.
 struct Run {
   Model model = two_headed(0.2, 0.01);
   Adam adam{model.parameters(), {.learning_rate = 0.01}};
@@ -305,7 +306,7 @@ TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and 
     CHECK(history.epochs().size() == static_cast<std::size_t>(options.epochs - options.initial_epoch.value_or(0)));
     return numbers;
   };
-  const std::vector<double> passes = seen({.epochs = 5});  // three batches each
+  const std::vector<double> passes = seen({.epochs = 5});  // three batches for each epoch
   CHECK(seen({.epochs = 3, .steps_per_epoch = 5}) == passes);
   CHECK(seen({.epochs = 15, .steps_per_epoch = 1}) == passes);
   CHECK(seen({.epochs = 1, .steps_per_epoch = 15}) == passes);
@@ -319,7 +320,7 @@ TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and 
 
 namespace {
 
-/// Small pictures of which each pixel is bright or not, labelled so, every third pixel without a label (-1).
+/// Small pictures in which each pixel is bright or not; this is its label. Every third pixel has no label (-1).
 Dataset pictures(std::int64_t n, std::uint64_t seed) {
   const Tensor images = RandomStream(seed).uniform({n, 6, 5, 1});
   const std::vector<double> pixels = images.to_vector();
@@ -350,7 +351,7 @@ TEST_CASE("a network that labels every pixel learns from those that have a label
                                .show_progress = false});
   CHECK(history.last()["val_accuracy"] > 0.95);
   CHECK(history.last()["val_intersection_over_union"] > 0.9);
-  // the mean over all labelled pixels, not over batches, which have other numbers of them
+  // the mean over all labelled pixels, not over batches, which have different numbers of them
   const Tensor y = predict(model, test);
   const double at_once = softmax_cross_entropy(y, test.target(), {}, {.ignored_label = -1}).value().item();
   CHECK(evaluate(model, test, {.batch_size = 2, .loss = pixelwise})["loss"] == Approx(at_once));

@@ -1,4 +1,4 @@
-// Targets that are images go where augmentation moves the images.
+// Targets that are images are moved with the input images by augmentation.
 #include <cmath>
 
 #include "framework/tensor/random.hpp"
@@ -60,7 +60,8 @@ TEST_CASE("a target that is the image stays the image where its values are whole
     INFO(to_string(augmentation));
     const Batch batch = batch_of(whole, whole, augmentation);
     CHECK(identical(batch.input(), batch.target()));
-    const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);  // images in bytes, seen as 0 to 1
+    // images as uint8, which the network gets as 0 to 1
+    const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);
     CHECK(identical(narrow.target(), batch.target()));
   }
 }
@@ -73,12 +74,12 @@ TEST_CASE("a mask keeps its values, goes where its image goes, and may have no c
   for (double& value : halves) value /= 2;
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
-    // the image is half the mask, linear between its values
+    // the image is half the mask, interpolated linearly
     const Batch batch = batch_of(Tensor::of(mask.shape(), halves), mask, augmentation);
     const std::vector<double> images = batch.input().to_vector(), targets = batch.target().to_vector();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
-      if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around are the same
+      if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around it are equal
     }
     const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
     CHECK(batch_of(smooth(), one, augmentation).target().shape() == Shape{count, height, width});

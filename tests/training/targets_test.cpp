@@ -1,4 +1,4 @@
-// Learning what has no classes: regression and several labels at a time, and what becomes of the accuracy then.
+// Targets without classes: regression and several labels for each sample, and the metrics for them.
 
 #include <sstream>
 
@@ -13,7 +13,7 @@ namespace {
 
 using test::error_of;
 
-/// Points of the plane and what f makes of each, `width` numbers.
+/// Points of the plane and the `width` numbers that f computes from each.
 template <class F>
 Dataset plane(std::int64_t n, std::int64_t width, F f) {
   const Tensor points = RandomStream(4).uniform({n, 2}, -1, 1, DType::float64);

@@ -1,4 +1,4 @@
-// Weights of samples and classes against loss = sum(w_i l_i) / n, written out.
+// Weights of samples and classes compared with the definition, loss = sum(w_i l_i) / n.
 
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
@@ -10,7 +10,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// sum(w_i l_i) / n over all of the data, each l_i from a batch of one.
+/// sum(w_i l_i) / n over all of the data, where each l_i is computed with a batch of one.
 double weighted_mean(Model model, const Dataset& data, const std::vector<double>& weights) {
   double sum = 0;
   for (std::int64_t i = 0; i < data.size(); ++i) {
@@ -38,7 +38,7 @@ TEST_CASE("fit shows sum(w_i l_i) / n for weights of samples and classes, evalua
           .last();
   CHECK(epoch["loss"] == Approx(weighted_mean(model, plain, both)));
   CHECK(epoch["val_loss"] == Approx(weighted_mean(model, plain, weights)));
-  const Tensor taken = top_classes(predict(model, plain));  // class weights are of the loss alone
+  const Tensor taken = top_classes(predict(model, plain));  // class weights apply to the loss only
   double right = 0, sum = 0;
   for (std::int64_t i = 0; i < 13; ++i) {
     const double weight = weights[static_cast<std::size_t>(i)];
