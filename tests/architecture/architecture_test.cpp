@@ -113,7 +113,7 @@ TEST_CASE("includes between modules have one direction") {
   CHECK(checked > 100);
 }
 
-TEST_CASE("one public header alone includes xtensor") {
+TEST_CASE("only one public header includes xtensor") {
   for (const File& file : sources()) {
     if (!file.path.ends_with(".hpp") || module_of(file.path) == "tests") continue;
     if (file.path == "framework/tensor/xarray.hpp" || file.path == "framework/ops/strided.hpp") continue;

@@ -39,7 +39,7 @@ const std::string evaluate_it = "evaluate --model model --data photos";
 
 }  // namespace
 
-TEST_CASE("evaluate finds the same loss for logits and for the probabilities of a softmax") {
+TEST_CASE("evaluate has the same loss for logits and for the probabilities of a softmax") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
   // logits of the second class -3 for mean 0.2, 5 for mean 1; loss ln(1 + e^-3) and ln(1 + e^-5)
@@ -57,7 +57,7 @@ TEST_CASE("evaluate finds the same loss for logits and for the probabilities of 
   }
 }
 
-TEST_CASE("evaluate and predict know a softmax behind which values are only moved") {
+TEST_CASE("evaluate and predict recognize a softmax that is followed by layers that only move values") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
   const Model inner = brightness(softmax);
@@ -69,7 +69,7 @@ TEST_CASE("evaluate and predict know a softmax behind which values are only move
   CHECK(list[0]["predictions"][0]["probability"] == Approx(1 / (1 + std::exp(-5))));
 }
 
-TEST_CASE("evaluate goes by the names of classes where both sides have some, else by their number") {
+TEST_CASE("evaluate matches classes by name if both sides have names, otherwise by number") {
   const Programs run;
   const auto accuracy_of = [&](const std::vector<std::pair<std::string, int>>& classes,
                                const std::vector<std::string>& names) {
@@ -107,7 +107,7 @@ TEST_CASE("outputs that are not finite are an error") {
   }
 }
 
-TEST_CASE("predict shows what it can, and reports the rest in JSON too") {
+TEST_CASE("predict shows results for valid files and reports errors of the others, in JSON too") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 0}, {"light", 255}});
   save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
@@ -126,7 +126,7 @@ TEST_CASE("predict shows what it can, and reports the rest in JSON too") {
   CHECK(list[2].size() == 2);
 }
 
-TEST_CASE("predict takes one argument for the names of the classes") {
+TEST_CASE("predict accepts one argument for the names of the classes") {
   const Programs run;
   write_grey_images(run.folder() / "photos", 255);
   save_model(brightness(), run.folder() / "model");
@@ -137,7 +137,7 @@ TEST_CASE("predict takes one argument for the names of the classes") {
   check_refused(run("predict --model model --classes '' photos/0.png"), "--classes");
 }
 
-TEST_CASE("control characters in names do not reach the terminal") {
+TEST_CASE("control characters in names are not printed on the terminal") {
   const Programs run;
   write_classes(run.folder(), {{"0", 0}, {"1", 255}});
   save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
@@ -152,7 +152,7 @@ TEST_CASE("control characters in names do not reach the terminal") {
   CHECK(said.text.find_first_of("\x1b\x07\x9b") == std::string::npos);
 }
 
-TEST_CASE("evaluate and predict say what they miss") {
+TEST_CASE("messages of evaluate and predict name missing arguments") {
   const Programs run;
   save_model(brightness(), run.folder() / "model");
   check_refused(run("evaluate --model model"),

@@ -59,7 +59,7 @@ bool reads(const fuzz::Reader& reader, const fs::path& path, const std::string& 
 
 }  // namespace
 
-TEST_CASE("every reader has files to begin with, and reads them") {
+TEST_CASE("every reader has files in the corpus and reads them") {
   const test::TemporaryFolder folder;
   for (const fuzz::Reader& reader : fuzz::readers()) {
     REQUIRE(fs::exists(corpus / reader.name));
@@ -74,7 +74,7 @@ TEST_CASE("every reader has files to begin with, and reads them") {
 // Run it by its name: test_fuzz "write the checkpoint of the corpus anew".
 TEST_CASE("write the checkpoint of the corpus anew", "[.]") { fuzz::write_checkpoint(corpus / "checkpoint" / "begun"); }
 
-TEST_CASE("only errors come of files that are changed a little") {
+TEST_CASE("slightly changed files cause only errors") {
   const test::TemporaryFolder folder;
   for (const fuzz::Reader& reader : fuzz::readers()) {
     std::mt19937 random(1);

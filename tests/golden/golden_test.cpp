@@ -43,7 +43,7 @@ std::vector<NamedTensor> computed(const std::string& name, const DifferentiableF
 
 }  // namespace
 
-TEST_CASE("every op gives PyTorch's output and gradients") {
+TEST_CASE("every op has PyTorch's output and gradients") {
   for (const auto& [name, function] : golden::golden_functions()) {
     for (const auto& [what, ours] : computed(name, function)) {
       INFO(name << ": " << what);
@@ -52,7 +52,7 @@ TEST_CASE("every op gives PyTorch's output and gradients") {
   }
 }
 
-TEST_CASE("every optimizer takes PyTorch's first ten steps") {
+TEST_CASE("every optimizer has PyTorch's first ten steps") {
   for (const auto& [name, make] : golden::golden_optimizers()) {
     const Tensor ours = golden::trajectory(make, arrays().at(name + "/initial"), arrays().at(name + "/gradients"));
     INFO(name);
@@ -61,7 +61,7 @@ TEST_CASE("every optimizer takes PyTorch's first ten steps") {
   }
 }
 
-TEST_CASE("the golden file holds nothing that is not replayed") {
+TEST_CASE("every array of the golden file is compared") {
   std::set<std::string> names;
   for (const auto& [path, tensor] : arrays()) names.insert(path.substr(0, path.find('/')));
   std::set<std::string> replayed;
@@ -71,7 +71,7 @@ TEST_CASE("the golden file holds nothing that is not replayed") {
   CHECK(names.size() >= 60);
 }
 
-TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
+TEST_CASE("a slightly wrong function is detected by the golden arrays") {
   const auto wrong = [](const std::string& name, const DifferentiableFunction& function) {
     double most = 0;
     for (const auto& [what, ours] : computed(name, function)) {

@@ -91,7 +91,7 @@ void check_trained(const std::string& output) {
 
 }  // namespace
 
-TEST_CASE("installed headers bring no library that a user did not ask for, and nothing of the source tree") {
+TEST_CASE("installed headers include no library that is not requested, and no file of the source tree") {
   const Installation& installed = installation();
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
@@ -110,13 +110,13 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
   std::cout << fmt::format("compiling ResNet-50 written in layers, at -O2: {:.1f} s\n", children_seconds() - before);
 }
 
-TEST_CASE("an installed xtape is found by meson with pkg-config, after it was moved") {
+TEST_CASE("meson finds an installed xtape with pkg-config, after it was moved") {
   const Installation& installed = installation();
   installed.run("meson setup by-meson && ninja -C by-meson");
   check_trained(installed.run("LD_LIBRARY_PATH='" + installed.libraries().string() + "' by-meson/program"));
 }
 
-TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in a version that fits") {
+TEST_CASE("CMake finds an installed xtape after it was moved, if its version is compatible") {
   if (!is_there("cmake")) xtape::test::skip("there is no cmake");
   const Installation& installed = installation();
   const std::string configure =
@@ -126,7 +126,7 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
   installed.run("sed -i 's/find_package(xtape 0.2 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
 }
 
-TEST_CASE("the installed library needs none of the libraries of its helper programs") {
+TEST_CASE("the installed library does not depend on the libraries of its helper programs") {
   const Installation& installed = installation();
   const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
   for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));

@@ -68,7 +68,7 @@ std::int64_t child_named(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("load_hdf5 converts every integer and floating type to one of ours") {
+TEST_CASE("load_hdf5 converts every integer and floating type to a type of xtape") {
   const TemporaryFolder folder;
   make_file(folder / "file", [](hid_t file) {
     const std::vector<unsigned char> bytes = {0, 1, 255};
@@ -114,7 +114,7 @@ TEST_CASE("load_hdf5 reads big-endian, compressed and unfilled data sets") {
   CHECK(identical(load_hdf5(folder / "file", "unfilled"), Tensor::zeros({64})));
 }
 
-TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as they were") {
+TEST_CASE("tensors of all types and nested names are restored from an HDF5 file") {
   const TemporaryFolder folder;
   const std::vector<NamedTensor> tensors = {
       {"images", Tensor::of({1, 2, 2, 1}, {0, 1, 2, 255}, DType::uint8)},
@@ -138,7 +138,7 @@ TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as 
   CHECK(entries_in(folder.path()) == 2);
 }
 
-TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
+TEST_CASE("save_hdf5 rejects tensors and names that it cannot write, and writes nothing") {
   const TemporaryFolder folder;
   const Tensor one = Tensor::ones({1});
   const auto error = [&](const std::vector<NamedTensor>& tensors) {
@@ -155,7 +155,7 @@ TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
              Contains("none/file") && Contains("got no folder"));
 }
 
-TEST_CASE("load_hdf5 names files that are missing, folders, or something else") {
+TEST_CASE("load_hdf5 names missing files, folders and other formats") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { load_hdf5(folder / "none", "x"); }), Contains("/none") && Contains("No such file"));
   CHECK_THAT(error_of([&] { load_hdf5(folder.path(), "x"); }), Contains("which is a folder"));
@@ -169,7 +169,7 @@ TEST_CASE("load_hdf5 names files that are missing, folders, or something else") 
              Contains("hdf5_dataset_names: expected an HDF5 file"));
 }
 
-TEST_CASE("load_hdf5 refuses a file that is cut short") {
+TEST_CASE("load_hdf5 rejects a truncated file") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {{"x", Tensor::ones({10'000})}});
   for (const std::uintmax_t size : {20'000U, 600U, 9U, 0U}) {
@@ -178,7 +178,7 @@ TEST_CASE("load_hdf5 refuses a file that is cut short") {
   }
 }
 
-TEST_CASE("load_hdf5 lists the data sets there are when the one asked for is not") {
+TEST_CASE("load_hdf5 lists the existing data sets when the requested one is missing") {
   CHECK_THAT(error_for([](hid_t) {}), Contains("the file has none"));
   CHECK_THAT(error_for([](hid_t file) {
                add(file, "train_set_x", H5T_NATIVE_UINT8, {1}, nullptr);
@@ -193,7 +193,7 @@ TEST_CASE("load_hdf5 lists the data sets there are when the one asked for is not
              Contains("not a dataset"));
 }
 
-TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
+TEST_CASE("load_hdf5 rejects elements and shapes that a tensor cannot have") {
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_C_S1, {1}, nullptr); }), Contains("strings of 1 bytes"));
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_LDOUBLE, {1}, nullptr); }),
              Contains("floating numbers of 16 bytes"));
@@ -214,7 +214,7 @@ TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
              Contains("as int64"));
 }
 
-TEST_CASE("load_hdf5 refuses elements that lie in other files") {
+TEST_CASE("load_hdf5 rejects elements in other files") {
   CHECK_THAT(error_for([](hid_t file) {
                const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
                H5Pset_external(creation, "/etc/hostname", 0, 4);
@@ -224,7 +224,7 @@ TEST_CASE("load_hdf5 refuses elements that lie in other files") {
              Contains("refers to other files"));
 }
 
-TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
+TEST_CASE("load_hdf5 allocates no memory for elements that are not in the file") {
   const std::size_t before = kernels::pool_usage().held;
   CHECK_THAT(
       error_for([](hid_t file) {
@@ -246,7 +246,7 @@ TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
   CHECK(kernels::pool_usage().held == before);
 }
 
-TEST_CASE("the helper refuses to read a data set that has another size than it is asked for") {
+TEST_CASE("the helper rejects a data set whose size differs from the requested one") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {{"x", Tensor::ones({2, 3})}});
   HelperProcess helper("load_hdf5", hdf5_helper);
@@ -263,7 +263,7 @@ TEST_CASE("the helper refuses to read a data set that has another size than it i
   CHECK(values == std::array<float, 6>{1, 1, 1, 1, 1, 1});
 }
 
-TEST_CASE("the helper may use processor time and memory for the file and for what it is asked to read") {
+TEST_CASE("limits of processor time and memory of the helper depend on the file and the request") {
   const TemporaryFolder folder;
   constexpr std::int64_t bytes = std::int64_t{8} << 20;
   save_hdf5(folder / "file", {{"x", Tensor::zeros({bytes}, DType::uint8)}});
@@ -287,7 +287,7 @@ TEST_CASE("the helper may use processor time and memory for the file and for wha
   CHECK(limits("Max address space") == memory + 4 * bytes);
 }
 
-TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {
+TEST_CASE("attributes of an HDF5 file are restored, and attributes that are too long are rejected") {
   const TemporaryFolder folder;
   const std::vector<std::string> names = {"conv1", "", "a longer name"};
   save_hdf5(folder / "file", {{"g/x", Tensor::ones({1})}},
@@ -304,7 +304,7 @@ TEST_CASE("attributes of an HDF5 file come back, and those that are too long are
              Contains("at most 64512 bytes in attribute \"names\"") && Contains("3000 values of 30"));
 }
 
-TEST_CASE("strings of fixed length lose the padding that their type has, and no other") {
+TEST_CASE("strings of fixed length lose the padding of their type, and no other characters") {
   const TemporaryFolder folder;
   const std::string bytes = "ab  " + std::string("c \0\0", 4) + "    ";
   make_file(folder / "file", [&](hid_t file) {
@@ -328,7 +328,7 @@ TEST_CASE("strings of fixed length lose the padding that their type has, and no 
   CHECK(file.strings("/", "ended") == std::vector<std::string>{"ab  ", "c ", "    "});
 }
 
-TEST_CASE("attributes are written as h5py writes byte strings: as long as the longest, padded with zeros") {
+TEST_CASE("attributes are written like byte strings of h5py: as long as the longest, padded with zeros") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {}, {{"/", "names", {"conv1", "a longer name"}}, {"/", "one", {"text"}, false}});
   const hid_t file = H5Fopen((folder / "file").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);

@@ -48,7 +48,7 @@ class Environment {
 
 }  // namespace
 
-TEST_CASE("a helper gets and gives texts and bytes of any size") {
+TEST_CASE("a helper receives and sends texts and bytes of any size") {
   const Texts texts{"echo", "", std::string("a\0b", 3), std::string(3'000'000, 'x')};
   HelperProcess helper("test", test_helper());
   for (int i = 0; i < 2; ++i) {
@@ -91,30 +91,30 @@ TEST_CASE("the texts of a message together are at most 512 MiB, and there are at
   CHECK_FALSE(is_read({most_texts + 1, 8, 0}));
 }
 
-TEST_CASE("an Error of a helper is thrown here, and it goes on answering") {
+TEST_CASE("an Error of a helper is thrown in this process, and the helper can still be used") {
   HelperProcess helper("test", test_helper());
   CHECK(test::error_of([&] { helper.ask({"error"}); }) == "test_helper: expected nothing, got error");
   CHECK(helper.ask({"nothing"}) == Texts{});
 }
 
-TEST_CASE("a helper that ends, says how") {
+TEST_CASE("the end of a helper is described by exit status or signal") {
   CHECK(end_after("leave") == "exit status 1");
   CHECK(end_after("abort") == "Aborted");
   if (!test::address_sanitizer() && !test::thread_sanitizer()) CHECK(end_after("fault") == "Segmentation fault");
 }
 
-TEST_CASE("a helper that gives up while it is sent more than fits into the connection does not stop this process") {
+TEST_CASE("a helper that ends during a large message does not stop this process") {
   HelperProcess helper("test", test_helper());
   const std::string bytes(std::size_t{8} << 20, 'x');
   CHECK_FALSE(helper.ask({"leave"}, bytes.data(), bytes.size()));
 }
 
-TEST_CASE("a helper is refused memory beyond its limit") {
+TEST_CASE("a helper cannot allocate memory beyond its limit") {
   HelperProcess helper("test", test_helper());
   CHECK(helper.ask({"allocate"}) == Texts{"refused"});
 }
 
-TEST_CASE("a helper has nothing open but its connection, whatever else this process has open, other helpers too") {
+TEST_CASE("a helper inherits no descriptor except its connection") {
   const int inherited = open("/dev/null", O_RDONLY);  // without O_CLOEXEC
   REQUIRE(fcntl(inherited, F_DUPFD, 200) >= 200);
   HelperProcess first("test", test_helper()), second("test", test_helper());
@@ -134,7 +134,7 @@ TEST_CASE("Ctrl-C does not end a helper") {
   CHECK(helper.ask({"interrupt"}) == Texts{});
 }
 
-TEST_CASE("a helper ends though a forked copy of this process has its connection, and the copy can't use it") {
+TEST_CASE("a helper ends even if a forked child has its connection, and the child cannot use it") {
   HelperProcess helper("test", test_helper());
   const pid_t copy = fork();
   if (copy == 0) {
@@ -156,7 +156,7 @@ TEST_CASE("a helper ends though a forked copy of this process has its connection
   waitpid(waiting, &status, 0);
 }
 
-TEST_CASE("a helper that ends before it answers did not start") {
+TEST_CASE("a helper that ends before it replies counts as not started") {
   const test::TemporaryFolder folder;
   const Environment set("XTAPE_HELPERS", folder.path().string());
   const fs::path program = folder / "xtape-hdf5";
@@ -171,7 +171,7 @@ TEST_CASE("a helper that ends before it answers did not start") {
   }
 }
 
-TEST_CASE("where helpers are looked for can be set, and a missing one is an Error that says what to do") {
+TEST_CASE("the folder of helpers can be set, and a missing helper is an Error with advice") {
   CHECK(fs::exists(find_helper(hdf5_helper)));
   const test::TemporaryFolder folder;
   const Environment set("XTAPE_HELPERS", folder.path().string());

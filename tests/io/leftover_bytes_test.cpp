@@ -6,7 +6,7 @@ using namespace xtape::test;
 using Catch::Contains;
 using namespace std::string_literals;
 
-TEST_CASE("read_image refuses a JPEG file whose picture data leave bytes over") {
+TEST_CASE("read_image rejects a JPEG file with extra bytes in the image data") {
   Tensor noise = Tensor::empty({48, 64, 3}, DType::uint8);
   std::uint32_t state = 1;
   for (std::int64_t i = 0; i < noise.size(); ++i) {
@@ -33,7 +33,7 @@ TEST_CASE("read_image refuses a JPEG file whose picture data leave bytes over") 
   }
 }
 
-TEST_CASE("read_image refuses bytes that are left over before a restart marker") {
+TEST_CASE("read_image rejects extra bytes before a restart marker") {
   // 16 x 8 grey pixels in two blocks with the same codes: "00", DC difference 0, and "1010", end of block, as in the
   // tables of ITU-T T.81, annex K.3; ones fill the byte
   const auto segment = [](char marker, const std::string& body) {

@@ -50,7 +50,7 @@ const auto same = Padding::same;
 
 }  // namespace
 
-TEST_CASE("convolutions of images up to and beyond the size and number that are worked on by position") {
+TEST_CASE("convolutions of images around the size and number below which they are computed by position") {
   std::vector<Case> cases;
   for (const std::int64_t batch : {7, 8, 9, 30}) {
     cases.push_back({{batch, 4, 4, 17}, 5, {.size = 3, .padding = same}});
@@ -61,7 +61,7 @@ TEST_CASE("convolutions of images up to and beyond the size and number that are 
   check_in_every_set(cases);
 }
 
-TEST_CASE("convolutions of taps and channels that are cut into none, one and several slices") {
+TEST_CASE("convolutions of taps and channels in none, one and several slices") {
   std::vector<Case> cases;
   for (const std::int64_t channels : {16, 28, 29, 85, 86, 128, 129, 256, 257, 300}) {
     cases.push_back({{1, 3, 4, channels}, 6, {.size = 3, .padding = same}});
@@ -71,7 +71,7 @@ TEST_CASE("convolutions of taps and channels that are cut into none, one and sev
   check_in_every_set(cases);
 }
 
-TEST_CASE("convolutions of pixels up to and beyond what one task takes, of kernels that were packed before too") {
+TEST_CASE("convolutions of fewer and more pixels than those of one task, also with packed kernels") {
   std::vector<Case> cases;
   for (const std::int64_t pixels : {1, 143, 144, 145, 191, 192, 193, 289, 385}) {
     cases.push_back({{1, pixels, 1, 130}, 35, {.size = 1}});
@@ -99,7 +99,7 @@ TEST_CASE("convolutions of pixels up to and beyond what one task takes, of kerne
   }
 }
 
-TEST_CASE("strips of images that are cut into none, one and several pieces") {
+TEST_CASE("strips of images in none, one and several pieces") {
   std::vector<Case> cases;
   for (const std::int64_t width : {170, 171, 256, 257, 511, 512, 513}) {
     for (const std::int64_t rows : {1, 2, 7}) {
@@ -114,7 +114,7 @@ TEST_CASE("strips of images that are cut into none, one and several pieces") {
   check_in_every_set(cases);
 }
 
-TEST_CASE("strips of every number of filters, run of values and row of pixels that tiles and panels are cut into") {
+TEST_CASE("strips of all numbers of filters, runs and row lengths at which tiles and panels are divided") {
   std::vector<Case> cases;
   for (const std::int64_t filters :
        {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40, 41, 48, 49, 64, 65, 97}) {
@@ -132,7 +132,7 @@ TEST_CASE("strips of every number of filters, run of values and row of pixels th
   check_in_every_set(cases);
 }
 
-TEST_CASE("Winograd's method on tiles that are cut into none, one and several tasks and sums") {
+TEST_CASE("Winograd's method on tiles in none, one and several tasks and sums") {
   std::vector<Case> cases;
   for (const std::int64_t images : {7, 8, 9, 95, 96, 97, 191, 193, 290}) {
     cases.push_back({{images, 4, 4, 17}, 18, {.size = 3, .padding = same}});
@@ -150,7 +150,7 @@ TEST_CASE("Winograd's method on tiles that are cut into none, one and several ta
   check_in_every_set<float>(cases);
 }
 
-TEST_CASE("Winograd's method on channels and filters that are cut into none, one and several depths and panels") {
+TEST_CASE("Winograd's method on channels and filters in none, one and several blocks and panels") {
   std::vector<Case> cases;
   for (const std::int64_t channels : {16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 200}) {
     cases.push_back({{2, 8, 9, channels}, 33, {.size = 3, .padding = same}});    // few tiles
@@ -230,7 +230,7 @@ void check_pooled(const PooledCase& c) {
 
 }  // namespace
 
-TEST_CASE("a convolution pooled at once by windows that are dilated along the width, few and many pixels apart") {
+TEST_CASE("fused convolution and pooling by windows that are dilated along the width, few and many pixels apart") {
   for (const std::int64_t dilation : {1, 2, 3}) {
     for (const auto& [size, strides] : {std::pair<Extent2D, Extent2D>{{2, 2}, {2, 2}},
                                         {{1, 3}, {1, 3}},
@@ -253,7 +253,7 @@ TEST_CASE("a convolution pooled at once by windows that are dilated along the wi
   }
 }
 
-TEST_CASE("a convolution pooled at once, in none, one and several pieces, tasks and vectors") {
+TEST_CASE("fused convolution and pooling in none, one and several pieces, tasks and vectors") {
   std::vector<PooledCase> cases;
   // two rows of the convolution for each pooled row
   for (const std::int64_t width : {127, 128, 129, 255, 256, 257, 513}) {

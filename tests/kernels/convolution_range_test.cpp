@@ -77,7 +77,7 @@ const std::vector<float> large_values{1e5F, -1e8F, 3e19F, -3.4e38F, std::numeric
 
 }  // namespace
 
-TEST_CASE("a large or non-finite value stays in the outputs that see it") {
+TEST_CASE("a large or non-finite value affects only the outputs that depend on it") {
   for (const float large : large_values) {
     for (const auto& [i, j] : {std::pair<std::int64_t, std::int64_t>{0, 0}, {6, 4}, {12, 8}, {3, 5}}) {
       for (const bool whole_pixel : {false, true}) {
@@ -97,7 +97,7 @@ TEST_CASE("a large or non-finite value stays in the outputs that see it") {
   }
 }
 
-TEST_CASE("a filter or a channel of the smallest numbers beside ordinary ones keeps its digits") {
+TEST_CASE("a filter or a channel of very small numbers keeps its digits beside ordinary ones") {
   // multiples of 2^-140, whose sums of products with small integers are exact
   for (const bool of_filter : {true, false}) {
     CAPTURE(of_filter);
@@ -113,7 +113,7 @@ TEST_CASE("a filter or a channel of the smallest numbers beside ordinary ones ke
   }
 }
 
-TEST_CASE("several large values, beside small ones, in every image") {
+TEST_CASE("convolutions are correct with several large values beside small ones in every image") {
   Arrays a;
   for (std::int64_t n = 0; n < 3; ++n) {
     for (std::int64_t i = 0; i < 13; ++i) {
@@ -126,7 +126,7 @@ TEST_CASE("several large values, beside small ones, in every image") {
   check_ordinary(a);
 }
 
-TEST_CASE("a kernel's gradient holds nothing of a value whose outputs have no gradient") {
+TEST_CASE("the gradient of a kernel is not affected by a value whose outputs have no gradient") {
   for (const float large : large_values) {
     if (!std::isfinite(large)) continue;  // infinity times 0 is NaN, by the definition too
     Arrays a;
@@ -138,7 +138,7 @@ TEST_CASE("a kernel's gradient holds nothing of a value whose outputs have no gr
   }
 }
 
-TEST_CASE("beside a large value in zeros the outputs are exactly zero") {
+TEST_CASE("outputs are exactly zero near a large value among zeros") {
   Arrays a;
   std::fill_n(a.x.data(), a.x.size(), 0.0F);
   std::fill_n(a.dy.data(), a.dy.size(), 0.0F);
@@ -150,7 +150,7 @@ TEST_CASE("beside a large value in zeros the outputs are exactly zero") {
   CHECK(dw == a.w.size());
 }
 
-TEST_CASE("a large weight stays in the outputs that see it") {
+TEST_CASE("a large weight affects only the outputs that use it") {
   for (const float large : {1e5F, -1e8F, 3.4e38F}) {
     Arrays a;
     // of the first tap, which outputs in the first row and column do not use
@@ -165,7 +165,7 @@ TEST_CASE("a large weight stays in the outputs that see it") {
   }
 }
 
-TEST_CASE("a large pixel stays in the outputs that see it, also where another channel is large everywhere") {
+TEST_CASE("a large pixel affects only the outputs that use it, also if another channel is large everywhere") {
   for (const float large : {1e7F, -1e8F, 1e18F}) {
     for (const bool others_are_zero : {false, true}) {
       INFO(large << (others_are_zero ? ", and zeros in the pixel's channel" : ""));
@@ -189,7 +189,7 @@ TEST_CASE("a large pixel stays in the outputs that see it, also where another ch
   }
 }
 
-TEST_CASE("a large weight stays in the outputs that see it, also where other filters are large") {
+TEST_CASE("a large weight affects only the outputs that use it, also if other filters are large") {
   Arrays a;
   for (std::int64_t tap = 0; tap < 9; ++tap) {
     for (std::int64_t f = 0; f < filters; f += 2) a.w.data()[(tap * 17 + 3) * filters + f] = 1e8F;
@@ -236,7 +236,7 @@ std::array<double, 3> errors_of_constants(float x, float w, float dy) {
 
 }  // namespace
 
-TEST_CASE("convolutions of values near the ends of the range are as accurate as of others") {
+TEST_CASE("convolutions of values near the limits of float32 are as accurate as of others") {
   struct Values {
     float x, w, dy;
   };
@@ -256,7 +256,7 @@ TEST_CASE("convolutions of values near the ends of the range are as accurate as 
   }
 }
 
-TEST_CASE("images of one size of values are computed by Winograd's method, and others do not change them") {
+TEST_CASE("images with values of similar size use Winograd's method, and other images do not affect them") {
   const KernelSettings scope(1);
   kernels::set_exact_convolutions(false);
   Arrays a;

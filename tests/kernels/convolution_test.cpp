@@ -14,7 +14,7 @@ TEST_CASE("convolution and its derivatives equal their definitions for windows o
   }
 }
 
-TEST_CASE("convolution and its derivatives equal their definitions across the sizes at which work is cut") {
+TEST_CASE("convolution and its derivatives equal their definitions for sizes at which work is divided") {
   struct Case {
     Shape x;
     std::int64_t filters;
@@ -81,7 +81,7 @@ TEST_CASE("convolution and its derivatives equal their definitions for many smal
   }
 }
 
-TEST_CASE("the comparison of convolutions sees one wrong element") {
+TEST_CASE("the comparison of convolutions detects one wrong element") {
   const kernels::Window s = place_window("test", {2, 5, 6, 3}, {.size = 3, .padding = Padding::same});
   const ConvolutionUnderCheck<float> convolution(s, 4, 1);
   const ConvolutionResults<float> right = convolution.run(1);

@@ -177,7 +177,7 @@ TEST_CASE("Winograd's method gives the same bits for any number of threads") {
   }
 }
 
-TEST_CASE("float32 uses Winograd's method unless exact convolutions are asked for, float64 never") {
+TEST_CASE("float32 uses Winograd's method unless exact convolutions are requested, float64 never does") {
   const test::KernelSettings restored;
   RandomStream random(5);
   const kernels::Window s = place_window("test", {2, 8, 8, 32}, {.size = 3, .padding = Padding::same});
@@ -194,7 +194,7 @@ TEST_CASE("float32 uses Winograd's method unless exact convolutions are asked fo
   CHECK_FALSE(identical(run(false), run(true)));
 }
 
-TEST_CASE("an instruction set that is not there is refused") {
+TEST_CASE("a missing instruction set is rejected") {
   const auto available = kernels::available_instruction_sets();
   CHECK(available.front() == kernels::InstructionSet::portable);
   CHECK(std::ranges::find(available, kernels::instruction_set()) != available.end());

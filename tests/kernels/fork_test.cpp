@@ -67,7 +67,7 @@ class Busy {
 
 }  // namespace
 
-TEST_CASE("a child forked while other threads allocate takes memory, gives it back and multiplies") {
+TEST_CASE("a child forked while other threads allocate can allocate, free and multiply") {
   const xtape::test::KernelSettings scope(2);
   const Busy busy(3, [] {
     void* block = pool_allocate(1000);
@@ -79,7 +79,7 @@ TEST_CASE("a child forked while other threads allocate takes memory, gives it ba
   CHECK(multiplies());
 }
 
-TEST_CASE("a child forked while another thread multiplies on all threads multiplies too") {
+TEST_CASE("a child forked during a parallel product can multiply") {
   const xtape::test::KernelSettings scope(3);
   const Busy busy(2, [] { multiplies(); });
   int good = 0;
@@ -87,13 +87,13 @@ TEST_CASE("a child forked while another thread multiplies on all threads multipl
   CHECK(good == 50);
 }
 
-TEST_CASE("a child of a child works too") {
+TEST_CASE("a forked child may fork again") {
   const xtape::test::KernelSettings scope(2);
   CHECK(multiplies());
   CHECK(child_does([] { return multiplies() && child_does(multiplies); }));
 }
 
-TEST_CASE("a forked child gets threads of its own when it asks for them") {
+TEST_CASE("a forked child may start threads") {
   if (xtape::test::thread_sanitizer()) xtape::test::skip("the thread sanitizer allows no threads after a fork");
   const xtape::test::KernelSettings scope(2);
   CHECK(multiplies());

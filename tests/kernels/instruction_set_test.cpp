@@ -79,7 +79,7 @@ void choose_another() {
 
 }  // namespace
 
-TEST_CASE("a product keeps its instruction set whatever is chosen while it asks for its rows, packed before or not") {
+TEST_CASE("a product keeps its instruction set if another is selected while it runs, packed before or not") {
   const KernelSettings restored;
   RandomStream random(6);
   constexpr std::int64_t depth = 600;
@@ -151,7 +151,7 @@ TEST_CASE("a product keeps its instruction set whatever is chosen while it asks 
   }
 }
 
-TEST_CASE("an operation that is running keeps its instruction set when another thread chooses one") {
+TEST_CASE("a running operation keeps its instruction set when another thread selects one") {
   const KernelSettings restored;
   const auto sets = kernels::available_instruction_sets();
   const std::vector<Operation> all = operations();
@@ -180,7 +180,7 @@ TEST_CASE("an operation that is running keeps its instruction set when another t
   CHECK(mixed == std::vector<std::string>());
 }
 
-TEST_CASE("products have the same bits in vectors of every width that multiplies and adds at once") {
+TEST_CASE("products have the same bits with vectors of every width that use fused multiply-add") {
   RandomStream random(4);
   const auto a = drawn<float>(random, 300 * 600), b = drawn<float>(random, 600 * 300);
   std::vector<std::vector<Guarded<float>>> results;
@@ -202,7 +202,7 @@ TEST_CASE("products have the same bits in vectors of every width that multiplies
   for (const auto& other : results) CHECK(other == results[0]);
 }
 
-TEST_CASE("the vectors chosen for a shape are those of the set in use, and of AVX-512 alone where that is asked for") {
+TEST_CASE("vectors are selected for a shape within the instruction set, and AVX-512 alone if requested") {
   const KernelSettings restored;
   for (const auto set : kernels::available_instruction_sets()) {
     kernels::set_instruction_set(set);

@@ -73,7 +73,7 @@ void check_all() {
 
 }  // namespace
 
-TEST_CASE("sizes of rows and columns are those of the definition, in every instruction set") {
+TEST_CASE("sizes of rows and columns equal their definition in every instruction set") {
   check_all<float>();
   check_all<double>();
 }

@@ -68,7 +68,7 @@ bool every_window_has_pixels(const kernels::Window& s) {
 
 }  // namespace
 
-TEST_CASE("pooling and its derivatives equal their definitions for windows of all kinds, with ties and without") {
+TEST_CASE("pooling and its derivatives equal their definitions for windows of all kinds, with and without ties") {
   WindowDraw draw(32);
   for (std::uint64_t i = 0; i < 250; ++i) {
     const kernels::Window s = draw.window({1, 2, 3, 5, 9, 17});
@@ -79,7 +79,7 @@ TEST_CASE("pooling and its derivatives equal their definitions for windows of al
   }
 }
 
-TEST_CASE("pooling and its derivatives equal their definitions on larger images and many channels") {
+TEST_CASE("pooling and its derivatives equal their definitions for larger images and many channels") {
   const std::vector<std::pair<Shape, WindowOptions>> cases{
       {{2, 64, 64, 8}, {.size = 8, .strides = 8, .padding = Padding::same}},
       {{5, 61, 70, 3}, {.size = 3, .strides = 2, .padding = Padding::same}},
@@ -95,7 +95,7 @@ TEST_CASE("pooling and its derivatives equal their definitions on larger images 
   }
 }
 
-TEST_CASE("of equal elements the first gets the derivative of max pooling") {
+TEST_CASE("in max pooling the first of equal elements gets the derivative") {
   const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 2});
   const double x[] = {1, 3, 3, 3};
   double y = 0;
@@ -109,7 +109,7 @@ TEST_CASE("of equal elements the first gets the derivative of max pooling") {
   CHECK(std::vector<double>(dx, dx + 4) == std::vector<double>{0, 5, 0, 0});
 }
 
-TEST_CASE("max pooling lets NaN through wherever it stands in the window, and what comes back goes there") {
+TEST_CASE("max pooling returns a NaN at any position of the window, and passes the derivative to it") {
   const kernels::Window s = place_window("test", {1, 2, 2, 9}, {.size = 2});
   for (std::size_t place = 0; place < 4; ++place) {
     std::vector<float> x(36, -INFINITY), y(9), dy(9, 1), dx(36);
@@ -123,7 +123,7 @@ TEST_CASE("max pooling lets NaN through wherever it stands in the window, and wh
   }
 }
 
-TEST_CASE("where all is minus infinity, the first pixel under the window is the largest") {
+TEST_CASE("if all pixels are minus infinity, the first pixel in the window is the largest") {
   const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 3, .padding = Padding(1, 0, 1, 0)});
   const float x[] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
   float y = 0;

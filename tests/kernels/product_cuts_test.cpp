@@ -38,7 +38,7 @@ void check_in_every_set(const Product& p, const std::vector<int>& threads = {1, 
 
 }  // namespace
 
-TEST_CASE("products of every number of rows and columns that register tiles and panels are cut into") {
+TEST_CASE("products of all numbers of rows and columns at which register tiles and panels are divided") {
   for (std::int64_t m = 1; m <= 34; ++m) {
     check_in_every_set({m, 70, 3}, {1});
     check_in_every_set({m, 5, 3, false, true, m % 2 == 0, 2}, {1});
@@ -54,7 +54,7 @@ TEST_CASE("products of every number of rows and columns that register tiles and 
   }
 }
 
-TEST_CASE("products of depths that are cut into none, one and several slices and blocks") {
+TEST_CASE("products of depths in none, one and several slices and blocks") {
   for (const std::int64_t k : {1, 2, 8, 15, 16, 17, 47, 48, 127, 128, 129, 255, 256, 257, 264, 385, 512, 513, 770}) {
     for (const bool a_transposed : {false, true}) {
       check_in_every_set({13, 41, k, a_transposed, k % 2 == 1, k % 3 == 0, k % 4});
@@ -64,7 +64,7 @@ TEST_CASE("products of depths that are cut into none, one and several slices and
   }
 }
 
-TEST_CASE("products of rows up to and beyond what one task takes") {
+TEST_CASE("products of fewer and more rows than those of one task") {
   for (const std::int64_t m : {143, 144, 145, 191, 192, 193, 287, 288, 289, 384, 385, 577}) {
     check_in_every_set({m, 71, 257, false, m % 2 == 0, m % 3 == 0, m % 4});
     check_in_every_set({m, 9, 129, true, false, m % 2 == 0});
@@ -75,7 +75,7 @@ TEST_CASE("products of rows up to and beyond what one task takes") {
   }
 }
 
-TEST_CASE("products of columns that are shared out among tasks in none, one and several groups") {
+TEST_CASE("products of columns in none, one and several groups of tasks") {
   for (const std::int64_t n : {31, 32, 33, 63, 64, 65, 127, 129, 159, 161, 256, 257, 511, 513, 640, 1025, 2070}) {
     check_in_every_set({9, n, 40, false, n % 2 == 0});  // each task packs its own columns
     // packed before, for two blocks of rows in some instruction sets
@@ -84,7 +84,7 @@ TEST_CASE("products of columns that are shared out among tasks in none, one and 
   }
 }
 
-TEST_CASE("products whose right side is packed in one, two and three goes") {
+TEST_CASE("products whose right operand is packed in one, two and three steps") {
   // 4 Mi values at a time, in panels of 4 to 32 columns: deep and narrow, shallow and wide
   const auto check = [](std::int64_t m, std::int64_t n, std::int64_t k) {
     for (const bool turned : {false, true}) {
@@ -101,7 +101,7 @@ TEST_CASE("products whose right side is packed in one, two and three goes") {
   }
 }
 
-TEST_CASE("sums of outer products of depths and sizes that are cut into chunks, and that are not") {
+TEST_CASE("sums of outer products with and without chunks of the depth") {
   for (const std::int64_t k : {1023, 1024, 2047, 2048, 2049, 3000, 3072, 5000, 16 * 1024, 17 * 1024 + 1}) {
     check_in_every_set({7, 11, k, true, k % 2 == 0, k % 3 == 0, k % 4});
     check_in_every_set({35, 3, k, true, k % 2 == 1});
@@ -264,7 +264,7 @@ void check_zeros(std::int64_t depth, std::int64_t rows, std::int64_t columns, bo
 
 }  // namespace
 
-TEST_CASE("rows of zeros of every length are left out or left in, at any place of a block of the depth") {
+TEST_CASE("rows of zeros of every length, skipped or not, at every position of a block of the depth") {
   for (const auto set : every_set()) {
     const KernelSettings scope;
     kernels::set_instruction_set(set);

@@ -53,15 +53,15 @@ void expect_difference_everywhere(const std::string& what, const Comparison& com
 
 }  // namespace
 
-TEST_CASE("functions give PyTorch's values and gradients to 1e-10") {
+TEST_CASE("functions have PyTorch's values and gradients to 1e-10") {
   for (const auto& [name, make] : families) expect_agreement(name, compare(make(1)));
 }
 
-TEST_CASE("optimizers and networks take PyTorch's steps to 1e-9") {
+TEST_CASE("optimizers and networks have PyTorch's steps to 1e-9") {
   for (const auto& [name, compare_whole] : wholes) expect_agreement(name, compare_whole(1, {.tolerance = 1e-9}));
 }
 
-TEST_CASE("the golden functions give PyTorch's values and gradients") {
+TEST_CASE("the golden functions have PyTorch's values and gradients") {
   Cases cases;
   const auto peers = golden_peers();
   for (const auto& [name, ours] : golden::golden_functions()) {

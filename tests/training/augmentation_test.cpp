@@ -42,7 +42,7 @@ using Pixel = std::array<std::int64_t, 2>;
 
 }  // namespace
 
-TEST_CASE("A flip reverses the columns") {
+TEST_CASE("a flip reverses the columns") {
   for (const DType dtype : {DType::uint8, DType::float32, DType::float64}) {
     const Tensor x = image(4, 5, 3, dtype);
     const Tensor expected = rearranged(x, [](auto r, auto c) { return Pixel{r, 4 - c}; });
@@ -51,7 +51,7 @@ TEST_CASE("A flip reverses the columns") {
   }
 }
 
-TEST_CASE("Quarter turns and half turns take whole pixels to whole pixels") {
+TEST_CASE("rotations by multiples of 90 degrees map whole pixels to whole pixels") {
   for (const std::int64_t n : {6, 7}) {
     const Tensor x = image(n, n, 2, DType::uint8);
     const auto turned = [&](double degrees) { return distorted(x, {.degrees = degrees}, Fill::edge); };
@@ -64,7 +64,7 @@ TEST_CASE("Quarter turns and half turns take whole pixels to whole pixels") {
   }
 }
 
-TEST_CASE("A shift fills what is empty with the edge or with zeros") {
+TEST_CASE("a shift fills empty pixels with the edge or with zeros") {
   const Tensor x = image(5, 6, 1, DType::uint8);
   const Distortion shift{.down = 2, .right = -1};
   CHECK(identical(distorted(x, shift, Fill::zeros), rearranged(x, [](auto r, auto c) { return Pixel{r - 2, c + 1}; })));
@@ -74,7 +74,7 @@ TEST_CASE("A shift fills what is empty with the edge or with zeros") {
   CHECK(identical(distorted(x, {.down = 5}, Fill::zeros), Tensor::zeros(x.shape(), DType::uint8)));
 }
 
-TEST_CASE("Zoom enlarges the middle, and pixels between pixels are linear") {
+TEST_CASE("zoom enlarges the middle and interpolates linearly between pixels") {
   // f(x) = a x + b stays linear: enlarged by z about the middle m it is a (m + (x - m) / z) + b
   Tensor x = Tensor::empty({1, 9, 1}, DType::float64);
   for (int i = 0; i < 9; ++i) x.mutable_data<double>()[i] = 0.1 * i + 0.05;
@@ -82,7 +82,7 @@ TEST_CASE("Zoom enlarges the middle, and pixels between pixels are linear") {
   for (int i = 0; i < 9; ++i) CHECK(zoomed.at({0, i, 0}) == Approx(0.1 * (4 + (i - 4) / 2.5) + 0.05).epsilon(1e-12));
 }
 
-TEST_CASE("Flip, turn and shift follow each other in this order") {
+TEST_CASE("flip, rotation and shift are applied in this order") {
   const Tensor x = image(5, 5, 1, DType::uint8);
   const Tensor flipped = distorted(x, {.flip = true}, Fill::zeros);
   const Tensor turned = distorted(flipped, {.degrees = 90}, Fill::zeros);
@@ -90,7 +90,7 @@ TEST_CASE("Flip, turn and shift follow each other in this order") {
   CHECK(identical(distorted(x, {.flip = true, .degrees = 90, .down = 1, .right = 2}, Fill::zeros), expected));
 }
 
-TEST_CASE("Brightness and contrast change values about the mean, and bytes stay bytes") {
+TEST_CASE("brightness and contrast change values relative to the mean, and uint8 stays uint8") {
   const Tensor x = Tensor::of({1, 4, 1}, {0, 100, 200, 100}, DType::uint8);
   const auto changed = [&](const Distortion& d) { return distorted(x, d, Fill::edge).to_vector(); };
   CHECK(changed({.brightness = 0.2}) == std::vector<double>{51, 151, 251, 151});
@@ -101,7 +101,7 @@ TEST_CASE("Brightness and contrast change values about the mean, and bytes stay 
   CHECK(distorted(y, {.brightness = 0.5, .contrast = 3}, Fill::edge).to_vector() == std::vector<double>{0.25, 1.75});
 }
 
-TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch and index alone") {
+TEST_CASE("amounts are drawn from their whole range and depend on seed, epoch and index only") {
   const Augmentation all{
       .horizontal_flip = true, .rotation = 30, .zoom = 0.5, .shift = 0.25, .brightness = 0.1, .contrast = 0.3};
   const Shape shape{40, 80, 3};
@@ -140,7 +140,7 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   CHECK((!none.flip && none.zoom == 1 && none.degrees == 0 && none.down == 0 && none.contrast == 1));
 }
 
-TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike") {
+TEST_CASE("thousands of samples, epochs and seeds have different augmentations") {
   const Augmentation turning{.rotation = 180};
   std::set<double> angles;
   std::size_t drawn = 0;
@@ -156,7 +156,7 @@ TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike")
   CHECK(angles.size() == drawn);
 }
 
-TEST_CASE("Every image of a large data set is changed by the numbers of its own place, in batches of any size") {
+TEST_CASE("the augmentation of an image in a large data set depends on its index, not on the batch size") {
   // one pixel is left of the middle; the angle of each image rotates it
   const std::int64_t n = 700;
   const Tensor images = Tensor::of({n, 9, 9, 1}, [&] {
@@ -175,7 +175,7 @@ TEST_CASE("Every image of a large data set is changed by the numbers of its own 
   }
 }
 
-TEST_CASE("Amounts out of range and images of other ranks are refused") {
+TEST_CASE("amounts out of range and images of other ranks are rejected") {
   const auto error = [](const Augmentation& a) {
     return error_of([&] { check_augmentation("fit", a, Shape{4, 4, 3}); });
   };

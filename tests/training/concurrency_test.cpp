@@ -83,7 +83,7 @@ TEST_CASE("training passes of several threads on one model add up to one pass ov
   }
 }
 
-TEST_CASE("several threads train one model together as one thread after the other does") {
+TEST_CASE("several threads that train one model together get the result of one thread") {
   constexpr std::int64_t threads = 4, share = 3;
   const Dataset data = samples(threads * share);
   const auto train = [&](bool at_once) {

@@ -63,7 +63,7 @@ Variable gaussian(const Variable& outputs, const Tensor& targets) {
 
 }  // namespace
 
-TEST_CASE("an empty loss is refused, however it is written") {
+TEST_CASE("an empty function is rejected as a loss in every form") {
   using Two = Variable(const Variable&, const Tensor&);
   using Three = Variable(const Variable&, const Tensor&, const Tensor&);
   Two* const two = nullptr;
@@ -80,7 +80,7 @@ TEST_CASE("an empty loss is refused, however it is written") {
              Contains("got an empty one"));
 }
 
-TEST_CASE("other functions that are empty are refused") {
+TEST_CASE("other empty functions are rejected") {
   Variable (*const null)(const Variable&) = nullptr;
   const std::function<Variable(const Variable&)> empty;
   CHECK_THAT(error_of([&] { ActivationFunction{null}; }), Contains("got an empty one"));
@@ -101,7 +101,7 @@ TEST_CASE("other functions that are empty are refused") {
              Contains("got a null stream"));
 }
 
-TEST_CASE("a custom loss gets targets of the outputs' shape alone, unless it says that it takes others") {
+TEST_CASE("a custom loss accepts only targets with the shape of the outputs unless it declares others") {
   const std::string expected = "would be compared with the outputs of other samples; reshape them";
   const Loss squares("squares", squared_error);
   for (const std::int64_t batch_size : {2, 3, 8, 32}) {
@@ -130,7 +130,7 @@ TEST_CASE("a custom loss gets targets of the outputs' shape alone, unless it say
   }
 }
 
-TEST_CASE("a custom loss that takes logits or probabilities says so, and is protected as those of xtape") {
+TEST_CASE("a custom loss may declare logits or probabilities, and is then checked like the losses of xtape") {
   const auto input = Input({2});
   Model ending(input, Dense({.units = 2, .activation = softmax, .name = "last"})(input));
   const Loss logits("mine", squared_error, {.outputs = LossOutputs::logits});
@@ -147,7 +147,7 @@ TEST_CASE("a custom loss that takes logits or probabilities says so, and is prot
              Contains("gives probabilities, as mine takes them"));
 }
 
-TEST_CASE("messages of losses and metrics say what to do") {
+TEST_CASE("messages of losses and metrics contain advice") {
   for (const Loss& its_loss : {loss::sigmoid_cross_entropy(), loss::mean_squared_error()}) {
     CHECK_THAT(verdict(2, quadrants(8), its_loss, 4),
                Contains("expected softmax_cross_entropy for labels that are class numbers") && Contains("one-hot"));

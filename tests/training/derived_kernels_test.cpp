@@ -28,7 +28,7 @@ bool is_packed(const Model& model) { return !model.parameters()[0].value().sole_
 
 }  // namespace
 
-TEST_CASE("inference packs a kernel once, training and recalibration never") {
+TEST_CASE("inference packs a kernel once; training and recalibration do not pack it") {
   Model model = network();
   const Tensor images = RandomStream(1).normal({1, 6, 6, 16});
   infer(model, images, false);
@@ -52,7 +52,7 @@ TEST_CASE("inference packs a kernel once, training and recalibration never") {
   CHECK(model.parameters()[0].derived<PackedKernel>() == packed);
 }
 
-TEST_CASE("packed kernels follow the weights, whatever changes them") {
+TEST_CASE("packed kernels are updated after every kind of write to the weights") {
   const test::TemporaryFolder folder;
   const Tensor images = RandomStream(1).normal({8, 6, 6, 16});
   const Dataset data(images, Tensor::labels({0, 1, 2, 0, 1, 2, 0, 1}), 3);

@@ -52,7 +52,7 @@ std::size_t different(const std::vector<Order>& orders) { return std::set<Order>
 
 }  // namespace
 
-TEST_CASE("calls of fit with one optimizer see the orders of one call with as many epochs") {
+TEST_CASE("calls of fit with one optimizer use the orders of one call with as many epochs") {
   Runs once, often;
   once({.epochs = 5});
   for (int i = 0; i < 5; ++i) often({.epochs = 1});
@@ -63,7 +63,7 @@ TEST_CASE("calls of fit with one optimizer see the orders of one call with as ma
   CHECK(different(often.orders) == 7);
 }
 
-TEST_CASE("calls of fit with one optimizer see new augmentations") {
+TEST_CASE("calls of fit with one optimizer use new augmentations") {
   Runs runs;
   for (int i = 0; i < 4; ++i) runs({.epochs = 1, .shuffle = false, .augmentation = {.brightness = 0.5}});
   CHECK(different(runs.orders) == 4);
@@ -72,7 +72,7 @@ TEST_CASE("calls of fit with one optimizer see new augmentations") {
   CHECK(different(plain.orders) == 1);
 }
 
-TEST_CASE("a run that was stopped within an epoch, or of other data, leaves its orders behind") {
+TEST_CASE("the orders of a run that was stopped within an epoch, or of other data, are not used again") {
   Runs runs, whole;
   runs({.epochs = 1, .callbacks = {at_batch_end([](TrainingState& run) { run.stop("here"); })}});
   CHECK(runs.sgd.iterations() == 1);
@@ -82,7 +82,7 @@ TEST_CASE("a run that was stopped within an epoch, or of other data, leaves its 
   CHECK(runs.orders[0] == whole.orders[1]);
 }
 
-TEST_CASE("no order comes twice when the sizes of batches and of the data change between calls") {
+TEST_CASE("no order is used twice if the sizes of batches and of the data change between calls") {
   Runs runs;
   for (const std::int64_t size : {10, 10, 10, 5, 5, 3, 3, 1, 1, 10, 2, 7, 1, 10}) {
     runs.batch_size = size;
@@ -91,7 +91,7 @@ TEST_CASE("no order comes twice when the sizes of batches and of the data change
   CHECK(different(runs.orders) == 14);
 }
 
-TEST_CASE("a run that is resumed leaves the same orders behind as one that was not interrupted") {
+TEST_CASE("a resumed run marks the same orders as used as an uninterrupted run") {
   const TemporaryFolder folder;
   const auto checkpoint = [&] { return Checkpoint({.folder = folder.path()}); };
   Runs whole, first, second;
@@ -114,7 +114,7 @@ TEST_CASE("a run that is resumed leaves the same orders behind as one that was n
   CHECK(std::equal(second.orders.rbegin(), second.orders.rbegin() + 2, whole.orders.rbegin()));
 }
 
-TEST_CASE("initial_epoch says which epochs a run has, as in Keras") {
+TEST_CASE("initial_epoch determines the epochs of a run, as in Keras") {
   Runs whole, parts;
   whole({.epochs = 5});
   parts({.epochs = 2, .initial_epoch = 0});
@@ -180,7 +180,7 @@ ReduceLROnPlateau plateau(int patience) {
 
 }  // namespace
 
-TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
+TEST_CASE("a schedule is not called for steps after the last step of the run") {
   for (const int epochs : {1, 2, 3}) {
     for (const int patience : {0, 1, 2}) {
       const TemporaryFolder folder;
@@ -207,7 +207,7 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
   }
 }
 
-TEST_CASE("a run that is resumed with the optimizer that ended it asks for no rate behind it") {
+TEST_CASE("a run resumed with the optimizer that ended it calls the schedule for no later step") {
   const TemporaryFolder folder;
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4)});
@@ -221,7 +221,7 @@ TEST_CASE("a run that is resumed with the optimizer that ended it asks for no ra
   CHECK(train(folder.path()).epochs().size() == 1);
 }
 
-TEST_CASE("a reduction that is due after the last epoch comes when the run gets more epochs") {
+TEST_CASE("a reduction that is due after the last epoch is done when the run gets more epochs") {
   const auto rates = [](std::vector<int> epochs) {
     const TemporaryFolder folder;
     std::vector<double> seen;

@@ -131,7 +131,7 @@ TEST_CASE("a derivative that is not finite changes nothing when the finite check
   check_same(training.everything(), after_one_step());
 }
 
-TEST_CASE("an exception of a callback leaves the steps before it whole") {
+TEST_CASE("an exception of a callback does not undo completed steps") {
   Training training;
   const auto thrower = test::at_batch_end([](TrainingState& run) {
     if (run.batch == 1) fail("callback");
@@ -140,7 +140,7 @@ TEST_CASE("an exception of a callback leaves the steps before it whole") {
   check_same(training.everything(), after_one_step());
 }
 
-TEST_CASE("moving averages move with the step and not before") {
+TEST_CASE("moving averages change with the step and not before") {
   Training training;
   ForwardPass pass(Mode::training);
   const std::vector<Tensor> before = training.everything();

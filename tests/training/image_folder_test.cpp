@@ -49,7 +49,7 @@ ImageFolderOptions size(std::int64_t height, std::int64_t width) { return {.heig
 
 }  // namespace
 
-TEST_CASE("A folder for each class is a data set with the folders' names") {
+TEST_CASE("a folder with a folder for each class is a data set with the names of the folders") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const auto [data, files, skipped, unreadable] = load_image_folder(folder.path(), size(4, 3));
@@ -70,7 +70,7 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   CHECK_THAT(error_of([&images = data] { images.input(); }), Contains("samples in memory, got 5"));
 }
 
-TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; folders that are, are skipped") {
+TEST_CASE("image files that are broken or circular links are unreadable, folders of this kind are skipped") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   fs::create_symlink("nowhere.png", folder / "cat" / "e.png");
@@ -89,7 +89,7 @@ TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; f
   CHECK(unreadable[0].file == folder / "cat" / "e.png");
 }
 
-TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
+TEST_CASE("batches of a folder equal those of the same images in memory, with and without prefetching") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset files = load_image_folder(folder.path(), size(7, 7)).data.subset({4, 0, 1, 3, 2, 0, 4, 1});
@@ -119,7 +119,7 @@ TEST_CASE("Batches of a folder are those of the same images in memory, ahead of 
   }
 }
 
-TEST_CASE("What can't be decoded comes out where its batch is asked for, naming the file") {
+TEST_CASE("an image that cannot be decoded is an error that names the file where its batch is requested") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
@@ -135,7 +135,7 @@ TEST_CASE("What can't be decoded comes out where its batch is asked for, naming 
   CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
 }
 
-TEST_CASE("All images are checked at the start, and those that can't be read are named or left out") {
+TEST_CASE("all images are checked at the start, and unreadable ones are listed or left out") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const std::string whole = read_bytes(folder / "dog" / "z.png");
@@ -173,7 +173,7 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
 }
 
-TEST_CASE("The progress of checks begins after two seconds and is redrawn on terminals only") {
+TEST_CASE("the progress of checks is shown after two seconds, and is redrawn on terminals only") {
   struct Row {
     double seconds;
     std::string log, terminal;
@@ -206,7 +206,7 @@ TEST_CASE("The progress of checks begins after two seconds and is redrawn on ter
   }
 }
 
-TEST_CASE("Class folders whose names no model's file can keep are refused at the start") {
+TEST_CASE("class folders with names that a model file cannot store are rejected at the start") {
   for (const auto& [name, shown, why] :
        {std::tuple{"caf\xe9", "\"caf?\"", "in UTF-8, got byte 0xe9"}, {"a\nb", "\"a?b\"", "control characters"}}) {
     const TemporaryFolder folder;
@@ -222,7 +222,7 @@ TEST_CASE("Class folders whose names no model's file can keep are refused at the
   CHECK(load_image_folder(folder.path(), size(4, 4)).data.class_names()[1] == "\u732b");
 }
 
-TEST_CASE("A network learns from a folder") {
+TEST_CASE("a network is trained on a folder") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
@@ -232,7 +232,7 @@ TEST_CASE("A network learns from a folder") {
   CHECK(evaluate(model, data)["accuracy"] == 1.0);
 }
 
-TEST_CASE("fit trains on images that it augments, each epoch anew") {
+TEST_CASE("fit augments images differently in each epoch") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
@@ -247,14 +247,14 @@ TEST_CASE("fit trains on images that it augments, each epoch anew") {
   CHECK(losses(brightness) != losses({}));
 }
 
-TEST_CASE("load_image makes grey values where there is one channel") {
+TEST_CASE("load_image returns grey values for one channel") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Tensor image = load_image(folder / "cat" / "b.png", {.height = 3, .width = 9, .channels = 1});
   CHECK(identical(image, Tensor::full({3, 9, 1}, 20, DType::uint8)));
 }
 
-TEST_CASE("Folders without images and options without sense are refused") {
+TEST_CASE("folders without images and invalid options are rejected") {
   const TemporaryFolder folder;
   const auto error = [&](const ImageFolderOptions& options) {
     return error_of([&] { load_image_folder(folder.path(), options); });

@@ -49,7 +49,7 @@ void check_same_result(const fs::path& a, const fs::path& b) {
 
 }  // namespace
 
-TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with the bits of one that was not killed") {
+TEST_CASE("a run that is killed 20 times, ten of them during a write, ends with the bits of an uninterrupted run") {
   const test::TemporaryFolder whole, killed;
   REQUIRE(training(whole.path(), "2").wait() == 0);
   const auto size = static_cast<std::int64_t>(fs::file_size(checkpoints_in(whole / "checkpoints").front()));
@@ -83,7 +83,7 @@ TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with
   CHECK_FALSE(is_writing(killed.path()));  // the files of the killed runs were removed
 }
 
-TEST_CASE("SIGINT and SIGTERM end a run after the batch, with a checkpoint and 128 + signal") {
+TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint and exit status 128 + signal") {
   const test::TemporaryFolder whole, stopped;
   REQUIRE(training(whole.path(), "2 4").wait() == 0);
   for (const int signal : {SIGINT, SIGTERM}) {
@@ -98,7 +98,7 @@ TEST_CASE("SIGINT and SIGTERM end a run after the batch, with a checkpoint and 1
   check_same_result(whole.path(), stopped.path());
 }
 
-TEST_CASE("where no checkpoint can be written, training goes on and says so once") {
+TEST_CASE("if no checkpoint can be written, training continues and prints one message") {
   const test::TemporaryFolder free, full;
   REQUIRE(training(free.path(), "2 3").wait() == 0);
   // writes fail after 1 MB, as on a full disk: weights and log fit, checkpoints with the state of the optimizer do not

@@ -123,7 +123,7 @@ double overlap_of(const Counts& c) { return share(c.right, c.taken + c.wanted - 
 
 }  // namespace
 
-TEST_CASE("accuracies are weighted shares, with one label a sample or many positions") {
+TEST_CASE("accuracies are weighted shares, for one label per sample and for many positions") {
   for (const Shape& positions : {Shape{samples}, Shape{samples, 2, 3}}) {
     const Tensor y = scores(4, positions), labels = labels_for(y);
     for (const std::size_t top : {1, 2, 3}) {
@@ -147,7 +147,7 @@ TEST_CASE("accuracies are weighted shares, with one label a sample or many posit
   CHECK(metric::accuracy()(y, labels) == Approx(accuracy(y, labels)).epsilon(1e-12));
 }
 
-TEST_CASE("distributions count as their largest entry, ignored labels and NaN as the metric's text says") {
+TEST_CASE("distributions count as their largest entry, and ignored labels and NaN as documented") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor y = f64({4, 2}, {1, 0, 0, 1, nan, 3, 1, 0});
   CHECK(metric::accuracy()(y, f64({4, 2}, {0.9, 0.1, 1, 0, 0, 1, 0.5, 0.5})) == 0.5);
@@ -158,7 +158,7 @@ TEST_CASE("distributions count as their largest entry, ignored labels and NaN as
   CHECK(metric::precision()(y, Tensor::labels({0, 0, 1, 1})) == 0.25);  // 1 of 2, and 0 of 1
 }
 
-TEST_CASE("precision, recall, F1 and intersection over union of classes are means over those that occur") {
+TEST_CASE("precision, recall, F1 and intersection over union are means over the classes that occur") {
   for (const Shape& positions : {Shape{samples}, Shape{samples, 3, 2}}) {
     const Tensor y = scores(5, positions), labels = labels_for(y);
     compare(metric::precision(), y, labels, macro(5, precision_of));
@@ -181,7 +181,7 @@ TEST_CASE("precision, recall, F1 and intersection over union of classes are mean
              Contains("recall: expected a class_number in [0, 3), got 3"));
 }
 
-TEST_CASE("of yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
+TEST_CASE("for yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
   const Tensor y = RandomStream(3).uniform({samples, 3}, 0, 1, DType::float64), t = answers_for(y);
   for (const double threshold : {0.5, 0.7}) {
     const auto counts = [threshold](const Numbers& all, const Numbers& wanted, const Numbers& w, bool yes) {
@@ -212,7 +212,7 @@ TEST_CASE("of yes-no answers precision, recall and F1 are those of yes, intersec
   }
 }
 
-TEST_CASE("the area under the ROC curve is that of the trapezoids between thresholds, as Keras's") {
+TEST_CASE("the area under the ROC curve is computed by trapezoids between thresholds, as in Keras") {
   const Tensor y = RandomStream(3).uniform({samples, 2}, 0, 1, DType::float64), t = answers_for(y);
   for (const int count : {2, 3, 20, 200}) {
     const auto definition = [count](const Numbers& p, const Numbers& wanted, const Numbers& w) {
@@ -263,7 +263,7 @@ TEST_CASE("errors of numbers are weighted means over all elements") {
   CHECK(metric::r2().larger_is_better());
 }
 
-TEST_CASE("the coefficient of determination is the mean over outputs, as scikit-learn's") {
+TEST_CASE("the coefficient of determination is the mean over outputs, as in scikit-learn") {
   const Tensor y = scores(3);
   Numbers near = y.to_vector();
   const Numbers noise = RandomStream(8).normal({samples * 3}, 0, 0.5, DType::float64).to_vector();
@@ -288,7 +288,7 @@ TEST_CASE("the coefficient of determination is the mean over outputs, as scikit-
   CHECK(metric::r2()(f64({3, 1}, {2, 1, 2}), f64({3, 1}, {2, 2, 2})) == 0);
 }
 
-TEST_CASE("what metrics refuse, with their names") {
+TEST_CASE("metrics reject invalid arguments with their names") {
   const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
   CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({samples}, DType::int64)); }),
              Contains("accuracy: expected outputs (n, ..., k) for at least 2 classes"));

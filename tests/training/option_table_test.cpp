@@ -184,7 +184,7 @@ struct LoaderRow {
 
 }  // namespace
 
-TEST_CASE("every option of DataLoader and of Augmentation changes batches, but prefetch") {
+TEST_CASE("every option of DataLoader and Augmentation except prefetch changes batches") {
   const std::vector<LoaderRow> rows{{"batch_size", {.batch_size = 4}},
                                     {"shuffle", {.shuffle = false}},
                                     {"drop_last", {.batch_size = 4, .drop_last = true}, {.batch_size = 4}},

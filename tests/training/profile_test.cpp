@@ -36,7 +36,7 @@ const StepProfile::Row& row(const std::vector<StepProfile::Row>& rows, const std
 
 }  // namespace
 
-TEST_CASE("a profiler gives all time to whoever runs") {
+TEST_CASE("a profiler attributes all time to the current activity") {
   Profiler profiler;
   const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
   nap();
@@ -57,7 +57,7 @@ TEST_CASE("a profiler gives all time to whoever runs") {
   CHECK(profiler.activities()[1].backward == 0);
 }
 
-TEST_CASE("a profile names the layers in their order, what is computed together joined, and what is around them") {
+TEST_CASE("a profile lists the layers in order, with joined names for fused layers, and other activities") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 3});
@@ -80,7 +80,7 @@ TEST_CASE("a profile names the layers in their order, what is computed together 
   CHECK(row(measured.rest, "optimizer").forward > 0);
 }
 
-TEST_CASE("a profile counts multiply-adds and bytes as they are") {
+TEST_CASE("a profile has the multiply-adds and bytes of each layer") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 5});
@@ -100,7 +100,7 @@ TEST_CASE("a profile counts multiply-adds and bytes as they are") {
   CHECK_THAT(text, Catch::Contains("norm + act") && Catch::Contains("GFLOP/s") && Catch::Contains("a step: "));
 }
 
-TEST_CASE("the table of a profile has every number in its column, and sums of the layers") {
+TEST_CASE("the table of a profile has every number in its column, and sums over the layers") {
   const StepProfile made{.layers = {{"a long layer's name + relu_1", 0.002, 0.004, 4e6, 500'000},
                                     {.name = "b", .forward = 0.001, .backward = 0.001, .kept = 700'000}},
                          .rest = {{.name = "loss", .forward = 0.001, .backward = 0.001}},
@@ -122,7 +122,7 @@ TEST_CASE("the table of a profile has every number in its column, and sums of th
   CHECK_THAT(table(none), Catch::Contains("all layers     0.000     0.000    0.0               0.0\n"));
 }
 
-TEST_CASE("a profile trains as many steps as it says and refuses what it can't measure") {
+TEST_CASE("a profile trains the given number of steps and rejects invalid options") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   profile(model, sgd, data, {.batch_size = 4, .steps = 3});

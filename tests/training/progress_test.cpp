@@ -39,7 +39,7 @@ std::string line_of(std::string text) {
   return text.substr(begin + 1, end - begin - 1);
 }
 
-TEST_CASE("durations") {
+TEST_CASE("durations are printed as minutes and seconds, or with hours") {
   CHECK(duration_text(0) == "0:00");
   CHECK(duration_text(41.6) == "0:42");
   CHECK(duration_text(725) == "12:05");
@@ -47,7 +47,7 @@ TEST_CASE("durations") {
   CHECK(duration_text(-1) == "0:00");
 }
 
-TEST_CASE("numbers of epochs are as wide as the last one's") {
+TEST_CASE("numbers of epochs are as wide as the last one") {
   for (const auto& [epochs, epoch, text] : {std::tuple(9, 3, "epoch 3/9  "),
                                             {10, 3, "epoch  3/10  "},
                                             {10, 10, "epoch 10/10  "},
@@ -58,7 +58,7 @@ TEST_CASE("numbers of epochs are as wide as the last one's") {
   }
 }
 
-TEST_CASE("an epoch that is resumed begins with the samples that were done, which do not count as speed") {
+TEST_CASE("a resumed epoch begins with the finished samples, which do not count in the speed") {
   Stage stage(120);
   stage.progress->begin_epoch(1, 50);
   CHECK_THAT(stage.text(), Catch::Contains("  50/100"));
@@ -80,7 +80,7 @@ TEST_CASE("on a terminal one line is redrawn") {
   CHECK(stage.text() == "\repoch 1/2  loss 0.2500  accuracy 100.0%  2.5 samples/s  40.0 s  left 0:40\x1b[K\n");
 }
 
-TEST_CASE("it is redrawn at most ten times a second, and for the first and the last samples") {
+TEST_CASE("the line is redrawn at most ten times a second, and for the first and the last samples") {
   Stage stage(120);
   stage.progress->begin_epoch(1);
   stage.text();
@@ -94,7 +94,7 @@ TEST_CASE("it is redrawn at most ten times a second, and for the first and the l
   CHECK_FALSE(stage.text().empty());
 }
 
-TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss stays longest") {
+TEST_CASE("every line is narrower than the terminal, and the loss is left out last") {
   Stage stage(200);
   stage.progress->begin_epoch(1);
   for (int columns = 1; columns <= 150; ++columns) {
@@ -116,7 +116,7 @@ TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss 
   }
 }
 
-TEST_CASE("an error in the middle of an epoch gets a line of its own") {
+TEST_CASE("an error within an epoch begins on a new line") {
   Stage stage(80);
   stage.progress->begin_epoch(1);
   stage.text();
@@ -130,7 +130,7 @@ TEST_CASE("an error in the middle of an epoch gets a line of its own") {
   CHECK(done.text().empty());
 }
 
-TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
+TEST_CASE("other output has a line for each epoch, and at most one every ten seconds") {
   Stage stage(0);
   stage.progress->begin_epoch(1);
   stage.update_at(4, 10);
@@ -153,7 +153,7 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   CHECK(stage.text().find("left") == std::string::npos);
 }
 
-TEST_CASE("without classes nothing is said of an accuracy") {
+TEST_CASE("without classes no accuracy is shown") {
   for (const int columns : {0, 150}) {
     Stage stage(columns);
     stage.progress->begin_epoch(1);
@@ -166,7 +166,7 @@ TEST_CASE("without classes nothing is said of an accuracy") {
   }
 }
 
-TEST_CASE("time left comes from what was measured") {
+TEST_CASE("the time left is estimated from measurements") {
   Stage stage(0, {.epochs = 3, .samples = 100, .validation_samples = 30});
   Progress& progress = *stage.progress;
   progress.begin_epoch(1);
@@ -187,7 +187,7 @@ TEST_CASE("time left comes from what was measured") {
   CHECK(progress.left_in_epoch() == 0);
 }
 
-TEST_CASE("validation shows how far it is, and tells the time left by its own speed") {
+TEST_CASE("a validation shows its progress and the time left by its own speed") {
   for (const int columns : {100, 0}) {
     Stage stage(columns, {.epochs = 2, .samples = 100, .validation_samples = 30});
     Progress& progress = *stage.progress;

@@ -64,7 +64,7 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("axes of charts are numbered by 1, 2 or 5 times a power of ten, at most five steps from end to end") {
+TEST_CASE("axes of charts have at most five steps of 1, 2 or 5 times a power of ten") {
   const auto numbers = [](double largest, bool percent) {
     const std::string svg = html::chart("", {{.name = "", .color = "", .x = {1, 2}, .y = {0, largest}}}, percent);
     const std::string begin = "text-anchor='end'>";
@@ -87,7 +87,7 @@ TEST_CASE("axes of charts are numbered by 1, 2 or 5 times a power of ten, at mos
   CHECK(numbers(0.5, true) == Numbers{"0%", "20%", "40%", "60%", "80%", "100%"});
 }
 
-TEST_CASE("a report is one page without network and script that shows what came out") {
+TEST_CASE("a report is one page with the results, without network and script") {
   const std::string page = page_of(example());
   CHECK_THAT(page, Contains("66.67%") && Contains("accuracy on 12 samples") && Contains("0:15"));
   for (const std::string part :
@@ -126,7 +126,7 @@ std::vector<std::int64_t> matrix_cells(const std::string& page) {
   return cells;
 }
 
-TEST_CASE("matrix, confusions and mistakes of many classes are those of the definition") {
+TEST_CASE("matrix, confusions and mistakes of many classes equal their definitions") {
   constexpr std::int64_t classes = 30, n = 400;
   RandomStream random(5);
   const Tensor outputs = random.uniform({n, classes});
@@ -158,7 +158,7 @@ TEST_CASE("matrix, confusions and mistakes of many classes are those of the defi
   CHECK(matrix_cells(page_of(example())) == std::vector<std::int64_t>{4, 0, 0, 0, 4, 0, 4, 0, 0});
 }
 
-TEST_CASE("a report of 20,000 classes is small, and shows what is confused most") {
+TEST_CASE("a report of 20,000 classes is small and shows the most frequent confusions") {
   constexpr std::int64_t classes = 20'000, n = 40;
   std::vector<std::int64_t> labels;
   Tensor outputs = Tensor::zeros({n, classes});
@@ -178,7 +178,7 @@ TEST_CASE("a report of 20,000 classes is small, and shows what is confused most"
   CHECK_THAT(page, Contains(fmt::format("taken for <b>19999</b> <span>({:.1f}%)", 100 * M_E / (M_E + 19'999))));
 }
 
-TEST_CASE("a report is well-formed XML, whatever names say") {
+TEST_CASE("a report is well-formed XML for any names") {
   if (std::system("command -v xmllint > /dev/null") != 0) skip("no xmllint (Debian's package libxml2-utils)");
   const TemporaryFolder folder;
   ReportInput input = example();
@@ -196,7 +196,7 @@ TEST_CASE("a report is well-formed XML, whatever names say") {
   CHECK(count(page_of(input), "<script") == 0);
 }
 
-TEST_CASE("whatever names and settings say, they are only text") {
+TEST_CASE("names and settings cannot contain markup") {
   const std::string page = page_of(example());
   const std::string shown = "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;\xEF\xBF\xBD\xEF\xBF\xBD";
   CHECK(count(page, shown) >= 6);
@@ -211,7 +211,7 @@ TEST_CASE("whatever names and settings say, they are only text") {
   }
 }
 
-TEST_CASE("the images of a report are the samples, pixel for pixel") {
+TEST_CASE("the images of a report are the samples, pixel by pixel") {
   const Tensor pixels = Tensor::of({1, 2, 3}, {255, 0, 128, 1, 2, 3}, DType::uint8);
   const std::string tag = html::image(pixels, "a 'b'");
   const auto begin = tag.find("base64,") + 7;
@@ -224,7 +224,7 @@ TEST_CASE("the images of a report are the samples, pixel for pixel") {
   CHECK(identical(read_image(folder / "image.png"), pixels));
 }
 
-TEST_CASE("a report of what there is: no validation, no classes, no epochs, values that are not finite") {
+TEST_CASE("a report may lack validation, classes and epochs, and have values that are not finite") {
   CHECK_THAT(page_of({}), Contains("<b>0</b><span>epochs") && Contains("Settings"));
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
@@ -251,7 +251,7 @@ TEST_CASE("a report of what there is: no validation, no classes, no epochs, valu
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 
-TEST_CASE("mistakes with infinite outputs have the probabilities of their limit, or none") {
+TEST_CASE("mistakes with infinite outputs have the probabilities of the limit, or none") {
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
   input.data = Dataset(Tensor::zeros({5, 2, 2, 1}), Tensor::labels({1, 2, 1, 0, 1}), 3);
@@ -270,7 +270,7 @@ TEST_CASE("mistakes with infinite outputs have the probabilities of their limit,
   CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are taken for no class."));
 }
 
-TEST_CASE("what a report refuses") {
+TEST_CASE("a report rejects invalid arguments") {
   const TemporaryFolder folder;
   ReportInput input = example();
   input.class_names.pop_back();

@@ -32,7 +32,7 @@ Callbacks all_callbacks(const std::filesystem::path& folder) {
 
 }  // namespace
 
-TEST_CASE("every field that a checkpoint saves comes back") {
+TEST_CASE("every field that a checkpoint saves is restored") {
   // a new field of these structs needs a line in stir(), in the comparison below, and in the checkpoint
   STATIC_REQUIRE(field_count<EpochResult>() == 2);
   const TemporaryFolder folder;
@@ -61,7 +61,7 @@ TEST_CASE("every field that a checkpoint saves comes back") {
   }
 }
 
-TEST_CASE("every slot of every optimizer comes back") {
+TEST_CASE("every slot of every optimizer is restored") {
   const auto optimizers = [](Model model) {
     const std::vector<Parameter> p = model.parameters();
     std::vector<std::unique_ptr<Optimizer>> all;
@@ -84,7 +84,7 @@ TEST_CASE("every slot of every optimizer comes back") {
   }
 }
 
-TEST_CASE("a callback that is cut off after any epoch goes on as one that was not") {
+TEST_CASE("a callback of a run that stopped after any epoch continues as in an uninterrupted run") {
   const auto make = [](int kind) -> std::shared_ptr<Callback> {
     if (kind == 0) {
       return ReduceLROnPlateau(
@@ -166,7 +166,7 @@ SafetensorsFile stirred(Stage& stage) {
 
 }  // namespace
 
-TEST_CASE("a callback that refuses its state, wherever it stands and whatever it did, leaves all as it was") {
+TEST_CASE("a callback that rejects its state, at any position, leaves the run unchanged") {
   const TemporaryFolder folder;
   struct OtherException {};
   const std::vector<std::function<void(TrainingState&)>> refusals{[](TrainingState&) { fail("no"); },
@@ -208,7 +208,7 @@ TEST_CASE("a callback that refuses its state, wherever it stands and whatever it
   }
 }
 
-TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused and changes nothing") {
+TEST_CASE("a checkpoint with a missing or changed tensor is rejected and changes nothing") {
   const TemporaryFolder folder;
   Stage saved(all_callbacks(folder.path()));
   const SafetensorsFile good = stirred(saved);

@@ -62,7 +62,7 @@ double distance(const Model& a, const Model& b) {
 
 }  // namespace
 
-TEST_CASE("fit of two inputs, outputs and losses does the steps of a loop that is written out") {
+TEST_CASE("fit with two inputs, outputs and losses does the steps of an explicit loop") {
   const Dataset train = two_tasks(50);
   Model fitted = two_headed(0.3), looped = two_headed(0.3);
   SGD sgd(fitted.parameters(), {.learning_rate = 0.1}), same(looped.parameters(), {.learning_rate = 0.1});
@@ -80,7 +80,7 @@ TEST_CASE("fit of two inputs, outputs and losses does the steps of a loop that i
   CHECK(same_bits(fitted, looped));
 }
 
-TEST_CASE("figures of several outputs have the outputs' names, in the history, the file, the progress and evaluate") {
+TEST_CASE("figures of several outputs have the names of the outputs in history, file, progress and evaluate") {
   Model model = two_headed(0, 0.01);
   model.convert(DType::float64);
   const Dataset train = two_tasks(40), judge = two_tasks(23, 7);
@@ -118,7 +118,7 @@ TEST_CASE("figures of several outputs have the outputs' names, in the history, t
   CHECK(evaluate(model, judge, {.loss = losses}).contains("kind_accuracy"));
 }
 
-TEST_CASE("an output with a weight of 0 is measured and not learned from") {
+TEST_CASE("an output with a weight of 0 is measured but not trained") {
   Model model = two_headed();
   const Tensor before = model.parameters()[4].value();  // of the output "price"
   REQUIRE(model.parameters()[4].name() == "price/kernel");
@@ -131,7 +131,7 @@ TEST_CASE("an output with a weight of 0 is measured and not learned from") {
   CHECK(history.last()["loss"] == history.last()["kind_loss"]);
 }
 
-TEST_CASE("weights belong to all targets, or to each its own") {
+TEST_CASE("weights apply to all targets, or are given for each target") {
   Model model = two_headed();
   const Dataset data = two_tasks(12);
   const Tensor w = RandomStream(4).uniform({12}, 0, 2), v = RandomStream(5).uniform({12}, 0, 2);
@@ -200,7 +200,7 @@ void check_same(const Run& a, const Run& b) {
 
 }  // namespace
 
-TEST_CASE("a run of several outputs that stops after any step is resumed with the bits of one that does not") {
+TEST_CASE("a run with several outputs that stops after any step is resumed with the same bits") {
   for (const FitOptions& options :
        {FitOptions{}, FitOptions{.accumulate = 2}, FitOptions{.steps_per_epoch = 4},
         FitOptions{.drop_last = true, .accumulate = 2, .steps_per_epoch = 3}, FitOptions{.initial_epoch = 1}}) {
@@ -218,7 +218,7 @@ TEST_CASE("a run of several outputs that stops after any step is resumed with th
   }
 }
 
-TEST_CASE("a checkpoint of other losses, metrics or steps is refused with what differs") {
+TEST_CASE("a checkpoint with other losses, metrics or steps is rejected with the differences") {
   const TemporaryFolder folder;
   Run(folder.path(), 4);
   const auto refused = [&](const FitOptions& options) {
@@ -237,7 +237,7 @@ TEST_CASE("a checkpoint of other losses, metrics or steps is refused with what d
                       "accuracy])"));
 }
 
-TEST_CASE("accumulated batches make the step of one batch of all their samples, whatever the sizes are") {
+TEST_CASE("accumulated batches of any sizes make the step of one batch with all their samples") {
   Dataset data = two_tasks(37);
   std::vector<double> weights;
   for (std::int64_t i = 0; i < 37; ++i) weights.push_back(static_cast<double>(i % 4));
@@ -267,7 +267,7 @@ TEST_CASE("accumulated batches make the step of one batch of all their samples, 
   }
 }
 
-TEST_CASE("a step that is not finite in any of its batches changes nothing") {
+TEST_CASE("a step with a loss that is not finite in any of its batches changes nothing") {
   Model model = two_headed();
   SGD sgd(model.parameters());
   int calls = 0;
@@ -288,7 +288,7 @@ TEST_CASE("a step that is not finite in any of its batches changes nothing") {
   CHECK(sgd.iterations() == 0);
 }
 
-TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and every sample comes as often") {
+TEST_CASE("steps_per_epoch divides the passes over the data into epochs, and uses every sample equally often") {
   const auto seen = [](FitOptions options) {
     const auto input = Input({1});
     Model model(input, Dense({.units = 1, .use_bias = false})(input));
@@ -333,7 +333,7 @@ Dataset pictures(std::int64_t n, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("a network that labels every pixel learns from those that have a label") {
+TEST_CASE("a network that labels every pixel is trained on the pixels with a label") {
   const auto input = Input({6, 5, 1});
   auto x = Conv2D({.filters = 4, .kernel_size = 1, .activation = tanh})(input);
   Model model(input, Conv2D({.filters = 2, .kernel_size = 1})(x), {.seed = 1});
@@ -359,7 +359,7 @@ TEST_CASE("a network that labels every pixel learns from those that have a label
   CHECK_THAT(error_of([&] { evaluate(model, test); }), Contains("got -1 at position 0"));
 }
 
-TEST_CASE("labels of pixels move with the images, by the nearest pixel") {
+TEST_CASE("labels of pixels are moved with the images, by the nearest pixel") {
   const Dataset data = pictures(8, 3);
   const DataLoaderOptions options{.shuffle = false, .augmentation = {.horizontal_flip = true, .shift = 0.4}};
   const Batch batch = DataLoader(data, options).epoch(0)[0];
@@ -377,7 +377,7 @@ TEST_CASE("labels of pixels move with the images, by the nearest pixel") {
   CHECK(moved > 20);
 }
 
-TEST_CASE("what data of several targets and labels of positions refuse") {
+TEST_CASE("data with several targets and labels of positions reject invalid arguments") {
   const Tensor images = Tensor::zeros({2, 3, 3, 1}), numbers = Tensor::zeros({2, 1});
   const auto error = [](const std::vector<Tensor>& inputs, const std::vector<Target>& targets) {
     return error_of([&] { Dataset(inputs, targets); });
@@ -412,7 +412,7 @@ TEST_CASE("what data of several targets and labels of positions refuse") {
   CHECK(sgd.iterations() == 0);
 }
 
-TEST_CASE("samples of several inputs may come from a source, and tokens stay what they are") {
+TEST_CASE("a source may make samples with several inputs, and tokens stay int64") {
   const SampleSource source{
       {Shape{2}, Shape{3}}, {DType::float32, DType::int64}, [](std::int64_t i) {
         const auto value = static_cast<double>(i);
@@ -438,7 +438,7 @@ TEST_CASE("samples of several inputs may come from a source, and tokens stay wha
              Contains("makes int64 (3,), got float32 (3,) for sample 1"));
 }
 
-TEST_CASE("figures of parts of the data add up to those of all of it") {
+TEST_CASE("sums of parts of the data give the figures of all of it") {
   Model model = two_headed();
   const Dataset data = two_tasks(11);
   const Objective objective("test", model, data, losses, metrics);
