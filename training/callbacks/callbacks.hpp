@@ -20,7 +20,7 @@ struct EarlyStoppingOptions {
 /// Ends training when a figure no longer improves. Names, defaults and rules are those of Keras 3's EarlyStopping
 /// (keras/src/callbacks/early_stopping.py); restore_best is restore_best_weights in Keras. It never ends a run after
 /// the first epoch. The best weights are restored however the run ends. Error unless patience >= 0 and min_delta is
-/// finite and at least 0; Error at the begin of training when the figure is not measured.
+/// finite and at least 0; Error at the start of training when the figure is not measured.
 class EarlyStoppingCallback final : public Callback {
  public:
   /// Options of the callback.

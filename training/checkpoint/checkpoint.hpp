@@ -25,7 +25,7 @@ struct CheckpointOptions {
 /// cannot be written, training continues, and one message is written to standard error. This callback is called after
 /// all others, for any order of FitOptions::callbacks.
 ///
-/// Error when an option is out of range; Error at the begin of training when the folder holds checkpoints and the run
+/// Error when an option is out of range; Error at the start of training when the folder holds checkpoints and the run
 /// does not resume from them, or when the figure `best` is not measured.
 class CheckpointCallback final : public Callback {
  public:

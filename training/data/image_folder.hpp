@@ -13,10 +13,10 @@ namespace xtape {
 
 /// Options of load_image_folder().
 struct ImageFolderOptions {
-  /// Height and width in pixels to which every image is resized; the aspect ratio is not preserved.
-  Required<std::int64_t> height, width;
-  std::int64_t channels = 3;     ///< 3: RGB; 1: grey
-  bool skip_unreadable = false;  ///< leave out images that cannot be read, instead of throwing an Error
+  /// Height in pixels to which every image is resized.
+  Required<std::int64_t> height, width;  ///< width in pixels; the aspect ratio is not preserved
+  std::int64_t channels = 3;             ///< 3: RGB; 1: grey
+  bool skip_unreadable = false;          ///< leave out images that cannot be read, instead of throwing an Error
   /// Show progress on standard error if checking the images takes more than two seconds.
   bool show_progress = true;
 };
