@@ -7,7 +7,7 @@
 namespace xtape {
 namespace {
 
-/// ln p of each, for the element type T.
+/// The logarithms of the probabilities p, for the element type T.
 template <class T>
 void take_logarithms(Tensor& probabilities) {
   T* const p = probabilities.mutable_data<T>();
@@ -15,7 +15,7 @@ void take_logarithms(Tensor& probabilities) {
                  [](T v) { return std::log(std::max(v, std::numeric_limits<T>::min())); });
 }
 
-/// Rows of which some element is NaN or infinite.
+/// The number of rows with an element that is NaN or infinite.
 std::int64_t rows_not_finite(const Tensor& outputs) {
   const std::vector<double> values = outputs.to_vector();
   const auto row = static_cast<std::ptrdiff_t>(outputs.size() / outputs.dim(0));

@@ -1,13 +1,15 @@
-// A custom layer: channel-wise scale and shift from what the channels hold, as in a squeeze-and-excitation block
-// (Hu, Shen and Sun: Squeeze-and-excitation networks, CVPR 2018), used in a model beside Conv2D and Dense.
+// A custom layer: a scale for each channel that is computed from the means of all channels, as in a
+// squeeze-and-excitation block (Hu, Shen and Sun: Squeeze-and-excitation networks, CVPR 2018). The program uses it in a
+// model with Conv2D and Dense.
 #include "examples/program.hpp"
 using namespace xtape;
 
-/// y = x * sigmoid(relu(mean(x) w1) w2): every channel is weighed by a gate that sees the means of all channels.
+/// y = x * sigmoid(relu(mean(x) w1) w2): each channel is multiplied by a gate, which depends on the means of all
+/// channels.
 class SqueezeExciteLayer final : public Layer {
  public:
   struct Options {
-    Required<std::int64_t> units;  ///< between the two products
+    Required<std::int64_t> units;  ///< size of the vector between the two products
     std::string name = "";
     static void fields(auto& options, auto field) { field("units", options.units); }
   };
@@ -34,7 +36,8 @@ class SqueezeExciteLayer final : public Layer {
 };
 using SqueezeExcite = LayerHandle<SqueezeExciteLayer>;
 
-/// Images of noise in which the channel with the class's number is brighter: a task for channels, not for places.
+/// Images of noise in which the channel with the number of the class is brighter, so the class depends on channels
+/// alone.
 Dataset bright_channels(std::int64_t n, std::uint64_t seed) {
   RandomStream random(seed);
   Tensor images = random.uniform({n, 8, 8, 3});

@@ -2,8 +2,8 @@
 #include "examples/program.hpp"
 using namespace xtape;
 
-/// Share of predictions that are off by at most `tolerance`, weighted by the samples. Sums of batches are added, so it
-/// is exact for batches of any size; the result is computed from the total.
+/// The share of predictions with an error of at most `tolerance`, weighted by the samples. The sums of batches are
+/// added, and the result is computed from the total, so it is exact for batches of any size.
 Metric within(double tolerance) {
   const auto sums = [tolerance](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     double hits = 0, all = 0;
@@ -17,13 +17,13 @@ Metric within(double tolerance) {
   return {fmt::format("within_{}", tolerance), sums, [](const Tensor& total) { return total.at({0}) / total.at({1}); }};
 }
 
-/// The mean of log cosh(y - t): like a squared error for small differences, like an absolute one for large ones.
+/// The mean of log cosh(y - t): like the squared error for small differences, like the absolute error for large ones.
 Variable log_cosh(const Variable& outputs, const Tensor& targets) {
   const Variable e = outputs - targets;
   return mean(abs(e) + log(1.0 + exp(-2.0 * abs(e)))) - std::log(2.0);
 }
 
-/// y = sin(3 a) + b^2, of which every tenth is far off.
+/// Samples of y = sin(3 a) + b^2; every tenth has a large error.
 Dataset noisy(std::int64_t n, std::uint64_t seed) {
   const Tensor points = RandomStream(seed).uniform({n, 2}, -1, 1);
   std::vector<double> targets;
@@ -53,6 +53,6 @@ int main(int argc, char** argv) {
          .callbacks = {EarlyStopping({.monitor = "val_within_0.2", .patience = epochs, .restore_best = true})}});
     const Figures result = evaluate(model, test, {.loss = loss, .metrics = metrics});
     fmt::print("test: {}\n", to_string(result));
-    return result["within_0.2"] > (quick ? 0.35 : 0.7);  // of at most 0.9: a tenth can't be known
+    return result["within_0.2"] > (quick ? 0.35 : 0.7);  // at most 0.9, because a tenth is unpredictable
   });
 }

@@ -16,7 +16,7 @@ Variable swish(const Variable& x) {
                               }}});
 }
 
-/// The same with a mistake in the derivative, for the checker to find.
+/// The same function with a wrong derivative, which the checker must find.
 Variable wrong_swish(const Variable& x) {
   return record("wrong_swish", swish(x.detached()).value(),
                 {{x, [x = x.value()](const Variable& dy) { return dy * sigmoid(x); }}});

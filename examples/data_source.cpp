@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 const fs::path usual = "/usr/share/datasets/fashion-mnist";
 
-/// What was not taken for an image is said, so that nobody wonders where it is.
+/// The images of a folder. Prints to standard error which files were left out.
 Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options) {
   ImageFolder found = load_image_folder(folder, options);
   if (found.skipped > 0) fmt::print(stderr, "{}: {} entries that are no images\n", folder.string(), found.skipped);
@@ -27,7 +27,8 @@ Dataset photographs_in(const fs::path& folder, const ImageFolderOptions& options
   return found.data;
 }
 
-/// The test images with the class numbers of the training images. Error when these lack a class of theirs.
+/// The test images with the class numbers of the training images. Error when the test images have a class that the
+/// training images do not have.
 Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& folder) {
   const std::vector<std::string>& names = train.class_names();
   std::vector<std::int64_t> numbers, labels;
@@ -45,7 +46,8 @@ Dataset numbered_as(const Dataset& train, const Dataset& test, const fs::path& f
           Tensor::labels(labels), names};
 }
 
-/// Whether something in the folder is such. What can't be read holds nothing; load_image_folder() names it.
+/// Whether an entry of the folder satisfies `wanted`. A folder that cannot be read counts as empty; load_image_folder()
+/// reports it.
 template <class Wanted>
 bool holds(const fs::path& folder, Wanted wanted) {
   std::error_code ignored;
@@ -61,7 +63,7 @@ bool is_shown_folder(const fs::directory_entry& entry) {
 }
 bool is_class(const fs::directory_entry& entry) { return is_shown_folder(entry) && holds(entry.path(), is_image); }
 
-/// Whether a folder has a name that people give to a part of a data set.
+/// Whether a folder has a common name of a part of a data set.
 bool has_name_of_part(const fs::path& folder) {
   constexpr std::array<std::string_view, 8> parts{"train", "training", "test",       "testing",
                                                   "val",   "valid",    "validation", "dev"};
@@ -70,9 +72,9 @@ bool has_name_of_part(const fs::path& folder) {
   return std::ranges::find(parts, name) != parts.end();
 }
 
-/// Whether photographs are split already: "train" and "test" hold class folders, whatever else lies there. Otherwise
-/// the folder holds class folders itself, one of which may be called "train". Error when names and contents say
-/// neither clearly.
+/// Whether the photographs are already split: "train" and "test" both contain class folders, besides any other files.
+/// Otherwise the class folders are in the folder itself; one of them may be named "train". Error when names and
+/// contents are ambiguous.
 bool is_split(const fs::path& folder) {
   const auto holds_classes = [](const fs::path& path) { return holds(path, is_class); };
   if (holds_classes(folder / "train") && holds_classes(folder / "test")) return true;
@@ -108,7 +110,7 @@ bool has_idx_files(const fs::path& folder) {
   return fs::exists(folder / "train-images-idx3-ubyte") || fs::exists(folder / "train-images-idx3-ubyte.gz");
 }
 
-/// In folders, or where load_image_folder tells that they want some.
+/// Whether the folder has folders or images. If the images are not in class folders, load_image_folder() reports it.
 bool has_photographs(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_directory() || is_image_name(entry.path())) return true;

@@ -1,4 +1,4 @@
-// How good a trained network is: loss, accuracy, and class by class.
+// Evaluates a trained network: loss, accuracy, and figures for each class.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
@@ -34,7 +34,7 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--batch-size", s.batch_size)->check(CLI::Range(1, 1000000))->capture_default_str();
 }
 
-/// Rows are what images are, columns what they are taken for.
+/// Rows are the true classes, columns the predicted classes.
 void print_confusion(const Tensor& confusion) {
   const std::vector<double> counts = confusion.to_vector();
   const std::size_t width = fmt::format("{}", *std::max_element(counts.begin(), counts.end())).size() + 1;
@@ -46,7 +46,7 @@ void print_confusion(const Tensor& confusion) {
   }
 }
 
-/// Error when there is none that fits the network by itself.
+/// Loads the data. Error without --data when the network does not take images of Fashion-MNIST.
 DataSource load(const Settings& s, const Shape& input) {
   check(!s.data.empty() || input == Shape{28, 28, 1},
         "evaluate: expected --data FOLDER with images for this network, which takes {}, got none; without it, "
@@ -57,15 +57,15 @@ DataSource load(const Settings& s, const Shape& input) {
                    {.height = input[0], .width = input[1], .channels = input[2], .skip_unreadable = s.skip_unreadable});
 }
 
-/// Names that say more than a number would.
+/// Whether the names are more than numbers.
 bool are_words(const std::vector<std::string>& names) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   return std::ranges::any_of(names, [&](const std::string& name) { return !std::ranges::all_of(name, is_digit); });
 }
 
-/// The number that the network has for each class of the data: of the same name, in whatever order and however many
-/// there are; the same number where the data or the network knows none, or the data only numbers. Error when the
-/// network does not know a name, and when neither names nor the number of classes tell.
+/// The network's class number for each class of the data: the number of the class with the same name. The numbers are
+/// unchanged if the data or the network has no names, or the names of the data are numbers. Error when the network does
+/// not have a name, and when there are no names and the numbers of classes differ.
 std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std::string>& known, std::int64_t classes) {
   std::vector<std::int64_t> numbers;
   std::vector<std::string> unknown;
@@ -87,21 +87,21 @@ std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std:
   return numbers;
 }
 
-/// The labels of the data, with the network's numbers of the classes.
+/// The labels of the data as the network's class numbers.
 Tensor labels_of(const Dataset& data, const std::vector<std::int64_t>& numbers) {
   std::vector<std::int64_t> labels;
   for (const double label : data.target().to_vector()) labels.push_back(numbers[static_cast<std::size_t>(label)]);
   return Tensor::labels(labels);
 }
 
-/// The network's names as a terminal may show them; the data's where it has none.
+/// The network's class names, printable on a terminal; those of the data if the network has none.
 std::vector<std::string> shown_names(const std::vector<std::string>& known, const Dataset& data) {
   std::vector<std::string> names = known.empty() ? data.class_names() : known;
   std::ranges::transform(names, names.begin(), printable);
   return names;
 }
 
-/// The mean over classes counts those that the data does not show, too: that is said.
+/// Lists the classes without images, because they count as 0 in the mean over classes.
 void print_missing(const ConfusionCounts& counts, const std::vector<std::string>& names) {
   constexpr std::size_t most = 20;
   std::vector<std::string> missing;
@@ -130,7 +130,7 @@ int run(const Settings& s) {
   const ConfusionCounts counts = confusion_counts(logits, labels);
   const std::vector<std::string> names = shown_names(known, data);
   ForwardPass pass(Mode::inference);
-  const std::optional<Variable> penalty = model.regularization(pass);  // as evaluate() and training count it
+  const std::optional<Variable> penalty = model.regularization(pass);  // as in evaluate() and in training
   const double loss = softmax_cross_entropy(logits, labels).value().item() + (penalty ? penalty->value().item() : 0);
   fmt::print("{} {}: loss {:.4f}, right class among the first {}: {:.4f}\n\n{}", data.size(), about, loss, top,
              top_k_accuracy(logits, labels, top), class_table(counts, names));

@@ -1,5 +1,5 @@
-// Fine-tuning: what a network has learned of five kinds of clothes serves to tell the other five apart from few images.
-// First a new head learns on top of frozen layers, then all layers learn, slowly.
+// Fine-tuning: a network that was trained on five kinds of clothes learns to classify five other kinds from few images.
+// First a new output layer is trained on top of frozen layers, then all layers are trained with a low learning rate.
 #include "examples/program.hpp"
 using namespace xtape;
 
@@ -15,7 +15,7 @@ Dataset classes_from(const Dataset& data, std::int64_t first, std::size_t most) 
   return {data.subset(rows).input(), Tensor::labels(classes), 5};
 }
 
-/// Trains a small network on the first five classes and leaves it in a file, as others may have done.
+/// Trains a small network on the first five classes and saves it to a file.
 void pretrain(const Dataset& data, const std::filesystem::path& path) {
   const auto input = Input({28, 28, 1});
   auto x = Conv2D({.filters = 16, .kernel_size = 3, .activation = relu, .name = "conv1"})(input);
@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
     const auto [train, test] = load_fashion_mnist();
     pretrain(classes_from(train, 0, quick ? 3000 : 20000), "clothes.safetensors");
 
-    // The file alone makes the network again; everything up to "features" serves as it is.
+    // the file contains the whole network; the layers up to "features" are reused
     const Model base = load_model("clothes.safetensors");
     base.set_trainable(false);
     const auto logits =
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     fmt::print("\n{}\n", model.summary());
 
     const Dataset few = classes_from(train, 5, 1000), judge = classes_from(test, 5, quick ? 1000 : 5000);
-    Adam head(model.parameters(), {.learning_rate = 3e-3});  // changes what is trainable: the new head
+    Adam head(model.parameters(), {.learning_rate = 3e-3});  // changes the trainable parameters: the new output layer
     fit(model, head, few, {.epochs = quick ? 4 : 8, .batch_size = 32});
     const double frozen = evaluate(model, judge)["accuracy"];
 

@@ -1,13 +1,13 @@
-// Training through a gradient: a Wasserstein critic whose slope is kept at 1 by a penalty on its gradient (Gulrajani,
-// Ahmed, Arjovsky, Dumoulin and Courville: Improved training of Wasserstein GANs, NIPS 2017), so that every step of the
-// optimizer takes derivatives of derivatives. Between points and the same points moved by (3, 4) the distance is W = 5;
-// a penalty of weight l lets the slope grow to 1 + W / 2l, where W (slope) - l (slope - 1)^2 is largest.
+// Training with a gradient in the loss: a Wasserstein critic with a penalty that keeps the norm of its gradient at 1
+// (Gulrajani, Ahmed, Arjovsky, Dumoulin and Courville: Improved training of Wasserstein GANs, NIPS 2017). So every
+// optimizer step computes derivatives of derivatives. The distance between points and the same points moved by (3, 4)
+// is W = 5. With a penalty of weight l the slope grows to 1 + W / 2l, where W (slope) - l (slope - 1)^2 is largest.
 #include <cmath>
 
 #include "examples/program.hpp"
 using namespace xtape;
 
-/// n points around the origin, of which `moved` are moved by (3, 4).
+/// n points around the origin, or around (3, 4) if `moved` is true.
 Tensor points(RandomStream& random, std::int64_t n, bool moved) {
   Tensor x = random.normal({n, 2});
   float* data = x.mutable_data<float>();

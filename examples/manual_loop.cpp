@@ -4,7 +4,7 @@
 #include "examples/program.hpp"
 using namespace xtape;
 
-/// Two interleaved spirals, a point (x, y) each, class 0 or 1.
+/// Points (x, y) of two interleaved spirals, class 0 and 1.
 Dataset spirals(std::int64_t n, std::uint64_t seed) {
   Tensor points = RandomStream(seed).normal({n, 2}, 0, 0.05);
   std::vector<std::int64_t> classes;

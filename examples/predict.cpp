@@ -1,4 +1,4 @@
-// What a trained network sees on photographs: the most probable classes of each.
+// Classifies photographs with a trained network: prints the most probable classes of each.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -33,7 +33,7 @@ void declare(CLI::App& app, Settings& s) {
                "Print JSON: a list of {file, predictions: [{class, name, probability}]}, or {file, error}");
 }
 
-/// The file, or the images directly in the folder, sorted.
+/// The file itself, or the images directly in the folder, sorted.
 std::vector<fs::path> files_of(const fs::path& name) {
   check(!name.empty(), "predict: expected a photograph or a folder, got an empty name");
   std::error_code error, ignored;
@@ -79,7 +79,7 @@ nlohmann::ordered_json to_json(const fs::path& file, const std::vector<Predictio
   return entry;
 }
 
-/// A bar as long as the probability, in what the terminal leaves beside the name and the number.
+/// Prints the predictions with bars proportional to the probabilities, in the width of the terminal.
 void print(const fs::path& file, const std::vector<Prediction>& best) {
   std::size_t width = 0;
   for (const Prediction& p : best) width = std::max(width, printable(p.name).size());
@@ -92,7 +92,7 @@ void print(const fs::path& file, const std::vector<Prediction>& best) {
   }
 }
 
-/// What is shown: at once, or at the end as JSON. What failed does not keep the others from being shown.
+/// Prints predictions at once, or at the end as JSON. After an error for one file the others are still processed.
 class Output {
  public:
   explicit Output(bool json) : json_(json) {}
@@ -100,7 +100,7 @@ class Output {
     if (json_) all_.push_back(to_json(file, best));
     if (!json_) print(file, best);
   }
-  /// Calls `work` for a file or folder; its Error is printed and remembered.
+  /// Calls `work` for a file or folder. An Error is printed and stored.
   void attempt(const fs::path& file, const std::function<void()>& work) {
     try {
       work();
@@ -110,7 +110,7 @@ class Output {
       status_ = 2;
     }
   }
-  /// Prints the JSON; the program's exit status.
+  /// Prints the JSON. Returns the exit status of the program.
   int finish() const {
     if (json_) fmt::print("{}\n", all_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     return status_;

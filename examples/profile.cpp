@@ -1,4 +1,4 @@
-// Where the time and the memory of a training step go, layer by layer.
+// Prints the time and the memory of each layer in a training step.
 #include <CLI/CLI.hpp>
 
 #include "examples/program.hpp"
@@ -31,7 +31,7 @@ int main(int argc, char** argv) {
   app.add_option("--steps", options.steps, "That are measured")->check(CLI::Range(1, 10000))->capture_default_str();
   app.add_flag("--quick", quick, "The ConvNet and one step, as a test");
   return run_program(argc, argv, app, [&] {
-    if (quick) {  // what is given on the command line stays
+    if (quick) {  // options on the command line are kept
       if (app.count("--model") == 0) options.model = "convnet";
       if (app.count("--batch") == 0) options.batch = 4;
       if (app.count("--steps") == 0) options.steps = 1;

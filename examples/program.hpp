@@ -1,4 +1,4 @@
-// What every example's main does around its work.
+// The main functions of all examples.
 #pragma once
 
 #include <functional>
@@ -11,16 +11,16 @@ class App;
 
 namespace xtape {
 
-/// Parses the command line, runs `body` and returns the program's exit status: what body returns; 0 after --help; 2,
-/// with a message on standard error, when the command line is wrong, body throws, or what was printed could not be
-/// written (a full disk). A program with options of its own includes <CLI/CLI.hpp>, which takes seconds to compile.
+/// Parses the command line, calls `body` and returns the exit status of the program: the result of body; 0 after
+/// --help; 2, with a message on standard error, when the command line is wrong, body throws, or standard output could
+/// not be written (a full disk). A program with further options includes <CLI/CLI.hpp>, which takes seconds to compile.
 int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>& body);
 
-/// The same for a small program whose one option is --quick; `body` gets whether it was given, and returns whether
-/// the program came to what it promises (exit status 0, else 1).
+/// Runs a small program with the single option --quick. `body` gets whether it was given, and returns whether the
+/// result is as expected (exit status 0, otherwise 1).
 int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body);
 
-/// For options that may be left out but not be given an empty value.
+/// A check for options that may be left out but must not have an empty value.
 std::string not_empty(const std::string& value);
 
 }  // namespace xtape

@@ -1,10 +1,10 @@
-// Two inputs and two outputs: a picture of a piece of clothing and two numbers about it go in, what it is and what it
-// costs come out.
+// Two inputs and two outputs: from a picture of a piece of clothing and two numbers about it the model predicts the
+// kind and the price.
 #include "examples/program.hpp"
 using namespace xtape;
 
-/// Fashion-MNIST with a size and a wear from 0 to 1 for each picture, and a price that depends on these and on the
-/// kind.
+/// Fashion-MNIST with two numbers from 0 to 1 for each picture, size and wear, and a price that depends on them and on
+/// the kind.
 Dataset shop(const Dataset& clothes, std::uint64_t seed) {
   const std::vector<double> bases{1, 4, 3, 5, 8, 3.5, 2, 6, 4.5, 9};  // of the ten kinds, in tens of a currency
   const Tensor details = RandomStream(seed).uniform({clothes.size(), 2});
@@ -19,7 +19,7 @@ Dataset shop(const Dataset& clothes, std::uint64_t seed) {
            {.values = Tensor::of({clothes.size(), 1}, prices)}}};
 }
 
-/// The price is computed from what the picture shows and from the numbers; the kind from the picture alone.
+/// The price is computed from the features of the picture and from the numbers, the kind from the picture alone.
 Model appraiser() {
   const auto picture = Input({28, 28, 1}), details = Input({2});
   auto x = Conv2D({.filters = 16, .kernel_size = 3, .activation = relu})(picture);

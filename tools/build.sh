@@ -5,9 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev libopenblas-dev libfmt-dev catch2
           libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libcli11-dev
           nlohmann-json3-dev dataset-fashion-mnist)
-test_packages=(cmake libxml2-utils python3-h5py python3-pil) # what tests run; xtape itself does not need it
+test_packages=(cmake libxml2-utils python3-h5py python3-pil) # for tests only; xtape does not need them
 build=${XTAPE_BUILD:-build}
-# A compiler cache serves files that use a precompiled header, which it refuses by default.
+# By default a compiler cache does not cache files that use a precompiled header; this option enables it.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 
 # Prints those of the given Debian packages that are not installed.
@@ -17,7 +17,7 @@ missing_packages() {
   done
 }
 
-# Installs Debian packages where that is possible, and says what to do where it is not.
+# Installs Debian packages if possible; otherwise prints what to do.
 need() {
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     [[ -e $build/build.ninja ]] ||
@@ -36,7 +36,7 @@ need() {
   local log
   log=$(mktemp)
   export DEBIAN_FRONTEND=noninteractive
-  # shellcheck disable=SC2086  # one word a package
+  # shellcheck disable=SC2086  # one word for each package
   { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1 || {
     tail -n 5 "$log" >&2
     echo "apt-get could not install ${missing}; continuing with what is there." >&2
@@ -53,19 +53,19 @@ configure() {
   [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release -Dwerror=true "$@" || exit 1
 }
 
-# Builds what is named, everything by default: with progress on a terminal, elsewhere silent but for what goes to standard
-# error, since standard output is the program's.
+# Builds the named targets, by default all. Shows the progress on a terminal; otherwise prints only errors, to standard error,
+# because standard output belongs to the program.
 build_targets() {
   if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
 }
 
-# Builds one of the programs in examples/; nothing goes to standard output, which is the program's.
+# Builds one of the programs in examples/. Prints nothing to standard output, which belongs to the program.
 build_program() {
   configure >&2
   build_targets "examples/$1"
 }
 
-# The same, and becomes it.
+# Builds one of the programs in examples/ and replaces this process by it.
 run_program() {
   local program=$1
   shift
@@ -101,8 +101,7 @@ test_and_count() {
   return "$status"
 }
 
-# Installs and builds what the tests of these names need: their programs, or everything for all tests and for those of the
-# examples.
+# Installs and builds what the named tests need: their programs, or everything for all tests and for those of the examples.
 build_tests() {
   need "${test_packages[@]}"
   local programs=() name

@@ -12,8 +12,8 @@
 namespace xtape {
 namespace {
 
-/// Mean and sum of squared distances from it of one channel, taken in part by part (T. Chan, G. Golub, R. LeVeque:
-/// Updating formulae and a pairwise algorithm for computing sample variances, 1979).
+/// Mean and sum of squared deviations of one channel, combined from parts (T. Chan, G. Golub, R. LeVeque: Updating
+/// formulae and a pairwise algorithm for computing sample variances, 1979).
 struct Moments {
   double count = 0, mean = 0, squares = 0;
 
@@ -27,7 +27,7 @@ struct Moments {
 
 Moments moments_of(const double* values, std::int64_t count, std::int64_t step) {
   Moments result{.count = static_cast<double>(count)};
-  // of distances from the first value: the mean of a constant is that constant, whatever is rounded
+  // the mean of the differences from the first value is exactly 0 for a constant, whatever the rounding
   for (std::int64_t i = 0; i < count; ++i) result.mean += values[i * step] - values[0];
   result.mean = values[0] + result.mean / result.count;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -48,7 +48,7 @@ std::vector<Moments> moments_of(const Dataset& data) {
   return all;
 }
 
-/// The Normalization layers, each once; see adapt for what is an Error.
+/// The Normalization layers of the model, each once; see adapt() for the Errors.
 std::vector<const Layer*> normalizations(const Model& model) {
   std::vector<const Layer*> found;
   const std::vector<ModelNode>& nodes = model.nodes();

@@ -1,4 +1,4 @@
-// adapt: what Normalization layers need to know of the training data.
+// adapt: computes the statistics of the training data for Normalization layers.
 #pragma once
 
 #include "models/graph/model.hpp"
@@ -6,10 +6,11 @@
 
 namespace xtape {
 
-/// Sets mean and variance (biased) of the model's Normalization layers to those of the data's channels, over all
-/// examples and places, with bytes as numbers from 0 to 1; in one pass over the data, batch by batch, in float64. Call
-/// it before training, with the training data. Error, with nothing changed, when the data does not fit the model, the
-/// model has no such layer, one takes something else than the model's input, or an image holds what is not finite.
+/// Sets the mean and the (biased) variance of the model's Normalization layers to those of each channel of the data,
+/// over all samples and positions. uint8 values are divided by 255. The data is read once, batch by batch; sums are
+/// computed in float64. Call it before training, with the training data. Error when the data does not fit the model,
+/// the model has no such layer, the input of such a layer is not the model's input, or a value is not finite; then the
+/// model is unchanged.
 void adapt(Model& model, const Dataset& data);
 
 }  // namespace xtape

@@ -13,14 +13,15 @@
 namespace xtape {
 namespace {
 
-/// A layer under recalibration; unless keep() is called, it gets back what it had at the end of the scope.
+/// A layer that is being recalibrated. The destructor restores the old state unless keep() was called.
 class Recalibrated {
  public:
   explicit Recalibrated(BatchNormalizationLayer& layer) : layer_(layer), momentum_(layer.momentum()) {
     for (const auto& [name, parameter] : layer.named_parameters()) {
       if (parameter.trainable()) continue;
       state_.push_back({name, parameter, parameter.value()});
-      parameter.set_value(Tensor::zeros(parameter.shape(), parameter.dtype()));  // even from values that are not finite
+      // the old values may be NaN, which a momentum of 0 would not remove
+      parameter.set_value(Tensor::zeros(parameter.shape(), parameter.dtype()));
     }
   }
   Recalibrated(const Recalibrated&) = delete;
@@ -31,7 +32,8 @@ class Recalibrated {
     for (const State& state : state_) state.parameter.set_value(state.value);
   }
 
-  /// With momentum seen / (seen + next) moving averages are the means of all that was seen, weighted by size.
+  /// Sets the momentum to seen / (seen + next). The moving averages are then means over all samples, weighted by batch
+  /// size.
   void weigh(std::int64_t seen, std::int64_t next) {
     layer_.set_momentum(static_cast<double>(seen) / static_cast<double>(seen + next));
   }
@@ -49,7 +51,7 @@ class Recalibrated {
   void keep() {
     kept_ = true;
     for (const State& state : state_) {
-      // So many updates leave nothing of the first value that bias_correction would have to take out.
+      // after so many updates bias_correction has no effect
       if (state.name == "updates")
         state.parameter.set_value(Tensor::full(state.value.shape(), 1e9, state.value.dtype()));
     }
@@ -67,14 +69,14 @@ class Recalibrated {
   bool kept_ = false;
 };
 
-/// The batch-normalization layers, once each, those of nested models too.
+/// The BatchNormalization layers that are not frozen, each once, including those of nested models.
 std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
   std::map<const Layer*, int> calls;
   for (const ModelNode& node : model.nodes()) count_calls(*node.layer, calls);
   std::vector<std::unique_ptr<Recalibrated>> found;
   for (const auto& layer : model.all_layers()) {
     auto* normalization = dynamic_cast<BatchNormalizationLayer*>(layer.get());
-    if (!normalization || !normalization->trainable()) continue;  // a frozen one measures nothing
+    if (!normalization || !normalization->trainable()) continue;  // a frozen layer does not update its averages
     check(calls.at(layer.get()) == 1,
           "recalibrate_batch_norm: expected each BatchNormalization to be called once in model {}, got {} called more "
           "often: its averages would be those of the last call; make a layer for each",

@@ -1,4 +1,4 @@
-// Batch normalization's moving averages measured anew.
+// Recomputes the moving averages of batch normalization with the final weights.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@ namespace xtape {
 struct RecalibrationOptions {
   /// Samples for each forward pass.
   std::int64_t batch_size = 32;
-  std::uint64_t seed = 0;  ///< of the order of the samples, so that batches are random ones
+  std::uint64_t seed = 0;  ///< seed of the order of the samples
 };
 
-/// Sets moving_mean and moving_variance of every BatchNormalization layer to the means, over all batches of the data
-/// weighted by their size, of the batches' means and (unbiased) variances with the weights as they are now. Moving
-/// averages instead lag behind weights that still change, and remember where they started (Wu and Johnson, Rethinking
-/// "Batch" in BatchNorm, 2021, section 3: precise BN). All other layers run in inference mode: dropout drops nothing.
-/// With bias_correction the layer then takes the averages as they are. Frozen layers stay as they are. Error, with
-/// nothing changed, when there is no other such layer, the data does not fit the model, or statistics
-/// are not finite.
+/// Recomputes moving_mean and moving_variance of every BatchNormalization layer that is not frozen: they become the
+/// means of the batches' means and unbiased variances, over all batches of the data, weighted by batch size, with the
+/// current weights. In contrast, moving averages from training lag behind weights that still change, and depend on
+/// their start values (Wu and Johnson, Rethinking "Batch" in BatchNorm, 2021, section 3: precise BN). All other layers
+/// run in inference mode: dropout drops nothing. With bias_correction, inference then uses the averages without a
+/// correction. Error when there is no such layer, the data does not fit the model, or a statistic is not finite; then
+/// the model is unchanged.
 void recalibrate_batch_norm(Model& model, const Dataset& data, const RecalibrationOptions& options = {});
 
 }  // namespace xtape

@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// Calls f(outputs, batch) for each batch of the data in its order, until it returns false.
+/// Calls f(outputs, batch) for each batch of the data in order, until f returns false.
 template <class F>
 void for_each_batch(const Model& model, const Dataset& data, std::int64_t batch_size, const F& f) {
   const DataLoader loader(data, {.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()});
@@ -20,7 +20,7 @@ void for_each_batch(const Model& model, const Dataset& data, std::int64_t batch_
   }
 }
 
-/// Copies the rows of a batch to where they belong among those of all samples, for which it makes room at first.
+/// Copies the rows of a batch into the tensor of all samples, which is allocated at the first call.
 void write_rows(const Tensor& part, std::int64_t begin, std::int64_t samples, Tensor& all) {
   if (!all.defined()) all = Tensor::empty(part.shape().replaced(0, samples), part.dtype());
   with_floating("predict", part.dtype(), [&](auto zero) {

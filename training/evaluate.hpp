@@ -1,4 +1,4 @@
-// evaluate and predict: a model in inference mode over many samples.
+// evaluate and predict: run a model in inference mode on many samples.
 #pragma once
 
 #include <cstdint>
@@ -16,31 +16,32 @@ namespace xtape {
 struct EvaluateOptions {
   /// Samples for each forward pass.
   std::int64_t batch_size = 32;
-  /// One loss, or one for each output; see Losses.
+  /// One loss, or one for each output of the model; see Losses.
   Losses loss = loss::softmax_cross_entropy();
-  /// As in FitOptions.
+  /// The metrics, as in FitOptions.
   Metrics metrics = {};
-  /// Notified after each batch how many samples are done; false ends it, with the figures of those.
+  /// Called after each batch with the number of samples that are done. If it returns false, the evaluation ends, and
+  /// the figures are those of these samples.
   std::function<bool(std::int64_t samples)> batch_end = {};
 };
 
-/// Means over all samples, in inference mode: "loss", with several outputs the loss of each ("<output>_loss"), and the
-/// metrics ("accuracy", "<output>_accuracy"). Records nothing. The loss has the penalties of the model's regularizers
-/// added, as in training and as in Keras, so that the two can be compared. Where the samples have weights, it is
-/// sum(w_i l_i) / n plus these, and the metrics are weighted. Error when the data does not fit the model, the losses or
-/// the metrics.
+/// Evaluates the model in inference mode. Returns means over all samples: "loss"; with several outputs the loss of each
+/// ("<output>_loss"); and the metrics ("accuracy", "<output>_accuracy"). Nothing is recorded on a tape. The loss
+/// includes the penalties of the model's regularizers, as in training and in Keras. If the samples have weights, the
+/// loss is sum(w_i l_i) / n plus the penalties, and the metrics are weighted. Error when the data does not fit the
+/// model, the losses or the metrics.
 Figures evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
-/// The outputs (n, ...) for inputs (n, ...), in inference mode, batch by batch; uint8 is divided by 255 as in training.
-/// Error when the model has several outputs, there are no samples, their shape does not fit the model or batch_size is
-/// below 1.
+/// The outputs (n, ...) for inputs (n, ...), computed batch by batch in inference mode. uint8 inputs are divided by
+/// 255, as in training. Error when the model has several outputs, there are no samples, their shape does not fit the
+/// model, or batch_size is below 1.
 Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size = 32);
-/// The same for the inputs of a data set, which may be on the disk; its targets do not matter.
+/// The outputs for the inputs of a data set, which may be on disk. Its targets are ignored.
 Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
 
-/// The same for models of any number of inputs and outputs: a tensor (n, ...) for each output.
+/// The outputs of a model with any number of inputs and outputs: one tensor (n, ...) for each output.
 std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32);
-/// The same for the inputs of a data set.
+/// All outputs for the inputs of a data set, which may be on disk. Its targets are ignored.
 std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
 
 }  // namespace xtape

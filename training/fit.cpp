@@ -29,7 +29,8 @@ StepPlan plan_of(const Model& model, const Dataset& data, const FitOptions& opti
           .accumulate = options.accumulate};
 }
 
-/// Progress first, so that what others print comes after its line; those that save what all others know last.
+/// Progress comes first, so that output of other callbacks follows its line. Callbacks that save the state of all
+/// others come last.
 Callbacks in_order(const TrainingState& run) {
   Callbacks callbacks = run.options.callbacks;
   std::stable_partition(callbacks.begin(), callbacks.end(),
@@ -43,42 +44,42 @@ Callbacks in_order(const TrainingState& run) {
   return callbacks;
 }
 
-/// The epochs of a run.
+/// A run: its epochs, and the calls of the callbacks.
 class Run {
  public:
   Run(TrainingState& state, const DataLoader& loader)
       : state_(state), loader_(loader), step_(state), callbacks_(in_order(state)) {}
 
   void operator()() {
-    tell(&Callback::train_begin);
+    notify(&Callback::train_begin);
     if (!state_.options.resume.empty()) {
       resume_run(state_, state_.options.resume);
       const std::int64_t done =
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
-      if (state_.step() > 0) leave_behind((done - 1) / state_.plan.pass);
+      if (state_.step() > 0) mark_used((done - 1) / state_.plan.pass);
     }
     while (!state_.stopping() && epochs_done() < state_.options.epochs) run_epoch();
-    tell(&Callback::train_end);
+    notify(&Callback::train_end);
     state_.history.set_stop_reason(state_.stop_reason);
   }
 
  private:
-  void tell(void (Callback::*hook)(TrainingState&)) {
+  void notify(void (Callback::*hook)(TrainingState&)) {
     for (const auto& callback : callbacks_) (*callback.*hook)(state_);
   }
 
   int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
 
-  /// No later run with this optimizer has this order or one before it.
-  void leave_behind(std::int64_t order) {
+  /// Marks this order and all earlier ones as used: no later run with this optimizer has them.
+  void mark_used(std::int64_t order) {
     state_.optimizer.set_next_order(std::max(state_.optimizer.next_order(), order + 1));
   }
 
-  /// From the batch where the run stands, to its end unless a callback asks for a stop.
+  /// Trains from the current batch to the end of the epoch, unless a callback requests a stop.
   void run_epoch() {
     const double start = steady_seconds() - state_.seconds;
     state_.epoch = epochs_done() + 1;
-    tell(&Callback::epoch_begin);
+    notify(&Callback::epoch_begin);
     train_batches(start);
     if (state_.stopping()) return;
     EpochResult result{.epoch = state_.epoch, .figures = state_.running.figures()};
@@ -90,7 +91,7 @@ class Run {
     state_.batch = 0;
     state_.running = RunningFigures(state_.objective);
     state_.seconds = 0;
-    tell(&Callback::epoch_end);
+    notify(&Callback::epoch_end);
   }
 
   void train_batches(double start) {
@@ -103,7 +104,7 @@ class Run {
       if (finite) ++state_.batch;
       state_.seconds = steady_seconds() - start;
       step_.at_work("progress");
-      tell(&Callback::batch_end);
+      notify(&Callback::batch_end);
       check(
           finite || state_.stopping(),
           "fit: expected a finite loss, got {} in epoch {}, step {} of {}; lower the learning rate, set clip_norm, or "
@@ -112,7 +113,7 @@ class Run {
     }
   }
 
-  /// Those of the next step.
+  /// The batches of the next step.
   std::vector<Batch> next_batches() {
     const StepPlan& plan = state_.plan;
     const std::int64_t epoch_begin = state_.first_batch(std::ssize(state_.history.epochs()));
@@ -122,7 +123,7 @@ class Run {
       if (!pass_ || pass != pass_number_) {
         pass_.emplace(loader_.epoch(pass));
         pass_number_ = pass;
-        leave_behind(pass);
+        mark_used(pass);
       }
       batches.push_back((*pass_)[(epoch_begin + i) % plan.pass]);
     }
@@ -134,7 +135,7 @@ class Run {
     if (!options.validation) return;
     const auto batch_end = [this](std::int64_t samples) {
       state_.validated = samples;
-      tell(&Callback::validation_batch_end);
+      notify(&Callback::validation_batch_end);
       return !state_.stopping();
     };
     figures.append(evaluate(state_.model, *options.validation,
@@ -149,7 +150,7 @@ class Run {
   const DataLoader& loader_;
   TrainStep step_;
   Callbacks callbacks_;
-  std::optional<Epoch> pass_;  // over the data, from which batches are taken at the moment
+  std::optional<Epoch> pass_;  // the current pass over the data
   std::int64_t pass_number_ = 0;
 };
 
@@ -194,7 +195,7 @@ std::vector<Objective::Measure> TrainingState::measures() const {
 
 namespace {
 
-/// Trains on `train` with all of the options, which are complete.
+/// Trains on `train`. The options are complete: validation_split was replaced by validation data.
 History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
   const DataLoader loader(train, loader_options(model, options));
@@ -213,7 +214,7 @@ History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitO
   if (options.validation_split == 0) return train_on(model, optimizer, train, options);
   check(!options.validation, "fit: expected validation or validation_split, got both");
   const auto kept = static_cast<std::int64_t>(
-      std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // Keras's rounding
+      std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // rounded as in Keras
   check(kept > 0 && kept < train.size(), "fit: expected at least one sample in each part of a validation_split, got {}",
         train.size());
   FitOptions complete = options;

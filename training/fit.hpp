@@ -20,53 +20,55 @@ struct FitOptions {
   int epochs = 1;  ///< number of the last epoch
   /// Samples for each batch.
   std::int64_t batch_size = 32;
-  /// Evaluated after each epoch, with the same losses and metrics; see evaluate().
+  /// Data that is evaluated after each epoch, with the same losses and metrics; see evaluate().
   std::optional<Dataset> validation = std::nullopt;
-  /// Instead: this share of the training data, its last samples as in Keras, in [0, 1). Data that is sorted, by class
-  /// for example, has to be shuffled before, or use split().
+  /// Alternatively, the share of the training data that is used for validation, in [0, 1). It consists of the last
+  /// samples, as in Keras: shuffle sorted data first, or use split().
   double validation_split = 0;
   /// One loss, or one for each output of the model, each with a weight; see Losses.
   Losses loss = loss::softmax_cross_entropy();
-  /// What is measured besides the losses; see OutputMetric. Without any, outputs whose targets are classes get the
-  /// accuracy.
+  /// The metrics; see OutputMetric. If there are none, outputs whose targets are classes get the accuracy.
   Metrics metrics = {};
   /// Whether the samples have a new order in each epoch.
   bool shuffle = true;
-  bool drop_last = false;  ///< leave out the last batch of a pass over the data when it is smaller than the others
-  /// Number of batches whose gradients make one step: the step of one batch of all their samples, but for batch
-  /// normalization, in the memory of one of them. Losses are means over all of them, whatever their sizes are.
+  bool drop_last = false;  ///< leave out the last batch of a pass over the data if it is smaller than the others
+  /// Number of batches in one optimizer step (gradient accumulation). The result is that of one batch with all their
+  /// samples, except for batch normalization; the memory is that of one batch. The loss is the mean over all samples of
+  /// the step, for batches of any sizes.
   std::int64_t accumulate = 1;
-  /// Steps of an epoch; 0: those of a pass over the data. An epoch begins where the one before ended, in the midst of a
-  /// pass or over several.
+  /// Steps in one epoch; 0: as many as one pass over the data has. An epoch begins at the batch where the previous one
+  /// ended, so it may begin within a pass and may extend over several passes.
   std::int64_t steps_per_epoch = 0;
-  std::uint64_t seed = 0;          ///< of the batches' order, of augmentation and of dropout
-  Augmentation augmentation = {};  ///< of the training images; targets that are images are moved with them
-  /// How much each class counts, one number a class, as in Keras: the loss of a sample is multiplied by its class's
-  /// (that of the largest entry of a distribution) and by its own weight if the data has weights, and the batch's loss
-  /// is sum(w_i l_i) / n. The training loss is shown so; metrics and validation know no class weights. For a model of
-  /// one output with one label a sample. Empty: all 1.
+  std::uint64_t seed = 0;          ///< seed of the order of the samples, of augmentation and of dropout
+  Augmentation augmentation = {};  ///< of the training images; targets that are images or masks are moved with them
+  /// The weight of each class, one number for each class, as in Keras; empty: all 1. The loss of a sample is multiplied
+  /// by the weight of its class (the class of the largest entry of a distribution) and by the weight of the sample if
+  /// the data has weights; the loss of a batch is sum(w_i l_i) / n. The reported training loss includes these weights.
+  /// Metrics and validation ignore class weights. Only for models with one output and data with one label for each
+  /// sample.
   std::vector<double> class_weights = {};
-  /// Number of epochs that count as done, as in Keras: the run has the epochs initial_epoch + 1 to `epochs`, and orders
-  /// and augmentations are those of these epochs. Without it the run has the epochs 1 to `epochs`, and its orders and
-  /// augmentations follow those of earlier calls with this optimizer, so that it sees none twice, whatever the sizes of
-  /// the batches; they are not before number iterations() / batches, rounded up, for steps of other loops. Dropout
-  /// always follows the optimizer's steps.
+  /// Number of epochs that count as already done, as in Keras: the run consists of the epochs initial_epoch + 1 to
+  /// `epochs`, with the sample orders and augmentations of these epochs. If it is not set, the run consists of the
+  /// epochs 1 to `epochs`, and its orders and augmentations follow those of earlier calls of fit with this optimizer,
+  /// so that none is used twice, for any batch sizes. After steps of other loops they begin at number iterations() /
+  /// batches, rounded up, or later. The random stream of dropout always depends on the optimizer's step.
   std::optional<int> initial_epoch = std::nullopt;
-  /// Notified how the run goes, in this order; see Callback.
+  /// Callbacks, which are notified in this order; see Callback.
   Callbacks callbacks = {};
-  /// A checkpoint, or a folder whose newest one is taken: model, optimizer and callbacks resume from its state, and the
-  /// run ends with the bits of one that was not interrupted; see Checkpoint. Empty: a new run.
+  /// A checkpoint file, or a folder whose newest checkpoint is used. Model, optimizer and callbacks continue from the
+  /// saved state, and the run ends with the same bits as a run without interruption; see Checkpoint. Empty: a new run.
   std::filesystem::path resume = {};
-  /// The optimizer may lack trainable parameters of the model, which then stay as they are. Otherwise that is an Error.
+  /// Allow an optimizer that does not have all trainable parameters of the model; the others are not changed. If false,
+  /// such an optimizer is an Error.
   bool partial_optimizer = false;
-  /// Stop at the first value or derivative that is not finite, naming layer, op and step, with nothing changed by that
-  /// step; see FiniteCheck.
+  /// Throw an Error at the first value or derivative that is not finite, with layer, op and step; that step changes
+  /// nothing. See FiniteCheck.
   bool check_finite = false;
-  /// Less memory for more time: most activations are recomputed in the backward pass. The same numbers,
-  /// to rounding where a layer is called several times; see PassOptions.
+  /// Gradient checkpointing: most activations are recomputed in the backward pass, which takes less memory and more
+  /// time. The results are equal; for layers that are called several times, equal up to rounding. See PassOptions.
   bool recompute = false;
-  /// Notified of the current activity: layers, loss, "data", "metrics", "optimizer", "progress"; not owned. See
-  /// profile().
+  /// A profiler that is notified of the current activity: a layer, a loss, "data", "metrics", "optimizer", "progress".
+  /// Not owned. See profile().
   Profiler* profiler = nullptr;
   /// Whether progress is shown.
   bool show_progress = true;
@@ -74,15 +76,18 @@ struct FitOptions {
   ProgressOutput output = {};
 };
 
-/// Trains the model in its own dtype: for each step a forward pass, the losses, the backward pass and a step of the
-/// optimizer (Optimizer::minimize). The data's inputs and targets go to the model's inputs and outputs in their order.
-/// A step that ends in an exception or a loss that is not finite changes nothing. Returns the epochs of the run, those
-/// before an interruption too, and why it stopped if a callback asked for that. The same seeds give the same bits.
+/// Trains the model in the model's dtype. Each step consists of a forward pass, the losses, the backward pass and an
+/// optimizer step (Optimizer::minimize). The inputs and targets of the data correspond to the inputs and outputs of the
+/// model in their order. A step that ends in an exception, or in a loss that is not finite, changes nothing. Returns
+/// the epochs of the run, including those before an interruption, and the reason of the stop if a callback requested
+/// one. Equal seeds give equal bits.
+///
 /// Error before the first step when an option is out of range, the data does not fit the model or the losses, the
-/// optimizer lacks a trainable parameter (see partial_optimizer) or has no parameter that is trained, all layers are
-/// frozen, an output has gone through a softmax or sigmoid (behind which layers may move values) and its loss takes
-/// logits, a softmax is over one number, or there is no checkpoint of this run to resume from; later, when the loss
-/// does not depend on the model, and, with epoch and step, when it is no longer finite and no callback asks for a stop.
+/// optimizer lacks a trainable parameter (see partial_optimizer) or has no trainable parameter of the model, all layers
+/// are frozen, a softmax or sigmoid was applied to an output whose loss takes logits (also if later layers only move,
+/// select or average values), a softmax normalizes a single number, or there is no checkpoint of this run to resume
+/// from. Error during training when the loss does not depend on the model, and, with epoch and step, when the loss is
+/// not finite and no callback requests a stop.
 History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

@@ -20,7 +20,7 @@ const PartialShape& output_shape(const Model& model, std::size_t index) {
   return model.nodes()[output.node].outputs[output.output].shape();
 }
 
-/// " for output price", where there are several.
+/// " for output price" if the model has several outputs; otherwise empty.
 std::string of_output(const Model& model, std::size_t index) {
   return model.output_nodes().size() == 1 ? "" : " for output " + output_name(model, index);
 }
@@ -45,7 +45,7 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
         function, outputs, model.name(), data.targets().size());
   for (std::size_t i = 0; i < outputs; ++i) {
     const Target& target = data.targets()[i];
-    if (target.classes == 0) continue;  // only the loss knows which targets it takes
+    if (target.classes == 0) continue;  // only the loss knows which targets without classes it accepts
     const PartialShape& output = output_shape(model, i);
     const Extent outputs_of_sample = output.rank() >= 1 ? output[-1] : Extent(0);
     const std::string which = of_output(model, i);
@@ -72,7 +72,7 @@ void check_data(std::string_view function, const Model& model, const Dataset& da
 
 namespace {
 
-/// The layer that Model::output_activation() is of.
+/// The layer that applied the activation of Model::output_activation().
 const Layer& last_activation(const Model& model, std::size_t output) {
   std::size_t node = model.output_nodes()[output].node;
   const std::vector<ModelNode>& nodes = model.nodes();
@@ -82,7 +82,7 @@ const Layer& last_activation(const Model& model, std::size_t output) {
   return *nodes[node].layer;
 }
 
-/// Error for a softmax of which every result is 1: nothing before it would be trained.
+/// Error for a softmax over one number: its result is always 1, so the layers before it get no gradient.
 void check_softmax_layers(std::string_view function, const Model& model) {
   for (const ModelNode& node : model.nodes()) {
     if (const std::optional<Model> inner = Model::from_layer(node.layer)) {
@@ -98,7 +98,7 @@ void check_softmax_layers(std::string_view function, const Model& model) {
   }
 }
 
-/// Whether something of the targets counts: a sample with a weight above 0, or a label that is not ignored.
+/// Whether any target contributes to the loss: some sample has a weight above 0, and some label is not ignored.
 bool any_counts(const Dataset& data, std::size_t target, const Loss& loss, const std::vector<double>& class_weights) {
   if (loss.count(data.targets()[target].values) <= 0) return false;
   const Tensor given = data.weight(target);
@@ -126,7 +126,7 @@ void check_loss(std::string_view function, const Model& model, const Loss& loss,
         function, loss.name(), batch_shape_text(shape));
 }
 
-/// Error unless the rows are distributions. They are none in a regression that names no loss.
+/// Error unless the rows are distributions, with advice for a regression without a named loss.
 void check_rows(std::string_view function, const Tensor& targets) try {
   check_distributions(function, targets);
 } catch (const Error& error) {
@@ -136,7 +136,7 @@ void check_rows(std::string_view function, const Tensor& targets) try {
       error.what());
 }
 
-/// Error unless the loss takes this target.
+/// Error unless the loss accepts this target.
 void check_target(std::string_view function, const Model& model, const Target& target, const Loss& loss,
                   std::size_t output) {
   const Tensor& values = target.values;
@@ -146,7 +146,7 @@ void check_target(std::string_view function, const Model& model, const Target& t
         "{}: expected softmax_cross_entropy for labels that are class numbers, got {}; for this loss give one-hot "
         "targets, floating (n, {}), or let a custom loss say that it takes classes (LossOptions::targets)",
         function, loss.name(), target.classes);
-  if (takes_classes && target.classes > 0) return;  // check_data has seen to them
+  if (takes_classes && target.classes > 0) return;  // check_data() has checked them
   const PartialShape& shape = output_shape(model, output);
   check(shape.matches(values.shape().without(0)),
         "{}: expected targets {} like the outputs of model {}{}, got {}, which would be compared with the outputs of "
@@ -215,7 +215,7 @@ void check_class_weights(const Dataset& train, const std::vector<double>& weight
   }
 }
 
-/// Whether something will be trained, and whether it is what the user thinks.
+/// Error unless the optimizer has a trainable parameter of the model, and, without partial_optimizer, all of them.
 void check_trained(const Model& model, const Optimizer& optimizer, bool partial_optimizer) {
   const std::vector<Parameter> all = model.parameters();
   std::vector<Parameter> trainable = all;
@@ -248,7 +248,7 @@ void check_numbers(const FitOptions& options) {
       "{}",
       options.initial_epoch.value_or(0), options.epochs);
   check(options.batch_size >= 1, "fit: expected a batch_size of at least 1, got {}", options.batch_size);
-  constexpr std::int64_t most = std::int64_t{1} << 30;  // so that their product with anything here is a number
+  constexpr std::int64_t most = std::int64_t{1} << 30;  // products of these numbers cannot overflow
   check(options.accumulate >= 1 && options.accumulate <= most, "fit: expected accumulate from 1 to {}, got {}", most,
         options.accumulate);
   check(options.steps_per_epoch >= 0 && options.steps_per_epoch <= most,

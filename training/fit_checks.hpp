@@ -1,4 +1,4 @@
-// What fit, evaluate and predict refuse before they begin.
+// The checks that fit, evaluate and predict do before they begin. The Errors begin with the name `function`.
 #pragma once
 
 #include <string_view>
@@ -7,22 +7,20 @@
 
 namespace xtape {
 
-/// Each throws an Error that begins with the function's name: unless the data's inputs are as many as the model's and
-/// have their shapes;
+/// Error unless the data has as many inputs as the model, with the same shapes.
 void check_inputs(std::string_view function, const Model& model, const Dataset& data);
-/// also unless there is a target for each output, and an output for each of its classes, of which there are at least
-/// two;
+/// Error unless check_inputs() succeeds, each output of the model has a target, and an output for classes has at least
+/// two values, one for each class.
 void check_data(std::string_view function, const Model& model, const Dataset& data);
-/// when a loss takes logits and would get what an activation made of them, or would be the same for whatever the model
-/// gives;
+/// Error when a loss takes logits but an activation was applied to the output, or when the loss would be constant.
 void check_losses(std::string_view function, const Model& model, const Objective& objective);
-/// when the data's targets or weights are none that the losses can learn from: of another shape, rows that are no
-/// distribution, weights that are all 0;
+/// Error when a loss cannot use the targets or weights of the data: another shape, rows that are not distributions, or
+/// weights that are all 0.
 void check_targets(std::string_view function, const Model& model, const Dataset& data, const Objective& objective,
                    const std::vector<double>& class_weights = {});
-/// when the loss takes probabilities and the outputs are none;
+/// Error when the loss takes probabilities and an output is not in [0, 1].
 void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs);
-/// all of that but the outputs for fit, and its options.
+/// All checks of fit before training, including its options; the values of outputs are not checked.
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options);
 
 }  // namespace xtape

@@ -8,7 +8,7 @@
 namespace xtape {
 namespace {
 
-/// As in figure_text, but that rates have as many digits as they need.
+/// A figure as text, like figure_text(), but learning rates have all significant digits.
 std::string cell(const std::string& name, double value) {
   return name == "learning_rate" ? fmt::format("{:.3g}", value) : figure_text(name, value);
 }

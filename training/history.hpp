@@ -1,4 +1,4 @@
-// History: what each epoch of a training run came to.
+// History: the figures of each epoch of a training run.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +10,9 @@
 
 namespace xtape {
 
-/// One epoch and its figures: "loss" and the metrics, means over samples as the model was when it saw them; the same of
-/// the validation at the end of the epoch ("val_loss", ...); "learning_rate" of the epoch's last step; "seconds" of
-/// wall-clock time, validation included.
+/// One epoch and its figures: "loss" and the metrics, as means over samples, each measured when the model was trained
+/// on it; the same figures of the validation at the end of the epoch ("val_loss", ...); "learning_rate" of the last
+/// step; and "seconds" of wall-clock time, validation included.
 struct EpochResult {
   int epoch = 0;  ///< counted from 1
   /// Losses, metrics, learning rate and seconds.
@@ -31,18 +31,19 @@ class History {
   const std::vector<EpochResult>& epochs() const { return epochs_; }
   /// The last epoch. Error when there is none.
   const EpochResult& last() const;
-  /// The names of all figures, in the order in which they first came.
+  /// The names of all figures, in the order of their first use.
   std::vector<std::string> names() const;
 
-  /// Why the run ended before its last epoch; empty when it did not.
+  /// The reason why the run ended before its last epoch; empty if it did not.
   const std::string& stop_reason() const { return stop_reason_; }
   /// Sets the reason that stop_reason() returns.
   void set_stop_reason(std::string reason) { stop_reason_ = std::move(reason); }
 
-  /// Writes a header row and a row an epoch, all or nothing; a column for each figure, empty fields for what was not
-  /// measured, numbers with all their digits. Error with the path when it can't be written.
+  /// Writes a CSV file with a header row and one row for each epoch. The file is written atomically. Each figure has a
+  /// column; a figure that was not measured is an empty field; numbers have all significant digits. Error with the path
+  /// when the file cannot be written.
   void save_csv(const std::filesystem::path& path) const;
-  /// The same for reading, a line an epoch.
+  /// A table as text, with one line for each epoch.
   std::string table() const;
 
  private:

@@ -12,7 +12,8 @@
 namespace xtape {
 namespace {
 
-/// For each batch and each output the batch's share in the mean loss of the step: its count over that of all batches.
+/// For each batch and each output, the share of the batch in the mean loss of the step: its count divided by the count
+/// of all batches.
 std::vector<std::vector<double>> shares_of(const Objective& objective, const std::vector<Batch>& batches) {
   const std::size_t outputs = objective.outputs().size();
   std::vector<std::vector<double>> shares(batches.size(), std::vector<double>(outputs, 1));
@@ -26,14 +27,14 @@ std::vector<std::vector<double>> shares_of(const Objective& objective, const std
   return shares;
 }
 
-/// x, which is not computed when the factor is 1.
+/// x * factor; x itself if the factor is 1.
 Variable scaled(const Variable& x, double factor) { return factor == 1 ? x : x * factor; }
 
 }  // namespace
 
-/// A batch after its forward pass.
+/// The results of the forward pass of a batch.
 struct TrainStep::Measured {
-  Variable objective;  ///< what is minimized: the batch's share of the step's loss
+  Variable objective;  ///< what is minimized: the batch's share of the loss of the step
   std::vector<Tensor> outputs;
   BatchLosses losses;
 };
@@ -42,9 +43,9 @@ void TrainStep::at_work(std::string_view who) const {
   if (run_.options.profiler) run_.options.profiler->start(who);
 }
 
-// The mean over all batches is computed as a sum of shares, each batch's count over the count of all, so that the
-// gradients just add up, whatever the sizes of the batches are. With one batch each parameter is updated as soon as its
-// gradient is complete, unless the backward pass may end in an error: a step is done as a whole or not at all.
+// The mean over all batches is computed as a sum of shares (the count of the batch divided by the count of all), so
+// gradients of batches of any sizes can simply be added. With one batch each parameter is updated as soon as its
+// gradient is complete, unless the backward pass can throw an error: a step must be done completely or not at all.
 double TrainStep::operator()(const std::vector<Batch>& batches) {
   const FitOptions& options = run_.options;
   const std::vector<std::vector<double>> shares = shares_of(run_.objective, batches);

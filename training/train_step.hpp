@@ -1,4 +1,4 @@
-// TrainStep: what one step of fit does with its batches.
+// TrainStep: one training step of fit.
 #pragma once
 
 #include <string_view>
@@ -9,17 +9,17 @@
 
 namespace xtape {
 
-/// A forward pass, losses, a backward pass, and a step of the optimizer.
+/// A training step: forward pass, losses, backward pass and optimizer step.
 class TrainStep {
  public:
-  /// For a run, which it refers to.
+  /// A step of the run `run`, which must outlive this object.
   explicit TrainStep(TrainingState& run) : run_(run) {}
 
-  /// Learns from these batches as if they were one, adds their losses and metrics to the run's figures, and returns the
-  /// loss. One that is not finite is neither learned from nor added.
+  /// Trains on these batches as on one batch, adds their losses and metrics to the run's figures, and returns the loss.
+  /// If the loss is not finite, no parameter is changed and no figure is added.
   double operator()(const std::vector<Batch>& batches);
 
-  /// Names the current activity to the profiler, if there is one.
+  /// Notifies the profiler, if there is one, of the current activity.
   void at_work(std::string_view who) const;
 
  private:

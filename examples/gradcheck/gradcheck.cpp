@@ -12,7 +12,7 @@ struct Options {
   std::uint64_t seed = 0;
 };
 
-/// A report per layer as one table, a row an input or parameter in each mode and at each batch size.
+/// The reports of all layers as one table, with a row for each input or parameter in each mode and at each batch size.
 GradientReport layers() {
   GradientReport all;
   const auto add = [&](const std::string& name, const auto& layer, const std::vector<Shape>& samples) {
@@ -29,7 +29,7 @@ GradientReport layers() {
   return all;
 }
 
-/// The loss of a network on noise, along directions through all its parameters and through each of them.
+/// Checks the loss of a network on noise, along directions through all its parameters and through each of them.
 GradientReport whole_model(const Model& model, const std::vector<std::string>& constants, double float32_tolerance,
                            const Options& options) {
   std::vector<std::int64_t> classes;
@@ -48,12 +48,12 @@ GradientReport check(const Options& options) {
   if (options.model == "layers") return layers();
   if (options.model == "convnet") return whole_model(conv_net({.seed = options.seed}), {}, 0.02, options);
   const Model model = resnet50({.seed = options.seed});
-  // a bias before batch normalization moves the mean that is then taken away; and float32 is not compared, since two
-  // images are too few for batch normalization to keep its digits
+  // a bias before batch normalization changes only the mean, which is subtracted; float32 is not compared, because
+  // batch normalization of two images loses too many digits
   return whole_model(model, parameters_ending_in(model, "/bias", {"fc6"}), 0, options);
 }
 
-/// Prints a table and the time it took for each of the models; whether all of them passed.
+/// Prints a table and the elapsed time for each of the models. Returns whether all of them passed.
 bool print_checks(const std::vector<std::string>& models, Options options) {
   bool passed = true;
   for (const std::string& model : models) {

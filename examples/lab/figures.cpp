@@ -31,7 +31,7 @@ std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
 using Row = std::array<std::string, 5>;
 constexpr std::array<std::size_t, 5> widths{24, 25, 25, 25, 20};
 
-/// The cells side by side, each wrapped to its column.
+/// The cells in one row, each wrapped to the width of its column.
 std::string row_text(const Row& row) {
   std::array<std::vector<std::string>, 5> cells;
   std::size_t height = 0;

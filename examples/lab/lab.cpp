@@ -1,4 +1,4 @@
-// The lab report's figures, one by one, beside xtape's. Fails unless every figure that can be reproduced is.
+// Compares every figure of the lab report with xtape's. Fails unless every figure that can be reproduced is reproduced.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -17,13 +17,13 @@ using namespace xtape;
 using namespace xtape::lab;
 
 struct Options {
-  std::filesystem::path data = "";  // none: no training
+  std::filesystem::path data = "";  // empty: no training
   bool quick = false;
   bool summary = false;
   std::uint64_t seed = 0;
 };
 
-/// Prints parts and keeps count of what did not come out.
+/// Prints the parts and counts the figures that are not as expected.
 class Report {
  public:
   void part(const std::string& title, const std::vector<lab::Figure>& figures) {
@@ -40,7 +40,7 @@ class Report {
     if (!reached) missed_.push_back(what);
   }
 
-  /// The verdict on all of it; the program's exit code.
+  /// Prints the verdict on all figures. Returns the exit status of the program.
   int close() const {
     fmt::print("\n{} of {} targets reached.\n", targets_ - missed_.size(), targets_);
     for (const std::string& what : missed_) fmt::print("MISSED: {}\n", what);

@@ -1,4 +1,4 @@
-// NumPy's legacy random numbers: what np.random.seed and np.random.randn give.
+// NumPy's legacy random numbers: np.random.seed and np.random.randn.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class NumpyRandom {
 
   /// Uniform in [0, 1) with 53 random bits: (27 bits of a) 2^26 + (26 bits of b) over 2^53 from two outputs a, b.
   double uniform();
-  /// Standard normal by Marsaglia's polar method, two at a time: the second is kept for the next call.
+  /// Standard normal by Marsaglia's polar method, which computes two numbers: the second is returned by the next call.
   double normal();
   /// np.random.randn: normals in row-major order, float64.
   Tensor randn(const Shape& shape);

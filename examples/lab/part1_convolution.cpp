@@ -21,7 +21,7 @@ std::vector<Figure> zero_pad() {
           {"zero_pad", "x_pad[1,1]", std::vector<double>(14, 0.0), elements(padded, {1, 1}), Printed::integer}};
 }
 
-/// One position of the window: a convolution whose output is a single number.
+/// One position of the window, as a convolution with a single output number.
 std::vector<Figure> conv_single_step() {
   NumpyRandom random(1);
   const Tensor slice = random.randn({4, 4, 3});
@@ -31,7 +31,7 @@ std::vector<Figure> conv_single_step() {
   return {{"conv_single_step", "Z", {-6.99908945}, elements(z.value())}};
 }
 
-/// The forward step, and the backward pass with dZ = Z.
+/// The forward pass, and the backward pass with dZ = Z.
 std::vector<Figure> conv_forward_and_backward() {
   NumpyRandom random(1);
   ForwardPass pass(Mode::training);

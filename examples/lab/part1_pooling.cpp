@@ -12,7 +12,7 @@ namespace {
 using Pooling = std::function<Variable(const Variable& x)>;
 using Derivative = std::function<Tensor(const Tensor& x, const Tensor& dy)>;
 
-/// Pool_backward's window: 2 x 2, stride 1.
+/// The window of pool_backward: 2 x 2, stride 1.
 constexpr std::int64_t f = 2;
 Variable max_pool(const Variable& x) { return max_pool2d(x, {.size = f}); }
 Variable average_pool(const Variable& x) { return average_pool2d(x, {.size = f}); }
@@ -26,7 +26,7 @@ BackwardInputs backward_inputs() {
   return {a_prev, random.randn({5, 4, 2, 2})};
 }
 
-/// dx of a pooling for a given dy, by the tape.
+/// dx of a pooling for a given dy, computed by the tape.
 Tensor gradient(const Pooling& pool, const Tensor& x, const Tensor& dy) {
   ForwardPass pass(Mode::training);
   const Variable input = pass.watch(x);
@@ -34,7 +34,7 @@ Tensor gradient(const Pooling& pool, const Tensor& x, const Tensor& dy) {
   return pass.gradient(input);
 }
 
-/// The same by central differences of sum(dy pool(x)), an element of x at a time.
+/// The same by central differences of sum(dy pool(x)), element by element of x.
 Tensor numeric_gradient(const Pooling& pool, const Tensor& x, const Tensor& dy) {
   constexpr double step = 1e-4;
   const auto loss = [&](std::int64_t element, double change) {
@@ -49,8 +49,8 @@ Tensor numeric_gradient(const Pooling& pool, const Tensor& x, const Tensor& dy) 
   return dx;
 }
 
-/// The loop of the report's pool_backward: every output (n, h, w, c) adds something to its window of dx, element (a, b)
-/// of which is share(n, h, w, c, a, b).
+/// The loop of pool_backward in the report: every output (n, h, w, c) adds share(n, h, w, c, a, b) to element (a, b) of
+/// its window of dx.
 template <class Share>
 Tensor over_windows(const Tensor& x, const Tensor& dy, Share share) {
   Tensor dx = Tensor::zeros(x.shape(), DType::float64);
@@ -66,8 +66,8 @@ Tensor over_windows(const Tensor& x, const Tensor& dy, Share share) {
   return dx;
 }
 
-/// Wrong, as in the report: mask * dA[n, h:h+f, w:w+f, c]. At the border of dA the slice is one row or column, which
-/// NumPy broadcasts over the mask.
+/// The wrong formula of the report: mask * dA[n, h:h+f, w:w+f, c]. At the border of dA the slice is one row or column,
+/// which NumPy broadcasts over the mask.
 Tensor max_gradient_of_the_report(const Tensor& x, const Tensor& dy) {
   return over_windows(x, dy, [&](auto n, auto h, auto w, auto c, auto a, auto b) {
     double largest = x.at({n, h, w, c});
@@ -77,7 +77,7 @@ Tensor max_gradient_of_the_report(const Tensor& x, const Tensor& dy) {
   });
 }
 
-/// Wrong, as in the report: m + m / 4 everywhere in the window, m = mean(dA[n, h:h+f, w:w+f, c]).
+/// The wrong formula of the report: m + m / 4 everywhere in the window, with m = mean(dA[n, h:h+f, w:w+f, c]).
 Tensor average_gradient_of_the_report(const Tensor& x, const Tensor& dy) {
   return over_windows(x, dy, [&](auto n, auto h, auto w, auto c, auto, auto) {
     const std::int64_t rows = std::min(f, dy.dim(1) - h);
@@ -88,7 +88,7 @@ Tensor average_gradient_of_the_report(const Tensor& x, const Tensor& dy) {
   });
 }
 
-/// The value of one function with the derivative of another, as an op that the checker can try.
+/// The value of one function with the derivative of another, as an op for the checker.
 DifferentiableFunction with_derivative(const Pooling& pool, const Derivative& derivative) {
   return [pool, derivative](const Variable& x) {
     return record("pooling of the report", pool(x.detached()).value(),
@@ -119,7 +119,7 @@ std::vector<Figure> pool_forward() {
            elements(average_pool2d(a_prev, window).value())}};
 }
 
-/// The report's two helpers are the derivatives of pooling one window, with dy = 1 and with dy = 2.
+/// The two helper functions of the report are the derivatives of pooling one window, with dy = 1 and with dy = 2.
 std::vector<Figure> helpers() {
   const Tensor x = NumpyRandom(1).randn({2, 3}).reshaped({1, 2, 3, 1});
   const auto whole = [](const Variable& image) { return max_pool2d(image, {.size = {2, 3}}); };

@@ -6,11 +6,11 @@
 
 namespace xtape::lab {
 
-/// The report's ConvNet with the initial values it prints: TensorFlow's random numbers for graph seed 1 and, in each
-/// kernel, op seed 0, made Glorot-uniform (Xavier).
+/// The report's ConvNet with the initial values that it prints: random numbers of TensorFlow for graph seed 1 and, in
+/// each kernel, op seed 0, scaled as Glorot-uniform (Xavier).
 Model lab_conv_net();
 
-/// Its shapes and initial values.
+/// The shapes and initial values of the ConvNet.
 std::vector<Figure> convnet_figures();
 
 }  // namespace xtape::lab

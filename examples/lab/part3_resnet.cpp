@@ -5,7 +5,7 @@
 namespace xtape::lab {
 namespace {
 
-/// Row `name` of the summary: output shape, then the number of parameters.
+/// The row `name` of the summary: output shape, then the number of parameters.
 Figure row(const Model& model, const std::string& name, std::vector<double> report) {
   const auto node = std::ranges::find(model.nodes(), name, [](const ModelNode& n) { return n.layer->name(); });
   std::vector<double> ours;

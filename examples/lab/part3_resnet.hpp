@@ -1,4 +1,4 @@
-// Part 3 of the report: ResNet-50, its table of layers.
+// Part 3 of the report: the summary of ResNet-50.
 #pragma once
 
 #include "examples/lab/figures.hpp"

@@ -17,7 +17,7 @@ constexpr std::int64_t resnet_batch = 32;
 constexpr int resnet_epochs = 2;
 constexpr std::int64_t images_of_the_report = 1080;
 
-/// Loss and accuracy; the report gives none when its list is empty.
+/// Loss and accuracy as figures. The report has none when its list is empty.
 Figure quality(std::string step, std::string quantity, std::vector<double> report, const Figures& ours) {
   return {std::move(step),
           std::move(quantity),
@@ -41,7 +41,8 @@ double milliseconds_per_image(double seconds, std::int64_t images) {
   return 1000 * seconds / static_cast<double>(images);
 }
 
-/// ResNet-50 with bias-corrected averages and the weights and averages of `trained`, which took so many steps.
+/// ResNet-50 with bias-corrected averages, with the weights and averages of `trained`, which was trained for `steps`
+/// steps.
 Model with_bias_correction(const Model& trained, std::int64_t steps) {
   Model corrected = resnet50({.residual = {.bias_correction = true}});
   std::map<std::string, Parameter> known;
@@ -53,8 +54,8 @@ Model with_bias_correction(const Model& trained, std::int64_t steps) {
   return corrected;
 }
 
-/// The moving averages of the same network, had its weights stood still: from their start of mean 0 and variance 1,
-/// over as many batches as it was trained on.
+/// Replaces the moving averages by those of a training with constant weights: they start at mean 0 and variance 1 and
+/// are updated with as many batches as in the training.
 void average_at_rest(const Model& model, const Dataset& train, std::uint64_t seed) {
   for (const auto& [path, parameter] : model.named_parameters()) {
     if (path.ends_with("/moving_mean")) parameter.set_value(Tensor::zeros(parameter.shape()));
@@ -70,7 +71,7 @@ void average_at_rest(const Model& model, const Dataset& train, std::uint64_t see
   }
 }
 
-/// The trained weights with five kinds of statistics.
+/// The figures of the trained weights with five kinds of statistics.
 std::vector<Figure> evaluations(Model& model, std::int64_t steps, const SplitData& signs, std::uint64_t seed) {
   const auto row = [](std::string averages, std::vector<double> report, const Figures& result) {
     return quality("test: loss, accuracy", std::move(averages), std::move(report), result);

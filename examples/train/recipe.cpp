@@ -3,7 +3,7 @@
 namespace xtape {
 namespace {
 
-/// What every recipe takes from the data: the image's shape and the number of classes.
+/// Sets the options that depend on the data: the shape of the images and the number of classes.
 ConvNetOptions fitted(ConvNetOptions options, const Dataset& train, std::uint64_t seed) {
   options.input = train.input_shape();
   options.classes = train.classes();

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Error unless a file can be written there.
+/// Error unless a file can be written in the folder.
 void try_to_write(const fs::path& folder) {
   std::string probe = (folder / ".probe-XXXXXX").string();
   const int file = mkstemp(probe.data());  // a name that no file has

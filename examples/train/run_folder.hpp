@@ -1,4 +1,4 @@
-// The folder of a run: its settings, and that no other run writes into it.
+// The folder of a run. It has the settings of the run, and is locked so that no other run writes to it.
 #pragma once
 
 #include <filesystem>
@@ -8,19 +8,20 @@
 
 namespace xtape {
 
-/// The file of a run's folder with the options that its command line gave.
+/// The file in the folder with the options of the run's command line.
 inline constexpr const char* settings_file = "settings.ini";
 
-/// A run's folder, which is its own as long as this lives, and so at most as long as the process does, however it ends.
+/// The folder of a run. It is locked while this object exists, at most until the process ends.
 class RunFolder {
  public:
-  /// For a new run that was given no folder: `path` or, where that exists, the first of path-2, path-3, ... that does
-  /// not, so that no two runs get the same. Error when it can't be made or written to.
+  /// The folder of a new run without a given folder: `path` or, if it exists, the first of path-2, path-3, ... that
+  /// does not exist, so that no two runs use the same folder. Error when the folder cannot be created or written to.
   static RunFolder make_default(const std::filesystem::path& path);
-  /// For a new run in a folder that was given: made when it is not there. Error, and nothing is written, when it
-  /// can't be made or written to, holds a run, or is another process's at the moment.
+  /// The folder of a new run with a given folder, which is created if it does not exist. Error when the folder cannot
+  /// be created or written to, contains a run, or is used by another process; then nothing is written.
   static RunFolder make(const std::filesystem::path& path);
-  /// Of a run that resumes, without what it left half-written. Errors as above, but that it holds a run.
+  /// The folder of a run that is resumed. Removes files that were not completely written. Errors as above, but the
+  /// folder may contain a run.
   static RunFolder reopen(const std::filesystem::path& path);
 
   RunFolder(RunFolder&& other) noexcept;
@@ -34,7 +35,7 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path path);
 
   std::filesystem::path path_;
-  int lock_ = -1;  // an open folder, locked
+  int lock_ = -1;  // descriptor of the locked folder
 };
 
 }  // namespace xtape

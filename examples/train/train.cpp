@@ -1,5 +1,5 @@
-// Trains a network on real images, shows how it goes, and writes history, weights and a report. Can be stopped at any
-// moment and resumes with --resume.
+// Trains a network on images, shows the progress, and writes history, weights and a report. The program can be stopped
+// at any time; --resume resumes the run.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -33,7 +33,7 @@ struct Settings {
   bool quick = false, summary = false, report = false, skip_unreadable = false;
 };
 
-/// A run that resumes from another folder finds the same paths.
+/// An absolute path, so that a run that is resumed from another folder finds the same files.
 std::string absolute(const std::string& path) {
   return path.empty() ? path : fs::absolute(path).lexically_normal().string();
 }
@@ -74,7 +74,7 @@ void declare(CLI::App& app, Settings& s) {
   app.footer("Recipes:\n" + recipes_text());
 }
 
-/// The settings of the run in the folder s.resume, as its command line gave them.
+/// The settings of the run in the folder s.resume, from its command line.
 Settings resumed(const Settings& s) {
   const fs::path path = fs::path(s.resume) / settings_file;
   std::ifstream file(path);
@@ -93,7 +93,7 @@ Settings resumed(const Settings& s) {
   return settings;
 }
 
-/// The images that --data names, or the recipe's own where they are usually found.
+/// The images of --data, or the usual data of the recipe.
 DataSource load(const Settings& s, const Recipe& recipe) {
   if (!s.data.empty()) {
     return load_data(s.data, {.height = s.image_size,
@@ -108,12 +108,12 @@ DataSource load(const Settings& s, const Recipe& recipe) {
   return usual_fashion_mnist();
 }
 
-/// How this run goes: the recipe where the command line says nothing else.
+/// The settings of this run: those of the command line, otherwise those of the recipe.
 struct Plan {
   int epochs;
   std::int64_t batch_size;
   double rate;
-  std::optional<double> target;  ///< test accuracy that it promises; other settings and other data promise nothing
+  std::optional<double> target;  ///< expected test accuracy; none for other settings or other data
 };
 
 Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
@@ -129,7 +129,7 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
   return plan;
 }
 
-/// Error when the folder of a run would lie among photographs, where it would be taken for one of their classes.
+/// Error when the folder of a run would be among photographs, where it would look like a class.
 void check_apart(const fs::path& photographs, const fs::path& output) {
   const bool is_split = fs::is_directory(photographs / "train") && fs::is_directory(photographs / "test");
   for (const fs::path& classes :
@@ -142,7 +142,7 @@ void check_apart(const fs::path& photographs, const fs::path& output) {
   }
 }
 
-/// The folder of this run, ready before the training, so that one that can't be written to is known in time.
+/// Makes the folder of this run before the training, so that a folder that cannot be written to is reported early.
 RunFolder open_folder(const Settings& s, bool photographs) {
   if (!s.resume.empty()) return RunFolder::reopen(s.resume);
   if (photographs) check_apart(s.data, s.output.empty() ? "runs" : s.output);
@@ -175,8 +175,8 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
       plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
 }
 
-/// The history, up to date in history.csv after each epoch; with checkpoints beside it, from which it resumes if there
-/// are some.
+/// Trains the network and writes history.csv after each epoch, and checkpoints. Resumes from checkpoints if there are
+/// any.
 History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan, const Settings& s,
                       const fs::path& folder) {
   const fs::path checkpoints = folder / "checkpoints";
@@ -190,7 +190,7 @@ History train_network(Model& model, Optimizer& optimizer, const Dataset& train, 
               .resume = goes_on ? checkpoints : fs::path()});
 }
 
-/// What the data is called in a title: a folder of photographs by its name.
+/// The name of the data for a title: the name of the folder for photographs.
 std::string title_of(const std::string& data_name, const Settings& s) {
   if (data_name != "photographs") return data_name;
   return fs::weakly_canonical(s.data).filename().string();
@@ -223,7 +223,7 @@ void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, con
                .model_picture = can_draw() ? model_svg(model) : ""});
 }
 
-/// `given` is the command line; `app` what it was parsed by.
+/// `given` are the options of the command line, `app` is the parser.
 int run(const Settings& given, const CLI::App& app) {
   const Settings s = given.resume.empty() ? given : resumed(given);
   const Recipe& recipe = find_recipe(s.model, s.recipe);
@@ -252,12 +252,13 @@ int run(const Settings& given, const CLI::App& app) {
     fmt::print("to go on: ./run train --resume {}\n", folder.string());
     return 128 + signal;
   }
-  // short runs leave batch normalization's moving averages behind the weights: measure them for the final ones
+  // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final
+  // weights
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
   const Figures result = evaluate(model, data.test);
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result["loss"], result["accuracy"], data.test.size());
-  std::fflush(stdout);  // it stays, whatever becomes of the files
+  std::fflush(stdout);  // the result is printed before files are written, which may fail
   save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
   if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
   fmt::print("history and model are in {}\n", folder.string());

@@ -1,4 +1,4 @@
-// Names what a photograph shows, by a model from a file.
+// Classifies a photograph with a model from a file.
 #include <xtape/xtape.hpp>
 using namespace xtape;
 

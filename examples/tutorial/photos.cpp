@@ -1,4 +1,4 @@
-// Makes a folder of photographs to learn from: photos/<class>/<number>.png, pictures of clothes.
+// Makes a folder of pictures for training: photos/<class>/<number>.png, pictures of clothes.
 #include <cstdlib>
 #include <xtape/xtape.hpp>
 using namespace xtape;

@@ -1,4 +1,4 @@
-// Learns to name what photographs show, from a folder with a folder for each class.
+// Trains a network to classify photographs, from a folder with one folder for each class.
 #include <cstdlib>
 #include <xtape/xtape.hpp>
 using namespace xtape;
@@ -20,11 +20,11 @@ int main(int argc, char** argv) try {
   const int epochs = argc > 1 ? std::atoi(argv[1]) : 12;
   check(epochs > 0, "train: expected a number of epochs, got {}", argv[argc - 1]);
   const Dataset photos = load_image_folder("photos", {.height = 32, .width = 32}).data;
-  const auto [rest, test] = split(photos, 0.2);  // the fifth that ./run evaluate judges by
+  const auto [rest, test] = split(photos, 0.2);  // the same test set as in ./run evaluate
   const auto [train, validation] = split(rest, 0.1);
 
   Model model = network(photos.classes());
-  adapt(model, train);  // what the training images are like: Normalization keeps it
+  adapt(model, train);  // computes mean and variance for Normalization
   fmt::print("{}\n", model.summary());
 
   const auto checkpoints = checkpoints_in("checkpoints");
@@ -37,7 +37,7 @@ int main(int argc, char** argv) try {
                                .callbacks = {EarlyStopping({.patience = 4, .restore_best = true}),
                                              Checkpoint({.folder = "checkpoints"}), StopOnInterrupt()},
                                .resume = checkpoints.empty() ? "" : "checkpoints"});
-  if (interrupt_signal() != 0) return 128 + interrupt_signal();  // started again, it goes on
+  if (interrupt_signal() != 0) return 128 + interrupt_signal();  // it resumes when it is started again
   if (!checkpoints.empty() && adam.iterations() == step_of_checkpoint(checkpoints.front())) {
     fmt::print("the training was complete already\n");
   }

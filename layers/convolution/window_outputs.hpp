@@ -9,8 +9,9 @@
 namespace xtape {
 
 /// Height and width of the output for samples of shape `image` (height, width, channels). `place` computes the window
-/// for images of a known shape (n, height, width, channels) and throws the Errors. An unknown extent gives an unknown
-/// extent; `place` then gets a large extent instead, so that it can check the other extents.
+/// for images of a known shape (n, height, width, channels) and throws the Errors. An unknown extent of the input gives
+/// an unknown extent of the output. `place` then gets a large number instead of it, so that it can check the other
+/// extents.
 template <class Place>
 std::array<Extent, 2> window_outputs(const PartialShape& image, const Place& place) {
   constexpr std::int64_t large = std::int64_t{1} << 20;

@@ -27,7 +27,7 @@ std::vector<Variable> DenseLayer::call(const std::vector<Variable>& inputs, Forw
   std::optional<Variable> bias;
   if (options_.use_bias) bias = parameter(pass, "bias");
   if (x.rank() == 2) return {activated(y, bias, options_.activation)};
-  // softmax needs the axes of x; relu, which is one op with the bias, does not
+  // softmax must be applied in the shape of x; relu with the bias is one op and may be applied to the rows
   const bool rectified = options_.activation == relu;
   y = reshape(activated(y, bias, rectified ? relu : ActivationFunction(linear)),
               x.shape().replaced(-1, options_.units));

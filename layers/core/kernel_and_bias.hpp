@@ -7,8 +7,8 @@
 
 namespace xtape {
 
-/// The specs of a kernel and, where the options use one, of a bias with a number for each output, the kernel's last
-/// axis. `options` has use_bias, and initializers and regularizers of both.
+/// The specs of a kernel and, if options.use_bias is true, of a bias. The bias has one value for each output, the last
+/// axis of the kernel. `options` must have use_bias, and the initializers and regularizers of kernel and bias.
 template <class Options>
 std::vector<ParameterSpec> kernel_and_bias(const Options& options, const PartialShape& kernel) {
   std::vector<ParameterSpec> specs{{"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer}};

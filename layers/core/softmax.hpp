@@ -1,4 +1,4 @@
-// Softmax: probabilities from logits. Not needed for training: softmax_cross_entropy takes logits.
+// Softmax: computes probabilities from logits. Training does not need it, because softmax_cross_entropy takes logits.
 #pragma once
 
 #include "layers/graph/layer.hpp"

@@ -20,7 +20,7 @@ const T& alternative(std::string_view expected, const ConfigValue& given) {
 
 bool in_range(std::int64_t value) { return value >= -largest && value <= largest; }
 
-/// A list of `count` integers; of any length when `count` is 0.
+/// A list of `count` integers, or of any length if `count` is 0.
 const std::vector<std::int64_t>& integers(std::string_view expected, const ConfigValue& given, std::size_t count) {
   const auto& list = alternative<std::vector<std::int64_t>>(expected, given);
   if ((count != 0 && list.size() != count) || !std::ranges::all_of(list, in_range)) reject(expected, given);

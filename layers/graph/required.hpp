@@ -19,7 +19,7 @@ template <class T>
 struct Required {
   Required() = delete;
   /// Internal: an option that is read from a file later.
-  Required(ToBeRead) : value() {}  // NOLINT(google-explicit-constructor): stands for the value
+  Required(ToBeRead) : value() {}  // NOLINT(google-explicit-constructor): used in place of a value
   /// Converts any value that T can be made of.
   template <class U>
   requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, Required>) Required(U&& given)

@@ -8,8 +8,8 @@
 namespace xtape {
 namespace {
 
-/// keep old + (1 - keep) now, for averages stored in type T. A step that T would round to zero becomes one unit in the
-/// last place; otherwise the average would never reach `now`.
+/// Returns keep old + (1 - keep) now, rounded to the element type T of the average. If rounding would leave the average
+/// unchanged, it changes by one unit in the last place; otherwise it would never reach `now`.
 template <class T>
 double moved(double old, double now, double keep) {
   if (!std::isfinite(now)) return now;  // std::lerp may ignore NaN
@@ -18,7 +18,7 @@ double moved(double old, double now, double keep) {
   return static_cast<T>(next) == before ? static_cast<double>(std::nextafter(before, target)) : next;
 }
 
-/// The averages after a batch whose statistics are `factor` times `batch`.
+/// The moving averages after a batch with the statistics `factor` * `batch`.
 Tensor moved(const Tensor& averages, const Tensor& batch, double factor, double keep) {
   return with_floating("BatchNormalization", averages.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -97,7 +97,7 @@ void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& va
   }
 }
 
-/// A moving average without the remaining part of its start value; unchanged before the first update.
+/// A moving average from which the remaining part of the start value is removed; unchanged before the first update.
 Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) const {
   if (!options_.bias_correction) return moving;
   const double updates = parameter("updates").value().item();

@@ -10,7 +10,7 @@
 namespace xtape {
 namespace {
 
-constexpr double smallest_deviation = 1e-7;  // epsilon of Keras
+constexpr double smallest_deviation = 1e-7;  // Keras's epsilon
 
 }  // namespace
 
@@ -31,7 +31,7 @@ std::vector<Variable> NormalizationLayer::call(const std::vector<Variable>& inpu
   const Tensor variance = parameter("variance").value();
   const Tensor inverse = map("Normalization", variance.to(DType::float64),
                              [](auto v) { return 1 / std::max<double>(std::sqrt(v), smallest_deviation); });
-  // with a variance of 1 the scale is the only factor
+  // the variance is passed as 1, so that only the scale changes the result
   constexpr double epsilon = std::numeric_limits<double>::min();
   return {batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), parameter("mean").value(),
                                Tensor::ones(channels, x.dtype()), epsilon)};

@@ -12,9 +12,9 @@ Initializer uniform_within(std::string name, std::function<double(Fans)> limit) 
           }};
 }
 
-/// Normal values. Those beyond two standard deviations are drawn again; then all are scaled to the given deviation.
+/// Normal values. Values beyond two standard deviations are drawn again; then all are scaled to the given deviation.
 Tensor truncated_normal(const Shape& shape, double deviation, RandomStream& random) {
-  constexpr double deviation_of_truncated = 0.87962566103423978;  // of a unit normal truncated at +-2
+  constexpr double deviation_of_truncated = 0.87962566103423978;  // of a standard normal truncated at +-2
   Tensor result = random.normal(shape);
   float* values = result.mutable_data<float>();
   for (std::int64_t i = 0; i < shape.size(); ++i) {

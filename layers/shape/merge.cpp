@@ -9,7 +9,7 @@
 namespace xtape {
 namespace {
 
-/// The common shape of both, with the extents that are known in either; nothing when they differ.
+/// The common shape, in which an extent is known if it is known in `a` or `b`; nothing if the shapes differ.
 std::optional<PartialShape> agreed(const PartialShape& a, const PartialShape& b) {
   if (a.rank() != b.rank()) return std::nullopt;
   std::vector<Extent> extents;

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t deepest = 100, most_names = 1000;
 
-/// Rejects deep nesting and duplicate names, which the parsed value no longer shows. The callback of the parser could
-/// do this too, but the parser then visits all siblings at the end of each object.
+/// Rejects deep nesting and duplicate names. A parsed value no longer shows duplicates. The callback of the parser
+/// could do this too, but the parser then visits all siblings at the end of each object.
 class Inspection final : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return true; }

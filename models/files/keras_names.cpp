@@ -76,7 +76,8 @@ NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
   return weights;
 }
 
-/// How a layout numbers layers: the group that lists them, and the numbers that a layer with weights takes.
+/// The numbering of layers in a layout: the group that lists the layers, and how many numbers a layer with weights
+/// uses.
 struct Numbering {
   std::string list = "layers";
   int with_weights = 1;

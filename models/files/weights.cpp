@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t most_listed = 20;
 
-/// A list for a message, "; 2 missing: a/kernel, a/bias": empty for no names, shortened for many. Control characters in
-/// names are made harmless for a terminal.
+/// A list of names for a message, "; 2 missing: a/kernel, a/bias"; empty without names; shortened if there are many.
+/// Control characters are replaced.
 std::string listed(std::string_view what, std::vector<std::string> names) {
   if (names.empty()) return "";
   const std::size_t count = names.size();
@@ -39,7 +39,7 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
   return result;
 }
 
-/// A parameter and its tensor in the file; null for none.
+/// A parameter and its tensor in the file; null if there is none.
 struct Candidate {
   std::string path;
   Parameter parameter;

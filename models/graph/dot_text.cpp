@@ -54,9 +54,9 @@ const Kind& kind_of(const std::string& type) {
   return found == kinds.end() ? other : *found;
 }
 
-/// First and last node of each block. A block is the nodes between two values that all paths pass through and that are
-/// not neighbours, including the second value and an activation directly behind it. The nodes are in the order of
-/// computation, so all paths pass through a value if no later node reads an earlier value.
+/// First and last node of each block. A block consists of the nodes between two values that all paths pass through and
+/// that are not neighbours, with the second value and an activation that directly follows it. The nodes are in the
+/// order of computation, so all paths pass through a value if no later node reads an earlier value.
 std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
   std::vector<std::size_t> last_reader(nodes.size(), 0);
@@ -79,7 +79,8 @@ std::vector<std::pair<std::size_t, std::size_t>> blocks_of(const Model& model) {
   return blocks;
 }
 
-/// The nodes on the path from the first output back along first inputs. They are drawn in a straight line.
+/// The nodes on the path from the first output back to the first input, along first inputs. They are drawn in a
+/// straight line.
 std::vector<bool> spine_of(const Model& model) {
   std::vector<bool> spine(model.nodes().size(), false);
   for (std::size_t i = model.output_nodes().front().node;; i = model.nodes()[i].inputs.front().node) {
@@ -179,13 +180,14 @@ class DotWriter {
     return rows;
   }
 
-  /// Edges of a model used as a layer: to its inputs, and from its output.
+  /// The DOT node where the edges of `value` begin. For a model used as a layer it is a node inside that model.
   static std::string end_of(const Model& model, NodeOutput value, const std::string& prefix) {
     const std::string id = fmt::format("{}{}", prefix, value.node);
     const auto inner = Model::from_layer(model.nodes()[value.node].layer);
     return inner ? end_of(*inner, inner->output_nodes().at(value.output), id + "_") : id;
   }
 
+  /// The DOT node where the edge of an input of node i ends. For a model used as a layer it is an input of that model.
   static std::string begin_of(const Model& model, std::size_t i, std::size_t input, const std::string& prefix) {
     const std::string id = fmt::format("{}{}", prefix, i);
     const auto inner = Model::from_layer(model.nodes()[i].layer);

@@ -13,7 +13,7 @@ namespace xtape {
 struct FusedCall {
   std::vector<const Layer*> layers;  ///< one for each part of the pattern; null for an optional part that is absent
   std::vector<Variable> inputs;      ///< the inputs of the first layer; the function may move them
-  std::optional<Variable> residual;  ///< the other operand of a sum behind the first layer
+  std::optional<Variable> residual;  ///< the other operand of a sum after the first layer
   const Layer* current;              ///< the layer whose ops run, for messages
 
   /// The layer of a part of the pattern; null when the part is absent.
@@ -34,7 +34,7 @@ struct FusionRule {
     bool has_value = false;  ///< whether its output is computed too, as the input of the op
   };
   /// A chain of layers. Each layer is the only reader of the output of the previous one, so that output need not be
-  /// computed. A sum of two behind the first layer also reads another value, the residual.
+  /// computed. A sum of two values after the first layer also reads another value, the residual.
   std::vector<Part> pattern;
   /// Computes the output of the last layer, equal to that of separate layers up to rounding.
   Variable (*compute)(FusedCall& call, ForwardPass& pass);

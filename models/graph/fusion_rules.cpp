@@ -48,8 +48,8 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
   return call.layer<BatchNormalizationLayer>(1)->normalized(std::move(x), fused, pass);
 }
 
-/// relu(max_pool(conv(x)) + bias). Bias and relu follow the pooling, where there are fewer values: they do not change
-/// which value is the largest.
+/// relu(max_pool(conv(x)) + bias). Adding the bias and applying relu after the pooling gives the same result, because
+/// they do not change which value is the largest, and there are fewer values.
 Variable pool_convolution(FusedCall& call, ForwardPass& pass) {
   call.enter(0, 2, pass);
   const auto& convolution = *call.layer<Conv2DLayer>(0);

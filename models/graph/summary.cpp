@@ -59,7 +59,8 @@ std::string row_text(const Row& row, const Widths& widths) {
   return text;
 }
 
-/// The widths of the columns. Each is at least as wide as its longest word; the rest of `width` goes to longer texts.
+/// The widths of the columns. Each is at least as wide as its longest word; the remaining width is given to longer
+/// texts.
 Widths fitted(const std::vector<Row>& rows, std::size_t width) {
   Widths needed{}, wanted{};
   for (const Row& row : rows) {

@@ -1,4 +1,4 @@
-// The source tree: which module may include which, the length of files, and that every header compiles on its own.
+// The source tree: the dependencies between modules, the length of files, and that every header compiles alone.
 
 #include <algorithm>
 #include <cstdlib>
@@ -15,19 +15,19 @@ namespace fs = std::filesystem;
 namespace {
 
 struct File {
-  std::string path;  ///< below the project's root
+  std::string path;  ///< relative to the root of the source tree
   std::string text;
 };
 
-const std::vector<std::string> rooms{"framework", "layers",   "optim", "models",     "gradcheck",
-                                     "training",  "examples", "tests", "benchmarks", "include"};
+const std::vector<std::string> folders{"framework", "layers",   "optim", "models",     "gradcheck",
+                                       "training",  "examples", "tests", "benchmarks", "include"};
 
 std::vector<File> sources() {
   std::vector<File> files;
   const fs::path root = xtape::test::source_root();
-  for (const std::string& room : rooms) {
-    if (!fs::exists(root / room)) continue;
-    for (const auto& entry : fs::recursive_directory_iterator(root / room)) {
+  for (const std::string& folder : folders) {
+    if (!fs::exists(root / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
       const std::string extension = entry.path().extension();
       if (extension != ".hpp" && extension != ".cpp") continue;
       std::ifstream stream(entry.path());
@@ -38,7 +38,7 @@ std::vector<File> sources() {
 }
 
 /// The module of a path: "framework/ops" for framework/ops/matmul.hpp, "layers" for layers/core/dense.cpp.
-std::string room_of(const std::string& path) {
+std::string module_of(const std::string& path) {
   const auto first = path.find('/');
   if (first == std::string::npos) return "";
   const std::string top = path.substr(0, first);
@@ -49,7 +49,7 @@ std::string room_of(const std::string& path) {
 
 /// The modules that each module may include besides itself and the files directly in framework/.
 const std::map<std::string, std::set<std::string>>& allowed() {
-  static const std::map<std::string, std::set<std::string>> arrows = [] {
+  static const std::map<std::string, std::set<std::string>> rules = [] {
     const std::string f = "framework/";
     std::map<std::string, std::set<std::string>> a;
     a["framework"] = {};
@@ -65,7 +65,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
     a["training"] = {"models", "layers", "optim", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     return a;
   }();
-  return arrows;
+  return rules;
 }
 
 std::vector<std::string> includes_of(const File& file) {
@@ -78,14 +78,14 @@ std::vector<std::string> includes_of(const File& file) {
   return found;
 }
 
-/// The headers that a source file of the library or of the examples includes before anything else: the build has
-/// compiled them on their own already, that of tools/lean_build without precompiled headers. Tests are excluded because
-/// they are always built with one; benchmarks are excluded because they are not always built.
+/// The headers that a source file of the library or of the examples includes first. tools/lean_build compiles them alone,
+/// because it builds without precompiled headers. Tests are excluded because they are always built with one; benchmarks
+/// are excluded because they are not always built.
 std::set<std::string> compiled_by_build() {
   std::set<std::string> found;
   for (const File& file : sources()) {
-    const std::string room = room_of(file.path);
-    if (!file.path.ends_with(".cpp") || room == "tests" || room == "benchmarks") continue;
+    const std::string module = module_of(file.path);
+    if (!file.path.ends_with(".cpp") || module == "tests" || module == "benchmarks") continue;
     if (fs::path(file.path).filename().string().starts_with("without_")) continue;  // built without a library only
     const std::string quoted = "#include \"";
     const std::size_t first = file.text.find("#include ");
@@ -99,23 +99,23 @@ std::set<std::string> compiled_by_build() {
 }  // namespace
 
 TEST_CASE("includes between modules have one direction") {
-  std::size_t arrows = 0;
+  std::size_t checked = 0;
   for (const File& file : sources()) {
-    const auto rule = allowed().find(room_of(file.path));
+    const auto rule = allowed().find(module_of(file.path));
     if (rule == allowed().end()) continue;  // examples, tests and benchmarks may include everything
     for (const std::string& include : includes_of(file)) {
-      const std::string target = room_of(include);
-      ++arrows;
+      const std::string target = module_of(include);
+      ++checked;
       INFO(file.path << " includes " << include);
       CHECK((target == rule->first || target == "framework" || rule->second.contains(target)));
     }
   }
-  CHECK(arrows > 100);
+  CHECK(checked > 100);
 }
 
-TEST_CASE("one public header alone includes xtensor") {
+TEST_CASE("only one public header includes xtensor") {
   for (const File& file : sources()) {
-    if (!file.path.ends_with(".hpp") || room_of(file.path) == "tests") continue;
+    if (!file.path.ends_with(".hpp") || module_of(file.path) == "tests") continue;
     if (file.path == "framework/tensor/xarray.hpp" || file.path == "framework/ops/strided.hpp") continue;
     INFO(file.path);
     CHECK(file.text.find("#include <xtensor") == std::string::npos);
@@ -126,7 +126,7 @@ TEST_CASE("no file has more than 500 lines, and none defines a macro") {
   for (const File& file : sources()) {
     INFO(file.path);
     CHECK(std::ranges::count(file.text, '\n') <= 500);
-    if (room_of(file.path) != "tests") CHECK(file.text.find("#define") == std::string::npos);
+    if (module_of(file.path) != "tests") CHECK(file.text.find("#define") == std::string::npos);
   }
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("every header states its purpose in the first line and has an include 
 }
 
 // Run by tools/verify headers: it takes minutes.
-TEST_CASE("every header compiles on its own", "[.headers]") {
+TEST_CASE("every header compiles alone", "[.headers]") {
   const char* compiler = std::getenv("XTAPE_COMPILER");
   if (!compiler) xtape::test::skip("XTAPE_COMPILER is not set (meson sets it)");
   xtape::test::TemporaryFolder folder;

@@ -1,4 +1,4 @@
-// The code in the docs is equal to that of programs that are built and run.
+// The code in the documentation is equal to that of programs that are built and run.
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +18,7 @@ std::string text_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("the README shows the quickstart as it is built") {
+TEST_CASE("the README contains the quickstart program as it is built") {
   const std::string program = text_of("examples/quickstart.cpp");
   const std::size_t main = program.find("\nint main");
   REQUIRE(main != std::string::npos);
@@ -27,7 +27,7 @@ TEST_CASE("the README shows the quickstart as it is built") {
   CHECK(text_of("README.md").find(code) != std::string::npos);
 }
 
-TEST_CASE("the README shows the custom loop as it is built") {
+TEST_CASE("the README contains the custom loop as it is built") {
   const std::regex indentation("\n +");
   const std::string program = std::regex_replace(text_of("examples/manual_loop.cpp"), indentation, "\n");
   const std::string page = std::regex_replace(text_of("README.md"), indentation, "\n");
@@ -36,7 +36,7 @@ TEST_CASE("the README shows the custom loop as it is built") {
   CHECK(program.find(page.substr(begin, end - begin)) != std::string::npos);
 }
 
-TEST_CASE("the tutorial shows its programs as they are built") {
+TEST_CASE("the tutorial contains its programs as they are built") {
   const std::string page = text_of("docs/tutorial.md");
   for (const std::string file : {"photos.cpp", "train.cpp", "name.cpp", "meson.build", "CMakeLists.txt"}) {
     INFO(file);
@@ -44,7 +44,7 @@ TEST_CASE("the tutorial shows its programs as they are built") {
   }
 }
 
-TEST_CASE("the pages for users of Keras and PyTorch show code that is built") {
+TEST_CASE("the pages for users of Keras and PyTorch contain code that is built") {
   const std::regex indentation("\n +");
   const std::string program = std::regex_replace(text_of("examples/coming_from.cpp"), indentation, "\n");
   for (const std::string path : {"docs/coming_from_keras.md", "docs/coming_from_pytorch.md"}) {

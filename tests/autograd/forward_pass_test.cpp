@@ -88,7 +88,7 @@ TEST_CASE("adding to a gradient that several ops share changes only one of them"
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{50, 40}, Shape{4, 5, 60}, Shape{2, 3, 1, 3}}) {
       ForwardPass pass(Mode::training);
       const Variable x = pass.watch(Tensor::ones(shape, type)), z = pass.watch(Tensor::ones(shape, type));
-      const Variable y = x + z, w = y + x;  // one dy for all of them
+      const Variable y = x + z, w = y + x;  // one dy for both
       pass.backward(sum(w + y) + sum(z));
       CHECK(identical(pass.gradient(x), Tensor::full(shape, 3, type)));
       CHECK(identical(pass.gradient(z), Tensor::full(shape, 3, type)));

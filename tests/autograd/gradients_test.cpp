@@ -81,7 +81,7 @@ TEST_CASE("gradients that do not match are rejected, and a failed sum changes no
   CHECK(error_of([&] { x.add(a, Tensor::ones({3}, DType::float64)); }) ==
         "Gradients: expected a gradient (2,) float64 for a, got (3,) float64");
   const Gradients y = gradients_of({{b, {1}}, {a, {1, 2}}});
-  a.set_value(Tensor::ones({2}));  // converted since
+  a.set_value(Tensor::ones({2}));  // converted after the gradients were computed
   CHECK_THAT(error_of([&] { x += y; }), Catch::Contains("expected a gradient (2,) float32 for a"));
   CHECK(x[b].item() == 1);
   CHECK_FALSE(x.contains(a));
@@ -156,7 +156,7 @@ TEST_CASE("state updates are deferred until commit, composed in order and writte
   ForwardPass pass(Mode::training, {.record = false});
   pass.update(state, plus_one);
   pass.update(state, twice);
-  CHECK(pass.parameter(state).value().item() == 3);  // within the pass nothing has changed
+  CHECK(pass.parameter(state).value().item() == 3);  // the value is unchanged within the pass
   CHECK(state.value().item() == 3);
   pass.commit();
   CHECK(state.value().item() == 8);

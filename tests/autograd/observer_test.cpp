@@ -37,7 +37,7 @@ TEST_CASE("observers see layers, ops and derivatives in the order in which they 
   ForwardPass pass(Mode::training, {.observers = {&one, &two}});
   const Variable x = pass.watch(Tensor::of({2}, {3, 4}));
   const Variable constant = Tensor::of({2}, {1, 1});
-  static_cast<void>(exp(constant));  // of constants: not recorded
+  static_cast<void>(exp(constant));  // an op on constants is not recorded
   pass.begin_layer("first");
   const Variable y = multiply(x, constant);
   pass.begin_layer("second");

@@ -13,7 +13,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// The sum of the value it was made from.
+/// A derived value: the sum of the parameter's elements.
 struct Sum {
   explicit Sum(const Tensor& value) : total(sum(value).value().item()) {}
   double total;
@@ -34,12 +34,12 @@ TEST_CASE("every write of a parameter increments its version and drops derived v
   CHECK(w.derived<Sum>() == first);
   CHECK(Parameter(w).derived<Sum>() == first);
   CHECK(w.derived<Doubled>()->values.to_vector() == std::vector<double>{2, 4});
-  CHECK(w.derived<Sum>() == first);  // two types do not disturb each other
+  CHECK(w.derived<Sum>() == first);  // values of two types are independent
   w.set_value(Tensor::of({2}, {5, 5}));
   CHECK(w.version() == 1);
   CHECK(w.derived<Sum>()->total == 10);
   CHECK(w.derived<Doubled>()->values.to_vector() == std::vector<double>{10, 10});
-  CHECK(first->total == 3);  // who holds it keeps it
+  CHECK(first->total == 3);  // valid as long as it is held
   w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 1; });
   CHECK(w.version() == 2);
   CHECK(w.derived<Sum>()->total == 6);

@@ -63,11 +63,11 @@ TEST_CASE("the gradient of an output with respect to itself is the cotangent") {
   CHECK(identical(found[0].value(), cotangent));
   CHECK(found[1].value().to_vector() == std::vector<double>{120, -27});  // 3 x^2 dy
   CHECK(identical(found[2].value(), cotangent));
-  const Variable leaf = pass.watch(vector({4}));  // an output that no op made
+  const Variable leaf = pass.watch(vector({4}));  // a variable that is not the output of an op
   CHECK(gradients(leaf, {leaf})[0].value().to_vector() == std::vector<double>{1});
   const Variable total = sum(y);
   CHECK(gradients(total, {total})[0].value().item() == 1);
-  // dy/dy does not depend on x: nothing is left of it in the second derivative
+  // dy/dy does not depend on x, so it contributes nothing to the second derivative
   CHECK(gradients(sum(gradients(total, {y})[0]) + sum(y), {x})[0].value().to_vector() == std::vector<double>{12, 27});
 }
 
@@ -86,9 +86,9 @@ TEST_CASE("an input that is given several times gets its whole gradient each tim
 TEST_CASE("the gradient of an unrelated input is zeros of its shape and type") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(vector({1, 2}));
-  const Variable before = pass.watch(Tensor::ones({2, 3}));  // float32, beside an output in float64
+  const Variable before = pass.watch(Tensor::ones({2, 3}));  // float32, while the output is float64
   const Variable y = sum(x);
-  const Variable after = x * x;  // younger than the output
+  const Variable after = x * x;  // recorded after the output
   const Variable cut = sum(x.detached() * x);
   const auto found = gradients(y, {before, after, x, cut});
   CHECK(identical(found[0].value(), Tensor::zeros({2, 3})));

@@ -1,4 +1,4 @@
-// What predict and evaluate say of networks whose outputs are known.
+// The output of predict and evaluate for networks whose outputs are known.
 
 #include <cmath>
 #include <limits>
@@ -15,7 +15,8 @@ using Catch::StartsWith;
 
 namespace {
 
-/// Logits 0 and 10 (m - 1/2) for images (4, 4, 3) of mean m, 0 to 1: dark is the first class and light the second.
+/// A network with the logits 0 and 10 (m - 1/2) for images (4, 4, 3) of mean m, 0 to 1: the first class is dark, the
+/// second light.
 Model brightness(const ActivationFunction& ending = linear) {
   const auto input = Input({4, 4, 3});
   const Model model(input, Dense({.units = 2, .activation = ending})(Flatten()(input)));
@@ -26,7 +27,7 @@ Model brightness(const ActivationFunction& ending = linear) {
   return model;
 }
 
-/// photos/{train,test}/CLASS/*.png of these grey values.
+/// Writes photos/{train,test}/CLASS/*.png with these grey values.
 void write_classes(const fs::path& folder, const std::vector<std::pair<std::string, int>>& classes) {
   fs::remove_all(folder / "photos");
   for (const std::string part : {"train", "test"}) {
@@ -38,7 +39,7 @@ const std::string evaluate_it = "evaluate --model model --data photos";
 
 }  // namespace
 
-TEST_CASE("evaluate finds the same loss for logits and for the probabilities of a softmax") {
+TEST_CASE("evaluate has the same loss for logits and for the probabilities of a softmax") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
   // logits of the second class -3 for mean 0.2, 5 for mean 1; loss ln(1 + e^-3) and ln(1 + e^-5)
@@ -56,7 +57,7 @@ TEST_CASE("evaluate finds the same loss for logits and for the probabilities of 
   }
 }
 
-TEST_CASE("evaluate and predict know a softmax behind which values are only moved") {
+TEST_CASE("evaluate and predict recognize a softmax that is followed by layers that only move values") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
   const Model inner = brightness(softmax);
@@ -68,7 +69,7 @@ TEST_CASE("evaluate and predict know a softmax behind which values are only move
   CHECK(list[0]["predictions"][0]["probability"] == Approx(1 / (1 + std::exp(-5))));
 }
 
-TEST_CASE("evaluate goes by the names of classes where both sides have some, else by their number") {
+TEST_CASE("evaluate matches classes by name if both sides have names, otherwise by number") {
   const Programs run;
   const auto accuracy_of = [&](const std::vector<std::pair<std::string, int>>& classes,
                                const std::vector<std::string>& names) {
@@ -79,7 +80,8 @@ TEST_CASE("evaluate goes by the names of classes where both sides have some, els
     return judged.status == 0 ? number_after(judged.text, "\naccuracy ") : -1;
   };
   CHECK(accuracy_of({{"dark", 20}, {"light", 220}}, {"dark", "light"}) == 1);
-  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) == 1);  // folders come as day, night
+  // the folders are read in the order day, night
+  CHECK(accuracy_of({{"night", 20}, {"day", 220}}, {"night", "day"}) == 1);
   CHECK(accuracy_of({{"day", 220}}, {"night", "day"}) == 1);
   CHECK(accuracy_of({{"1", 220}}, {"0", "1"}) == 1);
   CHECK(accuracy_of({{"1", 20}, {"2", 220}}, {"dark", "light"}) == 1);
@@ -105,7 +107,7 @@ TEST_CASE("outputs that are not finite are an error") {
   }
 }
 
-TEST_CASE("predict shows what it can, and reports the rest in JSON too") {
+TEST_CASE("predict shows results for valid files and reports errors of the others, in JSON too") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 0}, {"light", 255}});
   save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
@@ -124,7 +126,7 @@ TEST_CASE("predict shows what it can, and reports the rest in JSON too") {
   CHECK(list[2].size() == 2);
 }
 
-TEST_CASE("predict takes one argument for the names of the classes") {
+TEST_CASE("predict accepts one argument for the names of the classes") {
   const Programs run;
   write_grey_images(run.folder() / "photos", 255);
   save_model(brightness(), run.folder() / "model");
@@ -135,7 +137,7 @@ TEST_CASE("predict takes one argument for the names of the classes") {
   check_refused(run("predict --model model --classes '' photos/0.png"), "--classes");
 }
 
-TEST_CASE("control characters in names do not reach the terminal") {
+TEST_CASE("control characters in names are not printed on the terminal") {
   const Programs run;
   write_classes(run.folder(), {{"0", 0}, {"1", 255}});
   save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
@@ -150,7 +152,7 @@ TEST_CASE("control characters in names do not reach the terminal") {
   CHECK(said.text.find_first_of("\x1b\x07\x9b") == std::string::npos);
 }
 
-TEST_CASE("evaluate and predict say what they miss") {
+TEST_CASE("messages of evaluate and predict name missing arguments") {
   const Programs run;
   save_model(brightness(), run.folder() / "model");
   check_refused(run("evaluate --model model"),

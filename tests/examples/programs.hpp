@@ -1,4 +1,4 @@
-// Programs run from outside, and small data sets for them.
+// Running programs from outside, and small data sets for them.
 #pragma once
 
 #include <cstdlib>
@@ -19,7 +19,7 @@ struct Run {
   std::string text;  ///< standard output and standard error
 };
 
-/// Runs a program below $XTAPE_EXAMPLES in a folder of its own. Skips when there is none.
+/// Runs programs in the folder $XTAPE_EXAMPLES. The current folder is temporary. Skips the test without the variable.
 class Programs {
  public:
   Programs() {
@@ -44,8 +44,8 @@ class Programs {
   TemporaryFolder folder_;
 };
 
-/// "train OPTIONS" on the data of write_other_data for 60 epochs, running, after its first epoch. It prints a line of
-/// at least 80 bytes for each, so that it can't end before the test reads more.
+/// "train OPTIONS" in the background, after its first epoch: 60 epochs on the data of write_other_data(). It prints at
+/// least 80 bytes for each epoch, so that it cannot end before the test reads more.
 class BackgroundTraining : public BackgroundProgram {
  public:
   BackgroundTraining(const Programs& run, const std::string& options)
@@ -70,7 +70,7 @@ inline void write_bytes(const std::filesystem::path& path, const std::vector<int
   for (std::int64_t i = 0; i < count; ++i) out.put(static_cast<char>(i % 10));
 }
 
-/// A small data set in IDX files that is not Fashion-MNIST.
+/// Writes a small data set in IDX files that is not Fashion-MNIST.
 inline void write_other_data(const std::filesystem::path& folder) {
   for (const std::string part : {"train", "t10k"}) {
     write_bytes(folder / (part + "-images-idx3-ubyte"), {320, 28, 28}, 320 * 28 * 28);
@@ -78,7 +78,7 @@ inline void write_other_data(const std::filesystem::path& folder) {
   }
 }
 
-/// `count` images (20, 20, 3) of one grey value, 0 to 255, as folder/0.png, folder/1.png, ...
+/// Writes `count` images (20, 20, 3) of one grey value, 0 to 255, as folder/0.png, folder/1.png, ...
 inline void write_grey_images(const std::filesystem::path& folder, int value, int count = 1) {
   std::filesystem::create_directories(folder);
   for (int i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ inline void write_grey_images(const std::filesystem::path& folder, int value, in
   }
 }
 
-/// The number that follows the words in the text; -1 when they are not in it.
+/// The number after `words` in the text; -1 if the text does not contain them.
 inline double number_after(const std::string& text, const std::string& words) {
   const std::size_t at = text.find(words);
   return at == std::string::npos ? -1 : std::stod(text.substr(at + words.size()));

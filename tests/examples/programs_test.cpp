@@ -1,4 +1,4 @@
-// The programs from outside: exit statuses, and what they refuse before any work is done.
+// The programs from outside: exit statuses, and errors before any work is done.
 
 #include "tests/examples/programs.hpp"
 
@@ -8,7 +8,7 @@ namespace fs = std::filesystem;
 using namespace xtape::test;
 using Catch::Contains;
 
-TEST_CASE("help is no error, and a wrong command line is one with exit status 2") {
+TEST_CASE("--help has exit status 0, and a wrong command line exit status 2") {
   const Programs run;
   for (const std::string program : {"custom_op", "custom_layer", "custom_metric", "two_tasks", "manual_loop", "train",
                                     "lab/lab", "predict", "evaluate"}) {
@@ -18,14 +18,14 @@ TEST_CASE("help is no error, and a wrong command line is one with exit status 2"
   }
 }
 
-TEST_CASE("what could not be printed is an error") {
+TEST_CASE("output that cannot be written is an error") {
   const Programs run;
   for (const std::string program : {"custom_op", "custom_op --help", "train --help"}) {
     check_refused(run(program, "/dev/full"), "standard output");
   }
 }
 
-TEST_CASE("train refuses options that make no sense, before it makes a folder") {
+TEST_CASE("train rejects invalid options before it makes a folder") {
   const Programs run;
   check_refused(run("train --seed -1"), "--seed");
   check_refused(run("train --data ''"), "--data");
@@ -37,7 +37,7 @@ TEST_CASE("train refuses options that make no sense, before it makes a folder") 
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
 }
 
-TEST_CASE("train finds out before the first epoch that it can't write its results") {
+TEST_CASE("train detects before the first epoch that its results cannot be written") {
   const Programs run;
   write_other_data(run.folder());
   const std::string train = "train --quick --data " + run.folder().string() + " --output ";
@@ -48,7 +48,7 @@ TEST_CASE("train finds out before the first epoch that it can't write its result
   }
 }
 
-TEST_CASE("train promises a recipe's accuracy for the recipe's data and values, however they are given") {
+TEST_CASE("train checks the accuracy of a recipe for its data and values, in every way of giving them") {
   const Programs run;
   write_other_data(run.folder());
   const Run other = run("train --quick --data " + run.folder().string());
@@ -61,7 +61,7 @@ TEST_CASE("train promises a recipe's accuracy for the recipe's data and values, 
   CHECK(run("train --quick --batch-size 128").text.find("target") == std::string::npos);
 }
 
-TEST_CASE("evaluate and predict use what train has learned") {
+TEST_CASE("evaluate and predict use models of train") {
   const Programs run;
   write_other_data(run.folder());
   const std::string data = "--data " + run.folder().string();
@@ -84,14 +84,15 @@ TEST_CASE("evaluate and predict use what train has learned") {
   REQUIRE(list[0]["predictions"].size() == 3);
   CHECK(list[0]["predictions"][0]["probability"] >= list[0]["predictions"][1]["probability"]);
   check_refused(run("predict" + model + "labels photo.png"), "labels: No such file");
-  CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));  // all the same
+  // the other photograph is classified nevertheless
+  CHECK_THAT(run("predict" + model + "none.png photo.png").text, Contains("\nphoto.png\n"));
   check_refused(run("predict --classes a,b" + model + "photo.png"), "the names of 10 classes, got 2");
   check_refused(run("evaluate --model none"), "none");
   fs::create_directory(run.folder() / "empty");
   check_refused(run("evaluate" + model + "--data empty"), "got none of them in empty");
 }
 
-TEST_CASE("train and evaluate take folders of photographs") {
+TEST_CASE("train and evaluate accept folders of photographs") {
   const Programs run;
   for (const std::string part : {"train", "test"}) {
     for (const auto& [name, value] : {std::pair{"dark", 20}, {"light", 220}}) {
@@ -121,7 +122,7 @@ TEST_CASE("train and evaluate take folders of photographs") {
   CHECK_THAT(run("evaluate --model trained/model.safetensors --data .").text, Contains("\nno images of dark: "));
 }
 
-TEST_CASE("train takes a split with stray images for a split, and guesses no layout") {
+TEST_CASE("train accepts a split with other images beside it, and rejects ambiguous folders") {
   const Programs run;
   const auto add = [&](const std::string& folder) { write_grey_images(run.folder() / folder, 100, 8); };
   const auto error = [&](const std::string& data) {
@@ -143,7 +144,8 @@ TEST_CASE("train takes a split with stray images for a split, and guesses no lay
   CHECK_THAT(error("b"), Contains("got train/ and val/ with folders of images in /"));
   for (const std::string folder : {"c/Train/x", "c/Train/y", "c/Test/x", "c/Test/y"}) add(folder);
   CHECK_THAT(error("c"), Contains("small letters") && Contains("got Test/ and Train/ with folders of images in /"));
-  for (const std::string folder : {"d/train", "d/train/x", "d/bus"}) add(folder);  // a class or a part
+  // each may be a class or a part of a split
+  for (const std::string folder : {"d/train", "d/train/x", "d/bus"}) add(folder);
   CHECK_THAT(error("d"), Contains("got train/ with folders of images in /"));
   for (const std::string folder : {"e/train/x", "e/train/y", "e/test"}) add(folder);
   CHECK_THAT(error("e"), Contains("got train/ with folders of images in /"));
@@ -151,7 +153,7 @@ TEST_CASE("train takes a split with stray images for a split, and guesses no lay
   CHECK_THAT(error("f"), Contains("got test/ and train/ with images, which may be classes or parts, in /"));
 }
 
-TEST_CASE("a class may be called train, and photographs that can't be read are named or left out") {
+TEST_CASE("a class may be named train, and unreadable photographs are listed or left out") {
   const Programs run;
   for (const auto& [name, value] : {std::pair{"train", 20}, {"bus", 220}}) {
     fs::create_directories(run.folder() / "photos" / name);
@@ -162,7 +164,8 @@ TEST_CASE("a class may be called train, and photographs that can't be read are n
   }
   const std::string train = "train --model convnet --epochs 1 --data photos --output ";
   CHECK_THAT(run(train + "first").text, Contains("16 training and 4 test images"));
-  fs::create_directory(run.folder() / "photos" / "train" / "new");  // a folder among its images makes no split of it
+  // a folder among the images of "train" does not make it a split
+  fs::create_directory(run.folder() / "photos" / "train" / "new");
   CHECK_THAT(run(train + "second").text, Contains("16 training and 4 test images"));
   std::ofstream(run.folder() / "photos" / "bus" / "x.jpg") << "no image";
   check_refused(run(train + "third"), "got 1 of 21 that can't");
@@ -175,7 +178,7 @@ TEST_CASE("a class may be called train, and photographs that can't be read are n
   CHECK(run(evaluate + " --skip-unreadable").status == 0);
 }
 
-TEST_CASE("train that is interrupted says how to go on, and then ends with the weights of a run that was not") {
+TEST_CASE("an interrupted train prints how to resume, and the resumed run ends with the same weights") {
   const Programs run;
   write_other_data(run.folder());
   const std::string options = "--batch-size 16 --threads 1 --report --output ";
@@ -195,14 +198,14 @@ TEST_CASE("train that is interrupted says how to go on, and then ends with the w
   CHECK_THAT(bytes_of(run.folder() / "part/report.html"), Contains("Confusion matrix"));
 }
 
-TEST_CASE("train goes on only with a run, and with its settings") {
+TEST_CASE("train resumes only from the folder of a run, with its settings") {
   const Programs run;
   check_refused(run("train --resume none"), "train: expected the folder of a run after --resume, got none");
   check_refused(run("train --resume none --seed 3"), "--seed");
   check_refused(run("train --checkpoint-every -1"), "--checkpoint-every");
 }
 
-TEST_CASE("the tutorial's programs make photographs, learn from them, stop and go on, and name one") {
+TEST_CASE("the programs of the tutorial make photographs, train, stop, resume and classify") {
   const Programs run;
   REQUIRE(run("tutorial_photos 600").status == 0);
   const Run first = run("tutorial_train 1");
@@ -218,7 +221,7 @@ TEST_CASE("the tutorial's programs make photographs, learn from them, stop and g
   INFO(named.text);
   CHECK(named.status == 0);
   CHECK_THAT(named.text, Contains(" %)"));
-  const Run judged = run("evaluate --model clothes.safetensors --data photos");  // by the same photographs
+  const Run judged = run("evaluate --model clothes.safetensors --data photos");  // on the same photographs
   INFO(judged.text);
   CHECK_THAT(judged.text, Contains("120 test images"));
   CHECK(number_after(judged.text, "\naccuracy ") == Approx(number_after(rest.text, "test accuracy ")).margin(6e-4));
@@ -230,7 +233,7 @@ TEST_CASE("the tutorial's programs make photographs, learn from them, stop and g
   check_refused(run("tutorial_name none.png"), "none.png");
 }
 
-TEST_CASE("lab refuses a folder without the data that it was told to read") {
+TEST_CASE("lab rejects a data folder without the data") {
   const Programs run;
   check_refused(run("lab/lab --quick --data " + run.folder().string()), "expected train_signs.h5");
   check_refused(run("lab/lab --quick --data /none"), "/none");

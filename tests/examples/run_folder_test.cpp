@@ -1,4 +1,4 @@
-// The train program and its folder: what it writes, what it refuses, and how a run goes on.
+// The train program and its folder: the files that it writes, its errors, and resuming.
 
 #include <unistd.h>
 
@@ -12,12 +12,12 @@ using Catch::Contains;
 
 namespace {
 
-/// The program's path, for command lines that do more than run it.
+/// The path of the program, for command lines that do more than run it.
 std::string train() { return std::string(std::getenv("XTAPE_EXAMPLES")) + "/train"; }
 
 }  // namespace
 
-TEST_CASE("train leaves a folder that holds a run as it is, and says how to go on with it") {
+TEST_CASE("train does not change a folder with a run, and its message says how to resume") {
   const Programs run;
   write_other_data(run.folder());
   const std::string command = "train --quick --data . --output kept ";
@@ -29,10 +29,10 @@ TEST_CASE("train leaves a folder that holds a run as it is, and says how to go o
   CHECK(bytes_of(run.folder() / "kept" / "settings.ini") == settings);
   CHECK(run("train --resume kept").status == 0);
   fs::remove(run.folder() / "kept" / "settings.ini");
-  check_refused(run(command), "without a run");  // its checkpoints are there
+  check_refused(run(command), "without a run");  // its checkpoints are in the folder
 }
 
-TEST_CASE("a run that is killed frees its folder, which no other run may use before, and --resume tidies it up") {
+TEST_CASE("a killed run unlocks its folder, and --resume removes incomplete files") {
   const Programs run;
   write_other_data(run.folder());
   BackgroundTraining first(run, "--batch-size 16 --threads 1 --output part");
@@ -52,7 +52,7 @@ TEST_CASE("a run that is killed frees its folder, which no other run may use bef
   CHECK(fs::exists(run.folder() / "part" / "model.safetensors"));
 }
 
-TEST_CASE("a run goes on from any current folder") {
+TEST_CASE("a run is resumed from any current folder") {
   const Programs run;
   write_other_data(run.folder());
   fs::create_directory(run.folder() / "below");
@@ -63,7 +63,7 @@ TEST_CASE("a run goes on from any current folder") {
   CHECK_THAT(rest.text, Contains("test accuracy"));
 }
 
-TEST_CASE("what was measured is printed also when the disk is full") {
+TEST_CASE("results are printed even if the disk is full") {
   const Programs run;
   write_other_data(run.folder());
   const Run full =
@@ -72,7 +72,7 @@ TEST_CASE("what was measured is printed also when the disk is full") {
   CHECK_THAT(full.text, Contains("test accuracy 0."));
 }
 
-TEST_CASE("train wants images of two classes and more, in a folder for each") {
+TEST_CASE("train requires images of at least two classes, in a folder for each") {
   const Programs run;
   const std::string command = "train --model convnet --data animals";
   const fs::path animals = run.folder() / "animals";
@@ -85,7 +85,7 @@ TEST_CASE("train wants images of two classes and more, in a folder for each") {
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
 }
 
-TEST_CASE("runs without --output that start at the same moment all get a folder of their own") {
+TEST_CASE("runs without --output that start at the same time have different folders") {
   const Programs run;
   write_other_data(run.folder());
   constexpr int starts = 6;

@@ -1,4 +1,4 @@
-// The files that fuzzing starts from, and thousands that differ from them a little, without a fuzzer.
+// The files from which fuzzing starts, and thousands of slightly changed copies, without a fuzzer.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -31,7 +31,7 @@ std::vector<fs::path> files_of(const std::string& reader) {
   return files;
 }
 
-/// The bytes with one to four changes: a bit, a number that is too large somewhere, a piece from elsewhere, an end.
+/// The bytes with one to four changes: a flipped bit, a number that is too large, a copied piece, or an earlier end.
 std::string changed(std::string bytes, std::mt19937& random) {
   const auto below = [&random](std::size_t limit) { return random() % std::max<std::size_t>(limit, 1); };
   constexpr std::array<std::uint64_t, 8> numbers{0, 1, 0x7F, 0xFF, 0xFFFF, 0x7FFFFFFF, ~0ULL, 1ULL << 40};
@@ -51,7 +51,7 @@ std::string changed(std::string bytes, std::mt19937& random) {
   return bytes;
 }
 
-/// Reads a file of these bytes; true when that gave something, false for an Error.
+/// Reads a file with these bytes. Returns true if that succeeds, false for an Error.
 bool reads(const fuzz::Reader& reader, const fs::path& path, const std::string& bytes) {
   test::write_bytes(path, bytes);
   try {
@@ -65,7 +65,7 @@ bool reads(const fuzz::Reader& reader, const fs::path& path, const std::string& 
 
 }  // namespace
 
-TEST_CASE("every reader has files to begin with, and reads them") {
+TEST_CASE("every reader has files in the corpus and reads them") {
   const test::TemporaryFolder folder;
   for (const fuzz::Reader& reader : fuzz::readers()) {
     REQUIRE(fs::exists(corpus / reader.name));
@@ -77,10 +77,10 @@ TEST_CASE("every reader has files to begin with, and reads them") {
   CHECK(test::entries_in(corpus) == static_cast<std::ptrdiff_t>(fuzz::readers().size()));
 }
 
-// Run by its name alone: test_fuzz "write the checkpoint of the corpus anew".
+// Run it by its name: test_fuzz "write the checkpoint of the corpus anew".
 TEST_CASE("write the checkpoint of the corpus anew", "[.]") { fuzz::write_checkpoint(corpus / "checkpoint" / "begun"); }
 
-TEST_CASE("only errors come of files that are changed a little") {
+TEST_CASE("slightly changed files cause only errors") {
   const test::TemporaryFolder folder;
   for (const fuzz::Reader& reader : fuzz::readers()) {
     std::mt19937 random(1);

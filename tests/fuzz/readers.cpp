@@ -14,7 +14,7 @@
 namespace xtape::fuzz {
 namespace {
 
-/// Every data set, so that one that is refused does not hide the others.
+/// Reads every data set, so that an error for one does not hide the others.
 void read_hdf5(const std::filesystem::path& path) {
   const Hdf5File file("read_hdf5", path);
   for (const std::string& name : file.dataset_names()) {
@@ -26,7 +26,7 @@ void read_hdf5(const std::filesystem::path& path) {
   }
 }
 
-/// Into the network whose weights the corpus holds.
+/// Loads weights into the network whose weights are in the corpus.
 void read_keras(const std::filesystem::path& path) {
   static Model model = [] {
     const SymbolicTensor input = Input({2});
@@ -36,7 +36,7 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
-/// The run whose checkpoint the corpus holds: one step of four.
+/// The run whose checkpoint is in the corpus: one step of four.
 struct TinyRun {
   Model model = [] {
     const SymbolicTensor input = Input({2});

@@ -1,4 +1,4 @@
-// Every reader of files that others may have made, as one table: the fuzz targets and the corpus test go through it.
+// All readers of files from others, as one table for the fuzz targets and the corpus test.
 #pragma once
 
 #include <filesystem>
@@ -8,16 +8,17 @@
 
 namespace xtape::fuzz {
 
-/// A reader, and the name of its folder in tests/fuzz/corpus. read() may throw xtape::Error; anything else is a bug.
+/// A reader, and the name of its folder in tests/fuzz/corpus. read() may throw xtape::Error; any other exception is a
+/// bug.
 struct Reader {
   std::string name;
   std::function<void(const std::filesystem::path&)> read;
 };
 
-/// To add one: a line here, a folder with small files in corpus/, the name in meson.build.
+/// All readers. To add one: a line here, a folder with small files in corpus/, and the name in meson.build.
 const std::vector<Reader>& readers();
 
-/// Makes corpus/checkpoint/begun, which is of no use any more once checkpoints hold something else.
+/// Writes corpus/checkpoint/begun. It has to be written again when the content of checkpoints changes.
 void write_checkpoint(const std::filesystem::path& path);
 
 }  // namespace xtape::fuzz

@@ -1,4 +1,4 @@
-// What libFuzzer calls: one reader (XTAPE_READER), fed with bytes.
+// The function that libFuzzer calls: it passes the bytes to one reader (XTAPE_READER).
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes), static_cast<std::streamsize>(size));
   try {
     reader->read(path);
-  } catch (const Error&) {  // the only thing that may come out
+  } catch (const Error&) {  // the only permitted exception
   }
   return 0;
 }

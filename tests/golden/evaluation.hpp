@@ -1,4 +1,4 @@
-// What a function computes, as arrays by name: its output and its gradients along a cotangent.
+// The output of a function, and its gradients for a cotangent, as named arrays.
 #pragma once
 
 #include <vector>
@@ -8,13 +8,13 @@
 
 namespace xtape::golden {
 
-/// "output", and "gradient 0", "gradient 1", ... of <cotangent, output> for each input; zeros for an output that does
-/// not depend on the inputs. Error when the cotangent does not have the output's shape.
+/// "output", and for each input "gradient 0", "gradient 1", ... of <cotangent, output>; zeros for an output that does
+/// not depend on the inputs. Error when the cotangent does not have the shape of the output.
 std::vector<NamedTensor> evaluate(const DifferentiableFunction& function, const std::vector<Tensor>& inputs,
                                   const Tensor& cotangent);
 
-/// The largest |a - b| / (1 + |b|) over all elements; 0 where a and b are the same infinity, infinite when the shapes
-/// differ or one is not a number.
+/// The largest |a - b| / (1 + |b|) over all elements. Equal infinities have the difference 0; different shapes and NaN
+/// have an infinite difference.
 double largest_difference(const Tensor& a, const Tensor& b);
 
 }  // namespace xtape::golden

@@ -23,7 +23,7 @@ DifferentiableFunction windowed(const std::string& name, const WindowOptions& wi
   };
 }
 
-/// The moving mean and variance of a BatchNormalization layer after two steps on the same batch; no function that has a
+/// The moving mean and variance of a BatchNormalization layer after two steps on the same batch. This function has no
 /// derivative.
 Variable moving_averages(V x) {
   const auto input = Input(x.shape().without(0));

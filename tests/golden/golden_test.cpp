@@ -1,6 +1,6 @@
-// What PyTorch computed, replayed without PyTorch: outputs and gradients of every op, and ten steps of every optimizer.
-// The arrays in peer.safetensors were written by tests/peer/make_golden.cpp, which runs libtorch in float64 on random
-// inputs. To make them again, after adding a row to golden_cases.cpp and its peer to make_golden.cpp:
+// Comparison with PyTorch without PyTorch: outputs and gradients of every op, and ten steps of every optimizer. The
+// arrays in peer.safetensors were written by tests/peer/make_golden.cpp, which runs libtorch in float64 on random
+// inputs. To write them again after adding a row to golden_cases.cpp and its counterpart to make_golden.cpp:
 //   tools/peer && build/tests/peer/make_golden tests/golden/peer.safetensors
 
 #include <cmath>
@@ -43,7 +43,7 @@ std::vector<NamedTensor> computed(const std::string& name, const DifferentiableF
 
 }  // namespace
 
-TEST_CASE("every op gives PyTorch's output and gradients") {
+TEST_CASE("every op has PyTorch's output and gradients") {
   for (const auto& [name, function] : golden::golden_functions()) {
     for (const auto& [what, ours] : computed(name, function)) {
       INFO(name << ": " << what);
@@ -52,7 +52,7 @@ TEST_CASE("every op gives PyTorch's output and gradients") {
   }
 }
 
-TEST_CASE("every optimizer takes PyTorch's first ten steps") {
+TEST_CASE("every optimizer has PyTorch's first ten steps") {
   for (const auto& [name, make] : golden::golden_optimizers()) {
     const Tensor ours = golden::trajectory(make, arrays().at(name + "/initial"), arrays().at(name + "/gradients"));
     INFO(name);
@@ -61,7 +61,7 @@ TEST_CASE("every optimizer takes PyTorch's first ten steps") {
   }
 }
 
-TEST_CASE("the golden file holds nothing that is not replayed") {
+TEST_CASE("every array of the golden file is compared") {
   std::set<std::string> names;
   for (const auto& [path, tensor] : arrays()) names.insert(path.substr(0, path.find('/')));
   std::set<std::string> replayed;
@@ -71,7 +71,7 @@ TEST_CASE("the golden file holds nothing that is not replayed") {
   CHECK(names.size() >= 60);
 }
 
-TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
+TEST_CASE("a slightly wrong function is detected by the golden arrays") {
   const auto wrong = [](const std::string& name, const DifferentiableFunction& function) {
     double most = 0;
     for (const auto& [what, ours] : computed(name, function)) {
@@ -79,7 +79,7 @@ TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
     }
     return most > tolerance;
   };
-  CHECK(wrong("tanh", [](const Variable& x) {  // the right value, one element of the derivative wrong by 1e-6
+  CHECK(wrong("tanh", [](const Variable& x) {  // the correct value; one element of the derivative is wrong by 1e-6
     return record("tanh", tanh(x).value(), {{x, [x](const Tensor& dy) {
                                                const Tensor y = tanh(x).value();
                                                Tensor dx = (Variable(dy) * (1.0 - square(y))).value();
@@ -88,7 +88,7 @@ TEST_CASE("a function that is slightly wrong is seen in the golden arrays") {
                                              }}});
   }));
   CHECK(wrong("elu", [](const Variable& x) { return elu(x, 0.7 + 1e-8); }));
-  CHECK(wrong("average_pool2d padded", [](const Variable& x) {  // with padding counted
+  CHECK(wrong("average_pool2d padded", [](const Variable& x) {  // counts the padding
     return average_pool2d(pad(x, {{0, 0}, {1, 0}, {2, 1}, {0, 0}}), {.size = {2, 3}});
   }));
   CHECK(golden::largest_difference(Tensor::zeros({2}), Tensor::zeros({3})) == INFINITY);

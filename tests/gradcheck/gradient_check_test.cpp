@@ -15,7 +15,7 @@ Tensor scaled(const Tensor& x, double factor) {
   return map("scaled", x, [factor](auto v) { return v * factor; });
 }
 
-/// x^2 with a derivative that is `factor` times the right one.
+/// x^2 with `factor` times its derivative.
 auto square_wrong_by(double factor) {
   return [factor](const Variable& x) {
     return record("square", map("square", x.value(), [](auto v) { return v * v; }),
@@ -34,7 +34,7 @@ TEST_CASE("the checker accepts correct derivatives of one, two, three and many i
                        {{2, 2}, {2, 2}, {2}}));
   CHECK(check_gradient([](const std::vector<Variable>& x) { return concatenate(x, 0); },
                        {{1, 2}, {2, 2}, {3, 2}, {1, 2}}));
-  CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too large for element by element
+  CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too many elements to check each
 }
 
 TEST_CASE("the checker rejects derivatives that are slightly wrong, of wrong sign, or completely wrong") {
@@ -77,7 +77,7 @@ TEST_CASE("the checker rejects zero derivatives, constants and empty checks unle
   const auto of_nothing = [](const std::vector<Variable>&) { return Variable(Tensor::ones({1}, DType::float64)); };
   CHECK(error_of([&] { static_cast<void>(check_gradient(of_nothing, {})); }) ==
         "check_gradient: expected the shape of at least one input, got none");
-  // the sum of a softmax is constant, but a random cotangent sees its derivative
+  // the sum of a softmax is constant, but a random cotangent shows its derivative
   CHECK(check_gradient([](const Variable& x) { return softmax(x); }, {{3, 4}}));
   CHECK_FALSE(check_gradient([](const Variable& x) { return sum(softmax(x)); }, {{3, 4}}));
 }
@@ -98,7 +98,7 @@ TEST_CASE("kinks are skipped and counted, and too many of them fail the check") 
     CHECK(one.inputs[0].skipped == 1);
     CHECK(one.inputs[0].checked == 19);
   }
-  // |x| at 0, where central differences give 0 and so does the derivative: no proof of anything
+  // |x| at 0: central differences and the derivative are both 0, which proves nothing
   CHECK_FALSE(check_gradient_at(abs, {{"x", Tensor::zeros({4}, DType::float64)}}));
   CHECK_FALSE(
       check_gradient_at(maximum, {{"x", Tensor::ones({4}, DType::float64)}, {"y", Tensor::ones({4}, DType::float64)}}));
@@ -115,7 +115,8 @@ TEST_CASE("the checker reports if rounding hides the derivative") {
 }
 
 TEST_CASE("an error that a larger derivative hides is found element by element and output by output") {
-  // y = (c (x0 + x1), x0), whose second output has twice its derivative: too little to be seen in a sum with the first
+  // y = (c (x0 + x1), x0); the derivative of the second output is doubled, which is invisible in a sum with the first
+  // output
   constexpr double c = 1e9;
   const auto hidden = [](const Variable& x) {
     const double* v = x.value().data<double>();
@@ -131,7 +132,7 @@ TEST_CASE("an error that a larger derivative hides is found element by element a
 TEST_CASE("the requested number of elements is sampled from all of a large input") {
   const std::size_t n = 1000;
   std::vector<double> base;
-  std::set<std::size_t> alone;  // elements that were moved while all others stayed
+  std::set<std::size_t> alone;  // elements that were changed while all others were unchanged
   const auto observed = [&](const Variable& x) {
     const std::vector<double> values = x.value().to_vector();
     if (base.empty()) base = values;

@@ -9,14 +9,14 @@
 namespace xtape::test {
 
 struct GradientRow {
-  std::string op;  ///< the name under which it is recorded
+  std::string op;  ///< the name of the recorded op
   DifferentiableFunction function;
   std::vector<Shape> shapes;
   GradientCheckOptions options = {};
-  bool any_seed = true;  ///< false where one element at a kink bends the derivatives of a whole channel
+  bool any_seed = true;  ///< false if one element at a kink affects the derivatives of a whole channel
 };
 
-/// Small arrays, of which every element is checked against every output: batches of one, odd sizes, images that are
+/// Small arrays, for which every element is checked against every output: batches of one, odd sizes, images that are
 /// not square, strides larger than kernels, operands that broadcast along each kind of axis.
 std::vector<GradientRow> scalar_rows();   ///< arithmetic, elementary functions, activations
 std::vector<GradientRow> array_rows();    ///< reductions, manipulation, linear algebra

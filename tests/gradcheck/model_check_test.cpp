@@ -28,7 +28,7 @@ GradientReport check_on_data(const Model& model, std::int64_t n, const ModelChec
   return check_model(model, images, loss, options);
 }
 
-/// The first two stages of ResNet-50, narrower.
+/// The first two stages of ResNet-50, with fewer channels.
 Model two_stages() {
   const auto input = Input({20, 17, 3});
   auto x = ZeroPadding2D({.padding = {3, 3, 3, 3}})(input);
@@ -42,7 +42,7 @@ Model two_stages() {
   return Model(input, Dense({.units = 5, .name = "fc"})(GlobalAveragePooling2D()(x)), {.seed = 2});
 }
 
-/// The parameter's identity, with a gradient too large by a factor.
+/// The identity of a parameter, with a gradient that is too large by a factor.
 class WrongGradient final : public Layer {
  public:
   explicit WrongGradient(double factor) : Layer("wrong"), factor_(factor) {}
@@ -61,7 +61,7 @@ class WrongGradient final : public Layer {
   double factor_;
 };
 
-/// Adds 1e-9 * faint, whose derivative is given as 0, and has a parameter that it does not use.
+/// Adds 1e-9 * faint, whose gradient is 0, and has a parameter that it does not use.
 class Faint final : public Layer {
  public:
   Faint() : Layer("faint") {}
@@ -82,7 +82,7 @@ class Faint final : public Layer {
 TEST_CASE("the gradients of the ConvNet agree with differences, for each parameter and for all together") {
   const GradientReport lab = check_on_data(conv_net({.seed = 1}), 3);
   CHECK(lab);
-  CHECK(lab.inputs.size() == 1 + 1 + 4);  // all at once, the images, two kernels, a dense kernel and its bias
+  CHECK(lab.inputs.size() == 1 + 1 + 4);  // all together, the images, two kernels, a dense kernel and its bias
   ConvNetOptions small = small_image_options();
   small.batch_normalization = true;
   const Model model = conv_net(small);
@@ -91,8 +91,8 @@ TEST_CASE("the gradients of the ConvNet agree with differences, for each paramet
     std::erase_if(all, [](const std::string& path) { return path.starts_with("dense"); });
     return all;
   }();
-  CHECK(
-      check_on_data(model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));  // dropout draws another mask
+  // in float32 dropout draws another mask
+  CHECK(check_on_data(model, 3, {.constant_parameters = biases, .float32_tolerance = 0}));
 }
 
 TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in training and in inference") {
@@ -101,7 +101,7 @@ TEST_CASE("a two-stage bottleneck network's gradients agree with differences, in
   CHECK(biases.size() == 15);
   CHECK(check_on_data(model, 4, {.constant_parameters = biases}));
   CHECK(check_on_data(model, 4, {.mode = Mode::inference}));
-  CHECK_FALSE(check_on_data(model, 4));  // biases before batch normalization do nothing
+  CHECK_FALSE(check_on_data(model, 4));  // biases before batch normalization have no effect
 }
 
 TEST_CASE("the whole ResNet-50's gradients agree with differences along directions through all parameters") {

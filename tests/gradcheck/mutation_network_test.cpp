@@ -58,7 +58,7 @@ std::vector<Mutation> convolutions() {
   const Conv2DOptions options{.padding = Padding(1, 0, 0, 1)}, shifted{.padding = Padding(0, 1, 1, 0)};
   const DifferentiableFunction conv = [=](V x, V w) { return conv2d(x, w, options); };
   const Derivative dx = intact(conv, 0), dw = intact(conv, 1);
-  const auto rotated = [](V w) {  // by half a turn, as a convolution in the strict sense has it
+  const auto rotated = [](V w) {  // rotated by 180 degrees, as in the mathematical definition of a convolution
     Tensor turned = w.value();
     const std::vector<double> old = turned.to_vector();
     const std::int64_t taps = w.dim(0) * w.dim(1), rest = w.dim(2) * w.dim(3);
@@ -101,7 +101,7 @@ std::vector<Mutation> convolutions() {
   };
 }
 
-/// The lab report's loop: every output adds share(n, h, w, c, a, b) to element (a, b) of its window of dx.
+/// The loop of the lab report: every output adds share(n, h, w, c, a, b) to element (a, b) of its window of dx.
 template <class Share>
 Variable over_windows(const Tensor& x, const Tensor& dy, Share share) {
   constexpr std::int64_t f = 2;
@@ -117,7 +117,7 @@ Variable over_windows(const Tensor& x, const Tensor& dy, Share share) {
   return Tensor::of(x.shape(), dx, x.dtype());
 }
 
-/// mask * dA[n, h:h+f, w:w+f, c] where mask * dA[n, h, w, c] belongs.
+/// mask * dA[n, h:h+f, w:w+f, c] instead of mask * dA[n, h, w, c].
 Variable max_pooling_of_the_report(V dy_of, const std::vector<Variable>& inputs) {
   const Tensor &x = inputs[0].value(), &dy = dy_of.value();
   return over_windows(x, dy, [&](auto n, auto h, auto w, auto c, auto a, auto b) {
@@ -128,7 +128,7 @@ Variable max_pooling_of_the_report(V dy_of, const std::vector<Variable>& inputs)
   });
 }
 
-/// 1.25 mean(dA[n, h:h+f, w:w+f, c]) where dA[n, h, w, c] / f^2 belongs.
+/// 1.25 mean(dA[n, h:h+f, w:w+f, c]) instead of dA[n, h, w, c] / f^2.
 Variable average_pooling_of_the_report(V dy_of, const std::vector<Variable>& inputs) {
   const Tensor& dy = dy_of.value();
   return over_windows(inputs[0].value(), dy, [&](auto n, auto h, auto w, auto c, auto, auto) {
@@ -175,7 +175,7 @@ std::vector<Mutation> normalization_and_losses() {
     return batch_norm_inference(x, g, b, Tensor::of({2}, {0.6, -0.7}, x.dtype()), Tensor::of({2}, {0.5, 2}, x.dtype()),
                                 1e-3);
   };
-  const auto stale = [](V dy, const auto& x) {  // the running mean as it was at first: 0
+  const auto stale = [](V dy, const auto& x) {  // with the initial running mean, 0
     const Variable deviation = sqrt(Variable(Tensor::of({2}, {0.501, 2.001}, dy.dtype())));
     return sum(dy * x[0] / deviation, Axes{0});
   };

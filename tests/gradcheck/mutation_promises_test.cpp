@@ -1,4 +1,4 @@
-// Ops that violate other requirements than correct numbers in one pass: state, accumulation, types, second order.
+// Ops that violate requirements other than correct values in one pass: state, accumulation, types, second order.
 
 #include <memory>
 
@@ -13,7 +13,7 @@ Tensor doubled(const Tensor& x) {
   return map("doubled", x, [](auto v) { return v + v; });
 }
 
-/// x^2 whose derivative is what `derivative` makes of dy and x, in numbers.
+/// x^2 with the derivative derivative(dy, x), computed in numbers.
 template <class F>
 DifferentiableFunction squared_with(F derivative) {
   return [derivative](V x) {
@@ -36,11 +36,11 @@ std::string report_of(const DifferentiableFunction& f, const std::vector<Shape>&
 }  // namespace
 
 TEST_CASE("mutations: a gradient that is overwritten instead of accumulated is rejected") {
-  // x x with the derivative of one of the two factors alone
+  // x x with the derivative of one of the two factors only
   const auto half = squared_with(
       [](const Tensor& dy, const Tensor& x) { return map("square", dy, x, [](auto g, auto v) { return g * v; }); });
   CHECK_THAT(report_of(half, {{3}}), Catch::Contains("3 of 3 derivatives are wrong"));
-  // concatenate({x, x}) that remembers the second x only
+  // concatenate({x, x}) with the gradient of the second x only
   const auto last = [](V x) {
     return record("concatenate", concatenate({x.detached(), x.detached()}, 0).value(), {{x, [](V dy) {
                                                                                            return dy[{{3, 6}}];

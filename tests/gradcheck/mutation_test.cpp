@@ -1,5 +1,5 @@
-// Tests of the checker with derivatives that are wrong in every known way. It must reject each of them, and accept the
-// same function with the correct derivative. Arithmetic, reductions, manipulation, matrices.
+// Tests of the checker with all known kinds of wrong derivatives. It must reject each of them, and accept the same
+// function with the correct derivative. Arithmetic, reductions, manipulation, matrices.
 
 #include "framework/ops/ops.hpp"
 #include "tests/gradcheck/mutations.hpp"

@@ -12,7 +12,7 @@
 
 namespace xtape::test {
 
-/// A function with its correct derivative, and with a wrong one, which `mistake` describes.
+/// A function with its correct derivative and with a wrong one. `mistake` describes the error.
 struct Mutation {
   std::string mistake;
   DifferentiableFunction right, wrong;
@@ -21,7 +21,7 @@ struct Mutation {
 };
 
 using V = const Variable&;
-/// dx from dy and the inputs.
+/// Computes dx from dy and the inputs.
 using Derivative = std::function<Variable(V dy, const std::vector<Variable>& x)>;
 
 /// The value of f with custom derivatives, one for each input.
@@ -37,7 +37,7 @@ inline DifferentiableFunction with_derivatives(const DifferentiableFunction& f, 
   };
 }
 
-/// The right derivative of f with respect to input `which`, changed by `mistake`: Tensor(Tensor dx).
+/// The correct derivative of f with respect to input `which`, changed by `mistake`: Tensor(Tensor dx).
 template <class Mistake>
 Derivative spoiled(const DifferentiableFunction& f, std::size_t which, Mistake mistake) {
   return [=](V dy, const std::vector<Variable>& x) {
@@ -58,7 +58,7 @@ DifferentiableFunction with_mistake(const DifferentiableFunction& f, Mistake mis
   return with_derivatives(f, {spoiled(f, 0, mistake)});
 }
 
-/// Every element changed: f(value, index).
+/// Changes every element: f(value, index).
 template <class F>
 Tensor changed(Tensor x, F f) {
   with_floating("mutation", x.dtype(), [&](auto zero) {
@@ -70,7 +70,8 @@ Tensor changed(Tensor x, F f) {
   return x;
 }
 
-/// Accepts the right derivative and rejects the wrong one; fails the test naming the mistake otherwise.
+/// Checks that the correct derivative is accepted and the wrong one rejected; otherwise the test fails with the
+/// description.
 void tell_apart(const std::vector<Mutation>& mutations);
 
 }  // namespace xtape::test

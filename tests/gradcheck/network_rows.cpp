@@ -102,7 +102,7 @@ std::vector<GradientRow> pools() {
 }
 
 std::vector<GradientRow> normalizations() {
-  const GradientCheckOptions drawing{.bilinear = true, .float32 = false};  // float32 draws another mask
+  const GradientCheckOptions drawing{.bilinear = true, .float32 = false};  // another mask is drawn in float32
   const auto inference = [](V x, V gamma, V beta) {
     const Tensor mean = Tensor::of({3}, {0.6, -0.7, 0.8}, x.dtype());
     const Tensor variance = Tensor::of({3}, {0.5, 0.3, 2}, x.dtype());
@@ -162,7 +162,7 @@ std::vector<GradientRow> normalizations() {
 std::vector<GradientRow> losses() {
   const Tensor classes = Tensor::labels({2, 0, 1});
   const Tensor soft = Tensor::of({2, 3}, {0.2, 0.3, 0.5, 0, 1, 0}, DType::float64);
-  const Tensor weights = Tensor::of({2, 3}, {0.4, 0.3, 0.5, 0, 2, 0}, DType::float64);  // not summing to 1
+  const Tensor weights = Tensor::of({2, 3}, {0.4, 0.3, 0.5, 0, 2, 0}, DType::float64);  // their sum is not 1
   const Tensor five = Tensor::of({5, 2}, {0.1, 0.9, 1, 0, 0.5, 0.5, 0.7, 0.3, 0.2, 0.8}, DType::float64);
   const Tensor two = Tensor::of({2}, {0.3, 0.9}, DType::float64);
   const Tensor pixels = Tensor::labels({2, 0, 1, 1}).reshaped({2, 2, 1});

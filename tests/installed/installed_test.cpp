@@ -1,5 +1,5 @@
-// xtape as others have it: installed into a folder, found by pkg-config and by CMake, used by a program out of the
-// tree.
+// xtape as users have it: installed into a folder, found by pkg-config and by CMake, and used by a program outside of
+// the source tree.
 
 #include <cstdlib>
 #include <fstream>
@@ -22,12 +22,12 @@ std::string from_meson(const char* name) {
   return value;
 }
 
-/// Whether the shell knows this program.
+/// Whether the shell finds this program.
 bool is_there(const std::string& program) {
   return std::system(("command -v " + program + " > /dev/null 2>&1").c_str()) == 0;
 }
 
-/// xtape, installed and then moved away from where it was installed to.
+/// xtape, installed into one folder and then moved to another.
 class Installation {
  public:
   Installation() {
@@ -44,9 +44,9 @@ class Installation {
   fs::path headers() const { return prefix() / "include"; }
   fs::path libraries() const { return prefix() / from_meson("XTAPE_LIBDIR"); }
 
-  /// What the command prints, standard error included; fails the test unless its exit status is 0. Runs in the folder
-  /// of the program out of the tree, with pkg-config looking into the installation and nowhere near the build, where
-  /// meson's LD_LIBRARY_PATH would find the library that is not installed.
+  /// The output of a command, with standard error. The test fails unless its exit status is 0. It runs in the folder of
+  /// the program outside of the source tree. pkg-config searches only the installation, and LD_LIBRARY_PATH is not set,
+  /// because with meson's value the command would use the library of the build.
   std::string run(const std::string& command) const {
     const fs::path project = fs::exists(folder_ / "project") ? folder_ / "project" : folder_.path();
     const std::string whole = fmt::format(
@@ -65,19 +65,19 @@ class Installation {
   xtape::test::TemporaryFolder folder_;
 };
 
-/// One for all tests: they leave what is installed as it is.
+/// One installation for all tests, which do not change it.
 const Installation& installation() {
   static const Installation installed;
   return installed;
 }
 
-/// The flags of the program's own compiler call: C++20 and what pkg-config says.
+/// The compiler flags of the program: C++20 and those of pkg-config.
 std::string flags(const Installation& installed) {
   const std::string found = installed.run("pkg-config --cflags xtape");
   return "-std=c++20 -O2 " + found.substr(0, found.find_last_not_of(" \n") + 1);
 }
 
-/// Seconds of processor time that children of this process have taken.
+/// Seconds of processor time of all ended children of this process.
 double children_seconds() {
   rusage usage{};
   getrusage(RUSAGE_CHILDREN, &usage);
@@ -91,7 +91,7 @@ void check_trained(const std::string& output) {
 
 }  // namespace
 
-TEST_CASE("installed headers bring no library that a user did not ask for, and nothing of the source tree") {
+TEST_CASE("installed headers include no library that is not requested, and no file of the source tree") {
   const Installation& installed = installation();
   const std::string compile = from_meson("XTAPE_COMPILER") + " " + flags(installed);
   const std::string used = installed.run("echo '#include <xtape/xtape.hpp>' | " + compile + " -x c++ -M -");
@@ -110,13 +110,13 @@ TEST_CASE("installed headers bring no library that a user did not ask for, and n
   std::cout << fmt::format("compiling ResNet-50 written in layers, at -O2: {:.1f} s\n", children_seconds() - before);
 }
 
-TEST_CASE("an installed xtape is found by meson with pkg-config, after it was moved") {
+TEST_CASE("meson finds an installed xtape with pkg-config, after it was moved") {
   const Installation& installed = installation();
   installed.run("meson setup by-meson && ninja -C by-meson");
   check_trained(installed.run("LD_LIBRARY_PATH='" + installed.libraries().string() + "' by-meson/program"));
 }
 
-TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in a version that fits") {
+TEST_CASE("CMake finds an installed xtape after it was moved, if its version is compatible") {
   if (!is_there("cmake")) xtape::test::skip("there is no cmake");
   const Installation& installed = installation();
   const std::string configure =
@@ -126,7 +126,7 @@ TEST_CASE("an installed xtape is found by CMake, after it was moved, and only in
   installed.run("sed -i 's/find_package(xtape 0.2 /find_package(xtape 99 /' CMakeLists.txt && ! " + configure);
 }
 
-TEST_CASE("the installed library needs none of the libraries of its helper programs") {
+TEST_CASE("the installed library does not depend on the libraries of its helper programs") {
   const Installation& installed = installation();
   const std::string needed = installed.run("readelf -d '" + (installed.libraries() / "libxtape.so").string() + "'");
   for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));

@@ -1,5 +1,6 @@
 // A program that only predicts, for a build of xtape without its optional libraries (tools/lean_build). Its exit status
-// is 0 when a model that went through a file gives what its formula says, and what is missing is refused by name.
+// is 0 if a model restored from a file has the outputs of its formula, and if uses of missing libraries are Errors that
+// name them.
 #include <fstream>
 #include <functional>
 #include <string>
@@ -11,7 +12,7 @@ namespace {
 
 void require(bool holds, const std::string& what) { check(holds, "lean_predictor: expected {}", what); }
 
-/// That `action` is an Error that names what would have to be installed.
+/// Checks that `action` throws an Error that names the missing package.
 void require_refusal(const std::function<void()>& action, const std::string& package) {
   std::string message;
   try {

@@ -18,7 +18,8 @@ using Catch::Contains;
 
 namespace {
 
-/// While it lives, files can't grow beyond `bytes`, as on a disk that is full; the write fails instead of the process.
+/// Limits the size of files to `bytes` until the end of the scope, as on a full disk. A larger write fails without a
+/// signal.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -44,7 +45,7 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("write_atomically writes small and large pieces in order and leaves no other file") {
+TEST_CASE("write_atomically writes pieces of all sizes in order and leaves no other file") {
   const TemporaryFolder folder;
   const std::string large(200'000, 'x');
   write_atomically(folder / "file", [&](std::ostream& out) {
@@ -77,7 +78,7 @@ TEST_CASE("write_atomically writes through a symbolic link") {
   CHECK(read_bytes(folder / "file") == "new");
 }
 
-TEST_CASE("write_atomically makes the file that a link without a target leads to") {
+TEST_CASE("write_atomically creates the target of a broken link") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("later", folder / "link");
   std::filesystem::create_symlink(folder / "link", folder / "other");
@@ -86,7 +87,7 @@ TEST_CASE("write_atomically makes the file that a link without a target leads to
   CHECK(read_bytes(folder / "later") == "new");
 }
 
-TEST_CASE("write_atomically says what is wrong with a name") {
+TEST_CASE("write_atomically rejects invalid names with the reason") {
   const TemporaryFolder folder;
   std::filesystem::create_symlink("loop", folder / "loop");
   CHECK_THAT(error_of([&] { write_text(folder / "loop", "text"); }), Contains("a symbolic link that leads to itself"));
@@ -95,10 +96,11 @@ TEST_CASE("write_atomically says what is wrong with a name") {
   CHECK(entries_in(folder.path()) == 1);
 }
 
-TEST_CASE("A disk that fills up leaves the old file and nothing else") {
+TEST_CASE("a full disk leaves the old file and no other") {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
-  for (const std::size_t size : {std::size_t{5000}, std::size_t{1'000'000}}) {  // fails at the flush, and on the way
+  // fails at the flush, and during the write
+  for (const std::size_t size : {std::size_t{5000}, std::size_t{1'000'000}}) {
     const FileSizeLimit limit(4096);
     const std::string error = error_of([&] { write_text(folder / "file", std::string(size, 'x')); });
     CHECK_THAT(error, Contains((folder / "file").string()) && Contains("File too large") && Contains("unchanged"));
@@ -107,7 +109,7 @@ TEST_CASE("A disk that fills up leaves the old file and nothing else") {
   CHECK(entries_in(folder.path()) == 1);
 }
 
-TEST_CASE("An exception while writing leaves the old file and passes through") {
+TEST_CASE("an exception during writing leaves the old file and is passed on") {
   const TemporaryFolder folder;
   write_text(folder / "file", "old");
   CHECK_THROWS_AS(write_atomically(folder / "file",
@@ -123,7 +125,7 @@ TEST_CASE("An exception while writing leaves the old file and passes through") {
   CHECK(entries_in(folder.path()) == 1);
 }
 
-TEST_CASE("write_atomically names the path and the reason when it can't write") {
+TEST_CASE("write_atomically names the path and the reason of a failure") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { write_text(folder / "none" / "file", "x"); }),
              Contains("none/file") && Contains("got no folder"));
@@ -133,7 +135,7 @@ TEST_CASE("write_atomically names the path and the reason when it can't write") 
   CHECK_THAT(error_of([&] { write_text("/proc/file", "x"); }), Contains("/proc/file"));
 }
 
-TEST_CASE("Threads that write the same file leave one whole version") {
+TEST_CASE("threads that write the same file leave one complete version") {
   const TemporaryFolder folder;
   std::vector<std::thread> threads;
   for (const char c : {'a', 'b', 'c', 'd'}) {
@@ -145,7 +147,7 @@ TEST_CASE("Threads that write the same file leave one whole version") {
   CHECK(entries_in(folder.path()) == 1);
 }
 
-TEST_CASE("remove_leftovers removes the temporary files of processes that are no more, and nothing else") {
+TEST_CASE("remove_leftovers removes the temporary files of ended processes, and no others") {
   const TemporaryFolder folder;
   const pid_t ended = fork();
   if (ended == 0) _exit(0);
@@ -166,7 +168,7 @@ TEST_CASE("remove_leftovers keeps the temporary files of processes of other user
   std::filesystem::permissions(folder.path(), std::filesystem::perms::all);
   write_text(folder / ".xtape-1-0.tmp", "half");
   const pid_t other = fork();
-  if (other == 0) {  // who may not send a signal to process 1
+  if (other == 0) {  // this process may not send signals to process 1
     static_cast<void>(geteuid() == 0 && setuid(65534));
     remove_leftovers(folder.path());
     _exit(0);

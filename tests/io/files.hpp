@@ -1,4 +1,4 @@
-// Files made byte by byte, for tests of what reads them.
+// Files made byte by byte, for tests of readers.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +18,20 @@ inline std::string read_bytes(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The low `count` bytes of a number, lowest first.
+/// The low `count` bytes of a number, the lowest first.
 inline std::string little_endian(std::uint64_t value, int count = 8) {
   std::string bytes;
   for (int i = 0; i < count; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFF);
   return bytes;
 }
 
-/// The same, highest first.
+/// The low `count` bytes of a number, the highest first.
 inline std::string big_endian(std::uint64_t value, int count = 4) {
   const std::string bytes = little_endian(value, count);
   return {bytes.rbegin(), bytes.rend()};
 }
 
-/// Number of files and folders in a folder.
+/// The number of files and folders in a folder.
 inline std::ptrdiff_t entries_in(const std::filesystem::path& folder) {
   return std::distance(std::filesystem::directory_iterator(folder), {});
 }

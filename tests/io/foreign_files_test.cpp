@@ -1,5 +1,5 @@
-// Files of other formats, and arrays of types and filters that are not read: what the messages say, and what still
-// works.
+// Files of other formats, and arrays of types and filters that cannot be read: the messages, and what can still be
+// read.
 #include <functional>
 
 #include "framework/io/extension.hpp"
@@ -17,7 +17,7 @@ using namespace xtape::test;
 using Catch::Contains;
 using namespace std::string_literals;
 
-TEST_CASE("a zip archive and files of the other reader are named") {
+TEST_CASE("messages name zip archives and files of the other format") {
   const TemporaryFolder folder;
   write_bytes(folder / "m.keras", "PK\x03\x04 and so on");
   const std::string path = (folder / "m.keras").string();
@@ -32,7 +32,7 @@ TEST_CASE("a zip archive and files of the other reader are named") {
       Contains("a safetensors file, got an HDF5 file: " + (folder / "w.h5").string()) && Contains("load_weights()"));
 }
 
-TEST_CASE("a zip archive without entries, and HDF5 behind a user block, are what they are") {
+TEST_CASE("an empty zip archive and HDF5 after a user block are recognized") {
   const TemporaryFolder folder;
   write_bytes(folder / "empty.zip", "PK\x05\x06"s + std::string(18, '\0'));
   CHECK_THAT(error_of([&] { load_safetensors(folder / "empty.zip"); }), Contains("got a zip archive"));
@@ -45,7 +45,7 @@ TEST_CASE("a zip archive without entries, and HDF5 behind a user block, are what
   }
 }
 
-TEST_CASE("data sets that are no arrays of ours are described, and only reading them is an error") {
+TEST_CASE("data sets of other kinds are described, and only reading them is an error") {
   const std::string python = python_with("h5py");
   const TemporaryFolder folder;
   const std::string path = (folder / "file").string();
@@ -73,7 +73,7 @@ TEST_CASE("data sets that are no arrays of ours are described, and only reading 
   CHECK(identical(file.dataset("group/x").read(), Tensor::ones({2})));
 }
 
-TEST_CASE("h5py's booleans are read, strings and structures are listed") {
+TEST_CASE("booleans of h5py are read, strings and structures are listed") {
   const std::string python = python_with("h5py");
   const TemporaryFolder folder;
   const std::string path = (folder / "file").string();
@@ -99,7 +99,7 @@ TEST_CASE("h5py's booleans are read, strings and structures are listed") {
   }
 }
 
-TEST_CASE("a filter that HDF5 lacks is named, and the file's other arrays are read") {
+TEST_CASE("a missing HDF5 filter is named, and other arrays of the file are read") {
   const std::string python = python_with("h5py");
   const TemporaryFolder folder;
   const std::string path = (folder / "file").string();
@@ -113,7 +113,7 @@ TEST_CASE("a filter that HDF5 lacks is named, and the file's other arrays are re
   CHECK(identical(load_hdf5(path, "y"), Tensor::full({100, 100}, 1, DType::float64)));
 }
 
-TEST_CASE("an extension is known in small and capital letters") {
+TEST_CASE("extensions may be in lower or upper case") {
   CHECK(has_extension("a/b.H5", {".h5"}));
   CHECK(has_extension("w.Weights.h5", {".weights.h5"}));
   CHECK_FALSE(has_extension("w.h5", {".weights.h5", ".safetensors", ""}));
@@ -137,7 +137,7 @@ TEST_CASE("names are UTF-8 without control characters") {
   CHECK(printable("a\n\xe9 \u00f6\u0085") == "a?? \u00f6?");
 }
 
-TEST_CASE("reading a file leaves nothing open, whether it is read or refused") {
+TEST_CASE("no descriptor stays open after reading or rejecting a file") {
   const TemporaryFolder folder;
   save_safetensors(folder / "s", {{"x", Tensor::ones({2})}});
   save_hdf5(folder / "h", {{"x", Tensor::ones({2})}});

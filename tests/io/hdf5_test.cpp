@@ -25,7 +25,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Makes a file with HDF5's own functions.
+/// Makes a file with the functions of HDF5.
 void make_file(const std::filesystem::path& path, const std::function<void(hid_t)>& fill) {
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   REQUIRE(file >= 0);
@@ -33,7 +33,7 @@ void make_file(const std::filesystem::path& path, const std::function<void(hid_t
   REQUIRE(H5Fclose(file) >= 0);
 }
 
-/// Adds a data set; not filled when `values` is null.
+/// Adds a data set, without data if `values` is null.
 void add(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& extents, const void* values,
          hid_t creation = H5P_DEFAULT) {
   const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr);
@@ -44,7 +44,7 @@ void add(hid_t file, const char* name, hid_t type, const std::vector<hsize_t>& e
   H5Sclose(space);
 }
 
-/// The error for loading "x" from a file made by `fill`; checks that it names both.
+/// The error for loading "x" from a file made by `fill`. Checks that it names both.
 std::string error_for(const std::function<void(hid_t)>& fill) {
   const TemporaryFolder folder;
   make_file(folder / "data.h5", fill);
@@ -53,7 +53,7 @@ std::string error_for(const std::function<void(hid_t)>& fill) {
   return error;
 }
 
-/// The number of the process of this name that this process started.
+/// The process id of the child process with this name.
 std::int64_t child_named(const std::string& name) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "stat");
@@ -68,7 +68,7 @@ std::int64_t child_named(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("load_hdf5 converts every integer and floating type to one of ours") {
+TEST_CASE("load_hdf5 converts every integer and floating type to a type of xtape") {
   const TemporaryFolder folder;
   make_file(folder / "file", [](hid_t file) {
     const std::vector<unsigned char> bytes = {0, 1, 255};
@@ -114,7 +114,7 @@ TEST_CASE("load_hdf5 reads big-endian, compressed and unfilled data sets") {
   CHECK(identical(load_hdf5(folder / "file", "unfilled"), Tensor::zeros({64})));
 }
 
-TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as they were") {
+TEST_CASE("tensors of all types and nested names are restored from an HDF5 file") {
   const TemporaryFolder folder;
   const std::vector<NamedTensor> tensors = {
       {"images", Tensor::of({1, 2, 2, 1}, {0, 1, 2, 255}, DType::uint8)},
@@ -131,13 +131,14 @@ TEST_CASE("Tensors of all types and nested names come back from an HDF5 file as 
   CHECK(hdf5_dataset_names(folder / "file") ==
         std::vector<std::string>{"empty", "images", "labels", "model_weights/conv1/conv1/bias:0",
                                  "model_weights/conv1/conv1/kernel:0", "scalar"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5 would write the time in seconds
+  // HDF5 would write the time, which has a resolution of a second
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   save_hdf5(folder / "again", tensors);
   CHECK(read_bytes(folder / "file") == read_bytes(folder / "again"));
   CHECK(entries_in(folder.path()) == 2);
 }
 
-TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
+TEST_CASE("save_hdf5 rejects tensors and names that it cannot write, and writes nothing") {
   const TemporaryFolder folder;
   const Tensor one = Tensor::ones({1});
   const auto error = [&](const std::vector<NamedTensor>& tensors) {
@@ -154,7 +155,7 @@ TEST_CASE("save_hdf5 refuses what it can't write, and writes nothing") {
              Contains("none/file") && Contains("got no folder"));
 }
 
-TEST_CASE("load_hdf5 names files that are missing, folders, or something else") {
+TEST_CASE("load_hdf5 names missing files, folders and other formats") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { load_hdf5(folder / "none", "x"); }), Contains("/none") && Contains("No such file"));
   CHECK_THAT(error_of([&] { load_hdf5(folder.path(), "x"); }), Contains("which is a folder"));
@@ -168,7 +169,7 @@ TEST_CASE("load_hdf5 names files that are missing, folders, or something else") 
              Contains("hdf5_dataset_names: expected an HDF5 file"));
 }
 
-TEST_CASE("load_hdf5 refuses a file that is cut short") {
+TEST_CASE("load_hdf5 rejects a truncated file") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {{"x", Tensor::ones({10'000})}});
   for (const std::uintmax_t size : {20'000U, 600U, 9U, 0U}) {
@@ -177,7 +178,7 @@ TEST_CASE("load_hdf5 refuses a file that is cut short") {
   }
 }
 
-TEST_CASE("load_hdf5 lists the data sets there are when the one asked for is not") {
+TEST_CASE("load_hdf5 lists the existing data sets when the requested one is missing") {
   CHECK_THAT(error_for([](hid_t) {}), Contains("the file has none"));
   CHECK_THAT(error_for([](hid_t file) {
                add(file, "train_set_x", H5T_NATIVE_UINT8, {1}, nullptr);
@@ -192,7 +193,7 @@ TEST_CASE("load_hdf5 lists the data sets there are when the one asked for is not
              Contains("not a dataset"));
 }
 
-TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
+TEST_CASE("load_hdf5 rejects elements and shapes that a tensor cannot have") {
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_C_S1, {1}, nullptr); }), Contains("strings of 1 bytes"));
   CHECK_THAT(error_for([](hid_t file) { add(file, "x", H5T_NATIVE_LDOUBLE, {1}, nullptr); }),
              Contains("floating numbers of 16 bytes"));
@@ -213,7 +214,7 @@ TEST_CASE("load_hdf5 refuses elements and shapes that no tensor can have") {
              Contains("as int64"));
 }
 
-TEST_CASE("load_hdf5 refuses elements that lie in other files") {
+TEST_CASE("load_hdf5 rejects elements in other files") {
   CHECK_THAT(error_for([](hid_t file) {
                const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
                H5Pset_external(creation, "/etc/hostname", 0, 4);
@@ -223,7 +224,7 @@ TEST_CASE("load_hdf5 refuses elements that lie in other files") {
              Contains("refers to other files"));
 }
 
-TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
+TEST_CASE("load_hdf5 allocates no memory for elements that are not in the file") {
   const std::size_t before = kernels::pool_usage().held;
   CHECK_THAT(
       error_for([](hid_t file) {
@@ -245,7 +246,7 @@ TEST_CASE("load_hdf5 takes no memory for elements that are only promised") {
   CHECK(kernels::pool_usage().held == before);
 }
 
-TEST_CASE("the helper refuses to read a data set that has another size than it is asked for") {
+TEST_CASE("the helper rejects a data set whose size differs from the requested one") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {{"x", Tensor::ones({2, 3})}});
   HelperProcess helper("load_hdf5", hdf5_helper);
@@ -262,7 +263,7 @@ TEST_CASE("the helper refuses to read a data set that has another size than it i
   CHECK(values == std::array<float, 6>{1, 1, 1, 1, 1, 1});
 }
 
-TEST_CASE("the helper may use processor time and memory for the file and for what it is asked to read") {
+TEST_CASE("limits of processor time and memory of the helper depend on the file and the request") {
   const TemporaryFolder folder;
   constexpr std::int64_t bytes = std::int64_t{8} << 20;
   save_hdf5(folder / "file", {{"x", Tensor::zeros({bytes}, DType::uint8)}});
@@ -282,11 +283,11 @@ TEST_CASE("the helper may use processor time and memory for the file and for wha
   CHECK(helper.ask({"read", "x", std::to_string(bytes)}));
   std::string elements(bytes, ' ');
   CHECK(helper.receive_bytes(elements.data(), elements.size()));
-  CHECK(limits("Max cpu time") == 5 + 2);  // a second for each 4 MiB
+  CHECK(limits("Max cpu time") == 5 + 2);  // one second for each 4 MiB
   CHECK(limits("Max address space") == memory + 4 * bytes);
 }
 
-TEST_CASE("attributes of an HDF5 file come back, and those that are too long are refused") {
+TEST_CASE("attributes of an HDF5 file are restored, and attributes that are too long are rejected") {
   const TemporaryFolder folder;
   const std::vector<std::string> names = {"conv1", "", "a longer name"};
   save_hdf5(folder / "file", {{"g/x", Tensor::ones({1})}},
@@ -303,7 +304,7 @@ TEST_CASE("attributes of an HDF5 file come back, and those that are too long are
              Contains("at most 64512 bytes in attribute \"names\"") && Contains("3000 values of 30"));
 }
 
-TEST_CASE("strings of fixed length lose the padding that their type has, and no other") {
+TEST_CASE("strings of fixed length lose the padding of their type, and no other characters") {
   const TemporaryFolder folder;
   const std::string bytes = "ab  " + std::string("c \0\0", 4) + "    ";
   make_file(folder / "file", [&](hid_t file) {
@@ -327,7 +328,7 @@ TEST_CASE("strings of fixed length lose the padding that their type has, and no 
   CHECK(file.strings("/", "ended") == std::vector<std::string>{"ab  ", "c ", "    "});
 }
 
-TEST_CASE("attributes are written as h5py writes byte strings: as long as the longest, padded with zeros") {
+TEST_CASE("attributes are written like byte strings of h5py: as long as the longest, padded with zeros") {
   const TemporaryFolder folder;
   save_hdf5(folder / "file", {}, {{"/", "names", {"conv1", "a longer name"}}, {"/", "one", {"text"}, false}});
   const hid_t file = H5Fopen((folder / "file").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);

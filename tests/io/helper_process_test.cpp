@@ -23,10 +23,10 @@ using Texts = HelperProcess::Texts;
 
 namespace {
 
-/// It lies beside this program.
+/// The test helper, which is in the folder of this program.
 fs::path test_helper() { return fs::canonical("/proc/self/exe").parent_path() / "test_helper"; }
 
-/// How a helper ends that was asked to do this.
+/// How a helper ends after this request.
 std::string end_after(const std::string& what) {
   HelperProcess helper("test", test_helper());
   CHECK_FALSE(helper.ask({what}));
@@ -48,7 +48,7 @@ class Environment {
 
 }  // namespace
 
-TEST_CASE("a helper gets and gives texts and bytes of any size") {
+TEST_CASE("a helper receives and sends texts and bytes of any size") {
   const Texts texts{"echo", "", std::string("a\0b", 3), std::string(3'000'000, 'x')};
   HelperProcess helper("test", test_helper());
   for (int i = 0; i < 2; ++i) {
@@ -68,7 +68,7 @@ TEST_CASE("a helper gets and gives texts and bytes of any size") {
 
 TEST_CASE("the texts of a message together are at most 512 MiB, and there are at most 2^20") {
   const std::uint64_t most = std::uint64_t{1} << 29, most_texts = std::uint64_t{1} << 20;
-  // A message by hand: a number of texts, then each one's size and bytes. Whether it is taken up to its last byte.
+  // A message made by hand: a number of texts, then the size and the bytes of each. Returns whether all of it is read.
   const auto is_read = [](const std::vector<std::uint64_t>& numbers_and_letters) {
     std::array<int, 2> ends{};
     REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
@@ -82,7 +82,7 @@ TEST_CASE("the texts of a message together are at most 512 MiB, and there are at
     char letter = 0;
     return !receiver.receive_bytes(&letter, 1);
   };
-  // a text of 8 bytes, then one that is promised to be as long as may follow, or longer, of which 8 bytes come
+  // a text of 8 bytes, then a text with the largest size or a larger one, of which 8 bytes are sent
   CHECK(is_read({2, 8, 0, most - 8, 0}));
   CHECK_FALSE(is_read({2, 8, 0, most - 7, 0}));
   CHECK(is_read({1, most, 0}));
@@ -91,30 +91,30 @@ TEST_CASE("the texts of a message together are at most 512 MiB, and there are at
   CHECK_FALSE(is_read({most_texts + 1, 8, 0}));
 }
 
-TEST_CASE("an Error of a helper is thrown here, and it goes on answering") {
+TEST_CASE("an Error of a helper is thrown in this process, and the helper can still be used") {
   HelperProcess helper("test", test_helper());
   CHECK(test::error_of([&] { helper.ask({"error"}); }) == "test_helper: expected nothing, got error");
   CHECK(helper.ask({"nothing"}) == Texts{});
 }
 
-TEST_CASE("a helper that ends, says how") {
+TEST_CASE("the end of a helper is described by exit status or signal") {
   CHECK(end_after("leave") == "exit status 1");
   CHECK(end_after("abort") == "Aborted");
   if (!test::address_sanitizer() && !test::thread_sanitizer()) CHECK(end_after("fault") == "Segmentation fault");
 }
 
-TEST_CASE("a helper that gives up while it is sent more than fits into the connection does not stop this process") {
+TEST_CASE("a helper that ends during a large message does not stop this process") {
   HelperProcess helper("test", test_helper());
   const std::string bytes(std::size_t{8} << 20, 'x');
   CHECK_FALSE(helper.ask({"leave"}, bytes.data(), bytes.size()));
 }
 
-TEST_CASE("a helper is refused memory beyond its limit") {
+TEST_CASE("a helper cannot allocate memory beyond its limit") {
   HelperProcess helper("test", test_helper());
   CHECK(helper.ask({"allocate"}) == Texts{"refused"});
 }
 
-TEST_CASE("a helper has nothing open but its connection, whatever else this process has open, other helpers too") {
+TEST_CASE("a helper inherits no descriptor except its connection") {
   const int inherited = open("/dev/null", O_RDONLY);  // without O_CLOEXEC
   REQUIRE(fcntl(inherited, F_DUPFD, 200) >= 200);
   HelperProcess first("test", test_helper()), second("test", test_helper());
@@ -123,7 +123,7 @@ TEST_CASE("a helper has nothing open but its connection, whatever else this proc
     std::ranges::sort(descriptors);
     CHECK(descriptors == Texts{"0", "1", "2", "3"});
   }
-  CHECK(first.end() == "exit status 0");  // though the second is there
+  CHECK(first.end() == "exit status 0");  // although the second one is running
   CHECK(second.ask({"nothing"}) == Texts{});
   close(inherited);
   close(200);
@@ -134,7 +134,7 @@ TEST_CASE("Ctrl-C does not end a helper") {
   CHECK(helper.ask({"interrupt"}) == Texts{});
 }
 
-TEST_CASE("a helper ends though a forked copy of this process has its connection, and the copy can't use it") {
+TEST_CASE("a helper ends even if a forked child has its connection, and the child cannot use it") {
   HelperProcess helper("test", test_helper());
   const pid_t copy = fork();
   if (copy == 0) {
@@ -156,12 +156,12 @@ TEST_CASE("a helper ends though a forked copy of this process has its connection
   waitpid(waiting, &status, 0);
 }
 
-TEST_CASE("a helper that ends before it answers did not start") {
+TEST_CASE("a helper that ends before it replies counts as not started") {
   const test::TemporaryFolder folder;
   const Environment set("XTAPE_HELPERS", folder.path().string());
   const fs::path program = folder / "xtape-hdf5";
   std::ofstream(folder / "file") << "text";
-  for (const int status : {0, 127}) {  // 127 is what the dynamic linker gives when a library is missing
+  for (const int status : {0, 127}) {  // 127: the exit status of the dynamic linker when a library is missing
     std::ofstream(program) << "#!/bin/sh\nexit " << status << "\n";
     fs::permissions(program, fs::perms::owner_all);
     CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) ==
@@ -171,7 +171,7 @@ TEST_CASE("a helper that ends before it answers did not start") {
   }
 }
 
-TEST_CASE("where helpers are looked for can be set, and a missing one is an Error that says what to do") {
+TEST_CASE("the folder of helpers can be set, and a missing helper is an Error with advice") {
   CHECK(fs::exists(find_helper(hdf5_helper)));
   const test::TemporaryFolder folder;
   const Environment set("XTAPE_HELPERS", folder.path().string());
@@ -183,7 +183,7 @@ TEST_CASE("where helpers are looked for can be set, and a missing one is an Erro
       folder.path().string());
   std::ofstream(folder / "file") << "text";
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
-  std::ofstream(folder / "xtape-hdf5") << "no program";  // that nobody may execute
+  std::ofstream(folder / "xtape-hdf5") << "no program";  // not executable
   CHECK(find_helper(hdf5_helper).empty());
   CHECK(test::error_of([&] { load_hdf5(folder / "file", "x"); }) == expected);
   fs::remove(folder / "xtape-hdf5");

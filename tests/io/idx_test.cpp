@@ -34,7 +34,7 @@ std::string error_for(const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("load_idx reads plain and compressed files alike") {
+TEST_CASE("load_idx reads uncompressed and compressed files") {
   const TemporaryFolder folder;
   write_bytes(folder / "plain", two_by_three);
   write_bytes(folder / "packed.gz", compressed(two_by_three));
@@ -72,7 +72,7 @@ TEST_CASE("load_idx reads as many axes as a shape can have, and no more") {
   CHECK_THAT(error_for(one_more + "\x05"), Contains("expected 1 to 8 axes, got 9"));
 }
 
-TEST_CASE("load_idx refuses what is no IDX file of unsigned bytes") {
+TEST_CASE("load_idx rejects files that are not IDX files of unsigned bytes") {
   CHECK_THAT(error_for(""), Contains("got 0 bytes"));
   CHECK_THAT(error_for("\0\0\x08"s), Contains("got 3 bytes"));
   CHECK_THAT(error_for("PK\x08\x01 and so on"), Contains("begins with 00 00, got 50 4b"));
@@ -84,7 +84,7 @@ TEST_CASE("load_idx refuses what is no IDX file of unsigned bytes") {
   CHECK_THAT(error_for("\0\0\x08\x03"s + std::string(12, '\xff')), Contains("fewer than 2^62 elements"));
 }
 
-TEST_CASE("load_idx refuses files shorter or longer than their extents say") {
+TEST_CASE("load_idx rejects files that are shorter or longer than their extents") {
   CHECK_THAT(error_for(two_by_three.substr(0, 16)),
              Contains("expected 6 bytes of elements for shape (2, 3), got 4") && Contains("cut short"));
   CHECK_THAT(error_for(two_by_three + "x"), Contains("got 7") && Contains("too long"));
@@ -92,7 +92,7 @@ TEST_CASE("load_idx refuses files shorter or longer than their extents say") {
   CHECK_THAT(error_for(compressed(two_by_three + "x")), Contains("got more"));
 }
 
-TEST_CASE("load_idx takes no memory for elements that are only promised") {
+TEST_CASE("load_idx allocates no memory for elements that are not in the file") {
   const std::string promise = "\0\0\x08\x02"s + big_endian(0x40000000) + big_endian(0x1000);  // 4 TiB
   const std::size_t before = kernels::pool_usage().held;
   CHECK_THAT(error_for(promise), Contains("4398046511104"));
@@ -100,7 +100,7 @@ TEST_CASE("load_idx takes no memory for elements that are only promised") {
   CHECK(kernels::pool_usage().held == before);
 }
 
-TEST_CASE("load_idx refuses corrupt compression") {
+TEST_CASE("load_idx rejects corrupt compression") {
   const std::string whole = compressed(two_by_three);
   CHECK_THAT(error_for(whole.substr(0, whole.size() - 9)), Contains("whole gzip file") && Contains("unexpected end"));
   CHECK_THAT(error_for(whole.substr(0, whole.size() - 4)), Contains("whole gzip file"));
@@ -109,7 +109,7 @@ TEST_CASE("load_idx refuses corrupt compression") {
   CHECK_THAT(error_for(wrong_checksum), Contains("incorrect data check"));
 }
 
-TEST_CASE("load_idx names files that are missing or folders") {
+TEST_CASE("load_idx names missing files and folders") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { load_idx(folder / "none"); }),
              Contains((folder / "none").string()) && Contains("No such file"));

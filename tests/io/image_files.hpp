@@ -1,4 +1,4 @@
-// Images to write and to compare with: gradients, PNG files made chunk by chunk, JPEG files.
+// Images for tests: gradients, PNG files made chunk by chunk, JPEG files.
 #pragma once
 
 #include <turbojpeg.h>
@@ -15,7 +15,7 @@
 
 namespace xtape::test {
 
-/// A smooth image whose corners are unlike each other.
+/// A smooth image with different corners.
 inline Tensor gradient(std::int64_t height, std::int64_t width) {
   Tensor image = Tensor::empty({height, width, 3}, DType::uint8);
   auto* out = image.mutable_data<std::uint8_t>();
@@ -38,7 +38,7 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
   return big_endian(data.size()) + body + big_endian(sum);
 }
 
-/// A PNG file of these rows (unfiltered, without the filter's byte); `before` holds further chunks.
+/// A PNG file with these rows (unfiltered, without the filter bytes). `before` has further chunks.
 inline std::string png_file(unsigned width, unsigned height, int depth, int color_type, const std::string& pixels,
                             const std::string& before = "") {
   std::string rows;
@@ -54,7 +54,7 @@ inline std::string png_file(unsigned width, unsigned height, int depth, int colo
   return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", header) + before + png_chunk("IDAT", packed) + png_chunk("IEND", "");
 }
 
-/// A JPEG file of pixels in a format of libjpeg-turbo's, at its best quality.
+/// A JPEG file with the best quality from pixels in a format of libjpeg-turbo.
 inline std::string jpeg_file(const std::uint8_t* pixels, std::int64_t height, std::int64_t width,
                              TJPF format = TJPF_RGB, TJSAMP sampling = TJSAMP_444, int flags = 0) {
   unsigned char* bytes = nullptr;
@@ -71,20 +71,20 @@ inline std::string jpeg_file(const Tensor& image) {
   return jpeg_file(image.data<std::uint8_t>(), image.dim(0), image.dim(1));
 }
 
-/// Exif data that hold an orientation and nothing else.
+/// Exif data that contain only an orientation.
 inline std::string orientation_exif(int orientation) {
   return std::string("II*\0", 4) + little_endian(8, 4) + little_endian(1, 2) + little_endian(0x0112, 2) +
          little_endian(3, 2) + little_endian(1, 4) + little_endian(static_cast<std::uint64_t>(orientation), 4) +
          little_endian(0, 4);
 }
 
-/// The same photograph with such data.
+/// The JPEG file with an orientation.
 inline std::string with_orientation(const std::string& jpeg, int orientation) {
   const std::string body = std::string("Exif\0\0", 6) + orientation_exif(orientation);
   return jpeg.substr(0, 2) + "\xFF\xE1" + big_endian(body.size() + 2, 2) + body + jpeg.substr(2);
 }
 
-/// What read_image makes of a file of these bytes; check_image has to accept it, too.
+/// The result of read_image for a file with these bytes, which check_image must accept too.
 inline Tensor read_bytes_as_image(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "image", bytes);
@@ -92,7 +92,8 @@ inline Tensor read_bytes_as_image(const std::string& bytes) {
   return read_image(folder / "image");
 }
 
-/// The error of read_image for a file of these bytes; checks that it names the file and is that of check_image.
+/// The error of read_image for a file with these bytes. Checks that it names the file and equals the error of
+/// check_image.
 inline std::string image_error_for(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "image", bytes);
@@ -102,7 +103,7 @@ inline std::string image_error_for(const std::string& bytes) {
   return error;
 }
 
-/// An image (height, width, 3) of these values.
+/// An image (height, width, 3) with these values.
 inline Tensor rgb(std::int64_t height, std::int64_t width, const std::vector<double>& values) {
   return Tensor::of({height, width, 3}, values, DType::uint8);
 }

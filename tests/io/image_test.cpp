@@ -16,7 +16,7 @@ const Tensor photo = gradient(40, 56);
 
 }  // namespace
 
-TEST_CASE("read_image reads a JPEG file to within its loss") {
+TEST_CASE("read_image reads a JPEG file within the loss of the format") {
   const Tensor image = read_bytes_as_image(jpeg_file(photo));
   CHECK(image.dtype() == DType::uint8);
   CHECK(largest_difference(image, photo) <= 3);
@@ -32,13 +32,13 @@ TEST_CASE("read_image reads progressive and subsampled JPEG files") {
   }
 }
 
-TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
+TEST_CASE("read_image converts grey and CMYK JPEG files to RGB") {
   const Tensor grey = to_grey(photo);
   const Tensor image = read_bytes_as_image(jpeg_file(grey.data<std::uint8_t>(), 40, 56, TJPF_GRAY, TJSAMP_GRAY));
   for (const std::int64_t i : {0, 7, 39}) {
     for (const std::int64_t c : {0, 1, 2}) CHECK(std::abs(image.at({i, i, c}) - grey.at({i, i, 0})) <= 2);
   }
-  // inverted as Adobe's programs do: 255 is no ink; here a third of the black ink there is
+  // inverted as by Adobe's programs, where 255 is no ink; here with a third of the black ink
   std::string cmyk;
   for (int i = 0; i < 64; ++i) cmyk += "\xFF\x80\x00\xAA"s;
   const auto* pixels = reinterpret_cast<const std::uint8_t*>(cmyk.data());
@@ -48,8 +48,8 @@ TEST_CASE("read_image makes RGB of grey and CMYK JPEG files") {
   CHECK(inked.at({3, 3, 2}) <= 3);
 }
 
-TEST_CASE("ink of CMYK JPEG files is multiplied with black, rounded to the nearest value") {
-  // equal amounts of three inks in a uniform image pass through JPEG without loss
+TEST_CASE("CMYK inks are multiplied with black and rounded to the nearest value") {
+  // in a uniform image, equal amounts of three inks pass through JPEG without loss
   for (int ink = 3; ink < 256; ink += 28) {
     for (int black = 5; black < 256; black += 25) {
       std::string cmyk;
@@ -62,9 +62,9 @@ TEST_CASE("ink of CMYK JPEG files is multiplied with black, rounded to the neare
   }
 }
 
-TEST_CASE("read_image turns photographs upright") {
-  // Of the stored image: row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the
-  // visual left, right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).
+TEST_CASE("read_image applies the orientation of JPEG files") {
+  // The stored row 0 is the visual top, top, bottom, bottom, left, right, right, left, and column 0 the visual left,
+  // right, right, left, top, top, bottom, bottom (Exif 2.32, table of tag Orientation).
   const std::string file = jpeg_file(photo);
   const Tensor stored = read_bytes_as_image(file);
   const std::int64_t h = 40, w = 56;
@@ -114,7 +114,7 @@ TEST_CASE("read_image turns photographs upright") {
       identical(read_bytes_as_image(file.substr(0, 2) + "\xFF\xE1\x00\x0A"s + "Exif\0\0II"s + file.substr(2)), stored));
 }
 
-TEST_CASE("read_image finds the orientation behind other segments") {
+TEST_CASE("read_image finds the orientation after other segments") {
   const std::string file = jpeg_file(photo), comment = "\xFF\xFE\0\x06note"s;
   const std::string xmp = "\xFF\xE1\0\x21http://ns.adobe.com/xap/1.0/\0<>"s, app13 =
                                                                                  "\xFF\xED\0\x05"
@@ -126,13 +126,13 @@ TEST_CASE("read_image finds the orientation behind other segments") {
     for (const std::string& before : {comment, xmp, app13, comment + xmp + app13 + comment}) {
       CHECK(identical(read_bytes_as_image(plain.substr(0, 2) + before + plain.substr(2)), wanted));
     }
-    const std::size_t tables = plain.find("\xFF\xDB");  // behind APP1 and APP0, before the tables
+    const std::size_t tables = plain.find("\xFF\xDB");  // after APP1 and APP0, before the tables
     const std::string exif = plain.substr(2, 4 + 6 + orientation_exif(1).size());
     CHECK(identical(read_bytes_as_image(file.substr(0, file.find("\xFF\xDB")) + exif + plain.substr(tables)), wanted));
   }
 }
 
-TEST_CASE("read_image takes Exif data whose padding is 255") {
+TEST_CASE("read_image accepts Exif data padded with 255") {
   const std::string file = jpeg_file(photo);
   std::string other = with_orientation(file, 6);
   const Tensor wanted = read_bytes_as_image(other);
@@ -140,7 +140,7 @@ TEST_CASE("read_image takes Exif data whose padding is 255") {
   CHECK(identical(read_bytes_as_image(other), wanted));
 }
 
-TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what is cut short") {
+TEST_CASE("read_image accepts files for which libjpeg only warns, and rejects truncated ones") {
   const std::string file = jpeg_file(photo);
   const Tensor wanted = read_bytes_as_image(file);
   const auto inserted = [&](std::size_t at, const std::string& bytes) {
@@ -150,10 +150,10 @@ TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what 
   version[file.find("JFIF") + 5] = 9;
   const std::size_t parameters = file.find("\xFF\xDA") + 2 + 2 + 1 + 6;  // length, components, a table for each
   REQUIRE(scan.substr(parameters, 3) == "\0\x3F\0"s);
-  scan[parameters + 1] = 5;  // the last coefficient, which means nothing in a baseline file
+  scan[parameters + 1] = 5;  // the last coefficient, which has no meaning in a baseline file
   const std::string adobe =
       "\xFF\xEE\0\x0E"
-      "Adobe\0\x64\0\0\0\0\x07"s;  // an unknown transform, which counts where there is no JFIF
+      "Adobe\0\x64\0\0\0\0\x07"s;  // an unknown transform, which is used only without JFIF
   const std::vector<std::string> remarked{version,
                                           scan,
                                           inserted(2, std::string(3, '\0')),
@@ -171,16 +171,16 @@ TEST_CASE("read_image accepts what libjpeg only remarks, and still refuses what 
   }
 }
 
-TEST_CASE("read_image refuses files that are cut short anywhere") {
+TEST_CASE("read_image rejects files that are truncated at any byte") {
   const std::string jpeg = jpeg_file(gradient(24, 24)), png = png_file(2, 2, 8, 2, "abcdefghijkl");
   for (std::size_t length = 0; length < jpeg.size() - 2; length += 7) image_error_for(jpeg.substr(0, length));
   CHECK_THAT(image_error_for(jpeg.substr(0, jpeg.size() - 2)), Contains("an undamaged JPEG file, got: Premature end"));
-  const std::size_t end = png.size() - 12;  // the empty chunk behind the pixels
+  const std::size_t end = png.size() - 12;  // the empty chunk after the pixels
   for (std::size_t length = 0; length < end; ++length) image_error_for(png.substr(0, length));
   CHECK_THAT(image_error_for(png.substr(0, end - 8)), Contains("an undamaged PNG file, got: "));
 }
 
-TEST_CASE("read_image refuses pixels whose checksum is wrong, and files of other formats") {
+TEST_CASE("read_image rejects pixels with a wrong checksum, and other formats") {
   std::string png = png_file(2, 2, 8, 2, "abcdefghijkl");
   png[png.size() - 12 - 6] ^= 1;
   CHECK_THAT(image_error_for(png), Contains("an undamaged PNG file"));
@@ -190,7 +190,7 @@ TEST_CASE("read_image refuses pixels whose checksum is wrong, and files of other
   CHECK_THAT(image_error_for("\x89PNG\r\n\x1A\n and then text"), Contains("a PNG header"));
 }
 
-TEST_CASE("read_image survives whatever bytes are changed in a file") {
+TEST_CASE("read_image handles any changed bytes of a file") {
   const std::string jpeg = with_orientation(jpeg_file(gradient(16, 24)), 6);
   const std::string png = png_file(4, 2, 8, 2, "abcdefghijklmnopqrstuvwx", png_chunk("gAMA", big_endian(45455)));
   const TemporaryFolder folder;
@@ -203,7 +203,7 @@ TEST_CASE("read_image survives whatever bytes are changed in a file") {
         const auto fault = [&](auto read) -> std::string {
           try {
             read(folder / "image");
-            return "";  // not every byte matters, and JPEG has no checksums
+            return "";  // not every byte has an effect, and JPEG has no checksums
           } catch (const Error& error) {
             return error.what();
           }
@@ -214,7 +214,7 @@ TEST_CASE("read_image survives whatever bytes are changed in a file") {
   }
 }
 
-TEST_CASE("read_image takes no memory for pixels that are only promised") {
+TEST_CASE("read_image allocates no memory for pixels that are not in the file") {
   const std::size_t before = kernels::pool_usage().held;
   const std::string png = "\x89PNG\r\n\x1A\n" +
                           png_chunk("IHDR", big_endian(900'000) + big_endian(900'000) + "\x08\x02\0\0\0"s) +
@@ -230,20 +230,20 @@ TEST_CASE("read_image takes no memory for pixels that are only promised") {
 TEST_CASE("read_image does not read files above 1 GiB") {
   const TemporaryFolder folder;
   std::ofstream(folder / "a.png") << "\x89PNG";
-  std::filesystem::resize_file(folder / "a.png", (std::uintmax_t{1} << 30) + 1);  // of which nothing is on the disk
+  std::filesystem::resize_file(folder / "a.png", (std::uintmax_t{1} << 30) + 1);  // a sparse file
   CHECK(error_of([&] { read_image(folder / "a.png"); }) ==
         fmt::format("read_image: expected a file of at most 1 GiB, got 1073741825 bytes in {}",
                     (folder / "a.png").string()));
 }
 
-TEST_CASE("read_image names files that are missing or folders") {
+TEST_CASE("read_image names missing files and folders") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { read_image(folder / "none"); }),
              Contains((folder / "none").string()) && Contains("No such"));
   CHECK_THAT(error_of([&] { read_image(folder.path()); }), Contains("which is a folder"));
 }
 
-TEST_CASE("write_png writes what read_image reads, and refuses what is no image") {
+TEST_CASE("write_png writes files that read_image reads, and rejects tensors that are not images") {
   const TemporaryFolder folder;
   write_png(folder / "a.png", photo);
   CHECK(identical(read_image(folder / "a.png"), photo));
@@ -269,7 +269,7 @@ TEST_CASE("a side of an image may be longer than a million pixels") {
   }
 }
 
-TEST_CASE("to_grey weighs the colours as ITU-R BT.601 does") {
+TEST_CASE("to_grey uses the weights of ITU-R BT.601") {
   CHECK_THAT(error_of([] { to_grey(Tensor()); }), Contains("got an undefined tensor"));
   const Tensor image = rgb(2, 2, {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255});
   CHECK(identical(to_grey(image), Tensor::of({2, 2, 1}, {76, 150, 29, 255}, DType::uint8)));

@@ -1,4 +1,4 @@
-// JPEG files whose picture data leave bytes over, which means that decoding lost its place.
+// JPEG files with extra bytes after the image data, which show that decoding was out of step.
 #include "tests/io/image_files.hpp"
 
 using namespace xtape;
@@ -6,7 +6,7 @@ using namespace xtape::test;
 using Catch::Contains;
 using namespace std::string_literals;
 
-TEST_CASE("read_image refuses a JPEG file whose picture data leave bytes over") {
+TEST_CASE("read_image rejects a JPEG file with extra bytes in the image data") {
   Tensor noise = Tensor::empty({48, 64, 3}, DType::uint8);
   std::uint32_t state = 1;
   for (std::int64_t i = 0; i < noise.size(); ++i) {
@@ -25,17 +25,17 @@ TEST_CASE("read_image refuses a JPEG file whose picture data leave bytes over") 
     const std::string extra(40, '\x55');  // without 0xFF, which begins a marker
     CHECK_THAT(image_error_for(inserted(file.size() - 2, extra)), Contains("extraneous bytes before marker 0xd9"));
     CHECK_THAT(image_error_for(inserted(file.size() - 2, std::string(1000, '\0'))), Contains("extraneous bytes"));
-    const std::size_t middle = flags ? file.find("\xFF\xC4", scan) : file.size() - 2;  // behind the first scan
+    const std::size_t middle = flags ? file.find("\xFF\xC4", scan) : file.size() - 2;  // after the first scan
     CHECK_THAT(image_error_for(inserted(middle, extra)), Contains("extraneous bytes"));
     if (!flags) continue;
     const std::size_t second = file.find("\xFF\xDA", scan + 2);
-    CHECK(identical(read_bytes_as_image(inserted(second, extra)), read_bytes_as_image(file)));  // behind its tables
+    CHECK(identical(read_bytes_as_image(inserted(second, extra)), read_bytes_as_image(file)));  // after its tables
   }
 }
 
-TEST_CASE("read_image refuses bytes that are left over before a restart marker") {
-  // 16 x 8 grey pixels in two blocks; each has the same codes: "00", DC difference 0, and "1010", end of block, as in
-  // the tables of ITU-T T.81, annex K.3; ones fill the byte
+TEST_CASE("read_image rejects extra bytes before a restart marker") {
+  // 16 x 8 grey pixels in two blocks with the same codes: "00", DC difference 0, and "1010", end of block, as in the
+  // tables of ITU-T T.81, annex K.3; ones fill the byte
   const auto segment = [](char marker, const std::string& body) {
     return "\xFF"s + marker + big_endian(body.size() + 2, 2) + body;
   };

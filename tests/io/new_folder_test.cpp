@@ -10,7 +10,7 @@
 using namespace xtape;
 namespace fs = std::filesystem;
 
-TEST_CASE("a new folder has the first of its names that is free, with the folders above it") {
+TEST_CASE("a new folder gets the first free name, and its parent folders are made") {
   const test::TemporaryFolder folder;
   const fs::path wanted = folder / "runs/a.b";
   CHECK(make_new_folder("test", wanted) == wanted);
@@ -24,7 +24,7 @@ TEST_CASE("a new folder has the first of its names that is free, with the folder
              Catch::Contains("test: expected to make the folder " + (folder / "file").string()));
 }
 
-TEST_CASE("many that ask for a new folder of one name at the same time all get another") {
+TEST_CASE("several threads that make a folder of one name at the same time get different folders") {
   const test::TemporaryFolder folder;
   constexpr std::size_t threads = 8, each = 50;
   std::vector<std::vector<fs::path>> made(threads);

@@ -1,4 +1,4 @@
-// PNG files of every kind: what pixels read_image makes of them.
+// PNG files of every kind, and the pixels that read_image returns.
 #include "tests/io/image_files.hpp"
 
 using namespace xtape;
@@ -60,7 +60,7 @@ TEST_CASE("read_image rounds 16 bits and reads interlaced PNG files") {
   CHECK(identical(read_bytes_as_image(interlaced), expected));
 }
 
-TEST_CASE("read_image turns PNG files upright too") {
+TEST_CASE("read_image applies the orientation of PNG files") {
   const Tensor stored = rgb(1, 2, {1, 2, 3, 250, 251, 252});
   for (const auto& [orientation, wanted] : {std::pair{1, stored}, std::pair{3, rgb(1, 2, {250, 251, 252, 1, 2, 3})},
                                             std::pair{6, rgb(2, 1, {1, 2, 3, 250, 251, 252})},
@@ -73,19 +73,19 @@ TEST_CASE("read_image turns PNG files upright too") {
                   stored));
 }
 
-TEST_CASE("read_image takes Exif data with the signature of JPEG files") {
+TEST_CASE("read_image accepts Exif data with the signature of JPEG files") {
   const std::string exif = png_chunk("eXIf", "Exif\0\0"s + orientation_exif(3));
   CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC", exif)),
                   rgb(1, 2, {250, 251, 252, 1, 2, 3})));
 }
 
-TEST_CASE("read_image turns a PNG file upright whose Exif data come behind its pixels") {
+TEST_CASE("read_image applies Exif data after the pixels of a PNG file") {
   std::string file = png_file(2, 1, 8, 2, "\x01\x02\x03\xFA\xFB\xFC");
   file.insert(file.size() - 12, png_chunk("eXIf", orientation_exif(3)));
   CHECK(identical(read_bytes_as_image(file), rgb(1, 2, {250, 251, 252, 1, 2, 3})));
 }
 
-TEST_CASE("What is transparent in a PNG file lies on white") {
+TEST_CASE("transparent pixels of a PNG file are drawn on white") {
   CHECK(identical(read_bytes_as_image(png_file(3, 1, 8, 6, "\x0A\x14\x1E\xFF\x0A\x14\x1E\0\0\0\xFF\x80"s)),
                   rgb(1, 3, {10, 20, 30, 255, 255, 255, 127, 127, 255})));
   CHECK(identical(read_bytes_as_image(png_file(2, 1, 8, 4, "\x64\xFF\x64\x33")),

@@ -1,4 +1,4 @@
-// Python with the packages that write and read the formats of others, where it is on the machine.
+// Python with packages that write and read files of other software, if it is installed.
 #pragma once
 
 #include <cstdio>
@@ -10,10 +10,10 @@
 
 namespace xtape::test {
 
-/// A Python that can import the module: the one that XTAPE_PYTHON names, or one of the system. Skips the test when
-/// there is none.
+/// A Python that can import the module: the one in XTAPE_PYTHON, or that of the system. Skips the test when there is
+/// none.
 inline std::string python_with(const std::string& module) {
-  static std::map<std::string, std::string> known;  // an import may take a second
+  static std::map<std::string, std::string> known;  // an import can take a second
   if (known.contains(module)) return known.at(module);
   const char* wanted = std::getenv("XTAPE_PYTHON");
   for (const std::string python : {wanted ? wanted : "python3", "/usr/bin/python3"}) {
@@ -22,7 +22,7 @@ inline std::string python_with(const std::string& module) {
   skip("no Python with " + module);
 }
 
-/// What a command prints. Fails the test when the command fails.
+/// The output of a command. The test fails if the command fails.
 inline std::string output_of(const std::string& command) {
   std::FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe);

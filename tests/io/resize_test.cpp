@@ -13,7 +13,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Pixels without any pattern, of few channels.
+/// Random pixels, for few channels.
 Tensor noise(std::int64_t height, std::int64_t width, std::int64_t channels) {
   Tensor image = Tensor::empty({height, width, channels}, DType::uint8);
   auto* out = image.mutable_data<std::uint8_t>();
@@ -27,7 +27,7 @@ Tensor noise(std::int64_t height, std::int64_t width, std::int64_t channels) {
 
 double sinc(double t) { return t == 0 ? 1 : std::sin(std::numbers::pi * t) / (std::numbers::pi * t); }
 
-/// The definition, in two dimensions at once: sums over all old pixels.
+/// The definition in two dimensions: sums over all old pixels.
 double resized_pixel(const Tensor& image, std::int64_t row, std::int64_t column, std::int64_t channel, Shape to) {
   const auto weight = [](std::int64_t i, std::int64_t j, std::int64_t from, std::int64_t now) {
     const double scale = static_cast<double>(from) / static_cast<double>(now);
@@ -47,7 +47,7 @@ double resized_pixel(const Tensor& image, std::int64_t row, std::int64_t column,
 
 }  // namespace
 
-TEST_CASE("resize_image is its definition, for sizes that shrink, grow or do both") {
+TEST_CASE("resize_image equals its definition when sizes shrink, grow or both") {
   const Tensor image = noise(23, 31, 2);
   for (const Shape& size : {Shape{7, 5}, Shape{40, 33}, Shape{9, 50}, Shape{1, 1}, Shape{23, 8}, Shape{22, 32}}) {
     const Tensor result = resize_image(image, size[0], size[1]);
@@ -63,7 +63,7 @@ TEST_CASE("resize_image is its definition, for sizes that shrink, grow or do bot
   }
 }
 
-TEST_CASE("resize_image keeps what has one colour, and an image of the right size as it is") {
+TEST_CASE("resize_image keeps images of one colour, and images of the wanted size") {
   const Tensor plain = Tensor::full({50, 20, 3}, 200, DType::uint8);
   CHECK(identical(resize_image(plain, 7, 90), Tensor::full({7, 90, 3}, 200, DType::uint8)));
   const Tensor image = noise(8, 9, 3);
@@ -87,7 +87,7 @@ TEST_CASE("resize_image agrees with Pillow") {
   }
 }
 
-TEST_CASE("resize_image refuses what is no image and sizes that make no sense") {
+TEST_CASE("resize_image rejects tensors that are not images, and invalid sizes") {
   const Tensor image = noise(4, 4, 3);
   CHECK_THAT(error_of([&] { resize_image(image.to(DType::float32), 2, 2); }), Contains("uint8, got float32 (4, 4, 3)"));
   CHECK_THAT(error_of([&] { resize_image(image.reshaped({4, 12}), 2, 2); }), Contains("(4, 12)"));

@@ -16,12 +16,12 @@ using namespace std::string_literals;
 
 namespace {
 
-/// A file by hand: length, header, data.
+/// A file made by hand: length, header, data.
 std::string file_of(const std::string& header, const std::string& data = "") {
   return little_endian(header.size()) + header + data;
 }
 
-/// The error for a file of these bytes; checks that it names the file.
+/// The error for a file with these bytes. Checks that it names the file.
 std::string error_for(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "weights.safetensors", bytes);
@@ -34,7 +34,7 @@ std::string error_for_header(const std::string& header, const std::string& data 
   return error_for(file_of(header, data));
 }
 
-/// A header with one tensor "w".
+/// A header with a single tensor, "w".
 std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
   return R"({"w":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
 }
@@ -59,7 +59,7 @@ TEST_CASE("load_safetensors reads a file written by hand") {
   CHECK(identical(file.tensors[2].tensor, Tensor::scalar(-2, DType::int64)));
 }
 
-TEST_CASE("half and brain floating numbers become float32 exactly") {
+TEST_CASE("float16 and bfloat16 become float32 exactly") {
   const TemporaryFolder folder;
   const std::string half = "\x00\x3c\x00\xc0\xff\x7b\x01\x00\xff\x03\x00\x04\x00\x80\x00\xfc\x55\x35"s;
   const std::string brain = "\x80\x3f\x49\xc0\x80\xff\x01\x00"s;
@@ -140,7 +140,7 @@ TEST_CASE("threads read tensors of one file at the same time") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("save_safetensors writes the bytes that the format asks for") {
+TEST_CASE("save_safetensors writes the bytes of the format") {
   const TemporaryFolder folder;
   save_safetensors(folder / "file", {{"u", Tensor::of({1}, {7}, DType::uint8)}, {"f", Tensor::of({2}, {1, -2.5})}},
                    {{"k", "v"}});
@@ -150,7 +150,7 @@ TEST_CASE("save_safetensors writes the bytes that the format asks for") {
   CHECK(read_bytes(folder / "file") == file_of(header + padding, "\0\0\x80\x3f\0\0\x20\xc0\x07"s));
 }
 
-TEST_CASE("Tensors of all types, names and metadata come back from a safetensors file as they were") {
+TEST_CASE("tensors of all types, names and metadata are restored from a safetensors file") {
   const TemporaryFolder folder;
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<NamedTensor> tensors = {{"bytes", Tensor::of({5}, {0, 1, 2, 3, 255}, DType::uint8)},
@@ -171,13 +171,13 @@ TEST_CASE("Tensors of all types, names and metadata come back from a safetensors
   }
   save_safetensors(folder / "none", {});
   CHECK(load_safetensors(folder / "none").tensors.empty());
-  std::map<std::string, std::string> many;  // more than an entry of a tensor may have
+  std::map<std::string, std::string> many;  // more fields than an entry of a tensor may have
   for (int i = 0; i < 1000; ++i) many[fmt::format("key {}", i)] = fmt::format("{}", i * i);
   save_safetensors(folder / "many", tensors, many);
   CHECK(safetensors_metadata(folder / "many") == many);
 }
 
-TEST_CASE("save_safetensors refuses names and tensors that it can't write, and writes nothing") {
+TEST_CASE("save_safetensors rejects names and tensors that it cannot write, and writes nothing") {
   const TemporaryFolder folder;
   const Tensor one_element = Tensor::ones({1});
   const auto error = [&](const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
@@ -195,7 +195,7 @@ TEST_CASE("save_safetensors refuses names and tensors that it can't write, and w
              Contains("none/file") && Contains("got no folder"));
 }
 
-TEST_CASE("load_safetensors refuses files that are not there, too short, or something else") {
+TEST_CASE("load_safetensors rejects missing and short files and other formats") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { load_safetensors(folder / "none"); }), Contains("none") && Contains("No such file"));
   CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }), Contains("folder"));
@@ -208,14 +208,14 @@ TEST_CASE("load_safetensors refuses files that are not there, too short, or some
   CHECK_THAT(error_for(little_endian(0)), Contains("JSON"));
 }
 
-TEST_CASE("load_safetensors refuses a header above the format's limit") {
+TEST_CASE("load_safetensors rejects a header above the limit of the format") {
   const TemporaryFolder folder;
   write_bytes(folder / "file", little_endian(100'000'001));
-  std::filesystem::resize_file(folder / "file", 200'000'000);  // takes no room on the disk
+  std::filesystem::resize_file(folder / "file", 200'000'000);  // a sparse file
   CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }), Contains("at most 100000000 bytes, got 100000001"));
 }
 
-TEST_CASE("load_safetensors refuses a header that is not the JSON it should be") {
+TEST_CASE("load_safetensors rejects a header that is not valid JSON of the format") {
   CHECK_THAT(error_for_header("{\"w\":"), Contains("JSON header at offset 8") && Contains("parse error"));
   CHECK_THAT(error_for_header("{} {}"), Contains("parse error"));
   CHECK_THAT(error_for_header("{\"\xff\":{}}"), Contains("UTF-8"));
@@ -230,7 +230,7 @@ TEST_CASE("load_safetensors refuses a header that is not the JSON it should be")
              Contains("\"dtype\" twice"));
 }
 
-TEST_CASE("A header nested a million deep is refused and does not exhaust the stack") {
+TEST_CASE("a header nested a million levels deep is rejected and does not exhaust the stack") {
   CHECK_THAT(error_for_header(std::string(1'000'000, '[')), Contains("JSON object as header, got array"));
   CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')), Contains("tensor \"w\", got array"));
   CHECK_THAT(error_for_header("{\"w\":{\"shape\":" + std::string(1'000'000, '[')), Contains("nesting"));
@@ -263,7 +263,7 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[4,12]"), data), Contains("within the 8 bytes of data"));
 }
 
-TEST_CASE("load_safetensors refuses gaps, overlap, and data that is cut short or left over") {
+TEST_CASE("load_safetensors rejects gaps, overlaps, and missing or extra data") {
   const auto two = [](const std::string& first, const std::string& second) {
     return R"({"a":{"dtype":"U8","shape":[2],"data_offsets":)" + first +
            R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + second + "}}";
@@ -276,21 +276,21 @@ TEST_CASE("load_safetensors refuses gaps, overlap, and data that is cut short or
   CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwx"), Contains("within the 3 bytes of data for tensor \"b\""));
 }
 
-TEST_CASE("load_safetensors takes no memory for elements that are only promised") {
+TEST_CASE("load_safetensors allocates no memory for elements that are not in the file") {
   const std::size_t before = kernels::pool_usage().held;
   CHECK_THAT(error_for_header(one("\"F32\"", "[1099511627776]", "[0,4398046511104]"), "data"),
              Contains("within the 4 bytes"));
   CHECK(kernels::pool_usage().held == before);
 }
 
-TEST_CASE("reading a header takes time and memory in proportion to its length") {
+TEST_CASE("time and memory for a header are proportional to its length") {
   const TemporaryFolder folder;
   std::string header = "{\"__metadata__\":{}";
   for (int i = 0; i < 100'000; ++i) {
     header += fmt::format(R"(,"t{}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})", i);
   }
   write_bytes(folder / "file", file_of(header + "}"));
-  // where time is quadratic this takes many minutes, and the limit of the test program ends it
+  // with quadratic time this takes many minutes and exceeds the time limit of the test program
   CHECK(load_safetensors(folder / "file").tensors.size() == 100'000);
 
   std::string zeros = "0", fields = "\"f\":0";

@@ -1,4 +1,4 @@
-// A helper that does what the tests of HelperProcess ask for.
+// A helper program for the tests of HelperProcess.
 #include <dirent.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ using helpers::Answer;
 
 namespace {
 
-/// The descriptors of this process that are open, without that of looking.
+/// The open descriptors of this process, without the one that is used to list them.
 Channel::Texts open_descriptors() {
   Channel::Texts names;
   DIR* folder = opendir("/proc/self/fd");

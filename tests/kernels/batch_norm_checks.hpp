@@ -1,4 +1,4 @@
-// The kernels of batch normalization held against their definitions, for one shape.
+// The kernels of batch normalization compared with their definitions, for one shape.
 #pragma once
 
 #include <array>
@@ -11,8 +11,8 @@
 
 namespace xtape::test {
 
-/// What goes back through the normalization: all of dy, what the output's sign lets pass, or that of the output
-/// computed again.
+/// The part of dy that the backward pass uses: all of it, that of positive stored outputs, or that of positive
+/// recomputed outputs.
 enum class Passes { everything, by_output, recomputed };
 inline constexpr std::array all_passes{Passes::everything, Passes::by_output, Passes::recomputed};
 
@@ -30,8 +30,8 @@ struct BatchNormResults {
   friend bool operator==(const BatchNormResults&, const BatchNormResults&) = default;
 };
 
-/// Random rows around `center`, and what the kernels make of them, with a bias or without. The later kernels are given
-/// random statistics, not those of the first, so that none hides the error of another.
+/// Random rows around `center`, and the results of the kernels for them, with or without a bias. The later kernels get
+/// random statistics instead of those of the first kernel, so that an error of one cannot hide an error of another.
 template <class T>
 class BatchNormUnderCheck {
  public:
@@ -111,7 +111,7 @@ class BatchNormUnderCheck {
           }) == "");
   }
 
-  /// Sums of distances from any of the rows: their size is what roundings are relative to, not that of x.
+  /// Compares sums of differences from any of the rows. Rounding errors are relative to the differences, not to x.
   void compare_moments(const BatchNormResults<T>& r, const std::vector<std::int64_t>& channels) const {
     const auto n = static_cast<double>(rows_);
     const double walk = std::numeric_limits<T>::epsilon() * std::min(n + 4, 8 * std::sqrt(n + 4));
@@ -143,7 +143,7 @@ class BatchNormUnderCheck {
   const bool biased_;
   RandomStream random_ = RandomStream(5);
   const Guarded<T> x_ = drawn<T>(random_, rows_*channels_, center_), dy_ = drawn<T>(random_, rows_*channels_);
-  const Guarded<double> mean_ = drawn<double>(random_, channels_, center_);  // between two numbers of float
+  const Guarded<double> mean_ = drawn<double>(random_, channels_, center_);  // not representable in float
   const Guarded<double> inverse_ = drawn<double>(random_, channels_, 2);
   const Guarded<T> gamma_ = drawn<T>(random_, channels_), beta_ = drawn<T>(random_, channels_);
   const Guarded<T> bias_ = drawn<T>(random_, channels_, 1), residual_ = drawn<T>(random_, rows_*channels_);

@@ -17,7 +17,7 @@ TEST_CASE("the kernels of batch normalization equal their definitions") {
   }
 }
 
-TEST_CASE("the kernels of batch normalization equal their definitions across the sizes at which work is cut") {
+TEST_CASE("the kernels of batch normalization equal their definitions for sizes at which work is divided") {
   for (const auto& [rows, channels] :
        {std::pair<std::int64_t, std::int64_t>{40001, 1}, {16385, 3}, {8193, 8}, {5000, 40}, {130, 2048}, {3, 40000}}) {
     check_batch_norm<double>(rows, channels);
@@ -38,7 +38,7 @@ OneChannel moments_of(const std::vector<T>& x) {
   return m;
 }
 
-/// x, a number of rows, that is `first` in its first row.
+/// Rows x with this mean and deviation; the first row is `first`.
 std::vector<float> rows_of(std::int64_t count, double mean, double deviation, double first) {
   RandomStream random(8);
   const Tensor x = random.normal({count}, mean, deviation);
@@ -49,7 +49,7 @@ std::vector<float> rows_of(std::int64_t count, double mean, double deviation, do
 
 }  // namespace
 
-TEST_CASE("variances of many rows are right to a rounding of float32, wherever the first row lies") {
+TEST_CASE("variances of many rows are accurate to float32 rounding for any first row") {
   for (const std::int64_t count : {100, 4097, 65536}) {
     for (const double mean : {0.0, 5.0, 1e4}) {
       for (const double first : {mean, mean + 3, mean + 1e3, mean - 1e5, 1e20}) {
@@ -63,7 +63,7 @@ TEST_CASE("variances of many rows are right to a rounding of float32, wherever t
       }
     }
   }
-  // two values, whose roundings do not average out
+  // two values, so that rounding errors do not average out
   std::vector<float> x(65536);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = i % 3 == 0 ? 0.1F : 0.3F;
   const auto exact = reference::channel_moments(65536, 1, x.data(), 0);
@@ -72,7 +72,7 @@ TEST_CASE("variances of many rows are right to a rounding of float32, wherever t
   CHECK(std::abs(m.mean / static_cast<double>(exact.mean) - 1) < 5e-7);
 }
 
-TEST_CASE("moments of numbers whose squares or sums exceed the range of their type") {
+TEST_CASE("moments are correct if squares or sums exceed the range of the type") {
   for (const float size : {1e19F, 1e20F, 3e38F, std::numeric_limits<float>::max()}) {
     for (const std::size_t rows : {2, 8, 500}) {
       std::vector<float> x(rows, size);
@@ -92,7 +92,7 @@ TEST_CASE("moments of numbers whose squares or sums exceed the range of their ty
   CHECK(std::isnan(moments_of(std::vector<float>{1, HUGE_VALF, 2}).deviation));
 }
 
-TEST_CASE("what equals the mean becomes beta exactly, for any mean, scale, bias and type") {
+TEST_CASE("values equal to the mean become exactly beta, for any mean, scale, bias and type") {
   for (const double value : {250.3, 1e7 + 3, 100.0, -0.1, 1e-30, 3e38}) {
     const auto check = [&](auto one) {
       using T = decltype(one);
@@ -110,8 +110,8 @@ TEST_CASE("what equals the mean becomes beta exactly, for any mean, scale, bias 
   }
 }
 
-TEST_CASE("normalization and its derivative far from 0 are those of float64") {
-  // means near the largest float, deviations that it cannot square, a mean between two numbers of float
+TEST_CASE("normalization and its derivative far from 0 agree with float64") {
+  // means near the largest float, deviations whose squares overflow in float, a mean that float cannot represent
   const std::vector<float> spread{-1e20F, 1e20F, -1e20F, 1e20F}, huge{-3.3e38F, 3.3e38F, 3.3e38F, 3.3e38F};
   const std::vector<float> close{1e7F, 1e7F + 1, 1e7F + 1, 1e7F};
   const float gamma = 1.5F, beta = 0.25F;

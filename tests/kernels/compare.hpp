@@ -1,4 +1,4 @@
-// How a kernel's result is held against its reference.
+// Comparison of the result of a kernel with its reference.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,8 +12,7 @@
 
 namespace xtape::test {
 
-/// Memory for a kernel that begins where no vector register would, holds NaN until it is written, and has guards around
-/// it that show a write outside.
+/// Memory for a kernel. It is not aligned, is filled with NaN, and has guard values around it to detect writes outside.
 template <class T>
 class Guarded {
  public:
@@ -46,8 +45,8 @@ Guarded<T> drawn(RandomStream& random, std::int64_t size, double mean = 0) {
   return Guarded<T>(random.normal({size}, mean, 1, dtype_of<T>));
 }
 
-/// Which elements of an array to look at: all when there are no more than `all_up_to`; else its corners, `count` drawn
-/// at random, and as many on its faces, where an index is the first or the last along an axis.
+/// The indices of the elements to compare: all if there are at most `all_up_to`; otherwise the corners, `count` random
+/// elements, and as many random elements of the faces, where an index is the first or the last along an axis.
 inline std::vector<std::int64_t> sampled(const Shape& shape, std::int64_t all_up_to = 2000, std::int64_t count = 300) {
   std::vector<std::int64_t> chosen;
   if (shape.size() <= all_up_to) {
@@ -67,7 +66,7 @@ inline std::vector<std::int64_t> sampled(const Shape& shape, std::int64_t all_up
   for (std::int64_t i = 0; i < 2 * count; ++i) {
     auto index = static_cast<std::int64_t>(draws.data<double>()[i] * static_cast<double>(shape.size()));
     index = std::min(index, shape.size() - 1);
-    if (i < count) {  // onto a face of each axis in turn, the near one or the far one
+    if (i < count) {  // onto a face of each axis in turn, at its begin or its end
       const auto axis = static_cast<int>(i) % shape.rank();
       const std::int64_t stride = strides[static_cast<std::size_t>(axis)];
       index -= index / stride % shape[axis] * stride;
@@ -78,8 +77,8 @@ inline std::vector<std::int64_t> sampled(const Shape& shape, std::int64_t all_up
   return {unique.begin(), unique.end()};
 }
 
-/// What is wrong with an array: nothing, or the worst of its elements. `exact` gives the reference::Exact of an
-/// element, `tolerance` what one may be off.
+/// A description of the worst wrong element of an array; empty if there is none. `exact` returns the reference::Exact
+/// of an element, `tolerance` its largest permitted error.
 template <class T, class Element, class Tolerance>
 std::string disagreement(const T* got, const std::vector<std::int64_t>& elements, Element exact, Tolerance tolerance) {
   std::int64_t wrong = 0;

@@ -1,4 +1,4 @@
-// The three kernels of convolution held against their definitions, for one shape.
+// The three kernels of convolution compared with their definitions, for one shape.
 #pragma once
 
 #include "framework/kernels/convolution/convolution.hpp"
@@ -19,8 +19,9 @@ inline std::string text_of(const kernels::Window& s, std::int64_t filters) {
       s.stride_height, s.stride_width, s.dilation_height, s.dilation_width, s.pad_top, s.pad_left);
 }
 
-/// Of Winograd's method in float32: an element's error is that of sums of about the same size whatever its own is, so
-/// the bound is in units of what an element typically is, the root of the sum of its squared terms (fewer at a border).
+/// The tolerance of Winograd's method in float32. The error of an element does not depend on its own size, but on that
+/// of neighbouring sums. So the bound is relative to the typical size of an element, the root of the sum of its squared
+/// terms.
 inline double allowed_of_winograd(const reference::Exact& sum) {
   return 4e-5 * static_cast<double>(std::sqrt(sum.squares) + 1);
 }
@@ -30,7 +31,7 @@ struct ConvolutionResults {
   Guarded<T> y, dx, dw;
 };
 
-/// Random images, kernels and dy, and what the three kernels make of them.
+/// Random images, kernels and dy, and the results of the three kernels for them.
 template <class T>
 class ConvolutionUnderCheck {
  public:
@@ -73,8 +74,8 @@ class ConvolutionUnderCheck {
   const Guarded<T> dy_ = drawn<T>(random_, s_.output_pixels() * filters_);
 };
 
-/// Compares what is computed by default, and exactly, with the definition, and the bits for one, two and three threads
-/// with one another.
+/// Compares the default and the exact methods with the definition, and the bits of the results for one, two and three
+/// threads.
 template <class T>
 void check_convolution(const kernels::Window& s, std::int64_t filters, std::uint64_t seed) {
   const ConvolutionUnderCheck<T> convolution(s, filters, seed);

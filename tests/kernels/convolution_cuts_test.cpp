@@ -1,16 +1,16 @@
-// Convolutions of sizes on both sides of every constant by which they are cut, or by which their method is chosen: with
-// none, one and several whole pieces, and with something left over. What there is to cut:
+// Convolutions of sizes on both sides of every constant by which work is divided or a method is selected: none, one and
+// several whole pieces, and a remainder. The constants:
 //
 //   16 pixels, 8 images   small images, position by position (gather.hpp)
 //   16 channels           strips below (strips.hpp)
 //   most_pixels           pixels of a piece of strips; 16 sums and 64 tasks of pieces (strip_pieces.hpp)
-//   tile_columns          filters, and half as many, whose dy strips read without packing it
+//   tile_columns          filters, and half as many, for which strips read dy without packing it
 //   rows_a_pointer        neighbouring pixels that one pointer reaches (simd/strips.hpp)
-//   many_pixels, lanes    the gradient behind a pooling, by single pixels; its vectors (pooled_strips.cpp)
+//   many_pixels, lanes    the gradient of convolution and pooling, by single pixels; its vectors (pooled_strips.cpp)
 //   few_tiles, 16 channels, 16 filters, tile_edge   where Winograd's method applies (winograd.cpp)
-//   many_tiles            tiles from which on the weights are transformed first, twice as many a task
-//   weight_depth          channels whose weights are transformed at a time where there are fewer
-//   tiles_at_a_time       tiles that the gradient of the weights sums up at a time (winograd_gradient.cpp); 4096
+//   many_tiles            number of tiles from which the weights are transformed first; twice as many for a task
+//   weight_depth          channels whose weights are transformed at a time for fewer tiles
+//   tiles_at_a_time       tiles that the gradient of the weights sums at a time (winograd_gradient.cpp); 4096
 //   weights slice_depth, row_tiles, depth_block, ...        the products (product_cuts_test.cpp)
 #include "framework/kernels/convolution/pooling.hpp"
 #include "tests/kernels/convolution_checks.hpp"
@@ -50,7 +50,7 @@ const auto same = Padding::same;
 
 }  // namespace
 
-TEST_CASE("convolutions of images up to and beyond the size and number that are worked on by position") {
+TEST_CASE("convolutions of images around the size and number below which they are computed by position") {
   std::vector<Case> cases;
   for (const std::int64_t batch : {7, 8, 9, 30}) {
     cases.push_back({{batch, 4, 4, 17}, 5, {.size = 3, .padding = same}});
@@ -61,16 +61,17 @@ TEST_CASE("convolutions of images up to and beyond the size and number that are 
   check_in_every_set(cases);
 }
 
-TEST_CASE("convolutions of taps and channels that are cut into none, one and several slices") {
+TEST_CASE("convolutions of taps and channels in none, one and several slices") {
   std::vector<Case> cases;
   for (const std::int64_t channels : {16, 28, 29, 85, 86, 128, 129, 256, 257, 300}) {
     cases.push_back({{1, 3, 4, channels}, 6, {.size = 3, .padding = same}});
-    cases.push_back({{2, 3, 2, 9}, channels, {.size = {3, 1}, .padding = same}});  // whose dx has that many
+    // whose dx has this number of channels
+    cases.push_back({{2, 3, 2, 9}, channels, {.size = {3, 1}, .padding = same}});
   }
   check_in_every_set(cases);
 }
 
-TEST_CASE("convolutions of pixels up to and beyond what one task takes, of kernels that were packed before too") {
+TEST_CASE("convolutions of fewer and more pixels than those of one task, also with packed kernels") {
   std::vector<Case> cases;
   for (const std::int64_t pixels : {1, 143, 144, 145, 191, 192, 193, 289, 385}) {
     cases.push_back({{1, pixels, 1, 130}, 35, {.size = 1}});
@@ -98,7 +99,7 @@ TEST_CASE("convolutions of pixels up to and beyond what one task takes, of kerne
   }
 }
 
-TEST_CASE("strips of images that are cut into none, one and several pieces") {
+TEST_CASE("strips of images in none, one and several pieces") {
   std::vector<Case> cases;
   for (const std::int64_t width : {170, 171, 256, 257, 511, 512, 513}) {
     for (const std::int64_t rows : {1, 2, 7}) {
@@ -113,7 +114,7 @@ TEST_CASE("strips of images that are cut into none, one and several pieces") {
   check_in_every_set(cases);
 }
 
-TEST_CASE("strips of every number of filters, run of values and row of pixels that tiles and panels are cut into") {
+TEST_CASE("strips of all numbers of filters, runs and row lengths at which tiles and panels are divided") {
   std::vector<Case> cases;
   for (const std::int64_t filters :
        {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40, 41, 48, 49, 64, 65, 97}) {
@@ -131,16 +132,16 @@ TEST_CASE("strips of every number of filters, run of values and row of pixels th
   check_in_every_set(cases);
 }
 
-TEST_CASE("Winograd's method on tiles that are cut into none, one and several tasks and sums") {
+TEST_CASE("Winograd's method on tiles in none, one and several tasks and sums") {
   std::vector<Case> cases;
   for (const std::int64_t images : {7, 8, 9, 95, 96, 97, 191, 193, 290}) {
     cases.push_back({{images, 4, 4, 17}, 18, {.size = 3, .padding = same}});
   }
   cases.push_back({{2, 8, 7, 16}, 16, {.size = 3, .padding = same}});
-  cases.push_back({{2, 8, 8, 15}, 16, {.size = 3, .padding = same}});  // not applied
-  cases.push_back({{2, 8, 8, 16}, 15, {.size = 3, .padding = same}});  // not applied
-  cases.push_back({{8, 4, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are filled to more than a half
-  cases.push_back({{8, 5, 5, 16}, 16, {.size = 3, .padding = same}});  // and to less
+  cases.push_back({{2, 8, 8, 15}, 16, {.size = 3, .padding = same}});  // Winograd's method does not apply
+  cases.push_back({{2, 8, 8, 16}, 15, {.size = 3, .padding = same}});  // Winograd's method does not apply
+  cases.push_back({{8, 4, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are more than half filled
+  cases.push_back({{8, 5, 5, 16}, 16, {.size = 3, .padding = same}});  // tiles that are less than half filled
   check_in_every_set<float>(cases);
   cases.clear();
   for (const std::int64_t images : {1023, 1024, 1025, 2049}) {
@@ -149,7 +150,7 @@ TEST_CASE("Winograd's method on tiles that are cut into none, one and several ta
   check_in_every_set<float>(cases);
 }
 
-TEST_CASE("Winograd's method on channels and filters that are cut into none, one and several depths and panels") {
+TEST_CASE("Winograd's method on channels and filters in none, one and several blocks and panels") {
   std::vector<Case> cases;
   for (const std::int64_t channels : {16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 200}) {
     cases.push_back({{2, 8, 9, channels}, 33, {.size = 3, .padding = same}});    // few tiles
@@ -190,8 +191,7 @@ void check_pooled(const PooledCase& c) {
     for (const int threads : {1, 3}) {
       const KernelSettings scope(threads);
       kernels::set_instruction_set(set);
-      // the largest value under each window and the tap it lies on, by the definition, from the convolution's own
-      // values
+      // the largest value in each window and its tap, by the definition, from the output of the convolution
       Guarded<T> between(convolution.output_pixels() * c.filters), dy_between(between.size(), T{0});
       Guarded<T> y(pooling.output_pixels() * c.filters), dw(w.size());
       std::vector<std::int32_t> places(static_cast<std::size_t>(y.size()));
@@ -230,7 +230,7 @@ void check_pooled(const PooledCase& c) {
 
 }  // namespace
 
-TEST_CASE("a convolution pooled at once by windows that are dilated along the width, few and many pixels apart") {
+TEST_CASE("fused convolution and pooling by windows that are dilated along the width, few and many pixels apart") {
   for (const std::int64_t dilation : {1, 2, 3}) {
     for (const auto& [size, strides] : {std::pair<Extent2D, Extent2D>{{2, 2}, {2, 2}},
                                         {{1, 3}, {1, 3}},
@@ -245,7 +245,7 @@ TEST_CASE("a convolution pooled at once by windows that are dilated along the wi
                            9,
                            {.size = 3, .padding = same},
                            {.size = size, .strides = strides, .padding = padding, .dilation = {1, dilation}}};
-        if (c.pooling.padding.amounts()[1] >= size.height) continue;  // windows on padding alone have no largest value
+        if (c.pooling.padding.amounts()[1] >= size.height) continue;  // windows in the padding have no largest value
         check_pooled<double>(c);
         check_pooled<float>(c);
       }
@@ -253,13 +253,14 @@ TEST_CASE("a convolution pooled at once by windows that are dilated along the wi
   }
 }
 
-TEST_CASE("a convolution pooled at once, in none, one and several pieces, tasks and vectors") {
+TEST_CASE("fused convolution and pooling in none, one and several pieces, tasks and vectors") {
   std::vector<PooledCase> cases;
-  for (const std::int64_t width : {127, 128, 129, 255, 256, 257, 513}) {  // two rows of the convolution a pooled one
+  // two rows of the convolution for each pooled row
+  for (const std::int64_t width : {127, 128, 129, 255, 256, 257, 513}) {
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = 2}});
     cases.push_back({{1, 9, width, 1}, 3, {.size = {1, 2}, .padding = same}, {.size = 2, .strides = {2, 4}}});
   }
-  for (const std::int64_t stride : {2, 4}) {  // twenty pieces, and ten of two pooled rows
+  for (const std::int64_t stride : {2, 4}) {  // twenty pieces, or ten of two pooled rows
     cases.push_back({{1, 40, 257, 1}, 3, {.size = {1, 2}}, {.size = 2, .strides = {2, stride}}});
     cases.push_back({{2, 40, 128, 2}, 3, {.size = {3, 2}, .padding = same}, {.size = 2, .strides = {2, stride}}});
   }

@@ -1,5 +1,5 @@
-// A convolution and the max pooling behind it at once, against the two one after the other, which other tests hold
-// against their definitions.
+// A fused convolution and max pooling, compared with the separate kernels, which other tests compare with their
+// definitions.
 
 #include "framework/kernels/convolution/convolution.hpp"
 #include "framework/kernels/convolution/pooling.hpp"
@@ -70,7 +70,7 @@ kernels::Window behind(const kernels::Window& convolution, std::int64_t filters,
 
 }  // namespace
 
-TEST_CASE("a convolution of few channels pooled at once is what it is one after the other, for windows of all kinds") {
+TEST_CASE("a fused convolution and pooling for few channels equals the two kernels, for windows of all kinds") {
   WindowDraw draw(33);
   int checked = 0;
   for (std::uint64_t i = 0; i < 400; ++i) {
@@ -117,7 +117,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("what is not computed at once: many channels, dilated kernels, windows of the pooling that overlap") {
+TEST_CASE("convolutions with many channels, dilated kernels or overlapping pooling windows are not fused") {
   const auto at_once = [](std::int64_t channels, std::int64_t dilation, const WindowOptions& pooling) {
     const auto convolution = place_window("test", {2, 20, 20, channels}, {.size = 3, .dilation = dilation});
     return kernels::pools_at_once<float>(convolution, behind(convolution, 8, pooling));

@@ -1,5 +1,5 @@
-// Convolutions of images, kernels and gradients with values of very different sizes: what does not see a large value
-// holds nothing of its rounding.
+// Convolutions of images, kernels and gradients with values of very different sizes: a result that does not depend on a
+// large value must not contain rounding errors of its size.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -32,8 +32,8 @@ struct Arrays {
   }
 };
 
-/// What is wrong with the elements whose terms are all of ordinary size, and how many there are. Those that see a large
-/// value may be what they like.
+/// Counts the elements whose terms are all of ordinary size, and those of them that are wrong. Elements that depend on
+/// a large value are not compared.
 struct Ordinary {
   std::int64_t count = 0, wrong = 0;
   double worst = 0;
@@ -52,7 +52,7 @@ struct Ordinary {
   }
 };
 
-/// The three kernels, whose ordinary elements must be right; how many those are of y, dx and dw.
+/// Checks the ordinary elements of the results of the three kernels. Returns their numbers in y, dx and dw.
 std::array<std::int64_t, 3> check_ordinary(const Arrays& a) {
   const KernelSettings scope(2);
   kernels::set_exact_convolutions(false);
@@ -77,7 +77,7 @@ const std::vector<float> large_values{1e5F, -1e8F, 3e19F, -3.4e38F, std::numeric
 
 }  // namespace
 
-TEST_CASE("a large or non-finite value stays in the outputs that see it") {
+TEST_CASE("a large or non-finite value affects only the outputs that depend on it") {
   for (const float large : large_values) {
     for (const auto& [i, j] : {std::pair<std::int64_t, std::int64_t>{0, 0}, {6, 4}, {12, 8}, {3, 5}}) {
       for (const bool whole_pixel : {false, true}) {
@@ -85,7 +85,7 @@ TEST_CASE("a large or non-finite value stays in the outputs that see it") {
         Arrays a;
         for (std::int64_t c = 0; c < (whole_pixel ? 17 : 1); ++c) {
           a.x_at(1, i, j, c) = large;
-          // at a border the padding's zeros, times infinity, are NaN
+          // at a border the zeros of the padding times infinity are NaN
           if (std::isfinite(large) || (i % 12 > 0 && j % 8 > 0)) a.dy_at(2, i, j, c) = large;
         }
         const auto [y, dx, dw] = check_ordinary(a);
@@ -97,8 +97,8 @@ TEST_CASE("a large or non-finite value stays in the outputs that see it") {
   }
 }
 
-TEST_CASE("a filter or a channel of the smallest numbers beside ordinary ones keeps its digits") {
-  // Multiples of 2^-140, whose sums of products with small integers are exact.
+TEST_CASE("a filter or a channel of very small numbers keeps its digits beside ordinary ones") {
+  // multiples of 2^-140, whose sums of products with small integers are exact
   for (const bool of_filter : {true, false}) {
     CAPTURE(of_filter);
     Arrays a;
@@ -113,7 +113,7 @@ TEST_CASE("a filter or a channel of the smallest numbers beside ordinary ones ke
   }
 }
 
-TEST_CASE("several large values, beside small ones, in every image") {
+TEST_CASE("convolutions are correct with several large values beside small ones in every image") {
   Arrays a;
   for (std::int64_t n = 0; n < 3; ++n) {
     for (std::int64_t i = 0; i < 13; ++i) {
@@ -126,7 +126,7 @@ TEST_CASE("several large values, beside small ones, in every image") {
   check_ordinary(a);
 }
 
-TEST_CASE("a kernel's gradient holds nothing of a value whose outputs have no gradient") {
+TEST_CASE("the gradient of a kernel is not affected by a value whose outputs have no gradient") {
   for (const float large : large_values) {
     if (!std::isfinite(large)) continue;  // infinity times 0 is NaN, by the definition too
     Arrays a;
@@ -138,7 +138,7 @@ TEST_CASE("a kernel's gradient holds nothing of a value whose outputs have no gr
   }
 }
 
-TEST_CASE("beside a large value in zeros the outputs are exactly zero") {
+TEST_CASE("outputs are exactly zero near a large value among zeros") {
   Arrays a;
   std::fill_n(a.x.data(), a.x.size(), 0.0F);
   std::fill_n(a.dy.data(), a.dy.size(), 0.0F);
@@ -150,13 +150,14 @@ TEST_CASE("beside a large value in zeros the outputs are exactly zero") {
   CHECK(dw == a.w.size());
 }
 
-TEST_CASE("a large weight stays in the outputs that see it") {
+TEST_CASE("a large weight affects only the outputs that use it") {
   for (const float large : {1e5F, -1e8F, 3.4e38F}) {
     Arrays a;
-    a.w.data()[(0 * 17 + 3) * filters + 5] = large;  // of the first tap, which the first row and column do not see
+    // of the first tap, which outputs in the first row and column do not use
+    a.w.data()[(0 * 17 + 3) * filters + 5] = large;
     for (std::int64_t n = 0; n < 3; ++n) {
       for (std::int64_t k = 0; k < 13 * 9; ++k) {
-        if (k / 9 != 8) a.x_at(n, k / 9, k % 9, 3) = 0;  // nor rows that see zeros
+        if (k / 9 != 8) a.x_at(n, k / 9, k % 9, 3) = 0;  // also not the rows that depend on zeros
       }
     }
     const auto [y, dx, dw] = check_ordinary(a);
@@ -164,7 +165,7 @@ TEST_CASE("a large weight stays in the outputs that see it") {
   }
 }
 
-TEST_CASE("a large pixel stays in the outputs that see it, also where another channel is large everywhere") {
+TEST_CASE("a large pixel affects only the outputs that use it, also if another channel is large everywhere") {
   for (const float large : {1e7F, -1e8F, 1e18F}) {
     for (const bool others_are_zero : {false, true}) {
       INFO(large << (others_are_zero ? ", and zeros in the pixel's channel" : ""));
@@ -188,25 +189,26 @@ TEST_CASE("a large pixel stays in the outputs that see it, also where another ch
   }
 }
 
-TEST_CASE("a large weight stays in the outputs that see it, also where other filters are large") {
+TEST_CASE("a large weight affects only the outputs that use it, also if other filters are large") {
   Arrays a;
   for (std::int64_t tap = 0; tap < 9; ++tap) {
     for (std::int64_t f = 0; f < filters; f += 2) a.w.data()[(tap * 17 + 3) * filters + f] = 1e8F;
   }
-  a.w.data()[(0 * 17 + 3) * filters + 5] = 1e8F;  // of the first tap, which the first row and column do not see
+  // of the first tap, which outputs in the first row and column do not use
+  a.w.data()[(0 * 17 + 3) * filters + 5] = 1e8F;
   const auto [y, dx, dw] = check_ordinary(a);
   CHECK(y >= 8 * 3 * 9);
 }
 
 namespace {
 
-/// The worst error of y, dx and dw for one value of x, one of w and one of dy, relative to the sums of |terms|.
+/// The largest error of y, dx and dw for one value of x, one of w and one of dy, relative to the sums of |terms|.
 std::array<double, 3> errors_of_constants(float x, float w, float dy) {
   const KernelSettings scope(2);
   kernels::set_exact_convolutions(false);
   Arrays a;
   RandomStream random(8);
-  // near the given values, so that roundings do not cancel
+  // near the given values, so that rounding errors do not cancel
   const auto fill = [&](Guarded<float>& all, float value) {
     for (std::int64_t i = 0; i < all.size(); ++i) {
       all.data()[i] = value * static_cast<float>(1 - 0.25 * random.uniform({1}).item());
@@ -234,11 +236,11 @@ std::array<double, 3> errors_of_constants(float x, float w, float dy) {
 
 }  // namespace
 
-TEST_CASE("convolutions of values near the ends of the range are as accurate as of others") {
+TEST_CASE("convolutions of values near the limits of float32 are as accurate as of others") {
   struct Values {
     float x, w, dy;
   };
-  // sums of at most 351 products, of a size that float32 has with all its digits
+  // sums of at most 351 products, within the range of normal float32 numbers
   for (const Values v : {Values{1e37F, 1e-3F, 1e-3F}, Values{1e-3F, 1e37F, 1e-3F}, Values{1e-3F, 1e-3F, 1e37F},
                          Values{3e38F, 1e-3F, 1e-3F}, Values{1e-3F, 3e38F, 1e-3F}, Values{1e-3F, 1e-3F, 3e38F},
                          Values{1e17F, 1e17F, 1e17F}, Values{1e-30F, 1e-6F, 1e-6F}, Values{1e-6F, 1e-30F, 1e-6F},
@@ -254,7 +256,7 @@ TEST_CASE("convolutions of values near the ends of the range are as accurate as 
   }
 }
 
-TEST_CASE("images of one size of values are computed by Winograd's method, and others do not change them") {
+TEST_CASE("images with values of similar size use Winograd's method, and other images do not affect them") {
   const KernelSettings scope(1);
   kernels::set_exact_convolutions(false);
   Arrays a;

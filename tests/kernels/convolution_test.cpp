@@ -14,7 +14,7 @@ TEST_CASE("convolution and its derivatives equal their definitions for windows o
   }
 }
 
-TEST_CASE("convolution and its derivatives equal their definitions across the sizes at which work is cut") {
+TEST_CASE("convolution and its derivatives equal their definitions for sizes at which work is divided") {
   struct Case {
     Shape x;
     std::int64_t filters;
@@ -40,10 +40,10 @@ TEST_CASE("convolution and its derivatives equal their definitions across the si
       {{1, 12, 10, 16}, 300, {.size = 3, .padding = Padding::same}},
       {{5, 60, 61, 24}, 7, {.size = 3, .padding = Padding::same}},
       {{5, 8, 8, 64}, 64, {.size = 3, .strides = 2, .padding = Padding(0, 1, 0, 1)}},
-      {{1, 3, 4, 800}, 3, {.size = 3, .padding = Padding::same}},           // three slices of a run and more
-      {{36, 23, 25, 16}, 17, {.size = 3, .padding = Padding::same}},        // more than 1024 tiles of Winograd's
-      {{3, 8, 7, 17}, 16, {.size = 3, .padding = Padding(3, 4, 5, 0)}},     // more padding than the window is long
-      {{2, 4, 5, 3}, 4, {.size = {3, 2}, .padding = Padding(4, 3, 5, 2)}},  // also for few channels
+      {{1, 3, 4, 800}, 3, {.size = 3, .padding = Padding::same}},           // more than three slices of a run
+      {{36, 23, 25, 16}, 17, {.size = 3, .padding = Padding::same}},        // more than 1024 tiles of Winograd's method
+      {{3, 8, 7, 17}, 16, {.size = 3, .padding = Padding(3, 4, 5, 0)}},     // more padding than the size of the window
+      {{2, 4, 5, 3}, 4, {.size = {3, 2}, .padding = Padding(4, 3, 5, 2)}},  // the same for few channels
       {{2, 4, 5, 20}, 4, {.size = {3, 2}, .strides = 2, .padding = Padding(4, 0, 5, 2)}},
   };
   for (const Case& c : cases) {
@@ -81,7 +81,7 @@ TEST_CASE("convolution and its derivatives equal their definitions for many smal
   }
 }
 
-TEST_CASE("the comparison of convolutions sees one wrong element") {
+TEST_CASE("the comparison of convolutions detects one wrong element") {
   const kernels::Window s = place_window("test", {2, 5, 6, 3}, {.size = 3, .padding = Padding::same});
   const ConvolutionUnderCheck<float> convolution(s, 4, 1);
   const ConvolutionResults<float> right = convolution.run(1);

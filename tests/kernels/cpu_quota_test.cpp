@@ -9,7 +9,7 @@ using xtape::kernels::cpu_quota;
 
 namespace {
 
-/// A system of files below a temporary folder.
+/// Files of the system in a temporary folder.
 class FakeSystem {
  public:
   FakeSystem& file(const std::string& path, const std::string& text) {
@@ -23,7 +23,7 @@ class FakeSystem {
   std::shared_ptr<xtape::test::TemporaryFolder> folder_ = std::make_shared<xtape::test::TemporaryFolder>();
 };
 
-/// One process in the group, with version 2 mounted.
+/// One process in the group, with version 2 of control groups mounted.
 FakeSystem version2(const std::string& group) {
   FakeSystem system;
   system.file("proc/self/cgroup", "0::" + group + "\n");
@@ -35,7 +35,7 @@ FakeSystem version2(const std::string& group) {
 
 }  // namespace
 
-TEST_CASE("without control groups or without a quota there is no limit") {
+TEST_CASE("there is no limit without control groups or without a quota") {
   CHECK_FALSE(FakeSystem().quota());
   CHECK_FALSE(FakeSystem().file("proc/self/cgroup", "0::/a\n").quota());
   CHECK_FALSE(version2("/a").quota());
@@ -55,7 +55,7 @@ TEST_CASE("a quota of version 2 is rounded up to whole processors") {
   }
 }
 
-TEST_CASE("the smallest quota on the way to the root counts") {
+TEST_CASE("the smallest quota on the path to the root applies") {
   FakeSystem system = version2("/kube/pod 1/container");
   system.file("sys/fs/cgroup/kube/pod 1/container/cpu.max", "max 100000\n");
   system.file("sys/fs/cgroup/kube/pod 1/cpu.max", "250000 100000\n");
@@ -68,7 +68,7 @@ TEST_CASE("the smallest quota on the way to the root counts") {
   CHECK(system.quota() == 2);
 }
 
-TEST_CASE("a quota of version 1 is found in the hierarchy of the processors alone") {
+TEST_CASE("a quota of version 1 is read from the hierarchy of the CPU controller only") {
   FakeSystem system;
   system.file("proc/self/cgroup", "9:memory:/b\n4:cpu,cpuacct:/a\n3:cpuset:/c\n1:name=systemd:/d\n0::/e\n");
   system.file("proc/self/mountinfo",
@@ -86,7 +86,7 @@ TEST_CASE("a quota of version 1 is found in the hierarchy of the processors alon
   CHECK(system.quota() == 2);
 }
 
-TEST_CASE("a container sees its own part of the hierarchy, by the name that the host knows or by its own") {
+TEST_CASE("a container finds its group by the name on the host or by its own name") {
   FakeSystem host_name;
   host_name.file("proc/self/cgroup", "4:cpu:/docker/1234/inner\n");
   host_name.file("proc/self/mountinfo", "31 25 0:27 /docker/1234 /sys/fs/cgroup/cpu\\040x ro - cgroup cgroup rw,cpu\n");

@@ -19,7 +19,7 @@ using namespace xtape;
 
 namespace {
 
-/// The Euclidean norm of the difference, in that of the wanted values.
+/// The Euclidean norm of the difference, relative to that of `wanted`.
 double relative_error(const Tensor& got, const Tensor& wanted) {
   const std::vector<double> a = got.to_vector(), b = wanted.to_vector();
   double difference = 0, norm = 0;
@@ -44,7 +44,7 @@ struct Convolved {
   Tensor y, dx, dw;
 };
 
-/// The three kernels of a 3x3 convolution, as `method` has them.
+/// The three kernels of a 3x3 convolution by one method.
 template <class T>
 Convolved convolved(const kernels::Window& s, const Tensor& x, const Tensor& w, const Tensor& dy, bool winograd) {
   const std::int64_t filters = w.dim(3);
@@ -75,7 +75,8 @@ struct Images {
   Padding padding;
 };
 
-/// Sizes that tiles of 4x4 cover and do not cover, one image and many, channels that vectors and panels do not divide.
+/// Sizes that are multiples of 4x4 tiles and others, one image and many, channels that do not fill whole vectors and
+/// panels.
 const std::vector<Images>& winograd_images() {
   static const std::vector<Images> all{
       {{3, 8, 8, 16}, 16, Padding::same},       {{2, 7, 9, 20}, 36, Padding::same},
@@ -142,7 +143,7 @@ TEST_CASE("Winograd's method agrees with the definition, in both types and every
     const Tensor w = random.normal({3, 3, s.channels, filters}, 0, 1, DType::float64);
     const Tensor dy = random.normal({s.batch, s.out_height, s.out_width, filters}, 0, 1, DType::float64);
     const Convolved wanted =
-        convolved<double>(s, x, w, dy, false);  // which convolution_test.cpp holds to the definition
+        convolved<double>(s, x, w, dy, false);  // which convolution_test.cpp compares with the definition
     for (const auto set : kernels::available_instruction_sets()) {
       kernels::set_instruction_set(set);
       INFO(kernels::to_string(set) << " x " << to_string(shape) << " filters " << filters);
@@ -176,7 +177,7 @@ TEST_CASE("Winograd's method gives the same bits for any number of threads") {
   }
 }
 
-TEST_CASE("float32 uses Winograd's method unless exact convolutions are asked for, float64 never") {
+TEST_CASE("float32 uses Winograd's method unless exact convolutions are requested, float64 never does") {
   const test::KernelSettings restored;
   RandomStream random(5);
   const kernels::Window s = place_window("test", {2, 8, 8, 32}, {.size = 3, .padding = Padding::same});
@@ -193,7 +194,7 @@ TEST_CASE("float32 uses Winograd's method unless exact convolutions are asked fo
   CHECK_FALSE(identical(run(false), run(true)));
 }
 
-TEST_CASE("an instruction set that is not there is refused") {
+TEST_CASE("a missing instruction set is rejected") {
   const auto available = kernels::available_instruction_sets();
   CHECK(available.front() == kernels::InstructionSet::portable);
   CHECK(std::ranges::find(available, kernels::instruction_set()) != available.end());

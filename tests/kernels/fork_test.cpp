@@ -1,4 +1,4 @@
-// A process that forks while other threads of it work: the child has this thread alone, and must not wait for them.
+// Forks while other threads of the process work: the child has one thread and must not wait for the others.
 #include <unistd.h>
 
 #include <atomic>
@@ -20,9 +20,9 @@ using namespace xtape::kernels;
 
 namespace {
 
-constexpr unsigned deadline = 120;  // seconds after which a child that hangs is ended by a signal
+constexpr unsigned deadline = 120;  // seconds after which a signal ends a child that hangs
 
-/// Whether a forked child does this work and ends.
+/// Whether a forked child completes the work and exits.
 bool child_does(const std::function<bool()>& work) {
   const pid_t child = fork();
   if (child == 0) {
@@ -33,7 +33,7 @@ bool child_does(const std::function<bool()>& work) {
   return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-/// Whether the product of matrices of ones is right; it takes memory of the pool and runs in parallel.
+/// Whether a product of matrices of ones is correct. It allocates from the pool and runs in parallel.
 bool multiplies() {
   constexpr std::int64_t n = 200;
   const Workspace<float> a(n * n), b(n * n), c(n * n);
@@ -43,7 +43,7 @@ bool multiplies() {
   return std::all_of(c.data(), c.data() + n * n, [](float value) { return value == n; });
 }
 
-/// Threads that do the same work again and again until the end of the scope.
+/// Threads that repeat some work until the end of the scope.
 class Busy {
  public:
   Busy(int threads, const std::function<void()>& work) {
@@ -67,7 +67,7 @@ class Busy {
 
 }  // namespace
 
-TEST_CASE("a child forked while other threads allocate takes memory, gives it back and multiplies") {
+TEST_CASE("a child forked while other threads allocate can allocate, free and multiply") {
   const xtape::test::KernelSettings scope(2);
   const Busy busy(3, [] {
     void* block = pool_allocate(1000);
@@ -79,7 +79,7 @@ TEST_CASE("a child forked while other threads allocate takes memory, gives it ba
   CHECK(multiplies());
 }
 
-TEST_CASE("a child forked while another thread multiplies on all threads multiplies too") {
+TEST_CASE("a child forked during a parallel product can multiply") {
   const xtape::test::KernelSettings scope(3);
   const Busy busy(2, [] { multiplies(); });
   int good = 0;
@@ -87,13 +87,13 @@ TEST_CASE("a child forked while another thread multiplies on all threads multipl
   CHECK(good == 50);
 }
 
-TEST_CASE("a child of a child works too") {
+TEST_CASE("a forked child may fork again") {
   const xtape::test::KernelSettings scope(2);
   CHECK(multiplies());
   CHECK(child_does([] { return multiplies() && child_does(multiplies); }));
 }
 
-TEST_CASE("a forked child gets threads of its own when it asks for them") {
+TEST_CASE("a forked child may start threads") {
   if (xtape::test::thread_sanitizer()) xtape::test::skip("the thread sanitizer allows no threads after a fork");
   const xtape::test::KernelSettings scope(2);
   CHECK(multiplies());

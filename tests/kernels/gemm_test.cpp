@@ -25,7 +25,7 @@ TEST_CASE("gemm equals the definition for all transpositions, gaps between rows,
   }
 }
 
-TEST_CASE("gemm equals the definition across the sizes at which it cuts its work") {
+TEST_CASE("gemm equals the definition for sizes at which work is divided") {
   const std::vector<std::array<std::int64_t, 3>> sizes{
       {64, 33, 17},   {100, 1, 257},  {1, 100, 257},  {300, 20, 40},   {20, 300, 40},  {257, 129, 65}, {193, 97, 385},
       {97, 193, 769}, {40, 50, 1030}, {1023, 5, 3},   {5, 1023, 3},    {513, 511, 65}, {16, 16, 4097}, {191, 191, 31},
@@ -39,11 +39,11 @@ TEST_CASE("gemm equals the definition across the sizes at which it cuts its work
   }
 }
 
-TEST_CASE("gemm equals the definition where its right side is packed in several goes") {
+TEST_CASE("gemm equals the definition if its right operand is packed in several steps") {
   check_both_types({150, 2100, 2100});
 }
 
-TEST_CASE("the comparison with the definition sees one term of thousands that is wrong") {
+TEST_CASE("the comparison with the definition detects one wrong term of thousands") {
   constexpr std::int64_t k = 4608;
   RandomStream random(2);
   const auto a = drawn<float>(random, k), b = drawn<float>(random, k);

@@ -1,4 +1,5 @@
-// The choice of vectors: what it may change in a result, what it may not, and when.
+// The selection of the instruction set: what it may change in a result, what it must not change, and when it takes
+// effect.
 #include <atomic>
 #include <functional>
 #include <thread>
@@ -18,7 +19,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// Operations of every kind that have several products, or several pieces of one, on arrays that guards surround.
+/// Ops of every kind that consist of several products, or several pieces of one, on guarded arrays.
 struct Operation {
   std::string name;
   std::function<Guarded<float>()> run;
@@ -69,7 +70,7 @@ std::vector<Operation> operations() {
   return all;
 }
 
-/// Chooses another instruction set at every call.
+/// Selects another instruction set at every call.
 void choose_another() {
   static std::size_t calls = 0;
   const auto sets = kernels::available_instruction_sets();
@@ -78,7 +79,7 @@ void choose_another() {
 
 }  // namespace
 
-TEST_CASE("a product keeps its instruction set whatever is chosen while it asks for its rows, packed before or not") {
+TEST_CASE("a product keeps its instruction set if another is selected while it runs, packed before or not") {
   const KernelSettings restored;
   RandomStream random(6);
   constexpr std::int64_t depth = 600;
@@ -150,7 +151,7 @@ TEST_CASE("a product keeps its instruction set whatever is chosen while it asks 
   }
 }
 
-TEST_CASE("an operation that is running keeps its instruction set when another thread chooses one") {
+TEST_CASE("a running operation keeps its instruction set when another thread selects one") {
   const KernelSettings restored;
   const auto sets = kernels::available_instruction_sets();
   const std::vector<Operation> all = operations();
@@ -179,12 +180,12 @@ TEST_CASE("an operation that is running keeps its instruction set when another t
   CHECK(mixed == std::vector<std::string>());
 }
 
-TEST_CASE("products have the same bits in vectors of every width that multiplies and adds at once") {
+TEST_CASE("products have the same bits with vectors of every width that use fused multiply-add") {
   RandomStream random(4);
   const auto a = drawn<float>(random, 300 * 600), b = drawn<float>(random, 600 * 300);
   std::vector<std::vector<Guarded<float>>> results;
   for (const auto set : kernels::available_instruction_sets()) {
-    if (set == kernels::InstructionSet::portable) continue;  // which rounds in between
+    if (set == kernels::InstructionSet::portable) continue;  // it rounds products before they are added
     const KernelSettings scope;
     kernels::set_instruction_set(set);
     results.emplace_back();
@@ -201,7 +202,7 @@ TEST_CASE("products have the same bits in vectors of every width that multiplies
   for (const auto& other : results) CHECK(other == results[0]);
 }
 
-TEST_CASE("the vectors chosen for a shape are those of the set in use, and of AVX-512 alone where that is asked for") {
+TEST_CASE("vectors are selected for a shape within the instruction set, and AVX-512 alone if requested") {
   const KernelSettings restored;
   for (const auto set : kernels::available_instruction_sets()) {
     kernels::set_instruction_set(set);

@@ -1,5 +1,5 @@
-// Engine::measure, with sizes on both sides of the constants by which simd/sizes.hpp cuts its work: the lanes of a
-// vector, and 4 to 64 rows at a time (most_rows), whose values are 2048 (values_at_once).
+// Engine::measure, for sizes on both sides of the constants by which simd/sizes.hpp divides its work: the lanes of a
+// vector, and 4 to 64 rows at a time (most_rows) with 2048 values (values_at_once).
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -36,7 +36,7 @@ void check_measure(const kernels::Engine<T>& engine, std::int64_t rows, std::int
   std::vector<B> most(width, 3), exponents(width, 5), nonzero(width, 7),
       of_rows(static_cast<std::size_t>(rows) + 1, -1);
   std::vector<B> wanted_most = most, wanted_exponents = exponents, wanted_nonzero = nonzero, wanted_rows = of_rows;
-  const T* first = x.data() + 1;  // aligned to nothing
+  const T* first = x.data() + 1;  // not aligned
   for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
     wanted_rows[i] = 0;
     for (std::size_t j = 0; j < width; ++j) {
@@ -73,7 +73,7 @@ void check_all() {
 
 }  // namespace
 
-TEST_CASE("sizes of rows and columns are those of the definition, in every instruction set") {
+TEST_CASE("sizes of rows and columns equal their definition in every instruction set") {
   check_all<float>();
   check_all<double>();
 }

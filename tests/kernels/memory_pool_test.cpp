@@ -18,8 +18,8 @@ struct Block {
   unsigned char fill;
 };
 
-/// Allocates and releases blocks of all sizes at random, each filled with a number of its own; whether all of them kept
-/// it to the end and lay on cache lines.
+/// Allocates and releases blocks of all sizes at random, each filled with a different number. Returns whether all
+/// blocks kept their number and were aligned to cache lines.
 bool exercise(unsigned seed, std::vector<Block>& blocks) {
   std::mt19937 random(seed);
   bool kept = true;
@@ -47,7 +47,7 @@ bool exercise(unsigned seed, std::vector<Block>& blocks) {
 
 }  // namespace
 
-TEST_CASE("the pool's blocks do not overlap, lie on cache lines, and are given back whole, from several threads") {
+TEST_CASE("the pool's blocks do not overlap, are aligned to cache lines, and are freed, by several threads") {
   const std::size_t before = pool_usage().in_use;
   std::vector<char> kept(4);
   std::vector<std::thread> threads;
@@ -62,7 +62,7 @@ TEST_CASE("the pool's blocks do not overlap, lie on cache lines, and are given b
   CHECK(pool_usage().in_use == before);
 }
 
-TEST_CASE("what was given back in small pieces serves a large request") {
+TEST_CASE("freed small blocks are merged for a large request") {
   constexpr std::size_t piece = 50000, count = 1000;
   std::vector<void*> pieces;
   for (std::size_t i = 0; i < count; ++i) pieces.push_back(pool_allocate(piece));
@@ -74,7 +74,7 @@ TEST_CASE("what was given back in small pieces serves a large request") {
   pool_release(large, piece * count / 2);
 }
 
-TEST_CASE("a request that cannot be met throws and changes nothing") {
+TEST_CASE("a request that is too large throws and changes nothing") {
   const PoolUsage before = pool_usage();
   CHECK_THROWS_AS(pool_allocate(~std::size_t{0}), std::bad_alloc);
   CHECK(pool_usage().in_use == before.in_use);

@@ -29,7 +29,7 @@ std::atomic<std::int64_t> allocations = 0;
 
 }  // namespace
 
-// The program's own, to count the calls.
+// Replaces the global operator, to count the calls.
 void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* block = std::malloc(bytes)) return block;
@@ -54,7 +54,7 @@ TEST_CASE("parallel_for visits every index once, in pieces of the grain, with an
   }
 }
 
-TEST_CASE("an exception in a parallel body reaches the caller and the pool goes on working") {
+TEST_CASE("an exception in a parallel body reaches the caller, and the pool can be used afterwards") {
   const xtape::test::KernelSettings scope(3);
   for (int round = 0; round < 20; ++round) {
     CHECK_THROWS_AS(parallel_for(100, 1,
@@ -68,7 +68,7 @@ TEST_CASE("an exception in a parallel body reaches the caller and the pool goes 
   CHECK(sum == 4950);
 }
 
-TEST_CASE("a parallel_for inside another, and from several threads at once, does all its work") {
+TEST_CASE("nested and concurrent calls of parallel_for do all their work") {
   const xtape::test::KernelSettings scope(4);
   std::atomic<int> total = 0;
   const auto nested = [&] {
@@ -85,7 +85,7 @@ TEST_CASE("a parallel_for inside another, and from several threads at once, does
   CHECK(total == 3 * 50 * 100);
 }
 
-TEST_CASE("set_num_threads refuses numbers that make no sense") {
+TEST_CASE("set_num_threads rejects invalid numbers") {
   CHECK(error_of([] { set_num_threads(0); }) == "set_num_threads: expected 1 to 256 threads, got 0");
   CHECK(error_of([] { set_num_threads(4000); }) == "set_num_threads: expected 1 to 256 threads, got 4000");
 }
@@ -99,7 +99,7 @@ TEST_CASE("set_num_threads inside a parallel body is an error, on every thread")
   }
 }
 
-TEST_CASE("a forked child does all its work alone") {
+TEST_CASE("a forked child does all its work on one thread") {
   const xtape::test::KernelSettings scope(4);
   parallel_for(100, 1, [](std::int64_t, std::int64_t) {});
   const pid_t child = fork();
@@ -117,28 +117,28 @@ TEST_CASE("a forked child does all its work alone") {
   CHECK(num_threads() == 4);
 }
 
-TEST_CASE("a forked child ends as a program does") {
+TEST_CASE("a forked child exits normally") {
   const xtape::test::KernelSettings scope(4);
   std::fflush(nullptr);
   const pid_t child = fork();
   if (child == 0) {
     alarm(20);
     std::freopen("/dev/null", "w", stdout);
-    std::exit(0);  // runs the destructors of what is static, the pool's too
+    std::exit(0);  // runs the destructors of static objects, such as the pool
   }
   int status = -1;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
 }
 
-// Run by the test below in processes of their own.
+// Run by the test below, in separate processes.
 TEST_CASE("prints the number of threads", "[.threads]") {
   std::atomic<int> visits = 0;
   parallel_for(1000, 1, [&](std::int64_t, std::int64_t) { ++visits; });
   std::printf("threads %d, visits %d\n", num_threads(), visits.load());
 }
 
-/// What this program prints when it is started anew behind `prefix`.
+/// The output of this program when it is started with the command prefix `prefix`.
 std::string threads_with(const std::string& prefix) {
   const xtape::test::TemporaryFolder folder;
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
@@ -149,7 +149,7 @@ std::string threads_with(const std::string& prefix) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and nonsense is reported and ignored") {
+TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and an invalid value is reported and ignored") {
   CHECK_THAT(threads_with("XTAPE_NUM_THREADS=3"), Catch::Contains("threads 3, visits 1000"));
   for (const std::string wrong : {"4000", "0", "-1", "2x", "many"}) {
     const std::string text = threads_with("XTAPE_NUM_THREADS=" + wrong);
@@ -159,7 +159,7 @@ TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and nonsense is reporte
   }
 }
 
-TEST_CASE("when the system gives fewer threads the program goes on with those") {
+TEST_CASE("if the system permits fewer threads the program uses those") {
   if (xtape::test::address_sanitizer() || xtape::test::thread_sanitizer()) {
     xtape::test::skip("the sanitizer's shadow memory is larger than the limit of the test");
   }
@@ -168,7 +168,7 @@ TEST_CASE("when the system gives fewer threads the program goes on with those") 
   CHECK_THAT(text, Catch::Contains("visits 1000"));
 }
 
-TEST_CASE("the memory pool hands out aligned blocks and reuses what was given back") {
+TEST_CASE("the memory pool returns aligned blocks and reuses freed ones") {
   void* first = pool_allocate(1000);
   CHECK(reinterpret_cast<std::uintptr_t>(first) % 64 == 0);
   pool_release(first, 1000);
@@ -179,7 +179,7 @@ TEST_CASE("the memory pool hands out aligned blocks and reuses what was given ba
   pool_release(second, 1001);
 }
 
-TEST_CASE("the address sanitizer sees how long the memory pool's blocks are, and that they are given back") {
+TEST_CASE("the address sanitizer detects accesses outside of blocks and to freed blocks of the memory pool") {
   const bool watched = xtape::test::address_sanitizer();
   auto* block = static_cast<std::byte*>(pool_allocate(1001));
   CHECK_FALSE(xtape::test::forbidden(block));
@@ -190,12 +190,12 @@ TEST_CASE("the address sanitizer sees how long the memory pool's blocks are, and
   CHECK(xtape::test::forbidden(block + 1000) == watched);
 }
 
-TEST_CASE("the memory pool refuses sizes that cannot be and survives it") {
+TEST_CASE("the memory pool rejects impossible sizes and can be used afterwards") {
   CHECK_THROWS_AS(pool_allocate(std::size_t{1} << 63), std::bad_alloc);
   CHECK_THROWS_AS(PoolAllocator<double>().allocate(std::size_t{1} << 62), std::bad_alloc);
 }
 
-TEST_CASE("giving memory back allocates nothing, so it can't fail") {
+TEST_CASE("freeing memory allocates nothing, so it cannot fail") {
   constexpr std::size_t bytes = 12345;
   std::vector<void*> blocks;
   for (int i = 0; i < 200; ++i) blocks.push_back(pool_allocate(bytes));

@@ -31,8 +31,8 @@ PoolingResults<T> pooled(const kernels::Window& s, const Guarded<T>& x, const Gu
   return r;
 }
 
-/// The four kernels against their definitions. With `levels` the images hold that many different numbers, so that a
-/// window has its largest one several times.
+/// The four kernels compared with their definitions. With `levels` the images have this number of different values, so
+/// that a window has its largest value several times.
 template <class T>
 void check_pooling(const kernels::Window& s, std::uint64_t seed, double levels = 0) {
   RandomStream random(seed);
@@ -56,7 +56,7 @@ void check_pooling(const kernels::Window& s, std::uint64_t seed, double levels =
   CHECK(pooled(s, x, dy, 3) == r);
 }
 
-/// Dilated taps may step over a narrow image from one padding to the other; ops refuse such windows.
+/// Dilated taps may skip a narrow image, from the padding on one side to that on the other; ops reject such windows.
 bool every_window_has_pixels(const kernels::Window& s) {
   for (std::int64_t i = 0; i < s.out_height; ++i) {
     for (std::int64_t j = 0; j < s.out_width; ++j) {
@@ -68,7 +68,7 @@ bool every_window_has_pixels(const kernels::Window& s) {
 
 }  // namespace
 
-TEST_CASE("pooling and its derivatives equal their definitions for windows of all kinds, with ties and without") {
+TEST_CASE("pooling and its derivatives equal their definitions for windows of all kinds, with and without ties") {
   WindowDraw draw(32);
   for (std::uint64_t i = 0; i < 250; ++i) {
     const kernels::Window s = draw.window({1, 2, 3, 5, 9, 17});
@@ -79,7 +79,7 @@ TEST_CASE("pooling and its derivatives equal their definitions for windows of al
   }
 }
 
-TEST_CASE("pooling and its derivatives equal their definitions on larger images and many channels") {
+TEST_CASE("pooling and its derivatives equal their definitions for larger images and many channels") {
   const std::vector<std::pair<Shape, WindowOptions>> cases{
       {{2, 64, 64, 8}, {.size = 8, .strides = 8, .padding = Padding::same}},
       {{5, 61, 70, 3}, {.size = 3, .strides = 2, .padding = Padding::same}},
@@ -95,7 +95,7 @@ TEST_CASE("pooling and its derivatives equal their definitions on larger images 
   }
 }
 
-TEST_CASE("of equal elements the first gets the derivative of max pooling") {
+TEST_CASE("in max pooling the first of equal elements gets the derivative") {
   const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 2});
   const double x[] = {1, 3, 3, 3};
   double y = 0;
@@ -109,7 +109,7 @@ TEST_CASE("of equal elements the first gets the derivative of max pooling") {
   CHECK(std::vector<double>(dx, dx + 4) == std::vector<double>{0, 5, 0, 0});
 }
 
-TEST_CASE("max pooling lets NaN through wherever it stands in the window, and what comes back goes there") {
+TEST_CASE("max pooling returns a NaN at any position of the window, and passes the derivative to it") {
   const kernels::Window s = place_window("test", {1, 2, 2, 9}, {.size = 2});
   for (std::size_t place = 0; place < 4; ++place) {
     std::vector<float> x(36, -INFINITY), y(9), dy(9, 1), dx(36);
@@ -123,12 +123,12 @@ TEST_CASE("max pooling lets NaN through wherever it stands in the window, and wh
   }
 }
 
-TEST_CASE("where all is minus infinity, the first pixel under the window is the largest") {
+TEST_CASE("if all pixels are minus infinity, the first pixel in the window is the largest") {
   const kernels::Window s = place_window("test", {1, 2, 2, 1}, {.size = 3, .padding = Padding(1, 0, 1, 0)});
   const float x[] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
   float y = 0;
   std::int32_t place = -1;
   kernels::max_pool(s, x, &y, &place);
   CHECK(y == -INFINITY);
-  CHECK(place == 4);  // the taps before lie on padding
+  CHECK(place == 4);  // the earlier taps are in the padding
 }

@@ -14,8 +14,8 @@ namespace xtape::test {
 struct Product {
   std::int64_t m, n, k;
   bool a_transposed = false, b_transposed = false, accumulate = false;
-  std::int64_t apart = 0;    // elements between the end of a row and the next, in all three matrices
-  bool overlapping = false;  // rows of A and of B begin one element apart: matrices of any size from few numbers
+  std::int64_t apart = 0;    // elements between the end of a row and the next row, in all three matrices
+  bool overlapping = false;  // rows of A and of B begin one element apart, so that large matrices need few numbers
 };
 
 inline std::string text_of(const Product& p) {
@@ -23,8 +23,8 @@ inline std::string text_of(const Product& p) {
                      p.b_transposed ? " T" : "", p.accumulate ? " added" : "", p.apart);
 }
 
-/// C of a product of random matrices, computed in each of the instruction sets with each number of threads, and
-/// compared with the definition.
+/// C of a product of random matrices, computed with each instruction set and each number of threads, compared with the
+/// definition.
 template <class T>
 void check_product(const Product& p, const std::vector<kernels::InstructionSet>& sets = {kernels::instruction_set()},
                    const std::vector<int>& numbers_of_threads = {1, 2, 3}) {
@@ -55,7 +55,7 @@ void check_product(const Product& p, const std::vector<kernels::InstructionSet>&
       const KernelSettings scope(threads);
       kernels::set_instruction_set(set);
       Guarded<T> c = start;
-      for (std::int64_t i = 0; i < p.m && !p.accumulate; ++i) {  // what is not to be read must not be
+      for (std::int64_t i = 0; i < p.m && !p.accumulate; ++i) {  // must not be read without `accumulate`
         std::fill_n(c.data() + i * c_stride, p.n, std::numeric_limits<T>::quiet_NaN());
       }
       kernels::gemm<T>(p.m, p.n, p.k, a_view, b_view, c.data(), c_stride, p.accumulate);

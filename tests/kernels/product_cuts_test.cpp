@@ -1,20 +1,20 @@
-// Products of sizes on both sides of every constant by which they are cut: with none, one and several whole pieces, and
-// with something left over. What there is to cut (framework/kernels/gemm/product.cpp, transposed_product.cpp, simd/):
+// Products of sizes on both sides of every constant by which work is divided: none, one and several whole pieces, and a
+// remainder. The constants (framework/kernels/gemm/product.cpp, transposed_product.cpp, simd/):
 //
-//   slice_depth        values of the depth in a slice; a longer run is cut, shorter ones are taken several at a time
-//   8                  of which a part of a long run is a multiple
-//   row_tiles          tiles of rows: up to so many, each task packs its own columns; above, they are what a task takes
-//   16                 the least depth that counts when a shallow product's tasks take more rows
+//   slice_depth        depth of a slice; a longer run is divided, several shorter ones are combined
+//   8                  a part of a long run is a multiple of it
+//   row_tiles          tiles of rows: up to this number each task packs its own columns; above, the tiles of a task
+//   16                 the least depth that counts when tasks of a shallow product take more rows
 //   wide_columns       columns that such a task packs at a time, and a quarter of the panels
 //   most_packed        values of B that are packed at a time
 //   wanted_tasks, 4    groups of at least four panels for tasks of many rows
-//   tile_rows          rows of a tile, the last two of which share what is left; 8 or twice as many in a narrow panel
-//   tile_columns       columns of a panel, and of one vector in a last panel that needs no more
+//   tile_rows          rows of a tile; the last two tiles share the rest; 8 or twice as many in a narrow panel
+//   tile_columns       columns of a panel, and of one vector in a last panel of at most that width
 //   4, 2, 1            panels that are packed side by side
 //   small_result, least_chunk, depth_block   the gradient of a kernel: chunks of the depth, and blocks of it
 //   32 tiles of rows, 16 panels, least_columns   its tasks
 //   32                 rows of A that are copied, if there are more
-//   short_stretch      rows of zeros that are left in
+//   short_stretch      rows of zeros that are not skipped
 //   few_rows, shallow_depth, 16/17   where the width of vectors changes
 #include <optional>
 
@@ -38,7 +38,7 @@ void check_in_every_set(const Product& p, const std::vector<int>& threads = {1, 
 
 }  // namespace
 
-TEST_CASE("products of every number of rows and columns that register tiles and panels are cut into") {
+TEST_CASE("products of all numbers of rows and columns at which register tiles and panels are divided") {
   for (std::int64_t m = 1; m <= 34; ++m) {
     check_in_every_set({m, 70, 3}, {1});
     check_in_every_set({m, 5, 3, false, true, m % 2 == 0, 2}, {1});
@@ -54,37 +54,38 @@ TEST_CASE("products of every number of rows and columns that register tiles and 
   }
 }
 
-TEST_CASE("products of depths that are cut into none, one and several slices and blocks") {
+TEST_CASE("products of depths in none, one and several slices and blocks") {
   for (const std::int64_t k : {1, 2, 8, 15, 16, 17, 47, 48, 127, 128, 129, 255, 256, 257, 264, 385, 512, 513, 770}) {
     for (const bool a_transposed : {false, true}) {
       check_in_every_set({13, 41, k, a_transposed, k % 2 == 1, k % 3 == 0, k % 4});
       check_in_every_set({3, 33, k, a_transposed, k % 2 == 0});
     }
-    check_in_every_set({200, 20, k});  // packed ahead
+    check_in_every_set({200, 20, k});  // packed before
   }
 }
 
-TEST_CASE("products of rows up to and beyond what one task takes") {
+TEST_CASE("products of fewer and more rows than those of one task") {
   for (const std::int64_t m : {143, 144, 145, 191, 192, 193, 287, 288, 289, 384, 385, 577}) {
     check_in_every_set({m, 71, 257, false, m % 2 == 0, m % 3 == 0, m % 4});
     check_in_every_set({m, 9, 129, true, false, m % 2 == 0});
   }
-  // shallow ones, whose tasks take up to sixteen times as many
+  // shallow products, whose tasks take up to sixteen times as many rows
   for (const std::int64_t m : {2303, 2304, 2305, 3072, 3073, 6145}) {
     for (const std::int64_t k : {3, 16, 17}) check_in_every_set({m, 18, k, false, k == 3}, {1, 2});
   }
 }
 
-TEST_CASE("products of columns that are shared out among tasks in none, one and several groups") {
+TEST_CASE("products of columns in none, one and several groups of tasks") {
   for (const std::int64_t n : {31, 32, 33, 63, 64, 65, 127, 129, 159, 161, 256, 257, 511, 513, 640, 1025, 2070}) {
-    check_in_every_set({9, n, 40, false, n % 2 == 0});            // each task packs its own
-    check_in_every_set({150, n, 20, false, n % 2 == 1}, {1, 2});  // packed ahead, for two blocks of rows in some sets
+    check_in_every_set({9, n, 40, false, n % 2 == 0});  // each task packs its own columns
+    // packed before, for two blocks of rows in some instruction sets
+    check_in_every_set({150, n, 20, false, n % 2 == 1}, {1, 2});
     check_in_every_set({200, n, 40, true, n % 2 == 0, true}, {1, 2});
   }
 }
 
-TEST_CASE("products whose right side is packed in one, two and three goes") {
-  // 4 Mi values at a time, of panels of 4 to 32 columns: deep and narrow, shallow and wide
+TEST_CASE("products whose right operand is packed in one, two and three steps") {
+  // 4 Mi values at a time, in panels of 4 to 32 columns: deep and narrow, shallow and wide
   const auto check = [](std::int64_t m, std::int64_t n, std::int64_t k) {
     for (const bool turned : {false, true}) {
       check_product<float>({.m = m, .n = n, .k = k, .b_transposed = turned, .overlapping = true}, every_set(), {2});
@@ -100,14 +101,14 @@ TEST_CASE("products whose right side is packed in one, two and three goes") {
   }
 }
 
-TEST_CASE("sums of outer products of depths and sizes that are cut into chunks, and that are not") {
+TEST_CASE("sums of outer products with and without chunks of the depth") {
   for (const std::int64_t k : {1023, 1024, 2047, 2048, 2049, 3000, 3072, 5000, 16 * 1024, 17 * 1024 + 1}) {
     check_in_every_set({7, 11, k, true, k % 2 == 0, k % 3 == 0, k % 4});
     check_in_every_set({35, 3, k, true, k % 2 == 1});
   }
-  check_in_every_set({256, 512, 2049, true}, {2});        // the largest result that is summed up in chunks
-  check_in_every_set({257, 512, 2049, true, true}, {2});  // one that is not
-  check_in_every_set({3, 4097, 2050, true}, {1, 2});      // rows longer than what a task adds up
+  check_in_every_set({256, 512, 2049, true}, {2});        // the largest result that is summed in chunks
+  check_in_every_set({257, 512, 2049, true, true}, {2});  // a larger one
+  check_in_every_set({3, 4097, 2050, true}, {1, 2});      // rows longer than those of a task
 }
 
 TEST_CASE("sums of outer products of rows and columns in none, one and several blocks") {
@@ -122,7 +123,7 @@ TEST_CASE("sums of outer products of rows and columns in none, one and several b
 
 namespace {
 
-/// The segments of a product, runs of which some lie on padding.
+/// The segments of a product. Some of their runs are padding.
 template <class T>
 struct Segments {
   std::int64_t rows, columns, segments, length;
@@ -131,7 +132,8 @@ struct Segments {
   Guarded<T> weights = drawn<T>(random, segments* length* columns);
   std::vector<T> zeros = std::vector<T>(static_cast<std::size_t>(length));
 
-  /// Where row i of segment s begins: blocks of rows are padding in one segment or the other, for whole tiles and not.
+  /// The begin of row i of segment s. Blocks of rows are padding in one segment or the other, in whole tiles and in
+  /// parts of them.
   const T* run(std::int64_t i, std::int64_t s) const {
     const bool padding = (i / 19 + s) % 4 == 0 || (i + 3 * s) % 7 == 0;
     return padding ? zeros.data() : values.data() + i + s * length;
@@ -146,7 +148,7 @@ struct Segments {
     return sum;
   }
 
-  /// B packed before where `packs`.
+  /// The product; B is packed before if `packs` is true.
   Guarded<T> multiply(bool packs) const {
     Guarded<T> c(rows * columns);
     const auto b = [&](std::int64_t s) {
@@ -222,7 +224,7 @@ TEST_CASE("products of several segments, some on padding, in none, one and sever
 
 namespace {
 
-/// A sum of outer products whose rows of A are zeros where `is_padding` says so.
+/// A sum of outer products. The rows of A for which `is_padding` is true are zeros.
 template <class T, class IsPadding>
 void check_zeros(std::int64_t depth, std::int64_t rows, std::int64_t columns, bool accumulate, IsPadding is_padding) {
   constexpr std::int64_t segments = 2;
@@ -262,7 +264,7 @@ void check_zeros(std::int64_t depth, std::int64_t rows, std::int64_t columns, bo
 
 }  // namespace
 
-TEST_CASE("rows of zeros of every length are left out or left in, at any place of a block of the depth") {
+TEST_CASE("rows of zeros of every length, skipped or not, at every position of a block of the depth") {
   for (const auto set : every_set()) {
     const KernelSettings scope;
     kernels::set_instruction_set(set);
@@ -276,7 +278,7 @@ TEST_CASE("rows of zeros of every length are left out or left in, at any place o
             check_zeros<double>(40, rows, 7, accumulate, gaps);
           }
         }
-        // whole blocks: the first, the middle, the last, all of them
+        // whole blocks: the first, the middle, the last, all
         for (const auto& [from, to] : {std::pair{0, 128}, {128, 256}, {256, 300}, {0, 300}, {1, 299}, {127, 257}}) {
           const auto stretch = [from = from, to = to](std::int64_t, std::int64_t k) { return k >= from && k < to; };
           check_zeros<float>(300, rows, 19, accumulate, stretch);

@@ -1,4 +1,4 @@
-// Random sliding windows: every mixture of sizes, strides, dilations and paddings that fits its images.
+// Random sliding windows: any combination of sizes, strides, dilations and paddings that fits the images.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +20,8 @@ class WindowDraw {
     return choices.begin()[static_cast<std::size_t>(std::min(u * n, n - 1))];
   }
 
-  /// Images of 1 to 5 samples and 1 to 12 pixels a side, not square; strides up to 4, larger than kernels too; padding
-  /// valid, same, or an amount for each side, less than the window is long.
+  /// Images of 1 to 5 samples with sides of 1 to 12 pixels, not square. Strides are at most 4 and may be larger than
+  /// the kernel. Padding is valid, same, or an amount for each side that is smaller than the window.
   kernels::Window window(std::initializer_list<std::int64_t> channels) {
     for (;;) {
       const Shape x{one_of({1, 2, 3, 4, 5}), side(), side(), one_of(channels)};

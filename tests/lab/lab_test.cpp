@@ -1,4 +1,4 @@
-// Every figure of the lab report: reproduced to the digits it prints, or shown to be wrong there.
+// Every figure of the lab report: reproduced to its printed digits, or shown to be wrong.
 
 #include <cmath>
 #include <limits>
@@ -30,7 +30,7 @@ void check_all(const std::vector<Figure>& figures) {
 }  // namespace
 
 TEST_CASE("NumPy's random numbers are those of np.random.seed(1)", "[lab]") {
-  // np.random.randn(5), as in any NumPy tutorial
+  // np.random.randn(5), as in many NumPy tutorials
   const std::vector<double> expected{1.62434536, -0.61175641, -0.52817175, -1.07296862, 0.86540763};
   const Tensor values = NumpyRandom(1).randn({5});
   CHECK(agrees({"randn", "values", expected, elements(values)}));
@@ -58,7 +58,7 @@ TEST_CASE("the report's ConvNet and its initial weights", "[lab]") { check_all(c
 
 TEST_CASE("the report's ResNet-50 summary", "[lab]") { check_all(resnet_figures(resnet50())); }
 
-TEST_CASE("a figure is held to the digits the report prints", "[lab]") {
+TEST_CASE("a figure is compared in the digits that the report prints", "[lab]") {
   const auto figure = [](double report, double ours, Printed printed, Claim claim = Claim::right) {
     return Figure{"step", "quantity", {report}, {ours}, printed, claim};
   };
@@ -77,7 +77,7 @@ TEST_CASE("a figure is held to the digits the report prints", "[lab]") {
   CHECK(verdict(figure(64, 63, Printed::integer)) == "DIFFERENT");
 }
 
-TEST_CASE("a figure that depends on chance must be possible, and near the report's to be comparable") {
+TEST_CASE("a random figure must be possible, and is comparable if it is near that of the report") {
   const auto verdict_of = [](Measure measure, std::vector<double> report, double ours) {
     return verdict({"step", "quantity", std::move(report), {ours}, Printed::decimals4, Claim::random, {measure}});
   };
@@ -96,7 +96,7 @@ TEST_CASE("a figure that depends on chance must be possible, and near the report
   }
   CHECK(verdict_of(Measure::accuracy, {0.5}, 1.1) == "DIFFERENT");
   CHECK(verdict_of(Measure::time, {0.5}, 0) == "DIFFERENT");
-  CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // measures nothing
+  CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // has no Measure
 }
 
 TEST_CASE("the table wraps long figures inside their columns", "[lab]") {
@@ -111,7 +111,7 @@ TEST_CASE("the table wraps long figures inside their columns", "[lab]") {
   }
 }
 
-TEST_CASE("the explanation counts the steps that batch normalization forgets over", "[lab]") {
+TEST_CASE("the explanation contains the number of steps of the moving averages", "[lab]") {
   const std::string text = why_at_chance(864);
   CHECK(text.find("68 steps that is 50 %") != std::string::npos);
   CHECK(text.find("54 steps here 58 %") != std::string::npos);

@@ -24,7 +24,7 @@ std::array<Tensor, 2> averages_of(const Tensor& batch, int steps, double momentu
     layer->call({batch}, pass);
     pass.commit();
   }
-  const auto parameters = layer->named_parameters();  // gamma, beta and these
+  const auto parameters = layer->named_parameters();  // gamma, beta and the moving averages
   return {parameters[2].second.value(), parameters[3].second.value()};
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("the moving averages of a constant channel reach its value exactly") {
     const Tensor batch = Tensor::full({8, 1}, value);
     const auto [mean, variance] = averages_of(batch, 3000);
     CHECK(mean.item() == batch.at({0, 0}));
-    CHECK(averages_of(batch, 4000, 0.99)[0].item() == batch.at({0, 0}));  // and stay there
+    CHECK(averages_of(batch, 4000, 0.99)[0].item() == batch.at({0, 0}));  // and do not change afterwards
     const auto [fast, none] = averages_of(batch, 400, 0.5);
     CHECK(fast.item() == batch.at({0, 0}));
     CHECK(none.item() == 0);

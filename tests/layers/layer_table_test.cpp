@@ -28,9 +28,9 @@ std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
   return [options] { return Handle(options).definition(); };
 }
 
-/// If random numbers were drawn again for float32, it would not be the same function.
+/// Layers that draw random numbers: in float32 they would draw others.
 const LayerCheckOptions drawing{.gradient = {.float32 = false}};
-/// One sample of one pixel has no variance: its normalized value is 0 whatever it was.
+/// One sample of one pixel has no variance: its normalized value is always 0.
 const LayerCheckOptions several{.batches = {3, 4}};
 
 const std::vector<Row>& rows() {

@@ -13,7 +13,7 @@ using xtape::test::error_of;
 
 namespace {
 
-/// Gives initial values to a layer that is not in a model.
+/// Draws initial values for a layer that is not in a model.
 void initialize(Layer& layer, std::uint64_t seed) {
   InitialStreams taken;
   layer.initialize(seed, 0, taken);
@@ -290,7 +290,7 @@ TEST_CASE("bias correction removes the start values from the moving averages") {
       layer->call({x}, pass);
       pass.commit();
     }
-    ForwardPass pass(Mode::inference);  // all batches alike: the averages are the batch's own
+    ForwardPass pass(Mode::inference);  // all batches are equal, so the averages are those of the batch
     const Tensor y = layer->call({x}, pass)[0].value();
     CHECK(y.at({0, 0}) == Approx(-2 / std::sqrt(14.0 / 3)).epsilon(5e-4));
     CHECK(y.at({3, 0}) == Approx(3 / std::sqrt(14.0 / 3)).epsilon(5e-4));

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double tolerance = 1e-12;
 
-/// The check of an option by which the output becomes `expected`, and was `before`.
+/// The check of an option: the output is before(trial) without it and expected(trial) with it.
 auto outputs(std::function<Tensor(const Trial&)> before, std::function<Tensor(const Trial&)> expected) {
   return [=](const Trial& plain, const Trial& changed) {
     CHECK(largest_difference(plain.output(), before(plain)) < tolerance);
@@ -128,7 +128,7 @@ void add_pooling_rows(std::vector<OptionRow>& rows, const PlainPool& pool) {
   add("padding", {.padding = {1, 0, 1, 1}}, {2, 2}, {.strides = {2, 2}, .before = {1, 1}, .after = {0, 1}});
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * gamma + beta, by the layer's parameters; those it lacks are 1 and 0.
+/// (x - mean) / sqrt(variance + epsilon) * gamma + beta with the parameters of the layer; missing ones are 1 and 0.
 Tensor normalized(const Trial& t, const Tensor& mean, const Tensor& variance, double epsilon) {
   const std::int64_t channels = mean.size();
   std::vector<double> values = t.input().to_vector();
@@ -173,7 +173,7 @@ void add_batch_norm_rows(std::vector<OptionRow>& rows) {
   });
   add("bias_correction", {.bias_correction = true}, [](const Trial& plain, const Trial& changed) {
     CHECK((!plain.has("updates") && changed.has("updates")));
-    for (const auto& [name, parameter] : changed.layer().named_parameters()) {  // where the averages start
+    for (const auto& [name, parameter] : changed.layer().named_parameters()) {  // the initial averages
       if (name == "moving_mean") parameter.set_value(Tensor::zeros(parameter.shape(), DType::float64));
       if (name == "moving_variance") parameter.set_value(Tensor::ones(parameter.shape(), DType::float64));
     }

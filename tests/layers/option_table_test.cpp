@@ -51,7 +51,7 @@ TEST_CASE("every option of every layer has a row in the table") {
   const auto configs = all_changed();
   for (const auto& [type, factory] : builtin_layers()) {
     INFO(type);
-    if (type == InputLayer::type_name) continue;  // its shape is the sample's in every row
+    if (type == InputLayer::type_name) continue;  // the shape of its sample differs in every row
     const auto found = configs.find(type);
     if (found == configs.end()) {
       CHECK(factory(LayerConfig())->config().fields.empty());

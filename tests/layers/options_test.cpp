@@ -1,4 +1,4 @@
-// Every member of every layer's Options is in its fields(), by which files are written and read.
+// fields() lists every member of the Options of each layer, because files are written and read by it.
 #include <optional>
 #include <set>
 #include <utility>

@@ -29,7 +29,7 @@ std::int64_t outputs(std::int64_t input, std::int64_t size, const PlainWindow& w
   return room / w.strides[axis] + 1;
 }
 
-/// Where tap `tap` of the window at output `at` lies in the image.
+/// The position in the image of tap `tap` of the window of output `at`.
 std::int64_t source(std::int64_t at, std::int64_t tap, const PlainWindow& w, std::size_t axis) {
   return at * w.strides[axis] + tap * w.dilation[axis] - w.before[axis];
 }

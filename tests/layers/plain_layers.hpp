@@ -9,7 +9,7 @@
 
 namespace xtape::test {
 
-using Pair = std::array<std::int64_t, 2>;  // of height and width
+using Pair = std::array<std::int64_t, 2>;  // height and width
 
 /// How a window moves over an image.
 struct PlainWindow {
@@ -34,7 +34,7 @@ Tensor plain_pool(const Tensor& x, Pair size, const PlainWindow& window, const P
 /// Zeros around images.
 Tensor plain_pad(const Tensor& x, Pair before, Pair after);
 
-/// Of (n, height, width): along axis 1 or 2, of the batch as axis 0.
+/// Concatenates (n, height, width) along axis 1 or 2, or along the batch, axis 0.
 Tensor plain_concatenate(const Tensor& a, const Tensor& b, int axis);
 Tensor plain_softmax(const Tensor& x, int axis);
 

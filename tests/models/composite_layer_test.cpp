@@ -55,7 +55,7 @@ class ResidualLayer final : public Layer {
 };
 using Residual = LayerHandle<ResidualLayer>;
 
-/// Two of them, a model and a normalization: nested twice.
+/// Two ResidualLayers, a model and a normalization: two levels of nesting.
 class TowerLayer final : public Layer {
  public:
   struct Options {
@@ -137,7 +137,8 @@ TEST_CASE("parameters of layers inside are listed, named and found by their path
   CHECK_THAT(
       error_of([&] { static_cast<void>(model.parameter("tower/upper/first/kernle")); }),
       Catch::Contains("got \"tower/upper/first/kernle\"; there are ") && Catch::Contains("tower/upper/first/kernel"));
-  CHECK(model.all_layers().size() == 3 + 4 + 2 + 2 + 2);  // its own, the tower's, those of lower, upper and head
+  // the model's own, those of the tower, of lower, upper and head
+  CHECK(model.all_layers().size() == 3 + 4 + 2 + 2 + 2);
 }
 
 TEST_CASE("of many names the most similar ones are shown") {
@@ -158,10 +159,10 @@ TEST_CASE("no two parameters of inner layers share initial values, which depend 
   for (std::size_t i = 0; i < model.parameters().size(); ++i) {
     CHECK(identical(model.parameters()[i].value(), same.parameters()[i].value()));
     if (!model.parameters()[i].name().ends_with("kernel")) continue;
-    const bool of_head = model.parameters()[i].name().starts_with("tower/head/");  // a model with a seed of its own
+    const bool of_head = model.parameters()[i].name().starts_with("tower/head/");  // a model with a separate seed
     CHECK(identical(model.parameters()[i].value(), other.parameters()[i].value()) == of_head);
     std::vector<double> first = model.parameters()[i].value().to_vector();
-    const double spread = first[0] / first[1];  // of one stream, whatever the initializer's scale
+    const double spread = first[0] / first[1];  // constant if both draw from one stream, for any scale
     CHECK(kernels.insert({spread}).second);
     ++drawn;
   }
@@ -203,7 +204,7 @@ TEST_CASE("one or all layers inside a composite layer can be frozen") {
   model.layer("tower").set_trainable(true);
   CHECK(trainable("tower/upper/second/kernel"));
   CHECK_FALSE(trainable("tower/norm/moving_mean"));
-  model.layer("tower/norm").set_trainable(false);  // then it does not move its averages
+  model.layer("tower/norm").set_trainable(false);  // so its averages are not updated
   ForwardPass pass(Mode::training);
   model(RandomStream(1).normal({5, 3}), pass);
   CHECK(model.parameter("tower/norm/moving_mean").value().to_vector() == std::vector<double>(3, 0));
@@ -236,7 +237,7 @@ TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
       CHECK(loaded.parameter(path).name() == path);
     }
   }
-  const Model part_trained = tower_model(4);  // the tower's own flag is off, a layer inside is trained
+  const Model part_trained = tower_model(4);  // the tower itself is frozen, a layer inside is trained
   part_trained.layer("tower").set_trainable(false);
   part_trained.layer("tower/lower/second").set_trainable(true);
   save_model(part_trained, folder / "model.safetensors");
@@ -288,7 +289,7 @@ TEST_CASE("summary, picture and counts include the layers inside") {
   CHECK_THAT(dot_text(model), Catch::Contains("lower/first") && Catch::Contains("head/out"));
   const MultiplyAdds work = multiply_adds(model);
   CHECK(work.forward == (3 * 5 + 5 * 3) + (3 * 4 + 4 * 3) + 3 * 2 + 2 * 2);
-  CHECK(work.unknown == 2);  // the two Residual, which have a parameter of their own
+  CHECK(work.unknown == 2);  // the two ResidualLayers, which have a parameter
 }
 
 TEST_CASE("a layer that is called on variables before it is built is named") {

@@ -58,18 +58,20 @@ Pair varied() {
   x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), shared(x)}));  // a layer called twice
   x = Activation(relu)(Add()({shared(x), shared(Activation(tanh)(x))}));
   const auto behind = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));
-  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), behind}));                  // normalized last
+  x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), behind}));                  // normalized, used last
   x = Activation(relu)(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));  // bias and relu
   x = Activation(relu)(Conv2D({.filters = 7, .kernel_size = 3, .strides = 2, .bias_initializer = he_normal()})(x));
-  x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(x);  // no bias that could wait
+  // with an activation the normalization cannot handle the bias
+  x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(x);
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
   const auto normalized = BatchNormalization({.momentum = 0.5})(x);
   x = Add()({normalized, normalized});                                               // twice the same value
   x = Add()({Activation(relu)(x), x, x});                                            // read more than once
   x = Activation(relu)(Add()({x, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));  // a sum of three and relu
   const auto first = BatchNormalization({.momentum = 0.5})(x);
-  x = Activation(relu)(Add()({first, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));  // the same behind batch norm
-  x = Activation(tanh)(BatchNormalization()(x));                                         // no relu
+  // the same after batch normalization
+  x = Activation(relu)(Add()({first, Activation(tanh)(x), Dropout({.rate = 0.3})(x)}));
+  x = Activation(tanh)(BatchNormalization()(x));  // no relu
   x = Dense({.units = 5, .activation = relu, .bias_initializer = constant(0.3)})(Flatten()(x));
   x = Activation(relu)(BatchNormalization({.scale = false})(x));
   return {input, Dense({.units = 3})(x)};
@@ -138,7 +140,7 @@ TEST_CASE("the gradients of ResNet-50 equal those of separate layers") {
   compare(models, RandomStream(7).normal({3, 33, 33, 3}, 0, 1, DType::float64), 1e-10);
 }
 
-/// A network of convolutions and max poolings in every order that fuses, and in some that must not.
+/// A network with convolutions and max poolings in every order that is fused, and in some that are not.
 Pair pooled() {
   const auto input = Input({24, 20, 3});
   const auto conv = [](std::int64_t filters, bool bias, const ActivationFunction& activation) {

@@ -80,13 +80,14 @@ TEST_CASE("a fully convolutional network runs at every image size") {
     const Tensor batch = images(2, height, width, 3);
     const Tensor y = run(model, {batch})[0];
     CHECK(y.shape() == Shape{2, height / 2 - 2, width / 2 - 2, 2});
-    // the same layers for images of this size alone
+    // the same layers for images of this size only
     const auto fixed = Input({height, width, 3});
     const Model same(fixed, model(fixed));
     CHECK(same.output_shape() == y.shape().without(0));
     CHECK(identical(run(same, {batch})[0], y));
   }
-  check_everything(model, {{images(2, 8, 8, 3)}, {images(1, 11, 6, 3)}}, {"conv2d_2/bias"});  // normalized away
+  // removed by the normalization
+  check_everything(model, {{images(2, 8, 8, 3)}, {images(1, 11, 6, 3)}}, {"conv2d_2/bias"});
   CHECK_THAT(model.summary(), Catch::Contains("(None, None, None, 4)") &&
                                   Catch::Contains("Memory of activations: not known before") &&
                                   Catch::Contains("in 3 calls of layers that are custom or of unknown extents"));
@@ -145,7 +146,7 @@ TEST_CASE("a Siamese model calls one encoder twice") {
   const Tensor a = images(3, 6, 5, 1), b = RandomStream(4).normal({3, 6, 5, 1});
   CHECK(largest_difference(run(model, {a, b})[0], run(model, {b, a})[0]) < 1e-6);
   CHECK(run(model, {a, a})[0].to_vector() == std::vector<double>(3, 0));
-  check_everything(model, {{a, b}}, {"encoder/dense_1/bias"});  // the same on both sides
+  check_everything(model, {{a, b}}, {"encoder/dense_1/bias"});  // the same on both sides, so it cancels
 }
 
 TEST_CASE("a model with two inputs and two outputs computes, also as a layer") {
@@ -302,7 +303,8 @@ TEST_CASE("a block written as a function of symbolic tensors is a layer") {
   for (const auto& [path, parameter] : model.named_parameters()) paths.push_back(path);
   CHECK(paths == std::vector<std::string>{"model_1/dense_1/kernel", "model_1/dense_1/bias", "model_2/dense_1/kernel",
                                           "model_2/dense_1/bias"});
-  CHECK_FALSE(identical(model.parameters()[0].value(), model.parameters()[2].value()));  // of one seed, drawn anew
+  // drawn from one seed, then drawn again
+  CHECK_FALSE(identical(model.parameters()[0].value(), model.parameters()[2].value()));
   check_everything(model, {{RandomStream(8).normal({3, 3})}});
   CHECK_THAT(error_of([] { Model{GraphFunction()}; }), Catch::Contains("expected a function that makes a graph"));
 }
@@ -317,7 +319,7 @@ TEST_CASE("symbolic tensors are added, subtracted and multiplied") {
   CHECK_THAT(error_of([&] { static_cast<void>(a + Input({3})); }),
              Catch::Contains("Add: expected inputs of one shape"));
   const auto open = Input({any}), other = Input({any});
-  const Model sums({open, other}, Activation(relu)(open + other));  // fused, and still nothing is broadcast
+  const Model sums({open, other}, Activation(relu)(open + other));  // fused, but without broadcasting
   CHECK(run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 4})})[0].to_vector() == std::vector<double>(4, 2));
   CHECK_THAT(error_of([&] {
                run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 1})});

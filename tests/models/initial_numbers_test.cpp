@@ -28,7 +28,7 @@ Model tower(std::uint64_t seed = 0) {
   return {input, dense(dense(input, 4), 4), {.seed = seed}};
 }
 
-/// The parameters whose first four numbers another parameter has, too.
+/// The parameters whose first four numbers are also those of another parameter.
 std::vector<std::string> shared_numbers(const Model& model) {
   std::map<std::vector<double>, std::vector<std::string>> owners;
   std::unordered_set<Parameter> seen;
@@ -73,7 +73,7 @@ TEST_CASE("a nested model and its outer models share no initial values at any de
   const std::vector<Tensor> before = values_of(inner);
   const Model outer(input, dense(inner(dense(input, 4)), 4));
   CHECK(shared_numbers(outer) == none);
-  CHECK(std::ranges::equal(values_of(inner), before, identical));  // the others gave way
+  CHECK(std::ranges::equal(values_of(inner), before, identical));  // the others were drawn again
 
   const auto again = Input({4});
   const Model outermost(again, dense(outer(dense(dense(again, 4), 4)), 4));
@@ -162,7 +162,7 @@ TEST_CASE("layers shared by models draw once, and new layers draw other values")
   CHECK(shared_numbers(outer) == none);
   CHECK(std::ranges::equal(values_of(inner), before, identical));
 
-  const auto second = Input({4});  // what is new comes first, where the known layers came before
+  const auto second = Input({4});  // the new layer comes first, where the known layers were before
   const Model extended({second, inner.inputs()[0]}, Add()({dense(dense(second, 4), 4), inner.layer_output("dense_2")}));
   CHECK(shared_numbers(extended) == none);
   CHECK(std::ranges::equal(values_of(inner), before, identical));

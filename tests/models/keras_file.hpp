@@ -1,4 +1,4 @@
-// Weights files in the layouts of Keras, made by keras_files.py with h5py.
+// Weights files in Keras's layouts, which keras_files.py makes with h5py.
 #pragma once
 
 #include <map>
@@ -26,7 +26,7 @@ class KerasFile {
   TemporaryFolder folder_;
 };
 
-/// The values that keras_files.py gives its weight of this number.
+/// The values of weight number `number` in keras_files.py.
 inline Tensor numbered(const Shape& shape, std::int64_t number) {
   std::vector<double> values(static_cast<std::size_t>(shape.size()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(number) + (i % 2 ? 0.5 : 0);

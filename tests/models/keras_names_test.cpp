@@ -35,17 +35,17 @@ TEST_CASE("a weight is found by its names in Keras 1, 2 and 3, and by no other n
   const std::vector<Row> rows = {
       {"conv1", "conv1/kernel:0", "conv1/kernel"},    // tf.keras
       {"conv1", "kernel", "conv1/kernel"},            // Keras 3
-      {"conv1", "conv1_1/kernel:0", "conv1/kernel"},  // of a layer made twice
+      {"conv1", "conv1_1/kernel:0", "conv1/kernel"},  // of a layer that was made twice
       {"conv1", "outer/conv1/bias:0", "conv1/bias"},  // in a name scope
       {"conv1", "conv1_W", "conv1/kernel"},           // Keras 1
       {"conv1", "conv1_W_1:0", "conv1/kernel"},
       {"conv1", "conv1_b", "conv1/bias"},
       {"bn", "bn_running_std", "bn/moving_variance"},
       {"own", "own/W:0", "own/W"},
-      {"own", "own_W", "own/W"},          // a name of its own comes before Keras 1's
-      {"m", "x/kernel:0", "m/x/kernel"},  // of a model in the model
+      {"own", "own_W", "own/W"},          // its own name takes precedence over Keras 1's
+      {"m", "x/kernel:0", "m/x/kernel"},  // of a model inside the model
       {"m", "m/y/bias:0", "m/y/bias"},
-      {"m", "kernel:0", "m/kernel:0"},          // none, and so itself
+      {"m", "kernel:0", "m/kernel:0"},          // none, so unchanged
       {"m", "x/kernel_1:0", "m/x/kernel_1:0"},  // Keras 1 has no such names
       {"conv1", "conv2_W", "conv1/conv2_W"},
       {"conv1", "conv1/gamma:0", "conv1/conv1/gamma:0"},

@@ -118,7 +118,7 @@ TEST_CASE("a split list of names may have its longest name anywhere") {
 }
 
 TEST_CASE("layers at equal distance from the outputs are in the order of the traversal from there") {
-  // Keras's map_graph by hand: `twice` is met at the output, before `once`, and its first call is as far as `once`.
+  // Keras's map_graph by hand: `twice` is visited at the output, before `once`; its first call is as far away as `once`
   const SymbolicTensor input = Input({2}, {.name = "in"});
   const Dense twice({.units = 2, .name = "twice"}), once({.units = 2, .name = "once"});
   const Model model(input, twice(Add({.name = "sum"})({once(input), twice(input)})));
@@ -280,7 +280,7 @@ TEST_CASE("layer names are derived from class names as in Keras") {
       {"Naïve Bayes", "naïve_bayes"},
       {"层Norm2", "层_norm2"},
       {"already_snake", "already_snake"},
-      {"My-Layer", "my_layer"},  // what is no letter, digit or underscore is left out first
+      {"My-Layer", "my_layer"},  // other characters than letters, digits and underscores are removed first
       {"My Fine: Layer2D.", "my_fine_layer2d"},
   };
   for (const auto& [type, name] : known) CHECK(snake_case(type) == name);

@@ -89,7 +89,7 @@ TEST_CASE("a ResNet-50 of Keras trained on SIGNS is loaded without options") {
 
 TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of model.layers") {
   const Model model = resnet50();
-  const KerasFile file("keras3", "resnet50");  // skips where there is no h5py, which a CHECK would take for an error
+  const KerasFile file("keras3", "resnet50");  // skips without h5py, which a CHECK would report as an error
   CHECK(file.load(model).complete());
   // conv1 2, bn_conv1 4; block 2a: branch 2a 6, 2b 6, then res2a_branch2c, res2a_branch1, bn2a_branch2c, bn2a_branch1
   CHECK(model.layer("res2a_branch2c").named_parameters()[0].second.value().at({0, 0, 0, 0}) == 18);
@@ -112,7 +112,7 @@ TEST_CASE("a model used as a layer is one layer to Keras 2") {
   const Model model = nested_model();
   const KerasFile file("legacy", "nested");
   const LoadReport report = file.load(model, {.strict = false});
-  CHECK(report.matched.size() == 7);  // the last kernel sees a flattened image here
+  CHECK(report.matched.size() == 7);  // the last kernel has a flattened image as input here
   CHECK(report.mismatched.size() == 1);
   CHECK(identical(model.parameters()[4].value(), numbered({3}, 4)));
   CHECK(report.matched[5].stored == "base/bn/moving_variance:0");
@@ -147,7 +147,7 @@ TEST_CASE("a file whose names are those of other shapes may be loaded by order")
 }
 
 TEST_CASE("files that Keras would not write are rejected, and the model is unchanged") {
-  script();  // skips where there is no h5py
+  script();  // skips without h5py
   CHECK_THAT(error_for("legacy", "huge"), Contains("hidden/hidden/kernel:0 (float32 (1048576, 1048576) for"));
   CHECK_THAT(error_for("legacy", "external"), Contains("a group \"/hidden\"") && Contains("got none"));
   CHECK_THAT(error_for("legacy", "soft loop"), Contains("a group \"/hidden\"") && Contains("got none"));

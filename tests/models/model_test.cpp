@@ -21,7 +21,7 @@ Tensor run(const Model& model, const Tensor& x) {
 TEST_CASE("layers without a name get one from their type, and parameters get theirs from the layer") {
   const auto input = Input({8, 8, 3});
   auto x = Conv2D({.filters = 2})(input);
-  x = Conv2D({.filters = 2, .name = "conv2d_1"})(x);  // the name that the first would have got
+  x = Conv2D({.filters = 2, .name = "conv2d_1"})(x);  // the name that the first one would get
   x = MaxPooling2D()(x);
   Model model(input, Dense({.units = 3})(Flatten()(x)));
   std::vector<std::string> names;

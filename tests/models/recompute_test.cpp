@@ -32,13 +32,13 @@ void check_same(const Model& model, const Tensor& images, double tolerance, bool
   if (watch) CHECK(largest_difference(plain.input_gradient, again.input_gradient) <= tolerance);
   for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
     INFO(model.parameters()[i].name());
-    CHECK(largest_difference(plain.state[i], again.state[i]) == 0);  // averages moved once
+    CHECK(largest_difference(plain.state[i], again.state[i]) == 0);  // the averages were updated once
     REQUIRE(plain.gradients[i].defined() == again.gradients[i].defined());
     if (plain.gradients[i].defined()) CHECK(largest_difference(plain.gradients[i], again.gradients[i]) <= tolerance);
   }
 }
 
-/// Blocks with dropout, so that random streams count.
+/// Blocks with dropout, whose results depend on random streams.
 SymbolicTensor block(SymbolicTensor x, const BatchNormalization& norm) {
   const auto before = x;
   x = Conv2D({.filters = 8, .kernel_size = 3, .padding = Padding::same})(x);
@@ -89,10 +89,10 @@ TEST_CASE("chains of a convolution with a bias and batch normalization are recom
   }
   const Tensor images = RandomStream(1).normal({4, 6, 5, 3}, 0, 1, DType::float64);
   check_same(model, images, 0);
-  model.layer("batch_normalization_2").set_trainable(false);  // there the bias does not cancel
+  model.layer("batch_normalization_2").set_trainable(false);  // the bias does not cancel there
   model.layer("conv2d_5").set_trainable(false);
   check_same(model, images, 0);
-  // and the gradient of the bias before a frozen normalization is what differences say
+  // the gradient of the bias before a frozen normalization equals differences
   const Parameter bias = model.parameters()[7];
   REQUIRE(bias.name() == "conv2d_2/bias");
   const auto loss = [&](ForwardPass& pass) { return sum(square(model(images, pass))); };

@@ -31,7 +31,7 @@ TEST_CASE("regularizers add l2 * sum(w^2) of their parameters, and its derivativ
   CHECK_FALSE(found.contains(model.parameters()[1]));                            // the bias of b
   CHECK(found[model.parameters()[2]].to_vector() == std::vector<double>{3, 3});  // 2 * 0.5 * 3
   CHECK(found[model.parameters()[3]].to_vector() == std::vector<double>{1});     // 2 * 0.25 * 2
-  inner.set_trainable(false);  // what is not trained is no part of the loss
+  inner.set_trainable(false);                                                    // frozen parameters have no penalty
   ForwardPass frozen(Mode::training);
   CHECK(model.regularization(frozen)->value().item() == 0.125 * 2 * 16);
 }

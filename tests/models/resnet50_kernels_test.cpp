@@ -1,5 +1,5 @@
-// Every distinct shape in which ResNet-50 uses a kernel, at 64x64 with a batch of 3 and at 224x224 with one of 1, taken
-// from the network itself. Results are sampled: the definition would take hours.
+// Every shape in which ResNet-50 uses a kernel, at 64x64 with a batch of 3 and at 224x224 with a batch of 1, read from
+// the network itself. Results are sampled, because the definition would take hours.
 
 #include <map>
 #include <set>
@@ -17,7 +17,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// The geometry of a window from what goes in and comes out: there is one combination of these strides and paddings.
+/// The geometry of a window from its input and output. There is one combination of these strides and paddings.
 kernels::Window window_between(const Shape& x, Extent2D size, const Shape& y, std::int64_t batch) {
   for (const std::int64_t stride : {1, 2}) {
     for (const Padding& padding : {Padding::valid, Padding::same}) {
@@ -30,7 +30,7 @@ kernels::Window window_between(const Shape& x, Extent2D size, const Shape& y, st
   fail("no window leads from {} to {}", x, y);
 }
 
-/// The nodes of the network that are of a type, with the shapes of one sample before and behind; each shape once.
+/// The nodes of the network with one type, and the shapes of one sample before and after them. Each shape occurs once.
 struct Step {
   Shape x, y, kernel;
   auto operator<=>(const Step& other) const { return to_string(*this) <=> to_string(other); }
@@ -54,7 +54,7 @@ std::set<Step> steps(const Model& network, const std::string& type) {
 
 template <class T>
 void check_max_pooling(const kernels::Window& s) {
-  constexpr std::int64_t all = 1 << 20;  // the definition is quick enough for every element
+  constexpr std::int64_t all = 1 << 20;  // the definition is fast enough for every element
   RandomStream random(6);
   const auto x = drawn<T>(random, s.input_pixels() * s.channels), dy = drawn<T>(random, s.output_pixels() * s.channels);
   Guarded<T> y(dy.size()), dx(x.size());
@@ -99,7 +99,7 @@ void check_dense(std::int64_t batch, std::int64_t in, std::int64_t out) {
 
 template <class T>
 void check_all(const Model& network, std::int64_t batch) {
-  int number = 0;  // shapes take turns with 1, 2 and 3 threads
+  int number = 0;  // shapes alternate between 1, 2 and 3 threads
   for (const Step& step : steps(network, "Conv2D")) {
     const kernels::Window s = window_between(step.x, {step.kernel[0], step.kernel[1]}, step.y, batch);
     const ConvolutionUnderCheck<T> convolution(s, step.kernel[3], 9);

@@ -19,7 +19,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// A line with runs of blanks as one.
+/// A line in which each sequence of spaces is one space.
 std::string squeezed(const std::string& line) {
   std::string result;
   for (const char c : line) {
@@ -88,7 +88,7 @@ TEST_CASE("small sizes are printed in smaller units, never as 0.0") {
   CHECK(thousands(1'234'567) == "1,234,567");
 }
 
-/// A custom layer with a parameter named as that of Dense.
+/// A custom layer with a parameter of the same name as in Dense.
 class Custom final : public Layer {
  public:
   Custom() : Layer("") {}
@@ -142,7 +142,7 @@ TEST_CASE("the count of a nested model after trained layers includes the gradien
   CHECK(behind(false, true) == work);
   CHECK(behind(false, false) == 0);
   inner.set_trainable(true);
-  const auto twice_input = Input({5, 5, 2});  // and in a model in a model, at the first place and at a later one
+  const auto twice_input = Input({5, 5, 2});  // also in a nested model, at its first call and at a later one
   const auto deep_input = Input({5, 5, 2});
   const Model deep(deep_input, inner(deep_input));
   const auto of_deep = [&](const SymbolicTensor& before) {

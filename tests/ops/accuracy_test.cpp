@@ -29,7 +29,8 @@ ValueAndSlope computed(const std::function<Variable(const Variable&)>& f, double
   return {y.value().item(), pass.gradient(input).item()};
 }
 
-/// The difference in units of the last place of float32 or float64; below the smallest normal number, of that one.
+/// The difference in units in the last place of float32 or float64; for subnormal numbers, in those of the smallest
+/// normal number.
 double roundings(double got, L wanted, DType dtype) {
   if (std::isinf(wanted) || wanted == 0) return got == static_cast<double>(wanted) ? 0 : infinity;
   const bool narrow = dtype == DType::float32;
@@ -55,7 +56,7 @@ const std::vector<Function> functions{
     {"softplus", softplus, [](L x) { return x > 60 ? x + std::exp(-x) : std::log1p(std::exp(x)); }, logistic},
     {"elu", [](const Variable& x) { return elu(x, 1.5); }, [](L x) { return x > 0 ? x : L{1.5} * std::expm1(x); },
      [](L x) { return x > 0 ? 1 : L{1.5} * std::exp(x); }},
-    // erfc and exp of x^2 multiply what is lost of their argument by x^2
+    // erfc and exp of x^2 multiply the rounding error of their argument by x^2
     {"gelu", gelu, [](L x) { return x * distribution(x); }, [](L x) { return distribution(x) + x * phi(x); }, 1500},
     {"exp", [](const Variable& x) { return exp(x); }, [](L x) { return std::exp(x); }, [](L x) { return std::exp(x); }},
 };
@@ -152,7 +153,7 @@ TEST_CASE("binary cross entropy has all digits of small and large probabilities"
 TEST_CASE("softmax, its logarithm and its cross entropy have all digits of shares near 0 and 1") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     for (const double lead : {0.0, 1.0, 15.0, 20.3, 40.0, 80.0}) {
-      const double most = dtype == DType::float32 ? 4 : 4 + lead;  // a difference's rounding, times its size
+      const double most = dtype == DType::float32 ? 4 : 4 + lead;  // the rounding error of a difference, times its size
       const Tensor z = Tensor::of({1, 3}, {0.1, lead, -0.7}, dtype);
       const std::vector<double> values = z.to_vector();
       std::vector<L> exact;
@@ -232,7 +233,7 @@ TEST_CASE("means are correct if their sums overflow") {
   const Tensor x = Tensor::full({1, 4, 4, 9}, most, DType::float64);
   for (const double value : mean(x, {0, 2}).value().to_vector()) CHECK(value == Approx(most));
   for (const double value : average_pool2d(x, {.size = 3}).value().to_vector()) CHECK(value == Approx(most));
-  // squares beyond the range, their mean within
+  // the squares overflow, their mean does not
   CHECK(mean_squared_error(Tensor::of({2}, {2e19, 0}), Tensor::zeros({2})).value().item() ==
         Approx(2e38).epsilon(1e-6));
 }
@@ -241,7 +242,7 @@ TEST_CASE("long sums and sums that cancel are those of float64, rounded once") {
   RandomStream random(9);
   const Shape shape{7, 301, 3, 257};
   const Tensor x = random.normal(shape, 0, 1);
-  Tensor cancels = x;  // what is added along axes 0 and 2 leaves little
+  Tensor cancels = x;  // the sums along axes 0 and 2 nearly cancel
   float* values = cancels.mutable_data<float>();
   for (std::int64_t i = 0; i < x.size(); ++i) values[i] = x.data<float>()[i] + (i / (301 * 3 * 257) % 2 ? 1e4F : -1e4F);
   for (const Tensor& t : {x, cancels}) {
@@ -263,7 +264,7 @@ TEST_CASE("long sums and sums that cancel are those of float64, rounded once") {
       double worst = 0;
       for (std::size_t i = 0; i < wanted.size(); ++i) {
         const auto k = static_cast<std::int64_t>(i);
-        // half a unit in the last place, and what float64 may lose of terms up to 1e4
+        // half a unit in the last place, and the rounding error of float64 for terms up to 1e4
         const L off = 1e-10L * std::sqrt(n);
         worst = std::max(worst,
                          static_cast<double>((std::abs(y.data<float>()[k] - wanted[i]) - off) / std::abs(wanted[i])));

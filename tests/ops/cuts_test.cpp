@@ -1,9 +1,9 @@
 // Operations on sizes below and above each constant that divides their work, compared with plain loops:
 //
 //   elementwise_grain   elements of a piece of work: mapped, broadcast, moved, lines of a softmax, reduced totals
-//   block_size, 1024    elements of a block of a reduction, and columns of it (reductions.cpp)
-//   chains, at_once     neighbours, and rows, that are folded side by side (reductions.cpp)
-//   many                products from which on they are shared out whole (matmul.cpp)
+//   block_size, 1024    elements of a block of a reduction, and its columns (reductions.cpp)
+//   chains, at_once     neighbours, and rows, that are accumulated side by side (reductions.cpp)
+//   many                number of products from which whole products are distributed (matmul.cpp)
 #include <cmath>
 
 #include "framework/ops/activations.hpp"
@@ -26,7 +26,7 @@ Tensor drawn(const Shape& shape, DType type, std::uint64_t seed = 1) {
   return RandomStream(seed).normal(shape, 0, 1, DType::float64).to(type);
 }
 
-/// The first element, computed on one and on three threads, that differs from `exact`; nothing if there is none.
+/// The first element, computed on one and on three threads, that differs from `exact`; an empty text if there is none.
 std::string disagreement(const std::function<Tensor()>& compute, double tolerance, const Exact& exact) {
   for (const int threads : {1, 3}) {
     const test::KernelSettings scope(threads);
@@ -61,7 +61,7 @@ void check_reductions(std::int64_t outer, std::int64_t n, std::int64_t inner) {
     const auto element = [](const auto& all) {
       return [&all](std::int64_t i) { return all[static_cast<std::size_t>(i)]; };
     };
-    // sums of n terms of either sign, added in float64 and rounded once
+    // sums of n terms of both signs, added in float64 and rounded once
     const double tolerance = type == DType::float64 ? 1e-12 : 1.2e-7;
     CHECK(disagreement([&] { return sum(x, {1}).value(); }, tolerance, element(sums)) == "");
     CHECK(disagreement([&] { return max(x, {1}).value(); }, 0, element(largest)) == "");

@@ -72,7 +72,7 @@ auto cross_entropy(const CrossEntropyOptions& options) {
   };
 }
 
-/// sum(w_i l_i) / n, each l_i from the loss of one sample alone.
+/// sum(w_i l_i) / n, where each l_i is the loss of one sample alone.
 double one_by_one(const std::function<double(std::int64_t)>& loss, const std::vector<double>& weights) {
   double sum = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) sum += weights[i] * loss(static_cast<std::int64_t>(i));
@@ -83,7 +83,7 @@ double one_by_one(const std::function<double(std::int64_t)>& loss, const std::ve
 
 TEST_CASE("weighted losses are the sum of the weighted samples over their number, as Keras's") {
   const std::vector<double> weights{2, 0, 0.5};
-  const Tensor w = Tensor::of({3}, weights);  // float32, whatever the outputs are
+  const Tensor w = Tensor::of({3}, weights);  // always float32, also for float64 outputs
   const Tensor z = Tensor::of({3, 2}, {1, -2, 0.5, 0.25, 3, -1}, DType::float64);
   const Tensor t = Tensor::of({3, 2}, {1, 0, 0.25, 0.75, 0, 1}, DType::float64);
   const Tensor p = Tensor::of({3, 2}, {0.1, 0.2, 0.5, 0.7, 0.4, 0.9}, DType::float64);
@@ -120,7 +120,7 @@ TEST_CASE("samples of weight 0 have no effect on values and derivatives") {
         ForwardPass pass(Mode::training);
         const Variable x = pass.watch(Tensor::of({2, 2}, {bad, bad, 0.25, 0.75}, dtype));
         const Variable got = loss(x, t, w);
-        // half of the second sample's alone
+        // half of the loss of the second sample alone
         const Variable other = pass.watch(x.value().rows(1, 2));
         const Variable alone = loss(other, t.rows(1, 2), Tensor());
         CHECK(got.value().item() == Approx(alone.value().item() / 2).epsilon(1e-6));
@@ -210,7 +210,8 @@ Tensor position_labels(const Shape& shape, std::int64_t classes, std::int64_t ig
   return Tensor::labels(labels).reshaped(shape);
 }
 
-/// The definition: sum over positions with a label of w_n (-log softmax)[label], smoothed, over the number of these.
+/// The definition: sum over positions with a label of w_n (-log softmax)[label], smoothed, divided by the number of
+/// these positions.
 double positions_loss(const Tensor& logits, const Tensor& labels, const Tensor& weights, double smoothing,
                       std::int64_t ignored) {
   const std::vector<double> z = logits.to_vector();
@@ -236,7 +237,7 @@ double positions_loss(const Tensor& logits, const Tensor& labels, const Tensor& 
 
 TEST_CASE("the cross entropy of many positions is the mean over those with a label, on any number of threads") {
   const Tensor weights = Tensor::of({3}, {0.5, 0, 2}, DType::float64);
-  for (const std::int64_t classes : {2, 5, 40000}) {  // also more than a piece of work
+  for (const std::int64_t classes : {2, 5, 40000}) {  // 40000: more than a piece of work
     const Shape positions = classes > 100 ? Shape{3, 1, 2} : Shape{3, 40, 60};
     std::vector<std::int64_t> extents(positions.begin(), positions.end());
     extents.push_back(classes);

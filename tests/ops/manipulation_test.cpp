@@ -14,7 +14,7 @@ using test::error_of;
 using test::f64;
 using Values = std::vector<double>;
 
-/// 0, 1, 2, ... in the shape.
+/// A tensor with the values 0, 1, 2, ...
 Tensor counted(const Shape& shape) {
   Values values(static_cast<std::size_t>(shape.size()));
   std::iota(values.begin(), values.end(), 0);

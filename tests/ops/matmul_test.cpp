@@ -17,7 +17,7 @@ using Values = std::vector<double>;
 
 Tensor normal(const Shape& shape, std::uint64_t seed) { return RandomStream(seed).normal(shape, 0, 1, DType::float64); }
 
-/// The triple loop, for stacks of one axis.
+/// The product as a triple loop, for stacks of one axis.
 Tensor stacked_product(const Tensor& a, const Tensor& b) {
   Tensor y = Tensor::zeros({a.dim(0), a.dim(1), b.dim(2)}, DType::float64);
   double* out = y.mutable_data<double>();

@@ -93,7 +93,7 @@ TEST_CASE("fused batch normalization equals the separate ops") {
       const auto plain = run(false);
       for (std::size_t i = 0; i < fused.size(); ++i) {
         INFO("result " << i);
-        const double sums = i == 2 || i == 3 || i == 4 ? std::sqrt(3150) : 1;  // of so many elements
+        const double sums = i == 2 || i == 3 || i == 4 ? std::sqrt(3150) : 1;  // the number of added elements
         CHECK(largest_difference(fused[i], plain[i]) < tolerance * 10 * sums);
       }
     }
@@ -153,10 +153,10 @@ TEST_CASE("the backward pass of batch normalization overwrites no values of othe
     for (int parts = 0; parts < 16; ++parts) {
       INFO(to_string(shape) << ", parts " << parts);
       const bool residual = parts & 1, rectified = parts & 2, training = parts & 4;
-      const bool behind = parts & 8;  // an op whose gradient has no other holder
+      const bool behind = parts & 8;  // an op whose gradient has no other reference
       const Tensor x = random.normal(shape), added = random.normal(shape), cotangent = random.normal(shape);
       const Tensor one = Tensor::ones({3});
-      /// The derivatives of a sum of those that are chosen: the normalization, what is added to it, what x is read by.
+      /// The derivatives of a sum of the selected terms: the normalization, another term, another reader of x.
       const auto run = [&](bool normalized, bool beside, bool squared) {
         ForwardPass pass(Mode::training);
         const Variable v = pass.watch(x), w = pass.watch(added);
@@ -301,7 +301,7 @@ TEST_CASE("batch normalization handles numbers whose variance float32 cannot hol
     CHECK(largest_difference(y.value(), Tensor::of({4, 2}, wanted)) < 1e-6);
     CHECK(variance.at({0}) == static_cast<double>(std::numeric_limits<float>::max()));
     CHECK(variance.at({1}) == Approx(1));
-    // dx of both columns, but for the factor 1 / deviation, is that of the same signs
+    // dx of both columns has the same signs, up to the factor 1 / deviation
     pass.backward(y, Tensor::of({4, 2}, {1, 1, 2, 2, 4, -1, 3, 0.5}));
     const std::vector<double> dx = pass.gradient(v).to_vector();
     const double sums[] = {1 - 2 - 4 + 3, 10};

@@ -16,8 +16,8 @@ struct Case {
   Conv2DOptions options;
 };
 
-/// One tap and several, of any number of channels and filters; few channels, where rows of taps are runs; many rows of
-/// the product and one; an image where the same kernel is used by Winograd's method, and one where it is not.
+/// One tap and several, for many numbers of channels and filters; few channels, where rows of taps are runs; many rows
+/// of the product and one; an image for which Winograd's method uses the same kernel, and one for which it does not.
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
       {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
@@ -78,7 +78,7 @@ TEST_CASE("a packed kernel gives one result for one image, packed, and many, by 
     CHECK(identical(packed.conv2d(x, {}), conv2d(x, w).value()));
     CHECK(identical(packed.conv2d(one, {}), conv2d(one, w).value()));
   }
-  Tensor large = w;  // which Winograd's method must not compute
+  Tensor large = w;  // Winograd's method must not compute it
   large.mutable_data<float>()[7] = 1e6;
   CHECK(identical(PackedKernel(large).conv2d(x, {}), conv2d(x, large).value()));
 }
@@ -88,7 +88,7 @@ TEST_CASE("a packed kernel keeps the values that it was made from") {
   Tensor w = RandomStream(2).normal({1, 1, 24, 20});
   const Tensor expected = conv2d(x, w).value();
   const PackedKernel packed(w);
-  w.mutable_data<float>()[7] = 100;  // copies, because the values have another holder
+  w.mutable_data<float>()[7] = 100;  // makes a copy, because the storage is shared
   CHECK(identical(packed.conv2d(x, {}), expected));
 }
 

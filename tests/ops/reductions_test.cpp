@@ -18,7 +18,7 @@ using test::f64;
 using test::largest_difference;
 using Values = std::vector<double>;
 
-/// Sum and maximum over the axes of a 4-axis tensor, one element after the other; reduced axes stay with extent 1.
+/// Sum and maximum over axes of a tensor with 4 axes, element by element. Reduced axes are kept with extent 1.
 struct Reference {
   Tensor sum, max;
   Reference(const Tensor& x, const std::vector<int>& axes) {
@@ -177,7 +177,7 @@ TEST_CASE("cumsum adds up along an axis in float64") {
   CHECK(cumsum(x, 1).value().to_vector() == Values{1, 3, 6, 4, 9, 15});
   CHECK(cumsum(x, 0).value().to_vector() == Values{1, 2, 3, 5, 7, 9});
   CHECK(cumsum(Tensor::zeros({2, 0}), 1).value().shape() == Shape{2, 0});
-  const Tensor ones = Tensor::ones({20000000});  // float32 alone stays at 2^24
+  const Tensor ones = Tensor::ones({20000000});  // in float32 the sum would stop at 2^24
   CHECK(cumsum(ones, 0).value().at({19999999}) == 20000000);
   CHECK_THAT(error_of([&] { cumsum(x, 2); }), Catch::Contains("cumsum: expected an axis in [-2, 2)"));
 }

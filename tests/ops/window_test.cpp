@@ -44,7 +44,7 @@ TEST_CASE("SAME padding is split over both sides, with an odd pixel at the end")
           const auto window = place_window(
               "test", {1, input, 1, 1},
               {.size = {size, 1}, .strides = {stride, 1}, .padding = Padding::same, .dilation = {dilation, 1}});
-          std::int64_t begin = 0, end = input;  // of the pixels that taps reach from the padding before
+          std::int64_t begin = 0, end = input;  // of the pixels that the taps reach from the padding
           for (std::int64_t i = 0; i < window.out_height; ++i) {
             begin = std::min(begin, i * stride - window.pad_top);
             end = std::max(end, i * stride - window.pad_top + (size - 1) * dilation + 1);
@@ -87,7 +87,7 @@ TEST_CASE("pooling rejects padding as large as its window, and images without pi
                max_pool2d(Tensor::ones({1, 4, 1, 1}), {.size = 2, .padding = Padding::same, .dilation = {1, 2}});
              }),
              Catch::Contains("max_pool2d: expected every window to hold a pixel of (1, 4, 1, 1)"));
-  CHECK_THAT(error_of([&] {  // the second of two positions begins behind the last row
+  CHECK_THAT(error_of([&] {  // the second of two positions begins after the last row
                average_pool2d(Tensor::ones({1, 3, 3, 1}),
                               {.size = 2, .strides = 4, .padding = Padding(1, 5, 0, 0), .dilation = 6});
              }),

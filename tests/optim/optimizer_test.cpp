@@ -32,7 +32,7 @@ TEST_CASE("a step changes the parameters with gradients and is counted") {
   const Parameter a = parameter_of("a", {1, 2});
   const Parameter b = parameter_of("b", {5});
   const Parameter fixed = parameter_of("fixed", {7}, false);
-  const Parameter other = parameter_of("other", {8});  // not the optimizer's
+  const Parameter other = parameter_of("other", {8});  // not a parameter of the optimizer
   SGD sgd({a, fixed, b}, {.learning_rate = 0.5});
   CHECK(sgd.parameters().size() == 3);
   CHECK((sgd.has(fixed) && !sgd.has(other)));
@@ -64,7 +64,7 @@ TEST_CASE("minimize gives the same numbers as a backward pass and a step") {
       const Parameter w = parameter_of("w", {1, -2, 0.5});
       const Parameter b = parameter_of("b", {0.25});
       const Parameter unused = parameter_of("unused", {3});
-      const Parameter other = parameter_of("other", {4});  // not the optimizer's
+      const Parameter other = parameter_of("other", {4});  // not a parameter of the optimizer
       const Parameter count = parameter_of("count", {0}, false);
       Adam adam({w, b, unused}, options);
       for (int i = 0; i < 4; ++i) {
@@ -126,7 +126,7 @@ TEST_CASE("a step that fails changes no weight, no slot and no state") {
       return sum(pass.parameter(a) * pass.parameter(b));
     };
     {
-      ForwardPass pass(Mode::training);  // dropped, as by an exception in the forward pass
+      ForwardPass pass(Mode::training);  // destroyed without a step, as by an exception in the forward pass
       announce(pass);
     }
     CHECK(unchanged());
@@ -179,11 +179,11 @@ TEST_CASE("gradients are clipped by the norm of all of them together") {
   const Parameter a = parameter_of("a", {0});
   const Parameter b = parameter_of("b", {0, 0});
   SGD sgd({a, b}, {.learning_rate = 1, .clip_norm = 6.5});
-  sgd.step(gradients_of({{a, {3}}, {b, {4, 12}}}));  // norm 13, twice what is allowed
+  sgd.step(gradients_of({{a, {3}}, {b, {4, 12}}}));  // norm 13, twice the limit
   CHECK(sgd.gradient_norm() == 13);
   CHECK(a.value().to_vector() == std::vector<double>{-1.5});
   CHECK(b.value().to_vector() == std::vector<double>{-2, -6});
-  sgd.step(gradients_of({{b, {0.25, 0}}}));  // short enough: left as it is
+  sgd.step(gradients_of({{b, {0.25, 0}}}));  // below the limit: unchanged
   CHECK(sgd.gradient_norm() == 0.25);
   CHECK(b.value().to_vector() == std::vector<double>{-2.25, -6});
 }
@@ -261,7 +261,7 @@ TEST_CASE("a schedule is called once for each step, and its failure changes noth
   int calls = 0;
   SGD sgd({a, b}, {.learning_rate = LearningRate([&calls](std::int64_t i) {
                      ++calls;
-                     return i < 1 ? 0.5 : -1;  // below 0 is an Error
+                     return i < 1 ? 0.5 : -1;  // a rate below 0 is an Error
                    })});
   const auto minimize = [&] {
     ForwardPass pass(Mode::training);

@@ -13,11 +13,11 @@ namespace {
 
 using Values = std::vector<double>;
 
-/// Gradients of two parameters in each of six steps: of changing sign and size, below and above 1.
+/// Gradients of two parameters in each of six steps, with both signs and absolute values below and above 1.
 constexpr double gradients[6][2] = {{0.5, 1.5}, {-2, -6}, {1.5, 4.5}, {0.01, 0.03}, {-0.3, 0.2}, {7, -9}};
 
-/// What two parameters that start at 1 and 2 are after each step. `update` changes parameter i by its gradient at step
-/// t = 1, 2, ...; clipping comes before it.
+/// The values of two parameters, initially 1 and 2, after each step. `update` changes parameter i with its gradient at
+/// step t = 1, 2, ...; clipping is done before.
 template <class Options>
 Values steps(const Options& o, const std::function<void(int i, double& p, double g, int t)>& update) {
   Values values, p{1, 2};
@@ -34,7 +34,7 @@ Values steps(const Options& o, const std::function<void(int i, double& p, double
   return values;
 }
 
-/// The settings of parameter i: the second one's are those of the group, if there is one.
+/// The settings of parameter i. The second parameter has those of the group if there is one.
 template <class Options>
 ParameterGroup settings_of(const Options& o, int i) {
   ParameterGroup settings = o.groups.empty() || i == 0 ? ParameterGroup{} : o.groups.front();

@@ -21,7 +21,7 @@ TEST_CASE("piecewise changes at its boundaries") {
   const LearningRate rate = schedule::piecewise({10, 20}, {1, 0.1, 0.01});
   CHECK(rate.at(0) == 1);
   CHECK(rate.at(9) == 1);
-  CHECK(rate.at(10) == 1);  // the step at a boundary still has the value before it, as in Keras
+  CHECK(rate.at(10) == 1);  // at a boundary the rate is still the one before it, as in Keras
   CHECK(rate.at(11) == 0.1);
   CHECK(rate.at(20) == 0.1);
   CHECK(rate.at(21) == 0.01);

@@ -14,7 +14,7 @@ namespace {
 using test::error_of;
 
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter& p)>;
-/// Changes p by the formula under test, given the gradient g at step t = 1, 2, ...; keeps its own state.
+/// Changes p by the formula under test, for the gradient g at step t = 1, 2, ...; it stores its own state.
 using Formula = std::function<void(double& p, double g, int t)>;
 
 Gradients gradient_of(const Parameter& p, Tensor value) {
@@ -23,8 +23,7 @@ Gradients gradient_of(const Parameter& p, Tensor value) {
   return gradients;
 }
 
-/// Largest difference between optimizer and formula after some steps, with gradients that depend on the value as real
-/// ones do.
+/// The largest difference between optimizer and formula after some steps, with gradients that depend on the values.
 double difference(const Shape& shape, DType dtype, int steps, const MakeOptimizer& make_optimizer,
                   const std::function<Formula()>& make_formula) {
   const auto size = static_cast<std::size_t>(shape.size());
@@ -59,7 +58,7 @@ MakeOptimizer maker(Options options) {
   return [options](const Parameter& p) { return std::make_unique<Type>(std::vector{p}, options); };
 }
 
-/// Values of a float64 parameter that starts at `first` and sees these gradients, after each step.
+/// The values of a float64 parameter, initially `first`, after each step with one of these gradients.
 template <class Type, class Options>
 std::vector<double> trajectory(double first, const std::vector<double>& gradients, Options options) {
   const Parameter p("p", Tensor::scalar(first, DType::float64));
@@ -114,12 +113,12 @@ TEST_CASE("Adam equals a computation by hand") {
   // epsilon joins the root of the uncorrected v: rate_1 * 0.2 / (sqrt(0.004) + 0.1)
   check_close(trajectory<Adam>(1, {2}, AdamOptions{.epsilon = 0.1}), {1 - 0.000387425886722793});
   check_close(trajectory<AdamW>(1, {2}, AdamWOptions{.epsilon = 0}), {1 - 0.001 * 0.004 - 0.001});
-  // a step does not depend on the gradient's size, and clipping is no matter of the decay
+  // a step does not depend on the size of the gradient, and clipping does not affect the decay
   check_close(trajectory<AdamW>(1, {2}, AdamWOptions{.epsilon = 0, .weight_decay = 0.4, .clip_norm = 0.1}),
               {1 - 0.001 * 0.4 - 0.001});
 }
 
-/// Adam's formula as it stands in the paper's algorithm, with epsilon moved before the correction of v.
+/// Adam's formula as in the algorithm of the paper, with epsilon added before the correction of v.
 Formula adam_formula(double rate, double l2, double decoupled, double epsilon = 1e-7) {
   return [=, m = 0.0, v = 0.0](double& p, double g, int t) mutable {
     g += l2 * p;
@@ -179,8 +178,8 @@ double distance_after(const MakeOptimizer& make_optimizer, int count) {
   return std::hypot(p.value().at({0}) - 3, p.value().at({1}) + 1);
 }
 
-// The first step of Adam is the rate, and that of RMSprop the rate / sqrt(1 - rho), or, centered, the rate / sqrt((1 -
-// rho) - (1 - rho)^2): whatever the size of the gradient.
+// The first step of Adam is the rate, that of RMSprop the rate / sqrt(1 - rho), or, centered, the rate / sqrt((1 - rho)
+// - (1 - rho)^2), for gradients of any size.
 TEST_CASE("gradients whose squares overflow give correct steps") {
   for (const auto& [dtype, sizes] : {std::pair(DType::float32, std::vector{1e15, 1e19, 1e20, 1e30, 3e38}),
                                      std::pair(DType::float64, std::vector{1e100, 1e160, 1e200, 1e308})}) {
@@ -207,7 +206,7 @@ TEST_CASE("gradients whose squares overflow give correct steps") {
               return std::make_unique<RMSprop>(p, RMSpropOptions{.learning_rate = 0.1, .rho = 0.5, .centered = true});
             }) == Approx(0.2));
     }
-    const Parameter p("p", Tensor::scalar(0, dtype));  // NaN does not become a number
+    const Parameter p("p", Tensor::scalar(0, dtype));  // NaN stays NaN
     Adam adam({p});
     adam.step(gradient_of(p, Tensor::scalar(std::numeric_limits<double>::infinity(), dtype)));
     CHECK_FALSE(std::isfinite(p.value().item()));

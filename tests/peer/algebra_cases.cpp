@@ -21,7 +21,7 @@ Shape with_matrix(const Shape& stack, std::int64_t rows, std::int64_t columns) {
   return Shape(extents);
 }
 
-/// Matrices far from singular, of either sign: random ones with a large diagonal.
+/// Nonsingular matrices with determinants of both signs: random ones with a large diagonal.
 Tensor regular_matrices(Draw& draw, const Shape& shape) {
   Tensor a = draw.normal(shape);
   const std::int64_t n = shape[-1];
@@ -65,7 +65,8 @@ void add_elementwise_losses(Draw& draw, Cases& cases) {
                    {draw.uniform(shape, 0.01, 0.99)},
                    [=](V p) { return binary_cross_entropy(p, targets); },
                    [=](T p) { return at::binary_cross_entropy(p, to_torch(targets)); }});
-  // by definition: Keras keeps probabilities 1e-7 away from 0 and 1, PyTorch keeps their logarithms above -100
+  // computed by the definition: Keras clips probabilities at a distance of 1e-7 from 0 and 1, PyTorch clips logarithms
+  // at -100
   cases.push_back({"binary_cross_entropy beyond 0 and 1 " + of,
                    {draw.uniform(shape, -0.5, 1.5)},
                    [=](V p) { return binary_cross_entropy(p, targets); },

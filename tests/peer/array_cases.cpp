@@ -24,7 +24,7 @@ std::vector<int> shuffled_axes(Draw& draw, int rank) {
   return axes;
 }
 
-/// Some axes, none twice, some of them counted from the end.
+/// Some axes, all different, some of them counted from the end.
 std::vector<int> draw_axes(Draw& draw, int rank) {
   std::vector<int> axes = shuffled_axes(draw, rank);
   axes.resize(static_cast<std::size_t>(draw.integer(0, rank)));
@@ -124,7 +124,7 @@ Cases reduction_cases(std::uint64_t seed) {
     const bool keep = draw.coin();
     const std::string of = fmt::format("of {} over ({}){}", shape, fmt::join(axes, ", "), keep ? ", kept" : "");
     const std::vector<Tensor> inputs{
-        draw.normal(shape)};  // no two are equal; at ties PyTorch's amax shares the gradient
+        draw.normal(shape)};  // no two are equal, because PyTorch's amax divides the gradient among equal elements
     if (i % 3 == 0) {
       cases.push_back(
           {"sum " + of, inputs, [=](V x) { return sum(x, axes, keep); }, [=](T x) { return at::sum(x, dims, keep); }});

@@ -1,4 +1,4 @@
-// Case: one configuration of a function, in xtape and in PyTorch. Free of PyTorch's headers, as all headers here are.
+// Case: one configuration of a function, in xtape and in PyTorch. No header in this folder includes headers of PyTorch.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ class TorchFunction {
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, TorchFunction>)
       TorchFunction(F f) {  // NOLINT(google-explicit-constructor): functions are passed as they are
-    // auto, because at::Tensor is only complete where this is used
+    // auto, because at::Tensor is incomplete in this header
     if constexpr (std::is_invocable_v<F, T>) {
       call_ = [f = std::move(f)](const auto& x) { return f(x[0]); };
     } else if constexpr (std::is_invocable_v<F, T, T>) {
@@ -40,8 +40,8 @@ class TorchFunction {
   std::function<at::Tensor(const List&)> call_;
 };
 
-/// The same function twice. Both take and give arrays in xtape's layout; `theirs` converts inside, so that PyTorch's
-/// own gradients come back in xtape's layout too.
+/// The same function in both libraries. Both take and return arrays in xtape's layout. `theirs` converts inside, so
+/// that PyTorch's gradients have xtape's layout too.
 struct Case {
   std::string name;
   std::vector<Tensor> inputs;  ///< float64
@@ -50,7 +50,7 @@ struct Case {
 };
 using Cases = std::vector<Case>;
 
-/// The families. Each draws its configurations from the seed.
+/// The families of cases. Each draws its configurations from the seed.
 Cases convolution_cases(std::uint64_t seed);           ///< conv2d in every kind of padding, stride and dilation
 Cases convolution_gradient_cases(std::uint64_t seed);  ///< its two derivatives as functions, with their derivatives
 Cases max_pool_cases(std::uint64_t seed);

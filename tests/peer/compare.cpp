@@ -15,7 +15,7 @@ double norm(const Tensor& x) {
   return std::sqrt(squares);
 }
 
-/// Adds `amount` to one element, which one depends on the name.
+/// Adds `amount` to one element, which depends on the name.
 Tensor Comparison::spoiled(const std::string& name, Tensor theirs, double amount) const {
   if (options_.spoil == 0 || theirs.size() == 0) return theirs;
   const auto which = std::hash<std::string>{}(name) % static_cast<std::size_t>(theirs.size());
@@ -64,7 +64,7 @@ void Comparison::add(const Case& configuration, std::uint64_t seed) {
       add(configuration.name + ": " + ours[i].name, ours[i].tensor, theirs.arrays[i].tensor);
     }
   } catch (const std::exception& error) {
-    const std::string message = error.what();  // of PyTorch's the first line; a list of addresses follows
+    const std::string message = error.what();  // the first line of PyTorch's message; a list of addresses follows
     fail_with(configuration.name + ": " + message.substr(0, message.find('\n')));
   }
 }

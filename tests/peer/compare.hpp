@@ -1,4 +1,4 @@
-// Comparison: arrays of the two libraries held against each other, and what was found.
+// Comparison: compares arrays of the two libraries and records the differences.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace xtape::peer {
 struct ComparisonOptions {
   /// Elementwise: |ours - theirs| <= tolerance (1 + |theirs|). By norm: ||ours - theirs|| <= tolerance ||theirs||.
   double tolerance = 1e-10;
-  /// To see that a comparison can fail: one element of every array of theirs is changed by this, relative to 1 plus its
-  /// size or to the array's norm.
+  /// For tests of the comparison: one element of every array of PyTorch is changed by this amount, relative to 1 plus
+  /// its size or to the norm of the array.
   double spoil = 0;
 };
 
@@ -28,14 +28,14 @@ class Comparison {
   void add_by_norm(const std::string& name, const Tensor& ours, Tensor theirs, double scale = 0);
   /// Computes the case in both libraries along a random cotangent; compares the outputs and all gradients.
   void add(const Case& configuration, std::uint64_t seed);
-  /// Notes that something could not be compared at all.
+  /// Records something that could not be compared.
   void fail_with(const std::string& what);
 
   std::int64_t cases() const { return cases_; }
   std::int64_t arrays() const { return arrays_; }
   /// One line for each array that differs by more than the tolerance.
   const std::vector<std::string>& differences() const { return differences_; }
-  /// Whether everything agreed, and there was something.
+  /// Whether there were comparisons and all of them agreed.
   bool passed() const { return arrays_ > 0 && differences_.empty(); }
   /// "240 configurations, 720 arrays, ... elements; largest difference 3e-14 in ...".
   std::string summary() const;
@@ -51,11 +51,10 @@ class Comparison {
   std::vector<std::string> differences_;
 };
 
-/// All cases, each along a cotangent of its own.
+/// Compares all cases, each with a separate cotangent.
 Comparison compare(const Cases& cases, const ComparisonOptions& options = {});
 
-/// What PyTorch computes for a case, under the names that golden::evaluate gives, and the cotangent drawn from the
-/// seed.
+/// The results of PyTorch for a case, with the names of golden::evaluate, and the cotangent drawn from the seed.
 struct TorchEvaluation {
   Tensor cotangent;
   std::vector<NamedTensor> arrays;

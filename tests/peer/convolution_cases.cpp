@@ -33,7 +33,7 @@ Shape output_of(const WindowDraw& drawn, std::int64_t filters) {
   return {placed.batch, placed.out_height, placed.out_width, filters};
 }
 
-/// PyTorch's transposed convolution gives the gradient of the padded image, as far as windows reach.
+/// The gradient of the padded image by PyTorch's transposed convolution, up to the last pixel that a window reaches.
 at::Tensor torch_input_gradient(T dy, T w, const WindowDraw& drawn) {
   const auto& [size, strides, padding, dilation] = drawn.window;
   const Margins m = margins(drawn.images, drawn.window);
@@ -45,7 +45,7 @@ at::Tensor torch_input_gradient(T dy, T w, const WindowDraw& drawn) {
   return to_nhwc(whole.narrow(2, m.top, drawn.images[1]).narrow(3, m.left, drawn.images[2]));
 }
 
-/// A convolution of the images with dy, channels and batch swapped, strides and dilation too.
+/// A convolution of the images with dy, in which channels and batch, and strides and dilation, are exchanged.
 at::Tensor torch_kernel_gradient(T x, T dy, const WindowDraw& drawn) {
   const auto& [size, strides, padding, dilation] = drawn.window;
   const at::Tensor images = padded(to_nchw(x), margins(drawn.images, drawn.window));

@@ -1,4 +1,4 @@
-// Draw: random configurations, the same for the same seed.
+// Draw: random configurations, which depend only on the seed.
 #pragma once
 
 #include <random>
@@ -12,19 +12,19 @@ class Draw {
  public:
   explicit Draw(std::uint64_t seed) : engine_(seed) {}
 
-  /// Uniform among low, low + 1, ..., high.
+  /// A uniformly distributed integer among low, low + 1, ..., high.
   std::int64_t integer(std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(high - low + 1));
   }
   bool coin() { return integer(0, 1) == 1; }
 
-  /// Between `least` and `most` axes of 1 to `longest` elements.
+  /// A shape with `least` to `most` axes of 1 to `longest` elements.
   Shape shape(std::int64_t least, std::int64_t most, std::int64_t longest) {
     std::vector<std::int64_t> extents(static_cast<std::size_t>(integer(least, most)));
     for (auto& extent : extents) extent = integer(1, longest);
     return Shape(extents);
   }
-  /// One that broadcasts to the given shape: some axes in front are left out, some others are of extent 1.
+  /// A shape that broadcasts to the given shape: some leading axes are missing, some others have extent 1.
   Shape broadcastable_to(const Shape& shape) {
     const auto left_out = coin() ? integer(0, shape.rank()) : 0;
     std::vector<std::int64_t> extents(shape.begin() + left_out, shape.end());
@@ -38,7 +38,7 @@ class Draw {
   Tensor uniform(const Shape& shape, double low, double high) {
     return RandomStream(engine_()).uniform(shape, low, high, DType::float64);
   }
-  /// Whole numbers from low to high, so that elements are equal to each other and lie exactly at kinks.
+  /// Integers from low to high, so that some elements are equal and some are exactly at kinks.
   Tensor whole_numbers(const Shape& shape, std::int64_t low, std::int64_t high) {
     std::vector<double> values(static_cast<std::size_t>(shape.size()));
     for (double& value : values) value = static_cast<double>(integer(low, high));

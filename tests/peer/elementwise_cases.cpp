@@ -14,8 +14,8 @@ namespace {
 using V = const Variable&;
 using T = const at::Tensor&;
 
-/// A function and the range of its arguments; `kinks`: there are whole numbers among them, where its kinks lie, and
-/// both libraries take the same side.
+/// A function and the range of its arguments. `kinks`: some arguments are whole numbers, at which the kinks are; both
+/// libraries use the same side there.
 struct Row {
   const char* name;
   DifferentiableFunction ours;
@@ -24,7 +24,7 @@ struct Row {
   bool kinks = false;
 };
 
-/// Every function of one variable on arrays of up to 5 axes.
+/// All functions of one variable on arrays with up to 5 axes.
 Cases unary_cases(std::uint64_t seed, const std::vector<Row>& rows) {
   Draw draw(seed);
   Cases cases;
@@ -42,7 +42,7 @@ Cases unary_cases(std::uint64_t seed, const std::vector<Row>& rows) {
   return cases;
 }
 
-/// Every function of two variables on arrays that are broadcast to up to 4 axes.
+/// All functions of two variables on arrays that are broadcast to up to 4 axes.
 Cases binary_cases(std::uint64_t seed, const std::vector<Row>& rows) {
   Draw draw(seed);
   Cases cases;
@@ -65,7 +65,7 @@ void append(Cases& cases, const Cases& more) { cases.insert(cases.end(), more.be
 }  // namespace
 
 Cases activation_cases(std::uint64_t seed) {
-  constexpr double no_threshold = 700;  // PyTorch's softplus is x itself above it, by default from 20 on
+  constexpr double no_threshold = 700;  // above it, by default above 20, PyTorch's softplus is x itself
   const auto softplus_of = [](T x) { return at::softplus(x, 1, no_threshold); };
   Cases cases = unary_cases(
       seed, {{"linear", linear, [](T x) { return x * 1; }},

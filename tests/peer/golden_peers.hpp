@@ -1,4 +1,4 @@
-// The golden functions by PyTorch: inputs and what it makes of them.
+// The golden functions in PyTorch: their inputs and results.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@ struct GoldenPeer {
   TorchFunction function;
 };
 
-/// One for each of golden::golden_functions(), under the same name.
+/// One for each of golden::golden_functions(), with the same name.
 std::map<std::string, GoldenPeer> golden_peers();
 
 }  // namespace xtape::peer

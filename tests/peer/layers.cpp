@@ -1,4 +1,4 @@
-// Every layer that has numbers, by PyTorch's functions.
+// Every layer that computes numbers, by PyTorch's functions.
 
 #include "layers/layers.hpp"
 
@@ -14,14 +14,14 @@ namespace {
 using T = const at::Tensor&;
 using Function = std::function<at::Tensor(Weights& weights, T x, bool training)>;
 
-/// A model of one layer, which has the name "layer".
+/// A model with one layer, named "layer".
 template <class Handle>
 NetworkCase alone(const std::string& name, const Shape& sample, const Handle& layer, Function theirs) {
   const auto input = Input(sample);
   return {.name = name, .model = Model(input, layer(input)), .theirs = std::move(theirs), .steps = 3};
 }
 
-/// A layer of two inputs, x and a dense layer of x.
+/// A layer with two inputs, x and a dense layer of x.
 template <class Handle>
 NetworkCase merging(const std::string& name, const Handle& layer, std::function<at::Tensor(T x, T y)> theirs) {
   const auto input = Input({4, 3});

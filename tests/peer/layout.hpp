@@ -1,4 +1,4 @@
-// Between the two libraries: tensors, and the orders in which they keep axes.
+// Conversion between the two libraries: tensors and the order of their axes.
 #pragma once
 
 #include "framework/tensor/tensor.hpp"
@@ -9,7 +9,7 @@ class Tensor;
 
 namespace xtape::peer {
 
-/// Copies; float64 and int64.
+/// Copies of float64 and int64 tensors.
 at::Tensor to_torch(const Tensor& tensor);
 Tensor from_torch(const at::Tensor& tensor);
 

@@ -1,4 +1,4 @@
-// Writes tests/golden/peer.safetensors: what PyTorch computes for every golden function and optimizer.
+// Writes tests/golden/peer.safetensors: the results of PyTorch for every golden function and optimizer.
 
 #include <iostream>
 

@@ -33,7 +33,7 @@ Weights copied(const Model& model) {
   return weights;
 }
 
-/// One batch through both libraries and back.
+/// The forward and backward pass of one batch in both libraries.
 class TrainingStep {
  public:
   TrainingStep(const NetworkCase& network, Weights& weights, Draw& draw)

@@ -20,7 +20,7 @@ Cases normalization_cases(std::uint64_t seed) {
   while (cases.size() < 100) {
     const Shape shape = draw.shape(2, draw.coin() ? 4 : 5, 7);
     const Shape channels{shape[-1]};
-    if (shape.size() / shape[-1] < 2) continue;  // of one sample PyTorch has no variance
+    if (shape.size() / shape[-1] < 2) continue;  // PyTorch has no variance for one sample
     const double epsilon = draw.coin() ? 1e-3 : 1e-5;
     const std::vector<Tensor> inputs{draw.normal(shape, 2, draw.coin() ? 3 : 0.1), draw.normal(channels),
                                      draw.normal(channels)};

@@ -19,7 +19,7 @@ namespace {
 namespace optim = torch::optim;
 using Parameters = std::vector<at::Tensor>;
 
-/// Changes the parameters against their gradients; step numbers count from 1.
+/// Changes the parameters with their gradients. Steps are counted from 1.
 using Step = std::function<void(int number)>;
 using StepMaker = std::function<Step(const Parameters&)>;
 
@@ -30,8 +30,8 @@ StepMaker by_torch(const Options& options) {
   };
 }
 
-/// Adam's epsilon: Keras adds it to sqrt(v), PyTorch to sqrt(v / (1 - beta2^t)). So PyTorch's with epsilon / sqrt(1 -
-/// beta2^t) at step t is Keras's with epsilon.
+/// Adam's epsilon: Keras adds it to sqrt(v), PyTorch to sqrt(v / (1 - beta2^t)). So PyTorch's formula with epsilon /
+/// sqrt(1 - beta2^t) at step t is Keras's with epsilon.
 template <class Kind, class Options>
 StepMaker by_torch_with_epsilon_hat(Options options, double epsilon) {
   return [options, epsilon](const Parameters& parameters) -> Step {
@@ -43,8 +43,8 @@ StepMaker by_torch_with_epsilon_hat(Options options, double epsilon) {
   };
 }
 
-/// By definition, because PyTorch adds epsilon outside of the square root: p -= b, b = u b + rate g / sqrt(spread +
-/// epsilon), with v and a the moving averages of g^2 and g, and spread v or v - a^2.
+/// Computed by the definition, because PyTorch adds epsilon outside of the square root: p -= b, b = u b + rate g /
+/// sqrt(spread + epsilon), with v and a the moving averages of g^2 and g, and spread v or v - a^2.
 StepMaker rmsprop_by_definition(double rate, double rho, double u, double epsilon, bool centered) {
   return [=](const Parameters& parameters) -> Step {
     std::vector<at::Tensor> v, a, b;
@@ -63,7 +63,7 @@ StepMaker rmsprop_by_definition(double rate, double rho, double u, double epsilo
   };
 }
 
-/// By definition, because PyTorch's clip_grad_norm_ divides by the norm plus 1e-6.
+/// Computed by the definition, because PyTorch's clip_grad_norm_ divides by the norm plus 1e-6.
 StepMaker clipped_sgd_by_definition(double rate, double clip_norm) {
   return [=](const Parameters& parameters) -> Step {
     return [=](int) {

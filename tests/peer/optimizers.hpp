@@ -7,8 +7,8 @@
 
 namespace xtape::peer {
 
-/// golden::trajectory by PyTorch: with the optimizers of torch::optim, their epsilon chosen so that the formulas agree,
-/// or by the definition in torch's arithmetic where they can't. Error for a name that golden_optimizers() has not.
+/// golden::trajectory in PyTorch: with the optimizers of torch::optim and an epsilon for which the formulas agree,
+/// otherwise by the definition with torch tensors. Error for a name that golden_optimizers() does not have.
 Tensor torch_trajectory(const std::string& name, const Tensor& initial, const Tensor& gradients);
 
 /// Every optimizer on parameters of several sizes.

@@ -1,7 +1,7 @@
-// xtape held against PyTorch: values and all gradients in float64, on configurations drawn at random.
+// xtape compared with PyTorch: values and all gradients in float64, on random configurations.
 //
-// What both libraries compute is compared with PyTorch's own function. Where they differ by design (SAME with strides,
-// padding in average pooling, Keras's epsilons) PyTorch computes xtape's definition, as the comments there say.
+// Results are compared with PyTorch's own function. Where the libraries differ by design (SAME with strides, padding in
+// average pooling, Keras's epsilons), PyTorch computes xtape's definition; comments describe this.
 
 #include <iostream>
 
@@ -44,7 +44,7 @@ void expect_agreement(const std::string& what, const Comparison& comparison) {
   CHECK(comparison.passed());
 }
 
-/// Every array of theirs was spoiled; every one must be found.
+/// Every array of PyTorch was changed; every change must be found.
 void expect_difference_everywhere(const std::string& what, const Comparison& comparison) {
   INFO(what << ": " << comparison.summary());
   CHECK(comparison.arrays() > 0);
@@ -53,15 +53,15 @@ void expect_difference_everywhere(const std::string& what, const Comparison& com
 
 }  // namespace
 
-TEST_CASE("functions give PyTorch's values and gradients to 1e-10") {
+TEST_CASE("functions have PyTorch's values and gradients to 1e-10") {
   for (const auto& [name, make] : families) expect_agreement(name, compare(make(1)));
 }
 
-TEST_CASE("optimizers and networks take PyTorch's steps to 1e-9") {
+TEST_CASE("optimizers and networks have PyTorch's steps to 1e-9") {
   for (const auto& [name, compare_whole] : wholes) expect_agreement(name, compare_whole(1, {.tolerance = 1e-9}));
 }
 
-TEST_CASE("the golden functions give PyTorch's values and gradients") {
+TEST_CASE("the golden functions have PyTorch's values and gradients") {
   Cases cases;
   const auto peers = golden_peers();
   for (const auto& [name, ours] : golden::golden_functions()) {

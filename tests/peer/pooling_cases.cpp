@@ -11,7 +11,7 @@ namespace {
 using V = const Variable&;
 using T = const at::Tensor&;
 
-/// Global pooling, by reductions.
+/// Global pooling, as a reduction.
 void add_global(Draw& draw, Cases& cases, bool largest) {
   const Shape shape{draw.integer(1, 3), draw.integer(1, 7), draw.integer(1, 7), draw.integer(1, 6)};
   cases.push_back({fmt::format("global {} pool of {}", largest ? "max" : "average", shape),
@@ -29,7 +29,7 @@ Cases max_pool_cases(std::uint64_t seed) {
   Cases cases;
   for (int i = 0; i < 160; ++i) {
     const WindowDraw drawn = draw_window(draw, true);
-    const bool ties = draw.coin();  // whole numbers: of equal elements both libraries take the first
+    const bool ties = draw.coin();  // integers: of equal elements both libraries use the first
     cases.push_back({fmt::format("max_pool2d of {}{}", to_string(drawn), ties ? ", with ties" : ""),
                      {ties ? draw.whole_numbers(drawn.images, -2, 2) : draw.normal(drawn.images)},
                      [window = drawn.window](V x) { return max_pool2d(x, window); },

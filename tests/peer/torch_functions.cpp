@@ -16,7 +16,7 @@ bool torch_can_leave_out(const Margins& m, const WindowOptions& window) {
          window.dilation == Extent2D(1);
 }
 
-/// The sum under each window, padding counting as 0. PyTorch's average pooling knows no dilation; im2col does.
+/// The sum in each window; padding counts as 0. PyTorch's average pooling has no dilation, but im2col has.
 at::Tensor window_sums(const at::Tensor& nhwc, const WindowOptions& window) {
   const auto& [size, strides, padding, dilation] = window;
   const kernels::Window placed = place_window("window_sums", shape_of(nhwc), window);

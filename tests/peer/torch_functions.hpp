@@ -1,5 +1,5 @@
-// Functions of images by PyTorch, for arrays in xtape's layout. Where the two libraries differ by design they follow
-// xtape's definition (TensorFlow's SAME, average pooling without padding), composed of PyTorch's own functions.
+// Functions of images in PyTorch, for arrays in xtape's layout. Where the two libraries differ by design, they follow
+// xtape's definition (TensorFlow's SAME, average pooling without padding), composed of PyTorch's functions.
 #pragma once
 
 #include "framework/ops/window.hpp"
@@ -15,25 +15,26 @@ struct Margins {
   std::int64_t top, bottom, left, right;
 };
 
-/// What a window's padding comes to on images of this shape. PyTorch has no SAME for strides above 1, so it is computed
-/// here from TensorFlow's definition: along each axis max((ceil(in / stride) - 1) stride + (size - 1) dilation + 1 -
-/// in, 0) in all, half of it rounded down in front.
+/// The padding of a window on images of this shape. PyTorch has no SAME for strides above 1, so it is computed here by
+/// TensorFlow's definition: along each axis max((ceil(in / stride) - 1) stride + (size - 1) dilation + 1 - in, 0) in
+/// total, of which half, rounded down, is in front.
 Margins margins(const Shape& images, const WindowOptions& window);
 
-/// `value` around images (n, channels, height, width).
+/// Images (n, channels, height, width) with `value` around them.
 at::Tensor padded(const at::Tensor& nchw, const Margins& margins, double value = 0);
 
 at::Tensor torch_conv2d(const at::Tensor& x, const at::Tensor& w, const WindowOptions& window);
 
-/// Padded with minus infinity.
+/// Max pooling of images padded with minus infinity.
 at::Tensor torch_max_pool(const at::Tensor& x, const WindowOptions& window);
 
-/// By PyTorch's own function where that can leave padding out: the same on both sides, at most half a window, no
-/// dilation. Else by the definition: the sum under the window by the number of pixels there, 0 where there is none.
+/// Average pooling by PyTorch's function if it supports the padding: the same on both sides, at most half a window, no
+/// dilation. Otherwise by the definition: the sum in the window divided by the number of pixels there, 0 if there is
+/// none.
 at::Tensor torch_average_pool(const at::Tensor& x, const WindowOptions& window);
 
-/// For any number of axes, the channels last: images as images, the rest as rows. Mean and variance are taken from the
-/// batch in training, else given.
+/// Batch normalization for any number of axes, the channels last: images as images, others as rows. Mean and variance
+/// are those of the batch in training, otherwise given.
 at::Tensor torch_batch_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta, double epsilon);
 at::Tensor torch_batch_norm_inference(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
                                       const at::Tensor& mean, const at::Tensor& variance, double epsilon);

@@ -1,4 +1,4 @@
-// ResNet-50 and ConvNet in PyTorch's functions.
+// ResNet-50 and ConvNet made of PyTorch's functions.
 
 #include <ATen/ATen.h>
 
@@ -13,8 +13,8 @@ namespace {
 
 using T = const at::Tensor&;
 
-/// 1x1, 3x3 and 1x1 convolution with batch normalization, added to the shortcut. Block a of a stage has a convolution
-/// in the shortcut, and the stage's stride.
+/// 1x1, 3x3 and 1x1 convolution with batch normalization, added to the shortcut. In block a of a stage the shortcut has
+/// a convolution, and the convolutions have the stride of the stage.
 at::Tensor residual_block(Weights& weights, T x, int stage, char block, bool training) {
   const auto unit = [&](T in, const std::string& branch, std::int64_t stride, std::int64_t padding) {
     const std::string place = fmt::format("{}{}_branch{}", stage, block, branch);
@@ -42,7 +42,7 @@ at::Tensor torch_resnet50(Weights& weights, T images, bool training) {
   return torch_dense(weights, "fc6", to_nhwc(x).flatten(1));
 }
 
-/// Stages of convolution, batch normalization where there is one, ReLU and pooling, both SAME; then dense layers.
+/// Stages of convolution, optional batch normalization, ReLU and pooling, both SAME; then dense layers.
 at::Tensor torch_conv_net(Weights& weights, T images, bool training, const ConvNetOptions& options) {
   at::Tensor x = images;
   for (std::size_t i = 0; i < options.stages.size(); ++i) {

@@ -18,7 +18,7 @@ Extent2D draw_extent(Draw& draw, std::int64_t most) {
   return {height, draw.integer(0, 2) == 0 ? draw.integer(1, most) : height};
 }
 
-/// What xtape's pooling asks for: with dilation a window can miss the image between its taps.
+/// The requirement of xtape's pooling: with dilation all taps of a window may miss the image.
 bool every_window_holds_a_pixel(const WindowDraw& drawn) {
   const kernels::Window window = place_window("draw", drawn.images, drawn.window);
   for (std::int64_t i = 0; i < window.output_pixels(); ++i) {

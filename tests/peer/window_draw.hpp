@@ -1,4 +1,4 @@
-// Windows on images, drawn at random: what convolution and pooling share.
+// Random windows on images, for convolution and pooling.
 #pragma once
 
 #include <string>
@@ -13,9 +13,9 @@ struct WindowDraw {
   WindowOptions window;
 };
 
-/// Images of 1 to 11 pixels a side, and a window that fits on them, with taps up to 3 apart: VALID, SAME or padding
-/// given for each side; the stride may be larger than the window and the window larger than the image. For pooling the
-/// padding is shorter than the window.
+/// Images with sides of 1 to 11 pixels and a window that fits, with a dilation of at most 3 and VALID, SAME or explicit
+/// padding. The stride may be larger than the window, and the window larger than the image. For pooling the padding is
+/// smaller than the window.
 WindowDraw draw_window(Draw& draw, bool pooling);
 
 /// "(2, 7, 5, 3), window 3x2, strides 2x1, dilation 1x1, same".

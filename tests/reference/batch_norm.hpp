@@ -1,4 +1,4 @@
-// Batch normalization's kernels by their definitions, one channel or one element at a time.
+// The kernels of batch normalization by their definitions, one channel or one element at a time.
 #pragma once
 
 #include "framework/kernels/normalization/batch_norm.hpp"
@@ -24,7 +24,7 @@ Moments channel_moments(std::int64_t rows, std::int64_t channels, const T* x, st
   return m;
 }
 
-/// x + bias - mean of an element; the sum with a bias is rounded to T, as by an op of its own.
+/// x + bias - mean of an element. The sum with a bias is rounded to T, as by a separate op.
 template <class T>
 long double centered(std::int64_t channels, const T* x, const kernels::Normalization<T>& n, std::int64_t element) {
   const std::int64_t c = element % channels;
@@ -56,7 +56,7 @@ Exact batch_norm_dbeta(std::int64_t rows, std::int64_t channels, const T* dy, st
   return sum;
 }
 
-/// Without the sums dgamma and dbeta if they are null.
+/// The derivative; without the sums dgamma and dbeta if they are null.
 template <class T>
 Exact batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T* x, const T* dy,
                                 const kernels::Normalization<T>& n, const double* dgamma, const double* dbeta,

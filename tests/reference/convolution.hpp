@@ -1,5 +1,5 @@
-// Convolution and its derivatives by their definitions: the arguments of the fast kernels, and the number of the
-// element of the result that is wanted, so that large results can be sampled.
+// Convolution and its derivatives by their definitions. The functions take the arguments of the fast kernels and the
+// index of one element of the result, so that large results can be sampled.
 #pragma once
 
 #include "tests/reference/exact.hpp"

@@ -1,4 +1,4 @@
-// Sums by their definition, with the error that a computation in finite precision may make.
+// Sums by their definition, and the error bound of a computation in finite precision.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace xtape::reference {
 
-/// A sum of terms in long double, whose 64 bits make its own rounding a 2048th of double's.
+/// A sum of terms in long double, whose rounding error is 1/2048 of that of double.
 struct Exact {
   long double value = 0, magnitude = 0, squares = 0;  ///< sums of the terms, of |terms|, of terms^2
   std::int64_t terms = 0;
@@ -24,14 +24,17 @@ struct Exact {
   }
 };
 
-/// What a sum of products of T, added up in T in any order, may be off. With k terms and the unit roundoff u it is
-/// - certainly at most (k + 4) u sum|terms|: k roundings of partial sums, none larger than sum|terms|, and those within
-///   a term (Higham: Accuracy and Stability of Numerical Algorithms, 3.1). And where signs are random
-/// - with certainty for all we shall see 8 sqrt(k + 4) u sqrt(sum terms^2): the partial sums of terms of random signs
-///   are about sqrt(sum terms^2), and k roundings of them add up as a random walk of standard deviation below
-///   sqrt(k) u / sqrt(3) times that. The factor of 8 makes it 14 deviations.
-/// In float32 the second is what shows one term of thousands being wrong; in float64 both lie far below 1e-12
-/// sum|terms| for all k up to 10^4 and 10^7. A fast algorithm that multiplies sums (Strassen, Winograd) keeps neither.
+/// The permitted error of a sum of products of T that is added in T in any order. With k terms and the unit roundoff u
+/// the error is
+///   - at most (k + 4) u sum|terms|: k rounding errors of partial sums, none larger than sum|terms|, and those within a
+///   term
+///     (Higham: Accuracy and Stability of Numerical Algorithms, 3.1);
+///   - for terms of random signs, with a probability of practically 1, at most 8 sqrt(k + 4) u sqrt(sum terms^2): the
+///   partial
+///     sums are about sqrt(sum terms^2), and k rounding errors form a random walk with a standard deviation below
+///     sqrt(k) u / sqrt(3) times that. The factor of 8 makes it 14 standard deviations.
+/// In float32 the second bound detects one wrong term of thousands. In float64 both are far below 1e-12 sum|terms| for
+/// all k up to 10^4 and 10^7. A fast algorithm that multiplies sums (Strassen, Winograd) satisfies neither.
 template <class T>
 double allowed(const Exact& sum) {
   const long double u = std::numeric_limits<T>::epsilon() / 2;
@@ -39,7 +42,7 @@ double allowed(const Exact& sum) {
   return static_cast<double>(u * std::min(k * sum.magnitude, 8 * std::sqrt(k * sum.squares)));
 }
 
-/// The same where all terms may have one sign, so that partial sums are as large as sum|terms|.
+/// The bound if all terms may have the same sign, so that partial sums are as large as sum|terms|.
 template <class T>
 double allowed_of_one_sign(const Exact& sum) {
   const long double u = std::numeric_limits<T>::epsilon() / 2;

@@ -6,7 +6,7 @@
 
 namespace xtape::reference {
 
-/// Where the first of the largest x under the window of output (n, i, j, c) lies.
+/// The index of the first of the largest x in the window of output (n, i, j, c).
 template <class T>
 std::int64_t place_of_largest(const kernels::Window& s, const T* x, const Index4& output) {
   const auto [n, i, j, c] = output;
@@ -21,7 +21,7 @@ std::int64_t place_of_largest(const kernels::Window& s, const T* x, const Index4
 template <class T>
 Exact max_pool(const kernels::Window& s, const T* x, std::int64_t element) {
   const long double most = x[place_of_largest(s, x, split(element, s.out_height, s.out_width, s.channels))];
-  return {.value = most};  // nothing is rounded, so nothing may be off
+  return {.value = most};  // nothing is rounded, so no error is permitted
 }
 
 template <class T>

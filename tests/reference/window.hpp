@@ -1,4 +1,4 @@
-// Sliding windows by their definition: which output positions read which pixels.
+// Sliding windows by their definition: which pixels an output position reads.
 #pragma once
 
 #include <algorithm>
@@ -10,12 +10,12 @@ namespace xtape::reference {
 
 using Index4 = std::array<std::int64_t, 4>;
 
-/// Element number `index` of an array of these extents.
+/// The index of element number `index` of an array with these extents.
 inline Index4 split(std::int64_t index, std::int64_t second, std::int64_t third, std::int64_t fourth) {
   return {index / fourth / third / second, index / fourth / third % second, index / fourth % third, index % fourth};
 }
 
-/// The row or column that tap `tap` of output position `out` reads; may lie on padding.
+/// The row or column that tap `tap` of output position `out` reads; it may be in the padding.
 inline std::int64_t row_read(const kernels::Window& s, std::int64_t out, std::int64_t tap) {
   return out * s.stride_height + tap * s.dilation_height - s.pad_top;
 }
@@ -23,7 +23,7 @@ inline std::int64_t column_read(const kernels::Window& s, std::int64_t out, std:
   return out * s.stride_width + tap * s.dilation_width - s.pad_left;
 }
 
-/// Calls f(a, b, h, v) for the taps (a, b) of output position (i, j) that read a pixel (h, v), not padding.
+/// Calls f(a, b, h, v) for the taps (a, b) of output position (i, j) that read a pixel (h, v) and not padding.
 template <class F>
 void for_each_pixel_read(const kernels::Window& s, std::int64_t i, std::int64_t j, const F& f) {
   for (std::int64_t a = 0; a < s.kernel_height; ++a) {
@@ -34,8 +34,8 @@ void for_each_pixel_read(const kernels::Window& s, std::int64_t i, std::int64_t 
   }
 }
 
-/// Calls f(i, j, a, b) for the output positions (i, j) whose tap (a, b) reads pixel (h, v): of the positions that lie
-/// before it by less than the window is long, those that do.
+/// Calls f(i, j, a, b) for the output positions (i, j) of which tap (a, b) reads pixel (h, v). Only positions that are
+/// closer than the size of the window are tried.
 template <class F>
 void for_each_reader(const kernels::Window& s, std::int64_t h, std::int64_t v, const F& f) {
   const std::int64_t rows = (s.kernel_height - 1) * s.dilation_height,

@@ -14,9 +14,9 @@
 
 namespace xtape::test {
 
-/// A child process whose output goes through a pipe of 4096 bytes, the smallest there is. It waits when the pipe is
-/// full, so it is never more than that ahead of what the test has read, however fast or slow the machine is. The child
-/// is killed at the end of the scope.
+/// A child process whose output is a pipe of 4096 bytes, the smallest possible size. It waits when the pipe is full, so
+/// it is never further ahead of the reading test, at any speed of the machine. The child is killed at the end of the
+/// scope.
 class BackgroundProgram {
  public:
   /// command: the program's path and its arguments. folder: the current folder of the child.
@@ -28,7 +28,7 @@ class BackgroundProgram {
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     REQUIRE(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096);
     process_ = fork();
-    if (process_ == 0) {  // only what is allowed after a fork of several threads
+    if (process_ == 0) {  // only calls that are permitted after a fork of a multi-threaded process
       if (chdir(folder.c_str()) != 0) _exit(98);
       dup2(ends[1], 1);
       dup2(ends[1], 2);
@@ -46,8 +46,7 @@ class BackgroundProgram {
     close(output_);
   }
 
-  /// Continues to read until the words have come `times` times since the start. Fails the test when the output ends
-  /// before.
+  /// Reads until the words have occurred `times` times since the start. The test fails if the output ends before.
   void read_until(const std::string& words, int times = 1) {
     while (count(words) < times) {
       INFO("waiting for " << times << " times '" << words << "' in:\n" << text_);

@@ -21,7 +21,7 @@ TEST_CASE("a copy shares its storage until one of the two is written") {
   CHECK(a.to_vector() == std::vector<double>{1, 2});
   CHECK(b.to_vector() == std::vector<double>{9, 2});
   const float* before = b.data<float>();
-  b.mutable_data<float>()[1] = 8;  // alone now: written in place
+  b.mutable_data<float>()[1] = 8;  // not shared any more: written in place
   CHECK(b.data<float>() == before);
 }
 

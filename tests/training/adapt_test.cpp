@@ -30,12 +30,12 @@ Tensor value_of(Model model, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("adapt measures mean and variance of each channel, and the layer takes them out") {
-  // 70 images, so that batches are of unlike sizes; a mean far from 0 beside a small deviation
+TEST_CASE("adapt computes mean and variance of each channel, and the layer normalizes with them") {
+  // 70 images, so that batches have different sizes; a large mean with a small deviation
   const Tensor images = RandomStream(4).normal({70, 3, 2, 2}, 1000, 0.5, DType::float64);
   Model model = normalizing({3, 2, 2});
   model.convert(DType::float64);
-  CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // before: as they are
+  CHECK(predict(model, images).at({7, 4}) == Approx(images.at({7, 1, 0, 0})));  // unchanged before adapt()
   adapt(model, data_of(images));
   for (const std::int64_t c : {0, 1}) {
     const std::vector<double> all = images.to_vector();
@@ -50,7 +50,7 @@ TEST_CASE("adapt measures mean and variance of each channel, and the layer takes
   }
 }
 
-TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes becomes 0") {
+TEST_CASE("adapt scales uint8 values to [0, 1], and a constant channel becomes 0") {
   Model model = normalizing({1, 2, 2});
   adapt(model, data_of(Tensor::of({2, 1, 2, 2}, {0, 51, 255, 51, 0, 51, 255, 51}, DType::uint8)));
   CHECK(largest_difference(value_of(model, "norm/mean"), Tensor::of({2}, {0.5, 0.2})) < 1e-7);
@@ -58,10 +58,10 @@ TEST_CASE("Bytes are measured as numbers from 0 to 1, and what never changes bec
   const Tensor y = predict(model, Tensor::of({1, 1, 2, 2}, {0, 51, 255, 51}, DType::uint8));
   CHECK(y.at({0, 0}) == Approx(-1));
   CHECK(y.at({0, 2}) == Approx(1));
-  CHECK(std::abs(y.at({0, 1})) < 1);  // rounding of 0.2 alone
+  CHECK(std::abs(y.at({0, 1})) < 1);  // the rounding error of 0.2
 }
 
-TEST_CASE("Mean and variance are stored with the weights and are not trained") {
+TEST_CASE("mean and variance are stored with the weights and are not trained") {
   const TemporaryFolder folder;
   const Tensor images = RandomStream(4).uniform({20, 2, 2, 3}, 3, 7);
   Model model = normalizing({2, 2, 3}), other = normalizing({2, 2, 3});
@@ -73,7 +73,7 @@ TEST_CASE("Mean and variance are stored with the weights and are not trained") {
   CHECK(model.parameter_count() == 6);
 }
 
-TEST_CASE("adapt refuses data and models that it can't measure, and changes nothing") {
+TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   Model model = normalizing({2, 2, 3});
   CHECK_THAT(error_of([&] {
                adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));

@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Values that are all unlike each other.
+/// An image whose values are all different.
 Tensor image(std::int64_t height, std::int64_t width, std::int64_t channels, DType dtype) {
   std::vector<double> values(static_cast<std::size_t>(height * width * channels));
   std::iota(values.begin(), values.end(), 1.0);
@@ -24,7 +24,7 @@ Tensor image(std::int64_t height, std::int64_t width, std::int64_t channels, DTy
   return Tensor::of({height, width, channels}, values, dtype);
 }
 
-/// The image whose pixel (r, c) is the pixel that `from` gives for it, or zeros where that is none.
+/// The image whose pixel (r, c) is the pixel from(r, c), or zeros if that is outside.
 template <class From>
 Tensor rearranged(const Tensor& x, const From& from) {
   std::vector<double> values;
@@ -42,7 +42,7 @@ using Pixel = std::array<std::int64_t, 2>;
 
 }  // namespace
 
-TEST_CASE("A flip reverses the columns") {
+TEST_CASE("a flip reverses the columns") {
   for (const DType dtype : {DType::uint8, DType::float32, DType::float64}) {
     const Tensor x = image(4, 5, 3, dtype);
     const Tensor expected = rearranged(x, [](auto r, auto c) { return Pixel{r, 4 - c}; });
@@ -51,11 +51,11 @@ TEST_CASE("A flip reverses the columns") {
   }
 }
 
-TEST_CASE("Quarter turns and half turns take whole pixels to whole pixels") {
+TEST_CASE("rotations by multiples of 90 degrees map whole pixels to whole pixels") {
   for (const std::int64_t n : {6, 7}) {
     const Tensor x = image(n, n, 2, DType::uint8);
     const auto turned = [&](double degrees) { return distorted(x, {.degrees = degrees}, Fill::edge); };
-    const Tensor left = rearranged(x, [n](auto r, auto c) { return Pixel{c, n - 1 - r}; });  // as numpy.rot90
+    const Tensor left = rearranged(x, [n](auto r, auto c) { return Pixel{c, n - 1 - r}; });  // as in numpy.rot90
     CHECK(identical(turned(90), left));
     CHECK(identical(turned(-90), rearranged(x, [n](auto r, auto c) { return Pixel{n - 1 - c, r}; })));
     CHECK(identical(turned(180), rearranged(x, [n](auto r, auto c) { return Pixel{n - 1 - r, n - 1 - c}; })));
@@ -64,7 +64,7 @@ TEST_CASE("Quarter turns and half turns take whole pixels to whole pixels") {
   }
 }
 
-TEST_CASE("A shift fills what is empty with the edge or with zeros") {
+TEST_CASE("a shift fills empty pixels with the edge or with zeros") {
   const Tensor x = image(5, 6, 1, DType::uint8);
   const Distortion shift{.down = 2, .right = -1};
   CHECK(identical(distorted(x, shift, Fill::zeros), rearranged(x, [](auto r, auto c) { return Pixel{r - 2, c + 1}; })));
@@ -74,15 +74,15 @@ TEST_CASE("A shift fills what is empty with the edge or with zeros") {
   CHECK(identical(distorted(x, {.down = 5}, Fill::zeros), Tensor::zeros(x.shape(), DType::uint8)));
 }
 
-TEST_CASE("Zoom enlarges the middle, and pixels between pixels are linear") {
-  // f(x) = a x + b stays linear: enlarged by z about the middle m it is a (m + (x - m) / z) + b.
+TEST_CASE("zoom enlarges the middle and interpolates linearly between pixels") {
+  // f(x) = a x + b stays linear: enlarged by z about the middle m it is a (m + (x - m) / z) + b
   Tensor x = Tensor::empty({1, 9, 1}, DType::float64);
   for (int i = 0; i < 9; ++i) x.mutable_data<double>()[i] = 0.1 * i + 0.05;
   const Tensor zoomed = distorted(x, {.zoom = 2.5}, Fill::edge);
   for (int i = 0; i < 9; ++i) CHECK(zoomed.at({0, i, 0}) == Approx(0.1 * (4 + (i - 4) / 2.5) + 0.05).epsilon(1e-12));
 }
 
-TEST_CASE("Flip, turn and shift follow each other in this order") {
+TEST_CASE("flip, rotation and shift are applied in this order") {
   const Tensor x = image(5, 5, 1, DType::uint8);
   const Tensor flipped = distorted(x, {.flip = true}, Fill::zeros);
   const Tensor turned = distorted(flipped, {.degrees = 90}, Fill::zeros);
@@ -90,7 +90,7 @@ TEST_CASE("Flip, turn and shift follow each other in this order") {
   CHECK(identical(distorted(x, {.flip = true, .degrees = 90, .down = 1, .right = 2}, Fill::zeros), expected));
 }
 
-TEST_CASE("Brightness and contrast change values about the mean, and bytes stay bytes") {
+TEST_CASE("brightness and contrast change values relative to the mean, and uint8 stays uint8") {
   const Tensor x = Tensor::of({1, 4, 1}, {0, 100, 200, 100}, DType::uint8);
   const auto changed = [&](const Distortion& d) { return distorted(x, d, Fill::edge).to_vector(); };
   CHECK(changed({.brightness = 0.2}) == std::vector<double>{51, 151, 251, 151});
@@ -101,7 +101,7 @@ TEST_CASE("Brightness and contrast change values about the mean, and bytes stay 
   CHECK(distorted(y, {.brightness = 0.5, .contrast = 3}, Fill::edge).to_vector() == std::vector<double>{0.25, 1.75});
 }
 
-TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch and index alone") {
+TEST_CASE("amounts are drawn from their whole range and depend on seed, epoch and index only") {
   const Augmentation all{
       .horizontal_flip = true, .rotation = 30, .zoom = 0.5, .shift = 0.25, .brightness = 0.1, .contrast = 0.3};
   const Shape shape{40, 80, 3};
@@ -128,7 +128,7 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   }
   CHECK(std::abs(flips - 1000) < 100);  // 4.5 standard deviations
   CHECK((left < -29 && right > 29 && zoom > 1.49));
-  CHECK((least.down == -10 && most.down == 10 && least.right == -20 && most.right == 20));  // quarters of each side
+  CHECK((least.down == -10 && most.down == 10 && least.right == -20 && most.right == 20));  // a quarter of each side
   CHECK((least.brightness < -0.099 && most.brightness > 0.099 && least.contrast < 0.71 && most.contrast > 1.29));
   CHECK(std::abs(sum / 2000) < 2);
   CHECK(draw(1, 2, 3).degrees == draw(1, 2, 3).degrees);
@@ -140,7 +140,7 @@ TEST_CASE("What is drawn lies in its range, fills it, and depends on seed, epoch
   CHECK((!none.flip && none.zoom == 1 && none.degrees == 0 && none.down == 0 && none.contrast == 1));
 }
 
-TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike") {
+TEST_CASE("thousands of samples, epochs and seeds have different augmentations") {
   const Augmentation turning{.rotation = 180};
   std::set<double> angles;
   std::size_t drawn = 0;
@@ -151,13 +151,13 @@ TEST_CASE("No two of thousands of examples, epochs and seeds are changed alike")
   for (std::int64_t i = 0; i < 3000; ++i) draw(1, 0, i);
   for (std::uint64_t epoch = 1; epoch < 1000; ++epoch) draw(1, epoch, 5);
   for (std::uint64_t seed = 2; seed < 300; ++seed) draw(seed, 0, 5);
-  for (int bit = 13; bit < 40; ++bit) draw(1, 0, std::int64_t{1} << bit);  // far into a data set of any size
+  for (int bit = 13; bit < 40; ++bit) draw(1, 0, std::int64_t{1} << bit);  // far into a very large data set
   for (int bit = 10; bit < 21; ++bit) draw(1, std::uint64_t{1} << bit, 0);
   CHECK(angles.size() == drawn);
 }
 
-TEST_CASE("Every image of a large data set is changed by the numbers of its own place, in batches of any size") {
-  // one pixel lies left of the middle; each image's own angle turns it
+TEST_CASE("the augmentation of an image in a large data set depends on its index, not on the batch size") {
+  // one pixel is left of the middle; the angle of each image rotates it
   const std::int64_t n = 700;
   const Tensor images = Tensor::of({n, 9, 9, 1}, [&] {
     std::vector<double> values(static_cast<std::size_t>(n * 81), 0.0);
@@ -175,7 +175,7 @@ TEST_CASE("Every image of a large data set is changed by the numbers of its own 
   }
 }
 
-TEST_CASE("Amounts out of range and images of other ranks are refused") {
+TEST_CASE("amounts out of range and images of other ranks are rejected") {
   const auto error = [](const Augmentation& a) {
     return error_of([&] { check_augmentation("fit", a, Shape{4, 4, 3}); });
   };

@@ -26,7 +26,7 @@ Dataset features(std::int64_t n) {
   return {x, Tensor::zeros({n}, DType::int64), 1};
 }
 
-/// Mean and unbiased variance of each column.
+/// The mean and the unbiased variance of each column.
 std::array<std::vector<double>, 2> statistics(const Tensor& x) {
   const auto n = static_cast<double>(x.dim(0));
   std::vector<double> mean(2), variance(2);
@@ -62,7 +62,7 @@ Model normalizing_model(bool bias_correction = false) {
   return model;
 }
 
-TEST_CASE("one batch: the moving averages become its mean and variance, without dropout") {
+TEST_CASE("after recalibration with one batch the moving averages are its mean and variance, without dropout") {
   const Dataset data = features(40);
   Model model = normalizing_model();
   recalibrate_batch_norm(model, data, {.batch_size = 40});
@@ -72,7 +72,7 @@ TEST_CASE("one batch: the moving averages become its mean and variance, without 
   CHECK(dynamic_cast<BatchNormalizationLayer&>(model.layer("norm")).momentum() == 0.75);
 }
 
-TEST_CASE("several batches count by their size, and so all samples count the same in the mean") {
+TEST_CASE("batches are weighted by their size, so all samples have the same weight in the mean") {
   const Dataset data = features(45);
   Model model = normalizing_model();
   recalibrate_batch_norm(model, data, {.batch_size = 20});
@@ -82,7 +82,7 @@ TEST_CASE("several batches count by their size, and so all samples count the sam
   CHECK(variance.at({1}) == Approx(0.25).epsilon(0.4));
 }
 
-TEST_CASE("recalibrating twice changes nothing, also from values that are not finite") {
+TEST_CASE("a second recalibration changes nothing, and values that are not finite are replaced") {
   Model model = normalizing_model();
   recalibrate_batch_norm(model, features(45));
   const Tensor first = value_of(model, "norm/moving_variance");
@@ -93,7 +93,7 @@ TEST_CASE("recalibrating twice changes nothing, also from values that are not fi
   CHECK(identical(first, value_of(model, "norm/moving_variance")));
 }
 
-TEST_CASE("with bias correction inference takes the new averages as they are") {
+TEST_CASE("inference with bias correction uses the recalibrated averages unchanged") {
   const Dataset data = features(45);
   Model plain = normalizing_model(), corrected = normalizing_model(true);
   recalibrate_batch_norm(plain, data);
@@ -101,7 +101,7 @@ TEST_CASE("with bias correction inference takes the new averages as they are") {
   CHECK(test::largest_difference(predict(plain, data.input()), predict(corrected, data.input())) < 1e-12);
 }
 
-TEST_CASE("what recalibration refuses, leaving the model as it was") {
+TEST_CASE("recalibration rejects invalid models and leaves them unchanged") {
   Model model = normalizing_model();
   const Tensor before = value_of(model, "norm/moving_mean");
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 0, 0, 0}), 1);
@@ -117,7 +117,7 @@ TEST_CASE("what recalibration refuses, leaving the model as it was") {
         "recalibrate_batch_norm: expected BatchNormalization layers that are not frozen, got none in model model");
 }
 
-TEST_CASE("recalibration refuses data that is not finite, and leaves the model as it was") {
+TEST_CASE("recalibration rejects data that are not finite and leaves the model unchanged") {
   Model model = normalizing_model();
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     Tensor x = Tensor::ones({8, 2}, DType::float64);
@@ -130,7 +130,7 @@ TEST_CASE("recalibration refuses data that is not finite, and leaves the model a
   }
 }
 
-TEST_CASE("recalibration leaves frozen layers alone") {
+TEST_CASE("recalibration does not change frozen layers") {
   const SymbolicTensor input = Input({2});
   const auto x = BatchNormalization({.name = "frozen"})(input);
   Model model(input, BatchNormalization({.name = "moving"})(x));
@@ -143,7 +143,7 @@ TEST_CASE("recalibration leaves frozen layers alone") {
   CHECK_THAT(error_of([&] { recalibrate_batch_norm(model, features(45)); }), Catch::Contains("not frozen, got none"));
 }
 
-TEST_CASE("recalibration refuses a layer that a pass calls twice") {
+TEST_CASE("recalibration rejects a layer that is called twice in a pass") {
   const auto input = Input({2});
   const BatchNormalization shared({.name = "shared"});
   Model model(input, shared(shared(input)));

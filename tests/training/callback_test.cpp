@@ -18,7 +18,7 @@ namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// A run whose epochs come to these validation losses, as the callback sees them. The weights of epoch e are all e.
+/// A run whose epochs have these validation losses, as a callback sees it. All weights of epoch e are e.
 struct Epochs {
   Model model = quadrant_model();
   SGD sgd{model.parameters(), {.learning_rate = 1}};
@@ -54,11 +54,11 @@ int epochs_until_stop(const EarlyStoppingOptions& options, const std::vector<dou
 TEST_CASE("a figure improves when it is better than the best by more than min_delta") {
   struct Row {
     double value, best, min_delta;
-    bool larger, smaller;  // whether it improves where that is better
+    bool larger, smaller;  // whether it improves if larger or smaller is better
   };
   const double infinite = std::numeric_limits<double>::infinity();
   Epochs epochs;
-  const auto begun = [&](const char* figure) {  // the run says which way is better
+  const auto begun = [&](const char* figure) {  // the run determines which is better
     Monitor monitor("test", figure);
     monitor.begin(epochs.run);
     return monitor;
@@ -87,7 +87,7 @@ TEST_CASE("a figure improves when it is better than the best by more than min_de
   CHECK(begun("accuracy").worst() == -infinite);
 }
 
-TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; those that save come last") {
+TEST_CASE("callbacks are called in the documented order, and those that save the state of others last") {
   std::string seen;
   const auto noting = [&](const std::string& who) {
     const auto note = [&seen, who](const char* what) {
@@ -115,7 +115,7 @@ TEST_CASE("hooks come in order: train, epoch, batches, validation, epoch end; th
         "xE2:0 yE2:0 xb2:1 yb2:1 last xb2:2 yb2:2 last xe2:0 ye2:0 xt2:0 yt2:0 ");
 }
 
-TEST_CASE("a callback sees the run and ends it after a batch or an epoch, with a reason") {
+TEST_CASE("a callback has access to the run and may end it after a step or an epoch, with a reason") {
   Model model = quadrant_model();
   SGD sgd(model.parameters());
   double means = 0;
@@ -138,7 +138,7 @@ TEST_CASE("a callback sees the run and ends it after a batch or an epoch, with a
   CHECK(second.epochs().size() == 1);
 }
 
-TEST_CASE("early stopping ends after `patience` epochs without an improvement, as Keras's does") {
+TEST_CASE("early stopping ends a run after `patience` epochs without an improvement, as in Keras") {
   CHECK(epochs_until_stop({}, {3, 2, 2, 1}) == 3);
   CHECK(epochs_until_stop({.patience = 1}, {3, 2, 2, 1}) == 3);
   CHECK(epochs_until_stop({.patience = 2}, {3, 2, 2, 2, 1}) == 4);
@@ -147,12 +147,12 @@ TEST_CASE("early stopping ends after `patience` epochs without an improvement, a
   CHECK(epochs_until_stop({.min_delta = 0.5, .patience = 2}, {3, 2.6, 2.4, 2.3, 2.2, 1}) == 5);
   CHECK(epochs_until_stop({.patience = 1}, {nan_value, 2, 1}) == 3);  // never after the first epoch
   CHECK(epochs_until_stop({}, {nan_value, nan_value, 1}) == 2);
-  // an accuracy is better the larger it is
+  // a larger accuracy is better
   CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {-1, -2, -2}) == 3);
   CHECK(epochs_until_stop({.monitor = "val_accuracy"}, {3, 2, 1, 0, 0}) == 5);
 }
 
-TEST_CASE("early stopping gives back the best weights, also when the run went through to its end") {
+TEST_CASE("early stopping restores the best weights, also if the run reaches its last epoch") {
   for (const auto& [losses, restore, expected] : {std::tuple(std::vector<double>{3, 1, 2, 2}, true, 2.0),
                                                   {{3, 1, 2, 2}, false, 4.0},
                                                   {{3, 1, 2}, true, 2.0},
@@ -166,7 +166,7 @@ TEST_CASE("early stopping gives back the best weights, also when the run went th
   }
 }
 
-TEST_CASE("early stopping says what happened") {
+TEST_CASE("early stopping gives a reason of the stop") {
   Epochs epochs;
   EarlyStopping stopping({.patience = 2});
   stopping->train_begin(epochs.run);
@@ -175,7 +175,7 @@ TEST_CASE("early stopping says what happened") {
   CHECK(stopping->best_epoch() == 2);
 }
 
-TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
+TEST_CASE("the learning rate is reduced on a plateau, as in Keras") {
   const auto rates = [](const ReduceLROnPlateauOptions& options, const std::vector<double>& losses) {
     Epochs epochs;
     ReduceLROnPlateau plateau(options);
@@ -188,11 +188,11 @@ TEST_CASE("the learning rate falls on a plateau, as Keras's does") {
   CHECK(rates({.factor = 0.5, .patience = 2}, {3, 3, 2, 2, 2, 2}) == Rates{1, 1, 1, 1, 1, 0.5});
   CHECK(rates({.factor = 0.5, .patience = 1, .min_delta = 0.1}, {3, 2.95, 2.8, 2.8}) == Rates{1, 1, 0.5, 0.5});
   CHECK(rates({.factor = 0.5, .patience = 1, .min_learning_rate = 0.4}, {3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.4, 0.4});
-  // by Keras's rule: the cooldown's last epoch counts again
+  // Keras's rule: the last epoch of the cooldown counts again
   CHECK(rates({.factor = 0.5, .patience = 1, .cooldown = 2}, {3, 3, 3, 3, 3, 3}) == Rates{1, 1, 0.5, 0.5, 0.25, 0.25});
 }
 
-TEST_CASE("the CSV file holds the whole history after each epoch, and without a disk training goes on") {
+TEST_CASE("the CSV file has the whole history after each epoch, and training continues if it cannot be written") {
   const TemporaryFolder folder;
   Model model = quadrant_model();
   SGD sgd(model.parameters());
@@ -216,7 +216,7 @@ TEST_CASE("the CSV file holds the whole history after each epoch, and without a 
   CHECK(errors.str().find("CSVLogger") == errors.str().rfind("CSVLogger"));
 }
 
-TEST_CASE("a loss that is not finite ends the run in good order when a callback asks for it") {
+TEST_CASE("a loss that is not finite ends the run without an error if a callback requests it") {
   Model model = quadrant_model();
   SGD sgd(model.parameters());
   int calls = 0;
@@ -239,7 +239,7 @@ TEST_CASE("a loss that is not finite ends the run in good order when a callback 
   for (std::size_t i = 0; i < before.size(); ++i) CHECK(identical(model.parameters()[i].value(), before[i]));
 }
 
-TEST_CASE("progress says why a run stopped") {
+TEST_CASE("progress shows why a run stopped") {
   std::ostringstream stream;
   Model model = quadrant_model();
   SGD sgd(model.parameters());
@@ -249,7 +249,7 @@ TEST_CASE("progress says why a run stopped") {
   CHECK(stream.str().ends_with("\nstopped: enough\n"));
 }
 
-TEST_CASE("what callbacks refuse") {
+TEST_CASE("callbacks reject invalid options") {
   CHECK(error_of([] { EarlyStopping({.monitor = ""}); }) ==
         "EarlyStopping: expected the name of a figure to watch, got an empty one");
   CHECK(error_of([] { CSVLogger(); }) == "CSVLogger: expected a path, got an empty one");
@@ -285,7 +285,7 @@ TEST_CASE("what callbacks refuse") {
         "EarlyStopping: expected to watch one of loss, learning_rate, got \"accuracy\"");
 }
 
-TEST_CASE("signals are what they were before once nobody waits for them") {
+TEST_CASE("signal handlers are restored") {
   struct sigaction before {
   }, during{}, after{};
   sigaction(SIGINT, nullptr, &before);
@@ -302,7 +302,7 @@ TEST_CASE("signals are what they were before once nobody waits for them") {
   {
     const StopOnInterrupt stop;
     std::raise(SIGTERM);
-    CHECK(interrupt_signal() == 0);  // what is ignored stays ignored
+    CHECK(interrupt_signal() == 0);  // an ignored signal stays ignored
   }
   std::signal(SIGTERM, SIG_DFL);
 }

@@ -1,4 +1,4 @@
-// The settings that a resumed run must share with the run that began.
+// The settings that must be equal when a run is resumed.
 #include "framework/ops/ops.hpp"
 #include "layers/shape/reshaping.hpp"
 #include "optim/adam.hpp"
@@ -29,7 +29,7 @@ Model two_layers(const DenseOptions& hidden) {
 
 const DenseOptions hidden{.units = 4, .activation = relu, .name = "hidden"};
 
-/// One epoch, with a checkpoint; or, with `resume`, a second one.
+/// Trains one epoch with a checkpoint or, with `resume`, a second one.
 void train(const fs::path& folder, bool resume, Model model, const Dataset& data, const MakeOptimizer& make,
            const Loss& its_loss = loss::softmax_cross_entropy(), const std::optional<Dataset>& validation = {}) {
   const auto optimizer = make(model.parameters());
@@ -46,7 +46,7 @@ void train(const fs::path& folder, bool resume, Model model, const Dataset& data
 
 }  // namespace
 
-TEST_CASE("other labels or weights of as many examples are another run's") {
+TEST_CASE("a checkpoint is rejected for other labels or weights of the same number of samples") {
   const TemporaryFolder folder;
   const auto sgd = rule<SGD>(SGDOptions{});
   const Dataset data = quadrants(16);
@@ -63,7 +63,7 @@ TEST_CASE("other labels or weights of as many examples are another run's") {
   train(folder.path(), true, two_layers(hidden), data, sgd);
 }
 
-TEST_CASE("targets of the same numbers in another shape are another run's") {
+TEST_CASE("a checkpoint is rejected for targets of another shape") {
   const TemporaryFolder folder;
   const auto sgd = rule<SGD>(SGDOptions{});
   const auto input = Input({2});
@@ -79,7 +79,7 @@ TEST_CASE("targets of the same numbers in another shape are another run's") {
   train(folder.path(), true, model, of_shape({8, 2, 1}), sgd, squares);
 }
 
-TEST_CASE("another loss, schedule or other validation data are another run's") {
+TEST_CASE("a checkpoint is rejected for another loss, schedule or other validation data") {
   const TemporaryFolder folder;
   const Dataset data = quadrants(16), judge = quadrants(8, 5), other = quadrants(8, 6);
   const auto with = [&](bool resume, const LearningRate& rate, const Loss& its_loss, const Dataset& validation) {
@@ -100,16 +100,16 @@ TEST_CASE("another loss, schedule or other validation data are another run's") {
   with(true, 0.1, loss::softmax_cross_entropy(), judge);
 }
 
-TEST_CASE("a schedule is asked for no rate that the run does not need") {
+TEST_CASE("a schedule is called only for rates that the run needs") {
   const TemporaryFolder folder;
-  const auto only_four_steps = [](std::int64_t i) { return i < 4 ? 0.1 : -1; };  // below 0 is an Error
+  const auto only_four_steps = [](std::int64_t i) { return i < 4 ? 0.1 : -1; };  // a rate below 0 is an Error
   for (const bool resume : {false, true}) {
     train(folder.path(), resume, two_layers(hidden), quadrants(16),
           rule<SGD>(SGDOptions{.learning_rate = only_four_steps}));
   }
 }
 
-TEST_CASE("other options of the optimizer are another run's, with names and values") {
+TEST_CASE("a checkpoint is rejected for other options of the optimizer, with names and values") {
   struct Case {
     MakeOptimizer begun, other;
     std::string difference;
@@ -146,7 +146,7 @@ TEST_CASE("other options of the optimizer are another run's, with names and valu
   }
 }
 
-TEST_CASE("a model with the same parameters and other layers is another run's") {
+TEST_CASE("a checkpoint is rejected for a model with the same parameters and other layers") {
   const TemporaryFolder folder;
   const auto sgd = rule<SGD>(SGDOptions{});
   train(folder.path(), false, two_layers(hidden), quadrants(16), sgd);
@@ -161,7 +161,7 @@ TEST_CASE("a model with the same parameters and other layers is another run's") 
   train(folder.path(), true, two_layers(hidden), quadrants(16), sgd);
 }
 
-TEST_CASE("a model with custom functions resumes") {
+TEST_CASE("a run of a model with custom functions is resumed") {
   const TemporaryFolder folder;
   DenseOptions own = hidden;
   own.activation = [](const Variable& x) { return tanh(x); };
@@ -169,7 +169,7 @@ TEST_CASE("a model with custom functions resumes") {
     train(folder.path(), resume, two_layers(own), quadrants(16), rule<SGD>(SGDOptions{}));
 }
 
-TEST_CASE("a checkpoint of a run with other augmentation is refused") {
+TEST_CASE("a checkpoint is rejected for other augmentation") {
   const TemporaryFolder folder;
   const auto input = Input({4, 4, 1});
   Model model(input, Dense({.units = 2})(Flatten()(input)));
@@ -188,7 +188,7 @@ TEST_CASE("a checkpoint of a run with other augmentation is refused") {
   CHECK(fit(model, sgd, data, options).epochs().size() == 2);
 }
 
-TEST_CASE("with other layers frozen it is another run") {
+TEST_CASE("a checkpoint is rejected if other layers are frozen") {
   const TemporaryFolder folder;
   const auto train = [&](bool frozen, const fs::path& resume) {
     Model model = quadrant_model();

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A run with everything that has state. It stops after `until` steps, and goes on from `resume`.
+/// A run with all kinds of state. It stops after `until` steps, and resumes from `resume`.
 struct Trained {
   Model model;
   Adam adam;
@@ -72,10 +72,10 @@ void write(const fs::path& path, const std::vector<char>& bytes) {
 
 }  // namespace
 
-TEST_CASE("a run that stops after any step goes on with the bits of one that does not") {
+TEST_CASE("a run that stops after any step is resumed with the same bits") {
   const TemporaryFolder unbroken;
   const Trained whole(unbroken.path());
-  CHECK(whole.history.last()["learning_rate"] < 0.01);  // the plateau was reached: there is state to lose
+  CHECK(whole.history.last()["learning_rate"] < 0.01);  // the rate was reduced, so there is state to lose
   for (std::int64_t until = 1; until < whole.adam.iterations(); ++until) {
     const TemporaryFolder folder;
     const Trained first(folder.path(), until);
@@ -88,7 +88,7 @@ TEST_CASE("a run that stops after any step goes on with the bits of one that doe
   }
 }
 
-TEST_CASE("a run that stops in the midst of a validation validates anew, and ends with the same bits") {
+TEST_CASE("a run that stops during a validation repeats it, and ends with the same bits") {
   const TemporaryFolder folder;
   const auto train = [&](std::int64_t stop_at, const fs::path& resume) {
     Model model = quadrant_model();
@@ -110,14 +110,14 @@ TEST_CASE("a run that stops in the midst of a validation validates anew, and end
   };
   const auto whole = train(-1, {});
   fs::remove_all(folder.path());
-  CHECK(train(8, {}).first.size() == 2);  // epoch 2 is not over
+  CHECK(train(8, {}).first.size() == 2);  // epoch 2 is not finished
   CHECK(checkpoints_in(folder.path()).front() == checkpoint_path(folder.path(), 14));
   const auto stopped = train(-1, folder.path());
   CHECK(stopped.first == whole.first);
   CHECK(identical(stopped.second, whole.second));
 }
 
-TEST_CASE("checkpoints of a folder are listed from the newest to the one before the first step, and nothing else is") {
+TEST_CASE("only checkpoints of a folder are listed, the newest first") {
   const TemporaryFolder folder;
   for (const std::int64_t step : {7, 0, 1'000'000'000, 12}) std::ofstream(checkpoint_path(folder.path(), step)) << "x";
   const std::string any = checkpoint_path("", 3).string();
@@ -132,7 +132,7 @@ TEST_CASE("checkpoints of a folder are listed from the newest to the one before 
   CHECK(checkpoints_in(folder / "none").empty());
 }
 
-TEST_CASE("going on from the end of a run is that end, and more epochs can be added") {
+TEST_CASE("resuming a finished run does nothing, and more epochs can be added") {
   const TemporaryFolder folder;
   FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};
   const Trained first(folder.path(), -1, {}, options);
@@ -143,7 +143,7 @@ TEST_CASE("going on from the end of a run is that end, and more epochs can be ad
   CHECK(Trained(folder.path(), -1, folder.path(), options).adam.iterations() == whole.adam.iterations());
 }
 
-TEST_CASE("the newest checkpoints stay, and the best epoch's weights") {
+TEST_CASE("the newest checkpoints are kept, and the weights of the best epoch") {
   const TemporaryFolder folder;
   const Trained run(folder.path());
   const auto all = checkpoints_in(folder.path());
@@ -158,7 +158,7 @@ TEST_CASE("the newest checkpoints stay, and the best epoch's weights") {
   CHECK(evaluate(best, quadrants(20, 7))["loss"] == Approx(smallest));
 }
 
-TEST_CASE("an older checkpoint can be named, and what came after it is written anew") {
+TEST_CASE("a run can be resumed from an older checkpoint, and later ones are replaced") {
   const TemporaryFolder folder;
   const Trained whole(folder.path());
   const auto all = checkpoints_in(folder.path());
@@ -166,10 +166,11 @@ TEST_CASE("an older checkpoint can be named, and what came after it is written a
   check_same(whole, again);
   const TemporaryFolder other;
   const Trained stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
-  CHECK(checkpoints_in(folder.path()).front() == all[1]);  // the newer one was of a future that did not come
+  // the newer one was written after the step from which the run was resumed
+  CHECK(checkpoints_in(folder.path()).front() == all[1]);
 }
 
-TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older one that is good") {
+TEST_CASE("the message for a damaged checkpoint has the file, the reason and an older valid checkpoint") {
   const TemporaryFolder folder;
   const FitOptions options{.epochs = 4, .batch_size = 8, .seed = 2};
   Trained(folder.path(), 12, {}, options);
@@ -200,10 +201,10 @@ TEST_CASE("a damaged checkpoint is refused by name, with the reason and an older
                Trained(folder.path(), -1, all[0], options);
              }),
              Catch::Contains("expected contents with the checksum") && Catch::Contains("the file is damaged"));
-  Trained(folder.path(), -1, all[1], options);  // goes on from what was offered
+  Trained(folder.path(), -1, all[1], options);  // resumes from the suggested checkpoint
 }
 
-TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
+TEST_CASE("a rejected checkpoint leaves model and optimizer unchanged") {
   const TemporaryFolder folder;
   Trained(folder.path(), 12);
   Model model = quadrant_model();
@@ -219,7 +220,7 @@ TEST_CASE("a refused checkpoint leaves model and optimizer as they were") {
   CHECK(adam.iterations() == 0);
 }
 
-TEST_CASE("a checkpoint of another run is refused with what differs") {
+TEST_CASE("a checkpoint of another run is rejected with the differences") {
   const TemporaryFolder folder;
   const FitOptions same{.epochs = 4, .batch_size = 8, .seed = 2};
   Trained(folder.path(), 12, {}, same);
@@ -261,7 +262,7 @@ TEST_CASE("a checkpoint of another run is refused with what differs") {
              Catch::Contains("expected float32 (2, 9) as model/hidden/kernel, got float32 (2, 8)"));
 }
 
-TEST_CASE("a layer that the model shares with one inside of it is saved and taken up") {
+TEST_CASE("a layer that a model shares with an inner model is saved and restored") {
   const TemporaryFolder folder;
   const auto train = [&](int epochs, const fs::path& from, const fs::path& to) {
     const auto input = Input({2});
@@ -281,7 +282,7 @@ TEST_CASE("a layer that the model shares with one inside of it is saved and take
   for (std::size_t i = 0; i < whole.size(); ++i) CHECK(identical(whole[i].value(), parts[i].value()));
 }
 
-TEST_CASE("where there is no checkpoint, and where there are some already") {
+TEST_CASE("a folder without checkpoints cannot be resumed, and a new run rejects a folder with checkpoints") {
   const TemporaryFolder folder;
   CHECK(resume_error(folder.path(), folder / "none.safetensors", {}).find("none.safetensors, got: ") !=
         std::string::npos);
@@ -297,7 +298,7 @@ TEST_CASE("where there is no checkpoint, and where there are some already") {
             "; go on from them with FitOptions::resume, or name another folder");
 }
 
-TEST_CASE("what a process that is no more left in the folder is removed, and nothing else") {
+TEST_CASE("files left by a process that has ended are removed, and no others") {
   const TemporaryFolder folder;
   const std::vector<std::string> names{".xtape-999999999-0.tmp", fmt::format(".xtape-{}-7.tmp", getpid()),
                                        ".xtape-x.tmp"};

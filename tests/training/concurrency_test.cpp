@@ -1,4 +1,4 @@
-// One model, several threads that use it at the same time.
+// Several threads that use one model at the same time.
 #include <thread>
 
 #include "framework/ops/ops.hpp"
@@ -35,7 +35,7 @@ TEST_CASE("predict and evaluate may run on one model in several threads at once"
   }
 }
 
-/// Convolutions, whose kernels inference packs, a shared layer, and where asked for batch normalization and dropout.
+/// Convolutions, whose kernels are packed in inference, a shared layer, and optionally batch normalization and dropout.
 Model trained_model(bool depends_on_batch) {
   const auto input = Input({6, 6, 16});
   const Conv2D shared({.filters = 16, .kernel_size = 3, .padding = Padding::same, .activation = relu});
@@ -46,7 +46,7 @@ Model trained_model(bool depends_on_batch) {
   return model;
 }
 
-/// Gradients of the sum of the losses of the samples [begin, end).
+/// The gradients of the sum of the losses of the samples [begin, end).
 Gradients gradients_of(const Model& model, const Dataset& data, std::int64_t begin, std::int64_t end,
                        std::uint64_t seed = 0) {
   const Dataset part = data.rows(begin, end);
@@ -83,7 +83,7 @@ TEST_CASE("training passes of several threads on one model add up to one pass ov
   }
 }
 
-TEST_CASE("several threads train one model together as one thread after the other does") {
+TEST_CASE("several threads that train one model together get the result of one thread") {
   constexpr std::int64_t threads = 4, share = 3;
   const Dataset data = samples(threads * share);
   const auto train = [&](bool at_once) {
@@ -95,7 +95,8 @@ TEST_CASE("several threads train one model together as one thread after the othe
       const auto work = [&](std::int64_t t) {
         const auto seed = static_cast<std::uint64_t>(10 * step + t);
         parts[static_cast<std::size_t>(t)] = gradients_of(model, data, t * share, (t + 1) * share, seed);
-        predicted[static_cast<std::size_t>(t)] = predict(model, data.input());  // beside the others' training passes
+        // while other threads run training passes
+        predicted[static_cast<std::size_t>(t)] = predict(model, data.input());
       };
       {
         std::vector<std::jthread> workers;

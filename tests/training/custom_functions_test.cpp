@@ -1,4 +1,4 @@
-// Functions that users give: empty ones, and losses that compare targets with the outputs of other samples.
+// Functions of users: empty ones, and losses that compare targets with the outputs of other samples.
 #include <functional>
 #include <sstream>
 
@@ -21,7 +21,7 @@ Model dense(std::int64_t units) {
   return {input, Dense({.units = units})(input), {.seed = 1}};
 }
 
-/// The message of the Error that the action ends in, from ": " on; empty when there is none.
+/// The message of the Error that the action throws, after ": "; empty when it throws none.
 std::string refusal(const std::function<void()>& action) {
   try {
     action();
@@ -32,7 +32,7 @@ std::string refusal(const std::function<void()>& action) {
   }
 }
 
-/// What fit says, and evaluate too; empty when both accept the loss.
+/// The message of fit, which must be that of evaluate too; empty if both accept the loss.
 std::string verdict(std::int64_t units, const Dataset& data, const Loss& its_loss, std::int64_t batch_size) {
   Model model = dense(units);
   SGD sgd(model.parameters(), {.learning_rate = 1e-3});
@@ -47,14 +47,14 @@ Dataset with_targets(const Tensor& targets) { return {RandomStream(3).normal({ta
 
 Tensor random_targets(const Shape& shape) { return RandomStream(4).normal(shape); }
 
-/// As people write it, without looking at shapes.
+/// A loss as users may write it, without a check of the shapes.
 Variable squared_error(const Variable& outputs, const Tensor& targets) {
   return mean(square(outputs - Variable(targets.to(outputs.dtype()))));
 }
 
 Variable column(const Variable& outputs, std::int64_t number) { return outputs[{all(), {number, number + 1}}]; }
 
-/// The negative logarithm of a normal density, whose mean and log variance the model gives; targets (n).
+/// The negative logarithm of a normal density with the mean and log variance that the model computes; targets (n).
 Variable gaussian(const Variable& outputs, const Tensor& targets) {
   const Variable log_variance = column(outputs, 1);
   const Variable error = column(outputs, 0) - Variable(targets.reshaped({targets.dim(0), 1}));
@@ -63,7 +63,7 @@ Variable gaussian(const Variable& outputs, const Tensor& targets) {
 
 }  // namespace
 
-TEST_CASE("an empty loss is refused, however it is written") {
+TEST_CASE("an empty function is rejected as a loss in every form") {
   using Two = Variable(const Variable&, const Tensor&);
   using Three = Variable(const Variable&, const Tensor&, const Tensor&);
   Two* const two = nullptr;
@@ -80,7 +80,7 @@ TEST_CASE("an empty loss is refused, however it is written") {
              Contains("got an empty one"));
 }
 
-TEST_CASE("other functions that are empty are refused") {
+TEST_CASE("other empty functions are rejected") {
   Variable (*const null)(const Variable&) = nullptr;
   const std::function<Variable(const Variable&)> empty;
   CHECK_THAT(error_of([&] { ActivationFunction{null}; }), Contains("got an empty one"));
@@ -101,7 +101,7 @@ TEST_CASE("other functions that are empty are refused") {
              Contains("got a null stream"));
 }
 
-TEST_CASE("a custom loss gets targets of the outputs' shape alone, unless it says that it takes others") {
+TEST_CASE("a custom loss accepts only targets with the shape of the outputs unless it declares others") {
   const std::string expected = "would be compared with the outputs of other samples; reshape them";
   const Loss squares("squares", squared_error);
   for (const std::int64_t batch_size : {2, 3, 8, 32}) {
@@ -130,7 +130,7 @@ TEST_CASE("a custom loss gets targets of the outputs' shape alone, unless it say
   }
 }
 
-TEST_CASE("a custom loss that takes logits or probabilities says so, and is protected as those of xtape") {
+TEST_CASE("a custom loss may declare logits or probabilities, and is then checked like the losses of xtape") {
   const auto input = Input({2});
   Model ending(input, Dense({.units = 2, .activation = softmax, .name = "last"})(input));
   const Loss logits("mine", squared_error, {.outputs = LossOutputs::logits});
@@ -147,7 +147,7 @@ TEST_CASE("a custom loss that takes logits or probabilities says so, and is prot
              Contains("gives probabilities, as mine takes them"));
 }
 
-TEST_CASE("messages of losses and metrics say what to do") {
+TEST_CASE("messages of losses and metrics contain advice") {
   for (const Loss& its_loss : {loss::sigmoid_cross_entropy(), loss::mean_squared_error()}) {
     CHECK_THAT(verdict(2, quadrants(8), its_loss, 4),
                Contains("expected softmax_cross_entropy for labels that are class numbers") && Contains("one-hot"));

@@ -13,7 +13,7 @@ using Catch::Contains;
 
 namespace {
 
-/// n uint8 images of 2 x 1 pixels; both pixels and the label of example i hold i, at most 255 of them.
+/// n uint8 images of 2 x 1 pixels. Both pixels and the label of sample i are i, at most 255.
 Dataset numbered(std::int64_t n) {
   Tensor images = Tensor::zeros({n, 2, 1, 1}, DType::uint8);
   Tensor labels = Tensor::zeros({n}, DType::int64);
@@ -35,7 +35,7 @@ std::vector<double> labels_of(const Epoch& epoch) {
 
 }  // namespace
 
-TEST_CASE("An epoch has every example once, in batches of which the last is short") {
+TEST_CASE("an epoch has every sample once, and its last batch may be smaller") {
   const DataLoader loader(numbered(10), {.batch_size = 4});
   CHECK(loader.batches() == 3);
   std::vector<std::int64_t> sizes;
@@ -51,7 +51,7 @@ TEST_CASE("An epoch has every example once, in batches of which the last is shor
   CHECK(DataLoader(numbered(3), {.batch_size = 100}).batches() == 1);
 }
 
-TEST_CASE("The order depends on the seed and the epoch and nothing else") {
+TEST_CASE("the order of the samples depends on the seed and the epoch only") {
   const DataLoader loader(numbered(50), {.batch_size = 7, .seed = 3});
   const auto third = labels_of(loader.epoch(3));
   CHECK(labels_of(loader.epoch(0)) != third);
@@ -64,13 +64,13 @@ TEST_CASE("The order depends on the seed and the epoch and nothing else") {
   CHECK(epoch[2].target().to_vector() == std::vector<double>(third.begin() + 14, third.begin() + 21));
 }
 
-TEST_CASE("Without shuffling every epoch has the order of the data") {
+TEST_CASE("without shuffling every epoch has the order of the data") {
   const DataLoader loader(numbered(5), {.batch_size = 2, .shuffle = false});
   CHECK(labels_of(loader.epoch(0)) == std::vector<double>{0, 1, 2, 3, 4});
   CHECK(labels_of(loader.epoch(1)) == std::vector<double>{0, 1, 2, 3, 4});
 }
 
-TEST_CASE("Bytes become numbers from 0 to 1 and stay with their labels") {
+TEST_CASE("uint8 inputs become numbers from 0 to 1 and stay with their labels") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     const DataLoader loader(numbered(256), {.batch_size = 100, .dtype = dtype});
     for (const Batch& batch : loader.epoch(5)) {
@@ -86,14 +86,14 @@ TEST_CASE("Bytes become numbers from 0 to 1 and stay with their labels") {
   }
 }
 
-TEST_CASE("Floating features are converted but not scaled") {
+TEST_CASE("floating features are converted but not scaled") {
   const Dataset data(Tensor::of({2, 2}, {100, 200, -3, 0.5}, DType::float64), Tensor::labels({0, 1}), 2);
   const Batch batch = DataLoader(data, {.shuffle = false}).epoch(0)[0];
   CHECK(identical(batch.input(), Tensor::of({2, 2}, {100, 200, -3, 0.5})));
 }
 
-TEST_CASE("Batches are the same whatever the number of threads") {
-  Tensor images = Tensor::empty({40, 100, 100, 1}, DType::uint8);  // three to a piece of parallel work
+TEST_CASE("batches do not depend on the number of threads") {
+  Tensor images = Tensor::empty({40, 100, 100, 1}, DType::uint8);  // three for each piece of parallel work
   auto* pixels = images.mutable_data<std::uint8_t>();
   for (std::int64_t i = 0; i < images.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i / 10000 * 6 + i % 5);
   const Dataset data(images, Tensor::zeros({40}, DType::int64), 1);
@@ -112,7 +112,7 @@ TEST_CASE("Batches are the same whatever the number of threads") {
   CHECK(right);
 }
 
-TEST_CASE("Images are augmented by seed, epoch and index, whatever batch they are in") {
+TEST_CASE("the augmentation of an image depends on seed, epoch and index, not on its batch") {
   const Augmentation augmentation{.horizontal_flip = true, .rotation = 20, .brightness = 0.1};
   Tensor images = Tensor::empty({20, 6, 6, 2}, DType::float64);
   for (int i = 0; i < images.size(); ++i) images.mutable_data<double>()[i] = i % 37 / 40.0;
@@ -131,7 +131,7 @@ TEST_CASE("Images are augmented by seed, epoch and index, whatever batch they ar
   }
 }
 
-TEST_CASE("A source is asked for what a batch holds, and must make what it promised") {
+TEST_CASE("a source makes the samples of a batch, and a wrong shape or type is rejected") {
   const auto source = [](const Shape& promised) {
     return ImageSource{promised, [](std::int64_t i) { return Tensor::full({2, 2, 1}, double(i), DType::uint8); }};
   };
@@ -148,14 +148,14 @@ TEST_CASE("A source is asked for what a batch holds, and must make what it promi
   CHECK_THAT(error_of([&] { Dataset(source({2, 2, 1}), Tensor::labels({1}), {"a"}); }), Contains("[0, 1), got 1"));
 }
 
-TEST_CASE("An epoch may outlive its loader") {
+TEST_CASE("an epoch may outlive its loader") {
   auto loader = std::make_unique<DataLoader>(numbered(4), DataLoaderOptions{.shuffle = false});
   const Epoch epoch = loader->epoch(0);
   loader.reset();
   CHECK(labels_of(epoch) == std::vector<double>{0, 1, 2, 3});
 }
 
-TEST_CASE("A loader refuses options and numbers that make no sense") {
+TEST_CASE("a loader rejects invalid options and batch numbers") {
   const Dataset data = numbered(5);
   CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = 0}); }), Contains("batch_size of at least 1, got 0"));
   CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = -3}); }), Contains("got -3"));

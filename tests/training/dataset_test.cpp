@@ -15,7 +15,7 @@ using Catch::Contains;
 
 namespace {
 
-/// n examples of two features; feature 0 is the number of the example, its label that number modulo `classes`.
+/// n samples of two features. Feature 0 is the number of the sample, its label is that number modulo `classes`.
 Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
   Tensor features = Tensor::zeros({n, 2});
   Tensor labels = Tensor::zeros({n}, DType::int64);
@@ -39,7 +39,7 @@ void write_signs(const std::filesystem::path& folder, const std::string& part, c
       {{part + "_set_x", images}, {part + "_set_y", labels}, {"list_classes", Tensor::labels({0, 1, 2, 3, 4, 5})}});
 }
 
-/// An IDX file of unsigned bytes; load_idx reads it whether it is compressed or not.
+/// Writes an IDX file of unsigned bytes. load_idx reads it with and without compression.
 void write_idx(const std::filesystem::path& path, const std::vector<char>& extents, const std::string& elements) {
   std::ofstream out(path, std::ios::binary);
   out.write("\0\0\x08", 3).put(static_cast<char>(extents.size()));
@@ -56,7 +56,7 @@ void write_mnist(const std::filesystem::path& folder) {
 
 }  // namespace
 
-TEST_CASE("A data set knows its images, labels, classes and size") {
+TEST_CASE("a data set has images, labels, classes and a size") {
   const Dataset data(Tensor::zeros({3, 4, 4, 1}, DType::uint8), Tensor::labels({0, 1, 1}), 2);
   CHECK(data.size() == 3);
   CHECK(data.classes() == 2);
@@ -70,7 +70,7 @@ TEST_CASE("A data set knows its images, labels, classes and size") {
   CHECK(named.rows(1, 2).class_names() == std::vector<std::string>{"no", "yes", "perhaps"});
 }
 
-TEST_CASE("A data set refuses images and labels that do not belong together") {
+TEST_CASE("a data set rejects images and labels that do not match") {
   const auto error = [](const Tensor& images, const Tensor& labels, std::int64_t classes) {
     return error_of([&] { Dataset(images, labels, classes); });
   };
@@ -90,7 +90,7 @@ TEST_CASE("A data set refuses images and labels that do not belong together") {
   CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
 }
 
-TEST_CASE("A data set refuses a source that makes no images") {
+TEST_CASE("a data set rejects a source that is not one of images") {
   const auto error_with = [](const Shape& shape, bool function) {
     ImageSource source{shape, [=](std::int64_t) { return Tensor::zeros(shape, DType::uint8); }};
     if (!function) source.image = nullptr;
@@ -106,7 +106,7 @@ TEST_CASE("A data set refuses a source that makes no images") {
   CHECK(error_with({4, 4, 3}, false) == expected + "an empty function of shape (4, 4, 3)");
 }
 
-TEST_CASE("A data set refuses class names that no model's file can keep") {
+TEST_CASE("a data set rejects class names that a model file cannot store") {
   const auto error = [](const std::vector<std::string>& names) {
     const std::string in_memory = error_of([&] { Dataset(Tensor::zeros({2, 3}), Tensor::labels({0, 1}), names); });
     const ImageSource images{{3, 3, 1}, [](std::int64_t) { return Tensor::zeros({3, 3, 1}, DType::uint8); }};
@@ -118,7 +118,7 @@ TEST_CASE("A data set refuses class names that no model's file can keep") {
   CHECK_THAT(error({"a", "a"}), Contains("class_names[1]: expected different names, got \"a\" twice"));
 }
 
-TEST_CASE("rows and subset pick examples with their labels") {
+TEST_CASE("rows and subset select samples with their labels") {
   const Dataset data = numbered(5);
   CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});
   const Dataset picked = data.subset({4, 0, 4});
@@ -132,7 +132,7 @@ TEST_CASE("rows and subset pick examples with their labels") {
   CHECK_THAT(error_of([&] { data.subset({-1}); }), Contains("got -1"));
 }
 
-TEST_CASE("split gives two parts that share nothing and miss nothing, the same for the same seed") {
+TEST_CASE("split divides the samples into two disjoint parts, the same for the same seed") {
   const Dataset data = numbered(100);
   const SplitData parts = split(data, 0.2, 7);
   CHECK(parts.train.size() == 80);
@@ -162,7 +162,7 @@ TEST_CASE("split, dropout and the epochs of one seed draw from different streams
   CHECK(streams::of_dropout((std::int64_t{1} << 42) - 1, (1 << 20) - 1) == streams::epochs - 1);
 }
 
-TEST_CASE("split refuses fractions that leave a part empty") {
+TEST_CASE("split rejects fractions that leave a part empty") {
   CHECK_THAT(error_of([] { split(numbered(10), 0); }), Contains("between 0 and 1, got 0"));
   CHECK_THAT(error_of([] { split(numbered(10), 1); }), Contains("got 1"));
   CHECK_THAT(error_of([] { split(numbered(10), 0.01); }), Contains("each part, got 0 of 10"));
@@ -181,7 +181,7 @@ TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
   CHECK(data.train.class_names() == std::vector<std::string>{"0", "1", "2", "3", "4", "5"});
 }
 
-TEST_CASE("load_signs names the file that is missing or wrong") {
+TEST_CASE("load_signs names a missing or invalid file") {
   const TemporaryFolder folder;
   const std::string train = (folder / "train_signs.h5").string();
   const Tensor images = Tensor::full({2, 4, 4, 3}, 9, DType::uint8);
@@ -202,7 +202,7 @@ TEST_CASE("load_signs names the file that is missing or wrong") {
              Contains("\"train_set_y\"") && Contains("has \"train_set_x\""));
 }
 
-TEST_CASE("The SIGNS data are 1080 photographs in two parts, with every class in both") {
+TEST_CASE("the SIGNS data are 1080 photographs in two parts, with every class in both") {
   const SplitData data = load_signs(signs_folder());
   CHECK(data.train.size() + data.test.size() == 1080);
   for (const Dataset& part : {data.train, data.test}) {
@@ -240,7 +240,7 @@ TEST_CASE("load_fashion_mnist reads the files without .gz too") {
   CHECK(identical(data.test.target(), Tensor::labels({1})));
 }
 
-TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
+TEST_CASE("load_fashion_mnist names a missing or invalid file") {
   const TemporaryFolder folder;
   const auto error = [&] { return error_of([&] { load_fashion_mnist(folder.path()); }); };
   CHECK_THAT(error(), Contains((folder / "train-images-idx3-ubyte.gz").string()) && Contains("dataset-fashion-mnist"));
@@ -257,7 +257,7 @@ TEST_CASE("load_fashion_mnist names the file that is missing or wrong") {
   CHECK_THAT(error(), Contains("images (n, height, width), got (2,)") && Contains("t10k-images"));
 }
 
-TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, as many of each class") {
+TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, with equal numbers of each class") {
   const std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(folder)) skip("no Fashion-MNIST in " + folder.string());
   const SplitData data = load_fashion_mnist();

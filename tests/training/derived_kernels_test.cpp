@@ -1,4 +1,4 @@
-// Inference keeps packed kernels with the parameters, and notices every way in which these change.
+// Inference stores packed kernels with the parameters, and updates them after every kind of write.
 #include <functional>
 
 #include "framework/ops/ops.hpp"
@@ -23,12 +23,12 @@ Tensor infer(const Model& model, const Tensor& images, bool keep) {
   return model(images.to(model.dtype()), pass).value();
 }
 
-/// A packed kernel holds its values.
+/// Whether a packed kernel exists: it refers to the values.
 bool is_packed(const Model& model) { return !model.parameters()[0].value().sole_owner(); }
 
 }  // namespace
 
-TEST_CASE("inference packs a kernel once, training and recalibration never") {
+TEST_CASE("inference packs a kernel once; training and recalibration do not pack it") {
   Model model = network();
   const Tensor images = RandomStream(1).normal({1, 6, 6, 16});
   infer(model, images, false);
@@ -52,7 +52,7 @@ TEST_CASE("inference packs a kernel once, training and recalibration never") {
   CHECK(model.parameters()[0].derived<PackedKernel>() == packed);
 }
 
-TEST_CASE("packed kernels follow the weights, whatever changes them") {
+TEST_CASE("packed kernels are updated after every kind of write to the weights") {
   const test::TemporaryFolder folder;
   const Tensor images = RandomStream(1).normal({8, 6, 6, 16});
   const Dataset data(images, Tensor::labels({0, 1, 2, 0, 1, 2, 0, 1}), 3);

@@ -1,5 +1,4 @@
-// The same seed gives the same bits, whatever the number of threads; and a run that leaves the finite numbers says
-// where.
+// The same seed gives the same bits for any number of threads. A run reports where values are not finite.
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/kernels/threads/parallel.hpp"
@@ -62,7 +61,7 @@ TEST_CASE("three epochs give the same bits with 1, 2 and 4 threads, and on a sec
   }
 }
 
-TEST_CASE("check_finite names the step, the layer and the op where a run leaves the finite numbers") {
+TEST_CASE("check_finite names the step, the layer and the op of the first value that is not finite") {
   const auto input = Input({4});
   const auto x = Dense({.units = 3, .name = "first"})(input);
   Model model(input, Dense({.units = 2, .name = "second"})(Activation(exp, {.name = "grow"})(x)));
@@ -76,7 +75,7 @@ TEST_CASE("check_finite names the step, the layer and the op where a run leaves 
   CHECK_THAT(message, Catch::Contains("input 0 (8, 3): min 4000, mean 4000, max 4000, 0 of 24 not finite"));
 }
 
-TEST_CASE("a finite check looks at derivatives too and is silent when all is finite") {
+TEST_CASE("a finite check also checks derivatives, and reports nothing if all are finite") {
   FiniteCheck finite(7);
   ForwardPass pass(Mode::training, {.observers = {&finite}});
   const Variable zero = pass.watch(Tensor::zeros({2}));

@@ -1,4 +1,4 @@
-// Which epochs a run has: their orders, their numbers, and who asks for a learning rate after the last of them.
+// The epochs of a run: their sample orders, their numbers, and the learning rate after the last of them.
 #include <set>
 
 #include "layers/shape/reshaping.hpp"
@@ -14,15 +14,16 @@ namespace {
 
 using Order = std::vector<double>;
 
-/// Samples of which each says its number; the model gives it on, so that a loss sees the order of an epoch.
+/// Samples that contain their numbers. The model returns them, so the loss sees the order of an epoch.
 struct Runs {
   Model model = [] {
     const auto input = Input({1, 2, 1});
     return Model(input, Dense({.units = 2, .use_bias = false})(Flatten()(input)));
   }();
   SGD sgd{model.parameters(), {.learning_rate = 0}};
-  std::vector<Order> orders;  ///< of each epoch, the numbers of the samples; with augmentation what became of them
-  std::vector<int> numbers;   ///< of the epochs in the histories
+  /// of each epoch, the numbers of the samples in order; with augmentation their changed values
+  std::vector<Order> orders;
+  std::vector<int> numbers;  ///< of the epochs in the histories
   std::int64_t batch_size = 4;
 
   Runs() { model.parameters()[0].set_value(Tensor::of({2, 2}, {1, 0, 0, 1})); }
@@ -51,7 +52,7 @@ std::size_t different(const std::vector<Order>& orders) { return std::set<Order>
 
 }  // namespace
 
-TEST_CASE("calls of fit with one optimizer see the orders of one call with as many epochs") {
+TEST_CASE("calls of fit with one optimizer use the orders of one call with as many epochs") {
   Runs once, often;
   once({.epochs = 5});
   for (int i = 0; i < 5; ++i) often({.epochs = 1});
@@ -62,7 +63,7 @@ TEST_CASE("calls of fit with one optimizer see the orders of one call with as ma
   CHECK(different(often.orders) == 7);
 }
 
-TEST_CASE("calls of fit with one optimizer see new augmentations") {
+TEST_CASE("calls of fit with one optimizer use new augmentations") {
   Runs runs;
   for (int i = 0; i < 4; ++i) runs({.epochs = 1, .shuffle = false, .augmentation = {.brightness = 0.5}});
   CHECK(different(runs.orders) == 4);
@@ -71,7 +72,7 @@ TEST_CASE("calls of fit with one optimizer see new augmentations") {
   CHECK(different(plain.orders) == 1);
 }
 
-TEST_CASE("a run that was stopped within an epoch, or of other data, leaves its orders behind") {
+TEST_CASE("the orders of a run that was stopped within an epoch, or of other data, are not used again") {
   Runs runs, whole;
   runs({.epochs = 1, .callbacks = {at_batch_end([](TrainingState& run) { run.stop("here"); })}});
   CHECK(runs.sgd.iterations() == 1);
@@ -81,7 +82,7 @@ TEST_CASE("a run that was stopped within an epoch, or of other data, leaves its 
   CHECK(runs.orders[0] == whole.orders[1]);
 }
 
-TEST_CASE("no order comes twice when the sizes of batches and of the data change between calls") {
+TEST_CASE("no order is used twice if the sizes of batches and of the data change between calls") {
   Runs runs;
   for (const std::int64_t size : {10, 10, 10, 5, 5, 3, 3, 1, 1, 10, 2, 7, 1, 10}) {
     runs.batch_size = size;
@@ -90,7 +91,7 @@ TEST_CASE("no order comes twice when the sizes of batches and of the data change
   CHECK(different(runs.orders) == 14);
 }
 
-TEST_CASE("a run that is resumed leaves the same orders behind as one that was not interrupted") {
+TEST_CASE("a resumed run marks the same orders as used as an uninterrupted run") {
   const TemporaryFolder folder;
   const auto checkpoint = [&] { return Checkpoint({.folder = folder.path()}); };
   Runs whole, first, second;
@@ -113,14 +114,14 @@ TEST_CASE("a run that is resumed leaves the same orders behind as one that was n
   CHECK(std::equal(second.orders.rbegin(), second.orders.rbegin() + 2, whole.orders.rbegin()));
 }
 
-TEST_CASE("initial_epoch says which epochs a run has, as in Keras") {
+TEST_CASE("initial_epoch determines the epochs of a run, as in Keras") {
   Runs whole, parts;
   whole({.epochs = 5});
   parts({.epochs = 2, .initial_epoch = 0});
   parts({.epochs = 5, .initial_epoch = 2});
   CHECK(parts.orders == whole.orders);
   CHECK(parts.numbers == std::vector<int>{1, 2, 3, 4, 5});
-  parts({.epochs = 4, .initial_epoch = 3});  // whatever the optimizer has done
+  parts({.epochs = 4, .initial_epoch = 3});  // for any number of steps of the optimizer
   CHECK(parts.orders.back() == whole.orders[3]);
   CHECK(parts.numbers.back() == 4);
   for (const int initial : {-1, 5, 6}) {
@@ -151,7 +152,7 @@ TEST_CASE("a run with an optimizer that has done steps resumes with the same bit
     (*whole)(options(-1, {}));
     std::filesystem::remove_all(folder.path());
     (*first)(options(4, {}));
-    second(options(-1, folder.path()));  // a new optimizer, which restores the other's steps
+    second(options(-1, folder.path()));  // a new optimizer, which restores the state of the other one
     CHECK(whole->numbers == std::vector<int>{1, 2, last - 2, last - 1, last});
     CHECK(second.numbers == std::vector<int>{last - 1, last});
     CHECK(second.orders.back() == whole->orders.back());
@@ -164,7 +165,7 @@ TEST_CASE("a run with an optimizer that has done steps resumes with the same bit
 
 namespace {
 
-/// A schedule that ends with the run: asked for a rate behind it, it fails the test.
+/// A schedule that is defined for the steps of the run only: a call for a later step fails the test.
 LearningRate rates_of_the_run(std::int64_t steps) {
   return LearningRate([steps](std::int64_t i) {
     check(i < steps, "asked for the rate of step {} of {}", i, steps);
@@ -172,14 +173,14 @@ LearningRate rates_of_the_run(std::int64_t steps) {
   });
 }
 
-/// Watches a figure that never improves.
+/// A ReduceLROnPlateau with a figure that never improves.
 ReduceLROnPlateau plateau(int patience) {
   return ReduceLROnPlateau({.monitor = "loss", .factor = 0.5, .patience = patience, .min_delta = 1e6});
 }
 
 }  // namespace
 
-TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
+TEST_CASE("a schedule is not called for steps after the last step of the run") {
   for (const int epochs : {1, 2, 3}) {
     for (const int patience : {0, 1, 2}) {
       const TemporaryFolder folder;
@@ -206,7 +207,7 @@ TEST_CASE("nobody asks a schedule for a rate behind the run's last step") {
   }
 }
 
-TEST_CASE("a run that is resumed with the optimizer that ended it asks for no rate behind it") {
+TEST_CASE("a run resumed with the optimizer that ended it calls the schedule for no later step") {
   const TemporaryFolder folder;
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = rates_of_the_run(4)});
@@ -220,7 +221,7 @@ TEST_CASE("a run that is resumed with the optimizer that ended it asks for no ra
   CHECK(train(folder.path()).epochs().size() == 1);
 }
 
-TEST_CASE("a reduction that is due after the last epoch comes when the run gets more epochs") {
+TEST_CASE("a reduction that is due after the last epoch is done when the run gets more epochs") {
   const auto rates = [](std::vector<int> epochs) {
     const TemporaryFolder folder;
     std::vector<double> seen;

@@ -1,4 +1,4 @@
-// A training step that fails leaves weights, optimizer and moving averages as the step before left them.
+// A training step that fails leaves weights, optimizer and moving averages as they were after the previous step.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -16,7 +16,7 @@ namespace {
 
 using test::error_of;
 
-/// Passes its input on, and calls a function in the forward pass.
+/// Returns its input, and calls a function in the forward pass.
 class Probe final : public Layer {
  public:
   explicit Probe(std::function<void()> called) : Layer("probe"), called_(std::move(called)) {}
@@ -131,7 +131,7 @@ TEST_CASE("a derivative that is not finite changes nothing when the finite check
   check_same(training.everything(), after_one_step());
 }
 
-TEST_CASE("an exception of a callback leaves the steps before it whole") {
+TEST_CASE("an exception of a callback does not undo completed steps") {
   Training training;
   const auto thrower = test::at_batch_end([](TrainingState& run) {
     if (run.batch == 1) fail("callback");
@@ -140,7 +140,7 @@ TEST_CASE("an exception of a callback leaves the steps before it whole") {
   check_same(training.everything(), after_one_step());
 }
 
-TEST_CASE("moving averages move with the step and not before") {
+TEST_CASE("moving averages change with the step and not before") {
   Training training;
   ForwardPass pass(Mode::training);
   const std::vector<Tensor> before = training.everything();

@@ -1,4 +1,4 @@
-// Every option of fit and evaluate has a row that shows what it does; a new one without a row fails.
+// Every option of fit and evaluate has a row with a test of its effect. A test fails if an option has no row.
 #include <functional>
 #include <sstream>
 
@@ -14,7 +14,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// What a run came to: the steps, the weights' sum, the figures of the last epoch, and what was printed.
+/// The results of a run: the steps, the weights, the history, and the output.
 struct Result {
   std::int64_t steps = 0;
   Tensor weights;
@@ -59,7 +59,7 @@ TEST_CASE("every option of fit") {
                 !plain.history.last().figures.contains("val_loss") && same(judged);
        }},
       {"validation_split",
-       [&] {  // as in Keras the last samples, before any shuffling
+       [&] {  // the last samples, before shuffling, as in Keras
          const Dataset data = quadrants(40);
          const Result judged = run_of({.batch_size = 8, .validation_split = 0.25}), by_hand = [&] {
            return run_of({.batch_size = 8, .validation = data.rows(30, 40)}, quadrant_model(0.5), data.rows(0, 30));

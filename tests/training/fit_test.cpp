@@ -20,7 +20,7 @@ namespace {
 
 using test::error_of;
 
-/// Points around three corners of a triangle, one class a corner.
+/// Points around the three corners of a triangle, with one class for each corner.
 Dataset blobs(std::int64_t n, std::uint64_t seed = 1) {
   const std::vector<std::array<double, 2>> corners{{2, 0}, {-1, 2}, {-1, -2}};
   const std::vector<double> noise = RandomStream(seed).normal({n, 2}, 0, 0.4).to_vector();
@@ -75,7 +75,7 @@ TEST_CASE("a small network learns three blobs") {
   CHECK(evaluation["accuracy"] == last["val_accuracy"]);
 }
 
-TEST_CASE("the same seed gives the same bits, another one others") {
+TEST_CASE("equal seeds give equal bits, other seeds other bits") {
   const auto trained = [](std::uint64_t seed, DType dtype) {
     Model model = small_model(0.3);
     model.convert(dtype);
@@ -88,7 +88,7 @@ TEST_CASE("the same seed gives the same bits, another one others") {
   CHECK(trained(3, DType::float64).dtype() == DType::float64);
 }
 
-TEST_CASE("fit does the steps of a loop that is written out, with a short batch at the end") {
+TEST_CASE("fit does the steps of an explicit loop, including a smaller last batch") {
   const Dataset train = blobs(50);
   Model fitted = small_model(0.3), looped = small_model(0.3);
   SGD sgd(fitted.parameters(), {.learning_rate = 0.1}), same(looped.parameters(), {.learning_rate = 0.1});
@@ -104,7 +104,7 @@ TEST_CASE("fit does the steps of a loop that is written out, with a short batch 
   CHECK(same_bits(fitted, looped));
 }
 
-TEST_CASE("loss and accuracy of an epoch are means over samples, also when the last batch is short") {
+TEST_CASE("loss and accuracy of an epoch are means over samples, also if the last batch is smaller") {
   const Dataset train = blobs(50);
   Model model = small_model();
   SGD still(model.parameters(), {.learning_rate = 0});
@@ -115,7 +115,7 @@ TEST_CASE("loss and accuracy of an epoch are means over samples, also when the l
   CHECK(evaluate(model, train, {.batch_size = 7})["loss"] == Approx(at_once["loss"]));
 }
 
-TEST_CASE("evaluation and prediction record nothing and change nothing") {
+TEST_CASE("evaluation and prediction record nothing and do not change the model") {
   const SymbolicTensor input = Input({2});
   Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
   const std::vector<Tensor> before = values_of(model);
@@ -145,7 +145,7 @@ TEST_CASE("predictions are the model's outputs, row by row") {
   CHECK(predict(model, bytes).dtype() == DType::float64);
 }
 
-TEST_CASE("another loss can be given") {
+TEST_CASE("fit and evaluate accept another loss") {
   const auto function = [](const Variable& outputs, const Tensor& labels) {
     Tensor targets = Tensor::zeros(outputs.shape(), outputs.dtype());
     for (std::int64_t i = 0; i < labels.size(); ++i) {
@@ -173,7 +173,7 @@ TEST_CASE("progress is written to the given stream") {
   CHECK(text.starts_with("epoch 1/2  loss "));
 }
 
-TEST_CASE("a loss that is not finite stops the run with epoch and step") {
+TEST_CASE("a loss that is not finite stops the run, with epoch and step in the message") {
   Model model = small_model();
   SGD sgd(model.parameters());
   int calls = 0;
@@ -193,7 +193,7 @@ TEST_CASE("a loss that is not finite stops the run with epoch and step") {
   CHECK(sgd.iterations() == 4);
 }
 
-/// The message of the Error that fit throws, before the first step.
+/// The message of the Error that fit throws before the first step.
 std::string fit_error(Model model, const Dataset& data, FitOptions options) {
   SGD sgd(model.parameters());
   options.show_progress = false;
@@ -202,7 +202,7 @@ std::string fit_error(Model model, const Dataset& data, FitOptions options) {
   return message;
 }
 
-TEST_CASE("what fit refuses before the first step") {
+TEST_CASE("fit rejects invalid arguments before the first step") {
   Model model = small_model();
   const Dataset data = blobs(9);
   const Dataset wide(Tensor::zeros({4, 3}), Tensor::labels({0, 1, 2, 0}), 3);
@@ -242,13 +242,13 @@ TEST_CASE("what fit refuses before the first step") {
         "model.parameters()");
 }
 
-TEST_CASE("a loss of several elements is refused") {
+TEST_CASE("a loss with several elements is rejected") {
   const auto identity = [](const Variable& outputs, const Tensor&) { return outputs; };
   CHECK(fit_error(small_model(), blobs(9), {.loss = Loss("identity", identity, {.targets = LossTargets::classes})}) ==
         "fit: expected a loss of one element, got shape (9, 3); take the mean");
 }
 
-TEST_CASE("a softmax at the end does not go with a loss of logits") {
+TEST_CASE("a softmax at the end is rejected with a loss of logits") {
   const SymbolicTensor input = Input({2});
   const SymbolicTensor logits = Dense({.units = 3})(input);
   Model layer(input, Softmax({.name = "probabilities"})(logits));
@@ -267,7 +267,7 @@ TEST_CASE("a softmax at the end does not go with a loss of logits") {
   CHECK(predict(layer, blobs(9).input()).shape() == Shape{9, 3});
 }
 
-TEST_CASE("what evaluate and predict refuse") {
+TEST_CASE("evaluate and predict reject invalid arguments") {
   Model model = small_model();
   CHECK(error_of([&] { evaluate(model, blobs(9), {.batch_size = 0}); }) ==
         "evaluate: expected a batch_size of at least 1, got 0");

@@ -24,7 +24,7 @@ History example() {
   return history;
 }
 
-TEST_CASE("history keeps the epochs in order") {
+TEST_CASE("a history keeps the epochs in order") {
   const History history = example();
   CHECK(history.epochs().size() == 3);
   CHECK(history.epochs()[0]["loss"] == 1.5);
@@ -32,7 +32,7 @@ TEST_CASE("history keeps the epochs in order") {
   CHECK(error_of([] { History().last(); }) == "History::last: expected at least one epoch, got none");
 }
 
-TEST_CASE("history as CSV: a header, all digits, empty fields for what was not measured") {
+TEST_CASE("the CSV file of a history has a header, all digits, and empty fields for missing figures") {
   const test::TemporaryFolder folder;
   example().save_csv(folder / "history.csv");
   std::stringstream text;
@@ -46,7 +46,7 @@ TEST_CASE("history as CSV: a header, all digits, empty fields for what was not m
   CHECK(message.find((folder / "none" / "history.csv").string()) != std::string::npos);
 }
 
-TEST_CASE("history as a table") {
+TEST_CASE("the table of a history has a line for each epoch") {
   CHECK(example().table() ==
         "epoch      loss  accuracy  learning_rate   seconds  val_loss  val_accuracy\n"
         "    1    1.5000     25.0%          0.001    2.0000         -             -\n"
@@ -54,7 +54,7 @@ TEST_CASE("history as a table") {
         "    3    0.5000         -         0.0005    1.0000         -             -\n");
 }
 
-TEST_CASE("figures are found by name, and added in order") {
+TEST_CASE("figures are found by name and added in order") {
   Figures figures{{"loss", 0.5}, {"accuracy", 0.75}};
   CHECK(figures["accuracy"] == 0.75);
   CHECK_FALSE(figures.contains("auc"));

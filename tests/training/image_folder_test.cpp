@@ -25,17 +25,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// An image of one colour, by number.
+/// An image with one colour, which depends on the number.
 Tensor plain(int number) { return Tensor::full({6, 5, 3}, 10 * number, DType::uint8); }
 
-/// Three cats (numbers 1 to 3) and two dogs (4 and 5), with other things around.
+/// Three cats (numbers 1 to 3) and two dogs (4 and 5), and other files.
 void write_animals(const fs::path& folder) {
   fs::create_directories(folder / "cat" / "kittens");
   fs::create_directories(folder / "dog");
   fs::create_directories(folder / ".hidden");
   write_png(folder / "cat" / "b.png", plain(2));
   write_png(folder / "cat" / "a.PNG", plain(1));
-  write_png(folder / "cat" / "c.jpg", plain(3));  // what it is, its bytes tell
+  write_png(folder / "cat" / "c.jpg", plain(3));  // a PNG file: the content determines the format
   write_png(folder / "cat" / ".d.png", plain(9));
   write_png(folder / "cat" / "kittens" / "e.png", plain(9));
   write_png(folder / "dog" / "z.png", plain(4));
@@ -49,7 +49,7 @@ ImageFolderOptions size(std::int64_t height, std::int64_t width) { return {.heig
 
 }  // namespace
 
-TEST_CASE("A folder for each class is a data set with the folders' names") {
+TEST_CASE("a folder with a folder for each class is a data set with the names of the folders") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const auto [data, files, skipped, unreadable] = load_image_folder(folder.path(), size(4, 3));
@@ -70,7 +70,7 @@ TEST_CASE("A folder for each class is a data set with the folders' names") {
   CHECK_THAT(error_of([&images = data] { images.input(); }), Contains("samples in memory, got 5"));
 }
 
-TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; folders that are, are skipped") {
+TEST_CASE("image files that are broken or circular links are unreadable, folders of this kind are skipped") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   fs::create_symlink("nowhere.png", folder / "cat" / "e.png");
@@ -89,7 +89,7 @@ TEST_CASE("Images that are links to nowhere, or to themselves, are unreadable; f
   CHECK(unreadable[0].file == folder / "cat" / "e.png");
 }
 
-TEST_CASE("Batches of a folder are those of the same images in memory, ahead of time or not") {
+TEST_CASE("batches of a folder equal those of the same images in memory, with and without prefetching") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset files = load_image_folder(folder.path(), size(7, 7)).data.subset({4, 0, 1, 3, 2, 0, 4, 1});
@@ -119,11 +119,11 @@ TEST_CASE("Batches of a folder are those of the same images in memory, ahead of 
   }
 }
 
-TEST_CASE("What can't be decoded comes out where its batch is asked for, naming the file") {
+TEST_CASE("an image that cannot be decoded is an error that names the file where its batch is requested") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
-  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // after it was checked
+  std::ofstream(folder / "dog" / "z.png", std::ios::trunc) << "no image";  // damaged after it was checked
   for (const std::int64_t prefetch : {0, 2}) {
     const Epoch epoch = DataLoader(data, {.batch_size = 2, .shuffle = false, .prefetch = prefetch}).epoch(0);
     CHECK(epoch[0].target().at({1}) == 0);
@@ -135,7 +135,7 @@ TEST_CASE("What can't be decoded comes out where its batch is asked for, naming 
   CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
 }
 
-TEST_CASE("All images are checked at the start, and those that can't be read are named or left out") {
+TEST_CASE("all images are checked at the start, and unreadable ones are listed or left out") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const std::string whole = read_bytes(folder / "dog" / "z.png");
@@ -151,7 +151,7 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
     const std::string error = error_of([&] { load_image_folder(folder.path(), size(4, 4)); });
     CHECK_THAT(error,
                Contains("got 4 of 6 that can't; remove them or set skip_unreadable (programs: --skip-unreadable):"));
-    std::size_t at = 0;  // all of them, in the order of the files
+    std::size_t at = 0;  // index over all files in order
     for (const std::string name : {"cat/a.PNG", "cat/c.jpg", "dog/y.png", "dog/zz.jpeg"}) {
       CHECK_THAT(error, Contains((folder / name).string()));
       CHECK(error.find(name) > at);
@@ -173,7 +173,7 @@ TEST_CASE("All images are checked at the start, and those that can't be read are
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
 }
 
-TEST_CASE("The progress of checks begins after two seconds and is redrawn on terminals only") {
+TEST_CASE("the progress of checks is shown after two seconds, and is redrawn on terminals only") {
   struct Row {
     double seconds;
     std::string log, terminal;
@@ -206,7 +206,7 @@ TEST_CASE("The progress of checks begins after two seconds and is redrawn on ter
   }
 }
 
-TEST_CASE("Class folders whose names no model's file can keep are refused at the start") {
+TEST_CASE("class folders with names that a model file cannot store are rejected at the start") {
   for (const auto& [name, shown, why] :
        {std::tuple{"caf\xe9", "\"caf?\"", "in UTF-8, got byte 0xe9"}, {"a\nb", "\"a?b\"", "control characters"}}) {
     const TemporaryFolder folder;
@@ -217,12 +217,12 @@ TEST_CASE("Class folders whose names no model's file can keep are refused at the
   }
   const TemporaryFolder folder;
   write_animals(folder.path());
-  fs::rename(folder / "cat" / "b.png", folder / "cat" / "\xe9.png");  // files may be called anything
+  fs::rename(folder / "cat" / "b.png", folder / "cat" / "\xe9.png");  // a file name may have any bytes
   fs::rename(folder / "dog", folder / "\u732b");
   CHECK(load_image_folder(folder.path(), size(4, 4)).data.class_names()[1] == "\u732b");
 }
 
-TEST_CASE("A network learns from a folder") {
+TEST_CASE("a network is trained on a folder") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
@@ -232,7 +232,7 @@ TEST_CASE("A network learns from a folder") {
   CHECK(evaluate(model, data)["accuracy"] == 1.0);
 }
 
-TEST_CASE("fit trains on images that it augments, each epoch anew") {
+TEST_CASE("fit augments images differently in each epoch") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Dataset data = load_image_folder(folder.path(), size(4, 4)).data;
@@ -247,14 +247,14 @@ TEST_CASE("fit trains on images that it augments, each epoch anew") {
   CHECK(losses(brightness) != losses({}));
 }
 
-TEST_CASE("load_image makes grey values where there is one channel") {
+TEST_CASE("load_image returns grey values for one channel") {
   const TemporaryFolder folder;
   write_animals(folder.path());
   const Tensor image = load_image(folder / "cat" / "b.png", {.height = 3, .width = 9, .channels = 1});
   CHECK(identical(image, Tensor::full({3, 9, 1}, 20, DType::uint8)));
 }
 
-TEST_CASE("Folders without images and options without sense are refused") {
+TEST_CASE("folders without images and invalid options are rejected") {
   const TemporaryFolder folder;
   const auto error = [&](const ImageFolderOptions& options) {
     return error_of([&] { load_image_folder(folder.path(), options); });

@@ -1,4 +1,4 @@
-// A run that is killed, interrupted or has no disk left, from outside.
+// A run that is killed, interrupted, or has a full disk, from outside.
 
 #include <chrono>
 #include <fstream>
@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::int64_t block = 512;  // bytes, the unit of "ulimit -f"
 
-/// tests/training_program with these arguments. It prints a line of 2048 bytes after each step, so that it is at most
-/// two steps ahead of the lines that were read. Of a file that grows beyond `blocks` it can write so much and no more.
+/// Runs tests/training_program with these arguments. It prints a line of 2048 bytes after each step, so that it is at
+/// most two steps ahead of the lines that were read. The size of its files is limited to `blocks` blocks.
 test::BackgroundProgram training(const fs::path& folder, const std::string& arguments, std::int64_t blocks = 1 << 20) {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "training_program";
   return test::BackgroundProgram({"/bin/sh", "-c",
@@ -49,7 +49,7 @@ void check_same_result(const fs::path& a, const fs::path& b) {
 
 }  // namespace
 
-TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with the bits of one that was not killed") {
+TEST_CASE("a run that is killed 20 times, ten of them during a write, ends with the bits of an uninterrupted run") {
   const test::TemporaryFolder whole, killed;
   REQUIRE(training(whole.path(), "2").wait() == 0);
   const auto size = static_cast<std::int64_t>(fs::file_size(checkpoints_in(whole / "checkpoints").front()));
@@ -58,7 +58,7 @@ TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with
   std::uniform_int_distribution<std::int64_t> some_blocks(1, size / block - 1);
   for (int kills = 0; kills < 20; ++kills) {
     const std::string threads = std::to_string(1 + kills % 3);
-    if (kills % 2 == 1) {  // the system ends it (SIGXFSZ) in the middle of a write, at a byte of our choice
+    if (kills % 2 == 1) {  // the system kills it (SIGXFSZ) in the middle of a write, at a byte that the test selects
       test::BackgroundProgram run = training(killed.path(), threads, some_blocks(random));
       const int status = run.wait();
       INFO(run.text());
@@ -66,8 +66,8 @@ TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with
       REQUIRE(is_writing(killed.path()));
     } else {
       test::BackgroundProgram run = training(killed.path(), threads);
-      run.read_until("step ", 8 + more(random));                                     // at least one checkpoint on
-      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));  // somewhere within the next steps
+      run.read_until("step ", 8 + more(random));  // after at least one more checkpoint
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));  // during one of the next steps
       run.send(SIGKILL);
       const int status = run.wait();
       INFO(run.text());
@@ -80,10 +80,10 @@ TEST_CASE("a run killed at twenty moments, ten of them within a write, ends with
   REQUIRE(status == 0);
   check_same_result(whole.path(), killed.path());
   CHECK(checkpoints_in(killed / "checkpoints").size() == 3);
-  CHECK_FALSE(is_writing(killed.path()));  // what the killed ones left is gone
+  CHECK_FALSE(is_writing(killed.path()));  // the files of the killed runs were removed
 }
 
-TEST_CASE("SIGINT and SIGTERM end a run after the batch, with a checkpoint and 128 + signal") {
+TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint and exit status 128 + signal") {
   const test::TemporaryFolder whole, stopped;
   REQUIRE(training(whole.path(), "2 4").wait() == 0);
   for (const int signal : {SIGINT, SIGTERM}) {
@@ -98,10 +98,10 @@ TEST_CASE("SIGINT and SIGTERM end a run after the batch, with a checkpoint and 1
   check_same_result(whole.path(), stopped.path());
 }
 
-TEST_CASE("where no checkpoint can be written, training goes on and says so once") {
+TEST_CASE("if no checkpoint can be written, training continues and prints one message") {
   const test::TemporaryFolder free, full;
   REQUIRE(training(free.path(), "2 3").wait() == 0);
-  // as on a full disk, writes fail after 1 MB: weights and log fit, checkpoints with the optimizer's state do not
+  // writes fail after 1 MB, as on a full disk: weights and log fit, checkpoints with the state of the optimizer do not
   test::BackgroundProgram run = training(full.path(), "2 3 ignore-limit", 1'000'000 / block);
   const int status = run.wait();
   INFO(run.text());
@@ -110,5 +110,5 @@ TEST_CASE("where no checkpoint can be written, training goes on and says so once
   CHECK(checkpoints_in(full / "checkpoints").empty());
   CHECK_FALSE(is_writing(full.path()));
   CHECK(fs::file_size(full / "history.csv") > 0);
-  CHECK(status == 2);  // the result itself does not fit
+  CHECK(status == 2);  // the result itself does not fit on the disk
 }

@@ -1,4 +1,4 @@
-// What would train on something else than the user means, or on nothing, and is refused.
+// Runs that would train on other data than the user expects, or on nothing, are rejected.
 #include <iostream>
 #include <limits>
 #include <sstream>
@@ -22,7 +22,7 @@ Model dense(std::int64_t units, const ActivationFunction& activation = {}) {
   return {input, Dense({.units = units, .activation = activation, .name = "last"})(input), {.seed = 1}};
 }
 
-/// The message of the Error with which fit refuses; nothing is trained. evaluate refuses with the same.
+/// The message of the Error that fit throws before training. evaluate throws the same.
 std::string refusal(Model model, const Dataset& data, const Loss& its_loss, std::int64_t batch_size = 4) {
   SGD sgd(model.parameters());
   const std::string message =
@@ -36,20 +36,21 @@ Dataset with_targets(const Shape& shape, double value = 0) {
   return {Tensor::zeros({8, 2}), Tensor::full(shape, value)};
 }
 
-/// A loss of two arguments as people write it, without looking at shapes.
+/// A loss of two arguments as users may write it, without a check of the shapes.
 const Loss absolute_error("absolute_error", [](const Variable& outputs, const Tensor& targets) {
   return mean(abs(outputs - Variable(targets)));
 });
 
 }  // namespace
 
-TEST_CASE("a softmax over one class, whose loss is always 0, is refused") {
+TEST_CASE("a softmax over one class is rejected, because its loss is always 0") {
   CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), loss::softmax_cross_entropy()), Contains("at least 2 outputs"));
   CHECK_THAT(refusal(dense(1), with_targets({8, 1}, 1), loss::softmax_cross_entropy({.label_smoothing = 0.1})),
              Contains("at least 2 outputs"));
   const Dataset one_class(Tensor::zeros({8, 2}), Tensor::labels(std::vector<std::int64_t>(8, 0)), 1);
   CHECK_THAT(refusal(dense(1), one_class, loss::softmax_cross_entropy()), Contains("at least 2 outputs"));
-  CHECK_THAT(refusal(dense(1), one_class, absolute_error), Contains("at least 2 outputs"));  // its accuracy is always 1
+  // its accuracy would always be 1
+  CHECK_THAT(refusal(dense(1), one_class, absolute_error), Contains("at least 2 outputs"));
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::mean_squared_error()), Contains("always gives 1"));
   CHECK_THAT(refusal(dense(1, softmax), with_targets({8, 1}), loss::binary_cross_entropy()),
              Contains("always gives 1"));
@@ -86,7 +87,7 @@ TEST_CASE("layers that only move, select or average values keep the activation b
   CHECK(mixed.output_activation().empty());
 }
 
-TEST_CASE("a softmax over one number is refused anywhere in a model") {
+TEST_CASE("a softmax over one number is rejected anywhere in a model") {
   const auto input = Input({2});
   const auto one = Dense({.units = 1, .activation = softmax, .name = "one"})(input);
   const auto inner_input = Input({2});
@@ -102,7 +103,7 @@ TEST_CASE("a softmax over one number is refused anywhere in a model") {
   fit(right, sgd, quadrants(8), {.show_progress = false});
 }
 
-TEST_CASE("rows that are no distribution are refused, as labels and as targets") {
+TEST_CASE("rows that are not distributions are rejected, as labels and as targets") {
   const auto labels = [](const std::vector<double>& rows) {
     return error_of([&] { Dataset(Tensor::zeros({2, 2}), Tensor::of({2, 2}, rows), 2); });
   };
@@ -118,7 +119,7 @@ TEST_CASE("rows that are no distribution are refused, as labels and as targets")
   }
 }
 
-TEST_CASE("targets of yes-no losses lie in [0, 1], and the outputs of binary_cross_entropy too") {
+TEST_CASE("targets of yes-no losses and outputs for binary_cross_entropy must be in [0, 1]") {
   for (const double target : {-1.0, 2.0, nan_value}) {
     CHECK_THAT(refusal(dense(1), with_targets({8, 1}, target), loss::sigmoid_cross_entropy()),
                Contains("targets in [0, 1]"));
@@ -133,7 +134,7 @@ TEST_CASE("targets of yes-no losses lie in [0, 1], and the outputs of binary_cro
   CHECK_THAT(refusal(dense(2, softmax), with_targets({8, 2}), loss::sigmoid_cross_entropy()), Contains("gives logits"));
 }
 
-TEST_CASE("targets that would be broadcast against the outputs of other samples are refused") {
+TEST_CASE("targets that would be broadcast against the outputs of other samples are rejected") {
   CHECK_THAT(refusal(dense(1), with_targets({8}), absolute_error), Contains("(None, 1)") && Contains("got (8,)"));
   CHECK_THAT(refusal(dense(1), with_targets({8}), loss::mean_squared_error()), Contains("reshape them"));
   CHECK_THAT(refusal(dense(1), with_targets({8}), loss::sigmoid_cross_entropy()), Contains("reshape them"));
@@ -144,11 +145,12 @@ TEST_CASE("targets that would be broadcast against the outputs of other samples 
   SGD sgd(model.parameters());
   CHECK_THAT(refusal(model, with_targets({8, 1}), absolute_error), Contains("LossOptions::targets"));
   const Loss for_all = custom_loss([](const Variable& y, const Tensor& t) { return mean(abs(y - Variable(t))); });
-  fit(model, sgd, with_targets({8, 1}), {.loss = for_all, .show_progress = false});  // one target for all three
+  // the same target for all three outputs
+  fit(model, sgd, with_targets({8, 1}), {.loss = for_all, .show_progress = false});
   CHECK(sgd.iterations() == 1);
 }
 
-TEST_CASE("labels and one-hot rows have the model's classes") {
+TEST_CASE("labels and one-hot rows must have as many classes as the model") {
   const Dataset one_hot(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {1, 0, 0, 1}), 2);
   CHECK_THAT(refusal(dense(3), one_hot, loss::softmax_cross_entropy()), Contains("a model with 2 outputs"));
   const auto labels = [](const Tensor& given) { return error_of([&] { Dataset(Tensor::zeros({2, 2}), given, 2); }); };
@@ -165,7 +167,7 @@ TEST_CASE("labels and one-hot rows have the model's classes") {
   CHECK_THAT(labels(Tensor::zeros({2, 3})), Contains("a number for each class"));
 }
 
-TEST_CASE("weights that leave nothing to learn are refused") {
+TEST_CASE("data in which all weights are 0 or all labels are ignored are rejected") {
   Model model = dense(2);
   const Dataset data = quadrants(8);
   CHECK_THAT(refusal(model, data.weighted(Tensor::zeros({8})), loss::softmax_cross_entropy()),
@@ -186,7 +188,7 @@ TEST_CASE("weights that leave nothing to learn are refused") {
   CHECK_THAT(with(with_targets({8, 2}), {1, 1}), Contains("no class_weights for data without classes, got 2"));
 }
 
-TEST_CASE("a model with nothing to train, or a loss without the model, is named as such") {
+TEST_CASE("a model without trainable parameters, or a loss that does not depend on the model, is rejected") {
   Model model = dense(2);
   Adam adam(model.parameters());
   model.set_trainable(false);
@@ -208,10 +210,10 @@ TEST_CASE("a model with nothing to train, or a loss without the model, is named 
   Model penalized(input, Dense({.units = 2, .kernel_regularizer = l2(0.1)})(input));
   SGD sgd(penalized.parameters());
   CHECK_THAT(error_of([&] { fit(penalized, sgd, quadrants(8), {.loss = constant, .show_progress = false}); }),
-             Contains("a loss that depends on the parameters"));  // the penalty alone is not what is to be learned
+             Contains("a loss that depends on the parameters"));  // only the penalty depends on them
 }
 
-TEST_CASE("a layer that is unfrozen after the optimizer was made is trained; a part left out is refused") {
+TEST_CASE("a layer that is unfrozen later is trained, and parameters missing in the optimizer are rejected") {
   Model model = quadrant_model();
   model.layer("hidden").set_trainable(false);
   Adam adam(model.parameters());
@@ -236,7 +238,7 @@ TEST_CASE("a layer that is unfrozen after the optimizer was made is trained; a p
   CHECK_THAT(error_of([&] { train(some); }), Contains("got one that has only frozen ones"));
 }
 
-TEST_CASE("fit, evaluate and predict say how many inputs and targets a model has") {
+TEST_CASE("messages of fit, evaluate and predict have the numbers of inputs and targets of the model") {
   const auto a = Input({2}), b = Input({2});
   Model two(std::vector<SymbolicTensor>{a, b}, Dense({.units = 2})(Add()({a, b})), {.name = "two"});
   SGD sgd(two.parameters());
@@ -250,7 +252,7 @@ TEST_CASE("fit, evaluate and predict say how many inputs and targets a model has
   CHECK_THAT(error_of([&] { evaluate(outputs, quadrants(8)); }), Contains("a target for each of the 2 outputs"));
 }
 
-TEST_CASE("the losses of training and validation have the regularizers' penalties, and can be compared") {
+TEST_CASE("the losses of training and validation both include the penalties of regularizers") {
   const auto input = Input({2});
   Model model(input, Dense({.units = 2, .kernel_regularizer = l2(0.5), .name = "last"})(input), {.seed = 3});
   model.convert(DType::float64);
@@ -265,6 +267,6 @@ TEST_CASE("the losses of training and validation have the regularizers' penaltie
   CHECK(epoch["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(epoch["val_loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
   CHECK(evaluate(model, data, {.batch_size = 7})["loss"] == Approx(plain + 0.5 * squares).epsilon(1e-12));
-  model.set_trainable(false);  // as in Keras, what is frozen is not penalized
+  model.set_trainable(false);  // as in Keras, frozen parameters have no penalty
   CHECK(evaluate(model, data)["loss"] == Approx(plain).epsilon(1e-12));
 }

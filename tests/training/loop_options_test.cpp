@@ -1,4 +1,4 @@
-// What fit does besides the plain loop: penalties of regularizers, values computed twice, frozen layers.
+// Options of fit that change the loop: penalties of regularizers, recomputed activations, frozen layers.
 #include <cstring>
 
 #include "layers/convolution/conv2d.hpp"
@@ -18,7 +18,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
          std::memcmp(a.data<float>(), b.data<float>(), static_cast<std::size_t>(a.size_in_bytes())) == 0;
 }
 
-TEST_CASE("fit adds the penalties of regularizers to the loss, and their derivative to the step") {
+TEST_CASE("fit adds the penalties of regularizers to the loss and their derivatives to the step") {
   const auto train = [](double l2_weight) {
     const auto input = Input({2});
     const auto regularizer = l2_weight > 0 ? l2(l2_weight) : Regularizer{};
@@ -42,7 +42,7 @@ TEST_CASE("fit adds the penalties of regularizers to the loss, and their derivat
   }
 }
 
-/// Blocks with normalization and a sum each.
+/// Blocks, each with a normalization and a sum.
 Model blocks() {
   const auto input = Input({6, 6, 4});
   auto x = SymbolicTensor(input);
@@ -54,7 +54,7 @@ Model blocks() {
   return {input, Dense({.units = 3})(Flatten()(x)), {.seed = 2}};
 }
 
-TEST_CASE("a run that recomputes ends with the bits of one that keeps everything") {
+TEST_CASE("a run with recomputed activations ends with the same bits") {
   const Dataset data(RandomStream(1).normal({24, 6, 6, 4}), Tensor::labels(std::vector<std::int64_t>(24, 1)), 3);
   const auto train = [&](bool recompute, bool check_finite) {
     Model model = blocks();
@@ -72,7 +72,7 @@ TEST_CASE("a run that recomputes ends with the bits of one that keeps everything
   }
 }
 
-TEST_CASE("fit leaves frozen layers as they are, their averages too") {
+TEST_CASE("fit does not change frozen layers, nor their averages") {
   Model model = blocks();
   const Dataset data(RandomStream(1).normal({24, 6, 6, 4}), Tensor::labels(std::vector<std::int64_t>(24, 1)), 3);
   std::vector<std::pair<Parameter, Tensor>> frozen;

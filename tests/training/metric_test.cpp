@@ -1,5 +1,5 @@
-// Every metric against its definition over all samples at once, written out here in double, for batches of any sizes,
-// with and without weights.
+// Every metric compared with its definition over all samples at once, computed here in double, for batches of any
+// sizes, with and without weights.
 #include "training/metrics/metric.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 using Numbers = std::vector<double>;
 constexpr std::int64_t samples = 37;
 
-/// The figure of samples that come in batches of so many, the last of which has fewer.
+/// The figure of samples in batches of `size` samples; the last batch may be smaller.
 double in_batches(const Metric& its, const Tensor& outputs, const Tensor& targets, const Tensor& weights,
                   std::int64_t size) {
   Tensor total;
@@ -32,7 +32,7 @@ double in_batches(const Metric& its, const Tensor& outputs, const Tensor& target
   return its.result(total);
 }
 
-/// Checks a metric against `expected(outputs, targets, weights)`, where weights has a number for each sample.
+/// Compares a metric with `expected(outputs, targets, weights)`, where weights has a number for each sample.
 template <class Definition>
 void compare(const Metric& its, const Tensor& outputs, const Tensor& targets, const Definition& expected) {
   const Tensor some = RandomStream(9).uniform({outputs.dim(0)}, 0, 3, DType::float64);
@@ -79,7 +79,7 @@ std::size_t best_of(const Numbers& y, std::size_t row, std::size_t k) {
   return static_cast<std::size_t>(std::max_element(&y[row * k], &y[row * k] + k) - &y[row * k]);
 }
 
-/// Weights right, taken and wanted of class c among the positions; `each` positions a sample.
+/// The weights of correct predictions, predictions and labels of class c. Each sample has `each` positions.
 struct Counts {
   double right = 0, taken = 0, wanted = 0;
 };
@@ -97,7 +97,7 @@ Counts counts_of(const Numbers& y, const Numbers& labels, const Numbers& w, std:
   return counts;
 }
 
-/// Mean over the classes that occur of f(counts).
+/// The mean of f(counts) over the classes that occur.
 template <class F>
 auto macro(std::size_t k, F f, double ignored = -1) {
   return [=](const Numbers& y, const Numbers& labels, const Numbers& w) {
@@ -123,7 +123,7 @@ double overlap_of(const Counts& c) { return share(c.right, c.taken + c.wanted - 
 
 }  // namespace
 
-TEST_CASE("accuracies are weighted shares, with one label a sample or many positions") {
+TEST_CASE("accuracies are weighted shares, for one label per sample and for many positions") {
   for (const Shape& positions : {Shape{samples}, Shape{samples, 2, 3}}) {
     const Tensor y = scores(4, positions), labels = labels_for(y);
     for (const std::size_t top : {1, 2, 3}) {
@@ -147,7 +147,7 @@ TEST_CASE("accuracies are weighted shares, with one label a sample or many posit
   CHECK(metric::accuracy()(y, labels) == Approx(accuracy(y, labels)).epsilon(1e-12));
 }
 
-TEST_CASE("distributions count as their largest entry, ignored labels and NaN as the metric's text says") {
+TEST_CASE("distributions count as their largest entry, and ignored labels and NaN as documented") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor y = f64({4, 2}, {1, 0, 0, 1, nan, 3, 1, 0});
   CHECK(metric::accuracy()(y, f64({4, 2}, {0.9, 0.1, 1, 0, 0, 1, 0.5, 0.5})) == 0.5);
@@ -158,7 +158,7 @@ TEST_CASE("distributions count as their largest entry, ignored labels and NaN as
   CHECK(metric::precision()(y, Tensor::labels({0, 0, 1, 1})) == 0.25);  // 1 of 2, and 0 of 1
 }
 
-TEST_CASE("precision, recall, F1 and intersection over union of classes are means over those that occur") {
+TEST_CASE("precision, recall, F1 and intersection over union are means over the classes that occur") {
   for (const Shape& positions : {Shape{samples}, Shape{samples, 3, 2}}) {
     const Tensor y = scores(5, positions), labels = labels_for(y);
     compare(metric::precision(), y, labels, macro(5, precision_of));
@@ -172,7 +172,7 @@ TEST_CASE("precision, recall, F1 and intersection over union of classes are mean
   }
   const Tensor y = scores(3, {samples, 4}), labels = labels_for(y);
   compare(metric::f1({.ignored_label = 2}), y, labels, macro(3, f1_of, 2));
-  // class 2 is neither met nor taken: it does not count; class 1 is taken and never met: it counts as 0
+  // class 2 is neither a label nor predicted: it is left out; class 1 is predicted but not a label: it counts as 0
   const Tensor few = f64({3, 3}, {1, 0, 0, 0, 1, 0, 1, 0, 0});
   CHECK(metric::precision()(few, Tensor::labels({0, 0, 0})) == 0.5);
   CHECK_THAT(error_of([&] {
@@ -181,7 +181,7 @@ TEST_CASE("precision, recall, F1 and intersection over union of classes are mean
              Contains("recall: expected a class_number in [0, 3), got 3"));
 }
 
-TEST_CASE("of yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
+TEST_CASE("for yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
   const Tensor y = RandomStream(3).uniform({samples, 3}, 0, 1, DType::float64), t = answers_for(y);
   for (const double threshold : {0.5, 0.7}) {
     const auto counts = [threshold](const Numbers& all, const Numbers& wanted, const Numbers& w, bool yes) {
@@ -212,7 +212,7 @@ TEST_CASE("of yes-no answers precision, recall and F1 are those of yes, intersec
   }
 }
 
-TEST_CASE("the area under the ROC curve is that of the trapezoids between thresholds, as Keras's") {
+TEST_CASE("the area under the ROC curve is computed by trapezoids between thresholds, as in Keras") {
   const Tensor y = RandomStream(3).uniform({samples, 2}, 0, 1, DType::float64), t = answers_for(y);
   for (const int count : {2, 3, 20, 200}) {
     const auto definition = [count](const Numbers& p, const Numbers& wanted, const Numbers& w) {
@@ -235,9 +235,10 @@ TEST_CASE("the area under the ROC curve is that of the trapezoids between thresh
     };
     compare(metric::auc({.thresholds = count}), y, t, definition);
   }
-  // the values of thresholds themselves do not exceed them
+  // outputs equal to a threshold do not exceed it
   const Tensor edges = f64({5, 1}, {0, 0.25, 0.5, 0.75, 1}), yes = f64({5, 1}, {0, 0, 1, 0, 1});
-  CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));  // pairs that are in order: 2 of 0.5, 3 of 1
+  // pairs in the right order: 2 with 0.5, 3 with 1
+  CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));
   const Tensor logits = f64({4, 1}, {-3, -1, 1, 3}), half = f64({4, 1}, {0, 1, 0, 1});
   CHECK(metric::auc({.from_logits = true})(logits, half) == 0.75);
   CHECK(metric::auc()(f64({2, 1}, {0.2, 0.9}), f64({2, 1}, {1, 1})) == 0);  // no negatives
@@ -262,7 +263,7 @@ TEST_CASE("errors of numbers are weighted means over all elements") {
   CHECK(metric::r2().larger_is_better());
 }
 
-TEST_CASE("the coefficient of determination is the mean over outputs, as scikit-learn's") {
+TEST_CASE("the coefficient of determination is the mean over outputs, as in scikit-learn") {
   const Tensor y = scores(3);
   Numbers near = y.to_vector();
   const Numbers noise = RandomStream(8).normal({samples * 3}, 0, 0.5, DType::float64).to_vector();
@@ -287,7 +288,7 @@ TEST_CASE("the coefficient of determination is the mean over outputs, as scikit-
   CHECK(metric::r2()(f64({3, 1}, {2, 1, 2}), f64({3, 1}, {2, 2, 2})) == 0);
 }
 
-TEST_CASE("what metrics refuse, with their names") {
+TEST_CASE("metrics reject invalid arguments with their names") {
   const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
   CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({samples}, DType::int64)); }),
              Contains("accuracy: expected outputs (n, ..., k) for at least 2 classes"));

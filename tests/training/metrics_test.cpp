@@ -16,9 +16,9 @@ const Tensor outputs = Tensor::of({4, 3}, {1, 2, 3,     //
                                            -1, -2, -3,  //
                                            0, 0.5, 0.5});
 
-TEST_CASE("accuracy is the share of rows whose largest output is right") {
+TEST_CASE("accuracy is the share of rows whose largest output is that of the right class") {
   CHECK(accuracy(outputs, Tensor::labels({2, 0, 0, 1})) == 1);
-  CHECK(accuracy(outputs, Tensor::labels({2, 1, 0, 2})) == 0.5);  // of equal outputs the first counts
+  CHECK(accuracy(outputs, Tensor::labels({2, 1, 0, 2})) == 0.5);  // of equal outputs the first one counts
   CHECK(accuracy(outputs.to(DType::float64), Tensor::labels({0, 1, 1, 0})) == 0);
 }
 
@@ -28,13 +28,13 @@ TEST_CASE("labels may be one-hot") {
   CHECK(accuracy(outputs, one_hot.to(DType::float64)) == 0.75);
 }
 
-TEST_CASE("an output that is not a number is never right") {
+TEST_CASE("an output of NaN is always wrong") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor broken = Tensor::of({2, 2}, {nan, nan, nan, 1});
   CHECK(accuracy(broken, Tensor::labels({0, 1})) == 0);
 }
 
-TEST_CASE("the largest values of a row come in order, and of equal ones that of the smaller class") {
+TEST_CASE("the largest values of a row are sorted, and of equal ones the smaller class comes first") {
   const Tensor scores = Tensor::of({3, 4}, {1, 3, 2, 3, 0, 0, 0, 0, -1, -4, -2, -3});
   CHECK(top_classes(scores).to_vector() == std::vector<double>{1, 0, 0});
   CHECK(top_classes(scores, 2).to_vector() == std::vector<double>{1, 3, 0, 1, 0, 2});
@@ -47,9 +47,9 @@ TEST_CASE("the largest values of a row come in order, and of equal ones that of 
   CHECK_THAT(error_of([] { top_classes(Tensor::zeros({0, 3})); }), Contains("float32 (0, 3)"));
 }
 
-TEST_CASE("a row with a NaN is wrong in every metric, wherever the NaN stands") {
+TEST_CASE("a row with a NaN at any position is wrong in every metric") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  // classes 0, 0, 1, 2: the first is right, the second wrong, the others have a NaN
+  // classes 0, 0, 1, 2: the first is correct, the second wrong, the others have a NaN
   const Tensor scores = Tensor::of({4, 3}, {3, 1, 2, 1, 3, 2, 0, 9, nan, nan, 0, 9});
   const Tensor labels = Tensor::labels({0, 0, 1, 2});
   CHECK(top_classes(scores, 2).to_vector() == std::vector<double>{0, 2, 1, 2, -1, -1, -1, -1});
@@ -77,7 +77,7 @@ TEST_CASE("binary accuracy compares with a threshold, element by element") {
   CHECK_THAT(error_of([&] { binary_accuracy(Tensor(), t); }), Contains("an undefined tensor"));
 }
 
-TEST_CASE("metrics refuse labels that are no distributions, and a single output") {
+TEST_CASE("metrics reject labels that are not distributions, and a single output") {
   CHECK_THAT(error_of([] {
                accuracy(outputs, Tensor::of({4, 3}, {1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0}));
              }),
@@ -91,21 +91,21 @@ TEST_CASE("metrics refuse labels that are no distributions, and a single output"
   CHECK_THAT(error_of([] { accuracy(outputs, Tensor()); }), Contains("got an undefined tensor"));
 }
 
-TEST_CASE("top-k accuracy") {
+TEST_CASE("top-k accuracy is the share of rows whose label is among the k largest outputs") {
   const Tensor labels = Tensor::labels({1, 2, 0, 2});
   CHECK(top_k_accuracy(outputs, labels, 1) == 0.25);
   CHECK(top_k_accuracy(outputs, labels, 2) == 0.75);
   CHECK(top_k_accuracy(outputs, labels, 3) == 1);
 }
 
-TEST_CASE("the confusion matrix has a row for each class and a column for each guess") {
+TEST_CASE("the confusion matrix has a row for each class and a column for each prediction") {
   const Tensor matrix = confusion_matrix(outputs, Tensor::labels({2, 1, 1, 1}));
   CHECK(matrix.dtype() == DType::int64);
   CHECK(matrix.shape() == Shape{3, 3});
   CHECK(matrix.to_vector() == std::vector<double>{0, 0, 0, 2, 1, 0, 0, 0, 1});
 }
 
-TEST_CASE("confusion counts are the cells of the matrix that are not 0, the most frequent first") {
+TEST_CASE("confusion counts are the nonzero entries of the matrix, the most frequent first") {
   // by hand: 0 0 | 0 2 | 1 0 1 0 | 2 1
   const Tensor given = Tensor::of({8, 3}, {9, 1, 1, 9, 1, 1, 1, 1, 9, 9, 1, 1, 1, 9, 1, 9, 1, 1, 1, 9, 1, 1, 9, 1});
   const Tensor labels = Tensor::labels({0, 0, 0, 1, 1, 1, 2, 2});
@@ -143,7 +143,7 @@ TEST_CASE("confusion counts of 20,000 classes take little memory") {
   CHECK(class_metrics(counts).size() == classes);
 }
 
-TEST_CASE("what metrics refuse") {
+TEST_CASE("functions for metrics reject invalid arguments") {
   CHECK(error_of([] {
           accuracy(outputs, Tensor::labels({0, 1}));
         }) == "accuracy: expected labels int64 (4,) or one-hot (4, 3), got int64 (2,)");
@@ -161,8 +161,8 @@ TEST_CASE("what metrics refuse") {
         }) == "top_k_accuracy: expected a count from 1 to the number of classes, got 4 for outputs (4, 3)");
 }
 
-TEST_CASE("Precision, recall and F1 are those of the definition") {
-  // rows are what samples are, columns what they are taken for; class 2 is never met and never guessed
+TEST_CASE("precision, recall and F1 equal their definitions") {
+  // rows are the true classes, columns the predicted ones; class 2 is neither a label nor predicted
   const Tensor confusion = Tensor::of({3, 3}, {6, 2, 0, 1, 3, 0, 0, 0, 0}, DType::int64);
   const std::vector<ClassMetrics> all = class_metrics(confusion);
   REQUIRE(all.size() == 3);

@@ -1,5 +1,5 @@
-// Every option of the training loop and of its callbacks has a row that shows what it does; a new one without a row
-// fails.
+// Every option of the training loop and of its callbacks has a row with a test of its effect. A test fails if an option
+// has no row.
 #include <functional>
 #include <map>
 
@@ -17,7 +17,7 @@ namespace {
 
 using Numbers = std::vector<double>;
 
-/// What takes an option away from the base, and what must come of it; with the base something else comes of it.
+/// The change of one option of the base options, and the expected outcome, which the base options must not have.
 template <class Options>
 struct Row {
   std::string name;
@@ -38,8 +38,8 @@ void check_table(const Options& base, const std::vector<Row<Options>>& rows,
   }
 }
 
-/// A callback sees epochs of these figures; the weights of epoch e are all e. Gives the learning rates after each
-/// epoch, the number of epochs until the stop, and the weight at the end.
+/// Calls a callback with epochs of these figures. All weights of epoch e are e. Returns the learning rates after each
+/// epoch, the number of epochs until the stop, and a weight at the end.
 Numbers watched(Callback& callback, const Numbers& losses, const Numbers& validation_losses) {
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = 1});
@@ -69,7 +69,7 @@ TEST_CASE("every option of EarlyStopping") {
     EarlyStopping stopping(options);
     return watched(*stopping, falling, validation);
   };
-  // by default it stops in epoch 5, the first that does not improve, with its weights
+  // by default it stops in epoch 5, the first that does not improve, with the weights of that epoch
   using Options = EarlyStoppingOptions;
   check_table<Options>({},
                        {{"monitor", [](Options& o) { o.monitor = "loss"; }, {1, 1, 1, 1, 1, 1, 6, 6}},
@@ -84,7 +84,7 @@ TEST_CASE("every option of ReduceLROnPlateau") {
   const auto outcome = [&](const ReduceLROnPlateauOptions& options) {
     ReduceLROnPlateau plateau(options);
     Numbers seen = watched(*plateau, falling, validation);
-    seen.resize(8);  // the rates
+    seen.resize(8);  // keeps only the rates
     for (double& rate : seen) rate = std::round(rate * 1e9) / 1e9;
     return seen;
   };
@@ -103,7 +103,7 @@ TEST_CASE("every option of ReduceLROnPlateau") {
 TEST_CASE("every option of Checkpoint") {
   const TemporaryFolder folders;
   int count = 0;
-  // the steps whose checkpoints are there after three epochs of four steps, -1 for the best weights
+  // the steps with a checkpoint after three epochs of four steps; -1 stands for the best weights
   const auto outcome = [&](CheckpointOptions options) {
     const bool named = !options.folder.empty();
     options.folder = folders / (named ? options.folder.string() : std::to_string(++count));
@@ -162,7 +162,7 @@ TEST_CASE("every hook of LambdaCallback") {
 
 namespace {
 
-/// Images in batches: all pixels of an epoch.
+/// All pixels of an epoch, batch by batch.
 Numbers pixels_of(const DataLoaderOptions& options, std::int64_t epoch = 0) {
   std::vector<double> values;
   for (std::int64_t i = 0; i < 6 * 3 * 4; ++i) values.push_back(static_cast<double>(i % 11) / 10);
@@ -184,7 +184,7 @@ struct LoaderRow {
 
 }  // namespace
 
-TEST_CASE("every option of DataLoader and of Augmentation changes batches, but prefetch") {
+TEST_CASE("every option of DataLoader and Augmentation except prefetch changes batches") {
   const std::vector<LoaderRow> rows{{"batch_size", {.batch_size = 4}},
                                     {"shuffle", {.shuffle = false}},
                                     {"drop_last", {.batch_size = 4, .drop_last = true}, {.batch_size = 4}},

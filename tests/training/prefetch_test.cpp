@@ -19,7 +19,7 @@ namespace {
 
 using Numbers = Prefetcher<std::int64_t>;
 
-/// Waits until it holds, ten seconds at most; returns whether it came to hold.
+/// Waits until the condition is true, at most ten seconds. Returns whether it became true.
 template <class Condition>
 bool soon(const Condition& condition) {
   for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
@@ -28,7 +28,7 @@ bool soon(const Condition& condition) {
 
 }  // namespace
 
-TEST_CASE("Values come in any order, whatever the number of threads") {
+TEST_CASE("values may be requested in any order, with any number of threads") {
   for (const int threads : {1, 2, 5}) {
     for (const std::int64_t ahead : {1, 3, 100}) {
       Numbers numbers(20, ahead, threads, [](std::int64_t i, const auto&) { return i * i; });
@@ -38,13 +38,13 @@ TEST_CASE("Values come in any order, whatever the number of threads") {
   }
 }
 
-TEST_CASE("While one value is in use the next ones are made, and no more of them") {
+TEST_CASE("while one value is used the next ones are made, and no others") {
   std::atomic<std::int64_t> made = 0;
   Numbers numbers(10, 3, 2, [&](std::int64_t i, const auto&) {
     ++made;
     return i;
   });
-  CHECK(made == 0);  // nothing before it is asked for
+  CHECK(made == 0);  // nothing is made before the first get()
   CHECK(numbers.get(0) == 0);
   CHECK(soon([&] { return made == 4; }));
   std::this_thread::sleep_for(20ms);
@@ -53,7 +53,7 @@ TEST_CASE("While one value is in use the next ones are made, and no more of them
   CHECK(soon([&] { return made == 5; }));
 }
 
-TEST_CASE("Values are made at the same time") {
+TEST_CASE("values are made in parallel") {
   std::atomic<int> together = 0;
   Numbers numbers(2, 2, 2, [&](std::int64_t i, const auto&) {
     ++together;
@@ -63,7 +63,7 @@ TEST_CASE("Values are made at the same time") {
   CHECK(numbers.get(1) == 1);
 }
 
-TEST_CASE("An exception comes out for the value that it belongs to, each time") {
+TEST_CASE("an exception is thrown for the value to which it belongs, at each request") {
   Numbers numbers(5, 2, 2, [](std::int64_t i, const auto&) {
     check(i != 2, "number {} is damaged", i);
     return i;
@@ -76,7 +76,7 @@ TEST_CASE("An exception comes out for the value that it belongs to, each time") 
   CHECK(numbers.get(4) == 4);
 }
 
-TEST_CASE("A prefetcher ends at any moment, and tells those at work to stop") {
+TEST_CASE("a prefetcher may be destroyed at any time, and requests its threads to stop") {
   for (int delay = 0; delay < 40; ++delay) {
     Numbers numbers(1000, 4, 3, [](std::int64_t i, const auto&) { return i; });
     for (int i = 0; i < delay % 5; ++i) numbers.get(i);
@@ -96,7 +96,7 @@ TEST_CASE("A prefetcher ends at any moment, and tells those at work to stop") {
   CHECK(told);
 }
 
-TEST_CASE("Several threads may ask one prefetcher") {
+TEST_CASE("several threads may use one prefetcher") {
   Numbers numbers(100, 2, 2, [](std::int64_t i, const auto&) { return 3 * i; });
   std::atomic<int> right = 0;
   const auto ask = [&](std::int64_t first) {
@@ -108,7 +108,7 @@ TEST_CASE("Several threads may ask one prefetcher") {
   CHECK(right == 100);
 }
 
-TEST_CASE("A forked child gets the values that are left, and destroys its copy without waiting for threads") {
+TEST_CASE("a forked child gets the remaining values, and destroys its copy without waiting for threads") {
   auto numbers = std::make_unique<Numbers>(100, 4, 2, [](std::int64_t i, const auto&) { return 3 * i; });
   CHECK(numbers->get(0) == 0);
   for (int round = 0; round < 20; ++round) {

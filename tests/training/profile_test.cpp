@@ -36,7 +36,7 @@ const StepProfile::Row& row(const std::vector<StepProfile::Row>& rows, const std
 
 }  // namespace
 
-TEST_CASE("a profiler gives all time to whoever runs") {
+TEST_CASE("a profiler attributes all time to the current activity") {
   Profiler profiler;
   const auto nap = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
   nap();
@@ -57,7 +57,7 @@ TEST_CASE("a profiler gives all time to whoever runs") {
   CHECK(profiler.activities()[1].backward == 0);
 }
 
-TEST_CASE("a profile names the layers in their order, what is computed together joined, and what is around them") {
+TEST_CASE("a profile lists the layers in order, with joined names for fused layers, and other activities") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 3});
@@ -80,15 +80,16 @@ TEST_CASE("a profile names the layers in their order, what is computed together 
   CHECK(row(measured.rest, "optimizer").forward > 0);
 }
 
-TEST_CASE("a profile counts multiply-adds and bytes as they are") {
+TEST_CASE("a profile has the multiply-adds and bytes of each layer") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   const StepProfile measured = profile(model, sgd, data, {.batch_size = 4, .steps = 5});
-  // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward and the kernel's gradient, the images' is not wanted
+  // 4 images, 6x6 positions, 3x3x3 taps, 4 filters; forward pass and kernel gradient; the gradient of the images is not
+  // computed
   CHECK(row(measured.layers, "conv").multiply_adds == 4 * 36 * 27 * 4 * 2);
   CHECK(row(measured.layers, "logits").multiply_adds == 4 * 144 * 2 * 3);
   CHECK(measured.parameter_bytes == 4 * (27 * 4 + 4 + 4 * 4 + 144 * 2 + 2));
-  CHECK(row(measured.layers, "conv").kept >= 4 * 36 * 4 * 4);  // its output, which the normalization needs
+  CHECK(row(measured.layers, "conv").kept >= 4 * 36 * 4 * 4);  // its output, which the normalization saves
   CHECK(measured.between_steps >= measured.parameter_bytes);
   CHECK(measured.peak >= measured.between_steps);
   const std::string text = table(measured);
@@ -99,7 +100,7 @@ TEST_CASE("a profile counts multiply-adds and bytes as they are") {
   CHECK_THAT(text, Catch::Contains("norm + act") && Catch::Contains("GFLOP/s") && Catch::Contains("a step: "));
 }
 
-TEST_CASE("the table of a profile has every number in its column, and sums of the layers") {
+TEST_CASE("the table of a profile has every number in its column, and sums over the layers") {
   const StepProfile made{.layers = {{"a long layer's name + relu_1", 0.002, 0.004, 4e6, 500'000},
                                     {.name = "b", .forward = 0.001, .backward = 0.001, .kept = 700'000}},
                          .rest = {{.name = "loss", .forward = 0.001, .backward = 0.001}},
@@ -121,11 +122,11 @@ TEST_CASE("the table of a profile has every number in its column, and sums of th
   CHECK_THAT(table(none), Catch::Contains("all layers     0.000     0.000    0.0               0.0\n"));
 }
 
-TEST_CASE("a profile trains as many steps as it says and refuses what it can't measure") {
+TEST_CASE("a profile trains the given number of steps and rejects invalid options") {
   auto [model, data] = small(10);
   SGD sgd(model.parameters());
   profile(model, sgd, data, {.batch_size = 4, .steps = 3});
-  CHECK(sgd.iterations() == 2 + 4);  // two batches in the data: three steps become two times through it
+  CHECK(sgd.iterations() == 2 + 4);  // the data has two batches: three steps are two passes over it
   profile(model, sgd, data, {.batch_size = 10, .steps = 1});  // all samples in one batch
   CHECK(sgd.iterations() == 2 + 4 + 2 + 1);
   CHECK(error_of([&, &m = model, &d = data] { profile(m, sgd, d, {.steps = 0}); }) ==

@@ -24,7 +24,7 @@ struct Stage {
     seconds = 1000 + when;
     progress->update(samples, figures);
   }
-  /// What was written since the last call.
+  /// The output since the last call.
   std::string text() {
     std::string written = stream.str();
     stream.str("");
@@ -32,14 +32,14 @@ struct Stage {
   }
 };
 
-/// The line on the terminal without the control characters around it.
+/// The line on the terminal without control characters around it.
 std::string line_of(std::string text) {
   const auto begin = text.rfind('\r');
   const auto end = text.find("\x1b[K", begin);
   return text.substr(begin + 1, end - begin - 1);
 }
 
-TEST_CASE("durations") {
+TEST_CASE("durations are printed as minutes and seconds, or with hours") {
   CHECK(duration_text(0) == "0:00");
   CHECK(duration_text(41.6) == "0:42");
   CHECK(duration_text(725) == "12:05");
@@ -47,7 +47,7 @@ TEST_CASE("durations") {
   CHECK(duration_text(-1) == "0:00");
 }
 
-TEST_CASE("numbers of epochs are as wide as the last one's") {
+TEST_CASE("numbers of epochs are as wide as the last one") {
   for (const auto& [epochs, epoch, text] : {std::tuple(9, 3, "epoch 3/9  "),
                                             {10, 3, "epoch  3/10  "},
                                             {10, 10, "epoch 10/10  "},
@@ -58,7 +58,7 @@ TEST_CASE("numbers of epochs are as wide as the last one's") {
   }
 }
 
-TEST_CASE("an epoch that is resumed begins with the samples that were done, which do not count as speed") {
+TEST_CASE("a resumed epoch begins with the finished samples, which do not count in the speed") {
   Stage stage(120);
   stage.progress->begin_epoch(1, 50);
   CHECK_THAT(stage.text(), Catch::Contains("  50/100"));
@@ -80,7 +80,7 @@ TEST_CASE("on a terminal one line is redrawn") {
   CHECK(stage.text() == "\repoch 1/2  loss 0.2500  accuracy 100.0%  2.5 samples/s  40.0 s  left 0:40\x1b[K\n");
 }
 
-TEST_CASE("it is redrawn at most ten times a second, and for the first and the last samples") {
+TEST_CASE("the line is redrawn at most ten times a second, and for the first and the last samples") {
   Stage stage(120);
   stage.progress->begin_epoch(1);
   stage.text();
@@ -94,7 +94,7 @@ TEST_CASE("it is redrawn at most ten times a second, and for the first and the l
   CHECK_FALSE(stage.text().empty());
 }
 
-TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss stays longest") {
+TEST_CASE("every line is narrower than the terminal, and the loss is left out last") {
   Stage stage(200);
   stage.progress->begin_epoch(1);
   for (int columns = 1; columns <= 150; ++columns) {
@@ -116,7 +116,7 @@ TEST_CASE("no line is as wide as the terminal, whatever its width, and the loss 
   }
 }
 
-TEST_CASE("an error in the middle of an epoch gets a line of its own") {
+TEST_CASE("an error within an epoch begins on a new line") {
   Stage stage(80);
   stage.progress->begin_epoch(1);
   stage.text();
@@ -130,7 +130,7 @@ TEST_CASE("an error in the middle of an epoch gets a line of its own") {
   CHECK(done.text().empty());
 }
 
-TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
+TEST_CASE("other output has a line for each epoch, and at most one every ten seconds") {
   Stage stage(0);
   stage.progress->begin_epoch(1);
   stage.update_at(4, 10);
@@ -140,7 +140,7 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   CHECK(stage.text() == "epoch 1/2  25/100  loss 0.5000  accuracy 75.0%  2.5 samples/s  left 0:30  in all 1:10\n");
   stage.update_at(19, 50);
   CHECK(stage.text().empty());
-  stage.update_at(40, 100);  // the epoch's own line follows at once
+  stage.update_at(40, 100);  // the line of the epoch follows at once
   CHECK(stage.text().empty());
   stage.progress->end_epoch(
       {1, {{"loss", 0.5}, {"accuracy", 0.75}, {"val_loss", 0.625}, {"val_accuracy", 0.5}, {"seconds", 40}}});
@@ -153,7 +153,7 @@ TEST_CASE("elsewhere a line an epoch, and one every ten seconds") {
   CHECK(stage.text().find("left") == std::string::npos);
 }
 
-TEST_CASE("without classes nothing is said of an accuracy") {
+TEST_CASE("without classes no accuracy is shown") {
   for (const int columns : {0, 150}) {
     Stage stage(columns);
     stage.progress->begin_epoch(1);
@@ -166,35 +166,35 @@ TEST_CASE("without classes nothing is said of an accuracy") {
   }
 }
 
-TEST_CASE("time left comes from what was measured") {
+TEST_CASE("the time left is estimated from measurements") {
   Stage stage(0, {.epochs = 3, .samples = 100, .validation_samples = 30});
   Progress& progress = *stage.progress;
   progress.begin_epoch(1);
   CHECK(progress.left_in_epoch() < 0);
   CHECK(progress.left_in_run() < 0);
-  stage.update_at(20, 20);  // a second a sample; validating one is taken to cost a third
+  stage.update_at(20, 20);  // a second for each sample; validation is assumed to take a third of it
   CHECK(progress.left_in_epoch() == Approx(80 + 10));
   CHECK(progress.left_in_run() == Approx(90 + 2 * 110));
   stage.update_at(100, 100);
   stage.seconds = 1000 + 104;  // validation took 4 s
   progress.end_epoch({.epoch = 1});
-  stage.seconds = 1000 + 106;  // and something between the epochs 2 s
+  stage.seconds = 1000 + 106;  // and other work between the epochs 2 s
   progress.begin_epoch(2);
   stage.update_at(106 + 10, 20);  // twice as fast as before
   CHECK(progress.left_in_epoch() == Approx(40 + 4));
   CHECK(progress.left_in_run() == Approx(44 + 106));
-  stage.seconds = 1000 + 300;  // a step that takes longer than all that was left
+  stage.seconds = 1000 + 300;  // a step that takes longer than the estimate of the whole rest
   CHECK(progress.left_in_epoch() == 0);
 }
 
-TEST_CASE("validation shows how far it is, and tells the time left by its own speed") {
+TEST_CASE("a validation shows its progress and the time left by its own speed") {
   for (const int columns : {100, 0}) {
     Stage stage(columns, {.epochs = 2, .samples = 100, .validation_samples = 30});
     Progress& progress = *stage.progress;
     progress.begin_epoch(1);
     stage.update_at(100, 100);
     stage.text();
-    stage.seconds = 1000 + 120;  // three times slower than was thought
+    stage.seconds = 1000 + 120;  // three times slower than estimated
     progress.update_validation(10);
     const std::string line = "epoch 1/2  validation 10/30  left 0:40  in all 3:20";
     CHECK(stage.text() == (columns > 0 ? "\r" + line + "\x1b[K" : line + "\n"));

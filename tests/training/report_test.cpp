@@ -21,7 +21,7 @@ namespace {
 
 const std::string hostile = "<script>alert(1)</script>&\"'\x01\xff";
 
-/// Pictures of 3 classes, of which the third is always taken for the first.
+/// Pictures of 3 classes; the third is always predicted as the first.
 ReportInput example() {
   const std::int64_t n = 12;
   std::vector<std::int64_t> labels;
@@ -64,7 +64,7 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("axes of charts are numbered by 1, 2 or 5 times a power of ten, at most five steps from end to end") {
+TEST_CASE("axes of charts have at most five steps of 1, 2 or 5 times a power of ten") {
   const auto numbers = [](double largest, bool percent) {
     const std::string svg = html::chart("", {{.name = "", .color = "", .x = {1, 2}, .y = {0, largest}}}, percent);
     const std::string begin = "text-anchor='end'>";
@@ -87,19 +87,19 @@ TEST_CASE("axes of charts are numbered by 1, 2 or 5 times a power of ten, at mos
   CHECK(numbers(0.5, true) == Numbers{"0%", "20%", "40%", "60%", "80%", "100%"});
 }
 
-TEST_CASE("a report is one page without network and script that shows what came out") {
+TEST_CASE("a report is one page with the results, without network and script") {
   const std::string page = page_of(example());
   CHECK_THAT(page, Contains("66.67%") && Contains("accuracy on 12 samples") && Contains("0:15"));
   for (const std::string part :
        {"Loss", "Accuracy", "Learning rate", "Confusion matrix", "Classes", "Worst mistakes", "Settings"}) {
     CHECK_THAT(page, Contains(part));
   }
-  // shirts: 4 found of 4, 4 right of 8; the third class: none found, nothing taken for it
+  // shirts: 4 of 4 found, 4 of 8 correct; the third class: none found, none predicted
   CHECK_THAT(page, Contains("<tr><th>shirt</th><td>4</td><td>50.0%</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<td>4</td><td>–</td><td>0.0%</td></tr>"));
   CHECK(count(page, "<img ") == 4);
   CHECK_THAT(page, Contains("4 of 4 mistakes on 12 samples"));
-  CHECK(page.find("sample 11<") < page.find("sample 2<"));  // the one of which it was surest comes first
+  CHECK(page.find("sample 11<") < page.find("sample 2<"));  // the mistake with the highest confidence comes first
   // softmax of (12, 0, 0): e^12 / (e^12 + 2) for the first class
   CHECK_THAT(page, Contains("taken for <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
   CHECK_THAT(page, Contains("test 0.25</span>") && Contains("test 66.67%</span>"));
@@ -115,7 +115,7 @@ TEST_CASE("a report is one page without network and script that shows what came 
   CHECK(count(page, " src='") == count(page, " src='data:image/png;base64,"));
 }
 
-/// The numbers in the cells of the confusion matrix, row by row; 0 for an empty one.
+/// The numbers in the cells of the confusion matrix, row by row; 0 for an empty cell.
 std::vector<std::int64_t> matrix_cells(const std::string& page) {
   std::vector<std::int64_t> cells;
   const auto begin = page.find("<table class='matrix");
@@ -126,7 +126,7 @@ std::vector<std::int64_t> matrix_cells(const std::string& page) {
   return cells;
 }
 
-TEST_CASE("matrix, confusions and mistakes of many classes are those of the definition") {
+TEST_CASE("matrix, confusions and mistakes of many classes equal their definitions") {
   constexpr std::int64_t classes = 30, n = 400;
   RandomStream random(5);
   const Tensor outputs = random.uniform({n, classes});
@@ -158,11 +158,11 @@ TEST_CASE("matrix, confusions and mistakes of many classes are those of the defi
   CHECK(matrix_cells(page_of(example())) == std::vector<std::int64_t>{4, 0, 0, 0, 4, 0, 4, 0, 0});
 }
 
-TEST_CASE("a report of 20,000 classes is small, and shows what is confused most") {
+TEST_CASE("a report of 20,000 classes is small and shows the most frequent confusions") {
   constexpr std::int64_t classes = 20'000, n = 40;
   std::vector<std::int64_t> labels;
   Tensor outputs = Tensor::zeros({n, classes});
-  for (std::int64_t i = 0; i < n; ++i) {  // 30 samples of class 7 that are taken for 19,999, others that are right
+  for (std::int64_t i = 0; i < n; ++i) {  // 30 samples of class 7 are predicted as 19,999, the others are correct
     labels.push_back(i < 30 ? 7 : i);
     outputs.mutable_data<float>()[i * classes + (i < 30 ? classes - 1 : i)] = 1;
   }
@@ -178,13 +178,13 @@ TEST_CASE("a report of 20,000 classes is small, and shows what is confused most"
   CHECK_THAT(page, Contains(fmt::format("taken for <b>19999</b> <span>({:.1f}%)", 100 * M_E / (M_E + 19'999))));
 }
 
-TEST_CASE("a report is well-formed XML, whatever names say") {
+TEST_CASE("a report is well-formed XML for any names") {
   if (std::system("command -v xmllint > /dev/null") != 0) skip("no xmllint (Debian's package libxml2-utils)");
   const TemporaryFolder folder;
   ReportInput input = example();
   input.model_summary = hostile;
   if (can_draw()) {
-    std::string name = hostile.substr(0, hostile.find('\x01'));  // a Model refuses control characters
+    std::string name = hostile.substr(0, hostile.find('\x01'));  // a Model rejects control characters
     std::erase(name, '/');
     const SymbolicTensor x = Input({2});
     input.model_picture = model_svg(Model(x, Dense({.units = 1, .name = name})(x)));
@@ -196,7 +196,7 @@ TEST_CASE("a report is well-formed XML, whatever names say") {
   CHECK(count(page_of(input), "<script") == 0);
 }
 
-TEST_CASE("whatever names and settings say, they are only text") {
+TEST_CASE("names and settings cannot contain markup") {
   const std::string page = page_of(example());
   const std::string shown = "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;\xEF\xBF\xBD\xEF\xBF\xBD";
   CHECK(count(page, shown) >= 6);
@@ -211,7 +211,7 @@ TEST_CASE("whatever names and settings say, they are only text") {
   }
 }
 
-TEST_CASE("the images of a report are the samples, pixel for pixel") {
+TEST_CASE("the images of a report are the samples, pixel by pixel") {
   const Tensor pixels = Tensor::of({1, 2, 3}, {255, 0, 128, 1, 2, 3}, DType::uint8);
   const std::string tag = html::image(pixels, "a 'b'");
   const auto begin = tag.find("base64,") + 7;
@@ -224,7 +224,7 @@ TEST_CASE("the images of a report are the samples, pixel for pixel") {
   CHECK(identical(read_image(folder / "image.png"), pixels));
 }
 
-TEST_CASE("a report of what there is: no validation, no classes, no epochs, values that are not finite") {
+TEST_CASE("a report may lack validation, classes and epochs, and have values that are not finite") {
   CHECK_THAT(page_of({}), Contains("<b>0</b><span>epochs") && Contains("Settings"));
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
@@ -237,25 +237,25 @@ TEST_CASE("a report of what there is: no validation, no classes, no epochs, valu
   const std::string drawings = page.substr(page.find("<svg"));
   for (const std::string bad : {"nan ", " nan", "inf ", " inf", "'nan", "'inf"}) CHECK(count(drawings, bad) == 0);
   input = example();
-  input.data = Dataset(Tensor::zeros({12, 5}), input.data->target(), 3);  // features are no pictures
+  input.data = Dataset(Tensor::zeros({12, 5}), input.data->target(), 3);  // features are not pictures
   CHECK(page_of(input).find("Worst mistakes") == std::string::npos);
   input.model_picture = "<svg id=mine></svg>";
   CHECK_THAT(page_of(input), Contains("<details><summary>Picture</summary><div><svg id=mine></svg></div></details>"));
   input.model_summary = "rows <of> it";
   CHECK_THAT(page_of(input), Contains("<pre>rows &lt;of&gt; it</pre>"));
   input = example();
-  input.evaluation.set("loss", std::nan(""));  // no mark where there is no number
+  input.evaluation.set("loss", std::nan(""));  // no mark without a finite number
   CHECK(count(page_of(input), "class='mark'") == 1);
   ReportInput large = example();
   large.data = Dataset(Tensor::zeros({12, 300, 200, 1}, DType::uint8), large.data->target(), 3);
   CHECK_THAT(page_of(large), Contains("<img width='101' height='152'"));
 }
 
-TEST_CASE("mistakes with infinite outputs have the probabilities of their limit, or none") {
+TEST_CASE("mistakes with infinite outputs have the probabilities of the limit, or none") {
   ReportInput input;
   const double infinity = std::numeric_limits<double>::infinity();
   input.data = Dataset(Tensor::zeros({5, 2, 2, 1}), Tensor::labels({1, 2, 1, 0, 1}), 3);
-  input.outputs = Tensor::of({5, 3}, {infinity, 0, 0,                   // surely the first
+  input.outputs = Tensor::of({5, 3}, {infinity, 0, 0,                   // certainly the first
                                       infinity, infinity, 0,            // the first or the second
                                       -infinity, -infinity, -infinity,  // anything
                                       std::nan(""), 0, 0,               // nothing
@@ -270,7 +270,7 @@ TEST_CASE("mistakes with infinite outputs have the probabilities of their limit,
   CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are taken for no class."));
 }
 
-TEST_CASE("what a report refuses") {
+TEST_CASE("a report rejects invalid arguments") {
   const TemporaryFolder folder;
   ReportInput input = example();
   input.class_names.pop_back();

@@ -1,4 +1,4 @@
-// A checkpoint gives back every field that it saves, or, when any part of it is refused, none.
+// A checkpoint restores every field that it saves, or none if any part of it is rejected.
 #include <algorithm>
 #include <cmath>
 
@@ -15,7 +15,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// Names and bits of tensors.
+/// Compares names and bits of tensors.
 void check_same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -32,14 +32,14 @@ Callbacks all_callbacks(const std::filesystem::path& folder) {
 
 }  // namespace
 
-TEST_CASE("every field that a checkpoint saves comes back") {
-  // a new field of these belongs into stir(), into the comparison below, and into the checkpoint
+TEST_CASE("every field that a checkpoint saves is restored") {
+  // a new field of these structs needs a line in stir(), in the comparison below, and in the checkpoint
   STATIC_REQUIRE(field_count<EpochResult>() == 2);
   const TemporaryFolder folder;
   Stage saved, fresh;
   saved.stir();
   const SafetensorsFile stirred_file = saved.saved(), fresh_file = fresh.saved();
-  for (const NamedTensor& b : fresh_file.tensors) {  // nothing is where it starts
+  for (const NamedTensor& b : fresh_file.tensors) {  // no tensor has its initial value
     INFO(b.name);
     const auto a = std::ranges::find(stirred_file.tensors, b.name, &NamedTensor::name);
     REQUIRE(a != stirred_file.tensors.end());
@@ -61,7 +61,7 @@ TEST_CASE("every field that a checkpoint saves comes back") {
   }
 }
 
-TEST_CASE("every slot of every optimizer comes back") {
+TEST_CASE("every slot of every optimizer is restored") {
   const auto optimizers = [](Model model) {
     const std::vector<Parameter> p = model.parameters();
     std::vector<std::unique_ptr<Optimizer>> all;
@@ -84,7 +84,7 @@ TEST_CASE("every slot of every optimizer comes back") {
   }
 }
 
-TEST_CASE("a callback that is cut off after any epoch goes on as one that was not") {
+TEST_CASE("a callback of a run that stopped after any epoch continues as in an uninterrupted run") {
   const auto make = [](int kind) -> std::shared_ptr<Callback> {
     if (kind == 0) {
       return ReduceLROnPlateau(
@@ -127,7 +127,7 @@ TEST_CASE("a callback that is cut off after any epoch goes on as one that was no
 
 namespace {
 
-/// The run, and all that belongs to it, as it is before a restore.
+/// The state of a run before a restore.
 struct Snapshot {
   std::vector<NamedTensor> tensors;
   std::map<std::string, std::string> position;
@@ -148,7 +148,7 @@ void check_unchanged(const Stage& stage, const Snapshot& before) {
   CHECK(now.stop_reason == before.stop_reason);
 }
 
-/// A stage whose callbacks all have something to give back: also a reduced rate and a reason to stop.
+/// A checkpoint of a stage whose callbacks all have state, including a reduced rate and a reason to stop.
 SafetensorsFile stirred(Stage& stage) {
   stage.stir();
   auto& callbacks = stage.options.callbacks;
@@ -166,7 +166,7 @@ SafetensorsFile stirred(Stage& stage) {
 
 }  // namespace
 
-TEST_CASE("a callback that refuses its state, wherever it stands and whatever it did, leaves all as it was") {
+TEST_CASE("a callback that rejects its state, at any position, leaves the run unchanged") {
   const TemporaryFolder folder;
   struct OtherException {};
   const std::vector<std::function<void(TrainingState&)>> refusals{[](TrainingState&) { fail("no"); },
@@ -196,7 +196,7 @@ TEST_CASE("a callback that refuses its state, wherever it stands and whatever it
       stubborn->number = 5;
       for (auto& callback : saved.options.callbacks) {
         if (auto* plateau = dynamic_cast<ReduceLROnPlateauCallback*>(callback.get())) {
-          plateau->restore(saved.run, {{"counters", f64({4}, {0.5, 1, 2, 0.002})}});  // has a rate to set
+          plateau->restore(saved.run, {{"counters", f64({4}, {0.5, 1, 2, 0.002})}});  // it sets a rate
         }
       }
       const Snapshot before(fresh);
@@ -208,7 +208,7 @@ TEST_CASE("a callback that refuses its state, wherever it stands and whatever it
   }
 }
 
-TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused and changes nothing") {
+TEST_CASE("a checkpoint with a missing or changed tensor is rejected and changes nothing") {
   const TemporaryFolder folder;
   Stage saved(all_callbacks(folder.path()));
   const SafetensorsFile good = stirred(saved);
@@ -227,7 +227,7 @@ TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused a
   CHECK(try_to_restore(good));
   for (std::size_t i = 0; i < good.tensors.size(); ++i) {
     INFO(good.tensors[i].name);
-    if (good.tensors[i].name == "callbacks/3/number") continue;  // a user's callback takes what it takes
+    if (good.tensors[i].name == "callbacks/3/number") continue;  // a custom callback accepts any state
     SafetensorsFile bad = good;
     bad.tensors.erase(bad.tensors.begin() + static_cast<std::ptrdiff_t>(i));
     CHECK_FALSE(try_to_restore(bad));
@@ -239,7 +239,7 @@ TEST_CASE("a checkpoint of which any tensor is missing, or another, is refused a
     CHECK_FALSE(try_to_restore(bad));
   }
   for (const auto& [key, value] : good.metadata) {
-    if (key == "first_iteration") continue;  // read with the settings
+    if (key == "first_iteration") continue;  // read together with the settings
     INFO(key);
     SafetensorsFile bad = good;
     bad.metadata[key] = "-1";

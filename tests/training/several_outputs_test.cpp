@@ -1,4 +1,4 @@
-// Models of several inputs and outputs: fit against a loop that is written out, the names of figures, weights, resumed
+// Models with several inputs and outputs: fit compared with an explicit loop, the names of figures, weights, resumed
 // runs; and labels at every position.
 #include <sstream>
 
@@ -17,7 +17,7 @@ using Catch::Contains;
 
 namespace {
 
-/// Points and numbers beside them; the class depends on the point, the number to learn on both.
+/// Points and numbers. The class depends on the point, the number to predict on both.
 Dataset two_tasks(std::int64_t n, std::uint64_t seed = 1) {
   const Tensor points = RandomStream(seed).normal({n, 2}), details = RandomStream(seed + 100).uniform({n, 1});
   std::vector<std::int64_t> kinds;
@@ -62,7 +62,7 @@ double distance(const Model& a, const Model& b) {
 
 }  // namespace
 
-TEST_CASE("fit of two inputs, outputs and losses does the steps of a loop that is written out") {
+TEST_CASE("fit with two inputs, outputs and losses does the steps of an explicit loop") {
   const Dataset train = two_tasks(50);
   Model fitted = two_headed(0.3), looped = two_headed(0.3);
   SGD sgd(fitted.parameters(), {.learning_rate = 0.1}), same(looped.parameters(), {.learning_rate = 0.1});
@@ -80,7 +80,7 @@ TEST_CASE("fit of two inputs, outputs and losses does the steps of a loop that i
   CHECK(same_bits(fitted, looped));
 }
 
-TEST_CASE("figures of several outputs have the outputs' names, in the history, the file, the progress and evaluate") {
+TEST_CASE("figures of several outputs have the names of the outputs in history, file, progress and evaluate") {
   Model model = two_headed(0, 0.01);
   model.convert(DType::float64);
   const Dataset train = two_tasks(40), judge = two_tasks(23, 7);
@@ -114,12 +114,13 @@ TEST_CASE("figures of several outputs have the outputs' names, in the history, t
   for (const auto& [name, value] : result) CHECK(history.last()["val_" + name] == Approx(value).epsilon(1e-12));
   const Figures of_training = evaluate(model, train, {.loss = losses, .metrics = metrics});
   for (const auto& [name, value] : of_training) CHECK(history.last()[name] == Approx(value).epsilon(1e-9));
-  CHECK(evaluate(model, judge, {.loss = losses}).contains("kind_accuracy"));  // by default, as its targets are classes
+  // by default, because its targets are classes
+  CHECK(evaluate(model, judge, {.loss = losses}).contains("kind_accuracy"));
 }
 
-TEST_CASE("an output with a weight of 0 is measured and not learned from") {
+TEST_CASE("an output with a weight of 0 is measured but not trained") {
   Model model = two_headed();
-  const Tensor before = model.parameters()[4].value();  // of the head "price"
+  const Tensor before = model.parameters()[4].value();  // of the output "price"
   REQUIRE(model.parameters()[4].name() == "price/kernel");
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const History history =
@@ -130,7 +131,7 @@ TEST_CASE("an output with a weight of 0 is measured and not learned from") {
   CHECK(history.last()["loss"] == history.last()["kind_loss"]);
 }
 
-TEST_CASE("weights belong to all targets, or to each its own") {
+TEST_CASE("weights apply to all targets, or are given for each target") {
   Model model = two_headed();
   const Dataset data = two_tasks(12);
   const Tensor w = RandomStream(4).uniform({12}, 0, 2), v = RandomStream(5).uniform({12}, 0, 2);
@@ -156,7 +157,7 @@ TEST_CASE("weights belong to all targets, or to each its own") {
 
 namespace {
 
-/// A run of two outputs with all that has state. It stops after `until` steps, and resumes from `resume`.
+/// A run with two outputs and all kinds of state. It stops after `until` steps, and resumes from `resume`.
 struct Run {
   Model model = two_headed(0.2, 0.01);
   Adam adam{model.parameters(), {.learning_rate = 0.01}};
@@ -199,7 +200,7 @@ void check_same(const Run& a, const Run& b) {
 
 }  // namespace
 
-TEST_CASE("a run of several outputs that stops after any step is resumed with the bits of one that does not") {
+TEST_CASE("a run with several outputs that stops after any step is resumed with the same bits") {
   for (const FitOptions& options :
        {FitOptions{}, FitOptions{.accumulate = 2}, FitOptions{.steps_per_epoch = 4},
         FitOptions{.drop_last = true, .accumulate = 2, .steps_per_epoch = 3}, FitOptions{.initial_epoch = 1}}) {
@@ -217,7 +218,7 @@ TEST_CASE("a run of several outputs that stops after any step is resumed with th
   }
 }
 
-TEST_CASE("a checkpoint of other losses, metrics or steps is refused with what differs") {
+TEST_CASE("a checkpoint with other losses, metrics or steps is rejected with the differences") {
   const TemporaryFolder folder;
   Run(folder.path(), 4);
   const auto refused = [&](const FitOptions& options) {
@@ -236,7 +237,7 @@ TEST_CASE("a checkpoint of other losses, metrics or steps is refused with what d
                       "accuracy])"));
 }
 
-TEST_CASE("accumulated batches make the step of one batch of all their samples, whatever the sizes are") {
+TEST_CASE("accumulated batches of any sizes make the step of one batch with all their samples") {
   Dataset data = two_tasks(37);
   std::vector<double> weights;
   for (std::int64_t i = 0; i < 37; ++i) weights.push_back(static_cast<double>(i % 4));
@@ -266,7 +267,7 @@ TEST_CASE("accumulated batches make the step of one batch of all their samples, 
   }
 }
 
-TEST_CASE("a step that is not finite in any of its batches changes nothing") {
+TEST_CASE("a step with a loss that is not finite in any of its batches changes nothing") {
   Model model = two_headed();
   SGD sgd(model.parameters());
   int calls = 0;
@@ -287,7 +288,7 @@ TEST_CASE("a step that is not finite in any of its batches changes nothing") {
   CHECK(sgd.iterations() == 0);
 }
 
-TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and every sample comes as often") {
+TEST_CASE("steps_per_epoch divides the passes over the data into epochs, and uses every sample equally often") {
   const auto seen = [](FitOptions options) {
     const auto input = Input({1});
     Model model(input, Dense({.units = 1, .use_bias = false})(input));
@@ -305,7 +306,7 @@ TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and 
     CHECK(history.epochs().size() == static_cast<std::size_t>(options.epochs - options.initial_epoch.value_or(0)));
     return numbers;
   };
-  const std::vector<double> passes = seen({.epochs = 5});  // three batches each
+  const std::vector<double> passes = seen({.epochs = 5});  // three batches for each epoch
   CHECK(seen({.epochs = 3, .steps_per_epoch = 5}) == passes);
   CHECK(seen({.epochs = 15, .steps_per_epoch = 1}) == passes);
   CHECK(seen({.epochs = 1, .steps_per_epoch = 15}) == passes);
@@ -319,7 +320,7 @@ TEST_CASE("steps_per_epoch cuts the passes over the data into other epochs, and 
 
 namespace {
 
-/// Small pictures of which each pixel is bright or not, labelled so, every third pixel without a label (-1).
+/// Small pictures in which each pixel is bright or not; this is its label. Every third pixel has no label (-1).
 Dataset pictures(std::int64_t n, std::uint64_t seed) {
   const Tensor images = RandomStream(seed).uniform({n, 6, 5, 1});
   const std::vector<double> pixels = images.to_vector();
@@ -332,7 +333,7 @@ Dataset pictures(std::int64_t n, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("a network that labels every pixel learns from those that have a label") {
+TEST_CASE("a network that labels every pixel is trained on the pixels with a label") {
   const auto input = Input({6, 5, 1});
   auto x = Conv2D({.filters = 4, .kernel_size = 1, .activation = tanh})(input);
   Model model(input, Conv2D({.filters = 2, .kernel_size = 1})(x), {.seed = 1});
@@ -350,7 +351,7 @@ TEST_CASE("a network that labels every pixel learns from those that have a label
                                .show_progress = false});
   CHECK(history.last()["val_accuracy"] > 0.95);
   CHECK(history.last()["val_intersection_over_union"] > 0.9);
-  // the mean over all labelled pixels, not over batches, which have other numbers of them
+  // the mean over all labelled pixels, not over batches, which have different numbers of them
   const Tensor y = predict(model, test);
   const double at_once = softmax_cross_entropy(y, test.target(), {}, {.ignored_label = -1}).value().item();
   CHECK(evaluate(model, test, {.batch_size = 2, .loss = pixelwise})["loss"] == Approx(at_once));
@@ -358,7 +359,7 @@ TEST_CASE("a network that labels every pixel learns from those that have a label
   CHECK_THAT(error_of([&] { evaluate(model, test); }), Contains("got -1 at position 0"));
 }
 
-TEST_CASE("labels of pixels move with the images, by the nearest pixel") {
+TEST_CASE("labels of pixels are moved with the images, by the nearest pixel") {
   const Dataset data = pictures(8, 3);
   const DataLoaderOptions options{.shuffle = false, .augmentation = {.horizontal_flip = true, .shift = 0.4}};
   const Batch batch = DataLoader(data, options).epoch(0)[0];
@@ -376,7 +377,7 @@ TEST_CASE("labels of pixels move with the images, by the nearest pixel") {
   CHECK(moved > 20);
 }
 
-TEST_CASE("what data of several targets and labels of positions refuse") {
+TEST_CASE("data with several targets and labels of positions reject invalid arguments") {
   const Tensor images = Tensor::zeros({2, 3, 3, 1}), numbers = Tensor::zeros({2, 1});
   const auto error = [](const std::vector<Tensor>& inputs, const std::vector<Target>& targets) {
     return error_of([&] { Dataset(inputs, targets); });
@@ -411,7 +412,7 @@ TEST_CASE("what data of several targets and labels of positions refuse") {
   CHECK(sgd.iterations() == 0);
 }
 
-TEST_CASE("samples of several inputs may come from a source, and tokens stay what they are") {
+TEST_CASE("a source may make samples with several inputs, and tokens stay int64") {
   const SampleSource source{
       {Shape{2}, Shape{3}}, {DType::float32, DType::int64}, [](std::int64_t i) {
         const auto value = static_cast<double>(i);
@@ -437,7 +438,7 @@ TEST_CASE("samples of several inputs may come from a source, and tokens stay wha
              Contains("makes int64 (3,), got float32 (3,) for sample 1"));
 }
 
-TEST_CASE("figures of parts of the data add up to those of all of it") {
+TEST_CASE("sums of parts of the data give the figures of all of it") {
   Model model = two_headed();
   const Dataset data = two_tasks(11);
   const Objective objective("test", model, data, losses, metrics);

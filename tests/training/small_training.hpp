@@ -9,7 +9,7 @@
 
 namespace xtape::test {
 
-/// Points in the plane, n of them; the class is the quadrant's parity, so that it takes a while to learn.
+/// n points in the plane. The class is the parity of the quadrant, so it takes a while to learn.
 inline Dataset quadrants(std::int64_t n, std::uint64_t seed = 1) {
   const Tensor points = RandomStream(seed).normal({n, 2});
   std::vector<std::int64_t> labels;
@@ -24,13 +24,13 @@ inline Model quadrant_model(double dropout = 0.2, std::int64_t units = 8) {
   return {input, Dense({.units = 2, .name = "logits"})(x), {.seed = 5}};
 }
 
-/// A loss that takes whatever it is given.
+/// A loss that accepts any targets.
 template <class F>
 Loss custom_loss(F f) {
   return {"custom", std::move(f), {.targets = LossTargets::anything}};
 }
 
-/// A callback that calls `f` at the end of each epoch, of each batch.
+/// A callback that calls `f` at the end of each epoch.
 inline std::shared_ptr<Callback> at_epoch_end(LambdaCallbackOptions::Hook f) {
   return LambdaCallback({.epoch_end = std::move(f)});
 }

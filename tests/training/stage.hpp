@@ -1,4 +1,4 @@
-// A run of fit from outside, for tests of what a checkpoint saves and gives back.
+// A run of fit as its callbacks see it, for tests of what a checkpoint saves and restores.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace xtape::test {
 
-/// What a user's callback may do when it is to take up a state.
+/// A custom callback that calls a function when a state is restored.
 struct Stubborn final : Callback {
   std::function<void(TrainingState&)> on_restore;
   double number = 1;
@@ -24,7 +24,7 @@ struct Stubborn final : Callback {
   }
 };
 
-/// A run of fit from outside: all that a checkpoint may change.
+/// A run of fit with everything that a checkpoint may change.
 struct Stage {
   Model model = quadrant_model();
   std::unique_ptr<Optimizer> optimizer;
@@ -42,7 +42,7 @@ struct Stage {
     for (const auto& callback : options.callbacks) callback->train_begin(run);
   }
 
-  /// Everything away from where it starts.
+  /// Changes every field from its initial value.
   void stir() {
     for (const Parameter& p : model.parameters()) p.set_value(RandomStream(7).normal(p.shape()));
     auto slots = optimizer->named_state();

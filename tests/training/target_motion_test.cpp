@@ -1,4 +1,4 @@
-// Targets that are images go where augmentation moves the images.
+// Targets that are images are moved with the input images by augmentation.
 #include <cmath>
 
 #include "framework/tensor/random.hpp"
@@ -41,7 +41,7 @@ const Augmentation moves[] = {{.horizontal_flip = true},
 
 }  // namespace
 
-TEST_CASE("a target that is the image itself stays the image, whatever moves") {
+TEST_CASE("a target that is the input image stays equal to it for every motion") {
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
     for (const std::int64_t epoch : {0, 1}) {
@@ -52,7 +52,7 @@ TEST_CASE("a target that is the image itself stays the image, whatever moves") {
   }
 }
 
-TEST_CASE("a target that is the image stays the image where its values are whole numbers") {
+TEST_CASE("a target that is the input image stays equal to it if its values are whole numbers") {
   std::vector<double> values;
   for (const double value : smooth().to_vector()) values.push_back(std::floor(255 * value));
   const Tensor whole = Tensor::of({count, height, width, 2}, values);
@@ -60,12 +60,13 @@ TEST_CASE("a target that is the image stays the image where its values are whole
     INFO(to_string(augmentation));
     const Batch batch = batch_of(whole, whole, augmentation);
     CHECK(identical(batch.input(), batch.target()));
-    const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);  // images in bytes, seen as 0 to 1
+    // images as uint8, which the network gets as 0 to 1
+    const Batch narrow = batch_of(whole.to(DType::uint8), whole, augmentation);
     CHECK(identical(narrow.target(), batch.target()));
   }
 }
 
-TEST_CASE("a mask keeps its values, goes where its image goes, and may have no channels") {
+TEST_CASE("a mask keeps its values and is moved with its image, with or without a channel axis") {
   std::vector<double> classes;
   for (const double value : smooth().to_vector()) classes.push_back(value > 0.6 ? 2 : value > 0.4 ? 1 : 0);
   const Tensor mask = Tensor::of({count, height, width, 2}, classes);
@@ -73,19 +74,19 @@ TEST_CASE("a mask keeps its values, goes where its image goes, and may have no c
   for (double& value : halves) value /= 2;
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
-    // the image is half the mask, linear between its values
+    // the image is half the mask, interpolated linearly
     const Batch batch = batch_of(Tensor::of(mask.shape(), halves), mask, augmentation);
     const std::vector<double> images = batch.input().to_vector(), targets = batch.target().to_vector();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
-      if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around are the same
+      if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around it are equal
     }
     const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
     CHECK(batch_of(smooth(), one, augmentation).target().shape() == Shape{count, height, width});
   }
 }
 
-TEST_CASE("colours of targets stay, and so do targets that are no images") {
+TEST_CASE("brightness and contrast do not change targets, and targets that are not images are unchanged") {
   const Augmentation colours{.brightness = 0.5, .contrast = 0.5};
   CHECK(identical(batch_of(smooth(), smooth(), colours).target(), smooth()));
   const Augmentation both{.horizontal_flip = true, .brightness = 0.5, .contrast = 0.5};
@@ -95,7 +96,7 @@ TEST_CASE("colours of targets stay, and so do targets that are no images") {
   CHECK(identical(batch_of(smooth(), numbers, flip).target(), numbers));
 }
 
-TEST_CASE("targets that belong to places and can't follow are refused") {
+TEST_CASE("targets of positions that cannot be moved are rejected") {
   const auto refused = [](const Shape& targets, const Augmentation& augmentation) {
     return error_of([&] { batch_of(smooth(), Tensor::zeros(targets), augmentation); });
   };

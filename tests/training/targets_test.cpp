@@ -1,4 +1,4 @@
-// Learning what has no classes: regression and several labels at a time, and what becomes of the accuracy then.
+// Targets without classes: regression and several labels for each sample, and the metrics for them.
 
 #include <sstream>
 
@@ -13,7 +13,7 @@ namespace {
 
 using test::error_of;
 
-/// Points of the plane and what f makes of each, `width` numbers.
+/// Points of the plane and the `width` numbers that f computes from each.
 template <class F>
 Dataset plane(std::int64_t n, std::int64_t width, F f) {
   const Tensor points = RandomStream(4).uniform({n, 2}, -1, 1, DType::float64);
@@ -60,7 +60,7 @@ TEST_CASE("fit learns a regression, without an accuracy") {
   CHECK_FALSE(evaluation.contains("accuracy"));
 }
 
-TEST_CASE("fit learns several labels at a time, from logits and from probabilities") {
+TEST_CASE("fit learns several labels for each sample, from logits and from probabilities") {
   const Dataset data = plane(300, 3, [](double a, double b, std::int64_t k) {
     return (k == 0 ? a > 0 : k == 1 ? b > 0 : a + b > 0) ? 1.0 : 0.0;
   });
@@ -84,7 +84,7 @@ TEST_CASE("fit learns several labels at a time, from logits and from probabiliti
   CHECK_FALSE(evaluation.contains("accuracy"));
 }
 
-TEST_CASE("classes may be given as distributions, and then there is an accuracy") {
+TEST_CASE("classes may be distributions, and then there is an accuracy") {
   const Tensor points = RandomStream(4).uniform({100, 2}, -1, 1);
   Tensor rows = Tensor::zeros({100, 2});
   for (std::int64_t i = 0; i < 100; ++i) rows.mutable_data<float>()[2 * i + (points.at({i, 0}) > 0 ? 1 : 0)] = 1;
@@ -95,7 +95,7 @@ TEST_CASE("classes may be given as distributions, and then there is an accuracy"
   CHECK(evaluate(model, data)["accuracy"] > 0.9);
 }
 
-TEST_CASE("a loader converts targets to its type and keeps them with their examples") {
+TEST_CASE("a loader converts targets to its type and keeps them with their samples") {
   const Dataset data = line(10);
   CHECK(data.classes() == 0);
   CHECK(data.size() == 10);
@@ -115,7 +115,7 @@ TEST_CASE("a loader converts targets to its type and keeps them with their examp
   CHECK(data.rows(3, 5).target().shape() == Shape{2, 1});
 }
 
-TEST_CASE("a data set without classes refuses what is no target") {
+TEST_CASE("a data set without classes rejects invalid targets") {
   const Tensor images = Tensor::zeros({3, 2});
   CHECK(error_of([&] {
           Dataset(images, Tensor::labels({0, 1, 0}));
@@ -127,7 +127,7 @@ TEST_CASE("a data set without classes refuses what is no target") {
   CHECK(Dataset(images, Tensor::zeros({3})).target().shape() == Shape{3});
 }
 
-TEST_CASE("targets that the loss can't take stop fit before the first step") {
+TEST_CASE("targets that the loss does not accept are rejected before the first step") {
   Model model = linear(2);
   Adam adam(model.parameters());
   CHECK_THAT(error_of([&] { fit(model, adam, line(8), {.loss = loss::mean_squared_error(), .show_progress = false}); }),
@@ -140,7 +140,7 @@ TEST_CASE("targets that the loss can't take stop fit before the first step") {
   CHECK(adam.iterations() == 0);
 }
 
-TEST_CASE("a sigmoid at the end does not go with a loss of logits") {
+TEST_CASE("a sigmoid at the end is rejected with a loss of logits") {
   const SymbolicTensor input = Input({2});
   Model model(input, Dense({.units = 1, .activation = sigmoid, .name = "probability"})(input));
   Adam adam(model.parameters());

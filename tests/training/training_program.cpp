@@ -1,9 +1,9 @@
-// A training run as a program of its own, for tests that kill it, interrupt it and fill its disk.
+// A training run as a separate program, for tests that kill it, interrupt it or fill its disk:
 //   training_program FOLDER THREADS [EPOCHS] [ignore-limit]
-// trains with every kind of callback, resumes from the checkpoints in FOLDER/checkpoints if there are some, and writes
-// FOLDER/result.safetensors: weights, optimizer and history without seconds. After each step it prints a line of 2048
-// bytes: two of them fill a small pipe. With ignore-limit, a file that grows beyond the limit is an error and no
-// signal.
+// It trains with every kind of callback, resumes from the checkpoints in FOLDER/checkpoints if there are any, and
+// writes FOLDER/result.safetensors: weights, optimizer and history without seconds. After each step it prints a line of
+// 2048 bytes; two of them fill a small pipe. With ignore-limit, exceeding the limit on the size of files is an error
+// and no signal.
 
 #include <csignal>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// Weights of samples and classes against loss = sum(w_i l_i) / n, written out.
+// Weights of samples and classes compared with the definition, loss = sum(w_i l_i) / n.
 
 #include "optim/sgd.hpp"
 #include "tests/training/small_training.hpp"
@@ -10,7 +10,7 @@ using namespace xtape::test;
 
 namespace {
 
-/// sum(w_i l_i) / n over all of the data, each l_i from a batch of one.
+/// sum(w_i l_i) / n over all of the data, where each l_i is computed with a batch of one.
 double weighted_mean(Model model, const Dataset& data, const std::vector<double>& weights) {
   double sum = 0;
   for (std::int64_t i = 0; i < data.size(); ++i) {
@@ -24,7 +24,7 @@ std::vector<double> some_weights(std::int64_t n) { return RandomStream(4).unifor
 
 }  // namespace
 
-TEST_CASE("fit shows sum(w_i l_i) / n for weights of samples and classes, evaluate for those of samples") {
+TEST_CASE("the loss of fit includes weights of samples and classes, that of evaluate weights of samples only") {
   Model model = quadrant_model(0);
   SGD still(model.parameters(), {.learning_rate = 0});
   const Dataset plain = quadrants(13);
@@ -38,7 +38,7 @@ TEST_CASE("fit shows sum(w_i l_i) / n for weights of samples and classes, evalua
           .last();
   CHECK(epoch["loss"] == Approx(weighted_mean(model, plain, both)));
   CHECK(epoch["val_loss"] == Approx(weighted_mean(model, plain, weights)));
-  const Tensor taken = top_classes(predict(model, plain));  // class weights are of the loss alone
+  const Tensor taken = top_classes(predict(model, plain));  // class weights apply to the loss only
   double right = 0, sum = 0;
   for (std::int64_t i = 0; i < 13; ++i) {
     const double weight = weights[static_cast<std::size_t>(i)];
@@ -49,7 +49,7 @@ TEST_CASE("fit shows sum(w_i l_i) / n for weights of samples and classes, evalua
   CHECK(epoch["val_accuracy"] == Approx(right / sum));
 }
 
-TEST_CASE("a step with a weight of 2 is a step with the sample twice, a weight of 0 one without it") {
+TEST_CASE("a weight of 2 counts as the sample twice, a weight of 0 as no sample") {
   const Dataset plain = quadrants(3);
   Model weighted = quadrant_model(0), twice = quadrant_model(0);
   SGD a(weighted.parameters(), {.learning_rate = 0.3}), b(twice.parameters(), {.learning_rate = 0.3});
@@ -60,7 +60,7 @@ TEST_CASE("a step with a weight of 2 is a step with the sample twice, a weight o
   }
 }
 
-TEST_CASE("the weight of a distribution is that of its largest entry, times its own") {
+TEST_CASE("a distribution has the weight of the class of its largest entry, times that of the sample") {
   const Batch batch{
       {Tensor::zeros({2, 1})}, {Tensor::of({2, 3}, {0.2, 0.5, 0.3, 0.4, 0.2, 0.4})}, {Tensor::of({2}, {2, 3})}};
   CHECK(weights_of(batch, {10, 20, 30}).to_vector() == std::vector<double>{40, 30});
@@ -70,7 +70,7 @@ TEST_CASE("the weight of a distribution is that of its largest entry, times its 
   CHECK_FALSE(weights_of(plain, {}).defined());
 }
 
-TEST_CASE("parts of weighted data keep their weights, and what weights are refused") {
+TEST_CASE("parts of weighted data keep their weights, and invalid weights are rejected") {
   const Dataset data = quadrants(4).weighted(Tensor::of({4}, {1, 2, 3, 4}));
   CHECK(data.rows(1, 3).weight().to_vector() == std::vector<double>{2, 3});
   CHECK(data.subset({3, 0}).weight().to_vector() == std::vector<double>{4, 1});
@@ -83,7 +83,7 @@ TEST_CASE("parts of weighted data keep their weights, and what weights are refus
         }) == "Dataset::weighted: expected finite weights of at least 0, got -1");
 }
 
-TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or of both together") {
+TEST_CASE("data whose weights are all 0 are rejected: of samples, of classes, or of both together") {
   const Dataset data(Tensor::ones({4, 2}), Tensor::labels({0, 0, 1, 1}), 2);
   Model model = quadrant_model();
   SGD sgd(model.parameters());
@@ -108,7 +108,7 @@ TEST_CASE("data whose weights are all 0 are refused: of samples, of classes, or 
   CHECK_FALSE(refused({0, 1, 0, 0}, {}));
 }
 
-TEST_CASE("a loss of two arguments does not go with weights") {
+TEST_CASE("a loss of two arguments is rejected for data with weights") {
   Model model = quadrant_model();
   SGD sgd(model.parameters());
   const Loss two("two",

@@ -1,4 +1,4 @@
-// Callback: notified of the progress of a training run, which it may end.
+// Callback: functions that fit calls at certain points of a training run.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ namespace xtape {
 
 struct FitOptions;
 
-/// A run of fit as its callbacks see it. A batch is what one step learns from: FitOptions::accumulate batches of the
-/// data count as one.
+/// The state of a run of fit, as callbacks see it. In callbacks a "batch" is one step: FitOptions::accumulate batches
+/// of the data count as one.
 struct TrainingState {
-  /// A run that is about to begin. Error as Objective.
+  /// The state of a run before its first step. Errors as in Objective.
   TrainingState(Model& its_model, Optimizer& its_optimizer, const Dataset& data, const FitOptions& its_options);
 
   /// The model that is trained.
@@ -36,23 +36,23 @@ struct TrainingState {
   const FitOptions& options;
   Objective objective;   ///< losses and metrics of the outputs
   StepPlan plan;         ///< which batches of the data the steps learn from
-  std::int64_t batches;  ///< in each epoch
+  std::int64_t batches;  ///< steps in each epoch
 
-  History history = {};              ///< of the epochs that are over
+  History history = {};              ///< the finished epochs
   int epoch = 0;                     ///< the current one; the first is 1, or FitOptions::initial_epoch + 1
-  std::int64_t batch = 0;            ///< batches of it that are done; 0 again at epoch_end
-  RunningFigures running;            ///< over those
-  double learning_rate = 0;          ///< of the last step
-  double batch_loss = 0;             ///< of the last batch; when it is not finite the batch was not learned from
-  double seconds = 0;                ///< spent on this epoch
-  std::int64_t validated = 0;        ///< samples of its validation that are done
-  std::int64_t first_iteration = 0;  ///< the optimizer's then
-  std::int64_t first_order = 0;      ///< number of the first epoch's order; see FitOptions::initial_epoch
+  std::int64_t batch = 0;            ///< number of finished steps in the current epoch; 0 in epoch_end
+  RunningFigures running;            ///< figures of these steps
+  double learning_rate = 0;          ///< learning rate of the last step
+  double batch_loss = 0;             ///< loss of the last step; if it is not finite, the step changed nothing
+  double seconds = 0;                ///< time spent on the current epoch
+  std::int64_t validated = 0;        ///< number of samples of the current validation that are done
+  std::int64_t first_iteration = 0;  ///< iterations of the optimizer when the run began
+  std::int64_t first_order = 0;      ///< number of the sample order of the first epoch; see FitOptions::initial_epoch
   std::string schedule = "";         ///< learning rates after 0, 1, 10, ... steps of the first epoch
-  /// Why the run is to end; empty while it continues.
+  /// The reason why the run ends; empty while it continues.
   std::string stop_reason = "";
 
-  /// Asks for the end of the run after this batch or epoch. Of several reasons the first one stays.
+  /// Requests that the run ends after this step or epoch. If there are several requests, the first reason is kept.
   void stop(std::string reason) {
     if (stop_reason.empty()) stop_reason = std::move(reason);
   }
@@ -60,22 +60,23 @@ struct TrainingState {
   bool stopping() const { return !stop_reason.empty(); }
   /// Number of epochs that count as done before this run; see FitOptions::initial_epoch.
   int initial_epoch() const;
-  /// Steps of the run, over all epochs.
+  /// Number of steps of the run so far, over all epochs.
   std::int64_t step() const { return static_cast<std::int64_t>(history.epochs().size()) * batches + batch; }
-  /// Number, among the batches of all passes over the data, of the first one of the epoch after so many of this run.
+  /// Number of the first batch of an epoch in the sequence of StepPlan; `epochs` is the number of epochs of this run
+  /// before it.
   std::int64_t first_batch(std::int64_t epochs) const;
-  /// Samples of the first so many steps of the current epoch.
+  /// Number of samples in the first `steps` steps of the current epoch.
   std::int64_t samples_of(std::int64_t steps) const;
-  /// The figures that each epoch has: those of the objective, with validation those of it ("val_loss"), and
+  /// The figures of each epoch: those of the objective, those of the validation if there is one ("val_loss"), and
   /// "learning_rate".
   std::vector<Objective::Measure> measures() const;
 };
 
-/// Given to fit in FitOptions::callbacks, called in that order. Hooks do nothing by default. An epoch that is cut short
-/// has no epoch_end.
+/// The base class of callbacks. They are given to fit in FitOptions::callbacks and called in that order. The functions
+/// do nothing by default. For an epoch that ends early epoch_end is not called.
 class Callback {
  public:
-  /// What a callback is made from; one that has options declares its own.
+  /// The options of a callback. A callback with options declares its own type.
   struct Options {};
 
   Callback() = default;
@@ -83,34 +84,35 @@ class Callback {
   Callback& operator=(const Callback&) = delete;
   virtual ~Callback() = default;
 
-  /// Before anything else; forgets what an earlier run left.
+  /// Called before everything else. It must reset what an earlier run has left in the callback.
   virtual void train_begin(TrainingState& /*run*/) {}
-  /// Also when a run resumes in the middle of an epoch.
+  /// Called before each epoch, and when a run resumes within an epoch.
   virtual void epoch_begin(TrainingState& /*run*/) {}
-  /// After each step.
+  /// Called after each step.
   virtual void batch_end(TrainingState& /*run*/) {}
-  /// After each batch of the validation. A run that is stopped here validates anew when it resumes.
+  /// Called after each batch of the validation. If the run is stopped here, the validation is repeated when it resumes.
   virtual void validation_batch_end(TrainingState& /*run*/) {}
-  /// After the validation; run.history.last() is the epoch's.
+  /// Called after the validation. run.history.last() is the current epoch.
   virtual void epoch_end(TrainingState& /*run*/) {}
-  /// After the last epoch or a stop, not after an Error.
+  /// Called after the last epoch or a stop, but not after an Error.
   virtual void train_end(TrainingState& /*run*/) {}
 
-  /// What a checkpoint must hold for this callback to go on as if nothing had happened; restore() takes it up, after
-  /// train_begin. Error when it is another callback's; the run, and all callbacks by their state(), are then as before.
+  /// The state that a checkpoint stores, so that this callback continues exactly after the run is resumed. restore()
+  /// gets it, after train_begin().
   virtual std::vector<NamedTensor> state() const { return {}; }
-  /// Restores what state() returned.
+  /// Restores what state() returned. Error if the state is not that of this kind of callback; then fit restores the run
+  /// and all callbacks from their state().
   virtual void restore(TrainingState& /*run*/, const std::vector<NamedTensor>& /*state*/) {}
-  /// Whether it is called after all others, because it saves what they know.
+  /// Whether the callback is called after all others, because it saves their state.
   virtual bool comes_last() const { return false; }
 };
 
-/// How callbacks are held and given to fit.
+/// The callbacks of a run.
 using Callbacks = std::vector<std::shared_ptr<Callback>>;
 
-/// How users hold a callback: made from its options, like a layer. Copies are the same callback. A custom one is a
-/// class derived from Callback, T, held as CallbackHandle<T>: made from T::Options when it has a constructor that takes
-/// them.
+/// A handle of a callback. It is made from the options, like a layer. Copies refer to the same callback. For a custom
+/// callback derive a class T from Callback and use CallbackHandle<T>, which is made from T::Options if T has a
+/// constructor that takes them.
 ///
 ///   const EarlyStopping stopping({.patience = 3});
 ///   fit(model, adam, train, {.callbacks = {stopping, CSVLogger({.path = "log.csv"})}});
@@ -124,7 +126,7 @@ class CallbackHandle {
   CallbackHandle(Options options = {})  // NOLINT(google-explicit-constructor): EarlyStopping({...}) is a callback
       : callback_(made(std::move(options))) {}
 
-  /// The callback, as fit takes it.
+  /// The callback, for FitOptions::callbacks.
   operator std::shared_ptr<Callback>() const { return callback_; }  // NOLINT(google-explicit-constructor)
   /// Access to the callback.
   T* operator->() const { return callback_.get(); }
@@ -142,8 +144,8 @@ class CallbackHandle {
   std::shared_ptr<T> callback_;
 };
 
-/// Functions as a callback, for what needs no class (Keras's LambdaCallback). It has no state: what must survive an
-/// interruption has to follow from the epoch.
+/// Functions as a callback, without a class (Keras's LambdaCallback). The callback has no state in checkpoints, so the
+/// functions must not depend on state from before an interruption.
 struct LambdaCallbackOptions {
   /// A function that is called at a point of the run.
   using Hook = std::function<void(TrainingState&)>;

@@ -15,7 +15,7 @@ void check_counts(std::string_view who, int patience, double min_delta) {
         min_delta);
 }
 
-/// The tensor "counters" with so many numbers, as it comes first in the states below.
+/// The values of the first tensor of a state, "counters", which must have `count` elements.
 std::vector<double> counters_of(std::string_view who, const std::vector<NamedTensor>& state, std::int64_t count) {
   check(!state.empty() && state[0].name == "counters" && state[0].tensor.shape() == Shape{count} &&
             state[0].tensor.dtype() == DType::float64,
@@ -28,7 +28,7 @@ NamedTensor counters(const std::vector<double>& values) {
   return {"counters", Tensor::of({std::ssize(values)}, values, DType::float64)};
 }
 
-/// An integer that a checkpoint holds as a number. Error when it holds something else.
+/// A number of a checkpoint as an integer. Error when it is not an integer of type int.
 int whole(std::string_view who, double value) {
   check(value >= 0 && value <= 1e9 && value == std::floor(value), "{}: expected a count in the checkpoint, got {}", who,
         value);
@@ -52,7 +52,7 @@ void EarlyStoppingCallback::train_begin(TrainingState& run) {
 void EarlyStoppingCallback::epoch_end(TrainingState& run) {
   const double value = monitor_.value(run.history.last());
   const bool improved = monitor_.improves(value, best_, options_.min_delta);
-  if (improved || best_epoch_ == 0) {  // the first epoch is the best so far, whatever its value
+  if (improved || best_epoch_ == 0) {  // the first epoch is the best so far for any value, also NaN
     best_epoch_ = run.epoch;
     best_weights_.clear();
     if (options_.restore_best) {
@@ -140,12 +140,12 @@ void ReduceLROnPlateauCallback::epoch_end(TrainingState& run) {
   if (run.epoch != run.options.epochs) reduce_if_due(run);
 }
 
-/// What was due at the end of a run that now resumes.
+/// Does the reduction that was due at the end of a run that is now resumed.
 void ReduceLROnPlateauCallback::epoch_begin(TrainingState& run) {
   if (run.batch == 0) reduce_if_due(run);
 }
 
-/// Asks for the rate of the next step, which a schedule need not know after the run's last.
+/// Uses the scheduled rate of the next step. After the last step of the run a schedule may have none.
 void ReduceLROnPlateauCallback::reduce_if_due(TrainingState& run) {
   if (wait_ == 0 || wait_ < options_.patience) return;
   const double rate = run.optimizer.learning_rate();

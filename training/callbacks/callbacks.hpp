@@ -1,4 +1,4 @@
-// The ready callbacks: EarlyStopping, ReduceLROnPlateau, CSVLogger, TerminateOnNaN. Checkpoint has a file of its own.
+// The callbacks EarlyStopping, ReduceLROnPlateau, CSVLogger and TerminateOnNaN. Checkpoint is in training/checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -12,15 +12,15 @@ namespace xtape {
 struct EarlyStoppingOptions {
   /// Name of the figure.
   std::string monitor = "val_loss";
-  double min_delta = 0;       ///< a smaller change is none
+  double min_delta = 0;       ///< a change of at most this amount is not an improvement
   int patience = 0;           ///< epochs without an improvement after which training ends
-  bool restore_best = false;  ///< the run ends with the best epoch's weights, else with the last one's
+  bool restore_best = false;  ///< end with the weights of the best epoch instead of those of the last one
 };
 
-/// Ends training when a figure has stopped improving. Names, defaults and rules are those of Keras 3's EarlyStopping
-/// (keras/src/callbacks/early_stopping.py), where restore_best is restore_best_weights: it never ends after the first
-/// epoch, and the best weights come back whenever the run ends. Error unless patience >= 0 and min_delta is finite and
-/// at least 0; as training begins, when the figure is not measured.
+/// Ends training when a figure no longer improves. Names, defaults and rules are those of Keras 3's EarlyStopping
+/// (keras/src/callbacks/early_stopping.py); restore_best is restore_best_weights in Keras. It never ends a run after
+/// the first epoch. The best weights are restored however the run ends. Error unless patience >= 0 and min_delta is
+/// finite and at least 0; Error at the start of training when the figure is not measured.
 class EarlyStoppingCallback final : public Callback {
  public:
   /// Options of the callback.
@@ -34,7 +34,7 @@ class EarlyStoppingCallback final : public Callback {
   /// Restores what state() returned.
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;
 
-  /// The best epoch so far, counted from 1; 0 when there is none.
+  /// The number of the best epoch so far, counted from 1; 0 before the first epoch.
   int best_epoch() const { return best_epoch_; }
 
  private:
@@ -44,7 +44,7 @@ class EarlyStoppingCallback final : public Callback {
   Monitor monitor_;
   double best_ = 0;
   int wait_ = 0, best_epoch_ = 0;
-  std::vector<Tensor> best_weights_;  // in the order of the model's parameters; none when not kept
+  std::vector<Tensor> best_weights_;  // in the order of the model's parameters; empty without restore_best
 };
 using EarlyStopping = CallbackHandle<EarlyStoppingCallback>;
 
@@ -52,20 +52,21 @@ using EarlyStopping = CallbackHandle<EarlyStoppingCallback>;
 struct ReduceLROnPlateauOptions {
   /// Name of the figure.
   std::string monitor = "val_loss";
-  double factor = 0.1;  ///< the new learning rate is this times the old one
-  int patience = 10;    ///< epochs without an improvement after which it is reduced
-  /// A smaller change is no improvement.
+  double factor = 0.1;  ///< the new learning rate is this factor times the old one
+  int patience = 10;    ///< epochs without an improvement after which the rate is reduced
+  /// A change of at most this amount is not an improvement.
   double min_delta = 1e-4;
-  int cooldown = 0;  ///< epochs after a reduction in which none are counted
-  /// The rate is not reduced below this one.
+  int cooldown = 0;  ///< epochs after a reduction that are not counted
+  /// The lowest learning rate that a reduction can set.
   double min_learning_rate = 0;
 };
 
-/// Reduces the learning rate when a figure has stopped improving. Names, defaults and rules are those of Keras 3's
-/// ReduceLROnPlateau (keras/src/callbacks/reduce_lr_on_plateau.py), where min_learning_rate is min_lr. A schedule ends
-/// with the first reduction: the rate stays that of the next step, times the factor. After the last epoch there is no
-/// next step, and a reduction that is due waits for the run to be resumed with more epochs. Error unless 0 < factor < 1
-/// and the others are at least 0; as training begins, when the figure is not measured.
+/// Reduces the learning rate when a figure no longer improves. Names, defaults and rules are those of Keras 3's
+/// ReduceLROnPlateau (keras/src/callbacks/reduce_lr_on_plateau.py); min_learning_rate is min_lr in Keras. A schedule
+/// ends with the first reduction: afterwards the rate is constant, equal to the scheduled rate of the next step times
+/// the factor. After the last epoch, when no step follows, the rate is not reduced; the reduction is done when the run
+/// is resumed with more epochs. Error unless 0 < factor < 1 and the other options are at least 0; Error at the begin of
+/// training when the figure is not measured.
 class ReduceLROnPlateauCallback final : public Callback {
  public:
   /// Options of the callback.
@@ -86,7 +87,7 @@ class ReduceLROnPlateauCallback final : public Callback {
   Monitor monitor_;
   double best_ = 0;
   int wait_ = 0, cooldown_left_ = 0;
-  double reduced_rate_ = -1;  // below 0: not reduced yet
+  double reduced_rate_ = -1;  // below 0 before the first reduction
 };
 using ReduceLROnPlateau = CallbackHandle<ReduceLROnPlateauCallback>;
 
@@ -96,9 +97,9 @@ struct CSVLoggerOptions {
   std::filesystem::path path;
 };
 
-/// Keeps the history in a CSV file (see History::save_csv), up to date after each epoch and never half written; with
-/// the epochs before an interruption when the run resumes (Keras's CSVLogger with append). When it can't be written,
-/// training continues, and standard error says so once.
+/// Writes the history to a CSV file (see History::save_csv) after each epoch. The file is written atomically. When a
+/// run resumes, it contains the epochs before the interruption too (Keras's CSVLogger with append). If the file cannot
+/// be written, training continues, and one message is written to standard error.
 class CSVLoggerCallback final : public Callback {
  public:
   /// Options of the callback.
@@ -115,7 +116,7 @@ class CSVLoggerCallback final : public Callback {
 using CSVLogger = CallbackHandle<CSVLoggerCallback>;
 
 /// Ends the run at the first loss that is NaN or infinite (Keras's TerminateOnNaN), with the weights from before that
-/// batch, where fit otherwise throws an Error.
+/// step. Without this callback fit throws an Error.
 class TerminateOnNaNCallback final : public Callback {
  public:
   /// Requests a stop when the loss of the batch is not finite.

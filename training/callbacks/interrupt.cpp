@@ -8,18 +8,18 @@ namespace {
 
 constexpr std::array<int, 2> signals{SIGINT, SIGTERM};
 
-// a handler has nothing but what is static
+// a signal handler can use static variables only
 std::atomic<int> noted = 0;
 std::atomic<bool> installed = false;
 static_assert(std::atomic<int>::is_always_lock_free);
 
-/// Only calls what POSIX allows in a handler.
+/// Calls only functions that POSIX allows in a signal handler.
 extern "C" void note_signal(int number) {
   if (noted.exchange(number) == 0) return;
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;
   sigaction(number, &plain, nullptr);
-  raise(number);  // comes as soon as this handler has returned
+  raise(number);  // delivered when this handler returns
 }
 
 }  // namespace

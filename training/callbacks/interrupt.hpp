@@ -1,4 +1,4 @@
-// StopOnInterrupt: Ctrl-C ends a run in good order.
+// StopOnInterrupt: ends a run in order after Ctrl-C.
 #pragma once
 
 #include <array>
@@ -8,11 +8,11 @@
 
 namespace xtape {
 
-/// While it exists, the first SIGINT (Ctrl-C) or SIGTERM is only noted, and as a callback it then ends the run after
-/// the batch; a second one ends the program at once, as if this were not there. With a Checkpoint beside it the run can
-/// go on later. A signal that is ignored stays ignored. The destructor puts back what was done with signals before. A
-/// library must not take a program's signals unasked, so this is a callback that a program gives to fit. Error when
-/// there is one already.
+/// While an object of this class exists, the first SIGINT (Ctrl-C) or SIGTERM only sets a flag, and the callback then
+/// ends the run after the current step or validation batch. A second signal ends the program at once, by the default
+/// action. With a Checkpoint callback the run can be resumed later. A signal that is ignored stays ignored. The
+/// destructor restores the previous signal handlers. It is a callback that a program has to add, because a library must
+/// not handle signals without a request. Error when another object of this class exists.
 class StopOnInterruptCallback final : public Callback {
  public:
   StopOnInterruptCallback();
@@ -28,8 +28,8 @@ class StopOnInterruptCallback final : public Callback {
 };
 using StopOnInterrupt = CallbackHandle<StopOnInterruptCallback>;
 
-/// The signal that came to the last StopOnInterrupt, 0 when none has; programs that end because of it exit with
-/// 128 + signal.
+/// The signal that the last StopOnInterrupt received; 0 if none. A program that ends because of it should exit with 128
+/// + signal.
 int interrupt_signal();
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// Monitor: a figure of the epochs that callbacks watch, and which way is better.
+// Monitor: a figure that a callback watches, and whether larger or smaller values are better.
 #pragma once
 
 #include <string>
@@ -9,22 +9,22 @@ namespace xtape {
 
 struct TrainingState;
 
-/// A figure by its name, "val_loss". The losses and metrics of the run say whether it is better the smaller or the
-/// larger it is.
+/// A figure by its name, such as "val_loss". The losses and metrics of the run determine whether larger or smaller
+/// values are better.
 class Monitor {
  public:
-  /// `who` watches, for messages. Error for an empty name.
+  /// `who` is the name of the callback, for messages. Error for an empty name of the figure.
   Monitor(std::string who, std::string figure);
 
   /// Name of the figure.
   const std::string& figure() const { return figure_; }
-  /// Takes from the run which way is better. Error unless it will measure the figure.
+  /// Looks up the figure in the run. Error when the run does not measure it.
   void begin(const TrainingState& run);
   /// The figure of an epoch.
   double value(const EpochResult& epoch) const { return epoch[figure_]; }
-  /// Whether a value is better than the best by more than min_delta; one that is not a number never is.
+  /// Whether `value` is better than `best` by more than min_delta; false for NaN.
   bool improves(double value, double best, double min_delta) const;
-  /// What every value improves on.
+  /// The value that every finite value improves: infinity or -infinity.
   double worst() const;
 
  private:

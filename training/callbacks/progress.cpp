@@ -14,7 +14,8 @@ namespace {
 constexpr double redraw_seconds = 0.1;
 constexpr double log_seconds = 10;
 
-/// A piece of the line; those with the largest `rank` are left out first, those with rank 0 last.
+/// A part of the line. If the line is too long, the parts with the largest `rank` are left out first; those with rank 0
+/// last.
 struct Part {
   std::string text;
   int rank;
@@ -26,7 +27,7 @@ std::string joined(const std::vector<Part>& parts) {
   return line;
 }
 
-/// The parts in one line of at most `width` characters.
+/// The parts as one line of at most `width` characters.
 std::string fitted(std::vector<Part> parts, std::size_t width) {
   std::string line = joined(parts);
   while (line.size() > width && parts.size() > 1) {
@@ -36,7 +37,7 @@ std::string fitted(std::vector<Part> parts, std::size_t width) {
   return line.substr(0, width);
 }
 
-/// "[=====>    ]", `width` characters in all.
+/// A progress bar such as "[=====>    ]" with `width` characters.
 std::string bar(double share, std::size_t width) {
   const std::size_t inside = width - 2;
   const auto done = std::min(inside, static_cast<std::size_t>(share * static_cast<double>(inside)));
@@ -55,8 +56,8 @@ std::string speed_text(std::int64_t samples, double seconds) {
   return fmt::format("{:.{}f} samples/s", speed, speed < 10 ? 1 : 0);
 }
 
-/// The figures as parts, but for those that say nothing of the model. The loss stays longest, then the first metric,
-/// and the same of the validation.
+/// The figures as parts, without those that do not describe the model. The loss is left out last, before it the first
+/// metric; likewise for those of the validation.
 std::vector<Part> parts_of(const Figures& figures) {
   std::vector<Part> parts;
   int rank = 8;
@@ -69,7 +70,7 @@ std::vector<Part> parts_of(const Figures& figures) {
     } else if (name == "val_loss") {
       part.rank = 4;
     } else if (name.ends_with("_loss")) {
-      continue;  // of one of several outputs
+      continue;  // figures of single outputs are not shown
     } else if (!std::exchange(name.starts_with("val_") ? of_validation : metric, true)) {
       part.rank = 3;
     }

@@ -1,4 +1,4 @@
-// Progress: where a training run stands and how long it will take, on a terminal or in a log.
+// Progress: shows the progress of a training run and the estimated time left, on a terminal or in a log.
 #pragma once
 
 #include <cstdint>
@@ -11,61 +11,63 @@
 
 namespace xtape {
 
-/// Seconds on a clock that never goes back.
+/// Seconds on a monotonic clock.
 double steady_seconds();
-/// "0:42", "12:05", "1:02:03".
+/// A duration as text: "0:42", "12:05", "1:02:03".
 std::string duration_text(double seconds);
 
-/// Where progress is shown. The defaults are standard output and the real clock.
+/// The output of Progress. The defaults are standard output and the monotonic clock.
 struct ProgressOutput {
-  /// Where progress is written.
+  /// The stream to write to.
   std::ostream* stream = &std::cout;
-  std::function<int()> columns = terminal_columns;  ///< asked before every line; 0: not a terminal
-  /// The clock, in seconds.
+  std::function<int()> columns = terminal_columns;  ///< current width of the terminal; 0: not a terminal
+  /// Returns the time in seconds.
   std::function<double()> seconds = steady_seconds;
 };
 
-/// What a run is going to do.
+/// The size of a run.
 struct ProgressPlan {
   int epochs = 1;                       ///< number of the last epoch
-  std::int64_t samples = 0;             ///< trained on in each epoch
-  std::int64_t validation_samples = 0;  ///< evaluated after each epoch
+  std::int64_t samples = 0;             ///< number of training samples in each epoch
+  std::int64_t validation_samples = 0;  ///< number of validation samples in each epoch
 };
 
-/// On a terminal, one line that is redrawn at most ten times a second and never wraps: what does not fit the width is
-/// left out, the least important first: of the figures all but the loss and the first metric. Elsewhere a line an
-/// epoch, and within an epoch one every ten seconds at most.
+/// Shows the progress of training. On a terminal it redraws one line, at most ten times a second. The line never wraps:
+/// parts that do not fit are left out, the least important first; the loss and the first metric are left out last. In
+/// other output it writes one line for each epoch, and within an epoch at most one line every ten seconds.
 ///
-/// Time left: the rest of this epoch at the speed measured since it began, then the validation (at its own speed once
-/// it has begun), then the epochs to come at the mean time of those that are over, everything between them included. In
-/// the first epoch, when neither is known, validating a sample is taken to cost a third of training on it.
+/// The time left is the sum of three estimates: the rest of this epoch, at the speed measured since it began; its
+/// validation, at its own speed once it has begun; and the remaining epochs, at the mean time of the finished epochs,
+/// including the time between them. In the first epoch, before any validation, validating a sample is assumed to take a
+/// third of the time of training on it.
 class Progress final : public Callback {
  public:
-  /// For a run with this plan.
+  /// Progress of a run of this size.
   explicit Progress(ProgressPlan plan, ProgressOutput output = {});
-  /// Ends the line that is being redrawn, so that an error message gets a line of its own.
+  /// Ends the line that is being redrawn, so that an error message begins on a new line.
   ~Progress() override;
 
-  /// What fit tells it, by way of the functions below.
+  /// The functions that fit calls. They call the functions below.
   void epoch_begin(TrainingState& run) override { begin_epoch(run.epoch, run.running.samples()); }
   void batch_end(TrainingState& run) override { update(run.running.samples(), run.running.figures()); }
   void validation_batch_end(TrainingState& run) override { update_validation(run.validated); }
   void epoch_end(TrainingState& run) override { end_epoch(run.history.last()); }
-  /// Says why the run stopped, if it did.
+  /// Writes why the run stopped, if it did.
   void train_end(TrainingState& run) override;
 
-  /// Epoch number `epoch`, counted from 1, begins; of its samples so many were done before an interruption.
+  /// Begins epoch number `epoch`, counted from 1. `done` is the number of its samples that were done before an
+  /// interruption.
   void begin_epoch(int epoch, std::int64_t done = 0);
-  /// So many samples of the epoch are done, with these figures so far.
+  /// Shows that `samples` samples of the epoch are done, and the figures so far.
   void update(std::int64_t samples, const Figures& figures);
-  /// So many samples are validated.
+  /// Shows that `samples` samples are validated.
   void update_validation(std::int64_t samples);
   /// Shows the figures of an epoch.
   void end_epoch(const EpochResult& result);
 
-  /// Seconds until the end of the epoch and of the run; unknown, and below 0, before the first samples are done.
+  /// Estimated seconds until the end of the epoch; below 0 before the first samples are done.
   double left_in_epoch() const;
-  /// Estimated time for the rest of the run.
+  /// Estimated seconds until the end of the run; below 0 before the first samples are done.
   double left_in_run() const;
 
  private:
@@ -78,13 +80,13 @@ class Progress final : public Callback {
   ProgressPlan plan_;
   ProgressOutput output_;
   double start_ = 0;              // of the run
-  int epoch_ = 0, finished_ = 0;  // the current one; number of those that are over
+  int epoch_ = 0, finished_ = 0;  // number of the current epoch; number of finished epochs
   std::int64_t samples_ = 0;      // done in this epoch
-  std::int64_t first_ = 0;        // of them, before an interruption
+  std::int64_t first_ = 0;        // those of samples_ that were done before an interruption
   double epoch_start_ = 0;        // times below are in seconds since the start of the run
   double last_update_ = 0;
   double last_shown_ = 0;
-  double validation_seconds_ = -1;  // as far as this epoch or the one before tells; below 0: not known
+  double validation_seconds_ = -1;  // measured in this epoch or the previous one; below 0: unknown
   bool line_open_ = false;
 };
 

@@ -22,7 +22,7 @@ CheckpointCallback::CheckpointCallback(Options options) : options_(std::move(opt
 void CheckpointCallback::train_begin(TrainingState& run) {
   if (monitor_) monitor_->begin(run);
   std::error_code error;
-  fs::create_directories(options_.folder, error);  // if that fails, saving will say so
+  fs::create_directories(options_.folder, error);  // a failure is reported when a checkpoint is saved
   const fs::path from = run.options.resume;
   const bool goes_on = !from.empty() && (fs::equivalent(from, options_.folder, error) ||
                                          fs::equivalent(fs::absolute(from).parent_path(), options_.folder, error));
@@ -81,7 +81,7 @@ void CheckpointCallback::warn(const Error& error) {
   warned_ = true;
 }
 
-/// Also what lies after this step: it was written before the run went back to an older checkpoint.
+/// Also removes checkpoints of later steps: they were written before the run was resumed from an older checkpoint.
 void CheckpointCallback::remove_old(std::int64_t step) const {
   int kept = 0;
   for (const fs::path& path : checkpoints_in(options_.folder)) {

@@ -1,4 +1,4 @@
-// Checkpoint: a run that is stopped at any moment, by whatever, can go on.
+// Checkpoint: files from which an interrupted training run resumes.
 #pragma once
 
 #include <filesystem>
@@ -11,21 +11,22 @@ namespace xtape {
 
 /// Options of Checkpoint.
 struct CheckpointOptions {
-  std::filesystem::path folder;  ///< made when it is not there
-  int keep = 3;                  ///< the newest so many stay; older ones are removed
-  int every_epochs = 1;          ///< after each so many epochs; 0: not by epochs
-  std::int64_t every_steps = 0;  ///< after each so many steps; 0: not by steps
-  std::string best = "";         ///< a figure, "val_loss": the weights of its best epoch so far are kept too
+  std::filesystem::path folder;  ///< created if it does not exist
+  int keep = 3;                  ///< number of newest checkpoints to keep; older ones are removed
+  int every_epochs = 1;          ///< number of epochs between checkpoints; 0: none
+  std::int64_t every_steps = 0;  ///< number of steps between checkpoints; 0: none
+  std::string best = "";         ///< a figure such as "val_loss": keep the weights of its best epoch; empty: none
 };
 
-/// Writes checkpoints from which fit(..., {.resume = folder}) resumes with the same bits: by epochs, by steps, after
-/// the last epoch and whenever a run stops. Each is one file, complete before it appears under its name
-/// (checkpoint-000001200.safetensors after 1200 steps), so that a run which is killed at any moment leaves a good one.
-/// The best weights are in best.safetensors, for load_weights. When a file can't be written, training continues, and
-/// standard error says so once. Called after all other callbacks, wherever it stands.
+/// Writes checkpoints: at intervals of epochs or steps, after the last epoch, and whenever a run stops. A run that
+/// fit(..., {.resume = folder}) resumes from a checkpoint ends with the same bits as a run without interruption. Each
+/// checkpoint is one file, "checkpoint-000001200.safetensors" after 1200 steps. Files are written atomically, so a run
+/// that is killed leaves a valid checkpoint. The best weights are in best.safetensors, for load_weights. If a file
+/// cannot be written, training continues, and one message is written to standard error. This callback is called after
+/// all others, for any order of FitOptions::callbacks.
 ///
-/// Error when an option is out of range; as training begins, when the folder holds checkpoints and the run does not go
-/// on from them, or the figure of `best` is not measured.
+/// Error when an option is out of range; Error at the start of training when the folder holds checkpoints and the run
+/// does not resume from them, or when the figure `best` is not measured.
 class CheckpointCallback final : public Callback {
  public:
   /// Options of the callback.
@@ -33,7 +34,7 @@ class CheckpointCallback final : public Callback {
   /// Error when an option is out of range.
   explicit CheckpointCallback(Options options);
   void train_begin(TrainingState& run) override;
-  /// Writes a checkpoint when one is due by steps.
+  /// Writes a checkpoint at the given interval of steps.
   void batch_end(TrainingState& run) override;
   void validation_batch_end(TrainingState& run) override;
   void epoch_end(TrainingState& run) override;
@@ -42,7 +43,7 @@ class CheckpointCallback final : public Callback {
   void restore(TrainingState& run, const std::vector<NamedTensor>& state) override;
   bool comes_last() const override { return true; }
 
-  /// The file written last; empty when there is none.
+  /// The file that was written last; empty when there is none.
   const std::filesystem::path& last() const { return last_; }
 
  private:

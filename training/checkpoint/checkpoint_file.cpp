@@ -20,12 +20,12 @@ using Metadata = std::map<std::string, std::string>;
 
 constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
 
-/// A CRC-32 that grows with what is added.
+/// An incremental CRC-32.
 class Checksum {
  public:
   void add(const void* bytes, std::size_t count) { sum_ = crc32_z(sum_, static_cast<const Bytef*>(bytes), count); }
   void add(const std::string& text) { add(text.data(), text.size()); }
-  /// Type, shape and elements.
+  /// Adds type, shape and elements.
   void add(const Tensor& tensor) {
     add(fmt::format("{} {};", tensor.dtype(), tensor.shape()));
     with_type(tensor.dtype(), [&](auto zero) {
@@ -38,7 +38,7 @@ class Checksum {
   uLong sum_ = crc32(0, nullptr, 0);
 };
 
-/// Of the tensors and of the metadata but the checksum itself.
+/// The checksum of the tensors and of all metadata except the checksum itself.
 std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
   Checksum sum;
   for (const auto& [name, tensor] : tensors) {
@@ -51,8 +51,8 @@ std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& me
   return sum.text();
 }
 
-/// Of targets, of how much each sample counts and of the first sample's inputs in memory: not of all, which would take
-/// as long as an epoch where they lie in a hundred thousand files.
+/// The checksum of the targets, of the weights, and of the first sample's inputs if they are in memory. Other samples
+/// are left out: to read 100,000 files would take as long as an epoch.
 std::string checksum(const Dataset& data) {
   Checksum sum;
   if (data.in_memory()) {
@@ -65,7 +65,7 @@ std::string checksum(const Dataset& data) {
   return sum.text();
 }
 
-/// Of each input (n, ...).
+/// The shapes (n, ...) of the inputs.
 std::string inputs_text(const Dataset& data) {
   std::vector<std::string> shapes;
   for (const Shape& shape : data.input_shapes()) shapes.push_back(fmt::format("{}", shape.prepended(data.size())));
@@ -78,7 +78,8 @@ std::string classes_text(const Dataset& data) {
   return fmt::format("{}", fmt::join(classes, ", "));
 }
 
-/// Of the layer graph. Layers that no file can hold are compared by their parameters alone.
+/// The checksum of the layer graph; a fixed text if a layer cannot be stored in a file, so that only the parameters of
+/// such models are compared.
 std::string checksum(const Model& model) try {
   Checksum sum;
   sum.add(graph_to_json(model));
@@ -87,12 +88,12 @@ std::string checksum(const Model& model) try {
   return "of classes without config()";
 }
 
-/// "by the optimizer's steps", or the number.
+/// "by the optimizer's steps", or the number of the epoch.
 std::string initial_epoch_text(const FitOptions& options) {
   return options.initial_epoch ? fmt::format("{}", *options.initial_epoch) : "by the optimizer's steps";
 }
 
-/// What the run's numbers depend on, besides what the tensors' names and shapes say.
+/// The settings that the results of the run depend on. Names and shapes of tensors are compared separately.
 Metadata settings_of(const TrainingState& run) {
   const FitOptions& options = run.options;
   return {{"model", run.model.name()},
@@ -119,7 +120,7 @@ Metadata settings_of(const TrainingState& run) {
           {"validation targets and first sample", options.validation ? checksum(*options.validation) : "none"}};
 }
 
-/// A file read and found whole; not yet compared with any run.
+/// Reads a file and checks that it is not damaged. It is not compared with a run yet.
 SafetensorsFile read_checkpoint(const fs::path& path) {
   SafetensorsFile file = load_safetensors(path);
   check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "2",
@@ -131,7 +132,8 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
   return file;
 }
 
-/// Error unless the checkpoint is of a run with these settings; changes nothing that stays changed.
+/// Error unless the checkpoint has the settings of this run. Sets first_iteration, first_order and schedule of the run
+/// from the checkpoint.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
   run.first_order = integer_of(metadata, "first_order");
@@ -144,7 +146,8 @@ void check_settings(TrainingState& run, Metadata metadata) {
         fmt::join(unlike, ", "));
 }
 
-/// Reads the file and sees that it fits the run, which it leaves as it is but for what check_settings says.
+/// Reads a checkpoint and checks that it fits the run. The run is unchanged except for the members that
+/// check_settings() sets.
 CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
   SafetensorsFile file = read_checkpoint(path);
   check_settings(run, file.metadata);
@@ -157,14 +160,15 @@ CheckpointParts fitting_parts(TrainingState& run, const fs::path& path) {
   return parts;
 }
 
-/// "; go on from the older X" when there is such a checkpoint beside `damaged`.
+/// Advice for the message: the path of an older checkpoint that can be used, if there is one in the folder of
+/// `damaged`.
 std::string older_one(TrainingState& run, const fs::path& damaged) {
   for (const fs::path& path : checkpoints_in(damaged.parent_path())) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
     try {
       fitting_parts(run, path);
       return fmt::format("; an older one is good: name {} to go on from it", path.string());
-    } catch (const Error&) {  // no better than the first
+    } catch (const Error&) {  // this one cannot be used either
     }
   }
   return "; there is no older one to go on from in its folder";

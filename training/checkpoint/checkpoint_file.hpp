@@ -1,4 +1,4 @@
-// Checkpoints as files: all that a run needs to go on as if it had never stopped.
+// Checkpoint files: the complete state of a training run.
 #pragma once
 
 #include <cstdint>
@@ -9,30 +9,32 @@
 
 namespace xtape {
 
-/// The checkpoints of a folder by their names, the newest first; none when there is no such folder.
+/// The checkpoints in a folder, the newest first; empty when the folder does not exist.
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);
-/// "<folder>/checkpoint-000001200.safetensors" after 1200 steps, and back again.
+/// The path of a checkpoint: "<folder>/checkpoint-000001200.safetensors" after 1200 steps.
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::int64_t step);
-/// The number of steps in the name of a checkpoint.
+/// The number of steps in the name of a checkpoint; -1 for other names.
 std::int64_t step_of_checkpoint(const std::filesystem::path& path);
 
-/// Number of the first order that so many steps of an optimizer, in epochs of so many batches, have not used up.
+/// The number of the first sample order that `iterations` steps of an optimizer, in epochs of `batches` batches, have
+/// not used.
 std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches);
 
-/// TrainingState::schedule of a run that begins at this iteration of the optimizer: rates of its first epoch, for a
-/// schedule need not know what comes after the run.
+/// TrainingState::schedule of a run that begins at this iteration of the optimizer. It has rates of the first epoch
+/// only, because a schedule may be undefined after the end of the run.
 std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iteration, std::int64_t batches);
 
-/// Writes one safetensors file, all or nothing: "model/..." the parameters, "optimizer/..." its slots,
-/// "callbacks/0/..." the callbacks' state() by their place in FitOptions::callbacks, "history/..." and the sums of the
-/// epoch so far. The metadata holds the position, the settings the run depends on, and a CRC-32 over everything. Random
-/// numbers and the order of the data follow from seed, step and epoch, so the position says them. Error with the path
-/// when it can't be written.
+/// Writes a checkpoint as a safetensors file, atomically. It contains the parameters ("model/..."), the optimizer's
+/// slots ("optimizer/..."), the state() of each callback by its position in FitOptions::callbacks ("callbacks/0/..."),
+/// the history ("history/...") and the sums of the current epoch. The metadata hold the position in the run, the
+/// settings that the results depend on, and a CRC-32 of the whole content. States of random generators are not stored:
+/// random numbers and the order of the data depend only on seed, step and epoch. Error with the path when the file
+/// cannot be written.
 void save_checkpoint(const TrainingState& run, const std::filesystem::path& path);
 
-/// Takes up a checkpoint: a file, or the newest of a folder. Error, with model, optimizer and callbacks as they were,
-/// when there is none, or it is damaged, of another run or of other settings; the message says which file, why, and
-/// which older one of the same folder can be gone on from.
+/// Restores a run from a checkpoint: a file, or the newest one in a folder. Error when there is no checkpoint, or when
+/// it is damaged, of another run, or of other settings; then model, optimizer and callbacks are unchanged. The message
+/// names the file, the reason, and an older checkpoint of the same folder that can be used.
 void resume_run(TrainingState& run, const std::filesystem::path& from);
 
 }  // namespace xtape

@@ -9,7 +9,8 @@
 namespace xtape {
 namespace {
 
-/// The epochs' figures, a row each with a column for each name, and which of them were measured.
+/// The figures of the epochs, as a tensor with one row for each epoch and one column for each name, and a tensor that
+/// marks which figures were measured.
 std::vector<NamedTensor> history_tensors(const History& history) {
   const std::vector<std::string> names = history.names();
   const Shape shape{std::ssize(history.epochs()), std::ssize(names)};
@@ -26,7 +27,7 @@ std::vector<NamedTensor> history_tensors(const History& history) {
   return {{"history/figures", values}, {"history/known", known}};
 }
 
-/// The parts of a text between commas, which the names of figures do not have.
+/// The parts of a comma-separated text. Names of figures have no commas.
 std::vector<std::string> parts_of(const std::string& text) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
@@ -86,7 +87,8 @@ CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file)
   for (const auto& [name, slot] : run.optimizer.named_state()) {
     slots_.emplace_back(name, take("optimizer/" + name, slot.shape(), slot.dtype()));
   }
-  for (auto found = tensors_.lower_bound("optimizer/"); found != tensors_.end();) {  // of parameters unfrozen later
+  // the other slots are those of parameters that were frozen when the run began
+  for (auto found = tensors_.lower_bound("optimizer/"); found != tensors_.end();) {
     if (!found->first.starts_with("optimizer/")) break;
     slots_.emplace_back(found->first.substr(std::string_view("optimizer/").size()), found->second);
     found = tensors_.erase(found);
@@ -98,7 +100,7 @@ CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file)
   for (std::size_t i = 0; i < run.options.callbacks.size(); ++i) {
     std::vector<NamedTensor>& state = callbacks_.emplace_back();
     const std::string prefix = callback_prefix(i);
-    for (const NamedTensor& entry : file.tensors) {  // in the order in which they were saved
+    for (const NamedTensor& entry : file.tensors) {  // in the order of the file
       if (!entry.name.starts_with(prefix)) continue;
       state.push_back({entry.name.substr(prefix.size()), tensors_.at(entry.name)});
       tensors_.erase(entry.name);
@@ -172,7 +174,7 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
 
 namespace {
 
-/// A run as it is, to be put back unless keep() is called.
+/// Saves the state of a run. The destructor restores it unless keep() was called.
 class Rollback {
  public:
   explicit Rollback(TrainingState& run)
@@ -192,7 +194,7 @@ class Rollback {
     for (std::size_t i = 0; i < states_.size(); ++i) {
       try {
         if (!states_[i].empty()) run_.options.callbacks[i]->restore(run_, states_[i]);
-      } catch (...) {  // its own state is its own matter; the others' are put back all the same
+      } catch (...) {  // the other states are restored even if this callback throws
       }
     }
     const std::vector<Parameter> parameters = run_.model.parameters();
@@ -218,8 +220,8 @@ class Rollback {
 
 }  // namespace
 
-// A callback's restore() may refuse its state at any point, and may have changed the run before. So all is put back as
-// a whole, whoever refuses.
+// The restore() of a callback may throw at any point, and may have changed the run before. Therefore everything is
+// restored together.
 void CheckpointParts::restore(TrainingState& run) {
   Rollback rollback(run);
   run.history = history_;

@@ -1,4 +1,4 @@
-// CheckpointParts: a run as named tensors and text, and back.
+// CheckpointParts: converts a run to named tensors and text, and restores it from them.
 #pragma once
 
 #include <map>
@@ -10,20 +10,20 @@
 
 namespace xtape {
 
-/// The run's tensors under the names they have in a checkpoint; see save_checkpoint.
+/// The tensors of a run with their names in a checkpoint; see save_checkpoint().
 std::vector<NamedTensor> tensors_of(const TrainingState& run);
-/// Where the run stands: epochs, batches and samples done, iterations of the optimizer.
+/// The position of a run: finished epochs, batches and samples, and iterations of the optimizer.
 std::map<std::string, std::string> position_of(const TrainingState& run);
-/// A number of 0 or more among the metadata. Error when there is none.
+/// A number of at least 0 in the metadata. Error when there is none.
 std::int64_t integer_of(const std::map<std::string, std::string>& metadata, const std::string& key);
 
-/// What a checkpoint holds, seen to fit a run.
+/// The content of a checkpoint that fits a run.
 class CheckpointParts {
  public:
-  /// Error unless every tensor that the run needs is there with its shape and type, and no other.
+  /// Error unless the file has exactly the tensors that the run needs, with their shapes and types.
   CheckpointParts(const TrainingState& run, SafetensorsFile file);
-  /// Gives the run all of it, or nothing: whatever is thrown, such as the Error of a callback that refuses its state,
-  /// leaves the run, its model, its optimizer and its callbacks' states as they were.
+  /// Restores the run completely or not at all: if an exception is thrown, for example by a callback that rejects its
+  /// state, the run, its model, its optimizer and the states of its callbacks are unchanged.
   void restore(TrainingState& run);
 
  private:
@@ -31,10 +31,10 @@ class CheckpointParts {
   void read_history(std::int64_t epochs, int initial_epoch, const std::string& names);
   void read_position(const TrainingState& run, const std::map<std::string, std::string>& metadata);
 
-  std::map<std::string, Tensor> tensors_;              // those not taken yet
-  std::vector<Tensor> parameters_;                     // in the model's order
+  std::map<std::string, Tensor> tensors_;              // those that are not assigned yet
+  std::vector<Tensor> parameters_;                     // in the order of the model's parameters
   std::vector<std::pair<std::string, Tensor>> slots_;  // of the optimizer
-  std::vector<std::vector<NamedTensor>> callbacks_;    // their states
+  std::vector<std::vector<NamedTensor>> callbacks_;    // the states of the callbacks
   History history_;
   RunningFigures running_;
   std::int64_t batch_ = 0, iterations_ = 0;

@@ -23,21 +23,21 @@ T converted(double value) {
   }
 }
 
-/// A stored image that has pixels everywhere.
+/// An image whose pixels outside of its borders are defined by `fill`.
 template <class T>
 class Picture {
  public:
   Picture(const Tensor& image, Fill fill)
       : pixels_(image.data<T>()), height_(image.dim(0)), width_(image.dim(1)), channels_(image.dim(2)), fill_(fill) {}
 
-  /// All channels of the pixel nearest to a place.
+  /// Writes all channels of the pixel nearest to a position.
   void nearest(double y, double x, T* out) const {
     const T* const pixel =
         at(static_cast<std::int64_t>(std::floor(y + 0.5)), static_cast<std::int64_t>(std::floor(x + 0.5)));
     for (std::int64_t c = 0; c < channels_; ++c) out[c] = pixel ? pixel[c] : T{0};
   }
 
-  /// All channels at a place between pixels.
+  /// Writes all channels at a position, interpolated between pixels.
   void sample(double y, double x, T* out) const {
     const double top = std::floor(y), left = std::floor(x), below = y - top, beside = x - left;
     const auto row = static_cast<std::int64_t>(top), column = static_cast<std::int64_t>(left);
@@ -51,7 +51,7 @@ class Picture {
   }
 
  private:
-  /// A pixel; null where there are zeros.
+  /// A pixel; null for a pixel of zeros.
   const T* at(std::int64_t row, std::int64_t column) const {
     if (fill_ == Fill::edge) {
       row = std::clamp<std::int64_t>(row, 0, height_ - 1);
@@ -67,7 +67,7 @@ class Picture {
   Fill fill_;
 };
 
-/// Where each new pixel comes from: the inverse of shift, rotation, zoom and flip, about the middle.
+/// Moves the pixels. The source of each new pixel is computed by the inverse of shift, rotation, zoom and flip.
 template <class T>
 Tensor moved(const Tensor& image, const Distortion& d, Fill fill, bool nearest) {
   const Picture<T> picture(image, fill);

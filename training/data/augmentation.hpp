@@ -1,4 +1,4 @@
-// Augmentation: training images that are changed by chance, so that a network sees no image twice.
+// Augmentation: random changes of training images, so that a network sees different images in each epoch.
 #pragma once
 
 #include <cstdint>
@@ -9,58 +9,56 @@
 
 namespace xtape {
 
-/// What takes the place of pixels that come in from outside of the image.
+/// The values of pixels that come from outside of the image: the nearest edge pixel, or 0.
 enum class Fill { edge, zeros };
 
-/// How far images may be changed; each image by amounts of its own, uniformly distributed.
+/// The largest changes of images. The change of each image is drawn at random, uniformly distributed.
 struct Augmentation {
-  bool horizontal_flip = false;  ///< left and right change places in half of the images
-  double rotation = 0;           ///< turned by up to so many degrees to either side, 0 to 180
-  double zoom = 0;               ///< enlarged by a factor of 1 to 1 + zoom; with shift: a random crop, resized
-  double shift = 0;       ///< moved by up to this share of the height and of the width, in whole pixels, 0 to 1: a crop
-                          ///< of the padded image
-  double brightness = 0;  ///< up to this share of the full range added or taken away, 0 to 1
-  double contrast = 0;    ///< distances from the image's mean times 1 - contrast to 1 + contrast, 0 to 1
-  /// For pixels from outside of the image.
+  bool horizontal_flip = false;  ///< mirror half of the images, left to right
+  double rotation = 0;           ///< largest rotation to either side, in degrees; 0 to 180
+  double zoom = 0;               ///< largest enlargement: by a factor of 1 to 1 + zoom; 0 to 100
+  double shift = 0;              ///< largest shift as a share of height and width, rounded to pixels; 0 to 1
+  double brightness = 0;         ///< largest change of brightness, as a share of the full range; 0 to 1
+  double contrast = 0;           ///< differences from the mean are multiplied by 1 - contrast to 1 + contrast; 0 to 1
+  /// The values of pixels from outside of the image.
   Fill fill = Fill::edge;
 
-  /// Whether pixels change their places.
+  /// Whether the changes move pixels.
   bool moves() const { return horizontal_flip || rotation > 0 || zoom > 0 || shift > 0; }
-  /// Whether anything is changed.
+  /// Whether there are any changes.
   bool any() const { return moves() || brightness > 0 || contrast > 0; }
 };
 
-/// All amounts, as messages and files show them.
+/// All amounts as text, for messages and files.
 std::string to_string(const Augmentation& augmentation);
 
-/// Error naming `function` unless every amount is in its range and an image of this shape can be changed: one
-/// (height, width, channels).
+/// Error, beginning with `function`, unless every amount is in its range and, if there are changes, `image` is the
+/// shape of an image: (height, width, channels).
 void check_augmentation(std::string_view function, const Augmentation& augmentation, const Shape& image);
 
-/// One change. The image is flipped, enlarged about its middle, turned counter-clockwise, and moved down and to the
-/// right; colours come last.
+/// The change of one image. The image is mirrored, enlarged about its centre, rotated, and shifted; then contrast and
+/// brightness are changed.
 struct Distortion {
   /// Whether left and right are exchanged.
   bool flip = false;
-  /// Factor of the enlargement.
+  /// The factor of the enlargement.
   double zoom = 1;
-  /// Rotation, counter-clockwise.
+  /// The counter-clockwise rotation, in degrees.
   double degrees = 0;
-  std::int64_t down = 0;   ///< pixels
-  std::int64_t right = 0;  ///< pixels
-  double brightness = 0;   ///< share of the full range
-  double contrast = 1;     ///< factor
+  std::int64_t down = 0;   ///< shift, in pixels
+  std::int64_t right = 0;  ///< shift, in pixels
+  double brightness = 0;   ///< added to all values, as a share of the full range
+  double contrast = 1;     ///< factor of the differences from the mean
 };
 
-/// The change for example `index` of a data set in epoch `epoch`: random numbers of a stream of its own, so that it
-/// depends on these and the seed alone.
+/// Draws the change of sample `index` of a data set in epoch `epoch`. It depends on these numbers and the seed only.
 Distortion draw_distortion(const Augmentation& augmentation, const Shape& image, std::uint64_t seed,
                            std::uint64_t epoch, std::int64_t index);
 
-/// The changed image: each new pixel is interpolated linearly between the four old ones around the place it comes from,
-/// and then mean + contrast (value - mean) + brightness, with the mean over all pixels and channels. image: (height,
-/// width, channels) uint8, where the full range is 255 and results are rounded and cut off, or floating, where it is 1.
-/// With `nearest` a new pixel is the old one nearest to its place, for masks, whose values must not be mixed.
+/// The changed image. Each new pixel is interpolated linearly between the four nearest old pixels; then each value
+/// becomes mean + contrast (value - mean) + brightness, with the mean over all pixels and channels. image: (height,
+/// width, channels), uint8 with the full range 255, where results are rounded and clipped, or floating with the full
+/// range 1. With `nearest` each new pixel is the nearest old pixel: for masks, whose values must not be mixed.
 Tensor distorted(const Tensor& image, const Distortion& distortion, Fill fill, bool nearest = false);
 
 }  // namespace xtape

@@ -1,4 +1,4 @@
-// The progress of checking many files before a run. Internal to training/.
+// Shows the progress when many files are checked before a run. Internal to training/.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace xtape {
 
-/// Says how many of `count` images are checked, when that takes more than two seconds: on a terminal in a line that is
-/// redrawn five times a second, elsewhere in a line every ten seconds.
+/// Shows how many of `count` images are checked, if it takes more than two seconds: on a terminal in one line that is
+/// redrawn at most five times a second, in other output in one line every ten seconds.
 class CheckProgress {
  public:
   CheckProgress(std::size_t count, ProgressOutput output);

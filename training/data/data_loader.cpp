@@ -15,7 +15,7 @@
 namespace xtape {
 namespace {
 
-/// `size` elements of a tensor from `offset` on, converted; uint8 is divided by 255.
+/// Converts `size` elements of a tensor, from `offset` on. uint8 is divided by 255 if the result is floating.
 template <class Target>
 void convert(const Tensor& source, std::int64_t offset, std::int64_t size, Target* out) {
   with_type(source.dtype(), [&](auto zero) {
@@ -26,10 +26,10 @@ void convert(const Tensor& source, std::int64_t offset, std::int64_t size, Targe
   });
 }
 
-/// The type in which a batch holds what is stored as this one.
+/// The element type in a batch of values that are stored as `stored`.
 DType type_in_batch(DType stored, DType dtype) { return stored == DType::int64 ? stored : dtype; }
 
-/// The rows with these indices, converted.
+/// The rows with these indices, converted to the element type of a batch.
 Tensor gathered(const Tensor& source, std::span<const std::int64_t> indices, DType dtype) {
   const std::int64_t row = source.size() / source.dim(0);
   const DType type = type_in_batch(source.dtype(), dtype);
@@ -49,8 +49,7 @@ const Shape& image_shape(const Dataset& data) {
   return found == data.input_shapes().end() ? data.input_shapes().front() : *found;
 }
 
-/// Whether the targets are the images `input` themselves, in the numbers that are stored or in those that a network
-/// sees.
+/// Whether the targets are the images `input` themselves, with equal values or divided by 255.
 bool are_images(const Tensor& targets, const Tensor& input) {
   if (targets.size() != input.size()) return false;
   return with_type(input.dtype(), [&](auto image_zero) {
@@ -68,17 +67,17 @@ bool are_images(const Tensor& targets, const Tensor& input) {
   });
 }
 
-/// Error naming what is wrong when a target belongs to places in the images, which augmentation moves, and can't
-/// follow.
+/// How the target follows the images. Error when its values belong to positions of the images, which augmentation
+/// moves, and it cannot follow them.
 TargetMotion motion_of(const Target& target, const Dataset& data, const Augmentation& augmentation) {
   if (!augmentation.moves()) return TargetMotion::none;
   const Shape& image = image_shape(data);
   const Tensor& values = target.values;
   const std::int64_t pixels = image[0] * image[1];
-  std::int64_t numbers = values.size() / data.size();  // of a sample
+  std::int64_t numbers = values.size() / data.size();  // of one sample
   if (target.classes > 0) {
     if (is_floating(values.dtype())) numbers /= target.classes;
-    if (numbers == 1) return TargetMotion::none;  // a label for the whole sample
+    if (numbers == 1) return TargetMotion::none;  // one label for the whole sample
   }
   const bool has_places = values.rank() >= 3;
   check(has_places || pixels == 1 || numbers % pixels != 0,
@@ -119,7 +118,8 @@ std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options) 
 const Tensor& Batch::input() const { return only("input", inputs); }
 const Tensor& Batch::target() const { return only("target", targets); }
 
-/// What an epoch's batches are made from; never changes, so that several threads may make some.
+/// The data and options from which the batches of an epoch are made. It is constant, so several threads may make
+/// batches.
 struct Epoch::Plan {
   Dataset data;
   DataLoaderOptions options;
@@ -134,18 +134,18 @@ struct Epoch::Plan {
     return std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   }
 
-  /// Whether a sample costs more than to gather it.
+  /// Whether making a sample takes more than a copy.
   bool slow() const { return !data.in_memory() || options.augmentation.any(); }
 
-  /// Copies sample `values` to its place `row` in a batch.
+  /// Copies the values of one sample to row `row` of a batch.
   static void write_row(const Tensor& values, Tensor& batch, std::int64_t row) {
     with_type(batch.dtype(), [&](auto zero) {
-      // nobody else has the batch yet, so that this writes in place, from several threads
+      // no other thread refers to the batch yet, so mutable_data() does not copy
       convert(values, 0, values.size(), batch.mutable_data<decltype(zero)>() + row * values.size());
     });
   }
 
-  /// Writes one sample's inputs, and its targets where they move, where they belong in their batch.
+  /// Writes the inputs of one sample, and those of its targets that augmentation moves, to row `row` of the batch.
   void write_sample(std::int64_t index, Batch& batch, std::int64_t row) const {
     std::vector<Tensor> inputs = data.sample(index);
     const Augmentation& augmentation = options.augmentation;
@@ -161,7 +161,7 @@ struct Epoch::Plan {
     }
   }
 
-  /// The target goes where the image goes; its values keep their colours.
+  /// The target, moved like the image of its sample; its values are not changed.
   Tensor moved_target(std::size_t which, std::int64_t index) const {
     const Shape& image = image_shape(data);
     Distortion distortion = draw_distortion(options.augmentation, image, options.seed, number, index);
@@ -174,7 +174,8 @@ struct Epoch::Plan {
     return numbers ? moved : moved.to(target.dtype());
   }
 
-  /// `spread` calls a body for all of [0, count), in pieces of a grain: a loop, or several threads.
+  /// Makes a batch. spread(count, grain, body) calls body(begin, end) for parts of [0, count): in a loop, or on several
+  /// threads.
   template <class Spread>
   Batch make(std::int64_t index, const Spread& spread) const {
     const std::span<const std::int64_t> indices = samples(index);
@@ -213,10 +214,11 @@ struct Epoch::Plan {
     return batch;
   }
 
-  /// On all threads.
+  /// Makes a batch on all threads.
   Batch make_now(std::int64_t index) const { return make(index, kernels::parallel_for); }
 
-  /// On the calling thread: the others have the network to compute. Gives up when nobody wants the batch any more.
+  /// Makes a batch on the calling thread, because the network uses the others. Stops early when the batch is no longer
+  /// needed.
   Batch make_ahead(std::int64_t index, const std::stop_token& stop) const {
     return make(index, [&](std::int64_t count, std::int64_t /*grain*/, const auto& body) {
       for (std::int64_t i = 0; i < count && !stop.stop_requested(); ++i) body(i, i + 1);

@@ -1,4 +1,4 @@
-// DataLoader: a data set in batches, in a new order each epoch.
+// DataLoader: batches of a data set, in a new order in each epoch.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,11 @@
 namespace xtape {
 
 template <class T>
-class Prefetcher;  // not included: users need not compile what threads take
+class Prefetcher;  // not included, so that programs compile faster
 
-/// Samples for one step, in the order of the model's inputs and outputs. inputs: (b, ...) floating, or int64 as in the
-/// data set; targets: (b, ...) int64 or floating, as there; weights: none, or for each target (b) floating or
-/// undefined.
+/// The samples of one batch, in the order of the model's inputs and outputs. Inputs: (b, ...), floating, or int64 as in
+/// the data set. Targets: (b, ...), int64 or floating as in the data set. Weights: none, or for each target (b)
+/// floating or undefined.
 struct Batch {
   std::vector<Tensor> inputs;        ///< one for each input of the model
   std::vector<Tensor> targets;       ///< one for each output of the model
@@ -25,9 +25,9 @@ struct Batch {
 
   /// Number of samples.
   std::int64_t size() const { return inputs.front().dim(0); }
-  /// The one input, the one target. Error when there are several.
+  /// The only input. Error when there are several.
   const Tensor& input() const;
-  /// The one target. Error when there are several.
+  /// The only target. Error when there are several.
   const Tensor& target() const;
   /// The weights for a target; undefined when all are 1.
   Tensor weight(std::size_t target = 0) const { return weights.empty() ? Tensor() : weights.at(target); }
@@ -35,31 +35,33 @@ struct Batch {
 
 /// Options of a DataLoader.
 struct DataLoaderOptions {
-  /// Samples for each batch.
+  /// Number of samples in each batch.
   std::int64_t batch_size = 32;
-  bool shuffle = true;           ///< a new order each epoch; otherwise always the order of the data set
-  bool drop_last = false;        ///< leave out the last batch when it is smaller than the others
-  std::uint64_t seed = 0;        ///< of the orders and of augmentation
-  DType dtype = DType::float32;  ///< of floating inputs, targets and weights, and of bytes, which become 0 to 1
-  /// Of the inputs that are images (height, width, channels), all of a sample in the same way; by the seed, the epoch
-  /// and the sample's index in the data set. Targets (n, height, width, ...) of the first image's height and width are
-  /// moved with them, without changes of colour: by the nearest pixel when they are classes, or when all of them are
-  /// whole numbers, as in masks, and are not the images themselves, else linearly as images are. Other targets stay as
-  /// they are.
+  bool shuffle = true;           ///< a new order in each epoch; otherwise the order of the data set
+  bool drop_last = false;        ///< leave out the last batch if it is smaller than the others
+  std::uint64_t seed = 0;        ///< seed of the orders and of augmentation
+  DType dtype = DType::float32;  ///< of floating and uint8 inputs (uint8 is divided by 255), targets and weights
+  /// Augmentation of the inputs that are images (height, width, channels). All images of a sample are changed in the
+  /// same way; the change depends on the seed, the epoch and the index of the sample in the data set. Targets (n,
+  /// height, width, ...) with the height and width of the first image are moved with the images; their values are not
+  /// changed. Classes are moved by the nearest pixel, and so are numbers that are all whole, as in masks, unless they
+  /// are the input images themselves. Other numbers are interpolated linearly. Other targets are unchanged.
   Augmentation augmentation = {};
-  /// Batches that separate threads decode and augment while one is in use, 0 to 64; each holds memory for itself.
-  /// Samples in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
+  /// Number of batches, 0 to 64, that separate threads prepare (decode, augment) while the current one is used. Each
+  /// needs memory. Samples that are in memory and not augmented are not prefetched: they are copied on all threads on
+  /// request, which is as fast.
   std::int64_t prefetch = 2;
 };
 
-/// Number of batches of so many samples, at least 1, in one pass.
+/// Number of batches in one pass over `samples` samples, at least 1.
 std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
 
-/// How a target follows the images that augmentation moves.
+/// How a target follows the images that augmentation moves: not at all, by linear interpolation, or by the nearest
+/// pixel.
 enum class TargetMotion { none, interpolated, nearest };
 
-/// The batches of one pass over a data set. Stands on its own: it may outlive the loader it came from. Batches are the
-/// same bits on any number of threads, ahead of time or not.
+/// The batches of one pass over a data set. An Epoch may outlive its loader. Batches have the same bits for any number
+/// of threads, with and without prefetching.
 ///
 ///   for (const Batch& batch : loader.epoch(3)) ...
 class Epoch {
@@ -68,10 +70,10 @@ class Epoch {
 
   /// Number of batches.
   std::int64_t size() const;
-  /// Batch number `index`; the last may be shorter than the others. Error when there is no such batch, and for images
-  /// that can't be read. Those that follow are prepared from now on.
+  /// Batch number `index`; the last one may be smaller than the others. The batches after it are prefetched. Error when
+  /// there is no such batch, or an image cannot be read.
   Batch operator[](std::int64_t index) const;
-  /// Iterator at the first batch.
+  /// Iterator to the first batch.
   Iterator begin() const;
   /// Iterator behind the last batch.
   Iterator end() const;
@@ -82,21 +84,21 @@ class Epoch {
   explicit Epoch(Plan plan);
 
   std::shared_ptr<const Plan> plan_;
-  std::shared_ptr<Prefetcher<Batch>> ahead_;  // null when batches are made as they are asked for
+  std::shared_ptr<Prefetcher<Batch>> ahead_;  // null without prefetching
 };
 
-/// Steps through the batches of an Epoch, which must outlive it. Each dereferencing makes the batch anew.
+/// Iterates over the batches of an Epoch, which must outlive it. Each dereferencing makes the batch again.
 class Epoch::Iterator {
  public:
-  /// For iterator concepts.
+  /// Required of iterators.
   using difference_type = std::ptrdiff_t;
-  /// For iterator concepts.
+  /// Required of iterators.
   using value_type = Batch;
 
   Iterator() = default;
-  /// At batch number `index`.
+  /// An iterator to batch number `index`.
   Iterator(const Epoch& epoch, std::int64_t index) : epoch_(&epoch), index_(index) {}
-  /// Makes the batch.
+  /// Makes the current batch.
   Batch operator*() const { return (*epoch_)[index_]; }
   /// Moves to the next batch.
   Iterator& operator++() {
@@ -112,32 +114,32 @@ class Epoch::Iterator {
   std::int64_t index_ = 0;
 };
 
-/// Serves a data set in shuffled batches ready for a network. The order of an epoch depends on the seed and the epoch's
-/// number alone, not on what was read before, so training that is interrupted resumes with the same batches.
+/// Makes shuffled batches of a data set for a network. The order of an epoch depends on the seed and the number of the
+/// epoch only, so training that is interrupted resumes with the same batches.
 class DataLoader {
  public:
-  /// Error when batch_size is below 1 or, with drop_last, above the number of samples, dtype is not floating, prefetch
-  /// out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of another
-  /// size or flattened images or masks: (n, m) with m a multiple of height * width.
+  /// Error when batch_size is below 1 or, with drop_last, above the number of samples; dtype is not floating; prefetch
+  /// or an amount of augmentation is out of range; or augmentation moves pixels and a target is an image of another
+  /// size, or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
-  /// Batches per epoch; the last one holds what remains, unless that is dropped.
+  /// Number of batches in each epoch, including a smaller last one unless drop_last is set.
   std::int64_t batches() const;
-  /// Samples of batch number `index` of any epoch; and of an epoch.
+  /// Number of samples in batch number `index` of any epoch.
   std::int64_t samples_of(std::int64_t index) const;
-  /// Number of samples of an epoch.
+  /// Number of samples in an epoch.
   std::int64_t samples() const;
   /// The batches of epoch `number`, counted from 0. Error when it is negative.
   Epoch epoch(std::int64_t number) const;
   /// The data set.
   const Dataset& data() const { return data_; }
-  /// The options given.
+  /// The options of the loader.
   const DataLoaderOptions& options() const { return options_; }
 
  private:
   Dataset data_;
   DataLoaderOptions options_;
-  std::vector<TargetMotion> motions_;  // of the targets
+  std::vector<TargetMotion> motions_;  // one for each target
 };
 
 }  // namespace xtape

@@ -25,7 +25,7 @@ Tensor gathered(const Tensor& source, const std::vector<std::int64_t>& indices) 
   return take(source, Tensor::labels(indices), 0);
 }
 
-/// A data set whose errors name the file, so that a user knows which data are wrong.
+/// Makes a data set. Errors get the path of the file as a part of the message.
 Dataset checked(const std::filesystem::path& path, const Tensor& images, const Tensor& labels,
                 const std::vector<std::string>& class_names) {
   try {
@@ -35,14 +35,14 @@ Dataset checked(const std::filesystem::path& path, const Tensor& images, const T
   }
 }
 
-/// How to make class numbers of labels that are none.
+/// How to convert the labels to class numbers, for messages.
 std::string class_number_hint(const Tensor& labels, std::int64_t classes) {
   if (labels.shape() == Shape{labels.dim(0), classes}) return "convert one-hot rows with .to(DType::float32)";
   if (labels.size() == labels.dim(0) && labels.rank() > 1) return "convert with .reshaped({n}).to(DType::int64)";
   return "convert with .to(DType::int64)";
 }
 
-/// The labels of `target`, which has classes. Error when they are no class numbers or distributions.
+/// Error unless the labels of a target with classes are class numbers or distributions.
 void check_labels(const Target& target) {
   const Tensor& labels = target.values;
   const std::int64_t classes = target.classes;
@@ -82,11 +82,11 @@ Dataset load_signs_part(const std::filesystem::path& folder, const std::string& 
   return checked(path, images, labels.reshaped({labels.size()}).to(DType::int64), names);
 }
 
-/// The file `name` of the folder, compressed or not.
+/// The path of the file `name` in the folder, compressed or not.
 std::filesystem::path find_idx(std::string_view function, const std::filesystem::path& folder,
                                const std::string& name) {
   std::filesystem::path compressed = folder / (name + ".gz"), plain = folder / name;
-  std::error_code ignored;  // what can't be looked at is not there
+  std::error_code ignored;  // a file that cannot be accessed counts as missing
   if (std::filesystem::exists(compressed, ignored)) return compressed;
   check(std::filesystem::exists(plain, ignored),
         "{}: expected the file {} (or without .gz), got none; name the folder that holds it{}", function,
@@ -153,7 +153,7 @@ Dataset::Dataset(SampleSource source, std::vector<Target> targets)
 
 namespace {
 
-/// A target of classes. Error when there is none, which would make numbers of it.
+/// A target of classes. Error when `classes` is below 1: without classes the labels would be numbers.
 Target target_of(Tensor labels, std::int64_t classes, std::vector<std::string> names = {}) {
   check(classes >= 1, "Dataset: expected at least 1 class, got {}; leave it out for targets without classes", classes);
   return {.values = std::move(labels), .classes = classes, .class_names = std::move(names)};
@@ -200,7 +200,7 @@ void Dataset::check_target(Target& target) const {
     return;
   }
   try {
-    check_class_names(target.class_names);  // a model with others could be trained, but not saved
+    check_class_names(target.class_names);  // a model with other names could be trained but not saved
   } catch (const Error& error) {
     fail("Dataset: {}", error.what());
   }

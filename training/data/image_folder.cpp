@@ -29,7 +29,7 @@ void check_options(const ImageFolderOptions& options) {
         options.channels);
 }
 
-/// What can't be followed, such as a link to itself, is neither.
+/// A path that cannot be resolved, such as a link to itself, is neither a folder nor a file.
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
@@ -46,7 +46,7 @@ bool is_broken_link(const fs::path& path) {
 
 bool hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-/// What is in a folder, sorted by name.
+/// The entries of a folder, sorted by name.
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> entries;
   try {
@@ -74,7 +74,7 @@ Tensor load_image(const fs::path& path, const ImageFolderOptions& options) {
 
 namespace {
 
-/// Error unless each class has an image; it says where the images are, if they are elsewhere.
+/// Error unless each class has an image. The message says if the images are in `folder` itself.
 void check_classes(const fs::path& folder, const std::vector<std::string>& names,
                    const std::vector<std::int64_t>& labels) {
   std::vector<std::string> empty;
@@ -102,7 +102,7 @@ ProgressOutput standard_error() {
   return {.stream = &std::cerr, .columns = [] { return isatty(STDERR_FILENO) == 1 ? 80 : 0; }};
 }
 
-/// Why each of the files can't be read; empty for those that can.
+/// For each file, why it cannot be read; empty if it can.
 std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show_progress) {
   constexpr std::size_t between_updates = 256;
   constexpr std::int64_t at_once = 4;
@@ -125,7 +125,7 @@ std::vector<std::string> faults_of(const std::vector<fs::path>& files, bool show
   return faults;
 }
 
-/// Takes images that can't be read out of the lists, with their labels.
+/// Removes images that cannot be read, and their labels, from the lists. Returns them.
 std::vector<UnreadableImage> remove_unreadable(std::vector<fs::path>& files, std::vector<std::int64_t>& labels,
                                                bool show_progress) {
   const std::vector<std::string> faults = faults_of(files, show_progress);

@@ -1,4 +1,4 @@
-// Image folders: a data set of photographs on the disk, a folder for each class.
+// Image folders: a data set of image files, with one folder for each class.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@ namespace xtape {
 
 /// Options of load_image_folder().
 struct ImageFolderOptions {
-  /// Height of the images in pixels.
-  Required<std::int64_t> height, width;  ///< to which every image is resized, whatever its proportions
-  std::int64_t channels = 3;             ///< 3: RGB; 1: grey values
-  bool skip_unreadable = false;          ///< leave out images that can't be read, instead of throwing an Error
-  /// Whether standard error shows how far the images are checked, when that takes more than two seconds.
+  /// Height in pixels to which every image is resized.
+  Required<std::int64_t> height, width;  ///< width in pixels; the aspect ratio is not preserved
+  std::int64_t channels = 3;             ///< 3: RGB; 1: grey
+  bool skip_unreadable = false;          ///< leave out images that cannot be read, instead of throwing an Error
+  /// Show progress on standard error if checking the images takes more than two seconds.
   bool show_progress = true;
 };
 
-/// A file, or a link to none, that has the name of an image, and why it can't be read.
+/// An image file that cannot be read, or a broken link with the name of an image.
 struct UnreadableImage {
   /// Path of the file.
   std::filesystem::path file;
@@ -29,29 +29,32 @@ struct UnreadableImage {
   std::string reason;
 };
 
-/// What a folder holds.
+/// The content of an image folder.
 struct ImageFolder {
   /// The images and labels.
   Dataset data;
-  std::vector<std::filesystem::path> files;  ///< of each example
-  std::int64_t skipped;                      ///< entries that are no images
-  std::vector<UnreadableImage> unreadable;   ///< images that were left out; none unless skip_unreadable is set
+  std::vector<std::filesystem::path> files;  ///< the file of each sample
+  std::int64_t skipped;                      ///< number of entries that are not images
+  std::vector<UnreadableImage> unreadable;   ///< images that were left out; empty unless skip_unreadable is set
 };
 
-/// An image as a network takes it: read_image, to_grey where there is one channel, resize_image. Error as these, with
-/// the path, and when channels is neither 3 nor 1.
+/// Reads an image for a network: read_image(), to_grey() for one channel, and resize_image(). Error with the path when
+/// the image cannot be read, or when the options are out of range.
 Tensor load_image(const std::filesystem::path& path, const ImageFolderOptions& options);
 
-/// Files whose names end in .jpg, .jpeg or .png, in any case, are images; those that begin with a dot are not.
+/// Whether a file has the name of an image: it ends in .jpg, .jpeg or .png, in lower or upper case, and does not begin
+/// with a dot.
 bool is_image_name(const std::filesystem::path& path);
 
-/// The images of a folder with a folder for each class: folder/`CLASS/IMAGE`.jpg. The names of the class folders,
-/// sorted by their bytes, are the class names; examples come class by class, sorted by name. Other files, hidden ones
-/// and folders inside of class folders are skipped and counted. All images are checked before this returns (see
-/// check_image), on all threads. They are read and decoded again when a batch asks for them, so that a data set may be
-/// larger than memory. Error with the path when the folder can't be read, holds no class folder, one without an image
-/// (naming all of these), or one whose name is not UTF-8 or has control characters; and when images can't be read
-/// (naming the first ten), unless skip_unreadable is set: then they are left out.
+/// Reads a folder that has one folder for each class: folder/`CLASS/IMAGE`.jpg. The class names are the names of the
+/// class folders, sorted by bytes. Samples are in the order of the classes, then sorted by name. Other files, hidden
+/// files, and folders inside class folders are skipped and counted. All images are checked on all threads before this
+/// function returns (see check_image). They are read and decoded again when a batch needs them, so a data set may be
+/// larger than memory.
+///
+/// Error with the path when the folder cannot be read or has no class folders, when class folders have no images (with
+/// their names), when the name of a class folder is not UTF-8 or has control characters, or when images cannot be read
+/// (with the first ten), unless skip_unreadable is set.
 ImageFolder load_image_folder(const std::filesystem::path& folder, const ImageFolderOptions& options);
 
 }  // namespace xtape

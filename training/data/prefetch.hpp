@@ -1,4 +1,4 @@
-// Prefetcher: values made ahead of time by separate threads, so that whoever asks for them in order never waits.
+// Prefetcher: makes values ahead of time on separate threads, so that a consumer that gets them in order need not wait.
 #pragma once
 
 #include <unistd.h>
@@ -20,14 +20,14 @@
 
 namespace xtape {
 
-/// The values make(0) ... make(count - 1). While value i is in use, the next `ahead` ones are being made, each by one
-/// of `threads` threads, which start when the first value is asked for. Asking in another order is slower and gives the
-/// same. An exception in make comes out of get() for that value. The destructor asks make to stop and waits for it. A
-/// forked child has none of the threads: it makes each value when it is asked for.
+/// The values make(0) ... make(count - 1). While the consumer uses value i, `threads` threads make the next `ahead`
+/// values. The threads start with the first get(). Other orders of access are correct but slower. An exception in make
+/// is thrown by get() for that value. The destructor requests make to stop and waits for it. A forked child has no
+/// threads; there each value is made in get().
 template <class T>
 class Prefetcher {
  public:
-  /// Called by several threads at once. Once `stop` is requested nobody wants the value, and anything may be returned.
+  /// Called by several threads at once. After a stop request the value is not used, so make may return any value.
   using Make = std::function<T(std::int64_t index, const std::stop_token& stop)>;
 
   Prefetcher(std::int64_t count, std::int64_t ahead, int threads, Make make)
@@ -35,21 +35,21 @@ class Prefetcher {
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
   ~Prefetcher() {
-    if (getpid() != process_) static_cast<void>(ahead_.release());  // to destroy it is to wait for its threads
+    if (getpid() != process_) static_cast<void>(ahead_.release());  // a forked child has no threads to wait for
   }
 
-  /// Value number `index`, in [0, count). Several threads may ask; they take turns.
+  /// Value number `index`, in [0, count). Several threads may call it; the calls are serialized.
   T get(std::int64_t index) { return getpid() == process_ ? ahead_->get(index) : make_(index, {}); }
 
  private:
   class Ahead;
 
   const Make make_;
-  const pid_t process_ = getpid();  // that has the threads
+  const pid_t process_ = getpid();  // the process that has the threads
   std::unique_ptr<Ahead> ahead_;
 };
 
-/// The threads, and what they have made.
+/// The threads and the values that they have made.
 template <class T>
 class Prefetcher<T>::Ahead {
  public:
@@ -58,7 +58,7 @@ class Prefetcher<T>::Ahead {
   Ahead(const Ahead&) = delete;
   Ahead& operator=(const Ahead&) = delete;
   ~Ahead() {
-    for (std::jthread& worker : workers_) worker.request_stop();  // all, before the first is waited for
+    for (std::jthread& worker : workers_) worker.request_stop();  // request all before the first join
   }
 
   T get(std::int64_t index) {
@@ -82,7 +82,7 @@ class Prefetcher<T>::Ahead {
     std::exception_ptr error = {};
   };
 
-  /// As many threads as the system gives.
+  /// Starts as many of the threads as the system permits.
   void start() {
     if (started_) return;
     started_ = true;
@@ -90,7 +90,7 @@ class Prefetcher<T>::Ahead {
       for (int i = 0; i < threads_; ++i) {
         workers_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
       }
-    } catch (const std::system_error&) {  // values are then made by fewer, or by who asks for them
+    } catch (const std::system_error&) {  // fewer threads, or the caller of get(), make the values
     }
   }
 
@@ -101,7 +101,7 @@ class Prefetcher<T>::Ahead {
     work_.notify_all();
   }
   std::int64_t end() const { return std::min(count_, first_ + ahead_); }
-  /// The first value of the window that nobody makes; end() when there is none.
+  /// The first value of the window that no thread makes; end() when there is none.
   std::int64_t unclaimed() const {
     std::int64_t index = first_;
     while (index < end() && slots_.contains(index)) ++index;
@@ -117,7 +117,7 @@ class Prefetcher<T>::Ahead {
       lock.unlock();
       Slot made = make(index, stop);
       lock.lock();
-      const auto slot = slots_.find(index);  // gone when the window has moved on
+      const auto slot = slots_.find(index);  // removed if the window has moved
       if (slot != slots_.end()) slot->second = std::move(made);
       ready_.notify_all();
     }
@@ -134,13 +134,13 @@ class Prefetcher<T>::Ahead {
   const std::int64_t count_, ahead_;
   const int threads_;
   const Make& make_;
-  std::mutex consumer_;  // held by the thread that is in get()
-  std::mutex mutex_;     // of all below
+  std::mutex consumer_;  // held by the thread in get()
+  std::mutex mutex_;     // protects all members below
   std::condition_variable_any work_, ready_;
   std::int64_t first_ = 0;
   std::map<std::int64_t, Slot> slots_;
   bool started_ = false;
-  std::vector<std::jthread> workers_;  // last, so that they end before what they use
+  std::vector<std::jthread> workers_;  // last, so that they end before the members that they use are destroyed
 };
 
 }  // namespace xtape

@@ -12,7 +12,7 @@
 namespace xtape::metric {
 namespace {
 
-/// sum(w x) and sum(w) of what is averaged.
+/// A metric that is a mean. Its sums are sum(w x) and sum(w).
 Metric mean_metric(std::string name, Metric::Sums sums, std::string settings) {
   const auto result = [name](const Tensor& total) {
     check_sums(name, total, total.shape() == Shape{2});
@@ -21,10 +21,10 @@ Metric mean_metric(std::string name, Metric::Sums sums, std::string settings) {
   return {name, std::move(sums), result, {.settings = std::move(settings)}};
 }
 
-/// Scores and labels of all positions as rows.
+/// The scores and labels of all positions, one position in each row.
 struct Rows {
   Tensor scores;                      ///< (rows, k)
-  std::vector<std::int64_t> classes;  ///< the right one of each
+  std::vector<std::int64_t> classes;  ///< the right class of each row
   std::vector<double> weights;        ///< 0 where the label is ignored
 };
 
@@ -127,9 +127,9 @@ Metric binary_accuracy(const ThresholdOptions& options) {
 
 namespace {
 
-/// Of each class the weights of the positions that are of it and taken for it, that are taken for it, and that are of
-/// it: (3, classes). Of yes-no answers the classes are no and yes, in rows of their own (3, 2, 1), which tells them
-/// from two classes of scores.
+/// For each class three sums of weights, (3, classes): of the true positives, of all predictions of the class, and of
+/// all positions of the class. Yes-no answers have the classes no and yes. Their shape is (3, 2, 1), which
+/// distinguishes them from scores for two classes.
 Tensor decisions(const char* name, const Tensor& outputs, const Tensor& targets, const Tensor& weights,
                  const DecisionOptions& options) {
   const bool answers = targets.defined() && is_floating(targets.dtype());
@@ -139,7 +139,7 @@ Tensor decisions(const char* name, const Tensor& outputs, const Tensor& targets,
   double *const taken = right + k, *const wanted = taken + k;
   const auto add = [&](std::int64_t label, std::int64_t output, double weight) {
     wanted[label] += weight;
-    if (output < 0) return;  // a NaN is taken for nothing
+    if (output < 0) return;  // NaN: no class is predicted
     taken[output] += weight;
     if (output == label) right[label] += weight;
   };
@@ -159,7 +159,8 @@ Tensor decisions(const char* name, const Tensor& outputs, const Tensor& targets,
   return sums;
 }
 
-/// A figure of each class from its three sums, averaged; of yes-no answers that of yes, or with `both` the mean.
+/// A metric computed from the three sums of each class: the mean over the classes. For yes-no answers it is the figure
+/// of yes, or with `both` the mean over yes and no.
 template <class OfClass>
 Metric decision_metric(const char* name, const DecisionOptions& options, bool both, OfClass of_class) {
   const auto sums = [name, options](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
@@ -216,12 +217,12 @@ Metric intersection_over_union(const DecisionOptions& options) {
 
 namespace {
 
-/// Index of the first threshold that a probability does not exceed. Thresholds are -0, i / (count - 1), +1, of which
-/// the first lies below 0 and the last above 1.
+/// The index of the first threshold that a probability does not exceed. The thresholds are i / (count - 1), but the
+/// first one is slightly below 0 and the last one slightly above 1.
 std::int64_t first_not_exceeded(double p, std::int64_t count) {
   auto i = static_cast<std::int64_t>(std::ceil(p * static_cast<double>(count - 1)));
   const auto threshold = [count](std::int64_t at) { return static_cast<double>(at) / static_cast<double>(count - 1); };
-  while (i > 1 && p <= threshold(i - 1)) --i;  // what rounding moved
+  while (i > 1 && p <= threshold(i - 1)) --i;  // corrects rounding errors
   while (i < count - 1 && p > threshold(i)) ++i;
   return std::clamp<std::int64_t>(i, 1, count - 1);
 }
@@ -231,8 +232,8 @@ std::int64_t first_not_exceeded(double p, std::int64_t count) {
 Metric auc(const AucOptions& options) {
   check(options.thresholds >= 2, "auc: expected at least 2 thresholds, got {}", options.thresholds);
   const std::int64_t count = options.thresholds;
-  // by threshold the weights of positives, and of negatives, that it is the first not to be exceeded by; then of those
-  // with a NaN, which exceed none
+  // two histograms of weights, of the positives and of the negatives: bin i has the outputs for which threshold i is
+  // the first that they do not exceed; the last bin has the NaN outputs, which exceed no threshold
   const auto sums = [options, count](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     const Answers all = answers_of("auc", outputs, targets, weights);
     Tensor total = Tensor::zeros({2, count + 1}, DType::float64);
@@ -251,7 +252,7 @@ Metric auc(const AucOptions& options) {
     const auto *const positives = total.data<double>(), *const negatives = positives + count + 1;
     double all_positives = 0, all_negatives = 0;
     for (std::int64_t i = 0; i <= count; ++i) all_positives += positives[i], all_negatives += negatives[i];
-    double hit = 0, area = 0;  // weight of the positives that exceed the threshold, from the last one down
+    double hit = 0, area = 0;  // hit: weight of the positives above the threshold, in the order of falling thresholds
     for (std::int64_t i = count - 1; i >= 1; --i) {
       area += negatives[i] * (hit + positives[i] / 2);
       hit += positives[i];

@@ -1,4 +1,4 @@
-// Loss: what training minimizes, as a named value.
+// Loss: a named function that training minimizes.
 #pragma once
 
 #include <concepts>
@@ -12,44 +12,45 @@
 
 namespace xtape {
 
-/// What the outputs of a model have to be for a loss. fit and evaluate refuse a model that ends in a softmax or sigmoid
-/// together with a loss of logits, and outputs outside of [0, 1] with a loss of probabilities.
+/// What a loss expects of the outputs of a model. fit and evaluate reject a loss of logits for a model that ends in a
+/// softmax or sigmoid, and a loss of probabilities for outputs outside of [0, 1].
 enum class LossOutputs { anything, logits, probabilities };
 
-/// What the targets have to be: numbers of the outputs' shape; class numbers (n, ...) or distributions (n, ..., k) for
-/// outputs (n, ..., k); or whatever the loss makes of them.
+/// What a loss expects of the targets: numbers with the shape of the outputs; class numbers (n, ...) or distributions
+/// (n, ..., k) for outputs (n, ..., k); or anything.
 enum class LossTargets { like_outputs, classes, anything };
 
-/// What a loss requires, and the count that its mean divides by.
+/// The requirements of a loss, and the count of its mean.
 struct LossOptions {
-  /// What the outputs have to be.
+  /// What the loss expects of the outputs.
   LossOutputs outputs = LossOutputs::anything;
-  /// Arithmetic on outputs (n, 1) and targets (n) compares every sample with every other, so other shapes than the
-  /// outputs' are refused unless the loss says that it takes them.
+  /// What the loss expects of the targets. By default the shapes must be equal, because broadcasting outputs (n, 1)
+  /// against targets (n) would combine every sample with every other.
   LossTargets targets = LossTargets::like_outputs;
-  /// The number that the loss of these targets is a mean over, so that means of batches can be averaged; by default the
-  /// number of samples.
+  /// Returns the number that the mean over these targets is divided by, so that the means of batches can be combined.
+  /// The default is the number of samples.
   std::function<double(const Tensor& targets)> count = {};
-  std::string settings = "";  ///< its options, for the settings that a checkpoint compares
+  std::string settings = "";  ///< the options as text, which a checkpoint compares
 };
 
-/// A named loss: one number from the outputs of a model and the targets, the mean over the batch. Those of xtape are in
-/// the namespace loss; a custom one is made of a name and a function:
+/// A named loss: a function of the outputs of a model and the targets that returns one number, the mean over the batch.
+/// The losses of xtape are in the namespace loss. A custom loss is made from a name and a function:
 ///
 ///   Loss("huber", [](const Variable& outputs, const Tensor& targets) { return mean(...); })
 ///
-/// A function of three arguments also gets the samples' weights (n), undefined when all are 1, and returns
-/// sum(w_i l_i) / n, as Keras does; one of two arguments can't be used with weights, which is an Error.
+/// A function with three arguments also gets the weights of the samples (n), which are undefined when all are 1, and
+/// returns sum(w_i l_i) / n, as Keras does. A function with two arguments cannot be used with weights, which is an
+/// Error.
 class Loss {
  public:
-  /// Loss of outputs, targets and weights; weights may be undefined.
+  /// A function of outputs, targets and weights. The weights may be undefined.
   using Function = std::function<Variable(const Variable& outputs, const Tensor& targets, const Tensor& weights)>;
 
-  /// From a function of outputs, targets and weights.
+  /// A loss from a function of outputs, targets and weights.
   template <std::invocable<const Variable&, const Tensor&, const Tensor&> F>
   Loss(std::string name, F function, LossOptions options = {})
       : Loss(std::move(name), Function(std::move(function)), true, std::move(options)) {}
-  /// From a function of outputs and targets.
+  /// A loss from a function of outputs and targets.
   template <std::invocable<const Variable&, const Tensor&> F>
   requires(!std::invocable<F, const Variable&, const Tensor&, const Tensor&>)  //
       Loss(std::string name, F function, LossOptions options = {})
@@ -57,25 +58,26 @@ class Loss {
              without_weights(std::function<Variable(const Variable&, const Tensor&)>(std::move(function))), false,
              std::move(options)) {}
 
-  /// Error when it takes two arguments and there are weights, and when the result is undefined.
+  /// Computes the loss. Error when there are weights but the function has two arguments, or when the result is
+  /// undefined.
   Variable operator()(const Variable& outputs, const Tensor& targets, const Tensor& weights = {}) const;
 
-  /// The name, as figures and messages show it.
+  /// The name, for figures and messages.
   const std::string& name() const { return name_; }
-  /// What the outputs have to be.
+  /// What the loss expects of the outputs.
   LossOutputs outputs() const { return options_.outputs; }
-  /// What the targets have to be.
+  /// What the loss expects of the targets.
   LossTargets targets() const { return options_.targets; }
-  /// The number that the mean for these targets divides by.
+  /// The number that the mean over these targets is divided by.
   double count(const Tensor& targets) const;
-  /// Whether the function takes weights.
+  /// Whether the function has an argument for weights.
   bool takes_weights() const { return takes_weights_; }
 
-  /// "mean_squared_error", "softmax_cross_entropy (label_smoothing 0.1)".
+  /// The name and the options: "mean_squared_error", "softmax_cross_entropy (label_smoothing 0.1)".
   friend std::string to_string(const Loss& loss);
 
  private:
-  /// Error when the name is empty or the function is.
+  /// Error when the name or the function is empty.
   Loss(std::string name, Function function, bool takes_weights, LossOptions options);
   static Function without_weights(std::function<Variable(const Variable&, const Tensor&)> function);
 
@@ -88,15 +90,16 @@ class Loss {
 /// The losses of framework/ops/losses.hpp.
 namespace loss {
 
-/// For class numbers and distributions, from logits: one label per sample, or one at each position.
+/// Cross-entropy of class numbers or distributions and logits: one label for each sample, or one for each position.
 Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
-/// For yes-no answers, one or several per sample, from logits: targets in [0, 1] of the outputs' shape.
+/// Cross-entropy of yes-no answers, one or several for each sample, and logits. Targets are in [0, 1] and have the
+/// shape of the outputs.
 Loss sigmoid_cross_entropy();
-/// The same from probabilities.
+/// Cross-entropy of yes-no answers and probabilities.
 Loss binary_cross_entropy();
-/// For numbers.
+/// Mean of the squared differences from targets that are numbers.
 Loss mean_squared_error();
-/// Mean of the absolute differences, for numbers.
+/// Mean of the absolute differences from targets that are numbers.
 Loss mean_absolute_error();
 
 }  // namespace loss

@@ -18,7 +18,7 @@
 namespace xtape {
 namespace {
 
-/// The right class of each row; see the header for what is an Error.
+/// The right class of each row. The header describes the Errors.
 std::vector<std::int64_t> right_classes(std::string_view function, const Tensor& outputs, const Tensor& labels) {
   check(outputs.defined(), "{}: expected outputs (n, k), got an undefined tensor", function);
   check(outputs.rank() == 2 && outputs.size() > 0, "{}: expected outputs (n, k) of at least one sample, got {}",
@@ -53,7 +53,7 @@ double share_in_top(std::string_view function, const Tensor& outputs, const Tens
   return static_cast<double>(hits) / static_cast<double>(classes.size());
 }
 
-/// The places of the `count` largest of k values, in the order that top_classes promises.
+/// Writes the indices of the `count` largest of k values, in the order of top_classes().
 template <class T>
 void write_top(const T* values, std::int64_t k, std::int64_t count, std::vector<std::int64_t>& places,
                std::int64_t* out) {
@@ -117,7 +117,7 @@ double binary_accuracy(const Tensor& outputs, const Tensor& targets, double thre
 
 namespace {
 
-/// What a sample is, and what its largest output takes it for: -1 when an output is NaN.
+/// The class of a sample, and the class of its largest output, -1 for a NaN output.
 struct Judgement {
   std::int64_t label, output;
 };
@@ -136,7 +136,7 @@ ClassMetrics metrics_of(std::int64_t right, std::int64_t taken, std::int64_t sam
   return {precision, recall, ratio(2 * precision * recall, precision + recall), samples};
 }
 
-/// The sum of column k of a confusion matrix (k, k + 1), 0 for other shapes.
+/// The sum of column k of a confusion matrix (k, k + 1); 0 for a matrix (k, k).
 std::int64_t undecided_of(const Tensor& confusion) {
   const std::int64_t k = confusion.dim(0);
   std::int64_t sum = 0;
@@ -236,7 +236,7 @@ std::string table_of(const std::vector<ClassMetrics>& all, const std::vector<std
 }  // namespace
 
 std::string class_table(const Tensor& confusion, const std::vector<std::string>& class_names) {
-  const std::vector<ClassMetrics> all = class_metrics(confusion);  // sees to the shape
+  const std::vector<ClassMetrics> all = class_metrics(confusion);  // throws if the shape is wrong
   return table_of(all, class_names, undecided_of(confusion));
 }
 

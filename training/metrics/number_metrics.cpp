@@ -9,7 +9,7 @@
 namespace xtape::metric {
 namespace {
 
-/// Calls add(column, output, target, weight) for every element; `column` is its index within its sample.
+/// Calls add(column, output, target, weight) for each element. `column` is the index of the element in its sample.
 template <class Add>
 void for_each_element(const char* name, const Tensor& outputs, const Tensor& targets, const Tensor& weights, Add add) {
   check_numbers(name, outputs, targets);
@@ -19,7 +19,7 @@ void for_each_element(const char* name, const Tensor& outputs, const Tensor& tar
   for (std::size_t i = 0; i < y.size(); ++i) add(i % columns, y[i], t[i], w[i]);
 }
 
-/// result(sum(w f(y - t)) / sum(w)).
+/// The metric result(sum(w f(y - t)) / sum(w)).
 Metric mean_of(const char* name, double (*f)(double), double (*result)(double)) {
   const auto sums = [name, f](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     double sum = 0, all = 0;
@@ -48,7 +48,7 @@ Metric root_mean_squared_error() { return mean_of("root_mean_squared_error", squ
 Metric mean_absolute_error() { return mean_of("mean_absolute_error", size_of, itself); }
 
 Metric r2() {
-  // of each column sum(w), sum(w t), sum(w t^2) and sum(w (t - y)^2)
+  // for each column: sum(w), sum(w t), sum(w t^2) and sum(w (t - y)^2)
   const auto sums = [](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     const std::int64_t columns =
         outputs.defined() && outputs.rank() > 0 && outputs.dim(0) > 0 ? outputs.size() / outputs.dim(0) : 0;
@@ -72,7 +72,7 @@ Metric r2() {
     for (std::int64_t i = 0; i < n; ++i) {
       const double count = all[i], sum = all[n + i], left = all[3 * n + i];
       const double spread = count > 0 ? all[2 * n + i] - sum / count * sum : 0;
-      const double rounding = 1e-14 * all[2 * n + i];  // of equal targets
+      const double rounding = 1e-14 * all[2 * n + i];  // the largest rounding error of `spread` for equal targets
       const double figure = spread > rounding ? 1 - left / spread : left == 0 ? 1 : 0;
       mean += figure / static_cast<double>(n);
     }

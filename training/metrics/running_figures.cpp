@@ -96,7 +96,7 @@ void RunningFigures::restore(std::int64_t samples, const std::vector<NamedTensor
       check(next < state.size() && state[next].name == fmt::format("metrics/{}", number) &&
                 state[next].tensor.dtype() == DType::float64,
             "expected the sums of the metric {}, got none", metric.name());
-      metric.result(state[next].tensor);  // which refuses what are not its sums
+      metric.result(state[next].tensor);  // throws unless the tensor has the shape of the metric's sums
       restored.outputs_[i].metrics[m] = state[next++].tensor;
     }
   }

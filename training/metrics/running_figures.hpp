@@ -1,4 +1,4 @@
-// RunningFigures: the figures of the batches so far.
+// RunningFigures: the figures of all batches so far.
 #pragma once
 
 #include <cstdint>
@@ -11,46 +11,46 @@
 
 namespace xtape {
 
-/// What the loss of a batch came to, computed while it was trained on or evaluated.
+/// The losses of a batch, as training or evaluation computed them.
 struct BatchLosses {
-  std::vector<double> of_outputs;  ///< each without its factor
+  std::vector<double> of_outputs;  ///< one for each output, without its factor
   double penalty = 0;              ///< of the regularizers
 };
 
-/// Sums over batches of what losses and metrics need, which make their figures: exact means over all samples, also when
-/// a batch is smaller than the others. Sums of several threads add up.
+/// The sums over batches from which the figures of losses and metrics are computed. The figures are exact means over
+/// all samples, also if batches have different sizes. The sums of several threads can be added.
 class RunningFigures {
  public:
   RunningFigures() = default;
-  /// For the losses and metrics of this objective.
+  /// No batches yet, for the losses and metrics of this objective.
   explicit RunningFigures(const Objective& objective);
 
-  /// outputs: of the model, in its order. Error as the metrics'.
+  /// Adds a batch. outputs: those of the model, in their order. Errors as in the metrics.
   void add(const std::vector<Tensor>& outputs, const Batch& batch, const BatchLosses& losses);
-  /// Adds what another one has summed up of the same objective.
+  /// Adds the sums of another object with the same objective.
   void add(const RunningFigures& more);
 
-  /// "loss" with all factors and penalties, then of each output its loss (with several), then its metrics. 0 before the
-  /// first batch.
+  /// "loss" (the sum with all factors and penalties), with several outputs the loss of each, then the metrics of each
+  /// output. All are 0 before the first batch.
   Figures figures() const;
-  /// The first of them.
+  /// The figure "loss".
   double loss() const;
   /// Number of samples so far.
   std::int64_t samples() const { return samples_; }
 
-  /// All sums, for a checkpoint, and back. Error when they are of another objective.
+  /// All sums, for a checkpoint.
   std::vector<NamedTensor> state() const;
-  /// Restores saved sums.
+  /// Restores saved sums. Error when they are those of another objective.
   void restore(std::int64_t samples, const std::vector<NamedTensor>& state);
 
  private:
   struct OutputSums {
-    double loss = 0, count = 0;   // of the mean loss, and what it divides by
-    std::vector<Tensor> metrics;  // undefined before the first batch
+    double loss = 0, count = 0;   // sum of the losses, and the number that their mean is divided by
+    std::vector<Tensor> metrics;  // sums; undefined before the first batch
   };
   Objective objective_;
   std::vector<OutputSums> outputs_;
-  double penalty_ = 0;  // times samples
+  double penalty_ = 0;  // sum over samples
   std::int64_t samples_ = 0;
 };
 

@@ -9,7 +9,7 @@
 namespace xtape::html {
 namespace {
 
-/// RFC 4648, section 4.
+/// Base64 encoding (RFC 4648, section 4).
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
@@ -34,7 +34,7 @@ std::string escaped(std::string_view text) {
     const std::size_t length = utf8_length(text);
     const char c = text[0];
     if (length == 0 || (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
-      result += "\xEF\xBF\xBD";  // U+FFFD
+      result += "\xEF\xBF\xBD";  // U+FFFD, the replacement character
     } else if (c == '&') {
       result += "&amp;";
     } else if (c == '<') {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double width = 460, height = 260, left = 54, right = 12, top = 12, bottom = 44;
 
-/// From the smallest to the largest finite value; a range of some width, also for one value or none.
+/// The range of the finite values that were added. If all are equal, or there are none, it gets a positive width.
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
 
@@ -24,10 +24,10 @@ struct Range {
     const double least = 1e-9 + 1e-6 * std::abs(high);
     if (high - low < least) low -= least, high += std::max(least, std::abs(high) * 0.1);
   }
-  double share(double value) const { return (value / 2 - low / 2) / (high / 2 - low / 2); }  // halves can't overflow
+  double share(double value) const { return (value / 2 - low / 2) / (high / 2 - low / 2); }  // halved to avoid overflow
 };
 
-/// 1, 2 or 5 times a power of ten, so that a range has at most `most` steps of it.
+/// The smallest step of 1, 2 or 5 times a power of ten for which the range has at most `most` steps.
 double step_of(const Range& range, double most) {
   const double rough = (range.high / most - range.low / most);
   const double power = std::pow(10, std::floor(std::log10(rough)));
@@ -37,7 +37,7 @@ double step_of(const Range& range, double most) {
   return 10 * power;
 }
 
-/// Out to the next multiples of the step, so that an axis ends in numbers.
+/// The range extended to multiples of the step, so that the ends of the axis have numbers.
 Range rounded(const Range& range, double step) {
   const Range whole{std::floor(range.low / step + 1e-9) * step, std::ceil(range.high / step - 1e-9) * step};
   return std::isfinite(whole.low) && std::isfinite(whole.high) ? whole : range;
@@ -121,7 +121,7 @@ std::string chart(const std::string& title, const std::vector<Curve>& curves, bo
     legend += fmt::format(" <span><i{} style='background:{}'></i>{}{}</span>", curve.mark ? " class='mark'" : "",
                           curve.color, escaped(curve.name), curve.mark ? " " + number(curve.y.at(0), percent) : "");
   }
-  frame.y.add(percent ? 1 : 0);  // a loss is read against 0, an accuracy against 1
+  frame.y.add(percent ? 1 : 0);  // the axis of a loss includes 0, that of an accuracy 1
   frame.x.finish();
   frame.y.finish();
   frame.y = rounded(frame.y, step_of(frame.y, 5));

@@ -16,12 +16,12 @@ namespace {
 constexpr int warm_up = 2;
 constexpr double megabyte = 1e6;
 
-/// With one digit behind the point, or two that count when it is below 0.1.
+/// The value with one decimal; with two significant digits if it is below 0.1.
 std::string figure(double value) {
   return value != 0 && std::abs(value) < 0.1 ? fmt::format("{:.2g}", value) : fmt::format("{:.1f}", value);
 }
 
-/// Multiply-adds of a batch, forward and back, by the name of the layer; every layer is there.
+/// Multiply-adds of both passes for a batch, by the name of the layer. All layers have an entry.
 std::map<std::string, double> work_of_layers(const Model& model, std::int64_t batch) {
   std::map<std::string, double> work;
   for (const auto& layer : model.all_layers()) work[layer->name()] = 0;

@@ -92,7 +92,7 @@ std::string fact(const std::string& value, const std::string& what) {
   return fmt::format("<div><b>{}</b><span>{}</span></div>", value, what);
 }
 
-/// "Mean squared error" of "mean_squared_error".
+/// The title of a chart: "Mean squared error" for "mean_squared_error".
 std::string title_of(std::string name) {
   std::ranges::replace(name, '_', ' ');
   if (!name.empty()) name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
@@ -117,7 +117,7 @@ std::string facts_html(const ReportInput& input) {
   return text + "</div>\n";
 }
 
-/// A curve of what each epoch has; empty when no epoch has it.
+/// The curve of a figure over the epochs; empty if no epoch has it.
 html::Curve curve_of(const History& history, const char* label, const char* color, const std::string& name) {
   html::Curve curve{label, color, {}, {}};
   for (const EpochResult& epoch : history.epochs()) {
@@ -134,7 +134,7 @@ std::string chart_unless_empty(const std::string& title, std::vector<html::Curve
   return curves.empty() ? "" : html::chart(title, curves, percent);
 }
 
-/// The result of the evaluation, at the last epoch.
+/// The result of the test, drawn at the last epoch.
 html::Curve mark_of(const ReportInput& input, const std::string& name) {
   html::Curve curve{"test", test_color, {}, {}, true};
   const std::optional<double> value = input.evaluation.find(name);
@@ -167,7 +167,7 @@ std::string curves_html(const ReportInput& input) {
   return text + "</div>\n";
 }
 
-/// What to unfold: the picture and the table of layers.
+/// The picture and the table of layers, in sections that are closed at first.
 std::string model_html(const ReportInput& input) {
   std::string text;
   if (!input.model_picture.empty())
@@ -192,7 +192,8 @@ std::string settings_html(const ReportInput& input) {
   return text + "</table></div>\n";
 }
 
-/// The samples with outputs and a name for each class, when there are such. Error when they don't fit each other.
+/// The samples of the test with outputs and class names; nothing if the report has none. Error when they are not
+/// consistent.
 std::optional<Judged> judged_of(const ReportInput& input) {
   if (!input.data || !input.outputs.defined()) return std::nullopt;
   check(input.data->targets().size() == 1,

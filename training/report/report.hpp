@@ -1,4 +1,4 @@
-// save_report: what came of a training run, on a page to read, keep and send.
+// save_report: a page with the results of a training run.
 #pragma once
 
 #include <filesystem>
@@ -13,33 +13,32 @@
 
 namespace xtape {
 
-/// What a report shows.
+/// The content of a report.
 struct ReportInput {
   /// Title of the page.
   std::string title = "Training report";
   /// The epochs of the run.
   History history = {};
-  std::string model = "";  ///< its name and size, a line
-  /// Samples that the model was tested on, its result, and its outputs (n, classes) for them as predict gives them:
-  /// with both of the first and the last, confusion matrix, classes and worst mistakes are shown.
+  std::string model = "";  ///< name and size of the model, in one line
+  /// The figures of a test. The report has the confusion matrix, the table of classes and the worst mistakes if `data`
+  /// and `outputs` are set.
   Figures evaluation = {};
-  /// The samples that are shown.
+  /// The samples of the test.
   std::optional<Dataset> data = std::nullopt;
-  /// Outputs of the model for these samples.
+  /// The outputs (n, classes) of the model for these samples, as predict() returns them.
   Tensor outputs = {};
-  std::vector<std::string> class_names = {};                       ///< numbers where they are not given
-  std::vector<std::pair<std::string, std::string>> settings = {};  ///< what the run was told, in this order
-  std::string model_summary = "";                                  ///< its table of layers
-  std::string model_picture = "";  ///< an SVG element, put in as it is, such as model_svg gives
+  std::vector<std::string> class_names = {};                       ///< class numbers if it is empty
+  std::vector<std::pair<std::string, std::string>> settings = {};  ///< the settings of the run, in this order
+  std::string model_summary = "";                                  ///< the table of layers
+  std::string model_picture = "";  ///< an SVG element such as model_svg() returns; inserted unchanged
 };
 
-/// Writes one HTML file, all or nothing, that needs no network and no script and is well-formed XML: the results, a
-/// chart for each figure of the history, training and validation together, with the result of the test as a mark, the
-/// confusion matrix (for up to
-/// 100 classes; the most frequent confusions for any number), recall and precision of each class, the mistakes with the
-/// least probability for the right class, the model, settings, and the machine. All text is escaped, but the picture is
-/// not. Error when the outputs are not those of the data, there are other than one name a class, or the file can't be
-/// written.
+/// Writes a report as one HTML file, atomically. The page is well-formed XML and needs no network and no script. It has
+/// the results; a chart of each figure of the history, with training, validation and the result of the test; the
+/// confusion matrix (for up to 100 classes) and the most frequent confusions; recall and precision of each class; the
+/// mistakes with the lowest probability of the right class; the model, the settings, and the machine. All text except
+/// the picture is escaped. Error when the outputs do not fit the data, the number of names is not that of the classes,
+/// or the file cannot be written.
 void save_report(const std::filesystem::path& path, const ReportInput& input);
 
 }  // namespace xtape

@@ -15,22 +15,22 @@ namespace {
 using html::escaped;
 
 constexpr std::size_t most_mistakes = 24, most_confusions = 10, dense_from = 25;
-constexpr std::size_t largest_matrix = 100;             // in classes
-constexpr std::size_t most_confusions_without_it = 50;  // the list then stands for the matrix
+constexpr std::size_t largest_matrix = 100;             // largest number of classes for which the matrix is shown
+constexpr std::size_t most_confusions_without_it = 50;  // longer if there is no matrix
 constexpr std::int64_t largest_thumbnail = 152, coarse = 48;
 
-/// "87.5%", or a dash for a probability that is not known.
+/// "87.5%"; a dash for NaN.
 std::string percent(double probability) {
   return std::isnan(probability) ? "–" : fmt::format("{:.1f}%", 100 * probability);
 }
 
-/// "87.5%", or a dash for 0 / 0.
+/// "87.5%"; a dash for 0 / 0.
 std::string share(std::int64_t part, std::int64_t whole) {
   if (whole == 0) return "–";
   return fmt::format("{:.1f}%", 100 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-/// Right answers in green, wrong ones in red, the more of the row the stronger.
+/// A cell of the matrix: green for right, red for wrong predictions, more intense for a larger share of the row.
 std::string cell_html(std::int64_t count, std::int64_t row, bool right) {
   if (count == 0) return "<td></td>";
   const double strength = 0.08 + 0.62 * std::sqrt(static_cast<double>(count) / static_cast<double>(row));
@@ -58,7 +58,7 @@ std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::st
   return text + "</table></div>\n";
 }
 
-/// The first of them.
+/// The `most` most frequent confusions.
 std::string confusions_html(const ConfusionCounts& counts, const std::vector<std::string>& names, std::size_t most) {
   if (counts.confused.empty()) return "";
   std::string text =
@@ -99,11 +99,11 @@ std::string table_html(const ConfusionCounts& counts, const std::vector<std::str
 }
 
 struct Mistake {
-  std::int64_t sample, right, taken_for;        // -1: for no class, with a NaN output
-  double right_probability, taken_probability;  // NaN where outputs are, or several are infinite
+  std::int64_t sample, right, taken_for;        // taken_for is -1 for a NaN output
+  double right_probability, taken_probability;  // NaN if an output is NaN or several are infinite
 };
 
-/// All of them, the worst first. Row by row, so that no second array of all outputs is made.
+/// All mistakes, the worst first. Probabilities are computed row by row, so that no copy of all outputs is made.
 std::vector<Mistake> mistakes_of(const Judged& judged) {
   const Tensor rights = classes_of_labels(judged.data.target()), winners = top_classes(judged.outputs);
   std::vector<Mistake> mistakes;
@@ -120,7 +120,7 @@ std::vector<Mistake> mistakes_of(const Judged& judged) {
   return mistakes;
 }
 
-/// Sample i as an image to show.
+/// Sample i as an image of a limited size.
 Tensor thumbnail(const Dataset& data, std::int64_t i) {
   Tensor image = data.sample(i).front();
   if (image.dtype() != DType::uint8) {

@@ -1,4 +1,4 @@
-// The parts of a report that know classes: what was taken for what.
+// The parts of a report about classes: confusion matrix, figures of classes, and mistakes.
 #pragma once
 
 #include <string>
@@ -8,17 +8,18 @@
 
 namespace xtape {
 
-/// Outputs for samples of known classes, with a name for each class.
+/// The outputs for samples with known classes, and the names of the classes.
 struct Judged {
   Dataset data;
   Tensor outputs;  ///< (n, classes), logits
   std::vector<std::string> names;
 };
 
-/// HTML of the confusion matrix (up to 100 classes; more could not be read) with the most frequent confusions, of the
-/// table of classes, and of the mistakes with the least probability for the right class; the last is empty when there
-/// are none or the samples are no images. Size and memory grow with the number of classes, not with its square.
+/// The confusion matrix (for up to 100 classes), the most frequent confusions, and the table of classes as HTML. Size
+/// and memory grow with the number of classes, not with its square.
 std::string classes_html(const Judged& judged);
+/// The mistakes with the lowest probability of the right class as HTML; empty if there are none or the samples are not
+/// images.
 std::string mistakes_html(const Judged& judged);
 
 }  // namespace xtape

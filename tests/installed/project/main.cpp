@@ -1,4 +1,5 @@
-// A program outside of xtape's tree: ResNet-50 from layers, which learns on which side of an image it is bright.
+// A program outside of xtape's source tree: a ResNet-50 made of layers, trained to detect which half of an image is
+// brighter.
 #include <fmt/format.h>
 #include <vector>
 #include <xtape/xtape.hpp>
@@ -32,7 +33,7 @@ Model network() {
   return {input, Dense({.units = 2})(GlobalAveragePooling2D()(x)), {.name = "resnet50", .seed = 1}};
 }
 
-/// Noise that is brighter in the upper half of an image of class 1, in the lower half of one of class 0.
+/// Noise that is brighter in the upper half of an image of class 1, and in the lower half of one of class 0.
 Dataset images(std::int64_t count) {
   Tensor pixels = RandomStream(1).uniform({count, 32, 32, 3});
   float* const p = pixels.mutable_data<float>();
@@ -56,6 +57,7 @@ int main() {
   fmt::print("xtape {}: {} parameters, loss {:.3f} -> {:.3f}\n", version(), model.parameter_count(),
              epochs.front()["loss"], epochs.back()["loss"]);
   save_hdf5("weights.h5", {{"kernel", Tensor::ones({2, 3})}});
-  const bool stored = load_hdf5("weights.h5", "kernel").shape() == Shape{2, 3};  // by a program installed with xtape
+  // read by a helper program that was installed with xtape
+  const bool stored = load_hdf5("weights.h5", "kernel").shape() == Shape{2, 3};
   return epochs.back()["loss"] < epochs.front()["loss"] && stored && can_draw() ? 0 : 1;
 }
