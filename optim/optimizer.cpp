@@ -159,6 +159,14 @@ std::int64_t Optimizer::state_bytes() const {
   return bytes;
 }
 
+std::vector<std::string> Optimizer::slot_names(const Parameter& parameter) const {
+  check(has(parameter), "{}::slot_names: expected one of its parameters, got {}", type_, parameter.name());
+  const std::string name = unique_names()[places_.at(parameter)];
+  std::vector<std::string> names;
+  for (const std::string& slot : slot_names_) names.push_back(name + "/" + slot);
+  return names;
+}
+
 std::vector<std::pair<std::string, Tensor>> Optimizer::named_state() const {
   const std::vector<std::string> names = unique_names();
   std::vector<std::pair<std::string, Tensor>> state;

@@ -42,20 +42,17 @@ void write_rows(const Tensor& part, std::int64_t begin, std::int64_t samples, Te
   });
 }
 
-/// The rows of all ranks' parts, each the rank's part of every batch, one after the other; undefined for no rows.
-Tensor all_rows(const Tensor& own, const Dataset& data, std::int64_t batch_size, const Shards& shards) {
-  const std::vector<Tensor> parts = shards.gather(own);
+/// Rows that are sorted by rank, and for each rank by batch, in the order of the data.
+Tensor in_order(const Tensor& rows_of_ranks, const Dataset& data, std::int64_t batch_size, int ranks) {
   Tensor all;
-  std::vector<std::int64_t> taken(parts.size(), 0);
-  for (std::int64_t first = 0; first < data.size(); first += batch_size) {
-    const std::int64_t rows = std::min(batch_size, data.size() - first);
-    for (std::size_t rank = 0; rank < parts.size(); ++rank) {
-      const auto r = static_cast<std::int64_t>(rank);
-      const std::int64_t begin = begin_of_part(rows, r, shards.ranks());
-      const std::int64_t count = begin_of_part(rows, r + 1, shards.ranks()) - begin;
-      if (count == 0) continue;
-      write_rows(parts[rank].rows(taken[rank], taken[rank] + count), first + begin, data.size(), all);
-      taken[rank] += count;
+  std::int64_t taken = 0;
+  for (int rank = 0; rank < ranks; ++rank) {
+    for (std::int64_t first = 0; first < data.size(); first += batch_size) {
+      const std::int64_t rows = std::min(batch_size, data.size() - first);
+      const std::int64_t begin = begin_of_part(rows, rank, ranks), end = begin_of_part(rows, rank + 1, ranks);
+      if (begin == end) continue;
+      write_rows(rows_of_ranks.rows(taken, taken + end - begin), first + begin, data.size(), all);
+      taken += end - begin;
     }
   }
   return all;
@@ -100,7 +97,7 @@ Figures evaluate_shards(const Model& model, const Dataset& data, const EvaluateO
   };
   for_each_batch(model, data, options.batch_size, shards, measure, [&](std::int64_t samples) {
     if (!options.batch_end) return true;
-    const std::vector<double> all = shards.gather_equal({options.batch_end(samples) ? 1.0 : 0.0});
+    const std::vector<double> all = shards.gather_joined({options.batch_end(samples) ? 1.0 : 0.0});
     return std::ranges::find(all, 0.0) == all.end();
   });
   return total_figures(objective, std::move(running), shards).figures();
@@ -125,7 +122,9 @@ std::vector<Tensor> predict_shards(const Model& model, const Dataset& data, std:
   };
   for_each_batch(model, data, batch_size, shards, keep, [](std::int64_t) { return true; });
   if (shards.ranks() == 1) return all;
-  for (Tensor& rows : all) rows = all_rows(rows, data, batch_size, shards);
+  for (Tensor& rows : all) {
+    rows = in_order(shards.gather_rows(rows, model.dtype()), data, batch_size, shards.ranks());
+  }
   return all;
 }
 

@@ -58,7 +58,12 @@ class Run {
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
       if (state_.step() > 0) leave_behind((done - 1) / state_.plan.pass);
     }
+    if (state_.options.distributed.shard_optimizer && state_.shards.ranks() > 1) {
+      state_.sharded_optimizer = std::make_unique<ShardedOptimizer>(state_.optimizer, state_.shards);
+    }
     while (!stopped_ && epochs_done() < state_.options.epochs) run_epoch();
+    if (state_.sharded_optimizer) state_.sharded_optimizer->complete();
+    state_.sharded_optimizer.reset();
     tell(&Callback::train_end);
     state_.history.set_stop_reason(state_.stop_reason);
   }
@@ -76,7 +81,7 @@ class Run {
   void agree() {
     const Shards& shards = state_.shards;
     if (shards.ranks() > 1) {
-      const std::vector<std::string> reasons = shards.gather_rare(state_.stop_reason);
+      const std::vector<std::string> reasons = shards.gather(state_.stop_reason);
       const auto first = std::ranges::find_if_not(reasons, &std::string::empty);
       if (first != reasons.end()) state_.stop_reason = *first;
     }
@@ -190,6 +195,10 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
   first_order = options.initial_epoch
                     ? first_batch(0) / plan.pass
                     : std::max(optimizer.next_order(), order_by_steps(first_iteration * plan.accumulate, plan.pass));
+}
+
+std::vector<std::pair<std::string, Tensor>> TrainingState::optimizer_state() const {
+  return sharded_optimizer ? sharded_optimizer->gathered_state(writes()) : optimizer.named_state();
 }
 
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }

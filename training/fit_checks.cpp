@@ -272,6 +272,7 @@ void check_numbers(const FitOptions& options) {
         "fit: expected steps_per_epoch of at least 0, got {}", options.steps_per_epoch);
 }
 
+/// Whether the batches can be divided as Distributed says.
 void check_shards(const Model& model, const Dataset& train, const FitOptions& options) {
   const Shards shards("fit", options.distributed);
   const std::int64_t batch = std::min(options.batch_size, train.size()), left = train.size() % batch;
@@ -279,6 +280,11 @@ void check_shards(const Model& model, const Dataset& train, const FitOptions& op
         "fit: expected at least one sample of a batch for each of the {} shards, got a batch of {}; choose a larger "
         "batch_size or fewer shards and ranks",
         shards.count(), batch);
+  const Distributed& distributed = options.distributed;
+  check(distributed.bucket_bytes >= 1, "fit: expected bucket_bytes of at least 1, got {}", distributed.bucket_bytes);
+  check(distributed.wire == Wire::full || model.dtype() == DType::float32,
+        "fit: expected a float32 model for gradients that travel as {}, got {}", to_string(distributed.wire),
+        model.dtype());
   check_synchronized("fit", model, shards, left > 0 && !options.drop_last ? left : batch);
 }
 
@@ -303,6 +309,9 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
   check(std::ranges::none_of(options.callbacks, [](const auto& callback) { return callback == nullptr; }),
         "fit: expected callbacks, got a null pointer");
   check_trained(model, optimizer, options.partial_optimizer);
+  check(optimizer.complete(),
+        "fit: expected an optimizer with all of its state, got one that a run with shard_optimizer has left when it "
+        "ended in an Error; resume from a checkpoint with a new optimizer");
   check_shards(model, train, options);
 }
 

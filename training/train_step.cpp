@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
@@ -77,7 +78,16 @@ std::vector<std::vector<TrainStep::Piece>> TrainStep::pieces_of(const StepData& 
     }
   }
   if (shards.count() == 1 && batches == 1) return pieces;
-  const std::vector<double> all = shards.gather_equal(counts);
+  std::vector<double> own{run_.learning_rate};
+  own.insert(own.end(), counts.begin(), counts.end());
+  std::vector<double> all;  // counts
+  for (const std::vector<double>& of_rank : shards.gather(own)) {
+    check(of_rank[0] == own[0],
+          "fit: expected the same learning rate on all ranks, got {} here and {} elsewhere; what callbacks change they "
+          "have to change on all ranks",
+          own[0], of_rank[0]);
+    all.insert(all.end(), of_rank.begin() + 1, of_rank.end());
+  }
   for (std::size_t o = 0; o < outputs; ++o) {
     double total = 0;
     for (std::size_t k = o; k < all.size(); k += outputs) total += all[k];
@@ -101,11 +111,12 @@ double TrainStep::stream(const Piece& piece) {
 // the loss, the figures, and what there are gradients and state updates of; nothing is changed before it.
 double TrainStep::collect(const std::vector<std::vector<Piece>>& shards) {
   const std::vector<Parameter> parameters = trained(run_.model, run_.optimizer);
-  const std::unique_ptr<GradientReduction> reduction = GradientReduction::over(run_.shards, parameters);
-  GradientSum sum(parameters, std::ssize(shards), reduction.get());
+  std::optional<GradientReduction> reduction;
+  if (run_.shards.ranks() > 1) reduction.emplace(run_.options.distributed, parameters, residuals_);
+  GradientSum sum(parameters, std::ssize(shards), reduction ? &*reduction : nullptr);
   StateMean state(run_.model.parameters());
-  TreeSum<double> values;
-  TreeSum<RunningFigures> all_figures;
+  OrderedSum<double> values;
+  OrderedSum<RunningFigures> all_figures;
   Gradients updates;  // of the passes
   const bool alone = run_.shards.count() == 1;  // or the other ranks count on this one, whatever its loss is
   for (const std::vector<Piece>& shard : shards) {
@@ -160,7 +171,7 @@ double TrainStep::collect(const std::vector<std::vector<Piece>>& shards) {
     state.announce(shares_of_ranks, run_.shards, gradients);
   }
   at_work("optimizer");
-  run_.optimizer.step(gradients);
+  run_.sharded_optimizer ? run_.sharded_optimizer->step(gradients) : run_.optimizer.step(gradients);
   run_.running.add(all_figures.total(add_figures));
   return value;
 }

@@ -1,7 +1,6 @@
 // TrainStep: what one step of fit does with its batches.
 #pragma once
 
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -43,6 +42,7 @@ class TrainStep {
   Measured measure(const Piece& piece, ForwardPass& pass);
 
   TrainingState& run_;
+  GradientReduction::Residuals residuals_;
 };
 
 }  // namespace xtape

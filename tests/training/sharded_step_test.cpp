@@ -8,7 +8,7 @@
 #include "tests/training/distributed_cases.hpp"
 #include "training/batch_norm_recalibration.hpp"
 #include "training/data/data_loader.hpp"
-#include "training/distributed/tree_sum.hpp"
+#include "training/distributed/ordered_sum.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -35,15 +35,15 @@ TEST_CASE("a tree sum joins adjacent pairs level by level, and blocks of a power
   for (std::size_t count = 1; count <= 40; ++count) {
     std::vector<std::string> leaves;
     for (std::size_t i = 0; i < count; ++i) leaves.push_back(std::string(1, static_cast<char>('0' + i)));
-    CHECK(tree_total(leaves, join) == tree_of(leaves));
+    CHECK(ordered_total(leaves, join) == tree_of(leaves));
     for (std::size_t block = 1; block <= count; block *= 2) {
       if (count % block != 0) continue;
       std::vector<std::string> nodes;
       for (std::size_t begin = 0; begin < count; begin += block) {
         const auto first = leaves.begin() + static_cast<std::ptrdiff_t>(begin);
-        nodes.push_back(tree_total(std::vector(first, first + static_cast<std::ptrdiff_t>(block)), join));
+        nodes.push_back(ordered_total(std::vector(first, first + static_cast<std::ptrdiff_t>(block)), join));
       }
-      CHECK(tree_total(nodes, join) == tree_of(leaves));
+      CHECK(ordered_total(nodes, join) == tree_of(leaves));
     }
   }
 }

@@ -204,6 +204,7 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
 
 void save_checkpoint(const TrainingState& run, const fs::path& path) {
   const std::vector<NamedTensor> tensors = tensors_of(run);
+  if (!run.writes()) return;
   Metadata metadata = settings_of(run);
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
@@ -217,6 +218,9 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
 std::map<std::string, std::string> fingerprint(const TrainingState& run) {
   Metadata alike = settings_of(run);
   alike.merge(position_of(run));
+  alike["bucket_bytes"] = fmt::format("{}", run.options.distributed.bucket_bytes);
+  alike["wire"] = to_string(run.options.distributed.wire);
+  alike["shard_optimizer"] = fmt::format("{}", run.options.distributed.shard_optimizer);
   alike["layers"] = checksum(run.model);
   alike["epochs of the run"] = fmt::format("{}", run.options.epochs);
   alike["number of callbacks"] = fmt::format("{}", run.options.callbacks.size());

@@ -29,7 +29,7 @@ std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iterati
 /// "callbacks/0/..." the callbacks' state() by their place in FitOptions::callbacks, "history/..." and the sums of the
 /// epoch so far. The metadata holds the position, the settings the run depends on, and a CRC-32 over everything. Random
 /// numbers and the order of the data follow from seed, step and epoch, so the position says them. Error with the path
-/// when it can't be written.
+/// when it can't be written. In a run on several ranks all of them call it, and the first one writes.
 void save_checkpoint(const TrainingState& run, const std::filesystem::path& path);
 
 /// What ranks that train together must have alike, by name: the settings that a checkpoint compares, and the position,

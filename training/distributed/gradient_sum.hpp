@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "framework/autograd/gradients.hpp"
-#include "training/distributed/tree_sum.hpp"
+#include "training/distributed/ordered_sum.hpp"
 
 namespace xtape {
 
 class GradientReduction;
 
 /// Takes the gradients of a rank's shards, one shard after the other. Those of a shard's batches are added in their
-/// order, those of shards in the order of TreeSum. In the rank's last backward pass a parameter's sum is complete with
+/// order, those of shards in the order of OrderedSum. In the rank's last backward pass a parameter's sum is complete with
 /// its gradient, and its reduction over the ranks begins while that pass continues.
 class GradientSum {
  public:
@@ -37,7 +37,7 @@ class GradientSum {
   struct Entry {
     Tensor of_shard = {};         // the sum over its batches so far; undefined: 0
     bool in_sum = false;          // whether it is in of_shards
-    TreeSum<Tensor> of_shards = {};
+    OrderedSum<Tensor> of_shards = {};
     bool present = false;         // whether a shard had a gradient
     Tensor total = {};            // over the rank's shards; undefined: in the reduction
   };

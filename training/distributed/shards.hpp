@@ -45,15 +45,14 @@ class Shards {
 
   /// The numbers of every rank, in the order of the ranks. They may have different lengths.
   std::vector<std::vector<double>> gather(const std::vector<double>& own) const;
-  /// The same of numbers that are equally many on all ranks, one after the other, with one message less.
-  std::vector<double> gather_equal(const std::vector<double>& own) const;
+  /// The numbers of every rank, one after the other.
+  std::vector<double> gather_joined(const std::vector<double>& own) const;
   /// The texts of every rank, in the order of the ranks.
   std::vector<std::string> gather(const std::string& own) const;
-  /// The texts of every rank, when they are mostly empty on all of them, with one message less.
-  std::vector<std::string> gather_rare(const std::string& own) const;
-  /// The tensors (n, ...) of every rank, in the order of the ranks. They are alike but for n, and undefined for 0.
-  std::vector<Tensor> gather(const Tensor& own) const;
-  /// Replaces the numbers by their sums over all ranks, in the order of TreeSum.
+  /// The tensors (n, ...) of every rank, joined along the first axis. They have this type and are alike but for n; where
+  /// n is 0 they may be undefined.
+  Tensor gather_rows(Tensor own, DType dtype) const;
+  /// Replaces the numbers by their sums over all ranks, in the order of OrderedSum.
   void add_up(std::span<double> numbers) const;
 
   /// Error naming `function`, the names of all values that differ and the ranks, unless all ranks have the same.

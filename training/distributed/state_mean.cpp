@@ -47,7 +47,7 @@ void StateMean::announce(const std::vector<std::vector<double>>& all_shares, con
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     std::vector<double> of_ranks;
     for (const std::vector<double>& shares : all_shares) of_ranks.push_back(shares[i]);
-    const double weight = tree_total(std::move(of_ranks), [](double& left, double right) { left += right; });
+    const double weight = ordered_total(std::move(of_ranks), [](double& left, double right) { left += right; });
     if (weight == 0) continue;
     announced.push_back(i);
     weights.push_back(weight);

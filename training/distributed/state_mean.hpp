@@ -5,12 +5,12 @@
 
 #include "framework/autograd/gradients.hpp"
 #include "training/distributed/shards.hpp"
-#include "training/distributed/tree_sum.hpp"
+#include "training/distributed/ordered_sum.hpp"
 
 namespace xtape {
 
 /// The new value of a state is the mean of the values that the shards announce, weighted by their shares of the samples
-/// and added in the order of TreeSum. Shards that announce none do not count. Sums are float64.
+/// and added in the order of OrderedSum. Shards that announce none do not count. Sums are float64.
 class StateMean {
  public:
   /// Of any of these parameters.
@@ -31,7 +31,7 @@ class StateMean {
   static void add(Sum& left, const Sum& right);
 
   std::vector<Parameter> parameters_;
-  std::vector<TreeSum<Sum>> shards_;
+  std::vector<OrderedSum<Sum>> shards_;
   std::vector<Sum> totals_;
 };
 

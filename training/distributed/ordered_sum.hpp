@@ -1,4 +1,4 @@
-// TreeSum: a sum whose bits do not depend on who computed which part of it.
+// OrderedSum: a sum whose bits do not depend on who computed which part of it.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace xtape {
 /// up: the sum over shards has the same bits on any number of ranks. Values come in order, and at most one sum of each
 /// level waits for its partner. `add(left, right)` adds the second to the first.
 template <class T>
-class TreeSum {
+class OrderedSum {
  public:
   /// Adds the next value.
   template <class Add>
@@ -47,8 +47,8 @@ class TreeSum {
 
 /// The sum of these values, at least one.
 template <class T, class Add>
-T tree_total(std::vector<T> values, const Add& add) {
-  TreeSum<T> sum;
+T ordered_total(std::vector<T> values, const Add& add) {
+  OrderedSum<T> sum;
   for (T& value : values) sum.push(std::move(value), add);
   return sum.total(add);
 }
