@@ -86,7 +86,10 @@ TEST_CASE("ranks that disagree get both descriptions") {
     for (const int other : {0, size - 1}) {
       // The messages of all ranks: each names a pair of ranks that differ.
       const auto fails = [&](auto&& usual, auto&& unusual) {
-        return errors_of(size, [&](const Ranks& r) { r->rank() == other ? unusual(*r) : usual(*r); });
+        return errors_of(size, [&](const Ranks& r) {
+          r->rank() == other ? unusual(*r) : usual(*r);
+          r->barrier();  // a broadcast to ranks that agree may be over before the others differ
+        });
       };
       using C = Communicator;
       const std::string named = fmt::format(" on rank {}", other);
