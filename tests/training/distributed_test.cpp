@@ -5,6 +5,7 @@
 
 #include "framework/communication/communicator.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/ops/ops.hpp"
 #include "optim/adam.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/training/distributed_cases.hpp"
@@ -103,7 +104,7 @@ void check_identical(const std::map<std::string, Tensor>& a, const std::map<std:
 
 }  // namespace
 
-TEST_CASE("1, 2, 4 and 8 ranks with 8 shards give the same bits on any number of threads") {
+TEST_CASE("any number of ranks with 8 shards gives the same bits on any number of threads") {
   const TemporaryFolder alone_folder;
   FitOptions options = stateful_options();
   options.callbacks = {Checkpoint({.folder = alone_folder.path(), .best = "val_loss"})};
@@ -171,10 +172,78 @@ TEST_CASE("a stop that one rank asks for ends all ranks after the same step") {
   }
 }
 
+TEST_CASE("an optimizer whose state is divided among the ranks has the same bits and a part of the memory") {
+  const RankResult whole = train_rank(stateful_options(), nullptr);
+  for (const int ranks : {2, 4}) {
+    const TemporaryFolder folder, same_folder;
+    const auto options = [&](const std::filesystem::path& path, bool shard) {
+      FitOptions with = stateful_options();
+      with.callbacks = {Checkpoint({.folder = path})};
+      with.distributed.shard_optimizer = shard;
+      return with;
+    };
+    train_ranks(ranks, [&] { return options(same_folder.path(), false); });
+    std::int64_t bytes = 0;
+    for (const RankResult& result : train_ranks(ranks, [&] { return options(folder.path(), true); })) {
+      check_identical(whole, result);
+      CHECK(result.state_bytes < whole.state_bytes * 2 / 3);
+      bytes += result.state_bytes;
+    }
+    CHECK(bytes == whole.state_bytes);
+    check_identical(saved_in(same_folder.path()), saved_in(folder.path()));
+  }
+}
+
+TEST_CASE("an optimizer that a failed run has left without a part of its state is refused") {
+  CHECK_THROWS(run_on_threads(2, [](const std::shared_ptr<Communicator>& communicator) {
+    Model model = stateful_model();
+    Adam adam(model.parameters());
+    FitOptions options = stateful_options();
+    options.distributed = {.communicator = communicator, .shards = 2, .shard_optimizer = true};
+    options.callbacks = {at_batch_end([](TrainingState&) { fail("enough"); })};
+    CHECK_THAT(error_of([&] { fit(model, adam, stateful_data(53), options); }), Contains("enough"));
+    options.distributed = {};
+    options.callbacks = {};
+    CHECK_THAT(error_of([&] { fit(model, adam, stateful_data(53), options); }),
+               Contains("fit: expected an optimizer with all of its state, got one that a run with shard_optimizer"));
+    ForwardPass pass(Mode::training);
+    CHECK_THAT(error_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); }),
+               Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters"));
+    fail("as expected");
+  }));
+}
+
+TEST_CASE("gradients of 16 bits train to about the same weights, and what rounding takes comes back") {
+  const auto train = [](Wire wire) {
+    std::vector<Tensor> weights;
+    run_on_threads(2, [&](const auto& communicator) {
+      const auto input = Input({1});
+      Model model(input, Dense({.units = 1, .use_bias = false, .kernel_initializer = zeros()})(input));
+      // gradients of 1 + 2^-12 a step, of which bfloat16 keeps 1
+      const double slope = 1 + 0x1p-12;
+      const Loss loss = custom_loss([slope](const Variable& y, const Tensor&) { return mean(y) * slope; });
+      const Dataset data(Tensor::ones({2, 1}), Tensor::zeros({2, 1}));
+      SGD sgd(model.parameters(), {.learning_rate = 0x1p-10});
+      fit(model, sgd, data,
+          {.epochs = 512,
+           .batch_size = 2,
+           .loss = loss,
+           .distributed = {.communicator = communicator, .wire = wire},
+           .show_progress = false});
+      if (communicator->rank() == 0) weights = values_of(model);
+    });
+    return weights[0].item();
+  };
+  const double wanted = -0.5 * (1 + 0x1p-12);
+  CHECK(train(Wire::full) == Approx(wanted).epsilon(1e-6));
+  CHECK(std::abs(train(Wire::bfloat16) - wanted) < 0x1p-9 * 0x1p-10 * 8);  // a few roundings, not 512
+  CHECK(std::abs(train(Wire::float16) - wanted) < 0x1p-12 * 0x1p-10 * 8);
+}
+
 TEST_CASE("synchronized batch normalization on ranks is that of the whole batch") {
   const auto train = [](std::int64_t shards, const std::shared_ptr<Communicator>& communicator) {
     const auto input = Input({4});
-    const auto x = BatchNormalization({.momentum = 0.5, .synchronized = true})(Dense({.units = 5})(input));
+    const auto x = BatchNormalization({.momentum = 0.5, .synchronized = true, .name = "norm"})(Dense({.units = 5})(input));
     Model model(input, Dense({.units = 2})(Activation(tanh)(x)), {.seed = 4});
     model.convert(DType::float64);
     std::vector<std::int64_t> labels;
@@ -196,14 +265,14 @@ TEST_CASE("synchronized batch normalization on ranks is that of the whole batch"
     });
   }
   CHECK_THAT(error_of([&] { train(2, nullptr); }),
-             Contains("fit: expected one shard on each rank for layer batch_normalization, which is synchronized: the "
-                      "shards of a batch have to meet in it; got 2 shards on 1 ranks; run it on 2 ranks"));
+             Contains("fit: expected one shard on each rank for layer norm, which is synchronized: the shards of a "
+                      "batch have to meet in it; got 2 shards on 1 ranks; run it on 2 ranks"));
   CHECK_THAT(error_of([&] { run_on_threads(8, [&](const auto& c) { train(8, c); }); }),
-             Contains("expected at least one sample in each shard of each batch for layer batch_normalization, which "
-                      "is synchronized, got a batch of 6 for 8 shards"));
+             Contains("expected at least one sample in each shard of each batch for layer norm, which is "
+                      "synchronized, got a batch of 6 for 8 shards"));
 }
 
-TEST_CASE("evaluate, predict and recalibrate_batch_norm on ranks give the bits of one process") {
+TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bits of one process") {
   const Model model = stateful_model();
   const Dataset data = stateful_data(37);
   const EvaluateOptions options{.batch_size = 12,
