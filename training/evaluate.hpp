@@ -7,6 +7,7 @@
 
 #include "models/graph/model.hpp"
 #include "training/data/dataset.hpp"
+#include "training/distributed/distributed.hpp"
 #include "training/metrics/figures.hpp"
 #include "training/metrics/objective.hpp"
 
@@ -20,6 +21,9 @@ struct EvaluateOptions {
   Losses loss = loss::softmax_cross_entropy();
   /// As in FitOptions.
   Metrics metrics = {};
+  /// Divides each batch into shards, which several processes may compute; see Distributed. All ranks get the same
+  /// figures.
+  Distributed distributed = {};
   /// Notified after each batch how many samples are done; false ends it, with the figures of those.
   std::function<bool(std::int64_t samples)> batch_end = {};
 };
@@ -32,15 +36,19 @@ struct EvaluateOptions {
 Figures evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 /// The outputs (n, ...) for inputs (n, ...), in inference mode, batch by batch; uint8 is divided by 255 as in training.
-/// Error when the model has several outputs, there are no samples, their shape does not fit the model or batch_size is
-/// below 1.
-Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size = 32);
+/// With `distributed` each batch is divided into shards, and every rank gets the outputs of all samples. Error when the
+/// model has several outputs, there are no samples, their shape does not fit the model or batch_size is below 1.
+Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size = 32,
+               const Distributed& distributed = {});
 /// The same for the inputs of a data set, which may be on the disk; its targets do not matter.
-Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
+Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32,
+               const Distributed& distributed = {});
 
 /// The same for models of any number of inputs and outputs: a tensor (n, ...) for each output.
-std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32);
+std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32,
+                                const Distributed& distributed = {});
 /// The same for the inputs of a data set.
-std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
+std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32,
+                                const Distributed& distributed = {});
 
 }  // namespace xtape

@@ -10,6 +10,7 @@
 #include "training/callbacks/callback.hpp"
 #include "training/callbacks/progress.hpp"
 #include "training/data/augmentation.hpp"
+#include "training/distributed/distributed.hpp"
 #include "training/evaluate.hpp"
 #include "training/metrics/objective.hpp"
 
@@ -59,6 +60,8 @@ struct FitOptions {
   std::filesystem::path resume = {};
   /// The optimizer may lack trainable parameters of the model, which then stay as they are. Otherwise that is an Error.
   bool partial_optimizer = false;
+  /// Divides each batch into shards, which several processes may compute; see Distributed.
+  Distributed distributed = {};
   /// Stop at the first value or derivative that is not finite, naming layer, op and step, with nothing changed by that
   /// step; see FiniteCheck.
   bool check_finite = false;

@@ -22,6 +22,9 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
                    const std::vector<double>& class_weights = {});
 /// when the loss takes probabilities and the outputs are none;
 void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs);
+/// when layers of the model compute over a whole batch (BatchNormalization with `synchronized`) and its shards do not
+/// run at the same time, each on its own rank, or are empty in the smallest batch;
+void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest);
 /// all of that but the outputs for fit, and its options.
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options);
 

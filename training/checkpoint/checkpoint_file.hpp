@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "training/callbacks/callback.hpp"
@@ -27,8 +29,12 @@ std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iterati
 /// "callbacks/0/..." the callbacks' state() by their place in FitOptions::callbacks, "history/..." and the sums of the
 /// epoch so far. The metadata holds the position, the settings the run depends on, and a CRC-32 over everything. Random
 /// numbers and the order of the data follow from seed, step and epoch, so the position says them. Error with the path
-/// when it can't be written.
+/// when it can't be written. In a run on several ranks all of them call it, and the first one writes.
 void save_checkpoint(const TrainingState& run, const std::filesystem::path& path);
+
+/// What ranks that train together must have alike, by name: the settings that a checkpoint compares, and the position,
+/// the weights and the state of the optimizer.
+std::map<std::string, std::string> fingerprint(const TrainingState& run);
 
 /// Takes up a checkpoint: a file, or the newest of a folder. Error, with model, optimizer and callbacks as they were,
 /// when there is none, or it is damaged, of another run or of other settings; the message says which file, why, and

@@ -50,7 +50,19 @@ struct DataLoaderOptions {
   /// Batches that separate threads decode and augment while one is in use, 0 to 64; each holds memory for itself.
   /// Samples in memory that are not augmented are gathered when they are asked for, on all threads: nothing is faster.
   std::int64_t prefetch = 2;
+  /// Of each batch this part alone is made, one of `parts` consecutive ones whose sizes differ by at most 1; see
+  /// begin_of_part(). A part of a batch of fewer samples than parts may be empty.
+  std::int64_t part = 0;
+  std::int64_t parts = 1;  ///< into which each batch is divided; at least 1
 };
+
+/// The largest number of parts.
+inline constexpr std::int64_t most_parts = 1 << 16;
+
+/// The first of `count` samples that is in part number `part` of `parts`, which ends where the next one begins.
+constexpr std::int64_t begin_of_part(std::int64_t count, std::int64_t part, std::int64_t parts) {
+  return count * part / parts;
+}
 
 /// Number of batches of so many samples, at least 1, in one pass.
 std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
@@ -117,15 +129,15 @@ class Epoch::Iterator {
 class DataLoader {
  public:
   /// Error when batch_size is below 1 or, with drop_last, above the number of samples, dtype is not floating, prefetch
-  /// out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of another
+  /// or part out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of another
   /// size or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Batches per epoch; the last one holds what remains, unless that is dropped.
   std::int64_t batches() const;
-  /// Samples of batch number `index` of any epoch; and of an epoch.
+  /// Samples of batch number `index` of any epoch, in all parts.
   std::int64_t samples_of(std::int64_t index) const;
-  /// Number of samples of an epoch.
+  /// Number of samples of an epoch, in all parts.
   std::int64_t samples() const;
   /// The batches of epoch `number`, counted from 0. Error when it is negative.
   Epoch epoch(std::int64_t number) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "framework/io/named_tensor.hpp"
@@ -37,6 +38,11 @@ class RunningFigures {
   double loss() const;
   /// Number of samples so far.
   std::int64_t samples() const { return samples_; }
+
+  /// All sums as numbers, for another process.
+  std::vector<double> numbers() const;
+  /// Adds what numbers() of the same objective gave.
+  void add(std::span<const double> numbers);
 
   /// All sums, for a checkpoint, and back. Error when they are of another objective.
   std::vector<NamedTensor> state() const;
