@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
+#include <cstdio>
 #include <deque>
 #include <exception>
 #include <thread>
@@ -77,10 +77,10 @@ class ProgressThread::State {
 
   /// The thread's function.
   void run(const std::function<std::unique_ptr<Transport>()>& connect);
-  /// Waits until the thread has connected.
-  void wait_for_connection();
-  std::shared_ptr<Operation> start(Schedule schedule);
+  /// Waits until the thread has connected. Returns false if that takes too long.
+  bool wait_for_connection();
   void abort(const std::string& reason);
+  std::shared_ptr<Operation> start(Schedule schedule);
   std::string failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -98,10 +98,15 @@ class ProgressThread::State {
   bool advance(Running& running, bool& moved);
   void check_deadline(const Running& running);
   void check_departed(const Running& running);
-  void fail(const std::string& message, bool notify);
+  void fail(const std::string& text, bool notify);
   void leave_in_order();
   void leave_after_failure();
+  void terminate();
   bool failed() const { return failed_at_.has_value(); }
+  /// Whether all other ranks have ended.
+  bool all_departed() const {
+    return std::ranges::count_if(departed_, [](const auto& count) { return count.has_value(); }) + 1 >= place_.size;
+  }
   template <class Found>
   static void for_each_missing(const Running& running, Found&& found);
 
@@ -141,10 +146,11 @@ void ProgressThread::State::run(const std::function<std::unique_ptr<Transport>()
   if (!connection_error_) loop();
 }
 
-void ProgressThread::State::wait_for_connection() {
+bool ProgressThread::State::wait_for_connection() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return connected_; });
+  const bool in_time = changed_.wait_for(lock, timeout_, [&] { return connected_; });
   if (connection_error_) std::rethrow_exception(connection_error_);
+  return in_time;
 }
 
 std::shared_ptr<Operation> ProgressThread::State::start(Schedule schedule) {
@@ -192,9 +198,7 @@ void ProgressThread::State::loop() {
         check_departed(running);
         check_deadline(running);
       }
-      if (failed() && transport_->separate_processes() && clock_.now() - *failed_at_ > life_after_failure) {
-        transport_->terminate();
-      }
+      if (failed() && clock_.now() - *failed_at_ > life_after_failure) terminate();
       transport_->wait(std::chrono::milliseconds(running_.empty() ? 1000 : 100));
     } catch (const std::exception& error) {
       fail(fmt::format("rank {}: {}", place_.rank, error.what()), true);
@@ -337,8 +341,9 @@ void ProgressThread::State::check_deadline(const Running& running) {
 }
 
 /// Ends all operations with this message, unless the run has already failed.
-void ProgressThread::State::fail(const std::string& message, bool notify) {
+void ProgressThread::State::fail(const std::string& text, bool notify) {
   if (failed()) return;
+  const std::string message = text.substr(0, 2000);  // short messages are sent at once, whatever the other rank does
   failed_at_ = clock_.now();
   {
     const std::lock_guard lock(mutex_);
@@ -362,9 +367,11 @@ void ProgressThread::State::leave_in_order() {
     for (int rank = 0; rank < place_.size; ++rank) {
       if (rank != place_.rank) transport_->send_note(rank, fmt::format("{}{}", end_note, started_));
     }
-    while (!failed() && !transport_->leave()) {
+    while (!failed()) {
       transport_->progress();
       read_notes();
+      // Threads end independently; processes first read what others have sent.
+      if ((!transport_->separate_processes() || all_departed()) && !failed() && transport_->leave()) return;
       if (clock_.now() - begin > timeout_) {
         for (int rank = 0; rank < place_.size; ++rank) {
           if (rank == place_.rank || departed_[static_cast<std::size_t>(rank)]) continue;
@@ -388,11 +395,6 @@ void ProgressThread::State::leave_after_failure() {
     for (int rank = 0; rank < place_.size; ++rank) {
       if (rank != place_.rank) transport_->send_note(rank, fmt::format("{}{}", end_note, started_));
     }
-    const auto all_departed = [&] {
-      int count = 1;
-      for (const auto& departed : departed_) count += departed.has_value();
-      return count >= place_.size;
-    };
     while (!all_departed() && clock_.now() - begin < wait_after_failure) {
       transport_->progress();
       read_notes();
@@ -406,17 +408,31 @@ void ProgressThread::State::leave_after_failure() {
     changed_.notify_all();
   }
   std::this_thread::sleep_for(life_after_failure);
+  terminate();
+}
+
+/// Ends the processes of all ranks, if they are processes, with a message.
+void ProgressThread::State::terminate() {
+  if (!transport_->separate_processes()) return;
+  fmt::print(stderr, "{}\nrank {}: this process has not ended within {} s after the failure and is killed\n", failure(),
+             place_.rank, life_after_failure.count());
+  std::fflush(stderr);
   transport_->terminate();
 }
 
 ProgressThread::ProgressThread(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout)
     : state_(std::make_shared<State>(timeout)), thread_([state = state_, connect] { state->run(connect); }) {
+  bool connected = false;
   try {
-    state_->wait_for_connection();
-  } catch (...) {
+    connected = state_->wait_for_connection();
+  } catch (const std::exception& error) {
     thread_.join();
-    throw;
+    throw Error(error.what());
   }
+  if (connected) return;
+  thread_.detach();
+  fail("communicator: expected all ranks to connect within {:g} s, got fewer; a process has not started or has ended",
+       seconds_of(timeout));
 }
 
 ProgressThread::~ProgressThread() {

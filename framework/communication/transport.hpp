@@ -21,6 +21,7 @@ struct Transfer {
   std::byte* bytes;
   std::size_t count;  ///< equal on both sides
   int tag = 0;
+  int open_parts = 0;  ///< used by transports that split messages
   std::atomic<bool> done = false;
 };
 
