@@ -159,8 +159,8 @@ std::int64_t Optimizer::state_bytes() const {
   return bytes;
 }
 
-std::vector<std::string> Optimizer::slot_names(const Parameter& parameter) const {
-  check(has(parameter), "{}::slot_names: expected one of its parameters, got {}", type_, parameter.name());
+std::vector<std::string> Optimizer::state_names(const Parameter& parameter) const {
+  check(has(parameter), "{}::state_names: expected one of its parameters, got {}", type_, parameter.name());
   const std::string name = unique_names()[places_.at(parameter)];
   std::vector<std::string> names;
   for (const std::string& slot : slot_names_) names.push_back(name + "/" + slot);

@@ -86,7 +86,7 @@ class Optimizer {
   std::int64_t state_bytes() const;
 
   /// The names of a parameter's slots in named_state(), whether they exist or not. Error if it is not in parameters().
-  std::vector<std::string> slot_names(const Parameter& parameter) const;
+  std::vector<std::string> state_names(const Parameter& parameter) const;
   /// The existing slots with their names, such as "conv1/kernel/m". Together with iterations() and the values of the
   /// parameters, they suffice to resume a run with the results of an uninterrupted one.
   std::vector<std::pair<std::string, Tensor>> named_state() const;

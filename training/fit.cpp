@@ -106,7 +106,7 @@ class Run {
     validate(result.figures);
     if (stopped_) return;
     result.figures.set("learning_rate", state_.learning_rate);
-    result.figures.set("seconds", steady_seconds() - start);
+    result.figures.set("seconds", state_.shards.gather_joined({steady_seconds() - start}).front());
     state_.history.add(std::move(result));
     state_.batch = 0;
     state_.running = RunningFigures(state_.objective);

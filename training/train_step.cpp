@@ -72,12 +72,12 @@ std::vector<std::vector<TrainStep::Piece>> TrainStep::pieces_of(const StepData& 
                            .shares = std::vector<double>(outputs, 1),
                            .share_of_samples = static_cast<double>(batch.size()) / static_cast<double>(data.samples),
                            .number = in_run * shards.count() + shards.first() + static_cast<std::int64_t>(s)});
+      if (shards.count() == 1 && batches == 1) return pieces;
       for (std::size_t o = 0; o < outputs; ++o) {
         counts.push_back(batch.size() == 0 ? 0 : run_.objective.outputs()[o].loss.count(batch.targets[o]));
       }
     }
   }
-  if (shards.count() == 1 && batches == 1) return pieces;
   std::vector<double> own{run_.learning_rate};
   own.insert(own.end(), counts.begin(), counts.end());
   std::vector<double> all;  // counts

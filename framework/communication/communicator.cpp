@@ -47,7 +47,7 @@ Tensor PendingTensor::wait() {
   return std::exchange(result_, Tensor());
 }
 
-Communicator::Communicator(std::unique_ptr<Progress> progress)
+Communicator::Communicator(std::unique_ptr<ProgressThread> progress)
     : progress_(std::move(progress)),
       rank_(progress_->rank()),
       size_(progress_->size()),

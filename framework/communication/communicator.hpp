@@ -15,7 +15,7 @@
 namespace xtape {
 
 class Operation;
-class Progress;
+class ProgressThread;
 struct Schedule;
 
 /// The format in which the elements of a float32 tensor travel between ranks. With 16 bits half as much is sent. Every
@@ -71,7 +71,7 @@ class PendingTensor {
 class Communicator {
  public:
   /// Used by thread_communicators and mpi_communicator.
-  explicit Communicator(std::unique_ptr<Progress> progress);
+  explicit Communicator(std::unique_ptr<ProgressThread> progress);
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
   /// Leaves the run in good order after waiting for the operations that were started. If an exception is the reason,
@@ -125,7 +125,7 @@ class Communicator {
   /// The numbers of all ranks.
   std::vector<std::int64_t> gather_counts(std::int64_t count, std::string description);
 
-  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<ProgressThread> progress_;
   int rank_, size_, exceptions_;
 };
 

@@ -56,7 +56,7 @@ std::shared_ptr<Communicator> mpi_communicator(const CommunicatorOptions& option
       "mpi_communicator: expected one call in a process, because MPI can't be initialized again, got another; pass the "
       "communicator on");
   return std::make_shared<Communicator>(
-      std::make_unique<Progress>([&module] { return std::unique_ptr<Transport>(module.connect()); }, options.timeout));
+      std::make_unique<ProgressThread>([&module] { return std::unique_ptr<Transport>(module.connect()); }, options.timeout));
 }
 
 }  // namespace xtape

@@ -29,7 +29,7 @@ struct Schedule {
   std::function<Tensor()> result;
 };
 
-/// A schedule in execution. The caller waits; the thread of a Progress does the rest.
+/// A schedule in execution. The caller waits; the thread of a ProgressThread does the rest.
 class Operation {
  public:
   explicit Operation(Schedule schedule) : schedule_(std::move(schedule)) {}

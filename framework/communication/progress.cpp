@@ -71,7 +71,7 @@ constexpr char failure_note = 'F', end_note = 'E';
 
 }  // namespace
 
-class Progress::State {
+class ProgressThread::State {
  public:
   explicit State(std::chrono::milliseconds timeout) : timeout_(timeout) {}
 
@@ -130,7 +130,7 @@ class Progress::State {
   std::unique_ptr<Transport> transport_;
 };
 
-void Progress::State::run(const std::function<std::unique_ptr<Transport>()>& connect) {
+void ProgressThread::State::run(const std::function<std::unique_ptr<Transport>()>& connect) {
   try {
     transport_ = connect();
     place_ = {transport_->rank(), transport_->size()};
@@ -146,14 +146,14 @@ void Progress::State::run(const std::function<std::unique_ptr<Transport>()>& con
   if (!connection_error_) loop();
 }
 
-bool Progress::State::wait_for_connection() {
+bool ProgressThread::State::wait_for_connection() {
   std::unique_lock lock(mutex_);
   const bool in_time = changed_.wait_for(lock, timeout_, [&] { return connected_; });
   if (connection_error_) std::rethrow_exception(connection_error_);
   return in_time;
 }
 
-std::shared_ptr<Operation> Progress::State::start(Schedule schedule) {
+std::shared_ptr<Operation> ProgressThread::State::start(Schedule schedule) {
   auto operation = std::make_shared<Operation>(std::move(schedule));
   const std::lock_guard lock(mutex_);
   if (!failure_.empty()) throw Error(failure_);
@@ -162,14 +162,14 @@ std::shared_ptr<Operation> Progress::State::start(Schedule schedule) {
   return operation;
 }
 
-void Progress::State::abort(const std::string& reason) {
+void ProgressThread::State::abort(const std::string& reason) {
   std::unique_lock lock(mutex_);
   if (abort_reason_.empty()) abort_reason_ = reason.empty() ? "aborted" : reason;
   transport_->wake();
   changed_.wait(lock, [&] { return !failure_.empty(); });
 }
 
-bool Progress::State::leave() {
+bool ProgressThread::State::leave() {
   std::unique_lock lock(mutex_);
   closing_ = true;
   transport_->wake();
@@ -177,7 +177,7 @@ bool Progress::State::leave() {
   return may_end_;
 }
 
-void Progress::State::loop() {
+void ProgressThread::State::loop() {
   const auto leaving = [&] {
     const std::lock_guard lock(mutex_);
     return closing_ && (failed() || (submitted_.empty() && running_.empty() && abort_reason_.empty()));
@@ -212,7 +212,7 @@ void Progress::State::loop() {
 }
 
 /// Starts what the caller has submitted.
-bool Progress::State::take_submitted() {
+bool ProgressThread::State::take_submitted() {
   std::deque<std::shared_ptr<Operation>> submitted;
   std::string reason;
   {
@@ -246,7 +246,7 @@ bool Progress::State::take_submitted() {
   return !submitted.empty() || !reason.empty();
 }
 
-void Progress::State::read_notes() {
+void ProgressThread::State::read_notes() {
   while (const std::optional<Transport::Note> note = transport_->next_note()) {
     const std::string content = note->text.substr(1);
     if (note->text.front() == failure_note) {
@@ -260,7 +260,7 @@ void Progress::State::read_notes() {
 
 /// Runs the operation as far as it can be run now, and sets `moved` if anything has happened. Returns whether it has
 /// finished.
-bool Progress::State::advance(Running& running, bool& moved) {
+bool ProgressThread::State::advance(Running& running, bool& moved) {
   bool advanced = false;
   for (Greeting& greeting : running.greetings) {
     if (greeting.agreed || !greeting.received.done) continue;
@@ -301,7 +301,7 @@ bool Progress::State::advance(Running& running, bool& moved) {
 /// Calls found(rank, whether it has started the operation) for the ranks that this operation waits for, those first
 /// that have not started it.
 template <class Found>
-void Progress::State::for_each_missing(const Running& running, Found&& found) {
+void ProgressThread::State::for_each_missing(const Running& running, Found&& found) {
   for (const Greeting& greeting : running.greetings) {
     if (!greeting.agreed) found(greeting.received.peer, false);
   }
@@ -312,7 +312,7 @@ void Progress::State::for_each_missing(const Running& running, Found&& found) {
 }
 
 /// Fails if a rank that has ended will never start this operation.
-void Progress::State::check_departed(const Running& running) {
+void ProgressThread::State::check_departed(const Running& running) {
   if (failed()) return;
   for_each_missing(running, [&](int rank, bool) {
     const auto& count = departed_[static_cast<std::size_t>(rank)];
@@ -326,7 +326,7 @@ void Progress::State::check_departed(const Running& running) {
 
 /// Fails if the operation has waited for too long. A rank that has started the operation probably waits itself; it gets
 /// a quarter more, so that the message names the rank which others wait for.
-void Progress::State::check_deadline(const Running& running) {
+void ProgressThread::State::check_deadline(const Running& running) {
   if (failed()) return;
   const Duration waited = clock_.now() - running.last_progress;
   if (waited <= timeout_) return;
@@ -341,7 +341,7 @@ void Progress::State::check_deadline(const Running& running) {
 }
 
 /// Ends all operations with this message, unless the run has already failed.
-void Progress::State::fail(const std::string& text, bool notify) {
+void ProgressThread::State::fail(const std::string& text, bool notify) {
   if (failed()) return;
   const std::string message = text.substr(0, 2000);  // short messages are sent at once, whatever the other rank does
   failed_at_ = clock_.now();
@@ -361,7 +361,7 @@ void Progress::State::fail(const std::string& text, bool notify) {
 }
 
 /// Tells all ranks that this one has ended, and waits until the transport may be left.
-void Progress::State::leave_in_order() {
+void ProgressThread::State::leave_in_order() {
   const Duration begin = clock_.now();
   try {
     for (int rank = 0; rank < place_.size; ++rank) {
@@ -388,7 +388,7 @@ void Progress::State::leave_in_order() {
 }
 
 /// Waits for the end of the other ranks, lets the caller go, and ends the process when its time is over.
-void Progress::State::leave_after_failure() {
+void ProgressThread::State::leave_after_failure() {
   if (!transport_->separate_processes()) return;
   const Duration begin = clock_.now();
   try {
@@ -412,7 +412,7 @@ void Progress::State::leave_after_failure() {
 }
 
 /// Ends the processes of all ranks, if they are processes, with a message.
-void Progress::State::terminate() {
+void ProgressThread::State::terminate() {
   if (!transport_->separate_processes()) return;
   fmt::print(stderr, "{}\nrank {}: this process has not ended within {} s after the failure and is killed\n", failure(),
              place_.rank, life_after_failure.count());
@@ -420,7 +420,7 @@ void Progress::State::terminate() {
   transport_->terminate();
 }
 
-Progress::Progress(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout)
+ProgressThread::ProgressThread(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout)
     : state_(std::make_shared<State>(timeout)), thread_([state = state_, connect] { state->run(connect); }) {
   bool connected = false;
   try {
@@ -435,7 +435,7 @@ Progress::Progress(const std::function<std::unique_ptr<Transport>()>& connect, s
        seconds_of(timeout));
 }
 
-Progress::~Progress() {
+ProgressThread::~ProgressThread() {
   if (state_->leave()) {
     thread_.join();
   } else {
@@ -443,10 +443,10 @@ Progress::~Progress() {
   }
 }
 
-int Progress::rank() const { return state_->rank(); }
-int Progress::size() const { return state_->size(); }
-std::shared_ptr<Operation> Progress::start(Schedule schedule) { return state_->start(std::move(schedule)); }
-void Progress::abort(const std::string& reason) { state_->abort(reason); }
-std::string Progress::failure() const { return state_->failure(); }
+int ProgressThread::rank() const { return state_->rank(); }
+int ProgressThread::size() const { return state_->size(); }
+std::shared_ptr<Operation> ProgressThread::start(Schedule schedule) { return state_->start(std::move(schedule)); }
+void ProgressThread::abort(const std::string& reason) { state_->abort(reason); }
+std::string ProgressThread::failure() const { return state_->failure(); }
 
 }  // namespace xtape

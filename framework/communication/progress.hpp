@@ -1,4 +1,4 @@
-// Progress: the thread that runs the operations of one rank while the caller computes.
+// ProgressThread: the thread that runs the operations of one rank while the caller computes.
 #pragma once
 
 #include <chrono>
@@ -17,15 +17,15 @@ namespace xtape {
 ///
 /// Before a rank exchanges data with another one in an operation, both have sent each other the operation's
 /// description. So no data is received into a buffer of another size.
-class Progress {
+class ProgressThread {
  public:
   /// Starts the thread, on which `connect` makes the transport. Rethrows what connect throws.
-  Progress(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout);
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  ProgressThread(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout);
+  ProgressThread(const ProgressThread&) = delete;
+  ProgressThread& operator=(const ProgressThread&) = delete;
   /// Runs the operations to their end and leaves the run. After a failure it waits up to 5 seconds for the end of the
   /// other ranks instead, if these are processes.
-  ~Progress();
+  ~ProgressThread();
 
   int rank() const;
   int size() const;

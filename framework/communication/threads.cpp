@@ -18,7 +18,7 @@ std::vector<std::shared_ptr<Communicator>> thread_communicators(int size, const 
   for (auto& transport : thread_transports(size)) {
     const auto held = std::make_shared<std::unique_ptr<Transport>>(std::move(transport));
     communicators.push_back(std::make_shared<Communicator>(
-        std::make_unique<Progress>([held] { return std::move(*held); }, options.timeout)));
+        std::make_unique<ProgressThread>([held] { return std::move(*held); }, options.timeout)));
   }
   return communicators;
 }

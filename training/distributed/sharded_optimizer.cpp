@@ -73,13 +73,13 @@ std::vector<std::pair<std::string, Tensor>> ShardedOptimizer::gathered_state(boo
   const std::vector<Parameter>& parameters = optimizer_.parameters();
   std::vector<double> exists;  // for each slot of each parameter, on any rank
   for (const Parameter& parameter : parameters) {
-    for (const std::string& name : optimizer_.slot_names(parameter)) exists.push_back(own.contains(name) ? 1 : 0);
+    for (const std::string& name : optimizer_.state_names(parameter)) exists.push_back(own.contains(name) ? 1 : 0);
   }
   shards_.add_up(exists);
   std::vector<std::pair<std::string, Tensor>> all;
   auto any = exists.begin();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    for (const std::string& name : optimizer_.slot_names(parameters[i])) {
+    for (const std::string& name : optimizer_.state_names(parameters[i])) {
       if (*any++ == 0) continue;
       const auto found = own.find(name);
       Tensor slot = found == own.end() ? Tensor::empty(parameters[i].shape(), parameters[i].dtype()) : found->second;
