@@ -82,26 +82,34 @@ std::int64_t Communicator::segment_begin(std::int64_t count, int rank) const {
   return xtape::segment_begin(count, rank, size_);
 }
 
+std::vector<std::int64_t> Communicator::gather_counts(std::int64_t count, std::string description) {
+  const std::vector<std::int64_t> ones(static_cast<std::size_t>(size_), 1);
+  return start(all_gather_schedule({rank_, size_}, Tensor::labels({count}), ones, std::move(description)))
+      .wait()
+      .to_vector<std::int64_t>();
+}
+
 Tensor Communicator::all_gather(const Tensor& x) {
   check_defined("all_gather", x);
   check(x.rank() > 0, "all_gather: expected at least one axis, got a scalar; give it one with .reshaped({{1}})");
   if (size_ == 1) return x;
-  const std::vector<std::int64_t> ones(static_cast<std::size_t>(size_), 1);
   const std::string what = fmt::format("all_gather of {} rows {}", x.dtype(), x.shape().without(0));
-  const Tensor rows = start(all_gather_schedule({rank_, size_}, Tensor::labels({x.dim(0)}), ones, what)).wait();
-  return start(all_gather_schedule({rank_, size_}, x, {rows.data<std::int64_t>(), ones.size()}, what)).wait();
+  const std::vector<std::int64_t> rows = gather_counts(x.dim(0), what);
+  return start(all_gather_schedule({rank_, size_}, x, rows, what)).wait();
 }
 
 std::vector<std::string> Communicator::all_gather(std::string_view text) {
-  const auto size = static_cast<std::int64_t>(text.size());
-  Tensor bytes = Tensor::empty({size}, DType::uint8);
+  if (size_ == 1) return {std::string(text)};
+  const std::vector<std::int64_t> sizes = gather_counts(std::ssize(text), "all_gather of text");
+  std::vector<std::string> texts(sizes.size());
+  if (std::ranges::max(sizes) == 0) return texts;
+  Tensor bytes = Tensor::empty({std::ssize(text)}, DType::uint8);
   if (!text.empty()) std::memcpy(bytes.mutable_data<std::uint8_t>(), text.data(), text.size());
-  const Tensor sizes = all_gather(Tensor::labels({size})), all = all_gather(bytes);
-  std::vector<std::string> texts;
+  const Tensor all = start(all_gather_schedule({rank_, size_}, bytes, sizes, "all_gather of text")).wait();
   const char* next = reinterpret_cast<const char*>(all.data<std::uint8_t>());
-  for (const std::int64_t length : sizes.to_vector<std::int64_t>()) {
-    texts.emplace_back(next, static_cast<std::size_t>(length));
-    next += length;
+  for (std::size_t r = 0; r < texts.size(); ++r) {
+    texts[r].assign(next, static_cast<std::size_t>(sizes[r]));
+    next += sizes[r];
   }
   return texts;
 }

@@ -122,6 +122,8 @@ class Communicator {
 
  private:
   PendingTensor start(Schedule schedule);
+  /// The numbers of all ranks.
+  std::vector<std::int64_t> gather_counts(std::int64_t count, std::string description);
 
   std::unique_ptr<ProgressThread> progress_;
   int rank_, size_, exceptions_;

@@ -10,7 +10,6 @@ namespace xtape {
 /// What the module's function `xtape_mpi_module` returns.
 struct MpiModule {
   const char* version;  ///< of xtape
-  const char* library;  ///< the MPI that it is linked with: "Open MPI v4.1.4"
   /// Connects the processes that were started together. Called by the thread that will use the transport. Throws
   /// std::runtime_error.
   Transport* (*connect)();

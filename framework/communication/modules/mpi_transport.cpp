@@ -184,14 +184,7 @@ class MpiTransport final : public Transport {
 }  // namespace
 
 extern "C" const MpiModule* xtape_mpi_module() {
-  static const std::string library = [] {
-    char text[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length = 0;
-    MPI_Get_library_version(text, &length);
-    const std::string whole(text, static_cast<std::size_t>(length));
-    return whole.substr(0, whole.find_first_of(",\n"));
-  }();
-  static const MpiModule module{XTAPE_VERSION, library.c_str(), []() -> Transport* { return new MpiTransport; }};
+  static const MpiModule module{XTAPE_VERSION, []() -> Transport* { return new MpiTransport; }};
   return &module;
 }
 
