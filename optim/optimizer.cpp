@@ -47,7 +47,21 @@ std::optional<std::size_t> Optimizer::place_of(const Parameter& parameter) const
   return found->second;
 }
 
+void Optimizer::check_complete(std::string_view function) const {
+  check(complete_,
+        "{}::{}: expected an optimizer with the slots of all of its parameters, got one whose other slots are in other "
+        "processes, as after a run with shard_optimizer that ended in an Error; restore() a saved state",
+        type_, function);
+}
+
 void Optimizer::step(const Gradients& gradients) {
+  check_complete("step");
+  step_of(gradients);
+}
+
+void Optimizer::step_kept(const Gradients& gradients) { step_of(gradients); }
+
+void Optimizer::step_of(const Gradients& gradients) {
   Gradients own;
   for (const auto& [parameter, gradient] : gradients) {
     if (place_of(parameter)) own.add(parameter, gradient);
@@ -62,13 +76,17 @@ void Optimizer::step(const Gradients& gradients) {
   }
   const double rate = learning_rate();
   gradients.commit_after([&] {
-    for (const auto& [parameter, gradient] : own) update_one(*place_of(parameter), gradient, rate, scale);
+    for (const auto& [parameter, gradient] : own) {
+      const std::size_t place = *place_of(parameter);
+      if (!entries_[place].elsewhere) update_one(place, gradient, rate, scale);
+    }
   });
   gradient_norm_ = norm;
   ++iterations_;
 }
 
 void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
+  check_complete("minimize");
   check(
       loss.size() != 1 || std::isfinite(loss.value().item()),
       "{}::minimize: expected a finite loss, got {}; nothing was changed; lower the learning rate, or look for what is "
@@ -123,6 +141,33 @@ std::vector<std::string> Optimizer::unique_names() const {
   return names;
 }
 
+void Optimizer::keep_slots_of(const std::vector<Parameter>& kept) {
+  std::vector<bool> keeps(entries_.size(), false);
+  for (const Parameter& parameter : kept) {
+    check(has(parameter), "{}::keep_slots_of: expected its parameters, got {}", type_, parameter.name());
+    keeps[places_.at(parameter)] = true;
+  }
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    entries_[i].elsewhere = !keeps[i];
+    if (!keeps[i]) entries_[i].slots.reset();
+  }
+  complete_ = false;
+}
+
+std::int64_t Optimizer::state_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& [name, slot] : named_state()) bytes += slot.size_in_bytes();
+  return bytes;
+}
+
+std::vector<std::string> Optimizer::state_names(const Parameter& parameter) const {
+  check(has(parameter), "{}::state_names: expected one of its parameters, got {}", type_, parameter.name());
+  const std::string name = unique_names()[places_.at(parameter)];
+  std::vector<std::string> names;
+  for (const std::string& slot : slot_names_) names.push_back(name + "/" + slot);
+  return names;
+}
+
 std::vector<std::pair<std::string, Tensor>> Optimizer::named_state() const {
   const std::vector<std::string> names = unique_names();
   std::vector<std::pair<std::string, Tensor>> state;
@@ -156,7 +201,11 @@ void Optimizer::restore(std::int64_t iterations, const std::vector<std::pair<std
   }
   check(given.empty(), "{}::restore: expected the state of its parameters, got a tensor {}", type_,
         given.empty() ? "" : given.begin()->first);
-  for (std::size_t i = 0; i < entries_.size(); ++i) entries_[i].slots = std::move(restored[i]);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    entries_[i].slots = std::move(restored[i]);
+    entries_[i].elsewhere = false;
+  }
+  complete_ = true;
   iterations_ = iterations;
 }
 

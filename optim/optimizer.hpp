@@ -72,6 +72,20 @@ class Optimizer {
   /// The norm of all gradients together at the last step, before clipping. 0 if clip_norm is not set.
   double gradient_norm() const { return gradient_norm_; }
 
+  /// Keeps the slots of these parameters alone and frees the others, which other processes keep (the first stage of
+  /// ZeRO: Rajbhandari et al., ZeRO: Memory optimizations toward training trillion parameter models, SC 2020). From
+  /// then on step_kept() does the steps, until restore() gives all slots back. Error if one is not in parameters().
+  void keep_slots_of(const std::vector<Parameter>& kept);
+  /// Whether all slots are here, as they are before keep_slots_of() and after restore().
+  bool complete() const { return complete_; }
+  /// Does the part of step() that concerns the parameters whose slots are kept, with the same bits. `gradients` are
+  /// those of all parameters, because clip_norm needs them. Error as step().
+  void step_kept(const Gradients& gradients);
+  /// The size of all existing slots in bytes.
+  std::int64_t state_bytes() const;
+
+  /// The names of a parameter's slots in named_state(), whether they exist or not. Error if it is not in parameters().
+  std::vector<std::string> state_names(const Parameter& parameter) const;
   /// The existing slots with their names, such as "conv1/kernel/m". Together with iterations() and the values of the
   /// parameters, they suffice to resume a run with the results of an uninterrupted one.
   std::vector<std::pair<std::string, Tensor>> named_state() const;
@@ -144,6 +158,7 @@ class Optimizer {
     double rate_factor = 1, weight_decay = 0;
     bool frozen = false;                            ///< whether its group is frozen
     bool always_has_slots = false;                  ///< whether it was trainable when the optimizer was made
+    bool elsewhere = false;                         ///< whether another process keeps its slots
     std::optional<std::vector<Tensor>> slots = {};  ///< each with separate storage, so that it is written in place
   };
 
@@ -155,6 +170,8 @@ class Optimizer {
     }
   }
 
+  void check_complete(std::string_view function) const;
+  void step_of(const Gradients& gradients);
   /// The index of the parameter, if this optimizer updates it.
   std::optional<std::size_t> place_of(const Parameter& parameter) const;
   void update_one(std::size_t place, const Tensor& gradient, double rate, double scale);
@@ -171,6 +188,7 @@ class Optimizer {
   std::int64_t iterations_ = 0;
   std::int64_t next_order_ = 0;
   double gradient_norm_ = 0;
+  bool complete_ = true;
 };
 
 }  // namespace xtape

@@ -5,7 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev libopenblas-dev libfmt-dev catch2
           libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libcli11-dev
           nlohmann-json3-dev dataset-fashion-mnist)
-test_packages=(cmake libxml2-utils python3-h5py python3-pil) # for tests only; xtape does not need them
+# For tests only; xtape does not need them.
+test_packages=(cmake libxml2-utils python3-h5py python3-pil openmpi-bin libopenmpi-dev)
 build=${XTAPE_BUILD:-build}
 # By default a compiler cache does not cache files that use a precompiled header; this option enables it.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
@@ -53,16 +54,31 @@ configure() {
   [[ -e $build/build.ninja ]] || meson setup "$build" --buildtype=release -Dwerror=true "$@" || exit 1
 }
 
+# Whether the configured build has this target.
+is_target() { ninja -C "$build" -t query "$1" >/dev/null 2>&1; }
+
+# Configures again if a target is missing whose package is installed: it may have come after the build was configured.
+find_again() {
+  if ! is_target "$1" && [[ -z $(missing_packages "$2") ]]; then
+    meson setup --reconfigure --clearcache "$build" >/dev/null
+  fi
+}
+
 # Builds the named targets, by default all. Shows the progress on a terminal; otherwise prints only errors, to standard error,
 # because standard output belongs to the program.
 build_targets() {
   if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
 }
 
-# Builds one of the programs in examples/. Prints nothing to standard output, which belongs to the program.
+# Builds one of the programs in examples/. Prints nothing to standard output, which belongs to the program. Processes that
+# mpirun starts at the same time wait for each other, unless the file system has no locks.
 build_program() {
-  configure >&2
-  build_targets "examples/$1"
+  mkdir -p "$build"
+  (
+    flock 9 || true
+    configure >&2
+    build_targets "examples/$1"
+  ) 9>"$build/.lock"
 }
 
 # Builds one of the programs in examples/ and replaces this process by it.
@@ -104,6 +120,7 @@ test_and_count() {
 # Installs and builds what the named tests need: their programs, or everything for all tests and for those of the examples.
 build_tests() {
   need "${test_packages[@]}"
+  find_again framework/xtape-mpi.so libopenmpi-dev
   local programs=() name
   for name in "$@"; do
     if [[ $name == example* ]]; then

@@ -8,6 +8,8 @@
 #include "layers/normalization/batch_normalization.hpp"
 #include "models/graph/fusion.hpp"
 #include "training/data/data_loader.hpp"
+#include "training/distributed/shards.hpp"
+#include "training/distributed/state_mean.hpp"
 #include "training/fit_checks.hpp"
 
 namespace xtape {
@@ -89,23 +91,39 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
   return found;
 }
 
-}  // namespace
-
-void recalibrate_batch_norm(Model& model, const Dataset& data, const RecalibrationOptions& options) {
+void recalibrate_shards(Model& model, const Dataset& data, const RecalibrationOptions& options) {
+  const Shards shards("recalibrate_batch_norm", options.distributed);
   check_inputs("recalibrate_batch_norm", model, data);
-  const DataLoader loader(data, {.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()});
+  const DataLoader loader(data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed,
+                                                .dtype = model.dtype()}));
+  check_synchronized("recalibrate_batch_norm", model, shards, loader.samples_of(loader.batches() - 1));
   const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
   std::int64_t seen = 0;
   const Epoch batches = loader.epoch(0);
-  for (const Batch& batch : batches) {
-    for (const auto& layer : layers) layer->weigh(seen, batch.size());
-    ForwardPass pass(Mode::recalibration);
-    model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
-    pass.commit();
-    seen += batch.size();
+  for (std::int64_t i = 0; i < batches.size(); ++i) {
+    const std::int64_t samples = loader.samples_of(i);
+    for (const auto& layer : layers) layer->weigh(seen, samples);
+    StateMean state(model.parameters());
+    for (const Batch& batch : shards.split(batches[i], samples)) {
+      PassOptions pass_options;
+      if (shards.count() > 1) pass_options.sum_over_batch = [&](std::span<double> numbers) { shards.add_up(numbers); };
+      ForwardPass pass(Mode::recalibration, pass_options);
+      if (batch.size() > 0) model.call({batch.inputs.begin(), batch.inputs.end()}, pass);
+      state.add_shard(pass.state_updates(), static_cast<double>(batch.size()) / static_cast<double>(samples));
+    }
+    Gradients updates;
+    state.announce(shards.gather(state.shares()), shards, updates);
+    updates.commit();
+    seen += samples;
   }
   for (const auto& layer : layers) layer->check_finite();
   for (const auto& layer : layers) layer->keep();
+}
+
+}  // namespace
+
+void recalibrate_batch_norm(Model& model, const Dataset& data, const RecalibrationOptions& options) {
+  guarded(options.distributed, [&] { recalibrate_shards(model, data, options); });
 }
 
 }  // namespace xtape

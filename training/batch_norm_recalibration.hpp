@@ -5,6 +5,7 @@
 
 #include "models/graph/model.hpp"
 #include "training/data/dataset.hpp"
+#include "training/distributed/distributed.hpp"
 
 namespace xtape {
 
@@ -13,6 +14,8 @@ struct RecalibrationOptions {
   /// Samples for each forward pass.
   std::int64_t batch_size = 32;
   std::uint64_t seed = 0;  ///< seed of the order of the samples
+  /// Divides each batch into shards, which several processes may compute; see Distributed.
+  Distributed distributed = {};
 };
 
 /// Recomputes moving_mean and moving_variance of every BatchNormalization layer that is not frozen: they become the

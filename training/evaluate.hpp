@@ -7,6 +7,7 @@
 
 #include "models/graph/model.hpp"
 #include "training/data/dataset.hpp"
+#include "training/distributed/distributed.hpp"
 #include "training/metrics/figures.hpp"
 #include "training/metrics/objective.hpp"
 
@@ -20,6 +21,9 @@ struct EvaluateOptions {
   Losses loss = loss::softmax_cross_entropy();
   /// The metrics, as in FitOptions.
   Metrics metrics = {};
+  /// Divides each batch into shards, which several processes may compute; see Distributed. All ranks get the same
+  /// figures.
+  Distributed distributed = {};
   /// Called after each batch with the number of samples that are done. If it returns false, the evaluation ends, and
   /// the figures are those of these samples.
   std::function<bool(std::int64_t samples)> batch_end = {};
@@ -33,15 +37,20 @@ struct EvaluateOptions {
 Figures evaluate(const Model& model, const Dataset& data, const EvaluateOptions& options = {});
 
 /// The outputs (n, ...) for inputs (n, ...), computed batch by batch in inference mode. uint8 inputs are divided by
-/// 255, as in training. Error when the model has several outputs, there are no samples, their shape does not fit the
-/// model, or batch_size is below 1.
-Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size = 32);
+/// 255, as in training. With `distributed` each batch is divided into shards, and every rank gets the outputs of all
+/// samples. Error when the model has several outputs, there are no samples, their shape does not fit the model, or
+/// batch_size is below 1.
+Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size = 32,
+               const Distributed& distributed = {});
 /// The outputs for the inputs of a data set, which may be on disk. Its targets are ignored.
-Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
+Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size = 32,
+               const Distributed& distributed = {});
 
 /// The outputs of a model with any number of inputs and outputs: one tensor (n, ...) for each output.
-std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32);
+std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32,
+                                const Distributed& distributed = {});
 /// All outputs for the inputs of a data set, which may be on disk. Its targets are ignored.
-std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32);
+std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32,
+                                const Distributed& distributed = {});
 
 }  // namespace xtape

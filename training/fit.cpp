@@ -35,7 +35,7 @@ Callbacks in_order(const TrainingState& run) {
   Callbacks callbacks = run.options.callbacks;
   std::stable_partition(callbacks.begin(), callbacks.end(),
                         [](const auto& callback) { return !callback->comes_last(); });
-  if (run.options.show_progress) {
+  if (run.options.show_progress && run.writes()) {
     const ProgressPlan plan{.epochs = run.options.epochs,
                             .samples = run.samples_of(run.batches),
                             .validation_samples = run.options.validation ? run.options.validation->size() : 0};
@@ -54,18 +54,38 @@ class Run {
     notify(&Callback::train_begin);
     if (!state_.options.resume.empty()) {
       resume_run(state_, state_.options.resume);
+      state_.shards.check_same("fit", fingerprint(state_));
       const std::int64_t done =
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
       if (state_.step() > 0) mark_used((done - 1) / state_.plan.pass);
     }
-    while (!state_.stopping() && epochs_done() < state_.options.epochs) run_epoch();
+    if (state_.options.distributed.shard_optimizer && state_.shards.ranks() > 1) {
+      state_.sharded_optimizer = std::make_unique<ShardedOptimizer>(state_.optimizer, state_.shards);
+    }
+    while (!stopped_ && epochs_done() < state_.options.epochs) run_epoch();
+    if (state_.sharded_optimizer) state_.sharded_optimizer->complete();
+    state_.sharded_optimizer.reset();
     notify(&Callback::train_end);
     state_.history.set_stop_reason(state_.stop_reason);
   }
 
  private:
   void notify(void (Callback::*hook)(TrainingState&)) {
-    for (const auto& callback : callbacks_) (*callback.*hook)(state_);
+    const auto last = std::ranges::find_if(callbacks_, [](const auto& callback) { return callback->comes_last(); });
+    for (auto callback = callbacks_.begin(); callback != last; ++callback) (**callback.*hook)(state_);
+    agree();
+    for (auto callback = last; callback != callbacks_.end(); ++callback) (**callback.*hook)(state_);
+  }
+
+  /// If one rank asks for a stop, all ranks stop together, before a checkpoint is written.
+  void agree() {
+    const Shards& shards = state_.shards;
+    if (shards.ranks() > 1) {
+      const std::vector<std::string> reasons = shards.gather(state_.stop_reason);
+      const auto first = std::ranges::find_if_not(reasons, &std::string::empty);
+      if (first != reasons.end()) state_.stop_reason = *first;
+    }
+    stopped_ = state_.stopping();
   }
 
   int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
@@ -81,12 +101,12 @@ class Run {
     state_.epoch = epochs_done() + 1;
     notify(&Callback::epoch_begin);
     train_batches(start);
-    if (state_.stopping()) return;
+    if (stopped_) return;
     EpochResult result{.epoch = state_.epoch, .figures = state_.running.figures()};
     validate(result.figures);
-    if (state_.stopping()) return;
+    if (stopped_) return;
     result.figures.set("learning_rate", state_.learning_rate);
-    result.figures.set("seconds", steady_seconds() - start);
+    result.figures.set("seconds", state_.shards.gather_joined({steady_seconds() - start}).front());
     state_.history.add(std::move(result));
     state_.batch = 0;
     state_.running = RunningFigures(state_.objective);
@@ -95,29 +115,28 @@ class Run {
   }
 
   void train_batches(double start) {
-    while (state_.batch < state_.batches && !state_.stopping()) {
+    while (state_.batch < state_.batches && !stopped_) {
       state_.learning_rate = state_.optimizer.learning_rate();
       step_.at_work("data");
-      const std::vector<Batch> batches = next_batches();
-      state_.batch_loss = step_(batches);
+      state_.batch_loss = step_(next_step());
       const bool finite = std::isfinite(state_.batch_loss);
       if (finite) ++state_.batch;
       state_.seconds = steady_seconds() - start;
       step_.at_work("progress");
       notify(&Callback::batch_end);
       check(
-          finite || state_.stopping(),
+          finite || stopped_,
           "fit: expected a finite loss, got {} in epoch {}, step {} of {}; lower the learning rate, set clip_norm, or "
           "look for what is not finite in the data",
           state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches);
     }
   }
 
-  /// The batches of the next step.
-  std::vector<Batch> next_batches() {
+  /// The part of this process in the next step.
+  StepData next_step() {
     const StepPlan& plan = state_.plan;
     const std::int64_t epoch_begin = state_.first_batch(std::ssize(state_.history.epochs()));
-    std::vector<Batch> batches;
+    StepData step{.shards = std::vector<std::vector<Batch>>(static_cast<std::size_t>(state_.shards.own()))};
     for (std::int64_t i = plan.batches(state_.batch); i < plan.batches(state_.batch + 1); ++i) {
       const std::int64_t pass = (epoch_begin + i) / plan.pass;
       if (!pass_ || pass != pass_number_) {
@@ -125,9 +144,12 @@ class Run {
         pass_number_ = pass;
         mark_used(pass);
       }
-      batches.push_back((*pass_)[(epoch_begin + i) % plan.pass]);
+      const std::int64_t batch = (epoch_begin + i) % plan.pass, samples = loader_.samples_of(batch);
+      step.samples += samples;
+      auto shard = step.shards.begin();
+      for (Batch& part : state_.shards.split((*pass_)[batch], samples)) (shard++)->push_back(std::move(part));
     }
-    return batches;
+    return step;
   }
 
   void validate(Figures& figures) {
@@ -136,12 +158,13 @@ class Run {
     const auto batch_end = [this](std::int64_t samples) {
       state_.validated = samples;
       notify(&Callback::validation_batch_end);
-      return !state_.stopping();
+      return !stopped_;
     };
     figures.append(evaluate(state_.model, *options.validation,
                             {.batch_size = options.batch_size,
                              .loss = options.loss,
                              .metrics = options.metrics,
+                             .distributed = options.distributed,
                              .batch_end = batch_end}),
                    "val_");
   }
@@ -152,6 +175,7 @@ class Run {
   Callbacks callbacks_;
   std::optional<Epoch> pass_;  // the current pass over the data
   std::int64_t pass_number_ = 0;
+  bool stopped_ = false;  // the same on all ranks
 };
 
 }  // namespace
@@ -163,6 +187,7 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
       train(data),
       options(its_options),
       objective("fit", its_model, data, its_options.loss, its_options.metrics),
+      shards("fit", its_options.distributed),
       plan(plan_of(its_model, data, its_options)),
       batches(plan.steps()),
       running(objective),
@@ -170,6 +195,10 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
   first_order = options.initial_epoch
                     ? first_batch(0) / plan.pass
                     : std::max(optimizer.next_order(), order_by_steps(first_iteration * plan.accumulate, plan.pass));
+}
+
+std::vector<std::pair<std::string, Tensor>> TrainingState::optimizer_state() const {
+  return sharded_optimizer ? sharded_optimizer->gathered_state(writes()) : optimizer.named_state();
 }
 
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
@@ -198,17 +227,17 @@ namespace {
 /// Trains on `train`. The options are complete: validation_split was replaced by validation data.
 History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check_fit(model, optimizer, train, options);
-  const DataLoader loader(train, loader_options(model, options));
+  const DataLoader loader(train, Shards("fit", options.distributed).part_of(loader_options(model, options)));
   TrainingState state(model, optimizer, train, options);
   if (options.resume.empty()) state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
+  state.shards.check_same("fit", fingerprint(state));
   Run run(state, loader);
   run();
   return state.history;
 }
 
-}  // namespace
-
-History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+/// Trains with the part of the data that is not kept for the validation.
+History train_with_split(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
   check(std::isfinite(options.validation_split) && options.validation_split >= 0 && options.validation_split < 1,
         "fit: expected a validation_split in [0, 1), got {}", options.validation_split);
   if (options.validation_split == 0) return train_on(model, optimizer, train, options);
@@ -220,6 +249,14 @@ History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitO
   FitOptions complete = options;
   complete.validation = train.rows(kept, train.size());
   return train_on(model, optimizer, train.rows(0, kept), complete);
+}
+
+}  // namespace
+
+History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
+  History history;
+  guarded(options.distributed, [&] { history = train_with_split(model, optimizer, train, options); });
+  return history;
 }
 
 }  // namespace xtape

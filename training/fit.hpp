@@ -10,6 +10,7 @@
 #include "training/callbacks/callback.hpp"
 #include "training/callbacks/progress.hpp"
 #include "training/data/augmentation.hpp"
+#include "training/distributed/distributed.hpp"
 #include "training/evaluate.hpp"
 #include "training/metrics/objective.hpp"
 
@@ -61,6 +62,8 @@ struct FitOptions {
   /// Allow an optimizer that does not have all trainable parameters of the model; the others are not changed. If false,
   /// such an optimizer is an Error.
   bool partial_optimizer = false;
+  /// Divides each batch into shards, which several processes may compute; see Distributed.
+  Distributed distributed = {};
   /// Throw an Error at the first value or derivative that is not finite, with layer, op and step; that step changes
   /// nothing. See FiniteCheck.
   bool check_finite = false;

@@ -7,6 +7,7 @@
 
 #include "framework/ops/label_checks.hpp"
 #include "layers/core/softmax.hpp"
+#include "layers/normalization/batch_normalization.hpp"
 #include "training/metrics/metrics.hpp"
 
 namespace xtape {
@@ -179,6 +180,22 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
   }
 }
 
+void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest) {
+  if (shards.count() == 1) return;
+  for (const auto& layer : model.all_layers()) {
+    const auto* normalization = dynamic_cast<const BatchNormalizationLayer*>(layer.get());
+    if (!normalization || !normalization->synchronized() || !normalization->trainable()) continue;
+    check(shards.own() == 1,
+          "{}: expected one shard on each rank for layer {}, which is synchronized: the shards of a batch have to meet "
+          "in it; got {} shards on {} ranks; run it on {} ranks",
+          function, layer->name(), shards.count(), shards.ranks(), shards.count());
+    check(smallest >= shards.count(),
+          "{}: expected at least one sample in each shard of each batch for layer {}, which is synchronized, got a "
+          "batch of {} for {} shards; choose another batch_size or set drop_last",
+          function, layer->name(), smallest, shards.count());
+  }
+}
+
 void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs) {
   if (loss.outputs() != LossOutputs::probabilities) return;
   constexpr double rounding = 1e-3;
@@ -255,6 +272,22 @@ void check_numbers(const FitOptions& options) {
         "fit: expected steps_per_epoch of at least 0, got {}", options.steps_per_epoch);
 }
 
+/// Whether the batches can be divided as Distributed says.
+void check_shards(const Model& model, const Dataset& train, const FitOptions& options) {
+  const Shards shards("fit", options.distributed);
+  const std::int64_t batch = std::min(options.batch_size, train.size()), left = train.size() % batch;
+  check(batch >= shards.count(),
+        "fit: expected at least one sample of a batch for each of the {} shards, got a batch of {}; choose a larger "
+        "batch_size or fewer shards and ranks",
+        shards.count(), batch);
+  const Distributed& distributed = options.distributed;
+  check(distributed.bucket_bytes >= 1, "fit: expected bucket_bytes of at least 1, got {}", distributed.bucket_bytes);
+  check(distributed.wire == Wire::full || model.dtype() == DType::float32,
+        "fit: expected a float32 model for gradients that travel as {}, got {}", to_string(distributed.wire),
+        model.dtype());
+  check_synchronized("fit", model, shards, left > 0 && !options.drop_last ? left : batch);
+}
+
 }  // namespace
 
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
@@ -276,6 +309,10 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
   check(std::ranges::none_of(options.callbacks, [](const auto& callback) { return callback == nullptr; }),
         "fit: expected callbacks, got a null pointer");
   check_trained(model, optimizer, options.partial_optimizer);
+  check(optimizer.complete(),
+        "fit: expected an optimizer with all of its state, got one that a run with shard_optimizer has left when it "
+        "ended in an Error; resume from a checkpoint with a new optimizer");
+  check_shards(model, train, options);
 }
 
 }  // namespace xtape

@@ -20,7 +20,10 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
                    const std::vector<double>& class_weights = {});
 /// Error when the loss takes probabilities and an output is not in [0, 1].
 void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs);
-/// All checks of fit before training, including its options; the values of outputs are not checked.
+/// when layers of the model compute over a whole batch (BatchNormalization with `synchronized`) and its shards do not
+/// run at the same time, each on its own rank, or are empty in the smallest batch;
+void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest);
+/// all of that but the outputs for fit, and its options.
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options);
 
 }  // namespace xtape

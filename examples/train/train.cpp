@@ -11,6 +11,7 @@
 
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
+#include "examples/ranks.hpp"
 #include "examples/train/recipe.hpp"
 #include "examples/train/run_folder.hpp"
 #include "framework/io/atomic_file.hpp"
@@ -28,7 +29,8 @@ struct Settings {
   std::optional<double> learning_rate;
   std::int64_t image_size = 64;
   std::uint64_t seed = 0;
-  int threads = 0;
+  int threads = 0, ranks = 0;
+  std::int64_t shards = 0;
   std::int64_t checkpoint_every = 0;
   bool quick = false, summary = false, report = false, skip_unreadable = false;
 };
@@ -62,13 +64,20 @@ void declare(CLI::App& app, Settings& s) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
       ->capture_default_str();
   app.add_flag("--report", s.report, "Write report.html: curves, confusion matrix, worst mistakes");
-  app.add_option("--threads", s.threads, "By default all cores this process may use")->check(CLI::Range(1, 256));
+  app.add_option("--threads", s.threads, "Of each process; by default all cores this process may use, or its share")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--ranks", s.ranks, "Processes that share the work, started by mpirun")->check(CLI::Range(1, 1024));
+  app.add_option(
+         "--shards", s.shards,
+         "Parts of each batch. The numbers depend on it, not on the number of processes; by default one for each")
+      ->check(CLI::Range(1, 1024));
   app.add_flag("--summary", s.summary, "Print the table of layers before training");
   app.add_flag("--quick", s.quick, "One short epoch, to see that everything works");
   CLI::Option* resume = app.add_option("--resume", s.resume, "Go on with the run in this folder, with its settings");
   resume->check(not_empty);
   for (CLI::Option* other : app.get_options()) {
-    const bool allowed = other == resume || other->get_name() == "--threads" || other == app.get_help_ptr();
+    const bool allowed = other == resume || other->get_name() == "--threads" || other->get_name() == "--ranks" ||
+                         other == app.get_help_ptr();
     if (!allowed) resume->excludes(other);
   }
   app.footer("Recipes:\n" + recipes_text());
@@ -89,6 +98,7 @@ Settings resumed(const Settings& s) {
     fail("train: expected the settings of a run in {}, got: {}", path.string(), error.what());
   }
   settings.output = settings.resume = s.resume;
+  settings.ranks = s.ranks;
   if (s.threads > 0) settings.threads = s.threads;
   return settings;
 }
@@ -166,25 +176,35 @@ bool has_batch_norm(const Model& model) {
   return std::ranges::any_of(model.nodes(), [](const ModelNode& n) { return n.layer->type() == "BatchNormalization"; });
 }
 
-void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const SplitData& data) {
+/// How this run is divided; `shards` is never 0, so that it can be resumed on any number of ranks.
+Distributed distributed(const Settings& s, const std::shared_ptr<Communicator>& ranks) {
+  return {.communicator = ranks, .shards = s.shards > 0 ? s.shards : ranks ? ranks->size() : 1};
+}
+
+void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const SplitData& data,
+                 const Distributed& division) {
   if (s.summary) fmt::print("{}\n", model.summary());
   fmt::print(
       "{} ({}), {} parameters; {} training and {} test images {}; {} epochs, batch {}, rate {:g}{}, seed {}, {} "
-      "threads\n",
+      "threads{}\n",
       s.model, recipe.name, model.parameter_count(), data.train.size(), data.test.size(), model.input_shape(),
-      plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads());
+      plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads(),
+      division.communicator
+          ? fmt::format(" on each of {} ranks, {} shards", division.communicator->size(), division.shards)
+          : "");
 }
 
 /// Trains the network and writes history.csv after each epoch, and checkpoints. Resumes from checkpoints if there are
 /// any.
 History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan, const Settings& s,
-                      const fs::path& folder) {
+                      const fs::path& folder, const Distributed& division) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
   return fit(model, optimizer, train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
               .seed = s.seed,
+              .distributed = division,
               .callbacks = {CSVLogger({.path = folder / "history.csv"}),
                             Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()},
               .resume = goes_on ? checkpoints : fs::path()});
@@ -197,7 +217,7 @@ std::string title_of(const std::string& data_name, const Settings& s) {
 }
 
 void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const DataSource& data,
-                  const History& history, const Figures& result, const fs::path& folder) {
+                  const History& history, const Figures& result, const Tensor& outputs, const fs::path& folder) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
   const auto& [train, test] = data.parts;
   save_report(folder / "report.html",
@@ -206,7 +226,7 @@ void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, con
                .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
                .evaluation = result,
                .data = test,
-               .outputs = predict(model, test),
+               .outputs = outputs,
                .class_names = test.class_names(),
                .settings = {{"model", s.model},
                             {"recipe", recipe.name},
@@ -223,15 +243,25 @@ void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, con
                .model_picture = can_draw() ? model_svg(model) : ""});
 }
 
-/// `given` are the options of the command line, `app` is the parser.
-int run(const Settings& given, const CLI::App& app) {
+/// The signal that interrupted the run on any rank; 0 if there was none.
+int interrupt_on_any(const std::shared_ptr<Communicator>& ranks) {
+  const Tensor own = Tensor::labels({interrupt_signal()});
+  const std::vector<std::int64_t> signals = (ranks ? ranks->all_gather(own) : own).to_vector<std::int64_t>();
+  return static_cast<int>(std::ranges::max(signals));
+}
+
+/// `given` are the options of the command line, `app` is the parser, `ranks` is null for a single process. Only the first
+/// rank writes files.
+int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Communicator>& ranks) {
   const Settings s = given.resume.empty() ? given : resumed(given);
+  const bool writes = !ranks || ranks->rank() == 0;
   const Recipe& recipe = find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
   auto [data, name] = load(s, recipe);
   check(data.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", data.train.classes(),
         s.data);
   const Plan plan = make_plan(s, recipe, name == recipe.data);
+  const Distributed division = distributed(s, ranks);
   if (s.quick) {
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
     data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
@@ -239,28 +269,35 @@ int run(const Settings& given, const CLI::App& app) {
   Model model = recipe.build(data.train, s.seed);
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
-  const RunFolder opened = open_folder(s, name == "photographs");
-  const fs::path& folder = opened.path();
-  if (given.resume.empty()) {
-    write_atomically(folder / settings_file, [&](std::ostream& out) { out << app.config_to_str(); });
+  std::optional<RunFolder> opened;
+  if (writes) opened.emplace(open_folder(s, name == "photographs"));
+  const fs::path folder = first_of(ranks, opened ? opened->path().string() : "");
+  if (writes && given.resume.empty()) {
+    write_atomically(folder / settings_file, [&](std::ostream& out) {
+      out << app.config_to_str();
+      if (s.shards == 0 && ranks) out << fmt::format("shards={}\n", division.shards);
+    });
   }
-  print_start(s, recipe, plan, model, data);
+  print_start(s, recipe, plan, model, data, division);
   const double start = steady_seconds();
-  const History history = train_network(model, *optimizer, data.train, plan, s, folder);
+  const History history = train_network(model, *optimizer, data.train, plan, s, folder, division);
   const double seconds = steady_seconds() - start;
-  if (const int signal = interrupt_signal(); signal != 0) {
+  if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to go on: ./run train --resume {}\n", folder.string());
     return 128 + signal;
   }
   // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final
   // weights
-  if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train);
-  const Figures result = evaluate(model, data.test);
+  if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train, {.distributed = division});
+  const Figures result = evaluate(model, data.test, {.distributed = division});
+  const Tensor outputs = s.report ? predict(model, data.test, 32, division) : Tensor();
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result["loss"], result["accuracy"], data.test.size());
   std::fflush(stdout);  // the result is printed before files are written, which may fail
-  save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
-  if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, folder);
+  if (writes) {
+    save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
+    if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, outputs, folder);
+  }
   fmt::print("history and model are in {}\n", folder.string());
   if (!plan.target) return 0;
   const bool reached = result["accuracy"] >= *plan.target;
@@ -276,5 +313,12 @@ int main(int argc, char** argv) {
       "Trains a network on real images. Exit status: 0, or 1 when a recipe missed its target, 2 on errors, 130 when "
       "it was interrupted");
   declare(app, settings);
-  return run_program(argc, argv, app, [&] { return run(settings, app); });
+  return run_program(argc, argv, app, [&] {
+    const int launched = launched_ranks();
+    if (launched == 0 && settings.ranks > 1) return start_ranks(settings.ranks, argv);
+    check(launched == 0 || settings.ranks == 0 || settings.ranks == launched,
+          "train: expected as many --ranks as processes that were started, {}, got {}; leave --ranks out", launched,
+          settings.ranks);
+    return run_on_ranks([&](const auto& ranks) { return run(settings, app, ranks); });
+  });
 }

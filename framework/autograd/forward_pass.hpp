@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,6 +45,11 @@ struct PassOptions {
   /// Gradient checkpointing, which saves memory and costs time: a Model keeps only some activations and recomputes the
   /// others in the backward pass; see models/graph/segments.hpp. Values and gradients do not change.
   bool recompute = false;
+  /// Adds up numbers over all passes that together compute one batch, each of them a part of its samples, and gives
+  /// every pass the same sums. Each pass calls it equally often and with equally many numbers; it waits for the others.
+  /// Layers that depend on the whole batch use it (BatchNormalization with `synchronized`). Empty: this pass has the
+  /// whole batch.
+  std::function<void(std::span<double> numbers)> sum_over_batch = {};
 };
 
 class ForwardPass;
@@ -79,6 +85,8 @@ class ForwardPass {
   bool records() const { return record_; }
   /// Whether activations are recomputed in the backward pass, as given in PassOptions::recompute.
   bool recompute() const { return options_.recompute; }
+  /// As given in PassOptions::sum_over_batch.
+  const std::function<void(std::span<double> numbers)>& sum_over_batch() const { return options_.sum_over_batch; }
 
   /// Makes an input with respect to which backward() computes the gradient; see gradient().
   Variable watch(const Tensor& value);

@@ -138,6 +138,12 @@ void Gradients::clip_value(double largest) {
   }
 }
 
+void Gradients::update(const Parameter& parameter, StateUpdates::Update f) {
+  auto updates = std::make_shared<StateUpdates>();
+  updates->add(parameter, std::move(f));
+  updates_.push_back(std::move(updates));
+}
+
 std::vector<Gradients::Entry> Gradients::next_state() const {
   std::vector<Entry> next;
   std::unordered_map<Parameter, std::size_t> places;

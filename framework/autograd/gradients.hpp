@@ -76,6 +76,12 @@ class Gradients {
   /// norm() for callers that scale by it. Error with the names of the caller and of the parameter if it is not finite.
   double finite_norm(std::string_view caller) const;
 
+  /// Announces the new value f(old) of a parameter that is state, after the updates of the passes; see
+  /// ForwardPass::update().
+  void update(const Parameter& parameter, StateUpdates::Update f);
+  /// The new values that commit() would write, for each parameter once. Error if an update throws or returns a
+  /// different shape or type.
+  std::vector<Entry> next_state() const;
   /// Writes the announced state updates. An optimizer's step calls this. Each update is written once, even if this
   /// function or a step is called several times for this object or its copies. Updates of one parameter are applied in
   /// order. Error, with nothing changed, if an update throws or returns a different shape or type.
@@ -86,7 +92,6 @@ class Gradients {
 
  private:
   friend class ForwardPass;
-  std::vector<Entry> next_state() const;
 
   std::vector<Entry> entries_;
   std::unordered_map<Parameter, std::size_t> places_;   // index in entries_

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "framework/error.hpp"
-#include "framework/io/helper_folders.hpp"
+#include "framework/helper_folders.hpp"
 
 namespace xtape {
 namespace {

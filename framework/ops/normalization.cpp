@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "framework/autograd/tape.hpp"
@@ -47,6 +49,8 @@ struct Normalization {
   Tensor gamma, beta, bias, mean, mean_rest, inverse;  // bias and mean_rest may be undefined
   bool of_batch;  // mean and deviation depend on x; the mean does not include the bias
   bool has_bias, has_residual, relu;
+  SumOverBatch sum_over_batch = {};  // empty: x is the whole batch
+  double share = 1;                  // of x in the batch
 
   Normalization(const Tensor& given_gamma, const Tensor& given_beta, const Tensor& given_mean,
                 const Tensor& inverse_deviation, bool batch, const BatchNormFusion& fusion)
@@ -96,10 +100,11 @@ struct Normalization {
     kernels::batch_norm_sums(rows, channels, in, d, passing, in_kernel<T>(), dgamma.mutable_data<double>(),
                              dbeta.mutable_data<double>(), passed_data);
     if (separate) d = passed_data, passing = {};
+    const auto [dgamma_of_batch, dbeta_of_batch] = in_batch(dgamma, dbeta);
     Tensor dx = (has_residual || !dy.sole_owner() ? x : dy).replaced();
     kernels::batch_norm_input_gradient(rows, channels, in, d, passing, in_kernel<T>(),
-                                       of_batch ? dgamma.data<double>() : nullptr,
-                                       of_batch ? dbeta.data<double>() : nullptr, dx.mutable_data<T>());
+                                       of_batch ? dgamma_of_batch.data<double>() : nullptr,
+                                       of_batch ? dbeta_of_batch.data<double>() : nullptr, dx.mutable_data<T>());
     std::vector<Tensor> derivatives{std::move(dx), dgamma.to(type), dbeta.to(type)};
     if (has_bias) derivatives.push_back(bias_derivative(dbeta).to(type));
     if (has_residual) derivatives.push_back(separate ? std::move(passed) : std::move(dy));
@@ -107,6 +112,18 @@ struct Normalization {
   }
 
  private:
+  /// The two sums over the whole batch, times the share of x: the kernel divides by the rows of x.
+  std::pair<Tensor, Tensor> in_batch(const Tensor& dgamma, const Tensor& dbeta) const {
+    if (!sum_over_batch) return {dgamma, dbeta};
+    const auto channels = static_cast<std::size_t>(dgamma.size());
+    std::vector<double> sums = dgamma.to_vector();
+    sums.insert(sums.end(), dbeta.data<double>(), dbeta.data<double>() + channels);
+    sum_over_batch(sums);
+    for (double& sum : sums) sum *= share;
+    const std::span all(sums);
+    return {Tensor::of(dgamma.shape(), all.first(channels)), Tensor::of(dbeta.shape(), all.last(channels))};
+  }
+
   template <class T>
   kernels::Normalization<T> in_kernel() const {
     return {mean.data<double>(),
@@ -136,8 +153,42 @@ JointPullback way_back(const Normalization& normalization, Tensor x, const Tenso
 
 }  // namespace
 
+namespace {
+
+/// Replaces the mean and the standard deviation of each channel of a part with `count` elements by those of the whole
+/// batch, and returns the number of its elements. The mean squared deviation of a part from the batch's mean is its
+/// variance plus the square of the difference of the means (Chan, Golub and LeVeque, Algorithms for computing the
+/// sample variance, 1983).
+double combine_moments(double count, Tensor& mean, Tensor& deviation, const SumOverBatch& sum_over_batch) {
+  const auto channels = static_cast<std::size_t>(mean.size());
+  auto* const m = mean.mutable_data<double>();
+  auto* const d = deviation.mutable_data<double>();
+  std::vector<double> sums(channels + 1, count);
+  for (std::size_t c = 0; c < channels; ++c) sums[c] = count * m[c];
+  sum_over_batch(sums);
+  const double all = sums.back();
+  std::vector<double> squares(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double difference = m[c] - sums[c] / all;
+    m[c] = sums[c] / all;
+    squares[c] = count * (d[c] * d[c] + difference * difference);
+  }
+  sum_over_batch(squares);
+  for (std::size_t c = 0; c < channels; ++c) d[c] = std::sqrt(squares[c] / all);
+  return all;
+}
+
+}  // namespace
+
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon,
                            const BatchNormFusion& fusion) {
+  PartialBatchNormResult whole = batch_norm_of_part(x, gamma, beta, epsilon, fusion, {});
+  return {std::move(whole.y), std::move(whole.mean), std::move(whole.variance)};
+}
+
+PartialBatchNormResult batch_norm_of_part(const Variable& x, const Variable& gamma, const Variable& beta,
+                                          double epsilon, const BatchNormFusion& fusion,
+                                          const SumOverBatch& sum_over_batch) {
   check_arguments("batch_norm", x, gamma, beta, epsilon, fusion);
   const std::int64_t channels = x.dim(-1);
   Tensor mean = Tensor::empty({channels}, DType::float64), deviation = Tensor::empty({channels}, DType::float64);
@@ -147,11 +198,15 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
                              mean.mutable_data<double>(), deviation.mutable_data<double>(),
                              rest.mutable_data<double>());
   });
+  const auto count = static_cast<double>(x.size() / channels);
+  const double all = sum_over_batch ? combine_moments(count, mean, deviation, sum_over_batch) : count;
   // hypot, because the square of the deviation may overflow or underflow
   const Tensor inverse =
       map("batch_norm", deviation, [root = std::sqrt(epsilon)](auto d) { return 1 / std::hypot(d, root); });
   Normalization normalization(gamma.value(), beta.value(), mean, inverse, true, fusion);
-  normalization.mean_rest = rest;
+  if (!sum_over_batch) normalization.mean_rest = rest;
+  normalization.sum_over_batch = sum_over_batch;
+  normalization.share = count / all;
   Tensor y = normalization.forward(x.value(), fusion);
   JointPullback pullback = way_back(normalization, x.value(), y);
   if (fusion.bias) {
@@ -161,7 +216,7 @@ BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Varia
     return std::isfinite(d) ? std::min(d * d, std::numeric_limits<double>::max()) : d * d;
   });
   return {record("batch_norm", std::move(y), inputs_of(x, gamma, beta, fusion), std::move(pullback)),
-          saturated(mean, x.dtype()), saturated(variance, x.dtype())};
+          saturated(mean, x.dtype()), saturated(variance, x.dtype()), static_cast<std::int64_t>(all)};
 }
 
 Variable batch_norm_inference(Variable x, const Variable& gamma, const Variable& beta, const Tensor& mean,

@@ -2,7 +2,10 @@
 // variance 1.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "framework/autograd/variable.hpp"
 
@@ -14,6 +17,9 @@ struct BatchNormResult {
   Tensor mean;      ///< (channels)
   Tensor variance;  ///< (channels), biased: the mean squared deviation, limited to the largest number of its type
 };
+
+/// Adds up numbers over all passes that compute parts of one batch; see PassOptions::sum_over_batch.
+using SumOverBatch = std::function<void(std::span<double> numbers)>;
 
 /// Operations that batch normalization fuses, in the same passes over memory: y = relu(norm(x + bias) + residual). Each
 /// one is optional; by default all are off.
@@ -28,10 +34,26 @@ struct BatchNormFusion {
 /// (channels). The mean is subtracted first: an x that equals the mean gives exactly beta, for a mean of any size.
 /// Statistics are computed in float64, so y is correct for all finite x of float32, even if the variance exceeds the
 /// range of float32. A bias cancels with the mean, so it changes only the returned mean, and its derivative is 0. Saves
-/// x, gamma and the statistics; with a residual and relu also y. With relu alone the sign of y is recomputed. Error if
-/// the shapes or types differ, or if x has no elements.
+/// x, gamma and the statistics; with a residual and relu also y. With relu alone the sign of y is recomputed.
+/// Error if the shapes or types differ, or if x has no elements.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon,
                            const BatchNormFusion& fusion = {});
+
+/// The result of batch_norm_of_part: the output of the part, and the statistics of the batch.
+struct PartialBatchNormResult {
+  Variable y;            ///< output, of the shape of x
+  Tensor mean;           ///< (channels)
+  Tensor variance;       ///< (channels), as in BatchNormResult
+  std::int64_t samples;  ///< the number of elements of each channel in the batch
+};
+
+/// batch_norm for one part x of a batch whose other parts are computed by other passes: mean, variance and derivatives
+/// are those of the whole batch, whatever the sizes of the parts are. The derivatives of gamma and beta are the shares
+/// of this part; they add up over the parts. `sum_over_batch` is called twice here and once in the backward pass, with
+/// 2 * channels numbers at most.
+PartialBatchNormResult batch_norm_of_part(const Variable& x, const Variable& gamma, const Variable& beta,
+                                          double epsilon, const BatchNormFusion& fusion,
+                                          const SumOverBatch& sum_over_batch);
 
 /// Inference: batch normalization with given statistics, which are constants. A bias is added before the mean is
 /// subtracted, with the same bits as a separate op would give. If no derivative is recorded and the caller moves x into

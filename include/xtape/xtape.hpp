@@ -4,6 +4,8 @@
 #include "framework/autograd/finite_check.hpp"
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/autograd/profiler.hpp"
+#include "framework/communication/communicator.hpp"
+#include "framework/communication/tree_sum.hpp"
 #include "framework/io/hdf5.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"

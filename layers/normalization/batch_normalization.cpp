@@ -76,8 +76,9 @@ Variable BatchNormalizationLayer::normalized(Variable x, const BatchNormFusion& 
     return batch_norm_inference(std::move(x), gamma, beta, corrected(parameter("moving_mean").value(), 0),
                                 corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
   }
-  auto [y, mean, variance] = batch_norm(x, gamma, beta, options_.epsilon, fused);
-  move_averages(mean, variance, x.size() / x.dim(-1), pass);
+  auto [y, mean, variance, samples] = batch_norm_of_part(
+      x, gamma, beta, options_.epsilon, fused, options_.synchronized ? pass.sum_over_batch() : SumOverBatch());
+  move_averages(mean, variance, samples, pass);
   return y;
 }
 

@@ -19,6 +19,10 @@ namespace xtape {
 /// does for its moments (Kingma and Ba, 2015, section 3). recalibrate_batch_norm() in training/ computes the averages
 /// again instead. A frozen layer (set_trainable(false)) computes as in inference in every mode.
 ///
+/// In data-parallel training (Distributed) each shard of a batch has its own statistics, as in Keras and PyTorch. With
+/// `synchronized` they are those of the whole batch: the mean and the variance over all shards, of whatever sizes, and
+/// the derivative that belongs to them. Elsewhere the option has no effect.
+///
 /// Parameters: gamma, beta, moving_mean, moving_variance, each (channels); with bias_correction also the number of
 /// updates.
 class BatchNormalizationLayer final : public Layer {
@@ -29,6 +33,7 @@ class BatchNormalizationLayer final : public Layer {
     bool center = true;            ///< learn the shift beta; otherwise it is 0
     bool scale = true;             ///< learn the scale gamma; otherwise it is 1
     bool bias_correction = false;  ///< remove the start values from the moving averages in inference
+    bool synchronized = false;     ///< in data-parallel training: the statistics of the batch of all shards (Keras)
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("momentum", options.momentum);
@@ -36,6 +41,7 @@ class BatchNormalizationLayer final : public Layer {
       field("center", options.center);
       field("scale", options.scale);
       field("bias_correction", options.bias_correction);
+      field("synchronized", options.synchronized);
     }
   };
   /// Error unless momentum is in [0, 1) and epsilon above 0.
@@ -55,6 +61,8 @@ class BatchNormalizationLayer final : public Layer {
   double momentum() const { return options_.momentum; }
   /// Whether inference removes the start values from the moving averages.
   bool bias_correction() const { return options_.bias_correction; }
+  /// Whether the statistics are those of the batch of all shards in data-parallel training.
+  bool synchronized() const { return options_.synchronized; }
   /// Sets the momentum of later updates. Error unless it is in [0, 1).
   void set_momentum(double momentum);
 

@@ -58,11 +58,13 @@ const std::map<std::string, std::set<std::string>>& allowed() {
     a[f + "autograd"] = {f + "tensor", f + "kernels"};
     a[f + "ops"] = {f + "autograd", f + "tensor", f + "kernels"};
     a[f + "io"] = {f + "tensor", f + "kernels"};
+    a[f + "communication"] = {f + "tensor", f + "kernels"};
     a["optim"] = {f + "autograd", f + "tensor", f + "kernels"};
     a["layers"] = {f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     a["models"] = {"layers", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     a["gradcheck"] = {"models", "layers", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
-    a["training"] = {"models", "layers", "optim", f + "io", f + "ops", f + "autograd", f + "tensor", f + "kernels"};
+    a["training"] = {"models",  "layers",       "optim",      f + "communication", f + "io",
+                     f + "ops", f + "autograd", f + "tensor", f + "kernels"};
     return a;
   }();
   return rules;

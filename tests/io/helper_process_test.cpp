@@ -13,7 +13,7 @@
 
 #include "framework/io/channel.hpp"
 #include "framework/io/hdf5.hpp"
-#include "framework/io/helper_folders.hpp"
+#include "framework/helper_folders.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"
 

@@ -119,6 +119,11 @@ TEST_CASE("every option of fit") {
          const Result more = run_of({.epochs = 2, .callbacks = {checkpoint}, .resume = folder.path()});
          return more.history.epochs().size() == 2 && identical(more.weights, run_of({.epochs = 2}).weights);
        }},
+      {"distributed",  // each shard has its own dropout
+       [&] {
+         const Result sharded = run_of({.distributed = {.shards = 4}});
+         return sharded.steps == 2 && !same(sharded) && same(run_of({.distributed = {.shards = 1}}));
+       }},
       {"check_finite",
        [&] {
          Model model = quadrant_model(0.5);
@@ -155,6 +160,7 @@ TEST_CASE("every option of evaluate") {
       custom_loss([](const Variable& y, const Tensor& labels) { return 2.0 * softmax_cross_entropy(y, labels); });
   const std::vector<EvaluateRow> rows{{"batch_size", {.batch_size = 4, .batch_end = count}, 3, 10},
                                       {"loss", {.loss = doubled, .batch_end = count}, 1, 10},
+                                      {"distributed", {.batch_size = 4, .distributed = {.shards = 2}, .batch_end = count}, 3, 10},
                                       {"metrics", {.metrics = {metric::f1()}, .batch_end = count}, 1, 10},
                                       {"batch_end", {.batch_size = 4, .batch_end = stop}, 2, 8}};
   check_row_for_each_field<EvaluateOptions>(rows);

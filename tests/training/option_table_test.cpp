@@ -191,6 +191,8 @@ TEST_CASE("every option of DataLoader and Augmentation except prefetch changes b
                                     {"seed", {.seed = 1}},
                                     {"dtype", {.dtype = DType::float64}},
                                     {"augmentation", {.augmentation = {.shift = 0.5}}},
+                                    {"part", {.part = 1, .parts = 2}, {.part = 0, .parts = 2}},
+                                    {"parts", {.parts = 2}},
                                     {"prefetch", {.prefetch = 7}}};
   check_row_for_each_field<DataLoaderOptions>(rows);
   for (const LoaderRow& row : rows) {

@@ -13,6 +13,8 @@
 #include "models/graph/model.hpp"
 #include "optim/optimizer.hpp"
 #include "training/data/dataset.hpp"
+#include "training/distributed/sharded_optimizer.hpp"
+#include "training/distributed/shards.hpp"
 #include "training/history.hpp"
 #include "training/metrics/running_figures.hpp"
 #include "training/step_plan.hpp"
@@ -35,6 +37,9 @@ struct TrainingState {
   /// The options of fit.
   const FitOptions& options;
   Objective objective;   ///< losses and metrics of the outputs
+  Shards shards;         ///< this process's part of each batch
+  /// With Distributed::shard_optimizer, the parts of the optimizer's state.
+  std::unique_ptr<ShardedOptimizer> sharded_optimizer = nullptr;
   StepPlan plan;         ///< which batches of the data the steps learn from
   std::int64_t batches;  ///< steps in each epoch
 
@@ -56,6 +61,11 @@ struct TrainingState {
   void stop(std::string reason) {
     if (stop_reason.empty()) stop_reason = std::move(reason);
   }
+  /// Whether this process writes the files of the run and shows its progress; in a run on several ranks the first one
+  /// does. All ranks call their callbacks at the same points with the same figures.
+  bool writes() const { return shards.writes(); }
+  /// The optimizer's named_state() of all ranks, on the rank that writes; on others it may be empty. All ranks call it.
+  std::vector<std::pair<std::string, Tensor>> optimizer_state() const;
   /// Whether a stop was requested.
   bool stopping() const { return !stop_reason.empty(); }
   /// Number of epochs that count as done before this run; see FitOptions::initial_epoch.

@@ -177,6 +177,7 @@ CSVLoggerCallback::CSVLoggerCallback(Options options) : path_(std::move(options.
 void CSVLoggerCallback::train_begin(TrainingState& /*run*/) { warned_ = false; }
 
 void CSVLoggerCallback::epoch_end(TrainingState& run) {
+  if (!run.writes()) return;
   try {
     run.history.save_csv(path_);
   } catch (const Error& error) {

@@ -21,6 +21,10 @@ CheckpointCallback::CheckpointCallback(Options options) : options_(std::move(opt
 
 void CheckpointCallback::train_begin(TrainingState& run) {
   if (monitor_) monitor_->begin(run);
+  best_ = monitor_ ? monitor_->worst() : 0;
+  last_.clear();
+  warned_ = false;
+  if (!run.writes()) return;
   std::error_code error;
   fs::create_directories(options_.folder, error);  // a failure is reported when a checkpoint is saved
   const fs::path from = run.options.resume;
@@ -32,9 +36,6 @@ void CheckpointCallback::train_begin(TrainingState& run) {
         "FitOptions::resume, or name another folder",
         there, options_.folder.string());
   remove_leftovers(options_.folder);
-  best_ = monitor_ ? monitor_->worst() : 0;
-  last_.clear();
-  warned_ = false;
 }
 
 void CheckpointCallback::batch_end(TrainingState& run) {
@@ -61,7 +62,7 @@ void CheckpointCallback::save(const TrainingState& run) {
     return;
   }
   last_ = path;
-  remove_old(run.step());
+  if (run.writes()) remove_old(run.step());
 }
 
 void CheckpointCallback::save_best(const TrainingState& run) {
@@ -69,6 +70,7 @@ void CheckpointCallback::save_best(const TrainingState& run) {
   const double value = monitor_->value(run.history.last());
   if (!monitor_->improves(value, best_, 0)) return;
   best_ = value;
+  if (!run.writes()) return;
   try {
     save_weights(run.model, options_.folder / "best.safetensors");
   } catch (const Error& error) {

@@ -1,7 +1,5 @@
 #include "training/checkpoint/checkpoint_file.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -10,6 +8,7 @@
 #include "framework/io/safetensors.hpp"
 #include "models/files/model_file.hpp"
 #include "training/checkpoint/checkpoint_parts.hpp"
+#include "training/checkpoint/checksum.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {
@@ -19,24 +18,6 @@ namespace fs = std::filesystem;
 using Metadata = std::map<std::string, std::string>;
 
 constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
-
-/// An incremental CRC-32.
-class Checksum {
- public:
-  void add(const void* bytes, std::size_t count) { sum_ = crc32_z(sum_, static_cast<const Bytef*>(bytes), count); }
-  void add(const std::string& text) { add(text.data(), text.size()); }
-  /// Adds type, shape and elements.
-  void add(const Tensor& tensor) {
-    add(fmt::format("{} {};", tensor.dtype(), tensor.shape()));
-    with_type(tensor.dtype(), [&](auto zero) {
-      if (tensor.size() > 0) add(tensor.data<decltype(zero)>(), static_cast<std::size_t>(tensor.size_in_bytes()));
-    });
-  }
-  std::string text() const { return fmt::format("{:08x}", sum_); }
-
- private:
-  uLong sum_ = crc32(0, nullptr, 0);
-};
 
 /// The checksum of the tensors and of all metadata except the checksum itself.
 std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
@@ -102,6 +83,7 @@ Metadata settings_of(const TrainingState& run) {
           {"learning rates after 0, 1, 10, ... steps of an epoch", run.schedule},
           {"loss", losses_text(run.objective)},
           {"metrics", metrics_text(run.objective)},
+          {"shards", fmt::format("{}", run.shards.count())},
           {"batch_size", fmt::format("{}", options.batch_size)},
           {"seed", fmt::format("{}", options.seed)},
           {"shuffle", fmt::format("{}", options.shuffle)},
@@ -138,6 +120,7 @@ void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
   run.first_order = integer_of(metadata, "first_order");
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
+  metadata.try_emplace("shards", "1");  // what checkpoints were without before there were shards
   std::vector<std::string> unlike;
   for (const auto& [key, value] : settings_of(run)) {
     if (metadata[key] != value) unlike.push_back(fmt::format("{} {} (now {})", key, metadata[key], value));
@@ -225,6 +208,7 @@ std::vector<fs::path> checkpoints_in(const fs::path& folder) {
 
 void save_checkpoint(const TrainingState& run, const fs::path& path) {
   const std::vector<NamedTensor> tensors = tensors_of(run);
+  if (!run.writes()) return;
   Metadata metadata = settings_of(run);
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
@@ -235,8 +219,29 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   save_safetensors(path, tensors, metadata);
 }
 
+std::map<std::string, std::string> fingerprint(const TrainingState& run) {
+  Metadata alike = settings_of(run);
+  alike.merge(position_of(run));
+  alike["bucket_bytes"] = fmt::format("{}", run.options.distributed.bucket_bytes);
+  alike["wire"] = to_string(run.options.distributed.wire);
+  alike["shard_optimizer"] = fmt::format("{}", run.options.distributed.shard_optimizer);
+  alike["layers"] = checksum(run.model);
+  alike["epochs of the run"] = fmt::format("{}", run.options.epochs);
+  alike["number of callbacks"] = fmt::format("{}", run.options.callbacks.size());
+  alike["resume"] = run.options.resume.empty() ? "no" : "yes";
+  Checksum slots;
+  for (const auto& [name, slot] : run.optimizer.named_state()) {
+    slots.add(name + " ");
+    slots.add(slot);
+  }
+  alike["checksum of the weights"] = checksum_of_weights(run.model);
+  alike["checksum of the optimizer's state"] = slots.text();
+  return alike;
+}
+
 void resume_run(TrainingState& run, const fs::path& from) {
-  const fs::path path = newest(from);
+  // the same file on all ranks, whatever their view of the folder
+  const fs::path path = run.shards.gather(run.writes() ? newest(from).string() : "").front();
   std::optional<CheckpointParts> parts;
   try {
     parts.emplace(fitting_parts(run, path));

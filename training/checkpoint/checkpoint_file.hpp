@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "training/callbacks/callback.hpp"
@@ -28,9 +30,13 @@ std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iterati
 /// slots ("optimizer/..."), the state() of each callback by its position in FitOptions::callbacks ("callbacks/0/..."),
 /// the history ("history/...") and the sums of the current epoch. The metadata hold the position in the run, the
 /// settings that the results depend on, and a CRC-32 of the whole content. States of random generators are not stored:
-/// random numbers and the order of the data depend only on seed, step and epoch. Error with the path when the file
-/// cannot be written.
+/// random numbers and the order of the data depend only on seed, step and epoch. In a run on several ranks all of them
+/// call this function, and the first one writes the file. Error with the path when the file cannot be written.
 void save_checkpoint(const TrainingState& run, const std::filesystem::path& path);
+
+/// The values that must be equal on all ranks of a run, by name: the settings that a checkpoint compares, the position
+/// in the run, and checksums of the weights and of the state of the optimizer.
+std::map<std::string, std::string> fingerprint(const TrainingState& run);
 
 /// Restores a run from a checkpoint: a file, or the newest one in a folder. Error when there is no checkpoint, or when
 /// it is damaged, of another run, or of other settings; then model, optimizer and callbacks are unchanged. The message

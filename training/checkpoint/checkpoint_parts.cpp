@@ -46,7 +46,7 @@ std::vector<NamedTensor> tensors_of(const TrainingState& run) {
   for (const auto& [name, parameter] : run.model.named_parameters()) {
     tensors.push_back({"model/" + name, parameter.value()});
   }
-  for (const auto& [name, slot] : run.optimizer.named_state()) tensors.push_back({"optimizer/" + name, slot});
+  for (const auto& [name, slot] : run.optimizer_state()) tensors.push_back({"optimizer/" + name, slot});
   for (std::size_t i = 0; i < run.options.callbacks.size(); ++i) {
     for (auto& [name, tensor] : run.options.callbacks[i]->state()) {
       tensors.push_back({callback_prefix(i) + name, tensor});

@@ -130,8 +130,10 @@ struct Epoch::Plan {
   std::int64_t batches() const { return batches_of(data.size(), options); }
 
   std::span<const std::int64_t> samples(std::int64_t batch) const {
-    const std::int64_t begin = batch * options.batch_size, end = std::min(data.size(), begin + options.batch_size);
-    return std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    const std::int64_t first = batch * options.batch_size, size = std::min(data.size() - first, options.batch_size);
+    const std::int64_t begin = begin_of_part(size, options.part, options.parts);
+    const std::int64_t end = begin_of_part(size, options.part + 1, options.parts);
+    return std::span(order).subspan(static_cast<std::size_t>(first + begin), static_cast<std::size_t>(end - begin));
   }
 
   /// Whether making a sample takes more than a copy.
@@ -253,6 +255,9 @@ DataLoader::DataLoader(Dataset data, const DataLoaderOptions& options) : data_(s
   check(!options.drop_last || options.batch_size <= data_.size(),
         "DataLoader: expected a batch_size of at most {}, the number of samples, with drop_last, got {}", data_.size(),
         options.batch_size);
+  check(options.parts >= 1 && options.parts <= most_parts && options.part >= 0 && options.part < options.parts,
+        "DataLoader: expected a part in [0, parts) and parts from 1 to {}, got {} and {}", most_parts, options.part,
+        options.parts);
   check_augmentation("DataLoader", options.augmentation, image_shape(data_));
   for (const Target& target : data_.targets()) motions_.push_back(motion_of(target, data_, options.augmentation));
 }

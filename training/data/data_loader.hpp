@@ -51,7 +51,19 @@ struct DataLoaderOptions {
   /// needs memory. Samples that are in memory and not augmented are not prefetched: they are copied on all threads on
   /// request, which is as fast.
   std::int64_t prefetch = 2;
+  /// Of each batch this part alone is made, one of `parts` consecutive ones whose sizes differ by at most 1; see
+  /// begin_of_part(). A part of a batch of fewer samples than parts may be empty.
+  std::int64_t part = 0;
+  std::int64_t parts = 1;  ///< into which each batch is divided; at least 1
 };
+
+/// The largest number of parts.
+inline constexpr std::int64_t most_parts = 1 << 16;
+
+/// The first of `count` samples that is in part number `part` of `parts`, which ends where the next one begins.
+constexpr std::int64_t begin_of_part(std::int64_t count, std::int64_t part, std::int64_t parts) {
+  return count * part / parts;
+}
 
 /// Number of batches in one pass over `samples` samples, at least 1.
 std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
@@ -118,16 +130,16 @@ class Epoch::Iterator {
 /// epoch only, so training that is interrupted resumes with the same batches.
 class DataLoader {
  public:
-  /// Error when batch_size is below 1 or, with drop_last, above the number of samples; dtype is not floating; prefetch
-  /// or an amount of augmentation is out of range; or augmentation moves pixels and a target is an image of another
+  /// Error when batch_size is below 1 or, with drop_last, above the number of samples; dtype is not floating; prefetch,
+  /// part or an amount of augmentation is out of range; or augmentation moves pixels and a target is an image of another
   /// size, or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Number of batches in each epoch, including a smaller last one unless drop_last is set.
   std::int64_t batches() const;
-  /// Number of samples in batch number `index` of any epoch.
+  /// Number of samples in batch number `index` of any epoch, in all parts.
   std::int64_t samples_of(std::int64_t index) const;
-  /// Number of samples in an epoch.
+  /// Number of samples in an epoch, in all parts.
   std::int64_t samples() const;
   /// The batches of epoch `number`, counted from 0. Error when it is negative.
   Epoch epoch(std::int64_t number) const;

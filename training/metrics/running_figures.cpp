@@ -1,5 +1,7 @@
 #include "training/metrics/running_figures.hpp"
 
+#include <algorithm>
+
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/metric_parts.hpp"
 
@@ -36,6 +38,45 @@ void RunningFigures::add(const RunningFigures& more) {
   }
   penalty_ += more.penalty_;
   samples_ += more.samples_;
+}
+
+std::vector<double> RunningFigures::numbers() const {
+  std::vector<double> numbers{static_cast<double>(samples_), penalty_};
+  for (const OutputSums& output : outputs_) {
+    numbers.insert(numbers.end(), {output.loss, output.count});
+    for (const Tensor& sums : output.metrics) {
+      numbers.push_back(sums.defined() ? sums.rank() : -1);
+      if (!sums.defined()) continue;
+      for (const std::int64_t extent : sums.shape()) numbers.push_back(static_cast<double>(extent));
+      numbers.insert(numbers.end(), sums.data<double>(), sums.data<double>() + sums.size());
+    }
+  }
+  return numbers;
+}
+
+void RunningFigures::add(std::span<const double> numbers) {
+  const auto next = [&numbers] {
+    check(!numbers.empty(), "RunningFigures: expected the sums of the same losses and metrics, got fewer numbers");
+    const double first = numbers.front();
+    numbers = numbers.subspan(1);
+    return first;
+  };
+  RunningFigures more(objective_);
+  more.samples_ = static_cast<std::int64_t>(next());
+  more.penalty_ = next();
+  for (OutputSums& output : more.outputs_) {
+    output.loss = next();
+    output.count = next();
+    for (Tensor& sums : output.metrics) {
+      const double rank = next();
+      if (rank < 0) continue;
+      std::vector<std::int64_t> extents;
+      for (int axis = 0; axis < rank; ++axis) extents.push_back(static_cast<std::int64_t>(next()));
+      sums = Tensor::empty(Shape(extents), DType::float64);
+      std::generate_n(sums.mutable_data<double>(), sums.size(), next);
+    }
+  }
+  add(more);
 }
 
 double RunningFigures::loss() const {

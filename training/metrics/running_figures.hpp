@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "framework/io/named_tensor.hpp"
@@ -37,6 +38,11 @@ class RunningFigures {
   double loss() const;
   /// Number of samples so far.
   std::int64_t samples() const { return samples_; }
+
+  /// All sums as numbers, to be sent to another process.
+  std::vector<double> numbers() const;
+  /// Adds the numbers() of an object with the same objective.
+  void add(std::span<const double> numbers);
 
   /// All sums, for a checkpoint.
   std::vector<NamedTensor> state() const;

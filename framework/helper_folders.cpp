@@ -1,5 +1,5 @@
 // Compiled twice with different folders, because an installed library must not search the build folder.
-#include "framework/io/helper_folders.hpp"
+#include "framework/helper_folders.hpp"
 
 #include <dlfcn.h>
 #include <link.h>

@@ -1,0 +1,28 @@
+// Programs that run on several ranks: processes of this and other machines, started by mpirun or srun.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <xtape/xtape.hpp>
+
+namespace xtape {
+
+/// The number of processes that mpirun or srun has started together with this one, as the environment says; 0 if this
+/// one was started alone.
+int launched_ranks();
+
+/// Starts the program again, with the same arguments, as `ranks` processes of this machine by mpirun, and returns its
+/// exit status. SIGINT (Ctrl-C) and SIGTERM reach all processes as SIGTERM, so that they can save and end; a second one
+/// ends them at once. Error if mpirun is not installed.
+int start_ranks(int ranks, char** argv);
+
+/// Calls body with the communicator of this process, null if it was started alone, and returns what body returns. The
+/// first rank alone prints. Each rank uses its share of the processors of its machine, unless XTAPE_NUM_THREADS is set.
+/// If a rank throws, all end with its message. SIGUSR1, which mpirun passes on to all ranks, has the effect of SIGTERM,
+/// which it does not pass on. Error if MPI does not see the processes that were started.
+int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body);
+
+/// The text of the first rank on all ranks; the text itself without ranks.
+std::string first_of(const std::shared_ptr<Communicator>& ranks, const std::string& text);
+
+}  // namespace xtape

@@ -1,0 +1,36 @@
+#include "framework/communication/operation.hpp"
+
+#include "framework/error.hpp"
+
+namespace xtape {
+
+bool Operation::ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
+Tensor Operation::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ended_; });
+  if (!failure_.empty()) throw Error(failure_);
+  return std::move(result_);
+}
+
+void Operation::finish() {
+  Tensor result = schedule_.result();
+  schedule_.rounds.clear();
+  schedule_.result = nullptr;  // releases the buffers
+  const std::lock_guard lock(mutex_);
+  result_ = std::move(result);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void Operation::fail(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  failure_ = reason;
+  ended_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace xtape

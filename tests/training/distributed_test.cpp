@@ -1,0 +1,526 @@
+// Training on several ranks, which are threads of this process: the bits of one rank, errors, resumed runs.
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <sstream>
+
+#include "framework/communication/communicator.hpp"
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/ops.hpp"
+#include "optim/adam.hpp"
+#include "tests/support/kernel_settings.hpp"
+#include "tests/training/distributed_cases.hpp"
+#include "training/batch_norm_recalibration.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/checkpoint/checkpoint.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+/// What a rank's run came to.
+struct RankResult {
+  std::vector<Tensor> weights, slots;
+  History history;
+  std::vector<double> batch_losses;
+  std::int64_t state_bytes = 0;  // of the optimizer in the last step
+};
+
+FitOptions stateful_options() {
+  return {.epochs = 2,
+          .batch_size = 16,
+          .validation = stateful_data(19, 7),
+          .loss = stateful_losses(),
+          .metrics = stateful_metrics(),
+          .accumulate = 2,
+          .seed = 5,
+          .augmentation = {.horizontal_flip = true, .shift = 0.2, .brightness = 0.1},
+          .distributed = {.shards = 8, .bucket_bytes = 200},
+          .show_progress = false};
+}
+
+/// One rank's run with 53 samples: the last batch has 5 of them, so that some of 8 shards are empty.
+RankResult train_rank(FitOptions options, std::shared_ptr<Communicator> communicator, Model model = stateful_model()) {
+  options.distributed.communicator = std::move(communicator);
+  Adam adam(model.parameters(), {.learning_rate = 0.01, .clip_norm = 0.5});
+  RankResult result;
+  options.callbacks.insert(options.callbacks.begin(), at_batch_end([&](TrainingState& run) {
+    result.batch_losses.push_back(run.batch_loss);
+    result.state_bytes = adam.state_bytes();
+  }));
+  result.history = fit(model, adam, stateful_data(53), options);
+  result.weights = values_of(model);
+  for (const auto& [name, slot] : adam.named_state()) result.slots.push_back(slot);
+  return result;
+}
+
+/// The results of all ranks. `options` are made on each rank, with callbacks of its own.
+std::vector<RankResult> train_ranks(int ranks, const std::function<FitOptions()>& options) {
+  std::vector<RankResult> results(static_cast<std::size_t>(ranks));
+  run_on_threads(ranks, [&](const std::shared_ptr<Communicator>& communicator) {
+    results[static_cast<std::size_t>(communicator->rank())] = train_rank(options(), communicator);
+  });
+  return results;
+}
+
+void check_identical(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    INFO("tensor " << i);
+    CHECK(identical(a[i], b[i]));
+  }
+}
+
+void check_identical(const RankResult& a, const RankResult& b) {
+  check_identical(a.weights, b.weights);
+  check_identical(a.slots, b.slots);
+  CHECK(a.batch_losses == b.batch_losses);
+  REQUIRE(a.history.epochs().size() == b.history.epochs().size());
+  for (std::size_t e = 0; e < a.history.epochs().size(); ++e) {
+    for (const Figure& figure : a.history.epochs()[e].figures) {
+      INFO(figure.name);
+      if (figure.name != "seconds") CHECK(b.history.epochs()[e][figure.name] == figure.value);
+    }
+  }
+}
+
+/// The tensors of the newest checkpoint but for times.
+std::map<std::string, Tensor> saved_in(const std::filesystem::path& folder) {
+  std::map<std::string, Tensor> tensors;
+  for (const NamedTensor& entry : load_safetensors(checkpoints_in(folder).front()).tensors) {
+    if (entry.name != "rate_and_seconds" && entry.name != "history/figures") tensors[entry.name] = entry.tensor;
+  }
+  return tensors;
+}
+
+void check_identical(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
+  REQUIRE(a.size() == b.size());
+  for (const auto& [name, tensor] : a) {
+    INFO(name);
+    CHECK(identical(tensor, b.at(name)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("any number of ranks with 8 shards gives the same bits on any number of threads") {
+  const TemporaryFolder alone_folder;
+  FitOptions options = stateful_options();
+  options.callbacks = {Checkpoint({.folder = alone_folder.path(), .best = "val_loss"})};
+  const RankResult alone = train_rank(options, nullptr);
+  CHECK(alone.batch_losses.size() == 4);
+  for (const int ranks : {1, 2, 4, 8}) {
+    for (const int threads : {1, 3}) {
+      INFO(ranks << " ranks, " << threads << " threads");
+      const KernelSettings scope(threads);
+      const TemporaryFolder folder;
+      const auto results = train_ranks(ranks, [&] {
+        FitOptions same = stateful_options();
+        same.callbacks = {Checkpoint({.folder = folder.path(), .best = "val_loss"})};
+        return same;
+      });
+      for (const RankResult& result : results) check_identical(alone, result);
+      CHECK(checkpoints_in(folder.path()).size() == 2);
+      check_identical(saved_in(alone_folder.path()), saved_in(folder.path()));
+    }
+  }
+}
+
+TEST_CASE("ignored labels and weights and accumulated batches give the same bits on any number of ranks") {
+  for (FitOptions options : tasks_options()) {
+    options.distributed = {.shards = 8, .bucket_bytes = 1};
+    const Trained alone = train_tasks(options);
+    for (const int ranks : {2, 4, 8}) {
+      INFO(ranks << " ranks, accumulate " << options.accumulate);
+      std::vector<Trained> results(static_cast<std::size_t>(ranks));
+      run_on_threads(ranks, [&](const std::shared_ptr<Communicator>& communicator) {
+        FitOptions own = options;
+        own.distributed.communicator = communicator;
+        results[static_cast<std::size_t>(communicator->rank())] = train_tasks(own);
+      });
+      for (const Trained& result : results) {
+        check_identical(alone.weights, result.weights);
+        CHECK(result.history.last()["loss"] == alone.history.last()["loss"]);
+      }
+    }
+  }
+}
+
+/// Adds a parameter of its own to batches whose first number is positive.
+class Sometimes final : public Layer {
+ public:
+  struct Options {
+    std::string name = "sometimes";
+  };
+  explicit Sometimes(Options options) : Layer(options.name) {}
+  std::string type() const override { return "Sometimes"; }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
+  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
+    return {{"often", {1}, zeros()}, {"never", {1}, zeros()}};
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    const Variable& x = inputs.front();
+    if (x.value().at({0, 0}) <= 0) return {x};
+    return {x + parameter(pass, "often")};
+  }
+};
+
+TEST_CASE("a parameter that some shards have no gradient of has the gradient zero there") {
+  Tensor points = RandomStream(1).uniform({8, 1}, 1, 2);
+  for (const std::int64_t i : {0, 1, 2, 3, 6, 7}) points.mutable_data<float>()[i] *= -1;  // all but the third shard
+  const Dataset data(points, Tensor::zeros({8, 1}));
+  const auto train = [&](const std::shared_ptr<Communicator>& communicator) {
+    const auto input = Input({1});
+    Model model(input, Dense({.units = 1, .kernel_initializer = ones()})(LayerHandle<Sometimes>()(input)));
+    SGD sgd(model.parameters(), {.learning_rate = 1, .momentum = 0.5});
+    fit(model, sgd, data,
+        {.batch_size = 8,
+         .loss = Loss("sum", [](const Variable& y, const Tensor&) { return mean(y); }),
+         .shuffle = false,
+         .distributed = {.communicator = communicator, .shards = 4},
+         .show_progress = false});
+    return model;
+  };
+  const Model alone = train(nullptr);
+  CHECK(alone.parameter("sometimes/often").value().item() == -0.25);  // a quarter of the batch has the slope 1
+  CHECK(alone.parameter("sometimes/never").value().item() == 0);
+  for (const int ranks : {2, 4}) {
+    run_on_threads(ranks, [&](const auto& communicator) {
+      const Model model = train(communicator);
+      if (communicator->rank() == 0) check_identical(values_of(alone), values_of(model));  // one thread checks
+    });
+  }
+}
+
+TEST_CASE("a loss that is not finite on one rank changes nothing on any rank") {
+  Tensor points = quadrants(32).input();
+  points.mutable_data<float>()[2 * 29] = std::numeric_limits<float>::infinity();
+  const Dataset data(points, quadrants(32).target(), 2);
+  for (const bool terminates : {false, true}) {
+    std::vector<double> losses(4);
+    std::vector<std::string> messages(4);
+    std::vector<std::vector<Tensor>> weights(4);
+    const auto train = [&](const std::shared_ptr<Communicator>& communicator) {
+      const auto rank = static_cast<std::size_t>(communicator->rank());
+      Model model = quadrant_model(0);
+      SGD sgd(model.parameters());
+      FitOptions options{.batch_size = 32, .shuffle = false, .show_progress = false};
+      options.distributed = {.communicator = communicator, .shards = 4};
+      options.callbacks = {at_batch_end([&](TrainingState& run) { losses[rank] = run.batch_loss; })};
+      if (terminates) options.callbacks.push_back(TerminateOnNaN());
+      try {
+        messages[rank] = fit(model, sgd, data, options).stop_reason();
+      } catch (const Error& error) {
+        messages[rank] = error.what();
+      }
+      weights[rank] = values_of(model);
+    };
+    run_on_threads(4, train);
+    for (std::size_t rank = 0; rank < 4; ++rank) {
+      CHECK_FALSE(std::isfinite(losses[rank]));
+      CHECK_THAT(messages[rank], Contains("in epoch 1, step 1 of 1"));
+      check_identical(values_of(quadrant_model(0)), weights[rank]);
+    }
+  }
+}
+
+TEST_CASE("a run on some ranks resumes on other numbers of ranks with the same bits") {
+  const RankResult whole = train_rank(stateful_options(), nullptr);
+  for (const int first : {2, 8}) {
+    for (const int second : {1, 4, 8}) {
+      INFO("from " << first << " to " << second << " ranks");
+      const TemporaryFolder folder;
+      const auto saving = [&] {
+        FitOptions options = stateful_options();
+        options.callbacks = {Checkpoint({.folder = folder.path(), .every_steps = 1})};
+        return options;
+      };
+      train_ranks(first, [&] {
+        FitOptions options = saving();
+        options.callbacks.push_back(at_batch_end([](TrainingState& run) {  // on one rank, in the middle of an epoch
+          if (run.shards.rank() == 1 && run.step() == 3) run.stop("enough");
+        }));
+        return options;
+      });
+      CHECK(step_of_checkpoint(checkpoints_in(folder.path()).front()) == 3);
+      const auto results = train_ranks(second, [&] {
+        FitOptions options = saving();
+        options.callbacks.push_back(at_batch_end([](TrainingState&) {}));
+        options.resume = folder.path();
+        return options;
+      });
+      for (const RankResult& result : results) check_identical(whole.weights, result.weights);
+    }
+  }
+}
+
+TEST_CASE("the first rank alone writes files and shows progress") {
+  const TemporaryFolder folder;
+  std::vector<std::ostringstream> shown(2);
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    const int rank = communicator->rank();
+    FitOptions options = stateful_options();
+    options.callbacks = {CSVLogger({.path = folder / fmt::format("{}.csv", rank)}),
+                         Checkpoint({.folder = folder / fmt::format("{}", rank), .best = "loss"})};
+    options.show_progress = true;
+    options.output.stream = &shown[static_cast<std::size_t>(rank)];
+    train_rank(options, communicator);
+  });
+  CHECK(std::filesystem::exists(folder / "0.csv"));
+  CHECK(std::filesystem::exists(folder / "0/best.safetensors"));
+  CHECK_FALSE(std::filesystem::exists(folder / "1.csv"));
+  CHECK_FALSE(std::filesystem::exists(folder / "1"));
+  CHECK_FALSE(shown[0].str().empty());
+  CHECK(shown[1].str().empty());
+}
+
+TEST_CASE("a stop that one rank asks for ends all ranks after the same step") {
+  const auto results = train_ranks(4, [] {
+    FitOptions options = stateful_options();
+    options.callbacks = {at_batch_end([](TrainingState& run) {
+      if (run.shards.rank() == 2 && run.step() == 1) run.stop("rank 2 has seen enough");
+    })};
+    return options;
+  });
+  for (const RankResult& result : results) {
+    CHECK(result.batch_losses.size() == 1);
+    CHECK(result.history.stop_reason() == "rank 2 has seen enough");
+    check_identical(results[0].weights, result.weights);
+  }
+}
+
+TEST_CASE("an optimizer whose state is divided among the ranks has the same bits and a part of the memory") {
+  const RankResult whole = train_rank(stateful_options(), nullptr);
+  for (const int ranks : {2, 4}) {
+    const TemporaryFolder folder, same_folder;
+    const auto options = [&](const std::filesystem::path& path, bool shard) {
+      FitOptions with = stateful_options();
+      with.callbacks = {Checkpoint({.folder = path})};
+      with.distributed.shard_optimizer = shard;
+      return with;
+    };
+    train_ranks(ranks, [&] { return options(same_folder.path(), false); });
+    std::int64_t bytes = 0;
+    for (const RankResult& result : train_ranks(ranks, [&] { return options(folder.path(), true); })) {
+      check_identical(whole, result);
+      CHECK(result.state_bytes < whole.state_bytes * 2 / 3);
+      bytes += result.state_bytes;
+    }
+    CHECK(bytes == whole.state_bytes);
+    check_identical(saved_in(same_folder.path()), saved_in(folder.path()));
+  }
+}
+
+TEST_CASE("an optimizer that a failed run has left without a part of its state is refused") {
+  std::vector<std::string> messages;  // of one rank
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    Model model = stateful_model();
+    Adam adam(model.parameters());
+    FitOptions options = stateful_options();
+    options.distributed = {.communicator = communicator, .shards = 2, .shard_optimizer = true};
+    options.callbacks = {at_batch_end([](TrainingState&) { fail("enough"); })};
+    const auto message_of = [&](const std::function<void()>& f) {
+      try {
+        f();
+      } catch (const Error& error) {
+        if (communicator->rank() == 0) messages.emplace_back(error.what());
+      }
+    };
+    message_of([&] { fit(model, adam, stateful_data(53), options); });
+    options.distributed = {};
+    options.callbacks = {};
+    message_of([&] { fit(model, adam, stateful_data(53), options); });
+    ForwardPass pass(Mode::training);
+    message_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); });
+  });
+  REQUIRE(messages.size() == 3);
+  CHECK_THAT(messages[0], Contains("enough"));
+  CHECK_THAT(messages[1], Contains("fit: expected an optimizer with all of its state, got one that a run with"));
+  CHECK_THAT(messages[2], Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters"));
+}
+
+TEST_CASE("gradients of 16 bits train to about the same weights, and what rounding takes comes back") {
+  const auto train = [](Wire wire) {
+    std::vector<Tensor> weights;
+    run_on_threads(2, [&](const auto& communicator) {
+      const auto input = Input({1});
+      Model model(input, Dense({.units = 1, .use_bias = false, .kernel_initializer = zeros()})(input));
+      // gradients of 1 + 2^-12 a step, of which bfloat16 keeps 1
+      const double slope = 1 + 0x1p-12;
+      const Loss loss = custom_loss([slope](const Variable& y, const Tensor&) { return mean(y) * slope; });
+      const Dataset data(Tensor::ones({2, 1}), Tensor::zeros({2, 1}));
+      SGD sgd(model.parameters(), {.learning_rate = 0x1p-10});
+      fit(model, sgd, data,
+          {.epochs = 512,
+           .batch_size = 2,
+           .loss = loss,
+           .distributed = {.communicator = communicator, .wire = wire},
+           .show_progress = false});
+      if (communicator->rank() == 0) weights = values_of(model);
+    });
+    return weights[0].item();
+  };
+  const double wanted = -0.5 * (1 + 0x1p-12);
+  CHECK(train(Wire::full) == Approx(wanted).epsilon(1e-6));
+  CHECK(std::abs(train(Wire::bfloat16) - wanted) < 0x1p-9 * 0x1p-10 * 8);  // a few roundings, not 512
+  CHECK(std::abs(train(Wire::float16) - wanted) < 0x1p-12 * 0x1p-10 * 8);
+}
+
+TEST_CASE("synchronized batch normalization on ranks is that of the whole batch") {
+  const auto train = [](std::int64_t shards, const std::shared_ptr<Communicator>& communicator,
+                        bool recompute = false) {
+    const auto input = Input({4});
+    const auto x = BatchNormalization({.momentum = 0.5, .synchronized = true, .name = "norm"})(Dense({.units = 5})(input));
+    Model model(input, Dense({.units = 2})(Activation(tanh)(x)), {.seed = 4});
+    model.convert(DType::float64);
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = 0; i < 26; ++i) labels.push_back(i % 2);
+    const Dataset data(RandomStream(1).normal({26, 4}, 3, 2, DType::float64), Tensor::labels(labels), 2);
+    SGD sgd(model.parameters(), {.learning_rate = 0.2});
+    fit(model, sgd, data,
+        {.epochs = 3,
+         .batch_size = 10,
+         .distributed = {.communicator = communicator, .shards = shards},
+         .recompute = recompute,
+         .show_progress = false});
+    return values_of(model);
+  };
+  const std::vector<Tensor> whole = train(1, nullptr);
+  for (const int ranks : {2, 3, 4}) {
+    run_on_threads(ranks, [&](const auto& communicator) {
+      const std::vector<Tensor> parts = train(ranks, communicator), again = train(ranks, communicator, true);
+      if (communicator->rank() != ranks - 1) return;  // one thread checks
+      CHECK(distance(whole, parts) < 1e-12);
+      CHECK(distance(whole, again) < 1e-12);
+    });
+  }
+  CHECK_THAT(error_of([&] { train(2, nullptr); }),
+             Contains("fit: expected one shard on each rank for layer norm, which is synchronized: the shards of a "
+                      "batch have to meet in it; got 2 shards on 1 ranks; run it on 2 ranks"));
+  CHECK_THAT(error_of([&] { run_on_threads(8, [&](const auto& c) { train(8, c); }); }),
+             Contains("expected at least one sample in each shard of each batch for layer norm, which is "
+                      "synchronized, got a batch of 6 for 8 shards"));
+}
+
+TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bits of one process") {
+  const Model model = stateful_model();
+  const Dataset data = stateful_data(37);
+  const EvaluateOptions options{.batch_size = 12,
+                                .loss = stateful_losses(),
+                                .metrics = stateful_metrics(),
+                                .distributed = {.shards = 8}};
+  const Figures figures = evaluate(model, data, options);
+  const std::vector<Tensor> outputs = predict_all(model, data, 12, {.shards = 8});
+  Model measured = stateful_model();
+  recalibrate_batch_norm(measured, data, {.batch_size = 12, .seed = 3, .distributed = {.shards = 8}});
+  for (const int ranks : {1, 2, 4, 8}) {
+    std::mutex one_at_a_time;
+    run_on_threads(ranks, [&](const auto& communicator) {
+      const Distributed distributed{.communicator = communicator, .shards = 8};
+      Model own = stateful_model();
+      EvaluateOptions same = options;
+      same.distributed = distributed;
+      const Figures its = evaluate(own, data, same);
+      const std::vector<Tensor> predicted = predict_all(own, data, 12, distributed);
+      recalibrate_batch_norm(own, data, {.batch_size = 12, .seed = 3, .distributed = distributed});
+      const std::lock_guard lock(one_at_a_time);
+      CHECK(its == figures);
+      check_identical(outputs, predicted);
+      check_identical(values_of(measured), values_of(own));
+    });
+  }
+  std::vector<int> told(4);  // one rank ends the evaluation of all
+  run_on_threads(4, [&](const auto& communicator) {
+    EvaluateOptions ended = options;
+    ended.distributed.communicator = communicator;
+    const int rank = communicator->rank();
+    ended.batch_end = [&told, rank](std::int64_t samples) {
+      ++told[static_cast<std::size_t>(rank)];
+      return rank != 3 || samples < 24;
+    };
+    evaluate(model, data, ended);
+  });
+  CHECK(told == std::vector<int>{2, 2, 2, 2});
+}
+
+TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing on any") {
+  for (const int rank : {0, 3}) {
+    std::vector<std::string> messages(4);
+    std::vector<std::vector<Tensor>> weights(4);
+    run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
+      const auto own = static_cast<std::size_t>(communicator->rank());
+      Model model = stateful_model();
+      FitOptions options = stateful_options();
+      options.metrics = {{Metric("failing",
+                                 [&](const Tensor&, const Tensor&, const Tensor&) {
+                                   check(communicator->rank() != rank, "out of luck");
+                                   return f64({1}, {1});
+                                 },
+                                 [](const Tensor&) { return 1.0; }),
+                          "kind"}};
+      options.distributed.communicator = communicator;
+      Adam adam(model.parameters());
+      try {
+        fit(model, adam, stateful_data(53), options);
+      } catch (const Error& error) {
+        messages[own] = error.what();
+      }
+      weights[own] = values_of(model);
+    });
+    for (std::size_t r = 0; r < 4; ++r) {
+      INFO(messages[r]);
+      CHECK_THAT(messages[r], Contains("out of luck"));
+      if (r != static_cast<std::size_t>(rank)) CHECK_THAT(messages[r], Contains(fmt::format("rank {}", rank)));
+      check_identical(values_of(stateful_model()), weights[r]);
+    }
+  }
+}
+
+TEST_CASE("ranks that disagree are told what differs before the first step") {
+  const auto refused = [](const std::function<void(FitOptions&, Model&, int rank)>& change) {
+    return error_of([&] {
+      run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
+        FitOptions options = stateful_options();
+        Model model = stateful_model();
+        change(options, model, communicator->rank());
+        train_rank(options, communicator, model);
+      });
+    });
+  };
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
+               if (rank == 2) options.seed = 6;
+             }),
+             Contains("fit: expected the same model, data and options on all ranks, got seed 5 on rank 0 and 6 on rank 2"));
+  CHECK_THAT(refused([](FitOptions&, Model& model, int rank) {
+               if (rank == 1) model.parameters()[0].set_value(Tensor::zeros(model.parameters()[0].shape()));
+             }),
+             Contains("got checksum of the weights"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) { options.distributed.shards = rank == 0 ? 8 : 4; }),
+             Contains("got shards 8 on rank 0 and 4 on rank 1"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
+               if (rank == 3) options.callbacks.clear(), options.callbacks.push_back(LambdaCallback());
+             }),
+             Contains("got number of callbacks 1 on rank 0 and 2 on rank 3"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 24; }),
+             Contains("fit: expected a number of shards that each rank gets the same share of, a power of 2, got 24 "
+                      "shards on 4 ranks; run it on 1, 3, 6, 12 or 24 ranks, or choose other shards"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 6; }),
+             Contains("got 6 shards on 4 ranks; run it on 1, 3 or 6 ranks"));
+  CHECK_THAT(refused([](FitOptions& options, Model& model, int) {
+               model.convert(DType::float64);
+               options.distributed.wire = Wire::bfloat16;
+             }),
+             Contains("fit: expected a float32 model for gradients that travel as bfloat16, got float64"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.bucket_bytes = 0; }),
+             Contains("fit: expected bucket_bytes of at least 1, got 0"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
+               options.callbacks = {at_batch_end([rank](TrainingState& run) {
+                 if (rank == 2) run.optimizer.set_learning_rate(0.5);
+               })};
+             }),
+             Contains("fit: expected the same learning rate on all ranks"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.batch_size = 6; }),
+             Contains("fit: expected at least one sample of a batch for each of the 8 shards, got a batch of 6"));
+}
