@@ -1,5 +1,6 @@
 #include "examples/ranks.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include <cstring>
 #include <filesystem>
 #include <sys/wait.h>
+
+#include "models/graph/terminal.hpp"
 
 extern char** environ;
 
@@ -36,6 +39,8 @@ std::string output_of(const char* command) {
   pclose(pipe);
   return text;
 }
+
+constexpr const char* columns_variable = "XTAPE_TERMINAL_COLUMNS";  // from start_ranks to its ranks
 
 // A signal handler has nothing but what is static.
 std::atomic<pid_t> mpirun = 0;
@@ -95,6 +100,7 @@ int start_ranks(int ranks, char** argv) {
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
 
+  setenv(columns_variable, std::to_string(terminal_columns()).c_str(), 1);
   handle(SIGINT, pass_on);
   handle(SIGTERM, pass_on);
   // In a process group of its own Ctrl-C does not reach mpirun, which would kill the ranks within a second.
@@ -141,6 +147,11 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
   const std::string failure = ranks->failure();
   if (ranks->rank() == 0 || message != failure) fmt::print(stderr, "{}\n", failure);
   return 2;
+}
+
+ProgressOutput progress_output(const std::shared_ptr<Communicator>& ranks) {
+  if (!ranks) return {};
+  return {.columns = [] { return number_in_environment(columns_variable); }};
 }
 
 std::string first_of(const std::shared_ptr<Communicator>& ranks, const std::string& text) {

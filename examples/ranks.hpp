@@ -22,6 +22,10 @@ int start_ranks(int ranks, char** argv);
 /// which it does not pass on. Error if MPI does not see the processes that were started.
 int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body);
 
+/// How progress is shown: on ranks as on the terminal in which start_ranks runs, if there is one. The standard output
+/// of a rank does not tell, because mpirun may read it through a terminal of its own.
+ProgressOutput progress_output(const std::shared_ptr<Communicator>& ranks);
+
 /// The text of the first rank on all ranks; the text itself without ranks.
 std::string first_of(const std::shared_ptr<Communicator>& ranks, const std::string& text);
 

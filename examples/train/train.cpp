@@ -204,10 +204,11 @@ History train_network(Model& model, Optimizer& optimizer, const Dataset& train, 
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
               .seed = s.seed,
-              .distributed = division,
               .callbacks = {CSVLogger({.path = folder / "history.csv"}),
                             Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()},
-              .resume = goes_on ? checkpoints : fs::path()});
+              .resume = goes_on ? checkpoints : fs::path(),
+              .distributed = division,
+              .output = progress_output(division.communicator)});
 }
 
 /// The name of the data for a title: the name of the folder for photographs.

@@ -55,8 +55,8 @@ std::shared_ptr<Communicator> mpi_communicator(const CommunicatorOptions& option
       !called.exchange(true),
       "mpi_communicator: expected one call in a process, because MPI can't be initialized again, got another; pass the "
       "communicator on");
-  return std::make_shared<Communicator>(
-      std::make_unique<ProgressThread>([&module] { return std::unique_ptr<Transport>(module.connect()); }, options.timeout));
+  return std::make_shared<Communicator>(std::make_unique<ProgressThread>(
+      [&module] { return std::unique_ptr<Transport>(module.connect()); }, options.timeout));
 }
 
 }  // namespace xtape

@@ -420,7 +420,8 @@ void ProgressThread::State::terminate() {
   transport_->terminate();
 }
 
-ProgressThread::ProgressThread(const std::function<std::unique_ptr<Transport>()>& connect, std::chrono::milliseconds timeout)
+ProgressThread::ProgressThread(const std::function<std::unique_ptr<Transport>()>& connect,
+                               std::chrono::milliseconds timeout)
     : state_(std::make_shared<State>(timeout)), thread_([state = state_, connect] { state->run(connect); }) {
   bool connected = false;
   try {
