@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "framework/autograd/variable.hpp"
+#include "framework/ops/classification_losses.hpp"
 #include "framework/ops/losses.hpp"
+#include "framework/ops/regression_losses.hpp"
 
 namespace xtape {
 
@@ -85,19 +87,48 @@ class Loss {
   LossOptions options_;
 };
 
-/// The losses of framework/ops/losses.hpp.
+/// The losses of framework/ops: losses.hpp, classification_losses.hpp and regression_losses.hpp have the formulas and
+/// the errors for options out of range.
 namespace loss {
 
 /// For class numbers and distributions, from logits: one label per sample, or one at each position.
 Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
 /// For yes-no answers, one or several per sample, from logits: targets in [0, 1] of the outputs' shape.
-Loss sigmoid_cross_entropy();
+Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options = {});
 /// The same from probabilities.
-Loss binary_cross_entropy();
+Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options = {});
+/// For yes-no answers from logits, most of which are easy: those that are right already count less.
+Loss sigmoid_focal_cross_entropy(const FocalOptions& options = {});
+/// For class numbers and distributions from logits, most of which are easy.
+Loss softmax_focal_cross_entropy(const FocalOptions& options = {});
+/// For yes-no answers -1 and 1 (or 0 and 1), as support vector machines use it.
+Loss hinge();
+/// The square of the hinge loss of each element.
+Loss squared_hinge();
+/// For class numbers and distributions, from scores.
+Loss categorical_hinge();
+/// Divergence between distributions: targets and outputs are probabilities.
+Loss kl_divergence();
+/// One minus the overlap of masks: targets and outputs are probabilities.
+Loss dice(const OverlapOptions& options = {});
+/// The same with weights for what the outputs miss and what they add.
+Loss tversky(const OverlapOptions& options = {});
 /// For numbers.
 Loss mean_squared_error();
 /// Mean of the absolute differences, for numbers.
 Loss mean_absolute_error();
+/// Squares of small differences and absolute values of large ones, for numbers with outliers.
+Loss huber(const HuberOptions& options = {});
+/// Mean of the absolute differences in percent of the targets.
+Loss mean_absolute_percentage_error();
+/// Mean of the squared differences of logarithms, for numbers of different magnitudes.
+Loss mean_squared_logarithmic_error();
+/// Mean of the logarithm of the hyperbolic cosine of the differences, a smooth absolute value.
+Loss log_cosh();
+/// For counts.
+Loss poisson();
+/// Minus the cosine of the angle between vectors along the last axis.
+Loss cosine_similarity();
 
 }  // namespace loss
 }  // namespace xtape
