@@ -8,12 +8,15 @@
 namespace xtape {
 
 /// The specs of a kernel and, where the options use one, of a bias with a number for each output, the kernel's last
-/// axis. `options` has use_bias, and initializers and regularizers of both.
+/// axis. `options` has use_bias, and initializers, regularizers and constraints of
+/// both.
 template <class Options>
 std::vector<ParameterSpec> kernel_and_bias(const Options& options, const PartialShape& kernel) {
-  std::vector<ParameterSpec> specs{{"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer}};
+  std::vector<ParameterSpec> specs{
+      {"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer, options.kernel_constraint}};
   if (options.use_bias) {
-    specs.push_back({"bias", {kernel[-1]}, options.bias_initializer, true, options.bias_regularizer});
+    specs.push_back(
+        {"bias", {kernel[-1]}, options.bias_initializer, true, options.bias_regularizer, options.bias_constraint});
   }
   return specs;
 }
