@@ -95,6 +95,18 @@ void layer_step(benchmark::State& state, const LayerType& layer) {
   count_bytes(state, x, 5);  // x -> y, and x, dy -> dx
 }
 void batch_norm_step(benchmark::State& state) { layer_step(state, BatchNormalization()); }
+void layer_norm_step(benchmark::State& state) { layer_step(state, LayerNormalization()); }
+void group_norm_step(benchmark::State& state) { layer_step(state, GroupNormalization()); }
+void instance_norm_step(benchmark::State& state) { layer_step(state, GroupNormalization({.groups = -1})); }
+void rms_norm_step(benchmark::State& state) { layer_step(state, RMSNormalization()); }
+void nearest_step(benchmark::State& state) { layer_step(state, UpSampling2D()); }
+void bilinear_step(benchmark::State& state) {
+  layer_step(state, UpSampling2D({.interpolation = Interpolation::bilinear}));
+}
+void pixel_shuffle_step(benchmark::State& state) { layer_step(state, DepthToSpace({.block_size = 2})); }
+void relu6_step(benchmark::State& state) { layer_step(state, Activation(relu6)); }
+void swish_step(benchmark::State& state) { layer_step(state, Activation(swish)); }
+void hard_swish_step(benchmark::State& state) { layer_step(state, Activation(hard_swish)); }
 void max_pool_step(benchmark::State& state) { layer_step(state, MaxPooling2D({.pool_size = 3, .strides = 2})); }
 void average_pool_step(benchmark::State& state) { layer_step(state, AveragePooling2D({.pool_size = 2})); }
 
@@ -116,6 +128,16 @@ BENCHMARK(conv_input_gradient)->Apply(resnet50_shapes);
 BENCHMARK(conv_kernel_gradient)->Apply(resnet50_shapes);
 BENCHMARK(matrix_product)->ArgNames({"m", "n", "k"})->Args({256, 256, 256})->Args({1024, 1024, 1024})->UseRealTime();
 BENCHMARK(batch_norm_step)->ArgsProduct({{15}, {64, 256}})->Args({2, 2048})->UseRealTime();
+BENCHMARK(layer_norm_step)->Args({15, 64})->Args({15, 256})->Args({1, 768})->UseRealTime();
+BENCHMARK(group_norm_step)->ArgsProduct({{15}, {64, 256}})->UseRealTime();
+BENCHMARK(instance_norm_step)->ArgsProduct({{15}, {64, 256}})->UseRealTime();
+BENCHMARK(rms_norm_step)->Args({15, 256})->Args({1, 768})->UseRealTime();
+BENCHMARK(nearest_step)->ArgsProduct({{16}, {16, 64}})->UseRealTime();
+BENCHMARK(bilinear_step)->ArgsProduct({{16}, {16, 64}})->UseRealTime();
+BENCHMARK(pixel_shuffle_step)->Args({16, 64})->UseRealTime();
+BENCHMARK(relu6_step)->Args({15, 256})->UseRealTime();
+BENCHMARK(swish_step)->Args({15, 256})->UseRealTime();
+BENCHMARK(hard_swish_step)->Args({15, 256})->UseRealTime();
 BENCHMARK(max_pool_step)->Args({32, 64})->UseRealTime();
 BENCHMARK(average_pool_step)->Args({2, 2048})->UseRealTime();
 BENCHMARK(adam_step)->Arg(23'546'886)->Unit(benchmark::kMillisecond)->UseRealTime();

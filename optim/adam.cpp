@@ -14,7 +14,8 @@ Adam::Adam(std::string name, std::vector<Parameter> parameters, AdamOptions opti
                  .clip_norm = options.clip_norm,
                  .clip_value = options.clip_value,
                  .decoupled_decay = decoupled_decay,
-                 .groups = std::move(options.groups)},
+                 .groups = std::move(options.groups),
+                 .ema_momentum = options.ema_momentum},
                 {"m", "v"}),
       beta1_(options.beta1),
       beta2_(options.beta2),
@@ -58,7 +59,8 @@ AdamW::AdamW(std::vector<Parameter> parameters, AdamWOptions options)
             .weight_decay = options.weight_decay,
             .clip_norm = options.clip_norm,
             .clip_value = options.clip_value,
-            .groups = std::move(options.groups)},
+            .groups = std::move(options.groups),
+            .ema_momentum = options.ema_momentum},
            true) {}
 
 }  // namespace xtape

@@ -15,6 +15,7 @@ struct AdamOptions {
   double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
   double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
+  double ema_momentum = 0;  ///< share that is kept by the moving averages of the parameters, in [0, 1); 0: no averages
 };
 
 /// Kingma and Ba, Adam: A method for stochastic optimization, ICLR 2015, with the bias corrections
@@ -50,6 +51,7 @@ struct AdamWOptions {
   double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
   double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
+  double ema_momentum = 0;  ///< share that is kept by the moving averages of the parameters, in [0, 1); 0: no averages
 };
 
 /// Adam with decoupled weight decay: p -= rate * weight_decay * p precedes each update. As in Keras it applies to every

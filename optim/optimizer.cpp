@@ -7,16 +7,36 @@
 #include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
+namespace {
+
+/// average = momentum average + (1 - momentum) value.
+void average_into(Tensor& average, const Tensor& value, double momentum) {
+  with_floating("Optimizer", value.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto kept = static_cast<T>(momentum), fresh = static_cast<T>(1 - momentum);
+    const T* const now = value.data<T>();
+    T* const all = average.mutable_data<T>();
+    kernels::parallel_for(value.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) all[i] = kept * all[i] + fresh * now[i];
+    });
+  });
+}
+
+}  // namespace
 
 Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options,
-                     std::vector<std::string> slots)
+                     std::vector<std::string> slots, double initial_value)
     : type_(std::move(type)),
       options_(std::move(options)),
       slot_names_(std::move(slots)),
+      rule_slots_(slot_names_.size()),
+      initial_value_(initial_value),
       parameters_(std::move(parameters)) {
   check_not_negative("weight_decay", options_.weight_decay);
   check_not_negative("clip_norm", options_.clip_norm);
   check_not_negative("clip_value", options_.clip_value);
+  check_fraction("ema_momentum", options_.ema_momentum);
+  if (options_.ema_momentum > 0) slot_names_.emplace_back("average");
   check(options_.clip_norm == 0 || options_.clip_value == 0, "{}: expected clip_norm or clip_value, got both", type_);
   check(!parameters_.empty(), "{}: expected at least one parameter, got none; pass model.parameters()", type_);
   const auto groups = assign_groups(type_, parameters_, options_.groups);
@@ -29,7 +49,7 @@ Optimizer::Optimizer(std::string type, std::vector<Parameter> parameters, Common
     entry.weight_decay = group.weight_decay.value_or(options_.weight_decay);
     entry.frozen = group.frozen;
     entry.always_has_slots = parameters_[i].trainable() && !entry.frozen;
-    if (entry.always_has_slots) entry.slots = zero_slots(parameters_[i]);
+    if (entry.always_has_slots) entry.slots = initial_slots(parameters_[i]);
   }
 }
 
@@ -37,6 +57,7 @@ std::string Optimizer::settings() const {
   std::string text =
       fmt::format("{}weight_decay {}, clip_norm {}, clip_value {}", options_.decoupled_decay ? "decoupled " : "",
                   options_.weight_decay, options_.clip_norm, options_.clip_value);
+  if (options_.ema_momentum > 0) text += fmt::format(", ema_momentum {}", options_.ema_momentum);
   for (const ParameterGroup& group : options_.groups) text += fmt::format(", group {}", to_string(group));
   return text;
 }
@@ -75,6 +96,7 @@ void Optimizer::step_of(const Gradients& gradients) {
       scale = options_.clip_norm / norm;  // the factor of Gradients::clip_norm(), without a copy
   }
   const double rate = learning_rate();
+  begin_step(iterations_ + 1);
   gradients.commit_after([&] {
     for (const auto& [parameter, gradient] : own) {
       const std::size_t place = *place_of(parameter);
@@ -94,6 +116,7 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
       type_, loss.size() == 1 ? loss.value().item() : 0);
   if (options_.clip_norm > 0) return step(pass.backward(loss));
   const double rate = learning_rate();
+  begin_step(iterations_ + 1);
   pass.state_updates().commit_after([&] {
     bool any = false;
     pass.backward(loss, [&](const Parameter& parameter, const Tensor& gradient) {
@@ -112,7 +135,8 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
 void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rate, double scale) {
   Entry& entry = entries_[place];
   const Parameter& parameter = parameters_[place];
-  if (!entry.slots) entry.slots = zero_slots(parameter);
+  const bool first = iterations_ == 0 || !entry.slots;
+  if (!entry.slots) entry.slots = initial_slots(parameter);
   for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the type of the parameter may have changed
   const Step step{.rate = rate * entry.rate_factor,
                   .decay = options_.decoupled_decay ? entry.weight_decay : 0,
@@ -120,14 +144,34 @@ void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rat
                   .scale = scale,
                   .limit = options_.clip_value > 0 ? options_.clip_value : std::numeric_limits<double>::infinity(),
                   .l2 = options_.decoupled_decay ? 0 : entry.weight_decay};
-  parameter.modify([&](Tensor& value) { update(value, gradient, *entry.slots, step); });
+  parameter.modify([&](Tensor& value) {
+    update(value, gradient, std::span(*entry.slots).first(rule_slots_), step);
+    if (parameter.constraint()) value = parameter.constraint()(value);
+  });
+  if (options_.ema_momentum > 0) {
+    average_into(entry.slots->back(), parameter.value(), first ? 0 : options_.ema_momentum);
+  }
 }
 
-std::vector<Tensor> Optimizer::zero_slots(const Parameter& parameter) const {
-  std::vector<Tensor> slots;
-  for (std::size_t s = 0; s < slot_names_.size(); ++s) {
-    slots.push_back(Tensor::zeros(parameter.shape(), parameter.dtype()));
+void Optimizer::swap_averages() {
+  check_complete("swap_averages");
+  check(options_.ema_momentum > 0, "{}::swap_averages: expected an optimizer with ema_momentum, got one without",
+        type_);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (!entries_[i].slots) continue;
+    Tensor& average = entries_[i].slots->back();
+    const Tensor value = parameters_[i].value();
+    parameters_[i].set_value(average.to(value.dtype()));
+    average = value;
   }
+}
+
+std::vector<Tensor> Optimizer::initial_slots(const Parameter& parameter) const {
+  std::vector<Tensor> slots;
+  for (std::size_t s = 0; s < rule_slots_; ++s) {
+    slots.push_back(Tensor::full(parameter.shape(), initial_value_, parameter.dtype()));
+  }
+  if (options_.ema_momentum > 0) slots.push_back(parameter.value());
   return slots;
 }
 

@@ -24,6 +24,12 @@ namespace xtape {
 /// Updates parameters in place from the gradients of passes. The optimizer holds, for each trainable parameter, the
 /// tensors of its update rule ("slots", such as Adam's m and v), which are zero initially. A parameter that is not
 /// trainable when the optimizer is made gets its slots with its first gradient, so it can be unfrozen at any time.
+///
+/// After each step the constraint of each parameter is applied (see Constraint in layers/). With ema_momentum the
+/// optimizer also keeps an exponential moving average of each parameter, which often generalizes better than the
+/// parameter itself (Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992):
+///   average = ema_momentum average + (1 - ema_momentum) parameter,
+/// and the parameter itself at its first step, as in Keras. The averages are slots, so that a checkpoint holds them.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
@@ -86,6 +92,12 @@ class Optimizer {
 
   /// The names of a parameter's slots in named_state(), whether they exist or not. Error if it is not in parameters().
   std::vector<std::string> state_names(const Parameter& parameter) const;
+  /// Exchanges every parameter with its moving average: afterwards the model computes with the averages. A second call
+  /// restores the parameters, so that training can continue:
+  ///   adam.swap_averages();  evaluate(model, test);  adam.swap_averages();
+  /// Error if ema_momentum is 0.
+  void swap_averages();
+
   /// The existing slots with their names, such as "conv1/kernel/m". Together with iterations() and the values of the
   /// parameters, they suffice to resume a run with the results of an uninterrupted one.
   std::vector<std::pair<std::string, Tensor>> named_state() const;
@@ -103,7 +115,19 @@ class Optimizer {
     double clip_value = 0;         ///< largest absolute value of an element of a gradient; 0: no clipping
     bool decoupled_decay = false;  ///< whether the decay is p -= rate * weight_decay * p instead
     std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
+    double ema_momentum = 0;                  ///< share that the moving averages of parameters keep; 0: no averages
   };
+  /// CommonOptions from the options of a derived class.
+  template <class Options>
+  static CommonOptions common_options(const Options& options, bool decoupled_decay = false) {
+    return {.learning_rate = options.learning_rate,
+            .weight_decay = options.weight_decay,
+            .clip_norm = options.clip_norm,
+            .clip_value = options.clip_value,
+            .decoupled_decay = decoupled_decay,
+            .groups = options.groups,
+            .ema_momentum = options.ema_momentum};
+  }
 
   /// The numbers that an update rule needs for one step of one parameter.
   struct Step {
@@ -115,9 +139,14 @@ class Optimizer {
     double l2;            ///< factor of the parameter in the term that is added to the gradient
   };
 
-  /// `type` is the name of the class, `slots` the names of the slots of each parameter. Error if a parameter is given
-  /// twice, no parameter is given, or an option is out of its range.
-  Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options, std::vector<std::string> slots);
+  /// `type` is the name of the class, `slots` the names of the slots of each parameter, `initial_value` that of their
+  /// elements. Error if a parameter is given twice, no parameter is given, or an option is out of its range.
+  Optimizer(std::string type, std::vector<Parameter> parameters, CommonOptions options, std::vector<std::string> slots,
+            double initial_value = 0);
+
+  /// Called before the updates of step `number`, 1 for the first. A rule with a quantity that all parameters share
+  /// computes it here.
+  virtual void begin_step(std::int64_t /*number*/) {}
 
   /// Updates the value from its gradient. The slots are in the order given to the constructor and have the value's
   /// type.
@@ -175,13 +204,15 @@ class Optimizer {
   /// The index of the parameter, if this optimizer updates it.
   std::optional<std::size_t> place_of(const Parameter& parameter) const;
   void update_one(std::size_t place, const Tensor& gradient, double rate, double scale);
-  std::vector<Tensor> zero_slots(const Parameter& parameter) const;
+  std::vector<Tensor> initial_slots(const Parameter& parameter) const;
   /// The names of the parameters; names that occur several times get a number appended.
   std::vector<std::string> unique_names() const;
 
   std::string type_;
   CommonOptions options_;
-  std::vector<std::string> slot_names_;
+  std::vector<std::string> slot_names_;  // of the rule, then that of the average
+  std::size_t rule_slots_;               // number of slots of the rule
+  double initial_value_;                 // of the rule's slots
   std::vector<Parameter> parameters_;
   std::vector<Entry> entries_;  // one per parameter
   std::unordered_map<Parameter, std::size_t> places_;

@@ -16,6 +16,7 @@ struct RMSpropOptions {
   double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
   double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
+  double ema_momentum = 0;  ///< share that is kept by the moving averages of the parameters, in [0, 1); 0: no averages
 };
 
 /// Tieleman and Hinton, Lecture 6.5 of Neural networks for machine learning, 2012, as in Keras 2.11 and later:

@@ -73,5 +73,60 @@ LearningRate cosine(double initial, std::int64_t steps, CosineOptions options) {
   };
 }
 
+LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsOptions options) {
+  check(is_rate(initial), "schedule::cosine_restarts: expected a finite initial rate of at least 0, got {}", initial);
+  check(steps > 0, "schedule::cosine_restarts: expected steps above 0, got {}", steps);
+  check(options.period_factor >= 1 && std::isfinite(options.period_factor),
+        "schedule::cosine_restarts: expected a finite period_factor of at least 1, got {}", options.period_factor);
+  check(options.rate_factor > 0 && std::isfinite(options.rate_factor),
+        "schedule::cosine_restarts: expected a finite rate_factor above 0, got {}", options.rate_factor);
+  check(is_rate(options.final_rate), "schedule::cosine_restarts: expected a finite final_rate of at least 0, got {}",
+        options.final_rate);
+  return [=](std::int64_t i) {
+    auto left = static_cast<double>(i), period = static_cast<double>(steps);
+    double factor = 1;
+    if (options.period_factor == 1) {
+      factor = std::pow(options.rate_factor, std::floor(left / period));
+      left = std::fmod(left, period);
+    }
+    for (; left >= period; period *= options.period_factor, factor *= options.rate_factor) left -= period;
+    const double share = factor * (1 + std::cos(std::numbers::pi * left / period)) / 2;
+    return options.final_rate + (initial - options.final_rate) * share;
+  };
+}
+
+LearningRate polynomial(double initial, std::int64_t steps, PolynomialOptions options) {
+  check(is_rate(initial), "schedule::polynomial: expected a finite initial rate of at least 0, got {}", initial);
+  check(steps > 0, "schedule::polynomial: expected steps above 0, got {}", steps);
+  check(is_rate(options.final_rate), "schedule::polynomial: expected a finite final_rate of at least 0, got {}",
+        options.final_rate);
+  check(options.power > 0 && std::isfinite(options.power),
+        "schedule::polynomial: expected a finite power above 0, got {}", options.power);
+  return [=](std::int64_t i) {
+    const auto at = static_cast<double>(i), period = static_cast<double>(steps);
+    const double whole = options.cycle ? period * std::max(1.0, std::ceil(at / period)) : period;
+    return options.final_rate +
+           (initial - options.final_rate) * std::pow(1 - std::min(at, whole) / whole, options.power);
+  };
+}
+
+LearningRate inverse_time(double initial, std::int64_t decay_steps, double rate, bool staircase) {
+  check(is_rate(initial), "schedule::inverse_time: expected a finite initial rate of at least 0, got {}", initial);
+  check(decay_steps > 0, "schedule::inverse_time: expected decay_steps above 0, got {}", decay_steps);
+  check(is_rate(rate), "schedule::inverse_time: expected a finite decay rate of at least 0, got {}", rate);
+  return [=](std::int64_t i) {
+    const double done = static_cast<double>(i) / static_cast<double>(decay_steps);
+    return initial / (1 + rate * (staircase ? std::floor(done) : done));
+  };
+}
+
+LearningRate warmup(LearningRate after, std::int64_t steps) {
+  check(steps >= 0, "schedule::warmup: expected steps of at least 0, got {}", steps);
+  return [after = std::move(after), steps](std::int64_t i) {
+    if (i >= steps) return after.at(i - steps);
+    return after.at(0) * static_cast<double>(i + 1) / static_cast<double>(steps);
+  };
+}
+
 }  // namespace schedule
 }  // namespace xtape

@@ -58,5 +58,36 @@ struct CosineOptions {
 /// steps.
 LearningRate cosine(double initial, std::int64_t steps, CosineOptions options = {});
 
+/// Options of the schedule `cosine_restarts`.
+struct CosineRestartsOptions {
+  double period_factor = 2;  ///< each period is so many times as long as the one before, at least 1; Keras's t_mul
+  double rate_factor = 1;    ///< each period begins with so many times the rate, above 0; Keras's m_mul
+  double final_rate = 0;     ///< rate at the end of each period
+};
+
+/// Cosine decays one after another (Loshchilov and Hutter, SGDR, ICLR 2017; Keras's CosineDecayRestarts): the first
+/// from `initial` to the final rate in `steps` iterations, the following ones with their periods and rates multiplied.
+/// Error unless steps > 0 and the options are in their ranges.
+LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsOptions options = {});
+
+/// Options of the schedule `polynomial`.
+struct PolynomialOptions {
+  double final_rate = 1e-4;  ///< rate at the end
+  double power = 1;          ///< exponent, above 0; 1: the rate falls linearly
+  bool cycle = false;        ///< at the end continue with a period of 2, 3, ... times `steps` from the initial rate
+};
+
+/// final_rate + (initial - final_rate) (1 - i / steps)^power, and final_rate from iteration `steps` on (Keras's
+/// PolynomialDecay). Error unless steps > 0 and the options are in their ranges.
+LearningRate polynomial(double initial, std::int64_t steps, PolynomialOptions options = {});
+
+/// initial / (1 + rate i / decay_steps); with `staircase` i / decay_steps is rounded down (Keras's InverseTimeDecay).
+/// Error unless decay_steps > 0 and rate >= 0.
+LearningRate inverse_time(double initial, std::int64_t decay_steps, double rate, bool staircase = false);
+
+/// Precedes a schedule by a linear warm-up: the first rate of `after` times (i + 1) / steps while i < steps, then
+/// after.at(i - steps). Error unless steps >= 0.
+LearningRate warmup(LearningRate after, std::int64_t steps);
+
 }  // namespace schedule
 }  // namespace xtape

@@ -8,7 +8,8 @@ SGD::SGD(std::vector<Parameter> parameters, SGDOptions options)
                  .weight_decay = options.weight_decay,
                  .clip_norm = options.clip_norm,
                  .clip_value = options.clip_value,
-                 .groups = options.groups},
+                 .groups = options.groups,
+                 .ema_momentum = options.ema_momentum},
                 options.momentum != 0 ? std::vector<std::string>{"v"} : std::vector<std::string>{}),
       momentum_(options.momentum),
       nesterov_(options.nesterov) {

@@ -14,6 +14,7 @@ struct SGDOptions {
   double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
   double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
+  double ema_momentum = 0;  ///< share that is kept by the moving averages of the parameters, in [0, 1); 0: no averages
 };
 
 /// Stochastic gradient descent: p -= rate * g. With momentum u, as in Keras: v = u v - rate g, p += v, and with

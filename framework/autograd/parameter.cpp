@@ -14,6 +14,7 @@ struct Parameter::State {
   Tensor value;
   bool trainable;
   std::uint64_t version = 0;
+  std::function<Tensor(const Tensor&)> constraint{};
   std::vector<std::pair<std::type_index, std::shared_ptr<const void>>> derived{};  // guarded by program_locks.caches
 };
 
@@ -27,6 +28,10 @@ void Parameter::rename(std::string name) { state_->name = std::move(name); }
 bool Parameter::trainable() const { return state_->trainable; }
 void Parameter::set_trainable(bool trainable) const { state_->trainable = trainable; }
 const Tensor& Parameter::value() const { return state_->value; }
+void Parameter::set_constraint(std::function<Tensor(const Tensor& value)> project) const {
+  state_->constraint = std::move(project);
+}
+const std::function<Tensor(const Tensor& value)>& Parameter::constraint() const { return state_->constraint; }
 std::uint64_t Parameter::version() const { return state_->version; }
 
 void Parameter::set_value(Tensor value) const {

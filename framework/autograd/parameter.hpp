@@ -39,6 +39,11 @@ class Parameter {
   /// Calls f(value) to change the elements in place. The reference is valid during the call. Error if f changes the
   /// shape or type; the value is zero afterwards.
   void modify(const std::function<void(Tensor& value)>& f) const;
+  /// Sets a function that an optimizer applies to the value after each of its steps, such as the projection of a
+  /// constraint; an empty function for none. It returns a value of the same shape and type.
+  void set_constraint(std::function<Tensor(const Tensor& value)> project) const;
+  /// The function set by set_constraint(); empty for none.
+  const std::function<Tensor(const Tensor& value)>& constraint() const;
   /// The number of writes so far, that is, of calls of set_value() and modify().
   std::uint64_t version() const;
 

@@ -40,7 +40,7 @@ struct EluFunction {
 struct LeakyReluFunction {
   static constexpr const char* name = "leaky_relu";  ///< name of the function
   /// Computes leaky_relu(x, slope); see `leaky_relu` for formula and errors.
-  Variable operator()(const Variable& x, double slope = 0.3) const;
+  Variable operator()(const Variable& x, double slope = 0.2) const;
 };
 /// The type of the function object `gelu`.
 struct GeluFunction {
@@ -86,7 +86,7 @@ inline constexpr SoftplusFunction softplus;
 inline constexpr EluFunction elu;
 
 /// y = x for x > 0, else slope x. dx = dy for y > 0, else slope dy; saves y. Error unless slope >= 0.
-/// Call it as leaky_relu(x, slope); the default of 0.3 is the alpha of Keras 2's LeakyReLU layer.
+/// Call it as leaky_relu(x, slope); the default is 0.2. (The layer LeakyReLU has 0.3, as in Keras.)
 inline constexpr LeakyReluFunction leaky_relu;
 
 /// y = x Phi(x) with the normal distribution function Phi, exact: x (1 + erf(x / 2^(1/2))) / 2. dx = dy (Phi(x) +

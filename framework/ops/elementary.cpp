@@ -29,6 +29,12 @@ Variable log_of_positive(const Variable& x) {
 
 }  // namespace
 
+Variable cast(const Variable& x, DType dtype) {
+  check(is_floating(x.dtype()) && is_floating(dtype), "cast: expected floating types, got {} and {}", x.dtype(), dtype);
+  if (x.dtype() == dtype) return x;
+  return record("cast", x.value().to(dtype), {{x, [from = x.dtype()](const Variable& dy) { return cast(dy, from); }}});
+}
+
 Variable exp(const Variable& x) {
   Tensor y = map("exp", x.value(), [](auto v) { return std::exp(v); });
   return record("exp", std::move(y), {{x, [](const Variable& dy, const Variable& out) { return multiply(dy, out); }}});

@@ -5,6 +5,10 @@
 
 namespace xtape {
 
+/// y = x in another floating type; x itself if it has that type. dx = dy in the type of x; saves nothing. Error unless
+/// both types are floating.
+Variable cast(const Variable& x, DType dtype);
+
 /// y = e^x. dx = dy y; saves y.
 Variable exp(const Variable& x);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "framework/autograd/tape.hpp"
@@ -11,6 +12,7 @@
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/exponential_sum.hpp"
 #include "framework/ops/label_checks.hpp"
+#include "framework/ops/loss_parts.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/ops/softmax_gradient.hpp"
@@ -19,38 +21,6 @@
 
 namespace xtape {
 namespace {
-
-void check_weights(std::string_view function, const Variable& x, const Tensor& weights) {
-  check(!weights.defined() ||
-            (x.value().rank() > 0 && weights.shape() == Shape{x.dim(0)} && is_floating(weights.dtype())),
-        "{}: expected floating weights, one for each of the samples of {}, got {}", function, x.shape(),
-        tensor_text(weights));
-}
-
-/// factor * x; 0 if the factor is 0, even if x is infinite or NaN.
-template <class T>
-T share_of(T factor, T x) {
-  return factor == 0 ? 0 : factor * x;
-}
-
-/// Multiplies each row of x (n, ...) by its weight. A row of weight 0 becomes 0, even if it is infinite or NaN.
-Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
-  check_weights(function, x, weights);
-  if (!weights.defined()) return x;
-  std::vector<std::int64_t> column(static_cast<std::size_t>(x.value().rank()), 1);
-  column[0] = x.dim(0);
-  const Tensor factors = weights.to(x.dtype()).reshaped(Shape(column));
-  return record(function, map(function, factors, x.value(), [](auto w, auto v) { return share_of(w, v); }),
-                {{x, [function, weights](const Variable& dy) { return weighted(function, dy, weights); }}});
-}
-
-/// The mean of n numbers. sum(divisor) returns the sum of the numbers, each divided by the divisor before it is added.
-/// If the sum exceeds the range of double, the numbers are divided by n first, because the mean may be in range.
-template <class Sum>
-double finite_mean(double n, Sum sum) {
-  const double mean = sum(1.0) / n;
-  return std::isinf(mean) ? sum(n) : mean;
-}
 
 /// The targets of a softmax cross entropy for logits (rows, classes).
 struct RowTargets {
@@ -183,44 +153,6 @@ Variable softmax_difference(const Variable& logits, const RowTargets& targets) {
                   }}});
 }
 
-void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets) {
-  check(targets.defined() && outputs.shape() == targets.shape() && outputs.size() > 0,
-        "{}: expected outputs and targets of one shape with at least one element, got {} and {}", function,
-        shape_text(outputs.value()), shape_text(targets));
-}
-
-/// The sum of f(x, t) / divisor over all elements, each multiplied by the weight of its sample. A sample of weight 0
-/// contributes 0, even if its loss is infinite or NaN. Accumulated in double, in pieces that do not depend on the
-/// number of threads.
-template <class F>
-double sum_of(std::string_view function, const Tensor& x, const Tensor& targets, const Tensor& weights, double divisor,
-              F f) {
-  const std::int64_t n = x.size(), of_sample = x.rank() > 0 ? n / x.dim(0) : 1;
-  const Tensor given = weights.defined() ? weights.to(DType::float64) : Tensor();
-  std::vector<double> sums(static_cast<std::size_t>((n + elementwise_grain - 1) / elementwise_grain));
-  with_floating(function, x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T *outputs = x.data<T>(), *wanted = targets.data<T>();
-    const double* factors = given.defined() ? given.data<double>() : nullptr;
-    kernels::parallel_for(n, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-      double sum = 0;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const double loss = f(static_cast<double>(outputs[i]), static_cast<double>(wanted[i])) / divisor;
-        sum += factors ? share_of(factors[i / of_sample], loss) : loss;
-      }
-      sums[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
-    });
-  });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
-
-/// Applies f(x, t) to all elements, computed in double.
-template <class F>
-Tensor map_in_double(std::string_view function, const Variable& x, const Variable& t, F f) {
-  return map(function, x.value(), t.value(),
-             [f](auto u, auto v) { return f(static_cast<double>(u), static_cast<double>(v)); });
-}
-
 /// softplus(z) - t z. Its terms cancel for large z, so it is computed as (1 - t) z for z > 0, else -t z, plus
 /// ln(1 + e^-|z|).
 double loss_of_logit(double z, double t) {
@@ -260,20 +192,27 @@ Variable probability_slope(const Variable& p, const Variable& t) {
                   }}});
 }
 
-/// Records the weighted mean of f(x, t) over all elements. The derivative of f with respect to x is
-/// factor * slope(x, t).
-template <class F, class Slope>
-Variable elementwise_loss(std::string_view name, const Variable& x, const Tensor& targets, const Tensor& weights, F f,
-                          Slope slope, double factor = 1) {
-  check_weights(name, x, weights);
-  const Variable t = targets.to(x.dtype());
-  const auto n = static_cast<double>(x.size());
-  const double loss =
-      finite_mean(n, [&](double divisor) { return sum_of(name, x.value(), t.value(), weights, divisor, f); });
-  return record(name, Tensor::scalar(loss, x.dtype()),
-                {{x, [name, x, t, weights, n, slope, factor](const Variable& dy) {
-                    return dy * weighted(name, slope(x, t), weights) / (n / factor);
-                  }}});
+void check_binary(std::string_view function, const Variable& outputs, const BinaryCrossEntropyOptions& options) {
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1, "{}: expected a label_smoothing in [0, 1), got {}",
+        function, options.label_smoothing);
+  const auto n = static_cast<std::int64_t>(options.pos_weight.size());
+  check(n <= 1 || (outputs.rank() > 1 && n == outputs.dim(-1)),
+        "{}: expected one pos_weight, or one for each of the last axis of outputs {}, got {}", function,
+        outputs.shape(), n);
+  check(std::ranges::all_of(options.pos_weight, [](double w) { return std::isfinite(w) && w >= 0; }),
+        "{}: expected finite pos_weights of at least 0, got {}", function, fmt::join(options.pos_weight, ", "));
+}
+
+/// The factors of -log p and -log(1 - p) for each element, in float64.
+std::pair<Tensor, Tensor> shares(const Variable& outputs, const Tensor& targets,
+                                 const BinaryCrossEntropyOptions& options) {
+  const double s = options.label_smoothing;
+  const Tensor t = map("shares", targets.to(DType::float64), [s](double v) { return v * (1 - s) + s / 2; });
+  const std::vector<double> factors = options.pos_weight.empty() ? std::vector<double>{1} : options.pos_weight;
+  const auto n = static_cast<std::int64_t>(factors.size());
+  const Tensor yes =
+      map("shares", t, Tensor::of({n}, factors, DType::float64), [](double v, double w) { return v * w; });
+  return {yes.reshaped(outputs.shape()), map("shares", t, [](double v) { return 1 - v; })};
 }
 
 void check_logits(const Shape& logits) {
@@ -352,18 +291,32 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
                   }}});
 }
 
-Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights) {
+Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights,
+                              const BinaryCrossEntropyOptions& options) {
   constexpr std::string_view name = "binary_cross_entropy";
   check_alike(name, probabilities, targets);
   check_probabilities(name, targets);
-  return elementwise_loss(name, probabilities, targets, weights, loss_of_probability, probability_slope);
+  check_binary(name, probabilities, options);
+  if (options.label_smoothing == 0 && options.pos_weight.empty()) {
+    return elementwise_loss(name, probabilities, targets, weights, loss_of_probability, probability_slope);
+  }
+  const auto [yes, no] = shares(probabilities, targets, options);
+  const Variable p = clip(counted(name, probabilities, weights), margin, 1 - margin);
+  return mean_of_positions(name, -(yes * log(p) + no * log1p(-p)), weights, probabilities.dtype());
 }
 
-Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights) {
+Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights,
+                               const BinaryCrossEntropyOptions& options) {
   constexpr std::string_view name = "sigmoid_cross_entropy";
   check_alike(name, logits, targets);
   check_probabilities(name, targets);
-  return elementwise_loss(name, logits, targets, weights, loss_of_logit, sigmoid_difference);
+  check_binary(name, logits, options);
+  if (options.label_smoothing == 0 && options.pos_weight.empty()) {
+    return elementwise_loss(name, logits, targets, weights, loss_of_logit, sigmoid_difference);
+  }
+  const auto [yes, no] = shares(logits, targets, options);
+  const Variable z = counted(name, logits, weights);
+  return mean_of_positions(name, yes * softplus(-z) + no * softplus(z), weights, logits.dtype());
 }
 
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "framework/autograd/variable.hpp"
 
@@ -44,15 +45,26 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
 double labels_that_count(const Tensor& labels, std::int64_t classes,
                          const std::optional<std::int64_t>& ignored = std::nullopt);
 
+/// Options of binary_cross_entropy and sigmoid_cross_entropy.
+struct BinaryCrossEntropyOptions {
+  /// Each target t becomes (1 - label_smoothing) t + label_smoothing / 2, in [0, 1), as in Keras.
+  double label_smoothing = 0;
+  /// Factors of the term t log p: above 1 they favour recall, below 1 precision. None (all are 1), one for all
+  /// elements, or one for each of the last axis of the outputs (PyTorch's BCEWithLogitsLoss).
+  std::vector<double> pos_weight = {};
+};
+
 /// The mean over all elements of -(t log p + (1 - t) log(1 - p)), for probabilities p and targets t. As in Keras, p is
 /// clipped to [1e-7, 1 - 1e-7]; the derivative is 0 outside of this range. Error unless both have the same shape and
-/// every target is in [0, 1].
-Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {});
+/// every target is in [0, 1], or if an option is out of range.
+Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights = {},
+                              const BinaryCrossEntropyOptions& options = {});
 
 /// The binary cross entropy of logits z, where p = sigmoid(z): the mean over all elements of softplus(z) - t z, with
 /// the derivative sigmoid(z) - t. Both have full precision for all z and for t of 0 and 1. For an infinite z the loss
 /// is 0 if the target matches its sign (1 for +inf, 0 for -inf), and +inf otherwise. Error as in binary_cross_entropy.
-Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {});
+Variable sigmoid_cross_entropy(const Variable& logits, const Tensor& targets, const Tensor& weights = {},
+                               const BinaryCrossEntropyOptions& options = {});
 
 /// The mean over all elements of (x - t)^2. Error unless both have the same shape.
 Variable mean_squared_error(const Variable& outputs, const Tensor& targets, const Tensor& weights = {});

@@ -22,6 +22,8 @@ class Conv2DLayer final : public Layer {
     Initializer bias_initializer = zeros();             ///< initial values of the bias
     Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
     Regularizer bias_regularizer = {};                  ///< added to the loss for the bias
+    Constraint kernel_constraint = {};                  ///< max_norm(3) limits the norms after each optimizer step
+    Constraint bias_constraint = {};                    ///< applied to the bias after each optimizer step
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("filters", options.filters);
@@ -35,6 +37,8 @@ class Conv2DLayer final : public Layer {
       field("bias_initializer", options.bias_initializer);
       field("kernel_regularizer", options.kernel_regularizer);
       field("bias_regularizer", options.bias_regularizer);
+      field("kernel_constraint", options.kernel_constraint);
+      field("bias_constraint", options.bias_constraint);
     }
   };
   /// Error unless filters >= 1.

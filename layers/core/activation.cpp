@@ -1,16 +1,17 @@
 #include "layers/core/activation.hpp"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include "framework/ops/arithmetic.hpp"
 
 namespace xtape {
 namespace {
 
-const std::array<ActivationFunction, 10>& builtin_functions() {
-  static const std::array<ActivationFunction, 10> functions{linear, relu, sigmoid,    TanhFunction(), softplus,
-                                                            gelu,   elu,  leaky_relu, softmax,        log_softmax};
+const std::vector<ActivationFunction>& builtin_functions() {
+  static const std::vector<ActivationFunction> functions = []<class... F>(std::type_identity<std::tuple<F...>>) {
+    return std::vector<ActivationFunction>{F()...};
+  }(std::type_identity<BuiltinActivations>());
   return functions;
 }
 

@@ -4,9 +4,12 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 
 #include "framework/ops/activations.hpp"
+#include "framework/ops/piecewise_activations.hpp"
+#include "framework/ops/smooth_activations.hpp"
 #include "layers/graph/layer.hpp"
 
 namespace xtape {
@@ -21,16 +24,23 @@ struct TanhFunction {
 /// xtape.
 inline TanhFunction tanh(TanhFunction function) { return function; }
 
-/// The function objects of framework/ops/activations.hpp, and TanhFunction.
-template <class F>
-concept BuiltinActivation = std::same_as<F, LinearFunction> || std::same_as<F, ReluFunction> ||
-    std::same_as<F, SigmoidFunction> || std::same_as<F, TanhFunction> || std::same_as<F, SoftplusFunction> ||
-    std::same_as<F, EluFunction> || std::same_as<F, LeakyReluFunction> || std::same_as<F, GeluFunction> ||
-    std::same_as<F, SoftmaxFunction> || std::same_as<F, LogSoftmaxFunction>;
+/// The types of xtape's activation functions, which a model file can name.
+using BuiltinActivations =
+    std::tuple<LinearFunction, ReluFunction, SigmoidFunction, TanhFunction, SoftplusFunction, GeluFunction, EluFunction,
+               LeakyReluFunction, SoftmaxFunction, LogSoftmaxFunction, SiluFunction, MishFunction, GeluTanhFunction,
+               CeluFunction, SeluFunction, SoftsignFunction, SquareplusFunction, ExponentialFunction,
+               LogSigmoidFunction, TanhShrinkFunction, SparsePlusFunction, Relu6Function, HardSigmoidFunction,
+               HardSiluFunction, HardTanhFunction, HardShrinkFunction, SoftShrinkFunction, SparseSigmoidFunction,
+               SparsemaxFunction>;
 
-/// An activation function and its name. The output has the shape of the input. The functions of
-/// framework/ops/activations.hpp are recognized by their types and have their names; any other function has the name
-/// "custom" unless a name is given.
+/// One of BuiltinActivations.
+template <class F>
+concept BuiltinActivation = []<class... Known>(std::type_identity<std::tuple<Known...>>) {
+  return (std::same_as<F, Known> || ...);
+}(std::type_identity<BuiltinActivations>());
+
+/// An activation function and its name. The output has the shape of the input. xtape's functions
+/// are recognized by their types and have their names; any other function has the name "custom" unless a name is given.
 class ActivationFunction {
  public:
   /// The function `linear`, which returns its input.
@@ -57,12 +67,12 @@ class ActivationFunction {
 
   /// The name, such as "relu"; "custom" for a function without a name.
   const std::string& name() const { return name_; }
-  /// Whether the function is one of framework/ops/activations.hpp, which a model file can name.
+  /// Whether the function is one of BuiltinActivations, which a model file can name.
   bool builtin() const { return builtin_; }
   /// Applies the function to `x`.
   Variable operator()(const Variable& x) const { return function_(x); }
 
-  /// True if both are the same function of framework/ops/activations.hpp. A custom function equals no function.
+  /// True if both are the same of BuiltinActivations. A custom function equals no function.
   friend bool operator==(const ActivationFunction& a, const ActivationFunction& b) {
     return a.builtin_ && b.builtin_ && a.name_ == b.name_;
   }
@@ -75,7 +85,7 @@ class ActivationFunction {
 
 /// The name of the function. Error for a custom function, which a file cannot hold.
 ConfigValue to_config(const ActivationFunction& function);
-/// Reads a function by its name. Error unless the name is that of a function of framework/ops/activations.hpp.
+/// Reads a function by its name. Error unless the name is that of one of BuiltinActivations.
 void from_config(const ConfigValue& given, ActivationFunction& function);
 
 /// Returns activation(y + bias), or activation(y) without a bias. A bias followed by relu is computed by one op.

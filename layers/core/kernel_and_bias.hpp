@@ -8,12 +8,15 @@
 namespace xtape {
 
 /// The specs of a kernel and, if options.use_bias is true, of a bias. The bias has one value for each output, the last
-/// axis of the kernel. `options` must have use_bias, and the initializers and regularizers of kernel and bias.
+/// axis of the kernel. `options` must have use_bias, and the initializers, regularizers and constraints of kernel and
+/// bias.
 template <class Options>
 std::vector<ParameterSpec> kernel_and_bias(const Options& options, const PartialShape& kernel) {
-  std::vector<ParameterSpec> specs{{"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer}};
+  std::vector<ParameterSpec> specs{
+      {"kernel", kernel, options.kernel_initializer, true, options.kernel_regularizer, options.kernel_constraint}};
   if (options.use_bias) {
-    specs.push_back({"bias", {kernel[-1]}, options.bias_initializer, true, options.bias_regularizer});
+    specs.push_back(
+        {"bias", {kernel[-1]}, options.bias_initializer, true, options.bias_regularizer, options.bias_constraint});
   }
   return specs;
 }

@@ -1,12 +1,9 @@
 #include "layers/graph/layer.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
 #include "framework/ops/arithmetic.hpp"
-#include "framework/ops/elementary.hpp"
-#include "framework/ops/reductions.hpp"
 #include "framework/tensor/streams.hpp"
 
 namespace xtape {
@@ -159,11 +156,10 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const std
       if (spec.shape[axis].known()) continue;
       reject(fmt::format("inputs that give axis {} of its {} {} an extent", axis, spec.name, spec.shape), inputs);
     }
-    const double l2 = spec.regularizer.l2;
-    check(std::isfinite(l2) && l2 >= 0, "{}: expected a finite regularizer of {} of at least 0, got {}", title(),
-          spec.name, l2);
+    check_regularizer(title() + ": " + spec.name, spec.regularizer, spec.shape);
     Tensor value = values_ ? given_value(spec, values_) : Tensor::zeros(spec.shape);
     created.push_back({spec, Parameter(spec.name, std::move(value), spec.trainable && trainable_), values_ != nullptr});
+    created.back().parameter.set_constraint(spec.constraint.project);
   }
   parameters_ = std::move(created);
   values_ = nullptr;
@@ -211,10 +207,9 @@ std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
   std::optional<Variable> total;
   const auto add = [&](const Layer& layer) {
     for (const Owned& owned : layer.parameters_) {
-      if (owned.spec.regularizer.l2 == 0 || !owned.parameter.trainable()) continue;
-      const Variable w = pass.parameter(owned.parameter);
-      const Variable penalty = sum(w * (owned.spec.regularizer.l2 * w));  // w * w may overflow
-      total = total ? *total + penalty : penalty;
+      if (!owned.spec.regularizer.any() || !owned.parameter.trainable()) continue;
+      const Variable added = penalty(owned.spec.regularizer, pass.parameter(owned.parameter));
+      total = total ? *total + added : added;
     }
   };
   add(*this);

@@ -12,6 +12,7 @@
 #include "framework/autograd/forward_pass.hpp"
 #include "layers/graph/layer_config.hpp"
 #include "layers/graph/symbolic_tensor.hpp"
+#include "layers/parameters/constraint.hpp"
 #include "layers/parameters/initializer.hpp"
 #include "layers/parameters/regularizer.hpp"
 
@@ -24,6 +25,7 @@ struct ParameterSpec {
   Initializer initializer;       ///< draws the initial value
   bool trainable = true;         ///< false for state that no optimizer changes, such as moving averages
   Regularizer regularizer = {};  ///< added to the loss while the parameter is trainable
+  Constraint constraint = {};    ///< applied by optimizers after each step
 };
 
 /// A function that returns the value of a parameter by its path below the layer, "kernel" or "conv1/kernel".
@@ -119,8 +121,9 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// trainable.
   virtual bool trainable() const { return trainable_; }
 
-  /// The regularization loss of this layer and of all layers inside: the sum of l2 * sum(w^2) over the trainable
-  /// parameters, each once, as a scalar of this pass. Nothing, at no cost, when no parameter has a regularizer.
+  /// The regularization loss of this layer and of all layers inside: the sum of the penalties of the
+  /// trainable parameters, each once, as a scalar of this pass. Nothing, at no cost, when no parameter has a
+  /// regularizer.
   std::optional<Variable> regularization(ForwardPass& pass) const;
 
   /// Internal: sets the name of the layer, and names its parameters by their paths.

@@ -36,6 +36,17 @@ const ConfigValue* find_field(const LayerConfig& config, std::string_view name) 
   return found == config.fields.end() ? nullptr : &found->value;
 }
 
+std::pair<std::string, LayerConfig> name_and_arguments(const LayerConfig& config) {
+  const ConfigValue* given = find_field(config, "name");
+  check(given, "name: expected a value, got none");
+  const auto* name = std::get_if<std::string>(given);
+  check(name, "name: expected a text, got {}", config_text(*given));
+  LayerConfig arguments = config;
+  const auto names = std::erase_if(arguments.fields, [](const ConfigField& field) { return field.name == "name"; });
+  check(names == 1, "name: expected one value, got several");
+  return {*name, std::move(arguments)};
+}
+
 std::string config_text(const ConfigValue& value) {
   struct Text {
     std::string operator()(std::nullptr_t) const { return "null"; }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct ConfigField {
 
 /// The value of the field with this name; null when there is no such field.
 const ConfigValue* find_field(const LayerConfig& config, std::string_view name);
+/// The text of the field "name", and the other fields. Error unless there is exactly one such field, with a text.
+std::pair<std::string, LayerConfig> name_and_arguments(const LayerConfig& config);
 /// A value as text for messages.
 std::string config_text(const ConfigValue& value);
 
@@ -50,6 +53,8 @@ inline ConfigValue to_config(int value) { return std::int64_t{value}; }
 inline ConfigValue to_config(std::int64_t value) { return value; }
 /// A number as a config value.
 inline ConfigValue to_config(double value) { return value; }
+/// A text as a config value.
+inline ConfigValue to_config(const std::string& value) { return value; }
 /// A list of integers as a config value.
 inline ConfigValue to_config(const std::vector<std::int64_t>& value) { return value; }
 /// A shape as a config value: `[28, 28, 1]`, -1 for an unknown extent.

@@ -22,11 +22,10 @@ struct Initializer {
   /// The number of the random stream below the seed of the model; chosen for each parameter by default. Two parameters
   /// for which the same stream is given draw the same numbers. Default streams are never equal to it.
   std::optional<std::uint64_t> stream = std::nullopt;
-  /// The argument of constant(); nothing for other initializers.
-  std::optional<double> value = std::nullopt;
+  LayerConfig arguments = {};  ///< the numbers of a built-in initializer, such as the value of constant()
 
   /// Returns a copy that draws from the stream `wanted`.
-  Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted, value}; }
+  Initializer with_stream(std::uint64_t wanted) const { return {name, make, wanted, arguments}; }
 };
 
 /// Internal: the random streams that the initial values of a model's parameters come from. It ensures that no two
@@ -45,7 +44,7 @@ class InitialStreams {
   std::map<std::pair<std::uint64_t, std::uint64_t>, const void*> owners_;
 };
 
-/// `{"name": "constant", "value": 0.5, "stream": 7}`; "value" and "stream" are left out if they are not set.
+/// `{"name": "constant", "value": 0.5, "stream": 7}`; "stream" is left out if it is not set.
 ConfigValue to_config(const Initializer& initializer);
 /// Reads one of the initializers below. Another name stands for a custom initializer: the values of its parameters come
 /// from the file, and drawing new values is an Error.
@@ -72,6 +71,38 @@ Initializer he_normal();
 Initializer lecun_uniform();
 /// Normal with mean 0 and standard deviation sqrt(1 / in), truncated at two standard deviations as in Keras.
 Initializer lecun_normal();
+
+/// Which number of connections variance_scaling() divides by: inputs, outputs, or their mean.
+enum class FanMode { fan_in, fan_out, fan_avg };
+/// The distribution that an initializer draws from. A truncated one has no values beyond two standard deviations.
+enum class Distribution { truncated_normal, untruncated_normal, uniform };
+/// Options of variance_scaling().
+struct VarianceScalingOptions {
+  double scale = 1;                                            ///< factor of the variance, above 0
+  FanMode mode = FanMode::fan_in;                              ///< what the variance is divided by
+  Distribution distribution = Distribution::truncated_normal;  ///< the distribution
+};
+/// Mean 0 and variance scale / n with n connections of the shape (see fans()). The initializers above are this one with
+/// other options. Error unless scale is finite and above 0.
+Initializer variance_scaling(const VarianceScalingOptions& options = {});
+
+/// Uniform in [low, high). Error unless both are finite and low <= high.
+Initializer random_uniform(double low = -0.05, double high = 0.05);
+/// Normal with this mean and standard deviation. Error unless both are finite and the deviation is at least 0.
+Initializer random_normal(double mean = 0, double deviation = 0.05);
+/// Normal values of this mean and standard deviation; those beyond two deviations from the mean are drawn again, which
+/// makes the deviation of the result 0.88 times the given one, as in Keras. Error as for random_normal().
+Initializer truncated_normal(double mean = 0, double deviation = 0.05);
+
+/// gain times a random matrix with orthonormal rows or columns, whichever are fewer: uniformly distributed, from the QR
+/// decomposition of normal values with a positive diagonal of R. A parameter of more than two axes is taken as a matrix
+/// (all other axes, last axis). Error unless gain is finite, and for parameters with less than two axes.
+/// (Saxe, McClelland and Ganguli: Exact solutions to the nonlinear dynamics of learning, ICLR 2014.)
+Initializer orthogonal(double gain = 1);
+/// gain on the diagonal of a matrix and 0 elsewhere. Error unless gain is finite, and for parameters that are no
+/// matrices.
+Initializer identity(double gain = 1);
+
 /// All values 0.
 Initializer zeros();
 /// All values 1.

@@ -4,7 +4,10 @@
 #include <optional>
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "framework/ops/matmul.hpp"
+#include "framework/ops/reductions.hpp"
 
 namespace xtape {
 namespace {
@@ -66,6 +69,56 @@ std::vector<Variable> MultiplyLayer::call(const std::vector<Variable>& inputs, F
   return {combined(inputs, multiply)};
 }
 
+std::vector<Variable> AverageLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {combined(inputs, add) * (1 / static_cast<double>(inputs.size()))};
+}
+
+std::vector<Variable> MaximumLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {combined(inputs, maximum)};
+}
+
+std::vector<Variable> MinimumLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {combined(inputs, minimum)};
+}
+
+DotLayer::DotLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  check(options_.axes.size() == 2, "{}: expected one axis for each of two inputs, got {}", title(),
+        options_.axes.size());
+}
+
+std::vector<TensorSpec> DotLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
+  if (inputs.size() != 2) reject("two inputs", inputs);
+  if (!all_floating(inputs)) reject("floating inputs", inputs);
+  std::vector<Extent> extents, along;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const PartialShape& x = inputs[i].shape;
+    const std::int64_t rank = x.rank() + 1, axis = options_.axes[i] < 0 ? options_.axes[i] + rank : options_.axes[i];
+    if (x.rank() < 1 || x.rank() > 2) reject("samples with one or two axes", inputs);
+    if (axis < 1 || axis >= rank) reject(fmt::format("axes that exist, not {}", options_.axes[i]), inputs);
+    for (int other = 0; other < x.rank(); ++other) (other == axis - 1 ? along : extents).push_back(x[other]);
+  }
+  if (along[0].known() && along[1].known() && along[0] != along[1]) reject("axes of one extent", inputs);
+  if (extents.empty()) extents.emplace_back(1);
+  return {{PartialShape(std::move(extents))}};
+}
+
+std::vector<Variable> DotLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  // as stacks of matrices (n, rows, k) and (n, k, columns)
+  const auto stacked = [&](std::size_t i, bool k_last) {
+    const Variable& x = inputs[i];
+    const int axis = static_cast<int>(options_.axes[i] < 0 ? options_.axes[i] + x.rank() : options_.axes[i]);
+    const Variable scaled =
+        options_.normalize ? x / sqrt(maximum(sum(square(x), {axis}, true), Variable(Tensor::scalar(1e-14, x.dtype()))))
+                           : x;
+    if (x.rank() == 2) return expand_dims(scaled, k_last ? 1 : 2);
+    return (axis == 2) == k_last ? scaled : transpose(scaled, {0, 2, 1});
+  };
+  const Variable y = matmul(stacked(0, true), stacked(1, false));
+  const bool first = inputs[0].rank() == 2, second = inputs[1].rank() == 2;
+  if (first) return {squeeze(y, {1})};  // (n, columns), or (n, 1)
+  return {second ? squeeze(y, {2}) : y};
+}
+
 std::vector<TensorSpec> ConcatenateLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
   if (inputs.size() < 2) reject("two or more inputs", inputs);
   if (!all_floating(inputs)) reject("floating inputs", inputs);
@@ -97,6 +150,10 @@ SymbolicTensor operator*(const SymbolicTensor& a, const SymbolicTensor& b) { ret
 template class LayerHandle<AddLayer>;
 template class LayerHandle<SubtractLayer>;
 template class LayerHandle<MultiplyLayer>;
+template class LayerHandle<AverageLayer>;
+template class LayerHandle<MaximumLayer>;
+template class LayerHandle<MinimumLayer>;
+template class LayerHandle<DotLayer>;
 template class LayerHandle<ConcatenateLayer>;
 
 }  // namespace xtape

@@ -21,6 +21,7 @@ struct GradientRow {
 std::vector<GradientRow> scalar_rows();   ///< arithmetic, elementary functions, activations
 std::vector<GradientRow> array_rows();    ///< reductions, manipulation, linear algebra
 std::vector<GradientRow> network_rows();  ///< convolution, pooling, normalization, losses
+std::vector<GradientRow> sample_rows();   ///< normalization of samples, images, more losses
 /// All rows of small arrays.
 const std::vector<GradientRow>& gradient_rows();
 

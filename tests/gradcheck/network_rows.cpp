@@ -233,7 +233,7 @@ std::vector<GradientRow> network_rows() {
 const std::vector<GradientRow>& gradient_rows() {
   static const std::vector<GradientRow> rows = [] {
     std::vector<GradientRow> all;
-    for (const auto& part : {scalar_rows(), array_rows(), network_rows()}) {
+    for (const auto& part : {scalar_rows(), array_rows(), network_rows(), sample_rows()}) {
       all.insert(all.end(), part.begin(), part.end());
     }
     return all;

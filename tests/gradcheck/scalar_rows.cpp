@@ -124,6 +124,56 @@ std::vector<GradientRow> elementary() {
   };
 }
 
+std::vector<GradientRow> smooth_activations() {
+  const GradientCheckOptions wider{.low = -8, .high = 8};
+  return {
+      {"silu", silu, {{35}}, wider},
+      {"silu", silu, {{5, 7}}, wide},
+      {"mish", mish, {{35}}, wider},
+      {"mish", mish, {{5, 7}}, wide},
+      {"gelu_tanh", gelu_tanh, {{35}}, {.low = -4, .high = 4}},
+      {"celu", [](V a) { return celu(a); }, {{35}}, wider},
+      {"celu", [](V a) { return celu(a, 0.3); }, {{35}}, wide},
+      {"celu", [](V a) { return celu(a, 2.5); }, {{35}}, wider},
+      {"selu", selu, {{35}}, wider},
+      {"softsign", softsign, {{35}}, wide},
+      {"squareplus", [](V a) { return squareplus(a); }, {{35}}, wider},
+      {"squareplus", [](V a) { return squareplus(a, 0.5); }, {{35}}, wide},
+      {"exponential", exponential, {{35}}, wide},
+      {"log_sigmoid", log_sigmoid, {{35}}, wider},
+      {"tanh_shrink", tanh_shrink, {{35}}, wide},
+      {"tanh_shrink", tanh_shrink, {{35}}, {.low = -0.2, .high = 0.2}},
+      {"sparse_plus", sparse_plus, {{35}}, wide},
+  };
+}
+
+std::vector<GradientRow> piecewise_activations() {
+  const GradientCheckOptions wider{.low = -8, .high = 8};
+  return {
+      {"relu6", relu6, {{35}}, wider},
+      {"hard_sigmoid", hard_sigmoid, {{35}}, wider},
+      {"hard_silu", hard_silu, {{35}}, wider},
+      {"hard_silu", hard_silu, {{35}}, {.low = -2.9, .high = 2.9}},
+      {"hard_tanh", hard_tanh, {{35}}, wide},
+      {"hard_shrink", [](V a) { return hard_shrink(a); }, {{35}}, wide},
+      {"hard_shrink", [](V a) { return hard_shrink(a, 1.5); }, {{35}}, wide},
+      {"soft_shrink", [](V a) { return soft_shrink(a); }, {{35}}, wide},
+      {"soft_shrink", [](V a) { return soft_shrink(a, 1.5); }, {{35}}, wide},
+      {"sparse_sigmoid", sparse_sigmoid, {{35}}, wide},
+      {"sparsemax", [](V a) { return sparsemax(a); }, {{4, 9}}},
+      {"sparsemax", [](V a) { return sparsemax(a, 1); }, {{2, 7, 2}}, wide},
+      {"rectify", [](V a) { return rectify(a, {.max_value = 2}); }, {{35}}, wide},
+      {"rectify", [](V a) { return rectify(a, {.negative_slope = 0.3}); }, {{35}}, wide},
+      {"rectify",
+       [](V a) { return rectify(a, {.max_value = 2, .negative_slope = 0.3, .threshold = 0.5}); },
+       {{35}},
+       wide},
+      {"prelu", [](V x, V a) { return prelu(x, a); }, {{2, 3, 4}, {3, 4}}, wide},
+      {"prelu", [](V x, V a) { return prelu(x, a); }, {{2, 3, 4, 2}, {1, 1, 2}}, wide},
+      {"prelu", [](V x, V a) { return prelu(x, a); }, {{12}, {}}, wide},
+  };
+}
+
 std::vector<GradientRow> activations() {
   const GradientCheckOptions wider{.low = -8, .high = 8}, widest{.low = -40, .high = 40};
   return {
@@ -168,7 +218,8 @@ std::vector<GradientRow> activations() {
 
 std::vector<GradientRow> scalar_rows() {
   std::vector<GradientRow> rows = arithmetic();
-  for (const auto& part : {elementary(), activations()}) rows.insert(rows.end(), part.begin(), part.end());
+  for (const auto& part : {elementary(), activations(), smooth_activations(), piecewise_activations()})
+    rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }
 

@@ -78,7 +78,7 @@ TEST_CASE("invalid options are rejected by name") {
   CHECK(conv({filters, {"kernel_initializer", nullptr}}) ==
         "kernel_initializer: expected an initializer's name and numbers, got null");
   CHECK(conv({filters, {"kernel_initializer", LayerConfig{{{"name", "constant"}}}}}) ==
-        "kernel_initializer: value: expected the number of a constant, got none");
+        "kernel_initializer: value: expected a value, got none");
   CHECK_THAT(
       conv({filters, {"stride", std::int64_t{2}}}),
       Catch::Contains("expected the options filters, kernel_size, strides") && Catch::Contains("got \"stride\""));

@@ -14,15 +14,6 @@ namespace {
 
 constexpr double tolerance = 1e-12;
 
-/// The check of an option: the output is before(trial) without it and expected(trial) with it.
-auto outputs(std::function<Tensor(const Trial&)> before, std::function<Tensor(const Trial&)> expected) {
-  return [=](const Trial& plain, const Trial& changed) {
-    CHECK(largest_difference(plain.output(), before(plain)) < tolerance);
-    CHECK(largest_difference(changed.output(), expected(changed)) < tolerance);
-    CHECK(largest_difference(changed.output(), plain.output()) > 1e-3);
-  };
-}
-
 double sum_of_squares(const Tensor& x) {
   double sum = 0;
   for (const double v : x.to_vector()) sum += v * v;
@@ -72,6 +63,16 @@ void add_kernel_rows(std::vector<OptionRow>& rows, const typename Handle::Option
         [name](const Trial& before, const Trial& after) {
           CHECK(before.penalty() == 0);
           CHECK(after.penalty() == Approx(0.125 * sum_of_squares(after.parameter(name))).epsilon(1e-12));
+        });
+  }
+  for (const std::string name : {"kernel", "bias"}) {
+    add(
+        name + "_constraint",
+        [&](auto& o) { (name == "kernel" ? o.kernel_constraint : o.bias_constraint) = non_neg(); },
+        [name](const Trial& before, const Trial& after) {
+          CHECK_FALSE(before.handle(name).constraint());
+          CHECK(largest_difference(after.handle(name).constraint()(after.parameter(name)),
+                                   each(after.parameter(name), relu_of)) == 0);
         });
   }
 }
@@ -251,12 +252,23 @@ Trial::Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samp
   }
 }
 
-Tensor Trial::parameter(const std::string& name) const {
+Parameter Trial::handle(const std::string& name) const {
   for (const auto& [path, parameter] : layer_->named_parameters()) {
-    if (path == name) return parameter.value();
+    if (path == name) return parameter;
   }
   FAIL("no parameter " << name);
-  return {};
+  return {"none", Tensor::zeros({})};
+}
+
+Tensor Trial::parameter(const std::string& name) const { return handle(name).value(); }
+
+std::function<void(const Trial&, const Trial&)> outputs(std::function<Tensor(const Trial&)> before,
+                                                        std::function<Tensor(const Trial&)> expected) {
+  return [=](const Trial& plain, const Trial& changed) {
+    CHECK(largest_difference(plain.output(), before(plain)) < tolerance);
+    CHECK(largest_difference(changed.output(), expected(changed)) < tolerance);
+    CHECK(largest_difference(changed.output(), plain.output()) > 1e-3);
+  };
 }
 
 Tensor Trial::output(Mode mode) const {
@@ -280,6 +292,9 @@ std::vector<OptionRow> option_rows() {
   add_pooling_rows<AveragePooling2D>(rows, mean_under_window);
   add_batch_norm_rows(rows);
   add_other_rows(rows);
+  add_rectifier_rows(rows);
+  add_normalization_rows(rows);
+  add_sample_rows(rows);
   return rows;
 }
 

@@ -22,6 +22,7 @@ class Trial {
   /// The initial value of the parameter, and its current value.
   const Tensor& initial(const std::string& name) const { return initial_.at(name); }
   Tensor parameter(const std::string& name) const;
+  Parameter handle(const std::string& name) const;
   Tensor output(Mode mode = Mode::inference) const;  ///< training with seed 6 and step 7
   /// The regularization loss.
   double penalty() const;
@@ -38,6 +39,14 @@ struct OptionRow {
   std::vector<Shape> samples;
   std::function<void(const Trial& plain, const Trial& changed)> check;
 };
+
+/// The check of an option by which the output becomes `expected`, and was `before`.
+std::function<void(const Trial&, const Trial&)> outputs(std::function<Tensor(const Trial&)> before,
+                                                        std::function<Tensor(const Trial&)> expected);
+
+void add_rectifier_rows(std::vector<OptionRow>& rows);
+void add_normalization_rows(std::vector<OptionRow>& rows);
+void add_sample_rows(std::vector<OptionRow>& rows);
 
 /// All rows, with new layers.
 std::vector<OptionRow> option_rows();

@@ -182,10 +182,21 @@ TEST_CASE("activations are recognized by their type in code and by their name in
   CHECK_FALSE(wrapped == wrapped);  // a custom function equals no function
   CHECK_FALSE(renamed == relu);
   CHECK_THAT(error_of([&] { to_config(renamed); }), Catch::Contains("an activation function of xtape's, got relu"));
-  for (const ActivationFunction& function :
-       {ActivationFunction(linear), ActivationFunction(relu), ActivationFunction(sigmoid), ActivationFunction(tanh),
-        ActivationFunction(softplus), ActivationFunction(gelu), ActivationFunction(elu), ActivationFunction(leaky_relu),
-        ActivationFunction(softmax), ActivationFunction(log_softmax)}) {
+  for (const ActivationFunction& function : {ActivationFunction(linear),       ActivationFunction(relu),
+                                             ActivationFunction(sigmoid),      ActivationFunction(tanh),
+                                             ActivationFunction(softplus),     ActivationFunction(gelu),
+                                             ActivationFunction(elu),          ActivationFunction(leaky_relu),
+                                             ActivationFunction(softmax),      ActivationFunction(log_softmax),
+                                             ActivationFunction(swish),        ActivationFunction(mish),
+                                             ActivationFunction(gelu_tanh),    ActivationFunction(celu),
+                                             ActivationFunction(selu),         ActivationFunction(softsign),
+                                             ActivationFunction(squareplus),   ActivationFunction(exponential),
+                                             ActivationFunction(log_sigmoid),  ActivationFunction(tanh_shrink),
+                                             ActivationFunction(sparse_plus),  ActivationFunction(relu6),
+                                             ActivationFunction(hard_sigmoid), ActivationFunction(hard_swish),
+                                             ActivationFunction(hard_tanh),    ActivationFunction(hard_shrink),
+                                             ActivationFunction(soft_shrink),  ActivationFunction(sparse_sigmoid),
+                                             ActivationFunction(sparsemax)}) {
     ActivationFunction read;
     from_config(to_config(function), read);
     CHECK(read == function);

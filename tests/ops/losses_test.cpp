@@ -6,10 +6,25 @@
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/classification_losses.hpp"
+#include "framework/ops/regression_losses.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
+
+namespace {
+
+using LossFunction = std::function<Variable(const Variable&, const Tensor&, const Tensor&)>;
+
+/// A loss with options as a function of outputs, targets and weights.
+template <class Options>
+LossFunction three(Variable (*loss)(const Variable&, const Tensor&, const Tensor&, const Options&),
+                   const std::type_identity_t<Options>& options = {}) {
+  return [=](const Variable& x, const Tensor& t, const Tensor& w) { return loss(x, t, w, options); };
+}
+
+}  // namespace
 
 TEST_CASE("softmax cross entropy is the mean of -log of the right class's probability") {
   const Tensor logits = Tensor::of({2, 3}, {std::log(1), std::log(2), std::log(5), 0, 0, 0}, DType::float64);
@@ -96,22 +111,52 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
   compare(cross_entropy({}), z, labels);
   compare(cross_entropy({}), z, t);
   compare(cross_entropy({.label_smoothing = 0.2}), z, labels);
-  compare(sigmoid_cross_entropy, z, t);
-  compare(binary_cross_entropy, p, t);
+  compare(three(sigmoid_cross_entropy), z, t);
+  compare(three(sigmoid_cross_entropy, {.label_smoothing = 0.2, .pos_weight = {2, 3}}), z, t);
+  compare(three(binary_cross_entropy), p, t);
+  compare(three(binary_cross_entropy, {.pos_weight = {2}}), p, t);
+  compare(three(sigmoid_focal_cross_entropy), z, t);
+  compare(three(softmax_focal_cross_entropy), z, labels);
+  compare(three(dice), p, t);
+  compare(three(tversky, {.alpha = 0.3}), p, t);
+  compare(three(huber, {.delta = 0.5}), z, t);
+  compare(hinge, z, Tensor::of({3, 2}, {1, -1, 1, 1, -1, -1}, DType::float64));
+  compare(squared_hinge, z, Tensor::of({3, 2}, {1, -1, 1, 1, -1, -1}, DType::float64));
+  compare(categorical_hinge, z, labels);
+  compare(kl_divergence, p, t);
+  compare(mean_absolute_percentage_error, z, t);
+  compare(mean_squared_logarithmic_error, p, t);
+  compare(log_cosh, z, t);
+  compare(poisson, p, t);
+  compare(cosine_similarity, z, t);
   compare(mean_squared_error, z, t);
   compare(mean_absolute_error, z, t);
 }
 
 TEST_CASE("samples of weight 0 have no effect on values and derivatives") {
   const double infinity = std::numeric_limits<double>::infinity();
-  using Loss = std::function<Variable(const Variable&, const Tensor&, const Tensor&)>;
+  using Loss = LossFunction;
   const Tensor w = Tensor::of({2}, {0, 1});
   for (const DType dtype : {DType::float32, DType::float64}) {
     const Tensor targets = Tensor::of({2, 2}, {0, 1, 1, 0}, dtype), labels = Tensor::labels({0, 1});
     for (const double bad : {infinity, -infinity, std::nan("")}) {
       for (const auto& [name, loss, t] :
-           {std::tuple("sigmoid", Loss(sigmoid_cross_entropy), targets),
-            std::tuple("binary", Loss(binary_cross_entropy), targets),
+           {std::tuple("sigmoid", three(sigmoid_cross_entropy), targets),
+            std::tuple("weighted sigmoid", three(sigmoid_cross_entropy, {.pos_weight = {2}}), targets),
+            std::tuple("binary", three(binary_cross_entropy), targets),
+            std::tuple("sigmoid focal", three(sigmoid_focal_cross_entropy), targets),
+            std::tuple("softmax focal", three(softmax_focal_cross_entropy), labels),
+            std::tuple("dice", three(dice), targets),
+            std::tuple("tversky", three(tversky), targets),
+            std::tuple("huber", three(huber), targets),
+            std::tuple("hinge", Loss(hinge), targets),
+            std::tuple("categorical hinge", Loss(categorical_hinge), labels),
+            std::tuple("divergence", Loss(kl_divergence), targets),
+            std::tuple("percentage", Loss(mean_absolute_percentage_error), targets),
+            std::tuple("logarithmic", Loss(mean_squared_logarithmic_error), targets),
+            std::tuple("cosh", Loss(log_cosh), targets),
+            std::tuple("poisson", Loss(poisson), targets),
+            std::tuple("cosine", Loss(cosine_similarity), targets),
             std::tuple("squared", Loss(mean_squared_error), targets),
             std::tuple("absolute", Loss(mean_absolute_error), targets),
             std::tuple("softmax", Loss(cross_entropy({})), labels),

@@ -2,7 +2,12 @@
 #include <cmath>
 #include <functional>
 
+#include "optim/adadelta.hpp"
+#include "optim/adagrad.hpp"
 #include "optim/adam.hpp"
+#include "optim/adamax.hpp"
+#include "optim/lion.hpp"
+#include "optim/nadam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/field_count.hpp"
@@ -81,8 +86,83 @@ Values formula(const RMSpropOptions& o) {
   });
 }
 
+/// The rate of parameter i at step t, and its gradient with the L2 term.
+template <class Options>
+double rate_of(const Options& o, int i, int t) {
+  return settings_of(o, i).learning_rate_factor * o.learning_rate.at(t - 1);
+}
+template <class Options>
+double with_decay(const Options& o, int i, double p, double g) {
+  return g + *settings_of(o, i).weight_decay * p;
+}
+
+Values formula(const AdagradOptions& o) {
+  double v[2] = {o.initial_accumulator_value, o.initial_accumulator_value};
+  return steps(o, [&](int i, double& p, double g, int t) {
+    g = with_decay(o, i, p, g);
+    v[i] += g * g;
+    p -= rate_of(o, i, t) * g / std::sqrt(v[i] + o.epsilon);
+  });
+}
+
+Values formula(const AdadeltaOptions& o) {
+  double v[2] = {0, 0}, u[2] = {0, 0};
+  return steps(o, [&](int i, double& p, double g, int t) {
+    g = with_decay(o, i, p, g);
+    v[i] = o.rho * v[i] + (1 - o.rho) * g * g;
+    const double d = std::sqrt(u[i] + o.epsilon) / std::sqrt(v[i] + o.epsilon) * g;
+    u[i] = o.rho * u[i] + (1 - o.rho) * d * d;
+    p -= rate_of(o, i, t) * d;
+  });
+}
+
+Values formula(const NadamOptions& o) {
+  double m[2] = {0, 0}, v[2] = {0, 0};
+  const auto momentum = [&](int t) { return o.beta1 * (1 - 0.5 * std::pow(0.96, t)); };
+  return steps(o, [&](int i, double& p, double g, int t) {
+    g = with_decay(o, i, p, g);
+    m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
+    v[i] = o.beta2 * v[i] + (1 - o.beta2) * g * g;
+    double product = 1;
+    for (int s = 1; s <= t; ++s) product *= momentum(s);
+    const double ahead =
+        momentum(t + 1) * m[i] / (1 - product * momentum(t + 1)) + (1 - momentum(t)) * g / (1 - product);
+    p -= rate_of(o, i, t) * ahead / (std::sqrt(v[i] / (1 - std::pow(o.beta2, t))) + o.epsilon);
+  });
+}
+
+Values formula(const AdamaxOptions& o) {
+  double m[2] = {0, 0}, u[2] = {0, 0};
+  return steps(o, [&](int i, double& p, double g, int t) {
+    g = with_decay(o, i, p, g);
+    m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
+    u[i] = std::max(o.beta2 * u[i], std::abs(g));
+    p -= rate_of(o, i, t) / (1 - std::pow(o.beta1, t)) * m[i] / (u[i] + o.epsilon);
+  });
+}
+
+Values formula(const LionOptions& o) {
+  double m[2] = {0, 0};
+  return steps(o, [&](int i, double& p, double g, int t) {
+    const double direction = o.beta1 * m[i] + (1 - o.beta1) * g, rate = rate_of(o, i, t);
+    p -= rate * *settings_of(o, i).weight_decay * p;
+    p -= rate * (direction > 0 ? 1 : -1);
+    m[i] = o.beta2 * m[i] + (1 - o.beta2) * g;
+  });
+}
+
+/// The moving averages after each step.
+template <class Options>
+Values averages_of(const Options& o) {
+  Values averages = formula(o);
+  for (std::size_t i = 2; i < averages.size(); ++i) {
+    averages[i] = o.ema_momentum * averages[i - 2] + (1 - o.ema_momentum) * averages[i];
+  }
+  return averages;
+}
+
 template <class Type, class Options>
-Values trained(const Options& options) {
+Values trained(const Options& options, bool averages = false) {
   const Parameter one("one", Tensor::scalar(1, DType::float64)), two("two", Tensor::scalar(2, DType::float64));
   Type optimizer({one, two}, options);
   Values values;
@@ -91,7 +171,9 @@ Values trained(const Options& options) {
     now.add(one, Tensor::scalar(g[0], DType::float64));
     now.add(two, Tensor::scalar(g[1], DType::float64));
     optimizer.step(now);
+    if (averages) optimizer.swap_averages();
     values.insert(values.end(), {one.value().item(), two.value().item()});
+    if (averages) optimizer.swap_averages();
   }
   return values;
 }
@@ -117,7 +199,14 @@ void check_table(const std::vector<Row<Options>>& rows) {
   CHECK(largest(trained<Type>(Options{}), formula(Options{})) < 1e-12);
   for (const Row<Options>& row : rows) {
     INFO(row.name);
-    const Values values = trained<Type>(row.options);
+    const bool averages = row.name == "ema_momentum";
+    if (averages) CHECK(largest(trained<Type>(row.options, true), averages_of(row.options)) < 1e-12);
+    const Values values = trained<Type>(row.options, averages);
+    if (averages) {
+      CHECK(largest(trained<Type>(row.options), formula(row.base)) < 1e-12);
+      CHECK(largest(values, trained<Type>(row.base)) > 1e-6);
+      continue;
+    }
     CHECK(largest(values, formula(row.options)) < 1e-12);
     CHECK(largest(values, trained<Type>(row.base)) > 1e-6);
   }
@@ -127,40 +216,56 @@ LearningRate falling() {
   return LearningRate([](std::int64_t i) { return 0.1 / static_cast<double>(i + 1); });
 }
 
-/// Adam and AdamW have the same options.
+/// The rows of the options that all optimizers have, for options that are otherwise `base`, and those of its own.
 template <class Options>
-std::vector<Row<Options>> rows_of_adam() {
-  return {{"learning_rate", {.learning_rate = falling()}},
-          {"beta1", {.beta1 = 0.5}},
-          {"beta2", {.beta2 = 0.9}},
-          {"epsilon", {.epsilon = 0.05}},
-          {"weight_decay", {.weight_decay = 0.3}},
-          {"clip_norm", {.clip_norm = 1.2}},
-          {"clip_value", {.clip_value = 0.7}},
-          {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}};
+std::vector<Row<Options>> with_common_rows(std::vector<Row<Options>> rows, const Options& base = {}) {
+  const auto add = [&](const std::string& name, const auto& change) {
+    Options options = base;
+    change(options);
+    rows.push_back({name, options, base});
+  };
+  add("learning_rate", [](auto& o) { o.learning_rate = falling(); });
+  add("weight_decay", [](auto& o) { o.weight_decay = 0.3; });
+  add("clip_norm", [](auto& o) { o.clip_norm = 1.2; });
+  add("clip_value", [](auto& o) { o.clip_value = 0.7; });
+  add("groups", [](auto& o) { o.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}; });
+  add("ema_momentum", [](auto& o) { o.ema_momentum = 0.5; });
+  return rows;
+}
+
+/// Adam and others have the same options.
+template <class Options>
+std::vector<Row<Options>> rows_of_adam(const Options& base = {}) {
+  std::vector<Row<Options>> rows;
+  for (const auto& [name, member, value] : {std::tuple("beta1", &Options::beta1, 0.5),
+                                            {"beta2", &Options::beta2, 0.9},
+                                            {"epsilon", &Options::epsilon, 0.05}}) {
+    rows.push_back({name, base, base});
+    rows.back().options.*member = value;
+  }
+  return with_common_rows<Options>(rows, base);
 }
 
 TEST_CASE("every option of every optimizer changes the steps by its formula") {
-  check_table<SGD, SGDOptions>(
-      {{"learning_rate", {.learning_rate = falling()}},
-       {"momentum", {.momentum = 0.7}},
-       {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}},
-       {"weight_decay", {.weight_decay = 0.3}},
-       {"clip_norm", {.clip_norm = 1.2}},
-       {"clip_value", {.clip_value = 0.7}},
-       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<SGD, SGDOptions>(with_common_rows<SGDOptions>(
+      {{"momentum", {.momentum = 0.7}}, {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}}}));
   check_table<Adam, AdamOptions>(rows_of_adam<AdamOptions>());
   check_table<AdamW, AdamWOptions>(rows_of_adam<AdamWOptions>());
-  check_table<RMSprop, RMSpropOptions>(
-      {{"learning_rate", {.learning_rate = falling()}},
-       {"rho", {.rho = 0.6}},
-       {"momentum", {.momentum = 0.7}},
-       {"epsilon", {.epsilon = 0.05}},
-       {"centered", {.centered = true}},
-       {"weight_decay", {.weight_decay = 0.3}},
-       {"clip_norm", {.clip_norm = 1.2}},
-       {"clip_value", {.clip_value = 0.7}},
-       {"groups", {.groups = {{.names = {"two"}, .learning_rate_factor = 0.25, .weight_decay = 0.6}}}}});
+  check_table<RMSprop, RMSpropOptions>(with_common_rows<RMSpropOptions>({{"rho", {.rho = 0.6}},
+                                                                         {"momentum", {.momentum = 0.7}},
+                                                                         {"epsilon", {.epsilon = 0.05}},
+                                                                         {"centered", {.centered = true}}}));
+  check_table<Nadam, NadamOptions>(rows_of_adam<NadamOptions>());
+  check_table<Adamax, AdamaxOptions>(rows_of_adam<AdamaxOptions>({.learning_rate = 0.1}));
+  check_table<Lion, LionOptions>(with_common_rows<LionOptions>(
+      {{"beta1", {.beta1 = 0.999}}, {"beta2", {.beta1 = 0.99, .beta2 = 0.1}, {.beta1 = 0.99}}},
+      {.learning_rate = 0.1, .beta1 = 0.999}));
+  check_table<Adagrad, AdagradOptions>(with_common_rows<AdagradOptions>(
+      {{"initial_accumulator_value", {.initial_accumulator_value = 0.5}}, {"epsilon", {.epsilon = 0.05}}},
+      {.learning_rate = 0.1}));
+  check_table<Adadelta, AdadeltaOptions>(with_common_rows<AdadeltaOptions>(
+      {{"rho", {.learning_rate = 1, .rho = 0.6}, {.learning_rate = 1}}, {"epsilon", {.epsilon = 0.05}}},
+      {.learning_rate = 1, .epsilon = 1e-3}));
 }
 
 TEST_CASE("all options of an optimizer at once are those of the formula") {

@@ -68,19 +68,20 @@ Cases activation_cases(std::uint64_t seed) {
   constexpr double no_threshold = 700;  // above it, by default above 20, PyTorch's softplus is x itself
   const auto softplus_of = [](T x) { return at::softplus(x, 1, no_threshold); };
   Cases cases = unary_cases(
-      seed, {{"linear", linear, [](T x) { return x * 1; }},
-             {"relu", relu, [](T x) { return at::relu(x); }, -3, 3, true},
-             {"sigmoid", sigmoid, [](T x) { return at::sigmoid(x); }},
-             {"sigmoid", sigmoid, [](T x) { return at::sigmoid(x); }, -60, 60},
-             {"tanh", tanh, [](T x) { return at::tanh(x); }},
-             {"softplus", softplus, softplus_of},
-             {"softplus", softplus, softplus_of, -60, 60},
-             {"elu", [](V x) { return elu(x); }, [](T x) { return at::elu(x); }, -3, 3, true},
-             {"elu 0.7", [](V x) { return elu(x, 0.7); }, [](T x) { return at::elu(x, 0.7); }, -3, 3, true},
-             {"leaky_relu", [](V x) { return leaky_relu(x); }, [](T x) { return at::leaky_relu(x, 0.3); }, -3, 3, true},
-             {"leaky_relu 0.01", [](V x) { return leaky_relu(x, 0.01); }, [](T x) { return at::leaky_relu(x, 0.01); }},
-             {"gelu", gelu, [](T x) { return at::gelu(x, "none"); }},
-             {"gelu", gelu, [](T x) { return at::gelu(x, "none"); }, -12, 12}});
+      seed,
+      {{"linear", linear, [](T x) { return x * 1; }},
+       {"relu", relu, [](T x) { return at::relu(x); }, -3, 3, true},
+       {"sigmoid", sigmoid, [](T x) { return at::sigmoid(x); }},
+       {"sigmoid", sigmoid, [](T x) { return at::sigmoid(x); }, -60, 60},
+       {"tanh", tanh, [](T x) { return at::tanh(x); }},
+       {"softplus", softplus, softplus_of},
+       {"softplus", softplus, softplus_of, -60, 60},
+       {"elu", [](V x) { return elu(x); }, [](T x) { return at::elu(x); }, -3, 3, true},
+       {"elu 0.7", [](V x) { return elu(x, 0.7); }, [](T x) { return at::elu(x, 0.7); }, -3, 3, true},
+       {"leaky_relu", [](V x) { return leaky_relu(x, 0.3); }, [](T x) { return at::leaky_relu(x, 0.3); }, -3, 3, true},
+       {"leaky_relu 0.01", [](V x) { return leaky_relu(x, 0.01); }, [](T x) { return at::leaky_relu(x, 0.01); }},
+       {"gelu", gelu, [](T x) { return at::gelu(x, "none"); }},
+       {"gelu", gelu, [](T x) { return at::gelu(x, "none"); }, -12, 12}});
   Draw draw(seed + 1);
   for (int i = 0; i < 40; ++i) {
     const Shape shape = draw.shape(1, 4, 7);

@@ -1,5 +1,7 @@
 #include "training/metrics/loss.hpp"
 
+#include <fmt/ranges.h>
+
 #include "framework/ops/elementary.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/figures.hpp"
@@ -51,6 +53,63 @@ std::string settings_of(const CrossEntropyOptions& options) {
   return text;
 }
 
+/// "gamma 3, balanced true": the options whose value is not the default.
+template <class Options>
+class ChangedOptions {
+ public:
+  explicit ChangedOptions(const Options& options) : options_(options) {}
+  template <class Value>
+  ChangedOptions& add(const char* name, Value Options::*member) {
+    if (options_.*member != Options{}.*member) {
+      text_ += fmt::format("{}{} {}", text_.empty() ? "" : ", ", name, options_.*member);
+    }
+    return *this;
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  Options options_;
+  std::string text_;
+};
+
+std::string settings_of(const BinaryCrossEntropyOptions& options) {
+  return ChangedOptions(options)
+      .add("label_smoothing", &BinaryCrossEntropyOptions::label_smoothing)
+      .add("pos_weight", &BinaryCrossEntropyOptions::pos_weight)
+      .text();
+}
+
+std::string settings_of(const FocalOptions& options) {
+  return ChangedOptions(options)
+      .add("gamma", &FocalOptions::gamma)
+      .add("alpha", &FocalOptions::alpha)
+      .add("balanced", &FocalOptions::balanced)
+      .add("label_smoothing", &FocalOptions::label_smoothing)
+      .text();
+}
+
+std::string settings_of(const OverlapOptions& options) {
+  return ChangedOptions(options)
+      .add("whole_batch", &OverlapOptions::whole_batch)
+      .add("alpha", &OverlapOptions::alpha)
+      .add("beta", &OverlapOptions::beta)
+      .text();
+}
+
+std::string settings_of(const HuberOptions& options) {
+  return ChangedOptions(options).add("delta", &HuberOptions::delta).text();
+}
+
+/// A loss with options.
+template <class Options>
+Loss with_options(const char* name, Variable (*function)(const Variable&, const Tensor&, const Tensor&, const Options&),
+                  const Options& options, LossOutputs outputs, LossTargets targets = LossTargets::like_outputs) {
+  const auto bound = [function, options](const Variable& x, const Tensor& t, const Tensor& weights) {
+    return function(x, t, weights, options);
+  };
+  return {name, bound, LossOptions{.outputs = outputs, .targets = targets, .settings = settings_of(options)}};
+}
+
 }  // namespace
 
 Loss softmax_cross_entropy(const CrossEntropyOptions& options) {
@@ -69,13 +128,58 @@ Loss softmax_cross_entropy(const CrossEntropyOptions& options) {
                       .settings = settings_of(options)}};
 }
 
-Loss sigmoid_cross_entropy() {
-  return {"sigmoid_cross_entropy", xtape::sigmoid_cross_entropy, LossOptions{.outputs = LossOutputs::logits}};
+Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options) {
+  return with_options("sigmoid_cross_entropy", xtape::sigmoid_cross_entropy, options, LossOutputs::logits);
 }
 
-Loss binary_cross_entropy() {
-  return {"binary_cross_entropy", xtape::binary_cross_entropy, LossOptions{.outputs = LossOutputs::probabilities}};
+Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options) {
+  return with_options("binary_cross_entropy", xtape::binary_cross_entropy, options, LossOutputs::probabilities);
 }
+
+Loss sigmoid_focal_cross_entropy(const FocalOptions& options) {
+  return with_options("sigmoid_focal_cross_entropy", xtape::sigmoid_focal_cross_entropy, options, LossOutputs::logits);
+}
+
+Loss softmax_focal_cross_entropy(const FocalOptions& options) {
+  return with_options("softmax_focal_cross_entropy", xtape::softmax_focal_cross_entropy, options, LossOutputs::logits,
+                      LossTargets::classes);
+}
+
+Loss hinge() { return {"hinge", xtape::hinge}; }
+
+Loss squared_hinge() { return {"squared_hinge", xtape::squared_hinge}; }
+
+Loss categorical_hinge() {
+  return {"categorical_hinge", xtape::categorical_hinge, LossOptions{.targets = LossTargets::classes}};
+}
+
+Loss kl_divergence() {
+  return {"kl_divergence", xtape::kl_divergence, LossOptions{.outputs = LossOutputs::probabilities}};
+}
+
+Loss dice(const OverlapOptions& options) {
+  return with_options("dice", xtape::dice, options, LossOutputs::probabilities);
+}
+
+Loss tversky(const OverlapOptions& options) {
+  return with_options("tversky", xtape::tversky, options, LossOutputs::probabilities);
+}
+
+Loss huber(const HuberOptions& options) { return with_options("huber", xtape::huber, options, LossOutputs::anything); }
+
+Loss mean_absolute_percentage_error() {
+  return {"mean_absolute_percentage_error", xtape::mean_absolute_percentage_error};
+}
+
+Loss mean_squared_logarithmic_error() {
+  return {"mean_squared_logarithmic_error", xtape::mean_squared_logarithmic_error};
+}
+
+Loss log_cosh() { return {"log_cosh", xtape::log_cosh}; }
+
+Loss poisson() { return {"poisson", xtape::poisson}; }
+
+Loss cosine_similarity() { return {"cosine_similarity", xtape::cosine_similarity}; }
 
 Loss mean_squared_error() { return {"mean_squared_error", xtape::mean_squared_error}; }
 

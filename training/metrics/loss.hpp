@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "framework/autograd/variable.hpp"
+#include "framework/ops/classification_losses.hpp"
 #include "framework/ops/losses.hpp"
+#include "framework/ops/regression_losses.hpp"
 
 namespace xtape {
 
@@ -87,20 +89,49 @@ class Loss {
   LossOptions options_;
 };
 
-/// The losses of framework/ops/losses.hpp.
+/// The losses of framework/ops: losses.hpp, classification_losses.hpp and regression_losses.hpp have the formulas and
+/// the errors for options out of range.
 namespace loss {
 
 /// Cross-entropy of class numbers or distributions and logits: one label for each sample, or one for each position.
 Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
 /// Cross-entropy of yes-no answers, one or several for each sample, and logits. Targets are in [0, 1] and have the
 /// shape of the outputs.
-Loss sigmoid_cross_entropy();
+Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options = {});
 /// Cross-entropy of yes-no answers and probabilities.
-Loss binary_cross_entropy();
+Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options = {});
+/// Focal loss of yes-no answers and logits: answers that are already right count less.
+Loss sigmoid_focal_cross_entropy(const FocalOptions& options = {});
+/// Focal loss of class numbers or distributions and logits: answers that are already right count less.
+Loss softmax_focal_cross_entropy(const FocalOptions& options = {});
+/// Hinge loss of yes-no answers -1 and 1 (or 0 and 1), as for support vector machines.
+Loss hinge();
+/// The square of the hinge loss of each element.
+Loss squared_hinge();
+/// Hinge loss of class numbers or distributions and scores.
+Loss categorical_hinge();
+/// Kullback-Leibler divergence of the outputs from the targets; both are probabilities.
+Loss kl_divergence();
+/// One minus the overlap of masks; targets and outputs are probabilities.
+Loss dice(const OverlapOptions& options = {});
+/// As dice, with weights for what the outputs miss and what they add.
+Loss tversky(const OverlapOptions& options = {});
 /// Mean of the squared differences from targets that are numbers.
 Loss mean_squared_error();
 /// Mean of the absolute differences from targets that are numbers.
 Loss mean_absolute_error();
+/// Squares of small differences and absolute values of large ones, for numbers with outliers.
+Loss huber(const HuberOptions& options = {});
+/// Mean of the absolute differences in percent of the targets.
+Loss mean_absolute_percentage_error();
+/// Mean of the squared differences of logarithms, for numbers of different magnitudes.
+Loss mean_squared_logarithmic_error();
+/// Mean of the logarithm of the hyperbolic cosine of the differences, a smooth absolute value.
+Loss log_cosh();
+/// For counts.
+Loss poisson();
+/// Minus the cosine of the angle between vectors along the last axis.
+Loss cosine_similarity();
 
 }  // namespace loss
 }  // namespace xtape

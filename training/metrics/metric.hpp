@@ -140,6 +140,28 @@ Metric mean_squared_error();
 Metric root_mean_squared_error();
 /// The mean of the absolute differences.
 Metric mean_absolute_error();
+/// Mean of the absolute differences in percent of the targets, 100 |y - t| / max(|t|, 1e-7).
+Metric mean_absolute_percentage_error();
+/// Mean of the squared differences of the logarithms of 1 + y and 1 + t.
+Metric mean_squared_logarithmic_error();
+/// Mean of log(cosh(y - t)).
+Metric log_cosh();
+/// Mean of y - t log(y), for counts t.
+Metric poisson();
+/// Mean cosine of the angle between outputs and targets along the last axis. A larger one is better.
+Metric cosine_similarity();
+
+// The losses of the same names in loss:: as metrics.
+
+/// Mean of max(1 - t y, 0), for targets -1 and 1 (or 0 and 1).
+Metric hinge();
+/// Mean of max(1 - t y, 0)^2.
+Metric squared_hinge();
+/// Mean over positions of max(0, 1 + the largest wrong score - the right score), for class numbers or distributions.
+Metric categorical_hinge();
+/// Mean divergence of the outputs from the targets; both are distributions along the last axis.
+Metric kl_divergence();
+
 /// The coefficient of determination, 1 - sum (t - y)^2 / sum (t - mean t)^2, as a mean over the outputs of a sample
 /// (scikit-learn's and Keras's uniform average). If all targets are equal it is 1 if all outputs equal them, otherwise
 /// 0.

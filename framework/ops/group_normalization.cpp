@@ -1,0 +1,110 @@
+#include "framework/ops/group_normalization.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "framework/autograd/tape.hpp"
+#include "framework/kernels/normalization/group_norm.hpp"
+
+namespace xtape {
+namespace {
+
+void check_arguments(std::string_view function, const Variable& x, const std::optional<Variable>& gamma,
+                     const std::optional<Variable>& beta, const Shape& wanted, double epsilon) {
+  check(x.size() > 0 && is_floating(x.dtype()), "{}: expected a floating x with at least one element, got {} {}",
+        function, x.dtype(), x.shape());
+  check(epsilon >= 0 && std::isfinite(epsilon), "{}: expected a finite epsilon of at least 0, got {}", function,
+        epsilon);
+  for (const auto& given : {gamma, beta}) {
+    check(!given || (given->shape() == wanted && given->dtype() == x.dtype()),
+          "{}: expected gamma and beta {} {} for x {}, got {} {}", function, wanted, x.dtype(), x.shape(),
+          given ? given->shape() : wanted, given ? given->dtype() : x.dtype());
+  }
+}
+
+struct Normalization {
+  kernels::GroupShape shape;
+  double epsilon;
+  bool centered;
+};
+
+template <class T>
+const T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+Tensor value_of(const std::optional<Variable>& x) { return x ? x->value() : Tensor(); }
+
+Variable normalized(std::string_view name, const Variable& x, const std::optional<Variable>& gamma,
+                    const std::optional<Variable>& beta, const Normalization& how) {
+  const Shape statistics{how.shape.outer, how.shape.groups};
+  Tensor mean = Tensor::empty(statistics, DType::float64), inverse = Tensor::empty(statistics, DType::float64);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  const Tensor scale = value_of(gamma), shift = value_of(beta);
+  with_floating(name, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    kernels::group_norm(how.shape, x.value().data<T>(), data_or_null<T>(scale), data_or_null<T>(shift), how.epsilon,
+                        how.centered, y.mutable_data<T>(), mean.mutable_data<double>(), inverse.mutable_data<double>());
+  });
+  std::vector<Variable> inputs{x};
+  if (gamma) inputs.push_back(*gamma);
+  if (beta) inputs.push_back(*beta);
+  const auto backward = [name, how, x = x.value(), scale, mean, inverse, has_gamma = gamma.has_value(),
+                         has_beta = beta.has_value(),
+                         wanted = gamma  ? gamma->shape()
+                                  : beta ? beta->shape()
+                                         : Shape{}](const Tensor& dy) -> std::vector<Tensor> {
+    Tensor dx = Tensor::empty(x.shape(), x.dtype());
+    Tensor dgamma = Tensor::empty({how.shape.channels()}, DType::float64), dbeta = dgamma;
+    with_floating(name, x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::group_norm_gradient(how.shape, x.data<T>(), dy.data<T>(), data_or_null<T>(scale), mean.data<double>(),
+                                   inverse.data<double>(), how.centered, dx.mutable_data<T>(),
+                                   dgamma.mutable_data<double>(), dbeta.mutable_data<double>());
+    });
+    std::vector<Tensor> derivatives{std::move(dx)};
+    if (has_gamma) derivatives.push_back(dgamma.to(x.dtype()).reshaped(wanted));
+    if (has_beta) derivatives.push_back(dbeta.to(x.dtype()).reshaped(wanted));
+    return derivatives;
+  };
+  return record(name, std::move(y), inputs, backward);
+}
+
+/// Rows of the last `axes` axes.
+Variable normalized_rows(std::string_view name, const Variable& x, const std::optional<Variable>& gamma,
+                         const std::optional<Variable>& beta, double epsilon, int axes, bool centered) {
+  check(axes >= 1 && axes <= x.rank(), "{}: expected 1 to {} axes for x {}, got {}", name, x.rank(), x.shape(), axes);
+  std::vector<std::int64_t> extents;
+  for (int axis = x.rank() - axes; axis < x.rank(); ++axis) extents.push_back(x.dim(axis));
+  const Shape row(extents);
+  check_arguments(name, x, gamma, beta, row, epsilon);
+  return normalized(name, x, gamma, beta,
+                    {.shape = {x.size() / row.size(), 1, 1, row.size()}, .epsilon = epsilon, .centered = centered});
+}
+
+}  // namespace
+
+Variable layer_norm(const Variable& x, const std::optional<Variable>& gamma, const std::optional<Variable>& beta,
+                    double epsilon, int axes) {
+  return normalized_rows("layer_norm", x, gamma, beta, epsilon, axes, true);
+}
+
+Variable rms_norm(const Variable& x, const std::optional<Variable>& gamma, double epsilon, int axes) {
+  return normalized_rows("rms_norm", x, gamma, std::nullopt, epsilon, axes, false);
+}
+
+Variable group_norm(const Variable& x, const std::optional<Variable>& gamma, const std::optional<Variable>& beta,
+                    std::int64_t groups, double epsilon) {
+  constexpr std::string_view name = "group_norm";
+  check(x.rank() >= 2, "{}: expected x (n, ..., channels), got shape {}", name, x.shape());
+  const std::int64_t channels = x.dim(-1);
+  check(groups >= 1 && channels % groups == 0, "{}: expected a number of groups that divides the {} channels, got {}",
+        name, channels, groups);
+  check_arguments(name, x, gamma, beta, {channels}, epsilon);
+  const std::int64_t n = x.dim(0);
+  return normalized(
+      name, x, gamma, beta,
+      {.shape = {n, x.size() / n / channels, groups, channels / groups}, .epsilon = epsilon, .centered = true});
+}
+
+}  // namespace xtape

@@ -1,0 +1,126 @@
+#include "layers/parameters/constraint.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
+#include "framework/ops/reductions.hpp"
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+namespace {
+
+constexpr double smallest_norm = 1e-7;  // epsilon of Keras
+
+/// value * wanted(norm) / (epsilon + norm), with a norm over the axes.
+template <class F>
+Tensor with_norms(const Tensor& value, const std::vector<int>& axes, F wanted) {
+  const Variable w = value.to(DType::float64);
+  const Tensor norms = sqrt(sum(square(w), axes, true)).value();
+  const Tensor factors = map("constraint", norms, [&](double norm) { return wanted(norm) / (smallest_norm + norm); });
+  return (w * factors).value().to(value.dtype());
+}
+
+struct NormArguments {
+  double max_value = 2;
+  std::vector<std::int64_t> axes = {0};
+  static void fields(auto& arguments, auto field) {
+    field("max_value", arguments.max_value);
+    field("axes", arguments.axes);
+  }
+};
+struct UnitArguments {
+  std::vector<std::int64_t> axes = {0};
+  static void fields(auto& arguments, auto field) { field("axes", arguments.axes); }
+};
+struct MinMaxArguments {
+  double min_value = 0, max_value = 1, rate = 1;
+  std::vector<std::int64_t> axes = {0};
+  static void fields(auto& arguments, auto field) {
+    field("min_value", arguments.min_value);
+    field("max_value", arguments.max_value);
+    field("rate", arguments.rate);
+    field("axes", arguments.axes);
+  }
+};
+
+std::vector<std::int64_t> wide(const std::vector<int>& axes) { return {axes.begin(), axes.end()}; }
+std::vector<int> narrow(const std::vector<std::int64_t>& axes) {
+  std::vector<int> result;
+  for (const std::int64_t axis : axes) result.push_back(static_cast<int>(axis));
+  return result;
+}
+
+Constraint named(const std::string& name, const LayerConfig& arguments) {
+  if (name == "max_norm") {
+    const auto read = options_of<NormArguments>(arguments);
+    return max_norm(read.max_value, narrow(read.axes));
+  }
+  if (name == "unit_norm") return unit_norm(narrow(options_of<UnitArguments>(arguments).axes));
+  if (name == "non_neg") {
+    static_cast<void>(options_of<OnlyName>(arguments));  // it has none
+    return non_neg();
+  }
+  if (name == "min_max_norm") {
+    const auto read = options_of<MinMaxArguments>(arguments);
+    return min_max_norm({read.min_value, read.max_value, read.rate, narrow(read.axes)});
+  }
+  const auto unknown = [name](const Tensor&) -> Tensor {
+    fail("constraint {}: expected one of xtape's, got one that only the program that saved the layer has", name);
+  };
+  return {name, unknown, arguments};
+}
+
+}  // namespace
+
+Constraint max_norm(double max_value, std::vector<int> axes) {
+  check(std::isfinite(max_value) && max_value >= 0, "max_norm: expected a finite max_value of at least 0, got {}",
+        max_value);
+  const NormArguments arguments{max_value, wide(axes)};
+  const auto project = [=](const Tensor& value) {
+    return with_norms(value, axes, [=](double norm) { return std::min(norm, max_value); });
+  };
+  return {"max_norm", project, config_of(arguments)};
+}
+
+Constraint unit_norm(std::vector<int> axes) {
+  const auto project = [=](const Tensor& value) { return with_norms(value, axes, [](double) { return 1.0; }); };
+  return {"unit_norm", project, config_of(UnitArguments{wide(axes)})};
+}
+
+Constraint non_neg() {
+  return {"non_neg",
+          [](const Tensor& value) { return map("non_neg", value, [](auto v) { return v < 0 ? decltype(v){0} : v; }); }};
+}
+
+Constraint min_max_norm(const MinMaxNormOptions& options) {
+  const auto& [least, most, rate, axes] = options;
+  check(least >= 0 && least <= most && std::isfinite(most),
+        "min_max_norm: expected 0 <= min_value <= max_value, both finite, got {} and {}", least, most);
+  check(rate > 0 && rate <= 1, "min_max_norm: expected a rate in (0, 1], got {}", rate);
+  const auto project = [o = options](const Tensor& value) {
+    return with_norms(value, o.axes, [&](double norm) {
+      return o.rate * std::clamp(norm, o.min_value, o.max_value) + (1 - o.rate) * norm;
+    });
+  };
+  return {"min_max_norm", project, config_of(MinMaxArguments{least, most, rate, wide(axes)})};
+}
+
+ConfigValue to_config(const Constraint& constraint) {
+  if (constraint.name.empty()) return nullptr;
+  LayerConfig config{{{"name", constraint.name}}};
+  config.fields.insert(config.fields.end(), constraint.arguments.fields.begin(), constraint.arguments.fields.end());
+  return config;
+}
+
+void from_config(const ConfigValue& given, Constraint& constraint) {
+  constraint = {};
+  if (std::holds_alternative<std::nullptr_t>(given)) return;
+  const auto* config = std::get_if<LayerConfig>(&given);
+  check(config, "expected null or a constraint's name and numbers, got {}", config_text(given));
+  const auto [name, arguments] = name_and_arguments(*config);
+  constraint = named(name, arguments);
+}
+
+}  // namespace xtape

@@ -1,0 +1,45 @@
+#include "optim/layerwise.hpp"
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "framework/kernels/threads/parallel.hpp"
+#include "framework/tensor/elementwise.hpp"
+
+namespace xtape {
+
+double norm_of(const Tensor& x) {
+  std::vector<double> sums(static_cast<std::size_t>((x.size() + elementwise_grain - 1) / elementwise_grain));
+  with_floating("norm_of", x.dtype(), [&](auto zero) {
+    const auto* const values = x.data<decltype(zero)>();
+    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto v = static_cast<double>(values[i]);
+        sum += v * v;
+      }
+      sums[static_cast<std::size_t>(begin / elementwise_grain)] = sum;
+    });
+  });
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+}
+
+double norm_ratio(const Tensor& value, const Tensor& direction) {
+  const double above = norm_of(value), below = norm_of(direction);
+  return above > 0 && below > 0 ? above / below : 1;
+}
+
+void subtract_scaled(Tensor& value, const Tensor& direction, double factor) {
+  with_floating("subtract_scaled", value.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto times = static_cast<T>(factor);
+    const T* const d = direction.data<T>();
+    T* const p = value.mutable_data<T>();
+    kernels::parallel_for(value.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) p[i] -= times * d[i];
+    });
+  });
+}
+
+}  // namespace xtape
