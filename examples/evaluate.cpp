@@ -38,7 +38,7 @@ void declare(CLI::App& app, Settings& s) {
 void print_confusion(const Tensor& confusion) {
   const std::vector<double> counts = confusion.to_vector();
   const std::size_t width = fmt::format("{}", *std::max_element(counts.begin(), counts.end())).size() + 1;
-  fmt::print("\nconfusion: a row for each class, a column for what it is taken for\n");
+  fmt::print("\nconfusion: a row for each class, a column for the predicted class\n");
   for (std::int64_t i = 0; i < confusion.dim(0); ++i) {
     fmt::print("{:>4}:", i);
     for (std::int64_t j = 0; j < confusion.dim(0); ++j) fmt::print(" {:>{}}", confusion.at({i, j}), width);

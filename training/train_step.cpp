@@ -50,8 +50,8 @@ void TrainStep::at_work(std::string_view who) const {
 }
 
 // The mean over all pieces is computed as a sum of shares (the count of the piece divided by the count of all), so
-// gradients of pieces of any sizes can simply be added. With one piece each parameter is updated as soon as its gradient
-// is complete, unless the backward pass can throw an error: a step must be done completely or not at all.
+// gradients of pieces of any sizes can simply be added. With one piece each parameter is updated as soon as its
+// gradient is complete, unless the backward pass can throw an error: a step must be done completely or not at all.
 double TrainStep::operator()(const StepData& data) {
   const std::vector<std::vector<Piece>> shards = pieces_of(data);
   const bool one_piece = run_.shards.count() == 1 && shards[0].size() == 1;

@@ -24,8 +24,8 @@ class TrainStep {
   explicit TrainStep(TrainingState& run) : run_(run) {}
 
   /// Trains on all batches of all shards as on one batch, adds their losses and metrics to the run's figures, and
-  /// returns the loss. If the loss is not finite, no parameter is changed and no figure is added. Results and changes are
-  /// the same on all ranks. Nothing is changed before all ranks have computed their gradients.
+  /// returns the loss. If the loss is not finite, no parameter is changed and no figure is added. Results and changes
+  /// are the same on all ranks. Nothing is changed before all ranks have computed their gradients.
   double operator()(const StepData& data);
 
   /// Notifies the profiler, if there is one, of the current activity.

@@ -64,7 +64,7 @@ RunFolder RunFolder::make(const fs::path& path) {
   RunFolder folder(path);
   const bool holds_run = fs::exists(path / settings_file, error) || !checkpoints_in(path / "checkpoints").empty();
   check(!holds_run,
-        "train: expected a folder without a run after --output, got {}; go on with its run by --resume {}, or name "
+        "train: expected a folder without a run after --output, got {}; resume its run with --resume {}, or name "
         "another folder",
         path.string(), path.string());
   try_to_write(path);

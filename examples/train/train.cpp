@@ -251,8 +251,8 @@ int interrupt_on_any(const std::shared_ptr<Communicator>& ranks) {
   return static_cast<int>(std::ranges::max(signals));
 }
 
-/// `given` are the options of the command line, `app` is the parser, `ranks` is null for a single process. Only the first
-/// rank writes files.
+/// `given` are the options of the command line, `app` is the parser, `ranks` is null for a single process. Only the
+/// first rank writes files.
 int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Communicator>& ranks) {
   const Settings s = given.resume.empty() ? given : resumed(given);
   const bool writes = !ranks || ranks->rank() == 0;
@@ -284,7 +284,7 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   const History history = train_network(model, *optimizer, data.train, plan, s, folder, division);
   const double seconds = steady_seconds() - start;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
-    fmt::print("to go on: ./run train --resume {}\n", folder.string());
+    fmt::print("to resume: ./run train --resume {}\n", folder.string());
     return 128 + signal;
   }
   // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final

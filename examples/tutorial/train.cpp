@@ -28,7 +28,7 @@ int main(int argc, char** argv) try {
   fmt::print("{}\n", model.summary());
 
   const auto checkpoints = checkpoints_in("checkpoints");
-  if (!checkpoints.empty()) fmt::print("going on from checkpoints; remove that folder to begin anew\n");
+  if (!checkpoints.empty()) fmt::print("resuming from checkpoints; remove that folder to start a new run\n");
   Adam adam(model.parameters(), {.learning_rate = 2e-3});
   const History history = fit(model, adam, train,
                               {.epochs = epochs,

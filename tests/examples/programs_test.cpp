@@ -188,7 +188,7 @@ TEST_CASE("an interrupted train prints how to resume, and the resumed run ends w
   const int status = stopped.wait();
   INFO(stopped.text());
   CHECK(status == 130);
-  CHECK_THAT(stopped.text(), Contains("stopped: interrupted (SIGINT)\nto go on: ./run train --resume " +
+  CHECK_THAT(stopped.text(), Contains("stopped: interrupted (SIGINT)\nto resume: ./run train --resume " +
                                       (run.folder() / "part").string() + "\n"));
   const Run rest = run("train --resume part");
   INFO(rest.text);

@@ -212,7 +212,7 @@ TEST_CASE("the CSV file has the whole history after each epoch, and training con
           {.epochs = 2, .callbacks = {CSVLogger({.path = folder / "none" / "log.csv"})}, .show_progress = false});
   std::cerr.rdbuf(before);
   CHECK(history.epochs().size() == 2);
-  CHECK(errors.str().starts_with("CSVLogger: training goes on without its log: expected"));
+  CHECK(errors.str().starts_with("CSVLogger: training continues without its log: expected"));
   CHECK(errors.str().find("CSVLogger") == errors.str().rfind("CSVLogger"));
 }
 

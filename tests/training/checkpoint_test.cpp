@@ -177,7 +177,7 @@ TEST_CASE("the message for a damaged checkpoint has the file, the reason and an 
   const auto all = checkpoints_in(folder.path());
   REQUIRE(all.size() >= 2);
   const std::vector<char> good = bytes_of(all[0]);
-  const std::string offer = "; an older one is good: name " + all[1].string() + " to go on from it";
+  const std::string offer = "; an older one is good: name " + all[1].string() + " to resume from it";
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
     std::vector<char> bad = good;
@@ -189,7 +189,7 @@ TEST_CASE("the message for a damaged checkpoint has the file, the reason and an 
     write(all[0], bad);
     const std::string message = resume_error(folder.path(), folder.path(), options);
     INFO(message);
-    CHECK(message.starts_with("fit: expected to go on from " + all[0].string() + ", got: "));
+    CHECK(message.starts_with("fit: expected to resume from " + all[0].string() + ", got: "));
     CHECK(message.ends_with(offer));
     if (round == 1) CHECK_FALSE(message.empty());
   }
@@ -288,14 +288,14 @@ TEST_CASE("a folder without checkpoints cannot be resumed, and a new run rejects
         std::string::npos);
   CHECK(resume_error(folder.path(), folder.path(), {}) == "fit: expected checkpoints in the folder " +
                                                               folder.path().string() +
-                                                              " to go on from, got none; leave out resume to begin");
+                                                              " to resume from, got none; leave out resume to begin");
   save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
   CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
              Catch::Contains("expected an xtape checkpoint of version 2, got another safetensors file"));
   Trained(folder.path(), 3);
   CHECK(error_of([&] { Trained(folder.path(), 3); }) ==
         "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +
-            "; go on from them with FitOptions::resume, or name another folder");
+            "; resume from them with FitOptions::resume, or name another folder");
 }
 
 TEST_CASE("files left by a process that has ended are removed, and no others") {

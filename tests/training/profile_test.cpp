@@ -109,7 +109,7 @@ TEST_CASE("the table of a profile has every number in its column, and sums over 
                          .between_steps = 50'000,
                          .peak = 123'456'789};
   CHECK(table(made) ==
-        "layer                         ms there   ms back      %  GFLOP/s  MB kept\n"
+        "layer                           ms fwd    ms bwd      %  GFLOP/s  MB kept\n"
         "-------------------------------------------------------------------------\n"
         "a long layer's name + relu_1     2.000     4.000   60.0      1.3      0.5\n"
         "b                                1.000     1.000   20.0               0.7\n"

@@ -101,7 +101,7 @@ TEST_CASE("a report is one page with the results, without network and script") {
   CHECK_THAT(page, Contains("4 of 4 mistakes on 12 samples"));
   CHECK(page.find("sample 11<") < page.find("sample 2<"));  // the mistake with the highest confidence comes first
   // softmax of (12, 0, 0): e^12 / (e^12 + 2) for the first class
-  CHECK_THAT(page, Contains("taken for <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
+  CHECK_THAT(page, Contains("predicted as <b>shirt</b> <span>(100.0%)</span><br/><span class='none'>sample 11<"));
   CHECK_THAT(page, Contains("test 0.25</span>") && Contains("test 66.67%</span>"));
   CHECK_THAT(page, Contains("Stopped: val_loss has not improved for 2 epochs."));
   CHECK_THAT(page, Contains(" The test is one measurement, of the final model."));
@@ -175,7 +175,7 @@ TEST_CASE("a report of 20,000 classes is small and shows the most frequent confu
   CHECK_THAT(page, Contains("<tr><th>7</th><td class='name'>19999</td><td>30</td><td>100.0%</td></tr>"));
   CHECK_THAT(page, Contains("<tr><th>39</th><td>1</td><td>100.0%</td><td>100.0%</td></tr>"));
   // softmax of one 1 among 19,999 zeros
-  CHECK_THAT(page, Contains(fmt::format("taken for <b>19999</b> <span>({:.1f}%)", 100 * M_E / (M_E + 19'999))));
+  CHECK_THAT(page, Contains(fmt::format("predicted as <b>19999</b> <span>({:.1f}%)", 100 * M_E / (M_E + 19'999))));
 }
 
 TEST_CASE("a report is well-formed XML for any names") {
@@ -263,11 +263,11 @@ TEST_CASE("mistakes with infinite outputs have the probabilities of the limit, o
   input.class_names = {"a", "b", "c"};
   const std::string page = page_of(input);
   CHECK(page.find("nan%") == std::string::npos);
-  CHECK_THAT(page, Contains("is <b>b</b> <span>(0.0%)</span><br/>taken for <b>a</b> <span>(100.0%)"));
-  CHECK_THAT(page, Contains("is <b>c</b> <span>(–)</span><br/>taken for <b>a</b> <span>(–)"));
-  CHECK_THAT(page, Contains("is <b>a</b> <span>(–)</span><br/>taken for <b>no class (NaN)</b> <span>(–)"));
-  CHECK_THAT(page, Contains("is <b>b</b> <span>(26.9%)</span><br/>taken for <b>a</b> <span>(73.1%)"));
-  CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are taken for no class."));
+  CHECK_THAT(page, Contains("is <b>b</b> <span>(0.0%)</span><br/>predicted as <b>a</b> <span>(100.0%)"));
+  CHECK_THAT(page, Contains("is <b>c</b> <span>(–)</span><br/>predicted as <b>a</b> <span>(–)"));
+  CHECK_THAT(page, Contains("is <b>a</b> <span>(–)</span><br/>predicted as <b>no class (NaN)</b> <span>(–)"));
+  CHECK_THAT(page, Contains("is <b>b</b> <span>(26.9%)</span><br/>predicted as <b>a</b> <span>(73.1%)"));
+  CHECK_THAT(page, Contains("NaN outputs for 1 samples, which are predicted as no class."));
 }
 
 TEST_CASE("a report rejects invalid arguments") {

@@ -181,7 +181,7 @@ void CSVLoggerCallback::epoch_end(TrainingState& run) {
   try {
     run.history.save_csv(path_);
   } catch (const Error& error) {
-    if (!warned_) std::cerr << "CSVLogger: training goes on without its log: " << error.what() << std::endl;
+    if (!warned_) std::cerr << "CSVLogger: training continues without its log: " << error.what() << std::endl;
     warned_ = true;
   }
 }

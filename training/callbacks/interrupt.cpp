@@ -44,7 +44,7 @@ StopOnInterruptCallback::~StopOnInterruptCallback() {
 int interrupt_signal() { return noted; }
 
 void StopOnInterruptCallback::stop_if_asked(TrainingState& run) {
-  if (noted != 0) run.stop(noted == SIGINT ? "interrupted (SIGINT)" : "asked to end (SIGTERM)");
+  if (noted != 0) run.stop(noted == SIGINT ? "interrupted (SIGINT)" : "terminated (SIGTERM)");
 }
 
 }  // namespace xtape

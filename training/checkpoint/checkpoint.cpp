@@ -32,7 +32,7 @@ void CheckpointCallback::train_begin(TrainingState& run) {
                                          fs::equivalent(fs::absolute(from).parent_path(), options_.folder, error));
   const auto there = checkpoints_in(options_.folder).size();
   check(there == 0 || goes_on,
-        "Checkpoint: expected a folder without checkpoints for a new run, got {} in {}; go on from them with "
+        "Checkpoint: expected a folder without checkpoints for a new run, got {} in {}; resume from them with "
         "FitOptions::resume, or name another folder",
         there, options_.folder.string());
   remove_leftovers(options_.folder);
@@ -79,7 +79,7 @@ void CheckpointCallback::save_best(const TrainingState& run) {
 }
 
 void CheckpointCallback::warn(const Error& error) {
-  if (!warned_) std::cerr << "Checkpoint: training goes on without being saved: " << error.what() << std::endl;
+  if (!warned_) std::cerr << "Checkpoint: training continues without being saved: " << error.what() << std::endl;
   warned_ = true;
 }
 

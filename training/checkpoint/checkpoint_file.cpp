@@ -150,18 +150,18 @@ std::string older_one(TrainingState& run, const fs::path& damaged) {
     if (step_of_checkpoint(path) >= step_of_checkpoint(damaged)) continue;
     try {
       fitting_parts(run, path);
-      return fmt::format("; an older one is good: name {} to go on from it", path.string());
+      return fmt::format("; an older one is good: name {} to resume from it", path.string());
     } catch (const Error&) {  // this one cannot be used either
     }
   }
-  return "; there is no older one to go on from in its folder";
+  return "; no older one in its folder can be used";
 }
 
 fs::path newest(const fs::path& from) {
   std::error_code error;
   if (!fs::is_directory(from, error)) return from;
   const std::vector<fs::path> all = checkpoints_in(from);
-  check(!all.empty(), "fit: expected checkpoints in the folder {} to go on from, got none; leave out resume to begin",
+  check(!all.empty(), "fit: expected checkpoints in the folder {} to resume from, got none; leave out resume to begin",
         from.string());
   return all.front();
 }
@@ -247,7 +247,7 @@ void resume_run(TrainingState& run, const fs::path& from) {
     parts.emplace(fitting_parts(run, path));
     parts->restore(run);
   } catch (const Error& error) {
-    fail("fit: expected to go on from {}, got: {}{}", path.string(), error.what(), older_one(run, path));
+    fail("fit: expected to resume from {}, got: {}{}", path.string(), error.what(), older_one(run, path));
   }
 }
 

@@ -131,8 +131,8 @@ class Epoch::Iterator {
 class DataLoader {
  public:
   /// Error when batch_size is below 1 or, with drop_last, above the number of samples; dtype is not floating; prefetch,
-  /// part or an amount of augmentation is out of range; or augmentation moves pixels and a target is an image of another
-  /// size, or flattened images or masks: (n, m) with m a multiple of height * width.
+  /// part or an amount of augmentation is out of range; or augmentation moves pixels and a target is an image of
+  /// another size, or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Number of batches in each epoch, including a smaller last one unless drop_last is set.

@@ -85,7 +85,7 @@ StepProfile profile(Model& model, Optimizer& optimizer, const Dataset& data, con
 std::string table(const StepProfile& profile) {
   std::size_t width = std::string("all layers").size();
   for (const auto& row : profile.layers) width = std::max(width, row.name.size());
-  std::string text = fmt::format("{:<{}} {:>9} {:>9} {:>6} {:>8} {:>8}\n", "layer", width, "ms there", "ms back", "%",
+  std::string text = fmt::format("{:<{}} {:>9} {:>9} {:>6} {:>8} {:>8}\n", "layer", width, "ms fwd", "ms bwd", "%",
                                  "GFLOP/s", "MB kept");
   const std::string rule = std::string(text.size() - 1, '-') + "\n";
   text += rule;

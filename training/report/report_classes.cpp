@@ -62,7 +62,8 @@ std::string matrix_html(const ConfusionCounts& counts, const std::vector<std::st
 std::string confusions_html(const ConfusionCounts& counts, const std::vector<std::string>& names, std::size_t most) {
   if (counts.confused.empty()) return "";
   std::string text =
-      "<h2>Most frequent confusions</h2><div class='wide'><table class='figures'><tr><th>class</th><th>taken for</th>"
+      "<h2>Most frequent confusions</h2><div class='wide'><table class='figures'><tr><th>class</th><th>predicted "
+      "as</th>"
       "<th class='number'>samples</th><th class='number'>of the class</th></tr>\n";
   for (const auto& [label, output, count] : std::span(counts.confused).first(std::min(counts.confused.size(), most))) {
     const auto of_class = static_cast<std::size_t>(label);
@@ -75,16 +76,17 @@ std::string confusions_html(const ConfusionCounts& counts, const std::vector<std
 
 std::string confusion_html(const ConfusionCounts& counts, const std::vector<std::string>& names) {
   if (names.size() > largest_matrix) return confusions_html(counts, names, most_confusions_without_it);
-  return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns what they "
-         "were taken for.</p>" +
+  return "<div class='pair'><div><h2>Confusion matrix</h2><p class='note'>Rows are the true classes, columns the "
+         "predicted classes.</p>" +
          matrix_html(counts, names) + "</div><div>" + confusions_html(counts, names, most_confusions) +
          "</div></div>\n";
 }
 
 std::string table_html(const ConfusionCounts& counts, const std::vector<std::string>& names) {
   std::string text =
-      "<h2>Classes</h2><p class='note'>Precision: of what was taken for the class, the share that is it. Recall: of "
-      "the class, the share that was found.</p><div class='wide'><table class='figures'><tr><th>class</th><th "
+      "<h2>Classes</h2><p class='note'>Precision: the share of the samples predicted as the class that belong to it. "
+      "Recall: the share of the class that was predicted as it.</p><div class='wide'><table "
+      "class='figures'><tr><th>class</th><th "
       "class='number'>samples</th><th class='number'>precision</th><th class='number'>recall</th></tr>\n";
   for (std::size_t i = 0; i < names.size(); ++i) {
     text += fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(names[i]), counts.samples[i],
@@ -92,7 +94,7 @@ std::string table_html(const ConfusionCounts& counts, const std::vector<std::str
   }
   text += "</table></div>\n";
   if (counts.undecided > 0) {
-    text += fmt::format("<p class='note'>NaN outputs for {} samples, which are taken for no class.</p>\n",
+    text += fmt::format("<p class='note'>NaN outputs for {} samples, which are predicted as no class.</p>\n",
                         counts.undecided);
   }
   return text;
@@ -157,7 +159,7 @@ std::string mistakes_html(const Judged& judged) {
     const std::string& right = judged.names[static_cast<std::size_t>(m.right)];
     const std::string taken = m.taken_for < 0 ? "no class (NaN)" : judged.names[static_cast<std::size_t>(m.taken_for)];
     text += fmt::format(
-        "<figure>{}<figcaption>is <b>{}</b> <span>({})</span><br/>taken for <b>{}</b> <span>({})</span><br/>"
+        "<figure>{}<figcaption>is <b>{}</b> <span>({})</span><br/>predicted as <b>{}</b> <span>({})</span><br/>"
         "<span class='none'>sample {}</span></figcaption></figure>\n",
         html::image(thumbnail(judged.data, m.sample), right), escaped(right), percent(m.right_probability),
         escaped(taken), percent(m.taken_probability), m.sample);
