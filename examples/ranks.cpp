@@ -119,7 +119,9 @@ int start_ranks(int ranks, char** argv) {
   int status = 0;
   while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
-  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
+  // MPICH's mpirun has been seen to end with 0 when ranks that it passed a signal on to did not.
+  return WEXITSTATUS(status) == 0 && signals > 0 ? 128 + SIGTERM : WEXITSTATUS(status);
 }
 
 int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body) {

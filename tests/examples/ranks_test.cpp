@@ -1,0 +1,85 @@
+// train on several processes, started by --ranks and by mpirun. Skipped where mpirun or xtape-mpi is missing.
+#include "framework/helper_folders.hpp"
+#include "tests/examples/programs.hpp"
+#include "tests/support/sanitizers.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+void need_mpi() {
+  if (thread_sanitizer() || address_sanitizer()) skip("MPI is not instrumented for sanitizers, and leaks");
+  bool module = false;
+  for (const auto& folder : helper_folders()) module = module || std::filesystem::exists(folder / "xtape-mpi.so");
+  if (!module) skip("xtape was built without MPI");
+  if (std::system("mpirun --version > /dev/null 2>&1") != 0) skip("mpirun is not installed");
+}
+
+int count(const std::string& text, const std::string& words) {
+  int found = 0;
+  for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("train has the same bits on any number of ranks, and one of them prints") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  std::string weights;
+  for (const int ranks : {1, 2, 4}) {
+    const Run result = run(fmt::format("train --data . --epochs 2 --shards 4 --ranks {} --output r{}", ranks, ranks));
+    INFO(result.text);
+    REQUIRE(result.status == 0);
+    CHECK(count(result.text, "history and model are in") == 1);
+    CHECK(count(result.text, "epoch 2/2") == 1);
+    if (ranks > 1) CHECK_THAT(result.text, Contains(fmt::format("on each of {} ranks, 4 shards", ranks)));
+    const std::string bytes = bytes_of(run.folder() / fmt::format("r{}/model.safetensors", ranks));
+    if (weights.empty()) weights = bytes;
+    CHECK(bytes == weights);
+  }
+}
+
+TEST_CASE("several ranks end at a signal with a checkpoint, from which another number of ranks resumes") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string folder = fmt::format("stopped{}", signal);
+    BackgroundTraining training(run, "--ranks 2 --output " + folder);
+    training.send(signal);
+    const int status = training.wait();
+    INFO(training.text());
+    CHECK(status == 128 + SIGTERM);
+    CHECK_THAT(training.text(), Contains("to go on: ./run train --resume"));
+    CHECK(count(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
+    if (signal == SIGTERM) continue;
+    for (const int ranks : {1, 2}) {
+      std::filesystem::copy(run.folder() / folder, run.folder() / fmt::format("{}-{}", folder, ranks),
+                            std::filesystem::copy_options::recursive);
+      const Run resumed = run(fmt::format("train --resume {}-{} --ranks {}", folder, ranks, ranks));
+      INFO(resumed.text);
+      CHECK(resumed.status == 0);
+    }
+    CHECK(bytes_of(run.folder() / (folder + "-1/model.safetensors")) ==
+          bytes_of(run.folder() / (folder + "-2/model.safetensors")));
+  }
+}
+
+TEST_CASE("an error on ranks is printed and ends all of them") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  REQUIRE(run("train --data . --epochs 1 --output used").status == 0);
+  const Run used = run("train --data . --epochs 1 --ranks 3 --output used");  // the first rank finds it
+  CHECK(used.status != 0);
+  CHECK_THAT(used.text, Contains("rank 0: train: expected a folder without a run after --output"));
+  const Run shards = run("train --data . --epochs 1 --ranks 2 --shards 3 --output other");
+  CHECK(shards.status != 0);
+  CHECK_THAT(shards.text, Contains("3 shards"));
+  const Run wrong = run("train --ranks 0");
+  CHECK(wrong.status == 2);
+}
