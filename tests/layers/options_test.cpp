@@ -29,6 +29,8 @@ consteval std::size_t member_count() {
     return member_count<Options, Given..., std::nullopt_t>();
   } else if constexpr (TakesMembers<Options, Given..., ToBeRead>) {
     return member_count<Options, Given..., ToBeRead>();
+  } else if constexpr (TakesMembers<Options, Given..., ToBeRead, ToBeRead>) {
+    return member_count<Options, Given..., ToBeRead, ToBeRead>();
   } else {
     return sizeof...(Given);
   }

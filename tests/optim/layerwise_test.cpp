@@ -149,10 +149,10 @@ TEST_CASE("every option of LAMB and LARS changes the steps by its formula") {
 TEST_CASE("a parameter or a gradient of norm 0 has the trust ratio 1") {
   const Parameter zero("p", Tensor::zeros({2, 2}, DType::float64)), still("q", test::f64({1, 2}, {1, 2}));
   LARS lars({zero, still}, {.learning_rate = 0.5, .momentum = 0});
-  Gradients gradients;
-  gradients.add(zero, Tensor::ones({2, 2}, DType::float64));
-  gradients.add(still, Tensor::zeros({1, 2}, DType::float64));
-  lars.step(gradients);
+  Gradients now;
+  now.add(zero, Tensor::ones({2, 2}, DType::float64));
+  now.add(still, Tensor::zeros({1, 2}, DType::float64));
+  lars.step(now);
   CHECK(zero.value().to_vector() == Values(4, -0.5));
   CHECK(still.value().to_vector() == Values{1, 2});
   CHECK(test::error_of([&] { LARS({zero}, {.trust_coefficient = 0}); }) ==

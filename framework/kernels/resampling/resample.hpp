@@ -1,4 +1,4 @@
-// Kernels that take images apart at places between pixels. Results do not depend on the number of threads.
+// Kernels that read images at places between pixels. Results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ enum class FillMode { constant, nearest, reflect, wrap };
 }  // namespace xtape
 
 namespace xtape::kernels {
-
+/// @cond INTERNAL
 /// Images (images, height, width, channels), the size of the new ones, and how they are read.
 struct Resampling {
   std::int64_t images, height, width, channels, new_height, new_width;
@@ -30,5 +30,5 @@ void resample(const Resampling& shape, const T* x, const double* transforms, boo
 /// The transpose: writes dx, the sum of dy times the weights with which each pixel of x was read.
 template <class T>
 void resample_gradient(const Resampling& shape, const T* dy, const double* transforms, bool common, T* dx);
-
+/// @endcond
 }  // namespace xtape::kernels
