@@ -5,6 +5,7 @@
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/comparison.hpp"
 #include "framework/ops/convolution.hpp"
+#include "framework/ops/depthwise_convolution.hpp"
 #include "framework/ops/dropout.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/linear_algebra.hpp"
