@@ -17,10 +17,11 @@ Metric within(double tolerance) {
   return {fmt::format("within_{}", tolerance), sums, [](const Tensor& total) { return total.at({0}) / total.at({1}); }};
 }
 
-/// The mean of log cosh(y - t): like the squared error for small differences, like the absolute error for large ones.
-Variable log_cosh(const Variable& outputs, const Tensor& targets) {
+/// The mean of sqrt((y - t)^2 + 1) - 1: like half the squared error for small differences, like the absolute error for
+/// large ones. (Charbonnier et al.: Two deterministic half-quadratic regularization algorithms, 1994.)
+Variable charbonnier(const Variable& outputs, const Tensor& targets) {
   const Variable e = outputs - targets;
-  return mean(abs(e) + log(1.0 + exp(-2.0 * abs(e)))) - std::log(2.0);
+  return mean(sqrt(e * e + 1.0)) - 1.0;
 }
 
 /// Samples of y = sin(3 a) + b^2; every tenth has a large error.
@@ -43,7 +44,7 @@ int main(int argc, char** argv) {
     const Dataset train = noisy(2000, 1), test = noisy(500, 2);
     const int epochs = quick ? 10 : 40;
     Adam adam(model.parameters(), {.learning_rate = schedule::cosine(1e-2, epochs * train.size() / 32)});
-    const Loss loss("log_cosh", log_cosh);
+    const Loss loss("charbonnier", charbonnier);
     const Metrics metrics{within(0.2), metric::mean_absolute_error()};
     fit(model, adam, train,
         {.epochs = epochs,
