@@ -92,8 +92,8 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
 void recalibrate_shards(Model& model, const Dataset& data, const RecalibrationOptions& options) {
   const Shards shards("recalibrate_batch_norm", options.distributed);
   check_inputs("recalibrate_batch_norm", model, data);
-  const DataLoader loader(data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed,
-                                                .dtype = model.dtype()}));
+  const DataLoader loader(
+      data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()}));
   check_synchronized("recalibrate_batch_norm", model, shards, loader.samples_of(loader.batches() - 1));
   const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
   std::int64_t seen = 0;

@@ -17,8 +17,7 @@ namespace {
 template <class F, class BatchEnd>
 void for_each_batch(const Model& model, const Dataset& data, std::int64_t batch_size, const Shards& shards, const F& f,
                     const BatchEnd& batch_end) {
-  const DataLoader loader(
-      data, shards.part_of({.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()}));
+  const DataLoader loader(data, shards.part_of({.batch_size = batch_size, .shuffle = false, .dtype = model.dtype()}));
   const Epoch batches = loader.epoch(0);
   std::int64_t samples = 0;
   for (std::int64_t i = 0; i < batches.size(); ++i) {
@@ -112,7 +111,8 @@ std::vector<Tensor> predict_shards(const Model& model, const Dataset& data, std:
   std::int64_t samples = 0;  // of this rank
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {
     const std::int64_t rows = std::min(batch_size, data.size() - first);
-    samples += begin_of_part(rows, shards.rank() + 1, shards.ranks()) - begin_of_part(rows, shards.rank(), shards.ranks());
+    samples +=
+        begin_of_part(rows, shards.rank() + 1, shards.ranks()) - begin_of_part(rows, shards.rank(), shards.ranks());
   }
   std::vector<Tensor> all(model.output_nodes().size());
   std::int64_t done = 0;

@@ -117,7 +117,7 @@ double TrainStep::collect(const std::vector<std::vector<Piece>>& shards) {
   StateMean state(run_.model.parameters());
   OrderedSum<double> values;
   OrderedSum<RunningFigures> all_figures;
-  Gradients updates;  // of the passes
+  Gradients updates;                            // of the passes
   const bool alone = run_.shards.count() == 1;  // or the other ranks count on this one, whatever its loss is
   for (const std::vector<Piece>& shard : shards) {
     RunningFigures figures(run_.objective);

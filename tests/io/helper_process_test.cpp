@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <vector>
 
+#include "framework/helper_folders.hpp"
 #include "framework/io/channel.hpp"
 #include "framework/io/hdf5.hpp"
-#include "framework/helper_folders.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"
 

@@ -47,7 +47,7 @@ Normalized normalized(const Tensor& x, const Tensor& residual, const Tensor& dy,
   if (fused) fusion = {.residual = added, .relu = true};
   const auto result = batch_norm_of_part(in, gamma, beta, 1e-3, fusion, sum);
   pass.backward(result.y, dy);
-  return {result.y.value(), result.mean,           result.variance,       pass.gradient(in),
+  return {result.y.value(),     result.mean,         result.variance,     pass.gradient(in),
           pass.gradient(gamma), pass.gradient(beta), pass.gradient(added)};
 }
 

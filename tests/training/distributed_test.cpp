@@ -47,9 +47,9 @@ RankResult train_rank(FitOptions options, std::shared_ptr<Communicator> communic
   Adam adam(model.parameters(), {.learning_rate = 0.01, .clip_norm = 0.5});
   RankResult result;
   options.callbacks.insert(options.callbacks.begin(), at_batch_end([&](TrainingState& run) {
-    result.batch_losses.push_back(run.batch_loss);
-    result.state_bytes = adam.state_bytes();
-  }));
+                             result.batch_losses.push_back(run.batch_loss);
+                             result.state_bytes = adam.state_bytes();
+                           }));
   result.history = fit(model, adam, stateful_data(53), options);
   result.weights = values_of(model);
   for (const auto& [name, slot] : adam.named_state()) result.slots.push_back(slot);
@@ -372,7 +372,8 @@ TEST_CASE("synchronized batch normalization on ranks is that of the whole batch"
   const auto train = [](std::int64_t shards, const std::shared_ptr<Communicator>& communicator,
                         bool recompute = false) {
     const auto input = Input({4});
-    const auto x = BatchNormalization({.momentum = 0.5, .synchronized = true, .name = "norm"})(Dense({.units = 5})(input));
+    const auto x =
+        BatchNormalization({.momentum = 0.5, .synchronized = true, .name = "norm"})(Dense({.units = 5})(input));
     Model model(input, Dense({.units = 2})(Activation(tanh)(x)), {.seed = 4});
     model.convert(DType::float64);
     std::vector<std::int64_t> labels;
@@ -407,10 +408,8 @@ TEST_CASE("synchronized batch normalization on ranks is that of the whole batch"
 TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bits of one process") {
   const Model model = stateful_model();
   const Dataset data = stateful_data(37);
-  const EvaluateOptions options{.batch_size = 12,
-                                .loss = stateful_losses(),
-                                .metrics = stateful_metrics(),
-                                .distributed = {.shards = 8}};
+  const EvaluateOptions options{
+      .batch_size = 12, .loss = stateful_losses(), .metrics = stateful_metrics(), .distributed = {.shards = 8}};
   const Figures figures = evaluate(model, data, options);
   const std::vector<Tensor> outputs = predict_all(model, data, 12, {.shards = 8});
   Model measured = stateful_model();
@@ -453,12 +452,13 @@ TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing
       const auto own = static_cast<std::size_t>(communicator->rank());
       Model model = stateful_model();
       FitOptions options = stateful_options();
-      options.metrics = {{Metric("failing",
-                                 [&](const Tensor&, const Tensor&, const Tensor&) {
-                                   check(communicator->rank() != rank, "out of luck");
-                                   return f64({1}, {1});
-                                 },
-                                 [](const Tensor&) { return 1.0; }),
+      options.metrics = {{Metric(
+                              "failing",
+                              [&](const Tensor&, const Tensor&, const Tensor&) {
+                                check(communicator->rank() != rank, "out of luck");
+                                return f64({1}, {1});
+                              },
+                              [](const Tensor&) { return 1.0; }),
                           "kind"}};
       options.distributed.communicator = communicator;
       Adam adam(model.parameters());
@@ -489,10 +489,11 @@ TEST_CASE("ranks that disagree are told what differs before the first step") {
       });
     });
   };
-  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
-               if (rank == 2) options.seed = 6;
-             }),
-             Contains("fit: expected the same model, data and options on all ranks, got seed 5 on rank 0 and 6 on rank 2"));
+  CHECK_THAT(
+      refused([](FitOptions& options, Model&, int rank) {
+        if (rank == 2) options.seed = 6;
+      }),
+      Contains("fit: expected the same model, data and options on all ranks, got seed 5 on rank 0 and 6 on rank 2"));
   CHECK_THAT(refused([](FitOptions&, Model& model, int rank) {
                if (rank == 1) model.parameters()[0].set_value(Tensor::zeros(model.parameters()[0].shape()));
              }),

@@ -158,11 +158,12 @@ TEST_CASE("every option of evaluate") {
   const auto stop = [&](std::int64_t) { return ++told < 2; };
   const Loss doubled =
       custom_loss([](const Variable& y, const Tensor& labels) { return 2.0 * softmax_cross_entropy(y, labels); });
-  const std::vector<EvaluateRow> rows{{"batch_size", {.batch_size = 4, .batch_end = count}, 3, 10},
-                                      {"loss", {.loss = doubled, .batch_end = count}, 1, 10},
-                                      {"distributed", {.batch_size = 4, .distributed = {.shards = 2}, .batch_end = count}, 3, 10},
-                                      {"metrics", {.metrics = {metric::f1()}, .batch_end = count}, 1, 10},
-                                      {"batch_end", {.batch_size = 4, .batch_end = stop}, 2, 8}};
+  const std::vector<EvaluateRow> rows{
+      {"batch_size", {.batch_size = 4, .batch_end = count}, 3, 10},
+      {"loss", {.loss = doubled, .batch_end = count}, 1, 10},
+      {"distributed", {.batch_size = 4, .distributed = {.shards = 2}, .batch_end = count}, 3, 10},
+      {"metrics", {.metrics = {metric::f1()}, .batch_end = count}, 1, 10},
+      {"batch_end", {.batch_size = 4, .batch_end = stop}, 2, 8}};
   check_row_for_each_field<EvaluateOptions>(rows);
   for (const EvaluateRow& row : rows) {
     told = 0;

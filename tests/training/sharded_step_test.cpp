@@ -158,14 +158,13 @@ TEST_CASE("a sharded run whose loss is not finite changes nothing") {
 TEST_CASE("evaluate and predict and recalibrate_batch_norm of shards give what they give without") {
   Model model = stateful_model();
   const Dataset data = stateful_data(29);
-  const Figures whole = evaluate(model, data, {.batch_size = 8, .loss = stateful_losses(), .metrics = stateful_metrics()});
+  const Figures whole =
+      evaluate(model, data, {.batch_size = 8, .loss = stateful_losses(), .metrics = stateful_metrics()});
   const std::vector<Tensor> outputs = predict_all(model, data, 8);
   for (const std::int64_t shards : {2, 3, 8}) {
-    const Figures sharded = evaluate(model, data,
-                                     {.batch_size = 8,
-                                      .loss = stateful_losses(),
-                                      .metrics = stateful_metrics(),
-                                      .distributed = {.shards = shards}});
+    const Figures sharded = evaluate(
+        model, data,
+        {.batch_size = 8, .loss = stateful_losses(), .metrics = stateful_metrics(), .distributed = {.shards = shards}});
     REQUIRE(sharded.size() == whole.size());
     for (const Figure& figure : whole) CHECK(sharded[figure.name] == Approx(figure.value).epsilon(1e-5));
     const std::vector<Tensor> same = predict_all(model, data, 8, {.shards = shards});

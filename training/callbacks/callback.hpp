@@ -36,8 +36,8 @@ struct TrainingState {
   const Dataset& train;
   /// The options of fit.
   const FitOptions& options;
-  Objective objective;   ///< losses and metrics of the outputs
-  Shards shards;         ///< this process's part of each batch
+  Objective objective;  ///< losses and metrics of the outputs
+  Shards shards;        ///< this process's part of each batch
   /// With Distributed::shard_optimizer, the parts of the optimizer's state.
   std::unique_ptr<ShardedOptimizer> sharded_optimizer = nullptr;
   StepPlan plan;         ///< which batches of the data the steps learn from

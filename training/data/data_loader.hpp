@@ -129,8 +129,8 @@ class Epoch::Iterator {
 class DataLoader {
  public:
   /// Error when batch_size is below 1 or, with drop_last, above the number of samples, dtype is not floating, prefetch
-  /// or part out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of another
-  /// size or flattened images or masks: (n, m) with m a multiple of height * width.
+  /// or part out of range, or augmentation (see there), or when augmentation moves pixels and targets are images of
+  /// another size or flattened images or masks: (n, m) with m a multiple of height * width.
   explicit DataLoader(Dataset data, const DataLoaderOptions& options = {});
 
   /// Batches per epoch; the last one holds what remains, unless that is dropped.

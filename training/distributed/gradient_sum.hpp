@@ -13,8 +13,8 @@ namespace xtape {
 class GradientReduction;
 
 /// Takes the gradients of a rank's shards, one shard after the other. Those of a shard's batches are added in their
-/// order, those of shards in the order of OrderedSum. In the rank's last backward pass a parameter's sum is complete with
-/// its gradient, and its reduction over the ranks begins while that pass continues.
+/// order, those of shards in the order of OrderedSum. In the rank's last backward pass a parameter's sum is complete
+/// with its gradient, and its reduction over the ranks begins while that pass continues.
 class GradientSum {
  public:
   /// For a step with so many shards on this rank. `reduction` adds up over the ranks; null: there is one rank. It is
@@ -35,11 +35,11 @@ class GradientSum {
 
  private:
   struct Entry {
-    Tensor of_shard = {};         // the sum over its batches so far; undefined: 0
-    bool in_sum = false;          // whether it is in of_shards
+    Tensor of_shard = {};  // the sum over its batches so far; undefined: 0
+    bool in_sum = false;   // whether it is in of_shards
     OrderedSum<Tensor> of_shards = {};
-    bool present = false;         // whether a shard had a gradient
-    Tensor total = {};            // over the rank's shards; undefined: in the reduction
+    bool present = false;  // whether a shard had a gradient
+    Tensor total = {};     // over the rank's shards; undefined: in the reduction
   };
   void complete(std::size_t index);
 

@@ -37,7 +37,8 @@ Batch rows_of(const Batch& batch, std::int64_t begin, std::int64_t end) {
   Batch rows;
   for (const Tensor& input : batch.inputs) rows.inputs.push_back(input.rows(begin, end));
   for (const Tensor& target : batch.targets) rows.targets.push_back(target.rows(begin, end));
-  for (const Tensor& weight : batch.weights) rows.weights.push_back(weight.defined() ? weight.rows(begin, end) : weight);
+  for (const Tensor& weight : batch.weights)
+    rows.weights.push_back(weight.defined() ? weight.rows(begin, end) : weight);
   return rows;
 }
 
@@ -112,8 +113,7 @@ Tensor Shards::gather_rows(Tensor own, DType dtype) const {
 
 void Shards::add_up(std::span<double> numbers) const {
   if (ranks_ == 1) return;
-  const Tensor sum =
-      communicator_->all_reduce(Tensor::of({std::ssize(numbers)}, std::span<const double>(numbers)));
+  const Tensor sum = communicator_->all_reduce(Tensor::of({std::ssize(numbers)}, std::span<const double>(numbers)));
   std::copy_n(sum.data<double>(), numbers.size(), numbers.begin());
 }
 

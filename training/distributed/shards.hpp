@@ -49,8 +49,8 @@ class Shards {
   std::vector<double> gather_joined(const std::vector<double>& own) const;
   /// The texts of every rank, in the order of the ranks.
   std::vector<std::string> gather(const std::string& own) const;
-  /// The tensors (n, ...) of every rank, joined along the first axis. They have this type and are alike but for n; where
-  /// n is 0 they may be undefined.
+  /// The tensors (n, ...) of every rank, joined along the first axis. They have this type and are alike but for n;
+  /// where n is 0 they may be undefined.
   Tensor gather_rows(Tensor own, DType dtype) const;
   /// Replaces the numbers by their sums over all ranks, in the order of OrderedSum.
   void add_up(std::span<double> numbers) const;

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "framework/autograd/gradients.hpp"
-#include "training/distributed/shards.hpp"
 #include "training/distributed/ordered_sum.hpp"
+#include "training/distributed/shards.hpp"
 
 namespace xtape {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "training/distributed/shards.hpp"
 #include "training/distributed/ordered_sum.hpp"
+#include "training/distributed/shards.hpp"
 #include "training/metrics/running_figures.hpp"
 
 namespace xtape {
