@@ -159,39 +159,42 @@ void add_gather(std::list<Round>& rounds, const Blocks& blocks, T* work) {
   }
 }
 
+/// Memory of the pool for 16-bit numbers, which no element type has.
+Tensor memory_for_halves(std::size_t count) {
+  return Tensor::empty({static_cast<std::int64_t>(2 * count)}, DType::uint8);
+}
+std::span<std::uint16_t> halves_in(Tensor& memory) {
+  return {reinterpret_cast<std::uint16_t*>(memory.mutable_data<std::uint8_t>()),
+          static_cast<std::size_t>(memory.size()) / 2};
+}
+
 /// all_reduce with 16 bits for each element: a direct exchange, because sums of ranks then aren't rounded again and
 /// again on their way.
 Schedule narrow_all_reduce(Place place, Tensor x, Wire wire, std::string description) {
-  struct Buffers {
-    Tensor x;
-    std::vector<std::uint16_t> halves, received;
-    std::vector<float> terms;
-  };
   const Blocks blocks = equal_blocks(place, x.size());
   const auto own_count = static_cast<std::size_t>(blocks.own_count()), ranks = static_cast<std::size_t>(place.size);
-  const auto buffers = std::make_shared<Buffers>();
-  buffers->x = std::move(x);
-  const std::span<float> values(buffers->x.mutable_data<float>(), static_cast<std::size_t>(buffers->x.size()));
-  buffers->halves.resize(values.size());
-  buffers->received.resize(own_count * ranks);
-  buffers->terms.resize(own_count * ranks);
-  to_wire(wire, values, buffers->halves);
+  const std::span<float> values(x.mutable_data<float>(), static_cast<std::size_t>(x.size()));
+  Tensor half_memory = memory_for_halves(values.size()), received_memory = memory_for_halves(ranks * own_count);
+  Tensor term_memory = Tensor::empty({static_cast<std::int64_t>(ranks * own_count)}, DType::float32);
+  const std::span<std::uint16_t> halves = halves_in(half_memory), received = halves_in(received_memory);
+  const std::span<float> terms(term_memory.mutable_data<float>(), received.size());
+  to_wire(wire, values, halves);
 
   Schedule schedule{std::move(description), {}, {}};
-  const std::span<std::uint16_t> own(buffers->halves.data() + blocks.own_begin(), own_count);
-  add_exchange(schedule.rounds, blocks, buffers->halves.data(), buffers->received.data()).then =
-      [b = buffers.get(), wire, own, own_count, ranks, rank = static_cast<std::size_t>(place.rank)] {
-        std::ranges::copy(own, b->received.begin() + static_cast<std::ptrdiff_t>(rank * own_count));
-        from_wire(wire, b->received, b->terms);
-        std::vector<float*> terms;
-        for (std::size_t r = 0; r < ranks; ++r) terms.push_back(b->terms.data() + r * own_count);
-        add_in_tree<float>(terms, static_cast<std::int64_t>(own_count));
-        to_wire(wire, {terms[0], own_count}, own);
+  const std::span<std::uint16_t> own = halves.subspan(static_cast<std::size_t>(blocks.own_begin()), own_count);
+  add_exchange(schedule.rounds, blocks, halves.data(), received.data()).then =
+      [=, rank = static_cast<std::size_t>(place.rank)] {
+        std::ranges::copy(own, received.subspan(rank * own_count).begin());
+        from_wire(wire, received, terms);
+        std::vector<float*> blocks_of_ranks;
+        for (std::size_t r = 0; r < ranks; ++r) blocks_of_ranks.push_back(terms.data() + r * own_count);
+        add_in_tree<float>(blocks_of_ranks, static_cast<std::int64_t>(own_count));
+        to_wire(wire, terms.first(own_count), own);
       };
-  add_gather(schedule.rounds, blocks, buffers->halves.data());
-  schedule.result = [buffers, wire, values] {
-    from_wire(wire, buffers->halves, values);
-    return std::move(buffers->x);
+  add_gather(schedule.rounds, blocks, halves.data());
+  schedule.result = [=, x = std::move(x), kept = std::vector{half_memory, received_memory, term_memory}]() mutable {
+    from_wire(wire, halves, values);
+    return std::move(x);
   };
   return schedule;
 }

@@ -8,29 +8,27 @@ namespace xtape {
 std::uint16_t to_float16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-  std::uint32_t half = 0;
-  if (magnitude > 0x7f800000u) {
-    half = 0x7e00u | (magnitude >> 13 & 0x3ffu);
-  } else if (magnitude >= 0x477ff000u) {  // 65520, halfway between 65504 and the next power of 2
-    half = 0x7c00u;
-  } else if (magnitude >= 0x38800000u) {  // 2^-14, the smallest normal number: change the exponent's bias, and round
-    half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
-  } else {  // a multiple of 2^-24, which is what the addition rounds to
-    half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - std::bit_cast<std::uint32_t>(0.5f);
-  }
+  // All cases are computed and one is chosen, so that the compiler can use vectors.
+  const std::uint32_t quiet_nan = 0x7e00u | (magnitude >> 13 & 0x3ffu);
+  const std::uint32_t normal = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;  // another bias
+  // Below 2^-14, the smallest normal number, a multiple of 2^-24, which is what the addition rounds to.
+  const std::uint32_t subnormal =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - std::bit_cast<std::uint32_t>(0.5f);
+  const std::uint32_t finite = magnitude >= 0x38800000u ? normal : subnormal;
+  // 65520 is halfway between 65504 and the next power of 2.
+  const std::uint32_t number = magnitude >= 0x477ff000u ? 0x7c00u : finite;
+  const std::uint32_t half = magnitude > 0x7f800000u ? quiet_nan : number;
   return static_cast<std::uint16_t>(sign | half);
 }
 
 float from_float16(std::uint16_t half) {
   const std::uint32_t sign = (half & 0x8000u) << 16, magnitude = half & 0x7fffu;
-  std::uint32_t bits = 0;
-  if (magnitude >= 0x7c00u) {
-    bits = 0x7f800000u | (magnitude & 0x3ffu) << 13;
-  } else if (magnitude >= 0x400u) {
-    bits = (magnitude << 13) + 0x38000000u;
-  } else {
-    bits = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24f);
-  }
+  const std::uint32_t infinite_or_nan = 0x7f800000u | (magnitude & 0x3ffu) << 13,
+                      normal = (magnitude << 13) + 0x38000000u;
+  const auto subnormal =
+      std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24f);
+  const std::uint32_t finite = magnitude >= 0x400u ? normal : subnormal;
+  const std::uint32_t bits = magnitude >= 0x7c00u ? infinite_or_nan : finite;
   return std::bit_cast<float>(sign | bits);
 }
 

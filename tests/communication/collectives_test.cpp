@@ -77,6 +77,7 @@ TEST_CASE("sums over ranks have the bits of adding adjacent pairs level by level
     }
   }
   for (const int size : {3, 4, 8}) check_sums<float>(size, 300'001);
+  for (const int size : {11, 13, 16}) check_sums<float>(size, 100);
 }
 
 TEST_CASE("a rank's terms may be added before those of other ranks") {
