@@ -54,8 +54,11 @@ TEST_CASE("a model without regularizers adds nothing and records nothing") {
   CHECK(pass.operations().empty());
   CHECK(error_of([] { l2(-1); }) == "l2: expected a finite factor of at least 0, got -1");
   Regularizer read;
-  CHECK(error_of([&] { from_config(true, read); }) == "expected null or the factor \"l2\", got true");
-  CHECK(error_of([&] { from_config(LayerConfig{{{"l1", 0.5}}}, read); }) == "l2: expected a value, got none");
+  CHECK(error_of([&] { from_config(true, read); }) ==
+        "expected null or factors \"l1\", \"l2\" or \"orthogonal\", got true");
+  CHECK(error_of([&] {
+          from_config(LayerConfig{{{"l3", 0.5}}}, read);
+        }) == "expected the options l1, l2, orthogonal, vectors, got \"l3\"");
 }
 
 TEST_CASE("a layer that a model shares with an inner model is counted once") {
