@@ -39,17 +39,22 @@ struct Pieces {
   }
 };
 
-/// The sum of n numbers, in eight partial sums that the compiler vectorizes.
-double sum_of(const double* values, std::int64_t n) {
+/// The sum of f(value) over n values, in eight partial sums that the compiler vectorizes.
+template <class T, class F>
+double sum_of(const T* values, std::int64_t n, const F f) {
   double lanes[8] = {};
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) lanes[lane] += values[i + lane];
+    for (int lane = 0; lane < 8; ++lane) lanes[lane] += f(static_cast<double>(values[i + lane]));
   }
   double sum = 0;
-  for (; i < n; ++i) sum += values[i];
+  for (; i < n; ++i) sum += f(static_cast<double>(values[i]));
   for (const double lane : lanes) sum += lane;
   return sum;
+}
+
+double sum_of(const double* values, std::int64_t n) {
+  return sum_of(values, n, [](double v) { return v; });
 }
 
 /// sums[c] = the sum of f(x[position][c], c) over the positions, for c of `channels` from x on.
@@ -63,11 +68,29 @@ void channel_sums(const T* x, std::int64_t positions, std::int64_t stride, std::
   }
 }
 
+/// The statistics of groups of one position: rows of x.
+template <class T>
+void row_moments(const T* x, std::int64_t size, std::int64_t groups, double epsilon, bool centered, double* mean,
+                 double* inverse) {
+  const auto n = static_cast<double>(size);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const T* const row = x + g * size;
+    double m = 0;
+    if (centered) {
+      m = sum_of(row, size, [](double v) { return v; }) / n;
+      m += sum_of(row, size, [m](double v) { return v - m; }) / n;  // the rounding error of the mean
+    }
+    mean[g] = m;
+    inverse[g] = 1 / std::sqrt(sum_of(row, size, [m](double v) { return (v - m) * (v - m); }) / n + epsilon);
+  }
+}
+
 /// The statistics of the groups of one outer index. `sums` and `centers` have room for their channels.
 template <class T>
 void moments(const GroupShape& shape, const T* x, std::int64_t groups, double epsilon, bool centered, double* sums,
              double* centers, double* mean, double* inverse) {
   const std::int64_t size = shape.size, channels = groups * size;
+  if (shape.positions == 1) return row_moments(x, size, groups, epsilon, centered, mean, inverse);
   const auto n = static_cast<double>(shape.positions * size);
   if (centered) {
     channel_sums(x, shape.positions, shape.channels(), channels, sums, [](double v, std::int64_t) { return v; });
