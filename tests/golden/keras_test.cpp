@@ -103,7 +103,7 @@ TEST_CASE("every layer gives Keras's output and gradients") {
     }
     CHECK(given == static_cast<std::size_t>(std::ranges::count_if(
                        row.arrays, [](const auto& entry) { return entry.first.starts_with("parameter "); })));
-    ForwardPass pass(row.training ? Mode::training : Mode::inference, {.record = true});
+    ForwardPass pass(row.training ? Mode::training : Mode::inference, {.record = true, .step = 0});
     std::vector<Variable> inputs;
     for (const Tensor& input : row.inputs()) inputs.push_back(pass.watch(input));
     const Variable y = layer->run_one(inputs, pass);
@@ -111,7 +111,8 @@ TEST_CASE("every layer gives Keras's output and gradients") {
     if (!y.tracked()) return;
     const Gradients gradients = pass.backward(y, row.at("cotangent"));
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      compare(row, fmt::format("gradient {}", i), pass.gradient(inputs[i]));
+      const std::string name = fmt::format("gradient {}", i);
+      if (row.arrays.contains(name)) compare(row, name, pass.gradient(inputs[i]));
     }
     for (const auto& [name, parameter] : layer->named_parameters()) {
       if (parameter.trainable()) compare(row, "gradient " + name, gradients[parameter]);

@@ -79,7 +79,8 @@ def activations():
         layer("Activation", {"function": name}, keras.layers.Activation(function), normal(3, 5, scale=3),
               tolerance=1e-7 if rounded else 1e-10)
     layer("Activation", {"function": "gelu_tanh"},
-          keras.layers.Activation(lambda x: keras.activations.gelu(x, approximate=True)), normal(3, 5, scale=3), tolerance=1e-6)
+          keras.layers.Activation(lambda x: keras.activations.gelu(x, approximate=True)), normal(3, 5, scale=3),
+          tolerance=1e-6)
     for config in ({}, {"max_value": 1.5}, {"negative_slope": 0.25}, {"threshold": 0.5},
                    {"max_value": 2.0, "negative_slope": 0.375, "threshold": 0.25},
                    {"max_value": 1.0, "negative_slope": 0.375}):
@@ -95,8 +96,8 @@ def activations():
 def norms_and_shapes():
     k = keras.layers
     for axis in ([-1], [1, 2], [1, 3], [2]):
-        layer("LayerNormalization", {"axis": axis, "epsilon": 2.0**-8}, k.LayerNormalization(axis=axis, epsilon=2.0**-8),
-              normal(2, 3, 4, 5))
+        layer("LayerNormalization", {"axis": axis, "epsilon": 2.0**-8},
+              k.LayerNormalization(axis=axis, epsilon=2.0**-8), normal(2, 3, 4, 5))
     layer("LayerNormalization", {"center": False}, k.LayerNormalization(center=False), normal(3, 6), tolerance=1e-6)
     layer("LayerNormalization", {"scale": False}, k.LayerNormalization(scale=False), normal(3, 6), tolerance=1e-6)
     for groups in (1, 2, 6, -1):
@@ -125,8 +126,8 @@ def norms_and_shapes():
     layer("ZeroPadding1D", {"padding": [2, 1]}, k.ZeroPadding1D((2, 1)), normal(2, 3, 2))
     layer("UpSampling1D", {"size": 3}, k.UpSampling1D(3), normal(2, 3, 2))
     layer("UpSampling2D", {"size": [2, 3]}, k.UpSampling2D((2, 3)), normal(2, 3, 2, 2))
-    layer("UpSampling2D", {"size": [2, 3], "interpolation": "bilinear"}, k.UpSampling2D((2, 3), interpolation="bilinear"),
-          normal(2, 3, 2, 2), tolerance=1e-6)
+    layer("UpSampling2D", {"size": [2, 3], "interpolation": "bilinear"},
+          k.UpSampling2D((2, 3), interpolation="bilinear"), normal(2, 3, 2, 2), tolerance=1e-6)
     for interpolation in ("bilinear", "nearest"):
         for height, width in ((5, 7), (2, 3), (8, 2)):
             config = {"height": height, "width": width, "interpolation": interpolation}
@@ -134,6 +135,41 @@ def norms_and_shapes():
     layer("CenterCrop", {"height": 3, "width": 2}, k.CenterCrop(3, 2), normal(2, 6, 5, 2))
     layer("CenterCrop", {"height": 5, "width": 3}, k.CenterCrop(5, 3), normal(2, 3, 4, 2), tolerance=1e-6)
     layer("Rescaling", {"scale": 0.25, "offset": -1.0}, k.Rescaling(0.25, -1.0), normal(2, 3))
+
+
+class InFloat32:
+    """A layer without weights that is called with float32."""
+
+    weights = trainable_weights = ()
+
+    def __init__(self, made):
+        self.made = made
+
+    def __call__(self, x, training=True):
+        return self.made(tf.cast(x, "float32"), training=True)
+
+
+def random_images():
+    # ranges of one number leave nothing to chance
+    k = keras.layers
+
+    def moved(type_, options, **more):
+        ranges = {name: {"low": value, "high": value} for name, value in options.items()}
+        pairs = {name: (value, value) for name, value in options.items()}
+        x = random.uniform(0, 255, (2, 5, 6, 2)) if type_ == "RandomBrightness" else normal(2, 5, 6, 2)
+        keras.backend.set_floatx("float32")  # the layers compute in it alone
+        layer(type_, {**ranges, **more}, InFloat32(getattr(k, type_)(**pairs, **more)), x, training=True,
+              tolerance=2e-5)
+        keras.backend.set_floatx("float64")
+        if "fill_mode" in more:  # the derivative of TensorFlow's image transforms is not their transpose
+            del arrays[f"{len(descriptions) - 1}/gradient 0"]
+    # wrap: TensorFlow does not interpolate between the last and the first pixel
+    for fill in ("reflect", "constant", "nearest"):
+        moved("RandomRotation", {"factor": 0.1}, fill_mode=fill)
+        moved("RandomTranslation", {"height_factor": 0.3, "width_factor": -0.2}, fill_mode=fill)
+        moved("RandomZoom", {"height_factor": 0.4, "width_factor": -0.3}, fill_mode=fill)
+    moved("RandomZoom", {"height_factor": 0.25}, interpolation="nearest", fill_mode="reflect")
+    moved("RandomBrightness", {"factor": -0.25})
 
 
 def penalties():
@@ -146,7 +182,8 @@ def penalties():
         put(case, **{"input 0": w.numpy(), "output": value.numpy(), "gradient 0": tape.gradient(value, w).numpy()})
     penalty({"l1": 0.375}, keras.regularizers.L1(0.375), normal(3, 4))
     penalty({"l1": 0.375, "l2": 0.25}, keras.regularizers.L1L2(0.375, 0.25), normal(2, 3, 4))
-    penalty({"orthogonal": 0.7, "vectors": "rows"}, keras.regularizers.OrthogonalRegularizer(0.7, "rows"), normal(3, 4), True)
+    penalty({"orthogonal": 0.7, "vectors": "rows"}, keras.regularizers.OrthogonalRegularizer(0.7, "rows"),
+            normal(3, 4), True)
     penalty({"orthogonal": 0.7, "vectors": "columns"}, keras.regularizers.OrthogonalRegularizer(0.7, "columns"),
             normal(3, 4), True)
 
@@ -282,6 +319,7 @@ def write(path):
 if __name__ == "__main__":
     activations()
     norms_and_shapes()
+    random_images()
     penalties()
     losses()
     optimizers()

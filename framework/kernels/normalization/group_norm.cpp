@@ -39,17 +39,22 @@ struct Pieces {
   }
 };
 
-/// The sum of n numbers, in eight partial sums that the compiler vectorizes.
-double sum_of(const double* values, std::int64_t n) {
+/// The sum of f(value) over n values, in eight partial sums that the compiler vectorizes.
+template <class T, class F>
+double sum_of(const T* values, std::int64_t n, const F f) {
   double lanes[8] = {};
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) lanes[lane] += values[i + lane];
+    for (int lane = 0; lane < 8; ++lane) lanes[lane] += f(static_cast<double>(values[i + lane]));
   }
   double sum = 0;
-  for (; i < n; ++i) sum += values[i];
+  for (; i < n; ++i) sum += f(static_cast<double>(values[i]));
   for (const double lane : lanes) sum += lane;
   return sum;
+}
+
+double sum_of(const double* values, std::int64_t n) {
+  return sum_of(values, n, [](double v) { return v; });
 }
 
 /// sums[c] = the sum of f(x[position][c], c) over the positions, for c of `channels` from x on.
@@ -63,32 +68,52 @@ void channel_sums(const T* x, std::int64_t positions, std::int64_t stride, std::
   }
 }
 
+/// The statistics of groups of one position: rows of x.
+template <class T>
+void row_moments(const T* x, std::int64_t size, std::int64_t groups, double epsilon, bool centered, double* mean,
+                 double* inverse) {
+  const auto n = static_cast<double>(size);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const T* const row = x + g * size;
+    double m = 0;
+    if (centered) {
+      m = sum_of(row, size, [](double v) { return v; }) / n;
+      m += sum_of(row, size, [m](double v) { return v - m; }) / n;  // the rounding error of the mean
+    }
+    mean[g] = m;
+    inverse[g] = 1 / std::sqrt(sum_of(row, size, [m](double v) { return (v - m) * (v - m); }) / n + epsilon);
+  }
+}
+
 /// The statistics of the groups of one outer index. `sums` and `centers` have room for their channels.
 template <class T>
 void moments(const GroupShape& shape, const T* x, std::int64_t groups, double epsilon, bool centered, double* sums,
              double* centers, double* mean, double* inverse) {
   const std::int64_t size = shape.size, channels = groups * size;
+  if (shape.positions == 1) return row_moments(x, size, groups, epsilon, centered, mean, inverse);
   const auto n = static_cast<double>(shape.positions * size);
   if (centered) {
     channel_sums(x, shape.positions, shape.channels(), channels, sums, [](double v, std::int64_t) { return v; });
     for (std::int64_t g = 0; g < groups; ++g) mean[g] = sum_of(sums + g * size, size) / n;
     // the rounding error of the mean is that of the deviations
-    for (std::int64_t c = 0; c < channels; ++c) centers[c] = mean[c / size];
+    for (std::int64_t g = 0; g < groups; ++g) std::fill_n(centers + g * size, size, mean[g]);
     channel_sums(x, shape.positions, shape.channels(), channels, sums,
                  [centers](double v, std::int64_t c) { return v - centers[c]; });
     for (std::int64_t g = 0; g < groups; ++g) mean[g] += sum_of(sums + g * size, size) / n;
   } else {
     std::fill_n(mean, groups, 0.0);
   }
-  for (std::int64_t c = 0; c < channels; ++c) centers[c] = mean[c / size];
+  for (std::int64_t g = 0; g < groups; ++g) std::fill_n(centers + g * size, size, mean[g]);
   channel_sums(x, shape.positions, shape.channels(), channels, sums,
                [centers](double v, std::int64_t c) { return (v - centers[c]) * (v - centers[c]); });
   for (std::int64_t g = 0; g < groups; ++g) inverse[g] = 1 / std::sqrt(sum_of(sums + g * size, size) / n + epsilon);
 }
 
+/// Values in double, or `otherwise` where there are none.
 template <class T>
-T value_or(const T* values, std::int64_t c, T otherwise) {
-  return values ? values[c] : otherwise;
+std::vector<double> values_or(const T* values, std::int64_t offset, std::int64_t n, double otherwise) {
+  return values ? std::vector<double>(values + offset, values + offset + n)
+                : std::vector<double>(static_cast<std::size_t>(n), otherwise);
 }
 
 }  // namespace
@@ -102,20 +127,24 @@ void group_norm(const GroupShape& shape, const T* x, const T* gamma, const T* be
                              std::int64_t groups) {
     const std::int64_t channels = groups * size, offset = first * size;
     std::vector<double> buffer(static_cast<std::size_t>(2 * channels));
+    const std::vector<double> all_gains = values_or(gamma, offset, channels, 1);
+    const std::vector<double> all_shifts = values_or(beta, offset, channels, 0);
+    const double *const gains = all_gains.data(), *const shifts = all_shifts.data();
     std::vector<T> coefficients(static_cast<std::size_t>(3 * channels));
     T *const center = coefficients.data(), *const scale = center + channels, *const shift = scale + channels;
     for (std::int64_t o = begin; o < end; ++o) {
       double *const means = mean + o * shape.groups + first, *const inverses = inverse + o * shape.groups + first;
       const std::int64_t start = o * shape.positions * stride + offset;
       moments(shape, x + start, groups, epsilon, centered, buffer.data(), buffer.data() + channels, means, inverses);
-      for (std::int64_t c = 0; c < channels; ++c) {
-        // what T cannot hold of the mean goes into the shift
-        const double m = means[c / size],
-                     factor = inverses[c / size] * static_cast<double>(value_or(gamma, offset + c, T{1}));
-        center[c] = static_cast<T>(m);
-        scale[c] = static_cast<T>(factor);
-        shift[c] = static_cast<T>(static_cast<double>(value_or(beta, offset + c, T{0})) -
-                                  (m - static_cast<double>(center[c])) * factor);
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const T rounded = static_cast<T>(means[g]);
+        const double rest = means[g] - static_cast<double>(rounded);  // what T cannot hold goes into the shift
+        for (std::int64_t c = g * size; c < (g + 1) * size; ++c) {
+          const double factor = inverses[g] * gains[c];
+          center[c] = rounded;
+          scale[c] = static_cast<T>(factor);
+          shift[c] = static_cast<T>(shifts[c] - rest * factor);
+        }
       }
       for (std::int64_t p = 0; p < shape.positions; ++p) {
         const T* const in = x + start + p * stride;
@@ -137,6 +166,8 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
                              std::int64_t groups) {
     const std::int64_t channels = groups * size, offset = first * size;
     std::vector<double> buffer(static_cast<std::size_t>(5 * channels));
+    const std::vector<double> all_gains = values_or(gamma, offset, channels, 1);
+    const double* const gains = all_gains.data();
     double *const of_dy = buffer.data(), *const of_product = of_dy + channels, *const center = of_product + channels;
     double *const weighted_dy = center + channels, *const weighted_product = weighted_dy + channels;
     std::vector<T> coefficients(static_cast<std::size_t>(4 * channels));
@@ -148,7 +179,7 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
       const double *const means = mean + o * shape.groups + first, *const inverses = inverse + o * shape.groups + first;
       const std::int64_t start = o * shape.positions * stride + offset;
       std::fill_n(of_dy, 2 * channels, 0.0);
-      for (std::int64_t c = 0; c < channels; ++c) center[c] = means[c / size];
+      for (std::int64_t g = 0; g < groups; ++g) std::fill_n(center + g * size, size, means[g]);
       for (std::int64_t p = 0; p < shape.positions; ++p) {
         const T *const in = x + start + p * stride, *const slope = dy + start + p * stride;
         for (std::int64_t c = 0; c < channels; ++c) {
@@ -157,12 +188,13 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
           of_product[c] += d * (static_cast<double>(in[c]) - center[c]);
         }
       }
+      for (std::int64_t g = 0; g < groups; ++g) {
+        for (std::int64_t c = g * size; c < (g + 1) * size; ++c) sums[c] += of_product[c] * inverses[g];
+      }
       for (std::int64_t c = 0; c < channels; ++c) {
-        const auto factor = static_cast<double>(value_or(gamma, offset + c, T{1}));
-        sums[c] += of_product[c] * inverses[c / size];
         sums[stride + c] += of_dy[c];
-        weighted_dy[c] = factor * of_dy[c];
-        weighted_product[c] = factor * of_product[c];
+        weighted_dy[c] = gains[c] * of_dy[c];
+        weighted_product[c] = gains[c] * of_product[c];
       }
       for (std::int64_t g = 0; g < groups; ++g) {
         const double i = inverses[g];
@@ -170,7 +202,7 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
         const double product = sum_of(weighted_product + g * size, size) / n * i * i;
         for (std::int64_t c = g * size; c < (g + 1) * size; ++c) {
           middle[c] = static_cast<T>(means[g]);
-          of_slope[c] = static_cast<T>(i * static_cast<double>(value_or(gamma, offset + c, T{1})));
+          of_slope[c] = static_cast<T>(i * gains[c]);
           of_value[c] = static_cast<T>(-i * product);
           constant[c] = static_cast<T>(i * (product * (means[g] - static_cast<double>(middle[c])) - slope));
         }

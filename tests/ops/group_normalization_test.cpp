@@ -1,0 +1,110 @@
+// Normalization of samples against its definition in long double, at sizes on both sides of every cut of the work: rows
+// of eight partial sums, chunks of 16 channels, blocks of outer indices (at most 64, of 16384 elements).
+#include "framework/ops/group_normalization.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "framework/autograd/forward_pass.hpp"
+#include "framework/tensor/random.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using Long = long double;
+
+/// The largest error of y and dx, by the definition for each group of x (outer, positions, groups, size).
+double largest_error(const Tensor& x, const Tensor& dy, std::int64_t groups, double epsilon) {
+  ForwardPass pass(Mode::training);
+  const Variable v = pass.watch(x);
+  const Variable y = group_norm(v, std::nullopt, std::nullopt, groups, epsilon);
+  pass.backward(y, dy);
+  const Tensor dx = pass.gradient(v);
+  const std::int64_t outer = x.dim(0), positions = x.dim(1), channels = x.dim(2), size = channels / groups;
+  Long most = 0;
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const auto sum = [&](const auto& f) {
+        Long total = 0;
+        for (std::int64_t p = 0; p < positions; ++p) {
+          for (std::int64_t c = g * size; c < (g + 1) * size; ++c) total += f(p, c);
+        }
+        return total / static_cast<Long>(positions * size);
+      };
+      const auto in = [&](std::int64_t p, std::int64_t c) { return static_cast<Long>(x.at({o, p, c})); };
+      const auto slope = [&](std::int64_t p, std::int64_t c) { return static_cast<Long>(dy.at({o, p, c})); };
+      const Long mean = sum(in);
+      const auto square = [&](std::int64_t p, std::int64_t c) { return (in(p, c) - mean) * (in(p, c) - mean); };
+      const Long inverse = 1 / std::sqrt(sum(square) + epsilon);
+      const auto hat = [&](std::int64_t p, std::int64_t c) { return (in(p, c) - mean) * inverse; };
+      const Long of_slope = sum(slope);
+      const Long of_product = sum([&](std::int64_t p, std::int64_t c) { return slope(p, c) * hat(p, c); });
+      static_cast<void>(sum([&](std::int64_t p, std::int64_t c) -> Long {
+        const Long expected = inverse * (slope(p, c) - of_slope - hat(p, c) * of_product);
+        most = std::max(most, std::abs(static_cast<Long>(y.value().at({o, p, c})) - hat(p, c)));
+        most = std::max(most, std::abs(static_cast<Long>(dx.at({o, p, c})) - expected) / (1 + inverse));
+        return 0;
+      }));
+    }
+  }
+  return static_cast<double>(most);
+}
+
+TEST_CASE("group normalization is that of its definition wherever its work is cut") {
+  struct Sizes {
+    std::int64_t outer, positions, groups, size;
+  };
+  for (const auto& [outer, positions, groups, size] : std::vector<Sizes>{{1, 1, 1, 1},
+                                                                         {3, 1, 1, 7},
+                                                                         {3, 1, 1, 8},
+                                                                         {3, 1, 1, 9},
+                                                                         {2, 1, 1, 16400},
+                                                                         {130, 1, 1, 5},
+                                                                         {65, 2, 1, 17},
+                                                                         {2, 3, 15, 1},
+                                                                         {2, 3, 16, 1},
+                                                                         {2, 3, 17, 1},
+                                                                         {1, 40, 33, 1},
+                                                                         {2, 3, 5, 4},
+                                                                         {2, 4, 3, 8},
+                                                                         {1, 1200, 2, 9},
+                                                                         {70, 16, 4, 4},
+                                                                         {1, 1, 40, 3}}) {
+    for (const DType dtype : {DType::float32, DType::float64}) {
+      INFO(outer << " " << positions << " " << groups << " " << size << " " << to_string(dtype));
+      RandomStream random(7);
+      const Shape shape{outer, positions, groups * size};
+      const Tensor x = random.normal(shape, 0.5, 1, dtype), dy = random.normal(shape, 0, 1, dtype);
+      CHECK(largest_error(x, dy, groups, 1e-3) < (dtype == DType::float32 ? 3e-6 : 1e-13));
+    }
+  }
+}
+
+TEST_CASE("a large common offset costs no digits") {
+  RandomStream random(7);
+  const Tensor dy = random.normal({2, 3, 8}, 0, 1, DType::float64);
+  std::vector<double> values;
+  for (int i = 0; i < 48; ++i) values.push_back(1e7 + i * i % 11);  // whole numbers, exact in float32
+  const Tensor x = Tensor::of({2, 3, 8}, values);
+  CHECK(largest_error(x, dy.to(DType::float32), 2, 1e-3) < 3e-6);
+  CHECK(largest_error(x.to(DType::float64), dy, 2, 1e-3) < 1e-8);
+  const Tensor same = layer_norm(Tensor::full({2, 5}, 3e7), std::nullopt, std::nullopt, 1e-3).value();
+  CHECK(same.to_vector() == std::vector<double>(10, 0));
+}
+
+TEST_CASE("arguments of sample normalization that do not fit are errors") {
+  const Tensor x = test::f64({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK_THAT(test::error_of([&] { group_norm(x, std::nullopt, std::nullopt, 3, 1e-3); }),
+             Catch::Contains("group_norm: expected a number of groups that divides the 4 channels, got 3"));
+  CHECK_THAT(test::error_of([&] {
+               layer_norm(x, test::f64({2}, {1, 2}), std::nullopt, 1e-3);
+             }),
+             Catch::Contains("layer_norm: expected gamma and beta (4,) float64"));
+  CHECK_THAT(test::error_of([&] { layer_norm(x, std::nullopt, std::nullopt, 1e-3, 3); }),
+             Catch::Contains("expected 1 to 2 axes"));
+  CHECK_THAT(test::error_of([&] { rms_norm(x, std::nullopt, -1); }), Catch::Contains("finite epsilon of at least 0"));
+}
+
+}  // namespace
+}  // namespace xtape
