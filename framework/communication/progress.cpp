@@ -66,8 +66,8 @@ struct Running {
   Duration last_progress{0};
 };
 
-// Notes between ranks: the reason of a failure, or the end of a rank and the number of its operations.
-constexpr char failure_note = 'F', end_note = 'E';
+// Notes between ranks: the reason of a failure, the end of a rank and the number of its operations, or a sign of life.
+constexpr char failure_note = 'F', end_note = 'E', life_note = 'L';
 
 }  // namespace
 
@@ -95,6 +95,8 @@ class ProgressThread::State {
   void loop();
   bool take_submitted();
   void read_notes();
+  void show_life();
+  std::string silent_ranks();
   bool advance(Running& running, bool& moved);
   void check_deadline(const Running& running);
   void check_departed(const Running& running);
@@ -125,6 +127,8 @@ class ProgressThread::State {
   std::list<Running> running_;
   std::int64_t started_ = 0;
   std::vector<std::optional<std::int64_t>> departed_;  // the number of operations of ranks that have ended
+  std::vector<Duration> heard_;                        // when a note of each rank has come
+  Duration shown_life_{0};
   std::optional<Duration> failed_at_;
   RunningClock clock_;
   std::unique_ptr<Transport> transport_;
@@ -135,6 +139,7 @@ void ProgressThread::State::run(const std::function<std::unique_ptr<Transport>()
     transport_ = connect();
     place_ = {transport_->rank(), transport_->size()};
     departed_.resize(static_cast<std::size_t>(place_.size));
+    heard_.resize(departed_.size(), clock_.now());
   } catch (...) {
     connection_error_ = std::current_exception();
   }
@@ -199,7 +204,8 @@ void ProgressThread::State::loop() {
         check_deadline(running);
       }
       if (failed() && clock_.now() - *failed_at_ > life_after_failure) terminate();
-      transport_->wait(std::chrono::milliseconds(running_.empty() ? 1000 : 100));
+      show_life();
+      transport_->wait(std::min<Duration>(std::chrono::milliseconds(running_.empty() ? 1000 : 100), timeout_ / 8));
     } catch (const std::exception& error) {
       fail(fmt::format("rank {}: {}", place_.rank, error.what()), true);
     }
@@ -249,13 +255,34 @@ bool ProgressThread::State::take_submitted() {
 void ProgressThread::State::read_notes() {
   while (const std::optional<Transport::Note> note = transport_->next_note()) {
     const std::string content = note->text.substr(1);
+    heard_[static_cast<std::size_t>(note->from)] = clock_.now();
     if (note->text.front() == failure_note) {
       fail(content, false);
-    } else {
+    } else if (note->text.front() == end_note) {
       std::int64_t& count = departed_[static_cast<std::size_t>(note->from)].emplace(0);
       std::from_chars(content.data(), content.data() + content.size(), count);
     }
   }
+}
+
+/// Sends all ranks a sign of life from time to time, also while the caller computes.
+void ProgressThread::State::show_life() {
+  if (failed() || clock_.now() - shown_life_ < timeout_ / 8) return;
+  shown_life_ = clock_.now();
+  for (int rank = 0; rank < place_.size; ++rank) {
+    if (rank != place_.rank) transport_->send_note(rank, std::string(1, life_note));
+  }
+}
+
+/// The reason to report for a wait that was too long: ranks without signs of life, which other ranks may wait for too.
+std::string ProgressThread::State::silent_ranks() {
+  std::vector<int> silent;
+  for (int rank = 0; rank < place_.size; ++rank) {
+    const auto r = static_cast<std::size_t>(rank);
+    if (rank != place_.rank && !departed_[r] && clock_.now() - heard_[r] > timeout_ / 2) silent.push_back(rank);
+  }
+  if (silent.empty()) return "all processes run, so it hangs or is much slower";
+  return fmt::format("no sign of life of rank {}, which is stopped or cut off", fmt::join(silent, ", "));
 }
 
 /// Runs the operation as far as it can be run now, and sets `moved` if anything has happened. Returns whether it has
@@ -332,10 +359,9 @@ void ProgressThread::State::check_deadline(const Running& running) {
   if (waited <= timeout_) return;
   for_each_missing(running, [&](int rank, bool started) {
     if (waited <= (started ? timeout_ * 5 / 4 : timeout_)) return;
-    fail(fmt::format("{}, operation {}: rank {} expected {} of rank {} within {:g} s, got nothing; it is stopped, cut "
-                     "off or much slower",
+    fail(fmt::format("{}, operation {}: rank {} expected {} of rank {} within {:g} s, got nothing; {}",
                      running.operation->description(), running.number, place_.rank, started ? "the data" : "the start",
-                     rank, seconds_of(timeout_)),
+                     rank, seconds_of(timeout_), silent_ranks()),
          true);
   });
 }

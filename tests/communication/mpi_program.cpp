@@ -1,6 +1,7 @@
 // One rank of a run under mpirun, which does what a test asks for.
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <fmt/format.h>
@@ -84,7 +85,8 @@ void run(const std::string& what, Communicator& ranks) {
   if (what == "differ") ranks.all_reduce(Tensor::zeros({unusual ? 4 : 5}));
   if (what == "leave" && !unusual) ranks.barrier();
   if (what == "stop" && unusual) pause();
-  if (what == "stop") ranks.barrier();
+  if (what == "halt" && unusual) raise(SIGSTOP);
+  if (what == "stop" || what == "halt") ranks.barrier();
   if (what == "throw" || what == "stay") {
     ranks.barrier();
     if (unusual) throw std::runtime_error("the disk is full");
@@ -97,7 +99,7 @@ void run(const std::string& what, Communicator& ranks) {
 int main(int argc, char** argv) {
   const std::string what = argc == 2 ? argv[1] : "";
   try {
-    const auto timeout = std::chrono::seconds(what == "stop" ? 1 : 300);
+    const auto timeout = std::chrono::seconds(what == "stop" || what == "halt" ? 1 : 300);
     const auto communicator = mpi_communicator({.timeout = timeout});
     run_rank(communicator, [&](const auto& ranks) { run(what, *ranks); });
   } catch (const std::exception& error) {

@@ -105,14 +105,16 @@ TEST_CASE("a process that throws ends all with its message") {
 }
 
 TEST_CASE("processes that disagree, leave early or stop are named") {
-  const Ending differ = run(3, "differ"), leave = run(3, "leave"), stop = run(3, "stop");
-  INFO(differ.text << leave.text << stop.text);
+  const Ending differ = run(3, "differ"), leave = run(3, "leave"), stop = run(3, "stop"), halt = run(3, "halt");
+  INFO(differ.text << leave.text << stop.text << halt.text);
   CHECK(differ.status != 0);
   CHECK(differ.count("all_reduce of float32 (4,) on rank 1") >= 1);
   CHECK(leave.status != 0);
   CHECK(leave.count("expected rank 1 to take part, which has ended after 0 operations") >= 1);
   CHECK(stop.status != 0);
-  CHECK(stop.count("expected the start of rank 1 within 1 s, got nothing") >= 1);
+  CHECK(stop.count("expected the start of rank 1 within 1 s, got nothing; all processes run") >= 1);
+  CHECK(halt.status != 0);
+  CHECK(halt.count("expected the start of rank 1 within 1 s, got nothing; no sign of life of rank 1") >= 1);
 }
 
 TEST_CASE("a process that does not end after a failure is killed") {

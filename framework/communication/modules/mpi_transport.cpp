@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <list>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -79,11 +79,10 @@ class MpiTransport final : public Transport {
   }
 
   void send_note(int to, const std::string& text) override {
-    notes_.push_back(text);  // stays until the process ends; there are few
+    const std::string& kept = *notes_.insert(text).first;  // until the process ends; there are few
     MPI_Request request = MPI_REQUEST_NULL;
-    require(
-        MPI_Isend(notes_.back().data(), static_cast<int>(text.size()), MPI_BYTE, to, note_tag, communicator_, &request),
-        "MPI_Isend");
+    require(MPI_Isend(kept.data(), static_cast<int>(text.size()), MPI_BYTE, to, note_tag, communicator_, &request),
+            "MPI_Isend");
     add(request, nullptr);
   }
 
@@ -176,7 +175,7 @@ class MpiTransport final : public Transport {
   std::vector<Transfer*> transfers_;  // of the requests; null for notes
   std::vector<int> done_;
   std::vector<MPI_Status> statuses_;
-  std::list<std::string> notes_;
+  std::set<std::string> notes_;
   std::int64_t idle_ = 0;  // waits since the last event
   Bell bell_;
 };
