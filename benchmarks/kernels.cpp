@@ -1,6 +1,5 @@
 // Benchmarks of single kernels at the sizes of ResNet-50: convolutions, matrix products, batch normalization, pooling
-// and Adam; depthwise convolutions at those of MobileNet. bench.cpp measures whole networks and compares them with
-// libtorch.
+// and Adam. bench.cpp measures whole networks and compares them with libtorch.
 #include <benchmark/benchmark.h>
 #include <xtape/xtape.hpp>
 
@@ -79,46 +78,6 @@ void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
   }
 }
 
-/// A depthwise 3x3 convolution of MobileNet at batch 1: image size, channels, stride.
-struct DepthwiseConvolution {
-  explicit DepthwiseConvolution(const benchmark::State& state)
-      : x(RandomStream(1).normal({1, state.range(0), state.range(0), state.range(1)})),
-        w(RandomStream(2).normal({3, 3, state.range(1), 1})),
-        options{.strides = state.range(2), .padding = Padding::same},
-        dy(depthwise_conv2d(x, w, options).value()) {}
-
-  Tensor x, w;
-  Conv2DOptions options;
-  Tensor dy;
-};
-
-template <class F>
-void depthwise(benchmark::State& state, F compute) {
-  const DepthwiseConvolution c(state);
-  for (auto _ : state) benchmark::DoNotOptimize(compute(c));
-  count_operations(state, 2.0 * 9 * static_cast<double>(c.dy.size()));
-}
-void depthwise_forward(benchmark::State& state) {
-  depthwise(state, [](const DepthwiseConvolution& c) { return depthwise_conv2d(c.x, c.w, c.options); });
-}
-void depthwise_input_gradient(benchmark::State& state) {
-  depthwise(state, [](const DepthwiseConvolution& c) {
-    return depthwise_conv2d_input_gradient(c.dy, c.w, c.x.shape(), c.options);
-  });
-}
-void depthwise_kernel_gradient(benchmark::State& state) {
-  depthwise(state, [](const DepthwiseConvolution& c) {
-    return depthwise_conv2d_kernel_gradient(c.x, c.dy, c.w.shape(), c.options);
-  });
-}
-
-/// Shapes of MobileNet for 224x224 images.
-void mobilenet_shapes(benchmark::internal::Benchmark* benchmark) {
-  benchmark->ArgNames({"size", "channels", "stride"})->Unit(benchmark::kMicrosecond)->UseRealTime();
-  benchmark->Args({112, 32, 1})->Args({112, 64, 2})->Args({56, 144, 1})->Args({56, 144, 2});
-  benchmark->Args({28, 192, 1})->Args({14, 512, 1})->Args({7, 960, 1});
-}
-
 /// Forward and backward pass of one layer on an input (32, size, size, channels).
 template <class LayerType>
 void layer_step(benchmark::State& state, const LayerType& layer) {
@@ -167,9 +126,6 @@ void adam_step(benchmark::State& state) {
 BENCHMARK(conv_forward)->Apply(resnet50_shapes);
 BENCHMARK(conv_input_gradient)->Apply(resnet50_shapes);
 BENCHMARK(conv_kernel_gradient)->Apply(resnet50_shapes);
-BENCHMARK(depthwise_forward)->Apply(mobilenet_shapes);
-BENCHMARK(depthwise_input_gradient)->Apply(mobilenet_shapes);
-BENCHMARK(depthwise_kernel_gradient)->Apply(mobilenet_shapes);
 BENCHMARK(matrix_product)->ArgNames({"m", "n", "k"})->Args({256, 256, 256})->Args({1024, 1024, 1024})->UseRealTime();
 BENCHMARK(batch_norm_step)->ArgsProduct({{15}, {64, 256}})->Args({2, 2048})->UseRealTime();
 BENCHMARK(layer_norm_step)->Args({15, 64})->Args({15, 256})->Args({1, 768})->UseRealTime();

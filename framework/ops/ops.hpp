@@ -6,7 +6,6 @@
 #include "framework/ops/classification_losses.hpp"
 #include "framework/ops/comparison.hpp"
 #include "framework/ops/convolution.hpp"
-#include "framework/ops/depthwise_convolution.hpp"
 #include "framework/ops/dropout.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/group_normalization.hpp"

@@ -59,33 +59,6 @@ std::vector<GradientRow> convolutions() {
   };
 }
 
-std::vector<GradientRow> depthwise_convolutions() {
-  const auto conv = [](Conv2DOptions o) { return [o](V x, V w) { return depthwise_conv2d(x, w, o); }; };
-  const Conv2DOptions same{.padding = Padding::same};
-  const Conv2DOptions mixed{.strides = {2, 3}, .padding = Padding(1, 2, 3, 1), .dilation = {2, 1}};
-  return {
-      {"depthwise_conv2d", conv({}), {{2, 4, 5, 3}, {3, 2, 3, 1}}, bilinear},
-      {"depthwise_conv2d", conv(same), {{1, 4, 3, 2}, {3, 3, 2, 3}}, bilinear},
-      {"depthwise_conv2d", conv(strided), {{2, 5, 7, 1}, {3, 3, 1, 2}}, bilinear},
-      {"depthwise_conv2d", conv(mixed), {{1, 5, 6, 2}, {2, 3, 2, 1}}, bilinear},
-      {"depthwise_conv2d", conv({.strides = 4, .dilation = 2}), {{1, 9, 8, 2}, {3, 2, 2, 2}}, bilinear},
-      {"depthwise_conv2d", conv({.strides = 3}), {{3, 5, 4, 2}, {1, 2, 2, 1}}, bilinear},
-      {"depthwise_conv2d", [](V x) { return depthwise_conv2d(x, x, {.padding = Padding::same}); }, {{2, 2, 3, 1}}},
-      {"depthwise_conv2d_input_gradient",
-       [](V dy, V w) {
-         return depthwise_conv2d_input_gradient(dy, w, Shape{1, 5, 7, 2}, strided);
-       },
-       {{1, 3, 3, 4}, {3, 3, 2, 2}},
-       bilinear},
-      {"depthwise_conv2d_kernel_gradient",
-       [](V x, V dy) {
-         return depthwise_conv2d_kernel_gradient(x, dy, Shape{3, 3, 2, 2}, strided);
-       },
-       {{1, 5, 7, 2}, {1, 3, 3, 4}},
-       bilinear},
-  };
-}
-
 std::vector<GradientRow> pools() {
   const auto largest = [](WindowOptions o) { return [o](V x) { return max_pool2d(x, o); }; };
   const auto pooled = [](Conv2DOptions o, WindowOptions pooling) {
@@ -253,8 +226,7 @@ std::vector<GradientRow> losses() {
 
 std::vector<GradientRow> network_rows() {
   std::vector<GradientRow> rows = convolutions();
-  for (const auto& part : {depthwise_convolutions(), pools(), normalizations(), losses()})
-    rows.insert(rows.end(), part.begin(), part.end());
+  for (const auto& part : {pools(), normalizations(), losses()}) rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }
 

@@ -71,18 +71,6 @@ struct StripSums {
   bool accumulate;
 };
 
-/// A rectangle of output pixels of a depthwise convolution and a rectangle of taps that lie on the image for each of
-/// these pixels. Channels are contiguous. The other members are distances in memory: `x_row` and `x_column` between the
-/// inputs of neighbouring output pixels, `x_tap_row` and `x_tap_column` between the inputs of neighbouring taps,
-/// `w_row` and `w_column` between the weights of neighbouring taps, `y_row` and `y_column` between neighbouring output
-/// pixels.
-struct DepthwiseLayout {
-  std::int64_t rows, columns, tap_rows, tap_columns, channels;
-  std::int64_t x_row, x_column, x_tap_row, x_tap_column;
-  std::int64_t w_row, w_column;
-  std::int64_t y_row, y_column;
-};
-
 /// A matrix to be packed. Element (i, j) is at data[i * stride + j], or at data[j * stride + i] if transposed.
 template <class T>
 struct PackSource {
@@ -122,11 +110,6 @@ struct Engine {
   void (*add_outer_products)(const OuterProducts<T>&);
   void (*multiply_strips)(const StripProducts<T>&);
   void (*add_strip_products)(const StripSums<T>&);
-  /// Depthwise convolution: y[pixel, c] = sum over taps of x[pixel + tap, c] w[tap, c], 0 if there are no taps. x and w
-  /// point to the first tap.
-  void (*convolve_channels)(const DepthwiseLayout&, const T* x, const T* w, T* y);
-  /// The gradient of its weights: dw[tap, c] += sum over pixels of x[pixel + tap, c] dy[pixel, c].
-  void (*add_channel_products)(const DepthwiseLayout&, const T* x, const T* dy, T* dw);
   /// Packs rows of B into panels of tile_columns columns, panel_stride values apart. The last panel is filled with
   /// zeros.
   void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);

@@ -1,7 +1,6 @@
 // make_engine: instantiates all micro-kernels for one vector width. Included by the file of each instruction set.
 #pragma once
 
-#include "framework/kernels/simd/depthwise.hpp"
 #include "framework/kernels/simd/instruction_sets.hpp"
 #include "framework/kernels/simd/products.hpp"
 #include "framework/kernels/simd/sizes.hpp"
@@ -15,7 +14,6 @@ template <class T, int bytes, int tile_rows, int vectors>
 Engine<T> make_engine() {
   using P = Products<T, bytes, tile_rows, vectors>;
   using S = Strips<T, bytes, tile_rows, vectors>;
-  using D = Depthwise<T, bytes, tile_rows>;
   using V = Vector<T, bytes>;
   return {.tile_rows = tile_rows,
           .tile_columns = P::tile_columns,
@@ -24,8 +22,6 @@ Engine<T> make_engine() {
           .add_outer_products = P::add_outer_products,
           .multiply_strips = S::multiply,
           .add_strip_products = S::add_products,
-          .convolve_channels = D::convolve,
-          .add_channel_products = D::add_products,
           .pack = P::pack,
           .winograd_input = transform<InputTransform, V, T>,
           .winograd_weights = transform<WeightTransform, V, T>,
