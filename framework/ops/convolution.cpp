@@ -29,13 +29,14 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
       function, x,
       {.size = size, .strides = options.strides, .padding = options.padding, .dilation = options.dilation});
   const std::int64_t groups = options.groups;
-  check(groups >= 1 && x[3] % groups == 0 && w[3] % groups == 0,
-        "{}: expected a number of groups that divides the {} channels of images {} and the {} filters of kernel {}, got "
-        "{}",
-        function, x[3], x, w[3], w, groups);
+  check(
+      groups >= 1 && x[3] % groups == 0 && w[3] % groups == 0,
+      "{}: expected a number of groups that divides the {} channels of images {} and the {} filters of kernel {}, got "
+      "{}",
+      function, x[3], x, w[3], w, groups);
   window.groups = groups;
-  check(x[3] == w[2] * groups, "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function, x[3], x,
-        w[2] * groups, w);
+  check(x[3] == w[2] * groups, "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function,
+        x[3], x, w[2] * groups, w);
   return window;
 }
 
@@ -57,11 +58,13 @@ Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& optio
 
 Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options) {
   check(options.groups == 1, "depthwise_conv2d: expected 1 group, got {}; use conv2d", options.groups);
-  check(w.shape().rank() == 4, "depthwise_conv2d: expected a kernel (height, width, channels, multiplier), got shape {}",
-        w.shape());
-  check(x.shape().rank() == 4, "depthwise_conv2d: expected images (n, height, width, channels), got shape {}", x.shape());
-  check(x.dim(3) == w.dim(2), "depthwise_conv2d: expected a kernel for the {} channels of images {}, got one for {}: {}",
-        x.dim(3), x.shape(), w.dim(2), w.shape());
+  check(w.shape().rank() == 4,
+        "depthwise_conv2d: expected a kernel (height, width, channels, multiplier), got shape {}", w.shape());
+  check(x.shape().rank() == 4, "depthwise_conv2d: expected images (n, height, width, channels), got shape {}",
+        x.shape());
+  check(x.dim(3) == w.dim(2),
+        "depthwise_conv2d: expected a kernel for the {} channels of images {}, got one for {}: {}", x.dim(3), x.shape(),
+        w.dim(2), w.shape());
   check_types("depthwise_conv2d", x, w);
   // also for errors in the name of this function
   static_cast<void>(place_window("depthwise_conv2d", x.shape(),

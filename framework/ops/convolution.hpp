@@ -36,11 +36,10 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
 /// width, filters). With groups, c is a channel of the group of f. Saves x and w. Error as in convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
-/// y[n,i,j,c m + k] = sum over a, b of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,k]: each channel has m filters of its
-/// own. It is conv2d with as many groups as channels.
-/// x (n, height, width, channels), w (kernel height, kernel width, channels, m), y (n, out height, out width, channels m).
-/// Saves x and w. Error if a rank is not 4, if the channels differ, if options.groups is not 1, or if the window does not
-/// fit.
+/// y[n,i,j,c m + k] = sum over a, b of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,k]: each channel has m filters of
+/// its own. It is conv2d with as many groups as channels. x (n, height, width, channels), w (kernel height, kernel
+/// width, channels, m), y (n, out height, out width, channels m). Saves x and w. Error if a rank is not 4, if the
+/// channels differ, if options.groups is not 1, or if the window does not fit.
 Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
 /// The data that conv2d computes from a kernel alone: the packed kernel, because with few images packing costs more

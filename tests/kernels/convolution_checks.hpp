@@ -14,7 +14,8 @@ namespace xtape::test {
 
 inline std::string text_of(const kernels::Window& s, std::int64_t filters) {
   return fmt::format(
-      "x ({}, {}, {}, {}), kernel ({}, {}) -> y ({}, {}, {}), strides ({}, {}), dilation ({}, {}), padding ({}, {}), {} groups",
+      "x ({}, {}, {}, {}), kernel ({}, {}) -> y ({}, {}, {}), strides ({}, {}), dilation ({}, {}), padding ({}, {}), "
+      "{} groups",
       s.batch, s.height, s.width, s.channels, s.kernel_height, s.kernel_width, s.out_height, s.out_width, filters,
       s.stride_height, s.stride_width, s.dilation_height, s.dilation_width, s.pad_top, s.pad_left, s.groups);
 }
@@ -49,7 +50,8 @@ class ConvolutionUnderCheck {
 
   void compare(const ConvolutionResults<T>& r, std::int64_t all_up_to, bool exact = true) const {
     INFO(text_of(s_, filters_) << " of " << to_string(dtype_of<T>) << (exact ? ", exact" : ""));
-    const bool winograd = !exact && s_.groups == 1 && std::is_same_v<T, float> && kernels::winograd_applies(s_, filters_);
+    const bool winograd =
+        !exact && s_.groups == 1 && std::is_same_v<T, float> && kernels::winograd_applies(s_, filters_);
     const auto tolerance = winograd ? allowed_of_winograd : reference::allowed<T>;
     CHECK(disagreement(
               r.y, sampled({s_.batch, s_.out_height, s_.out_width, filters_}, all_up_to),

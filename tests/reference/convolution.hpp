@@ -29,7 +29,8 @@ Exact conv2d_input_gradient(const kernels::Window& s, std::int64_t filters, cons
   for_each_reader(s, h, v, [&, n = n, c = c](auto i, auto j, auto a, auto b) {
     const std::int64_t group = c / s.group_channels(), columns = filters / s.groups;
     for (std::int64_t f = group * columns; f < (group + 1) * columns; ++f) {
-      const long double weight = w[((a * s.kernel_width + b) * s.group_channels() + c % s.group_channels()) * filters + f];
+      const long double weight =
+          w[((a * s.kernel_width + b) * s.group_channels() + c % s.group_channels()) * filters + f];
       sum.add(weight * dy[((n * s.out_height + i) * s.out_width + j) * filters + f]);
     }
   });

@@ -18,8 +18,8 @@ struct Stretch {
   TapRange taps;
 };
 
-/// A correlation along one axis: output i reads the inputs start + t * distance + i * step for t in [0, taps), where tap
-/// t has the index first_tap + t * tap_step in the kernel. Inputs outside of [0, length) are padding.
+/// A correlation along one axis: output i reads the inputs start + t * distance + i * step for t in [0, taps), where
+/// tap t has the index first_tap + t * tap_step in the kernel. Inputs outside of [0, length) are padding.
 struct Axis {
   std::int64_t outputs, length;
   std::int64_t taps, first_tap, tap_step;
@@ -50,8 +50,14 @@ Axis forward_axis(std::int64_t outputs, std::int64_t length, std::int64_t taps, 
 /// tap reaches them; the last of these comes first, because it reaches the first output.
 Axis gradient_axis(const Axis& forward, std::int64_t phase) {
   const std::int64_t stride = forward.step, period = stride / std::gcd(stride, forward.distance);
-  Axis axis{ceil_div(forward.length - phase, stride), forward.outputs,           0, 0, -period, 0,
-            period * forward.distance / stride,       1};
+  Axis axis{ceil_div(forward.length - phase, stride),
+            forward.outputs,
+            0,
+            0,
+            -period,
+            0,
+            period * forward.distance / stride,
+            1};
   for (std::int64_t tap = 0; tap < forward.taps; ++tap) {
     const std::int64_t from = phase - forward.start - tap * forward.distance;
     if (from % stride != 0) continue;
@@ -85,7 +91,9 @@ DepthwiseInput<T> taps_of(const Axis& rows, const Axis& columns, std::int64_t ro
 }
 
 /// Rows of an output of `values` values each, per task of parallel_for.
-std::int64_t row_grain(std::int64_t values) { return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, values)); }
+std::int64_t row_grain(std::int64_t values) {
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, values));
+}
 
 /// out(image, row, column) = the sum of the taps, where `out` gives the address of an output of the axes, `out_pixel`
 /// values from the next one in its row. w (kernel_height, kernel_width, channels).
@@ -103,15 +111,14 @@ void correlate(std::int64_t batch, const Axis& rows, const Axis& columns, std::i
       for (const Stretch& s : stretches) {
         const std::int64_t tap_row = rows.first_tap + row_taps.first * rows.tap_step;
         const std::int64_t tap_column = columns.first_tap + s.taps.first * columns.tap_step;
-        engine.multiply_depthwise(
-            {.pixels = s.last - s.first,
-             .channels = channels,
-             .x = taps_of(rows, columns, row, s.first, row_taps, s.taps, from, channels),
-             .w = w + (tap_row * kernel_width + tap_column) * channels,
-             .w_row = rows.tap_step * kernel_width * channels,
-             .w_column = columns.tap_step * channels,
-             .y = out(image, row, s.first),
-             .y_pixel = out_pixel});
+        engine.multiply_depthwise({.pixels = s.last - s.first,
+                                   .channels = channels,
+                                   .x = taps_of(rows, columns, row, s.first, row_taps, s.taps, from, channels),
+                                   .w = w + (tap_row * kernel_width + tap_column) * channels,
+                                   .w_row = rows.tap_step * kernel_width * channels,
+                                   .w_column = columns.tap_step * channels,
+                                   .y = out(image, row, s.first),
+                                   .y_pixel = out_pixel});
       }
     }
   });
@@ -210,8 +217,8 @@ void depthwise_kernel_gradient(const Window& window, std::int64_t filters, const
     for (std::int64_t line = begin; line < end;) {
       const std::int64_t image = line / window.out_height, row = line % window.out_height;
       const auto of_row = std::ranges::find_if(row_stretches, [&](const Stretch& s) { return row < s.last; });
-      std::int64_t count = std::min({of_row->last - row, end - line,
-                                     std::max<std::int64_t>(1, pixels_a_sum / window.out_width)});
+      std::int64_t count =
+          std::min({of_row->last - row, end - line, std::max<std::int64_t>(1, pixels_a_sum / window.out_width)});
       for (const Stretch& s : column_stretches) {
         engine.add_depthwise_products(
             {.lines = count,

@@ -1,8 +1,8 @@
 // Indirect convolution: a convolution and its two derivatives, computed by their definition as matrix products that
 // read their left operand through an indirection buffer (see gather.hpp). Internal to kernels/.
 //
-// With groups, each function computes one group. The pointers then begin at the first channel or filter of the group; the
-// distances between pixels and between rows of w stay those of all channels and filters.
+// With groups, each function computes one group. The pointers then begin at the first channel or filter of the group;
+// the distances between pixels and between rows of w stay those of all channels and filters.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace xtape::kernels {
 /// The input of the forward pass: x (batch, height, width, channels) under the taps of the window.
 template <class T>
 Gather<T> gather_taps(const Window& window, const T* x) {
-  Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
+  Gather<T> g{x,  window.height,          window.width, window.channels, window.stride_height, window.stride_width,
               {}, window.group_channels()};
   for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
     for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
@@ -68,8 +68,7 @@ template <class T>
 void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
                      const PackedMatrix<T>* packed, T* y) {
   multiply_gathered(
-      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1),
-      filters / window.groups,
+      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters / window.groups,
       [&](std::int64_t tap) {
         return PackSource<T>{w + tap * gather.length * filters, filters, false};
       },
@@ -136,8 +135,9 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
                     window.channels;
   };
   if (gather.taps.empty()) {
-    return order.for_each(0, order.count(),
-                          [&](std::int64_t, Pixel out) { std::fill_n(pixel_of_dx(out), window.group_channels(), T{0}); });
+    return order.for_each(0, order.count(), [&](std::int64_t, Pixel out) {
+      std::fill_n(pixel_of_dx(out), window.group_channels(), T{0});
+    });
   }
   multiply_gathered(
       gather, order, window.group_channels(),

@@ -1,6 +1,8 @@
-// The micro-kernels of depthwise convolutions (see kernels/convolution/depthwise.hpp). Each lane is a channel. A register
-// tile holds several output pixels, so a vector of weights is loaded once for all of them.
+// The micro-kernels of depthwise convolutions (see kernels/convolution/depthwise.hpp). Each lane is a channel. A
+// register tile holds several output pixels, so a vector of weights is loaded once for all of them.
 #pragma once
+
+#include <type_traits>
 
 #include "framework/kernels/simd/engine.hpp"
 #include "framework/kernels/simd/strips.hpp"
@@ -9,8 +11,9 @@
 namespace xtape::kernels::simd {
 
 /// Computes `pixels` neighbouring output pixels from number `pixel` on, in `vectors` vectors of channels from `channel`
-/// on. Each value is a sum in the order of the taps, so it does not depend on the size of the tile.
-template <class T, class V, int pixels, int vectors>
+/// on. Each value is a sum in the order of the taps, so it does not depend on the size of the tile. If `three`, there
+/// are three columns of taps, as far apart as the pixels: each input is then loaded once for the pixels that read it.
+template <class T, class V, int pixels, int vectors, bool three>
 [[gnu::always_inline]] inline void depthwise_tile(const DepthwiseRow<T>& p, std::int64_t pixel, std::int64_t channel) {
   constexpr int lanes = lanes_of<V>, pointers = (pixels + rows_a_pointer - 1) / rows_a_pointer;
   V sum[pixels][vectors];
@@ -20,7 +23,28 @@ template <class T, class V, int pixels, int vectors>
     for (int v = 0; v < vectors; ++v) sum[i][v] = V{};
   }
   const T* const first = p.x.data + pixel * p.x.pixel + channel;
-  for (std::int64_t row = 0; row < p.x.rows; ++row) {
+  for (std::int64_t row = 0; three && row < p.x.rows; ++row) {
+    V weight[3][vectors];
+    const T* const w = p.w + row * p.w_row + channel;
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; ++k) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) weight[k][v] = load<V>(w + k * p.w_column + v * lanes);
+    }
+    const T* x = first + row * p.x.row;
+#pragma GCC unroll 10
+    for (int j = 0; j < pixels + 2; ++j, x += p.x.pixel) {
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v) {
+        const V value = load<V>(x + v * lanes);
+#pragma GCC unroll 3
+        for (int k = 0; k < 3; ++k) {
+          if (j - k >= 0 && j - k < pixels) sum[j - k][v] += weight[k][v] * value;
+        }
+      }
+    }
+  }
+  for (std::int64_t row = 0; !three && row < p.x.rows; ++row) {
     const T* x[pointers];
 #pragma GCC unroll 3
     for (int i = 0; i < pointers; ++i) x[i] = first + row * p.x.row + i * rows_a_pointer * p.x.pixel;
@@ -47,29 +71,37 @@ template <class T, class V, int pixels, int vectors>
 }
 
 /// Computes `pixels` neighbouring output pixels in all channels.
-template <class T, int bytes, int pixels, int vectors>
+template <class T, int bytes, int pixels, int vectors, bool three>
 void depthwise_pixels(const DepthwiseRow<T>& p, std::int64_t pixel) {
   constexpr std::int64_t lanes = bytes / static_cast<int>(sizeof(T));
   std::int64_t channel = 0;
   for (; channel + vectors * lanes <= p.channels; channel += vectors * lanes) {
-    depthwise_tile<T, Vector<T, bytes>, pixels, vectors>(p, pixel, channel);
+    depthwise_tile<T, Vector<T, bytes>, pixels, vectors, three>(p, pixel, channel);
   }
   for_each_vector<T, bytes>(
-      p.channels, [&](auto v, std::int64_t c) { depthwise_tile<T, decltype(v), pixels, 1>(p, pixel, c); }, channel);
+      p.channels, [&](auto v, std::int64_t c) { depthwise_tile<T, decltype(v), pixels, 1, three>(p, pixel, c); },
+      channel);
+}
+
+template <class T, int bytes, bool three>
+void multiply_depthwise_pixels(const DepthwiseRow<T>& p) {
+  constexpr int wide = bytes == 64 ? 2 : 1;  // as many vectors as there are registers for
+  std::int64_t pixel = 0;
+  for (; pixel + 8 <= p.pixels; pixel += 8) depthwise_pixels<T, bytes, 8, wide, three>(p, pixel);
+  for (; pixel + 4 <= p.pixels; pixel += 4) depthwise_pixels<T, bytes, 4, 2 * wide, three>(p, pixel);
+  for (; pixel + 2 <= p.pixels; pixel += 2) depthwise_pixels<T, bytes, 2, 4, three>(p, pixel);
+  for (; pixel < p.pixels; ++pixel) depthwise_pixels<T, bytes, 1, 4, false>(p, pixel);
 }
 
 /// See Engine::multiply_depthwise.
 template <class T, int bytes>
 void multiply_depthwise(const DepthwiseRow<T>& p) {
-  std::int64_t pixel = 0;
-  for (; pixel + 8 <= p.pixels; pixel += 8) depthwise_pixels<T, bytes, 8, 1>(p, pixel);
-  for (; pixel + 4 <= p.pixels; pixel += 4) depthwise_pixels<T, bytes, 4, 2>(p, pixel);
-  for (; pixel + 2 <= p.pixels; pixel += 2) depthwise_pixels<T, bytes, 2, 4>(p, pixel);
-  for (; pixel < p.pixels; ++pixel) depthwise_pixels<T, bytes, 1, 4>(p, pixel);
+  if (p.x.columns == 3 && p.x.column == p.x.pixel) return multiply_depthwise_pixels<T, bytes, true>(p);
+  multiply_depthwise_pixels<T, bytes, false>(p);
 }
 
-/// Adds the products of a block of taps, `rows` x `columns` from (row, column) on, in the channels of one vector. Pixel i
-/// is added to sum i modulo `sums`: independent sums hide the latency of the multiply-add units.
+/// Adds the products of a block of taps, `rows` x `columns` from (row, column) on, in the channels of one vector. Pixel
+/// i is added to sum i modulo `sums`: independent sums hide the latency of the multiply-add units.
 template <class T, class V, int rows, int columns, int sums>
 [[gnu::always_inline]] inline void add_depthwise_tile(const DepthwiseSums<T>& p, std::int64_t row, std::int64_t column,
                                                       std::int64_t channel) {
@@ -119,18 +151,33 @@ template <class T, class V, int rows, int columns, int sums>
   }
 }
 
-/// See Engine::add_depthwise_products. Blocks of 3 x 3, 1 x 3 and 1 x 5 taps have registers for all their sums.
+/// Calls f(size, start) for blocks of 5, 3, 2 and 1 (compile-time constants, at most `most`) that fill [0, count).
+template <int most, class F>
+[[gnu::always_inline]] inline void for_each_block(std::int64_t count, const F& f) {
+  std::int64_t i = 0;
+  if constexpr (most >= 5) {
+    for (; i + 5 <= count; i += 5) f(std::integral_constant<int, 5>{}, i);
+  }
+  for (; i + 3 <= count; i += 3) f(std::integral_constant<int, 3>{}, i);
+  for (; i + 2 <= count; i += 2) f(std::integral_constant<int, 2>{}, i);
+  for (; i < count; ++i) f(std::integral_constant<int, 1>{}, i);
+}
+
+/// See Engine::add_depthwise_products. A block of taps has registers for all its sums.
 template <class T, int bytes>
 void add_depthwise_products(const DepthwiseSums<T>& p) {
   for_each_vector<T, bytes>(p.channels, [&](auto vector, std::int64_t channel) {
-    using V = decltype(vector);
-    if (p.x.rows == 3 && p.x.columns == 3) return add_depthwise_tile<T, V, 3, 3, 1>(p, 0, 0, channel);
-    for (std::int64_t row = 0; row < p.x.rows; ++row) {
-      std::int64_t column = 0;
-      for (; column + 5 <= p.x.columns; column += 5) add_depthwise_tile<T, V, 1, 5, 2>(p, row, column, channel);
-      for (; column + 3 <= p.x.columns; column += 3) add_depthwise_tile<T, V, 1, 3, 3>(p, row, column, channel);
-      for (; column < p.x.columns; ++column) add_depthwise_tile<T, V, 1, 1, 8>(p, row, column, channel);
-    }
+    for_each_block<3>(p.x.rows, [&](auto rows, std::int64_t row) {
+      for_each_block<5>(p.x.columns, [&](auto columns, std::int64_t column) {
+        constexpr int sums = 8 / (rows * columns) > 1 ? 8 / (rows * columns) : 1;
+        using V = decltype(vector);
+        if (p.pixels >= sums) {
+          add_depthwise_tile<T, V, rows, columns, sums>(p, row, column, channel);
+        } else {
+          add_depthwise_tile<T, V, rows, columns, 1>(p, row, column, channel);
+        }
+      });
+    });
   });
 }
 
