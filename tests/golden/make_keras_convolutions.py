@@ -1,5 +1,5 @@
-"""Writes keras_convolutions.safetensors: outputs and gradients of Keras's convolution layers on random configurations in
-float64. Needs keras with TensorFlow, and safetensors:
+"""Writes keras_convolutions.safetensors: outputs and gradients of Keras's convolution layers on random configurations,
+in float64. Needs keras with TensorFlow, and safetensors:
   python tests/golden/make_keras_convolutions.py tests/golden/keras_convolutions.safetensors
 Options of a case are integers: kernel size, strides, padding (1: same), dilation rate, then the layer's own."""
 import os
