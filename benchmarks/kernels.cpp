@@ -59,6 +59,53 @@ void conv_kernel_gradient(benchmark::State& state) {
   convolution(state, [](const Convolution& c) { return conv2d_kernel_gradient(c.x, c.dy, c.w.shape(), c.options); });
 }
 
+/// A depthwise 3x3 convolution at batch 1: image size, channels, stride.
+struct DepthwiseConvolution {
+  explicit DepthwiseConvolution(const benchmark::State& state)
+      : x(RandomStream(1).normal({1, state.range(0), state.range(0), state.range(1)})),
+        w(RandomStream(2).normal({3, 3, 1, state.range(1)})),
+        options{.strides = state.range(2), .padding = Padding::same, .groups = state.range(1)},
+        dy(conv2d(x, w, options).value()) {}
+  double operations() const { return 2.0 * 9 * static_cast<double>(dy.size()); }
+
+  Tensor x, w;
+  Conv2DOptions options;
+  Tensor dy;
+};
+
+template <class F>
+void depthwise(benchmark::State& state, F compute) {
+  const DepthwiseConvolution c(state);
+  for (auto _ : state) benchmark::DoNotOptimize(compute(c));
+  count_operations(state, c.operations());
+}
+void depthwise_forward(benchmark::State& state) {
+  depthwise(state, [](const DepthwiseConvolution& c) { return conv2d(c.x, c.w, c.options); });
+}
+void depthwise_input_gradient(benchmark::State& state) {
+  depthwise(state,
+            [](const DepthwiseConvolution& c) { return conv2d_input_gradient(c.dy, c.w, c.x.shape(), c.options); });
+}
+void depthwise_kernel_gradient(benchmark::State& state) {
+  depthwise(state,
+            [](const DepthwiseConvolution& c) { return conv2d_kernel_gradient(c.x, c.dy, c.w.shape(), c.options); });
+}
+
+/// Depthwise layers of MobileNet V1 and V2 for 224x224 images.
+void mobilenet_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"size", "channels", "stride"})->Unit(benchmark::kMicrosecond)->UseRealTime();
+  for (const auto& shape : std::vector<std::vector<std::int64_t>>{{112, 32, 1},
+                                                                  {112, 64, 2},
+                                                                  {56, 144, 1},
+                                                                  {56, 144, 2},
+                                                                  {28, 192, 1},
+                                                                  {14, 512, 1},
+                                                                  {14, 576, 2},
+                                                                  {7, 960, 1}}) {
+    benchmark->Args(shape);
+  }
+}
+
 /// The shapes of ResNet-50 for 64x64 images, each once: conv1 with its padded input, then stages 2 to 5.
 void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"size", "channels", "filters", "kernel", "stride"})
@@ -126,6 +173,9 @@ void adam_step(benchmark::State& state) {
 BENCHMARK(conv_forward)->Apply(resnet50_shapes);
 BENCHMARK(conv_input_gradient)->Apply(resnet50_shapes);
 BENCHMARK(conv_kernel_gradient)->Apply(resnet50_shapes);
+BENCHMARK(depthwise_forward)->Apply(mobilenet_shapes);
+BENCHMARK(depthwise_input_gradient)->Apply(mobilenet_shapes);
+BENCHMARK(depthwise_kernel_gradient)->Apply(mobilenet_shapes);
 BENCHMARK(matrix_product)->ArgNames({"m", "n", "k"})->Args({256, 256, 256})->Args({1024, 1024, 1024})->UseRealTime();
 BENCHMARK(batch_norm_step)->ArgsProduct({{15}, {64, 256}})->Args({2, 2048})->UseRealTime();
 BENCHMARK(layer_norm_step)->Args({15, 64})->Args({15, 256})->Args({1, 768})->UseRealTime();

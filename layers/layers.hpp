@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layers/convolution/conv2d.hpp"
+#include "layers/convolution/depthwise_conv2d.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
 #include "layers/core/dense.hpp"

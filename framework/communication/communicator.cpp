@@ -57,7 +57,9 @@ Communicator::~Communicator() {
   if (std::uncaught_exceptions() > exceptions_) progress_->abort("ended by an exception");
 }
 
-PendingTensor Communicator::start(Schedule schedule) { return PendingTensor(progress_->start(std::move(schedule))); }
+PendingTensor Communicator::start(MessageSchedule schedule) {
+  return PendingTensor(progress_->start(std::move(schedule)));
+}
 
 PendingTensor Communicator::start_all_reduce(Tensor x, Wire wire) {
   check_defined("all_reduce", x);

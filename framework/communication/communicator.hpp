@@ -14,9 +14,9 @@
 
 namespace xtape {
 
-class Operation;
+class CollectiveOperation;
 class ProgressThread;
-struct Schedule;
+struct MessageSchedule;
 
 /// The format in which the elements of a float32 tensor travel between ranks. With 16 bits half as much is sent. Every
 /// rank's elements are rounded to nearest even, summed in float32, and the sums are rounded once more; NaN and infinity
@@ -50,10 +50,10 @@ class PendingTensor {
  private:
   friend class Communicator;
   explicit PendingTensor(Tensor result) : result_(std::move(result)) {}
-  explicit PendingTensor(std::shared_ptr<Operation> operation) : operation_(std::move(operation)) {}
+  explicit PendingTensor(std::shared_ptr<CollectiveOperation> operation) : operation_(std::move(operation)) {}
 
   Tensor result_;
-  std::shared_ptr<Operation> operation_;
+  std::shared_ptr<CollectiveOperation> operation_;
 };
 
 /// Collective operations over the ranks of a run. All ranks must start the same operations in the same order, with
@@ -121,7 +121,7 @@ class Communicator {
   std::string failure() const;
 
  private:
-  PendingTensor start(Schedule schedule);
+  PendingTensor start(MessageSchedule schedule);
   /// The numbers of all ranks.
   std::vector<std::int64_t> gather_counts(std::int64_t count, std::string description);
 

@@ -23,16 +23,16 @@ struct Round {
 
 /// What an operation consists of: a schedule of rounds, as in Hoefler, Lumsdaine and Rehm, Implementation and
 /// performance analysis of non-blocking collective operations for MPI (2007).
-struct Schedule {
+struct MessageSchedule {
   std::string description;  ///< must be equal on all ranks: operation, element type, shape
   std::list<Round> rounds;
   std::function<Tensor()> result;
 };
 
 /// A schedule in execution. The caller waits; the thread of a ProgressThread does the rest.
-class Operation {
+class CollectiveOperation {
  public:
-  explicit Operation(Schedule schedule) : schedule_(std::move(schedule)) {}
+  explicit CollectiveOperation(MessageSchedule schedule) : schedule_(std::move(schedule)) {}
 
   const std::string& description() const { return schedule_.description; }
   std::list<Round>& rounds() { return schedule_.rounds; }
@@ -47,7 +47,7 @@ class Operation {
   void fail(const std::string& reason);
 
  private:
-  Schedule schedule_;
+  MessageSchedule schedule_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool ended_ = false;

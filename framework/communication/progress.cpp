@@ -57,7 +57,7 @@ struct Greeting {
 
 /// An operation in execution.
 struct Running {
-  std::shared_ptr<Operation> operation;
+  std::shared_ptr<CollectiveOperation> operation;
   std::int64_t number;
   Description own{};
   std::list<Greeting> greetings;
@@ -80,7 +80,7 @@ class ProgressThread::State {
   /// Waits until the thread has connected. Returns false if that takes too long.
   bool wait_for_connection();
   void abort(const std::string& reason);
-  std::shared_ptr<Operation> start(Schedule schedule);
+  std::shared_ptr<CollectiveOperation> start(MessageSchedule schedule);
   std::string failure() const {
     const std::lock_guard lock(mutex_);
     return failure_;
@@ -118,7 +118,7 @@ class ProgressThread::State {
   // Shared by the caller and the thread.
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::shared_ptr<Operation>> submitted_;
+  std::deque<std::shared_ptr<CollectiveOperation>> submitted_;
   std::string abort_reason_, failure_;
   std::exception_ptr connection_error_;
   bool connected_ = false, closing_ = false, left_ = false, may_end_ = false;
@@ -158,8 +158,8 @@ bool ProgressThread::State::wait_for_connection() {
   return in_time;
 }
 
-std::shared_ptr<Operation> ProgressThread::State::start(Schedule schedule) {
-  auto operation = std::make_shared<Operation>(std::move(schedule));
+std::shared_ptr<CollectiveOperation> ProgressThread::State::start(MessageSchedule schedule) {
+  auto operation = std::make_shared<CollectiveOperation>(std::move(schedule));
   const std::lock_guard lock(mutex_);
   if (!failure_.empty()) throw Error(failure_);
   submitted_.push_back(operation);
@@ -219,7 +219,7 @@ void ProgressThread::State::loop() {
 
 /// Starts what the caller has submitted.
 bool ProgressThread::State::take_submitted() {
-  std::deque<std::shared_ptr<Operation>> submitted;
+  std::deque<std::shared_ptr<CollectiveOperation>> submitted;
   std::string reason;
   {
     const std::lock_guard lock(mutex_);
@@ -472,7 +472,9 @@ ProgressThread::~ProgressThread() {
 
 int ProgressThread::rank() const { return state_->rank(); }
 int ProgressThread::size() const { return state_->size(); }
-std::shared_ptr<Operation> ProgressThread::start(Schedule schedule) { return state_->start(std::move(schedule)); }
+std::shared_ptr<CollectiveOperation> ProgressThread::start(MessageSchedule schedule) {
+  return state_->start(std::move(schedule));
+}
 void ProgressThread::abort(const std::string& reason) { state_->abort(reason); }
 std::string ProgressThread::failure() const { return state_->failure(); }
 

@@ -29,7 +29,7 @@ class ProgressThread {
 
   int rank() const;
   int size() const;
-  std::shared_ptr<Operation> start(Schedule schedule);
+  std::shared_ptr<CollectiveOperation> start(MessageSchedule schedule);
   /// Ends the run with a reason. Returns when the other ranks are being notified.
   void abort(const std::string& reason);
   /// Why the run has failed; empty if it has not.

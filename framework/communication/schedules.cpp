@@ -170,7 +170,7 @@ std::span<std::uint16_t> halves_in(Tensor& memory) {
 
 /// all_reduce with 16 bits for each element: a direct exchange, because sums of ranks then aren't rounded again and
 /// again on their way.
-Schedule narrow_all_reduce(Place place, Tensor x, Wire wire, std::string description) {
+MessageSchedule narrow_all_reduce(Place place, Tensor x, Wire wire, std::string description) {
   const Blocks blocks = equal_blocks(place, x.size());
   const auto own_count = static_cast<std::size_t>(blocks.own_count()), ranks = static_cast<std::size_t>(place.size);
   const std::span<float> values(x.mutable_data<float>(), static_cast<std::size_t>(x.size()));
@@ -180,7 +180,7 @@ Schedule narrow_all_reduce(Place place, Tensor x, Wire wire, std::string descrip
   const std::span<float> terms(term_memory.mutable_data<float>(), received.size());
   to_wire(wire, values, halves);
 
-  Schedule schedule{std::move(description), {}, {}};
+  MessageSchedule schedule{std::move(description), {}, {}};
   const std::span<std::uint16_t> own = halves.subspan(static_cast<std::size_t>(blocks.own_begin()), own_count);
   add_exchange(schedule.rounds, blocks, halves.data(), received.data()).then =
       [=, rank = static_cast<std::size_t>(place.rank)] {
@@ -211,12 +211,12 @@ std::vector<int> neighbours(Place place) {
   return ranks;
 }
 
-Schedule all_reduce_schedule(Place place, Tensor x, Wire wire) {
+MessageSchedule all_reduce_schedule(Place place, Tensor x, Wire wire) {
   std::string description = fmt::format("all_reduce of {} {}", x.dtype(), x.shape());
   if (wire != Wire::full) {
     return narrow_all_reduce(place, std::move(x), wire, fmt::format("{} as {}", description, to_string(wire)));
   }
-  Schedule schedule{std::move(description), {}, {}};
+  MessageSchedule schedule{std::move(description), {}, {}};
   with_summable("all_reduce", x.dtype(), [&]<class T>(T) {
     const Blocks blocks = equal_blocks(place, x.size());
     T* work = x.mutable_data<T>();
@@ -227,8 +227,8 @@ Schedule all_reduce_schedule(Place place, Tensor x, Wire wire) {
   return schedule;
 }
 
-Schedule reduce_scatter_schedule(Place place, Tensor x) {
-  Schedule schedule{fmt::format("reduce_scatter of {} {}", x.dtype(), x.shape()), {}, {}};
+MessageSchedule reduce_scatter_schedule(Place place, Tensor x) {
+  MessageSchedule schedule{fmt::format("reduce_scatter of {} {}", x.dtype(), x.shape()), {}, {}};
   with_summable("reduce_scatter", x.dtype(), [&]<class T>(T) {
     const Blocks blocks = equal_blocks(place, x.size());
     Tensor ordered = Tensor::empty({x.size()}, x.dtype());
@@ -246,9 +246,9 @@ Schedule reduce_scatter_schedule(Place place, Tensor x) {
   return schedule;
 }
 
-Schedule all_gather_schedule(Place place, const Tensor& x, std::span<const std::int64_t> rows,
-                             std::string description) {
-  Schedule schedule{std::move(description), {}, {}};
+MessageSchedule all_gather_schedule(Place place, const Tensor& x, std::span<const std::int64_t> rows,
+                                    std::string description) {
+  MessageSchedule schedule{std::move(description), {}, {}};
   const Shape row = x.shape().without(0);
   std::vector<std::int64_t> counts;
   for (const std::int64_t n : rows) counts.push_back(n * row.size());
@@ -263,8 +263,8 @@ Schedule all_gather_schedule(Place place, const Tensor& x, std::span<const std::
   return schedule;
 }
 
-Schedule broadcast_schedule(Place place, Tensor x, int root) {
-  Schedule schedule{fmt::format("broadcast of {} {} from rank {}", x.dtype(), x.shape(), root), {}, {}};
+MessageSchedule broadcast_schedule(Place place, Tensor x, int root) {
+  MessageSchedule schedule{fmt::format("broadcast of {} {} from rank {}", x.dtype(), x.shape(), root), {}, {}};
   // A binomial tree. Ranks are counted from the root so that for 2^k ranks it has only edges of the hypercube.
   const bool power = is_power_of_two(place.size);
   const auto relative = [&](int rank) { return power ? rank ^ root : (rank + place.size - root) % place.size; };

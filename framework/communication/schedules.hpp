@@ -21,13 +21,14 @@ struct Place {
 std::vector<int> neighbours(Place place);
 
 /// The elementwise sum over all ranks.
-Schedule all_reduce_schedule(Place place, Tensor x, Wire wire);
+MessageSchedule all_reduce_schedule(Place place, Tensor x, Wire wire);
 /// This rank's segment of the elementwise sum.
-Schedule reduce_scatter_schedule(Place place, Tensor x);
+MessageSchedule reduce_scatter_schedule(Place place, Tensor x);
 /// The rows of all ranks: rank r has rows[r]. Only `description` is compared, which should name shape and type.
-Schedule all_gather_schedule(Place place, const Tensor& x, std::span<const std::int64_t> rows, std::string description);
+MessageSchedule all_gather_schedule(Place place, const Tensor& x, std::span<const std::int64_t> rows,
+                                    std::string description);
 /// The elements of rank `root`.
-Schedule broadcast_schedule(Place place, Tensor x, int root);
+MessageSchedule broadcast_schedule(Place place, Tensor x, int root);
 
 /// The begin of segment `index` when `count` elements are divided into `parts`.
 inline std::int64_t segment_begin(std::int64_t count, int index, int parts) {

@@ -5,6 +5,7 @@
 #include "framework/autograd/tape.hpp"
 #include "framework/kernels/convolution/convolution.hpp"
 #include "framework/kernels/threads/program_locks.hpp"
+#include "framework/ops/manipulation.hpp"
 
 namespace xtape {
 namespace {
@@ -24,11 +25,18 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
                                    const Conv2DOptions& options) {
   check(w.rank() == 4, "{}: expected a kernel (height, width, channels, filters), got shape {}", function, w);
   const Extent2D size(w[0], w[1]);
-  const kernels::Window window = place_window(
+  kernels::Window window = place_window(
       function, x,
       {.size = size, .strides = options.strides, .padding = options.padding, .dilation = options.dilation});
-  check(x[3] == w[2], "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function, x[3], x,
-        w[2], w);
+  const std::int64_t groups = options.groups;
+  check(
+      groups >= 1 && x[3] % groups == 0 && w[3] % groups == 0,
+      "{}: expected a number of groups that divides the {} channels of images {} and the {} filters of kernel {}, got "
+      "{}",
+      function, x[3], x, w[3], w, groups);
+  window.groups = groups;
+  check(x[3] == w[2] * groups, "{}: expected a kernel for the {} channels of images {}, got one for {}: {}", function,
+        x[3], x, w[2] * groups, w);
   return window;
 }
 
@@ -46,6 +54,27 @@ Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& optio
                  {w, [x, options, shape = w.shape()](const Variable& dy) {
                     return conv2d_kernel_gradient(x, dy, shape, options);
                   }}});
+}
+
+Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options) {
+  check(options.groups == 1, "depthwise_conv2d: expected 1 group, got {}; use conv2d", options.groups);
+  check(w.shape().rank() == 4,
+        "depthwise_conv2d: expected a kernel (height, width, channels, multiplier), got shape {}", w.shape());
+  check(x.shape().rank() == 4, "depthwise_conv2d: expected images (n, height, width, channels), got shape {}",
+        x.shape());
+  check(x.dim(3) == w.dim(2),
+        "depthwise_conv2d: expected a kernel for the {} channels of images {}, got one for {}: {}", x.dim(3), x.shape(),
+        w.dim(2), w.shape());
+  check_types("depthwise_conv2d", x, w);
+  // also for errors in the name of this function
+  static_cast<void>(place_window("depthwise_conv2d", x.shape(),
+                                 {.size = {w.dim(0), w.dim(1)},
+                                  .strides = options.strides,
+                                  .padding = options.padding,
+                                  .dilation = options.dilation}));
+  Conv2DOptions grouped = options;
+  grouped.groups = x.dim(3);
+  return conv2d(x, reshape(w, {w.dim(0), w.dim(1), 1, w.dim(2) * w.dim(3)}), grouped);
 }
 
 Tensor PackedKernel::conv2d(const Tensor& x, const Conv2DOptions& options) const {

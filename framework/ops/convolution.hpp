@@ -20,18 +20,27 @@ struct Conv2DOptions {
   Extent2D strides = 1;              ///< distance of neighbouring windows in pixels, at least 1
   Padding padding = Padding::valid;  ///< zeros around the image
   Extent2D dilation = 1;             ///< distance of neighbouring taps in pixels, at least 1
+  /// Number of groups into which channels and filters are divided. A filter reads the channels of its group.
+  std::int64_t groups = 1;
 };
 
 /// The geometry of a convolution of images of shape x with kernels of shape w. Error with the name `function` if a rank
-/// is not 4, if the channels differ, or if the window does not fit (see place_window).
+/// is not 4, if the channels differ, if channels and filters cannot be divided into the groups, or if the window does
+/// not fit (see place_window).
 kernels::Window convolution_window(std::string_view function, const Shape& x, const Shape& w,
                                    const Conv2DOptions& options);
 
 /// y[n,i,j,f] = sum over a, b, c of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,f], with zeros outside of x,
 /// stride s, dilation d and padding p.
-/// x (n, height, width, channels), w (kernel height, kernel width, channels, filters), y (n, out height, out width,
-/// filters). Saves x and w. Error as in convolution_window.
+/// x (n, height, width, channels), w (kernel height, kernel width, channels / groups, filters), y (n, out height, out
+/// width, filters). With groups, c is a channel of the group of f. Saves x and w. Error as in convolution_window.
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
+
+/// y[n,i,j,c m + k] = sum over a, b of x[n, i s + a d - p, j s + b d - p, c] w[a,b,c,k]: each channel has m filters of
+/// its own. It is conv2d with as many groups as channels. x (n, height, width, channels), w (kernel height, kernel
+/// width, channels, m), y (n, out height, out width, channels m). Saves x and w. Error if a rank is not 4, if the
+/// channels differ, if options.groups is not 1, or if the window does not fit.
+Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options = {});
 
 /// The data that conv2d computes from a kernel alone: the packed kernel, because with few images packing costs more
 /// than multiplying, or the range of its magnitudes (for Winograd's method). The data is made at the first call that

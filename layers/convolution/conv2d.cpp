@@ -5,12 +5,18 @@
 
 namespace xtape {
 
-Conv2DLayer::Conv2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+Conv2DLayer::Conv2DLayer(Options options) : ConvolutionLayer(options.name), options_(std::move(options)) {
   check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
+  check(options_.groups >= 1 && options_.filters % options_.groups == 0,
+        "{}: expected a number of groups that divides the {} filters, got {}", title(), options_.filters.value,
+        options_.groups);
 }
 
 std::vector<TensorSpec> Conv2DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
   const PartialShape& x = only_input(inputs, 3);
+  if (x[2].known() && x[2].value() % options_.groups != 0) {
+    reject(fmt::format("channels that {} groups divide", options_.groups), inputs);
+  }
   const auto [height, width] = window_outputs(x, [&](const Shape& images) {
     return place_window(title(), images,
                         {.size = options_.kernel_size,
@@ -24,11 +30,16 @@ std::vector<TensorSpec> Conv2DLayer::output_specs(const std::vector<TensorSpec>&
 
 std::vector<ParameterSpec> Conv2DLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
   const Extent2D size = options_.kernel_size;
-  return kernel_and_bias(options_, {size.height, size.width, inputs[0].shape[2], options_.filters.value});
+  const Extent channels = inputs[0].shape[2];
+  const Extent group = channels.known() ? Extent(channels.value() / options_.groups) : channels;
+  return kernel_and_bias(options_, {size.height, size.width, group, options_.filters.value});
 }
 
 Conv2DOptions Conv2DLayer::convolution() const {
-  return {.strides = options_.strides, .padding = options_.padding, .dilation = options_.dilation_rate};
+  return {.strides = options_.strides,
+          .padding = options_.padding,
+          .dilation = options_.dilation_rate,
+          .groups = options_.groups};
 }
 
 Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
@@ -36,15 +47,6 @@ Variable Conv2DLayer::convolved(const Variable& x, ForwardPass& pass) const {
   const auto packed = x.tracked() ? nullptr : pass.derived<PackedKernel>(parameter("kernel"));
   if (packed) return packed->conv2d(x.value(), convolution());
   return conv2d(x, kernel, convolution());
-}
-
-std::optional<Variable> Conv2DLayer::bias(ForwardPass& pass) const {
-  if (!options_.use_bias) return std::nullopt;
-  return parameter(pass, "bias");
-}
-
-std::vector<Variable> Conv2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  return {activated(convolved(inputs.front(), pass), bias(pass), options_.activation)};
 }
 
 template class LayerHandle<Conv2DLayer>;

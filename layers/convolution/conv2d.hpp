@@ -2,13 +2,13 @@
 #pragma once
 
 #include "framework/ops/convolution.hpp"
-#include "layers/core/activation.hpp"
+#include "layers/convolution/convolution_layer.hpp"
 
 namespace xtape {
 
 /// y = activation(conv2d(x, kernel) + bias), from (n, height, width, channels) to (n, out height, out width, filters).
-/// Parameters: kernel (kernel height, kernel width, channels, filters) and bias (filters).
-class Conv2DLayer final : public Layer {
+/// Parameters: kernel (kernel height, kernel width, channels / groups, filters) and bias (filters).
+class Conv2DLayer final : public ConvolutionLayer {
  public:
   struct Options {
     Required<std::int64_t> filters;    ///< number of output channels, at least 1
@@ -16,6 +16,7 @@ class Conv2DLayer final : public Layer {
     Extent2D strides = 1;              ///< vertical and horizontal step of the kernel, in pixels
     Padding padding = Padding::valid;  ///< zeros around the image: valid (none), same, or explicit amounts
     Extent2D dilation_rate = 1;        ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
+    std::int64_t groups = 1;           ///< groups into which channels and filters are divided; a divisor of both
     ActivationFunction activation = linear;             ///< applied after the bias
     bool use_bias = true;                               ///< add a learned bias
     Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
@@ -31,6 +32,7 @@ class Conv2DLayer final : public Layer {
       field("strides", options.strides);
       field("padding", options.padding);
       field("dilation_rate", options.dilation_rate);
+      field("groups", options.groups);
       field("activation", options.activation);
       field("use_bias", options.use_bias);
       field("kernel_initializer", options.kernel_initializer);
@@ -41,23 +43,20 @@ class Conv2DLayer final : public Layer {
       field("bias_constraint", options.bias_constraint);
     }
   };
-  /// Error unless filters >= 1.
+  /// Error unless filters >= 1 and groups divides filters.
   explicit Conv2DLayer(Options options);
 
   std::string type() const override { return "Conv2D"; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
-  std::string output_activation() const override { return options_.activation.name(); }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  const ActivationFunction& activation() const override { return options_.activation; }
+  bool use_bias() const override { return options_.use_bias; }
 
-  /// The strides, the padding and the dilation rate, as the op conv2d() takes them.
+  /// The strides, the padding, the dilation rate and the groups, as the op conv2d() takes them.
   Conv2DOptions convolution() const;
-  /// Returns conv2d(x, kernel), without bias and activation.
-  Variable convolved(const Variable& x, ForwardPass& pass) const;
-  /// Returns the bias as a variable of the pass; nothing if use_bias is false.
-  std::optional<Variable> bias(ForwardPass& pass) const;
 
  private:
   Options options_;

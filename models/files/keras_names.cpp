@@ -186,6 +186,12 @@ std::string keras_weight_path(const std::set<std::string>& paths, const std::str
         fmt::format("{}/{}", layer, fmt::join(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, parts.end(), "/")));
   }
   if (parts.size() == 1) add_keras1(candidates, layer, name);
+  if (parts.back() == "kernel") {  // Keras 3's name of the weight that Keras 2 calls depthwise_kernel
+    const std::vector<std::string> so_far = candidates;
+    for (const std::string& path : so_far) {
+      candidates.push_back(path.substr(0, path.size() - parts.back().size()) + "depthwise_kernel");
+    }
+  }
   for (const std::string& candidate : candidates) {
     if (paths.contains(candidate)) return candidate;
   }

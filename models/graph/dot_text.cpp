@@ -41,7 +41,7 @@ struct Kind {
 
 const Kind& kind_of(const std::string& type) {
   static const std::vector<Kind> kinds{
-      {{"Conv2D", "Dense"}, "#dbe9f6", "#4a7fb0"},
+      {{"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"}, "#dbe9f6", "#4a7fb0"},
       {{"BatchNormalization"}, "#eef0f2", "#9aa4ae"},
       {{"Activation", "Softmax", "Dropout"}, "#fdf3dc", "#c9a14a"},
       {{"MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}, "#e3f1e4", "#6fa174"},

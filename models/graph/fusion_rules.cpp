@@ -17,12 +17,12 @@ bool is_a(const Layer& layer) {
 }
 
 bool is_linear_convolution(const Layer& layer) {
-  const auto* convolution = dynamic_cast<const Conv2DLayer*>(&layer);
-  return convolution && convolution->options().activation == linear;
+  const auto* convolution = dynamic_cast<const ConvolutionLayer*>(&layer);
+  return convolution && convolution->activation() == linear;
 }
 
 bool is_biased_convolution(const Layer& layer) {
-  return is_linear_convolution(layer) && static_cast<const Conv2DLayer&>(layer).options().use_bias;
+  return is_linear_convolution(layer) && static_cast<const ConvolutionLayer&>(layer).use_bias();
 }
 
 bool is_rectified_convolution(const Layer& layer) {
@@ -39,7 +39,7 @@ bool is_relu(const Layer& layer) {
 Variable normalize(FusedCall& call, ForwardPass& pass) {
   BatchNormFusion fused{.residual = call.residual, .relu = call.layers[3] != nullptr};
   Variable x = std::move(call.inputs.front());
-  if (const auto* convolution = call.layer<Conv2DLayer>(0)) {
+  if (const auto* convolution = call.layer<ConvolutionLayer>(0)) {
     call.enter(0, 0, pass);
     x = convolution->convolved(x, pass);
     fused.bias = convolution->bias(pass);
@@ -66,7 +66,7 @@ Variable pool_convolution(FusedCall& call, ForwardPass& pass) {
 /// relu(conv(x) + bias)
 Variable rectify_convolution(FusedCall& call, ForwardPass& pass) {
   call.enter(0, 1, pass);
-  const auto& convolution = *call.layer<Conv2DLayer>(0);
+  const auto& convolution = *call.layer<ConvolutionLayer>(0);
   return activated(convolution.convolved(call.inputs.front(), pass), convolution.bias(pass), relu);
 }
 

@@ -36,13 +36,14 @@ MultiplyAdds work_of(const std::shared_ptr<Layer>& layer, const PartialShape& ou
   if (!is_builtin(*layer)) return work_inside(*layer, trained);
   MultiplyAdds work;
   for (const auto& [path, parameter] : layer->named_parameters()) {
-    if (path != "kernel") continue;
+    if (!path.ends_with("kernel")) continue;
     // each element of a kernel is used at each position of the output: height * width, or 1 for a dense layer
     Extent positions = 1;
     for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
     if (!positions.known()) return {.unknown = 1};
-    work.forward = static_cast<double>(parameter.value().size()) * static_cast<double>(positions.value());
-    work.backward = work.forward * ((parameter.trainable() ? 1 : 0) + (trained ? 1 : 0));
+    const double uses = static_cast<double>(parameter.value().size()) * static_cast<double>(positions.value());
+    work.forward += uses;
+    work.backward += uses * ((parameter.trainable() ? 1 : 0) + (trained ? 1 : 0));
   }
   return work;
 }

@@ -17,6 +17,10 @@ DifferentiableFunction conv(Conv2DOptions options) {
   return [options](V x, V w) { return conv2d(x, w, options); };
 }
 
+DifferentiableFunction depthwise(Conv2DOptions options) {
+  return [options](V x, V w) { return depthwise_conv2d(x, w, options); };
+}
+
 std::vector<GradientRow> convolutions() {
   const Conv2DOptions same{.padding = Padding::same};
   const Conv2DOptions strided_dilated{.strides = 2, .padding = Padding(1, 2, 1, 1), .dilation = 2};
@@ -44,6 +48,14 @@ std::vector<GradientRow> convolutions() {
       {"conv2d", conv(same), {{1, 6, 2, 2}, {5, 1, 2, 2}}, bilinear},
       {"conv2d", conv(same), {{1, 2, 6, 2}, {1, 5, 2, 2}}, bilinear},
       {"conv2d", [](V x) { return conv2d(x, x, {.padding = Padding::same}); }, {{2, 2, 3, 3}}},
+      {"conv2d", conv({.padding = Padding::same, .groups = 2}), {{1, 4, 3, 4}, {3, 2, 2, 6}}, bilinear},
+      {"conv2d", conv({.strides = 2, .padding = Padding::same, .groups = 3}), {{2, 3, 4, 3}, {2, 2, 1, 6}}, bilinear},
+      {"depthwise_conv2d", depthwise({.padding = Padding::same}), {{2, 4, 5, 3}, {3, 3, 3, 1}}, bilinear},
+      {"depthwise_conv2d", depthwise(strided), {{1, 5, 7, 2}, {3, 3, 2, 2}}, bilinear},
+      {"depthwise_conv2d", depthwise(dilated), {{1, 5, 4, 2}, {2, 2, 2, 3}}, bilinear},
+      {"depthwise_conv2d", depthwise(strided_dilated), {{2, 6, 7, 4}, {2, 2, 4, 1}}, bilinear},
+      {"depthwise_conv2d", depthwise({}), {{1, 3, 4, 1}, {2, 3, 1, 2}}, bilinear},
+      {"depthwise_conv2d", depthwise(same), {{1, 2, 6, 5}, {1, 5, 5, 1}}, bilinear},
       {"conv2d_input_gradient",
        [](V dy, V w) {
          return conv2d_input_gradient(dy, w, Shape{1, 5, 7, 2}, strided);

@@ -22,10 +22,20 @@ double sum_of_squares(const Tensor& x) {
 
 double relu_of(double v) { return std::max(v, 0.0); }
 
-/// The options that layers with a kernel and a bias share.
+/// A kernel of a layer and the options for it, which begin with `prefix`.
+template <class Options>
+struct KernelOptions {
+  std::string prefix, parameter;
+  Initializer Options::*initializer;
+  Regularizer Options::*regularizer;
+  Constraint Options::*constraint;
+};
+
+/// The options that layers with kernels and a bias share.
 template <class Handle>
 void add_kernel_rows(std::vector<OptionRow>& rows, const typename Handle::Options& plain,
-                     const std::vector<Shape>& samples, const std::function<Tensor(const Trial&)>& linear_output) {
+                     const std::vector<Shape>& samples, const std::function<Tensor(const Trial&)>& linear_output,
+                     const std::vector<KernelOptions<typename Handle::Options>>& kernels) {
   const auto add = [&](const std::string& option, const auto& change, const auto& check) {
     auto options = plain;
     change(options);
@@ -40,48 +50,63 @@ void add_kernel_rows(std::vector<OptionRow>& rows, const typename Handle::Option
         CHECK((with.has("bias") && !without.has("bias")));
         CHECK(largest_difference(without.output(), linear_output(without)) < tolerance);
       });
-  add(
-      "kernel_initializer", [](auto& o) { o.kernel_initializer = constant(0.25); },
-      [](const Trial& before, const Trial& after) {
-        CHECK(identical(after.initial("kernel"), Tensor::full(after.initial("kernel").shape(), 0.25)));
-        const Fans fan = fans(before.initial("kernel").shape());  // glorot_uniform
-        const double limit = std::sqrt(6 / (fan.in + fan.out));
-        const auto values = before.initial("kernel").to_vector();
-        CHECK(std::ranges::all_of(values, [&](double v) { return std::abs(v) <= limit + 1e-6; }));
-        CHECK(std::ranges::any_of(values, [&](double v) { return std::abs(v) > limit / 2; }));
-      });
+  const auto regularizes = [](const std::string& name) {
+    return [name](const Trial& before, const Trial& after) {
+      CHECK(before.penalty() == 0);
+      CHECK(after.penalty() == Approx(0.125 * sum_of_squares(after.parameter(name))).epsilon(1e-12));
+    };
+  };
+  for (const auto& kernel : kernels) {
+    add(
+        kernel.prefix + "_initializer", [&](auto& o) { o.*kernel.initializer = constant(0.25); },
+        [name = kernel.parameter](const Trial& before, const Trial& after) {
+          CHECK(identical(after.initial(name), Tensor::full(after.initial(name).shape(), 0.25)));
+          const Fans fan = fans(before.initial(name).shape());  // glorot_uniform
+          const double limit = std::sqrt(6 / (fan.in + fan.out));
+          const auto values = before.initial(name).to_vector();
+          CHECK(std::ranges::all_of(values, [&](double v) { return std::abs(v) <= limit + 1e-6; }));
+          CHECK(std::ranges::any_of(values, [&](double v) { return std::abs(v) > limit / 2; }));
+        });
+    add(
+        kernel.prefix + "_regularizer", [&](auto& o) { o.*kernel.regularizer = l2(0.125); },
+        regularizes(kernel.parameter));
+  }
   add(
       "bias_initializer", [](auto& o) { o.bias_initializer = constant(-2); },
       [](const Trial& before, const Trial& after) {
         CHECK(identical(after.initial("bias"), Tensor::full(after.initial("bias").shape(), -2)));
         CHECK(identical(before.initial("bias"), Tensor::zeros(before.initial("bias").shape())));
       });
-  for (const std::string name : {"kernel", "bias"}) {
+  add(
+      "bias_regularizer", [](auto& o) { o.bias_regularizer = l2(0.125); }, regularizes("bias"));
+  const auto constrains = [](const std::string& name) {
+    return [name](const Trial& before, const Trial& after) {
+      CHECK_FALSE(before.handle(name).constraint());
+      CHECK(largest_difference(after.handle(name).constraint()(after.parameter(name)),
+                               each(after.parameter(name), relu_of)) == 0);
+    };
+  };
+  for (const auto& kernel : kernels) {
     add(
-        name + "_regularizer",
-        [&](auto& o) { (name == "kernel" ? o.kernel_regularizer : o.bias_regularizer) = l2(0.125); },
-        [name](const Trial& before, const Trial& after) {
-          CHECK(before.penalty() == 0);
-          CHECK(after.penalty() == Approx(0.125 * sum_of_squares(after.parameter(name))).epsilon(1e-12));
-        });
+        kernel.prefix + "_constraint", [&](auto& o) { o.*kernel.constraint = non_neg(); },
+        constrains(kernel.parameter));
   }
-  for (const std::string name : {"kernel", "bias"}) {
-    add(
-        name + "_constraint",
-        [&](auto& o) { (name == "kernel" ? o.kernel_constraint : o.bias_constraint) = non_neg(); },
-        [name](const Trial& before, const Trial& after) {
-          CHECK_FALSE(before.handle(name).constraint());
-          CHECK(largest_difference(after.handle(name).constraint()(after.parameter(name)),
-                                   each(after.parameter(name), relu_of)) == 0);
-        });
-  }
+  add(
+      "bias_constraint", [](auto& o) { o.bias_constraint = non_neg(); }, constrains("bias"));
+}
+
+/// The only kernel of Dense, Conv2D and their like.
+template <class Options>
+std::vector<KernelOptions<Options>> one_kernel() {
+  return {
+      {"kernel", "kernel", &Options::kernel_initializer, &Options::kernel_regularizer, &Options::kernel_constraint}};
 }
 
 void add_dense_rows(std::vector<OptionRow>& rows) {
   const auto linear_output = [](const Trial& t) {
     return plain_dense(t.input(), t.parameter("kernel"), t.has("bias") ? t.parameter("bias") : Tensor());
   };
-  add_kernel_rows<Dense>(rows, {.units = 2}, {{5}}, linear_output);
+  add_kernel_rows<Dense>(rows, {.units = 2}, {{5}}, linear_output, one_kernel<Dense::Options>());
   rows.push_back({"units",
                   Dense({.units = 2}).definition(),
                   Dense({.units = 3}).definition(),
@@ -97,17 +122,80 @@ void add_conv_rows(std::vector<OptionRow>& rows) {
   };
   const std::vector<Shape> samples{{7, 6, 2}};
   const Conv2D::Options plain{.filters = 2, .kernel_size = 2};
-  add_kernel_rows<Conv2D>(rows, plain, samples, convolved({}));
+  add_kernel_rows<Conv2D>(rows, plain, samples, convolved({}), one_kernel<Conv2D::Options>());
   const auto add = [&](const std::string& option, const Conv2D::Options& options, const PlainWindow& window) {
     rows.push_back({option, Conv2D(plain).definition(), Conv2D(options).definition(), samples,
                     outputs(convolved({}), convolved(window))});
   };
-  add("filters", {.filters = 3, .kernel_size = 2}, {});
+  add("filters", {.filters = 4, .kernel_size = 2}, {});
   add("kernel_size", {.filters = 2, .kernel_size = {3, 1}}, {});
   add("strides", {.filters = 2, .kernel_size = 2, .strides = {1, 2}}, {.strides = {1, 2}});
   add("padding", {.filters = 2, .kernel_size = 2, .padding = {1, 0, 2, 1}}, {.before = {1, 2}, .after = {0, 1}});
   add("padding", {.filters = 2, .kernel_size = 2, .padding = Padding::same}, {.after = {1, 1}});
   add("dilation_rate", {.filters = 2, .kernel_size = 2, .dilation_rate = {3, 2}}, {.dilation = {3, 2}});
+  add("groups", {.filters = 2, .kernel_size = 2, .groups = 2}, {});
+}
+
+/// A depthwise kernel (kernel height, kernel width, channels, multiplier) as one of as many groups as channels.
+Tensor grouped(const Tensor& kernel) {
+  return kernel.reshaped({kernel.dim(0), kernel.dim(1), 1, kernel.dim(2) * kernel.dim(3)});
+}
+
+/// Rows of the options that DepthwiseConv2D and SeparableConv2D share. convolved(window) is the linear part for a
+/// window.
+template <class Handle, class Convolved>
+void add_depthwise_window_rows(std::vector<OptionRow>& rows, const typename Handle::Options& plain,
+                               const std::vector<Shape>& samples, const Convolved& convolved) {
+  const auto add = [&](const std::string& option, const auto& change, const PlainWindow& window) {
+    auto options = plain;
+    change(options);
+    rows.push_back({option, Handle(plain).definition(), Handle(options).definition(), samples,
+                    outputs(convolved({}), convolved(window))});
+  };
+  const auto padded = [](auto padding) { return [padding](auto& o) { o.padding = padding; }; };
+  add("kernel_size", [](auto& o) { o.kernel_size = {3, 1}; }, {});
+  add("strides", [](auto& o) { o.strides = {1, 2}; }, {.strides = {1, 2}});
+  add("padding", padded(Padding(1, 0, 2, 1)), {.before = {1, 2}, .after = {0, 1}});
+  add("padding", padded(Padding::same), {.after = {1, 1}});
+  add("dilation_rate", [](auto& o) { o.dilation_rate = {3, 2}; }, {.dilation = {3, 2}});
+  add("depth_multiplier", [](auto& o) { o.depth_multiplier = 3; }, {});
+}
+
+void add_depthwise_rows(std::vector<OptionRow>& rows) {
+  const auto convolved = [](const PlainWindow& window) {
+    return [window](const Trial& t) {
+      return plain_conv(t.input(), grouped(t.parameter("depthwise_kernel")),
+                        t.has("bias") ? t.parameter("bias") : Tensor(), window);
+    };
+  };
+  using Options = DepthwiseConv2D::Options;
+  const std::vector<Shape> samples{{7, 6, 2}};
+  const Options plain{.kernel_size = 2};
+  add_kernel_rows<DepthwiseConv2D>(rows, plain, samples, convolved({}),
+                                   {{"depthwise", "depthwise_kernel", &Options::depthwise_initializer,
+                                     &Options::depthwise_regularizer, &Options::depthwise_constraint}});
+  add_depthwise_window_rows<DepthwiseConv2D>(rows, plain, samples, convolved);
+}
+
+void add_separable_rows(std::vector<OptionRow>& rows) {
+  const auto convolved = [](const PlainWindow& window) {
+    return [window](const Trial& t) {
+      return plain_conv(plain_conv(t.input(), grouped(t.parameter("depthwise_kernel")), Tensor(), window),
+                        t.parameter("pointwise_kernel"), t.has("bias") ? t.parameter("bias") : Tensor(), {});
+    };
+  };
+  using Options = SeparableConv2D::Options;
+  const std::vector<Shape> samples{{7, 6, 2}};
+  const Options plain{.filters = 2, .kernel_size = 2};
+  add_kernel_rows<SeparableConv2D>(rows, plain, samples, convolved({}),
+                                   {{"depthwise", "depthwise_kernel", &Options::depthwise_initializer,
+                                     &Options::depthwise_regularizer, &Options::depthwise_constraint},
+                                    {"pointwise", "pointwise_kernel", &Options::pointwise_initializer,
+                                     &Options::pointwise_regularizer, &Options::pointwise_constraint}});
+  add_depthwise_window_rows<SeparableConv2D>(rows, plain, samples, convolved);
+  rows.push_back({"filters", SeparableConv2D(plain).definition(),
+                  SeparableConv2D({.filters = 3, .kernel_size = 2}).definition(), samples,
+                  outputs(convolved({}), convolved({}))});
 }
 
 template <class Handle>
@@ -288,6 +376,8 @@ std::vector<OptionRow> option_rows() {
   std::vector<OptionRow> rows;
   add_dense_rows(rows);
   add_conv_rows(rows);
+  add_depthwise_rows(rows);
+  add_separable_rows(rows);
   add_pooling_rows<MaxPooling2D>(rows, largest_under_window);
   add_pooling_rows<AveragePooling2D>(rows, mean_under_window);
   add_batch_norm_rows(rows);

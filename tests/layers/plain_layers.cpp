@@ -55,14 +55,16 @@ Tensor plain_dense(const Tensor& x, const Tensor& kernel, const Tensor& bias) {
 Tensor plain_conv(const Tensor& x, const Tensor& kernel, const Tensor& bias, const PlainWindow& w) {
   const Shape shape{x.dim(0), outputs(x.dim(1), kernel.dim(0), w, 0), outputs(x.dim(2), kernel.dim(1), w, 1),
                     kernel.dim(3)};
+  const std::int64_t groups = x.dim(3) / kernel.dim(2);
   return filled(shape, [&](const Index& i) {
+    const std::int64_t first = i[3] / (kernel.dim(3) / groups) * kernel.dim(2);
     double sum = bias.defined() ? bias.at({i[3]}) : 0;
     for (std::int64_t a = 0; a < kernel.dim(0); ++a) {
       for (std::int64_t b = 0; b < kernel.dim(1); ++b) {
         const std::int64_t row = source(i[1], a, w, 0), column = source(i[2], b, w, 1);
         if (!inside(row, x.dim(1)) || !inside(column, x.dim(2))) continue;
-        for (std::int64_t c = 0; c < x.dim(3); ++c) {
-          sum += x.at({i[0], row, column, c}) * kernel.at({a, b, c, i[3]});
+        for (std::int64_t c = 0; c < kernel.dim(2); ++c) {
+          sum += x.at({i[0], row, column, first + c}) * kernel.at({a, b, c, i[3]});
         }
       }
     }

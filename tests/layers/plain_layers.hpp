@@ -22,7 +22,7 @@ Tensor each(const Tensor& x, const std::function<double(double)>& f);
 /// x (n, inputs), kernel (inputs, units), bias (units) or undefined.
 Tensor plain_dense(const Tensor& x, const Tensor& kernel, const Tensor& bias);
 
-/// x (n, height, width, channels), kernel (kh, kw, channels, filters), bias (filters) or undefined.
+/// x (n, height, width, channels), kernel (kh, kw, channels / groups, filters), bias (filters) or undefined.
 Tensor plain_conv(const Tensor& x, const Tensor& kernel, const Tensor& bias, const PlainWindow& window);
 
 /// A function of the pixels of one channel in the window, without padding.

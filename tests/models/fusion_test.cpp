@@ -61,8 +61,13 @@ Pair varied() {
   x = Activation(relu)(Add()({Dropout({.rate = 0.3})(x), behind}));                  // normalized, used last
   x = Activation(relu)(Conv2D({.filters = 8, .bias_initializer = he_normal()})(x));  // bias and relu
   x = Activation(relu)(Conv2D({.filters = 7, .kernel_size = 3, .strides = 2, .bias_initializer = he_normal()})(x));
-  // with an activation the normalization cannot handle the bias
-  x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(x);
+  x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
+      DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
+  x = Activation(relu)(DepthwiseConv2D({.kernel_size = 2, .padding = Padding::same})(x));
+  x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
+      SeparableConv2D({.filters = 7, .kernel_size = 2, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
+  x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(
+      x);  // the normalization cannot handle the bias
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
   const auto normalized = BatchNormalization({.momentum = 0.5})(x);
   x = Add()({normalized, normalized});                                               // twice the same value

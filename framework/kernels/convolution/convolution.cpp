@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "framework/kernels/convolution/depthwise.hpp"
 #include "framework/kernels/convolution/direct_convolution.hpp"
 #include "framework/kernels/convolution/strips.hpp"
 #include "framework/kernels/convolution/winograd.hpp"
@@ -64,13 +65,25 @@ void transformed_kernel_gradient(const Window& window, std::int64_t filters, con
 
 /// The methods for computing a convolution and its two derivatives.
 enum class Method {
-  taps,      // indirect convolution: a matrix product with an indirection buffer
-  strips,    // strip convolution, for few channels
-  winograd,  // Winograd's method, for float32
+  taps,       // indirect convolution: a matrix product with an indirection buffer
+  strips,     // strip convolution, for few channels
+  winograd,   // Winograd's method, for float32
+  depthwise,  // each channel alone, for as many groups as channels
+  groups,     // taps, for each group
 };
+
+/// Calls f(offset in channels, offset in filters) for each group.
+template <class F>
+void for_each_group(const Window& window, std::int64_t filters, const F& f) {
+  for (std::int64_t group = 0; group < window.groups; ++group) {
+    f(group * window.group_channels(), group * (filters / window.groups));
+  }
+}
 
 template <class T>
 Method method(const Window& window, std::int64_t filters) {
+  if (is_depthwise(window)) return Method::depthwise;
+  if (window.groups > 1) return Method::groups;
   if (strips_apply(window)) return Method::strips;
   const bool transforms = std::is_same_v<T, float> && !exact_convolutions() && winograd_applies(window, filters);
   return transforms ? Method::winograd : Method::taps;
@@ -90,6 +103,11 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
       return transformed_conv2d(window, filters, x, w, kernel_range(window.channels, filters, w), y);
     }
     case Method::strips: return strips_conv2d(window, filters, x, w, y);
+    case Method::depthwise: return depthwise_conv2d(window, filters, x, w, y);
+    case Method::groups:
+      return for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
+        conv2d_gathered<T>(window, gather_taps(window, x + in), filters, w + out, nullptr, y + out);
+      });
     case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y);
   }
 }
@@ -135,20 +153,34 @@ void conv2d_input_gradient(const Window& window, std::int64_t filters, const T* 
     std::fill_n(dx, window.input_pixels() * window.channels, T{0});
     return;
   }
-  if (method<T>(window, filters) == Method::winograd) return transformed_input_gradient(window, filters, dy, w, dx);
-  input_gradient_gathered(window, filters, dy, w, dx);
+  switch (method<T>(window, filters)) {
+    case Method::winograd: return transformed_input_gradient(window, filters, dy, w, dx);
+    case Method::depthwise: return depthwise_input_gradient(window, filters, dy, w, dx);
+    case Method::strips:
+    case Method::taps:
+    case Method::groups:
+      return for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
+        input_gradient_gathered(window, filters, dy + out, w + out, dx + in);
+      });
+  }
 }
 
 template <class T>
 void conv2d_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw) {
-  if (window.taps() * window.channels * filters == 0) return;
+  const std::int64_t size = window.taps() * window.group_channels() * filters;
+  if (size == 0) return;
   if (window.output_pixels() == 0) {
-    std::fill_n(dw, window.taps() * window.channels * filters, T{0});
+    std::fill_n(dw, size, T{0});
     return;
   }
   switch (method<T>(window, filters)) {
     case Method::winograd: return transformed_kernel_gradient(window, filters, x, dy, dw);
     case Method::strips: return strips_kernel_gradient(window, filters, x, dy, dw);
+    case Method::depthwise: return depthwise_kernel_gradient(window, filters, x, dy, dw);
+    case Method::groups:
+      return for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
+        kernel_gradient_gathered(window, gather_taps(window, x + in), filters, dy + out, dw + out);
+      });
     case Method::taps: return kernel_gradient_gathered(window, gather_taps(window, x), filters, dy, dw);
   }
 }

@@ -3,6 +3,10 @@
 // x (batch, height, width, channels), w (kernel_height, kernel_width, channels, filters) and y (batch, out_height,
 // out_width, filters) are contiguous; dx, dw and dy have the same shapes. T is float or double. Results do not depend
 // on the number of threads.
+//
+// With window.groups above 1, channels and filters are divided into that many groups, and a filter reads the channels
+// of its group: w is (kernel_height, kernel_width, channels / groups, filters). Both numbers are multiples of the
+// groups.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,8 @@
 // Indirect convolution: a convolution and its two derivatives, computed by their definition as matrix products that
 // read their left operand through an indirection buffer (see gather.hpp). Internal to kernels/.
+//
+// With groups, each function computes one group. The pointers then begin at the first channel or filter of the group;
+// the distances between pixels and between rows of w stay those of all channels and filters.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +19,8 @@ namespace xtape::kernels {
 /// The input of the forward pass: x (batch, height, width, channels) under the taps of the window.
 template <class T>
 Gather<T> gather_taps(const Window& window, const T* x) {
-  Gather<T> g{x,  window.height,  window.width, window.channels, window.stride_height, window.stride_width,
-              {}, window.channels};
+  Gather<T> g{x,  window.height,          window.width, window.channels, window.stride_height, window.stride_width,
+              {}, window.group_channels()};
   for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
     for (std::int64_t kw = 0; kw < window.kernel_width; ++kw) {
       g.taps.push_back({kh * window.dilation_height - window.pad_top, kw * window.dilation_width - window.pad_left,
@@ -65,7 +68,7 @@ template <class T>
 void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
                      const PackedMatrix<T>* packed, T* y) {
   multiply_gathered(
-      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters,
+      gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters / window.groups,
       [&](std::int64_t tap) {
         return PackSource<T>{w + tap * gather.length * filters, filters, false};
       },
@@ -81,16 +84,17 @@ template <class T>
 void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* dy, T* dw) {
   const Zeros<T> zeros(gather.length);
   const PixelOrder order(window.batch, window.out_height, window.out_width, window.taps() > 1);
-  const Workspace<T> reordered(order.by_position() ? order.count() * filters : 0);
+  const std::int64_t columns = filters / window.groups;
+  const Workspace<T> reordered(order.by_position() ? order.count() * columns : 0);
   if (order.by_position()) {
     order.for_each(0, order.count(), [&](std::int64_t i, Pixel out) {
       const std::int64_t from = (out.image * window.out_height + out.row) * window.out_width + out.column;
-      std::copy_n(dy + from * filters, filters, reordered.data() + i * filters);
+      std::copy_n(dy + from * filters, columns, reordered.data() + i * columns);
     });
     dy = reordered.data();
   }
   multiply<T>({.rows = gather.length,
-               .columns = filters,
+               .columns = columns,
                .segments = static_cast<std::int64_t>(gather.taps.size()),
                .depth = order.count(),
                .a =
@@ -101,7 +105,7 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
                      });
                    },
                .zeros = zeros.data(),
-               .b = {dy, filters, false},
+               .b = {dy, order.by_position() ? columns : filters, false},
                .c = dw,
                .c_stride = filters},
               engines_in_use<T>());
@@ -112,7 +116,7 @@ void kernel_gradient_gathered(const Window& window, const Gather<T>& gather, std
 template <class T>
 void input_gradient_phase(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx, std::int64_t row,
                           std::int64_t column, const Engines<T>& engines) {
-  Gather<T> gather{dy, window.out_height, window.out_width, filters, 1, 1, {}, filters};
+  Gather<T> gather{dy, window.out_height, window.out_width, filters, 1, 1, {}, filters / window.groups};
   for (std::int64_t kh = 0; kh < window.kernel_height; ++kh) {
     const std::int64_t from_row = row + window.pad_top - kh * window.dilation_height;
     if (from_row % window.stride_height != 0) continue;
@@ -131,13 +135,14 @@ void input_gradient_phase(const Window& window, std::int64_t filters, const T* d
                     window.channels;
   };
   if (gather.taps.empty()) {
-    return order.for_each(0, order.count(),
-                          [&](std::int64_t, Pixel out) { std::fill_n(pixel_of_dx(out), window.channels, T{0}); });
+    return order.for_each(0, order.count(), [&](std::int64_t, Pixel out) {
+      std::fill_n(pixel_of_dx(out), window.group_channels(), T{0});
+    });
   }
   multiply_gathered(
-      gather, order, window.channels,
+      gather, order, window.group_channels(),
       [&](std::int64_t tap) {
-        return PackSource<T>{w + tap * window.channels * filters, filters, true};
+        return PackSource<T>{w + tap * window.group_channels() * filters, filters, true};
       },
       pixel_of_dx, engines);
 }

@@ -23,11 +23,14 @@ struct Window {
   std::int64_t dilation_width;   ///< horizontal distance of neighbouring taps in pixels
   std::int64_t pad_top;          ///< rows of padding above the image
   std::int64_t pad_left;         ///< columns of padding to the left of the image
+  std::int64_t groups = 1;       ///< groups of channels of a convolution; a filter reads the channels of one group
 
   /// The number of pixels of all images.
   std::int64_t input_pixels() const { return batch * height * width; }
   /// The number of output pixels of all images.
   std::int64_t output_pixels() const { return batch * out_height * out_width; }
+  /// The number of channels that a filter of a convolution reads.
+  std::int64_t group_channels() const { return channels / groups; }
   /// The number of taps of the window.
   std::int64_t taps() const { return kernel_height * kernel_width; }
   /// Whether every output pixel reads exactly one input pixel, never padding.

@@ -71,6 +71,38 @@ struct StripSums {
   bool accumulate;
 };
 
+/// What the pixels of one output row read in a depthwise convolution: `rows` x `columns` taps, the distances between
+/// neighbouring taps in a column and in a row of taps, and the distance from one output pixel to the next.
+template <class T>
+struct DepthwiseInput {
+  const T* data;  // the first channel of the first tap of the first pixel
+  std::int64_t rows, columns;
+  std::int64_t row, column, pixel;
+};
+
+/// y = sum over the taps of x w, channel by channel, for `pixels` pixels of one output row.
+template <class T>
+struct DepthwiseRow {
+  std::int64_t pixels, channels;
+  DepthwiseInput<T> x;
+  const T* w;
+  std::int64_t w_row, w_column;
+  T* y;
+  std::int64_t y_pixel;
+};
+
+/// dw += sum over `lines` rows of `pixels` pixels of x dy, channel by channel, for each tap.
+template <class T>
+struct DepthwiseSums {
+  std::int64_t lines, pixels, channels;
+  DepthwiseInput<T> x;
+  std::int64_t x_line;
+  const T* dy;
+  std::int64_t dy_line, dy_pixel;
+  T* dw;
+  std::int64_t dw_row, dw_column;
+};
+
 /// A matrix to be packed. Element (i, j) is at data[i * stride + j], or at data[j * stride + i] if transposed.
 template <class T>
 struct PackSource {
@@ -110,6 +142,8 @@ struct Engine {
   void (*add_outer_products)(const OuterProducts<T>&);
   void (*multiply_strips)(const StripProducts<T>&);
   void (*add_strip_products)(const StripSums<T>&);
+  void (*multiply_depthwise)(const DepthwiseRow<T>&);
+  void (*add_depthwise_products)(const DepthwiseSums<T>&);
   /// Packs rows of B into panels of tile_columns columns, panel_stride values apart. The last panel is filled with
   /// zeros.
   void (*pack)(PackSource<T> b, std::int64_t rows, std::int64_t columns, T* panels, std::int64_t panel_stride);

@@ -1,6 +1,7 @@
 // make_engine: instantiates all micro-kernels for one vector width. Included by the file of each instruction set.
 #pragma once
 
+#include "framework/kernels/simd/depthwise.hpp"
 #include "framework/kernels/simd/instruction_sets.hpp"
 #include "framework/kernels/simd/products.hpp"
 #include "framework/kernels/simd/sizes.hpp"
@@ -22,6 +23,8 @@ Engine<T> make_engine() {
           .add_outer_products = P::add_outer_products,
           .multiply_strips = S::multiply,
           .add_strip_products = S::add_products,
+          .multiply_depthwise = multiply_depthwise<T, bytes>,
+          .add_depthwise_products = add_depthwise_products<T, bytes>,
           .pack = P::pack,
           .winograd_input = transform<InputTransform, V, T>,
           .winograd_weights = transform<WeightTransform, V, T>,
