@@ -4,19 +4,19 @@
 
 namespace xtape {
 
-bool Operation::ended() const {
+bool CollectiveOperation::ended() const {
   const std::lock_guard lock(mutex_);
   return ended_;
 }
 
-Tensor Operation::wait() {
+Tensor CollectiveOperation::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return ended_; });
   if (!failure_.empty()) throw Error(failure_);
   return std::move(result_);
 }
 
-void Operation::finish() {
+void CollectiveOperation::finish() {
   Tensor result = schedule_.result();
   schedule_.rounds.clear();
   schedule_.result = nullptr;  // releases the buffers
@@ -26,7 +26,7 @@ void Operation::finish() {
   changed_.notify_all();
 }
 
-void Operation::fail(const std::string& reason) {
+void CollectiveOperation::fail(const std::string& reason) {
   const std::lock_guard lock(mutex_);
   failure_ = reason;
   ended_ = true;

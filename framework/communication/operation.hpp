@@ -1,4 +1,4 @@
-// Operation: one collective operation on one rank, as rounds of transfers with computations between them.
+// CollectiveOperation: one collective operation on one rank, as rounds of transfers with computations between them.
 #pragma once
 
 #include <chrono>
