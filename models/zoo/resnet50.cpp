@@ -9,6 +9,7 @@ BatchNormalization normalization(const ResidualOptions& options, std::string nam
   return BatchNormalization({.momentum = options.momentum,
                              .epsilon = options.epsilon,
                              .bias_correction = options.bias_correction,
+                             .synchronized = options.synchronized,
                              .name = std::move(name)});
 }
 

@@ -14,6 +14,7 @@ struct ResidualOptions {
   double momentum = 0.99;
   double epsilon = 1e-3;         ///< added to the variance before the square root
   bool bias_correction = false;  ///< remove the start values from the moving averages in inference
+  bool synchronized = false;     ///< see BatchNormalization
 };
 
 /// The position of a block. Its layers have names such as res{stage}{block}_branch2a and bn{stage}{block}_branch2a.

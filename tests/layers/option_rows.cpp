@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "framework/tensor/streams.hpp"
 #include "layers/layers.hpp"
@@ -271,6 +272,19 @@ void add_batch_norm_rows(std::vector<OptionRow>& rows) {
     Tensor unbiased = variance;  // 3 samples of 4 rows
     for (std::int64_t c = 0; c < unbiased.size(); ++c) unbiased.mutable_data<double>()[c] *= 12.0 / 11;
     CHECK(largest_difference(changed.output(), normalized(changed, mean, unbiased, 1e-3)) < 1e-10);
+  });
+  add("synchronized", {.synchronized = true}, [](const Trial& plain, const Trial& changed) {
+    for (const auto& [trial, sums] : {std::pair(&plain, 0), std::pair(&changed, 2)}) {
+      int called = 0;
+      const auto doubled = [&called](std::span<double> numbers) {  // as if another part of the batch had the same values
+        ++called;
+        for (double& number : numbers) number *= 2;
+      };
+      ForwardPass pass(Mode::training, {.sum_over_batch = doubled});
+      const Variable y = trial->layer().call({trial->input()}, pass).front();
+      CHECK(called == sums);
+      CHECK(largest_difference(y.value(), trial->output(Mode::training)) < 1e-12);
+    }
   });
 }
 

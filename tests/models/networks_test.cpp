@@ -126,17 +126,18 @@ TEST_CASE("options of ResNet-50 reach every batch normalization, and the seed ev
       if (layer->type() != "BatchNormalization") continue;
       const LayerConfig config = layer->config();
       std::string text;
-      for (const char* name : {"momentum", "epsilon", "bias_correction"}) {
+      for (const char* name : {"momentum", "epsilon", "bias_correction", "synchronized"}) {
         text += fmt::format("{} ", config_text(*find_field(config, name)));
       }
       found.insert(text);
     }
     return found;
   };
-  const ResNet50Options changed{.residual = {.momentum = 0.75, .epsilon = 0.125, .bias_correction = true}, .seed = 1};
+  const ResNet50Options changed{.residual = {.momentum = 0.75, .epsilon = 0.125, .bias_correction = true, .synchronized = true},
+                                .seed = 1};
   const Model model = resnet50(), other = resnet50(changed);
-  CHECK(fields(model) == std::set<std::string>{"0.99 0.001 false "});
-  CHECK(fields(other) == std::set<std::string>{"0.75 0.125 true "});
+  CHECK(fields(model) == std::set<std::string>{"0.99 0.001 false false "});
+  CHECK(fields(other) == std::set<std::string>{"0.75 0.125 true true "});
   const auto kernel = [](const Model& of) { return of.layer("fc6").named_parameters()[0].second.value(); };
   CHECK(identical(kernel(other), kernel(resnet50({.seed = 1}))));
   CHECK_FALSE(identical(kernel(other), kernel(model)));

@@ -25,7 +25,7 @@ class Shards {
 
   /// The communicator; null without one.
   const std::shared_ptr<Communicator>& communicator() const { return communicator_; }
-  /// The number of this rank, and of all ranks.
+  /// The number of this rank, from 0 on.
   int rank() const { return rank_; }
   /// The number of ranks.
   int ranks() const { return ranks_; }
@@ -33,7 +33,7 @@ class Shards {
   bool writes() const { return rank_ == 0; }
   /// The number of all shards.
   std::int64_t count() const { return count_; }
-  /// The number of this rank's shards, and the first of them.
+  /// The number of this rank's shards.
   std::int64_t own() const { return count_ / ranks_; }
   /// The first of this rank's shards.
   std::int64_t first() const { return rank_ * own(); }
