@@ -1,15 +1,13 @@
-// Training on several ranks, which are threads of this process: the bits of one rank, errors, resumed runs.
+// Training on several ranks, which are threads of this process: the bits of one rank, resumed runs.
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <sstream>
 
-#include "framework/communication/communicator.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
-#include "optim/adam.hpp"
 #include "tests/support/kernel_settings.hpp"
-#include "tests/training/distributed_cases.hpp"
+#include "tests/training/distributed_runs.hpp"
 #include "training/batch_norm_recalibration.hpp"
 #include "training/callbacks/callbacks.hpp"
 #include "training/checkpoint/checkpoint.hpp"
@@ -19,72 +17,6 @@ using namespace xtape::test;
 using Catch::Contains;
 
 namespace {
-
-/// What a rank's run came to.
-struct RankResult {
-  std::vector<Tensor> weights, slots;
-  History history;
-  std::vector<double> batch_losses;
-  std::int64_t state_bytes = 0;  // of the optimizer in the last step
-};
-
-FitOptions stateful_options() {
-  return {.epochs = 2,
-          .batch_size = 16,
-          .validation = stateful_data(19, 7),
-          .loss = stateful_losses(),
-          .metrics = stateful_metrics(),
-          .accumulate = 2,
-          .seed = 5,
-          .augmentation = {.horizontal_flip = true, .shift = 0.2, .brightness = 0.1},
-          .distributed = {.shards = 8, .bucket_bytes = 200},
-          .show_progress = false};
-}
-
-/// One rank's run with 53 samples: the last batch has 5 of them, so that some of 8 shards are empty.
-RankResult train_rank(FitOptions options, std::shared_ptr<Communicator> communicator, Model model = stateful_model()) {
-  options.distributed.communicator = std::move(communicator);
-  Adam adam(model.parameters(), {.learning_rate = 0.01, .clip_norm = 0.5});
-  RankResult result;
-  options.callbacks.insert(options.callbacks.begin(), at_batch_end([&](TrainingState& run) {
-                             result.batch_losses.push_back(run.batch_loss);
-                             result.state_bytes = adam.state_bytes();
-                           }));
-  result.history = fit(model, adam, stateful_data(53), options);
-  result.weights = values_of(model);
-  for (const auto& [name, slot] : adam.named_state()) result.slots.push_back(slot);
-  return result;
-}
-
-/// The results of all ranks. `options` are made on each rank, with callbacks of its own.
-std::vector<RankResult> train_ranks(int ranks, const std::function<FitOptions()>& options) {
-  std::vector<RankResult> results(static_cast<std::size_t>(ranks));
-  run_on_threads(ranks, [&](const std::shared_ptr<Communicator>& communicator) {
-    results[static_cast<std::size_t>(communicator->rank())] = train_rank(options(), communicator);
-  });
-  return results;
-}
-
-void check_identical(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  REQUIRE(a.size() == b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    INFO("tensor " << i);
-    CHECK(identical(a[i], b[i]));
-  }
-}
-
-void check_identical(const RankResult& a, const RankResult& b) {
-  check_identical(a.weights, b.weights);
-  check_identical(a.slots, b.slots);
-  CHECK(a.batch_losses == b.batch_losses);
-  REQUIRE(a.history.epochs().size() == b.history.epochs().size());
-  for (std::size_t e = 0; e < a.history.epochs().size(); ++e) {
-    for (const Figure& figure : a.history.epochs()[e].figures) {
-      INFO(figure.name);
-      if (figure.name != "seconds") CHECK(b.history.epochs()[e][figure.name] == figure.value);
-    }
-  }
-}
 
 /// The tensors of the newest checkpoint but for times.
 std::map<std::string, Tensor> saved_in(const std::filesystem::path& folder) {
@@ -194,38 +126,6 @@ TEST_CASE("a parameter that some shards have no gradient of has the gradient zer
   }
 }
 
-TEST_CASE("a loss that is not finite on one rank changes nothing on any rank") {
-  Tensor points = quadrants(32).input();
-  points.mutable_data<float>()[2 * 29] = std::numeric_limits<float>::infinity();
-  const Dataset data(points, quadrants(32).target(), 2);
-  for (const bool terminates : {false, true}) {
-    std::vector<double> losses(4);
-    std::vector<std::string> messages(4);
-    std::vector<std::vector<Tensor>> weights(4);
-    const auto train = [&](const std::shared_ptr<Communicator>& communicator) {
-      const auto rank = static_cast<std::size_t>(communicator->rank());
-      Model model = quadrant_model(0);
-      SGD sgd(model.parameters());
-      FitOptions options{.batch_size = 32, .shuffle = false, .show_progress = false};
-      options.distributed = {.communicator = communicator, .shards = 4};
-      options.callbacks = {at_batch_end([&](TrainingState& run) { losses[rank] = run.batch_loss; })};
-      if (terminates) options.callbacks.push_back(TerminateOnNaN());
-      try {
-        messages[rank] = fit(model, sgd, data, options).stop_reason();
-      } catch (const Error& error) {
-        messages[rank] = error.what();
-      }
-      weights[rank] = values_of(model);
-    };
-    run_on_threads(4, train);
-    for (std::size_t rank = 0; rank < 4; ++rank) {
-      CHECK_FALSE(std::isfinite(losses[rank]));
-      CHECK_THAT(messages[rank], Contains("in epoch 1, step 1 of 1"));
-      check_identical(values_of(quadrant_model(0)), weights[rank]);
-    }
-  }
-}
-
 TEST_CASE("a run on some ranks resumes on other numbers of ranks with the same bits") {
   const RankResult whole = train_rank(stateful_options(), nullptr);
   for (const int first : {2, 8}) {
@@ -311,34 +211,6 @@ TEST_CASE("an optimizer whose state is divided among the ranks has the same bits
     CHECK(bytes == whole.state_bytes);
     check_identical(saved_in(same_folder.path()), saved_in(folder.path()));
   }
-}
-
-TEST_CASE("an optimizer that a failed run has left without a part of its state is refused") {
-  std::vector<std::string> messages;  // of one rank
-  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
-    Model model = stateful_model();
-    Adam adam(model.parameters());
-    FitOptions options = stateful_options();
-    options.distributed = {.communicator = communicator, .shards = 2, .shard_optimizer = true};
-    options.callbacks = {at_batch_end([](TrainingState&) { fail("enough"); })};
-    const auto message_of = [&](const std::function<void()>& f) {
-      try {
-        f();
-      } catch (const Error& error) {
-        if (communicator->rank() == 0) messages.emplace_back(error.what());
-      }
-    };
-    message_of([&] { fit(model, adam, stateful_data(53), options); });
-    options.distributed = {};
-    options.callbacks = {};
-    message_of([&] { fit(model, adam, stateful_data(53), options); });
-    ForwardPass pass(Mode::training);
-    message_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); });
-  });
-  REQUIRE(messages.size() == 3);
-  CHECK_THAT(messages[0], Contains("enough"));
-  CHECK_THAT(messages[1], Contains("fit: expected an optimizer with all of its state, got one that a run with"));
-  CHECK_THAT(messages[2], Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters"));
 }
 
 TEST_CASE("gradients of 16 bits train to about the same weights, and what rounding takes comes back") {
@@ -442,86 +314,4 @@ TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bit
     evaluate(model, data, ended);
   });
   CHECK(told == std::vector<int>{2, 2, 2, 2});
-}
-
-TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing on any") {
-  for (const int rank : {0, 3}) {
-    std::vector<std::string> messages(4);
-    std::vector<std::vector<Tensor>> weights(4);
-    run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
-      const auto own = static_cast<std::size_t>(communicator->rank());
-      Model model = stateful_model();
-      FitOptions options = stateful_options();
-      options.metrics = {{Metric(
-                              "failing",
-                              [&](const Tensor&, const Tensor&, const Tensor&) {
-                                check(communicator->rank() != rank, "out of luck");
-                                return f64({1}, {1});
-                              },
-                              [](const Tensor&) { return 1.0; }),
-                          "kind"}};
-      options.distributed.communicator = communicator;
-      Adam adam(model.parameters());
-      try {
-        fit(model, adam, stateful_data(53), options);
-      } catch (const Error& error) {
-        messages[own] = error.what();
-      }
-      weights[own] = values_of(model);
-    });
-    for (std::size_t r = 0; r < 4; ++r) {
-      INFO(messages[r]);
-      CHECK_THAT(messages[r], Contains("out of luck"));
-      if (r != static_cast<std::size_t>(rank)) CHECK_THAT(messages[r], Contains(fmt::format("rank {}", rank)));
-      check_identical(values_of(stateful_model()), weights[r]);
-    }
-  }
-}
-
-TEST_CASE("ranks that disagree are told what differs before the first step") {
-  const auto refused = [](const std::function<void(FitOptions&, Model&, int rank)>& change) {
-    return error_of([&] {
-      run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
-        FitOptions options = stateful_options();
-        Model model = stateful_model();
-        change(options, model, communicator->rank());
-        train_rank(options, communicator, model);
-      });
-    });
-  };
-  CHECK_THAT(
-      refused([](FitOptions& options, Model&, int rank) {
-        if (rank == 2) options.seed = 6;
-      }),
-      Contains("fit: expected the same model, data and options on all ranks, got seed 5 on rank 0 and 6 on rank 2"));
-  CHECK_THAT(refused([](FitOptions&, Model& model, int rank) {
-               if (rank == 1) model.parameters()[0].set_value(Tensor::zeros(model.parameters()[0].shape()));
-             }),
-             Contains("got checksum of the weights"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) { options.distributed.shards = rank == 0 ? 8 : 4; }),
-             Contains("got shards 8 on rank 0 and 4 on rank 1"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
-               if (rank == 3) options.callbacks.clear(), options.callbacks.push_back(LambdaCallback());
-             }),
-             Contains("got number of callbacks 1 on rank 0 and 2 on rank 3"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 24; }),
-             Contains("fit: expected a number of shards that each rank gets the same share of, a power of 2, got 24 "
-                      "shards on 4 ranks; run it on 1, 3, 6, 12 or 24 ranks, or choose other shards"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 6; }),
-             Contains("got 6 shards on 4 ranks; run it on 1, 3 or 6 ranks"));
-  CHECK_THAT(refused([](FitOptions& options, Model& model, int) {
-               model.convert(DType::float64);
-               options.distributed.wire = Wire::bfloat16;
-             }),
-             Contains("fit: expected a float32 model for gradients that travel as bfloat16, got float64"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.bucket_bytes = 0; }),
-             Contains("fit: expected bucket_bytes of at least 1, got 0"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
-               options.callbacks = {at_batch_end([rank](TrainingState& run) {
-                 if (rank == 2) run.optimizer.set_learning_rate(0.5);
-               })};
-             }),
-             Contains("fit: expected the same learning rate on all ranks"));
-  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.batch_size = 6; }),
-             Contains("fit: expected at least one sample of a batch for each of the 8 shards, got a batch of 6"));
 }

@@ -1,0 +1,152 @@
+// Runs on several ranks of which one fails, disagrees or has a loss that is not finite.
+#include <limits>
+
+#include "framework/ops/ops.hpp"
+#include "tests/training/distributed_runs.hpp"
+#include "training/callbacks/callbacks.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+TEST_CASE("a loss that is not finite on one rank changes nothing on any rank") {
+  Tensor points = quadrants(32).input();
+  points.mutable_data<float>()[2 * 29] = std::numeric_limits<float>::infinity();
+  const Dataset data(points, quadrants(32).target(), 2);
+  for (const bool terminates : {false, true}) {
+    std::vector<double> losses(4);
+    std::vector<std::string> messages(4);
+    std::vector<std::vector<Tensor>> weights(4);
+    const auto train = [&](const std::shared_ptr<Communicator>& communicator) {
+      const auto rank = static_cast<std::size_t>(communicator->rank());
+      Model model = quadrant_model(0);
+      SGD sgd(model.parameters());
+      FitOptions options{.batch_size = 32, .shuffle = false, .show_progress = false};
+      options.distributed = {.communicator = communicator, .shards = 4};
+      options.callbacks = {at_batch_end([&](TrainingState& run) { losses[rank] = run.batch_loss; })};
+      if (terminates) options.callbacks.push_back(TerminateOnNaN());
+      try {
+        messages[rank] = fit(model, sgd, data, options).stop_reason();
+      } catch (const Error& error) {
+        messages[rank] = error.what();
+      }
+      weights[rank] = values_of(model);
+    };
+    run_on_threads(4, train);
+    for (std::size_t rank = 0; rank < 4; ++rank) {
+      CHECK_FALSE(std::isfinite(losses[rank]));
+      CHECK_THAT(messages[rank], Contains("in epoch 1, step 1 of 1"));
+      check_identical(values_of(quadrant_model(0)), weights[rank]);
+    }
+  }
+}
+
+TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing on any") {
+  for (const int rank : {0, 3}) {
+    std::vector<std::string> messages(4);
+    std::vector<std::vector<Tensor>> weights(4);
+    run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
+      const auto own = static_cast<std::size_t>(communicator->rank());
+      Model model = stateful_model();
+      FitOptions options = stateful_options();
+      options.metrics = {{Metric(
+                              "failing",
+                              [&](const Tensor&, const Tensor&, const Tensor&) {
+                                check(communicator->rank() != rank, "out of luck");
+                                return f64({1}, {1});
+                              },
+                              [](const Tensor&) { return 1.0; }),
+                          "kind"}};
+      options.distributed.communicator = communicator;
+      Adam adam(model.parameters());
+      try {
+        fit(model, adam, stateful_data(53), options);
+      } catch (const Error& error) {
+        messages[own] = error.what();
+      }
+      weights[own] = values_of(model);
+    });
+    for (std::size_t r = 0; r < 4; ++r) {
+      INFO(messages[r]);
+      CHECK_THAT(messages[r], Contains("out of luck"));
+      if (r != static_cast<std::size_t>(rank)) CHECK_THAT(messages[r], Contains(fmt::format("rank {}", rank)));
+      check_identical(values_of(stateful_model()), weights[r]);
+    }
+  }
+}
+
+TEST_CASE("ranks that disagree are told what differs before the first step") {
+  const auto refused = [](const std::function<void(FitOptions&, Model&, int rank)>& change) {
+    return error_of([&] {
+      run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
+        FitOptions options = stateful_options();
+        Model model = stateful_model();
+        change(options, model, communicator->rank());
+        train_rank(options, communicator, model);
+      });
+    });
+  };
+  CHECK_THAT(
+      refused([](FitOptions& options, Model&, int rank) {
+        if (rank == 2) options.seed = 6;
+      }),
+      Contains("fit: expected the same model, data and options on all ranks, got seed 5 on rank 0 and 6 on rank 2"));
+  CHECK_THAT(refused([](FitOptions&, Model& model, int rank) {
+               if (rank == 1) model.parameters()[0].set_value(Tensor::zeros(model.parameters()[0].shape()));
+             }),
+             Contains("got checksum of the weights"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) { options.distributed.shards = rank == 0 ? 8 : 4; }),
+             Contains("got shards 8 on rank 0 and 4 on rank 1"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
+               if (rank == 3) options.callbacks.clear(), options.callbacks.push_back(LambdaCallback());
+             }),
+             Contains("got number of callbacks 1 on rank 0 and 2 on rank 3"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 24; }),
+             Contains("fit: expected a number of shards that each rank gets the same share of, a power of 2, got 24 "
+                      "shards on 4 ranks; run it on 1, 3, 6, 12 or 24 ranks, or choose other shards"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.shards = 6; }),
+             Contains("got 6 shards on 4 ranks; run it on 1, 3 or 6 ranks"));
+  CHECK_THAT(refused([](FitOptions& options, Model& model, int) {
+               model.convert(DType::float64);
+               options.distributed.wire = Wire::bfloat16;
+             }),
+             Contains("fit: expected a float32 model for gradients that travel as bfloat16, got float64"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.distributed.bucket_bytes = 0; }),
+             Contains("fit: expected bucket_bytes of at least 1, got 0"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int rank) {
+               options.callbacks = {at_batch_end([rank](TrainingState& run) {
+                 if (rank == 2) run.optimizer.set_learning_rate(0.5);
+               })};
+             }),
+             Contains("fit: expected the same learning rate on all ranks"));
+  CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.batch_size = 6; }),
+             Contains("fit: expected at least one sample of a batch for each of the 8 shards, got a batch of 6"));
+}
+
+TEST_CASE("an optimizer that a failed run has left without a part of its state is refused") {
+  std::vector<std::string> messages;  // of one rank
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    Model model = stateful_model();
+    Adam adam(model.parameters());
+    FitOptions options = stateful_options();
+    options.distributed = {.communicator = communicator, .shards = 2, .shard_optimizer = true};
+    options.callbacks = {at_batch_end([](TrainingState&) { fail("enough"); })};
+    const auto message_of = [&](const std::function<void()>& f) {
+      try {
+        f();
+      } catch (const Error& error) {
+        if (communicator->rank() == 0) messages.emplace_back(error.what());
+      }
+    };
+    message_of([&] { fit(model, adam, stateful_data(53), options); });
+    options.distributed = {};
+    options.callbacks = {};
+    message_of([&] { fit(model, adam, stateful_data(53), options); });
+    ForwardPass pass(Mode::training);
+    message_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); });
+  });
+  REQUIRE(messages.size() == 3);
+  CHECK_THAT(messages[0], Contains("enough"));
+  CHECK_THAT(messages[1], Contains("fit: expected an optimizer with all of its state, got one that a run with"));
+  CHECK_THAT(messages[2], Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters"));
+}
