@@ -54,7 +54,7 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
     const int status = training.wait();
     INFO(training.text());
     CHECK(status == 128 + SIGTERM);
-    CHECK_THAT(training.text(), Contains("to go on: ./run train --resume"));
+    CHECK_THAT(training.text(), Contains("to resume: ./run train --resume"));
     CHECK(count(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
     if (signal == SIGTERM) continue;
     for (const int ranks : {1, 2}) {

@@ -13,7 +13,7 @@ struct GradientRow {
   DifferentiableFunction function;
   std::vector<Shape> shapes;
   GradientCheckOptions options = {};
-  bool any_seed = true;  ///< false if one element at a kink affects the derivatives of a whole channel
+  bool any_seed = true;  ///< false if one element at a kink affects the derivatives of a whole channel or row
 };
 
 /// Small arrays, for which every element is checked against every output: batches of one, odd sizes, images that are

@@ -276,10 +276,11 @@ void add_batch_norm_rows(std::vector<OptionRow>& rows) {
   add("synchronized", {.synchronized = true}, [](const Trial& plain, const Trial& changed) {
     for (const auto& [trial, sums] : {std::pair(&plain, 0), std::pair(&changed, 2)}) {
       int called = 0;
-      const auto doubled = [&called](std::span<double> numbers) {  // as if another part of the batch had the same values
-        ++called;
-        for (double& number : numbers) number *= 2;
-      };
+      const auto doubled =
+          [&called](std::span<double> numbers) {  // as if another part of the batch had the same values
+            ++called;
+            for (double& number : numbers) number *= 2;
+          };
       ForwardPass pass(Mode::training, {.sum_over_batch = doubled});
       const Variable y = trial->layer().call({trial->input()}, pass).front();
       CHECK(called == sums);

@@ -215,7 +215,7 @@ TEST_CASE("a rejected checkpoint leaves model and optimizer unchanged") {
                    {.epochs = 4, .batch_size = 9, .seed = 2, .resume = folder.path(), .show_progress = false});
              }),
              Catch::Contains("got one with batch_size 8 (now 9), validation samples 20 (now 0), validation ") &&
-                 Catch::Contains("; there is no older one"));
+                 Catch::Contains("; no older one"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(adam.iterations() == 0);
 }
