@@ -228,7 +228,7 @@ TEST_CASE("the programs of the tutorial make photographs, train, stop, resume an
   CHECK_THAT(run("tutorial_train 4").text, Contains("complete already") && !Contains("epoch "));
   check_refused(run("tutorial_train abc"), "expected a number of epochs, got abc");
   fs::remove(bag);
-  check_refused(run("tutorial_train 5"), "remove that folder to begin anew");
+  check_refused(run("tutorial_train 5"), "remove that folder to start a new run");
   check_refused(run("tutorial_name"), "name: expected one photograph, got 0 arguments");
   check_refused(run("tutorial_name none.png"), "none.png");
 }
