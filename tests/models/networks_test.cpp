@@ -133,8 +133,8 @@ TEST_CASE("options of ResNet-50 reach every batch normalization, and the seed ev
     }
     return found;
   };
-  const ResNet50Options changed{.residual = {.momentum = 0.75, .epsilon = 0.125, .bias_correction = true, .synchronized = true},
-                                .seed = 1};
+  const ResNet50Options changed{
+      .residual = {.momentum = 0.75, .epsilon = 0.125, .bias_correction = true, .synchronized = true}, .seed = 1};
   const Model model = resnet50(), other = resnet50(changed);
   CHECK(fields(model) == std::set<std::string>{"0.99 0.001 false false "});
   CHECK(fields(other) == std::set<std::string>{"0.75 0.125 true true "});
