@@ -12,6 +12,29 @@
 namespace xtape {
 namespace {
 
+/// The shape of a op b: an extent of 1 and a missing leading axis take the extents of the other shape. Nothing if other
+/// extents differ. An unknown extent is taken from the other shape if that one is above 1.
+std::optional<PartialShape> broadcast(const PartialShape& a, const PartialShape& b) {
+  if (a.rank() < b.rank()) return broadcast(b, a);
+  std::vector<Extent> extents(a.begin(), a.end());
+  for (int axis = -1; axis >= -b.rank(); --axis) {
+    Extent& extent = extents[static_cast<std::size_t>(a.rank() + axis)];
+    const Extent other = b[axis];
+    if (extent.known() && other.known() && extent != other && extent != 1 && other != 1) return std::nullopt;
+    if (extent == 1 || (!extent.known() && other.known() && other != 1)) extent = other;
+  }
+  return PartialShape(std::move(extents));
+}
+
+/// Inserts axes of extent 1 behind the batch axis, so that x has `rank` axes.
+Variable with_rank(const Variable& x, int rank) {
+  if (x.rank() == rank) return x;
+  std::vector<std::int64_t> extents(static_cast<std::size_t>(rank), 1);
+  extents.front() = x.dim(0);
+  for (int axis = 1; axis < x.rank(); ++axis) extents[static_cast<std::size_t>(rank - x.rank() + axis)] = x.dim(axis);
+  return reshape(x, Shape(extents));
+}
+
 /// The common shape, in which an extent is known if it is known in `a` or `b`; nothing if the shapes differ.
 std::optional<PartialShape> agreed(const PartialShape& a, const PartialShape& b) {
   if (a.rank() != b.rank()) return std::nullopt;
@@ -34,8 +57,8 @@ std::vector<TensorSpec> ElementwiseMergeLayer::output_specs(const std::vector<Te
   if (!all_floating(inputs)) reject("floating inputs", inputs);
   PartialShape shape = inputs[0].shape;
   for (const TensorSpec& input : inputs) {
-    const std::optional<PartialShape> both = agreed(shape, input.shape);
-    if (!both) reject("inputs of one shape", inputs);
+    const std::optional<PartialShape> both = broadcast(shape, input.shape);
+    if (!both) reject("inputs of equal extents, or 1", inputs);
     shape = *both;
   }
   return {{shape}};
@@ -43,11 +66,17 @@ std::vector<TensorSpec> ElementwiseMergeLayer::output_specs(const std::vector<Te
 
 Variable ElementwiseMergeLayer::combined(const std::vector<Variable>& inputs,
                                          Variable (*combine)(const Variable&, const Variable&)) {
-  Variable result = inputs[0];
+  int rank = 0;
+  for (const Variable& input : inputs) rank = std::max(rank, input.rank());
+  Variable result = with_rank(inputs[0], rank);
   for (std::size_t i = 1; i < inputs.size(); ++i) {
-    check(inputs[i].shape() == result.shape(), "expected inputs of one shape, got {} and {}", result.shape(),
-          inputs[i].shape());
-    result = combine(result, inputs[i]);
+    const Variable next = with_rank(inputs[i], rank);
+    for (int axis = 0; axis < rank; ++axis) {
+      const std::int64_t a = result.dim(axis), b = next.dim(axis);
+      check(a == b || (axis > 0 && (a == 1 || b == 1)), "expected inputs of equal extents, or 1, got {} and {}",
+            result.shape(), inputs[i].shape());
+    }
+    result = combine(result, next);
   }
   return result;
 }

@@ -5,8 +5,11 @@
 
 namespace xtape {
 
-/// The base class of Add, Subtract, Multiply, Average, Maximum and Minimum. The inputs have equal shapes and are passed
-/// as a list: `Add()({x, y})`, or `x + y`. An extent that is unknown in one input is taken from another.
+/// The base class of Add, Subtract, Multiply, Average, Maximum and Minimum. The inputs are passed as a list:
+/// `Add()({x, y})`, or `x + y`. They have equal shapes, or are broadcast as in Keras: an extent of 1 is repeated, and
+/// axes that a sample lacks in front count as 1, so `Multiply()({images, scales})` multiplies (n, height, width,
+/// channels) by (n, channels). The batch axis is never broadcast. An extent that is unknown in one input is taken from
+/// another.
 class ElementwiseMergeLayer : public Layer {
  public:
   using Options = OnlyName;
@@ -15,7 +18,7 @@ class ElementwiseMergeLayer : public Layer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 
  protected:
-  /// Combines the inputs from the first to the last. Error unless all shapes are equal: nothing is broadcast.
+  /// Combines the inputs from the first to the last. Error unless the shapes are equal or can be broadcast.
   static Variable combined(const std::vector<Variable>& inputs, Variable (*combine)(const Variable&, const Variable&));
 };
 

@@ -1,4 +1,6 @@
 // The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
+#include <algorithm>
+
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/pooling.hpp"
 #include "layers/convolution/conv2d.hpp"
@@ -45,7 +47,13 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
     fused.bias = convolution->bias(pass);
   }
   call.enter(1, 3, pass);
-  return call.layer<BatchNormalizationLayer>(1)->normalized(std::move(x), fused, pass);
+  const auto& normalization = *call.layer<BatchNormalizationLayer>(1);
+  if (call.residual && call.residual->shape() != x.shape()) {  // a sum that broadcasts
+    const Variable y = normalization.normalized(std::move(x), {.bias = fused.bias}, pass);
+    const Variable sum = call.layers[2]->call({y, *call.residual}, pass).front();
+    return fused.relu ? relu(sum) : sum;
+  }
+  return normalization.normalized(std::move(x), fused, pass);
 }
 
 /// relu(max_pool(conv(x)) + bias). Adding the bias and applying relu after the pooling gives the same result, because
@@ -74,10 +82,11 @@ Variable rectify_convolution(FusedCall& call, ForwardPass& pass) {
 Variable rectify_sum(FusedCall& call, ForwardPass& pass) {
   call.enter(0, 1, pass);
   const Variable last = call.inputs.back();
+  const bool broadcast =
+      std::ranges::any_of(call.inputs, [&](const Variable& input) { return input.shape() != last.shape(); });
+  if (broadcast) return relu(call.layers[0]->call(call.inputs, pass).front());
   call.inputs.pop_back();
-  const Variable rest = call.layers[0]->call(call.inputs, pass).front();
-  check(rest.shape() == last.shape(), "expected inputs of one shape, got {} and {}", rest.shape(), last.shape());
-  return add_relu(rest, last);
+  return add_relu(call.layers[0]->call(call.inputs, pass).front(), last);
 }
 
 }  // namespace

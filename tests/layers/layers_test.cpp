@@ -48,7 +48,7 @@ TEST_CASE("a layer rejects an invalid input at the call, with its name and the s
   CHECK_THAT(error_of([&] {
                Add({.name = "sum"})({image, vector});
              }),
-             Catch::Contains("Add sum: expected inputs of one shape, got (None, 8, 8, 3) and (None, 10)"));
+             Catch::Contains("Add sum: expected inputs of equal extents, or 1, got (None, 8, 8, 3) and (None, 10)"));
   CHECK_THAT(error_of([&] { Add()(image); }), Catch::Contains("two or more inputs"));
   CHECK_THAT(error_of([&] { Dense({.units = 2})({vector, vector}); }), Catch::Contains("expected one input"));
   CHECK_THAT(error_of([&] {

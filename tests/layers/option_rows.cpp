@@ -332,6 +332,18 @@ void add_other_rows(std::vector<OptionRow>& rows) {
                                Tensor::of(trial->input().shape(), expected, DType::float64)) < tolerance);
     }
   });
+  add("noise_shape", Dropout({.rate = 0.5}), Dropout({.rate = 0.5, .noise_shape = PartialShape{any, 1}}), {{40}},
+      [](const Trial& plain, const Trial& changed) {
+        for (const auto& [trial, repeats] : {std::pair(&plain, std::size_t{1}), std::pair(&changed, std::size_t{40})}) {
+          RandomStream random(6, streams::of_dropout(7, 0));
+          const Shape drawn{3, static_cast<std::int64_t>(40 / repeats)};
+          const std::vector<double> draws = random.uniform(drawn, 0, 1, DType::float64).to_vector();
+          std::vector<double> expected = trial->input().to_vector();
+          for (std::size_t i = 0; i < expected.size(); ++i) expected[i] *= draws[i / repeats] < 0.5 ? 0 : 2;
+          CHECK(largest_difference(trial->output(Mode::training),
+                                   Tensor::of(trial->input().shape(), expected, DType::float64)) < tolerance);
+        }
+      });
 }
 
 }  // namespace

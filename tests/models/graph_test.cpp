@@ -309,6 +309,29 @@ TEST_CASE("a block written as a function of symbolic tensors is a layer") {
   CHECK_THAT(error_of([] { Model{GraphFunction()}; }), Catch::Contains("expected a function that makes a graph"));
 }
 
+TEST_CASE("merge layers broadcast extents of 1 and missing axes of a sample, alone and fused") {
+  const auto images = Input({2, 2, 2}), channels = Input({2}), column = Input({2, 1, 1});
+  const auto batch_norm = BatchNormalization({.name = "bn"});
+  const Model model({images, channels, column},
+                    std::vector{images * channels, channels - column, Activation(relu)(images + channels),
+                                Activation(relu)(Add()({channels, column, images})),
+                                Activation(relu)(batch_norm(images) + channels)});
+  const Tensor x = Tensor::of({1, 2, 2, 2}, {1, -2, 3, -4, 5, -6, 7, -8});
+  const std::vector<Tensor> y = run(model, {x, Tensor::of({1, 2}, {10, 1}), Tensor::of({1, 2, 1, 1}, {100, 200})});
+  CHECK(y[0].to_vector() == std::vector<double>{10, -2, 30, -4, 50, -6, 70, -8});
+  CHECK(y[1].shape() == Shape{1, 2, 1, 2});
+  CHECK(y[1].to_vector() == std::vector<double>{-90, -99, -190, -199});
+  CHECK(y[2].to_vector() == std::vector<double>{11, 0, 13, 0, 15, 0, 17, 0});
+  CHECK(y[3].to_vector() == std::vector<double>{111, 99, 113, 97, 215, 195, 217, 193});
+  const std::vector<double> normalized = y[4].to_vector();
+  CHECK(normalized[0] == Approx(10 + 1 / std::sqrt(1.001)));
+  CHECK(normalized[7] == 0);
+  CHECK_THAT(error_of([&] {
+               run(model, {x, Tensor::ones({2, 2}), Tensor::ones({1, 2, 1, 1})});
+             }),
+             Catch::Contains("one batch size"));  // the batch axis is not broadcast
+}
+
 TEST_CASE("symbolic tensors are added, subtracted and multiplied") {
   const auto a = Input({2}), b = Input({2});
   const Model model({a, b}, std::vector{a + b, a - b, a * b});
@@ -317,12 +340,12 @@ TEST_CASE("symbolic tensors are added, subtracted and multiplied") {
   CHECK(results[1].to_vector() == std::vector<double>{3, 4});
   CHECK(results[2].to_vector() == std::vector<double>{10, 21});
   CHECK_THAT(error_of([&] { static_cast<void>(a + Input({3})); }),
-             Catch::Contains("Add: expected inputs of one shape"));
+             Catch::Contains("Add: expected inputs of equal extents, or 1"));
   const auto open = Input({any}), other = Input({any});
-  const Model sums({open, other}, Activation(relu)(open + other));  // fused, but without broadcasting
+  const Model sums({open, other}, Activation(relu)(open + other));
   CHECK(run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 4})})[0].to_vector() == std::vector<double>(4, 2));
   CHECK_THAT(error_of([&] {
-               run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 1})});
+               run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 3})});
              }),
-             Catch::Contains("Add add_1: expected inputs of one shape, got (1, 4) and (1, 1)"));
+             Catch::Contains("Add add_1: expected inputs of equal extents, or 1, got (1, 4) and (1, 3)"));
 }

@@ -1,0 +1,325 @@
+// The networks of models/zoo: parameters and outputs of Keras's, published counts, backbones, options, U-Net.
+#include <cmath>
+
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/files/model_file.hpp"
+#include "models/zoo/densenet.hpp"
+#include "models/zoo/efficientnet.hpp"
+#include "models/zoo/feature_maps.hpp"
+#include "models/zoo/mobilenet.hpp"
+#include "models/zoo/resnet.hpp"
+#include "models/zoo/unet.hpp"
+#include "models/zoo/vgg.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+/// Numbers in [-0.5, 0.5) from the FNV-1a hash of a name; tests/golden/make_keras_networks.py computes the same.
+Tensor numbers(const std::string& name, const Shape& shape) {
+  std::uint32_t state = 2166136261U;
+  for (const char byte : name) state = (state ^ static_cast<unsigned char>(byte)) * 16777619U;
+  std::vector<double> values(static_cast<std::size_t>(shape.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = (static_cast<std::uint32_t>(i) * 2654435761U + state) / 4294967296.0 - 0.5;
+  }
+  return Tensor::of(shape, values, DType::float64);
+}
+
+/// Sets the parameters to numbers that depend on their names alone.
+void set_numbers(const Model& model) {
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    const std::size_t slash = path.rfind('/');
+    std::string kind = path.substr(slash + 1);
+    if (kind == "depthwise_kernel") kind = "kernel";  // Keras 3's name
+    const Tensor u = numbers(path.substr(0, slash + 1) + kind, parameter.shape());
+    double scale = 0.2, shift = 0;
+    if (kind == "kernel") {
+      const auto fan_in = static_cast<double>(parameter.shape().size() / parameter.shape()[-1]);
+      scale = std::sqrt(24.0 / fan_in);
+    } else if (kind == "gamma" || kind == "moving_variance") {
+      shift = 1;
+    }
+    std::vector<double> values = u.to_vector();
+    for (double& v : values) v = shift + scale * v;
+    Parameter(parameter).set_value(Tensor::of(parameter.shape(), values, DType::float64));
+  }
+}
+
+std::vector<double> output_of(const Model& model, const Shape& image) {
+  ForwardPass pass(Mode::inference);
+  return model(Variable(numbers("image", image).reshaped(image.prepended(1))), pass).value().to_vector();
+}
+
+std::vector<std::string> shapes(const std::vector<SymbolicTensor>& tensors) {
+  std::vector<std::string> texts;
+  for (const SymbolicTensor& tensor : tensors) texts.push_back(fmt::format("{}", tensor.shape()));
+  return texts;
+}
+
+const NetworkOptions tiny{.input = {32, 32, 3}, .classes = 3}, small{.input = {64, 64, 3}, .classes = 3},
+    odd{.input = {75, 75, 3}, .classes = 3};
+
+}  // namespace
+
+TEST_CASE("networks have the parameters of Keras's and compute what they compute") {
+  struct Row {
+    Model model;
+    std::int64_t parameters, trainable;
+    std::vector<double> output;
+  };
+  // printed by tests/golden/make_keras_networks.py (Keras 3.15)
+  const auto rows = [](int part) -> std::vector<Row> {
+    switch (part) {
+      case 0:
+        return {{resnet(50, small), 23593859, 23540739, {-1.06036492413966, 2.24754401549038, -3.92029926871199}}};
+      case 1:
+        return {{resnet_v2(50, small), 23570947, 23525507, {2.16207686123926, -2.11991861876006, 0.63864202789105}}};
+      case 2:
+        return {{vgg(16, tiny), 33609539, 33609539, {0.319905842173115, -0.0754431193983277, 0.0384506132047709}}};
+      case 3:
+        return {{densenet(121, small), 7040579, 6956931, {0.704578127535777, -0.885238412948733, 0.370777992424052}}};
+      case 4:
+        return {{mobilenet_v1(small), 3231939, 3210051, {0.458227579996631, -0.336392318973188, -0.0202928513319585}}};
+      case 5:
+        return {
+            {mobilenet_v1(small, 0.25), 219315, 213843, {0.181084185884461, -0.190451537166732, 0.058311320857171}}};
+      case 6:
+        return {{mobilenet_v2(small), 2261827, 2227715, {-0.257596410629901, 0.163889271304506, 0.0061422264572482}}};
+      case 7:
+        return {
+            {mobilenet_v2(small, 0.35), 414051, 399971, {-0.410271436516899, 0.114631712908269, 0.0617842096020925}}};
+      case 8:
+        return {{mobilenet_v2(odd, 1.3), 3771043, 3726787, {-0.594916420462131, 0.194079073478577, 0.408357907591981}}};
+      case 9:
+        return {{mobilenet_v3(MobileNetSize::small, small),
+                 1533043,
+                 1520931,
+                 {-0.080822267501979, 0.234215445948913, -0.173551415484539}}};
+      case 10:
+        return {{mobilenet_v3(MobileNetSize::large, odd),
+                 4230275,
+                 4205875,
+                 {-0.0990889875215385, 0.377777187196673, -0.302635940504208}}};
+      case 11:
+        return {{mobilenet_v3(MobileNetSize::small, small, 0.75),
+                 1029627,
+                 1019947,
+                 {-0.0554361132132657, 0.30086426453154, -0.396952730240132}}};
+      default:
+        return {{efficientnet_b0(small),
+                 4053407,
+                 4011391,
+                 {-0.0255897194591111, -0.0424819415968478, -0.0100337000554652}}};
+    }
+  };
+  for (int part = 0; part < 13; ++part) {
+    for (Row row : rows(part)) {
+      INFO(row.model.name());
+      CHECK(row.model.parameter_count() == row.parameters);
+      CHECK(row.model.trainable_count() == row.trainable);
+      row.model.convert(DType::float64);
+      set_numbers(row.model);
+      const std::vector<double> output = output_of(row.model, row.model.input_shape());
+      REQUIRE(output.size() == row.output.size());
+      for (std::size_t i = 0; i < output.size(); ++i) CHECK(output[i] == Approx(row.output[i]).epsilon(1e-10));
+    }
+  }
+}
+
+TEST_CASE("networks have the published numbers of parameters") {
+  const NetworkOptions torchvision{.implementation = Implementation::torchvision};
+  const auto trainable = [](const Model& model) { return model.trainable_count(); };
+  const auto total = [](const Model& model) { return model.parameter_count(); };
+  // torchvision.models, the sum of parameter.numel()
+  CHECK(trainable(resnet(18, torchvision)) == 11689512);
+  CHECK(trainable(resnet(34, torchvision)) == 21797672);
+  CHECK(trainable(resnet(50, torchvision)) == 25557032);
+  CHECK(trainable(resnet(101, torchvision)) == 44549160);
+  CHECK(trainable(mobilenet_v2(torchvision)) == 3504872);
+  CHECK(trainable(mobilenet_v3(MobileNetSize::small, torchvision)) == 2542856);
+  CHECK(trainable(mobilenet_v3(MobileNetSize::large, torchvision)) == 5483032);
+  CHECK(trainable(efficientnet_b0(torchvision)) == 5288548);
+  CHECK(trainable(densenet(121, torchvision)) == 7978856);
+  // keras.applications, count_params()
+  CHECK(total(resnet(50)) == 25636712);
+  CHECK(total(resnet(152)) == 60419944);
+  CHECK(total(resnet_v2(101)) == 44675560);
+  CHECK(total(mobilenet_v1()) == 4253864);
+  CHECK(total(mobilenet_v2()) == 3538984);
+  CHECK(total(mobilenet_v3(MobileNetSize::small)) == 2554968);
+  CHECK(total(mobilenet_v3(MobileNetSize::large)) == 5507432);
+  CHECK(total(efficientnet_b0()) == 5330571 - 7);
+  CHECK(total(densenet(169)) == 14307880);
+  CHECK(total(densenet(201)) == 20242984);
+  CHECK(total(vgg(16, {.include_top = false})) == 14714688);
+  CHECK(total(vgg(19, {.include_top = false})) == 20024384);
+  // Keras's example of ResNet-20 for CIFAR, and MLPerf Tiny's ResNet-8
+  CHECK(total(cifar_resnet(20)) == 274442);
+  CHECK(total(cifar_resnet(8)) == 78666);
+}
+
+TEST_CASE("a backbone has the feature maps of each resolution, for images of any size") {
+  const NetworkOptions backbone{.input = {any, any, 3}, .include_top = false};
+  CHECK(shapes(feature_maps(resnet(18, {.include_top = false}))) ==
+        std::vector<std::string>{"(112, 112, 64)", "(56, 56, 64)", "(28, 28, 128)", "(14, 14, 256)", "(7, 7, 512)"});
+  const Model mobile = mobilenet_v3(MobileNetSize::small, backbone);
+  CHECK(mobile.output_shape() == PartialShape{any, any, 576});
+  const std::vector<SymbolicTensor> maps = feature_maps(mobile);
+  REQUIRE(shapes(maps) == std::vector<std::string>{"(None, None, 16)", "(None, None, 72)", "(None, None, 96)",
+                                                   "(None, None, 288)", "(None, None, 576)"});
+  const Model pyramid(mobile.inputs(), maps);
+  for (const std::int64_t size : {64, 96}) {
+    ForwardPass pass(Mode::inference);
+    const std::vector<Variable> values = pyramid.call({Tensor::ones({1, size, 2 * size, 3})}, pass);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      CHECK(values[i].dim(1) == size >> (i + 1));
+      CHECK(values[i].dim(2) == size >> i);
+    }
+  }
+  // the padding layer of ResNet V2 has a size of its own, but is no feature map
+  CHECK(shapes(feature_maps(resnet_v2(50, {.include_top = false})))[0] == "(112, 112, 64)");
+  const auto vector = Input({3});
+  const Model dense(vector, Dense({.units = 2})(vector));
+  CHECK_THAT(error_of([&] { feature_maps(dense); }), Catch::Contains("expected a model with one image"));
+}
+
+TEST_CASE("the options of a network reach its layers") {
+  const auto only_dropout = [](const Model& model) {
+    std::vector<double> rates;
+    for (const auto& layer : model.all_layers()) {
+      if (const auto* dropout = dynamic_cast<const DropoutLayer*>(layer.get()))
+        rates.push_back(dropout->options().rate);
+    }
+    return rates;
+  };
+  const auto constants = [](const Model& model) {
+    std::vector<double> found;
+    for (const auto& layer : model.all_layers()) {
+      if (const auto* normalization = dynamic_cast<const BatchNormalizationLayer*>(layer.get())) {
+        const auto& options = normalization->options();
+        found = {options.momentum, options.epsilon, options.synchronized ? 1.0 : 0.0};
+      }
+    }
+    return found;
+  };
+  using Rates = std::vector<double>;
+  CHECK(only_dropout(mobilenet_v1(tiny)) == Rates{1e-3});
+  CHECK(only_dropout(mobilenet_v2(tiny)).empty());
+  CHECK(only_dropout(mobilenet_v3(MobileNetSize::small, tiny)) == Rates{0.2});
+  NetworkOptions changed = tiny;
+  changed.dropout = 0.5;
+  changed.momentum = 0.75;
+  changed.synchronized = true;
+  changed.seed = 1;
+  const Model model = mobilenet_v2(changed);
+  CHECK(only_dropout(model) == Rates{0.5});
+  CHECK(constants(model) == std::vector<double>{0.75, 1e-3, 1});
+  CHECK(constants(mobilenet_v2(tiny)) == std::vector<double>{0.999, 1e-3, 0});
+  CHECK(constants(resnet(18, tiny)) == std::vector<double>{0.99, 1.001e-5, 0});
+  NetworkOptions torchvision = tiny;
+  torchvision.implementation = Implementation::torchvision;
+  CHECK(only_dropout(mobilenet_v2(torchvision)) == Rates{0.2});
+  CHECK(only_dropout(vgg(11, torchvision)) == Rates{0.5, 0.5});
+  CHECK(constants(resnet(18, torchvision)) == std::vector<double>{0.9, 1e-5, 0});
+  CHECK(constants(mobilenet_v3(MobileNetSize::small, torchvision)) == std::vector<double>{0.99, 1e-3, 0});
+  const auto kernel = [](const Model& of) { return of.parameter("predictions/kernel").value(); };
+  CHECK_FALSE(identical(kernel(model), kernel(mobilenet_v2(tiny))));
+  // stochastic depth rises from 0 to 0.2 over the 16 blocks; the 9 blocks with a shortcut have it
+  const Rates depth = only_dropout(efficientnet_b0(tiny));
+  REQUIRE(depth.size() == 10);
+  CHECK(depth.front() == Approx(0.2 * 2 / 16));
+  CHECK(depth[8] == Approx(0.2 * 14 / 16));
+  CHECK(depth.back() == 0.2);
+}
+
+TEST_CASE("torchvision's ResNet-50 has the stride in the 3x3 convolution and no biases") {
+  NetworkOptions options = small;
+  const auto strides = [](const Model& model, const std::string& name) {
+    return dynamic_cast<const Conv2DLayer&>(model.layer(name)).options().strides;
+  };
+  const Model keras = resnet(50, options);
+  options.implementation = Implementation::torchvision;
+  const Model torchvision = resnet(50, options);
+  CHECK(strides(keras, "conv3_block1_1_conv") == Extent2D(2));
+  CHECK(strides(keras, "conv3_block1_2_conv") == Extent2D(1));
+  CHECK(strides(torchvision, "conv3_block1_1_conv") == Extent2D(1));
+  CHECK(strides(torchvision, "conv3_block1_2_conv") == Extent2D(2));
+  CHECK(keras.layer("conv1_conv").named_parameters().size() == 2);
+  CHECK(torchvision.layer("conv1_conv").named_parameters().size() == 1);
+  // equal padding: a strided 3x3 convolution of an even size drops the last column, Keras's the first
+  const auto padding = [](const Model& model) {
+    return dynamic_cast<const DepthwiseConv2DLayer&>(model.layer("block_1_depthwise")).options().padding;
+  };
+  CHECK(padding(mobilenet_v2(options)).amounts() == std::array<std::int64_t, 4>{1, 1, 1, 1});
+  CHECK(padding(mobilenet_v2(small)).is_same());
+}
+
+TEST_CASE("a network of the zoo is saved, loaded and trained") {
+  const TemporaryFolder folder;
+  for (const Model& model : {mobilenet_v3(MobileNetSize::small, tiny), efficientnet_b0(tiny), cifar_resnet(8)}) {
+    INFO(model.name());
+    save_model(model, folder / "network.safetensors");
+    const Model loaded = load_model(folder / "network.safetensors");
+    ForwardPass first(Mode::inference), second(Mode::inference);
+    const Variable images = RandomStream(1).uniform({2, 32, 32, 3});
+    CHECK(identical(model(images, first).value(), loaded(images, second).value()));
+    ForwardPass pass(Mode::training, {.step = 1});
+    const Gradients found = pass.backward(softmax_cross_entropy(model(images, pass), Tensor::labels({0, 1})));
+    for (const Parameter& parameter : model.parameters()) {
+      INFO(parameter.name());
+      CHECK(found.contains(parameter) == parameter.trainable());
+    }
+  }
+}
+
+TEST_CASE("networks reject options that do not fit") {
+  const auto message = [](const auto& make) { return error_of(make); };
+  CHECK_THAT(message([] { resnet(20); }), Catch::Contains("depth among 18, 34, 50, 101, 152, got 20"));
+  CHECK_THAT(message([] { resnet_v2(18); }), Catch::Contains("depth among 50, 101, 152"));
+  CHECK_THAT(message([] { resnet_v2(50, {.implementation = Implementation::torchvision}); }), Catch::Contains("keras"));
+  CHECK_THAT(message([] { cifar_resnet(18); }), Catch::Contains("6 n + 2"));
+  CHECK_THAT(message([] { vgg(17); }), Catch::Contains("11, 13, 16 or 19"));
+  CHECK_THAT(message([] { densenet(120); }), Catch::Contains("121, 169 or 201"));
+  CHECK_THAT(message([] { mobilenet_v1({}, 0); }), Catch::Contains("alpha in (0, 100]"));
+  CHECK_THAT(message([] { mobilenet_v2({}, std::nan("")); }), Catch::Contains("alpha"));
+  CHECK_THAT(message([] { resnet(18, {.input = {32, 32}}); }), Catch::Contains("(height, width, channels)"));
+  CHECK_THAT(message([] { resnet(18, {.classes = 0}); }), Catch::Contains("at least 1 class"));
+  CHECK_THAT(message([] { vgg(11, {.input = {any, any, 3}}); }), Catch::Contains("fc1"));
+  CHECK_THAT(message([] { resnet(18, {.input = {32, 32, any}}); }), Catch::Contains("conv1_conv"));
+}
+
+TEST_CASE("U-Net is that of the paper with same padding, and segments images of any size") {
+  // the paper's network with 2 classes: 31,030,658 + 1,024 parameters with padded 2x2 convolutions of one channel
+  const Model paper = unet({.input = {any, any, 1}, .batch_normalization = false});
+  std::int64_t expected = 0;
+  const std::vector<std::int64_t> filters{64, 128, 256, 512, 1024};
+  std::int64_t channels = 1;
+  for (const std::int64_t f : filters) {
+    expected += 9 * channels * f + f + 9 * f * f + f;
+    channels = f;
+  }
+  for (std::size_t i = 4; i-- > 0;) {
+    const std::int64_t f = filters[i];
+    expected += 4 * 2 * f * f + f + 9 * 2 * f * f + f + 9 * f * f + f;
+  }
+  expected += 64 * 2 + 2;
+  CHECK(paper.parameter_count() == expected);
+  CHECK(paper.output_shape() == PartialShape{any, any, 2});
+
+  const Model model = unet({.classes = 4, .filters = {4, 8, 16}});
+  for (const std::int64_t size : {8, 20}) {
+    ForwardPass pass(Mode::inference);
+    CHECK(model(Variable(Tensor::ones({2, size, 12, 3})), pass).shape() == Shape{2, size, 12, 4});
+  }
+  CHECK_THAT(error_of([] { unet({.input = {30, 32, 3}}); }), Catch::Contains("multiples of 16, got (30, 32, 3)"));
+  CHECK_THAT(error_of([&] {
+               ForwardPass pass(Mode::inference);
+               model(Variable(Tensor::ones({1, 10, 12, 3})), pass);
+             }),
+             Catch::Contains("up2_concat"));
+  CHECK_THAT(error_of([] { unet({.filters = {4}}); }), Catch::Contains("2 to 20 levels"));
+}
