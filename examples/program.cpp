@@ -31,6 +31,15 @@ int run_example(int argc, char** argv, const std::string& about, const std::func
   return run_program(argc, argv, app, [&] { return body(quick) ? 0 : 1; });
 }
 
+void write_gallery(const std::string& path, const std::vector<Tensor>& rows) {
+  std::vector<Variable> wide;
+  for (const Tensor& row : rows) {  // (n, height, width, channels) becomes (height, n width, channels)
+    wide.push_back(reshape(transpose(row, {1, 0, 2, 3}), {row.dim(1), row.dim(0) * row.dim(2), row.dim(3)}));
+  }
+  const Variable all = clip(wide.size() == 1 ? wide[0] : concatenate(wide, 0), 0, 1);
+  write_png(path, (all * 255.0 + 0.5).value().to(DType::uint8));
+}
+
 std::string not_empty(const std::string& value) { return value.empty() ? "expected a value, got an empty one" : ""; }
 
 }  // namespace xtape

@@ -20,6 +20,9 @@ int run_program(int argc, char** argv, CLI::App& app, const std::function<int()>
 /// result is as expected (exit status 0, otherwise 1).
 int run_example(int argc, char** argv, const std::string& about, const std::function<bool(bool quick)>& body);
 
+/// Writes rows of pictures, each (n, height, width, 3 or 1) with values from 0 to 1, as one PNG file.
+void write_gallery(const std::string& path, const std::vector<Tensor>& rows);
+
 /// A check for options that may be left out but must not have an empty value.
 std::string not_empty(const std::string& value);
 

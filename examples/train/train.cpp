@@ -25,9 +25,8 @@ namespace {
 struct Settings {
   std::string model = "small", recipe, data, output, resume;
   std::optional<int> epochs;
-  std::optional<std::int64_t> batch_size;
+  std::optional<std::int64_t> batch_size, image_size;
   std::optional<double> learning_rate;
-  std::int64_t image_size = 64;
   std::uint64_t seed = 0;
   int threads = 0, ranks = 0;
   std::int64_t shards = 0;
@@ -41,18 +40,18 @@ std::string absolute(const std::string& path) {
 }
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "small, convnet or resnet50")->capture_default_str();
+  app.add_option("--model", s.model, "small, convnet, resnet20 or resnet50")->capture_default_str();
   app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
   app.add_option("--data", s.data, std::string(data_help) + "; by default the recipe's data where it is usually found")
       ->check(not_empty)
       ->transform(absolute);
-  app.add_option("--image-size", s.image_size, "Height and width that photographs are brought to")
-      ->check(CLI::Range(8, 1024))
-      ->capture_default_str();
+  app.add_option("--image-size", s.image_size,
+                 "Height and width that photographs are brought to; by default 64, or 32 for resnet20")
+      ->check(CLI::Range(8, 1024));
   app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
   app.add_option("--batch-size", s.batch_size, "Images per step")->check(CLI::Range(1, 1000000));
-  app.add_option("--learning-rate", s.learning_rate, "Of Adam; the largest where it changes");
+  app.add_option("--learning-rate", s.learning_rate, "Of the optimizer; the largest where it changes");
   app.add_option("--seed", s.seed, "Of the initial weights, the order of the images and dropout")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -106,14 +105,15 @@ Settings resumed(const Settings& s) {
 /// The images of --data, or the usual data of the recipe.
 DataSource load(const Settings& s, const Recipe& recipe) {
   if (!s.data.empty()) {
-    return load_data(s.data, {.height = s.image_size,
-                              .width = s.image_size,
-                              .channels = s.model == "small" ? 1 : 3,
-                              .skip_unreadable = s.skip_unreadable});
+    const std::int64_t size = s.image_size.value_or(recipe.image_size);
+    return load_data(
+        s.data,
+        {.height = size, .width = size, .channels = s.model == "small" ? 1 : 3, .skip_unreadable = s.skip_unreadable});
   }
   check(recipe.data == "fashion-mnist",
-        "train: --model {} learns the SIGNS images; say where they are: --data FOLDER with train_signs.h5 and "
-        "test_signs.h5, or with photographs",
+        "train: --model {} has no data by default; name a folder with --data FOLDER: with the photographs of CIFAR-10 "
+        "for "
+        "resnet20, train_signs.h5 and test_signs.h5 for the others, or other photographs",
         s.model);
   return usual_fashion_mnist();
 }
@@ -133,7 +133,8 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
             .target = {}};
   check(std::isfinite(plan.rate) && plan.rate > 0, "train: expected a finite --learning-rate above 0, got {}",
         plan.rate);
-  const bool as_written = plan.batch_size == recipe.batch_size && plan.rate == recipe.learning_rate && data_of_recipe;
+  const bool as_written = plan.batch_size == recipe.batch_size && plan.rate == recipe.learning_rate &&
+                          s.image_size.value_or(recipe.image_size) == recipe.image_size && data_of_recipe;
   if (as_written && !s.quick && plan.epochs == recipe.epochs) plan.target = recipe.target;
   if (as_written && s.quick && s.model == "small") plan.target = 0.6 * recipe.target;
   return plan;
@@ -167,6 +168,12 @@ std::unique_ptr<Optimizer> make_optimizer(const Model& model, const Recipe& r, d
                                           std::int64_t steps) {
   const LearningRate schedule = r.cosine && epochs > 1 ? schedule::cosine(rate, epochs * steps, {.warmup_steps = steps})
                                                        : schedule::constant(rate);
+  if (r.momentum > 0) {
+    return std::make_unique<SGD>(
+        model.parameters(),
+        SGDOptions{
+            .learning_rate = schedule, .momentum = r.momentum, .nesterov = true, .weight_decay = r.weight_decay});
+  }
   if (r.weight_decay == 0) return std::make_unique<Adam>(model.parameters(), AdamOptions{.learning_rate = schedule});
   return std::make_unique<AdamW>(model.parameters(),
                                  AdamWOptions{.learning_rate = schedule, .weight_decay = r.weight_decay});
@@ -196,14 +203,15 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
 
 /// Trains the network and writes history.csv after each epoch, and checkpoints. Resumes from checkpoints if there are
 /// any.
-History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Plan& plan, const Settings& s,
-                      const fs::path& folder, const Distributed& division) {
+History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Recipe& recipe, const Plan& plan,
+                      const Settings& s, const fs::path& folder, const Distributed& division) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
   return fit(model, optimizer, train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
               .seed = s.seed,
+              .augmentation = recipe.augmentation,
               .callbacks = {CSVLogger({.path = folder / "history.csv"}),
                             Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()},
               .resume = goes_on ? checkpoints : fs::path(),
@@ -236,9 +244,10 @@ void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, con
                                                    model.input_shape())},
                             {"epochs", text(plan.epochs)},
                             {"batch size", text(plan.batch_size)},
-                            {"optimizer", recipe.weight_decay > 0 ? "AdamW" : "Adam"},
+                            {"optimizer", optimizer_name(recipe)},
                             {"learning rate", text(plan.rate) + (recipe.cosine ? ", falling to 0 along a cosine" : "")},
                             {"weight decay", text(recipe.weight_decay)},
+                            {"augmentation", to_string(recipe.augmentation)},
                             {"seed", text(s.seed)}},
                .model_summary = model.summary({.width = 98}),
                .model_picture = can_draw() ? model_svg(model) : ""});
@@ -261,7 +270,7 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   auto [data, name] = load(s, recipe);
   check(data.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", data.train.classes(),
         s.data);
-  const Plan plan = make_plan(s, recipe, name == recipe.data);
+  const Plan plan = make_plan(s, recipe, is_data_of(recipe, name, data.train));
   const Distributed division = distributed(s, ranks);
   if (s.quick) {
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
@@ -281,7 +290,7 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   }
   print_start(s, recipe, plan, model, data, division);
   const double start = steady_seconds();
-  const History history = train_network(model, *optimizer, data.train, plan, s, folder, division);
+  const History history = train_network(model, *optimizer, data.train, recipe, plan, s, folder, division);
   const double seconds = steady_seconds() - start;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to resume: ./run train --resume {}\n", folder.string());

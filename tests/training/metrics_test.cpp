@@ -41,6 +41,9 @@ TEST_CASE("the largest values of a row are sorted, and of equal ones the smaller
   CHECK(top_classes(scores.to(DType::float64), 4).to_vector() ==
         std::vector<double>{1, 3, 2, 0, 0, 1, 2, 3, 0, 2, 3, 1});
   CHECK(top_classes(scores, 3).dtype() == DType::int64);
+  const Tensor pixels = top_classes(scores.reshaped({1, 3, 1, 4}), 2);  // the rows of all axes but the last
+  CHECK(pixels.shape() == Shape{1, 3, 1, 2});
+  CHECK(pixels.to_vector() == top_classes(scores, 2).to_vector());
   CHECK_THAT(error_of([&] { top_classes(scores, 5); }), Contains("a count from 1 to 4") && Contains("got 5"));
   CHECK_THAT(error_of([&] { top_classes(scores, 0); }), Contains("got 0"));
   CHECK_THAT(error_of([] { top_classes(Tensor()); }), Contains("an undefined tensor"));

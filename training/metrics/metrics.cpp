@@ -73,12 +73,12 @@ void write_top(const T* values, std::int64_t k, std::int64_t count, std::vector<
 }  // namespace
 
 Tensor top_classes(const Tensor& scores, std::int64_t count) {
-  check(scores.defined() && is_floating(scores.dtype()) && scores.rank() == 2 && scores.size() > 0,
-        "top_classes: expected floating scores (n, k) of at least one sample, got {}", tensor_text(scores));
-  const std::int64_t n = scores.dim(0), k = scores.dim(1);
+  check(scores.defined() && is_floating(scores.dtype()) && scores.rank() >= 2 && scores.size() > 0,
+        "top_classes: expected floating scores (n, ..., k) of at least one sample, got {}", tensor_text(scores));
+  const std::int64_t k = scores.dim(-1), n = scores.size() / k;
   check(count >= 1 && count <= k, "top_classes: expected a count from 1 to {}, the number of classes, got {}", k,
         count);
-  Tensor top = Tensor::empty({n, count}, DType::int64);
+  Tensor top = Tensor::empty(scores.shape().replaced(-1, count), DType::int64);
   with_floating("top_classes", scores.dtype(), [&](auto zero) {
     const auto* row = scores.data<decltype(zero)>();
     auto* out = top.mutable_data<std::int64_t>();

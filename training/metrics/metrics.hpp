@@ -9,10 +9,10 @@
 
 namespace xtape {
 
-/// The classes of the `count` largest values of each row of scores (n, k), the largest first: (n, count) int64. All
-/// metrics and reports use this order: of equal values the one of the smaller class number comes first, and a row with
-/// a NaN has no largest value, which is -1 in all of its columns. Error unless the scores are floating (n, k) with
-/// n, k >= 1 and 1 <= count <= k.
+/// The classes of the `count` largest values of each row of scores (n, ..., k), the largest first: (n, ..., count)
+/// int64. All metrics and reports use this order: of equal values the one of the smaller class number comes first, and a
+/// row with a NaN has no largest value, which is -1 in all of its columns. Error unless the scores are floating, with
+/// two or more axes, none of them empty, and 1 <= count <= k.
 Tensor top_classes(const Tensor& scores, std::int64_t count = 1);
 
 /// The class of each sample, (n) int64: class numbers as they are, for distributions (n, k) that of the largest entry.
