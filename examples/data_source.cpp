@@ -127,9 +127,11 @@ DataSource load_data(const fs::path& folder, const ImageFolderOptions& photograp
   if (fs::exists(folder / "train_signs.h5")) return {load_signs(folder), "signs"};
   std::error_code none;
   if (fs::equivalent(folder, usual, none)) return usual_fashion_mnist();
+  if (fs::exists(folder / "data_batch_1.bin")) return {load_cifar10(folder), "cifar-10"};
   if (has_idx_files(folder)) return {load_mnist(folder), "mnist"};
   check(has_photographs(folder),
-        "load_data: expected train_signs.h5, train-images-idx3-ubyte or folders of photographs, got none of them in {}",
+        "load_data: expected train_signs.h5, train-images-idx3-ubyte, data_batch_1.bin or folders of photographs, got "
+        "none of them in {}",
         folder.string());
   return {load_photographs(folder, photographs), "photographs"};
 }

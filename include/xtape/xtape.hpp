@@ -54,6 +54,7 @@
 #include "training/callbacks/interrupt.hpp"
 #include "training/checkpoint/checkpoint.hpp"
 #include "training/data/data_loader.hpp"
+#include "training/data/cifar.hpp"
 #include "training/data/dataset.hpp"
 #include "training/data/image_folder.hpp"
 #include "training/evaluate.hpp"

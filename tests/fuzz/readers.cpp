@@ -9,6 +9,7 @@
 #include "models/files/weights.hpp"
 #include "optim/adam.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
+#include "training/data/cifar.hpp"
 #include "training/fit.hpp"
 
 namespace xtape::fuzz {
@@ -60,6 +61,7 @@ void read_checkpoint(const std::filesystem::path& path) {
 const std::vector<Reader>& readers() {
   static const std::vector<Reader> all{
       {"checkpoint", read_checkpoint},
+      {"cifar", [](const std::filesystem::path& path) { read_cifar(path); }},
       {"hdf5", read_hdf5},
       {"idx", [](const std::filesystem::path& path) { load_idx(path); }},
       {"image", [](const std::filesystem::path& path) { read_image(path); }},
