@@ -8,6 +8,7 @@
 #include "framework/io/safetensors.hpp"
 #include "framework/io/utf8.hpp"
 #include "models/files/keras_weights.hpp"
+#include "models/files/torch_weights.hpp"
 
 namespace xtape {
 namespace {
@@ -35,7 +36,7 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
   check(may_be_safetensors(opened), "load_weights: expected {}, got one of another format: {}", expected,
         path.string());
   StoredWeights result{{}, model.named_parameters()};
-  for (StoredTensor& tensor : list_safetensors(path)) result.weights.push_back({tensor.name, std::move(tensor)});
+  result.weights = from_torch(model, list_safetensors(path));
   return result;
 }
 
@@ -129,13 +130,17 @@ std::string LoadReport::text() const {
          listed("unexpected", unexpected);
 }
 
-void save_weights(const Model& model, const std::filesystem::path& path) {
+void save_weights(const Model& model, const std::filesystem::path& path, const SaveWeightsOptions& options) {
+  const bool torch = options.format == WeightsFormat::pytorch;
+  check(!torch || has_extension(path, {".safetensors", ""}),
+        "save_weights: expected a name that ends in .safetensors for PyTorch's format, got {}", path.string());
   if (has_extension(path, {".weights.h5"})) return write_keras3_weights(model, path);
   if (has_extension(path, {".h5", ".hdf5"})) return write_keras_weights(model, path);
   check(has_extension(path, {".safetensors", ""}),
         "save_weights: expected a name that ends in .safetensors, .h5 or .hdf5 (Keras 2) or .weights.h5 (Keras 3), in "
         "small or capital letters, got {}",
         path.string());
+  if (torch) return save_safetensors(path, to_torch(model), {{"format", "pt"}});
   std::vector<NamedTensor> tensors;
   for (const auto& [parameter_path, parameter] : model.named_parameters()) {
     tensors.push_back({parameter_path, parameter.value()});

@@ -46,18 +46,35 @@ struct LoadReport {
   std::string text() const;
 };
 
+/// The names and layouts of the tensors in a safetensors file.
+enum class WeightsFormat {
+  xtape,    ///< "conv1/kernel" (height, width, in, out), "fc/kernel" (in, out)
+  pytorch,  ///< "conv1.weight" (out, in, height, width), "fc.weight" (out, in), as in a state_dict
+};
+
+/// Options of save_weights().
+struct SaveWeightsOptions {
+  WeightsFormat format = WeightsFormat::xtape;  ///< of a safetensors file; HDF5 files have Keras's names and layouts
+};
+
 /// Writes all parameters, including moving averages. The file is written atomically. The name, in lower or upper case,
 /// selects the format: "x.weights.h5" the layout of Keras 3; any other ".h5" or ".hdf5" that of Keras 2, which Keras 3
 /// reads too; ".safetensors" or no extension a safetensors file with the paths of the parameters ("conv1/kernel") as
-/// names, whose metadata hold "format" = "xtape" and the name of the model. Error with the path for other extensions,
-/// and when the file cannot be written.
-void save_weights(const Model& model, const std::filesystem::path& path);
+/// names, whose metadata hold "format" = "xtape" and the name of the model. With WeightsFormat::pytorch the names and
+/// layouts are those of a state_dict, and "format" is "pt". Error with the path for other extensions, for a parameter
+/// that the format has no name for, and when the file cannot be written.
+void save_weights(const Model& model, const std::filesystem::path& path, const SaveWeightsOptions& options = {});
 
-/// Reads weights from a safetensors file, or from an HDF5 file of Keras: of model.save("m.h5"),
+/// Reads weights from a safetensors file of xtape or PyTorch, or from an HDF5 file of Keras: of model.save("m.h5"),
 /// model.save_weights("w.h5"), or model.save_weights("w.weights.h5") of Keras 3. The format is detected from the
 /// content of the file, not from its name. Values are converted to the type that the model computes in; the report
 /// lists both types. Tensors of types that xtape does not have match no parameter; they are reported as mismatched or
 /// unexpected.
+///
+/// The tensors of a PyTorch state_dict are matched by the names of modules ("layer1.0.conv1.weight" is the kernel of a
+/// layer "layer1.0.conv1") and converted: kernels (out, in, height, width) and (out, in), rows of a dense layer behind
+/// Flatten, which PyTorch orders by channels first. The networks of models/zoo have torchvision's names with
+/// Implementation::torchvision.
 ///
 /// Error with the path when the file cannot be read, has another format, has two tensors for one parameter, or has no
 /// order although Match::order is requested. Error, unless `strict` is false, when the model and the file do not match,

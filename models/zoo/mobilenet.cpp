@@ -84,8 +84,9 @@ Model mobilenet_v2(const NetworkOptions& options, double alpha) {
   const NetworkBuilder build(options, {.keras = {0.999, 1e-3}});
   const auto width = [&](std::int64_t filters) { return multiple_of_8(static_cast<double>(filters) * alpha); };
   const auto input = Input(options.input);
-  auto x = build.convolution(input, {.filters = width(32), .kernel_size = 3, .strides = 2, .name = "Conv1"});
-  x = rectified6(build.normalization(x, "bn_Conv1"), "Conv1_relu");
+  auto x = build.convolution(
+      input, {.filters = width(32), .kernel_size = 3, .strides = 2, .name = build.name("Conv1", "features.0.0")});
+  x = rectified6(build.normalization(x, build.name("bn_Conv1", "features.0.1")), "Conv1_relu");
   struct Stage {
     std::int64_t expansion, filters;
     int blocks;
@@ -99,20 +100,27 @@ Model mobilenet_v2(const NetworkOptions& options, double alpha) {
       const std::string prefix = number == 0 ? "expanded_conv_" : fmt::format("block_{}_", number);
       const auto shortcut = x;
       const std::int64_t strides = block == 0 ? stage.strides : 1, channels = channels_of(x);
+      const std::string torchvision = fmt::format("features.{}.conv.", number + 1);
+      int module = 0;  // torchvision numbers the parts of a block
       if (number > 0) {
-        x = build.convolution(x, {.filters = stage.expansion * channels, .name = prefix + "expand"});
-        x = rectified6(build.normalization(x, prefix + "expand_BN"), prefix + "expand_relu");
+        x = build.convolution(
+            x, {.filters = stage.expansion * channels, .name = build.name(prefix + "expand", torchvision + "0.0")});
+        x = build.normalization(x, build.name(prefix + "expand_BN", torchvision + "0.1"));
+        x = rectified6(x, prefix + "expand_relu");
+        ++module;
       }
-      x = build.depthwise(x, 3, strides, prefix + "depthwise");
-      x = rectified6(build.normalization(x, prefix + "depthwise_BN"), prefix + "depthwise_relu");
-      x = build.convolution(x, {.filters = width(stage.filters), .name = prefix + "project"});
-      x = build.normalization(x, prefix + "project_BN");
+      x = build.depthwise(x, 3, strides, build.name(prefix + "depthwise", fmt::format("{}{}.0", torchvision, module)));
+      x = build.normalization(x, build.name(prefix + "depthwise_BN", fmt::format("{}{}.1", torchvision, module)));
+      x = rectified6(x, prefix + "depthwise_relu");
+      x = build.convolution(x, {.filters = width(stage.filters),
+                                .name = build.name(prefix + "project", fmt::format("{}{}", torchvision, module + 1))});
+      x = build.normalization(x, build.name(prefix + "project_BN", fmt::format("{}{}", torchvision, module + 2)));
       if (strides == 1 && channels_of(x) == channels) x = Add({.name = prefix + "add"})({shortcut, x});
     }
   }
-  x = build.convolution(x, {.filters = alpha > 1 ? width(1280) : 1280, .name = "Conv_1"});
-  x = rectified6(build.normalization(x, "Conv_1_bn"), "out_relu");
-  return build.classifier(input, x, build.dropout(0, 0.2), "mobilenet_v2");
+  x = build.convolution(x, {.filters = alpha > 1 ? width(1280) : 1280, .name = build.name("Conv_1", "features.18.0")});
+  x = rectified6(build.normalization(x, build.name("Conv_1_bn", "features.18.1")), "out_relu");
+  return build.classifier(input, x, build.dropout(0, 0.2), "mobilenet_v2", "classifier.1");
 }
 
 Model mobilenet_v3(MobileNetSize size, const NetworkOptions& options, double alpha) {
@@ -122,36 +130,46 @@ Model mobilenet_v3(MobileNetSize size, const NetworkOptions& options, double alp
   const auto activated = [](const SymbolicTensor& x, bool hard, const std::string& name) {
     return Activation(hard ? ActivationFunction(hard_silu) : ActivationFunction(relu), {.name = name})(x);
   };
-  auto x = build.convolution(input, {.filters = 16, .kernel_size = 3, .strides = 2, .name = "conv"});
-  x = activated(build.normalization(x, "conv_bn"), true, "conv_activation");
+  auto x = build.convolution(
+      input, {.filters = 16, .kernel_size = 3, .strides = 2, .name = build.name("conv", "features.0.0")});
+  x = activated(build.normalization(x, build.name("conv_bn", "features.0.1")), true, "conv_activation");
   int number = 0;
   for (const V3Block& block : v3_blocks(size)) {
     const std::string prefix = number == 0 ? "expanded_conv_" : fmt::format("expanded_conv_{}_", number);
     const auto shortcut = x;
     const std::int64_t channels = channels_of(x), filters = multiple_of_8(static_cast<double>(block.filters) * alpha);
     const std::int64_t expanded = multiple_of_8(static_cast<double>(channels) * block.expansion);
+    int module = 0;  // torchvision numbers the parts of a block
+    const auto torchvision = [&] { return fmt::format("features.{}.block.{}.", number + 1, module); };
     if (number > 0) {
-      x = build.convolution(x, {.filters = expanded, .name = prefix + "expand"});
-      x = activated(build.normalization(x, prefix + "expand_bn"), block.hard, prefix + "expand_activation");
+      x = build.convolution(x, {.filters = expanded, .name = build.name(prefix + "expand", torchvision() + "0")});
+      x = build.normalization(x, build.name(prefix + "expand_bn", torchvision() + "1"));
+      x = activated(x, block.hard, prefix + "expand_activation");
+      ++module;
     }
-    x = build.depthwise(x, block.kernel_size, block.strides, prefix + "depthwise");
-    x = activated(build.normalization(x, prefix + "depthwise_bn"), block.hard, prefix + "depthwise_activation");
+    x = build.depthwise(x, block.kernel_size, block.strides, build.name(prefix + "depthwise", torchvision() + "0"));
+    x = build.normalization(x, build.name(prefix + "depthwise_bn", torchvision() + "1"));
+    x = activated(x, block.hard, prefix + "depthwise_activation");
+    ++module;
     if (block.squeeze_excite) {
       x = squeeze_excite(x, {.channels = multiple_of_8(static_cast<double>(expanded) / 4),
                              .activation = relu,
                              .gate = hard_sigmoid,
                              .pool = prefix + "squeeze_excite_avg_pool",
-                             .reduce = prefix + "squeeze_excite_conv",
-                             .expand = prefix + "squeeze_excite_conv_1",
+                             .reduce = build.name(prefix + "squeeze_excite_conv", torchvision() + "fc1"),
+                             .expand = build.name(prefix + "squeeze_excite_conv_1", torchvision() + "fc2"),
                              .multiply = prefix + "squeeze_excite_mul"});
+      ++module;
     }
-    x = build.convolution(x, {.filters = filters, .name = prefix + "project"});
-    x = build.normalization(x, prefix + "project_bn");
+    x = build.convolution(x, {.filters = filters, .name = build.name(prefix + "project", torchvision() + "0")});
+    x = build.normalization(x, build.name(prefix + "project_bn", torchvision() + "1"));
     if (block.strides == 1 && channels == filters) x = Add({.name = prefix + "add"})({shortcut, x});
     ++number;
   }
-  x = build.convolution(x, {.filters = multiple_of_8(static_cast<double>(channels_of(x)) * 6), .name = "conv_1"});
-  x = activated(build.normalization(x, "conv_1_bn"), true, "conv_1_activation");
+  x = build.convolution(x, {.filters = multiple_of_8(static_cast<double>(channels_of(x)) * 6),
+                            .name = build.name("conv_1", fmt::format("features.{}.0", number + 1))});
+  x = activated(build.normalization(x, build.name("conv_1_bn", fmt::format("features.{}.1", number + 1))), true,
+                "conv_1_activation");
   const std::string name = size == MobileNetSize::small ? "mobilenet_v3_small" : "mobilenet_v3_large";
   if (!options.include_top) return build.model(input, x, name);
   const std::int64_t channels = channels_of(x);
@@ -159,9 +177,9 @@ Model mobilenet_v3(MobileNetSize size, const NetworkOptions& options, double alp
   if (alpha > 1) hidden = multiple_of_8(static_cast<double>(hidden) * alpha);
   x = GlobalAveragePooling2D({.name = "avg_pool"})(x);
   x = Reshape({.target_shape = {1, 1, channels}})(x);
-  x = activated(pixel_dense(x, hidden, "conv_2"), true, "conv_2_activation");
+  x = activated(pixel_dense(x, hidden, build.name("conv_2", "classifier.0")), true, "conv_2_activation");
   if (const double rate = build.dropout(0.2, 0.2); rate > 0) x = Dropout({.rate = rate, .name = "dropout"})(x);
-  return build.model(input, Flatten()(pixel_dense(x, options.classes, "logits")), name);
+  return build.model(input, Flatten()(pixel_dense(x, options.classes, build.name("logits", "classifier.3"))), name);
 }
 
 }  // namespace xtape

@@ -21,6 +21,10 @@ double NetworkBuilder::dropout(double keras, double torchvision_rate) const {
   return options_.dropout.value_or(torchvision() ? torchvision_rate : keras);
 }
 
+std::string NetworkBuilder::name(std::string keras, std::string torchvision_name) const {
+  return torchvision() ? std::move(torchvision_name) : std::move(keras);
+}
+
 Padding NetworkBuilder::padding(std::int64_t kernel_size) const {
   const std::int64_t half = kernel_size / 2;
   return torchvision() ? Padding(half, half, half, half) : Padding::same;
@@ -64,11 +68,11 @@ SymbolicTensor NetworkBuilder::normalization(const SymbolicTensor& x, const std:
 }
 
 Model NetworkBuilder::classifier(const SymbolicTensor& input, const SymbolicTensor& features, double dropout_rate,
-                                 const std::string& name) const {
+                                 const std::string& name, const std::string& top) const {
   if (!options_.include_top) return model(input, features, name);
   auto x = GlobalAveragePooling2D({.name = "avg_pool"})(features);
   if (dropout_rate > 0) x = Dropout({.rate = dropout_rate, .name = "top_dropout"})(x);
-  return model(input, Dense({.units = options_.classes, .name = "predictions"})(x), name);
+  return model(input, Dense({.units = options_.classes, .name = this->name("predictions", top)})(x), name);
 }
 
 Model NetworkBuilder::model(const SymbolicTensor& input, const SymbolicTensor& output, const std::string& name) const {

@@ -40,6 +40,8 @@ class NetworkBuilder {
   bool torchvision() const { return options_.implementation == Implementation::torchvision; }
   /// The rate of dropout: that of the options, or of the implementation.
   double dropout(double keras, double torchvision) const;
+  /// The name of a layer in the implementation that the network follows.
+  std::string name(std::string keras, std::string torchvision) const;
   /// The padding that keeps the size for stride 1: `same` in Keras, k / 2 on all sides in torchvision.
   Padding padding(std::int64_t kernel_size) const;
 
@@ -51,9 +53,9 @@ class NetworkBuilder {
                            const std::string& name, const Padding& padding) const;
   SymbolicTensor normalization(const SymbolicTensor& x, const std::string& name) const;
   /// The model from `input` to global average pooling of the last feature map, dropout of the given rate and logits; or
-  /// to the feature map, as the options say.
+  /// to the feature map, as the options say. `top` is torchvision's name of the last layer.
   Model classifier(const SymbolicTensor& input, const SymbolicTensor& features, double dropout_rate,
-                   const std::string& name) const;
+                   const std::string& name, const std::string& top) const;
   /// The model from `input` to `output`.
   Model model(const SymbolicTensor& input, const SymbolicTensor& output, const std::string& name) const;
 

@@ -16,7 +16,8 @@ enum class Implementation {
   keras,
   /// torchvision: equal padding on all sides, no biases before batch normalization, the 3x3 convolution of a ResNet
   /// block has the stride, initial kernels of variance 2 / fan_out (He et al., ICCV 2015), batch normalization with
-  /// momentum 0.9 and epsilon 1e-5.
+  /// momentum 0.9 and epsilon 1e-5. Layers with parameters have the names of torchvision's modules, such as
+  /// "layer1.0.conv1", so that load_weights() reads state_dicts.
   torchvision,
 };
 

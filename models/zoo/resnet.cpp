@@ -21,50 +21,65 @@ SymbolicTensor rectified(const SymbolicTensor& x, const std::string& name) {
   return Activation(relu, {.name = name})(x);
 }
 
+/// The position of a block, with Keras's numbers: stages from 2, blocks from 1.
+struct Place {
+  int stage, block;
+  /// The beginning of Keras's names of layers.
+  std::string prefix() const { return fmt::format("conv{}_block{}_", stage, block); }
+};
+
 /// Makes the blocks of a ResNet: convolution, batch normalization, ReLU.
 class ResidualBlocks {
  public:
-  ResidualBlocks(const NetworkBuilder& build, bool use_bias) : build_(build), use_bias_(use_bias) {}
+  explicit ResidualBlocks(const NetworkBuilder& build) : build_(build) {}
 
+  /// Convolution `number` of a block, 0 for the shortcut, and its batch normalization.
   SymbolicTensor convolution(const SymbolicTensor& x, std::int64_t filters, std::int64_t kernel, std::int64_t stride,
-                             const std::string& name) const {
+                             Place place, int number) const {
+    const std::string keras = fmt::format("{}{}_", place.prefix(), number);
+    const std::string torchvision = fmt::format("layer{}.{}.", place.stage - 1, place.block - 1);
+    const bool shortcut = number == 0;
     const auto y = build_.convolution(
-        x,
-        {.filters = filters, .kernel_size = kernel, .strides = stride, .use_bias = use_bias_, .name = name + "_conv"});
-    return build_.normalization(y, name + "_bn");
+        x, {.filters = filters,
+            .kernel_size = kernel,
+            .strides = stride,
+            .use_bias = !build_.torchvision(),
+            .name = build_.name(keras + "conv",
+                                torchvision + (shortcut ? "downsample.0" : fmt::format("conv{}", number)))});
+    return build_.normalization(
+        y, build_.name(keras + "bn", torchvision + (shortcut ? "downsample.1" : fmt::format("bn{}", number))));
   }
 
   SymbolicTensor rectified_convolution(const SymbolicTensor& x, std::int64_t filters, std::int64_t kernel,
-                                       std::int64_t stride, const std::string& name) const {
-    return rectified(convolution(x, filters, kernel, stride, name), name + "_relu");
+                                       std::int64_t stride, Place place, int number) const {
+    return rectified(convolution(x, filters, kernel, stride, place, number),
+                     fmt::format("{}{}_relu", place.prefix(), number));
+  }
+
+  SymbolicTensor sum(const SymbolicTensor& shortcut, const SymbolicTensor& y, Place place) const {
+    return rectified(Add({.name = place.prefix() + "add"})({shortcut, y}), place.prefix() + "out");
   }
 
   /// Two 3x3 convolutions; the shortcut is a 1x1 convolution if the shape changes.
-  SymbolicTensor basic(const SymbolicTensor& x, std::int64_t filters, std::int64_t stride,
-                       const std::string& name) const {
+  SymbolicTensor basic(const SymbolicTensor& x, std::int64_t filters, std::int64_t stride, Place place) const {
     const bool projects = stride != 1 || channels_of(x) != filters;
-    const auto shortcut = projects ? convolution(x, filters, 1, stride, name + "_0") : x;
-    auto y = rectified_convolution(x, filters, 3, stride, name + "_1");
-    y = convolution(y, filters, 3, 1, name + "_2");
-    return rectified(Add({.name = name + "_add"})({shortcut, y}), name + "_out");
+    const auto shortcut = projects ? convolution(x, filters, 1, stride, place, 0) : x;
+    const auto y = rectified_convolution(x, filters, 3, stride, place, 1);
+    return sum(shortcut, convolution(y, filters, 3, 1, place, 2), place);
   }
 
   /// Convolutions of 1x1, 3x3 and 1x1 with 4 times the filters. Keras's first convolution has the stride, torchvision's
   /// second.
-  SymbolicTensor bottleneck(const SymbolicTensor& x, std::int64_t filters, std::int64_t stride,
-                            const std::string& name) const {
-    const bool projects = stride != 1 || channels_of(x) != 4 * filters;
-    const auto shortcut = projects ? convolution(x, 4 * filters, 1, stride, name + "_0") : x;
-    const bool second = build_.torchvision();
-    auto y = rectified_convolution(x, filters, 1, second ? 1 : stride, name + "_1");
-    y = rectified_convolution(y, filters, 3, second ? stride : 1, name + "_2");
-    y = convolution(y, 4 * filters, 1, 1, name + "_3");
-    return rectified(Add({.name = name + "_add"})({shortcut, y}), name + "_out");
+  SymbolicTensor bottleneck(const SymbolicTensor& x, std::int64_t filters, std::int64_t stride, Place place) const {
+    const bool projects = stride != 1 || channels_of(x) != 4 * filters, second = build_.torchvision();
+    const auto shortcut = projects ? convolution(x, 4 * filters, 1, stride, place, 0) : x;
+    auto y = rectified_convolution(x, filters, 1, second ? 1 : stride, place, 1);
+    y = rectified_convolution(y, filters, 3, second ? stride : 1, place, 2);
+    return sum(shortcut, convolution(y, 4 * filters, 1, 1, place, 3), place);
   }
 
  private:
   const NetworkBuilder& build_;
-  bool use_bias_;
 };
 
 }  // namespace
@@ -74,22 +89,26 @@ Model resnet(int depth, const NetworkOptions& options) {
       "resnet", depth,
       {{18, {2, 2, 2, 2}}, {34, {3, 4, 6, 3}}, {50, {3, 4, 6, 3}}, {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}}});
   const NetworkBuilder build(options, {.keras = {0.99, 1.001e-5}});
-  const ResidualBlocks residual(build, !build.torchvision());
+  const ResidualBlocks residual(build);
   const auto input = Input(options.input);
-  auto x = build.convolution(
-      input, {.filters = 64, .kernel_size = 7, .strides = 2, .use_bias = !build.torchvision(), .name = "conv1_conv"},
-      Padding(3, 3, 3, 3));
-  x = rectified(build.normalization(x, "conv1_bn"), "conv1_relu");
+  auto x = build.convolution(input,
+                             {.filters = 64,
+                              .kernel_size = 7,
+                              .strides = 2,
+                              .use_bias = !build.torchvision(),
+                              .name = build.name("conv1_conv", "conv1")},
+                             Padding(3, 3, 3, 3));
+  x = rectified(build.normalization(x, build.name("conv1_bn", "bn1")), "conv1_relu");
   x = MaxPooling2D({.pool_size = 3, .strides = 2, .padding = Padding(1, 1, 1, 1), .name = "pool1_pool"})(x);
   for (int stage = 0; stage < 4; ++stage) {
     const std::int64_t filters = std::int64_t{64} << stage;
     for (int block = 1; block <= blocks[static_cast<std::size_t>(stage)]; ++block) {
-      const std::string name = fmt::format("conv{}_block{}", stage + 2, block);
+      const Place place{stage + 2, block};
       const std::int64_t stride = stage > 0 && block == 1 ? 2 : 1;
-      x = depth < 50 ? residual.basic(x, filters, stride, name) : residual.bottleneck(x, filters, stride, name);
+      x = depth < 50 ? residual.basic(x, filters, stride, place) : residual.bottleneck(x, filters, stride, place);
     }
   }
-  return build.classifier(input, x, 0, fmt::format("resnet{}", depth));
+  return build.classifier(input, x, 0, fmt::format("resnet{}", depth), "fc");
 }
 
 Model resnet_v2(int depth, const NetworkOptions& options) {
@@ -131,32 +150,38 @@ Model resnet_v2(int depth, const NetworkOptions& options) {
                 fmt::format("conv{}_block{}", stage + 2, i));
     }
   }
-  return build.classifier(input, pre_activated(x, "post"), 0, fmt::format("resnet{}v2", depth));
+  return build.classifier(input, pre_activated(x, "post"), 0, fmt::format("resnet{}v2", depth), "");
 }
 
 Model cifar_resnet(int depth, const NetworkOptions& options) {
   check(depth >= 8 && (depth - 2) % 6 == 0, "cifar_resnet: expected a depth of 6 n + 2 with n >= 1, such as 20, got {}",
         depth);
   const NetworkBuilder build(options, {.keras_initializer = he_normal()});
-  const bool use_bias = !build.torchvision();
-  const ResidualBlocks residual(build, use_bias);
+  const auto convolution = [&](const SymbolicTensor& x, std::int64_t filters, std::int64_t kernel, std::int64_t stride,
+                               const std::string& name) {
+    return build.convolution(x, {.filters = filters,
+                                 .kernel_size = kernel,
+                                 .strides = stride,
+                                 .use_bias = !build.torchvision(),
+                                 .name = name + "_conv"});
+  };
+  const auto normalized = [&](const SymbolicTensor& x, const std::string& name) {
+    return build.normalization(x, name + "_bn");
+  };
   const auto input = Input(options.input);
-  auto x = residual.rectified_convolution(input, 16, 3, 1, "conv1");
+  auto x = rectified(normalized(convolution(input, 16, 3, 1, "conv1"), "conv1"), "conv1_relu");
   for (int stage = 0; stage < 3; ++stage) {
     for (int block = 1; block <= (depth - 2) / 6; ++block) {
       const std::string name = fmt::format("conv{}_block{}", stage + 2, block);
       const std::int64_t filters = std::int64_t{16} << stage, stride = stage > 0 && block == 1 ? 2 : 1;
       // Keras's example and MLPerf Tiny do not normalize the shortcut.
-      const auto shortcut =
-          stride == 1 ? x
-                      : build.convolution(
-                            x, {.filters = filters, .strides = stride, .use_bias = use_bias, .name = name + "_0_conv"});
-      auto y = residual.rectified_convolution(x, filters, 3, stride, name + "_1");
-      y = residual.convolution(y, filters, 3, 1, name + "_2");
+      const auto shortcut = stride == 1 ? x : convolution(x, filters, 1, stride, name + "_0");
+      auto y = rectified(normalized(convolution(x, filters, 3, stride, name + "_1"), name + "_1"), name + "_1_relu");
+      y = normalized(convolution(y, filters, 3, 1, name + "_2"), name + "_2");
       x = rectified(Add({.name = name + "_add"})({shortcut, y}), name + "_out");
     }
   }
-  return build.classifier(input, x, 0, fmt::format("resnet{}_cifar", depth));
+  return build.classifier(input, x, 0, fmt::format("resnet{}_cifar", depth), "predictions");
 }
 
 }  // namespace xtape

@@ -1,0 +1,202 @@
+#include "models/files/torch_weights.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "framework/ops/manipulation.hpp"
+
+namespace xtape {
+namespace {
+
+/// The shape (height, width, channels) of the feature map that a layer reads as a flat vector. xtape flattens in this
+/// order, PyTorch channels first.
+using FlatMap = std::optional<Shape>;
+
+/// How a parameter of xtape is stored by PyTorch.
+struct TorchParameter {
+  std::string name;                                                          ///< such as "layer1.0.conv1.weight"
+  std::function<Tensor(const Tensor&)> to_torch, from_torch;                 ///< conversions of the values
+  std::function<std::optional<Shape>(const Shape& stored)> converted_shape;  ///< of from_torch(); nothing if it fails
+};
+
+Tensor permuted(const Tensor& x, const std::vector<int>& axes) { return transpose(x, axes).value(); }
+
+/// The order of the rows of a matrix whose rows belong to a flattened feature map, from channels first to channels
+/// last, or back.
+Tensor reordered(const Tensor& rows, const Shape& map, bool to_channels_last) {
+  const std::int64_t height = map[0], width = map[1], channels = map[2], columns = rows.size() / rows.dim(0);
+  const Shape split =
+      to_channels_last ? Shape{channels, height, width, columns} : Shape{height, width, channels, columns};
+  return permuted(rows.reshaped(split), to_channels_last ? std::vector{1, 2, 0, 3} : std::vector{2, 0, 1, 3})
+      .reshaped(rows.shape());
+}
+
+/// A vector of values for each channel, or each element of a flattened feature map.
+TorchParameter vector_parameter(std::string name, const FlatMap& map) {
+  const auto convert = [map](bool back) {
+    return [map, back](const Tensor& x) { return map ? reordered(x, *map, back) : x; };
+  };
+  return {std::move(name), convert(false), convert(true), [](const Shape& stored) { return stored; }};
+}
+
+/// A kernel whose axes PyTorch has in the order `axes` of xtape's; `shape` is xtape's.
+TorchParameter kernel_parameter(std::string name, std::vector<int> axes, const Shape& shape) {
+  std::vector<int> inverse(axes.size());
+  std::vector<std::int64_t> stored;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    inverse[static_cast<std::size_t>(axes[i])] = static_cast<int>(i);
+    stored.push_back(shape[axes[i]]);
+  }
+  const Shape torch_shape(stored);
+  return {std::move(name), [axes](const Tensor& x) { return permuted(x, axes); },
+          [inverse](const Tensor& x) { return permuted(x, inverse); },
+          [=](const Shape& given) { return given == torch_shape ? std::optional(shape) : std::nullopt; }};
+}
+
+/// The parameter of a layer; nothing if PyTorch has no equivalent. `prefix` is the path of the layer in PyTorch.
+std::optional<TorchParameter> torch_parameter(const std::string& prefix, const std::string& type,
+                                              const std::string& parameter, const Shape& shape, const FlatMap& map) {
+  const auto name = [&](const char* last) { return prefix + "." + last; };
+  static const std::map<std::string, const char*> vectors{{"bias", "bias"},
+                                                          {"gamma", "weight"},
+                                                          {"beta", "bias"},
+                                                          {"moving_mean", "running_mean"},
+                                                          {"moving_variance", "running_var"}};
+  if (parameter == "kernel" && type == "Conv2D") {
+    TorchParameter kernel = kernel_parameter(name("weight"), {3, 2, 0, 1}, shape);
+    if (shape[0] != 1 || shape[1] != 1) return kernel;
+    // A 1x1 convolution of one pixel is a linear layer, as in MobileNet V3.
+    const auto convolution = kernel.from_torch;
+    const auto convolution_shape = kernel.converted_shape;
+    kernel.from_torch = [=](const Tensor& x) {
+      return x.rank() == 2 ? permuted(x, {1, 0}).reshaped(shape) : convolution(x);
+    };
+    kernel.converted_shape = [=](const Shape& given) {
+      return given == Shape{shape[3], shape[2]} ? std::optional(shape) : convolution_shape(given);
+    };
+    return kernel;
+  }
+  if (parameter == "depthwise_kernel" && type == "DepthwiseConv2D") {
+    const Shape torch_shape{shape[2] * shape[3], 1, shape[0], shape[1]};
+    return TorchParameter{
+        name("weight"),
+        [=](const Tensor& x) {
+          return permuted(x, {2, 3, 0, 1}).reshaped(torch_shape);
+        },
+        [=](const Tensor& x) {
+          return permuted(x.reshaped({shape[2], shape[3], shape[0], shape[1]}), {2, 3, 0, 1});
+        },
+        [=](const Shape& given) { return given == torch_shape ? std::optional(shape) : std::nullopt; }};
+  }
+  if (parameter == "kernel" && type == "Dense") {
+    TorchParameter kernel = kernel_parameter(name("weight"), {1, 0}, shape);
+    if (!map) return kernel;
+    kernel.to_torch = [map = *map](const Tensor& x) { return permuted(reordered(x, map, false), {1, 0}); };
+    kernel.from_torch = [map = *map](const Tensor& x) { return reordered(permuted(x, {1, 0}), map, true); };
+    return kernel;
+  }
+  if (const auto found = vectors.find(parameter); found != vectors.end() && shape.rank() == 1) {
+    return vector_parameter(name(found->second), type == "BatchNormalization" ? map : std::nullopt);
+  }
+  return std::nullopt;
+}
+
+/// The feature map that the input of a node is the flattened form of, through layers that keep the order of a vector.
+FlatMap flat_map(const std::vector<ModelNode>& nodes, std::size_t node) {
+  for (std::size_t reader = node; nodes[reader].inputs.size() == 1;) {
+    const NodeOutput input = nodes[reader].inputs[0];
+    const ModelNode& source = nodes[input.node];
+    if (source.outputs[input.output].shape().rank() != 1 || source.inputs.size() != 1) return std::nullopt;
+    const PartialShape& before = nodes[source.inputs[0].node].outputs[source.inputs[0].output].shape();
+    if (source.layer->type() == "Flatten" || source.layer->type() == "Reshape") {
+      const bool image = before.rank() == 3 && before.known() && before[0].value() * before[1].value() > 1;
+      return image ? FlatMap(Shape(before)) : std::nullopt;
+    }
+    if (before != source.shape() || source.layer->type() == "Dense") return std::nullopt;
+    reader = input.node;
+  }
+  return std::nullopt;
+}
+
+/// A parameter of the model and how PyTorch stores it; nothing if it has no equivalent.
+struct Converted {
+  std::string path, type;
+  Parameter parameter;
+  std::optional<TorchParameter> torch;
+};
+
+void collect(const Model& model, const std::string& prefix, std::vector<Converted>& all) {
+  const std::vector<ModelNode>& nodes = model.nodes();
+  std::vector<const Layer*> seen;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const std::shared_ptr<Layer>& layer = nodes[i].layer;
+    if (std::ranges::find(seen, layer.get()) != seen.end()) continue;
+    seen.push_back(layer.get());
+    if (const std::optional<Model> inner = Model::from_layer(layer)) {
+      collect(*inner, prefix + layer->name() + "/", all);
+      continue;
+    }
+    const FlatMap map = flat_map(nodes, i);
+    for (const auto& [name, parameter] : layer->named_parameters()) {
+      std::string module = prefix + layer->name();
+      std::ranges::replace(module, '/', '.');
+      all.push_back({prefix + layer->name() + "/" + name, layer->type(), parameter,
+                     torch_parameter(module, layer->type(), name, parameter.shape(), map)});
+    }
+  }
+}
+
+std::vector<Converted> converted(const Model& model) {
+  std::vector<Converted> all;
+  collect(model, "", all);
+  return all;
+}
+
+constexpr std::string_view count_name = "num_batches_tracked";
+
+}  // namespace
+
+std::vector<StoredWeight> from_torch(const Model& model, std::vector<StoredTensor> tensors) {
+  std::map<std::string, Converted> of_name;
+  for (Converted& entry : converted(model)) {
+    if (!entry.torch) continue;
+    std::string name = entry.torch->name;
+    of_name.emplace(std::move(name), std::move(entry));
+  }
+  std::vector<StoredWeight> weights;
+  for (StoredTensor& tensor : tensors) {
+    const auto found = of_name.find(tensor.name);
+    if (found == of_name.end()) {
+      const std::size_t dot = tensor.name.rfind('.');
+      const bool counts = dot != std::string::npos && tensor.name.substr(dot + 1) == count_name;
+      if (!counts) weights.push_back({tensor.name, std::move(tensor)});
+      continue;
+    }
+    const TorchParameter& torch = *found->second.torch;
+    if (const std::optional<Shape> shape = torch.converted_shape(tensor.shape)) {
+      tensor.shape = *shape;
+      tensor.read = [read = std::move(tensor.read), convert = torch.from_torch] { return convert(read()); };
+    }
+    weights.push_back({found->second.path, std::move(tensor)});
+  }
+  return weights;
+}
+
+std::vector<NamedTensor> to_torch(const Model& model) {
+  std::vector<NamedTensor> tensors;
+  for (const Converted& entry : converted(model)) {
+    check(entry.torch.has_value(),
+          "save_weights: expected parameters that PyTorch has too, got {} of a layer {}; leave out .format to save "
+          "xtape's names",
+          entry.path, entry.type);
+    tensors.push_back({entry.torch->name, entry.torch->to_torch(entry.parameter.value())});
+    if (entry.torch->name.ends_with(".running_var")) {
+      const std::string module = entry.torch->name.substr(0, entry.torch->name.rfind('.') + 1);
+      tensors.push_back({module + std::string(count_name), Tensor::scalar(0, DType::int64)});
+    }
+  }
+  return tensors;
+}
+
+}  // namespace xtape

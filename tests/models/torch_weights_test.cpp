@@ -1,0 +1,143 @@
+// Weights of PyTorch: names and layouts, files that PyTorch wrote, torchvision's networks, and the way out.
+#include "models/files/torch_weights.hpp"
+
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/files/weights.hpp"
+#include "models/zoo/densenet.hpp"
+#include "models/zoo/efficientnet.hpp"
+#include "models/zoo/mobilenet.hpp"
+#include "models/zoo/resnet.hpp"
+#include "models/zoo/vgg.hpp"
+#include "tests/models/numbers.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+/// The network of tests/golden/make_torchvision_networks.py.
+Model torch_layers(std::uint64_t seed = 0) {
+  const auto input = Input({6, 6, 4});
+  auto x = Conv2D({.filters = 6, .kernel_size = {3, 2}, .groups = 2, .activation = relu, .name = "conv"})(input);
+  x = DepthwiseConv2D({.kernel_size = 3, .depth_multiplier = 2, .name = "depthwise"})(x);
+  x = Activation(relu)(BatchNormalization({.epsilon = 1e-5, .name = "norm"})(x));
+  x = BatchNormalization({.epsilon = 1e-5, .name = "flat_norm"})(Flatten()(x));
+  x = Dense({.units = 5, .name = "hidden"})(x);
+  Model model(input, Dense({.units = 3, .use_bias = false, .name = "logits"})(x), {.seed = seed});
+  model.convert(DType::float64);
+  return model;
+}
+
+Tensor output_of(const Model& model, const Tensor& image) {
+  ForwardPass pass(Mode::inference);
+  return model(Variable(image), pass).value();
+}
+
+/// Loads numbers that depend on PyTorch's names alone, from a file with PyTorch's shapes.
+void load_numbers(const Model& model, const std::filesystem::path& path) {
+  std::vector<NamedTensor> tensors = to_torch(model);
+  for (auto& [name, tensor] : tensors) {
+    if (name.ends_with("num_batches_tracked")) continue;
+    double scale = 0.2, shift = 0;
+    if (tensor.rank() > 1) {
+      scale = std::sqrt(24.0 / static_cast<double>(tensor.size() / tensor.dim(0)));
+    } else if (name.ends_with("running_var") || name.ends_with("weight")) {
+      shift = 1;
+    }
+    std::vector<double> values = numbers(name, tensor.shape()).to_vector();
+    for (double& v : values) v = shift + scale * v;
+    tensor = Tensor::of(tensor.shape(), values, DType::float64);
+  }
+  save_safetensors(path, tensors);
+  CHECK(load_weights(model, path).complete());
+}
+
+NetworkOptions torchvision(std::int64_t size) {
+  return {.input = {size, size, 3}, .classes = 3, .implementation = Implementation::torchvision};
+}
+
+}  // namespace
+
+TEST_CASE("a state_dict that PyTorch saved gives PyTorch's outputs") {
+  const std::filesystem::path path = source_root() / "tests/golden/torch_layers.safetensors";
+  const SafetensorsFile file = load_safetensors(path);
+  const auto tensor = [&](const std::string& name) {
+    return std::ranges::find(file.tensors, name, &NamedTensor::name)->tensor;
+  };
+  const Model model = torch_layers();
+  const LoadReport report = load_weights(model, path, {.strict = false});
+  CHECK(report.matched.size() == model.parameters().size());
+  CHECK(report.unexpected == std::vector<std::string>{"image", "output"});
+  CHECK(largest_difference(output_of(model, tensor("image")), tensor("output")) < 1e-12);
+
+  // the way out: the same names, shapes and values as PyTorch's
+  const TemporaryFolder folder;
+  save_weights(model, folder / "out.safetensors", {.format = WeightsFormat::pytorch});
+  const SafetensorsFile written = load_safetensors(folder / "out.safetensors");
+  CHECK(written.metadata.at("format") == "pt");
+  CHECK(written.tensors.size() + 2 == file.tensors.size());
+  for (const auto& [name, value] : written.tensors) {
+    INFO(name);
+    REQUIRE(value.shape() == tensor(name).shape());
+    if (name.ends_with("num_batches_tracked")) continue;
+    CHECK(identical(value, tensor(name)));
+  }
+  const Model other = torch_layers(1);
+  CHECK(load_weights(other, folder / "out.safetensors").complete());
+  CHECK(identical(output_of(model, tensor("image")), output_of(other, tensor("image"))));
+}
+
+TEST_CASE("networks of the zoo load torchvision's weights and compute what torchvision computes") {
+  const TemporaryFolder folder;
+  // printed by tests/golden/make_torchvision_networks.py
+  const auto check_row = [&](const Model& made, const std::vector<double>& output) {
+    Model model = made;
+    INFO(model.name());
+    model.convert(DType::float64);
+    load_numbers(model, folder / "numbers.safetensors");
+    const Shape image = model.input_shape();
+    const std::vector<double> found =
+        output_of(model, numbers("image", image).reshaped(image.prepended(1))).to_vector();
+    REQUIRE(found.size() == output.size());
+    for (std::size_t i = 0; i < output.size(); ++i) CHECK(found[i] == Approx(output[i]).epsilon(1e-10));
+  };
+  check_row(resnet(18, torchvision(64)), {-0.484586891471883, 1.81559965693556, -2.14206174183475});
+  check_row(resnet(50, torchvision(64)), {4.17958195327127, -3.58991235487481, -1.08711732538472});
+  check_row(densenet(121, torchvision(64)), {1.34482175022607, 0.757652838168931, -0.0828185519682441});
+  check_row(mobilenet_v2(torchvision(75)), {-0.732703378412843, 1.17440867627536, 0.53012502505733});
+  check_row(mobilenet_v3(MobileNetSize::small, torchvision(64)),
+            {0.180561158058823, 0.804740821422859, 0.567912540799955});
+  check_row(mobilenet_v3(MobileNetSize::large, torchvision(75)),
+            {0.238598955079541, -0.557066123912907, -0.130832013031187});
+  check_row(efficientnet_b0(torchvision(75)), {-1.54026558312729, -2.30114967575772, -1.5703033426753});
+}
+
+TEST_CASE("a dense layer behind a flattened feature map has PyTorch's order of rows, also behind dropout") {
+  const Model model = vgg(11, {.input = {64, 64, 3}, .classes = 2, .implementation = Implementation::torchvision});
+  const Tensor kernel = model.parameter("classifier.0/kernel").value();  // rows (2, 2, 512)
+  for (const auto& [name, tensor] : to_torch(model)) {
+    if (name != "classifier.0.weight") continue;
+    REQUIRE(tensor.shape() == Shape{4096, 2048});
+    CHECK(tensor.at({7, 4 * 100 + 2 * 1 + 0}) == kernel.at({(2 * 1 + 0) * 512 + 100, 7}));
+  }
+}
+
+TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
+  const TemporaryFolder folder;
+  const Model model = torch_layers();
+  save_safetensors(folder / "a.safetensors", {{"conv.weight", Tensor::zeros({6, 4, 3, 2})}});
+  const LoadReport report = load_weights(model, folder / "a.safetensors", {.strict = false});
+  REQUIRE(report.mismatched.size() == 1);  // without groups the kernel would have this shape
+  CHECK(report.mismatched[0].parameter == "conv/kernel");
+  CHECK(report.mismatched[0].stored == "conv.weight");
+  CHECK_THAT(error_of([&] { save_weights(model, folder / "x.h5", {.format = WeightsFormat::pytorch}); }),
+             Contains("ends in .safetensors"));
+  const auto input = Input({4});
+  const Model other(input, UnitNormalization()(PReLU({.name = "p"})(input)));
+  CHECK_THAT(error_of([&] { save_weights(other, folder / "x.safetensors", {.format = WeightsFormat::pytorch}); }),
+             Contains("p/alpha of a layer PReLU"));
+}
