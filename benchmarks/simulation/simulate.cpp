@@ -346,8 +346,9 @@ int main(int argc, char** argv) {
   const Arguments arguments(argc, argv);
   const int ranks = processes / 2;
   const Costs costs = read_costs(arguments.words.at(1), arguments.get("speed", 1));
-  // The contents of messages do not matter; shared memory is not copied.
-  auto* buffer = static_cast<char*>(SMPI_SHARED_MALLOC(std::size_t{256} << 20));
+  // The contents of messages do not matter. SMPI does not copy shared memory; all ranks are in one process and have one
+  // buffer, because a buffer for each would exceed the number of mappings that Linux allows.
+  static auto* const buffer = static_cast<char*>(SMPI_SHARED_MALLOC(std::size_t{64} << 20));
   Plan plan;
   plan.narrow = arguments.get("narrow", 0) != 0;
   if (arguments.words.at(0) == "step") {
@@ -366,7 +367,6 @@ int main(int argc, char** argv) {
       if (process == 0) std::printf("%d,%lld,%.9f\n", ranks, static_cast<long long>(4 * elements), seconds);
     }
   }
-  SMPI_SHARED_FREE(buffer);
   MPI_Finalize();
   return 0;
 }
