@@ -14,7 +14,7 @@ using namespace xtape;
 namespace {
 
 struct Options {
-  std::string what = "costs";
+  std::string what = "costs", network = "resnet50";
   std::int64_t image_size = 64, classes = 6, batch = 32;
   int threads = 1, repeats = 5, shards = 0;
   bool mpi = false, narrow = false;
@@ -33,9 +33,14 @@ class Stopwatch {
 };
 
 Model build(const Options& options) {
-  return resnet50({.input = {options.image_size, options.image_size, 3},
-                   .classes = options.classes,
-                   .pooling = Pooling::global_average});
+  const Shape input{options.image_size, options.image_size, 3};
+  if (options.network == "convnet") {
+    return conv_net({.input = input,
+                     .classes = options.classes,
+                     .stages = {{32, 3, 2}, {64, 3, 2}, {128, 3, 2}},
+                     .batch_normalization = true});
+  }
+  return resnet50({.input = input, .classes = options.classes, .pooling = Pooling::global_average});
 }
 
 /// The shortest of several times.
@@ -126,7 +131,8 @@ void print_costs(const Options& options) {
   fmt::print("add,{:.4e}\npack,{:.4e}\nnarrow,{:.4e}\n", add / bytes, pack_time / bytes, narrow / bytes);
 }
 
-/// Bytes and seconds of all_reduce on the ranks of mpirun: the shortest and the median of the times of the slowest rank.
+/// Bytes and seconds of all_reduce on the ranks of mpirun: the shortest and the median of the times of the slowest
+/// rank.
 void print_all_reduce(const Options& options) {
   const auto ranks = mpi_communicator();
   run_rank(ranks, [&](const std::shared_ptr<Communicator>&) {
@@ -193,10 +199,11 @@ void print_steps(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Measures training steps of ResNet-50 and sums over ranks, for the simulation of many ranks");
+  CLI::App app("Measures training steps and sums over ranks, for the simulation of many ranks");
   app.add_option("what", options.what, "costs: the parts of a step; all_reduce: sums over ranks; steps: steps of fit")
       ->check(CLI::IsMember({"costs", "all_reduce", "steps"}))
       ->required();
+  app.add_option("--network", options.network)->check(CLI::IsMember({"resnet50", "convnet"}))->capture_default_str();
   app.add_option("--image-size", options.image_size)->check(CLI::Range(32, 1024))->capture_default_str();
   app.add_option("--classes", options.classes)->check(CLI::Range(2, 1 << 16))->capture_default_str();
   app.add_option("--batch", options.batch, "Images on each rank")->check(CLI::Range(1, 1 << 16))->capture_default_str();

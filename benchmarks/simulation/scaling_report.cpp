@@ -1,8 +1,7 @@
 // Tables and figure of the simulated steps.
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstdio>
+#include <fmt/format.h>
 #include <fstream>
 #include <map>
 #include <set>
@@ -53,9 +52,7 @@ std::vector<Step> read(const std::string& path) {
 /// Seconds of one rank's work for each image: ranks times seconds, divided by the images of all ranks.
 double cost(const Step& step) { return step.seconds / step.images; }
 
-std::string options(const Step& step) {
-  return step.narrow ? "16 bits" : step.overlap ? "overlap" : "no overlap";
-}
+std::string options(const Step& step) { return step.narrow ? "16 bits" : step.overlap ? "overlap" : "no overlap"; }
 
 }  // namespace
 
@@ -71,9 +68,10 @@ int main(int argc, char** argv) try {
   // For each kind of table: for each row, the efficiency and the milliseconds for each image, over ranks.
   std::map<std::string, std::map<std::string, std::map<int, std::pair<double, double>>>> tables;
   for (const Step& step : steps) {
-    const std::string title = fmt::format("{} scaling, {}x{}, nodes of speed {}", step.scaling, step.size, step.size, step.speed);
+    const std::string title =
+        fmt::format("{} scaling, {}x{}, nodes of speed {}", step.scaling, step.size, step.size, step.speed);
     tables[title][step.network + ", " + options(step)][step.ranks] = {alone.at(step.series) / cost(step),
-                                                                     1e3 * cost(step)};
+                                                                      1e3 * cost(step)};
   }
   std::string text;
   std::vector<Panel> panels;
