@@ -52,6 +52,17 @@ std::vector<Step> read(const std::string& path) {
 /// Seconds of one rank's work for each image: ranks times seconds, divided by the images of all ranks.
 double cost(const Step& step) { return step.seconds / step.images; }
 
+/// "10 GbE" for ethernet-10, "InfiniBand" for infiniband-hdr.
+std::string network_name(const std::string& platform) {
+  return platform.starts_with("ethernet-") ? platform.substr(9) + " GbE" : "InfiniBand";
+}
+
+const std::vector<std::string> networks{"10 GbE", "25 GbE", "100 GbE", "InfiniBand"};
+/// The tables that are drawn.
+const std::vector<std::string> drawn{"weak scaling, 64x64, nodes of speed 1", "weak scaling, 64x64, nodes of speed 16",
+                                     "weak scaling, 224x224, nodes of speed 16",
+                                     "strong scaling, 64x64, nodes of speed 1"};
+
 std::string options(const Step& step) { return step.narrow ? "16 bits" : step.overlap ? "overlap" : "no overlap"; }
 
 }  // namespace
@@ -70,11 +81,10 @@ int main(int argc, char** argv) try {
   for (const Step& step : steps) {
     const std::string title =
         fmt::format("{} scaling, {}x{}, nodes of speed {}", step.scaling, step.size, step.size, step.speed);
-    tables[title][step.network + ", " + options(step)][step.ranks] = {alone.at(step.series) / cost(step),
+    tables[title][network_name(step.network) + ", " + options(step)][step.ranks] = {alone.at(step.series) / cost(step),
                                                                       1e3 * cost(step)};
   }
   std::string text;
-  std::vector<Panel> panels;
   for (const auto& [title, rows] : tables) {
     text += fmt::format("### {}\n\n| network |", title);
     for (const int n : ranks) text += fmt::format(" {} |", n);
@@ -91,12 +101,14 @@ int main(int argc, char** argv) try {
       text += "\n";
     }
     text += "\n";
+  }
+  std::vector<Panel> panels;
+  for (const std::string& title : drawn) {
     Panel panel{title, "ranks", {}, {}};
     for (const int n : ranks) panel.x.push_back(fmt::format("{}", n));
-    for (const auto& [name, of_ranks] : rows) {
-      const std::size_t comma = name.find(", ");
-      if (name.substr(comma + 2) != "overlap") continue;
-      Line& line = panel.lines.emplace_back(Line{name.substr(0, comma), {}});
+    for (const std::string& network : networks) {
+      const auto& of_ranks = tables[title][network + ", overlap"];
+      Line& line = panel.lines.emplace_back(Line{network, {}});
       for (const int n : ranks) {
         const auto found = of_ranks.find(n);
         line.values.push_back(found == of_ranks.end() ? NAN : found->second.first);

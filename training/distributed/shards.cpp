@@ -160,11 +160,11 @@ void guarded(const Distributed& distributed, const std::function<void()>& f) {
   }
 }
 
-void check_agreed(const Distributed& distributed, const std::function<void()>& check) {
-  if (!distributed.communicator || distributed.communicator->size() == 1) return check();
+void check_agreed(const Distributed& distributed, const std::function<void()>& checks) {
+  if (!distributed.communicator || distributed.communicator->size() == 1) return checks();
   std::string message;
   try {
-    check();
+    checks();
   } catch (const Error& error) {
     message = error.what();
   }

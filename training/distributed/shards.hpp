@@ -76,8 +76,8 @@ class Shards {
 /// rank and the reason, wherever they wait for it. Not for an AgreedError, which they throw too.
 void guarded(const Distributed& distributed, const std::function<void()>& f);
 
-/// Calls `check`, which throws Error if this rank's arguments are wrong. If it does on any rank, all ranks get an
+/// Calls `checks`, which throws Error if this rank's arguments are wrong. If it does on any rank, all ranks get an
 /// AgreedError, with the number of the rank unless all have the same message.
-void check_agreed(const Distributed& distributed, const std::function<void()>& check);
+void check_agreed(const Distributed& distributed, const std::function<void()>& checks);
 
 }  // namespace xtape
