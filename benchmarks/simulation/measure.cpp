@@ -175,7 +175,8 @@ class StepTimes final : public Callback {
   Stopwatch watch_;
 };
 
-/// Ranks, images of a step, the shortest and the median seconds of a step of fit, and the mean processor time of a step.
+/// Ranks, images of a step, the shortest and the median seconds of a step of fit, and the mean processor time of a
+/// step.
 void print_steps(const Options& options) {
   const std::shared_ptr<Communicator> ranks = options.mpi ? mpi_communicator() : nullptr;
   const std::int64_t size = ranks ? ranks->size() : 1, batch = size * options.batch;

@@ -82,7 +82,7 @@ int main(int argc, char** argv) try {
     const std::string title =
         fmt::format("{} scaling, {}x{}, nodes of speed {}", step.scaling, step.size, step.size, step.speed);
     tables[title][network_name(step.network) + ", " + options(step)][step.ranks] = {alone.at(step.series) / cost(step),
-                                                                      1e3 * cost(step)};
+                                                                                    1e3 * cost(step)};
   }
   std::string text;
   for (const auto& [title, rows] : tables) {

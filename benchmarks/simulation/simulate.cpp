@@ -30,8 +30,8 @@ void pass_time(double seconds) {
   if (seconds > 0) simgrid::s4u::this_actor::sleep_for(seconds);
 }
 
-/// What a file of measure costs says, in seconds and bytes. What one thread does with memory (add, pack, narrow) takes the
-/// same time on nodes of any speed: these have more cores.
+/// What a file of measure costs says, in seconds and bytes. What one thread does with memory (add, pack, narrow) takes
+/// the same time on nodes of any speed: these have more cores.
 struct Costs {
   struct Gradient {
     std::size_t index;

@@ -1,8 +1,9 @@
 // The progress thread over transports that fail, and at its end.
+#include "framework/communication/progress.hpp"
+
 #include <atomic>
 #include <thread>
 
-#include "framework/communication/progress.hpp"
 #include "framework/communication/schedules.hpp"
 #include "tests/support/support.hpp"
 
@@ -107,8 +108,8 @@ TEST_CASE("all operations end with the failure if a transfer can't start") {
 TEST_CASE("a rank that leaves waits for one that shows signs of life") {
   std::atomic<bool> failure_sent = false;
   {
-    const ProgressThread thread(
-        [&] { return std::make_unique<BusyPartnerTransport>(milliseconds(600), failure_sent); }, milliseconds(100));
+    const ProgressThread thread([&] { return std::make_unique<BusyPartnerTransport>(milliseconds(600), failure_sent); },
+                                milliseconds(100));
   }
   CHECK_FALSE(failure_sent);
 }

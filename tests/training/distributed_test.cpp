@@ -134,12 +134,15 @@ TEST_CASE("ranks that meet in a layer may lack the gradients of other layers") {
       auto x = Dense({.units = 1, .kernel_initializer = ones()})(input);
       x = LayerHandle<Sometimes>()(BatchNormalization({.synchronized = true})(x));
       Model model(input, Dense({.units = 1})(x), {.seed = 1});
-      SGD sgd(model.parameters(), {.learning_rate = 0.1});
+      std::vector<Parameter> trained = model.parameters();
+      std::erase(trained, model.parameter("sometimes/never"));  // or it would hold up the bucket of the other one
+      SGD sgd(trained, {.learning_rate = 0.1});
       fit(model, sgd, Dataset(Tensor::of({4, 1}, {2.f, 3.f, -2.f, -3.f}), Tensor::zeros({4, 1})),
           {.epochs = 2,
            .batch_size = 4,
            .loss = loss::mean_squared_error(),
            .shuffle = false,
+           .partial_optimizer = true,
            .distributed = {.communicator = communicator, .bucket_bytes = bucket_bytes},
            .show_progress = false});
       weights[static_cast<std::size_t>(communicator->rank())] = values_of(model);
