@@ -77,11 +77,13 @@ void share_processors(Communicator& ranks) {
 }  // namespace
 
 int launched_ranks() {
-  // SLURM_STEP_NUM_TASKS is set in tasks of srun; other variables of Slurm also in the script of sbatch.
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
     if (const int ranks = number_in_environment(name); ranks > 0) return ranks;
   }
-  return 0;
+  // Set in tasks of srun; other variables of Slurm also in the script of sbatch. A single task, such as the shell of
+  // `srun --pty bash`, needs no MPI.
+  const int tasks = number_in_environment("SLURM_STEP_NUM_TASKS");
+  return tasks > 1 ? tasks : 0;
 }
 
 int start_ranks(int ranks, char** argv) {
@@ -101,12 +103,21 @@ int start_ranks(int ranks, char** argv) {
   pointers.push_back(nullptr);
 
   setenv(columns_variable, std::to_string(terminal_columns()).c_str(), 1);
+  // Signals wait until the process that they are passed on to is known.
+  sigset_t passed_on, mask;
+  sigemptyset(&passed_on);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&passed_on, signal);
+  sigprocmask(SIG_BLOCK, &passed_on, &mask);
   handle(SIGINT, pass_on);
   handle(SIGTERM, pass_on);
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) handle(SIGHUP, pass_on);  // nohup ignores it
   // In a process group of its own Ctrl-C does not reach mpirun, which would kill the ranks within a second.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setsigmask(&attributes, &mask);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -114,8 +125,9 @@ int start_ranks(int ranks, char** argv) {
   const int error = posix_spawnp(&process, "mpirun", &actions, &attributes, pointers.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  check(error == 0, "--ranks: expected to start mpirun, got: {}", std::strerror(error));
   mpirun = process;
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  check(error == 0, "--ranks: expected to start mpirun, got: {}", std::strerror(error));
   int status = 0;
   while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
   }
@@ -135,19 +147,16 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
         launched, ranks->size());
   if (ranks->rank() > 0 && !std::freopen("/dev/null", "w", stdout)) return 2;
   int status = 2;
-  std::string message;
   try {
     run_rank(ranks, [&](const auto&) {
       share_processors(*ranks);
       status = body(ranks);
     });
-  } catch (const std::exception& error) {
-    message = error.what();
+    return status;
+  } catch (const std::exception&) {  // run_rank has ended the run with its message
   }
-  if (message.empty()) return status;
-  // One rank prints what all have got; the one that is the cause may be the only one which still can.
-  const std::string failure = ranks->failure();
-  if (ranks->rank() == 0 || message != failure) fmt::print(stderr, "{}\n", failure);
+  // The first rank prints what all have got, and the rank that has found it, because the first one may hang.
+  if (ranks->rank() == 0 || ranks->found_failure()) fmt::print(stderr, "{}\n", ranks->failure());
   return 2;
 }
 

@@ -71,7 +71,8 @@ std::optional<std::size_t> Optimizer::place_of(const Parameter& parameter) const
 void Optimizer::check_complete(std::string_view function) const {
   check(complete_,
         "{}::{}: expected an optimizer with the slots of all of its parameters, got one whose other slots are in other "
-        "processes, as after a run with shard_optimizer that ended in an Error; restore() a saved state",
+        "processes: during fit with shard_optimizer, call it after fit; if fit ended in an Error, restore() a saved "
+        "state",
         type_, function);
 }
 

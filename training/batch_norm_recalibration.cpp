@@ -3,10 +3,12 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "layers/normalization/batch_normalization.hpp"
 #include "models/graph/fusion.hpp"
+#include "training/checkpoint/checksum.hpp"
 #include "training/data/data_loader.hpp"
 #include "training/distributed/shards.hpp"
 #include "training/distributed/state_mean.hpp"
@@ -92,12 +94,23 @@ std::vector<std::unique_ptr<Recalibrated>> batch_norms(const Model& model) {
 }
 
 void recalibrate_shards(Model& model, const Dataset& data, const RecalibrationOptions& options) {
-  const Shards shards("recalibrate_batch_norm", options.distributed);
-  check_inputs("recalibrate_batch_norm", model, data);
-  const DataLoader loader(
-      data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()}));
-  check_synchronized("recalibrate_batch_norm", model, shards, loader.samples_of(loader.batches() - 1));
-  const std::vector<std::unique_ptr<Recalibrated>> layers = batch_norms(model);
+  Shards shards;
+  std::optional<DataLoader> batches_of;
+  std::vector<std::unique_ptr<Recalibrated>> layers;
+  check_agreed(options.distributed, [&] {
+    shards = Shards("recalibrate_batch_norm", options.distributed);
+    check_inputs("recalibrate_batch_norm", model, data);
+    batches_of.emplace(
+        data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()}));
+    check_synchronized("recalibrate_batch_norm", model, shards, batches_of->samples_of(batches_of->batches() - 1));
+    layers = batch_norms(model);
+  });
+  const DataLoader& loader = *batches_of;
+  shards.check_same("recalibrate_batch_norm", {{"batch_size", fmt::format("{}", options.batch_size)},
+                                               {"seed", fmt::format("{}", options.seed)},
+                                               {"shards", fmt::format("{}", shards.count())},
+                                               {"samples", fmt::format("{}", data.size())},
+                                               {"checksum of the weights", checksum_of_weights(model)}});
   std::int64_t seen = 0;
   const Epoch batches = loader.epoch(0);
   for (std::int64_t i = 0; i < batches.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "training/evaluate.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "training/checkpoint/checksum.hpp"
 #include "training/data/data_loader.hpp"
@@ -63,26 +64,36 @@ const Tensor& only_output(const Model& model, const std::vector<Tensor>& outputs
   return outputs.front();
 }
 
+/// `more` are further values that have to be the same.
 void check_same(std::string_view function, const Model& model, const Dataset& data, std::int64_t batch_size,
-                const Shards& shards) {
+                const Shards& shards, std::map<std::string, std::string> more = {}) {
   if (shards.ranks() == 1) return;
-  shards.check_same(function, {{"batch_size", fmt::format("{}", batch_size)},
-                               {"shards", fmt::format("{}", shards.count())},
-                               {"samples", fmt::format("{}", data.size())},
-                               {"checksum of the weights", checksum_of_weights(model)}});
+  more.insert({{"batch_size", fmt::format("{}", batch_size)},
+               {"shards", fmt::format("{}", shards.count())},
+               {"samples", fmt::format("{}", data.size())},
+               {"checksum of the weights", checksum_of_weights(model)}});
+  shards.check_same(function, more);
 }
 
 Figures evaluate_shards(const Model& model, const Dataset& data, const EvaluateOptions& options) {
-  check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
-  const Shards shards("evaluate", options.distributed);
-  check_data("evaluate", model, data);
-  const Objective objective("evaluate", model, data, options.loss, options.metrics);
-  check_losses("evaluate", model, objective);
-  check_targets("evaluate", model, data, objective);
-  check_same("evaluate", model, data, options.batch_size, shards);
+  Shards shards;
+  Objective objective;
+  check_agreed(options.distributed, [&] {
+    check(options.batch_size >= 1, "evaluate: expected a batch_size of at least 1, got {}", options.batch_size);
+    shards = Shards("evaluate", options.distributed);
+    check_data("evaluate", model, data);
+    objective = Objective("evaluate", model, data, options.loss, options.metrics);
+    check_losses("evaluate", model, objective);
+    check_targets("evaluate", model, data, objective);
+    check_parts("evaluate", objective, shards.count());
+  });
+  check_same("evaluate", model, data, options.batch_size, shards,
+             {{"loss", losses_text(objective)},
+              {"metrics", metrics_text(objective)},
+              {"batch_end", options.batch_end ? "given" : "none"}});
   ForwardPass of_penalty(Mode::inference);
   const std::optional<Variable> penalty = model.regularization(of_penalty);
-  std::vector<RunningFigures> running(static_cast<std::size_t>(shards.own()), RunningFigures(objective));
+  std::vector<RunningFigures> running(static_cast<std::size_t>(shards.per_rank()), RunningFigures(objective));
   const auto measure = [&](std::size_t shard, const std::vector<Variable>& outputs, const Batch& batch) {
     BatchLosses losses{.of_outputs = {}, .penalty = penalty ? penalty->value().item() : 0};
     std::vector<Tensor> values;
@@ -96,7 +107,7 @@ Figures evaluate_shards(const Model& model, const Dataset& data, const EvaluateO
   };
   for_each_batch(model, data, options.batch_size, shards, measure, [&](std::int64_t samples) {
     if (!options.batch_end) return true;
-    const std::vector<double> all = shards.gather_joined({options.batch_end(samples) ? 1.0 : 0.0});
+    const std::vector<double> all = shards.concatenated({options.batch_end(samples) ? 1.0 : 0.0});
     return std::ranges::find(all, 0.0) == all.end();
   });
   return total_figures(objective, std::move(running), shards).figures();
@@ -104,9 +115,12 @@ Figures evaluate_shards(const Model& model, const Dataset& data, const EvaluateO
 
 std::vector<Tensor> predict_shards(const Model& model, const Dataset& data, std::int64_t batch_size,
                                    const Distributed& distributed) {
-  check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
-  const Shards shards("predict", distributed);
-  check_inputs("predict", model, data);
+  Shards shards;
+  check_agreed(distributed, [&] {
+    check(batch_size >= 1, "predict: expected a batch_size of at least 1, got {}", batch_size);
+    shards = Shards("predict", distributed);
+    check_inputs("predict", model, data);
+  });
   check_same("predict", model, data, batch_size, shards);
   std::int64_t samples = 0;  // of this rank
   for (std::int64_t first = 0; first < data.size(); first += batch_size) {

@@ -106,7 +106,7 @@ class Run {
     validate(result.figures);
     if (stopped_) return;
     result.figures.set("learning_rate", state_.learning_rate);
-    result.figures.set("seconds", state_.shards.gather_joined({steady_seconds() - start}).front());
+    result.figures.set("seconds", state_.shards.concatenated({steady_seconds() - start}).front());
     state_.history.add(std::move(result));
     state_.batch = 0;
     state_.running = RunningFigures(state_.objective);
@@ -124,11 +124,11 @@ class Run {
       state_.seconds = steady_seconds() - start;
       step_.at_work("progress");
       notify(&Callback::batch_end);
-      check(
-          finite || stopped_,
+      if (finite || stopped_) continue;
+      throw AgreedError(fmt::format(
           "fit: expected a finite loss, got {} in epoch {}, step {} of {}; lower the learning rate, set clip_norm, or "
           "look for what is not finite in the data",
-          state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches);
+          state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches));
     }
   }
 
@@ -136,7 +136,7 @@ class Run {
   StepData next_step() {
     const StepPlan& plan = state_.plan;
     const std::int64_t epoch_begin = state_.first_batch(std::ssize(state_.history.epochs()));
-    StepData step{.shards = std::vector<std::vector<Batch>>(static_cast<std::size_t>(state_.shards.own()))};
+    StepData step{.shards = std::vector<std::vector<Batch>>(static_cast<std::size_t>(state_.shards.per_rank()))};
     for (std::int64_t i = plan.batches(state_.batch); i < plan.batches(state_.batch + 1); ++i) {
       const std::int64_t pass = (epoch_begin + i) / plan.pass;
       if (!pass_ || pass != pass_number_) {
@@ -226,7 +226,7 @@ namespace {
 
 /// Trains on `train`. The options are complete: validation_split was replaced by validation data.
 History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
-  check_fit(model, optimizer, train, options);
+  check_agreed(options.distributed, [&] { check_fit(model, optimizer, train, options); });
   const DataLoader loader(train, Shards("fit", options.distributed).part_of(loader_options(model, options)));
   TrainingState state(model, optimizer, train, options);
   if (options.resume.empty()) state.schedule = schedule_text(optimizer, state.first_iteration, state.batches);
@@ -238,14 +238,18 @@ History train_on(Model& model, Optimizer& optimizer, const Dataset& train, const
 
 /// Trains with the part of the data that is not kept for the validation.
 History train_with_split(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options) {
-  check(std::isfinite(options.validation_split) && options.validation_split >= 0 && options.validation_split < 1,
-        "fit: expected a validation_split in [0, 1), got {}", options.validation_split);
+  std::int64_t kept = 0;
+  check_agreed(options.distributed, [&] {
+    check(std::isfinite(options.validation_split) && options.validation_split >= 0 && options.validation_split < 1,
+          "fit: expected a validation_split in [0, 1), got {}", options.validation_split);
+    if (options.validation_split == 0) return;
+    check(!options.validation, "fit: expected validation or validation_split, got both");
+    kept = static_cast<std::int64_t>(
+        std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // rounded as in Keras
+    check(kept > 0 && kept < train.size(),
+          "fit: expected at least one sample in each part of a validation_split, got {}", train.size());
+  });
   if (options.validation_split == 0) return train_on(model, optimizer, train, options);
-  check(!options.validation, "fit: expected validation or validation_split, got both");
-  const auto kept = static_cast<std::int64_t>(
-      std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // rounded as in Keras
-  check(kept > 0 && kept < train.size(), "fit: expected at least one sample in each part of a validation_split, got {}",
-        train.size());
   FitOptions complete = options;
   complete.validation = train.rows(kept, train.size());
   return train_on(model, optimizer, train.rows(0, kept), complete);

@@ -180,19 +180,34 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
   }
 }
 
-void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest) {
-  if (shards.count() == 1) return;
+const Layer* synchronized_layer(const Model& model) {
   for (const auto& layer : model.all_layers()) {
     const auto* normalization = dynamic_cast<const BatchNormalizationLayer*>(layer.get());
-    if (!normalization || !normalization->synchronized() || !normalization->trainable()) continue;
-    check(shards.own() == 1,
-          "{}: expected one shard on each rank for layer {}, which is synchronized: the shards of a batch have to meet "
-          "in it; got {} shards on {} ranks; run it on {} ranks",
-          function, layer->name(), shards.count(), shards.ranks(), shards.count());
-    check(smallest >= shards.count(),
-          "{}: expected at least one sample in each shard of each batch for layer {}, which is synchronized, got a "
-          "batch of {} for {} shards; choose another batch_size or set drop_last",
-          function, layer->name(), smallest, shards.count());
+    if (normalization && normalization->synchronized() && normalization->trainable()) return normalization;
+  }
+  return nullptr;
+}
+
+void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest) {
+  const Layer* layer = synchronized_layer(model);
+  if (!layer || shards.count() == 1) return;
+  check(shards.per_rank() == 1,
+        "{}: expected one shard on each rank for layer {}, which is synchronized: the shards of a batch have to meet "
+        "in it; got {} shards on {} ranks; run it on {} ranks",
+        function, layer->name(), shards.count(), shards.ranks(), shards.count());
+  check(smallest >= shards.count(),
+        "{}: expected at least one sample in each shard of each batch for layer {}, which is synchronized, got a "
+        "batch of {} for {} shards; choose another batch_size or set drop_last",
+        function, layer->name(), smallest, shards.count());
+}
+
+void check_parts(std::string_view function, const Objective& objective, std::int64_t parts) {
+  if (parts == 1) return;
+  for (const OutputObjective& output : objective.outputs()) {
+    check(output.loss.reduction() != LossReduction::whole_batch,
+          "{}: expected one shard and no accumulate for the loss {}, which is not a mean or sum of the losses of a "
+          "batch's parts; got {} parts",
+          function, to_string(output.loss), parts);
   }
 }
 
@@ -303,6 +318,7 @@ void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& tr
     }
   }
   check_losses("fit", model, objective);
+  check_parts("fit", objective, Shards("fit", options.distributed).count() * options.accumulate);
   check_class_weights(train, options.class_weights);
   check_targets("fit", model, train, objective, options.class_weights);
   if (options.validation) check_targets("fit, validation", model, *options.validation, objective);

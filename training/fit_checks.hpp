@@ -20,10 +20,15 @@ void check_targets(std::string_view function, const Model& model, const Dataset&
                    const std::vector<double>& class_weights = {});
 /// Error when the loss takes probabilities and an output is not in [0, 1].
 void check_outputs(std::string_view function, const Loss& loss, const Tensor& outputs);
-/// when layers of the model compute over a whole batch (BatchNormalization with `synchronized`) and its shards do not
-/// run at the same time, each on its own rank, or are empty in the smallest batch;
+/// The first layer that computes over all shards of a batch, BatchNormalization with `synchronized`; null if there is
+/// none.
+const Layer* synchronized_layer(const Model& model);
+/// Error when the model has such a layer and the shards of a batch do not run at the same time, each on its own rank,
+/// or are empty in the smallest batch.
 void check_synchronized(std::string_view function, const Model& model, const Shards& shards, std::int64_t smallest);
-/// all of that but the outputs for fit, and its options.
+/// Error when a loss is that of a whole batch and each batch is computed in so many parts.
+void check_parts(std::string_view function, const Objective& objective, std::int64_t parts);
+/// All of that but the outputs for fit, and its options.
 void check_fit(const Model& model, const Optimizer& optimizer, const Dataset& train, const FitOptions& options);
 
 }  // namespace xtape

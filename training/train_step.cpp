@@ -6,6 +6,8 @@
 
 #include "framework/autograd/finite_check.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "framework/ops/reductions.hpp"
 #include "training/data/batch_weights.hpp"
 #include "training/distributed/gradient_sum.hpp"
 #include "training/distributed/state_mean.hpp"
@@ -18,6 +20,9 @@ namespace {
 
 /// x * factor; x itself if the factor is 1.
 Variable scaled(const Variable& x, double factor) { return factor == 1 ? x : x * factor; }
+
+/// 0, as a sum over none of the elements of x: tracked if x is, with the gradient 0.
+Variable nothing_of(const Variable& x) { return sum(split(x, {0, x.dim(0)}, 0).front()); }
 
 void add_numbers(double& left, double right) { left += right; }
 
@@ -33,7 +38,7 @@ std::vector<Parameter> trained(const Model& model, const Optimizer& optimizer) {
 /// The part of a batch that is in one shard, as a part of the step.
 struct TrainStep::Piece {
   const Batch& batch;
-  std::vector<double> shares;  ///< for each output: its count divided by the count of the whole step
+  std::vector<double> shares;  ///< for each output: the factor of its loss in the loss of the whole step
   double share_of_samples;
   std::int64_t number;  ///< its number among the pieces of all steps of the run, for random streams
 };
@@ -80,19 +85,26 @@ std::vector<std::vector<TrainStep::Piece>> TrainStep::pieces_of(const StepData& 
   }
   std::vector<double> own{run_.learning_rate};
   own.insert(own.end(), counts.begin(), counts.end());
-  std::vector<double> all;  // counts
+  std::vector<double> all;    // counts
+  std::vector<double> rates;  // of the ranks
   for (const std::vector<double>& of_rank : shards.gather(own)) {
-    check(of_rank[0] == own[0],
-          "fit: expected the same learning rate on all ranks, got {} here and {} elsewhere; what callbacks change they "
-          "have to change on all ranks",
-          own[0], of_rank[0]);
+    rates.push_back(of_rank[0]);
     all.insert(all.end(), of_rank.begin() + 1, of_rank.end());
+  }
+  const auto other = std::ranges::find_if(rates, [&](double rate) { return rate != rates[0]; });
+  if (other != rates.end()) {
+    throw AgreedError(
+        fmt::format("fit: expected the same learning rate on all ranks, got {} on rank 0 and {} on rank {}; what "
+                    "callbacks change they have to change on all ranks",
+                    rates[0], *other, other - rates.begin()));
   }
   for (std::size_t o = 0; o < outputs; ++o) {
     double total = 0;
     for (std::size_t k = o; k < all.size(); k += outputs) total += all[k];
     for (std::size_t k = 0; total != 0 && k < counts.size() / outputs; ++k) {
-      pieces[k / batches][k % batches].shares[o] = counts[k * outputs + o] / total;
+      const double count = counts[k * outputs + o];
+      const bool sums = run_.objective.outputs()[o].loss.reduction() == LossReduction::sum;
+      pieces[k / batches][k % batches].shares[o] = sums ? count > 0 : count / total;
     }
   }
   return pieces;
@@ -112,7 +124,9 @@ double TrainStep::stream(const Piece& piece) {
 double TrainStep::collect(const std::vector<std::vector<Piece>>& shards) {
   const std::vector<Parameter> parameters = trained(run_.model, run_.optimizer);
   std::optional<GradientReduction> reduction;
-  if (run_.shards.ranks() > 1) reduction.emplace(run_.options.distributed, parameters, residuals_);
+  if (run_.shards.ranks() > 1) {
+    reduction.emplace(run_.options.distributed, parameters, residuals_, !synchronized_layer(run_.model));
+  }
   GradientSum sum(parameters, std::ssize(shards), reduction ? &*reduction : nullptr);
   StateMean state(run_.model.parameters());
   OrderedSum<double> values;
@@ -218,7 +232,9 @@ TrainStep::Measured TrainStep::measure(const Piece& piece, ForwardPass& pass) {
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
     measured.losses.of_outputs.push_back(loss.value().item());
     if (!minimized) continue;
-    const Variable term = scaled(loss, objective.weight * piece.shares[i]);
+    // a part that does not count has the loss 0, whatever its mean over nothing is
+    const Variable term =
+        piece.shares[i] > 0 ? scaled(loss, objective.weight * piece.shares[i]) : nothing_of(outputs[i]);
     total = total ? *total + term : term;
   }
   check(total->tracked() || !std::isfinite(total->value().item()),

@@ -183,7 +183,8 @@ bool has_batch_norm(const Model& model) {
   return std::ranges::any_of(model.nodes(), [](const ModelNode& n) { return n.layer->type() == "BatchNormalization"; });
 }
 
-/// How this run is divided; `shards` is never 0, so that it can be resumed on any number of ranks.
+/// How this run is divided. `shards` is never 0, because a resumed run must have the shards that it began with, on any
+/// number of ranks that can divide them.
 Distributed distributed(const Settings& s, const std::shared_ptr<Communicator>& ranks) {
   return {.communicator = ranks, .shards = s.shards > 0 ? s.shards : ranks ? ranks->size() : 1};
 }

@@ -154,4 +154,6 @@ void Communicator::abort(const std::string& reason) { progress_->abort(reason); 
 
 std::string Communicator::failure() const { return progress_->failure(); }
 
+bool Communicator::found_failure() const { return progress_->found_failure(); }
+
 }  // namespace xtape

@@ -119,6 +119,9 @@ class Communicator {
   void abort(const std::string& reason);
   /// Why the run has failed, the message of the Error that operations throw; empty if it has not failed.
   std::string failure() const;
+  /// Whether this rank was among the first to find the failure, and notified the others. Such a rank should print it:
+  /// the others may hang.
+  bool found_failure() const;
 
  private:
   PendingTensor start(MessageSchedule schedule);

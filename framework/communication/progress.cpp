@@ -10,34 +10,19 @@
 #include <utility>
 #include <vector>
 
+#include "framework/communication/running_clock.hpp"
 #include "framework/communication/schedules.hpp"
 #include "framework/error.hpp"
 
 namespace xtape {
 namespace {
 
-using Duration = std::chrono::microseconds;
+using Duration = RunningClock::Duration;
 using std::chrono::seconds;
 
 /// How long processes may live after a failure before they are killed, and how long the first ones wait for the end of
 /// the others, whose messages would be lost if mpirun killed them because of the first one's end.
 constexpr seconds life_after_failure{10}, wait_after_failure{5};
-
-/// The time for which this process has run while waiting. It does not count the time for which the process or the
-/// machine was stopped, during which messages from other ranks could not be read.
-class RunningClock {
- public:
-  Duration now() {
-    const auto time = std::chrono::steady_clock::now();
-    elapsed_ += std::min(std::chrono::duration_cast<Duration>(time - last_), Duration(seconds(1)));
-    last_ = time;
-    return elapsed_;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-  Duration elapsed_{0};
-};
 
 double seconds_of(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
 
@@ -85,6 +70,10 @@ class ProgressThread::State {
     const std::lock_guard lock(mutex_);
     return failure_;
   }
+  bool found_failure() const {
+    const std::lock_guard lock(mutex_);
+    return found_failure_;
+  }
   /// Asks the thread to leave and waits until it has left. Returns whether the thread has also ended.
   bool leave();
 
@@ -94,6 +83,8 @@ class ProgressThread::State {
  private:
   void loop();
   bool take_submitted();
+  void begin(Running& running);
+  void tell_all(const std::string& note);
   void read_notes();
   void show_life();
   std::string silent_ranks();
@@ -121,7 +112,7 @@ class ProgressThread::State {
   std::deque<std::shared_ptr<CollectiveOperation>> submitted_;
   std::string abort_reason_, failure_;
   std::exception_ptr connection_error_;
-  bool connected_ = false, closing_ = false, left_ = false, may_end_ = false;
+  bool connected_ = false, closing_ = false, left_ = false, may_end_ = false, found_failure_ = false;
 
   // Of the thread alone. The transport is destroyed before the transfers that it knows.
   std::list<Running> running_;
@@ -217,39 +208,60 @@ void ProgressThread::State::loop() {
   changed_.notify_all();
 }
 
-/// Starts what the caller has submitted.
+/// Starts what the caller has submitted. All of it is in running_ before the first transfer starts, so that an
+/// exception ends all of it.
 bool ProgressThread::State::take_submitted() {
-  std::deque<std::shared_ptr<CollectiveOperation>> submitted;
+  std::size_t taken = 0;
   std::string reason;
   {
     const std::lock_guard lock(mutex_);
-    submitted.swap(submitted_);
+    for (; !submitted_.empty(); submitted_.pop_front(), ++taken) {
+      Running& running = running_.emplace_back();
+      running.operation = submitted_.front();
+      running.number = started_++;
+    }
     reason = std::exchange(abort_reason_, "");
   }
-  for (const auto& operation : submitted) {
-    Running& running = running_.emplace_back();
-    running.operation = operation;
-    running.number = started_++;
-    running.round = operation->rounds().begin();
-    running.last_progress = clock_.now();
-    operation->description().copy(running.own.data(), running.own.size() - 1);
-    const int tag = static_cast<int>(running.number % (Transport::max_tag + 1));
-    std::vector<int> peers = neighbours(place_);
-    for (Round& round : operation->rounds()) {
-      for (Transfer& transfer : round.transfers) {
-        transfer.tag = tag;
-        if (std::ranges::find(peers, transfer.peer) == peers.end()) peers.push_back(transfer.peer);
-      }
-    }
-    for (const int peer : peers) {
-      Greeting& greeting = running.greetings.emplace_back(peer, running.own);
-      greeting.received.tag = greeting.sent.tag = tag;
-      transport_->start(greeting.received);
-      transport_->start(greeting.sent);
+  std::for_each(std::prev(running_.end(), static_cast<std::ptrdiff_t>(taken)), running_.end(),
+                [this](Running& running) { begin(running); });
+  if (!reason.empty()) fail(fmt::format("rank {}: {}", place_.rank, reason), true);
+  return taken > 0 || !reason.empty();
+}
+
+/// Starts to exchange the description of an operation.
+void ProgressThread::State::begin(Running& running) {
+  CollectiveOperation& operation = *running.operation;
+  running.round = operation.rounds().begin();
+  running.last_progress = clock_.now();
+  operation.description().copy(running.own.data(), running.own.size() - 1);
+  const int tag = static_cast<int>(running.number % (Transport::max_tag + 1));
+  std::vector<int> peers = neighbours(place_);
+  for (Round& round : operation.rounds()) {
+    for (Transfer& transfer : round.transfers) {
+      transfer.tag = tag;
+      if (std::ranges::find(peers, transfer.peer) == peers.end()) peers.push_back(transfer.peer);
     }
   }
-  if (!reason.empty()) fail(fmt::format("rank {}: {}", place_.rank, reason), true);
-  return !submitted.empty() || !reason.empty();
+  for (const int peer : peers) {
+    Greeting& greeting = running.greetings.emplace_back(peer, running.own);
+    greeting.received.tag = greeting.sent.tag = tag;
+    transport_->start(greeting.received);
+    transport_->start(greeting.sent);
+  }
+}
+
+/// Sends all other ranks a note. If one can't be sent, the others are, and the exception is thrown afterwards.
+void ProgressThread::State::tell_all(const std::string& note) {
+  std::exception_ptr first_error;
+  for (int rank = 0; rank < place_.size; ++rank) {
+    if (rank == place_.rank) continue;
+    try {
+      transport_->send_note(rank, note);
+    } catch (const std::exception&) {
+      if (!first_error) first_error = std::current_exception();
+    }
+  }
+  if (first_error) std::rethrow_exception(first_error);
 }
 
 void ProgressThread::State::read_notes() {
@@ -269,9 +281,7 @@ void ProgressThread::State::read_notes() {
 void ProgressThread::State::show_life() {
   if (failed() || clock_.now() - shown_life_ < timeout_ / 8) return;
   shown_life_ = clock_.now();
-  for (int rank = 0; rank < place_.size; ++rank) {
-    if (rank != place_.rank) transport_->send_note(rank, std::string(1, life_note));
-  }
+  tell_all(std::string(1, life_note));
 }
 
 /// The reason to report for a wait that was too long: ranks without signs of life, which other ranks may wait for too.
@@ -366,7 +376,8 @@ void ProgressThread::State::check_deadline(const Running& running) {
   });
 }
 
-/// Ends all operations with this message, unless the run has already failed.
+/// Ends all operations with this message, unless the run has already failed. `notify`: this rank has found the failure
+/// and notifies the others, as far as they can be reached.
 void ProgressThread::State::fail(const std::string& text, bool notify) {
   if (failed()) return;
   const std::string message = text.substr(0, 2000);  // short messages are sent at once, whatever the other rank does
@@ -374,37 +385,37 @@ void ProgressThread::State::fail(const std::string& text, bool notify) {
   {
     const std::lock_guard lock(mutex_);
     failure_ = message;
+    found_failure_ = notify;
     for (const auto& operation : submitted_) operation->fail(message);
     submitted_.clear();
     changed_.notify_all();
   }
-  if (notify) {
-    for (int rank = 0; rank < place_.size; ++rank) {
-      if (rank != place_.rank) transport_->send_note(rank, failure_note + message);
-    }
-  }
   for (const Running& running : running_) running.operation->fail(message);  // they stay: others may write into them
+  if (!notify) return;
+  try {
+    tell_all(failure_note + message);
+  } catch (const std::exception&) {  // the others notice that this rank is silent
+  }
 }
 
-/// Tells all ranks that this one has ended, and waits until the transport may be left.
+/// Tells all ranks that this one has ended, and waits until the transport may be left. A rank that shows signs of life
+/// may work for itself as long as it likes.
 void ProgressThread::State::leave_in_order() {
   const Duration begin = clock_.now();
   try {
-    for (int rank = 0; rank < place_.size; ++rank) {
-      if (rank != place_.rank) transport_->send_note(rank, fmt::format("{}{}", end_note, started_));
-    }
+    tell_all(fmt::format("{}{}", end_note, started_));
     while (!failed()) {
       transport_->progress();
       read_notes();
       // Threads end independently; processes first read what others have sent.
       if ((!transport_->separate_processes() || all_departed()) && !failed() && transport_->leave()) return;
-      if (clock_.now() - begin > timeout_) {
-        for (int rank = 0; rank < place_.size; ++rank) {
-          if (rank == place_.rank || departed_[static_cast<std::size_t>(rank)]) continue;
-          fail(fmt::format("rank {}: expected rank {} to end within {:g} s, got nothing", place_.rank, rank,
-                           seconds_of(timeout_)),
-               true);
-        }
+      for (int rank = 0; rank < place_.size; ++rank) {
+        const auto r = static_cast<std::size_t>(rank);
+        if (rank == place_.rank || departed_[r] || clock_.now() - std::max(begin, heard_[r]) <= timeout_) continue;
+        fail(fmt::format("rank {}: expected rank {} to end or to send a sign of life within {:g} s, got nothing; it is "
+                         "stopped or cut off",
+                         place_.rank, rank, seconds_of(timeout_)),
+             true);
       }
       transport_->wait(std::chrono::milliseconds(100));
     }
@@ -418,9 +429,10 @@ void ProgressThread::State::leave_after_failure() {
   if (!transport_->separate_processes()) return;
   const Duration begin = clock_.now();
   try {
-    for (int rank = 0; rank < place_.size; ++rank) {
-      if (rank != place_.rank) transport_->send_note(rank, fmt::format("{}{}", end_note, started_));
-    }
+    tell_all(fmt::format("{}{}", end_note, started_));
+  } catch (const std::exception&) {  // the run has failed already
+  }
+  try {
     while (!all_departed() && clock_.now() - begin < wait_after_failure) {
       transport_->progress();
       read_notes();
@@ -477,5 +489,6 @@ std::shared_ptr<CollectiveOperation> ProgressThread::start(MessageSchedule sched
 }
 void ProgressThread::abort(const std::string& reason) { state_->abort(reason); }
 std::string ProgressThread::failure() const { return state_->failure(); }
+bool ProgressThread::found_failure() const { return state_->found_failure(); }
 
 }  // namespace xtape

@@ -34,6 +34,8 @@ class ProgressThread {
   void abort(const std::string& reason);
   /// Why the run has failed; empty if it has not.
   std::string failure() const;
+  /// Whether this rank has found the failure and notified the others.
+  bool found_failure() const;
 
  private:
   class State;

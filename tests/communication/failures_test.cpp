@@ -69,7 +69,10 @@ TEST_CASE("after a failure every operation throws the same message") {
   CHECK(test::error_of([&] { ranks[0]->barrier(); }) == "rank 2: reason");
   CHECK(test::error_of([&] { ranks[1]->all_reduce(Tensor::zeros({4})); }) == "rank 2: reason");
   CHECK(test::error_of([&] { ranks[1]->all_gather("text"); }) == "rank 2: reason");
-  for (const auto& rank : ranks) CHECK(rank->failure() == "rank 2: reason");
+  for (const auto& rank : ranks) {
+    CHECK(rank->failure() == "rank 2: reason");
+    CHECK(rank->found_failure() == (rank->rank() == 2));
+  }
 }
 
 TEST_CASE("an exception that destroys a communicator ends the run") {

@@ -17,6 +17,9 @@ void need_mpi() {
   if (std::system("mpirun --version > /dev/null 2>&1") != 0) skip("mpirun is not installed");
 }
 
+/// A program beside this one.
+std::string ranks_program() { return std::filesystem::canonical("/proc/self/exe").parent_path() / "ranks_program"; }
+
 int count(const std::string& text, const std::string& words) {
   int found = 0;
   for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
@@ -47,7 +50,7 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
   need_mpi();
   const Programs run;
   write_other_data(run.folder());
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string folder = fmt::format("stopped{}", signal);
     BackgroundTraining training(run, "--ranks 2 --output " + folder);
     training.send(signal);
@@ -56,7 +59,7 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
     CHECK(status == 128 + SIGTERM);
     CHECK_THAT(training.text(), Contains("to resume: ./run train --resume"));
     CHECK(count(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
-    if (signal == SIGTERM) continue;
+    if (signal != SIGINT) continue;
     for (const int ranks : {1, 2}) {
       std::filesystem::copy(run.folder() / folder, run.folder() / fmt::format("{}-{}", folder, ranks),
                             std::filesystem::copy_options::recursive);
@@ -67,6 +70,34 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
     CHECK(bytes_of(run.folder() / (folder + "-1/model.safetensors")) ==
           bytes_of(run.folder() / (folder + "-2/model.safetensors")));
   }
+}
+
+TEST_CASE("a failure that another rank finds is printed while the first rank hangs") {
+  need_mpi();
+  std::vector<std::string> command{"mpirun", "-n", "3", ranks_program(), "hang"};
+  BackgroundProgram version({"/usr/bin/env", "mpirun", "--version"});
+  version.wait();
+  if (version.text().find("Open MPI") != std::string::npos) {
+    command.insert(command.begin() + 1, {"--allow-run-as-root", "--oversubscribe"});
+  }
+  command.insert(command.begin(), "/usr/bin/env");
+  BackgroundProgram program(command);
+  const int status = program.wait();
+  INFO(program.text());
+  CHECK(status != 0);
+  CHECK_THAT(program.text(), Contains("expected the same on all ranks, got "));
+}
+
+TEST_CASE("a single task of Slurm is no run on ranks") {
+  const auto ranks_with = [](const std::string& variable) {
+    BackgroundProgram program({"/usr/bin/env", variable, ranks_program(), "count"});
+    CHECK(program.wait() == 0);
+    return program.text();
+  };
+  CHECK(ranks_with("SLURM_STEP_NUM_TASKS=1") == "0\n");
+  CHECK(ranks_with("SLURM_STEP_NUM_TASKS=3") == "3\n");
+  CHECK(ranks_with("SLURM_NTASKS=3") == "0\n");
+  CHECK(ranks_with("OMPI_COMM_WORLD_SIZE=1") == "1\n");
 }
 
 TEST_CASE("an error on ranks is printed and ends all of them") {

@@ -1,9 +1,13 @@
 // Runs on several ranks of which one fails, disagrees or has a loss that is not finite.
+#include <iostream>
 #include <limits>
+#include <sstream>
 
 #include "framework/ops/ops.hpp"
 #include "tests/training/distributed_runs.hpp"
 #include "training/callbacks/callbacks.hpp"
+#include "training/checkpoint/checkpoint.hpp"
+#include "training/distributed/shards.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -118,9 +122,143 @@ TEST_CASE("ranks that disagree are told what differs before the first step") {
                  if (rank == 2) run.optimizer.set_learning_rate(0.5);
                })};
              }),
-             Contains("fit: expected the same learning rate on all ranks"));
+             Contains("fit: expected the same learning rate on all ranks, got 0.01 on rank 0 and 0.5 on rank 2"));
   CHECK_THAT(refused([](FitOptions& options, Model&, int) { options.batch_size = 6; }),
              Contains("fit: expected at least one sample of a batch for each of the 8 shards, got a batch of 6"));
+}
+
+TEST_CASE("an Error that all ranks get does not end what they do together") {
+  const auto error_on = [](int ranks, const std::function<void(Model&, const std::shared_ptr<Communicator>&)>& first) {
+    std::vector<std::string> messages(static_cast<std::size_t>(ranks));
+    run_on_threads(ranks, [&](const std::shared_ptr<Communicator>& communicator) {
+      Model model = quadrant_model(0);
+      std::string& message = messages[static_cast<std::size_t>(communicator->rank())];
+      try {
+        first(model, communicator);
+      } catch (const Error& error) {
+        message = error.what();
+      }
+      SGD sgd(model.parameters());
+      fit(model, sgd, quadrants(32), {.distributed = {.communicator = communicator}, .show_progress = false});
+      if (!communicator->failure().empty()) message += " and the run has failed";
+    });
+    for (const std::string& message : messages) {
+      CHECK(message == messages[0]);
+      CHECK_THAT(message, !Contains("the run has failed"));
+    }
+    return messages[0];
+  };
+  const auto fit_with = [](const FitOptions& given, const Dataset& data = quadrants(32)) {
+    return [&, given, data](Model& model, const std::shared_ptr<Communicator>& communicator) {
+      FitOptions options = given;
+      options.distributed.communicator = communicator;
+      options.show_progress = false;
+      SGD sgd(model.parameters());
+      fit(model, sgd, data, options);
+    };
+  };
+  Tensor points = quadrants(32).input();
+  points.mutable_data<float>()[0] = std::numeric_limits<float>::infinity();
+  for (const int ranks : {1, 2}) {
+    CHECK_THAT(error_on(ranks, fit_with({.epochs = 0})), Contains("fit: expected at least 1 epoch"));
+    CHECK_THAT(error_on(ranks, fit_with({.validation_split = 2})), Contains("fit: expected a validation_split"));
+    CHECK_THAT(error_on(ranks, fit_with({}, Dataset(points, quadrants(32).target(), 2))),
+               Contains("fit: expected a finite loss"));
+    const auto evaluation = [](Model& model, const std::shared_ptr<Communicator>& communicator) {
+      evaluate(model, quadrants(9), {.batch_size = 0, .distributed = {.communicator = communicator}});
+    };
+    CHECK_THAT(error_on(ranks, evaluation), Contains("evaluate: expected a batch_size of at least 1, got 0"));
+  }
+  const auto different = [](Model& model, const std::shared_ptr<Communicator>& communicator) {
+    SGD sgd(model.parameters());
+    fit(model, sgd, quadrants(32),
+        {.seed = communicator->rank() == 1 ? 6u : 5u, .distributed = {.communicator = communicator}});
+  };
+  CHECK_THAT(error_on(2, different), Contains("got seed 5 on rank 0 and 6 on rank 1"));
+  const auto one_wrong = [](Model& model, const std::shared_ptr<Communicator>& communicator) {
+    predict(model, quadrants(32), communicator->rank() == 1 ? 0 : 8, {.communicator = communicator});
+  };
+  CHECK(error_on(2, one_wrong) == "rank 1: predict: expected a batch_size of at least 1, got 0");
+}
+
+TEST_CASE("ranks that call other functions or train other parameters are told so") {
+  const Model model = quadrant_model(0);
+  CHECK_THAT(error_of([&] {
+               run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+                 const Distributed distributed{.communicator = communicator};
+                 if (communicator->rank() == 0) {
+                   evaluate(model, quadrants(9), {.batch_size = 8, .distributed = distributed});
+                 } else {
+                   predict(model, quadrants(9), 8, distributed);
+                 }
+               });
+             }),
+             Contains("function evaluate on rank 0 and predict on rank 1"));
+  CHECK_THAT(error_of([&] {
+               run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+                 Model own = quadrant_model(0);
+                 std::vector<Parameter> parameters = own.parameters();
+                 if (communicator->rank() == 1) std::ranges::reverse(parameters);
+                 SGD sgd(parameters);
+                 fit(own, sgd, quadrants(32), {.distributed = {.communicator = communicator}});
+               });
+             }),
+             Contains("got checksum of the names of the trained parameters, in their order"));
+  CHECK_THAT(error_of([&] {
+               run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+                 const Shards shards("f", {.communicator = communicator});
+                 shards.check_same("f", communicator->rank() == 0 ? std::map<std::string, std::string>{{"a", "1"}}
+                                                                  : std::map<std::string, std::string>{{"b", "2"}});
+               });
+             }),
+             Contains("got a 1 on rank 0 and nothing on rank 1; b nothing on rank 0 and 2 on rank 1"));
+}
+
+namespace {
+
+/// Throws after each step, at the time at which checkpoints are saved.
+class FailsLast final : public Callback {
+ public:
+  void batch_end(TrainingState&) override { fail("no more"); }
+  bool comes_last() const override { return true; }
+};
+
+}  // namespace
+
+TEST_CASE("a failure of another rank while a checkpoint is saved ends the run without a warning about the file") {
+  const TemporaryFolder folder;
+  std::ostringstream errors;
+  auto* before = std::cerr.rdbuf(errors.rdbuf());
+  const std::string message = error_of([&] {
+    run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+      FitOptions options = stateful_options();
+      options.distributed.shard_optimizer = true;
+      if (communicator->rank() == 0) {
+        options.callbacks = {Checkpoint({.folder = folder.path(), .every_steps = 1})};
+      } else {
+        options.callbacks = {CallbackHandle<FailsLast>()};
+      }
+      train_rank(options, communicator);
+    });
+  });
+  std::cerr.rdbuf(before);
+  CHECK(message == "rank 1: no more");
+  CHECK(errors.str() == "");
+}
+
+TEST_CASE("averages that other ranks keep are not swapped in during a run") {
+  CHECK_THAT(error_of([&] {
+               run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+                 Model model = quadrant_model(0);
+                 SGD sgd(model.parameters(), {.ema_momentum = 0.5});
+                 fit(model, sgd, quadrants(32),
+                     {.callbacks = {at_epoch_end([&](TrainingState&) { sgd.swap_averages(); })},
+                      .distributed = {.communicator = communicator, .shard_optimizer = true},
+                      .show_progress = false});
+               });
+             }),
+             Contains("SGD::swap_averages: expected an optimizer with the slots of all of its parameters") &&
+                 Contains("during fit with shard_optimizer, call it after fit"));
 }
 
 TEST_CASE("an optimizer that a failed run has left without a part of its state is refused") {

@@ -126,6 +126,56 @@ TEST_CASE("a parameter that some shards have no gradient of has the gradient zer
   }
 }
 
+TEST_CASE("ranks that meet in a layer may lack the gradients of other layers") {
+  const auto train = [](std::int64_t bucket_bytes) {
+    std::vector<std::vector<Tensor>> weights(2);
+    run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+      const auto input = Input({1});
+      auto x = Dense({.units = 1, .kernel_initializer = ones()})(input);
+      x = LayerHandle<Sometimes>()(BatchNormalization({.synchronized = true})(x));
+      Model model(input, Dense({.units = 1})(x), {.seed = 1});
+      std::vector<Parameter> trained = model.parameters();
+      std::erase(trained, model.parameter("sometimes/never"));  // or it would hold up the bucket of the other one
+      SGD sgd(trained, {.learning_rate = 0.1});
+      fit(model, sgd, Dataset(Tensor::of({4, 1}, {2.f, 3.f, -2.f, -3.f}), Tensor::zeros({4, 1})),
+          {.epochs = 2,
+           .batch_size = 4,
+           .loss = loss::mean_squared_error(),
+           .shuffle = false,
+           .partial_optimizer = true,
+           .distributed = {.communicator = communicator, .bucket_bytes = bucket_bytes},
+           .show_progress = false});
+      weights[static_cast<std::size_t>(communicator->rank())] = values_of(model);
+    });
+    check_identical(weights[0], weights[1]);
+    return weights[0];
+  };
+  check_identical(train(1), train(1 << 20));  // a bucket for each parameter, and one for all
+}
+
+TEST_CASE("what rounding takes from a gradient waits for the next one through steps without a gradient") {
+  Tensor trained;
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    const auto input = Input({1});
+    const auto x = LayerHandle<Sometimes>()(input);
+    Model model(input, Dense({.units = 1, .kernel_initializer = ones(), .name = "last"})(x));
+    const Loss loss = custom_loss([](const Variable& y, const Tensor&) { return mean(y) * (1 + 0x1p-12); });
+    const Dataset data(Tensor::of({4, 1}, {1.f, 1.f, -1.f, -1.f}), Tensor::zeros({4, 1}));
+    const Parameter often = model.parameter("sometimes/often");
+    SGD sgd({often, model.parameter("last/bias")}, {.learning_rate = 0x1p-10});
+    fit(model, sgd, data,
+        {.epochs = 512,
+         .batch_size = 2,
+         .loss = loss,
+         .shuffle = false,
+         .partial_optimizer = true,
+         .distributed = {.communicator = communicator, .wire = Wire::bfloat16},
+         .show_progress = false});
+    if (communicator->rank() == 0) trained = often.value();
+  });
+  CHECK(std::abs(trained.item() + 0.5 * (1 + 0x1p-12)) < 0x1p-9 * 0x1p-10 * 8);  // a few roundings, not 512
+}
+
 TEST_CASE("a run on some ranks resumes on other numbers of ranks with the same bits") {
   const RankResult whole = train_rank(stateful_options(), nullptr);
   for (const int first : {2, 8}) {
@@ -211,6 +261,26 @@ TEST_CASE("an optimizer whose state is divided among the ranks has the same bits
     CHECK(bytes == whole.state_bytes);
     check_identical(saved_in(same_folder.path()), saved_in(folder.path()));
   }
+}
+
+TEST_CASE("frozen parameters do not count when the optimizer's state is divided") {
+  const auto input = Input({40});
+  std::vector<std::int64_t> bytes(2);
+  run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    auto x = Dense({.units = 60, .use_bias = false, .name = "frozen"})(input);
+    x = Dense({.units = 10, .use_bias = false})(x);
+    Model model(input, Dense({.units = 60, .use_bias = false})(x));
+    model.layer("frozen").set_trainable(false);
+    Adam adam(model.parameters());
+    fit(model, adam, Dataset(Tensor::ones({4, 40}), Tensor::zeros({4, 60})),
+        {.loss = loss::mean_squared_error(),
+         .callbacks = {at_batch_end(
+             [&](TrainingState&) { bytes[static_cast<std::size_t>(communicator->rank())] = adam.state_bytes(); })},
+         .distributed = {.communicator = communicator, .shard_optimizer = true},
+         .show_progress = false});
+  });
+  CHECK(bytes[0] == 2 * 4 * 600);
+  CHECK(bytes[1] == 2 * 4 * 600);
 }
 
 TEST_CASE("gradients of 16 bits train to about the same weights, and what rounding takes comes back") {

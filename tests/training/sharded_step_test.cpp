@@ -9,6 +9,7 @@
 #include "training/batch_norm_recalibration.hpp"
 #include "training/data/data_loader.hpp"
 #include "training/distributed/ordered_sum.hpp"
+#include "training/distributed/state_mean.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -176,4 +177,115 @@ TEST_CASE("evaluate and predict and recalibrate_batch_norm of shards give what t
   recalibrate_batch_norm(other, data, {.batch_size = 8, .distributed = {.shards = 8}});
   CHECK(largest_difference(one.parameter("norm/moving_mean").value(), other.parameter("norm/moving_mean").value()) <
         1e-6);
+}
+
+TEST_CASE("a loss that is a sum gives the step of the whole batch with any shards and accumulated batches") {
+  const auto summed = [](const Variable& y, const Tensor& t) { return sum((y - t) * (y - t)); };
+  const Loss loss("summed", summed, {.reduction = LossReduction::sum});
+  const auto train = [&](FitOptions options, const Dataset& data) {
+    const auto input = Input({2});
+    Model model(input, Dense({.units = 1})(input), {.seed = 1});
+    model.convert(DType::float64);
+    SGD sgd(model.parameters(), {.learning_rate = 0.01});
+    options.loss = loss;
+    options.shuffle = options.show_progress = false;
+    Trained result;
+    result.history = fit(model, sgd, data, options);
+    result.weights = values_of(model);
+    return result;
+  };
+  const Dataset data(RandomStream(1).normal({10, 2}, 0, 1, DType::float64),
+                     RandomStream(2).normal({10, 1}, 0, 1, DType::float64));
+  const Trained whole = train({.batch_size = 10}, data);
+  // the definition: the gradient of the kernel is 2 x^T (x w + b - t)
+  const auto input = Input({2});
+  Model initial(input, Dense({.units = 1})(input), {.seed = 1});
+  initial.convert(DType::float64);
+  const Tensor w = values_of(initial)[0];
+  double squares = 0, slope = 0;
+  for (std::int64_t i = 0; i < 10; ++i) {
+    double difference = -data.target().at({i, 0});
+    for (std::int64_t j = 0; j < 2; ++j) difference += data.input().at({i, j}) * w.at({j, 0});
+    squares += difference * difference;
+    slope += 2 * data.input().at({i, 0}) * difference;
+  }
+  CHECK(whole.weights[0].at({0, 0}) == Approx(w.at({0, 0}) - 0.01 * slope).epsilon(1e-12));
+  CHECK(whole.history.last()["loss"] == Approx(squares / 10).epsilon(1e-12));  // figures are for each sample
+  for (const std::int64_t shards : {1, 2, 3, 5}) {
+    for (const std::int64_t accumulate : {1, 2}) {
+      INFO(shards << " shards, accumulate " << accumulate);
+      const Trained parts =
+          train({.batch_size = 10 / accumulate, .accumulate = accumulate, .distributed = {.shards = shards}}, data);
+      CHECK(distance(whole.weights, parts.weights) < 1e-12);
+      CHECK(parts.history.last()["loss"] == Approx(whole.history.last()["loss"]).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("a loss of a whole batch is refused where batches are divided") {
+  const auto input = Input({2});
+  Model model(input, Dense({.units = 1, .activation = sigmoid})(input));
+  SGD sgd(model.parameters());
+  const Dataset data(Tensor::ones({8, 2}), Tensor::ones({8, 1}));
+  for (const Loss& loss : {loss::dice({.whole_batch = true}), loss::tversky({.whole_batch = true})}) {
+    FitOptions options{.batch_size = 8, .loss = loss, .distributed = {.shards = 4}, .show_progress = false};
+    const auto message = Contains("fit: expected one shard and no accumulate for the loss " + loss.name() +
+                                  " (whole_batch true), which is not a mean or sum of the losses of a batch's parts");
+    CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }), message && Contains("got 4 parts"));
+    options.distributed = {};
+    options.accumulate = 2;
+    CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }), message && Contains("got 2 parts"));
+    options.accumulate = 1;
+    fit(model, sgd, data, options);
+    CHECK_THAT(error_of([&] { evaluate(model, data, {.batch_size = 8, .loss = loss, .distributed = {.shards = 2}}); }),
+               Contains("evaluate: expected one shard"));
+  }
+  fit(model, sgd, data, {.loss = loss::dice(), .distributed = {.shards = 4}, .show_progress = false});
+}
+
+TEST_CASE("a part of a batch that does not count may have a loss of NaN") {
+  const auto masked = [](const Variable& y, const Tensor& t) {  // the mean over targets that are not 0
+    return sum((y - t) * (y - t) * t) / sum(Variable(t));
+  };
+  const auto count = [](const Tensor& targets) {
+    double total = 0;
+    for (const double t : targets.to_vector()) total += t;
+    return total;
+  };
+  const Loss loss("masked", masked, LossOptions{.count = count});
+  const auto train = [&](const Distributed& distributed) {
+    const auto input = Input({2});
+    Model model(input, Dense({.units = 1})(input), {.seed = 1});
+    model.convert(DType::float64);
+    SGD sgd(model.parameters());
+    const Dataset data(RandomStream(1).normal({8, 2}, 0, 1, DType::float64),
+                       Tensor::of({8, 1}, std::vector<double>{1, 0, 0, 0, 0, 0, 1, 1}, DType::float64));
+    const History history =
+        fit(model, sgd, data,
+            {.batch_size = 8, .loss = loss, .shuffle = false, .distributed = distributed, .show_progress = false});
+    std::vector<Tensor> results = values_of(model);
+    results.push_back(Tensor::scalar(history.last()["loss"], DType::float64));
+    return results;
+  };
+  const std::vector<Tensor> whole = train({});
+  CHECK(std::isfinite(whole.back().item()));
+  CHECK(distance(whole, train({.shards = 4})) < 1e-12);
+}
+
+TEST_CASE("the mean of a state has the same bits wherever the shards without it are computed") {
+  const auto input = Input({1});
+  const Model model(input, BatchNormalization()(input));
+  const Parameter mean = model.parameters()[2];
+  for (const bool first : {false, true}) {
+    StateMean state({mean});
+    for (const bool announced : {first, !first}) {
+      Gradients updates;
+      if (announced) updates.update(mean, [](const Tensor&) { return Tensor::of({1}, {-0.0f}); });
+      state.add_shard(updates, 0.5);
+    }
+    Gradients means;
+    state.announce({state.shares()}, Shards(), means);
+    REQUIRE(means.next_state().size() == 1);
+    CHECK_FALSE(std::signbit(means.next_state()[0].second.item()));  // -0 + 0, as ranks add it up
+  }
 }

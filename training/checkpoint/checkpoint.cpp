@@ -3,6 +3,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "framework/communication/communicator.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "models/files/weights.hpp"
 #include "training/fit.hpp"
@@ -58,6 +59,7 @@ void CheckpointCallback::save(const TrainingState& run) {
   try {
     save_checkpoint(run, path);
   } catch (const Error& error) {
+    if (const auto& ranks = run.shards.communicator(); ranks && !ranks->failure().empty()) throw;
     warn(error);
     return;
   }

@@ -229,6 +229,11 @@ std::map<std::string, std::string> fingerprint(const TrainingState& run) {
   alike["epochs of the run"] = fmt::format("{}", run.options.epochs);
   alike["number of callbacks"] = fmt::format("{}", run.options.callbacks.size());
   alike["resume"] = run.options.resume.empty() ? "no" : "yes";
+  Checksum trained;  // in the optimizer's order, in which shard_optimizer divides them
+  for (const Parameter& parameter : run.optimizer.parameters()) {
+    trained.add(fmt::format("{} {};", parameter.name(), parameter.trainable()));
+  }
+  alike["checksum of the names of the trained parameters, in their order"] = trained.text();
   Checksum slots;
   for (const auto& [name, slot] : run.optimizer.named_state()) {
     slots.add(name + " ");

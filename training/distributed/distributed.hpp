@@ -12,7 +12,7 @@ namespace xtape {
 /// run. It is divided into `shards`, consecutive parts of its rows whose sizes differ by at most 1. Each rank computes
 /// its shards one after the other; gradients, losses, metrics and moving averages are added over the shards in a fixed
 /// tree. So the results depend on the number of shards and not on the number of ranks: the same bits on 1, 2, 4 or 8
-/// ranks with 8 shards, and without any communicator. By default the whole batch is one shard.
+/// ranks with 8 shards, and without any communicator. By default each rank has one shard.
 ///
 ///   const auto ranks = mpi_communicator();
 ///   fit(model, adam, data, {.batch_size = 256, .distributed = {.communicator = ranks, .shards = 8}});
@@ -30,7 +30,8 @@ struct Distributed {
   /// 1-bit stochastic gradient descent, Interspeech 2014); it is 0 again when a run begins or resumes.
   Wire wire = Wire::full;
   /// Each rank keeps the optimizer's state of a part of the parameters only; the numbers are the same. A checkpoint has
-  /// all of it, and the optimizer when fit() has returned.
+  /// all of it, and the optimizer when fit() has returned. After an Error the optimizer has only its part and is
+  /// refused, and a step may have changed some parameters only: resume from a checkpoint with a new optimizer.
   bool shard_optimizer = false;
 };
 

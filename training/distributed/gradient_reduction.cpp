@@ -9,12 +9,13 @@
 namespace xtape {
 
 GradientReduction::GradientReduction(const Distributed& distributed, const std::vector<Parameter>& parameters,
-                                     Residuals& residuals)
+                                     Residuals& residuals, bool overlap)
     : distributed_(distributed),
       parameters_(parameters),
       residuals_(residuals),
       gradients_(parameters.size()),
-      bucket_of_(parameters.size()) {
+      bucket_of_(parameters.size()),
+      overlap_(overlap) {
   for (std::size_t i = parameters.size(); i-- > 0;) {
     const bool fits = !buckets_.empty() && buckets_.back().bytes < distributed.bucket_bytes &&
                       parameters[buckets_.back().members.front()].dtype() == parameters[i].dtype();
@@ -31,6 +32,7 @@ GradientReduction::GradientReduction(const Distributed& distributed, const std::
 void GradientReduction::add(std::size_t index, Tensor gradient) {
   gradients_[index] = std::move(gradient);
   --buckets_[bucket_of_[index]].missing;
+  if (++added_ < gradients_.size() && !overlap_) return;
   for (; started_ < buckets_.size() && buckets_[started_].missing == 0; ++started_) start(buckets_[started_]);
 }
 
@@ -45,13 +47,12 @@ void GradientReduction::start(Bucket& bucket) {
   bucket.sum = distributed_.communicator->start_all_reduce(std::move(message), distributed_.wire);
 }
 
-/// The gradient with what rounding took from earlier ones, of which rounding takes a part again.
+/// The gradient with what rounding took from earlier ones, of which rounding takes a part again. That waits for the
+/// next gradient where there is none.
 Tensor GradientReduction::with_residual(std::size_t index) {
   Tensor gradient = std::exchange(gradients_[index], {});
-  if (distributed_.wire == Wire::full) return gradient;
-  const Parameter& parameter = parameters_[index];
-  Tensor& residual = residuals_[parameter];
-  if (!gradient.defined()) gradient = Tensor::zeros(parameter.shape(), parameter.dtype());
+  if (distributed_.wire == Wire::full || !gradient.defined()) return gradient;
+  Tensor& residual = residuals_[parameters_[index]];
   if (residual.defined()) add_into(gradient, residual);
   residual = map("fit", gradient, rounded(gradient, distributed_.wire), [](auto whole, auto sent) {
     const auto rest = whole - sent;

@@ -2,22 +2,9 @@
 
 #include <utility>
 
-#include "framework/tensor/elementwise.hpp"
 #include "training/distributed/gradient_reduction.hpp"
 
 namespace xtape {
-namespace {
-
-/// left += right, where an undefined tensor is 0. That adds zeros where only one is defined, so that the bits do not
-/// depend on where the shards without a gradient are computed: 0 + -0 is 0.
-void add_gradient(Tensor& left, const Tensor& right) {
-  if (!left.defined() && !right.defined()) return;
-  if (!left.defined()) left = Tensor::zeros(right.shape(), right.dtype());
-  add_into(left, right.defined() ? right : Tensor::zeros(left.shape(), left.dtype()));
-}
-
-}  // namespace
-
 GradientSum::GradientSum(const std::vector<Parameter>& parameters, std::int64_t shards, GradientReduction* reduction)
     : parameters_(parameters), entries_(parameters.size()), shards_left_(shards), reduction_(reduction) {
   for (std::size_t i = 0; i < parameters.size(); ++i) places_.emplace(parameters[i], i);
@@ -38,9 +25,9 @@ void GradientSum::add(const Parameter& parameter, Tensor gradient) {
 void GradientSum::complete(std::size_t index) {
   Entry& entry = entries_[index];
   entry.in_sum = true;
-  entry.of_shards.push(std::exchange(entry.of_shard, {}), add_gradient);
+  entry.of_shards.push(std::exchange(entry.of_shard, {}), add_defined);
   if (shards_left_ > 1) return;
-  Tensor total = entry.of_shards.total(add_gradient);
+  Tensor total = entry.of_shards.total(add_defined);
   entry.present = total.defined();
   if (reduction_) {
     reduction_->add(index, std::move(total));

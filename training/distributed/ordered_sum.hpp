@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "framework/tensor/elementwise.hpp"
+
 namespace xtape {
 
 /// Adds values in the order of a fixed tree: adjacent pairs, then pairs of these sums, level by level; an odd one is
@@ -51,6 +53,14 @@ T ordered_total(std::vector<T> values, const Add& add) {
   OrderedSum<T> sum;
   for (T& value : values) sum.push(std::move(value), add);
   return sum.total(add);
+}
+
+/// left += right, where an undefined tensor is 0. That adds zeros where only one is defined, so that the bits do not
+/// depend on where the shards without a value are computed: 0 + -0 is 0.
+inline void add_defined(Tensor& left, const Tensor& right) {
+  if (!left.defined() && !right.defined()) return;
+  if (!left.defined()) left = Tensor::zeros(right.shape(), right.dtype());
+  add_into(left, right.defined() ? right : Tensor::zeros(left.shape(), left.dtype()));
 }
 
 }  // namespace xtape

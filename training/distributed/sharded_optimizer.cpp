@@ -10,16 +10,17 @@
 namespace xtape {
 namespace {
 
-/// A rank for each parameter: the largest first, each to the rank that has the least.
+/// A rank for each parameter: the largest first, each to the rank that has the least. Frozen ones need no slots.
 std::vector<int> balanced(const std::vector<Parameter>& parameters, int ranks) {
   std::vector<std::size_t> order(parameters.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return parameters[i].shape().size(); });
+  const auto size_of = [&](std::size_t i) { return parameters[i].trainable() ? parameters[i].shape().size() : 0; };
+  std::ranges::stable_sort(order, std::greater(), size_of);
   std::vector<std::int64_t> load(static_cast<std::size_t>(ranks), 0);
   std::vector<int> owners(parameters.size());
   for (const std::size_t i : order) {
     const auto least = std::ranges::min_element(load);
-    *least += parameters[i].shape().size();
+    *least += size_of(i);
     owners[i] = static_cast<int>(least - load.begin());
   }
   return owners;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <exception>
+#include <set>
 #include <sstream>
 
 #include "framework/communication/communicator.hpp"
@@ -51,7 +52,8 @@ Shards::Shards(std::string_view function, const Distributed& distributed) : comm
   }
   count_ = distributed.shards == 0 ? ranks_ : distributed.shards;
   check(count_ >= 1 && count_ <= most_parts, "{}: expected shards from 0 to {}, got {}", function, most_parts, count_);
-  const bool divides = count_ % ranks_ == 0 && (ranks_ == 1 || std::has_single_bit(static_cast<std::uint64_t>(own())));
+  const bool divides =
+      count_ % ranks_ == 0 && (ranks_ == 1 || std::has_single_bit(static_cast<std::uint64_t>(per_rank())));
   check(divides,
         "{}: expected a number of shards that each rank gets the same share of, a power of 2, got {} shards on {} "
         "ranks; run it on {} ranks, or choose other shards",
@@ -65,17 +67,17 @@ DataLoaderOptions Shards::part_of(DataLoaderOptions options) const {
 }
 
 std::vector<Batch> Shards::split(const Batch& part, std::int64_t rows) const {
-  if (own() == 1) return {part};
+  if (per_rank() == 1) return {part};
   const std::int64_t before = begin_of_part(rows, rank_, ranks_);
   std::vector<Batch> shards;
-  for (std::int64_t shard = first(); shard < first() + own(); ++shard) {
+  for (std::int64_t shard = first(); shard < first() + per_rank(); ++shard) {
     shards.push_back(
         rows_of(part, begin_of_part(rows, shard, count_) - before, begin_of_part(rows, shard + 1, count_) - before));
   }
   return shards;
 }
 
-std::vector<double> Shards::gather_joined(const std::vector<double>& own) const {
+std::vector<double> Shards::concatenated(const std::vector<double>& own) const {
   if (ranks_ == 1) return own;
   return communicator_->all_gather(Tensor::of({std::ssize(own)}, std::span(own))).to_vector();
 }
@@ -84,7 +86,7 @@ std::vector<std::vector<double>> Shards::gather(const std::vector<double>& own) 
   if (ranks_ == 1) return {own};
   std::vector<double> message{static_cast<double>(own.size())};  // which tells where the next rank's begins
   message.insert(message.end(), own.begin(), own.end());
-  const std::vector<double> all = gather_joined(message);
+  const std::vector<double> all = concatenated(message);
   std::vector<std::vector<double>> parts;
   for (auto next = all.begin(); next != all.end();) {
     const auto size = static_cast<std::ptrdiff_t>(*next++);
@@ -119,27 +121,36 @@ void Shards::add_up(std::span<double> numbers) const {
 
 void Shards::check_same(std::string_view function, const std::map<std::string, std::string>& own) const {
   if (ranks_ == 1) return;
-  std::string text;
+  std::string text = fmt::format("function{}{}{}", '\0', function, '\0');
   for (const auto& [name, value] : own) text += name + '\0' + value + '\0';
   const std::vector<std::string> all = gather(text);
   if (std::ranges::adjacent_find(all, std::ranges::not_equal_to()) == all.end()) return;
-  const std::map<std::string, std::string> first = entries_of(all[0]);
+  std::vector<std::map<std::string, std::string>> entries;
+  std::set<std::string> names;
+  for (const std::string& of_rank : all) {
+    for (const auto& [name, value] : entries.emplace_back(entries_of(of_rank))) names.insert(name);
+  }
+  const auto value_of = [&](std::size_t r, const std::string& name) {
+    const auto found = entries[r].find(name);
+    return found == entries[r].end() ? "nothing" : found->second;
+  };
   std::vector<std::string> unlike;
   for (std::size_t r = 1; r < all.size(); ++r) {
-    const std::map<std::string, std::string> other = entries_of(all[r]);
-    for (const auto& [name, value] : first) {
-      const auto found = other.find(name);
-      const std::string given = found == other.end() ? "nothing" : found->second;
-      if (given != value) unlike.push_back(fmt::format("{} {} on rank 0 and {} on rank {}", name, value, given, r));
+    for (const std::string& name : names) {
+      const std::string first = value_of(0, name), given = value_of(r, name);
+      if (given != first) unlike.push_back(fmt::format("{} {} on rank 0 and {} on rank {}", name, first, given, r));
     }
   }
-  fail("{}: expected the same model, data and options on all ranks, got {}", function, fmt::join(unlike, "; "));
+  throw AgreedError(fmt::format("{}: expected the same model, data and options on all ranks, got {}", function,
+                                fmt::join(unlike, "; ")));
 }
 
 void guarded(const Distributed& distributed, const std::function<void()>& f) {
-  if (!distributed.communicator) return f();
+  if (!distributed.communicator || distributed.communicator->size() == 1) return f();
   try {
     f();
+  } catch (const AgreedError&) {
+    throw;
   } catch (const std::exception& error) {
     distributed.communicator->abort(error.what());
     throw;
@@ -147,6 +158,21 @@ void guarded(const Distributed& distributed, const std::function<void()>& f) {
     distributed.communicator->abort("an exception");
     throw;
   }
+}
+
+void check_agreed(const Distributed& distributed, const std::function<void()>& checks) {
+  if (!distributed.communicator || distributed.communicator->size() == 1) return checks();
+  std::string message;
+  try {
+    checks();
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  const std::vector<std::string> all = distributed.communicator->all_gather(message);
+  const auto failed = std::ranges::find_if_not(all, &std::string::empty);
+  if (failed == all.end()) return;
+  const bool same = std::ranges::count(all, *failed) == std::ssize(all);
+  throw AgreedError(same ? *failed : fmt::format("rank {}: {}", failed - all.begin(), *failed));
 }
 
 }  // namespace xtape

@@ -12,9 +12,7 @@ StateMean::StateMean(std::vector<Parameter> parameters)
 
 void StateMean::add(Sum& left, const Sum& right) {
   left.share += right.share;
-  if (!right.values.defined()) return;
-  if (!left.values.defined()) left.values = Tensor::zeros(right.values.shape(), DType::float64);
-  add_into(left.values, right.values);
+  add_defined(left.values, right.values);
 }
 
 void StateMean::add_shard(const Gradients& updates, double share) {

@@ -100,14 +100,25 @@ std::string settings_of(const HuberOptions& options) {
   return ChangedOptions(options).add("delta", &HuberOptions::delta).text();
 }
 
+/// A loss function of framework/ops with options.
+template <class Options>
+using OpWithOptions = Variable (*)(const Variable&, const Tensor&, const Tensor&, const Options&);
+
 /// A loss with options.
 template <class Options>
-Loss with_options(const char* name, Variable (*function)(const Variable&, const Tensor&, const Tensor&, const Options&),
-                  const Options& options, LossOutputs outputs, LossTargets targets = LossTargets::like_outputs) {
+Loss with_options(const char* name, OpWithOptions<Options> function, const Options& options, LossOutputs outputs,
+                  LossTargets targets = LossTargets::like_outputs, LossReduction reduction = LossReduction::mean) {
   const auto bound = [function, options](const Variable& x, const Tensor& t, const Tensor& weights) {
     return function(x, t, weights, options);
   };
-  return {name, bound, LossOptions{.outputs = outputs, .targets = targets, .settings = settings_of(options)}};
+  return {
+      name, bound,
+      LossOptions{.outputs = outputs, .targets = targets, .reduction = reduction, .settings = settings_of(options)}};
+}
+
+Loss overlap(const char* name, OpWithOptions<OverlapOptions> function, const OverlapOptions& options) {
+  return with_options(name, function, options, LossOutputs::probabilities, LossTargets::like_outputs,
+                      options.whole_batch ? LossReduction::whole_batch : LossReduction::mean);
 }
 
 }  // namespace
@@ -157,13 +168,9 @@ Loss kl_divergence() {
   return {"kl_divergence", xtape::kl_divergence, LossOptions{.outputs = LossOutputs::probabilities}};
 }
 
-Loss dice(const OverlapOptions& options) {
-  return with_options("dice", xtape::dice, options, LossOutputs::probabilities);
-}
+Loss dice(const OverlapOptions& options) { return overlap("dice", xtape::dice, options); }
 
-Loss tversky(const OverlapOptions& options) {
-  return with_options("tversky", xtape::tversky, options, LossOutputs::probabilities);
-}
+Loss tversky(const OverlapOptions& options) { return overlap("tversky", xtape::tversky, options); }
 
 Loss huber(const HuberOptions& options) { return with_options("huber", xtape::huber, options, LossOutputs::anything); }
 

@@ -22,6 +22,11 @@ enum class LossOutputs { anything, logits, probabilities };
 /// (n, ..., k) for outputs (n, ..., k); or anything.
 enum class LossTargets { like_outputs, classes, anything };
 
+/// How the loss of a batch follows from those of its parts, which are computed apart with Distributed::shards and
+/// FitOptions::accumulate: their mean, weighted by LossOptions::count; their sum; or not at all, as for a ratio of sums
+/// over the batch.
+enum class LossReduction { mean, sum, whole_batch };
+
 /// The requirements of a loss, and the count of its mean.
 struct LossOptions {
   /// What the loss expects of the outputs.
@@ -29,13 +34,18 @@ struct LossOptions {
   /// What the loss expects of the targets. By default the shapes must be equal, because broadcasting outputs (n, 1)
   /// against targets (n) would combine every sample with every other.
   LossTargets targets = LossTargets::like_outputs;
+  /// How the losses of parts of a batch are combined. A function that returns a sum must say so; otherwise parts count
+  /// too little. Shards and `accumulate` are an Error for whole_batch.
+  LossReduction reduction = LossReduction::mean;
   /// Returns the number that the mean over these targets is divided by, so that the means of batches can be combined.
-  /// The default is the number of samples.
+  /// The default is the number of samples. Figures of sums are divided by it too. Parts of a batch for which it is 0 do
+  /// not count.
   std::function<double(const Tensor& targets)> count = {};
   std::string settings = "";  ///< the options as text, which a checkpoint compares
 };
 
-/// A named loss: a function of the outputs of a model and the targets that returns one number, the mean over the batch.
+/// A named loss: a function of the outputs of a model and the targets that returns one number, the mean over the batch
+/// if LossOptions::reduction does not say otherwise.
 /// The losses of xtape are in the namespace loss. A custom loss is made from a name and a function:
 ///
 ///   Loss("huber", [](const Variable& outputs, const Tensor& targets) { return mean(...); })
@@ -72,6 +82,8 @@ class Loss {
   LossTargets targets() const { return options_.targets; }
   /// The number that the mean over these targets is divided by.
   double count(const Tensor& targets) const;
+  /// How the losses of parts of a batch are combined.
+  LossReduction reduction() const { return options_.reduction; }
   /// Whether the function has an argument for weights.
   bool takes_weights() const { return takes_weights_; }
 

@@ -16,7 +16,8 @@ void RunningFigures::add(const std::vector<Tensor>& outputs, const Batch& batch,
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const OutputObjective& objective = objective_.outputs()[i];
     const double count = objective.loss.count(batch.targets[i]);
-    if (count > 0) outputs_[i].loss += losses.of_outputs[i] * count;
+    const bool sums = objective.loss.reduction() == LossReduction::sum;
+    if (count > 0) outputs_[i].loss += losses.of_outputs[i] * (sums ? 1 : count);
     outputs_[i].count += count;
     for (std::size_t m = 0; m < objective.metrics.size(); ++m) {
       const Metric& metric = objective.metrics[m];

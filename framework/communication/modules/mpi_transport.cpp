@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <future>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -20,6 +22,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr int note_tag = Transport::max_tag + 1;
+constexpr std::chrono::seconds finalize_limit{60};
 constexpr std::size_t largest_part = std::size_t{1} << 30;  // MPI counts in int
 
 void require(int result, const char* what) {
@@ -130,7 +133,7 @@ class MpiTransport final : public Transport {
   /// messages take microseconds, then less and less often, so that the processor is left to those who compute.
   void wait(microseconds limit) override {
     if (requests_.empty()) {
-      bell_.wait(std::min(limit, microseconds(5000)));
+      bell_.wait(size_ == 1 ? limit : std::min(limit, microseconds(5000)));  // a single rank gets no notes
       idle_ = 0;
     } else if (++idle_ < 100) {
       std::this_thread::yield();
@@ -144,7 +147,7 @@ class MpiTransport final : public Transport {
   bool leave() override {
     if (!requests_.empty()) return false;
     if (owner_) {
-      require(MPI_Finalize(), "MPI_Finalize");
+      finalize();
     } else {
       require(MPI_Comm_free(&communicator_), "MPI_Comm_free");
     }
@@ -162,6 +165,23 @@ class MpiTransport final : public Transport {
   }
 
  private:
+  /// MPI_Finalize waits for the other processes without a limit, also for one that has died or is cut off by now.
+  void finalize() {
+    std::promise<void> finalized;
+    std::thread watch([rank = rank_, future = finalized.get_future()] {
+      if (future.wait_for(finalize_limit) == std::future_status::ready) return;
+      std::fprintf(stderr,
+                   "rank %d: expected MPI_Finalize to return within %d s, got nothing; another process has ended or is "
+                   "cut off; this process is killed\n",
+                   rank, static_cast<int>(finalize_limit.count()));
+      _exit(2);
+    });
+    const int result = MPI_Finalize();
+    finalized.set_value();
+    watch.join();
+    require(result, "MPI_Finalize");
+  }
+
   void add(MPI_Request request, Transfer* transfer) {
     requests_.push_back(request);
     transfers_.push_back(transfer);

@@ -1,0 +1,115 @@
+// The progress thread over transports that fail, and at its end.
+#include "framework/communication/progress.hpp"
+
+#include <atomic>
+#include <thread>
+
+#include "framework/communication/schedules.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using Catch::Contains;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// The first of two ranks, whose partner starts nothing. Tests override what fails.
+class LonelyTransport : public Transport {
+ public:
+  int rank() const override { return 0; }
+  int size() const override { return 2; }
+  void start(Transfer& /*transfer*/) override {}
+  void send_note(int /*to*/, const std::string& /*text*/) override {}
+  std::optional<Note> next_note() override { return std::nullopt; }
+  bool progress() override { return false; }
+  void wait(std::chrono::microseconds limit) override { bell_.wait(limit); }
+  void wake() override { bell_.ring(); }
+  bool separate_processes() const override { return false; }
+  bool leave() override { return true; }
+  void terminate() override {}
+
+ private:
+  Bell bell_;
+};
+
+/// Can't send any notes but signs of life.
+class MuteTransport final : public LonelyTransport {
+  void send_note(int /*to*/, const std::string& text) override {
+    if (text.front() != 'L') throw std::runtime_error("MPI_Isend: broken");
+  }
+};
+
+/// Fails while all operations that the test starts are in one batch; can't send notes either.
+class BrokenTransport final : public LonelyTransport {
+ public:
+  explicit BrokenTransport(std::atomic<bool>& all_submitted) : all_submitted_(all_submitted) {}
+
+ private:
+  void start(Transfer& /*transfer*/) override {
+    while (!all_submitted_) std::this_thread::yield();
+    if (++started_ > 2) throw std::runtime_error("MPI_Irecv: broken");
+  }
+  void send_note(int /*to*/, const std::string& text) override {
+    if (text.front() != 'L') throw std::runtime_error("MPI_Isend: broken");
+  }
+
+  std::atomic<bool>& all_submitted_;
+  int started_ = 0;
+};
+
+/// The partner shows signs of life for some time, at each look, and then ends.
+class BusyPartnerTransport final : public LonelyTransport {
+ public:
+  BusyPartnerTransport(milliseconds busy, std::atomic<bool>& failure_sent)
+      : end_(std::chrono::steady_clock::now() + busy), failure_sent_(failure_sent) {}
+
+ private:
+  void send_note(int /*to*/, const std::string& text) override {
+    if (text.front() == 'F') failure_sent_ = true;
+  }
+  std::optional<Note> next_note() override {
+    if (std::exchange(looked_, !looked_)) return std::nullopt;
+    return Note{1, std::chrono::steady_clock::now() < end_ ? "L" : "E0"};
+  }
+  bool separate_processes() const override { return !failure_sent_; }  // or a failed test would wait for 10 seconds
+
+  std::chrono::steady_clock::time_point end_;
+  std::atomic<bool>& failure_sent_;
+  bool looked_ = false;
+};
+
+std::shared_ptr<CollectiveOperation> start_sum(ProgressThread& thread) {
+  return thread.start(all_reduce_schedule({0, 2}, Tensor::zeros({8}), Wire::full));
+}
+
+}  // namespace
+
+TEST_CASE("all operations end with the failure if the other ranks can't be notified") {
+  ProgressThread thread([] { return std::make_unique<MuteTransport>(); }, milliseconds(100));
+  std::vector<std::shared_ptr<CollectiveOperation>> operations;
+  for (int i = 0; i < 5; ++i) operations.push_back(start_sum(thread));
+  for (const auto& operation : operations) {
+    CHECK_THAT(test::error_of([&] { operation->wait(); }), Contains("expected the start of rank 1 within 0.1 s"));
+  }
+  CHECK(thread.found_failure());
+}
+
+TEST_CASE("all operations end with the failure if a transfer can't start") {
+  std::atomic<bool> all_submitted = false;
+  ProgressThread thread([&] { return std::make_unique<BrokenTransport>(all_submitted); }, std::chrono::minutes(10));
+  std::vector<std::shared_ptr<CollectiveOperation>> operations;
+  for (int i = 0; i < 20; ++i) operations.push_back(start_sum(thread));
+  all_submitted = true;
+  for (const auto& operation : operations) {
+    CHECK(test::error_of([&] { operation->wait(); }) == "rank 0: MPI_Irecv: broken");
+  }
+}
+
+TEST_CASE("a rank that leaves waits for one that shows signs of life") {
+  std::atomic<bool> failure_sent = false;
+  {
+    const ProgressThread thread([&] { return std::make_unique<BusyPartnerTransport>(milliseconds(600), failure_sent); },
+                                milliseconds(100));
+  }
+  CHECK_FALSE(failure_sent);
+}
