@@ -457,3 +457,12 @@ TEST_CASE("sums of parts of the data give the figures of all of it") {
   CHECK(one.samples() == 11);
   for (const auto& [name, value] : all.figures()) CHECK(one.figures()[name] == Approx(value).epsilon(1e-12));
 }
+
+TEST_CASE("predict_all takes a list of tensors") {
+  const auto p = Input({2}), q = Input({2});
+  const Model model({p, q}, Add()({p, q}));
+  const Tensor one = Tensor::ones({1, 2});
+  CHECK(predict_all(model, {one, one}).at(0).to_vector() == std::vector<double>{2, 2});
+  CHECK(predict_all(model, {one, one}, 1).at(0).to_vector() == std::vector<double>{2, 2});
+  CHECK(predict_all(model, std::vector{one, one}).at(0).to_vector() == std::vector<double>{2, 2});
+}
