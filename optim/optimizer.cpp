@@ -27,18 +27,16 @@ void average_into(Tensor& average, const Tensor& value, double momentum) {
   });
 }
 
-/// The average where it is not NaN, elsewhere the value.
-Tensor average_or_value(const Tensor& average, const Tensor& value) {
-  Tensor result = average.to(value.dtype());
+/// Exchanges the elements of which there is an average.
+void exchange(Tensor& average, Tensor& value) {
   with_floating("Optimizer", value.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* const now = value.data<T>();
-    T* const all = result.mutable_data<T>();
+    T* const averages = average.mutable_data<T>();
+    T* const values = value.mutable_data<T>();
     for (std::int64_t i = 0; i < value.size(); ++i) {
-      if (std::isnan(all[i])) all[i] = now[i];
+      if (!std::isnan(averages[i])) std::swap(averages[i], values[i]);
     }
   });
-  return result;
 }
 
 /// Whether no element is NaN or, unless `limited`, infinite.
@@ -212,9 +210,8 @@ void Optimizer::swap_averages() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!entries_[i].slots) continue;
     Tensor& average = entries_[i].slots->back();
-    const Tensor value = parameters_[i].value();
-    parameters_[i].set_value(average_or_value(average, value));
-    average = value;
+    average = average.to(parameters_[i].dtype());
+    parameters_[i].modify([&average](Tensor& value) { exchange(average, value); });
   }
 }
 

@@ -29,8 +29,8 @@ namespace xtape {
 /// optimizer also keeps an exponential moving average of each parameter, which often generalizes better than the
 /// parameter itself (Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992):
 ///   average = ema_momentum average + (1 - ema_momentum) parameter,
-/// and the parameter itself at its first step. The averages are slots, so that a checkpoint holds them. The average of a
-/// parameter that has not been changed yet is NaN.
+/// and the parameter itself at its first step. The averages are slots, so that a checkpoint holds them. The average of
+/// a parameter that has not been changed yet is NaN.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;

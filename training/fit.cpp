@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/ranges.h>
 #include <iostream>
 #include <utility>
-
-#include <fmt/ranges.h>
 
 #include "framework/autograd/finite_check.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"

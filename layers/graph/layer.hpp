@@ -83,8 +83,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
 
   /// Returns the specs of the outputs and, at the first call, creates the parameters. Error with the layer's name and
   /// the inputs when the layer does not accept them, when they need other parameters than the first call, or when the
-  /// shape of a parameter depends on an unknown extent. After an Error of the first call the layer and its sublayers are
-  /// as before, so that they can be called on other inputs.
+  /// shape of a parameter depends on an unknown extent. After an Error of the first call the layer and its sublayers
+  /// are as before, so that they can be called on other inputs.
   std::vector<TensorSpec> build(const std::vector<TensorSpec>& inputs);
   /// Adds a call of the layer to the layer graph: builds the layer and returns all outputs.
   std::vector<SymbolicTensor> connect(const std::vector<SymbolicTensor>& inputs);

@@ -138,8 +138,9 @@ TEST_CASE("a pullback that takes tensors is not differentiable, even if it retur
   CHECK_FALSE(Pullback([v](const Tensor& dy, const Tensor&) { return 2.0 * v * dy; }).differentiable());
   CHECK_FALSE(Pullback([v](const Tensor& dy) -> Tensor { return 2.0 * v * dy; }).differentiable());
   CHECK_FALSE(Pullback([v](const Variable& dy) -> Tensor { return (2.0 * v * dy).value(); }).differentiable());
-  CHECK_FALSE(Pullback(std::function<Variable(const Tensor&)>([v](const Tensor& dy) { return 2.0 * v * dy; }))
-                  .differentiable());
+  CHECK_FALSE(Pullback(std::function<Variable(const Tensor&)>([v](const Tensor& dy) {
+                return 2.0 * v * dy;
+              })).differentiable());
   CHECK(Pullback([x](const Variable& dy) { return 2.0 * x * dy; }).differentiable());
   CHECK(Pullback([x](const auto& dy) { return 2.0 * x * dy; }).differentiable());
   CHECK(Pullback([x](const Variable& dy, const Variable&) { return 2.0 * x * dy; }).differentiable());

@@ -368,7 +368,9 @@ TEST_CASE("a sublayer that is not listed is an Error instead of zeros that are n
     const Model model(input, PartlyListed({.listed = listed})(input), {.seed = 1});
     for (const Mode mode : {Mode::training, Mode::inference}) {
       ForwardPass pass(mode);
-      CHECK_THAT(error_of([&] { model(Tensor::ones({2, 4}), pass); }),
+      CHECK_THAT(error_of([&] {
+                   model(Tensor::ones({2, 4}), pass);
+                 }),
                  Catch::Contains("PartlyListed partly_listed_1: Dense") &&
                      Catch::Contains("expected a kernel with an initial value, got none; list this layer in "
                                      "sublayers() of the layer that computes with it"));
@@ -381,9 +383,7 @@ TEST_CASE("a sublayer that is not listed is an Error instead of zeros that are n
 
 TEST_CASE("parameters of a layer without a model have the values that are given") {
   const Dense given({.units = 2}), set({.units = 2});
-  given->give_values([](const std::string&, const ParameterSpec& spec) {
-    return Tensor::ones(spec.shape);
-  });
+  given->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::ones(spec.shape); });
   given.build({{{3}}});
   set.build({{{3}}});
   ForwardPass pass(Mode::inference);
@@ -395,16 +395,16 @@ TEST_CASE("parameters of a layer without a model have the values that are given"
 
 TEST_CASE("after a rejected call a composite layer can be called on other inputs") {
   const PartlyListed layer({.name = "pair"});
-  layer->give_values([](const std::string&, const ParameterSpec& spec) {
-    return Tensor::full(spec.shape, 0.5);
-  });
-  CHECK_THAT(error_of([&] { layer(Input({5})); }), Catch::Contains("PartlyListed pair: expected inputs like the outputs"));
+  layer->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 0.5); });
+  CHECK_THAT(error_of([&] { layer(Input({5})); }),
+             Catch::Contains("PartlyListed pair: expected inputs like the outputs"));
   CHECK(layer->named_parameters().empty());
   const auto input = Input({4});
   const Model model(input, layer(input), {.seed = 1});
   CHECK(model.parameter("pair/first/kernel").shape() == Shape{4, 4});
   for (const Parameter& parameter : model.parameters()) {  // the given values were kept for the second call
-    CHECK(parameter.value().to_vector() == std::vector<double>(static_cast<std::size_t>(parameter.value().size()), 0.5));
+    CHECK(parameter.value().to_vector() ==
+          std::vector<double>(static_cast<std::size_t>(parameter.value().size()), 0.5));
   }
   const Dense kept({.units = 4});  // built before: the rejected call does not concern it
   kept.build({{{4}}});

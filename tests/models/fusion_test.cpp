@@ -264,8 +264,9 @@ TEST_CASE("an error in a fused sum names the Add layer") {
     const Model model({image, other}, Activation(relu)(Add({.name = "sum"})({x, other})));
     for (const Mode mode : {Mode::training, Mode::inference}) {
       ForwardPass pass(mode);
-      CHECK(test::error_of([&] { model.call({Tensor::ones({1, 6, 6, 1}), Tensor::ones({1, 5, 5, 2})}, pass); }) ==
-            "Add sum: expected inputs of one shape, got (1, 4, 4, 2) and (1, 5, 5, 2)");
+      CHECK(test::error_of([&] {
+              model.call({Tensor::ones({1, 6, 6, 1}), Tensor::ones({1, 5, 5, 2})}, pass);
+            }) == "Add sum: expected inputs of one shape, got (1, 4, 4, 2) and (1, 5, 5, 2)");
     }
   }
 }

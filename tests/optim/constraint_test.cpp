@@ -99,7 +99,9 @@ TEST_CASE("a Nadam that goes back to an earlier state computes what it did then"
 TEST_CASE("the average of a parameter begins with its first step, and resumes with the same bits") {
   const auto run = [](bool resume) {
     const Parameter a("a", test::f64({1}, {1})), b("b", test::f64({1}, {1}));
-    const auto make = [&] { return std::make_unique<SGD>(std::vector{a, b}, SGDOptions{.learning_rate = 1, .ema_momentum = 0.5}); };
+    const auto make = [&] {
+      return std::make_unique<SGD>(std::vector{a, b}, SGDOptions{.learning_rate = 1, .ema_momentum = 0.5});
+    };
     auto sgd = make();
     sgd->step(gradient_of(a, {1}));
     b.set_value(test::f64({1}, {9}));  // what the parameter was before its first step does not count
@@ -133,7 +135,7 @@ TEST_CASE("a constraint that returns another shape or type, or throws, is an Err
   after([](const Tensor&) { return test::f64({1}, {7}); },
         "SGD: expected a constraint of p that returns float64 (2,), got float64 (1,)");
   after([](const Tensor&) { return Tensor(); },
-        "SGD: expected a constraint of p that returns float64 (2,), got undefined");
+        "SGD: expected a constraint of p that returns float64 (2,), got an undefined tensor");
   after([](const Tensor&) -> Tensor { fail("mine"); }, "mine");
 }
 

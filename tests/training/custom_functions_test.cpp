@@ -171,7 +171,8 @@ TEST_CASE("messages of losses and metrics contain advice") {
 
 TEST_CASE("a loss of one of several outputs that is a constant is an Error that names the output") {
   const auto input = Input({3});
-  const Model frozen_head(std::vector{input}, {Dense({.units = 1, .name = "a"})(input), Dense({.units = 1, .name = "b"})(input)});
+  const Model frozen_head(std::vector{input},
+                          {Dense({.units = 1, .name = "a"})(input), Dense({.units = 1, .name = "b"})(input)});
   Model model = frozen_head;
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const Tensor x = Tensor::ones({4, 3}), y = Tensor::ones({4, 1});
@@ -198,7 +199,8 @@ TEST_CASE("a data set whose ignored label the loss counts is rejected") {
     return error_of([&] { fit(model, sgd, data, {.loss = loss, .show_progress = false}); });
   };
   const auto expected = [](const char* got) {
-    return fmt::format("fit: expected a loss that ignores the label 0, as Target::ignored_label of the data says, got {}", got);
+    return fmt::format(
+        "fit: expected a loss that ignores the label 0, as Target::ignored_label of the data says, got {}", got);
   };
   CHECK_THAT(message(loss::softmax_cross_entropy()), Catch::StartsWith(expected("softmax_cross_entropy;")));
   CHECK_THAT(message(loss::softmax_cross_entropy({.ignored_label = 1})), Catch::StartsWith(expected("softmax")));
@@ -221,8 +223,9 @@ TEST_CASE("metrics cannot have the names of figures that fit adds") {
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const Dataset data(Tensor::ones({4, 3}), Tensor::ones({4, 1}));
   for (const char* name : {"learning_rate", "seconds", "val_loss", "val_mine", "loss"}) {
-    const Metric one(name, [](const Tensor&, const Tensor&, const Tensor&) { return test::f64({}, {1}); },
-                     [](const Tensor& s) { return s.item(); });
+    const Metric one(
+        name, [](const Tensor&, const Tensor&, const Tensor&) { return test::f64({}, {1}); },
+        [](const Tensor& s) { return s.item(); });
     const FitOptions options{.loss = loss::mean_squared_error(), .metrics = {one}, .show_progress = false};
     CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }),
                Catch::Contains("expected figures of") && Catch::Contains(name) && Catch::Contains("rename"));

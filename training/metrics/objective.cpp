@@ -65,7 +65,8 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
           "the metric or the output layer",
           function, measure.name);
     check(taken.insert(measure.name).second,
-          "{}: expected figures of different names, got {} twice; rename a metric (loss is the name of what is minimized)",
+          "{}: expected figures of different names, got {} twice; rename a metric (loss is the name of what is "
+          "minimized)",
           function, measure.name);
   }
 }
