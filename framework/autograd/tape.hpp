@@ -14,8 +14,10 @@
 
 namespace xtape {
 
+/// Internal to Pullback.
 namespace detail {
 
+/// The type of the first argument, for decltype only.
 template <class Result, class First, class... More>
 std::remove_cvref_t<First> first_argument(const std::function<Result(First, More...)>&);
 
