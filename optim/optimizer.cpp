@@ -1,15 +1,18 @@
 #include "optim/optimizer.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
 
+#include "framework/autograd/finite_check.hpp"
 #include "framework/tensor/tensor_text.hpp"
 
 namespace xtape {
 namespace {
 
-/// average = momentum average + (1 - momentum) value.
+/// average = momentum average + (1 - momentum) value; the value itself where the average is NaN, as before the first
+/// step of a parameter.
 void average_into(Tensor& average, const Tensor& value, double momentum) {
   with_floating("Optimizer", value.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -17,9 +20,49 @@ void average_into(Tensor& average, const Tensor& value, double momentum) {
     const T* const now = value.data<T>();
     T* const all = average.mutable_data<T>();
     kernels::parallel_for(value.size(), elementwise_grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) all[i] = kept * all[i] + fresh * now[i];
+      for (std::int64_t i = begin; i < end; ++i) {
+        all[i] = std::isnan(all[i]) ? now[i] : kept * all[i] + fresh * now[i];
+      }
     });
   });
+}
+
+/// Exchanges the elements of which there is an average.
+void exchange(Tensor& average, Tensor& value) {
+  with_floating("Optimizer", value.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* const averages = average.mutable_data<T>();
+    T* const values = value.mutable_data<T>();
+    for (std::int64_t i = 0; i < value.size(); ++i) {
+      if (!std::isnan(averages[i])) std::swap(averages[i], values[i]);
+    }
+  });
+}
+
+/// Whether no element is NaN or, unless `limited`, infinite.
+bool usable(const Tensor& gradient, bool limited) {
+  std::atomic<bool> all = true;
+  with_floating("Optimizer", gradient.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T most = limited ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+    const T* const g = gradient.data<T>();
+    kernels::parallel_for(gradient.size(), elementwise_grain, [=, &all](std::int64_t begin, std::int64_t end) {
+      unsigned wrong = 0;
+      for (std::int64_t i = begin; i < end; ++i) wrong |= static_cast<unsigned>(!(std::abs(g[i]) <= most));
+      if (wrong != 0) all = false;
+    });
+  });
+  return all;
+}
+
+/// Error unless an optimizer can use the gradient; see usable().
+void check_gradient_values(std::string_view type, const Parameter& parameter, const Tensor& gradient, bool limited,
+                           std::int64_t step) {
+  if (usable(gradient, limited)) return;
+  fail(
+      "{}, step {}: expected finite gradients, got {} with {}; lower the learning rate, look for a function without a "
+      "finite derivative, such as sqrt at 0, or find the op with check_finite (FiniteCheck in a custom loop)",
+      type, step, parameter.name(), summary_of_values(gradient));
 }
 
 }  // namespace
@@ -95,6 +138,10 @@ void Optimizer::step_of(const Gradients& gradients) {
     norm = own.finite_norm(fmt::format("{}, step {}", type_, iterations_));
     if (norm > options_.clip_norm)
       scale = options_.clip_norm / norm;  // the factor of Gradients::clip_norm(), without a copy
+  } else {
+    for (const auto& [parameter, gradient] : own) {
+      check_gradient_values(type_, parameter, gradient, options_.clip_value > 0, iterations_);
+    }
   }
   const double rate = learning_rate();
   begin_step(iterations_ + 1);
@@ -125,6 +172,7 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
       if (!place) return;
       any = true;
       pass.begin_layer("optimizer");
+      check_gradient_values(type_, parameter, gradient, options_.clip_value > 0, iterations_);
       update_one(*place, gradient, rate, 1);
     });
     check(any, "{}::minimize: expected a loss that depends on one of the {} parameters, got one that does not", type_,
@@ -136,7 +184,6 @@ void Optimizer::minimize(const Variable& loss, ForwardPass& pass) {
 void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rate, double scale) {
   Entry& entry = entries_[place];
   const Parameter& parameter = parameters_[place];
-  const bool first = iterations_ == 0 || !entry.slots;
   if (!entry.slots) entry.slots = initial_slots(parameter);
   for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the type of the parameter may have changed
   const Step step{.rate = rate * entry.rate_factor,
@@ -147,11 +194,14 @@ void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rat
                   .l2 = options_.decoupled_decay ? 0 : entry.weight_decay};
   parameter.modify([&](Tensor& value) {
     update(value, gradient, std::span(*entry.slots).first(rule_slots_), step);
-    if (parameter.constraint()) value = parameter.constraint()(value);
+    if (!parameter.constraint()) return;
+    Tensor projected = parameter.constraint()(value);
+    check(projected.defined() && projected.shape() == value.shape() && projected.dtype() == value.dtype(),
+          "{}: expected a constraint of {} that returns {} {}, got {}", type_, parameter.name(), value.dtype(),
+          value.shape(), tensor_text(projected));
+    value = std::move(projected);
   });
-  if (options_.ema_momentum > 0) {
-    average_into(entry.slots->back(), parameter.value(), first ? 0 : options_.ema_momentum);
-  }
+  if (options_.ema_momentum > 0) average_into(entry.slots->back(), parameter.value(), options_.ema_momentum);
 }
 
 void Optimizer::swap_averages() {
@@ -161,9 +211,8 @@ void Optimizer::swap_averages() {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (!entries_[i].slots) continue;
     Tensor& average = entries_[i].slots->back();
-    const Tensor value = parameters_[i].value();
-    parameters_[i].set_value(average.to(value.dtype()));
-    average = value;
+    average = average.to(parameters_[i].dtype());
+    parameters_[i].modify([&average](Tensor& value) { exchange(average, value); });
   }
 }
 
@@ -172,7 +221,9 @@ std::vector<Tensor> Optimizer::initial_slots(const Parameter& parameter) const {
   for (std::size_t s = 0; s < rule_slots_; ++s) {
     slots.push_back(Tensor::full(parameter.shape(), initial_value_, parameter.dtype()));
   }
-  if (options_.ema_momentum > 0) slots.push_back(parameter.value());
+  if (options_.ema_momentum > 0) {
+    slots.push_back(Tensor::full(parameter.shape(), std::numeric_limits<double>::quiet_NaN(), parameter.dtype()));
+  }
   return slots;
 }
 

@@ -29,7 +29,8 @@ namespace xtape {
 /// optimizer also keeps an exponential moving average of each parameter, which often generalizes better than the
 /// parameter itself (Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992):
 ///   average = ema_momentum average + (1 - ema_momentum) parameter,
-/// and the parameter itself at its first step, as in Keras. The averages are slots, so that a checkpoint holds them.
+/// and the parameter itself at its first step. The averages are slots, so that a checkpoint holds them. The average of
+/// a parameter that has not been changed yet is NaN.
 class Optimizer {
  public:
   Optimizer(const Optimizer&) = delete;
@@ -38,16 +39,16 @@ class Optimizer {
 
   /// Updates each parameter that has a gradient. Parameters without a gradient and their slots do not change. Then
   /// writes the state updates of the passes that computed the gradients. Error, with nothing changed, if none of the
-  /// parameters has a gradient, a gradient does not fit its parameter, or clip_norm is set and the norm is not finite
-  /// (scaling would make every parameter NaN).
+  /// parameters has a gradient, a gradient does not fit its parameter, or an element of a gradient is not finite.
+  /// clip_value limits infinite elements, so that with it only NaN is an Error.
   void step(const Gradients& gradients);
 
   /// Does the same as step(pass.backward(loss)), with identical results and less memory: each parameter is updated as
   /// soon as its gradient is complete, and the next gradient reuses the memory, so that the gradients of a whole model
   /// never exist at the same time. clip_norm needs all gradients first; with it this function calls backward() and
   /// step(). Error as in these two functions and, with nothing changed, if the loss is not finite. If the backward pass
-  /// itself throws an error, such as that of a FiniteCheck, some parameters may already have changed; use step() if a
-  /// step must be done completely or not at all.
+  /// itself throws an error, or reaches a gradient that is not finite, the parameters of later layers may already have
+  /// changed, by finite gradients; use step() if a step must be done completely or not at all.
   void minimize(const Variable& loss, ForwardPass& pass);
 
   /// The learning rate of the next step.
@@ -61,15 +62,17 @@ class Optimizer {
 
   /// The number of steps done so far.
   std::int64_t iterations() const { return iterations_; }
-  /// The number of the next epoch of fit(), which determines the order of the examples and their augmentation. It is
-  /// one above the number of the last epoch with this optimizer. fit() maintains it.
+  /// The number of the next pass of fit() over its data, which determines the order of the samples and their
+  /// augmentation. It is one above the number of the last pass with this optimizer. fit() maintains it.
   std::int64_t next_order() const { return next_order_; }
-  /// Sets the number of the next epoch; see next_order().
+  /// Sets the number of the next pass over the data; see next_order().
   void set_next_order(std::int64_t order) { next_order_ = order; }
   /// The parameters given to the constructor.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// Whether the parameter is one of parameters().
   bool has(const Parameter& parameter) const { return places_.contains(parameter); }
+  /// Whether a step changes this parameter if it has a gradient: false for one of a frozen group, and if not has().
+  bool changes(const Parameter& parameter) const { return place_of(parameter).has_value(); }
   /// The name of the class, such as "Adam".
   const std::string& type() const { return type_; }
   /// The options except the learning rate as text: "weight_decay 0, clip_norm 1, ..." and the options of the derived
@@ -95,7 +98,7 @@ class Optimizer {
   /// Exchanges every parameter with its moving average: afterwards the model computes with the averages. A second call
   /// restores the parameters, so that training can continue:
   ///   adam.swap_averages();  evaluate(model, test);  adam.swap_averages();
-  /// Error if ema_momentum is 0.
+  /// Parameters that have not been changed yet keep their values. Error if ema_momentum is 0.
   void swap_averages();
 
   /// The existing slots with their names, such as "conv1/kernel/m". Together with iterations() and the values of the

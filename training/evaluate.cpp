@@ -167,6 +167,11 @@ std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& i
   return predict_all(model, Dataset(inputs, std::vector<Target>()), batch_size, distributed);
 }
 
+std::vector<Tensor> predict_all(const Model& model, std::initializer_list<Tensor> inputs, std::int64_t batch_size,
+                                const Distributed& distributed) {
+  return predict_all(model, std::vector<Tensor>(inputs), batch_size, distributed);
+}
+
 Tensor predict(const Model& model, const Tensor& input, std::int64_t batch_size, const Distributed& distributed) {
   return only_output(model, predict_all(model, std::vector<Tensor>{input}, batch_size, distributed));
 }

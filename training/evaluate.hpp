@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <vector>
 
 #include "models/graph/model.hpp"
@@ -48,6 +49,9 @@ Tensor predict(const Model& model, const Dataset& data, std::int64_t batch_size 
 
 /// The outputs of a model with any number of inputs and outputs: one tensor (n, ...) for each output.
 std::vector<Tensor> predict_all(const Model& model, const std::vector<Tensor>& inputs, std::int64_t batch_size = 32,
+                                const Distributed& distributed = {});
+/// The same for inputs that are listed in the call: predict_all(model, {images, numbers}).
+std::vector<Tensor> predict_all(const Model& model, std::initializer_list<Tensor> inputs, std::int64_t batch_size = 32,
                                 const Distributed& distributed = {});
 /// All outputs for the inputs of a data set, which may be on disk. Its targets are ignored.
 std::vector<Tensor> predict_all(const Model& model, const Dataset& data, std::int64_t batch_size = 32,

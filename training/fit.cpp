@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/ranges.h>
+#include <iostream>
+#include <utility>
 
+#include "framework/autograd/finite_check.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
 #include "training/data/data_loader.hpp"
 #include "training/fit_checks.hpp"
@@ -42,6 +46,20 @@ Callbacks in_order(const TrainingState& run) {
     callbacks.insert(callbacks.begin(), std::make_shared<Progress>(plan, run.options.output));
   }
   return callbacks;
+}
+
+/// What to do about a loss that is not finite.
+std::string advice_for(const StepData& data) {
+  const auto wrong = [](const std::vector<Tensor>& tensors) {
+    return std::ranges::any_of(tensors, [](const Tensor& tensor) { return !all_finite(tensor); });
+  };
+  for (const std::vector<Batch>& shard : data.shards) {
+    for (const Batch& batch : shard) {
+      if (wrong(batch.inputs)) return "the inputs of this step have values that are not finite";
+      if (wrong(batch.targets)) return "the targets of this step have values that are not finite";
+    }
+  }
+  return "lower the learning rate, set clip_norm, or look for what is not finite in the data";
 }
 
 /// A run: its epochs, and the calls of the callbacks.
@@ -118,18 +136,51 @@ class Run {
     while (state_.batch < state_.batches && !stopped_) {
       state_.learning_rate = state_.optimizer.learning_rate();
       step_.at_work("data");
-      state_.batch_loss = step_(next_step());
+      const std::vector<std::pair<Parameter, std::uint64_t>> before = unchanged_parameters();
+      const StepData data = next_step();
+      state_.batch_loss = step_(data);
       const bool finite = std::isfinite(state_.batch_loss);
-      if (finite) ++state_.batch;
+      if (finite) {
+        ++state_.batch;
+        warn_of_unchanged(before);
+      }
       state_.seconds = steady_seconds() - start;
       step_.at_work("progress");
       notify(&Callback::batch_end);
       if (finite || stopped_) continue;
-      throw AgreedError(fmt::format(
-          "fit: expected a finite loss, got {} in epoch {}, step {} of {}; lower the learning rate, set clip_norm, or "
-          "look for what is not finite in the data",
-          state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches));
+      throw AgreedError(fmt::format("fit: expected a finite loss, got {} in epoch {}, step {} of {}; {}",
+                                    state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches,
+                                    advice_for(data)));
     }
+  }
+
+  /// Before the first step: the parameters that are to be trained, and the numbers of their writes.
+  std::vector<std::pair<Parameter, std::uint64_t>> unchanged_parameters() const {
+    std::vector<std::pair<Parameter, std::uint64_t>> found;
+    if (first_step_done_) return found;
+    for (const Parameter& parameter : state_.model.parameters()) {
+      if (parameter.trainable() && state_.optimizer.changes(parameter)) {
+        found.emplace_back(parameter, parameter.version());
+      }
+    }
+    return found;
+  }
+
+  /// Writes one message about trainable parameters that the first step did not change.
+  void warn_of_unchanged(const std::vector<std::pair<Parameter, std::uint64_t>>& before) {
+    if (std::exchange(first_step_done_, true) || !state_.writes()) return;
+    std::vector<std::string> names;
+    for (const auto& [parameter, version] : before) {
+      if (parameter.version() == version) names.push_back(parameter.name());
+    }
+    if (names.empty()) return;
+    const std::size_t all = names.size(), shown = std::min<std::size_t>(all, 5);
+    names.resize(shown);
+    std::cerr << fmt::format(
+                     "fit: {} of the {} trainable parameters got no gradient in the first step, so they did not "
+                     "change: {}{}; the loss does not depend on them, or their layers read them without the pass",
+                     all, before.size(), fmt::join(names, ", "), shown < all ? ", ..." : "")
+              << std::endl;
   }
 
   /// The part of this process in the next step.
@@ -176,6 +227,7 @@ class Run {
   std::optional<Epoch> pass_;  // the current pass over the data
   std::int64_t pass_number_ = 0;
   bool stopped_ = false;  // the same on all ranks
+  bool first_step_done_ = false;
 };
 
 }  // namespace

@@ -81,16 +81,19 @@ struct FitOptions {
 
 /// Trains the model in the model's dtype. Each step consists of a forward pass, the losses, the backward pass and an
 /// optimizer step (Optimizer::minimize). The inputs and targets of the data correspond to the inputs and outputs of the
-/// model in their order. A step that ends in an exception, or in a loss that is not finite, changes nothing. Returns
-/// the epochs of the run, including those before an interruption, and the reason of the stop if a callback requested
-/// one. Equal seeds give equal bits.
+/// model in their order. A step whose loss is not finite changes nothing. A step with a gradient that is not finite, or
+/// whose backward pass throws, is an Error; the weights of later layers may have been changed by finite gradients, but
+/// with check_finite, clip_norm, accumulate above 1 or several shards nothing is changed. Returns the epochs of the
+/// run, including those before an interruption, and the reason of the stop if a callback requested one. Equal seeds
+/// give equal bits.
 ///
 /// Error before the first step when an option is out of range, the data does not fit the model or the losses, the
 /// optimizer lacks a trainable parameter (see partial_optimizer) or has no trainable parameter of the model, all layers
 /// are frozen, a softmax or sigmoid was applied to an output whose loss takes logits (also if later layers only move,
 /// select or average values), a softmax normalizes a single number, or there is no checkpoint of this run to resume
-/// from. Error during training when the loss does not depend on the model, and, with epoch and step, when the loss is
-/// not finite and no callback requests a stop.
+/// from. Error during training when a loss does not depend on its output, and, with epoch and step, when the loss is
+/// not finite and no callback requests a stop. If trainable parameters get no gradient in the first step, one message
+/// to standard error names them.
 History fit(Model& model, Optimizer& optimizer, const Dataset& train, const FitOptions& options = {});
 
 }  // namespace xtape

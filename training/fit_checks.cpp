@@ -8,6 +8,7 @@
 #include "framework/ops/label_checks.hpp"
 #include "layers/core/softmax.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "training/data/batch_weights.hpp"
 #include "training/metrics/metrics.hpp"
 
 namespace xtape {
@@ -102,15 +103,8 @@ void check_softmax_layers(std::string_view function, const Model& model) {
 /// Whether any target contributes to the loss: some sample has a weight above 0, and some label is not ignored.
 bool any_counts(const Dataset& data, std::size_t target, const Loss& loss, const std::vector<double>& class_weights) {
   if (loss.count(data.targets()[target].values) <= 0) return false;
-  const Tensor given = data.weight(target);
-  std::vector<double> weights(static_cast<std::size_t>(data.size()), 1);
-  if (given.defined()) weights = given.to_vector();
-  if (!class_weights.empty()) {
-    const Tensor classes = classes_of_labels(data.target());
-    const auto* label = classes.data<std::int64_t>();
-    for (double& weight : weights) weight *= class_weights[static_cast<std::size_t>(*label++)];
-  }
-  return std::ranges::any_of(weights, [](double weight) { return weight > 0; });
+  const Tensor weights = weights_of(data.weight(target), data.targets()[target].values, class_weights);
+  return !weights.defined() || std::ranges::any_of(weights.to_vector(), [](double weight) { return weight > 0; });
 }
 
 void check_loss(std::string_view function, const Model& model, const Loss& loss, std::size_t output) {

@@ -225,21 +225,24 @@ TrainStep::Measured TrainStep::measure(const Piece& piece, ForwardPass& pass) {
     const OutputObjective& objective = run_.objective.outputs()[i];
     measured.outputs.push_back(outputs[i].value());
     check_outputs("fit", objective.loss, outputs[i].value());
-    const Tensor weights =
-        run_.options.class_weights.empty() ? batch.weight(i) : weights_of(batch, run_.options.class_weights);
+    const Tensor weights = weights_of(batch.weight(i), batch.targets[i], run_.options.class_weights);
     const bool minimized = objective.weight > 0;
     const Variable loss = objective.loss(minimized ? outputs[i] : outputs[i].detached(), batch.targets[i], weights);
     check(loss.size() == 1, "fit: expected a loss of one element, got shape {}; take the mean", loss.shape());
     measured.losses.of_outputs.push_back(loss.value().item());
     if (!minimized) continue;
+    check(!outputs[i].tracked() || loss.tracked() || !std::isfinite(loss.value().item()),
+          "fit: expected a loss that depends on the output {} of model {}, got a constant from {}; compute it from the "
+          "outputs it is given, with functions of variables",
+          output_name(model, i), model.name(), objective.loss.name());
     // a part that does not count has the loss 0, whatever its mean over nothing is
     const Variable term =
         piece.shares[i] > 0 ? scaled(loss, objective.weight * piece.shares[i]) : nothing_of(outputs[i]);
     total = total ? *total + term : term;
   }
   check(total->tracked() || !std::isfinite(total->value().item()),
-        "fit: expected a loss that depends on the parameters of model {}, got a constant; compute it from the outputs "
-        "it is given, with functions of variables",
+        "fit: expected outputs that depend on trainable parameters of model {}, got constants; make a layer trainable, "
+        "or read the parameters of custom layers with parameter(pass, name)",
         model.name());
   if (const std::optional<Variable> penalty = model.regularization(pass)) {
     measured.losses.penalty = penalty->value().item();

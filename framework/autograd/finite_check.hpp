@@ -21,7 +21,8 @@ std::string summary_of_values(const Tensor& tensor);
 ///   ForwardPass pass(Mode::training, {.observers = {&finite}});
 class FiniteCheck final : public Observer {
  public:
-  /// Checks passes of the training step with this number, which messages contain.
+  /// Checks passes of the training step with this number, which messages contain. fit() gives iterations() of the
+  /// optimizer, which counts from 0; its own messages count the steps of an epoch from 1.
   explicit FiniteCheck(std::int64_t step = 0) : step_(step) {}
   void op_recorded(const ObservedOp& op, const Tensor& value, const std::vector<Variable>& inputs) override;
   void derivative_computed(const ObservedOp& op, std::size_t which, const Tensor& derivative) override;

@@ -51,6 +51,8 @@ Variable ForwardPass::parameter(const Parameter& parameter) {
 void ForwardPass::bind(const Parameter& parameter, const Variable& variable) {
   check(variable.shape() == parameter.shape(), "ForwardPass::bind: expected a variable of shape {} for {}, got {}",
         parameter.shape(), parameter.name(), variable.shape());
+  check(is_floating(variable.dtype()), "ForwardPass::bind: expected a floating variable for {}, got {}",
+        parameter.name(), variable.dtype());
   check(variables_.emplace(parameter, variable).second,
         "ForwardPass::bind: expected a parameter that this pass has not used yet, got {}", parameter.name());
 }

@@ -103,7 +103,8 @@ class ForwardPass {
   }
   /// Makes parameter() return `variable`, which may belong to another pass, for this parameter. This serves to
   /// differentiate a layer with respect to its parameters as if they were inputs. backward() then gives no gradient of
-  /// the parameter.
+  /// the parameter. Error if the variable is not floating or has another shape, or if this pass has already used the
+  /// parameter.
   void bind(const Parameter& parameter, const Variable& variable);
 
   /// Announces the new value f(old) of a parameter that is state, such as a moving average. The parameter keeps its

@@ -37,6 +37,9 @@ std::uint64_t Parameter::version() const { return state_->version; }
 void Parameter::set_value(Tensor value) const {
   check(value.defined() && value.shape() == shape(), "Parameter {}: expected a value of shape {}, got {}", name(),
         shape(), value.shape());
+  check(is_floating(value.dtype()) == is_floating(dtype()),
+        "Parameter {}: expected a value of {}, got {}; convert it with .to()", name(),
+        is_floating(dtype()) ? "float32 or float64" : fmt::format("{}", dtype()), value.dtype());
   begin_write();
   state_->value = std::move(value);
 }
@@ -46,8 +49,14 @@ void Parameter::modify(const std::function<void(Tensor& value)>& f) const {
   begin_write();
   const Shape shape = this->shape();
   const DType dtype = this->dtype();
-  f(state_->value);
-  if (value().defined() && value().shape() == shape && value().dtype() == dtype) return;
+  const auto fits = [&] { return value().defined() && value().shape() == shape && value().dtype() == dtype; };
+  try {
+    f(state_->value);
+  } catch (...) {
+    if (!fits()) state_->value = Tensor::zeros(shape, dtype);
+    throw;
+  }
+  if (fits()) return;
   const std::string got = value().defined() ? fmt::format("{} {}", value().dtype(), value().shape()) : "undefined";
   state_->value = Tensor::zeros(shape, dtype);
   fail("Parameter {}: expected modify() to keep {} {}, got {}; use set_value() to change the type", name(), dtype,

@@ -34,13 +34,15 @@ class Parameter {
   /// The element type of the value.
   DType dtype() const { return value().dtype(); }
 
-  /// Replaces the value. Error if the shape differs. The type may change.
+  /// Replaces the value. Error if the shape differs. The type may change, but not from floating to int64 or uint8, or
+  /// back.
   void set_value(Tensor value) const;
   /// Calls f(value) to change the elements in place. The reference is valid during the call. Error if f changes the
-  /// shape or type; the value is zero afterwards.
+  /// shape or type; the value is zero afterwards, also if f throws after such a change.
   void modify(const std::function<void(Tensor& value)>& f) const;
   /// Sets a function that an optimizer applies to the value after each of its steps, such as the projection of a
-  /// constraint; an empty function for none. It returns a value of the same shape and type.
+  /// constraint; an empty function for none. It returns a value of the same shape and type; otherwise the step is an
+  /// Error.
   void set_constraint(std::function<Tensor(const Tensor& value)> project) const;
   /// The function set by set_constraint(); empty for none.
   const std::function<Tensor(const Tensor& value)>& constraint() const;

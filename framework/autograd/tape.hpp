@@ -14,6 +14,22 @@
 
 namespace xtape {
 
+/// Internal to Pullback.
+namespace detail {
+
+/// The type of the first argument, for decltype only.
+template <class Result, class First, class... More>
+std::remove_cvref_t<First> first_argument(const std::function<Result(First, More...)>&);
+
+/// Whether a callable of one signature takes a Tensor. A Variable converts to a Tensor and back, so that
+/// std::is_invocable does not tell.
+template <class F>
+constexpr bool takes_tensor = requires(F f) {
+  requires std::is_same_v<decltype(first_argument(std::function(f))), Tensor>;
+};
+
+}  // namespace detail
+
 /// The derivative of an op with respect to one input, as a vector-Jacobian product: it computes dx = dL/dx,
 /// with the shape of x, from dy = dL/dy and, if needed, from the op's output y. It is made from a lambda with one of
 /// the signatures
@@ -21,6 +37,7 @@ namespace xtape {
 ///   Tensor(const Tensor& dy),     Tensor(const Tensor& dy, const Tensor& y)         for computations on tensors.
 /// The tape keeps everything that the lambda captures until the backward pass has used it. A pullback that applies
 /// differentiable ops to the variables themselves (not to their value()) can be differentiated again: see gradients().
+/// One that takes tensors cannot, even if it returns a Variable: its dy is a constant.
 /// Error if the function is a null pointer or an empty std::function.
 class Pullback {
  public:
@@ -31,18 +48,18 @@ class Pullback {
     if constexpr (requires { f == nullptr; }) {
       check(!(f == nullptr), "Pullback: expected a function, got an empty one");
     }
-    if constexpr (std::is_invocable_v<F, const Variable&, const Variable&>) {
+    if constexpr (detail::takes_tensor<F> && std::is_invocable_v<F, const Tensor&, const Tensor&>) {
+      wants_output_ = true;
+      function_ = [f = std::move(f)](const Variable& dy, const Variable& y) { return f(dy.value(), y.value()); };
+    } else if constexpr (detail::takes_tensor<F>) {
+      function_ = [f = std::move(f)](const Variable& dy, const Variable&) { return f(dy.value()); };
+    } else if constexpr (std::is_invocable_v<F, const Variable&, const Variable&>) {
       wants_output_ = true;
       differentiable_ = std::is_same_v<std::invoke_result_t<F, const Variable&, const Variable&>, Variable>;
       function_ = std::move(f);
-    } else if constexpr (std::is_invocable_v<F, const Variable&>) {
+    } else {
       differentiable_ = std::is_same_v<std::invoke_result_t<F, const Variable&>, Variable>;
       function_ = [f = std::move(f)](const Variable& dy, const Variable&) { return f(dy); };
-    } else if constexpr (std::is_invocable_v<F, const Tensor&, const Tensor&>) {
-      wants_output_ = true;
-      function_ = [f = std::move(f)](const Variable& dy, const Variable& y) { return f(dy.value(), y.value()); };
-    } else {
-      function_ = [f = std::move(f)](const Variable& dy, const Variable&) { return f(dy.value()); };
     }
   }
 

@@ -89,6 +89,25 @@ LayerConfig Layer::config() const {
 }
 
 std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
+  if (built_) return build_now(inputs);
+  std::vector<std::pair<std::shared_ptr<Layer>, ParameterValues>> before;  // the sublayers that are not built yet
+  for (const auto& inner : all_sublayers()) {
+    if (inner && !inner->built_) before.emplace_back(inner, inner->values_);
+  }
+  try {
+    return build_now(inputs);
+  } catch (...) {  // a sublayer may have been built for inputs that this layer rejects
+    for (auto& [inner, values] : before) {
+      inner->built_ = false;
+      inner->parameters_.clear();
+      inner->outputs_.clear();
+      inner->values_ = std::move(values);
+    }
+    throw;
+  }
+}
+
+std::vector<TensorSpec> Layer::build_now(const std::vector<TensorSpec>& inputs) {
   if (!built_) {
     const bool empty = sublayers().empty();
     prepare(inputs);
@@ -112,6 +131,10 @@ std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
 }
 
 std::vector<SymbolicTensor> Layer::connect(const std::vector<SymbolicTensor>& inputs) {
+  check(!weak_from_this().expired(),
+        "{}: expected a layer that a std::shared_ptr holds, got another; make it with std::make_shared, or as a "
+        "LayerHandle, such as Dense({{.units = 2}})",
+        title());
   std::vector<TensorSpec> specs;
   for (const SymbolicTensor& input : inputs) specs.push_back(input.spec());
   const auto call = std::make_shared<SymbolicTensor::Call>(
@@ -307,6 +330,14 @@ const Parameter& Layer::parameter(std::string_view name) const {
   return found->parameter;
 }
 
-Variable Layer::parameter(ForwardPass& pass, std::string_view name) const { return pass.parameter(parameter(name)); }
+Variable Layer::parameter(ForwardPass& pass, std::string_view name) const {
+  const Parameter& found = parameter(name);
+  const auto owned = std::ranges::find(parameters_, found, &Owned::parameter);
+  check(owned->given || owned->source || found.version() > 0,
+        "{}: expected a {} with an initial value, got none; list this layer in sublayers() of the layer that computes "
+        "with it, so that a Model initializes and trains it",
+        title(), name);
+  return pass.parameter(found);
+}
 
 }  // namespace xtape

@@ -43,7 +43,8 @@ struct Sublayer {
 /// A layer may hold other layers as members, which sublayers() lists. Then output_specs() builds them,
 /// `return second_.build(first_.build(inputs));`, and call() computes with them, `return {second_(first_(x, pass),
 /// pass)};`. Their parameters are included wherever parameters matter: names, files, freezing, initial values,
-/// regularization and counts.
+/// regularization and counts. A layer that computes with another one without listing it in sublayers() is an Error at
+/// its first call. Layers are held by a std::shared_ptr or a LayerHandle.
 class Layer : public std::enable_shared_from_this<Layer> {
  public:
   /// A layer with a name; with an empty name the model gives one.
@@ -82,7 +83,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
 
   /// Returns the specs of the outputs and, at the first call, creates the parameters. Error with the layer's name and
   /// the inputs when the layer does not accept them, when they need other parameters than the first call, or when the
-  /// shape of a parameter depends on an unknown extent.
+  /// shape of a parameter depends on an unknown extent. After an Error of the first call the layer and its sublayers
+  /// are as before, so that they can be called on other inputs.
   std::vector<TensorSpec> build(const std::vector<TensorSpec>& inputs);
   /// Adds a call of the layer to the layer graph: builds the layer and returns all outputs.
   std::vector<SymbolicTensor> connect(const std::vector<SymbolicTensor>& inputs);
@@ -106,7 +108,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// A parameter of this layer itself by its name in parameter_specs(). For state that call() updates, such as moving
   /// averages.
   const Parameter& parameter(std::string_view name) const;
-  /// A parameter of this layer itself by its name, as a variable of the pass.
+  /// A parameter of this layer itself by its name, as a variable of the pass. Error if it has no value yet: values are
+  /// drawn when a Model is made, or given by give_values() or Parameter::set_value().
   Variable parameter(ForwardPass& pass, std::string_view name) const;
 
   /// All layers inside this one at any depth, each once.
@@ -169,6 +172,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
   void create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) const;
   void check_sublayers() const;
+  std::vector<TensorSpec> build_now(const std::vector<TensorSpec>& inputs);
   void name_parameters(const std::string& path);
 
   std::string name_;

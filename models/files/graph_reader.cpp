@@ -181,7 +181,9 @@ class GraphReader {
   std::shared_ptr<Layer> made_by_factory(const std::string& type, const LayerConfig& config) {
     const auto factory = factories_.find(type);
     check(factory != factories_.end(),
-          "class_name: expected a layer of xtape's or one in LoadModelOptions::custom_layers, got {:.60}", type);
+          "class_name: expected a layer of xtape's or one in the custom_layers of the options (LoadModelOptions, "
+          "CloneOptions), got {:.60}",
+          type);
     auto made = factory->second(config);
     check(made && made->type() == type, "expected custom_layers to make a {}, got {}", type,
           made ? made->type() : "nothing");

@@ -1,6 +1,7 @@
 // Fusion: several layers that one op computes together, in one pass over memory. Internal to the library.
 #pragma once
 
+#include <cassert>
 #include <map>
 #include <optional>
 #include <vector>
@@ -19,7 +20,9 @@ struct FusedCall {
   /// The layer of a part of the pattern; null when the part is absent.
   template <class Definition>
   const Definition* layer(std::size_t part) const {
-    return static_cast<const Definition*>(layers[part]);
+    const auto* found = dynamic_cast<const Definition*>(layers.at(part));
+    assert(found || !layers[part]);
+    return found;
   }
   /// Attributes the following ops to the layers of these parts, for messages and the profiler. Each rule calls it
   /// first.

@@ -23,7 +23,11 @@ void Model::Network::reject_input(std::size_t i, const Variable& given) const {
          given.dtype(), which);
   }
   if (!is_floating(wanted.dtype) && given.dtype() != wanted.dtype) {
-    fail("{}: expected an input {}{}, got {} {}", title(), to_string(wanted), which, given.dtype(), given.shape());
+    fail(
+        "{}: expected an input {}{}, got {} {}; convert it with .to(DType::{}), in a Dataset too, which takes uint8 "
+        "for "
+        "images",
+        title(), to_string(wanted), which, given.dtype(), given.shape(), wanted.dtype);
   }
   const bool one_sample = given.value().defined() && wanted.shape.matches(given.shape());
   fail("{}: expected an input {}{} with at least one sample, got {}{}", title(), to_string(wanted), which,

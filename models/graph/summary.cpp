@@ -131,12 +131,14 @@ std::string totals_of(const Model& model, std::int64_t batch) {
                                       ? ""
                                       : fmt::format(", and an unknown number in {} {} of {}", work.unknown,
                                                     work.unknown == 1 ? "call" : "calls", uncounted);
+  const std::string counted =
+      work.forward == 0 && work.unknown > 0 ? "none counted" : count_text(work.forward) + " per sample";
   return fmt::format(
       "Total params: {}\nTrainable params: {}\nNon-trainable params: {}\nMemory of parameters: {}\n"
       "Memory of activations: {}\n"
-      "Multiply-adds: {} per sample{}\n",
+      "Multiply-adds: {}{}\n",
       thousands(all), thousands(trainable), thousands(all - trainable), bytes_text(bytes * static_cast<double>(all)),
-      activations_text(model, bytes, batch), count_text(work.forward), not_counted);
+      activations_text(model, bytes, batch), counted, not_counted);
 }
 
 }  // namespace

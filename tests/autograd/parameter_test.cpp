@@ -122,3 +122,24 @@ TEST_CASE("several threads derive from one parameter at the same time and see on
     });
   }
 }
+
+TEST_CASE("a parameter stays floating, and a change that fails leaves it defined") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  CHECK(error_of([&] { w.set_value(Tensor::zeros({2}, DType::int64)); }) ==
+        "Parameter w: expected a value of float32 or float64, got int64; convert it with .to()");
+  CHECK_THROWS_AS(w.set_value(Tensor::zeros({2}, DType::uint8)), Error);
+  CHECK(w.value().to_vector() == std::vector<double>{1, 2});
+  ForwardPass pass(Mode::training);
+  CHECK(error_of([&] { pass.bind(w, Tensor::zeros({2}, DType::int64)); }) ==
+        "ForwardPass::bind: expected a floating variable for w, got int64");
+  const Parameter count("count", Tensor::zeros({1}, DType::int64), false);
+  count.set_value(Tensor::full({1}, 3, DType::int64));
+  CHECK_THROWS_AS(count.set_value(Tensor::zeros({1})), Error);
+  CHECK_THROWS_AS(w.modify([](Tensor& value) {
+    const Tensor moved = std::move(value);
+    throw std::runtime_error("after the value was moved");
+  }),
+                  std::runtime_error);
+  CHECK(w.value().defined());
+  CHECK(w.shape() == Shape{2});
+}

@@ -122,3 +122,33 @@ TEST_CASE("an op without a second derivative is named when one is needed") {
   pass.backward(sum(x));
   CHECK_THAT(error_of([&] { gradients(sum(x), {x}); }), Catch::Contains("has run backward"));
 }
+
+TEST_CASE("a pullback that takes tensors is not differentiable, even if it returns a Variable") {
+  const auto square = [](const Variable& x, const Pullback& pullback) {
+    return record("square", (x * x).value(), {{x, pullback}});
+  };
+  const auto message = [&](const Pullback& pullback, const Variable& x) {
+    return error_of([&] { gradients(sum(gradients(sum(square(x, pullback)), {x})[0]), {x}); });
+  };
+  ForwardPass pass(Mode::training);
+  const Variable x = pass.watch(vector({3, 5}));
+  const Tensor v = x.value();
+  CHECK_FALSE(Pullback([v](const Tensor& dy) { return 2.0 * v * dy; }).differentiable());
+  CHECK_FALSE(Pullback([v](Tensor dy) { return 2.0 * v * dy; }).differentiable());
+  CHECK_FALSE(Pullback([v](const Tensor& dy, const Tensor&) { return 2.0 * v * dy; }).differentiable());
+  CHECK_FALSE(Pullback([v](const Tensor& dy) -> Tensor { return 2.0 * v * dy; }).differentiable());
+  CHECK_FALSE(Pullback([v](const Variable& dy) -> Tensor { return (2.0 * v * dy).value(); }).differentiable());
+  CHECK_FALSE(Pullback(std::function<Variable(const Tensor&)>([v](const Tensor& dy) {
+                return 2.0 * v * dy;
+              })).differentiable());
+  CHECK(Pullback([x](const Variable& dy) { return 2.0 * x * dy; }).differentiable());
+  CHECK(Pullback([x](const auto& dy) { return 2.0 * x * dy; }).differentiable());
+  CHECK(Pullback([x](const Variable& dy, const Variable&) { return 2.0 * x * dy; }).differentiable());
+  CHECK_THAT(message([v](const Tensor& dy) { return 2.0 * v * dy; }, x), Catch::Contains("square"));
+  const Variable first = gradients(sum(square(x, [x](const Variable& dy) { return 2.0 * x * dy; })), {x})[0];
+  CHECK(gradients(sum(first), {x})[0].value().to_vector() == std::vector<double>{2, 2});
+  ForwardPass numbers(Mode::training);
+  const Variable y = numbers.watch(v);
+  numbers.backward(sum(square(y, [v](const Tensor& dy) { return 2.0 * v * dy; })));
+  CHECK(numbers.gradient(y).to_vector() == std::vector<double>{6, 10});
+}

@@ -326,3 +326,93 @@ TEST_CASE("errors of ops name the layers that lead to them") {
              }),
              Catch::Contains("Tower tower: Residual lower: Dense first: matmul"));
 }
+
+namespace {
+
+/// Two dense layers, of which sublayers() lists the first `listed`. It accepts outputs of 4 numbers only.
+class PartlyListedLayer final : public Layer {
+ public:
+  struct Options {
+    int listed = 2;
+    std::int64_t units = 4;
+    std::string name = "";
+  };
+  explicit PartlyListedLayer(Options options)
+      : Layer(options.name), options_(options), first_({.units = 4}), second_({.units = options.units}) {}
+  std::string type() const override { return "PartlyListed"; }
+  std::vector<Sublayer> sublayers() const override {
+    std::vector<Sublayer> all{{"first", first_}, {"second", second_}};
+    all.resize(static_cast<std::size_t>(options_.listed));
+    return all;
+  }
+  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override {
+    auto outputs = second_.build(first_.build(inputs));
+    if (outputs != inputs) reject("inputs like the outputs", inputs);
+    return outputs;
+  }
+  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+    return {second_(first_(inputs[0], pass), pass)};
+  }
+
+ private:
+  Options options_;
+  Dense first_, second_;
+};
+using PartlyListed = LayerHandle<PartlyListedLayer>;
+
+}  // namespace
+
+TEST_CASE("a sublayer that is not listed is an Error instead of zeros that are never trained") {
+  for (const int listed : {0, 1}) {
+    const auto input = Input({4});
+    const Model model(input, PartlyListed({.listed = listed})(input), {.seed = 1});
+    for (const Mode mode : {Mode::training, Mode::inference}) {
+      ForwardPass pass(mode);
+      CHECK_THAT(error_of([&] {
+                   model(Tensor::ones({2, 4}), pass);
+                 }),
+                 Catch::Contains("PartlyListed partly_listed_1: Dense") &&
+                     Catch::Contains("expected a kernel with an initial value, got none; list this layer in "
+                                     "sublayers() of the layer that computes with it"));
+    }
+  }
+  const auto input = Input({4});
+  ForwardPass pass(Mode::training);
+  CHECK(Model(input, PartlyListed()(input))(Tensor::ones({2, 4}), pass).shape() == Shape{2, 4});
+}
+
+TEST_CASE("parameters of a layer without a model have the values that are given") {
+  const Dense given({.units = 2}), set({.units = 2});
+  given->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::ones(spec.shape); });
+  given.build({{{3}}});
+  set.build({{{3}}});
+  ForwardPass pass(Mode::inference);
+  CHECK(given(Tensor::ones({1, 3}), pass).value().to_vector() == std::vector<double>{4, 4});
+  CHECK_THROWS_AS(set(Tensor::ones({1, 3}), pass), Error);
+  for (const auto& [path, parameter] : set->named_parameters()) parameter.set_value(Tensor::ones(parameter.shape()));
+  CHECK(set(Tensor::ones({1, 3}), pass).value().to_vector() == std::vector<double>{4, 4});
+}
+
+TEST_CASE("after a rejected call a composite layer can be called on other inputs") {
+  const PartlyListed layer({.name = "pair"});
+  layer->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 0.5); });
+  CHECK_THAT(error_of([&] { layer(Input({5})); }),
+             Catch::Contains("PartlyListed pair: expected inputs like the outputs"));
+  CHECK(layer->named_parameters().empty());
+  const auto input = Input({4});
+  const Model model(input, layer(input), {.seed = 1});
+  CHECK(model.parameter("pair/first/kernel").shape() == Shape{4, 4});
+  for (const Parameter& parameter : model.parameters()) {  // the given values were kept for the second call
+    CHECK(parameter.value().to_vector() ==
+          std::vector<double>(static_cast<std::size_t>(parameter.value().size()), 0.5));
+  }
+  const Dense kept({.units = 4});  // built before: the rejected call does not concern it
+  kept.build({{{4}}});
+  CHECK(kept->named_parameters().size() == 2);
+}
+
+TEST_CASE("a layer that no shared_ptr holds is an Error") {
+  DenseLayer layer({.units = 2});
+  CHECK_THAT(error_of([&] { layer.connect({Input({3})}); }),
+             Catch::Contains("Dense: expected a layer that a std::shared_ptr holds"));
+}

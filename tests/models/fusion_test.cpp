@@ -255,3 +255,18 @@ TEST_CASE("a custom function named relu is not fused as relu") {
   const Model model(input, Activation(negated)(BatchNormalization({.epsilon = 1e-12})(input)));
   CHECK(infer(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{-1, -2, -3});
 }
+
+TEST_CASE("an error in a fused sum names the Add layer") {
+  for (const bool normalized : {true, false}) {
+    const auto image = Input({any, any, 1}), other = Input({any, any, 2});
+    auto x = Conv2D({.filters = 2, .kernel_size = 3, .name = "conv"})(image);
+    if (normalized) x = BatchNormalization({.name = "norm"})(x);
+    const Model model({image, other}, Activation(relu)(Add({.name = "sum"})({x, other})));
+    for (const Mode mode : {Mode::training, Mode::inference}) {
+      ForwardPass pass(mode);
+      CHECK(test::error_of([&] {
+              model.call({Tensor::ones({1, 6, 6, 1}), Tensor::ones({1, 5, 5, 2})}, pass);
+            }) == "Add sum: expected inputs of one shape, got (1, 4, 4, 2) and (1, 5, 5, 2)");
+    }
+  }
+}

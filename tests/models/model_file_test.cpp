@@ -120,8 +120,10 @@ TEST_CASE("a custom layer is made by the factory of its type") {
   const auto load = [&](LoadModelOptions options) {
     return error_of([&] { load_model(folder / "model.safetensors", options); });
   };
-  CHECK_THAT(load({}), Catch::Contains("model.safetensors: layers[1] (Scale scale_1): class_name: expected a layer of "
-                                       "xtape's or one in LoadModelOptions::custom_layers, got Scale"));
+  CHECK_THAT(load({}),
+             Catch::Contains(
+                 "model.safetensors: layers[1] (Scale scale_1): class_name: expected a layer of "
+                 "xtape's or one in the custom_layers of the options (LoadModelOptions, CloneOptions), got Scale"));
   CHECK_THAT(
       load({.custom_layers = {{"Dense", make_layer<Scale>}}}),
       Catch::Contains("custom_layers: expected the names and factories of classes that are not xtape's, got Dense"));

@@ -96,5 +96,48 @@ TEST_CASE("a Nadam that goes back to an earlier state computes what it did then"
   CHECK(first == second);
 }
 
+TEST_CASE("the average of a parameter begins with its first step, and resumes with the same bits") {
+  const auto run = [](bool resume) {
+    const Parameter a("a", test::f64({1}, {1})), b("b", test::f64({1}, {1}));
+    const auto make = [&] {
+      return std::make_unique<SGD>(std::vector{a, b}, SGDOptions{.learning_rate = 1, .ema_momentum = 0.5});
+    };
+    auto sgd = make();
+    sgd->step(gradient_of(a, {1}));
+    b.set_value(test::f64({1}, {9}));  // what the parameter was before its first step does not count
+    if (resume) {
+      const auto state = sgd->named_state();
+      sgd = make();
+      sgd->restore(1, state);
+    }
+    sgd->swap_averages();
+    CHECK(b.value().item() == 9);
+    sgd->swap_averages();
+    sgd->step(gradient_of(b, {1}));
+    sgd->step(gradient_of(b, {4}));
+    sgd->swap_averages();
+    return std::vector{a.value().item(), b.value().item()};
+  };
+  CHECK(run(false) == std::vector<double>{0, 6});  // b: 8 at the first step, then 0.5 * 8 + 0.5 * 4
+  CHECK(run(true) == std::vector<double>{0, 6});
+}
+
+TEST_CASE("a constraint that returns another shape or type, or throws, is an Error and keeps the weights") {
+  const auto after = [](const std::function<Tensor(const Tensor&)>& project, const std::string& message) {
+    const Parameter p("p", test::f64({2}, {2, 5}));
+    p.set_constraint(project);
+    SGD sgd({p}, {.learning_rate = 1});
+    CHECK(test::error_of([&] { sgd.step(gradient_of(p, {1, 1})); }) == message);
+    CHECK(p.value().to_vector() == std::vector<double>{1, 4});
+  };
+  after([](const Tensor& value) { return value.to(DType::float32); },
+        "SGD: expected a constraint of p that returns float64 (2,), got float32 (2,)");
+  after([](const Tensor&) { return test::f64({1}, {7}); },
+        "SGD: expected a constraint of p that returns float64 (2,), got float64 (1,)");
+  after([](const Tensor&) { return Tensor(); },
+        "SGD: expected a constraint of p that returns float64 (2,), got an undefined tensor");
+  after([](const Tensor&) -> Tensor { fail("mine"); }, "mine");
+}
+
 }  // namespace
 }  // namespace xtape

@@ -451,5 +451,36 @@ TEST_CASE("invalid optimizer options are rejected") {
         "Adam::restore: expected floating p/v of shape (2,), got float32 (3,)");
 }
 
+TEST_CASE("a gradient that is not finite is an Error and is never written") {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const double wrong : {nan, inf, -inf}) {
+      const Parameter a("a", Tensor::ones({3}, dtype)), b("b", Tensor::ones({3}, dtype));
+      Adam adam({a, b}, {.learning_rate = 0.1});
+      Gradients gradients;
+      gradients.add(a, Tensor::ones({3}, dtype));
+      gradients.add(b, Tensor::of({3}, {1, wrong, 1}, dtype));
+      CHECK_THAT(error_of([&] { adam.step(gradients); }),
+                 Catch::Contains("Adam, step 0: expected finite gradients, got b with (3,): min 1"));
+      CHECK(a.value().to_vector() == std::vector<double>{1, 1, 1});
+      CHECK(adam.iterations() == 0);
+      ForwardPass pass(Mode::training);  // the loss is finite: the factor is of the derivative alone
+      const Variable x = pass.parameter(b);
+      const Variable y = record("wrong", x.value(), {{x, [wrong](const Variable& dy) { return dy * wrong; }}});
+      CHECK_THAT(error_of([&] { adam.minimize(sum(y), pass); }), Catch::Contains("expected finite gradients, got b"));
+      CHECK(b.value().to_vector() == std::vector<double>{1, 1, 1});
+      SGD limited({b}, {.learning_rate = 0.5, .clip_value = 1});
+      Gradients of_b;
+      of_b.add(b, Tensor::of({3}, {wrong, 0, 0}, dtype));
+      if (std::isnan(wrong)) {
+        CHECK_THROWS_AS(limited.step(of_b), Error);
+      } else {
+        limited.step(of_b);
+        CHECK(b.value().to_vector() == std::vector<double>{wrong > 0 ? 0.5 : 1.5, 1, 1});
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace xtape

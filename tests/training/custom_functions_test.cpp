@@ -1,5 +1,7 @@
 // Functions of users: empty ones, and losses that compare targets with the outputs of other samples.
 #include <functional>
+#include <iostream>
+#include <limits>
 #include <sstream>
 
 #include "framework/ops/ops.hpp"
@@ -165,4 +167,100 @@ TEST_CASE("messages of losses and metrics contain advice") {
   const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
   CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = Loss("squares", squared_error)}); }),
              Contains("evaluate: expected a loss(outputs, targets, weights)"));
+}
+
+TEST_CASE("a loss of one of several outputs that is a constant is an Error that names the output") {
+  const auto input = Input({3});
+  const Model frozen_head(std::vector{input},
+                          {Dense({.units = 1, .name = "a"})(input), Dense({.units = 1, .name = "b"})(input)});
+  Model model = frozen_head;
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  const Tensor x = Tensor::ones({4, 3}), y = Tensor::ones({4, 1});
+  const Dataset data({x}, {{y}, {y}});
+  const Loss constant("wrong", [](const Variable& o, const Tensor& t) { return mean_squared_error(o.value(), t); });
+  const auto run = [&](double weight) {
+    fit(model, sgd, data, {.loss = {{loss::mean_squared_error()}, {constant, weight}}, .show_progress = false});
+  };
+  CHECK_THAT(error_of([&] { run(1); }),
+             Catch::Contains("fit: expected a loss that depends on the output b of model model, got a constant from "
+                             "wrong"));
+  run(0);  // it is only measured
+  model.layer("b").set_trainable(false);
+  run(1);  // nothing that the loss depends on is trained
+}
+
+TEST_CASE("a data set whose ignored label the loss counts is rejected") {
+  const auto input = Input({3});
+  Model model(input, Dense({.units = 3})(input), {.seed = 1});
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  const Dataset data({Tensor::ones({4, 3})},
+                     {{.values = Tensor::labels({0, 1, 2, 0}), .classes = 3, .ignored_label = 0}});
+  const auto message = [&](const Loss& loss) {
+    return error_of([&] { fit(model, sgd, data, {.loss = loss, .show_progress = false}); });
+  };
+  const auto expected = [](const char* got) {
+    return fmt::format(
+        "fit: expected a loss that ignores the label 0, as Target::ignored_label of the data says, got {}", got);
+  };
+  CHECK_THAT(message(loss::softmax_cross_entropy()), Catch::StartsWith(expected("softmax_cross_entropy;")));
+  CHECK_THAT(message(loss::softmax_cross_entropy({.ignored_label = 1})), Catch::StartsWith(expected("softmax")));
+  CHECK_THAT(message(loss::categorical_hinge()), Catch::StartsWith(expected("categorical_hinge;")));
+  CHECK_THAT(error_of([&] { evaluate(model, data); }), Catch::Contains("expected a loss that ignores the label 0"));
+  const auto function = [](const Variable& o, const Tensor& t) {
+    return softmax_cross_entropy(o, t, {}, {.ignored_label = 0});
+  };
+  CHECK_THAT(message(Loss("mine", function, {.targets = LossTargets::classes})), Catch::StartsWith(expected("mine;")));
+  const auto count = [](const Tensor& t) { return labels_that_count(t, 3, 0); };
+  for (const Loss& good : {loss::softmax_cross_entropy({.ignored_label = 0}),
+                           Loss("mine", function, {.targets = LossTargets::classes, .count = count})}) {
+    CHECK(fit(model, sgd, data, {.loss = good, .show_progress = false}).epochs().size() == 1);
+  }
+}
+
+TEST_CASE("metrics cannot have the names of figures that fit adds") {
+  const auto input = Input({3});
+  Model model(input, Dense({.units = 1})(input), {.seed = 1});
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  const Dataset data(Tensor::ones({4, 3}), Tensor::ones({4, 1}));
+  for (const char* name : {"learning_rate", "seconds", "val_loss", "val_mine", "loss"}) {
+    const Metric one(
+        name, [](const Tensor&, const Tensor&, const Tensor&) { return test::f64({}, {1}); },
+        [](const Tensor& s) { return s.item(); });
+    const FitOptions options{.loss = loss::mean_squared_error(), .metrics = {one}, .show_progress = false};
+    CHECK_THAT(error_of([&] { fit(model, sgd, data, options); }),
+               Catch::Contains("expected figures of") && Catch::Contains(name) && Catch::Contains("rename"));
+  }
+}
+
+TEST_CASE("one message names trainable parameters that get no gradient in the first step") {
+  const auto input = Input({3});
+  const auto printed = [&](const Loss& loss, double rate_of_unused, bool frozen) {
+    Model model(std::vector{input}, {Dense({.units = 1, .name = "a"})(input), Dense({.units = 1, .name = "b"})(input)});
+    SGD sgd(model.parameters(), {.learning_rate = rate_of_unused, .groups = {{.names = {"b/*"}, .frozen = frozen}}});
+    const Tensor x = Tensor::ones({4, 3}), y = Tensor::ones({4, 1});
+    std::ostringstream text;
+    std::streambuf* const standard = std::cerr.rdbuf(text.rdbuf());
+    fit(model, sgd, Dataset({x}, {{y}, {y}}),
+        {.epochs = 2, .loss = {{loss::mean_squared_error()}, {loss, frozen ? 1.0 : 0.0}}, .show_progress = false});
+    std::cerr.rdbuf(standard);
+    return text.str();
+  };
+  CHECK(printed(loss::mean_squared_error(), 0, false) ==
+        "fit: 2 of the 4 trainable parameters got no gradient in the first step, so they did not change: b/kernel, "
+        "b/bias; the loss does not depend on them, or their layers read them without the pass\n");
+  CHECK(printed(loss::mean_squared_error(), 0.1, true).empty());
+}
+
+TEST_CASE("a loss that is not finite because of the data says so") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto message = [](double in_input, double in_target) {
+    Model model = dense(1);
+    SGD sgd(model.parameters(), {.learning_rate = 0.1});
+    return error_of([&] {
+      fit(model, sgd, Dataset(Tensor::full({4, 2}, in_input), Tensor::full({4, 1}, in_target)),
+          {.loss = loss::mean_squared_error(), .show_progress = false});
+    });
+  };
+  CHECK_THAT(message(nan, 1), Contains("the inputs of this step have values that are not finite"));
+  CHECK_THAT(message(1, nan), Contains("the targets of this step have values that are not finite"));
 }

@@ -356,7 +356,7 @@ TEST_CASE("a network that labels every pixel is trained on the pixels with a lab
   const double at_once = softmax_cross_entropy(y, test.target(), {}, {.ignored_label = -1}).value().item();
   CHECK(evaluate(model, test, {.batch_size = 2, .loss = pixelwise})["loss"] == Approx(at_once));
   CHECK(evaluate(model, test, {.loss = pixelwise}).contains("accuracy"));  // by default, without the ignored label
-  CHECK_THAT(error_of([&] { evaluate(model, test); }), Contains("got -1 at position 0"));
+  CHECK_THAT(error_of([&] { evaluate(model, test); }), Contains("a loss that ignores the label -1"));
 }
 
 TEST_CASE("labels of pixels are moved with the images, by the nearest pixel") {
@@ -456,4 +456,13 @@ TEST_CASE("sums of parts of the data give the figures of all of it") {
   one.add(two);
   CHECK(one.samples() == 11);
   for (const auto& [name, value] : all.figures()) CHECK(one.figures()[name] == Approx(value).epsilon(1e-12));
+}
+
+TEST_CASE("predict_all takes a list of tensors") {
+  const auto p = Input({2}), q = Input({2});
+  const Model model({p, q}, Add()({p, q}));
+  const Tensor one = Tensor::ones({1, 2});
+  CHECK(predict_all(model, {one, one}).at(0).to_vector() == std::vector<double>{2, 2});
+  CHECK(predict_all(model, {one, one}, 1).at(0).to_vector() == std::vector<double>{2, 2});
+  CHECK(predict_all(model, std::vector{one, one}).at(0).to_vector() == std::vector<double>{2, 2});
 }

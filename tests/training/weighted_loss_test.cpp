@@ -63,11 +63,11 @@ TEST_CASE("a weight of 2 counts as the sample twice, a weight of 0 as no sample"
 TEST_CASE("a distribution has the weight of the class of its largest entry, times that of the sample") {
   const Batch batch{
       {Tensor::zeros({2, 1})}, {Tensor::of({2, 3}, {0.2, 0.5, 0.3, 0.4, 0.2, 0.4})}, {Tensor::of({2}, {2, 3})}};
-  CHECK(weights_of(batch, {10, 20, 30}).to_vector() == std::vector<double>{40, 30});
-  CHECK(weights_of(batch, {}).to_vector() == std::vector<double>{2, 3});
+  CHECK(weights_of(batch.weight(), batch.target(), {10, 20, 30}).to_vector() == std::vector<double>{40, 30});
+  CHECK(weights_of(batch.weight(), batch.target(), {}).to_vector() == std::vector<double>{2, 3});
   const Batch plain{{Tensor::zeros({2, 1})}, {Tensor::labels({2, 0})}};
-  CHECK(weights_of(plain, {10, 20, 30}).to_vector() == std::vector<double>{30, 10});
-  CHECK_FALSE(weights_of(plain, {}).defined());
+  CHECK(weights_of(plain.weight(), plain.target(), {10, 20, 30}).to_vector() == std::vector<double>{30, 10});
+  CHECK_FALSE(weights_of(plain.weight(), plain.target(), {}).defined());
 }
 
 TEST_CASE("parts of weighted data keep their weights, and invalid weights are rejected") {

@@ -116,7 +116,8 @@ class CSVLoggerCallback final : public Callback {
 using CSVLogger = CallbackHandle<CSVLoggerCallback>;
 
 /// Ends the run at the first loss that is NaN or infinite (Keras's TerminateOnNaN), with the weights from before that
-/// step. Without this callback fit throws an Error.
+/// step. Without this callback fit throws an Error. A gradient that is not finite although the loss is, as that of
+/// sqrt(0), is an Error of the optimizer with and without this callback.
 class TerminateOnNaNCallback final : public Callback {
  public:
   /// Requests a stop when the loss of the batch is not finite.

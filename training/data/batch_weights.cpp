@@ -4,18 +4,18 @@
 
 namespace xtape {
 
-Tensor weights_of(const Batch& batch, const std::vector<double>& class_weights) {
-  if (class_weights.empty()) return batch.weight();
-  std::vector<double> weights(static_cast<std::size_t>(batch.size()), 1);
-  if (const Tensor own = batch.weight(); own.defined()) weights = own.to_vector();
-  const Tensor classes = classes_of_labels(batch.target());
+Tensor weights_of(const Tensor& own, const Tensor& labels, const std::vector<double>& class_weights) {
+  if (class_weights.empty()) return own;
+  std::vector<double> weights(static_cast<std::size_t>(labels.dim(0)), 1);
+  if (own.defined()) weights = own.to_vector();
+  const Tensor classes = classes_of_labels(labels);
   const auto* label = classes.data<std::int64_t>();
   for (double& weight : weights) {
     check(*label >= 0 && *label < std::ssize(class_weights), "weights_of: expected classes in [0, {}), got {}",
           class_weights.size(), *label);
     weight *= class_weights[static_cast<std::size_t>(*label++)];
   }
-  return Tensor::of({batch.size()}, weights, DType::float64);
+  return Tensor::of({labels.dim(0)}, weights, DType::float64);
 }
 
 }  // namespace xtape

@@ -1,14 +1,14 @@
-// The weights of the samples of a batch.
+// The weights of samples.
 #pragma once
 
 #include <vector>
 
-#include "training/data/data_loader.hpp"
+#include "framework/tensor/tensor.hpp"
 
 namespace xtape {
 
-/// The weights of the samples for the first target times the weights of their classes: (b) float64; undefined when
-/// there are neither. The class of a distribution is that of its largest entry, as in Keras.
-Tensor weights_of(const Batch& batch, const std::vector<double>& class_weights);
+/// The samples' own weights times the weights of their classes: (n) float64; `own` without class weights. `own` is
+/// undefined when all are 1. The class of a distribution is that of its largest entry, as in Keras.
+Tensor weights_of(const Tensor& own, const Tensor& labels, const std::vector<double>& class_weights);
 
 }  // namespace xtape

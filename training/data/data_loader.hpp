@@ -72,7 +72,8 @@ std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
 /// pixel.
 enum class TargetMotion { none, interpolated, nearest };
 
-/// The batches of one pass over a data set. An Epoch may outlive its loader. Batches have the same bits for any number
+/// The batches of one pass over a data set, which is one epoch of fit() unless FitOptions::steps_per_epoch divides the
+/// passes otherwise. An Epoch may outlive its loader. Batches have the same bits for any number
 /// of threads, with and without prefetching.
 ///
 ///   for (const Batch& batch : loader.epoch(3)) ...

@@ -12,6 +12,25 @@ std::string output_name(const Model& model, std::size_t index) {
   return node.outputs.size() == 1 ? node.layer->name() : fmt::format("{}_{}", node.layer->name(), output.output);
 }
 
+namespace {
+
+/// Error unless the loss ignores the label that the data ignores: its mean must not count such a position.
+void check_ignored(std::string_view function, const Loss& loss, std::optional<std::int64_t> ignored) {
+  if (!ignored) return;
+  bool ignores = false;
+  try {
+    ignores = loss.count(Tensor::labels({*ignored})) == 0;
+  } catch (const Error&) {  // it is no label for this loss
+  }
+  check(ignores,
+        "{}: expected a loss that ignores the label {}, as Target::ignored_label of the data says, got {}; give the "
+        "loss the same label, loss::softmax_cross_entropy({{.ignored_label = {}}}), or a custom one a "
+        "LossOptions::count that is 0 for it",
+        function, *ignored, to_string(loss), *ignored);
+}
+
+}  // namespace
+
 Objective::Objective(std::string_view function, const Model& model, const Dataset& data, const Losses& losses,
                      const Metrics& metrics) {
   const std::size_t count = model.output_nodes().size();
@@ -23,6 +42,7 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
     check(std::isfinite(weight) && weight >= 0, "{}: expected a finite weight of at least 0 for the loss {}, got {}",
           function, loss.name(), weight);
     names.push_back(output_name(model, i));
+    if (i < data.targets().size()) check_ignored(function, loss, data.targets()[i].ignored_label);
     outputs_.push_back({.name = count == 1 ? "" : names.back(), .loss = loss, .weight = weight});
     if (metrics.empty() && i < data.targets().size() && data.targets()[i].classes > 0) {
       outputs_.back().metrics.push_back(metric::accuracy({.ignored_label = data.targets()[i].ignored_label}));
@@ -40,8 +60,14 @@ Objective::Objective(std::string_view function, const Model& model, const Datase
   }
   std::set<std::string> taken;
   for (const Measure& measure : measures()) {
-    check(taken.insert(measure.name).second, "{}: expected figures of different names, got {} twice", function,
-          measure.name);
+    check(measure.name != "learning_rate" && measure.name != "seconds" && !measure.name.starts_with("val_"),
+          "{}: expected figures of other names than learning_rate, seconds and val_..., which fit uses, got {}; rename "
+          "the metric or the output layer",
+          function, measure.name);
+    check(taken.insert(measure.name).second,
+          "{}: expected figures of different names, got {} twice; rename a metric (loss is the name of what is "
+          "minimized)",
+          function, measure.name);
   }
 }
 
