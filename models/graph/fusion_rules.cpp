@@ -1,7 +1,7 @@
 // The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/pooling.hpp"
-#include "layers/convolution/conv2d.hpp"
+#include "layers/convolution/conv.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
 #include "layers/normalization/batch_normalization.hpp"
