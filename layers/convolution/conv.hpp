@@ -12,15 +12,13 @@ namespace xtape {
 template <int axes>
 class ConvLayer final : public ConvolutionLayer {
  public:
-  using Size = typename Axes<axes>::Size;              ///< a number for each axis
-  using WindowPadding = typename Axes<axes>::Padding;  ///< padding for each axis
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
-    Size kernel_size = 1;            ///< extents of the kernel
-    Size strides = 1;                ///< step of the kernel along each axis
+    AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
+    AxesSize<axes> strides = 1;      ///< step of the kernel along each axis
     /// Zeros around the input: valid (none), same, or explicit amounts; for Conv1D also causal
-    WindowPadding padding = WindowPadding::valid;
-    Size dilation_rate = 1;                  ///< distance between neighbouring kernel elements; 1: dense kernel
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
     std::int64_t groups = 1;                 ///< groups into which channels and filters are divided; a divisor of both
     ActivationFunction activation = linear;  ///< applied after the bias
     bool use_bias = true;                    ///< add a learned bias

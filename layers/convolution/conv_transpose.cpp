@@ -83,6 +83,13 @@ std::vector<ParameterSpec> ConvTransposeLayer<axes>::parameter_specs(const std::
 }
 
 template <int axes>
+Extent ConvTransposeLayer<axes>::kernel_positions(const PartialShape& output) const {
+  return ConvolutionLayer::kernel_positions(window_outputs(output, output[-1], [&](const Shape& shape) {
+    return window_extents(title(), shape, window_of<axes>(options_));
+  }));
+}
+
+template <int axes>
 Variable ConvTransposeLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
   const Shape& shape = x.shape();
   std::vector<std::int64_t> outputs = output_extents({shape.begin() + 1, shape.end() - 1});

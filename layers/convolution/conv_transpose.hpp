@@ -17,17 +17,15 @@ namespace xtape {
 template <int axes>
 class ConvTransposeLayer final : public ConvolutionLayer {
  public:
-  using Size = typename Axes<axes>::Size;              ///< a number for each axis
-  using WindowPadding = typename Axes<axes>::Padding;  ///< padding for each axis
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
-    Size kernel_size = 1;            ///< extents of the kernel
-    Size strides = 1;                ///< distance of neighbouring inputs in the output
+    AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
+    AxesSize<axes> strides = 1;      ///< distance of neighbouring inputs in the output
     /// What is cut off the output: valid (nothing) or same
-    WindowPadding padding = WindowPadding::valid;
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
     /// Added to the smallest output with this input, less than the strides; nothing: the extent above
-    std::optional<Size> output_padding = std::nullopt;
-    Size dilation_rate = 1;                  ///< distance between neighbouring kernel elements; 1: dense kernel
+    std::optional<AxesSize<axes>> output_padding = std::nullopt;
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
     ActivationFunction activation = linear;  ///< applied after the bias
     bool use_bias = true;                    ///< add a learned bias
     Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
@@ -63,6 +61,8 @@ class ConvTransposeLayer final : public ConvolutionLayer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
   Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  /// The number of positions of the input, to which `output` is convolved.
+  Extent kernel_positions(const PartialShape& output) const override;
   const ActivationFunction& activation() const override { return options_.activation; }
   bool use_bias() const override { return options_.use_bias; }
 

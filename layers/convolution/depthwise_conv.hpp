@@ -13,15 +13,13 @@ namespace xtape {
 template <int axes>
 class DepthwiseConvLayer final : public ConvolutionLayer {
  public:
-  using Size = typename Axes<axes>::Size;              ///< a number for each axis
-  using WindowPadding = typename Axes<axes>::Padding;  ///< padding for each axis
   struct Options {
-    Size kernel_size = 1;  ///< extents of the kernel
-    Size strides = 1;      ///< step of the kernel along each axis
+    AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
+    AxesSize<axes> strides = 1;      ///< step of the kernel along each axis
     /// Zeros around the input: valid (none), same, or explicit amounts; for one axis also causal
-    WindowPadding padding = WindowPadding::valid;
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
     std::int64_t depth_multiplier = 1;       ///< number of filters for each channel, at least 1
-    Size dilation_rate = 1;                  ///< distance between neighbouring kernel elements; 1: dense kernel
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
     ActivationFunction activation = linear;  ///< applied after the bias
     bool use_bias = true;                    ///< add a learned bias
     Initializer depthwise_initializer = glorot_uniform();  ///< initial values of the kernel
@@ -75,15 +73,13 @@ using DepthwiseConv2D = LayerHandle<DepthwiseConv2DLayer>;
 template <int axes>
 class SeparableConvLayer final : public ConvolutionLayer {
  public:
-  using Size = typename Axes<axes>::Size;              ///< a number for each axis
-  using WindowPadding = typename Axes<axes>::Padding;  ///< padding for each axis
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
-    Size kernel_size = 1;            ///< extents of the depthwise kernel
-    Size strides = 1;                ///< step of the depthwise kernel along each axis
+    AxesSize<axes> kernel_size = 1;  ///< extents of the depthwise kernel
+    AxesSize<axes> strides = 1;      ///< step of the depthwise kernel along each axis
     /// Zeros around the input: valid (none), same, or explicit amounts; for one axis also causal
-    WindowPadding padding = WindowPadding::valid;
-    Size dilation_rate = 1;                  ///< distance between neighbouring kernel elements; 1: dense kernel
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
     std::int64_t depth_multiplier = 1;       ///< number of depthwise filters for each channel, at least 1
     ActivationFunction activation = linear;  ///< applied after the bias
     bool use_bias = true;                    ///< add a learned bias

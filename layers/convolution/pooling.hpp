@@ -11,11 +11,9 @@ namespace xtape {
 /// The options of poolings with a window.
 template <int axes>
 struct PoolingOptions {
-  using Size = typename Axes<axes>::Size;              ///< a number for each axis
-  using WindowPadding = typename Axes<axes>::Padding;  ///< padding for each axis
-  Size pool_size = 2;                                  ///< extents of the window
-  std::optional<Size> strides = std::nullopt;          ///< step of the window along each axis; pool_size if not given
-  WindowPadding padding = WindowPadding::valid;        ///< around the input: valid (none), same, or explicit amounts
+  AxesSize<axes> pool_size = 2;                          ///< extents of the window
+  std::optional<AxesSize<axes>> strides = std::nullopt;  ///< step of the window along each axis; pool_size if not given
+  AxesPadding<axes> padding = AxesPadding<axes>::valid;  ///< around the input: valid (none), same, or explicit amounts
   std::string name = "";
   static void fields(auto& options, auto field) {
     field("pool_size", options.pool_size);
