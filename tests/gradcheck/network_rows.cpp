@@ -74,8 +74,8 @@ std::vector<GradientRow> convolutions() {
 std::vector<GradientRow> convolutions_1d_3d() {
   const auto line = [](Conv1DOptions o) { return [o](V x, V w) { return conv1d(x, w, o); }; };
   const auto volume = [](Conv3DOptions o) { return [o](V x, V w) { return conv3d(x, w, o); }; };
-  const Conv3DOptions strided{.strides = {2, 1, 3}, .padding = Padding3D(1, 2, 0, 1, 2, 0)};
-  const Conv3DOptions dilated{.strides = {2, 1, 1}, .padding = Padding3D::same, .dilation = {2, 1, 2}, .groups = 2};
+  const Conv3DOptions apart{.strides = {2, 1, 3}, .padding = Padding3D(1, 2, 0, 1, 2, 0)};
+  const Conv3DOptions spread{.strides = {2, 1, 1}, .padding = Padding3D::same, .dilation = {2, 1, 2}, .groups = 2};
   return {
       {"conv1d", line({}), {{2, 5, 2}, {3, 2, 3}}, bilinear},
       {"conv1d", line({.padding = Padding1D::causal, .dilation = 2}), {{1, 6, 2}, {3, 2, 2}}, bilinear},
@@ -93,18 +93,18 @@ std::vector<GradientRow> convolutions_1d_3d() {
        {{1, 3, 3}, {3, 2, 3}},
        bilinear},
       {"gather_depth_taps", volume({}), {{2, 3, 3, 4, 2}, {2, 2, 3, 2, 2}}, bilinear},
-      {"gather_depth_taps", volume(strided), {{1, 4, 3, 4, 2}, {3, 2, 2, 2, 2}}, bilinear},
-      {"gather_depth_taps", volume(dilated), {{1, 5, 2, 3, 4}, {3, 2, 2, 2, 2}}, bilinear},
+      {"gather_depth_taps", volume(apart), {{1, 4, 3, 4, 2}, {3, 2, 2, 2, 2}}, bilinear},
+      {"gather_depth_taps", volume(spread), {{1, 5, 2, 3, 4}, {3, 2, 2, 2, 2}}, bilinear},
       {"conv3d", volume({.padding = Padding3D::same}), {{2, 2, 3, 3, 2}, {1, 3, 2, 2, 2}}, bilinear},
       {"add_depth_taps",
        [=](V dy, V w) {
-         return conv3d_input_gradient(dy, w, Shape{1, 4, 3, 4, 2}, strided);
+         return conv3d_input_gradient(dy, w, Shape{1, 4, 3, 4, 2}, apart);
        },
        {{1, 3, 3, 2, 2}, {3, 2, 2, 2, 2}},
        bilinear},
       {"add_depth_taps",
        [=](V dy, V w) {
-         return conv3d_input_gradient(dy, w, Shape{1, 5, 2, 3, 4}, dilated);
+         return conv3d_input_gradient(dy, w, Shape{1, 5, 2, 3, 4}, spread);
        },
        {{1, 3, 2, 3, 2}, {3, 2, 2, 2, 2}},
        bilinear},

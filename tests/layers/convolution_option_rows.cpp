@@ -238,8 +238,8 @@ void add_transposed_rows(std::vector<OptionRow>& rows) {
                     outputs(before, transposed(after, window))});
   };
   add("filters", [](auto& o) { o.filters = 3; }, {9, 7, 5}, {.strides = twos});
-  add("kernel_size", [&](auto& o) { o.kernel_size = size({1, 2, 4}); }, {8, 6, 6}, {.strides = twos});
-  add("strides", [&](auto& o) { o.strides = size({1, 4, 3}); }, {6, 12, 6}, {.strides = first({1, 4, 3})});
+  add("kernel_size", [&](auto& o) { o.kernel_size = size({1, 3, 4}); }, {8, 7, 6}, {.strides = twos});
+  add("strides", [&](auto& o) { o.strides = size({3, 1, 4}); }, {12, 5, 8}, {.strides = first({3, 1, 4})});
   add("padding", [](auto& o) { o.padding = AxesPadding<axes>::same; }, {8, 6, 4}, {.strides = twos});
   add("dilation_rate",
       [&](auto& o) {
@@ -259,7 +259,7 @@ void add_transposed_rows(std::vector<OptionRow>& rows) {
                   Handle(odd).definition(),
                   {sample},
                   outputs(transposed({8, 6, 4}, {.strides = twos}), trimmed)});
-  add("output_padding", [&](auto& o) { o.output_padding = size({0, 1, 1}); }, {9, 8, 6}, {.strides = twos});
+  add("output_padding", [&](auto& o) { o.output_padding = size({1, 0, 1}); }, {10, 7, 6}, {.strides = twos});
 }
 
 /// A depthwise kernel (size, channels, multiplier) as one of as many groups as channels.
