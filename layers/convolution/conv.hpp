@@ -65,9 +65,9 @@ class ConvLayer final : public ConvolutionLayer {
   Options options_;
 };
 
-using Conv1DLayer = ConvLayer<1>;
-using Conv2DLayer = ConvLayer<2>;
-using Conv3DLayer = ConvLayer<3>;
+using Conv1DLayer = ConvLayer<1>;  ///< the layer Conv1D
+using Conv2DLayer = ConvLayer<2>;  ///< the layer Conv2D
+using Conv3DLayer = ConvLayer<3>;  ///< the layer Conv3D
 extern template class LayerHandle<Conv1DLayer>;
 extern template class LayerHandle<Conv2DLayer>;
 extern template class LayerHandle<Conv3DLayer>;

@@ -72,9 +72,9 @@ class ConvTransposeLayer final : public ConvolutionLayer {
   Options options_;
 };
 
-using Conv1DTransposeLayer = ConvTransposeLayer<1>;
-using Conv2DTransposeLayer = ConvTransposeLayer<2>;
-using Conv3DTransposeLayer = ConvTransposeLayer<3>;
+using Conv1DTransposeLayer = ConvTransposeLayer<1>;  ///< the layer Conv1DTranspose
+using Conv2DTransposeLayer = ConvTransposeLayer<2>;  ///< the layer Conv2DTranspose
+using Conv3DTransposeLayer = ConvTransposeLayer<3>;  ///< the layer Conv3DTranspose
 extern template class LayerHandle<Conv1DTransposeLayer>;
 extern template class LayerHandle<Conv2DTransposeLayer>;
 extern template class LayerHandle<Conv3DTransposeLayer>;

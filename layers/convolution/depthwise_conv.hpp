@@ -60,8 +60,8 @@ class DepthwiseConvLayer final : public ConvolutionLayer {
  private:
   Options options_;
 };
-using DepthwiseConv1DLayer = DepthwiseConvLayer<1>;
-using DepthwiseConv2DLayer = DepthwiseConvLayer<2>;
+using DepthwiseConv1DLayer = DepthwiseConvLayer<1>;  ///< the layer DepthwiseConv1D
+using DepthwiseConv2DLayer = DepthwiseConvLayer<2>;  ///< the layer DepthwiseConv2D
 extern template class LayerHandle<DepthwiseConv1DLayer>;
 extern template class LayerHandle<DepthwiseConv2DLayer>;
 using DepthwiseConv1D = LayerHandle<DepthwiseConv1DLayer>;
@@ -128,8 +128,8 @@ class SeparableConvLayer final : public ConvolutionLayer {
  private:
   Options options_;
 };
-using SeparableConv1DLayer = SeparableConvLayer<1>;
-using SeparableConv2DLayer = SeparableConvLayer<2>;
+using SeparableConv1DLayer = SeparableConvLayer<1>;  ///< the layer SeparableConv1D
+using SeparableConv2DLayer = SeparableConvLayer<2>;  ///< the layer SeparableConv2D
 extern template class LayerHandle<SeparableConv1DLayer>;
 extern template class LayerHandle<SeparableConv2DLayer>;
 using SeparableConv1D = LayerHandle<SeparableConv1DLayer>;

@@ -27,7 +27,7 @@ struct PoolingOptions {
 template <int axes>
 class PoolingLayer : public Layer {
  public:
-  using Options = PoolingOptions<axes>;
+  using Options = PoolingOptions<axes>;  ///< the options of the layer
   explicit PoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
@@ -49,9 +49,9 @@ class MaxPoolingLayer final : public PoolingLayer<axes> {
   std::string type() const override { return fmt::format("MaxPooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
-using MaxPooling1DLayer = MaxPoolingLayer<1>;
-using MaxPooling2DLayer = MaxPoolingLayer<2>;
-using MaxPooling3DLayer = MaxPoolingLayer<3>;
+using MaxPooling1DLayer = MaxPoolingLayer<1>;  ///< the layer MaxPooling1D
+using MaxPooling2DLayer = MaxPoolingLayer<2>;  ///< the layer MaxPooling2D
+using MaxPooling3DLayer = MaxPoolingLayer<3>;  ///< the layer MaxPooling3D
 extern template class LayerHandle<MaxPooling1DLayer>;
 extern template class LayerHandle<MaxPooling2DLayer>;
 extern template class LayerHandle<MaxPooling3DLayer>;
@@ -67,9 +67,9 @@ class AveragePoolingLayer final : public PoolingLayer<axes> {
   std::string type() const override { return fmt::format("AveragePooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
-using AveragePooling1DLayer = AveragePoolingLayer<1>;
-using AveragePooling2DLayer = AveragePoolingLayer<2>;
-using AveragePooling3DLayer = AveragePoolingLayer<3>;
+using AveragePooling1DLayer = AveragePoolingLayer<1>;  ///< the layer AveragePooling1D
+using AveragePooling2DLayer = AveragePoolingLayer<2>;  ///< the layer AveragePooling2D
+using AveragePooling3DLayer = AveragePoolingLayer<3>;  ///< the layer AveragePooling3D
 extern template class LayerHandle<AveragePooling1DLayer>;
 extern template class LayerHandle<AveragePooling2DLayer>;
 extern template class LayerHandle<AveragePooling3DLayer>;
@@ -96,9 +96,9 @@ class GlobalMaxPoolingLayer final : public GlobalPoolingLayer<axes> {
   std::string type() const override { return fmt::format("GlobalMaxPooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
-using GlobalMaxPooling1DLayer = GlobalMaxPoolingLayer<1>;
-using GlobalMaxPooling2DLayer = GlobalMaxPoolingLayer<2>;
-using GlobalMaxPooling3DLayer = GlobalMaxPoolingLayer<3>;
+using GlobalMaxPooling1DLayer = GlobalMaxPoolingLayer<1>;  ///< the layer GlobalMaxPooling1D
+using GlobalMaxPooling2DLayer = GlobalMaxPoolingLayer<2>;  ///< the layer GlobalMaxPooling2D
+using GlobalMaxPooling3DLayer = GlobalMaxPoolingLayer<3>;  ///< the layer GlobalMaxPooling3D
 extern template class LayerHandle<GlobalMaxPooling1DLayer>;
 extern template class LayerHandle<GlobalMaxPooling2DLayer>;
 extern template class LayerHandle<GlobalMaxPooling3DLayer>;
@@ -114,9 +114,9 @@ class GlobalAveragePoolingLayer final : public GlobalPoolingLayer<axes> {
   std::string type() const override { return fmt::format("GlobalAveragePooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
-using GlobalAveragePooling1DLayer = GlobalAveragePoolingLayer<1>;
-using GlobalAveragePooling2DLayer = GlobalAveragePoolingLayer<2>;
-using GlobalAveragePooling3DLayer = GlobalAveragePoolingLayer<3>;
+using GlobalAveragePooling1DLayer = GlobalAveragePoolingLayer<1>;  ///< the layer GlobalAveragePooling1D
+using GlobalAveragePooling2DLayer = GlobalAveragePoolingLayer<2>;  ///< the layer GlobalAveragePooling2D
+using GlobalAveragePooling3DLayer = GlobalAveragePoolingLayer<3>;  ///< the layer GlobalAveragePooling3D
 extern template class LayerHandle<GlobalAveragePooling1DLayer>;
 extern template class LayerHandle<GlobalAveragePooling2DLayer>;
 extern template class LayerHandle<GlobalAveragePooling3DLayer>;
