@@ -125,10 +125,9 @@ void resnet50_shapes(benchmark::internal::Benchmark* benchmark) {
   }
 }
 
-/// Forward and backward pass of one layer on an input (32, size, size, channels).
+/// Forward and backward pass of one layer on an input (32, sample).
 template <class LayerType>
-void layer_step(benchmark::State& state, const LayerType& layer) {
-  const Shape sample{state.range(0), state.range(0), state.range(1)};
+void layer_step(benchmark::State& state, const LayerType& layer, const Shape& sample) {
   const auto input = Input(sample);
   const Model model(input, layer(input));
   const Tensor x = RandomStream(1).normal(sample.prepended(32));
@@ -140,6 +139,11 @@ void layer_step(benchmark::State& state, const LayerType& layer) {
     benchmark::DoNotOptimize(pass.gradient(images));
   }
   count_bytes(state, x, 5);  // x -> y, and x, dy -> dx
+}
+/// Forward and backward pass of one layer on an input (32, size, size, channels).
+template <class LayerType>
+void layer_step(benchmark::State& state, const LayerType& layer) {
+  layer_step(state, layer, {state.range(0), state.range(0), state.range(1)});
 }
 void batch_norm_step(benchmark::State& state) { layer_step(state, BatchNormalization()); }
 void layer_norm_step(benchmark::State& state) { layer_step(state, LayerNormalization()); }
@@ -154,6 +158,33 @@ void pixel_shuffle_step(benchmark::State& state) { layer_step(state, DepthToSpac
 void relu6_step(benchmark::State& state) { layer_step(state, Activation(relu6)); }
 void swish_step(benchmark::State& state) { layer_step(state, Activation(swish)); }
 void hard_swish_step(benchmark::State& state) { layer_step(state, Activation(hard_swish)); }
+// Convolutions and poolings of sequences (1024, channels), of images (1, 1024, channels) with the same work, of volumes
+// (16, 16, 16, channels), and transposed convolutions.
+void conv1d_step(benchmark::State& state) {
+  const std::int64_t channels = state.range(0);
+  layer_step(state, Conv1D({.filters = channels, .kernel_size = 3, .padding = Padding1D::same}), {1024, channels});
+}
+void conv2d_of_rows_step(benchmark::State& state) {
+  const std::int64_t channels = state.range(0);
+  layer_step(state, Conv2D({.filters = channels, .kernel_size = {1, 3}, .padding = Padding::same}),
+             {1, 1024, channels});
+}
+void max_pool1d_step(benchmark::State& state) {
+  layer_step(state, MaxPooling1D({.pool_size = 2}), {1024, state.range(0)});
+}
+void max_pool2d_of_rows_step(benchmark::State& state) {
+  layer_step(state, MaxPooling2D({.pool_size = {1, 2}}), {1, 1024, state.range(0)});
+}
+void conv3d_step(benchmark::State& state) {
+  const std::int64_t channels = state.range(0);
+  layer_step(state, Conv3D({.filters = channels, .kernel_size = 3, .padding = Padding3D::same}),
+             {16, 16, 16, channels});
+}
+void max_pool3d_step(benchmark::State& state) { layer_step(state, MaxPooling3D(), {16, 16, 16, state.range(0)}); }
+void conv2d_transpose_step(benchmark::State& state) {
+  layer_step(state,
+             Conv2DTranspose({.filters = state.range(1), .kernel_size = 3, .strides = 2, .padding = Padding::same}));
+}
 void max_pool_step(benchmark::State& state) { layer_step(state, MaxPooling2D({.pool_size = 3, .strides = 2})); }
 void average_pool_step(benchmark::State& state) { layer_step(state, AveragePooling2D({.pool_size = 2})); }
 
@@ -176,6 +207,13 @@ BENCHMARK(conv_kernel_gradient)->Apply(resnet50_shapes);
 BENCHMARK(depthwise_forward)->Apply(mobilenet_shapes);
 BENCHMARK(depthwise_input_gradient)->Apply(mobilenet_shapes);
 BENCHMARK(depthwise_kernel_gradient)->Apply(mobilenet_shapes);
+BENCHMARK(conv1d_step)->Arg(64)->UseRealTime();
+BENCHMARK(conv2d_of_rows_step)->Arg(64)->UseRealTime();
+BENCHMARK(max_pool1d_step)->Arg(64)->UseRealTime();
+BENCHMARK(max_pool2d_of_rows_step)->Arg(64)->UseRealTime();
+BENCHMARK(conv3d_step)->Arg(16)->UseRealTime();
+BENCHMARK(max_pool3d_step)->Arg(16)->UseRealTime();
+BENCHMARK(conv2d_transpose_step)->Args({16, 64})->UseRealTime();
 BENCHMARK(matrix_product)->ArgNames({"m", "n", "k"})->Args({256, 256, 256})->Args({1024, 1024, 1024})->UseRealTime();
 BENCHMARK(batch_norm_step)->ArgsProduct({{15}, {64, 256}})->Args({2, 2048})->UseRealTime();
 BENCHMARK(layer_norm_step)->Args({15, 64})->Args({15, 256})->Args({1, 768})->UseRealTime();

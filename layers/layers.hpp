@@ -1,8 +1,9 @@
 // Includes all layers.
 #pragma once
 
-#include "layers/convolution/conv2d.hpp"
-#include "layers/convolution/depthwise_conv2d.hpp"
+#include "layers/convolution/conv.hpp"
+#include "layers/convolution/conv_transpose.hpp"
+#include "layers/convolution/depthwise_conv.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
 #include "layers/core/dense.hpp"

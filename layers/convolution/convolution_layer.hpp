@@ -19,6 +19,12 @@ class ConvolutionLayer : public Layer {
   virtual const ActivationFunction& activation() const = 0;
   /// Whether the layer has a bias.
   virtual bool use_bias() const = 0;
+  /// The number of positions at which each element of a kernel is used for one output of shape `output`.
+  virtual Extent kernel_positions(const PartialShape& output) const {
+    Extent positions = 1;
+    for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
+    return positions;
+  }
   /// Returns the bias as a variable of the pass; nothing if use_bias() is false.
   std::optional<Variable> bias(ForwardPass& pass) const {
     if (!use_bias()) return std::nullopt;

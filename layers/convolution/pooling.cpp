@@ -4,43 +4,77 @@
 
 namespace xtape {
 
-WindowOptions PoolingLayer::window() const {
+template <int axes>
+typename Axes<axes>::Window PoolingLayer<axes>::window() const {
   return {.size = options_.pool_size,
           .strides = options_.strides.value_or(options_.pool_size),
           .padding = options_.padding};
 }
 
-std::vector<TensorSpec> PoolingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
-  const PartialShape& x = only_input(inputs, 3);
-  const auto [height, width] = window_outputs(
-      x, [&](const Shape& images) { return pooling_window(title(), images, window(), batch_shape_text(x)); });
-  return {{{height, width, x[2]}}};
+template <int axes>
+std::vector<TensorSpec> PoolingLayer<axes>::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs, axes + 1);
+  return {{window_outputs(
+      x, x[-1], [&](const Shape& shape) { return pooling_extents(title(), shape, window(), batch_shape_text(x)); })}};
 }
 
-std::vector<Variable> MaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return {max_pool2d(inputs.front(), window())};
+template <int axes>
+std::vector<TensorSpec> GlobalPoolingLayer<axes>::output_specs(const std::vector<TensorSpec>& inputs) const {
+  return {{{only_input(inputs, axes + 1)[-1]}}};
 }
 
-std::vector<Variable> AveragePooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return {average_pool2d(inputs.front(), window())};
+template <int axes>
+std::vector<Variable> MaxPoolingLayer<axes>::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  return {Axes<axes>::max_pool(inputs.front(), this->window())};
 }
 
-std::vector<TensorSpec> GlobalPoolingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
-  return {{{only_input(inputs, 3)[2]}}};
+template <int axes>
+std::vector<Variable> AveragePoolingLayer<axes>::call(const std::vector<Variable>& inputs,
+                                                      ForwardPass& /*pass*/) const {
+  return {Axes<axes>::average_pool(inputs.front(), this->window())};
 }
 
-std::vector<Variable> GlobalMaxPooling2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return {global_max_pool2d(inputs.front())};
-}
-
-std::vector<Variable> GlobalAveragePooling2DLayer::call(const std::vector<Variable>& inputs,
+template <int axes>
+std::vector<Variable> GlobalMaxPoolingLayer<axes>::call(const std::vector<Variable>& inputs,
                                                         ForwardPass& /*pass*/) const {
-  return {global_average_pool2d(inputs.front())};
+  return {Axes<axes>::global_max_pool(inputs.front())};
 }
 
+template <int axes>
+std::vector<Variable> GlobalAveragePoolingLayer<axes>::call(const std::vector<Variable>& inputs,
+                                                            ForwardPass& /*pass*/) const {
+  return {Axes<axes>::global_average_pool(inputs.front())};
+}
+
+template class PoolingLayer<1>;
+template class PoolingLayer<2>;
+template class PoolingLayer<3>;
+template class GlobalPoolingLayer<1>;
+template class GlobalPoolingLayer<2>;
+template class GlobalPoolingLayer<3>;
+template class MaxPoolingLayer<1>;
+template class MaxPoolingLayer<2>;
+template class MaxPoolingLayer<3>;
+template class AveragePoolingLayer<1>;
+template class AveragePoolingLayer<2>;
+template class AveragePoolingLayer<3>;
+template class GlobalMaxPoolingLayer<1>;
+template class GlobalMaxPoolingLayer<2>;
+template class GlobalMaxPoolingLayer<3>;
+template class GlobalAveragePoolingLayer<1>;
+template class GlobalAveragePoolingLayer<2>;
+template class GlobalAveragePoolingLayer<3>;
+template class LayerHandle<MaxPooling1DLayer>;
 template class LayerHandle<MaxPooling2DLayer>;
+template class LayerHandle<MaxPooling3DLayer>;
+template class LayerHandle<AveragePooling1DLayer>;
 template class LayerHandle<AveragePooling2DLayer>;
+template class LayerHandle<AveragePooling3DLayer>;
+template class LayerHandle<GlobalMaxPooling1DLayer>;
 template class LayerHandle<GlobalMaxPooling2DLayer>;
+template class LayerHandle<GlobalMaxPooling3DLayer>;
+template class LayerHandle<GlobalAveragePooling1DLayer>;
 template class LayerHandle<GlobalAveragePooling2DLayer>;
+template class LayerHandle<GlobalAveragePooling3DLayer>;
 
 }  // namespace xtape

@@ -1,18 +1,19 @@
-// Pooling layers: MaxPooling2D, AveragePooling2D and their global forms.
+// Pooling layers of sequences, images and volumes: MaxPooling1D, AveragePooling1D and their 2-D, 3-D and global forms.
 #pragma once
 
 #include <optional>
 
-#include "framework/ops/pooling.hpp"
+#include "layers/convolution/axes.hpp"
 #include "layers/graph/layer.hpp"
 
 namespace xtape {
 
-/// The options of MaxPooling2D and AveragePooling2D.
+/// The options of poolings with a window.
+template <int axes>
 struct PoolingOptions {
-  Extent2D pool_size = 2;                          ///< height and width of the window, in pixels
-  std::optional<Extent2D> strides = std::nullopt;  ///< step of the window, in pixels; pool_size if not given
-  Padding padding = Padding::valid;                ///< around the image: valid (none), same, or explicit amounts
+  AxesSize<axes> pool_size = 2;                          ///< extents of the window
+  std::optional<AxesSize<axes>> strides = std::nullopt;  ///< step of the window along each axis; pool_size if not given
+  AxesPadding<axes> padding = AxesPadding<axes>::valid;  ///< around the input: valid (none), same, or explicit amounts
   std::string name = "";
   static void fields(auto& options, auto field) {
     field("pool_size", options.pool_size);
@@ -21,44 +22,63 @@ struct PoolingOptions {
   }
 };
 
-/// The base class of poolings with a window, from (n, height, width, channels) to (n, out height, out width, channels).
+/// The base class of poolings with a window, from (n, extents, channels) to (n, out extents, channels), where the
+/// extents are (length), (height, width) or (depth, height, width).
+template <int axes>
 class PoolingLayer : public Layer {
  public:
-  using Options = PoolingOptions;
+  using Options = PoolingOptions<axes>;  ///< the options of the layer
   explicit PoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   bool keeps_activation() const override { return true; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 
-  /// The size, the strides and the padding of the window, as the pooling ops take them.
-  WindowOptions window() const;
+  /// The size, the strides and the padding of the window, as the ops take them.
+  typename Axes<axes>::Window window() const;
 
  private:
   Options options_;
 };
 
 /// The maximum of the values in the window; padding is ignored.
-class MaxPooling2DLayer final : public PoolingLayer {
+template <int axes>
+class MaxPoolingLayer final : public PoolingLayer<axes> {
  public:
-  using PoolingLayer::PoolingLayer;
-  std::string type() const override { return "MaxPooling2D"; }
+  using PoolingLayer<axes>::PoolingLayer;
+  std::string type() const override { return fmt::format("MaxPooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+using MaxPooling1DLayer = MaxPoolingLayer<1>;  ///< the layer MaxPooling1D
+using MaxPooling2DLayer = MaxPoolingLayer<2>;  ///< the layer MaxPooling2D
+using MaxPooling3DLayer = MaxPoolingLayer<3>;  ///< the layer MaxPooling3D
+extern template class LayerHandle<MaxPooling1DLayer>;
 extern template class LayerHandle<MaxPooling2DLayer>;
+extern template class LayerHandle<MaxPooling3DLayer>;
+using MaxPooling1D = LayerHandle<MaxPooling1DLayer>;
 using MaxPooling2D = LayerHandle<MaxPooling2DLayer>;
+using MaxPooling3D = LayerHandle<MaxPooling3DLayer>;
 
 /// The mean of the values in the window; padding is ignored.
-class AveragePooling2DLayer final : public PoolingLayer {
+template <int axes>
+class AveragePoolingLayer final : public PoolingLayer<axes> {
  public:
-  using PoolingLayer::PoolingLayer;
-  std::string type() const override { return "AveragePooling2D"; }
+  using PoolingLayer<axes>::PoolingLayer;
+  std::string type() const override { return fmt::format("AveragePooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+using AveragePooling1DLayer = AveragePoolingLayer<1>;  ///< the layer AveragePooling1D
+using AveragePooling2DLayer = AveragePoolingLayer<2>;  ///< the layer AveragePooling2D
+using AveragePooling3DLayer = AveragePoolingLayer<3>;  ///< the layer AveragePooling3D
+extern template class LayerHandle<AveragePooling1DLayer>;
 extern template class LayerHandle<AveragePooling2DLayer>;
+extern template class LayerHandle<AveragePooling3DLayer>;
+using AveragePooling1D = LayerHandle<AveragePooling1DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
+using AveragePooling3D = LayerHandle<AveragePooling3DLayer>;
 
-/// The base class of global poolings, from (n, height, width, channels) to (n, channels).
+/// The base class of global poolings, from (n, extents, channels) to (n, channels).
+template <int axes>
 class GlobalPoolingLayer : public Layer {
  public:
   using Options = OnlyName;
@@ -68,24 +88,40 @@ class GlobalPoolingLayer : public Layer {
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
 };
 
-/// The maximum of each channel over height and width, from (n, height, width, channels) to (n, channels).
-class GlobalMaxPooling2DLayer final : public GlobalPoolingLayer {
+/// The maximum of each channel over all other axes of a sample, from (n, extents, channels) to (n, channels).
+template <int axes>
+class GlobalMaxPoolingLayer final : public GlobalPoolingLayer<axes> {
  public:
-  using GlobalPoolingLayer::GlobalPoolingLayer;
-  std::string type() const override { return "GlobalMaxPooling2D"; }
+  using GlobalPoolingLayer<axes>::GlobalPoolingLayer;
+  std::string type() const override { return fmt::format("GlobalMaxPooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+using GlobalMaxPooling1DLayer = GlobalMaxPoolingLayer<1>;  ///< the layer GlobalMaxPooling1D
+using GlobalMaxPooling2DLayer = GlobalMaxPoolingLayer<2>;  ///< the layer GlobalMaxPooling2D
+using GlobalMaxPooling3DLayer = GlobalMaxPoolingLayer<3>;  ///< the layer GlobalMaxPooling3D
+extern template class LayerHandle<GlobalMaxPooling1DLayer>;
 extern template class LayerHandle<GlobalMaxPooling2DLayer>;
+extern template class LayerHandle<GlobalMaxPooling3DLayer>;
+using GlobalMaxPooling1D = LayerHandle<GlobalMaxPooling1DLayer>;
 using GlobalMaxPooling2D = LayerHandle<GlobalMaxPooling2DLayer>;
+using GlobalMaxPooling3D = LayerHandle<GlobalMaxPooling3DLayer>;
 
-/// The mean of each channel over height and width, from (n, height, width, channels) to (n, channels).
-class GlobalAveragePooling2DLayer final : public GlobalPoolingLayer {
+/// The mean of each channel over all other axes of a sample, from (n, extents, channels) to (n, channels).
+template <int axes>
+class GlobalAveragePoolingLayer final : public GlobalPoolingLayer<axes> {
  public:
-  using GlobalPoolingLayer::GlobalPoolingLayer;
-  std::string type() const override { return "GlobalAveragePooling2D"; }
+  using GlobalPoolingLayer<axes>::GlobalPoolingLayer;
+  std::string type() const override { return fmt::format("GlobalAveragePooling{}D", axes); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
 };
+using GlobalAveragePooling1DLayer = GlobalAveragePoolingLayer<1>;  ///< the layer GlobalAveragePooling1D
+using GlobalAveragePooling2DLayer = GlobalAveragePoolingLayer<2>;  ///< the layer GlobalAveragePooling2D
+using GlobalAveragePooling3DLayer = GlobalAveragePoolingLayer<3>;  ///< the layer GlobalAveragePooling3D
+extern template class LayerHandle<GlobalAveragePooling1DLayer>;
 extern template class LayerHandle<GlobalAveragePooling2DLayer>;
+extern template class LayerHandle<GlobalAveragePooling3DLayer>;
+using GlobalAveragePooling1D = LayerHandle<GlobalAveragePooling1DLayer>;
 using GlobalAveragePooling2D = LayerHandle<GlobalAveragePooling2DLayer>;
+using GlobalAveragePooling3D = LayerHandle<GlobalAveragePooling3DLayer>;
 
 }  // namespace xtape

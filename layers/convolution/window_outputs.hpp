@@ -1,25 +1,36 @@
-// The output extents of a sliding window, for images whose height or width may be unknown.
+// The output extents of a sliding window, for inputs whose extents may be unknown.
 #pragma once
 
-#include <array>
+#include <vector>
 
-#include "framework/kernels/convolution/window.hpp"
 #include "layers/graph/tensor_spec.hpp"
 
 namespace xtape {
 
-/// Height and width of the output for samples of shape `image` (height, width, channels). `place` computes the window
-/// for images of a known shape (n, height, width, channels) and throws the Errors. An unknown extent of the input gives
-/// an unknown extent of the output. `place` then gets a large number instead of it, so that it can check the other
-/// extents.
+/// The shape of the output for samples of shape x (extents, channels) with `channels` channels of the output. `place`
+/// computes the output extents for an input of a known shape (1, extents, 1) and throws the Errors. An unknown
+/// extent of the input gives an unknown extent of the output. `place` then gets a large number instead of it, so that
+/// it can check the other extents.
 template <class Place>
-std::array<Extent, 2> window_outputs(const PartialShape& image, const Place& place) {
-  constexpr std::int64_t large = std::int64_t{1} << 20;
-  const auto extent_or = [&](int axis, std::int64_t stand_in) {
-    return image[axis].known() ? image[axis].value() : stand_in;
-  };
-  const kernels::Window window = place(Shape{1, extent_or(0, large), extent_or(1, large), extent_or(2, 1)});
-  return {image[0].known() ? Extent(window.out_height) : any, image[1].known() ? Extent(window.out_width) : any};
+PartialShape window_outputs(const PartialShape& x, Extent channels, const Place& place) {
+  constexpr std::int64_t large = std::int64_t{1} << 16;  // three of them, and strides, have a product below 2^62
+  std::vector<std::int64_t> shape{1};
+  for (const Extent extent : x) shape.push_back(extent.known() ? extent.value() : large);
+  shape.back() = x[-1] == Extent(0) ? 0 : 1;  // the window does not depend on the number of channels
+  const std::vector<std::int64_t> placed = place(Shape(shape));
+  std::vector<Extent> outputs;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) {
+    outputs.push_back(x[axis].known() ? Extent(placed[static_cast<std::size_t>(axis)]) : any);
+  }
+  outputs.push_back(channels);
+  return PartialShape(outputs);
+}
+
+/// The shape (size, rest) of a kernel.
+inline PartialShape kernel_shape(const std::vector<std::int64_t>& size, std::initializer_list<Extent> rest) {
+  std::vector<Extent> shape(size.begin(), size.end());
+  shape.insert(shape.end(), rest);
+  return PartialShape(shape);
 }
 
 }  // namespace xtape

@@ -27,6 +27,23 @@ const std::vector<std::int64_t>& integers(std::string_view expected, const Confi
   return list;
 }
 
+/// Padding by its name, or as a list of amounts.
+ConfigValue padding_config(bool same, const std::vector<std::int64_t>& amounts) {
+  if (same) return "same";
+  if (std::ranges::all_of(amounts, [](std::int64_t amount) { return amount == 0; })) return "valid";
+  return amounts;
+}
+
+/// Reads the name of a padding into `value`. False if a list of amounts is given.
+template <class Padding>
+bool read_padding_name(std::string_view expected, const ConfigValue& given, Padding& value) {
+  const auto* name = std::get_if<std::string>(&given);
+  if (!name) return false;
+  if (*name != "valid" && *name != "same") reject(expected, given);
+  value = *name == "same" ? Padding::same : Padding::valid;
+  return true;
+}
+
 }  // namespace
 
 bool operator==(const LayerConfig& a, const LayerConfig& b) { return a.fields == b.fields; }
@@ -71,11 +88,18 @@ ConfigValue to_config(const PartialShape& value) {
 }
 ConfigValue to_config(DType value) { return std::string(to_string(value)); }
 ConfigValue to_config(Extent2D value) { return std::vector<std::int64_t>{value.height, value.width}; }
+ConfigValue to_config(Extent3D value) { return std::vector<std::int64_t>{value.depth, value.height, value.width}; }
 ConfigValue to_config(const Padding& value) {
-  if (value.is_same()) return "same";
   const auto& amounts = value.amounts();
-  if (std::ranges::all_of(amounts, [](std::int64_t amount) { return amount == 0; })) return "valid";
-  return std::vector<std::int64_t>(amounts.begin(), amounts.end());
+  return padding_config(value.is_same(), {amounts.begin(), amounts.end()});
+}
+ConfigValue to_config(const Padding1D& value) {
+  if (value.is_causal()) return "causal";
+  return padding_config(value.is_same(), {value.before(), value.after()});
+}
+ConfigValue to_config(const Padding3D& value) {
+  const auto &depth = value.depth().amounts(), &plane = value.plane().amounts();
+  return padding_config(value.is_same(), {depth[0], depth[1], plane[0], plane[1], plane[2], plane[3]});
 }
 
 void from_config(const ConfigValue& given, bool& value) { value = alternative<bool>("true or false", given); }
@@ -117,15 +141,31 @@ void from_config(const ConfigValue& given, Extent2D& value) {
   const auto& list = integers("a height and a width of at most 2147483647", given, 2);
   value = {list[0], list[1]};
 }
+void from_config(const ConfigValue& given, Extent3D& value) {
+  const auto& list = integers("a depth, a height and a width of at most 2147483647", given, 3);
+  value = {list[0], list[1], list[2]};
+}
 void from_config(const ConfigValue& given, Padding& value) {
   constexpr const char* expected = "\"valid\", \"same\" or four amounts of at most 2147483647";
-  if (const auto* text = std::get_if<std::string>(&given)) {
-    if (*text != "valid" && *text != "same") reject(expected, given);
-    value = *text == "same" ? Padding::same : Padding::valid;
-    return;
-  }
+  if (read_padding_name(expected, given, value)) return;
   const auto& list = integers(expected, given, 4);
   value = {list[0], list[1], list[2], list[3]};
+}
+void from_config(const ConfigValue& given, Padding1D& value) {
+  constexpr const char* expected = "\"valid\", \"same\", \"causal\" or two amounts of at most 2147483647";
+  if (const auto* name = std::get_if<std::string>(&given); name && *name == "causal") {
+    value = Padding1D::causal;
+    return;
+  }
+  if (read_padding_name(expected, given, value)) return;
+  const auto& list = integers(expected, given, 2);
+  value = {list[0], list[1]};
+}
+void from_config(const ConfigValue& given, Padding3D& value) {
+  constexpr const char* expected = "\"valid\", \"same\" or six amounts of at most 2147483647";
+  if (read_padding_name(expected, given, value)) return;
+  const auto& list = integers(expected, given, 6);
+  value = {list[0], list[1], list[2], list[3], list[4], list[5]};
 }
 
 void ConfigReader::read_field(const char* name, bool required, const std::function<void(const ConfigValue&)>& read) {

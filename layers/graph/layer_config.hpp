@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "framework/ops/window.hpp"
+#include "framework/ops/window_1d_3d.hpp"
 #include "layers/graph/required.hpp"
 #include "layers/graph/tensor_spec.hpp"
 
@@ -65,6 +65,12 @@ ConfigValue to_config(DType value);
 ConfigValue to_config(Extent2D value);
 /// Padding as a config value: "valid", "same" or `[top, bottom, left, right]`.
 ConfigValue to_config(const Padding& value);
+/// Depth, height and width as a config value: `[depth, height, width]`.
+ConfigValue to_config(Extent3D value);
+/// Padding of sequences as a config value: "valid", "same", "causal" or `[before, after]`.
+ConfigValue to_config(const Padding1D& value);
+/// Padding of volumes as a config value: "valid", "same" or `[front, back, top, bottom, left, right]`.
+ConfigValue to_config(const Padding3D& value);
 /// Reads a truth value. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, bool& value);
 /// Reads an integer of at most 2^31 - 1. Error when the value is of another kind or out of range.
@@ -85,6 +91,13 @@ void from_config(const ConfigValue& given, DType& value);
 void from_config(const ConfigValue& given, Extent2D& value);
 /// Reads "valid", "same" or `[top, bottom, left, right]`. Error when the value is of another kind or out of range.
 void from_config(const ConfigValue& given, Padding& value);
+/// Reads `[depth, height, width]`. Error when the value is of another kind or out of range.
+void from_config(const ConfigValue& given, Extent3D& value);
+/// Reads "valid", "same", "causal" or `[before, after]`. Error when the value is of another kind or out of range.
+void from_config(const ConfigValue& given, Padding1D& value);
+/// Reads "valid", "same" or `[front, back, top, bottom, left, right]`. Error when the value is of another kind or out
+/// of range.
+void from_config(const ConfigValue& given, Padding3D& value);
 
 /// An optional value as a config value; null for nothing.
 template <class T>

@@ -41,10 +41,17 @@ struct Kind {
 
 const Kind& kind_of(const std::string& type) {
   static const std::vector<Kind> kinds{
-      {{"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Dense"}, "#dbe9f6", "#4a7fb0"},
+      {{"Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D",
+        "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D", "Dense"},
+       "#dbe9f6",
+       "#4a7fb0"},
       {{"BatchNormalization"}, "#eef0f2", "#9aa4ae"},
       {{"Activation", "Softmax", "Dropout"}, "#fdf3dc", "#c9a14a"},
-      {{"MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "GlobalAveragePooling2D"}, "#e3f1e4", "#6fa174"},
+      {{"MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D",
+        "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D", "GlobalAveragePooling3D"},
+       "#e3f1e4",
+       "#6fa174"},
       {{"Add", "Multiply", "Concatenate"}, "#f6e0e0", "#b56a6a"},
       {{"InputLayer"}, "#e9e3f4", "#8471ab"},
   };

@@ -3,7 +3,7 @@
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/pooling.hpp"
-#include "layers/convolution/conv2d.hpp"
+#include "layers/convolution/conv.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
 #include "layers/normalization/batch_normalization.hpp"

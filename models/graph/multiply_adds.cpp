@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "layers/convolution/convolution_layer.hpp"
 #include "layers/graph/builtin_layers.hpp"
 
 namespace xtape {
@@ -39,7 +40,11 @@ MultiplyAdds work_of(const std::shared_ptr<Layer>& layer, const PartialShape& ou
     if (!path.ends_with("kernel")) continue;
     // each element of a kernel is used at each position of the output: height * width, or 1 for a dense layer
     Extent positions = 1;
-    for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
+    if (const auto* convolution = dynamic_cast<const ConvolutionLayer*>(layer.get())) {
+      positions = convolution->kernel_positions(output);
+    } else {
+      for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
+    }
     if (!positions.known()) return {.unknown = 1};
     const double uses = static_cast<double>(parameter.value().size()) * static_cast<double>(positions.value());
     work.forward += uses;

@@ -115,6 +115,7 @@ std::vector<GradientRow> arrays() {
 
 std::vector<GradientRow> networks() {
   const auto conv = [](Conv2DOptions o) { return [o](V x, V w) { return conv2d(x, w, o); }; };
+  const auto depthwise = [](Conv2DOptions o) { return [o](V x, V w) { return depthwise_conv2d(x, w, o); }; };
   const Conv2DOptions same{.padding = Padding::same};
   const auto normalized = [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 1e-3).y; };
   // the residual is large so that few elements lie at relu's kink
@@ -132,6 +133,18 @@ std::vector<GradientRow> networks() {
       {"conv2d", conv(same), {{2, 6, 7, 110}, {3, 3, 110, 40}}, bilinear},
       {"conv2d", conv({.strides = 2, .dilation = 2}), {{3, 21, 23, 9}, {3, 3, 9, 10}}, bilinear},
       {"conv2d", conv(same), {{7, 20, 21, 4}, {5, 5, 4, 5}}, bilinear},
+      {"depthwise_conv2d", depthwise(same), {{2, 40, 41, 33}, {3, 3, 33, 1}}, bilinear},
+      {"depthwise_conv2d", depthwise({.strides = 2}), {{3, 33, 31, 65}, {3, 2, 65, 2}}, bilinear},
+      {"gather_depth_taps",
+       [](V x, V w) { return conv3d(x, w, {.padding = Padding3D::same}); },
+       {{2, 9, 21, 20, 9}, {3, 3, 3, 9, 10}},
+       bilinear},
+      {"add_depth_taps",
+       [](V dy, V w) {
+         return conv3d_input_gradient(dy, w, Shape{2, 19, 21, 20, 9}, {.strides = {2, 1, 1}});
+       },
+       {{2, 9, 19, 18, 10}, {3, 3, 3, 9, 10}},
+       bilinear},
       {"max_pool2d", [pool](V x) { return max_pool2d(x, pool); }, {{4, 41, 40, 5}}},
       {"average_pool2d", [pool](V x) { return average_pool2d(x, pool); }, {{4, 41, 40, 5}}, bilinear},
       {"batch_norm", normalized, {{2, 24, 25, 32}, {32}, {32}}},

@@ -71,6 +71,69 @@ std::vector<GradientRow> convolutions() {
   };
 }
 
+std::vector<GradientRow> convolutions_1d_3d() {
+  const auto line = [](Conv1DOptions o) { return [o](V x, V w) { return conv1d(x, w, o); }; };
+  const auto volume = [](Conv3DOptions o) { return [o](V x, V w) { return conv3d(x, w, o); }; };
+  const Conv3DOptions apart{.strides = {2, 1, 3}, .padding = Padding3D(1, 2, 0, 1, 2, 0)};
+  const Conv3DOptions spread{.strides = {2, 1, 1}, .padding = Padding3D::same, .dilation = {2, 1, 2}, .groups = 2};
+  return {
+      {"conv1d", line({}), {{2, 5, 2}, {3, 2, 3}}, bilinear},
+      {"conv1d", line({.padding = Padding1D::causal, .dilation = 2}), {{1, 6, 2}, {3, 2, 2}}, bilinear},
+      {"conv1d", line({.strides = 2, .padding = Padding1D::same, .groups = 2}), {{1, 5, 4}, {2, 2, 4}}, bilinear},
+      {"depthwise_conv1d",
+       [](V x, V w) {
+         return depthwise_conv1d(x, w, {.padding = {1, 2}});
+       },
+       {{2, 4, 3}, {3, 3, 2}},
+       bilinear},
+      {"conv1d_input_gradient",
+       [](V dy, V w) {
+         return conv1d_input_gradient(dy, w, Shape{1, 7, 2}, {.strides = 2});
+       },
+       {{1, 3, 3}, {3, 2, 3}},
+       bilinear},
+      {"gather_depth_taps", volume({}), {{2, 3, 3, 4, 2}, {2, 2, 3, 2, 2}}, bilinear},
+      {"gather_depth_taps", volume(apart), {{1, 4, 3, 4, 2}, {3, 2, 2, 2, 2}}, bilinear},
+      {"gather_depth_taps", volume(spread), {{1, 5, 2, 3, 4}, {3, 2, 2, 2, 2}}, bilinear},
+      {"conv3d", volume({.padding = Padding3D::same}), {{2, 2, 3, 3, 2}, {1, 3, 2, 2, 2}}, bilinear},
+      {"add_depth_taps",
+       [=](V dy, V w) {
+         return conv3d_input_gradient(dy, w, Shape{1, 4, 3, 4, 2}, apart);
+       },
+       {{1, 3, 3, 2, 2}, {3, 2, 2, 2, 2}},
+       bilinear},
+      {"add_depth_taps",
+       [=](V dy, V w) {
+         return conv3d_input_gradient(dy, w, Shape{1, 5, 2, 3, 4}, spread);
+       },
+       {{1, 3, 2, 3, 2}, {3, 2, 2, 2, 2}},
+       bilinear},
+  };
+}
+
+std::vector<GradientRow> pools_1d_3d() {
+  const WindowOptions3D uneven{.size = {2, 3, 2}, .strides = {1, 2, 2}, .padding = Padding3D(1, 0, 1, 1, 0, 1)};
+  return {
+      {"max_pool2d",
+       [](V x) {
+         return max_pool1d(x, {.size = 3, .strides = 2, .padding = {1, 2}});
+       },
+       {{2, 7, 2}}},
+      {"max_pool2d", [=](V x) { return max_pool3d(x, uneven); }, {{1, 3, 4, 4, 2}}},
+      {"max_pool2d", global_max_pool1d, {{2, 5, 2}}},
+      {"max_pool2d", global_max_pool3d, {{2, 2, 3, 2, 2}}},
+      {"average_pool2d",
+       [](V x) {
+         return average_pool1d(x, {.size = 3, .strides = 2, .padding = {1, 2}});
+       },
+       {{2, 7, 2}},
+       bilinear},
+      {"average_pool2d", [=](V x) { return average_pool3d(x, uneven); }, {{1, 3, 4, 4, 2}}, bilinear},
+      {"mean", global_average_pool1d, {{2, 5, 2}}, bilinear},
+      {"mean", global_average_pool3d, {{2, 2, 3, 2, 2}}, bilinear},
+  };
+}
+
 std::vector<GradientRow> pools() {
   const auto largest = [](WindowOptions o) { return [o](V x) { return max_pool2d(x, o); }; };
   const auto pooled = [](Conv2DOptions o, WindowOptions pooling) {
@@ -238,7 +301,8 @@ std::vector<GradientRow> losses() {
 
 std::vector<GradientRow> network_rows() {
   std::vector<GradientRow> rows = convolutions();
-  for (const auto& part : {pools(), normalizations(), losses()}) rows.insert(rows.end(), part.begin(), part.end());
+  for (const auto& part : {convolutions_1d_3d(), pools(), pools_1d_3d(), normalizations(), losses()})
+    rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }
 

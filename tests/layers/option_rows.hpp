@@ -45,6 +45,7 @@ std::function<void(const Trial&, const Trial&)> outputs(std::function<Tensor(con
                                                         std::function<Tensor(const Trial&)> expected);
 
 void add_rectifier_rows(std::vector<OptionRow>& rows);
+void add_convolution_axes_rows(std::vector<OptionRow>& rows);
 void add_normalization_rows(std::vector<OptionRow>& rows);
 void add_sample_rows(std::vector<OptionRow>& rows);
 

@@ -66,6 +66,9 @@ Pair varied() {
   x = Activation(relu)(DepthwiseConv2D({.kernel_size = 2, .padding = Padding::same})(x));
   x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
       SeparableConv2D({.filters = 7, .kernel_size = 2, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
+  x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
+      Conv2DTranspose({.filters = 7, .kernel_size = 2, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
+  x = Activation(relu)(Conv2DTranspose({.filters = 6, .kernel_size = 2, .padding = Padding::same})(x));
   x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(
       x);  // the normalization cannot handle the bias
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));

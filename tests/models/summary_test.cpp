@@ -70,6 +70,21 @@ TEST_CASE("memory and multiply-adds equal their definitions") {
   CHECK_THAT(error_of([&] { return model.summary({.batch_size = 0}); }), Catch::Contains("a batch size of at least 1"));
 }
 
+TEST_CASE("each element of a kernel is multiplied at each output, or at each input of a transposed convolution") {
+  const auto products = [](const SymbolicTensor& input, const SymbolicTensor& output) {
+    return multiply_adds(Model(input, output)).forward;
+  };
+  const auto sequence = Input({9, 4}), image = Input({3, 4, 2}), volume = Input({2, 3, 4, 2});
+  CHECK(products(sequence, Conv1D({.filters = 6, .kernel_size = 3, .strides = 2, .groups = 2})(sequence)) ==
+        4 * 3 * 2 * 6);
+  CHECK(products(volume, Conv3D({.filters = 3, .kernel_size = {2, 1, 3}, .padding = Padding3D::same})(volume)) ==
+        24 * 6 * 2 * 3);
+  for (const Padding& padding : {Padding::valid, Padding::same}) {
+    const auto y = Conv2DTranspose({.filters = 5, .kernel_size = {3, 2}, .strides = 2, .padding = padding})(image);
+    CHECK(products(image, y) == 12 * 6 * 2 * 5);
+  }
+}
+
 TEST_CASE("small sizes are printed in smaller units, never as 0.0") {
   CHECK(bytes_text(0) == "0 B");
   CHECK(bytes_text(999) == "999 B");

@@ -53,6 +53,7 @@ using Cases = std::vector<Case>;
 /// The families of cases. Each draws its configurations from the seed.
 Cases convolution_cases(std::uint64_t seed);           ///< conv2d in every kind of padding, stride and dilation
 Cases convolution_gradient_cases(std::uint64_t seed);  ///< its two derivatives as functions, with their derivatives
+Cases convolution_1d_3d_cases(std::uint64_t seed);     ///< sequences, volumes, transposed convolution; poolings of them
 Cases max_pool_cases(std::uint64_t seed);
 Cases average_pool_cases(std::uint64_t seed);
 Cases normalization_cases(std::uint64_t seed);

@@ -20,6 +20,7 @@ namespace {
 using CasesMaker = Cases (*)(std::uint64_t seed);
 const std::vector<std::pair<std::string, CasesMaker>> families{{"convolution", convolution_cases},
                                                                {"gradients of convolution", convolution_gradient_cases},
+                                                               {"sequences and volumes", convolution_1d_3d_cases},
                                                                {"max pooling", max_pool_cases},
                                                                {"average pooling", average_pool_cases},
                                                                {"batch normalization", normalization_cases},

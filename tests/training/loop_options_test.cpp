@@ -1,7 +1,7 @@
 // Options of fit that change the loop: penalties of regularizers, recomputed activations, frozen layers.
 #include <cstring>
 
-#include "layers/convolution/conv2d.hpp"
+#include "layers/convolution/conv.hpp"
 #include "layers/core/activation.hpp"
 #include "layers/normalization/batch_normalization.hpp"
 #include "layers/shape/merge.hpp"

@@ -1,24 +1,27 @@
-// DepthwiseConv2D and SeparableConv2D: convolutions in which each filter reads one channel.
+// DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D and SeparableConv2D: convolutions in which each filter reads one
+// channel.
 #pragma once
 
-#include "framework/ops/convolution.hpp"
+#include "layers/convolution/axes.hpp"
 #include "layers/convolution/convolution_layer.hpp"
 
 namespace xtape {
 
-/// y = activation(depthwise_conv2d(x, depthwise_kernel) + bias), from (n, height, width, channels) to (n, out height,
-/// out width, channels * depth_multiplier). Parameters: depthwise_kernel (kernel height, kernel width, channels,
-/// depth_multiplier) and bias (channels * depth_multiplier).
-class DepthwiseConv2DLayer final : public ConvolutionLayer {
+/// y = activation(depthwise_conv(x, depthwise_kernel) + bias) with depthwise_conv1d or depthwise_conv2d, from (n,
+/// extents, channels) to (n, out extents, channels * depth_multiplier). Parameters: depthwise_kernel (kernel size,
+/// channels, depth_multiplier) and bias (channels * depth_multiplier).
+template <int axes>
+class DepthwiseConvLayer final : public ConvolutionLayer {
  public:
   struct Options {
-    Extent2D kernel_size = 1;           ///< height and width of the kernel, in pixels
-    Extent2D strides = 1;               ///< vertical and horizontal step of the kernel, in pixels
-    Padding padding = Padding::valid;   ///< zeros around the image: valid (none), same, or explicit amounts
-    std::int64_t depth_multiplier = 1;  ///< number of filters for each channel, at least 1
-    Extent2D dilation_rate = 1;         ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
-    ActivationFunction activation = linear;                ///< applied after the bias
-    bool use_bias = true;                                  ///< add a learned bias
+    AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
+    AxesSize<axes> strides = 1;      ///< step of the kernel along each axis
+    /// Zeros around the input: valid (none), same, or explicit amounts; for one axis also causal
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
+    std::int64_t depth_multiplier = 1;       ///< number of filters for each channel, at least 1
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
+    ActivationFunction activation = linear;  ///< applied after the bias
+    bool use_bias = true;                    ///< add a learned bias
     Initializer depthwise_initializer = glorot_uniform();  ///< initial values of the kernel
     Initializer bias_initializer = zeros();                ///< initial values of the bias
     Regularizer depthwise_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
@@ -43,9 +46,9 @@ class DepthwiseConv2DLayer final : public ConvolutionLayer {
     }
   };
   /// Error unless depth_multiplier >= 1.
-  explicit DepthwiseConv2DLayer(Options options);
+  explicit DepthwiseConvLayer(Options options);
 
-  std::string type() const override { return "DepthwiseConv2D"; }
+  std::string type() const override { return fmt::format("DepthwiseConv{}D", axes); }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -57,23 +60,29 @@ class DepthwiseConv2DLayer final : public ConvolutionLayer {
  private:
   Options options_;
 };
+using DepthwiseConv1DLayer = DepthwiseConvLayer<1>;  ///< the layer DepthwiseConv1D
+using DepthwiseConv2DLayer = DepthwiseConvLayer<2>;  ///< the layer DepthwiseConv2D
+extern template class LayerHandle<DepthwiseConv1DLayer>;
 extern template class LayerHandle<DepthwiseConv2DLayer>;
+using DepthwiseConv1D = LayerHandle<DepthwiseConv1DLayer>;
 using DepthwiseConv2D = LayerHandle<DepthwiseConv2DLayer>;
 
-/// y = activation(conv2d(depthwise_conv2d(x, depthwise_kernel), pointwise_kernel) + bias), from (n, height, width,
-/// channels) to (n, out height, out width, filters). Parameters: depthwise_kernel (kernel height, kernel width,
-/// channels, depth_multiplier), pointwise_kernel (1, 1, channels * depth_multiplier, filters) and bias (filters).
-class SeparableConv2DLayer final : public ConvolutionLayer {
+/// y = activation(conv(depthwise_conv(x, depthwise_kernel), pointwise_kernel) + bias), from (n, extents, channels) to
+/// (n, out extents, filters). Parameters: depthwise_kernel (kernel size, channels, depth_multiplier), pointwise_kernel
+/// (1 along each axis, channels * depth_multiplier, filters) and bias (filters).
+template <int axes>
+class SeparableConvLayer final : public ConvolutionLayer {
  public:
   struct Options {
-    Required<std::int64_t> filters;     ///< number of output channels, at least 1
-    Extent2D kernel_size = 1;           ///< height and width of the depthwise kernel, in pixels
-    Extent2D strides = 1;               ///< vertical and horizontal step of the depthwise kernel, in pixels
-    Padding padding = Padding::valid;   ///< zeros around the image: valid (none), same, or explicit amounts
-    Extent2D dilation_rate = 1;         ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
-    std::int64_t depth_multiplier = 1;  ///< number of depthwise filters for each channel, at least 1
-    ActivationFunction activation = linear;                ///< applied after the bias
-    bool use_bias = true;                                  ///< add a learned bias
+    Required<std::int64_t> filters;  ///< number of output channels, at least 1
+    AxesSize<axes> kernel_size = 1;  ///< extents of the depthwise kernel
+    AxesSize<axes> strides = 1;      ///< step of the depthwise kernel along each axis
+    /// Zeros around the input: valid (none), same, or explicit amounts; for one axis also causal
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
+    std::int64_t depth_multiplier = 1;       ///< number of depthwise filters for each channel, at least 1
+    ActivationFunction activation = linear;  ///< applied after the bias
+    bool use_bias = true;                    ///< add a learned bias
     Initializer depthwise_initializer = glorot_uniform();  ///< initial values of the depthwise kernel
     Initializer pointwise_initializer = glorot_uniform();  ///< initial values of the pointwise kernel
     Initializer bias_initializer = zeros();                ///< initial values of the bias
@@ -105,9 +114,9 @@ class SeparableConv2DLayer final : public ConvolutionLayer {
     }
   };
   /// Error unless filters >= 1 and depth_multiplier >= 1.
-  explicit SeparableConv2DLayer(Options options);
+  explicit SeparableConvLayer(Options options);
 
-  std::string type() const override { return "SeparableConv2D"; }
+  std::string type() const override { return fmt::format("SeparableConv{}D", axes); }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -119,7 +128,11 @@ class SeparableConv2DLayer final : public ConvolutionLayer {
  private:
   Options options_;
 };
+using SeparableConv1DLayer = SeparableConvLayer<1>;  ///< the layer SeparableConv1D
+using SeparableConv2DLayer = SeparableConvLayer<2>;  ///< the layer SeparableConv2D
+extern template class LayerHandle<SeparableConv1DLayer>;
 extern template class LayerHandle<SeparableConv2DLayer>;
+using SeparableConv1D = LayerHandle<SeparableConv1DLayer>;
 using SeparableConv2D = LayerHandle<SeparableConv2DLayer>;
 
 }  // namespace xtape

@@ -1,24 +1,27 @@
-// Conv2D: a convolution of images with learned kernels.
+// Conv1D, Conv2D and Conv3D: convolutions of sequences, images and volumes with learned kernels.
 #pragma once
 
-#include "framework/ops/convolution.hpp"
+#include "layers/convolution/axes.hpp"
 #include "layers/convolution/convolution_layer.hpp"
 
 namespace xtape {
 
-/// y = activation(conv2d(x, kernel) + bias), from (n, height, width, channels) to (n, out height, out width, filters).
-/// Parameters: kernel (kernel height, kernel width, channels / groups, filters) and bias (filters).
-class Conv2DLayer final : public ConvolutionLayer {
+/// y = activation(conv(x, kernel) + bias) with conv1d, conv2d or conv3d, from (n, extents, channels) to (n, out
+/// extents, filters), where the extents are (length), (height, width) or (depth, height, width). Parameters: kernel
+/// (kernel size, channels / groups, filters) and bias (filters).
+template <int axes>
+class ConvLayer final : public ConvolutionLayer {
  public:
   struct Options {
-    Required<std::int64_t> filters;    ///< number of output channels, at least 1
-    Extent2D kernel_size = 1;          ///< height and width of the kernel, in pixels
-    Extent2D strides = 1;              ///< vertical and horizontal step of the kernel, in pixels
-    Padding padding = Padding::valid;  ///< zeros around the image: valid (none), same, or explicit amounts
-    Extent2D dilation_rate = 1;        ///< distance between neighbouring kernel elements, in pixels; 1: dense kernel
-    std::int64_t groups = 1;           ///< groups into which channels and filters are divided; a divisor of both
-    ActivationFunction activation = linear;             ///< applied after the bias
-    bool use_bias = true;                               ///< add a learned bias
+    Required<std::int64_t> filters;  ///< number of output channels, at least 1
+    AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
+    AxesSize<axes> strides = 1;      ///< step of the kernel along each axis
+    /// Zeros around the input: valid (none), same, or explicit amounts; for Conv1D also causal
+    AxesPadding<axes> padding = AxesPadding<axes>::valid;
+    AxesSize<axes> dilation_rate = 1;        ///< distance between neighbouring kernel elements; 1: dense kernel
+    std::int64_t groups = 1;                 ///< groups into which channels and filters are divided; a divisor of both
+    ActivationFunction activation = linear;  ///< applied after the bias
+    bool use_bias = true;                    ///< add a learned bias
     Initializer kernel_initializer = glorot_uniform();  ///< initial values of the kernel
     Initializer bias_initializer = zeros();             ///< initial values of the bias
     Regularizer kernel_regularizer = {};                ///< l2(1e-4) adds 1e-4 * sum(kernel^2) to the loss
@@ -44,9 +47,9 @@ class Conv2DLayer final : public ConvolutionLayer {
     }
   };
   /// Error unless filters >= 1 and groups divides filters.
-  explicit Conv2DLayer(Options options);
+  explicit ConvLayer(Options options);
 
-  std::string type() const override { return "Conv2D"; }
+  std::string type() const override { return fmt::format("Conv{}D", axes); }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
@@ -55,14 +58,21 @@ class Conv2DLayer final : public ConvolutionLayer {
   const ActivationFunction& activation() const override { return options_.activation; }
   bool use_bias() const override { return options_.use_bias; }
 
-  /// The strides, the padding, the dilation rate and the groups, as the op conv2d() takes them.
-  Conv2DOptions convolution() const;
+  /// The strides, the padding, the dilation rate and the groups, as the op takes them.
+  typename Axes<axes>::Convolution convolution() const;
 
  private:
   Options options_;
 };
 
+using Conv1DLayer = ConvLayer<1>;  ///< the layer Conv1D
+using Conv2DLayer = ConvLayer<2>;  ///< the layer Conv2D
+using Conv3DLayer = ConvLayer<3>;  ///< the layer Conv3D
+extern template class LayerHandle<Conv1DLayer>;
 extern template class LayerHandle<Conv2DLayer>;
+extern template class LayerHandle<Conv3DLayer>;
+using Conv1D = LayerHandle<Conv1DLayer>;
 using Conv2D = LayerHandle<Conv2DLayer>;
+using Conv3D = LayerHandle<Conv3DLayer>;
 
 }  // namespace xtape
