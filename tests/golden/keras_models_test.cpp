@@ -47,6 +47,7 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
     for (const char* version : {"2", "3"}) {
       for (const char* ending : {"h5", "keras"}) {
         const std::string file = fmt::format("{}_{}.{}", name, version, ending);
+        if (file == "samples_3.h5") continue;  // Keras 3.15 fails to write it
         INFO(file);
         const std::string key = fmt::format("{}_{}/", name, version);
         const std::vector<Tensor> inputs = arrays(all, key + "input_"), theirs = arrays(all, key + "output_");

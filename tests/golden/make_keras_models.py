@@ -79,7 +79,7 @@ def samples(k, new):
         x = L.RMSNormalization(axis=-1)(x)
     x = L.RandomZoom(0.2, (-0.1, 0.1), fill_mode="nearest")(L.RandomRotation((-0.1, 0.2), fill_mode="constant")(x))
     x = L.RandomTranslation(0.1, (-0.2, 0.2))(L.RandomFlip("horizontal")(x))
-    x = L.RandomCrop(3, 4)(x)
+    x = L.RandomCrop(4, 4)(x)
     x = L.LayerNormalization(axis=pick([2, 3], -1), epsilon=1e-5, beta_regularizer="l2")(x)
     x = L.GroupNormalization(3, epsilon=1e-3, scale=pick(True, False))(x)
     x = L.UnitNormalization()(x)
@@ -88,7 +88,7 @@ def samples(k, new):
     x = L.ReLU(max_value=4.0, negative_slope=0.1, threshold=0.02)(x)
     x = L.Dropout(0.3, seed=4)(L.GaussianNoise(0.1)(L.GaussianDropout(0.2)(L.AlphaDropout(0.1)(x))))
     x = L.SpatialDropout2D(0.2)(x)
-    y = L.CenterCrop(3, 4)(b)
+    y = L.CenterCrop(4, 4)(b)
     sums = [L.Add()([x, y]), L.Subtract()([x, y]), L.Multiply()([x, y]), L.Average()([x, y]), L.Maximum()([x, y]),
             L.Minimum()([x, y])]
     x = L.Concatenate(axis=pick(1, 2, -1))(sums)
@@ -115,7 +115,7 @@ def graph(k, new):
     seen = k.Input((4,))
     branch = k.Model(seen, [L.Dense(3, name="one", activation="relu")(seen), L.Dense(3, name="two")(seen)], name="branch")
     chain = k.Sequential([k.Input((3,)), L.Dense(4, name="one"), L.BatchNormalization(name="norm"),
-                          k.Sequential([k.Input((4,)), L.Dense(2, name="one")], name="end")], name="chain")
+                          k.Sequential([k.Input((4,)), L.Dense(2, name="last")], name="end")], name="chain")
     chain.get_layer("one").trainable = False
     late = k.Sequential([L.Dense(3, name="dense_in"), L.LeakyReLU()], name="late")  # without an input shape
     a, b = k.Input((4,), name="a"), k.Input((4,), name="b")
@@ -142,7 +142,7 @@ def save(name, kind, k, make):
     inputs = [values.normal(0, 1, (2, *x.shape[1:])).astype("float32") for x in model.inputs]
     outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    for ending in ("h5", "keras"):
+    for ending in ("keras",) if (name, kind) == ("samples", "3") else ("h5", "keras"):  # Keras 3.15 fails to write one
         model.save(folder / f"{name}_{kind}.{ending}")
     for i, array in enumerate(inputs):
         arrays[f"{name}_{kind}/input_{i}"] = array

@@ -28,7 +28,7 @@ auto for_option(const std::string& name, const Convert& convert) {
 }
 
 void rename(Json& config, const std::string& from, const std::string& to) {
-  if (!config.contains(from)) return;
+  if (from == to || !config.contains(from)) return;
   check(!config.contains(to), "expected one of {} and {}, got both", from, to);
   config[to] = config.at(from);
   config.erase(from);
@@ -271,6 +271,8 @@ const Conversions common{
     ignored("input_dim"),
     ignored("input_dtype"),
     ignored("autocast"),
+    ignored("rng_type"),
+    ignored("force_generator"),
     only("data_format", {"channels_last", "tf", "default", nullptr}),
     only("activity_regularizer", {nullptr}),
     only("quantization_config", {nullptr}),

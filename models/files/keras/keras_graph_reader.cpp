@@ -242,7 +242,13 @@ class KerasReader {
     const auto custom = source_.custom.find(type);
     if (custom == source_.custom.end()) {
       const KerasContext context{source_.version, inputs.empty() ? -1 : inputs[0].shape().rank() + 1};
-      return builtin_.at(type)(options_from_keras(type, config, context));
+      const LayerConfig options = options_from_keras(type, config, context);
+      try {
+        return builtin_.at(type)(options);
+      } catch (const Error& error) {
+        fail("{}; xtape's {} has nothing else, so change the layer in Keras and save the model again", error.what(),
+             type);
+      }
     }
     Json options = config;
     for (const char* name : {"name", "trainable", "dtype"}) options.erase(name);
