@@ -1,6 +1,7 @@
 // Whole models in files that Keras wrote (make_keras_models.py): outputs are compared with those of Keras.
 #include "framework/io/safetensors.hpp"
 #include "models/files/keras/keras_model.hpp"
+#include "tests/io/python.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -61,4 +62,26 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
       }
     }
   }
+}
+
+TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
+  const test::TemporaryFolder folder;
+  std::string arguments;
+  std::size_t files = 0;
+  for (const std::string& name : names) {
+    const Model model = load_keras_model(golden / "keras_models" / (name + "_3.keras"));
+    for (const char* ending : {"h5", "keras"}) {
+      const std::filesystem::path path = folder / fmt::format("{}.{}", name, ending);
+      save_keras_model(model, path);
+      arguments += fmt::format(" '{}' {}_3", path.string(), name);
+      ++files;
+    }
+  }
+  const std::string script = (golden / "check_keras_models.py").string();
+  const std::string printed = test::output_of(fmt::format("{} '{}' {} 2>/dev/null", test::python_with("sys"), script, arguments));
+  if (printed.find("skipped") != std::string::npos) test::skip_without_data(printed);
+  INFO(printed);
+  std::size_t equal = 0;
+  for (std::size_t at = 0; (at = printed.find(" equal ", at)) != std::string::npos; ++at) ++equal;
+  CHECK(equal == files);
 }

@@ -139,6 +139,9 @@ def save(name, kind, k, make):
             continue
         value = values.normal(0, 0.6, weight.shape)
         weight.assign(np.abs(value) + 0.3 if "variance" in weight.name else value)
+    for layer in model.layers:
+        if layer.name == "scale":
+            layer.finalize_state()  # uses the new mean and variance
     inputs = [values.normal(0, 1, (2, *x.shape[1:])).astype("float32") for x in model.inputs]
     outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]

@@ -1,6 +1,7 @@
 #include "models/files/keras/keras_calls.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "framework/io/utf8.hpp"
 #include "models/files/keras/keras_values.hpp"
@@ -66,6 +67,23 @@ KerasCall call_of(const Json& json) {
   return call;
 }
 
+/// The references in a value such as "output_layers".
+std::vector<KerasReference> references(const char* what, const Json& json) {
+  if (is_reference(json)) return {reference_of(json)};
+  check(json.is_structured() && !json.empty(), "{}: expected [layer, call, output] or a list of them, got {}", what,
+        shown(json));
+  std::map<std::string, const Json*> named;
+  std::vector<const Json*> values;
+  for (const auto& [name, value] : json.items()) {
+    values.push_back(&value);
+    if (json.is_object()) named.emplace(name, &value);
+  }
+  if (json.is_object()) std::ranges::transform(named, values.begin(), [](const auto& entry) { return entry.second; });
+  std::vector<KerasReference> all;
+  for (const Json* value : values) std::ranges::move(references(what, *value), std::back_inserter(all));
+  return all;
+}
+
 /// Whether a layer computes something else in training than in inference.
 bool depends_on_mode(const Layer& layer) {
   const std::string type = layer.type();
@@ -87,21 +105,25 @@ void check_training(const Layer& layer, const KerasCall& call) {
         *call.training ? "True" : "False");
 }
 
-KerasCalls::KerasCalls(const Json& layers) {
+KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {
+  bool keras3 = false;
   for (const Json& json : layers) {
     check(json.is_object() && json.contains("name") && json.at("name").is_string(),
           "expected layers with a name, got {}", shown(json));
     Called layer;
     layer.name = json.at("name").get<std::string>();
     const Json type = json.value("class_name", Json());
-    layer.is_model = type == "Functional" || type == "Model" || type == "Sequential";
+    if (type.is_string()) layer.type = type.get<std::string>();
     const std::string title = fmt::format("layer \"{:.60}\"", printable(layer.name));
     check(by_name_.emplace(layer.name, layers_.size()).second, "{}: expected layers with different names, got it twice",
           title);
     const Json nodes = json.value("inbound_nodes", Json::array());
     check(nodes.is_array(), "{}: expected inbound_nodes as a list, got {}", title, shown(nodes));
     try {
-      for (const Json& node : nodes) layer.calls.push_back(call_of(node));
+      for (const Json& node : nodes) {
+        layer.calls.push_back(call_of(node));
+        keras3 = keras3 || node.is_object();
+      }
     } catch (const Error& error) {
       fail("{}: {}", title, error.what());
     }
@@ -109,41 +131,48 @@ KerasCalls::KerasCalls(const Json& layers) {
     layer.results.resize(layer.calls.size());
     layers_.push_back(std::move(layer));
   }
-  number_calls();
+  if (!keras3) {
+    number_calls(output_layers);
+    return;
+  }
+  for (Called& layer : layers_) layer.first_of_outputs = layer.type == "Functional" || layer.type == "Model" ? 1 : 0;
 }
 
-/// Finds the number of the first call of each model: some versions of Keras begin with 1, because 0 stands for the
-/// model's own inputs. A config holds the calls that are used, so the largest number is that of the last one.
-void KerasCalls::number_calls() {
+/// Finds the number of the first call of each model in files of Keras 1 and 2: some versions begin with 1, because 0
+/// stands for the model's own inputs. A config holds the calls that are used, so the largest number is that of the last
+/// one.
+void KerasCalls::number_calls(const Json& output_layers) {
   std::vector<std::size_t> largest(layers_.size(), 0);
+  const auto note = [&](const KerasReference& reference) {
+    const auto found = by_name_.find(reference.layer);
+    if (found != by_name_.end()) largest[found->second] = std::max(largest[found->second], reference.call);
+  };
   for (const Called& layer : layers_) {
-    for (const KerasCall& call : layer.calls) {
-      for (const KerasReference& input : call.inputs) {
-        const auto found = by_name_.find(input.layer);
-        if (found != by_name_.end()) largest[found->second] = std::max(largest[found->second], input.call);
-      }
-    }
+    for (const KerasCall& call : layer.calls) std::ranges::for_each(call.inputs, note);
   }
+  std::ranges::for_each(references("output_layers", output_layers), note);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     Called& layer = layers_[i];
-    layer.first = layer.is_model && !layer.calls.empty() && largest[i] == layer.calls.size() ? 1 : 0;
+    const bool is_model = layer.type == "Functional" || layer.type == "Model" || layer.type == "Sequential";
+    layer.first = is_model && !layer.calls.empty() && largest[i] == layer.calls.size() ? 1 : 0;
+    layer.first_of_outputs = layer.first;
   }
 }
 
-KerasCalls::Place KerasCalls::place(const KerasReference& reference) const {
+KerasCalls::Place KerasCalls::place(const KerasReference& reference, std::size_t Called::*first) const {
   const auto found = by_name_.find(reference.layer);
   check(found != by_name_.end(), "expected the name of a layer of the model, got \"{:.60}\"",
         printable(reference.layer));
   const Called& layer = layers_[found->second];
-  const std::size_t call = reference.call - layer.first;
-  check(reference.call >= layer.first && call < layer.calls.size(),
+  const std::size_t call = reference.call - layer.*first;
+  check(reference.call >= layer.*first && call < layer.calls.size(),
         "expected one of the {} calls of layer \"{:.60}\", got number {}", layer.calls.size(),
         printable(reference.layer), reference.call);
   return {found->second, call};
 }
 
-const SymbolicTensor& KerasCalls::result(const KerasReference& reference) const {
-  const auto [layer, call] = place(reference);
+const SymbolicTensor& KerasCalls::result(const KerasReference& reference, std::size_t Called::*first) const {
+  const auto [layer, call] = place(reference, first);
   const std::vector<SymbolicTensor>& outputs = layers_[layer].results[call];
   check(reference.output < outputs.size(), "expected one of the {} outputs of layer \"{:.60}\", got number {}",
         outputs.size(), printable(reference.layer), reference.output);
@@ -165,7 +194,7 @@ void KerasCalls::resolve(const Connect& connect) {
     try {
       if (state == State::begun) {
         std::vector<SymbolicTensor> inputs;
-        for (const KerasReference& input : wanted.inputs) inputs.push_back(result(input));
+        for (const KerasReference& input : wanted.inputs) inputs.push_back(result(input, &Called::first));
         layers_[layer].results[call] = connect(layer, wanted, inputs);
         state = State::done;
       }
@@ -175,7 +204,7 @@ void KerasCalls::resolve(const Connect& connect) {
       }
       state = State::begun;
       for (const KerasReference& input : wanted.inputs) {
-        const Place before = place(input);
+        const Place before = place(input, &Called::first);
         const State known = states[before.layer][before.call];
         check(known != State::begun, "expected a graph without loops, got a call that reads its own result");
         if (known == State::untouched) pending.push_back(before);
@@ -189,22 +218,8 @@ void KerasCalls::resolve(const Connect& connect) {
 }
 
 std::vector<SymbolicTensor> KerasCalls::tensors(const char* what, const Json& json) const {
-  if (is_reference(json)) return {result(reference_of(json))};
-  check(json.is_structured() && !json.empty(), "{}: expected [layer, call, output] or a list of them, got {}", what,
-        shown(json));
-  std::map<std::string, const Json*> named;
-  std::vector<const Json*> values;
-  if (json.is_array()) {
-    for (const Json& value : json) values.push_back(&value);
-  } else {
-    for (const auto& [name, value] : json.items()) named.emplace(name, &value);
-    for (const auto& [name, value] : named) values.push_back(value);
-  }
   std::vector<SymbolicTensor> all;
-  for (const Json* value : values) {
-    const std::vector<SymbolicTensor> more = tensors(what, *value);
-    all.insert(all.end(), more.begin(), more.end());
-  }
+  for (const KerasReference& reference : references(what, json)) all.push_back(result(reference, &Called::first_of_outputs));
   return all;
 }
 

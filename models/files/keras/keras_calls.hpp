@@ -30,15 +30,17 @@ void check_training(const Layer& layer, const KerasCall& call);
 /// The calls of all layers, and their results.
 class KerasCalls {
  public:
-  /// Reads the calls of the layers of a config. Error with the layer when a call is not valid.
-  explicit KerasCalls(const Json& layers);
+  /// Reads the calls of `layers`, the layers of a config with these output_layers. Error with the layer when a call is
+  /// not valid.
+  KerasCalls(const Json& layers, const Json& output_layers);
 
   /// A layer of the config.
   struct Called {
     std::string name;
-    bool is_model = false;
+    std::string type;
     std::vector<KerasCall> calls;
-    std::size_t first = 0;                               ///< number of its first call in Keras: 0 or 1
+    /// The number of its first call in inbound_nodes, and in output_layers: 0 or 1.
+    std::size_t first = 0, first_of_outputs = 0;
     std::vector<std::vector<SymbolicTensor>> results{};  ///< the outputs of each call
   };
   const std::vector<Called>& layers() const { return layers_; }
@@ -49,7 +51,7 @@ class KerasCalls {
   /// Computes all calls, each after those that it reads. Error for a call that reads its own result.
   void resolve(const Connect& connect);
 
-  /// The tensors of a list of references, such as "output_layers". A dictionary is read in the order of its names, as
+  /// The tensors of "input_layers" or "output_layers". A dictionary is read in the order of its names, as
   /// Keras does.
   std::vector<SymbolicTensor> tensors(const char* what, const Json& json) const;
 
@@ -57,9 +59,9 @@ class KerasCalls {
   struct Place {
     std::size_t layer, call;
   };
-  Place place(const KerasReference& reference) const;
-  const SymbolicTensor& result(const KerasReference& reference) const;
-  void number_calls();
+  Place place(const KerasReference& reference, std::size_t Called::*first) const;
+  const SymbolicTensor& result(const KerasReference& reference, std::size_t Called::*first) const;
+  void number_calls(const Json& output_layers);
   std::vector<Called> layers_;
   std::map<std::string, std::size_t> by_name_;
 };

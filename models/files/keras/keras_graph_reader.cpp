@@ -120,14 +120,14 @@ class KerasReader {
 
   KerasGraph functional(const Json& json) {
     const Json& config = member(json, "config");
-    KerasCalls calls(layers_of(json));
+    KerasCalls calls(layers_of(json), member(config, "output_layers"));
     std::vector<KerasNode> nodes(calls.layers().size());
     calls.resolve([&](std::size_t layer, const KerasCall& call, const Tensors& inputs) {
       const Json& given = layers_of(json)[layer];
       return at_layer(given, [&] {
         KerasNode& node = nodes[layer];
         if (!node.layer) node = make(given, inputs);
-        check_training(*node.layer, call);
+        if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return node.layer->connect(inputs);
       });
     });

@@ -9,14 +9,13 @@ namespace {
 
 Json graph_of(const Model& model);
 
-/// The calls of each layer, numbered as Keras does: the calls of a model begin with 1.
+/// The number of each node among the calls of its layer.
 class Numbers {
  public:
   explicit Numbers(const Model& model) {
     std::map<const Layer*, std::size_t> counts;
     for (const ModelNode& node : model.nodes()) {
-      const auto first = Model::from_layer(node.layer) ? std::size_t{1} : std::size_t{0};
-      numbers_.push_back(counts.emplace(node.layer.get(), first).first->second++);
+      numbers_.push_back(counts[node.layer.get()]++);
     }
   }
   std::size_t operator[](std::size_t node) const { return numbers_[node]; }
@@ -84,7 +83,11 @@ Json layer_of(const Model& model, const std::shared_ptr<Layer>& layer) {
 /// One tensor alone, or the list of several, as Keras returns them.
 Json tensors_of(const Model& model, const Numbers& numbers, const std::vector<NodeOutput>& values) {
   Json list = Json::array();
-  for (const NodeOutput& value : values) list.push_back(history_of(model, numbers, value));
+  for (const NodeOutput& value : values) {
+    list.push_back(history_of(model, numbers, value));
+    if (!Model::from_layer(model.nodes()[value.node].layer)) continue;
+    list.back()[1] = numbers[value.node] + 1;  // here Keras counts the model's own inputs as the first call
+  }
   return list.size() == 1 ? Json(list[0]) : list;
 }
 
