@@ -1,5 +1,11 @@
 // Whole models in files that Keras wrote (make_keras_models.py): outputs are compared with those of Keras.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "framework/io/image.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/ops/reductions.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "tests/io/python.hpp"
 #include "tests/support/support.hpp"
@@ -62,6 +68,62 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
       }
     }
   }
+}
+
+TEST_CASE("trained networks of MLPerf Tiny give Keras's outputs") {
+  // Computed with tf_keras 2.21.
+  const std::vector<std::tuple<std::string, std::int64_t, double, std::vector<double>>> rows{
+      {"resnet8_cifar",
+       32,
+       255,
+       {0.002037565, 0.9901112, 0.0003784835, 0.006756051, 4.974541e-11, 0.0001338098, 0.0005309641, 4.030491e-14,
+        4.810882e-05, 3.773428e-06}},
+      {"vww_96", 96, 1, {0.9947247, 0.005275285}},
+  };
+  for (const auto& [name, size, largest, theirs] : rows) {
+    INFO(name);
+    const Model model = load_keras_model(test::file_beside("models/keras/" + name + ".h5"));
+    std::vector<double> image;
+    for (std::int64_t i = 0; i < size * size * 3; ++i) {
+      image.push_back((std::sin(static_cast<double>(i)) + 1) / 2 * largest);
+    }
+    const Tensor input = Tensor::of({1, size, size, 3}, image).to(DType::float32);
+    check_outputs(model, {input}, {Tensor::of({1, std::ssize(theirs)}, theirs)});
+  }
+}
+
+TEST_CASE("ResNet-8 of MLPerf Tiny classifies the test images of CIFAR-10 as well as in Keras") {
+  const Model model = load_keras_model(test::file_beside("models/keras/resnet8_cifar.h5"));
+  const std::filesystem::path archive = test::file_beside("datasets/cifar10/cifar10.tar.gz");
+  const test::TemporaryFolder folder;
+  test::output_of(fmt::format("tar -xzf '{}' -C '{}' test", archive.string(), folder.path().string()));
+  std::set<std::string> classes;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "test")) {
+    classes.insert(entry.path().filename().string());
+  }
+  REQUIRE(classes.size() == 10);
+  std::int64_t label = 0, right = 0, all = 0;
+  for (const std::string& name : classes) {  // the classes of CIFAR-10 are in alphabetical order
+    std::vector<Tensor> images;
+    for (const auto& file : std::filesystem::directory_iterator(folder / "test" / name)) {
+      images.push_back(read_image(file.path()).to(DType::float32).reshaped({1, 32, 32, 3}));
+    }
+    for (std::size_t begin = 0; begin < images.size(); begin += 250) {
+      const std::size_t end = std::min(begin + 250, images.size());
+      Tensor batch = Tensor::empty({static_cast<std::int64_t>(end - begin), 32, 32, 3}, DType::float32);
+      for (std::size_t i = begin; i < end; ++i) {
+        std::copy_n(images[i].data<float>(), images[i].size(),
+                    batch.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * images[i].size());
+      }
+      for (const double guess : argmax(outputs_of(model, {batch})[0], 1).to_vector()) {
+        right += static_cast<std::int64_t>(guess) == label;
+        ++all;
+      }
+    }
+    ++label;
+  }
+  CHECK(all == 10000);
+  CHECK(right == 7548);
 }
 
 TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {

@@ -63,10 +63,8 @@ Json layer_of(const Model& model, const std::shared_ptr<Layer>& layer) {
     check(is_keras_class(type), "layer {} of class {}: expected a layer that Keras has, got one that it lacks",
           layer->name(), type);
     Json config{{"name", layer->name()}};
-    if (type != "InputLayer") {
-      config["trainable"] = layer->trainable();
-      config["dtype"] = to_string(model.dtype());
-    }
+    if (!layer->named_parameters().empty()) config["trainable"] = layer->trainable();  // SpatialDropout has no such option
+    if (type != "InputLayer") config["dtype"] = to_string(model.dtype());
     try {
       config.update(options_to_keras(type, layer->config()));
     } catch (const Error& error) {
