@@ -141,8 +141,9 @@ StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, 
   }
   StoredWeights result;
   const std::vector<std::string> names = file.dataset_names();
-  const bool has_functional = nodes.of_file || std::ranges::any_of(
-      names, [&](const std::string& name) { return name.find(list + "/functional") != std::string::npos; });
+  const bool has_functional = nodes.of_file || std::ranges::any_of(names, [&](const std::string& name) {
+                                return name.find(list + "/functional") != std::string::npos;
+                              });
   for (const std::string& name : names) {
     if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
     const std::string place = as_functional(name, list, has_functional);
@@ -176,7 +177,8 @@ void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& grou
 StoredWeights read_keras_weights(const Model& model, const KerasNodes& nodes, const std::filesystem::path& path) {
   const Hdf5File file("load_weights", path);
   for (const std::string root : {"/", "/model_weights/"}) {
-    if (file.contains(root) && strings(file, root, "layer_names")) return read_layers(model, nodes, file, root, path.string());
+    if (file.contains(root) && strings(file, root, "layer_names"))
+      return read_layers(model, nodes, file, root, path.string());
   }
   for (const std::string list : {"layers", "_layer_checkpoint_dependencies"}) {
     if (file.contains(list)) return read_numbered_layers(model, nodes, file, list, path.string());

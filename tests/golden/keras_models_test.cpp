@@ -140,7 +140,8 @@ TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
     }
   }
   const std::string script = (golden / "check_keras_models.py").string();
-  const std::string printed = test::output_of(fmt::format("{} '{}' {} 2>/dev/null", test::python_with("sys"), script, arguments));
+  const std::string printed =
+      test::output_of(fmt::format("{} '{}' {} 2>/dev/null", test::python_with("sys"), script, arguments));
   if (printed.find("skipped") != std::string::npos) test::skip_without_data(printed);
   INFO(printed);
   std::size_t equal = 0;

@@ -96,9 +96,8 @@ bool depends_on_mode(const Layer& layer) {
 void check_training(const Layer& layer, const KerasCall& call) {
   if (!call.training) return;
   const auto inside = layer.all_sublayers();
-  const bool depends = depends_on_mode(layer) || std::ranges::any_of(inside, [](const auto& inner) {
-                         return depends_on_mode(*inner);
-                       });
+  const bool depends =
+      depends_on_mode(layer) || std::ranges::any_of(inside, [](const auto& inner) { return depends_on_mode(*inner); });
   check(!depends,
         "expected a call that follows the mode of the model, got training={}; xtape's calls have no such argument. In "
         "Keras, freeze batch normalization by trainable=False instead, or remove the layers that are random",
@@ -219,7 +218,8 @@ void KerasCalls::resolve(const Connect& connect) {
 
 std::vector<SymbolicTensor> KerasCalls::tensors(const char* what, const Json& json) const {
   std::vector<SymbolicTensor> all;
-  for (const KerasReference& reference : references(what, json)) all.push_back(result(reference, &Called::first_of_outputs));
+  for (const KerasReference& reference : references(what, json))
+    all.push_back(result(reference, &Called::first_of_outputs));
   return all;
 }
 

@@ -134,7 +134,10 @@ Conversion sides(const std::string& name) {
 /// Amounts at the beginning and the end of sequences, which Keras 1 stores as one number.
 Conversion two_sides(const std::string& name) {
   return changed(
-      name, [](const Json& given) { return given.is_number() ? Json{given, given} : given; },
+      name,
+      [](const Json& given) {
+        return given.is_number() ? Json{given, given} : given;
+      },
       [](const Json& given) { return given; });
 }
 
@@ -234,7 +237,10 @@ Conversion kernel_of_keras1() {
 /// The same axis for both inputs.
 Conversion two_axes() {
   return changed(
-      "axes", [](const Json& given) { return given.is_number() ? Json{given, given} : given; },
+      "axes",
+      [](const Json& given) {
+        return given.is_number() ? Json{given, given} : given;
+      },
       [](const Json& given) { return given; });
 }
 
@@ -325,8 +331,7 @@ const std::map<std::string, Conversions>& classes() {
       {"Maximum", none},
       {"Minimum", none},
       {"Multiply", none},
-      {"Normalization",
-       {last_axis(-1), only("invert", {false}), only("mean", {nullptr}), only("variance", {nullptr})}},
+      {"Normalization", {last_axis(-1), only("invert", {false}), only("mean", {nullptr}), only("variance", {nullptr})}},
       {"PReLU", {without_empty_list("shared_axes"), renamed("alpha_initializer", "alpha_initializer", {"init"})}},
       {"Permute", none},
       {"RMSNormalization", {axis_list("axis")}},
@@ -344,9 +349,9 @@ const std::map<std::string, Conversions>& classes() {
       {"Resizing",
        {channels_last(), only("crop_to_aspect_ratio", {false}), only("pad_to_aspect_ratio", {false}),
         only("antialias", {false}), ignored("fill_mode"), ignored("fill_value"), ours_only("align_corners", false)}},
-      {"SeparableConv2D", {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1}),
-                           ignored("kernel_initializer"), only("kernel_regularizer", {nullptr}),
-                           only("kernel_constraint", {nullptr})}},
+      {"SeparableConv2D",
+       {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1}), ignored("kernel_initializer"),
+        only("kernel_regularizer", {nullptr}), only("kernel_constraint", {nullptr})}},
       {"Softmax", {one_axis("axis")}},
       {"SpatialDropout1D", rate},
       {"SpatialDropout2D", {renamed("rate", "rate", {"p"}), only("noise_shape", {nullptr}), channels_last()}},

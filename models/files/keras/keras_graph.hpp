@@ -24,11 +24,12 @@ struct KerasGraph {
   KerasNodes nodes;
 };
 
-/// Makes the model of `{"class_name": ..., "config": ...}`, which Keras 1.2 to 3 have written. Error with name and class
-/// of the layer, and the option, for everything that xtape does not have.
+/// Makes the model of `{"class_name": ..., "config": ...}`, which Keras 1.2 to 3 have written. Error with name and
+/// class of the layer, and the option, for everything that xtape does not have.
 KerasGraph graph_from_keras(const Json& json, const KerasSource& source);
 
-/// The config of a model as Keras 3 writes it. Error with the name of the layer for everything that Keras does not have.
+/// The config of a model as Keras 3 writes it. Error with the name of the layer for everything that Keras does not
+/// have.
 Json graph_to_keras(const Model& model);
 
 }  // namespace xtape

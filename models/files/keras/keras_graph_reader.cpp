@@ -293,10 +293,14 @@ class KerasReader {
 KerasGraph graph_from_keras(const Json& json, const KerasSource& source) {
   check(is_model(json), "expected a Functional, Model or Sequential, got a class {:.60}; a subclass is code of Keras",
         printable(class_of(json)));
-  KerasReader reader(source);
-  KerasGraph graph = reader.model(json);
-  graph.model.convert(reader.dtype());
-  return graph;
+  try {
+    KerasReader reader(source);
+    KerasGraph graph = reader.model(json);
+    graph.model.convert(reader.dtype());
+    return graph;
+  } catch (const Json::exception& error) {
+    fail("expected a config of Keras, got JSON of another form: {:.200}", error.what());
+  }
 }
 
 }  // namespace xtape

@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 
 #include "layers/graph/input.hpp"
 #include "models/files/keras/keras_classes.hpp"
@@ -7,7 +8,9 @@
 namespace xtape {
 namespace {
 
-Json graph_of(const Model& model);
+using Layers = std::set<const Layer*>;
+
+Json graph_of(const Model& model, Layers& written);
 
 /// The number of each node among the calls of its layer.
 class Numbers {
@@ -54,16 +57,21 @@ Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node) 
   return {{"args", arguments}, {"kwargs", Json::object()}};
 }
 
-Json layer_of(const Model& model, const std::shared_ptr<Layer>& layer) {
+Json layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Layers& written) {
+  check(written.insert(layer.get()).second || layer->named_parameters().empty(),
+        "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
+        "is a layer of it; what they share would be lost",
+        layer->name());
   Json json;
   if (const std::optional<Model> inner = Model::from_layer(layer)) {
-    json = graph_of(*inner);
+    json = graph_of(*inner, written);
   } else {
     const std::string type = layer->type();
     check(is_keras_class(type), "layer {} of class {}: expected a layer that Keras has, got one that it lacks",
           layer->name(), type);
     Json config{{"name", layer->name()}};
-    if (!layer->named_parameters().empty()) config["trainable"] = layer->trainable();  // SpatialDropout has no such option
+    if (!layer->named_parameters().empty())
+      config["trainable"] = layer->trainable();  // SpatialDropout has no such option
     if (type != "InputLayer") config["dtype"] = to_string(model.dtype());
     try {
       config.update(options_to_keras(type, layer->config()));
@@ -89,13 +97,13 @@ Json tensors_of(const Model& model, const Numbers& numbers, const std::vector<No
   return list.size() == 1 ? Json(list[0]) : list;
 }
 
-Json graph_of(const Model& model) {
+Json graph_of(const Model& model, Layers& written) {
   const Numbers numbers(model);
   Json layers = Json::array();
   std::map<const Layer*, std::size_t> places;
   for (const ModelNode& node : model.nodes()) {
     const auto [place, fresh] = places.emplace(node.layer.get(), layers.size());
-    if (fresh) layers.push_back(layer_of(model, node.layer));
+    if (fresh) layers.push_back(layer_of(model, node.layer, written));
     if (!is_input(*node.layer)) layers[place->second]["inbound_nodes"].push_back(call_of(model, numbers, node));
   }
   std::vector<NodeOutput> inputs;
@@ -116,7 +124,8 @@ Json graph_of(const Model& model) {
 
 Json graph_to_keras(const Model& model) {
   try {
-    return graph_of(model);
+    Layers written;
+    return graph_of(model, written);
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }

@@ -27,8 +27,9 @@ struct LoadKerasModelOptions {
 /// training is ignored. The optimizer and the compiled loss are not read.
 Model load_keras_model(const std::filesystem::path& path, const LoadKerasModelOptions& options = {});
 
-/// Writes a model that Keras 3 loads and that has the same outputs there. A name that ends in .keras selects the archive,
-/// .h5 or .hdf5 (in lower or upper case) HDF5. The file is written atomically, and the same model gives the same bytes.
+/// Writes a model that Keras 3 loads and that has the same outputs there. A name that ends in .keras selects the
+/// archive, .h5 or .hdf5 (in lower or upper case) HDF5. The file is written atomically, and the same model gives the
+/// same bytes.
 ///
 /// Error with the path when the file cannot be written or the name has another extension; with the name and class of
 /// the layer when Keras has no such layer or option.

@@ -48,9 +48,7 @@ const std::vector<NamedClass>& initializers() {
       {"random_uniform", "RandomUniform", {{"low", "minval"}, {"high", "maxval"}}},
       {"random_normal", "RandomNormal", {{"mean", "mean"}, {"deviation", "stddev"}}},
       {"truncated_normal", "TruncatedNormal", {{"mean", "mean"}, {"deviation", "stddev"}}},
-      {"variance_scaling",
-       "VarianceScaling",
-       {{"scale", "scale"}, {"mode", "mode"}, {"distribution", "distribution"}}},
+      {"variance_scaling", "VarianceScaling", {{"scale", "scale"}, {"mode", "mode"}, {"distribution", "distribution"}}},
       {"orthogonal", "Orthogonal", {{"gain", "gain"}}},
       {"identity", "Identity", {{"gain", "gain"}}},
   };
