@@ -114,6 +114,12 @@ bool save_and_load(const Model& model, const Dataset& test) {
   return identical(predict(model, test), predict(loaded, test));
 }
 
+bool exchange_with_keras(const Model& model, const Dataset& test) {
+  save_keras_model(model, "coming_from.keras");
+  const Model loaded = load_keras_model("coming_from.keras");
+  return identical(predict(model, test), predict(loaded, test));
+}
+
 bool freeze_and_fine_tune(const Model& base, const Dataset& train) {
   base.layer("conv").set_trainable(false);
   Adam adam(base.parameters(), {.learning_rate = 1e-3});
@@ -145,7 +151,7 @@ int main(int argc, char** argv) {
     Model model = define_model();
     const double accuracy = train_model(model, train, test);
     return accuracy > 0.5 && custom_layer() && custom_loop(train) && several_inputs_and_outputs(train) &&
-           metrics(model, test) && callbacks(train) && save_and_load(model, test) &&
+           metrics(model, test) && callbacks(train) && save_and_load(model, test) && exchange_with_keras(model, test) &&
            freeze_and_fine_tune(model, train) && custom_op() && logits_and_probabilities(model, test);
   });
 }

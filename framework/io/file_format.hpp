@@ -38,8 +38,8 @@ inline void check_neither_empty_nor_zip(std::string_view function, std::string_v
                                         const std::string& path) {
   check(file.size() > 0, "{}: expected {}, got an empty file: {}", function, expected, path);
   check(!is_zip(file),
-        "{}: expected {}, got a zip archive: {}; if it is Keras's .keras format, unzip it and give its "
-        "model.weights.h5 to load_weights(), or write model.save_weights(\"w.weights.h5\") in Keras",
+        "{}: expected {}, got a zip archive: {}; if it is Keras's .keras format, load_keras_model() reads it, and "
+        "load_weights() the model.weights.h5 in it",
         function, expected, path);
 }
 

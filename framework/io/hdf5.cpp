@@ -40,7 +40,7 @@ class Hdf5Maker {
     const auto& [owner, name, values, array] = attribute;
     std::size_t width = 1;
     for (const std::string& value : values) width = std::max(width, value.size());
-    check(width * values.size() <= hdf5_attribute_limit && (array || values.size() == 1),
+    check((array ? width * values.size() <= hdf5_attribute_limit : values.size() == 1),
           "save_hdf5: expected at most {} bytes in attribute \"{}\" of \"{}\", got {} values of {} for {}",
           hdf5_attribute_limit, name, owner, values.size(), width, path_);
     std::vector<std::string> question{"attribute", owner, name, array ? "array" : "scalar"};

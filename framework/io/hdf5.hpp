@@ -27,12 +27,12 @@ struct Hdf5Attribute {
   std::string group;                ///< path of the group, which is created if it does not exist; "/" is the root
   std::string name;                 ///< name of the attribute
   std::vector<std::string> values;  ///< written as strings of fixed length; if empty, as an empty array of float64
-  bool array = true;                ///< false: a single value, written as a scalar
+  bool array = true;                ///< false: a single value, written as a scalar, of variable length if it is long
 };
 
 /// Writes tensors as data sets, and attributes, to a file, atomically (see write_atomically). A "/" in a name creates
 /// groups. The same content gives the same bytes. Throws Error with path and name if a tensor is undefined, a name is
-/// empty or occurs twice, the values of an attribute take more than 64,512 bytes, or the file cannot be written.
+/// empty or occurs twice, the values of an attribute array take more than 64,512 bytes, or the file cannot be written.
 void save_hdf5(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
                const std::vector<Hdf5Attribute>& attributes = {});
 

@@ -22,6 +22,7 @@
 #include "gradcheck/model_check.hpp"
 #include "layers/layers.hpp"
 #include "models/files/clone.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"
 #include "models/files/weights.hpp"
 #include "models/graph/model.hpp"

@@ -57,13 +57,24 @@ Layers ordered_layers(const Model::Network& network) {
   return layers;
 }
 
+std::vector<KerasNode> nodes_of(const Model::Network& network) {
+  std::vector<KerasNode> nodes;
+  for (const auto& layer : ordered_layers(network)) {
+    const auto* inner = dynamic_cast<const Model::Network*>(layer.get());
+    nodes.push_back({layer->name(), inner ? "functional" : snake_case(layer->type()), layer, {}});
+    if (inner) nodes.back().inner = nodes_of(*inner);
+  }
+  return nodes;
+}
+
 /// The weights of a layer in the order of Keras, with paths below `prefix`, trained weights first; for a model, the
 /// weights of its layers in the order of Keras.
-NamedParameters weights_of(const Layer& layer, const std::string& prefix) {
+NamedParameters weights_of(const KerasNode& node, const std::string& prefix) {
   NamedParameters weights;
-  if (const auto* network = dynamic_cast<const Model::Network*>(&layer)) {
-    for (const auto& inner : ordered_layers(*network)) {
-      const NamedParameters own = weights_of(*inner, prefix + inner->name() + "/");
+  const Layer& layer = *node.layer;
+  if (dynamic_cast<const Model::Network*>(&layer)) {
+    for (const KerasNode& inner : node.inner) {
+      const NamedParameters own = weights_of(inner, prefix + inner.layer->name() + "/");
       weights.insert(weights.end(), own.begin(), own.end());
     }
   } else {
@@ -83,28 +94,26 @@ struct Numbering {
   int with_weights = 1;
 };
 
-/// Calls visit(group, layer) for each layer, with the group that Keras 3 stores it in.
-void visit_keras3(const Model::Network& network, const std::string& prefix, const Numbering& numbering,
-                  const std::function<void(const std::string&, const Layer&)>& visit) {
+/// Calls visit(group, node) for each layer, with the group that Keras 3 stores it in.
+void visit_keras3(const std::vector<KerasNode>& nodes, const std::string& prefix, const Numbering& numbering,
+                  const std::function<void(const std::string&, const KerasNode&)>& visit) {
   std::map<std::string, int> counts;
-  for (const auto& layer : ordered_layers(network)) {
-    const auto* inner = dynamic_cast<const Model::Network*>(layer.get());
-    const std::string kind = inner ? "functional" : snake_case(layer->type());
-    const int number = counts[kind];
-    counts[kind] += layer->named_parameters().empty() ? 1 : numbering.with_weights;
-    const std::string name = number == 0 ? kind : fmt::format("{}_{}", kind, number);
+  for (const KerasNode& node : nodes) {
+    const int number = counts[node.kind];
+    counts[node.kind] += node.layer->named_parameters().empty() ? 1 : numbering.with_weights;
+    const std::string name = number == 0 ? node.kind : fmt::format("{}_{}", node.kind, number);
     const std::string group = fmt::format("{}{}/{}/", prefix, numbering.list, name);
-    visit(group + "vars", *layer);
-    if (inner) visit_keras3(*inner, group, numbering, visit);
+    visit(group + "vars", node);
+    visit_keras3(node.inner, group, numbering, visit);
   }
 }
 
-NamedParameters numbered_parameters(const Model& model, const Numbering& numbering) {
+NamedParameters numbered_parameters(const std::vector<KerasNode>& nodes, const Numbering& numbering) {
   NamedParameters result;
-  visit_keras3(model.network(), "", numbering, [&](const std::string& group, const Layer& layer) {
-    if (dynamic_cast<const Model::Network*>(&layer)) return;
+  visit_keras3(nodes, "", numbering, [&](const std::string& group, const KerasNode& node) {
+    if (dynamic_cast<const Model::Network*>(node.layer.get())) return;
     int number = 0;
-    for (const auto& [name, parameter] : weights_of(layer, "")) {
+    for (const auto& [name, parameter] : weights_of(node, "")) {
       result.emplace_back(fmt::format("{}/{}", group, number++), parameter);
     }
   });
@@ -155,24 +164,22 @@ std::string snake_case(const std::string& type) {
   return lower_case(std::regex_replace(result, capital_follows, "$1_$2"));
 }
 
-std::vector<KerasLayer> keras_layers(const Model& model) {
-  std::vector<KerasLayer> result;
-  for (const auto& layer : ordered_layers(model.network())) {
-    result.push_back({layer, weights_of(*layer, layer->name() + "/")});
-  }
-  return result;
+std::vector<KerasNode> keras_nodes(const Model& model) { return nodes_of(model.network()); }
+
+NamedParameters keras_weights(const KerasNode& node) { return weights_of(node, node.layer->name() + "/"); }
+
+NamedParameters keras3_parameters(const std::vector<KerasNode>& nodes) { return numbered_parameters(nodes, {}); }
+
+NamedParameters early_keras_parameters(const std::vector<KerasNode>& nodes) {
+  return numbered_parameters(nodes, {"_layer_checkpoint_dependencies", 2});
 }
 
-NamedParameters keras3_parameters(const Model& model) { return numbered_parameters(model, {}); }
-
-NamedParameters early_keras_parameters(const Model& model) {
-  return numbered_parameters(model, {"_layer_checkpoint_dependencies", 2});
-}
-
-std::vector<std::pair<std::string, std::string>> keras3_groups(const Model& model) {
-  std::vector<std::pair<std::string, std::string>> groups{{"vars", model.name()}};
-  visit_keras3(model.network(), "", {},
-               [&](const std::string& group, const Layer& layer) { groups.emplace_back(group, layer.name()); });
+std::vector<std::pair<std::string, std::string>> keras3_groups(const std::vector<KerasNode>& nodes,
+                                                               const std::string& name) {
+  std::vector<std::pair<std::string, std::string>> groups{{"vars", name}};
+  visit_keras3(nodes, "", {}, [&](const std::string& group, const KerasNode& node) {
+    groups.emplace_back(group, node.layer->name());
+  });
   return groups;
 }
 

@@ -30,9 +30,41 @@ bool is_count(const StoredTensor& tensor, std::string_view ending) {
   return integer && tensor.shape.rank() == 0 && tensor.name.ends_with(ending);
 }
 
+/// The weights of a layer without Keras's count.
+NamedParameters without_count(const KerasNode& node) {
+  NamedParameters weights = keras_weights(node);
+  std::erase_if(weights, [](const auto& weight) { return is_keras_count(weight.second); });
+  return weights;
+}
+
+/// A layer of a file, and the prefix of the paths of its weights.
+struct Listed {
+  const KerasNode* node;
+  std::string prefix;
+};
+
+/// Adds layers by their names. Layers inside models are added after those outside: Keras 1 lists them alone.
+void add_listed(const std::vector<KerasNode>& nodes, const std::string& prefix, std::map<std::string, Listed>& listed) {
+  for (const KerasNode& node : nodes) listed.emplace(node.name, Listed{&node, prefix});
+  for (const KerasNode& node : nodes) add_listed(node.inner, prefix + node.layer->name() + "/", listed);
+}
+
+/// Matches the weights of a layer by position, unless their names lead to different parameters. Files of whole models
+/// list their layers, so that the order of the weights is known.
+void match_by_position(std::vector<StoredWeight>& weights, const Listed& layer, const std::set<std::string>& paths) {
+  std::set<std::string> known;
+  for (const StoredWeight& weight : weights) {
+    if (paths.contains(weight.path)) known.insert(weight.path);
+  }
+  const NamedParameters own = without_count(*layer.node);
+  if (known.size() == weights.size() || own.size() != weights.size()) return;
+  for (std::size_t i = 0; i < own.size(); ++i) weights[i].path = layer.prefix + own[i].first;
+}
+
 /// Reads layouts (a) and (b): the attribute layer_names, and weight_names in the group of each layer. `root` ends in
 /// "/".
-StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::string& root, const std::string& path) {
+StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf5File& file, const std::string& root,
+                          const std::string& path) {
   const auto backend = file.strings(root, "backend");
   check(!backend || *backend != std::vector<std::string>{"theano"},
         "load_weights: expected weights written with TensorFlow, got {} of Keras's Theano backend, whose kernels are "
@@ -42,7 +74,10 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
   std::set<std::string> paths;
   for (const auto& [parameter_path, parameter] : model.named_parameters()) paths.insert(parameter_path);
   const auto layers = strings(file, root, "layer_names");
+  std::map<std::string, Listed> listed;
+  if (nodes.of_file) add_listed(nodes.layers, "", listed);
   for (const std::string& layer : *layers) {
+    std::vector<StoredWeight> of_layer;
     const std::string group = root + layer;
     check(file.contains(group), "load_weights: expected a group \"{}\" for a layer that {} lists, got none", group,
           path);
@@ -54,13 +89,12 @@ StoredWeights read_layers(const Model& model, const Hdf5File& file, const std::s
       tensor.name.erase(0, 1);
       const std::string parameter = keras_weight_path(paths, layer, weight);
       if (!paths.contains(parameter) && (is_count(tensor, "count") || is_count(tensor, "count:0"))) continue;
-      result.weights.push_back({parameter, std::move(tensor)});
+      of_layer.push_back({parameter, std::move(tensor)});
     }
+    if (const auto node = listed.find(layer); node != listed.end()) match_by_position(of_layer, node->second, paths);
+    std::ranges::move(of_layer, std::back_inserter(result.weights));
   }
-  for (const KerasLayer& layer : keras_layers(model)) {
-    std::ranges::copy_if(layer.weights, std::back_inserter(result.order),
-                         [](const auto& weight) { return !is_keras_count(weight.second); });
-  }
+  for (const KerasNode& node : nodes.layers) std::ranges::move(without_count(node), std::back_inserter(result.order));
   return result;
 }
 
@@ -91,13 +125,13 @@ void check_early_number(const std::string& name, const std::string& path) {
 }
 
 /// Reads layout (c): layers/conv2d_1/vars/0. Early versions of it have another list and other numbers.
-StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, const std::string& list,
-                                   const std::string& path) {
+StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, const Hdf5File& file,
+                                   const std::string& list, const std::string& path) {
   const bool early = list == early_list;
   std::map<std::string, std::string> paths;
   const NamedParameters named = model.named_parameters();
   std::set<std::string> counts;
-  for (const auto& [name, parameter] : early ? early_keras_parameters(model) : keras3_parameters(model)) {
+  for (const auto& [name, parameter] : early ? early_keras_parameters(nodes.layers) : keras3_parameters(nodes.layers)) {
     if (is_keras_count(parameter)) {
       counts.insert(name);
       continue;
@@ -107,8 +141,9 @@ StoredWeights read_numbered_layers(const Model& model, const Hdf5File& file, con
   }
   StoredWeights result;
   const std::vector<std::string> names = file.dataset_names();
-  const bool has_functional = std::ranges::any_of(
-      names, [&](const std::string& name) { return name.find(list + "/functional") != std::string::npos; });
+  const bool has_functional = nodes.of_file || std::ranges::any_of(names, [&](const std::string& name) {
+                                return name.find(list + "/functional") != std::string::npos;
+                              });
   for (const std::string& name : names) {
     if (!name.starts_with(list + "/") || name.find("/seed_generator/") != std::string::npos) continue;
     const std::string place = as_functional(name, list, has_functional);
@@ -139,13 +174,14 @@ void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& grou
 
 }  // namespace
 
-StoredWeights read_keras_weights(const Model& model, const std::filesystem::path& path) {
+StoredWeights read_keras_weights(const Model& model, const KerasNodes& nodes, const std::filesystem::path& path) {
   const Hdf5File file("load_weights", path);
   for (const std::string root : {"/", "/model_weights/"}) {
-    if (file.contains(root) && strings(file, root, "layer_names")) return read_layers(model, file, root, path.string());
+    if (file.contains(root) && strings(file, root, "layer_names"))
+      return read_layers(model, nodes, file, root, path.string());
   }
   for (const std::string list : {"layers", "_layer_checkpoint_dependencies"}) {
-    if (file.contains(list)) return read_numbered_layers(model, file, list, path.string());
+    if (file.contains(list)) return read_numbered_layers(model, nodes, file, list, path.string());
   }
   fail(
       "load_weights: expected weights written by Keras, got an HDF5 file with neither layer_names, model_weights nor "
@@ -156,27 +192,36 @@ StoredWeights read_keras_weights(const Model& model, const std::filesystem::path
 void write_keras_weights(const Model& model, const std::filesystem::path& path) {
   std::vector<NamedTensor> tensors;
   std::vector<Hdf5Attribute> attributes;
-  std::vector<std::string> layers;
-  for (const auto& [layer, weights] : keras_layers(model)) {
-    layers.push_back(layer->name());
-    std::vector<std::string> names;
-    for (const auto& [name, parameter] : weights) {
-      names.push_back(name + ":0");
-      tensors.push_back({layer->name() + "/" + names.back(), parameter.value()});
-    }
-    add_strings(attributes, layer->name(), "weight_names", names);
-  }
-  add_strings(attributes, "/", "layer_names", layers);
-  attributes.push_back({"/", "backend", {"tensorflow"}, false});
+  add_keras_weights(model, "", tensors, attributes);
   attributes.push_back({"/", "keras_version", {"2.15.0"}, false});
+  attributes.push_back({"/", "backend", {"tensorflow"}, false});
   save_hdf5(path, tensors, attributes);
 }
 
+void add_keras_weights(const Model& model, const std::string& root, std::vector<NamedTensor>& tensors,
+                       std::vector<Hdf5Attribute>& attributes) {
+  std::vector<std::string> layers;
+  for (const KerasNode& node : keras_nodes(model)) {
+    layers.push_back(node.name);
+    std::vector<std::string> names;
+    const std::string group = root + node.name;
+    for (const auto& [name, parameter] : keras_weights(node)) {
+      names.push_back(name + ":0");
+      tensors.push_back({group + "/" + names.back(), parameter.value()});
+    }
+    add_strings(attributes, group, "weight_names", names);
+  }
+  add_strings(attributes, root.empty() ? "/" : root.substr(0, root.size() - 1), "layer_names", layers);
+}
+
 void write_keras3_weights(const Model& model, const std::filesystem::path& path) {
+  const std::vector<KerasNode> nodes = keras_nodes(model);
   std::vector<NamedTensor> tensors;
-  for (const auto& [name, parameter] : keras3_parameters(model)) tensors.push_back({name, parameter.value()});
+  for (const auto& [name, parameter] : keras3_parameters(nodes)) tensors.push_back({name, parameter.value()});
   std::vector<Hdf5Attribute> attributes;
-  for (const auto& [group, name] : keras3_groups(model)) attributes.push_back({group, "name", {name}, false});
+  for (const auto& [group, name] : keras3_groups(nodes, model.name())) {
+    attributes.push_back({group, "name", {name}, false});
+  }
   save_hdf5(path, tensors, attributes);
 }
 

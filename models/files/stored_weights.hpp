@@ -6,6 +6,7 @@
 
 #include "framework/io/named_tensor.hpp"
 #include "models/files/keras_names.hpp"
+#include "models/files/weights.hpp"
 
 namespace xtape {
 
@@ -21,5 +22,9 @@ struct StoredWeights {
   std::vector<StoredWeight> weights;
   NamedParameters order;
 };
+
+/// What load_weights() does with the content of a file. `path` is for messages.
+LoadReport load_stored_weights(const Model& model, const StoredWeights& file, const std::filesystem::path& path,
+                               const LoadWeightsOptions& options);
 
 }  // namespace xtape

@@ -32,7 +32,7 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
   const std::string_view expected =
       has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says" : "a safetensors or HDF5 file";
   check_neither_empty_nor_zip("load_weights", expected, opened, path.string());
-  if (is_hdf5(opened)) return read_keras_weights(model, path);
+  if (is_hdf5(opened)) return read_keras_weights(model, {keras_nodes(model)}, path);
   check(may_be_safetensors(opened), "load_weights: expected {}, got one of another format: {}", expected,
         path.string());
   StoredWeights result{{}, model.named_parameters()};
@@ -80,6 +80,13 @@ bool fits(const Parameter& parameter, const StoredTensor& tensor) {
   return tensor.shape == parameter.shape() && tensor.dtype && is_floating(*tensor.dtype);
 }
 
+/// Whether a tensor without a parameter holds whole numbers, truth values or texts, which no parameter is stored as.
+bool is_no_weight(const StoredTensor& tensor) {
+  if (tensor.dtype) return !is_floating(*tensor.dtype);
+  return std::ranges::any_of(std::initializer_list<std::string_view>{"I", "U", "BOOL", "strings", "enumerated"},
+                             [&](std::string_view kind) { return tensor.type.starts_with(kind); });
+}
+
 LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeights& file) {
   LoadReport report;
   std::vector<const StoredTensor*> used;
@@ -94,7 +101,8 @@ LoadReport report_of(const std::vector<Candidate>& candidates, const StoredWeigh
   }
   std::ranges::sort(used);
   for (const StoredWeight& weight : file.weights) {
-    if (!std::ranges::binary_search(used, &weight.tensor)) report.unexpected.push_back(weight.tensor.name);
+    if (std::ranges::binary_search(used, &weight.tensor)) continue;
+    (is_no_weight(weight.tensor) ? report.left_out : report.unexpected).push_back(weight.tensor.name);
   }
   return report;
 }
@@ -127,7 +135,7 @@ std::string LoadReport::text() const {
     unlike.push_back(fmt::format("{} ({} {} for {} {})", name, p.stored_type, p.stored_shape, p.dtype, p.shape));
   }
   return result + listed("missing", missing) + listed("of another shape or type", unlike) +
-         listed("unexpected", unexpected);
+         listed("unexpected", unexpected) + listed("left out, as they hold no floating-point numbers", left_out);
 }
 
 void save_weights(const Model& model, const std::filesystem::path& path, const SaveWeightsOptions& options) {
@@ -149,7 +157,11 @@ void save_weights(const Model& model, const std::filesystem::path& path, const S
 }
 
 LoadReport load_weights(const Model& model, const std::filesystem::path& path, const LoadWeightsOptions& options) {
-  const StoredWeights file = read_weights(model, path);
+  return load_stored_weights(model, read_weights(model, path), path, options);
+}
+
+LoadReport load_stored_weights(const Model& model, const StoredWeights& file, const std::filesystem::path& path,
+                               const LoadWeightsOptions& options) {
   const auto candidates = options.match == Match::name ? match_names(model, file, path) : match_order(file, path);
   LoadReport report = report_of(candidates, file);
   check(report.complete() || !options.strict, "load_weights: expected the weights of {} in {}, got {} tensors: {}{}",

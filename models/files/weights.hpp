@@ -38,6 +38,9 @@ struct LoadReport {
   std::vector<Pair> mismatched;         ///< different shapes, or a type that cannot be loaded
   std::vector<std::string> missing;     ///< parameters without a tensor in the file
   std::vector<std::string> unexpected;  ///< tensors of the file without a parameter
+  /// Tensors of the file without a parameter that hold whole numbers, truth values or texts, such as the state of a
+  /// random number generator. They do not make a file incomplete.
+  std::vector<std::string> left_out;
 
   /// Whether every parameter and every tensor matched.
   bool complete() const { return mismatched.empty() && missing.empty() && unexpected.empty(); }
@@ -68,8 +71,8 @@ void save_weights(const Model& model, const std::filesystem::path& path, const S
 /// Reads weights from a safetensors file of xtape or PyTorch, or from an HDF5 file of Keras: of model.save("m.h5"),
 /// model.save_weights("w.h5"), or model.save_weights("w.weights.h5") of Keras 3. The format is detected from the
 /// content of the file, not from its name. Values are converted to the type that the model computes in; the report
-/// lists both types. Tensors of types that xtape does not have match no parameter; they are reported as mismatched or
-/// unexpected.
+/// lists both types. Tensors of types that xtape does not have match no parameter; they are reported as mismatched,
+/// unexpected or left out.
 ///
 /// The tensors of a PyTorch state_dict are matched by the names of modules ("layer1.0.conv1.weight" is the kernel of a
 /// layer "layer1.0.conv1") and converted: kernels (out, in, height, width) and (out, in), rows of a dense layer behind

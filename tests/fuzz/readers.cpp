@@ -3,8 +3,11 @@
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"
+#include "framework/io/input_file.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
+#include "models/files/keras/keras_graph.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"
 #include "models/files/weights.hpp"
 #include "optim/adam.hpp"
@@ -37,6 +40,16 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
+/// Makes the model of a Keras config, which an archive and an HDF5 file contain.
+void read_keras_config(const std::filesystem::path& path) {
+  const InputFile file("read_keras_config", path);
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, text.data(), file.size());
+  const Json json = parse_json(text);
+  const auto version = json.is_object() && json.contains("module") ? 3 : 2;
+  static_cast<void>(graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 100'000}));
+}
+
 /// The run whose checkpoint is in the corpus: one step of four.
 struct TinyRun {
   Model model = [] {
@@ -66,6 +79,8 @@ const std::vector<Reader>& readers() {
       {"idx", [](const std::filesystem::path& path) { load_idx(path); }},
       {"image", [](const std::filesystem::path& path) { read_image(path); }},
       {"keras", read_keras},
+      {"keras_config", read_keras_config},
+      {"keras_model", [](const std::filesystem::path& path) { load_keras_model(path); }},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };

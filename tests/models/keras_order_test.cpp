@@ -123,7 +123,7 @@ TEST_CASE("layers at equal distance from the outputs are in the order of the tra
   const Dense twice({.units = 2, .name = "twice"}), once({.units = 2, .name = "once"});
   const Model model(input, twice(Add({.name = "sum"})({once(input), twice(input)})));
   std::vector<std::string> names;
-  for (const KerasLayer& layer : keras_layers(model)) names.push_back(layer.layer->name());
+  for (const KerasNode& node : keras_nodes(model)) names.push_back(node.name);
   CHECK(names == std::vector<std::string>{"in", "twice", "once", "sum"});
 }
 

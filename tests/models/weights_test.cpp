@@ -138,9 +138,10 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
   test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
   const Model other = small_model(2);
   const LoadReport report = load_weights(other, path, {.strict = false});
-  CHECK(report.text() == "8 of 8 parameters matched; 2 unexpected: mask, scale");
+  CHECK(report.text() ==
+        "8 of 8 parameters matched; 1 unexpected: scale; 1 left out, as they hold no floating-point numbers: mask");
   CHECK(std::ranges::equal(values_of(model), values_of(other), identical));
-  CHECK_THAT(error_of([&] { load_weights(other, path); }), Catch::Contains("2 unexpected: mask, scale"));
+  CHECK_THAT(error_of([&] { load_weights(other, path); }), Catch::Contains("1 unexpected: scale"));
 
   header.replace(header.find(R"("F32","shape":[4]})"), 5, R"("I32")");  // of hidden/bias
   test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");

@@ -59,13 +59,16 @@ void skip_without_data(const std::string& reason) {
 
 std::filesystem::path source_root() { return XTAPE_SOURCE_ROOT; }
 
+std::filesystem::path file_beside(const std::string& name) {
+  for (const auto& beside : std::filesystem::directory_iterator(source_root() / "..")) {
+    if (std::filesystem::exists(beside.path() / name)) return beside.path() / name;
+  }
+  skip_without_data("no " + name + " in a folder beside the project");
+}
+
 std::filesystem::path signs_folder() {
   if (const char* folder = std::getenv("XTAPE_SIGNS")) return folder;
-  for (const auto& beside : std::filesystem::directory_iterator(source_root() / "..")) {
-    const std::filesystem::path folder = beside.path() / "datasets" / "signs";
-    if (std::filesystem::exists(folder / "train_signs.h5")) return folder;
-  }
-  skip_without_data("no SIGNS data (datasets/signs/train_signs.h5) in a folder beside the project");
+  return file_beside("datasets/signs/train_signs.h5").parent_path();
 }
 
 TemporaryFolder::TemporaryFolder() {

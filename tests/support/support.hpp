@@ -23,6 +23,10 @@ std::filesystem::path source_root();
 /// is none.
 std::filesystem::path signs_folder();
 
+/// A file of data that are not part of the project, such as "models/keras/vww_96.h5", in a folder beside the project.
+/// Skips the test when there is none.
+std::filesystem::path file_beside(const std::string& name);
+
 /// A fresh empty folder, removed at the end of the scope.
 class TemporaryFolder {
  public:

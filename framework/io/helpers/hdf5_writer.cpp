@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/error.hpp"
+#include "framework/io/hdf5.hpp"
 #include "framework/io/helpers/hdf5_dataset.hpp"
 
 namespace xtape::hdf5 {
@@ -63,15 +64,18 @@ void Writer::write_attribute(const std::string& owner, const std::string& name, 
   std::string bytes(width * values.size(), '\0');
   for (std::size_t i = 0; i < values.size(); ++i) values[i].copy(bytes.data() + i * width, width);
   const Handle type(values.empty() ? H5Tcopy(H5T_NATIVE_DOUBLE) : H5Tcopy(H5T_C_S1), H5Tclose);
+  const bool variable = !array && width > hdf5_attribute_limit;  // the object header has no room for it
   if (!values.empty()) {
-    H5Tset_size(type, width);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_size(type, variable ? H5T_VARIABLE : width);
+    H5Tset_strpad(type, variable ? H5T_STR_NULLTERM : H5T_STR_NULLPAD);
   }
   const hsize_t count = values.size();
   const Handle space(array ? H5Screate_simple(1, &count, nullptr) : H5Screate(H5S_SCALAR), H5Sclose);
   const Handle target = group(owner);
   const Handle made(H5Acreate2(target, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  const bool written = made.valid() && (values.empty() || H5Awrite(made, type, bytes.data()) >= 0);
+  const char* text = bytes.c_str();
+  const void* content = variable ? static_cast<const void*>(&text) : bytes.data();
+  const bool written = made.valid() && (values.empty() || H5Awrite(made, type, content) >= 0);
   check(written, "save_hdf5: expected to write attribute \"{}\" of \"{}\" in {}, got: {}", name, owner, path_,
         reason());
 }

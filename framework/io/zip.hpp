@@ -1,0 +1,28 @@
+// Zip archives: the container of Keras's .keras files.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xtape {
+
+/// An entry of a zip archive.
+struct ZipEntry {
+  std::string name;   ///< its path in the archive
+  std::string bytes;  ///< its content
+};
+
+/// Reads the named entries of a zip archive, in this order. Error with `function` and the path when the file is missing
+/// or not a zip archive, when it lacks an entry, when an entry is damaged or encrypted, and in a build without libzip.
+/// Memory is allocated only if the file is large enough to hold the entry.
+std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
+                               const std::vector<std::string>& names);
+
+/// Writes a zip archive without compression. The same entries give the same bytes. Error with `function` in a build
+/// without libzip.
+void write_zip(std::string_view function, std::ostream& out, const std::vector<ZipEntry>& entries);
+
+}  // namespace xtape

@@ -1,0 +1,226 @@
+#include "models/files/keras/keras_calls.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "framework/io/utf8.hpp"
+#include "models/files/keras/keras_values.hpp"
+
+namespace xtape {
+namespace {
+
+bool is_reference(const Json& json) {
+  return json.is_array() && json.size() >= 3 && json[0].is_string() && json[1].is_number_unsigned() &&
+         json[2].is_number_unsigned();
+}
+
+KerasReference reference_of(const Json& json) {
+  return {json[0].get<std::string>(), json[1].get<std::size_t>(), json[2].get<std::size_t>()};
+}
+
+/// Reads the named arguments of a call. Only `training` may have a value.
+void read_keywords(const Json& keywords, KerasCall& call) {
+  if (keywords.is_null()) return;
+  check(keywords.is_object(), "expected the arguments of a call as an object, got {}", shown(keywords));
+  for (const auto& [name, value] : keywords.items()) {
+    if (value.is_null()) continue;
+    check(name == "training" && value.is_boolean(),
+          "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
+          shown(value));
+    call.training = value.get<bool>();
+  }
+}
+
+/// Adds the tensors of the arguments of a call in Keras 3: tensors and lists of them.
+void add_arguments(const Json& json, KerasCall& call) {
+  if (json.is_null()) return;
+  if (json.is_array()) {
+    for (const Json& value : json) add_arguments(value, call);
+    return;
+  }
+  const bool tensor = json.is_object() && json.value("class_name", Json()) == "__keras_tensor__";
+  check(tensor && json.contains("config") && json.at("config").is_object() &&
+            json.at("config").contains("keras_history") && is_reference(json.at("config").at("keras_history")),
+        "expected a call on outputs of layers, got the argument {}; compute it in a layer in Keras", shown(json));
+  call.inputs.push_back(reference_of(json.at("config").at("keras_history")));
+}
+
+/// Adds the references of a call in Keras 1 and 2: [name, call, output, arguments], and lists of them.
+void add_references(const Json& json, KerasCall& call) {
+  if (is_reference(json)) {
+    call.inputs.push_back(reference_of(json));
+    if (json.size() > 3) read_keywords(json[3], call);
+    return;
+  }
+  check(json.is_array(), "expected [layer, call, output] in inbound_nodes, got {}", shown(json));
+  for (const Json& value : json) add_references(value, call);
+}
+
+KerasCall call_of(const Json& json) {
+  KerasCall call;
+  if (json.is_object()) {
+    add_arguments(json.value("args", Json::array()), call);
+    read_keywords(json.value("kwargs", Json::object()), call);
+  } else {
+    add_references(json, call);
+  }
+  return call;
+}
+
+/// The references in a value such as "output_layers".
+std::vector<KerasReference> references(const char* what, const Json& json) {
+  if (is_reference(json)) return {reference_of(json)};
+  check(json.is_structured() && !json.empty(), "{}: expected [layer, call, output] or a list of them, got {}", what,
+        shown(json));
+  std::map<std::string, const Json*> named;
+  std::vector<const Json*> values;
+  for (const auto& [name, value] : json.items()) {
+    values.push_back(&value);
+    if (json.is_object()) named.emplace(name, &value);
+  }
+  if (json.is_object()) std::ranges::transform(named, values.begin(), [](const auto& entry) { return entry.second; });
+  std::vector<KerasReference> all;
+  for (const Json* value : values) std::ranges::move(references(what, *value), std::back_inserter(all));
+  return all;
+}
+
+/// Whether a layer computes something else in training than in inference.
+bool depends_on_mode(const Layer& layer) {
+  const std::string type = layer.type();
+  if (type == "BatchNormalization") return layer.trainable();
+  return type.find("Dropout") != std::string::npos || type == "GaussianNoise" || type.starts_with("Random");
+}
+
+}  // namespace
+
+void check_training(const Layer& layer, const KerasCall& call) {
+  if (!call.training) return;
+  const auto inside = layer.all_sublayers();
+  const bool depends =
+      depends_on_mode(layer) || std::ranges::any_of(inside, [](const auto& inner) { return depends_on_mode(*inner); });
+  check(!depends,
+        "expected a call that follows the mode of the model, got training={}; xtape's calls have no such argument. In "
+        "Keras, freeze batch normalization by trainable=False instead, or remove the layers that are random",
+        *call.training ? "True" : "False");
+}
+
+KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {
+  bool keras3 = false;
+  for (const Json& json : layers) {
+    check(json.is_object() && json.contains("name") && json.at("name").is_string(),
+          "expected layers with a name, got {}", shown(json));
+    Called layer;
+    layer.name = json.at("name").get<std::string>();
+    const Json type = json.value("class_name", Json());
+    if (type.is_string()) layer.type = type.get<std::string>();
+    const std::string title = fmt::format("layer \"{:.60}\"", printable(layer.name));
+    check(by_name_.emplace(layer.name, layers_.size()).second, "{}: expected layers with different names, got it twice",
+          title);
+    const Json nodes = json.value("inbound_nodes", Json::array());
+    check(nodes.is_array(), "{}: expected inbound_nodes as a list, got {}", title, shown(nodes));
+    try {
+      for (const Json& node : nodes) {
+        layer.calls.push_back(call_of(node));
+        keras3 = keras3 || node.is_object();
+      }
+    } catch (const Error& error) {
+      fail("{}: {}", title, error.what());
+    }
+    if (layer.calls.empty() && type == "InputLayer") layer.calls.emplace_back();
+    layer.results.resize(layer.calls.size());
+    layers_.push_back(std::move(layer));
+  }
+  if (!keras3) {
+    number_calls(output_layers);
+    return;
+  }
+  for (Called& layer : layers_) layer.first_of_outputs = layer.type == "Functional" || layer.type == "Model" ? 1 : 0;
+}
+
+/// Finds the number of the first call of each model in files of Keras 1 and 2: some versions begin with 1, because 0
+/// stands for the model's own inputs. A config holds the calls that are used, so the largest number is that of the last
+/// one.
+void KerasCalls::number_calls(const Json& output_layers) {
+  std::vector<std::size_t> largest(layers_.size(), 0);
+  const auto note = [&](const KerasReference& reference) {
+    const auto found = by_name_.find(reference.layer);
+    if (found != by_name_.end()) largest[found->second] = std::max(largest[found->second], reference.call);
+  };
+  for (const Called& layer : layers_) {
+    for (const KerasCall& call : layer.calls) std::ranges::for_each(call.inputs, note);
+  }
+  std::ranges::for_each(references("output_layers", output_layers), note);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    Called& layer = layers_[i];
+    const bool is_model = layer.type == "Functional" || layer.type == "Model" || layer.type == "Sequential";
+    layer.first = is_model && !layer.calls.empty() && largest[i] == layer.calls.size() ? 1 : 0;
+    layer.first_of_outputs = layer.first;
+  }
+}
+
+KerasCalls::Place KerasCalls::place(const KerasReference& reference, std::size_t Called::*first) const {
+  const auto found = by_name_.find(reference.layer);
+  check(found != by_name_.end(), "expected the name of a layer of the model, got \"{:.60}\"",
+        printable(reference.layer));
+  const Called& layer = layers_[found->second];
+  const std::size_t call = reference.call - layer.*first;
+  check(reference.call >= layer.*first && call < layer.calls.size(),
+        "expected one of the {} calls of layer \"{:.60}\", got number {}", layer.calls.size(),
+        printable(reference.layer), reference.call);
+  return {found->second, call};
+}
+
+const SymbolicTensor& KerasCalls::result(const KerasReference& reference, std::size_t Called::*first) const {
+  const auto [layer, call] = place(reference, first);
+  const std::vector<SymbolicTensor>& outputs = layers_[layer].results[call];
+  check(reference.output < outputs.size(), "expected one of the {} outputs of layer \"{:.60}\", got number {}",
+        outputs.size(), printable(reference.layer), reference.output);
+  return outputs[reference.output];
+}
+
+void KerasCalls::resolve(const Connect& connect) {
+  enum class State { untouched, begun, done };
+  std::vector<std::vector<State>> states;
+  for (const Called& layer : layers_) states.emplace_back(layer.calls.size(), State::untouched);
+  std::vector<Place> pending;
+  for (std::size_t layer = layers_.size(); layer-- > 0;) {
+    for (std::size_t call = layers_[layer].calls.size(); call-- > 0;) pending.push_back({layer, call});
+  }
+  while (!pending.empty()) {
+    const auto [layer, call] = pending.back();
+    State& state = states[layer][call];
+    const KerasCall& wanted = layers_[layer].calls[call];
+    try {
+      if (state == State::begun) {
+        std::vector<SymbolicTensor> inputs;
+        for (const KerasReference& input : wanted.inputs) inputs.push_back(result(input, &Called::first));
+        layers_[layer].results[call] = connect(layer, wanted, inputs);
+        state = State::done;
+      }
+      if (state == State::done) {
+        pending.pop_back();
+        continue;
+      }
+      state = State::begun;
+      for (const KerasReference& input : wanted.inputs) {
+        const Place before = place(input, &Called::first);
+        const State known = states[before.layer][before.call];
+        check(known != State::begun, "expected a graph without loops, got a call that reads its own result");
+        if (known == State::untouched) pending.push_back(before);
+      }
+    } catch (const Error& error) {
+      const std::string title = fmt::format("layer \"{:.60}\"", printable(layers_[layer].name));
+      if (std::string(error.what()).starts_with(title)) throw;
+      fail("{}: {}", title, error.what());
+    }
+  }
+}
+
+std::vector<SymbolicTensor> KerasCalls::tensors(const char* what, const Json& json) const {
+  std::vector<SymbolicTensor> all;
+  for (const KerasReference& reference : references(what, json))
+    all.push_back(result(reference, &Called::first_of_outputs));
+  return all;
+}
+
+}  // namespace xtape

@@ -1,0 +1,150 @@
+// Whole models in files that Keras wrote (make_keras_models.py): outputs are compared with those of Keras.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "framework/io/image.hpp"
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/reductions.hpp"
+#include "models/files/keras/keras_model.hpp"
+#include "tests/io/python.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+namespace {
+
+const std::filesystem::path golden = test::source_root() / "tests/golden";
+
+/// The arrays "name/what_0", "name/what_1", ...
+std::vector<Tensor> arrays(const std::vector<NamedTensor>& all, const std::string& prefix) {
+  std::vector<Tensor> found;
+  for (const NamedTensor& entry : all) {
+    if (entry.name == fmt::format("{}{}", prefix, found.size())) found.push_back(entry.tensor);
+  }
+  return found;
+}
+
+/// The outputs of a model in inference.
+std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tensor>& inputs) {
+  ForwardPass pass(Mode::inference);
+  std::vector<Tensor> outputs;
+  for (const Variable& output : model.call({inputs.begin(), inputs.end()}, pass)) outputs.push_back(output.value());
+  return outputs;
+}
+
+/// Compares outputs with Keras's, to the accuracy of float32.
+void check_outputs(const Model& model, const std::vector<Tensor>& inputs, const std::vector<Tensor>& theirs) {
+  const std::vector<Tensor> ours = outputs_of(model, inputs);
+  REQUIRE(ours.size() == theirs.size());
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    INFO("output " << i);
+    CHECK(test::largest_difference(ours[i], theirs[i]) < 1e-5);
+  }
+}
+
+const std::vector<std::string> names{"convolutions", "shapes", "samples", "activations", "graph"};
+
+}  // namespace
+
+TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving") {
+  const std::vector<NamedTensor> all = load_safetensors(golden / "keras_models.safetensors").tensors;
+  const test::TemporaryFolder folder;
+  for (const std::string& name : names) {
+    for (const char* version : {"2", "3"}) {
+      for (const char* ending : {"h5", "keras"}) {
+        const std::string file = fmt::format("{}_{}.{}", name, version, ending);
+        if (file == "samples_3.h5") continue;  // Keras 3.15 fails to write it
+        INFO(file);
+        const std::string key = fmt::format("{}_{}/", name, version);
+        const std::vector<Tensor> inputs = arrays(all, key + "input_"), theirs = arrays(all, key + "output_");
+        const Model model = load_keras_model(golden / "keras_models" / file);
+        check_outputs(model, inputs, theirs);
+        for (const char* format : {"again.h5", "again.keras"}) {
+          INFO(format);
+          save_keras_model(model, folder / format);
+          check_outputs(load_keras_model(folder / format), inputs, theirs);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("trained networks of MLPerf Tiny give Keras's outputs") {
+  // Computed with tf_keras 2.21.
+  const std::vector<std::tuple<std::string, std::int64_t, double, std::vector<double>>> rows{
+      {"resnet8_cifar",
+       32,
+       255,
+       {0.002037565, 0.9901112, 0.0003784835, 0.006756051, 4.974541e-11, 0.0001338098, 0.0005309641, 4.030491e-14,
+        4.810882e-05, 3.773428e-06}},
+      {"vww_96", 96, 1, {0.9947247, 0.005275285}},
+  };
+  for (const auto& [name, size, largest, theirs] : rows) {
+    INFO(name);
+    const Model model = load_keras_model(test::file_beside("models/keras/" + name + ".h5"));
+    std::vector<double> image;
+    for (std::int64_t i = 0; i < size * size * 3; ++i) {
+      image.push_back((std::sin(static_cast<double>(i)) + 1) / 2 * largest);
+    }
+    const Tensor input = Tensor::of({1, size, size, 3}, image).to(DType::float32);
+    check_outputs(model, {input}, {Tensor::of({1, std::ssize(theirs)}, theirs)});
+  }
+}
+
+TEST_CASE("ResNet-8 of MLPerf Tiny classifies the test images of CIFAR-10 as well as in Keras") {
+  const Model model = load_keras_model(test::file_beside("models/keras/resnet8_cifar.h5"));
+  const std::filesystem::path archive = test::file_beside("datasets/cifar10/cifar10.tar.gz");
+  const test::TemporaryFolder folder;
+  test::output_of(fmt::format("tar -xzf '{}' -C '{}' test", archive.string(), folder.path().string()));
+  std::set<std::string> classes;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "test")) {
+    classes.insert(entry.path().filename().string());
+  }
+  REQUIRE(classes.size() == 10);
+  std::int64_t label = 0, right = 0, all = 0;
+  for (const std::string& name : classes) {  // the classes of CIFAR-10 are in alphabetical order
+    std::vector<Tensor> images;
+    for (const auto& file : std::filesystem::directory_iterator(folder / "test" / name)) {
+      images.push_back(read_image(file.path()).to(DType::float32).reshaped({1, 32, 32, 3}));
+    }
+    for (std::size_t begin = 0; begin < images.size(); begin += 250) {
+      const std::size_t end = std::min(begin + 250, images.size());
+      Tensor batch = Tensor::empty({static_cast<std::int64_t>(end - begin), 32, 32, 3}, DType::float32);
+      for (std::size_t i = begin; i < end; ++i) {
+        std::copy_n(images[i].data<float>(), images[i].size(),
+                    batch.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * images[i].size());
+      }
+      for (const double guess : argmax(outputs_of(model, {batch})[0], 1).to_vector()) {
+        right += static_cast<std::int64_t>(guess) == label;
+        ++all;
+      }
+    }
+    ++label;
+  }
+  CHECK(all == 10000);
+  CHECK(right == 7548);
+}
+
+TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
+  const test::TemporaryFolder folder;
+  std::string arguments;
+  std::size_t files = 0;
+  for (const std::string& name : names) {
+    const Model model = load_keras_model(golden / "keras_models" / (name + "_3.keras"));
+    for (const char* ending : {"h5", "keras"}) {
+      const std::filesystem::path path = folder / fmt::format("{}.{}", name, ending);
+      save_keras_model(model, path);
+      arguments += fmt::format(" '{}' {}_3", path.string(), name);
+      ++files;
+    }
+  }
+  const std::string script = (golden / "check_keras_models.py").string();
+  const std::string printed =
+      test::output_of(fmt::format("{} '{}' {} 2>/dev/null", test::python_with("sys"), script, arguments));
+  if (printed.find("skipped") != std::string::npos) test::skip_without_data(printed);
+  INFO(printed);
+  std::size_t equal = 0;
+  for (std::size_t at = 0; (at = printed.find(" equal ", at)) != std::string::npos; ++at) ++equal;
+  CHECK(equal == files);
+}

@@ -1,0 +1,223 @@
+// Configs of whole models in Keras's JSON: early versions of Keras, and what is rejected.
+#include "models/files/keras/keras_model.hpp"
+
+#include <fstream>
+
+#include "framework/io/hdf5.hpp"
+#include "layers/layers.hpp"
+#include "models/files/keras/keras_graph.hpp"
+#include "tests/io/files.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using Catch::Contains;
+using test::error_of;
+
+namespace {
+
+const std::filesystem::path configs = test::source_root() / "tests/fuzz/corpus/keras_config";
+
+Json stored_config(const std::string& name) { return parse_json(test::read_bytes(configs / name)); }
+
+KerasGraph read(const Json& json, int version = 3) {
+  return graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 100'000});
+}
+
+/// A functional model of an input and one layer with this class and config.
+Json one_layer(const std::string& type, const Json& config, const Json& input = {nullptr, 6, 6, 2}) {
+  Json layer{{"class_name", type}, {"name", "tested"}, {"config", config}};
+  layer["config"]["name"] = "tested";
+  layer["inbound_nodes"] = Json::parse(R"([[["in", 0, 0, {}]]])");
+  Json json = Json::parse(R"({"class_name": "Functional", "config": {"name": "m", "layers": [
+      {"class_name": "InputLayer", "name": "in", "config": {"name": "in", "dtype": "float32"}, "inbound_nodes": []}],
+      "input_layers": [["in", 0, 0]], "output_layers": [["tested", 0, 0]]}})");
+  json["config"]["layers"][0]["config"]["batch_input_shape"] = input;
+  json["config"]["layers"].push_back(layer);
+  return json;
+}
+
+/// Writes a file of model.save() of early Keras, whose weights are numbered 1, 2, ...
+void write_hdf5_model(const std::filesystem::path& path, const std::string& config, const std::string& version,
+                      const std::vector<std::pair<std::string, std::vector<std::pair<std::string, Shape>>>>& layers) {
+  std::vector<NamedTensor> tensors;
+  std::vector<Hdf5Attribute> attributes{{"/", "model_config", {config}, false},
+                                        {"/", "keras_version", {version}, false},
+                                        {"optimizer_weights", "weight_names", {"training/Adadelta/Variable:0"}}};
+  tensors.push_back({"optimizer_weights/training/Adadelta/Variable:0", Tensor::ones({3})});
+  std::vector<std::string> names;
+  for (const auto& [layer, weights] : layers) {
+    names.push_back(layer);
+    std::vector<std::string> of_layer;
+    for (const auto& [weight, shape] : weights) {
+      of_layer.push_back(weight);
+      tensors.push_back({"model_weights/" + layer + "/" + weight,
+                         Tensor::full(shape, static_cast<double>(tensors.size()), DType::float32)});
+    }
+    attributes.push_back({"model_weights/" + layer, "weight_names", of_layer});
+  }
+  attributes.push_back({"model_weights", "layer_names", names});
+  save_hdf5(path, tensors, attributes);
+}
+
+}  // namespace
+
+TEST_CASE("a Sequential of Keras 1 is read with its weights") {
+  const test::TemporaryFolder folder;
+  write_hdf5_model(
+      folder / "m.h5", stored_config("keras1").dump(), "1.2.2",
+      {{"conv1", {{"conv1_W:0", {2, 3, 2, 3}}, {"conv1_b:0", {3}}}},
+       {"bn", {{"bn_gamma:0", {3}}, {"bn_beta:0", {3}}, {"bn_running_mean:0", {3}}, {"bn_running_std:0", {3}}}},
+       {"pool", {}},
+       {"drop", {}},
+       {"flat", {}},
+       {"fc", {{"fc_W:0", {18, 2}}, {"fc_b:0", {2}}}}});
+  const Model model = load_keras_model(folder / "m.h5");
+  const auto& conv = dynamic_cast<const Conv2DLayer&>(model.layer("conv1"));
+  CHECK(conv.options().padding.is_same());
+  CHECK(conv.options().strides.height == 2);
+  CHECK(conv.options().activation == relu);
+  CHECK(conv.options().kernel_regularizer.l2 == 0.001);
+  CHECK(conv.options().kernel_constraint.name == "max_norm");
+  CHECK(dynamic_cast<const BatchNormalizationLayer&>(model.layer("bn")).options().momentum == 0.9);
+  CHECK(model.output_activation() == "softmax");
+  double number = 1;
+  for (const char* path : {"conv1/kernel", "conv1/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance",
+                           "fc/kernel", "fc/bias"}) {
+    INFO(path);
+    CHECK(model.parameter(path).value().to_vector().front() == number++);
+  }
+}
+
+TEST_CASE("Keras 1's Merge joins models, whose layers the file lists alone") {
+  const Json json = Json::parse(R"({"class_name": "Sequential", "config": [
+      {"class_name": "Merge", "config": {"name": "merge", "mode": "concat", "concat_axis": -1, "layers": [
+        {"class_name": "Sequential", "config": [
+          {"class_name": "Dense", "config": {"name": "a", "batch_input_shape": [null, 2], "output_dim": 2}}]},
+        {"class_name": "Sequential", "config": [
+          {"class_name": "Dense", "config": {"name": "b", "batch_input_shape": [null, 3], "output_dim": 1}}]}]}},
+      {"class_name": "Dense", "config": {"name": "c", "output_dim": 1}}]})");
+  const test::TemporaryFolder folder;
+  write_hdf5_model(folder / "m.h5", json.dump(), "1.2.0",
+                   {{"a", {{"a_W:0", {2, 2}}, {"a_b:0", {2}}}},
+                    {"b", {{"b_W:0", {3, 1}}, {"b_b:0", {1}}}},
+                    {"merge", {}},
+                    {"c", {{"c_W:0", {3, 1}}, {"c_b:0", {1}}}}});
+  const Model model = load_keras_model(folder / "m.h5");
+  ForwardPass pass(Mode::inference);
+  const Variable y = model.call({Tensor::ones({1, 2}), Tensor::ones({1, 3})}, pass)[0];
+  // a: 2 * 1 + 2 = 4 for both units; b: 3 * 3 + 4 = 13; c: 5 * (4 + 4 + 13) + 6
+  CHECK(y.value().item() == 111);
+}
+
+TEST_CASE("a layer name with a slash loses it, and a long config is written and read") {
+  const test::TemporaryFolder folder;
+  const Json json = Json::parse(R"({"class_name": "Sequential", "config": {"name": "s", "layers": [
+      {"class_name": "Dense", "config": {"name": "block/fc", "batch_input_shape": [null, 2], "units": 1}}]}})");
+  write_hdf5_model(folder / "m.h5", json.dump(), "2.1.6-tf",
+                   {{"block/fc", {{"block/fc/kernel:0", {2, 1}}, {"block/fc/bias:0", {1}}}}});
+  CHECK(load_keras_model(folder / "m.h5").parameter("block_fc/bias").value().item() == 2);
+
+  const auto input = Input({2});
+  auto x = input;
+  for (int i = 0; i < 200; ++i) x = Dense({.units = 2})(x);
+  const Model deep(input, x, {.seed = 5});
+  save_keras_model(deep, folder / "deep.h5");
+  const Model again = load_keras_model(folder / "deep.h5");
+  REQUIRE(graph_to_keras(deep).dump().size() > hdf5_attribute_limit);
+  CHECK(graph_to_keras(again) == graph_to_keras(deep));
+  CHECK(identical(again.parameters().back().value(), deep.parameters().back().value()));
+  save_keras_model(deep, folder / "a.keras");
+  save_keras_model(deep, folder / "b.keras");
+  CHECK(test::read_bytes(folder / "a.keras") == test::read_bytes(folder / "b.keras"));
+}
+
+TEST_CASE("what xtape lacks is an error with layer, class and option") {
+  const std::vector<std::tuple<std::string, std::string, std::string>> rows{
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first"})", "data_format: expected"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "padding": "causal"})", "padding: expected"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "activity_regularizer": "l2"})", "activity_regularizer"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "invented": 1})", "\"invented\""},
+      {"Conv2D", R"({"filters": 1000000, "kernel_size": [1000, 1000], "padding": "same"})",
+       "kernel: expected parameters whose values are"},
+      {"Conv2D", R"({"filters": [2], "kernel_size": [1, 1]})", "filters: expected an integer"},
+      {"Dense", R"({"units": 2, "kernel_regularizer": {"class_name": "Own", "config": {}}})",
+       "kernel_regularizer: exp"},
+      {"Dense", R"({"units": 2, "kernel_constraint": "Own"})", "kernel_constraint: expected"},
+      {"Dense", R"({"units": 2, "activation": {"class_name": "ReLU", "config": {}}})", "activation: expected the name"},
+      {"Dense", R"({"units": 2, "activation": "hard_sigmoid"})", "another formula"},
+      {"Dense", R"({"units": 2, "activation": "invented"})", "activation: expected"},
+      {"Dense", R"({"units": 2, "dtype": "mixed_float16"})", "dtype: expected float32"},
+      {"BatchNormalization", R"({"axis": 1})", "axis: expected -1, the last axis"},
+      {"BatchNormalization", R"({"renorm": true})", "renorm: expected [false]"},
+      {"BatchNormalization", R"({"gamma_regularizer": "l2"})", "gamma_regularizer: expected [null]"},
+      {"Normalization", R"({"axis": -1, "invert": true})", "invert: expected"},
+      {"Normalization", R"({"axis": -1, "mean": [1.0, 2.0]})", "mean: expected"},
+      {"Dropout", R"({"rate": 0.5, "noise_shape": [1, 6, 1, 2]})", "noise_shape: expected"},
+      {"GlobalMaxPooling2D", R"({"keepdims": true})", "keepdims: expected"},
+      {"Resizing", R"({"height": 2, "width": 2, "crop_to_aspect_ratio": true})", "crop_to_aspect_ratio: expected"},
+      {"Lambda", R"({"function": "mean"})", "expected a layer that xtape has"},
+      {"LSTM", R"({"units": 3})", "expected a layer that xtape has"},
+      {"TFOpLambda", R"({"function": "math.add"})", "math.add"},
+  };
+  for (const auto& [type, config, message] : rows) {
+    INFO(type << " " << config);
+    const std::string error = error_of([&, &t = type, &c = config] { read(one_layer(t, Json::parse(c)), 2); });
+    CHECK_THAT(error, Contains("layer \"tested\" of class " + type) && Contains(message));
+  }
+}
+
+TEST_CASE("calls in training or inference alone are rejected where they matter") {
+  Json json = one_layer("Dropout", {{"rate", 0.5}});
+  json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
+  CHECK_THAT(error_of([&] { read(json, 2); }), Contains("got training=True"));
+  CHECK_NOTHROW(read(json, 3));  // in Keras 3 the mode of the model prevails
+  json = one_layer("BatchNormalization", {{"trainable", false}});
+  json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", false}};
+  CHECK_NOTHROW(read(json, 2));
+  json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"mask", "x"}};
+  CHECK_THAT(error_of([&] { read(json, 2); }), Contains("without the argument mask"));
+}
+
+TEST_CASE("invalid graphs are errors") {
+  const Json good = one_layer("Flatten", Json::object());
+  CHECK_NOTHROW(read(good));
+  const auto changed = [&](const char* pointer, const Json& value) {
+    Json json = good;
+    json[Json::json_pointer(pointer)] = value;
+    return error_of([&] { read(json, 2); });
+  };
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "tested"), Contains("without loops"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "none"), Contains("the name of a layer of the model"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/1", 4U), Contains("one of the 1 calls"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/2", 4U), Contains("one of the 1 outputs"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes", Json::array()), Contains("expected inbound_nodes"));
+  CHECK_THAT(changed("/config/layers/1/name", "in"), Contains("different names"));
+  CHECK_THAT(changed("/config/output_layers", 3), Contains("output_layers: expected"));
+  CHECK_THAT(changed("/config/layers", 3), Contains("a list of layers"));
+  CHECK_THAT(changed("/config/layers/0/config/batch_input_shape", Json{nullptr, "x"}), Contains("shape: expected"));
+  CHECK_THAT(changed("/class_name", "Own"), Contains("expected a Functional, Model or Sequential"));
+}
+
+TEST_CASE("files that hold no model are named") {
+  const test::TemporaryFolder folder;
+  const auto input = Input({2});
+  const Model model(input, Dense({.units = 3})(input));
+  save_weights(model, folder / "w.h5");
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "w.h5"); }), Contains("model_config") && Contains("w.h5"));
+  save_keras_model(model, folder / "m.keras");
+  const std::string bytes = test::read_bytes(folder / "m.keras");
+  test::write_bytes(folder / "cut.keras", bytes.substr(0, bytes.size() / 2));
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "cut.keras"); }), Contains("zip archive"));
+  std::string damaged = bytes;
+  damaged[bytes.find("class_name")] = 'x';
+  test::write_bytes(folder / "damaged.keras", damaged);
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "damaged.keras"); }), Contains("config.json"));
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "none.keras"); }), Contains("none.keras"));
+  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.pb"); }), Contains(".keras, .h5 or .hdf5"));
+  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.weights.h5"); }), Contains("save_weights()"));
+  const auto image = Input({4, 4, 4});
+  const Model blocks(image, DepthToSpace({.block_size = 2})(image));
+  CHECK_THAT(error_of([&] { save_keras_model(blocks, folder / "d.keras"); }), Contains("of class DepthToSpace"));
+  const Model padded(image, Conv2D({.filters = 1, .padding = {1, 0, 0, 0}})(image));
+  CHECK_THAT(error_of([&] { save_keras_model(padded, folder / "p.keras"); }), Contains("padding: expected"));
+}
