@@ -128,6 +128,7 @@ void identity_row(ImportNode& n) {
 
 void dropout_row(ImportNode& n) {
   n.ignore("seed");
+  n.ignore("is_test");
   const double rate = n.graph.opset() < 12 ? n.number("ratio", 0.5) : n.has_input(1) ? n.constant(1).item() : 0.5;
   check(!n.has_input(2) || n.constant(2).item() == 0, "training_mode: expected false, got true");
   check(n.node.output_size() == 1 || n.graph.only_reader(n.node.output(1)) == nullptr,

@@ -8,7 +8,8 @@
 namespace xtape::onnx {
 namespace {
 
-constexpr int oldest_opset = 7, newest_opset = 21;
+/// Attributes of opsets below 7 that have another meaning are not known to the rows, and so are an Error.
+constexpr int oldest_opset = 1, newest_opset = 21;
 
 /// A name for a layer: without "/", which separates the names in paths.
 std::string layer_name(std::string name) {
@@ -40,6 +41,9 @@ ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::pa
             oldest_opset, newest_opset, set.version());
       opset_ = static_cast<int>(set.version());
     }
+  }
+  for (const auto& entry : file_.metadata_props()) {
+    if (entry.key() == "image_axes") all_images_ = entry.value() == "channels_first";
   }
   check(opset_ != 0, "expected the version of the operator set, got none");
   check(graph_.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
@@ -154,7 +158,8 @@ void ImportGraph::read_inputs() {
     check(extents.size() < Shape::max_rank, "input \"{:.100}\": expected at most {} axes", info.name(),
           Shape::max_rank);
     ImportValue value;
-    const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 && is_image(info.name());
+    const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 &&
+                       ((all_images_ && extents.size() == 3) || is_image(info.name()));
     if (image) extents = channels_to_end(std::move(extents));
     std::string name = layer_name(info.name());
     check_name(name);
@@ -202,7 +207,8 @@ Model ImportGraph::model() {
     const bool image = options_.images == ImageAxes::channels_last && output.tensor->shape().rank() == 3;
     xtape_onnx::NodeProto place;
     place.set_name(info.name());
-    outputs.push_back(image && output.channels_last ? *output.tensor : ImportNode(*this, place).plain(output));
+    ImportNode node(*this, place);
+    outputs.push_back(image && (output.channels_last || all_images_) ? node.images(output) : node.plain(output));
   }
   check(!outputs.empty(), "expected at least one output, got none");
   const std::string& name = options_.name.empty() ? graph_.name() : options_.name;

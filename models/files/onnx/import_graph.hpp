@@ -76,6 +76,7 @@ class ImportGraph {
   std::filesystem::path folder_;
   const LoadOnnxOptions& options_;
   int opset_ = 0;
+  bool all_images_ = false;  // save_onnx() wrote all samples with three axes as images
   std::optional<std::int64_t> batch_;
   std::map<std::string, ImportValue> values_;
   std::map<std::string, std::vector<const xtape_onnx::NodeProto*>> readers_;
@@ -87,7 +88,7 @@ class ImportGraph {
 /// A node that is read. Attributes that no function has asked for are an Error.
 class ImportNode {
  public:
-  ImportNode(ImportGraph& graph, const xtape_onnx::NodeProto& node) : graph(graph), node(node) {}
+  ImportNode(ImportGraph& in_graph, const xtape_onnx::NodeProto& of_node) : graph(in_graph), node(of_node) {}
 
   ImportGraph& graph;
   const xtape_onnx::NodeProto& node;

@@ -22,13 +22,12 @@ Tensor channels_last_rows(const Tensor& matrix, const Shape& image) {
 }
 
 /// A dense layer of an input and a matrix (inputs, units).
-SymbolicTensor dense(ImportNode& n, Tensor kernel, const std::optional<Tensor>& bias) {
-  const ImportValue& x = n.input(0);
+SymbolicTensor dense(ImportNode& n, const ImportValue& x, Tensor kernel, const std::optional<Tensor>& bias) {
   SymbolicTensor tensor = *x.tensor;
   if (x.flat_of && x.flat_of->size() == kernel.dim(0)) {
     kernel = channels_last_rows(kernel, *x.flat_of);
   } else {
-    tensor = n.plain(0);
+    tensor = n.plain(x);
   }
   Values values{{"kernel", kernel}};
   if (bias) values.emplace("bias", *bias);
@@ -46,8 +45,8 @@ std::optional<Tensor> bias_of(const Tensor& constant, std::int64_t units, int ra
 void gemm(ImportNode& n) {
   const double alpha = n.number("alpha", 1), beta = n.number("beta", 1);
   const bool transposed = n.integer("transB", 0) != 0;
-  check(n.integer("transA", 0) == 0 || n.graph.lead() == 0, "transA: expected 0, got 1, which exchanges the batch axis");
-  check(n.integer("transA", 0) == 0, "transA: expected 0, got 1");
+  const bool left_transposed = n.integer("transA", 0) != 0;
+  check(!left_transposed || n.graph.lead() == 0, "transA: expected 0, got 1, which exchanges the batch axis");
   check(n.is_tensor(0), "expected a left operand that depends on the inputs of the model, got a constant");
   check(n.rank(0) == 2, "expected a matrix, got {} axes", n.rank(0));
   Tensor kernel = n.constant(1);
@@ -55,17 +54,18 @@ void gemm(ImportNode& n) {
   if (transposed) kernel = transpose(Variable(kernel)).value();
   if (alpha != 1) kernel = multiply(Variable(kernel), alpha).value();
   const std::int64_t units = kernel.dim(1);
-  std::optional<Tensor> bias;
-  if (n.has_input(2)) {
-    Tensor constant = n.constant(2);
-    if (constant.size() == 1 && units > 1) {
-      constant = broadcast_to(Variable(constant.reshaped({1})), Shape{units}).value();
-    }
-    if (beta != 1) constant = multiply(Variable(constant), beta).value();
-    bias = bias_of(constant, units, 2);
-    check(bias.has_value(), "expected a bias for each of {} units, got the shape {}", units, constant.shape());
-  }
-  n.set(dense(n, kernel, bias));
+  ImportValue x = n.input(0);
+  if (left_transposed) x = {.tensor = n.layer<PermuteLayer>({.dims = std::vector<std::int64_t>{2, 1}}, {n.plain(0)})};
+  if (!n.has_input(2)) return n.set(dense(n, x, kernel, std::nullopt));
+  Tensor constant = n.constant(2);
+  check(is_floating(constant.dtype()), "expected a floating bias, got {}", constant.dtype());
+  if (beta != 1) constant = multiply(Variable(constant), beta).value();
+  if (constant.size() == 1 && units > 1) constant = broadcast_to(Variable(constant.reshaped({1})), Shape{units}).value();
+  if (const auto bias = bias_of(constant, units, 2)) return n.set(dense(n, x, kernel, bias));
+  check(n.graph.lead() == 0 && constant.rank() == 2, "expected a bias for each of {} units, got the shape {}", units,
+        constant.shape());
+  n.set(n.operation({.function = std::string("Add"), .constant_shape = {{constant.dim(0), constant.dim(1)}}},
+                    {dense(n, x, kernel, std::nullopt)}, {{"constant", constant}}));
 }
 
 /// The constant that the only reader of the product adds, if it is a bias; that node is then computed too.
@@ -96,7 +96,7 @@ void matmul_row(ImportNode& n) {
   if (!first && constant.rank() == 2 && n.input(0).tensor->shape().rank() >= 1) {
     std::string output = n.node.output(0);
     const auto bias = added_bias(n, constant.dim(1), output);
-    return n.graph.set(output, {.tensor = dense(n, constant, bias)});
+    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias)});
   }
   const int sample_rank = n.input(first ? 1 : 0).tensor->shape().rank();
   if (n.graph.lead() == 1 && constant.rank() == sample_rank + 1 && constant.dim(0) == 1) {
@@ -111,7 +111,6 @@ void matmul_row(ImportNode& n) {
 }
 
 void layer_normalization(ImportNode& n) {
-  check(n.node.output_size() == 1, "expected one output, got mean and deviation too");
   n.ignore("stash_type");
   const SymbolicTensor x = n.plain(0);
   const int rank = n.rank(0);
@@ -124,8 +123,19 @@ void layer_normalization(ImportNode& n) {
   Values values{{"gamma", n.constant(1)}};
   const bool center = n.has_input(2);
   if (center) values.emplace("beta", n.constant(2));
-  n.set(n.layer<LayerNormalizationLayer>(
-      {.axis = axes, .epsilon = n.number("epsilon", 1e-5F), .center = center}, {x}, values));
+  const double epsilon = n.number("epsilon", 1e-5F);
+  n.set(n.layer<LayerNormalizationLayer>({.axis = axes, .epsilon = epsilon, .center = center}, {x}, values));
+  if (n.node.output_size() == 1) return;
+  const auto mean_of = [&](const SymbolicTensor& of) {
+    return n.operation({.function = std::string("ReduceMean"), .axes = axes, .keep_dims = true}, {of});
+  };
+  const SymbolicTensor mean = mean_of(x);
+  n.set(mean, false, 1);
+  if (n.node.output_size() == 2) return;
+  const SymbolicTensor deviation = n.operation({.function = std::string("Sub")}, {x, mean});
+  const SymbolicTensor variance = mean_of(n.layer<MultiplyLayer>({}, {deviation, deviation}));
+  const SymbolicTensor shifted = n.layer<RescalingLayer>({.scale = 1.0, .offset = epsilon}, {variance});
+  n.set(n.operation({.function = std::string("Pow"), .value = -0.5}, {shifted}), false, 2);
 }
 
 }  // namespace

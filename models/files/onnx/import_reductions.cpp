@@ -69,14 +69,20 @@ void softmax_row(ImportNode& n) {
 }
 
 void cumulative_sum(ImportNode& n) {
-  check(n.integer("exclusive", 0) == 0 && n.integer("reverse", 0) == 0, "expected neither exclusive nor reverse");
+  const bool exclusive = n.integer("exclusive", 0) != 0, reverse = n.integer("reverse", 0) != 0;
   const Integers axis = n.constant_integers(1);
   check(axis.size() == 1, "expected one axis, got {}", axis.size());
   const ImportValue& x = n.input(0);
   const std::int64_t of_sample = n.axis_of(axis[0], n.rank(0), x.channels_last);
-  n.set(n.operation({.function = std::string("CumSum"), .axes = {of_sample}},
-                    {x.flat_of ? n.plain(0) : *x.tensor}),
-        x.channels_last);
+  constexpr std::int64_t end = -((std::int64_t{1} << 31) - 1);
+  const auto turned = [&](const SymbolicTensor& tensor) {
+    if (!reverse) return tensor;
+    return n.operation({.function = std::string("Slice"), .axes = {of_sample}, .numbers = {-1, end, -1}}, {tensor});
+  };
+  const SymbolicTensor source = turned(x.flat_of ? n.plain(0) : *x.tensor);
+  SymbolicTensor sums = n.operation({.function = std::string("CumSum"), .axes = {of_sample}}, {source});
+  if (exclusive) sums = n.layer<SubtractLayer>({}, {sums, source});
+  n.set(turned(sums), x.channels_last);
 }
 
 void normalize(ImportNode& n) {

@@ -100,7 +100,7 @@ void slice_row(ImportNode& n) {
   const int rank = n.rank(0);
   Integers sample_axes, first, behind, stride;
   constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;  // the largest integer of a model file
-  const auto limited = [](std::int64_t at) { return std::clamp(at, -most, most); };
+  const auto limited = [most](std::int64_t at) { return std::clamp(at, -most, most); };
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const bool everything = (*starts)[i] == 0 && steps[i] == 1 && (*ends)[i] >= most;
     if (everything && (axes[i] == 0 || axes[i] == -rank) && n.graph.lead() == 1) continue;
@@ -145,18 +145,27 @@ void gather(ImportNode& n) {
                              {{"constant", table}}));
   }
   const Tensor indices = n.constant(1);
-  check(indices.dtype() == DType::int64 && indices.rank() <= 1, "expected a list of positions, got {}",
-        indices.shape());
-  bool last = n.input(0).channels_last;
+  check(indices.dtype() == DType::int64, "expected integers as positions, got {}", indices.dtype());
+  const bool last = n.input(0).channels_last && indices.rank() == 1;
+  const SymbolicTensor source = last ? source_of(n) : n.plain(0);
   const std::int64_t axis = n.axis_of(given, n.rank(0), last);
-  SymbolicTensor y = n.operation(
-      {.function = std::string("Gather"), .axes = {axis}, .numbers = indices.to_vector<std::int64_t>()}, {source_of(n)});
-  if (indices.rank() == 0) {  // the axis is removed, as the sum over one element does
-    const int rank = y.shape().rank() + 1;
-    y = n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y});
-    last = last && axis != rank - 1 && rank > 3;
+  const SymbolicTensor y = n.operation(
+      {.function = std::string("Gather"), .axes = {axis}, .numbers = indices.to_vector<std::int64_t>()}, {source});
+  if (indices.rank() == 1) return n.set(y, last);
+  if (indices.rank() == 0) {  // the sum over one element removes the axis
+    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}));
   }
-  n.set(y, last);
+  Integers extents;
+  for (int i = 1; i <= y.shape().rank(); ++i) {
+    const Extent extent = y.shape()[i - 1];
+    check(extent.known(), "expected known extents, got an unknown one");
+    if (i != axis) {
+      extents.push_back(extent.value());
+    } else {
+      for (int j = 0; j < indices.rank(); ++j) extents.push_back(indices.dim(j));
+    }
+  }
+  n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {y}));
 }
 
 void pad_row(ImportNode& n) {

@@ -141,7 +141,9 @@ void global_pool(ImportNode& n) {
 }
 
 void batch_normalization(ImportNode& n) {
-  check(n.integer("training_mode", 0) == 0 && n.integer("spatial", 1) == 1 && n.node.output_size() == 1,
+  const bool inference = n.graph.opset() < 7 ? n.integer("is_test", 0) != 0 : n.integer("training_mode", 0) == 0;
+  if (n.graph.opset() < 7) n.ignore("consumed_inputs");
+  check(inference && n.integer("spatial", 1) == 1 && n.node.output_size() == 1,
         "expected a normalization for inference, got one for training or without channels");
   const bool image = n.is_tensor(0) && n.input(0).tensor->shape().rank() > 1;
   const SymbolicTensor x = image ? n.images(0) : n.plain(0);
@@ -209,7 +211,12 @@ void resize(ImportNode& n) {
       const double scale = scales[axis + 2];
       check(scale > 0 && scale < 65536, "expected scales of 0 to 65536, got {}", scale);
       whole[axis] = scale == std::floor(scale);
-      if (extent.known()) target[axis] = Extent(static_cast<std::int64_t>(std::floor(static_cast<double>(extent.value()) * scale)));
+      if (extent.known()) {
+        const double exact = static_cast<double>(extent.value()) * scale;
+        check(std::abs(exact - std::round(exact)) < 1e-3,
+              "expected scales that give whole extents, got {} for an extent of {}", scale, extent);
+        target[axis] = Extent(static_cast<std::int64_t>(std::round(exact)));
+      }
     }
     if (target[axis].known() && extent.known() && extent.value() > 0) {
       whole[axis] = target[axis].value() % extent.value() == 0;
@@ -218,7 +225,8 @@ void resize(ImportNode& n) {
   // The nearest pixel of a whole multiple is the same for these conventions.
   const bool repeats = nearest && whole[0] && whole[1] &&
                        ((coordinates == "asymmetric" && rounding == "floor") ||
-                        ((coordinates == "half_pixel" || coordinates == "pytorch_half_pixel")));
+                        ((coordinates == "half_pixel" || coordinates == "pytorch_half_pixel") &&
+                         (rounding == "round_prefer_floor" || rounding == "round_prefer_ceil")));
   const bool align = coordinates == "align_corners";
   const bool more_than_one = target[0] != Extent(1) && target[1] != Extent(1);
   const bool linear = !nearest && (align || coordinates == "half_pixel" ||

@@ -22,7 +22,8 @@ struct SaveOnnxOptions {
   int opset = 17;      ///< version of the operator set, 17 to 21
   int ir_version = 8;  ///< version of the file format, 8 to 10; opset 19 needs 9 and opset 21 needs 10
   /// Order of the axes of inputs and outputs whose samples have three axes. With channels_last the file accepts the
-  /// same arrays as the model; it then has one Transpose at each such input and output.
+  /// same arrays as the model; it then has one Transpose at each such input and output. In the metadata under
+  /// "image_axes".
   ImageAxes images = ImageAxes::channels_first;
   /// Multiply the kernels of convolutions and dense layers by the factors of the batch normalization that follows.
   bool fold_batch_norm = false;
@@ -51,7 +52,7 @@ void save_onnx(const Model& model, const std::filesystem::path& path, const Save
 /// Options of load_onnx().
 struct LoadOnnxOptions {
   /// Order of the axes of images at the inputs and outputs of the model. An input is an image if an operator reads it
-  /// that needs the channels in front, such as Conv. By default it is the order of xtape; the axes of images are then
+  /// that needs the channels in front, such as Conv, or if save_onnx() wrote it as one. By default it is the order of xtape; the axes of images are then
   /// not those of the file. With channels_first the model accepts the same arrays as the file.
   ImageAxes images = ImageAxes::channels_last;
   /// Whether the first axis of every input is the batch. If not, the whole array of the file is one sample, and the

@@ -139,13 +139,14 @@ void check_options(const SaveOnnxOptions& o, const Model& model) {
         o.class_names.size());
   check_class_names(o.class_names);
   for (const auto& [name, value] : o.metadata) {
-    check(name != "class_names" && name != "preprocessing",
-          "metadata: expected other names than class_names and preprocessing, which have options, got {}", name);
+    check(name != "class_names" && name != "preprocessing" && name != "image_axes",
+          "metadata: expected other names than class_names, preprocessing and image_axes, got {}", name);
   }
 }
 
 void add_metadata(xtape_onnx::ModelProto& file, const SaveOnnxOptions& options) {
   std::map<std::string, std::string> all = options.metadata;
+  all["image_axes"] = options.images == ImageAxes::channels_first ? "channels_first" : "channels_last";
   if (!options.class_names.empty()) all["class_names"] = nlohmann::json(options.class_names).dump();
   if (!options.preprocessing.empty()) all["preprocessing"] = options.preprocessing;
   for (const auto& [name, value] : all) {
