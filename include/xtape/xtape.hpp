@@ -23,6 +23,7 @@
 #include "layers/layers.hpp"
 #include "models/files/clone.hpp"
 #include "models/files/model_file.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 #include "models/files/weights.hpp"
 #include "models/graph/model.hpp"
 #include "models/graph/multiply_adds.hpp"

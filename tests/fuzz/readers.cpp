@@ -6,6 +6,7 @@
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
 #include "models/files/model_file.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 #include "models/files/weights.hpp"
 #include "optim/adam.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
@@ -65,6 +66,7 @@ const std::vector<Reader>& readers() {
       {"image", [](const std::filesystem::path& path) { read_image(path); }},
       {"keras", read_keras},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
+      {"onnx", [](const std::filesystem::path& path) { load_onnx(path); }},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };
   return all;

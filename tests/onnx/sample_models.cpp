@@ -32,7 +32,7 @@ void randomize(const Model& model) {
     if (path.ends_with("updates")) {
       changed.set_value(Tensor::full(value.shape(), 3, value.dtype()));
     } else {
-      changed.set_value(positive ? random.uniform(value.shape(), 0.5, 1.5) : random.uniform(value.shape(), -0.5, 0.5));
+      changed.set_value(positive ? random.uniform(value.shape(), 1, 1.5) : random.uniform(value.shape(), -0.5, 0.5));
     }
   }
 }

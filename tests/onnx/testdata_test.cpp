@@ -40,9 +40,12 @@ std::vector<Proto> tensors_in(const fs::path& folder, const std::string& kind) {
 }
 
 /// Whether the numbers agree, to 1e-4 in float32 and to the digits of shorter types.
-bool agree(const Tensor& ours, const Proto& proto) {
+bool agree(const Tensor& ours, Proto proto) {
+  // the data store bfloat16 as uint16
+  if (is_floating(ours.dtype()) && proto.data_type() == Proto::UINT16) proto.set_data_type(Proto::BFLOAT16);
   const Tensor expected = onnx::tensor_of(proto, "");
-  const double tolerance = proto.data_type() == Proto::BFLOAT16 ? 1e-2 : proto.data_type() == Proto::FLOAT16 ? 1e-3 : 1e-4;
+  const bool brain = proto.data_type() == Proto::BFLOAT16, half = proto.data_type() == Proto::FLOAT16;
+  const double tolerance = brain ? 1e-2 : half ? 1e-3 : 1e-4;
   if (ours.shape() != expected.shape()) return false;
   const auto a = ours.to_vector<double>(), b = expected.to_vector<double>();
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -145,6 +148,7 @@ TEST_CASE("the models of ONNX's tests give the outputs of their authors") {
       bool passed = false;
       std::string reasons;
       for (const Reading& reading : {Reading{true, all_inputs}, {false, all_inputs}, {true, 0}, {false, 0}, {true, 1}, {false, 1}}) {
+        if (reading.batch_axis && type == "Transpose") continue;  // the model puts the batch in front
         const Outcome found = outcome(entry.path(), reading, scratch / "model.onnx");
         if (found.result == Result::different) different.push_back(entry.path().filename().string() + ": " + found.reason);
         passed = passed || found.result == Result::equal;

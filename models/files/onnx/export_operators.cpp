@@ -26,16 +26,18 @@ ExportValue with_arguments(const ExportCall& call, const OperatorLayer::Options&
   const std::string& function = o.function.value;
   const std::string x = call.plain();
   const std::size_t axes = o.axes.size();
+  Integers positive = o.axes;  // OpenVINO mistakes negative axes for others if they are mixed
+  for (std::int64_t& axis : positive) axis += axis < 0 ? call.x().shape.rank() + 1 : 0;
   if (function == "Slice") {
     return call.made(g.op("Slice", {x, g.integers(part(o.numbers, 0, axes)), g.integers(part(o.numbers, axes, axes)),
-                                    g.integers(o.axes), g.integers(part(o.numbers, 2 * axes, axes))}));
+                                    g.integers(positive), g.integers(part(o.numbers, 2 * axes, axes))}));
   }
-  if (function.starts_with("Reduce")) return call.made(g.reduce(function, x, o.axes, o.keep_dims));
-  if (function == "Gather") return call.made(g.op(function, {x, g.integers(o.numbers)}, {{"axis", o.axes[0]}}));
-  if (function == "Softmax" || function == "LogSoftmax") return call.made(g.op(function, {x}, {{"axis", o.axes[0]}}));
+  if (function.starts_with("Reduce")) return call.made(g.reduce(function, x, positive, o.keep_dims));
+  if (function == "Gather") return call.made(g.op(function, {x, g.integers(o.numbers)}, {{"axis", positive[0]}}));
+  if (function == "Softmax" || function == "LogSoftmax") return call.made(g.op(function, {x}, {{"axis", positive[0]}}));
   if (function == "CumSum") {
-    const Tensor axis = Tensor::of(Shape{}, o.axes);
-    return call.made(g.op(function, {x, g.constant(fmt::format("axis_{}", o.axes[0]), axis)}));
+    const Tensor axis = Tensor::of(Shape{}, positive);
+    return call.made(g.op(function, {x, g.constant(fmt::format("axis_{}", positive[0]), axis)}));
   }
   Integers numbers = o.numbers;
   if (function == "Pad") {

@@ -33,6 +33,7 @@ struct ImportValue {
   bool channels_last = false;  ///< whether the first axis of samples in the file is the last one of the tensor
   /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.
   std::optional<Shape> flat_of = std::nullopt;
+  int batch_at = 0;  ///< the axis of the batch in the file; it is the first one of the tensor
 };
 
 /// The values of the parameters of a layer by name.
@@ -106,7 +107,12 @@ class ImportNode {
 
   // Inputs.
   bool has_input(int i) const { return i < node.input_size() && !node.input(i).empty(); }
+  /// Error if the batch is not on its first axis, unless allow_moved_batch() was called.
   const ImportValue& input(int i) const;
+  /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into account.
+  void allow_moved_batch() { moved_batch_ = true; }
+  /// The axis of the batch of the first input in the file.
+  int batch_at() const { return has_input(0) ? input(0).batch_at : 0; }
   bool is_tensor(int i) const { return has_input(i) && input(i).tensor.has_value(); }
   /// The constant input. Error if it is not a constant.
   Tensor constant(int i) const;
@@ -143,7 +149,7 @@ class ImportNode {
                            const Values& values = {}) {
     return layer<OperatorLayer>(std::move(options), inputs, values);
   }
-  void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0);
+  void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0, int batch_at = 0);
   /// An output with the order of the axes of an input, which has the same shape.
   void set_like(const SymbolicTensor& tensor, int i);
   void set_constant(Tensor tensor);
@@ -153,6 +159,7 @@ class ImportNode {
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
   std::set<std::string> read_;
+  bool moved_batch_ = false;
 };
 
 /// Reads a node of one operator.

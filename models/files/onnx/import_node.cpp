@@ -58,7 +58,11 @@ void ImportNode::check_all_read() const {
 
 const ImportValue& ImportNode::input(int i) const {
   check(has_input(i), "expected an input {}, got none", i + 1);
-  return graph.value(node.input(i));
+  const ImportValue& value = graph.value(node.input(i));
+  check(value.batch_at == 0 || (moved_batch_ && i == 0),
+        "expected the batch on the first axis, got it on axis {}; the model computes each sample separately",
+        value.batch_at);
+  return value;
 }
 
 Tensor ImportNode::constant(int i) const {
@@ -149,19 +153,21 @@ std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last
   check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
   if (axis < 0) axis += rank;
   if (graph.lead() == 0) return axis + 1;
-  check(axis != 0, "expected an axis of samples, got the batch axis; the model computes each sample separately");
+  check(axis != batch_at(), "expected an axis of samples, got the batch axis; the model computes each sample separately");
+  if (axis < batch_at()) return axis + 1;
   if (!channels_last) return axis;
   return axis == 1 ? rank - 1 : axis - 1;
 }
 
-void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int output) {
+void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int output, int batch_at) {
   check(output < node.output_size(), "expected {} outputs, got {}", output + 1, node.output_size());
-  graph.set(node.output(output), {.tensor = tensor, .channels_last = channels_last});
+  graph.set(node.output(output), {.tensor = tensor, .channels_last = channels_last, .batch_at = batch_at});
 }
 
 void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   const ImportValue& like = input(i);
-  graph.set(node.output(0), {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of});
+  graph.set(node.output(0), {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of,
+                             .batch_at = like.batch_at});
 }
 
 void ImportNode::set_constant(Tensor tensor) { graph.set(node.output(0), {.constant = std::move(tensor)}); }

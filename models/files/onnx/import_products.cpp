@@ -86,6 +86,10 @@ std::optional<Tensor> added_bias(ImportNode& n, std::int64_t units, std::string&
 }
 
 void matmul_row(ImportNode& n) {
+  n.allow_moved_batch();
+  const bool moved = n.batch_at() != 0;
+  check(!moved || (n.batch_at() < n.rank(0) - 1 && !n.is_tensor(1)),
+        "expected the batch on the first axis, got it on axis {}", n.batch_at());
   if (n.is_tensor(0) && n.is_tensor(1)) {
     return n.set(n.operation({.function = std::string("MatMul")}, {n.plain(0), n.plain(1)}));
   }
@@ -96,8 +100,9 @@ void matmul_row(ImportNode& n) {
   if (!first && constant.rank() == 2 && n.input(0).tensor->shape().rank() >= 1) {
     std::string output = n.node.output(0);
     const auto bias = added_bias(n, constant.dim(1), output);
-    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias)});
+    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias), .batch_at = n.batch_at()});
   }
+  check(!moved, "expected the batch on the first axis, got it on axis {}", n.batch_at());
   const int sample_rank = n.input(first ? 1 : 0).tensor->shape().rank();
   if (n.graph.lead() == 1 && constant.rank() == sample_rank + 1 && constant.dim(0) == 1) {
     constant = constant.reshaped(constant.shape().without(0));

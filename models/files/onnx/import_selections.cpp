@@ -46,6 +46,7 @@ void concat(ImportNode& n) {
 SymbolicTensor source_of(ImportNode& n) { return n.input(0).flat_of ? n.plain(0) : *n.input(0).tensor; }
 
 void split_row(ImportNode& n) {
+  n.allow_moved_batch();
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   const int rank = n.rank(0);
   const std::int64_t given = n.integer("axis", 0);
@@ -73,7 +74,7 @@ void split_row(ImportNode& n) {
     const std::int64_t end = begin + sizes[static_cast<std::size_t>(i)];
     const SymbolicTensor part =
         n.operation({.function = std::string("Slice"), .axes = {axis}, .numbers = {begin, end, 1}}, {x});
-    n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last});
+    n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last, .batch_at = n.batch_at()});
     begin = end;
   }
 }
@@ -96,6 +97,7 @@ void slice_row(ImportNode& n) {
     const std::int64_t begin = clamped((*starts)[0]), end = std::max(begin, clamped((*ends)[0]));
     return n.set_numbers({list->begin() + begin, list->begin() + end});
   }
+  n.allow_moved_batch();
   const bool last = n.input(0).channels_last;
   const int rank = n.rank(0);
   Integers sample_axes, first, behind, stride;
@@ -103,7 +105,7 @@ void slice_row(ImportNode& n) {
   const auto limited = [most](std::int64_t at) { return std::clamp(at, -most, most); };
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const bool everything = (*starts)[i] == 0 && steps[i] == 1 && (*ends)[i] >= most;
-    if (everything && (axes[i] == 0 || axes[i] == -rank) && n.graph.lead() == 1) continue;
+    if (everything && (axes[i] == n.batch_at() || axes[i] == n.batch_at() - rank) && n.graph.lead() == 1) continue;
     sample_axes.push_back(n.axis_of(axes[i], rank, last));
     first.push_back(limited((*starts)[i]));
     behind.push_back(limited((*ends)[i]));
@@ -112,7 +114,8 @@ void slice_row(ImportNode& n) {
   Integers numbers = first;
   numbers.insert(numbers.end(), behind.begin(), behind.end());
   numbers.insert(numbers.end(), stride.begin(), stride.end());
-  n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last);
+  n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last, 0,
+        n.batch_at());
 }
 
 /// Some numbers of a list.
@@ -130,6 +133,7 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
 }
 
 void gather(ImportNode& n) {
+  n.allow_moved_batch();
   const std::int64_t given = n.integer("axis", 0);
   if (!n.is_tensor(0)) {
     if (!n.is_tensor(1)) {
@@ -151,10 +155,14 @@ void gather(ImportNode& n) {
   const std::int64_t axis = n.axis_of(given, n.rank(0), last);
   const SymbolicTensor y = n.operation(
       {.function = std::string("Gather"), .axes = {axis}, .numbers = indices.to_vector<std::int64_t>()}, {source});
-  if (indices.rank() == 1) return n.set(y, last);
+  const int batch_at = n.batch_at();
+  if (indices.rank() == 1) return n.set(y, last, 0, batch_at);
   if (indices.rank() == 0) {  // the sum over one element removes the axis
-    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}));
+    const bool before = (given < 0 ? given + n.rank(0) : given) < batch_at;
+    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}), false, 0,
+                 before ? batch_at - 1 : batch_at);
   }
+  check(batch_at == 0, "expected the batch on the first axis, got it on axis {}", batch_at);
   Integers extents;
   for (int i = 1; i <= y.shape().rank(); ++i) {
     const Extent extent = y.shape()[i - 1];

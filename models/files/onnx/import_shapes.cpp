@@ -126,6 +126,7 @@ void transpose_row(ImportNode& n) {
     return n.graph.set(n.node.output(0), {.constant = transpose(Variable(constant), axes).value(),
                                           .parameter = n.input(0).parameter});
   }
+  n.allow_moved_batch();
   const ImportValue& x = n.input(0);
   const int rank = n.rank(0), lead = n.graph.lead(), sample_rank = rank - lead;
   Integers perm;
@@ -136,26 +137,31 @@ void transpose_row(ImportNode& n) {
   for (int i = 0; i < rank; ++i) {
     check(std::ssize(sorted) == rank && sorted[static_cast<std::size_t>(i)] == i, "perm: expected each axis once");
   }
-  check(lead == 0 || perm.front() == 0, "perm: expected the batch axis to stay in front, got it elsewhere");
-  Integers dims;  // axis i of the output is axis dims[i] of the tensor, counted from 1
-  for (int i = lead; i < rank; ++i) {
-    dims.push_back(n.axis_of(perm[static_cast<std::size_t>(i)], rank, x.channels_last));
+  Integers dims;  // the axes of the tensor, counted from 1, in the order of the output
+  int batch_at = 0;
+  for (int i = 0; i < rank; ++i) {
+    const std::int64_t axis = perm[static_cast<std::size_t>(i)];
+    if (lead == 1 && axis == x.batch_at) {
+      batch_at = i;
+    } else {
+      dims.push_back(n.axis_of(axis, rank, x.channels_last));
+    }
   }
   const SymbolicTensor source = x.flat_of ? n.plain(0) : *x.tensor;
-  if (std::ranges::is_sorted(dims)) return n.set(source);
+  if (std::ranges::is_sorted(dims)) return n.set(source, false, 0, batch_at);
   Integers to_front{sample_rank};  // the order of a channels-last tensor
   for (int i = 1; i < sample_rank; ++i) to_front.push_back(i);
-  if (dims == to_front && lead == 1) return n.set(source, true);
-  n.set(n.layer<PermuteLayer>({.dims = dims}, {source}));
+  if (dims == to_front && lead == 1 && batch_at == 0) return n.set(source, true);
+  n.set(n.layer<PermuteLayer>({.dims = dims}, {source}), false, 0, batch_at);
 }
 
 /// Axes of Squeeze and Unsqueeze, which refer to the longer shape, as numbers in [0, rank).
-std::vector<bool> marked_axes(ImportNode& n, const Integers& axes, int rank) {
+std::vector<bool> marked_axes(ImportNode& n, const Integers& axes, int rank, int batch_at) {
   std::vector<bool> marked(static_cast<std::size_t>(rank));
   for (std::int64_t axis : axes) {
     check(axis >= -rank && axis < rank, "expected axes below {}, got {}", rank, axis);
     axis = axis < 0 ? axis + rank : axis;
-    check(axis >= n.graph.lead(), "expected axes of samples, got the batch axis");
+    check(n.graph.lead() == 0 || axis != batch_at, "expected axes of samples, got the batch axis");
     marked[static_cast<std::size_t>(axis)] = true;
   }
   return marked;
@@ -179,7 +185,7 @@ void unsqueeze(ImportNode& n) {
   }
   const int rank = n.rank(0) + static_cast<int>(axes.size()), lead = n.graph.lead();
   check(rank <= Shape::max_rank, "expected at most {} axes, got {}", Shape::max_rank, rank);
-  const std::vector<bool> marked = marked_axes(n, axes, rank);
+  const std::vector<bool> marked = marked_axes(n, axes, rank, 0);
   check(std::ranges::count(marked, true) == std::ssize(axes), "expected different axes, got ({})",
         fmt::join(axes, ", "));
   const std::vector<Extent> old = n.extents(0);
@@ -190,6 +196,7 @@ void unsqueeze(ImportNode& n) {
 }
 
 void squeeze_row(ImportNode& n) {
+  n.allow_moved_batch();
   const auto axes = n.integers_of("axes", 1);
   const ImportValue& x = n.input(0);
   if (x.numbers) return n.graph.set(n.node.output(0), x);
@@ -211,10 +218,14 @@ void squeeze_row(ImportNode& n) {
       if (old[static_cast<std::size_t>(i)] == Extent(1)) wanted.push_back(i);
     }
   }
-  const std::vector<bool> marked = marked_axes(n, wanted, rank);
+  const std::vector<bool> marked = marked_axes(n, wanted, rank, x.batch_at);
   std::vector<Extent> left;
-  for (int i = lead; i < rank; ++i) {
-    const Extent extent = old[static_cast<std::size_t>(i - lead)];
+  auto next = old.begin();
+  int batch_at = x.batch_at;
+  for (int i = 0; i < rank; ++i) {
+    if (lead == 1 && i == x.batch_at) continue;
+    const Extent extent = *next++;
+    if (marked[static_cast<std::size_t>(i)] && i < x.batch_at) --batch_at;
     if (!marked[static_cast<std::size_t>(i)]) {
       left.push_back(extent);
     } else {
@@ -222,7 +233,7 @@ void squeeze_row(ImportNode& n) {
     }
   }
   const bool channels_stay = x.channels_last && !marked[1] && left.size() > 1;
-  if (!channels_stay) return n.set(reshaped(n, n.plain(0), left));
+  if (!channels_stay) return n.set(reshaped(n, n.plain(0), left), false, 0, batch_at);
   std::ranges::rotate(left, left.begin() + 1);
   n.set(reshaped(n, *x.tensor, left), true);
 }
