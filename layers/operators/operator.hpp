@@ -32,12 +32,12 @@ namespace xtape {
 class OperatorLayer final : public Layer {
  public:
   struct Options {
-    Required<std::string> function;           ///< the name in the list above
-    std::vector<std::int64_t> axes = {};      ///< axes, counted with the batch axis 0
-    std::vector<std::int64_t> numbers = {};   ///< the integers of the function
+    Required<std::string> function;              ///< the name in the list above
+    std::vector<std::int64_t> axes = {};         ///< axes, counted with the batch axis 0
+    std::vector<std::int64_t> numbers = {};      ///< the integers of the function
     std::optional<double> value = std::nullopt;  ///< the other operand, or the element of "Pad"
-    bool value_first = false;                 ///< whether the value or the parameter is the first operand
-    bool keep_dims = false;                   ///< whether a reduction keeps the axes, with extent 1
+    bool value_first = false;                    ///< whether the value or the parameter is the first operand
+    bool keep_dims = false;                      ///< whether a reduction keeps the axes, with extent 1
     /// Shape of the parameter "constant", without a batch axis; nothing: there is no parameter.
     std::optional<std::vector<std::int64_t>> constant_shape = std::nullopt;
     bool trainable = true;  ///< whether optimizers change the parameter

@@ -122,8 +122,7 @@ std::vector<AxisSlice> slices(const Options& options, int rank) {
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t step = options.numbers[2 * count + i];
     check(step != 0, "expected a step other than 0, got 0");
-    result.push_back(
-        {sample_axis(options.axes[i], rank), options.numbers[i], options.numbers[count + i], step});
+    result.push_back({sample_axis(options.axes[i], rank), options.numbers[i], options.numbers[count + i], step});
   }
   return result;
 }
@@ -314,9 +313,7 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
           return x.size() == 1 && !o.value_first ? pow(x[0], o.value.value_or(1)) : binary<pow>(o, x);
         }}},
       {"Reciprocal", {1, false, same_shape, unary<reciprocal>}},
-      {"ReduceL1",
-       {1, false, reduced_shape,
-        [](const O& o, const V& x) { return reduced(o, abs(x[0]), sum); }}},
+      {"ReduceL1", {1, false, reduced_shape, [](const O& o, const V& x) { return reduced(o, abs(x[0]), sum); }}},
       {"ReduceL2",
        {1, false, reduced_shape, [](const O& o, const V& x) { return sqrt(reduced(o, square(x[0]), sum)); }}},
       {"ReduceLogSum", {1, false, reduced_shape, [](const O& o, const V& x) { return log(reduced(o, x[0], sum)); }}},

@@ -109,8 +109,8 @@ TEST_CASE("a network is written without a Transpose, with kernels in the order o
   CHECK(shape.dim(3).dim_value() == 8);
   CHECK(file.graph().output(0).name() == "logits");
   CHECK(file.graph().initializer(0).name() == "conv/kernel");
-  CHECK(std::vector<std::int64_t>(file.graph().initializer(0).dims().begin(), file.graph().initializer(0).dims().end()) ==
-        std::vector<std::int64_t>{4, 3, 3, 3});
+  CHECK(std::vector<std::int64_t>(file.graph().initializer(0).dims().begin(),
+                                  file.graph().initializer(0).dims().end()) == std::vector<std::int64_t>{4, 3, 3, 3});
 }
 
 TEST_CASE("with the channels last a file has one Transpose at its input") {
@@ -140,9 +140,10 @@ TEST_CASE("the metadata have class names and preprocessing") {
   const TemporaryFolder folder;
   save_onnx(small_network(), folder / "net.onnx",
             {.class_names = {"cat", "dog"}, .preprocessing = "RGB, values / 255", .metadata = {{"author", "me"}}});
-  const std::map<std::string, std::string> expected{
-      {"author", "me"}, {"class_names", R"(["cat","dog"])"}, {"image_axes", "channels_first"},
-      {"preprocessing", "RGB, values / 255"}};
+  const std::map<std::string, std::string> expected{{"author", "me"},
+                                                    {"class_names", R"(["cat","dog"])"},
+                                                    {"image_axes", "channels_first"},
+                                                    {"preprocessing", "RGB, values / 255"}};
   CHECK(load_onnx_metadata(folder / "net.onnx") == expected);
 }
 
@@ -153,7 +154,8 @@ TEST_CASE("a layer that ONNX cannot express is an Error with its name, and no fi
   const std::string message = error_of([&] { save_onnx(custom, folder / "a.onnx"); });
   CHECK(message.find("mine: expected a layer that ONNX can express, got a Lambda") != std::string::npos);
   const Model function(input, Activation(ActivationFunction("wave", [](const Variable& x) { return x; }))(input));
-  CHECK(error_of([&] { save_onnx(function, folder / "a.onnx"); }).find("custom function \"wave\"") != std::string::npos);
+  CHECK(error_of([&] { save_onnx(function, folder / "a.onnx"); }).find("custom function \"wave\"") !=
+        std::string::npos);
   const Model good = small_network();
   CHECK(error_of([&] { save_onnx(good, folder / "a.onnx", {.opset = 16}); }).find("opset: expected 17 to 21") !=
         std::string::npos);
@@ -161,8 +163,9 @@ TEST_CASE("a layer that ONNX cannot express is an Error with its name, and no fi
   CHECK(error_of([&] { save_onnx(good, folder / "a.txt"); }).find(".onnx") != std::string::npos);
   CHECK(error_of([&] { save_onnx(good, folder / "a.onnx", {.class_names = {"one"}}); }).find("class_names") !=
         std::string::npos);
-  CHECK(error_of([&] { save_onnx(good, folder / "a.onnx", {.metadata = {{"class_names", ""}}}); }).find("metadata") !=
-        std::string::npos);
+  CHECK(error_of([&] {
+          save_onnx(good, folder / "a.onnx", {.metadata = {{"class_names", ""}}});
+        }).find("metadata") != std::string::npos);
   CHECK(fs::is_empty(folder.path()));
 }
 
@@ -181,15 +184,17 @@ TEST_CASE("onnxruntime and OpenVINO accept the files and give equal outputs", "[
     const TemporaryFolder folder;
     for (const auto& [name, model] : samples) {
       const auto file = written(model, folder / (name + ".onnx"),
-                                {.opset = version.opset, .ir_version = version.ir_version, .images = version.images,
+                                {.opset = version.opset,
+                                 .ir_version = version.ir_version,
+                                 .images = version.images,
                                  .fold_batch_norm = version.fold});
       const auto inputs = sample_inputs(model);
       const auto outputs = run(model, inputs);
       const auto named = [&](const std::vector<Tensor>& tensors, const auto& infos) {
         std::vector<NamedTensor> result;
         for (std::size_t i = 0; i < tensors.size(); ++i) {
-          result.push_back({infos[static_cast<int>(i)].name(),
-                            version.images == first ? in_file_order(tensors[i]) : tensors[i]});
+          result.push_back(
+              {infos[static_cast<int>(i)].name(), version.images == first ? in_file_order(tensors[i]) : tensors[i]});
         }
         return result;
       };

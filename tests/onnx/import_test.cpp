@@ -37,8 +37,9 @@ std::vector<Variable> run(const Model& model, const Tensor& input) {
 }
 
 /// A file with one node; `change` may change it before it is written.
-fs::path file_with(const TemporaryFolder& folder, const std::string& type,
-                   const std::function<void(xtape_onnx::ModelProto&)>& change = [](auto&) {}) {
+fs::path file_with(
+    const TemporaryFolder& folder, const std::string& type,
+    const std::function<void(xtape_onnx::ModelProto&)>& change = [](auto&) {}) {
   xtape_onnx::ModelProto file;
   file.set_ir_version(8);
   file.add_opset_import()->set_version(17);
@@ -135,26 +136,27 @@ TEST_CASE("an Error names the node, the operator and the opset") {
   const TemporaryFolder folder;
   const auto error = [&](const fs::path& path) { return error_of([&] { load_onnx(path); }); };
   CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape knows"));
-  CHECK(has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),
-            "expected an operator of ONNX, got one of me"));
-  CHECK(has(error(file_with(folder, "Relu", [](auto& file) {
-              file.mutable_graph()->mutable_node(0)->add_attribute()->set_name("color");
-            })),
-            "expected attributes that xtape knows, got color"));
+  CHECK(
+      has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),
+          "expected an operator of ONNX, got one of me"));
+  CHECK(has(
+      error(file_with(folder, "Relu",
+                      [](auto& file) { file.mutable_graph()->mutable_node(0)->add_attribute()->set_name("color"); })),
+      "expected attributes that xtape knows, got color"));
   CHECK(has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_opset_import(0)->set_version(99); })),
             "expected an opset of"));
-  CHECK(has(error(file_with(folder, "Relu", [](auto& file) {
-              file.mutable_graph()->mutable_node(0)->set_input(0, "z");
-            })),
-            "got the input \"z\" before it is computed"));
-  CHECK(has(error(file_with(folder, "ReduceSum", [](auto& file) {
-              auto& axes = *file.mutable_graph()->add_initializer();
-              axes.set_name("a");
-              axes.set_data_type(xtape_onnx::TensorProto::INT64);
-              axes.add_dims(1);
-              axes.add_int64_data(0);
-              file.mutable_graph()->mutable_node(0)->add_input("a");
-            })),
+  CHECK(has(
+      error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_input(0, "z"); })),
+      "got the input \"z\" before it is computed"));
+  CHECK(has(error(file_with(folder, "ReduceSum",
+                            [](auto& file) {
+                              auto& axes = *file.mutable_graph()->add_initializer();
+                              axes.set_name("a");
+                              axes.set_data_type(xtape_onnx::TensorProto::INT64);
+                              axes.add_dims(1);
+                              axes.add_int64_data(0);
+                              file.mutable_graph()->mutable_node(0)->add_input("a");
+                            })),
             "the model computes each sample separately"));
 }
 
@@ -174,9 +176,8 @@ TEST_CASE("data in other files are read from the folder of the model alone") {
   fs::create_directory(folder / "inside");
   std::ofstream(folder / "inside/data", std::ios::binary) << bytes;
   const auto with = [&](const std::string& location) {
-    return file_with(folder, "Add", [&](auto& file) {
-      add_bias(file, [&](auto& bias) { set_external(bias, location); });
-    });
+    return file_with(folder, "Add",
+                     [&](auto& file) { add_bias(file, [&](auto& bias) { set_external(bias, location); }); });
   };
   const Model model = load_onnx(with("inside/data"));
   CHECK(run(model, Tensor::zeros({1, 3}))[0].value().to_vector<double>() == std::vector<double>{1, 2, 3});

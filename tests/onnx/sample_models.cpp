@@ -40,10 +40,20 @@ void randomize(const Model& model) {
 Symbol convolutions(const Symbol& input) {
   auto x = Conv2D({.filters = 6, .kernel_size = 3, .strides = 2, .padding = Padding::same, .activation = relu})(input);
   x = BatchNormalization({.bias_correction = true})(x);
-  x = Conv2D({.filters = 4, .kernel_size = {3, 2}, .padding = {1, 0, 2, 1}, .dilation_rate = {2, 1}, .groups = 2, .use_bias = false})(x);
+  x = Conv2D({.filters = 4,
+              .kernel_size = {3, 2},
+              .padding = {1, 0, 2, 1},
+              .dilation_rate = {2, 1},
+              .groups = 2,
+              .use_bias = false})(x);
   x = BatchNormalization({.center = false, .scale = false})(x);
   x = DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2, .activation = silu})(x);
-  x = SeparableConv2D({.filters = 5, .kernel_size = 3, .strides = 2, .padding = Padding::same, .depth_multiplier = 2, .activation = softmax})(x);
+  x = SeparableConv2D({.filters = 5,
+                       .kernel_size = 3,
+                       .strides = 2,
+                       .padding = Padding::same,
+                       .depth_multiplier = 2,
+                       .activation = softmax})(x);
   return Dense({.units = 3, .activation = tanh})(Dropout({.rate = 0.5})(PReLU()(Flatten()(x))));
 }
 
@@ -71,21 +81,43 @@ Model several_outputs() {
 
 Model nested() {
   const Symbol inside = Input({8, 8, 2});
-  const Model block(inside, Activation(relu)(Conv2D({.filters = 2, .kernel_size = 3, .padding = Padding::same})(inside)),
+  const Model block(inside,
+                    Activation(relu)(Conv2D({.filters = 2, .kernel_size = 3, .padding = Padding::same})(inside)),
                     {.name = "block"});
   const Symbol input = Input({8, 8, 2});
   return Model(input, Dense({.units = 3})(Flatten()(block(block(input)))), {.seed = 3});
 }
 
 void add_activations(std::vector<SampleModel>& models) {
-  const std::vector<std::pair<const char*, ActivationFunction>> functions{
-      {"linear", linear}, {"relu", relu}, {"sigmoid", sigmoid}, {"tanh", tanh}, {"softplus", softplus}, {"gelu", gelu},
-      {"elu", elu}, {"leaky_relu", leaky_relu}, {"softmax", softmax}, {"log_softmax", log_softmax}, {"silu", silu},
-      {"mish", mish}, {"gelu_tanh", gelu_tanh}, {"celu", celu}, {"selu", selu}, {"softsign", softsign},
-      {"squareplus", squareplus}, {"exponential", exponential}, {"log_sigmoid", log_sigmoid},
-      {"tanh_shrink", tanh_shrink}, {"sparse_plus", sparse_plus}, {"relu6", relu6}, {"hard_sigmoid", hard_sigmoid},
-      {"hard_silu", hard_silu}, {"hard_tanh", hard_tanh}, {"hard_shrink", hard_shrink}, {"soft_shrink", soft_shrink},
-      {"sparse_sigmoid", sparse_sigmoid}, {"sparsemax", sparsemax}};
+  const std::vector<std::pair<const char*, ActivationFunction>> functions{{"linear", linear},
+                                                                          {"relu", relu},
+                                                                          {"sigmoid", sigmoid},
+                                                                          {"tanh", tanh},
+                                                                          {"softplus", softplus},
+                                                                          {"gelu", gelu},
+                                                                          {"elu", elu},
+                                                                          {"leaky_relu", leaky_relu},
+                                                                          {"softmax", softmax},
+                                                                          {"log_softmax", log_softmax},
+                                                                          {"silu", silu},
+                                                                          {"mish", mish},
+                                                                          {"gelu_tanh", gelu_tanh},
+                                                                          {"celu", celu},
+                                                                          {"selu", selu},
+                                                                          {"softsign", softsign},
+                                                                          {"squareplus", squareplus},
+                                                                          {"exponential", exponential},
+                                                                          {"log_sigmoid", log_sigmoid},
+                                                                          {"tanh_shrink", tanh_shrink},
+                                                                          {"sparse_plus", sparse_plus},
+                                                                          {"relu6", relu6},
+                                                                          {"hard_sigmoid", hard_sigmoid},
+                                                                          {"hard_silu", hard_silu},
+                                                                          {"hard_tanh", hard_tanh},
+                                                                          {"hard_shrink", hard_shrink},
+                                                                          {"soft_shrink", soft_shrink},
+                                                                          {"sparse_sigmoid", sparse_sigmoid},
+                                                                          {"sparsemax", sparsemax}};
   for (const auto& [name, function] : functions) {
     const ActivationFunction f = function;
     models.push_back({std::string("activation_") + name, one_input({4, 5, 3}, [&](const Symbol& x) {
@@ -98,7 +130,9 @@ void add_shapes(std::vector<SampleModel>& models) {
   const auto add = [&](const char* name, const PartialShape& shape, const Step& step) {
     models.push_back({name, one_input(shape, step)});
   };
-  add("reshape", {4, 6, 2}, [](const Symbol& x) { return Reshape({.target_shape = std::vector<std::int64_t>{6, -1}})(x); });
+  add("reshape", {4, 6, 2}, [](const Symbol& x) {
+    return Reshape({.target_shape = std::vector<std::int64_t>{6, -1}})(x);
+  });
   add("permute", {4, 6, 2}, [](const Symbol& x) { return Permute({.dims = std::vector<std::int64_t>{3, 1, 2}})(x); });
   add("permute_vectors", {4, 6}, [](const Symbol& x) { return Permute({.dims = std::vector<std::int64_t>{2, 1}})(x); });
   add("repeat_vector", PartialShape{5}, [](const Symbol& x) { return RepeatVector({.n = 3})(x); });
@@ -108,16 +142,13 @@ void add_shapes(std::vector<SampleModel>& models) {
   add("zero_padding_2d", {7, 6, 3}, [](const Symbol& x) { return ZeroPadding2D({.padding = {1, 2, 0, 1}})(x); });
   add("up_sampling_1d", {4, 3}, [](const Symbol& x) { return UpSampling1D({.size = 3})(x); });
   add("up_sampling_nearest", {4, 3, 2}, [](const Symbol& x) { return UpSampling2D({.size = {2, 3}})(x); });
-  add("up_sampling_bilinear", {4, 3, 2}, [](const Symbol& x) {
-    return UpSampling2D({.size = 2, .interpolation = Interpolation::bilinear})(x);
-  });
-  add("resizing_nearest", {5, 7, 2}, [](const Symbol& x) {
-    return Resizing({.height = 8, .width = 3, .interpolation = Interpolation::nearest})(x);
-  });
+  add("up_sampling_bilinear", {4, 3, 2},
+      [](const Symbol& x) { return UpSampling2D({.size = 2, .interpolation = Interpolation::bilinear})(x); });
+  add("resizing_nearest", {5, 7, 2},
+      [](const Symbol& x) { return Resizing({.height = 8, .width = 3, .interpolation = Interpolation::nearest})(x); });
   add("resizing_bilinear", {5, 7, 2}, [](const Symbol& x) { return Resizing({.height = 8, .width = 3})(x); });
-  add("resizing_corners", {5, 7, 2}, [](const Symbol& x) {
-    return Resizing({.height = 8, .width = 3, .align_corners = true})(x);
-  });
+  add("resizing_corners", {5, 7, 2},
+      [](const Symbol& x) { return Resizing({.height = 8, .width = 3, .align_corners = true})(x); });
   add("center_crop", {7, 8, 2}, [](const Symbol& x) { return CenterCrop({.height = 4, .width = 5})(x); });
   add("center_crop_larger", {7, 8, 2}, [](const Symbol& x) { return CenterCrop({.height = 9, .width = 5})(x); });
   add("depth_to_space", {3, 4, 12}, [](const Symbol& x) { return DepthToSpace({.block_size = 2})(x); });
@@ -151,9 +182,8 @@ void add_normalizations(std::vector<SampleModel>& models) {
 void add_rectifiers(std::vector<SampleModel>& models) {
   const auto add = [&](const char* name, const Step& step) { models.push_back({name, one_input({4, 3, 2}, step)}); };
   add("relu_limited", [](const Symbol& x) { return ReLU({.max_value = 0.5})(x); });
-  add("relu_general", [](const Symbol& x) {
-    return ReLU({.max_value = 0.8, .negative_slope = 0.1, .threshold = 0.2})(x);
-  });
+  add("relu_general",
+      [](const Symbol& x) { return ReLU({.max_value = 0.8, .negative_slope = 0.1, .threshold = 0.2})(x); });
   add("leaky_relu", [](const Symbol& x) { return LeakyReLU()(x); });
   add("elu", [](const Symbol& x) { return ELU({.alpha = 0.7})(x); });
   add("prelu", [](const Symbol& x) { return PReLU({.shared_axes = {1, 2}})(x); });
@@ -173,7 +203,9 @@ void add_merges(std::vector<SampleModel>& models) {
   add("minimum", [](const auto& x) { return Minimum()(x); });
   add("concatenate_rows", [](const auto& x) { return Concatenate({.axis = 1})(x); });
   add("flat_sum", [](const auto& x) { return Dense({.units = 2})(Flatten()(x[0]) + Flatten()(x[1])); });
-  models.push_back({"dot", two_inputs({4, 3}, [](const auto& x) { return Dot({.axes = {1, 1}, .normalize = true})(x); })});
+  models.push_back({"dot", two_inputs({4, 3}, [](const auto& x) {
+                      return Dot({.axes = {1, 1}, .normalize = true})(x);
+                    })});
   models.push_back({"dot_vectors", two_inputs(PartialShape{4}, [](const auto& x) { return Dot()(x); })});
 }
 
@@ -184,7 +216,8 @@ void add_operators(std::vector<SampleModel>& models) {
     models.push_back({"operator_" + options.function.value + std::to_string(models.size()),
                       one_input(shape, [&](const Symbol& x) { return Operator(named)(x); })});
   };
-  for (const char* function : {"Abs", "Cos", "Erf", "Exp", "Neg", "Reciprocal", "Sin"}) add({.function = std::string(function)});
+  for (const char* function : {"Abs", "Cos", "Erf", "Exp", "Neg", "Reciprocal", "Sin"})
+    add({.function = std::string(function)});
   for (const char* function : {"Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"}) {
     add({.function = std::string(function), .constant_shape = Numbers{3, 2}});
   }
@@ -208,7 +241,7 @@ void add_operators(std::vector<SampleModel>& models) {
   add({.function = std::string("CumSum"), .axes = {2}});
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
   models.push_back({"embedding", Model(tokens, Operator({.function = std::string("Embedding"),
-                                                        .constant_shape = Numbers{9, 4}})(tokens))});
+                                                         .constant_shape = Numbers{9, 4}})(tokens))});
 }
 
 }  // namespace

@@ -105,7 +105,8 @@ Outcome outcome(const fs::path& folder, const Reading& reading, const fs::path& 
       for (std::size_t i = 0; i < given.size(); ++i) {
         if (reading.variable != all_inputs && i != reading.variable) continue;
         const Tensor value = onnx::tensor_of(given[i], "");
-        inputs.emplace_back(reading.batch_axis ? value : value.reshaped(Shape(PartialShape(value.shape()).prepended(1))));
+        inputs.emplace_back(reading.batch_axis ? value
+                                               : value.reshaped(Shape(PartialShape(value.shape()).prepended(1))));
       }
       ForwardPass pass(Mode::inference);
       const auto outputs = model.call(inputs, pass);
@@ -147,10 +148,12 @@ TEST_CASE("the models of ONNX's tests give the outputs of their authors") {
       ++claimed;
       bool passed = false;
       std::string reasons;
-      for (const Reading& reading : {Reading{true, all_inputs}, {false, all_inputs}, {true, 0}, {false, 0}, {true, 1}, {false, 1}}) {
+      for (const Reading& reading :
+           {Reading{true, all_inputs}, {false, all_inputs}, {true, 0}, {false, 0}, {true, 1}, {false, 1}}) {
         if (reading.batch_axis && type == "Transpose") continue;  // the model puts the batch in front
         const Outcome found = outcome(entry.path(), reading, scratch / "model.onnx");
-        if (found.result == Result::different) different.push_back(entry.path().filename().string() + ": " + found.reason);
+        if (found.result == Result::different)
+          different.push_back(entry.path().filename().string() + ": " + found.reason);
         passed = passed || found.result == Result::equal;
         reasons += "    " + found.reason + "\n";
       }

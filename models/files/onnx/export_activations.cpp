@@ -72,36 +72,68 @@ using Function = Text (*)(const Argument& a);
 const std::map<std::string, Function>& functions() {
   using A = Argument;
   static const std::map<std::string, Function> all{
-      {"celu", [](const A& a) { return a.op("Elu", {{"alpha", 1.0}}); }},  // celu with alpha 1 is elu
-      {"elu", [](const A& a) { return a.op("Elu", {{"alpha", 1.0}}); }},
+      {"celu",
+       [](const A& a) {
+         return a.op("Elu", {{"alpha", 1.0}});
+       }},  // celu with alpha 1 is elu
+      {"elu",
+       [](const A& a) {
+         return a.op("Elu", {{"alpha", 1.0}});
+       }},
       {"exponential", [](const A& a) { return a.op("Exp"); }},
       {"gelu", gelu_of},
       {"gelu_tanh", gelu_tanh_of},
-      {"hard_shrink", [](const A& a) { return a.op("Shrink", {{"lambd", 0.5}, {"bias", 0.0}}); }},
-      {"hard_sigmoid", [](const A& a) { return a.op("HardSigmoid", {{"alpha", 1.0 / 6}, {"beta", 0.5}}); }},
+      {"hard_shrink",
+       [](const A& a) {
+         return a.op("Shrink", {{"lambd", 0.5}, {"bias", 0.0}});
+       }},
+      {"hard_sigmoid",
+       [](const A& a) {
+         return a.op("HardSigmoid", {{"alpha", 1.0 / 6}, {"beta", 0.5}});
+       }},
       {"hard_silu", [](const A& a) { return a.op("HardSwish"); }},
       {"hard_tanh", [](const A& a) { return a.clipped(-1, 1); }},
-      {"leaky_relu", [](const A& a) { return a.op("LeakyRelu", {{"alpha", 0.2}}); }},
+      {"leaky_relu",
+       [](const A& a) {
+         return a.op("LeakyRelu", {{"alpha", 0.2}});
+       }},
       {"linear", [](const A& a) { return a.x; }},
       {"log_sigmoid", [](const A& a) { return a.g.op("Neg", {a.g.op("Softplus", {a.op("Neg")})}); }},
-      {"log_softmax", [](const A& a) { return a.op("LogSoftmax", {{"axis", a.axis}}); }},
+      {"log_softmax",
+       [](const A& a) {
+         return a.op("LogSoftmax", {{"axis", a.axis}});
+       }},
       {"mish", [](const A& a) { return a.times(a.g.op("Tanh", {a.op("Softplus")})); }},
       {"relu", [](const A& a) { return a.op("Relu"); }},
       {"relu6", [](const A& a) { return a.clipped(0, 6); }},
       {"selu",
-       [](const A& a) { return a.op("Selu", {{"alpha", 1.6732632423543773}, {"gamma", 1.0507009873554805}}); }},
+       [](const A& a) {
+         return a.op("Selu", {{"alpha", 1.6732632423543773}, {"gamma", 1.0507009873554805}});
+       }},
       {"sigmoid", [](const A& a) { return a.op("Sigmoid"); }},
       {"silu", [](const A& a) { return a.times(a.op("Sigmoid")); }},
-      {"soft_shrink", [](const A& a) { return a.op("Shrink", {{"lambd", 0.5}, {"bias", 0.5}}); }},
-      {"softmax", [](const A& a) { return a.op("Softmax", {{"axis", a.axis}}); }},
+      {"soft_shrink",
+       [](const A& a) {
+         return a.op("Shrink", {{"lambd", 0.5}, {"bias", 0.5}});
+       }},
+      {"softmax",
+       [](const A& a) {
+         return a.op("Softmax", {{"axis", a.axis}});
+       }},
       {"softplus", [](const A& a) { return a.op("Softplus"); }},
       {"softsign", [](const A& a) { return a.op("Softsign"); }},
       {"sparse_plus", sparse_plus_of},
-      {"sparse_sigmoid", [](const A& a) { return a.op("HardSigmoid", {{"alpha", 0.5}, {"beta", 0.5}}); }},
+      {"sparse_sigmoid",
+       [](const A& a) {
+         return a.op("HardSigmoid", {{"alpha", 0.5}, {"beta", 0.5}});
+       }},
       {"sparsemax", sparsemax_of},
       {"squareplus", squareplus_of},
       {"tanh", [](const A& a) { return a.op("Tanh"); }},
-      {"tanh_shrink", [](const A& a) { return a.g.op("Sub", {a.x, a.op("Tanh")}); }},
+      {"tanh_shrink",
+       [](const A& a) {
+         return a.g.op("Sub", {a.x, a.op("Tanh")});
+       }},
   };
   return all;
 }
@@ -134,8 +166,8 @@ ExportValue relu_layer(const ExportCall& call) {
 }
 
 ExportValue leaky_relu_layer(const ExportCall& call) {
-  return call.as_input(call.graph.op("LeakyRelu", {call.x().name},
-                                     {{"alpha", options_in<LeakyReLULayer>(call).negative_slope}}));
+  return call.as_input(
+      call.graph.op("LeakyRelu", {call.x().name}, {{"alpha", options_in<LeakyReLULayer>(call).negative_slope}}));
 }
 
 ExportValue elu_layer(const ExportCall& call) {
@@ -162,8 +194,8 @@ ExportValue identity(const ExportCall& call) { return call.x(); }
 
 }  // namespace
 
-std::string activated(ExportGraph& graph, const std::string& x, const ActivationFunction& function,
-                      std::int64_t axis, Extent last) {
+std::string activated(ExportGraph& graph, const std::string& x, const ActivationFunction& function, std::int64_t axis,
+                      Extent last) {
   const auto found = functions().find(function.builtin() ? function.name() : "");
   check(found != functions().end(), "expected one of xtape's activation functions, got a custom function \"{}\"",
         function.name());
@@ -187,9 +219,9 @@ void add_activation_rows(ExportRows& rows) {
   rows["ELU"] = elu_layer;
   rows["PReLU"] = prelu_layer;
   rows["Softmax"] = softmax_layer;
-  for (const char* type : {"AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "RandomBrightness",
-                           "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom",
-                           "SpatialDropout1D", "SpatialDropout2D"}) {
+  for (const char* type :
+       {"AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "RandomBrightness", "RandomContrast",
+        "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "SpatialDropout1D", "SpatialDropout2D"}) {
     rows[type] = identity;
   }
 }

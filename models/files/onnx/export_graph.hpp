@@ -81,7 +81,7 @@ struct ExportCall {
   ExportGraph& graph;
   const Layer& layer;
   std::vector<ExportValue> inputs;
-  PartialShape output;                                ///< shape of a sample of the output
+  PartialShape output;                              ///< shape of a sample of the output
   const BatchNormalizationLayer* folded = nullptr;  ///< a following layer whose factors the kernel takes
 
   const ExportValue& x() const { return inputs.front(); }
@@ -113,8 +113,8 @@ void add_image_rows(ExportRows& rows);
 void add_operator_rows(ExportRows& rows);
 
 /// x after the activation function. `axis` is the last axis of samples in the file.
-std::string activated(ExportGraph& graph, const std::string& x, const ActivationFunction& function,
-                      std::int64_t axis, Extent last);
+std::string activated(ExportGraph& graph, const std::string& x, const ActivationFunction& function, std::int64_t axis,
+                      Extent last);
 /// activated() for the output of a convolution or a dense layer.
 ExportValue activated(const ExportCall& call, ExportValue y, const ActivationFunction& function);
 

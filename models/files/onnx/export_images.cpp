@@ -21,8 +21,9 @@ ExportValue rescaled(const ExportCall& call) {
 /// The convention of pixels and corners of resize2d.
 Attributes resize_attributes(Interpolation interpolation, bool align_corners) {
   const bool nearest = interpolation == Interpolation::nearest;
-  Attributes attributes{{"mode", std::string(nearest ? "nearest" : "linear")},
-                        {"coordinate_transformation_mode", std::string(align_corners ? "align_corners" : "half_pixel")}};
+  Attributes attributes{
+      {"mode", std::string(nearest ? "nearest" : "linear")},
+      {"coordinate_transformation_mode", std::string(align_corners ? "align_corners" : "half_pixel")}};
   if (nearest) attributes.push_back({"nearest_mode", std::string("round_prefer_ceil")});
   return attributes;
 }
@@ -37,8 +38,8 @@ std::string to_size(ExportGraph& g, const std::string& x, std::int64_t height, s
 
 ExportValue resized(const ExportCall& call) {
   const auto& o = options_in<ResizingLayer>(call);
-  return call.made_images(to_size(call.graph, call.images(), o.height, o.width,
-                                  resize_attributes(o.interpolation, o.align_corners)));
+  return call.made_images(
+      to_size(call.graph, call.images(), o.height, o.width, resize_attributes(o.interpolation, o.align_corners)));
 }
 
 ExportValue upsampled2d(const ExportCall& call) {
@@ -46,8 +47,8 @@ ExportValue upsampled2d(const ExportCall& call) {
   const auto height = static_cast<double>(o.size.height), width = static_cast<double>(o.size.width);
   const std::string scales = call.graph.constant(fmt::format("scales_{}_{}", o.size.height, o.size.width),
                                                  Tensor::of({4}, {1, 1, height, width}));
-  return call.made_images(call.graph.op("Resize", {call.images(), "", scales},
-                                        resize_attributes(o.interpolation, o.align_corners)));
+  return call.made_images(
+      call.graph.op("Resize", {call.images(), "", scales}, resize_attributes(o.interpolation, o.align_corners)));
 }
 
 ExportValue upsampled1d(const ExportCall& call) {
@@ -69,8 +70,8 @@ ExportValue cropped(const ExportCall& call, std::int64_t height, std::int64_t wi
   const std::int64_t columns = fits ? width : std::clamp<std::int64_t>(old_height * width / height, 1, old_width);
   const std::int64_t top = (old_height - rows) / 2, left = (old_width - columns) / 2;
   ExportGraph& g = call.graph;
-  const std::string middle = g.op("Slice", {call.images(), g.integers({top, left}),
-                                            g.integers({top + rows, left + columns}), g.integers({2, 3})});
+  const std::string middle = g.op(
+      "Slice", {call.images(), g.integers({top, left}), g.integers({top + rows, left + columns}), g.integers({2, 3})});
   if (fits) return call.made_images(middle);
   return call.made_images(to_size(g, middle, height, width, resize_attributes(Interpolation::bilinear, false)));
 }
@@ -82,9 +83,9 @@ ExportValue crop_layer(const ExportCall& call) {
 }
 
 ExportValue depth_to_space_layer(const ExportCall& call) {
-  return call.made_images(call.graph.op("DepthToSpace", {call.images()},
-                                        {{"blocksize", options_in<DepthToSpaceLayer>(call).block_size.value},
-                                         {"mode", std::string("DCR")}}));
+  return call.made_images(call.graph.op(
+      "DepthToSpace", {call.images()},
+      {{"blocksize", options_in<DepthToSpaceLayer>(call).block_size.value}, {"mode", std::string("DCR")}}));
 }
 
 }  // namespace

@@ -99,9 +99,7 @@ ExportValue layer_normalization(const ExportCall& call) {
   const std::string centered = g.op("Sub", {x, g.reduce("ReduceMean", x, axes, true)});
   const std::string variance = g.reduce("ReduceMean", g.op("Mul", {centered, centered}), axes, true);
   std::string y = g.op("Div", {centered, g.op("Sqrt", {g.op("Add", {variance, g.number(o.epsilon)})})});
-  const auto constant = [&](const char* name) {
-    return g.parameter(name, along(axes, call.output, call.value(name)));
-  };
+  const auto constant = [&](const char* name) { return g.parameter(name, along(axes, call.output, call.value(name))); };
   if (o.scale) y = g.op("Mul", {y, constant("gamma")});
   if (o.center) y = g.op("Add", {y, constant("beta")});
   return call.made(y);
@@ -120,11 +118,10 @@ ExportValue group_normalization(const ExportCall& call) {
   const std::string x = images ? call.images() : call.plain();
   const std::int64_t groups = o.groups == -1 ? channels.value() : o.groups;
   const std::string parts = g.op("Reshape", {x, g.integers({0, groups, -1})});
-  const std::string normalized =
-      g.op("InstanceNormalization",
-           {parts, g.constant(fmt::format("ones_{}", groups), Tensor::ones({groups})),
-            g.constant(fmt::format("zeros_{}", groups), Tensor::zeros({groups}))},
-           {{"epsilon", o.epsilon}});
+  const std::string normalized = g.op("InstanceNormalization",
+                                      {parts, g.constant(fmt::format("ones_{}", groups), Tensor::ones({groups})),
+                                       g.constant(fmt::format("zeros_{}", groups), Tensor::zeros({groups}))},
+                                      {{"epsilon", o.epsilon}});
   std::string y = g.op("Reshape", {normalized, g.op("Shape", {x})});
   std::vector<std::int64_t> extents(static_cast<std::size_t>(sample.rank()), 1);
   extents[0] = channels.value();

@@ -64,8 +64,8 @@ ExportValue operator_layer(const ExportCall& call) {
   if (function == "Embedding") {
     return call.made(g.op("Gather", {g.parameter("constant", call.value("constant")), call.plain()}));
   }
-  static constexpr std::array arguments{"Slice", "Gather", "Softmax", "LogSoftmax", "CumSum", "Pad",
-                                        "Reshape", "Expand", "Tile"};
+  static constexpr std::array arguments{"Slice", "Gather",  "Softmax", "LogSoftmax", "CumSum",
+                                        "Pad",   "Reshape", "Expand",  "Tile"};
   if (function.starts_with("Reduce") || std::ranges::find(arguments, function) != arguments.end()) {
     return with_arguments(call, o);
   }

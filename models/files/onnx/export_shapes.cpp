@@ -23,8 +23,8 @@ Aligned aligned(const ExportCall& call) {
   const auto any_image =
       std::ranges::find_if(call.inputs, [](const ExportValue& value) { return value.channels_first; });
   Aligned result{{}, any_image == call.inputs.end() ? first : *any_image};
-  const bool same_flat = std::ranges::all_of(
-      call.inputs, [&](const ExportValue& value) { return value.flat_of == first.flat_of; });
+  const bool same_flat =
+      std::ranges::all_of(call.inputs, [&](const ExportValue& value) { return value.flat_of == first.flat_of; });
   if (!same_flat) result.like = {"", call.output};
   for (const ExportValue& value : call.inputs) {
     result.names.push_back(result.like.channels_first ? call.graph.channels_first(value)
@@ -49,8 +49,7 @@ ExportValue merged(const ExportCall& call, const char* type) {
 ExportValue concatenated(const ExportCall& call) {
   const int rank = call.output.rank() + 1, given = options_in<ConcatenateLayer>(call).axis;
   const std::int64_t axis = given < 0 ? given + rank : given;
-  const bool images =
-      std::ranges::any_of(call.inputs, [](const ExportValue& value) { return value.channels_first; });
+  const bool images = std::ranges::any_of(call.inputs, [](const ExportValue& value) { return value.channels_first; });
   std::vector<std::string> names;
   for (const ExportValue& value : call.inputs) {
     names.push_back(images ? call.graph.channels_first(value) : call.graph.plain(value));
@@ -85,8 +84,7 @@ ExportValue flattened(const ExportCall& call) {
   const ExportValue& x = call.x();
   const bool known = x.shape.known();
   const bool keep = x.channels_first && known && Shape(x.shape).size() > 0;
-  const std::string y =
-      call.graph.op("Flatten", {keep ? x.name : call.plain()}, {{"axis", std::int64_t{1}}});
+  const std::string y = call.graph.op("Flatten", {keep ? x.name : call.plain()}, {{"axis", std::int64_t{1}}});
   ExportValue made = call.made(y);
   if (keep) made.flat_of = Shape(x.shape);
   return made;
@@ -134,8 +132,7 @@ ExportValue cropping2d(const ExportCall& call) {
 
 ExportValue zero_padding1d(const ExportCall& call) {
   const auto& amounts = options_in<ZeroPadding1DLayer>(call).padding;
-  return call.made(
-      call.graph.op("Pad", {call.plain(), call.graph.integers({0, amounts[0], 0, 0, amounts[1], 0})}));
+  return call.made(call.graph.op("Pad", {call.plain(), call.graph.integers({0, amounts[0], 0, 0, amounts[1], 0})}));
 }
 
 ExportValue zero_padding2d(const ExportCall& call) {

@@ -13,7 +13,8 @@ using Kind = Number::Kind;
 /// The result of an operator on two integers. Nothing if it overflows or there is no such operator.
 std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
-  if (type == "Add" || type == "Sum") return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (type == "Add" || type == "Sum")
+    return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Sub") return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Mul") return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
   if (type == "Div") {
@@ -104,9 +105,9 @@ ImportValue with_constant(ImportNode& n, const std::string& type, const ImportVa
   if (x.channels_last) aligned = channels_last_constant(aligned, rank);
   std::vector<std::int64_t> shape;
   for (int i = 0; i < aligned.rank(); ++i) shape.push_back(aligned.dim(i));
-  y.tensor = n.operation({.function = type, .value_first = constant_first, .constant_shape = shape,
-                          .trainable = other.parameter},
-                         {tensor}, {{"constant", aligned}});
+  y.tensor = n.operation(
+      {.function = type, .value_first = constant_first, .constant_shape = shape, .trainable = other.parameter},
+      {tensor}, {{"constant", aligned}});
   return y;
 }
 
@@ -144,9 +145,9 @@ ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& 
 
 void binary(ImportNode& n) {
   check(!n.has("axis") && !n.has("broadcast"), "expected broadcasting of opset 7, got that of an older one");
-  n.graph.set(n.node.output(0), combined(n, n.node.op_type(), n.input(0), n.input(1),
-                                         n.is_tensor(0) ? std::nullopt : n.numbers(0),
-                                         n.is_tensor(1) ? std::nullopt : n.numbers(1)));
+  n.graph.set(n.node.output(0),
+              combined(n, n.node.op_type(), n.input(0), n.input(1), n.is_tensor(0) ? std::nullopt : n.numbers(0),
+                       n.is_tensor(1) ? std::nullopt : n.numbers(1)));
 }
 
 /// Sum, Mean, Max and Min of any number of inputs.

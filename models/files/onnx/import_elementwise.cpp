@@ -23,9 +23,7 @@ void activation(ImportNode& n) {
 }
 
 /// An operator that Operator computes element by element.
-void operation(ImportNode& n) {
-  n.set_like(n.operation({.function = n.node.op_type()}, {only_tensor(n)}), 0);
-}
+void operation(ImportNode& n) { n.set_like(n.operation({.function = n.node.op_type()}, {only_tensor(n)}), 0); }
 
 void tanh_row(ImportNode& n) { n.set_like(n.function(tanh, only_tensor(n)), 0); }
 
@@ -118,8 +116,8 @@ void prelu_row(ImportNode& n) {
   }
   check(n.batch_at() == 0, "expected the batch on the first axis, got it on axis {}", n.batch_at());
   const SymbolicTensor source = n.input(0).flat_of ? n.plain(0) : x;
-  const SymbolicTensor y = n.layer<PReLULayer>({.shared_axes = shared}, {source},
-                                               {{"alpha", alpha.reshaped(Shape(extents))}});
+  const SymbolicTensor y =
+      n.layer<PReLULayer>({.shared_axes = shared}, {source}, {{"alpha", alpha.reshaped(Shape(extents))}});
   n.set(y, last);
 }
 
@@ -145,8 +143,8 @@ void cast_row(ImportNode& n) {
   const DType to = dtype_of_elements(static_cast<int>(n.integer("to", 0)));
   const ImportValue& x = n.input(0);
   if (x.tensor) {
-    check(to == DType::float32 && is_floating(x.tensor->dtype()), "expected a cast between floating types, got {} to {}",
-          x.tensor->dtype(), to);
+    check(to == DType::float32 && is_floating(x.tensor->dtype()),
+          "expected a cast between floating types, got {} to {}", x.tensor->dtype(), to);
     return identity_row(n);
   }
   if (x.numbers) {

@@ -74,7 +74,7 @@ void ImportGraph::set(const std::string& name, ImportValue value) {
 const xtape_onnx::NodeProto* ImportGraph::only_reader(const std::string& name) const {
   const auto found = readers_.find(name);
   return found == readers_.end() || found->second.size() != 1 || outputs_.contains(name) ? nullptr
-                                                                                          : found->second.front();
+                                                                                         : found->second.front();
 }
 
 SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std::vector<SymbolicTensor>& inputs,
@@ -106,17 +106,18 @@ void ImportGraph::read_constants() {
 
 bool needs_channels_first(const std::string& type) {
   static const std::set<std::string> types{
-      "AveragePool",  "BatchNormalization", "Conv",          "DepthToSpace",          "GlobalAveragePool",
-      "GlobalMaxPool", "GroupNormalization", "InstanceNormalization", "MaxPool", "Resize", "Upsample"};
+      "AveragePool",        "BatchNormalization",    "Conv",    "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
+      "GroupNormalization", "InstanceNormalization", "MaxPool", "Resize",       "Upsample"};
   return types.contains(type);
 }
 
 bool keeps_axes(const std::string& type) {
   static const std::set<std::string> types{
-      "Abs",  "Add",  "Cast",        "Celu",      "Clip",   "Concat", "Cos",       "Div",  "Dropout",    "Elu",  "Erf",
-      "Exp",  "Gelu", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Max", "Mean", "Min", "Mish", "Mul", "Neg", "PRelu", "Pad",
-      "Pow",  "Reciprocal", "Relu", "Selu", "Shrink", "Sigmoid", "Sin", "Softplus", "Softsign", "Sqrt", "Sub", "Sum",
-      "Tanh", "ThresholdedRelu"};
+      "Abs",       "Add",      "Cast",     "Celu",       "Clip", "Concat",      "Cos",       "Div",
+      "Dropout",   "Elu",      "Erf",      "Exp",        "Gelu", "HardSigmoid", "HardSwish", "Identity",
+      "LeakyRelu", "Log",      "Max",      "Mean",       "Min",  "Mish",        "Mul",       "Neg",
+      "PRelu",     "Pad",      "Pow",      "Reciprocal", "Relu", "Selu",        "Shrink",    "Sigmoid",
+      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",  "Sum",         "Tanh",      "ThresholdedRelu"};
   return types.contains(type);
 }
 
@@ -164,8 +165,8 @@ void ImportGraph::read_inputs() {
     std::string name = layer_name(info.name());
     check_name(name);
     check(names_.insert(name).second, "expected inputs with different names, got \"{:.100}\" twice", name);
-    inputs_.push_back(Input({.shape = PartialShape(std::move(extents)),
-                             .dtype = dtype_of_elements(tensor.elem_type()), .name = name}));
+    inputs_.push_back(Input(
+        {.shape = PartialShape(std::move(extents)), .dtype = dtype_of_elements(tensor.elem_type()), .name = name}));
     value.tensor = inputs_.back();
     value.channels_last = image;
     set(info.name(), std::move(value));

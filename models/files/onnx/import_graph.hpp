@@ -109,7 +109,8 @@ class ImportNode {
   bool has_input(int i) const { return i < node.input_size() && !node.input(i).empty(); }
   /// Error if the batch is not on its first axis, unless allow_moved_batch() was called.
   const ImportValue& input(int i) const;
-  /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into account.
+  /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into
+  /// account.
   void allow_moved_batch() { moved_batch_ = true; }
   /// The axis of the batch of the first input in the file.
   int batch_at() const { return has_input(0) ? input(0).batch_at : 0; }

@@ -153,7 +153,8 @@ std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last
   check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
   if (axis < 0) axis += rank;
   if (graph.lead() == 0) return axis + 1;
-  check(axis != batch_at(), "expected an axis of samples, got the batch axis; the model computes each sample separately");
+  check(axis != batch_at(),
+        "expected an axis of samples, got the batch axis; the model computes each sample separately");
   if (axis < batch_at()) return axis + 1;
   if (!channels_last) return axis;
   return axis == 1 ? rank - 1 : axis - 1;
@@ -166,8 +167,9 @@ void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int outpu
 
 void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   const ImportValue& like = input(i);
-  graph.set(node.output(0), {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of,
-                             .batch_at = like.batch_at});
+  graph.set(
+      node.output(0),
+      {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of, .batch_at = like.batch_at});
 }
 
 void ImportNode::set_constant(Tensor tensor) { graph.set(node.output(0), {.constant = std::move(tensor)}); }

@@ -13,7 +13,8 @@ void concat(ImportNode& n) {
   bool tensors = false, constants = true;
   for (int i = 0; i < n.node.input_size(); ++i) {
     tensors = tensors || n.is_tensor(i);
-    constants = constants && n.input(i).constant && (n.input(i).constant->rank() > 1 || is_floating(n.input(i).constant->dtype()));
+    constants = constants && n.input(i).constant &&
+                (n.input(i).constant->rank() > 1 || is_floating(n.input(i).constant->dtype()));
   }
   if (!tensors && constants) {
     std::vector<Variable> parts;
@@ -33,7 +34,8 @@ void concat(ImportNode& n) {
   bool last = false;
   const int rank = n.is_tensor(0) ? n.rank(0) : 0;
   for (int i = 0; i < n.node.input_size(); ++i) {
-    check(n.is_tensor(i) && n.rank(i) == rank, "expected inputs of {} axes that depend on the inputs of the model", rank);
+    check(n.is_tensor(i) && n.rank(i) == rank, "expected inputs of {} axes that depend on the inputs of the model",
+          rank);
     last = last || n.input(i).channels_last;
   }
   std::vector<SymbolicTensor> inputs;
@@ -114,8 +116,8 @@ void slice_row(ImportNode& n) {
   Integers numbers = first;
   numbers.insert(numbers.end(), behind.begin(), behind.end());
   numbers.insert(numbers.end(), stride.begin(), stride.end());
-  n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last, 0,
-        n.batch_at());
+  n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last,
+        0, n.batch_at());
 }
 
 /// Some numbers of a list.

@@ -123,8 +123,8 @@ void transpose_row(ImportNode& n) {
         axes.push_back(static_cast<int>(axis));
       }
     }
-    return n.graph.set(n.node.output(0), {.constant = transpose(Variable(constant), axes).value(),
-                                          .parameter = n.input(0).parameter});
+    return n.graph.set(n.node.output(0),
+                       {.constant = transpose(Variable(constant), axes).value(), .parameter = n.input(0).parameter});
   }
   n.allow_moved_batch();
   const ImportValue& x = n.input(0);
@@ -203,7 +203,8 @@ void squeeze_row(ImportNode& n) {
   if (x.constant) {
     Integers extents;
     for (int i = 0; i < x.constant->rank(); ++i) {
-      const bool named = axes && (std::ranges::count(*axes, i) != 0 || std::ranges::count(*axes, i - x.constant->rank()) != 0);
+      const bool named =
+          axes && (std::ranges::count(*axes, i) != 0 || std::ranges::count(*axes, i - x.constant->rank()) != 0);
       if (axes ? !named : x.constant->dim(i) != 1) extents.push_back(x.constant->dim(i));
     }
     return n.graph.set(n.node.output(0), {.constant = x.constant->reshaped(Shape(extents)), .parameter = x.parameter});

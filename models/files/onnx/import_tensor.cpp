@@ -70,7 +70,8 @@ void read_raw(int type, const std::string& raw, T* out) {
   switch (type) {
     case Proto::FLOAT: return convert_raw<float>(raw, out, same);
     case Proto::DOUBLE: return convert_raw<double>(raw, out, same);
-    case Proto::FLOAT16: return convert_raw<std::uint16_t>(raw, out, [](auto v) { return static_cast<T>(from_half(v)); });
+    case Proto::FLOAT16:
+      return convert_raw<std::uint16_t>(raw, out, [](auto v) { return static_cast<T>(from_half(v)); });
     case Proto::BFLOAT16:
       return convert_raw<std::uint16_t>(raw, out, [](auto v) { return static_cast<T>(from_bfloat(v)); });
     case Proto::INT64: return convert_raw<std::int64_t>(raw, out, same);

@@ -78,15 +78,22 @@ void conv(ImportNode& n) {
   if (groups > 1 && weights.dim(1) == 1 && x.shape()[2] == Extent(groups)) {
     const Tensor split = weights.reshaped({groups, filters / groups, weights.dim(2), weights.dim(3)});
     values.emplace("depthwise_kernel", transpose(Variable(split), {2, 3, 0, 1}).value());
-    return n.set(n.layer<DepthwiseConv2DLayer>({.kernel_size = size, .strides = window.strides,
-                                                .padding = window.padding, .depth_multiplier = filters / groups,
-                                                .dilation_rate = window.dilation, .use_bias = use_bias},
+    return n.set(n.layer<DepthwiseConv2DLayer>({.kernel_size = size,
+                                                .strides = window.strides,
+                                                .padding = window.padding,
+                                                .depth_multiplier = filters / groups,
+                                                .dilation_rate = window.dilation,
+                                                .use_bias = use_bias},
                                                {x}, values),
                  true);
   }
   values.emplace("kernel", transpose(Variable(weights), {2, 3, 1, 0}).value());
-  n.set(n.layer<Conv2DLayer>({.filters = filters, .kernel_size = size, .strides = window.strides,
-                              .padding = window.padding, .dilation_rate = window.dilation, .groups = groups,
+  n.set(n.layer<Conv2DLayer>({.filters = filters,
+                              .kernel_size = size,
+                              .strides = window.strides,
+                              .padding = window.padding,
+                              .dilation_rate = window.dilation,
+                              .groups = groups,
                               .use_bias = use_bias},
                              {x}, values),
         true);
@@ -229,16 +236,18 @@ void resize(ImportNode& n) {
                          (rounding == "round_prefer_floor" || rounding == "round_prefer_ceil")));
   const bool align = coordinates == "align_corners";
   const bool more_than_one = target[0] != Extent(1) && target[1] != Extent(1);
-  const bool linear = !nearest && (align || coordinates == "half_pixel" ||
-                                   (coordinates == "pytorch_half_pixel" && more_than_one));
+  const bool linear =
+      !nearest && (align || coordinates == "half_pixel" || (coordinates == "pytorch_half_pixel" && more_than_one));
   const bool nearest_up = nearest && coordinates == "half_pixel" && rounding == "round_prefer_ceil";
   check(repeats || linear || nearest_up,
         "expected nearest with whole factors, or linear with half_pixel or align_corners, got {} with {} and {}", mode,
         coordinates, rounding);
   const Interpolation interpolation = nearest ? Interpolation::nearest : Interpolation::bilinear;
   if (target[0].known() && target[1].known()) {
-    return n.set(n.layer<ResizingLayer>({.height = target[0].value(), .width = target[1].value(),
-                                         .interpolation = interpolation, .align_corners = align},
+    return n.set(n.layer<ResizingLayer>({.height = target[0].value(),
+                                         .width = target[1].value(),
+                                         .interpolation = interpolation,
+                                         .align_corners = align},
                                         {x}),
                  true);
   }

@@ -39,9 +39,9 @@ struct SaveOnnxOptions {
 /// Writes the model for inference as an ONNX file (.onnx), in float32. The first axis of inputs and outputs is the
 /// symbolic batch "n"; extents that are unknown are symbolic too. Inside the graph images have the channels first and
 /// kernels the order of ONNX. A Flatten of images is followed by dense kernels with permuted rows, so there is no
-/// Transpose between layers, except where a layer that uses the order of the axes reads an image, such as Reshape. Inner
-/// models are written layer by layer. Layers that are active in training alone, such as Dropout, are left out. Names of
-/// inputs, outputs and tensors are those of layers and parameters.
+/// Transpose between layers, except where a layer that uses the order of the axes reads an image, such as Reshape.
+/// Inner models are written layer by layer. Layers that are active in training alone, such as Dropout, are left out.
+/// Names of inputs, outputs and tensors are those of layers and parameters.
 ///
 /// Written atomically. Error with the path when the file cannot be written, or would exceed 2 GiB; with the layer when
 /// ONNX cannot express it: a custom layer or function, or an operator that needs an extent that is unknown. Error for a
@@ -52,8 +52,9 @@ void save_onnx(const Model& model, const std::filesystem::path& path, const Save
 /// Options of load_onnx().
 struct LoadOnnxOptions {
   /// Order of the axes of images at the inputs and outputs of the model. An input is an image if an operator reads it
-  /// that needs the channels in front, such as Conv, or if save_onnx() wrote it as one. By default it is the order of xtape; the axes of images are then
-  /// not those of the file. With channels_first the model accepts the same arrays as the file.
+  /// that needs the channels in front, such as Conv, or if save_onnx() wrote it as one. By default it is the order of
+  /// xtape; the axes of images are then not those of the file. With channels_first the model accepts the same arrays as
+  /// the file.
   ImageAxes images = ImageAxes::channels_last;
   /// Whether the first axis of every input is the batch. If not, the whole array of the file is one sample, and the
   /// model has one more axis in front.

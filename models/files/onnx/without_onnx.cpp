@@ -5,9 +5,10 @@ namespace xtape {
 namespace {
 
 [[noreturn]] void no_protobuf(const char* function, const std::filesystem::path& path) {
-  fail("{}: expected a build with protobuf for {}, got one without; install libprotobuf-dev, protobuf-compiler and "
-       "libonnx-dev, and configure again",
-       function, path.string());
+  fail(
+      "{}: expected a build with protobuf for {}, got one without; install libprotobuf-dev, protobuf-compiler and "
+      "libonnx-dev, and configure again",
+      function, path.string());
 }
 
 }  // namespace
