@@ -26,11 +26,19 @@ ExportValue with_arguments(const ExportCall& call, const OperatorLayer::Options&
   const std::string& function = o.function.value;
   const std::string x = call.plain();
   const std::size_t axes = o.axes.size();
-  Integers positive = o.axes;  // OpenVINO mistakes negative axes for others if they are mixed
+  Integers positive = o.axes;
   for (std::int64_t& axis : positive) axis += axis < 0 ? call.x().shape.rank() + 1 : 0;
   if (function == "Slice") {
     return call.made(g.op("Slice", {x, g.integers(part(o.numbers, 0, axes)), g.integers(part(o.numbers, axes, axes)),
                                     g.integers(positive), g.integers(part(o.numbers, 2 * axes, axes))}));
+  }
+  // OpenVINO ignores the axes of these two reductions in opset 17.
+  if (function == "ReduceL1") return call.made(g.reduce("ReduceSum", g.op("Abs", {x}), positive, o.keep_dims));
+  if (function == "ReduceLogSumExp") {
+    const std::string largest = g.reduce("ReduceMax", x, positive, true);
+    const std::string sum = g.reduce("ReduceSum", g.op("Exp", {g.op("Sub", {x, largest})}), positive, true);
+    const std::string y = g.op("Add", {g.op("Log", {sum}), largest});
+    return call.made(o.keep_dims ? y : g.op("Squeeze", {y, g.integers(positive)}));
   }
   if (function.starts_with("Reduce")) return call.made(g.reduce(function, x, positive, o.keep_dims));
   if (function == "Gather") return call.made(g.op(function, {x, g.integers(o.numbers)}, {{"axis", positive[0]}}));
