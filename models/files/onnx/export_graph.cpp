@@ -42,7 +42,7 @@ std::vector<std::int64_t> moved_channels(int rank, bool to_front) {
 
 std::string ExportGraph::fresh(const std::string& wanted) {
   std::string name = wanted;
-  for (int i = 1; !names_.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
+  while (!names_.insert(name).second) name = fmt::format("{}_{}", wanted, ++repeated_[wanted]);
   return name;
 }
 

@@ -72,6 +72,7 @@ class ExportGraph {
   int opset_;
   std::string path_;
   std::set<std::string> names_;
+  std::map<std::string, int> repeated_;  // how often a name was wanted again
   std::map<std::string, Tensor> constants_;
   std::map<std::string, std::string> plain_, channels_first_;  // values that have been transposed
 };

@@ -81,7 +81,7 @@ SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std
                                   const Values& values, const std::string& wanted) {
   const std::string base = wanted.empty() ? layer->type() : layer_name(wanted);
   std::string name = base;
-  for (int i = 1; !names_.insert(name).second; ++i) name = fmt::format("{}_{}", base, i);
+  while (!names_.insert(name).second) name = fmt::format("{}_{}", base, ++repeated_[base]);
   check_name(name);
   layer->rename(name);
   layer->give_values([&](const std::string& path, const ParameterSpec& spec) {
@@ -121,23 +121,16 @@ bool keeps_axes(const std::string& type) {
   return types.contains(type);
 }
 
-/// Whether an operator that needs the channels first reads the input, directly or through elementwise operators.
-bool ImportGraph::is_image(const std::string& input) const {
-  std::vector<std::string> open{input};
-  std::set<std::string> seen{input};
-  while (!open.empty()) {
-    const auto readers = readers_.find(open.back());
-    open.pop_back();
-    if (readers == readers_.end()) continue;
-    for (const xtape_onnx::NodeProto* node : readers->second) {
-      if (needs_channels_first(node->op_type())) return true;
-      if (!keeps_axes(node->op_type())) continue;
-      for (const std::string& output : node->output()) {
-        if (seen.insert(output).second) open.push_back(output);
-      }
+/// Finds the values that an operator reads that needs the channels first, directly or through elementwise operators.
+void ImportGraph::find_images() {
+  for (int i = graph_.node_size(); i-- > 0;) {
+    const auto& node = graph_.node(i);
+    const auto is_image = [&](const std::string& output) { return images_.contains(output); };
+    if (needs_channels_first(node.op_type()) ||
+        (keeps_axes(node.op_type()) && std::ranges::any_of(node.output(), is_image))) {
+      images_.insert(node.input().begin(), node.input().end());
     }
   }
-  return false;
 }
 
 void ImportGraph::read_inputs() {
@@ -160,7 +153,7 @@ void ImportGraph::read_inputs() {
           Shape::max_rank);
     ImportValue value;
     const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 &&
-                       ((all_images_ && extents.size() == 3) || is_image(info.name()));
+                       ((all_images_ && extents.size() == 3) || images_.contains(info.name()));
     if (image) extents = channels_to_end(std::move(extents));
     std::string name = layer_name(info.name());
     check_name(name);
@@ -193,6 +186,7 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
 
 Model ImportGraph::model() {
   read_constants();
+  find_images();
   read_inputs();
   for (const auto& node : graph_.node()) {
     if (node.op_type() == "Constant") read_node(node);

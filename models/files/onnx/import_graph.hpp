@@ -69,7 +69,7 @@ class ImportGraph {
  private:
   void read_constants();
   void read_inputs();
-  bool is_image(const std::string& input) const;
+  void find_images();
   void read_node(const xtape_onnx::NodeProto& node);
 
   const xtape_onnx::ModelProto& file_;
@@ -81,7 +81,8 @@ class ImportGraph {
   std::optional<std::int64_t> batch_;
   std::map<std::string, ImportValue> values_;
   std::map<std::string, std::vector<const xtape_onnx::NodeProto*>> readers_;
-  std::set<std::string> outputs_, names_;
+  std::set<std::string> outputs_, names_, images_;
+  std::map<std::string, int> repeated_;  // how often a name was wanted again
   std::set<const xtape_onnx::NodeProto*> skipped_;
   std::vector<SymbolicTensor> inputs_;
 };
