@@ -19,6 +19,7 @@
 #include "layers/normalization/batch_normalization.hpp"
 #include "layers/normalization/normalization.hpp"
 #include "layers/normalization/sample_normalization.hpp"
+#include "layers/operators/operator.hpp"
 #include "layers/parameters/constraint.hpp"
 #include "layers/parameters/initializer.hpp"
 #include "layers/parameters/regularizer.hpp"

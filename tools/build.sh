@@ -4,9 +4,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(g++ meson ninja-build pkg-config libxtensor-dev libxtensor-blas-dev libopenblas-dev libfmt-dev catch2
           libhdf5-dev libgraphviz-dev zlib1g-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev libexif-dev libzip-dev libcli11-dev
-          nlohmann-json3-dev dataset-fashion-mnist)
+          nlohmann-json3-dev libprotobuf-dev protobuf-compiler libonnx-dev dataset-fashion-mnist)
 # For tests only; xtape does not need them.
-test_packages=(cmake libxml2-utils python3-h5py python3-pil openmpi-bin libopenmpi-dev)
+test_packages=(cmake libxml2-utils python3-h5py python3-pil openmpi-bin libopenmpi-dev libonnx-testdata)
 build=${XTAPE_BUILD:-build}
 # By default a compiler cache does not cache files that use a precompiled header; this option enables it.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}

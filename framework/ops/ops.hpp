@@ -9,6 +9,7 @@
 #include "framework/ops/convolution_1d_3d.hpp"
 #include "framework/ops/dropout.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/error_function.hpp"
 #include "framework/ops/group_normalization.hpp"
 #include "framework/ops/linear_algebra.hpp"
 #include "framework/ops/losses.hpp"

@@ -24,6 +24,7 @@
 #include "models/files/clone.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 #include "models/files/weights.hpp"
 #include "models/graph/model.hpp"
 #include "models/graph/multiply_adds.hpp"

@@ -51,6 +51,7 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"Minimum", make_layer<MinimumLayer>},
       {"Multiply", make_layer<MultiplyLayer>},
       {"Normalization", make_layer<NormalizationLayer>},
+      {"Operator", make_layer<OperatorLayer>},
       {"PReLU", make_layer<PReLULayer>},
       {"Permute", make_layer<PermuteLayer>},
       {"RMSNormalization", make_layer<RMSNormalizationLayer>},

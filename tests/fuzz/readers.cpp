@@ -9,6 +9,7 @@
 #include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 #include "models/files/weights.hpp"
 #include "optim/adam.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
@@ -82,6 +83,7 @@ const std::vector<Reader>& readers() {
       {"keras_config", read_keras_config},
       {"keras_model", [](const std::filesystem::path& path) { load_keras_model(path); }},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
+      {"onnx", [](const std::filesystem::path& path) { load_onnx(path); }},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };
   return all;

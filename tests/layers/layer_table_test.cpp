@@ -28,6 +28,12 @@ std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
   return [options] { return Handle(options).definition(); };
 }
 
+using Numbers = std::vector<std::int64_t>;
+
+std::function<std::shared_ptr<Layer>()> operation(const OperatorLayer::Options& options) {
+  return make<Operator>(options);
+}
+
 /// Layers that draw random numbers: in float32 they would draw others.
 const LayerCheckOptions drawing{.gradient = {.float32 = false}};
 /// One sample of one pixel has no variance: its normalized value is always 0.
@@ -140,6 +146,45 @@ const std::vector<Row>& rows() {
       {"ReLU", make<ReLU>({}), {{3, 4}}},
       {"ReLU", make<ReLU>({.max_value = 1, .negative_slope = 0.2, .threshold = 0.3}), {{3, 4, 2}}},
       {"LeakyReLU", make<LeakyReLU>({}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Abs")}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Erf")}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Cos")}), {{4}}},
+      {"Operator", operation({.function = std::string("Exp")}), {{4}}},
+      {"Operator", operation({.function = std::string("Neg")}), {{4}}},
+      {"Operator", operation({.function = std::string("Sin")}), {{4}}},
+      {"Operator", operation({.function = std::string("Add")}), {{3, 4}, {1, 4}}},
+      {"Operator", operation({.function = std::string("Sub")}), {{3, 1}, {4}}},
+      {"Operator", operation({.function = std::string("Mul"), .constant_shape = Numbers{4}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Div"), .value = 3, .value_first = false}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Sub"), .value = 3, .value_first = true}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Pow"), .value = 2}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Max"), .constant_shape = Numbers{4}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Min"), .constant_shape = Numbers{3, 1}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("PRelu"), .constant_shape = Numbers{4}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("MatMul")}), {{2, 3, 4}, {2, 4, 2}}},
+      {"Operator", operation({.function = std::string("MatMul"), .constant_shape = Numbers{4, 2}}), {{3, 4}}},
+      {"Operator",
+       operation({.function = std::string("MatMul"), .value_first = true, .constant_shape = Numbers{2, 3}}),
+       {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceMean"), .axes = {1, -1}}), {{3, 4, 2}}},
+      {"Operator", operation({.function = std::string("ReduceSum"), .axes = {2}, .keep_dims = true}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceMax"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceMin"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceProd"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceL1"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceL2"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceSumSquare"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("ReduceLogSumExp"), .axes = {2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Slice"), .axes = {2}, .numbers = {-1, -9, -2}}), {{3, 5}}},
+      {"Operator", operation({.function = std::string("Slice"), .axes = {1}, .numbers = {1, 9, 1}}), {{3, 5}}},
+      {"Operator", operation({.function = std::string("Gather"), .axes = {1}, .numbers = {2, 0, 2}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Reshape"), .numbers = {0, 2, -1}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("Expand"), .numbers = {2, 3, 4}}), {{3, 1}}},
+      {"Operator", operation({.function = std::string("Tile"), .numbers = {2, 3}}), {{3, 2}}},
+      {"Operator", operation({.function = std::string("Pad"), .numbers = {1, 0, 0, 2}, .value = 0.5}), {{3, 2}}},
+      {"Operator", operation({.function = std::string("Softmax"), .axes = {1}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("LogSoftmax"), .axes = {1}}), {{3, 4}}},
+      {"Operator", operation({.function = std::string("CumSum"), .axes = {1}}), {{3, 4}}},
       {"PReLU", make<PReLU>({.alpha_initializer = constant(0.3)}), {{3, 4}}},
       {"PReLU", make<PReLU>({.alpha_initializer = constant(0.3), .shared_axes = {1, -2}}), {{3, 2, 4}}},
       {"ELU", make<ELU>({.alpha = 0.7}), {{3, 4}}},

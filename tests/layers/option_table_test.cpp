@@ -56,7 +56,8 @@ TEST_CASE("every option of every layer has a row in the table") {
   const auto configs = all_changed();
   for (const auto& [type, factory] : builtin_layers()) {
     INFO(type);
-    if (type == InputLayer::type_name) continue;  // the shape of its sample differs in every row
+    // The shape of the sample of an input differs in every row; the options of Operator depend on its function.
+    if (type == InputLayer::type_name || type == "Operator") continue;
     const auto found = configs.find(type);
     if (found == configs.end()) {
       CHECK(factory(LayerConfig())->config().fields.empty());
@@ -73,7 +74,7 @@ TEST_CASE("the option name sets the name of a layer and changes nothing else") {
   for (const auto& [type, factory] : builtin_layers()) {
     const auto configs = all_changed();
     const auto found = configs.find(type);
-    if (type == InputLayer::type_name) continue;
+    if (type == InputLayer::type_name || type == "Operator") continue;
     const auto layer = factory(found == configs.end() ? LayerConfig() : found->second.first);
     CHECK(layer->name().empty());
   }

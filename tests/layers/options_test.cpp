@@ -111,6 +111,7 @@ TEST_CASE("fields() of every layer lists each member of its Options except the n
       {"Minimum", counts_of<MinimumLayer>()},
       {"Multiply", counts_of<MultiplyLayer>()},
       {"Normalization", counts_of<NormalizationLayer>()},
+      {"Operator", counts_of<OperatorLayer>()},
       {"PReLU", counts_of<PReLULayer>()},
       {"Permute", counts_of<PermuteLayer>()},
       {"RMSNormalization", counts_of<RMSNormalizationLayer>()},

@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <array>
+
+#include "layers/operators/operator.hpp"
+#include "models/files/onnx/export_graph.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+/// The operand of an operator that is broadcast: a sample with fewer axes gets axes behind the batch.
+std::string broadcast_operand(ExportGraph& g, const ExportValue& value, int rank) {
+  Integers axes;
+  for (int i = value.shape.rank() + 1; i < rank; ++i) axes.push_back(std::ssize(axes) + 1);
+  return axes.empty() ? g.plain(value) : g.op("Unsqueeze", {g.plain(value), g.integers(axes)});
+}
+
+Integers part(const Integers& numbers, std::size_t begin, std::size_t count) {
+  const auto first = numbers.begin() + static_cast<std::ptrdiff_t>(begin);
+  return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+ExportValue with_arguments(const ExportCall& call, const OperatorLayer::Options& o) {
+  ExportGraph& g = call.graph;
+  const std::string& function = o.function.value;
+  const std::string x = call.plain();
+  const std::size_t axes = o.axes.size();
+  Integers positive = o.axes;
+  for (std::int64_t& axis : positive) axis += axis < 0 ? call.x().shape.rank() + 1 : 0;
+  if (function == "Slice") {
+    return call.made(g.op("Slice", {x, g.integers(part(o.numbers, 0, axes)), g.integers(part(o.numbers, axes, axes)),
+                                    g.integers(positive), g.integers(part(o.numbers, 2 * axes, axes))}));
+  }
+  // OpenVINO ignores the axes of these two reductions in opset 17.
+  if (function == "ReduceL1") return call.made(g.reduce("ReduceSum", g.op("Abs", {x}), positive, o.keep_dims));
+  if (function == "ReduceLogSumExp") {
+    const std::string largest = g.reduce("ReduceMax", x, positive, true);
+    const std::string sum = g.reduce("ReduceSum", g.op("Exp", {g.op("Sub", {x, largest})}), positive, true);
+    const std::string y = g.op("Add", {g.op("Log", {sum}), largest});
+    return call.made(o.keep_dims ? y : g.op("Squeeze", {y, g.integers(positive)}));
+  }
+  if (function.starts_with("Reduce")) return call.made(g.reduce(function, x, positive, o.keep_dims));
+  if (function == "Gather") return call.made(g.op(function, {x, g.integers(o.numbers)}, {{"axis", positive[0]}}));
+  if (function == "Softmax" || function == "LogSoftmax") return call.made(g.op(function, {x}, {{"axis", positive[0]}}));
+  if (function == "CumSum") {
+    const Tensor axis = Tensor::of(Shape{}, positive);
+    return call.made(g.op(function, {x, g.constant(fmt::format("axis_{}", positive[0]), axis)}));
+  }
+  Integers numbers = o.numbers;
+  if (function == "Pad") {
+    numbers.insert(numbers.begin() + std::ssize(numbers) / 2, 0);
+    numbers.insert(numbers.begin(), 0);
+    return call.made(g.op(function, {x, g.integers(numbers), g.number(o.value.value_or(0))}));
+  }
+  if (function == "Reshape") {
+    numbers.insert(numbers.begin(), 0);
+    return call.made(g.op(function, {x, g.integers(numbers)}));
+  }
+  std::string operand = x;
+  if (function == "Expand") {
+    operand = broadcast_operand(g, call.x(), static_cast<int>(numbers.size()) + 1);
+  }
+  numbers.insert(numbers.begin(), 1);
+  return call.made(g.op(function, {operand, g.integers(numbers)}));  // Expand or Tile
+}
+
+ExportValue operator_layer(const ExportCall& call) {
+  const auto& o = static_cast<const OperatorLayer&>(call.layer).options();
+  ExportGraph& g = call.graph;
+  const std::string& function = o.function.value;
+  if (function == "Embedding") {
+    return call.made(g.op("Gather", {g.parameter("constant", call.value("constant")), call.plain()}));
+  }
+  static constexpr std::array arguments{"Slice", "Gather",  "Softmax", "LogSoftmax", "CumSum",
+                                        "Pad",   "Reshape", "Expand",  "Tile"};
+  if (function.starts_with("Reduce") || std::ranges::find(arguments, function) != arguments.end()) {
+    return with_arguments(call, o);
+  }
+  int rank = o.constant_shape ? static_cast<int>(o.constant_shape->size()) + 1 : 0;
+  for (const ExportValue& value : call.inputs) rank = std::max(rank, value.shape.rank() + 1);
+  std::vector<std::string> operands;
+  for (const ExportValue& value : call.inputs) {
+    operands.push_back(function == "MatMul" ? g.plain(value) : broadcast_operand(g, value, rank));
+  }
+  std::string constant;
+  if (o.constant_shape) constant = g.parameter("constant", call.value("constant"));
+  if (o.value) constant = g.number(*o.value);
+  if (!constant.empty()) operands.insert(o.value_first ? operands.begin() : operands.end(), constant);
+  return call.made(g.op(function, operands));
+}
+
+}  // namespace
+
+void add_operator_rows(ExportRows& rows) { rows["Operator"] = operator_layer; }
+
+}  // namespace xtape::onnx

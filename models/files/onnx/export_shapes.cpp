@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <limits>
+
+#include "layers/layers.hpp"
+#include "models/files/onnx/export_graph.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+template <class Definition>
+const auto& options_in(const ExportCall& call) {
+  return static_cast<const Definition&>(call.layer).options();
+}
+
+/// The inputs in one order of the axes: that of images if an input has it, and the result.
+struct Aligned {
+  std::vector<std::string> names;
+  ExportValue like;  ///< a value with the same order
+};
+
+Aligned aligned(const ExportCall& call) {
+  const ExportValue& first = call.x();
+  const auto any_image =
+      std::ranges::find_if(call.inputs, [](const ExportValue& value) { return value.channels_first; });
+  Aligned result{{}, any_image == call.inputs.end() ? first : *any_image};
+  const bool same_flat =
+      std::ranges::all_of(call.inputs, [&](const ExportValue& value) { return value.flat_of == first.flat_of; });
+  if (!same_flat) result.like = {"", call.output};
+  for (const ExportValue& value : call.inputs) {
+    result.names.push_back(result.like.channels_first ? call.graph.channels_first(value)
+                           : same_flat                ? value.name
+                                                      : call.graph.plain(value));
+  }
+  return result;
+}
+
+ExportValue merged(const ExportCall& call, const char* type) {
+  const Aligned inputs = aligned(call);
+  std::string y = inputs.names[0];
+  const std::string name = type;
+  if (name == "Max" || name == "Min" || name == "Mean") {
+    y = call.graph.op(type, inputs.names);
+  } else {
+    for (std::size_t i = 1; i < inputs.names.size(); ++i) y = call.graph.op(type, {y, inputs.names[i]});
+  }
+  return {y, call.output, inputs.like.channels_first, inputs.like.flat_of};
+}
+
+ExportValue concatenated(const ExportCall& call) {
+  const int rank = call.output.rank() + 1, given = options_in<ConcatenateLayer>(call).axis;
+  const std::int64_t axis = given < 0 ? given + rank : given;
+  const bool images = std::ranges::any_of(call.inputs, [](const ExportValue& value) { return value.channels_first; });
+  std::vector<std::string> names;
+  for (const ExportValue& value : call.inputs) {
+    names.push_back(images ? call.graph.channels_first(value) : call.graph.plain(value));
+  }
+  const std::int64_t in_file = !images ? axis : axis == rank - 1 ? 1 : axis + 1;
+  const std::string y = call.graph.op("Concat", names, {{"axis", in_file}});
+  return images ? call.made_images(y) : call.made(y);
+}
+
+/// Products of vectors, as stacks of matrices (n, rows, k) and (n, k, columns).
+ExportValue dot(const ExportCall& call) {
+  const auto& o = options_in<DotLayer>(call);
+  ExportGraph& g = call.graph;
+  const auto stacked = [&](std::size_t i, bool k_last) {
+    const ExportValue& value = call.inputs[i];
+    const int rank = value.shape.rank() + 1;
+    const std::int64_t axis = o.axes[i] < 0 ? o.axes[i] + rank : o.axes[i];
+    std::string x = g.plain(value);
+    if (o.normalize) {
+      const std::string squares = g.reduce("ReduceSum", g.op("Mul", {x, x}), {axis}, true);
+      x = g.op("Div", {x, g.op("Sqrt", {g.op("Max", {squares, g.number(1e-14)})})});
+    }
+    if (rank == 2) return g.op("Unsqueeze", {x, g.integers({k_last ? 1 : 2})});
+    return (axis == 2) == k_last ? x : g.op("Transpose", {x}, {{"perm", std::vector<std::int64_t>{0, 2, 1}}});
+  };
+  const std::string y = g.op("MatMul", {stacked(0, true), stacked(1, false)});
+  if (call.inputs[0].shape.rank() == 1) return call.made(g.op("Squeeze", {y, g.integers({1})}));
+  return call.made(call.inputs[1].shape.rank() == 1 ? g.op("Squeeze", {y, g.integers({2})}) : y);
+}
+
+ExportValue flattened(const ExportCall& call) {
+  const ExportValue& x = call.x();
+  const bool known = x.shape.known();
+  const bool keep = x.channels_first && known && Shape(x.shape).size() > 0;
+  const std::string y = call.graph.op("Flatten", {keep ? x.name : call.plain()}, {{"axis", std::int64_t{1}}});
+  ExportValue made = call.made(y);
+  if (keep) made.flat_of = Shape(x.shape);
+  return made;
+}
+
+ExportValue reshaped(const ExportCall& call) {
+  std::vector<std::int64_t> target = options_in<ReshapeLayer>(call).target_shape.value;
+  target.insert(target.begin(), 0);
+  return call.made(call.graph.op("Reshape", {call.plain(), call.graph.integers(target)}));
+}
+
+ExportValue permuted_layer(const ExportCall& call) {
+  std::vector<std::int64_t> axes{0};
+  const int rank = call.output.rank() + 1;
+  for (const std::int64_t axis : options_in<PermuteLayer>(call).dims.value) {
+    // in a channels-first value the last axis is at 1, and the others follow
+    axes.push_back(!call.x().channels_first ? axis : axis == rank - 1 ? 1 : axis + 1);
+  }
+  const std::string x = call.x().channels_first ? call.x().name : call.plain();
+  if (std::ranges::is_sorted(axes)) return call.made(x);
+  return call.made(call.graph.op("Transpose", {x}, {{"perm", axes}}));
+}
+
+ExportValue repeated(const ExportCall& call) {
+  const std::string x = call.graph.op("Unsqueeze", {call.plain(), call.graph.integers({1})});
+  return call.made(call.graph.op("Tile", {x, call.graph.integers({1, options_in<RepeatVectorLayer>(call).n, 1})}));
+}
+
+/// Removes elements at the ends of axes; `axes` are those of the file.
+std::string cropped(ExportGraph& g, const std::string& x, const std::vector<std::int64_t>& axes,
+                    const std::vector<std::int64_t>& before, std::vector<std::int64_t> behind) {
+  for (std::int64_t& end : behind) end = end == 0 ? std::numeric_limits<std::int64_t>::max() : -end;
+  return g.op("Slice", {x, g.integers(before), g.integers(behind), g.integers(axes)});
+}
+
+ExportValue cropping1d(const ExportCall& call) {
+  const auto& amounts = options_in<Cropping1DLayer>(call).cropping;
+  return call.made(cropped(call.graph, call.plain(), {1}, {amounts[0]}, {amounts[1]}));
+}
+
+ExportValue cropping2d(const ExportCall& call) {
+  const auto [top, bottom, left, right] = options_in<Cropping2DLayer>(call).cropping.amounts();
+  return call.made_images(cropped(call.graph, call.images(), {2, 3}, {top, left}, {bottom, right}));
+}
+
+ExportValue zero_padding1d(const ExportCall& call) {
+  const auto& amounts = options_in<ZeroPadding1DLayer>(call).padding;
+  return call.made(call.graph.op("Pad", {call.plain(), call.graph.integers({0, amounts[0], 0, 0, amounts[1], 0})}));
+}
+
+ExportValue zero_padding2d(const ExportCall& call) {
+  const auto [top, bottom, left, right] = options_in<ZeroPadding2DLayer>(call).padding.amounts();
+  return call.made_images(
+      call.graph.op("Pad", {call.images(), call.graph.integers({0, 0, top, left, 0, 0, bottom, right})}));
+}
+
+}  // namespace
+
+void add_shape_rows(ExportRows& rows) {
+  rows["Add"] = [](const ExportCall& call) { return merged(call, "Add"); };
+  rows["Subtract"] = [](const ExportCall& call) { return merged(call, "Sub"); };
+  rows["Multiply"] = [](const ExportCall& call) { return merged(call, "Mul"); };
+  rows["Average"] = [](const ExportCall& call) { return merged(call, "Mean"); };
+  rows["Maximum"] = [](const ExportCall& call) { return merged(call, "Max"); };
+  rows["Minimum"] = [](const ExportCall& call) { return merged(call, "Min"); };
+  rows["Concatenate"] = concatenated;
+  rows["Dot"] = dot;
+  rows["Flatten"] = flattened;
+  rows["Reshape"] = reshaped;
+  rows["Permute"] = permuted_layer;
+  rows["RepeatVector"] = repeated;
+  rows["Cropping1D"] = cropping1d;
+  rows["Cropping2D"] = cropping2d;
+  rows["ZeroPadding1D"] = zero_padding1d;
+  rows["ZeroPadding2D"] = zero_padding2d;
+}
+
+}  // namespace xtape::onnx

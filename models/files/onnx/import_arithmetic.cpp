@@ -1,0 +1,173 @@
+#include <algorithm>
+#include <limits>
+
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
+#include "models/files/onnx/import_graph.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+using Kind = Number::Kind;
+
+/// The result of an operator on two integers. Nothing if it overflows or there is no such operator.
+std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, std::int64_t b) {
+  std::int64_t result = 0;
+  if (type == "Add" || type == "Sum")
+    return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (type == "Sub") return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (type == "Mul") return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+  if (type == "Div") {
+    if (b == 0 || (a == std::numeric_limits<std::int64_t>::min() && b == -1)) return std::nullopt;
+    return a / b;
+  }
+  if (type == "Max") return std::max(a, b);
+  if (type == "Min") return std::min(a, b);
+  return std::nullopt;
+}
+
+/// Computes integers of shapes, one or as many on each side.
+std::vector<Number> combined(const std::string& type, const std::vector<Number>& a, const std::vector<Number>& b) {
+  check(a.size() == b.size() || a.size() == 1 || b.size() == 1, "expected lists of one length, got {} and {}", a.size(),
+        b.size());
+  std::vector<Number> result;
+  for (std::size_t i = 0; i < (a.empty() || b.empty() ? 0 : std::max(a.size(), b.size())); ++i) {
+    const Number& x = a[a.size() == 1 ? 0 : i];
+    const Number& y = b[b.size() == 1 ? 0 : i];
+    if (!x.known() || !y.known()) {
+      const bool one = y.known() && y.value == 1 && (type == "Mul" || type == "Div");
+      result.push_back(one ? x : Number{-1, Kind::unknown});
+      continue;
+    }
+    const auto value = combined(type, x.value, y.value);
+    check(value.has_value(), "expected integers without overflow, got {} and {}", x.value, y.value);
+    result.push_back({*value});
+  }
+  return result;
+}
+
+Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor& b) {
+  check(a.dtype() == b.dtype(), "expected operands of one type, got {} and {}", a.dtype(), b.dtype());
+  const Shape shape = broadcast_shapes(type, a.shape(), b.shape());
+  check(shape.size() <= std::max(a.size(), b.size()) * 64 + 4096, "expected a small constant, got the shape {}", shape);
+  if (a.dtype() == DType::int64) {
+    const auto spread = [&](const Tensor& x) {  // exact below 2^53
+      return broadcast_to(Variable(x.to(DType::float64)), shape).value().to_vector<std::int64_t>();
+    };
+    const auto x = spread(a), y = spread(b);
+    std::vector<std::int64_t> result(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto value = combined(type, x[i], y[i]);
+      check(value.has_value(), "expected integers without overflow, got {} and {}", x[i], y[i]);
+      result[i] = *value;
+    }
+    return Tensor::of(shape, result);
+  }
+  const Variable x = a, y = b;
+  if (type == "Add" || type == "Sum") return add(x, y).value();
+  if (type == "Sub") return subtract(x, y).value();
+  if (type == "Mul") return multiply(x, y).value();
+  if (type == "Div") return divide(x, y).value();
+  if (type == "Max") return maximum(x, y).value();
+  if (type == "Min") return minimum(x, y).value();
+  return pow(x, y).value();
+}
+
+/// A tensor and a constant.
+ImportValue with_constant(ImportNode& n, const std::string& type, const ImportValue& x, const ImportValue& other,
+                          bool constant_first) {
+  const Tensor& constant = *other.constant;
+  const int rank = x.tensor->shape().rank();
+  check(is_floating(constant.dtype()) || type == "Pow", "expected operands of one type, got {}", constant.dtype());
+  ImportValue y{.channels_last = x.channels_last, .flat_of = x.flat_of};
+  if (constant.size() == 1 && constant.rank() <= rank + n.graph.lead()) {
+    const double value = constant.item();
+    const auto rescaled = [&](double scale, double offset) {
+      y.tensor = n.layer<RescalingLayer>({.scale = scale, .offset = offset}, {*x.tensor});
+      return y;
+    };
+    if (type == "Add") return rescaled(1, value);
+    if (type == "Sub") return constant_first ? rescaled(-1, value) : rescaled(1, -value);
+    if (type == "Mul") return rescaled(value, 0);
+    y.tensor = n.operation({.function = type, .value = value, .value_first = constant_first}, {*x.tensor});
+    return y;
+  }
+  const bool batch_of_one = constant.rank() == rank + 1 && n.graph.lead() == 1 && constant.dim(0) == 1;
+  check(constant.rank() <= rank || batch_of_one || n.graph.lead() == 0,
+        "expected a constant for the axes of samples, got the shape {} for samples with {} axes", constant.shape(),
+        rank);
+  Tensor aligned = (batch_of_one ? constant.reshaped(constant.shape().without(0)) : constant).to(DType::float32);
+  SymbolicTensor tensor = *x.tensor;
+  if (x.flat_of) {
+    tensor = n.plain(x);
+    y.flat_of.reset();
+  }
+  if (x.channels_last) aligned = channels_last_constant(aligned, rank);
+  std::vector<std::int64_t> shape;
+  for (int i = 0; i < aligned.rank(); ++i) shape.push_back(aligned.dim(i));
+  y.tensor = n.operation(
+      {.function = type, .value_first = constant_first, .constant_shape = shape, .trainable = other.parameter},
+      {tensor}, {{"constant", aligned}});
+  return y;
+}
+
+ImportValue of_tensors(ImportNode& n, const std::string& type, const ImportValue& a, const ImportValue& b) {
+  const int rank = a.tensor->shape().rank(), other = b.tensor->shape().rank();
+  check(rank == other || n.graph.lead() == 0,
+        "expected inputs with the same number of axes, got {} and {} besides the batch", rank, other);
+  const bool last = (a.channels_last || b.channels_last) && rank == other;
+  const bool flat = a.flat_of && a.flat_of == b.flat_of;
+  const SymbolicTensor x = last ? n.images(a) : flat ? *a.tensor : n.plain(a);
+  const SymbolicTensor y = last ? n.images(b) : flat ? *b.tensor : n.plain(b);
+  ImportValue result{.channels_last = last};
+  if (flat) result.flat_of = a.flat_of;
+  if (x.shape() == y.shape()) {
+    if (type == "Add") result.tensor = n.layer<AddLayer>({}, {x, y});
+    if (type == "Sub") result.tensor = n.layer<SubtractLayer>({}, {x, y});
+    if (type == "Mul") result.tensor = n.layer<MultiplyLayer>({}, {x, y});
+    if (type == "Max") result.tensor = n.layer<MaximumLayer>({}, {x, y});
+    if (type == "Min") result.tensor = n.layer<MinimumLayer>({}, {x, y});
+  }
+  if (!result.tensor) result.tensor = n.operation({.function = type}, {x, y});
+  return result;
+}
+
+ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& a, const ImportValue& b,
+                     const std::optional<std::vector<Number>>& a_numbers,
+                     const std::optional<std::vector<Number>>& b_numbers) {
+  if (a.tensor && b.tensor) return of_tensors(n, type, a, b);
+  if (a.tensor && b.constant) return with_constant(n, type, a, b, false);
+  if (b.tensor && a.constant) return with_constant(n, type, b, a, true);
+  if (a.constant && b.constant) return {.constant = combined_constants(type, *a.constant, *b.constant)};
+  check(a_numbers && b_numbers, "expected operands that are both tensors or both shapes");
+  return {.numbers = combined(type, *a_numbers, *b_numbers)};
+}
+
+void binary(ImportNode& n) {
+  check(!n.has("axis") && !n.has("broadcast"), "expected broadcasting of opset 7, got that of an older one");
+  n.graph.set(n.node.output(0),
+              combined(n, n.node.op_type(), n.input(0), n.input(1), n.is_tensor(0) ? std::nullopt : n.numbers(0),
+                       n.is_tensor(1) ? std::nullopt : n.numbers(1)));
+}
+
+/// Sum, Mean, Max and Min of any number of inputs.
+void variadic(ImportNode& n) {
+  const std::string type = n.node.op_type();
+  const std::string step = type == "Sum" || type == "Mean" ? "Add" : type;
+  ImportValue y = n.input(0);
+  for (int i = 1; i < n.node.input_size(); ++i) y = combined(n, step, y, n.input(i), std::nullopt, std::nullopt);
+  if (type == "Mean" && n.node.input_size() > 1) {
+    check(y.tensor.has_value(), "expected a value that depends on the inputs of the model, got a constant");
+    y.tensor = n.layer<RescalingLayer>({.scale = 1.0 / n.node.input_size()}, {*y.tensor});
+  }
+  n.graph.set(n.node.output(0), y);
+}
+
+}  // namespace
+
+void add_arithmetic_rows(ImportRows& rows) {
+  for (const char* type : {"Add", "Sub", "Mul", "Div", "Pow"}) rows[type] = binary;
+  for (const char* type : {"Sum", "Mean", "Max", "Min"}) rows[type] = variadic;
+}
+
+}  // namespace xtape::onnx

@@ -1,0 +1,213 @@
+#include "models/files/onnx/import_graph.hpp"
+
+#include <algorithm>
+
+#include "framework/io/utf8.hpp"
+#include "models/files/onnx/import_tensor.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+/// Attributes of opsets below 7 that have another meaning are not known to the rows, and so are an Error.
+constexpr int oldest_opset = 1, newest_opset = 21;
+
+/// A name for a layer: without "/", which separates the names in paths.
+std::string layer_name(std::string name) {
+  for (char& c : name) {
+    if (c == '/' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';
+  }
+  return name;
+}
+
+std::string node_title(const xtape_onnx::NodeProto& node, int opset) {
+  const std::string name = !node.name().empty() ? node.name() : node.output_size() > 0 ? node.output(0) : "";
+  return fmt::format("node \"{:.100}\" ({:.60}, opset {})", name, node.op_type(), opset);
+}
+
+/// The channels-last shape of a sample whose shape in the file is given.
+std::vector<Extent> channels_to_end(std::vector<Extent> extents) {
+  std::ranges::rotate(extents, extents.begin() + 1);
+  return extents;
+}
+
+}  // namespace
+
+ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::path folder,
+                         const LoadOnnxOptions& options)
+    : file_(file), graph_(file.graph()), folder_(std::move(folder)), options_(options) {
+  for (const auto& set : file_.opset_import()) {
+    if (set.domain().empty() || set.domain() == "ai.onnx") {
+      check(set.version() >= oldest_opset && set.version() <= newest_opset, "expected an opset of {} to {}, got {}",
+            oldest_opset, newest_opset, set.version());
+      opset_ = static_cast<int>(set.version());
+    }
+  }
+  for (const auto& entry : file_.metadata_props()) {
+    if (entry.key() == "image_axes") all_images_ = entry.value() == "channels_first";
+  }
+  check(opset_ != 0, "expected the version of the operator set, got none");
+  check(graph_.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
+  for (const auto& node : graph_.node()) {
+    for (const std::string& input : node.input()) readers_[input].push_back(&node);
+  }
+  for (const auto& output : graph_.output()) outputs_.insert(output.name());
+}
+
+const ImportValue* ImportGraph::find(const std::string& name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+const ImportValue& ImportGraph::value(const std::string& name) const {
+  const ImportValue* found = find(name);
+  check(found != nullptr, "expected nodes in the order of computation, got the input \"{:.100}\" before it is computed",
+        name);
+  return *found;
+}
+
+void ImportGraph::set(const std::string& name, ImportValue value) {
+  if (name.empty()) return;
+  check(values_.emplace(name, std::move(value)).second, "expected different names of values, got \"{:.100}\" twice",
+        name);
+}
+
+const xtape_onnx::NodeProto* ImportGraph::only_reader(const std::string& name) const {
+  const auto found = readers_.find(name);
+  return found == readers_.end() || found->second.size() != 1 || outputs_.contains(name) ? nullptr
+                                                                                         : found->second.front();
+}
+
+SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std::vector<SymbolicTensor>& inputs,
+                                  const Values& values, const std::string& wanted) {
+  const std::string base = wanted.empty() ? layer->type() : layer_name(wanted);
+  std::string name = base;
+  while (!names_.insert(name).second) name = fmt::format("{}_{}", base, ++repeated_[base]);
+  check_name(name);
+  layer->rename(name);
+  layer->give_values([&](const std::string& path, const ParameterSpec& spec) {
+    const auto found = values.find(path);
+    check(found != values.end(), "expected a value of {}", path);
+    check(found->second.shape() == spec.shape, "{}: expected the shape {}, got {}", path, spec.shape,
+          found->second.shape());
+    return found->second;
+  });
+  return layer->connect_one(inputs);
+}
+
+void ImportGraph::read_constants() {
+  for (const auto& proto : graph_.initializer()) {
+    try {
+      set(proto.name(), {.constant = tensor_of(proto, folder_), .parameter = true});
+    } catch (const Error& error) {
+      fail("initializer \"{:.100}\": {}", proto.name(), error.what());
+    }
+  }
+}
+
+bool needs_channels_first(const std::string& type) {
+  static const std::set<std::string> types{
+      "AveragePool",        "BatchNormalization",    "Conv",    "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
+      "GroupNormalization", "InstanceNormalization", "MaxPool", "Resize",       "Upsample"};
+  return types.contains(type);
+}
+
+bool keeps_axes(const std::string& type) {
+  static const std::set<std::string> types{
+      "Abs",       "Add",      "Cast",     "Celu",       "Clip", "Concat",      "Cos",       "Div",
+      "Dropout",   "Elu",      "Erf",      "Exp",        "Gelu", "HardSigmoid", "HardSwish", "Identity",
+      "LeakyRelu", "Log",      "Max",      "Mean",       "Min",  "Mish",        "Mul",       "Neg",
+      "PRelu",     "Pad",      "Pow",      "Reciprocal", "Relu", "Selu",        "Shrink",    "Sigmoid",
+      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",  "Sum",         "Tanh",      "ThresholdedRelu"};
+  return types.contains(type);
+}
+
+/// Finds the values that an operator reads that needs the channels first, directly or through elementwise operators.
+void ImportGraph::find_images() {
+  for (int i = graph_.node_size(); i-- > 0;) {
+    const auto& node = graph_.node(i);
+    const auto is_image = [&](const std::string& output) { return images_.contains(output); };
+    if (needs_channels_first(node.op_type()) ||
+        (keeps_axes(node.op_type()) && std::ranges::any_of(node.output(), is_image))) {
+      images_.insert(node.input().begin(), node.input().end());
+    }
+  }
+}
+
+void ImportGraph::read_inputs() {
+  for (const auto& info : graph_.input()) {
+    if (find(info.name()) != nullptr) continue;  // an initializer
+    const auto& tensor = info.type().tensor_type();
+    check(info.type().has_tensor_type() && tensor.has_shape(), "input \"{:.100}\": expected a tensor with a shape",
+          info.name());
+    std::vector<Extent> extents;
+    for (const auto& dim : tensor.shape().dim()) {
+      extents.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? Extent(dim.dim_value()) : any);
+    }
+    if (options_.batch_axis) {
+      check(!extents.empty(), "input \"{:.100}\": expected a batch axis, got a number; set batch_axis = false",
+            info.name());
+      if (extents[0].known()) batch_ = extents[0].value();
+      extents.erase(extents.begin());
+    }
+    check(extents.size() < Shape::max_rank, "input \"{:.100}\": expected at most {} axes", info.name(),
+          Shape::max_rank);
+    ImportValue value;
+    const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 &&
+                       ((all_images_ && extents.size() == 3) || images_.contains(info.name()));
+    if (image) extents = channels_to_end(std::move(extents));
+    std::string name = layer_name(info.name());
+    check_name(name);
+    check(names_.insert(name).second, "expected inputs with different names, got \"{:.100}\" twice", name);
+    inputs_.push_back(Input(
+        {.shape = PartialShape(std::move(extents)), .dtype = dtype_of_elements(tensor.elem_type()), .name = name}));
+    value.tensor = inputs_.back();
+    value.channels_last = image;
+    set(info.name(), std::move(value));
+  }
+  check(!inputs_.empty(), "expected at least one input, got none");
+}
+
+void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
+  if (skipped_.contains(&proto)) return;
+  try {
+    check(proto.domain().empty() || proto.domain() == "ai.onnx", "expected an operator of ONNX, got one of {:.60}",
+          proto.domain());
+    const auto row = import_rows().find(proto.op_type());
+    check(row != import_rows().end(), "expected an operator that xtape knows (docs/formats.md), got {:.60}",
+          proto.op_type());
+    check(proto.output_size() > 0, "expected an output, got none");
+    ImportNode node(*this, proto);
+    row->second(node);
+    node.check_all_read();
+  } catch (const Error& error) {
+    fail("{}: {}", node_title(proto, opset_), error.what());
+  }
+}
+
+Model ImportGraph::model() {
+  read_constants();
+  find_images();
+  read_inputs();
+  for (const auto& node : graph_.node()) {
+    if (node.op_type() == "Constant") read_node(node);
+  }
+  for (const auto& node : graph_.node()) {
+    if (node.op_type() != "Constant") read_node(node);
+  }
+  std::vector<SymbolicTensor> outputs;
+  for (const auto& info : graph_.output()) {
+    const ImportValue& output = value(info.name());
+    check(output.tensor.has_value(), "output \"{:.100}\": expected a value that depends on the inputs, got a constant",
+          info.name());
+    const bool image = options_.images == ImageAxes::channels_last && output.tensor->shape().rank() == 3;
+    xtape_onnx::NodeProto place;
+    place.set_name(info.name());
+    ImportNode node(*this, place);
+    outputs.push_back(image && (output.channels_last || all_images_) ? node.images(output) : node.plain(output));
+  }
+  check(!outputs.empty(), "expected at least one output, got none");
+  const std::string& name = options_.name.empty() ? graph_.name() : options_.name;
+  return {inputs_, outputs, {.name = layer_name(name)}};
+}
+
+}  // namespace xtape::onnx

@@ -1,0 +1,190 @@
+// Reads a graph of ONNX: values with the order of their axes, and the layers that nodes become. Internal to
+// models/files/onnx.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "layers/layers.hpp"
+#include "models/files/onnx/onnx_file.hpp"
+#include "xtape_onnx.pb.h"
+
+namespace xtape::onnx {
+
+/// An integer in the arithmetic of shapes.
+struct Number {
+  enum class Kind { known, batch, unknown };
+  std::int64_t value = 0;  ///< of a known number; for an unknown extent its axis
+  Kind kind = Kind::known;
+  bool known() const { return kind == Kind::known; }
+};
+
+/// A value of the file: a constant, integers of a shape, or a tensor of the layer graph.
+struct ImportValue {
+  std::optional<Tensor> constant = std::nullopt;              ///< float32 or int64
+  bool parameter = false;                                     ///< whether the constant is a weight, not a number
+  std::optional<std::vector<Number>> numbers = std::nullopt;  ///< a list of integers, some of which depend on inputs
+  std::optional<SymbolicTensor> tensor = std::nullopt;
+  bool channels_last = false;  ///< whether the first axis of samples in the file is the last one of the tensor
+  /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.
+  std::optional<Shape> flat_of = std::nullopt;
+  int batch_at = 0;  ///< the axis of the batch in the file; it is the first one of the tensor
+};
+
+/// The values of the parameters of a layer by name.
+using Values = std::map<std::string, Tensor>;
+
+class ImportNode;
+
+/// The graph that is read.
+class ImportGraph {
+ public:
+  ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::path folder, const LoadOnnxOptions& options);
+  Model model();
+
+  int opset() const { return opset_; }
+  /// The number of axes in front of a sample in the file: 1 with a batch axis.
+  int lead() const { return options_.batch_axis ? 1 : 0; }
+  /// The extent of the batch in the file; nothing if it is symbolic.
+  std::optional<std::int64_t> batch() const { return batch_; }
+  const std::filesystem::path& folder() const { return folder_; }
+
+  const ImportValue& value(const std::string& name) const;
+  const ImportValue* find(const std::string& name) const;
+  void set(const std::string& name, ImportValue value);
+  /// The only node that reads a value that is not an output of the graph; null if there is no such node.
+  const xtape_onnx::NodeProto* only_reader(const std::string& name) const;
+  /// The node has been computed together with an earlier one.
+  void skip(const xtape_onnx::NodeProto& node) { skipped_.insert(&node); }
+
+  /// Calls a layer, named after the wanted name, with the values of its parameters.
+  SymbolicTensor apply(const std::shared_ptr<Layer>& layer, const std::vector<SymbolicTensor>& inputs,
+                       const Values& values, const std::string& wanted);
+
+ private:
+  void read_constants();
+  void read_inputs();
+  void find_images();
+  void read_node(const xtape_onnx::NodeProto& node);
+
+  const xtape_onnx::ModelProto& file_;
+  const xtape_onnx::GraphProto& graph_;
+  std::filesystem::path folder_;
+  const LoadOnnxOptions& options_;
+  int opset_ = 0;
+  bool all_images_ = false;  // save_onnx() wrote all samples with three axes as images
+  std::optional<std::int64_t> batch_;
+  std::map<std::string, ImportValue> values_;
+  std::map<std::string, std::vector<const xtape_onnx::NodeProto*>> readers_;
+  std::set<std::string> outputs_, names_, images_;
+  std::map<std::string, int> repeated_;  // how often a name was wanted again
+  std::set<const xtape_onnx::NodeProto*> skipped_;
+  std::vector<SymbolicTensor> inputs_;
+};
+
+/// A node that is read. Attributes that no function has asked for are an Error.
+class ImportNode {
+ public:
+  ImportNode(ImportGraph& in_graph, const xtape_onnx::NodeProto& of_node) : graph(in_graph), node(of_node) {}
+
+  ImportGraph& graph;
+  const xtape_onnx::NodeProto& node;
+
+  // Attributes.
+  std::int64_t integer(const char* name, std::int64_t otherwise);
+  double number(const char* name, double otherwise);
+  std::string text(const char* name, const std::string& otherwise);
+  std::optional<std::vector<std::int64_t>> integers(const char* name);
+  std::optional<Tensor> tensor_attribute(const char* name);
+  bool has(const char* name) const;
+  /// Ignores an attribute that has no effect.
+  void ignore(const char* name) { read_.insert(name); }
+  void check_all_read() const;
+
+  // Inputs.
+  bool has_input(int i) const { return i < node.input_size() && !node.input(i).empty(); }
+  /// Error if the batch is not on its first axis, unless allow_moved_batch() was called.
+  const ImportValue& input(int i) const;
+  /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into
+  /// account.
+  void allow_moved_batch() { moved_batch_ = true; }
+  /// The axis of the batch of the first input in the file.
+  int batch_at() const { return has_input(0) ? input(0).batch_at : 0; }
+  bool is_tensor(int i) const { return has_input(i) && input(i).tensor.has_value(); }
+  /// The constant input. Error if it is not a constant.
+  Tensor constant(int i) const;
+  /// The constant list of integers. Error if it is not constant.
+  std::vector<std::int64_t> constant_integers(int i) const;
+  /// An attribute in old opsets, an input in new ones; nothing if neither is there.
+  std::optional<std::vector<std::int64_t>> integers_of(const char* name, int i);
+  /// The list of integers of a shape, if the input has one.
+  std::optional<std::vector<Number>> numbers(int i) const;
+  /// The tensor in the order of the axes of the file.
+  SymbolicTensor plain(int i) { return plain(input(i)); }
+  SymbolicTensor plain(const ImportValue& value);
+  /// The tensor with the channels last. Error unless samples have `rank` axes (-1: at least 2).
+  SymbolicTensor images(int i, int rank = -1);
+  SymbolicTensor images(const ImportValue& value);
+  /// Number of axes of an input in the file.
+  int rank(int i) const { return input(i).tensor->shape().rank() + graph.lead(); }
+  /// The extents of a sample of the input in the order of the file.
+  std::vector<Extent> extents(int i) const;
+
+  /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.
+  std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const;
+
+  // Outputs.
+  template <class Definition>
+  SymbolicTensor layer(typename Definition::Options options, const std::vector<SymbolicTensor>& inputs,
+                       const Values& values = {}) {
+    return graph.apply(std::make_shared<Definition>(std::move(options)), inputs, values, name());
+  }
+  SymbolicTensor function(const ActivationFunction& function, const SymbolicTensor& x) {
+    return layer<ActivationLayer>({function}, {x});
+  }
+  SymbolicTensor operation(OperatorLayer::Options options, const std::vector<SymbolicTensor>& inputs,
+                           const Values& values = {}) {
+    return layer<OperatorLayer>(std::move(options), inputs, values);
+  }
+  void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0, int batch_at = 0);
+  /// An output with the order of the axes of an input, which has the same shape.
+  void set_like(const SymbolicTensor& tensor, int i);
+  void set_constant(Tensor tensor);
+  void set_numbers(std::vector<Number> numbers);
+
+ private:
+  std::string name() const;
+  const xtape_onnx::AttributeProto* attribute(const char* name, int type);
+  std::set<std::string> read_;
+  bool moved_batch_ = false;
+};
+
+/// Reads a node of one operator.
+using ImportRow = void (*)(ImportNode& node);
+/// The rows of operators by name.
+using ImportRows = std::map<std::string, ImportRow>;
+
+// Each file has the rows of some operators.
+void add_elementwise_rows(ImportRows& rows);
+void add_arithmetic_rows(ImportRows& rows);
+void add_window_rows(ImportRows& rows);
+void add_product_rows(ImportRows& rows);
+void add_shape_rows(ImportRows& rows);
+void add_selection_rows(ImportRows& rows);
+void add_reduction_rows(ImportRows& rows);
+const ImportRows& import_rows();
+
+/// Whether an operator needs the channels on the first axis of samples.
+bool needs_channels_first(const std::string& type);
+/// Whether an operator accepts any order of the axes, and its output has the order of its inputs.
+bool keeps_axes(const std::string& type);
+
+/// The constant of the file, broadcast from the right to samples, as a constant of channels-last samples.
+Tensor channels_last_constant(const Tensor& constant, int sample_rank);
+
+}  // namespace xtape::onnx

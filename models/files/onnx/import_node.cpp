@@ -1,0 +1,195 @@
+#include <algorithm>
+
+#include "framework/ops/manipulation.hpp"
+#include "models/files/onnx/import_graph.hpp"
+#include "models/files/onnx/import_tensor.hpp"
+
+namespace xtape::onnx {
+
+using Attribute = xtape_onnx::AttributeProto;
+
+const Attribute* ImportNode::attribute(const char* name, int type) {
+  read_.insert(name);
+  for (const Attribute& found : node.attribute()) {
+    if (found.name() != name) continue;
+    check(found.type() == type, "attribute {}: expected type {} of ONNX, got {}", name, type,
+          static_cast<int>(found.type()));
+    return &found;
+  }
+  return nullptr;
+}
+
+bool ImportNode::has(const char* name) const {
+  return std::ranges::any_of(node.attribute(), [&](const Attribute& found) { return found.name() == name; });
+}
+
+std::int64_t ImportNode::integer(const char* name, std::int64_t otherwise) {
+  const Attribute* found = attribute(name, Attribute::INT);
+  return found != nullptr ? found->i() : otherwise;
+}
+
+double ImportNode::number(const char* name, double otherwise) {
+  const Attribute* found = attribute(name, Attribute::FLOAT);
+  return found != nullptr ? found->f() : otherwise;
+}
+
+std::string ImportNode::text(const char* name, const std::string& otherwise) {
+  const Attribute* found = attribute(name, Attribute::STRING);
+  return found != nullptr ? found->s() : otherwise;
+}
+
+std::optional<std::vector<std::int64_t>> ImportNode::integers(const char* name) {
+  const Attribute* found = attribute(name, Attribute::INTS);
+  if (found == nullptr) return std::nullopt;
+  return std::vector<std::int64_t>(found->ints().begin(), found->ints().end());
+}
+
+std::optional<Tensor> ImportNode::tensor_attribute(const char* name) {
+  const Attribute* found = attribute(name, Attribute::TENSOR);
+  if (found == nullptr) return std::nullopt;
+  return tensor_of(found->t(), graph.folder());
+}
+
+void ImportNode::check_all_read() const {
+  for (const Attribute& found : node.attribute()) {
+    check(read_.contains(found.name()), "expected attributes that xtape knows, got {:.60}", found.name());
+  }
+}
+
+const ImportValue& ImportNode::input(int i) const {
+  check(has_input(i), "expected an input {}, got none", i + 1);
+  const ImportValue& value = graph.value(node.input(i));
+  check(value.batch_at == 0 || (moved_batch_ && i == 0),
+        "expected the batch on the first axis, got it on axis {}; the model computes each sample separately",
+        value.batch_at);
+  return value;
+}
+
+Tensor ImportNode::constant(int i) const {
+  const ImportValue& value = input(i);
+  if (!value.constant) {
+    check(value.numbers && std::ranges::all_of(*value.numbers, &Number::known),
+          "expected a constant as input {}, got a value that depends on the inputs of the model", i + 1);
+    return Tensor::labels(constant_integers(i));
+  }
+  return *value.constant;
+}
+
+std::vector<std::int64_t> ImportNode::constant_integers(int i) const {
+  const ImportValue& value = input(i);
+  std::vector<std::int64_t> result;
+  if (value.numbers) {
+    for (const Number& number : *value.numbers) {
+      check(number.known(), "expected constant integers as input {}, got an extent that is not known", i + 1);
+      result.push_back(number.value);
+    }
+    return result;
+  }
+  const Tensor given = constant(i);
+  check(given.dtype() == DType::int64, "expected integers as input {}, got {}", i + 1, given.dtype());
+  return given.to_vector<std::int64_t>();
+}
+
+std::optional<std::vector<std::int64_t>> ImportNode::integers_of(const char* name, int i) {
+  if (has(name)) return integers(name);
+  if (has_input(i)) return constant_integers(i);
+  return std::nullopt;
+}
+
+std::optional<std::vector<Number>> ImportNode::numbers(int i) const {
+  const ImportValue& value = input(i);
+  if (value.numbers) return value.numbers;
+  if (!value.constant || value.constant->dtype() != DType::int64 || value.constant->rank() > 1) return std::nullopt;
+  std::vector<Number> result;
+  for (const std::int64_t number : value.constant->to_vector<std::int64_t>()) result.push_back({number});
+  return result;
+}
+
+SymbolicTensor ImportNode::plain(const ImportValue& value) {
+  check(value.tensor.has_value(), "expected a value that depends on the inputs of the model, got a constant");
+  if (value.flat_of) {
+    const Shape& image = *value.flat_of;
+    std::vector<std::int64_t> target, dims{image.rank()};
+    for (int i = 0; i < image.rank(); ++i) target.push_back(image[i]);
+    for (int i = 1; i < image.rank(); ++i) dims.push_back(i);
+    const SymbolicTensor unflattened = layer<ReshapeLayer>({.target_shape = target}, {*value.tensor});
+    return layer<FlattenLayer>({}, {layer<PermuteLayer>({.dims = dims}, {unflattened})});
+  }
+  if (!value.channels_last) return *value.tensor;
+  const int rank = value.tensor->shape().rank();
+  std::vector<std::int64_t> dims{rank};
+  for (int i = 1; i < rank; ++i) dims.push_back(i);
+  return layer<PermuteLayer>({.dims = dims}, {*value.tensor});
+}
+
+SymbolicTensor ImportNode::images(const ImportValue& value) {
+  check(value.tensor.has_value(), "expected a value that depends on the inputs of the model, got a constant");
+  const int rank = value.tensor->shape().rank();
+  if (value.channels_last) return *value.tensor;
+  if (rank < 2) return plain(value);
+  std::vector<std::int64_t> dims;
+  for (int i = 2; i <= rank; ++i) dims.push_back(i);
+  dims.push_back(1);
+  return layer<PermuteLayer>({.dims = dims}, {*value.tensor});
+}
+
+SymbolicTensor ImportNode::images(int i, int rank) {
+  const ImportValue& value = input(i);
+  const int given = value.tensor ? value.tensor->shape().rank() : 0;
+  check(graph.lead() == 1, "expected a batch axis, got batch_axis = false");
+  check(value.tensor && (rank < 0 ? given >= 2 : given == rank),
+        "expected an input with {} axes besides the batch, got {}", rank < 0 ? 2 : rank, given);
+  return images(value);
+}
+
+std::vector<Extent> ImportNode::extents(int i) const {
+  const ImportValue& value = input(i);
+  std::vector<Extent> result(value.tensor->shape().begin(), value.tensor->shape().end());
+  if (value.channels_last) std::ranges::rotate(result, result.end() - 1);
+  return result;
+}
+
+std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last) const {
+  check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
+  if (axis < 0) axis += rank;
+  if (graph.lead() == 0) return axis + 1;
+  check(axis != batch_at(),
+        "expected an axis of samples, got the batch axis; the model computes each sample separately");
+  if (axis < batch_at()) return axis + 1;
+  if (!channels_last) return axis;
+  return axis == 1 ? rank - 1 : axis - 1;
+}
+
+void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int output, int batch_at) {
+  check(output < node.output_size(), "expected {} outputs, got {}", output + 1, node.output_size());
+  graph.set(node.output(output), {.tensor = tensor, .channels_last = channels_last, .batch_at = batch_at});
+}
+
+void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
+  const ImportValue& like = input(i);
+  graph.set(
+      node.output(0),
+      {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of, .batch_at = like.batch_at});
+}
+
+void ImportNode::set_constant(Tensor tensor) { graph.set(node.output(0), {.constant = std::move(tensor)}); }
+
+void ImportNode::set_numbers(std::vector<Number> numbers) {
+  graph.set(node.output(0), {.numbers = std::move(numbers)});
+}
+
+std::string ImportNode::name() const {
+  return !node.name().empty() ? node.name() : node.output_size() > 0 ? node.output(0) : "";
+}
+
+Tensor channels_last_constant(const Tensor& constant, int sample_rank) {
+  if (constant.rank() == 0) return constant;
+  std::vector<std::int64_t> extents(static_cast<std::size_t>(std::max(sample_rank - constant.rank(), 0)), 1);
+  for (int i = 0; i < constant.rank(); ++i) extents.push_back(constant.dim(i));
+  std::vector<int> axes;
+  for (int i = 1; i < sample_rank; ++i) axes.push_back(i);
+  axes.push_back(0);
+  return transpose(Variable(constant.reshaped(Shape(extents))), axes).value();
+}
+
+}  // namespace xtape::onnx

@@ -1,0 +1,218 @@
+#include <algorithm>
+
+#include "framework/ops/manipulation.hpp"
+#include "models/files/onnx/import_graph.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+void concat(ImportNode& n) {
+  const std::int64_t given = n.integer("axis", 0);
+  bool tensors = false, constants = true;
+  for (int i = 0; i < n.node.input_size(); ++i) {
+    tensors = tensors || n.is_tensor(i);
+    constants = constants && n.input(i).constant &&
+                (n.input(i).constant->rank() > 1 || is_floating(n.input(i).constant->dtype()));
+  }
+  if (!tensors && constants) {
+    std::vector<Variable> parts;
+    for (int i = 0; i < n.node.input_size(); ++i) parts.emplace_back(n.constant(i));
+    check(!parts.empty() && given >= -parts[0].rank() && given < parts[0].rank(), "axis: expected an axis that exists");
+    return n.set_constant(concatenate(parts, static_cast<int>(given)).value());
+  }
+  if (!tensors) {
+    std::vector<Number> all;
+    for (int i = 0; i < n.node.input_size(); ++i) {
+      const auto part = n.numbers(i);
+      check(part.has_value() && (given == 0 || given == -1), "expected lists of integers along axis 0, got others");
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    return n.set_numbers(all);
+  }
+  bool last = false;
+  const int rank = n.is_tensor(0) ? n.rank(0) : 0;
+  for (int i = 0; i < n.node.input_size(); ++i) {
+    check(n.is_tensor(i) && n.rank(i) == rank, "expected inputs of {} axes that depend on the inputs of the model",
+          rank);
+    last = last || n.input(i).channels_last;
+  }
+  std::vector<SymbolicTensor> inputs;
+  for (int i = 0; i < n.node.input_size(); ++i) inputs.push_back(last ? n.images(n.input(i)) : n.plain(i));
+  const int axis = static_cast<int>(n.axis_of(given, rank, last));
+  n.set(inputs.size() == 1 ? inputs[0] : n.layer<ConcatenateLayer>({.axis = axis}, inputs), last);
+}
+
+/// The tensor whose axes are those of the input, flattened images excepted.
+SymbolicTensor source_of(ImportNode& n) { return n.input(0).flat_of ? n.plain(0) : *n.input(0).tensor; }
+
+void split_row(ImportNode& n) {
+  n.allow_moved_batch();
+  check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
+  const int rank = n.rank(0);
+  const std::int64_t given = n.integer("axis", 0);
+  const bool last = n.input(0).channels_last;
+  const std::int64_t axis = n.axis_of(given, rank, last);
+  const Extent extent = n.input(0).tensor->shape()[static_cast<int>(axis) - 1];
+  const int parts = n.node.output_size();
+  n.integer("num_outputs", parts);
+  Integers sizes = n.integers_of("split", 1).value_or(Integers{});
+  if (sizes.empty()) {
+    check(extent.known(), "expected sizes, or a known extent");
+    const std::int64_t size = (extent.value() + parts - 1) / parts;
+    for (int i = 0; i < parts; ++i) sizes.push_back(std::clamp<std::int64_t>(extent.value() - i * size, 0, size));
+  }
+  std::int64_t total = 0;
+  for (const std::int64_t size : sizes) {
+    check(size >= 0 && size <= (std::int64_t{1} << 30), "expected sizes of 0 to 2^30, got {}", size);
+    total += size;
+  }
+  check(std::ssize(sizes) == parts && (!extent.known() || extent == Extent(total)),
+        "expected sizes of {} parts that add up to {}, got ({})", parts, extent, fmt::join(sizes, ", "));
+  const SymbolicTensor x = source_of(n);
+  std::int64_t begin = 0;
+  for (int i = 0; i < parts; ++i) {
+    const std::int64_t end = begin + sizes[static_cast<std::size_t>(i)];
+    const SymbolicTensor part =
+        n.operation({.function = std::string("Slice"), .axes = {axis}, .numbers = {begin, end, 1}}, {x});
+    n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last, .batch_at = n.batch_at()});
+    begin = end;
+  }
+}
+
+void slice_row(ImportNode& n) {
+  const auto starts = n.integers_of("starts", 1), ends = n.integers_of("ends", 2);
+  check(starts && ends && starts->size() == ends->size(), "expected as many starts as ends");
+  Integers axes = n.integers_of("axes", 3).value_or(Integers{});
+  if (axes.empty()) {
+    for (std::size_t i = 0; i < starts->size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  }
+  const Integers steps = n.has_input(4) ? n.constant_integers(4) : Integers(axes.size(), 1);
+  check(axes.size() == starts->size() && steps.size() == axes.size(), "expected an axis and a step for each start");
+  if (!n.is_tensor(0)) {
+    const auto list = n.numbers(0);
+    check(list && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) && steps[0] == 1,
+          "expected a slice of a list with step 1, got another constant");
+    const std::int64_t size = std::ssize(*list);
+    const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
+    const std::int64_t begin = clamped((*starts)[0]), end = std::max(begin, clamped((*ends)[0]));
+    return n.set_numbers({list->begin() + begin, list->begin() + end});
+  }
+  n.allow_moved_batch();
+  const bool last = n.input(0).channels_last;
+  const int rank = n.rank(0);
+  Integers sample_axes, first, behind, stride;
+  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;  // the largest integer of a model file
+  const auto limited = [most](std::int64_t at) { return std::clamp(at, -most, most); };
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    const bool everything = (*starts)[i] == 0 && steps[i] == 1 && (*ends)[i] >= most;
+    if (everything && (axes[i] == n.batch_at() || axes[i] == n.batch_at() - rank) && n.graph.lead() == 1) continue;
+    sample_axes.push_back(n.axis_of(axes[i], rank, last));
+    first.push_back(limited((*starts)[i]));
+    behind.push_back(limited((*ends)[i]));
+    stride.push_back(limited(steps[i]));
+  }
+  Integers numbers = first;
+  numbers.insert(numbers.end(), behind.begin(), behind.end());
+  numbers.insert(numbers.end(), stride.begin(), stride.end());
+  n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last,
+        0, n.batch_at());
+}
+
+/// Some numbers of a list.
+void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
+  const Tensor indices = n.constant(1);
+  check(indices.dtype() == DType::int64 && indices.rank() <= 1, "expected positions in a list, got {}",
+        indices.shape());
+  std::vector<Number> result;
+  for (std::int64_t at : indices.to_vector<std::int64_t>()) {
+    at = at < 0 ? at + std::ssize(list) : at;
+    check(at >= 0 && at < std::ssize(list), "expected positions below {}, got {}", list.size(), at);
+    result.push_back(list[static_cast<std::size_t>(at)]);
+  }
+  n.set_numbers(result);
+}
+
+void gather(ImportNode& n) {
+  n.allow_moved_batch();
+  const std::int64_t given = n.integer("axis", 0);
+  if (!n.is_tensor(0)) {
+    if (!n.is_tensor(1)) {
+      const auto list = n.numbers(0);
+      check(list && (given == 0 || given == -1), "expected a list of integers, got another constant");
+      return gather_numbers(n, *list);
+    }
+    const Tensor table = n.constant(0);
+    check(given == 0 && table.rank() >= 1 && is_floating(table.dtype()), "expected rows of a table, got others");
+    Integers shape;
+    for (int i = 0; i < table.rank(); ++i) shape.push_back(table.dim(i));
+    return n.set(n.operation({.function = std::string("Embedding"), .constant_shape = shape}, {n.plain(1)},
+                             {{"constant", table}}));
+  }
+  const Tensor indices = n.constant(1);
+  check(indices.dtype() == DType::int64, "expected integers as positions, got {}", indices.dtype());
+  const bool last = n.input(0).channels_last && indices.rank() == 1;
+  const SymbolicTensor source = last ? source_of(n) : n.plain(0);
+  const std::int64_t axis = n.axis_of(given, n.rank(0), last);
+  const SymbolicTensor y = n.operation(
+      {.function = std::string("Gather"), .axes = {axis}, .numbers = indices.to_vector<std::int64_t>()}, {source});
+  const int batch_at = n.batch_at();
+  if (indices.rank() == 1) return n.set(y, last, 0, batch_at);
+  if (indices.rank() == 0) {  // the sum over one element removes the axis
+    const bool before = (given < 0 ? given + n.rank(0) : given) < batch_at;
+    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}), false, 0,
+                 before ? batch_at - 1 : batch_at);
+  }
+  check(batch_at == 0, "expected the batch on the first axis, got it on axis {}", batch_at);
+  Integers extents;
+  for (int i = 1; i <= y.shape().rank(); ++i) {
+    const Extent extent = y.shape()[i - 1];
+    check(extent.known(), "expected known extents, got an unknown one");
+    if (i != axis) {
+      extents.push_back(extent.value());
+    } else {
+      for (int j = 0; j < indices.rank(); ++j) extents.push_back(indices.dim(j));
+    }
+  }
+  n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {y}));
+}
+
+void pad_row(ImportNode& n) {
+  const std::string mode = n.text("mode", "constant");
+  check(mode == "constant", "mode: expected constant, got {:.60}", mode);
+  const Integers pads = n.integers_of("pads", 1).value_or(Integers{});
+  check(!n.has_input(3), "expected pads for all axes, got axes");
+  const double value = n.graph.opset() < 11 ? n.number("value", 0) : n.has_input(2) ? n.constant(2).item() : 0;
+  check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
+  const int rank = n.rank(0), lead = n.graph.lead();
+  check(std::ssize(pads) == 2 * rank, "pads: expected {} numbers, got {}", 2 * rank, pads.size());
+  check(std::ranges::all_of(pads, [](std::int64_t i) { return i >= 0 && i <= (1 << 30); }),
+        "pads: expected numbers of 0 to 2^30, got ({})", fmt::join(pads, ", "));
+  const auto axes = static_cast<std::size_t>(rank);
+  check(lead == 0 || (pads[0] == 0 && pads[axes] == 0), "pads: expected none on the batch axis");
+  const bool last = n.input(0).channels_last;
+  Integers numbers(2 * (axes - static_cast<std::size_t>(lead)));
+  for (int i = lead; i < rank; ++i) {
+    const auto from = static_cast<std::size_t>(i), to = static_cast<std::size_t>(n.axis_of(i, rank, last)) - 1;
+    numbers[to] = pads[from];
+    numbers[numbers.size() / 2 + to] = pads[axes + from];
+  }
+  if (last && rank == 4 && value == 0 && numbers[2] == 0 && numbers[5] == 0) {
+    const Padding padding(numbers[0], numbers[3], numbers[1], numbers[4]);
+    return n.set(n.layer<ZeroPadding2DLayer>({.padding = padding}, {*n.input(0).tensor}), true);
+  }
+  n.set(n.operation({.function = std::string("Pad"), .numbers = numbers, .value = value}, {source_of(n)}), last);
+}
+
+}  // namespace
+
+void add_selection_rows(ImportRows& rows) {
+  rows["Concat"] = concat;
+  rows["Split"] = split_row;
+  rows["Slice"] = slice_row;
+  rows["Gather"] = gather;
+  rows["Pad"] = pad_row;
+}
+
+}  // namespace xtape::onnx

@@ -1,0 +1,23 @@
+#include "models/files/onnx/import_graph.hpp"
+#include "models/files/onnx/import_tensor.hpp"
+#include "models/files/onnx/onnx_file.hpp"
+
+namespace xtape {
+
+Model load_onnx(const std::filesystem::path& path, const LoadOnnxOptions& options) {
+  const xtape_onnx::ModelProto file = onnx::read_file("load_onnx", path);
+  try {
+    return onnx::ImportGraph(file, path.parent_path(), options).model();
+  } catch (const Error& error) {
+    fail("load_onnx: {}: {}", path.string(), error.what());
+  }
+}
+
+std::map<std::string, std::string> load_onnx_metadata(const std::filesystem::path& path) {
+  const xtape_onnx::ModelProto file = onnx::read_file("load_onnx_metadata", path);
+  std::map<std::string, std::string> metadata;
+  for (const auto& entry : file.metadata_props()) metadata[entry.key()] = entry.value();
+  return metadata;
+}
+
+}  // namespace xtape

@@ -1,0 +1,209 @@
+// load_onnx(): networks of other software, training, and files that are rejected.
+#include <fstream>
+#include <functional>
+#include <map>
+
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "gradcheck/model_check.hpp"
+#include "layers/layers.hpp"
+#include "models/files/clone.hpp"
+#include "models/files/model_file.hpp"
+#include "models/files/onnx/import_tensor.hpp"
+#include "models/files/onnx/onnx_file.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/support.hpp"
+
+namespace fs = std::filesystem;
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+const fs::path goldens = source_root() / "tests/onnx";
+
+std::map<std::string, Tensor> arrays_of(const std::string& name) {
+  std::map<std::string, Tensor> arrays;
+  for (const auto& [key, tensor] : load_safetensors(goldens / (name + ".safetensors")).tensors) arrays[key] = tensor;
+  return arrays;
+}
+
+Tensor channels_last(const Tensor& images) { return transpose(Variable(images), {0, 2, 3, 1}).value(); }
+
+std::vector<Variable> run(const Model& model, const Tensor& input) {
+  ForwardPass pass(Mode::inference);
+  return model.call({input}, pass);
+}
+
+/// A file with one node; `change` may change it before it is written.
+fs::path file_with(
+    const TemporaryFolder& folder, const std::string& type,
+    const std::function<void(xtape_onnx::ModelProto&)>& change = [](auto&) {}) {
+  xtape_onnx::ModelProto file;
+  file.set_ir_version(8);
+  file.add_opset_import()->set_version(17);
+  auto& graph = *file.mutable_graph();
+  auto& input = *graph.add_input();
+  input.set_name("x");
+  auto& tensor = *input.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
+  tensor.mutable_shape()->add_dim()->set_dim_param("n");
+  tensor.mutable_shape()->add_dim()->set_dim_value(3);
+  auto& node = *graph.add_node();
+  node.set_name("only");
+  node.set_op_type(type);
+  node.add_input("x");
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  change(file);
+  const fs::path path = folder / "model.onnx";
+  std::ofstream(path, std::ios::binary) << file.SerializeAsString();
+  return path;
+}
+
+/// Adds a bias of three numbers, whose data `fill` gives, as the second operand of the node.
+void add_bias(xtape_onnx::ModelProto& file, const std::function<void(xtape_onnx::TensorProto&)>& fill) {
+  auto& bias = *file.mutable_graph()->add_initializer();
+  bias.set_name("b");
+  bias.set_data_type(xtape_onnx::TensorProto::FLOAT);
+  bias.add_dims(3);
+  fill(bias);
+  file.mutable_graph()->mutable_node(0)->add_input("b");
+}
+
+void set_external(xtape_onnx::TensorProto& tensor, const std::string& location) {
+  tensor.set_data_location(xtape_onnx::TensorProto::EXTERNAL);
+  auto& entry = *tensor.add_external_data();
+  entry.set_key("location");
+  entry.set_value(location);
+}
+
+bool has(const std::string& message, const std::string& part) {
+  INFO(message);
+  CHECK(message.find(part) != std::string::npos);
+  return message.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a text recognition network gives the outputs of onnxruntime") {
+  auto arrays = arrays_of("text_recognition");
+  const Model model = load_onnx(goldens / "text_recognition.onnx");
+  CHECK(model.input_shape() == PartialShape{16, any, 3});
+  CHECK(largest_difference(run(model, channels_last(arrays["input_0"]))[0].value(), arrays["output_0"]) < 1e-5);
+  const Model same_axes = load_onnx(goldens / "text_recognition.onnx", {.images = ImageAxes::channels_first});
+  CHECK(largest_difference(run(same_axes, arrays["input_0"])[0].value(), arrays["output_0"]) < 1e-5);
+}
+
+TEST_CASE("a network with branches and a fixed batch gives the outputs of onnxruntime, for any batch") {
+  auto arrays = arrays_of("branches");
+  const Model model = load_onnx(goldens / "branches.onnx");
+  const Tensor image = channels_last(arrays["input_0"]);
+  auto outputs = run(model, image);
+  CHECK(largest_difference(outputs[0].value(), arrays["output_0"]) < 1e-5);
+  CHECK(largest_difference(outputs[1].value(), arrays["output_1"]) < 1e-5);
+  outputs = run(model, concatenate({image, image}, 0).value());
+  CHECK(largest_difference(outputs[0].value().rows(1, 2), arrays["output_0"]) < 1e-5);
+  for (const auto& layer : model.all_layers()) CHECK(layer->type() != "Permute");  // all transposes cancel
+}
+
+TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
+  const TemporaryFolder folder;
+  auto arrays = arrays_of("text_recognition");
+  const Tensor image = channels_last(arrays["input_0"]);
+  Model model = load_onnx(goldens / "text_recognition.onnx");
+  const Model copy = clone(model);
+  SGD sgd(model.parameters(), {.learning_rate = 0.1});
+  for (int step = 0; step < 2; ++step) {
+    ForwardPass pass(Mode::training, {.step = step});
+    const Variable y = model(image, pass);
+    sgd.minimize(mean(y * y), pass);
+  }
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    INFO(path);
+    CHECK_FALSE(identical(parameter.value(), copy.parameter(path).value()));
+  }
+  const Tensor trained = run(model, image)[0].value();
+  CHECK(largest_difference(run(copy, image)[0].value(), arrays["output_0"]) < 1e-5);
+  save_model(model, folder / "model.safetensors");
+  CHECK(identical(run(load_model(folder / "model.safetensors"), image)[0].value(), trained));
+  save_onnx(model, folder / "model.onnx");
+  CHECK(largest_difference(run(load_onnx(folder / "model.onnx"), image)[0].value(), trained) < 1e-5);
+}
+
+TEST_CASE("an Error names the node, the operator and the opset") {
+  const TemporaryFolder folder;
+  const auto error = [&](const fs::path& path) { return error_of([&] { load_onnx(path); }); };
+  CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape knows"));
+  CHECK(
+      has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),
+          "expected an operator of ONNX, got one of me"));
+  CHECK(has(
+      error(file_with(folder, "Relu",
+                      [](auto& file) { file.mutable_graph()->mutable_node(0)->add_attribute()->set_name("color"); })),
+      "expected attributes that xtape knows, got color"));
+  CHECK(has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_opset_import(0)->set_version(99); })),
+            "expected an opset of"));
+  CHECK(has(
+      error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_input(0, "z"); })),
+      "got the input \"z\" before it is computed"));
+  CHECK(has(error(file_with(folder, "ReduceSum",
+                            [](auto& file) {
+                              auto& axes = *file.mutable_graph()->add_initializer();
+                              axes.set_name("a");
+                              axes.set_data_type(xtape_onnx::TensorProto::INT64);
+                              axes.add_dims(1);
+                              axes.add_int64_data(0);
+                              file.mutable_graph()->mutable_node(0)->add_input("a");
+                            })),
+            "the model computes each sample separately"));
+}
+
+TEST_CASE("without a batch axis the whole array is one sample") {
+  const TemporaryFolder folder;
+  const fs::path path = file_with(folder, "ReduceSum");
+  const Model model = load_onnx(path, {.batch_axis = false});
+  CHECK(model.input_shape() == PartialShape{any, 3});
+  const Tensor sums = run(model, Tensor::of({1, 2, 3}, {1, 2, 3, 4, 5, 6}))[0].value();
+  CHECK(sums.to_vector<double>() == std::vector<double>{21});
+}
+
+TEST_CASE("data in other files are read from the folder of the model alone") {
+  const TemporaryFolder folder;
+  const float numbers[] = {1, 2, 3};
+  const std::string bytes(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  fs::create_directory(folder / "inside");
+  std::ofstream(folder / "inside/data", std::ios::binary) << bytes;
+  const auto with = [&](const std::string& location) {
+    return file_with(folder, "Add",
+                     [&](auto& file) { add_bias(file, [&](auto& bias) { set_external(bias, location); }); });
+  };
+  const Model model = load_onnx(with("inside/data"));
+  CHECK(run(model, Tensor::zeros({1, 3}))[0].value().to_vector<double>() == std::vector<double>{1, 2, 3});
+  fs::create_symlink("/etc", folder / "link");
+  for (const char* location : {"../data", "/etc/hostname", "link/hostname", "", "."}) {
+    INFO(location);
+    const fs::path path = with(location);
+    CHECK(has(error_of([&] { load_onnx(path); }), "external data: expected a file in the folder of the model"));
+  }
+  const fs::path missing = with("inside/none");
+  CHECK(has(error_of([&] { load_onnx(missing); }), "inside/none"));
+}
+
+TEST_CASE("damaged data are an Error before memory is allocated") {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::function<void(xtape_onnx::TensorProto&)>& fill) {
+    const fs::path path = file_with(folder, "Add", [&](auto& file) { add_bias(file, fill); });
+    return error_of([&] { load_onnx(path); });
+  };
+  CHECK(has(error([](auto& bias) { bias.set_raw_data("abc"); }), "expected 12 bytes for the shape (3,), got 3"));
+  CHECK(has(error([](auto& bias) { bias.add_float_data(1); }), "expected 3 values for the shape (3,), got 1"));
+  CHECK(has(error([](auto& bias) { bias.set_dims(0, std::int64_t{1} << 39); }), "values for the shape"));
+  CHECK(has(error([](auto& bias) { bias.set_dims(0, std::int64_t{1} << 62); }), "at most 2^40 elements"));
+  CHECK(has(error([](auto& bias) { bias.set_dims(0, -1); }), "at most 2^40 elements"));
+  CHECK(has(error([](auto& bias) { bias.set_data_type(8); }), "elements that are numbers"));
+  std::ofstream(folder / "text.onnx") << "no model";
+  CHECK(has(error_of([&] { load_onnx(folder / "text.onnx"); }), "expected an undamaged ONNX model"));
+  CHECK(has(error_of([&] { load_onnx(folder / "none.onnx"); }), "none.onnx"));
+}

@@ -1,0 +1,131 @@
+"""Makes the golden files of tests/onnx: small networks as other software writes them, with outputs of onnxruntime.
+
+Needs numpy, onnx, onnxruntime and safetensors (tools/witnesses). NAME.safetensors has the inputs and the outputs.
+"""
+import pathlib
+
+import numpy
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import save_file
+
+folder = pathlib.Path(__file__).parent
+random = numpy.random.default_rng(7)
+
+
+class Graph:
+    """A graph that is written node by node."""
+
+    def __init__(self):
+        self.nodes, self.initializers = [], []
+
+    def weight(self, *shape, low=-0.4, high=0.4):
+        return self.constant(random.uniform(low, high, shape).astype(numpy.float32))
+
+    def constant(self, value, as_node=False):
+        name = f"c{len(self.initializers) + len(self.nodes)}"
+        tensor = numpy_helper.from_array(numpy.asarray(value), name)
+        if as_node:
+            self.nodes.append(helper.make_node("Constant", [], [name], value=tensor))
+        else:
+            self.initializers.append(tensor)
+        return name
+
+    def integers(self, *values):
+        return self.constant(numpy.array(values, numpy.int64), as_node=True)
+
+    def number(self, value):
+        return self.constant(numpy.float32(value), as_node=True)
+
+    def op(self, kind, *inputs, outputs=1, **attributes):
+        names = [f"{kind.lower()}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, names, f"/{kind}_{len(self.nodes)}", **attributes))
+        return names[0] if outputs == 1 else names
+
+    def norm(self, x, channels):
+        return self.op("BatchNormalization", x, self.weight(channels, low=0.5, high=1.5), self.weight(channels),
+                       self.weight(channels), self.weight(channels, low=0.5, high=1.5), epsilon=1e-5)
+
+    def layer_norm(self, x, channels):
+        """Layer normalization as older exporters write it."""
+        centered = self.op("Sub", x, self.op("ReduceMean", x, axes=[-1]))
+        variance = self.op("ReduceMean", self.op("Pow", centered, self.number(2)), axes=[-1])
+        deviation = self.op("Sqrt", self.op("Add", variance, self.number(1e-5)))
+        scaled = self.op("Mul", self.op("Div", centered, deviation), self.weight(channels, low=0.5, high=1.5))
+        return self.op("Add", scaled, self.weight(channels))
+
+    def dense(self, x, inputs, outputs):
+        return self.op("Add", self.op("MatMul", x, self.weight(inputs, outputs)), self.weight(outputs))
+
+    def attention(self, x, channels, heads):
+        """Self-attention with one product for queries, keys and values; the batch is on axis 1 for a while."""
+        shape = self.op("Shape", x)
+        batch = self.op("Gather", shape, self.constant(numpy.int64(0), as_node=True), axis=0)
+        steps = self.op("Gather", shape, self.constant(numpy.int64(1), as_node=True), axis=0)
+        axis = self.integers(0)
+        size = channels // heads
+        target = self.op("Concat", self.op("Unsqueeze", batch, axis), self.op("Unsqueeze", steps, axis),
+                         self.integers(3), self.integers(heads), self.integers(size), axis=0)
+        parts = self.op("Reshape", self.dense(x, channels, 3 * channels), target)
+        parts = self.op("Transpose", parts, perm=[2, 0, 3, 1, 4])
+        q, k, v = (self.op("Gather", parts, self.constant(numpy.int64(i), as_node=True), axis=0) for i in range(3))
+        scores = self.op("MatMul", self.op("Mul", q, self.number(size ** -0.5)),
+                         self.op("Transpose", k, perm=[0, 1, 3, 2]))
+        mixed = self.op("MatMul", self.op("Softmax", scores, axis=-1), v)
+        mixed = self.op("Transpose", mixed, perm=[0, 2, 1, 3])
+        return self.dense(self.op("Reshape", mixed, self.integers(0, -1, channels)), channels, channels)
+
+    def gelu(self, x):
+        erf = self.op("Erf", self.op("Div", x, self.number(2 ** 0.5)))
+        return self.op("Mul", self.op("Mul", x, self.op("Add", erf, self.number(1))), self.number(0.5))
+
+    def save(self, name, inputs, outputs, values, opset):
+        infos = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in inputs]
+        results = [helper.make_tensor_value_info(key, TensorProto.FLOAT, [None] * rank) for key, rank in outputs]
+        graph = helper.make_graph(self.nodes, name, infos, results, self.initializers)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+        path = folder / f"{name}.onnx"
+        onnx.save(onnx.shape_inference.infer_shapes(model), path)
+        onnx.checker.check_model(onnx.load(path))
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        arrays = {f"input_{i}": values[key] for i, (key, _) in enumerate(inputs)}
+        for i, value in enumerate(session.run(None, values)):
+            arrays[f"output_{i}"] = value
+        save_file(arrays, folder / f"{name}.safetensors")
+
+
+def images(*shape):
+    return random.uniform(-1, 1, shape).astype(numpy.float32)
+
+
+# Text recognition as in SVTR: convolutions, attention over the columns of an image of any width, one output per column.
+g = Graph()
+x = g.op("HardSwish", g.norm(g.op("Conv", "image", g.weight(8, 3, 3, 3), strides=[2, 2], pads=[1, 1, 1, 1]), 8))
+x = g.op("Conv", x, g.weight(8, 1, 3, 3), g.weight(8), strides=[2, 1], pads=[1, 1, 1, 1], group=8)
+x = g.op("Sigmoid", x)
+gate = g.op("ReduceMean", x, axes=[2, 3], keepdims=1)
+gate = g.op("Clip", g.op("Conv", gate, g.weight(8, 8, 1, 1), g.weight(8)), g.number(0), g.number(1))
+x = g.op("Concat", g.op("Mul", x, gate), x, axis=1)
+x = g.op("AveragePool", x, kernel_shape=[4, 2], strides=[4, 1], pads=[0, 0, 0, 1], ceil_mode=0, count_include_pad=1)
+x = g.op("Squeeze", x, g.integers(2))
+x = g.op("Transpose", x, perm=[0, 2, 1])
+x = g.op("Add", x, g.attention(g.layer_norm(x, 16), 16, 4))
+x = g.op("Add", x, g.dense(g.gelu(g.dense(g.layer_norm(x, 16), 16, 24)), 24, 16))
+y = g.op("Softmax", g.dense(x, 16, 11), axis=2)
+g.save("text_recognition", [("image", ["N", 3, 16, "W"])], [(y, 3)], {"image": images(2, 3, 16, 20)}, 14)
+
+# A residual network with a fixed batch of 1 and the constants of shapes as initializers.
+g = Graph()
+x = g.op("Relu", g.op("Conv", "image", g.weight(6, 2, 3, 3), auto_pad="SAME_UPPER", strides=[2, 2]))
+left, right = g.op("Split", x, outputs=2, axis=1)
+y = g.op("PRelu", g.op("Conv", left, g.weight(3, 3, 3, 3), pads=[1, 1, 1, 1]), g.weight(3, 1, 1, low=0.1, high=0.5))
+y = g.op("Concat", g.op("Add", y, right), g.op("LeakyRelu", left, alpha=0.1), axis=1)
+y = g.op("Pad", y, g.constant(numpy.array([0, 0, 1, 0, 0, 0, 0, 1], numpy.int64)))
+y = g.op("Resize", y, "", g.constant(numpy.array([1, 1, 2, 2], numpy.float32)), mode="nearest",
+         coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+y = g.op("MaxPool", y, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+flat = g.op("Reshape", y, g.constant(numpy.array([1, -1], numpy.int64)))
+a = g.op("Gemm", flat, g.weight(5, 216), g.weight(5), transB=1)
+b = g.op("Transpose", y, perm=[0, 2, 3, 1])
+g.save("branches", [("image", [1, 2, 9, 10])], [(a, 2), (b, 4)], {"image": images(1, 2, 9, 10)}, 13)

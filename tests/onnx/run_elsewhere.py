@@ -1,0 +1,52 @@
+"""Checks ONNX files of a folder and runs them in onnxruntime, and in OpenVINO if it is installed.
+
+NAME.onnx is run on NAME.inputs.safetensors, whose arrays have the names of the inputs. The outputs are compared with
+NAME.outputs.safetensors. Prints a line for each file that differs, and the number of files.
+"""
+import pathlib
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+from safetensors.numpy import load_file
+
+try:
+    import openvino
+except ImportError:
+    openvino = None
+
+folder = pathlib.Path(sys.argv[1])
+failures = 0
+
+
+def compare(name, runtime, ours, theirs):
+    global failures
+    for key, expected in ours.items():
+        got = theirs[key]
+        close = got.shape == expected.shape and numpy.allclose(got, expected, rtol=1e-4, atol=2e-5)
+        if not close:
+            failures += 1
+            error = abs(got - expected).max() if got.shape == expected.shape else got.shape
+            print(f"{name}: {runtime}: output {key}: {error}")
+
+
+files = sorted(folder.glob("*.onnx"))
+for path in files:
+    inputs = load_file(path.with_suffix(".inputs.safetensors"))
+    outputs = load_file(path.with_suffix(".outputs.safetensors"))
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model, full_check=True)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        compare(path.stem, "onnxruntime", outputs, dict(zip(names, session.run(names, inputs))))
+        if openvino:
+            compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            results = compiled(inputs)
+            compare(path.stem, "OpenVINO", outputs, {name: results[name] for name in names})
+    except Exception as error:  # the other files are of interest too
+        failures += 1
+        print(f"{path.stem}: {str(error)[:600]}")
+print(f"{len(files)} files, {failures} failures, OpenVINO: {'yes' if openvino else 'no'}")
+sys.exit(failures > 0)

@@ -1,0 +1,23 @@
+// Models that use every layer, for exports and their comparison with other software.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "models/graph/model.hpp"
+
+namespace xtape::test {
+
+/// A model and its name, which is that of a file.
+struct SampleModel {
+  std::string name;
+  Model model;
+};
+
+/// Models of all layers with various options. All parameters have random values.
+std::vector<SampleModel> sample_models();
+
+/// Inputs for two samples, without ties, for unknown extents 7.
+std::vector<Tensor> sample_inputs(const Model& model);
+
+}  // namespace xtape::test
