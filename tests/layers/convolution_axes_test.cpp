@@ -63,7 +63,7 @@ TEST_CASE("inputs of another rank, without elements or smaller than the window a
   CHECK_THAT(error_of([&] { MaxPooling3D({.pool_size = {3, 1, 1}})(volume); }), Contains("(None, 2, 3, 4, 2)"));
   CHECK_THAT(error_of([&] { Conv3D({.filters = 3, .groups = 3})(volume); }), Contains("channels that 3 groups divide"));
   CHECK_THAT(error_of([&] {
-               Conv1DTranspose({.filters = 1})(Input({0, 2}));
+               Conv1DTranspose({.filters = 1})->output_specs({{PartialShape{0, 2}}});
              }),
              Contains("at least one element on each axis"));
   // with an even kernel the smallest output has strides - 1 rows less than the inputs reach
