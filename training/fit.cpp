@@ -48,8 +48,10 @@ Callbacks in_order(const TrainingState& run) {
   return callbacks;
 }
 
-/// What to do about a loss that is not finite.
-std::string advice_for(const StepData& data) {
+/// What to do about a loss that is not finite. It is the same on all ranks, of which each has its own part of the data.
+std::string advice_for(const StepData& data, bool on_ranks) {
+  const std::string general = "lower the learning rate, set clip_norm, or look for what is not finite in the data";
+  if (on_ranks) return general;
   const auto wrong = [](const std::vector<Tensor>& tensors) {
     return std::ranges::any_of(tensors, [](const Tensor& tensor) { return !all_finite(tensor); });
   };
@@ -59,7 +61,7 @@ std::string advice_for(const StepData& data) {
       if (wrong(batch.targets)) return "the targets of this step have values that are not finite";
     }
   }
-  return "lower the learning rate, set clip_norm, or look for what is not finite in the data";
+  return general;
 }
 
 /// A run: its epochs, and the calls of the callbacks.
@@ -150,7 +152,7 @@ class Run {
       if (finite || stopped_) continue;
       throw AgreedError(fmt::format("fit: expected a finite loss, got {} in epoch {}, step {} of {}; {}",
                                     state_.batch_loss, state_.epoch, state_.batch + 1, state_.batches,
-                                    advice_for(data)));
+                                    advice_for(data, state_.shards.ranks() > 1)));
     }
   }
 

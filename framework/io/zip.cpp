@@ -78,8 +78,9 @@ class Writer {
   }
 
   void copy_to(std::ostream& out) {
-    require(zip_close(archive_) == 0);
-    archive_ = nullptr;
+    const bool closed = zip_close(archive_) == 0;
+    if (closed) archive_ = nullptr;  // it is freed
+    require(closed);
     require(zip_source_open(source_) == 0);
     std::string piece(std::size_t{1} << 20, '\0');
     zip_int64_t count = 0;

@@ -46,15 +46,11 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
     x = convolution->convolved(x, pass);
     fused.bias = convolution->bias(pass);
   }
-  if (call.residual) {
-    call.current = call.layers[2];
-    check(call.residual->shape() == x.shape(), "expected inputs of one shape, got {} and {}", x.shape(),
-          call.residual->shape());
-  }
   call.enter(1, 3, pass);
   const auto& normalization = *call.layer<BatchNormalizationLayer>(1);
   if (call.residual && call.residual->shape() != x.shape()) {  // a sum that broadcasts
     const Variable y = normalization.normalized(std::move(x), {.bias = fused.bias}, pass);
+    call.current = call.layers[2];
     const Variable sum = call.layers[2]->call({y, *call.residual}, pass).front();
     return fused.relu ? relu(sum) : sum;
   }

@@ -186,6 +186,7 @@ std::vector<GradientRow> activations() {
       {"tanh", tanh, {{35}}, {.low = -5, .high = 5}},
       {"softplus", softplus, {{35}}, widest},
       {"gelu", gelu, {{35}}, {.low = -5, .high = 5}},
+      {"erf", erf, {{35}}, {.low = -3, .high = 3}},
       {"softmax", [](V a) { return softmax(a); }, {{7}}, wide},
       {"softmax", [](V a) { return softmax(a, -2); }, {{2, 3, 2}}, wide},
       {"softmax", [](V a) { return softmax(a, 2); }, {{2, 1, 3, 2}}, wide},

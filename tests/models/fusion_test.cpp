@@ -269,7 +269,7 @@ TEST_CASE("an error in a fused sum names the Add layer") {
       ForwardPass pass(mode);
       CHECK(test::error_of([&] {
               model.call({Tensor::ones({1, 6, 6, 1}), Tensor::ones({1, 5, 5, 2})}, pass);
-            }) == "Add sum: expected inputs of one shape, got (1, 4, 4, 2) and (1, 5, 5, 2)");
+            }) == "Add sum: expected inputs of equal extents, or 1, got (1, 4, 4, 2) and (1, 5, 5, 2)");
     }
   }
 }

@@ -57,6 +57,38 @@ Symbol convolutions(const Symbol& input) {
   return Dense({.units = 3, .activation = tanh})(Dropout({.rate = 0.5})(PReLU()(Flatten()(x))));
 }
 
+Symbol sequences(const Symbol& input) {
+  auto x = Conv1D({.filters = 4, .kernel_size = 3, .padding = Padding1D::causal, .dilation_rate = 2})(input);
+  x = Conv1D({.filters = 6, .kernel_size = 4, .strides = 2, .padding = Padding1D::same, .groups = 2})(x);
+  x = BatchNormalization()(x);
+  x = DepthwiseConv1D({.kernel_size = 3, .padding = {1, 0}, .depth_multiplier = 2, .activation = relu})(x);
+  x = SeparableConv1D({.filters = 5, .kernel_size = 2, .padding = Padding1D::same})(x);
+  x = Conv1DTranspose({.filters = 3, .kernel_size = 3, .strides = 2, .padding = Padding1D::same})(x);
+  x = AveragePooling1D({.pool_size = 2})(MaxPooling1D({.pool_size = 3, .strides = 1, .padding = Padding1D::same})(x));
+  return Concatenate()({GlobalMaxPooling1D()(x), GlobalAveragePooling1D()(x)});
+}
+
+Symbol volumes(const Symbol& input) {
+  auto x = Conv3D({.filters = 4, .kernel_size = {2, 3, 3}, .strides = {1, 2, 1}, .padding = Padding3D::same})(input);
+  x = Conv3DTranspose({.filters = 3, .kernel_size = 2, .strides = {2, 1, 2}, .activation = tanh})(x);
+  x = AveragePooling3D({.pool_size = 2})(MaxPooling3D({.pool_size = 2, .strides = 1, .padding = Padding3D::same})(x));
+  return Concatenate()({GlobalMaxPooling3D()(x), GlobalAveragePooling3D()(x)});
+}
+
+Symbol transposed(const Symbol& input) {
+  auto x = Conv2DTranspose({.filters = 4, .kernel_size = 3, .strides = 2, .padding = Padding::same})(input);
+  x = BatchNormalization()(x);
+  x = Conv2DTranspose({.filters = 3, .kernel_size = {2, 3}, .strides = {3, 2}, .output_padding = Extent2D(1, 0)})(x);
+  x = Conv2DTranspose({.filters = 3,
+                       .kernel_size = 4,
+                       .strides = 2,
+                       .padding = Padding::same,
+                       .output_padding = Extent2D(1),
+                       .activation = relu})(x);
+  return Conv2DTranspose({.filters = 2, .kernel_size = 1, .strides = 2, .padding = Padding::same})(
+      Conv2DTranspose({.filters = 2, .kernel_size = 2, .dilation_rate = 2, .use_bias = false})(x));
+}
+
 Symbol residual(const Symbol& input) {
   const auto x = Conv2D({.filters = 4, .kernel_size = 3, .padding = Padding::same, .use_bias = false})(input);
   const auto y = Activation(relu)(BatchNormalization()(x));
@@ -249,6 +281,9 @@ void add_operators(std::vector<SampleModel>& models) {
 std::vector<SampleModel> sample_models() {
   std::vector<SampleModel> models;
   models.push_back({"convolutions", one_input({13, 12, 4}, convolutions)});
+  models.push_back({"sequences", one_input({17, 4}, sequences)});
+  models.push_back({"volumes", one_input({5, 6, 4, 2}, volumes)});
+  models.push_back({"transposed", one_input({4, 5, 3}, transposed)});
   models.push_back({"residual", one_input({9, 10, 3}, residual)});
   models.push_back({"unknown_extents", one_input({any, any, 3}, residual)});
   models.push_back({"shared", one_input({6, 6, 3}, shared)});

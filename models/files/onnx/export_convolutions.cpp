@@ -1,4 +1,5 @@
 #include <array>
+#include <numeric>
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/elementwise.hpp"
@@ -21,22 +22,51 @@ std::array<std::int64_t, 2> same_amounts(std::int64_t extent, std::int64_t size,
   return {all / 2, all - all / 2};
 }
 
+/// The amounts before and behind each axis; zeros for valid and same.
+std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding1D& padding) {
+  return {{padding.before(), padding.after()}};
+}
+std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding& padding) {
+  const auto [top, bottom, left, right] = padding.amounts();
+  return {{top, bottom}, {left, right}};
+}
+std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding3D& padding) {
+  std::vector<std::array<std::int64_t, 2>> amounts = amounts_of(padding.plane());
+  amounts.insert(amounts.begin(), amounts_of(padding.depth()).front());
+  return amounts;
+}
+
+using Extents = std::vector<std::int64_t>;
+
+/// The attribute pads: the amounts before all axes, then those behind them.
+Extents pads_of(const std::vector<std::array<std::int64_t, 2>>& amounts) {
+  Extents pads;
+  for (const int side : {0, 1}) {
+    for (const auto& axis : amounts) pads.push_back(axis[static_cast<std::size_t>(side)]);
+  }
+  return pads;
+}
+
 /// The attributes of a window: kernel_shape, strides, and pads, which are explicit if the extents are known.
-Attributes window_attributes(const PartialShape& image, Extent2D size, Extent2D strides, const Padding& padding,
-                             Extent2D dilation) {
-  Attributes attributes{{"kernel_shape", std::vector<std::int64_t>{size.height, size.width}},
-                        {"strides", std::vector<std::int64_t>{strides.height, strides.width}}};
-  auto [top, bottom, left, right] = padding.amounts();
-  if (padding.is_same() && (!image[0].known() || !image[1].known())) {
-    attributes.push_back({"auto_pad", std::string("SAME_UPPER")});
-    return attributes;
+template <int axes>
+Attributes window_attributes(const PartialShape& sample, AxesSize<axes> window, AxesSize<axes> steps,
+                             const AxesPadding<axes>& padding, AxesSize<axes> rate) {
+  const Extents size = Axes<axes>::extents(window), strides = Axes<axes>::extents(steps),
+                dilation = Axes<axes>::extents(rate);
+  Attributes attributes{{"kernel_shape", size}, {"strides", strides}};
+  auto amounts = amounts_of(padding);
+  if constexpr (axes == 1) {
+    if (padding.is_causal()) amounts[0][0] = (size[0] - 1) * dilation[0];
   }
-  if (padding.is_same()) {
-    const auto rows = same_amounts(image[0].value(), size.height, strides.height, dilation.height);
-    const auto columns = same_amounts(image[1].value(), size.width, strides.width, dilation.width);
-    top = rows[0], bottom = rows[1], left = columns[0], right = columns[1];
+  for (std::size_t i = 0; padding.is_same() && i < size.size(); ++i) {
+    const Extent extent = sample[static_cast<int>(i)];
+    if (!extent.known()) {
+      attributes.push_back({"auto_pad", std::string("SAME_UPPER")});
+      return attributes;
+    }
+    amounts[i] = same_amounts(extent.value(), size[i], strides[i], dilation[i]);
   }
-  attributes.push_back({"pads", std::vector<std::int64_t>{top, left, bottom, right}});
+  attributes.push_back({"pads", pads_of(amounts)});
   return attributes;
 }
 
@@ -59,52 +89,107 @@ Weights weights_of(const ExportCall& call, Tensor kernel, bool use_bias) {
   return weights;
 }
 
-/// A convolution of x (n, channels, height, width) with a kernel (height, width, channels / groups, filters).
+/// The kernel (extents, in, out) in the order (out, in, extents).
+Tensor outputs_first(const Tensor& kernel) {
+  std::vector<int> order{kernel.rank() - 1, kernel.rank() - 2};
+  for (int axis = 0; axis < kernel.rank() - 2; ++axis) order.push_back(axis);
+  return permuted(kernel, order);
+}
+
+/// A convolution of x (n, channels, extents) with a kernel (extents, channels / groups, filters).
 std::string convolved(const ExportCall& call, const std::string& x, const char* name, const Weights& weights,
-                      Attributes attributes, Extent2D dilation, std::int64_t groups) {
-  attributes.push_back({"dilations", std::vector<std::int64_t>{dilation.height, dilation.width}});
+                      Attributes attributes, const Extents& dilation, std::int64_t groups) {
+  attributes.push_back({"dilations", dilation});
   attributes.push_back({"group", groups});
-  std::vector<std::string> inputs{x, call.graph.parameter(name, permuted(weights.kernel, {3, 2, 0, 1}))};
+  std::vector<std::string> inputs{x, call.graph.parameter(name, outputs_first(weights.kernel))};
   if (weights.bias) inputs.push_back(call.graph.parameter("bias", *weights.bias));
   return call.graph.op("Conv", inputs, attributes);
 }
 
-/// A depthwise kernel (height, width, channels, m) as a kernel with as many groups as channels.
+/// A depthwise kernel (extents, channels, m) as a kernel with as many groups as channels.
 Tensor grouped_kernel(const Tensor& kernel) {
-  return kernel.reshaped({kernel.dim(0), kernel.dim(1), 1, kernel.dim(2) * kernel.dim(3)});
+  Extents extents(kernel.shape().begin(), kernel.shape().end() - 2);
+  extents.push_back(1);
+  extents.push_back(kernel.dim(-2) * kernel.dim(-1));
+  return kernel.reshaped(Shape(extents));
 }
 
-ExportValue conv2d_layer(const ExportCall& call) {
-  const Conv2DLayer::Options& o = options_in<Conv2DLayer>(call);
+template <int axes, class Options>
+Attributes attributes_of(const ExportCall& call, const Options& o) {
+  return window_attributes<axes>(call.x().shape, o.kernel_size, o.strides, o.padding, o.dilation_rate);
+}
+
+template <int axes>
+ExportValue conv_layer(const ExportCall& call) {
+  const auto& o = options_in<ConvLayer<axes>>(call);
   const Weights weights = weights_of(call, call.value("kernel"), o.use_bias);
-  const std::string y =
-      convolved(call, call.images(), "kernel", weights,
-                window_attributes(call.x().shape, o.kernel_size, o.strides, o.padding, o.dilation_rate),
-                o.dilation_rate, o.groups);
+  const std::string y = convolved(call, call.images(), "kernel", weights, attributes_of<axes>(call, o),
+                                  Axes<axes>::extents(o.dilation_rate), o.groups);
   return activated(call, call.made_images(y), o.activation);
 }
 
+template <int axes>
 ExportValue depthwise_layer(const ExportCall& call) {
-  const DepthwiseConv2DLayer::Options& o = options_in<DepthwiseConv2DLayer>(call);
+  const auto& o = options_in<DepthwiseConvLayer<axes>>(call);
   const Tensor kernel = call.value("depthwise_kernel");
   const Weights weights = weights_of(call, grouped_kernel(kernel), o.use_bias);
-  const std::string y =
-      convolved(call, call.images(), "depthwise_kernel", weights,
-                window_attributes(call.x().shape, o.kernel_size, o.strides, o.padding, o.dilation_rate),
-                o.dilation_rate, kernel.dim(2));
+  const std::string y = convolved(call, call.images(), "depthwise_kernel", weights, attributes_of<axes>(call, o),
+                                  Axes<axes>::extents(o.dilation_rate), kernel.dim(-2));
   return activated(call, call.made_images(y), o.activation);
 }
 
+template <int axes>
 ExportValue separable_layer(const ExportCall& call) {
-  const SeparableConv2DLayer::Options& o = options_in<SeparableConv2DLayer>(call);
+  const auto& o = options_in<SeparableConvLayer<axes>>(call);
   const Tensor kernel = call.value("depthwise_kernel");
   const std::string depthwise =
       convolved(call, call.images(), "depthwise_kernel", {grouped_kernel(kernel), std::nullopt},
-                window_attributes(call.x().shape, o.kernel_size, o.strides, o.padding, o.dilation_rate),
-                o.dilation_rate, kernel.dim(2));
+                attributes_of<axes>(call, o), Axes<axes>::extents(o.dilation_rate), kernel.dim(-2));
   const Weights weights = weights_of(call, call.value("pointwise_kernel"), o.use_bias);
-  const std::string y = convolved(call, depthwise, "pointwise_kernel", weights,
-                                  window_attributes({1, 1, 1}, 1, 1, Padding::valid, 1), 1, 1);
+  const Extents ones(axes, 1);
+  const std::string y =
+      convolved(call, depthwise, "pointwise_kernel", weights, {{"kernel_shape", ones}, {"strides", ones}}, ones, 1);
+  return activated(call, call.made_images(y), o.activation);
+}
+
+/// ONNX's output is stride (in - 1) + output_padding + dilation (size - 1) + 1 - pads. The pads are those of the
+/// convolution from the output to the input.
+template <int axes>
+ExportValue conv_transpose_layer(const ExportCall& call) {
+  const auto& o = options_in<ConvTransposeLayer<axes>>(call);
+  const Extents size = Axes<axes>::extents(o.kernel_size), strides = Axes<axes>::extents(o.strides),
+                dilation = Axes<axes>::extents(o.dilation_rate);
+  std::vector<std::array<std::int64_t, 2>> pads;
+  Extents output_padding;
+  for (std::size_t i = 0; i < size.size(); ++i) {
+    const Extent in = call.x().shape[static_cast<int>(i)], out = call.output[static_cast<int>(i)];
+    check(in.known() && out.known(), "expected known extents of the input of a transposed convolution, got {}",
+          call.x().shape);
+    std::array<std::int64_t, 2> amounts{0, 0};
+    if (o.padding.is_same()) amounts = same_amounts(out.value(), size[i], strides[i], dilation[i]);
+    const std::int64_t whole = strides[i] * (in.value() - 1) + dilation[i] * (size[i] - 1) + 1;
+    std::int64_t more = out.value() + amounts[0] + amounts[1] - whole;
+    if (more < 0) amounts[1] -= std::exchange(more, 0);  // the convolution does not reach the end of the padding
+    pads.push_back(amounts);
+    output_padding.push_back(more);
+  }
+  // the kernel (extents, filters, channels); its filters are the last axis for weights_of()
+  const auto swapped = [](const Tensor& kernel) {
+    std::vector<int> order(static_cast<std::size_t>(kernel.rank()));
+    std::iota(order.begin(), order.end(), 0);
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+    return permuted(kernel, order);
+  };
+  const Weights weights = weights_of(call, swapped(call.value("kernel")), o.use_bias);
+  std::vector<std::string> inputs{call.images(),
+                                  call.graph.parameter("kernel", outputs_first(swapped(weights.kernel)))};
+  if (weights.bias) inputs.push_back(call.graph.parameter("bias", *weights.bias));
+  const std::string y = call.graph.op("ConvTranspose", inputs,
+                                      {{"kernel_shape", size},
+                                       {"strides", strides},
+                                       {"dilations", dilation},
+                                       {"pads", pads_of(pads)},
+                                       {"output_padding", output_padding}});
   return activated(call, call.made_images(y), o.activation);
 }
 
@@ -134,33 +219,57 @@ ExportValue dense_layer(const ExportCall& call) {
   return activated(call, call.made(y), o.activation);
 }
 
-template <class Definition>
-ExportValue pooling_layer(const ExportCall& call) {
-  const PoolingOptions& o = options_in<Definition>(call);
-  const bool max = std::is_same_v<Definition, MaxPooling2DLayer>;
-  return call.made_images(
-      call.graph.op(max ? "MaxPool" : "AveragePool", {call.images()},
-                    window_attributes(call.x().shape, o.pool_size, o.strides.value_or(o.pool_size), o.padding, 1)));
+template <int axes>
+ExportValue pooling_layer(const ExportCall& call, const char* type) {
+  const PoolingOptions<axes>& o = options_in<PoolingLayer<axes>>(call);
+  return call.made_images(call.graph.op(
+      type, {call.images()},
+      window_attributes<axes>(call.x().shape, o.pool_size, o.strides.value_or(o.pool_size), o.padding, 1)));
 }
 
-template <class Definition>
-ExportValue global_pooling_layer(const ExportCall& call) {
-  const bool max = std::is_same_v<Definition, GlobalMaxPooling2DLayer>;
-  const std::string y = call.graph.op(max ? "GlobalMaxPool" : "GlobalAveragePool", {call.images()});
+template <int axes>
+ExportValue max_pooling_layer(const ExportCall& call) {
+  return pooling_layer<axes>(call, "MaxPool");
+}
+
+template <int axes>
+ExportValue average_pooling_layer(const ExportCall& call) {
+  return pooling_layer<axes>(call, "AveragePool");
+}
+
+ExportValue global_pooling_layer(const ExportCall& call, const char* type) {
+  const std::string y = call.graph.op(type, {call.images()});
   return call.made(call.graph.op("Flatten", {y}, {{"axis", std::int64_t{1}}}));
+}
+
+ExportValue global_max_pooling_layer(const ExportCall& call) { return global_pooling_layer(call, "GlobalMaxPool"); }
+
+ExportValue global_average_pooling_layer(const ExportCall& call) {
+  return global_pooling_layer(call, "GlobalAveragePool");
+}
+
+template <int axes>
+void add_rows(ExportRows& rows) {
+  const auto name = [](const char* first, const char* last) { return fmt::format("{}{}D{}", first, axes, last); };
+  rows[name("Conv", "")] = conv_layer<axes>;
+  rows[name("Conv", "Transpose")] = conv_transpose_layer<axes>;
+  rows[name("MaxPooling", "")] = max_pooling_layer<axes>;
+  rows[name("AveragePooling", "")] = average_pooling_layer<axes>;
+  rows[name("GlobalMaxPooling", "")] = global_max_pooling_layer;
+  rows[name("GlobalAveragePooling", "")] = global_average_pooling_layer;
+  if constexpr (axes < 3) {
+    rows[name("DepthwiseConv", "")] = depthwise_layer<axes>;
+    rows[name("SeparableConv", "")] = separable_layer<axes>;
+  }
 }
 
 }  // namespace
 
 void add_convolution_rows(ExportRows& rows) {
-  rows["Conv2D"] = conv2d_layer;
-  rows["DepthwiseConv2D"] = depthwise_layer;
-  rows["SeparableConv2D"] = separable_layer;
+  add_rows<1>(rows);
+  add_rows<2>(rows);
+  add_rows<3>(rows);
   rows["Dense"] = dense_layer;
-  rows["MaxPooling2D"] = pooling_layer<MaxPooling2DLayer>;
-  rows["AveragePooling2D"] = pooling_layer<AveragePooling2DLayer>;
-  rows["GlobalMaxPooling2D"] = global_pooling_layer<GlobalMaxPooling2DLayer>;
-  rows["GlobalAveragePooling2D"] = global_pooling_layer<GlobalAveragePooling2DLayer>;
 }
 
 }  // namespace xtape::onnx

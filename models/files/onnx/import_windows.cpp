@@ -136,7 +136,7 @@ void pool(ImportNode& n) {
     x = n.layer<ZeroPadding2DLayer>({.padding = window.padding}, {x});
     window.padding = Padding::valid;
   }
-  const PoolingOptions options{.pool_size = window.size, .strides = window.strides, .padding = window.padding};
+  const PoolingOptions<2> options{.pool_size = window.size, .strides = window.strides, .padding = window.padding};
   n.set(max ? n.layer<MaxPooling2DLayer>(options, {x}) : n.layer<AveragePooling2DLayer>(options, {x}), true);
 }
 
