@@ -1,5 +1,6 @@
 #include "layers/convolution/pooling.hpp"
 
+#include "framework/ops/manipulation.hpp"
 #include "layers/convolution/window_outputs.hpp"
 
 namespace xtape {
@@ -20,7 +21,18 @@ std::vector<TensorSpec> PoolingLayer<axes>::output_specs(const std::vector<Tenso
 
 template <int axes>
 std::vector<TensorSpec> GlobalPoolingLayer<axes>::output_specs(const std::vector<TensorSpec>& inputs) const {
-  return {{{only_input(inputs, axes + 1)[-1]}}};
+  std::vector<Extent> extents(options_.keepdims ? axes : 0, 1);
+  extents.push_back(only_input(inputs, axes + 1)[-1]);
+  return {{PartialShape(std::move(extents))}};
+}
+
+template <int axes>
+Variable GlobalPoolingLayer<axes>::shaped(const Variable& channels) const {
+  if (!options_.keepdims) return channels;
+  std::vector<std::int64_t> extents(axes + 2, 1);
+  extents.front() = channels.dim(0);
+  extents.back() = channels.dim(1);
+  return reshape(channels, Shape(extents));
 }
 
 template <int axes>
@@ -37,13 +49,13 @@ std::vector<Variable> AveragePoolingLayer<axes>::call(const std::vector<Variable
 template <int axes>
 std::vector<Variable> GlobalMaxPoolingLayer<axes>::call(const std::vector<Variable>& inputs,
                                                         ForwardPass& /*pass*/) const {
-  return {Axes<axes>::global_max_pool(inputs.front())};
+  return {this->shaped(Axes<axes>::global_max_pool(inputs.front()))};
 }
 
 template <int axes>
 std::vector<Variable> GlobalAveragePoolingLayer<axes>::call(const std::vector<Variable>& inputs,
                                                             ForwardPass& /*pass*/) const {
-  return {Axes<axes>::global_average_pool(inputs.front())};
+  return {this->shaped(Axes<axes>::global_average_pool(inputs.front()))};
 }
 
 template class PoolingLayer<1>;

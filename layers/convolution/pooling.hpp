@@ -77,15 +77,31 @@ using AveragePooling1D = LayerHandle<AveragePooling1DLayer>;
 using AveragePooling2D = LayerHandle<AveragePooling2DLayer>;
 using AveragePooling3D = LayerHandle<AveragePooling3DLayer>;
 
-/// The base class of global poolings, from (n, extents, channels) to (n, channels).
+/// The options of global poolings.
+struct GlobalPoolingOptions {
+  bool keepdims = false;  ///< keep the axes, with the extent 1
+  std::string name = "";
+  static void fields(auto& options, auto field) { field("keepdims", options.keepdims); }
+};
+
+/// The base class of global poolings, from (n, extents, channels) to (n, channels), or (n, 1, ..., channels) with
+/// keepdims.
 template <int axes>
 class GlobalPoolingLayer : public Layer {
  public:
-  using Options = OnlyName;
-  explicit GlobalPoolingLayer(const Options& options) : Layer(options.name) {}
-  LayerConfig config() const override { return {}; }
+  using Options = GlobalPoolingOptions;  ///< the options of the layer
+  explicit GlobalPoolingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
+  LayerConfig config() const override { return config_of(options_); }
+  const Options& options() const { return options_; }
   bool keeps_activation() const override { return true; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
+
+ protected:
+  /// The values of the channels (n, channels) in the shape of the output.
+  Variable shaped(const Variable& channels) const;
+
+ private:
+  Options options_;
 };
 
 /// The maximum of each channel over all other axes of a sample, from (n, extents, channels) to (n, channels).

@@ -43,7 +43,7 @@ void check_outputs(const Model& model, const std::vector<Tensor>& inputs, const 
   }
 }
 
-const std::vector<std::string> names{"convolutions", "shapes", "samples", "activations", "graph"};
+const std::vector<std::string> names{"convolutions", "shapes", "samples", "activations", "graph", "windows"};
 
 }  // namespace
 

@@ -130,6 +130,28 @@ def graph(k, new):
     return k.Model([b, a], [frozen(both), L.Add()([four, two]), one], name="graph")
 
 
+def windows(k, new):
+    """Sequences, volumes, transposed convolutions."""
+    L = k.layers
+    a, b, c = k.Input((12, 4), name="a"), k.Input((5, 6, 4, 2), name="b"), k.Input((4, 5, 3), name="c")
+    x = L.Conv1D(4, 3, padding="causal", dilation_rate=2, name="causal")(a)
+    x = L.Conv1D(6, 2, strides=2, padding="same", groups=2, activation="relu")(x)
+    x = L.DepthwiseConv1D(3, depth_multiplier=2, padding="same")(x)
+    x = L.SeparableConv1D(5, 2, padding="valid")(x)
+    x = L.Conv1DTranspose(3, 3, strides=2, padding="same")(x)
+    x = L.AveragePooling1D(2)(L.MaxPooling1D(3, strides=1, padding="same")(x))
+    x = L.Concatenate()([L.GlobalMaxPooling1D()(x), L.GlobalAveragePooling1D()(x)])
+    y = L.Conv3D(4, (2, 3, 3), strides=(1, 2, 1), padding="same")(b)
+    y = L.Conv3DTranspose(3, 2, strides=(2, 1, 2), activation="tanh")(y)
+    y = L.AveragePooling3D(2)(L.MaxPooling3D(2, strides=1, padding="same")(y))
+    y = L.Concatenate()([L.GlobalMaxPooling3D()(y), L.GlobalAveragePooling3D()(y)])
+    z = L.Conv2DTranspose(4, 3, strides=2, padding="same")(c)
+    z = L.Conv2DTranspose(3, (2, 3), strides=(3, 2), output_padding=(1, 0), use_bias=False)(z)
+    z = L.Dropout(0.2, noise_shape=(None, 1, 1, 3))(z)
+    z = L.Flatten()(L.GlobalAveragePooling2D(keepdims=True)(z))
+    return k.Model([a, b, c], [x, y, z], name="windows")
+
+
 def save(name, kind, k, make):
     draw.seed(name)
     model = make(k, kind == "3")
@@ -154,7 +176,7 @@ def save(name, kind, k, make):
 
 
 folder.mkdir(exist_ok=True)
-for make in (convolutions, shapes, samples, activations, graph):
+for make in (convolutions, shapes, samples, activations, graph, windows):
     save(make.__name__, "3", keras, make)
     save(make.__name__, "2", tf_keras, make)
 save_file(arrays, folder.parent / "keras_models.safetensors")

@@ -342,9 +342,29 @@ void add_pooling3d_rows(std::vector<OptionRow>& rows, const PlainPool& pool) {
                           {.strides = {2, 2, 2}, .before = {1, 0, 1}, .after = {0, 1, 1}}, pool);
 }
 
+/// The same values in a shape with all axes.
+template <class Handle>
+void add_keepdims_row(std::vector<OptionRow>& rows, const Shape& sample) {
+  rows.push_back({"keepdims",
+                  Handle().definition(),
+                  Handle({.keepdims = true}).definition(),
+                  {sample},
+                  [rank = sample.rank()](const Trial& plain, const Trial& changed) {
+                    Shape kept = plain.output().shape().without(0);
+                    for (int axis = 1; axis < rank; ++axis) kept = kept.prepended(1);
+                    CHECK(identical(changed.output(), plain.output().reshaped(kept.prepended(3))));
+                  }});
+}
+
 }  // namespace
 
 void add_convolution_axes_rows(std::vector<OptionRow>& rows) {
+  add_keepdims_row<GlobalMaxPooling1D>(rows, {5, 2});
+  add_keepdims_row<GlobalAveragePooling1D>(rows, {5, 2});
+  add_keepdims_row<GlobalMaxPooling2D>(rows, {3, 4, 2});
+  add_keepdims_row<GlobalAveragePooling2D>(rows, {3, 4, 2});
+  add_keepdims_row<GlobalMaxPooling3D>(rows, {2, 3, 2, 2});
+  add_keepdims_row<GlobalAveragePooling3D>(rows, {2, 3, 2, 2});
   add_conv1d_rows(rows);
   add_conv3d_rows(rows);
   add_transposed_rows<Conv1DTranspose, 1>(rows);

@@ -100,7 +100,7 @@ Symbol residual(const Symbol& input) {
 
 Symbol shared(const Symbol& input) {
   const Conv2D conv({.filters = 3, .kernel_size = 3, .padding = Padding::same, .name = "shared"});
-  return GlobalMaxPooling2D()(conv(conv(input)));
+  return Flatten()(GlobalMaxPooling2D({.keepdims = true})(conv(conv(input))));
 }
 
 Model several_outputs() {

@@ -141,13 +141,33 @@ Conversion two_sides(const std::string& name) {
       [](const Json& given) { return given; });
 }
 
+/// A number for the only axis of a sequence, which Keras stores as a list of one.
+Conversion one_number(const std::string& name) {
+  return changed(
+      name, [](const Json& given) { return given.is_array() && given.size() == 1 ? given[0] : given; },
+      [](const Json& given) { return given.is_number() ? Json::array({given}) : given; });
+}
+
+/// The shape of the draws of a dropout, in which Keras stores null for an unknown extent and xtape -1.
+Conversion noise_shape() {
+  const auto exchanged = [](const Json& given, const Json& from, const Json& to) {
+    if (!given.is_array()) return given;
+    Json shape = Json::array();
+    for (const Json& extent : given) shape.push_back(extent == from ? to : extent);
+    return shape;
+  };
+  return changed(
+      "noise_shape", [=](const Json& given) { return exchanged(given, nullptr, -1); },
+      [=](const Json& given) { return exchanged(given, -1, nullptr); });
+}
+
 /// Padding of windows, which Keras has as a name only.
 Conversion named_padding() {
   return changed(
       "padding", [](const Json& given) { return given; },
       [](const Json& given) {
         check(given.is_string(),
-              "expected \"valid\" or \"same\", which Keras has, got {}; put a ZeroPadding2D before the layer",
+              "expected a name of a padding, which Keras has, got {}; put a ZeroPadding layer before the layer",
               shown(given));
         return given;
       });
@@ -290,15 +310,34 @@ const std::map<std::string, Conversions>& classes() {
   static const Conversions none;
   static const Conversions image{channels_last()};
   static const Conversions pooling{channels_last(), named_padding()};
-  static const Conversions global_pooling{channels_last(), only("keepdims", {false})};
+  static const Conversions global_pooling{channels_last()};
+  static const Conversions sequence_pooling{channels_last(),
+                                            named_padding(),
+                                            renamed("pool_size", "pool_size", {"pool_length"}),
+                                            renamed("strides", "strides", {"stride"}),
+                                            one_number("pool_size"),
+                                            one_number("strides")};
   static const Conversions rate{renamed("rate", "rate", {"p"}), only("noise_shape", {nullptr})};
   static const Conversions convolution{channels_last(), named_padding(), kernel_of_keras1()};
+  static const Conversions transposed{channels_last(), named_padding(), only("groups", {1})};
+  static const Conversions sequence_convolution{channels_last(),
+                                                named_padding(),
+                                                one_number("kernel_size"),
+                                                one_number("strides"),
+                                                one_number("dilation_rate"),
+                                                one_number("output_padding")};
+  static const auto and_also = [](Conversions conversions, const Conversions& more) {
+    conversions.insert(conversions.end(), more.begin(), more.end());
+    return conversions;
+  };
   static const std::map<std::string, Conversions> all{
       {"Activation", {renamed("activation", "function")}},
       {"Add", none},
       {"AlphaDropout", rate},
       {"Average", none},
+      {"AveragePooling1D", sequence_pooling},
       {"AveragePooling2D", pooling},
+      {"AveragePooling3D", pooling},
       {"BatchNormalization",
        {last_axis(-1), only("mode", {0}), ignored("beta_initializer"), ignored("gamma_initializer"),
         ignored("moving_mean_initializer"), ignored("moving_variance_initializer"), ignored("beta_init"),
@@ -308,26 +347,38 @@ const std::map<std::string, Conversions>& classes() {
         ours_only("bias_correction", false)}},
       {"CenterCrop", image},
       {"Concatenate", none},
+      {"Conv1D", sequence_convolution},
+      {"Conv1DTranspose", and_also(sequence_convolution, {only("groups", {1})})},
       {"Conv2D", convolution},
+      {"Conv2DTranspose", transposed},
+      {"Conv3D", convolution},
+      {"Conv3DTranspose", transposed},
       {"Cropping1D", {two_sides("cropping")}},
       {"Cropping2D", {sides("cropping"), channels_last()}},
       {"Dense", {renamed("units", "units", {"output_dim"})}},
+      {"DepthwiseConv1D", and_also(sequence_convolution, {only("groups", {1})})},
       {"DepthwiseConv2D", {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1})}},
       {"Dot", {two_axes()}},
-      {"Dropout", rate},
+      {"Dropout", {renamed("rate", "rate", {"p"}), noise_shape()}},
       {"ELU", none},
       {"Flatten", image},
       {"GaussianDropout", rate},
       {"GaussianNoise", {renamed("stddev", "stddev", {"sigma"})}},
+      {"GlobalAveragePooling1D", global_pooling},
       {"GlobalAveragePooling2D", global_pooling},
+      {"GlobalAveragePooling3D", global_pooling},
+      {"GlobalMaxPooling1D", global_pooling},
       {"GlobalMaxPooling2D", global_pooling},
+      {"GlobalMaxPooling3D", global_pooling},
       {"GroupNormalization", none},
       {"InputLayer",
        {batch_shape(), only("sparse", {false}), only("ragged", {false}), only("optional", {false}),
         only("input_tensor", {nullptr})}},
       {"LayerNormalization", {axis_list("axis"), only("rms_scaling", {false})}},
       {"LeakyReLU", {renamed("negative_slope", "negative_slope", {"alpha"})}},
+      {"MaxPooling1D", sequence_pooling},
       {"MaxPooling2D", pooling},
+      {"MaxPooling3D", pooling},
       {"Maximum", none},
       {"Minimum", none},
       {"Multiply", none},
@@ -349,6 +400,9 @@ const std::map<std::string, Conversions>& classes() {
       {"Resizing",
        {channels_last(), only("crop_to_aspect_ratio", {false}), only("pad_to_aspect_ratio", {false}),
         only("antialias", {false}), ignored("fill_mode"), ignored("fill_value"), ours_only("align_corners", false)}},
+      {"SeparableConv1D",
+       and_also(sequence_convolution, {only("groups", {1}), ignored("kernel_initializer"),
+                                       only("kernel_regularizer", {nullptr}), only("kernel_constraint", {nullptr})})},
       {"SeparableConv2D",
        {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1}), ignored("kernel_initializer"),
         only("kernel_regularizer", {nullptr}), only("kernel_constraint", {nullptr})}},

@@ -239,6 +239,7 @@ ExportValue average_pooling_layer(const ExportCall& call) {
 
 ExportValue global_pooling_layer(const ExportCall& call, const char* type) {
   const std::string y = call.graph.op(type, {call.images()});
+  if (call.output.rank() > 1) return call.made_images(y);  // keepdims
   return call.made(call.graph.op("Flatten", {y}, {{"axis", std::int64_t{1}}}));
 }
 
