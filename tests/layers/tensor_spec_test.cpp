@@ -156,10 +156,11 @@ TEST_CASE("a parameter never depends on an unknown extent") {
 }
 
 TEST_CASE("invalid inputs are rejected, with None for unknown extents in the message") {
-  CHECK_THAT(error_of([] {
-               Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
-             }),
-             Catch::Contains("Add sum: expected inputs of equal extents, or 1, got (None, None, 3) and (None, None, 4)"));
+  CHECK_THAT(
+      error_of([] {
+        Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
+      }),
+      Catch::Contains("Add sum: expected inputs of equal extents, or 1, got (None, None, 3) and (None, None, 4)"));
   CHECK_THAT(error_of([] {
                Conv2D({.filters = 1, .kernel_size = 5})(Input({any, 4, 1}));
              }),

@@ -10,8 +10,8 @@
 namespace xtape {
 
 /// The classes of the `count` largest values of each row of scores (n, ..., k), the largest first: (n, ..., count)
-/// int64. All metrics and reports use this order: of equal values the one of the smaller class number comes first, and a
-/// row with a NaN has no largest value, which is -1 in all of its columns. Error unless the scores are floating, with
+/// int64. All metrics and reports use this order: of equal values the one of the smaller class number comes first, and
+/// a row with a NaN has no largest value, which is -1 in all of its columns. Error unless the scores are floating, with
 /// two or more axes, none of them empty, and 1 <= count <= k.
 Tensor top_classes(const Tensor& scores, std::int64_t count = 1);
 
