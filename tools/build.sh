@@ -60,7 +60,9 @@ is_target() { ninja -C "$build" -t query "$1" >/dev/null 2>&1; }
 # Configures again if a target is missing whose package is installed: it may have come after the build was configured.
 find_again() {
   if ! is_target "$1" && [[ -z $(missing_packages "$2") ]]; then
-    meson setup --reconfigure --clearcache "$build" >/dev/null
+    # not "meson setup --clearcache", which Debian 12's meson does not have
+    meson configure --clearcache "$build" >/dev/null
+    meson setup --reconfigure "$build" >/dev/null
   fi
 }
 
