@@ -11,9 +11,8 @@ namespace xtape {
 /// The text of --help for the data.
 inline constexpr const char* data_help =
     "A folder with train_signs.h5 and test_signs.h5; with the IDX files of (Fashion-)MNIST, plain or .gz; with the "
-    "binary "
-    "files of CIFAR-10; or with "
-    "photographs: train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg, of which a fifth is for tests";
+    "binary files of CIFAR-10; or with photographs: train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg, of which a "
+    "fifth is for tests";
 /// The text of --help for --skip-unreadable.
 inline constexpr const char* skip_unreadable_help =
     "Leave out photographs that can't be read, and say how many; without it they are an error";
