@@ -1,6 +1,5 @@
 #include "optim/optimizer.hpp"
 
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -39,26 +38,10 @@ void exchange(Tensor& average, Tensor& value) {
   });
 }
 
-/// Whether no element is NaN or, unless `limited`, infinite.
-bool usable(const Tensor& gradient, bool limited) {
-  std::atomic<bool> all = true;
-  with_floating("Optimizer", gradient.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T most = limited ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
-    const T* const g = gradient.data<T>();
-    kernels::parallel_for(gradient.size(), elementwise_grain, [=, &all](std::int64_t begin, std::int64_t end) {
-      unsigned wrong = 0;
-      for (std::int64_t i = begin; i < end; ++i) wrong |= static_cast<unsigned>(!(std::abs(g[i]) <= most));
-      if (wrong != 0) all = false;
-    });
-  });
-  return all;
-}
-
-/// Error unless an optimizer can use the gradient; see usable().
+/// Error if an element of the gradient is NaN or, unless `limited`, infinite.
 void check_gradient_values(std::string_view type, const Parameter& parameter, const Tensor& gradient, bool limited,
                            std::int64_t step) {
-  if (usable(gradient, limited)) return;
+  if (limited ? no_nan(gradient) : all_finite(gradient)) return;
   fail(
       "{}, step {}: expected finite gradients, got {} with {}; lower the learning rate, look for a function without a "
       "finite derivative, such as sqrt at 0, or find the op with check_finite (FiniteCheck in a custom loop)",

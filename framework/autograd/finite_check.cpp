@@ -1,19 +1,37 @@
 #include "framework/autograd/finite_check.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
-namespace xtape {
+#include "framework/tensor/elementwise.hpp"
 
-bool all_finite(const Tensor& tensor) {
+namespace xtape {
+namespace {
+
+/// Whether the absolute values of all elements are at most the largest finite number, or infinity.
+bool bounded(const Tensor& tensor, bool finite) {
   if (!is_floating(tensor.dtype())) return true;
-  return with_floating("all_finite", tensor.dtype(), [&](auto zero) {
+  std::atomic<bool> all = true;
+  with_floating("all_finite", tensor.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* values = tensor.data<T>();
-    return std::all_of(values, values + tensor.size(), [](T value) { return std::isfinite(value); });
+    const T most = finite ? std::numeric_limits<T>::max() : std::numeric_limits<T>::infinity();
+    const T* const values = tensor.data<T>();
+    kernels::parallel_for(tensor.size(), elementwise_grain, [=, &all](std::int64_t begin, std::int64_t end) {
+      unsigned wrong = 0;  // without branches, so that the loop is vectorized
+      for (std::int64_t i = begin; i < end; ++i) wrong |= static_cast<unsigned>(!(std::abs(values[i]) <= most));
+      if (wrong != 0) all = false;
+    });
   });
+  return all;
 }
+
+}  // namespace
+
+bool all_finite(const Tensor& tensor) { return bounded(tensor, true); }
+
+bool no_nan(const Tensor& tensor) { return bounded(tensor, false); }
 
 std::string summary_of_values(const Tensor& tensor) {
   double least = std::numeric_limits<double>::infinity();

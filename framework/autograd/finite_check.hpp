@@ -10,6 +10,8 @@ namespace xtape {
 
 /// Whether no element is NaN or infinite; true for integers.
 bool all_finite(const Tensor& tensor);
+/// Whether no element is NaN; true for integers.
+bool no_nan(const Tensor& tensor);
 
 /// The shape of a tensor and statistics of its finite elements: "(2, 3): min -1, mean 0.5, max 2, 1 of 6 not finite".
 std::string summary_of_values(const Tensor& tensor);
