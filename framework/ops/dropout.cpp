@@ -18,4 +18,9 @@ Variable dropout(const Variable& x, double rate, ForwardPass& pass) {
   return record("dropout", std::move(y), {{x, [mask](const Variable& dy) { return multiply(dy, mask); }}});
 }
 
+Variable dropout(const Variable& x, double rate, const Shape& draws, ForwardPass& pass) {
+  if (!pass.training() || rate == 0) return x;
+  return x * dropout(Variable(Tensor::ones(draws, x.dtype())), rate, pass);
+}
+
 }  // namespace xtape

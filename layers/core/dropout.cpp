@@ -1,6 +1,5 @@
 #include "layers/core/dropout.hpp"
 
-#include "framework/ops/arithmetic.hpp"
 #include "framework/ops/dropout.hpp"
 
 namespace xtape {
@@ -26,7 +25,7 @@ std::vector<TensorSpec> DropoutLayer::output_specs(const std::vector<TensorSpec>
 
 std::vector<Variable> DropoutLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
   const Variable& x = inputs.front();
-  if (!options_.noise_shape || !pass.training() || options_.rate == 0) return {dropout(x, options_.rate, pass)};
+  if (!options_.noise_shape || !pass.training()) return {dropout(x, options_.rate, pass)};
   std::vector<std::int64_t> extents;
   for (int axis = 0; axis < x.rank(); ++axis) {
     const Extent drawn = (*options_.noise_shape)[axis];
@@ -35,7 +34,7 @@ std::vector<Variable> DropoutLayer::call(const std::vector<Variable>& inputs, Fo
           "{}: expected an input with the extents of noise_shape {}, got {}", title(), *options_.noise_shape,
           x.shape());
   }
-  return {x * dropout(Variable(Tensor::ones(Shape(extents), x.dtype())), options_.rate, pass)};
+  return {dropout(x, options_.rate, Shape(extents), pass)};
 }
 
 template class LayerHandle<DropoutLayer>;

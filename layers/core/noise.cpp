@@ -15,11 +15,10 @@ void check_rate(const Layer& layer, double rate) {
 
 /// Dropout that draws once for each sample and channel.
 Variable channel_dropout(const Variable& x, double rate, ForwardPass& pass) {
-  if (!pass.training() || rate == 0) return x;
   std::vector<std::int64_t> extents(static_cast<std::size_t>(x.rank()), 1);
   extents.front() = x.dim(0);
   extents.back() = x.dim(-1);
-  return x * dropout(Variable(Tensor::ones(Shape(extents), x.dtype())), rate, pass);
+  return dropout(x, rate, Shape(extents), pass);
 }
 
 }  // namespace
