@@ -12,12 +12,8 @@ struct Placement {
 /// The number of window positions along one axis, and the padding before the image.
 Placement place(std::int64_t input, std::int64_t size, std::int64_t stride, std::int64_t dilation, bool same,
                 std::int64_t before, std::int64_t after) {
-  const std::int64_t span = (size - 1) * dilation + 1;
-  if (same) {
-    const std::int64_t outputs = (input + stride - 1) / stride;
-    return {outputs, std::max<std::int64_t>(0, (outputs - 1) * stride + span - input) / 2};
-  }
-  const std::int64_t room = input + before + after - span;
+  if (same) return {(input + stride - 1) / stride, same_padding(input, size, stride, dilation)[0]};
+  const std::int64_t room = input + before + after - ((size - 1) * dilation + 1);
   return {room < 0 ? 0 : room / stride + 1, before};
 }
 
@@ -28,6 +24,13 @@ void check_positive(std::string_view function, std::string_view what, Extent2D e
 }
 
 }  // namespace
+
+std::array<std::int64_t, 2> same_padding(std::int64_t extent, std::int64_t size, std::int64_t stride,
+                                         std::int64_t dilation) {
+  const std::int64_t outputs = (extent + stride - 1) / stride, span = (size - 1) * dilation + 1;
+  const std::int64_t all = std::max<std::int64_t>((outputs - 1) * stride + span - extent, 0);
+  return {all / 2, all - all / 2};
+}
 
 kernels::Window place_window(std::string_view function, const Shape& images, const WindowOptions& options,
                              std::string_view shown) {

@@ -57,6 +57,11 @@ struct WindowOptions {
   Extent2D dilation = 1;             ///< distance of neighbouring taps in pixels, at least 1
 };
 
+/// The padding before and behind an axis of the given extent with Padding::same: the output is ceil(extent / stride)
+/// long.
+std::array<std::int64_t, 2> same_padding(std::int64_t extent, std::int64_t size, std::int64_t stride,
+                                         std::int64_t dilation);
+
 /// The geometry of the window on images (n, height, width, channels). Error with the name `function` for another rank,
 /// for sizes, strides or dilations below 1, negative padding, or a window larger than the padded image. Messages print
 /// `shown` instead of the shape of the images if it is not empty.

@@ -4,7 +4,7 @@
 #include <map>
 #include <optional>
 
-#include "framework/ops/manipulation.hpp"
+#include "models/files/axis_order.hpp"
 
 namespace xtape {
 namespace {
@@ -20,24 +20,11 @@ struct TorchParameter {
   std::function<std::optional<Shape>(const Shape& stored)> converted_shape;  ///< of from_torch(); nothing if it fails
 };
 
-Tensor permuted(const Tensor& x, const std::vector<int>& axes) { return transpose(x, axes).value(); }
-
-/// The order of the rows of a matrix whose rows belong to a flattened feature map, from channels first to channels
-/// last, or back.
-Tensor reordered(const Tensor& rows, const Shape& map, bool to_channels_last) {
-  const std::int64_t height = map[0], width = map[1], channels = map[2], columns = rows.size() / rows.dim(0);
-  const Shape split =
-      to_channels_last ? Shape{channels, height, width, columns} : Shape{height, width, channels, columns};
-  return permuted(rows.reshaped(split), to_channels_last ? std::vector{1, 2, 0, 3} : std::vector{2, 0, 1, 3})
-      .reshaped(rows.shape());
-}
-
 /// A vector of values for each channel, or each element of a flattened feature map.
 TorchParameter vector_parameter(std::string name, const FlatMap& map) {
-  const auto convert = [map](bool back) {
-    return [map, back](const Tensor& x) { return map ? reordered(x, *map, back) : x; };
-  };
-  return {std::move(name), convert(false), convert(true), [](const Shape& stored) { return stored; }};
+  return {std::move(name), [map](const Tensor& x) { return map ? channels_first_rows(x, *map) : x; },
+          [map](const Tensor& x) { return map ? channels_last_rows(x, *map) : x; },
+          [](const Shape& stored) { return stored; }};
 }
 
 /// A kernel whose axes PyTorch has in the order `axes` of xtape's; `shape` is xtape's.
@@ -92,8 +79,8 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
   if (parameter == "kernel" && type == "Dense") {
     TorchParameter kernel = kernel_parameter(name("weight"), {1, 0}, shape);
     if (!map) return kernel;
-    kernel.to_torch = [map = *map](const Tensor& x) { return permuted(reordered(x, map, false), {1, 0}); };
-    kernel.from_torch = [map = *map](const Tensor& x) { return reordered(permuted(x, {1, 0}), map, true); };
+    kernel.to_torch = [map = *map](const Tensor& x) { return permuted(channels_first_rows(x, map), {1, 0}); };
+    kernel.from_torch = [map = *map](const Tensor& x) { return channels_last_rows(permuted(x, {1, 0}), map); };
     return kernel;
   }
   if (const auto found = vectors.find(parameter); found != vectors.end() && shape.rank() == 1) {

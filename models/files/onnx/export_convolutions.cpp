@@ -14,14 +14,6 @@ const auto& options_in(const ExportCall& call) {
   return static_cast<const Definition&>(call.layer).options();
 }
 
-/// The amounts of a padding before and behind an axis, for an output of ceil(extent / stride).
-std::array<std::int64_t, 2> same_amounts(std::int64_t extent, std::int64_t size, std::int64_t stride,
-                                         std::int64_t dilation) {
-  const std::int64_t outputs = (extent + stride - 1) / stride;
-  const std::int64_t all = std::max<std::int64_t>((outputs - 1) * stride + (size - 1) * dilation + 1 - extent, 0);
-  return {all / 2, all - all / 2};
-}
-
 /// The amounts before and behind each axis; zeros for valid and same.
 std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding1D& padding) {
   return {{padding.before(), padding.after()}};
@@ -64,7 +56,7 @@ Attributes window_attributes(const PartialShape& sample, AxesSize<axes> window, 
       attributes.push_back({"auto_pad", std::string("SAME_UPPER")});
       return attributes;
     }
-    amounts[i] = same_amounts(extent.value(), size[i], strides[i], dilation[i]);
+    amounts[i] = same_padding(extent.value(), size[i], strides[i], dilation[i]);
   }
   attributes.push_back({"pads", pads_of(amounts)});
   return attributes;
@@ -166,7 +158,7 @@ ExportValue conv_transpose_layer(const ExportCall& call) {
     check(in.known() && out.known(), "expected known extents of the input of a transposed convolution, got {}",
           call.x().shape);
     std::array<std::int64_t, 2> amounts{0, 0};
-    if (o.padding.is_same()) amounts = same_amounts(out.value(), size[i], strides[i], dilation[i]);
+    if (o.padding.is_same()) amounts = same_padding(out.value(), size[i], strides[i], dilation[i]);
     const std::int64_t whole = strides[i] * (in.value() - 1) + dilation[i] * (size[i] - 1) + 1;
     std::int64_t more = out.value() + amounts[0] + amounts[1] - whole;
     if (more < 0) amounts[1] -= std::exchange(more, 0);  // the convolution does not reach the end of the padding
@@ -199,17 +191,7 @@ ExportValue dense_layer(const ExportCall& call) {
   ExportGraph& g = call.graph;
   if (call.x().shape.rank() == 1) {
     std::string x = call.x().name;
-    if (call.x().flat_of) {  // the rows in the order of the channels-first image
-      const Shape& image = *call.x().flat_of;
-      std::vector<std::int64_t> extents;
-      std::vector<int> axes{image.rank() - 1};
-      for (int i = 0; i < image.rank(); ++i) extents.push_back(image[i]);
-      for (int i = 0; i < image.rank() - 1; ++i) axes.push_back(i);
-      extents.push_back(weights.kernel.dim(1));
-      axes.push_back(image.rank());
-      const Shape matrix = weights.kernel.shape();
-      weights.kernel = permuted(weights.kernel.reshaped(Shape(extents)), axes).reshaped(matrix);
-    }
+    if (call.x().flat_of) weights.kernel = channels_first_rows(weights.kernel, *call.x().flat_of);
     std::vector<std::string> inputs{x, g.parameter("kernel", weights.kernel)};
     if (weights.bias) inputs.push_back(g.parameter("bias", *weights.bias));
     return activated(call, call.made(g.op("Gemm", inputs)), o.activation);

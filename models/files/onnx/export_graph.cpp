@@ -136,17 +136,11 @@ std::string ExportGraph::reduce(const std::string& type, const std::string& x, c
   return op(type, {x}, {{"axes", axes}, {"keepdims", keep_dims}});
 }
 
-Tensor permuted(const Tensor& tensor, const std::vector<int>& axes) {
-  return transpose(Variable(tensor), axes).value();
-}
-
 Tensor in_order_of(const ExportValue& value, const Tensor& constant) {
   const int rank = value.shape.rank();
   if (value.flat_of) {
     if (constant.size() != value.flat_of->size()) return constant;
-    std::vector<int> axes{value.flat_of->rank() - 1};
-    for (int i = 0; i < value.flat_of->rank() - 1; ++i) axes.push_back(i);
-    return permuted(constant.reshaped(*value.flat_of), axes).reshaped({constant.size()});
+    return channels_first_rows(constant.reshaped({constant.size()}), *value.flat_of);
   }
   if (!value.channels_first || constant.rank() == 0) return constant;
   std::vector<std::int64_t> extents(static_cast<std::size_t>(rank - constant.rank()), 1);

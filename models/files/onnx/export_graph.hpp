@@ -12,6 +12,7 @@
 
 #include "layers/core/activation.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "models/files/axis_order.hpp"
 #include "xtape_onnx.pb.h"
 
 namespace xtape::onnx {
@@ -125,8 +126,6 @@ struct ChannelFactors {
 };
 ChannelFactors channel_factors(const BatchNormalizationLayer& layer);
 
-/// The tensor with permuted axes.
-Tensor permuted(const Tensor& tensor, const std::vector<int>& axes);
 /// The constant of the shape of a sample, or of one axis, in the order of the axes of `value`.
 Tensor in_order_of(const ExportValue& value, const Tensor& constant);
 

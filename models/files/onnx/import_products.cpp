@@ -2,24 +2,11 @@
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "models/files/axis_order.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
 namespace {
-
-/// The rows of a matrix whose left operand is a flattened image, in the order of the channels-last image.
-Tensor channels_last_rows(const Tensor& matrix, const Shape& image) {
-  std::vector<std::int64_t> extents{image[-1]};
-  std::vector<int> axes;
-  for (int i = 0; i < image.rank() - 1; ++i) {
-    extents.push_back(image[i]);
-    axes.push_back(i + 1);
-  }
-  extents.push_back(matrix.dim(1));
-  axes.push_back(0);
-  axes.push_back(image.rank());
-  return transpose(Variable(matrix.reshaped(Shape(extents))), axes).value().reshaped(matrix.shape());
-}
 
 /// A dense layer of an input and a matrix (inputs, units).
 SymbolicTensor dense(ImportNode& n, const ImportValue& x, Tensor kernel, const std::optional<Tensor>& bias) {

@@ -27,13 +27,10 @@ struct FileWindow {
 };
 
 /// The padding of one axis for SAME_UPPER or SAME_LOWER.
-std::array<std::int64_t, 2> same_amounts(Extent extent, std::int64_t size, std::int64_t stride, std::int64_t dilation,
-                                         bool upper) {
+std::array<std::int64_t, 2> automatic_padding(Extent extent, std::int64_t size, std::int64_t stride,
+                                              std::int64_t dilation, bool upper) {
   check(extent.known(), "auto_pad: expected known extents for SAME_LOWER, got an unknown one");
-  const std::int64_t outputs = (extent.value() + stride - 1) / stride;
-  const std::int64_t all =
-      std::max<std::int64_t>((outputs - 1) * stride + (size - 1) * dilation + 1 - extent.value(), 0);
-  const std::int64_t less = all / 2, more = all - less;
+  const auto [less, more] = same_padding(extent.value(), size, stride, dilation);
   return upper ? std::array{less, more} : std::array{more, less};
 }
 
@@ -48,8 +45,8 @@ FileWindow window_of(ImportNode& n, Extent2D size, const PartialShape& image) {
   } else if (automatic == "SAME_UPPER") {
     window.padding = Padding::same;
   } else if (automatic == "SAME_LOWER") {
-    const auto rows = same_amounts(image[0], size.height, window.strides.height, window.dilation.height, false);
-    const auto columns = same_amounts(image[1], size.width, window.strides.width, window.dilation.width, false);
+    const auto rows = automatic_padding(image[0], size.height, window.strides.height, window.dilation.height, false);
+    const auto columns = automatic_padding(image[1], size.width, window.strides.width, window.dilation.width, false);
     window.padding = Padding(rows[0], rows[1], columns[0], columns[1]);
   } else {
     check(automatic == "VALID", "auto_pad: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {:.60}", automatic);
@@ -129,8 +126,8 @@ void pool(ImportNode& n) {
   }
   if (padding_counts) {
     if (window.padding.is_same()) {
-      const auto rows = same_amounts(x.shape()[0], window.size.height, window.strides.height, 1, true);
-      const auto columns = same_amounts(x.shape()[1], window.size.width, window.strides.width, 1, true);
+      const auto rows = automatic_padding(x.shape()[0], window.size.height, window.strides.height, 1, true);
+      const auto columns = automatic_padding(x.shape()[1], window.size.width, window.strides.width, 1, true);
       window.padding = Padding(rows[0], rows[1], columns[0], columns[1]);
     }
     x = n.layer<ZeroPadding2DLayer>({.padding = window.padding}, {x});
