@@ -41,6 +41,8 @@ int main(int argc, char** argv) {
     std::vector<Tensor> rows;
     RandomStream codes(4);
     std::uint64_t step = 0;
+    const auto variance = [](const Tensor& of) { return mean(square(of - mean(of, {0}))).value().item(); };
+    const double real_variance = variance(pictures);
     double spread = 0;
     for (int epoch = 1; epoch <= (quick ? 3 : 10); ++epoch) {
       const Tensor order =
@@ -68,8 +70,7 @@ int main(int argc, char** argv) {
       }
       const Tensor now = predict(generator, shown);
       rows.push_back(Tensor(now * 0.5 + 0.5));
-      spread = mean(square(now - mean(now, {0}))).value().item() /
-               mean(square(pictures - mean(pictures, {0}))).value().item();
+      spread = variance(now) / real_variance;
       const auto per_batch = static_cast<double>(batches);
       fmt::print(
           "epoch {}: loss of the discriminator {:.3f}, of the generator {:.3f}; variance {:.2f} of the real one\n",

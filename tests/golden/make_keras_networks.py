@@ -11,18 +11,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+from numbers_of_names import numbers  # noqa: E402
 
 keras.backend.set_floatx("float64")
 apps = keras.applications
-
-
-def numbers(name, count):
-    """Numbers in [-0.5, 0.5) from the FNV-1a hash of a name."""
-    state = 2166136261
-    for byte in name.encode():
-        state = (state ^ byte) * 16777619 % 2**32
-    index = np.arange(count, dtype=np.uint64)
-    return ((index * 2654435761 + state) % 2**32) / 2.0**32 - 0.5
 
 
 def value(path, shape):
