@@ -23,6 +23,7 @@
 #include "layers/parameters/constraint.hpp"
 #include "layers/parameters/initializer.hpp"
 #include "layers/parameters/regularizer.hpp"
+#include "layers/shape/borders.hpp"
 #include "layers/shape/merge.hpp"
 #include "layers/shape/rearranging.hpp"
 #include "layers/shape/reshaping.hpp"

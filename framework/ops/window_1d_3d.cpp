@@ -11,6 +11,17 @@ std::string text_of(const Shape& x, std::string_view shown) {
 
 }  // namespace
 
+std::vector<AxisAmounts> amounts_of(const Padding1D& padding) { return {{padding.before(), padding.after()}}; }
+std::vector<AxisAmounts> amounts_of(const Padding& padding) {
+  const auto [top, bottom, left, right] = padding.amounts();
+  return {{top, bottom}, {left, right}};
+}
+std::vector<AxisAmounts> amounts_of(const Padding3D& padding) {
+  std::vector<AxisAmounts> amounts = amounts_of(padding.plane());
+  amounts.insert(amounts.begin(), amounts_of(padding.depth()).front());
+  return amounts;
+}
+
 WindowOptions image_window(const WindowOptions1D& options) {
   const auto [size, strides, padding, dilation] = options;
   WindowOptions window{.size = {1, size}, .strides = {1, strides}, .dilation = {1, dilation}};

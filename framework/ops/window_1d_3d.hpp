@@ -1,6 +1,7 @@
 // Sliding windows on sequences (1-D) and volumes (3-D), and their description by windows on images.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "framework/ops/window.hpp"
@@ -64,6 +65,15 @@ class Padding3D {
 };
 inline constexpr Padding3D Padding3D::valid{Padding::valid};
 inline constexpr Padding3D Padding3D::same{Padding::same};
+
+/// The amounts of a padding before and after one axis.
+using AxisAmounts = std::array<std::int64_t, 2>;
+/// The amounts for each axis; zeros for a padding that is computed from the window.
+std::vector<AxisAmounts> amounts_of(const Padding1D& padding);
+/// The amounts for height and width.
+std::vector<AxisAmounts> amounts_of(const Padding& padding);
+/// The amounts for depth, height and width.
+std::vector<AxisAmounts> amounts_of(const Padding3D& padding);
 
 /// A depth, a height and a width. A single number is used for all.
 struct Extent3D {

@@ -22,6 +22,8 @@ struct Axes<1> {
   using Size = std::int64_t;
   /// Padding for each axis.
   using Padding = Padding1D;
+  /// Padding by one element at each border.
+  static constexpr Padding one_each{1, 1};
   /// Options of a pooling.
   using Window = WindowOptions1D;
   /// Options of a convolution.
@@ -59,6 +61,8 @@ struct Axes<2> {
   using Size = Extent2D;
   /// Padding for each axis.
   using Padding = xtape::Padding;
+  /// Padding by one element at each border.
+  static constexpr Padding one_each{1, 1, 1, 1};
   /// Options of a pooling.
   using Window = WindowOptions;
   /// Options of a convolution.
@@ -96,6 +100,8 @@ struct Axes<3> {
   using Size = Extent3D;
   /// Padding for each axis.
   using Padding = Padding3D;
+  /// Padding by one element at each border.
+  static constexpr Padding one_each{1, 1, 1, 1, 1, 1};
   /// Options of a pooling.
   using Window = WindowOptions3D;
   /// Options of a convolution.

@@ -24,6 +24,7 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"Conv3DTranspose", make_layer<Conv3DTransposeLayer>},
       {"Cropping1D", make_layer<Cropping1DLayer>},
       {"Cropping2D", make_layer<Cropping2DLayer>},
+      {"Cropping3D", make_layer<Cropping3DLayer>},
       {"Dense", make_layer<DenseLayer>},
       {"DepthToSpace", make_layer<DepthToSpaceLayer>},
       {"DepthwiseConv1D", make_layer<DepthwiseConv1DLayer>},
@@ -76,8 +77,10 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"UnitNormalization", make_layer<UnitNormalizationLayer>},
       {"UpSampling1D", make_layer<UpSampling1DLayer>},
       {"UpSampling2D", make_layer<UpSampling2DLayer>},
+      {"UpSampling3D", make_layer<UpSampling3DLayer>},
       {"ZeroPadding1D", make_layer<ZeroPadding1DLayer>},
       {"ZeroPadding2D", make_layer<ZeroPadding2DLayer>},
+      {"ZeroPadding3D", make_layer<ZeroPadding3DLayer>},
   };
 }
 

@@ -68,18 +68,32 @@ std::vector<Variable> CenterCropLayer::call(const std::vector<Variable>& inputs,
   return {center_crop(inputs.front(), options_.height, options_.width)};
 }
 
-UpSampling1DLayer::UpSampling1DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.size >= 1 && options_.size <= most, "{}: expected a size of 1 to {}, got {}", title(), most,
-        options_.size);
+template <int axes>
+UpSamplingLayer<axes>::UpSamplingLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+  const std::vector<std::int64_t> size = Axes<axes>::extents(options_.size);
+  check(std::ranges::all_of(size, [](std::int64_t n) { return n >= 1 && n <= most; }),
+        "{}: expected a size of 1 to {}, got {}", title(), most, fmt::join(size, " x "));
 }
 
-std::vector<TensorSpec> UpSampling1DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
-  const PartialShape& x = only_input(inputs, 2);
-  return {{{x[0] * options_.size, x[1]}}};
+template <int axes>
+std::vector<TensorSpec> UpSamplingLayer<axes>::output_specs(const std::vector<TensorSpec>& inputs) const {
+  const PartialShape& x = only_input(inputs, axes + 1);
+  std::vector<Extent> extents(x.begin(), x.end());
+  for (std::size_t i = 0; const std::int64_t n : Axes<axes>::extents(options_.size)) {
+    extents[i] = extents[i] * n;
+    ++i;
+  }
+  return {{PartialShape(std::move(extents))}};
 }
 
-std::vector<Variable> UpSampling1DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return {repeat(inputs.front(), options_.size, 1)};
+template <int axes>
+std::vector<Variable> UpSamplingLayer<axes>::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
+  Variable x = inputs.front();
+  for (int axis = 0; const std::int64_t n : Axes<axes>::extents(options_.size)) {
+    ++axis;
+    if (n > 1) x = repeat(x, n, axis);
+  }
+  return {x};
 }
 
 UpSampling2DLayer::UpSampling2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
@@ -120,7 +134,10 @@ std::vector<Variable> DepthToSpaceLayer::call(const std::vector<Variable>& input
 template class LayerHandle<RescalingLayer>;
 template class LayerHandle<ResizingLayer>;
 template class LayerHandle<CenterCropLayer>;
+template class UpSamplingLayer<1>;
+template class UpSamplingLayer<3>;
 template class LayerHandle<UpSampling1DLayer>;
+template class LayerHandle<UpSampling3DLayer>;
 template class LayerHandle<UpSampling2DLayer>;
 template class LayerHandle<DepthToSpaceLayer>;
 

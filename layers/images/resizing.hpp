@@ -1,7 +1,8 @@
-// Layers that change the size or the scale of images: Rescaling, Resizing, CenterCrop, UpSampling1D, UpSampling2D,
+// Layers that change the size or the scale of images: Rescaling, Resizing, CenterCrop, UpSampling1D to 3D,
 // DepthToSpace.
 #pragma once
 
+#include "layers/convolution/axes.hpp"
 #include "layers/graph/layer.hpp"
 #include "layers/images/image_config.hpp"
 
@@ -92,17 +93,19 @@ class CenterCropLayer final : public Layer {
 extern template class LayerHandle<CenterCropLayer>;
 using CenterCrop = LayerHandle<CenterCropLayer>;
 
-/// Repeats each step of sequences: (n, steps, channels) becomes (n, size steps, channels).
-class UpSampling1DLayer final : public Layer {
+/// Repeats each element of sequences or volumes, from (n, extents, channels) to (n, size extents, channels), where the
+/// extents are (steps) or (depth, height, width).
+template <int axes>
+class UpSamplingLayer final : public Layer {
  public:
   struct Options {
-    std::int64_t size = 2;  ///< number of repetitions, at least 1
+    AxesSize<axes> size = 2;  ///< number of repetitions along each axis, at least 1
     std::string name = "";
     static void fields(auto& options, auto field) { field("size", options.size); }
   };
   /// Error unless size is at least 1.
-  explicit UpSampling1DLayer(Options options);
-  std::string type() const override { return "UpSampling1D"; }
+  explicit UpSamplingLayer(Options options);
+  std::string type() const override { return fmt::format("UpSampling{}D", axes); }
   bool keeps_activation() const override { return true; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
@@ -112,8 +115,12 @@ class UpSampling1DLayer final : public Layer {
  private:
   Options options_;
 };
+using UpSampling1DLayer = UpSamplingLayer<1>;  ///< the layer UpSampling1D
+using UpSampling3DLayer = UpSamplingLayer<3>;  ///< the layer UpSampling3D
 extern template class LayerHandle<UpSampling1DLayer>;
+extern template class LayerHandle<UpSampling3DLayer>;
 using UpSampling1D = LayerHandle<UpSampling1DLayer>;
+using UpSampling3D = LayerHandle<UpSampling3DLayer>;
 
 /// Enlarges images by whole factors, with repeated or interpolated pixels; see resize2d().
 class UpSampling2DLayer final : public Layer {

@@ -56,8 +56,9 @@ std::vector<TensorSpec> BatchNormalizationLayer::output_specs(const std::vector<
 std::vector<ParameterSpec> BatchNormalizationLayer::parameter_specs(const std::vector<TensorSpec>& inputs) const {
   const PartialShape channels{inputs[0].shape[-1]};
   std::vector<ParameterSpec> specs;
-  if (options_.scale) specs.push_back({"gamma", channels, ones()});
-  if (options_.center) specs.push_back({"beta", channels, zeros()});
+  const Options& o = options_;
+  if (o.scale) specs.push_back({"gamma", channels, o.gamma_initializer, true, o.gamma_regularizer, o.gamma_constraint});
+  if (o.center) specs.push_back({"beta", channels, o.beta_initializer, true, o.beta_regularizer, o.beta_constraint});
   specs.push_back({"moving_mean", channels, zeros(), false});
   specs.push_back({"moving_variance", channels, ones(), false});
   if (options_.bias_correction) specs.push_back({"updates", {}, zeros(), false});

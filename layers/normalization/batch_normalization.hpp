@@ -34,6 +34,12 @@ class BatchNormalizationLayer final : public Layer {
     bool scale = true;             ///< learn the scale gamma; otherwise it is 1
     bool bias_correction = false;  ///< remove the start values from the moving averages in inference
     bool synchronized = false;     ///< in data-parallel training: the statistics of the batch of all shards (Keras)
+    Initializer beta_initializer = zeros();  ///< initial values of beta
+    Initializer gamma_initializer = ones();  ///< initial values of gamma
+    Regularizer beta_regularizer = {};       ///< added to the loss for beta
+    Regularizer gamma_regularizer = {};      ///< added to the loss for gamma
+    Constraint beta_constraint = {};         ///< applied to beta after each optimizer step
+    Constraint gamma_constraint = {};        ///< applied to gamma after each optimizer step
     std::string name = "";
     static void fields(auto& options, auto field) {
       field("momentum", options.momentum);
@@ -42,6 +48,12 @@ class BatchNormalizationLayer final : public Layer {
       field("scale", options.scale);
       field("bias_correction", options.bias_correction);
       field("synchronized", options.synchronized);
+      field("beta_initializer", options.beta_initializer);
+      field("gamma_initializer", options.gamma_initializer);
+      field("beta_regularizer", options.beta_regularizer);
+      field("gamma_regularizer", options.gamma_regularizer);
+      field("beta_constraint", options.beta_constraint);
+      field("gamma_constraint", options.gamma_constraint);
     }
   };
   /// Error unless momentum is in [0, 1) and epsilon above 0.

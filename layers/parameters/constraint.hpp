@@ -43,6 +43,14 @@ struct MinMaxNormOptions {
 /// max_value, both finite, and 0 < rate <= 1.
 Constraint min_max_norm(const MinMaxNormOptions& options = {});
 
+/// Divides a kernel by its largest singular value, so that the layer changes no distance by more than a factor of 1
+/// (convolutions: up to the overlap of the windows). The kernel counts as a matrix with as many columns as its last
+/// axis has elements. The singular value is found by power iteration in float64 from a fixed vector. Miyato, Kataoka,
+/// Koyama and Yoshida: Spectral normalization for generative adversarial networks, ICLR 2018, section 2.1. Keras's
+/// layer SpectralNormalization divides before each training step, this constraint after it, and in Keras a kept vector
+/// takes one iteration for each step. A kernel of zeros stays as it is.
+Constraint spectral_norm();
+
 /// A constraint as a config value: `{"name": "max_norm", "max_value": 2, "axes": [0]}`, or null for none.
 ConfigValue to_config(const Constraint& constraint);
 /// Reads one of the constraints above; null is none. Another name stands for a custom constraint, whose project()

@@ -1,4 +1,4 @@
-// Layers that select, repeat and exchange elements: Permute, RepeatVector, Cropping1D, Cropping2D, ZeroPadding1D.
+// Layers that repeat and exchange elements: Permute, RepeatVector.
 #pragma once
 
 #include <cstdint>
@@ -53,74 +53,5 @@ class RepeatVectorLayer final : public Layer {
 };
 extern template class LayerHandle<RepeatVectorLayer>;
 using RepeatVector = LayerHandle<RepeatVectorLayer>;
-
-/// Removes steps at the ends of sequences (n, steps, channels).
-class Cropping1DLayer final : public Layer {
- public:
-  struct Options {
-    std::vector<std::int64_t> cropping = {1, 1};  ///< steps to remove at the beginning and at the end
-    std::string name = "";
-    static void fields(auto& options, auto field) { field("cropping", options.cropping); }
-  };
-  /// Error unless there are two amounts of at least 0.
-  explicit Cropping1DLayer(Options options);
-  std::string type() const override { return "Cropping1D"; }
-  bool keeps_activation() const override { return true; }
-  LayerConfig config() const override { return config_of(options_); }
-  const Options& options() const { return options_; }
-  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-
- private:
-  Options options_;
-};
-extern template class LayerHandle<Cropping1DLayer>;
-using Cropping1D = LayerHandle<Cropping1DLayer>;
-
-/// Removes rows and columns at the edges of images.
-class Cropping2DLayer final : public Layer {
- public:
-  struct Options {
-    Padding cropping = {0, 0, 0, 0};  ///< rows and columns to remove: top, bottom, left, right
-    std::string name = "";
-    static void fields(auto& options, auto field) { field("cropping", options.cropping); }
-  };
-  /// Error for Padding::same and for negative amounts.
-  explicit Cropping2DLayer(Options options);
-  std::string type() const override { return "Cropping2D"; }
-  bool keeps_activation() const override { return true; }
-  LayerConfig config() const override { return config_of(options_); }
-  const Options& options() const { return options_; }
-  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-
- private:
-  Options options_;
-};
-extern template class LayerHandle<Cropping2DLayer>;
-using Cropping2D = LayerHandle<Cropping2DLayer>;
-
-/// Adds steps of zeros at the ends of sequences (n, steps, channels).
-class ZeroPadding1DLayer final : public Layer {
- public:
-  struct Options {
-    std::vector<std::int64_t> padding = {1, 1};  ///< steps to add at the beginning and at the end
-    std::string name = "";
-    static void fields(auto& options, auto field) { field("padding", options.padding); }
-  };
-  /// Error unless there are two amounts of at least 0.
-  explicit ZeroPadding1DLayer(Options options);
-  std::string type() const override { return "ZeroPadding1D"; }
-  bool keeps_activation() const override { return true; }
-  LayerConfig config() const override { return config_of(options_); }
-  const Options& options() const { return options_; }
-  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-
- private:
-  Options options_;
-};
-extern template class LayerHandle<ZeroPadding1DLayer>;
-using ZeroPadding1D = LayerHandle<ZeroPadding1DLayer>;
 
 }  // namespace xtape

@@ -36,28 +36,7 @@ std::vector<Variable> ReshapeLayer::call(const std::vector<Variable>& inputs, Fo
   return {reshape(x, sample.prepended(x.dim(0)))};
 }
 
-ZeroPadding2DLayer::ZeroPadding2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  const Padding& padding = options_.padding;
-  constexpr std::int64_t most = std::int64_t{1} << 30;
-  check(
-      !padding.is_same() && std::ranges::all_of(padding.amounts(), [](std::int64_t n) { return n >= 0 && n <= most; }),
-      "{}: expected amounts of 0 to 2^30 for top, bottom, left and right, got {}", title(),
-      padding.is_same() ? std::string("same") : fmt::format("({})", fmt::join(padding.amounts(), ", ")));
-}
-
-std::vector<TensorSpec> ZeroPadding2DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
-  const PartialShape& x = only_input(inputs, 3);
-  const auto [top, bottom, left, right] = options_.padding.amounts();
-  return {{{x[0] + top + bottom, x[1] + left + right, x[2]}}};
-}
-
-std::vector<Variable> ZeroPadding2DLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  const auto [top, bottom, left, right] = options_.padding.amounts();
-  return {pad(inputs.front(), {{0, 0}, {top, bottom}, {left, right}, {0, 0}})};
-}
-
 template class LayerHandle<FlattenLayer>;
 template class LayerHandle<ReshapeLayer>;
-template class LayerHandle<ZeroPadding2DLayer>;
 
 }  // namespace xtape

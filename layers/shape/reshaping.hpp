@@ -1,4 +1,4 @@
-// Layers that rearrange elements without arithmetic: Flatten, Reshape, ZeroPadding2D.
+// Layers that rearrange elements without arithmetic: Flatten, Reshape.
 #pragma once
 
 #include "framework/ops/window.hpp"
@@ -45,29 +45,5 @@ class ReshapeLayer final : public Layer {
 };
 extern template class LayerHandle<ReshapeLayer>;
 using Reshape = LayerHandle<ReshapeLayer>;
-
-/// Adds zeros around images, from (n, height, width, channels) to (n, top + height + bottom, left + width + right,
-/// channels).
-class ZeroPadding2DLayer final : public Layer {
- public:
-  struct Options {
-    Padding padding = {1, 1, 1, 1};  ///< rows and columns of zeros: top, bottom, left, right
-    std::string name = "";
-    static void fields(auto& options, auto field) { field("padding", options.padding); }
-  };
-  /// Makes the layer from its options. Error for Padding::same and for negative amounts.
-  explicit ZeroPadding2DLayer(Options options);
-  std::string type() const override { return "ZeroPadding2D"; }
-  bool keeps_activation() const override { return true; }
-  LayerConfig config() const override { return config_of(options_); }
-  const Options& options() const { return options_; }
-  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-
- private:
-  Options options_;
-};
-extern template class LayerHandle<ZeroPadding2DLayer>;
-using ZeroPadding2D = LayerHandle<ZeroPadding2DLayer>;
 
 }  // namespace xtape

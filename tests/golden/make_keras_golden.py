@@ -125,6 +125,10 @@ def norms_and_shapes():
     layer("Cropping2D", {"cropping": [1, 0, 2, 1]}, k.Cropping2D(((1, 0), (2, 1))), normal(2, 4, 5, 2))
     layer("ZeroPadding1D", {"padding": [2, 1]}, k.ZeroPadding1D((2, 1)), normal(2, 3, 2))
     layer("UpSampling1D", {"size": 3}, k.UpSampling1D(3), normal(2, 3, 2))
+    layer("Cropping3D", {"cropping": [1, 0, 2, 1, 0, 2]}, k.Cropping3D(((1, 0), (2, 1), (0, 2))), normal(2, 3, 4, 5, 2))
+    layer("ZeroPadding3D", {"padding": [1, 0, 2, 1, 0, 2]}, k.ZeroPadding3D(((1, 0), (2, 1), (0, 2))),
+          normal(2, 3, 2, 2, 2))
+    layer("UpSampling3D", {"size": [2, 1, 3]}, k.UpSampling3D((2, 1, 3)), normal(2, 2, 3, 2, 2))
     layer("UpSampling2D", {"size": [2, 3]}, k.UpSampling2D((2, 3)), normal(2, 3, 2, 2))
     layer("UpSampling2D", {"size": [2, 3], "interpolation": "bilinear"},
           k.UpSampling2D((2, 3), interpolation="bilinear"), normal(2, 3, 2, 2), tolerance=1e-6)
@@ -197,6 +201,12 @@ def penalties():
     constraint({"name": "non_neg"}, k.NonNeg(), normal(3, 4))
     constraint({"name": "min_max_norm", "min_value": 1.0, "max_value": 2.0, "rate": 0.25, "axes": [0]},
                k.MinMaxNorm(1.0, 2.0, 0.25, 0), normal(3, 6))
+
+    def by_largest_singular_value(w):  # NumPy's; Keras comes near it after many steps
+        w = w.numpy()
+        return w / np.linalg.norm(w.reshape(-1, w.shape[-1]), 2)
+    for shape in (6, 4), (3, 3, 2, 5), (1, 7):
+        constraint({"name": "spectral_norm"}, by_largest_singular_value, normal(*shape))
 
 
 def losses():

@@ -90,7 +90,7 @@ TEST_CASE("inputs that a layer cannot compute are rejected when it is called in 
   CHECK_THAT(error_of([&] {
                ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}});
              }),
-             Catch::Contains("amounts of 0 to 2^30"));
+             Catch::Contains("padding of 0 to 2^30"));
 }
 
 TEST_CASE("invalid options are rejected when the layer is made") {

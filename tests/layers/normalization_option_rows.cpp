@@ -54,25 +54,9 @@ Reference normalized(const Statistics& s) {
   };
 }
 
-/// The options that layers with gamma and beta share. `reference` is the output by the parameters that there are.
-template <class Handle>
-void add_gamma_and_beta(std::vector<OptionRow>& rows, const typename Handle::Options& plain, const Shape& sample,
-                        const Reference& reference) {
-  const auto row = [&](const std::string& option, const auto& change, const auto& check) {
-    auto options = plain;
-    change(options);
-    add<Handle>(rows, option, plain, options, {sample}, check);
-  };
-  const auto without = [&](const char* name) {
-    return [=](const Trial& with, const Trial& none) {
-      CHECK((with.has(name) && !none.has(name)));
-      outputs(reference, reference)(with, none);
-    };
-  };
-  row(
-      "center", [](auto& o) { o.center = false; }, without("beta"));
-  row(
-      "scale", [](auto& o) { o.scale = false; }, without("gamma"));
+/// Rows for the initializers, regularizers and constraints of beta and gamma; row(option, change, check) adds one.
+template <class Row>
+void add_initial_values_and_limits(const Row& row) {
   for (const std::string name : {"beta", "gamma"}) {
     row(
         name + "_initializer",
@@ -101,6 +85,28 @@ void add_gamma_and_beta(std::vector<OptionRow>& rows, const typename Handle::Opt
   }
 }
 
+/// The options that layers with gamma and beta share. `reference` is the output by the parameters that there are.
+template <class Handle>
+void add_gamma_and_beta(std::vector<OptionRow>& rows, const typename Handle::Options& plain, const Shape& sample,
+                        const Reference& reference) {
+  const auto row = [&](const std::string& option, const auto& change, const auto& check) {
+    auto options = plain;
+    change(options);
+    add<Handle>(rows, option, plain, options, {sample}, check);
+  };
+  const auto without = [&](const char* name) {
+    return [=](const Trial& with, const Trial& none) {
+      CHECK((with.has(name) && !none.has(name)));
+      outputs(reference, reference)(with, none);
+    };
+  };
+  row(
+      "center", [](auto& o) { o.center = false; }, without("beta"));
+  row(
+      "scale", [](auto& o) { o.scale = false; }, without("gamma"));
+  add_initial_values_and_limits(row);
+}
+
 }  // namespace
 
 void add_normalization_rows(std::vector<OptionRow>& rows) {
@@ -111,6 +117,11 @@ void add_normalization_rows(std::vector<OptionRow>& rows) {
                           outputs(normalized(last), normalized({.axes = {1, 3}})));
   add<LayerNormalization>(rows, "epsilon", {}, {.epsilon = 0.5}, {sample},
                           outputs(normalized(last), normalized({.axes = {3}, .epsilon = 0.5})));
+  add_initial_values_and_limits([&](const auto& option, auto change, const auto& check) {
+    BatchNormalization::Options options;
+    change(options);
+    add<BatchNormalization>(rows, option, {}, options, {sample}, check);
+  });
   add_gamma_and_beta<GroupNormalization>(rows, {.groups = 2}, sample, normalized(grouped));
   add<GroupNormalization>(rows, "groups", {.groups = 2}, {.groups = -1}, {sample},
                           outputs(normalized(grouped), normalized({.axes = {1, 2, 3}, .group_size = 1})));

@@ -84,6 +84,7 @@ TEST_CASE("fields() of every layer lists each member of its Options except the n
       {"Conv3DTranspose", counts_of<Conv3DTransposeLayer>()},
       {"Cropping1D", counts_of<Cropping1DLayer>()},
       {"Cropping2D", counts_of<Cropping2DLayer>()},
+      {"Cropping3D", counts_of<Cropping3DLayer>()},
       {"Dense", counts_of<DenseLayer>()},
       {"DepthToSpace", counts_of<DepthToSpaceLayer>()},
       {"DepthwiseConv1D", counts_of<DepthwiseConv1DLayer>()},
@@ -136,8 +137,10 @@ TEST_CASE("fields() of every layer lists each member of its Options except the n
       {"UnitNormalization", counts_of<UnitNormalizationLayer>()},
       {"UpSampling1D", counts_of<UpSampling1DLayer>()},
       {"UpSampling2D", counts_of<UpSampling2DLayer>()},
+      {"UpSampling3D", counts_of<UpSampling3DLayer>()},
       {"ZeroPadding1D", counts_of<ZeroPadding1DLayer>()},
       {"ZeroPadding2D", counts_of<ZeroPadding2DLayer>()},
+      {"ZeroPadding3D", counts_of<ZeroPadding3DLayer>()},
   };
   for (const auto& [type, counts] : layers) {
     INFO(type);

@@ -311,6 +311,30 @@ void add_arrangement_rows(std::vector<OptionRow>& rows) {
   };
   add<Cropping2D>(rows, "cropping", {}, {.cropping = {1, 0, 2, 1}}, {{5, 6, 2}},
                   outputs(inner(0, 0, 0, 0), inner(1, 0, 2, 1)));
+  // negative amounts are cut off
+  const auto bordered = [](std::array<std::int64_t, 3> before, std::array<std::int64_t, 3> behind) -> Reference {
+    return [=](const Trial& t) {
+      const auto extent = [&](std::size_t i) { return before[i] + std::array{4, 3, 5}[i] + behind[i]; };
+      return filled({3, extent(0), extent(1), extent(2), 2}, [&](const Indices& i) {
+        const std::int64_t z = i[1] - before[0], y = i[2] - before[1], x = i[3] - before[2];
+        const bool inside = z >= 0 && z < 4 && y >= 0 && y < 3 && x >= 0 && x < 5;
+        return inside ? t.input().at({i[0], z, y, x, i[4]}) : 0.0;
+      });
+    };
+  };
+  const std::vector<Shape> volume{{4, 3, 5, 2}};
+  add<Cropping3D>(rows, "cropping", {}, {.cropping = {2, 1, 0, 1, 3, 1}}, volume,
+                  outputs(bordered({-1, -1, -1}, {-1, -1, -1}), bordered({-2, 0, -3}, {-1, -1, -1})));
+  add<ZeroPadding3D>(rows, "padding", {}, {.padding = {2, 0, 1, 3, 0, 4}}, volume,
+                     outputs(bordered({1, 1, 1}, {1, 1, 1}), bordered({2, 1, 0}, {0, 3, 4})));
+  const auto larger = [](std::int64_t d, std::int64_t h, std::int64_t w) -> Reference {
+    return [=](const Trial& t) {
+      return filled({3, 4 * d, 3 * h, 5 * w, 2}, [&](const Indices& i) {
+        return t.input().at({i[0], i[1] / d, i[2] / h, i[3] / w, i[4]});
+      });
+    };
+  };
+  add<UpSampling3D>(rows, "size", {}, {.size = {1, 3, 2}}, volume, outputs(larger(2, 2, 2), larger(1, 3, 2)));
   const auto products = [](bool rows_of_both, bool normalize) -> Reference {  // of (n, 3, 3) and (n, 3, 3)
     return [=](const Trial& t) {
       const auto a = [&](std::int64_t n, std::int64_t i, std::int64_t k) { return t.input(0).at({n, i, k}); };

@@ -173,6 +173,10 @@ void add_shapes(std::vector<SampleModel>& models) {
   add("cropping_2d", {7, 6, 3}, [](const Symbol& x) { return Cropping2D({.cropping = {1, 2, 0, 1}})(x); });
   add("zero_padding_2d", {7, 6, 3}, [](const Symbol& x) { return ZeroPadding2D({.padding = {1, 2, 0, 1}})(x); });
   add("up_sampling_1d", {4, 3}, [](const Symbol& x) { return UpSampling1D({.size = 3})(x); });
+  add("borders_3d", {3, 4, 3, 2}, [](const Symbol& x) {
+    return Cropping3D({.cropping = {1, 0, 0, 2, 1, 1}})(ZeroPadding3D({.padding = {0, 2, 1, 0, 3, 1}})(x));
+  });
+  add("up_sampling_3d", {2, 3, 2, 2}, [](const Symbol& x) { return UpSampling3D({.size = {2, 1, 3}})(x); });
   add("up_sampling_nearest", {4, 3, 2}, [](const Symbol& x) { return UpSampling2D({.size = {2, 3}})(x); });
   add("up_sampling_bilinear", {4, 3, 2},
       [](const Symbol& x) { return UpSampling2D({.size = 2, .interpolation = Interpolation::bilinear})(x); });

@@ -114,31 +114,29 @@ Conversion last_axis(const Json& written) {
           [=](Json& config) { config["axis"] = written; }};
 }
 
-/// Amounts at the sides of images: [[top, bottom], [left, right]] in Keras, [top, bottom, left, right] in xtape.
-Conversion sides(const std::string& name) {
-  const auto read = [](const Json& given) {
-    const auto two = [](const Json& pair) { return pair.is_array() && pair.size() == 2; };
-    if (given.is_number()) return Json{given, given, given, given};
-    if (!two(given)) return given;
-    const auto pair = [&](const Json& side) { return two(side) ? side : Json{side, side}; };
-    const Json vertical = pair(given[0]), horizontal = pair(given[1]);
-    return Json{vertical[0], vertical[1], horizontal[0], horizontal[1]};
+/// Amounts at both borders of each of `axes` axes. Keras stores a pair for each axis, or fewer numbers where they are
+/// equal: one for all borders, or one for an axis. xtape has them in one list.
+Conversion borders(const std::string& name, std::size_t axes) {
+  const auto read = [axes](const Json& given) -> Json {
+    if (!given.is_number() && (!given.is_array() || given.size() != (axes == 1 ? 2 : axes))) return given;
+    if (axes == 1 && given.is_array()) return given;
+    Json amounts = Json::array();
+    for (std::size_t axis = 0; axis < axes; ++axis) {
+      const Json& of_axis = given.is_array() ? given[axis] : given;
+      for (const std::size_t side : {0, 1}) {
+        amounts.push_back(of_axis.is_array() && of_axis.size() == 2 ? of_axis[side] : of_axis);
+      }
+    }
+    return amounts;
   };
-  const auto write = [](const Json& given) -> Json {
-    if (given == "valid") return {{0, 0}, {0, 0}};
-    return {{given[0], given[1]}, {given[2], given[3]}};
+  const auto write = [axes](const Json& given) -> Json {
+    Json pairs = Json::array();
+    for (std::size_t axis = 0; axis < axes; ++axis) {
+      pairs.push_back(given == "valid" ? Json{0, 0} : Json{given[2 * axis], given[2 * axis + 1]});
+    }
+    return axes == 1 ? pairs[0] : pairs;
   };
   return changed(name, read, write);
-}
-
-/// Amounts at the beginning and the end of sequences, which Keras 1 stores as one number.
-Conversion two_sides(const std::string& name) {
-  return changed(
-      name,
-      [](const Json& given) {
-        return given.is_number() ? Json{given, given} : given;
-      },
-      [](const Json& given) { return given; });
 }
 
 /// A number for the only axis of a sequence, which Keras stores as a list of one.
@@ -339,11 +337,9 @@ const std::map<std::string, Conversions>& classes() {
       {"AveragePooling2D", pooling},
       {"AveragePooling3D", pooling},
       {"BatchNormalization",
-       {last_axis(-1), only("mode", {0}), ignored("beta_initializer"), ignored("gamma_initializer"),
-        ignored("moving_mean_initializer"), ignored("moving_variance_initializer"), ignored("beta_init"),
-        ignored("gamma_init"), only("beta_regularizer", {nullptr}), only("gamma_regularizer", {nullptr}),
-        only("beta_constraint", {nullptr}), only("gamma_constraint", {nullptr}), only("renorm", {false}),
-        ignored("renorm_clipping"), ignored("renorm_momentum"), only("virtual_batch_size", {nullptr}), ignored("fused"),
+       {last_axis(-1), only("mode", {0}), ignored("moving_mean_initializer"), ignored("moving_variance_initializer"),
+        ignored("beta_init"), ignored("gamma_init"), only("renorm", {false}), ignored("renorm_clipping"),
+        ignored("renorm_momentum"), only("virtual_batch_size", {nullptr}), ignored("fused"),
         ours_only("bias_correction", false)}},
       {"CenterCrop", image},
       {"Concatenate", none},
@@ -353,8 +349,9 @@ const std::map<std::string, Conversions>& classes() {
       {"Conv2DTranspose", transposed},
       {"Conv3D", convolution},
       {"Conv3DTranspose", transposed},
-      {"Cropping1D", {two_sides("cropping")}},
-      {"Cropping2D", {sides("cropping"), channels_last()}},
+      {"Cropping1D", {borders("cropping", 1)}},
+      {"Cropping2D", {borders("cropping", 2), channels_last()}},
+      {"Cropping3D", {borders("cropping", 3), channels_last()}},
       {"Dense", {renamed("units", "units", {"output_dim"})}},
       {"DepthwiseConv1D", and_also(sequence_convolution, {only("groups", {1})})},
       {"DepthwiseConv2D", {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1})}},
@@ -413,8 +410,10 @@ const std::map<std::string, Conversions>& classes() {
       {"UnitNormalization", {axis_list("axis")}},
       {"UpSampling1D", {renamed("size", "size", {"length"})}},
       {"UpSampling2D", {channels_last(), ours_only("align_corners", false)}},
-      {"ZeroPadding1D", {two_sides("padding"), channels_last()}},
-      {"ZeroPadding2D", {sides("padding"), channels_last()}},
+      {"UpSampling3D", {channels_last()}},
+      {"ZeroPadding1D", {borders("padding", 1), channels_last()}},
+      {"ZeroPadding2D", {borders("padding", 2), channels_last()}},
+      {"ZeroPadding3D", {borders("padding", 3), channels_last()}},
   };
   return all;
 }

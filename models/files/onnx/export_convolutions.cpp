@@ -14,24 +14,10 @@ const auto& options_in(const ExportCall& call) {
   return static_cast<const Definition&>(call.layer).options();
 }
 
-/// The amounts before and behind each axis; zeros for valid and same.
-std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding1D& padding) {
-  return {{padding.before(), padding.after()}};
-}
-std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding& padding) {
-  const auto [top, bottom, left, right] = padding.amounts();
-  return {{top, bottom}, {left, right}};
-}
-std::vector<std::array<std::int64_t, 2>> amounts_of(const Padding3D& padding) {
-  std::vector<std::array<std::int64_t, 2>> amounts = amounts_of(padding.plane());
-  amounts.insert(amounts.begin(), amounts_of(padding.depth()).front());
-  return amounts;
-}
-
 using Extents = std::vector<std::int64_t>;
 
 /// The attribute pads: the amounts before all axes, then those behind them.
-Extents pads_of(const std::vector<std::array<std::int64_t, 2>>& amounts) {
+Extents pads_of(const std::vector<AxisAmounts>& amounts) {
   Extents pads;
   for (const int side : {0, 1}) {
     for (const auto& axis : amounts) pads.push_back(axis[static_cast<std::size_t>(side)]);
@@ -151,7 +137,7 @@ ExportValue conv_transpose_layer(const ExportCall& call) {
   const auto& o = options_in<ConvTransposeLayer<axes>>(call);
   const Extents size = Axes<axes>::extents(o.kernel_size), strides = Axes<axes>::extents(o.strides),
                 dilation = Axes<axes>::extents(o.dilation_rate);
-  std::vector<std::array<std::int64_t, 2>> pads;
+  std::vector<AxisAmounts> pads;
   Extents output_padding;
   for (std::size_t i = 0; i < size.size(); ++i) {
     const Extent in = call.x().shape[static_cast<int>(i)], out = call.output[static_cast<int>(i)];

@@ -42,22 +42,24 @@ ExportValue resized(const ExportCall& call) {
       to_size(call.graph, call.images(), o.height, o.width, resize_attributes(o.interpolation, o.align_corners)));
 }
 
-ExportValue upsampled2d(const ExportCall& call) {
-  const auto& o = options_in<UpSampling2DLayer>(call);
-  const auto height = static_cast<double>(o.size.height), width = static_cast<double>(o.size.width);
-  const std::string scales = call.graph.constant(fmt::format("scales_{}_{}", o.size.height, o.size.width),
-                                                 Tensor::of({4}, {1, 1, height, width}));
-  return call.made_images(
-      call.graph.op("Resize", {call.images(), "", scales}, resize_attributes(o.interpolation, o.align_corners)));
+/// Images, sequences or volumes enlarged by whole factors.
+ExportValue upsampled(const ExportCall& call, const std::vector<std::int64_t>& factors, const Attributes& attributes) {
+  std::vector<double> scales{1, 1};
+  scales.insert(scales.end(), factors.begin(), factors.end());
+  const std::string name =
+      call.graph.constant(fmt::format("scales_{}", fmt::join(factors, "_")), Tensor::of({std::ssize(scales)}, scales));
+  return call.made_images(call.graph.op("Resize", {call.images(), "", name}, attributes));
 }
 
-ExportValue upsampled1d(const ExportCall& call) {
-  ExportGraph& g = call.graph;
-  const std::int64_t size = options_in<UpSampling1DLayer>(call).size;
-  const std::string steps = g.op("Unsqueeze", {call.plain(), g.integers({2})});
-  const std::string repeated = g.op("Tile", {steps, g.integers({1, 1, size, 1})});
-  check(call.output[1].known(), "expected a known number of channels, got an unknown one");
-  return call.made(g.op("Reshape", {repeated, g.integers({0, -1, call.output[1].value()})}));
+ExportValue upsampled2d(const ExportCall& call) {
+  const auto& o = options_in<UpSampling2DLayer>(call);
+  return upsampled(call, {o.size.height, o.size.width}, resize_attributes(o.interpolation, o.align_corners));
+}
+
+template <int axes>
+ExportValue repeated_elements(const ExportCall& call) {
+  return upsampled(call, Axes<axes>::extents(options_in<UpSamplingLayer<axes>>(call).size),
+                   resize_attributes(Interpolation::nearest, false));
 }
 
 /// The middle of images, as center_crop() computes it. `height` and `width` are those of the result.
@@ -93,8 +95,9 @@ ExportValue depth_to_space_layer(const ExportCall& call) {
 void add_image_rows(ExportRows& rows) {
   rows["Rescaling"] = rescaled;
   rows["Resizing"] = resized;
-  rows["UpSampling1D"] = upsampled1d;
+  rows["UpSampling1D"] = repeated_elements<1>;
   rows["UpSampling2D"] = upsampled2d;
+  rows["UpSampling3D"] = repeated_elements<3>;
   rows["CenterCrop"] = crop_layer<CenterCropLayer>;
   rows["RandomCrop"] = crop_layer<RandomCropLayer>;
   rows["DepthToSpace"] = depth_to_space_layer;

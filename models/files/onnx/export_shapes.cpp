@@ -120,25 +120,26 @@ std::string cropped(ExportGraph& g, const std::string& x, const std::vector<std:
   return g.op("Slice", {x, g.integers(before), g.integers(behind), g.integers(axes)});
 }
 
-ExportValue cropping1d(const ExportCall& call) {
-  const auto& amounts = options_in<Cropping1DLayer>(call).cropping;
-  return call.made(cropped(call.graph, call.plain(), {1}, {amounts[0]}, {amounts[1]}));
+template <int axes>
+ExportValue cropped_borders(const ExportCall& call) {
+  std::vector<std::int64_t> of, before, behind;
+  for (const auto& [first, last] : amounts_of(options_in<CroppingLayer<axes>>(call).cropping)) {
+    of.push_back(std::ssize(of) + 2);
+    before.push_back(first);
+    behind.push_back(last);
+  }
+  return call.made_images(cropped(call.graph, call.images(), of, before, behind));
 }
 
-ExportValue cropping2d(const ExportCall& call) {
-  const auto [top, bottom, left, right] = options_in<Cropping2DLayer>(call).cropping.amounts();
-  return call.made_images(cropped(call.graph, call.images(), {2, 3}, {top, left}, {bottom, right}));
-}
-
-ExportValue zero_padding1d(const ExportCall& call) {
-  const auto& amounts = options_in<ZeroPadding1DLayer>(call).padding;
-  return call.made(call.graph.op("Pad", {call.plain(), call.graph.integers({0, amounts[0], 0, 0, amounts[1], 0})}));
-}
-
-ExportValue zero_padding2d(const ExportCall& call) {
-  const auto [top, bottom, left, right] = options_in<ZeroPadding2DLayer>(call).padding.amounts();
-  return call.made_images(
-      call.graph.op("Pad", {call.images(), call.graph.integers({0, 0, top, left, 0, 0, bottom, right})}));
+template <int axes>
+ExportValue zero_padding(const ExportCall& call) {
+  std::vector<std::int64_t> before{0, 0}, behind{0, 0};
+  for (const auto& [first, last] : amounts_of(options_in<ZeroPaddingLayer<axes>>(call).padding)) {
+    before.push_back(first);
+    behind.push_back(last);
+  }
+  before.insert(before.end(), behind.begin(), behind.end());
+  return call.made_images(call.graph.op("Pad", {call.images(), call.graph.integers(before)}));
 }
 
 }  // namespace
@@ -156,10 +157,12 @@ void add_shape_rows(ExportRows& rows) {
   rows["Reshape"] = reshaped;
   rows["Permute"] = permuted_layer;
   rows["RepeatVector"] = repeated;
-  rows["Cropping1D"] = cropping1d;
-  rows["Cropping2D"] = cropping2d;
-  rows["ZeroPadding1D"] = zero_padding1d;
-  rows["ZeroPadding2D"] = zero_padding2d;
+  rows["Cropping1D"] = cropped_borders<1>;
+  rows["Cropping2D"] = cropped_borders<2>;
+  rows["Cropping3D"] = cropped_borders<3>;
+  rows["ZeroPadding1D"] = zero_padding<1>;
+  rows["ZeroPadding2D"] = zero_padding<2>;
+  rows["ZeroPadding3D"] = zero_padding<3>;
 }
 
 }  // namespace xtape::onnx
