@@ -25,7 +25,7 @@ multiplexer.Reload()
 for run in sorted(multiplexer.Runs()):
     accumulator = multiplexer.GetAccumulator(run)
     for plugin in ("scalars", "histograms", "images"):
-        for tag in accumulator.PluginTagToContent(plugin) if plugin in accumulator.GetActivePlugins() else ():
+        for tag in accumulator.PluginTagToContent(plugin) if plugin in accumulator.ActivePlugins() else ():
             points = [f"{event.step}:{text(plugin, event.tensor_proto)}" for event in accumulator.Tensors(tag)]
             print(run, plugin, tag, *points)
     if accumulator.Tags()["graph"]:

@@ -61,13 +61,13 @@ std::array<Bucket, buckets> distribution(std::vector<double> values) {
   if (values.empty()) return result;
   const auto [low, high] = std::ranges::minmax(values);
   constexpr double half = 0.5;  // differences of halves do not overflow
-  const double width = (half * high - half * low) / (half * buckets);
+  const double first = half * low, width = (half * high - first) / buckets;
   for (std::size_t i = 0; i < buckets; ++i) {
-    result[i].left = low + static_cast<double>(i) * width;
-    result[i].right = i + 1 < buckets ? low + static_cast<double>(i + 1) * width : high;
+    result[i].left = (first + static_cast<double>(i) * width) / half;
+    result[i].right = i + 1 < buckets ? (first + static_cast<double>(i + 1) * width) / half : high;
   }
   for (const double value : values) {
-    const double at = width > 0 ? std::floor((half * value - half * low) / (half * width)) : double{buckets};
+    const double at = width > 0 ? std::floor((half * value - first) / width) : double{buckets};
     ++result[std::min(static_cast<std::size_t>(at), buckets - 1)].count;
   }
   return result;
