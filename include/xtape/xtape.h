@@ -1,4 +1,5 @@
-/* The C interface of xtape: load a trained model and run it, from C99 or any language that calls C functions.
+/** @file
+ * @brief The C interface of xtape: load a trained model and run it, from C99 or any language that calls C functions.
  *
  * Every function that can fail returns a status, XTAPE_OK (0) on success. After a failure xtape_last_error() returns
  * what was expected and what was given. No C++ exception leaves a function. Null pointers, invalid numbers and wrong
