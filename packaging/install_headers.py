@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> include, directly or indirectly. --list prints
-their paths in the source tree instead.
+"""Installs the C header <xtape/xtape.h>, and the headers that <xtape/xtape.hpp> and <xtape/xarray.hpp> include, directly
+or indirectly. --list prints their paths in the source tree instead.
 
 In the source tree a header is "layers/core/dense.hpp"; installed it is <xtape/layers/core/dense.hpp>, and includes of it are
 rewritten. So users need one include path, and a folder "layers" in a user's project does not conflict with xtape's.
@@ -14,7 +14,7 @@ import sys
 source = pathlib.Path(__file__).resolve().parent.parent
 include = re.compile(r'^#include "(.+)"$', re.MULTILINE)
 
-waiting = sorted(path.relative_to(source / "include/xtape") for path in (source / "include/xtape").glob("*.hpp"))
+waiting = sorted(path.relative_to(source / "include/xtape") for path in (source / "include/xtape").glob("*.h*"))
 texts = {}
 while waiting:
     header = waiting.pop()

@@ -14,6 +14,7 @@
 #include "examples/ranks.hpp"
 #include "examples/train/recipe.hpp"
 #include "examples/train/run_folder.hpp"
+#include "examples/train/run_report.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/kernels/threads/parallel.hpp"
 
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model = "small", recipe, data, output, resume;
+  std::string model = "small", recipe, data, output, resume, tensorboard;
   std::optional<int> epochs;
   std::optional<std::int64_t> batch_size, image_size;
   std::optional<double> learning_rate;
@@ -62,7 +63,12 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--checkpoint-every", s.checkpoint_every, "Steps after which the run is saved; 0: after each epoch")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40))
       ->capture_default_str();
-  app.add_flag("--report", s.report, "Write report.html: curves, confusion matrix, worst mistakes");
+  app.add_flag(
+      "--report", s.report,
+      "Write report.html: curves, confusion matrix, worst mistakes; during the run a page that reloads itself");
+  app.add_option("--tensorboard", s.tensorboard, "Folder for files that TensorBoard shows; a new one for each run")
+      ->check(not_empty)
+      ->transform(absolute);
   app.add_option("--threads", s.threads, "Of each process; by default all cores this process may use, or its share")
       ->check(CLI::Range(1, 256));
   app.add_option("--ranks", s.ranks, "Processes that share the work, started by mpirun")->check(CLI::Range(1, 1024));
@@ -140,23 +146,27 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
   return plan;
 }
 
-/// Error when the folder of a run would be among photographs, where it would look like a class.
-void check_apart(const fs::path& photographs, const fs::path& output) {
+/// Error when a folder that the run makes, by the option `option`, would be among photographs, where it would look like
+/// a class.
+void check_apart(const fs::path& photographs, const fs::path& output, std::string_view option) {
   const bool is_split = fs::is_directory(photographs / "train") && fs::is_directory(photographs / "test");
   for (const fs::path& classes :
        is_split ? std::vector{photographs / "train", photographs / "test"} : std::vector{photographs}) {
     const fs::path way = fs::weakly_canonical(output).lexically_relative(fs::canonical(classes));
     check(way.empty() || *way.begin() == "..",
           "train: expected a folder for the run that is not among the photographs in {}, where it would be taken for a "
-          "class, got {}; name another with --output",
-          classes.string(), output.string());
+          "class, got {}; name another with {}",
+          classes.string(), output.string(), option);
   }
 }
 
 /// Makes the folder of this run before the training, so that a folder that cannot be written to is reported early.
 RunFolder open_folder(const Settings& s, bool photographs) {
   if (!s.resume.empty()) return RunFolder::reopen(s.resume);
-  if (photographs) check_apart(s.data, s.output.empty() ? "runs" : s.output);
+  if (photographs) {
+    check_apart(s.data, s.output.empty() ? "runs" : s.output, "--output");
+    if (!s.tensorboard.empty()) check_apart(s.data, s.tensorboard, "--tensorboard");
+  }
   if (!s.output.empty()) return RunFolder::make(s.output);
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   char stamp[32];
@@ -202,19 +212,39 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
           : "");
 }
 
-/// Trains the network and writes history.csv after each epoch, and checkpoints. Resumes from checkpoints if there are
-/// any.
+/// After the first epoch: the first images of the training data, by a name for TensorBoard.
+std::vector<NamedTensor> first_images(TrainingState& run) {
+  constexpr std::int64_t count = 8;
+  if (run.history.epochs().size() > 1) return {};
+  const Dataset first = run.train.rows(0, std::min(count, run.train.size()));
+  return {{"training images", DataLoader(first, {.batch_size = count, .shuffle = false}).epoch(0)[0].input()}};
+}
+
+/// Trains the network and writes history.csv after each epoch, checkpoints, and what else the settings ask for. Resumes
+/// from checkpoints if there are any. `report` is null without --report, and on all ranks but the first.
 History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Recipe& recipe, const Plan& plan,
-                      const Settings& s, const fs::path& folder, const Distributed& division) {
+                      const Settings& s, const fs::path& folder, const Distributed& division, RunReport* report) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
+  const auto show = [report](TrainingState& run) {
+    if (report) report->show(run.history);
+  };
+  const auto show_end = [report](TrainingState& run) {
+    if (report && run.stopping()) report->stop(run.history, run.stop_reason);
+    if (report && !run.stopping()) report->show(run.history);
+  };
+  Callbacks callbacks{CSVLogger({.path = folder / "history.csv"}),
+                      Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()};
+  if (s.report) callbacks.push_back(LambdaCallback({.epoch_begin = show, .train_end = show_end}));
+  if (!s.tensorboard.empty()) {
+    callbacks.push_back(TensorBoard({.folder = s.tensorboard, .histogram_epochs = 1, .images = first_images}));
+  }
   return fit(model, optimizer, train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
               .seed = s.seed,
               .augmentation = recipe.augmentation,
-              .callbacks = {CSVLogger({.path = folder / "history.csv"}),
-                            Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()},
+              .callbacks = callbacks,
               .resume = goes_on ? checkpoints : fs::path(),
               .distributed = division,
               .output = progress_output(division.communicator)});
@@ -226,32 +256,27 @@ std::string title_of(const std::string& data_name, const Settings& s) {
   return fs::weakly_canonical(s.data).filename().string();
 }
 
-void write_report(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const DataSource& data,
-                  const History& history, const Figures& result, const Tensor& outputs, const fs::path& folder) {
+/// What the report says about the run before its first epoch.
+ReportInput report_of(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model,
+                      const DataSource& data) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
   const auto& [train, test] = data.parts;
-  save_report(folder / "report.html",
-              {.title = fmt::format("{} on {}", s.model, title_of(data.name, s)),
-               .history = history,
-               .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
-               .evaluation = result,
-               .data = test,
-               .outputs = outputs,
-               .class_names = test.class_names(),
-               .settings = {{"model", s.model},
-                            {"recipe", recipe.name},
-                            {"data", s.data.empty() ? data.name : s.data},
-                            {"images", fmt::format("{} to train on, {} to test; {}", train.size(), test.size(),
-                                                   model.input_shape())},
-                            {"epochs", text(plan.epochs)},
-                            {"batch size", text(plan.batch_size)},
-                            {"optimizer", optimizer_name(recipe)},
-                            {"learning rate", text(plan.rate) + (recipe.cosine ? ", falling to 0 along a cosine" : "")},
-                            {"weight decay", text(recipe.weight_decay)},
-                            {"augmentation", to_string(recipe.augmentation)},
-                            {"seed", text(s.seed)}},
-               .model_summary = model.summary({.width = 98}),
-               .model_picture = can_draw() ? model_svg(model) : ""});
+  return {.title = fmt::format("{} on {}", s.model, title_of(data.name, s)),
+          .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
+          .settings = {{"model", s.model},
+                       {"recipe", recipe.name},
+                       {"data", s.data.empty() ? data.name : s.data},
+                       {"images",
+                        fmt::format("{} to train on, {} to test; {}", train.size(), test.size(), model.input_shape())},
+                       {"epochs", text(plan.epochs)},
+                       {"batch size", text(plan.batch_size)},
+                       {"optimizer", optimizer_name(recipe)},
+                       {"learning rate", text(plan.rate) + (recipe.cosine ? ", falling to 0 along a cosine" : "")},
+                       {"weight decay", text(recipe.weight_decay)},
+                       {"augmentation", to_string(recipe.augmentation)},
+                       {"seed", text(s.seed)}},
+          .model_summary = model.summary({.width = 98}),
+          .model_picture = can_draw() ? model_svg(model) : ""};
 }
 
 /// The signal that interrupted the run on any rank; 0 if there was none.
@@ -290,8 +315,13 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
     });
   }
   print_start(s, recipe, plan, model, data, division);
+  std::optional<RunReport> report;
+  if (s.report && writes) {
+    report.emplace(folder / "report.html", plan.epochs, report_of(s, recipe, plan, model, {data, name}));
+  }
   const double start = steady_seconds();
-  const History history = train_network(model, *optimizer, data.train, recipe, plan, s, folder, division);
+  const History history =
+      train_network(model, *optimizer, data.train, recipe, plan, s, folder, division, report ? &*report : nullptr);
   const double seconds = steady_seconds() - start;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to resume: ./run train --resume {}\n", folder.string());
@@ -307,7 +337,7 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   std::fflush(stdout);  // the result is printed before files are written, which may fail
   if (writes) {
     save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
-    if (s.report) write_report(s, recipe, plan, model, {data, name}, history, result, outputs, folder);
+    if (report) report->finish(history, result, data.test, outputs);
   }
   fmt::print("history and model are in {}\n", folder.string());
   if (!plan.target) return 0;

@@ -54,6 +54,7 @@
 #include "training/batch_norm_recalibration.hpp"
 #include "training/callbacks/callbacks.hpp"
 #include "training/callbacks/interrupt.hpp"
+#include "training/callbacks/tensorboard.hpp"
 #include "training/checkpoint/checkpoint.hpp"
 #include "training/data/cifar.hpp"
 #include "training/data/data_loader.hpp"

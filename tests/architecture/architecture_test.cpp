@@ -109,7 +109,8 @@ TEST_CASE("includes between modules have one direction") {
       const std::string target = module_of(include);
       ++checked;
       INFO(file.path << " includes " << include);
-      CHECK((target == rule->first || target == "framework" || rule->second.contains(target)));
+      const bool c_interface = include == "xtape/xtape.h" && file.path.starts_with("models/c_api/");
+      CHECK((target == rule->first || target == "framework" || rule->second.contains(target) || c_interface));
     }
   }
   CHECK(checked > 100);

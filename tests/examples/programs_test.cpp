@@ -184,18 +184,52 @@ TEST_CASE("an interrupted train prints how to resume, and the resumed run ends w
   const std::string options = "--batch-size 16 --threads 1 --report --output ";
   REQUIRE(run("train --data . --epochs 60 " + options + "whole").status == 0);
   BackgroundTraining stopped(run, options + "part");
+  stopped.read_until("\nepoch  3/60");
+  const fs::path report = run.folder() / "part/report.html";
+  const std::string running = bytes_of(report);
+  CHECK(number_after(running, "<div class='facts'><div><b>") >= 2);
+  CHECK_THAT(running, Contains(" of 60</b><span>epochs, running</span>") && Contains("http-equiv='refresh'"));
   stopped.send(SIGINT);
   const int status = stopped.wait();
   INFO(stopped.text());
   CHECK(status == 130);
   CHECK_THAT(stopped.text(), Contains("stopped: interrupted (SIGINT)\nto resume: ./run train --resume " +
                                       (run.folder() / "part").string() + "\n"));
+  CHECK_THAT(bytes_of(report), Contains("Stopped: interrupted (SIGINT).") && !Contains("http-equiv"));
   const Run rest = run("train --resume part");
   INFO(rest.text);
   CHECK(rest.status == 0);
   CHECK(bytes_of(run.folder() / "whole/model.safetensors").size() > 1000);
   CHECK(bytes_of(run.folder() / "whole/model.safetensors") == bytes_of(run.folder() / "part/model.safetensors"));
-  CHECK_THAT(bytes_of(run.folder() / "part/report.html"), Contains("Confusion matrix"));
+  CHECK_THAT(bytes_of(report), Contains("Confusion matrix") && !Contains("http-equiv"));
+}
+
+TEST_CASE("the report of a run that ends with an error no longer reloads itself") {
+  const Programs run;
+  write_other_data(run.folder());
+  check_refused(run("train --quick --data . --report --learning-rate 1e38 --output x"), "expected a finite");
+  CHECK_THAT(bytes_of(run.folder() / "x/report.html"), Contains("Settings") && !Contains("http-equiv"));
+  check_refused(run("train --data . --epochs 3 --report --checkpoint-every 1 --learning-rate 1e3 --output y"),
+                "finite");
+}
+
+TEST_CASE("train writes files for TensorBoard, and adds to them when it resumes") {
+  const Programs run;
+  write_other_data(run.folder());
+  const auto files = [&] {
+    const fs::directory_iterator all(run.folder() / "logs" / "train");
+    return std::count_if(begin(all), end(all), [](const auto& entry) { return entry.file_size() > 10'000; });
+  };
+  REQUIRE(run("train --quick --data . --tensorboard logs --output part").status == 0);
+  CHECK(files() == 1);  // with images and distributions
+  fs::create_directory(run.folder() / "below");
+  REQUIRE(run("train --resume part").status == 0);
+  fs::directory_iterator all(run.folder() / "logs" / "train");
+  CHECK(std::distance(begin(all), end(all)) == 2);
+  for (const std::string name : {"dark", "light"}) write_grey_images(run.folder() / "photos" / name, 50, 8);
+  check_refused(run("train --model convnet --data photos --tensorboard photos/logs --output z"),
+                "name another with --tensorboard");
+  check_refused(run("train --tensorboard ''"), "--tensorboard");
 }
 
 TEST_CASE("train resumes only from the folder of a run, with its settings") {

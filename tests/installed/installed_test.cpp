@@ -7,6 +7,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "framework/autograd/forward_pass.hpp"
+#include "layers/layers.hpp"
+#include "models/files/model_file.hpp"
+#include "tests/io/python.hpp"
 #include "tests/support/sanitizers.hpp"
 #include "tests/support/support.hpp"
 
@@ -84,6 +88,52 @@ double children_seconds() {
   return static_cast<double>(usage.ru_utime.tv_sec) + 1e-6 * static_cast<double>(usage.ru_utime.tv_usec);
 }
 
+/// A model of an image and numbers of words, with two outputs, in a file; files of inputs; and the outputs of the C++
+/// interface as the examples in C and Python print them.
+class PrintedOutputs {
+ public:
+  PrintedOutputs() {
+    using namespace xtape;
+    const auto image = Input({6, 5, 3}, {.name = "image"});
+    const auto words = Input({.shape = {4}, .dtype = DType::int64, .name = "words"});
+    const auto x = Flatten()(Conv2D({.filters = 4, .kernel_size = 3, .activation = relu})(image));
+    const auto y = Operator({.function = "Embedding", .constant_shape = std::vector<std::int64_t>{9, 3}})(words);
+    const auto z = Concatenate()({x, Flatten()(y)});
+    const Model model({image, words}, {Dense({.units = 3, .name = "class"})(z), Dense({.units = 2, .name = "pair"})(z)},
+                      {.seed = 3});
+    save_model(model, path("model.safetensors"));
+    const Tensor pixels = RandomStream(4).uniform({2, 6, 5, 3});
+    const Tensor numbers = Tensor::of({2, 4}, {0, 8, 1, 5, 2, 3, 4, 0}, DType::int64);
+    std::ofstream(path("image"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(pixels.data<float>()), pixels.size_in_bytes());
+    std::ofstream(path("words"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(numbers.data<std::int64_t>()), numbers.size_in_bytes());
+    ForwardPass pass(Mode::inference);
+    const std::vector<Variable> outputs = model.call({pixels, numbers}, pass);
+    for (std::size_t i = 0; i < 2; ++i) {
+      for (std::int64_t sample = 0; sample < 2; ++sample) {
+        text_ += fmt::format("{}[{}]:", i == 0 ? "class" : "pair", sample);
+        for (const float value : outputs[i].value()[sample].to_vector<float>()) text_ += fmt::format(" {:.9g}", value);
+        text_ += '\n';
+      }
+    }
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  /// The arguments of the examples.
+  std::string arguments() const {
+    return fmt::format("'{}' '{}' '{}'", path("model.safetensors"), path("image"), path("words"));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  xtape::test::TemporaryFolder folder_;
+  std::string text_;
+};
+
+const std::string described =
+    "input image: float32 (-1, 6, 5, 3)\ninput words: int64 (-1, 4)\noutput class: float32 (-1, 3)\n"
+    "output pair: float32 (-1, 2)\n";
+
 void check_trained(const std::string& output) {
   INFO(output);
   CHECK_THAT(output, Contains("xtape " + from_meson("XTAPE_VERSION") + ": 23"));  // million parameters
@@ -132,4 +182,46 @@ TEST_CASE("the installed library does not depend on the libraries of its helper 
   for (const std::string foreign : {"hdf5", "gvc", "cgraph", "curl"}) CHECK_THAT(needed, !Contains("[lib" + foreign));
   CHECK_THAT(installed.run("strings '" + (installed.libraries() / "libxtape.so").string() + "'"),
              !Contains(from_meson("XTAPE_BUILD")));
+}
+
+TEST_CASE("a program in C, built with the system's compiler, gives the outputs of the C++ interface") {
+  const Installation& installed = installation();
+  const PrintedOutputs expected;
+  const std::string source = (xtape::test::source_root() / "examples/c/predict.c").string();
+  installed.run("cc -std=c99 -O1 -Wall -Wextra -pedantic -Werror '" + source +
+                "' -o predict $(pkg-config --cflags --libs xtape)");
+  const std::string predict = "LD_LIBRARY_PATH='" + installed.libraries().string() + "' ./predict ";
+  CHECK(installed.run(predict + expected.arguments()) == expected.text());
+  CHECK(installed.run(predict + "'" + expected.path("model.safetensors") + "'") == described);
+  const auto refused = [&](const std::string& arguments) {
+    return installed.run(predict + arguments + "; test $? = 2");
+  };
+  CHECK_THAT(refused(""), Contains("expected a model"));
+  CHECK_THAT(refused("none"), Contains("predict: xtape_model_load: expected a file that can be read, got none"));
+  CHECK_THAT(refused("'" + expected.path("model.safetensors") + "' '" + expected.path("image") + "'"),
+             Contains("expected 2 inputs and 2 outputs, got 1 and 2"));
+  CHECK_THAT(refused(expected.arguments() + " none"), Contains("predict: expected files that can be read"));
+  CHECK_THAT(refused("'" + expected.path("model.safetensors") + "' '" + expected.path("words") + "' '" +
+                     expected.path("image") + "'"),
+             Contains("expected 0 elements of 4 bytes for float32 (0, 6, 5, 3), got 64 bytes"));
+}
+
+TEST_CASE("a program in Python gives the outputs of the C++ interface, with NumPy and without") {
+  const Installation& installed = installation();
+  const PrintedOutputs expected;
+  const std::string library = "XTAPE_LIBRARY='" + (installed.libraries() / "libxtape.so").string() + "' ";
+  const std::string script = " '" + (xtape::test::source_root() / "examples/python/predict.py").string() + "' ";
+  const auto check = [&](const std::string& python) {
+    INFO(python);
+    CHECK(installed.run(library + python + script + expected.arguments()) == expected.text());
+    CHECK(installed.run(library + python + script + "'" + expected.path("model.safetensors") + "'") == described);
+    const auto refused = [&](const std::string& arguments) {
+      return installed.run(library + python + script + arguments + "; test $? = 1");
+    };
+    CHECK_THAT(refused("none"), Contains("predict: xtape_model_load: expected a file that can be read, got none"));
+    CHECK_THAT(refused("'" + expected.path("model.safetensors") + "' '" + expected.path("image") + "'"),
+               Contains("predict: expected files for 2 inputs, got 1"));
+  };
+  check(xtape::test::python_with("ctypes") + " -S");  // without the packages of the system, so without NumPy
+  check(xtape::test::python_with("numpy"));
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <xtape/xtape.h>
 #include <xtape/xtape.hpp>
 
 using namespace xtape;
@@ -37,6 +38,26 @@ Model small_model() {
   return model;
 }
 
+/// The outputs of the model in a file, for two samples, through the C interface.
+std::vector<double> outputs_in_c(const std::string& path, const Tensor& images) {
+  xtape_model* model = nullptr;
+  xtape_tensor *input = nullptr, *output = nullptr;
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+  require(xtape_model_load(path.c_str(), 0, &model) == XTAPE_OK &&
+              xtape_tensor_new(XTAPE_FLOAT32, images.shape().begin(), 4, images.data<float>(),
+                               static_cast<std::size_t>(images.size_in_bytes()), &input) == XTAPE_OK &&
+              xtape_model_run(model, &input, 1, &output, 1) == XTAPE_OK &&
+              xtape_tensor_data(output, &data, &bytes) == XTAPE_OK && bytes == 2 * sizeof(float),
+          std::string("outputs of the C interface, got: ") + xtape_last_error());
+  const auto* const values = static_cast<const float*>(data);
+  const std::vector<double> outputs{values[0], values[1]};
+  xtape_tensor_free(input);
+  xtape_tensor_free(output);
+  xtape_model_free(model);
+  return outputs;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -47,6 +68,8 @@ int main(int argc, char** argv) try {
   const Tensor images = Tensor::of({2, 1, 3, 1}, {1, 2, 3, 0, -1, 5});
   // (2 1 + 3 2 + 1) + 10 (2 2 + 3 3 + 1) - 4 = 145; (2 0 - 3 1 + 1) + 10 (-2 1 + 3 5 + 1) - 4 = 134
   require(predict(model, images).to_vector() == std::vector<double>{145, 134}, "outputs 145 and 134");
+  require(outputs_in_c(folder + "/model.safetensors", images) == std::vector<double>{145, 134},
+          "the same outputs in C");
 
   std::ofstream(folder + "/w.h5") << "\x89HDF\r\n\x1A\n";
   require_refusal([&] { load_weights(model, folder + "/w.h5"); }, "libhdf5-dev");

@@ -183,6 +183,7 @@ TEST_CASE("a report is well-formed XML for any names") {
   const TemporaryFolder folder;
   ReportInput input = example();
   input.model_summary = hostile;
+  input.running_until = 9;
   if (can_draw()) {
     std::string name = hostile.substr(0, hostile.find('\x01'));  // a Model rejects control characters
     std::erase(name, '/');
@@ -194,6 +195,23 @@ TEST_CASE("a report is well-formed XML for any names") {
   CHECK(std::system(fmt::format("xmllint --nonet --noout '{}/report.html'", folder.path().string()).c_str()) == 0);
   CHECK(count(page_of(input), "http") == 0);
   CHECK(count(page_of(input), "<script") == 0);
+}
+
+TEST_CASE("the report of a running training reloads itself, with the epochs done and the time left") {
+  const std::string reload = "<meta http-equiv='refresh' content='5'/>";
+  ReportInput input = example();
+  CHECK_THAT(page_of(input), !Contains("http-equiv") && Contains("<b>5</b><span>epochs</span>"));
+  input.running_until = 20;  // 5 epochs took 3 seconds each
+  CHECK_THAT(page_of(input), Contains(reload) && Contains("<b>5 of 20</b><span>epochs, running</span>") &&
+                                 Contains("<b>0:45</b><span>left</span>") &&
+                                 Contains("<b>0:15</b><span>time of training</span>"));
+  ReportInput begin;
+  begin.running_until = 20;
+  CHECK_THAT(page_of(begin), Contains(reload) && Contains("<b>0 of 20</b>") && !Contains("<span>left</span>"));
+  ReportInput continued;  // a run that counts four epochs as done
+  continued.history.add({5, {{"loss", 1}, {"seconds", 2}}});
+  continued.running_until = 8;
+  CHECK_THAT(page_of(continued), Contains("<b>5 of 8</b>") && Contains("<b>0:06</b><span>left</span>"));
 }
 
 TEST_CASE("names and settings cannot contain markup") {

@@ -6,12 +6,6 @@
 
 namespace xtape {
 
-std::string output_name(const Model& model, std::size_t index) {
-  const NodeOutput output = model.output_nodes().at(index);
-  const ModelNode& node = model.nodes()[output.node];
-  return node.outputs.size() == 1 ? node.layer->name() : fmt::format("{}_{}", node.layer->name(), output.output);
-}
-
 namespace {
 
 /// Error unless the loss ignores the label that the data ignores: its mean must not count such a position.

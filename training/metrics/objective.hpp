@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/graph/model.hpp"
+#include "models/graph/output_name.hpp"
 #include "training/data/dataset.hpp"
 #include "training/metrics/loss.hpp"
 #include "training/metrics/metric.hpp"
@@ -107,9 +108,5 @@ class Objective {
 std::string losses_text(const Objective& objective);
 /// The metrics and their outputs as text, for settings that are compared.
 std::string metrics_text(const Objective& objective);
-
-/// The name of output number `index` of the model: the name of its layer, with the number of the output if the layer
-/// has several.
-std::string output_name(const Model& model, std::size_t index);
 
 }  // namespace xtape

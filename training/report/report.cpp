@@ -112,7 +112,14 @@ std::string facts_html(const ReportInput& input) {
   for (const auto& [name, value] : input.evaluation) {
     if (!is_share(name)) text += fact(fmt::format("{:.4f}", value), escaped(name) + on);
   }
-  text += fact(std::to_string(input.history.epochs().size()), "epochs");
+  const auto epochs = static_cast<int>(input.history.epochs().size());
+  if (input.running_until) {
+    const int done = epochs > 0 ? input.history.last().epoch : 0;
+    text += fact(fmt::format("{} of {}", done, *input.running_until), "epochs, running");
+    if (epochs > 0) text += fact(duration_text(seconds / epochs * (*input.running_until - done)), "left");
+  } else {
+    text += fact(std::to_string(epochs), "epochs");
+  }
   text += fact(duration_text(seconds), "time of training");
   return text + "</div>\n";
 }
@@ -219,9 +226,10 @@ void save_report(const std::filesystem::path& path, const ReportInput& input) {
   const std::optional<Judged> judged = judged_of(input);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'/>\n<meta name='viewport' "
-      "content='width=device-width,initial-scale=1'/>\n<title>{}</title>\n{}</head><body>\n<h1>{}</h1>\n<p "
+      "content='width=device-width,initial-scale=1'/>\n{}<title>{}</title>\n{}</head><body>\n<h1>{}</h1>\n<p "
       "class='note'>{}</p>\n",
-      escaped(input.title), style, escaped(input.title), escaped(input.model));
+      input.running_until ? "<meta http-equiv='refresh' content='5'/>\n" : "", escaped(input.title), style,
+      escaped(input.title), escaped(input.model));
   page += facts_html(input) + curves_html(input);
   if (judged) page += classes_html(*judged) + mistakes_html(*judged);
   page += model_html(input) + settings_html(input) + "</body></html>\n";

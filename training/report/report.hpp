@@ -31,6 +31,9 @@ struct ReportInput {
   std::vector<std::pair<std::string, std::string>> settings = {};  ///< the settings of the run, in this order
   std::string model_summary = "";                                  ///< the table of layers
   std::string model_picture = "";  ///< an SVG element such as model_svg() returns; inserted unchanged
+  /// While the run lasts: the number of its last epoch. Then the page shows how many epochs are done and the time left,
+  /// the mean time of an epoch times the number of the others, and a browser reloads it every 5 seconds.
+  std::optional<int> running_until = std::nullopt;
 };
 
 /// Writes a report as one HTML file, atomically. The page is well-formed XML and needs no network and no script. It has
