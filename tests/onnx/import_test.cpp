@@ -127,7 +127,7 @@ TEST_CASE("windows, paddings and resizings with every option give the outputs of
       CHECK(arrays.size() == inputs.size() + outputs.size());
     }
     // every parameter that is trainable gets a gradient
-    ForwardPass pass(Mode::training);
+    ForwardPass pass(Mode::training, {.step = 0});
     std::optional<Variable> loss;
     for (const Variable& y : model.call(inputs, pass)) loss = loss ? *loss + mean(y * y) : mean(y * y);
     const Gradients gradients = pass.backward(*loss);

@@ -133,7 +133,7 @@ g.save("branches", [("image", [1, 2, 9, 10])], [(a, 2), (b, 4)], {"image": image
 # Every option of windows, paddings and resizings: an output for each, of sequences, images and volumes.
 g = Graph()
 outputs = []
-INPUTS = {"sequence": (2, 4, 9), "image": (1, 4, 6, 7), "volume": (1, 4, 3, 4, 3)}
+INPUTS = {"sequence": (1, 4, 9), "image": (1, 4, 6, 7), "volume": (1, 4, 3, 4, 3)}
 
 
 def out(kind, *inputs, rank, **attributes):

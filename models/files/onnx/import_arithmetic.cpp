@@ -170,12 +170,27 @@ void variadic(ImportNode& n) {
   n.graph.set(n.node.output(0), y);
 }
 
+/// The second operand of opsets below 7, a constant whose first axis is the given one of the first operand.
+ImportValue aligned(ImportNode& n, ImportValue operand, std::int64_t axis) {
+  check(operand.constant.has_value() && n.is_tensor(0), "axis: expected a tensor and a constant, got other operands");
+  const int rank = n.rank(0);
+  axis = axis < 0 ? axis + rank : axis;
+  Shape shape = operand.constant->shape();
+  check(axis >= 0 && axis + shape.rank() <= rank, "axis: expected an axis of the first operand, got {}", axis);
+  std::vector<std::int64_t> extents(shape.begin(), shape.end());
+  extents.resize(static_cast<std::size_t>(rank - axis), 1);
+  operand.constant = operand.constant->reshaped(Shape(extents));
+  return operand;
+}
+
 }  // namespace
 
 void combine_operands(ImportNode& n) {
-  check(!n.has("axis") && !n.has("broadcast"), "expected broadcasting of opset 7, got that of an older one");
+  ImportValue right = n.input(1);
+  if (n.graph.opset() < 7 && n.has("axis")) right = aligned(n, right, n.integer("axis", 0));
+  n.ignore("broadcast");  // of opsets below 7: shapes are broadcast in any case
   n.graph.set(n.node.output(0),
-              combined(n, n.node.op_type(), n.input(0), n.input(1), n.is_tensor(0) ? std::nullopt : n.numbers(0),
+              combined(n, n.node.op_type(), n.input(0), right, n.is_tensor(0) ? std::nullopt : n.numbers(0),
                        n.is_tensor(1) ? std::nullopt : n.numbers(1)));
 }
 

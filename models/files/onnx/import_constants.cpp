@@ -141,9 +141,10 @@ void range_row(ImportNode& n) {
 using Comparison = Tensor (*)(const Variable&, const Variable&);
 
 // Truth values are 1 and 0.
-Tensor both(const Variable& a, const Variable& b) { return minimum(not_equal(a, 0), not_equal(b, 0)).value(); }
-Tensor either(const Variable& a, const Variable& b) { return maximum(not_equal(a, 0), not_equal(b, 0)).value(); }
-Tensor one_of(const Variable& a, const Variable& b) { return not_equal(not_equal(a, 0), not_equal(b, 0)); }
+Variable truth(const Variable& x) { return not_equal(x, 0).to(DType::float32); }
+Tensor both(const Variable& a, const Variable& b) { return minimum(truth(a), truth(b)).value(); }
+Tensor either(const Variable& a, const Variable& b) { return maximum(truth(a), truth(b)).value(); }
+Tensor one_of(const Variable& a, const Variable& b) { return not_equal(truth(a), truth(b)); }
 
 /// Comparisons of constants, and of extents with numbers that no extent can be.
 template <Comparison function>

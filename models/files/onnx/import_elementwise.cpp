@@ -112,7 +112,12 @@ void clip_row(ImportNode& n) {
 /// PReLU for a slope along the channels of images, otherwise the slope of any shape that broadcasts.
 void prelu_row(ImportNode& n) {
   const SymbolicTensor x = only_tensor(n);
-  const Tensor slope = n.constant(1);
+  Tensor slope = n.constant(1);
+  if (n.graph.opset() < 7 && slope.rank() == 1) {  // for each channel
+    std::vector<std::int64_t> channels(static_cast<std::size_t>(std::max(x.shape().rank(), 1)), 1);
+    channels[0] = slope.size();
+    slope = slope.reshaped(Shape(channels));
+  }
   const bool last = n.input(0).channels_last;
   const int rank = x.shape().rank();
   check(slope.rank() <= rank + n.graph.lead() && (slope.rank() <= rank || slope.dim(0) == 1),

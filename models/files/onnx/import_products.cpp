@@ -30,6 +30,7 @@ std::optional<Tensor> bias_of(const Tensor& constant, std::int64_t units, int ra
 }
 
 void gemm(ImportNode& n) {
+  if (n.graph.opset() < 7) n.ignore("broadcast");
   const double alpha = n.number("alpha", 1), beta = n.number("beta", 1);
   const bool transposed = n.integer("transB", 0) != 0;
   const bool left_transposed = n.integer("transA", 0) != 0;
