@@ -1,7 +1,8 @@
 """Checks ONNX files of a folder and runs them in onnxruntime, and in OpenVINO if it is installed.
 
 NAME.onnx is run on NAME.inputs.safetensors and each NAME.BATCH.inputs.safetensors, whose arrays have the names of the
-inputs or their numbers. The outputs are compared with the arrays of NAME.outputs.safetensors. Prints a line for each file that differs, and the number of files.
+inputs or their numbers. The outputs are compared with the arrays of NAME.outputs.safetensors, to 1e-4 of the values
+plus the second argument (2e-5 by default). Prints a line for each file that differs, and the number of files.
 """
 import pathlib
 import sys
@@ -17,6 +18,7 @@ except ImportError:
     openvino = None
 
 folder = pathlib.Path(sys.argv[1])
+tolerance = float(sys.argv[2]) if len(sys.argv) > 2 else 2e-5
 failures = 0
 
 
@@ -28,7 +30,7 @@ def compare(name, runtime, ours, names, theirs):
     global failures
     for key, expected in named(ours, names).items():
         got = theirs[key]
-        close = got.shape == expected.shape and numpy.allclose(got, expected, rtol=1e-4, atol=2e-5)
+        close = got.shape == expected.shape and numpy.allclose(got, expected, rtol=1e-4, atol=tolerance)
         if not close:
             failures += 1
             error = abs(got - expected).max() if got.shape == expected.shape else got.shape

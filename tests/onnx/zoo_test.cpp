@@ -155,6 +155,6 @@ TEST_CASE("onnxruntime and OpenVINO run every network with equal outputs", "[.wi
         save_safetensors(folder / (file + "outputs.safetensors"), expected);
       }
     }
-    std::cout << output_of(python + " " + script + " " + folder.path().string() + " 2>&1");
+    std::cout << output_of(python + " " + script + " " + folder.path().string() + " 1e-4 2>&1");
   }
 }
