@@ -5,6 +5,7 @@
 
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/error_function.hpp"
 #include "framework/ops/manipulation.hpp"
@@ -261,6 +262,20 @@ Variable binary(const Options& options, const Variables& x) {
   return options.value_first ? function(value, x[0]) : function(x[0], value);
 }
 
+PartialShape selected_shape(const Options& options, const Shapes& x) {
+  const PartialShape shape = broadcast_shape(x[0], x[1]);
+  check((x.size() == 3) != options.value.has_value(), "expected a condition and two operands, got {} inputs", x.size());
+  return x.size() == 3 ? broadcast_shape(shape, x[2]) : shape;
+}
+
+Variable selected(const Options& options, const Variables& x) {
+  if (x.size() == 3) return where(x[0].value(), x[1], x[2]);
+  const Variable value = Tensor::scalar(options.value.value_or(0), x[1].dtype());
+  return options.value_first ? where(x[0].value(), value, x[1]) : where(x[0].value(), x[1], value);
+}
+
+Variable greater_of(const Variable& a, const Variable& b) { return greater(a, b); }
+Variable less_of(const Variable& a, const Variable& b) { return less(a, b); }
 Variable reciprocal(const Variable& x) { return divide(1, x); }
 Variable prelu_of(const Variable& x, const Variable& slope) { return prelu(x, slope); }
 
@@ -296,6 +311,8 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
       {"Gather",
        {1, false, gathered_shape,
         [](const O& o, const V& x) { return take(x[0], Tensor::labels(o.numbers), only_axis(o, x[0].rank())); }}},
+      {"Greater", {2, true, binary_shape, binary<greater_of>}},
+      {"Less", {2, true, binary_shape, binary<less_of>}},
       {"Log", {1, false, same_shape, unary<log>}},
       {"LogSoftmax",
        {1, false, along_axis_shape,
@@ -341,6 +358,7 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
           times.insert(times.end(), o.numbers.begin(), o.numbers.end());
           return tile(x[0], times);
         }}},
+      {"Where", {3, true, selected_shape, selected}},
   };
   return rules;
 }

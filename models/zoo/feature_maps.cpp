@@ -1,9 +1,25 @@
 #include "models/zoo/feature_maps.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "layers/operators/operator.hpp"
+
 namespace xtape {
+namespace {
+
+/// Whether the layer computes values of the whole image, even if they have three axes: a global pooling with keepdims,
+/// or a reduction over the rows in an imported network.
+bool is_global(const Layer& layer) {
+  const auto* reduction = dynamic_cast<const OperatorLayer*>(&layer);
+  if (reduction == nullptr) return layer.type().starts_with("Global");
+  const OperatorLayer::Options& options = reduction->options();
+  return options.function.value.starts_with("Reduce") &&
+         std::ranges::any_of(options.axes, [](std::int64_t axis) { return axis == 1 || axis == -3; });
+}
+
+}  // namespace
 
 std::vector<SymbolicTensor> feature_maps(const Model& model) {
   const std::vector<ModelNode>& nodes = model.nodes();
@@ -36,7 +52,7 @@ std::vector<SymbolicTensor> feature_maps(const Model& model) {
     }
     specs[i] = node.layer->output_specs(inputs);
     const PartialShape& shape = specs[i].front().shape;
-    is_map[i] = reads_map && shape.rank() == 3 && shape[0].known() && shape[0] != 0;
+    is_map[i] = reads_map && !is_global(*node.layer) && shape.rank() == 3 && shape[0].known() && shape[0] != 0;
     if (!is_map[i] || node.layer->type() == "ZeroPadding2D") continue;
     last[static_cast<int>(std::lround(std::log2(height / static_cast<double>(shape[0].value()))))] = i;
   }

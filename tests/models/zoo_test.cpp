@@ -172,6 +172,14 @@ TEST_CASE("a backbone has the feature maps of each resolution, for images of any
   }
   // the padding layer of ResNet V2 has a size of its own, but is no feature map
   CHECK(shapes(feature_maps(resnet_v2(50, {.include_top = false})))[0] == "(112, 112, 64)");
+  // means over the whole image are no feature map, although they may have three axes
+  const auto image = Input({16, 16, 3});
+  const auto map = Conv2D({.filters = 4, .kernel_size = 3, .strides = 2, .padding = Padding::same})(image);
+  const auto pooled = GlobalAveragePooling2D({.keepdims = true})(map);
+  const auto reduced = Operator({.function = std::string("ReduceMean"), .axes = {1, 2}, .keep_dims = true})(map);
+  const auto factors = Conv2D({.filters = 4})(Add()({pooled, reduced}));
+  CHECK(shapes(feature_maps(Model(image, Multiply()({map, factors})))) ==
+        std::vector<std::string>{"(16, 16, 3)", "(8, 8, 4)"});
   const auto vector = Input({3});
   const Model dense(vector, Dense({.units = 2})(vector));
   CHECK_THAT(error_of([&] { feature_maps(dense); }), Catch::Contains("expected a model with one image"));

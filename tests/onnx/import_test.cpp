@@ -108,6 +108,36 @@ TEST_CASE("a network with branches and a fixed batch gives the outputs of onnxru
   for (const auto& layer : model.all_layers()) CHECK(layer->type() != "Permute");  // all transposes cancel
 }
 
+TEST_CASE("windows, paddings and resizings with every option give the outputs of onnxruntime") {
+  const TemporaryFolder folder;
+  for (const std::string name : {"windows", "opset_9"}) {
+    auto arrays = arrays_of(name);
+    const Model model = load_onnx(goldens / (name + ".onnx"), {.images = ImageAxes::channels_first});
+    std::vector<Variable> inputs;
+    for (std::size_t i = 0; i < model.inputs().size(); ++i) inputs.emplace_back(arrays[fmt::format("input_{}", i)]);
+    save_onnx(model, folder / (name + ".onnx"), {.images = ImageAxes::channels_last});
+    const Model copy = load_onnx(folder / (name + ".onnx"), {.images = ImageAxes::channels_first});
+    for (const Model& each : {model, copy}) {
+      ForwardPass pass(Mode::inference);
+      const auto outputs = each.call(inputs, pass);
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        INFO(name << ", output " << i);
+        CHECK(largest_difference(outputs[i].value(), arrays[fmt::format("output_{}", i)]) < 1e-5);
+      }
+      CHECK(arrays.size() == inputs.size() + outputs.size());
+    }
+    // every parameter that is trainable gets a gradient
+    ForwardPass pass(Mode::training, {.step = 0});
+    std::optional<Variable> loss;
+    for (const Variable& y : model.call(inputs, pass)) loss = loss ? *loss + mean(y * y) : mean(y * y);
+    const Gradients gradients = pass.backward(*loss);
+    std::size_t trainable = 0;
+    for (const Parameter& parameter : model.parameters()) trainable += parameter.trainable() ? 1 : 0;
+    CHECK(gradients.size() == trainable);
+    CHECK(trainable > 0);
+  }
+}
+
 TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
   const TemporaryFolder folder;
   auto arrays = arrays_of("text_recognition");
@@ -135,6 +165,8 @@ TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
 TEST_CASE("an Error names the node, the operator and the opset") {
   const TemporaryFolder folder;
   const auto error = [&](const fs::path& path) { return error_of([&] { load_onnx(path); }); };
+  CHECK(has(error(file_with(folder, "LSTM")), "node \"only\" (LSTM, opset 17): expected an operator that xtape knows, "
+                                              "got a recurrent one; there are no recurrent layers"));
   CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape knows"));
   CHECK(
       has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),

@@ -129,3 +129,87 @@ flat = g.op("Reshape", y, g.constant(numpy.array([1, -1], numpy.int64)))
 a = g.op("Gemm", flat, g.weight(5, 216), g.weight(5), transB=1)
 b = g.op("Transpose", y, perm=[0, 2, 3, 1])
 g.save("branches", [("image", [1, 2, 9, 10])], [(a, 2), (b, 4)], {"image": images(1, 2, 9, 10)}, 13)
+
+# Every option of windows, paddings and resizings: an output for each, of sequences, images and volumes.
+g = Graph()
+outputs = []
+INPUTS = {"sequence": (1, 4, 9), "image": (1, 4, 6, 7), "volume": (1, 4, 3, 4, 3)}
+
+
+def out(kind, *inputs, rank, **attributes):
+    outputs.append((g.op(kind, *inputs, **attributes), rank))
+
+
+for name, shape in INPUTS.items():
+    axes = len(shape) - 2
+    rank = axes + 2
+
+    def each(*values):
+        return [values[i % len(values)] for i in range(axes)]
+
+    kernel = each(3, 2)
+    out("Conv", name, g.weight(6, 2, *kernel), g.weight(6), rank=rank, group=2, strides=each(2, 1),
+        pads=each(1, 0) + each(2, 1), dilations=each(1, 2))
+    out("Conv", name, g.weight(8, 1, *kernel), rank=rank, group=4, auto_pad="SAME_UPPER", strides=each(2))
+    out("Conv", name, g.weight(3, 4, *each(2)), rank=rank, auto_pad="SAME_LOWER")
+    out("ConvTranspose", name, g.weight(4, 3, *kernel), g.weight(3), rank=rank, strides=each(2, 3), pads=each(1) + each(1),
+        output_padding=each(1, 2))
+    out("ConvTranspose", name, g.weight(4, 2, *kernel), g.weight(4), rank=rank, group=2, dilations=each(2, 1))
+    out("ConvTranspose", name, g.weight(4, 2, *each(4)), rank=rank, strides=each(2), pads=each(1) + each(1))
+    out("ConvTranspose", name, g.weight(4, 1, *kernel), rank=rank, strides=each(2), auto_pad="SAME_UPPER")
+    out("ConvTranspose", name, g.weight(4, 1, *kernel), rank=rank, strides=each(2), auto_pad="SAME_LOWER")
+    out("ConvTranspose", name, g.weight(4, 1, *kernel), rank=rank, strides=each(2),
+        output_shape=[2 * extent + 1 for extent in shape[2:]])
+    out("MaxPool", name, rank=rank, kernel_shape=kernel, strides=each(2), pads=each(1) + each(0), ceil_mode=1)
+    out("MaxPool", name, rank=rank, kernel_shape=each(2), strides=each(1, 2), pads=each(1) + each(1), dilations=each(2, 1))
+    out("AveragePool", name, rank=rank, kernel_shape=kernel, strides=each(2), pads=each(1) + each(1))
+    out("AveragePool", name, rank=rank, kernel_shape=kernel, pads=each(1) + each(1), count_include_pad=1)
+    out("AveragePool", name, rank=rank, kernel_shape=kernel, auto_pad="SAME_LOWER")
+    out("GlobalAveragePool", name, rank=rank)
+    out("GlobalMaxPool", name, rank=rank)
+    pads = [0, 0] + each(1, 2) + [0, 1] + each(2, 1)
+    for mode in ["constant", "edge", "reflect"]:
+        out("Pad", name, g.integers(*(pads if mode == "constant" else [0, 0] + each(1, 2) + [0, 0] + each(2, 1))),
+            rank=rank, mode=mode)
+    out("Pad", name, g.integers(0, 0, *each(-1, 1), 0, 0, *each(1, -1)), g.number(0.5), rank=rank)
+
+for options in [dict(mode="nearest", nearest_mode="ceil"), dict(mode="nearest", nearest_mode="floor"),
+                dict(mode="nearest", coordinate_transformation_mode="asymmetric"),
+                dict(mode="linear"), dict(mode="linear", coordinate_transformation_mode="asymmetric"),
+                dict(mode="linear", coordinate_transformation_mode="pytorch_half_pixel"),
+                dict(mode="cubic"), dict(mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)]:
+    for scales in [[1, 1, 1.6, 0.5], [1, 1, 2, 3]]:
+        out("Resize", "image", "", g.constant(numpy.array(scales, numpy.float32)), rank=4, **options)
+for options in [dict(mode="linear", coordinate_transformation_mode="align_corners"), dict(mode="linear", antialias=1),
+                dict(mode="cubic", antialias=1), dict(mode="nearest")]:
+    out("Resize", "image", "", "", g.integers(4, 5), rank=4, axes=[2, 3], **options)
+out("Resize", "image", "", "", g.integers(9, 9), rank=4, axes=[2, 3], mode="linear", keep_aspect_ratio_policy="not_larger")
+out("Resize", "sequence", "", g.constant(numpy.array([1, 1, 2], numpy.float32)), rank=3, mode="linear")
+out("Resize", "volume", "", g.constant(numpy.array([1, 1, 2, 1, 2], numpy.float32)), rank=5, mode="nearest",
+    coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+out("SpaceToDepth", g.op("Pad", "image", g.integers(0, 0, 0, 0, 0, 0, 0, 1)), rank=4, blocksize=2)
+out("LRN", "image", rank=4, size=3, alpha=0.5, beta=0.6, bias=1.5)
+out("Shrink", "sequence", rank=3, lambd=0.3, bias=0.1)
+g.save("windows", [(name, ["n", *shape[1:]]) for name, shape in INPUTS.items()], outputs,
+       {name: images(*shape) for name, shape in INPUTS.items()}, 18)
+
+# Opset 9, where many options are attributes.
+g = Graph()
+outputs = []
+out("Upsample", "image", g.constant(numpy.array([1, 1, 2, 3], numpy.float32)), rank=4, mode="nearest")
+out("Softmax", "image", rank=4, axis=2)
+out("LogSoftmax", "image", rank=4)
+out("Pad", "image", rank=4, mode="reflect", pads=[0, 0, 1, 0, 0, 0, 2, 1])
+out("Pad", "image", rank=4, pads=[0, 1, 0, 1, 0, 0, 0, 0], value=0.5)
+out("Slice", "image", rank=4, axes=[1, 3], starts=[1, -3], ends=[4, 100])
+out("Clip", "image", rank=4, min=-0.2, max=0.4)
+out("ReduceSum", "image", rank=3, axes=[-1], keepdims=0)
+out("ReduceMax", "image", rank=4, axes=[1])
+out("Squeeze", g.op("ReduceMean", "image", axes=[2, 3]), rank=2, axes=[2, 3])
+out("Dropout", "image", rank=4, ratio=0.3)
+out("Max", "image", g.op("Unsqueeze", g.weight(4, 1), axes=[0, 2]), g.number(0.1), rank=4)
+out("Sum", "image", "image", g.weight(4, 6, 7), rank=4)
+out("Mul", "image", g.op("Reshape", g.op("Sqrt", g.op("Abs", g.weight(2, 2))), g.integers(4, 1, 1)), rank=4)
+for part in g.op("Split", "image", axis=3, split=[3, 4], outputs=2):
+    outputs.append((part, 4))
+g.save("opset_9", [("image", ["n", 4, 6, 7])], outputs, {"image": images(2, 4, 6, 7)}, 9)

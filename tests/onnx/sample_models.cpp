@@ -275,6 +275,16 @@ void add_operators(std::vector<SampleModel>& models) {
   add({.function = std::string("Softmax"), .axes = {2}});
   add({.function = std::string("LogSoftmax"), .axes = {2}});
   add({.function = std::string("CumSum"), .axes = {2}});
+  add({.function = std::string("Greater"), .value = 0.1});
+  add({.function = std::string("Less"), .constant_shape = Numbers{3, 2}});
+  for (const bool first : {false, true}) {
+    models.push_back({first ? "operator_Where_first" : "operator_Where", one_input({4, 3, 2}, [&](const Symbol& x) {
+                        const auto above = Operator({.function = std::string("Greater"), .value = 0.2})(x);
+                        const OperatorLayer::Options where{
+                            .function = std::string("Where"), .value = 0.7, .value_first = first};
+                        return Operator({.function = std::string("Where")})({above, x, Operator(where)({above, x})});
+                      })});
+  }
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
   models.push_back({"embedding", Model(tokens, Operator({.function = std::string("Embedding"),
                                                          .constant_shape = Numbers{9, 4}})(tokens))});

@@ -86,8 +86,14 @@ ExportValue operator_layer(const ExportCall& call) {
   std::string constant;
   if (o.constant_shape) constant = g.parameter("constant", call.value("constant"));
   if (o.value) constant = g.number(*o.value);
-  if (!constant.empty()) operands.insert(o.value_first ? operands.begin() : operands.end(), constant);
-  return call.made(g.op(function, operands));
+  const bool selects = function == "Where";
+  if (!constant.empty()) {
+    operands.insert(o.value_first ? operands.begin() + (selects ? 1 : 0) : operands.end(), constant);
+  }
+  const auto cast = [&](const std::string& x, std::int64_t type) { return g.op("Cast", {x}, {{"to", type}}); };
+  if (selects) operands[0] = cast(operands[0], xtape_onnx::TensorProto::BOOL);
+  const std::string y = g.op(function, operands);
+  return call.made(function == "Greater" || function == "Less" ? cast(y, xtape_onnx::TensorProto::FLOAT) : y);
 }
 
 }  // namespace

@@ -10,6 +10,18 @@ namespace {
 
 using Kind = Number::Kind;
 
+/// a^b; a power with a negative exponent is cut off.
+std::optional<std::int64_t> power(std::int64_t a, std::int64_t b) {
+  if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 == 0 ? 1 : -1) : 0;
+  std::int64_t result = 1;
+  if (a == 0 || a == 1) return b == 0 ? 1 : a;
+  if (a == -1) return b % 2 == 0 ? 1 : -1;
+  for (; b > 0; --b) {
+    if (__builtin_mul_overflow(result, a, &result)) return std::nullopt;
+  }
+  return result;
+}
+
 /// The result of an operator on two integers. Nothing if it overflows or there is no such operator.
 std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
@@ -21,6 +33,7 @@ std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, st
     if (b == 0 || (a == std::numeric_limits<std::int64_t>::min() && b == -1)) return std::nullopt;
     return a / b;
   }
+  if (type == "Pow") return power(a, b);
   if (type == "Max") return std::max(a, b);
   if (type == "Min") return std::min(a, b);
   return std::nullopt;
@@ -47,7 +60,7 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
 }
 
 Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor& b) {
-  check(a.dtype() == b.dtype(), "expected operands of one type, got {} and {}", a.dtype(), b.dtype());
+  check(a.dtype() == b.dtype() || type == "Pow", "expected operands of one type, got {} and {}", a.dtype(), b.dtype());
   const Shape shape = broadcast_shapes(type, a.shape(), b.shape());
   check(shape.size() <= std::max(a.size(), b.size()) * 64 + 4096, "expected a small constant, got the shape {}", shape);
   if (a.dtype() == DType::int64) {
@@ -143,13 +156,6 @@ ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& 
   return {.numbers = combined(type, *a_numbers, *b_numbers)};
 }
 
-void binary(ImportNode& n) {
-  check(!n.has("axis") && !n.has("broadcast"), "expected broadcasting of opset 7, got that of an older one");
-  n.graph.set(n.node.output(0),
-              combined(n, n.node.op_type(), n.input(0), n.input(1), n.is_tensor(0) ? std::nullopt : n.numbers(0),
-                       n.is_tensor(1) ? std::nullopt : n.numbers(1)));
-}
-
 /// Sum, Mean, Max and Min of any number of inputs.
 void variadic(ImportNode& n) {
   const std::string type = n.node.op_type();
@@ -157,16 +163,39 @@ void variadic(ImportNode& n) {
   ImportValue y = n.input(0);
   for (int i = 1; i < n.node.input_size(); ++i) y = combined(n, step, y, n.input(i), std::nullopt, std::nullopt);
   if (type == "Mean" && n.node.input_size() > 1) {
-    check(y.tensor.has_value(), "expected a value that depends on the inputs of the model, got a constant");
-    y.tensor = n.layer<RescalingLayer>({.scale = 1.0 / n.node.input_size()}, {*y.tensor});
+    const double scale = 1.0 / n.node.input_size();
+    if (y.constant) y.constant = combined_constants("Mul", *y.constant, Tensor::scalar(scale));
+    if (y.tensor) y.tensor = n.layer<RescalingLayer>({.scale = scale}, {*y.tensor});
   }
   n.graph.set(n.node.output(0), y);
 }
 
+/// The second operand of opsets below 7, a constant whose first axis is the given one of the first operand.
+ImportValue aligned(ImportNode& n, ImportValue operand, std::int64_t axis) {
+  check(operand.constant.has_value() && n.is_tensor(0), "axis: expected a tensor and a constant, got other operands");
+  const int rank = n.rank(0);
+  axis = axis < 0 ? axis + rank : axis;
+  Shape shape = operand.constant->shape();
+  check(axis >= 0 && axis + shape.rank() <= rank, "axis: expected an axis of the first operand, got {}", axis);
+  std::vector<std::int64_t> extents(shape.begin(), shape.end());
+  extents.resize(static_cast<std::size_t>(rank - axis), 1);
+  operand.constant = operand.constant->reshaped(Shape(extents));
+  return operand;
+}
+
 }  // namespace
 
+void combine_operands(ImportNode& n) {
+  ImportValue right = n.input(1);
+  if (n.graph.opset() < 7 && n.has("axis")) right = aligned(n, right, n.integer("axis", 0));
+  n.ignore("broadcast");  // of opsets below 7: shapes are broadcast in any case
+  n.graph.set(n.node.output(0),
+              combined(n, n.node.op_type(), n.input(0), right, n.is_tensor(0) ? std::nullopt : n.numbers(0),
+                       n.is_tensor(1) ? std::nullopt : n.numbers(1)));
+}
+
 void add_arithmetic_rows(ImportRows& rows) {
-  for (const char* type : {"Add", "Sub", "Mul", "Div", "Pow"}) rows[type] = binary;
+  for (const char* type : {"Add", "Sub", "Mul", "Div", "Pow"}) rows[type] = combine_operands;
   for (const char* type : {"Sum", "Mean", "Max", "Min"}) rows[type] = variadic;
 }
 

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "models/files/onnx/import_graph.hpp"
-#include "models/files/onnx/import_tensor.hpp"
 
 namespace xtape::onnx {
 namespace {
@@ -71,11 +70,22 @@ void gelu_row(ImportNode& n) {
   n.set_like(approximate == "none" ? n.function(gelu, only_tensor(n)) : n.function(gelu_tanh, only_tensor(n)), 0);
 }
 
+/// x - bias above lambda, x + bias below -lambda, else 0: a mean of soft and hard shrinkage, whose lambda is 0.5 here.
 void shrink_row(ImportNode& n) {
   const double lambda = n.number("lambd", 0.5), bias = n.number("bias", 0);
-  check(lambda == 0.5 && (bias == 0 || bias == 0.5), "expected lambd 0.5 and a bias of 0 or 0.5, got {} and {}", lambda,
-        bias);
-  n.set_like(bias == 0 ? n.function(hard_shrink, only_tensor(n)) : n.function(soft_shrink, only_tensor(n)), 0);
+  check(lambda > 0 && std::isfinite(lambda) && std::isfinite(bias),
+        "expected a lambd above 0 and a finite bias, got {} and {}", lambda, bias);
+  SymbolicTensor x = only_tensor(n);
+  const auto scaled = [&](const SymbolicTensor& tensor, double scale) {
+    return scale == 1 ? tensor : n.layer<RescalingLayer>({.scale = scale}, {tensor});
+  };
+  x = scaled(x, 0.5 / lambda);
+  const double soft = bias / lambda;
+  if (soft == 0) return n.set_like(scaled(n.function(hard_shrink, x), lambda / 0.5), 0);
+  const SymbolicTensor y = scaled(n.function(soft_shrink, x), soft * lambda / 0.5);
+  if (soft == 1) return n.set_like(y, 0);
+  const SymbolicTensor hard = scaled(n.function(hard_shrink, x), (1 - soft) * lambda / 0.5);
+  n.set_like(n.layer<AddLayer>({}, {y, hard}), 0);
 }
 
 /// min(max(x, low), high), as attributes before opset 11 and as inputs since then.
@@ -102,7 +112,12 @@ void clip_row(ImportNode& n) {
 /// PReLU for a slope along the channels of images, otherwise the slope of any shape that broadcasts.
 void prelu_row(ImportNode& n) {
   const SymbolicTensor x = only_tensor(n);
-  const Tensor slope = n.constant(1);
+  Tensor slope = n.constant(1);
+  if (n.graph.opset() < 7 && slope.rank() == 1) {  // for each channel
+    std::vector<std::int64_t> channels(static_cast<std::size_t>(std::max(x.shape().rank(), 1)), 1);
+    channels[0] = slope.size();
+    slope = slope.reshaped(Shape(channels));
+  }
   const bool last = n.input(0).channels_last;
   const int rank = x.shape().rank();
   check(slope.rank() <= rank + n.graph.lead() && (slope.rank() <= rank || slope.dim(0) == 1),
@@ -123,57 +138,17 @@ void prelu_row(ImportNode& n) {
 
 void identity_row(ImportNode& n) {
   n.allow_moved_batch();
-  const ImportValue copy = n.input(0);
-  n.graph.set(n.node.output(0), copy);
+  n.copy_input();
 }
 
 void dropout_row(ImportNode& n) {
   n.ignore("seed");
   n.ignore("is_test");
   const double rate = n.graph.opset() < 12 ? n.number("ratio", 0.5) : n.has_input(1) ? n.constant(1).item() : 0.5;
-  check(!n.has_input(2) || n.constant(2).item() == 0, "training_mode: expected false, got true");
-  check(n.node.output_size() == 1 || n.graph.only_reader(n.node.output(1)) == nullptr,
-        "expected a mask that no node reads, got one that is read");
+  check(!n.has_input(2) || n.constant(2).item() == 0 || rate == 0, "training_mode: expected false, got true");
+  check(!n.is_read(1), "expected a mask that no node reads, got one that is read");
   if (!n.is_tensor(0)) return identity_row(n);
   n.set_like(n.layer<DropoutLayer>({.rate = rate}, {only_tensor(n)}), 0);
-}
-
-void cast_row(ImportNode& n) {
-  n.ignore("saturate");
-  const DType to = dtype_of_elements(static_cast<int>(n.integer("to", 0)));
-  const ImportValue& x = n.input(0);
-  if (x.tensor) {
-    check(to == DType::float32 && is_floating(x.tensor->dtype()),
-          "expected a cast between floating types, got {} to {}", x.tensor->dtype(), to);
-    return identity_row(n);
-  }
-  if (x.numbers) {
-    check(to == DType::int64, "expected a cast of a shape to an integer type, got {}", to);
-    return identity_row(n);
-  }
-  Tensor value = *x.constant;
-  if (to == DType::int64 && is_floating(value.dtype())) {
-    std::vector<std::int64_t> integers;
-    for (const double number : value.to_vector<double>()) {
-      check(std::abs(number) < 9e18, "expected numbers in the range of integers, got {}", number);
-      integers.push_back(static_cast<std::int64_t>(number));
-    }
-    value = Tensor::of(value.shape(), integers);
-  }
-  n.set_constant(value.to(to));
-}
-
-void constant_row(ImportNode& n) {
-  if (auto tensor = n.tensor_attribute("value")) {
-    return n.graph.set(n.node.output(0), {.constant = *tensor, .parameter = tensor->size() > 1});
-  }
-  if (n.has("value_float")) return n.set_constant(Tensor::scalar(n.number("value_float", 0)));
-  if (n.has("value_int")) {
-    return n.set_constant(Tensor::of(Shape{}, std::vector<std::int64_t>{n.integer("value_int", 0)}));
-  }
-  const auto integers = n.integers("value_ints");
-  check(integers.has_value(), "expected a constant of numbers, got other data");
-  n.set_constant(Tensor::labels(*integers));
 }
 
 }  // namespace
@@ -198,8 +173,6 @@ void add_elementwise_rows(ImportRows& rows) {
   rows["PRelu"] = prelu_row;
   rows["Identity"] = identity_row;
   rows["Dropout"] = dropout_row;
-  rows["Cast"] = cast_row;
-  rows["Constant"] = constant_row;
   for (const char* type : {"Abs", "Cos", "Erf", "Exp", "Log", "Neg", "Reciprocal", "Sin", "Sqrt"}) {
     rows[type] = operation;
   }
@@ -211,10 +184,13 @@ const ImportRows& import_rows() {
     add_elementwise_rows(all);
     add_arithmetic_rows(all);
     add_window_rows(all);
+    add_normalization_rows(all);
+    add_resizing_rows(all);
     add_product_rows(all);
     add_shape_rows(all);
     add_selection_rows(all);
     add_reduction_rows(all);
+    add_constant_rows(all);
     return all;
   }();
   return rows;

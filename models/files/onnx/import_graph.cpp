@@ -1,6 +1,7 @@
 #include "models/files/onnx/import_graph.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "framework/io/utf8.hpp"
 #include "models/files/onnx/import_tensor.hpp"
@@ -28,6 +29,16 @@ std::string node_title(const xtape_onnx::NodeProto& node, int opset) {
 std::vector<Extent> channels_to_end(std::vector<Extent> extents) {
   std::ranges::rotate(extents, extents.begin() + 1);
   return extents;
+}
+
+/// The numbers, which are whole, as integers. Error for numbers that float64 does not hold exactly.
+Tensor whole_numbers(const Tensor& tensor) {
+  std::vector<std::int64_t> integers;
+  for (const double number : tensor.to_vector<double>()) {
+    check(std::abs(number) <= 9007199254740992.0, "expected integers of at most 2^53, got {}", number);
+    integers.push_back(static_cast<std::int64_t>(number));
+  }
+  return Tensor::of(tensor.shape(), integers);
 }
 
 }  // namespace
@@ -104,20 +115,32 @@ void ImportGraph::read_constants() {
   }
 }
 
+bool computes_constants(const std::string& type) {
+  static const std::set<std::string> types{
+      "Add",  "And",      "Cast",      "Ceil", "Constant", "ConstantOfShape", "Div",   "Dropout",
+      "Equal", "Floor",   "Greater",   "GreaterOrEqual",   "Identity",        "Less",  "LessOrEqual",
+      "Max",  "Mean",     "Min",       "Mul",  "Not",      "Or",              "Pow",   "Range",
+      "Round", "Shape",   "Size",      "Sub",  "Sum",      "Where",           "Xor"};
+  return types.contains(type);
+}
+
 bool needs_channels_first(const std::string& type) {
   static const std::set<std::string> types{
-      "AveragePool",        "BatchNormalization",    "Conv",    "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool",
-      "GroupNormalization", "InstanceNormalization", "MaxPool", "Resize",       "Upsample"};
+      "AveragePool",   "BatchNormalization", "Conv",
+      "ConvTranspose", "DepthToSpace",       "GlobalAveragePool",
+      "GlobalMaxPool", "GroupNormalization", "InstanceNormalization",
+      "LRN",           "MaxPool",            "Resize",
+      "SpaceToDepth",  "Upsample"};
   return types.contains(type);
 }
 
 bool keeps_axes(const std::string& type) {
   static const std::set<std::string> types{
       "Abs",       "Add",      "Cast",     "Celu",       "Clip", "Concat",      "Cos",       "Div",
-      "Dropout",   "Elu",      "Erf",      "Exp",        "Gelu", "HardSigmoid", "HardSwish", "Identity",
-      "LeakyRelu", "Log",      "Max",      "Mean",       "Min",  "Mish",        "Mul",       "Neg",
+      "Dropout",   "Elu",      "Erf",      "Exp",        "Gelu", "Greater", "HardSigmoid", "HardSwish", "Identity",
+      "LeakyRelu", "Less", "Log",      "Max",      "Mean",       "Min",  "Mish",        "Mul",       "Neg",
       "PRelu",     "Pad",      "Pow",      "Reciprocal", "Relu", "Selu",        "Shrink",    "Sigmoid",
-      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",  "Sum",         "Tanh",      "ThresholdedRelu"};
+      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",  "Sum",         "Tanh",      "ThresholdedRelu", "Where"};
   return types.contains(type);
 }
 
@@ -167,15 +190,89 @@ void ImportGraph::read_inputs() {
   check(!inputs_.empty(), "expected at least one input, got none");
 }
 
+bool ImportGraph::is_constant(const xtape_onnx::NodeProto& node) const {
+  bool found = false;
+  for (const std::string& input : node.input()) {
+    if (input.empty()) continue;
+    if (!value(input).constant) return false;
+    found = true;
+  }
+  return found;
+}
+
+/// Computes a node of constants by the model of this node, in float64 if its first input has integers. The inputs of
+/// operators that join several tensors are inputs of the model, otherwise only the first one.
+void ImportGraph::compute(const xtape_onnx::NodeProto& proto) {
+  xtape_onnx::ModelProto file;
+  *file.mutable_opset_import() = file_.opset_import();
+  auto& node = *file.mutable_graph()->add_node() = proto;
+  const LoadOnnxOptions options{.images = ImageAxes::channels_first,
+                                .batch_axis = needs_channels_first(proto.op_type())};
+  const DType dtype = value(proto.input(0)).constant->dtype();
+  const bool joins = proto.op_type() == "Concat";
+  std::vector<Variable> inputs;
+  bool weights = false;
+  std::map<std::string, Tensor> constants;
+  for (int i = 0; i < proto.input_size(); ++i) {
+    if (proto.input(i).empty()) continue;
+    const ImportValue& given = value(proto.input(i));
+    weights = weights || given.parameter;
+    node.set_input(i, fmt::format("xtape input {}", i));
+    if (i > 0 && !joins) {
+      constants.emplace(node.input(i), *given.constant);
+      continue;
+    }
+    check(given.constant->dtype() == dtype, "expected inputs of one type, got {} and {}", dtype,
+          given.constant->dtype());
+    auto& info = *file.mutable_graph()->add_input();
+    info.set_name(node.input(i));
+    auto& tensor = *info.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
+    tensor.mutable_shape();
+    for (int axis = 0; axis < given.constant->rank(); ++axis) {
+      tensor.mutable_shape()->add_dim()->set_dim_value(given.constant->dim(axis));
+    }
+    const Tensor values = is_floating(dtype) ? *given.constant : given.constant->to(DType::float64);
+    inputs.emplace_back(options.batch_axis ? values
+                                           : values.reshaped(Shape(PartialShape(values.shape()).prepended(1))));
+  }
+  for (const std::string& output : proto.output()) {
+    if (!output.empty() && is_read(output)) file.mutable_graph()->add_output()->set_name(output);
+  }
+  if (file.graph().output_size() == 0) return;
+  ImportGraph graph(file, folder_, options);
+  for (auto& [name, constant] : constants) graph.set(name, {.constant = std::move(constant)});
+  Model model = graph.model();
+  for (const ModelNode& made : model.nodes()) {
+    const PartialShape shape = made.shape();
+    check(shape.known() && Shape(shape).size() <= (1 << 28), "expected constants of at most 2^28 elements, got {}",
+          shape);
+  }
+  if (!is_floating(dtype)) model.convert(DType::float64);
+  ForwardPass pass(Mode::inference);
+  const std::vector<Variable> outputs = model.call(inputs, pass);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    Tensor result = outputs[i].value();
+    if (!options.batch_axis) result = result.reshaped(result.shape().without(0));
+    set(file.graph().output(static_cast<int>(i)).name(),
+        {.constant = is_floating(dtype) ? result : whole_numbers(result), .parameter = weights && result.size() > 1});
+  }
+}
+
 void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
   if (skipped_.contains(&proto)) return;
   try {
     check(proto.domain().empty() || proto.domain() == "ai.onnx", "expected an operator of ONNX, got one of {:.60}",
           proto.domain());
     const auto row = import_rows().find(proto.op_type());
+    static const std::set<std::string> recurrent{"GRU", "LSTM", "RNN"};
+    check(!recurrent.contains(proto.op_type()),
+          "expected an operator that xtape knows, got a recurrent one; there are no recurrent layers. Export the part "
+          "of the network before this node, and run the rest with other software");
     check(row != import_rows().end(), "expected an operator that xtape knows (docs/formats.md), got {:.60}",
           proto.op_type());
     check(proto.output_size() > 0, "expected an output, got none");
+    if (!computes_constants(proto.op_type()) && is_constant(proto)) return compute(proto);
     ImportNode node(*this, proto);
     row->second(node);
     node.check_all_read();
@@ -184,7 +281,7 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
   }
 }
 
-Model ImportGraph::model() {
+void ImportGraph::read() {
   read_constants();
   find_images();
   read_inputs();
@@ -194,6 +291,10 @@ Model ImportGraph::model() {
   for (const auto& node : graph_.node()) {
     if (node.op_type() != "Constant") read_node(node);
   }
+}
+
+Model ImportGraph::model() {
+  read();
   std::vector<SymbolicTensor> outputs;
   for (const auto& info : graph_.output()) {
     const ImportValue& output = value(info.name());

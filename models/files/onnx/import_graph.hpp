@@ -54,11 +54,15 @@ class ImportGraph {
   std::optional<std::int64_t> batch() const { return batch_; }
   const std::filesystem::path& folder() const { return folder_; }
 
+  /// Reads all nodes, for value().
+  void read();
   const ImportValue& value(const std::string& name) const;
   const ImportValue* find(const std::string& name) const;
   void set(const std::string& name, ImportValue value);
   /// The only node that reads a value that is not an output of the graph; null if there is no such node.
   const xtape_onnx::NodeProto* only_reader(const std::string& name) const;
+  /// Whether a node reads the value, or it is an output of the graph.
+  bool is_read(const std::string& name) const { return readers_.contains(name) || outputs_.contains(name); }
   /// The node has been computed together with an earlier one.
   void skip(const xtape_onnx::NodeProto& node) { skipped_.insert(&node); }
 
@@ -71,6 +75,8 @@ class ImportGraph {
   void read_inputs();
   void find_images();
   void read_node(const xtape_onnx::NodeProto& node);
+  bool is_constant(const xtape_onnx::NodeProto& node) const;
+  void compute(const xtape_onnx::NodeProto& node);
 
   const xtape_onnx::ModelProto& file_;
   const xtape_onnx::GraphProto& graph_;
@@ -100,6 +106,7 @@ class ImportNode {
   double number(const char* name, double otherwise);
   std::string text(const char* name, const std::string& otherwise);
   std::optional<std::vector<std::int64_t>> integers(const char* name);
+  std::optional<std::vector<double>> reals(const char* name);
   std::optional<Tensor> tensor_attribute(const char* name);
   bool has(const char* name) const;
   /// Ignores an attribute that has no effect.
@@ -131,7 +138,9 @@ class ImportNode {
   SymbolicTensor images(int i, int rank = -1);
   SymbolicTensor images(const ImportValue& value);
   /// Number of axes of an input in the file.
-  int rank(int i) const { return input(i).tensor->shape().rank() + graph.lead(); }
+  int rank(int i) const { return tensor(i).shape().rank() + graph.lead(); }
+  /// The input. Error if it is a constant.
+  const SymbolicTensor& tensor(int i) const;
   /// The extents of a sample of the input in the order of the file.
   std::vector<Extent> extents(int i) const;
 
@@ -151,9 +160,21 @@ class ImportNode {
                            const Values& values = {}) {
     return layer<OperatorLayer>(std::move(options), inputs, values);
   }
+  /// The part of a tensor along one axis, which is counted with the batch axis 0, by the rules of NumPy.
+  SymbolicTensor slice(const SymbolicTensor& x, std::int64_t axis, std::int64_t start, std::int64_t end,
+                       std::int64_t step = 1) {
+    return operation({.function = std::string("Slice"), .axes = {axis}, .numbers = {start, end, step}}, {x});
+  }
+  /// The end of a slice that leaves out some elements at the end.
+  static std::int64_t from_end(std::int64_t elements) { return elements == 0 ? largest : -elements; }
+  static constexpr std::int64_t largest = (std::int64_t{1} << 31) - 1;  ///< the largest integer of a model file
+  /// Whether a node or the model reads this output.
+  bool is_read(int output) const { return output < node.output_size() && graph.is_read(node.output(output)); }
   void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0, int batch_at = 0);
   /// An output with the order of the axes of an input, which has the same shape.
   void set_like(const SymbolicTensor& tensor, int i);
+  /// The first input as the output.
+  void copy_input();
   void set_constant(Tensor tensor);
   void set_numbers(std::vector<Number> numbers);
 
@@ -164,6 +185,9 @@ class ImportNode {
   bool moved_batch_ = false;
 };
 
+/// Combines two operands by the operator of the node, with broadcasting.
+void combine_operands(ImportNode& n);
+
 /// Reads a node of one operator.
 using ImportRow = void (*)(ImportNode& node);
 /// The rows of operators by name.
@@ -173,12 +197,17 @@ using ImportRows = std::map<std::string, ImportRow>;
 void add_elementwise_rows(ImportRows& rows);
 void add_arithmetic_rows(ImportRows& rows);
 void add_window_rows(ImportRows& rows);
+void add_normalization_rows(ImportRows& rows);
+void add_resizing_rows(ImportRows& rows);
 void add_product_rows(ImportRows& rows);
 void add_shape_rows(ImportRows& rows);
 void add_selection_rows(ImportRows& rows);
 void add_reduction_rows(ImportRows& rows);
+void add_constant_rows(ImportRows& rows);
 const ImportRows& import_rows();
 
+/// Whether the row of an operator computes constants itself. The others are computed by their layers.
+bool computes_constants(const std::string& type);
 /// Whether an operator needs the channels on the first axis of samples.
 bool needs_channels_first(const std::string& type);
 /// Whether an operator accepts any order of the axes, and its output has the order of its inputs.

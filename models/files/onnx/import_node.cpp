@@ -44,6 +44,12 @@ std::optional<std::vector<std::int64_t>> ImportNode::integers(const char* name) 
   return std::vector<std::int64_t>(found->ints().begin(), found->ints().end());
 }
 
+std::optional<std::vector<double>> ImportNode::reals(const char* name) {
+  const Attribute* found = attribute(name, Attribute::FLOATS);
+  if (found == nullptr) return std::nullopt;
+  return std::vector<double>(found->floats().begin(), found->floats().end());
+}
+
 std::optional<Tensor> ImportNode::tensor_attribute(const char* name) {
   const Attribute* found = attribute(name, Attribute::TENSOR);
   if (found == nullptr) return std::nullopt;
@@ -142,9 +148,14 @@ SymbolicTensor ImportNode::images(int i, int rank) {
   return images(value);
 }
 
+const SymbolicTensor& ImportNode::tensor(int i) const {
+  check(input(i).tensor.has_value(), "expected a value that depends on the inputs of the model, got a constant");
+  return *input(i).tensor;
+}
+
 std::vector<Extent> ImportNode::extents(int i) const {
   const ImportValue& value = input(i);
-  std::vector<Extent> result(value.tensor->shape().begin(), value.tensor->shape().end());
+  std::vector<Extent> result(tensor(i).shape().begin(), tensor(i).shape().end());
   if (value.channels_last) std::ranges::rotate(result, result.end() - 1);
   return result;
 }
@@ -170,6 +181,11 @@ void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   graph.set(
       node.output(0),
       {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of, .batch_at = like.batch_at});
+}
+
+void ImportNode::copy_input() {
+  const ImportValue copy = input(0);
+  graph.set(node.output(0), copy);
 }
 
 void ImportNode::set_constant(Tensor tensor) { graph.set(node.output(0), {.constant = std::move(tensor)}); }

@@ -30,6 +30,7 @@ std::optional<Tensor> bias_of(const Tensor& constant, std::int64_t units, int ra
 }
 
 void gemm(ImportNode& n) {
+  if (n.graph.opset() < 7) n.ignore("broadcast");
   const double alpha = n.number("alpha", 1), beta = n.number("beta", 1);
   const bool transposed = n.integer("transB", 0) != 0;
   const bool left_transposed = n.integer("transA", 0) != 0;
@@ -103,40 +104,11 @@ void matmul_row(ImportNode& n) {
                     {n.plain(first ? 1 : 0)}, {{"constant", constant}}));
 }
 
-void layer_normalization(ImportNode& n) {
-  n.ignore("stash_type");
-  const SymbolicTensor x = n.plain(0);
-  const int rank = n.rank(0);
-  std::int64_t first = n.integer("axis", -1);
-  check(first >= -rank && first < rank, "axis: expected an axis below {}, got {}", rank, first);
-  std::vector<std::int64_t> axes;
-  for (std::int64_t axis = first < 0 ? first + rank : first; axis < rank; ++axis) {
-    axes.push_back(n.axis_of(axis, rank, false));
-  }
-  Values values{{"gamma", n.constant(1)}};
-  const bool center = n.has_input(2);
-  if (center) values.emplace("beta", n.constant(2));
-  const double epsilon = n.number("epsilon", 1e-5F);
-  n.set(n.layer<LayerNormalizationLayer>({.axis = axes, .epsilon = epsilon, .center = center}, {x}, values));
-  if (n.node.output_size() == 1) return;
-  const auto mean_of = [&](const SymbolicTensor& of) {
-    return n.operation({.function = std::string("ReduceMean"), .axes = axes, .keep_dims = true}, {of});
-  };
-  const SymbolicTensor mean = mean_of(x);
-  n.set(mean, false, 1);
-  if (n.node.output_size() == 2) return;
-  const SymbolicTensor deviation = n.operation({.function = std::string("Sub")}, {x, mean});
-  const SymbolicTensor variance = mean_of(n.layer<MultiplyLayer>({}, {deviation, deviation}));
-  const SymbolicTensor shifted = n.layer<RescalingLayer>({.scale = 1.0, .offset = epsilon}, {variance});
-  n.set(n.operation({.function = std::string("Pow"), .value = -0.5}, {shifted}), false, 2);
-}
-
 }  // namespace
 
 void add_product_rows(ImportRows& rows) {
   rows["Gemm"] = gemm;
   rows["MatMul"] = matmul_row;
-  rows["LayerNormalization"] = layer_normalization;
 }
 
 }  // namespace xtape::onnx

@@ -87,13 +87,6 @@ void cumulative_sum(ImportNode& n) {
   n.set(turned(sums), x.channels_last);
 }
 
-void normalize(ImportNode& n) {
-  check(n.integer("p", 2) == 2, "p: expected 2, got another number");
-  const ImportValue& x = n.input(0);
-  const std::int64_t axis = n.axis_of(n.integer("axis", -1), n.rank(0), x.channels_last);
-  n.set(n.layer<UnitNormalizationLayer>({.axis = {axis}}, {x.flat_of ? n.plain(0) : *x.tensor}), x.channels_last);
-}
-
 }  // namespace
 
 void add_reduction_rows(ImportRows& rows) {
@@ -104,7 +97,6 @@ void add_reduction_rows(ImportRows& rows) {
   rows["Softmax"] = softmax_row;
   rows["LogSoftmax"] = softmax_row;
   rows["CumSum"] = cumulative_sum;
-  rows["LpNormalization"] = normalize;
 }
 
 }  // namespace xtape::onnx

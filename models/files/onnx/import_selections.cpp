@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "framework/ops/manipulation.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
@@ -10,18 +9,8 @@ using Integers = std::vector<std::int64_t>;
 
 void concat(ImportNode& n) {
   const std::int64_t given = n.integer("axis", 0);
-  bool tensors = false, constants = true;
-  for (int i = 0; i < n.node.input_size(); ++i) {
-    tensors = tensors || n.is_tensor(i);
-    constants = constants && n.input(i).constant &&
-                (n.input(i).constant->rank() > 1 || is_floating(n.input(i).constant->dtype()));
-  }
-  if (!tensors && constants) {
-    std::vector<Variable> parts;
-    for (int i = 0; i < n.node.input_size(); ++i) parts.emplace_back(n.constant(i));
-    check(!parts.empty() && given >= -parts[0].rank() && given < parts[0].rank(), "axis: expected an axis that exists");
-    return n.set_constant(concatenate(parts, static_cast<int>(given)).value());
-  }
+  bool tensors = false;
+  for (int i = 0; i < n.node.input_size(); ++i) tensors = tensors || n.is_tensor(i);
   if (!tensors) {
     std::vector<Number> all;
     for (int i = 0; i < n.node.input_size(); ++i) {
@@ -74,8 +63,7 @@ void split_row(ImportNode& n) {
   std::int64_t begin = 0;
   for (int i = 0; i < parts; ++i) {
     const std::int64_t end = begin + sizes[static_cast<std::size_t>(i)];
-    const SymbolicTensor part =
-        n.operation({.function = std::string("Slice"), .axes = {axis}, .numbers = {begin, end, 1}}, {x});
+    const SymbolicTensor part = n.slice(x, axis, begin, end);
     n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last, .batch_at = n.batch_at()});
     begin = end;
   }
@@ -93,7 +81,7 @@ void slice_row(ImportNode& n) {
   if (!n.is_tensor(0)) {
     const auto list = n.numbers(0);
     check(list && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) && steps[0] == 1,
-          "expected a slice of a list with step 1, got another constant");
+          "expected a slice of a list with step 1, got another one");
     const std::int64_t size = std::ssize(*list);
     const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
     const std::int64_t begin = clamped((*starts)[0]), end = std::max(begin, clamped((*ends)[0]));
@@ -103,7 +91,7 @@ void slice_row(ImportNode& n) {
   const bool last = n.input(0).channels_last;
   const int rank = n.rank(0);
   Integers sample_axes, first, behind, stride;
-  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;  // the largest integer of a model file
+  constexpr std::int64_t most = ImportNode::largest;
   const auto limited = [most](std::int64_t at) { return std::clamp(at, -most, most); };
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const bool everything = (*starts)[i] == 0 && steps[i] == 1 && (*ends)[i] >= most;
@@ -178,31 +166,72 @@ void gather(ImportNode& n) {
   n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {y}));
 }
 
+/// Puts copies of elements around an axis, counted from 1: of the last one (edge), or mirrored (reflect), or from the
+/// other end (wrap).
+SymbolicTensor copied_around(ImportNode& n, const SymbolicTensor& x, std::int64_t axis, std::int64_t before,
+                             std::int64_t behind, const std::string& mode) {
+  const Extent extent = x.shape()[static_cast<int>(axis) - 1];
+  check(before <= (1 << 16) && behind <= (1 << 16), "pads: expected at most 2^16 elements, got {} and {}", before,
+        behind);
+  const std::int64_t needed = mode == "edge" ? 1 : std::max(before, behind) + (mode == "reflect" ? 1 : 0);
+  check(!extent.known() || extent.value() >= needed, "pads: expected an extent of at least {}, got {}", needed, extent);
+  const auto entries = [&](std::int64_t count, auto position) {
+    Integers numbers;
+    for (std::int64_t i = 0; i < count; ++i) numbers.push_back(position(i));
+    return n.operation({.function = std::string("Gather"), .axes = {axis}, .numbers = numbers}, {x});
+  };
+  std::vector<SymbolicTensor> parts;
+  if (before > 0) {
+    parts.push_back(entries(before, [&](std::int64_t i) {
+      return mode == "edge" ? 0 : mode == "reflect" ? before - i : i - before;
+    }));
+  }
+  parts.push_back(x);
+  if (behind > 0) {
+    parts.push_back(entries(behind, [&](std::int64_t i) { return mode == "edge" ? -1 : mode == "reflect" ? -2 - i : i; }));
+  }
+  return parts.size() == 1 ? x : n.layer<ConcatenateLayer>({.axis = static_cast<int>(axis)}, parts);
+}
+
 void pad_row(ImportNode& n) {
   const std::string mode = n.text("mode", "constant");
-  check(mode == "constant", "mode: expected constant, got {:.60}", mode);
+  check(mode == "constant" || mode == "edge" || mode == "reflect" || mode == "wrap",
+        "mode: expected constant, edge, reflect or wrap, got {:.60}", mode);
   const Integers pads = n.integers_of("pads", 1).value_or(Integers{});
-  check(!n.has_input(3), "expected pads for all axes, got axes");
   const double value = n.graph.opset() < 11 ? n.number("value", 0) : n.has_input(2) ? n.constant(2).item() : 0;
-  check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   const int rank = n.rank(0), lead = n.graph.lead();
-  check(std::ssize(pads) == 2 * rank, "pads: expected {} numbers, got {}", 2 * rank, pads.size());
-  check(std::ranges::all_of(pads, [](std::int64_t i) { return i >= 0 && i <= (1 << 30); }),
-        "pads: expected numbers of 0 to 2^30, got ({})", fmt::join(pads, ", "));
-  const auto axes = static_cast<std::size_t>(rank);
-  check(lead == 0 || (pads[0] == 0 && pads[axes] == 0), "pads: expected none on the batch axis");
+  Integers file_axes;
+  for (int i = 0; i < rank; ++i) file_axes.push_back(i);
+  if (n.has_input(3)) file_axes = n.constant_integers(3);
+  check(pads.size() == 2 * file_axes.size(), "pads: expected {} numbers, got {}", 2 * file_axes.size(), pads.size());
+  check(std::ranges::all_of(pads, [](std::int64_t i) { return i >= -(1 << 30) && i <= (1 << 30); }),
+        "pads: expected numbers of -2^30 to 2^30, got ({})", fmt::join(pads, ", "));
   const bool last = n.input(0).channels_last;
-  Integers numbers(2 * (axes - static_cast<std::size_t>(lead)));
-  for (int i = lead; i < rank; ++i) {
-    const auto from = static_cast<std::size_t>(i), to = static_cast<std::size_t>(n.axis_of(i, rank, last)) - 1;
-    numbers[to] = pads[from];
-    numbers[numbers.size() / 2 + to] = pads[axes + from];
+  SymbolicTensor x = source_of(n);
+  const auto axes = static_cast<std::size_t>(rank - lead);
+  Integers numbers(2 * axes);
+  for (std::size_t i = 0; i < file_axes.size(); ++i) {
+    const std::int64_t given = file_axes[i], before = pads[i], behind = pads[file_axes.size() + i];
+    if (before == 0 && behind == 0) continue;
+    const std::int64_t axis = n.axis_of(given, rank, last);
+    if (before < 0 || behind < 0) {
+      x = n.slice(x, axis, std::max<std::int64_t>(-before, 0),
+                  ImportNode::from_end(std::max<std::int64_t>(-behind, 0)));
+    }
+    numbers[static_cast<std::size_t>(axis) - 1] = std::max<std::int64_t>(before, 0);
+    numbers[axes + static_cast<std::size_t>(axis) - 1] = std::max<std::int64_t>(behind, 0);
   }
-  if (last && rank == 4 && value == 0 && numbers[2] == 0 && numbers[5] == 0) {
+  if (mode != "constant") {
+    for (std::size_t i = 0; i < axes; ++i) {
+      x = copied_around(n, x, static_cast<std::int64_t>(i) + 1, numbers[i], numbers[axes + i], mode);
+    }
+    return n.set(x, last);
+  }
+  if (last && axes == 3 && value == 0 && numbers[2] == 0 && numbers[5] == 0) {
     const Padding padding(numbers[0], numbers[3], numbers[1], numbers[4]);
-    return n.set(n.layer<ZeroPadding2DLayer>({.padding = padding}, {*n.input(0).tensor}), true);
+    return n.set(n.layer<ZeroPadding2DLayer>({.padding = padding}, {x}), true);
   }
-  n.set(n.operation({.function = std::string("Pad"), .numbers = numbers, .value = value}, {source_of(n)}), last);
+  n.set(n.operation({.function = std::string("Pad"), .numbers = numbers, .value = value}, {x}), last);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include <algorithm>
 
-#include "framework/ops/manipulation.hpp"
 #include "models/files/onnx/import_graph.hpp"
-#include "models/files/onnx/import_tensor.hpp"
 
 namespace xtape::onnx {
 namespace {
@@ -69,22 +67,11 @@ void reshape_row(ImportNode& n) {
   const bool allow_zero = n.integer("allowzero", 0) != 0;
   const auto target = n.numbers(1);
   check(target.has_value(), "expected a target shape of integers that do not depend on values, got others");
-  if (!n.is_tensor(0)) {
-    if (n.input(0).numbers) {  // a list of integers stays one
-      check(target->size() <= 1, "expected a shape to stay a list, got {} axes", target->size());
-      return n.graph.set(n.node.output(0), n.input(0));
-    }
-    Integers extents;
-    const Tensor constant = n.constant(0);
-    for (std::size_t i = 0; i < target->size(); ++i) {
-      const Number& number = (*target)[i];
-      check(number.known(), "expected a target shape that is known for a constant");
-      const bool copies = number.value == 0 && !allow_zero && static_cast<int>(i) < constant.rank();
-      extents.push_back(copies ? constant.dim(static_cast<int>(i)) : number.value);
-    }
-    return n.graph.set(n.node.output(0),
-                       {.constant = constant.reshaped(Shape(extents)), .parameter = n.input(0).parameter});
+  if (n.input(0).numbers) {  // a list of integers stays one
+    check(target->size() <= 1, "expected a shape to stay a list, got {} axes", target->size());
+    return n.graph.set(n.node.output(0), n.input(0));
   }
+  check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   const std::size_t lead = static_cast<std::size_t>(n.graph.lead());
   check(target->size() >= lead, "expected a target shape with a batch axis, got none");
   check(lead == 0 || is_batch(n, target->front(), allow_zero),
@@ -114,18 +101,6 @@ void reshape_row(ImportNode& n) {
 }
 
 void transpose_row(ImportNode& n) {
-  if (!n.is_tensor(0)) {
-    const Tensor constant = n.constant(0);
-    std::vector<int> axes;
-    if (const auto given = n.integers("perm")) {
-      for (const std::int64_t axis : *given) {
-        check(axis >= 0 && axis < constant.rank(), "perm: expected axes below {}, got {}", constant.rank(), axis);
-        axes.push_back(static_cast<int>(axis));
-      }
-    }
-    return n.graph.set(n.node.output(0),
-                       {.constant = transpose(Variable(constant), axes).value(), .parameter = n.input(0).parameter});
-  }
   n.allow_moved_batch();
   const ImportValue& x = n.input(0);
   const int rank = n.rank(0), lead = n.graph.lead(), sample_rank = rank - lead;
@@ -171,18 +146,6 @@ void unsqueeze(ImportNode& n) {
   const Integers axes = n.integers_of("axes", 1).value_or(Integers{});
   const ImportValue& x = n.input(0);
   if (x.numbers) return n.graph.set(n.node.output(0), x);
-  if (x.constant) {
-    const int rank = x.constant->rank() + static_cast<int>(axes.size());
-    std::set<std::int64_t> places;
-    for (const std::int64_t axis : axes) places.insert(axis < 0 ? axis + rank : axis);
-    Integers extents;
-    int old = 0;
-    check(rank <= Shape::max_rank && std::ssize(places) == std::ssize(axes) &&
-              (places.empty() || (*places.begin() >= 0 && *places.rbegin() < rank)),
-          "expected different axes below {}, got ({})", rank, fmt::join(axes, ", "));
-    for (int i = 0; i < rank; ++i) extents.push_back(places.contains(i) ? 1 : x.constant->dim(old++));
-    return n.graph.set(n.node.output(0), {.constant = x.constant->reshaped(Shape(extents)), .parameter = x.parameter});
-  }
   const int rank = n.rank(0) + static_cast<int>(axes.size()), lead = n.graph.lead();
   check(rank <= Shape::max_rank, "expected at most {} axes, got {}", Shape::max_rank, rank);
   const std::vector<bool> marked = marked_axes(n, axes, rank, 0);
@@ -200,15 +163,6 @@ void squeeze_row(ImportNode& n) {
   const auto axes = n.integers_of("axes", 1);
   const ImportValue& x = n.input(0);
   if (x.numbers) return n.graph.set(n.node.output(0), x);
-  if (x.constant) {
-    Integers extents;
-    for (int i = 0; i < x.constant->rank(); ++i) {
-      const bool named =
-          axes && (std::ranges::count(*axes, i) != 0 || std::ranges::count(*axes, i - x.constant->rank()) != 0);
-      if (axes ? !named : x.constant->dim(i) != 1) extents.push_back(x.constant->dim(i));
-    }
-    return n.graph.set(n.node.output(0), {.constant = x.constant->reshaped(Shape(extents)), .parameter = x.parameter});
-  }
   const int rank = n.rank(0), lead = n.graph.lead();
   const std::vector<Extent> old = n.extents(0);
   Integers wanted = axes.value_or(Integers{});
@@ -237,48 +191,6 @@ void squeeze_row(ImportNode& n) {
   if (!channels_stay) return n.set(reshaped(n, n.plain(0), left), false, 0, batch_at);
   std::ranges::rotate(left, left.begin() + 1);
   n.set(reshaped(n, *x.tensor, left), true);
-}
-
-void shape_row(ImportNode& n) {
-  const std::int64_t first = n.integer("start", 0);
-  const bool has_end = n.has("end");
-  const std::int64_t last = n.integer("end", 0);
-  std::vector<Number> numbers;
-  if (n.is_tensor(0)) {
-    if (n.graph.lead() == 1) numbers.push_back({-1, Kind::batch});
-    std::int64_t axis = 0;
-    for (const Extent extent : n.extents(0)) {
-      numbers.push_back(extent.known() ? Number{extent.value()} : Number{axis, Kind::unknown});
-      ++axis;
-    }
-  } else if (n.input(0).numbers) {
-    numbers.push_back({std::ssize(*n.input(0).numbers)});
-  } else {
-    const Tensor constant = n.constant(0);
-    for (int i = 0; i < constant.rank(); ++i) numbers.push_back({constant.dim(i)});
-  }
-  const std::int64_t rank = std::ssize(numbers);
-  const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
-  const std::int64_t begin = clamped(first), end = has_end ? std::max(clamped(last), begin) : rank;
-  n.set_numbers({numbers.begin() + begin, numbers.begin() + std::max(begin, end)});
-}
-
-void size_row(ImportNode& n) {
-  check(!n.is_tensor(0), "expected a constant, got a value that depends on the inputs of the model");
-  n.set_constant(Tensor::of(Shape{}, Integers{n.constant(0).size()}));
-}
-
-void constant_of_shape(ImportNode& n) {
-  const Tensor value = n.tensor_attribute("value").value_or(Tensor::scalar(0));
-  check(value.size() == 1, "value: expected one number, got {}", value.size());
-  Integers extents = n.constant_integers(0);
-  std::int64_t size = 1;
-  for (const std::int64_t extent : extents) {
-    check(extent >= 0 && extent <= (1 << 24) && size * extent <= (1 << 24) && extents.size() <= Shape::max_rank,
-          "expected a shape of at most 2^24 elements, got ({})", fmt::join(extents, ", "));
-    size *= std::max<std::int64_t>(extent, 1);
-  }
-  n.set_constant(Tensor::full(Shape(extents), value.item(), value.dtype()));
 }
 
 /// The extents of a target shape of Expand; `ones` stand for what does not change.
@@ -327,9 +239,6 @@ void add_shape_rows(ImportRows& rows) {
   rows["Transpose"] = transpose_row;
   rows["Squeeze"] = squeeze_row;
   rows["Unsqueeze"] = unsqueeze;
-  rows["Shape"] = shape_row;
-  rows["Size"] = size_row;
-  rows["ConstantOfShape"] = constant_of_shape;
   rows["Expand"] = expand;
   rows["Tile"] = tile;
 }

@@ -1,290 +1,369 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "framework/ops/manipulation.hpp"
+#include "layers/convolution/axes.hpp"
 #include "models/files/onnx/import_graph.hpp"
 
 namespace xtape::onnx {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
+using Amounts = std::vector<std::array<std::int64_t, 2>>;  // before and behind each axis
 constexpr std::int64_t most = std::int64_t{1} << 30;
 
-Extent2D pair_of(ImportNode& n, const char* name, std::int64_t otherwise) {
-  const Integers given = n.integers(name).value_or(Integers{otherwise, otherwise});
-  check(given.size() == 2, "{}: expected two numbers, got {}; only images of two axes are supported", name,
-        given.size());
-  check(std::ranges::all_of(given, [](std::int64_t i) { return i >= 1 && i <= most; }),
-        "{}: expected numbers of 1 to 2^30, got ({})", name, fmt::join(given, ", "));
-  return {given[0], given[1]};
+/// An attribute with a number for each of some axes.
+Integers numbers_of(ImportNode& n, const char* name, std::size_t axes, std::int64_t otherwise, std::int64_t least) {
+  Integers given = n.integers(name).value_or(Integers(axes, otherwise));
+  check(given.size() == axes, "{}: expected {} numbers, got {}", name, axes, given.size());
+  check(std::ranges::all_of(given, [&](std::int64_t i) { return i >= least && i <= most; }),
+        "{}: expected numbers of {} to 2^30, got ({})", name, least, fmt::join(given, ", "));
+  return given;
 }
 
-/// A window of the file: size, strides, dilations and padding.
+/// The axes of windows: 1, 2 or 3. Calls the function with their number as a type.
+template <class Function>
+void with_axes(int axes, Function function) {
+  check(axes >= 1 && axes <= 3, "expected windows with 1, 2 or 3 axes, got {}", axes);
+  if (axes == 1) return function(std::integral_constant<int, 1>());
+  if (axes == 2) return function(std::integral_constant<int, 2>());
+  function(std::integral_constant<int, 3>());
+}
+
+template <int axes>
+AxesSize<axes> size_of(const Integers& n) {
+  if constexpr (axes == 1) return n[0];
+  if constexpr (axes == 2) return {n[0], n[1]};
+  if constexpr (axes == 3) return {n[0], n[1], n[2]};
+}
+
+template <int axes>
+AxesPadding<axes> padding_of(const Amounts& n) {
+  if constexpr (axes == 1) return {n[0][0], n[0][1]};
+  if constexpr (axes == 2) return {n[0][0], n[0][1], n[1][0], n[1][1]};
+  if constexpr (axes == 3) return {n[0][0], n[0][1], n[1][0], n[1][1], n[2][0], n[2][1]};
+}
+
+/// A window of the file: a number for each axis.
 struct FileWindow {
-  Extent2D size, strides, dilation;
-  Padding padding;
+  Integers size, strides, dilation;
+  Amounts amounts;
+  bool same = false;  ///< SAME_UPPER for an unknown extent: the amounts are not known
+
+  template <int axes>
+  AxesPadding<axes> padding() const {
+    return same ? AxesPadding<axes>::same : padding_of<axes>(amounts);
+  }
+  std::int64_t reach(std::size_t axis) const { return (size[axis] - 1) * dilation[axis] + 1; }
 };
 
-/// The padding of one axis for SAME_UPPER or SAME_LOWER.
-std::array<std::int64_t, 2> automatic_padding(Extent extent, std::int64_t size, std::int64_t stride,
-                                              std::int64_t dilation, bool upper) {
-  check(extent.known(), "auto_pad: expected known extents for SAME_LOWER, got an unknown one");
-  const auto [less, more] = same_padding(extent.value(), size, stride, dilation);
-  return upper ? std::array{less, more} : std::array{more, less};
+/// The attribute pads of `axes` axes.
+Amounts pads_of(ImportNode& n, std::size_t axes) {
+  const Integers pads = numbers_of(n, "pads", 2 * axes, 0, 0);
+  Amounts amounts;
+  for (std::size_t i = 0; i < axes; ++i) amounts.push_back({pads[i], pads[axes + i]});
+  return amounts;
 }
 
-FileWindow window_of(ImportNode& n, Extent2D size, const PartialShape& image) {
-  FileWindow window{size, pair_of(n, "strides", 1), pair_of(n, "dilations", 1), Padding::valid};
-  const std::string automatic = n.text("auto_pad", "NOTSET");
-  const Integers pads = n.integers("pads").value_or(Integers{0, 0, 0, 0});
-  check(pads.size() == 4 && std::ranges::all_of(pads, [](std::int64_t i) { return i >= 0 && i <= most; }),
-        "pads: expected four numbers of 0 to 2^30, got ({})", fmt::join(pads, ", "));
-  if (automatic == "NOTSET") {
-    window.padding = Padding(pads[0], pads[2], pads[1], pads[3]);
-  } else if (automatic == "SAME_UPPER") {
-    window.padding = Padding::same;
-  } else if (automatic == "SAME_LOWER") {
-    const auto rows = automatic_padding(image[0], size.height, window.strides.height, window.dilation.height, false);
-    const auto columns = automatic_padding(image[1], size.width, window.strides.width, window.dilation.width, false);
-    window.padding = Padding(rows[0], rows[1], columns[0], columns[1]);
-  } else {
-    check(automatic == "VALID", "auto_pad: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {:.60}", automatic);
+std::string automatic_padding(ImportNode& n) {
+  std::string mode = n.text("auto_pad", "NOTSET");
+  check(mode == "NOTSET" || mode == "VALID" || mode == "SAME_UPPER" || mode == "SAME_LOWER",
+        "auto_pad: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {:.60}", mode);
+  return mode;
+}
+
+FileWindow window_of(ImportNode& n, const Integers& size, const PartialShape& image) {
+  const std::size_t axes = size.size();
+  FileWindow window{size, numbers_of(n, "strides", axes, 1, 1), numbers_of(n, "dilations", axes, 1, 1),
+                    pads_of(n, axes)};
+  const std::string mode = automatic_padding(n);
+  if (mode == "VALID") window.amounts = Amounts(axes, {0, 0});
+  if (!mode.starts_with("SAME")) return window;
+  window.same = mode == "SAME_UPPER" && !image.known();
+  for (std::size_t i = 0; i < axes && !window.same; ++i) {
+    const Extent extent = image[static_cast<int>(i)];
+    check(extent.known(), "auto_pad: expected known extents for SAME_LOWER, got an unknown one");
+    const auto [less, more] = same_padding(extent.value(), size[i], window.strides[i], window.dilation[i]);
+    window.amounts[i] = mode == "SAME_UPPER" ? std::array{less, more} : std::array{more, less};
   }
   return window;
 }
 
-void conv(ImportNode& n) {
-  const Tensor weights = n.constant(1);
-  check(weights.rank() == 4 && is_floating(weights.dtype()),
-        "expected a kernel (filters, channels, height, width), got {}; only images of two axes are supported",
-        weights.shape());
-  const SymbolicTensor x = n.images(0, 3);
-  const Extent2D size(weights.dim(2), weights.dim(3));
-  if (n.has("kernel_shape")) {
-    check(pair_of(n, "kernel_shape", 1) == size, "kernel_shape: expected {} x {}, got other numbers", size.height,
-          size.width);
+/// The kernel (out, in, extents) of the file.
+Tensor kernel_of(ImportNode& n) {
+  Tensor weights = n.constant(1);
+  check(weights.rank() >= 3 && weights.rank() <= 5 && is_floating(weights.dtype()) && weights.size() > 0,
+        "expected a kernel for windows with 1, 2 or 3 axes, got {} {}", weights.dtype(), weights.shape());
+  if (const auto given = n.integers("kernel_shape")) {
+    const Integers size(weights.shape().begin() + 2, weights.shape().end());
+    check(*given == size, "kernel_shape: expected ({}), got ({})", fmt::join(size, ", "), fmt::join(*given, ", "));
   }
-  const FileWindow window = window_of(n, size, x.shape());
+  return weights;
+}
+
+/// The kernel of the file with the extents in front of the two other axes, in this order.
+Tensor extents_first(const Tensor& weights, int next, int last) {
+  std::vector<int> order;
+  for (int axis = 2; axis < weights.rank(); ++axis) order.push_back(axis);
+  order.push_back(next);
+  order.push_back(last);
+  return transpose(Variable(weights), order).value();
+}
+
+template <int axes>
+void conv(ImportNode& n, const Tensor& weights) {
+  const SymbolicTensor x = n.images(0, axes + 1);
+  const FileWindow window = window_of(n, Integers(weights.shape().begin() + 2, weights.shape().end()), x.shape());
   const std::int64_t groups = n.integer("group", 1), filters = weights.dim(0);
-  check(groups >= 1 && filters >= 1 && filters % groups == 0, "group: expected a divisor of {} filters, got {}",
-        filters, groups);
+  check(groups >= 1 && filters % groups == 0, "group: expected a divisor of {} filters, got {}", filters, groups);
   const bool use_bias = n.has_input(2);
   Values values;
   if (use_bias) values.emplace("bias", n.constant(2));
-  if (groups > 1 && weights.dim(1) == 1 && x.shape()[2] == Extent(groups)) {
-    const Tensor split = weights.reshaped({groups, filters / groups, weights.dim(2), weights.dim(3)});
-    values.emplace("depthwise_kernel", transpose(Variable(split), {2, 3, 0, 1}).value());
-    return n.set(n.layer<DepthwiseConv2DLayer>({.kernel_size = size,
-                                                .strides = window.strides,
-                                                .padding = window.padding,
-                                                .depth_multiplier = filters / groups,
-                                                .dilation_rate = window.dilation,
-                                                .use_bias = use_bias},
-                                               {x}, values),
-                 true);
-  }
-  values.emplace("kernel", transpose(Variable(weights), {2, 3, 1, 0}).value());
-  n.set(n.layer<Conv2DLayer>({.filters = filters,
-                              .kernel_size = size,
-                              .strides = window.strides,
-                              .padding = window.padding,
-                              .dilation_rate = window.dilation,
-                              .groups = groups,
-                              .use_bias = use_bias},
-                             {x}, values),
-        true);
-}
-
-/// Rows behind the image so that the last window is complete, for outputs that are rounded up.
-std::int64_t rounded_up(Extent extent, std::int64_t before, std::int64_t behind, std::int64_t size,
-                        std::int64_t stride) {
-  check(extent.known(), "ceil_mode: expected known extents, got an unknown one");
-  const std::int64_t padded = extent.value() + before + behind;
-  check(padded >= size, "expected a window of at most {} pixels, got {}", padded, size);
-  std::int64_t outputs = (padded - size + stride - 1) / stride + 1;
-  if ((outputs - 1) * stride >= extent.value() + before) --outputs;  // the window would begin behind the image
-  return std::max<std::int64_t>((outputs - 1) * stride + size - extent.value() - before, 0);
-}
-
-void pool(ImportNode& n) {
-  const bool max = n.node.op_type() == "MaxPool";
-  check(n.node.output_size() == 1 || n.node.output(1).empty(), "expected no indices, got an output for them");
-  check(n.has("kernel_shape"), "expected the attribute kernel_shape, got none");
-  SymbolicTensor x = n.images(0, 3);
-  FileWindow window = window_of(n, pair_of(n, "kernel_shape", 1), x.shape());
-  check(window.dilation == Extent2D(1), "dilations: expected 1, got other numbers");
-  check(n.integer("storage_order", 0) == 0, "storage_order: expected 0, got another number");
-  const bool padding_counts = n.integer("count_include_pad", 0) != 0;
-  if (n.integer("ceil_mode", 0) != 0 && !window.padding.is_same()) {
-    auto [top, bottom, left, right] = window.padding.amounts();
-    const std::int64_t more_rows = rounded_up(x.shape()[0], top, bottom, window.size.height, window.strides.height);
-    const std::int64_t more_columns = rounded_up(x.shape()[1], left, right, window.size.width, window.strides.width);
-    check(!padding_counts || (more_rows <= bottom && more_columns <= right),
-          "ceil_mode: expected windows that end in the padded image, got others with count_include_pad");
-    window.padding = Padding(top, padding_counts ? bottom : more_rows, left, padding_counts ? right : more_columns);
-  }
-  if (padding_counts) {
-    if (window.padding.is_same()) {
-      const auto rows = automatic_padding(x.shape()[0], window.size.height, window.strides.height, 1, true);
-      const auto columns = automatic_padding(x.shape()[1], window.size.width, window.strides.width, 1, true);
-      window.padding = Padding(rows[0], rows[1], columns[0], columns[1]);
+  const auto layer_options = [&](auto options) {
+    options.kernel_size = size_of<axes>(window.size);
+    options.strides = size_of<axes>(window.strides);
+    options.padding = window.padding<axes>();
+    options.dilation_rate = size_of<axes>(window.dilation);
+    options.use_bias = use_bias;
+    return options;
+  };
+  if constexpr (axes < 3) {
+    if (groups > 1 && weights.dim(1) == 1 && x.shape()[-1] == Extent(groups)) {
+      Integers extents = window.size;
+      extents.push_back(groups);
+      extents.push_back(filters / groups);
+      values.emplace("depthwise_kernel", extents_first(weights, 1, 0).reshaped(Shape(extents)));
+      typename DepthwiseConvLayer<axes>::Options options;
+      options.depth_multiplier = filters / groups;
+      return n.set(n.layer<DepthwiseConvLayer<axes>>(layer_options(std::move(options)), {x}, values), true);
     }
-    x = n.layer<ZeroPadding2DLayer>({.padding = window.padding}, {x});
-    window.padding = Padding::valid;
   }
-  const PoolingOptions<2> options{.pool_size = window.size, .strides = window.strides, .padding = window.padding};
-  n.set(max ? n.layer<MaxPooling2DLayer>(options, {x}) : n.layer<AveragePooling2DLayer>(options, {x}), true);
-}
-
-template <class Definition>
-void global_pool(ImportNode& n) {
-  const SymbolicTensor y = n.layer<Definition>({}, {n.images(0, 3)});
-  check(y.shape()[0].known(), "expected a known number of channels, got an unknown one");
-  n.set(n.layer<ReshapeLayer>({.target_shape = Integers{1, 1, y.shape()[0].value()}}, {y}), true);
-}
-
-void batch_normalization(ImportNode& n) {
-  const bool inference = n.graph.opset() < 7 ? n.integer("is_test", 0) != 0 : n.integer("training_mode", 0) == 0;
-  if (n.graph.opset() < 7) n.ignore("consumed_inputs");
-  check(inference && n.integer("spatial", 1) == 1 && n.node.output_size() == 1,
-        "expected a normalization for inference, got one for training or without channels");
-  const bool image = n.is_tensor(0) && n.input(0).tensor->shape().rank() > 1;
-  const SymbolicTensor x = image ? n.images(0) : n.plain(0);
-  const SymbolicTensor y = n.layer<BatchNormalizationLayer>(
-      {.momentum = n.number("momentum", 0.9F), .epsilon = n.number("epsilon", 1e-5F)}, {x},
-      {{"gamma", n.constant(1)},
-       {"beta", n.constant(2)},
-       {"moving_mean", n.constant(3)},
-       {"moving_variance", n.constant(4)}});
-  n.set(y, image);
-}
-
-void group_normalization(ImportNode& n) {
-  const SymbolicTensor x = n.images(0);
-  const Extent channels = x.shape()[-1];
-  const bool instance = n.node.op_type() == "InstanceNormalization";
-  const std::int64_t groups = instance ? -1 : n.integer("num_groups", 0);
-  n.ignore("stash_type");
-  Tensor gamma = n.constant(1), beta = n.constant(2);
-  if (!instance && n.graph.opset() < 21) {  // a factor for each group
-    check(groups >= 1 && channels.known() && gamma.size() == groups && beta.size() == groups &&
-              channels.value() % groups == 0,
-          "expected factors for {} groups, got {}", groups, gamma.size());
-    gamma = repeat(Variable(gamma), channels.value() / groups, 0).value();
-    beta = repeat(Variable(beta), channels.value() / groups, 0).value();
-  }
-  n.set(n.layer<GroupNormalizationLayer>({.groups = groups, .epsilon = n.number("epsilon", 1e-5F)}, {x},
-                                         {{"gamma", gamma}, {"beta", beta}}),
+  values.emplace("kernel", extents_first(weights, 1, 0));
+  n.set(n.layer<ConvLayer<axes>>(
+            layer_options(typename ConvLayer<axes>::Options{.filters = filters, .groups = groups}), {x}, values),
         true);
 }
 
-/// The scales of Resize or Upsample of height and width: whole numbers, or the new size.
-void resize(ImportNode& n) {
-  const bool upsample = n.node.op_type() == "Upsample";
-  const bool old = upsample || n.graph.opset() < 11;
-  const std::string mode = n.text("mode", "nearest");
-  const std::string coordinates = n.text("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
-  const std::string rounding = n.text("nearest_mode", old ? "floor" : "round_prefer_floor");
-  for (const char* name : {"cubic_coeff_a", "extrapolation_value", "exclude_outside"}) n.ignore(name);
-  check(!n.has("axes") && n.integer("antialias", 0) == 0 && n.text("keep_aspect_ratio_policy", "stretch") == "stretch",
-        "expected scales or sizes for all axes without antialias, got other options");
-  const SymbolicTensor x = n.images(0, 3);
-  std::vector<double> scales;
-  const int at = old ? 1 : 2;
-  std::optional<std::vector<Number>> sizes;
-  if (n.has_input(at) && n.constant(at).size() > 0) {
-    scales = n.constant(at).to_vector<double>();
-  } else {
-    check(!old && n.has_input(3), "expected scales or sizes, got neither");
-    sizes = n.numbers(3);
-    check(sizes && sizes->size() == 4, "expected four sizes, got others");
+void conv_row(ImportNode& n) {
+  const Tensor weights = kernel_of(n);
+  with_axes(weights.rank() - 2, [&](auto axes) { conv<axes.value>(n, weights); });
+}
+
+/// Removes elements at the ends of the first axes of samples.
+template <int axes>
+SymbolicTensor cropped(ImportNode& n, const SymbolicTensor& x, const Amounts& amounts) {
+  if (std::ranges::all_of(amounts, [](const auto& amount) { return amount[0] == 0 && amount[1] == 0; })) return x;
+  if constexpr (axes == 1) return n.layer<Cropping1DLayer>({.cropping = {amounts[0][0], amounts[0][1]}}, {x});
+  if constexpr (axes == 2) return n.layer<Cropping2DLayer>({.cropping = padding_of<2>(amounts)}, {x});
+  SymbolicTensor y = x;
+  for (std::size_t i = 0; i < axes; ++i) {
+    y = n.slice(y, static_cast<std::int64_t>(i) + 1, amounts[i][0], ImportNode::from_end(amounts[i][1]));
   }
-  check(sizes || (scales.size() == 4 && scales[0] == 1 && scales[1] == 1), "expected scales for height and width");
-  const bool nearest = mode == "nearest";
-  check(nearest || mode == "linear" || mode == "bilinear", "mode: expected nearest or linear, got {:.60}", mode);
-  std::array<Extent, 2> target{any, any};
-  std::array<bool, 2> whole{false, false};  // whether the new extent is a multiple of the old one
-  for (int i = 0; i < 2; ++i) {
-    const Extent extent = x.shape()[i];
-    const auto axis = static_cast<std::size_t>(i);
-    if (sizes) {
-      check((*sizes)[axis + 2].known(), "expected sizes that do not depend on the inputs, got others");
-      target[axis] = Extent((*sizes)[axis + 2].value);
+  return y;
+}
+
+/// A transposed convolution: what it adds behind the smallest output, and what it cuts off.
+struct TransposedWindow {
+  FileWindow window;
+  Integers added;
+};
+
+/// ONNX's output has stride (in - 1) + output_padding + dilation (size - 1) + 1 - pads elements.
+TransposedWindow transposed_window(ImportNode& n, const Integers& size, const PartialShape& image) {
+  const std::size_t axes = size.size();
+  FileWindow window{size, numbers_of(n, "strides", axes, 1, 1), numbers_of(n, "dilations", axes, 1, 1),
+                    pads_of(n, axes)};
+  Integers added = numbers_of(n, "output_padding", axes, 0, 0);
+  const std::string mode = automatic_padding(n);
+  auto wanted = n.integers("output_shape");
+  if (wanted && wanted->size() == axes + 2) wanted->erase(wanted->begin(), wanted->begin() + 2);
+  check(!wanted || wanted->size() == axes, "output_shape: expected {} numbers, got others", axes);
+  if (mode == "VALID") window.amounts = Amounts(axes, {0, 0});
+  if (!wanted && !mode.starts_with("SAME")) return {window, added};
+  for (std::size_t i = 0; i < axes; ++i) {
+    const Extent extent = image[static_cast<int>(i)];
+    check(extent.known() && extent.value() >= 1 && extent.value() <= most,
+          "expected known extents for output_shape and auto_pad, got {}", extent);
+    const std::int64_t in = extent.value(), out = wanted ? (*wanted)[i] : in * window.strides[i];
+    const std::int64_t whole = window.strides[i] * (in - 1) + added[i] + window.reach(i);
+    check(out >= 1 && out <= whole + most, "output_shape: expected extents of at least 1, got {}", out);
+    const std::int64_t cut = std::max<std::int64_t>(whole - out, 0), less = cut / 2;
+    added[i] += std::max<std::int64_t>(out - whole, 0);
+    window.amounts[i] = mode == "SAME_UPPER" ? std::array{less, cut - less} : std::array{cut - less, less};
+  }
+  return {window, added};
+}
+
+/// Whether Keras's same padding gives the same elements.
+bool is_same(const TransposedWindow& transposed, const PartialShape& image) {
+  const FileWindow& window = transposed.window;
+  for (std::size_t i = 0; i < window.size.size(); ++i) {
+    const Extent extent = image[static_cast<int>(i)];
+    if (!extent.known() || extent.value() > most) return false;
+    const std::int64_t out = extent.value() * window.strides[i];
+    const std::int64_t whole = window.strides[i] * (extent.value() - 1) + window.reach(i);
+    auto [before, behind] = same_padding(out, window.size[i], window.strides[i], window.dilation[i]);
+    const std::int64_t more = out + before + behind - whole;
+    const std::array expected{before, behind + std::max<std::int64_t>(-more, 0)};
+    if (window.amounts[i] != expected || transposed.added[i] != std::max<std::int64_t>(more, 0)) return false;
+  }
+  return true;
+}
+
+template <int axes>
+void conv_transpose(ImportNode& n, const Tensor& weights) {
+  const SymbolicTensor x = n.images(0, axes + 1);
+  const Integers size(weights.shape().begin() + 2, weights.shape().end());
+  TransposedWindow transposed = transposed_window(n, size, x.shape());
+  const std::int64_t groups = n.integer("group", 1), channels = weights.dim(0);
+  check(groups >= 1 && channels % groups == 0 && x.shape()[-1] == Extent(channels),
+        "expected an input of {} channels, which the groups divide, got {} channels and {} groups", channels,
+        x.shape()[-1], groups);
+  const std::int64_t filters = weights.dim(1), part = channels / groups;
+  check(!n.has_input(2) || n.constant(2).size() == groups * filters, "expected a bias of {} numbers, got others",
+        groups * filters);
+  const bool same = is_same(transposed, x.shape());
+  Integers output_padding(axes, 0);
+  Amounts cut(axes, {0, 0});
+  for (std::size_t i = 0; i < axes; ++i) {
+    const std::int64_t more = transposed.added[i] - transposed.window.amounts[i][1];
+    output_padding[i] = std::max<std::int64_t>(more, 0);
+    cut[i] = {transposed.window.amounts[i][0], std::max<std::int64_t>(-more, 0)};
+    check(same || output_padding[i] < transposed.window.strides[i],
+          "output_padding: expected less than the stride {}, got {}", transposed.window.strides[i], output_padding[i]);
+  }
+  const auto convolved = [&](const SymbolicTensor& input, std::int64_t group) {
+    Values values{{"kernel", extents_first(weights.rows(group * part, (group + 1) * part), 1, 0)}};
+    if (n.has_input(2)) {
+      values.emplace("bias", n.constant(2).reshaped({groups * filters}).rows(group * filters, (group + 1) * filters));
+    }
+    typename ConvTransposeLayer<axes>::Options options{.filters = filters};
+    options.kernel_size = size_of<axes>(size);
+    options.strides = size_of<axes>(transposed.window.strides);
+    options.dilation_rate = size_of<axes>(transposed.window.dilation);
+    options.use_bias = n.has_input(2);
+    if (same) {
+      options.padding = AxesPadding<axes>::same;
     } else {
-      const double scale = scales[axis + 2];
-      check(scale > 0 && scale < 65536, "expected scales of 0 to 65536, got {}", scale);
-      whole[axis] = scale == std::floor(scale);
-      if (extent.known()) {
-        const double exact = static_cast<double>(extent.value()) * scale;
-        check(std::abs(exact - std::round(exact)) < 1e-3,
-              "expected scales that give whole extents, got {} for an extent of {}", scale, extent);
-        target[axis] = Extent(static_cast<std::int64_t>(std::round(exact)));
-      }
+      options.output_padding = size_of<axes>(output_padding);
     }
-    if (target[axis].known() && extent.known() && extent.value() > 0) {
-      whole[axis] = target[axis].value() % extent.value() == 0;
-    }
+    return n.layer<ConvTransposeLayer<axes>>(std::move(options), {input}, values);
+  };
+  std::vector<SymbolicTensor> parts;
+  for (std::int64_t group = 0; group < groups; ++group) {
+    parts.push_back(convolved(groups == 1 ? x : n.slice(x, axes + 1, group * part, (group + 1) * part), group));
   }
-  // The nearest pixel of a whole multiple is the same for these conventions.
-  const bool repeats = nearest && whole[0] && whole[1] &&
-                       ((coordinates == "asymmetric" && rounding == "floor") ||
-                        ((coordinates == "half_pixel" || coordinates == "pytorch_half_pixel") &&
-                         (rounding == "round_prefer_floor" || rounding == "round_prefer_ceil")));
-  const bool align = coordinates == "align_corners";
-  const bool more_than_one = target[0] != Extent(1) && target[1] != Extent(1);
-  const bool linear =
-      !nearest && (align || coordinates == "half_pixel" || (coordinates == "pytorch_half_pixel" && more_than_one));
-  const bool nearest_up = nearest && coordinates == "half_pixel" && rounding == "round_prefer_ceil";
-  check(repeats || linear || nearest_up,
-        "expected nearest with whole factors, or linear with half_pixel or align_corners, got {} with {} and {}", mode,
-        coordinates, rounding);
-  const Interpolation interpolation = nearest ? Interpolation::nearest : Interpolation::bilinear;
-  if (target[0].known() && target[1].known()) {
-    return n.set(n.layer<ResizingLayer>({.height = target[0].value(),
-                                         .width = target[1].value(),
-                                         .interpolation = interpolation,
-                                         .align_corners = align},
-                                        {x}),
-                 true);
-  }
-  check(whole[0] && whole[1] && !scales.empty(), "expected whole factors for images of unknown size, got others");
-  const Extent2D factors(static_cast<std::int64_t>(scales[2]), static_cast<std::int64_t>(scales[3]));
-  n.set(n.layer<UpSampling2DLayer>({.size = factors, .interpolation = interpolation, .align_corners = align}, {x}),
-        true);
+  const SymbolicTensor y = groups == 1 ? parts[0] : n.layer<ConcatenateLayer>({.axis = -1}, parts);
+  n.set(same ? y : cropped<axes>(n, y, cut), true);
 }
 
-void depth_to_space(ImportNode& n) {
-  const std::int64_t b = n.integer("blocksize", 0);
-  const std::string mode = n.text("mode", "DCR");
-  check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"), "expected a blocksize of 1 to 1024 and DCR or CRD");
-  SymbolicTensor x = n.images(0, 3);
-  if (mode == "CRD") {  // channel c b b + k of the file becomes channel k C + c
-    check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides", b * b);
-    const std::int64_t channels = x.shape()[2].value() / (b * b);
-    Integers order;
-    for (std::int64_t k = 0; k < b * b; ++k) {
-      for (std::int64_t c = 0; c < channels; ++c) order.push_back(c * b * b + k);
-    }
-    x = n.operation({.function = std::string("Gather"), .axes = {3}, .numbers = order}, {x});
+void conv_transpose_row(ImportNode& n) {
+  const Tensor weights = kernel_of(n);
+  with_axes(weights.rank() - 2, [&](auto axes) { conv_transpose<axes.value>(n, weights); });
+}
+
+/// Elements behind an axis so that the last window is complete, for outputs that are rounded up.
+std::int64_t rounded_up(Extent extent, const FileWindow& window, std::size_t axis) {
+  const auto [before, behind] = window.amounts[axis];
+  const std::int64_t reach = window.reach(axis), stride = window.strides[axis];
+  // No window begins behind the elements.
+  if (!extent.known() && behind + stride <= reach) return behind + stride - 1;
+  check(extent.known(), "ceil_mode: expected known extents for strides above the window, got an unknown one");
+  const std::int64_t padded = extent.value() + before + behind;
+  check(padded >= reach, "expected a window of at most {} elements, got {}", padded, reach);
+  std::int64_t outputs = (padded - reach + stride - 1) / stride + 1;
+  if ((outputs - 1) * stride >= extent.value() + before) --outputs;  // the window would begin behind the elements
+  return std::max<std::int64_t>((outputs - 1) * stride + reach - extent.value() - before, 0);
+}
+
+/// Adds elements around the first axes of samples.
+template <int axes>
+SymbolicTensor padded(ImportNode& n, const SymbolicTensor& x, const Amounts& amounts, double value) {
+  if (value == 0) {
+    if constexpr (axes == 1) return n.layer<ZeroPadding1DLayer>({.padding = {amounts[0][0], amounts[0][1]}}, {x});
+    if constexpr (axes == 2) return n.layer<ZeroPadding2DLayer>({.padding = padding_of<2>(amounts)}, {x});
   }
-  n.set(n.layer<DepthToSpaceLayer>({.block_size = b}, {x}), true);
+  Integers numbers(2 * (axes + 1), 0);
+  for (std::size_t i = 0; i < axes; ++i) {
+    numbers[i] = amounts[i][0];
+    numbers[axes + 1 + i] = amounts[i][1];
+  }
+  return n.operation({.function = std::string("Pad"), .numbers = numbers, .value = value}, {x});
+}
+
+/// The maximum of dilated windows: that of slices, axis by axis.
+template <int axes>
+SymbolicTensor dilated_max_pool(ImportNode& n, SymbolicTensor x, const FileWindow& window) {
+  check(!window.same, "dilations: expected known extents for SAME_UPPER, got an unknown one");
+  x = padded<axes>(n, x, window.amounts, std::numeric_limits<float>::lowest());
+  for (std::size_t i = 0; i < axes; ++i) {
+    check(window.size[i] <= 256, "dilations: expected windows of at most 256 elements, got {}", window.size[i]);
+    std::vector<SymbolicTensor> slices;
+    for (std::int64_t tap = 0; tap < window.size[i]; ++tap) {
+      const std::int64_t left = (window.size[i] - 1 - tap) * window.dilation[i];
+      slices.push_back(n.slice(x, static_cast<std::int64_t>(i) + 1, tap * window.dilation[i],
+                               ImportNode::from_end(left), window.strides[i]));
+    }
+    x = slices.size() == 1 ? slices[0] : n.layer<MaximumLayer>({}, slices);
+  }
+  return x;
+}
+
+template <int axes>
+void pool(ImportNode& n, const Integers& size) {
+  const bool max = n.node.op_type() == "MaxPool";
+  SymbolicTensor x = n.images(0, axes + 1);
+  FileWindow window = window_of(n, size, x.shape());
+  const bool dilated = std::ranges::any_of(window.dilation, [](std::int64_t rate) { return rate != 1; });
+  check(max || !dilated, "dilations: expected 1 for means, got other numbers");
+  const bool padding_counts = n.integer("count_include_pad", 0) != 0;
+  if (n.integer("ceil_mode", 0) != 0 && n.text("auto_pad", "NOTSET") == "NOTSET") {
+    for (std::size_t i = 0; i < axes; ++i) {
+      const std::int64_t behind = rounded_up(x.shape()[static_cast<int>(i)], window, i);
+      check(!padding_counts || (x.shape()[static_cast<int>(i)].known() && behind <= window.amounts[i][1]),
+            "ceil_mode: expected windows that end in the padded image, got others with count_include_pad");
+      if (!padding_counts) window.amounts[i][1] = behind;
+    }
+  }
+  if (max && dilated) return n.set(dilated_max_pool<axes>(n, x, window), true);
+  if (padding_counts) {
+    check(!window.same, "count_include_pad: expected known extents for SAME_UPPER, got an unknown one");
+    x = padded<axes>(n, x, window.amounts, 0);
+    window.amounts = Amounts(axes, {0, 0});
+  }
+  const PoolingOptions<axes> options{.pool_size = size_of<axes>(window.size),
+                                     .strides = size_of<axes>(window.strides),
+                                     .padding = window.padding<axes>()};
+  n.set(max ? n.layer<MaxPoolingLayer<axes>>(options, {x}) : n.layer<AveragePoolingLayer<axes>>(options, {x}), true);
+}
+
+void pool_row(ImportNode& n) {
+  check(!n.is_read(1), "expected no indices, got an output for them that is read");
+  n.ignore("storage_order");  // of the indices
+  check(n.has("kernel_shape"), "expected the attribute kernel_shape, got none");
+  const std::size_t axes = n.integers("kernel_shape")->size();
+  const Integers size = numbers_of(n, "kernel_shape", axes, 1, 1);
+  with_axes(static_cast<int>(axes), [&](auto count) { pool<count.value>(n, size); });
+}
+
+template <template <int> class Definition>
+void global_pool(ImportNode& n) {
+  const SymbolicTensor x = n.images(0);
+  with_axes(x.shape().rank() - 1,
+            [&](auto axes) { n.set(n.layer<Definition<axes.value>>({.keepdims = true}, {x}), true); });
 }
 
 }  // namespace
 
 void add_window_rows(ImportRows& rows) {
-  rows["Conv"] = conv;
-  rows["MaxPool"] = pool;
-  rows["AveragePool"] = pool;
-  rows["GlobalAveragePool"] = global_pool<GlobalAveragePooling2DLayer>;
-  rows["GlobalMaxPool"] = global_pool<GlobalMaxPooling2DLayer>;
-  rows["BatchNormalization"] = batch_normalization;
-  rows["InstanceNormalization"] = group_normalization;
-  rows["GroupNormalization"] = group_normalization;
-  rows["Resize"] = resize;
-  rows["Upsample"] = resize;
-  rows["DepthToSpace"] = depth_to_space;
+  rows["Conv"] = conv_row;
+  rows["ConvTranspose"] = conv_transpose_row;
+  rows["MaxPool"] = pool_row;
+  rows["AveragePool"] = pool_row;
+  rows["GlobalAveragePool"] = global_pool<GlobalAveragePoolingLayer>;
+  rows["GlobalMaxPool"] = global_pool<GlobalMaxPoolingLayer>;
 }
 
 }  // namespace xtape::onnx

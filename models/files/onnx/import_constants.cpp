@@ -1,0 +1,245 @@
+// Operators of constants and shapes. Comparisons and Where also accept tensors.
+#include <algorithm>
+#include <cmath>
+
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "models/files/onnx/import_graph.hpp"
+#include "models/files/onnx/import_tensor.hpp"
+
+namespace xtape::onnx {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+using Kind = Number::Kind;
+
+void constant_row(ImportNode& n) {
+  if (auto tensor = n.tensor_attribute("value")) {
+    return n.graph.set(n.node.output(0), {.constant = *tensor, .parameter = tensor->size() > 1});
+  }
+  if (n.has("value_float")) return n.set_constant(Tensor::scalar(n.number("value_float", 0)));
+  if (n.has("value_int")) return n.set_constant(Tensor::of(Shape{}, Integers{n.integer("value_int", 0)}));
+  if (const auto numbers = n.reals("value_floats")) {
+    const std::vector<float> values(numbers->begin(), numbers->end());
+    return n.set_constant(Tensor::of({std::ssize(values)}, values));
+  }
+  const auto integers = n.integers("value_ints");
+  check(integers.has_value(), "expected a constant of numbers, got other data");
+  n.set_constant(Tensor::labels(*integers));
+}
+
+/// The size of a constant, at most 2^24 elements.
+Shape small_shape(const Integers& extents) {
+  std::int64_t size = 1;
+  for (const std::int64_t extent : extents) {
+    check(extent >= 0 && extent <= (1 << 24) && size * extent <= (1 << 24) && extents.size() <= Shape::max_rank,
+          "expected a shape of at most 2^24 elements, got ({})", fmt::join(extents, ", "));
+    size *= std::max<std::int64_t>(extent, 1);
+  }
+  return Shape(extents);
+}
+
+void constant_of_shape(ImportNode& n) {
+  const Tensor value = n.tensor_attribute("value").value_or(Tensor::scalar(0));
+  check(value.size() == 1, "value: expected one number, got {}", value.size());
+  n.set_constant(Tensor::full(small_shape(n.constant_integers(0)), value.item(), value.dtype()));
+}
+
+void shape_row(ImportNode& n) {
+  const std::int64_t first = n.integer("start", 0);
+  const bool has_end = n.has("end");
+  const std::int64_t last = n.integer("end", 0);
+  const bool constant = n.input(0).constant.has_value();
+  std::vector<Number> numbers;
+  if (n.is_tensor(0)) {
+    if (n.graph.lead() == 1) numbers.push_back({-1, Kind::batch});
+    std::int64_t axis = 0;
+    for (const Extent extent : n.extents(0)) {
+      numbers.push_back(extent.known() ? Number{extent.value()} : Number{axis, Kind::unknown});
+      ++axis;
+    }
+  } else if (n.input(0).numbers) {
+    numbers.push_back({std::ssize(*n.input(0).numbers)});
+  } else {
+    const Tensor given = n.constant(0);
+    for (const std::int64_t extent : given.shape()) numbers.push_back({extent});
+  }
+  const std::int64_t rank = std::ssize(numbers);
+  const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + rank : at, 0, rank); };
+  const std::int64_t begin = clamped(first), end = has_end ? std::max(clamped(last), begin) : rank;
+  numbers = {numbers.begin() + begin, numbers.begin() + std::max(begin, end)};
+  if (!constant) return n.set_numbers(numbers);
+  Integers extents;
+  for (const Number& number : numbers) extents.push_back(number.value);
+  n.set_constant(Tensor::labels(extents));
+}
+
+void size_row(ImportNode& n) {
+  check(!n.is_tensor(0), "expected a constant, got a value that depends on the inputs of the model");
+  n.set_constant(Tensor::of(Shape{}, Integers{n.constant(0).size()}));
+}
+
+/// The numbers, cut off to integers.
+Tensor integers_of(const Tensor& tensor) {
+  Integers integers;
+  for (const double number : tensor.to_vector<double>()) {
+    check(std::abs(number) < 9e18, "expected numbers in the range of integers, got {}", number);
+    integers.push_back(static_cast<std::int64_t>(number));
+  }
+  return Tensor::of(tensor.shape(), integers);
+}
+
+/// Whether the elements of a tensor are 1 and 0, as results of comparisons.
+bool is_truth(const SymbolicTensor& x) {
+  const auto* layer = dynamic_cast<const OperatorLayer*>(x.call().layer.get());
+  return layer != nullptr && (layer->options().function.value == "Greater" || layer->options().function.value == "Less");
+}
+
+void cast_row(ImportNode& n) {
+  n.ignore("saturate");
+  const auto type = static_cast<int>(n.integer("to", 0));
+  const DType to = dtype_of_elements(type);
+  const ImportValue& x = n.input(0);
+  if (x.tensor) {
+    const bool truth = type == xtape_onnx::TensorProto::BOOL && is_truth(*x.tensor);
+    check(truth || (to == DType::float32 && is_floating(x.tensor->dtype())),
+          "expected a cast between floating types, got {} to {}", x.tensor->dtype(), to);
+    return n.copy_input();
+  }
+  if (x.numbers && to == DType::int64) return n.copy_input();
+  const Tensor value = n.constant(0);
+  const bool cut = to == DType::int64 && is_floating(value.dtype());
+  n.graph.set(n.node.output(0), {.constant = cut ? integers_of(value) : value.to(to), .parameter = x.parameter});
+}
+
+/// Floor, Ceil or Round (half to even) of constants, for the arithmetic of extents.
+template <double (*function)(double)>
+void rounded(ImportNode& n) {
+  const Tensor x = n.constant(0);
+  std::vector<double> values = x.to_vector<double>();
+  for (double& value : values) value = function(value);
+  n.set_constant(Tensor::of(x.shape(), values).to(x.dtype()));
+}
+double floored(double x) { return std::floor(x); }
+double ceiled(double x) { return std::ceil(x); }
+double rounded_to_even(double x) { return std::nearbyint(x); }
+
+void range_row(ImportNode& n) {
+  const Tensor start = n.constant(0), limit = n.constant(1), delta = n.constant(2);
+  check(start.size() == 1 && limit.size() == 1 && delta.size() == 1 && delta.item() != 0,
+        "expected a start, a limit and a delta other than 0, got others");
+  const double count = std::max(std::ceil((limit.item() - start.item()) / delta.item()), 0.0);
+  check(count <= (1 << 24), "expected at most 2^24 numbers, got {}", count);
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) {
+    values.push_back(start.item() + static_cast<double>(i) * delta.item());
+  }
+  n.set_constant(Tensor::of({std::ssize(values)}, values).to(start.dtype()));
+}
+
+using Comparison = Tensor (*)(const Variable&, const Variable&);
+
+// Truth values are 1 and 0.
+Variable truth(const Variable& x) { return not_equal(x, 0).to(DType::float32); }
+Tensor both(const Variable& a, const Variable& b) { return minimum(truth(a), truth(b)).value(); }
+Tensor either(const Variable& a, const Variable& b) { return maximum(truth(a), truth(b)).value(); }
+Tensor one_of(const Variable& a, const Variable& b) { return not_equal(truth(a), truth(b)); }
+
+/// Comparisons of constants, and of extents with numbers that no extent can be.
+template <Comparison function>
+void compared(ImportNode& n) {
+  const std::string& type = n.node.op_type();
+  if (n.is_tensor(0) || n.is_tensor(1)) {
+    check(type == "Less" || type == "Greater", "expected constants, got values that depend on the inputs of the model");
+    return combine_operands(n);
+  }
+  if (n.input(0).constant && n.input(1).constant) {
+    const Tensor a = n.constant(0), b = n.constant(1);
+    check(a.dtype() == b.dtype() && broadcast_shapes(type, a.shape(), b.shape()).size() <= (1 << 24),
+          "expected operands of one type with at most 2^24 elements, got {} and {}", a.dtype(), b.dtype());
+    return n.set_constant(function(a, b).to(DType::int64));
+  }
+  const auto a = n.numbers(0), b = n.numbers(1);
+  check(a && b && (a->size() == b->size() || a->size() == 1 || b->size() == 1), "expected lists of one length");
+  Integers results;
+  for (std::size_t i = 0; i < (a->empty() || b->empty() ? 0 : std::max(a->size(), b->size())); ++i) {
+    const Number &x = (*a)[a->size() == 1 ? 0 : i], &y = (*b)[b->size() == 1 ? 0 : i];
+    const bool different = (!x.known() && y.known() && y.value < 0) || (!y.known() && x.known() && x.value < 0);
+    check((x.known() && y.known()) || (type == "Equal" && different), "expected known extents, got an unknown one");
+    const bool holds = !different && function(Tensor::labels({x.value}), Tensor::labels({y.value})).item() != 0;
+    results.push_back(holds ? 1 : 0);
+  }
+  n.set_constant(Tensor::labels(results));
+}
+
+void not_row(ImportNode& n) { n.set_constant(equal(n.constant(0), 0).to(DType::int64)); }
+
+/// A selection of constants, of extents, or of tensors by a condition that was computed from tensors.
+void where_row(ImportNode& n) {
+  if (n.is_tensor(0)) {
+    bool last = false;
+    for (int i = 0; i < 3; ++i) last = last || n.input(i).channels_last;
+    std::vector<SymbolicTensor> operands;
+    std::optional<double> value;
+    bool value_first = false;
+    for (int i = 0; i < 3; ++i) {
+      if (n.is_tensor(i)) {
+        operands.push_back(last ? n.images(n.input(i)) : n.plain(i));
+        continue;
+      }
+      const Tensor constant = n.constant(i);
+      check(!value && constant.size() == 1, "expected tensors, one of which may be a number, got other constants");
+      value = constant.item();
+      value_first = i == 1;
+    }
+    return n.set(
+        n.operation({.function = std::string("Where"), .value = value, .value_first = value_first}, operands), last);
+  }
+  const Tensor condition = n.constant(0);
+  if (n.input(1).constant && n.input(2).constant) {
+    const Tensor a = n.constant(1), b = n.constant(2);
+    const Shape shape = broadcast_shapes("Where", a.shape(), b.shape());
+    check(a.dtype() == b.dtype() && broadcast_shapes("Where", shape, condition.shape()).size() <= (1 << 24),
+          "expected operands of one type with at most 2^24 elements, got {} and {}", a.dtype(), b.dtype());
+    return n.set_constant(where(condition, a, b).value());
+  }
+  check(!n.is_tensor(1) && !n.is_tensor(2), "expected a condition that was computed from tensors, got a constant");
+  const auto a = n.numbers(1), b = n.numbers(2);
+  const Integers conditions = n.constant_integers(0);
+  const std::size_t size = conditions.size();
+  check(a && b && (a->size() == size || a->size() == 1) && (b->size() == size || b->size() == 1),
+        "expected lists of {} numbers, got others", size);
+  std::vector<Number> results;
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::vector<Number>& from = conditions[i] != 0 ? *a : *b;
+    results.push_back(from[from.size() == 1 ? 0 : i]);
+  }
+  n.set_numbers(results);
+}
+
+}  // namespace
+
+void add_constant_rows(ImportRows& rows) {
+  rows["Constant"] = constant_row;
+  rows["ConstantOfShape"] = constant_of_shape;
+  rows["Shape"] = shape_row;
+  rows["Size"] = size_row;
+  rows["Cast"] = cast_row;
+  rows["Floor"] = rounded<floored>;
+  rows["Ceil"] = rounded<ceiled>;
+  rows["Round"] = rounded<rounded_to_even>;
+  rows["Range"] = range_row;
+  rows["Where"] = where_row;
+  rows["Equal"] = compared<equal>;
+  rows["Greater"] = compared<greater>;
+  rows["GreaterOrEqual"] = compared<greater_equal>;
+  rows["Less"] = compared<less>;
+  rows["LessOrEqual"] = compared<less_equal>;
+  rows["And"] = compared<both>;
+  rows["Or"] = compared<either>;
+  rows["Xor"] = compared<one_of>;
+  rows["Not"] = not_row;
+}
+
+}  // namespace xtape::onnx
