@@ -197,6 +197,7 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
   CHECK(listed(tensor_pickle(four, none + two + "\x85" + two + "\x85"))[0].read().shape() == Shape{2});
   CHECK_THAT(refused(tensor_pickle(four, none + four + "\x85" + two + "\x85")),
              Contains("tensor \"w\"") && Contains("within a storage of 4"));
+  CHECK_THAT(refused(tensor_pickle(four, none + "K\x03\x85" + two + "\x85")), Contains("within a storage of 4"));
   CHECK_THAT(refused(tensor_pickle(four, four + one + "\x85" + one + "\x85")), Contains("within a storage of 4"));
   CHECK_THAT(refused(tensor_pickle(four, none + huge + "\x85" + huge + "\x85")), Contains("within a storage of 4"));
   CHECK_THAT(refused(tensor_pickle(four, none + two + two + "\x86" + two + "\x85")), Contains("a stride for each"));
