@@ -28,9 +28,12 @@ std::int64_t rows_not_finite(const Tensor& outputs) {
 
 }  // namespace
 
-Model load_classifier(const std::string& program, const std::string& path) {
-  Model model = load_model(path);
-  check(model.input_shape().rank() == 3 && model.output_shape().rank() == 1,
+Classifier load_classifier(const std::string& program, const ClassifierOptions& options) {
+  const std::string& path = options.path;
+  const LoadedModel loaded = load_any_model(path);
+  const Model& model = loaded.model;
+  check(model.inputs().size() == 1 && model.output_nodes().size() == 1 && model.input_shape().rank() == 3 &&
+            model.output_shape().rank() == 1,
         "{}: expected a model that gives classes for images, got {} for {} in {}", program,
         batch_shape_text(model.output_shape()), batch_shape_text(model.input_shape()), path);
   const std::string ending = model.output_activation();
@@ -38,7 +41,13 @@ Model load_classifier(const std::string& program, const std::string& path) {
         "{}: expected a model that ends in logits or a softmax, a number for each of several classes of which one is "
         "right, got one that ends in {} in {}; use predict() and a loss of your own in a program",
         program, ending, path);
-  return model;
+  const PartialShape& input = model.input_shape();
+  check(input[2].known() && ((input[0].known() && input[1].known()) || options.image_size),
+        "{}: expected --image-size for a network that takes images {} in {}, got none", program, input, path);
+  const auto extent = [&](int axis) { return input[axis].known() ? input[axis].value() : *options.image_size; };
+  const std::string scale = options.scale.empty() ? loaded.image_scale : options.scale;
+  return {model, scale.empty() ? model : with_image_scale(model, image_scale(scale)), loaded.class_names,
+          {extent(0), extent(1), extent(2)}};
 }
 
 Tensor logits_of(const std::string& program, const Model& model, const Tensor& outputs, const std::string& images) {

@@ -13,17 +13,20 @@ using namespace xtape;
 namespace {
 
 struct Settings {
-  std::string model, data, part = "test";
+  std::string model, data, scale, part = "test";
+  std::optional<std::int64_t> image_size;
   std::int64_t top = 3, batch_size = 64;
   bool skip_unreadable = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
+  app.add_option("--model", s.model, model_help)
       ->required()
       ->check(not_empty)
       ->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
+  app.add_option("--scale", s.scale, scale_help)->check(is_scale);
+  app.add_option("--image-size", s.image_size, image_size_help)->check(CLI::Range(1, 16384));
   app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--part", s.part, "Which images: test or train")
       ->check(CLI::IsMember({"test", "train"}))
@@ -115,18 +118,20 @@ void print_missing(const ConfusionCounts& counts, const std::vector<std::string>
 }
 
 int run(const Settings& s) {
-  const Model model = load_classifier("evaluate", s.model);
-  const std::vector<std::string> known = load_class_names(s.model);
+  const Classifier network =
+      load_classifier("evaluate", {.path = s.model, .scale = s.scale, .image_size = s.image_size});
+  const Model& model = network.model;
+  const std::vector<std::string>& known = network.class_names;
   const std::int64_t classes = model.output_shape()[0].value(), top = std::min(s.top, classes);
   check(known.empty() || std::ssize(known) == classes, "evaluate: expected the names of {} classes, got {} in {}",
         classes, known.size(), s.model);
-  const DataSource source = load(s, model.input_shape());
+  const DataSource source = load(s, network.image);
   const Dataset& data = s.part == "test" ? source.parts.test : source.parts.train;
-  check(data.input_shape() == model.input_shape(), "evaluate: expected images {} for this network, got {} in {}",
-        model.input_shape(), data.input_shape(), s.data);
+  check(data.input_shape() == network.image, "evaluate: expected images {} for this network, got {} in {}",
+        network.image, data.input_shape(), s.data);
   const Tensor labels = labels_of(data, numbers_of(data, known, classes));
   const std::string about = fmt::format("{} images of {}", s.part, source.name);
-  const Tensor logits = logits_of("evaluate", model, predict(model, data, s.batch_size), about);
+  const Tensor logits = logits_of("evaluate", model, predict(network.on_pixels, data, s.batch_size), about);
   const ConfusionCounts counts = confusion_counts(logits, labels);
   const std::vector<std::string> names = shown_names(known, data);
   ForwardPass pass(Mode::inference);

@@ -14,14 +14,15 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model, classes;
+  std::string model, classes, scale;
+  std::optional<std::int64_t> image_size;
   std::vector<std::string> photographs;
   std::int64_t top = 3;
   bool json = false;
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "A model's file: model.safetensors of ./run train, or of save_model()")
+  app.add_option("--model", s.model, model_help)
       ->required()
       ->check(not_empty)
       ->check(CLI::ExistingFile);
@@ -29,6 +30,8 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--top", s.top, "Classes shown for each")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--classes", s.classes, "Names of the classes, A,B,C, where the file does not say them")
       ->check(not_empty);
+  app.add_option("--scale", s.scale, scale_help)->check(is_scale);
+  app.add_option("--image-size", s.image_size, image_size_help)->check(CLI::Range(1, 16384));
   app.add_flag("--json", s.json,
                "Print JSON: a list of {file, predictions: [{class, name, probability}]}, or {file, error}");
 }
@@ -54,12 +57,12 @@ struct Prediction {
   double probability;
 };
 
-std::vector<Prediction> predictions(const Model& model, const std::vector<std::string>& names, const fs::path& file,
-                                    std::int64_t top) {
-  const Shape& input = model.input_shape();
+std::vector<Prediction> predictions(const Classifier& network, const std::vector<std::string>& names,
+                                    const fs::path& file, std::int64_t top) {
+  const Shape& input = network.image;
   const Tensor image = load_image(file, {.height = input[0], .width = input[1], .channels = input[2]});
-  const Tensor outputs = predict(model, image.reshaped(input.prepended(1)));
-  const Tensor logits = logits_of("predict", model, outputs, file.string());
+  const Tensor outputs = predict(network.on_pixels, image.reshaped(input.prepended(1)));
+  const Tensor logits = logits_of("predict", network.model, outputs, file.string());
   const std::vector<double> values = softmax(logits).value().to_vector();
   const Tensor order = top_classes(logits, std::min(top, logits.dim(1)));
   std::vector<Prediction> best;
@@ -123,17 +126,18 @@ class Output {
 };
 
 int run(const Settings& s) {
-  const Model model = load_classifier("predict", s.model);
+  const Classifier network =
+      load_classifier("predict", {.path = s.model, .scale = s.scale, .image_size = s.image_size});
   const std::vector<std::string> names =
-      s.classes.empty() ? load_class_names(s.model) : CLI::detail::split(s.classes, ',');
-  check(names.empty() || std::ssize(names) == model.output_shape()[0],
-        "predict: expected the names of {} classes, got {}; give them with --classes", model.output_shape()[0],
-        names.size());
+      s.classes.empty() ? network.class_names : CLI::detail::split(s.classes, ',');
+  const Extent classes = network.model.output_shape()[0];
+  check(names.empty() || std::ssize(names) == classes,
+        "predict: expected the names of {} classes, got {}; give them with --classes", classes, names.size());
   Output output(s.json);
   for (const fs::path name : s.photographs) {
     output.attempt(name, [&] {
       for (const fs::path& file : files_of(name)) {
-        output.attempt(file, [&] { output.add(file, predictions(model, names, file, s.top)); });
+        output.attempt(file, [&] { output.add(file, predictions(network, names, file, s.top)); });
       }
     });
   }

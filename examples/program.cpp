@@ -42,4 +42,12 @@ void write_gallery(const std::string& path, const std::vector<Tensor>& rows) {
 
 std::string not_empty(const std::string& value) { return value.empty() ? "expected a value, got an empty one" : ""; }
 
+std::string is_scale(const std::string& value) {
+  try {
+    return image_scale(value), "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace xtape

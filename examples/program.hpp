@@ -26,4 +26,14 @@ void write_gallery(const std::string& path, const std::vector<Tensor>& rows);
 /// A check for options that may be left out but must not have an empty value.
 std::string not_empty(const std::string& value);
 
+/// The text of --help for the file of a model.
+inline constexpr const char* model_help =
+    "A model's file: .safetensors of ./run train or save_model(), .keras or .h5 of Keras, or .onnx";
+/// The text of --help for --scale.
+inline constexpr const char* scale_help =
+    "How the network expects pixels: 0..1, 0..255, -1..1 or other LOW..HIGH, imagenet (torchvision's mean and "
+    "deviation), caffe (blue first, minus the mean); by default what the file says, otherwise 0..1";
+/// A check for --scale.
+std::string is_scale(const std::string& value);
+
 }  // namespace xtape

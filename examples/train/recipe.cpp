@@ -84,6 +84,11 @@ const Recipe& find_recipe(const std::string& model, const std::string& name) {
   fail("train: expected a model and a recipe of\n{}got --model {} --recipe {}", recipes_text(), model, name);
 }
 
+const Recipe& recipe_of_files() {
+  static const Recipe recipe{"", "from a file", "the network of a file", "", nullptr, 0, 10, 32, 1e-4, true, 1e-2, 0};
+  return recipe;
+}
+
 std::string recipes_text() {
   std::string text;
   for (const Recipe& r : recipes()) {

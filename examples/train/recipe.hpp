@@ -36,6 +36,9 @@ std::string optimizer_name(const Recipe& recipe);
 /// the model.
 const Recipe& find_recipe(const std::string& model, const std::string& name);
 
+/// How a network from a file is trained: with a small learning rate, and without a target. It has no build().
+const Recipe& recipe_of_files();
+
 /// All recipes, one in each line, for --help.
 std::string recipes_text();
 

@@ -15,6 +15,7 @@
 #include "examples/train/recipe.hpp"
 #include "examples/train/run_folder.hpp"
 #include "examples/train/run_report.hpp"
+#include "examples/train/starting_model.hpp"
 #include "framework/io/atomic_file.hpp"
 #include "framework/kernels/threads/parallel.hpp"
 
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Settings {
-  std::string model = "small", recipe, data, output, resume, tensorboard;
+  std::string model = "small", recipe, from, scale, data, output, resume, tensorboard;
   std::optional<int> epochs;
   std::optional<std::int64_t> batch_size, image_size;
   std::optional<double> learning_rate;
@@ -41,13 +42,24 @@ std::string absolute(const std::string& path) {
 }
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, "small, convnet, resnet20 or resnet50")->capture_default_str();
-  app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
+  CLI::Option* model =
+      app.add_option("--model", s.model, "small, convnet, resnet20 or resnet50")->capture_default_str();
+  CLI::Option* recipe =
+      app.add_option("--recipe", s.recipe, "How it is trained; by default the model's first recipe below");
+  CLI::Option* from =
+      app.add_option("--from", s.from,
+                     "Train the network of this file further: .safetensors of ./run train or save_model(), .keras or "
+                     ".h5 of Keras, or .onnx. Its last dense layer is replaced if the classes are others")
+          ->check(CLI::ExistingFile)
+          ->transform(absolute)
+          ->excludes(model)
+          ->excludes(recipe);
+  app.add_option("--scale", s.scale, scale_help)->check(is_scale)->needs(from);
   app.add_option("--data", s.data, std::string(data_help) + "; by default the recipe's data where it is usually found")
       ->check(not_empty)
       ->transform(absolute);
   app.add_option("--image-size", s.image_size,
-                 "Height and width that photographs are brought to; by default 64, or 32 for resnet20")
+                 "Height and width that photographs are brought to; by default 64, 32 for resnet20, or that of --from")
       ->check(CLI::Range(8, 1024));
   app.add_flag("--skip-unreadable", s.skip_unreadable, skip_unreadable_help);
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
@@ -108,15 +120,15 @@ Settings resumed(const Settings& s) {
   return settings;
 }
 
-/// The images of --data, or the usual data of the recipe.
-DataSource load(const Settings& s, const Recipe& recipe) {
+/// The images of --data, or the usual data of the recipe. `image` is the shape of the images that photographs become.
+DataSource load(const Settings& s, const Recipe& recipe, const Shape& image) {
   if (!s.data.empty()) {
-    const std::int64_t size = s.image_size.value_or(recipe.image_size);
-    return load_data(
-        s.data,
-        {.height = size, .width = size, .channels = s.model == "small" ? 1 : 3, .skip_unreadable = s.skip_unreadable});
+    return load_data(s.data, {.height = image[0],
+                              .width = image[1],
+                              .channels = image[2],
+                              .skip_unreadable = s.skip_unreadable});
   }
-  check(recipe.data == "fashion-mnist",
+  check(recipe.data == "fashion-mnist" || (!s.from.empty() && image == Shape{28, 28, 1}),
         "train: --model {} has no data by default; name a folder with --data FOLDER: with the photographs of CIFAR-10 "
         "for "
         "resnet20, train_signs.h5 and test_signs.h5 for the others, or other photographs",
@@ -190,7 +202,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Model& model, const Recipe& r, d
 }
 
 bool has_batch_norm(const Model& model) {
-  return std::ranges::any_of(model.nodes(), [](const ModelNode& n) { return n.layer->type() == "BatchNormalization"; });
+  return std::ranges::any_of(model.all_layers(), [](const auto& l) { return l->type() == "BatchNormalization"; });
 }
 
 /// How this run is divided. `shards` is never 0, because a resumed run must have the shards that it began with, on any
@@ -242,6 +254,7 @@ History train_network(Model& model, Optimizer& optimizer, const Dataset& train, 
   return fit(model, optimizer, train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
+              .loss = loss_of(model),
               .seed = s.seed,
               .augmentation = recipe.augmentation,
               .callbacks = callbacks,
@@ -289,11 +302,15 @@ int interrupt_on_any(const std::shared_ptr<Communicator>& ranks) {
 /// `given` are the options of the command line, `app` is the parser, `ranks` is null for a single process. Only the
 /// first rank writes files.
 int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Communicator>& ranks) {
-  const Settings s = given.resume.empty() ? given : resumed(given);
+  Settings s = given.resume.empty() ? given : resumed(given);
+  if (!s.from.empty()) s.model = fs::path(s.from).stem().string();
   const bool writes = !ranks || ranks->rank() == 0;
-  const Recipe& recipe = find_recipe(s.model, s.recipe);
+  const std::optional<StartingModel> start =
+      s.from.empty() ? std::nullopt : std::optional(load_starting_model(s.from, s.scale, s.image_size));
+  const Recipe& recipe = start ? recipe_of_files() : find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
-  auto [data, name] = load(s, recipe);
+  const std::int64_t size = s.image_size.value_or(recipe.image_size);
+  auto [data, name] = load(s, recipe, start ? start->image : Shape{size, size, s.model == "small" ? 1 : 3});
   check(data.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", data.train.classes(),
         s.data);
   const Plan plan = make_plan(s, recipe, is_data_of(recipe, name, data.train));
@@ -302,7 +319,8 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
     data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
     data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
   }
-  Model model = recipe.build(data.train, s.seed);
+  const Model saved = start ? with_classes(*start, data.train, s.seed) : recipe.build(data.train, s.seed);
+  Model model = start ? with_image_scale(saved, image_scale(start->scale)) : saved;  // takes pixels from 0 to 1
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
   const auto optimizer = make_optimizer(model, recipe, plan.rate, plan.epochs, steps);
   std::optional<RunFolder> opened;
@@ -319,10 +337,10 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   if (s.report && writes) {
     report.emplace(folder / "report.html", plan.epochs, report_of(s, recipe, plan, model, {data, name}));
   }
-  const double start = steady_seconds();
+  const double began = steady_seconds();
   const History history =
       train_network(model, *optimizer, data.train, recipe, plan, s, folder, division, report ? &*report : nullptr);
-  const double seconds = steady_seconds() - start;
+  const double seconds = steady_seconds() - began;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to resume: ./run train --resume {}\n", folder.string());
     return 128 + signal;
@@ -330,13 +348,14 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final
   // weights
   if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train, {.distributed = division});
-  const Figures result = evaluate(model, data.test, {.distributed = division});
+  const Figures result = evaluate(model, data.test, {.loss = loss_of(model), .distributed = division});
   const Tensor outputs = s.report ? predict(model, data.test, 32, division) : Tensor();
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),
              seconds, result["loss"], result["accuracy"], data.test.size());
   std::fflush(stdout);  // the result is printed before files are written, which may fail
   if (writes) {
-    save_model(model, folder / "model.safetensors", {.class_names = data.test.class_names()});
+    save_model(saved, folder / "model.safetensors",
+               {.class_names = data.test.class_names(), .image_scale = start ? start->scale : ""});
     if (report) report->finish(history, result, data.test, outputs);
   }
   fmt::print("history and model are in {}\n", folder.string());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 
 #include "framework/error.hpp"
 #include "framework/io/file_format.hpp"
@@ -21,33 +22,6 @@ std::string error_text(int number) {
   std::string text = zip_error_strerror(&error);
   zip_error_fini(&error);
   return text;
-}
-
-using Archive = std::unique_ptr<zip_t, decltype(&zip_discard)>;
-
-std::string read_entry(zip_t* archive, const std::string& name, std::int64_t file_size) {
-  const zip_int64_t index = zip_name_locate(archive, name.c_str(), 0);
-  check(index >= 0, "expected an entry \"{}\", got none", name);
-  zip_stat_t stat;
-  zip_stat_init(&stat);
-  check(zip_stat_index(archive, static_cast<zip_uint64_t>(index), 0, &stat) == 0 && (stat.valid & ZIP_STAT_SIZE) != 0,
-        "expected an entry \"{}\" of known size, got: {}", name, zip_strerror(archive));
-  check(stat.size / largest_factor <= static_cast<zip_uint64_t>(file_size) + slack,
-        "expected an entry \"{}\" that fits into the file, got {} bytes in a file of {}", name, stat.size, file_size);
-  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> entry(
-      zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0), zip_fclose);
-  check(entry != nullptr, "expected to read the entry \"{}\", got: {}", name, zip_strerror(archive));
-  std::string bytes(static_cast<std::size_t>(stat.size), '\0');
-  for (std::size_t done = 0; done < bytes.size();) {
-    const zip_int64_t count = zip_fread(entry.get(), bytes.data() + done, bytes.size() - done);
-    check(count > 0, "expected {} undamaged bytes in the entry \"{}\", got {}: {}", bytes.size(), name, done,
-          zip_file_strerror(entry.get()));
-    done += static_cast<std::size_t>(count);
-  }
-  char beyond = 0;  // reading the end compares the checksum
-  check(zip_fread(entry.get(), &beyond, 1) == 0, "expected the checksum of the entry \"{}\", got: {}", name,
-        zip_file_strerror(entry.get()));
-  return bytes;
 }
 
 /// An archive in memory, which libzip completes when it is closed.
@@ -102,22 +76,87 @@ class Writer {
 
 }  // namespace
 
-std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
-                               const std::vector<std::string>& names) {
+struct ZipFile::Archive {
+  std::string function, path;
+  std::int64_t file_size;
+  std::unique_ptr<zip_t, decltype(&zip_discard)> zip;
+  mutable std::mutex mutex;  // libzip's archives are not for several threads
+
+  template <class... Args>
+  void require(bool condition, fmt::format_string<Args...> format, Args&&... args) const {
+    if (!condition) fail("{}: {}: {}", function, path, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  /// The number of an entry, and its size, which the file is large enough for.
+  std::pair<zip_uint64_t, std::size_t> find(const std::string& name) const {
+    const zip_int64_t index = zip_name_locate(zip.get(), name.c_str(), 0);
+    require(index >= 0, "expected an entry \"{}\", got none", name);
+    zip_stat_t stat;
+    zip_stat_init(&stat);
+    require(zip_stat_index(zip.get(), static_cast<zip_uint64_t>(index), 0, &stat) == 0 &&
+                (stat.valid & ZIP_STAT_SIZE) != 0,
+            "expected an entry \"{}\" of known size, got: {}", name, zip_strerror(zip.get()));
+    require(stat.size / largest_factor <= static_cast<zip_uint64_t>(file_size) + slack,
+            "expected an entry \"{}\" that fits into the file, got {} bytes in a file of {}", name, stat.size,
+            file_size);
+    return {static_cast<zip_uint64_t>(index), static_cast<std::size_t>(stat.size)};
+  }
+};
+
+ZipFile::ZipFile(std::string_view function, const std::filesystem::path& path) {
   const InputFile opened(function, path);
   check(is_zip(opened), "{}: expected a zip archive, got a file of another format: {}", function, path.string());
   int number = 0;
-  const Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &number), zip_discard);
-  check(archive != nullptr, "{}: expected an undamaged zip archive, got: {}: {}", function, error_text(number),
+  zip_t* zip = zip_open(path.c_str(), ZIP_RDONLY, &number);
+  check(zip != nullptr, "{}: expected an undamaged zip archive, got: {}: {}", function, error_text(number),
         path.string());
-  std::vector<ZipEntry> entries;
-  for (const std::string& name : names) {
-    try {
-      entries.push_back({name, read_entry(archive.get(), name, opened.size())});
-    } catch (const Error& error) {
-      fail("{}: {}: {}", function, path.string(), error.what());
-    }
+  archive_.reset(new Archive{std::string(function), path.string(), opened.size(), {zip, zip_discard}, {}});
+}
+
+ZipFile::~ZipFile() = default;
+
+std::vector<std::string> ZipFile::names() const {
+  const std::lock_guard lock(archive_->mutex);
+  std::vector<std::string> names;
+  const zip_int64_t count = zip_get_num_entries(archive_->zip.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const char* name = zip_get_name(archive_->zip.get(), static_cast<zip_uint64_t>(i), 0);
+    names.emplace_back(name ? name : "");
   }
+  return names;
+}
+
+std::int64_t ZipFile::size(const std::string& name) const {
+  const std::lock_guard lock(archive_->mutex);
+  return static_cast<std::int64_t>(archive_->find(name).second);
+}
+
+std::string ZipFile::read(const std::string& name) const {
+  const Archive& archive = *archive_;
+  const std::lock_guard lock(archive.mutex);
+  const auto [index, size] = archive.find(name);
+  const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> entry(zip_fopen_index(archive.zip.get(), index, 0),
+                                                                 zip_fclose);
+  archive.require(entry != nullptr, "expected to read the entry \"{}\", got: {}", name,
+                  zip_strerror(archive.zip.get()));
+  std::string bytes(size, '\0');
+  for (std::size_t done = 0; done < bytes.size();) {
+    const zip_int64_t count = zip_fread(entry.get(), bytes.data() + done, bytes.size() - done);
+    archive.require(count > 0, "expected {} undamaged bytes in the entry \"{}\", got {}: {}", bytes.size(), name, done,
+                    zip_file_strerror(entry.get()));
+    done += static_cast<std::size_t>(count);
+  }
+  char beyond = 0;  // reading the end compares the checksum
+  archive.require(zip_fread(entry.get(), &beyond, 1) == 0, "expected the checksum of the entry \"{}\", got: {}", name,
+                  zip_file_strerror(entry.get()));
+  return bytes;
+}
+
+std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
+                               const std::vector<std::string>& names) {
+  const ZipFile archive(function, path);
+  std::vector<ZipEntry> entries;
+  for (const std::string& name : names) entries.push_back({name, archive.read(name)});
   return entries;
 }
 

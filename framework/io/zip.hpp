@@ -1,7 +1,8 @@
-// Zip archives: the container of Keras's .keras files.
+// Zip archives: the container of Keras's .keras files and of PyTorch's .pt files.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -15,9 +16,29 @@ struct ZipEntry {
   std::string bytes;  ///< its content
 };
 
-/// Reads the named entries of a zip archive, in this order. Error with `function` and the path when the file is missing
-/// or not a zip archive, when it lacks an entry, when an entry is damaged or encrypted, and in a build without libzip.
-/// Memory is allocated only if the file is large enough to hold the entry.
+/// A zip archive that is open for reading. Any number of threads may read at once.
+class ZipFile {
+ public:
+  /// Opens an archive. Error with `function` and the path when the file is missing or not a zip archive, and in a build
+  /// without libzip.
+  ZipFile(std::string_view function, const std::filesystem::path& path);
+  ZipFile(const ZipFile&) = delete;
+  ZipFile& operator=(const ZipFile&) = delete;
+  ~ZipFile();
+  /// The names of the entries, in the order of the archive.
+  std::vector<std::string> names() const;
+  /// The size of an entry in bytes. Error when there is none, or the file is too small to hold it.
+  std::int64_t size(const std::string& name) const;
+  /// The content of an entry. Error when there is none, or it is damaged or encrypted. Memory is allocated only if the
+  /// file is large enough to hold the entry.
+  std::string read(const std::string& name) const;
+
+ private:
+  struct Archive;
+  std::unique_ptr<Archive> archive_;
+};
+
+/// Reads the named entries of a zip archive, in this order. The Errors are those of ZipFile.
 std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
                                const std::vector<std::string>& names);
 

@@ -8,6 +8,7 @@
 #include "framework/io/utf8.hpp"
 #include "framework/version.hpp"
 #include "models/files/graph_json.hpp"
+#include "models/files/image_scale.hpp"
 
 namespace xtape {
 namespace {
@@ -43,14 +44,21 @@ class Values {
   std::optional<DType> dtype_;
 };
 
-/// Error with the function and the path unless the names are different texts without control characters.
-void check_class_names_of(std::string_view function, const std::vector<std::string>& names,
-                          const std::filesystem::path& path) {
+/// Calls `work`; puts the function and the path in front of the message of an Error.
+template <class Work>
+auto with_path(std::string_view function, const std::filesystem::path& path, Work work) {
   try {
-    check_class_names(names);
+    return work();
   } catch (const Error& error) {
     fail("{}: {}: {}", function, path.string(), error.what());
   }
+}
+
+/// The metadata of a model file.
+std::map<std::string, std::string> model_metadata(std::string_view function, const std::filesystem::path& path) {
+  std::map<std::string, std::string> metadata = safetensors_metadata(path);
+  check(metadata.contains("graph"), "{}: expected a file of save_model(), got {}", function, path.string());
+  return metadata;
 }
 
 }  // namespace
@@ -63,21 +71,19 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
   check(names.empty() || model.output_shape()[-1] == std::ssize(names),
         "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
         path.string());
-  check_class_names_of("save_model", names, path);
+  with_path("save_model", path, [&] { check_class_names(names); });
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
-  std::string graph;
-  try {
-    graph = graph_to_json(model);
-  } catch (const Error& error) {
-    fail("save_model: {}: {}", path.string(), error.what());
-  }
+  const std::string graph = with_path("save_model", path, [&] { return graph_to_json(model); });
   std::map<std::string, std::string> metadata{{"format", "xtape"},
                                               {"model", model.name()},
                                               {"format_version", format_version},
                                               {"xtape_version", std::string(version())},
                                               {"graph", graph}};
   if (!names.empty()) metadata["class_names"] = nlohmann::json(names).dump();
+  if (!options.image_scale.empty()) {
+    metadata["image_scale"] = with_path("save_model", path, [&] { return image_scale(options.image_scale).name; });
+  }
   save_safetensors(path, tensors, metadata);
 }
 
@@ -96,20 +102,17 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
   check(version == format_version, "load_model: expected format_version {}, got \"{:.20}\" in {}; made by xtape {:.20}",
         format_version, version, path.string(), file.metadata["xtape_version"]);
   Values values(std::move(file.tensors));
-  try {
+  return with_path("load_model", path, [&] {
     Model model = graph_from_json(graph->second, options, [&](const std::string& name, const ParameterSpec& spec) {
       return values.take(name, spec);
     });
     values.check_all_taken();
     return model;
-  } catch (const Error& error) {
-    fail("load_model: {}: {}", path.string(), error.what());
-  }
+  });
 }
 
 std::vector<std::string> load_class_names(const std::filesystem::path& path) {
-  const std::map<std::string, std::string> metadata = safetensors_metadata(path);
-  check(metadata.contains("graph"), "load_class_names: expected a file of save_model(), got {}", path.string());
+  const std::map<std::string, std::string> metadata = model_metadata("load_class_names", path);
   const auto names = metadata.find("class_names");
   if (names == metadata.end()) return {};
   const auto json = nlohmann::json::parse(names->second, nullptr, false);
@@ -117,8 +120,15 @@ std::vector<std::string> load_class_names(const std::filesystem::path& path) {
   check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
         path.string(), names->second);
   auto result = json.get<std::vector<std::string>>();
-  check_class_names_of("load_class_names", result, path);
+  with_path("load_class_names", path, [&] { check_class_names(result); });
   return result;
+}
+
+std::string load_image_scale(const std::filesystem::path& path) {
+  const std::map<std::string, std::string> metadata = model_metadata("load_image_scale", path);
+  const auto scale = metadata.find("image_scale");
+  if (scale == metadata.end()) return "";
+  return with_path("load_image_scale", path, [&] { return image_scale(scale->second).name; });
 }
 
 }  // namespace xtape

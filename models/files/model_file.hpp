@@ -15,6 +15,8 @@ namespace xtape {
 struct SaveModelOptions {
   /// The names of the classes, one for each output value, for load_class_names(); empty for none.
   std::vector<std::string> class_names = {};
+  /// How the network expects the pixels of images, see image_scale(), for load_image_scale(); "" if it is not known.
+  std::string image_scale = "";
 };
 
 /// Writes a model to a file from which load_model() makes it without the code that defined it. The file is written
@@ -26,7 +28,7 @@ struct SaveModelOptions {
 /// or upper case). Error with the name of the layer when a file cannot hold it: a custom layer must override config(),
 /// an activation function must be one of framework/ops/activations.hpp, and a layer with parameters must not be shared
 /// between a model and an inner model. Error unless there are no class names or a different one for each output value,
-/// without control characters.
+/// without control characters. Error for a scale that image_scale() does not know.
 void save_model(const Model& model, const std::filesystem::path& path, const SaveModelOptions& options = {});
 
 /// Options of load_model().
@@ -50,5 +52,9 @@ std::string graph_to_json(const Model& model);
 /// The class names in a model file; empty when it has none. Error with the path when the file is not a model file, or
 /// when its class names are not a list of texts.
 std::vector<std::string> load_class_names(const std::filesystem::path& path);
+
+/// The name of the image scale in a model file, such as "0..255"; "" when it has none. Error with the path when the
+/// file is not a model file, or when image_scale() does not know the name.
+std::string load_image_scale(const std::filesystem::path& path);
 
 }  // namespace xtape

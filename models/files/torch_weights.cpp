@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "models/files/axis_order.hpp"
 
 namespace xtape {
 namespace {
 
-/// The shape (height, width, channels) of the feature map that a layer reads as a flat vector. xtape flattens in this
-/// order, PyTorch channels first.
+/// The shape (..., channels) of the feature map that a layer reads as a flat vector. xtape flattens in this order,
+/// PyTorch channels first.
 using FlatMap = std::optional<Shape>;
 
 /// How a parameter of xtape is stored by PyTorch.
@@ -41,6 +42,35 @@ TorchParameter kernel_parameter(std::string name, std::vector<int> axes, const S
           [=](const Shape& given) { return given == torch_shape ? std::optional(shape) : std::nullopt; }};
 }
 
+/// The kernel of a convolution, transposed or not: (window..., in, out) and (window..., out, in) in xtape; (out, in,
+/// window...) and (in, out, window...) in PyTorch.
+TorchParameter convolution_kernel(std::string name, const Shape& shape) {
+  const int rank = shape.rank();
+  std::vector<int> axes{rank - 1, rank - 2};
+  for (int i = 0; i < rank - 2; ++i) axes.push_back(i);
+  return kernel_parameter(std::move(name), axes, shape);
+}
+
+/// The kernel of a depthwise convolution: (window..., channels, multiplier) in xtape, (channels * multiplier, 1,
+/// window...) in PyTorch.
+TorchParameter depthwise_kernel(std::string name, const Shape& shape) {
+  const int rank = shape.rank();
+  const std::int64_t channels = shape[-2], multiplier = shape[-1];
+  std::vector<std::int64_t> stored{channels * multiplier, 1}, split{channels, multiplier};
+  std::vector<int> to{rank - 2, rank - 1}, from;
+  for (int i = 0; i < rank - 2; ++i) {
+    stored.push_back(shape[i]);
+    split.push_back(shape[i]);
+    to.push_back(i);
+    from.push_back(i + 2);
+  }
+  from.insert(from.end(), {0, 1});
+  const Shape torch_shape(stored), split_shape(split);
+  return {std::move(name), [=](const Tensor& x) { return permuted(x, to).reshaped(torch_shape); },
+          [=](const Tensor& x) { return permuted(x.reshaped(split_shape), from); },
+          [=](const Shape& given) { return given == torch_shape ? std::optional(shape) : std::nullopt; }};
+}
+
 /// The parameter of a layer; nothing if PyTorch has no equivalent. `prefix` is the path of the layer in PyTorch.
 std::optional<TorchParameter> torch_parameter(const std::string& prefix, const std::string& type,
                                               const std::string& parameter, const Shape& shape, const FlatMap& map) {
@@ -50,9 +80,11 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
                                                           {"beta", "bias"},
                                                           {"moving_mean", "running_mean"},
                                                           {"moving_variance", "running_var"}};
-  if (parameter == "kernel" && type == "Conv2D") {
-    TorchParameter kernel = kernel_parameter(name("weight"), {3, 2, 0, 1}, shape);
-    if (shape[0] != 1 || shape[1] != 1) return kernel;
+  static const std::set<std::string> convolutions{"Conv1D",          "Conv2D",          "Conv3D",
+                                                  "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"};
+  if (parameter == "kernel" && convolutions.contains(type)) {
+    TorchParameter kernel = convolution_kernel(name("weight"), shape);
+    if (type != "Conv2D" || shape[0] != 1 || shape[1] != 1) return kernel;
     // A 1x1 convolution of one pixel is a linear layer, as in MobileNet V3.
     const auto convolution = kernel.from_torch;
     const auto convolution_shape = kernel.converted_shape;
@@ -64,17 +96,8 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
     };
     return kernel;
   }
-  if (parameter == "depthwise_kernel" && type == "DepthwiseConv2D") {
-    const Shape torch_shape{shape[2] * shape[3], 1, shape[0], shape[1]};
-    return TorchParameter{
-        name("weight"),
-        [=](const Tensor& x) {
-          return permuted(x, {2, 3, 0, 1}).reshaped(torch_shape);
-        },
-        [=](const Tensor& x) {
-          return permuted(x.reshaped({shape[2], shape[3], shape[0], shape[1]}), {2, 3, 0, 1});
-        },
-        [=](const Shape& given) { return given == torch_shape ? std::optional(shape) : std::nullopt; }};
+  if (parameter == "depthwise_kernel" && (type == "DepthwiseConv1D" || type == "DepthwiseConv2D")) {
+    return depthwise_kernel(name("weight"), shape);
   }
   if (parameter == "kernel" && type == "Dense") {
     TorchParameter kernel = kernel_parameter(name("weight"), {1, 0}, shape);
@@ -89,6 +112,21 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
   return std::nullopt;
 }
 
+/// Whether PyTorch has the channels of a value in front. Sequences (length, channels) have them there behind
+/// convolutions and poolings, but not behind dense layers; layers that keep the number of channels decide nothing.
+bool has_channels_in_front(const std::vector<ModelNode>& nodes, NodeOutput value) {
+  if (nodes[value.node].outputs[value.output].shape().rank() != 2) return true;
+  while (!nodes[value.node].inputs.empty()) {
+    const ModelNode& node = nodes[value.node];
+    const std::string type = node.layer->type();
+    if (type.find("Conv1D") != std::string::npos || type.find("Pooling1D") != std::string::npos) return true;
+    value = node.inputs[0];
+    const PartialShape& before = nodes[value.node].outputs[value.output].shape();
+    if (before.rank() != 2 || before[1] != node.shape()[1] || type == "Dense") return false;
+  }
+  return false;
+}
+
 /// The feature map that the input of a node is the flattened form of, through layers that keep the order of a vector.
 FlatMap flat_map(const std::vector<ModelNode>& nodes, std::size_t node) {
   for (std::size_t reader = node; nodes[reader].inputs.size() == 1;) {
@@ -97,8 +135,9 @@ FlatMap flat_map(const std::vector<ModelNode>& nodes, std::size_t node) {
     if (source.outputs[input.output].shape().rank() != 1 || source.inputs.size() != 1) return std::nullopt;
     const PartialShape& before = nodes[source.inputs[0].node].outputs[source.inputs[0].output].shape();
     if (source.layer->type() == "Flatten" || source.layer->type() == "Reshape") {
-      const bool image = before.rank() == 3 && before.known() && before[0].value() * before[1].value() > 1;
-      return image ? FlatMap(Shape(before)) : std::nullopt;
+      if (before.rank() < 2 || !before.known() || !has_channels_in_front(nodes, source.inputs[0])) return std::nullopt;
+      const Shape map(before);
+      return map.size() > map[-1] ? FlatMap(map) : std::nullopt;
     }
     if (before != source.shape() || source.layer->type() == "Dense") return std::nullopt;
     reader = input.node;
@@ -142,6 +181,17 @@ std::vector<Converted> converted(const Model& model) {
 
 constexpr std::string_view count_name = "num_batches_tracked";
 
+/// Removes the prefix that DistributedDataParallel, DataParallel and torch.compile put in front of all names, unless
+/// the model has it.
+void remove_wrappers(const std::map<std::string, Converted>& of_name, std::vector<StoredTensor>& tensors) {
+  for (const std::string_view prefix : {"_orig_mod.", "module.", "_orig_mod."}) {
+    const auto has_it = [&](const std::string& name) { return name.starts_with(prefix); };
+    if (tensors.empty() || !std::ranges::all_of(tensors, has_it, &StoredTensor::name)) continue;
+    if (std::ranges::any_of(of_name, [&](const auto& entry) { return has_it(entry.first); })) continue;
+    for (StoredTensor& tensor : tensors) tensor.name.erase(0, prefix.size());
+  }
+}
+
 }  // namespace
 
 std::vector<StoredWeight> from_torch(const Model& model, std::vector<StoredTensor> tensors) {
@@ -151,6 +201,7 @@ std::vector<StoredWeight> from_torch(const Model& model, std::vector<StoredTenso
     std::string name = entry.torch->name;
     of_name.emplace(std::move(name), std::move(entry));
   }
+  remove_wrappers(of_name, tensors);
   std::vector<StoredWeight> weights;
   for (StoredTensor& tensor : tensors) {
     const auto found = of_name.find(tensor.name);

@@ -6,6 +6,7 @@
 #include "framework/io/extension.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/io/torch_file.hpp"
 #include "framework/io/utf8.hpp"
 #include "models/files/keras_weights.hpp"
 #include "models/files/torch_weights.hpp"
@@ -29,8 +30,13 @@ std::string listed(std::string_view what, std::vector<std::string> names) {
 
 StoredWeights read_weights(const Model& model, const std::filesystem::path& path) {
   const InputFile opened("load_weights", path);
-  const std::string_view expected =
-      has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says" : "a safetensors or HDF5 file";
+  if (is_torch_file("load_weights", path)) {
+    StoredWeights result{{}, model.named_parameters()};
+    result.weights = from_torch(model, list_torch_file("load_weights", path));
+    return result;
+  }
+  const std::string_view expected = has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says"
+                                                                          : "a safetensors, PyTorch or HDF5 file";
   check_neither_empty_nor_zip("load_weights", expected, opened, path.string());
   if (is_hdf5(opened)) return read_keras_weights(model, {keras_nodes(model)}, path);
   check(may_be_safetensors(opened), "load_weights: expected {}, got one of another format: {}", expected,

@@ -1,10 +1,15 @@
 #include "tests/fuzz/readers.hpp"
 
+#include <fstream>
+
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/input_file.hpp"
 #include "framework/io/safetensors.hpp"
+#include "framework/io/temporary_file.hpp"
+#include "framework/io/torch_file.hpp"
+#include "framework/io/zip.hpp"
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
@@ -41,12 +46,36 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
+std::string bytes_of(const std::filesystem::path& path) {
+  const InputFile file("bytes_of", path);
+  std::string bytes(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, bytes.data(), file.size());
+  return bytes;
+}
+
+/// Reads the arrays of a state_dict that are not large.
+void read_torch(const std::filesystem::path& path) {
+  for (const StoredTensor& tensor : list_torch_file("read_torch", path)) {
+    if (tensor.dtype && tensor.shape.size() < 100'000) tensor.read();
+  }
+}
+
+/// Reads a pickle as that of a file of PyTorch, whose checksums would hide most changes of it.
+void read_pickle(const std::filesystem::path& path) {
+  const TemporaryFile archive("read_pickle");
+  std::vector<ZipEntry> entries{{"a/data.pkl", bytes_of(path)}};
+  for (const int bytes : {4, 16, 48}) {
+    entries.push_back({fmt::format("a/data/{}", entries.size() - 1), std::string(static_cast<std::size_t>(bytes), '\1')});
+  }
+  std::ofstream out(archive.path(), std::ios::binary);
+  write_zip("read_pickle", out, entries);
+  out.close();
+  read_torch(archive.path());
+}
+
 /// Makes the model of a Keras config, which an archive and an HDF5 file contain.
 void read_keras_config(const std::filesystem::path& path) {
-  const InputFile file("read_keras_config", path);
-  std::string text(static_cast<std::size_t>(file.size()), '\0');
-  file.read(0, text.data(), file.size());
-  const Json json = parse_json(text);
+  const Json json = parse_json(bytes_of(path));
   const auto version = json.is_object() && json.contains("module") ? 3 : 2;
   static_cast<void>(graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 100'000}));
 }
@@ -84,7 +113,9 @@ const std::vector<Reader>& readers() {
       {"keras_model", [](const std::filesystem::path& path) { load_keras_model(path); }},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
       {"onnx", [](const std::filesystem::path& path) { load_onnx(path); }},
+      {"pickle", read_pickle},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
+      {"torch", read_torch},
   };
   return all;
 }

@@ -20,4 +20,11 @@ std::map<std::string, std::string> load_onnx_metadata(const std::filesystem::pat
   return metadata;
 }
 
+std::vector<OnnxNode> list_onnx_nodes(const std::filesystem::path& path) {
+  const xtape_onnx::ModelProto file = onnx::read_file("list_onnx_nodes", path);
+  std::vector<OnnxNode> nodes;
+  for (const auto& node : file.graph().node()) nodes.push_back({node.name(), node.op_type()});
+  return nodes;
+}
+
 }  // namespace xtape

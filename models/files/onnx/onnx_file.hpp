@@ -76,4 +76,13 @@ Model load_onnx(const std::filesystem::path& path, const LoadOnnxOptions& option
 /// The metadata of an ONNX file by name, such as "class_names" and "preprocessing". Errors as for load_onnx().
 std::map<std::string, std::string> load_onnx_metadata(const std::filesystem::path& path);
 
+/// A node of an ONNX file.
+struct OnnxNode {
+  std::string name;  ///< its name; in files of save_onnx() the path of the layer and the operator, "conv1/Conv"
+  std::string type;  ///< the operator, such as "Conv"
+};
+
+/// The nodes of the graph in an ONNX file, in order. Errors as for load_onnx().
+std::vector<OnnxNode> list_onnx_nodes(const std::filesystem::path& path);
+
 }  // namespace xtape

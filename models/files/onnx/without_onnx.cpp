@@ -25,4 +25,6 @@ std::map<std::string, std::string> load_onnx_metadata(const std::filesystem::pat
   no_protobuf("load_onnx_metadata", path);
 }
 
+std::vector<OnnxNode> list_onnx_nodes(const std::filesystem::path& path) { no_protobuf("list_onnx_nodes", path); }
+
 }  // namespace xtape

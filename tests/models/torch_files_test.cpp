@@ -1,0 +1,225 @@
+// Files of torch.save(): golden files of PyTorch (tests/golden/make_torch_files.py), refused objects, damaged files.
+#include "framework/io/torch_file.hpp"
+
+#include <fstream>
+
+#include "framework/io/pickle.hpp"
+#include "framework/io/zip.hpp"
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/files/weights.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+const std::filesystem::path golden = source_root() / "tests/golden/torch_files";
+
+const StoredTensor& stored(const std::vector<StoredTensor>& all, const std::string& name) {
+  const auto found = std::ranges::find(all, name, &StoredTensor::name);
+  REQUIRE(found != all.end());
+  return *found;
+}
+
+/// Compares an array and its types with what PyTorch stored.
+void check_array(const std::vector<StoredTensor>& all, const std::string& name, const std::string& type, DType dtype,
+                 const Shape& shape, const std::vector<double>& values) {
+  INFO(name);
+  const StoredTensor& tensor = stored(all, name);
+  CHECK(tensor.type == type);
+  REQUIRE(tensor.dtype == dtype);
+  CHECK(tensor.shape == shape);
+  const Tensor read = tensor.read();
+  CHECK(read.dtype() == dtype);
+  CHECK(read.shape() == shape);
+  CHECK(read.to_vector() == values);
+}
+
+/// The network of plain.pt and checkpoint.pt.
+Model small_network() {
+  const auto input = Input({3});
+  const auto x = BatchNormalization({.name = "norm"})(Dense({.units = 4, .name = "hidden"})(input));
+  return Model(input, Dense({.units = 3, .name = "logits"})(x));
+}
+
+/// Writes an archive as torch.save() does, with this pickle and a storage of four float32 numbers, "0".
+std::filesystem::path written(const TemporaryFolder& folder, const std::string& pickle) {
+  std::ofstream out(folder / "file.pt", std::ios::binary);
+  write_zip("test", out, {{"file/data.pkl", "\x80\x02" + pickle}, {"file/data/0", std::string(16, '\0')}});
+  return folder / "file.pt";
+}
+
+/// The opcodes of a text and of a global.
+std::string text(const std::string& value) {
+  return std::string("X") + static_cast<char>(value.size()) + std::string(3, '\0') + value;
+}
+std::string global(const std::string& module, const std::string& name) { return "c" + module + "\n" + name + "\n"; }
+
+/// A pickle of {"w": tensor} with these opcodes for the number of elements of the storage, offset, extents, strides.
+std::string tensor_pickle(const std::string& elements, const std::string& view,
+                          const std::string& storage = global("torch", "FloatStorage")) {
+  return "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") + "((" + text("storage") + storage + text("0") +
+         text("cpu") + elements + "tQ" + view + "\x89}tRs.";
+}
+
+}  // namespace
+
+TEST_CASE("files of torch.save() are read with every type, stride, offset and shared storage") {
+  for (const char* file : {"types.pt", "protocol_4.pt"}) {
+    INFO(file);
+    const std::vector<StoredTensor> all = list_torch_file("test", golden / file);
+    const std::vector<double> small{-1, 0, 1, 2};
+    for (const char* type : {"float32", "float16", "bfloat16"}) check_array(all, type, type, DType::float32, {4}, small);
+    check_array(all, "float64", "float64", DType::float64, {4}, small);
+    for (const char* type : {"int64", "int32", "int16", "int8"}) check_array(all, type, type, DType::int64, {4}, small);
+    check_array(all, "bool", "bool", DType::uint8, {4}, {1, 0, 1, 1});
+    check_array(all, "uint8", "uint8", DType::uint8, {4}, {0, 1, 128, 255});
+    std::vector<double> base(24), permuted;
+    for (std::size_t i = 0; i < 24; ++i) base[i] = static_cast<double>(i);
+    for (std::size_t k = 0; k < 4; ++k) {
+      for (std::size_t i = 0; i < 2; ++i) {
+        for (std::size_t j = 0; j < 3; ++j) permuted.push_back(base[(i * 3 + j) * 4 + k]);
+      }
+    }
+    check_array(all, "base", "float32", DType::float32, {2, 3, 4}, base);
+    check_array(all, "permuted", "float32", DType::float32, {4, 2, 3}, permuted);
+    check_array(all, "part", "float32", DType::float32, {1, 2, 2}, {16, 18, 20, 22});
+    check_array(all, "expanded", "float32", DType::float32, {2, 4}, {0, 1, 2, 3, 0, 1, 2, 3});
+    check_array(all, "scalar", "float32", DType::float32, {}, {2.5});
+    check_array(all, "none", "float32", DType::float32, {0, 3}, {});
+    check_array(all, "parameter", "float32", DType::float32, {3, 4}, {base.begin() + 12, base.end()});
+    CHECK(stored(all, "complex64").type == "complex64");
+    CHECK_FALSE(stored(all, "complex64").dtype);
+    CHECK(stored(all, "many_axes").type == "float32 with 9 axes");
+    CHECK_THAT(error_of([&] { stored(all, "many_axes").read(); }), Contains("test: ") && Contains("\"many_axes\""));
+  }
+}
+
+TEST_CASE("a checkpoint of PyTorch gives the same weights as the state_dict alone") {
+  const Model plain = small_network(), other = small_network();
+  for (const Parameter& p : other.parameters()) p.set_value(Tensor::full(p.shape(), 7));
+  CHECK(load_weights(plain, golden / "plain.pt").complete());
+  for (const char* file : {"checkpoint.pt", "big_endian.pt"}) {
+    INFO(file);
+    for (const Parameter& p : other.parameters()) p.set_value(Tensor::full(p.shape(), 7));
+    const LoadReport report = load_weights(other, golden / file);
+    CHECK(report.matched.size() == plain.parameters().size());
+    for (const auto& [path, parameter] : plain.named_parameters()) {
+      INFO(path);
+      CHECK(identical(parameter.value(), other.parameter(path).value()));
+    }
+  }
+  CHECK_THAT(error_of([&] { load_weights(plain, golden / "two.pt"); }),
+             Contains("expected one dictionary of tensors, got those of generator, discriminator"));
+  const LoadReport report = load_weights(plain, golden / "types.pt", {.strict = false});
+  CHECK(std::ranges::count(report.left_out, "epoch") + std::ranges::count(report.left_out, "note") +
+            std::ranges::count(report.left_out, "flag") + std::ranges::count(report.left_out, "bool") ==
+        4);
+}
+
+TEST_CASE("convolutions of sequences, images and volumes load PyTorch's weights and give its outputs") {
+  const std::vector<StoredTensor> all = list_torch_file("test", golden / "convolutions.pt");
+  const auto check_outputs = [&](const std::string& name, const Shape& shape, const auto& define) {
+    INFO(name);
+    const auto input = Input(PartialShape(shape));
+    const auto prefixed = [&](const std::string& layer) { return name + "." + layer; };
+    Model model(input, define(input, prefixed));
+    model.convert(DType::float64);
+    const LoadReport report = load_weights(model, golden / "convolutions.pt", {.strict = false});
+    CHECK((report.missing.empty() && report.mismatched.empty()));
+    ForwardPass pass(Mode::inference);
+    const Tensor output = model(Variable(stored(all, name + ".input").read()), pass).value();
+    CHECK(largest_difference(output, stored(all, name + ".output").read()) < 1e-12);
+    // the way out
+    const TemporaryFolder folder;
+    save_weights(model, folder / "out.safetensors", {.format = WeightsFormat::pytorch});
+    for (const StoredTensor& tensor : list_safetensors(folder / "out.safetensors")) {
+      INFO(tensor.name);
+      if (tensor.name.ends_with("num_batches_tracked")) continue;
+      CHECK(identical(tensor.read(), stored(all, tensor.name).read()));
+    }
+  };
+  check_outputs("sequences", {9, 4}, [](SymbolicTensor x, const auto& name) {
+    x = Conv1D({.filters = 6, .kernel_size = 3, .groups = 2, .activation = relu, .name = name("conv")})(x);
+    x = Conv1DTranspose({.filters = 5, .kernel_size = 4, .strides = 2, .name = name("up")})(x);
+    x = DepthwiseConv1D({.kernel_size = 3, .depth_multiplier = 2, .name = name("depthwise")})(x);
+    x = MaxPooling1D()(BatchNormalization({.epsilon = 1e-5, .name = name("norm")})(x));
+    return Dense({.units = 3, .name = name("logits")})(Flatten()(x));
+  });
+  check_outputs("images", {4, 4, 3}, [](SymbolicTensor x, const auto& name) {
+    x = Conv2DTranspose({.filters = 4, .kernel_size = {3, 2}, .strides = 2, .name = name("up")})(x);
+    return Dense({.units = 2, .name = name("logits")})(Flatten()(x));
+  });
+  check_outputs("volumes", {5, 5, 5, 2}, [](SymbolicTensor x, const auto& name) {
+    x = Conv3D({.filters = 4, .kernel_size = {2, 3, 2}, .name = name("conv")})(x);
+    x = Conv3DTranspose({.filters = 3, .kernel_size = {2, 2, 3}, .strides = {1, 2, 1}, .name = name("up")})(x);
+    return Dense({.units = 2, .name = name("logits")})(Flatten()(x));
+  });
+  // a list of vectors is flattened in one order by both
+  check_outputs("lists", {5, 3}, [](SymbolicTensor x, const auto& name) {
+    x = Dense({.units = 4, .name = name("hidden")})(x);
+    return Dense({.units = 2, .name = name("logits")})(Flatten()(x));
+  });
+}
+
+TEST_CASE("Python objects, programs and old formats are refused by name") {
+  const Model model = small_network();
+  const auto error = [&](const char* file) { return error_of([&] { load_weights(model, golden / file); }); };
+  CHECK_THAT(error("arguments.pt"), Contains("load_weights: ") && Contains("arguments.pt") &&
+                                        Contains("\"argparse.Namespace\"") && Contains("model.state_dict()"));
+  CHECK_THAT(error("whole_model.pt"), Contains("\"torch.nn.modules.container.Sequential\""));
+  CHECK_THAT(error("legacy.pt"), Contains("before PyTorch 1.6") && Contains("torch.save(torch.load("));
+  CHECK_THAT(error("script.pt"), Contains("TorchScript"));
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& pickle) {
+    return error_of([&] { list_torch_file("test", written(folder, pickle)); });
+  };
+  CHECK_THAT(refused(global("os", "system") + text("echo") + "\x85R."), Contains("\"os.system\""));
+  CHECK_THAT(refused(text("os") + text("system") + "\x93" + text("echo") + "\x85R."), Contains("\"os.system\""));
+  CHECK_THAT(refused("(i__builtin__\neval\n."), Contains("opcode 0x69"));
+  CHECK_THAT(refused("}" + text("w") + global("torch", "FloatStorage") + ")\x81s."), Contains("opcode 0x81"));
+  CHECK_THAT(refused("]."), Contains("a dictionary of tensors"));
+}
+
+TEST_CASE("views outside of their storages, and damaged pickles, are errors before memory is allocated") {
+  const TemporaryFolder folder;
+  const auto listed = [&](const std::string& pickle) { return list_torch_file("test", written(folder, pickle)); };
+  const auto refused = [&](const std::string& pickle) {
+    return error_of([&] {
+      for (const StoredTensor& tensor : listed(pickle)) tensor.read();
+    });
+  };
+  const std::string four = "K\x04", none{"K\0", 2}, two = "K\x02", one = "K\x01";
+  const std::string huge = "\x8a\x08" + std::string(7, '\xff') + "\x3f";  // 2^62 - 1
+  CHECK(listed(tensor_pickle(four, none + two + "\x85" + two + "\x85"))[0].read().shape() == Shape{2});
+  CHECK_THAT(refused(tensor_pickle(four, none + four + "\x85" + two + "\x85")),
+             Contains("tensor \"w\"") && Contains("within a storage of 4"));
+  CHECK_THAT(refused(tensor_pickle(four, none + "K\x03\x85" + two + "\x85")), Contains("within a storage of 4"));
+  CHECK_THAT(refused(tensor_pickle(four, four + one + "\x85" + one + "\x85")), Contains("within a storage of 4"));
+  CHECK_THAT(refused(tensor_pickle(four, none + huge + "\x85" + huge + "\x85")), Contains("within a storage of 4"));
+  CHECK_THAT(refused(tensor_pickle(four, none + two + two + "\x86" + two + "\x85")), Contains("a stride for each"));
+  CHECK_THAT(refused(tensor_pickle(huge, none + huge + "\x85" + one + "\x85")), Contains("16 bytes"));
+  CHECK_THAT(refused(tensor_pickle(two, none + one + "\x85" + one + "\x85")), Contains("16 bytes"));
+  CHECK_THAT(refused(tensor_pickle(four, "J\xff\xff\xff\xff" + one + "\x85" + one + "\x85")), Contains("got -1"));
+  CHECK_THAT(refused(tensor_pickle(four, none + one + "\x85" + one + "\x85", text("FloatStorage"))),
+             Contains("the type of a storage"));
+  // stride 0 makes a large array of a small storage: it is described, and read only if it is wanted
+  CHECK(listed(tensor_pickle(four, none + huge + "\x85" + none + "\x85"))[0].shape.size() == (std::int64_t{1} << 62) - 1);
+  // cut off at every byte
+  const std::string whole = tensor_pickle(four, none + two + "\x85" + two + "\x85");
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK_THAT(refused(whole.substr(0, size)), Contains("expected"));
+  }
+  // a dictionary that contains itself, a list of pairs that is used often, and more values than there may be
+  CHECK_THAT(refused("}q" + std::string(1, '\0') + text("a") + "h" + std::string(1, '\0') + "s."),
+             Contains("a dictionary of tensors"));
+  std::string often = "](";
+  for (int i = 0; i < 2000; ++i) often += "NN\x86";
+  often += "e\x85q" + std::string(1, '\0');
+  for (int i = 0; i < 1000; ++i) often += global("collections", "OrderedDict") + "h" + std::string(1, '\0') + "R";
+  CHECK_THAT(refused(often + "."), Contains("pairs"));
+  CHECK_THAT(refused("](" + std::string(1'100'000, 'N') + "e."), Contains("at most 1000000 values"));
+}
