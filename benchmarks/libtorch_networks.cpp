@@ -86,51 +86,48 @@ class Network {
     return dense(x, fmt::format("fc{}", workload_.classes));
   }
 
+  /// A convolution with the bias that its layer has, if any. With `groups` it is a depthwise convolution.
+  at::Tensor convolution(T x, const std::string& name, std::int64_t stride, std::int64_t padding,
+                         std::int64_t groups = 1) const {
+    const auto bias = weights_.find(name + "/bias");
+    return at::conv2d(x, weight(name + (groups > 1 ? "/depthwise_kernel" : "/kernel")),
+                      bias == weights_.end() ? at::Tensor() : bias->second, {stride, stride}, {padding, padding},
+                      {1, 1}, groups);
+  }
+
   at::Tensor mobilenet_v2(T images) const {
-    const auto unit = [&](T in, const std::string& convolution, const std::string& normalization, std::int64_t stride,
-                          std::int64_t padding) {
-      const at::Tensor y =
-          at::conv2d(in, weight(convolution + "/kernel"), {}, {stride, stride}, {padding, padding}, {1, 1});
-      return normalized(y, normalization, 0.1, 1e-5);
+    const auto unit = [&](T in, const std::string& conv, const std::string& norm, std::int64_t stride,
+                          std::int64_t padding, std::int64_t groups = 1) {
+      return normalized(convolution(in, conv, stride, padding, groups), norm, 0.1, 1e-5);
     };
+    const auto relu6 = [](at::Tensor in) { return at::hardtanh_(in, 0, 6); };
     struct Stage {
       int blocks;
       std::int64_t stride;
     };
-    at::Tensor x = at::hardtanh_(unit(images, "features.0.0", "features.0.1", 2, 1), 0, 6);
+    at::Tensor x = relu6(unit(images, "features.0.0", "features.0.1", 2, 1));
     int number = 0;
     for (const Stage stage : {Stage{1, 1}, {2, 2}, {3, 2}, {4, 2}, {3, 1}, {3, 2}, {1, 1}}) {
       for (int block = 0; block < stage.blocks; ++block) {
         const std::string prefix = fmt::format("features.{}.conv.", ++number);
-        const std::int64_t stride = block == 0 ? stage.stride : 1;
         at::Tensor y = x;
         int part = 0;
-        if (number > 1) {
-          y = at::hardtanh_(unit(y, prefix + "0.0", prefix + "0.1", 1, 0), 0, 6);
-          part = 1;
-        }
-        y = at::hardtanh_(depthwise(y, fmt::format("{}{}", prefix, part), stride), 0, 6);
+        if (number > 1) y = relu6(unit(y, prefix + "0.0", prefix + "0.1", 1, 0)), part = 1;
+        const std::string depthwise = fmt::format("{}{}", prefix, part);
+        y = relu6(unit(y, depthwise + ".0", depthwise + ".1", block == 0 ? stage.stride : 1, 1, y.size(1)));
         y = unit(y, fmt::format("{}{}", prefix, part + 1), fmt::format("{}{}", prefix, part + 2), 1, 0);
         x = block == 0 ? y : y.add_(x);
       }
     }
-    x = at::hardtanh_(unit(x, "features.18.0", "features.18.1", 1, 0), 0, 6);
+    x = relu6(unit(x, "features.18.0", "features.18.1", 1, 0));
     return dense(at::adaptive_avg_pool2d(x, {1, 1}), "classifier.1");
-  }
-
-  /// A depthwise 3x3 convolution and batch normalization.
-  at::Tensor depthwise(T x, const std::string& name, std::int64_t stride) const {
-    const at::Tensor y =
-        at::conv2d(x, weight(name + ".0/depthwise_kernel"), {}, {stride, stride}, {1, 1}, {1, 1}, x.size(1));
-    return normalized(y, name + ".1", 0.1, 1e-5);
   }
 
   at::Tensor unet(T images) const {
     const auto convolutions = [&](at::Tensor x, const std::string& name) {
       for (int i = 1; i <= 2; ++i) {
         const std::string prefix = fmt::format("{}_{}_", name, i);
-        x = at::conv2d(x, weight(prefix + "conv/kernel"), {}, {1, 1}, {1, 1}, {1, 1});
-        x = normalized(x, prefix + "bn", 0.1, 1e-3).relu_();
+        x = normalized(convolution(x, prefix + "conv", 1, 1), prefix + "bn", 0.1, 1e-3).relu_();
       }
       return x;
     };
@@ -145,12 +142,10 @@ class Network {
     for (int level = levels - 1; level >= 1; --level) {
       const std::string name = fmt::format("up{}", level);
       x = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-      x = at::conv2d(at::constant_pad_nd(x, {0, 1, 0, 1}), weight(name + "_conv/kernel"), weight(name + "_conv/bias"),
-                     {1, 1}, {0, 0}, {1, 1});
-      x = convolutions(at::cat({skips[static_cast<std::size_t>(level - 1)], x.relu_()}, 1), name);
+      x = convolution(at::constant_pad_nd(x, {0, 1, 0, 1}), name + "_conv", 1, 0).relu_();
+      x = convolutions(at::cat({skips[static_cast<std::size_t>(level - 1)], x}, 1), name);
     }
-    x = at::conv2d(x, weight("logits/kernel"), weight("logits/bias"), {1, 1}, {0, 0}, {1, 1});
-    return x.permute({0, 2, 3, 1});
+    return convolution(x, "logits", 1, 0).permute({0, 2, 3, 1});
   }
 
   at::Tensor conv_net(T images) const {

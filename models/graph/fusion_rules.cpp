@@ -1,11 +1,15 @@
 // The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/piecewise_activations.hpp"
 #include "framework/ops/pooling.hpp"
 #include "layers/convolution/conv.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
+#include "layers/core/rectifiers.hpp"
 #include "layers/normalization/batch_normalization.hpp"
 #include "layers/shape/merge.hpp"
 #include "models/graph/fusion.hpp"
@@ -37,9 +41,29 @@ bool is_relu(const Layer& layer) {
   return activation && activation->options().function.value == relu;
 }
 
-/// relu(norm(conv(x) + bias) + residual). The normalization handles the bias, so that no separate op adds it.
+/// The largest output of a layer that computes relu, or min(relu(x), limit); nothing for other layers.
+std::optional<double> relu_limit(const Layer& layer) {
+  constexpr double unlimited = std::numeric_limits<double>::infinity();
+  if (const auto* activation = dynamic_cast<const ActivationLayer*>(&layer)) {
+    if (activation->options().function.value == relu) return unlimited;
+    if (activation->options().function.value == relu6) return 6;
+  }
+  if (const auto* rectifier = dynamic_cast<const ReLULayer*>(&layer)) {
+    const auto& options = rectifier->options();
+    const double limit = options.max_value.value_or(unlimited);
+    if (options.negative_slope == 0 && options.threshold == 0 && limit > 0) return limit;
+  }
+  return std::nullopt;
+}
+
+bool is_limited_relu(const Layer& layer) { return relu_limit(layer).has_value(); }
+
+/// min(relu(norm(conv(x) + bias) + residual), limit). The normalization handles the bias, so that no separate op adds
+/// it.
 Variable normalize(FusedCall& call, ForwardPass& pass) {
-  BatchNormFusion fused{.residual = call.residual, .relu = call.layers[3] != nullptr};
+  const Layer* const rectifier = call.layers[3];
+  BatchNormFusion fused{.residual = call.residual, .relu = rectifier != nullptr};
+  if (rectifier) fused.max_value = relu_limit(*rectifier).value();
   Variable x = std::move(call.inputs.front());
   if (const auto* convolution = call.layer<ConvolutionLayer>(0)) {
     call.enter(0, 0, pass);
@@ -51,8 +75,8 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
   if (call.residual && call.residual->shape() != x.shape()) {  // a sum that broadcasts
     const Variable y = normalization.normalized(std::move(x), {.bias = fused.bias}, pass);
     call.current = call.layers[2];
-    const Variable sum = call.layers[2]->call({y, *call.residual}, pass).front();
-    return fused.relu ? relu(sum) : sum;
+    const std::vector<Variable> sum = call.layers[2]->call({y, *call.residual}, pass);
+    return rectifier ? rectifier->call(sum, pass).front() : sum.front();
   }
   return normalization.normalized(std::move(x), fused, pass);
 }
@@ -98,7 +122,7 @@ const std::vector<FusionRule>& fusion_rules() {
       {{{is_biased_convolution, optional, has_value},
         {is_a<BatchNormalizationLayer>},
         {is_a<AddLayer>, optional},
-        {is_relu, optional}},
+        {is_limited_relu, optional}},
        normalize},
       {{{is_rectified_convolution}, {is_relu, optional}, {is_a<MaxPooling2DLayer>}}, pool_convolution},
       {{{is_linear_convolution}, {is_relu}}, rectify_convolution},
