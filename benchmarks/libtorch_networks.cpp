@@ -100,7 +100,7 @@ class Network {
                           std::int64_t padding, std::int64_t groups = 1) {
       return normalized(convolution(in, conv, stride, padding, groups), norm, 0.1, 1e-5);
     };
-    const auto relu6 = [](at::Tensor in) { return at::hardtanh_(in, 0, 6); };
+    const auto relu6 = [](at::Tensor in) { return at::hardtanh_(in, 0.0, 6.0); };
     struct Stage {
       int blocks;
       std::int64_t stride;

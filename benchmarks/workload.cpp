@@ -39,7 +39,7 @@ const std::vector<Workload>& workloads() {
        .image_size = 224,
        .classes = 1000,
        .batch = 1},
-      {.name = "unet-128-train", .network = "unet", .image_size = 128, .classes = 2, .batch = 2},
+      {.name = "unet-64-train", .network = "unet", .classes = 2, .batch = 4},
       {.name = "unet-128-infer-1", .network = "unet", .task = Task::infer, .image_size = 128, .classes = 2, .batch = 1},
       {.name = "gradcheck-resnet50", .network = "resnet50", .task = Task::gradcheck, .batch = 2},
   };

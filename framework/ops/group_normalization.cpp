@@ -57,8 +57,8 @@ Variable normalized(std::string_view name, const Variable& x, const std::optiona
   const auto definition = [how, has_gamma, has_beta](const std::vector<Variable>& v) {
     const auto& [outer, positions, groups, size] = how.shape;
     const Variable grouped = reshape(v[0], {outer, positions, groups, size});
-    const Variable centered = how.centered ? grouped - mean(grouped, {1, 3}, true) : grouped;
-    const Variable deviation = sqrt(mean(square(centered), {1, 3}, true) + how.epsilon);
+    const Variable centered = how.centered ? grouped - xtape::mean(grouped, {1, 3}, true) : grouped;
+    const Variable deviation = sqrt(xtape::mean(square(centered), {1, 3}, true) + how.epsilon);
     Variable result = reshape(centered / deviation, v[0].shape());
     if (has_gamma) result = result * v[1];
     return has_beta ? result + v.back() : result;

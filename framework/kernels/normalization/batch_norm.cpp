@@ -155,7 +155,48 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
   return finite;
 }
 
+/// Normalizes one row in the type C.
+template <bool biased, bool adds, bool cuts, class C, class T>
+void normalize_row(const Rows<C> r, std::int64_t channels, const T* x, const T* residual, const C most, T* y) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) {
+    C value = r.template centered<biased>(x, c) * r.scale[c] + r.shift[c];
+    if constexpr (adds) value += static_cast<C>(residual[c]);
+    if constexpr (cuts) value = C{0} > value ? C{0} : value > most ? most : value;
+    y[c] = static_cast<T>(value);
+  }
+}
+
 }  // namespace
+
+template <class T>
+PartNormalizer<T>::PartNormalizer(std::int64_t channels, const Normalization<T>& normalization,
+                                  const Epilogue<T>& epilogue, const T* y)
+    : epilogue_(epilogue), y_(y), usable_(std::is_same_v<T, double> || fits(channels, normalization)) {
+  const Coefficients<T> coefficients(channels, normalization);
+  const Rows<T> rows = coefficients.rows();
+  if (normalization.bias) bias_.assign(rows.bias, rows.bias + channels);
+  mean_.assign(rows.mean, rows.mean + channels);
+  scale_.assign(rows.scale, rows.scale + channels);
+  shift_.assign(rows.shift, rows.shift + channels);
+}
+
+template <class T>
+void PartNormalizer<T>::operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const {
+  const bool has_bias = !bias_.empty();
+  const Rows<T> r{bias_.data() + (has_bias ? first : 0), mean_.data() + first, scale_.data() + first,
+                  shift_.data() + first};
+  with_flag(has_bias, [&](auto biased) {
+    with_flag(epilogue_.residual, [&](auto adds) {
+      with_flag(epilogue_.rectifies, [&](auto cuts) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const T* const residual = adds() ? epilogue_.residual + (rows[i] - y_) : nullptr;
+          normalize_row<biased(), adds(), cuts()>(r, columns, rows[i], residual, epilogue_.most, rows[i]);
+        }
+      });
+    });
+  });
+}
 
 template <class T>
 void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
@@ -169,15 +210,7 @@ void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Norma
             const auto r = coefficients;
             const C most = static_cast<C>(e.most);
             for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
-              const T *in = x + i, *added = e.residual + (adds() ? i : 0);
-              T* const out = y + i;
-#pragma omp simd
-              for (std::int64_t c = 0; c < channels; ++c) {
-                C value = r.template centered<biased()>(in, c) * r.scale[c] + r.shift[c];
-                if constexpr (adds()) value += static_cast<C>(added[c]);
-                if constexpr (cuts()) value = C{0} > value ? C{0} : value > most ? most : value;
-                out[c] = static_cast<T>(value);
-              }
+              normalize_row<biased(), adds(), cuts()>(r, channels, x + i, e.residual + (adds() ? i : 0), most, y + i);
             }
           });
         });
@@ -236,6 +269,8 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
   });
 }
 
+template class PartNormalizer<float>;
+template class PartNormalizer<double>;
 template void normalize(std::int64_t, std::int64_t, const float*, const Normalization<float>&, const Epilogue<float>&,
                         float*);
 template void normalize(std::int64_t, std::int64_t, const double*, const Normalization<double>&,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace xtape::kernels {
 
@@ -39,6 +40,24 @@ struct Epilogue {
 template <class T>
 void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
                const Epilogue<T>& epilogue, T* y);
+
+/// normalize(), prepared to be applied in place to parts of an array y (rows, channels), with the same bits. Internal
+/// to the library. It refers to `epilogue.residual`.
+template <class T>
+class PartNormalizer {
+ public:
+  PartNormalizer(std::int64_t channels, const Normalization<T>& normalization, const Epilogue<T>& epilogue, const T* y);
+  /// Whether the range of T suffices for the coefficients. Otherwise only normalize() may be used.
+  bool usable() const { return usable_; }
+  /// Normalizes channels [first, first + columns) of `count` rows of y; rows[i] is the address of the first of them.
+  void operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const;
+
+ private:
+  std::vector<T> bias_, mean_, scale_, shift_;
+  Epilogue<T> epilogue_;
+  const T* y_;
+  bool usable_;
+};
 
 /// The ReLU mask of the backward pass: which elements of dy = dL/dy pass through min(max(., 0), most) to the
 /// normalization.
