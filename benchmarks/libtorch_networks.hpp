@@ -1,4 +1,4 @@
-// The two networks in libtorch, written for speed: activations and additions are in place.
+// The networks in libtorch, written for speed: activations and additions are in place.
 #pragma once
 
 #include <map>
@@ -26,8 +26,8 @@ struct TorchData {
 /// Throws Error with the path if the file is not in safetensors format.
 TorchData load_torch_data(const std::string& path, bool channels_last);
 
-/// The logits (n, classes) of the network in models/zoo/resnet50.cpp or models/zoo/conv_net.cpp with the options of the
-/// workload. In training, batch normalization uses the statistics of the batch and updates its moving averages.
+/// The logits (n, classes), of unet (n, height, width, classes), of the network in models/zoo/ that xtape's worker
+/// builds for the workload. In training, batch normalization uses the statistics of the batch and updates its moving averages.
 at::Tensor torch_logits(const Workload& workload, const TorchWeights& weights, const at::Tensor& images);
 
 }  // namespace xtape::bench

@@ -55,7 +55,7 @@ class Training final : public Work {
 
   std::pair<at::Tensor, at::Tensor> forward_and_backward() {
     const at::Tensor logits = torch_logits(workload_, data_.weights, data_.batch.at("images"));
-    const at::Tensor loss = at::cross_entropy_loss(logits, data_.batch.at("labels"));
+    const at::Tensor loss = at::cross_entropy_loss(logits.flatten(0, -2), data_.batch.at("labels").flatten());
     loss.backward();
     return {logits, loss};
   }
@@ -96,7 +96,8 @@ torch::jit::Module optimized(const Workload& workload, const TorchData& data) {
   torch::jit::Module module("network");
   for (const auto& [path, weight] : data.weights) {
     std::string name = path;
-    std::ranges::replace(name, '/', '_');
+    std::ranges::replace_if(
+        name, [](char c) { return c == '/' || c == '.'; }, '_');
     module.register_buffer(name, weight);
   }
   const auto forward = [&](torch::jit::Stack inputs) {

@@ -1,5 +1,6 @@
 #include "benchmarks/workload.hpp"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "framework/error.hpp"
@@ -24,17 +25,35 @@ const std::vector<Workload>& workloads() {
       {.name = "convnet-64-train", .network = "convnet", .batch = 64},
       {.name = "resnet50-64-infer-32", .network = "resnet50", .task = Task::infer},
       {.name = "resnet50-64-infer-1", .network = "resnet50", .task = Task::infer, .batch = 1},
+      {.name = "mobilenet-v2-96-train", .network = "mobilenet_v2", .image_size = 96, .batch = 32},
+      {.name = "mobilenet-v2-224-train", .network = "mobilenet_v2", .image_size = 224, .classes = 1000, .batch = 8},
+      {.name = "mobilenet-v2-224-infer-16",
+       .network = "mobilenet_v2",
+       .task = Task::infer,
+       .image_size = 224,
+       .classes = 1000,
+       .batch = 16},
+      {.name = "mobilenet-v2-224-infer-1",
+       .network = "mobilenet_v2",
+       .task = Task::infer,
+       .image_size = 224,
+       .classes = 1000,
+       .batch = 1},
+      {.name = "unet-64-train", .network = "unet", .classes = 2, .batch = 4},
+      {.name = "unet-128-infer-1", .network = "unet", .task = Task::infer, .image_size = 128, .classes = 2, .batch = 1},
       {.name = "gradcheck-resnet50", .network = "resnet50", .task = Task::gradcheck, .batch = 2},
   };
   return all;
 }
 
 std::string description(const Workload& w) {
+  static const std::map<std::string, std::string> names{
+      {"resnet50", "ResNet-50"}, {"convnet", "ConvNet"}, {"mobilenet_v2", "MobileNet V2"}, {"unet", "U-Net"}};
   const char* what = w.task == Task::train   ? "training step with Adam"
                      : w.task == Task::infer ? "inference"
                                              : "gradient check in float64, one direction";
-  return fmt::format("{}, {}x{}x3, {} classes, batch {}: {}{}{}", w.network == "resnet50" ? "ResNet-50" : "ConvNet",
-                     w.image_size, w.image_size, w.classes, w.batch, what, w.exact ? ", exact convolutions" : "",
+  return fmt::format("{}, {}x{}x3, {} classes, batch {}: {}{}{}", names.at(w.network), w.image_size, w.image_size,
+                     w.classes, w.batch, what, w.exact ? ", exact convolutions" : "",
                      w.recompute ? ", recomputing" : "");
 }
 

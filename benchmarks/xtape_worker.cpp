@@ -13,7 +13,13 @@ namespace {
 Model build(const Workload& w) {
   const Shape input{w.image_size, w.image_size, 3};
   if (w.network == "convnet") return conv_net({.input = input, .classes = w.classes});
-  check(w.network == "resnet50", "benchmark worker: expected network resnet50 or convnet, got {}", w.network);
+  if (w.network == "unet") return unet({.input = input, .classes = w.classes});
+  if (w.network == "mobilenet_v2") {  // torchvision's padding needs no separate step in libtorch
+    return mobilenet_v2(
+        {.input = input, .classes = w.classes, .implementation = Implementation::torchvision, .dropout = 0});
+  }
+  check(w.network == "resnet50", "benchmark worker: expected network resnet50, convnet, mobilenet_v2 or unet, got {}",
+        w.network);
   return resnet50({.input = input,
                    .classes = w.classes,
                    .pooling = w.global_pooling ? Pooling::global_average : Pooling::average2x2});
@@ -45,9 +51,12 @@ class XtapeWork : public Work {
         images_(RandomStream(1).uniform(model_.input_shape().prepended(workload_.batch))) {
     if (workload_.exact) set_exact_convolutions(true);
     randomize_vectors(model_);
+    const Shape outputs = model_.output_shape().prepended(workload_.batch);
+    const std::int64_t labels = outputs.size() / workload_.classes;  // one for each image or pixel
     std::vector<std::int64_t> classes;
-    for (std::int64_t i = 0; i < workload_.batch; ++i) classes.push_back(i * 5 % workload_.classes);
+    for (std::int64_t i = 0; i < labels; ++i) classes.push_back(i * 5 % workload_.classes);
     labels_ = Tensor::labels(classes);
+    if (outputs.rank() == 4) labels_ = labels_.reshaped({outputs[0], outputs[1], outputs[2]});
     if (!options.data.empty()) save(options.data);
   }
 

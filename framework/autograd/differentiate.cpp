@@ -1,5 +1,6 @@
 // gradients(): a backward pass that is recorded on the same tape, so that its results can be differentiated again.
 #include <algorithm>
+#include <iterator>
 
 #include "framework/autograd/tape.hpp"
 #include "framework/tensor/elementwise.hpp"
@@ -15,9 +16,16 @@ Variable sum_of(const Variable& a, const Variable& b) {
   return record("add", std::move(total), {{a, identity}, {b, identity}});
 }
 
+/// A variable with the value of x that only the caller uses.
+Variable alias_of(const Variable& x) {
+  return record("identity", x.value(), {{x, [](const Variable& dy) { return dy; }}});
+}
+
 }  // namespace
 
 std::vector<Variable> gradients(const Variable& output, const std::vector<Variable>& inputs, const Tensor& cotangent) {
+  check(cotangent.defined(), "gradients: expected a cotangent like the output, {} {}, got an undefined tensor",
+        output.shape(), output.dtype());
   return Tape::differentiate(output, inputs, cotangent);
 }
 
@@ -44,21 +52,22 @@ std::vector<bool> Tape::depending_on(const std::vector<Variable>& inputs, std::s
 }
 
 std::vector<Variable> Tape::differentiate(const Variable& output, const std::vector<Variable>& inputs,
-                                          const Tensor& cotangent) {
+                                          const Variable& cotangent) {
   std::vector<Variable> all = inputs;
   all.push_back(output);
   const bool tracked = std::ranges::all_of(all, [](const Variable& v) { return v.tracked(); });
   const std::shared_ptr<Tape> tape = tracked ? common_tape("gradients", all) : nullptr;
   check(tape != nullptr,
         "gradients: expected an output and inputs that are tracked by one recording pass, got a constant");
-  check(cotangent.defined(), "gradients: expected a cotangent like the output, {} {}, got an undefined tensor",
-        output.shape(), output.dtype());
   check(cotangent.shape() == output.shape() && cotangent.dtype() == output.dtype(),
         "gradients: expected a cotangent like the output, {} {}, got {} {}", output.shape(), output.dtype(),
         cotangent.shape(), cotangent.dtype());
   const std::vector<bool> depends = tape->depending_on(inputs, output.node_);
   std::vector<std::optional<Variable>> found(output.node_ + 1);
-  found[output.node_] = Variable(cotangent);
+  const auto add = [&](std::size_t node, const Variable& gradient) {
+    found[node] = found[node] ? sum_of(*found[node], gradient) : gradient;
+  };
+  found[output.node_] = cotangent;
   for (std::size_t i = output.node_ + 1; i-- > 0;) {
     if (!found[i] || !depends[i]) continue;
     const Node node = tape->nodes_[i];  // a copy, because recording may move the nodes
@@ -66,14 +75,24 @@ std::vector<Variable> Tape::differentiate(const Variable& output, const std::vec
     // `inputs`, even if its output is one of `inputs`.
     const bool leads_on = std::ranges::any_of(
         node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
-    check(!leads_on, "gradients: {} has a derivative that can't be differentiated again", node.name);
+    check(!leads_on || node.definition, "gradients: {} has a derivative that can't be differentiated again", node.name);
+    if (leads_on) {
+      // Aliases, because the cotangent may depend on the inputs too, and is a constant here.
+      std::vector<Variable> aliases, wanted;
+      for (const Variable& input : node.definition_of) aliases.push_back(input.tracked() ? alias_of(input) : input);
+      std::ranges::copy_if(aliases, std::back_inserter(wanted), &Variable::tracked);
+      const std::vector<Variable> derivatives = differentiate(node.definition(aliases), wanted, *found[i]);
+      auto derivative = derivatives.begin();
+      for (const auto& source : node.joint_inputs) {
+        if (source) add(*source, *derivative++);
+      }
+    }
     const Variable y = node.output ? Variable(*node.output, tape, i) : Variable(Tensor());
     for (const Edge& edge : node.edges) {
       if (!depends[edge.input]) continue;
       check(edge.pullback.differentiable(), "gradients: {} has a derivative that can't be differentiated again",
             node.name);
-      const Variable gradient = edge.pullback(*found[i], y);
-      found[edge.input] = found[edge.input] ? sum_of(*found[edge.input], gradient) : gradient;
+      add(edge.input, edge.pullback(*found[i], y));
     }
   }
   std::vector<Variable> results;

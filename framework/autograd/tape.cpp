@@ -8,8 +8,9 @@ Variable record(std::string_view name, Tensor value, const std::vector<Dependenc
   return Tape::record_op(name, std::move(value), dependencies);
 }
 
-Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback) {
-  return Tape::record_op(name, std::move(value), inputs, std::move(pullback));
+Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback,
+                Definition definition) {
+  return Tape::record_op(name, std::move(value), inputs, std::move(pullback), std::move(definition));
 }
 
 std::shared_ptr<Tape> Tape::common_tape(std::string_view name, const std::vector<Variable>& inputs) {
@@ -80,7 +81,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
 }
 
 Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
-                         JointPullback pullback) {
+                         JointPullback pullback, Definition definition) {
   check(static_cast<bool>(pullback), "{}: expected a function as its derivative, got an empty one", name);
   const std::shared_ptr<Tape> tape = common_tape(name, inputs);
   if (!tape) return value;
@@ -89,6 +90,7 @@ Variable Tape::record_op(std::string_view name, Tensor value, const std::vector<
     node.joint_inputs.push_back(input.tape_ ? std::optional(input.node_) : std::nullopt);
   }
   node.joint = std::move(pullback);
+  if (definition) node.definition = std::move(definition), node.definition_of = inputs;
   tape->operations_.emplace_back(name);
   return tape->append(std::move(node), std::move(value));
 }
@@ -113,6 +115,7 @@ void Tape::propagate(Node& node) {
   const Variable y = node.output.value_or(Tensor());
   for (const Edge& edge : node.edges) accumulate(node, edge.which, edge.input, edge.pullback(dy, y).value());
   if (!node.joint) return;
+  node.definition_of.clear();  // so that the pullback may overwrite tensors that only it uses
   std::vector<Tensor> gradients = node.joint(std::move(dy));
   check(gradients.size() == node.joint_inputs.size(), "{}: expected {} derivatives, one an input, got {}", node.name,
         node.joint_inputs.size(), gradients.size());

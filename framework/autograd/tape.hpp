@@ -90,8 +90,13 @@ using JointPullback = std::function<std::vector<Tensor>(Tensor dy)>;
 /// on the tape of the inputs. If no input is tracked, it returns a constant and keeps no derivative. Error if the
 /// inputs belong to different passes, or to a pass whose backward pass has run or that has ended.
 Variable record(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
-/// Records an op whose derivatives are computed together by one joint pullback. Otherwise as the overload above.
-Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback);
+/// The value of an op as a function of its inputs, composed of differentiable ops.
+using Definition = std::function<Variable(const std::vector<Variable>& inputs)>;
+/// Records an op whose derivatives are computed together by one joint pullback. If it has a definition, gradients()
+/// differentiates that instead, so that the results can be differentiated again; the tape then keeps the inputs.
+/// Otherwise as the overload above.
+Variable record(std::string_view name, Tensor value, const std::vector<Variable>& inputs, JointPullback pullback,
+                Definition definition = nullptr);
 
 /// Computes dL/d(input) for each of the inputs, with L = `<cotangent, output>`, as variables on the same tape, so that
 /// functions of them can be differentiated again. The tape continues to record, and backward() can still be called. If
@@ -112,7 +117,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
   static Variable record_op(std::string_view name, Tensor value, const std::vector<Dependency>& dependencies);
   /// Implements the free function record() for a joint pullback.
   static Variable record_op(std::string_view name, Tensor value, const std::vector<Variable>& inputs,
-                            JointPullback pullback);
+                            JointPullback pullback, Definition definition);
 
   /// Receives dL/d(leaf) as soon as it is complete. The rest of the backward pass does not read the leaf's value.
   using Receiver = std::function<void(Tensor gradient)>;
@@ -128,7 +133,7 @@ class Tape : public std::enable_shared_from_this<Tape> {
 
   /// Implements the free function gradients().
   static std::vector<Variable> differentiate(const Variable& output, const std::vector<Variable>& inputs,
-                                             const Tensor& cotangent);
+                                             const Variable& cotangent);
 
   /// dL/d(leaf) after play(). An undefined tensor if the output does not depend on the leaf.
   Tensor leaf_gradient(const Variable& leaf) const;
@@ -159,9 +164,11 @@ class Tape : public std::enable_shared_from_this<Tape> {
     std::vector<Edge> edges{};
     std::vector<std::optional<std::size_t>> joint_inputs{};
     JointPullback joint{};
-    std::optional<Tensor> output{};    // only if a pullback uses it
-    std::string layer{};               // only for observers
-    std::optional<Tensor> gradient{};  // dL/d(output), complete once all later nodes are done
+    Definition definition{};                // only of joint pullbacks
+    std::vector<Variable> definition_of{};  // its arguments
+    std::optional<Tensor> output{};         // only if a pullback uses it
+    std::string layer{};                    // only for observers
+    std::optional<Tensor> gradient{};       // dL/d(output), complete once all later nodes are done
 
     ObservedOp observed() const { return {name, layer}; }
   };

@@ -6,6 +6,7 @@
 #include "framework/autograd/tape.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/exponential.hpp"
 #include "framework/ops/reductions.hpp"
 #include "framework/tensor/elementwise.hpp"
 
@@ -20,13 +21,6 @@ double normal_density(double x) { return std::exp(-0.5 * x * x) * (std::numbers:
 
 /// x * factor, where infinity times 0 is 0, because the factor tends to 0 faster than x grows.
 double vanishing(double x, double factor) { return factor == 0 ? 0 : x * factor; }
-
-/// 1 / (1 + e^-x), computed from e^-|x|, which does not overflow.
-template <class T>
-T logistic(T x) {
-  const T e = std::exp(-std::abs(x));
-  return (x < 0 ? e : 1) / (1 + e);
-}
 
 /// slope * x; 0 if the slope is 0, even if x is infinite.
 template <class T>
@@ -58,7 +52,7 @@ Variable recorded_relu(const Variable& x, Tensor y) {
 /// dx = dy y (1 - y) = dy e / (1 + e)^2 with e = e^-|x|.
 Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
   Tensor dx = map("sigmoid_gradient", dy.value(), x.value(), [](auto g, auto v) {
-    const auto e = std::exp(-std::abs(v));
+    const auto e = fast_exp(-std::abs(v));
     return g * (e / ((1 + e) * (1 + e)));
   });
   return record("sigmoid_gradient", std::move(dx),
@@ -69,7 +63,7 @@ Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
 /// dx = dy (1 - y^2) = dy 4 e / (1 + e)^2 with e = e^-2|x|.
 Variable tanh_gradient(const Variable& dy, const Variable& x) {
   Tensor dx = map("tanh_gradient", dy.value(), x.value(), [](auto g, auto v) {
-    const auto e = std::exp(-2 * std::abs(v));
+    const auto e = fast_exp(-2 * std::abs(v));
     return g * (4 * e / ((1 + e) * (1 + e)));
   });
   return record("tanh_gradient", std::move(dx),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "framework/autograd/variable.hpp"
@@ -14,6 +15,7 @@ template <class T>
 class PackedMatrix;
 struct SizeRange;
 }  // namespace kernels
+struct InferenceNormalization;
 
 /// Options of a two-dimensional convolution.
 struct Conv2DOptions {
@@ -55,6 +57,10 @@ class PackedKernel {
   Tensor conv2d(const Tensor& x, const Conv2DOptions& options) const;
 
  private:
+  friend std::optional<Tensor> normalized_conv2d(const Tensor& x, const Tensor& w, const PackedKernel* packed,
+                                                 const Conv2DOptions& options,
+                                                 const InferenceNormalization& normalization);
+
   template <class T>
   std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window) const;
   template <class T>

@@ -5,6 +5,10 @@
 
 #include "framework/autograd/tape.hpp"
 #include "framework/kernels/normalization/group_norm.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/elementary.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "framework/ops/reductions.hpp"
 
 namespace xtape {
 namespace {
@@ -49,8 +53,17 @@ Variable normalized(std::string_view name, const Variable& x, const std::optiona
   std::vector<Variable> inputs{x};
   if (gamma) inputs.push_back(*gamma);
   if (beta) inputs.push_back(*beta);
-  const auto backward = [name, how, x = x.value(), scale, mean, inverse, has_gamma = gamma.has_value(),
-                         has_beta = beta.has_value(),
+  const bool has_gamma = gamma.has_value(), has_beta = beta.has_value();
+  const auto definition = [how, has_gamma, has_beta](const std::vector<Variable>& v) {
+    const auto& [outer, positions, groups, size] = how.shape;
+    const Variable grouped = reshape(v[0], {outer, positions, groups, size});
+    const Variable centered = how.centered ? grouped - xtape::mean(grouped, {1, 3}, true) : grouped;
+    const Variable deviation = sqrt(xtape::mean(square(centered), {1, 3}, true) + how.epsilon);
+    Variable result = reshape(centered / deviation, v[0].shape());
+    if (has_gamma) result = result * v[1];
+    return has_beta ? result + v.back() : result;
+  };
+  const auto backward = [name, how, x = x.value(), scale, mean, inverse, has_gamma, has_beta,
                          wanted = gamma  ? gamma->shape()
                                   : beta ? beta->shape()
                                          : Shape{}](const Tensor& dy) -> std::vector<Tensor> {
@@ -67,7 +80,7 @@ Variable normalized(std::string_view name, const Variable& x, const std::optiona
     if (has_beta) derivatives.push_back(dbeta.to(x.dtype()).reshaped(wanted));
     return derivatives;
   };
-  return record(name, std::move(y), inputs, backward);
+  return record(name, std::move(y), inputs, backward, definition);
 }
 
 /// Rows of the last `axes` axes.

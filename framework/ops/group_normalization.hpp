@@ -10,8 +10,9 @@ namespace xtape {
 /// y = gamma (x - m) / sqrt(v + epsilon) + beta, with mean m and biased variance v over the last `axes` axes of x.
 /// gamma and beta, each optional, have the shape of these axes. Statistics are computed in float64 from deviations, so
 /// x may have a large common offset; a row of equal elements gives exactly beta, up to the rounding of its mean. Saves
-/// x, gamma and the statistics. Error if shapes or types differ, x has no elements, or epsilon is not finite and at
-/// least 0. (Ba, Kiros and Hinton: Layer normalization, 2016.)
+/// x, gamma and the statistics. gradients() differentiates the formula in ops, in the type of x. Error if shapes or
+/// types differ, x has no elements, or epsilon is not finite and at least 0. (Ba, Kiros and Hinton: Layer
+/// normalization, 2016.)
 Variable layer_norm(const Variable& x, const std::optional<Variable>& gamma, const std::optional<Variable>& beta,
                     double epsilon, int axes = 1);
 

@@ -32,6 +32,7 @@ void check_arguments(std::string_view function, const Variable& x, const Variabl
   };
   check_like("bias", fusion.bias, wanted);
   check_like("residual", fusion.residual, x.shape());
+  check(fusion.max_value > 0, "{}: expected a max_value above 0, got {}", function, fusion.max_value);
 }
 
 /// The inputs with which the op is recorded, in the order of its derivatives.
@@ -49,6 +50,7 @@ struct Normalization {
   Tensor gamma, beta, bias, mean, mean_rest, inverse;  // bias and mean_rest may be undefined
   bool of_batch;  // mean and deviation depend on x; the mean does not include the bias
   bool has_bias, has_residual, relu;
+  double max_value;
   SumOverBatch sum_over_batch = {};  // empty: x is the whole batch
   double share = 1;                  // of x in the batch
 
@@ -62,7 +64,8 @@ struct Normalization {
         of_batch(batch),
         has_bias(fusion.bias.has_value()),
         has_residual(fusion.residual.has_value()),
-        relu(fusion.relu) {}
+        relu(fusion.relu),
+        max_value(fusion.max_value) {}
 
   /// Computes y, in the storage of x if no other tensor uses it.
   Tensor forward(Tensor x, const BatchNormFusion& fusion) const {
@@ -72,7 +75,8 @@ struct Normalization {
       using T = decltype(zero);
       const T* in = x.data<T>();
       y = x.replaced();
-      const kernels::Epilogue<T> epilogue{has_residual ? fusion.residual->value().data<T>() : nullptr, relu};
+      const kernels::Epilogue<T> epilogue{has_residual ? fusion.residual->value().data<T>() : nullptr, relu,
+                                          static_cast<T>(max_value)};
       kernels::normalize(shape.size() / shape[-1], shape[-1], in, in_kernel<T>(), epilogue, y.mutable_data<T>());
     });
     return y;
@@ -92,8 +96,8 @@ struct Normalization {
     const T* in = x.data<T>();
     const T* d = dy.data<T>();
     const bool separate = has_residual && relu;
-    kernels::Passing<T> passing;
-    if (separate) passing = {Mask::output, y.data<T>()};
+    kernels::Passing<T> passing{.most = static_cast<T>(max_value)};
+    if (separate) passing.mask = Mask::output, passing.output = y.data<T>();
     if (relu && !separate) passing.mask = Mask::again;
     Tensor passed = separate ? dy.replaced() : Tensor();
     T* const passed_data = separate ? passed.mutable_data<T>() : nullptr;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -21,12 +22,14 @@ struct BatchNormResult {
 /// Adds up numbers over all passes that compute parts of one batch; see PassOptions::sum_over_batch.
 using SumOverBatch = std::function<void(std::span<double> numbers)>;
 
-/// Operations that batch normalization fuses, in the same passes over memory: y = relu(norm(x + bias) + residual). Each
-/// one is optional; by default all are off.
+/// Operations that batch normalization fuses, in the same passes over memory: y = min(relu(norm(x + bias) + residual),
+/// max_value). Each one is optional; by default all are off.
 struct BatchNormFusion {
   std::optional<Variable> bias = std::nullopt;      ///< (channels)
   std::optional<Variable> residual = std::nullopt;  ///< of the shape of x
   bool relu = false;                                ///< whether y is passed through relu
+  /// Upper limit of y after relu, above 0 and not NaN. Without effect unless `relu` is set.
+  double max_value = std::numeric_limits<double>::infinity();
 };
 
 /// Training: y = gamma (x - m) / sqrt(v + epsilon) + beta, with mean m and biased variance v of each channel over all
@@ -34,8 +37,8 @@ struct BatchNormFusion {
 /// (channels). The mean is subtracted first: an x that equals the mean gives exactly beta, for a mean of any size.
 /// Statistics are computed in float64, so y is correct for all finite x of float32, even if the variance exceeds the
 /// range of float32. A bias cancels with the mean, so it changes only the returned mean, and its derivative is 0. Saves
-/// x, gamma and the statistics; with a residual and relu also y. With relu alone the sign of y is recomputed.
-/// Error if the shapes or types differ, or if x has no elements.
+/// x, gamma and the statistics; with a residual and relu also y. With relu alone y is recomputed.
+/// Error if the shapes or types differ, x has no elements, or max_value is not above 0.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon,
                            const BatchNormFusion& fusion = {});
 

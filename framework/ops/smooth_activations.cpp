@@ -4,16 +4,10 @@
 #include <numbers>
 
 #include "framework/ops/elementwise_function.hpp"
+#include "framework/ops/exponential.hpp"
 
 namespace xtape {
 namespace {
-
-/// 1 / (1 + e^-x), from the exponential that does not overflow.
-template <class T>
-T logistic(T x) {
-  const T e = std::exp(-std::abs(x));
-  return (x < 0 ? e : 1) / (1 + e);
-}
 
 /// x times a factor that goes to 0 faster than x grows, so that infinity times 0 is 0.
 template <class T>
@@ -69,8 +63,9 @@ Variable SiluFunction::operator()(const Variable& x) const {
   return record_elementwise(
       "silu", x, [](auto v) { return vanishing(v, logistic(v)); },
       [](auto v) {
-        const auto s = logistic(v), rest = logistic(-v);
-        return s + vanishing(v, s * rest);
+        const auto e = fast_exp(-std::abs(v));
+        const auto s = (v < 0 ? e : 1) / (1 + e);
+        return s + vanishing(v, e / ((1 + e) * (1 + e)));  // the slope of the logistic function, s (1 - s)
       },
       [](double v) { return vanishing(2 - vanishing(v, std::tanh(v / 2)), logistic(v) * logistic(-v)); });
 }

@@ -74,8 +74,8 @@ Variable BatchNormalizationLayer::normalized(Variable x, const BatchNormFusion& 
   const Variable gamma = options_.scale ? parameter(pass, "gamma") : Variable(Tensor::ones(channels, x.dtype()));
   const Variable beta = options_.center ? parameter(pass, "beta") : Variable(Tensor::zeros(channels, x.dtype()));
   if (pass.mode() == Mode::inference || !trainable()) {
-    return batch_norm_inference(std::move(x), gamma, beta, corrected(parameter("moving_mean").value(), 0),
-                                corrected(parameter("moving_variance").value(), 1), options_.epsilon, fused);
+    const auto [mean, variance] = inference_statistics();
+    return batch_norm_inference(std::move(x), gamma, beta, mean, variance, options_.epsilon, fused);
   }
   auto [y, mean, variance, samples] = batch_norm_of_part(
       x, gamma, beta, options_.epsilon, fused, options_.synchronized ? pass.sum_over_batch() : SumOverBatch());

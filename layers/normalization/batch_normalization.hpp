@@ -1,6 +1,8 @@
 // BatchNormalization: normalizes each channel to mean 0 and variance 1, then scales and shifts it by learned amounts.
 #pragma once
 
+#include <utility>
+
 #include "framework/ops/normalization.hpp"
 #include "layers/graph/layer.hpp"
 
@@ -68,6 +70,11 @@ class BatchNormalizationLayer final : public Layer {
   /// Computes relu(norm(x + bias) + residual) by one op, with the parts that `fused` selects. If `x` is passed by
   /// std::move, its memory may be overwritten.
   Variable normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const;
+
+  /// The mean and the variance by which inference normalizes, each (channels).
+  std::pair<Tensor, Tensor> inference_statistics() const {
+    return {corrected(parameter("moving_mean").value(), 0), corrected(parameter("moving_variance").value(), 1)};
+  }
 
   /// The weight of the old moving average in an update.
   double momentum() const { return options_.momentum; }

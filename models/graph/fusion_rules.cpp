@@ -1,11 +1,18 @@
 // The fusion table. A new fusion needs an op, a row here, and a test in tests/models/fusion_test.cpp.
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "framework/ops/arithmetic.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "framework/ops/normalized_convolution.hpp"
+#include "framework/ops/piecewise_activations.hpp"
 #include "framework/ops/pooling.hpp"
 #include "layers/convolution/conv.hpp"
+#include "layers/convolution/depthwise_conv.hpp"
 #include "layers/convolution/pooling.hpp"
 #include "layers/core/activation.hpp"
+#include "layers/core/rectifiers.hpp"
 #include "layers/normalization/batch_normalization.hpp"
 #include "layers/shape/merge.hpp"
 #include "models/graph/fusion.hpp"
@@ -23,10 +30,6 @@ bool is_linear_convolution(const Layer& layer) {
   return convolution && convolution->activation() == linear;
 }
 
-bool is_biased_convolution(const Layer& layer) {
-  return is_linear_convolution(layer) && static_cast<const ConvolutionLayer&>(layer).use_bias();
-}
-
 bool is_rectified_convolution(const Layer& layer) {
   const auto* convolution = dynamic_cast<const Conv2DLayer*>(&layer);
   return convolution && (convolution->options().activation == linear || convolution->options().activation == relu);
@@ -37,9 +40,91 @@ bool is_relu(const Layer& layer) {
   return activation && activation->options().function.value == relu;
 }
 
-/// relu(norm(conv(x) + bias) + residual). The normalization handles the bias, so that no separate op adds it.
+/// The largest output of a layer that computes relu, or min(relu(x), limit); nothing for other layers.
+std::optional<double> relu_limit(const Layer& layer) {
+  constexpr double unlimited = std::numeric_limits<double>::infinity();
+  if (const auto* activation = dynamic_cast<const ActivationLayer*>(&layer)) {
+    if (activation->options().function.value == relu) return unlimited;
+    if (activation->options().function.value == relu6) return 6;
+  }
+  if (const auto* rectifier = dynamic_cast<const ReLULayer*>(&layer)) {
+    const auto& options = rectifier->options();
+    const double limit = options.max_value.value_or(unlimited);
+    if (options.negative_slope == 0 && options.threshold == 0 && limit > 0) return limit;
+  }
+  return std::nullopt;
+}
+
+bool is_limited_relu(const Layer& layer) { return relu_limit(layer).has_value(); }
+
+/// The kernel and the options of a convolution of images, as conv2d takes them.
+struct Convolution2D {
+  Variable kernel;
+  std::shared_ptr<const PackedKernel> packed;
+  Conv2DOptions options;
+};
+
+/// Nothing for other layers.
+std::optional<Convolution2D> convolution_of_images(const Layer& layer, ForwardPass& pass) {
+  if (const auto* full = dynamic_cast<const Conv2DLayer*>(&layer)) {
+    return Convolution2D{full->parameter(pass, "kernel"), pass.derived<PackedKernel>(full->parameter("kernel")),
+                         full->convolution()};
+  }
+  if (const auto* depthwise = dynamic_cast<const DepthwiseConv2DLayer*>(&layer)) {
+    const Variable kernel = depthwise->parameter(pass, "depthwise_kernel");
+    const std::int64_t channels = kernel.dim(2);
+    const auto& o = depthwise->options();
+    return Convolution2D{reshape(kernel, {kernel.dim(0), kernel.dim(1), 1, channels * kernel.dim(3)}),
+                         nullptr,
+                         {.strides = o.strides, .padding = o.padding, .dilation = o.dilation_rate, .groups = channels}};
+  }
+  return std::nullopt;
+}
+
+/// The same as normalize() in inference, where parts of the output of the convolution are normalized while they are in
+/// the cache. Nothing where that is not possible.
+std::optional<Variable> normalize_in_cache(FusedCall& call, const BatchNormFusion& fused, ForwardPass& pass) {
+  const Variable& x = call.inputs.front();
+  if (!call.layers[0] || pass.mode() != Mode::inference || pass.records() || x.rank() != 4) return std::nullopt;
+  const auto convolution = convolution_of_images(*call.layers[0], pass);
+  if (!convolution) return std::nullopt;
+  const auto& normalization = *call.layer<BatchNormalizationLayer>(1);
+  const auto parameter = [&](bool has, std::string_view name, double otherwise) {
+    return has ? normalization.parameter(pass, name)
+               : Variable(Tensor::full({convolution->kernel.dim(3)}, otherwise, x.dtype()));
+  };
+  const Variable gamma = parameter(normalization.options().scale, "gamma", 1);
+  const Variable beta = parameter(normalization.options().center, "beta", 0);
+  const std::optional<Variable> bias = call.layer<ConvolutionLayer>(0)->bias(pass);
+  const auto tracked = [](const std::optional<Variable>& v) { return v && v->tracked(); };
+  if (tracked(x) || tracked(convolution->kernel) || tracked(gamma) || tracked(beta) || tracked(bias) ||
+      tracked(fused.residual)) {
+    return std::nullopt;
+  }
+  const auto [mean, variance] = normalization.inference_statistics();
+  const auto value = [](const std::optional<Variable>& v) { return v ? v->value() : Tensor(); };
+  call.enter(0, 3, pass);
+  auto y = normalized_conv2d(x.value(), convolution->kernel.value(), convolution->packed.get(), convolution->options,
+                             {.gamma = gamma.value(),
+                              .beta = beta.value(),
+                              .mean = mean,
+                              .variance = variance,
+                              .epsilon = normalization.options().epsilon,
+                              .bias = value(bias),
+                              .residual = value(fused.residual),
+                              .relu = fused.relu,
+                              .max_value = fused.max_value});
+  if (!y) return std::nullopt;
+  return Variable(std::move(*y));
+}
+
+/// min(relu(norm(conv(x) + bias) + residual), limit). The normalization handles the bias, so that no separate op adds
+/// it.
 Variable normalize(FusedCall& call, ForwardPass& pass) {
-  BatchNormFusion fused{.residual = call.residual, .relu = call.layers[3] != nullptr};
+  const Layer* const rectifier = call.layers[3];
+  BatchNormFusion fused{.residual = call.residual, .relu = rectifier != nullptr};
+  if (rectifier) fused.max_value = relu_limit(*rectifier).value();
+  if (const auto y = normalize_in_cache(call, fused, pass)) return *y;
   Variable x = std::move(call.inputs.front());
   if (const auto* convolution = call.layer<ConvolutionLayer>(0)) {
     call.enter(0, 0, pass);
@@ -51,8 +136,8 @@ Variable normalize(FusedCall& call, ForwardPass& pass) {
   if (call.residual && call.residual->shape() != x.shape()) {  // a sum that broadcasts
     const Variable y = normalization.normalized(std::move(x), {.bias = fused.bias}, pass);
     call.current = call.layers[2];
-    const Variable sum = call.layers[2]->call({y, *call.residual}, pass).front();
-    return fused.relu ? relu(sum) : sum;
+    const std::vector<Variable> sum = call.layers[2]->call({y, *call.residual}, pass);
+    return rectifier ? rectifier->call(sum, pass).front() : sum.front();
   }
   return normalization.normalized(std::move(x), fused, pass);
 }
@@ -95,10 +180,10 @@ Variable rectify_sum(FusedCall& call, ForwardPass& pass) {
 const std::vector<FusionRule>& fusion_rules() {
   constexpr bool optional = true, has_value = true;
   static const std::vector<FusionRule> rules{
-      {{{is_biased_convolution, optional, has_value},
+      {{{is_linear_convolution, optional, has_value},
         {is_a<BatchNormalizationLayer>},
         {is_a<AddLayer>, optional},
-        {is_relu, optional}},
+        {is_limited_relu, optional}},
        normalize},
       {{{is_rectified_convolution}, {is_relu, optional}, {is_a<MaxPooling2DLayer>}}, pool_convolution},
       {{{is_linear_convolution}, {is_relu}}, rectify_convolution},

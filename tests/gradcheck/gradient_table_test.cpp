@@ -23,8 +23,7 @@ using xtape::test::large_gradient_rows;
 namespace {
 
 /// Ops whose derivative is computed by a kernel and has no derivative itself.
-const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "conv2d_max_pool2d", "group_norm",
-                                             "layer_norm", "max_pool2d",           "rms_norm"};
+const std::set<std::string> first_order_only{"batch_norm", "batch_norm_inference", "conv2d_max_pool2d", "max_pool2d"};
 
 std::set<std::string> names_in_table() {
   std::set<std::string> names;

@@ -69,6 +69,12 @@ Pair varied() {
   x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
       Conv2DTranspose({.filters = 7, .kernel_size = 2, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
   x = Activation(relu)(Conv2DTranspose({.filters = 6, .kernel_size = 2, .padding = Padding::same})(x));
+  x = Activation(relu6)(BatchNormalization({.momentum = 0.5})(
+      DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
+  const auto limited = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 6, .use_bias = false})(x));
+  x = ReLU({.max_value = 0.5})(Add()({limited, x}));                            // limit and residual
+  x = ReLU({.negative_slope = 0.1})(BatchNormalization({.momentum = 0.5})(x));  // another rectifier
+  x = ReLU({.threshold = 0.2})(BatchNormalization({.momentum = 0.5})(x));       // another rectifier
   x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(
       x);  // the normalization cannot handle the bias
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
@@ -194,6 +200,23 @@ TEST_CASE("fused layers are recorded as one op, and values with other readers ar
   models.plain.call({images}, plain);
   CHECK(plain.operations() ==
         std::vector<std::string>{"conv2d", "add", "batch_norm", "relu", "conv2d", "add", "batch_norm", "add", "relu"});
+}
+
+TEST_CASE("batch normalization and every limited relu are one op") {
+  const auto input = Input({4, 4, 3});
+  const auto operations = [&](const SymbolicTensor& output) {
+    ForwardPass pass(Mode::training);
+    Model(input, output)(Tensor::ones({2, 4, 4, 3}), pass);
+    return pass.operations();
+  };
+  const auto normalized = [&] { return BatchNormalization()(DepthwiseConv2D({.kernel_size = 3})(input)); };
+  const std::vector<std::string> one{"reshape", "conv2d", "batch_norm"};
+  CHECK(operations(Activation(relu6)(normalized())) == one);
+  CHECK(operations(ReLU({.max_value = 6})(normalized())) == one);
+  CHECK(operations(ReLU()(normalized())) == one);
+  for (const ReLU& other : {ReLU({.negative_slope = 0.1}), ReLU({.threshold = 1}), ReLU({.max_value = 0})}) {
+    CHECK(operations(other(normalized())).back() == "rectify");
+  }
 }
 
 TEST_CASE("inference uses every change of a parameter and does not change its input") {

@@ -8,6 +8,7 @@
 #include "framework/ops/activations.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
+#include "framework/ops/piecewise_activations.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
@@ -61,9 +62,10 @@ TEST_CASE("fused batch normalization equals the separate ops") {
     const Tensor dy = random.normal(shape, 0, 1, dtype);
     std::vector<Tensor> copies;
     for (const Tensor& input : inputs) copies.push_back(Tensor::of(input.shape(), input.to_vector(), dtype));
-    for (int parts = 0; parts < 16; ++parts) {
+    for (int parts = 0; parts < 32; ++parts) {
       INFO("parts " << parts);
       const bool bias = parts & 1, residual = parts & 2, rectified = parts & 4, training = parts & 8;
+      const double most = parts & 16 ? 0.5 : std::numeric_limits<double>::infinity();
       const auto run = [&, type = dtype](bool fused) {
         ForwardPass pass(Mode::training);
         std::vector<Variable> v;
@@ -77,12 +79,12 @@ TEST_CASE("fused batch normalization equals the separate ops") {
           }
           return batch_norm_inference(x, v[1], v[2], inputs[2], Tensor::full({12}, 2, type), 1e-3, fusion);
         };
-        BatchNormFusion fusion{.relu = rectified};
+        BatchNormFusion fusion{.relu = rectified, .max_value = most};
         if (bias) fusion.bias = v[3];
         if (residual) fusion.residual = v[4];
         Variable y = normalize(fused || !bias ? v[0] : v[0] + v[3], fused ? fusion : BatchNormFusion{});
         if (!fused && residual) y = y + v[4];
-        if (!fused && rectified) y = relu(y);
+        if (!fused && rectified) y = rectify(y, {.max_value = most});
         pass.backward(y, dy);
         std::vector<Tensor> found{y.value()};
         for (const Variable& input : v) found.push_back(pass.gradient(input));
@@ -124,6 +126,25 @@ TEST_CASE("the gradient of a fused relu is 0 where the normalized value is exact
       if (residual) CHECK(pass.gradient(added).to_vector() == std::vector<double>(120, 0));
     }
   }
+}
+
+TEST_CASE("a limited relu that is fused has the derivative 0 at its limit, and NaN stays NaN") {
+  const Tensor x = Tensor::of({5, 1}, {-1, 3, 6, 7, NAN}), zero = Tensor::zeros({1}), one = Tensor::ones({1});
+  for (const bool residual : {false, true}) {
+    ForwardPass pass(Mode::training);
+    const Variable v = pass.watch(x), added = pass.watch(Tensor::zeros({5, 1}));
+    BatchNormFusion fusion{.relu = true, .max_value = 6};
+    if (residual) fusion.residual = added;
+    const Variable y = batch_norm_inference(v, one, zero, zero, Tensor::full({1}, 0.5), 0.5, fusion);
+    const std::vector<double> values = y.value().to_vector();
+    CHECK(std::vector(values.begin(), values.begin() + 4) == std::vector<double>{0, 3, 6, 6});
+    CHECK(std::isnan(values[4]));
+    pass.backward(y, Tensor::ones({5, 1}));
+    CHECK(pass.gradient(residual ? added : v).to_vector() == std::vector<double>{0, 1, 0, 0, 0});
+  }
+  const Variable v(Tensor::ones({2, 1}));
+  CHECK_THAT(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .max_value = 0}); }),
+             Catch::Contains("batch_norm: expected a max_value above 0, got 0"));
 }
 
 TEST_CASE("float32 derivatives agree with float64, also if dy is correlated with x") {

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "framework/kernels/convolution/depthwise.hpp"
 #include "framework/kernels/convolution/direct_convolution.hpp"
 #include "framework/kernels/convolution/strips.hpp"
 #include "framework/kernels/convolution/winograd.hpp"
 #include "framework/kernels/memory/memory_pool.hpp"
+#include "framework/kernels/threads/parallel.hpp"
 
 namespace xtape::kernels {
 namespace {
@@ -89,32 +91,47 @@ Method method(const Window& window, std::int64_t filters) {
   return transforms ? Method::winograd : Method::taps;
 }
 
+/// Calls `finish`, unless it is null, for all of y.
+template <class T>
+void finish_all(const Window& window, std::int64_t filters, T* y, const PartFunction<T>* finish) {
+  constexpr std::int64_t pixels = 64;
+  if (!finish) return;
+  parallel_for(window.output_pixels(), pixels, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<T*> rows;
+    for (std::int64_t pixel = begin; pixel < end; ++pixel) rows.push_back(y + pixel * filters);
+    (*finish)(rows.data(), end - begin, 0, filters);
+  });
+}
+
 }  // namespace
 
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y, const PartFunction<T>* finish) {
   if (window.output_pixels() * filters == 0) return;
   if (window.channels == 0) {
     std::fill_n(y, window.output_pixels() * filters, T{0});
-    return;
+    return finish_all(window, filters, y, finish);
   }
   switch (method<T>(window, filters)) {
-    case Method::winograd: {
-      return transformed_conv2d(window, filters, x, w, kernel_range(window.channels, filters, w), y);
-    }
-    case Method::strips: return strips_conv2d(window, filters, x, w, y);
-    case Method::depthwise: return depthwise_conv2d(window, filters, x, w, y);
+    case Method::depthwise: return depthwise_conv2d(window, filters, x, w, y, finish);
+    case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y, finish);
+    case Method::winograd:
+      transformed_conv2d(window, filters, x, w, kernel_range(window.channels, filters, w), y);
+      break;
+    case Method::strips: strips_conv2d(window, filters, x, w, y); break;
     case Method::groups:
-      return for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
+      for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
         conv2d_gathered<T>(window, gather_taps(window, x + in), filters, w + out, nullptr, y + out);
       });
-    case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y);
+      break;
   }
+  finish_all(window, filters, y, finish);
 }
 
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y) {
-  conv2d_gathered<T>(window, gather_taps(window, x), filters, nullptr, &w, y);
+void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y,
+            const PartFunction<T>* finish) {
+  conv2d_gathered<T>(window, gather_taps(window, x), filters, nullptr, &w, y, finish);
 }
 
 template <class T>
@@ -130,8 +147,10 @@ bool reads_range(const Window& window, std::int64_t filters) {
 }
 
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y) {
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y,
+            const PartFunction<T>* finish) {
   transformed_conv2d(window, filters, x, w, range, y);
+  finish_all(window, filters, y, finish);
 }
 
 template <class T>
@@ -202,18 +221,22 @@ void conv2d_max_pool_kernel_gradient(const Window& window, const Window& pooling
   strips_max_pool_kernel_gradient(window, pooling, x, places, dy, dw);
 }
 
-template void conv2d(const Window&, std::int64_t, const float*, const float*, float*);
-template void conv2d(const Window&, std::int64_t, const double*, const double*, double*);
-template void conv2d(const Window&, std::int64_t, const float*, const PackedMatrix<float>&, float*);
-template void conv2d(const Window&, std::int64_t, const double*, const PackedMatrix<double>&, double*);
+template void conv2d(const Window&, std::int64_t, const float*, const float*, float*, const PartFunction<float>*);
+template void conv2d(const Window&, std::int64_t, const double*, const double*, double*, const PartFunction<double>*);
+template void conv2d(const Window&, std::int64_t, const float*, const PackedMatrix<float>&, float*,
+                     const PartFunction<float>*);
+template void conv2d(const Window&, std::int64_t, const double*, const PackedMatrix<double>&, double*,
+                     const PartFunction<double>*);
 template bool multiplies_packed<float>(const Window&, std::int64_t);
 template bool multiplies_packed<double>(const Window&, std::int64_t);
 template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<float>&);
 template bool reads_range<float>(const Window&, std::int64_t);
-template void conv2d(const Window&, std::int64_t, const float*, const float*, const SizeRange&, float*);
+template void conv2d(const Window&, std::int64_t, const float*, const float*, const SizeRange&, float*,
+                     const PartFunction<float>*);
 template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<double>&);
 template bool reads_range<double>(const Window&, std::int64_t);
-template void conv2d(const Window&, std::int64_t, const double*, const double*, const SizeRange&, double*);
+template void conv2d(const Window&, std::int64_t, const double*, const double*, const SizeRange&, double*,
+                     const PartFunction<double>*);
 template std::unique_ptr<PackedMatrix<float>> pack_kernel(const Window&, std::int64_t, const float*);
 template std::unique_ptr<PackedMatrix<double>> pack_kernel(const Window&, std::int64_t, const double*);
 template void conv2d_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);

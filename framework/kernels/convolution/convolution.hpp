@@ -18,9 +18,10 @@
 namespace xtape::kernels {
 
 /// y = x * w: y[n,i,j,f] = sum over kh, kw, c of x[n, i s + kh d - p, j s + kw d - p, c] w[kh,kw,c,f], with stride s,
-/// dilation d and padding p. x is 0 outside of the image.
+/// dilation d and padding p. x is 0 outside of the image. Unless `finish` is null, it is called for parts of y.
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y,
+            const PartFunction<T>* finish = nullptr);
 
 // Packed weights. With few images, packing w takes longer than multiplying with it, so inference packs each kernel
 // once.
@@ -37,14 +38,16 @@ template <class T>
 std::unique_ptr<PackedMatrix<T>> pack_kernel(const Window& window, std::int64_t filters, const T* w);
 /// The same as conv2d with the weights before packing, to the bit. Requires multiplies_packed and fits_packed.
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y);
+void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y,
+            const PartFunction<T>* finish = nullptr);
 
 /// Computes y with the known kernel_range of w. Kernels that are used many times keep it: with few images, finding it
 /// takes a noticeable part of the time. Only for windows where conv2d needs it (reads_range).
 template <class T>
 bool reads_range(const Window& window, std::int64_t filters);
 template <class T>
-void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y);
+void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, const SizeRange& range, T* y,
+            const PartFunction<T>* finish = nullptr);
 
 /// Computes dx from dy and w: the transposed convolution.
 template <class T>

@@ -96,13 +96,14 @@ std::int64_t row_grain(std::int64_t values) {
 }
 
 /// out(image, row, column) = the sum of the taps, where `out` gives the address of an output of the axes, `out_pixel`
-/// values from the next one in its row. w (kernel_height, kernel_width, channels).
+/// values from the next one in its row. w (kernel_height, kernel_width, channels). `finish` is called for each row.
 template <class T, class Out>
 void correlate(std::int64_t batch, const Axis& rows, const Axis& columns, std::int64_t kernel_width,
                std::int64_t channels, const T* x, const T* w, const Out& out, std::int64_t out_pixel,
-               const Engine<T>& engine) {
+               const Engine<T>& engine, const PartFunction<T>* finish = nullptr) {
   const std::vector<Stretch> stretches = columns.stretches();
   parallel_for(batch * rows.outputs, row_grain(columns.outputs * channels), [&](std::int64_t begin, std::int64_t end) {
+    std::vector<T*> pixels(static_cast<std::size_t>(finish ? columns.outputs : 0));
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t image = i / rows.outputs, row = i % rows.outputs;
       const TapRange range = taps_inside(rows.start + row * rows.step, rows.taps, rows.distance, rows.length);
@@ -120,6 +121,9 @@ void correlate(std::int64_t batch, const Axis& rows, const Axis& columns, std::i
                                    .y = out(image, row, s.first),
                                    .y_pixel = out_pixel});
       }
+      if (!finish) continue;
+      for (std::size_t p = 0; p < pixels.size(); ++p) pixels[p] = out(image, row, static_cast<std::int64_t>(p));
+      (*finish)(pixels.data(), columns.outputs, 0, channels);
     }
   });
 }
@@ -163,13 +167,14 @@ const Engine<T>& engine_for(std::int64_t channels) {
 }  // namespace
 
 template <class T>
-void depthwise_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y) {
+void depthwise_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y,
+                      const PartFunction<T>* finish) {
   const ChannelOfEachFilter<T> expanded(window, filters, x);
   const auto out = [&](std::int64_t image, std::int64_t row, std::int64_t column) {
     return y + ((image * window.out_height + row) * window.out_width + column) * filters;
   };
   correlate(window.batch, row_axis(window), column_axis(window), window.kernel_width, filters, expanded.data(), w, out,
-            filters, engine_for<T>(filters));
+            filters, engine_for<T>(filters), finish);
 }
 
 template <class T>
@@ -243,8 +248,10 @@ void depthwise_kernel_gradient(const Window& window, std::int64_t filters, const
   }
 }
 
-template void depthwise_conv2d(const Window&, std::int64_t, const float*, const float*, float*);
-template void depthwise_conv2d(const Window&, std::int64_t, const double*, const double*, double*);
+template void depthwise_conv2d(const Window&, std::int64_t, const float*, const float*, float*,
+                               const PartFunction<float>*);
+template void depthwise_conv2d(const Window&, std::int64_t, const double*, const double*, double*,
+                               const PartFunction<double>*);
 template void depthwise_input_gradient(const Window&, std::int64_t, const float*, const float*, float*);
 template void depthwise_input_gradient(const Window&, std::int64_t, const double*, const double*, double*);
 template void depthwise_kernel_gradient(const Window&, std::int64_t, const float*, const float*, float*);

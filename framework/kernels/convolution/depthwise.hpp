@@ -7,15 +7,17 @@
 #include <cstdint>
 
 #include "framework/kernels/convolution/window.hpp"
+#include "framework/kernels/gemm/product.hpp"
 
 namespace xtape::kernels {
 
 /// Whether the functions below compute the convolution.
 inline bool is_depthwise(const Window& window) { return window.groups == window.channels && window.groups > 1; }
 
-/// Computes y from x and w.
+/// Computes y from x and w. Unless `finish` is null, calls it for each row of pixels of y.
 template <class T>
-void depthwise_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+void depthwise_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y,
+                      const PartFunction<T>* finish = nullptr);
 /// Computes dx from dy and w.
 template <class T>
 void depthwise_input_gradient(const Window& window, std::int64_t filters, const T* dy, const T* w, T* dx);

@@ -34,7 +34,8 @@ Gather<T> gather_taps(const Window& window, const T* x) {
 /// returns the weights of a tap, a matrix (gather.length, columns). c(pixel) returns where the row of C is written.
 template <class T, class B, class C>
 void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::int64_t columns, const B& b, const C& c,
-                       const Engines<T>& engines, const PackedMatrix<T>* packed = nullptr) {
+                       const Engines<T>& engines, const PackedMatrix<T>* packed = nullptr,
+                       const PartFunction<T>* finish = nullptr) {
   const Zeros<T> zeros(gather.length);
   const auto indirection = [&](std::int64_t begin, std::int64_t end, const Slice& slice, const T** out) {
     order.for_each_stretch(begin, end, [&](std::int64_t i, Pixel first, std::int64_t count) {
@@ -59,14 +60,15 @@ void multiply_gathered(const Gather<T>& gather, const PixelOrder& order, std::in
                .zeros = zeros.data(),
                .b = [&](std::int64_t s) { return b(gather.taps[static_cast<std::size_t>(s)].index); },
                .c = c_rows,
-               .packed = packed},
+               .packed = packed,
+               .finish = finish},
               engines);
 }
 
 /// y = x * w, with w (taps, channels, filters) or, unless it is null, `packed`.
 template <class T>
 void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t filters, const T* w,
-                     const PackedMatrix<T>* packed, T* y) {
+                     const PackedMatrix<T>* packed, T* y, const PartFunction<T>* finish = nullptr) {
   multiply_gathered(
       gather, PixelOrder(window.batch, window.out_height, window.out_width, window.taps() > 1), filters / window.groups,
       [&](std::int64_t tap) {
@@ -75,7 +77,7 @@ void conv2d_gathered(const Window& window, const Gather<T>& gather, std::int64_t
       [&](Pixel out) {
         return y + ((out.image * window.out_height + out.row) * window.out_width + out.column) * filters;
       },
-      engines_in_use<T>(), packed);
+      engines_in_use<T>(), packed, finish);
 }
 
 /// dw (taps, channels, filters): for each tap the product of the transposed input under the tap with dy. In position

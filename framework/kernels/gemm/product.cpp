@@ -26,7 +26,8 @@ namespace {
 constexpr std::int64_t slice_depth = 256;
 constexpr std::int64_t row_tiles = 24;
 constexpr std::int64_t most_packed = 4 << 20;
-constexpr std::int64_t wide_columns = 128;  // columns packed at once, so that rows of B are read in long pieces
+constexpr std::int64_t finished_values = 32768;  // values of C in a task whose part of C is finished in the cache
+constexpr std::int64_t wide_columns = 128;       // columns packed at once, so that rows of B are read in long pieces
 
 /// Divides the depth into slices: long segments into equal parts of at most slice_depth values, rounded up to 8; short
 /// segments into groups of at most slice_depth values.
@@ -111,7 +112,11 @@ class Multiplication {
         engine_(engine),
         packing_(engine, product.columns, product.segments, product.length),
         row_block_(engine_.tile_rows * row_tiles *
-                   std::max<std::int64_t>(1, slice_depth / std::max<std::int64_t>(packing_.deepest_slice(), 16))) {}
+                   std::max<std::int64_t>(1, slice_depth / std::max<std::int64_t>(packing_.deepest_slice(), 16))) {
+    if (!product.finish) return;
+    const std::int64_t tiles = finished_values / std::max<std::int64_t>(1, product.columns) / engine_.tile_rows;
+    row_block_ = std::min(row_block_, std::max<std::int64_t>(1, tiles) * engine_.tile_rows);
+  }
 
   void run() const {
     if (p_.packed) return multiply_packed(p_.packed->data(), 0, packing_.panels());
@@ -157,7 +162,7 @@ class Multiplication {
   }
 
   /// Adds one slice to rows [begin, end) and the columns of panels [first, last) of C. `packed` holds these panels of
-  /// the slice. The first slice overwrites C unless p_.accumulate.
+  /// the slice. The first slice overwrites C unless p_.accumulate; after the last one, C is finished.
   void multiply_block(const Slice& slice, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
                       const T* packed) const {
     const Workspace<const T*> a((end - begin) * slice.segments);
@@ -174,6 +179,9 @@ class Multiplication {
                            .b = packed,
                            .c = c.data(),
                            .accumulate = p_.accumulate || slice.segment > 0 || slice.start > 0});
+    if (p_.finish && &slice == &packing_.slices().back()) {
+      (*p_.finish)(c.data(), end - begin, first * engine_.tile_columns, packing_.columns(first, last));
+    }
   }
 
   const Product<T>& p_;

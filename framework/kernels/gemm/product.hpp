@@ -47,6 +47,11 @@ class PackedMatrix {
   Workspace<T> values_;
 };
 
+/// A function of finished parts of a result, which is called while they are in the cache: columns [first, first +
+/// columns) of `count` rows; rows[i] is the address of the first of these columns. Every element is in one part.
+template <class T>
+using PartFunction = FunctionRef<void(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns)>;
+
 /// C (rows, columns) = A B, or C += A B if `accumulate`, with a depth of `segments` runs of `length` values. The sums
 /// are accumulated slice by slice in a fixed order, so they do not depend on the number of threads.
 template <class T>
@@ -62,6 +67,8 @@ struct Product {
   bool accumulate = false;
   /// Unless it is null, the packed B; `b` is then not called.
   const PackedMatrix<T>* packed = nullptr;
+  /// Unless it is null, called for the parts of C.
+  const PartFunction<T>* finish = nullptr;
 };
 template <class T>
 void multiply(const Product<T>& product, const Engines<T>& engines);

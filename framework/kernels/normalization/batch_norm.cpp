@@ -100,14 +100,21 @@ void with_mask(const Passing<T>& passing, F f) {
   f(std::integral_constant<Mask, Mask::all>{});
 }
 
+/// The largest value that passes the mask.
+template <class T>
+T largest_passing(const Passing<T>& passing) {
+  return std::isfinite(passing.most) ? std::nextafter(passing.most, T{0}) : passing.most;
+}
+
 /// Element c of a row of dy if it passes the mask, else 0. It is loaded in both cases: a conditional load is slow.
 template <auto mask, bool biased, class C, class T>
-T passed_element(const T* output, const Rows<C>& rows, const T* x, const T* dy, std::int64_t c) {
+T passed_element(const T* output, T largest, const Rows<C>& rows, const T* x, const T* dy, std::int64_t c) {
   using Mask = decltype(mask);
   const T d = dy[c];
-  if constexpr (mask == Mask::output) return output[c] > 0 ? d : T{0};
+  if constexpr (mask == Mask::output) return (output[c] > 0) & (output[c] <= largest) ? d : T{0};
   if constexpr (mask == Mask::again) {
-    return rows.template centered<biased>(x, c) * rows.scale[c] + rows.shift[c] > 0 ? d : T{0};
+    const C value = rows.template centered<biased>(x, c) * rows.scale[c] + rows.shift[c];
+    return (value > 0) & (value <= static_cast<C>(largest)) ? d : T{0};
   }
   return d;
 }
@@ -118,6 +125,7 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
              const Passing<T>& passing, const Normalization<T>& normalization, double* dgamma, double* dbeta,
              T* passed) {
   const Workspace<double> totals(2 * channels);
+  const T largest = largest_passing(passing);
   bool finite = false;
   with_mask(passing, [&](auto mask) {
     with_flag(normalization.bias, [&](auto biased) {
@@ -130,7 +138,7 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
           T* const out = passed + (passed ? i : 0);
 #pragma omp simd
           for (std::int64_t c = 0; c < channels; ++c) {
-            const T element = passed_element<mask(), biased()>(output, r, in, d, c);
+            const T element = passed_element<mask(), biased()>(output, largest, r, in, d, c);
             if constexpr (writes()) out[c] = element;
             product[c] += static_cast<C>(element) * static_cast<C>(r.template centered<biased()>(in, c));
             sum[c] += static_cast<C>(element);
@@ -147,28 +155,62 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
   return finite;
 }
 
+/// Normalizes one row in the type C.
+template <bool biased, bool adds, bool cuts, class C, class T>
+void normalize_row(const Rows<C> r, std::int64_t channels, const T* x, const T* residual, const C most, T* y) {
+#pragma omp simd
+  for (std::int64_t c = 0; c < channels; ++c) {
+    C value = r.template centered<biased>(x, c) * r.scale[c] + r.shift[c];
+    if constexpr (adds) value += static_cast<C>(residual[c]);
+    if constexpr (cuts) value = C{0} > value ? C{0} : value > most ? most : value;
+    y[c] = static_cast<T>(value);
+  }
+}
+
 }  // namespace
+
+template <class T>
+PartNormalizer<T>::PartNormalizer(std::int64_t channels, const Normalization<T>& normalization,
+                                  const Epilogue<T>& epilogue, const T* y)
+    : epilogue_(epilogue), y_(y), usable_(std::is_same_v<T, double> || fits(channels, normalization)) {
+  const Coefficients<T> coefficients(channels, normalization);
+  const Rows<T> rows = coefficients.rows();
+  if (normalization.bias) bias_.assign(rows.bias, rows.bias + channels);
+  mean_.assign(rows.mean, rows.mean + channels);
+  scale_.assign(rows.scale, rows.scale + channels);
+  shift_.assign(rows.shift, rows.shift + channels);
+}
+
+template <class T>
+void PartNormalizer<T>::operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const {
+  const bool has_bias = !bias_.empty();
+  const Rows<T> r{bias_.data() + (has_bias ? first : 0), mean_.data() + first, scale_.data() + first,
+                  shift_.data() + first};
+  with_flag(has_bias, [&](auto biased) {
+    with_flag(epilogue_.residual, [&](auto adds) {
+      with_flag(epilogue_.rectifies, [&](auto cuts) {
+        for (std::int64_t i = 0; i < count; ++i) {
+          const T* const residual = adds() ? epilogue_.residual + (rows[i] - y_) : nullptr;
+          normalize_row<biased(), adds(), cuts()>(r, columns, rows[i], residual, epilogue_.most, rows[i]);
+        }
+      });
+    });
+  });
+}
 
 template <class T>
 void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
                const Epilogue<T>& epilogue, T* y) {
-  const auto [residual, rectifies] = epilogue;
-  with_coefficients(channels, normalization, [&, residual = residual, rectifies = rectifies](const auto coefficients) {
+  with_coefficients(channels, normalization, [&, e = epilogue](const auto coefficients) {
     using C = std::remove_cvref_t<decltype(*coefficients.mean)>;
     with_flag(normalization.bias, [&](auto biased) {
-      with_flag(residual, [&](auto adds) {
-        with_flag(rectifies, [&](auto cuts) {
+      with_flag(e.residual, [&](auto adds) {
+        with_flag(e.rectifies, [&](auto cuts) {
           parallel_for(rows, row_grain(channels), [=](std::int64_t begin, std::int64_t end) {
             const auto r = coefficients;
+            const C most = static_cast<C>(e.most);
             for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
-              const T *in = x + i, *added = residual + (adds() ? i : 0);
-              T* const out = y + i;
-#pragma omp simd
-              for (std::int64_t c = 0; c < channels; ++c) {
-                C value = r.template centered<biased()>(in, c) * r.scale[c] + r.shift[c];
-                if constexpr (adds()) value += static_cast<C>(added[c]);
-                out[c] = static_cast<T>(cuts() && C{0} > value ? C{0} : value);
-              }
+              normalize_row<biased(), adds(), cuts()>(r, channels, x + i, e.residual + (adds() ? i : 0), most, y + i);
             }
           });
         });
@@ -198,6 +240,7 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
     const Workspace<C> slopes(2 * channels);
     C* const slope = slopes.data();
     C* const offset = slope + channels;
+    const T largest = largest_passing(passing);
     for (std::int64_t c = 0; c < channels && dgamma; ++c) {
       const double of_x = -normalization.inverse_deviation[c] * dgamma[c] / static_cast<double>(rows);
       const double rest = rest_of_mean(normalization, c);
@@ -207,14 +250,14 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
     with_mask(passing, [&](auto mask) {
       with_flag(normalization.bias, [&](auto biased) {
         with_flag(dgamma, [&](auto of_batch) {
-          parallel_for(rows, row_grain(channels), [&, slope, offset](std::int64_t begin, std::int64_t end) {
+          parallel_for(rows, row_grain(channels), [&, slope, offset, largest](std::int64_t begin, std::int64_t end) {
             const auto r = coefficients;
             for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
               const T *in = x + i, *d = dy + i, *output = passing.output + (passing.output ? i : 0);
               T* const out = dx + i;
 #pragma omp simd
               for (std::int64_t c = 0; c < channels; ++c) {
-                C value = static_cast<C>(passed_element<mask(), biased()>(output, r, in, d, c));
+                C value = static_cast<C>(passed_element<mask(), biased()>(output, largest, r, in, d, c));
                 if constexpr (of_batch()) value += r.template centered<biased()>(in, c) * slope[c] + offset[c];
                 out[c] = static_cast<T>(value * r.scale[c]);
               }
@@ -226,6 +269,8 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
   });
 }
 
+template class PartNormalizer<float>;
+template class PartNormalizer<double>;
 template void normalize(std::int64_t, std::int64_t, const float*, const Normalization<float>&, const Epilogue<float>&,
                         float*);
 template void normalize(std::int64_t, std::int64_t, const double*, const Normalization<double>&,

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <vector>
 
 namespace xtape::kernels {
 
@@ -26,11 +28,12 @@ struct Normalization {
 };
 
 /// What normalize does after the normalization: it adds `residual` (rows, channels) unless that is null, and then, if
-/// `rectifies`, applies max(., 0). NaN stays NaN.
+/// `rectifies`, applies min(max(., 0), most). NaN stays NaN.
 template <class T>
 struct Epilogue {
   const T* residual = nullptr;
   bool rectifies = false;
+  T most = std::numeric_limits<T>::infinity();
 };
 
 /// Writes the normalization of x, followed by the epilogue, to y. y may be x.
@@ -38,14 +41,35 @@ template <class T>
 void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
                const Epilogue<T>& epilogue, T* y);
 
-/// The ReLU mask of the backward pass: which elements of dy = dL/dy pass through max(., 0) to the normalization.
+/// normalize(), prepared to be applied in place to parts of an array y (rows, channels), with the same bits. Internal
+/// to the library. It refers to `epilogue.residual`.
+template <class T>
+class PartNormalizer {
+ public:
+  PartNormalizer(std::int64_t channels, const Normalization<T>& normalization, const Epilogue<T>& epilogue, const T* y);
+  /// Whether the range of T suffices for the coefficients. Otherwise only normalize() may be used.
+  bool usable() const { return usable_; }
+  /// Normalizes channels [first, first + columns) of `count` rows of y; rows[i] is the address of the first of them.
+  void operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const;
+
+ private:
+  std::vector<T> bias_, mean_, scale_, shift_;
+  Epilogue<T> epilogue_;
+  const T* y_;
+  bool usable_;
+};
+
+/// The ReLU mask of the backward pass: which elements of dy = dL/dy pass through min(max(., 0), most) to the
+/// normalization.
 ///   all     every element: there was no max(., 0)
-///   output  those where `output` (rows, channels), the result of the forward pass, is positive
-///   again   those where the normalization of x, recomputed here, is positive
+///   output  those where `output` (rows, channels), the result of the forward pass, is positive and below `most`
+///   again   those where the normalization of x, recomputed here, is positive and below `most`
+/// If `most` is infinite, infinity passes.
 template <class T>
 struct Passing {
   enum class Mask { all, output, again } mask = Mask::all;
   const T* output = nullptr;
+  T most = std::numeric_limits<T>::infinity();
 };
 
 /// Computes, for each channel, dgamma = sum of d (x + bias - mean) inverse_deviation and dbeta = sum of d, where d is

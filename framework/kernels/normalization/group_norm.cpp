@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "framework/kernels/threads/parallel.hpp"
@@ -39,22 +40,33 @@ struct Pieces {
   }
 };
 
-/// The sum of f(value) over n values, in eight partial sums that the compiler vectorizes.
-template <class T, class F>
-double sum_of(const T* values, std::int64_t n, const F f) {
-  double lanes[8] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int lane = 0; lane < 8; ++lane) lanes[lane] += f(static_cast<double>(values[i + lane]));
-  }
+double sum_of(const double* values, std::int64_t n) {
   double sum = 0;
-  for (; i < n; ++i) sum += f(static_cast<double>(values[i]));
-  for (const double lane : lanes) sum += lane;
+  for (std::int64_t i = 0; i < n; ++i) sum += values[i];
   return sum;
 }
 
-double sum_of(const double* values, std::int64_t n) {
-  return sum_of(values, n, [](double v) { return v; });
+/// Two sums over [0, n): f(i, a, b) sets a and b to the terms of i. They are accumulated in `lanes` partial sums, which
+/// the compiler vectorizes.
+template <int lanes, class F>
+std::pair<double, double> two_sums(std::int64_t n, const F& f) {
+  double first[lanes] = {}, second[lanes] = {}, a = 0, b = 0;
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (int lane = 0; lane < lanes; ++lane) {
+      double more = 0, others = 0;
+      f(i + lane, more, others);
+      first[lane] += more;
+      second[lane] += others;
+    }
+  }
+  std::pair<double, double> sums{0, 0};
+  for (; i < n; ++i) {
+    f(i, a, b);
+    sums.first += a, sums.second += b;
+  }
+  for (int lane = 0; lane < lanes; ++lane) sums.first += first[lane], sums.second += second[lane];
+  return sums;
 }
 
 /// sums[c] = the sum of f(x[position][c], c) over the positions, for c of `channels` from x on.
@@ -68,20 +80,56 @@ void channel_sums(const T* x, std::int64_t positions, std::int64_t stride, std::
   }
 }
 
-/// The statistics of groups of one position: rows of x.
+// Groups of one position are rows of x: layer and RMS normalization.
+
+/// Computes the mean of a row, 0 unless `centered`, and 1 / sqrt(variance + epsilon), in one pass over deviations from
+/// the first element. If that is too far from the mean for an accurate variance, a second pass takes the mean.
 template <class T>
-void row_moments(const T* x, std::int64_t size, std::int64_t groups, double epsilon, bool centered, double* mean,
-                 double* inverse) {
+void row_moments(const T* row, std::int64_t size, double epsilon, bool centered, double& mean, double& inverse) {
+  constexpr double far = 64;  // squares of deviations of the mean, in variances
   const auto n = static_cast<double>(size);
-  for (std::int64_t g = 0; g < groups; ++g) {
-    const T* const row = x + g * size;
-    double m = 0;
-    if (centered) {
-      m = sum_of(row, size, [](double v) { return v; }) / n;
-      m += sum_of(row, size, [m](double v) { return v - m; }) / n;  // the rounding error of the mean
-    }
-    mean[g] = m;
-    inverse[g] = 1 / std::sqrt(sum_of(row, size, [m](double v) { return (v - m) * (v - m); }) / n + epsilon);
+  const auto around = [&](double origin) {
+    const auto [sum, squares] = two_sums<32>(size, [&](std::int64_t i, double& deviation, double& square) {
+      deviation = static_cast<double>(row[i]) - origin;
+      square = deviation * deviation;
+    });
+    const double shifted = centered ? sum / n : 0, variance = std::max(squares / n - shifted * shifted, 0.0);
+    mean = origin + shifted;
+    inverse = 1 / std::sqrt(variance + epsilon);
+    return shifted * shifted <= far * variance;
+  };
+  if (!centered) return static_cast<void>(around(0));
+  if (!around(static_cast<double>(row[0]))) around(mean);
+}
+
+template <class T>
+void normalize_row(const T* x, std::int64_t size, double mean, double inverse, const T* gains, const T* shifts, T* y) {
+  const T center = static_cast<T>(mean), rest = static_cast<T>(mean - static_cast<double>(center));
+  const T scale = static_cast<T>(inverse);
+#pragma omp simd
+  for (std::int64_t c = 0; c < size; ++c) y[c] = (x[c] - center - rest) * scale * gains[c] + shifts[c];
+}
+
+/// Writes dx of a row, and adds its terms to dgamma and dbeta.
+template <class T>
+void row_gradient(const T* x, const T* dy, std::int64_t size, double mean, double inverse, bool centered,
+                  const T* gains, T* dx, double* dgamma, double* dbeta) {
+  const auto [slopes, products] = two_sums<16>(size, [&](std::int64_t c, double& slope, double& product) {
+    const auto d = static_cast<double>(dy[c]);
+    const double normal = (static_cast<double>(x[c]) - mean) * inverse;
+    dgamma[c] += d * normal;
+    dbeta[c] += d;
+    slope = d * static_cast<double>(gains[c]);
+    product = slope * normal;
+  });
+  const auto n = static_cast<double>(size);
+  const T center = static_cast<T>(mean), scale = static_cast<T>(inverse);
+  const double of_x = -inverse * inverse * products / n;
+  const double rest = of_x * (static_cast<double>(center) - mean);
+  const T factor = static_cast<T>(of_x), constant = static_cast<T>(rest - (centered ? inverse * slopes / n : 0));
+#pragma omp simd
+  for (std::int64_t c = 0; c < size; ++c) {
+    dx[c] = scale * gains[c] * dy[c] + (factor * (x[c] - center) + constant);
   }
 }
 
@@ -90,7 +138,6 @@ template <class T>
 void moments(const GroupShape& shape, const T* x, std::int64_t groups, double epsilon, bool centered, double* sums,
              double* centers, double* mean, double* inverse) {
   const std::int64_t size = shape.size, channels = groups * size;
-  if (shape.positions == 1) return row_moments(x, size, groups, epsilon, centered, mean, inverse);
   const auto n = static_cast<double>(shape.positions * size);
   if (centered) {
     channel_sums(x, shape.positions, shape.channels(), channels, sums, [](double v, std::int64_t) { return v; });
@@ -109,11 +156,30 @@ void moments(const GroupShape& shape, const T* x, std::int64_t groups, double ep
   for (std::int64_t g = 0; g < groups; ++g) inverse[g] = 1 / std::sqrt(sum_of(sums + g * size, size) / n + epsilon);
 }
 
-/// Values in double, or `otherwise` where there are none.
+/// Values in To, or `otherwise` where there are none.
+template <class To, class T>
+std::vector<To> values_or(const T* values, std::int64_t offset, std::int64_t n, To otherwise) {
+  return values ? std::vector<To>(values + offset, values + offset + n)
+                : std::vector<To>(static_cast<std::size_t>(n), otherwise);
+}
+
 template <class T>
-std::vector<double> values_or(const T* values, std::int64_t offset, std::int64_t n, double otherwise) {
-  return values ? std::vector<double>(values + offset, values + offset + n)
-                : std::vector<double>(static_cast<std::size_t>(n), otherwise);
+void normalize_rows(const GroupShape& shape, const T* x, const T* gamma, const T* beta, double epsilon, bool centered,
+                    T* y, double* mean, double* inverse) {
+  Pieces(shape).for_each(
+      shape, [&](std::int64_t, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t groups) {
+        const std::int64_t size = shape.size, channels = groups * size, offset = first * size;
+        const std::vector<T> gains = values_or<T>(gamma, offset, channels, 1);
+        const std::vector<T> shifts = values_or<T>(beta, offset, channels, 0);
+        for (std::int64_t o = begin; o < end; ++o) {
+          for (std::int64_t g = 0; g < groups; ++g) {
+            const std::int64_t row = o * shape.groups + first + g;
+            row_moments(x + row * size, size, epsilon, centered, mean[row], inverse[row]);
+            normalize_row(x + row * size, size, mean[row], inverse[row], gains.data() + g * size,
+                          shifts.data() + g * size, y + row * size);
+          }
+        }
+      });
 }
 
 }  // namespace
@@ -121,14 +187,15 @@ std::vector<double> values_or(const T* values, std::int64_t offset, std::int64_t
 template <class T>
 void group_norm(const GroupShape& shape, const T* x, const T* gamma, const T* beta, double epsilon, bool centered, T* y,
                 double* mean, double* inverse) {
+  if (shape.positions == 1) return normalize_rows(shape, x, gamma, beta, epsilon, centered, y, mean, inverse);
   const Pieces pieces(shape);
   const std::int64_t size = shape.size, stride = shape.channels();
   pieces.for_each(shape, [&](std::int64_t, std::int64_t begin, std::int64_t end, std::int64_t first,
                              std::int64_t groups) {
     const std::int64_t channels = groups * size, offset = first * size;
     std::vector<double> buffer(static_cast<std::size_t>(2 * channels));
-    const std::vector<double> all_gains = values_or(gamma, offset, channels, 1);
-    const std::vector<double> all_shifts = values_or(beta, offset, channels, 0);
+    const std::vector<double> all_gains = values_or<double>(gamma, offset, channels, 1);
+    const std::vector<double> all_shifts = values_or<double>(beta, offset, channels, 0);
     const double *const gains = all_gains.data(), *const shifts = all_shifts.data();
     std::vector<T> coefficients(static_cast<std::size_t>(3 * channels));
     T *const center = coefficients.data(), *const scale = center + channels, *const shift = scale + channels;
@@ -165,8 +232,20 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
   pieces.for_each(shape, [&](std::int64_t block, std::int64_t begin, std::int64_t end, std::int64_t first,
                              std::int64_t groups) {
     const std::int64_t channels = groups * size, offset = first * size;
+    double* const sums = partial.data() + 2 * block * stride + offset;
+    if (shape.positions == 1) {
+      const std::vector<T> row_gains = values_or<T>(gamma, offset, channels, 1);
+      for (std::int64_t o = begin; o < end; ++o) {
+        for (std::int64_t g = 0; g < groups; ++g) {
+          const std::int64_t row = o * shape.groups + first + g, c = g * size;
+          row_gradient(x + row * size, dy + row * size, size, mean[row], inverse[row], centered, row_gains.data() + c,
+                       dx + row * size, sums + c, sums + stride + c);
+        }
+      }
+      return;
+    }
     std::vector<double> buffer(static_cast<std::size_t>(5 * channels));
-    const std::vector<double> all_gains = values_or(gamma, offset, channels, 1);
+    const std::vector<double> all_gains = values_or<double>(gamma, offset, channels, 1);
     const double* const gains = all_gains.data();
     double *const of_dy = buffer.data(), *const of_product = of_dy + channels, *const center = of_product + channels;
     double *const weighted_dy = center + channels, *const weighted_product = weighted_dy + channels;
@@ -174,7 +253,6 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
     T *const of_slope = coefficients.data(), *const of_value = of_slope + channels,
              *const constant = of_value + channels;
     T* const middle = constant + channels;
-    double* const sums = partial.data() + 2 * block * stride + offset;
     for (std::int64_t o = begin; o < end; ++o) {
       const double *const means = mean + o * shape.groups + first, *const inverses = inverse + o * shape.groups + first;
       const std::int64_t start = o * shape.positions * stride + offset;

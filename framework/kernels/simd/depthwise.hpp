@@ -151,6 +151,56 @@ template <class T, class V, int rows, int columns, int sums>
   }
 }
 
+/// add_depthwise_tile for three columns of taps that are as far apart as the pixels: each input is loaded once for the
+/// three columns, and a window of three dy slides over the pixels. There are at least two pixels. The order of the sums
+/// is that of add_depthwise_tile.
+template <class T, class V, int rows>
+[[gnu::always_inline]] inline void add_sliding_tile(const DepthwiseSums<T>& p, std::int64_t row, std::int64_t column,
+                                                    std::int64_t channel) {
+  V sum[rows][3];
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; ++r) sum[r][0] = sum[r][1] = sum[r][2] = V{};
+  for (std::int64_t line = 0; line < p.lines; ++line) {
+    const T* x = p.x.data + line * p.x_line + row * p.x.row + column * p.x.column + channel;
+    const T* dy = p.dy + line * p.dy_line + channel;
+    V slopes[3] = {};  // dy of this pixel, the one before, and the one before that
+    // Adds the products of the next inputs with the columns [first, last).
+    const auto add = [&](auto first, auto last) __attribute__((always_inline)) {
+#pragma GCC unroll 3
+      for (int r = 0; r < rows; ++r) {
+        const V value = load<V>(x + r * p.x.row);
+        if constexpr (first() == 0) sum[r][0] += slopes[0] * value;
+        if constexpr (first() <= 1 && last() > 1) sum[r][1] += slopes[1] * value;
+        if constexpr (last() == 3) sum[r][2] += slopes[2] * value;
+      }
+      x += p.x.pixel;
+    };
+    const auto slide = [&]() __attribute__((always_inline)) { slopes[2] = slopes[1], slopes[1] = slopes[0]; };
+    const auto next = [&]() __attribute__((always_inline)) {
+      slide();
+      slopes[0] = load<V>(dy);
+      dy += p.dy_pixel;
+    };
+    constexpr std::integral_constant<int, 0> zero;
+    constexpr std::integral_constant<int, 1> one;
+    constexpr std::integral_constant<int, 2> two;
+    constexpr std::integral_constant<int, 3> three;
+    next(), add(zero, one);
+    next(), add(zero, two);
+    for (std::int64_t pixel = 2; pixel < p.pixels; ++pixel) next(), add(zero, three);
+    slide(), add(one, three);
+    slide(), add(two, three);
+  }
+#pragma GCC unroll 3
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 3
+    for (int c = 0; c < 3; ++c) {
+      T* const dw = p.dw + (row + r) * p.dw_row + (column + c) * p.dw_column + channel;
+      store(dw, load<V>(dw) + sum[r][c]);
+    }
+  }
+}
+
 /// Calls f(size, start) for blocks of 5, 3, 2 and 1 (compile-time constants, at most `most`) that fill [0, count).
 template <int most, class F>
 [[gnu::always_inline]] inline void for_each_block(std::int64_t count, const F& f) {
@@ -171,6 +221,9 @@ void add_depthwise_products(const DepthwiseSums<T>& p) {
       for_each_block<5>(p.x.columns, [&](auto columns, std::int64_t column) {
         constexpr int sums = 8 / (rows * columns) > 1 ? 8 / (rows * columns) : 1;
         using V = decltype(vector);
+        if constexpr (columns == 3 && sums == 1) {
+          if (p.x.column == p.x.pixel && p.pixels > 1) return add_sliding_tile<T, V, rows>(p, row, column, channel);
+        }
         if (p.pixels >= sums) {
           add_depthwise_tile<T, V, rows, columns, sums>(p, row, column, channel);
         } else {
