@@ -28,7 +28,8 @@ double Nadam::momentum_at(std::int64_t t) const {
 
 void Nadam::begin_step(std::int64_t number) {
   if (number < step_) step_ = 0, product_ = 1;  // an earlier state was restored
-  while (step_ < number) product_ *= momentum_at(++step_);
+  while (step_ < number && product_ > 0) product_ *= momentum_at(++step_);
+  step_ = number;
 }
 
 void Nadam::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const {
