@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/file_format.hpp"
+#include "framework/io/half.hpp"
 #include "framework/io/input_file.hpp"
 #include "framework/io/safetensors_header.hpp"
 
@@ -75,16 +75,6 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<st
   header.resize((header.size() + 7) / 8 * 8, ' ');
   return header;
 }
-
-/// Converts IEEE 754 binary16 (5 exponent bits, 10 fraction bits) to float.
-float from_half(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16, exponent = (bits >> 10) & 31U, fraction = bits & 1023U;
-  if (exponent == 0) return std::copysign(std::ldexp(static_cast<float>(fraction), -24), sign ? -1.0F : 1.0F);
-  return std::bit_cast<float>(sign | (exponent == 31 ? 255U : exponent + 112) << 23 | fraction << 13);
-}
-
-/// Converts bfloat16, the upper half of a float32, to float.
-float from_brain(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
 /// A file that is open for reading, and its header.
 class Source {

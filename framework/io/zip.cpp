@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "framework/error.hpp"
 #include "framework/io/file_format.hpp"
@@ -48,6 +49,15 @@ std::string read_entry(zip_t* archive, const std::string& name, std::int64_t fil
   check(zip_fread(entry.get(), &beyond, 1) == 0, "expected the checksum of the entry \"{}\", got: {}", name,
         zip_file_strerror(entry.get()));
   return bytes;
+}
+
+Archive open_archive(std::string_view function, const InputFile& opened, const std::filesystem::path& path) {
+  check(is_zip(opened), "{}: expected a zip archive, got a file of another format: {}", function, path.string());
+  int number = 0;
+  Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &number), zip_discard);
+  check(archive != nullptr, "{}: expected an undamaged zip archive, got: {}: {}", function, error_text(number),
+        path.string());
+  return archive;
 }
 
 /// An archive in memory, which libzip completes when it is closed.
@@ -105,11 +115,7 @@ class Writer {
 std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
                                const std::vector<std::string>& names) {
   const InputFile opened(function, path);
-  check(is_zip(opened), "{}: expected a zip archive, got a file of another format: {}", function, path.string());
-  int number = 0;
-  const Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &number), zip_discard);
-  check(archive != nullptr, "{}: expected an undamaged zip archive, got: {}: {}", function, error_text(number),
-        path.string());
+  const Archive archive = open_archive(function, opened, path);
   std::vector<ZipEntry> entries;
   for (const std::string& name : names) {
     try {
@@ -119,6 +125,21 @@ std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem:
     }
   }
   return entries;
+}
+
+std::vector<std::string> zip_entry_names(std::string_view function, const std::filesystem::path& path) {
+  const Archive archive = open_archive(function, InputFile(function, path), path);
+  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  check(count <= 100'000, "{}: {}: expected at most 100,000 entries, got {}", function, path.string(), count);
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const char* const name = zip_get_name(archive.get(), static_cast<zip_uint64_t>(i), 0);
+    check(name != nullptr && seen.insert(name).second, "{}: {}: expected entries with different names, got others",
+          function, path.string());
+    names.emplace_back(name);
+  }
+  return names;
 }
 
 void write_zip(std::string_view function, std::ostream& out, const std::vector<ZipEntry>& entries) {

@@ -1,4 +1,4 @@
-// Zip archives: the container of Keras's .keras files.
+// Zip archives: the container of Keras's .keras files and NumPy's .npz files.
 #pragma once
 
 #include <filesystem>
@@ -20,6 +20,10 @@ struct ZipEntry {
 /// Memory is allocated only if the file is large enough to hold the entry.
 std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
                                const std::vector<std::string>& names);
+
+/// The names of the entries of a zip archive, in its order. Error with `function` and the path when the file is missing
+/// or not a zip archive, when a name occurs twice or there are more than 100,000 entries.
+std::vector<std::string> zip_entry_names(std::string_view function, const std::filesystem::path& path);
 
 /// Writes a zip archive without compression. The same entries give the same bytes. Error with `function` in a build
 /// without libzip.

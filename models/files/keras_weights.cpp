@@ -142,22 +142,9 @@ StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, 
   return result;
 }
 
-}  // namespace
-
-std::optional<std::vector<std::string>> keras_strings(const Hdf5File& file, const std::string& object,
-                                                      const std::string& name) {
-  if (auto whole = file.strings(object, name)) return whole;
-  std::optional<std::vector<std::string>> all;
-  for (int part = 0;; ++part) {
-    const auto more = file.strings(object, fmt::format("{}{}", name, part));
-    if (!more) return all;
-    if (!all) all.emplace();
-    all->insert(all->end(), more->begin(), more->end());
-  }
-}
-
-void add_keras_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
-                       const std::vector<std::string>& values) {
+/// Writes an attribute of many strings, split as Keras does.
+void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
+                 const std::vector<std::string>& values) {
   std::size_t width = 1;
   for (const std::string& value : values) width = std::max(width, value.size());
   const std::size_t most = std::max<std::size_t>(hdf5_attribute_limit / width, 1);
@@ -169,6 +156,20 @@ void add_keras_strings(std::vector<Hdf5Attribute>& attributes, const std::string
     const auto first = values.begin() + static_cast<std::ptrdiff_t>(begin);
     const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, values.size() - begin));
     attributes.push_back({group, fmt::format("{}{}", name, part), {first, last}});
+  }
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> keras_strings(const Hdf5File& file, const std::string& object,
+                                                      const std::string& name) {
+  if (auto whole = file.strings(object, name)) return whole;
+  std::optional<std::vector<std::string>> all;
+  for (int part = 0;; ++part) {
+    const auto more = file.strings(object, fmt::format("{}{}", name, part));
+    if (!more) return all;
+    if (!all) all.emplace();
+    all->insert(all->end(), more->begin(), more->end());
   }
 }
 
@@ -207,9 +208,9 @@ void add_keras_weights(const Model& model, const std::string& root, std::vector<
       names.push_back(name + ":0");
       tensors.push_back({group + "/" + names.back(), parameter.value()});
     }
-    add_keras_strings(attributes, group, "weight_names", names);
+    add_strings(attributes, group, "weight_names", names);
   }
-  add_keras_strings(attributes, root.empty() ? "/" : root.substr(0, root.size() - 1), "layer_names", layers);
+  add_strings(attributes, root.empty() ? "/" : root.substr(0, root.size() - 1), "layer_names", layers);
 }
 
 void write_keras3_weights(const Model& model, const std::filesystem::path& path, std::vector<NamedTensor> tensors) {

@@ -36,8 +36,4 @@ void write_keras3_weights(const Model& model, const std::filesystem::path& path,
 std::optional<std::vector<std::string>> keras_strings(const Hdf5File& file, const std::string& object,
                                                       const std::string& name);
 
-/// Adds an attribute of many strings, split as Keras does.
-void add_keras_strings(std::vector<Hdf5Attribute>& attributes, const std::string& group, const std::string& name,
-                       const std::vector<std::string>& values);
-
 }  // namespace xtape

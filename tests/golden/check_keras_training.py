@@ -1,6 +1,6 @@
 """Loads compiled models that xtape saved, with Keras 3, trains on and compares with what keras_training.safetensors has:
-  check_keras_training.py FILE ...
-Prints "FILE equal DIFFERENCE" or "FILE different DIFFERENCE" for each, or "skipped" without Keras.
+  check_keras_training.py FILE NAME ...   a file, and the name of its arrays
+Prints "NAME equal DIFFERENCE" or "FILE different DIFFERENCE" for each, or "skipped" without Keras.
 """
 import os
 import pathlib
@@ -17,9 +17,12 @@ except ImportError as error:
     sys.exit()
 
 arrays = load_file(pathlib.Path(__file__).parent / "keras_training.safetensors")
-for path in sys.argv[1:]:
-    name = pathlib.Path(path).stem
-    model = keras.models.load_model(path)
+for path, name in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:
+        print(name, "failed:", error, flush=True)
+        continue
     targets = arrays["numbers"]
     if name.split("_")[0] in ("softmax", "logits", "one", "binary"):
         targets = arrays["classes"]
@@ -28,4 +31,4 @@ for path in sys.argv[1:]:
     for step in range(3, 6):
         model.train_on_batch(arrays["inputs"][step], targets[step])
     difference = max(np.abs(weight - arrays[f"{name}/{i}"]).max() for i, weight in enumerate(model.get_weights()))
-    print(path, "equal" if difference < 3e-6 else "different", difference, flush=True)
+    print(name, "equal" if difference < 3e-6 else "different", difference, flush=True)

@@ -84,21 +84,20 @@ TEST_CASE("training resumes from files of Keras with Keras's steps, before and a
   for_each_file(runs, [&](const std::string& name, const std::filesystem::path& path) {
     const KerasTraining run = load_keras_training(path);
     types.insert(run.optimizer->type());
-    for (const char* format : {"again.keras", "again.h5"}) {
-      INFO(format);
-      const auto save = [&] {
-        save_keras_training(run.model, *run.optimizer, folder / format, {.loss = *run.loss, .metrics = run.metrics});
-      };
-      if (!can_be_saved(*run.optimizer)) {
-        CHECK_THAT(error_of(save), Catch::Contains("expected options that Keras has"));
-        continue;
-      }
+    const auto save = [&] {
+      save_keras_training(run.model, *run.optimizer, folder / "again.keras",
+                          {.loss = *run.loss, .metrics = run.metrics});
+    };
+    if (can_be_saved(*run.optimizer)) {
+      INFO("saved again");
       save();
-      const KerasTraining again = load_keras_training(folder / format);
+      const KerasTraining again = load_keras_training(folder / "again.keras");
       CHECK(again.optimizer->settings() == run.optimizer->settings());
       CHECK(again.optimizer->schedule().text() == run.optimizer->schedule().text());
       CHECK(again.metrics.size() == run.metrics.size());
       check_steps(runs, name, again);
+    } else {
+      CHECK_THAT(error_of(save), Catch::Contains("expected options that Keras has"));
     }
     check_steps(runs, name, run);
   });
@@ -113,12 +112,10 @@ TEST_CASE("Keras resumes training from files that xtape saved, with the same ste
   for_each_file(runs, [&](const std::string& name, const std::filesystem::path& path) {
     const KerasTraining run = load_keras_training(path);
     if (!can_be_saved(*run.optimizer)) return;
-    for (const char* ending : {"h5", "keras"}) {
-      const std::filesystem::path copy = folder / fmt::format("{}.{}", name, ending);
-      save_keras_training(run.model, *run.optimizer, copy, {.loss = *run.loss, .metrics = run.metrics});
-      arguments += fmt::format(" '{}'", copy.string());
-      ++files;
-    }
+    const std::filesystem::path copy = folder / (name + "_again.keras");
+    save_keras_training(run.model, *run.optimizer, copy, {.loss = *run.loss, .metrics = run.metrics});
+    arguments += fmt::format(" '{}' {}", copy.string(), name);
+    ++files;
   });
   const std::string script = (golden / "check_keras_training.py").string();
   const std::string printed =

@@ -278,14 +278,14 @@ Json optimizer_to_keras(const Optimizer& optimizer) {
           {"registered_name", nullptr}};
 }
 
-std::vector<NamedTensor> optimizer_variables(const Optimizer& optimizer, const NamedParameters& trained) {
+std::vector<Tensor> optimizer_variables(const Optimizer& optimizer, const NamedParameters& trained) {
   const auto all = optimizer.named_state();
   const std::map<std::string, Tensor> state(all.begin(), all.end());
-  const std::string prefix = optimizer_to_keras(optimizer).at("config").at("name").get<std::string>() + "/";
-  std::vector<NamedTensor> variables{{prefix + "iteration", Tensor::scalar(0, DType::int64)}};
-  variables[0].tensor.mutable_data<std::int64_t>()[0] = optimizer.iterations();
+  Tensor iterations = Tensor::zeros({}, DType::int64);
+  iterations.mutable_data<std::int64_t>()[0] = optimizer.iterations();
+  std::vector<Tensor> variables{iterations};
   if (Settings(optimizer.schedule().text()).options.empty()) {
-    variables.push_back({prefix + "learning_rate", Tensor::scalar(optimizer.learning_rate(), DType::float32)});
+    variables.push_back(Tensor::scalar(optimizer.learning_rate(), DType::float32));
   }
   for (const auto& [name, parameter] : trained) {
     check(optimizer.changes(parameter), "expected an optimizer of all trainable parameters, got one without {}", name);
@@ -295,10 +295,8 @@ std::vector<NamedTensor> optimizer_variables(const Optimizer& optimizer, const N
     check(slot != state.end(),
           "expected an optimizer with a state for every trainable parameter, got none for {}; do a step first",
           trained[parameter].first);
-    Tensor value = slot->second;
-    if (optimizer.iterations() == 0 && name.ends_with("/average")) value = Tensor::zeros(value.shape(), value.dtype());
-    variables.push_back({fmt::format("{}{}_{}", prefix, trained[parameter].first, name.substr(name.rfind('/') + 1)),
-                         value});
+    const bool no_average = optimizer.iterations() == 0 && name.ends_with("/average");
+    variables.push_back(no_average ? Tensor::zeros(slot->second.shape(), slot->second.dtype()) : slot->second);
   }
   if (optimizer.type() == "Nadam") {
     Settings settings(fmt::format("Nadam ({})", optimizer.settings()));
@@ -307,7 +305,7 @@ std::vector<NamedTensor> optimizer_variables(const Optimizer& optimizer, const N
     for (std::int64_t t = 1; t <= optimizer.iterations() && product > 0; ++t) {
       product *= beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t)));
     }
-    variables.push_back({prefix + "variable", Tensor::scalar(product, DType::float32)});
+    variables.push_back(Tensor::scalar(product, DType::float32));
   }
   return variables;
 }

@@ -27,6 +27,6 @@ Json optimizer_to_keras(const Optimizer& optimizer);
 
 /// The variables of an optimizer in the order of Keras 3. `trained` are the trainable parameters in the order of Keras.
 /// Error unless the optimizer has the state of all of them.
-std::vector<NamedTensor> optimizer_variables(const Optimizer& optimizer, const NamedParameters& trained);
+std::vector<Tensor> optimizer_variables(const Optimizer& optimizer, const NamedParameters& trained);
 
 }  // namespace xtape

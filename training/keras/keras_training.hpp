@@ -56,13 +56,13 @@ struct SaveKerasTrainingOptions {
   Metrics metrics = {};                         ///< the metrics
 };
 
-/// Writes a model as save_keras_model() does, compiled with the losses and metrics and with the optimizer and its state,
+/// Writes a model as save_keras_model() does to a .keras archive, compiled with the losses and metrics and with the optimizer and its state,
 /// so that `keras.models.load_model(path).fit(...)` continues the training in Keras 3. The optimizer must have all
 /// trainable parameters of the model. softmax_cross_entropy and categorical_cross_entropy become
 /// SparseCategoricalCrossentropy, which takes class numbers, or with label_smoothing CategoricalCrossentropy, which takes
 /// distributions.
 ///
-/// Error with the path as in save_keras_model(), and for what Keras does not have: a custom loss, metric or schedule, an
+/// Error with the path as in save_keras_model(); for .h5, from which Keras 3 does not restore an optimizer; and for what Keras does not have: a custom loss, metric or schedule, an
 /// L2 weight decay, parameter groups, epsilon_outside, momentum_decay.
 void save_keras_training(const Model& model, const Optimizer& optimizer, const std::filesystem::path& path,
                          const SaveKerasTrainingOptions& options = {});

@@ -134,6 +134,9 @@ std::vector<StoredTensor> KerasFile::optimizer_variables() const {
 void write_keras_file(const std::string& function, const Model& model, const std::filesystem::path& path,
                       const KerasCompiled* compiled) {
   const bool archive = has_extension(path, {".keras"});
+  check(archive || compiled == nullptr,
+        "{}: expected a name that ends in .keras, got {}; Keras 3 does not restore an optimizer from HDF5", function,
+        path.string());
   check(archive || has_extension(path, {".h5", ".hdf5"}),
         "{}: expected a name that ends in .keras, .h5 or .hdf5, got {}", function, path.string());
   check(!has_extension(path, {".weights.h5"}),
@@ -143,7 +146,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
   std::string text;
   try {
     config = graph_to_keras(model);
-    if (archive && compiled) config["compile_config"] = compiled->config;
+    if (compiled) config["compile_config"] = compiled->config;
     text = config.dump();
   } catch (const Error& error) {
     fail("{}: {}: {}", function, path.string(), error.what());
@@ -152,7 +155,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
   std::vector<Hdf5Attribute> attributes;
   if (archive) {
     for (std::size_t i = 0; compiled && i < compiled->variables.size(); ++i) {
-      tensors.push_back({fmt::format("optimizer/vars/{}", i), compiled->variables[i].tensor});
+      tensors.push_back({fmt::format("optimizer/vars/{}", i), compiled->variables[i]});
     }
     const TemporaryFile weights(function);
     write_keras3_weights(model, weights.path(), tensors);
@@ -165,18 +168,6 @@ void write_keras_file(const std::string& function, const Model& model, const std
   }
   attributes.push_back({"/", "model_config", {text}, false});
   add_keras_weights(model, "model_weights/", tensors, attributes);
-  if (compiled) {
-    Json training = compiled->config;
-    training["optimizer_config"] = training.at("optimizer");
-    training.erase("optimizer");
-    attributes.push_back({"/", "training_config", {training.dump()}, false});
-    std::vector<std::string> names;
-    for (const NamedTensor& variable : compiled->variables) {
-      names.push_back(variable.name);
-      tensors.push_back({"optimizer_weights/" + variable.name, variable.tensor});
-    }
-    add_keras_strings(attributes, "optimizer_weights", "weight_names", names);
-  }
   for (const char* group : {"/", "model_weights"}) {
     attributes.push_back({group, "backend", {"tensorflow"}, false});
     attributes.push_back({group, "keras_version", {written_version}, false});

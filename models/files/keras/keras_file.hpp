@@ -43,10 +43,10 @@ class KerasFile {
 /// What save_keras_training() adds to a model.
 struct KerasCompiled {
   Json config;                         ///< the arguments of compile() in Keras 3's form, with `optimizer`
-  std::vector<NamedTensor> variables;  ///< the variables of the optimizer in Keras 3's order, such as "adam/iteration"
+  std::vector<Tensor> variables;  ///< the variables of the optimizer in Keras 3's order
 };
 
-/// Writes the file of save_keras_model(), with the compiled state if it is not null.
+/// Writes the file of save_keras_model(); a .keras archive with the compiled state if it is not null.
 void write_keras_file(const std::string& function, const Model& model, const std::filesystem::path& path,
                       const KerasCompiled* compiled);
 
