@@ -8,21 +8,28 @@ Nadam::Nadam(std::vector<Parameter> parameters, const NadamOptions& options)
     : Optimizer("Nadam", std::move(parameters), common_options(options), {"m", "v"}),
       beta1_(options.beta1),
       beta2_(options.beta2),
-      epsilon_(options.epsilon) {
+      epsilon_(options.epsilon),
+      momentum_decay_(options.momentum_decay) {
   check_fraction("beta1", beta1_);
   check_fraction("beta2", beta2_);
   check_not_negative("epsilon", epsilon_);
+  check_not_negative("momentum_decay", momentum_decay_);
 }
 
 std::string Nadam::settings() const {
-  return fmt::format("beta1 {}, beta2 {}, epsilon {}, {}", beta1_, beta2_, epsilon_, Optimizer::settings());
+  return fmt::format("beta1 {}, beta2 {}, epsilon {}, {}{}", beta1_, beta2_, epsilon_,
+                     momentum_decay_ == 1 ? "" : fmt::format("momentum_decay {}, ", momentum_decay_),
+                     Optimizer::settings());
 }
 
-double Nadam::momentum_at(std::int64_t t) const { return beta1_ * (1 - 0.5 * std::pow(0.96, static_cast<double>(t))); }
+double Nadam::momentum_at(std::int64_t t) const {
+  return beta1_ * (1 - 0.5 * std::pow(0.96, momentum_decay_ * static_cast<double>(t)));
+}
 
 void Nadam::begin_step(std::int64_t number) {
   if (number < step_) step_ = 0, product_ = 1;  // an earlier state was restored
-  while (step_ < number) product_ *= momentum_at(++step_);
+  while (step_ < number && product_ > 0) product_ *= momentum_at(++step_);
+  step_ = number;
 }
 
 void Nadam::update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const {

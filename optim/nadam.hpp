@@ -11,6 +11,7 @@ struct NadamOptions {
   double beta1 = 0.9;                 ///< decay of the average m of the gradients, in [0, 1)
   double beta2 = 0.999;               ///< decay of the average v of the squared gradients, in [0, 1)
   double epsilon = 1e-7;              ///< added to the denominator; at least 0
+  double momentum_decay = 1;          ///< factor of t in b_t, at least 0; 0.004 in PyTorch and in Keras before 2.11
   double weight_decay = 0;            ///< L2: weight_decay * p is added to the gradient of every trainable parameter
   double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
   double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
@@ -19,7 +20,7 @@ struct NadamOptions {
 };
 
 /// Dozat, Incorporating Nesterov momentum into Adam, 2016, as in Keras. At step t = 1, 2, ..., with
-/// b_t = beta1 (1 - 0.96^t / 2) and B_t = b_1 ... b_t:
+/// b_t = beta1 (1 - 0.96^(momentum_decay t) / 2) and B_t = b_1 ... b_t:
 ///   m += (1 - beta1) (g - m);  v += (1 - beta2) (g^2 - v);
 ///   p -= rate (b_(t+1) m / (1 - B_(t+1)) + (1 - b_t) g / (1 - B_t)) / (sqrt(v / (1 - beta2^t)) + epsilon).
 /// |g| is limited to 2^63 (float64: 2^511), because the square of a
@@ -38,7 +39,7 @@ class Nadam final : public Optimizer {
   void begin_step(std::int64_t number) override;
   void update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const override;
 
-  double beta1_, beta2_, epsilon_;
+  double beta1_, beta2_, epsilon_, momentum_decay_;
   std::int64_t step_ = 0;  // the t of product_
   double product_ = 1;     // B_t, which follows from t alone
 };

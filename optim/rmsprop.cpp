@@ -27,15 +27,16 @@ RMSprop::RMSprop(std::vector<Parameter> parameters, RMSpropOptions options)
       rho_(options.rho),
       momentum_(options.momentum),
       epsilon_(options.epsilon),
-      centered_(options.centered) {
+      centered_(options.centered),
+      epsilon_outside_(options.epsilon_outside) {
   check_fraction("rho", rho_);
   check_fraction("momentum", momentum_);
   check_not_negative("epsilon", epsilon_);
 }
 
 std::string RMSprop::settings() const {
-  return fmt::format("rho {}, momentum {}, epsilon {}, centered {}, {}", rho_, momentum_, epsilon_, centered_,
-                     Optimizer::settings());
+  return fmt::format("rho {}, momentum {}, epsilon {}, centered {}, {}{}", rho_, momentum_, epsilon_, centered_,
+                     epsilon_outside_ ? "epsilon_outside true, " : "", Optimizer::settings());
 }
 
 template <bool centered, bool has_momentum, class T>
@@ -44,7 +45,7 @@ void RMSprop::update_as(Tensor& value, const Tensor& gradient, std::span<Tensor>
   const auto rho = static_cast<T>(rho_);
   const auto fresh = static_cast<T>(1 - rho_);
   const auto u = static_cast<T>(momentum_);
-  const auto epsilon = static_cast<T>(epsilon_);
+  const auto inside = static_cast<T>(epsilon_outside_ ? 0 : epsilon_), outside = static_cast<T>(epsilon_) - inside;
   T* v = slots.front().mutable_data<T>();
   T* b = has_momentum ? slots[1].mutable_data<T>() : nullptr;
   T* a = centered ? slots.back().mutable_data<T>() : nullptr;
@@ -56,7 +57,7 @@ void RMSprop::update_as(Tensor& value, const Tensor& gradient, std::span<Tensor>
       a[i] = rho * a[i] + fresh * g;
       spread = std::max(spread - a[i] * a[i], T{0});  // rounding can make a variance negative
     }
-    T d = rate * g / std::sqrt(spread + epsilon);
+    T d = rate * g / (std::sqrt(spread + inside) + outside);
     if constexpr (has_momentum) d = b[i] = u * b[i] + d;
     p -= d;
   });

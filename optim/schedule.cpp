@@ -13,7 +13,8 @@ bool is_rate(double rate) { return std::isfinite(rate) && rate >= 0; }
 
 }  // namespace
 
-LearningRate::LearningRate(double rate) : schedule_([rate](std::int64_t) { return rate; }) {
+LearningRate::LearningRate(double rate)
+    : schedule_([rate](std::int64_t) { return rate; }), text_(fmt::format("{}", rate)) {
   check(is_rate(rate), "LearningRate: expected a finite number of at least 0, got {}", rate);
 }
 
@@ -43,20 +44,25 @@ LearningRate piecewise(std::vector<std::int64_t> boundaries, std::vector<double>
         "schedule::piecewise: expected boundaries of at least 0 that increase, got {}", fmt::join(boundaries, ", "));
   check(std::ranges::all_of(values, is_rate), "schedule::piecewise: expected finite rates of at least 0, got {}",
         fmt::join(values, ", "));
-  return [boundaries = std::move(boundaries), values = std::move(values)](std::int64_t i) {
+  const std::string text =
+      fmt::format("piecewise (boundaries {}, values {})", fmt::join(boundaries, " "), fmt::join(values, " "));
+  const auto rate = [boundaries = std::move(boundaries), values = std::move(values)](std::int64_t i) {
     const auto passed = std::ranges::lower_bound(boundaries, i) - boundaries.begin();
     return values[static_cast<std::size_t>(passed)];
   };
+  return {rate, text};
 }
 
 LearningRate exponential(double initial, std::int64_t decay_steps, double rate, bool staircase) {
   check(is_rate(initial), "schedule::exponential: expected a finite initial rate of at least 0, got {}", initial);
   check(decay_steps > 0, "schedule::exponential: expected decay_steps above 0, got {}", decay_steps);
   check(std::isfinite(rate) && rate > 0, "schedule::exponential: expected a finite decay rate above 0, got {}", rate);
-  return [=](std::int64_t i) {
+  const auto rate_at = [=](std::int64_t i) {
     const double exponent = static_cast<double>(i) / static_cast<double>(decay_steps);
     return initial * std::pow(rate, staircase ? std::floor(exponent) : exponent);
   };
+  return {rate_at, fmt::format("exponential (initial {}, decay_steps {}, rate {}, staircase {})", initial, decay_steps,
+                               rate, staircase)};
 }
 
 LearningRate cosine(double initial, std::int64_t steps, CosineOptions options) {
@@ -65,12 +71,21 @@ LearningRate cosine(double initial, std::int64_t steps, CosineOptions options) {
         options.final_rate);
   check(options.warmup_steps >= 0 && options.warmup_steps < steps,
         "schedule::cosine: expected 0 <= warmup_steps < steps, got {} and {}", options.warmup_steps, steps);
-  return [=](std::int64_t i) {
+  check(is_rate(options.warmup_from.value_or(0)), "schedule::cosine: expected a finite warmup_from of at least 0, got {}",
+        options.warmup_from.value_or(0));
+  const auto rate = [=](std::int64_t i) {
     const auto warmup = static_cast<double>(options.warmup_steps);
+    if (i < options.warmup_steps && options.warmup_from) {
+      return *options.warmup_from + (initial - *options.warmup_from) * static_cast<double>(i) / warmup;
+    }
     if (i < options.warmup_steps) return initial * static_cast<double>(i + 1) / warmup;
     const double progress = std::min(1.0, (static_cast<double>(i) - warmup) / (static_cast<double>(steps) - warmup));
     return options.final_rate + (initial - options.final_rate) * (1 + std::cos(std::numbers::pi * progress)) / 2;
   };
+  std::string text = fmt::format("cosine (initial {}, steps {}, warmup_steps {}, final_rate {}", initial, steps,
+                                 options.warmup_steps, options.final_rate);
+  if (options.warmup_from) text += fmt::format(", warmup_from {}", *options.warmup_from);
+  return {rate, text + ")"};
 }
 
 LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsOptions options) {
@@ -82,7 +97,7 @@ LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsO
         "schedule::cosine_restarts: expected a finite rate_factor above 0, got {}", options.rate_factor);
   check(is_rate(options.final_rate), "schedule::cosine_restarts: expected a finite final_rate of at least 0, got {}",
         options.final_rate);
-  return [=](std::int64_t i) {
+  const auto rate = [=](std::int64_t i) {
     auto left = static_cast<double>(i), period = static_cast<double>(steps);
     double factor = 1;
     if (options.period_factor == 1) {
@@ -93,6 +108,8 @@ LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsO
     const double share = factor * (1 + std::cos(std::numbers::pi * left / period)) / 2;
     return options.final_rate + (initial - options.final_rate) * share;
   };
+  return {rate, fmt::format("cosine_restarts (initial {}, steps {}, period_factor {}, rate_factor {}, final_rate {})",
+                            initial, steps, options.period_factor, options.rate_factor, options.final_rate)};
 }
 
 LearningRate polynomial(double initial, std::int64_t steps, PolynomialOptions options) {
@@ -102,22 +119,26 @@ LearningRate polynomial(double initial, std::int64_t steps, PolynomialOptions op
         options.final_rate);
   check(options.power > 0 && std::isfinite(options.power),
         "schedule::polynomial: expected a finite power above 0, got {}", options.power);
-  return [=](std::int64_t i) {
+  const auto rate = [=](std::int64_t i) {
     const auto at = static_cast<double>(i), period = static_cast<double>(steps);
     const double whole = options.cycle ? period * std::max(1.0, std::ceil(at / period)) : period;
     return options.final_rate +
            (initial - options.final_rate) * std::pow(1 - std::min(at, whole) / whole, options.power);
   };
+  return {rate, fmt::format("polynomial (initial {}, steps {}, final_rate {}, power {}, cycle {})", initial, steps,
+                            options.final_rate, options.power, options.cycle)};
 }
 
 LearningRate inverse_time(double initial, std::int64_t decay_steps, double rate, bool staircase) {
   check(is_rate(initial), "schedule::inverse_time: expected a finite initial rate of at least 0, got {}", initial);
   check(decay_steps > 0, "schedule::inverse_time: expected decay_steps above 0, got {}", decay_steps);
   check(is_rate(rate), "schedule::inverse_time: expected a finite decay rate of at least 0, got {}", rate);
-  return [=](std::int64_t i) {
+  const auto rate_at = [=](std::int64_t i) {
     const double done = static_cast<double>(i) / static_cast<double>(decay_steps);
     return initial / (1 + rate * (staircase ? std::floor(done) : done));
   };
+  return {rate_at, fmt::format("inverse_time (initial {}, decay_steps {}, rate {}, staircase {})", initial, decay_steps,
+                               rate, staircase)};
 }
 
 LearningRate warmup(LearningRate after, std::int64_t steps) {

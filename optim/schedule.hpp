@@ -4,6 +4,8 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,17 +20,21 @@ class LearningRate {
   /// A rate that the function computes from the iteration.
   template <std::invocable<std::int64_t> Function>
   requires std::convertible_to < std::invoke_result_t<Function, std::int64_t>,
-  double > LearningRate(Function schedule)  // NOLINT(google-explicit-constructor)
-      : schedule_(std::move(schedule)) {
+  double > LearningRate(Function schedule, std::string text = "")  // NOLINT(google-explicit-constructor)
+      : schedule_(std::move(schedule)), text_(std::move(text)) {
     check_schedule();
   }
 
   /// The rate at an iteration. Error unless the result of the schedule is finite and at least 0.
   double at(std::int64_t iteration) const;
+  /// The number or the schedule with its options as text, such as "exponential (initial 0.1, decay_steps 10, rate 0.5,
+  /// staircase false)"; "" for another function. Files of other programs are written from it.
+  const std::string& text() const { return text_; }
 
  private:
   void check_schedule() const;
   std::function<double(std::int64_t)> schedule_;
+  std::string text_;
 };
 
 /// Learning-rate schedules. They depend only on the iteration i, so resuming a run needs no further state.
@@ -50,10 +56,14 @@ LearningRate exponential(double initial, std::int64_t decay_steps, double rate, 
 struct CosineOptions {
   std::int64_t warmup_steps = 0;  ///< number of iterations in which the rate rises linearly
   double final_rate = 0;          ///< rate at the end of the schedule and after it
+  /// Rate of the first iteration of the warm-up, which then rises linearly and reaches the initial rate after it, as in
+  /// Keras; if it is not set, the rates are initial * (i + 1) / warmup_steps.
+  std::optional<double> warmup_from = std::nullopt;
 };
 
 /// A cosine decay with warm-up. With w warm-up steps and final rate f, the rate is initial * (i + 1) / w while i < w
-/// (Goyal et al., Accurate, large minibatch SGD, 2017); then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w)))
+/// (Goyal et al., Accurate, large minibatch SGD, 2017), or with warmup_from = a (Keras's CosineDecay) a + (initial - a)
+/// * i / w; then f + (initial - f) * (1 + cos(pi * (i - w) / (steps - w)))
 /// / 2 (Loshchilov and Hutter, SGDR, ICLR 2017, without restarts); f from iteration `steps` on. Error unless 0 <= w <
 /// steps.
 LearningRate cosine(double initial, std::int64_t steps, CosineOptions options = {});

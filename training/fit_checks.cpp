@@ -213,8 +213,8 @@ void check_outputs(std::string_view function, const Loss& loss, const Tensor& ou
     const auto wrong = std::ranges::find_if(all, [](auto p) { return p < -rounding || p > 1 + rounding; });
     if (wrong != all.end()) {
       fail(
-          "{}: expected a model that gives probabilities, as {} takes them, got the output {}; end it in a sigmoid, or "
-          "use sigmoid_cross_entropy",
+          "{}: expected a model that gives probabilities, as {} takes them, got the output {}; end it in a sigmoid "
+          "or softmax, or use the loss of logits",
           function, loss.name(), *wrong);
     }
   });

@@ -9,6 +9,7 @@
 
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/file_format.hpp"
+#include "framework/io/half.hpp"
 #include "framework/io/input_file.hpp"
 #include "framework/io/narrow_floats.hpp"
 #include "framework/io/safetensors_header.hpp"

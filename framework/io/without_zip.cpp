@@ -23,10 +23,6 @@ std::vector<std::string> ZipFile::names() const { refuse("ZipFile::names"); }
 std::int64_t ZipFile::size(const std::string& /*name*/) const { refuse("ZipFile::size"); }
 std::string ZipFile::read(const std::string& /*name*/) const { refuse("ZipFile::read"); }
 
-std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& /*path*/,
-                               const std::vector<std::string>& /*names*/) {
-  refuse(function);
-}
 void write_zip(std::string_view function, std::ostream& /*out*/, const std::vector<ZipEntry>& /*entries*/) {
   refuse(function);
 }

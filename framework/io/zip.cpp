@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "framework/error.hpp"
 #include "framework/io/file_format.hpp"
@@ -117,11 +118,14 @@ ZipFile::~ZipFile() = default;
 
 std::vector<std::string> ZipFile::names() const {
   const std::lock_guard lock(archive_->mutex);
-  std::vector<std::string> names;
   const zip_int64_t count = zip_get_num_entries(archive_->zip.get(), 0);
+  archive_->require(count <= 100'000, "expected at most 100,000 entries, got {}", count);
+  std::vector<std::string> names;
+  std::set<std::string> seen;
   for (zip_int64_t i = 0; i < count; ++i) {
-    const char* name = zip_get_name(archive_->zip.get(), static_cast<zip_uint64_t>(i), 0);
-    names.emplace_back(name ? name : "");
+    const char* const name = zip_get_name(archive_->zip.get(), static_cast<zip_uint64_t>(i), 0);
+    archive_->require(name != nullptr && seen.insert(name).second, "expected entries with different names, got others");
+    names.emplace_back(name);
   }
   return names;
 }
@@ -150,14 +154,6 @@ std::string ZipFile::read(const std::string& name) const {
   archive.require(zip_fread(entry.get(), &beyond, 1) == 0, "expected the checksum of the entry \"{}\", got: {}", name,
                   zip_file_strerror(entry.get()));
   return bytes;
-}
-
-std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
-                               const std::vector<std::string>& names) {
-  const ZipFile archive(function, path);
-  std::vector<ZipEntry> entries;
-  for (const std::string& name : names) entries.push_back({name, archive.read(name)});
-  return entries;
 }
 
 void write_zip(std::string_view function, std::ostream& out, const std::vector<ZipEntry>& entries) {

@@ -1,4 +1,4 @@
-// Zip archives: the container of Keras's .keras files and of PyTorch's .pt files.
+// Zip archives: the container of Keras's .keras, PyTorch's .pt and NumPy's .npz files.
 #pragma once
 
 #include <filesystem>
@@ -25,7 +25,8 @@ class ZipFile {
   ZipFile(const ZipFile&) = delete;
   ZipFile& operator=(const ZipFile&) = delete;
   ~ZipFile();
-  /// The names of the entries, in the order of the archive.
+  /// The names of the entries, in the order of the archive. Error when a name occurs twice, or there are more than
+  /// 100,000 entries.
   std::vector<std::string> names() const;
   /// The size of an entry in bytes. Error when there is none, or the file is too small to hold it.
   std::int64_t size(const std::string& name) const;
@@ -37,10 +38,6 @@ class ZipFile {
   struct Archive;
   std::unique_ptr<Archive> archive_;
 };
-
-/// Reads the named entries of a zip archive, in this order. The Errors are those of ZipFile.
-std::vector<ZipEntry> read_zip(std::string_view function, const std::filesystem::path& path,
-                               const std::vector<std::string>& names);
 
 /// Writes a zip archive without compression. The same entries give the same bytes. Error with `function` in a build
 /// without libzip.

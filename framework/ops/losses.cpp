@@ -291,6 +291,12 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
                   }}});
 }
 
+Variable categorical_cross_entropy(const Variable& probabilities, const Tensor& labels, const Tensor& weights,
+                                   const CrossEntropyOptions& options) {
+  const Variable p = clip(counted("categorical_cross_entropy", probabilities, weights), margin, 1 - margin);
+  return cast(softmax_cross_entropy(log(p), labels, weights, options), probabilities.dtype());
+}
+
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights,
                               const BinaryCrossEntropyOptions& options) {
   constexpr std::string_view name = "binary_cross_entropy";

@@ -65,6 +65,7 @@
 #include "training/evaluate.hpp"
 #include "training/fit.hpp"
 #include "training/history.hpp"
+#include "training/keras/keras_training.hpp"
 #include "training/metrics/metric.hpp"
 #include "training/metrics/metrics.hpp"
 #include "training/report/profile.hpp"

@@ -11,19 +11,6 @@
 namespace xtape {
 namespace {
 
-/// The strings of an attribute, which Keras splits into name0, name1, ... if it is long; nothing without the attribute.
-std::optional<std::vector<std::string>> strings(const Hdf5File& file, const std::string& object,
-                                                const std::string& name) {
-  if (auto whole = file.strings(object, name)) return whole;
-  std::optional<std::vector<std::string>> all;
-  for (int part = 0;; ++part) {
-    const auto more = file.strings(object, fmt::format("{}{}", name, part));
-    if (!more) return all;
-    if (!all) all.emplace();
-    all->insert(all->end(), more->begin(), more->end());
-  }
-}
-
 /// Whether a tensor without a parameter is the count of a Normalization, by its name or its position.
 bool is_count(const StoredTensor& tensor, std::string_view ending) {
   const bool integer = tensor.dtype && !is_floating(*tensor.dtype);
@@ -73,7 +60,7 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
   StoredWeights result;
   std::set<std::string> paths;
   for (const auto& [parameter_path, parameter] : model.named_parameters()) paths.insert(parameter_path);
-  const auto layers = strings(file, root, "layer_names");
+  const auto layers = keras_strings(file, root, "layer_names");
   std::map<std::string, Listed> listed;
   if (nodes.of_file) add_listed(nodes.layers, "", listed);
   for (const std::string& layer : *layers) {
@@ -81,7 +68,7 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
     const std::string group = root + layer;
     check(file.contains(group), "load_weights: expected a group \"{}\" for a layer that {} lists, got none", group,
           path);
-    const auto weights = strings(file, group, "weight_names");
+    const auto weights = keras_strings(file, group, "weight_names");
     check(weights.has_value(), "load_weights: expected an attribute weight_names of \"{}\" in {}, got none", group,
           path);
     for (const std::string& weight : *weights) {
@@ -174,10 +161,22 @@ void add_strings(std::vector<Hdf5Attribute>& attributes, const std::string& grou
 
 }  // namespace
 
+std::optional<std::vector<std::string>> keras_strings(const Hdf5File& file, const std::string& object,
+                                                      const std::string& name) {
+  if (auto whole = file.strings(object, name)) return whole;
+  std::optional<std::vector<std::string>> all;
+  for (int part = 0;; ++part) {
+    const auto more = file.strings(object, fmt::format("{}{}", name, part));
+    if (!more) return all;
+    if (!all) all.emplace();
+    all->insert(all->end(), more->begin(), more->end());
+  }
+}
+
 StoredWeights read_keras_weights(const Model& model, const KerasNodes& nodes, const std::filesystem::path& path) {
   const Hdf5File file("load_weights", path);
   for (const std::string root : {"/", "/model_weights/"}) {
-    if (file.contains(root) && strings(file, root, "layer_names"))
+    if (file.contains(root) && keras_strings(file, root, "layer_names"))
       return read_layers(model, nodes, file, root, path.string());
   }
   for (const std::string list : {"layers", "_layer_checkpoint_dependencies"}) {
@@ -214,9 +213,8 @@ void add_keras_weights(const Model& model, const std::string& root, std::vector<
   add_strings(attributes, root.empty() ? "/" : root.substr(0, root.size() - 1), "layer_names", layers);
 }
 
-void write_keras3_weights(const Model& model, const std::filesystem::path& path) {
+void write_keras3_weights(const Model& model, const std::filesystem::path& path, std::vector<NamedTensor> tensors) {
   const std::vector<KerasNode> nodes = keras_nodes(model);
-  std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : keras3_parameters(nodes)) tensors.push_back({name, parameter.value()});
   std::vector<Hdf5Attribute> attributes;
   for (const auto& [group, name] : keras3_groups(nodes, model.name())) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "framework/io/hdf5.hpp"
+#include "framework/io/hdf5_file.hpp"
 #include "models/files/stored_weights.hpp"
 
 namespace xtape {
@@ -27,7 +28,12 @@ void write_keras_weights(const Model& model, const std::filesystem::path& path);
 void add_keras_weights(const Model& model, const std::string& root, std::vector<NamedTensor>& tensors,
                        std::vector<Hdf5Attribute>& attributes);
 
-/// Writes layout (c) of docs/formats.md, which Keras 3 expects if a file name ends in .weights.h5.
-void write_keras3_weights(const Model& model, const std::filesystem::path& path);
+/// Writes layout (c) of docs/formats.md, which Keras 3 expects if a file name ends in .weights.h5. `others` are written
+/// too.
+void write_keras3_weights(const Model& model, const std::filesystem::path& path, std::vector<NamedTensor> others = {});
+
+/// The strings of an attribute, which Keras splits into name0, name1, ... if it is long; nothing without the attribute.
+std::optional<std::vector<std::string>> keras_strings(const Hdf5File& file, const std::string& object,
+                                                      const std::string& name);
 
 }  // namespace xtape

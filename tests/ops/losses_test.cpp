@@ -96,6 +96,28 @@ double one_by_one(const std::function<double(std::int64_t)>& loss, const std::ve
 
 }  // namespace
 
+TEST_CASE("categorical cross entropy is that of probabilities, as in Keras") {
+  const Tensor p = Tensor::of({2, 3}, {0.1, 0.2, 0.7, 0.5, 0.25, 0.25}, DType::float64);
+  const Tensor labels = Tensor::labels({1, 0});
+  const Tensor shares = Tensor::of({2, 3}, {0, 1, 0, 1, 0, 0}, DType::float64);
+  const double wanted = -(std::log(0.2) + std::log(0.5)) / 2;
+  CHECK(categorical_cross_entropy(p, labels).value().item() == Approx(wanted).epsilon(1e-12));
+  CHECK(categorical_cross_entropy(p, shares).value().item() == Approx(wanted).epsilon(1e-12));
+  const Tensor three = map("three", p, [](auto v) { return 3 * v / 4; });  // rows are divided by their sums
+  CHECK(categorical_cross_entropy(three, labels).value().item() == Approx(wanted).epsilon(1e-12));
+  const double smooth = -(0.05 * std::log(0.1) + 0.9 * std::log(0.2) + 0.05 * std::log(0.7) + 0.9 * std::log(0.5) +
+                          0.1 * std::log(0.25)) /
+                        2;
+  CHECK(categorical_cross_entropy(p, shares, {}, {.label_smoothing = 0.15}).value().item() == Approx(smooth));
+  const Tensor ignored = Tensor::labels({1, -1});
+  CHECK(categorical_cross_entropy(p, ignored, {}, {.ignored_label = -1}).value().item() == Approx(-std::log(0.2)));
+  const Tensor certain = Tensor::of({1, 2}, {1, 0}, DType::float64);  // clipped to [1e-7, 1 - 1e-7]
+  CHECK(categorical_cross_entropy(certain, Tensor::labels({1})).value().item() == Approx(-std::log(1e-7)));
+  CHECK(categorical_cross_entropy(certain, Tensor::labels({0})).value().item() == Approx(1e-7));
+  CHECK(categorical_cross_entropy(p.to(DType::float32), labels).value().dtype() == DType::float32);
+  CHECK_THAT(error_of([&] { categorical_cross_entropy(p, Tensor::labels({1, 3})); }), Catch::Contains("[0, 3)"));
+}
+
 TEST_CASE("weighted losses are the sum of the weighted samples over their number, as Keras's") {
   const std::vector<double> weights{2, 0, 0.5};
   const Tensor w = Tensor::of({3}, weights);  // always float32, also for float64 outputs
@@ -123,6 +145,8 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
   compare(hinge, z, Tensor::of({3, 2}, {1, -1, 1, 1, -1, -1}, DType::float64));
   compare(squared_hinge, z, Tensor::of({3, 2}, {1, -1, 1, 1, -1, -1}, DType::float64));
   compare(categorical_hinge, z, labels);
+  compare(three(categorical_cross_entropy), p, labels);
+  compare(three(categorical_cross_entropy, {.label_smoothing = 0.2}), p, t);
   compare(kl_divergence, p, t);
   compare(mean_absolute_percentage_error, z, t);
   compare(mean_squared_logarithmic_error, p, t);

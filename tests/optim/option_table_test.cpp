@@ -81,7 +81,8 @@ Values formula(const RMSpropOptions& o) {
     v[i] = o.rho * v[i] + (1 - o.rho) * g * g;
     a[i] = o.rho * a[i] + (1 - o.rho) * g;
     const double spread = o.centered ? v[i] - a[i] * a[i] : v[i];
-    b[i] = o.momentum * b[i] + s.learning_rate_factor * o.learning_rate.at(t - 1) * g / std::sqrt(spread + o.epsilon);
+    b[i] = o.momentum * b[i] + s.learning_rate_factor * o.learning_rate.at(t - 1) * g /
+                                 (o.epsilon_outside ? std::sqrt(spread) + o.epsilon : std::sqrt(spread + o.epsilon));
     p -= b[i];
   });
 }
@@ -101,7 +102,7 @@ Values formula(const AdagradOptions& o) {
   return steps(o, [&](int i, double& p, double g, int t) {
     g = with_decay(o, i, p, g);
     v[i] += g * g;
-    p -= rate_of(o, i, t) * g / std::sqrt(v[i] + o.epsilon);
+    p -= rate_of(o, i, t) * g / (o.epsilon_outside ? std::sqrt(v[i]) + o.epsilon : std::sqrt(v[i] + o.epsilon));
   });
 }
 
@@ -118,7 +119,7 @@ Values formula(const AdadeltaOptions& o) {
 
 Values formula(const NadamOptions& o) {
   double m[2] = {0, 0}, v[2] = {0, 0};
-  const auto momentum = [&](int t) { return o.beta1 * (1 - 0.5 * std::pow(0.96, t)); };
+  const auto momentum = [&](int t) { return o.beta1 * (1 - 0.5 * std::pow(0.96, o.momentum_decay * t)); };
   return steps(o, [&](int i, double& p, double g, int t) {
     g = with_decay(o, i, p, g);
     m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
@@ -254,14 +255,20 @@ TEST_CASE("every option of every optimizer changes the steps by its formula") {
   check_table<RMSprop, RMSpropOptions>(with_common_rows<RMSpropOptions>({{"rho", {.rho = 0.6}},
                                                                          {"momentum", {.momentum = 0.7}},
                                                                          {"epsilon", {.epsilon = 0.05}},
+                                                                         {"epsilon_outside",
+                                                                          {.epsilon = 0.05, .epsilon_outside = true},
+                                                                          {.epsilon = 0.05}},
                                                                          {"centered", {.centered = true}}}));
-  check_table<Nadam, NadamOptions>(rows_of_adam<NadamOptions>());
+  std::vector<Row<NadamOptions>> nadam = rows_of_adam<NadamOptions>();
+  nadam.push_back({"momentum_decay", {.momentum_decay = 0.004}});
+  check_table<Nadam, NadamOptions>(nadam);
   check_table<Adamax, AdamaxOptions>(rows_of_adam<AdamaxOptions>({.learning_rate = 0.1}));
   check_table<Lion, LionOptions>(with_common_rows<LionOptions>(
       {{"beta1", {.beta1 = 0.999}}, {"beta2", {.beta1 = 0.99, .beta2 = 0.1}, {.beta1 = 0.99}}},
       {.learning_rate = 0.1, .beta1 = 0.999}));
   check_table<Adagrad, AdagradOptions>(with_common_rows<AdagradOptions>(
-      {{"initial_accumulator_value", {.initial_accumulator_value = 0.5}}, {"epsilon", {.epsilon = 0.05}}},
+      {{"initial_accumulator_value", {.initial_accumulator_value = 0.5}}, {"epsilon", {.epsilon = 0.05}},
+       {"epsilon_outside", {.epsilon = 0.05, .epsilon_outside = true}, {.epsilon = 0.05}}},
       {.learning_rate = 0.1}));
   check_table<Adadelta, AdadeltaOptions>(with_common_rows<AdadeltaOptions>(
       {{"rho", {.learning_rate = 1, .rho = 0.6}, {.learning_rate = 1}}, {"epsilon", {.epsilon = 0.05}}},
@@ -276,7 +283,7 @@ TEST_CASE("all options of an optimizer at once are those of the formula") {
   CHECK(largest(trained<Adam>(adam), formula(adam)) < 1e-12);
   const AdamWOptions adamw{falling(), 0.5, 0.9, 0.05, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<AdamW>(adamw), formula(adamw)) < 1e-12);
-  const RMSpropOptions rmsprop{falling(), 0.6, 0.7, 0.05, true, 0.3, 1.2, 0, groups};
+  const RMSpropOptions rmsprop{falling(), 0.6, 0.7, 0.05, true, true, 0.3, 1.2, 0, groups};
   CHECK(largest(trained<RMSprop>(rmsprop), formula(rmsprop)) < 1e-12);
 }
 
@@ -340,6 +347,9 @@ TEST_CASE("every option of a schedule changes its rates by its formula") {
   const auto fall = [](double done, double steps) { return (1 + std::cos(M_PI * std::min(1.0, done / steps))) / 2; };
   const std::vector<CosineRow> rows{
       {"warmup_steps", {.warmup_steps = 4}, [&](double i) { return i < 4 ? (i + 1) / 4 : fall(i - 4, 100); }},
+      {"warmup_from",
+       {.warmup_steps = 4, .warmup_from = 0.2},
+       [&](double i) { return i < 4 ? 0.2 + 0.8 * i / 4 : fall(i - 4, 100); }},
       {"final_rate", {.final_rate = 0.2}, [&](double i) { return 0.2 + 0.8 * fall(i, 104); }}};
   test::check_row_for_each_field<schedule::CosineOptions>(rows);
   for (const CosineRow& row : rows) {

@@ -116,6 +116,23 @@ Loss with_options(const char* name, OpWithOptions<Options> function, const Optio
       LossOptions{.outputs = outputs, .targets = targets, .reduction = reduction, .settings = settings_of(options)}};
 }
 
+Loss class_loss(const char* name, OpWithOptions<CrossEntropyOptions> op, const CrossEntropyOptions& options,
+                LossOutputs outputs) {
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
+        "{}: expected a label_smoothing in [0, 1), got {}", name, options.label_smoothing);
+  const auto function = [op, options](const Variable& x, const Tensor& labels, const Tensor& weights) {
+    return op(x, labels, weights, options);
+  };
+  const auto count = [options](const Tensor& labels) {
+    return labels_that_count(labels, labels.dim(-1), options.ignored_label);
+  };
+  return {name, function,
+          LossOptions{.outputs = outputs,
+                      .targets = LossTargets::classes,
+                      .count = count,
+                      .settings = settings_of(options)}};
+}
+
 Loss overlap(const char* name, OpWithOptions<OverlapOptions> function, const OverlapOptions& options) {
   return with_options(name, function, options, LossOutputs::probabilities, LossTargets::like_outputs,
                       options.whole_batch ? LossReduction::whole_batch : LossReduction::mean);
@@ -124,19 +141,12 @@ Loss overlap(const char* name, OpWithOptions<OverlapOptions> function, const Ove
 }  // namespace
 
 Loss softmax_cross_entropy(const CrossEntropyOptions& options) {
-  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
-        "softmax_cross_entropy: expected a label_smoothing in [0, 1), got {}", options.label_smoothing);
-  const auto function = [options](const Variable& logits, const Tensor& labels, const Tensor& weights) {
-    return xtape::softmax_cross_entropy(logits, labels, weights, options);
-  };
-  return {"softmax_cross_entropy", function,
-          LossOptions{.outputs = LossOutputs::logits,
-                      .targets = LossTargets::classes,
-                      .count =
-                          [options](const Tensor& labels) {
-                            return labels_that_count(labels, labels.dim(-1), options.ignored_label);
-                          },
-                      .settings = settings_of(options)}};
+  return class_loss("softmax_cross_entropy", xtape::softmax_cross_entropy, options, LossOutputs::logits);
+}
+
+Loss categorical_cross_entropy(const CrossEntropyOptions& options) {
+  return class_loss("categorical_cross_entropy", xtape::categorical_cross_entropy, options,
+                    LossOutputs::probabilities);
 }
 
 Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options) {

@@ -110,6 +110,8 @@ Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
 /// Cross-entropy of yes-no answers, one or several for each sample, and logits. Targets are in [0, 1] and have the
 /// shape of the outputs.
 Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options = {});
+/// Cross-entropy of class numbers or distributions and probabilities, for models that end in a softmax.
+Loss categorical_cross_entropy(const CrossEntropyOptions& options = {});
 /// Cross-entropy of yes-no answers and probabilities.
 Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options = {});
 /// Focal loss of yes-no answers and logits: answers that are already right count less.

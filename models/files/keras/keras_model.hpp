@@ -24,7 +24,8 @@ struct LoadKerasModelOptions {
 ///
 /// Error with the path when the file cannot be read, is damaged, or has weights alone; with the name and class of the
 /// layer, and the option, when xtape has no such layer, option or value. No option that changes the outputs or the
-/// training is ignored. The optimizer and the compiled loss are not read.
+/// training is ignored. load_keras_training() also
+/// reads the optimizer and the compiled losses.
 Model load_keras_model(const std::filesystem::path& path, const LoadKerasModelOptions& options = {});
 
 /// Writes a model that Keras 3 loads and that has the same outputs there. A name that ends in .keras selects the

@@ -1,0 +1,180 @@
+#include "models/files/keras/keras_file.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "framework/io/atomic_file.hpp"
+#include "framework/io/extension.hpp"
+#include "framework/io/file_format.hpp"
+#include "framework/io/hdf5_file.hpp"
+#include "framework/io/zip.hpp"
+
+namespace xtape {
+namespace {
+
+constexpr const char* written_version = "3.0.0";
+constexpr const char* no_number = "expected variables of the optimizer named 0, 1, 2, ..., got {}";
+
+/// The major version: 2 for "2.13.1" and "2.1.6-tf". Early files have none.
+int major_version(const std::string& text) {
+  int version = 1;
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  return version;
+}
+
+/// The number of elements of all arrays in a file, as far as the file is large enough to hold them.
+std::int64_t elements_in(const Hdf5File& file, std::int64_t bytes) {
+  constexpr std::int64_t largest_factor = 1032;  // of deflate
+  const std::int64_t most = std::min(bytes, std::int64_t{1} << 50) * largest_factor;
+  std::int64_t all = 0;
+  for (const std::string& name : file.dataset_names()) {
+    all += std::min(file.dataset(name).shape.size(), most);
+    if (all >= most) return most;
+  }
+  return all;
+}
+
+std::string bytes_of(const std::string& function, const std::filesystem::path& path) {
+  const InputFile file(function, path);
+  std::string bytes(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, bytes.data(), file.size());
+  return bytes;
+}
+
+/// The text of an attribute that has one; "" without the attribute.
+std::string text_of(const Hdf5File& file, const std::string& object, const std::string& attribute) {
+  const auto texts = file.contains(object) ? file.strings(object, attribute) : std::nullopt;
+  return texts && !texts->empty() ? texts->front() : "";
+}
+
+}  // namespace
+
+KerasFile::KerasFile(std::string function, const std::filesystem::path& path)
+    : function_(std::move(function)), path_(path) {
+  const InputFile opened(function_, path);
+  const bool archive = is_zip(opened);
+  check(archive || is_hdf5(opened),
+        "{}: expected a .keras archive or an HDF5 file of Keras, got a file of another format: {}", function_,
+        path.string());
+  archive ? open_archive() : open_hdf5();
+}
+
+void KerasFile::open_archive() {
+  const ZipFile archive(function_, path_);
+  const std::string about = archive.read("metadata.json");
+  try {
+    const Json metadata = parse_json(about);
+    const Json text = metadata.is_object() ? metadata.value("keras_version", Json()) : Json();
+    check(text.is_string(), "expected keras_version in metadata.json, got none");
+    version_ = major_version(text.get<std::string>());
+  } catch (const Error& error) {
+    fail("{}: {}: {}", function_, path_.string(), error.what());
+  }
+  config_ = archive.read("config.json");
+  extracted_ = std::make_shared<TemporaryFile>(function_);  // HDF5 reads files by their names
+  weights_ = extracted_->path();
+  const std::string bytes = archive.read("model.weights.h5");
+  write_atomically(weights_, [&](std::ostream& out) { out << bytes; });
+}
+
+void KerasFile::open_hdf5() {
+  const Hdf5File file(function_, path_);
+  config_ = text_of(file, "/", "model_config");
+  check(!config_.empty(),
+        "{}: expected an attribute model_config, which model.save() of Keras writes, got none in {}; weights alone are "
+        "read by load_weights()",
+        function_, path_.string());
+  compiled_ = text_of(file, "/", "training_config");
+  const std::string version = text_of(file, "/", "keras_version");
+  version_ = major_version(version.empty() ? text_of(file, "model_weights", "keras_version") : version);
+  weights_ = path_;
+}
+
+KerasGraph KerasFile::graph(const std::map<std::string, LayerFactory>& custom_layers) const {
+  try {
+    const std::int64_t most = elements_in(Hdf5File(function_, weights_), InputFile(function_, weights_).size());
+    KerasGraph graph = graph_from_keras(parse_json(config_), {version_, custom_layers, most});
+    load_stored_weights(graph.model, read_keras_weights(graph.model, graph.nodes, weights_), path_, {});
+    return graph;
+  } catch (const Error& error) {
+    fail("{}: {}: {}", function_, path_.string(), error.what());
+  }
+}
+
+Json KerasFile::compiled() const {
+  if (!extracted_) return compiled_.empty() ? Json() : parse_json(compiled_);
+  const Json config = parse_json(config_);
+  return config.is_object() ? config.value("compile_config", Json()) : Json();
+}
+
+std::vector<StoredTensor> KerasFile::optimizer_variables() const {
+  const Hdf5File file(function_, weights_);
+  std::vector<StoredTensor> variables;
+  if (!extracted_) {
+    if (!file.contains("optimizer_weights")) return {};
+    for (const std::string& name : keras_strings(file, "optimizer_weights", "weight_names").value_or(std::vector<std::string>{})) {
+      variables.push_back(file.dataset("optimizer_weights/" + name));
+    }
+    return variables;
+  }
+  const std::string group = "optimizer/vars/";
+  std::map<std::size_t, std::string> names;  // "10" follows "9"
+  for (const std::string& name : file.dataset_names()) {
+    if (!name.starts_with(group)) continue;
+    std::size_t number = 0;
+    const char* const end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data() + group.size(), end, number);
+    check(parsed.ec == std::errc() && parsed.ptr == end && names.emplace(number, name).second, no_number, name);
+  }
+  for (const auto& [number, name] : names) {
+    check(number == variables.size(), no_number, name);
+    variables.push_back(file.dataset(name));
+  }
+  return variables;
+}
+
+void write_keras_file(const std::string& function, const Model& model, const std::filesystem::path& path,
+                      const KerasCompiled* compiled) {
+  const bool archive = has_extension(path, {".keras"});
+  check(archive || compiled == nullptr,
+        "{}: expected a name that ends in .keras, got {}; Keras 3 does not restore an optimizer from HDF5", function,
+        path.string());
+  check(archive || has_extension(path, {".h5", ".hdf5"}),
+        "{}: expected a name that ends in .keras, .h5 or .hdf5, got {}", function, path.string());
+  check(!has_extension(path, {".weights.h5"}),
+        "{}: expected the name of a model, got {}, which Keras reads as weights alone; save_weights() writes them",
+        function, path.string());
+  Json config;
+  std::string text;
+  try {
+    config = graph_to_keras(model);
+    if (compiled) config["compile_config"] = compiled->config;
+    text = config.dump();
+  } catch (const Error& error) {
+    fail("{}: {}: {}", function, path.string(), error.what());
+  }
+  std::vector<NamedTensor> tensors;
+  std::vector<Hdf5Attribute> attributes;
+  if (archive) {
+    for (std::size_t i = 0; compiled && i < compiled->variables.size(); ++i) {
+      tensors.push_back({fmt::format("optimizer/vars/{}", i), compiled->variables[i]});
+    }
+    const TemporaryFile weights(function);
+    write_keras3_weights(model, weights.path(), tensors);
+    const Json metadata{{"keras_version", written_version}, {"date_saved", "1980-01-01@00:00:00"}};
+    const std::vector<ZipEntry> entries{{"metadata.json", metadata.dump()},
+                                        {"config.json", text},
+                                        {"model.weights.h5", bytes_of(function, weights.path())}};
+    write_atomically(path, [&](std::ostream& out) { write_zip(function, out, entries); });
+    return;
+  }
+  attributes.push_back({"/", "model_config", {text}, false});
+  add_keras_weights(model, "model_weights/", tensors, attributes);
+  for (const char* group : {"/", "model_weights"}) {
+    attributes.push_back({group, "backend", {"tensorflow"}, false});
+    attributes.push_back({group, "keras_version", {written_version}, false});
+  }
+  save_hdf5(path, tensors, attributes);
+}
+
+}  // namespace xtape

@@ -1,0 +1,53 @@
+#include "training/keras/settings_text.hpp"
+
+#include <charconv>
+#include <optional>
+#include <sstream>
+
+#include "framework/error.hpp"
+
+namespace xtape {
+namespace {
+
+std::optional<double> number_of(const std::string& word) {
+  if (word == "true" || word == "false") return word == "true" ? 1 : 0;
+  double number = 0;
+  const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
+  return read.ec == std::errc() && read.ptr == word.data() + word.size() ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
+Settings::Settings(const std::string& text) {
+  const std::size_t bracket = text.find(" (");
+  name = text.substr(0, bracket);
+  if (bracket == std::string::npos) return;
+  std::istringstream words(text.substr(bracket + 2));
+  std::vector<double>* current = nullptr;
+  for (std::string word; words >> word;) {
+    while (word.ends_with(',') || word.ends_with(')')) word.pop_back();
+    const std::optional<double> number = number_of(word);
+    if (number && current) {
+      current->push_back(*number);
+    } else {
+      current = &options[word];
+    }
+  }
+}
+
+double Settings::take(const std::string& option, double otherwise) {
+  const std::vector<double> numbers = take_all(option);
+  return numbers.empty() ? otherwise : numbers.front();
+}
+
+std::vector<double> Settings::take_all(const std::string& option) {
+  const auto found = options.extract(option);
+  return found.empty() ? std::vector<double>{} : found.mapped();
+}
+
+void Settings::check_empty() const {
+  check(options.empty(), "{}: expected options that Keras has, got {}", name,
+        options.empty() ? "" : options.begin()->first);
+}
+
+}  // namespace xtape
