@@ -21,7 +21,7 @@ struct BatchNormResult {
 /// Adds up numbers over all passes that compute parts of one batch; see PassOptions::sum_over_batch.
 using SumOverBatch = std::function<void(std::span<double> numbers)>;
 
-/// Operations that batch normalization fuses, in the same passes over memory: y = relu(norm(x + bias) + residual). Each
+/// Operations that batch normalization fuses, in the same loops over memory: y = relu(norm(x + bias) + residual). Each
 /// one is optional; by default all are off.
 struct BatchNormFusion {
   std::optional<Variable> bias = std::nullopt;      ///< (channels)

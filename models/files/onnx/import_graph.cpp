@@ -86,7 +86,7 @@ SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std
   layer->rename(name);
   layer->give_values([&](const std::string& path, const ParameterSpec& spec) {
     const auto found = values.find(path);
-    check(found != values.end(), "expected a value of {}", path);
+    check(found != values.end(), "expected a value of {}, got none", path);
     check(found->second.shape() == spec.shape, "{}: expected the shape {}, got {}", path, spec.shape,
           found->second.shape());
     return found->second;
@@ -137,8 +137,8 @@ void ImportGraph::read_inputs() {
   for (const auto& info : graph_.input()) {
     if (find(info.name()) != nullptr) continue;  // an initializer
     const auto& tensor = info.type().tensor_type();
-    check(info.type().has_tensor_type() && tensor.has_shape(), "input \"{:.100}\": expected a tensor with a shape",
-          info.name());
+    check(info.type().has_tensor_type() && tensor.has_shape(),
+          "input \"{:.100}\": expected a tensor with a shape, got one without", info.name());
     std::vector<Extent> extents;
     for (const auto& dim : tensor.shape().dim()) {
       extents.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? Extent(dim.dim_value()) : any);
@@ -149,8 +149,8 @@ void ImportGraph::read_inputs() {
       if (extents[0].known()) batch_ = extents[0].value();
       extents.erase(extents.begin());
     }
-    check(extents.size() < Shape::max_rank, "input \"{:.100}\": expected at most {} axes", info.name(),
-          Shape::max_rank);
+    check(extents.size() < Shape::max_rank, "input \"{:.100}\": expected at most {} axes, got {}", info.name(),
+          Shape::max_rank, info.type().tensor_type().shape().dim_size());
     ImportValue value;
     const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 &&
                        ((all_images_ && extents.size() == 3) || images_.contains(info.name()));
@@ -173,7 +173,7 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
     check(proto.domain().empty() || proto.domain() == "ai.onnx", "expected an operator of ONNX, got one of {:.60}",
           proto.domain());
     const auto row = import_rows().find(proto.op_type());
-    check(row != import_rows().end(), "expected an operator that xtape knows (docs/formats.md), got {:.60}",
+    check(row != import_rows().end(), "expected an operator that xtape supports (docs/formats.md), got {:.60}",
           proto.op_type());
     check(proto.output_size() > 0, "expected an output, got none");
     ImportNode node(*this, proto);

@@ -19,7 +19,8 @@ void concat(ImportNode& n) {
   if (!tensors && constants) {
     std::vector<Variable> parts;
     for (int i = 0; i < n.node.input_size(); ++i) parts.emplace_back(n.constant(i));
-    check(!parts.empty() && given >= -parts[0].rank() && given < parts[0].rank(), "axis: expected an axis that exists");
+    check(!parts.empty() && given >= -parts[0].rank() && given < parts[0].rank(),
+          "axis: expected an axis of the inputs, got {}", given);
     return n.set_constant(concatenate(parts, static_cast<int>(given)).value());
   }
   if (!tensors) {
@@ -34,8 +35,9 @@ void concat(ImportNode& n) {
   bool last = false;
   const int rank = n.is_tensor(0) ? n.rank(0) : 0;
   for (int i = 0; i < n.node.input_size(); ++i) {
-    check(n.is_tensor(i) && n.rank(i) == rank, "expected inputs of {} axes that depend on the inputs of the model",
-          rank);
+    check(n.is_tensor(i), "expected inputs that all depend on the inputs of the model, got a constant as input {}",
+          i + 1);
+    check(n.rank(i) == rank, "expected inputs of {} axes like the first, got {} as input {}", rank, n.rank(i), i + 1);
     last = last || n.input(i).channels_last;
   }
   std::vector<SymbolicTensor> inputs;
@@ -59,7 +61,7 @@ void split_row(ImportNode& n) {
   n.integer("num_outputs", parts);
   Integers sizes = n.integers_of("split", 1).value_or(Integers{});
   if (sizes.empty()) {
-    check(extent.known(), "expected sizes, or a known extent");
+    check(extent.known(), "expected sizes of the parts, got none for axis {} of unknown extent", given);
     const std::int64_t size = (extent.value() + parts - 1) / parts;
     for (int i = 0; i < parts; ++i) sizes.push_back(std::clamp<std::int64_t>(extent.value() - i * size, 0, size));
   }
@@ -83,13 +85,15 @@ void split_row(ImportNode& n) {
 
 void slice_row(ImportNode& n) {
   const auto starts = n.integers_of("starts", 1), ends = n.integers_of("ends", 2);
-  check(starts && ends && starts->size() == ends->size(), "expected as many starts as ends");
+  check(starts && ends && starts->size() == ends->size(), "expected as many starts as ends, got {} and {}",
+        starts ? starts->size() : 0, ends ? ends->size() : 0);
   Integers axes = n.integers_of("axes", 3).value_or(Integers{});
   if (axes.empty()) {
     for (std::size_t i = 0; i < starts->size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
   }
   const Integers steps = n.has_input(4) ? n.constant_integers(4) : Integers(axes.size(), 1);
-  check(axes.size() == starts->size() && steps.size() == axes.size(), "expected an axis and a step for each start");
+  check(axes.size() == starts->size() && steps.size() == axes.size(),
+        "expected an axis and a step for each of {} starts, got {} and {}", starts->size(), axes.size(), steps.size());
   if (!n.is_tensor(0)) {
     const auto list = n.numbers(0);
     check(list && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) && steps[0] == 1,
@@ -190,7 +194,8 @@ void pad_row(ImportNode& n) {
   check(std::ranges::all_of(pads, [](std::int64_t i) { return i >= 0 && i <= (1 << 30); }),
         "pads: expected numbers of 0 to 2^30, got ({})", fmt::join(pads, ", "));
   const auto axes = static_cast<std::size_t>(rank);
-  check(lead == 0 || (pads[0] == 0 && pads[axes] == 0), "pads: expected none on the batch axis");
+  check(lead == 0 || (pads[0] == 0 && pads[axes] == 0), "pads: expected none on the batch axis, got {} and {}", pads[0],
+        pads[axes]);
   const bool last = n.input(0).channels_last;
   Integers numbers(2 * (axes - static_cast<std::size_t>(lead)));
   for (int i = lead; i < rank; ++i) {

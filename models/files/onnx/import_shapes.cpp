@@ -78,7 +78,7 @@ void reshape_row(ImportNode& n) {
     const Tensor constant = n.constant(0);
     for (std::size_t i = 0; i < target->size(); ++i) {
       const Number& number = (*target)[i];
-      check(number.known(), "expected a target shape that is known for a constant");
+      check(number.known(), "expected a known target shape for a constant, got an unknown extent");
       const bool copies = number.value == 0 && !allow_zero && static_cast<int>(i) < constant.rank();
       extents.push_back(copies ? constant.dim(static_cast<int>(i)) : number.value);
     }
@@ -135,7 +135,8 @@ void transpose_row(ImportNode& n) {
   Integers sorted = perm;
   std::ranges::sort(sorted);
   for (int i = 0; i < rank; ++i) {
-    check(std::ssize(sorted) == rank && sorted[static_cast<std::size_t>(i)] == i, "perm: expected each axis once");
+    check(std::ssize(sorted) == rank && sorted[static_cast<std::size_t>(i)] == i,
+          "perm: expected each of {} axes once, got ({})", rank, fmt::join(perm, ", "));
   }
   Integers dims;  // the axes of the tensor, counted from 1, in the order of the output
   int batch_at = 0;
@@ -215,7 +216,7 @@ void squeeze_row(ImportNode& n) {
   if (!axes) {
     check(lead == 0, "expected axes, got none, which may remove the batch axis");
     for (int i = 0; i < rank; ++i) {
-      check(old[static_cast<std::size_t>(i)].known(), "expected axes, or known extents");
+      check(old[static_cast<std::size_t>(i)].known(), "expected axes, got none for an input of unknown extents");
       if (old[static_cast<std::size_t>(i)] == Extent(1)) wanted.push_back(i);
     }
   }
@@ -284,7 +285,7 @@ void constant_of_shape(ImportNode& n) {
 /// The extents of a target shape of Expand; `ones` stand for what does not change.
 void expand(ImportNode& n) {
   const auto target = n.numbers(1);
-  check(target && n.is_tensor(0), "expected a tensor and a shape that does not depend on values");
+  check(target && n.is_tensor(0), "expected a tensor and a shape that is known without its values, got others");
   const int lead = n.graph.lead();
   std::vector<Number> numbers = *target;
   while (std::ssize(numbers) < n.rank(0)) numbers.insert(numbers.begin(), Number{1});

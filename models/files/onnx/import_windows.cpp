@@ -198,9 +198,11 @@ void resize(ImportNode& n) {
   } else {
     check(!old && n.has_input(3), "expected scales or sizes, got neither");
     sizes = n.numbers(3);
-    check(sizes && sizes->size() == 4, "expected four sizes, got others");
+    check(sizes && sizes->size() == 4, "expected four sizes, got {}",
+          sizes ? std::to_string(sizes->size()) : "unknown ones");
   }
-  check(sizes || (scales.size() == 4 && scales[0] == 1 && scales[1] == 1), "expected scales for height and width");
+  check(sizes || (scales.size() == 4 && scales[0] == 1 && scales[1] == 1),
+        "expected scales (1, 1, height, width), got ({})", fmt::join(scales, ", "));
   const bool nearest = mode == "nearest";
   check(nearest || mode == "linear" || mode == "bilinear", "mode: expected nearest or linear, got {:.60}", mode);
   std::array<Extent, 2> target{any, any};
@@ -257,10 +259,12 @@ void resize(ImportNode& n) {
 void depth_to_space(ImportNode& n) {
   const std::int64_t b = n.integer("blocksize", 0);
   const std::string mode = n.text("mode", "DCR");
-  check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"), "expected a blocksize of 1 to 1024 and DCR or CRD");
+  check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"),
+        "expected a blocksize of 1 to 1024 and the mode DCR or CRD, got {} and {:.60}", b, mode);
   SymbolicTensor x = n.images(0, 3);
   if (mode == "CRD") {  // channel c b b + k of the file becomes channel k C + c
-    check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides", b * b);
+    check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides, got {}",
+          b * b, to_string(x.shape()[2]));
     const std::int64_t channels = x.shape()[2].value() / (b * b);
     Integers order;
     for (std::int64_t k = 0; k < b * b; ++k) {
