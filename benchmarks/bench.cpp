@@ -48,7 +48,7 @@ void declare(CLI::App& app, Settings& s) {
   app.add_flag("--alone", s.alone, "Measure xtape without libtorch");
   app.add_flag("--scaling", s.scaling, "Measure the step of ResNet-50 over threads, batch and image size instead")
       ->excludes(only);
-  app.add_flag("--quick", s.quick, "One step of the smallest workloads, as a test");
+  app.add_flag("--quick", s.quick, "One step of each workload, as a test");
   app.footer(workload_list() +
              "Exit status 1: libtorch was not measured because it failed or computed different results\n");
 }
@@ -74,9 +74,7 @@ MeasurementOptions measurement_options(const Settings& s) {
 std::vector<Workload> selected(const Settings& s) {
   std::vector<Workload> chosen;
   for (const Workload& w : workloads()) {
-    const bool small = w.name == "convnet-64-train" || w.name == "resnet50-64-infer-1";
-    const bool wanted = s.only.empty() ? small || !s.quick : std::ranges::find(s.only, w.name) != s.only.end();
-    if (wanted) chosen.push_back(w);
+    if (s.only.empty() || std::ranges::find(s.only, w.name) != s.only.end()) chosen.push_back(w);
   }
   return chosen;
 }

@@ -81,7 +81,7 @@ std::vector<std::int64_t> numbers_of(const Dataset& data, const std::vector<std:
   }
   if (!numbers.empty() && unknown.empty()) return numbers;
   check(known.empty() || !are_words(data.class_names()),
-        "evaluate: expected images of classes that the network knows, which are {}, got also {}",
+        "evaluate: expected images of the classes of the network, {}, got also {}",
         printable(fmt::format("{}", fmt::join(known, ", "))), printable(fmt::format("{}", fmt::join(unknown, ", "))));
   check(classes == data.classes(), "evaluate: expected data of {} classes for this network, got {}", classes,
         data.classes());

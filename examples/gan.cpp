@@ -1,5 +1,6 @@
 // A generative adversarial network (Goodfellow et al., NeurIPS 2014) draws new pictures of clothes. Two networks are
-// trained by two optimizers: the discriminator tells real pictures from generated ones, the generator deceives it.
+// trained by two optimizers: the discriminator distinguishes real pictures from generated ones, the generator learns to
+// make that fail.
 #include "examples/program.hpp"
 using namespace xtape;
 

@@ -113,7 +113,7 @@ int start_ranks(int ranks, char** argv) {
   struct sigaction hangup {};
   sigaction(SIGHUP, nullptr, &hangup);
   if (hangup.sa_handler != SIG_IGN) handle(SIGHUP, pass_on);  // nohup ignores it
-  // In a process group of its own Ctrl-C does not reach mpirun, which would kill the ranks within a second.
+  // In a separate process group, Ctrl-C does not reach mpirun, which would kill the ranks within a second.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
@@ -143,7 +143,7 @@ int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>&
   const std::shared_ptr<Communicator> ranks = mpi_communicator();
   check(ranks->size() == launched,
         "expected {} processes, as the environment says, got {} from MPI; start them with the mpirun of the MPI that "
-        "xtape was built with, or with srun --mpi of a kind that it knows",
+        "xtape was built with, or with srun --mpi of a kind that it supports",
         launched, ranks->size());
   if (ranks->rank() > 0 && !std::freopen("/dev/null", "w", stdout)) return 2;
   int status = 2;

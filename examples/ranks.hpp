@@ -23,7 +23,7 @@ int start_ranks(int ranks, char** argv);
 int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body);
 
 /// How progress is shown: on ranks as on the terminal in which start_ranks runs, if there is one. The standard output
-/// of a rank does not tell, because mpirun may read it through a terminal of its own.
+/// of a rank does not show it, because mpirun may read it through a separate terminal.
 ProgressOutput progress_output(const std::shared_ptr<Communicator>& ranks);
 
 /// The text of the first rank on all ranks; the text itself without ranks.

@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
     };
     const double known = accuracy(pairs(unseen, 0, 8, 4000, 2)), other = accuracy(pairs(unseen, 8, 10, 4000, 3));
     fmt::print(
-        "pairs told right: {:.3f} of the kinds it was trained on, {:.3f} of bags and boots, which it never saw\n",
+        "share of pairs judged correctly: {:.3f} for the kinds of the training data, {:.3f} for new kinds, bags and "
+        "boots\n",
         known, other);
     return known > (quick ? 0.75 : 0.88) && other > (quick ? 0.6 : 0.75);
   });

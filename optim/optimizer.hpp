@@ -62,11 +62,11 @@ class Optimizer {
 
   /// The number of steps done so far.
   std::int64_t iterations() const { return iterations_; }
-  /// The number of the next pass of fit() over its data, which determines the order of the samples and their
-  /// augmentation. It is one above the number of the last pass with this optimizer. fit() maintains it.
-  std::int64_t next_order() const { return next_order_; }
-  /// Sets the number of the next pass over the data; see next_order().
-  void set_next_order(std::int64_t order) { next_order_ = order; }
+  /// The number of the next traversal of the data by fit(), which determines the order of the samples and their
+  /// augmentation. It is one above the number of the last traversal with this optimizer. fit() maintains it.
+  std::int64_t next_traversal() const { return next_traversal_; }
+  /// Sets the number of the next traversal of the data; see next_traversal().
+  void set_next_traversal(std::int64_t number) { next_traversal_ = number; }
   /// The parameters given to the constructor.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// Whether the parameter is one of parameters().
@@ -156,7 +156,7 @@ class Optimizer {
   virtual void update(Tensor& value, const Tensor& gradient, std::span<Tensor> slots, const Step& step) const = 0;
 
   /// Calls f(i, p, g) for every element i, with p the value to change and g its gradient, clipped and with the l2 term.
-  /// One pass over memory; pieces run in parallel.
+  /// One loop over memory; pieces run in parallel.
   template <class T, class F>
   static void update_elements(Tensor& value, const Tensor& gradient, const Step& step, F f) {
     const T* g = gradient.data<T>();
@@ -220,7 +220,7 @@ class Optimizer {
   std::vector<Entry> entries_;  // one per parameter
   std::unordered_map<Parameter, std::size_t> places_;
   std::int64_t iterations_ = 0;
-  std::int64_t next_order_ = 0;
+  std::int64_t next_traversal_ = 0;
   double gradient_norm_ = 0;
   bool complete_ = true;
 };

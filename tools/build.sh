@@ -72,6 +72,9 @@ build_targets() {
   if [[ -t 1 ]]; then ninja -C "$build" "$@"; else ninja --quiet -C "$build" "$@" >&2; fi
 }
 
+# The names of the examples, which are the list in examples/meson.build.
+example_names() { sed -n "/'quickstart'/,/\]/p" examples/meson.build | grep -o "'[a-z_]*'" | tr -d "'"; }
+
 # Builds one of the programs in examples/. Prints nothing to standard output, which belongs to the program. Processes that
 # mpirun starts at the same time wait for each other, unless the file system has no locks.
 build_program() {

@@ -8,22 +8,10 @@
 #include "layers/graph/input.hpp"
 #include "layers/normalization/normalization.hpp"
 #include "training/data/data_loader.hpp"
+#include "training/moments.hpp"
 
 namespace xtape {
 namespace {
-
-/// Mean and sum of squared deviations of one channel, combined from parts (T. Chan, G. Golub, R. LeVeque: Updating
-/// formulae and a pairwise algorithm for computing sample variances, 1979).
-struct Moments {
-  double count = 0, mean = 0, squares = 0;
-
-  void add(const Moments& more) {
-    const double sum = count + more.count, difference = more.mean - mean;
-    squares += more.squares + difference * difference * count * more.count / sum;
-    mean += difference * more.count / sum;
-    count = sum;
-  }
-};
 
 Moments moments_of(const double* values, std::int64_t count, std::int64_t step) {
   Moments result{.count = static_cast<double>(count)};

@@ -25,11 +25,11 @@ DataLoaderOptions loader_options(const Model& model, const FitOptions& options) 
 }
 
 StepPlan plan_of(const Model& model, const Dataset& data, const FitOptions& options) {
-  const std::int64_t pass = batches_of(data.size(), loader_options(model, options));
+  const std::int64_t traversal = batches_of(data.size(), loader_options(model, options));
   return {.samples = data.size(),
           .batch_size = options.batch_size,
-          .pass = pass,
-          .epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch * options.accumulate : pass,
+          .traversal = traversal,
+          .epoch = options.steps_per_epoch > 0 ? options.steps_per_epoch * options.accumulate : traversal,
           .accumulate = options.accumulate};
 }
 
@@ -77,7 +77,7 @@ class Run {
       state_.shards.check_same("fit", fingerprint(state_));
       const std::int64_t done =
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
-      if (state_.step() > 0) mark_used((done - 1) / state_.plan.pass);
+      if (state_.step() > 0) mark_used((done - 1) / state_.plan.traversal);
     }
     if (state_.options.distributed.shard_optimizer && state_.shards.ranks() > 1) {
       state_.sharded_optimizer = std::make_unique<ShardedOptimizer>(state_.optimizer, state_.shards);
@@ -97,7 +97,7 @@ class Run {
     for (auto callback = last; callback != callbacks_.end(); ++callback) (**callback.*hook)(state_);
   }
 
-  /// If one rank asks for a stop, all ranks stop together, before a checkpoint is written.
+  /// If a callback on one rank requests a stop, all ranks stop together, before a checkpoint is written.
   void agree() {
     const Shards& shards = state_.shards;
     if (shards.ranks() > 1) {
@@ -110,9 +110,9 @@ class Run {
 
   int epochs_done() const { return state_.initial_epoch() + static_cast<int>(state_.history.epochs().size()); }
 
-  /// Marks this order and all earlier ones as used: no later run with this optimizer has them.
-  void mark_used(std::int64_t order) {
-    state_.optimizer.set_next_order(std::max(state_.optimizer.next_order(), order + 1));
+  /// Marks this traversal of the data and all earlier ones as used: no later run with this optimizer has their orders.
+  void mark_used(std::int64_t traversal) {
+    state_.optimizer.set_next_traversal(std::max(state_.optimizer.next_traversal(), traversal + 1));
   }
 
   /// Trains from the current batch to the end of the epoch, unless a callback requests a stop.
@@ -191,16 +191,16 @@ class Run {
     const std::int64_t epoch_begin = state_.first_batch(std::ssize(state_.history.epochs()));
     StepData step{.shards = std::vector<std::vector<Batch>>(static_cast<std::size_t>(state_.shards.per_rank()))};
     for (std::int64_t i = plan.batches(state_.batch); i < plan.batches(state_.batch + 1); ++i) {
-      const std::int64_t pass = (epoch_begin + i) / plan.pass;
-      if (!pass_ || pass != pass_number_) {
-        pass_.emplace(loader_.epoch(pass));
-        pass_number_ = pass;
-        mark_used(pass);
+      const std::int64_t traversal = (epoch_begin + i) / plan.traversal;
+      if (!traversal_ || traversal != traversal_number_) {
+        traversal_.emplace(loader_.epoch(traversal));
+        traversal_number_ = traversal;
+        mark_used(traversal);
       }
-      const std::int64_t batch = (epoch_begin + i) % plan.pass, samples = loader_.samples_of(batch);
+      const std::int64_t batch = (epoch_begin + i) % plan.traversal, samples = loader_.samples_of(batch);
       step.samples += samples;
       auto shard = step.shards.begin();
-      for (Batch& part : state_.shards.split((*pass_)[batch], samples)) (shard++)->push_back(std::move(part));
+      for (Batch& part : state_.shards.split((*traversal_)[batch], samples)) (shard++)->push_back(std::move(part));
     }
     return step;
   }
@@ -226,8 +226,8 @@ class Run {
   const DataLoader& loader_;
   TrainStep step_;
   Callbacks callbacks_;
-  std::optional<Epoch> pass_;  // the current pass over the data
-  std::int64_t pass_number_ = 0;
+  std::optional<Epoch> traversal_;  // the current traversal of the data
+  std::int64_t traversal_number_ = 0;
   bool stopped_ = false;  // the same on all ranks
   bool first_step_done_ = false;
 };
@@ -246,9 +246,10 @@ TrainingState::TrainingState(Model& its_model, Optimizer& its_optimizer, const D
       batches(plan.steps()),
       running(objective),
       first_iteration(optimizer.iterations()) {
-  first_order = options.initial_epoch
-                    ? first_batch(0) / plan.pass
-                    : std::max(optimizer.next_order(), order_by_steps(first_iteration * plan.accumulate, plan.pass));
+  first_traversal = options.initial_epoch
+                        ? first_batch(0) / plan.traversal
+                        : std::max(optimizer.next_traversal(),
+                                   traversals_by_steps(first_iteration * plan.accumulate, plan.traversal));
 }
 
 std::vector<std::pair<std::string, Tensor>> TrainingState::optimizer_state() const {
@@ -258,7 +259,8 @@ std::vector<std::pair<std::string, Tensor>> TrainingState::optimizer_state() con
 int TrainingState::initial_epoch() const { return options.initial_epoch.value_or(0); }
 
 std::int64_t TrainingState::first_batch(std::int64_t epochs) const {
-  return (options.initial_epoch ? *options.initial_epoch * plan.epoch : first_order * plan.pass) + epochs * plan.epoch;
+  return (options.initial_epoch ? *options.initial_epoch * plan.epoch : first_traversal * plan.traversal) +
+         epochs * plan.epoch;
 }
 
 std::int64_t TrainingState::samples_of(std::int64_t steps) const {

@@ -30,15 +30,16 @@ struct FitOptions {
   Losses loss = loss::softmax_cross_entropy();
   /// The metrics; see OutputMetric. If there are none, outputs whose targets are classes get the accuracy.
   Metrics metrics = {};
-  /// Whether the samples have a new order in each epoch.
+  /// Whether the samples have a new order in each traversal of the data.
   bool shuffle = true;
-  bool drop_last = false;  ///< leave out the last batch of a pass over the data if it is smaller than the others
+  bool drop_last = false;  ///< leave out the last batch of each traversal of the data if it is smaller than the others
   /// Number of batches in one optimizer step (gradient accumulation). The result is that of one batch with all their
   /// samples, except for batch normalization; the memory is that of one batch. The loss is the mean over all samples of
   /// the step, for batches of any sizes.
   std::int64_t accumulate = 1;
-  /// Steps in one epoch; 0: as many as one pass over the data has. An epoch begins at the batch where the previous one
-  /// ended, so it may begin within a pass and may extend over several passes.
+  /// Steps in one epoch; 0: as many as one traversal of the data has. With another number, an epoch begins at the batch
+  /// where the previous one ended, so it may be a part of a traversal or extend over several. Each traversal uses every
+  /// sample once.
   std::int64_t steps_per_epoch = 0;
   std::uint64_t seed = 0;          ///< seed of the order of the samples, of augmentation and of dropout
   Augmentation augmentation = {};  ///< of the training images; targets that are images or masks are moved with them

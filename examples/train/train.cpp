@@ -90,7 +90,7 @@ void declare(CLI::App& app, Settings& s) {
       ->check(CLI::Range(1, 1024));
   app.add_flag("--summary", s.summary, "Print the table of layers before training");
   app.add_flag("--quick", s.quick, "One short epoch, to see that everything works");
-  CLI::Option* resume = app.add_option("--resume", s.resume, "Go on with the run in this folder, with its settings");
+  CLI::Option* resume = app.add_option("--resume", s.resume, "Resume the run in this folder, with its settings");
   resume->check(not_empty);
   for (CLI::Option* other : app.get_options()) {
     const bool allowed = other == resume || other->get_name() == "--threads" || other->get_name() == "--ranks" ||

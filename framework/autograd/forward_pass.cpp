@@ -67,9 +67,8 @@ Gradients ForwardPass::state_updates() const {
 
 RandomStream ForwardPass::random_stream() {
   check(options_.step.has_value(),
-        "ForwardPass: expected to know the step that random numbers (dropout) are drawn for, so that every step draws "
-        "others; "
-        "make the pass with {{.step = optimizer.iterations()}}");
+        "ForwardPass: expected PassOptions::step for random numbers (dropout), so that every step draws others, got "
+        "none; make the pass with {{.step = optimizer.iterations()}}");
   check(
       *options_.step >= 0 && *options_.step < streams::most_steps && streams_ < streams::most_calls,
       "ForwardPass: expected a step in [0, {}) with at most {} calls that draw random numbers, got step {} and call {}",

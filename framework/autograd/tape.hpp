@@ -22,7 +22,7 @@ template <class Result, class First, class... More>
 std::remove_cvref_t<First> first_argument(const std::function<Result(First, More...)>&);
 
 /// Whether a callable of one signature takes a Tensor. A Variable converts to a Tensor and back, so that
-/// std::is_invocable does not tell.
+/// std::is_invocable does not show it.
 template <class F>
 constexpr bool takes_tensor = requires(F f) {
   requires std::is_same_v<decltype(first_argument(std::function(f))), Tensor>;

@@ -1,4 +1,4 @@
-// The communicator of MPI, which is in a module of its own so that xtape itself does not need MPI.
+// The communicator of MPI, which is in a separate module so that xtape itself does not need MPI.
 #include <dlfcn.h>
 #include <unistd.h>
 

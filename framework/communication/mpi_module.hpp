@@ -1,4 +1,4 @@
-// The interface of xtape-mpi, the module that is linked with MPI and loaded when it is asked for.
+// The interface of xtape-mpi, the module that is linked with MPI and loaded by mpi_communicator().
 #pragma once
 
 #include <string>

@@ -20,7 +20,7 @@ namespace {
 using Duration = RunningClock::Duration;
 using std::chrono::seconds;
 
-/// How long processes may live after a failure before they are killed, and how long the first ones wait for the end of
+/// How long processes may run after a failure before they are killed, and how long the first ones wait for the end of
 /// the others, whose messages would be lost if mpirun killed them because of the first one's end.
 constexpr seconds life_after_failure{10}, wait_after_failure{5};
 
@@ -74,7 +74,7 @@ class ProgressThread::State {
     const std::lock_guard lock(mutex_);
     return found_failure_;
   }
-  /// Asks the thread to leave and waits until it has left. Returns whether the thread has also ended.
+  /// Requests that the thread leaves and waits until it has left. Returns whether the thread has also ended.
   bool leave();
 
   int rank() const { return place_.rank; }
@@ -114,7 +114,7 @@ class ProgressThread::State {
   std::exception_ptr connection_error_;
   bool connected_ = false, closing_ = false, left_ = false, may_end_ = false, found_failure_ = false;
 
-  // Of the thread alone. The transport is destroyed before the transfers that it knows.
+  // Of the thread alone. The transport is destroyed before the transfers that it refers to.
   std::list<Running> running_;
   std::int64_t started_ = 0;
   std::vector<std::optional<std::int64_t>> departed_;  // the number of operations of ranks that have ended
@@ -398,8 +398,8 @@ void ProgressThread::State::fail(const std::string& text, bool notify) {
   }
 }
 
-/// Tells all ranks that this one has ended, and waits until the transport may be left. A rank that shows signs of life
-/// may work for itself as long as it likes.
+/// Notifies all ranks that this one has ended, and waits until the transport may be left. A rank that shows signs of
+/// life may work for itself as long as it likes.
 void ProgressThread::State::leave_in_order() {
   const Duration begin = clock_.now();
   try {

@@ -12,7 +12,7 @@
 
 namespace xtape {
 
-/// Runs operations on a thread of its own, which alone uses the transport. It compares the descriptions of operations
+/// Runs operations on a separate thread, which alone uses the transport. It compares the descriptions of operations
 /// between ranks, limits the time of waiting, and spreads the news of a failure.
 ///
 /// Before a rank exchanges data with another one in an operation, both have sent each other the operation's

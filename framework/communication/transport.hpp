@@ -50,7 +50,7 @@ class Bell {
 /// arrive in the order in which they were sent. Failures are std::runtime_error.
 class Transport {
  public:
-  /// The largest tag of a transfer. MPI guarantees tags up to 32767; notes need one of their own.
+  /// The largest tag of a transfer. MPI guarantees tags up to 32767; notes need a separate one.
   static constexpr int max_tag = 32766;
 
   /// A short text from another rank.

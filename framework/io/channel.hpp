@@ -11,7 +11,7 @@ namespace xtape {
 class Channel {
  public:
   using Texts = std::vector<std::string>;
-  /// The request that asks whether a helper program runs. Any reply confirms it.
+  /// A request to which any reply confirms that the helper program runs.
   static constexpr const char* greeting = "greeting";
 
   explicit Channel(int socket) : socket_(socket) {}

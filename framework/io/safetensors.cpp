@@ -88,7 +88,7 @@ class Source {
   Tensor read(const SafetensorsEntry& entry) const {
     check(entry.type != nullptr,
           "load_safetensors: expected dtype {} for tensor \"{}\", got {:.200} in {}; list_safetensors() describes all "
-          "tensors and reads those that are asked for",
+          "tensors and reads those that are needed",
           safetensors_types_read, entry.name, entry.code, path_);
     check(entry.is_read(), "load_safetensors: expected at most {} axes in tensor \"{}\", got {} in {}", Shape::max_rank,
           entry.name, entry.axes, path_);

@@ -67,7 +67,7 @@ inline constexpr LinearFunction linear;
 /// y = max(x, 0), NaN for NaN. dx = dy where y > 0, else 0; saves y.
 inline constexpr ReluFunction relu;
 
-/// y = relu(a + b), with broadcasting as in add, in one pass over memory. It is recorded as two ops, add and relu, but
+/// y = relu(a + b), with broadcasting as in add, in one loop over memory. It is recorded as two ops, add and relu, but
 /// the intermediate sum is never stored. Saves y.
 Variable add_relu(const Variable& a, const Variable& b);
 

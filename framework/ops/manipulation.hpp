@@ -53,7 +53,7 @@ Variable repeat(const Variable& x, std::int64_t times, int axis);
 
 /// Selects elements of an axis by index: y[..., i, j, ...] = x[..., indices[i, j], ...], with the axes of
 /// `indices` in place of that axis. Negative indices count from the end: a token -1 that marks padding would select the
-/// last row, so give padding a row of its own. take(table, tokens, 0) gives the rows of an embedding. dx[k] is the sum
+/// last row, so give padding a separate row. take(table, tokens, 0) gives the rows of an embedding. dx[k] is the sum
 /// of dy over the elements whose index is k. Error unless the indices are int64 and in range.
 Variable take(const Variable& x, const Tensor& indices, int axis);
 

@@ -82,8 +82,8 @@ struct Normalization {
     return y;
   }
 
-  /// Computes the derivatives with respect to inputs_of() in two passes over memory: first the sums, then dx. With a
-  /// residual and relu, the first pass writes the part of dy that passes relu, which is the derivative of the residual,
+  /// Computes the derivatives with respect to inputs_of() in two loops over memory: first the sums, then dx. With a
+  /// residual and relu, the first loop writes the part of dy that passes relu, which is the derivative of the residual,
   /// and the second pass reads it. Results overwrite dy and x if no other tensor uses their storage.
   template <class T>
   std::vector<Tensor> backward(Tensor x, const Tensor& y, Tensor dy) const {

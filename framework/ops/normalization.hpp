@@ -22,7 +22,7 @@ struct BatchNormResult {
 /// Adds up numbers over all passes that compute parts of one batch; see PassOptions::sum_over_batch.
 using SumOverBatch = std::function<void(std::span<double> numbers)>;
 
-/// Operations that batch normalization fuses, in the same passes over memory: y = min(relu(norm(x + bias) + residual),
+/// Operations that batch normalization fuses, in the same loops over memory: y = min(relu(norm(x + bias) + residual),
 /// max_value). Each one is optional; by default all are off.
 struct BatchNormFusion {
   std::optional<Variable> bias = std::nullopt;      ///< (channels)

@@ -99,7 +99,7 @@ void fold_block(const T* x, std::int64_t rows, std::int64_t columns, std::int64_
     return;
   }
   std::fill_n(out, columns, Fold::identity);
-  constexpr std::int64_t at_once = 4;  // rows per pass over out, whose doubles take more memory than a row of float32
+  constexpr std::int64_t at_once = 4;  // rows per loop over out, whose doubles take more memory than a row of float32
   std::int64_t i = 0;
   for (; i + at_once <= rows; i += at_once, x += at_once * stride) {
     for (std::int64_t j = 0; j < columns; ++j) {
@@ -328,7 +328,8 @@ Variable var(const Variable& x, const std::vector<int>& axes, bool keep_dims, in
   const ReductionPlan plan("var", x.shape(), axes, keep_dims);
   check(ddof >= 0 && plan.count > ddof,
         "var: expected more than {} elements along the reduced axes, got {} of shape {}", ddof, plan.count, x.shape());
-  const Variable squares = square(subtract(x, mean(x, axes, true)));
+  const Variable near = subtract(x, mean(x, axes, true));
+  const Variable squares = square(subtract(near, mean(near, axes, true)));  // without the rounding error of the mean
   if (ddof == 0) return mean(squares, axes, keep_dims);
   return divide(sum(squares, axes, keep_dims), static_cast<double>(plan.count - ddof));
 }

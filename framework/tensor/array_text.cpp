@@ -56,7 +56,7 @@ Number number_of(T value, bool scientific) {
 Number number_of(std::int64_t value, bool /*scientific*/) { return {std::to_string(value), "", ""}; }
 Number number_of(std::uint8_t value, bool /*scientific*/) { return {std::to_string(value), "", ""}; }
 
-/// Writes an array. Two passes over the elements that are shown determine their common format; then they are written.
+/// Writes an array. Two loops over the elements that are shown determine their common format; then they are written.
 template <class T>
 class Writer {
  public:

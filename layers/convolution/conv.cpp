@@ -42,7 +42,7 @@ template <int axes>
 Variable ConvLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
   using Packed = typename Axes<axes>::Packed;
   const Variable kernel = parameter(pass, "kernel");
-  const auto packed = x.tracked() ? nullptr : pass.derived<Packed>(parameter("kernel"));
+  const auto packed = x.tracked() ? nullptr : derived<Packed>(pass, "kernel");
   if (packed) return Axes<axes>::convolve_packed(*packed, x.value(), convolution());
   return Axes<axes>::convolve(x, kernel, convolution());
 }

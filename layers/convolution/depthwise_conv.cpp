@@ -92,7 +92,8 @@ Variable SeparableConvLayer<axes>::convolved(const Variable& x, ForwardPass& pas
   const Variable y =
       Axes<axes>::convolve_depthwise(x, parameter(pass, "depthwise_kernel"), convolution_of<axes>(options_));
   const Variable kernel = parameter(pass, "pointwise_kernel");
-  const auto packed = y.tracked() ? nullptr : pass.derived<typename Axes<axes>::Packed>(parameter("pointwise_kernel"));
+  const auto packed =
+      y.tracked() ? nullptr : this->template derived<typename Axes<axes>::Packed>(pass, "pointwise_kernel");
   return packed ? Variable(Axes<axes>::convolve_packed(*packed, y.value(), {})) : Axes<axes>::convolve(y, kernel, {});
 }
 

@@ -85,7 +85,10 @@ std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
 }
 
 LayerConfig Layer::config() const {
-  fail("{}: expected its class to override config(), so that a file can hold its options; see LayerConfig", title());
+  fail(
+      "{}: expected a class that overrides config(), so that a file can contain its options, got one without; see "
+      "LayerConfig",
+      title());
 }
 
 std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
@@ -319,7 +322,7 @@ const PartialShape& Layer::only_input(const std::vector<TensorSpec>& inputs, int
   return input.shape;
 }
 
-const Parameter& Layer::parameter(std::string_view name) const {
+const Layer::Owned& Layer::own(std::string_view name) const {
   check(built_,
         "{}: expected a layer that has parameters, got one that was not built; call it on a symbolic tensor, "
         "or build() it in output_specs() of the layer that holds it",
@@ -327,17 +330,25 @@ const Parameter& Layer::parameter(std::string_view name) const {
   const auto found = std::ranges::find_if(parameters_, [&](const Owned& owned) { return owned.spec.name == name; });
   check(found != parameters_.end(),
         "{}: expected the name of one of its parameters, got {}; parameter_specs() lists them", title(), name);
-  return found->parameter;
+  return *found;
+}
+
+const Parameter& Layer::state(std::string_view name) const {
+  const Owned& owned = own(name);
+  check(!owned.spec.trainable,
+        "{}: expected state, a parameter with trainable = false in parameter_specs(), got {}, whose stored value would "
+        "get no gradient; use parameter(pass, \"{}\")",
+        title(), name, name);
+  return owned.parameter;
 }
 
 Variable Layer::parameter(ForwardPass& pass, std::string_view name) const {
-  const Parameter& found = parameter(name);
-  const auto owned = std::ranges::find(parameters_, found, &Owned::parameter);
-  check(owned->given || owned->source || found.version() > 0,
+  const Owned& owned = own(name);
+  check(owned.given || owned.source || owned.parameter.version() > 0,
         "{}: expected a {} with an initial value, got none; list this layer in sublayers() of the layer that computes "
         "with it, so that a Model initializes and trains it",
         title(), name);
-  return pass.parameter(found);
+  return pass.parameter(owned.parameter);
 }
 
 }  // namespace xtape

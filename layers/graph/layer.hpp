@@ -18,7 +18,7 @@
 
 namespace xtape {
 
-/// The description of a parameter that a layer asks for. All extents of the shape must be known.
+/// The description of a parameter that a layer needs. All extents of the shape must be known.
 struct ParameterSpec {
   std::string name;              ///< unique in the layer, such as "kernel"
   PartialShape shape;            ///< shape of the parameter
@@ -105,12 +105,21 @@ class Layer : public std::enable_shared_from_this<Layer> {
   /// The parameters with their paths below this layer, "kernel" or "conv1/kernel"; none before the layer is built. A
   /// parameter of a layer that is contained twice has two paths.
   std::vector<std::pair<std::string, Parameter>> named_parameters() const;
-  /// A parameter of this layer itself by its name in parameter_specs(). For state that call() updates, such as moving
-  /// averages.
-  const Parameter& parameter(std::string_view name) const;
-  /// A parameter of this layer itself by its name, as a variable of the pass. Error if it has no value yet: values are
-  /// drawn when a Model is made, or given by give_values() or Parameter::set_value().
+  /// A parameter of this layer itself by its name in parameter_specs(), as a variable of the pass, with respect to
+  /// which the pass differentiates. Error if it has no value yet: values are drawn when a Model is made, or given by
+  /// give_values() or Parameter::set_value().
   Variable parameter(ForwardPass& pass, std::string_view name) const;
+  /// State of this layer itself, such as a moving average, by its name in parameter_specs(): a parameter that is
+  /// declared with `trainable` = false. call() may read its value, which has no derivative, and announces a new one
+  /// with pass.update(). Error for any other parameter, because a computation with its stored value would give it no
+  /// gradient.
+  const Parameter& state(std::string_view name) const;
+  /// The object T(value) that is computed from a parameter of this layer itself alone, such as a packed kernel, or null
+  /// if the pass may not use it (see ForwardPass::derived()); then call() computes with parameter(pass, name).
+  template <class T>
+  std::shared_ptr<const T> derived(const ForwardPass& pass, std::string_view name) const {
+    return pass.derived<T>(own(name).parameter);
+  }
 
   /// All layers inside this one at any depth, each once.
   std::vector<std::shared_ptr<Layer>> all_sublayers() const;
@@ -133,7 +142,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
   void rename(std::string name);
 
   /// Internal: claims the random streams of the initial values of this layer's own parameters, and those that their
-  /// initializers ask for. `seed` is the seed of the values that are not drawn yet. Values that were given, by a file
+  /// initializers need. `seed` is the seed of the values that are not drawn yet. Values that were given, by a file
   /// for example, may come from the same seed: they keep the streams from which they would have been drawn.
   void claim_streams(std::uint64_t seed, InitialStreams& taken) const;
   /// Internal: draws initial values for the parameters without a value, parameter i from stream `stream` + i of `seed`.
@@ -167,6 +176,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
     /// Nothing before initialize(). For a value that was given: the stream from which it would have been drawn.
     std::optional<Source> source = std::nullopt;
   };
+  const Owned& own(std::string_view name) const;
   Tensor initial_value(const ParameterSpec& spec, Source source) const;
   Tensor given_value(const ParameterSpec& spec, const ParameterValues& values) const;
   void create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs);

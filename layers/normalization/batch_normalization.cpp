@@ -88,21 +88,21 @@ void BatchNormalizationLayer::move_averages(const Tensor& mean, const Tensor& va
   const auto n = static_cast<double>(samples);
   const double bessel = samples > 1 ? n / (n - 1) : 1;
   const auto move = [&](const char* which, const Tensor& batch, double factor) {
-    pass.update(parameter(which), [batch, factor, keep = options_.momentum](const Tensor& average) {
+    pass.update(state(which), [batch, factor, keep = options_.momentum](const Tensor& average) {
       return moved(average, batch, factor, keep);
     });
   };
   move("moving_mean", mean, 1);
   move("moving_variance", variance, bessel);
   if (options_.bias_correction) {
-    pass.update(parameter("updates"), [](const Tensor& old) { return Tensor::scalar(old.item() + 1, old.dtype()); });
+    pass.update(state("updates"), [](const Tensor& old) { return Tensor::scalar(old.item() + 1, old.dtype()); });
   }
 }
 
 /// A moving average from which the remaining part of the start value is removed; unchanged before the first update.
 Tensor BatchNormalizationLayer::corrected(const Tensor& moving, double start) const {
   if (!options_.bias_correction) return moving;
-  const double updates = parameter("updates").value().item();
+  const double updates = state("updates").value().item();
   if (updates == 0) return moving;
   const double left = std::pow(options_.momentum, updates);
   const Tensor whole = map("BatchNormalization", moving.to(DType::float64),

@@ -28,12 +28,12 @@ std::vector<ParameterSpec> NormalizationLayer::parameter_specs(const std::vector
 std::vector<Variable> NormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   const Variable& x = inputs.front();
   const Shape channels{x.dim(-1)};
-  const Tensor variance = parameter("variance").value();
+  const Tensor variance = state("variance").value();
   const Tensor inverse = map("Normalization", variance.to(DType::float64),
                              [](auto v) { return 1 / std::max<double>(std::sqrt(v), smallest_deviation); });
   // the variance is passed as 1, so that only the scale changes the result
   constexpr double epsilon = std::numeric_limits<double>::min();
-  return {batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), parameter("mean").value(),
+  return {batch_norm_inference(x, inverse.to(x.dtype()), Tensor::zeros(channels, x.dtype()), state("mean").value(),
                                Tensor::ones(channels, x.dtype()), epsilon)};
 }
 

@@ -38,7 +38,7 @@ double connections(FanMode mode, const Shape& shape) {
   return std::max(1.0, n);
 }
 
-/// variance_scaling with a name of its own and without arguments.
+/// variance_scaling with a different name and without arguments.
 Initializer scaled(std::string name, double scale, FanMode mode, Distribution distribution) {
   return {std::move(name), [=](const Shape& shape, RandomStream& random) {
             return drawn(distribution, scale / connections(mode, shape), shape, random);

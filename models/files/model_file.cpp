@@ -35,7 +35,7 @@ class Values {
   }
 
   void check_all_taken() const {
-    check(given_.empty(), "expected tensors that the layers ask for, got {} more, the first {}", given_.size(),
+    check(given_.empty(), "expected only tensors that the layers need, got {} more, the first {}", given_.size(),
           given_.empty() ? "" : given_.begin()->first);
   }
 

@@ -71,7 +71,7 @@ std::vector<Candidate> match_names(const Model& model, const StoredWeights& file
 
 std::vector<Candidate> match_order(const StoredWeights& file, const std::filesystem::path& path) {
   check(!file.order.empty() || file.weights.empty(),
-        "load_weights: expected a file that knows the order of its tensors, got Keras 3's layout, which numbers the "
+        "load_weights: expected a file with an order of its tensors, got Keras 3's layout, which numbers the "
         "layers of each class, in {}; load it by name",
         path.string());
   std::vector<Candidate> result;

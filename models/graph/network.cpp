@@ -61,7 +61,7 @@ Model::Network::Network(GraphFunction define, ModelOptions options)
 
 void Model::Network::check_defined() const {
   check(!define_,
-        "{}: expected a model that knows its inputs, got one that was not called yet; begin it with an Input, "
+        "{}: expected a model with known inputs, got one that was not called yet; begin it with an Input, "
         "or call it on a symbolic tensor",
         title());
 }

@@ -54,7 +54,8 @@ std::vector<V3Block> v3_blocks(MobileNetSize size) {
 Model mobilenet_v1(const NetworkOptions& options, double alpha) {
   check_alpha("mobilenet_v1", alpha);
   const NetworkBuilder build(options, {});
-  check(!build.torchvision(), "mobilenet_v1: expected Implementation::keras, because torchvision has no such network");
+  check(!build.torchvision(),
+        "mobilenet_v1: expected Implementation::keras, got torchvision, which has no such network");
   const auto width = [&](std::int64_t filters) {
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(filters) * alpha));
   };

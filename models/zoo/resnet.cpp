@@ -115,7 +115,7 @@ Model resnet_v2(int depth, const NetworkOptions& options) {
   const std::array<int, 4> blocks =
       blocks_of("resnet_v2", depth, {{50, {3, 4, 6, 3}}, {101, {3, 4, 23, 3}}, {152, {3, 8, 36, 3}}});
   const NetworkBuilder build(options, {.keras = {0.99, 1.001e-5}});
-  check(!build.torchvision(), "resnet_v2: expected Implementation::keras, because torchvision has no such network");
+  check(!build.torchvision(), "resnet_v2: expected Implementation::keras, got torchvision, which has no such network");
   const auto pre_activated = [&](const SymbolicTensor& x, const std::string& name) {
     return rectified(build.normalization(x, name + "_bn"), name + "_relu");
   };

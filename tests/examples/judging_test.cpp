@@ -91,7 +91,7 @@ TEST_CASE("evaluate matches classes by name if both sides have names, otherwise 
   save_model(brightness(), run.folder() / "model", {.class_names = {"night", "day"}});
   CHECK_THAT(run(evaluate_it).text, Contains("\nno images of night: 0 in the mean"));
   write_classes(run.folder(), {{"day", 220}, {"dusk", 100}});
-  check_refused(run(evaluate_it), "that the network knows, which are night, day, got also dusk");
+  check_refused(run(evaluate_it), "of the network, night, day, got also dusk");
 }
 
 TEST_CASE("outputs that are not finite are an error") {

@@ -330,9 +330,14 @@ TEST_CASE("strings of fixed length lose the padding of their type, and no other 
 
 TEST_CASE("attributes are written like byte strings of h5py: as long as the longest, padded with zeros") {
   const TemporaryFolder folder;
-  save_hdf5(folder / "file", {}, {{"/", "names", {"conv1", "a longer name"}}, {"/", "one", {"text"}, false}});
+  save_hdf5(folder / "file", {},
+            {{"/", "names", {"conv1", "a longer name"}},
+             {"/", "one", {"text"}, false},
+             {"/", "letters", {"", "a"}},
+             {"/", "blank", {""}}});
   const hid_t file = H5Fopen((folder / "file").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  for (const auto& [name, size, rank] : {std::tuple("names", 13, 1), {"one", 4, 0}}) {
+  for (const auto& [name, size, rank] :
+       {std::tuple("names", 13, 1), {"one", 4, 0}, {"letters", 1, 1}, {"blank", 1, 1}}) {
     CAPTURE(name);
     const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
     const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);

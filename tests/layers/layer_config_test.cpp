@@ -104,7 +104,7 @@ TEST_CASE("options that a file cannot hold are rejected") {
     std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
     std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
   };
-  CHECK_THAT(error_of([] { Mute().config(); }), Catch::Contains("Mute mute: expected its class to override config()"));
+  CHECK_THAT(error_of([] { Mute().config(); }), Catch::Contains("Mute mute: expected a class that overrides config()"));
 }
 
 }  // namespace

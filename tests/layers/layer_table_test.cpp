@@ -383,7 +383,7 @@ TEST_CASE("the layer check computes each value from the same state, also if trai
       return {{"calls", {}, zeros(), false}};
     }
     std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
-      const Parameter& calls = parameter("calls");
+      const Parameter& calls = state("calls");
       if (pass.training()) pass.update(calls, [](const Tensor& old) { return (Variable(old) + 1.0).value(); });
       return {inputs[0] * (1 + calls.value().item())};
     }

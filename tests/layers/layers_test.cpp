@@ -118,12 +118,43 @@ TEST_CASE("invalid options are rejected when the layer is made") {
              Catch::Contains("strides"));
 }
 
+TEST_CASE("a layer reads the stored values of its state only, because weights read so would get no gradient") {
+  class Reader final : public Layer {
+   public:
+    explicit Reader(std::string which) : Layer("reader"), which_(std::move(which)) {}
+    std::string type() const override { return "Reader"; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>&) const override {
+      return {{"scale", {}, ones()}, {"offset", {}, ones(), false}};
+    }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+      return {inputs[0] + state(which_).value()};
+    }
+
+   private:
+    std::string which_;
+  };
+  const auto result = [](const std::string& which) {
+    const auto input = Input({1});
+    const Model model(input, std::make_shared<Reader>(which)->connect_one({input}));
+    ForwardPass pass(Mode::inference);
+    return model(Tensor::ones({1, 1}), pass).value().item();
+  };
+  CHECK(result("offset") == 2);
+  CHECK_THAT(error_of([&] { result("scale"); }),
+             Catch::Contains("Reader reader: expected state, a parameter with trainable = false in parameter_specs(), "
+                             "got scale") &&
+                 Catch::Contains("parameter(pass, \"scale\")"));
+  CHECK_THAT(error_of([&] { result("shift"); }),
+             Catch::Contains("expected the name of one of its parameters, got shift"));
+}
+
 TEST_CASE("a layer with parameters accepts only values of their shapes") {
   const auto input = Input({3});
   Dense dense({.units = 2, .name = "d"});
   dense(input);
   dense->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 3); });
-  CHECK(dense->parameter("bias").value().to_vector() == std::vector<double>{3, 3});
+  CHECK(dense->named_parameters()[1].second.value().to_vector() == std::vector<double>{3, 3});
   CHECK_THAT(error_of([&] {
                dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); });
              }),

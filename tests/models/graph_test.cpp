@@ -276,11 +276,10 @@ TEST_CASE("a Sequential with an Input is the model of its layers") {
 
 TEST_CASE("a Sequential without an Input gets its graph at the first call") {
   const Sequential body({Dense({.units = 4, .activation = tanh}), Dense({.units = 2})}, {.name = "body"});
-  CHECK(
-      error_of([&] { static_cast<void>(body.parameters()); }) ==
-      "Model body: expected a model that knows its inputs, got one that was not called yet; begin it with an Input, or "
-      "call it on a symbolic tensor");
-  CHECK_THAT(error_of([&] { run(body, {Tensor::ones({1, 3})}); }), Catch::Contains("knows its inputs"));
+  CHECK(error_of([&] { static_cast<void>(body.parameters()); }) ==
+        "Model body: expected a model with known inputs, got one that was not called yet; begin it with an Input, or "
+        "call it on a symbolic tensor");
+  CHECK_THAT(error_of([&] { run(body, {Tensor::ones({1, 3})}); }), Catch::Contains("a model with known inputs"));
   const auto input = Input({3});
   const Model model(input, body(input) + body(input), {.name = "whole", .seed = 1});
   CHECK(model.parameters().size() == 4);

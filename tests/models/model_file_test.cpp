@@ -211,7 +211,7 @@ TEST_CASE("an untrusted graph is checked field by field") {
       {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = 2000000000; },
        "nodes[1]: expected the tensor d/kernel to be float32 (2, 2000000000), got float32 (2, 3)"},
       {[](Json& g) { g["config"]["layers"][1]["config"]["use_bias"] = false; },
-       "expected tensors that the layers ask for, got 1 more, the first d/bias"},
+       "expected only tensors that the layers need, got 1 more, the first d/bias"},
       {[](Json& g) { g["config"]["layers"][1]["name"] = "e", g["config"]["nodes"][1]["layer"] = "e"; },
        "nodes[1]: expected a tensor e/kernel of shape (2, 3) in the file, got none"},
   };

@@ -4,7 +4,9 @@
 #include <map>
 
 #include "framework/io/safetensors.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "framework/ops/reductions.hpp"
 #include "gradcheck/model_check.hpp"
 #include "layers/layers.hpp"
 #include "models/files/clone.hpp"
@@ -165,16 +167,16 @@ TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
 TEST_CASE("an Error names the node, the operator and the opset") {
   const TemporaryFolder folder;
   const auto error = [&](const fs::path& path) { return error_of([&] { load_onnx(path); }); };
-  CHECK(has(error(file_with(folder, "LSTM")), "node \"only\" (LSTM, opset 17): expected an operator that xtape knows, "
+  CHECK(has(error(file_with(folder, "LSTM")), "node \"only\" (LSTM, opset 17): expected an operator that xtape supports, "
                                               "got a recurrent one; there are no recurrent layers"));
-  CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape knows"));
+  CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape supports"));
   CHECK(
       has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),
           "expected an operator of ONNX, got one of me"));
   CHECK(has(
       error(file_with(folder, "Relu",
                       [](auto& file) { file.mutable_graph()->mutable_node(0)->add_attribute()->set_name("color"); })),
-      "expected attributes that xtape knows, got color"));
+      "expected attributes that xtape supports, got color"));
   CHECK(has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_opset_import(0)->set_version(99); })),
             "expected an opset of"));
   CHECK(has(
@@ -190,6 +192,22 @@ TEST_CASE("an Error names the node, the operator and the opset") {
                               file.mutable_graph()->mutable_node(0)->add_input("a");
                             })),
             "the model computes each sample separately"));
+}
+
+TEST_CASE("results have at most 8 axes") {
+  const TemporaryFolder folder;
+  const auto unsqueezed = [&](int more) {
+    return file_with(folder, "Unsqueeze", [more](auto& file) {
+      auto& axes = *file.mutable_graph()->add_initializer();
+      axes.set_name("a");
+      axes.set_data_type(xtape_onnx::TensorProto::INT64);
+      axes.add_dims(more);
+      for (int i = 0; i < more; ++i) axes.add_int64_data(i + 1);
+      file.mutable_graph()->mutable_node(0)->add_input("a");
+    });
+  };
+  CHECK(load_onnx(unsqueezed(6)).output_shape().rank() == 7);  // without the batch axis
+  CHECK(has(error_of([&] { load_onnx(unsqueezed(7)); }), "expected at most 8 axes, got 9"));
 }
 
 TEST_CASE("without a batch axis the whole array is one sample") {

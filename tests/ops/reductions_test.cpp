@@ -168,6 +168,8 @@ TEST_CASE("variance and standard deviation equal their definitions, with a large
   CHECK(var(x, {1}, true, 1).value().at({1, 0}) == Approx(5.0 / 3));
   CHECK(stddev(x, {-1}).value().at({0}) == Approx(std::sqrt(1.25)));
   CHECK(var(Tensor::full({1000, 1000}, 250.3)).value().item() == 0);
+  const Tensor rounded = Tensor::of({4}, {1e7, 1e7 + 1, 1e7, 1e7 + 1});  // the mean, 1e7 + 0.5, is no float32
+  CHECK(var(rounded).value().item() == 0.25);
   CHECK(error_of([&] { var(x, {0}, false, 2); }) ==
         "var: expected more than 2 elements along the reduced axes, got 2 of shape (2, 4)");
 }

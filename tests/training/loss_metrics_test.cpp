@@ -32,9 +32,8 @@ void compare(const Metric& its, const Tensor& outputs, const Tensor& targets,
       Tensor total;
       for (std::int64_t i = 0; i < samples; i += size) {
         const std::int64_t end = std::min(samples, i + size);
-        add_sums(
-            its, total,
-            its.sums(outputs.rows(i, end), targets.rows(i, end), weights.defined() ? weights.rows(i, end) : Tensor()));
+        const Tensor part = weights.defined() ? weights.rows(i, end) : Tensor();
+        total = its.combined(total, its.sums(outputs.rows(i, end), targets.rows(i, end), part));
       }
       INFO(to_string(its) << ", batches of " << size << (weights.defined() ? ", weighted" : ""));
       CHECK(its.result(total) == Approx(sum / all).epsilon(1e-10));

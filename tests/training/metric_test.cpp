@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
 #include "training/metrics/metrics.hpp"
@@ -26,8 +27,8 @@ double in_batches(const Metric& its, const Tensor& outputs, const Tensor& target
   Tensor total;
   for (std::int64_t i = 0; i < outputs.dim(0); i += size) {
     const std::int64_t end = std::min(outputs.dim(0), i + size);
-    add_sums(its, total,
-             its.sums(outputs.rows(i, end), targets.rows(i, end), weights.defined() ? weights.rows(i, end) : Tensor()));
+    const Tensor some = weights.defined() ? weights.rows(i, end) : Tensor();
+    total = its.combined(total, its.sums(outputs.rows(i, end), targets.rows(i, end), some));
   }
   return its.result(total);
 }
@@ -263,29 +264,75 @@ TEST_CASE("errors of numbers are weighted means over all elements") {
   CHECK(metric::r2().larger_is_better());
 }
 
+namespace {
+
+/// The definition of r2 for 3 outputs of a sample.
+double r2_of(const Numbers& y, const Numbers& t, const Numbers& w) {
+  double figure = 0;
+  for (std::size_t column = 0; column < 3; ++column) {
+    long double count = 0, mean = 0, left = 0, spread = 0;
+    for (std::size_t i = 0; i < w.size(); ++i)
+      count += w[i], mean += static_cast<long double>(w[i]) * t[3 * i + column];
+    mean /= count;
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      const long double target = t[3 * i + column], error = target - y[3 * i + column];
+      left += w[i] * error * error;
+      spread += w[i] * (target - mean) * (target - mean);
+    }
+    figure += static_cast<double>(1 - left / spread) / 3;
+  }
+  return figure;
+}
+
+/// x + offset + noise of the deviation 0.5.
+Tensor noisy(const Tensor& x, double offset) {
+  Numbers near = x.to_vector();
+  const Numbers noise = RandomStream(8).normal({x.size()}, 0, 0.5, DType::float64).to_vector();
+  for (std::size_t i = 0; i < near.size(); ++i) near[i] += noise[i] + offset;
+  return Tensor::of(x.shape(), near, DType::float64);
+}
+
+}  // namespace
+
 TEST_CASE("the coefficient of determination is the mean over outputs, as in scikit-learn") {
   const Tensor y = scores(3);
-  Numbers near = y.to_vector();
-  const Numbers noise = RandomStream(8).normal({samples * 3}, 0, 0.5, DType::float64).to_vector();
-  for (std::size_t i = 0; i < near.size(); ++i) near[i] += noise[i] + 3;
-  const Tensor t = Tensor::of(y.shape(), near, DType::float64);
-  compare(metric::r2(), y, t, [](const Numbers& a, const Numbers& b, const Numbers& w) {
-    double figure = 0;
-    for (std::size_t column = 0; column < 3; ++column) {
-      double count = 0, mean = 0, left = 0, spread = 0;
-      for (std::size_t i = 0; i < w.size(); ++i) count += w[i], mean += w[i] * b[3 * i + column];
-      mean /= count;
-      for (std::size_t i = 0; i < w.size(); ++i) {
-        const double target = b[3 * i + column], error = target - a[3 * i + column];
-        left += w[i] * error * error;
-        spread += w[i] * (target - mean) * (target - mean);
-      }
-      figure += (1 - left / spread) / 3;
-    }
-    return figure;
-  });
+  compare(metric::r2(), y, noisy(y, 3), r2_of);
   CHECK(metric::r2()(f64({3, 1}, {2, 2, 2}), f64({3, 1}, {2, 2, 2})) == 1);
   CHECK(metric::r2()(f64({3, 1}, {2, 1, 2}), f64({3, 1}, {2, 2, 2})) == 0);
+}
+
+TEST_CASE("the coefficient of determination is exact for targets far from zero, and for equal ones") {
+  const Tensor near = scores(3), t = noisy(near, 1e9);
+  const Tensor y = map("test", near, [](auto v) { return v + 1e9; });
+  const Tensor weights = RandomStream(9).uniform({samples}, 0, 3, DType::float64);
+  for (const std::int64_t size : {1, 5, 36, 37}) {
+    const Numbers ones(samples, 1);
+    CHECK(in_batches(metric::r2(), y, t, {}, size) == Approx(r2_of(y.to_vector(), t.to_vector(), ones)).epsilon(1e-7));
+    CHECK(in_batches(metric::r2(), y, t, weights, size) ==
+          Approx(r2_of(y.to_vector(), t.to_vector(), weights.to_vector())).epsilon(1e-7));
+    const Tensor equal = Tensor::full(y.shape(), 0.1, DType::float64);
+    CHECK(in_batches(metric::r2(), equal, equal, weights, size) == 1);
+    CHECK(in_batches(metric::r2(), near, equal, weights, size) == 0);
+  }
+}
+
+TEST_CASE("a metric combines the numbers of batches by its own function") {
+  const auto largest = [](const Tensor& outputs, const Tensor& targets, const Tensor&) {
+    return Tensor::of({1}, {largest_difference(outputs, targets)}, DType::float64);
+  };
+  const auto larger = [](const Tensor& a, const Tensor& b) { return a.at({0}) > b.at({0}) ? a : b; };
+  const auto value = [](const Tensor& total) { return total.at({0}); };
+  const Metric its("largest_error", largest, value, {.larger_is_better = false, .combine = larger});
+  const Tensor y = scores(3), t = noisy(y, 0);
+  for (const std::int64_t size : {1, 5, 37}) CHECK(in_batches(its, y, t, {}, size) == largest_difference(y, t));
+  const Tensor one = Tensor::of({1}, {1}, DType::float64);
+  CHECK_THAT(error_of([&] { its.combined(one, Tensor::zeros({2}, DType::float64)); }),
+             Contains("Metric largest_error: expected sums of one shape for all batches, got (1,) and (2,)"));
+  const Metric wrong("wrong", largest, value,
+                     {.combine = [](const Tensor&, const Tensor&) { return Tensor::ones({1}); }});
+  CHECK_THAT(error_of([&] { wrong.combined(one, one); }),
+             Contains("Metric wrong: expected a combine function that returns float64 of shape (1,)") &&
+                 Contains("got float32 (1,)"));
 }
 
 TEST_CASE("metrics reject invalid arguments with their names") {

@@ -441,7 +441,16 @@ TEST_CASE("a source may make samples with several inputs, and tokens stay int64"
 TEST_CASE("sums of parts of the data give the figures of all of it") {
   Model model = two_headed();
   const Dataset data = two_tasks(11);
-  const Objective objective("test", model, data, losses, metrics);
+  const Metric largest(
+      "largest_price",
+      [](const Tensor& outputs, const Tensor&, const Tensor&) {
+        return Tensor::scalar(max(outputs).value().item(), DType::float64);
+      },
+      [](const Tensor& total) { return total.item(); },
+      {.combine = [](const Tensor& a, const Tensor& b) { return a.item() > b.item() ? a : b; }});
+  Metrics all_metrics = metrics;
+  all_metrics.push_back({largest, "price"});
+  const Objective objective("test", model, data, losses, all_metrics);
   RunningFigures all(objective), one(objective), two(objective);
   const std::vector<Tensor> y = predict_all(model, data);
   std::int64_t number = 0;
@@ -453,9 +462,16 @@ TEST_CASE("sums of parts of the data give the figures of all of it") {
     (number == 1 ? one : two).add(outputs, batch, some);
     ++number;
   }
+  RunningFigures sent = two, restored(objective);  // to another process, and from a checkpoint
+  restored.restore(one.samples(), one.state());
+  sent.add(one.numbers());
+  restored.add(two);
   one.add(two);
-  CHECK(one.samples() == 11);
-  for (const auto& [name, value] : all.figures()) CHECK(one.figures()[name] == Approx(value).epsilon(1e-12));
+  CHECK(all.figures()["price_largest_price"] == max(Variable(y[1])).value().item());
+  for (const RunningFigures* figures : {&one, &sent, &restored}) {
+    CHECK(figures->samples() == 11);
+    for (const auto& [name, value] : all.figures()) CHECK(figures->figures()[name] == Approx(value).epsilon(1e-12));
+  }
 }
 
 TEST_CASE("predict_all takes a list of tensors") {

@@ -52,7 +52,7 @@ struct TrainingState {
   double seconds = 0;                ///< time spent on the current epoch
   std::int64_t validated = 0;        ///< number of samples of the current validation that are done
   std::int64_t first_iteration = 0;  ///< iterations of the optimizer when the run began
-  std::int64_t first_order = 0;      ///< number of the pass over the data in which the run begins; see StepPlan
+  std::int64_t first_traversal = 0;  ///< number of the traversal of the data in which the run begins; see StepPlan
   std::string schedule = "";         ///< learning rates after 0, 1, 10, ... steps of the first epoch
   /// The reason why the run ends; empty while it continues.
   std::string stop_reason = "";

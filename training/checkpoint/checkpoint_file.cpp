@@ -114,11 +114,11 @@ SafetensorsFile read_checkpoint(const fs::path& path) {
   return file;
 }
 
-/// Error unless the checkpoint has the settings of this run. Sets first_iteration, first_order and schedule of the run
-/// from the checkpoint.
+/// Error unless the checkpoint has the settings of this run. Sets first_iteration, first_traversal and schedule of the
+/// run from the checkpoint.
 void check_settings(TrainingState& run, Metadata metadata) {
   run.first_iteration = integer_of(metadata, "first_iteration");
-  run.first_order = integer_of(metadata, "first_order");
+  run.first_traversal = integer_of(metadata, "first_traversal");
   run.schedule = schedule_text(run.optimizer, run.first_iteration, run.batches);
   metadata.try_emplace("shards", "1");  // what checkpoints were without before there were shards
   std::vector<std::string> unlike;
@@ -168,7 +168,7 @@ fs::path newest(const fs::path& from) {
 
 }  // namespace
 
-std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches) {
+std::int64_t traversals_by_steps(std::int64_t iterations, std::int64_t batches) {
   return iterations / batches + (iterations % batches > 0 ? 1 : 0);
 }
 
@@ -213,7 +213,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
   metadata["version"] = "2";
-  metadata["first_order"] = fmt::format("{}", run.first_order);
+  metadata["first_traversal"] = fmt::format("{}", run.first_traversal);
   metadata["layers"] = checksum(run.model);
   metadata["checksum"] = checksum(tensors, metadata);
   save_safetensors(path, tensors, metadata);

@@ -18,9 +18,9 @@ std::filesystem::path checkpoint_path(const std::filesystem::path& folder, std::
 /// The number of steps in the name of a checkpoint; -1 for other names.
 std::int64_t step_of_checkpoint(const std::filesystem::path& path);
 
-/// The number of the first sample order that `iterations` steps of an optimizer, in epochs of `batches` batches, have
-/// not used.
-std::int64_t order_by_steps(std::int64_t iterations, std::int64_t batches);
+/// The number of the first traversal of the data that `iterations` steps of an optimizer have not begun, if a traversal
+/// has `batches` batches, each a step.
+std::int64_t traversals_by_steps(std::int64_t iterations, std::int64_t batches);
 
 /// TrainingState::schedule of a run that begins at this iteration of the optimizer. It has rates of the first epoch
 /// only, because a schedule may be undefined after the end of the run.

@@ -65,16 +65,16 @@ constexpr std::int64_t begin_of_part(std::int64_t count, std::int64_t part, std:
   return count * part / parts;
 }
 
-/// Number of batches in one pass over `samples` samples, at least 1.
+/// Number of batches in one traversal of `samples` samples, at least 1.
 std::int64_t batches_of(std::int64_t samples, const DataLoaderOptions& options);
 
 /// How a target follows the images that augmentation moves: not at all, by linear interpolation, or by the nearest
 /// pixel.
 enum class TargetMotion { none, interpolated, nearest };
 
-/// The batches of one pass over a data set, which is one epoch of fit() unless FitOptions::steps_per_epoch divides the
-/// passes otherwise. An Epoch may outlive its loader. Batches have the same bits for any number
-/// of threads, with and without prefetching.
+/// The batches of one traversal of a data set, which uses every sample once. It is one epoch of fit(), unless
+/// FitOptions::steps_per_epoch divides the sequence of traversals otherwise. An Epoch may outlive its loader. Batches
+/// have the same bits for any number of threads, with and without prefetching.
 ///
 ///   for (const Batch& batch : loader.epoch(3)) ...
 class Epoch {

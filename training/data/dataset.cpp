@@ -233,7 +233,7 @@ Tensor Dataset::weight(std::size_t target) const { return weights_.empty() ? Ten
 
 const std::vector<Tensor>& Dataset::inputs() const {
   check(in_memory(),
-        "Dataset::inputs: expected samples in memory, got {} that are read when a batch asks for them; take them one "
+        "Dataset::inputs: expected samples in memory, got {} that are read when a batch needs them; take them one "
         "by one with sample(), or in batches with a DataLoader",
         size());
   return inputs_;

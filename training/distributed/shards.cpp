@@ -84,7 +84,7 @@ std::vector<double> Shards::concatenated(const std::vector<double>& own) const {
 
 std::vector<std::vector<double>> Shards::gather(const std::vector<double>& own) const {
   if (ranks_ == 1) return {own};
-  std::vector<double> message{static_cast<double>(own.size())};  // which tells where the next rank's begins
+  std::vector<double> message{static_cast<double>(own.size())};  // which gives the begin of the next rank's
   message.insert(message.end(), own.begin(), own.end());
   const std::vector<double> all = concatenated(message);
   std::vector<std::vector<double>> parts;

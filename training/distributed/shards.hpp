@@ -1,4 +1,4 @@
-// Shards: which parts of each batch this process computes, and what the ranks tell each other.
+// Shards: which parts of each batch this process computes, and what the ranks exchange.
 #pragma once
 
 #include <cstdint>

@@ -22,19 +22,25 @@ Tensor Metric::sums(const Tensor& outputs, const Tensor& targets, const Tensor& 
   return sums;
 }
 
+Tensor Metric::combined(const Tensor& first, const Tensor& second) const {
+  if (!first.defined()) return second;
+  check(first.shape() == second.shape(), "Metric {}: expected sums of one shape for all batches, got {} and {}", name_,
+        first.shape(), second.shape());
+  if (!options_.combine) {
+    Tensor total = first;
+    add_into(total, second);
+    return total;
+  }
+  Tensor total = options_.combine(first, second);
+  check(total.defined() && total.dtype() == DType::float64 && total.shape() == first.shape(),
+        "Metric {}: expected a combine function that returns float64 of shape {} for sums of this shape, got {}", name_,
+        first.shape(), tensor_text(total));
+  return total;
+}
+
 std::string to_string(const Metric& metric) {
   const std::string& settings = metric.options_.settings;
   return settings.empty() ? metric.name_ : fmt::format("{} ({})", metric.name_, settings);
-}
-
-void add_sums(const Metric& metric, Tensor& total, const Tensor& more) {
-  if (!total.defined()) {
-    total = more;
-    return;
-  }
-  check(total.shape() == more.shape(), "Metric {}: expected sums of one shape for all batches, got {} and {}",
-        metric.name(), total.shape(), more.shape());
-  add_into(total, more);
 }
 
 }  // namespace xtape

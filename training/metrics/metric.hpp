@@ -14,13 +14,18 @@ namespace xtape {
 struct MetricOptions {
   bool larger_is_better = true;  ///< whether a larger figure is better, for callbacks that watch it
   std::string settings = "";     ///< the options as text, which a checkpoint compares
+  /// Returns the sums of two parts of the data together, from the sums of each; empty: their sum, element by element.
+  /// For numbers that are not sums: a maximum, or a mean with squared deviations. Both parts may have any size, and the
+  /// order of the arguments is that of the samples.
+  std::function<Tensor(const Tensor& first, const Tensor& second)> combine = {};
 };
 
 /// A named figure that measures the quality of outputs, such as the accuracy. It has no state: `sums` returns numbers
-/// for a batch, which are added over batches, and `result` computes the figure from the total. So the figure is exact
-/// when the last batch is smaller, training and validation can use the same object, a checkpoint within an epoch stores
-/// the sums, and the sums of several threads or machines can be added. The metrics of xtape are in the namespace
-/// metric. A custom metric is made from a name and the two functions (examples/custom_metric.cpp).
+/// for a batch, which are added over batches (or combined by MetricOptions::combine), and `result` computes the figure
+/// from the total. So the figure is exact when the last batch is smaller, training and validation can use the same
+/// object, a checkpoint within an epoch stores the sums, and the sums of several threads or machines can be added. The
+/// metrics of xtape are in the namespace metric. A custom metric is made from a name and the two functions
+/// (examples/custom_metric.cpp).
 class Metric {
  public:
   /// Returns the sums of a batch: float64, with the same shape for every batch. outputs: (n, ...) floating; targets: as
@@ -34,6 +39,9 @@ class Metric {
 
   /// The sums of a batch. Error when the function does not return a float64 tensor.
   Tensor sums(const Tensor& outputs, const Tensor& targets, const Tensor& weights = {}) const;
+  /// The sums of two parts of the data together. `first` may be undefined: no data. Error when the shapes differ, or
+  /// when MetricOptions::combine returns another shape or type.
+  Tensor combined(const Tensor& first, const Tensor& second) const;
   /// The figure for the total of the sums.
   double result(const Tensor& sums) const { return result_(sums); }
   /// The figure of one batch.
@@ -55,9 +63,6 @@ class Metric {
   Result result_;
   MetricOptions options_;
 };
-
-/// Adds the sums `more` to `total`, which is undefined at first. Error when the shapes differ.
-void add_sums(const Metric& metric, Tensor& total, const Tensor& more);
 
 /// The metrics of xtape. If there are weights, means are weighted: sum(w_i x_i) / sum(w_i). A division by zero gives 0.
 namespace metric {

@@ -5,6 +5,7 @@
 
 #include "training/metrics/metric.hpp"
 #include "training/metrics/metric_parts.hpp"
+#include "training/moments.hpp"
 
 namespace xtape::metric {
 namespace {
@@ -41,6 +42,16 @@ double itself(double x) { return x; }
 double root_of(double x) { return std::sqrt(x); }
 double size_of(double x) { return std::abs(x); }
 
+/// Count, mean and squares of a column in sums of r2(), which have a row for each.
+Moments moments_at(const double* column, std::int64_t columns) {
+  return {.count = column[0], .mean = column[columns], .squares = column[2 * columns]};
+}
+void store(const Moments& moments, double* column, std::int64_t columns) {
+  column[0] = moments.count;
+  column[columns] = moments.mean;
+  column[2 * columns] = moments.squares;
+}
+
 }  // namespace
 
 Metric mean_squared_error() { return mean_of("mean_squared_error", square_of, itself); }
@@ -48,20 +59,31 @@ Metric root_mean_squared_error() { return mean_of("root_mean_squared_error", squ
 Metric mean_absolute_error() { return mean_of("mean_absolute_error", size_of, itself); }
 
 Metric r2() {
-  // for each column: sum(w), sum(w t), sum(w t^2) and sum(w (t - y)^2)
+  // for each column: sum(w), the mean of t, sum(w (t - mean)^2) and sum(w (t - y)^2)
   const auto sums = [](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     const std::int64_t columns =
         outputs.defined() && outputs.rank() > 0 && outputs.dim(0) > 0 ? outputs.size() / outputs.dim(0) : 0;
     Tensor total = Tensor::zeros({4, columns}, DType::float64);
     auto* const all = total.mutable_data<double>();
-    const auto n = static_cast<std::size_t>(columns);
     for_each_element("r2", outputs, targets, weights, [&](std::size_t column, double y, double t, double w) {
-      if (w == 0) return;
-      all[column] += w;
-      all[n + column] += w * t;
-      all[2 * n + column] += w * t * t;
-      all[3 * n + column] += w * (t - y) * (t - y);
+      Moments moments = moments_at(all + column, columns);
+      moments.add({.count = w, .mean = t});
+      store(moments, all + column, columns);
+      if (w != 0) all[3 * columns + static_cast<std::int64_t>(column)] += w * (t - y) * (t - y);
     });
+    return total;
+  };
+  const auto combine = [](const Tensor& first, const Tensor& second) {
+    Tensor total = first;
+    const std::int64_t columns = total.dim(1);
+    auto* all = total.mutable_data<double>();
+    const auto* more = second.data<double>();
+    for (std::int64_t i = 0; i < columns; ++i, ++all, ++more) {
+      Moments moments = moments_at(all, columns);
+      moments.add(moments_at(more, columns));
+      store(moments, all, columns);
+      all[3 * columns] += more[3 * columns];
+    }
     return total;
   };
   const auto result = [](const Tensor& total) {
@@ -70,15 +92,13 @@ Metric r2() {
     const auto* const all = total.data<double>();
     double mean = 0;
     for (std::int64_t i = 0; i < n; ++i) {
-      const double count = all[i], sum = all[n + i], left = all[3 * n + i];
-      const double spread = count > 0 ? all[2 * n + i] - sum / count * sum : 0;
-      const double rounding = 1e-14 * all[2 * n + i];  // the largest rounding error of `spread` for equal targets
-      const double figure = spread > rounding ? 1 - left / spread : left == 0 ? 1 : 0;
+      const double spread = all[2 * n + i], left = all[3 * n + i];  // the spread of equal targets is exactly 0
+      const double figure = spread > 0 ? 1 - left / spread : left == 0 ? 1 : 0;
       mean += figure / static_cast<double>(n);
     }
     return mean;
   };
-  return {"r2", sums, result};
+  return {"r2", sums, result, {.combine = combine}};
 }
 
 }  // namespace xtape::metric

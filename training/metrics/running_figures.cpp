@@ -21,7 +21,8 @@ void RunningFigures::add(const std::vector<Tensor>& outputs, const Batch& batch,
     outputs_[i].count += count;
     for (std::size_t m = 0; m < objective.metrics.size(); ++m) {
       const Metric& metric = objective.metrics[m];
-      add_sums(metric, outputs_[i].metrics[m], metric.sums(outputs[i], batch.targets[i], batch.weight(i)));
+      Tensor& total = outputs_[i].metrics[m];
+      total = metric.combined(total, metric.sums(outputs[i], batch.targets[i], batch.weight(i)));
     }
   }
   penalty_ += losses.penalty * static_cast<double>(batch.size());
@@ -34,7 +35,8 @@ void RunningFigures::add(const RunningFigures& more) {
     outputs_[i].count += more.outputs_[i].count;
     for (std::size_t m = 0; m < outputs_[i].metrics.size(); ++m) {
       if (!more.outputs_[i].metrics[m].defined()) continue;
-      add_sums(objective_.outputs()[i].metrics[m], outputs_[i].metrics[m], more.outputs_[i].metrics[m]);
+      Tensor& total = outputs_[i].metrics[m];
+      total = objective_.outputs()[i].metrics[m].combined(total, more.outputs_[i].metrics[m]);
     }
   }
   penalty_ += more.penalty_;

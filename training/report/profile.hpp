@@ -37,7 +37,7 @@ struct StepProfile {
 };
 
 /// Trains the model for some steps, as fit does, and measures the time of each layer and activity. If the data has too
-/// few samples for all steps, several whole passes over the data are made. Error unless steps >= 1 and the data has at
+/// few samples for all steps, the data is traversed several times. Error unless steps >= 1 and the data has at
 /// least one whole batch; other Errors as in fit.
 StepProfile profile(Model& model, Optimizer& optimizer, const Dataset& data, const ProfileOptions& options = {});
 

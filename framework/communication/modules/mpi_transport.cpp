@@ -129,7 +129,7 @@ class MpiTransport final : public Transport {
     return true;
   }
 
-  /// MPI can't be waited for together with a call of wake, so it is asked again and again: at first at once, since
+  /// A thread cannot wait for MPI and for a call of wake together, so it polls MPI: at first without pauses, since
   /// messages take microseconds, then less and less often, so that the processor is left to those who compute.
   void wait(microseconds limit) override {
     if (requests_.empty()) {

@@ -16,10 +16,10 @@ struct Answer {
 };
 
 /// Answers requests until the other process closes the connection, then exits. `answer` is called for each request; it
-/// may receive bytes that follow the request. The greeting, which asks whether the program runs, is answered here. A
-/// reply begins with the message of the Error that `answer` threw, or "". The process writes no core dump and ignores
-/// Ctrl-C, which the other process handles. It exits with _exit(), without destructors: there is nothing to clean up,
-/// and destructors might crash on memory that a damaged file has corrupted.
+/// may receive bytes that follow the request. The greeting, a request whose reply shows that the program runs, is
+/// answered here. A reply begins with the message of the Error that `answer` threw, or "". The process writes no core
+/// dump and ignores Ctrl-C, which the other process handles. It exits with _exit(), without destructors: there is
+/// nothing to clean up, and destructors might crash on memory that a damaged file has corrupted.
 [[noreturn]] void serve(const std::function<Answer(Channel& channel, const Channel::Texts& question)>& answer);
 
 /// The limits on memory and processor time of a helper. Memory is counted on top of what the process used when this was

@@ -140,7 +140,7 @@ void repeat(const T* from, std::int64_t count, std::int64_t times, T* to) {
   });
 }
 
-/// The images with each channel repeated for its filters: then every filter has a channel of its own.
+/// The images with each channel repeated for its filters: then every filter has a separate channel.
 template <class T>
 class ChannelOfEachFilter {
  public:
@@ -211,7 +211,7 @@ void depthwise_kernel_gradient(const Window& window, std::int64_t filters, const
   const Axis rows = row_axis(window), columns = column_axis(window);
   const std::vector<Stretch> row_stretches = rows.stretches(), column_stretches = columns.stretches();
   const Engine<T>& engine = engine_for<T>(filters);
-  // Pieces of output rows, each with sums of its own, that are added in order.
+  // Pieces of output rows, each with separate sums, which are added in order.
   const std::int64_t lines = window.batch * window.out_height, size = window.taps() * filters;
   const std::int64_t grain = std::max(ceil_div(lines, wanted_tasks), row_grain(window.out_width * filters));
   const std::int64_t pieces = ceil_div(lines, grain);

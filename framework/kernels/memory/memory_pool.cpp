@@ -42,7 +42,7 @@ struct alignas(cache_line) Header {
 };
 static_assert(sizeof(Header) == cache_line);
 
-/// Tells the address sanitizer that only the first `usable` bytes of a block may be accessed: as many as were
+/// Informs the address sanitizer that only the first `usable` bytes of a block may be accessed: as many as were
 /// requested, or 0 after the block was released. The block itself may be longer and stays in the pool.
 void limit_access(Header* block, std::size_t usable) noexcept {
   if (!__asan_poison_memory_region) return;

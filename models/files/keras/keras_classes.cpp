@@ -418,7 +418,7 @@ const std::map<std::string, Conversions>& classes() {
   return all;
 }
 
-/// Converts the options whose names tell what they are.
+/// Converts the options that have the same name and meaning in all classes.
 void convert_values(Json& config, const std::function<Json(const Json&)>& activation,
                     const std::function<Json(const Json&)>& initializer,
                     const std::function<Json(const Json&)>& regularizer,

@@ -108,9 +108,10 @@ Json activation_from_keras(const Json& given, int version) {
   if (given.is_null()) return "linear";
   Json name = given;
   if (given.is_object() && given.value("class_name", Json()) == "function") name = given.value("config", Json());
-  check(name.is_string(),
-        "expected the name of an activation function, got {}; make it a layer of its own in Keras and save the model",
-        shown(given));
+  check(
+      name.is_string(),
+      "expected the name of an activation function, got {}; make it a separate layer in Keras and save the model again",
+      shown(given));
   check(name != "hard_sigmoid" || version >= 3,
         "expected an activation function of Keras 3, got the hard_sigmoid of Keras {}, which has another formula",
         version);

@@ -1,6 +1,8 @@
 #include "models/files/onnx/export_graph.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <numeric>
 
@@ -148,6 +150,14 @@ Tensor in_order_of(const ExportValue& value, const Tensor& constant) {
   std::vector<int> axes{rank - 1};
   for (int i = 0; i < rank - 1; ++i) axes.push_back(i);
   return permuted(constant.reshaped(Shape(extents)), axes);
+}
+
+Tensor value_of(const Layer& layer, std::string_view name) {
+  const auto parameters = layer.named_parameters();
+  const auto found =
+      std::ranges::find(parameters, name, [](const auto& named) -> std::string_view { return named.first; });
+  assert(found != parameters.end());
+  return found->second.value();
 }
 
 }  // namespace xtape::onnx

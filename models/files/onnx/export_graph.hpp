@@ -78,6 +78,9 @@ class ExportGraph {
   std::map<std::string, std::string> plain_, channels_first_;  // values that have been transposed
 };
 
+/// The stored value of a parameter of the layer itself.
+Tensor value_of(const Layer& layer, std::string_view name);
+
 /// A call of a layer that is written.
 struct ExportCall {
   ExportGraph& graph;
@@ -92,7 +95,7 @@ struct ExportCall {
   /// The only input, with the channels first.
   std::string images() const { return graph.channels_first(x()); }
   /// The value of a parameter of the layer, in float32.
-  Tensor value(std::string_view name) const { return layer.parameter(name).value().to(DType::float32); }
+  Tensor value(std::string_view name) const { return value_of(layer, name).to(DType::float32); }
   /// An output in the order of the axes of xtape.
   ExportValue made(std::string name) const { return {std::move(name), output}; }
   /// An output of which samples have the channels first.

@@ -20,11 +20,11 @@ struct Statistics {
 
 Statistics statistics_of(const BatchNormalizationLayer& layer) {
   const auto& o = layer.options();
-  const auto value = [&](const char* name) { return layer.parameter(name).value().to(DType::float32); };
+  const auto value = [&](const char* name) { return value_of(layer, name).to(DType::float32); };
   const Shape channels = value("moving_mean").shape();
   const auto corrected = [&](const char* name, double start) {
     const Tensor moving = value(name);
-    const double updates = o.bias_correction ? layer.parameter("updates").value().item() : 0;
+    const double updates = o.bias_correction ? value_of(layer, "updates").item() : 0;
     if (updates == 0) return moving;
     const double left = std::pow(o.momentum, updates);
     return map("save_onnx", moving.to(DType::float64), [=](auto v) { return (v - left * start) / (1 - left); })

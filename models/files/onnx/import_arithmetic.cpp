@@ -152,7 +152,7 @@ ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& 
   if (a.tensor && b.constant) return with_constant(n, type, a, b, false);
   if (b.tensor && a.constant) return with_constant(n, type, b, a, true);
   if (a.constant && b.constant) return {.constant = combined_constants(type, *a.constant, *b.constant)};
-  check(a_numbers && b_numbers, "expected operands that are both tensors or both shapes");
+  check(a_numbers && b_numbers, "expected operands that are both tensors or both shapes, got one of each");
   return {.numbers = combined(type, *a_numbers, *b_numbers)};
 }
 

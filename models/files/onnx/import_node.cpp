@@ -58,7 +58,7 @@ std::optional<Tensor> ImportNode::tensor_attribute(const char* name) {
 
 void ImportNode::check_all_read() const {
   for (const Attribute& found : node.attribute()) {
-    check(read_.contains(found.name()), "expected attributes that xtape knows, got {:.60}", found.name());
+    check(read_.contains(found.name()), "expected attributes that xtape supports, got {:.60}", found.name());
   }
 }
 

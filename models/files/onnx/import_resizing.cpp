@@ -269,10 +269,12 @@ void resize(ImportNode& n) {
 void depth_to_space(ImportNode& n) {
   const std::int64_t b = n.integer("blocksize", 0);
   const std::string mode = n.text("mode", "DCR");
-  check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"), "expected a blocksize of 1 to 1024 and DCR or CRD");
+  check(b >= 1 && b <= 1024 && (mode == "DCR" || mode == "CRD"),
+        "expected a blocksize of 1 to 1024 and the mode DCR or CRD, got {} and {:.60}", b, mode);
   SymbolicTensor x = n.images(0, 3);
   if (mode == "CRD") {  // channel c b b + k of the file becomes channel k C + c
-    check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides", b * b);
+    check(x.shape()[2].known() && x.shape()[2].value() % (b * b) == 0, "expected channels that {} divides, got {}",
+          b * b, to_string(x.shape()[2]));
     const std::int64_t channels = x.shape()[2].value() / (b * b);
     Integers order;
     for (std::int64_t k = 0; k < b * b; ++k) {
