@@ -11,7 +11,6 @@
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
 #include "framework/io/input_file.hpp"
-#include "framework/io/narrow_floats.hpp"
 #include "framework/io/safetensors_header.hpp"
 
 namespace xtape {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "framework/io/file_format.hpp"
-#include "framework/io/narrow_floats.hpp"
+#include "framework/io/half.hpp"
 #include "framework/io/pickle.hpp"
 #include "framework/io/zip.hpp"
 

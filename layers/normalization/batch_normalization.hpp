@@ -73,7 +73,7 @@ class BatchNormalizationLayer final : public Layer {
 
   /// The mean and the variance by which inference normalizes, each (channels).
   std::pair<Tensor, Tensor> inference_statistics() const {
-    return {corrected(parameter("moving_mean").value(), 0), corrected(parameter("moving_variance").value(), 1)};
+    return {corrected(state("moving_mean").value(), 0), corrected(state("moving_variance").value(), 1)};
   }
 
   /// The weight of the old moving average in an update.

@@ -67,7 +67,7 @@ struct Convolution2D {
 /// Nothing for other layers.
 std::optional<Convolution2D> convolution_of_images(const Layer& layer, ForwardPass& pass) {
   if (const auto* full = dynamic_cast<const Conv2DLayer*>(&layer)) {
-    return Convolution2D{full->parameter(pass, "kernel"), pass.derived<PackedKernel>(full->parameter("kernel")),
+    return Convolution2D{full->parameter(pass, "kernel"), full->derived<PackedKernel>(pass, "kernel"),
                          full->convolution()};
   }
   if (const auto* depthwise = dynamic_cast<const DepthwiseConv2DLayer*>(&layer)) {
