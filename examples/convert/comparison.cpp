@@ -195,10 +195,10 @@ ForeignResult foreign_outputs(const std::string& python, const fs::path& path, M
                                              quoted((folder / "run.py").string()), quoted(path.string()),
                                              quoted((folder / "").string()), quoted(log))
                                      .c_str());
-  const std::string said = last_line(text_of(log));
+  const std::string said = last_line(text_of(log)), runtime = format == ModelFormat::onnx ? "onnxruntime" : "Keras";
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-  if (code == 3 || code == 126 || code == 127) return {std::string(to_string(format)), {}, said};
-  check(code == 0, "convert: expected {} to run {}, got: {}", to_string(format), path.string(), said);
+  if (code == 3 || code == 126 || code == 127) return {runtime, {}, said};
+  check(code == 0, "convert: expected {} to run {}, got: {}", runtime, path.string(), said);
   const nlohmann::json result = nlohmann::json::parse(text_of(folder / "result.json"));
   return {result["runtime"].get<std::string>(), read_outputs(result["shapes"], folder), ""};
 }

@@ -251,7 +251,8 @@ bool check_foreign(const Settings& s, const std::string& path, ModelFormat forma
                    const std::optional<ImageScale>& scale) {
   if (format == ModelFormat::xtape) return true;
   if (s.check_with.empty()) {
-    fmt::print("{}: not checked with {} (--check-with PYTHON does it)\n", path, to_string(format));
+    fmt::print("{}: not checked with {} (--check-with PYTHON does it)\n", path,
+               format == ModelFormat::onnx ? "onnxruntime" : "Keras");
     return true;
   }
   // the arrays of an ONNX file, whatever their axes are

@@ -11,7 +11,7 @@ using Catch::Contains;
 TEST_CASE("--help has exit status 0, and a wrong command line exit status 2") {
   const Programs run;
   for (const std::string program : {"custom_op", "custom_layer", "custom_metric", "two_tasks", "manual_loop", "train",
-                                    "segmentation", "lab/lab", "predict", "evaluate"}) {
+                                    "segmentation", "lab/lab", "predict", "evaluate", "convert"}) {
     INFO(program);
     CHECK(run(program + " --help").status == 0);
     CHECK(run(program + " --no-such-option").status == 2);

@@ -131,6 +131,24 @@ TEST_CASE("a layer name with a slash loses it, and a long config is written and 
   CHECK(test::read_bytes(folder / "a.keras") == test::read_bytes(folder / "b.keras"));
 }
 
+TEST_CASE("an archive lists the layers in the order in which its weights are numbered") {
+  const auto input = Input({6, 6, 3});
+  // Keras numbers the shortcut behind the convolutions that are further from the output
+  const auto shortcut = Conv2D({.filters = 4, .name = "shortcut"})(input);
+  auto x = Conv2D({.filters = 5, .kernel_size = 3, .padding = Padding::same, .name = "first"})(input);
+  x = Conv2D({.filters = 4, .kernel_size = 3, .padding = Padding::same, .name = "second"})(x);
+  const Model model(input, Add()({shortcut, x}));
+  const test::TemporaryFolder folder;
+  for (const char* file : {"a.keras", "a.h5"}) {
+    INFO(file);
+    save_keras_model(model, folder / file);
+    const Model again = load_keras_model(folder / file);
+    for (const auto& [path, parameter] : model.named_parameters()) {
+      CHECK(identical(parameter.value(), again.parameter(path).value()));
+    }
+  }
+}
+
 TEST_CASE("what xtape lacks is an error with layer, class and option") {
   const std::vector<std::tuple<std::string, std::string, std::string>> rows{
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first"})", "data_format: expected"},

@@ -101,10 +101,14 @@ Json graph_of(const Model& model, Layers& written) {
   const Numbers numbers(model);
   Json layers = Json::array();
   std::map<const Layer*, std::size_t> places;
+  // The order in which the weights are numbered, because xtape numbers those that it reads by this list.
+  for (const KerasNode& node : keras_nodes(model)) {
+    places.emplace(node.layer.get(), layers.size());
+    layers.push_back(layer_of(model, node.layer, written));
+  }
   for (const ModelNode& node : model.nodes()) {
-    const auto [place, fresh] = places.emplace(node.layer.get(), layers.size());
-    if (fresh) layers.push_back(layer_of(model, node.layer, written));
-    if (!is_input(*node.layer)) layers[place->second]["inbound_nodes"].push_back(call_of(model, numbers, node));
+    const std::size_t place = places.at(node.layer.get());
+    if (!is_input(*node.layer)) layers[place]["inbound_nodes"].push_back(call_of(model, numbers, node));
   }
   std::vector<NodeOutput> inputs;
   for (const std::size_t node : model.input_nodes()) inputs.push_back({node});

@@ -1,0 +1,125 @@
+// Models in files of any format, and the scale of the pixels that they expect.
+#include "models/files/any_model.hpp"
+
+#include <fstream>
+
+#include "layers/layers.hpp"
+#include "models/files/image_scale.hpp"
+#include "models/files/weights.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+using Catch::Contains;
+
+namespace {
+
+Model small_model() {
+  const auto input = Input({5, 4, 3});
+  const auto x = Conv2D({.filters = 4, .kernel_size = 3, .activation = relu, .name = "conv"})(input);
+  return Model(input, Dense({.units = 2, .name = "logits"})(Flatten()(x)), {.name = "small"});
+}
+
+Tensor output_of(const Model& model, const Tensor& x) {
+  ForwardPass pass(Mode::inference);
+  return model(Variable(x), pass).value();
+}
+
+Tensor pixels() {
+  std::vector<double> values(2 * 5 * 4 * 3);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i * 37 % 120) / 119;
+  return f64({2, 5, 4, 3}, values);
+}
+
+}  // namespace
+
+TEST_CASE("models of all formats are recognized by their content") {
+  const TemporaryFolder folder;
+  const Model model = small_model();
+  const Tensor x = pixels().to(DType::float32);
+  const SaveAnyModelOptions options{.class_names = {"cat", "dog"}, .image_scale = "0..255"};
+  for (const auto& [file, format] : {std::pair{"a.safetensors", ModelFormat::xtape}, {"a", ModelFormat::xtape},
+                                     {"a.keras", ModelFormat::keras}, {"a.h5", ModelFormat::keras},
+                                     {"a.onnx", ModelFormat::onnx}}) {
+    INFO(file);
+    CHECK(model_format_of_name(file) == format);
+    save_any_model(model, folder / file, options);
+    std::filesystem::copy_file(folder / file, folder / "none.bin", std::filesystem::copy_options::overwrite_existing);
+    for (const std::string name : {file, "none.bin"}) {
+      const LoadedModel loaded = load_any_model(folder / name);
+      CHECK(loaded.format == format);
+      CHECK(largest_difference(output_of(loaded.model, x), output_of(model, x)) < 1e-6);
+      const bool holds_use = format != ModelFormat::keras;
+      CHECK(loaded.class_names == (holds_use ? options.class_names : std::vector<std::string>{}));
+      CHECK(loaded.image_scale == (holds_use ? "0..255" : ""));
+    }
+  }
+  CHECK(load_onnx_metadata(folder / "a.onnx").at("preprocessing") == "RGB, scale 0..255");
+  std::vector<std::string> types;
+  for (const OnnxNode& node : list_onnx_nodes(folder / "a.onnx")) types.push_back(node.type);
+  CHECK(types == std::vector<std::string>{"Conv", "Relu", "Flatten", "Gemm"});
+  CHECK(list_onnx_nodes(folder / "a.onnx")[0].name == "conv/Conv");
+}
+
+TEST_CASE("files without a whole model are errors that say what they are") {
+  const TemporaryFolder folder;
+  const auto error = [&](const std::filesystem::path& path) { return error_of([&] { load_any_model(path); }); };
+  const std::filesystem::path torch = source_root() / "tests/golden/torch_files";
+  CHECK_THAT(error(torch / "plain.pt"), Contains("weights alone") && Contains("plain.pt") && Contains("convert"));
+  CHECK_THAT(error(torch / "legacy.pt"), Contains("weights alone"));
+  save_weights(small_model(), folder / "w.safetensors");
+  CHECK_THAT(error(folder / "w.safetensors"), Contains("weights alone"));
+  save_weights(small_model(), folder / "w.h5");
+  CHECK_THAT(error(folder / "w.h5"), Contains("weights alone"));
+  std::ofstream(folder / "empty");
+  CHECK_THAT(error(folder / "empty"), Contains("an empty file"));
+  std::ofstream(folder / "text") << "some text, long enough";
+  CHECK_THAT(error(folder / "text"), Contains("another format"));
+  std::ofstream(folder / "text.onnx") << "some text, long enough";
+  CHECK_THAT(error(folder / "text.onnx"), Contains("load_onnx"));
+  CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.pt"); }), Contains("ends in .safetensors"));
+  CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.onnx", {.image_scale = "x"}); }),
+             Contains("image_scale"));
+  CHECK_THAT(error_of([&] { save_model(small_model(), folder / "a", {.image_scale = "1..1"}); }),
+             Contains("save_model: ") && Contains("LOW..HIGH"));
+}
+
+TEST_CASE("image scales are those of their definitions") {
+  Model model = small_model();
+  model.convert(DType::float64);
+  const std::vector<double> p = pixels().to_vector();
+  // the input of the network, by the definition for pixel p and channel c
+  const auto check_scale = [&](const std::string& name, const auto& definition) {
+    INFO(name);
+    std::vector<double> values(p.size());
+    for (std::size_t i = 0; i < p.size(); ++i) values[i] = definition(i - i % 3, i % 3);
+    const Model scaled = with_image_scale(model, image_scale(name));
+    const Tensor expected = output_of(model, f64({2, 5, 4, 3}, values));
+    CHECK(largest_difference(output_of(scaled, pixels()), expected) < 1e-11);
+    CHECK(scaled.output_shape() == model.output_shape());
+    CHECK(scaled.parameters().size() == model.parameters().size());
+  };
+  check_scale("0..1", [&](std::size_t i, std::size_t c) { return p[i + c]; });
+  check_scale("0..255", [&](std::size_t i, std::size_t c) { return 255 * p[i + c]; });
+  check_scale("-1..1", [&](std::size_t i, std::size_t c) { return 2 * p[i + c] - 1; });
+  check_scale("1..0", [&](std::size_t i, std::size_t c) { return 1 - p[i + c]; });
+  check_scale("imagenet", [&](std::size_t i, std::size_t c) {
+    const double mean[] = {0.485, 0.456, 0.406}, deviation[] = {0.229, 0.224, 0.225};
+    return (p[i + c] - mean[c]) / deviation[c];
+  });
+  check_scale("caffe", [&](std::size_t i, std::size_t c) {  // keras.applications.imagenet_utils.preprocess_input
+    const double mean[] = {103.939, 116.779, 123.68};
+    return 255 * p[i + 2 - c] - mean[c];
+  });
+  CHECK(image_scale("0.0..255").name == "0..255");
+  for (const char* name : {"", "0", "0..", "..1", "2..2", "0..inf", "nan..1", "0..1 ", "a..b", "Imagenet"}) {
+    INFO(name);
+    CHECK_THAT(error_of([&] { image_scale(name); }), Contains("image_scale: expected"));
+  }
+  const auto grey = Input({5, 4, 1});
+  CHECK_THAT(error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }),
+             Contains("three channels"));
+  const auto vector = Input({5});
+  CHECK_THAT(error_of([&] { with_image_scale(Model(vector, Dense({.units = 1})(vector)), image_scale("0..255")); }),
+             Contains("one image as input"));
+}
