@@ -209,23 +209,19 @@ TEST_CASE("the report of a run that ends with an error no longer reloads itself"
   write_other_data(run.folder());
   check_refused(run("train --quick --data . --report --learning-rate 1e38 --output x"), "expected a finite");
   CHECK_THAT(bytes_of(run.folder() / "x/report.html"), Contains("Settings") && !Contains("http-equiv"));
-  check_refused(run("train --data . --epochs 3 --report --checkpoint-every 1 --learning-rate 1e3 --output y"),
-                "finite");
 }
 
 TEST_CASE("train writes files for TensorBoard, and adds to them when it resumes") {
   const Programs run;
   write_other_data(run.folder());
-  const auto files = [&] {
-    const fs::directory_iterator all(run.folder() / "logs" / "train");
-    return std::count_if(begin(all), end(all), [](const auto& entry) { return entry.file_size() > 10'000; });
-  };
   REQUIRE(run("train --quick --data . --tensorboard logs --output part").status == 0);
-  CHECK(files() == 1);  // with images and distributions
-  fs::create_directory(run.folder() / "below");
+  const std::string events = bytes_of(fs::directory_iterator(run.folder() / "logs" / "train")->path());
+  for (const std::string part : {"epoch_loss", "epoch_learning_rate", "training images", "/histogram", "Placeholder"}) {
+    CHECK_THAT(events, Contains(part));
+  }
   REQUIRE(run("train --resume part").status == 0);
-  fs::directory_iterator all(run.folder() / "logs" / "train");
-  CHECK(std::distance(begin(all), end(all)) == 2);
+  const fs::directory_iterator files(run.folder() / "logs" / "train");
+  CHECK(std::distance(begin(files), end(files)) == 2);
   for (const std::string name : {"dark", "light"}) write_grey_images(run.folder() / "photos" / name, 50, 8);
   check_refused(run("train --model convnet --data photos --tensorboard photos/logs --output z"),
                 "name another with --tensorboard");
