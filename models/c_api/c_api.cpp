@@ -9,12 +9,8 @@
 #include <vector>
 #include <xtape/xtape.h>
 
-#include "framework/io/extension.hpp"
-#include "framework/io/file_format.hpp"
 #include "framework/version.hpp"
-#include "models/files/keras/keras_model.hpp"
-#include "models/files/model_file.hpp"
-#include "models/files/onnx/onnx_file.hpp"
+#include "models/files/any_model.hpp"
 #include "models/graph/output_name.hpp"
 
 namespace {
@@ -152,13 +148,12 @@ Model load(const std::string& path, std::uint32_t flags) {
   check_argument((flags & ~std::uint32_t{XTAPE_CHANNELS_FIRST}) == 0, "{}: expected known flags, got {}", function,
                  flags);
   const bool channels_first = (flags & XTAPE_CHANNELS_FIRST) != 0;
-  if (has_extension(path, {".onnx"})) {
-    return load_onnx(path, {.images = channels_first ? ImageAxes::channels_first : ImageAxes::channels_last});
-  }
-  check_argument(!channels_first, "{}: expected an ONNX file (.onnx) with XTAPE_CHANNELS_FIRST, got {}", function,
-                 path);
-  const InputFile file(function, path);
-  return is_hdf5(file) || is_zip(file) ? load_keras_model(path) : load_model(path);
+  LoadedModel loaded = load_any_model(
+      path, {.onnx = {.images = channels_first ? ImageAxes::channels_first : ImageAxes::channels_last}});
+  check_argument(!channels_first || loaded.format == ModelFormat::onnx,
+                 "{}: expected an ONNX file with XTAPE_CHANNELS_FIRST, got a file of {}: {}", function,
+                 to_string(loaded.format), path);
+  return std::move(loaded.model);
 }
 
 std::string text_of(DType dtype, std::span<const std::int64_t> shape) {

@@ -2,6 +2,7 @@
 //
 // Constants by which work is cut: tiles of 8, 4, 2 and 1 pixels; 1, 2 and 4 vectors of channels (16 to 64 bytes); 16384
 // values of output rows per task; 16 pieces of rows and 1024 pixels for each sum of a depthwise kernel gradient.
+#include "framework/tensor/random.hpp"
 #include "tests/kernels/convolution_checks.hpp"
 #include "tests/kernels/window_draw.hpp"
 
@@ -52,6 +53,47 @@ TEST_CASE("depthwise convolutions equal their definitions across the sizes at wh
   for (const Case& c : cases) {
     const kernels::Window s = place_window("test", c.x, c.window);
     check_groups(s, s.channels, s.channels * c.multiplier, 7);
+  }
+}
+
+TEST_CASE("every element of a convolution is in one part that is finished in the cache") {
+  struct Case {
+    Shape x;
+    std::int64_t filters, groups, size;
+  };
+  const std::vector<Case> cases{
+      {{1, 1, 1, 20}, 5, 1, 1},         // one row
+      {{2, 37, 35, 20}, 33, 1, 1},      // several blocks of rows
+      {{1, 30, 20, 300}, 40, 1, 1},     // several slices of the depth
+      {{1, 5, 4, 64}, 4200, 1, 1},      // a row longer than a block
+      {{1, 20, 15, 2400}, 2500, 1, 1},  // B is packed in several pieces
+      {{3, 33, 29, 24}, 20, 1, 3},      // Winograd's method in float, several taps in double
+      {{2, 31, 30, 3}, 10, 1, 3},       // strips
+      {{2, 33, 29, 24}, 24, 24, 3},     // depthwise
+      {{2, 33, 29, 12}, 36, 12, 3},     // with several filters
+      {{2, 13, 11, 12}, 20, 4, 3},      // groups
+  };
+  for (const Case& c : cases) {
+    kernels::Window window = place_window("test", c.x, {.size = c.size, .padding = Padding::same});
+    window.groups = c.groups;
+    const Tensor x = RandomStream(1).normal(c.x);
+    const Tensor w = RandomStream(2).normal({c.size, c.size, c.x[3] / c.groups, c.filters});
+    Tensor y = Tensor::zeros({c.x[0], window.out_height, window.out_width, c.filters}),
+           finished = Tensor::zeros(y.shape());
+    kernels::conv2d(window, c.filters, x.data<float>(), w.data<float>(), y.mutable_data<float>());
+    float* const out = finished.mutable_data<float>();
+    const auto double_it = [&](float* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) {
+      for (std::int64_t i = 0; i < count; ++i) {
+        const bool fits = (rows[i] - out) % c.filters == first && first + columns <= c.filters;
+        for (std::int64_t k = 0; k < columns; ++k) rows[i][k] *= fits ? 2 : 0;
+      }
+    };
+    const kernels::PartFunction<float> finish(double_it);
+    kernels::conv2d(window, c.filters, x.data<float>(), w.data<float>(), out, &finish);
+    INFO(to_string(c.x) << " " << c.filters);
+    std::vector<double> doubled = y.to_vector();
+    for (double& value : doubled) value *= 2;
+    CHECK(finished.to_vector() == doubled);
   }
 }
 

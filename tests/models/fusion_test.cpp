@@ -202,6 +202,45 @@ TEST_CASE("fused layers are recorded as one op, and values with other readers ar
         std::vector<std::string>{"conv2d", "add", "batch_norm", "relu", "conv2d", "add", "batch_norm", "add", "relu"});
 }
 
+TEST_CASE("convolutions that inference normalizes in the cache have the bits of separate layers") {
+  const auto input = Input({any, any, 3});
+  const auto conv = [](std::int64_t filters, std::int64_t size, bool bias, std::int64_t groups = 1) {
+    return Conv2D({.filters = filters,
+                   .kernel_size = size,
+                   .padding = Padding::same,
+                   .groups = groups,
+                   .use_bias = bias,
+                   .bias_initializer = he_normal()});
+  };
+  const auto normalized = [](const SymbolicTensor& x) { return BatchNormalization({.momentum = 0.5})(x); };
+  auto x = ReLU({.max_value = 1})(normalized(conv(16, 3, true)(input)));  // strips
+  x = Activation(relu)(normalized(conv(40, 1, false)(x)));                // a product
+  const auto depthwise = DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2});
+  x = Activation(relu6)(normalized(depthwise(x)));
+  const auto y = normalized(conv(80, 3, false)(x));  // Winograd's method
+  x = Activation(relu6)(Add()({y, x}));
+  x = normalized(conv(48, 3, true, 4)(x));
+  x = BatchNormalization({.center = false, .scale = false})(conv(700, 1, true)(x));  // columns beyond one part
+  Pair models(input, Activation(tanh)(x));
+  for (int i = 0; i < 3; ++i) {
+    ForwardPass pass(Mode::recalibration);
+    models.fused(RandomStream(9).normal({2, 6, 7, 3}, 1, 2), pass);
+    pass.commit();
+  }
+  for (const Shape& shape : {Shape{1, 1, 1, 3}, Shape{2, 9, 8, 3}, Shape{3, 40, 33, 3}}) {
+    const Tensor images = RandomStream(5).normal(shape);
+    CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+  }
+  for (const Parameter& parameter : models.fused.parameters()) {  // a variance that float cannot hold the inverse of
+    if (parameter.name().ends_with("gamma")) parameter.set_value(Tensor::full(parameter.shape(), 1e-42));
+  }
+  const Tensor images = RandomStream(5).normal({2, 9, 8, 3});
+  CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+  models.fused.convert(DType::float64);
+  const Tensor precise = images.to(DType::float64);
+  CHECK(identical(infer(models.fused, precise), infer(models.plain, precise)));
+}
+
 TEST_CASE("batch normalization and every limited relu are one op") {
   const auto input = Input({4, 4, 3});
   const auto operations = [&](const SymbolicTensor& output) {

@@ -1,5 +1,5 @@
 // Normalization of samples against its definition in long double, at sizes on both sides of every cut of the work: rows
-// of eight partial sums, chunks of 16 channels, blocks of outer indices (at most 64, of 16384 elements).
+// of 16 and 32 partial sums, chunks of 16 channels, blocks of outer indices (at most 64, of 16384 elements).
 #include "framework/ops/group_normalization.hpp"
 
 #include <cmath>
@@ -55,22 +55,11 @@ TEST_CASE("group normalization is that of its definition wherever its work is cu
   struct Sizes {
     std::int64_t outer, positions, groups, size;
   };
-  for (const auto& [outer, positions, groups, size] : std::vector<Sizes>{{1, 1, 1, 1},
-                                                                         {3, 1, 1, 7},
-                                                                         {3, 1, 1, 8},
-                                                                         {3, 1, 1, 9},
-                                                                         {2, 1, 1, 16400},
-                                                                         {130, 1, 1, 5},
-                                                                         {65, 2, 1, 17},
-                                                                         {2, 3, 15, 1},
-                                                                         {2, 3, 16, 1},
-                                                                         {2, 3, 17, 1},
-                                                                         {1, 40, 33, 1},
-                                                                         {2, 3, 5, 4},
-                                                                         {2, 4, 3, 8},
-                                                                         {1, 1200, 2, 9},
-                                                                         {70, 16, 4, 4},
-                                                                         {1, 1, 40, 3}}) {
+  for (const auto& [outer, positions, groups, size] : std::vector<Sizes>{
+           {1, 1, 1, 1},   {3, 1, 1, 7},    {3, 1, 1, 8},   {3, 1, 1, 9},    {3, 1, 1, 15},    {3, 1, 1, 16},
+           {3, 1, 1, 31},  {3, 1, 1, 32},   {3, 1, 1, 33},  {40, 1, 1, 768}, {2, 1, 1, 16400}, {130, 1, 1, 5},
+           {65, 2, 1, 17}, {2, 3, 15, 1},   {2, 3, 16, 1},  {2, 3, 17, 1},   {1, 40, 33, 1},   {2, 3, 5, 4},
+           {2, 4, 3, 8},   {1, 1200, 2, 9}, {70, 16, 4, 4}, {1, 1, 40, 3}}) {
     for (const DType dtype : {DType::float32, DType::float64}) {
       INFO(outer << " " << positions << " " << groups << " " << size << " " << to_string(dtype));
       RandomStream random(7);
@@ -78,6 +67,16 @@ TEST_CASE("group normalization is that of its definition wherever its work is cu
       const Tensor x = random.normal(shape, 0.5, 1, dtype), dy = random.normal(shape, 0, 1, dtype);
       CHECK(largest_error(x, dy, groups, 1e-3) < (dtype == DType::float32 ? 3e-6 : 1e-13));
     }
+  }
+}
+
+TEST_CASE("a first element far from the mean costs no digits") {
+  for (const double first : {1e3, -1e6}) {
+    std::vector<double> values;
+    for (int i = 0; i < 100; ++i) values.push_back(i % 50 == 0 ? first : i * i % 11);
+    const Tensor x = Tensor::of({2, 1, 50}, values), dy = RandomStream(7).normal(x.shape(), 0, 1, DType::float64);
+    CHECK(largest_error(x, dy.to(DType::float32), 1, 1e-3) < 3e-6);
+    CHECK(largest_error(x.to(DType::float64), dy, 1, 1e-3) < 1e-13);
   }
 }
 
