@@ -1,9 +1,11 @@
 #include "tests/fuzz/readers.hpp"
 
+#include "framework/io/csv.hpp"
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/input_file.hpp"
+#include "framework/io/npy.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_graph.hpp"
@@ -14,7 +16,11 @@
 #include "optim/adam.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
 #include "training/data/cifar.hpp"
+#include "training/data/table.hpp"
 #include "training/fit.hpp"
+#include "training/keras/keras_objective.hpp"
+#include "training/keras/keras_optimizer.hpp"
+#include "training/keras/keras_training.hpp"
 
 namespace xtape::fuzz {
 namespace {
@@ -41,12 +47,35 @@ void read_keras(const std::filesystem::path& path) {
   load_weights(model, path, {.strict = false});
 }
 
-/// Makes the model of a Keras config, which an archive and an HDF5 file contain.
-void read_keras_config(const std::filesystem::path& path) {
+/// The JSON in a file.
+Json json_of(const std::filesystem::path& path) {
   const InputFile file("read_keras_config", path);
   std::string text(static_cast<std::size_t>(file.size()), '\0');
   file.read(0, text.data(), file.size());
-  const Json json = parse_json(text);
+  return parse_json(text);
+}
+
+/// Makes the losses, metrics and the optimizer of a compiled model, which an archive and an HDF5 file contain.
+void read_keras_training_config(const std::filesystem::path& path) {
+  static const Model model = [] {
+    const SymbolicTensor input = Input({2});
+    return Model(input, Dense({.units = 2, .name = "out"})(input));
+  }();
+  const Json json = json_of(path);
+  check(json.is_object(), "expected an object");
+  std::vector<std::string> problems;
+  try {
+    losses_from_keras(json, model, {}, problems);
+    metrics_from_keras(json, model, {}, problems);
+    optimizer_from_keras({json.value("optimizer_config", Json()), {}, model.named_parameters()}, model.parameters());
+  } catch (const Json::exception& error) {  // as load_keras_training() does
+    fail("expected a training config, got {}", error.what());
+  }
+}
+
+/// Makes the model of a Keras config, which an archive and an HDF5 file contain.
+void read_keras_config(const std::filesystem::path& path) {
+  const Json json = json_of(path);
   const auto version = json.is_object() && json.contains("module") ? 3 : 2;
   static_cast<void>(graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 100'000}));
 }
@@ -76,13 +105,18 @@ const std::vector<Reader>& readers() {
   static const std::vector<Reader> all{
       {"checkpoint", read_checkpoint},
       {"cifar", [](const std::filesystem::path& path) { read_cifar(path); }},
+      {"csv", [](const std::filesystem::path& path) { load_csv(path, {.label = "species"}); }},
       {"hdf5", read_hdf5},
       {"idx", [](const std::filesystem::path& path) { load_idx(path); }},
       {"image", [](const std::filesystem::path& path) { read_image(path); }},
       {"keras", read_keras},
       {"keras_config", read_keras_config},
       {"keras_model", [](const std::filesystem::path& path) { load_keras_model(path); }},
+      {"keras_training", [](const std::filesystem::path& path) { load_keras_training(path, {.strict = false}); }},
+      {"keras_training_config", read_keras_training_config},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
+      {"npy", [](const std::filesystem::path& path) { load_npy(path); }},
+      {"npz", [](const std::filesystem::path& path) { load_npz(path); }},
       {"onnx", [](const std::filesystem::path& path) { load_onnx(path); }},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},
   };
