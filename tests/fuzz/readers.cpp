@@ -2,10 +2,12 @@
 
 #include <fstream>
 
+#include "framework/io/csv.hpp"
 #include "framework/io/hdf5_file.hpp"
 #include "framework/io/idx.hpp"
 #include "framework/io/image.hpp"
 #include "framework/io/input_file.hpp"
+#include "framework/io/npy.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/io/temporary_file.hpp"
 #include "framework/io/torch_file.hpp"
@@ -19,7 +21,11 @@
 #include "optim/adam.hpp"
 #include "training/checkpoint/checkpoint_file.hpp"
 #include "training/data/cifar.hpp"
+#include "training/data/table.hpp"
 #include "training/fit.hpp"
+#include "training/keras/keras_objective.hpp"
+#include "training/keras/keras_optimizer.hpp"
+#include "training/keras/keras_training.hpp"
 
 namespace xtape::fuzz {
 namespace {
@@ -73,6 +79,24 @@ void read_pickle(const std::filesystem::path& path) {
   read_torch(archive.path());
 }
 
+/// Makes the losses, metrics and the optimizer of a compiled model, which an archive and an HDF5 file contain.
+void read_keras_training_config(const std::filesystem::path& path) {
+  static const Model model = [] {
+    const SymbolicTensor input = Input({2});
+    return Model(input, Dense({.units = 2, .name = "out"})(input));
+  }();
+  const Json json = parse_json(bytes_of(path));
+  check(json.is_object(), "expected an object");
+  std::vector<std::string> problems;
+  try {
+    losses_from_keras(json, model, {}, problems);
+    metrics_from_keras(json, model, {}, problems);
+    optimizer_from_keras({json.value("optimizer_config", Json()), {}, model.named_parameters()}, model.parameters());
+  } catch (const Json::exception& error) {  // as load_keras_training() does
+    fail("expected a training config, got {}", error.what());
+  }
+}
+
 /// Makes the model of a Keras config, which an archive and an HDF5 file contain.
 void read_keras_config(const std::filesystem::path& path) {
   const Json json = parse_json(bytes_of(path));
@@ -105,13 +129,18 @@ const std::vector<Reader>& readers() {
   static const std::vector<Reader> all{
       {"checkpoint", read_checkpoint},
       {"cifar", [](const std::filesystem::path& path) { read_cifar(path); }},
+      {"csv", [](const std::filesystem::path& path) { load_csv(path, {.label = "species"}); }},
       {"hdf5", read_hdf5},
       {"idx", [](const std::filesystem::path& path) { load_idx(path); }},
       {"image", [](const std::filesystem::path& path) { read_image(path); }},
       {"keras", read_keras},
       {"keras_config", read_keras_config},
       {"keras_model", [](const std::filesystem::path& path) { load_keras_model(path); }},
+      {"keras_training", [](const std::filesystem::path& path) { load_keras_training(path, {.strict = false}); }},
+      {"keras_training_config", read_keras_training_config},
       {"model", [](const std::filesystem::path& path) { load_model(path); }},
+      {"npy", [](const std::filesystem::path& path) { load_npy(path); }},
+      {"npz", [](const std::filesystem::path& path) { load_npz(path); }},
       {"onnx", [](const std::filesystem::path& path) { load_onnx(path); }},
       {"pickle", read_pickle},
       {"safetensors", [](const std::filesystem::path& path) { load_safetensors(path); }},

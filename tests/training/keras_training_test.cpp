@@ -1,0 +1,288 @@
+// Compiled models in files of Keras: forms of losses and metrics, options of optimizers, errors. tests/golden compares
+// the steps with Keras's.
+#include "training/keras/keras_training.hpp"
+
+#include "layers/core/dense.hpp"
+#include "layers/graph/input.hpp"
+#include "optim/adam.hpp"
+#include "optim/lars.hpp"
+#include "optim/rmsprop.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/support.hpp"
+#include "training/fit.hpp"
+#include "training/keras/keras_objective.hpp"
+#include "training/keras/keras_optimizer.hpp"
+#include "training/keras/keras_schedule.hpp"
+
+using namespace xtape;
+using test::error_of;
+
+namespace {
+
+/// A model with an output `kind` of three classes and an output `price` of one number.
+Model two_outputs() {
+  const SymbolicTensor x = Input({2});
+  return {{x}, {Dense({.units = 3, .name = "kind"})(x), Dense({.units = 1, .name = "price"})(x)}, {.seed = 1}};
+}
+
+Model one_output(std::int64_t units = 3) {
+  const SymbolicTensor x = Input({2});
+  return {x, Dense({.units = units, .name = "out"})(x), {.seed = 1}};
+}
+
+/// The losses of a compile config, with their weights, or the problems.
+std::string losses_of(const std::string& config, const Model& model, const std::map<std::string, Loss>& custom = {}) {
+  std::vector<std::string> problems;
+  const auto losses = losses_from_keras(parse_json(config), model, custom, problems);
+  if (!losses) return "problem: " + fmt::format("{}", fmt::join(problems, "; "));
+  CHECK(problems.empty());
+  std::vector<std::string> texts;
+  for (const WeightedLoss& loss : losses->all()) texts.push_back(fmt::format("{} {}", to_string(loss.loss), loss.weight));
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+std::string metrics_of(const std::string& config, const Model& model) {
+  std::vector<std::string> problems, texts;
+  for (const OutputMetric& metric : metrics_from_keras(parse_json(config), model, {}, problems)) {
+    texts.push_back(metric.output + ":" + to_string(metric.metric));
+  }
+  for (const std::string& problem : problems) texts.push_back("problem: " + problem);
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+/// The optimizer of a config, as text.
+std::string optimizer_of(const std::string& type, const std::string& config) {
+  const Model model = one_output();
+  const KerasOptimizerSource source{
+      .serialized = parse_json("{\"class_name\": \"" + type + "\", \"config\": " + config + "}"),
+      .variables = {},
+      .trained = model.named_parameters()};
+  const auto optimizer = optimizer_from_keras(source, model.parameters());
+  return fmt::format("{}: rate {}, {}", optimizer->type(), optimizer->schedule().text(), optimizer->settings());
+}
+
+}  // namespace
+
+TEST_CASE("losses of Keras have the names of all versions") {
+  const Model one = one_output();
+  for (const char* name : {"mse", "MSE", "mean_squared_error", "MeanSquaredError"}) {
+    CHECK(losses_of(fmt::format(R"({{"loss": "{}"}})", name), one) == "mean_squared_error 1");
+  }
+  CHECK(losses_of(R"({"loss": "categorical_crossentropy"})", one) == "categorical_cross_entropy 1");
+  CHECK(losses_of(R"({"loss": ["cosine_proximity"]})", one) == "cosine_similarity 1");
+  CHECK(losses_of(R"({"loss": {"out": "kullback_leibler_divergence"}, "loss_weights": {"out": 2}})", one) ==
+        "kl_divergence 2");
+  // tf.keras
+  CHECK(losses_of(R"({"loss": {"class_name": "SparseCategoricalCrossentropy", "config": {"reduction": "auto",
+                      "name": "x", "from_logits": true, "ignore_class": -1, "fn": "sparse_categorical_crossentropy",
+                      "axis": -1}}})",
+                  one) == "softmax_cross_entropy (ignored_label -1) 1");
+  // Keras 3
+  CHECK(losses_of(R"({"loss": {"module": "keras.losses", "class_name": "Huber", "config": {"name": "huber",
+                      "reduction": "sum_over_batch_size", "delta": 0.5, "dtype": {"class_name": "DTypePolicy"}},
+                      "registered_name": null}})",
+                  one) == "huber (delta 0.5) 1");
+  CHECK(losses_of(R"({"loss": {"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": true, "gamma": 3,
+                      "apply_class_balancing": true}}})",
+                  one) == "sigmoid_focal_cross_entropy (gamma 3, balanced true) 1");
+  CHECK(losses_of(R"({"loss": {"class_name": "Dice", "config": {"axis": null}}})", one) == "dice (whole_batch true) 1");
+}
+
+TEST_CASE("losses of several outputs are one for all, a list or a dictionary, with weights") {
+  const Model two = two_outputs();
+  CHECK(losses_of(R"({"loss": "mae"})", two) == "mean_absolute_error 1; mean_absolute_error 1");
+  CHECK(losses_of(R"({"loss": ["categorical_crossentropy", "mse"], "loss_weights": [1, 0.25]})", two) ==
+        "categorical_cross_entropy 1; mean_squared_error 0.25");
+  CHECK(losses_of(R"({"loss": {"price": "mse", "kind": "hinge"}, "loss_weights": {"price": 3}})", two) ==
+        "hinge 1; mean_squared_error 3");
+  CHECK(losses_of(R"({"loss": {"price": "mse"}})", two) ==
+        "problem: loss of output kind: expected a loss for each output, got none");
+  CHECK_THAT(losses_of(R"({"loss": ["mse"]})", two), Catch::Contains("one element for each of 2 outputs"));
+}
+
+TEST_CASE("losses that xtape does not have are described in words, or given") {
+  const Model one = one_output();
+  const std::string function = R"({"loss": {"class_name": "function", "config": "my_loss", "module": "builtins"}})";
+  CHECK(losses_of(function, one) == "problem: loss: expected a loss that xtape has, got my_loss; give it in "
+                                    "LoadKerasTrainingOptions::custom_losses");
+  CHECK(losses_of(function, one, {{"my_loss", loss::huber()}}) == "huber 1");
+  CHECK(losses_of(R"({"loss": {"class_name": "mine>MyLoss", "config": {"name": "l"}}})", one,
+                  {{"mine>MyLoss", loss::hinge()}}) == "hinge 1");
+  CHECK(losses_of(R"({"loss": {"class_name": "X", "config": {"name": "l"}}})", one, {{"l", loss::hinge()}}) ==
+        "hinge 1");
+  const auto refused = [&](const std::string& loss, const std::string& message) {
+    INFO(message);
+    CHECK_THAT(losses_of("{\"loss\": " + loss + "}", one), Catch::Contains(message));
+  };
+  refused(R"({"class_name": "Custom>MeanSquaredError", "config": {}})", "got Custom>MeanSquaredError");
+  refused(R"({"class_name": "MeanSquaredError", "config": {"reduction": "sum"}})", "reduction: expected");
+  refused(R"({"class_name": "CategoricalCrossentropy", "config": {"axis": 1}})", "axis: expected -1");
+  refused(R"({"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": false}})", "from_logits");
+  refused(R"({"class_name": "Huber", "config": {"delta": "wide"}})", "delta: expected a number, got \"wide\"");
+  refused(R"({"class_name": "Huber", "config": {"depth": 3}})", "depth: expected an option that xtape has");
+  refused("null", "expected a loss for each output, got none");
+  refused("7", "expected a name, or an object");
+}
+
+TEST_CASE("metrics of Keras have the names of all versions") {
+  const Model one = one_output(), two = two_outputs();
+  CHECK(metrics_of(R"({"metrics": ["accuracy", "mse"]})", one) == ":accuracy; :mean_squared_error");
+  CHECK(metrics_of(R"({"metrics": ["acc"]})", one_output(1)) == ":binary_accuracy");
+  CHECK(metrics_of(R"({"metrics": null})", one).empty());
+  CHECK(metrics_of("{}", one).empty());
+  CHECK(metrics_of(R"({"metrics": [[{"class_name": "MeanMetricWrapper", "config": {"name": "accuracy",
+                       "dtype": "float32", "fn": "sparse_categorical_accuracy"}}]], "weighted_metrics": ["mae"]})",
+                   one) == ":accuracy; :mean_absolute_error");
+  CHECK(metrics_of(R"({"metrics": [{"class_name": "TopKCategoricalAccuracy", "config": {"k": 2}},
+                       {"class_name": "Precision", "config": {"thresholds": [0.7], "top_k": null}},
+                       {"class_name": "AUC", "config": {"num_thresholds": 50, "curve": "ROC", "from_logits": true}}]})",
+                   one) == ":top_2_accuracy; :precision (threshold 0.7); :auc (thresholds 50, from_logits)");
+  CHECK(metrics_of(R"({"metrics": ["mae"]})", two) == "kind:mean_absolute_error; price:mean_absolute_error");
+  CHECK(metrics_of(R"({"metrics": [["acc"], ["mae", "mse"]]})", two) ==
+        "kind:accuracy; price:mean_absolute_error; price:mean_squared_error");
+  CHECK(metrics_of(R"({"metrics": {"price": ["mae"]}})", two) == "price:mean_absolute_error");
+  CHECK_THAT(metrics_of(R"({"metrics": ["mine"]})", one),
+             Catch::Contains("problem: metric: expected a metric that xtape has, got mine"));
+  CHECK_THAT(metrics_of(R"({"metrics": ["mse", "MSE"]})", one), Catch::Contains("each metric once"));
+  CHECK_THAT(metrics_of(R"({"metrics": [{"class_name": "AUC", "config": {"curve": "PR"}}]})", one),
+             Catch::Contains("curve: expected \"ROC\""));
+}
+
+TEST_CASE("optimizers of Keras have the formulas of their version") {
+  CHECK(optimizer_of("Adam", R"({"name": "Adam", "learning_rate": 0.01, "decay": 0.5, "beta_1": 0.8, "beta_2": 0.9,
+                                 "epsilon": 1e-3, "amsgrad": false})") ==
+        "Adam: rate inverse_time (initial 0.01, decay_steps 1, rate 0.5, staircase false), beta1 0.8, beta2 0.9, epsilon "
+        "0.001, weight_decay 0, clip_norm 0, clip_value 0");
+  CHECK_THAT(optimizer_of("RMSprop", R"({"lr": 0.1, "rho": 0.9, "epsilon": 1e-8})"),
+             Catch::Contains("epsilon_outside true"));
+  CHECK_THAT(optimizer_of("RMSprop", R"({"lr": 0.1, "momentum": 0.5})"), !Catch::Contains("epsilon_outside"));
+  CHECK_THAT(optimizer_of("RMSprop", R"({"name": "r", "use_ema": false, "learning_rate": 0.1, "ema_momentum": 0.99,
+                                         "ema_overwrite_frequency": 100})"),
+             !Catch::Contains("epsilon_outside"));
+  CHECK_THAT(optimizer_of("Nadam", R"({"lr": 0.1, "schedule_decay": 0.002})"), Catch::Contains("momentum_decay 0.002"));
+  CHECK_THAT(optimizer_of("Nadam", R"({"name": "n", "learning_rate": 0.1, "decay": 0.003})"),
+             Catch::Contains("rate 0.1,") && Catch::Contains("momentum_decay 0.003"));
+  CHECK_THAT(optimizer_of("SGD", R"({"lr": 0.1, "clipnorm": 2})"), Catch::Contains("clip_norm 2"));
+  CHECK_THAT(optimizer_of("Custom>Adam", R"({"name": "a", "use_ema": false, "learning_rate": 0.1,
+                                             "weight_decay": 0.02})"),
+             Catch::Contains("AdamW: rate 0.1") && Catch::Contains("decoupled weight_decay 0.02"));
+  const auto refused = [](const std::string& type, const std::string& config, const std::string& message) {
+    INFO(message);
+    CHECK_THAT(error_of([&] { optimizer_of(type, config); }), Catch::Contains(message));
+  };
+  refused("Ftrl", R"({"learning_rate": 0.1})", "got the class Ftrl");
+  refused("TFOptimizer", "{}", "got the class TFOptimizer");
+  refused("Adam", R"({"learning_rate": 0.1, "amsgrad": true})", "amsgrad: expected false");
+  refused("Adam", R"({"name": "a", "learning_rate": 0.1, "clipnorm": 1})", "clipnorm: expected global_clipnorm");
+  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "weight_decay": 0.1})", "weight_decay: expected none for SGD");
+  refused("SGD", R"({"name": "a", "use_ema": true, "learning_rate": 0.1, "ema_overwrite_frequency": 5})",
+          "ema_overwrite_frequency: expected null");
+  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "gradient_accumulation_steps": 4})",
+          "use FitOptions::accumulate");
+  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "loss_scale_factor": 4})", "loss_scale_factor");
+  refused("SGD", R"({"learning_rate": {"class_name": "MySchedule", "config": {}}})", "a schedule of Keras");
+  refused("SGD", R"({"learning_rate": {"class_name": "CosineDecay", "config": {"initial_learning_rate": 1,
+                     "decay_steps": 1.5}}})",
+          "decay_steps: expected a whole number");
+  refused("SGD", R"({"learning_rate": -1})", "LearningRate");
+  refused("SGD", R"({"learning_rate": "fast"})", "a number or a schedule");
+  refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})", "wobble: expected an option that xtape has");
+}
+
+TEST_CASE("every schedule is the same after writing and reading, or is rejected") {
+  const std::vector<LearningRate> rates{0.25,
+                                        schedule::piecewise({2, 5}, {1, 0.5, 0.1}),
+                                        schedule::exponential(0.8, 10, 0.25, true),
+                                        schedule::cosine(1, 100, {.final_rate = 0.2}),
+                                        schedule::cosine(1, 100, {.warmup_steps = 7, .final_rate = 0.2, .warmup_from = 0.5}),
+                                        schedule::cosine_restarts(1, 10, {1.5, 0.5, 0.25}),
+                                        schedule::polynomial(1, 30, {.final_rate = 0.1, .power = 2, .cycle = true}),
+                                        schedule::inverse_time(1, 10, 0.5, true)};
+  for (const LearningRate& rate : rates) {
+    INFO(rate.text());
+    const LearningRate again = rate_from_keras(rate_to_keras(rate));
+    CHECK(again.text() == rate.text());
+    for (const int i : {0, 3, 6, 7, 8, 50, 200}) CHECK(again.at(i) == Approx(rate.at(i)));
+  }
+  CHECK_THAT(error_of([] { rate_to_keras([](std::int64_t) { return 0.1; }); }), Catch::Contains("another function"));
+  CHECK_THAT(error_of([] { rate_to_keras(schedule::warmup(0.1, 5)); }), Catch::Contains("another function"));
+  CHECK_THAT(error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }),
+             Catch::Contains("warm-up with warmup_from"));
+}
+
+TEST_CASE("a model is trained, saved and trained on with fit, as without saving") {
+  const test::TemporaryFolder folder;
+  const Dataset data(RandomStream(1).uniform({40, 2}), Tensor::labels(std::vector<std::int64_t>(40, 1)), 3);
+  const auto options = [](int epochs, const Losses& loss, const Metrics& metrics) {
+    return FitOptions{.epochs = epochs, .batch_size = 10, .loss = loss, .metrics = metrics, .show_progress = false};
+  };
+  Model model = one_output();
+  Adam adam(model.parameters(), {.learning_rate = schedule::exponential(0.1, 5, 0.5), .ema_momentum = 0.5});
+  fit(model, adam, data, options(2, loss::softmax_cross_entropy(), {metric::accuracy()}));
+  save_keras_training(model, adam, folder / "m.keras", {.metrics = {metric::accuracy()}});
+  KerasTraining run = load_keras_training(folder / "m.keras");
+  fit(run.model, *run.optimizer, data, options(1, *run.loss, run.metrics));
+  fit(model, adam, data, options(1, loss::softmax_cross_entropy(), {metric::accuracy()}));
+  CHECK(run.optimizer->iterations() == 12);
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    CHECK(identical(run.model.parameter(path).value(), parameter.value()));
+  }
+  CHECK(identical(run.optimizer->named_state()[0].second, adam.named_state()[0].second));
+}
+
+TEST_CASE("what Keras does not have is not saved") {
+  const test::TemporaryFolder folder;
+  const Model model = one_output();
+  const auto refused = [&](const Optimizer& optimizer, const SaveKerasTrainingOptions& options,
+                           const std::string& message, const char* file = "m.keras") {
+    INFO(message);
+    CHECK_THAT(error_of([&] { save_keras_training(model, optimizer, folder / file, options); }),
+               Catch::Contains("save_keras_training: ") && Catch::Contains(message));
+    CHECK_FALSE(std::filesystem::exists(folder / file));
+  };
+  const Adam adam(model.parameters());
+  refused(adam, {}, "Keras 3 does not restore an optimizer from HDF5", "m.h5");
+  refused(LARS(model.parameters()), {}, "expected an optimizer that Keras has, got LARS");
+  refused(Adam(model.parameters(), {.weight_decay = 0.1}), {}, "weight_decay: expected 0 for Adam");
+  refused(Adam(model.parameters(), {.groups = {{.names = {"bias"}, .learning_rate_factor = 2}}}), {}, "got group");
+  refused(RMSprop(model.parameters(), {.epsilon_outside = true}), {}, "got epsilon_outside");
+  refused(Adam({model.parameters()[0]}), {}, "got one without out/bias");
+  refused(adam, {.loss = Loss("mine", [](const Variable& x, const Tensor&) { return x; })}, "got mine");
+  refused(adam, {.loss = loss::sigmoid_cross_entropy({.pos_weight = {2}})}, "got pos_weight");
+  refused(adam, {.loss = loss::dice()}, "with whole_batch");
+  refused(adam, {.metrics = {metric::f1()}}, "got f1");
+  refused(adam, {.metrics = {metric::precision()}}, "got one of classes");
+  refused(adam, {.loss = Losses{{loss::hinge()}, {loss::hinge()}}}, "one for each of 1 outputs, got 2");
+}
+
+TEST_CASE("losses and metrics of several outputs are the same after saving") {
+  const test::TemporaryFolder folder;
+  const Model model = two_outputs();
+  const SGD sgd(model.parameters(), {.momentum = 0.9, .clip_value = 0.5});
+  save_keras_training(
+      model, sgd, folder / "m.keras",
+      {.loss = Losses{{loss::softmax_cross_entropy({.label_smoothing = 0.1})}, {loss::huber({.delta = 2}), 0.5}},
+       .metrics = {{metric::top_k_accuracy({.k = 2}), "kind"}, {metric::r2(), "price"}, {metric::precision(), "price"}}});
+  const KerasTraining run = load_keras_training(folder / "m.keras");
+  REQUIRE(run.loss->all().size() == 2);
+  CHECK(to_string(run.loss->all()[0].loss) == "softmax_cross_entropy (label_smoothing 0.1)");
+  CHECK(to_string(run.loss->all()[1].loss) == "huber (delta 2)");
+  CHECK(run.loss->all()[1].weight == 0.5);
+  REQUIRE(run.metrics.size() == 3);
+  CHECK(run.metrics[0].metric.name() == "top_2_accuracy");
+  CHECK(run.metrics[0].output == "kind");
+  CHECK(run.metrics[1].output == "price");
+  CHECK(run.optimizer->settings() == sgd.settings());
+}
+
+TEST_CASE("files without a compiled model, and unknown parts, are errors in words") {
+  const test::TemporaryFolder folder;
+  const Model model = one_output();
+  save_keras_model(model, folder / "plain.keras");
+  CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.keras"); }),
+             Catch::Contains("plain.keras: expected a compiled model"));
+  save_keras_model(model, folder / "plain.h5");
+  CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.h5"); }), Catch::Contains("expected a compiled model"));
+  CHECK_THAT(error_of([&] { load_keras_training(folder / "none.keras"); }),
+             Catch::Contains("load_keras_training: ") && Catch::Contains("none.keras"));
+}
