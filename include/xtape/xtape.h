@@ -67,9 +67,9 @@ int32_t xtape_abi_version(void);
  * change it. The text is valid until the next call that fails in this thread. */
 const char* xtape_last_error(void);
 
-/** Loads a model: a safetensors file of xtape, a .keras or HDF5 file of Keras, or an ONNX file (.onnx). Except for
- * ONNX, the content of the file decides, not its name. `path` is in the encoding of the file system. `flags` is 0 or
- * XTAPE_CHANNELS_FIRST. On failure *model is NULL. */
+/** Loads a model: a safetensors file of xtape, a .keras or HDF5 file of Keras, or an ONNX file. The content of the file
+ * decides which it is; ".onnx" at the end of the name says that a file without a signature is ONNX. `path` is in the
+ * encoding of the file system. `flags` is 0 or XTAPE_CHANNELS_FIRST. On failure *model is NULL. */
 xtape_status xtape_model_load(const char* path, uint32_t flags, xtape_model** model);
 /** Frees a model. Null is ignored. Tensors that the model has computed stay valid. */
 void xtape_model_free(xtape_model* model);

@@ -269,7 +269,7 @@ TEST_CASE("C: null pointers and wrong numbers are errors of every function") {
   invalid(xtape_model_load(nullptr, 0, &loading), "xtape_model_load: expected a path and a pointer");
   invalid(xtape_model_load(path.c_str(), 0, nullptr), "xtape_model_load: expected a path and a pointer");
   invalid(xtape_model_load(path.c_str(), 2, &loading), "xtape_model_load: expected known flags, got 2");
-  invalid(xtape_model_load(path.c_str(), XTAPE_CHANNELS_FIRST, &loading), "expected an ONNX file (.onnx) with");
+  invalid(xtape_model_load(path.c_str(), XTAPE_CHANNELS_FIRST, &loading), "expected an ONNX file with");
   CHECK(loading == nullptr);
 
   invalid(xtape_model_input_count(nullptr, &count), "xtape_model_input_count: expected a handle, got NULL");
