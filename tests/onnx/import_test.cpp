@@ -140,6 +140,16 @@ TEST_CASE("windows, paddings and resizings with every option give the outputs of
   }
 }
 
+TEST_CASE("rows of several samples are computed separately") {
+  auto arrays = arrays_of("rows");
+  const Model model = load_onnx(goldens / "rows.onnx", {.images = ImageAxes::channels_first});
+  const auto outputs = run(model, arrays["input_0"]);
+  // the first output has the batch on its second axis in the file
+  CHECK(largest_difference(transpose(outputs[0], {1, 0, 2}).value(), arrays["output_0"]) < 1e-5);
+  CHECK(largest_difference(outputs[1].value(), arrays["output_1"]) < 1e-5);
+  CHECK(largest_difference(outputs[2].value(), arrays["output_2"]) < 1e-5);
+}
+
 TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
   const TemporaryFolder folder;
   auto arrays = arrays_of("text_recognition");

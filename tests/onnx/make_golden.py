@@ -213,3 +213,23 @@ out("Mul", "image", g.op("Reshape", g.op("Sqrt", g.op("Abs", g.weight(2, 2))), g
 for part in g.op("Split", "image", axis=3, split=[3, 4], outputs=2):
     outputs.append((part, 4))
 g.save("opset_9", [("image", ["n", 4, 6, 7])], outputs, {"image": images(2, 4, 6, 7)}, 9)
+
+# Text recognition as exporters of PyTorch write it: rows (steps * n, channels) and (n * steps, channels).
+g = Graph()
+x = g.op("Relu", g.norm(g.op("Conv", "image", g.weight(6, 1, 3, 3), g.weight(6), pads=[1, 1, 1, 1]), 6))
+x = g.op("Conv", g.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 1], pads=[0, 1, 0, 1]), g.weight(8, 6, 4, 1))
+x = g.op("Squeeze", x, g.integers(2))
+outputs = []
+for perm in [2, 0, 1], [0, 2, 1]:
+    steps = g.op("Transpose", x, perm=perm)
+    first, second = (g.op("Gather", g.op("Shape", steps), g.constant(numpy.int64(i), as_node=True)) for i in range(2))
+    one = g.integers(0)
+    rows = g.op("Unsqueeze", g.op("Mul", first, second), one)
+    rows = g.op("Reshape", steps, g.op("Concat", rows, g.integers(8), axis=0))
+    rows = g.op("Tanh", g.op("Gemm", rows, g.weight(5, 8), g.weight(5), transB=1))
+    rows = g.op("Reshape", rows, g.op("Concat", g.op("Unsqueeze", first, one), g.op("Unsqueeze", second, one),
+                                      g.integers(-1), axis=0))
+    out("LogSoftmax", rows, rank=3, axis=2)
+rows = g.op("MatMul", g.op("Reshape", g.op("Transpose", x, perm=[0, 2, 1]), g.integers(-1, 8)), g.weight(8, 3))
+out("Reshape", g.op("Softmax", rows), g.integers(-1, 10, 3), rank=3)
+g.save("rows", [("image", ["n", 1, 8, 9])], outputs, {"image": images(2, 1, 8, 9)}, 13)

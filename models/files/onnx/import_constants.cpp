@@ -47,18 +47,19 @@ void constant_of_shape(ImportNode& n) {
 }
 
 void shape_row(ImportNode& n) {
+  n.allow_moved_batch();
   const std::int64_t first = n.integer("start", 0);
   const bool has_end = n.has("end");
   const std::int64_t last = n.integer("end", 0);
   const bool constant = n.input(0).constant.has_value();
   std::vector<Number> numbers;
   if (n.is_tensor(0)) {
-    if (n.graph.lead() == 1) numbers.push_back({-1, Kind::batch});
     std::int64_t axis = 0;
     for (const Extent extent : n.extents(0)) {
       numbers.push_back(extent.known() ? Number{extent.value()} : Number{axis, Kind::unknown});
       ++axis;
     }
+    if (n.graph.lead() == 1) numbers.insert(numbers.begin() + n.batch_at(), {-1, Kind::batch});
   } else if (n.input(0).numbers) {
     numbers.push_back({std::ssize(*n.input(0).numbers)});
   } else {

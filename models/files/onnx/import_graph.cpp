@@ -300,6 +300,8 @@ Model ImportGraph::model() {
     const ImportValue& output = value(info.name());
     check(output.tensor.has_value(), "output \"{:.100}\": expected a value that depends on the inputs, got a constant",
           info.name());
+    check(!output.merged, "output \"{:.100}\": expected a batch axis, got one that is merged with another axis",
+          info.name());
     const bool image = options_.images == ImageAxes::channels_last && output.tensor->shape().rank() == 3;
     xtape_onnx::NodeProto place;
     place.set_name(info.name());

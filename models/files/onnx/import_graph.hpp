@@ -34,6 +34,9 @@ struct ImportValue {
   /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.
   std::optional<Shape> flat_of = std::nullopt;
   int batch_at = 0;  ///< the axis of the batch in the file; it is the first one of the tensor
+  /// Whether the first axis of the file is the product of the batch, at `batch_at`, and the first axis of samples: rows
+  /// of a matrix, which are computed separately.
+  bool merged = false;
 };
 
 /// The values of the parameters of a layer by name.
@@ -120,6 +123,10 @@ class ImportNode {
   /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into
   /// account.
   void allow_moved_batch() { moved_batch_ = true; }
+  /// The same, and the batch may be merged with the first axis of samples.
+  void allow_merged_batch() { moved_batch_ = merged_batch_ = true; }
+  /// Whether the batch of the first input is merged with the first axis of samples.
+  bool is_merged() const { return has_input(0) && input(0).merged; }
   /// The axis of the batch of the first input in the file.
   int batch_at() const { return has_input(0) ? input(0).batch_at : 0; }
   bool is_tensor(int i) const { return has_input(i) && input(i).tensor.has_value(); }
@@ -138,7 +145,7 @@ class ImportNode {
   SymbolicTensor images(int i, int rank = -1);
   SymbolicTensor images(const ImportValue& value);
   /// Number of axes of an input in the file.
-  int rank(int i) const { return tensor(i).shape().rank() + graph.lead(); }
+  int rank(int i) const { return tensor(i).shape().rank() + graph.lead() - (input(i).merged ? 1 : 0); }
   /// The input. Error if it is a constant.
   const SymbolicTensor& tensor(int i) const;
   /// The extents of a sample of the input in the order of the file.
@@ -182,7 +189,7 @@ class ImportNode {
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
   std::set<std::string> read_;
-  bool moved_batch_ = false;
+  bool moved_batch_ = false, merged_batch_ = false;
 };
 
 /// Combines two operands by the operator of the node, with broadcasting.

@@ -68,6 +68,8 @@ const ImportValue& ImportNode::input(int i) const {
   check(value.batch_at == 0 || (moved_batch_ && i == 0),
         "expected the batch on the first axis, got it on axis {}; the model computes each sample separately",
         value.batch_at);
+  check(!value.merged || (merged_batch_ && i == 0),
+        "expected a batch axis, got one that is merged with another axis, in front of an operator that reads both");
   return value;
 }
 
@@ -164,7 +166,8 @@ std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last
   check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
   if (axis < 0) axis += rank;
   if (graph.lead() == 0) return axis + 1;
-  check(axis != batch_at(),
+  if (is_merged() && axis > 0) return axis + 1;
+  check(axis != batch_at() && !is_merged(),
         "expected an axis of samples, got the batch axis; the model computes each sample separately");
   if (axis < batch_at()) return axis + 1;
   if (!channels_last) return axis;
@@ -180,7 +183,11 @@ void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   const ImportValue& like = input(i);
   graph.set(
       node.output(0),
-      {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of, .batch_at = like.batch_at});
+      {.tensor = tensor,
+       .channels_last = like.channels_last,
+       .flat_of = like.flat_of,
+       .batch_at = like.batch_at,
+       .merged = like.merged});
 }
 
 void ImportNode::copy_input() {

@@ -30,6 +30,7 @@ std::optional<Tensor> bias_of(const Tensor& constant, std::int64_t units, int ra
 }
 
 void gemm(ImportNode& n) {
+  n.allow_merged_batch();
   if (n.graph.opset() < 7) n.ignore("broadcast");
   const double alpha = n.number("alpha", 1), beta = n.number("beta", 1);
   const bool transposed = n.integer("transB", 0) != 0;
@@ -44,13 +45,17 @@ void gemm(ImportNode& n) {
   const std::int64_t units = kernel.dim(1);
   ImportValue x = n.input(0);
   if (left_transposed) x = {.tensor = n.layer<PermuteLayer>({.dims = std::vector<std::int64_t>{2, 1}}, {n.plain(0)})};
-  if (!n.has_input(2)) return n.set(dense(n, x, kernel, std::nullopt));
+  check(x.merged || x.batch_at == 0, "expected the batch on the first axis, got it on axis {}", x.batch_at);
+  const auto set = [&](const SymbolicTensor& y) {
+    n.graph.set(n.node.output(0), {.tensor = y, .batch_at = x.batch_at, .merged = x.merged});
+  };
+  if (!n.has_input(2)) return set(dense(n, x, kernel, std::nullopt));
   Tensor constant = n.constant(2);
   check(is_floating(constant.dtype()), "expected a floating bias, got {}", constant.dtype());
   if (beta != 1) constant = multiply(Variable(constant), beta).value();
   if (constant.size() == 1 && units > 1)
     constant = broadcast_to(Variable(constant.reshaped({1})), Shape{units}).value();
-  if (const auto bias = bias_of(constant, units, 2)) return n.set(dense(n, x, kernel, bias));
+  if (const auto bias = bias_of(constant, units, 2)) return set(dense(n, x, kernel, bias));
   check(n.graph.lead() == 0 && constant.rank() == 2, "expected a bias for each of {} units, got the shape {}", units,
         constant.shape());
   n.set(n.operation({.function = std::string("Add"), .constant_shape = {{constant.dim(0), constant.dim(1)}}},
@@ -75,9 +80,9 @@ std::optional<Tensor> added_bias(ImportNode& n, std::int64_t units, std::string&
 }
 
 void matmul_row(ImportNode& n) {
-  n.allow_moved_batch();
-  const bool moved = n.batch_at() != 0;
-  check(!moved || (n.batch_at() < n.rank(0) - 1 && !n.is_tensor(1)),
+  n.allow_merged_batch();
+  const bool moved = n.batch_at() != 0 || n.is_merged();
+  check(!moved || ((n.is_merged() || n.batch_at() < n.rank(0) - 1) && !n.is_tensor(1)),
         "expected the batch on the first axis, got it on axis {}", n.batch_at());
   if (n.is_tensor(0) && n.is_tensor(1)) {
     return n.set(n.operation({.function = std::string("MatMul")}, {n.plain(0), n.plain(1)}));
@@ -89,7 +94,9 @@ void matmul_row(ImportNode& n) {
   if (!first && constant.rank() == 2 && n.input(0).tensor->shape().rank() >= 1) {
     std::string output = n.node.output(0);
     const auto bias = added_bias(n, constant.dim(1), output);
-    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias), .batch_at = n.batch_at()});
+    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias),
+                                .batch_at = n.batch_at(),
+                                .merged = n.is_merged()});
   }
   check(!moved, "expected the batch on the first axis, got it on axis {}", n.batch_at());
   const int sample_rank = n.input(first ? 1 : 0).tensor->shape().rank();

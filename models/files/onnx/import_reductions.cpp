@@ -37,8 +37,8 @@ void reduce(ImportNode& n) {
 
 /// Softmax over one axis since opset 13, and over all axes from the given one before.
 void softmax_row(ImportNode& n) {
+  n.allow_merged_batch();
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
-  n.allow_moved_batch();
   const bool old = n.graph.opset() < 13, log = n.node.op_type() == "LogSoftmax";
   const int rank = n.rank(0);
   const std::int64_t axis = n.integer("axis", old ? 1 : -1), first = axis < 0 ? axis + rank : axis;
@@ -50,9 +50,12 @@ void softmax_row(ImportNode& n) {
   };
   if (!old || first == rank - 1) {
     const SymbolicTensor source = x.flat_of ? n.plain(0) : *x.tensor;
-    return n.set(along(source, n.axis_of(axis, rank, x.channels_last)), x.channels_last, 0, x.batch_at);
+    return n.graph.set(n.node.output(0), {.tensor = along(source, n.axis_of(axis, rank, x.channels_last)),
+                                          .channels_last = x.channels_last,
+                                          .batch_at = x.batch_at,
+                                          .merged = x.merged});
   }
-  check(x.batch_at == 0, "expected the batch on the first axis, got it on axis {}", x.batch_at);
+  check(x.batch_at == 0 && !x.merged, "expected the batch on the first axis, got it on axis {}", x.batch_at);
   const int lead = n.graph.lead();
   check(first >= lead, "axis: expected an axis of samples, got the batch axis");
   const std::vector<Extent> extents = n.extents(0);

@@ -63,7 +63,51 @@ bool is_batch(ImportNode& n, const Number& number, bool allow_zero) {
   return number.value == -1 || (n.graph.batch() && number.value == *n.graph.batch());
 }
 
+/// The number of elements behind the first axis of samples.
+Extent elements_behind(const PartialShape& shape) { return shape.without(0).size(); }
+
+/// Reshapes rows: (n, steps, ...) or (steps, n, ...) to (n steps, ...). Nothing if the target is another one.
+std::optional<ImportValue> merged_batch(ImportNode& n, const ImportValue& x, const std::vector<Number>& target) {
+  if (n.graph.lead() == 0 || x.batch_at > 1 || target.size() < 2 || x.tensor->shape().rank() < 2) return std::nullopt;
+  const std::vector<Extent> old = n.extents(0);
+  const Extent behind = elements_behind(PartialShape(old));
+  const Number& rows = target.front();
+  const auto batch = n.graph.batch();
+  const bool fits = rows.kind == Kind::unknown || (rows.known() && rows.value == -1) ||
+                    (batch && old[0].known() && rows.known() && rows.value == *batch * old[0].value());
+  if (!fits || !behind.known() || (x.batch_at == 0 && old[0] == Extent(1))) return std::nullopt;
+  std::vector<Extent> extents{old[0]};
+  for (std::size_t i = 1; i < target.size(); ++i) {
+    const bool open = target[i].known() && target[i].value == -1 && rows.kind == Kind::unknown && target.size() == 2;
+    if (!open && (!target[i].known() || target[i].value < 1)) return std::nullopt;
+    extents.push_back(open ? behind : Extent(target[i].value));
+  }
+  if (elements_behind(PartialShape(extents)) != behind) return std::nullopt;
+  return ImportValue{.tensor = reshaped(n, n.plain(x), extents), .batch_at = x.batch_at, .merged = true};
+}
+
+/// The inverse of merged_batch().
+ImportValue divided_batch(ImportNode& n, const ImportValue& x, const std::vector<Number>& target) {
+  const PartialShape& shape = x.tensor->shape();
+  const auto batch = static_cast<std::size_t>(x.batch_at);
+  check(target.size() >= 2 && is_batch(n, target[batch], true),
+        "expected a target shape with the batch on axis {}, where it was before, got another one", batch);
+  const Number& steps = target[1 - batch];
+  check(!steps.known() || steps.value == -1 || Extent(steps.value) == shape[0] || !shape[0].known(),
+        "expected {} on axis {}, got {}", shape[0], 1 - batch, steps.value);
+  std::vector<Extent> extents{shape[0]};
+  for (std::size_t i = 2; i < target.size(); ++i) {
+    extents.push_back(target[i].known() && target[i].value > 0 ? Extent(target[i].value) : any);
+  }
+  if (extents.size() == 2 && !extents[1].known()) extents[1] = elements_behind(shape);
+  const Extent given = elements_behind(PartialShape(extents)), behind = elements_behind(shape);
+  check(!given.known() || given == behind, "expected {} elements for each row, got {}", behind, given);
+  return {.tensor = PartialShape(extents) == shape ? *x.tensor : reshaped(n, *x.tensor, extents),
+          .batch_at = x.batch_at};
+}
+
 void reshape_row(ImportNode& n) {
+  n.allow_merged_batch();
   const bool allow_zero = n.integer("allowzero", 0) != 0;
   const auto target = n.numbers(1);
   check(target.has_value(), "expected a target shape of integers that do not depend on values, got others");
@@ -72,6 +116,11 @@ void reshape_row(ImportNode& n) {
     return n.graph.set(n.node.output(0), n.input(0));
   }
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
+  const ImportValue& x = n.input(0);
+  if (x.merged) return n.graph.set(n.node.output(0), divided_batch(n, x, *target));
+  if (const auto rows = merged_batch(n, x, *target)) return n.graph.set(n.node.output(0), *rows);
+  check(x.batch_at == 0, "expected the batch on the first axis, got it on axis {}; the model computes each sample "
+        "separately", x.batch_at);
   const std::size_t lead = static_cast<std::size_t>(n.graph.lead());
   check(target->size() >= lead, "expected a target shape with a batch axis, got none");
   check(lead == 0 || is_batch(n, target->front(), allow_zero),
