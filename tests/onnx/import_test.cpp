@@ -204,6 +204,31 @@ TEST_CASE("an Error names the node, the operator and the opset") {
             "the model computes each sample separately"));
 }
 
+TEST_CASE("functions with their usual constants become one layer, others are composed") {
+  const TemporaryFolder folder;
+  const auto layers = [&](const char* type, const std::vector<std::pair<const char*, float>>& numbers) {
+    const Model model = load_onnx(file_with(folder, type, [&](auto& file) {
+      for (const auto& [name, value] : numbers) {
+        auto& attribute = *file.mutable_graph()->mutable_node(0)->add_attribute();
+        attribute.set_name(name);
+        attribute.set_type(xtape_onnx::AttributeProto::FLOAT);
+        attribute.set_f(value);
+      }
+    }));
+    return model.nodes().size() - 1;  // without the input
+  };
+  CHECK(layers("Selu", {}) == 1);
+  CHECK(layers("Selu", {{"alpha", 1.6732632F}, {"gamma", 1.0507010F}}) == 1);
+  CHECK(layers("Selu", {{"alpha", 1.7F}}) == 2);
+  CHECK(layers("Selu", {{"gamma", 1.1F}}) == 2);
+  CHECK(layers("Elu", {}) == 1);
+  CHECK(layers("Celu", {}) == 1);
+  CHECK(layers("Celu", {{"alpha", 2}}) == 3);
+  CHECK(layers("HardSigmoid", {{"alpha", 1.0F / 6}}) == 1);
+  CHECK(layers("HardSigmoid", {}) == 2);
+  CHECK(layers("HardSigmoid", {{"alpha", 1.0F / 6}, {"beta", 0.4F}}) == 2);
+}
+
 TEST_CASE("results have at most 8 axes") {
   const TemporaryFolder folder;
   const auto unsqueezed = [&](int more) {

@@ -335,6 +335,58 @@ TEST_CASE("a metric combines the numbers of batches by its own function") {
                  Contains("got float32 (1,)"));
 }
 
+TEST_CASE("every metric rejects outputs, targets and weights of other shapes, with its name") {
+  const Metric of_elements[] = {metric::binary_accuracy(),
+                                metric::precision(),
+                                metric::recall(),
+                                metric::f1(),
+                                metric::intersection_over_union(),
+                                metric::auc(),
+                                metric::mean_squared_error(),
+                                metric::root_mean_squared_error(),
+                                metric::mean_absolute_error(),
+                                metric::mean_absolute_percentage_error(),
+                                metric::mean_squared_logarithmic_error(),
+                                metric::log_cosh(),
+                                metric::poisson(),
+                                metric::cosine_similarity(),
+                                metric::hinge(),
+                                metric::squared_hinge(),
+                                metric::categorical_hinge(),
+                                metric::kl_divergence(),
+                                metric::r2()};
+  const Metric of_classes[] = {metric::accuracy(),  metric::top_k_accuracy({.k = 2}),
+                               metric::precision(), metric::recall(),
+                               metric::f1(),        metric::intersection_over_union()};
+  const Tensor half = Tensor::full({4, 2}, 0.5, DType::float64);
+  const auto reject = [](const Metric& its, const Tensor& y, const Tensor& t, const Tensor& w = {}) {
+    INFO(to_string(its) << " of " << y.defined() << t.defined() << w.defined());
+    CHECK_THAT(error_of([&] { its(y, t, w); }),
+               Contains(its.name() + ": expected") && !Contains("got ()") && !Contains("and ()"));
+  };
+  for (const Metric& its : of_elements) {
+    CHECK_NOTHROW(its(half, half, Tensor::ones({4})));
+    reject(its, {}, half);
+    reject(its, half, {});
+    reject(its, half.to(DType::int64), half);
+    for (const Shape& other : {Shape{4}, Shape{2, 2}, Shape{4, 1}, Shape{8}}) {
+      reject(its, half, Tensor::full(other, 0.5, DType::float64));
+    }
+    for (const Shape& other : {Shape{}, Shape{1}, Shape{2}, Shape{4, 2}}) reject(its, half, half, Tensor::ones(other));
+    reject(its, half, half, Tensor::ones({4}, DType::int64));
+  }
+  const Tensor labels = Tensor::labels({0, 1, 1, 0});
+  for (const Metric& its : of_classes) {
+    CHECK_NOTHROW(its(half, labels, Tensor::ones({4})));
+    reject(its, {}, labels);
+    reject(its, half.to(DType::int64), labels);
+    for (const Tensor& other : {Tensor::labels({0, 1}), Tensor::labels({0, 1, 2, 0}), Tensor::labels({0, -1, 1, 0})}) {
+      reject(its, half, other);
+    }
+    reject(its, half, labels, Tensor::ones({2}));
+  }
+}
+
 TEST_CASE("metrics reject invalid arguments with their names") {
   const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
   CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({samples}, DType::int64)); }),

@@ -1,6 +1,7 @@
 // Metrics that are losses.
 #include "framework/ops/classification_losses.hpp"
 #include "framework/ops/regression_losses.hpp"
+#include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/metric.hpp"
 #include "training/metrics/metric_parts.hpp"
 
@@ -11,7 +12,7 @@ namespace {
 Metric of_loss(const char* name, Variable (*loss)(const Variable&, const Tensor&, const Tensor&), double sign = 1) {
   const auto sums = [name, loss](const Tensor& outputs, const Tensor& targets, const Tensor& weights) {
     check(outputs.defined() && outputs.rank() > 0 && is_floating(outputs.dtype()),
-          "{}: expected floating outputs (n, ...), got {}", name, outputs.shape());
+          "{}: expected floating outputs (n, ...), got {}", name, tensor_text(outputs));
     const std::int64_t n = outputs.dim(0);
     const double mean = loss(outputs.to(DType::float64), targets, weights).value().item();
     double all = 0;
