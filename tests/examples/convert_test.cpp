@@ -65,7 +65,8 @@ TEST_CASE("convert writes every format from every format, and stores classes and
     }
   }
   check_done(run("convert a.h5 b.h5 --scale 0..255"), "b.h5 does not hold class names and the scale");
-  check_done(run("convert a.h5 c.onnx --scale=-1..1 --classes dark,light --fold --opset 21 --quiet"), "c.onnx in xtape");
+  check_done(run("convert a.h5 c.onnx --scale=-1..1 --classes dark,light --fold --opset 21 --quiet"),
+             "c.onnx in xtape");
   CHECK(load_any_model(run.folder() / "c.onnx").image_scale == "-1..1");
   CHECK(load_any_model(run.folder() / "c.onnx").class_names == std::vector<std::string>{"dark", "light"});
   CHECK(light(run, "c.onnx --scale -1..1") == Approx(1 / (1 + std::exp(5 - 10.0 / 255))));
@@ -105,10 +106,8 @@ TEST_CASE("convert puts weights of PyTorch and others into models, and writes we
   check_done(run("convert --partial " + (torch / "types.pt").string() + " x.onnx --model empty.safetensors"),
              "0 of 8 parameters matched");
   // a network of the library
-  const Model network = cifar_resnet(20, {.input = {16, 16, 3},
-                                          .classes = 4,
-                                          .implementation = Implementation::torchvision,
-                                          .seed = 5});
+  const Model network =
+      cifar_resnet(20, {.input = {16, 16, 3}, .classes = 4, .implementation = Implementation::torchvision, .seed = 5});
   save_weights(network, run.folder() / "r.safetensors", {.format = WeightsFormat::pytorch});
   const std::string options = " --network cifar_resnet20 --implementation torchvision --outputs 4 --quiet --input ";
   check_done(run("convert r.safetensors r.onnx --fold --scale imagenet" + options + "16x16x3"), "r.onnx in xtape");

@@ -1,4 +1,3 @@
-#include "models/files/keras/keras_model.hpp"
 #include "models/files/weights.hpp"
 
 #include <fstream>
@@ -7,6 +6,7 @@
 #include "layers/core/dense.hpp"
 #include "layers/graph/input.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
