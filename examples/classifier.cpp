@@ -46,7 +46,9 @@ Classifier load_classifier(const std::string& program, const ClassifierOptions& 
         "{}: expected --image-size for a network that takes images {} in {}, got none", program, input, path);
   const auto extent = [&](int axis) { return input[axis].known() ? input[axis].value() : *options.image_size; };
   const std::string scale = options.scale.empty() ? loaded.image_scale : options.scale;
-  return {model, scale.empty() ? model : with_image_scale(model, image_scale(scale)), loaded.class_names,
+  return {model,
+          scale.empty() ? model : with_image_scale(model, image_scale(scale)),
+          loaded.class_names,
           {extent(0), extent(1), extent(2)}};
 }
 

@@ -20,10 +20,7 @@ struct Settings {
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, model_help)
-      ->required()
-      ->check(not_empty)
-      ->check(CLI::ExistingFile);
+  app.add_option("--model", s.model, model_help)->required()->check(not_empty)->check(CLI::ExistingFile);
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST")->check(not_empty);
   app.add_option("--scale", s.scale, scale_help)->check(is_scale);
   app.add_option("--image-size", s.image_size, image_size_help)->check(CLI::Range(1, 16384));

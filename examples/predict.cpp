@@ -22,10 +22,7 @@ struct Settings {
 };
 
 void declare(CLI::App& app, Settings& s) {
-  app.add_option("--model", s.model, model_help)
-      ->required()
-      ->check(not_empty)
-      ->check(CLI::ExistingFile);
+  app.add_option("--model", s.model, model_help)->required()->check(not_empty)->check(CLI::ExistingFile);
   app.add_option("photographs", s.photographs, "JPEG or PNG files, or folders of them")->required();
   app.add_option("--top", s.top, "Classes shown for each")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--classes", s.classes, "Names of the classes, A,B,C, where the file does not say them")
@@ -128,8 +125,7 @@ class Output {
 int run(const Settings& s) {
   const Classifier network =
       load_classifier("predict", {.path = s.model, .scale = s.scale, .image_size = s.image_size});
-  const std::vector<std::string> names =
-      s.classes.empty() ? network.class_names : CLI::detail::split(s.classes, ',');
+  const std::vector<std::string> names = s.classes.empty() ? network.class_names : CLI::detail::split(s.classes, ',');
   const Extent classes = network.model.output_shape()[0];
   check(names.empty() || std::ssize(names) == classes,
         "predict: expected the names of {} classes, got {}; give them with --classes", classes, names.size());

@@ -50,8 +50,8 @@ try:
             import keras
         except ImportError:
             import tf_keras as keras
-except ImportError as error:
-    print(error)
+except ImportError:
+    print("expected the modules numpy and " + ("onnxruntime" if job["format"] == "ONNX" else "keras or tf_keras"))
     sys.exit(3)
 inputs = [np.fromfile(os.path.join(folder, i["file"]), i["dtype"]).reshape(i["shape"]) for i in job["inputs"]]
 if job["format"] == "ONNX":
@@ -188,13 +188,13 @@ ForeignResult foreign_outputs(const std::string& python, const fs::path& path, M
                               const std::vector<Tensor>& inputs) {
   const TemporaryFolder folder;
   std::ofstream(folder / "run.py") << script;
-  std::ofstream(folder / "job.json")
-      << nlohmann::json{{"format", to_string(format)}, {"inputs", written_inputs(inputs, folder)}};
+  std::ofstream(folder / "job.json") << nlohmann::json{{"format", to_string(format)},
+                                                       {"inputs", written_inputs(inputs, folder)}};
   const std::string log = (folder / "log").string();
-  const int status = std::system(fmt::format("{} {} {} {} > {} 2>&1", quoted(python),
-                                             quoted((folder / "run.py").string()), quoted(path.string()),
-                                             quoted((folder / "").string()), quoted(log))
-                                     .c_str());
+  const int status =
+      std::system(fmt::format("{} {} {} {} > {} 2>&1", quoted(python), quoted((folder / "run.py").string()),
+                              quoted(path.string()), quoted((folder / "").string()), quoted(log))
+                      .c_str());
   const std::string said = last_line(text_of(log)), runtime = format == ModelFormat::onnx ? "onnxruntime" : "Keras";
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   if (code == 3 || code == 126 || code == 127) return {runtime, {}, said};

@@ -28,9 +28,9 @@ Difference difference(const std::vector<Tensor>& ours, const std::vector<Tensor>
 
 /// What other software said to a file.
 struct ForeignResult {
-  std::string runtime;                  ///< its name and version, such as "onnxruntime 1.23.0"
-  std::vector<Tensor> outputs;          ///< empty if it was not run
-  std::string reason;                   ///< why it was not run
+  std::string runtime;          ///< its name and version, such as "onnxruntime 1.23.0"
+  std::vector<Tensor> outputs;  ///< empty if it was not run
+  std::string reason;           ///< why it was not run
 };
 
 /// Runs a file of Keras or ONNX with the software that it comes from: `python` runs keras, tf_keras or onnxruntime,

@@ -49,8 +49,8 @@ FormatOptions declare(CLI::App& app, Settings& s) {
   const std::string weights_in = "Weights into a model";
   CLI::Option* model = app.add_option("--model", s.model, "IN has weights; put them into the model of this file");
   model->check(CLI::ExistingFile)->group(weights_in);
-  CLI::Option* network = app.add_option("--network", s.network, "IN has weights; put them into a network of xtape: " +
-                                                                    network_names());
+  CLI::Option* network =
+      app.add_option("--network", s.network, "IN has weights; put them into a network of xtape: " + network_names());
   network->excludes(model)->group(weights_in);
   app.add_option("--implementation", s.implementation,
                  "Whose network: keras, or torchvision, which weights of PyTorch need")
@@ -161,15 +161,15 @@ Source load_weights_into_model(const Settings& s) {
   LoadedModel loaded =
       s.network.empty()
           ? timed("reading " + s.model, [&] { return load_any_model(s.model); })
-          : LoadedModel{network_of_name(s.network,
-                                        {.input = input_of(s.input),
-                                         .classes = s.outputs,
-                                         .implementation = s.implementation == "keras" ? Implementation::keras
-                                                                                       : Implementation::torchvision,
-                                         .seed = s.seed}),
-                        ModelFormat::xtape,
-                        {},
-                        ""};
+          : LoadedModel{
+                network_of_name(s.network, {.input = input_of(s.input),
+                                            .classes = s.outputs,
+                                            .implementation = s.implementation == "keras" ? Implementation::keras
+                                                                                          : Implementation::torchvision,
+                                            .seed = s.seed}),
+                ModelFormat::xtape,
+                {},
+                ""};
   const LoadReport report = timed("reading weights of " + s.in, [&] {
     return load_weights(loaded.model, s.in,
                         {.match = s.match == "name" ? Match::name : Match::order, .strict = !s.partial});
@@ -191,8 +191,8 @@ void check_output(const Settings& s, const FormatOptions& formats) {
   const fs::path folder = fs::path(s.out).parent_path();
   check(folder.empty() || fs::is_directory(folder), "convert: expected an existing folder for {}, got none", s.out);
   if (!s.weights.empty()) {
-    const bool fits = s.weights == "keras" ? has_extension(s.out, {".h5", ".hdf5"})
-                                           : has_extension(s.out, {".safetensors"});
+    const bool fits =
+        s.weights == "keras" ? has_extension(s.out, {".h5", ".hdf5"}) : has_extension(s.out, {".safetensors"});
     check(fits, "convert: expected OUT to end in {} for --weights {}, got {}",
           s.weights == "keras" ? ".h5 or .weights.h5" : ".safetensors", s.weights, s.out);
   } else {
@@ -215,8 +215,7 @@ Model write(const Settings& s, const Source& source, const SaveAnyModelOptions& 
   const Model& model = source.loaded.model;
   if (!s.weights.empty()) {
     timed("writing weights to " + s.out, [&] {
-      save_weights(model, s.out,
-                   {.format = s.weights == "pytorch" ? WeightsFormat::pytorch : WeightsFormat::xtape});
+      save_weights(model, s.out, {.format = s.weights == "pytorch" ? WeightsFormat::pytorch : WeightsFormat::xtape});
       return 0;
     });
     const Model copy = clone(model, {.seed = s.seed + 1});

@@ -123,10 +123,8 @@ Settings resumed(const Settings& s) {
 /// The images of --data, or the usual data of the recipe. `image` is the shape of the images that photographs become.
 DataSource load(const Settings& s, const Recipe& recipe, const Shape& image) {
   if (!s.data.empty()) {
-    return load_data(s.data, {.height = image[0],
-                              .width = image[1],
-                              .channels = image[2],
-                              .skip_unreadable = s.skip_unreadable});
+    return load_data(
+        s.data, {.height = image[0], .width = image[1], .channels = image[2], .skip_unreadable = s.skip_unreadable});
   }
   check(recipe.data == "fashion-mnist" || (!s.from.empty() && image == Shape{28, 28, 1}),
         "train: --model {} has no data by default; name a folder with --data FOLDER: with the photographs of CIFAR-10 "

@@ -86,8 +86,8 @@ constexpr std::array<TorchType, 12> types{
 /// A tensor as the pickle describes it.
 struct TorchTensor {
   const TorchType* type;
-  std::string key;         ///< name of the storage
-  std::int64_t elements;   ///< of the storage
+  std::string key;        ///< name of the storage
+  std::int64_t elements;  ///< of the storage
   View view;
 };
 
@@ -148,7 +148,9 @@ TorchTensor tensor_of(const PickleValue* value) {
   const std::vector<const PickleValue*>& id = storage->items[0]->items;
   const auto* type = std::ranges::find(types, id[1]->kind == Kind::global ? id[1]->text : "", &TorchType::storage);
   check(type != types.end(), "expected the type of a storage, got something else");
-  TorchTensor tensor{type, text_of(id[2]), integer_of(id[4]),
+  TorchTensor tensor{type,
+                     text_of(id[2]),
+                     integer_of(id[4]),
                      {integer_of(arguments[1]), integers_of(arguments[2]), integers_of(arguments[3])}};
   check_inside(tensor.view, tensor.elements);
   return tensor;
@@ -309,7 +311,8 @@ class Source {
   mutable std::shared_ptr<const std::string> last_;
 };
 
-/// Whether a file has the magic number of the format before PyTorch 1.6, a pickle of the integer 0x1950a86a20f9469cfc6c.
+/// Whether a file has the magic number of the format before PyTorch 1.6, a pickle of the integer
+/// 0x1950a86a20f9469cfc6c.
 bool is_legacy(const InputFile& file) {
   return has_at(file, 0, "\x80") && has_at(file, 2, "\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19");
 }

@@ -94,9 +94,9 @@ struct ZipFile::Archive {
     require(index >= 0, "expected an entry \"{}\", got none", name);
     zip_stat_t stat;
     zip_stat_init(&stat);
-    require(zip_stat_index(zip.get(), static_cast<zip_uint64_t>(index), 0, &stat) == 0 &&
-                (stat.valid & ZIP_STAT_SIZE) != 0,
-            "expected an entry \"{}\" of known size, got: {}", name, zip_strerror(zip.get()));
+    require(
+        zip_stat_index(zip.get(), static_cast<zip_uint64_t>(index), 0, &stat) == 0 && (stat.valid & ZIP_STAT_SIZE) != 0,
+        "expected an entry \"{}\" of known size, got: {}", name, zip_strerror(zip.get()));
     require(stat.size / largest_factor <= static_cast<zip_uint64_t>(file_size) + slack,
             "expected an entry \"{}\" that fits into the file, got {} bytes in a file of {}", name, stat.size,
             file_size);

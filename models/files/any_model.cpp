@@ -61,7 +61,8 @@ ModelFormat model_format_of_name(const std::filesystem::path& path) {
   if (has_extension(path, {".safetensors", ""})) return ModelFormat::xtape;
   if (has_extension(path, {".keras", ".h5", ".hdf5"})) return ModelFormat::keras;
   check(has_extension(path, {".onnx"}),
-        "save_any_model: expected a name that ends in .safetensors, .keras, .h5, .hdf5 or .onnx, got {}", path.string());
+        "save_any_model: expected a name that ends in .safetensors, .keras, .h5, .hdf5 or .onnx, got {}",
+        path.string());
   return ModelFormat::onnx;
 }
 

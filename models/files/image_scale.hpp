@@ -11,10 +11,10 @@ namespace xtape {
 /// The numbers in which a network expects the pixels of images. For pixels p from 0 to 1, as data sets give them, the
 /// input of the network is factor p + shift.
 struct ImageScale {
-  std::string name = "0..1";          ///< the text that image_scale() makes it from
-  std::vector<double> factor = {1};   ///< one number, or one for each channel
-  std::vector<double> shift = {0};    ///< one number, or one for each channel
-  bool blue_first = false;            ///< whether the channels are in the order blue, green, red
+  std::string name = "0..1";         ///< the text that image_scale() makes it from
+  std::vector<double> factor = {1};  ///< one number, or one for each channel
+  std::vector<double> shift = {0};   ///< one number, or one for each channel
+  bool blue_first = false;           ///< whether the channels are in the order blue, green, red
 };
 
 /// The scale with this name:

@@ -35,8 +35,8 @@ StoredWeights read_weights(const Model& model, const std::filesystem::path& path
     result.weights = from_torch(model, list_torch_file("load_weights", path));
     return result;
   }
-  const std::string_view expected = has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says"
-                                                                          : "a safetensors, PyTorch or HDF5 file";
+  const std::string_view expected =
+      has_extension(path, {".h5", ".hdf5"}) ? "an HDF5 file, as its name says" : "a safetensors, PyTorch or HDF5 file";
   check_neither_empty_nor_zip("load_weights", expected, opened, path.string());
   if (is_hdf5(opened)) return read_keras_weights(model, {keras_nodes(model)}, path);
   check(may_be_safetensors(opened), "load_weights: expected {}, got one of another format: {}", expected,

@@ -68,18 +68,17 @@ struct SaveWeightsOptions {
 /// that the format has no name for, and when the file cannot be written.
 void save_weights(const Model& model, const std::filesystem::path& path, const SaveWeightsOptions& options = {});
 
-/// Reads weights from a safetensors file of xtape or PyTorch, from a file of PyTorch's torch.save() (.pt, .pth), or from
-/// an HDF5 file of Keras: of model.save("m.h5"), model.save_weights("w.h5"), or model.save_weights("w.weights.h5") of
-/// Keras 3. The format is detected from the
-/// content of the file, not from its name. Values are converted to the type that the model computes in; the report
-/// lists both types. Tensors of types that xtape does not have match no parameter; they are reported as mismatched,
-/// unexpected or left out.
+/// Reads weights from a safetensors file of xtape or PyTorch, from a file of PyTorch's torch.save() (.pt, .pth), or
+/// from an HDF5 file of Keras: of model.save("m.h5"), model.save_weights("w.h5"), or model.save_weights("w.weights.h5")
+/// of Keras 3. The format is detected from the content of the file, not from its name. Values are converted to the type
+/// that the model computes in; the report lists both types. Tensors of types that xtape does not have match no
+/// parameter; they are reported as mismatched, unexpected or left out.
 ///
 /// The tensors of a PyTorch state_dict are matched by the names of modules ("layer1.0.conv1.weight" is the kernel of a
 /// layer "layer1.0.conv1") and converted: kernels (out, in, height, width) and (out, in), rows of a dense layer behind
 /// Flatten, which PyTorch orders by channels first. The networks of models/zoo have torchvision's names with
-/// Implementation::torchvision. A file of torch.save() may hold the state_dict, or a checkpoint with one inside. Nothing
-/// in it is executed; other Python objects than tensors, dictionaries, lists, numbers and texts are an Error.
+/// Implementation::torchvision. A file of torch.save() may hold the state_dict, or a checkpoint with one inside.
+/// Nothing in it is executed; other Python objects than tensors, dictionaries, lists, numbers and texts are an Error.
 ///
 /// Error with the path when the file cannot be read, has another format, has two tensors for one parameter, or has no
 /// order although Match::order is requested. Error, unless `strict` is false, when the model and the file do not match,

@@ -71,7 +71,8 @@ void read_pickle(const std::filesystem::path& path) {
   const TemporaryFile archive("read_pickle");
   std::vector<ZipEntry> entries{{"a/data.pkl", bytes_of(path)}};
   for (const int bytes : {4, 16, 48}) {
-    entries.push_back({fmt::format("a/data/{}", entries.size() - 1), std::string(static_cast<std::size_t>(bytes), '\1')});
+    entries.push_back(
+        {fmt::format("a/data/{}", entries.size() - 1), std::string(static_cast<std::size_t>(bytes), '\1')});
   }
   std::ofstream out(archive.path(), std::ios::binary);
   write_zip("read_pickle", out, entries);

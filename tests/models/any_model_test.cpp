@@ -38,8 +38,10 @@ TEST_CASE("models of all formats are recognized by their content") {
   const Model model = small_model();
   const Tensor x = pixels().to(DType::float32);
   const SaveAnyModelOptions options{.class_names = {"cat", "dog"}, .image_scale = "0..255"};
-  for (const auto& [file, format] : {std::pair{"a.safetensors", ModelFormat::xtape}, {"a", ModelFormat::xtape},
-                                     {"a.keras", ModelFormat::keras}, {"a.h5", ModelFormat::keras},
+  for (const auto& [file, format] : {std::pair{"a.safetensors", ModelFormat::xtape},
+                                     {"a", ModelFormat::xtape},
+                                     {"a.keras", ModelFormat::keras},
+                                     {"a.h5", ModelFormat::keras},
                                      {"a.onnx", ModelFormat::onnx}}) {
     INFO(file);
     CHECK(model_format_of_name(file) == format);

@@ -1,9 +1,8 @@
 // Files of torch.save(): golden files of PyTorch (tests/golden/make_torch_files.py), refused objects, damaged files.
-#include "framework/io/torch_file.hpp"
-
 #include <fstream>
 
 #include "framework/io/pickle.hpp"
+#include "framework/io/torch_file.hpp"
 #include "framework/io/zip.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
@@ -72,7 +71,8 @@ TEST_CASE("files of torch.save() are read with every type, stride, offset and sh
     INFO(file);
     const std::vector<StoredTensor> all = list_torch_file("test", golden / file);
     const std::vector<double> small{-1, 0, 1, 2};
-    for (const char* type : {"float32", "float16", "bfloat16"}) check_array(all, type, type, DType::float32, {4}, small);
+    for (const char* type : {"float32", "float16", "bfloat16"})
+      check_array(all, type, type, DType::float32, {4}, small);
     check_array(all, "float64", "float64", DType::float64, {4}, small);
     for (const char* type : {"int64", "int32", "int16", "int8"}) check_array(all, type, type, DType::int64, {4}, small);
     check_array(all, "bool", "bool", DType::uint8, {4}, {1, 0, 1, 1});
@@ -207,7 +207,8 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
   CHECK_THAT(refused(tensor_pickle(four, none + one + "\x85" + one + "\x85", text("FloatStorage"))),
              Contains("the type of a storage"));
   // stride 0 makes a large array of a small storage: it is described, and read only if it is wanted
-  CHECK(listed(tensor_pickle(four, none + huge + "\x85" + none + "\x85"))[0].shape.size() == (std::int64_t{1} << 62) - 1);
+  CHECK(listed(tensor_pickle(four, none + huge + "\x85" + none + "\x85"))[0].shape.size() ==
+        (std::int64_t{1} << 62) - 1);
   // cut off at every byte
   const std::string whole = tensor_pickle(four, none + two + "\x85" + two + "\x85");
   for (std::size_t size = 0; size < whole.size(); ++size) {

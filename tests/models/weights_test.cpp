@@ -6,6 +6,7 @@
 #include "layers/core/dense.hpp"
 #include "layers/graph/input.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "tests/io/files.hpp"
 #include "tests/support/support.hpp"
 
@@ -160,9 +161,12 @@ TEST_CASE("a load report shows names from a file without terminal control charac
 
 TEST_CASE("a zip archive such as Keras's .keras is named") {
   const test::TemporaryFolder folder;
+  save_keras_model(small_model(1), folder / "m.keras");
+  CHECK_THAT(error_of([&] { load_weights(small_model(1), folder / "m.keras"); }),
+             Catch::Contains("load_weights: expected a safetensors, PyTorch or HDF5 file, got a zip archive"));
   test::write_bytes(folder / "m.keras", "PK\x03\x04 and so on");
   CHECK_THAT(error_of([&] { load_weights(small_model(1), folder / "m.keras"); }),
-             Catch::Contains("load_weights: expected a safetensors or HDF5 file, got a zip archive"));
+             Catch::Contains("load_weights: expected an undamaged zip archive"));
 }
 
 TEST_CASE("a file that is neither HDF5 nor safetensors is rejected with the format expected from its name") {
@@ -171,7 +175,7 @@ TEST_CASE("a file that is neither HDF5 nor safetensors is rejected with the form
        {std::pair<std::string, std::string>{"", "an empty file"}, {"some text in a file", "one of another format"}}) {
     for (const auto& [name, expected] : {std::pair<std::string, std::string>{"w.h5", "an HDF5 file, as its name says"},
                                          {"w.weights.HDF5", "an HDF5 file, as its name says"},
-                                         {"w.safetensors", "a safetensors or HDF5 file"}}) {
+                                         {"w.safetensors", "a safetensors, PyTorch or HDF5 file"}}) {
       test::write_bytes(folder / name, content);
       CHECK(error_of([&, &file = name] { load_weights(small_model(1), folder / file); }) ==
             fmt::format("load_weights: expected {}, got {}: {}", expected, got, (folder / name).string()));
