@@ -305,6 +305,9 @@ TEST_CASE("C: null pointers and wrong numbers are errors of every function") {
   };
   invalid(make(XTAPE_FLOAT32, good, numbers.data(), 20),
           "xtape_tensor_new: expected 6 elements of 4 bytes for float32 (2, 3), got 20 bytes");
+  for (const std::size_t wrong : {0, 23, 25, 28}) {
+    invalid(make(XTAPE_FLOAT32, good, numbers.data(), wrong), "xtape_tensor_new: expected 6 elements of 4 bytes");
+  }
   invalid(make(XTAPE_FLOAT32, good, nullptr, 24), "xtape_tensor_new: expected data, got NULL");
   for (const xtape_dtype wrong : {0, 5, -1, std::numeric_limits<xtape_dtype>::max()}) {
     invalid(make(wrong, good, numbers.data(), 24), "xtape_tensor_new: expected an xtape_dtype, 1 to 4, got");
