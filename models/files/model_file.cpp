@@ -8,6 +8,7 @@
 #include "framework/io/utf8.hpp"
 #include "framework/version.hpp"
 #include "models/files/graph_json.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 
 namespace xtape {
 namespace {
@@ -108,8 +109,9 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
 }
 
 std::vector<std::string> load_class_names(const std::filesystem::path& path) {
-  const std::map<std::string, std::string> metadata = safetensors_metadata(path);
-  check(metadata.contains("graph"), "load_class_names: expected a file of save_model(), got {}", path.string());
+  const bool onnx = has_extension(path, {".onnx"});
+  const auto metadata = onnx ? load_onnx_metadata(path) : safetensors_metadata(path);
+  check(onnx || metadata.contains("graph"), "load_class_names: expected a file of save_model(), got {}", path.string());
   const auto names = metadata.find("class_names");
   if (names == metadata.end()) return {};
   const auto json = nlohmann::json::parse(names->second, nullptr, false);
