@@ -16,8 +16,8 @@ namespace xtape {
 ///
 /// - One input: "Abs", "Cos", "Erf", "Exp", "Log", "Neg", "Reciprocal", "Sin", "Sqrt".
 /// - Two inputs that are broadcast: "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu" (x, slope), "Greater" and
-///   "Less" (1 where it holds, else 0). A sample with fewer axes gets axes of extent 1 in front. The second operand may be the number `value`, the first one with
-///   `value_first`, or an operand may be the parameter "constant".
+///   "Less" (1 where it holds, else 0). A sample with fewer axes gets axes of extent 1 in front. The second operand may
+///   be the number `value`, the first one with `value_first`, or an operand may be the parameter "constant".
 /// - "Where": of three inputs that are broadcast, the second where the first is not 0, else the third. The third may be
 ///   the number `value`; with `value_first` it is the second.
 /// - "MatMul": products of matrices in the last two axes. An operand may be the parameter.

@@ -9,6 +9,7 @@
 #include "framework/version.hpp"
 #include "models/files/graph_json.hpp"
 #include "models/files/image_scale.hpp"
+#include "models/files/onnx/onnx_file.hpp"
 
 namespace xtape {
 namespace {
@@ -112,7 +113,8 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
 }
 
 std::vector<std::string> load_class_names(const std::filesystem::path& path) {
-  const std::map<std::string, std::string> metadata = model_metadata("load_class_names", path);
+  const std::map<std::string, std::string> metadata =
+      has_extension(path, {".onnx"}) ? load_onnx_metadata(path) : model_metadata("load_class_names", path);
   const auto names = metadata.find("class_names");
   if (names == metadata.end()) return {};
   const auto json = nlohmann::json::parse(names->second, nullptr, false);

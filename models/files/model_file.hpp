@@ -49,8 +49,8 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
 /// numbers of the nodes that they read. Error for layers that a file cannot hold.
 std::string graph_to_json(const Model& model);
 
-/// The class names in a model file; empty when it has none. Error with the path when the file is not a model file, or
-/// when its class names are not a list of texts.
+/// The class names in a model file of save_model() or save_onnx(); empty when it has none. Error with the path when the
+/// file is not a model file, or when its class names are not a list of texts.
 std::vector<std::string> load_class_names(const std::filesystem::path& path);
 
 /// The name of the image scale in a model file, such as "0..255"; "" when it has none. Error with the path when the

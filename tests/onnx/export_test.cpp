@@ -7,6 +7,7 @@
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "layers/layers.hpp"
+#include "models/files/model_file.hpp"
 #include "models/files/onnx/import_tensor.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 #include "models/zoo/conv_net.hpp"
@@ -145,6 +146,9 @@ TEST_CASE("the metadata have class names and preprocessing") {
                                                     {"image_axes", "channels_first"},
                                                     {"preprocessing", "RGB, values / 255"}};
   CHECK(load_onnx_metadata(folder / "net.onnx") == expected);
+  CHECK(load_class_names(folder / "net.onnx") == std::vector<std::string>{"cat", "dog"});
+  save_onnx(small_network(), folder / "plain.onnx");
+  CHECK(load_class_names(folder / "plain.onnx").empty());
 }
 
 TEST_CASE("a layer that ONNX cannot express is an Error with its name, and no file is written") {

@@ -152,8 +152,8 @@ for name, shape in INPUTS.items():
         pads=each(1, 0) + each(2, 1), dilations=each(1, 2))
     out("Conv", name, g.weight(8, 1, *kernel), rank=rank, group=4, auto_pad="SAME_UPPER", strides=each(2))
     out("Conv", name, g.weight(3, 4, *each(2)), rank=rank, auto_pad="SAME_LOWER")
-    out("ConvTranspose", name, g.weight(4, 3, *kernel), g.weight(3), rank=rank, strides=each(2, 3), pads=each(1) + each(1),
-        output_padding=each(1, 2))
+    out("ConvTranspose", name, g.weight(4, 3, *kernel), g.weight(3), rank=rank, strides=each(2, 3),
+        pads=each(1) + each(1), output_padding=each(1, 2))
     out("ConvTranspose", name, g.weight(4, 2, *kernel), g.weight(4), rank=rank, group=2, dilations=each(2, 1))
     out("ConvTranspose", name, g.weight(4, 2, *each(4)), rank=rank, strides=each(2), pads=each(1) + each(1))
     out("ConvTranspose", name, g.weight(4, 1, *kernel), rank=rank, strides=each(2), auto_pad="SAME_UPPER")
@@ -161,7 +161,8 @@ for name, shape in INPUTS.items():
     out("ConvTranspose", name, g.weight(4, 1, *kernel), rank=rank, strides=each(2),
         output_shape=[2 * extent + 1 for extent in shape[2:]])
     out("MaxPool", name, rank=rank, kernel_shape=kernel, strides=each(2), pads=each(1) + each(0), ceil_mode=1)
-    out("MaxPool", name, rank=rank, kernel_shape=each(2), strides=each(1, 2), pads=each(1) + each(1), dilations=each(2, 1))
+    out("MaxPool", name, rank=rank, kernel_shape=each(2), strides=each(1, 2), pads=each(1) + each(1),
+        dilations=each(2, 1))
     out("AveragePool", name, rank=rank, kernel_shape=kernel, strides=each(2), pads=each(1) + each(1))
     out("AveragePool", name, rank=rank, kernel_shape=kernel, pads=each(1) + each(1), count_include_pad=1)
     out("AveragePool", name, rank=rank, kernel_shape=kernel, auto_pad="SAME_LOWER")
@@ -183,7 +184,8 @@ for options in [dict(mode="nearest", nearest_mode="ceil"), dict(mode="nearest", 
 for options in [dict(mode="linear", coordinate_transformation_mode="align_corners"), dict(mode="linear", antialias=1),
                 dict(mode="cubic", antialias=1), dict(mode="nearest")]:
     out("Resize", "image", "", "", g.integers(4, 5), rank=4, axes=[2, 3], **options)
-out("Resize", "image", "", "", g.integers(9, 9), rank=4, axes=[2, 3], mode="linear", keep_aspect_ratio_policy="not_larger")
+out("Resize", "image", "", "", g.integers(9, 9), rank=4, axes=[2, 3], mode="linear",
+    keep_aspect_ratio_policy="not_larger")
 out("Resize", "sequence", "", g.constant(numpy.array([1, 1, 2], numpy.float32)), rank=3, mode="linear")
 out("Resize", "volume", "", g.constant(numpy.array([1, 1, 2, 1, 2], numpy.float32)), rank=5, mode="nearest",
     coordinate_transformation_mode="asymmetric", nearest_mode="floor")

@@ -192,14 +192,17 @@ TEST_CASE("the models of ONNX's tests give the outputs of their authors") {
       ++claimed;
       bool passed = false;
       std::string reasons;
-      for (const Reading& reading :
-           {Reading{true, all_inputs}, {false, all_inputs}, {true, 0}, {false, 0}, {true, 1}, {false, 1},
-            {false, no_inputs}}) {
+      for (const Reading& reading : {Reading{true, all_inputs},
+                                     {false, all_inputs},
+                                     {true, 0},
+                                     {false, 0},
+                                     {true, 1},
+                                     {false, 1},
+                                     {false, no_inputs}}) {
         if (reading.batch_axis && type == "Transpose") continue;  // the model puts the batch in front
         const Outcome found = outcome(entry.path(), reading, scratch / "model.onnx");
         const bool window = name.find("window") != std::string::npos;  // the outputs were computed with pi = 3.1415
-        if (found.result == Result::different && !window)
-          different.push_back(name + ": " + found.reason);
+        if (found.result == Result::different && !window) different.push_back(name + ": " + found.reason);
         passed = passed || found.result == Result::equal;
         reasons += "    " + found.reason + "\n";
       }

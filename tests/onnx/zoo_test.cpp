@@ -88,7 +88,8 @@ std::vector<std::pair<std::string, std::function<Model()>>> zoo() {
 /// Images; unknown extents are 32 and 64.
 Tensor images_for(const Model& model, std::int64_t batch) {
   const PartialShape& shape = model.input_shape();
-  const std::int64_t height = shape[0].known() ? shape[0].value() : 32, width = shape[1].known() ? shape[1].value() : 64;
+  const std::int64_t height = shape[0].known() ? shape[0].value() : 32,
+                     width = shape[1].known() ? shape[1].value() : 64;
   RandomStream random(static_cast<std::uint64_t>(batch), 2);
   return random.uniform({batch, height, width, 3}, -1, 1);
 }

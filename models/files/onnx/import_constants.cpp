@@ -94,7 +94,8 @@ Tensor integers_of(const Tensor& tensor) {
 /// Whether the elements of a tensor are 1 and 0, as results of comparisons.
 bool is_truth(const SymbolicTensor& x) {
   const auto* layer = dynamic_cast<const OperatorLayer*>(x.call().layer.get());
-  return layer != nullptr && (layer->options().function.value == "Greater" || layer->options().function.value == "Less");
+  return layer != nullptr &&
+         (layer->options().function.value == "Greater" || layer->options().function.value == "Less");
 }
 
 void cast_row(ImportNode& n) {
@@ -194,8 +195,8 @@ void where_row(ImportNode& n) {
       value = constant.item();
       value_first = i == 1;
     }
-    return n.set(
-        n.operation({.function = std::string("Where"), .value = value, .value_first = value_first}, operands), last);
+    return n.set(n.operation({.function = std::string("Where"), .value = value, .value_first = value_first}, operands),
+                 last);
   }
   const Tensor condition = n.constant(0);
   if (n.input(1).constant && n.input(2).constant) {

@@ -116,31 +116,41 @@ void ImportGraph::read_constants() {
 }
 
 bool computes_constants(const std::string& type) {
-  static const std::set<std::string> types{
-      "Add",  "And",      "Cast",      "Ceil", "Constant", "ConstantOfShape", "Div",   "Dropout",
-      "Equal", "Floor",   "Greater",   "GreaterOrEqual",   "Identity",        "Less",  "LessOrEqual",
-      "Max",  "Mean",     "Min",       "Mul",  "Not",      "Or",              "Pow",   "Range",
-      "Round", "Shape",   "Size",      "Sub",  "Sum",      "Where",           "Xor"};
+  static const std::set<std::string> types{"Add",      "And",     "Cast",        "Ceil",  "Constant", "ConstantOfShape",
+                                           "Div",      "Dropout", "Equal",       "Floor", "Greater",  "GreaterOrEqual",
+                                           "Identity", "Less",    "LessOrEqual", "Max",   "Mean",     "Min",
+                                           "Mul",      "Not",     "Or",          "Pow",   "Range",    "Round",
+                                           "Shape",    "Size",    "Sub",         "Sum",   "Where",    "Xor"};
   return types.contains(type);
 }
 
 bool needs_channels_first(const std::string& type) {
-  static const std::set<std::string> types{
-      "AveragePool",   "BatchNormalization", "Conv",
-      "ConvTranspose", "DepthToSpace",       "GlobalAveragePool",
-      "GlobalMaxPool", "GroupNormalization", "InstanceNormalization",
-      "LRN",           "MaxPool",            "Resize",
-      "SpaceToDepth",  "Upsample"};
+  static const std::set<std::string> types{"AveragePool",
+                                           "BatchNormalization",
+                                           "Conv",
+                                           "ConvTranspose",
+                                           "DepthToSpace",
+                                           "GlobalAveragePool",
+                                           "GlobalMaxPool",
+                                           "GroupNormalization",
+                                           "InstanceNormalization",
+                                           "LRN",
+                                           "MaxPool",
+                                           "Resize",
+                                           "SpaceToDepth",
+                                           "Upsample"};
   return types.contains(type);
 }
 
 bool keeps_axes(const std::string& type) {
   static const std::set<std::string> types{
-      "Abs",       "Add",      "Cast",     "Celu",       "Clip", "Concat",      "Cos",       "Div",
-      "Dropout",   "Elu",      "Erf",      "Exp",        "Gelu", "Greater", "HardSigmoid", "HardSwish", "Identity",
-      "LeakyRelu", "Less", "Log",      "Max",      "Mean",       "Min",  "Mish",        "Mul",       "Neg",
-      "PRelu",     "Pad",      "Pow",      "Reciprocal", "Relu", "Selu",        "Shrink",    "Sigmoid",
-      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",  "Sum",         "Tanh",      "ThresholdedRelu", "Where"};
+      "Abs",         "Add",        "Cast",     "Celu",      "Clip",   "Concat",  "Cos",
+      "Div",         "Dropout",    "Elu",      "Erf",       "Exp",    "Gelu",    "Greater",
+      "HardSigmoid", "HardSwish",  "Identity", "LeakyRelu", "Less",   "Log",     "Max",
+      "Mean",        "Min",        "Mish",     "Mul",       "Neg",    "PRelu",   "Pad",
+      "Pow",         "Reciprocal", "Relu",     "Selu",      "Shrink", "Sigmoid", "Sin",
+      "Softplus",    "Softsign",   "Sqrt",     "Sub",       "Sum",    "Tanh",    "ThresholdedRelu",
+      "Where"};
   return types.contains(type);
 }
 

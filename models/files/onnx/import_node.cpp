@@ -181,13 +181,11 @@ void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int outpu
 
 void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   const ImportValue& like = input(i);
-  graph.set(
-      node.output(0),
-      {.tensor = tensor,
-       .channels_last = like.channels_last,
-       .flat_of = like.flat_of,
-       .batch_at = like.batch_at,
-       .merged = like.merged});
+  graph.set(node.output(0), {.tensor = tensor,
+                             .channels_last = like.channels_last,
+                             .flat_of = like.flat_of,
+                             .batch_at = like.batch_at,
+                             .merged = like.merged});
 }
 
 void ImportNode::copy_input() {

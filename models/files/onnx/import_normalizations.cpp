@@ -19,11 +19,9 @@ SymbolicTensor normalized_elements(ImportNode& n, const SymbolicTensor& x, const
     check(given.size() == image.size(), "expected {} numbers as input {}, got {}", image.size(), i + 1, given.size());
     return channels_last_rows(given.reshaped({image.size()}), image);
   };
-  const SymbolicTensor y = n.layer<BatchNormalizationLayer>(o, {n.layer<FlattenLayer>({}, {x})},
-                                                            {{"gamma", elements(1)},
-                                                             {"beta", elements(2)},
-                                                             {"moving_mean", elements(3)},
-                                                             {"moving_variance", elements(4)}});
+  const SymbolicTensor y = n.layer<BatchNormalizationLayer>(
+      o, {n.layer<FlattenLayer>({}, {x})},
+      {{"gamma", elements(1)}, {"beta", elements(2)}, {"moving_mean", elements(3)}, {"moving_variance", elements(4)}});
   return n.layer<ReshapeLayer>({.target_shape = extents}, {y});
 }
 
@@ -117,13 +115,12 @@ void local_response_normalization(ImportNode& n) {
     }
   }
   const SymbolicTensor squares = n.layer<MultiplyLayer>({}, {x, x});
-  const SymbolicTensor sums = n.operation(
-      {.function = std::string("MatMul"), .constant_shape = {{c, c}}, .trainable = false}, {squares},
-      {{"constant", Tensor::of({c, c}, neighbours)}});
+  const SymbolicTensor sums =
+      n.operation({.function = std::string("MatMul"), .constant_shape = {{c, c}}, .trainable = false}, {squares},
+                  {{"constant", Tensor::of({c, c}, neighbours)}});
   const double scale = n.number("alpha", 1e-4F) / static_cast<double>(size);
   const SymbolicTensor base = n.layer<RescalingLayer>({.scale = scale, .offset = n.number("bias", 1)}, {sums});
-  const SymbolicTensor factor =
-      n.operation({.function = std::string("Pow"), .value = -n.number("beta", 0.75)}, {base});
+  const SymbolicTensor factor = n.operation({.function = std::string("Pow"), .value = -n.number("beta", 0.75)}, {base});
   n.set(n.layer<MultiplyLayer>({}, {x, factor}), true);
 }
 

@@ -94,9 +94,8 @@ void matmul_row(ImportNode& n) {
   if (!first && constant.rank() == 2 && n.input(0).tensor->shape().rank() >= 1) {
     std::string output = n.node.output(0);
     const auto bias = added_bias(n, constant.dim(1), output);
-    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias),
-                                .batch_at = n.batch_at(),
-                                .merged = n.is_merged()});
+    return n.graph.set(
+        output, {.tensor = dense(n, n.input(0), constant, bias), .batch_at = n.batch_at(), .merged = n.is_merged()});
   }
   check(!moved, "expected the batch on the first axis, got it on axis {}", n.batch_at());
   const int sample_rank = n.input(first ? 1 : 0).tensor->shape().rank();

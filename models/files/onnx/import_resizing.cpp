@@ -133,8 +133,8 @@ std::optional<SymbolicTensor> resized_images(ImportNode& n, const SymbolicTensor
   const std::string &mode = method.mode, &coordinates = method.coordinates, &rounding = method.rounding;
   const auto whole = [](const Resized& axis) { return axis.scale >= 1 && axis.scale == std::floor(axis.scale); };
   const auto exact = [](const Resized& axis) {  // the scale is that of the extents
-    return !axis.from.known() || std::abs(static_cast<double>(axis.from.value()) * axis.scale -
-                                          static_cast<double>(axis.to.value())) < 1e-3;
+    return !axis.from.known() ||
+           std::abs(static_cast<double>(axis.from.value()) * axis.scale - static_cast<double>(axis.to.value())) < 1e-3;
   };
   const bool factors = whole(height) && whole(width), half = coordinates == "half_pixel";
   // The nearest pixel of a whole multiple is the same for these conventions.
@@ -210,7 +210,8 @@ std::vector<Resized> extents_of(ImportNode& n, const std::vector<Extent>& old, b
   for (std::size_t i = 0; i < old.size(); ++i) {
     const Number& size = (*sizes)[i];
     if (!size.known()) {  // the batch, or an unknown extent that does not change
-      check(!old[i].known() || size.kind == Number::Kind::batch, "expected sizes that do not depend on the inputs, got others");
+      check(!old[i].known() || size.kind == Number::Kind::batch,
+            "expected sizes that do not depend on the inputs, got others");
       axes.push_back({old[i], old[i], 1});
     } else if (!old[i].known()) {
       axes.push_back({old[i], Extent(size.value), -1});

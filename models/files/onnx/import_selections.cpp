@@ -188,7 +188,9 @@ SymbolicTensor copied_around(ImportNode& n, const SymbolicTensor& x, std::int64_
   }
   parts.push_back(x);
   if (behind > 0) {
-    parts.push_back(entries(behind, [&](std::int64_t i) { return mode == "edge" ? -1 : mode == "reflect" ? -2 - i : i; }));
+    parts.push_back(entries(behind, [&](std::int64_t i) {
+      return mode == "edge" ? -1 : mode == "reflect" ? -2 - i : i;
+    }));
   }
   return parts.size() == 1 ? x : n.layer<ConcatenateLayer>({.axis = static_cast<int>(axis)}, parts);
 }

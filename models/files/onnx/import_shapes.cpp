@@ -119,8 +119,10 @@ void reshape_row(ImportNode& n) {
   const ImportValue& x = n.input(0);
   if (x.merged) return n.graph.set(n.node.output(0), divided_batch(n, x, *target));
   if (const auto rows = merged_batch(n, x, *target)) return n.graph.set(n.node.output(0), *rows);
-  check(x.batch_at == 0, "expected the batch on the first axis, got it on axis {}; the model computes each sample "
-        "separately", x.batch_at);
+  check(x.batch_at == 0,
+        "expected the batch on the first axis, got it on axis {}; the model computes each sample "
+        "separately",
+        x.batch_at);
   const std::size_t lead = static_cast<std::size_t>(n.graph.lead());
   check(target->size() >= lead, "expected a target shape with a batch axis, got none");
   check(lead == 0 || is_batch(n, target->front(), allow_zero),

@@ -141,8 +141,8 @@ void conv(ImportNode& n, const Tensor& weights) {
     }
   }
   values.emplace("kernel", extents_first(weights, 1, 0));
-  n.set(n.layer<ConvLayer<axes>>(
-            layer_options(typename ConvLayer<axes>::Options{.filters = filters, .groups = groups}), {x}, values),
+  n.set(n.layer<ConvLayer<axes>>(layer_options(typename ConvLayer<axes>::Options{.filters = filters, .groups = groups}),
+                                 {x}, values),
         true);
 }
 
