@@ -71,8 +71,8 @@ LearningRate cosine(double initial, std::int64_t steps, CosineOptions options) {
         options.final_rate);
   check(options.warmup_steps >= 0 && options.warmup_steps < steps,
         "schedule::cosine: expected 0 <= warmup_steps < steps, got {} and {}", options.warmup_steps, steps);
-  check(is_rate(options.warmup_from.value_or(0)), "schedule::cosine: expected a finite warmup_from of at least 0, got {}",
-        options.warmup_from.value_or(0));
+  check(is_rate(options.warmup_from.value_or(0)),
+        "schedule::cosine: expected a finite warmup_from of at least 0, got {}", options.warmup_from.value_or(0));
   const auto rate = [=](std::int64_t i) {
     const auto warmup = static_cast<double>(options.warmup_steps);
     if (i < options.warmup_steps && options.warmup_from) {

@@ -55,7 +55,8 @@ class CsvParser {
     }
     const bool space = c == ' ' || c == '\t' || c == '\r';
     if (state_ == State::after_quote) {
-      check(space, "{}, line {}: expected a separator after the closing quote, got \"{}\"", where_, line_, printable({&c, 1}));
+      check(space, "{}, line {}: expected a separator after the closing quote, got \"{}\"", where_, line_,
+            printable({&c, 1}));
       directly_ = false;
     } else if (state_ == State::field_begin) {
       if (space) return;

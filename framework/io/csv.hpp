@@ -17,10 +17,10 @@ struct CsvRow {
 };
 
 /// Reads a table row by row. Fields are separated by `separator` and may be in quotes, in which a quote is doubled and
-/// separators and line ends are text. Lines end with LF or CR LF; empty lines are skipped, as is a UTF-8 byte order mark.
-/// Throws Error that names `function`, the path and the line if the file cannot be read, a quote is not closed or stands
-/// within a field, text follows a closing quote, or the file contains a null byte (as in UTF-16). Exceptions of `row`
-/// are propagated. Error too unless the separator is a printable ASCII character other than a quote, or a tab.
+/// separators and line ends are text. Lines end with LF or CR LF; empty lines are skipped, as is a UTF-8 byte order
+/// mark. Throws Error that names `function`, the path and the line if the file cannot be read, a quote is not closed or
+/// stands within a field, text follows a closing quote, or the file contains a null byte (as in UTF-16). Exceptions of
+/// `row` are propagated. Error too unless the separator is a printable ASCII character other than a quote, or a tab.
 void read_csv(std::string_view function, const std::filesystem::path& path, char separator,
               const std::function<void(const CsvRow& row)>& row);
 

@@ -121,7 +121,7 @@ Tensor read_elements(const Source& source, std::int64_t offset, std::int64_t cou
                      Convert convert) {
   Tensor tensor = Tensor::empty({count}, dtype);
   auto* out = tensor.mutable_data<Wanted>();
-  if constexpr (std::is_same_v<Stored, Wanted>) {
+  if constexpr (std::is_same_v<Convert, std::identity>) {
     if (!swapped) {
       source.read(offset, out, count * static_cast<std::int64_t>(sizeof(Stored)));
       return tensor;
@@ -163,7 +163,7 @@ ElementType integer_type() {
 
 /// The type of a description without the byte order, such as "f8"; nullopt if no tensor can hold it.
 std::optional<ElementType> type_of(std::string_view code) {
-  const auto same = [](auto value) { return value; };
+  constexpr std::identity same;
   const auto truth = [](std::uint8_t value) { return static_cast<std::uint8_t>(value != 0); };
   if (code == "u1") return element_type<std::uint8_t, std::uint8_t>(DType::uint8, same);
   if (code == "b1") return element_type<std::uint8_t, std::uint8_t>(DType::uint8, truth);
@@ -293,9 +293,8 @@ std::vector<std::string> array_names(const ZipFile& archive) {
 Tensor load_npy(const std::filesystem::path& path) {
   const InputFile file("load_npy", path);
   check_neither_empty_nor_zip("load_npy", "a .npy file", file, path.string());
-  const Source source{file.size(), [&](std::int64_t offset, void* target, std::int64_t bytes) {
-                        file.read(offset, target, bytes);
-                      }};
+  const Source source{file.size(),
+                      [&](std::int64_t offset, void* target, std::int64_t bytes) { file.read(offset, target, bytes); }};
   return with_path("load_npy", path, "", [&] { return read_npy(source); });
 }
 

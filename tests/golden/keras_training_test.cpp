@@ -1,4 +1,7 @@
 // Compiled models in files that Keras wrote (make_keras_training.py): the steps that follow are compared with Keras's.
+#include "training/keras/keras_training.hpp"
+
+#include <cmath>
 #include <set>
 #include <sstream>
 
@@ -7,7 +10,6 @@
 #include "tests/io/files.hpp"
 #include "tests/io/python.hpp"
 #include "tests/support/support.hpp"
-#include "training/keras/keras_training.hpp"
 
 using namespace xtape;
 using xtape::test::error_of;
@@ -126,4 +128,30 @@ TEST_CASE("Keras resumes training from files that xtape saved, with the same ste
   std::size_t equal = 0;
   for (std::size_t at = 0; (at = printed.find(" equal ", at)) != std::string::npos; ++at) ++equal;
   CHECK(equal == files);
+}
+
+TEST_CASE("training of ResNet-8 of MLPerf Tiny, from a file of tf.keras 2.4, resumes with Keras's losses") {
+  const KerasTraining run = load_keras_training(test::file_beside("models/keras/resnet8_cifar.h5"));
+  CHECK(run.optimizer->iterations() == 781500);
+  CHECK(to_string(run.loss->all()[0].loss) == "categorical_cross_entropy");
+  CHECK(run.metrics.size() == 1);
+  constexpr std::int64_t count = 4 * 32 * 32 * 3;
+  Tensor images = Tensor::empty({4, 32, 32, 3}, DType::float32);
+  for (std::int64_t i = 0; i < count; ++i) {
+    images.mutable_data<float>()[i] = static_cast<float>((std::sin(static_cast<double>(i)) + 1) / 2 * 255);
+  }
+  const Tensor before_steps = run.model.parameter("dense/kernel").value().to(DType::float64);
+  // Computed with the legacy Adam of tf_keras 2.21.
+  for (const double loss : {3.186821222305298, 3.1277196407318115, 3.031158208847046}) {
+    ForwardPass pass(Mode::training);
+    const Variable value =
+        run.loss->all()[0].loss(run.model(images, pass), one_hot(Tensor::labels({0, 3, 5, 9}), 10, DType::float32));
+    CHECK(value.value().item() == Approx(loss).epsilon(1e-4));
+    run.optimizer->minimize(value, pass);
+  }
+  double change = 0;
+  const std::vector<double> from = before_steps.to_vector(),
+                            to = run.model.parameter("dense/kernel").value().to_vector();
+  for (std::size_t i = 0; i < from.size(); ++i) change += std::abs(to[i] - from[i]);
+  CHECK(change == Approx(0.011826650239527225).epsilon(1e-2));
 }

@@ -64,7 +64,8 @@ TEST_CASE("arrays of NumPy are read with their type and shape") {
   check_read(npy(header("|i1", "(2,)"), "\x01\xFF"), DType::int64, {2}, {1, -1});
   check_read(npy(header("<i2", "(1,)"), bytes_of<std::int16_t>({-300})), DType::int64, {1}, {-300});
   check_read(npy(header("<i4", "()"), bytes_of<std::int32_t>({-7})), DType::int64, {}, {-7});
-  check_read(npy(header("<i8", "(1, 1)"), bytes_of<std::int64_t>({1LL << 40})), DType::int64, {1, 1}, {1099511627776.0});
+  check_read(npy(header("<i8", "(1, 1)"), bytes_of<std::int64_t>({1LL << 40})), DType::int64, {1, 1},
+             {1099511627776.0});
   check_read(npy(header("<u2", "(1,)"), bytes_of<std::uint16_t>({65535})), DType::int64, {1}, {65535});
   check_read(npy(header("<u4", "(1,)"), bytes_of<std::uint32_t>({4000000000U})), DType::int64, {1}, {4e9});
   check_read(npy(header("<u8", "(1,)"), bytes_of<std::uint64_t>({5})), DType::int64, {1}, {5});
@@ -167,7 +168,9 @@ TEST_CASE("arrays are saved for NumPy and read again") {
   CHECK_THAT(error_of([&] { load_npz(folder / "a.npz", "x"); }),
              Catch::Contains("a.npz: expected an array \"x\", got singles, doubles"));
   CHECK_THAT(error_of([&] { load_npz(folder / "a.npy"); }), Catch::Contains("expected a zip archive"));
-  CHECK_THAT(error_of([&] { save_npz(folder / "c.npz", {{"a", Tensor::zeros({1})}, {"a", Tensor::zeros({1})}}); }),
+  CHECK_THAT(error_of([&] {
+               save_npz(folder / "c.npz", {{"a", Tensor::zeros({1})}, {"a", Tensor::zeros({1})}});
+             }),
              Catch::Contains("\"a\" twice"));
   CHECK_THAT(error_of([&] { save_npz(folder / "c.npz", {{"a", Tensor()}}); }), Catch::Contains("undefined"));
   CHECK_THAT(error_of([&] { save_npy(folder / "c.npy", Tensor()); }), Catch::Contains("undefined"));

@@ -41,9 +41,9 @@ void write_hdf5_model(const std::filesystem::path& path, const std::string& conf
                       const std::vector<std::pair<std::string, std::vector<std::pair<std::string, Shape>>>>& layers) {
   std::vector<NamedTensor> tensors;
   std::vector<Hdf5Attribute> attributes{{"/", "model_config", {config}, false},
-                                        {"/", "keras_version", {version}, false},
                                         {"optimizer_weights", "weight_names", {"training/Adadelta/Variable:0"}}};
   tensors.push_back({"optimizer_weights/training/Adadelta/Variable:0", Tensor::ones({3})});
+  if (!version.empty()) attributes.push_back({"/", "keras_version", {version}, false});
   std::vector<std::string> names;
   for (const auto& [layer, weights] : layers) {
     names.push_back(layer);
@@ -85,6 +85,96 @@ TEST_CASE("a Sequential of Keras 1 is read with its weights") {
                            "fc/kernel", "fc/bias"}) {
     INFO(path);
     CHECK(model.parameter(path).value().to_vector().front() == number++);
+  }
+}
+
+TEST_CASE("Sequentials in a Sequential are read as tf.keras 2.4 writes them, with and without a version") {
+  const auto input = [](const std::string& name) {
+    return Json{{"class_name", "InputLayer"},
+                {"config",
+                 {{"batch_input_shape", {nullptr, 2}},
+                  {"dtype", "float32"},
+                  {"sparse", false},
+                  {"ragged", false},
+                  {"name", name}}}};
+  };
+  const auto dense = [](const std::string& name, bool trainable) {
+    return Json{{"class_name", "Dense"},
+                {"config",
+                 {{"name", name},
+                  {"trainable", trainable},
+                  {"batch_input_shape", {nullptr, 2}},
+                  {"dtype", "float32"},
+                  {"units", 2},
+                  {"activation", "linear"},
+                  {"use_bias", true},
+                  {"kernel_initializer", {{"class_name", "GlorotUniform"}, {"config", {{"seed", nullptr}}}}},
+                  {"bias_initializer", {{"class_name", "Zeros"}, {"config", Json::object()}}},
+                  {"kernel_regularizer", nullptr},
+                  {"bias_regularizer", nullptr},
+                  {"activity_regularizer", nullptr},
+                  {"kernel_constraint", nullptr},
+                  {"bias_constraint", nullptr}}}};
+  };
+  const Json norm{{"class_name", "BatchNormalization"},
+                  {"config",
+                   {{"name", "norm"},
+                    {"trainable", true},
+                    {"dtype", "float32"},
+                    {"axis", {1}},
+                    {"momentum", 0.99},
+                    {"epsilon", 0.001},
+                    {"center", true},
+                    {"scale", true},
+                    {"beta_initializer", {{"class_name", "Zeros"}, {"config", Json::object()}}},
+                    {"gamma_initializer", {{"class_name", "Ones"}, {"config", Json::object()}}},
+                    {"moving_mean_initializer", {{"class_name", "Zeros"}, {"config", Json::object()}}},
+                    {"moving_variance_initializer", {{"class_name", "Ones"}, {"config", Json::object()}}},
+                    {"beta_regularizer", nullptr},
+                    {"gamma_regularizer", nullptr},
+                    {"beta_constraint", nullptr},
+                    {"gamma_constraint", nullptr}}}};
+  const auto sequential = [](const std::string& name, std::vector<Json> layers) {
+    return Json{{"class_name", "Sequential"}, {"config", {{"name", name}, {"layers", std::move(layers)}}}};
+  };
+  const Json inside = sequential("inside", {input("d_input"), dense("d", true)});
+  const Json first = sequential("first", {input("dense_input"), dense("dense", false), norm});
+  const Json second = sequential("second", {input("inside_input"), inside, dense("dense_1", true)});
+  const Json outer = sequential("outer", {input("first_input"), first, second, dense("head", true)});
+  const test::TemporaryFolder folder;
+  for (const char* version : {"2.4.0", ""}) {
+    INFO(version);
+    // trained weights first: the frozen layer is behind the normalization
+    write_hdf5_model(
+        folder / "m.h5", outer.dump(), version,
+        {{"first",
+          {{"norm/gamma:0", {2}},
+           {"norm/beta:0", {2}},
+           {"dense/kernel:0", {2, 2}},
+           {"dense/bias:0", {2}},
+           {"norm/moving_mean:0", {2}},
+           {"norm/moving_variance:0", {2}}}},
+         {"second", {{"d/kernel:0", {2, 2}}, {"d/bias:0", {2}}, {"dense_1/kernel:0", {2, 2}}, {"dense_1/bias:0", {2}}}},
+         {"head", {{"head/kernel:0", {2, 2}}, {"head/bias:0", {2}}}}});
+    const Model model = load_keras_model(folder / "m.h5");
+    const std::vector<std::string> paths{"first/norm/gamma",
+                                         "first/norm/beta",
+                                         "first/dense/kernel",
+                                         "first/dense/bias",
+                                         "first/norm/moving_mean",
+                                         "first/norm/moving_variance",
+                                         "second/inside/d/kernel",
+                                         "second/inside/d/bias",
+                                         "second/dense_1/kernel",
+                                         "second/dense_1/bias",
+                                         "head/kernel",
+                                         "head/bias"};
+    REQUIRE(model.named_parameters().size() == paths.size());
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      INFO(paths[i]);
+      CHECK(model.parameter(paths[i]).value().to_vector()[0] == static_cast<double>(i + 1));
+    }
+    CHECK_FALSE(model.parameter("first/dense/kernel").trainable());
   }
 }
 

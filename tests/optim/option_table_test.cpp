@@ -82,7 +82,7 @@ Values formula(const RMSpropOptions& o) {
     a[i] = o.rho * a[i] + (1 - o.rho) * g;
     const double spread = o.centered ? v[i] - a[i] * a[i] : v[i];
     b[i] = o.momentum * b[i] + s.learning_rate_factor * o.learning_rate.at(t - 1) * g /
-                                 (o.epsilon_outside ? std::sqrt(spread) + o.epsilon : std::sqrt(spread + o.epsilon));
+                                   (o.epsilon_outside ? std::sqrt(spread) + o.epsilon : std::sqrt(spread + o.epsilon));
     p -= b[i];
   });
 }
@@ -252,13 +252,12 @@ TEST_CASE("every option of every optimizer changes the steps by its formula") {
       {{"momentum", {.momentum = 0.7}}, {"nesterov", {.momentum = 0.7, .nesterov = true}, {.momentum = 0.7}}}));
   check_table<Adam, AdamOptions>(rows_of_adam<AdamOptions>());
   check_table<AdamW, AdamWOptions>(rows_of_adam<AdamWOptions>());
-  check_table<RMSprop, RMSpropOptions>(with_common_rows<RMSpropOptions>({{"rho", {.rho = 0.6}},
-                                                                         {"momentum", {.momentum = 0.7}},
-                                                                         {"epsilon", {.epsilon = 0.05}},
-                                                                         {"epsilon_outside",
-                                                                          {.epsilon = 0.05, .epsilon_outside = true},
-                                                                          {.epsilon = 0.05}},
-                                                                         {"centered", {.centered = true}}}));
+  check_table<RMSprop, RMSpropOptions>(with_common_rows<RMSpropOptions>(
+      {{"rho", {.rho = 0.6}},
+       {"momentum", {.momentum = 0.7}},
+       {"epsilon", {.epsilon = 0.05}},
+       {"epsilon_outside", {.epsilon = 0.05, .epsilon_outside = true}, {.epsilon = 0.05}},
+       {"centered", {.centered = true}}}));
   std::vector<Row<NadamOptions>> nadam = rows_of_adam<NadamOptions>();
   nadam.push_back({"momentum_decay", {.momentum_decay = 0.004}});
   check_table<Nadam, NadamOptions>(nadam);
@@ -267,7 +266,8 @@ TEST_CASE("every option of every optimizer changes the steps by its formula") {
       {{"beta1", {.beta1 = 0.999}}, {"beta2", {.beta1 = 0.99, .beta2 = 0.1}, {.beta1 = 0.99}}},
       {.learning_rate = 0.1, .beta1 = 0.999}));
   check_table<Adagrad, AdagradOptions>(with_common_rows<AdagradOptions>(
-      {{"initial_accumulator_value", {.initial_accumulator_value = 0.5}}, {"epsilon", {.epsilon = 0.05}},
+      {{"initial_accumulator_value", {.initial_accumulator_value = 0.5}},
+       {"epsilon", {.epsilon = 0.05}},
        {"epsilon_outside", {.epsilon = 0.05, .epsilon_outside = true}, {.epsilon = 0.05}}},
       {.learning_rate = 0.1}));
   check_table<Adadelta, AdadeltaOptions>(with_common_rows<AdadeltaOptions>(

@@ -44,7 +44,9 @@ TEST_CASE("classes that are numbers are in the order of the numbers, and several
   const Dataset more = read("x,digit\n5,9\n", {.label = "digit", .class_names = data.class_names()});
   CHECK(more.target().to_vector() == std::vector<double>{1});
   CHECK(more.classes() == 3);
-  CHECK_THAT(error_of([&] { read("x,digit\n5,9\n6,3\n", {.label = "digit", .class_names = {"9", "10"}}); }),
+  CHECK_THAT(error_of([&] {
+               read("x,digit\n5,9\n6,3\n", {.label = "digit", .class_names = {"9", "10"}});
+             }),
              Catch::Contains("line 3, column \"digit\": expected one of the class_names, got \"3\""));
 }
 
@@ -128,8 +130,8 @@ TEST_CASE("an archive of arrays is a data set for training and evaluation") {
   CHECK(test.classes() == 5);
 
   save_npz(folder / "n.npz", {{"x", Tensor::zeros({2, 3})}, {"y", Tensor::of({2, 1}, {0.5, 1.5})}});
-  const auto numbers = load_npz_data(
-      folder / "n.npz", {.train_input = "x", .train_target = "y", .test_input = "x", .test_target = "y"});
+  const auto numbers =
+      load_npz_data(folder / "n.npz", {.train_input = "x", .train_target = "y", .test_input = "x", .test_target = "y"});
   CHECK(numbers.train.classes() == 0);
   CHECK(numbers.train.target().to_vector() == std::vector<double>{0.5, 1.5});
 
@@ -137,7 +139,9 @@ TEST_CASE("an archive of arrays is a data set for training and evaluation") {
              Catch::Contains("n.npz: expected an array \"y_train\", got x, y"));
   const auto refused = [&](const Tensor& targets, const std::string& message) {
     save_npz(folder / "o.npz", {{"x", Tensor::zeros({2, 3})}, {"y", targets}});
-    CHECK_THAT(error_of([&] { load_npz_data(folder / "o.npz", {"x", "y", "x", "y"}); }),
+    CHECK_THAT(error_of([&] {
+                 load_npz_data(folder / "o.npz", {"x", "y", "x", "y"});
+               }),
                Catch::Contains("load_npz_data: ") && Catch::Contains("o.npz") && Catch::Contains(message));
   };
   refused(Tensor::labels({1, 2, 3}), "3");

@@ -50,8 +50,8 @@ class TableReader {
       const std::string& text = row.fields[*label_];
       check(!text.empty(), "{}: {}, line {}, column \"{}\": expected a class, got nothing", reading, path_, row.line,
             options_.label);
-      const bool known = options_.class_names.empty() ||
-                         std::ranges::find(options_.class_names, text) != options_.class_names.end();
+      const bool known =
+          options_.class_names.empty() || std::ranges::find(options_.class_names, text) != options_.class_names.end();
       check(known, "{}: {}, line {}, column \"{}\": expected one of the class_names, got \"{:.60}\"", reading, path_,
             row.line, options_.label, printable(text));
       labels_.push_back(classes_.emplace(text, classes_.size()).first->second);

@@ -189,9 +189,8 @@ double threshold_of(KerasOptions& options, const std::string& name) {
 Metric decision(Metric (*make)(const metric::DecisionOptions&), KerasOptions& options) {
   options.expect("top_k", {});
   options.expect("class_id", {});
-  return make({.threshold = threshold_of(options, "thresholds"),
-               .class_number = std::nullopt,
-               .ignored_label = std::nullopt});
+  return make(
+      {.threshold = threshold_of(options, "thresholds"), .class_number = std::nullopt, .ignored_label = std::nullopt});
 }
 
 Metric top_k(KerasOptions& options) {

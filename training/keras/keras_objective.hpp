@@ -11,8 +11,8 @@
 
 namespace xtape {
 
-/// The losses of `loss` and `loss_weights` of a compiled model. What cannot be converted is described in `problems`, and
-/// then there are none. `custom` has losses by their names or classes.
+/// The losses of `loss` and `loss_weights` of a compiled model. What cannot be converted is described in `problems`,
+/// and then there are none. `custom` has losses by their names or classes.
 std::optional<Losses> losses_from_keras(const Json& compiled, const Model& model,
                                         const std::map<std::string, Loss>& custom, std::vector<std::string>& problems);
 
@@ -20,8 +20,8 @@ std::optional<Losses> losses_from_keras(const Json& compiled, const Model& model
 Metrics metrics_from_keras(const Json& compiled, const Model& model, const std::map<std::string, Metric>& custom,
                            std::vector<std::string>& problems);
 
-/// The arguments loss, loss_weights, metrics and weighted_metrics of compile() in Keras 3. Error for what Keras does not
-/// have.
+/// The arguments loss, loss_weights, metrics and weighted_metrics of compile() in Keras 3. Error for what Keras does
+/// not have.
 Json objective_to_keras(const Model& model, const Losses& losses, const Metrics& metrics);
 
 }  // namespace xtape

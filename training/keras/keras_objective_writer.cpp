@@ -132,8 +132,12 @@ Json objective_to_keras(const Model& model, const Losses& losses, const Metrics&
   }
   const bool plain_weights = std::ranges::all_of(losses.all(), [](const auto& loss) { return loss.weight == 1; });
   return {{"loss", outputs == 1 ? all[0] : all},
-          {"loss_weights", plain_weights ? Json() : outputs == 1 ? weights[0] : weights},
-          {"metrics", !any_metric ? Json() : outputs == 1 ? measured[0] : measured},
+          {"loss_weights", plain_weights  ? Json()
+                           : outputs == 1 ? weights[0]
+                                          : weights},
+          {"metrics", !any_metric    ? Json()
+                      : outputs == 1 ? measured[0]
+                                     : measured},
           {"weighted_metrics", nullptr}};
 }
 

@@ -101,7 +101,8 @@ class OptimizerReader {
 
   NadamOptions nadam() {
     auto options = betas<NadamOptions>();
-    // Before Keras 2.11 the momentum changes more slowly; tf.keras calls the number decay, which others use for the rate
+    // Before Keras 2.11 the momentum changes more slowly; tf.keras calls the number decay, which others use for the
+    // rate
     if (!current_) options.momentum_decay = options_.number(original_ ? "schedule_decay" : "decay", 0.004);
     return options;
   }
@@ -120,10 +121,11 @@ class OptimizerReader {
     options.learning_rate = rate();
     const double decay = options_.number("weight_decay", 0.0);
     constexpr bool decoupled = std::is_same_v<Type, AdamW> || std::is_same_v<Type, Lion>;
-    check(decoupled || decay == 0,
-          "weight_decay: expected none for {}, got {}; Keras subtracts the decay from the weights, which xtape does for "
-          "Adam, AdamW and Lion",
-          type_, decay);
+    check(
+        decoupled || decay == 0,
+        "weight_decay: expected none for {}, got {}; Keras subtracts the decay from the weights, which xtape does for "
+        "Adam, AdamW and Lion",
+        type_, decay);
     if (decoupled && decay != 0) options.weight_decay = decay;
     options.clip_norm = options_.number("global_clipnorm", 0.0);
     options.clip_value = options_.number("clipvalue", 0.0);
@@ -213,8 +215,8 @@ void restore_state(Optimizer& optimizer, const KerasOptimizerSource& source, boo
   std::vector<std::pair<std::string, Tensor>> state;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const auto& [name, parameter] = source.trained[slots[i].second];
-    check(left[i].shape == parameter.shape(), "expected {} of shape {} for {}, got {}", left[i].name,
-          parameter.shape(), name, left[i].shape);
+    check(left[i].shape == parameter.shape(), "expected {} of shape {} for {}, got {}", left[i].name, parameter.shape(),
+          name, left[i].shape);
     const bool no_average = iterations == 0 && slots[i].first.ends_with("/average");  // 0 in Keras
     state.emplace_back(slots[i].first, no_average ? Tensor::full(parameter.shape(), std::nan("")) : left[i].read());
   }
@@ -237,8 +239,9 @@ std::shared_ptr<Optimizer> optimizer_from_keras(const KerasOptimizerSource& sour
 
 Json optimizer_to_keras(const Optimizer& optimizer) {
   static const std::map<std::string, std::string> classes{
-      {"SGD", "SGD"},         {"Adam", "Adam"},   {"AdamW", "AdamW"}, {"RMSprop", "RMSprop"}, {"Adagrad", "Adagrad"},
-      {"Adadelta", "Adadelta"}, {"Adamax", "Adamax"}, {"Nadam", "Nadam"}, {"Lion", "Lion"},     {"LAMB", "Lamb"}};
+      {"SGD", "SGD"},         {"Adam", "Adam"},         {"AdamW", "AdamW"},   {"RMSprop", "RMSprop"},
+      {"Adagrad", "Adagrad"}, {"Adadelta", "Adadelta"}, {"Adamax", "Adamax"}, {"Nadam", "Nadam"},
+      {"Lion", "Lion"},       {"LAMB", "Lamb"}};
   const auto known = classes.find(optimizer.type());
   check(known != classes.end(), "expected an optimizer that Keras has, got {}", optimizer.type());
   Settings settings(fmt::format("{} ({})", optimizer.type(), optimizer.settings()));
@@ -272,10 +275,8 @@ Json optimizer_to_keras(const Optimizer& optimizer) {
     if (!flag.empty()) config[option] = flag.front() != 0;
   }
   settings.check_empty();
-  return {{"module", "keras.optimizers"},
-          {"class_name", known->second},
-          {"config", config},
-          {"registered_name", nullptr}};
+  return {
+      {"module", "keras.optimizers"}, {"class_name", known->second}, {"config", config}, {"registered_name", nullptr}};
 }
 
 std::vector<Tensor> optimizer_variables(const Optimizer& optimizer, const NamedParameters& trained) {

@@ -125,10 +125,8 @@ Json rate_to_keras(const LearningRate& rate) {
     }
   }
   settings.check_empty();
-  return {{"module", "keras.optimizers.schedules"},
-          {"class_name", type},
-          {"config", config},
-          {"registered_name", nullptr}};
+  return {
+      {"module", "keras.optimizers.schedules"}, {"class_name", type}, {"config", config}, {"registered_name", nullptr}};
 }
 
 }  // namespace xtape

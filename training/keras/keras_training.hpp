@@ -45,9 +45,9 @@ struct LoadKerasTrainingOptions {
 /// binary_cross_entropy or categorical_cross_entropy, a loss of logits becomes sigmoid_cross_entropy or
 /// softmax_cross_entropy. The string "accuracy" becomes binary_accuracy if the output is one number, else accuracy.
 ///
-/// Error with the path as in load_keras_model(), if the model was not compiled, and if the state does not fit the model.
-/// Error that lists, in words, every loss, metric and option of the optimizer that xtape does not have; with `strict =
-/// false` they are left out, and the rest is read.
+/// Error with the path as in load_keras_model(), if the model was not compiled, and if the state does not fit the
+/// model. Error that lists, in words, every loss, metric and option of the optimizer that xtape does not have; with
+/// `strict = false` they are left out, and the rest is read.
 KerasTraining load_keras_training(const std::filesystem::path& path, const LoadKerasTrainingOptions& options = {});
 
 /// Options of save_keras_training(): those of fit().
@@ -56,14 +56,15 @@ struct SaveKerasTrainingOptions {
   Metrics metrics = {};                         ///< the metrics
 };
 
-/// Writes a model as save_keras_model() does to a .keras archive, compiled with the losses and metrics and with the optimizer and its state,
-/// so that `keras.models.load_model(path).fit(...)` continues the training in Keras 3. The optimizer must have all
-/// trainable parameters of the model. softmax_cross_entropy and categorical_cross_entropy become
-/// SparseCategoricalCrossentropy, which takes class numbers, or with label_smoothing CategoricalCrossentropy, which takes
-/// distributions.
+/// Writes a model as save_keras_model() does to a .keras archive, compiled with the losses and metrics and with the
+/// optimizer and its state, so that `keras.models.load_model(path).fit(...)` continues the training in Keras 3. The
+/// optimizer must have all trainable parameters of the model. softmax_cross_entropy and categorical_cross_entropy
+/// become SparseCategoricalCrossentropy, which takes class numbers, or with label_smoothing CategoricalCrossentropy,
+/// which takes distributions.
 ///
-/// Error with the path as in save_keras_model(); for .h5, from which Keras 3 does not restore an optimizer; and for what Keras does not have: a custom loss, metric or schedule, an
-/// L2 weight decay, parameter groups, epsilon_outside, momentum_decay.
+/// Error with the path as in save_keras_model(); for .h5, from which Keras 3 does not restore an optimizer; and for
+/// what Keras does not have: a custom loss, metric or schedule, an L2 weight decay, parameter groups, epsilon_outside,
+/// momentum_decay.
 void save_keras_training(const Model& model, const Optimizer& optimizer, const std::filesystem::path& path,
                          const SaveKerasTrainingOptions& options = {});
 

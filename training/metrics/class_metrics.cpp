@@ -186,10 +186,11 @@ Metric decision_metric(const char* name, const DecisionOptions& options, bool bo
     }
     return ratio(sum, occurring);
   };
-  std::string settings = ignored_text(options.ignored_label);
-  if (options.threshold != 0.5) settings += fmt::format(" threshold {}", options.threshold);
-  if (options.class_number) settings += fmt::format(" class_number {}", *options.class_number);
-  return {name, sums, result, {.settings = settings}};
+  std::vector<std::string> settings;
+  if (options.ignored_label) settings.push_back(ignored_text(options.ignored_label));
+  if (options.threshold != 0.5) settings.push_back(fmt::format("threshold {}", options.threshold));
+  if (options.class_number) settings.push_back(fmt::format("class_number {}", *options.class_number));
+  return {name, sums, result, {.settings = fmt::format("{}", fmt::join(settings, ", "))}};
 }
 
 }  // namespace

@@ -118,8 +118,8 @@ Loss with_options(const char* name, OpWithOptions<Options> function, const Optio
 
 Loss class_loss(const char* name, OpWithOptions<CrossEntropyOptions> op, const CrossEntropyOptions& options,
                 LossOutputs outputs) {
-  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
-        "{}: expected a label_smoothing in [0, 1), got {}", name, options.label_smoothing);
+  check(options.label_smoothing >= 0 && options.label_smoothing < 1, "{}: expected a label_smoothing in [0, 1), got {}",
+        name, options.label_smoothing);
   const auto function = [op, options](const Variable& x, const Tensor& labels, const Tensor& weights) {
     return op(x, labels, weights, options);
   };
@@ -127,10 +127,8 @@ Loss class_loss(const char* name, OpWithOptions<CrossEntropyOptions> op, const C
     return labels_that_count(labels, labels.dim(-1), options.ignored_label);
   };
   return {name, function,
-          LossOptions{.outputs = outputs,
-                      .targets = LossTargets::classes,
-                      .count = count,
-                      .settings = settings_of(options)}};
+          LossOptions{
+              .outputs = outputs, .targets = LossTargets::classes, .count = count, .settings = settings_of(options)}};
 }
 
 Loss overlap(const char* name, OpWithOptions<OverlapOptions> function, const OverlapOptions& options) {
@@ -145,8 +143,7 @@ Loss softmax_cross_entropy(const CrossEntropyOptions& options) {
 }
 
 Loss categorical_cross_entropy(const CrossEntropyOptions& options) {
-  return class_loss("categorical_cross_entropy", xtape::categorical_cross_entropy, options,
-                    LossOutputs::probabilities);
+  return class_loss("categorical_cross_entropy", xtape::categorical_cross_entropy, options, LossOutputs::probabilities);
 }
 
 Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options) {

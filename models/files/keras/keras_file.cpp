@@ -112,7 +112,8 @@ std::vector<StoredTensor> KerasFile::optimizer_variables() const {
   std::vector<StoredTensor> variables;
   if (!extracted_) {
     if (!file.contains("optimizer_weights")) return {};
-    for (const std::string& name : keras_strings(file, "optimizer_weights", "weight_names").value_or(std::vector<std::string>{})) {
+    for (const std::string& name :
+         keras_strings(file, "optimizer_weights", "weight_names").value_or(std::vector<std::string>{})) {
       variables.push_back(file.dataset("optimizer_weights/" + name));
     }
     return variables;

@@ -42,7 +42,7 @@ class KerasFile {
 
 /// What save_keras_training() adds to a model.
 struct KerasCompiled {
-  Json config;                         ///< the arguments of compile() in Keras 3's form, with `optimizer`
+  Json config;                    ///< the arguments of compile() in Keras 3's form, with `optimizer`
   std::vector<Tensor> variables;  ///< the variables of the optimizer in Keras 3's order
 };
 
