@@ -27,7 +27,8 @@ struct TorchData {
 TorchData load_torch_data(const std::string& path, bool channels_last);
 
 /// The logits (n, classes), of unet (n, height, width, classes), of the network in models/zoo/ that xtape's worker
-/// builds for the workload. In training, batch normalization uses the statistics of the batch and updates its moving averages.
+/// builds for the workload. In training, batch normalization uses the statistics of the batch and updates its moving
+/// averages.
 at::Tensor torch_logits(const Workload& workload, const TorchWeights& weights, const at::Tensor& images);
 
 }  // namespace xtape::bench

@@ -19,7 +19,7 @@ struct Workload {
   std::string network;  ///< "resnet50", "convnet", "mobilenet_v2" or "unet"
   Task task = Task::train;
   std::int64_t image_size = 64;  ///< height and width of images with 3 channels
-  std::int64_t classes = 6;  ///< outputs for each image; for each pixel of unet
+  std::int64_t classes = 6;      ///< outputs for each image; for each pixel of unet
   std::int64_t batch = 32;
   bool global_pooling = false;  ///< average pooling before the last layer of resnet50: global, or with 2x2 windows
   bool exact = false;           ///< xtape computes every convolution by its definition

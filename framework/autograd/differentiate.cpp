@@ -16,7 +16,7 @@ Variable sum_of(const Variable& a, const Variable& b) {
   return record("add", std::move(total), {{a, identity}, {b, identity}});
 }
 
-/// A variable with the value of x that only the caller uses.
+/// A variable of its own with the value and the gradient of x.
 Variable alias_of(const Variable& x) {
   return record("identity", x.value(), {{x, [](const Variable& dy) { return dy; }}});
 }
@@ -77,7 +77,7 @@ std::vector<Variable> Tape::differentiate(const Variable& output, const std::vec
         node.joint_inputs, [&](const std::optional<std::size_t>& source) { return source && depends[*source]; });
     check(!leads_on || node.definition, "gradients: {} has a derivative that can't be differentiated again", node.name);
     if (leads_on) {
-      // Aliases, because the cotangent may depend on the inputs too, and is a constant here.
+      // Aliases, because an input may be given twice or depend on another one: each gets only its own derivative.
       std::vector<Variable> aliases, wanted;
       for (const Variable& input : node.definition_of) aliases.push_back(input.tracked() ? alias_of(input) : input);
       std::ranges::copy_if(aliases, std::back_inserter(wanted), &Variable::tracked);

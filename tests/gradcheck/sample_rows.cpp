@@ -16,6 +16,7 @@ std::vector<GradientRow> normalizations() {
       {"layer_norm", [](V x, V g, V b) { return layer_norm(x, g, b, 1e-3, 2); }, {{3, 2, 5}, {2, 5}, {2, 5}}, wide},
       {"layer_norm", [](V x) { return layer_norm(x, std::nullopt, std::nullopt, 1e-3); }, {{4, 19}}, wide},
       {"layer_norm", [](V x, V b) { return layer_norm(x, std::nullopt, b, 1e-3); }, {{2, 9}, {9}}, wide},
+      {"layer_norm", [](V x) { return layer_norm(x, x * 2, x, 0.1); }, {{5}}},  // inputs that depend on each other
       {"rms_norm", [](V x, V g) { return rms_norm(x, g, 0.1); }, {{3, 2, 5}, {5}}},
       {"rms_norm", [](V x) { return rms_norm(x, std::nullopt, 1e-6, 2); }, {{3, 3, 5}}, wide},
       {"group_norm", [](V x, V g, V b) { return group_norm(x, g, b, 2, 0.1); }, {{2, 3, 2, 6}, {6}, {6}}},

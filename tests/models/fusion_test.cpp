@@ -69,12 +69,6 @@ Pair varied() {
   x = Activation(relu)(BatchNormalization({.momentum = 0.5})(
       Conv2DTranspose({.filters = 7, .kernel_size = 2, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
   x = Activation(relu)(Conv2DTranspose({.filters = 6, .kernel_size = 2, .padding = Padding::same})(x));
-  x = Activation(relu6)(BatchNormalization({.momentum = 0.5})(
-      DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(x)));
-  const auto limited = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 6, .use_bias = false})(x));
-  x = ReLU({.max_value = 0.5})(Add()({limited, x}));                            // limit and residual
-  x = ReLU({.negative_slope = 0.1})(BatchNormalization({.momentum = 0.5})(x));  // another rectifier
-  x = ReLU({.threshold = 0.2})(BatchNormalization({.momentum = 0.5})(x));       // another rectifier
   x = Conv2D({.filters = 6, .activation = tanh, .bias_initializer = he_normal()})(
       x);  // the normalization cannot handle the bias
   x = BatchNormalization({.momentum = 0.5})(BatchNormalization({.momentum = 0.5, .center = false})(x));
@@ -141,6 +135,24 @@ TEST_CASE("fused and separate layers have equal values, gradients and moving ave
   const Tensor images = RandomStream(7).normal({5, 9, 8, 3});
   models.fused.convert(DType::float64);
   compare(models, images.to(DType::float64), 1e-10);
+}
+
+/// Batch normalization with every kind of rectifier after it.
+Pair rectified() {
+  const auto input = Input({9, 8, 6});
+  auto x = Activation(relu6)(BatchNormalization({.momentum = 0.5})(
+      DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .bias_initializer = he_normal()})(input)));
+  const auto limited = BatchNormalization({.momentum = 0.5})(Conv2D({.filters = 6, .use_bias = false})(x));
+  x = ReLU({.max_value = 0.5})(Add()({limited, x}));                            // limit and residual
+  x = ReLU({.negative_slope = 0.1})(BatchNormalization({.momentum = 0.5})(x));  // another rectifier
+  x = ReLU({.threshold = 0.2})(BatchNormalization({.momentum = 0.5})(x));       // another rectifier
+  return {input, Dense({.units = 3})(Flatten()(x))};
+}
+
+TEST_CASE("batch normalization fused with limited relu equals separate layers in every mode") {
+  Pair models = rectified();
+  models.fused.convert(DType::float64);
+  compare(models, RandomStream(7).normal({5, 9, 8, 6}, 0, 1, DType::float64), 1e-10);
 }
 
 TEST_CASE("the gradients of ResNet-50 equal those of separate layers") {

@@ -46,27 +46,33 @@ double sum_of(const double* values, std::int64_t n) {
   return sum;
 }
 
-/// Two sums over [0, n): f(i, a, b) sets a and b to the terms of i. They are accumulated in `lanes` partial sums, which
-/// the compiler vectorizes.
+/// Two sums over [0, n): f(i, a, b) sets a and b to the terms of i. They are accumulated in `lanes` partial sums, a
+/// power of two, which the compiler vectorizes.
 template <int lanes, class F>
 std::pair<double, double> two_sums(std::int64_t n, const F& f) {
-  double first[lanes] = {}, second[lanes] = {}, a = 0, b = 0;
+  double first[lanes] = {}, second[lanes] = {};
   std::int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     for (int lane = 0; lane < lanes; ++lane) {
-      double more = 0, others = 0;
-      f(i + lane, more, others);
-      first[lane] += more;
-      second[lane] += others;
+      double a = 0, b = 0;
+      f(i + lane, a, b);
+      first[lane] += a;
+      second[lane] += b;
     }
   }
-  std::pair<double, double> sums{0, 0};
-  for (; i < n; ++i) {
-    f(i, a, b);
-    sums.first += a, sums.second += b;
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int lane = 0; lane < half; ++lane) {
+      first[lane] += first[lane + half];
+      second[lane] += second[lane + half];
+    }
   }
-  for (int lane = 0; lane < lanes; ++lane) sums.first += first[lane], sums.second += second[lane];
-  return sums;
+  for (; i < n; ++i) {
+    double a = 0, b = 0;
+    f(i, a, b);
+    first[0] += a;
+    second[0] += b;
+  }
+  return {first[0], second[0]};
 }
 
 /// sums[c] = the sum of f(x[position][c], c) over the positions, for c of `channels` from x on.
