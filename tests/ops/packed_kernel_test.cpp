@@ -48,6 +48,18 @@ TEST_CASE("a packed kernel gives the bits of conv2d, at the first use and later"
   }
 }
 
+TEST_CASE("a packed kernel with one large weight is computed by the method of conv2d") {
+  for (const Shape& shape : {Shape{3, 3, 32, 16}, Shape{3, 3, 16, 32}}) {
+    const Tensor x = RandomStream(1).normal({9, 8, 8, shape[2]});
+    for (const std::int64_t large : {std::int64_t{0}, shape.size() / 2, shape.size() - 1}) {
+      CAPTURE(shape, large);
+      Tensor w = RandomStream(2).normal(shape);
+      w.mutable_data<float>()[large] = 1e6F;  // too uneven for Winograd's method
+      CHECK(identical(PackedKernel(w).conv2d(x, {}), conv2d(x, w).value()));
+    }
+  }
+}
+
 TEST_CASE("a packed kernel works for images of any size and number") {
   const Tensor w = RandomStream(1).normal({3, 3, 16, 16});
   const PackedKernel packed(w);
