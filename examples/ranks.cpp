@@ -136,11 +136,12 @@ int start_ranks(int ranks, char** argv) {
   return WEXITSTATUS(status) == 0 && signals > 0 ? 128 + SIGTERM : WEXITSTATUS(status);
 }
 
-int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body) {
+int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body,
+                 const CommunicatorOptions& options) {
   const int launched = launched_ranks();
   if (launched == 0) return body(nullptr);
   handle(SIGUSR1, ask_to_end);
-  const std::shared_ptr<Communicator> ranks = mpi_communicator();
+  const std::shared_ptr<Communicator> ranks = mpi_communicator(options);
   check(ranks->size() == launched,
         "expected {} processes, as the environment says, got {} from MPI; start them with the mpirun of the MPI that "
         "xtape was built with, or with srun --mpi of a kind that it supports",

@@ -20,7 +20,8 @@ int start_ranks(int ranks, char** argv);
 /// first rank alone prints. Each rank uses its share of the processors of its machine, unless XTAPE_NUM_THREADS is set.
 /// If a rank throws, all end with its message. SIGUSR1, which mpirun passes on to all ranks, has the effect of SIGTERM,
 /// which it does not pass on. Error if MPI does not see the processes that were started.
-int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body);
+int run_on_ranks(const std::function<int(const std::shared_ptr<Communicator>&)>& body,
+                 const CommunicatorOptions& options = {});
 
 /// How progress is shown: on ranks as on the terminal in which start_ranks runs, if there is one. The standard output
 /// of a rank does not show it, because mpirun may read it through a separate terminal.

@@ -32,6 +32,7 @@ struct Settings {
   std::uint64_t seed = 0;
   int threads = 0, ranks = 0;
   std::int64_t shards = 0;
+  int timeout = 300;
   std::int64_t checkpoint_every = 0;
   bool quick = false, summary = false, report = false, skip_unreadable = false;
 };
@@ -88,13 +89,17 @@ void declare(CLI::App& app, Settings& s) {
          "--shards", s.shards,
          "Parts of each batch. The numbers depend on it, not on the number of processes; by default one for each")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--timeout", s.timeout,
+                 "Seconds that processes wait for one that hangs or is cut off before the run ends")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
   app.add_flag("--summary", s.summary, "Print the table of layers before training");
   app.add_flag("--quick", s.quick, "One short epoch, to see that everything works");
   CLI::Option* resume = app.add_option("--resume", s.resume, "Resume the run in this folder, with its settings");
   resume->check(not_empty);
   for (CLI::Option* other : app.get_options()) {
     const bool allowed = other == resume || other->get_name() == "--threads" || other->get_name() == "--ranks" ||
-                         other == app.get_help_ptr();
+                         other->get_name() == "--timeout" || other == app.get_help_ptr();
     if (!allowed) resume->excludes(other);
   }
   app.footer("Recipes:\n" + recipes_text());
@@ -377,6 +382,7 @@ int main(int argc, char** argv) {
     check(launched == 0 || settings.ranks == 0 || settings.ranks == launched,
           "train: expected as many --ranks as processes that were started, {}, got {}; leave --ranks out", launched,
           settings.ranks);
-    return run_on_ranks([&](const auto& ranks) { return run(settings, app, ranks); });
+    return run_on_ranks([&](const auto& ranks) { return run(settings, app, ranks); },
+                        {.timeout = std::chrono::seconds(settings.timeout)});
   });
 }
