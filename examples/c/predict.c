@@ -1,5 +1,5 @@
-/* Runs a trained model from C: predict MODEL FILE ... prints the outputs, one line for each sample. There is one file for
- * each input of the model. It holds the numbers of all samples in row-major order, as NumPy's tofile() writes them.
+/* Runs a trained model from C: predict MODEL FILE ... prints the outputs, one line for each sample. There is one file
+ * for each input of the model. It holds the numbers of all samples in row-major order, as NumPy's tofile() writes them.
  * Without files the program describes the model.
  *
  *   cc -std=c99 predict.c -o predict $(pkg-config --cflags --libs xtape)

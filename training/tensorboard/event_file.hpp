@@ -22,8 +22,7 @@ namespace xtape {
 /// constructor throws an Error in a build without protobuf.
 class EventFile {
  public:
-  /// Creates the folder, if it does not exist, and a file events.out.tfevents.<time>.<host>.<process>.<number>.v2 in
-  /// it.
+  /// Creates the folder, if it does not exist, and a file events.out.tfevents.TIME.HOST.PROCESS.NUMBER.v2 in it.
   explicit EventFile(const std::filesystem::path& folder);
   EventFile(const EventFile&) = delete;
   EventFile& operator=(const EventFile&) = delete;
