@@ -109,11 +109,13 @@ Tensor in_file_order(const Tensor& tensor) {
 
 TEST_CASE("every network is read from the ONNX file that it was written to") {
   const TemporaryFolder folder;
+  bool fold = false;
   for (const auto& [name, make] : zoo()) {
     INFO(name);
     const Model model = make();
     change_normalizations(model);
-    for (const bool fold : {false, true}) {
+    {
+      fold = !fold;  // every second network, to save time
       save_onnx(model, folder / "net.onnx", {.fold_batch_norm = fold});
       const Model copy = load_onnx(folder / "net.onnx");
       CHECK(copy.input_shape() == model.input_shape());
