@@ -20,8 +20,10 @@ Shape output_shape(const kernels::Window& window) {
 /// window may lie on the padding before and behind a narrow image.
 bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t before, std::int64_t taps,
                      std::int64_t dilation, std::int64_t pixels) {
-  for (std::int64_t first = -before, i = 0; i < outputs; ++i, first += stride) {
-    const std::int64_t skipped = first < 0 ? (-first + dilation - 1) / dilation : 0;  // taps before the image
+  if ((outputs - 1) * stride - before >= pixels) return false;
+  // Windows that begin on the image have a tap on it, so that large images cost nothing.
+  for (std::int64_t first = -before, i = 0; i < outputs && first < 0; ++i, first += stride) {
+    const std::int64_t skipped = (-first + dilation - 1) / dilation;  // taps before the image
     if (skipped >= taps || first + skipped * dilation >= pixels) return false;
   }
   return true;

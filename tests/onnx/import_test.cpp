@@ -245,6 +245,19 @@ TEST_CASE("results have at most 8 axes") {
   CHECK(has(error_of([&] { load_onnx(unsqueezed(7)); }), "expected at most 8 axes, got 9"));
 }
 
+TEST_CASE("a pooling of extents that no memory holds is read at once") {
+  const TemporaryFolder folder;
+  const fs::path path = file_with(folder, "MaxPool", [](auto& file) {
+    auto& shape = *file.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    shape.add_dim()->set_dim_value(std::int64_t{1} << 40);
+    auto& attribute = *file.mutable_graph()->mutable_node(0)->add_attribute();
+    attribute.set_name("kernel_shape");
+    attribute.set_type(xtape_onnx::AttributeProto::INTS);
+    attribute.add_ints(4);
+  });
+  CHECK(load_onnx(path).output_shape()[1] == Extent((std::int64_t{1} << 40) - 3));
+}
+
 TEST_CASE("without a batch axis the whole array is one sample") {
   const TemporaryFolder folder;
   const fs::path path = file_with(folder, "ReduceSum");

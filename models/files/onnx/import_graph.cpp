@@ -27,7 +27,7 @@ std::string node_title(const xtape_onnx::NodeProto& node, int opset) {
 
 /// The channels-last shape of a sample whose shape in the file is given.
 std::vector<Extent> channels_to_end(std::vector<Extent> extents) {
-  std::ranges::rotate(extents, extents.begin() + 1);
+  std::rotate(extents.begin(), extents.begin() + 1, extents.end());
   return extents;
 }
 

@@ -158,7 +158,7 @@ const SymbolicTensor& ImportNode::tensor(int i) const {
 std::vector<Extent> ImportNode::extents(int i) const {
   const ImportValue& value = input(i);
   std::vector<Extent> result(tensor(i).shape().begin(), tensor(i).shape().end());
-  if (value.channels_last) std::ranges::rotate(result, result.end() - 1);
+  if (value.channels_last) std::rotate(result.begin(), result.end() - 1, result.end());
   return result;
 }
 

@@ -240,7 +240,7 @@ void squeeze_row(ImportNode& n) {
   }
   const bool channels_stay = x.channels_last && !marked[1] && left.size() > 1;
   if (!channels_stay) return n.set(reshaped(n, n.plain(0), left), false, 0, batch_at);
-  std::ranges::rotate(left, left.begin() + 1);
+  std::rotate(left.begin(), left.begin() + 1, left.end());
   n.set(reshaped(n, *x.tensor, left), true);
 }
 
