@@ -20,9 +20,9 @@ struct AdagradOptions {
 };
 
 /// Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic optimization, JMLR 2011, as
-/// in Keras: v += g^2, p -= rate g / sqrt(v + epsilon), or rate g / (sqrt(v) + epsilon) with epsilon_outside. |g| is limited to 2^63 (float64: 2^511), because the square of
-/// a larger number may exceed the range of its type. The slot is v. Error unless initial_accumulator_value and epsilon
-/// are at least 0.
+/// in Keras: v += g^2, p -= rate g / sqrt(v + epsilon), or rate g / (sqrt(v) + epsilon) with epsilon_outside. |g| is
+/// limited to 2^63 (float64: 2^511), because the square of a larger number may exceed the range of its type. The slot
+/// is v. Error unless initial_accumulator_value and epsilon are at least 0.
 class Adagrad final : public Optimizer {
  public:
   /// An optimizer of these parameters. Error if an option is out of its range; see also Optimizer.

@@ -13,10 +13,10 @@ struct RMSpropOptions {
   double epsilon = 1e-7;              ///< added to v under the square root; at least 0
   /// Whether epsilon is added to the square root instead, as in PyTorch and in Keras before 2.11.
   bool epsilon_outside = false;
-  bool centered = false;              ///< whether the variance of the gradient replaces the mean square
-  double weight_decay = 0;            ///< L2: weight_decay * p is added to the gradient of every trainable parameter
-  double clip_norm = 0;               ///< largest norm of all gradients together; 0: off
-  double clip_value = 0;  ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
+  bool centered = false;    ///< whether the variance of the gradient replaces the mean square
+  double weight_decay = 0;  ///< L2: weight_decay * p is added to the gradient of every trainable parameter
+  double clip_norm = 0;     ///< largest norm of all gradients together; 0: off
+  double clip_value = 0;    ///< largest absolute value of an element of a gradient, instead of clip_norm; 0: off
   std::vector<ParameterGroup> groups = {};  ///< parameters with separate settings
   double ema_momentum = 0;  ///< share that is kept by the moving averages of the parameters, in [0, 1); 0: no averages
 };

@@ -21,7 +21,8 @@ class LearningRate {
   template <std::invocable<std::int64_t> Function>
   requires std::convertible_to < std::invoke_result_t<Function, std::int64_t>,
   double > LearningRate(Function schedule, std::string text = "")  // NOLINT(google-explicit-constructor)
-      : schedule_(std::move(schedule)), text_(std::move(text)) {
+      : schedule_(std::move(schedule)),
+  text_(std::move(text)) {
     check_schedule();
   }
 
