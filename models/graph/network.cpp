@@ -156,7 +156,6 @@ void Model::Network::name_layers() {
       chosen = fmt::format("{}_{}", base, ++counts[base]);
     }
     node.layer->rename(chosen);
-    taken[chosen] = node.layer.get();
   }
 }
 
