@@ -214,7 +214,7 @@ void check_outputs(std::string_view function, const Loss& loss, const Tensor& ou
     if (wrong != all.end()) {
       fail(
           "{}: expected a model that gives probabilities, as {} takes them, got the output {}; end it in a sigmoid "
-          "or softmax, or use the loss of logits",
+          "or softmax, or use the loss of logits, sigmoid_cross_entropy or softmax_cross_entropy",
           function, loss.name(), *wrong);
     }
   });

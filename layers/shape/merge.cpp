@@ -163,7 +163,7 @@ std::vector<TensorSpec> ConcatenateLayer::output_specs(const std::vector<TensorS
     others = *both;
     total = total + input.shape[axis - 1];
     check(!total.known() || total.value() < std::int64_t{1} << 62,
-          "{}: expected fewer than 2^62 elements along axis {}, got {}", title(), options_.axis, total.value());
+          "{}: expected fewer than 2^62 elements along axis {}, got {}", title(), options_.axis, total);
   }
   return {{others.replaced(axis - 1, total)}};
 }

@@ -197,7 +197,7 @@ TEST_CASE("a program in C, built with the system's compiler, gives the outputs o
     return installed.run(predict + arguments + "; test $? = 2");
   };
   CHECK_THAT(refused(""), Contains("expected a model"));
-  CHECK_THAT(refused("none"), Contains("predict: xtape_model_load: expected a file that can be read, got none"));
+  CHECK_THAT(refused("none"), Contains("predict: load_any_model: expected a file that can be read, got none"));
   CHECK_THAT(refused("'" + expected.path("model.safetensors") + "' '" + expected.path("image") + "'"),
              Contains("expected 2 inputs and 2 outputs, got 1 and 2"));
   CHECK_THAT(refused(expected.arguments() + " none"), Contains("predict: expected files that can be read"));
@@ -218,7 +218,7 @@ TEST_CASE("a program in Python gives the outputs of the C++ interface, with NumP
     const auto refused = [&](const std::string& arguments) {
       return installed.run(library + python + script + arguments + "; test $? = 1");
     };
-    CHECK_THAT(refused("none"), Contains("predict: xtape_model_load: expected a file that can be read, got none"));
+    CHECK_THAT(refused("none"), Contains("predict: load_any_model: expected a file that can be read, got none"));
     CHECK_THAT(refused("'" + expected.path("model.safetensors") + "' '" + expected.path("image") + "'"),
                Contains("predict: expected files for 2 inputs, got 1"));
   };

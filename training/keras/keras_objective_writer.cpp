@@ -104,7 +104,7 @@ Json metric_to_keras(const Metric& metric, bool yes_no) {
     config["threshold"] = settings.take("threshold", 0.5);
   } else if (type == "AUC") {
     config["num_thresholds"] = static_cast<std::int64_t>(settings.take("thresholds", 200));
-    config["from_logits"] = settings.options.erase("from_logits") > 0;
+    config["from_logits"] = settings.take_flag("from_logits");
   }
   settings.check_empty();
   return serialized("keras.metrics", type, config);

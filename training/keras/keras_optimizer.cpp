@@ -248,7 +248,7 @@ Json optimizer_to_keras(const Optimizer& optimizer) {
   Json config;
   config["name"] = snake_case(known->second);
   config["learning_rate"] = rate_to_keras(optimizer.schedule());
-  const bool decoupled = settings.options.erase("decoupled") > 0 && optimizer.type() != "LAMB";
+  const bool decoupled = settings.take_flag("decoupled") && optimizer.type() != "LAMB";
   const double decay = settings.take("weight_decay", 0), ema = settings.take("ema_momentum", 0);
   check(decoupled || decay == 0,
         "weight_decay: expected 0 for {}, got {}: Keras subtracts the decay from the weights instead; use AdamW, or "

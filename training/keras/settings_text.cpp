@@ -1,5 +1,6 @@
 #include "training/keras/settings_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <sstream>
@@ -16,6 +17,10 @@ std::optional<double> number_of(const std::string& word) {
   return read.ec == std::errc() && read.ptr == word.data() + word.size() ? std::optional(number) : std::nullopt;
 }
 
+auto find(std::vector<std::pair<std::string, std::vector<double>>>& options, const std::string& option) {
+  return std::ranges::find_if(options, [&](const auto& given) { return given.first == option; });
+}
+
 }  // namespace
 
 Settings::Settings(const std::string& text) {
@@ -23,14 +28,13 @@ Settings::Settings(const std::string& text) {
   name = text.substr(0, bracket);
   if (bracket == std::string::npos) return;
   std::istringstream words(text.substr(bracket + 2));
-  std::vector<double>* current = nullptr;
   for (std::string word; words >> word;) {
     while (word.ends_with(',') || word.ends_with(')')) word.pop_back();
     const std::optional<double> number = number_of(word);
-    if (number && current) {
-      current->push_back(*number);
+    if (number && !options.empty()) {
+      options.back().second.push_back(*number);
     } else {
-      current = &options[word];
+      options.emplace_back(word, std::vector<double>());
     }
   }
 }
@@ -41,13 +45,23 @@ double Settings::take(const std::string& option, double otherwise) {
 }
 
 std::vector<double> Settings::take_all(const std::string& option) {
-  const auto found = options.extract(option);
-  return found.empty() ? std::vector<double>{} : found.mapped();
+  const auto found = find(options, option);
+  if (found == options.end()) return {};
+  std::vector<double> numbers = std::move(found->second);
+  options.erase(found);
+  return numbers;
+}
+
+bool Settings::take_flag(const std::string& option) {
+  const auto found = find(options, option);
+  if (found == options.end()) return false;
+  options.erase(found);
+  return true;
 }
 
 void Settings::check_empty() const {
   check(options.empty(), "{}: expected options that Keras has, got {}", name,
-        options.empty() ? "" : options.begin()->first);
+        options.empty() ? "" : options.front().first);
 }
 
 }  // namespace xtape

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xtape {
@@ -18,11 +18,13 @@ struct Settings {
   double take(const std::string& option, double otherwise);
   /// Removes the option and returns its numbers.
   std::vector<double> take_all(const std::string& option);
-  /// Error with the options that were not taken: Keras does not have them.
+  /// Removes the option and returns whether there was one.
+  bool take_flag(const std::string& option);
+  /// Error with the first option that was not taken: Keras does not have it.
   void check_empty() const;
 
-  std::string name;                                    ///< the text before "("
-  std::map<std::string, std::vector<double>> options;  ///< by name
+  std::string name;  ///< the text before "("
+  std::vector<std::pair<std::string, std::vector<double>>> options;  ///< in the order of the text
 };
 
 }  // namespace xtape
