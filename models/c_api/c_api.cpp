@@ -148,8 +148,8 @@ Model load(const std::string& path, std::uint32_t flags) {
   check_argument((flags & ~std::uint32_t{XTAPE_CHANNELS_FIRST}) == 0, "{}: expected known flags, got {}", function,
                  flags);
   const bool channels_first = (flags & XTAPE_CHANNELS_FIRST) != 0;
-  LoadedModel loaded = load_any_model(
-      path, {.onnx = {.images = channels_first ? ImageAxes::channels_first : ImageAxes::channels_last}});
+  LoadedModel loaded =
+      load_any_model(path, {.onnx = {.images = channels_first ? ImageAxes::channels_first : ImageAxes::channels_last}});
   check_argument(!channels_first || loaded.format == ModelFormat::onnx,
                  "{}: expected an ONNX file with XTAPE_CHANNELS_FIRST, got a file of {}: {}", function,
                  to_string(loaded.format), path);

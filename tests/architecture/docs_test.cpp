@@ -66,8 +66,8 @@ TEST_CASE("links in the docs lead to existing files") {
   std::size_t found = 0;
   for (const std::string page : {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/coming_from_keras.md",
                                  "docs/coming_from_pytorch.md", "docs/conventions.md", "docs/distributed.md",
-                                 "docs/formats.md", "docs/installing.md", "docs/lab.md", "docs/other_languages.md", "docs/performance.md",
-                                 "docs/results.md", "docs/testing.md", "docs/tutorial.md"}) {
+                                 "docs/formats.md", "docs/installing.md", "docs/lab.md", "docs/other_languages.md",
+                                 "docs/performance.md", "docs/results.md", "docs/testing.md", "docs/tutorial.md"}) {
     const std::string text = text_of(page);
     for (std::sregex_iterator match(text.begin(), text.end(), link), end; match != end; ++match, ++found) {
       INFO(page << " links to " << (*match)[1]);

@@ -177,9 +177,11 @@ TEST_CASE("a model of a file can be trained, cloned, saved and written again") {
 TEST_CASE("an Error names the node, the operator and the opset") {
   const TemporaryFolder folder;
   const auto error = [&](const fs::path& path) { return error_of([&] { load_onnx(path); }); };
-  CHECK(has(error(file_with(folder, "LSTM")), "node \"only\" (LSTM, opset 17): expected an operator that xtape supports, "
-                                              "got a recurrent one; there are no recurrent layers"));
-  CHECK(has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape supports"));
+  CHECK(has(error(file_with(folder, "LSTM")),
+            "node \"only\" (LSTM, opset 17): expected an operator that xtape supports, "
+            "got a recurrent one; there are no recurrent layers"));
+  CHECK(
+      has(error(file_with(folder, "Det")), "node \"only\" (Det, opset 17): expected an operator that xtape supports"));
   CHECK(
       has(error(file_with(folder, "Relu", [](auto& file) { file.mutable_graph()->mutable_node(0)->set_domain("me"); })),
           "expected an operator of ONNX, got one of me"));

@@ -21,7 +21,7 @@ struct CsvOptions {
   std::vector<std::string> features = {};
   /// Names of the classes, so that several tables have the same numbers: `.class_names = train.class_names()`.
   std::vector<std::string> class_names = {};
-  char separator = ',';  ///< the character between the fields, such as ';' or '\t'
+  char separator = ',';  ///< the character between the fields, such as ';' or a tab
   /// Whether the first row has the names of the columns. Otherwise the names are "0", "1", ...
   bool header = true;
   /// The value in place of missing numbers (empty, NA or NaN). If it is not set, they are an Error.

@@ -23,7 +23,7 @@ struct Settings {
   /// Error with the first option that was not taken: Keras does not have it.
   void check_empty() const;
 
-  std::string name;  ///< the text before "("
+  std::string name;                                                  ///< the text before "("
   std::vector<std::pair<std::string, std::vector<double>>> options;  ///< in the order of the text
 };
 

@@ -276,9 +276,10 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
           proto.domain());
     const auto row = import_rows().find(proto.op_type());
     static const std::set<std::string> recurrent{"GRU", "LSTM", "RNN"};
-    check(!recurrent.contains(proto.op_type()),
-          "expected an operator that xtape supports, got a recurrent one; there are no recurrent layers. Export the part "
-          "of the network before this node, and run the rest with other software");
+    check(
+        !recurrent.contains(proto.op_type()),
+        "expected an operator that xtape supports, got a recurrent one; there are no recurrent layers. Export the part "
+        "of the network before this node, and run the rest with other software");
     check(row != import_rows().end(), "expected an operator that xtape supports (docs/formats.md), got {:.60}",
           proto.op_type());
     check(proto.output_size() > 0, "expected an output, got none");
