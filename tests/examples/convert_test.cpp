@@ -147,17 +147,22 @@ TEST_CASE("convert rejects what it cannot do before it writes anything") {
   check_refused(run("convert none b.onnx"), "none");
 }
 
-TEST_CASE("convert runs other software if it is there, and says if not") {
+TEST_CASE("convert says that other software did not check the file") {
   const Programs run;
   save_model(brightness(), run.folder() / "a.safetensors");
   check_done(run("convert a.safetensors a.onnx"), "a.onnx: not checked with onnxruntime (--check-with");
   check_done(run("convert a.safetensors a.onnx --check-with no-such-python"), "a.onnx: not checked with onnxruntime, ");
   check_refused(run("convert a.safetensors a.onnx --check-with false"), "expected onnxruntime to run a.onnx");
+}
+
+TEST_CASE("convert compares with onnxruntime", "[.witness]") {
+  const Programs run;
+  save_model(brightness(), run.folder() / "a.safetensors");
   const std::string python = python_with("onnxruntime");
   check_done(run("convert a.safetensors a.onnx --check-with " + python), "a.onnx in onnxruntime ");
 }
 
-TEST_CASE("convert compares with Keras") {
+TEST_CASE("convert compares with Keras", "[.witness]") {
   const Programs run;
   save_model(brightness(), run.folder() / "a.safetensors");
   const std::string python = python_with("keras");
