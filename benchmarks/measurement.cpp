@@ -16,6 +16,7 @@
 #include "benchmarks/process.hpp"
 #include "benchmarks/statistics.hpp"
 #include "framework/error.hpp"
+#include "framework/io/temporary_file.hpp"
 
 namespace xtape::bench {
 namespace {
@@ -32,27 +33,6 @@ const std::map<std::string, std::string> peer_environment{
 /// The pause between turns, in which the threads of the other side stop spinning. OpenMP threads spin for some
 /// milliseconds.
 constexpr auto settling = std::chrono::milliseconds(50);
-
-/// A temporary folder that is removed at the end of the scope.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "xtape-bench-XXXXXX").string();
-    check(mkdtemp(name.data()) != nullptr, "bench: expected to make the folder {}, got: {}", name,
-          std::strerror(errno));
-    path_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 /// Parses the JSON after `word` on a line. Error if the line does not begin with `word`.
 nlohmann::json after(const std::string& word, const std::string& line) {
@@ -161,7 +141,7 @@ Measurement measure(const Workload& workload, int threads, const MeasurementOpti
   if (workload.task == Task::gradcheck) options.least_steps = 1, options.warm_up = 1;  // a step is many passes
   Measurement result{.workload = workload, .threads = threads};
   fmt::print(stderr, "{}, {} thread{}\n", description(workload), threads, threads == 1 ? "" : "s");
-  const Scratch scratch;
+  const TemporaryFolder scratch("bench");
   const fs::path data = scratch / "data.safetensors";
   Side ours("xtape's worker", options.xtape_worker, workload, threads, data, options, {});
   result.multiply_adds = ours.digest().at("multiply_adds");

@@ -8,31 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
+#include "framework/io/temporary_file.hpp"
+
 namespace xtape {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A new folder, which is removed at the end of the scope.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "xtape-convert-XXXXXX").string();
-    check(mkdtemp(name.data()) != nullptr, "convert: expected to be able to make a folder in {}",
-          fs::temp_directory_path().string());
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 /// Runs the file of its first argument. The folder of the second one has job.json and the inputs, and gets the outputs
 /// and result.json. Status 3: the modules are not installed.
@@ -186,7 +167,7 @@ Difference difference(const std::vector<Tensor>& ours, const std::vector<Tensor>
 
 ForeignResult foreign_outputs(const std::string& python, const fs::path& path, ModelFormat format,
                               const std::vector<Tensor>& inputs) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("convert");
   std::ofstream(folder / "run.py") << script;
   std::ofstream(folder / "job.json") << nlohmann::json{{"format", to_string(format)},
                                                        {"inputs", written_inputs(inputs, folder)}};

@@ -12,6 +12,9 @@
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
+#include "framework/io/stored_number.hpp"
+#include "framework/io/strided.hpp"
+#include "framework/io/with_place.hpp"
 #include "framework/io/zip.hpp"
 
 namespace xtape {
@@ -106,15 +109,6 @@ class Header {
   std::string_view left_;
 };
 
-/// A number of the file from its bytes, which are turned around if the byte order differs.
-template <class Stored>
-Stored stored_number(const char* bytes, bool swapped) {
-  std::array<char, sizeof(Stored)> own;
-  std::copy_n(bytes, own.size(), own.begin());
-  if (swapped) std::ranges::reverse(own);
-  return std::bit_cast<Stored>(own);
-}
-
 /// Reads `count` elements of type Stored as elements of the tensor's type.
 template <class Stored, class Wanted, class Convert>
 Tensor read_elements(const Source& source, std::int64_t offset, std::int64_t count, DType dtype, bool swapped,
@@ -180,28 +174,18 @@ std::optional<ElementType> type_of(std::string_view code) {
   return std::nullopt;
 }
 
-/// The transposed array of an array that is stored with its first axis contiguous.
+/// The array in row-major order of one whose first axis is contiguous.
 Tensor in_rows(const Tensor& columns, const Shape& shape) {
   Tensor result = Tensor::empty(shape, columns.dtype());
-  const std::int64_t axes = shape.rank();
+  StridedView view{0, {shape.begin(), shape.end()}, {1}};
+  for (int axis = 1; axis < shape.rank(); ++axis) view.strides.push_back(view.strides.back() * shape[axis - 1]);
   with_type(columns.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = columns.data<T>();
     T* out = result.mutable_data<T>();
-    std::vector<std::int64_t> steps(static_cast<std::size_t>(axes), 1), at(static_cast<std::size_t>(axes), 0);
-    for (std::size_t axis = 1; axis < at.size(); ++axis) {
-      steps[axis] = steps[axis - 1] * shape[static_cast<int>(axis) - 1];
-    }
-    std::int64_t place = 0;
-    for (std::int64_t i = 0; i < shape.size(); ++i) {
-      out[i] = in[place];
-      for (std::size_t axis = at.size(); axis-- > 0;) {
-        place += steps[axis];
-        if (++at[axis] < shape[static_cast<int>(axis)]) break;
-        place -= at[axis] * steps[axis];
-        at[axis] = 0;
-      }
-    }
+    visit_rows(view, [&](std::int64_t begin, std::int64_t stride, std::int64_t count) {
+      for (std::int64_t i = 0; i < count; ++i) *out++ = in[begin + i * stride];
+    });
   });
   return result;
 }
@@ -237,17 +221,6 @@ Tensor read_npy(const Source& source) {
   return *header.fortran && shape.rank() > 1 ? in_rows(elements, shape) : elements.reshaped(shape);
 }
 
-/// Runs read(). Its errors begin with the function and the path.
-template <class Read>
-auto with_path(const char* function, const std::filesystem::path& path, const std::string& entry, const Read& read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    fail("{}: {}{}: {}", function, path.string(), entry.empty() ? "" : fmt::format(", array \"{:.100}\"", entry),
-         error.what());
-  }
-}
-
 std::string npy_bytes(const Tensor& tensor) {
   const char* code = tensor.dtype() == DType::float32   ? "<f4"
                      : tensor.dtype() == DType::float64 ? "<f8"
@@ -276,7 +249,8 @@ Tensor array_in(const ZipFile& archive, const std::filesystem::path& path, const
   const Source source{std::ssize(bytes), [&](std::int64_t offset, void* target, std::int64_t count) {
                         std::memcpy(target, bytes.data() + offset, static_cast<std::size_t>(count));
                       }};
-  return with_path("load_npz", path, entry, [&] { return read_npy(source); });
+  return with_place("load_npz", fmt::format("{}, array \"{:.100}\"", path.string(), entry),
+                    [&] { return read_npy(source); });
 }
 
 /// The names of the arrays in an archive.
@@ -295,7 +269,7 @@ Tensor load_npy(const std::filesystem::path& path) {
   check_neither_empty_nor_zip("load_npy", "a .npy file", file, path.string());
   const Source source{file.size(),
                       [&](std::int64_t offset, void* target, std::int64_t bytes) { file.read(offset, target, bytes); }};
-  return with_path("load_npy", path, "", [&] { return read_npy(source); });
+  return with_place("load_npy", path.string(), [&] { return read_npy(source); });
 }
 
 void save_npy(const std::filesystem::path& path, const Tensor& tensor) {

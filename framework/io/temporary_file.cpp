@@ -9,20 +9,39 @@
 
 namespace xtape {
 
-TemporaryFile::TemporaryFile(std::string_view function) {
+namespace {
+
+/// Makes something with a new name: make(name) replaces the last characters of the name, and returns whether it
+/// succeeded.
+template <class Make>
+std::filesystem::path made(std::string_view function, std::string_view what, Make make) {
   std::error_code failed;
   const std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
   std::string name = (folder / "xtape-XXXXXX").string();
-  const int descriptor = failed ? -1 : mkstemp(name.data());
-  check(descriptor >= 0, "{}: expected to make a temporary file in {}, got a failure; TMPDIR names another folder",
-        function, folder.string());
-  close(descriptor);
-  path_ = name;
+  check(!failed && make(name), "{}: expected to make a temporary {} in {}, got a failure; TMPDIR names another folder",
+        function, what, folder.string());
+  return name;
 }
+
+}  // namespace
+
+TemporaryFile::TemporaryFile(std::string_view function)
+    : path_(made(function, "file", [](std::string& name) {
+        const int descriptor = mkstemp(name.data());
+        return descriptor >= 0 && close(descriptor) == 0;
+      })) {}
 
 TemporaryFile::~TemporaryFile() {
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
+}
+
+TemporaryFolder::TemporaryFolder(std::string_view function)
+    : path_(made(function, "folder", [](std::string& name) { return mkdtemp(name.data()) != nullptr; })) {}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
 }
 
 }  // namespace xtape

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <set>
@@ -10,6 +9,8 @@
 #include "framework/io/file_format.hpp"
 #include "framework/io/half.hpp"
 #include "framework/io/pickle.hpp"
+#include "framework/io/stored_number.hpp"
+#include "framework/io/strided.hpp"
 #include "framework/io/zip.hpp"
 
 namespace xtape {
@@ -22,34 +23,15 @@ constexpr std::string_view rebuild_tensor = "torch._utils._rebuild_tensor_v2",
 constexpr std::string_view pickle_entry = "data.pkl";
 constexpr std::int64_t longest_pickle = std::int64_t{1} << 24;
 
-/// A view of a storage: element (i, j, ...) is number offset + i strides[0] + j strides[1] + ... of the storage.
-struct View {
-  std::int64_t offset = 0;
-  std::vector<std::int64_t> extents, strides;
-};
-
 /// Copies the elements of a view, which lies within `storage`, to a tensor of type To.
 template <class Raw, class To, To convert(Raw)>
-void gather(const std::string& storage, bool swap, const View& view, Tensor& to) {
-  const std::size_t rank = view.extents.size();
+void gather(const std::string& storage, bool swap, const StridedView& view, Tensor& to) {
   To* target = to.mutable_data<To>();
-  const std::int64_t row = rank == 0 ? 1 : view.extents.back(), stride = rank == 0 ? 0 : view.strides.back();
-  std::vector<std::int64_t> index(rank);
-  std::int64_t begin = view.offset;
-  for (std::int64_t done = 0; done < to.size(); done += row) {
-    for (std::int64_t i = 0; i < row; ++i) {
-      std::array<char, sizeof(Raw)> bytes;
-      std::memcpy(bytes.data(), storage.data() + (begin + i * stride) * std::int64_t{sizeof(Raw)}, sizeof(Raw));
-      if (swap) std::ranges::reverse(bytes);
-      *target++ = convert(std::bit_cast<Raw>(bytes));
+  visit_rows(view, [&](std::int64_t begin, std::int64_t stride, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      *target++ = convert(stored_number<Raw>(storage.data() + (begin + i * stride) * std::int64_t{sizeof(Raw)}, swap));
     }
-    for (std::size_t axis = rank; axis-- > 1;) {  // the next row
-      begin += view.strides[axis - 1];
-      if (++index[axis - 1] < view.extents[axis - 1]) break;
-      begin -= view.extents[axis - 1] * view.strides[axis - 1];
-      index[axis - 1] = 0;
-    }
-  }
+  });
 }
 
 template <class T>
@@ -66,7 +48,7 @@ struct TorchType {
   std::string_view storage, name;
   std::int64_t width;
   std::optional<DType> dtype;
-  void (*gather)(const std::string& storage, bool swap, const View& view, Tensor& to);
+  void (*gather)(const std::string& storage, bool swap, const StridedView& view, Tensor& to);
 };
 
 constexpr std::array<TorchType, 12> types{
@@ -88,7 +70,7 @@ struct TorchTensor {
   const TorchType* type;
   std::string key;        ///< name of the storage
   std::int64_t elements;  ///< of the storage
-  View view;
+  StridedView view;
 };
 
 /// The value as a text. Error for other values.
@@ -111,7 +93,7 @@ std::vector<std::int64_t> integers_of(const PickleValue* value) {
 }
 
 /// Error unless every element of the view is in a storage of `elements` elements.
-void check_inside(const View& view, std::int64_t elements) {
+void check_inside(const StridedView& view, std::int64_t elements) {
   check(view.extents.size() == view.strides.size(), "expected a stride for each of {} extents, got {}",
         view.extents.size(), view.strides.size());
   if (std::ranges::count(view.extents, 0) > 0) return;
