@@ -119,8 +119,8 @@ double TrainStep::stream(const Piece& piece) {
   return value;
 }
 
-// Gradients go into the reduction over ranks while the last backward pass continues. One exchange then informs all
-// ranks the loss, the figures, and what there are gradients and state updates of; nothing is changed before it.
+// Gradients go into the reduction over ranks while the last backward pass continues. One exchange then gives all
+// ranks the loss, the figures, and the names of what has gradients and state updates; nothing is changed before it.
 double TrainStep::collect(const std::vector<std::vector<Piece>>& shards) {
   const std::vector<Parameter> parameters = trained(run_.model, run_.optimizer);
   std::optional<GradientReduction> reduction;

@@ -1,43 +1,38 @@
 #include "models/files/any_model.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "framework/io/extension.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/torch_file.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
 #include "models/files/image_scale.hpp"
+#include "models/files/model_metadata.hpp"
 
 namespace xtape {
 namespace {
-
-constexpr const char* scale_key = "image_scale";
 
 /// Whether a file begins as an ONNX file does: with the field ir_version (1, a number) of ModelProto.
 bool may_be_onnx(const InputFile& file) { return has_at(file, 0, "\x08"); }
 
 /// The class names in the metadata of an ONNX file; none if other software uses the name for something else.
 std::vector<std::string> onnx_class_names(const std::map<std::string, std::string>& metadata, const Model& model) {
-  const auto found = metadata.find("class_names");
+  const auto found = metadata.find(class_names_key);
   if (found == metadata.end()) return {};
-  const auto json = nlohmann::json::parse(found->second, nullptr, false);
-  const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); });
-  if (!texts || model.output_shape().rank() == 0 || model.output_shape()[-1] != std::ssize(json)) return {};
-  auto names = json.get<std::vector<std::string>>();
-  check_class_names(names);
-  return names;
+  const auto names = texts_in(found->second);
+  if (!names || model.output_shape().rank() == 0 || model.output_shape()[-1] != std::ssize(*names)) return {};
+  check_class_names(*names);
+  return *names;
 }
 
 LoadedModel load_onnx_model(const std::filesystem::path& path, const LoadOnnxOptions& options) {
   LoadedModel loaded{load_onnx(path, options), ModelFormat::onnx, {}, ""};
   const std::map<std::string, std::string> metadata = load_onnx_metadata(path);
-  try {
+  with_place("load_any_model", path.string(), [&] {
     loaded.class_names = onnx_class_names(metadata, loaded.model);
-    if (metadata.contains(scale_key)) loaded.image_scale = image_scale(metadata.at(scale_key)).name;
-  } catch (const Error& error) {
-    fail("load_any_model: {}: {}", path.string(), error.what());
-  }
+    if (const auto scale = metadata.find(image_scale_key); scale != metadata.end()) {
+      loaded.image_scale = image_scale(scale->second).name;
+    }
+  });
   return loaded;
 }
 
@@ -97,7 +92,7 @@ void save_any_model(const Model& model, const std::filesystem::path& path, const
       onnx.class_names = options.class_names;
       if (!options.image_scale.empty()) {
         const ImageScale scale = image_scale(options.image_scale);
-        onnx.metadata[scale_key] = scale.name;
+        onnx.metadata[image_scale_key] = scale.name;
         if (onnx.preprocessing.empty()) onnx.preprocessing = described(scale);
       }
       return save_onnx(model, path, onnx);

@@ -1,20 +1,18 @@
 #include "models/files/image_scale.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <optional>
 
 #include "framework/ops/ops.hpp"
+#include "framework/parse_number.hpp"
 #include "layers/layers.hpp"
 
 namespace xtape {
 namespace {
 
 std::optional<double> number_of(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
+  const std::optional<double> number = parse_number<double>(text);
+  return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 }  // namespace

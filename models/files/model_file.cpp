@@ -6,9 +6,11 @@
 #include "framework/io/extension.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
 #include "framework/version.hpp"
 #include "models/files/graph_json.hpp"
 #include "models/files/image_scale.hpp"
+#include "models/files/model_metadata.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 
 namespace xtape {
@@ -45,16 +47,6 @@ class Values {
   std::optional<DType> dtype_;
 };
 
-/// Calls `work`; puts the function and the path in front of the message of an Error.
-template <class Work>
-auto with_path(std::string_view function, const std::filesystem::path& path, Work work) {
-  try {
-    return work();
-  } catch (const Error& error) {
-    fail("{}: {}: {}", function, path.string(), error.what());
-  }
-}
-
 /// The metadata of a model file.
 std::map<std::string, std::string> model_metadata(std::string_view function, const std::filesystem::path& path) {
   std::map<std::string, std::string> metadata = safetensors_metadata(path);
@@ -72,18 +64,19 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
   check(names.empty() || model.output_shape()[-1] == std::ssize(names),
         "save_model: expected a name for each of the {} outputs, got {} for {}", model.output_shape()[-1], names.size(),
         path.string());
-  with_path("save_model", path, [&] { check_class_names(names); });
+  with_place("save_model", path.string(), [&] { check_class_names(names); });
   std::vector<NamedTensor> tensors;
   for (const auto& [name, parameter] : model.named_parameters()) tensors.push_back({name, parameter.value()});
-  const std::string graph = with_path("save_model", path, [&] { return graph_to_json(model); });
+  const std::string graph = with_place("save_model", path.string(), [&] { return graph_to_json(model); });
   std::map<std::string, std::string> metadata{{"format", "xtape"},
                                               {"model", model.name()},
                                               {"format_version", format_version},
                                               {"xtape_version", std::string(version())},
                                               {"graph", graph}};
-  if (!names.empty()) metadata["class_names"] = nlohmann::json(names).dump();
+  if (!names.empty()) metadata[class_names_key] = nlohmann::json(names).dump();
   if (!options.image_scale.empty()) {
-    metadata["image_scale"] = with_path("save_model", path, [&] { return image_scale(options.image_scale).name; });
+    metadata[image_scale_key] =
+        with_place("save_model", path.string(), [&] { return image_scale(options.image_scale).name; });
   }
   save_safetensors(path, tensors, metadata);
 }
@@ -103,7 +96,7 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
   check(version == format_version, "load_model: expected format_version {}, got \"{:.20}\" in {}; made by xtape {:.20}",
         format_version, version, path.string(), file.metadata["xtape_version"]);
   Values values(std::move(file.tensors));
-  return with_path("load_model", path, [&] {
+  return with_place("load_model", path.string(), [&] {
     Model model = graph_from_json(graph->second, options, [&](const std::string& name, const ParameterSpec& spec) {
       return values.take(name, spec);
     });
@@ -115,22 +108,21 @@ Model load_model(const std::filesystem::path& path, const LoadModelOptions& opti
 std::vector<std::string> load_class_names(const std::filesystem::path& path) {
   const std::map<std::string, std::string> metadata =
       has_extension(path, {".onnx"}) ? load_onnx_metadata(path) : model_metadata("load_class_names", path);
-  const auto names = metadata.find("class_names");
+  const auto names = metadata.find(class_names_key);
   if (names == metadata.end()) return {};
-  const auto json = nlohmann::json::parse(names->second, nullptr, false);
-  const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& name) { return name.is_string(); });
-  check(texts, "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
+  const auto result = texts_in(names->second);
+  check(result.has_value(),
+        "load_class_names: expected a JSON list of texts as \"class_names\" in the metadata of {}, got {:.200}",
         path.string(), names->second);
-  auto result = json.get<std::vector<std::string>>();
-  with_path("load_class_names", path, [&] { check_class_names(result); });
-  return result;
+  with_place("load_class_names", path.string(), [&] { check_class_names(*result); });
+  return *result;
 }
 
 std::string load_image_scale(const std::filesystem::path& path) {
   const std::map<std::string, std::string> metadata = model_metadata("load_image_scale", path);
-  const auto scale = metadata.find("image_scale");
+  const auto scale = metadata.find(image_scale_key);
   if (scale == metadata.end()) return "";
-  return with_path("load_image_scale", path, [&] { return image_scale(scale->second).name; });
+  return with_place("load_image_scale", path.string(), [&] { return image_scale(scale->second).name; });
 }
 
 }  // namespace xtape

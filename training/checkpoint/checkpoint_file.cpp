@@ -1,11 +1,11 @@
 #include "training/checkpoint/checkpoint_file.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 
 #include "framework/io/safetensors.hpp"
+#include "framework/parse_number.hpp"
 #include "models/files/model_file.hpp"
 #include "training/checkpoint/checkpoint_parts.hpp"
 #include "training/checkpoint/checksum.hpp"
@@ -183,12 +183,10 @@ std::string schedule_text(const Optimizer& optimizer, std::int64_t first_iterati
 std::int64_t step_of_checkpoint(const fs::path& path) {
   const std::string name = path.filename();
   if (!name.starts_with(prefix) || !name.ends_with(suffix)) return -1;
-  const char* const begin = name.data() + prefix.size();
-  const char* const end = name.data() + name.size() - suffix.size();
-  std::int64_t step = -1;
-  if (begin >= end) return -1;
-  const auto [stopped, error] = std::from_chars(begin, end, step);
-  return error == std::errc() && stopped == end && step >= 0 ? step : -1;
+  if (name.size() <= prefix.size() + suffix.size()) return -1;
+  const std::string_view digits =
+      std::string_view(name).substr(prefix.size(), name.size() - prefix.size() - suffix.size());
+  return std::max<std::int64_t>(parse_number<std::int64_t>(digits).value_or(-1), -1);
 }
 
 fs::path checkpoint_path(const fs::path& folder, std::int64_t step) {

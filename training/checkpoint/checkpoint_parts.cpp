@@ -1,9 +1,9 @@
 #include "training/checkpoint/checkpoint_parts.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <sstream>
 
+#include "framework/parse_number.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {
@@ -72,11 +72,9 @@ std::map<std::string, std::string> position_of(const TrainingState& run) {
 std::int64_t integer_of(const std::map<std::string, std::string>& metadata, const std::string& key) {
   const auto found = metadata.find(key);
   const std::string text = found == metadata.end() ? "" : found->second;
-  std::int64_t value = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  check(error == std::errc() && end == text.data() + text.size() && value >= 0,
-        "expected a number of 0 or more as {}, got \"{:.40}\"", key, text);
-  return value;
+  const auto value = parse_number<std::int64_t>(text);
+  check(value && *value >= 0, "expected a number of 0 or more as {}, got \"{:.40}\"", key, text);
+  return *value;
 }
 
 CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file) {

@@ -1,7 +1,6 @@
 #include "training/data/table.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <set>
@@ -9,6 +8,8 @@
 #include "framework/io/csv.hpp"
 #include "framework/io/npy.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
+#include "framework/parse_number.hpp"
 
 namespace xtape {
 namespace {
@@ -18,9 +19,7 @@ constexpr const char* reading = "load_csv";
 /// The number of a text; nullopt if it is not one.
 std::optional<double> number_of(std::string_view text) {
   if (text.starts_with('+')) text.remove_prefix(1);
-  double number = 0;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  return read.ec == std::errc() && read.ptr == text.data() + text.size() ? std::optional(number) : std::nullopt;
+  return parse_number<double>(text);
 }
 
 bool is_missing(const std::string& text) {
@@ -50,11 +49,12 @@ class TableReader {
       const std::string& text = row.fields[*label_];
       check(!text.empty(), "{}: {}, line {}, column \"{}\": expected a class, got nothing", reading, path_, row.line,
             options_.label);
-      const bool known =
-          options_.class_names.empty() || std::ranges::find(options_.class_names, text) != options_.class_names.end();
-      check(known, "{}: {}, line {}, column \"{}\": expected one of the class_names, got \"{:.60}\"", reading, path_,
-            row.line, options_.label, printable(text));
-      labels_.push_back(classes_.emplace(text, classes_.size()).first->second);
+      const auto [known, fresh] = classes_.emplace(text, classes_.size());
+      const std::vector<std::string>& names = options_.class_names;
+      check(!fresh || names.empty() || std::ranges::find(names, text) != names.end(),
+            "{}: {}, line {}, column \"{}\": expected one of the class_names, got \"{:.60}\"", reading, path_, row.line,
+            options_.label, printable(text));
+      labels_.push_back(known->second);
     }
     ++rows_;
   }
@@ -70,11 +70,7 @@ class TableReader {
     }
     Tensor labels = Tensor::empty({rows_}, DType::int64);
     std::ranges::transform(labels_, labels.mutable_data<std::int64_t>(), [&](std::size_t i) { return numbers[i]; });
-    try {
-      return {input, labels, names};
-    } catch (const Error& error) {
-      fail("{}: {}: {}", reading, path_, error.what());
-    }
+    return with_place(reading, path_, [&] { return Dataset(input, labels, names); });
   }
 
  private:
@@ -178,14 +174,12 @@ SplitData load_npz_data(const std::filesystem::path& path, const NpzNames& names
   check(train.dtype() == test.dtype(), "load_npz_data: {}: expected targets of one type, got {} and {}", path.string(),
         train.dtype(), test.dtype());
   const Tensor train_input = input_of(path, names.train_input), test_input = input_of(path, names.test_input);
-  try {
+  return with_place("load_npz_data", path.string(), [&]() -> SplitData {
     if (is_floating(train.dtype())) return {{train_input, train}, {test_input, test}};
     const std::int64_t most = std::max(largest(train), largest(test));
     check(most < 1'000'000, "expected class numbers below 1,000,000, got {}", most);
     return {{train_input, train, most + 1}, {test_input, test, most + 1}};
-  } catch (const Error& error) {
-    fail("load_npz_data: {}: {}", path.string(), error.what());
-  }
+  });
 }
 
 }  // namespace xtape

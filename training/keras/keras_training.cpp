@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "framework/io/with_place.hpp"
 #include "models/files/keras/keras_file.hpp"
 #include "training/keras/keras_objective.hpp"
 #include "training/keras/keras_optimizer.hpp"
@@ -45,14 +46,13 @@ KerasTraining load_keras_training(const std::filesystem::path& path, const LoadK
   const KerasFile file(loading, path);
   const KerasGraph graph = file.graph(options.custom_layers);
   KerasTraining run{.model = graph.model, .loss = {}, .metrics = {}, .optimizer = nullptr, .left_out = {}};
-  try {
-    read_training(file, graph.nodes.layers, file.compiled(), options, run);
-  } catch (const Json::exception& error) {
-    fail("{}: {}: expected a training config of Keras, got JSON of another form: {:.200}", loading, path.string(),
-         error.what());
-  } catch (const Error& error) {
-    fail("{}: {}: {}", loading, path.string(), error.what());
-  }
+  with_place(loading, path.string(), [&] {
+    try {
+      read_training(file, graph.nodes.layers, file.compiled(), options, run);
+    } catch (const Json::exception& error) {
+      fail("expected a training config of Keras, got JSON of another form: {:.200}", error.what());
+    }
+  });
   check(!options.strict || run.left_out.empty(), "{}: {}: {}; strict = false reads the rest", loading, path.string(),
         fmt::join(run.left_out, "; "));
   return run;
@@ -61,13 +61,11 @@ KerasTraining load_keras_training(const std::filesystem::path& path, const LoadK
 void save_keras_training(const Model& model, const Optimizer& optimizer, const std::filesystem::path& path,
                          const SaveKerasTrainingOptions& options) {
   KerasCompiled compiled;
-  try {
+  with_place(saving, path.string(), [&] {
     compiled.config = objective_to_keras(model, options.loss, options.metrics);
     compiled.config["optimizer"] = optimizer_to_keras(optimizer);
     compiled.variables = optimizer_variables(optimizer, trained_parameters(keras_nodes(model)));
-  } catch (const Error& error) {
-    fail("{}: {}: {}", saving, path.string(), error.what());
-  }
+  });
   write_keras_file(saving, model, path, &compiled);
 }
 

@@ -1,20 +1,18 @@
 #include "training/keras/settings_text.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <sstream>
 
 #include "framework/error.hpp"
+#include "framework/parse_number.hpp"
 
 namespace xtape {
 namespace {
 
 std::optional<double> number_of(const std::string& word) {
   if (word == "true" || word == "false") return word == "true" ? 1 : 0;
-  double number = 0;
-  const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
-  return read.ec == std::errc() && read.ptr == word.data() + word.size() ? std::optional(number) : std::nullopt;
+  return parse_number<double>(word);
 }
 
 auto find(std::vector<std::pair<std::string, std::vector<double>>>& options, const std::string& option) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/parse_number.hpp"
+
 namespace xtape::kernels {
 namespace {
 
@@ -28,13 +30,6 @@ std::vector<std::string> split(std::string_view text, char separator) {
 bool has_cpu(std::string_view list) {
   const auto names = split(list, ',');
   return std::ranges::find(names, "cpu") != names.end();
-}
-
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// Decodes the octal escapes, such as "\040" for a space, that the kernel writes into paths.
@@ -96,7 +91,8 @@ std::optional<std::int64_t> quota_of(const fs::path& folder, bool version2) {
     std::ifstream(folder / "cpu.cfs_quota_us") >> quota;
     std::ifstream(folder / "cpu.cfs_period_us") >> period;
   }
-  const auto share = number(quota), whole = number(period);  // without a quota, quota is "max" or -1
+  const auto share = parse_number<std::int64_t>(quota);  // without a quota, "max" or -1
+  const auto whole = parse_number<std::int64_t>(period);
   if (!share || !whole || *share <= 0 || *whole <= 0) return std::nullopt;
   return (*share - 1) / *whole + 1;
 }

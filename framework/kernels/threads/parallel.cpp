@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +17,7 @@
 #include "framework/error.hpp"
 #include "framework/kernels/threads/cpu_quota.hpp"
 #include "framework/kernels/threads/program_locks.hpp"
+#include "framework/parse_number.hpp"
 
 namespace xtape::kernels {
 namespace {
@@ -38,11 +38,8 @@ int default_threads() {
   const char* text = std::getenv("XTAPE_NUM_THREADS");
   if (!text) return cores;
   const std::string_view given(text);
-  int wanted = 0;
-  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), wanted);
-  if (error == std::errc() && end == given.data() + given.size() && wanted >= 1 && wanted <= most_threads) {
-    return wanted;
-  }
+  const auto wanted = parse_number<int>(given);
+  if (wanted && *wanted >= 1 && *wanted <= most_threads) return *wanted;
   fmt::print(stderr, "xtape: expected XTAPE_NUM_THREADS to be a number from 1 to {}, got '{}'; using {}\n",
              most_threads, given, cores);
   return cores;

@@ -7,7 +7,9 @@
 #include "framework/io/extension.hpp"
 #include "framework/io/file_format.hpp"
 #include "framework/io/hdf5_file.hpp"
+#include "framework/io/with_place.hpp"
 #include "framework/io/zip.hpp"
+#include "framework/parse_number.hpp"
 
 namespace xtape {
 namespace {
@@ -62,14 +64,12 @@ KerasFile::KerasFile(std::string function, const std::filesystem::path& path)
 void KerasFile::open_archive() {
   const ZipFile archive(function_, path_);
   const std::string about = archive.read("metadata.json");
-  try {
+  with_place(function_, path_.string(), [&] {
     const Json metadata = parse_json(about);
     const Json text = metadata.is_object() ? metadata.value("keras_version", Json()) : Json();
     check(text.is_string(), "expected keras_version in metadata.json, got none");
     version_ = major_version(text.get<std::string>());
-  } catch (const Error& error) {
-    fail("{}: {}: {}", function_, path_.string(), error.what());
-  }
+  });
   config_ = archive.read("config.json");
   extracted_ = std::make_shared<TemporaryFile>(function_);  // HDF5 reads files by their names
   weights_ = extracted_->path();
@@ -91,14 +91,12 @@ void KerasFile::open_hdf5() {
 }
 
 KerasGraph KerasFile::graph(const std::map<std::string, LayerFactory>& custom_layers) const {
-  try {
+  return with_place(function_, path_.string(), [&] {
     const std::int64_t most = elements_in(Hdf5File(function_, weights_), InputFile(function_, weights_).size());
     KerasGraph graph = graph_from_keras(parse_json(config_), {version_, custom_layers, most});
     load_stored_weights(graph.model, read_keras_weights(graph.model, graph.nodes, weights_), path_, {});
     return graph;
-  } catch (const Error& error) {
-    fail("{}: {}: {}", function_, path_.string(), error.what());
-  }
+  });
 }
 
 Json KerasFile::compiled() const {
@@ -122,10 +120,8 @@ std::vector<StoredTensor> KerasFile::optimizer_variables() const {
   std::map<std::size_t, std::string> names;  // "10" follows "9"
   for (const std::string& name : file.dataset_names()) {
     if (!name.starts_with(group)) continue;
-    std::size_t number = 0;
-    const char* const end = name.data() + name.size();
-    const auto parsed = std::from_chars(name.data() + group.size(), end, number);
-    check(parsed.ec == std::errc() && parsed.ptr == end && names.emplace(number, name).second, no_number, name);
+    const auto number = parse_number<std::size_t>(name.substr(group.size()));
+    check(number && names.emplace(*number, name).second, no_number, name);
   }
   for (const auto& [number, name] : names) {
     check(number == variables.size(), no_number, name);
@@ -147,13 +143,11 @@ void write_keras_file(const std::string& function, const Model& model, const std
         function, path.string());
   Json config;
   std::string text;
-  try {
+  with_place(function, path.string(), [&] {
     config = graph_to_keras(model);
     if (compiled) config["compile_config"] = compiled->config;
     text = config.dump();
-  } catch (const Error& error) {
-    fail("{}: {}: {}", function, path.string(), error.what());
-  }
+  });
   std::vector<NamedTensor> tensors;
   std::vector<Hdf5Attribute> attributes;
   if (archive) {

@@ -1,12 +1,12 @@
 #include "models/files/onnx/import_tensor.hpp"
 
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
 
 #include "framework/io/input_file.hpp"
+#include "framework/parse_number.hpp"
 
 namespace fs = std::filesystem;
 
@@ -113,11 +113,9 @@ Tensor typed_values(const Proto& proto, const Shape& shape) {
 }
 
 std::int64_t number_of(const std::string& text) {
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  check(error == std::errc() && end == text.data() + text.size() && number >= 0,
-        "external data: expected a number of bytes, got \"{:.60}\"", text);
-  return number;
+  const auto number = parse_number<std::int64_t>(text);
+  check(number && *number >= 0, "external data: expected a number of bytes, got \"{:.60}\"", text);
+  return *number;
 }
 
 /// The bytes of a tensor whose data are in another file, which must be in the folder of the model or below.

@@ -1,3 +1,4 @@
+#include "framework/io/with_place.hpp"
 #include "models/files/onnx/import_graph.hpp"
 #include "models/files/onnx/import_tensor.hpp"
 #include "models/files/onnx/onnx_file.hpp"
@@ -6,11 +7,8 @@ namespace xtape {
 
 Model load_onnx(const std::filesystem::path& path, const LoadOnnxOptions& options) {
   const xtape_onnx::ModelProto file = onnx::read_file("load_onnx", path);
-  try {
-    return onnx::ImportGraph(file, path.parent_path(), options).model();
-  } catch (const Error& error) {
-    fail("load_onnx: {}: {}", path.string(), error.what());
-  }
+  return with_place("load_onnx", path.string(),
+                    [&] { return onnx::ImportGraph(file, path.parent_path(), options).model(); });
 }
 
 std::map<std::string, std::string> load_onnx_metadata(const std::filesystem::path& path) {

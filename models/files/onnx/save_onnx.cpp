@@ -4,8 +4,10 @@
 #include "framework/io/atomic_file.hpp"
 #include "framework/io/extension.hpp"
 #include "framework/io/utf8.hpp"
+#include "framework/io/with_place.hpp"
 #include "framework/version.hpp"
 #include "layers/layers.hpp"
+#include "models/files/model_metadata.hpp"
 #include "models/files/onnx/export_graph.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 #include "models/graph/fusion.hpp"
@@ -139,7 +141,7 @@ void check_options(const SaveOnnxOptions& o, const Model& model) {
         o.class_names.size());
   check_class_names(o.class_names);
   for (const auto& [name, value] : o.metadata) {
-    check(name != "class_names" && name != "preprocessing" && name != "image_axes",
+    check(name != class_names_key && name != "preprocessing" && name != "image_axes",
           "metadata: expected other names than class_names, preprocessing and image_axes, got {}", name);
   }
 }
@@ -147,7 +149,7 @@ void check_options(const SaveOnnxOptions& o, const Model& model) {
 void add_metadata(xtape_onnx::ModelProto& file, const SaveOnnxOptions& options) {
   std::map<std::string, std::string> all = options.metadata;
   all["image_axes"] = options.images == ImageAxes::channels_first ? "channels_first" : "channels_last";
-  if (!options.class_names.empty()) all["class_names"] = nlohmann::json(options.class_names).dump();
+  if (!options.class_names.empty()) all[class_names_key] = nlohmann::json(options.class_names).dump();
   if (!options.preprocessing.empty()) all["preprocessing"] = options.preprocessing;
   for (const auto& [name, value] : all) {
     auto& entry = *file.add_metadata_props();
@@ -197,15 +199,13 @@ xtape_onnx::ModelProto made_file(const Model& model, const SaveOnnxOptions& opti
 
 void save_onnx(const Model& model, const std::filesystem::path& path, const SaveOnnxOptions& options) {
   check(has_extension(path, {".onnx"}), "save_onnx: expected a name that ends in .onnx, got {}", path.string());
-  try {
+  with_place("save_onnx", path.string(), [&] {
     const xtape_onnx::ModelProto file = made_file(model, options);
     const std::size_t bytes = file.ByteSizeLong();
     check(bytes < (std::size_t{1} << 31), "expected a file below 2 GiB, the limit of ONNX, got {} bytes", bytes);
     const std::string text = file.SerializeAsString();
     write_atomically(path, [&](std::ostream& out) { out.write(text.data(), std::ssize(text)); });
-  } catch (const Error& error) {
-    fail("save_onnx: {}: {}", path.string(), error.what());
-  }
+  });
 }
 
 }  // namespace xtape
