@@ -69,10 +69,14 @@ std::vector<Variable> BatchNormalizationLayer::call(const std::vector<Variable>&
   return {normalized(inputs.front(), {}, pass)};
 }
 
+std::pair<Variable, Variable> BatchNormalizationLayer::scale_and_shift(const Shape& channels, DType dtype,
+                                                                       ForwardPass& pass) const {
+  return {options_.scale ? parameter(pass, "gamma") : Variable(Tensor::ones(channels, dtype)),
+          options_.center ? parameter(pass, "beta") : Variable(Tensor::zeros(channels, dtype))};
+}
+
 Variable BatchNormalizationLayer::normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const {
-  const Shape channels{x.dim(-1)};
-  const Variable gamma = options_.scale ? parameter(pass, "gamma") : Variable(Tensor::ones(channels, x.dtype()));
-  const Variable beta = options_.center ? parameter(pass, "beta") : Variable(Tensor::zeros(channels, x.dtype()));
+  const auto [gamma, beta] = scale_and_shift({x.dim(-1)}, x.dtype(), pass);
   if (pass.mode() == Mode::inference || !trainable()) {
     const auto [mean, variance] = inference_statistics();
     return batch_norm_inference(std::move(x), gamma, beta, mean, variance, options_.epsilon, fused);

@@ -71,6 +71,8 @@ class BatchNormalizationLayer final : public Layer {
   /// std::move, its memory may be overwritten.
   Variable normalized(Variable x, const BatchNormFusion& fused, ForwardPass& pass) const;
 
+  /// gamma and beta, each (channels); ones and zeros if the layer does not learn them.
+  std::pair<Variable, Variable> scale_and_shift(const Shape& channels, DType dtype, ForwardPass& pass) const;
   /// The mean and the variance by which inference normalizes, each (channels).
   std::pair<Tensor, Tensor> inference_statistics() const {
     return {corrected(state("moving_mean").value(), 0), corrected(state("moving_variance").value(), 1)};

@@ -89,12 +89,7 @@ std::optional<Variable> normalize_in_cache(FusedCall& call, const BatchNormFusio
   const auto convolution = convolution_of_images(*call.layers[0], pass);
   if (!convolution) return std::nullopt;
   const auto& normalization = *call.layer<BatchNormalizationLayer>(1);
-  const auto parameter = [&](bool has, std::string_view name, double otherwise) {
-    return has ? normalization.parameter(pass, name)
-               : Variable(Tensor::full({convolution->kernel.dim(3)}, otherwise, x.dtype()));
-  };
-  const Variable gamma = parameter(normalization.options().scale, "gamma", 1);
-  const Variable beta = parameter(normalization.options().center, "beta", 0);
+  const auto [gamma, beta] = normalization.scale_and_shift({convolution->kernel.dim(3)}, x.dtype(), pass);
   const std::optional<Variable> bias = call.layer<ConvolutionLayer>(0)->bias(pass);
   const auto tracked = [](const std::optional<Variable>& v) { return v && v->tracked(); };
   if (tracked(x) || tracked(convolution->kernel) || tracked(gamma) || tracked(beta) || tracked(bias) ||
