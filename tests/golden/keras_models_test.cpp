@@ -8,6 +8,7 @@
 #include "framework/ops/reductions.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "tests/io/python.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -25,17 +26,9 @@ std::vector<Tensor> arrays(const std::vector<NamedTensor>& all, const std::strin
   return found;
 }
 
-/// The outputs of a model in inference.
-std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tensor>& inputs) {
-  ForwardPass pass(Mode::inference);
-  std::vector<Tensor> outputs;
-  for (const Variable& output : model.call({inputs.begin(), inputs.end()}, pass)) outputs.push_back(output.value());
-  return outputs;
-}
-
 /// Compares outputs with Keras's, to the accuracy of float32.
 void check_outputs(const Model& model, const std::vector<Tensor>& inputs, const std::vector<Tensor>& theirs) {
-  const std::vector<Tensor> ours = outputs_of(model, inputs);
+  const std::vector<Tensor> ours = test::outputs_of(model, inputs);
   REQUIRE(ours.size() == theirs.size());
   for (std::size_t i = 0; i < ours.size(); ++i) {
     INFO("output " << i);
@@ -115,7 +108,7 @@ TEST_CASE("ResNet-8 of MLPerf Tiny classifies the test images of CIFAR-10 as wel
         std::copy_n(images[i].data<float>(), images[i].size(),
                     batch.mutable_data<float>() + static_cast<std::int64_t>(i - begin) * images[i].size());
       }
-      for (const double guess : argmax(outputs_of(model, {batch})[0], 1).to_vector()) {
+      for (const double guess : argmax(test::outputs_of(model, {batch})[0], 1).to_vector()) {
         right += static_cast<std::int64_t>(guess) == label;
         ++all;
       }
@@ -139,12 +132,5 @@ TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
       ++files;
     }
   }
-  const std::string script = (golden / "check_keras_models.py").string();
-  const std::string printed =
-      test::output_of(fmt::format("{} '{}' {} 2>/dev/null", test::python_with("sys"), script, arguments));
-  if (printed.find("skipped") != std::string::npos) test::skip_without_data(printed);
-  INFO(printed);
-  std::size_t equal = 0;
-  for (std::size_t at = 0; (at = printed.find(" equal ", at)) != std::string::npos; ++at) ++equal;
-  CHECK(equal == files);
+  test::check_in_keras(golden / "check_keras_models.py", arguments, files);
 }

@@ -33,4 +33,16 @@ inline std::string output_of(const std::string& command) {
   return text;
 }
 
+/// Runs a script that compares files with keras. `arguments` are for `files` files. The test fails unless the script
+/// prints " equal " for each of them; it is skipped if the script prints "skipped".
+inline void check_in_keras(const std::filesystem::path& script, const std::string& arguments, std::size_t files) {
+  const std::string printed =
+      output_of(fmt::format("{} '{}' {} 2>/dev/null", python_with("sys"), script.string(), arguments));
+  if (printed.find("skipped") != std::string::npos) skip_without_data(printed);
+  INFO(printed);
+  std::size_t equal = 0;
+  for (std::size_t at = 0; (at = printed.find(" equal ", at)) != std::string::npos; ++at) ++equal;
+  CHECK(equal == files);
+}
+
 }  // namespace xtape::test

@@ -17,12 +17,14 @@
 #include "models/files/model_file.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 #include "models/graph/model.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
 namespace {
 
 using Catch::Contains;
+using test::outputs_of;
 using test::TemporaryFolder;
 
 struct FreeModel {
@@ -91,13 +93,6 @@ std::vector<Tensor> run(const xtape_model* model, const std::vector<Tensor>& inp
   REQUIRE(status == XTAPE_OK);
   std::vector<Tensor> tensors;
   for (xtape_tensor* result : results) tensors.push_back(tensor_of(TensorHandle(result).get()));
-  return tensors;
-}
-
-std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tensor>& inputs) {
-  ForwardPass pass(Mode::inference);
-  std::vector<Tensor> tensors;
-  for (const Variable& output : model.call({inputs.begin(), inputs.end()}, pass)) tensors.push_back(output.value());
   return tensors;
 }
 

@@ -1,0 +1,18 @@
+// The outputs of models.
+#pragma once
+
+#include <vector>
+
+#include "models/graph/model.hpp"
+
+namespace xtape::test {
+
+/// The outputs of a model in inference.
+inline std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tensor>& inputs) {
+  ForwardPass pass(Mode::inference);
+  std::vector<Tensor> outputs;
+  for (const Variable& output : model.call({inputs.begin(), inputs.end()}, pass)) outputs.push_back(output.value());
+  return outputs;
+}
+
+}  // namespace xtape::test
