@@ -1,4 +1,4 @@
-// Quickstart: a small network that learns Fashion-MNIST. The README shows this program from "int main" on.
+// Quickstart: a small network that learns Fashion-MNIST. The README shows the part from Input to evaluate().
 #include <CLI/CLI.hpp>
 #include <xtape/xtape.hpp>
 using namespace xtape;

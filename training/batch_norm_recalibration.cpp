@@ -100,14 +100,17 @@ void recalibrate_shards(Model& model, const Dataset& data, const RecalibrationOp
   check_agreed(options.distributed, [&] {
     shards = Shards("recalibrate_batch_norm", options.distributed);
     check_inputs("recalibrate_batch_norm", model, data);
-    batches_of.emplace(
-        data, shards.part_of({.batch_size = options.batch_size, .seed = options.seed, .dtype = model.dtype()}));
+    batches_of.emplace(data, shards.part_of({.batch_size = options.batch_size,
+                                             .seed = options.seed,
+                                             .dtype = model.dtype(),
+                                             .augmentation = options.augmentation}));
     check_synchronized("recalibrate_batch_norm", model, shards, batches_of->samples_of(batches_of->batches() - 1));
     layers = batch_norms(model);
   });
   const DataLoader& loader = *batches_of;
   shards.check_same("recalibrate_batch_norm", {{"batch_size", fmt::format("{}", options.batch_size)},
                                                {"seed", fmt::format("{}", options.seed)},
+                                               {"augmentation", to_string(options.augmentation)},
                                                {"shards", fmt::format("{}", shards.count())},
                                                {"samples", fmt::format("{}", data.size())},
                                                {"checksum of the weights", checksum_of_weights(model)}});

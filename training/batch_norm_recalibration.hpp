@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "models/graph/model.hpp"
+#include "training/data/augmentation.hpp"
 #include "training/data/dataset.hpp"
 #include "training/distributed/distributed.hpp"
 
@@ -13,7 +14,10 @@ namespace xtape {
 struct RecalibrationOptions {
   /// Samples for each forward pass.
   std::int64_t batch_size = 32;
-  std::uint64_t seed = 0;  ///< seed of the order of the samples
+  std::uint64_t seed = 0;  ///< seed of the order of the samples and of augmentation
+  /// How the images are changed: that of the training, so that the averages are those of the images that the weights
+  /// were trained with.
+  Augmentation augmentation = {};
   /// Divides each batch into shards, which several processes may compute; see Distributed.
   Distributed distributed = {};
 };

@@ -29,6 +29,7 @@ struct Settings {
   std::optional<int> epochs;
   std::optional<std::int64_t> batch_size, image_size;
   std::optional<double> learning_rate;
+  double validation = 0;
   std::uint64_t seed = 0;
   int threads = 0, ranks = 0;
   std::int64_t shards = 0;
@@ -66,6 +67,11 @@ void declare(CLI::App& app, Settings& s) {
   app.add_option("--epochs", s.epochs, "Passes over the training images")->check(CLI::Range(1, 1000000));
   app.add_option("--batch-size", s.batch_size, "Images per step")->check(CLI::Range(1, 1000000));
   app.add_option("--learning-rate", s.learning_rate, "Of the optimizer; the largest where it changes");
+  app.add_option(
+         "--validation", s.validation,
+         "Part of the training images, drawn at random, that is evaluated after each epoch instead of trained on")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
   app.add_option("--seed", s.seed, "Of the initial weights, the order of the images and dropout")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -133,8 +139,7 @@ DataSource load(const Settings& s, const Recipe& recipe, const Shape& image) {
   }
   check(recipe.data == "fashion-mnist" || (!s.from.empty() && image == Shape{28, 28, 1}),
         "train: --model {} has no data by default; name a folder with --data FOLDER: with the photographs of CIFAR-10 "
-        "for "
-        "resnet20, train_signs.h5 and test_signs.h5 for the others, or other photographs",
+        "for resnet20, train_signs.h5 and test_signs.h5 for the others, or other photographs",
         s.model);
   return usual_fashion_mnist();
 }
@@ -155,7 +160,8 @@ Plan make_plan(const Settings& s, const Recipe& recipe, bool data_of_recipe) {
   check(std::isfinite(plan.rate) && plan.rate > 0, "train: expected a finite --learning-rate above 0, got {}",
         plan.rate);
   const bool as_written = plan.batch_size == recipe.batch_size && plan.rate == recipe.learning_rate &&
-                          s.image_size.value_or(recipe.image_size) == recipe.image_size && data_of_recipe;
+                          s.image_size.value_or(recipe.image_size) == recipe.image_size && s.validation == 0 &&
+                          data_of_recipe;
   if (as_written && !s.quick && plan.epochs == recipe.epochs) plan.target = recipe.target;
   if (as_written && s.quick && s.model == "small") plan.target = 0.6 * recipe.target;
   return plan;
@@ -214,14 +220,35 @@ Distributed distributed(const Settings& s, const std::shared_ptr<Communicator>& 
   return {.communicator = ranks, .shards = s.shards > 0 ? s.shards : ranks ? ranks->size() : 1};
 }
 
-void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const SplitData& data,
+/// The images of a run. `validation` is none without --validation.
+struct RunData {
+  Dataset train, test;
+  std::optional<Dataset> validation;
+};
+
+RunData divided(SplitData data, const Settings& s) {
+  if (s.quick) {
+    data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
+    data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
+  }
+  if (s.validation == 0) return {data.train, data.test, {}};
+  auto [train, validation] = split(data.train, s.validation, s.seed);
+  return {std::move(train), std::move(data.test), std::move(validation)};
+}
+
+std::string counts(const RunData& data) {
+  return fmt::format("{} training{} and {} test images", data.train.size(),
+                     data.validation ? fmt::format(", {} validation", data.validation->size()) : "", data.test.size());
+}
+
+void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model, const RunData& data,
                  const Distributed& division) {
   if (s.summary) fmt::print("{}\n", model.summary());
   fmt::print(
-      "{} ({}), {} parameters; {} training and {} test images {}; {} epochs, batch {}, rate {:g}{}, seed {}, {} "
+      "{} ({}), {} parameters; {} {}; {} epochs, batch {}, rate {:g}{}, seed {}, {} "
       "threads{}\n",
-      s.model, recipe.name, model.parameter_count(), data.train.size(), data.test.size(), model.input_shape(),
-      plan.epochs, plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads(),
+      s.model, recipe.name, model.parameter_count(), counts(data), model.input_shape(), plan.epochs, plan.batch_size,
+      plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads(),
       division.communicator
           ? fmt::format(" on each of {} ranks, {} shards", division.communicator->size(), division.shards)
           : "");
@@ -237,7 +264,7 @@ std::vector<NamedTensor> first_images(TrainingState& run) {
 
 /// Trains the network and writes history.csv after each epoch, checkpoints, and what else the settings ask for. Resumes
 /// from checkpoints if there are any. `report` is null without --report, and on all ranks but the first.
-History train_network(Model& model, Optimizer& optimizer, const Dataset& train, const Recipe& recipe, const Plan& plan,
+History train_network(Model& model, Optimizer& optimizer, const RunData& data, const Recipe& recipe, const Plan& plan,
                       const Settings& s, const fs::path& folder, const Distributed& division, RunReport* report) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
@@ -254,9 +281,10 @@ History train_network(Model& model, Optimizer& optimizer, const Dataset& train, 
   if (!s.tensorboard.empty()) {
     callbacks.push_back(TensorBoard({.folder = s.tensorboard, .histogram_epochs = 1, .images = first_images}));
   }
-  return fit(model, optimizer, train,
+  return fit(model, optimizer, data.train,
              {.epochs = plan.epochs,
               .batch_size = plan.batch_size,
+              .validation = data.validation,
               .loss = loss_of(model),
               .seed = s.seed,
               .augmentation = recipe.augmentation,
@@ -274,16 +302,14 @@ std::string title_of(const std::string& data_name, const Settings& s) {
 
 /// What the report says about the run before its first epoch.
 ReportInput report_of(const Settings& s, const Recipe& recipe, const Plan& plan, const Model& model,
-                      const DataSource& data) {
+                      const RunData& data, const std::string& data_name) {
   const auto text = [](const auto& value) { return fmt::format("{}", value); };
-  const auto& [train, test] = data.parts;
-  return {.title = fmt::format("{} on {}", s.model, title_of(data.name, s)),
+  return {.title = fmt::format("{} on {}", s.model, title_of(data_name, s)),
           .model = fmt::format("{}; {} parameters", recipe.about, model.parameter_count()),
           .settings = {{"model", s.model},
                        {"recipe", recipe.name},
-                       {"data", s.data.empty() ? data.name : s.data},
-                       {"images",
-                        fmt::format("{} to train on, {} to test; {}", train.size(), test.size(), model.input_shape())},
+                       {"data", s.data.empty() ? data_name : s.data},
+                       {"images", fmt::format("{}; {}", counts(data), model.input_shape())},
                        {"epochs", text(plan.epochs)},
                        {"batch size", text(plan.batch_size)},
                        {"optimizer", optimizer_name(recipe)},
@@ -313,15 +339,12 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   const Recipe& recipe = start ? recipe_of_files() : find_recipe(s.model, s.recipe);
   if (s.threads > 0) kernels::set_num_threads(s.threads);
   const std::int64_t size = s.image_size.value_or(recipe.image_size);
-  auto [data, name] = load(s, recipe, start ? start->image : Shape{size, size, s.model == "small" ? 1 : 3});
-  check(data.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", data.train.classes(),
+  auto [parts, name] = load(s, recipe, start ? start->image : Shape{size, size, s.model == "small" ? 1 : 3});
+  check(parts.train.classes() >= 2, "train: expected images of at least 2 classes, got {} in {}", parts.train.classes(),
         s.data);
+  const RunData data = divided(std::move(parts), s);
   const Plan plan = make_plan(s, recipe, is_data_of(recipe, name, data.train));
   const Distributed division = distributed(s, ranks);
-  if (s.quick) {
-    data.train = data.train.rows(0, std::min<std::int64_t>(data.train.size(), 6400));
-    data.test = data.test.rows(0, std::min<std::int64_t>(data.test.size(), 1000));
-  }
   const Model saved = start ? with_classes(*start, data.train, s.seed) : recipe.build(data.train, s.seed);
   Model model = start ? with_image_scale(saved, image_scale(start->scale)) : saved;  // takes pixels from 0 to 1
   const std::int64_t steps = (data.train.size() + plan.batch_size - 1) / plan.batch_size;
@@ -338,11 +361,11 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   print_start(s, recipe, plan, model, data, division);
   std::optional<RunReport> report;
   if (s.report && writes) {
-    report.emplace(folder / "report.html", plan.epochs, report_of(s, recipe, plan, model, {data, name}));
+    report.emplace(folder / "report.html", plan.epochs, report_of(s, recipe, plan, model, data, name));
   }
   const double began = steady_seconds();
   const History history =
-      train_network(model, *optimizer, data.train, recipe, plan, s, folder, division, report ? &*report : nullptr);
+      train_network(model, *optimizer, data, recipe, plan, s, folder, division, report ? &*report : nullptr);
   const double seconds = steady_seconds() - began;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to resume: ./run train --resume {}\n", folder.string());
@@ -350,7 +373,9 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   }
   // in short runs the moving averages of batch normalization lag behind the weights: recompute them for the final
   // weights
-  if (has_batch_norm(model)) recalibrate_batch_norm(model, data.train, {.distributed = division});
+  if (has_batch_norm(model)) {
+    recalibrate_batch_norm(model, data.train, {.augmentation = recipe.augmentation, .distributed = division});
+  }
   const Figures result = evaluate(model, data.test, {.loss = loss_of(model), .distributed = division});
   const Tensor outputs = s.report ? predict(model, data.test, 32, division) : Tensor();
   fmt::print("trained in {} ({:.1f} s); test loss {:.4f}, test accuracy {:.4f} on {} images\n", duration_text(seconds),

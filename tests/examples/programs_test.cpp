@@ -32,6 +32,7 @@ TEST_CASE("train rejects invalid options before it makes a folder") {
   check_refused(run("train --output ''"), "--output");
   for (const std::string rate : {"nan", "inf", "0", "-1"}) check_refused(run("train --learning-rate " + rate), "rate");
   check_refused(run("train --threads 4000"), "--threads");
+  check_refused(run("train --validation 1"), "--validation");
   check_refused(run("train --data " + run.folder().string()), "train-images-idx3-ubyte");
   check_refused(run("train --model resnet50"), "--data FOLDER");
   CHECK_FALSE(fs::exists(run.folder() / "runs"));
@@ -181,7 +182,7 @@ TEST_CASE("a class may be named train, and unreadable photographs are listed or 
 TEST_CASE("an interrupted train prints how to resume, and the resumed run ends with the same weights") {
   const Programs run;
   write_other_data(run.folder());
-  const std::string options = "--batch-size 16 --threads 1 --report --output ";
+  const std::string options = "--batch-size 16 --threads 1 --validation 0.25 --report --output ";
   REQUIRE(run("train --data . --epochs 60 " + options + "whole").status == 0);
   BackgroundTraining stopped(run, options + "part");
   stopped.read_until("\nepoch  3/60");
@@ -202,6 +203,8 @@ TEST_CASE("an interrupted train prints how to resume, and the resumed run ends w
   CHECK(bytes_of(run.folder() / "whole/model.safetensors").size() > 1000);
   CHECK(bytes_of(run.folder() / "whole/model.safetensors") == bytes_of(run.folder() / "part/model.safetensors"));
   CHECK_THAT(bytes_of(report), Contains("Confusion matrix") && !Contains("http-equiv"));
+  CHECK_THAT(rest.text, Contains("240 training, 80 validation and"));
+  CHECK_THAT(bytes_of(run.folder() / "part/history.csv"), Contains("val_accuracy"));
 }
 
 TEST_CASE("the report of a run that ends with an error no longer reloads itself") {

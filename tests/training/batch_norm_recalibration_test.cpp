@@ -3,10 +3,13 @@
 #include <cmath>
 #include <limits>
 
+#include "framework/ops/manipulation.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/core/dropout.hpp"
 #include "layers/graph/input.hpp"
+#include "layers/layers.hpp"
 #include "layers/normalization/batch_normalization.hpp"
+#include "models/graph/sequential.hpp"
 #include "tests/support/support.hpp"
 #include "training/fit.hpp"
 
@@ -80,6 +83,19 @@ TEST_CASE("batches are weighted by their size, so all samples have the same weig
   const Tensor variance = value_of(model, "norm/moving_variance");
   CHECK(variance.at({0}) == Approx(4).epsilon(0.4));
   CHECK(variance.at({1}) == Approx(0.25).epsilon(0.4));
+}
+
+TEST_CASE("recalibration with augmentation uses the changed images") {
+  const Augmentation shifts{.shift = 0.5, .fill = Fill::zeros};
+  const Dataset data(Tensor::ones({30, 4, 4, 2}, DType::float64), Tensor::zeros({30}, DType::int64), 1);
+  Model model = Sequential({Input({4, 4, 2}), BatchNormalization({.name = "norm"}), GlobalAveragePooling2D()});
+  model.convert(DType::float64);
+  recalibrate_batch_norm(model, data, {.batch_size = 30, .seed = 3, .augmentation = shifts});
+  const DataLoader loader(data, {.batch_size = 30, .seed = 3, .dtype = DType::float64, .augmentation = shifts});
+  const auto [mean, variance] = statistics(reshape(loader.epoch(0)[0].input(), {30 * 16, 2}));
+  CHECK(mean[0] < 0.9);
+  check_values(value_of(model, "norm/moving_mean"), mean);
+  check_values(value_of(model, "norm/moving_variance"), variance);
 }
 
 TEST_CASE("a second recalibration changes nothing, and values that are not finite are replaced") {
