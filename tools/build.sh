@@ -10,7 +10,8 @@ test_packages=(cmake libxml2-utils python3-h5py python3-pil openmpi-bin libopenm
 build=${XTAPE_BUILD:-build}
 # By default a compiler cache does not cache files that use a precompiled header; this option enables it.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
-# Without this option it would give an old precompiled header after a change of comments alone, which gcc rejects.
+# Without this option a change of comments alone would give an old precompiled header, which gcc rejects. The option needs
+# gcc's -fpch-deps, which meson.build sets.
 export CCACHE_DEPEND=${CCACHE_DEPEND:-1}
 
 # Prints those of the given Debian packages that are not installed.
