@@ -53,6 +53,12 @@ TEST_CASE("uniform and normal numbers have the moments and limits of their distr
   }
 }
 
+TEST_CASE("numbers are those of stream 0, of [0, 1) and of the standard normal distribution by default") {
+  const RandomStream first(3, 0);
+  CHECK(identical(RandomStream(3).uniform({50}), RandomStream(first).uniform({50}, 0, 1, DType::float32)));
+  CHECK(identical(RandomStream(3).normal({50}), RandomStream(first).normal({50}, 0, 1, DType::float32)));
+}
+
 TEST_CASE("a permutation holds every number once and depends on the stream alone") {
   auto order = RandomStream(9).permutation(1000);
   CHECK(order == RandomStream(9).permutation(1000));
