@@ -9,10 +9,11 @@ namespace {
 
 using Attribute = xtape_onnx::AttributeProto;
 using Proto = xtape_onnx::TensorProto;
+using Integers = std::vector<std::int64_t>;
 
 /// Adds a constant: integers, or 0.5 everywhere.
-void add_constant(xtape_onnx::ModelProto& file, const std::string& name, const std::vector<std::int64_t>& extents,
-                  const std::vector<std::int64_t>& integers = {}) {
+void add_constant(xtape_onnx::ModelProto& file, const std::string& name, const Integers& extents,
+                  const Integers& integers = {}) {
   auto& constant = *file.mutable_graph()->add_initializer();
   constant.set_name(name);
   constant.set_data_type(integers.empty() ? Proto::FLOAT : Proto::INT64);
@@ -58,7 +59,7 @@ void set_text(xtape_onnx::ModelProto& file, const std::string& name, const std::
   attribute.set_s(value);
 }
 
-void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const std::vector<std::int64_t>& values) {
+void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const Integers& values) {
   auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
   attribute.set_name(name);
   attribute.set_type(values.size() == 1 ? Attribute::INT : Attribute::INTS);
@@ -110,7 +111,7 @@ TEST_CASE("an attribute of text with a value that ONNX does not define is an Err
     std::vector<std::string> inputs;
     std::string attribute, message;
     std::vector<std::pair<std::string, std::string>> texts = {};  // further attributes
-    std::vector<std::pair<std::string, std::vector<std::int64_t>>> integers = {};
+    std::vector<std::pair<std::string, Integers>> integers = {};
   };
   const std::vector<std::string> resized{"x", "", "", "sizes"};
   const std::string coordinates = "coordinate_transformation_mode";
@@ -140,5 +141,30 @@ TEST_CASE("an attribute of text with a value that ONNX does not define is an Err
     set_text(file, row.attribute, "invented");
     const std::string error = error_in(file);
     CHECK_THAT(error, Catch::Contains(row.message) && Catch::Contains("got ") && Catch::Contains("invented"));
+  }
+}
+
+TEST_CASE("the first and the last axis of an array are read, and axes beyond them are an Error") {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> rows{{"Concat", {"x", "x"}},
+                                                                           {"Gather", {"x", "index"}},
+                                                                           {"LogSoftmax", {"x"}},
+                                                                           {"LpNormalization", {"x"}},
+                                                                           {"Softmax", {"x"}},
+                                                                           {"Split", {"x"}},
+                                                                           {"LayerNormalization", {"x", "scale"}}};
+  for (const auto& [type, inputs] : rows) {
+    for (const std::int64_t axis : {-5, -4, 3, 4}) {
+      auto file = file_with(type, inputs);
+      add_constant(file, "index", {1}, {0});
+      add_constant(file, "scale", axis < 0 ? Integers{2, 4, 4, 3} : Integers{3});
+      set_integers(file, "axis", {axis});
+      INFO(type << " " << axis);
+      const std::string error = error_in(file, false);
+      if (axis == -4 || axis == 3) {
+        CHECK(error == "");
+      } else {
+        CHECK_THAT(error, Catch::Contains("axis"));
+      }
+    }
   }
 }
