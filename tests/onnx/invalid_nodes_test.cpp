@@ -62,7 +62,8 @@ void set_text(xtape_onnx::ModelProto& file, const std::string& name, const std::
 void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const Integers& values) {
   auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
   attribute.set_name(name);
-  attribute.set_type(values.size() == 1 ? Attribute::INT : Attribute::INTS);
+  const bool list = values.size() > 1 || name == "strides";
+  attribute.set_type(list ? Attribute::INTS : Attribute::INT);
   attribute.set_i(values[0]);
   for (const std::int64_t value : values) attribute.add_ints(value);
 }
@@ -165,6 +166,109 @@ TEST_CASE("the first and the last axis of an array are read, and axes beyond the
       } else {
         CHECK_THAT(error, Catch::Contains("axis"));
       }
+    }
+  }
+}
+
+TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> inputs;
+    std::string name;  // "a" is an input of integers; otherwise an attribute
+    std::vector<Integers> valid;
+    std::vector<std::pair<Integers, std::string>> invalid;  // with parts of the messages
+    bool batch_axis = false;
+    std::vector<std::pair<std::string, Integers>> attributes = {};
+  };
+  const std::vector<Row> rows{
+      {"Split", {"x", "a"}, "a", {{4}}, {{{3}, "add up to 4"}, {{5}, "add up to 4"}}, false, {{"axis", {1}}}},
+      {"Gather", {"x", "a"}, "a", {{3}, {-4}}, {{{4}, "4"}, {{-5}, "-5"}}, false, {{"axis", {1}}}},
+      {"Pad",
+       {"x", "a"},
+       "a",
+       {{0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0, 0, 2}},
+       {{{0, 0, 0, 0, 0, 0, 0}, "pads: expected 8 numbers"}}},
+      {"Transpose", {"x"}, "perm", {{3, 2, 1, 0}}, {{{0, 1, 2, 2}, "perm: "}, {{1, 2, 3, 4}, "perm: "}}},
+      {"Unsqueeze",
+       {"x", "a"},
+       "a",
+       {{-5}, {4}, {0, 5}},
+       {{{-6}, "axes below 5"}, {{5}, "axes below 5"}, {{0, 0}, "different"}}},
+      {"Squeeze", {"x", "a"}, "a", {}, {{{1}, "expected an extent of 1 on axis 1, got 4"}, {{4}, "axes below 4"}}},
+      {"Expand", {"x", "a"}, "a", {{1, 1, 1, 1}}, {{{1, 0, 1, 1}, "expected extents of 1 to 2^30, got 0"}}},
+      {"Expand",
+       {"x", "a"},
+       "a",
+       {{2, 4, 4, 3}, {1, 1, 1, 1}},
+       {{{3, 4, 4, 3}, "the batch not to change, got 3"}},
+       true},
+      {"Tile",
+       {"x", "a"},
+       "a",
+       {{2, 1, 1, 1}},
+       {{{1, 1, 1}, "a number for each of 4 axes, got 3"}, {{1, 0, 1, 1}, "expected numbers of 1 to 2^30"}}},
+      {"Tile", {"x", "a"}, "a", {{1, 2, 1, 1}}, {{{2, 1, 1, 1}, "the batch not to be repeated, got 2 times"}}, true},
+      {"Reshape", {"x", "a"}, "a", {{96}, {-1, 4}}, {{{-2, 4}, "expected extents of at least 1, got -2"}}},
+      {"Flatten", {"x"}, "axis", {{-4}, {4}}, {{{-5}, "axis: expected -4 to 4"}, {{5}, "axis: expected -4 to 4"}}},
+      {"Flatten", {"x"}, "axis", {{1}, {-3}}, {{{2}, "axis: expected 1"}, {{0}, "axis: expected 1"}}, true},
+      {"LpNormalization", {"x"}, "p", {{2}}, {{{1}, "p: expected 2"}, {{3}, "p: expected 2"}}},
+      {"LRN",
+       {"x"},
+       "size",
+       {{1}, {4096}},
+       {{{0}, "size: expected 1 to 4096"}, {{4097}, "size: expected 1 to 4096"}},
+       true},
+      {"DepthToSpace", {"x"}, "blocksize", {{1}, {2}}, {{{0}, "blocksize"}, {{3}, "3"}, {{1025}, "blocksize"}}, true},
+      {"SpaceToDepth", {"x"}, "blocksize", {}, {{{0}, "blocksize"}, {{1025}, "blocksize"}}, true},
+      {"MaxPool",
+       {"x"},
+       "strides",
+       {{1, 1}},
+       {{{1}, "strides: expected 2 numbers"}, {{0, 1}, "strides: "}},
+       true,
+       {{"kernel_shape", {2, 2}}}},
+      {"MaxPool",
+       {"x"},
+       "pads",
+       {{0, 0, 0, 0}},
+       {{{0, 0}, "pads: expected 4 numbers"}},
+       true,
+       {{"kernel_shape", {2, 2}}}},
+      {"MaxPool", {"x"}, "unused", {}, {{{1}, "expected the attribute kernel_shape"}}, true},
+      {"Conv",
+       {"x", "kernel"},
+       "group",
+       {{1}},
+       {{{0}, "group: "}, {{3}, "group: expected a divisor of 4 filters"}},
+       true},
+      {"Conv", {"x", "kernel"}, "kernel_shape", {{1, 1}}, {{{1, 2}, "kernel_shape: expected (1, 1)"}}, true},
+      {"ConvTranspose",
+       {"x", "kernel"},
+       "output_padding",
+       {{0, 0}, {1, 1}},
+       {{{2, 0}, "output_padding: expected less than the stride 2, got 2"}, {{0, 2}, "output_padding: "}},
+       true,
+       {{"strides", {2, 2}}}},
+      {"Resize", {"x", "", "", "a"}, "a", {{2, 4, 4, 5}}, {{{4, 4, 5}, "a size for each of 4 axes"}}},
+  };
+  for (const Row& row : rows) {
+    const auto error_of = [&](const Integers& numbers) {
+      auto file = file_with(row.type, row.inputs);
+      for (const auto& [name, values] : row.attributes) set_integers(file, name, values);
+      if (row.name == "a") {
+        add_constant(file, "a", {std::ssize(numbers)}, numbers);
+      } else {
+        set_integers(file, row.name, numbers);
+      }
+      return error_in(file, row.batch_axis);
+    };
+    for (const Integers& numbers : row.valid) {
+      INFO(fmt::format("{} {}: {}", row.type, row.name, fmt::join(numbers, " ")));
+      CHECK(error_of(numbers) == "");
+    }
+    for (const auto& [numbers, message] : row.invalid) {
+      INFO(fmt::format("{} {}: {}", row.type, row.name, fmt::join(numbers, " ")));
+      CHECK_THAT(error_of(numbers), Catch::Contains(message));
     }
   }
 }
