@@ -68,6 +68,13 @@ TEST_CASE("a permutation holds every number once and depends on the stream alone
   CHECK(RandomStream(1).permutation(0).empty());
 }
 
+TEST_CASE("a permutation has the order that a second implementation of Philox and Fisher-Yates gives") {
+  using Order = std::vector<std::int64_t>;  // computed in Python
+  CHECK(RandomStream(3, 2).permutation(12) == Order{5, 3, 2, 0, 9, 6, 10, 4, 7, 8, 1, 11});
+  CHECK(RandomStream((std::uint64_t{1} << 40) + 5, (std::uint64_t{1} << 33) + 1).permutation(12) ==
+        Order{6, 0, 1, 7, 5, 4, 10, 2, 11, 8, 3, 9});
+}
+
 TEST_CASE("normal numbers have the tails of their distribution") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     std::int64_t beyond_3 = 0, beyond_4 = 0;
