@@ -13,7 +13,8 @@ int launched_ranks();
 
 /// Starts the program again, with the same arguments, as `ranks` processes of this machine by mpirun, and returns its
 /// exit status. SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal) reach all processes as SIGTERM, so that they
-/// can save and end; a second one ends them at once. Error if mpirun is not installed.
+/// can save and end; a second one ends them at once. The standard input is not read. Error if mpirun is not
+/// installed.
 int start_ranks(int ranks, char** argv);
 
 /// Calls body with the communicator of this process, null if it was started alone, and returns what body returns. The

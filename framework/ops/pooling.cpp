@@ -17,11 +17,10 @@ Shape output_shape(const kernels::Window& window) {
 }
 
 /// Whether each of the `outputs` windows along an axis has a tap on the image of `pixels` pixels. All taps of a dilated
-/// window may lie on the padding before and behind a narrow image.
+/// window may lie on the padding before and behind a narrow image. The padding must be less than a window is long.
 bool always_on_image(std::int64_t outputs, std::int64_t stride, std::int64_t before, std::int64_t taps,
                      std::int64_t dilation, std::int64_t pixels) {
-  if ((outputs - 1) * stride - before >= pixels) return false;
-  // Windows that begin on the image have a tap on it, so that large images cost nothing.
+  // Every window begins before or on the image. Those on it have a tap on it, so that large images cost nothing.
   for (std::int64_t first = -before, i = 0; i < outputs && first < 0; ++i, first += stride) {
     const std::int64_t skipped = (-first + dilation - 1) / dilation;  // taps before the image
     if (skipped >= taps || first + skipped * dilation >= pixels) return false;

@@ -2,9 +2,11 @@
 
 #include <limits>
 
+#include "framework/ops/elementary.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
+using test::error_of;
 
 TEST_CASE("a summary of values has minimum, mean and maximum of the finite ones, and the number of others") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -14,4 +16,14 @@ TEST_CASE("a summary of values has minimum, mean and maximum of the finite ones,
   CHECK(summary_of_values(Tensor::of({3}, {0.5, 2, 0.5}, DType::float64)) ==
         "(3,): min 0.5, mean 1, max 2, 0 of 3 not finite");
   CHECK(summary_of_values(Tensor::of({2}, {nan, -infinity})) == "(2,): none of 2 finite");
+}
+
+TEST_CASE("messages of a finite check name its step, which is 0 by default") {
+  const auto message = [](FiniteCheck finite) {
+    ForwardPass pass(Mode::training, {.observers = {&finite}});
+    const Variable zero = pass.watch(Tensor::zeros({2}));
+    return error_of([&] { log(zero); });
+  };
+  CHECK_THAT(message(FiniteCheck()), Catch::Contains("step 0, layer (none), log: expected a finite value"));
+  CHECK_THAT(message(FiniteCheck(5)), Catch::Contains("step 5, layer (none), log: expected a finite value"));
 }

@@ -202,3 +202,23 @@ TEST_CASE("train continues with models of other formats") {
   check_refused(run("train --from a.h5 --image-size 8 --data photos"), "--image-size 4 or none");
   check_refused(run("train --from photos --data photos"), "--from");
 }
+
+TEST_CASE("a network of the library is made by its name") {
+  const Programs run;
+  const NetworkOptions small{.input = {32, 32, 3}, .classes = 4};
+  const std::vector<std::pair<std::string, Model>> rows{
+      {"efficientnet_b0", efficientnet_b0(small)},
+      {"mobilenet_v1", mobilenet_v1(small)},
+      {"mobilenet_v2", mobilenet_v2(small)},
+      {"mobilenet_v3_small", mobilenet_v3(MobileNetSize::small, small)},
+      {"mobilenet_v3_large", mobilenet_v3(MobileNetSize::large, small)},
+      {"cifar_resnet20", cifar_resnet(20, small)},
+      {"densenet121", densenet(121, small)},
+  };
+  for (const auto& [name, network] : rows) {
+    save_weights(network, run.folder() / "w.safetensors");
+    const Run done = run("convert w.safetensors m.safetensors --quiet --outputs 4 --input 32x32x3 --network " + name);
+    INFO(name << "\n" << done.text);
+    CHECK(done.status == 0);
+  }
+}

@@ -167,7 +167,8 @@ TEST_CASE("a class may be named train, and unreadable photographs are listed or 
   CHECK_THAT(run(train + "first").text, Contains("16 training and 4 test images"));
   // a folder among the images of "train" does not make it a split
   fs::create_directory(run.folder() / "photos" / "train" / "new");
-  CHECK_THAT(run(train + "second").text, Contains("16 training and 4 test images"));
+  CHECK_THAT(run(train + "second --report").text, Contains("16 training and 4 test images"));
+  CHECK_THAT(bytes_of(run.folder() / "second/report.html"), Contains(">bus<"));
   std::ofstream(run.folder() / "photos" / "bus" / "x.jpg") << "no image";
   check_refused(run(train + "third"), "got 1 of 21 that can't");
   CHECK_FALSE(fs::exists(run.folder() / "third"));

@@ -72,6 +72,19 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
   }
 }
 
+TEST_CASE("ranks leave the standard input of the program unread, as a loop over its lines expects") {
+  need_mpi();
+  const Programs run;
+  write_other_data(run.folder());
+  std::ofstream(run.folder() / "lines") << "first\nsecond\n";
+  const std::string training = run.programs() + "/train --data . --epochs 1 --quick --ranks 2";
+  const std::string loop =
+      fmt::format("while read line; do {} --output \"$line\" > log 2>&1 && echo \"$line\"; done", training);
+  CHECK(std::system(fmt::format("cd '{}' && ({}) < lines > done", run.folder().string(), loop).c_str()) == 0);
+  INFO(bytes_of(run.folder() / "log"));
+  CHECK(bytes_of(run.folder() / "done") == "first\nsecond\n");
+}
+
 TEST_CASE("a failure that another rank finds is printed while the first rank hangs") {
   need_mpi();
   std::vector<std::string> command{"mpirun", "-n", "3", ranks_program(), "hang"};

@@ -66,6 +66,7 @@ TEST_CASE("every element of a convolution is in one part that is finished in the
       {{2, 37, 35, 20}, 33, 1, 1},      // several blocks of rows
       {{1, 30, 20, 300}, 40, 1, 1},     // several slices of the depth
       {{1, 5, 4, 64}, 4200, 1, 1},      // a row longer than a block
+      {{1, 20, 20, 3}, 9000, 1, 1},     // the same, and several blocks of rows
       {{1, 20, 15, 2400}, 2500, 1, 1},  // B is packed in several pieces
       {{3, 33, 29, 24}, 20, 1, 3},      // Winograd's method in float, several taps in double
       {{2, 31, 30, 3}, 10, 1, 3},       // strips

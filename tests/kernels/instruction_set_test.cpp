@@ -218,3 +218,11 @@ TEST_CASE("vectors are selected for a shape within the instruction set, and AVX-
     }
   }
 }
+
+TEST_CASE("instruction sets have the names that XTAPE_ISA takes, also those that this processor lacks") {
+  using Set = kernels::InstructionSet;
+  CHECK(kernels::to_string(Set::portable) == "portable");
+  CHECK(kernels::to_string(Set::avx2) == "avx2");
+  CHECK(kernels::to_string(Set::avx512_only) == "avx512_only");
+  CHECK(kernels::to_string(Set::avx512) == "avx512");
+}

@@ -94,8 +94,11 @@ TEST_CASE("a random figure must be possible, and is comparable if it is near tha
       CHECK(verdict_of(measure, {}, wrong) == "DIFFERENT");
     }
   }
-  CHECK(verdict_of(Measure::accuracy, {0.5}, 1.1) == "DIFFERENT");
+  CHECK(verdict_of(Measure::accuracy, {0.5}, std::nextafter(1, 2)) == "DIFFERENT");
   CHECK(verdict_of(Measure::time, {0.5}, 0) == "DIFFERENT");
+  for (const double possible : {0.0, 1.0}) CHECK(verdict_of(Measure::accuracy, {}, possible) == "not in the report");
+  CHECK(verdict_of(Measure::loss, {}, 0) == "not in the report");
+  CHECK(verdict_of(Measure::time, {}, std::numeric_limits<double>::denorm_min()) == "not in the report");
   CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // has no Measure
 }
 

@@ -44,10 +44,14 @@ Model small_network() {
   return Model(input, Dense({.units = 3, .name = "logits"})(x));
 }
 
-/// Writes an archive as torch.save() does, with this pickle and a storage of four float32 numbers, "0".
+/// Writes an archive as torch.save() does, with this pickle and storages of four float32 numbers.
 std::filesystem::path written(const TemporaryFolder& folder, const std::string& pickle) {
+  std::vector<ZipEntry> entries{{"file/data.pkl", "\x80\x02" + pickle}};
+  for (const char* name : {"0", "123456789", "torch.Size"}) {
+    entries.push_back({fmt::format("file/data/{}", name), std::string(16, '\0')});
+  }
   std::ofstream out(folder / "file.pt", std::ios::binary);
-  write_zip("test", out, {{"file/data.pkl", "\x80\x02" + pickle}, {"file/data/0", std::string(16, '\0')}});
+  write_zip("test", out, entries);
   return folder / "file.pt";
 }
 
@@ -223,4 +227,30 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
   for (int i = 0; i < 1000; ++i) often += global("collections", "OrderedDict") + "h" + std::string(1, '\0') + "R";
   CHECK_THAT(refused(often + "."), Contains("pairs"));
   CHECK_THAT(refused("](" + std::string(1'100'000, 'N') + "e."), Contains("at most 1000000 values"));
+}
+
+TEST_CASE("a tensor that is described by values of other kinds is an Error") {
+  const TemporaryFolder folder;
+  const std::string four = "K\x04", none{"K\0", 2}, two = "K\x02\x85";
+  const auto read = [&](const std::vector<std::string>& parts) {
+    const std::string pickle = "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") + "((" + parts[0] +
+                               parts[1] + parts[2] + text("cpu") + parts[3] + "tQ" + parts[4] + parts[5] + parts[6] +
+                               "\x89}tRs.";
+    return list_torch_file("test", written(folder, pickle)).at(0).read();
+  };
+  const std::vector<std::string> right{
+      text("storage"), global("torch", "FloatStorage"), text("123456789"), four, none, two, two};
+  CHECK(read(right).shape() == Shape{2});
+  // the name of a storage in the archive may be that of a global, or the bytes of a long integer
+  const std::vector<std::string> kinds{
+      "N", "\x88", "G" + std::string(8, '\0'), "\x8a\x09" + std::string("123456789"), ")",
+      "]", "}",    global("torch", "Size")};
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+      INFO("part " << i << ", kind " << kind);
+      std::vector<std::string> parts = right;
+      parts[i] = kinds[kind];
+      CHECK_THAT(error_of([&] { read(parts); }), Contains("test: ") && Contains("expected"));
+    }
+  }
 }

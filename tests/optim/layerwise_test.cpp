@@ -147,17 +147,24 @@ TEST_CASE("every option of LAMB and LARS changes the steps by its formula") {
 }
 
 TEST_CASE("a parameter or a gradient of norm 0 has the trust ratio 1") {
-  const Parameter zero("p", Tensor::zeros({2, 2}, DType::float64)), still("q", test::f64({1, 2}, {1, 2}));
-  LARS lars({zero, still}, {.learning_rate = 0.5, .momentum = 0});
-  Gradients now;
-  now.add(zero, Tensor::ones({2, 2}, DType::float64));
-  now.add(still, Tensor::zeros({1, 2}, DType::float64));
-  lars.step(now);
-  CHECK(zero.value().to_vector() == Values(4, -0.5));
-  CHECK(still.value().to_vector() == Values{1, 2});
-  CHECK(test::error_of([&] { LARS({zero}, {.trust_coefficient = 0}); }) ==
+  const auto zero = [] { return Parameter("p", Tensor::zeros({2, 2}, DType::float64)); };
+  const auto step = [&](auto make) {
+    const Parameter moved = zero(), still("q", test::f64({1, 2}, {1, 2}));
+    auto optimizer = make({moved, still});
+    Gradients now;
+    now.add(moved, Tensor::ones({2, 2}, DType::float64));
+    now.add(still, Tensor::zeros({1, 2}, DType::float64));
+    optimizer.step(now);
+    CHECK(moved.value().to_vector() == Values(4, -0.5));
+    CHECK(still.value().to_vector() == Values{1, 2});
+  };
+  using All = std::vector<Parameter>;
+  step([](const All& all) { return LARS(all, {.learning_rate = 0.5, .momentum = 0}); });
+  // m / sqrt(v) of the first gradient is 1
+  step([](const All& all) { return LAMB(all, {.learning_rate = 0.5, .beta1 = 0, .beta2 = 0, .epsilon = 1e-300}); });
+  CHECK(test::error_of([&] { LARS({zero()}, {.trust_coefficient = 0}); }) ==
         "LARS: expected a finite trust_coefficient above 0, got 0");
-  CHECK(test::error_of([&] { LAMB({zero}, {.beta1 = 1}); }) == "LAMB: expected beta1 in [0, 1), got 1");
+  CHECK(test::error_of([&] { LAMB({zero()}, {.beta1 = 1}); }) == "LAMB: expected beta1 in [0, 1), got 1");
 }
 
 }  // namespace

@@ -53,6 +53,12 @@ TEST_CASE("uniform and normal numbers have the moments and limits of their distr
   }
 }
 
+TEST_CASE("numbers are those of stream 0, of [0, 1) and of the standard normal distribution by default") {
+  const RandomStream first(3, 0);
+  CHECK(identical(RandomStream(3).uniform({50}), RandomStream(first).uniform({50}, 0, 1, DType::float32)));
+  CHECK(identical(RandomStream(3).normal({50}), RandomStream(first).normal({50}, 0, 1, DType::float32)));
+}
+
 TEST_CASE("a permutation holds every number once and depends on the stream alone") {
   auto order = RandomStream(9).permutation(1000);
   CHECK(order == RandomStream(9).permutation(1000));
@@ -60,6 +66,13 @@ TEST_CASE("a permutation holds every number once and depends on the stream alone
   std::ranges::sort(order);
   for (std::size_t i = 0; i < order.size(); ++i) CHECK(order[i] == static_cast<std::int64_t>(i));
   CHECK(RandomStream(1).permutation(0).empty());
+}
+
+TEST_CASE("a permutation has the order that a second implementation of Philox and Fisher-Yates gives") {
+  using Order = std::vector<std::int64_t>;  // computed in Python
+  CHECK(RandomStream(3, 2).permutation(12) == Order{5, 3, 2, 0, 9, 6, 10, 4, 7, 8, 1, 11});
+  CHECK(RandomStream((std::uint64_t{1} << 40) + 5, (std::uint64_t{1} << 33) + 1).permutation(12) ==
+        Order{6, 0, 1, 7, 5, 4, 10, 2, 11, 8, 3, 9});
 }
 
 TEST_CASE("normal numbers have the tails of their distribution") {

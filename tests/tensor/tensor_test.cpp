@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "framework/tensor/elementwise.hpp"
+#include "framework/tensor/random.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -202,6 +203,15 @@ TEST_CASE("arange and identity have the expected elements") {
   CHECK_THAT(error_of([] { Tensor::arange(0, std::nan("")); }), Catch::Contains("expected finite numbers"));
   CHECK_THAT(error_of([] { Tensor::linspace(0, 1, -1); }), Catch::Contains("got -1"));
   CHECK_THAT(error_of([] { Tensor::eye(-1); }), Catch::Contains("got -1"));
+}
+
+TEST_CASE("tensors are float32 unless a type is given, and arange counts by ones") {
+  const std::vector<Tensor> all{Tensor::zeros({2}),         Tensor::ones({2}),       Tensor::full({2}, 3),
+                                Tensor::scalar(3),          Tensor::of({2}, {1, 2}), Tensor::eye(2),
+                                Tensor::linspace(0, 1, 3),  Tensor::arange(0, 3),    RandomStream(1).uniform({2}),
+                                RandomStream(1).normal({2})};
+  for (const Tensor& tensor : all) CHECK(tensor.dtype() == DType::float32);
+  CHECK(Tensor::arange(0, 3).to_vector() == std::vector<double>{0, 1, 2});
 }
 
 TEST_CASE("map applies a function to broadcast operands") {

@@ -150,6 +150,65 @@ TEST_CASE("metrics of Keras have the names of all versions") {
              Catch::Contains("curve: expected \"ROC\""));
 }
 
+TEST_CASE("every loss and metric of Keras is the one of its name in xtape, and is the same after saving") {
+  struct Row {
+    std::string ours;
+    std::vector<std::string> names;  // classes, functions and short names
+    bool loss = true, metric = true;
+  };
+  const std::vector<Row> rows{
+      {"mean_squared_error", {"MeanSquaredError", "mean_squared_error", "mse", "MSE"}},
+      {"mean_absolute_error", {"MeanAbsoluteError", "mean_absolute_error", "mae", "MAE"}},
+      {"mean_absolute_percentage_error",
+       {"MeanAbsolutePercentageError", "mean_absolute_percentage_error", "mape", "MAPE"}},
+      {"mean_squared_logarithmic_error",
+       {"MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "msle", "MSLE"}},
+      {"log_cosh", {"LogCosh", "log_cosh", "logcosh"}, true, false},
+      {"log_cosh", {"LogCoshError", "logcosh"}, false, true},
+      {"poisson", {"Poisson", "poisson"}},
+      {"hinge", {"Hinge", "hinge"}},
+      {"squared_hinge", {"SquaredHinge", "squared_hinge"}},
+      {"categorical_hinge", {"CategoricalHinge", "categorical_hinge"}},
+      {"kl_divergence", {"KLDivergence", "kl_divergence", "kullback_leibler_divergence"}},
+      {"cosine_similarity", {"CosineSimilarity", "cosine_similarity"}},
+      {"huber", {"Huber", "huber"}, true, false},
+      {"categorical_cross_entropy", {"CategoricalCrossentropy", "categorical_crossentropy"}, true, false},
+      {"categorical_cross_entropy", {"SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"}, true, false},
+      {"binary_cross_entropy", {"BinaryCrossentropy", "binary_crossentropy"}, true, false},
+      {"dice (whole_batch true)", {"Dice"}, true, false},
+      {"tversky (whole_batch true)", {"Tversky"}, true, false},
+      {"root_mean_squared_error", {"RootMeanSquaredError"}, false, true},
+      {"accuracy", {"CategoricalAccuracy", "SparseCategoricalAccuracy", "categorical_accuracy"}, false, true},
+      {"binary_accuracy", {"BinaryAccuracy", "binary_accuracy"}, false, true},
+      {"top_5_accuracy", {"TopKCategoricalAccuracy", "SparseTopKCategoricalAccuracy"}, false, true},
+      {"precision", {"Precision"}, false, true},
+      {"recall", {"Recall"}, false, true},
+      {"auc (thresholds 200)", {"AUC"}, false, true},
+      {"r2", {"R2Score"}, false, true},
+  };
+  const Model one = one_output();
+  for (const Row& row : rows) {
+    for (const std::string& name : row.names) {
+      INFO(name);
+      const std::string by_name = "\"" + name + "\"";
+      const std::string given =
+          std::isupper(name[0]) && name.size() > 4 ? "{\"class_name\": " + by_name + ", \"config\": {}}" : by_name;
+      if (row.loss) {
+        const std::string config = "{\"loss\": " + given + "}";
+        CHECK(losses_of(config, one) == row.ours + " 1");
+        std::vector<std::string> problems;
+        const auto losses = losses_from_keras(parse_json(config), one, {}, problems);
+        REQUIRE(losses);
+        CHECK(losses_of(objective_to_keras(one, *losses, {}).dump(), one) == row.ours + " 1");
+      }
+      if (row.metric) {
+        const std::string config = "{\"metrics\": [" + given + "]}";
+        CHECK(metrics_of(config, one) == ":" + row.ours);
+      }
+    }
+  }
+}
+
 TEST_CASE("optimizers of Keras have the formulas of their version") {
   CHECK(
       optimizer_of("Adam", R"({"name": "Adam", "learning_rate": 0.01, "decay": 0.5, "beta_1": 0.8, "beta_2": 0.9,

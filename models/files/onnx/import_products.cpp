@@ -88,6 +88,7 @@ void matmul_row(ImportNode& n) {
     return n.set(n.operation({.function = std::string("MatMul")}, {n.plain(0), n.plain(1)}));
   }
   const bool first = !n.is_tensor(0);
+  check(!first || n.is_tensor(1), "expected a matrix that depends on the inputs of the model, got constants");
   Tensor constant = n.constant(first ? 0 : 1);
   check(is_floating(constant.dtype()) && constant.rank() >= 2, "expected a matrix of weights, got {} {}",
         constant.dtype(), constant.shape());

@@ -1,0 +1,274 @@
+// load_onnx(): nodes with operands and attributes of every kind are read or are an Error.
+#include "models/files/onnx/import_graph.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+using Attribute = xtape_onnx::AttributeProto;
+using Proto = xtape_onnx::TensorProto;
+using Integers = std::vector<std::int64_t>;
+
+/// Adds a constant: integers, or 0.5 everywhere.
+void add_constant(xtape_onnx::ModelProto& file, const std::string& name, const Integers& extents,
+                  const Integers& integers = {}) {
+  auto& constant = *file.mutable_graph()->add_initializer();
+  constant.set_name(name);
+  constant.set_data_type(integers.empty() ? Proto::FLOAT : Proto::INT64);
+  std::int64_t count = 1;
+  for (const std::int64_t extent : extents) constant.add_dims(extent), count *= extent;
+  for (const std::int64_t integer : integers) constant.add_int64_data(integer);
+  for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
+}
+
+/// A graph with the input "x" (2, 4, 4, 3), constants, the shape of x "shape", and one node of the given
+/// type, which reads `inputs` and writes "y".
+xtape_onnx::ModelProto file_with(const std::string& type, const std::vector<std::string>& inputs) {
+  xtape_onnx::ModelProto file;
+  file.set_ir_version(8);
+  file.add_opset_import()->set_version(17);
+  auto& graph = *file.mutable_graph();
+  auto& x = *graph.add_input();
+  x.set_name("x");
+  auto& tensor = *x.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(Proto::FLOAT);
+  for (const std::int64_t extent : {2, 4, 4, 3}) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
+  add_constant(file, "numbers", {4});
+  add_constant(file, "image", {2, 4, 4, 3});
+  add_constant(file, "kernel", {4, 4, 1, 1});
+  add_constant(file, "integers", {4}, {0, 1, 0, 1});
+  auto& shape = *graph.add_node();
+  shape.set_op_type("Shape");
+  shape.add_input("x");
+  shape.add_output("shape");
+  auto& node = *graph.add_node();
+  node.set_name("tested");
+  node.set_op_type(type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  return file;
+}
+
+void set_text(xtape_onnx::ModelProto& file, const std::string& name, const std::string& value) {
+  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(Attribute::STRING);
+  attribute.set_s(value);
+}
+
+void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const Integers& values) {
+  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
+  attribute.set_name(name);
+  const bool list = values.size() > 1 || name == "strides";
+  attribute.set_type(list ? Attribute::INTS : Attribute::INT);
+  attribute.set_i(values[0]);
+  for (const std::int64_t value : values) attribute.add_ints(value);
+}
+
+/// The message of the Error if a file is rejected.
+std::string error_in(const xtape_onnx::ModelProto& file, bool batch_axis = true) {
+  try {
+    onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first, .batch_axis = batch_axis}).model();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("every operator reads operands of any kind or rejects them with an Error that names the node") {
+  const std::vector<std::string> kinds{"x", "numbers", "image", "integers", "shape"};
+  std::vector<std::vector<std::string>> operands;
+  for (const std::string& first : kinds) {
+    operands.push_back({first});
+    for (const std::string& second : kinds) {
+      operands.push_back({first, second});
+      for (const char* third : {"x", "numbers"}) operands.push_back({first, second, third});
+    }
+  }
+  int read = 0;
+  for (const auto& [type, row] : onnx::import_rows()) {
+    for (const auto& inputs : operands) {
+      for (const bool batch_axis : {true, false}) {
+        INFO(type << " " << fmt::format("{}", fmt::join(inputs, " ")) << " " << batch_axis);
+        const std::string error = error_in(file_with(type, inputs), batch_axis);
+        if (error.empty()) ++read;
+        const bool named = error.empty() || error.find("\"tested\"") != std::string::npos ||
+                           error.find("output \"y\"") != std::string::npos;
+        if (!named) FAIL(error);
+      }
+    }
+  }
+  CHECK(read > 500);
+}
+
+TEST_CASE("an attribute of text with a value that ONNX does not define is an Error") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> inputs;
+    std::string attribute, message;
+    std::vector<std::pair<std::string, std::string>> texts = {};  // further attributes
+    std::vector<std::pair<std::string, Integers>> integers = {};
+  };
+  const std::vector<std::string> resized{"x", "", "", "sizes"};
+  const std::string coordinates = "coordinate_transformation_mode";
+  const std::vector<Row> rows{
+      {"Resize", resized, "mode", "mode: expected nearest, linear or cubic"},
+      {"Resize", resized, coordinates, coordinates + ": expected one of ONNX's"},
+      {"Resize", resized, coordinates, coordinates + ": expected one of ONNX's", {{"mode", "linear"}}},
+      {"Resize", resized, coordinates, coordinates + ": expected one of ONNX's", {{"mode", "cubic"}}},
+      {"Resize", resized, "nearest_mode", "nearest_mode: expected one of ONNX's"},
+      {"Resize", resized, "keep_aspect_ratio_policy", "keep_aspect_ratio_policy: expected stretch, "},
+      {"Pad", {"x", "pads"}, "mode", "mode: expected constant, edge, reflect or wrap"},
+      {"DepthToSpace", {"x"}, "mode", "the mode DCR or CRD", {}, {{"blocksize", {1}}}},
+      {"Gelu", {"x"}, "approximate", "approximate: expected none or tanh"},
+      {"MaxPool", {"x"}, "auto_pad", "auto_pad: expected NOTSET, ", {}, {{"kernel_shape", {1, 1}}}},
+      {"AveragePool", {"x"}, "auto_pad", "auto_pad: expected NOTSET, ", {}, {{"kernel_shape", {1, 1}}}},
+      {"Conv", {"x", "kernel"}, "auto_pad", "auto_pad: expected NOTSET, "},
+      {"ConvTranspose", {"x", "kernel"}, "auto_pad", "auto_pad: expected NOTSET, "},
+  };
+  for (const Row& row : rows) {
+    INFO(row.type << " " << row.attribute);
+    auto file = file_with(row.type, row.inputs);
+    add_constant(file, "sizes", {4}, {2, 4, 3, 5});
+    add_constant(file, "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
+    for (const auto& [name, value] : row.texts) set_text(file, name, value);
+    for (const auto& [name, values] : row.integers) set_integers(file, name, values);
+    CHECK(error_in(file) == "");
+    set_text(file, row.attribute, "invented");
+    const std::string error = error_in(file);
+    CHECK_THAT(error, Catch::Contains(row.message) && Catch::Contains("got ") && Catch::Contains("invented"));
+  }
+}
+
+TEST_CASE("the first and the last axis of an array are read, and axes beyond them are an Error") {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> rows{{"Concat", {"x", "x"}},
+                                                                           {"Gather", {"x", "index"}},
+                                                                           {"LogSoftmax", {"x"}},
+                                                                           {"LpNormalization", {"x"}},
+                                                                           {"Softmax", {"x"}},
+                                                                           {"Split", {"x"}},
+                                                                           {"LayerNormalization", {"x", "scale"}}};
+  for (const auto& [type, inputs] : rows) {
+    for (const std::int64_t axis : {-5, -4, 3, 4}) {
+      auto file = file_with(type, inputs);
+      add_constant(file, "index", {1}, {0});
+      add_constant(file, "scale", axis < 0 ? Integers{2, 4, 4, 3} : Integers{3});
+      set_integers(file, "axis", {axis});
+      INFO(type << " " << axis);
+      const std::string error = error_in(file, false);
+      if (axis == -4 || axis == 3) {
+        CHECK(error == "");
+      } else {
+        CHECK_THAT(error, Catch::Contains("axis"));
+      }
+    }
+  }
+}
+
+TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> inputs;
+    std::string name;  // "a" is an input of integers; otherwise an attribute
+    std::vector<Integers> valid;
+    std::vector<std::pair<Integers, std::string>> invalid;  // with parts of the messages
+    bool batch_axis = false;
+    std::vector<std::pair<std::string, Integers>> attributes = {};
+  };
+  const std::vector<Row> rows{
+      {"Split", {"x", "a"}, "a", {{4}}, {{{3}, "add up to 4"}, {{5}, "add up to 4"}}, false, {{"axis", {1}}}},
+      {"Gather", {"x", "a"}, "a", {{3}, {-4}}, {{{4}, "4"}, {{-5}, "-5"}}, false, {{"axis", {1}}}},
+      {"Pad",
+       {"x", "a"},
+       "a",
+       {{0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0, 0, 2}},
+       {{{0, 0, 0, 0, 0, 0, 0}, "pads: expected 8 numbers"}}},
+      {"Transpose", {"x"}, "perm", {{3, 2, 1, 0}}, {{{0, 1, 2, 2}, "perm: "}, {{1, 2, 3, 4}, "perm: "}}},
+      {"Unsqueeze",
+       {"x", "a"},
+       "a",
+       {{-5}, {4}, {0, 5}},
+       {{{-6}, "axes below 5"}, {{5}, "axes below 5"}, {{0, 0}, "different"}}},
+      {"Squeeze", {"x", "a"}, "a", {}, {{{1}, "expected an extent of 1 on axis 1, got 4"}, {{4}, "axes below 4"}}},
+      {"Expand", {"x", "a"}, "a", {{1, 1, 1, 1}}, {{{1, 0, 1, 1}, "expected extents of 1 to 2^30, got 0"}}},
+      {"Expand",
+       {"x", "a"},
+       "a",
+       {{2, 4, 4, 3}, {1, 1, 1, 1}},
+       {{{3, 4, 4, 3}, "the batch not to change, got 3"}},
+       true},
+      {"Tile",
+       {"x", "a"},
+       "a",
+       {{2, 1, 1, 1}},
+       {{{1, 1, 1}, "a number for each of 4 axes, got 3"}, {{1, 0, 1, 1}, "expected numbers of 1 to 2^30"}}},
+      {"Tile", {"x", "a"}, "a", {{1, 2, 1, 1}}, {{{2, 1, 1, 1}, "the batch not to be repeated, got 2 times"}}, true},
+      {"Reshape", {"x", "a"}, "a", {{96}, {-1, 4}}, {{{-2, 4}, "expected extents of at least 1, got -2"}}},
+      {"Flatten", {"x"}, "axis", {{-4}, {4}}, {{{-5}, "axis: expected -4 to 4"}, {{5}, "axis: expected -4 to 4"}}},
+      {"Flatten", {"x"}, "axis", {{1}, {-3}}, {{{2}, "axis: expected 1"}, {{0}, "axis: expected 1"}}, true},
+      {"LpNormalization", {"x"}, "p", {{2}}, {{{1}, "p: expected 2"}, {{3}, "p: expected 2"}}},
+      {"LRN",
+       {"x"},
+       "size",
+       {{1}, {4096}},
+       {{{0}, "size: expected 1 to 4096"}, {{4097}, "size: expected 1 to 4096"}},
+       true},
+      {"DepthToSpace", {"x"}, "blocksize", {{1}, {2}}, {{{0}, "blocksize"}, {{3}, "3"}, {{1025}, "blocksize"}}, true},
+      {"SpaceToDepth", {"x"}, "blocksize", {}, {{{0}, "blocksize"}, {{1025}, "blocksize"}}, true},
+      {"MaxPool",
+       {"x"},
+       "strides",
+       {{1, 1}},
+       {{{1}, "strides: expected 2 numbers"}, {{0, 1}, "strides: "}},
+       true,
+       {{"kernel_shape", {2, 2}}}},
+      {"MaxPool",
+       {"x"},
+       "pads",
+       {{0, 0, 0, 0}},
+       {{{0, 0}, "pads: expected 4 numbers"}},
+       true,
+       {{"kernel_shape", {2, 2}}}},
+      {"MaxPool", {"x"}, "unused", {}, {{{1}, "expected the attribute kernel_shape"}}, true},
+      {"Conv",
+       {"x", "kernel"},
+       "group",
+       {{1}},
+       {{{0}, "group: "}, {{3}, "group: expected a divisor of 4 filters"}},
+       true},
+      {"Conv", {"x", "kernel"}, "kernel_shape", {{1, 1}}, {{{1, 2}, "kernel_shape: expected (1, 1)"}}, true},
+      {"ConvTranspose",
+       {"x", "kernel"},
+       "output_padding",
+       {{0, 0}, {1, 1}},
+       {{{2, 0}, "output_padding: expected less than the stride 2, got 2"}, {{0, 2}, "output_padding: "}},
+       true,
+       {{"strides", {2, 2}}}},
+      {"Resize", {"x", "", "", "a"}, "a", {{2, 4, 4, 5}}, {{{4, 4, 5}, "a size for each of 4 axes"}}},
+  };
+  for (const Row& row : rows) {
+    const auto error_of = [&](const Integers& numbers) {
+      auto file = file_with(row.type, row.inputs);
+      for (const auto& [name, values] : row.attributes) set_integers(file, name, values);
+      if (row.name == "a") {
+        add_constant(file, "a", {std::ssize(numbers)}, numbers);
+      } else {
+        set_integers(file, row.name, numbers);
+      }
+      return error_in(file, row.batch_axis);
+    };
+    for (const Integers& numbers : row.valid) {
+      INFO(fmt::format("{} {}: {}", row.type, row.name, fmt::join(numbers, " ")));
+      CHECK(error_of(numbers) == "");
+    }
+    for (const auto& [numbers, message] : row.invalid) {
+      INFO(fmt::format("{} {}: {}", row.type, row.name, fmt::join(numbers, " ")));
+      CHECK_THAT(error_of(numbers), Catch::Contains(message));
+    }
+  }
+}
