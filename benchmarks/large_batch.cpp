@@ -4,10 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
+#include <tuple>
 
 #include "examples/data_source.hpp"
 #include "examples/program.hpp"
@@ -23,30 +24,31 @@ struct Settings {
   int epochs = 12, seeds = 3;
 };
 
-constexpr std::int64_t shards = 8, first_batch = 32;
+constexpr std::int64_t shards = 8;
 
-/// An optimizer and its learning rates. A rate for a batch of 32 grows with the batch: in proportion to batch^power.
 struct Method {
   std::string name;
-  double power;
-  std::vector<double> rates;  // for a batch of 32, from which the validation data choose
+  /// For a batch of 32; for a batch that is k times as large, these times the square root of k. Validation images
+  /// choose.
+  std::vector<double> rates;
   std::function<std::unique_ptr<Optimizer>(std::vector<Parameter>, const LearningRate&)> make;
 };
+
+double growth(std::int64_t batch) { return static_cast<double>(batch) / 32; }
 
 std::vector<Method> methods() {
   const auto sgd = [](std::vector<Parameter> p, const LearningRate& rate) {
     return std::make_unique<SGD>(std::move(p), SGDOptions{.learning_rate = rate, .momentum = 0.9});
   };
   const auto lars = [](std::vector<Parameter> p, const LearningRate& rate) {
-    return std::make_unique<LARS>(std::move(p), LARSOptions{.learning_rate = rate, .trust_coefficient = 1e-3});
+    return std::make_unique<LARS>(std::move(p), LARSOptions{.learning_rate = rate, .trust_coefficient = 0.02});
   };
   const auto lamb = [](std::vector<Parameter> p, const LearningRate& rate) {
     return std::make_unique<LAMB>(std::move(p), LAMBOptions{.learning_rate = rate, .weight_decay = 0.01});
   };
-  const std::vector<double> of_sgd{0.005, 0.02, 0.08}, of_lars{0.25, 1, 4}, of_lamb{1e-3, 4e-3, 16e-3};
-  return {{"SGD, constant", 0, of_sgd, sgd},  {"SGD, linear", 1, of_sgd, sgd},
-          {"LARS, linear", 1, of_lars, lars}, {"LARS, square root", 0.5, of_lars, lars},
-          {"LAMB, linear", 1, of_lamb, lamb}, {"LAMB, square root", 0.5, of_lamb, lamb}};
+  return {{"SGD", {0.0025, 0.01, 0.04, 0.16}, sgd},
+          {"LARS", {0.0125, 0.05, 0.2, 0.8}, lars},
+          {"LAMB", {0.001, 0.004, 0.016, 0.064}, lamb}};
 }
 
 Model network(const Dataset& data, std::uint64_t seed) {
@@ -62,28 +64,49 @@ struct Parts {
   Dataset train, validation, test;
 };
 
+/// The shares of images that are classified correctly; 0 if the loss was not finite.
 struct Accuracy {
-  double validation, test;  // 0 if the loss was not finite
+  double validation = 0, test = 0;
 };
 
+/// The runs of one method. None is made twice.
 class Runs {
  public:
-  Runs(const Settings& s, const Parts& parts) : s_(s), parts_(parts) {
-    if (s.output.empty()) return;
-    file_.open(s.output);
-    check(file_.good(), "large_batch: expected a file that can be written after --output, got {}", s.output);
-    file_ << "# optimizer,batch,steps,rate for a batch of 32,rate,seed,validation accuracy,test accuracy" << std::endl;
+  Runs(const Settings& s, const Parts& parts, Method method, std::ofstream& rows)
+      : s_(s), parts_(parts), method_(std::move(method)), rows_(rows) {}
+
+  Accuracy operator()(std::int64_t batch, double rate, int seed) {
+    const auto [place, is_new] = done_.try_emplace({batch, rate, seed});
+    if (is_new) place->second = make(batch, rate, static_cast<std::uint64_t>(seed));
+    return place->second;
+  }
+  /// The rate with the best validation accuracy of seed 0.
+  double best_rate(std::int64_t batch) {
+    double best = 0, accuracy = -1;
+    for (const double of_32 : method_.rates) {
+      const double rate = of_32 * std::sqrt(growth(batch)), found = (*this)(batch, rate, 0).validation;
+      if (found > accuracy) best = rate, accuracy = found;
+    }
+    return best;
+  }
+  /// "0.851 (0.848 to 0.853)": mean, smallest and largest test accuracy of all seeds.
+  std::string cell(std::int64_t batch, double rate) {
+    std::vector<double> tests;
+    for (int seed = 0; seed < s_.seeds; ++seed) tests.push_back((*this)(batch, rate, seed).test);
+    const auto [low, high] = std::ranges::minmax(tests);
+    double sum = 0;
+    for (const double test : tests) sum += test;
+    return fmt::format("{:.3f} ({:.3f} to {:.3f}), {:.2g}", sum / static_cast<double>(tests.size()), low, high, rate);
   }
 
-  std::int64_t steps(std::int64_t batch) const { return s_.epochs * ((parts_.train.size() + batch - 1) / batch); }
-
-  Accuracy operator()(const Method& method, std::int64_t batch, double base, std::uint64_t seed) {
+ private:
+  Accuracy make(std::int64_t batch, double rate, std::uint64_t seed) {
     Model model = network(parts_.train, seed);
-    const double rate = base * std::pow(static_cast<double>(batch) / first_batch, method.power);
-    const auto optimizer = method.make(
-        model.parameters(),
-        schedule::cosine(rate, steps(batch), {.warmup_steps = std::max<std::int64_t>(steps(batch) / 6, 1)}));
-    Accuracy accuracy{0, 0};
+    const std::int64_t steps = s_.epochs * ((parts_.train.size() + batch - 1) / batch);
+    const std::int64_t warmup = std::max<std::int64_t>(steps / 6, 1);
+    const auto optimizer =
+        method_.make(model.parameters(), schedule::cosine(rate, steps, {.warmup_steps = std::min(warmup, steps - 1)}));
+    Accuracy accuracy;
     try {
       fit(model, *optimizer, parts_.train,
           {.epochs = s_.epochs,
@@ -94,39 +117,49 @@ class Runs {
       accuracy = {evaluate(model, parts_.validation, {.batch_size = 500})["accuracy"],
                   evaluate(model, parts_.test, {.batch_size = 500})["accuracy"]};
     } catch (const Error& error) {
-      fmt::print(stderr, "{}, batch {}, rate {:g}: {}\n", method.name, batch, rate, error.what());
+      fmt::print(stderr, "{}, batch {}, rate {:.3g}: {}\n", method_.name, batch, rate, error.what());
     }
-    const std::string row = fmt::format("\"{}\",{},{},{:g},{:g},{},{:.4f},{:.4f}", method.name, batch, steps(batch),
-                                        base, rate, seed, accuracy.validation, accuracy.test);
-    if (file_.is_open()) file_ << row << std::endl;
+    if (rows_.is_open()) {
+      rows_ << fmt::format("{},{},{},{:.4g},{},{:.4f},{:.4f}", method_.name, batch, steps, rate, seed,
+                           accuracy.validation, accuracy.test)
+            << std::endl;
+    }
     return accuracy;
   }
 
- private:
   const Settings& s_;
   const Parts& parts_;
-  std::ofstream file_;
+  Method method_;
+  std::ofstream& rows_;
+  std::map<std::tuple<std::int64_t, double, int>, Accuracy> done_;
 };
 
-void print_table(const Settings& s, Runs& runs) {
-  fmt::print("| optimizer, growth of the rate |");
-  for (const std::int64_t batch : s.batches) fmt::print(" {} ({} steps) |", batch, runs.steps(batch));
-  fmt::print("\n|---|");
+void print_table(const Settings& s, const Parts& parts) {
+  std::ofstream rows;
+  if (!s.output.empty()) {
+    rows.open(s.output);
+    check(rows.good(), "large_batch: expected a file that can be written after --output, got {}", s.output);
+    rows << "# optimizer,batch,steps,rate,seed,validation accuracy,test accuracy" << std::endl;
+  }
+  fmt::print("| optimizer | rate |");
+  for (const std::int64_t batch : s.batches) {
+    fmt::print(" {} ({} steps) |", batch, s.epochs * ((parts.train.size() + batch - 1) / batch));
+  }
+  fmt::print("\n|---|---|");
   for (std::size_t i = 0; i < s.batches.size(); ++i) fmt::print("---|");
   for (const Method& method : methods()) {
-    fmt::print("\n| {} |", method.name);
-    for (const std::int64_t batch : s.batches) {
-      double best = 0, validation = -1;
-      std::vector<double> tests;
-      for (const double base : method.rates) {
-        const Accuracy first = runs(method, batch, base, 0);
-        if (first.validation > validation) best = base, validation = first.validation, tests = {first.test};
+    Runs runs(s, parts, method, rows);
+    const double first = runs.best_rate(32);
+    const std::vector<std::pair<std::string, std::function<double(std::int64_t)>>> rules{
+        {"in proportion to the batch", [&](std::int64_t batch) { return first * growth(batch); }},
+        {"to its square root", [&](std::int64_t batch) { return first * std::sqrt(growth(batch)); }},
+        {"chosen for each batch", [&](std::int64_t batch) { return runs.best_rate(batch); }}};
+    for (const auto& [rule, rate] : rules) {
+      fmt::print("\n| {} | {} |", method.name, rule);
+      for (const std::int64_t batch : s.batches) {
+        fmt::print(" {} |", runs.cell(batch, rate(batch)));
+        std::fflush(stdout);
       }
-      for (int seed = 1; seed < s.seeds; ++seed) {
-        tests.push_back(runs(method, batch, best, static_cast<std::uint64_t>(seed)).test);
-      }
-      fmt::print(" {:.3f} ({:g}) |", fmt::join(tests, " "), best);
-      std::fflush(stdout);
     }
   }
   fmt::print("\n");
@@ -146,18 +179,18 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--epochs", s.epochs, "Passes over the training images")
-      ->check(CLI::Range(1, 100000))
+      ->check(CLI::Range(2, 100000))
       ->capture_default_str();
-  app.add_option("--seeds", s.seeds, "Runs with the chosen rate")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--seeds", s.seeds, "Runs with each rate of the table")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   return run_program(argc, argv, app, [&] {
     const DataSource source =
         s.data.empty() ? usual_fashion_mnist() : load_data(s.data, {.height = 32, .width = 32, .channels = 3});
     const Dataset& all = source.parts.train;
     check(s.images + s.validation <= all.size(), "large_batch: expected at least {} training images, got {}",
           s.images + s.validation, all.size());
-    const Parts parts{all.rows(0, s.images), all.rows(all.size() - s.validation, all.size()), source.parts.test};
-    Runs runs(s, parts);
-    print_table(s, runs);
+    print_table(s, {all.rows(0, s.images), all.rows(all.size() - s.validation, all.size()), source.parts.test});
     return 0;
   });
 }

@@ -272,11 +272,12 @@ class Progress {
   void transfer(Event event, bool sends, std::int64_t bytes) {
     const int count = static_cast<int>(std::max<std::int64_t>(bytes, 1));  // SMPI mishandles messages without bytes
     const int peer = run_ > ranks_ ? 1 - rank_ : event.peer;
+    const int rounding = run_ > ranks_ ? 8 * run_ : 0;  // the two have blocks that differ by an element for each rank
     MPI_Request& request = add(event);
     if (sends) {
       MPI_Isend(buffer_, count, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);
     } else {
-      MPI_Irecv(buffer_, count + 8, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);  // 8: see `of`
+      MPI_Irecv(buffer_, count + rounding, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);
     }
   }
 

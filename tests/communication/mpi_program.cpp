@@ -19,6 +19,8 @@ using namespace xtape;
 
 namespace {
 
+bool stops_at_the_end = false;
+
 Tensor numbers(int rank, std::int64_t size, DType dtype) {
   const Tensor x = RandomStream(static_cast<std::uint64_t>(rank)).uniform({size}, -1, 1).to(DType::float64);
   std::vector<double> values = x.to_vector();
@@ -95,8 +97,6 @@ void run(const std::string& what, Communicator& ranks) {
     ranks.all_reduce(Tensor::zeros({100'000}));
   }
 }
-
-bool stops_at_the_end = false;
 
 }  // namespace
 
