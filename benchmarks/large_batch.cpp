@@ -34,8 +34,6 @@ struct Method {
   std::function<std::unique_ptr<Optimizer>(std::vector<Parameter>, const LearningRate&)> make;
 };
 
-double growth(std::int64_t batch) { return static_cast<double>(batch) / 32; }
-
 std::vector<Method> methods() {
   const auto sgd = [](std::vector<Parameter> p, const LearningRate& rate) {
     return std::make_unique<SGD>(std::move(p), SGDOptions{.learning_rate = rate, .momentum = 0.9});
@@ -84,7 +82,8 @@ class Runs {
   double best_rate(std::int64_t batch) {
     double best = 0, accuracy = -1;
     for (const double of_32 : method_.rates) {
-      const double rate = of_32 * std::sqrt(growth(batch)), found = (*this)(batch, rate, 0).validation;
+      const double rate = of_32 * std::sqrt(static_cast<double>(batch) / 32),
+                   found = (*this)(batch, rate, 0).validation;
       if (found > accuracy) best = rate, accuracy = found;
     }
     return best;
@@ -149,10 +148,12 @@ void print_table(const Settings& s, const Parts& parts) {
   for (std::size_t i = 0; i < s.batches.size(); ++i) fmt::print("---|");
   for (const Method& method : methods()) {
     Runs runs(s, parts, method, rows);
-    const double first = runs.best_rate(32);
+    const std::int64_t smallest = s.batches.front();
+    const double first = runs.best_rate(smallest);
+    const auto times = [&](std::int64_t batch) { return static_cast<double>(batch) / static_cast<double>(smallest); };
     const std::vector<std::pair<std::string, std::function<double(std::int64_t)>>> rules{
-        {"in proportion to the batch", [&](std::int64_t batch) { return first * growth(batch); }},
-        {"to its square root", [&](std::int64_t batch) { return first * std::sqrt(growth(batch)); }},
+        {"in proportion to the batch", [&](std::int64_t batch) { return first * times(batch); }},
+        {"to its square root", [&](std::int64_t batch) { return first * std::sqrt(times(batch)); }},
         {"chosen for each batch", [&](std::int64_t batch) { return runs.best_rate(batch); }}};
     for (const auto& [rule, rate] : rules) {
       fmt::print("\n| {} | {} |", method.name, rule);
@@ -173,7 +174,9 @@ int main(int argc, char** argv) {
   app.add_option("--data", s.data, std::string(data_help) + "; by default Fashion-MNIST of Debian's package")
       ->check(not_empty);
   app.add_option("--output", s.output, "A CSV file with a row for each run")->check(not_empty);
-  app.add_option("--batches", s.batches, "Global batches")->check(CLI::Range(8, 1 << 20))->capture_default_str();
+  app.add_option("--batches", s.batches, "Global batches; the rates of the first one grow with the others")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
   app.add_option("--images", s.images, "Training images")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--validation", s.validation, "Images that choose the rates, which are not trained on")
       ->check(CLI::PositiveNumber)

@@ -285,7 +285,7 @@ void check_close(const RankResult& a, const RankResult& b, double tolerance) {
 
 TEST_CASE("runs with random options have the numbers of whole steps, and the same bits on any number of ranks") {
   const char* wanted = std::getenv("XTAPE_DISTRIBUTED_SEEDS");
-  const int seeds = wanted ? std::atoi(wanted) : 8;
+  const int seeds = wanted ? std::atoi(wanted) : 30;
   for (int seed = 0; seed < seeds; ++seed) {
     const Drawn drawn(static_cast<std::uint64_t>(seed));
     INFO(drawn.text());
