@@ -3,8 +3,13 @@
 // rank r that computes. It runs on the same host, only waits for the time that computing takes, and starts and awaits
 // operations through messages of one byte.
 //
-//   smpirun ... simulate step COSTS ranks=N [passes=1] [overlap=1] [narrow=0] [bucket=BYTES] [speed=1] [steps=2]
-//   smpirun ... simulate all_reduce COSTS ranks=N narrow=0 ELEMENTS ...
+//   smpirun ... simulate step COSTS [of=RANKS] [passes=1] [overlap=1] [narrow=0] [bucket=BYTES] [speed=1] [steps=2]
+//   smpirun ... simulate all_reduce COSTS [of=RANKS] [narrow=0] ELEMENTS ...
+//
+// The number of ranks is half of the number of processes. With `of`, two ranks of a run of so many are simulated, and
+// each takes the place of all partners of the other one. All ranks of such a run have the same messages at the same
+// times if they are alike and each has a link of its own to a switch that never blocks. The load of the links is then
+// that of the whole run. Rounding of sizes to whole elements is left out.
 #include <mpi.h>
 
 #include <algorithm>
@@ -207,8 +212,9 @@ double compute(const Plan& plan, int communicator) {
 /// The communicator's thread: ProgressThread without failures.
 class Progress {
  public:
-  Progress(const Plan& plan, const Costs& costs, int rank, int ranks, char* buffer)
-      : plan_(plan), costs_(costs), rank_(rank), ranks_(ranks), buffer_(buffer) {}
+  /// `run`: the number of ranks in the run, of which `ranks` are simulated.
+  Progress(const Plan& plan, const Costs& costs, int rank, int ranks, int run, char* buffer)
+      : plan_(plan), costs_(costs), rank_(rank), ranks_(ranks), run_(run), buffer_(buffer) {}
 
   void run() {
     std::size_t ended = 0;
@@ -265,19 +271,21 @@ class Progress {
 
   void transfer(Event event, bool sends, std::int64_t bytes) {
     const int count = static_cast<int>(std::max<std::int64_t>(bytes, 1));  // SMPI mishandles messages without bytes
+    const int peer = run_ > ranks_ ? 1 - rank_ : event.peer;
+    const int rounding = run_ > ranks_ ? 8 * run_ : 0;  // the two have blocks that differ by an element for each rank
     MPI_Request& request = add(event);
     if (sends) {
-      MPI_Isend(buffer_, count, MPI_BYTE, event.peer, event.operation, MPI_COMM_WORLD, &request);
+      MPI_Isend(buffer_, count, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);
     } else {
-      MPI_Irecv(buffer_, count, MPI_BYTE, event.peer, event.operation, MPI_COMM_WORLD, &request);
+      MPI_Irecv(buffer_, count + rounding, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);
     }
   }
 
   void begin(int number) {
     const Plan::Operation& operation = plan_.operations[static_cast<std::size_t>(number)];
     Running& running = *running_.emplace(number, std::make_unique<Running>()).first->second;
-    running.list = operation.sums ? all_reduce_messages(rank_, ranks_, operation.size, plan_.narrow)
-                                  : all_gather_messages(rank_, ranks_, operation.size);
+    running.list = operation.sums ? all_reduce_messages(rank_, run_, operation.size, plan_.narrow)
+                                  : all_gather_messages(rank_, run_, operation.size);
     for (const int peer : running.list.compared_with) {
       running.open += 2;
       transfer({Event::Kind::agreement, number, peer}, false, description_bytes);
@@ -315,7 +323,7 @@ class Progress {
 
   const Plan& plan_;
   const Costs& costs_;
-  int rank_, ranks_, next_ = 0;
+  int rank_, ranks_, run_, next_ = 0;
   char* buffer_;
   char order_ = 0;
   std::vector<MPI_Request> requests_;
@@ -324,12 +332,12 @@ class Progress {
   std::vector<std::unique_ptr<int>> reports_;
 };
 
-/// Runs the plan on all ranks and returns the time of the slowest one.
-double run(const Plan& plan, const Costs& costs, int process, int ranks, char* buffer) {
+/// Runs the plan on `ranks` of the ranks of a run, and returns the time of the slowest one.
+double run(const Plan& plan, const Costs& costs, int process, int ranks, int all, char* buffer) {
   MPI_Barrier(MPI_COMM_WORLD);
   double own = 0, slowest = 0;
   if (process < ranks) {
-    Progress(plan, costs, process, ranks, buffer).run();
+    Progress(plan, costs, process, ranks, all, buffer).run();
   } else {
     own = compute(plan, process - ranks);
   }
@@ -345,7 +353,8 @@ int main(int argc, char** argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &process);
   MPI_Comm_size(MPI_COMM_WORLD, &processes);
   const Arguments arguments(argc, argv);
-  const int ranks = processes / 2;
+  const int ranks = processes / 2, all = static_cast<int>(arguments.get("of", ranks));
+  if (all != ranks && ranks != 2) throw std::runtime_error("simulate: expected 4 processes for of=RANKS");
   const Costs costs = read_costs(arguments.words.at(1), arguments.get("speed", 1));
   // The contents of messages do not matter. SMPI does not copy shared memory; all ranks are in one process and have one
   // buffer, because a buffer for each would exceed the number of mappings that Linux allows.
@@ -355,8 +364,8 @@ int main(int argc, char** argv) {
   if (arguments.words.at(0) == "step") {
     const int steps = static_cast<int>(arguments.get("steps", 2));
     for (int i = 0; i < steps; ++i) add_step(plan, costs, arguments);
-    const double seconds = run(plan, costs, process, ranks, buffer) / steps;
-    if (process == 0) std::printf("%d,%.9f\n", ranks, seconds);
+    const double seconds = run(plan, costs, process, ranks, all, buffer) / steps;
+    if (process == 0) std::printf("%d,%.9f\n", all, seconds);
   } else {
     for (std::size_t i = 2; i < arguments.words.size(); ++i) {
       constexpr int repeats = 3;
@@ -364,8 +373,8 @@ int main(int argc, char** argv) {
       plan.actions.clear();
       const std::int64_t elements = std::stoll(arguments.words[i]);
       for (int j = 0; j < repeats; ++j) plan.wait(plan.start(true, elements));
-      const double seconds = run(plan, costs, process, ranks, buffer) / repeats;
-      if (process == 0) std::printf("%d,%lld,%.9f\n", ranks, static_cast<long long>(4 * elements), seconds);
+      const double seconds = run(plan, costs, process, ranks, all, buffer) / repeats;
+      if (process == 0) std::printf("%d,%lld,%.9f\n", all, static_cast<long long>(4 * elements), seconds);
     }
   }
   MPI_Finalize();

@@ -23,6 +23,8 @@ using std::chrono::seconds;
 /// How long processes may run after a failure before they are killed, and how long the first ones wait for the end of
 /// the others, whose messages would be lost if mpirun killed them because of the first one's end.
 constexpr seconds life_after_failure{10}, wait_after_failure{5};
+/// How long processes that have all ended their work wait for each other in MPI_Finalize, at most.
+constexpr seconds longest_leave{60};
 
 double seconds_of(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
 
@@ -408,7 +410,10 @@ void ProgressThread::State::leave_in_order() {
       transport_->progress();
       read_notes();
       // Threads end independently; processes first read what others have sent.
-      if ((!transport_->separate_processes() || all_departed()) && !failed() && transport_->leave()) return;
+      if ((!transport_->separate_processes() || all_departed()) && !failed() &&
+          transport_->leave(std::min<std::chrono::milliseconds>(timeout_, longest_leave))) {
+        return;
+      }
       for (int rank = 0; rank < place_.size; ++rank) {
         const auto r = static_cast<std::size_t>(rank);
         if (rank == place_.rank || departed_[r] || clock_.now() - std::max(begin, heard_[r]) <= timeout_) continue;

@@ -79,7 +79,7 @@ class ThreadTransport final : public Transport {
   void wait(std::chrono::microseconds limit) override { box_of(rank_).bell.wait(limit); }
   void wake() override { box_of(rank_).bell.ring(); }
   bool separate_processes() const override { return false; }
-  bool leave() override { return true; }
+  bool leave(std::chrono::milliseconds) override { return true; }
   void terminate() override {}
 
  private:

@@ -83,8 +83,9 @@ class Transport {
   virtual void wake() = 0;
   /// Whether the ranks are processes, which `terminate` ends.
   virtual bool separate_processes() const = 0;
-  /// Leaves the run in good order: called repeatedly, until it returns true.
-  virtual bool leave() = 0;
+  /// Leaves the run in good order: called repeatedly, until it returns true. A process that cannot leave within `limit`
+  /// is ended.
+  virtual bool leave(std::chrono::milliseconds limit) = 0;
   /// Ends the processes of all ranks, this one included. Does nothing for threads.
   virtual void terminate() = 0;
 };

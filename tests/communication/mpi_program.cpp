@@ -1,4 +1,5 @@
 // One rank of a run under mpirun, which does what a test asks for.
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -17,6 +18,8 @@
 using namespace xtape;
 
 namespace {
+
+bool stops_at_the_end = false;
 
 Tensor numbers(int rank, std::int64_t size, DType dtype) {
   const Tensor x = RandomStream(static_cast<std::uint64_t>(rank)).uniform({size}, -1, 1).to(DType::float64);
@@ -84,6 +87,7 @@ void run(const std::string& what, Communicator& ranks) {
   if (what == "loop") loop(ranks);
   if (what == "differ") ranks.all_reduce(Tensor::zeros({unusual ? 4 : 5}));
   if (what == "leave" && !unusual) ranks.barrier();
+  if (what == "finalize") stops_at_the_end = unusual;
   if (what == "stop" && unusual) pause();
   if (what == "halt" && unusual) raise(SIGSTOP);
   if (what == "stop" || what == "halt") ranks.barrier();
@@ -96,10 +100,16 @@ void run(const std::string& what, Communicator& ranks) {
 
 }  // namespace
 
+/// Comes before the function of the MPI library, so that a rank can stop where all others wait for it in MPI_Finalize.
+extern "C" int MPI_Finalize() {
+  if (stops_at_the_end) raise(SIGSTOP);
+  return reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "PMPI_Finalize"))();
+}
+
 int main(int argc, char** argv) {
   const std::string what = argc == 2 ? argv[1] : "";
   try {
-    const auto timeout = std::chrono::seconds(what == "stop" || what == "halt" ? 1 : 300);
+    const auto timeout = std::chrono::seconds(what == "stop" || what == "halt" ? 1 : what == "finalize" ? 5 : 300);
     const auto communicator = mpi_communicator({.timeout = timeout});
     run_rank(communicator, [&](const auto& ranks) { run(what, *ranks); });
   } catch (const std::exception& error) {

@@ -1,52 +1,18 @@
 // Ranks that are processes, started by mpirun. Skipped where it or xtape-mpi is missing. The environment variable
 // XTAPE_MPIRUN names another mpirun.
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <random>
-#include <regex>
-#include <sstream>
 
 #include "framework/communication/communicator.hpp"
-#include "framework/helper_folders.hpp"
-#include "tests/support/background_program.hpp"
-#include "tests/support/sanitizers.hpp"
+#include "tests/support/mpirun.hpp"
 
 using namespace xtape;
 using test::BackgroundProgram;
-namespace fs = std::filesystem;
+using test::on_ranks;
 
 namespace {
-
-/// The path of mpirun; skips the test when there is none.
-fs::path mpirun() {
-  if (test::thread_sanitizer()) test::skip("MPI is not instrumented for the thread sanitizer");
-  bool module = false;
-  for (const fs::path& folder : helper_folders()) module = module || fs::exists(folder / "xtape-mpi.so");
-  if (!module) test::skip("xtape was built without MPI");
-  if (const char* named = std::getenv("XTAPE_MPIRUN")) return named;
-  std::stringstream folders(std::getenv("PATH"));
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (fs::exists(fs::path(folder) / "mpirun")) return fs::path(folder) / "mpirun";
-  }
-  test::skip("mpirun is not installed");
-}
-
-/// A run of mpi_program, which lies beside this program. Under the address sanitizer MPI's leaks are ignored.
-std::vector<std::string> command(int size, const std::string& what) {
-  const fs::path program = mpirun();
-  std::vector<std::string> words{"/usr/bin/env", "ASAN_OPTIONS=detect_leaks=0", program};
-  BackgroundProgram version({program, "--version"});
-  version.wait();
-  if (version.text().find("Open MPI") != std::string::npos || version.text().find("OpenRTE") != std::string::npos) {
-    words.insert(words.end(), {"--allow-run-as-root", "--oversubscribe"});
-  }
-  words.insert(words.end(),
-               {"-n", std::to_string(size), fs::canonical("/proc/self/exe").parent_path() / "mpi_program", what});
-  return words;
-}
 
 struct Ending {
   int status;
@@ -60,26 +26,9 @@ struct Ending {
 };
 
 Ending run(int size, const std::string& what) {
-  BackgroundProgram program(command(size, what));
+  BackgroundProgram program(on_ranks(size, "mpi_program", {what}));
   const int status = program.wait();
   return {status, program.text()};
-}
-
-/// The processes of the ranks, from "rank 1 of 3 is process 4711 now".
-std::map<int, pid_t> processes(const std::string& text) {
-  static const std::regex line("rank ([0-9]+) of [0-9]+ is process ([0-9]+) now");
-  std::map<int, pid_t> found;
-  for (std::sregex_iterator match(text.begin(), text.end(), line), end; match != end; ++match) {
-    found[std::stoi((*match)[1])] = std::stoi((*match)[2]);
-  }
-  return found;
-}
-
-/// Whether the process exists and is not only waiting to be collected.
-bool lives(pid_t process) {
-  std::ifstream file(fmt::format("/proc/{}/stat", process));
-  std::string number, name, state;
-  return static_cast<bool>(file >> number >> name >> state) && state != "Z" && state != "X";
 }
 
 }  // namespace
@@ -124,14 +73,24 @@ TEST_CASE("a process that does not end after a failure is killed") {
   CHECK(ending.count("this process has not ended within 10 s after the failure and is killed") >= 1);
 }
 
+TEST_CASE("a process whose MPI_Finalize does not return is killed after the limit, and so are all others") {
+  const Ending ending = run(3, "finalize");
+  INFO(ending.text);
+  CHECK(ending.status != 0);
+  CHECK(ending.count("rank 0: expected MPI_Finalize to return within 5 s, got nothing; another process has ended or is "
+                     "cut off; this process is killed") == 1);
+  CHECK(ending.count("in good order") == 0);
+  for (const auto& [_, process] : test::processes(ending.text)) test::wait_for_end(process);
+}
+
 TEST_CASE("a killed process ends all others, 20 times at random") {
   std::mt19937 random(1);
   for (int i = 0; i < 20; ++i) {
     const int size = 2 + i % 3, rank = static_cast<int>(random() % static_cast<unsigned>(size));
-    BackgroundProgram program(command(size, "loop"));
+    BackgroundProgram program(on_ranks(size, "mpi_program", {"loop"}));
     program.read_until(" now\n", size);
     program.read_until(fmt::format("step {}\n", random() % 100));
-    const std::map<int, pid_t> ranks = processes(program.text());
+    const std::map<int, pid_t> ranks = test::processes(program.text());
     REQUIRE(static_cast<int>(ranks.size()) == size);
     kill(ranks.at(rank), SIGKILL);
     const int status = program.wait();
@@ -142,9 +101,7 @@ TEST_CASE("a killed process ends all others, 20 times at random") {
     const bool reported = program.text().find("signal 9") != std::string::npos ||
                           program.text().find("BAD TERMINATION") != std::string::npos;
     CHECK(reported);
-    for (const auto& [_, process] : ranks) {
-      while (lives(process)) usleep(1000);  // mpirun may be faster than those whom it has killed
-    }
+    for (const auto& [_, process] : ranks) test::wait_for_end(process);
   }
 }
 

@@ -25,7 +25,7 @@ class LonelyTransport : public Transport {
   void wait(std::chrono::microseconds limit) override { bell_.wait(limit); }
   void wake() override { bell_.ring(); }
   bool separate_processes() const override { return false; }
-  bool leave() override { return true; }
+  bool leave(std::chrono::milliseconds) override { return true; }
   void terminate() override {}
 
  private:

@@ -1,24 +1,50 @@
 // train on several processes, started by --ranks and by mpirun. Skipped where mpirun or xtape-mpi is missing.
-#include "framework/helper_folders.hpp"
+#include <random>
+
 #include "tests/examples/programs.hpp"
-#include "tests/support/sanitizers.hpp"
+#include "tests/support/mpirun.hpp"
+#include "training/checkpoint/checkpoint_file.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
 using Catch::Contains;
+namespace fs = std::filesystem;
 
 namespace {
 
 void need_mpi() {
-  if (thread_sanitizer() || address_sanitizer()) skip("MPI is not instrumented for sanitizers, and leaks");
-  bool module = false;
-  for (const auto& folder : helper_folders()) module = module || std::filesystem::exists(folder / "xtape-mpi.so");
-  if (!module) skip("xtape was built without MPI");
-  if (std::system("mpirun --version > /dev/null 2>&1") != 0) skip("mpirun is not installed");
+  if (address_sanitizer()) skip("MPI leaks");
+  mpirun();
 }
 
 /// A program beside this one.
-std::string ranks_program() { return std::filesystem::canonical("/proc/self/exe").parent_path() / "ranks_program"; }
+std::string ranks_program() { return fs::canonical("/proc/self/exe").parent_path() / "ranks_program"; }
+
+/// Runs "ranks_program train FOLDER 40 HOW" on so many ranks, until the last of them has ended.
+Run train_on(int ranks, const fs::path& folder, const std::vector<std::string>& how = {}) {
+  std::vector<std::string> arguments{"train", folder, "40"};
+  arguments.insert(arguments.end(), how.begin(), how.end());
+  BackgroundProgram program(on_ranks(ranks, "ranks_program", arguments));
+  const int status = program.wait();
+  for (const auto& [_, process] : processes(program.text())) wait_for_end(process);
+  return {status, program.text()};
+}
+
+/// The process of a rank that runs in this folder; ends the test if there is none.
+pid_t process_of(int rank, const fs::path& folder) {
+  const fs::path wanted = fs::canonical(folder);
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::error_code error;  // of processes that end meanwhile
+    if (fs::read_symlink(entry.path() / "cwd", error) != wanted) continue;
+    const std::string variables = '\0' + bytes_of(entry.path() / "environ");
+    for (const std::string name : {"OMPI_COMM_WORLD_RANK", "PMI_RANK"}) {
+      const std::string line = '\0' + fmt::format("{}={}", name, rank) + '\0';
+      if (variables.find(line) != std::string::npos) return std::stoi(entry.path().filename());
+    }
+  }
+  FAIL("found no process of rank " << rank);
+  return 0;
+}
 
 int count(const std::string& text, const std::string& words) {
   int found = 0;
@@ -61,8 +87,7 @@ TEST_CASE("several ranks end at a signal with a checkpoint, from which another n
     CHECK(count(bytes_of(run.folder() / folder / "settings.ini"), "shards=2") == 1);
     if (signal != SIGINT) continue;
     for (const int ranks : {1, 2}) {
-      std::filesystem::copy(run.folder() / folder, run.folder() / fmt::format("{}-{}", folder, ranks),
-                            std::filesystem::copy_options::recursive);
+      fs::copy(run.folder() / folder, run.folder() / fmt::format("{}-{}", folder, ranks), fs::copy_options::recursive);
       const Run resumed = run(fmt::format("train --resume {}-{} --ranks {}", folder, ranks, ranks));
       INFO(resumed.text);
       CHECK(resumed.status == 0);
@@ -85,16 +110,100 @@ TEST_CASE("ranks leave the standard input of the program unread, as a loop over 
   CHECK(bytes_of(run.folder() / "done") == "first\nsecond\n");
 }
 
+TEST_CASE("a signal to one process ends all of them with a checkpoint") {
+  need_mpi();
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const Programs run;
+    write_other_data(run.folder());
+    BackgroundProgram training(
+        {run.programs() + "/train", "--data", ".", "--epochs", "100000", "--ranks", "3", "--output", "stopped"},
+        run.folder());
+    training.read_until("epoch      1/100000");
+    kill(process_of(2, run.folder()), signal);
+    const int status = training.wait();
+    INFO(training.text());
+    CHECK(status == 128 + signal);
+    CHECK_THAT(training.text(), Contains("to resume: ./run train --resume"));
+    CHECK_FALSE(checkpoints_in(run.folder() / "stopped/checkpoints").empty());
+  }
+}
+
+TEST_CASE(
+    "a process that gets a signal during a step ends the run on all ranks, and other numbers of ranks resume it") {
+  const TemporaryFolder whole, stopped;
+  REQUIRE(train_on(1, whole.path()).status == 0);
+  int i = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {  // run_on_ranks translates the last one
+    const int ranks = i % 2 == 0 ? 4 : 2, target = ranks - 1;
+    const Run run =
+        train_on(ranks, stopped.path(), {std::to_string(target), std::to_string(signal), std::to_string(3 + i), "300"});
+    INFO(run.text);
+    CHECK(run.status == 128 + signal);
+    const std::string reason = signal == SIGINT ? "interrupted (SIGINT)" : "terminated (SIGTERM)";
+    for (int rank = 0; rank < ranks; ++rank) {
+      CHECK_THAT(run.text, Contains(fmt::format("rank {} has ended: {}\n", rank, reason)));
+    }
+    CHECK(step_of_checkpoint(checkpoints_in(stopped / "checkpoints").front()) >= 3 * (i + 1));
+    ++i;
+  }
+  REQUIRE(train_on(2, stopped.path()).status == 0);
+  CHECK(bytes_of(stopped / "model.safetensors") == bytes_of(whole / "model.safetensors"));
+}
+
+TEST_CASE("a run of which ranks are killed 20 times resumes on other numbers of ranks and ends with the same bits") {
+  const TemporaryFolder whole, killed;
+  REQUIRE(train_on(1, whole.path()).status == 0);
+  const auto size = static_cast<int>(fs::file_size(checkpoints_in(whole / "checkpoints").front()));
+  std::mt19937 random(3);
+  const auto below = [&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); };
+  for (int kills = 0; kills < 20; ++kills) {
+    const int ranks = 1 << (kills % 3);
+    const auto before = checkpoints_in(killed / "checkpoints");
+    const bool during_write = kills % 2 == 1;  // at a byte that the test selects
+    const Run run = during_write ? train_on(ranks, killed.path(), {"limit", std::to_string(1 + below(size - 1))})
+                                 : train_on(ranks, killed.path(),
+                                            {std::to_string(below(ranks)), std::to_string(SIGKILL),
+                                             std::to_string(1 + below(2)), std::to_string(below(3000))});
+    INFO("kill " << kills << "\n" << run.text);
+    CHECK(run.status != 0);
+    CHECK(run.text.find("has ended: ") == std::string::npos);
+    const auto after = checkpoints_in(killed / "checkpoints");
+    if (during_write) {
+      CHECK(after == before);
+      CHECK(std::ranges::any_of(fs::directory_iterator(killed / "checkpoints"),
+                                [](const auto& entry) { return entry.path().extension() == ".tmp"; }));
+    }
+    CHECK(processes(run.text).size() == static_cast<std::size_t>(ranks));
+  }
+  REQUIRE(train_on(2, killed.path()).status == 0);
+  CHECK(bytes_of(killed / "model.safetensors") == bytes_of(whole / "model.safetensors"));
+}
+
+TEST_CASE(
+    "mpirun starts with the signal mask of train, and gets SIGUSR1 for the first signal and SIGTERM for the second") {
+  const Programs run;
+  const fs::path fake = run.folder() / "mpirun";  // sends its parent a signal, and another one when that comes back
+  std::ofstream(fake) << "#!/bin/sh\n"
+                         "if [ \"$1\" = --version ]; then echo mpirun; exit; fi\n"
+                         "grep SigBlk /proc/self/status\n"
+                         "trap 'echo got SIGUSR1; kill -INT $PPID' USR1\n"
+                         "trap 'echo got SIGTERM; exit 3' TERM\n"
+                         "kill -TERM $PPID\n"
+                         "for i in $(seq 6000); do sleep 0.01; done\n";
+  fs::permissions(fake, fs::perms::owner_all);
+  BackgroundProgram training({"/usr/bin/env", fmt::format("PATH={}:{}", run.folder().string(), std::getenv("PATH")),
+                              run.programs() + "/train", "--ranks", "2"},
+                             run.folder());
+  const int status = training.wait();
+  const std::string own = bytes_of("/proc/self/status");
+  const std::size_t mask = own.find("SigBlk");
+  CHECK(training.text() == own.substr(mask, own.find('\n', mask) - mask) + "\ngot SIGUSR1\ngot SIGTERM\n");
+  CHECK(status == 3);
+}
+
 TEST_CASE("a failure that another rank finds is printed while the first rank hangs") {
   need_mpi();
-  std::vector<std::string> command{"mpirun", "-n", "3", ranks_program(), "hang"};
-  BackgroundProgram version({"/usr/bin/env", "mpirun", "--version"});
-  version.wait();
-  if (version.text().find("Open MPI") != std::string::npos) {
-    command.insert(command.begin() + 1, {"--allow-run-as-root", "--oversubscribe"});
-  }
-  command.insert(command.begin(), "/usr/bin/env");
-  BackgroundProgram program(command);
+  BackgroundProgram program(on_ranks(3, "ranks_program", {"hang"}));
   const int status = program.wait();
   INFO(program.text());
   CHECK(status != 0);

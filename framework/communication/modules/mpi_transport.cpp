@@ -22,7 +22,6 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr int note_tag = Transport::max_tag + 1;
-constexpr std::chrono::seconds finalize_limit{60};
 constexpr std::size_t largest_part = std::size_t{1} << 30;  // MPI counts in int
 
 void require(int result, const char* what) {
@@ -144,10 +143,10 @@ class MpiTransport final : public Transport {
   void wake() override { bell_.ring(); }
   bool separate_processes() const override { return true; }
 
-  bool leave() override {
+  bool leave(std::chrono::milliseconds limit) override {
     if (!requests_.empty()) return false;
     if (owner_) {
-      finalize();
+      finalize(limit);
     } else {
       require(MPI_Comm_free(&communicator_), "MPI_Comm_free");
     }
@@ -166,14 +165,14 @@ class MpiTransport final : public Transport {
 
  private:
   /// MPI_Finalize waits for the other processes without a limit, also for one that has died or is cut off by now.
-  void finalize() {
+  void finalize(std::chrono::milliseconds limit) {
     std::promise<void> finalized;
-    std::thread watch([rank = rank_, future = finalized.get_future()] {
-      if (future.wait_for(finalize_limit) == std::future_status::ready) return;
+    std::thread watch([rank = rank_, limit, future = finalized.get_future()] {
+      if (future.wait_for(limit) == std::future_status::ready) return;
       std::fprintf(stderr,
-                   "rank %d: expected MPI_Finalize to return within %d s, got nothing; another process has ended or is "
+                   "rank %d: expected MPI_Finalize to return within %g s, got nothing; another process has ended or is "
                    "cut off; this process is killed\n",
-                   rank, static_cast<int>(finalize_limit.count()));
+                   rank, static_cast<double>(limit.count()) / 1000);
       _exit(2);
     });
     const int result = MPI_Finalize();
