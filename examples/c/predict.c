@@ -60,6 +60,13 @@ static void describe(const xtape_model* model) {
     require(xtape_model_output_shape(model, i, &shape, &rank));
     print_port("output", name, dtype, shape, rank);
   }
+  require(xtape_model_class_count(model, &count));
+  for (i = 0; i < count; ++i) {
+    require(xtape_model_class_name(model, i, &name));
+    printf("class %zu: %s\n", i, name);
+  }
+  require(xtape_model_image_scale(model, &name));
+  if (*name) printf("images: %s\n", name);
 }
 
 /* All bytes of a file. */

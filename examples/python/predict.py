@@ -60,6 +60,9 @@ def _load_library():
         declare(f"xtape_model_{kind}_name", HANDLE, SIZE, OUT(ctypes.c_char_p))
         declare(f"xtape_model_{kind}_dtype", HANDLE, SIZE, OUT(ctypes.c_int32))
         declare(f"xtape_model_{kind}_shape", HANDLE, SIZE, OUT(SHAPE), OUT(SIZE))
+    declare("xtape_model_class_count", HANDLE, OUT(SIZE))
+    declare("xtape_model_class_name", HANDLE, SIZE, OUT(ctypes.c_char_p))
+    declare("xtape_model_image_scale", HANDLE, OUT(ctypes.c_char_p))
     declare("xtape_tensor_new", ctypes.c_int32, SHAPE, SIZE, ctypes.c_void_p, SIZE, OUT(HANDLE))
     declare("xtape_tensor_dtype", HANDLE, OUT(ctypes.c_int32))
     declare("xtape_tensor_shape", HANDLE, OUT(SHAPE), OUT(SIZE))
@@ -121,6 +124,14 @@ class Model:
         self._library.xtape_model_load(os.fsencode(path), flags, ctypes.byref(self._handle))
         self.inputs = self._ports("input")
         self.outputs = self._ports("output")
+        count, text = SIZE(), ctypes.c_char_p()
+        self._library.xtape_model_class_count(self._handle, ctypes.byref(count))
+        self.class_names = []  # empty if the file has none
+        for index in range(count.value):
+            self._library.xtape_model_class_name(self._handle, index, ctypes.byref(text))
+            self.class_names.append(text.value.decode())
+        self._library.xtape_model_image_scale(self._handle, ctypes.byref(text))
+        self.image_scale = text.value.decode()  # "0..1", "imagenet", ... (xtape.h), or "" if the file does not say it
 
     def __del__(self):
         if getattr(self, "_handle", None):
@@ -170,6 +181,10 @@ def main(arguments):
         for kind, ports in (("input", model.inputs), ("output", model.outputs)):
             for port in ports:
                 print(f"{kind} {port.name}: {port.dtype} ({', '.join(map(str, port.shape))})")
+        for index, name in enumerate(model.class_names):
+            print(f"class {index}: {name}")
+        if model.image_scale:
+            print(f"images: {model.image_scale}")
         return
     if len(arguments) - 1 != len(model.inputs):
         raise XtapeError(f"expected files for {len(model.inputs)} inputs, got {len(arguments) - 1}")

@@ -93,6 +93,18 @@ xtape_status xtape_model_output_dtype(const xtape_model* model, size_t index, xt
 /** The shape of an output, as xtape_model_input_shape(). */
 xtape_status xtape_model_output_shape(const xtape_model* model, size_t index, const int64_t** shape, size_t* rank);
 
+/** The number of class names that the file of the model has, one for each value of the first output; 0 if it has none.
+ * Files of xtape and ONNX have them if they were saved with them; files of Keras never do. */
+xtape_status xtape_model_class_count(const xtape_model* model, size_t* count);
+/** The name of a class, in UTF-8; `index` counts from 0. The text belongs to the model. */
+xtape_status xtape_model_class_name(const xtape_model* model, size_t index, const char** name);
+/** The numbers in which the model expects the pixels of images, if its file says it, otherwise "": "0..1", "0..255",
+ * "-1..1" or another LOW..HIGH, where LOW is black and HIGH is white; "imagenet", which is (p - mean) / deviation for
+ * pixels p from 0 to 1, with the mean (0.485, 0.456, 0.406) and the deviation (0.229, 0.224, 0.225) of red, green and
+ * blue; "caffe", which is blue, green, red from 0 to 255, minus (103.939, 116.779, 123.68). xtape_model_run() does not
+ * apply it. The text belongs to the model. */
+xtape_status xtape_model_image_scale(const xtape_model* model, const char** scale);
+
 /** Makes a tensor of `rank` extents with a copy of the elements at `data`, in row-major order (the last axis is
  * contiguous). `bytes` is the size of the data; it must be that of all elements. At most 8 axes. `shape` may be null if
  * the rank is 0, and `data` if there are no elements. On failure *tensor is NULL. */

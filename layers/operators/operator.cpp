@@ -54,8 +54,9 @@ std::vector<TensorSpec> OperatorLayer::output_specs(const std::vector<TensorSpec
   }
   const bool embedding = options_.function.value == "Embedding";
   int rank = 0;
+  const bool any_type = options_.function.value == "Constant";
   for (const TensorSpec& input : inputs) {
-    if (embedding ? input.dtype != DType::int64 : !is_floating(input.dtype)) {
+    if (!any_type && (embedding ? input.dtype != DType::int64 : !is_floating(input.dtype))) {
       reject(embedding ? "an int64 input" : "floating inputs", inputs);
     }
     rank = std::max(rank, input.shape.rank() + 1);

@@ -21,6 +21,8 @@ namespace xtape {
 /// - "Where": of three inputs that are broadcast, the second where the first is not 0, else the third. The third may be
 ///   the number `value`; with `value_first` it is the second.
 /// - "MatMul": products of matrices in the last two axes. An operand may be the parameter.
+/// - "Constant": the parameter in each sample. The input, of any type, has the number of samples. With `axes` and
+///   `numbers`, the axes `numbers` of the parameter are cut to the extents of the axes `axes` of the input.
 /// - "Gather": the entries `numbers` along axis `axes[0]`. "Embedding": rows of the parameter (rows, ...), selected by
 ///   an int64 input; negative numbers count from the end.
 /// - "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",

@@ -244,6 +244,31 @@ PartialShape embedding_shape(const Options& /*options*/, const Shapes& x) {
   return PartialShape(std::move(extents));
 }
 
+PartialShape constant_shape(const Options& options, const Shapes& x) {
+  check(options.constant_shape.has_value(), "expected a constant_shape, got none");
+  check_count(options, options.axes.size());
+  PartialShape y = x[1];
+  for (std::size_t i = 0; i < options.axes.size(); ++i) {
+    const std::int64_t axis = options.numbers[i];
+    check(axis >= 0 && axis < y.rank(), "expected axes of the parameter {} in numbers, got {}", x[1], axis);
+    const Extent extent = x[0][sample_axis(options.axes[i], x[0].rank())], all_of_it = x[1][static_cast<int>(axis)];
+    check(!extent.known() || !all_of_it.known() || extent.value() <= all_of_it.value(),
+          "expected an input with at most {} elements on axis {}, as the parameter has, got {}", all_of_it,
+          options.axes[i], extent);
+    y = y.replaced(static_cast<int>(axis), extent);
+  }
+  return y.prepended(x[0][0]);
+}
+
+/// The parameter for each sample.
+Variable repeated(const Options& options, const Variables& x) {
+  const Shape target(constant_shape(options, {x[0].shape(), x[1].shape()}));
+  std::vector<Index> first;
+  for (int i = 1; i < target.rank(); ++i) first.emplace_back(0, target[i]);
+  const Variable part = first.empty() ? x[1] : x[1][first];
+  return broadcast_to(reshape(part, Shape(PartialShape(part.shape()).prepended(1))), target);
+}
+
 PartialShape along_axis_shape(const Options& options, const Shapes& x) {
   only_axis(options, x[0].rank());
   return x[0];
@@ -300,6 +325,7 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
   static const std::map<std::string_view, OperatorRule> rules{
       {"Abs", {1, false, same_shape, unary<abs>}},
       {"Add", {2, true, binary_shape, binary<add>}},
+      {"Constant", {2, false, constant_shape, repeated}},
       {"Cos", {1, false, same_shape, unary<cos>}},
       {"CumSum",
        {1, false, along_axis_shape, [](const O& o, const V& x) { return cumsum(x[0], only_axis(o, x[0].rank())); }}},

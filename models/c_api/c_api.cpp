@@ -33,7 +33,10 @@ Port port_of(std::string name, const TensorSpec& spec, DType floating) {
 }  // namespace
 
 struct xtape_model {
-  explicit xtape_model(Model its_model) : model(std::move(its_model)) {
+  explicit xtape_model(LoadedModel loaded)
+      : model(std::move(loaded.model)),
+        class_names(std::move(loaded.class_names)),
+        image_scale(std::move(loaded.image_scale)) {
     for (const std::size_t node : model.input_nodes()) {
       const ModelNode& input = model.nodes()[node];
       inputs.push_back(port_of(input.layer->name(), input.outputs[0].spec(), model.dtype()));
@@ -47,6 +50,8 @@ struct xtape_model {
 
   Model model;
   std::vector<Port> inputs, outputs;
+  std::vector<std::string> class_names;
+  std::string image_scale;
 };
 
 struct xtape_tensor {
@@ -143,7 +148,7 @@ DType dtype_of_code(const char* function, xtape_dtype code) {
   throw ArgumentError(fmt::format("{}: expected an xtape_dtype, 1 to 4, got {}", function, code));
 }
 
-Model load(const std::string& path, std::uint32_t flags) {
+LoadedModel load(const std::string& path, std::uint32_t flags) {
   constexpr const char* function = "xtape_model_load";
   check_argument((flags & ~std::uint32_t{XTAPE_CHANNELS_FIRST}) == 0, "{}: expected known flags, got {}", function,
                  flags);
@@ -153,7 +158,7 @@ Model load(const std::string& path, std::uint32_t flags) {
   check_argument(!channels_first || loaded.format == ModelFormat::onnx,
                  "{}: expected an ONNX file with XTAPE_CHANNELS_FIRST, got a file of {}: {}", function,
                  to_string(loaded.format), path);
-  return std::move(loaded.model);
+  return loaded;
 }
 
 std::string text_of(DType dtype, std::span<const std::int64_t> shape) {
@@ -240,6 +245,23 @@ xtape_status xtape_model_output_dtype(const xtape_model* model, size_t index, xt
 
 xtape_status xtape_model_output_shape(const xtape_model* model, size_t index, const int64_t** shape, size_t* rank) {
   return get_shape(__func__, model, &xtape_model::outputs, index, shape, rank);
+}
+
+xtape_status xtape_model_class_count(const xtape_model* model, size_t* count) {
+  return get(__func__, model, count, [](const xtape_model& of) { return of.class_names.size(); });
+}
+
+xtape_status xtape_model_class_name(const xtape_model* model, size_t index, const char** name) {
+  const char* const function = __func__;
+  return get(function, model, name, [&](const xtape_model& of) {
+    check_argument(index < of.class_names.size(), "{}: expected an index below {}, got {}", function,
+                   of.class_names.size(), index);
+    return of.class_names[index].c_str();
+  });
+}
+
+xtape_status xtape_model_image_scale(const xtape_model* model, const char** scale) {
+  return get(__func__, model, scale, [](const xtape_model& of) { return of.image_scale.c_str(); });
 }
 
 xtape_status xtape_tensor_new(xtape_dtype dtype, const int64_t* shape, size_t rank, const void* data, size_t bytes,

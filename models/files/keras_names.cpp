@@ -61,7 +61,7 @@ std::vector<KerasNode> nodes_of(const Model::Network& network) {
   std::vector<KerasNode> nodes;
   for (const auto& layer : ordered_layers(network)) {
     const auto* inner = dynamic_cast<const Model::Network*>(layer.get());
-    nodes.push_back({layer->name(), inner ? "functional" : snake_case(layer->type()), layer, {}});
+    nodes.push_back({layer->name(), inner ? "functional" : snake_case(layer->type()), layer, {}, false});
     if (inner) nodes.back().inner = nodes_of(*inner);
   }
   return nodes;
@@ -103,7 +103,7 @@ void visit_keras3(const std::vector<KerasNode>& nodes, const std::string& prefix
     counts[node.kind] += node.layer->named_parameters().empty() ? 1 : numbering.with_weights;
     const std::string name = number == 0 ? node.kind : fmt::format("{}_{}", node.kind, number);
     const std::string group = fmt::format("{}{}/{}/", prefix, numbering.list, name);
-    visit(group + "vars", node);
+    visit(group + (node.normalized ? "layer/vars" : "vars"), node);
     visit_keras3(node.inner, group, numbering, visit);
   }
 }

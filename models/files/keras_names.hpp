@@ -27,6 +27,7 @@ struct KerasNode {
   std::string kind;              ///< the name that Keras derives from the class: "conv2d", "functional", "sequential"
   std::shared_ptr<Layer> layer;  ///< the layer
   std::vector<KerasNode> inner;  ///< the layers of a model
+  bool normalized = false;       ///< whether it is inside of Keras's SpectralNormalization, which has a vector more
 };
 
 /// The layers in the order of model.layers in Keras: by decreasing distance from the outputs; layers at one distance in

@@ -17,6 +17,16 @@ bool is_count(const StoredTensor& tensor, std::string_view ending) {
   return integer && tensor.shape.rank() == 0 && tensor.name.ends_with(ending);
 }
 
+/// Whether a tensor of SpectralNormalization is its vector, in lists of weights.
+bool is_vector_u(const std::string& name) { return name.ends_with("/vector_u") || name.ends_with("/vector_u:0"); }
+
+/// Whether a data set of layout (c) belongs to a SpectralNormalization itself: a copy of the kernel, and the vector.
+bool of_normalization(const std::string& name) {
+  const std::size_t end = name.rfind("/vars/");
+  const std::size_t begin = end == std::string::npos || end == 0 ? std::string::npos : name.rfind('/', end - 1);
+  return begin != std::string::npos && name.compare(begin + 1, 22, "spectral_normalization") == 0;
+}
+
 /// The weights of a layer without Keras's count.
 NamedParameters without_count(const KerasNode& node) {
   NamedParameters weights = keras_weights(node);
@@ -74,6 +84,8 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
     for (const std::string& weight : *weights) {
       StoredTensor tensor = file.dataset(fmt::format("{}/{}", group, weight));
       tensor.name.erase(0, 1);
+      const auto node = listed.find(layer);
+      if (node != listed.end() && node->second.node->normalized && is_vector_u(tensor.name)) continue;
       const std::string parameter = keras_weight_path(paths, layer, weight);
       if (!paths.contains(parameter) && (is_count(tensor, "count") || is_count(tensor, "count:0"))) continue;
       of_layer.push_back({parameter, std::move(tensor)});
@@ -136,6 +148,7 @@ StoredWeights read_numbered_layers(const Model& model, const KerasNodes& nodes, 
     const std::string place = as_functional(name, list, has_functional);
     if (counts.contains(place)) continue;
     const auto known = paths.find(place);
+    if (nodes.of_file && known == paths.end() && of_normalization(name)) continue;
     if (early && known == paths.end()) check_early_number(name, path);
     result.weights.push_back({known == paths.end() ? name : known->second, file.dataset(name)});
   }

@@ -6,6 +6,7 @@
 #include "framework/io/image.hpp"
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/reductions.hpp"
+#include "models/files/keras/keras_graph.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "tests/io/python.hpp"
 #include "tests/support/outputs.hpp"
@@ -61,6 +62,51 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
       }
     }
   }
+}
+
+TEST_CASE("layers with the channels first, and in SpectralNormalization, give Keras's outputs") {
+  const std::vector<NamedTensor> all = load_safetensors(golden / "keras_axes.safetensors").tensors;
+  const test::TemporaryFolder folder;
+  for (const std::string name : {"images", "others", "spectral"}) {
+    for (const char* ending : {"h5", "keras"}) {
+      INFO(name << " " << ending);
+      const std::vector<Tensor> inputs = arrays(all, name + "/input_"), theirs = arrays(all, name + "/output_");
+      const Model model = load_keras_model(golden / "keras_models" / fmt::format("axes_{}.{}", name, ending));
+      check_outputs(model, inputs, theirs);
+      if (name == "spectral") {
+        CHECK(model.layer("first")->named_parameters().size() == 2);
+        CHECK(test::has(test::error_of([&] { save_keras_model(model, folder / "again.keras"); }),
+                        "expected a constraint that Keras has, got spectral_norm"));
+        continue;
+      }
+      save_keras_model(model, folder / "again.keras");
+      check_outputs(load_keras_model(folder / "again.keras"), inputs, theirs);
+      std::size_t permutes = 0;
+      for (const ModelNode& node : model.nodes()) permutes += node.layer->type() == "Permute" ? 1 : 0;
+      // one for each input, and one in front of each layer that reads the order of axes
+      if (name == "images") CHECK(permutes == 7);
+    }
+  }
+}
+
+TEST_CASE("an activation function along an axis in a layer with the channels first is an Error") {
+  const auto with = [](const char* activation, const Json& format) {
+    const Json convolution{{"class_name", "Conv2D"},
+                           {"config",
+                            {{"name", "conv"},
+                             {"filters", 2},
+                             {"kernel_size", {1, 1}},
+                             {"activation", activation},
+                             {"data_format", format}}}};
+    const Json input{{"class_name", "InputLayer"}, {"config", {{"name", "in"}, {"batch_shape", {nullptr, 3, 4, 5}}}}};
+    const Json model{{"class_name", "Sequential"}, {"config", {{"name", "m"}, {"layers", {input, convolution}}}}};
+    return graph_from_keras(model, {.version = 3, .custom = {}, .most_elements = 1000}).model.output_shape();
+  };
+  CHECK(with("relu", "channels_first") == PartialShape{2, 4, 5});
+  CHECK(with("softmax", "channels_last") == PartialShape{3, 4, 2});
+  CHECK(test::has(test::error_of([&] { with("softmax", "channels_first"); }),
+                  "expected a function of elements in a layer with data_format channels_first"));
+  CHECK(test::has(test::error_of([&] { with("relu", "th"); }), "data_format: expected"));
 }
 
 TEST_CASE("trained networks of MLPerf Tiny give Keras's outputs") {

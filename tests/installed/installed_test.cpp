@@ -101,7 +101,7 @@ class PrintedOutputs {
     const auto z = Concatenate()({x, Flatten()(y)});
     const Model model({image, words}, {Dense({.units = 3, .name = "class"})(z), Dense({.units = 2, .name = "pair"})(z)},
                       {.seed = 3});
-    save_model(model, path("model.safetensors"));
+    save_model(model, path("model.safetensors"), {.class_names = {"cat", "d\u00f6g", "bird"}, .image_scale = "0..255"});
     const Tensor pixels = RandomStream(4).uniform({2, 6, 5, 3});
     const Tensor numbers = Tensor::of({2, 4}, {0, 8, 1, 5, 2, 3, 4, 0}, DType::int64);
     std::ofstream(path("image"), std::ios::binary)
@@ -132,7 +132,7 @@ class PrintedOutputs {
 
 const std::string described =
     "input image: float32 (-1, 6, 5, 3)\ninput words: int64 (-1, 4)\noutput class: float32 (-1, 3)\n"
-    "output pair: float32 (-1, 2)\n";
+    "output pair: float32 (-1, 2)\nclass 0: cat\nclass 1: d\u00f6g\nclass 2: bird\nimages: 0..255\n";
 
 void check_trained(const std::string& output) {
   INFO(output);

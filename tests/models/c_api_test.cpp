@@ -13,6 +13,7 @@
 #include "framework/io/safetensors.hpp"
 #include "framework/version.hpp"
 #include "layers/layers.hpp"
+#include "models/files/any_model.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "models/files/model_file.hpp"
 #include "models/files/onnx/onnx_file.hpp"
@@ -208,6 +209,36 @@ TEST_CASE("C: models of every format are loaded") {
   CHECK(test::largest_difference(run(first.get(), {transposed}, 1)[0], expected) < 1e-6);
 }
 
+TEST_CASE("C: class names and the scale of images are those of the file") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> names{"cat", "d\u00f6g", "\"bird\" \\"};
+  const SaveAnyModelOptions options{.class_names = names, .image_scale = "-1..1", .onnx = {}};
+  for (const std::string name : {"m.safetensors", "m.onnx"}) {
+    INFO(name);
+    save_any_model(image_model(), folder / name, options);
+    const ModelHandle handle = loaded(folder / name);
+    std::size_t count = 0;
+    REQUIRE(xtape_model_class_count(handle.get(), &count) == XTAPE_OK);
+    REQUIRE(count == 3);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(name_of(xtape_model_class_name, handle.get(), i) == names[i]);
+    const char* scale = nullptr;
+    REQUIRE(xtape_model_image_scale(handle.get(), &scale) == XTAPE_OK);
+    CHECK(scale == std::string("-1..1"));
+    check_failed(xtape_model_class_name(handle.get(), 3, &scale), XTAPE_INVALID_ARGUMENT,
+                 "xtape_model_class_name: expected an index below 3, got 3");
+  }
+  for (const std::string name : {"plain.safetensors", "plain.keras"}) {
+    INFO(name);
+    save_any_model(image_model(), folder / name);
+    const ModelHandle handle = loaded(folder / name);
+    std::size_t count = 7;
+    const char* scale = nullptr;
+    CHECK((xtape_model_class_count(handle.get(), &count) == XTAPE_OK && count == 0));
+    CHECK((xtape_model_image_scale(handle.get(), &scale) == XTAPE_OK && scale == std::string()));
+    check_failed(xtape_model_class_name(handle.get(), 0, &scale), XTAPE_INVALID_ARGUMENT, "expected an index below 0");
+  }
+}
+
 TEST_CASE("C: a model in float64 accepts and gives float64, and converts float32") {
   const TemporaryFolder folder;
   Model model = image_model();
@@ -278,6 +309,12 @@ TEST_CASE("C: null pointers and wrong numbers are errors of every function") {
     invalid(get(model, 2, &name), title + ": expected an index below 2, got 2");
     invalid(get(model, SIZE_MAX, &name), title + ": expected an index below 2");
   }
+  invalid(xtape_model_class_count(nullptr, &count), "xtape_model_class_count: expected a handle, got NULL");
+  invalid(xtape_model_class_count(model, nullptr), "xtape_model_class_count: expected a pointer for the result");
+  invalid(xtape_model_class_name(nullptr, 0, &name), "xtape_model_class_name: expected a handle, got NULL");
+  invalid(xtape_model_class_name(model, 0, nullptr), "xtape_model_class_name: expected a pointer for the result");
+  invalid(xtape_model_image_scale(nullptr, &name), "xtape_model_image_scale: expected a handle, got NULL");
+  invalid(xtape_model_image_scale(model, nullptr), "xtape_model_image_scale: expected a pointer for the result");
   for (const auto& [get, title] : {Named{&xtape_model_input_dtype, "xtape_model_input_dtype"},
                                    {&xtape_model_output_dtype, "xtape_model_output_dtype"}}) {
     invalid(get(nullptr, 0, &dtype), title + ": expected a handle, got NULL");

@@ -112,7 +112,7 @@ TEST_CASE("a network with branches and a fixed batch gives the outputs of onnxru
 
 TEST_CASE("windows, paddings and resizings with every option give the outputs of onnxruntime") {
   const TemporaryFolder folder;
-  for (const std::string name : {"windows", "opset_9"}) {
+  for (const std::string name : {"windows", "opset_9", "attention"}) {
     auto arrays = arrays_of(name);
     const Model model = load_onnx(goldens / (name + ".onnx"), {.images = ImageAxes::channels_first});
     std::vector<Variable> inputs;

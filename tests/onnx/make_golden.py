@@ -235,3 +235,77 @@ for perm in [2, 0, 1], [0, 2, 1]:
 rows = g.op("MatMul", g.op("Reshape", g.op("Transpose", x, perm=[0, 2, 1]), g.integers(-1, 8)), g.weight(8, 3))
 out("Reshape", g.op("Softmax", rows), g.integers(-1, 10, 3), rank=3)
 g.save("rows", [("image", ["n", 1, 8, 9])], outputs, {"image": images(2, 1, 8, 9)}, 13)
+
+# Transformers: a token and positions that are added in front, attention in the forms of several exporters, windows.
+g = Graph()
+
+
+def extent(x, axis):
+    return g.op("Unsqueeze", g.op("Gather", g.op("Shape", x), g.constant(numpy.int64(axis), as_node=True)), g.integers(0))
+
+
+def times(number, factor):
+    return g.op("Mul", number, g.integers(factor))
+
+
+def parts(x):
+    return (g.dense(x, 8, 8) for _ in range(3))
+
+
+def softmax_of(q, k):
+    return g.op("Softmax", g.op("MatMul", g.op("Mul", q, g.number(0.5)), k), axis=-1)
+
+
+x = g.op("Conv", "image", g.weight(8, 3, 8, 4), g.weight(8), strides=[8, 2], pads=[0, 1, 0, 1])
+x = g.op("Transpose", g.op("Squeeze", x, g.integers(2)), perm=[0, 2, 1])
+x = g.op("MatMul", x, g.weight(8, 8))
+x = g.op("Transpose", g.norm(g.op("Transpose", x, perm=[0, 2, 1]), 8), perm=[0, 2, 1])
+batch, steps = extent(x, 0), extent(x, 1)
+one = g.integers(1)
+token = g.op("Expand", g.weight(1, 1, 8), g.op("Concat", batch, one, one, axis=0))
+second = g.op("Tile", g.weight(1, 1, 8), g.op("Concat", batch, g.integers(2), one, axis=0))
+zeros = g.op("ConstantOfShape", g.op("Concat", batch, one, g.integers(8), axis=0))
+x = g.op("Add", x, g.op("Slice", g.weight(1, 32, 8), g.integers(0), steps, g.integers(1)))
+x = g.op("Concat", token, second, g.op("Add", zeros, g.weight(8)), x, axis=1)
+outputs = [(x, 3)]
+steps = extent(x, 1)
+
+# (n, heads, steps, size) becomes (n heads, steps, size)
+q, k, v = (g.op("Transpose", g.op("Reshape", part, g.integers(0, -1, 2, 4)), perm=[0, 2, 1, 3]) for part in parts(x))
+q, k, v = (g.op("Reshape", part, g.op("Concat", times(batch, 2), g.integers(-1), g.integers(4), axis=0))
+           for part in (q, k, v))
+y = g.op("MatMul", softmax_of(q, g.op("Transpose", k, perm=[0, 2, 1])), v)
+y = g.op("Reshape", y, g.op("Concat", batch, g.integers(2), steps, g.integers(4), axis=0))
+y = g.op("Reshape", g.op("Transpose", y, perm=[0, 2, 1, 3]), g.integers(0, -1, 8))
+x = g.op("Add", x, g.op("LayerNormalization", y, g.weight(8), g.weight(8)))
+
+# (steps, n, heads size) becomes (steps, n heads, size), as in PyTorch's MultiheadAttention
+q, k, v = (g.op("Reshape", part, g.op("Concat", steps, times(batch, 2), g.integers(4), axis=0))
+           for part in parts(g.op("Transpose", x, perm=[1, 0, 2])))
+q, v = (g.op("Transpose", part, perm=[1, 0, 2]) for part in (q, v))
+y = g.op("MatMul", softmax_of(q, g.op("Transpose", k, perm=[1, 2, 0])), v)
+y = g.op("Reshape", g.op("Transpose", y, perm=[1, 0, 2]), g.op("Concat", steps, batch, g.integers(8), axis=0))
+y = g.op("LayerNormalization", g.op("Add", y, g.op("Transpose", x, perm=[1, 0, 2])), g.weight(8), g.weight(8))
+y = g.op("Unsqueeze", y, g.integers(0))
+x = g.op("Transpose", g.op("Squeeze", y, g.integers(0)), perm=[1, 0, 2])
+outputs.append((x, 3))
+
+# letters for the axes
+q, k, v = (g.op("Reshape", part, g.integers(0, -1, 2, 4)) for part in parts(x))
+y = g.op("Einsum", g.op("Softmax", g.op("Einsum", q, k, equation="bnhd,bmhd->bhnm"), axis=-1), v,
+         equation="bhnm, bmhd -> bnhd")
+y = g.op("Einsum", y, g.weight(2, 4, 6), equation="bnhd,hde->bne")
+outputs.append((y, 3))
+out("Einsum", y, rank=2, equation="bne->be")
+out("Gemm", g.op("Gather", y, g.constant(numpy.int64(0), as_node=True), axis=1), g.weight(6, 5), rank=2)
+
+# windows of 2x4 pixels as rows (n windows, pixels, channels)
+y = g.op("Transpose", g.op("Conv", "picture", g.weight(8, 3, 2, 2), strides=[2, 2]), perm=[0, 2, 3, 1])
+y = g.op("Transpose", g.op("Reshape", y, g.integers(-1, 2, 2, 2, 4, 8)), perm=[0, 1, 3, 2, 4, 5])
+q, k, v = parts(g.op("Reshape", y, g.integers(-1, 8, 8)))
+scores = g.op("MatMul", q, g.op("Transpose", k, perm=[0, 2, 1]))
+y = g.op("MatMul", g.op("Softmax", g.op("Add", scores, g.weight(1, 8, 8)), axis=-1), v)
+y = g.op("Transpose", g.op("Reshape", y, g.integers(-1, 2, 2, 2, 4, 8)), perm=[0, 1, 3, 2, 4, 5])
+out("Reshape", y, g.integers(-1, 4, 8, 8), rank=4)
+g.save("attention", [("image", ["n", 3, 8, "w"]), ("picture", ["n", 3, 8, 16])], outputs,
+       {"image": images(2, 3, 8, 14), "picture": images(2, 3, 8, 16)}, 17)

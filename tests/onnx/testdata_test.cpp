@@ -165,6 +165,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> unread{
     {"statistics of the batch", {"batchnorm_epsilon_training_mode", "batchnorm_example_training_mode"}},
     {"random numbers, and the mask of Dropout", {"dropout_default_mask", "training_dropout"}},
     {"the indices of MaxPool", {"maxpool_with_argmax"}},
+    {"letters that an operand has twice", {"einsum_batch_diagonal"}},
     {"empty arrays", {"reshape_allowzero_reordered", "split_zero_size_splits"}},
     {"extrapolation_value other than 0", {"resize_tf_crop_and_resize"}}};
 
@@ -199,7 +200,8 @@ TEST_CASE("the models of ONNX's tests give the outputs of their authors") {
                                      {true, 1},
                                      {false, 1},
                                      {false, no_inputs}}) {
-        if (reading.batch_axis && type == "Transpose") continue;  // the model puts the batch in front
+        const bool moves = type == "Transpose" || name == "test_unsqueeze_axis_0" || name == "test_einsum_transpose";
+        if (reading.batch_axis && moves) continue;  // the model puts the batch in front
         const Outcome found = outcome(entry.path(), reading, scratch / "model.onnx");
         const bool window = name.find("window") != std::string::npos;  // the outputs were computed with pi = 3.1415
         if (found.result == Result::different && !window) different.push_back(name + ": " + found.reason);
@@ -217,7 +219,7 @@ TEST_CASE("the models of ONNX's tests give the outputs of their authors") {
                            claimed, equal, rejected.size());
   for (const std::string& name : rejected) std::cout << "  " << name << "\n";
   CHECK(different == std::vector<std::string>());
-  CHECK(equal >= 650);  // with ONNX 1.12
+  CHECK(equal >= 670);  // with ONNX 1.12
   for (const std::string& name : rejected) {
     INFO(name);
     CHECK(is_unread(name));

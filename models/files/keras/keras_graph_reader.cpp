@@ -3,6 +3,8 @@
 
 #include "framework/io/utf8.hpp"
 #include "layers/graph/input.hpp"
+#include "layers/parameters/constraint.hpp"
+#include "models/files/keras/keras_axes.hpp"
 #include "models/files/keras/keras_calls.hpp"
 #include "models/files/keras/keras_classes.hpp"
 #include "models/files/keras/keras_graph.hpp"
@@ -128,7 +130,7 @@ class KerasReader {
         KerasNode& node = nodes[layer];
         if (!node.layer) node = make(given, inputs);
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
-        return node.layer->connect(inputs);
+        return connect(node, inputs);
       });
     });
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -147,7 +149,7 @@ class KerasReader {
     const auto add = [&](const Json& layer, const Tensors& before) {
       return at_layer(layer, [&] {
         nodes.push_back(make(layer, before));
-        return nodes.back().layer->connect(before);
+        return connect(nodes.back(), before);
       });
     };
     const Json& first = layers[0];
@@ -169,7 +171,7 @@ class KerasReader {
       const Tensors before = input_of(branch, {});
       nodes.push_back(make(branch, before));
       inputs.insert(inputs.end(), before.begin(), before.end());
-      return nodes.back().layer->connect_one(before);
+      return connect(nodes.back(), before)[0];
     });
   }
 
@@ -187,6 +189,11 @@ class KerasReader {
     check(given.size() == 1,
           "expected the input shape of a Sequential, got none; call the model on data in Keras and save it again");
     return {Input({.shape = given[0].shape(), .dtype = given[0].dtype(), .name = "input"})};
+  }
+
+  Tensors connect(const KerasNode& node, const Tensors& inputs) {
+    const auto axes = axes_.find(node.layer.get());
+    return connections_.connect(*node.layer, axes == axes_.end() ? KerasAxes::as_they_are : axes->second, inputs);
   }
 
   /// Makes a layer for its first call.
@@ -208,20 +215,41 @@ class KerasReader {
   }
 
   KerasNode make_layer(const Json& given, const Tensors& inputs) {
-    const Json json = class_of(given) == "Merge" ? present_merge(given) : given;
+    const bool normalized = class_of(given) == "SpectralNormalization" && !source_.custom.contains(class_of(given));
+    const Json json = class_of(given) == "Merge" ? present_merge(given) : normalized ? inside_norm(given) : given;
     const std::string type = present_class(class_of(json)), name = name_of(json);
     check_class(json, type);
-    const Json& config = json.at("config");
+    Json config = json.at("config");
     check(config.is_object(), "config: expected an object, got {}", shown(config));
     check(!name.empty(), "name: expected a name, got none");
     if (type != "InputLayer") read_dtype(member(config, "dtype"));
-    auto layer = made_by_factory(type, config, inputs);
+    const KerasAxes axes = source_.version < 2 || source_.custom.contains(type)
+                               ? KerasAxes::as_they_are
+                               : axes_of_config(type, config, inputs.empty() ? -1 : inputs[0].shape().rank() + 1);
+    auto layer = made_by_factory(type, config, inputs, normalized);
+    axes_.emplace(layer.get(), axes);
     layer->rename(present_name(name));
     const Json& trainable = member(config, "trainable");
     check(trainable.is_null() || trainable.is_boolean(), "trainable: expected true or false, got {}", shown(trainable));
     layer->set_trainable(trainable != false);
     layer->give_values([this](const std::string& path, const ParameterSpec& spec) { return blank(path, spec); });
-    return {name, snake_case(class_of(given)), layer, {}};
+    return {name, snake_case(class_of(given)), layer, {}, normalized};
+  }
+
+  /// The layer in a SpectralNormalization, with the name of the wrapper.
+  static Json inside_norm(const Json& given) {
+    Json json = member(member(given, "config"), "layer");
+    check(json.is_object() && member(json, "config").is_object() && class_of(json) != "SpectralNormalization",
+          "layer: expected a layer with a kernel, got {}", shown(json));
+    Json config = json.at("config");
+    check(member(config, "kernel_constraint").is_null(),
+          "kernel_constraint: expected none inside of SpectralNormalization, got {}",
+          shown(member(config, "kernel_constraint")));
+    if (member(member(given, "config"), "trainable") == false) config["trainable"] = false;
+    config["name"] = name_of(given);
+    json["config"] = config;
+    json["name"] = name_of(given);
+    return json;
   }
 
   void check_class(const Json& json, const std::string& type) const {
@@ -238,11 +266,16 @@ class KerasReader {
         printable(function));
   }
 
-  std::shared_ptr<Layer> made_by_factory(const std::string& type, const Json& config, const Tensors& inputs) const {
+  std::shared_ptr<Layer> made_by_factory(const std::string& type, const Json& config, const Tensors& inputs,
+                                         bool normalized) const {
     const auto custom = source_.custom.find(type);
     if (custom == source_.custom.end()) {
       const KerasContext context{source_.version, inputs.empty() ? -1 : inputs[0].shape().rank() + 1};
-      const LayerConfig options = options_from_keras(type, config, context);
+      LayerConfig options = options_from_keras(type, config, context);
+      if (normalized) {
+        std::erase_if(options.fields, [](const ConfigField& field) { return field.name == "kernel_constraint"; });
+        options.fields.push_back({"kernel_constraint", to_config(spectral_norm())});
+      }
       try {
         return builtin_.at(type)(options);
       } catch (const Error& error) {
@@ -285,6 +318,8 @@ class KerasReader {
   int unnamed_ = 0;
   std::optional<DType> dtype_;
   std::map<Json, KerasNode> shared_;  // by shared_object_id
+  std::map<const Layer*, KerasAxes> axes_;
+  KerasConnections connections_;
   const std::map<std::string, LayerFactory> builtin_ = builtin_layers();
 };
 

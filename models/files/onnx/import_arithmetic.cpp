@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "framework/ops/arithmetic.hpp"
@@ -34,9 +35,32 @@ std::optional<std::int64_t> combined(const std::string& type, std::int64_t a, st
     return a / b;
   }
   if (type == "Pow") return power(a, b);
+  if (type == "Mod") {  // with the sign of b
+    if (b == 0 || b == -1) return b == 0 ? std::nullopt : std::optional<std::int64_t>(0);
+    return a % b != 0 && (a % b < 0) != (b < 0) ? a % b + b : a % b;
+  }
+  if (type == "fmod") {  // with the sign of a
+    if (b == 0 || b == -1) return b == 0 ? std::nullopt : std::optional<std::int64_t>(0);
+    return a % b;
+  }
   if (type == "Max") return std::max(a, b);
   if (type == "Min") return std::min(a, b);
   return std::nullopt;
+}
+
+/// The result of an operator on two integers, one of which at least is not known.
+Number with_unknown(const std::string& type, const Number& x, const Number& y) {
+  if (y.known() && y.value == 1 && (type == "Mul" || type == "Div")) return x;
+  if (x.known() && x.value == 1 && type == "Mul") return y;
+  const bool of_batch = x.kind == Kind::batch && y.known() && y.value > 0;
+  if (of_batch && type == "Div" && x.value % y.value == 0) return {x.value / y.value, Kind::batch};
+  const Number& batch = x.known() ? y : x;
+  const Number& factor = x.known() ? x : y;
+  if (type == "Mul" && batch.kind == Kind::batch && factor.known() && factor.value > 0) {
+    const auto product = combined(type, batch.value, factor.value);
+    if (product) return {*product, Kind::batch};
+  }
+  return {-1, Kind::unknown};
 }
 
 /// Computes integers of shapes, one or as many on each side.
@@ -48,8 +72,7 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
     const Number& x = a[a.size() == 1 ? 0 : i];
     const Number& y = b[b.size() == 1 ? 0 : i];
     if (!x.known() || !y.known()) {
-      const bool one = y.known() && y.value == 1 && (type == "Mul" || type == "Div");
-      result.push_back(one ? x : Number{-1, Kind::unknown});
+      result.push_back(with_unknown(type, x, y));
       continue;
     }
     const auto value = combined(type, x.value, y.value);
@@ -57,6 +80,14 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
     result.push_back({*value});
   }
   return result;
+}
+
+/// The remainder of each quotient, with the sign of a.
+Tensor remainder(const Variable& a, const Variable& b, const Shape& shape) {
+  const auto x = broadcast_to(a, shape).value().to_vector<double>(), y = broadcast_to(b, shape).value().to_vector<double>();
+  std::vector<double> result(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) result[i] = std::fmod(x[i], y[i]);
+  return Tensor::of(shape, result).to(a.dtype());
 }
 
 Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor& b) {
@@ -83,6 +114,8 @@ Tensor combined_constants(const std::string& type, const Tensor& a, const Tensor
   if (type == "Div") return divide(x, y).value();
   if (type == "Max") return maximum(x, y).value();
   if (type == "Min") return minimum(x, y).value();
+  if (type == "fmod") return remainder(x, y, shape);
+  check(type == "Pow", "expected integers, got {}", a.dtype());
   return pow(x, y).value();
 }
 
@@ -92,7 +125,7 @@ ImportValue with_constant(ImportNode& n, const std::string& type, const ImportVa
   const Tensor& constant = *other.constant;
   const int rank = x.tensor->shape().rank();
   check(is_floating(constant.dtype()) || type == "Pow", "expected operands of one type, got {}", constant.dtype());
-  ImportValue y{.channels_last = x.channels_last, .flat_of = x.flat_of};
+  ImportValue y{.channels_last = x.channels_last, .flat_of = x.flat_of, .batch = x.batch};
   if (constant.size() == 1 && constant.rank() <= rank + n.graph.lead()) {
     const double value = constant.item();
     const auto rescaled = [&](double scale, double offset) {
@@ -105,11 +138,12 @@ ImportValue with_constant(ImportNode& n, const std::string& type, const ImportVa
     y.tensor = n.operation({.function = type, .value = value, .value_first = constant_first}, {*x.tensor});
     return y;
   }
-  const bool batch_of_one = constant.rank() == rank + 1 && n.graph.lead() == 1 && constant.dim(0) == 1;
-  check(constant.rank() <= rank || batch_of_one || n.graph.lead() == 0,
+  const int behind = rank - (x.batch.merged() ? 1 : 0) - x.batch.at;  // axes behind the batch in the file
+  const int at = n.graph.lead() == 1 ? constant.rank() - behind - 1 : -1;
+  check(n.graph.lead() == 0 || (at <= x.batch.at && (at < 0 || constant.dim(at) == 1)),
         "expected a constant for the axes of samples, got the shape {} for samples with {} axes", constant.shape(),
         rank);
-  Tensor aligned = (batch_of_one ? constant.reshaped(constant.shape().without(0)) : constant).to(DType::float32);
+  Tensor aligned = (at >= 0 ? constant.reshaped(constant.shape().without(at)) : constant).to(DType::float32);
   SymbolicTensor tensor = *x.tensor;
   if (x.flat_of) {
     tensor = n.plain(x);
@@ -132,7 +166,7 @@ ImportValue of_tensors(ImportNode& n, const std::string& type, const ImportValue
   const bool flat = a.flat_of && a.flat_of == b.flat_of;
   const SymbolicTensor x = last ? n.images(a) : flat ? *a.tensor : n.plain(a);
   const SymbolicTensor y = last ? n.images(b) : flat ? *b.tensor : n.plain(b);
-  ImportValue result{.channels_last = last};
+  ImportValue result{.channels_last = last, .batch = n.common_batch()};
   if (flat) result.flat_of = a.flat_of;
   if (x.shape() == y.shape()) {
     if (type == "Add") result.tensor = n.layer<AddLayer>({}, {x, y});
@@ -160,6 +194,7 @@ ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& 
 void variadic(ImportNode& n) {
   const std::string type = n.node.op_type();
   const std::string step = type == "Sum" || type == "Mean" ? "Add" : type;
+  n.allow_moved_batch(n.node.input_size());
   ImportValue y = n.input(0);
   for (int i = 1; i < n.node.input_size(); ++i) y = combined(n, step, y, n.input(i), std::nullopt, std::nullopt);
   if (type == "Mean" && n.node.input_size() > 1) {
@@ -183,9 +218,17 @@ ImportValue aligned(ImportNode& n, ImportValue operand, std::int64_t axis) {
   return operand;
 }
 
+/// The remainder of a division of constants or extents.
+void mod_row(ImportNode& n) {
+  check(!n.is_tensor(0) && !n.is_tensor(1), "expected constants, got values that depend on the inputs of the model");
+  const std::string type = n.integer("fmod", 0) != 0 ? "fmod" : "Mod";
+  n.graph.set(n.node.output(0), combined(n, type, n.input(0), n.input(1), n.numbers(0), n.numbers(1)));
+}
+
 }  // namespace
 
 void combine_operands(ImportNode& n) {
+  n.allow_moved_batch(2);
   ImportValue right = n.input(1);
   if (n.graph.opset() < 7 && n.has("axis")) right = aligned(n, right, n.integer("axis", 0));
   n.ignore("broadcast");  // of opsets below 7: shapes are broadcast in any case
@@ -196,6 +239,7 @@ void combine_operands(ImportNode& n) {
 
 void add_arithmetic_rows(ImportRows& rows) {
   for (const char* type : {"Add", "Sub", "Mul", "Div", "Pow"}) rows[type] = combine_operands;
+  rows["Mod"] = mod_row;
   for (const char* type : {"Sum", "Mean", "Max", "Min"}) rows[type] = variadic;
 }
 

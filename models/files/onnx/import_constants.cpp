@@ -43,6 +43,18 @@ Shape small_shape(const Integers& extents) {
 void constant_of_shape(ImportNode& n) {
   const Tensor value = n.tensor_attribute("value").value_or(Tensor::scalar(0));
   check(value.size() == 1, "value: expected one number, got {}", value.size());
+  if (const auto shape = n.numbers(0)) {
+    const auto batch = std::ranges::find(*shape, Kind::batch, &Number::kind);
+    if (batch != shape->end() && batch->value == 1) {
+      Integers extents;
+      for (const Number& number : *shape) {
+        check(number.known() || &number == &*batch, "expected known extents besides the batch, got an unknown one");
+        if (&number != &*batch) extents.push_back(number.value);
+      }
+      const Tensor constant = Tensor::full(small_shape(extents), value.item(), value.dtype());
+      return n.set(n.for_each_sample(constant, false), false, 0, {static_cast<int>(batch - shape->begin())});
+    }
+  }
   n.set_constant(Tensor::full(small_shape(n.constant_integers(0)), value.item(), value.dtype()));
 }
 
@@ -56,10 +68,14 @@ void shape_row(ImportNode& n) {
   if (n.is_tensor(0)) {
     std::int64_t axis = 0;
     for (const Extent extent : n.extents(0)) {
-      numbers.push_back(extent.known() ? Number{extent.value()} : Number{axis, Kind::unknown});
+      numbers.push_back(extent.known() ? Number{extent.value()} : Number{axis, Kind::unknown, n.node.input(0)});
       ++axis;
     }
-    if (n.graph.lead() == 1) numbers.insert(numbers.begin() + n.batch_at(), {-1, Kind::batch});
+    if (n.graph.lead() == 1) {
+      const Extent rows = n.batch().merged() ? n.tensor(0).shape()[0] : Extent(1);
+      const Number samples = rows.known() ? Number{rows.value(), Kind::batch} : Number{-1, Kind::unknown};
+      numbers.insert(numbers.begin() + n.batch().at, samples);
+    }
   } else if (n.input(0).numbers) {
     numbers.push_back({std::ssize(*n.input(0).numbers)});
   } else {
@@ -100,6 +116,7 @@ bool is_truth(const SymbolicTensor& x) {
 
 void cast_row(ImportNode& n) {
   n.ignore("saturate");
+  n.allow_moved_batch();
   const auto type = static_cast<int>(n.integer("to", 0));
   const DType to = dtype_of_elements(type);
   const ImportValue& x = n.input(0);

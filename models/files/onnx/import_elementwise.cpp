@@ -8,7 +8,7 @@ namespace xtape::onnx {
 namespace {
 
 const SymbolicTensor& only_tensor(ImportNode& n) {
-  n.allow_merged_batch();
+  n.allow_moved_batch();
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   const SymbolicTensor& x = *n.input(0).tensor;
   check(is_floating(x.dtype()), "expected a floating input, got {}", x.dtype());
@@ -129,7 +129,7 @@ void prelu_row(ImportNode& n) {
   for (int i = 0; i < rank; ++i) {
     if (extents[static_cast<std::size_t>(i)] == 1) shared.push_back(i + 1);
   }
-  check(n.batch_at() == 0 && !n.is_merged(), "expected the batch on the first axis, got it on axis {}", n.batch_at());
+  check(n.batch() == BatchAxis(), "expected the batch on the first axis, got it on axis {}", n.batch().at);
   const SymbolicTensor source = n.input(0).flat_of ? n.plain(0) : x;
   const SymbolicTensor y =
       n.layer<PReLULayer>({.shared_axes = shared}, {source}, {{"alpha", alpha.reshaped(Shape(extents))}});
@@ -137,7 +137,7 @@ void prelu_row(ImportNode& n) {
 }
 
 void identity_row(ImportNode& n) {
-  n.allow_merged_batch();
+  n.allow_moved_batch();
   n.copy_input();
 }
 
@@ -187,6 +187,8 @@ const ImportRows& import_rows() {
     add_normalization_rows(all);
     add_resizing_rows(all);
     add_product_rows(all);
+    add_einsum_rows(all);
+    add_reshape_rows(all);
     add_shape_rows(all);
     add_selection_rows(all);
     add_reduction_rows(all);

@@ -41,6 +41,12 @@ Tensor whole_numbers(const Tensor& tensor) {
   return Tensor::of(tensor.shape(), integers);
 }
 
+Tensor known_numbers(const std::vector<Number>& numbers) {
+  std::vector<std::int64_t> values;
+  for (const Number& number : numbers) values.push_back(number.value);
+  return Tensor::labels(values);
+}
+
 }  // namespace
 
 ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::path folder,
@@ -119,7 +125,7 @@ bool computes_constants(const std::string& type) {
   static const std::set<std::string> types{"Add",      "And",     "Cast",        "Ceil",  "Constant", "ConstantOfShape",
                                            "Div",      "Dropout", "Equal",       "Floor", "Greater",  "GreaterOrEqual",
                                            "Identity", "Less",    "LessOrEqual", "Max",   "Mean",     "Min",
-                                           "Mul",      "Not",     "Or",          "Pow",   "Range",    "Round",
+                                           "Mod",      "Mul",     "Not",     "Or",          "Pow",   "Range",    "Round",
                                            "Shape",    "Size",    "Sub",         "Sum",   "Where",    "Xor"};
   return types.contains(type);
 }
@@ -204,7 +210,11 @@ bool ImportGraph::is_constant(const xtape_onnx::NodeProto& node) const {
   bool found = false;
   for (const std::string& input : node.input()) {
     if (input.empty()) continue;
-    if (!value(input).constant) return false;
+    const ImportValue& given = value(input);
+    // extents, such as the end of a slice, are arguments
+    const bool extents = found && node.op_type() != "Concat" && given.numbers &&
+                         std::ranges::all_of(*given.numbers, &Number::known);
+    if (!given.constant && !extents) return false;
     found = true;
   }
   return found;
@@ -229,7 +239,7 @@ void ImportGraph::compute(const xtape_onnx::NodeProto& proto) {
     weights = weights || given.parameter;
     node.set_input(i, fmt::format("xtape input {}", i));
     if (i > 0 && !joins) {
-      constants.emplace(node.input(i), *given.constant);
+      constants.emplace(node.input(i), given.constant ? *given.constant : known_numbers(*given.numbers));
       continue;
     }
     check(given.constant->dtype() == dtype, "expected inputs of one type, got {} and {}", dtype,
@@ -311,7 +321,7 @@ Model ImportGraph::model() {
     const ImportValue& output = value(info.name());
     check(output.tensor.has_value(), "output \"{:.100}\": expected a value that depends on the inputs, got a constant",
           info.name());
-    check(!output.merged, "output \"{:.100}\": expected a batch axis, got one that is merged with another axis",
+    check(!output.batch.merged(), "output \"{:.100}\": expected a batch axis, got one that is merged with another axis",
           info.name());
     const bool image = options_.images == ImageAxes::channels_last && output.tensor->shape().rank() == 3;
     xtape_onnx::NodeProto place;

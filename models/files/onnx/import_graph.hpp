@@ -19,9 +19,26 @@ namespace xtape::onnx {
 /// An integer in the arithmetic of shapes.
 struct Number {
   enum class Kind { known, batch, unknown };
-  std::int64_t value = 0;  ///< of a known number; for an unknown extent its axis
+  std::int64_t value = 0;  ///< of a known number; for the batch its factor; for an unknown extent its axis
   Kind kind = Kind::known;
+  std::string of = "";  ///< for an unknown extent the name of the value that has it; "" if it was computed from others
   bool known() const { return kind == Kind::known; }
+};
+
+/// Rows of a value whose batch axis in the file is the product of the batch and an axis of samples: rows of a matrix or
+/// heads of an attention, which are computed separately. They are the first axis of samples of the tensor.
+enum class Rows {
+  none,
+  before,  ///< (rows, batch)
+  behind,  ///< (batch, rows)
+};
+
+/// Where the file has the batch, which is the first axis of the tensor.
+struct BatchAxis {
+  int at = 0;  ///< the axis of the file
+  Rows rows = Rows::none;
+  bool merged() const { return rows != Rows::none; }
+  bool operator==(const BatchAxis&) const = default;
 };
 
 /// A value of the file: a constant, integers of a shape, or a tensor of the layer graph.
@@ -33,10 +50,7 @@ struct ImportValue {
   bool channels_last = false;  ///< whether the first axis of samples in the file is the last one of the tensor
   /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.
   std::optional<Shape> flat_of = std::nullopt;
-  int batch_at = 0;  ///< the axis of the batch in the file; it is the first one of the tensor
-  /// Whether the first axis of the file is the product of the batch, at `batch_at`, and the first axis of samples: rows
-  /// of a matrix, which are computed separately.
-  bool merged = false;
+  BatchAxis batch = {};
 };
 
 /// The values of the parameters of a layer by name.
@@ -56,6 +70,9 @@ class ImportGraph {
   /// The extent of the batch in the file; nothing if it is symbolic.
   std::optional<std::int64_t> batch() const { return batch_; }
   const std::filesystem::path& folder() const { return folder_; }
+
+  /// An input of the model, which has the number of samples.
+  const SymbolicTensor& any_input() const { return inputs_.front(); }
 
   /// Reads all nodes, for value().
   void read();
@@ -120,15 +137,13 @@ class ImportNode {
   bool has_input(int i) const { return i < node.input_size() && !node.input(i).empty(); }
   /// Error if the batch is not on its first axis, unless allow_moved_batch() was called.
   const ImportValue& input(int i) const;
-  /// The function can read a first input whose batch is on another axis than the first: axis_of() takes it into
-  /// account.
-  void allow_moved_batch() { moved_batch_ = true; }
-  /// The same, and the batch may be merged with the first axis of samples.
-  void allow_merged_batch() { moved_batch_ = merged_batch_ = true; }
-  /// Whether the batch of the first input is merged with the first axis of samples.
-  bool is_merged() const { return has_input(0) && input(0).merged; }
-  /// The axis of the batch of the first input in the file.
-  int batch_at() const { return has_input(0) ? input(0).batch_at : 0; }
+  /// The function can read inputs, by default the first one, whose batch is on another axis than the first or merged with
+  /// rows. axis_of() takes the batch of the first input into account.
+  void allow_moved_batch(int inputs = 1) { moved_inputs_ = inputs; }
+  /// The batch axis of the first input.
+  BatchAxis batch() const { return has_input(0) ? input(0).batch : BatchAxis(); }
+  /// The batch axis of inputs that are tensors. Error unless it is the same for all.
+  BatchAxis common_batch() const;
   bool is_tensor(int i) const { return has_input(i) && input(i).tensor.has_value(); }
   /// The constant input. Error if it is not a constant.
   Tensor constant(int i) const;
@@ -145,14 +160,24 @@ class ImportNode {
   SymbolicTensor images(int i, int rank = -1);
   SymbolicTensor images(const ImportValue& value);
   /// Number of axes of an input in the file.
-  int rank(int i) const { return tensor(i).shape().rank() + graph.lead() - (input(i).merged ? 1 : 0); }
+  int rank(int i) const { return tensor(i).shape().rank() + graph.lead() - (input(i).batch.merged() ? 1 : 0); }
   /// The input. Error if it is a constant.
   const SymbolicTensor& tensor(int i) const;
-  /// The extents of a sample of the input in the order of the file.
+  /// The extents of a sample of the input in the order of the file, without rows that are merged with the batch.
   std::vector<Extent> extents(int i) const;
 
+  /// A constant (without a batch axis) as a tensor that has it in each sample.
+  SymbolicTensor for_each_sample(const Tensor& constant, bool trainable);
+  /// The same for the first elements of axis `axis`, as many as the unknown extent says.
+  SymbolicTensor for_each_sample(const Tensor& constant, bool trainable, const Number& extent, std::int64_t axis);
+  /// The sample in another shape. Error unless at most one extent is unknown, or unknown extents keep their axis.
+  SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents);
+
   /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.
-  std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const;
+  std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const {
+    return axis_of(axis, rank, channels_last, batch());
+  }
+  std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last, BatchAxis batch) const;
 
   // Outputs.
   template <class Definition>
@@ -177,7 +202,7 @@ class ImportNode {
   static constexpr std::int64_t largest = (std::int64_t{1} << 31) - 1;  ///< the largest integer of a model file
   /// Whether a node or the model reads this output.
   bool is_read(int output) const { return output < node.output_size() && graph.is_read(node.output(output)); }
-  void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0, int batch_at = 0);
+  void set(const SymbolicTensor& tensor, bool channels_last = false, int output = 0, BatchAxis batch = {});
   /// An output with the order of the axes of an input, which has the same shape.
   void set_like(const SymbolicTensor& tensor, int i);
   /// The first input as the output.
@@ -189,7 +214,7 @@ class ImportNode {
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
   std::set<std::string> read_;
-  bool moved_batch_ = false, merged_batch_ = false;
+  int moved_inputs_ = 0;
 };
 
 /// Combines two operands by the operator of the node, with broadcasting.
@@ -207,6 +232,8 @@ void add_window_rows(ImportRows& rows);
 void add_normalization_rows(ImportRows& rows);
 void add_resizing_rows(ImportRows& rows);
 void add_product_rows(ImportRows& rows);
+void add_einsum_rows(ImportRows& rows);
+void add_reshape_rows(ImportRows& rows);
 void add_shape_rows(ImportRows& rows);
 void add_selection_rows(ImportRows& rows);
 void add_reduction_rows(ImportRows& rows);

@@ -65,10 +65,10 @@ void ImportNode::check_all_read() const {
 const ImportValue& ImportNode::input(int i) const {
   check(has_input(i), "expected an input {}, got none", i + 1);
   const ImportValue& value = graph.value(node.input(i));
-  check(value.batch_at == 0 || (moved_batch_ && i == 0),
+  check(value.batch.at == 0 || i < moved_inputs_,
         "expected the batch on the first axis, got it on axis {}; the model computes each sample separately",
-        value.batch_at);
-  check(!value.merged || (merged_batch_ && i == 0),
+        value.batch.at);
+  check(!value.batch.merged() || i < moved_inputs_,
         "expected a batch axis, got one that is merged with another axis, in front of an operator that reads both");
   return value;
 }
@@ -159,24 +159,80 @@ std::vector<Extent> ImportNode::extents(int i) const {
   const ImportValue& value = input(i);
   std::vector<Extent> result(tensor(i).shape().begin(), tensor(i).shape().end());
   if (value.channels_last) std::rotate(result.begin(), result.end() - 1, result.end());
+  if (value.batch.merged()) result.erase(result.begin());
   return result;
 }
 
-std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last) const {
+BatchAxis ImportNode::common_batch() const {
+  std::optional<BatchAxis> common;
+  for (int i = 0; i < node.input_size(); ++i) {
+    if (!is_tensor(i)) continue;
+    const BatchAxis& batch = input(i).batch;
+    check(!common || *common == batch,
+          "expected inputs with the batch on the same axis, got it on the axes {} and {}{}; the model computes each "
+          "sample separately",
+          common->at, batch.at, common->merged() || batch.merged() ? ", merged with rows" : "");
+    common = batch;
+  }
+  return common.value_or(BatchAxis());
+}
+
+SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainable) {
+  check(is_floating(constant.dtype()), "expected a floating constant for each sample, got {}", constant.dtype());
+  std::vector<std::int64_t> shape;
+  for (int i = 0; i < constant.rank(); ++i) shape.push_back(constant.dim(i));
+  return operation({.function = std::string("Constant"), .constant_shape = shape, .trainable = trainable},
+                   {graph.any_input()}, {{"constant", constant}});
+}
+
+SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainable, const Number& extent,
+                                           std::int64_t axis) {
+  check(is_floating(constant.dtype()) && extent.kind == Number::Kind::unknown && !extent.of.empty(),
+        "expected a floating constant and the extent of a value, got others");
+  const ImportValue& value = graph.value(extent.of);
+  const int lead = graph.lead(), rank = value.tensor->shape().rank() + lead - (value.batch.merged() ? 1 : 0);
+  const std::int64_t of_file = lead == 1 && extent.value >= value.batch.at ? extent.value + 1 : extent.value;
+  const std::int64_t from = axis_of(of_file, rank, value.channels_last, value.batch);
+  std::vector<std::int64_t> shape;
+  for (int i = 0; i < constant.rank(); ++i) shape.push_back(constant.dim(i));
+  return operation({.function = std::string("Constant"),
+                    .axes = {from},
+                    .numbers = {axis},
+                    .constant_shape = shape,
+                    .trainable = trainable},
+                   {*value.tensor}, {{"constant", constant}});
+}
+
+SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents) {
+  std::vector<std::int64_t> target;
+  for (const Extent extent : extents) target.push_back(extent.known() ? extent.value() : -1);
+  if (std::ranges::count(target, -1) <= 1 && !std::ranges::count(target, 0)) {
+    return layer<ReshapeLayer>({.target_shape = target}, {x});
+  }
+  // An axis that keeps its position keeps its unknown extent.
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] == -1 && static_cast<int>(i) < x.shape().rank() && !x.shape()[static_cast<int>(i)].known()) {
+      target[i] = 0;
+    }
+  }
+  return operation({.function = std::string("Reshape"), .numbers = target}, {x});
+}
+
+std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last, BatchAxis batch) const {
   check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
   if (axis < 0) axis += rank;
   if (graph.lead() == 0) return axis + 1;
-  if (is_merged() && axis > 0) return axis + 1;
-  check(axis != batch_at() && !is_merged(),
+  check(axis != batch.at,
         "expected an axis of samples, got the batch axis; the model computes each sample separately");
-  if (axis < batch_at()) return axis + 1;
-  if (!channels_last) return axis;
+  const int rows = batch.merged() ? 1 : 0;
+  if (axis < batch.at) return axis + 1 + rows;
+  if (!channels_last) return axis + rows;
   return axis == 1 ? rank - 1 : axis - 1;
 }
 
-void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int output, int batch_at) {
+void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int output, BatchAxis batch) {
   check(output < node.output_size(), "expected {} outputs, got {}", output + 1, node.output_size());
-  graph.set(node.output(output), {.tensor = tensor, .channels_last = channels_last, .batch_at = batch_at});
+  graph.set(node.output(output), {.tensor = tensor, .channels_last = channels_last, .batch = batch});
 }
 
 void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
@@ -184,8 +240,7 @@ void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   graph.set(node.output(0), {.tensor = tensor,
                              .channels_last = like.channels_last,
                              .flat_of = like.flat_of,
-                             .batch_at = like.batch_at,
-                             .merged = like.merged});
+                             .batch = like.batch});
 }
 
 void ImportNode::copy_input() {

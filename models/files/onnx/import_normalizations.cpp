@@ -65,6 +65,7 @@ void group_normalization(ImportNode& n) {
 
 void layer_normalization(ImportNode& n) {
   n.ignore("stash_type");
+  n.allow_moved_batch();
   const SymbolicTensor x = n.plain(0);
   const int rank = n.rank(0);
   std::int64_t first = n.integer("axis", -1);
@@ -77,18 +78,19 @@ void layer_normalization(ImportNode& n) {
   const bool center = n.has_input(2);
   if (center) values.emplace("beta", n.constant(2));
   const double epsilon = n.number("epsilon", 1e-5F);
-  n.set(n.layer<LayerNormalizationLayer>({.axis = axes, .epsilon = epsilon, .center = center}, {x}, values));
+  n.set(n.layer<LayerNormalizationLayer>({.axis = axes, .epsilon = epsilon, .center = center}, {x}, values), false, 0,
+        n.batch());
   if (n.node.output_size() == 1) return;
   const auto mean_of = [&](const SymbolicTensor& of) {
     return n.operation({.function = std::string("ReduceMean"), .axes = axes, .keep_dims = true}, {of});
   };
   const SymbolicTensor mean = mean_of(x);
-  n.set(mean, false, 1);
+  n.set(mean, false, 1, n.batch());
   if (n.node.output_size() == 2) return;
   const SymbolicTensor deviation = n.operation({.function = std::string("Sub")}, {x, mean});
   const SymbolicTensor variance = mean_of(n.layer<MultiplyLayer>({}, {deviation, deviation}));
   const SymbolicTensor shifted = n.layer<RescalingLayer>({.scale = 1.0, .offset = epsilon}, {variance});
-  n.set(n.operation({.function = std::string("Pow"), .value = -0.5}, {shifted}), false, 2);
+  n.set(n.operation({.function = std::string("Pow"), .value = -0.5}, {shifted}), false, 2, n.batch());
 }
 
 void normalize(ImportNode& n) {

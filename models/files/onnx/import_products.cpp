@@ -30,7 +30,7 @@ std::optional<Tensor> bias_of(const Tensor& constant, std::int64_t units, int ra
 }
 
 void gemm(ImportNode& n) {
-  n.allow_merged_batch();
+  n.allow_moved_batch();
   if (n.graph.opset() < 7) n.ignore("broadcast");
   const double alpha = n.number("alpha", 1), beta = n.number("beta", 1);
   const bool transposed = n.integer("transB", 0) != 0;
@@ -45,9 +45,9 @@ void gemm(ImportNode& n) {
   const std::int64_t units = kernel.dim(1);
   ImportValue x = n.input(0);
   if (left_transposed) x = {.tensor = n.layer<PermuteLayer>({.dims = std::vector<std::int64_t>{2, 1}}, {n.plain(0)})};
-  check(x.merged || x.batch_at == 0, "expected the batch on the first axis, got it on axis {}", x.batch_at);
+  check(x.batch.at == 0, "expected the batch on the first axis, got it on axis {}", x.batch.at);
   const auto set = [&](const SymbolicTensor& y) {
-    n.graph.set(n.node.output(0), {.tensor = y, .batch_at = x.batch_at, .merged = x.merged});
+    n.graph.set(n.node.output(0), {.tensor = y, .batch = x.batch});
   };
   if (!n.has_input(2)) return set(dense(n, x, kernel, std::nullopt));
   Tensor constant = n.constant(2);
@@ -80,12 +80,13 @@ std::optional<Tensor> added_bias(ImportNode& n, std::int64_t units, std::string&
 }
 
 void matmul_row(ImportNode& n) {
-  n.allow_merged_batch();
-  const bool moved = n.batch_at() != 0 || n.is_merged();
-  check(!moved || ((n.is_merged() || n.batch_at() < n.rank(0) - 1) && !n.is_tensor(1)),
-        "expected the batch on the first axis, got it on axis {}", n.batch_at());
+  n.allow_moved_batch(2);
+  const BatchAxis batch = n.common_batch();
+  const bool moved = batch != BatchAxis();
   if (n.is_tensor(0) && n.is_tensor(1)) {
-    return n.set(n.operation({.function = std::string("MatMul")}, {n.plain(0), n.plain(1)}));
+    check(!moved || (n.rank(0) == n.rank(1) && batch.at < n.rank(0) - 2),
+          "expected matrices of one sample, got the batch on axis {} of {}", batch.at, n.rank(0));
+    return n.set(n.operation({.function = std::string("MatMul")}, {n.plain(0), n.plain(1)}), false, 0, batch);
   }
   const bool first = !n.is_tensor(0);
   check(!first || n.is_tensor(1), "expected a matrix that depends on the inputs of the model, got constants");
@@ -95,10 +96,10 @@ void matmul_row(ImportNode& n) {
   if (!first && constant.rank() == 2 && n.input(0).tensor->shape().rank() >= 1) {
     std::string output = n.node.output(0);
     const auto bias = added_bias(n, constant.dim(1), output);
-    return n.graph.set(
-        output, {.tensor = dense(n, n.input(0), constant, bias), .batch_at = n.batch_at(), .merged = n.is_merged()});
+    check(batch.at < n.rank(0) - 1 || !moved, "expected rows of one sample, got the batch on axis {}", batch.at);
+    return n.graph.set(output, {.tensor = dense(n, n.input(0), constant, bias), .batch = batch});
   }
-  check(!moved, "expected the batch on the first axis, got it on axis {}", n.batch_at());
+  check(!moved, "expected the batch on the first axis, got it on axis {}", batch.at);
   const int sample_rank = n.input(first ? 1 : 0).tensor->shape().rank();
   if (n.graph.lead() == 1 && constant.rank() == sample_rank + 1 && constant.dim(0) == 1) {
     constant = constant.reshaped(constant.shape().without(0));

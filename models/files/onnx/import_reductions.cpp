@@ -8,6 +8,7 @@ namespace {
 using Integers = std::vector<std::int64_t>;
 
 void reduce(ImportNode& n) {
+  n.allow_moved_batch();
   const bool keep = n.integer("keepdims", 1) != 0;
   Integers given = n.integers_of("axes", 1).value_or(Integers{});
   const bool nothing = given.empty() && n.integer("noop_with_empty_axes", 0) != 0;
@@ -23,7 +24,11 @@ void reduce(ImportNode& n) {
     for (int i = 0; i < rank; ++i) given.push_back(i);
   }
   Integers axes;
-  for (const std::int64_t axis : given) axes.push_back(n.axis_of(axis, rank, x.channels_last));
+  BatchAxis batch = x.batch;
+  for (const std::int64_t axis : given) {
+    axes.push_back(n.axis_of(axis, rank, x.channels_last));
+    if (!keep && (axis < 0 ? axis + rank : axis) < x.batch.at) --batch.at;
+  }
   std::ranges::sort(axes);
   const SymbolicTensor source = x.flat_of ? n.plain(0) : *x.tensor;
   if (n.node.op_type() == "ReduceMean" && x.channels_last && !keep && axes == Integers{1, 2} && rank == 4) {
@@ -32,12 +37,12 @@ void reduce(ImportNode& n) {
   const bool channels_left = axes.back() != source.shape().rank();
   const std::int64_t left = source.shape().rank() - std::ssize(axes);
   const bool last = x.channels_last && (keep || (channels_left && left > 1));
-  n.set(n.operation({.function = n.node.op_type(), .axes = axes, .keep_dims = keep}, {source}), last);
+  n.set(n.operation({.function = n.node.op_type(), .axes = axes, .keep_dims = keep}, {source}), last, 0, batch);
 }
 
 /// Softmax over one axis since opset 13, and over all axes from the given one before.
 void softmax_row(ImportNode& n) {
-  n.allow_merged_batch();
+  n.allow_moved_batch();
   check(n.is_tensor(0), "expected a value that depends on the inputs of the model, got a constant");
   const bool old = n.graph.opset() < 13, log = n.node.op_type() == "LogSoftmax";
   const int rank = n.rank(0);
@@ -52,10 +57,9 @@ void softmax_row(ImportNode& n) {
     const SymbolicTensor source = x.flat_of ? n.plain(0) : *x.tensor;
     return n.graph.set(n.node.output(0), {.tensor = along(source, n.axis_of(axis, rank, x.channels_last)),
                                           .channels_last = x.channels_last,
-                                          .batch_at = x.batch_at,
-                                          .merged = x.merged});
+                                          .batch = x.batch});
   }
-  check(x.batch_at == 0 && !x.merged, "expected the batch on the first axis, got it on axis {}", x.batch_at);
+  check(x.batch == BatchAxis(), "expected the batch on the first axis, got it on axis {}", x.batch.at);
   const int lead = n.graph.lead();
   check(first >= lead, "axis: expected an axis of samples, got the batch axis");
   const std::vector<Extent> extents = n.extents(0);

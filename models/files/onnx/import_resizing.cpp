@@ -175,7 +175,8 @@ Method method_of(ImportNode& n, bool old) {
 }
 
 /// The extents of the axes that the node names, from its scales or its sizes.
-std::vector<Resized> extents_of(ImportNode& n, const std::vector<Extent>& old, bool upsample) {
+std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const std::vector<Extent>& old,
+                                bool upsample) {
   const bool early = n.graph.opset() < 11;
   const int at = early || upsample ? 1 : 2;
   std::vector<double> scales = n.reals("scales").value_or(std::vector<double>{});
@@ -210,8 +211,8 @@ std::vector<Resized> extents_of(ImportNode& n, const std::vector<Extent>& old, b
   for (std::size_t i = 0; i < old.size(); ++i) {
     const Number& size = (*sizes)[i];
     if (!size.known()) {  // the batch, or an unknown extent that does not change
-      check(!old[i].known() || size.kind == Number::Kind::batch,
-            "expected sizes that do not depend on the inputs, got others");
+      const bool same = size.of == n.node.input(0) && size.value == file_axes[i] - n.graph.lead();
+      check(same || size.kind == Number::Kind::batch, "expected sizes that do not depend on the inputs, got others");
       axes.push_back({old[i], old[i], 1});
     } else if (!old[i].known()) {
       axes.push_back({old[i], Extent(size.value), -1});
@@ -241,7 +242,7 @@ void resize(ImportNode& n) {
     check(axis >= 0 && axis < rank, "axes: expected axes below {}, got ({})", rank, fmt::join(axes, ", "));
     old.push_back(extents[static_cast<std::size_t>(axis)]);
   }
-  const std::vector<Resized> given = extents_of(n, old, upsample);
+  const std::vector<Resized> given = extents_of(n, axes, old, upsample);
   std::vector<Resized> resized;  // of all axes
   for (const Extent extent : extents) resized.push_back({extent, extent, 1});
   const bool crops = method.coordinates == "tf_crop_and_resize";

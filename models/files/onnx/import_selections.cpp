@@ -7,8 +7,21 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
+/// A constant with a batch axis of extent 1, in a file with a batch of 1, as a tensor.
+ImportValue each_sample(ImportNode& n, int i, BatchAxis batch) {
+  const ImportValue& value = n.input(i);
+  const bool lead = n.graph.lead() == 1;
+  check(value.constant && (!lead || (n.graph.batch() == 1 && value.constant->rank() > batch.at &&
+                                     value.constant->dim(batch.at) == 1 && !batch.merged())),
+        "expected inputs that depend on the inputs of the model, got a constant as input {}", i + 1);
+  const Tensor constant =
+      lead ? value.constant->reshaped(value.constant->shape().without(batch.at)) : *value.constant;
+  return {.tensor = n.for_each_sample(constant, value.parameter), .batch = batch};
+}
+
 void concat(ImportNode& n) {
   const std::int64_t given = n.integer("axis", 0);
+  n.allow_moved_batch(n.node.input_size());
   bool tensors = false;
   for (int i = 0; i < n.node.input_size(); ++i) tensors = tensors || n.is_tensor(i);
   if (!tensors) {
@@ -20,17 +33,22 @@ void concat(ImportNode& n) {
     }
     return n.set_numbers(all);
   }
+  const BatchAxis batch = n.common_batch();
   bool last = false;
-  const int rank = n.is_tensor(0) ? n.rank(0) : 0;
+  std::vector<ImportValue> values;
   for (int i = 0; i < n.node.input_size(); ++i) {
-    check(n.is_tensor(i) && n.rank(i) == rank, "expected inputs of {} axes that depend on the inputs of the model",
-          rank);
-    last = last || n.input(i).channels_last;
+    values.push_back(n.is_tensor(i) ? n.input(i) : each_sample(n, i, batch));
+    last = last || values.back().channels_last;
   }
   std::vector<SymbolicTensor> inputs;
-  for (int i = 0; i < n.node.input_size(); ++i) inputs.push_back(last ? n.images(n.input(i)) : n.plain(i));
-  const int axis = static_cast<int>(n.axis_of(given, rank, last));
-  n.set(inputs.size() == 1 ? inputs[0] : n.layer<ConcatenateLayer>({.axis = axis}, inputs), last);
+  const int sample_rank = values[0].tensor->shape().rank();
+  for (const ImportValue& value : values) {
+    check(value.tensor->shape().rank() == sample_rank, "expected inputs with the same number of axes, got others");
+    inputs.push_back(last ? n.images(value) : n.plain(value));
+  }
+  const int rank = sample_rank + n.graph.lead() - (batch.merged() ? 1 : 0);
+  const int axis = static_cast<int>(n.axis_of(given, rank, last, batch));
+  n.set(inputs.size() == 1 ? inputs[0] : n.layer<ConcatenateLayer>({.axis = axis}, inputs), last, 0, batch);
 }
 
 /// The tensor whose axes are those of the input, flattened images excepted.
@@ -64,12 +82,33 @@ void split_row(ImportNode& n) {
   for (int i = 0; i < parts; ++i) {
     const std::int64_t end = begin + sizes[static_cast<std::size_t>(i)];
     const SymbolicTensor part = n.slice(x, axis, begin, end);
-    n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last, .batch_at = n.batch_at()});
+    n.graph.set(n.node.output(i), {.tensor = part, .channels_last = last, .batch = n.batch()});
     begin = end;
   }
 }
 
+/// The first elements of a constant, as many as an unknown extent of another value says, as a positional embedding that
+/// is cut to the width of an image. Nothing if the node is another slice.
+std::optional<ImportValue> cut_constant(ImportNode& n) {
+  if (n.graph.opset() < 10 || !n.has_input(2) || !n.input(0).constant) return std::nullopt;
+  const auto ends = n.numbers(2);
+  if (!ends || ends->size() != 1 || ends->front().kind != Number::Kind::unknown) return std::nullopt;
+  const ImportValue& x = n.input(0);
+  const Integers axes = n.has_input(3) ? n.constant_integers(3) : Integers{0};
+  const Integers steps = n.has_input(4) ? n.constant_integers(4) : Integers{1};
+  const int rank = x.constant->rank(), lead = n.graph.lead();
+  check(axes.size() == 1 && axes[0] >= -rank && axes[0] < rank && steps == Integers{1} &&
+            n.constant_integers(1) == Integers{0},
+        "expected a slice of one axis from its begin with step 1, got another one");
+  const std::int64_t axis = axes[0] < 0 ? axes[0] + rank : axes[0];
+  check(lead == 0 || (axis > 0 && x.constant->dim(0) == 1),
+        "expected a constant with a batch axis of extent 1, of which another axis is cut, got {}", x.constant->shape());
+  const Tensor constant = lead == 1 ? x.constant->reshaped(x.constant->shape().without(0)) : *x.constant;
+  return ImportValue{.tensor = n.for_each_sample(constant, x.parameter, ends->front(), axis - lead)};
+}
+
 void slice_row(ImportNode& n) {
+  if (const auto cut = cut_constant(n)) return n.graph.set(n.node.output(0), *cut);
   const auto starts = n.integers_of("starts", 1), ends = n.integers_of("ends", 2);
   check(starts && ends && starts->size() == ends->size(), "expected as many starts as ends");
   Integers axes = n.integers_of("axes", 3).value_or(Integers{});
@@ -95,7 +134,7 @@ void slice_row(ImportNode& n) {
   const auto limited = [most](std::int64_t at) { return std::clamp(at, -most, most); };
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const bool everything = (*starts)[i] == 0 && steps[i] == 1 && (*ends)[i] >= most;
-    if (everything && (axes[i] == n.batch_at() || axes[i] == n.batch_at() - rank) && n.graph.lead() == 1) continue;
+    if (everything && (axes[i] == n.batch().at || axes[i] == n.batch().at - rank) && n.graph.lead() == 1) continue;
     sample_axes.push_back(n.axis_of(axes[i], rank, last));
     first.push_back(limited((*starts)[i]));
     behind.push_back(limited((*ends)[i]));
@@ -105,7 +144,7 @@ void slice_row(ImportNode& n) {
   numbers.insert(numbers.end(), behind.begin(), behind.end());
   numbers.insert(numbers.end(), stride.begin(), stride.end());
   n.set(n.operation({.function = std::string("Slice"), .axes = sample_axes, .numbers = numbers}, {source_of(n)}), last,
-        0, n.batch_at());
+        0, n.batch());
 }
 
 /// Some numbers of a list.
@@ -145,14 +184,13 @@ void gather(ImportNode& n) {
   const std::int64_t axis = n.axis_of(given, n.rank(0), last);
   const SymbolicTensor y = n.operation(
       {.function = std::string("Gather"), .axes = {axis}, .numbers = indices.to_vector<std::int64_t>()}, {source});
-  const int batch_at = n.batch_at();
-  if (indices.rank() == 1) return n.set(y, last, 0, batch_at);
+  BatchAxis batch = n.batch();
+  if (indices.rank() == 1) return n.set(y, last, 0, batch);
   if (indices.rank() == 0) {  // the sum over one element removes the axis
-    const bool before = (given < 0 ? given + n.rank(0) : given) < batch_at;
-    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}), false, 0,
-                 before ? batch_at - 1 : batch_at);
+    if ((given < 0 ? given + n.rank(0) : given) < batch.at) --batch.at;
+    return n.set(n.operation({.function = std::string("ReduceSum"), .axes = {axis}}, {y}), false, 0, batch);
   }
-  check(batch_at == 0, "expected the batch on the first axis, got it on axis {}", batch_at);
+  check(batch == BatchAxis(), "expected the batch on the first axis, got it on axis {}", batch.at);
   Integers extents;
   for (int i = 1; i <= y.shape().rank(); ++i) {
     const Extent extent = y.shape()[i - 1];
