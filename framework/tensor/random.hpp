@@ -28,7 +28,8 @@ class RandomStream {
   /// A tensor with normal values of the given mean and standard deviation (Box and Muller: A Note on the Generation of
   /// Random Normal Deviates, 1958). Error unless dtype is float32 or float64.
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = DType::float32);
-  /// A random permutation of the numbers 0 to n - 1 (Fisher-Yates shuffle); empty unless n is positive.
+  /// A random permutation of the numbers 0 to n - 1; empty unless n is positive. Fisher-Yates shuffle from the last
+  /// position i to 1, which exchanges i with a position in [0, i]: the first 64 bits of a new block, modulo i + 1.
   std::vector<std::int64_t> permutation(std::int64_t n);
 
  private:
