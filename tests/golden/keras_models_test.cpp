@@ -105,9 +105,8 @@ TEST_CASE("an activation function along an axis in a layer with the channels fir
   CHECK(with("relu", "channels_first") == PartialShape{2, 4, 5});
   CHECK(with("softmax", "channels_last") == PartialShape{3, 4, 2});
   CHECK_THAT(test::error_of([&] { with("softmax", "channels_first"); }),
-                   Catch::Contains("expected a function of elements in a layer with data_format channels_first"));
-  CHECK_THAT(test::error_of([&] { with("relu", "th"); }),
-                   Catch::Contains("data_format: expected"));
+             Catch::Contains("expected a function of elements in a layer with data_format channels_first"));
+  CHECK_THAT(test::error_of([&] { with("relu", "th"); }), Catch::Contains("data_format: expected"));
 }
 
 TEST_CASE("trained networks of MLPerf Tiny give Keras's outputs") {
