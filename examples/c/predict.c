@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <xtape/xtape.h>
 
 static void fail(const char* message) {

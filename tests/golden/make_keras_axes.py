@@ -67,7 +67,7 @@ for make in (images, others, spectral):
     for i, array in enumerate(inputs):
         arrays[f"{make.__name__}/input_{i}"] = array
     for i, array in enumerate(outputs if isinstance(outputs, (list, tuple)) else [outputs]):
-        arrays[f"{make.__name__}/output_{i}"] = array.detach().cpu().numpy()
+        arrays[f"{make.__name__}/output_{i}"] = np.ascontiguousarray(array.detach().cpu().numpy())
     for ending in ("keras", "h5"):
         model.save(folder / f"axes_{make.__name__}.{ending}")
 save_file(arrays, folder.parent / "keras_axes.safetensors")

@@ -39,6 +39,9 @@ const LayerCheckOptions drawing{.gradient = {.float32 = false}};
 /// One sample of one pixel has no variance: its normalized value is always 0.
 const LayerCheckOptions several{.batches = {3, 4}};
 
+/// The input has the number of samples alone.
+const LayerCheckOptions counted{.gradient = {.constant_inputs = {"input 0"}}};
+
 const std::vector<Row>& rows() {
   static const std::vector<Row> rows{
       {"Dense", make<Dense>({.units = 3}), {{4}}},
@@ -185,10 +188,11 @@ const std::vector<Row>& rows() {
       {"Operator", operation({.function = std::string("Softmax"), .axes = {1}}), {{3, 4}}},
       {"Operator", operation({.function = std::string("LogSoftmax"), .axes = {1}}), {{3, 4}}},
       {"Operator", operation({.function = std::string("CumSum"), .axes = {1}}), {{3, 4}}},
-      {"Operator", operation({.function = std::string("Constant"), .constant_shape = Numbers{2, 3}}), {{4}}},
+      {"Operator", operation({.function = std::string("Constant"), .constant_shape = Numbers{2, 3}}), {{4}}, counted},
       {"Operator",
        operation({.function = std::string("Constant"), .axes = {1}, .numbers = {0}, .constant_shape = Numbers{5, 2}}),
-       {{3, 4}}},
+       {{3, 4}},
+       counted},
       {"PReLU", make<PReLU>({.alpha_initializer = constant(0.3)}), {{3, 4}}},
       {"PReLU", make<PReLU>({.alpha_initializer = constant(0.3), .shared_axes = {1, -2}}), {{3, 2, 4}}},
       {"ELU", make<ELU>({.alpha = 0.7}), {{3, 4}}},

@@ -286,15 +286,13 @@ void add_operators(std::vector<SampleModel>& models) {
                       })});
   }
   for (const PartialShape& shape : {PartialShape{4, 2}, PartialShape{any, 2}}) {  // tokens and positions
-    models.push_back({fmt::format("operator_Constant_{}", models.size()), one_input(shape, [&](const Symbol& x) {
-                        const auto token = Operator({.function = std::string("Constant"),
-                                                     .constant_shape = Numbers{1, 2}})(x);
-                        const auto places = Operator({.function = std::string("Constant"),
-                                                      .axes = {1},
-                                                      .numbers = {0},
-                                                      .constant_shape = Numbers{9, 2}})(x);
-                        return Concatenate({.axis = 1})({token, Operator({.function = std::string("Add")})({x, places})});
-                      })});
+    models.push_back(
+        {fmt::format("operator_Constant_{}", models.size()), one_input(shape, [&](const Symbol& x) {
+           const auto token = Operator({.function = std::string("Constant"), .constant_shape = Numbers{1, 2}})(x);
+           const auto places = Operator(
+               {.function = std::string("Constant"), .axes = {1}, .numbers = {0}, .constant_shape = Numbers{9, 2}})(x);
+           return Concatenate({.axis = 1})({token, Operator({.function = std::string("Add")})({x, places})});
+         })});
   }
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
   models.push_back({"embedding", Model(tokens, Operator({.function = std::string("Embedding"),

@@ -23,9 +23,9 @@ SymbolicTensor permuted(const SymbolicTensor& x, const std::vector<std::int64_t>
 }  // namespace
 
 KerasAxes axes_of_config(const std::string& type, Json& config, int rank) {
-  static const std::set<std::string> elementwise{"Add",     "Average",  "ELU",      "GaussianDropout", "GaussianNoise",
-                                                 "LeakyReLU", "Maximum", "Minimum", "Multiply",        "ReLU",
-                                                 "Subtract"};
+  static const std::set<std::string> elementwise{"Add",           "Average",   "ELU",     "GaussianDropout",
+                                                 "GaussianNoise", "LeakyReLU", "Maximum", "Minimum",
+                                                 "Multiply",      "ReLU",      "Subtract"};
   const Json activation = config.value("activation", Json());
   if (config.value("data_format", Json()) == "channels_first") {
     check(computes_elements(activation),

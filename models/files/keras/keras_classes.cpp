@@ -423,7 +423,9 @@ void convert_values(Json& config, const std::function<Json(const Json&)>& activa
                     const std::function<Json(const Json&)>& initializer,
                     const std::function<Json(const Json&)>& regularizer,
                     const std::function<Json(const Json&)>& constraint) {
-  for (auto& [name, value] : config.items()) {
+  for (const auto& item : config.items()) {
+    const std::string& name = item.key();
+    Json& value = item.value();
     const auto convert = [&](const auto& to) { value = for_option(name, [&] { return to(value); }); };
     const auto ends_in = [&](std::string_view ending) { return std::string_view(name).ends_with(ending); };
     if (name == "activation" || name == "function") convert(activation);

@@ -84,7 +84,8 @@ std::vector<Number> combined(const std::string& type, const std::vector<Number>&
 
 /// The remainder of each quotient, with the sign of a.
 Tensor remainder(const Variable& a, const Variable& b, const Shape& shape) {
-  const auto x = broadcast_to(a, shape).value().to_vector<double>(), y = broadcast_to(b, shape).value().to_vector<double>();
+  const auto x = broadcast_to(a, shape).value().to_vector<double>(),
+             y = broadcast_to(b, shape).value().to_vector<double>();
   std::vector<double> result(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) result[i] = std::fmod(x[i], y[i]);
   return Tensor::of(shape, result).to(a.dtype());

@@ -22,7 +22,8 @@ std::vector<std::string> letters_of(std::string equation, std::size_t operands) 
   const std::size_t arrow = equation.find("->");
   std::vector<std::string> parts{""};
   for (const char c : equation.substr(0, arrow)) {
-    check(c == ',' || std::isalpha(static_cast<unsigned char>(c)), "equation: expected letters, got \"{:.60}\"", equation);
+    check(c == ',' || std::isalpha(static_cast<unsigned char>(c)), "equation: expected letters, got \"{:.60}\"",
+          equation);
     if (c == ',') {
       parts.emplace_back();
     } else {

@@ -125,8 +125,9 @@ bool computes_constants(const std::string& type) {
   static const std::set<std::string> types{"Add",      "And",     "Cast",        "Ceil",  "Constant", "ConstantOfShape",
                                            "Div",      "Dropout", "Equal",       "Floor", "Greater",  "GreaterOrEqual",
                                            "Identity", "Less",    "LessOrEqual", "Max",   "Mean",     "Min",
-                                           "Mod",      "Mul",     "Not",     "Or",          "Pow",   "Range",    "Round",
-                                           "Shape",    "Size",    "Sub",         "Sum",   "Where",    "Xor"};
+                                           "Mod",      "Mul",     "Not",         "Or",    "Pow",      "Range",
+                                           "Round",    "Shape",   "Size",        "Sub",   "Sum",      "Where",
+                                           "Xor"};
   return types.contains(type);
 }
 
@@ -212,8 +213,8 @@ bool ImportGraph::is_constant(const xtape_onnx::NodeProto& node) const {
     if (input.empty()) continue;
     const ImportValue& given = value(input);
     // extents, such as the end of a slice, are arguments
-    const bool extents = found && node.op_type() != "Concat" && given.numbers &&
-                         std::ranges::all_of(*given.numbers, &Number::known);
+    const bool extents =
+        found && node.op_type() != "Concat" && given.numbers && std::ranges::all_of(*given.numbers, &Number::known);
     if (!given.constant && !extents) return false;
     found = true;
   }

@@ -137,8 +137,8 @@ class ImportNode {
   bool has_input(int i) const { return i < node.input_size() && !node.input(i).empty(); }
   /// Error if the batch is not on its first axis, unless allow_moved_batch() was called.
   const ImportValue& input(int i) const;
-  /// The function can read inputs, by default the first one, whose batch is on another axis than the first or merged with
-  /// rows. axis_of() takes the batch of the first input into account.
+  /// The function can read inputs, by default the first one, whose batch is on another axis than the first or merged
+  /// with rows. axis_of() takes the batch of the first input into account.
   void allow_moved_batch(int inputs = 1) { moved_inputs_ = inputs; }
   /// The batch axis of the first input.
   BatchAxis batch() const { return has_input(0) ? input(0).batch : BatchAxis(); }

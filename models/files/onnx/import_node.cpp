@@ -222,8 +222,7 @@ std::int64_t ImportNode::axis_of(std::int64_t axis, int rank, bool channels_last
   check(axis >= -rank && axis < rank, "expected an axis below {}, got {}", rank, axis);
   if (axis < 0) axis += rank;
   if (graph.lead() == 0) return axis + 1;
-  check(axis != batch.at,
-        "expected an axis of samples, got the batch axis; the model computes each sample separately");
+  check(axis != batch.at, "expected an axis of samples, got the batch axis; the model computes each sample separately");
   const int rows = batch.merged() ? 1 : 0;
   if (axis < batch.at) return axis + 1 + rows;
   if (!channels_last) return axis + rows;
@@ -237,10 +236,8 @@ void ImportNode::set(const SymbolicTensor& tensor, bool channels_last, int outpu
 
 void ImportNode::set_like(const SymbolicTensor& tensor, int i) {
   const ImportValue& like = input(i);
-  graph.set(node.output(0), {.tensor = tensor,
-                             .channels_last = like.channels_last,
-                             .flat_of = like.flat_of,
-                             .batch = like.batch});
+  graph.set(node.output(0),
+            {.tensor = tensor, .channels_last = like.channels_last, .flat_of = like.flat_of, .batch = like.batch});
 }
 
 void ImportNode::copy_input() {

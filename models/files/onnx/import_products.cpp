@@ -46,9 +46,7 @@ void gemm(ImportNode& n) {
   ImportValue x = n.input(0);
   if (left_transposed) x = {.tensor = n.layer<PermuteLayer>({.dims = std::vector<std::int64_t>{2, 1}}, {n.plain(0)})};
   check(x.batch.at == 0, "expected the batch on the first axis, got it on axis {}", x.batch.at);
-  const auto set = [&](const SymbolicTensor& y) {
-    n.graph.set(n.node.output(0), {.tensor = y, .batch = x.batch});
-  };
+  const auto set = [&](const SymbolicTensor& y) { n.graph.set(n.node.output(0), {.tensor = y, .batch = x.batch}); };
   if (!n.has_input(2)) return set(dense(n, x, kernel, std::nullopt));
   Tensor constant = n.constant(2);
   check(is_floating(constant.dtype()), "expected a floating bias, got {}", constant.dtype());

@@ -49,7 +49,8 @@ std::pair<SymbolicTensor, int> separate_rows(ImportNode& n, const ImportValue& x
   for (int i = 2; i <= at + 1; ++i) dims.push_back(i);
   dims.push_back(1);
   for (int i = at + 2; i <= tensor.shape().rank(); ++i) dims.push_back(i);
-  return {at == 0 ? tensor : n.layer<PermuteLayer>({.dims = dims}, {tensor}), x.batch.rows == Rows::before ? at + 1 : at};
+  return {at == 0 ? tensor : n.layer<PermuteLayer>({.dims = dims}, {tensor}),
+          x.batch.rows == Rows::before ? at + 1 : at};
 }
 
 Extent product(const std::vector<Extent>& extents) { return PartialShape(extents).size(); }
@@ -120,8 +121,7 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
     check(number.kind != Kind::batch, "expected the batch once, got it on the axes {} and {}", at, i);
     check(!number.known() || number.value == -1 || number.value > 0, "expected extents of at least 1, got {}",
           number.value);
-    (i < at ? target.before : target.behind)
-        .push_back(number.known() && number.value > 0 ? Extent(number.value) : any);
+    (i < at ? target.before : target.behind).push_back(number.known() && number.value > 0 ? Extent(number.value) : any);
   }
   return target;
 }

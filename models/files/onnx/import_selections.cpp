@@ -14,8 +14,7 @@ ImportValue each_sample(ImportNode& n, int i, BatchAxis batch) {
   check(value.constant && (!lead || (n.graph.batch() == 1 && value.constant->rank() > batch.at &&
                                      value.constant->dim(batch.at) == 1 && !batch.merged())),
         "expected inputs that depend on the inputs of the model, got a constant as input {}", i + 1);
-  const Tensor constant =
-      lead ? value.constant->reshaped(value.constant->shape().without(batch.at)) : *value.constant;
+  const Tensor constant = lead ? value.constant->reshaped(value.constant->shape().without(batch.at)) : *value.constant;
   return {.tensor = n.for_each_sample(constant, value.parameter), .batch = batch};
 }
 

@@ -141,7 +141,8 @@ std::optional<ImportValue> repeated_constant(ImportNode& n, const std::vector<Nu
           "expected known numbers of 1 to 2^24 besides the batch, got another one");
     target.push_back(tile ? number.value : std::max(number.value, extents[target.size()]));
     size *= target.back() * (tile ? extents[target.size() - 1] : 1);
-    check(size <= (1 << 24), "expected a constant of at most 2^24 elements, got the axes ({})", fmt::join(target, ", "));
+    check(size <= (1 << 24), "expected a constant of at most 2^24 elements, got the axes ({})",
+          fmt::join(target, ", "));
   }
   const Variable constant = x.constant->reshaped(Shape(extents));
   const Tensor repeated = target.empty() ? constant.value()
@@ -198,7 +199,7 @@ void tile_row(ImportNode& n) {
 }  // namespace
 
 void add_shape_rows(ImportRows& rows) {
-    rows["Transpose"] = transpose_row;
+  rows["Transpose"] = transpose_row;
   rows["Squeeze"] = squeeze_row;
   rows["Unsqueeze"] = unsqueeze;
   rows["Expand"] = expand;
