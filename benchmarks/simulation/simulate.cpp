@@ -8,8 +8,8 @@
 //
 // The number of ranks is half of the number of processes. With `of`, two ranks of a run of so many are simulated, and
 // each takes the place of all partners of the other one. All ranks of such a run have the same messages at the same
-// times if they are alike and each has a link of its own to a switch that never blocks. The load of the links is then
-// that of the whole run. Rounding of sizes to whole elements is left out.
+// times if they are alike and each has a separate link to a switch that never blocks. The load of the links is then
+// that of the whole run.
 #include <mpi.h>
 
 #include <algorithm>
@@ -272,7 +272,7 @@ class Progress {
   void transfer(Event event, bool sends, std::int64_t bytes) {
     const int count = static_cast<int>(std::max<std::int64_t>(bytes, 1));  // SMPI mishandles messages without bytes
     const int peer = run_ > ranks_ ? 1 - rank_ : event.peer;
-    const int rounding = run_ > ranks_ ? 8 * run_ : 0;  // the two have blocks that differ by an element for each rank
+    const int rounding = run_ > ranks_ ? 8 * run_ : 0;  // of blocks to whole elements
     MPI_Request& request = add(event);
     if (sends) {
       MPI_Isend(buffer_, count, MPI_BYTE, peer, event.operation, MPI_COMM_WORLD, &request);

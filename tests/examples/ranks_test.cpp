@@ -183,7 +183,7 @@ TEST_CASE(
     "mpirun starts with the signal mask of train, and gets SIGUSR1 for the first signal and SIGTERM for the second") {
   const Programs run;
   const fs::path fake = run.folder() / "mpirun";  // sends its parent a signal, and another one when that comes back
-  std::ofstream(fake) << "#!/bin/sh\n"
+  std::ofstream(fake) << "#!/bin/bash\n"          // sh may clear the signal mask
                          "if [ \"$1\" = --version ]; then echo mpirun; exit; fi\n"
                          "grep SigBlk /proc/self/status\n"
                          "trap 'echo got SIGUSR1; kill -INT $PPID' USR1\n"
