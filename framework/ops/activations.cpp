@@ -51,10 +51,7 @@ Variable recorded_relu(const Variable& x, Tensor y) {
 
 /// dx = dy y (1 - y) = dy e / (1 + e)^2 with e = e^-|x|.
 Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
-  Tensor dx = map("sigmoid_gradient", dy.value(), x.value(), [](auto g, auto v) {
-    const auto e = fast_exp(-std::abs(v));
-    return g * (e / ((1 + e) * (1 + e)));
-  });
+  Tensor dx = map_derivative("sigmoid_gradient", dy.value(), x.value(), sigmoid.of_element());
   return record("sigmoid_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return sigmoid_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) { return ddx * sigmoid_gradient(dy, x) * tanh(x * 0.5) * -1; }}});
@@ -62,10 +59,7 @@ Variable sigmoid_gradient(const Variable& dy, const Variable& x) {
 
 /// dx = dy (1 - y^2) = dy 4 e / (1 + e)^2 with e = e^-2|x|.
 Variable tanh_gradient(const Variable& dy, const Variable& x) {
-  Tensor dx = map("tanh_gradient", dy.value(), x.value(), [](auto g, auto v) {
-    const auto e = fast_exp(-2 * std::abs(v));
-    return g * (4 * e / ((1 + e) * (1 + e)));
-  });
+  Tensor dx = map_derivative("tanh_gradient", dy.value(), x.value(), tanh_of_element());
   return record("tanh_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return tanh_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) { return ddx * tanh_gradient(dy, x) * tanh(x) * -2; }}});
@@ -73,8 +67,7 @@ Variable tanh_gradient(const Variable& dy, const Variable& x) {
 
 /// dx = dy for x > 0, else dy alpha e^x.
 Variable elu_gradient(const Variable& dy, const Variable& x, double alpha) {
-  Tensor dx = map("elu_gradient", dy.value(), x.value(),
-                  [alpha](auto g, auto v) { return v > 0 ? g : g * (static_cast<decltype(g)>(alpha) * std::exp(v)); });
+  Tensor dx = map_derivative("elu_gradient", dy.value(), x.value(), elu.of_element(alpha));
   return record("elu_gradient", std::move(dx),
                 {{dy, [x, alpha](const Variable& ddx) { return elu_gradient(ddx, x, alpha); }},
                  {x, [dy, x, alpha](const Variable& ddx) {
@@ -85,10 +78,7 @@ Variable elu_gradient(const Variable& dy, const Variable& x, double alpha) {
 
 /// dx = dy (Phi(x) + x Phi'(x)); its derivative with respect to x is dy Phi'(x) (2 - x^2).
 Variable gelu_gradient(const Variable& dy, const Variable& x) {
-  Tensor dx = map("gelu_gradient", dy.value(), x.value(), [](auto g, auto value) {
-    const auto v = static_cast<double>(value);
-    return static_cast<double>(g) * (normal_distribution(v) + vanishing(v, normal_density(v)));
-  });
+  Tensor dx = map_derivative("gelu_gradient", dy.value(), x.value(), gelu.of_element());
   return record("gelu_gradient", std::move(dx),
                 {{dy, [x](const Variable& ddx) { return gelu_gradient(ddx, x); }},
                  {x, [dy, x](const Variable& ddx) {
@@ -101,8 +91,13 @@ Variable gelu_gradient(const Variable& dy, const Variable& x) {
 
 }  // namespace
 
+ElementFunction ReluFunction::of_element() const {
+  return ElementFunction([](auto v) { return rectified(v); },
+                         [](auto g, auto v) { return v > 0 ? g : decltype(g){0}; });
+}
+
 Variable ReluFunction::operator()(const Variable& x) const {
-  return recorded_relu(x, map("relu", x.value(), [](auto v) { return rectified(v); }));
+  return recorded_relu(x, map("relu", x.value(), of_element()));
 }
 
 Variable add_relu(const Variable& a, const Variable& b) {
@@ -113,42 +108,76 @@ Variable add_relu(const Variable& a, const Variable& b) {
   return recorded_relu(sum, y);
 }
 
+ElementFunction SigmoidFunction::of_element() const {
+  return ElementFunction([](auto v) { return logistic(v); },
+                         [](auto g, auto v) {
+                           const auto e = fast_exp(-std::abs(v));
+                           return g * (e / ((1 + e) * (1 + e)));
+                         });
+}
+
 Variable SigmoidFunction::operator()(const Variable& x) const {
-  Tensor y = map("sigmoid", x.value(), [](auto v) { return logistic(v); });
+  Tensor y = map("sigmoid", x.value(), of_element());
   return record("sigmoid", std::move(y), {{x, [x](const Variable& dy) { return sigmoid_gradient(dy, x); }}});
 }
 
+ElementFunction tanh_of_element() {
+  return ElementFunction([](auto v) { return std::tanh(v); },
+                         [](auto g, auto v) {
+                           const auto e = fast_exp(-2 * std::abs(v));
+                           return g * (4 * e / ((1 + e) * (1 + e)));
+                         });
+}
+
 Variable tanh(const Variable& x) {
-  Tensor y = map("tanh", x.value(), [](auto v) { return std::tanh(v); });
+  Tensor y = map("tanh", x.value(), tanh_of_element());
   return record("tanh", std::move(y), {{x, [x](const Variable& dy) { return tanh_gradient(dy, x); }}});
 }
 
+ElementFunction SoftplusFunction::of_element() const {
+  return ElementFunction(
+      [](auto v) { return (decltype(v){0} > v ? decltype(v){0} : v) + std::log1p(std::exp(-std::abs(v))); },
+      [](auto g, auto v) { return g * logistic(v); });
+}
+
 Variable SoftplusFunction::operator()(const Variable& x) const {
-  Tensor y = map("softplus", x.value(),
-                 [](auto v) { return (decltype(v){0} > v ? decltype(v){0} : v) + std::log1p(std::exp(-std::abs(v))); });
+  Tensor y = map("softplus", x.value(), of_element());
   return record("softplus", std::move(y), {{x, [x](const Variable& dy) { return multiply(dy, sigmoid(x)); }}});
 }
 
-Variable EluFunction::operator()(const Variable& x, double alpha) const {
+ElementFunction EluFunction::of_element(double alpha) const {
   check(alpha >= 0, "elu: expected alpha >= 0, got {}", alpha);
-  Tensor y =
-      map("elu", x.value(), [alpha](auto v) { return v > 0 ? v : static_cast<decltype(v)>(alpha) * std::expm1(v); });
+  return ElementFunction(
+      [alpha](auto v) { return v > 0 ? v : static_cast<decltype(v)>(alpha) * std::expm1(v); },
+      [alpha](auto g, auto v) { return v > 0 ? g : g * (static_cast<decltype(g)>(alpha) * std::exp(v)); });
+}
+
+Variable EluFunction::operator()(const Variable& x, double alpha) const {
+  Tensor y = map("elu", x.value(), of_element(alpha));
   return record("elu", std::move(y), {{x, [x, alpha](const Variable& dy) { return elu_gradient(dy, x, alpha); }}});
 }
 
-Variable LeakyReluFunction::operator()(const Variable& x, double slope) const {
+ElementFunction LeakyReluFunction::of_element(double slope) const {
   check(slope >= 0, "leaky_relu: expected slope >= 0, got {}", slope);
-  Tensor y = map("leaky_relu", x.value(), [slope](auto v) { return v < 0 ? flattened(slope, v) : v; });
+  return ElementFunction([slope](auto v) { return v < 0 ? flattened(slope, v) : v; },
+                         [slope](auto g, auto v) { return v > 0 ? g : flattened(slope, g); });
+}
+
+Variable LeakyReluFunction::operator()(const Variable& x, double slope) const {
+  Tensor y = map("leaky_relu", x.value(), of_element(slope));
   return record(
       "leaky_relu", std::move(y),
       {{x, [slope](const Variable& dy, const Variable& out) { return relu_gradient(dy, out.value(), slope); }}});
 }
 
+ElementFunction GeluFunction::of_element() const {
+  return ElementFunction(
+      [](double v) { return vanishing(v, normal_distribution(v)); },
+      [](double g, double v) { return g * (normal_distribution(v) + vanishing(v, normal_density(v))); });
+}
+
 Variable GeluFunction::operator()(const Variable& x) const {
-  Tensor y = map("gelu", x.value(), [](auto value) {
-    const auto v = static_cast<double>(value);
-    return vanishing(v, normal_distribution(v));
-  });
+  Tensor y = map("gelu", x.value(), of_element());
   return record("gelu", std::move(y), {{x, [x](const Variable& dy) { return gelu_gradient(dy, x); }}});
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "framework/autograd/variable.hpp"
+#include "framework/tensor/element_function.hpp"
 
 namespace xtape {
 
@@ -17,36 +18,48 @@ struct ReluFunction {
   static constexpr const char* name = "relu";  ///< name of the function
   /// Computes relu(x); see `relu` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `sigmoid`.
 struct SigmoidFunction {
   static constexpr const char* name = "sigmoid";  ///< name of the function
   /// Computes sigmoid(x); see `sigmoid` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `softplus`.
 struct SoftplusFunction {
   static constexpr const char* name = "softplus";  ///< name of the function
   /// Computes softplus(x); see `softplus` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `elu`.
 struct EluFunction {
   static constexpr const char* name = "elu";  ///< name of the function
   /// Computes elu(x, alpha); see `elu` for formula and errors.
   Variable operator()(const Variable& x, double alpha = 1) const;
+  /// The same function of one element.
+  ElementFunction of_element(double alpha = 1) const;
 };
 /// The type of the function object `leaky_relu`.
 struct LeakyReluFunction {
   static constexpr const char* name = "leaky_relu";  ///< name of the function
   /// Computes leaky_relu(x, slope); see `leaky_relu` for formula and errors.
   Variable operator()(const Variable& x, double slope = 0.2) const;
+  /// The same function of one element.
+  ElementFunction of_element(double slope = 0.2) const;
 };
 /// The type of the function object `gelu`.
 struct GeluFunction {
   static constexpr const char* name = "gelu";  ///< name of the function
   /// Computes gelu(x); see `gelu` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `softmax`.
 struct SoftmaxFunction {
@@ -76,6 +89,8 @@ inline constexpr SigmoidFunction sigmoid;
 
 /// y = tanh x. dx = dy (1 - y^2), computed from x with full precision also where y is near 1; saves x.
 Variable tanh(const Variable& x);
+/// tanh of one element.
+ElementFunction tanh_of_element();
 
 /// y = ln(1 + e^x), computed as max(x, 0) + ln(1 + e^-|x|), which never overflows. dx = dy sigmoid(x); saves x.
 inline constexpr SoftplusFunction softplus;

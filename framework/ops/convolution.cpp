@@ -1,15 +1,12 @@
 #include "framework/ops/convolution.hpp"
 
-#include <cmath>
 #include <mutex>
 
 #include "framework/autograd/tape.hpp"
 #include "framework/kernels/convolution/convolution.hpp"
-#include "framework/kernels/normalization/batch_norm.hpp"
 #include "framework/kernels/threads/program_locks.hpp"
 #include "framework/ops/manipulation.hpp"
-#include "framework/ops/normalized_convolution.hpp"
-#include "framework/tensor/elementwise.hpp"
+#include "framework/ops/part_epilogue.hpp"
 
 namespace xtape {
 namespace {
@@ -114,6 +111,9 @@ std::shared_ptr<const kernels::PackedMatrix<T>> PackedKernel::packed(const kerne
   return kept;
 }
 
+template std::shared_ptr<const kernels::PackedMatrix<float>> PackedKernel::packed(const kernels::Window&) const;
+template std::shared_ptr<const kernels::PackedMatrix<double>> PackedKernel::packed(const kernels::Window&) const;
+
 template <class T>
 std::shared_ptr<const kernels::SizeRange> PackedKernel::range() const {
   std::unique_lock lock(kernels::program_locks.caches);
@@ -126,42 +126,23 @@ std::shared_ptr<const kernels::SizeRange> PackedKernel::range() const {
   return found;
 }
 
-std::optional<Tensor> normalized_conv2d(const Tensor& x, const Tensor& w, const PackedKernel* packed,
-                                        const Conv2DOptions& options, const InferenceNormalization& n) {
+std::optional<Tensor> conv2d_with_epilogue(const Tensor& x, const InferenceConvolution& convolution,
+                                           const InferenceEpilogue& epilogue) {
+  const auto& [w, packed, options] = convolution;
   check_types("conv2d", x, w);
   const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
-  const std::int64_t filters = w.dim(3);
-  const Shape shape = output_shape(window, filters), channels{filters};
-  const auto fits = [&](const Tensor& array, const Shape& wanted) {
-    return !array.defined() || (array.shape() == wanted && array.dtype() == x.dtype());
-  };
-  if (!fits(n.gamma, channels) || !fits(n.beta, channels) || !fits(n.bias, channels) || !fits(n.residual, shape)) {
-    return std::nullopt;
-  }
-  const Tensor mean = n.mean.to(DType::float64);
-  const Tensor inverse = map("batch_norm_inference", n.variance.to(DType::float64),
-                             [epsilon = n.epsilon](auto v) { return 1 / std::sqrt(v + epsilon); });
-  Tensor y = Tensor::empty(shape, x.dtype());
-  const bool done = with_floating("conv2d", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto data = [](const Tensor& array) { return array.defined() ? array.data<T>() : nullptr; };
-    T* const out = y.mutable_data<T>();
-    const kernels::PartNormalizer<T> normalizer(
-        filters, {mean.data<double>(), inverse.data<double>(), n.gamma.data<T>(), n.beta.data<T>(), data(n.bias)},
-        {data(n.residual), n.relu, static_cast<T>(n.max_value)}, out);
-    if (!normalizer.usable()) return false;
-    const kernels::PartFunction<T> finish(normalizer);
-    if (packed && kernels::multiplies_packed<T>(window, filters)) {
-      kernels::conv2d(window, filters, x.data<T>(), *packed->packed<T>(window), out, &finish);
-    } else if (packed && kernels::reads_range<T>(window, filters)) {
-      kernels::conv2d(window, filters, x.data<T>(), w.data<T>(), *packed->range<T>(), out, &finish);
+  const auto compute = [&, &kernel = w, &cache = packed]<class T>(T* y, const kernels::PartFunction<T>& finish) {
+    const T* const in = x.data<T>();
+    const std::int64_t filters = kernel.dim(3);
+    if (cache && kernels::multiplies_packed<T>(window, filters)) {
+      kernels::conv2d(window, filters, in, *cache->packed<T>(window), y, &finish);
+    } else if (cache && kernels::reads_range<T>(window, filters)) {
+      kernels::conv2d(window, filters, in, kernel.data<T>(), *cache->range<T>(), y, &finish);
     } else {
-      kernels::conv2d(window, filters, x.data<T>(), w.data<T>(), out, &finish);
+      kernels::conv2d(window, filters, in, kernel.data<T>(), y, &finish);
     }
-    return true;
-  });
-  if (!done) return std::nullopt;
-  return y;
+  };
+  return with_epilogue("conv2d", output_shape(window, w.dim(3)), x.dtype(), epilogue, compute);
 }
 
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "framework/autograd/variable.hpp"
 #include "framework/ops/window.hpp"
@@ -15,7 +16,9 @@ template <class T>
 class PackedMatrix;
 struct SizeRange;
 }  // namespace kernels
-struct InferenceNormalization;
+struct ChainLink;
+struct InferenceConvolution;
+struct InferenceEpilogue;
 
 /// Options of a two-dimensional convolution.
 struct Conv2DOptions {
@@ -57,9 +60,9 @@ class PackedKernel {
   Tensor conv2d(const Tensor& x, const Conv2DOptions& options) const;
 
  private:
-  friend std::optional<Tensor> normalized_conv2d(const Tensor& x, const Tensor& w, const PackedKernel* packed,
-                                                 const Conv2DOptions& options,
-                                                 const InferenceNormalization& normalization);
+  friend std::optional<Tensor> conv2d_with_epilogue(const Tensor& x, const InferenceConvolution& convolution,
+                                                    const InferenceEpilogue& epilogue);
+  friend std::optional<Tensor> conv2d_chain(const Tensor& x, const std::vector<ChainLink>& links);
 
   template <class T>
   std::shared_ptr<const kernels::PackedMatrix<T>> packed(const kernels::Window& window) const;

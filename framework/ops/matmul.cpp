@@ -6,6 +6,7 @@
 #include "framework/kernels/gemm/gemm.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "framework/ops/part_epilogue.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -72,15 +73,27 @@ Variable product(const Variable& a, bool a_transposed, const Variable& b, bool b
   return record("matmul", products({a, a_transposed}, {b, b_transposed}), {{a, da}, {b, db}});
 }
 
+void check_factors(const Shape& a, const Shape& b, DType a_type, DType b_type) {
+  check(a.rank() >= 2 && b.rank() >= 2,
+        "matmul: expected arrays of 2 axes or more, got {} and {}; reshape a vector to (1, k) or (k, 1)", a, b);
+  check(a[-1] == b[-2], "matmul: expected (..., m, k) and (..., k, n), got {} and {}", a, b);
+  check(a_type == b_type, "matmul: expected matrices of one type, got {} and {}; convert with .to()", a_type, b_type);
+}
+
 }  // namespace
 
+std::optional<Tensor> matmul_with_epilogue(const Tensor& a, const Tensor& b, const InferenceEpilogue& epilogue) {
+  check_factors(a.shape(), b.shape(), a.dtype(), b.dtype());
+  const std::int64_t m = a.dim(0), n = b.dim(1), k = b.dim(0);
+  return with_epilogue("matmul", {m, n}, a.dtype(), epilogue,
+                       [&]<class T>(T* y, const kernels::PartFunction<T>& finish) {
+                         kernels::gemm<T>(m, n, k, {a.data<T>(), k}, {b.data<T>(), n}, y, n, false,
+                                          kernels::engines_in_use<T>(), &finish);
+                       });
+}
+
 Variable matmul(const Variable& a, const Variable& b) {
-  check(a.rank() >= 2 && b.rank() >= 2,
-        "matmul: expected arrays of 2 axes or more, got {} and {}; reshape a vector to (1, k) or (k, 1)", a.shape(),
-        b.shape());
-  check(a.dim(-1) == b.dim(-2), "matmul: expected (..., m, k) and (..., k, n), got {} and {}", a.shape(), b.shape());
-  check(a.dtype() == b.dtype(), "matmul: expected matrices of one type, got {} and {}; convert with .to()", a.dtype(),
-        b.dtype());
+  check_factors(a.shape(), b.shape(), a.dtype(), b.dtype());
   if (a.rank() == 2 || b.rank() > 2) return product(a, false, b, false);
   // A stack a with a single matrix b is computed as one tall matrix times b.
   const std::int64_t rows = a.shape().without(-1).size();

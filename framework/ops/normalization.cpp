@@ -33,6 +33,7 @@ void check_arguments(std::string_view function, const Variable& x, const Variabl
   check_like("bias", fusion.bias, wanted);
   check_like("residual", fusion.residual, x.shape());
   check(fusion.max_value > 0, "{}: expected a max_value above 0, got {}", function, fusion.max_value);
+  check(!fusion.relu || !fusion.function, "{}: expected relu or another function, got both", function);
 }
 
 /// The inputs with which the op is recorded, in the order of its derivatives.
@@ -51,6 +52,8 @@ struct Normalization {
   bool of_batch;  // mean and deviation depend on x; the mean does not include the bias
   bool has_bias, has_residual, relu;
   double max_value;
+  std::optional<ElementFunction> function;
+  Tensor residual;                   // defined if there are a residual and a function
   SumOverBatch sum_over_batch = {};  // empty: x is the whole batch
   double share = 1;                  // of x in the batch
 
@@ -65,7 +68,9 @@ struct Normalization {
         has_bias(fusion.bias.has_value()),
         has_residual(fusion.residual.has_value()),
         relu(fusion.relu),
-        max_value(fusion.max_value) {}
+        max_value(fusion.max_value),
+        function(fusion.function),
+        residual(fusion.residual && fusion.function ? fusion.residual->value() : Tensor()) {}
 
   /// Computes y, in the storage of x if no other tensor uses it.
   Tensor forward(Tensor x, const BatchNormFusion& fusion) const {
@@ -75,8 +80,10 @@ struct Normalization {
       using T = decltype(zero);
       const T* in = x.data<T>();
       y = x.replaced();
+      const auto apply = [&](T* values, std::int64_t count) { (*function)(values, count); };
+      const kernels::InPlaceFunction<T> in_place(apply);
       const kernels::Epilogue<T> epilogue{has_residual ? fusion.residual->value().data<T>() : nullptr, relu,
-                                          static_cast<T>(max_value)};
+                                          static_cast<T>(max_value), function ? &in_place : nullptr};
       kernels::normalize(shape.size() / shape[-1], shape[-1], in, in_kernel<T>(), epilogue, y.mutable_data<T>());
     });
     return y;
@@ -99,19 +106,26 @@ struct Normalization {
     kernels::Passing<T> passing{.most = static_cast<T>(max_value)};
     if (separate) passing.mask = Mask::output, passing.output = y.data<T>();
     if (relu && !separate) passing.mask = Mask::again;
-    Tensor passed = separate ? dy.replaced() : Tensor();
-    T* const passed_data = separate ? passed.mutable_data<T>() : nullptr;
+    Tensor passed = separate || function ? dy.replaced() : Tensor();
+    T* const passed_data = separate || function ? passed.mutable_data<T>() : nullptr;
+    if (function) {
+      const auto differentiate = [&](const T* z, T* dz, std::int64_t count) { function->differentiate(z, dz, count); };
+      kernels::derivative_of_function(rows, channels, in, in_kernel<T>(),
+                                      residual.defined() ? residual.data<T>() : nullptr,
+                                      kernels::InPlaceDerivative<T>(differentiate), d, passed_data);
+      d = passed_data;
+    }
     kernels::batch_norm_sums(rows, channels, in, d, passing, in_kernel<T>(), dgamma.mutable_data<double>(),
-                             dbeta.mutable_data<double>(), passed_data);
+                             dbeta.mutable_data<double>(), separate ? passed_data : nullptr);
     if (separate) d = passed_data, passing = {};
     const auto [dgamma_of_batch, dbeta_of_batch] = in_batch(dgamma, dbeta);
-    Tensor dx = (has_residual || !dy.sole_owner() ? x : dy).replaced();
+    Tensor dx = (has_residual ? x : passed.defined() ? passed : dy.sole_owner() ? dy : x).replaced();
     kernels::batch_norm_input_gradient(rows, channels, in, d, passing, in_kernel<T>(),
                                        of_batch ? dgamma_of_batch.data<double>() : nullptr,
                                        of_batch ? dbeta_of_batch.data<double>() : nullptr, dx.mutable_data<T>());
     std::vector<Tensor> derivatives{std::move(dx), dgamma.to(type), dbeta.to(type)};
     if (has_bias) derivatives.push_back(bias_derivative(dbeta).to(type));
-    if (has_residual) derivatives.push_back(separate ? std::move(passed) : std::move(dy));
+    if (has_residual) derivatives.push_back(passed.defined() ? std::move(passed) : std::move(dy));
     return derivatives;
   }
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "framework/autograd/variable.hpp"
+#include "framework/tensor/element_function.hpp"
 
 namespace xtape {
 
@@ -22,14 +23,15 @@ struct BatchNormResult {
 /// Adds up numbers over all passes that compute parts of one batch; see PassOptions::sum_over_batch.
 using SumOverBatch = std::function<void(std::span<double> numbers)>;
 
-/// Operations that batch normalization fuses, in the same loops over memory: y = min(relu(norm(x + bias) + residual),
-/// max_value). Each one is optional; by default all are off.
+/// Operations that batch normalization fuses, in the same loops over memory: y = function(norm(x + bias) + residual).
+/// Each one is optional; by default all are off. The function is either relu, with or without an upper limit, or given.
 struct BatchNormFusion {
   std::optional<Variable> bias = std::nullopt;      ///< (channels)
   std::optional<Variable> residual = std::nullopt;  ///< of the shape of x
   bool relu = false;                                ///< whether y is passed through relu
   /// Upper limit of y after relu, above 0 and not NaN. Without effect unless `relu` is set.
   double max_value = std::numeric_limits<double>::infinity();
+  std::optional<ElementFunction> function = std::nullopt;  ///< applied to y; only without `relu`
 };
 
 /// Training: y = gamma (x - m) / sqrt(v + epsilon) + beta, with mean m and biased variance v of each channel over all
@@ -37,8 +39,9 @@ struct BatchNormFusion {
 /// (channels). The mean is subtracted first: an x that equals the mean gives exactly beta, for a mean of any size.
 /// Statistics are computed in float64, so y is correct for all finite x of float32, even if the variance exceeds the
 /// range of float32. A bias cancels with the mean, so it changes only the returned mean, and its derivative is 0. Saves
-/// x, gamma and the statistics; with a residual and relu also y. With relu alone y is recomputed.
-/// Error if the shapes or types differ, x has no elements, or max_value is not above 0.
+/// x, gamma and the statistics; with a residual and relu also y, with a residual and another function also the
+/// residual. Otherwise the argument of the function is recomputed. Error if the shapes or types differ, x has no
+/// elements, max_value is not above 0, or there are two functions.
 BatchNormResult batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, double epsilon,
                            const BatchNormFusion& fusion = {});
 

@@ -68,45 +68,56 @@ double simplex_offset(std::vector<double>& x) {
 
 }  // namespace
 
-Variable Relu6Function::operator()(const Variable& x) const {
-  return record_elementwise(
-      "relu6", x, [](auto v) { return limited(v, 0, 6); }, [](auto v) { return inside(v, 0, 6); });
+ElementFunction Relu6Function::of_element() const {
+  return element_function([](auto v) { return limited(v, 0, 6); }, [](auto v) { return inside(v, 0, 6); });
+}
+
+Variable Relu6Function::operator()(const Variable& x) const { return record_elementwise("relu6", x, of_element()); }
+
+ElementFunction HardSigmoidFunction::of_element() const {
+  return element_function([](auto v) { return limited(v + 3, 0, 6) / 6; }, [](auto v) { return inside(v, -3, 3) / 6; });
 }
 
 Variable HardSigmoidFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "hard_sigmoid", x, [](auto v) { return limited(v + 3, 0, 6) / 6; }, [](auto v) { return inside(v, -3, 3) / 6; });
+  return record_elementwise("hard_sigmoid", x, of_element());
+}
+
+ElementFunction HardSiluFunction::of_element() const {
+  return element_function([](auto v) { return v <= -3 ? decltype(v){0} : v * (limited(v + 3, 0, 6) / 6); },
+                          [](auto v) {
+                            using T = decltype(v);
+                            return v <= -3 ? T{0} : v >= 3 ? T{1} : v / 3 + T{0.5};
+                          });
 }
 
 Variable HardSiluFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "hard_silu", x, [](auto v) { return v <= -3 ? decltype(v){0} : v * (limited(v + 3, 0, 6) / 6); },
-      [](auto v) {
-        using T = decltype(v);
-        return v <= -3 ? T{0} : v >= 3 ? T{1} : v / 3 + T{0.5};
-      },
-      [](auto v) { return inside(v, -3, 3) / 3; });
+  return record_elementwise("hard_silu", x, of_element(), [](auto v) { return inside(v, -3, 3) / 3; });
+}
+
+ElementFunction HardTanhFunction::of_element() const {
+  return element_function([](auto v) { return limited(v, -1, 1); }, [](auto v) { return inside(v, -1, 1); });
 }
 
 Variable HardTanhFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "hard_tanh", x, [](auto v) { return limited(v, -1, 1); }, [](auto v) { return inside(v, -1, 1); });
+  return record_elementwise("hard_tanh", x, of_element());
 }
 
-Variable HardShrinkFunction::operator()(const Variable& x, double threshold) const {
+ElementFunction HardShrinkFunction::of_element(double threshold) const {
   check_threshold("hard_shrink", threshold);
-  return record_elementwise(
-      "hard_shrink", x,
+  return element_function(
       [threshold](auto v) { return std::abs(v) <= static_cast<decltype(v)>(threshold) ? decltype(v){0} : v; },
       [threshold](auto v) {
         return std::abs(v) <= static_cast<decltype(v)>(threshold) ? decltype(v){0} : decltype(v){1};
       });
 }
 
-Variable SoftShrinkFunction::operator()(const Variable& x, double threshold) const {
+Variable HardShrinkFunction::operator()(const Variable& x, double threshold) const {
+  return record_elementwise("hard_shrink", x, of_element(threshold));
+}
+
+ElementFunction SoftShrinkFunction::of_element(double threshold) const {
   check_threshold("soft_shrink", threshold);
-  return record_elementwise(
-      "soft_shrink", x,
+  return element_function(
       [threshold](auto v) {
         using T = decltype(v);
         const auto t = static_cast<T>(threshold);
@@ -117,10 +128,17 @@ Variable SoftShrinkFunction::operator()(const Variable& x, double threshold) con
       });
 }
 
+Variable SoftShrinkFunction::operator()(const Variable& x, double threshold) const {
+  return record_elementwise("soft_shrink", x, of_element(threshold));
+}
+
+ElementFunction SparseSigmoidFunction::of_element() const {
+  return element_function([](auto v) { return limited((v + 1) / 2, 0, 1); },
+                          [](auto v) { return inside(v, -1, 1) / 2; });
+}
+
 Variable SparseSigmoidFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "sparse_sigmoid", x, [](auto v) { return limited((v + 1) / 2, 0, 1); },
-      [](auto v) { return inside(v, -1, 1) / 2; });
+  return record_elementwise("sparse_sigmoid", x, of_element());
 }
 
 Variable SparsemaxFunction::operator()(const Variable& x, int axis) const {
@@ -151,15 +169,14 @@ Variable SparsemaxFunction::operator()(const Variable& x, int axis) const {
       {{x, [along](const Variable& dy, const Variable& out) { return sparsemax_gradient(dy, out.value(), along); }}});
 }
 
-Variable rectify(const Variable& x, const RectifyOptions& options) {
+ElementFunction rectify_of_element(const RectifyOptions& options) {
   const double most = options.max_value.value_or(std::numeric_limits<double>::infinity());
   check(most >= 0, "rectify: expected a max_value of at least 0, got {}", most);
   check(options.negative_slope >= 0 && std::isfinite(options.negative_slope),
         "rectify: expected a finite negative_slope of at least 0, got {}", options.negative_slope);
   check(options.threshold >= 0 && std::isfinite(options.threshold),
         "rectify: expected a finite threshold of at least 0, got {}", options.threshold);
-  return record_elementwise(
-      "rectify", x,
+  return element_function(
       [most, o = options](auto v) {
         using T = decltype(v);
         const auto below = static_cast<T>(o.negative_slope), from = static_cast<T>(o.threshold);
@@ -171,6 +188,10 @@ Variable rectify(const Variable& x, const RectifyOptions& options) {
         if (v > static_cast<T>(o.threshold)) return v < static_cast<T>(most) ? T{1} : T{0};
         return static_cast<T>(o.negative_slope);
       });
+}
+
+Variable rectify(const Variable& x, const RectifyOptions& options) {
+  return record_elementwise("rectify", x, rectify_of_element(options));
 }
 
 Variable prelu(const Variable& x, const Variable& alpha) {

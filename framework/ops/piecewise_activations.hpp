@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "framework/autograd/variable.hpp"
+#include "framework/tensor/element_function.hpp"
 
 namespace xtape {
 
@@ -12,42 +13,56 @@ struct Relu6Function {
   static constexpr const char* name = "relu6";  ///< name of the function
   /// Computes relu6(x); see `relu6` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `hard_sigmoid`.
 struct HardSigmoidFunction {
   static constexpr const char* name = "hard_sigmoid";  ///< name of the function
   /// Computes hard_sigmoid(x); see `hard_sigmoid` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `hard_silu`.
 struct HardSiluFunction {
   static constexpr const char* name = "hard_silu";  ///< name of the function
   /// Computes hard_silu(x); see `hard_silu` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `hard_tanh`.
 struct HardTanhFunction {
   static constexpr const char* name = "hard_tanh";  ///< name of the function
   /// Computes hard_tanh(x); see `hard_tanh` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `hard_shrink`.
 struct HardShrinkFunction {
   static constexpr const char* name = "hard_shrink";  ///< name of the function
   /// Computes hard_shrink(x, threshold); see `hard_shrink` for formula and errors.
   Variable operator()(const Variable& x, double threshold = 0.5) const;
+  /// The same function of one element.
+  ElementFunction of_element(double threshold = 0.5) const;
 };
 /// The type of the function object `soft_shrink`.
 struct SoftShrinkFunction {
   static constexpr const char* name = "soft_shrink";  ///< name of the function
   /// Computes soft_shrink(x, threshold); see `soft_shrink` for formula and errors.
   Variable operator()(const Variable& x, double threshold = 0.5) const;
+  /// The same function of one element.
+  ElementFunction of_element(double threshold = 0.5) const;
 };
 /// The type of the function object `sparse_sigmoid`.
 struct SparseSigmoidFunction {
   static constexpr const char* name = "sparse_sigmoid";  ///< name of the function
   /// Computes sparse_sigmoid(x); see `sparse_sigmoid` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `sparsemax`.
 struct SparsemaxFunction {
@@ -100,6 +115,8 @@ struct RectifyOptions {
 /// y = min(x, max_value) for x > threshold, else negative_slope (x - threshold), as in Keras's ReLU. dx = dy,
 /// dy negative_slope, or 0 for x >= max_value; saves x. Error if an option is negative or not a number.
 Variable rectify(const Variable& x, const RectifyOptions& options);
+/// rectify of one element. Error as for rectify.
+ElementFunction rectify_of_element(const RectifyOptions& options);
 
 /// y = x for x > 0, else alpha x. dx = dy for x > 0, else alpha dy; dalpha = the sum of dy x over elements x <= 0.
 /// alpha has the type of x and a shape that broadcasts to that of x; saves x and alpha. Error otherwise. (He, Zhang,

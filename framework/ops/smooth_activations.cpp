@@ -57,128 +57,161 @@ double small_tanh_shrink(double x) {
   return sum / std::cosh(x);
 }
 
+/// (x + sqrt(x^2 + b)) / 2, where root is sqrt(b). hypot: the square of x may be out of range. Left of 0 the sum would
+/// cancel.
+double squareplus_of(double x, double b, double root) {
+  const double length = std::hypot(x, root);
+  return x > 0 ? (x + length) / 2 : b / (2 * (length - x));
+}
+
 }  // namespace
 
-Variable SiluFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "silu", x, [](auto v) { return vanishing(v, logistic(v)); },
+ElementFunction SiluFunction::of_element() const {
+  return element_function(
+      [](auto v) { return vanishing(v, logistic(v)); },
       [](auto v) {
         const auto e = fast_exp(-std::abs(v));
         const auto s = (v < 0 ? e : 1) / (1 + e);
         return s + vanishing(v, e / ((1 + e) * (1 + e)));  // the slope of the logistic function, s (1 - s)
-      },
-      [](double v) { return vanishing(2 - vanishing(v, std::tanh(v / 2)), logistic(v) * logistic(-v)); });
+      });
+}
+
+Variable SiluFunction::operator()(const Variable& x) const {
+  return record_elementwise("silu", x, of_element(), [](double v) {
+    return vanishing(2 - vanishing(v, std::tanh(v / 2)), logistic(v) * logistic(-v));
+  });
+}
+
+ElementFunction MishFunction::of_element() const {
+  return element_function([](double v) { return vanishing(v, TanhOfSoftplus(v).value); },
+                          [](double v) {
+                            const TanhOfSoftplus g(v);
+                            return g.value + vanishing(v, g.first);
+                          });
 }
 
 Variable MishFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "mish", x, [](double v) { return vanishing(v, TanhOfSoftplus(v).value); },
-      [](double v) {
-        const TanhOfSoftplus g(v);
-        return g.value + vanishing(v, g.first);
-      },
-      [](double v) {
-        const TanhOfSoftplus g(v);
-        return 2 * g.first + vanishing(v, g.second);
-      });
+  return record_elementwise("mish", x, of_element(), [](double v) {
+    const TanhOfSoftplus g(v);
+    return 2 * g.first + vanishing(v, g.second);
+  });
+}
+
+ElementFunction GeluTanhFunction::of_element() const {
+  return element_function([](double v) { return vanishing(v, GeluExponent(v).share); },
+                          [](double v) {
+                            const GeluExponent u(v);
+                            return u.share + vanishing(v * u.first, u.slope);
+                          });
 }
 
 Variable GeluTanhFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "gelu_tanh", x, [](double v) { return vanishing(v, GeluExponent(v).share); },
-      [](double v) {
-        const GeluExponent u(v);
-        return u.share + vanishing(v * u.first, u.slope);
-      },
-      [](double v) {
-        const GeluExponent u(v);
-        const double bend = 2 * u.first + v * u.second - v * u.first * u.first * std::tanh(u.value / 2);
-        return vanishing(bend, u.slope);
-      });
+  return record_elementwise("gelu_tanh", x, of_element(), [](double v) {
+    const GeluExponent u(v);
+    const double bend = 2 * u.first + v * u.second - v * u.first * u.first * std::tanh(u.value / 2);
+    return vanishing(bend, u.slope);
+  });
+}
+
+ElementFunction CeluFunction::of_element(double alpha) const {
+  check(alpha > 0 && std::isfinite(alpha), "celu: expected a finite alpha above 0, got {}", alpha);
+  return element_function([alpha](double v) { return v > 0 ? v : alpha * std::expm1(v / alpha); },
+                          [alpha](double v) { return v > 0 ? 1 : std::exp(v / alpha); });
 }
 
 Variable CeluFunction::operator()(const Variable& x, double alpha) const {
-  check(alpha > 0 && std::isfinite(alpha), "celu: expected a finite alpha above 0, got {}", alpha);
-  return record_elementwise(
-      "celu", x, [alpha](double v) { return v > 0 ? v : alpha * std::expm1(v / alpha); },
-      [alpha](double v) { return v > 0 ? 1 : std::exp(v / alpha); },
-      [alpha](double v) { return v > 0 ? 0 : std::exp(v / alpha) / alpha; });
+  return record_elementwise("celu", x, of_element(alpha),
+                            [alpha](double v) { return v > 0 ? 0 : std::exp(v / alpha) / alpha; });
+}
+
+ElementFunction SeluFunction::of_element() const {
+  return element_function([](double v) { return selu_scale * (v > 0 ? v : selu_alpha * std::expm1(v)); },
+                          [](double v) { return selu_scale * (v > 0 ? 1 : selu_alpha * std::exp(v)); });
 }
 
 Variable SeluFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "selu", x, [](double v) { return selu_scale * (v > 0 ? v : selu_alpha * std::expm1(v)); },
-      [](double v) { return selu_scale * (v > 0 ? 1 : selu_alpha * std::exp(v)); },
-      [](double v) { return v > 0 ? 0 : selu_scale * selu_alpha * std::exp(v); });
+  return record_elementwise("selu", x, of_element(),
+                            [](double v) { return v > 0 ? 0 : selu_scale * selu_alpha * std::exp(v); });
 }
 
-Variable SoftsignFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "softsign", x,
+ElementFunction SoftsignFunction::of_element() const {
+  return element_function(
       [](double v) { return std::abs(v) > 1 ? std::copysign(1 / (1 + 1 / std::abs(v)), v) : v / (1 + std::abs(v)); },
       [](double v) {
         const double share = 1 / (1 + std::abs(v));
         return share * share;
-      },
-      [](double v) {
-        const double share = 1 / (1 + std::abs(v));
-        return v == 0 ? 0 : std::copysign(2 * share * share * share, -v);
       });
+}
+
+Variable SoftsignFunction::operator()(const Variable& x) const {
+  return record_elementwise("softsign", x, of_element(), [](double v) {
+    const double share = 1 / (1 + std::abs(v));
+    return v == 0 ? 0 : std::copysign(2 * share * share * share, -v);
+  });
+}
+
+ElementFunction SquareplusFunction::of_element(double b) const {
+  check(b > 0 && std::isfinite(b), "squareplus: expected a finite b above 0, got {}", b);
+  const double root = std::sqrt(b);
+  return element_function([b, root](double v) { return squareplus_of(v, b, root); },
+                          [b, root](double v) {
+                            const double length = std::hypot(v, root);
+                            return std::isinf(length) ? (v > 0 ? 1 : 0) : squareplus_of(v, b, root) / length;
+                          });
 }
 
 Variable SquareplusFunction::operator()(const Variable& x, double b) const {
-  check(b > 0 && std::isfinite(b), "squareplus: expected a finite b above 0, got {}", b);
   const double root = std::sqrt(b);
-  // hypot: the square of x may be out of range. Left of 0 the sum x + hypot would cancel.
-  const auto value = [b, root](double v) {
+  return record_elementwise("squareplus", x, of_element(b), [b, root](double v) {
     const double length = std::hypot(v, root);
-    return v > 0 ? (v + length) / 2 : b / (2 * (length - v));
-  };
-  return record_elementwise(
-      "squareplus", x, value,
-      [value, root](double v) {
-        const double length = std::hypot(v, root);
-        return std::isinf(length) ? (v > 0 ? 1 : 0) : value(v) / length;
-      },
-      [b, root](double v) {
-        const double length = std::hypot(v, root);
-        return b / 2 / length / length / length;
-      });
+    return b / 2 / length / length / length;
+  });
+}
+
+ElementFunction ExponentialFunction::of_element() const {
+  const auto f = [](double v) { return std::exp(v); };
+  return element_function(f, f);
 }
 
 Variable ExponentialFunction::operator()(const Variable& x) const {
-  const auto f = [](double v) { return std::exp(v); };
-  return record_elementwise("exponential", x, f, f, f);
+  return record_elementwise("exponential", x, of_element(), [](double v) { return std::exp(v); });
+}
+
+ElementFunction LogSigmoidFunction::of_element() const {
+  return element_function([](double v) { return (v < 0 ? v : 0) - std::log1p(std::exp(-std::abs(v))); },
+                          [](double v) { return logistic(-v); });
 }
 
 Variable LogSigmoidFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "log_sigmoid", x, [](double v) { return (v < 0 ? v : 0) - std::log1p(std::exp(-std::abs(v))); },
-      [](double v) { return logistic(-v); }, [](double v) { return -logistic(v) * logistic(-v); });
+  return record_elementwise("log_sigmoid", x, of_element(), [](double v) { return -logistic(v) * logistic(-v); });
+}
+
+ElementFunction TanhShrinkFunction::of_element() const {
+  return element_function([](double v) { return std::abs(v) < 1 ? small_tanh_shrink(v) : v - std::tanh(v); },
+                          [](double v) {
+                            const double t = std::tanh(v);
+                            return t * t;
+                          });
 }
 
 Variable TanhShrinkFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "tanh_shrink", x, [](double v) { return std::abs(v) < 1 ? small_tanh_shrink(v) : v - std::tanh(v); },
-      [](double v) {
-        const double t = std::tanh(v);
-        return t * t;
-      },
-      [](double v) {
-        const double e = std::exp(-2 * std::abs(v));
-        return 8 * std::tanh(v) * e / ((1 + e) * (1 + e));
-      });
+  return record_elementwise("tanh_shrink", x, of_element(), [](double v) {
+    const double e = std::exp(-2 * std::abs(v));
+    return 8 * std::tanh(v) * e / ((1 + e) * (1 + e));
+  });
+}
+
+ElementFunction SparsePlusFunction::of_element() const {
+  return element_function([](double v) { return v <= -1  ? 0
+                                                : v >= 1 ? v
+                                                         : (v + 1) * (v + 1) / 4; },
+                          [](double v) { return v <= -1  ? 0
+                                                : v >= 1 ? 1
+                                                         : (v + 1) / 2; });
 }
 
 Variable SparsePlusFunction::operator()(const Variable& x) const {
-  return record_elementwise(
-      "sparse_plus", x, [](double v) { return v <= -1  ? 0
-                                              : v >= 1 ? v
-                                                       : (v + 1) * (v + 1) / 4; },
-      [](double v) { return v <= -1  ? 0
-                            : v >= 1 ? 1
-                                     : (v + 1) / 2; },
-      [](double v) { return v > -1 && v < 1 ? 0.5 : 0; });
+  return record_elementwise("sparse_plus", x, of_element(), [](double v) { return v > -1 && v < 1 ? 0.5 : 0; });
 }
 
 }  // namespace xtape

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "framework/autograd/variable.hpp"
+#include "framework/tensor/element_function.hpp"
 
 namespace xtape {
 
@@ -11,66 +12,88 @@ struct SiluFunction {
   static constexpr const char* name = "silu";  ///< name of the function
   /// Computes silu(x); see `silu` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `mish`.
 struct MishFunction {
   static constexpr const char* name = "mish";  ///< name of the function
   /// Computes mish(x); see `mish` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `gelu_tanh`.
 struct GeluTanhFunction {
   static constexpr const char* name = "gelu_tanh";  ///< name of the function
   /// Computes gelu_tanh(x); see `gelu_tanh` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `celu`.
 struct CeluFunction {
   static constexpr const char* name = "celu";  ///< name of the function
   /// Computes celu(x, alpha); see `celu` for formula and errors.
   Variable operator()(const Variable& x, double alpha = 1) const;
+  /// The same function of one element.
+  ElementFunction of_element(double alpha = 1) const;
 };
 /// The type of the function object `selu`.
 struct SeluFunction {
   static constexpr const char* name = "selu";  ///< name of the function
   /// Computes selu(x); see `selu` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `softsign`.
 struct SoftsignFunction {
   static constexpr const char* name = "softsign";  ///< name of the function
   /// Computes softsign(x); see `softsign` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `squareplus`.
 struct SquareplusFunction {
   static constexpr const char* name = "squareplus";  ///< name of the function
   /// Computes squareplus(x, b); see `squareplus` for formula and errors.
   Variable operator()(const Variable& x, double b = 4) const;
+  /// The same function of one element.
+  ElementFunction of_element(double b = 4) const;
 };
 /// The type of the function object `exponential`.
 struct ExponentialFunction {
   static constexpr const char* name = "exponential";  ///< name of the function
   /// Computes exponential(x); see `exponential` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `log_sigmoid`.
 struct LogSigmoidFunction {
   static constexpr const char* name = "log_sigmoid";  ///< name of the function
   /// Computes log_sigmoid(x); see `log_sigmoid` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `tanh_shrink`.
 struct TanhShrinkFunction {
   static constexpr const char* name = "tanh_shrink";  ///< name of the function
   /// Computes tanh_shrink(x); see `tanh_shrink` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 /// The type of the function object `sparse_plus`.
 struct SparsePlusFunction {
   static constexpr const char* name = "sparse_plus";  ///< name of the function
   /// Computes sparse_plus(x); see `sparse_plus` for formula and errors.
   Variable operator()(const Variable& x) const;
+  /// The same function of one element.
+  ElementFunction of_element() const;
 };
 
 /// y = x / (1 + e^-x), which is x sigmoid(x). dx = dy s (1 + x (1 - s)) with s = sigmoid(x); saves x.

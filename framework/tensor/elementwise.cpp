@@ -69,4 +69,42 @@ void add_into(Tensor& x, const Tensor& y) {
   });
 }
 
+namespace {
+
+/// A copy of x in which f(values, offset, count) has changed pieces of consecutive values, while they are in the cache.
+template <class F>
+Tensor changed_copy(std::string_view function, const Tensor& x, const F& f) {
+  constexpr std::int64_t in_cache = 2048;
+  check(x.defined(), "{}: expected an array, got an undefined tensor (was it moved from, or never assigned?)",
+        function);
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  with_floating(function, x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* const in = x.data<T>();
+    T* const out = y.mutable_data<T>();
+    kernels::parallel_for(x.size(), elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; i += in_cache) {
+        const std::int64_t count = std::min(in_cache, end - i);
+        std::copy_n(in + i, count, out + i);
+        f(out + i, i, count);
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Tensor map(std::string_view function, const Tensor& x, const ElementFunction& f) {
+  return changed_copy(function, x, [&](auto* values, std::int64_t, std::int64_t count) { f(values, count); });
+}
+
+Tensor map_derivative(std::string_view function, const Tensor& dy, const Tensor& x, const ElementFunction& f) {
+  check(x.dtype() == dy.dtype() && x.shape() == dy.shape(), "{}: expected dy of x's shape and type {} {}, got {} {}",
+        function, x.shape(), x.dtype(), dy.shape(), dy.dtype());
+  return changed_copy(function, dy, [&]<class T>(T* values, std::int64_t offset, std::int64_t count) {
+    f.differentiate(x.data<T>() + offset, values, count);
+  });
+}
+
 }  // namespace xtape

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "framework/kernels/threads/parallel.hpp"
+#include "framework/tensor/element_function.hpp"
 #include "framework/tensor/tensor.hpp"
 
 namespace xtape {
@@ -66,6 +67,13 @@ Tensor map(std::string_view function, const Tensor& x, F f) {
   });
   return y;
 }
+
+/// Applies f to every element of a floating tensor. Error with the name `function` for an undefined tensor or another
+/// type.
+Tensor map(std::string_view function, const Tensor& x, const ElementFunction& f);
+/// dx for y = f(x) in every element, from dy and x. Error with the name `function` unless both have one floating type
+/// and one shape.
+Tensor map_derivative(std::string_view function, const Tensor& dy, const Tensor& x, const ElementFunction& f);
 
 namespace detail {
 

@@ -1,12 +1,13 @@
 #include "layers/convolution/conv.hpp"
 
+#include "framework/ops/inference_epilogue.hpp"
 #include "layers/convolution/window_outputs.hpp"
 #include "layers/core/kernel_and_bias.hpp"
 
 namespace xtape {
 
 template <int axes>
-ConvLayer<axes>::ConvLayer(Options options) : ConvolutionLayer(options.name), options_(std::move(options)) {
+ConvLayer<axes>::ConvLayer(Options options) : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
   check(options_.groups >= 1 && options_.filters % options_.groups == 0,
         "{}: expected a number of groups that divides the {} filters, got {}", title(), options_.filters.value,
@@ -39,12 +40,22 @@ typename Axes<axes>::Convolution ConvLayer<axes>::convolution() const {
 }
 
 template <int axes>
-Variable ConvLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
+Variable ConvLayer<axes>::mapped(const Variable& x, ForwardPass& pass) const {
   using Packed = typename Axes<axes>::Packed;
   const Variable kernel = parameter(pass, "kernel");
   const auto packed = x.tracked() ? nullptr : derived<Packed>(pass, "kernel");
   if (packed) return Axes<axes>::convolve_packed(*packed, x.value(), convolution());
   return Axes<axes>::convolve(x, kernel, convolution());
+}
+
+template <int axes>
+std::optional<InferenceConvolution> ConvLayer<axes>::convolution_in(ForwardPass& pass) const {
+  if constexpr (axes == 2) {
+    const Variable kernel = parameter(pass, "kernel");
+    if (pass.records() || kernel.tracked()) return std::nullopt;
+    return InferenceConvolution{kernel.value(), derived<PackedKernel>(pass, "kernel"), convolution()};
+  }
+  return std::nullopt;
 }
 
 template class ConvLayer<1>;

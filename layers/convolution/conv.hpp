@@ -2,7 +2,7 @@
 #pragma once
 
 #include "layers/convolution/axes.hpp"
-#include "layers/convolution/convolution_layer.hpp"
+#include "layers/core/linear_map.hpp"
 
 namespace xtape {
 
@@ -10,7 +10,7 @@ namespace xtape {
 /// extents, filters), where the extents are (length), (height, width) or (depth, height, width). Parameters: kernel
 /// (kernel size, channels / groups, filters) and bias (filters).
 template <int axes>
-class ConvLayer final : public ConvolutionLayer {
+class ConvLayer final : public LinearMapLayer {
  public:
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
@@ -54,7 +54,8 @@ class ConvLayer final : public ConvolutionLayer {
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  Variable mapped(const Variable& x, ForwardPass& pass) const override;
+  std::optional<InferenceConvolution> convolution_in(ForwardPass& pass) const override;
   const ActivationFunction& activation() const override { return options_.activation; }
   bool use_bias() const override { return options_.use_bias; }
 

@@ -21,7 +21,7 @@ std::int64_t output_extent(std::int64_t input, std::int64_t size, std::int64_t s
 
 template <int axes>
 ConvTransposeLayer<axes>::ConvTransposeLayer(Options options)
-    : ConvolutionLayer(options.name), options_(std::move(options)) {
+    : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
   bool allowed = !Axes<axes>::is_explicit(options_.padding);
   if constexpr (axes == 1) allowed = allowed && !options_.padding.is_causal();
@@ -84,13 +84,13 @@ std::vector<ParameterSpec> ConvTransposeLayer<axes>::parameter_specs(const std::
 
 template <int axes>
 Extent ConvTransposeLayer<axes>::kernel_positions(const PartialShape& output) const {
-  return ConvolutionLayer::kernel_positions(window_outputs(output, output[-1], [&](const Shape& shape) {
+  return LinearMapLayer::kernel_positions(window_outputs(output, output[-1], [&](const Shape& shape) {
     return window_extents(title(), shape, window_of<axes>(options_));
   }));
 }
 
 template <int axes>
-Variable ConvTransposeLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
+Variable ConvTransposeLayer<axes>::mapped(const Variable& x, ForwardPass& pass) const {
   const Shape& shape = x.shape();
   std::vector<std::int64_t> outputs = output_extents({shape.begin() + 1, shape.end() - 1});
   outputs.insert(outputs.begin(), shape[0]);

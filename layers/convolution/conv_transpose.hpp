@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "layers/convolution/axes.hpp"
-#include "layers/convolution/convolution_layer.hpp"
+#include "layers/core/linear_map.hpp"
 
 namespace xtape {
 
@@ -15,7 +15,7 @@ namespace xtape {
 /// - same padding: in stride, or (in - 1) stride + k mod 2 + output padding if given.
 /// Parameters: kernel (kernel size, filters, channels) and bias (filters).
 template <int axes>
-class ConvTransposeLayer final : public ConvolutionLayer {
+class ConvTransposeLayer final : public LinearMapLayer {
  public:
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
@@ -60,7 +60,7 @@ class ConvTransposeLayer final : public ConvolutionLayer {
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  Variable mapped(const Variable& x, ForwardPass& pass) const override;
   /// The number of positions of the input, to which `output` is convolved.
   Extent kernel_positions(const PartialShape& output) const override;
   const ActivationFunction& activation() const override { return options_.activation; }

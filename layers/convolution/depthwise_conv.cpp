@@ -1,5 +1,6 @@
 #include "layers/convolution/depthwise_conv.hpp"
 
+#include "framework/ops/inference_epilogue.hpp"
 #include "layers/convolution/window_outputs.hpp"
 
 namespace xtape {
@@ -19,7 +20,7 @@ ParameterSpec depthwise_kernel(const PartialShape& x, const Options& options) {
 
 template <int axes>
 DepthwiseConvLayer<axes>::DepthwiseConvLayer(Options options)
-    : ConvolutionLayer(options.name), options_(std::move(options)) {
+    : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.depth_multiplier >= 1, "{}: expected depth_multiplier >= 1, got {}", title(),
         options_.depth_multiplier);
 }
@@ -48,13 +49,27 @@ std::vector<ParameterSpec> DepthwiseConvLayer<axes>::parameter_specs(const std::
 }
 
 template <int axes>
-Variable DepthwiseConvLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
+Variable DepthwiseConvLayer<axes>::mapped(const Variable& x, ForwardPass& pass) const {
   return Axes<axes>::convolve_depthwise(x, parameter(pass, "depthwise_kernel"), convolution_of<axes>(options_));
 }
 
 template <int axes>
+std::optional<InferenceConvolution> DepthwiseConvLayer<axes>::convolution_in(ForwardPass& pass) const {
+  if constexpr (axes == 2) {
+    const Variable kernel = parameter(pass, "depthwise_kernel");
+    if (pass.records() || kernel.tracked()) return std::nullopt;
+    const std::int64_t channels = kernel.dim(2);
+    auto convolution = convolution_of<axes>(options_);
+    convolution.groups = channels;
+    return InferenceConvolution{kernel.value().reshaped({kernel.dim(0), kernel.dim(1), 1, channels * kernel.dim(3)}),
+                                nullptr, convolution};
+  }
+  return std::nullopt;
+}
+
+template <int axes>
 SeparableConvLayer<axes>::SeparableConvLayer(Options options)
-    : ConvolutionLayer(options.name), options_(std::move(options)) {
+    : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
   check(options_.depth_multiplier >= 1, "{}: expected depth_multiplier >= 1, got {}", title(),
         options_.depth_multiplier);
@@ -88,7 +103,7 @@ std::vector<ParameterSpec> SeparableConvLayer<axes>::parameter_specs(const std::
 }
 
 template <int axes>
-Variable SeparableConvLayer<axes>::convolved(const Variable& x, ForwardPass& pass) const {
+Variable SeparableConvLayer<axes>::mapped(const Variable& x, ForwardPass& pass) const {
   const Variable y =
       Axes<axes>::convolve_depthwise(x, parameter(pass, "depthwise_kernel"), convolution_of<axes>(options_));
   const Variable kernel = parameter(pass, "pointwise_kernel");

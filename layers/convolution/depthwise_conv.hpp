@@ -3,7 +3,7 @@
 #pragma once
 
 #include "layers/convolution/axes.hpp"
-#include "layers/convolution/convolution_layer.hpp"
+#include "layers/core/linear_map.hpp"
 
 namespace xtape {
 
@@ -11,7 +11,7 @@ namespace xtape {
 /// extents, channels) to (n, out extents, channels * depth_multiplier). Parameters: depthwise_kernel (kernel size,
 /// channels, depth_multiplier) and bias (channels * depth_multiplier).
 template <int axes>
-class DepthwiseConvLayer final : public ConvolutionLayer {
+class DepthwiseConvLayer final : public LinearMapLayer {
  public:
   struct Options {
     AxesSize<axes> kernel_size = 1;  ///< extents of the kernel
@@ -53,7 +53,8 @@ class DepthwiseConvLayer final : public ConvolutionLayer {
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  Variable mapped(const Variable& x, ForwardPass& pass) const override;
+  std::optional<InferenceConvolution> convolution_in(ForwardPass& pass) const override;
   const ActivationFunction& activation() const override { return options_.activation; }
   bool use_bias() const override { return options_.use_bias; }
 
@@ -71,7 +72,7 @@ using DepthwiseConv2D = LayerHandle<DepthwiseConv2DLayer>;
 /// (n, out extents, filters). Parameters: depthwise_kernel (kernel size, channels, depth_multiplier), pointwise_kernel
 /// (1 along each axis, channels * depth_multiplier, filters) and bias (filters).
 template <int axes>
-class SeparableConvLayer final : public ConvolutionLayer {
+class SeparableConvLayer final : public LinearMapLayer {
  public:
   struct Options {
     Required<std::int64_t> filters;  ///< number of output channels, at least 1
@@ -121,7 +122,7 @@ class SeparableConvLayer final : public ConvolutionLayer {
   const Options& options() const { return options_; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  Variable convolved(const Variable& x, ForwardPass& pass) const override;
+  Variable mapped(const Variable& x, ForwardPass& pass) const override;
   const ActivationFunction& activation() const override { return options_.activation; }
   bool use_bias() const override { return options_.use_bias; }
 

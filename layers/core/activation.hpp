@@ -19,6 +19,8 @@ struct TanhFunction {
   static constexpr const char* name = "tanh";  ///< the name in files and messages
   /// tanh(x), element by element.
   Variable operator()(const Variable& x) const { return tanh(x); }
+  /// tanh of one element.
+  ElementFunction of_element() const { return tanh_of_element(); }
 };
 /// Internal: the overload of tanh that `Activation(tanh)` selects by its type; it stands for the function tanh of
 /// xtape.
@@ -50,6 +52,7 @@ class ActivationFunction {
   requires(!std::is_same_v<std::remove_cvref_t<F>, ActivationFunction>)
       ActivationFunction(F&& function)  // NOLINT(google-explicit-constructor): relu is one, and a lambda is
       : ActivationFunction("custom", std::forward<F>(function)) {
+    if constexpr (requires { function.of_element(); }) of_element_ = function.of_element();
     if constexpr (BuiltinActivation<std::remove_cvref_t<F>>) {
       name_ = std::remove_cvref_t<F>::name;
       builtin_ = true;
@@ -69,6 +72,10 @@ class ActivationFunction {
   const std::string& name() const { return name_; }
   /// Whether the function is one of BuiltinActivations, which a model file can name.
   bool builtin() const { return builtin_; }
+  /// The function of one element, by which a convolution or a dense layer computes parts of its output in the cache. It
+  /// exists if the function object has a member of_element(), as all of BuiltinActivations have except linear, softmax,
+  /// log_softmax and sparsemax.
+  const std::optional<ElementFunction>& of_element() const { return of_element_; }
   /// Applies the function to `x`.
   Variable operator()(const Variable& x) const { return function_(x); }
 
@@ -80,6 +87,7 @@ class ActivationFunction {
  private:
   std::string name_;
   bool builtin_ = false;
+  std::optional<ElementFunction> of_element_;
   std::function<Variable(const Variable&)> function_;
 };
 

@@ -1,12 +1,12 @@
 #include "layers/core/dense.hpp"
 
-#include "framework/ops/manipulation.hpp"
+#include "framework/ops/inference_epilogue.hpp"
 #include "framework/ops/matmul.hpp"
 #include "layers/core/kernel_and_bias.hpp"
 
 namespace xtape {
 
-DenseLayer::DenseLayer(Options options) : Layer(options.name), options_(std::move(options)) {
+DenseLayer::DenseLayer(Options options) : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.units >= 1, "{}: expected units >= 1, got {}", title(), options_.units.value);
 }
 
@@ -20,18 +20,22 @@ std::vector<ParameterSpec> DenseLayer::parameter_specs(const std::vector<TensorS
   return kernel_and_bias(options_, {inputs[0].shape[-1], options_.units.value});
 }
 
-std::vector<Variable> DenseLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  const Variable& x = inputs.front();
-  const Variable rows = x.rank() == 2 ? x : reshape(x, {-1, x.dim(-1)});
-  Variable y = matmul(rows, parameter(pass, "kernel"));
-  std::optional<Variable> bias;
-  if (options_.use_bias) bias = parameter(pass, "bias");
-  if (x.rank() == 2) return {activated(y, bias, options_.activation)};
-  // softmax must be applied in the shape of x; relu with the bias is one op and may be applied to the rows
-  const bool rectified = options_.activation == relu;
-  y = reshape(activated(y, bias, rectified ? relu : ActivationFunction(linear)),
-              x.shape().replaced(-1, options_.units));
-  return {rectified ? y : options_.activation(y)};
+Variable DenseLayer::mapped(const Variable& x, ForwardPass& pass) const { return matmul(x, parameter(pass, "kernel")); }
+
+std::optional<Tensor> DenseLayer::mapped_with(const Variable& x, const InferenceEpilogue& epilogue,
+                                              ForwardPass& pass) const {
+  const Variable kernel = parameter(pass, "kernel");
+  if (pass.records() || x.tracked() || kernel.tracked()) return std::nullopt;
+  const Shape shape = x.shape().replaced(-1, options_.units);
+  InferenceEpilogue of_rows = epilogue;
+  if (epilogue.residual.defined()) {
+    if (epilogue.residual.shape() != shape) return std::nullopt;
+    of_rows.residual = epilogue.residual.reshaped({-1, shape[-1]});
+  }
+  const auto y =
+      matmul_with_epilogue(x.value().reshaped({x.shape().without(-1).size(), x.dim(-1)}), kernel.value(), of_rows);
+  if (!y) return std::nullopt;
+  return y->reshaped(shape);
 }
 
 template class LayerHandle<DenseLayer>;

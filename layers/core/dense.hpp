@@ -1,13 +1,13 @@
 // Dense: each output is a weighted sum of all inputs.
 #pragma once
 
-#include "layers/core/activation.hpp"
+#include "layers/core/linear_map.hpp"
 
 namespace xtape {
 
 /// y = activation(x kernel + bias) over the last axis, from (n, ..., inputs) to (n, ..., units). Parameters: kernel
 /// (inputs, units) and bias (units).
-class DenseLayer final : public Layer {
+class DenseLayer final : public LinearMapLayer {
  public:
   struct Options {
     Required<std::int64_t> units;                       ///< number of outputs, at least 1
@@ -38,10 +38,13 @@ class DenseLayer final : public Layer {
   std::string type() const override { return "Dense"; }
   LayerConfig config() const override { return config_of(options_); }
   const Options& options() const { return options_; }
-  std::string output_activation() const override { return options_.activation.name(); }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+  Variable mapped(const Variable& x, ForwardPass& pass) const override;
+  std::optional<Tensor> mapped_with(const Variable& x, const InferenceEpilogue& epilogue,
+                                    ForwardPass& pass) const override;
+  const ActivationFunction& activation() const override { return options_.activation; }
+  bool use_bias() const override { return options_.use_bias; }
 
  private:
   Options options_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "layers/convolution/convolution_layer.hpp"
+#include "layers/core/linear_map.hpp"
 #include "layers/graph/builtin_layers.hpp"
 
 namespace xtape {
@@ -38,13 +38,9 @@ MultiplyAdds work_of(const std::shared_ptr<Layer>& layer, const PartialShape& ou
   MultiplyAdds work;
   for (const auto& [path, parameter] : layer->named_parameters()) {
     if (!path.ends_with("kernel")) continue;
-    // each element of a kernel is used at each position of the output: height * width, or 1 for a dense layer
-    Extent positions = 1;
-    if (const auto* convolution = dynamic_cast<const ConvolutionLayer*>(layer.get())) {
-      positions = convolution->kernel_positions(output);
-    } else {
-      for (int axis = 0; axis + 1 < output.rank(); ++axis) positions = positions * output[axis];
-    }
+    const auto* map = dynamic_cast<const LinearMapLayer*>(layer.get());
+    if (map == nullptr) return {.unknown = 1};
+    const Extent positions = map->kernel_positions(output);
     if (!positions.known()) return {.unknown = 1};
     const double uses = static_cast<double>(parameter.value().size()) * static_cast<double>(positions.value());
     work.forward += uses;

@@ -197,6 +197,12 @@ std::vector<GradientRow> normalizations() {
   const auto limited_sum = [](const std::vector<Variable>& v) {
     return batch_norm(v[0], v[1], v[2], 0.1, {.residual = v[3], .relu = true, .max_value = 0.5}).y;
   };
+  const auto smooth = [](V x, V gamma, V beta) {
+    return batch_norm(x, gamma, beta, 0.1, {.function = tanh_of_element()}).y;
+  };
+  const auto smooth_sum = [](const std::vector<Variable>& v) {
+    return batch_norm(v[0], v[1], v[2], 0.1, {.bias = v[3], .residual = v[4], .function = silu.of_element()}).y;
+  };
   const auto fused_inference = [](const std::vector<Variable>& v) {
     const Tensor mean = Tensor::of({3}, {0.6, -0.7, 0.8}, v[0].dtype());
     const Tensor variance = Tensor::of({3}, {0.5, 0.3, 2}, v[0].dtype());
@@ -230,6 +236,8 @@ std::vector<GradientRow> normalizations() {
       {"batch_norm", beside, {{2, 3, 2, 3}, {3}, {3}, {3}, {2, 3, 2, 3}}, bias_leaves},
       {"batch_norm", fused, {{7, 2}, {2}, {2}, {2}, {7, 2}}, bias_leaves, false},
       {"batch_norm", limited_sum, {{7, 2}, {2}, {2}, {7, 2}}, {}, false},
+      {"batch_norm", smooth, {{2, 3, 2, 3}, {3}, {3}}},
+      {"batch_norm", smooth_sum, {{7, 2}, {2}, {2}, {2}, {7, 2}}, bias_leaves},
       {"batch_norm",
        [](V x, V gamma, V beta) { return batch_norm(x, gamma, beta, 0.1, {.residual = x}).y; },
        {{6, 3}, {3}, {3}}},

@@ -13,6 +13,7 @@
 #include "models/graph/model.hpp"
 #include "models/zoo/resnet50.hpp"
 #include "optim/adam.hpp"
+#include "tests/models/fused_pair.hpp"
 #include "tests/models/one_step.hpp"
 #include "tests/support/support.hpp"
 
@@ -21,29 +22,9 @@ using xtape::test::error_of;
 using xtape::test::largest_difference;
 using xtape::test::one_step;
 using xtape::test::OneStep;
+using Pair = xtape::test::FusedPair;
 
 namespace {
-
-void collect(const SymbolicTensor& tensor, std::vector<SymbolicTensor>& found) {
-  if (std::ranges::find(found, tensor) != found.end()) return;
-  for (const SymbolicTensor& input : tensor.call().inputs) collect(input, found);
-  found.push_back(tensor);
-}
-
-/// The model, and a model of the same layers in which every value is an output.
-struct Pair {
-  Model fused, plain;
-  Pair(const SymbolicTensor& input, const SymbolicTensor& output)
-      : fused(input, output, {.seed = 4}), plain(std::vector{input}, everything(output), {.seed = 4}) {}
-
- private:
-  static std::vector<SymbolicTensor> everything(const SymbolicTensor& output) {
-    std::vector<SymbolicTensor> found;
-    collect(output, found);
-    std::ranges::reverse(found);
-    return found;
-  }
-};
 
 /// All patterns that are fused, and similar ones that must not be fused.
 Pair varied() {
@@ -253,7 +234,7 @@ TEST_CASE("convolutions that inference normalizes in the cache have the bits of 
   CHECK(identical(infer(models.fused, precise), infer(models.plain, precise)));
 }
 
-TEST_CASE("batch normalization and every limited relu are one op") {
+TEST_CASE("batch normalization and every function of elements are one op") {
   const auto input = Input({4, 4, 3});
   const auto operations = [&](const SymbolicTensor& output) {
     ForwardPass pass(Mode::training);
@@ -266,8 +247,10 @@ TEST_CASE("batch normalization and every limited relu are one op") {
   CHECK(operations(ReLU({.max_value = 6})(normalized())) == one);
   CHECK(operations(ReLU()(normalized())) == one);
   for (const ReLU& other : {ReLU({.negative_slope = 0.1}), ReLU({.threshold = 1}), ReLU({.max_value = 0})}) {
-    CHECK(operations(other(normalized())).back() == "rectify");
+    CHECK(operations(other(normalized())) == one);
   }
+  CHECK(operations(Activation(silu)(normalized())) == one);
+  CHECK(operations(Activation(softmax)(normalized())).back() == "softmax");  // depends on other elements
 }
 
 TEST_CASE("inference uses every change of a parameter and does not change its input") {

@@ -9,6 +9,7 @@
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/piecewise_activations.hpp"
+#include "framework/ops/smooth_activations.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
@@ -62,8 +63,10 @@ TEST_CASE("fused batch normalization equals the separate ops") {
     const Tensor dy = random.normal(shape, 0, 1, dtype);
     std::vector<Tensor> copies;
     for (const Tensor& input : inputs) copies.push_back(Tensor::of(input.shape(), input.to_vector(), dtype));
-    for (int parts = 0; parts < 32; ++parts) {
+    for (int parts = 0; parts < 64; ++parts) {
       INFO("parts " << parts);
+      const bool smooth = parts & 32;
+      if (smooth && (parts & 4 || parts & 16)) continue;  // one function
       const bool bias = parts & 1, residual = parts & 2, rectified = parts & 4, training = parts & 8;
       const double most = parts & 16 ? 0.5 : std::numeric_limits<double>::infinity();
       const auto run = [&, type = dtype](bool fused) {
@@ -82,9 +85,11 @@ TEST_CASE("fused batch normalization equals the separate ops") {
         BatchNormFusion fusion{.relu = rectified, .max_value = most};
         if (bias) fusion.bias = v[3];
         if (residual) fusion.residual = v[4];
+        if (smooth) fusion.function = silu.of_element();
         Variable y = normalize(fused || !bias ? v[0] : v[0] + v[3], fused ? fusion : BatchNormFusion{});
         if (!fused && residual) y = y + v[4];
         if (!fused && rectified) y = rectify(y, {.max_value = most});
+        if (!fused && smooth) y = silu(y);
         pass.backward(y, dy);
         std::vector<Tensor> found{y.value()};
         for (const Variable& input : v) found.push_back(pass.gradient(input));
@@ -145,6 +150,8 @@ TEST_CASE("a limited relu that is fused has the derivative 0 at its limit, and N
   const Variable v(Tensor::ones({2, 1}));
   CHECK_THAT(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .max_value = 0}); }),
              Catch::Contains("batch_norm: expected a max_value above 0, got 0"));
+  CHECK_THAT(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .function = silu.of_element()}); }),
+             Catch::Contains("batch_norm: expected relu or another function, got both"));
 }
 
 TEST_CASE("float32 derivatives agree with float64, also if dy is correlated with x") {

@@ -115,10 +115,10 @@ void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, 
   switch (method<T>(window, filters)) {
     case Method::depthwise: return depthwise_conv2d(window, filters, x, w, y, finish);
     case Method::taps: return conv2d_gathered<T>(window, gather_taps(window, x), filters, w, nullptr, y, finish);
+    case Method::strips: return strips_conv2d(window, filters, x, w, y, finish);
     case Method::winograd:
       transformed_conv2d(window, filters, x, w, kernel_range(window.channels, filters, w), y);
       break;
-    case Method::strips: strips_conv2d(window, filters, x, w, y); break;
     case Method::groups:
       for_each_group(window, filters, [&](std::int64_t in, std::int64_t out) {
         conv2d_gathered<T>(window, gather_taps(window, x + in), filters, w + out, nullptr, y + out);
@@ -132,6 +132,14 @@ template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const PackedMatrix<T>& w, T* y,
             const PartFunction<T>* finish) {
   conv2d_gathered<T>(window, gather_taps(window, x), filters, nullptr, &w, y, finish);
+}
+
+template <class T>
+bool computes_bands(const Window& window, std::int64_t filters) {
+  const Method whole = method<T>(window, filters);
+  if (whole == Method::depthwise || whole == Method::strips) return true;
+  // other 3x3 kernels are computed by Winograd's method where there are enough rows
+  return whole == Method::taps && !(window.kernel_height == 3 && window.kernel_width == 3 && window.unit_stride());
 }
 
 template <class T>
@@ -227,6 +235,8 @@ template void conv2d(const Window&, std::int64_t, const float*, const PackedMatr
                      const PartFunction<float>*);
 template void conv2d(const Window&, std::int64_t, const double*, const PackedMatrix<double>&, double*,
                      const PartFunction<double>*);
+template bool computes_bands<float>(const Window&, std::int64_t);
+template bool computes_bands<double>(const Window&, std::int64_t);
 template bool multiplies_packed<float>(const Window&, std::int64_t);
 template bool multiplies_packed<double>(const Window&, std::int64_t);
 template bool fits_packed(const Window&, std::int64_t, const PackedMatrix<float>&);

@@ -23,6 +23,11 @@ template <class T>
 void conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y,
             const PartFunction<T>* finish = nullptr);
 
+/// Whether a band of rows of the output, computed by a window with fewer rows, has the bits of the whole output if it
+/// is computed with packed weights where multiplies_packed.
+template <class T>
+bool computes_bands(const Window& window, std::int64_t filters);
+
 // Packed weights. With few images, packing w takes longer than multiplying with it, so inference packs each kernel
 // once.
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "framework/kernels/convolution/window.hpp"
+#include "framework/kernels/gemm/product.hpp"
 
 namespace xtape::kernels {
 
@@ -20,7 +21,8 @@ inline bool strips_apply(const Window& w) {
 // The same computations as in convolution.hpp. They require strips_apply and at least one output value.
 
 template <class T>
-void strips_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y);
+void strips_conv2d(const Window& window, std::int64_t filters, const T* x, const T* w, T* y,
+                   const PartFunction<T>* finish = nullptr);
 template <class T>
 void strips_kernel_gradient(const Window& window, std::int64_t filters, const T* x, const T* dy, T* dw);
 template <class T>

@@ -2,16 +2,18 @@
 
 #include <algorithm>
 
-#include "framework/kernels/gemm/product.hpp"
-
 namespace xtape::kernels {
 
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,
-          bool accumulate, const Engines<T>& engines) {
+          bool accumulate, const Engines<T>& engines, const PartFunction<T>* finish) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
-    for (std::int64_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * c_stride, n, T{0});
+    for (std::int64_t i = 0; i < m && !accumulate; ++i) {
+      T* const row = c + i * c_stride;
+      std::fill_n(row, n, T{0});
+      if (finish) (*finish)(&row, 1, 0, n);
+    }
     return;
   }
   const PackSource<T> right{b.data, b.stride, b.transposed};
@@ -45,13 +47,14 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, Matri
                .zeros = nullptr,
                .b = [&](std::int64_t) { return right; },
                .c = rows_of_c,
-               .accumulate = accumulate},
+               .accumulate = accumulate,
+               .finish = finish},
               engines);
 }
 
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<float>, MatrixView<float>, float*, std::int64_t,
-                   bool, const Engines<float>&);
+                   bool, const Engines<float>&, const PartFunction<float>*);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<double>, MatrixView<double>, double*,
-                   std::int64_t, bool, const Engines<double>&);
+                   std::int64_t, bool, const Engines<double>&, const PartFunction<double>*);
 
 }  // namespace xtape::kernels

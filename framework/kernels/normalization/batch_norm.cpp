@@ -155,44 +155,68 @@ bool sums_in(const Rows<R>& coefficients, std::int64_t rows, std::int64_t channe
   return finite;
 }
 
-/// Normalizes one row in the type C.
-template <bool biased, bool adds, bool cuts, class C, class T>
+/// Normalizes one row in the type C, or only adds the bias unless `normalizes`.
+template <bool normalizes, bool biased, bool adds, bool cuts, class C, class T>
 void normalize_row(const Rows<C> r, std::int64_t channels, const T* x, const T* residual, const C most, T* y) {
 #pragma omp simd
   for (std::int64_t c = 0; c < channels; ++c) {
-    C value = r.template centered<biased>(x, c) * r.scale[c] + r.shift[c];
+    C value = static_cast<C>(x[c]);
+    if constexpr (normalizes) value = r.template centered<biased>(x, c) * r.scale[c] + r.shift[c];
+    if constexpr (biased && !normalizes) value += r.bias[c];
     if constexpr (adds) value += static_cast<C>(residual[c]);
     if constexpr (cuts) value = C{0} > value ? C{0} : value > most ? most : value;
     y[c] = static_cast<T>(value);
   }
 }
 
+/// The number of rows of so many values to which a function is applied at once, while they are in the first-level
+/// cache.
+std::int64_t rows_of_function(std::int64_t values) { return std::max<std::int64_t>(1, 2048 / values); }
+
+/// Applies f to rows of `columns` values, and to neighbouring rows at once.
+template <class T>
+void apply_to_rows(const InPlaceFunction<T>& f, T* const* rows, std::int64_t count, std::int64_t columns) {
+  for (std::int64_t i = 0, end = 0; i < count; i = end) {
+    for (end = i + 1; end < count && rows[end] == rows[end - 1] + columns;) ++end;
+    f(rows[i], (end - i) * columns);
+  }
+}
+
 }  // namespace
 
 template <class T>
-PartNormalizer<T>::PartNormalizer(std::int64_t channels, const Normalization<T>& normalization,
-                                  const Epilogue<T>& epilogue, const T* y)
-    : epilogue_(epilogue), y_(y), usable_(std::is_same_v<T, double> || fits(channels, normalization)) {
+PartEpilogue<T>::PartEpilogue(std::int64_t channels, const Normalization<T>& normalization, const Epilogue<T>& epilogue,
+                              const T* y)
+    : epilogue_(epilogue), y_(y) {
+  if (normalization.bias) bias_.assign(normalization.bias, normalization.bias + channels);
+  if (!normalization.mean) return;
+  usable_ = std::is_same_v<T, double> || fits(channels, normalization);
   const Coefficients<T> coefficients(channels, normalization);
   const Rows<T> rows = coefficients.rows();
-  if (normalization.bias) bias_.assign(rows.bias, rows.bias + channels);
   mean_.assign(rows.mean, rows.mean + channels);
   scale_.assign(rows.scale, rows.scale + channels);
   shift_.assign(rows.shift, rows.shift + channels);
 }
 
 template <class T>
-void PartNormalizer<T>::operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const {
-  const bool has_bias = !bias_.empty();
-  const Rows<T> r{bias_.data() + (has_bias ? first : 0), mean_.data() + first, scale_.data() + first,
-                  shift_.data() + first};
-  with_flag(has_bias, [&](auto biased) {
-    with_flag(epilogue_.residual, [&](auto adds) {
-      with_flag(epilogue_.rectifies, [&](auto cuts) {
-        for (std::int64_t i = 0; i < count; ++i) {
-          const T* const residual = adds() ? epilogue_.residual + (rows[i] - y_) : nullptr;
-          normalize_row<biased(), adds(), cuts()>(r, columns, rows[i], residual, epilogue_.most, rows[i]);
-        }
+void PartEpilogue<T>::operator()(T* const* rows, std::int64_t count, std::int64_t first, std::int64_t columns) const {
+  const auto from = [first](const std::vector<T>& values) { return values.empty() ? nullptr : values.data() + first; };
+  const Rows<T> r{from(bias_), from(mean_), from(scale_), from(shift_)};
+  const std::int64_t block = epilogue_.function ? rows_of_function(columns) : count;
+  with_flag(r.mean, [&](auto normalizes) {
+    with_flag(r.bias, [&](auto biased) {
+      with_flag(epilogue_.residual, [&](auto adds) {
+        with_flag(epilogue_.rectifies, [&](auto cuts) {
+          for (std::int64_t begin = 0; begin < count; begin += block) {
+            const std::int64_t end = std::min(count, begin + block);
+            for (std::int64_t i = begin; i < end; ++i) {
+              const T* const residual = adds() ? epilogue_.residual + (rows[i] - y_) : nullptr;
+              normalize_row<normalizes(), biased(), adds(), cuts()>(r, columns, rows[i], residual, epilogue_.most,
+                                                                    rows[i]);
+            }
+            if (epilogue_.function) apply_to_rows(*epilogue_.function, rows + begin, end - begin, columns);
+          }
+        });
       });
     });
   });
@@ -209,10 +233,41 @@ void normalize(std::int64_t rows, std::int64_t channels, const T* x, const Norma
           parallel_for(rows, row_grain(channels), [=](std::int64_t begin, std::int64_t end) {
             const auto r = coefficients;
             const C most = static_cast<C>(e.most);
-            for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
-              normalize_row<biased(), adds(), cuts()>(r, channels, x + i, e.residual + (adds() ? i : 0), most, y + i);
+            const std::int64_t block = e.function ? rows_of_function(channels) : end - begin;
+            for (; begin < end; begin += block) {
+              const std::int64_t first = begin * channels, last = std::min(end, begin + block) * channels;
+              for (std::int64_t i = first; i < last; i += channels) {
+                normalize_row<true, biased(), adds(), cuts()>(r, channels, x + i, e.residual + (adds() ? i : 0), most,
+                                                              y + i);
+              }
+              if (e.function) (*e.function)(y + first, last - first);
             }
           });
+        });
+      });
+    });
+  });
+}
+
+template <class T>
+void derivative_of_function(std::int64_t rows, std::int64_t channels, const T* x, const Normalization<T>& normalization,
+                            const T* residual, const InPlaceDerivative<T>& derivative, const T* dy, T* dz) {
+  const std::int64_t block = rows_of_function(channels);
+  with_coefficients(channels, normalization, [&](const auto coefficients) {
+    using C = std::remove_cvref_t<decltype(*coefficients.mean)>;
+    with_flag(normalization.bias, [&](auto biased) {
+      with_flag(residual, [&](auto adds) {
+        parallel_for(rows, row_grain(channels), [&](std::int64_t begin, std::int64_t end) {
+          const Workspace<T> z(block * channels);
+          for (; begin < end; begin += block) {
+            const std::int64_t first = begin * channels, last = std::min(end, begin + block) * channels;
+            for (std::int64_t i = first; i < last; i += channels) {
+              normalize_row<true, biased(), adds(), false>(coefficients, channels, x + i, residual + (adds() ? i : 0),
+                                                           C{0}, z.data() + i - first);
+            }
+            if (dz != dy) std::copy(dy + first, dy + last, dz + first);
+            derivative(z.data(), dz + first, last - first);
+          }
         });
       });
     });
@@ -269,12 +324,16 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
   });
 }
 
-template class PartNormalizer<float>;
-template class PartNormalizer<double>;
+template class PartEpilogue<float>;
+template class PartEpilogue<double>;
 template void normalize(std::int64_t, std::int64_t, const float*, const Normalization<float>&, const Epilogue<float>&,
                         float*);
 template void normalize(std::int64_t, std::int64_t, const double*, const Normalization<double>&,
                         const Epilogue<double>&, double*);
+template void derivative_of_function(std::int64_t, std::int64_t, const float*, const Normalization<float>&,
+                                     const float*, const InPlaceDerivative<float>&, const float*, float*);
+template void derivative_of_function(std::int64_t, std::int64_t, const double*, const Normalization<double>&,
+                                     const double*, const InPlaceDerivative<double>&, const double*, double*);
 template void batch_norm_sums(std::int64_t, std::int64_t, const float*, const float*, const Passing<float>&,
                               const Normalization<float>&, double*, double*, float*);
 template void batch_norm_sums(std::int64_t, std::int64_t, const double*, const double*, const Passing<double>&,

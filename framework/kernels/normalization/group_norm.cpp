@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "framework/kernels/simd/vector.hpp"
 #include "framework/kernels/threads/parallel.hpp"
 
 namespace xtape::kernels {
@@ -86,13 +89,55 @@ void channel_sums(const T* x, std::int64_t positions, std::int64_t stride, std::
   }
 }
 
-// Groups of one position are rows of x: layer and RMS normalization.
+// Groups of one position are rows of x: layer and RMS normalization. Several short rows are processed at once: their
+// sums do not depend on each other, so that the processor computes them at the same time. Each sum of a short row
+// consists of as many partial sums as a vector has lanes, whether the row is processed alone or with others.
 
-/// Computes the mean of a row, 0 unless `centered`, and 1 / sqrt(variance + epsilon), in one pass over deviations from
-/// the first element. If that is too far from the mean for an accurate variance, a second pass takes the mean.
+constexpr std::int64_t short_row = 128;
+constexpr int rows_at_once = 2, lanes = 8;
+using Lanes = simd::Vector<double, lanes * sizeof(double)>;
+
+/// The values at p in double: one, or as many as there are lanes.
+template <class V, class T>
+V load_as(const T* p) {
+  if constexpr (std::is_same_v<V, double>)
+    return static_cast<double>(*p);
+  else
+    return __builtin_convertvector(simd::load<simd::Vector<T, lanes * sizeof(T)>>(p), V);
+}
+
+double sum_of(const Lanes& v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
+
+/// Two sums over [0, n) for each of `rows` rows: f(r, i, a, b) adds the terms of row r from i on to a and b, which are
+/// doubles or vectors of doubles.
+template <int rows, class F>
+void two_sums_of_rows(std::int64_t n, const F& f, double* first, double* second) {
+  Lanes a[rows] = {}, b[rows] = {};
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) f(r, i, a[r], b[r]);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) {
+    first[r] = sum_of(a[r]);
+    second[r] = sum_of(b[r]);
+  }
+  for (; i < n; ++i) {
+    for (int r = 0; r < rows; ++r) f(r, i, first[r], second[r]);
+  }
+}
+
+/// Whether a mean that is `shifted` away from the origin of the deviations has an accurate variance.
+bool is_near(double shifted, double variance) {
+  constexpr double far = 64;  // squares of deviations of the mean, in variances
+  return shifted * shifted <= far * variance;
+}
+
+/// Computes the mean of a long row, 0 unless `centered`, and 1 / sqrt(variance + epsilon), in one pass over deviations
+/// from the first element. If that is too far from the mean for an accurate variance, a second pass takes the mean.
 template <class T>
 void row_moments(const T* row, std::int64_t size, double epsilon, bool centered, double& mean, double& inverse) {
-  constexpr double far = 64;  // squares of deviations of the mean, in variances
   const auto n = static_cast<double>(size);
   const auto around = [&](double origin) {
     const auto [sum, squares] = two_sums<32>(size, [&](std::int64_t i, double& deviation, double& square) {
@@ -102,10 +147,75 @@ void row_moments(const T* row, std::int64_t size, double epsilon, bool centered,
     const double shifted = centered ? sum / n : 0, variance = std::max(squares / n - shifted * shifted, 0.0);
     mean = origin + shifted;
     inverse = 1 / std::sqrt(variance + epsilon);
-    return shifted * shifted <= far * variance;
+    return is_near(shifted, variance);
   };
   if (!centered) return static_cast<void>(around(0));
   if (!around(static_cast<double>(row[0]))) around(mean);
+}
+
+/// The same for `rows` short rows, `stride` apart.
+template <int rows, class T>
+void moments_of_rows(const T* x, std::int64_t stride, std::int64_t size, double epsilon, bool centered, double* mean,
+                     double* inverse) {
+  const auto n = static_cast<double>(size);
+  double origin[rows], sum[rows], squares[rows], shifted[rows];
+  bool near = true;
+  const auto around_origin = [&] {
+    two_sums_of_rows<rows>(
+        size,
+        [&](int r, std::int64_t i, auto& a, auto& b) {
+          using V = std::remove_reference_t<decltype(a)>;
+          const V deviation = load_as<V>(x + r * stride + i) - origin[r];
+          a += deviation;
+          b += deviation * deviation;
+        },
+        sum, squares);
+    near = true;
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) {
+      shifted[r] = centered ? sum[r] / n : 0;
+      const double variance = std::max(squares[r] / n - shifted[r] * shifted[r], 0.0);
+      mean[r] = origin[r] + shifted[r];
+      inverse[r] = 1 / std::sqrt(variance + epsilon);
+      near = near && is_near(shifted[r], variance);
+    }
+  };
+  for (int r = 0; r < rows; ++r) origin[r] = centered ? static_cast<double>(x[r * stride]) : 0;
+  around_origin();
+  if (!centered || near) return;
+  if constexpr (rows > 1) {  // row by row, so that a row does not depend on the others
+    for (int r = 0; r < rows; ++r)
+      moments_of_rows<1>(x + r * stride, stride, size, epsilon, centered, mean + r, inverse + r);
+  } else {
+    origin[0] = mean[0];
+    around_origin();
+  }
+}
+
+/// `rows` rows of one group, of consecutive outer indices.
+template <int rows>
+struct Rows {
+  std::int64_t start, stride;      // of x: the first row, and the distance of two rows
+  std::int64_t first_row, groups;  // of the statistics
+  std::int64_t channel;            // the first channel of the group in the piece
+  std::int64_t at(int i) const { return start + i * stride; }
+  std::int64_t row(int i) const { return first_row + i * groups; }
+};
+
+/// Calls f(std::integral_constant<int, rows>, Rows<rows>) for all rows of a piece, several at once if they are short.
+template <class F>
+void for_rows(const GroupShape& shape, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t groups,
+              const F& f) {
+  for (std::int64_t g = first; g < first + groups; ++g) {
+    std::int64_t o = begin;
+    const auto call = [&](auto rows) {
+      const std::int64_t row = o * shape.groups + g;
+      f(rows, Rows<rows()>{row * shape.size, shape.channels(), row, shape.groups, (g - first) * shape.size});
+      o += rows();
+    };
+    while (shape.size <= short_row && o + rows_at_once <= end) call(std::integral_constant<int, rows_at_once>{});
+    while (o < end) call(std::integral_constant<int, 1>{});
+  }
 }
 
 template <class T>
@@ -116,11 +226,42 @@ void normalize_row(const T* x, std::int64_t size, double mean, double inverse, c
   for (std::int64_t c = 0; c < size; ++c) y[c] = (x[c] - center - rest) * scale * gains[c] + shifts[c];
 }
 
-/// Writes dx of a row, and adds its terms to dgamma and dbeta.
+/// The sums of row_gradient for `rows` short rows, whose terms are also added to dgamma and dbeta.
+template <int rows, class T>
+void gradient_sums(const T* x, const T* dy, std::int64_t stride, std::int64_t size, const double* mean,
+                   const double* inverse, const T* gains, double* dgamma, double* dbeta, double* slopes,
+                   double* products) {
+  const auto add = [&]<class V>(V, std::int64_t c, auto* slope_sums, auto* product_sums) {
+    const V gain = load_as<V>(gains + c);
+    V of_gamma = load_as<V>(dgamma + c), of_beta = load_as<V>(dbeta + c);
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; ++r) {
+      const V d = load_as<V>(dy + r * stride + c), normal = (load_as<V>(x + r * stride + c) - mean[r]) * inverse[r];
+      of_gamma += d * normal;
+      of_beta += d;
+      const V slope = d * gain;
+      slope_sums[r] += slope;
+      product_sums[r] += slope * normal;
+    }
+    simd::store(dgamma + c, of_gamma);
+    simd::store(dbeta + c, of_beta);
+  };
+  Lanes a[rows] = {}, b[rows] = {};
+  std::int64_t c = 0;
+  for (; c + lanes <= size; c += lanes) add(Lanes{}, c, a, b);
+#pragma GCC unroll 4
+  for (int r = 0; r < rows; ++r) {
+    slopes[r] = sum_of(a[r]);
+    products[r] = sum_of(b[r]);
+  }
+  for (; c < size; ++c) add(0.0, c, slopes, products);
+}
+
+/// The same for one long row.
 template <class T>
-void row_gradient(const T* x, const T* dy, std::int64_t size, double mean, double inverse, bool centered,
-                  const T* gains, T* dx, double* dgamma, double* dbeta) {
-  const auto [slopes, products] = two_sums<16>(size, [&](std::int64_t c, double& slope, double& product) {
+void gradient_sums(const T* x, const T* dy, std::int64_t size, double mean, double inverse, const T* gains,
+                   double* dgamma, double* dbeta, double& slopes, double& products) {
+  std::tie(slopes, products) = two_sums<16>(size, [&](std::int64_t c, double& slope, double& product) {
     const auto d = static_cast<double>(dy[c]);
     const double normal = (static_cast<double>(x[c]) - mean) * inverse;
     dgamma[c] += d * normal;
@@ -128,6 +269,12 @@ void row_gradient(const T* x, const T* dy, std::int64_t size, double mean, doubl
     slope = d * static_cast<double>(gains[c]);
     product = slope * normal;
   });
+}
+
+/// Writes dx of a row from the sums of dy gamma and of dy gamma times the normalized x.
+template <class T>
+void row_gradient(const T* x, const T* dy, std::int64_t size, double mean, double inverse, bool centered,
+                  const T* gains, double slopes, double products, T* dx) {
   const auto n = static_cast<double>(size);
   const T center = static_cast<T>(mean), scale = static_cast<T>(inverse);
   const double of_x = -inverse * inverse * products / n;
@@ -172,20 +319,26 @@ std::vector<To> values_or(const T* values, std::int64_t offset, std::int64_t n, 
 template <class T>
 void normalize_rows(const GroupShape& shape, const T* x, const T* gamma, const T* beta, double epsilon, bool centered,
                     T* y, double* mean, double* inverse) {
-  Pieces(shape).for_each(
-      shape, [&](std::int64_t, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t groups) {
-        const std::int64_t size = shape.size, channels = groups * size, offset = first * size;
-        const std::vector<T> gains = values_or<T>(gamma, offset, channels, 1);
-        const std::vector<T> shifts = values_or<T>(beta, offset, channels, 0);
-        for (std::int64_t o = begin; o < end; ++o) {
-          for (std::int64_t g = 0; g < groups; ++g) {
-            const std::int64_t row = o * shape.groups + first + g;
-            row_moments(x + row * size, size, epsilon, centered, mean[row], inverse[row]);
-            normalize_row(x + row * size, size, mean[row], inverse[row], gains.data() + g * size,
-                          shifts.data() + g * size, y + row * size);
-          }
-        }
-      });
+  Pieces(shape).for_each(shape, [&](std::int64_t, std::int64_t begin, std::int64_t end, std::int64_t first,
+                                    std::int64_t groups) {
+    const std::int64_t size = shape.size, channels = groups * size, offset = first * size;
+    const std::vector<T> gains = values_or<T>(gamma, offset, channels, 1);
+    const std::vector<T> shifts = values_or<T>(beta, offset, channels, 0);
+    for_rows(shape, begin, end, first, groups, [&]<int rows>(std::integral_constant<int, rows>, const Rows<rows>& r) {
+      double means[rows], inverses[rows];
+      if (size <= short_row) {
+        moments_of_rows<rows>(x + r.start, r.stride, size, epsilon, centered, means, inverses);
+      } else {
+        row_moments(x + r.start, size, epsilon, centered, means[0], inverses[0]);
+      }
+      for (int i = 0; i < rows; ++i) {
+        mean[r.row(i)] = means[i];
+        inverse[r.row(i)] = inverses[i];
+        normalize_row(x + r.at(i), size, means[i], inverses[i], gains.data() + r.channel, shifts.data() + r.channel,
+                      y + r.at(i));
+      }
+    });
+  });
 }
 
 }  // namespace
@@ -241,13 +394,23 @@ void group_norm_gradient(const GroupShape& shape, const T* x, const T* dy, const
     double* const sums = partial.data() + 2 * block * stride + offset;
     if (shape.positions == 1) {
       const std::vector<T> row_gains = values_or<T>(gamma, offset, channels, 1);
-      for (std::int64_t o = begin; o < end; ++o) {
-        for (std::int64_t g = 0; g < groups; ++g) {
-          const std::int64_t row = o * shape.groups + first + g, c = g * size;
-          row_gradient(x + row * size, dy + row * size, size, mean[row], inverse[row], centered, row_gains.data() + c,
-                       dx + row * size, sums + c, sums + stride + c);
+      for_rows(shape, begin, end, first, groups, [&]<int rows>(std::integral_constant<int, rows>, const Rows<rows>& r) {
+        double means[rows], inverses[rows], slopes[rows], products[rows];
+        for (int i = 0; i < rows; ++i) means[i] = mean[r.row(i)], inverses[i] = inverse[r.row(i)];
+        const T* const gains = row_gains.data() + r.channel;
+        double *const of_gamma = sums + r.channel, *const of_beta = of_gamma + stride;
+        if (size <= short_row) {
+          gradient_sums<rows>(x + r.start, dy + r.start, r.stride, size, means, inverses, gains, of_gamma, of_beta,
+                              slopes, products);
+        } else {
+          gradient_sums(x + r.start, dy + r.start, size, means[0], inverses[0], gains, of_gamma, of_beta, slopes[0],
+                        products[0]);
         }
-      }
+        for (int i = 0; i < rows; ++i) {
+          row_gradient(x + r.at(i), dy + r.at(i), size, means[i], inverses[i], centered, gains, slopes[i], products[i],
+                       dx + r.at(i));
+        }
+      });
       return;
     }
     std::vector<double> buffer(static_cast<std::size_t>(5 * channels));

@@ -115,10 +115,8 @@ class ModelWriter {
       if (norm == nullptr) continue;
       const std::size_t before = node.inputs[0].node;
       const Layer& layer = *model.nodes()[before].layer;
-      const auto* convolution = dynamic_cast<const ConvolutionLayer*>(&layer);
-      const auto* dense = dynamic_cast<const DenseLayer*>(&layer);
-      const bool is_linear = convolution != nullptr ? convolution->activation() == linear
-                                                    : dense != nullptr && dense->options().activation == linear;
+      const auto* map = dynamic_cast<const LinearMapLayer*>(&layer);
+      const bool is_linear = map != nullptr && map->activation() == linear;
       if (is_linear && readers[before] == 1 && calls_.at(&layer) == 1 && calls_.at(norm) == 1) {
         folded[before] = folded[i] = norm;
       }
