@@ -58,7 +58,7 @@ const std::vector<Recipe>& recipes() {
        0.1,
        true,
        5e-4,
-       0.88,
+       0.85,
        0.9,
        {.horizontal_flip = true, .shift = 0.125, .fill = Fill::zeros}},
   };

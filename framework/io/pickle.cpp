@@ -193,7 +193,8 @@ class PickleMachine {
     if (!arguments->items.empty()) {
       for (const PickleValue* pair : arguments->items[0]->items) {
         check(pair->items.size() == 2 && ++pairs_ <= most_values,
-              "expected at most {} pairs as arguments of OrderedDict, got others or more", most_values);
+              "expected at most {} pairs as arguments of OrderedDict, got more, or an item of {} values", most_values,
+              pair->items.size());
         dict.items.insert(dict.items.end(), pair->items.begin(), pair->items.end());
       }
     }

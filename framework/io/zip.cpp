@@ -124,7 +124,8 @@ std::vector<std::string> ZipFile::names() const {
   std::set<std::string> seen;
   for (zip_int64_t i = 0; i < count; ++i) {
     const char* const name = zip_get_name(archive_->zip.get(), static_cast<zip_uint64_t>(i), 0);
-    archive_->require(name != nullptr && seen.insert(name).second, "expected entries with different names, got others");
+    archive_->require(name != nullptr && seen.insert(name).second,
+                      "expected entries with different names, got a name twice or none");
     names.emplace_back(name);
   }
   return names;

@@ -24,7 +24,11 @@ Tensor signs(std::string_view function, const Variable& outputs, const Tensor& t
     return std::ranges::all_of(values, [=](double v) { return v == a || v == b; });
   };
   const bool zero_one = all_of(0, 1);
-  check(zero_one || all_of(-1, 1), "{}: expected targets that are -1 or 1, or 0 or 1, got others", function);
+  if (!zero_one && !all_of(-1, 1)) {
+    const auto other = std::ranges::find_if(values, [](double v) { return v != -1 && v != 0 && v != 1; });
+    fail("{}: expected targets that are -1 or 1, or 0 or 1, got {}", function,
+         other == values.end() ? "both -1 and 0" : fmt::format("{}", *other));
+  }
   return map(function, targets.to(DType::float64), [=](double t) { return zero_one ? 2 * t - 1 : t; });
 }
 

@@ -25,7 +25,8 @@ ConvTransposeLayer<axes>::ConvTransposeLayer(Options options)
   check(options_.filters >= 1, "{}: expected filters >= 1, got {}", title(), options_.filters.value);
   bool allowed = !Axes<axes>::is_explicit(options_.padding);
   if constexpr (axes == 1) allowed = allowed && !options_.padding.is_causal();
-  check(allowed, "{}: expected padding valid or same, got another one; crop the output instead", title());
+  check(allowed, "{}: expected padding valid or same, got {}; crop the output instead", title(),
+        Axes<axes>::is_explicit(options_.padding) ? "amounts" : "causal");
   const auto size = Axes<axes>::extents(options_.kernel_size), strides = Axes<axes>::extents(options_.strides);
   const auto rates = Axes<axes>::extents(options_.dilation_rate);
   const auto positive = [](std::int64_t extent) { return extent >= 1 && extent < std::int64_t{1} << 31; };

@@ -113,7 +113,10 @@ TEST_CASE("every option of a loss has its effect, and its settings name it") {
 
 TEST_CASE("losses reject targets and options that do not fit") {
   const Tensor x = f64({2, 2}, {0.5, 0.25, 0.75, 1}), t = f64({2, 2}, {1, 0, 0.5, 1});
-  CHECK(error_of([&] { hinge(x, t); }) == "hinge: expected targets that are -1 or 1, or 0 or 1, got others");
+  CHECK(error_of([&] { hinge(x, t); }) == "hinge: expected targets that are -1 or 1, or 0 or 1, got 0.5");
+  CHECK(error_of([&] {
+          hinge(x, f64({2, 2}, {1, 0, -1, 1}));
+        }) == "hinge: expected targets that are -1 or 1, or 0 or 1, got both -1 and 0");
   CHECK(error_of([&] { huber(x, t, {}, {.delta = 0}); }) == "huber: expected a finite delta above 0, got 0");
   CHECK_THAT(error_of([&] {
                dice(x, t, f64({2}, {1, 2}), {.whole_batch = true});

@@ -147,7 +147,8 @@ double rounded_to_even(double x) { return std::nearbyint(x); }
 void range_row(ImportNode& n) {
   const Tensor start = n.constant(0), limit = n.constant(1), delta = n.constant(2);
   check(start.size() == 1 && limit.size() == 1 && delta.size() == 1 && delta.item() != 0,
-        "expected a start, a limit and a delta other than 0, got others");
+        "expected a start, a limit and a delta other than 0, got {}, {} and {} numbers{}", start.size(), limit.size(),
+        delta.size(), delta.size() == 1 && delta.item() == 0 ? " and a delta of 0" : "");
   const double count = std::max(std::ceil((limit.item() - start.item()) / delta.item()), 0.0);
   check(count <= (1 << 24), "expected at most 2^24 numbers, got {}", count);
   std::vector<double> values;
@@ -228,7 +229,7 @@ void where_row(ImportNode& n) {
   const Integers conditions = n.constant_integers(0);
   const std::size_t size = conditions.size();
   check(a && b && (a->size() == size || a->size() == 1) && (b->size() == size || b->size() == 1),
-        "expected lists of {} numbers, got others", size);
+        "expected two lists of {} numbers, got {} and {}", size, a ? a->size() : 0, b ? b->size() : 0);
   std::vector<Number> results;
   for (std::size_t i = 0; i < size; ++i) {
     const std::vector<Number>& from = conditions[i] != 0 ? *a : *b;

@@ -188,7 +188,8 @@ SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainabl
 SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainable, const Number& extent,
                                            std::int64_t axis) {
   check(is_floating(constant.dtype()) && extent.kind == Number::Kind::unknown && !extent.of.empty(),
-        "expected a floating constant and the extent of a value, got others");
+        "expected a floating constant and the extent of a value, got a constant of {} and {}", constant.dtype(),
+        extent.known() ? fmt::format("the number {}", extent.value) : "an extent that was computed");
   const ImportValue& value = graph.value(extent.of);
   const int lead = graph.lead(), rank = value.tensor->shape().rank() + lead - (value.batch.merged() ? 1 : 0);
   const std::int64_t of_file = lead == 1 && extent.value >= value.batch.at ? extent.value + 1 : extent.value;

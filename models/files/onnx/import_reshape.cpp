@@ -1,5 +1,6 @@
 // Reshape and Flatten, also of samples whose batch is merged with rows.
 #include <algorithm>
+#include <fmt/ranges.h>
 
 #include "models/files/onnx/import_graph.hpp"
 
@@ -92,7 +93,10 @@ int batch_axis_of(ImportNode& n, const std::vector<Number>& target, const Import
   for (int i = 0; i < rank; ++i) {
     if (may_be(i)) return i;
   }
-  fail("expected a target shape with the batch, got other numbers; the model computes each sample separately");
+  std::vector<std::int64_t> numbers;
+  for (const Number& number : target) numbers.push_back(number.value);
+  fail("expected a target shape with the batch, got {}; the model computes each sample separately",
+       fmt::join(numbers, " "));
 }
 
 Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> numbers, bool allow_zero) {
@@ -146,9 +150,11 @@ std::pair<Extent, Extent> merged_rows(const Target& target, const std::vector<Ex
   }
   check(rows_before == Extent(1) || rows_behind == Extent(1),
         "expected rows in front of the batch or behind it, got both; the model computes each sample separately");
-  check(!factor.known() || !rows_before.known() || !rows_behind.known() ||
-            rows_before.value() * rows_behind.value() == factor.value(),
-        "expected a target shape that keeps the elements of each sample, got another one");
+  if (factor.known() && rows_before.known() && rows_behind.known() &&
+      rows_before.value() * rows_behind.value() != factor.value()) {
+    fail("expected a target shape that keeps the elements of each sample, got one with {} times the batch, and {} rows",
+         factor, rows_before.value() * rows_behind.value());
+  }
   return {rows_before, rows_behind};
 }
 
@@ -186,7 +192,7 @@ void reshape_row(ImportNode& n) {
   n.allow_moved_batch();
   const bool allow_zero = n.integer("allowzero", 0) != 0;
   const auto target = n.numbers(1);
-  check(target.has_value(), "expected a target shape of integers that do not depend on values, got others");
+  check(target.has_value(), "expected a target shape of integers that do not depend on values, got a tensor");
   if (n.input(0).numbers) {  // a list of integers stays one
     check(target->size() <= 1, "expected a shape to stay a list, got {} axes", target->size());
     return n.graph.set(n.node.output(0), n.input(0));

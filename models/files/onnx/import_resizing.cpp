@@ -196,7 +196,8 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
     return axes;
   }
   const auto sizes = early || upsample || !n.has_input(3) ? std::nullopt : n.numbers(3);
-  check(sizes && sizes->size() == old.size(), "expected a scale or a size for each of {} axes, got others", old.size());
+  check(sizes && sizes->size() == old.size(), "expected a scale or a size for each of {} axes, got {}", old.size(),
+        sizes ? sizes->size() : 0);
   const auto ratio = [&](std::size_t i) {
     return static_cast<double>((*sizes)[i].value) / static_cast<double>(std::max<std::int64_t>(old[i].value(), 1));
   };
@@ -204,7 +205,8 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
   for (std::size_t i = 0; policy != "stretch" && i < old.size(); ++i) {
     check(policy == "not_larger" || policy == "not_smaller",
           "keep_aspect_ratio_policy: expected stretch, not_larger or not_smaller, got {:.60}", policy);
-    check(old[i].known() && (*sizes)[i].known(), "keep_aspect_ratio_policy: expected known extents, got others");
+    check(old[i].known() && (*sizes)[i].known(),
+          "keep_aspect_ratio_policy: expected known extents, got an unknown one on axis {}", i);
     const double scale = ratio(i);
     common = !common ? scale : policy == "not_larger" ? std::min(*common, scale) : std::max(*common, scale);
   }
@@ -212,7 +214,9 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
     const Number& size = (*sizes)[i];
     if (!size.known()) {  // the batch, or an unknown extent that does not change
       const bool same = size.of == n.node.input(0) && size.value == file_axes[i] - n.graph.lead();
-      check(same || size.kind == Number::Kind::batch, "expected sizes that do not depend on the inputs, got others");
+      check(same || size.kind == Number::Kind::batch,
+            "expected sizes that do not depend on the inputs, got one that depends on {}",
+            size.of.empty() ? "several" : size.of);
       axes.push_back({old[i], old[i], 1});
     } else if (!old[i].known()) {
       axes.push_back({old[i], Extent(size.value), -1});

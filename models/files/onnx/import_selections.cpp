@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <fmt/ranges.h>
 
 #include "models/files/onnx/import_graph.hpp"
 
@@ -27,7 +28,8 @@ void concat(ImportNode& n) {
     std::vector<Number> all;
     for (int i = 0; i < n.node.input_size(); ++i) {
       const auto part = n.numbers(i);
-      check(part.has_value() && (given == 0 || given == -1), "expected lists of integers along axis 0, got others");
+      check(part.has_value() && (given == 0 || given == -1),
+            "expected lists of integers along axis 0, got {} and axis {}", part ? "a list" : "another input", given);
       all.insert(all.end(), part->begin(), part->end());
     }
     return n.set_numbers(all);
@@ -42,7 +44,8 @@ void concat(ImportNode& n) {
   std::vector<SymbolicTensor> inputs;
   const int sample_rank = values[0].tensor->shape().rank();
   for (const ImportValue& value : values) {
-    check(value.tensor->shape().rank() == sample_rank, "expected inputs with the same number of axes, got others");
+    check(value.tensor->shape().rank() == sample_rank, "expected inputs with the same number of axes, got {} and {}",
+          sample_rank + 1, value.tensor->shape().rank() + 1);
     inputs.push_back(last ? n.images(value) : n.plain(value));
   }
   const int rank = sample_rank + n.graph.lead() - (batch.merged() ? 1 : 0);
@@ -96,9 +99,10 @@ std::optional<ImportValue> cut_constant(ImportNode& n) {
   const Integers axes = n.has_input(3) ? n.constant_integers(3) : Integers{0};
   const Integers steps = n.has_input(4) ? n.constant_integers(4) : Integers{1};
   const int rank = x.constant->rank(), lead = n.graph.lead();
-  check(axes.size() == 1 && axes[0] >= -rank && axes[0] < rank && steps == Integers{1} &&
-            n.constant_integers(1) == Integers{0},
-        "expected a slice of one axis from its begin with step 1, got another one");
+  const Integers begins = n.constant_integers(1);
+  check(axes.size() == 1 && axes[0] >= -rank && axes[0] < rank && steps == Integers{1} && begins == Integers{0},
+        "expected a slice of one axis from its begin with step 1, got axes {}, begins {} and steps {}",
+        fmt::join(axes, " "), fmt::join(begins, " "), fmt::join(steps, " "));
   const std::int64_t axis = axes[0] < 0 ? axes[0] + rank : axes[0];
   check(lead == 0 || (axis > 0 && x.constant->dim(0) == 1),
         "expected a constant with a batch axis of extent 1, of which another axis is cut, got {}", x.constant->shape());
@@ -119,7 +123,8 @@ void slice_row(ImportNode& n) {
   if (!n.is_tensor(0)) {
     const auto list = n.numbers(0);
     check(list && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) && steps[0] == 1,
-          "expected a slice of a list with step 1, got another one");
+          "expected a slice of a list with step 1, got axes {} and steps {}", fmt::join(axes, " "),
+          fmt::join(steps, " "));
     const std::int64_t size = std::ssize(*list);
     const auto clamped = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + size : at, 0, size); };
     const std::int64_t begin = clamped((*starts)[0]), end = std::max(begin, clamped((*ends)[0]));

@@ -138,7 +138,8 @@ std::optional<ImportValue> repeated_constant(ImportNode& n, const std::vector<Nu
     if (i == at) continue;
     const Number& number = numbers[static_cast<std::size_t>(i)];
     check(number.known() && number.value >= 1 && number.value <= (1 << 24),
-          "expected known numbers of 1 to 2^24 besides the batch, got another one");
+          "expected known numbers of 1 to 2^24 besides the batch, got {}",
+          number.known() ? fmt::format("{}", number.value) : "an unknown one");
     target.push_back(tile ? number.value : std::max(number.value, extents[target.size()]));
     size *= target.back() * (tile ? extents[target.size() - 1] : 1);
     check(size <= (1 << 24), "expected a constant of at most 2^24 elements, got the axes ({})",

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <fmt/ranges.h>
 #include <limits>
 
 #include "framework/ops/manipulation.hpp"
@@ -179,7 +180,8 @@ TransposedWindow transposed_window(ImportNode& n, const Integers& size, const Pa
   const std::string mode = automatic_padding(n);
   auto wanted = n.integers("output_shape");
   if (wanted && wanted->size() == axes + 2) wanted->erase(wanted->begin(), wanted->begin() + 2);
-  check(!wanted || wanted->size() == axes, "output_shape: expected {} numbers, got others", axes);
+  check(!wanted || wanted->size() == axes, "output_shape: expected {} numbers, got {}", axes,
+        wanted ? wanted->size() : 0);
   if (mode == "VALID") window.amounts = Amounts(axes, {0, 0});
   if (!wanted && !mode.starts_with("SAME")) return {window, added};
   for (std::size_t i = 0; i < axes; ++i) {
@@ -222,8 +224,8 @@ void conv_transpose(ImportNode& n, const Tensor& weights) {
         "expected an input of {} channels, which the groups divide, got {} channels and {} groups", channels,
         x.shape()[-1], groups);
   const std::int64_t filters = weights.dim(1), part = channels / groups;
-  check(!n.has_input(2) || n.constant(2).size() == groups * filters, "expected a bias of {} numbers, got others",
-        groups * filters);
+  check(!n.has_input(2) || n.constant(2).size() == groups * filters, "expected a bias of {} numbers, got {}",
+        groups * filters, n.has_input(2) ? n.constant(2).size() : 0);
   const bool same = is_same(transposed, x.shape());
   Integers output_padding(axes, 0);
   Amounts cut(axes, {0, 0});
@@ -317,13 +319,15 @@ void pool(ImportNode& n, const Integers& size) {
   SymbolicTensor x = n.images(0, axes + 1);
   FileWindow window = window_of(n, size, x.shape());
   const bool dilated = std::ranges::any_of(window.dilation, [](std::int64_t rate) { return rate != 1; });
-  check(max || !dilated, "dilations: expected 1 for means, got other numbers");
+  check(max || !dilated, "dilations: expected 1 for means, got {}", fmt::join(window.dilation, " "));
   const bool padding_counts = n.integer("count_include_pad", 0) != 0;
   if (n.integer("ceil_mode", 0) != 0 && n.text("auto_pad", "NOTSET") == "NOTSET") {
     for (std::size_t i = 0; i < axes; ++i) {
       const std::int64_t behind = rounded_up(x.shape()[static_cast<int>(i)], window, i);
       check(!padding_counts || (x.shape()[static_cast<int>(i)].known() && behind <= window.amounts[i][1]),
-            "ceil_mode: expected windows that end in the padded image, got others with count_include_pad");
+            "ceil_mode: expected windows that end in the padded image with count_include_pad, got one that needs {} "
+            "more elements on axis {}",
+            behind, i);
       if (!padding_counts) window.amounts[i][1] = behind;
     }
   }
