@@ -24,17 +24,22 @@ std::optional<Variable> LinearMapLayer::bias(ForwardPass& pass) const {
   return parameter(pass, "bias");
 }
 
-std::vector<Variable> LinearMapLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  const std::optional<Variable> added = bias(pass);
+std::optional<Tensor> LinearMapLayer::in_cache(const Variable& x, ForwardPass& pass) const {
   const std::optional<ElementFunction>& function = activation().of_element();
-  if (function || (added && activation() == linear)) {
-    InferenceEpilogue epilogue{.function = function};
-    if (added) epilogue.bias = added->value();
-    if (!added || !added->tracked()) {
-      if (auto y = mapped_with(inputs.front(), epilogue, pass)) return {Variable(std::move(*y))};
-    }
+  if (pass.records() || !(function || (use_bias() && activation() == linear))) return std::nullopt;
+  InferenceEpilogue epilogue{.function = function};
+  if (const auto added = bias(pass)) {
+    if (added->tracked()) return std::nullopt;
+    epilogue.bias = added->value();
   }
-  return {activated(mapped(inputs.front(), pass), added, activation())};
+  return mapped_with(x, epilogue, pass);
+}
+
+std::vector<Variable> LinearMapLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
+  const Variable& x = inputs.front();
+  if (auto y = in_cache(x, pass)) return {Variable(std::move(*y))};
+  const Variable y = mapped(x, pass);
+  return {activated(y, bias(pass), activation())};
 }
 
 }  // namespace xtape

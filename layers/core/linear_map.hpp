@@ -37,6 +37,10 @@ class LinearMapLayer : public Layer {
 
   std::string output_activation() const override { return activation().name(); }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
+
+ private:
+  /// The output if no derivative is recorded and the map, the bias and the activation can be computed together.
+  std::optional<Tensor> in_cache(const Variable& x, ForwardPass& pass) const;
 };
 
 }  // namespace xtape

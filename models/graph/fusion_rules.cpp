@@ -95,10 +95,9 @@ struct Link {
         function(call.layers[part + 3]) {}
 };
 
-/// What follows the map of a link, in inference; nothing if a derivative is recorded.
+/// What follows the map of a link, in inference; nothing if it needs a derivative.
 std::optional<InferenceEpilogue> epilogue_of(const Link& link, const std::optional<Variable>& residual, DType dtype,
                                              ForwardPass& pass) {
-  if (pass.mode() != Mode::inference || pass.records()) return std::nullopt;
   InferenceEpilogue epilogue;
   bool tracked = false;
   const auto value = [&](const Variable& variable) {
@@ -208,15 +207,20 @@ Variable activated_map(FusedCall& call, std::size_t part, const Variable& x, For
 
 /// One or several links, each of which reads the output of the one before. Only the last one has a sum.
 Variable compute_links(FusedCall& call, ForwardPass& pass) {
-  call.enter(0, call.layers.size() - 1, pass);
-  if (call.layers.size() > 4) {
+  const bool infers = pass.mode() == Mode::inference && !pass.records();
+  if (infers && call.layers.size() > 4) {
+    call.enter(0, call.layers.size() - 1, pass);
     if (auto y = in_bands(call, pass)) return std::move(*y);
   }
   Variable x = std::move(call.inputs.front());
   for (std::size_t part = 0; part < call.layers.size(); part += 4) {
     const Link link(call, part);
-    call.enter(part, part + 3, pass);
-    if (auto y = in_cache(link, x, call.residual, pass)) {
+    std::optional<Variable> y;
+    if (infers) {
+      call.enter(part, part + 3, pass);
+      y = in_cache(link, x, call.residual, pass);
+    }
+    if (y) {
       x = std::move(*y);
     } else {
       x = link.normalization ? normalized(call, part, std::move(x), pass) : activated_map(call, part, x, pass);

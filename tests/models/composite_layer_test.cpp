@@ -372,7 +372,7 @@ TEST_CASE("a sublayer that is not listed is an Error instead of zeros that are n
                    model(Tensor::ones({2, 4}), pass);
                  }),
                  Catch::Contains("PartlyListed partly_listed_1: Dense") &&
-                     Catch::Contains("expected a kernel with an initial value, got none; list this layer in "
+                     Catch::Contains("with an initial value, got none; list this layer in "
                                      "sublayers() of the layer that computes with it"));
     }
   }

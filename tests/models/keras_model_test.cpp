@@ -241,7 +241,9 @@ TEST_CASE("an archive lists the layers in the order in which its weights are num
 
 TEST_CASE("what xtape lacks is an error with layer, class and option") {
   const std::vector<std::tuple<std::string, std::string, std::string>> rows{
-      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first"})", "data_format: expected"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels"})", "data_format: expected"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first", "activation": "softmax"})",
+       "activation: expected a function of elements"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "padding": "causal"})", "padding: expected"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "activity_regularizer": "l2"})", "activity_regularizer"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "invented": 1})", "\"invented\""},
@@ -255,7 +257,7 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
       {"Dense", R"({"units": 2, "activation": "hard_sigmoid"})", "another formula"},
       {"Dense", R"({"units": 2, "activation": "invented"})", "activation: expected"},
       {"Dense", R"({"units": 2, "dtype": "mixed_float16"})", "dtype: expected float32"},
-      {"BatchNormalization", R"({"axis": 1})", "axis: expected -1, the last axis"},
+      {"BatchNormalization", R"({"axis": 2})", "axis: expected -1, the last axis"},
       {"BatchNormalization", R"({"renorm": true})", "renorm: expected [false]"},
       {"Normalization", R"({"axis": -1, "invert": true})", "invert: expected"},
       {"Normalization", R"({"axis": -1, "mean": [1.0, 2.0]})", "mean: expected"},
