@@ -106,6 +106,32 @@ TEST_CASE("every operator reads operands of any kind or rejects them with an Err
   CHECK(read > 500);
 }
 
+TEST_CASE("Einsum reads operands of any kind or rejects them with an Error that names the node") {
+  const std::vector<std::pair<std::string, std::string>> kinds{{"x", "abcd"},    {"x", "adcb"},     {"image", "abcd"},
+                                                               {"numbers", "b"}, {"integers", "b"}, {"shape", "b"}};
+  int read = 0;
+  for (const auto& [first, letters] : kinds) {
+    for (const auto& [second, others] : kinds) {
+      for (const std::string output : {"", "->abcd", "->ab", "->ba", "->b", "->"}) {
+        for (const bool batch_axis : {true, false}) {
+          for (const bool two : {true, false}) {
+            const std::string equation = letters + (two ? "," + others : "") + output;
+            INFO(first << " " << second << " " << equation << " " << batch_axis);
+            auto file = file_with("Einsum", two ? std::vector{first, second} : std::vector{first});
+            set_text(file, "equation", equation);
+            const std::string error = error_in(file, batch_axis);
+            if (error.empty()) ++read;
+            const bool named = error.empty() || error.find("\"tested\"") != std::string::npos ||
+                               error.find("output \"y\"") != std::string::npos;
+            if (!named) FAIL(error);
+          }
+        }
+      }
+    }
+  }
+  CHECK(read > 50);
+}
+
 TEST_CASE("an attribute of text with a value that ONNX does not define is an Error") {
   struct Row {
     std::string type;
