@@ -298,3 +298,31 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
     }
   }
 }
+
+TEST_CASE("integers that are computed from a shape are an Error where they are not defined") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> inputs;  // "a" is a list of integers
+    Integers integers;
+    std::string message;
+  };
+  constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
+  const std::vector<Row> rows{
+      {"Add", {"shape", "a"}, {1, 2, 3}, "expected lists of one length, got 4 and 3"},
+      {"Add", {"shape", "a"}, {largest}, "expected integers without overflow, got 2 and 9223372036854775807"},
+      {"Sub", {"a", "shape"}, {-largest}, "expected integers without overflow, got -9223372036854775807 and 2"},
+      {"Mul", {"shape", "a"}, {largest / 2 + 1}, "expected integers without overflow, got 2 and 4611686018427387904"},
+      {"Div", {"shape", "a"}, {0}, "expected integers without overflow, got 2 and 0"},
+      {"Gather", {"shape", "a"}, {4}, "expected positions below 4, got 4"},
+      {"Gather", {"shape", "a"}, {-5}, "expected positions below 4, got -1"},
+      {"Gather", {"shape", "numbers"}, {0}, "expected positions in a list, got (4,)"},
+      {"Gather", {"x", "numbers"}, {0}, "expected integers as positions, got float32"},
+      {"Gather", {"integers", "x"}, {0}, "expected rows of a table, got rows of int64 along axis 0"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
+    auto file = file_with(row.type, row.inputs);
+    add_constant(file, "a", {std::ssize(row.integers)}, row.integers);
+    CHECK_THAT(error_in(file, false), Catch::Contains(row.message));
+  }
+}

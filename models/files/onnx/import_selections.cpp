@@ -175,7 +175,8 @@ void gather(ImportNode& n) {
       return gather_numbers(n, *list);
     }
     const Tensor table = n.constant(0);
-    check(given == 0 && table.rank() >= 1 && is_floating(table.dtype()), "expected rows of a table, got others");
+    check(given == 0 && table.rank() >= 1 && is_floating(table.dtype()),
+          "expected rows of a table, got rows of {} along axis {}", table.dtype(), given);
     Integers shape;
     for (int i = 0; i < table.rank(); ++i) shape.push_back(table.dim(i));
     return n.set(n.operation({.function = std::string("Embedding"), .constant_shape = shape}, {n.plain(1)},
