@@ -264,9 +264,9 @@ TEST_CASE("an optimizer whose state is divided among the ranks has the same bits
 }
 
 TEST_CASE("frozen parameters do not count when the optimizer's state is divided") {
-  const auto input = Input({40});
   std::vector<std::int64_t> bytes(2);
   run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+    const auto input = Input({40});
     auto x = Dense({.units = 60, .use_bias = false, .name = "frozen"})(input);
     x = Dense({.units = 10, .use_bias = false})(x);
     Model model(input, Dense({.units = 60, .use_bias = false})(x));
