@@ -18,6 +18,7 @@ template <class Visit>
 void visit_rows(const StridedView& view, Visit visit) {
   const std::size_t rank = view.extents.size();
   const std::int64_t count = rank == 0 ? 1 : view.extents.back(), stride = rank == 0 ? 0 : view.strides.back();
+  if (count == 0) return;  // there may be 2^60 rows without elements
   std::int64_t rows = 1, begin = view.offset;
   for (std::size_t axis = 0; axis + 1 < rank; ++axis) rows *= view.extents[axis];
   std::vector<std::int64_t> index(rank);

@@ -99,7 +99,7 @@ std::int64_t band_of(const std::vector<Link<T>>& links, std::int64_t images) {
   std::int64_t band = links.back().window.out_height, rows = 1, between = 0, weights = 0;
   for (std::size_t l = links.size() - 1; l > 0; --l) {
     const kernels::Window& w = links[l].window;
-    rows *= w.stride_height;
+    rows = std::min(rows * w.stride_height, w.height);
     band = std::min(band, band_bytes / static_cast<std::int64_t>(sizeof(T)) / (rows * links[l].input_row()));
     between += w.height * links[l].input_row();
   }

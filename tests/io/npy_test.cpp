@@ -99,6 +99,14 @@ TEST_CASE("arrays in the other byte order and in Fortran order are converted") {
   check_read(npy(header("<i2", "(2, 3, 4)", "True"), columns), DType::int64, {2, 3, 4}, rows);
 }
 
+TEST_CASE("an array without elements is read at once, whatever its other extents are") {
+  for (const char* order : {"True", "False"}) {
+    const std::string text =
+        fmt::format("{{'descr': '<f4', 'fortran_order': {}, 'shape': (1099511627776, 1048576, 0)}}", order);
+    CHECK(read(npy(text, "")).shape() == Shape{std::int64_t{1} << 40, 1 << 20, 0});
+  }
+}
+
 TEST_CASE("large arrays are converted piece by piece") {
   std::string bytes;
   constexpr int count = 200'000;

@@ -185,3 +185,14 @@ TEST_CASE("convolutions that are computed in bands of rows have the bits of sepa
   const Tensor images = RandomStream(5).normal({4, 97, 120, 3}, 0, 1, DType::float64);
   CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
 }
+
+TEST_CASE("bands of convolutions with the largest strides have the bits of separate layers") {
+  constexpr std::int64_t stride = std::int64_t{1} << 30;
+  const auto input = Input({7, 16, 3});
+  auto x = Activation(relu)(Conv2D({.filters = 16})(input));
+  x = Activation(relu)(DepthwiseConv2D({.kernel_size = 1, .strides = {stride, 1}})(x));
+  x = Activation(relu)(Conv2D({.filters = 4, .strides = {stride, 1}})(x));
+  const FusedPair models(input, x);
+  const Tensor images = RandomStream(5).normal({1, 7, 16, 3});
+  CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+}

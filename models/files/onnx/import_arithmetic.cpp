@@ -212,7 +212,7 @@ ImportValue aligned(ImportNode& n, ImportValue operand, std::int64_t axis) {
   const int rank = n.rank(0);
   axis = axis < 0 ? axis + rank : axis;
   Shape shape = operand.constant->shape();
-  check(axis >= 0 && axis + shape.rank() <= rank, "axis: expected an axis of the first operand, got {}", axis);
+  check(axis >= 0 && axis <= rank - shape.rank(), "axis: expected an axis of the first operand, got {}", axis);
   std::vector<std::int64_t> extents(shape.begin(), shape.end());
   extents.resize(static_cast<std::size_t>(rank - axis), 1);
   operand.constant = operand.constant->reshaped(Shape(extents));

@@ -63,7 +63,8 @@ void gemm(ImportNode& n) {
 /// The constant that the only reader of the product adds, if it is a bias; that node is then computed too.
 std::optional<Tensor> added_bias(ImportNode& n, std::int64_t units, std::string& output) {
   const xtape_onnx::NodeProto* reader = n.graph.only_reader(n.node.output(0));
-  if (reader == nullptr || reader->op_type() != "Add" || reader->input_size() != 2 || reader->output_size() != 1) {
+  if (reader == nullptr || reader->op_type() != "Add" || reader->input_size() != 2 || reader->output_size() != 1 ||
+      reader->attribute_size() > 0) {  // before opset 7 an axis may be given
     return std::nullopt;
   }
   const bool first = reader->input(0) == n.node.output(0);
