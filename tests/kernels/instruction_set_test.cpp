@@ -70,9 +70,9 @@ std::vector<Operation> operations() {
   return all;
 }
 
-/// Selects another instruction set at every call.
+/// Selects another instruction set at every call, by any thread.
 void choose_another() {
-  static std::size_t calls = 0;
+  static std::atomic<std::size_t> calls = 0;
   const auto sets = kernels::available_instruction_sets();
   kernels::set_instruction_set(sets[calls++ % sets.size()]);
 }
