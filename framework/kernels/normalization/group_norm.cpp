@@ -108,29 +108,29 @@ V load_as(const T* p) {
 
 double sum_of(const Lanes& v) { return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7])); }
 
-/// Two sums over [0, n) for each of `rows` rows: f(r, i, a, b) adds the terms of row r from i on to a and b, which are
-/// doubles or vectors of doubles.
+/// Two sums over [0, n) for each of `rows` rows: f(V(), i, a, b) adds the terms from i on to a[r] and b[r] for each row
+/// r, where V is double or a vector of doubles.
 template <int rows, class F>
 void two_sums_of_rows(std::int64_t n, const F& f, double* first, double* second) {
   Lanes a[rows] = {}, b[rows] = {};
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; ++r) f(r, i, a[r], b[r]);
-  }
+  for (; i + lanes <= n; i += lanes) f(Lanes{}, i, a, b);
 #pragma GCC unroll 4
   for (int r = 0; r < rows; ++r) {
     first[r] = sum_of(a[r]);
     second[r] = sum_of(b[r]);
   }
-  for (; i < n; ++i) {
-    for (int r = 0; r < rows; ++r) f(r, i, first[r], second[r]);
-  }
+  for (; i < n; ++i) f(0.0, i, first, second);
 }
 
-/// Whether a mean that is `shifted` away from the origin of the deviations has an accurate variance.
-bool is_near(double shifted, double variance) {
+/// Sets the mean, 0 unless `centered`, and 1 / sqrt(variance + epsilon) of n elements from the sum of their deviations
+/// from `origin` and that of the squares. Returns whether the mean is near enough for an accurate variance.
+bool moments_around(double origin, double sum, double squares, double n, double epsilon, bool centered, double& mean,
+                    double& inverse) {
   constexpr double far = 64;  // squares of deviations of the mean, in variances
+  const double shifted = centered ? sum / n : 0, variance = std::max(squares / n - shifted * shifted, 0.0);
+  mean = origin + shifted;
+  inverse = 1 / std::sqrt(variance + epsilon);
   return shifted * shifted <= far * variance;
 }
 
@@ -144,10 +144,7 @@ void row_moments(const T* row, std::int64_t size, double epsilon, bool centered,
       deviation = static_cast<double>(row[i]) - origin;
       square = deviation * deviation;
     });
-    const double shifted = centered ? sum / n : 0, variance = std::max(squares / n - shifted * shifted, 0.0);
-    mean = origin + shifted;
-    inverse = 1 / std::sqrt(variance + epsilon);
-    return is_near(shifted, variance);
+    return moments_around(origin, sum, squares, n, epsilon, centered, mean, inverse);
   };
   if (!centered) return static_cast<void>(around(0));
   if (!around(static_cast<double>(row[0]))) around(mean);
@@ -158,31 +155,28 @@ template <int rows, class T>
 void moments_of_rows(const T* x, std::int64_t stride, std::int64_t size, double epsilon, bool centered, double* mean,
                      double* inverse) {
   const auto n = static_cast<double>(size);
-  double origin[rows], sum[rows], squares[rows], shifted[rows];
-  bool near = true;
+  double origin[rows], sum[rows], squares[rows];
   const auto around_origin = [&] {
     two_sums_of_rows<rows>(
         size,
-        [&](int r, std::int64_t i, auto& a, auto& b) {
-          using V = std::remove_reference_t<decltype(a)>;
-          const V deviation = load_as<V>(x + r * stride + i) - origin[r];
-          a += deviation;
-          b += deviation * deviation;
+        [&]<class V>(V, std::int64_t i, auto* a, auto* b) {
+#pragma GCC unroll 4
+          for (int r = 0; r < rows; ++r) {
+            const V deviation = load_as<V>(x + r * stride + i) - origin[r];
+            a[r] += deviation;
+            b[r] += deviation * deviation;
+          }
         },
         sum, squares);
-    near = true;
+    bool near = true;
 #pragma GCC unroll 4
     for (int r = 0; r < rows; ++r) {
-      shifted[r] = centered ? sum[r] / n : 0;
-      const double variance = std::max(squares[r] / n - shifted[r] * shifted[r], 0.0);
-      mean[r] = origin[r] + shifted[r];
-      inverse[r] = 1 / std::sqrt(variance + epsilon);
-      near = near && is_near(shifted[r], variance);
+      near = moments_around(origin[r], sum[r], squares[r], n, epsilon, centered, mean[r], inverse[r]) && near;
     }
+    return near;
   };
   for (int r = 0; r < rows; ++r) origin[r] = centered ? static_cast<double>(x[r * stride]) : 0;
-  around_origin();
-  if (!centered || near) return;
+  if (around_origin() || !centered) return;
   if constexpr (rows > 1) {  // row by row, so that a row does not depend on the others
     for (int r = 0; r < rows; ++r)
       moments_of_rows<1>(x + r * stride, stride, size, epsilon, centered, mean + r, inverse + r);
@@ -246,15 +240,7 @@ void gradient_sums(const T* x, const T* dy, std::int64_t stride, std::int64_t si
     simd::store(dgamma + c, of_gamma);
     simd::store(dbeta + c, of_beta);
   };
-  Lanes a[rows] = {}, b[rows] = {};
-  std::int64_t c = 0;
-  for (; c + lanes <= size; c += lanes) add(Lanes{}, c, a, b);
-#pragma GCC unroll 4
-  for (int r = 0; r < rows; ++r) {
-    slopes[r] = sum_of(a[r]);
-    products[r] = sum_of(b[r]);
-  }
-  for (; c < size; ++c) add(0.0, c, slopes, products);
+  two_sums_of_rows<rows>(size, add, slopes, products);
 }
 
 /// The same for one long row.
