@@ -7,6 +7,7 @@
 #include "tests/support/support.hpp"
 
 using namespace xtape;
+using xtape::test::convolution;
 using xtape::test::FusedPair;
 using xtape::test::one_step;
 using xtape::test::OneStep;
@@ -26,15 +27,6 @@ std::vector<Step> activations() {
   all.push_back([](const SymbolicTensor& x) { return LeakyReLU()(x); });
   all.push_back([](const SymbolicTensor& x) { return ELU({.alpha = 0.7})(x); });
   return all;
-}
-
-Conv2D convolution(std::int64_t filters, std::int64_t size, std::int64_t groups = 1, bool bias = true) {
-  return Conv2D({.filters = filters,
-                 .kernel_size = size,
-                 .padding = Padding::same,
-                 .groups = groups,
-                 .use_bias = bias,
-                 .bias_initializer = he_normal()});
 }
 
 /// Linear maps of images with 16 channels, by every method of convolution.

@@ -4,9 +4,20 @@
 #include <algorithm>
 #include <vector>
 
+#include "layers/convolution/conv.hpp"
 #include "models/graph/model.hpp"
 
 namespace xtape::test {
+
+/// A convolution whose output is as large as its input, with a bias other than 0.
+inline Conv2D convolution(std::int64_t filters, std::int64_t size, std::int64_t groups = 1, bool bias = true) {
+  return Conv2D({.filters = filters,
+                 .kernel_size = size,
+                 .padding = Padding::same,
+                 .groups = groups,
+                 .use_bias = bias,
+                 .bias_initializer = he_normal()});
+}
 
 /// Appends the tensors that `tensor` is computed from, in the order of computation, and `tensor` itself.
 inline void collect(const SymbolicTensor& tensor, std::vector<SymbolicTensor>& found) {

@@ -18,6 +18,7 @@
 #include "tests/support/support.hpp"
 
 using namespace xtape;
+using xtape::test::convolution;
 using xtape::test::error_of;
 using xtape::test::largest_difference;
 using xtape::test::one_step;
@@ -197,23 +198,15 @@ TEST_CASE("fused layers are recorded as one op, and values with other readers ar
 
 TEST_CASE("convolutions that inference normalizes in the cache have the bits of separate layers") {
   const auto input = Input({any, any, 3});
-  const auto conv = [](std::int64_t filters, std::int64_t size, bool bias, std::int64_t groups = 1) {
-    return Conv2D({.filters = filters,
-                   .kernel_size = size,
-                   .padding = Padding::same,
-                   .groups = groups,
-                   .use_bias = bias,
-                   .bias_initializer = he_normal()});
-  };
   const auto normalized = [](const SymbolicTensor& x) { return BatchNormalization({.momentum = 0.5})(x); };
-  auto x = ReLU({.max_value = 1})(normalized(conv(16, 3, true)(input)));  // strips
-  x = Activation(relu)(normalized(conv(40, 1, false)(x)));                // a product
+  auto x = ReLU({.max_value = 1})(normalized(convolution(16, 3)(input)));  // strips
+  x = Activation(relu)(normalized(convolution(40, 1, 1, false)(x)));       // a product
   const auto depthwise = DepthwiseConv2D({.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2});
   x = Activation(relu6)(normalized(depthwise(x)));
-  const auto y = normalized(conv(80, 3, false)(x));  // Winograd's method
+  const auto y = normalized(convolution(80, 3, 1, false)(x));  // Winograd's method
   x = Activation(relu6)(Add()({y, x}));
-  x = normalized(conv(48, 3, true, 4)(x));
-  x = BatchNormalization({.center = false, .scale = false})(conv(700, 1, true)(x));  // columns beyond one part
+  x = normalized(convolution(48, 3, 4)(x));
+  x = BatchNormalization({.center = false, .scale = false})(convolution(700, 1)(x));  // columns beyond one part
   Pair models(input, Activation(tanh)(x));
   for (int i = 0; i < 3; ++i) {
     ForwardPass pass(Mode::recalibration);
