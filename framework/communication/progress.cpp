@@ -28,31 +28,6 @@ constexpr seconds longest_leave{60};
 
 double seconds_of(std::chrono::milliseconds time) { return static_cast<double>(time.count()) / 1000; }
 
-/// The description of an operation as ranks exchange it. It always fits: an element type and 8 extents.
-using Description = std::array<char, 256>;
-
-/// The exchange of descriptions with one rank.
-struct Greeting {
-  Greeting(int peer, Description& own)
-      : sent(true, peer, reinterpret_cast<std::byte*>(own.data()), own.size()),
-        received(false, peer, reinterpret_cast<std::byte*>(other.data()), other.size()) {}
-
-  Description other{};
-  Transfer sent, received;
-  bool agreed = false;
-};
-
-/// An operation in execution.
-struct Running {
-  std::shared_ptr<CollectiveOperation> operation;
-  std::int64_t number;
-  Description own{};
-  std::list<Greeting> greetings;
-  std::list<Round>::iterator round;
-  bool posted = false;
-  Duration last_progress{0};
-};
-
 // Notes between ranks: the reason of a failure, the end of a rank and the number of its operations, or a sign of life.
 constexpr char failure_note = 'F', end_note = 'E', life_note = 'L';
 
@@ -83,6 +58,31 @@ class ProgressThread::State {
   int size() const { return place_.size; }
 
  private:
+  /// The description of an operation as ranks exchange it. It always fits: an element type and 8 extents.
+  using Description = std::array<char, 256>;
+
+  /// The exchange of descriptions with one rank.
+  struct Greeting {
+    Greeting(int peer, Description& own)
+        : sent(true, peer, reinterpret_cast<std::byte*>(own.data()), own.size()),
+          received(false, peer, reinterpret_cast<std::byte*>(other.data()), other.size()) {}
+
+    Description other{};
+    Transfer sent, received;
+    bool agreed = false;
+  };
+
+  /// An operation in execution.
+  struct Running {
+    std::shared_ptr<CollectiveOperation> operation;
+    std::int64_t number;
+    Description own{};
+    std::list<Greeting> greetings;
+    std::list<Round>::iterator round;
+    bool posted = false;
+    Duration last_progress{0};
+  };
+
   void loop();
   bool take_submitted();
   void begin(Running& running);

@@ -29,9 +29,9 @@ void require(bool done, const std::filesystem::path& path) {
 constexpr std::string_view prefix = ".xtape-", suffix = ".tmp";
 
 /// A new file in the folder of the target. It is removed at the end of the scope unless it has replaced the target.
-class TemporaryFile {
+class ReplacingFile {
  public:
-  explicit TemporaryFile(std::filesystem::path target) : target_(std::move(target)) {
+  explicit ReplacingFile(std::filesystem::path target) : target_(std::move(target)) {
     static std::atomic<unsigned> counter = 0;
     do {
       path_ = target_.parent_path() / fmt::format("{}{}-{}{}", prefix, getpid(), counter++, suffix);
@@ -39,9 +39,9 @@ class TemporaryFile {
     } while (descriptor_ < 0 && errno == EEXIST);
     require(descriptor_ >= 0, target_);
   }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
+  ReplacingFile(const ReplacingFile&) = delete;
+  ReplacingFile& operator=(const ReplacingFile&) = delete;
+  ~ReplacingFile() {
     if (descriptor_ >= 0) close(descriptor_);
     if (!renamed_) unlink(path_.c_str());
   }
@@ -85,7 +85,7 @@ class TemporaryFile {
 /// The stream buffer: collects small writes and passes large ones on directly.
 class FileBuffer : public std::streambuf {
  public:
-  explicit FileBuffer(TemporaryFile& file) : file_(file), buffer_(1 << 16) { reset(); }
+  explicit FileBuffer(ReplacingFile& file) : file_(file), buffer_(1 << 16) { reset(); }
 
  protected:
   int_type overflow(int_type c) override {
@@ -111,7 +111,7 @@ class FileBuffer : public std::streambuf {
  private:
   void reset() { setp(buffer_.data(), buffer_.data() + buffer_.size()); }
 
-  TemporaryFile& file_;
+  ReplacingFile& file_;
   std::vector<char> buffer_;
 };
 
@@ -142,7 +142,7 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   check(std::filesystem::is_directory(folder, error), "expected to write {}, got no folder {}; make it first",
         path.string(), folder.string());
-  TemporaryFile file(target);
+  ReplacingFile file(target);
   FileBuffer buffer(file);
   std::ostream out(&buffer);
   out.exceptions(std::ios::badbit);  // propagates the Error that the buffer throws

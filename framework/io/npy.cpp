@@ -25,7 +25,7 @@ static_assert(std::endian::native == std::endian::little, "arrays are written in
 constexpr std::string_view signature = "\x93NUMPY";
 
 /// The content of a file or of an entry of an archive.
-struct Source {
+struct NpyContent {
   std::int64_t size;
   std::function<void(std::int64_t offset, void* target, std::int64_t bytes)> read;
 };
@@ -111,7 +111,7 @@ class Header {
 
 /// Reads `count` elements of type Stored as elements of the tensor's type.
 template <class Stored, class Wanted, class Convert>
-Tensor read_elements(const Source& source, std::int64_t offset, std::int64_t count, DType dtype, bool swapped,
+Tensor read_elements(const NpyContent& source, std::int64_t offset, std::int64_t count, DType dtype, bool swapped,
                      Convert convert) {
   Tensor tensor = Tensor::empty({count}, dtype);
   auto* out = tensor.mutable_data<Wanted>();
@@ -137,12 +137,12 @@ Tensor read_elements(const Source& source, std::int64_t offset, std::int64_t cou
 /// An element type of NumPy, and how it is read.
 struct ElementType {
   std::int64_t width;
-  std::function<Tensor(const Source&, std::int64_t offset, std::int64_t count, bool swapped)> read;
+  std::function<Tensor(const NpyContent&, std::int64_t offset, std::int64_t count, bool swapped)> read;
 };
 
 template <class Stored, class Wanted, class Convert>
 ElementType element_type(DType dtype, Convert convert) {
-  return {sizeof(Stored), [=](const Source& source, std::int64_t offset, std::int64_t count, bool swapped) {
+  return {sizeof(Stored), [=](const NpyContent& source, std::int64_t offset, std::int64_t count, bool swapped) {
             return read_elements<Stored, Wanted>(source, offset, count, dtype, swapped, convert);
           }};
 }
@@ -190,7 +190,7 @@ Tensor in_rows(const Tensor& columns, const Shape& shape) {
   return result;
 }
 
-Tensor read_npy(const Source& source) {
+Tensor read_npy(const NpyContent& source) {
   std::array<char, 8> start{};
   check(source.size >= 10, "expected a .npy file, got {} bytes", source.size);
   source.read(0, start.data(), 8);
@@ -246,9 +246,9 @@ constexpr std::string_view ending = ".npy";
 /// The array of an entry "<name>.npy".
 Tensor array_in(const ZipFile& archive, const std::filesystem::path& path, const std::string& name) {
   const std::string entry = name + std::string(ending), bytes = archive.read(entry);
-  const Source source{std::ssize(bytes), [&](std::int64_t offset, void* target, std::int64_t count) {
-                        std::memcpy(target, bytes.data() + offset, static_cast<std::size_t>(count));
-                      }};
+  const NpyContent source{std::ssize(bytes), [&](std::int64_t offset, void* target, std::int64_t count) {
+                            std::memcpy(target, bytes.data() + offset, static_cast<std::size_t>(count));
+                          }};
   return with_place("load_npz", fmt::format("{}, array \"{:.100}\"", path.string(), entry),
                     [&] { return read_npy(source); });
 }
@@ -267,8 +267,8 @@ std::vector<std::string> array_names(const ZipFile& archive) {
 Tensor load_npy(const std::filesystem::path& path) {
   const InputFile file("load_npy", path);
   check_neither_empty_nor_zip("load_npy", "a .npy file", file, path.string());
-  const Source source{file.size(),
-                      [&](std::int64_t offset, void* target, std::int64_t bytes) { file.read(offset, target, bytes); }};
+  const NpyContent source{
+      file.size(), [&](std::int64_t offset, void* target, std::int64_t bytes) { file.read(offset, target, bytes); }};
   return with_place("load_npy", path.string(), [&] { return read_npy(source); });
 }
 

@@ -77,9 +77,9 @@ std::string header_of(const std::vector<NamedTensor>& tensors, const std::map<st
 }
 
 /// A file that is open for reading, and its header.
-class Source {
+class OpenSafetensors {
  public:
-  explicit Source(const std::filesystem::path& path)
+  explicit OpenSafetensors(const std::filesystem::path& path)
       : path_(path.string()), file_("load_safetensors", path), header_(read_header(path_)) {}
 
   const SafetensorsHeader& header() const { return header_; }
@@ -150,7 +150,7 @@ void save_safetensors(const std::filesystem::path& path, const std::vector<Named
 }
 
 SafetensorsFile load_safetensors(const std::filesystem::path& path) {
-  Source source(path);
+  OpenSafetensors source(path);
   SafetensorsFile result{{}, source.header().metadata};
   for (const SafetensorsEntry& entry : source.header().entries) {
     result.tensors.push_back({entry.name, source.read(entry)});
@@ -159,7 +159,7 @@ SafetensorsFile load_safetensors(const std::filesystem::path& path) {
 }
 
 std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
-  const auto source = std::make_shared<Source>(path);
+  const auto source = std::make_shared<OpenSafetensors>(path);
   std::vector<StoredTensor> result;
   for (const SafetensorsEntry& entry : source->header().entries) {
     const std::string axes = entry.axes <= Shape::max_rank ? "" : fmt::format(" with {} axes", entry.axes);
@@ -171,7 +171,7 @@ std::vector<StoredTensor> list_safetensors(const std::filesystem::path& path) {
 }
 
 std::map<std::string, std::string> safetensors_metadata(const std::filesystem::path& path) {
-  return Source(path).header().metadata;
+  return OpenSafetensors(path).header().metadata;
 }
 
 }  // namespace xtape

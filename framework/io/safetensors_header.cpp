@@ -11,12 +11,12 @@ namespace {
 using Json = nlohmann::json;
 
 /// The types that are written come first, because safetensors_type() finds the first one with a DType.
-constexpr std::array<SafetensorsType, 6> types{{{"F32", "float32", DType::float32, 4},
-                                                {"F64", "float64", DType::float64, 8},
-                                                {"I64", "int64", DType::int64, 8},
-                                                {"U8", "uint8", DType::uint8, 1},
-                                                {"F16", "float16", DType::float32, 2},
-                                                {"BF16", "bfloat16", DType::float32, 2}}};
+constexpr std::array<SafetensorsType, 6> safetensors_types{{{"F32", "float32", DType::float32, 4},
+                                                            {"F64", "float64", DType::float64, 8},
+                                                            {"I64", "int64", DType::int64, 8},
+                                                            {"U8", "uint8", DType::uint8, 1},
+                                                            {"F16", "float16", DType::float32, 2},
+                                                            {"BF16", "bfloat16", DType::float32, 2}}};
 
 /// Converts the JSON fields of an array to a SafetensorsEntry.
 class EntryReader {
@@ -31,10 +31,10 @@ class EntryReader {
         "in {}",
         data_size_, name, fmt::join(offsets, ", "), path_);
     const std::string type_code = code(name, fields);
-    const auto* type = std::ranges::find(types, type_code, &SafetensorsType::code);
+    const auto* type = std::ranges::find(safetensors_types, type_code, &SafetensorsType::code);
     const auto extents = integers(name, fields, "shape");
     SafetensorsEntry result{
-        name,       type_code, type == types.end() ? nullptr : type, shape(name, extents), extents.size(),
+        name,       type_code, type == safetensors_types.end() ? nullptr : type, shape(name, extents), extents.size(),
         offsets[0], offsets[1]};
     if (!result.is_read()) return result;
     const std::int64_t bytes = result.end - result.begin;
@@ -201,7 +201,7 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, std::int64_t d
 }  // namespace
 
 const SafetensorsType& safetensors_type(DType dtype) {
-  return *std::ranges::find(types, dtype, &SafetensorsType::dtype);
+  return *std::ranges::find(safetensors_types, dtype, &SafetensorsType::dtype);
 }
 
 SafetensorsHeader read_safetensors_header(const std::string& text, std::int64_t data_size, const std::string& path) {

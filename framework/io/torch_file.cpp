@@ -51,7 +51,7 @@ struct TorchType {
   void (*gather)(const std::string& storage, bool swap, const StridedView& view, Tensor& to);
 };
 
-constexpr std::array<TorchType, 12> types{
+constexpr std::array<TorchType, 12> torch_types{
     {{"torch.FloatStorage", "float32", 4, DType::float32, gather<float, float, same<float>>},
      {"torch.DoubleStorage", "float64", 8, DType::float64, gather<double, double, same<double>>},
      {"torch.HalfStorage", "float16", 2, DType::float32, gather<std::uint16_t, float, from_half>},
@@ -128,8 +128,9 @@ TorchTensor tensor_of(const PickleValue* value) {
             storage->items[0]->items.size() == 5 && text_of(storage->items[0]->items[0]) == "storage",
         "expected the storage of a tensor, got something else");
   const std::vector<const PickleValue*>& id = storage->items[0]->items;
-  const auto* type = std::ranges::find(types, id[1]->kind == Kind::global ? id[1]->text : "", &TorchType::storage);
-  check(type != types.end(), "expected the type of a storage, got something else");
+  const auto* type =
+      std::ranges::find(torch_types, id[1]->kind == Kind::global ? id[1]->text : "", &TorchType::storage);
+  check(type != torch_types.end(), "expected the type of a storage, got something else");
   TorchTensor tensor{type,
                      text_of(id[2]),
                      integer_of(id[4]),
@@ -141,7 +142,7 @@ TorchTensor tensor_of(const PickleValue* value) {
 /// Error for Python objects that tensors, and dictionaries of them, do not need.
 void check_global(std::string_view name) {
   const bool known = name == rebuild_tensor || name == rebuild_parameter || name == "torch.Size" ||
-                     std::ranges::find(types, name, &TorchType::storage) != types.end();
+                     std::ranges::find(torch_types, name, &TorchType::storage) != torch_types.end();
   check(known,
         "expected tensors, numbers, texts, lists and dictionaries, got the Python object \"{:.200}\", which is not "
         "made because that would execute code; in Python save the weights alone, torch.save(model.state_dict(), "
@@ -185,7 +186,7 @@ const PickleValue* state_dict_of(const PickleValue& root) {
 }
 
 /// The archive of a file, and the storage that was read last, because tensors may share it.
-class Source {
+class TorchArchive {
  public:
   /// Calls `work`; puts function and path in front of the message of an Error.
   template <class Work>
@@ -199,7 +200,7 @@ class Source {
     }
   }
 
-  Source(std::string_view function, const std::filesystem::path& path)
+  TorchArchive(std::string_view function, const std::filesystem::path& path)
       : function_(function), path_(path.string()), archive_(function, path) {
     for (const std::string& name : archive_.names()) {
       const bool found = name == pickle_entry || name.ends_with("/" + std::string(pickle_entry));
@@ -209,7 +210,7 @@ class Source {
     }
   }
 
-  std::vector<StoredTensor> tensors(const std::shared_ptr<const Source>& self) const {
+  std::vector<StoredTensor> tensors(const std::shared_ptr<const TorchArchive>& self) const {
     return named([&] {
       check(!scripted_,
             "expected a state_dict, got a program of TorchScript; in Python save torch.jit.load(file).state_dict()");
@@ -234,7 +235,7 @@ class Source {
   }
 
  private:
-  void add(const std::string& name, const PickleValue& value, const std::shared_ptr<const Source>& self,
+  void add(const std::string& name, const PickleValue& value, const std::shared_ptr<const TorchArchive>& self,
            std::vector<StoredTensor>& to) const {
     const auto unread = [self, name] {
       self->named([&] { fail("expected an array of numbers as \"{}\", got another type", name); });
@@ -303,7 +304,7 @@ bool is_legacy(const InputFile& file) {
 
 bool is_torch_file(std::string_view function, const std::filesystem::path& path) {
   const InputFile file(function, path);
-  return is_legacy(file) || (is_zip(file) && Source::is_archive(function, path));
+  return is_legacy(file) || (is_zip(file) && TorchArchive::is_archive(function, path));
 }
 
 std::vector<StoredTensor> list_torch_file(std::string_view function, const std::filesystem::path& path) {
@@ -311,7 +312,7 @@ std::vector<StoredTensor> list_torch_file(std::string_view function, const std::
         "{}: expected a file of PyTorch in its zip format, got the format before PyTorch 1.6: {}; in Python save it "
         "anew: torch.save(torch.load(\"old.pt\", map_location=\"cpu\"), \"new.pt\")",
         function, path.string());
-  const auto source = std::make_shared<const Source>(function, path);
+  const auto source = std::make_shared<const TorchArchive>(function, path);
   return source->tensors(source);
 }
 

@@ -14,8 +14,6 @@
 namespace xtape {
 namespace {
 
-constexpr double smallest = 1e-7;  // epsilon of Keras
-
 /// Targets -1 and 1. Error for other numbers than -1, 0 and 1, or a mixture of -1 and 0.
 Tensor signs(std::string_view function, const Variable& outputs, const Tensor& targets) {
   check_alike(function, outputs, targets);
@@ -126,8 +124,8 @@ Variable kl_divergence(const Variable& probabilities, const Tensor& targets, con
   check_alike(name, probabilities, targets);
   check_probabilities(name, targets);
   check(probabilities.rank() >= 2, "{}: expected outputs (n, ..., k), got shape {}", name, probabilities.shape());
-  const Variable t = map(name, targets.to(DType::float64), [](double v) { return std::max(v, smallest); });
-  const Variable p = clip(counted(name, probabilities, weights), smallest, 1);
+  const Variable t = map(name, targets.to(DType::float64), [](double v) { return std::max(v, keras_epsilon); });
+  const Variable p = clip(counted(name, probabilities, weights), keras_epsilon, 1);
   return mean_of_positions(name, sum(t * (log(t) - log(p)), {-1}), weights, probabilities.dtype());
 }
 
@@ -169,7 +167,7 @@ Variable dice(const Variable& probabilities, const Tensor& targets, const Tensor
               const OverlapOptions& options) {
   return overlap_loss("dice", probabilities, targets, weights, options.whole_batch,
                       [](const Variable& p, const Variable& t, const std::vector<int>& axes) {
-                        return 2.0 * sum(t * p, axes) / (sum(t, axes) + sum(p, axes) + smallest);
+                        return 2.0 * sum(t * p, axes) / (sum(t, axes) + sum(p, axes) + keras_epsilon);
                       });
 }
 
@@ -181,7 +179,7 @@ Variable tversky(const Variable& probabilities, const Tensor& targets, const Ten
                       [o = options](const Variable& p, const Variable& t, const std::vector<int>& axes) {
                         const Variable both = sum(t * p, axes);
                         const Variable missed = sum(t * (1.0 - p), axes), added = sum(p * (1.0 - t), axes);
-                        return both / (both + o.alpha * missed + o.beta * added + smallest);
+                        return both / (both + o.alpha * missed + o.beta * added + keras_epsilon);
                       });
 }
 

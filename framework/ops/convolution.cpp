@@ -15,11 +15,6 @@ Shape output_shape(const kernels::Window& window, std::int64_t filters) {
   return {window.batch, window.out_height, window.out_width, filters};
 }
 
-void check_types(std::string_view function, const Variable& a, const Variable& b) {
-  check(a.dtype() == b.dtype(), "{}: expected operands of one type, got {} and {}; convert with .to()", function,
-        a.dtype(), b.dtype());
-}
-
 }  // namespace
 
 kernels::Window convolution_window(std::string_view function, const Shape& x, const Shape& w,
@@ -42,7 +37,7 @@ kernels::Window convolution_window(std::string_view function, const Shape& x, co
 }
 
 Variable conv2d(const Variable& x, const Variable& w, const Conv2DOptions& options) {
-  check_types("conv2d", x, w);
+  check_equal_types("conv2d", x.dtype(), w.dtype());
   const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
   Tensor y = Tensor::empty(output_shape(window, w.dim(3)), x.dtype());
   with_floating("conv2d", x.dtype(), [&](auto zero) {
@@ -66,7 +61,7 @@ Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOpti
   check(x.dim(3) == w.dim(2),
         "depthwise_conv2d: expected a kernel for the {} channels of images {}, got one for {}: {}", x.dim(3), x.shape(),
         w.dim(2), w.shape());
-  check_types("depthwise_conv2d", x, w);
+  check_equal_types("depthwise_conv2d", x.dtype(), w.dtype());
   // also for errors in the name of this function
   static_cast<void>(place_window("depthwise_conv2d", x.shape(),
                                  {.size = {w.dim(0), w.dim(1)},
@@ -79,7 +74,7 @@ Variable depthwise_conv2d(const Variable& x, const Variable& w, const Conv2DOpti
 }
 
 Tensor PackedKernel::conv2d(const Tensor& x, const Conv2DOptions& options) const {
-  check_types("conv2d", x, kernel_);
+  check_equal_types("conv2d", x.dtype(), kernel_.dtype());
   const kernels::Window window = convolution_window("conv2d", x.shape(), kernel_.shape(), options);
   const std::int64_t filters = kernel_.dim(3);
   Tensor y = Tensor::empty(output_shape(window, filters), x.dtype());
@@ -129,7 +124,7 @@ std::shared_ptr<const kernels::SizeRange> PackedKernel::range() const {
 std::optional<Tensor> conv2d_with_epilogue(const Tensor& x, const InferenceConvolution& convolution,
                                            const InferenceEpilogue& epilogue) {
   const auto& [w, packed, options] = convolution;
-  check_types("conv2d", x, w);
+  check_equal_types("conv2d", x.dtype(), w.dtype());
   const kernels::Window window = convolution_window("conv2d", x.shape(), w.shape(), options);
   const auto compute = [&, &kernel = w, &cache = packed]<class T>(T* y, const kernels::PartFunction<T>& finish) {
     const T* const in = x.data<T>();
@@ -147,7 +142,7 @@ std::optional<Tensor> conv2d_with_epilogue(const Tensor& x, const InferenceConvo
 
 Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shape& image_shape,
                                const Conv2DOptions& options) {
-  check_types("conv2d_input_gradient", dy, w);
+  check_equal_types("conv2d_input_gradient", dy.dtype(), w.dtype());
   const kernels::Window window = convolution_window("conv2d_input_gradient", image_shape, w.shape(), options);
   check(dy.shape() == output_shape(window, w.dim(3)), "conv2d_input_gradient: expected dy of shape {}, got {}",
         output_shape(window, w.dim(3)), dy.shape());
@@ -166,7 +161,7 @@ Variable conv2d_input_gradient(const Variable& dy, const Variable& w, const Shap
 
 Variable conv2d_kernel_gradient(const Variable& x, const Variable& dy, const Shape& kernel_shape,
                                 const Conv2DOptions& options) {
-  check_types("conv2d_kernel_gradient", x, dy);
+  check_equal_types("conv2d_kernel_gradient", x.dtype(), dy.dtype());
   const kernels::Window window = convolution_window("conv2d_kernel_gradient", x.shape(), kernel_shape, options);
   check(dy.shape() == output_shape(window, kernel_shape[3]), "conv2d_kernel_gradient: expected dy of shape {}, got {}",
         output_shape(window, kernel_shape[3]), dy.shape());

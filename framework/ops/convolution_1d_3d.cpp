@@ -85,11 +85,6 @@ Variable add_depth_taps(const Variable& dy, const kernels::Window& window, const
       {{dy, [window, shape = dy.shape()](const Variable& g) { return gather_depth_taps(g, window, shape); }}});
 }
 
-void check_types(std::string_view function, const Variable& a, const Variable& b) {
-  check(a.dtype() == b.dtype(), "{}: expected operands of one type, got {} and {}; convert with .to()", function,
-        a.dtype(), b.dtype());
-}
-
 }  // namespace
 
 Variable conv1d(const Variable& x, const Variable& w, const Conv1DOptions& options) {
@@ -117,7 +112,7 @@ Variable depthwise_conv1d(const Variable& x, const Variable& w, const Conv1DOpti
 }
 
 Variable conv3d(const Variable& x, const Variable& w, const Conv3DOptions& options) {
-  check_types("conv3d", x, w);
+  check_equal_types("conv3d", x.dtype(), w.dtype());
   const Volumes volumes("conv3d", x.shape(), w.shape(), options);
   const Variable slices = gather_depth_taps(x, volumes.depth, volumes.slices);
   return reshape(conv2d(slices, flat_kernel(w, volumes.kernel), volumes.plane), volumes.outputs);
@@ -126,7 +121,7 @@ Variable conv3d(const Variable& x, const Variable& w, const Conv3DOptions& optio
 Variable conv3d_input_gradient(const Variable& dy, const Variable& w, const Shape& volume_shape,
                                const Conv3DOptions& options) {
   constexpr const char* function = "conv3d_input_gradient";
-  check_types(function, dy, w);
+  check_equal_types(function, dy.dtype(), w.dtype());
   const Volumes volumes(function, volume_shape, w.shape(), options);
   check(dy.shape() == volumes.outputs, "{}: expected dy of shape {}, got {}", function, volumes.outputs, dy.shape());
   const Variable taps = conv2d_input_gradient(reshape(dy, volume_slices(function, dy.shape())),

@@ -26,7 +26,7 @@ void check_arguments(std::string_view function, const Variable& x, const std::op
   }
 }
 
-struct Normalization {
+struct RowNormalization {
   kernels::GroupShape shape;
   double epsilon;
   bool centered;
@@ -40,7 +40,7 @@ const T* data_or_null(const Tensor& x) {
 Tensor value_of(const std::optional<Variable>& x) { return x ? x->value() : Tensor(); }
 
 Variable normalized(std::string_view name, const Variable& x, const std::optional<Variable>& gamma,
-                    const std::optional<Variable>& beta, const Normalization& how) {
+                    const std::optional<Variable>& beta, const RowNormalization& how) {
   const Shape statistics{how.shape.outer, how.shape.groups};
   Tensor mean = Tensor::empty(statistics, DType::float64), inverse = Tensor::empty(statistics, DType::float64);
   Tensor y = Tensor::empty(x.shape(), x.dtype());

@@ -81,8 +81,7 @@ Tensor lower_with_half_diagonal(std::int64_t n, DType dtype) {
 
 Variable solve(const Variable& a, const Variable& b) {
   check_square("solve", a);
-  check(a.dtype() == b.dtype(), "solve: expected operands of one type, got {} and {}; convert with .to()", a.dtype(),
-        b.dtype());
+  check_equal_types("solve", a.dtype(), b.dtype());
   if (b.rank() == 1 && a.rank() == 2 && b.dim(0) == a.dim(0))
     return reshape(solve(a, reshape(b, {b.dim(0), 1})), {b.dim(0)});
   check(b.rank() == a.rank() && a.shape().without(-1) == b.shape().without(-1),

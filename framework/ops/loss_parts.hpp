@@ -13,6 +13,9 @@
 
 namespace xtape {
 
+/// The number of Keras (backend.epsilon()) that keeps denominators and logarithms of losses finite.
+inline constexpr double keras_epsilon = 1e-7;
+
 /// Error naming `function` unless the weights are undefined or floating, one for each of the samples of x.
 void check_weights(std::string_view function, const Variable& x, const Tensor& weights);
 

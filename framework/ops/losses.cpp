@@ -169,7 +169,7 @@ Variable sigmoid_difference(const Variable& z, const Variable& t) {
                 {{z, [z](const Variable& d) { return d * sigmoid(z) * sigmoid(-z); }}});
 }
 
-constexpr double margin = 1e-7;  // probabilities are clipped to [margin, 1 - margin]
+constexpr double margin = keras_epsilon;  // probabilities are clipped to [margin, 1 - margin]
 
 /// -(t log p + (1 - t) log(1 - p)).
 double loss_of_probability(double p, double t) {

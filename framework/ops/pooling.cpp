@@ -62,8 +62,7 @@ struct ConvolutionAndPooling {
         pooling(pooling_window("max_pool2d",
                                {convolution.batch, convolution.out_height, convolution.out_width, w.dim(3)},
                                pooling_options)) {
-    check(x.dtype() == w.dtype(), "conv2d: expected operands of one type, got {} and {}; convert with .to()", x.dtype(),
-          w.dtype());
+    check_equal_types("conv2d", x.dtype(), w.dtype());
   }
 };
 

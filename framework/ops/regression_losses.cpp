@@ -10,14 +10,12 @@
 namespace xtape {
 namespace {
 
-constexpr double smallest = 1e-7;  // epsilon of Keras
-
 double sign_of(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
 
 /// x / max(norm, epsilon) along the last axis.
 Variable normalized(const Variable& x) {
-  const Variable norm =
-      sqrt(maximum(sum(square(x), {-1}, true), Variable(Tensor::scalar(smallest * smallest, DType::float64))));
+  const Variable norm = sqrt(
+      maximum(sum(square(x), {-1}, true), Variable(Tensor::scalar(keras_epsilon * keras_epsilon, DType::float64))));
   return x / norm;
 }
 
@@ -42,7 +40,7 @@ Variable huber(const Variable& outputs, const Tensor& targets, const Tensor& wei
 Variable mean_absolute_percentage_error(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
   constexpr std::string_view name = "mean_absolute_percentage_error";
   check_alike(name, outputs, targets);
-  const auto percent = [](double t) { return 100 / std::max(std::abs(t), smallest); };
+  const auto percent = [](double t) { return 100 / std::max(std::abs(t), keras_epsilon); };
   return elementwise_loss(
       name, outputs, targets, weights, [=](double x, double t) { return std::abs(x - t) * percent(t); },
       slope_of(
@@ -53,7 +51,7 @@ Variable mean_squared_logarithmic_error(const Variable& outputs, const Tensor& t
   constexpr std::string_view name = "mean_squared_logarithmic_error";
   check_alike(name, outputs, targets);
   const auto difference = [](double x, double t) {
-    return std::log1p(x < smallest ? smallest : x) - std::log1p(t < smallest ? smallest : t);
+    return std::log1p(x < keras_epsilon ? keras_epsilon : x) - std::log1p(t < keras_epsilon ? keras_epsilon : t);
   };
   return elementwise_loss(
       name, outputs, targets, weights,
@@ -62,8 +60,10 @@ Variable mean_squared_logarithmic_error(const Variable& outputs, const Tensor& t
         return d * d;
       },
       slope_of(
-          name, [=](double x, double t) { return x < smallest ? 0 : 2 * difference(x, t) / (1 + x); },
-          [=](double x, double t) { return x < smallest ? 0 : 2 * (1 - difference(x, t)) / ((1 + x) * (1 + x)); }));
+          name, [=](double x, double t) { return x < keras_epsilon ? 0 : 2 * difference(x, t) / (1 + x); },
+          [=](double x, double t) {
+            return x < keras_epsilon ? 0 : 2 * (1 - difference(x, t)) / ((1 + x) * (1 + x));
+          }));
 }
 
 Variable log_cosh(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
@@ -87,10 +87,10 @@ Variable poisson(const Variable& outputs, const Tensor& targets, const Tensor& w
   constexpr std::string_view name = "poisson";
   check_alike(name, outputs, targets);
   return elementwise_loss(
-      name, outputs, targets, weights, [](double x, double t) { return x - share_of(t, std::log(x + smallest)); },
+      name, outputs, targets, weights, [](double x, double t) { return x - share_of(t, std::log(x + keras_epsilon)); },
       slope_of(
-          name, [](double x, double t) { return 1 - t / (x + smallest); },
-          [](double x, double t) { return t / (x + smallest) / (x + smallest); }));
+          name, [](double x, double t) { return 1 - t / (x + keras_epsilon); },
+          [](double x, double t) { return t / (x + keras_epsilon) / (x + keras_epsilon); }));
 }
 
 Variable cosine_similarity(const Variable& outputs, const Tensor& targets, const Tensor& weights) {

@@ -66,6 +66,12 @@ decltype(auto) with_floating(std::string_view function, DType dtype, F&& f) {
   return dtype == DType::float64 ? f(double{}) : f(float{});
 }
 
+/// Error with the name `function` unless the types of two operands are equal.
+inline void check_equal_types(std::string_view function, DType a, DType b) {
+  check(a == b, "{}: expected operands of one type, got {} and {}; convert with .to()", function, to_string(a),
+        to_string(b));
+}
+
 }  // namespace xtape
 
 template <>

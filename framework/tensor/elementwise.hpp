@@ -98,8 +98,7 @@ template <class F>
 Tensor map(std::string_view function, const Tensor& a, const Tensor& b, F f) {
   check(a.defined() && b.defined(), "{}: expected two arrays, got shapes {} and {} (was one moved from, or never set?)",
         function, a.shape(), b.shape());
-  check(a.dtype() == b.dtype(), "{}: expected operands of one type, got {} and {}; convert with .to()", function,
-        a.dtype(), b.dtype());
+  check_equal_types(function, a.dtype(), b.dtype());
   const BroadcastPlan plan(function, a.shape(), b.shape());
   Tensor y = Tensor::empty(plan.output(), a.dtype());
   with_floating(function, a.dtype(), [&](auto zero) {

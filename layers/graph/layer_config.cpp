@@ -5,7 +5,7 @@
 namespace xtape {
 namespace {
 
-constexpr std::int64_t largest = (std::int64_t{1} << 31) - 1;
+constexpr std::int64_t most_in_config = (std::int64_t{1} << 31) - 1;
 
 [[noreturn]] void reject(std::string_view expected, const ConfigValue& given) {
   fail("expected {}, got {}", expected, config_text(given));
@@ -18,7 +18,7 @@ const T& alternative(std::string_view expected, const ConfigValue& given) {
   return *value;
 }
 
-bool in_range(std::int64_t value) { return value >= -largest && value <= largest; }
+bool in_range(std::int64_t value) { return value >= -most_in_config && value <= most_in_config; }
 
 /// A list of `count` integers, or of any length if `count` is 0.
 const std::vector<std::int64_t>& integers(std::string_view expected, const ConfigValue& given, std::size_t count) {

@@ -10,11 +10,11 @@
 namespace xtape {
 namespace {
 
-constexpr std::int64_t most = std::int64_t{1} << 20;  // of sizes and factors, so that products fit
+constexpr std::int64_t most_pixels = std::int64_t{1} << 20;  // of sizes and factors, so that products fit
 
 void check_size(const Layer& layer, std::int64_t height, std::int64_t width) {
-  check(height >= 1 && width >= 1 && height <= most && width <= most,
-        "{}: expected a size of 1 to {} pixels, got {} x {}", layer.title(), most, height, width);
+  check(height >= 1 && width >= 1 && height <= most_pixels && width <= most_pixels,
+        "{}: expected a size of 1 to {} pixels, got {} x {}", layer.title(), most_pixels, height, width);
 }
 
 }  // namespace
@@ -71,8 +71,8 @@ std::vector<Variable> CenterCropLayer::call(const std::vector<Variable>& inputs,
 template <int axes>
 UpSamplingLayer<axes>::UpSamplingLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   const std::vector<std::int64_t> size = Axes<axes>::extents(options_.size);
-  check(std::ranges::all_of(size, [](std::int64_t n) { return n >= 1 && n <= most; }),
-        "{}: expected a size of 1 to {}, got {}", title(), most, fmt::join(size, " x "));
+  check(std::ranges::all_of(size, [](std::int64_t n) { return n >= 1 && n <= most_pixels; }),
+        "{}: expected a size of 1 to {}, got {}", title(), most_pixels, fmt::join(size, " x "));
 }
 
 template <int axes>
@@ -98,8 +98,8 @@ std::vector<Variable> UpSamplingLayer<axes>::call(const std::vector<Variable>& i
 
 UpSampling2DLayer::UpSampling2DLayer(Options options) : Layer(options.name), options_(std::move(options)) {
   const auto [height, width] = options_.size;
-  check(height >= 1 && width >= 1 && height <= most && width <= most, "{}: expected factors of 1 to {}, got {} x {}",
-        title(), most, height, width);
+  check(height >= 1 && width >= 1 && height <= most_pixels && width <= most_pixels,
+        "{}: expected factors of 1 to {}, got {} x {}", title(), most_pixels, height, width);
 }
 
 std::vector<TensorSpec> UpSampling2DLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
@@ -114,8 +114,8 @@ std::vector<Variable> UpSampling2DLayer::call(const std::vector<Variable>& input
 }
 
 DepthToSpaceLayer::DepthToSpaceLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.block_size >= 1 && options_.block_size <= most, "{}: expected a block_size of 1 to {}, got {}",
-        title(), most, options_.block_size.value);
+  check(options_.block_size >= 1 && options_.block_size <= most_pixels, "{}: expected a block_size of 1 to {}, got {}",
+        title(), most_pixels, options_.block_size.value);
 }
 
 std::vector<TensorSpec> DepthToSpaceLayer::output_specs(const std::vector<TensorSpec>& inputs) const {

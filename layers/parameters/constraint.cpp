@@ -73,7 +73,7 @@ std::vector<int> narrow(const std::vector<std::int64_t>& axes) {
   return result;
 }
 
-Constraint named(const std::string& name, const LayerConfig& arguments) {
+Constraint constraint_named(const std::string& name, const LayerConfig& arguments) {
   if (name == "max_norm") {
     const auto read = options_of<NormArguments>(arguments);
     return max_norm(read.max_value, narrow(read.axes));
@@ -154,7 +154,7 @@ void from_config(const ConfigValue& given, Constraint& constraint) {
   const auto* config = std::get_if<LayerConfig>(&given);
   check(config, "expected null or a constraint's name and numbers, got {}", config_text(given));
   const auto [name, arguments] = name_and_arguments(*config);
-  constraint = named(name, arguments);
+  constraint = constraint_named(name, arguments);
 }
 
 }  // namespace xtape

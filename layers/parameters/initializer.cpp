@@ -136,7 +136,7 @@ Initializer scaling(const ScalingArguments& arguments) {
        .distribution = enumerator<Distribution>("distribution", distributions, arguments.distribution)});
 }
 
-Initializer named(const std::string& name, const LayerConfig& arguments) {
+Initializer initializer_named(const std::string& name, const LayerConfig& arguments) {
   if (name == "constant") return constant(options_of<ConstantArguments>(arguments).value);
   if (name == "orthogonal") return orthogonal(options_of<GainArguments>(arguments).gain);
   if (name == "identity") return identity(options_of<GainArguments>(arguments).gain);
@@ -255,7 +255,7 @@ void from_config(const ConfigValue& given, Initializer& initializer) {
     const auto is_stream = [](const ConfigField& field) { return field.name == "stream"; };
     check(std::erase_if(arguments.fields, is_stream) == 1, "stream: expected one value, got several");
   }
-  initializer = named(name, arguments);
+  initializer = initializer_named(name, arguments);
   initializer.stream = stream;
 }
 

@@ -8,7 +8,7 @@
 namespace xtape {
 namespace {
 
-constexpr std::int64_t most = std::int64_t{1} << 30;
+constexpr std::int64_t most_repeats = std::int64_t{1} << 30;
 
 }  // namespace
 
@@ -33,7 +33,8 @@ std::vector<Variable> PermuteLayer::call(const std::vector<Variable>& inputs, Fo
 }
 
 RepeatVectorLayer::RepeatVectorLayer(Options options) : Layer(options.name), options_(std::move(options)) {
-  check(options_.n >= 1 && options_.n <= most, "{}: expected n of 1 to 2^30, got {}", title(), options_.n.value);
+  check(options_.n >= 1 && options_.n <= most_repeats, "{}: expected n of 1 to 2^30, got {}", title(),
+        options_.n.value);
 }
 
 std::vector<TensorSpec> RepeatVectorLayer::output_specs(const std::vector<TensorSpec>& inputs) const {

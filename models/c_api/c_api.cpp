@@ -13,26 +13,22 @@
 #include "models/files/any_model.hpp"
 #include "models/graph/output_name.hpp"
 
-namespace {
-
 using namespace xtape;
 
-/// An input or an output of a model as C programs see it, with the batch axis.
-struct Port {
-  std::string name;
-  DType dtype;
-  std::vector<std::int64_t> shape;  // -1: unknown
-};
-
-Port port_of(std::string name, const TensorSpec& spec, DType floating) {
-  Port port{std::move(name), is_floating(spec.dtype) ? floating : spec.dtype, {-1}};
-  for (const Extent extent : spec.shape) port.shape.push_back(extent.known() ? extent.value() : -1);
-  return port;
-}
-
-}  // namespace
-
 struct xtape_model {
+  /// An input or an output of a model as C programs see it, with the batch axis.
+  struct Port {
+    std::string name;
+    DType dtype;
+    std::vector<std::int64_t> shape;  // -1: unknown
+  };
+
+  static Port port_of(std::string name, const TensorSpec& spec, DType floating) {
+    Port port{std::move(name), is_floating(spec.dtype) ? floating : spec.dtype, {-1}};
+    for (const Extent extent : spec.shape) port.shape.push_back(extent.known() ? extent.value() : -1);
+    return port;
+  }
+
   explicit xtape_model(LoadedModel loaded)
       : model(std::move(loaded.model)),
         class_names(std::move(loaded.class_names)),
@@ -114,7 +110,7 @@ xtape_status get(const char* function, const Handle* handle, Result* result, Get
 
 /// Writes a result of an input or output to `*result`.
 template <class Result, class Get>
-xtape_status get(const char* function, const xtape_model* model, std::vector<Port> xtape_model::*ports,
+xtape_status get(const char* function, const xtape_model* model, std::vector<xtape_model::Port> xtape_model::*ports,
                  std::size_t index, Result* result, Get&& value) noexcept {
   return get(function, model, result, [&](const xtape_model& of) {
     check_argument(index < (of.*ports).size(), "{}: expected an index below {}, got {}", function, (of.*ports).size(),
@@ -124,12 +120,13 @@ xtape_status get(const char* function, const xtape_model* model, std::vector<Por
 }
 
 /// Writes the extents of an input or output to `*shape` and `*rank`.
-xtape_status get_shape(const char* function, const xtape_model* model, std::vector<Port> xtape_model::*ports,
-                       std::size_t index, const std::int64_t** shape, std::size_t* rank) noexcept {
+xtape_status get_shape(const char* function, const xtape_model* model,
+                       std::vector<xtape_model::Port> xtape_model::*ports, std::size_t index,
+                       const std::int64_t** shape, std::size_t* rank) noexcept {
   const xtape_status status =
-      get(function, model, ports, index, shape, [](const Port& port) { return port.shape.data(); });
+      get(function, model, ports, index, shape, [](const xtape_model::Port& port) { return port.shape.data(); });
   if (status != XTAPE_OK) return status;
-  return get(function, model, ports, index, rank, [](const Port& port) { return port.shape.size(); });
+  return get(function, model, ports, index, rank, [](const xtape_model::Port& port) { return port.shape.size(); });
 }
 
 xtape_dtype code_of(DType dtype) {
@@ -169,7 +166,7 @@ std::string text_of(DType dtype, std::span<const std::int64_t> shape) {
 Variable input_of(const xtape_model& model, std::size_t i, const xtape_tensor* given) {
   constexpr const char* function = "xtape_model_run";
   check_argument(given, "{}: expected a tensor for input {}, got NULL", function, i);
-  const Port& port = model.inputs[i];
+  const xtape_model::Port& port = model.inputs[i];
   const Tensor& tensor = given->tensor;
   const std::span extents(tensor.shape().begin(), tensor.shape().end());
   bool fits = extents.size() == port.shape.size() && tensor.size() > 0 &&
@@ -219,11 +216,13 @@ xtape_status xtape_model_input_count(const xtape_model* model, size_t* count) {
 }
 
 xtape_status xtape_model_input_name(const xtape_model* model, size_t index, const char** name) {
-  return get(__func__, model, &xtape_model::inputs, index, name, [](const Port& port) { return port.name.c_str(); });
+  return get(__func__, model, &xtape_model::inputs, index, name,
+             [](const xtape_model::Port& port) { return port.name.c_str(); });
 }
 
 xtape_status xtape_model_input_dtype(const xtape_model* model, size_t index, xtape_dtype* dtype) {
-  return get(__func__, model, &xtape_model::inputs, index, dtype, [](const Port& port) { return code_of(port.dtype); });
+  return get(__func__, model, &xtape_model::inputs, index, dtype,
+             [](const xtape_model::Port& port) { return code_of(port.dtype); });
 }
 
 xtape_status xtape_model_input_shape(const xtape_model* model, size_t index, const int64_t** shape, size_t* rank) {
@@ -235,12 +234,13 @@ xtape_status xtape_model_output_count(const xtape_model* model, size_t* count) {
 }
 
 xtape_status xtape_model_output_name(const xtape_model* model, size_t index, const char** name) {
-  return get(__func__, model, &xtape_model::outputs, index, name, [](const Port& port) { return port.name.c_str(); });
+  return get(__func__, model, &xtape_model::outputs, index, name,
+             [](const xtape_model::Port& port) { return port.name.c_str(); });
 }
 
 xtape_status xtape_model_output_dtype(const xtape_model* model, size_t index, xtape_dtype* dtype) {
   return get(__func__, model, &xtape_model::outputs, index, dtype,
-             [](const Port& port) { return code_of(port.dtype); });
+             [](const xtape_model::Port& port) { return code_of(port.dtype); });
 }
 
 xtape_status xtape_model_output_shape(const xtape_model* model, size_t index, const int64_t** shape, size_t* rank) {

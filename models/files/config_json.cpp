@@ -6,7 +6,7 @@
 namespace xtape {
 namespace {
 
-constexpr std::size_t deepest = 100, most_names = 1000;
+constexpr std::size_t most_levels = 100, most_names = 1000;
 
 /// Rejects deep nesting and duplicate names. A parsed value no longer shows duplicates. The callback of the parser
 /// could do this too, but the parser then visits all siblings at the end of each object.
@@ -34,7 +34,7 @@ class Inspection final : public nlohmann::json_sax<Json> {
 
  private:
   bool open() {
-    check(names_.size() < deepest, "expected JSON of at most {} levels, got deeper nesting", deepest);
+    check(names_.size() < most_levels, "expected JSON of at most {} levels, got deeper nesting", most_levels);
     names_.emplace_back();
     return true;
   }

@@ -105,7 +105,7 @@ void freeze_inside(const Layer& layer, const Json& frozen) {
   for (const auto& [path, inner] : inside) inner->set_trainable(std::ranges::find(frozen, Json(path)) == frozen.end());
 }
 
-const std::vector<std::string> none;
+const std::vector<std::string> no_fields;
 const std::vector<std::string> model_fields{"class_name", "name", "config"};
 const std::vector<std::string> layer_fields{"class_name", "name", "trainable", "config"};
 
@@ -167,7 +167,8 @@ class GraphReader {
 
   std::shared_ptr<Layer> layer(const Json& json, const std::string& path) {
     const bool is_model = json.is_object() && json.contains("class_name") && json.at("class_name") == "Model";
-    check_fields(json, is_model ? model_fields : layer_fields, is_model ? none : std::vector<std::string>{"frozen"});
+    check_fields(json, is_model ? model_fields : layer_fields,
+                 is_model ? no_fields : std::vector<std::string>{"frozen"});
     const std::string type = text_at(json, "class_name"), name = text_at(json, "name");
     if (is_model) return model(json.at("config"), name, path + name + "/").definition();
     const Json& trainable = json.at("trainable");

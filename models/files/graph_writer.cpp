@@ -8,9 +8,9 @@
 namespace xtape {
 namespace {
 
-using Layers = std::set<const Layer*>;
+using WrittenLayers = std::set<const Layer*>;
 
-Json graph_of(const Model& model, Layers& written);
+Json graph_of(const Model& model, WrittenLayers& written);
 
 /// The paths of the frozen layers inside a layer that is not a model.
 void add_frozen(const Layer& layer, const std::string& path, Json& frozen) {
@@ -32,7 +32,7 @@ Json values_of(const Model& model, const std::vector<NodeOutput>& values) {
   return list;
 }
 
-Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
+Json layer_of(const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
   check(written.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
@@ -61,9 +61,9 @@ Json layer_of(const std::shared_ptr<Layer>& layer, Layers& written) {
   return json;
 }
 
-Json graph_of(const Model& model, Layers& written) {
+Json graph_of(const Model& model, WrittenLayers& written) {
   Json layers = Json::array(), nodes = Json::array();
-  Layers known;
+  WrittenLayers known;
   for (const ModelNode& node : model.nodes()) {
     if (known.insert(node.layer.get()).second) layers.push_back(layer_of(node.layer, written));
     nodes.push_back({{"layer", node.layer->name()}, {"inputs", values_of(model, node.inputs)}});
@@ -78,7 +78,7 @@ Json graph_of(const Model& model, Layers& written) {
 
 std::string graph_to_json(const Model& model) {
   try {
-    Layers written;
+    WrittenLayers written;
     return layer_of(model.definition(), written).dump();
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());

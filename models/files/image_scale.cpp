@@ -29,7 +29,7 @@ ImageScale image_scale(const std::string& name) {
   if (name == "caffe") return {name, {255}, {-103.939, -116.779, -123.68}, true};
   const std::size_t dots = name.find("..");
   const auto low = number_of(std::string_view(name).substr(0, dots));
-  const auto high = dots == std::string::npos ? std::nullopt : number_of(std::string_view(name).substr(dots + 2));
+  const auto high = dots == std::string::npos ? low : number_of(std::string_view(name).substr(dots + 2));
   check(low && high && *low != *high,
         "image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"{:.100}\"", name);
   return {fmt::format("{:g}..{:g}", *low, *high), {*high - *low}, {*low}};

@@ -78,10 +78,10 @@ std::vector<std::pair<std::string, Tensor>> ShardedOptimizer::gathered_state(boo
   }
   shards_.add_up(exists);
   std::vector<std::pair<std::string, Tensor>> all;
-  auto any = exists.begin();
+  auto on_any_rank = exists.begin();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     for (const std::string& name : optimizer_.state_names(parameters[i])) {
-      if (*any++ == 0) continue;
+      if (*on_any_rank++ == 0) continue;
       const auto found = own.find(name);
       Tensor slot = found == own.end() ? Tensor::empty(parameters[i].shape(), parameters[i].dtype()) : found->second;
       slot = shards_.communicator()->broadcast(std::move(slot), owners_[i]);

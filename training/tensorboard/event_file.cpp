@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* prefix = "events.out.tfevents.";
+constexpr const char* event_file_prefix = "events.out.tfevents.";
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -51,8 +51,8 @@ EventFile::EventFile(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "EventFile: expected to be able to make the folder {}, got: {}", folder.string(), error.message());
-  const std::string name =
-      fmt::format("{}{:010}.{}.{}", prefix, static_cast<std::int64_t>(moment.wall_time), host_name(), getpid());
+  const std::string name = fmt::format("{}{:010}.{}.{}", event_file_prefix, static_cast<std::int64_t>(moment.wall_time),
+                                       host_name(), getpid());
   for (int number = 0; file_ < 0; ++number) {  // TensorBoard reads files in the order of their names
     path_ = folder / fmt::format("{}.{}.v2", name, number);
     file_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -104,7 +104,7 @@ void EventFile::write(const std::string& event) {
 bool has_event_files(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().filename().string().starts_with(prefix)) return true;
+    if (entry->path().filename().string().starts_with(event_file_prefix)) return true;
   }
   return false;
 }

@@ -8,9 +8,9 @@
 namespace xtape {
 namespace {
 
-using Layers = std::set<const Layer*>;
+using WrittenLayers = std::set<const Layer*>;
 
-Json graph_of(const Model& model, Layers& written);
+Json keras_graph_of(const Model& model, WrittenLayers& written);
 
 /// The number of each node among the calls of its layer.
 class Numbers {
@@ -57,14 +57,14 @@ Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node) 
   return {{"args", arguments}, {"kwargs", Json::object()}};
 }
 
-Json layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Layers& written) {
+Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
   check(written.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
         layer->name());
   Json json;
   if (const std::optional<Model> inner = Model::from_layer(layer)) {
-    json = graph_of(*inner, written);
+    json = keras_graph_of(*inner, written);
   } else {
     const std::string type = layer->type();
     check(is_keras_class(type), "layer {} of class {}: expected a layer that Keras has, got one that it lacks",
@@ -97,14 +97,14 @@ Json tensors_of(const Model& model, const Numbers& numbers, const std::vector<No
   return list.size() == 1 ? Json(list[0]) : list;
 }
 
-Json graph_of(const Model& model, Layers& written) {
+Json keras_graph_of(const Model& model, WrittenLayers& written) {
   const Numbers numbers(model);
   Json layers = Json::array();
   std::map<const Layer*, std::size_t> places;
   // The order in which the weights are numbered, because xtape numbers those that it reads by this list.
   for (const KerasNode& node : keras_nodes(model)) {
     places.emplace(node.layer.get(), layers.size());
-    layers.push_back(layer_of(model, node.layer, written));
+    layers.push_back(keras_layer_of(model, node.layer, written));
   }
   for (const ModelNode& node : model.nodes()) {
     const std::size_t place = places.at(node.layer.get());
@@ -128,8 +128,8 @@ Json graph_of(const Model& model, Layers& written) {
 
 Json graph_to_keras(const Model& model) {
   try {
-    Layers written;
-    return graph_of(model, written);
+    WrittenLayers written;
+    return keras_graph_of(model, written);
   } catch (const Json::exception& error) {
     fail("expected names in UTF-8, got: {:.200}", error.what());
   }

@@ -138,11 +138,6 @@ const std::map<std::string, Function>& functions() {
   return all;
 }
 
-template <class Definition>
-const auto& options_in(const ExportCall& call) {
-  return static_cast<const Definition&>(call.layer).options();
-}
-
 /// Whether the function reads the whole last axis of a sample.
 bool reads_last_axis(const std::string& name) {
   return name == "softmax" || name == "log_softmax" || name == "sparsemax";
@@ -150,11 +145,11 @@ bool reads_last_axis(const std::string& name) {
 
 ExportValue activation_layer(const ExportCall& call) {
   return activated(call, {call.x().name, call.output, call.x().channels_first, call.x().flat_of},
-                   options_in<ActivationLayer>(call).function);
+                   call.options<ActivationLayer>().function);
 }
 
 ExportValue relu_layer(const ExportCall& call) {
-  const auto& [max_value, slope, threshold, name] = options_in<ReLULayer>(call);
+  const auto& [max_value, slope, threshold, name] = call.options<ReLULayer>();
   Graph& g = call.graph;
   const Text x = call.x().name;
   if (slope == 0 && threshold == 0) {
@@ -167,11 +162,11 @@ ExportValue relu_layer(const ExportCall& call) {
 
 ExportValue leaky_relu_layer(const ExportCall& call) {
   return call.as_input(
-      call.graph.op("LeakyRelu", {call.x().name}, {{"alpha", options_in<LeakyReLULayer>(call).negative_slope}}));
+      call.graph.op("LeakyRelu", {call.x().name}, {{"alpha", call.options<LeakyReLULayer>().negative_slope}}));
 }
 
 ExportValue elu_layer(const ExportCall& call) {
-  return call.as_input(call.graph.op("Elu", {call.x().name}, {{"alpha", options_in<ELULayer>(call).alpha}}));
+  return call.as_input(call.graph.op("Elu", {call.x().name}, {{"alpha", call.options<ELULayer>().alpha}}));
 }
 
 ExportValue prelu_layer(const ExportCall& call) {
@@ -180,7 +175,7 @@ ExportValue prelu_layer(const ExportCall& call) {
 }
 
 ExportValue softmax_layer(const ExportCall& call) {
-  const int rank = call.output.rank() + 1, given = options_in<SoftmaxLayer>(call).axis;
+  const int rank = call.output.rank() + 1, given = call.options<SoftmaxLayer>().axis;
   const std::int64_t axis = given < 0 ? given + rank : given;
   if (!call.x().channels_first) {
     return call.made(call.graph.op("Softmax", {call.plain()}, {{"axis", axis}}));

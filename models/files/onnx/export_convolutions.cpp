@@ -9,11 +9,6 @@
 namespace xtape::onnx {
 namespace {
 
-template <class Definition>
-const auto& options_in(const ExportCall& call) {
-  return static_cast<const Definition&>(call.layer).options();
-}
-
 using Extents = std::vector<std::int64_t>;
 
 /// The attribute pads: the amounts before all axes, then those behind them.
@@ -99,7 +94,7 @@ Attributes attributes_of(const ExportCall& call, const Options& o) {
 
 template <int axes>
 ExportValue conv_layer(const ExportCall& call) {
-  const auto& o = options_in<ConvLayer<axes>>(call);
+  const auto& o = call.options<ConvLayer<axes>>();
   const Weights weights = weights_of(call, call.value("kernel"), o.use_bias);
   const std::string y = convolved(call, call.images(), "kernel", weights, attributes_of<axes>(call, o),
                                   Axes<axes>::extents(o.dilation_rate), o.groups);
@@ -108,7 +103,7 @@ ExportValue conv_layer(const ExportCall& call) {
 
 template <int axes>
 ExportValue depthwise_layer(const ExportCall& call) {
-  const auto& o = options_in<DepthwiseConvLayer<axes>>(call);
+  const auto& o = call.options<DepthwiseConvLayer<axes>>();
   const Tensor kernel = call.value("depthwise_kernel");
   const Weights weights = weights_of(call, grouped_kernel(kernel), o.use_bias);
   const std::string y = convolved(call, call.images(), "depthwise_kernel", weights, attributes_of<axes>(call, o),
@@ -118,7 +113,7 @@ ExportValue depthwise_layer(const ExportCall& call) {
 
 template <int axes>
 ExportValue separable_layer(const ExportCall& call) {
-  const auto& o = options_in<SeparableConvLayer<axes>>(call);
+  const auto& o = call.options<SeparableConvLayer<axes>>();
   const Tensor kernel = call.value("depthwise_kernel");
   const std::string depthwise =
       convolved(call, call.images(), "depthwise_kernel", {grouped_kernel(kernel), std::nullopt},
@@ -134,7 +129,7 @@ ExportValue separable_layer(const ExportCall& call) {
 /// convolution from the output to the input.
 template <int axes>
 ExportValue conv_transpose_layer(const ExportCall& call) {
-  const auto& o = options_in<ConvTransposeLayer<axes>>(call);
+  const auto& o = call.options<ConvTransposeLayer<axes>>();
   const Extents size = Axes<axes>::extents(o.kernel_size), strides = Axes<axes>::extents(o.strides),
                 dilation = Axes<axes>::extents(o.dilation_rate);
   std::vector<AxisAmounts> pads;
@@ -172,7 +167,7 @@ ExportValue conv_transpose_layer(const ExportCall& call) {
 }
 
 ExportValue dense_layer(const ExportCall& call) {
-  const DenseLayer::Options& o = options_in<DenseLayer>(call);
+  const DenseLayer::Options& o = call.options<DenseLayer>();
   Weights weights = weights_of(call, call.value("kernel"), o.use_bias);
   ExportGraph& g = call.graph;
   if (call.x().shape.rank() == 1) {
@@ -189,7 +184,7 @@ ExportValue dense_layer(const ExportCall& call) {
 
 template <int axes>
 ExportValue pooling_layer(const ExportCall& call, const char* type) {
-  const PoolingOptions<axes>& o = options_in<PoolingLayer<axes>>(call);
+  const PoolingOptions<axes>& o = call.options<PoolingLayer<axes>>();
   return call.made_images(call.graph.op(
       type, {call.images()},
       window_attributes<axes>(call.x().shape, o.pool_size, o.strides.value_or(o.pool_size), o.padding, 1)));

@@ -90,6 +90,11 @@ struct ExportCall {
   const BatchNormalizationLayer* folded = nullptr;  ///< a following layer whose factors the kernel takes
 
   const ExportValue& x() const { return inputs.front(); }
+  /// The options of the layer, which is a Definition.
+  template <class Definition>
+  const auto& options() const {
+    return static_cast<const Definition&>(layer).options();
+  }
   /// The only input, in the order of the axes of xtape.
   std::string plain() const { return graph.plain(x()); }
   /// The only input, with the channels first.

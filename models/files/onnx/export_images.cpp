@@ -6,13 +6,8 @@
 namespace xtape::onnx {
 namespace {
 
-template <class Definition>
-const auto& options_in(const ExportCall& call) {
-  return static_cast<const Definition&>(call.layer).options();
-}
-
 ExportValue rescaled(const ExportCall& call) {
-  const auto& o = options_in<RescalingLayer>(call);
+  const auto& o = call.options<RescalingLayer>();
   std::string y = call.graph.op("Mul", {call.x().name, call.graph.number(o.scale)});
   if (o.offset != 0) y = call.graph.op("Add", {y, call.graph.number(o.offset)});
   return call.as_input(y);
@@ -37,7 +32,7 @@ std::string to_size(ExportGraph& g, const std::string& x, std::int64_t height, s
 }
 
 ExportValue resized(const ExportCall& call) {
-  const auto& o = options_in<ResizingLayer>(call);
+  const auto& o = call.options<ResizingLayer>();
   return call.made_images(
       to_size(call.graph, call.images(), o.height, o.width, resize_attributes(o.interpolation, o.align_corners)));
 }
@@ -52,13 +47,13 @@ ExportValue upsampled(const ExportCall& call, const std::vector<std::int64_t>& f
 }
 
 ExportValue upsampled2d(const ExportCall& call) {
-  const auto& o = options_in<UpSampling2DLayer>(call);
+  const auto& o = call.options<UpSampling2DLayer>();
   return upsampled(call, {o.size.height, o.size.width}, resize_attributes(o.interpolation, o.align_corners));
 }
 
 template <int axes>
 ExportValue repeated_elements(const ExportCall& call) {
-  return upsampled(call, Axes<axes>::extents(options_in<UpSamplingLayer<axes>>(call).size),
+  return upsampled(call, Axes<axes>::extents(call.options<UpSamplingLayer<axes>>().size),
                    resize_attributes(Interpolation::nearest, false));
 }
 
@@ -80,14 +75,14 @@ ExportValue cropped(const ExportCall& call, std::int64_t height, std::int64_t wi
 
 template <class Definition>
 ExportValue crop_layer(const ExportCall& call) {
-  const auto& o = options_in<Definition>(call);
+  const auto& o = call.options<Definition>();
   return cropped(call, o.height, o.width);
 }
 
 ExportValue depth_to_space_layer(const ExportCall& call) {
-  return call.made_images(call.graph.op(
-      "DepthToSpace", {call.images()},
-      {{"blocksize", options_in<DepthToSpaceLayer>(call).block_size.value}, {"mode", std::string("DCR")}}));
+  return call.made_images(
+      call.graph.op("DepthToSpace", {call.images()},
+                    {{"blocksize", call.options<DepthToSpaceLayer>().block_size.value}, {"mode", std::string("DCR")}}));
 }
 
 }  // namespace

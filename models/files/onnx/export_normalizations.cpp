@@ -8,11 +8,6 @@
 namespace xtape::onnx {
 namespace {
 
-template <class Definition>
-const auto& options_in(const ExportCall& call) {
-  return static_cast<const Definition&>(call.layer).options();
-}
-
 /// What batch normalization uses in inference: gamma, beta, mean and variance of each channel, in float32.
 struct Statistics {
   Tensor gamma, beta, mean, variance;
@@ -87,7 +82,7 @@ bool is_last(const std::vector<std::int64_t>& axes, const PartialShape& sample) 
 }
 
 ExportValue layer_normalization(const ExportCall& call) {
-  const auto& o = options_in<LayerNormalizationLayer>(call);
+  const auto& o = call.options<LayerNormalizationLayer>();
   const std::vector<std::int64_t> axes = sorted(o.axis, call.output);
   ExportGraph& g = call.graph;
   std::string x = call.plain();
@@ -106,7 +101,7 @@ ExportValue layer_normalization(const ExportCall& call) {
 }
 
 ExportValue group_normalization(const ExportCall& call) {
-  const auto& o = options_in<GroupNormalizationLayer>(call);
+  const auto& o = call.options<GroupNormalizationLayer>();
   const PartialShape& sample = call.output;
   const std::int64_t axis = o.axis < 0 ? o.axis + sample.rank() + 1 : o.axis;
   const Extent channels = sample[static_cast<int>(axis) - 1];
@@ -132,7 +127,7 @@ ExportValue group_normalization(const ExportCall& call) {
 }
 
 ExportValue rms_normalization(const ExportCall& call) {
-  const auto& o = options_in<RMSNormalizationLayer>(call);
+  const auto& o = call.options<RMSNormalizationLayer>();
   const std::vector<std::int64_t> axes = sorted(o.axis, call.output);
   ExportGraph& g = call.graph;
   const std::string x = call.plain();
@@ -142,7 +137,7 @@ ExportValue rms_normalization(const ExportCall& call) {
 }
 
 ExportValue unit_normalization(const ExportCall& call) {
-  const auto& o = options_in<UnitNormalizationLayer>(call);
+  const auto& o = call.options<UnitNormalizationLayer>();
   ExportGraph& g = call.graph;
   const std::string x = call.plain();
   const std::string norm = g.reduce("ReduceL2", x, sorted(o.axis, call.output), true);

@@ -7,11 +7,6 @@
 namespace xtape::onnx {
 namespace {
 
-template <class Definition>
-const auto& options_in(const ExportCall& call) {
-  return static_cast<const Definition&>(call.layer).options();
-}
-
 /// The inputs in one order of the axes: that of images if an input has it, and the result.
 struct Aligned {
   std::vector<std::string> names;
@@ -47,7 +42,7 @@ ExportValue merged(const ExportCall& call, const char* type) {
 }
 
 ExportValue concatenated(const ExportCall& call) {
-  const int rank = call.output.rank() + 1, given = options_in<ConcatenateLayer>(call).axis;
+  const int rank = call.output.rank() + 1, given = call.options<ConcatenateLayer>().axis;
   const std::int64_t axis = given < 0 ? given + rank : given;
   const bool images = std::ranges::any_of(call.inputs, [](const ExportValue& value) { return value.channels_first; });
   std::vector<std::string> names;
@@ -61,7 +56,7 @@ ExportValue concatenated(const ExportCall& call) {
 
 /// Products of vectors, as stacks of matrices (n, rows, k) and (n, k, columns).
 ExportValue dot(const ExportCall& call) {
-  const auto& o = options_in<DotLayer>(call);
+  const auto& o = call.options<DotLayer>();
   ExportGraph& g = call.graph;
   const auto stacked = [&](std::size_t i, bool k_last) {
     const ExportValue& value = call.inputs[i];
@@ -91,7 +86,7 @@ ExportValue flattened(const ExportCall& call) {
 }
 
 ExportValue reshaped(const ExportCall& call) {
-  std::vector<std::int64_t> target = options_in<ReshapeLayer>(call).target_shape.value;
+  std::vector<std::int64_t> target = call.options<ReshapeLayer>().target_shape.value;
   target.insert(target.begin(), 0);
   return call.made(call.graph.op("Reshape", {call.plain(), call.graph.integers(target)}));
 }
@@ -99,7 +94,7 @@ ExportValue reshaped(const ExportCall& call) {
 ExportValue permuted_layer(const ExportCall& call) {
   std::vector<std::int64_t> axes{0};
   const int rank = call.output.rank() + 1;
-  for (const std::int64_t axis : options_in<PermuteLayer>(call).dims.value) {
+  for (const std::int64_t axis : call.options<PermuteLayer>().dims.value) {
     // in a channels-first value the last axis is at 1, and the others follow
     axes.push_back(!call.x().channels_first ? axis : axis == rank - 1 ? 1 : axis + 1);
   }
@@ -110,7 +105,7 @@ ExportValue permuted_layer(const ExportCall& call) {
 
 ExportValue repeated(const ExportCall& call) {
   const std::string x = call.graph.op("Unsqueeze", {call.plain(), call.graph.integers({1})});
-  return call.made(call.graph.op("Tile", {x, call.graph.integers({1, options_in<RepeatVectorLayer>(call).n, 1})}));
+  return call.made(call.graph.op("Tile", {x, call.graph.integers({1, call.options<RepeatVectorLayer>().n, 1})}));
 }
 
 /// Removes elements at the ends of axes; `axes` are those of the file.
@@ -123,7 +118,7 @@ std::string cropped(ExportGraph& g, const std::string& x, const std::vector<std:
 template <int axes>
 ExportValue cropped_borders(const ExportCall& call) {
   std::vector<std::int64_t> of, before, behind;
-  for (const auto& [first, last] : amounts_of(options_in<CroppingLayer<axes>>(call).cropping)) {
+  for (const auto& [first, last] : amounts_of(call.options<CroppingLayer<axes>>().cropping)) {
     of.push_back(std::ssize(of) + 2);
     before.push_back(first);
     behind.push_back(last);
@@ -134,7 +129,7 @@ ExportValue cropped_borders(const ExportCall& call) {
 template <int axes>
 ExportValue zero_padding(const ExportCall& call) {
   std::vector<std::int64_t> before{0, 0}, behind{0, 0};
-  for (const auto& [first, last] : amounts_of(options_in<ZeroPaddingLayer<axes>>(call).padding)) {
+  for (const auto& [first, last] : amounts_of(call.options<ZeroPaddingLayer<axes>>().padding)) {
     before.push_back(first);
     behind.push_back(last);
   }

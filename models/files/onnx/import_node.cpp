@@ -6,11 +6,11 @@
 
 namespace xtape::onnx {
 
-using Attribute = xtape_onnx::AttributeProto;
+using StoredAttribute = xtape_onnx::AttributeProto;
 
-const Attribute* ImportNode::attribute(const char* name, int type) {
+const StoredAttribute* ImportNode::attribute(const char* name, int type) {
   read_.insert(name);
-  for (const Attribute& found : node.attribute()) {
+  for (const StoredAttribute& found : node.attribute()) {
     if (found.name() != name) continue;
     check(found.type() == type, "attribute {}: expected type {} of ONNX, got {}", name, type,
           static_cast<int>(found.type()));
@@ -20,44 +20,44 @@ const Attribute* ImportNode::attribute(const char* name, int type) {
 }
 
 bool ImportNode::has(const char* name) const {
-  return std::ranges::any_of(node.attribute(), [&](const Attribute& found) { return found.name() == name; });
+  return std::ranges::any_of(node.attribute(), [&](const StoredAttribute& found) { return found.name() == name; });
 }
 
 std::int64_t ImportNode::integer(const char* name, std::int64_t otherwise) {
-  const Attribute* found = attribute(name, Attribute::INT);
+  const StoredAttribute* found = attribute(name, StoredAttribute::INT);
   return found != nullptr ? found->i() : otherwise;
 }
 
 double ImportNode::number(const char* name, double otherwise) {
-  const Attribute* found = attribute(name, Attribute::FLOAT);
+  const StoredAttribute* found = attribute(name, StoredAttribute::FLOAT);
   return found != nullptr ? found->f() : otherwise;
 }
 
 std::string ImportNode::text(const char* name, const std::string& otherwise) {
-  const Attribute* found = attribute(name, Attribute::STRING);
+  const StoredAttribute* found = attribute(name, StoredAttribute::STRING);
   return found != nullptr ? found->s() : otherwise;
 }
 
 std::optional<std::vector<std::int64_t>> ImportNode::integers(const char* name) {
-  const Attribute* found = attribute(name, Attribute::INTS);
+  const StoredAttribute* found = attribute(name, StoredAttribute::INTS);
   if (found == nullptr) return std::nullopt;
   return std::vector<std::int64_t>(found->ints().begin(), found->ints().end());
 }
 
 std::optional<std::vector<double>> ImportNode::reals(const char* name) {
-  const Attribute* found = attribute(name, Attribute::FLOATS);
+  const StoredAttribute* found = attribute(name, StoredAttribute::FLOATS);
   if (found == nullptr) return std::nullopt;
   return std::vector<double>(found->floats().begin(), found->floats().end());
 }
 
 std::optional<Tensor> ImportNode::tensor_attribute(const char* name) {
-  const Attribute* found = attribute(name, Attribute::TENSOR);
+  const StoredAttribute* found = attribute(name, StoredAttribute::TENSOR);
   if (found == nullptr) return std::nullopt;
   return tensor_of(found->t(), graph.folder());
 }
 
 void ImportNode::check_all_read() const {
-  for (const Attribute& found : node.attribute()) {
+  for (const StoredAttribute& found : node.attribute()) {
     check(read_.contains(found.name()), "expected attributes that xtape supports, got {:.60}", found.name());
   }
 }

@@ -9,7 +9,7 @@ namespace xtape::onnx {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-constexpr std::int64_t most = std::int64_t{1} << 24;
+constexpr std::int64_t most_elements = std::int64_t{1} << 24;
 
 /// How Resize computes the elements of an axis.
 struct Method {
@@ -104,7 +104,7 @@ SymbolicTensor resized_axis(ImportNode& n, const SymbolicTensor& x, int axis, co
   check(x.shape().known() && resized.to.known(), "expected known extents for {} with {}, got samples {}", method.mode,
         method.coordinates, x.shape());
   const Shape shape(x.shape());
-  check(shape.size() > 0 && resized.to.value() >= 1 && resized.to.value() <= most / resized.from.value(),
+  check(shape.size() > 0 && resized.to.value() >= 1 && resized.to.value() <= most_elements / resized.from.value(),
         "expected extents whose product is at most 2^24, got {} and {}", resized.from, resized.to);
   Integers before, behind, target(shape.begin(), shape.end());
   for (int i = 0; i < shape.rank(); ++i) {

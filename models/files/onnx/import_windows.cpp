@@ -13,13 +13,13 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 using Amounts = std::vector<std::array<std::int64_t, 2>>;  // before and behind each axis
-constexpr std::int64_t most = std::int64_t{1} << 30;
+constexpr std::int64_t most_in_attribute = std::int64_t{1} << 30;
 
 /// An attribute with a number for each of some axes.
 Integers numbers_of(ImportNode& n, const char* name, std::size_t axes, std::int64_t otherwise, std::int64_t least) {
   Integers given = n.integers(name).value_or(Integers(axes, otherwise));
   check(given.size() == axes, "{}: expected {} numbers, got {}", name, axes, given.size());
-  check(std::ranges::all_of(given, [&](std::int64_t i) { return i >= least && i <= most; }),
+  check(std::ranges::all_of(given, [&](std::int64_t i) { return i >= least && i <= most_in_attribute; }),
         "{}: expected numbers of {} to 2^30, got ({})", name, least, fmt::join(given, ", "));
   return given;
 }
@@ -186,11 +186,11 @@ TransposedWindow transposed_window(ImportNode& n, const Integers& size, const Pa
   if (!wanted && !mode.starts_with("SAME")) return {window, added};
   for (std::size_t i = 0; i < axes; ++i) {
     const Extent extent = image[static_cast<int>(i)];
-    check(extent.known() && extent.value() >= 1 && extent.value() <= most,
+    check(extent.known() && extent.value() >= 1 && extent.value() <= most_in_attribute,
           "expected known extents for output_shape and auto_pad, got {}", extent);
     const std::int64_t in = extent.value(), out = wanted ? (*wanted)[i] : in * window.strides[i];
     const std::int64_t whole = window.strides[i] * (in - 1) + added[i] + window.reach(i);
-    check(out >= 1 && out <= whole + most, "output_shape: expected extents of at least 1, got {}", out);
+    check(out >= 1 && out <= whole + most_in_attribute, "output_shape: expected extents of at least 1, got {}", out);
     const std::int64_t cut = std::max<std::int64_t>(whole - out, 0), less = cut / 2;
     added[i] += std::max<std::int64_t>(out - whole, 0);
     window.amounts[i] = mode == "SAME_UPPER" ? std::array{less, cut - less} : std::array{cut - less, less};
@@ -203,7 +203,7 @@ bool is_same(const TransposedWindow& transposed, const PartialShape& image) {
   const FileWindow& window = transposed.window;
   for (std::size_t i = 0; i < window.size.size(); ++i) {
     const Extent extent = image[static_cast<int>(i)];
-    if (!extent.known() || extent.value() > most) return false;
+    if (!extent.known() || extent.value() > most_in_attribute) return false;
     const std::int64_t out = extent.value() * window.strides[i];
     const std::int64_t whole = window.strides[i] * (extent.value() - 1) + window.reach(i);
     auto [before, behind] = same_padding(out, window.size[i], window.strides[i], window.dilation[i]);
