@@ -120,7 +120,8 @@ count_tests() {
 
 test_and_count() {
   local status=0
-  meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
+  # Some tests wait for processes most of the time.
+  meson test -C "$build" --no-rebuild --print-errorlogs --num-processes "$(($(nproc) + 2))" "$@" || status=$?
   count_tests || status=1
   return "$status"
 }

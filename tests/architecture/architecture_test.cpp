@@ -81,8 +81,7 @@ std::vector<std::string> includes_of(const File& file) {
 }
 
 /// The headers that a source file of the library or of the examples includes first. tools/lean_build compiles them
-/// alone, because it builds without precompiled headers and each file alone. Tests are excluded because they are always
-/// built with one; benchmarks are excluded because they are not always built.
+/// alone, because it builds without precompiled headers and each file alone. It does not build tests and benchmarks.
 std::set<std::string> compiled_by_build() {
   std::set<std::string> found;
   for (const File& file : sources()) {

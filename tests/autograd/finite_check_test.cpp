@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "framework/autograd/forward_pass.hpp"
 #include "framework/ops/elementary.hpp"
 #include "tests/support/support.hpp"
 

@@ -1,4 +1,5 @@
 // Collective operations against their definitions, on 1 to 8 ranks.
+#include <atomic>
 #include <cstdint>
 #include <numeric>
 #include <vector>

@@ -17,7 +17,7 @@ namespace {
 
 /// A network with the logits 0 and 10 (m - 1/2) for images (4, 4, 3) of mean m, 0 to 1: the first class is dark, the
 /// second light.
-Model brightness(const ActivationFunction& ending = linear) {
+Model judge_of_brightness(const ActivationFunction& ending = linear) {
   const auto input = Input({4, 4, 3});
   const Model model(input, Dense({.units = 2, .activation = ending})(Flatten()(input)));
   std::vector<double> kernel;
@@ -45,13 +45,13 @@ TEST_CASE("evaluate has the same loss for logits and for the probabilities of a 
   // logits of the second class -3 for mean 0.2, 5 for mean 1; loss ln(1 + e^-3) and ln(1 + e^-5)
   const std::string expected = fmt::format("loss {:.4f}", (std::log1p(std::exp(-3)) + std::log1p(std::exp(-5))) / 2);
   for (const ActivationFunction& ending : {ActivationFunction(linear), ActivationFunction(softmax)}) {
-    save_model(brightness(ending), run.folder() / "model");
+    save_model(judge_of_brightness(ending), run.folder() / "model");
     CHECK_THAT(run(evaluate_it).text, Contains(expected));
     const nlohmann::json list = nlohmann::json::parse(run("predict --model model --json photos/test/light/0.png").text);
     CHECK(list[0]["predictions"][0]["probability"] == Approx(1 / (1 + std::exp(-5))));
   }
   for (const ActivationFunction& ending : {ActivationFunction(sigmoid), ActivationFunction(tanh)}) {
-    save_model(brightness(ending), run.folder() / "model");
+    save_model(judge_of_brightness(ending), run.folder() / "model");
     check_refused(run(evaluate_it), "got one that ends in " + ending.name());
     check_refused(run("predict --model model photos/test/light/0.png"), "got one that ends in " + ending.name());
   }
@@ -60,7 +60,7 @@ TEST_CASE("evaluate has the same loss for logits and for the probabilities of a 
 TEST_CASE("evaluate and predict recognize a softmax that is followed by layers that only move values") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
-  const Model inner = brightness(softmax);
+  const Model inner = judge_of_brightness(softmax);
   const auto input = Input(inner.input_shape());
   save_model(Model(input, Flatten()(inner(input))), run.folder() / "model");
   CHECK_THAT(run(evaluate_it).text,
@@ -74,7 +74,7 @@ TEST_CASE("evaluate matches classes by name if both sides have names, otherwise 
   const auto accuracy_of = [&](const std::vector<std::pair<std::string, int>>& classes,
                                const std::vector<std::string>& names) {
     write_classes(run.folder(), classes);
-    save_model(brightness(), run.folder() / "model", {.class_names = names});
+    save_model(judge_of_brightness(), run.folder() / "model", {.class_names = names});
     const Run judged = run(evaluate_it);
     INFO(judged.text);
     return judged.status == 0 ? number_after(judged.text, "\naccuracy ") : -1;
@@ -88,7 +88,7 @@ TEST_CASE("evaluate matches classes by name if both sides have names, otherwise 
   CHECK(accuracy_of({{"dark", 20}, {"light", 220}}, {}) == 1);
   CHECK(accuracy_of({{"dark", 20}, {"light", 220}, {"other", 99}}, {}) == -1);
   write_classes(run.folder(), {{"day", 220}});
-  save_model(brightness(), run.folder() / "model", {.class_names = {"night", "day"}});
+  save_model(judge_of_brightness(), run.folder() / "model", {.class_names = {"night", "day"}});
   CHECK_THAT(run(evaluate_it).text, Contains("\nno images of night: 0 in the mean"));
   write_classes(run.folder(), {{"day", 220}, {"dusk", 100}});
   check_refused(run(evaluate_it), "of the network, night, day, got also dusk");
@@ -98,7 +98,7 @@ TEST_CASE("outputs that are not finite are an error") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 51}, {"light", 255}});
   for (const double value : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    const Model model = brightness();
+    const Model model = judge_of_brightness();
     model.parameters()[1].set_value(Tensor::of({2}, {value, 0}));
     save_model(model, run.folder() / "model");
     const std::string photo = "photos/test/light/0.png";
@@ -110,7 +110,7 @@ TEST_CASE("outputs that are not finite are an error") {
 TEST_CASE("predict shows results for valid files and reports errors of the others, in JSON too") {
   const Programs run;
   write_classes(run.folder(), {{"dark", 0}, {"light", 255}});
-  save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
+  save_model(judge_of_brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
   fs::create_directory(run.folder() / "empty");
   const Run shown = run("predict --model model empty photos/test/light none.png ''");
   check_refused(shown, "JPEG or PNG files in empty, got none");
@@ -129,7 +129,7 @@ TEST_CASE("predict shows results for valid files and reports errors of the other
 TEST_CASE("predict accepts one argument for the names of the classes") {
   const Programs run;
   write_grey_images(run.folder() / "photos", 255);
-  save_model(brightness(), run.folder() / "model");
+  save_model(judge_of_brightness(), run.folder() / "model");
   const Run named = run("predict --model model --classes night,day photos/0.png ./photos/0.png");
   INFO(named.text);
   CHECK(named.status == 0);
@@ -140,7 +140,7 @@ TEST_CASE("predict accepts one argument for the names of the classes") {
 TEST_CASE("control characters in names are not printed on the terminal") {
   const Programs run;
   write_classes(run.folder(), {{"0", 0}, {"1", 255}});
-  save_model(brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
+  save_model(judge_of_brightness(), run.folder() / "model", {.class_names = {"dark", "light"}});
   SafetensorsFile file = load_safetensors(run.folder() / "model");
   file.metadata["class_names"] = R"(["\u001b[31mdark", "light"])";
   save_safetensors(run.folder() / "hostile", file.tensors, file.metadata);
@@ -154,7 +154,7 @@ TEST_CASE("control characters in names are not printed on the terminal") {
 
 TEST_CASE("messages of evaluate and predict name missing arguments") {
   const Programs run;
-  save_model(brightness(), run.folder() / "model");
+  save_model(judge_of_brightness(), run.folder() / "model");
   check_refused(run("evaluate --model model"),
                 "expected --data FOLDER with images for this network, which takes (4, 4, 3)");
   check_refused(run("evaluate"), "--model is required");

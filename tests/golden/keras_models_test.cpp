@@ -16,8 +16,6 @@ using namespace xtape;
 
 namespace {
 
-const std::filesystem::path golden = test::source_root() / "tests/golden";
-
 /// The arrays "name/what_0", "name/what_1", ...
 std::vector<Tensor> arrays(const std::vector<NamedTensor>& all, const std::string& prefix) {
   std::vector<Tensor> found;
@@ -42,7 +40,7 @@ const std::vector<std::string> names{"convolutions", "shapes", "samples", "activ
 }  // namespace
 
 TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving") {
-  const std::vector<NamedTensor> all = load_safetensors(golden / "keras_models.safetensors").tensors;
+  const std::vector<NamedTensor> all = load_safetensors(golden::folder() / "keras_models.safetensors").tensors;
   const test::TemporaryFolder folder;
   for (const std::string& name : names) {
     for (const char* version : {"2", "3"}) {
@@ -52,7 +50,7 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
         INFO(file);
         const std::string key = fmt::format("{}_{}/", name, version);
         const std::vector<Tensor> inputs = arrays(all, key + "input_"), theirs = arrays(all, key + "output_");
-        const Model model = load_keras_model(golden / "keras_models" / file);
+        const Model model = load_keras_model(golden::folder() / "keras_models" / file);
         check_outputs(model, inputs, theirs);
         for (const char* format : {"again.h5", "again.keras"}) {
           INFO(format);
@@ -65,13 +63,13 @@ TEST_CASE("models of Keras 2 and 3 give Keras's outputs, before and after saving
 }
 
 TEST_CASE("layers with the channels first, and in SpectralNormalization, give Keras's outputs") {
-  const std::vector<NamedTensor> all = load_safetensors(golden / "keras_axes.safetensors").tensors;
+  const std::vector<NamedTensor> all = load_safetensors(golden::folder() / "keras_axes.safetensors").tensors;
   const test::TemporaryFolder folder;
   for (const std::string name : {"images", "others", "spectral"}) {
     for (const char* ending : {"h5", "keras"}) {
       INFO(name << " " << ending);
       const std::vector<Tensor> inputs = arrays(all, name + "/input_"), theirs = arrays(all, name + "/output_");
-      const Model model = load_keras_model(golden / "keras_models" / fmt::format("axes_{}.{}", name, ending));
+      const Model model = load_keras_model(golden::folder() / "keras_models" / fmt::format("axes_{}.{}", name, ending));
       check_outputs(model, inputs, theirs);
       if (name == "spectral") {
         CHECK(model.layer("first").named_parameters().size() == 2);
@@ -170,7 +168,7 @@ TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
   std::string arguments;
   std::size_t files = 0;
   for (const std::string& name : names) {
-    const Model model = load_keras_model(golden / "keras_models" / (name + "_3.keras"));
+    const Model model = load_keras_model(golden::folder() / "keras_models" / (name + "_3.keras"));
     for (const char* ending : {"h5", "keras"}) {
       const std::filesystem::path path = folder / fmt::format("{}.{}", name, ending);
       save_keras_model(model, path);
@@ -178,5 +176,5 @@ TEST_CASE("Keras loads models that xtape saved, and gives the same outputs") {
       ++files;
     }
   }
-  test::check_in_keras(golden / "check_keras_models.py", arguments, files);
+  test::check_in_keras(golden::folder() / "check_keras_models.py", arguments, files);
 }

@@ -16,7 +16,6 @@ using xtape::test::error_of;
 
 namespace {
 
-const std::filesystem::path golden = test::source_root() / "tests/golden";
 constexpr std::int64_t before = 3, steps = 6;  // of make_keras_training.py
 
 /// What the script has written.
@@ -25,7 +24,7 @@ struct GoldenRuns {
   std::map<std::string, Tensor> arrays;
 
   GoldenRuns() {
-    const SafetensorsFile all = load_safetensors(golden / "keras_training.safetensors");
+    const SafetensorsFile all = load_safetensors(golden::folder() / "keras_training.safetensors");
     std::istringstream names(all.metadata.at("files"));
     for (std::string name; names >> name;) files.push_back(name);
     for (const auto& [name, tensor] : all.tensors) arrays[name] = tensor;
@@ -70,7 +69,7 @@ bool can_be_saved(const Optimizer& optimizer) {
 template <class F>
 void for_each_file(const GoldenRuns& runs, F f) {
   const test::TemporaryFolder folder;
-  const ZipFile archive("test", golden / "keras_training.zip");
+  const ZipFile archive("test", golden::folder() / "keras_training.zip");
   for (const std::string& file : runs.files) {
     INFO(file);
     test::write_bytes(folder / file, archive.read(file));
@@ -120,7 +119,7 @@ TEST_CASE("Keras resumes training from files that xtape saved, with the same ste
     arguments += fmt::format(" '{}' {}", copy.string(), name);
     ++files;
   });
-  test::check_in_keras(golden / "check_keras_training.py", arguments, files);
+  test::check_in_keras(golden::folder() / "check_keras_training.py", arguments, files);
 }
 
 TEST_CASE("training of ResNet-8 of MLPerf Tiny, from a file of tf.keras 2.4, resumes with Keras's losses") {

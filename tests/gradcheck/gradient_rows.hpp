@@ -16,6 +16,11 @@ struct GradientRow {
   bool any_seed = true;  ///< false if one element at a kink affects the derivatives of a whole channel or row
 };
 
+// Options of many rows.
+inline const GradientCheckOptions bilinear{.bilinear = true};       ///< the function is linear in each input
+inline const GradientCheckOptions wide{.low = -3, .high = 3};       ///< numbers of both signs
+inline const GradientCheckOptions positive{.low = 0.5, .high = 2};  ///< positive numbers
+
 /// Small arrays, for which every element is checked against every output: batches of one, odd sizes, images that are
 /// not square, strides larger than kernels, operands that broadcast along each kind of axis.
 std::vector<GradientRow> scalar_rows();   ///< arithmetic, elementary functions, activations

@@ -7,10 +7,6 @@ namespace {
 using V = const Variable&;
 using Axes = std::vector<int>;
 
-const GradientCheckOptions bilinear{.bilinear = true};
-const GradientCheckOptions wide{.low = -3, .high = 3};
-const GradientCheckOptions positive{.low = 0.5, .high = 2};
-
 std::vector<GradientRow> elementwise() {
   return {
       {"add", [](V a, V b) { return a + b; }, {{3, 40, 211}, {211}}, bilinear},

@@ -8,7 +8,6 @@ namespace {
 
 using V = const Variable&;
 
-const GradientCheckOptions bilinear{.bilinear = true};
 const WindowOptions window_3x2{.size = {3, 2}, .strides = {2, 1}, .padding = Padding::same};
 const WindowOptions skipping{.size = 2, .strides = 3};
 const Conv2DOptions strided{.strides = {2, 3}, .padding = Padding::same};
@@ -21,7 +20,7 @@ DifferentiableFunction depthwise(Conv2DOptions options) {
   return [options](V x, V w) { return depthwise_conv2d(x, w, options); };
 }
 
-std::vector<GradientRow> convolutions() {
+std::vector<GradientRow> convolution_rows() {
   const Conv2DOptions same{.padding = Padding::same};
   const Conv2DOptions strided_dilated{.strides = 2, .padding = Padding(1, 2, 1, 1), .dilation = 2};
   const Conv2DOptions dilated{.padding = Padding(1, 2, 0, 1), .dilation = {2, 1}};
@@ -134,7 +133,7 @@ std::vector<GradientRow> pools_1d_3d() {
   };
 }
 
-std::vector<GradientRow> pools() {
+std::vector<GradientRow> pool_rows() {
   const auto largest = [](WindowOptions o) { return [o](V x) { return max_pool2d(x, o); }; };
   const auto pooled = [](Conv2DOptions o, WindowOptions pooling) {
     return [=](V x, V w) { return conv2d_max_pool2d(x, w, o, pooling); };
@@ -316,8 +315,8 @@ std::vector<GradientRow> losses() {
 }  // namespace
 
 std::vector<GradientRow> network_rows() {
-  std::vector<GradientRow> rows = convolutions();
-  for (const auto& part : {convolutions_1d_3d(), pools(), pools_1d_3d(), normalizations(), losses()})
+  std::vector<GradientRow> rows = convolution_rows();
+  for (const auto& part : {convolutions_1d_3d(), pool_rows(), pools_1d_3d(), normalizations(), losses()})
     rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }

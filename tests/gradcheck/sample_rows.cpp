@@ -6,11 +6,9 @@ namespace {
 
 using V = const Variable&;
 
-const GradientCheckOptions bilinear{.bilinear = true};
-const GradientCheckOptions wide{.low = -3, .high = 3};
 const GradientCheckOptions shares{.low = 0.1, .high = 0.9};
 
-std::vector<GradientRow> normalizations() {
+std::vector<GradientRow> sample_normalizations() {
   return {
       {"layer_norm", [](V x, V g, V b) { return layer_norm(x, g, b, 0.1); }, {{3, 2, 5}, {5}, {5}}},
       {"layer_norm", [](V x, V g, V b) { return layer_norm(x, g, b, 1e-3, 2); }, {{3, 2, 5}, {2, 5}, {2, 5}}, wide},
@@ -53,7 +51,7 @@ std::vector<GradientRow> images() {
   };
 }
 
-std::vector<GradientRow> losses() {
+std::vector<GradientRow> sample_losses() {
   const Tensor numbers =
       Tensor::of({3, 4}, {0.7, -1.2, 0.4, 2.1, -0.3, 1.5, 0.9, -2.2, 0.2, 0.6, -0.8, 1.1}, DType::float64);
   const Tensor answers = Tensor::of({3, 4}, {1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1}, DType::float64);
@@ -99,8 +97,8 @@ std::vector<GradientRow> losses() {
 }  // namespace
 
 std::vector<GradientRow> sample_rows() {
-  std::vector<GradientRow> rows = normalizations();
-  for (const auto& part : {images(), losses()}) rows.insert(rows.end(), part.begin(), part.end());
+  std::vector<GradientRow> rows = sample_normalizations();
+  for (const auto& part : {images(), sample_losses()}) rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }
 

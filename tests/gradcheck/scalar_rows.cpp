@@ -6,10 +6,6 @@ namespace {
 
 using V = const Variable&;
 
-const GradientCheckOptions positive{.low = 0.5, .high = 2};
-const GradientCheckOptions wide{.low = -3, .high = 3};
-const GradientCheckOptions bilinear{.bilinear = true};
-
 std::vector<GradientRow> arithmetic() {
   return {
       {"add", [](V a, V b) { return a + b; }, {{2, 1, 3}, {4, 1}}, bilinear},
@@ -174,7 +170,7 @@ std::vector<GradientRow> piecewise_activations() {
   };
 }
 
-std::vector<GradientRow> activations() {
+std::vector<GradientRow> activation_rows() {
   const GradientCheckOptions wider{.low = -8, .high = 8}, widest{.low = -40, .high = 40};
   return {
       {"relu", relu, {{5, 7}}},
@@ -219,7 +215,7 @@ std::vector<GradientRow> activations() {
 
 std::vector<GradientRow> scalar_rows() {
   std::vector<GradientRow> rows = arithmetic();
-  for (const auto& part : {elementary(), activations(), smooth_activations(), piecewise_activations()})
+  for (const auto& part : {elementary(), activation_rows(), smooth_activations(), piecewise_activations()})
     rows.insert(rows.end(), part.begin(), part.end());
   return rows;
 }

@@ -38,14 +38,14 @@ std::string bytes_of(std::initializer_list<T> values, bool big = false) {
   return bytes;
 }
 
-Tensor read(const std::string& bytes) {
+Tensor read_bytes(const std::string& bytes) {
   const test::TemporaryFolder folder;
   test::write_bytes(folder / "a.npy", bytes);
   return load_npy(folder / "a.npy");
 }
 
 void check_read(const std::string& bytes, DType dtype, const Shape& shape, const std::vector<double>& values) {
-  const Tensor tensor = read(bytes);
+  const Tensor tensor = read_bytes(bytes);
   CHECK(tensor.dtype() == dtype);
   CHECK(tensor.shape() == shape);
   CHECK(tensor.to_vector() == values);
@@ -103,7 +103,7 @@ TEST_CASE("an array without elements is read at once, whatever its other extents
   for (const char* order : {"True", "False"}) {
     const std::string text =
         fmt::format("{{'descr': '<f4', 'fortran_order': {}, 'shape': (1099511627776, 1048576, 0)}}", order);
-    CHECK(read(npy(text, "")).shape() == Shape{std::int64_t{1} << 40, 1 << 20, 0});
+    CHECK(read_bytes(npy(text, "")).shape() == Shape{std::int64_t{1} << 40, 1 << 20, 0});
   }
 }
 
@@ -111,14 +111,14 @@ TEST_CASE("large arrays are converted piece by piece") {
   std::string bytes;
   constexpr int count = 200'000;
   for (int i = 0; i < count; ++i) bytes += test::big_endian(static_cast<std::uint64_t>(i), 4);
-  const Tensor tensor = read(npy(header(">i4", "(200000,)"), bytes));
+  const Tensor tensor = read_bytes(npy(header(">i4", "(200000,)"), bytes));
   for (const int i : {0, 65535, 65536, 131072, count - 1}) CHECK(tensor.data<std::int64_t>()[i] == i);
 }
 
 TEST_CASE("damaged and other arrays of NumPy are errors") {
   const auto refused = [](const std::string& bytes, const std::string& message) {
     INFO(message);
-    CHECK_THAT(error_of([&] { read(bytes); }), Catch::Contains("load_npy: ") && Catch::Contains(message));
+    CHECK_THAT(error_of([&] { read_bytes(bytes); }), Catch::Contains("load_npy: ") && Catch::Contains(message));
   };
   const std::string one = bytes_of<float>({1});
   refused("", "an empty file");

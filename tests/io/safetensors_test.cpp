@@ -22,7 +22,7 @@ std::string file_of(const std::string& header, const std::string& data = "") {
 }
 
 /// The error for a file with these bytes. Checks that it names the file.
-std::string error_for(const std::string& bytes) {
+std::string error_for_bytes(const std::string& bytes) {
   const TemporaryFolder folder;
   write_bytes(folder / "weights.safetensors", bytes);
   const std::string error = error_of([&] { load_safetensors(folder / "weights.safetensors"); });
@@ -31,7 +31,7 @@ std::string error_for(const std::string& bytes) {
 }
 
 std::string error_for_header(const std::string& header, const std::string& data = "") {
-  return error_for(file_of(header, data));
+  return error_for_bytes(file_of(header, data));
 }
 
 /// A header with a single tensor, "w".
@@ -199,13 +199,13 @@ TEST_CASE("load_safetensors rejects missing and short files and other formats") 
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { load_safetensors(folder / "none"); }), Contains("none") && Contains("No such file"));
   CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }), Contains("folder"));
-  CHECK_THAT(error_for(""), Contains("expected a safetensors file, got an empty file: "));
-  CHECK_THAT(error_for("1234567"), Contains("got 7 bytes"));
-  CHECK_THAT(error_for("\x89PNG\r\n\x1a\n and so on"),
+  CHECK_THAT(error_for_bytes(""), Contains("expected a safetensors file, got an empty file: "));
+  CHECK_THAT(error_for_bytes("1234567"), Contains("got 7 bytes"));
+  CHECK_THAT(error_for_bytes("\x89PNG\r\n\x1a\n and so on"),
              Contains("expected a safetensors file, got one of another format: "));
-  CHECK_THAT(error_for(std::string(8, '\xff') + "{}"), Contains("at most 2 bytes, got 18446744073709551615"));
-  CHECK_THAT(error_for(little_endian(3) + "{}"), Contains("at most 2 bytes, got 3"));
-  CHECK_THAT(error_for(little_endian(0)), Contains("JSON"));
+  CHECK_THAT(error_for_bytes(std::string(8, '\xff') + "{}"), Contains("at most 2 bytes, got 18446744073709551615"));
+  CHECK_THAT(error_for_bytes(little_endian(3) + "{}"), Contains("at most 2 bytes, got 3"));
+  CHECK_THAT(error_for_bytes(little_endian(0)), Contains("JSON"));
 }
 
 TEST_CASE("load_safetensors rejects a header above the limit of the format") {

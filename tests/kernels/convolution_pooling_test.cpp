@@ -17,15 +17,6 @@ namespace {
 
 using PlacesOnTaps = std::vector<std::int32_t>;
 
-bool every_window_has_pixels(const kernels::Window& s) {
-  for (std::int64_t i = 0; i < s.out_height; ++i) {
-    for (std::int64_t j = 0; j < s.out_width; ++j) {
-      if (reference::pixels_under(s, i, j) == 0) return false;
-    }
-  }
-  return true;
-}
-
 template <class T>
 void check_both(const kernels::Window& convolution, const kernels::Window& pooling, std::uint64_t seed) {
   REQUIRE(kernels::pools_at_once<T>(convolution, pooling));
@@ -82,7 +73,7 @@ TEST_CASE("a fused convolution and pooling for few channels equals the two kerne
     const auto padding = draw.one_of({0, 1}) == 1 ? Padding::same : Padding::valid;
     const kernels::Window pooling =
         behind(convolution, filters, {.size = size, .strides = strides, .padding = padding});
-    if (!kernels::pools_at_once<double>(convolution, pooling) || !every_window_has_pixels(pooling)) continue;
+    if (!kernels::pools_at_once<double>(convolution, pooling) || !reference::every_window_has_pixels(pooling)) continue;
     check_both<double>(convolution, pooling, i);
     check_both<float>(convolution, pooling, i);
     ++checked;

@@ -29,14 +29,15 @@ std::atomic<std::int64_t> allocations = 0;
 
 }  // namespace
 
-// Replaces the global operator, to count the calls.
-void* operator new(std::size_t bytes) {
+// Replace the global operators, to count the calls. They are not inlined, so that gcc does not compare a call of one
+// with the body of the other.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* block = std::malloc(bytes)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 TEST_CASE("parallel_for visits every index once, in pieces of the grain, with any number of threads") {
   for (const int threads : {1, 2, 4, 7}) {

@@ -32,7 +32,7 @@ const std::vector<kernels::InstructionSet>& every_set() {
   return sets;
 }
 
-void check_in_every_set(const Product& p, const std::vector<int>& threads = {1, 3}) {
+void check_in_every_set(const test::Product& p, const std::vector<int>& threads = {1, 3}) {
   check_product<double>(p, every_set(), threads);
   check_product<float>(p, every_set(), threads);
 }

@@ -263,7 +263,7 @@ void add_transposed_rows(std::vector<OptionRow>& rows) {
 }
 
 /// A depthwise kernel (size, channels, multiplier) as one of as many groups as channels.
-Tensor grouped(const Tensor& kernel) { return kernel.reshaped({kernel.dim(0), 1, kernel.dim(1) * kernel.dim(2)}); }
+Tensor grouped_1d(const Tensor& kernel) { return kernel.reshaped({kernel.dim(0), 1, kernel.dim(1) * kernel.dim(2)}); }
 
 template <class Handle, class Output>
 void add_depthwise_rows(std::vector<OptionRow>& rows, const typename Handle::Options& plain, const Output& output) {
@@ -279,7 +279,7 @@ void add_depthwise_rows(std::vector<OptionRow>& rows, const typename Handle::Opt
 void add_depthwise_conv1d_rows(std::vector<OptionRow>& rows) {
   const auto output = [](const AxesWindow& window) {
     return [window](const Trial& t) {
-      return plain_conv(t.input(), grouped(t.parameter("depthwise_kernel")), bias_of(t), window);
+      return plain_conv(t.input(), grouped_1d(t.parameter("depthwise_kernel")), bias_of(t), window);
     };
   };
   using Options = DepthwiseConv1D::Options;
@@ -292,7 +292,7 @@ void add_depthwise_conv1d_rows(std::vector<OptionRow>& rows) {
 void add_separable_conv1d_rows(std::vector<OptionRow>& rows) {
   const auto output = [](const AxesWindow& window) {
     return [window](const Trial& t) {
-      const Tensor y = plain_conv(t.input(), grouped(t.parameter("depthwise_kernel")), Tensor(), window);
+      const Tensor y = plain_conv(t.input(), grouped_1d(t.parameter("depthwise_kernel")), Tensor(), window);
       return plain_conv(y, t.parameter("pointwise_kernel"), bias_of(t), AxesWindow());
     };
   };

@@ -67,13 +67,13 @@ TEST_CASE("Input accepts unknown extents and types, and rejects invalid samples"
 
 namespace {
 
-struct Row {
+struct SpecRow {
   std::function<std::shared_ptr<Layer>()> make;
   std::vector<PartialShape> samples;
 };
 
 template <class Handle>
-std::function<std::shared_ptr<Layer>()> make(typename Handle::Options options) {
+std::function<std::shared_ptr<Layer>()> made(typename Handle::Options options) {
   return [options] { return std::shared_ptr<Layer>(Handle(options)); };
 }
 
@@ -86,31 +86,31 @@ std::vector<TensorSpec> specs_of(const std::vector<PartialShape>& samples) {
 }  // namespace
 
 TEST_CASE("specs inferred from unknown extents match those inferred from known extents") {
-  const std::vector<Row> rows{
-      {make<Conv2D>({.filters = 2, .kernel_size = {3, 2}, .strides = {2, 1}, .dilation_rate = {1, 2}}), {{9, 8, 3}}},
-      {make<Conv2D>({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
-      {make<MaxPooling2D>({.pool_size = 2}), {{9, 8, 3}}},
-      {make<AveragePooling2D>({.pool_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
-      {make<GlobalAveragePooling2D>({}), {{9, 8, 3}}},
-      {make<GlobalMaxPooling2D>({}), {{9, 8, 3}}},
-      {make<ZeroPadding2D>({.padding = {1, 2, 3, 4}}), {{9, 8, 3}}},
-      {make<Dense>({.units = 5}), {{4, 6}}},
-      {make<BatchNormalization>({}), {{4, 6}}},
-      {make<Normalization>({}), {{4, 6}}},
-      {make<Dropout>({.rate = 0.5}), {{4, 6}}},
-      {make<Softmax>({.axis = 1}), {{4, 6}}},
-      {make<Flatten>({}), {{4, 6}}},
-      {make<Reshape>({.target_shape = {-1, 8}}), {{4, 6}}},
-      {make<Reshape>({.target_shape = {3, 8}}), {{4, 6}}},
-      {make<LayerHandle<ActivationLayer>>({.function = ActivationFunction(relu)}), {{4, 6}}},
-      {make<Add>({}), {{4, 6}, {4, 6}}},
-      {make<Subtract>({}), {{4, 6}, {4, 6}}},
-      {make<Multiply>({}), {{4, 6}, {4, 6}, {4, 6}}},
-      {make<Concatenate>({.axis = 1}), {{4, 6}, {3, 6}}},
-      {make<Concatenate>({}), {{4, 6}, {4, 2}}},
+  const std::vector<SpecRow> rows{
+      {made<Conv2D>({.filters = 2, .kernel_size = {3, 2}, .strides = {2, 1}, .dilation_rate = {1, 2}}), {{9, 8, 3}}},
+      {made<Conv2D>({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
+      {made<MaxPooling2D>({.pool_size = 2}), {{9, 8, 3}}},
+      {made<AveragePooling2D>({.pool_size = 3, .strides = 2, .padding = Padding::same}), {{9, 8, 3}}},
+      {made<GlobalAveragePooling2D>({}), {{9, 8, 3}}},
+      {made<GlobalMaxPooling2D>({}), {{9, 8, 3}}},
+      {made<ZeroPadding2D>({.padding = {1, 2, 3, 4}}), {{9, 8, 3}}},
+      {made<Dense>({.units = 5}), {{4, 6}}},
+      {made<BatchNormalization>({}), {{4, 6}}},
+      {made<Normalization>({}), {{4, 6}}},
+      {made<Dropout>({.rate = 0.5}), {{4, 6}}},
+      {made<Softmax>({.axis = 1}), {{4, 6}}},
+      {made<Flatten>({}), {{4, 6}}},
+      {made<Reshape>({.target_shape = {-1, 8}}), {{4, 6}}},
+      {made<Reshape>({.target_shape = {3, 8}}), {{4, 6}}},
+      {made<LayerHandle<ActivationLayer>>({.function = ActivationFunction(relu)}), {{4, 6}}},
+      {made<Add>({}), {{4, 6}, {4, 6}}},
+      {made<Subtract>({}), {{4, 6}, {4, 6}}},
+      {made<Multiply>({}), {{4, 6}, {4, 6}, {4, 6}}},
+      {made<Concatenate>({.axis = 1}), {{4, 6}, {3, 6}}},
+      {made<Concatenate>({}), {{4, 6}, {4, 2}}},
   };
   std::size_t inferred = 0;
-  for (const Row& row : rows) {
+  for (const SpecRow& row : rows) {
     const auto layer = row.make();
     INFO(layer->type());
     const PartialShape whole = layer->output_specs(specs_of(row.samples)).front().shape;

@@ -4,6 +4,7 @@
 #include "layers/layers.hpp"
 #include "tests/models/fused_pair.hpp"
 #include "tests/models/one_step.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -14,11 +15,11 @@ using xtape::test::OneStep;
 
 namespace {
 
-using Step = std::function<SymbolicTensor(const SymbolicTensor&)>;
+using GraphStep = std::function<SymbolicTensor(const SymbolicTensor&)>;
 
 /// Every layer that applies a function to each element.
-std::vector<Step> activations() {
-  std::vector<Step> all;
+std::vector<GraphStep> activations() {
+  std::vector<GraphStep> all;
   [&]<class... F>(std::type_identity<std::tuple<F...>>) {
     (all.push_back([](const SymbolicTensor& x) { return Activation(F())(x); }), ...);
   }(std::type_identity<BuiltinActivations>());
@@ -30,7 +31,7 @@ std::vector<Step> activations() {
 }
 
 /// Linear maps of images with 16 channels, by every method of convolution.
-std::vector<Step> maps() {
+std::vector<GraphStep> maps() {
   const auto depthwise = [](std::int64_t multiplier) {
     return [multiplier](const SymbolicTensor& x) {
       return DepthwiseConv2D({.kernel_size = 3,
@@ -49,14 +50,9 @@ std::vector<Step> maps() {
           [](const SymbolicTensor& x) { return Dense({.units = 33, .bias_initializer = he_normal()})(x); }};
 }
 
-Tensor infer(const Model& model, const Tensor& images) {
-  ForwardPass pass(Mode::inference);
-  return model.call({images}, pass)[0].value();
-}
-
 /// The output of one map, and of a second map with the same extents, as the residual.
-SymbolicTensor chain(const SymbolicTensor& input, const Step& map, bool normalized, bool residual,
-                     const Step& activation) {
+SymbolicTensor chain(const SymbolicTensor& input, const GraphStep& map, bool normalized, bool residual,
+                     const GraphStep& activation) {
   SymbolicTensor x = map(input);
   if (normalized) x = BatchNormalization({.momentum = 0.5})(x);
   if (residual) x = Add()({x, map(input)});
@@ -74,7 +70,7 @@ void settle(const Model& model, const Shape& shape) {
 }  // namespace
 
 TEST_CASE("a linear map and every activation have the bits of separate layers in inference") {
-  const std::vector<Step> functions = activations(), all_maps = maps();
+  const std::vector<GraphStep> functions = activations(), all_maps = maps();
   for (std::size_t f = 0; f < functions.size(); ++f) {
     for (std::size_t m = 0; m < all_maps.size(); ++m) {
       for (const int parts : {0, 1, 2, 3}) {
@@ -84,10 +80,10 @@ TEST_CASE("a linear map and every activation have the bits of separate layers in
         settle(models.fused, {2, 6, 7, 16});
         const Tensor images = RandomStream(5).normal({2, 9, 8, 16}, 0, 2);
         INFO("function " << f << ", map " << m << ", parts " << parts);
-        CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+        CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
         models.fused.convert(DType::float64);
         const Tensor precise = images.to(DType::float64);
-        CHECK(identical(infer(models.fused, precise), infer(models.plain, precise)));
+        CHECK(identical(output_of(models.fused, precise), output_of(models.plain, precise)));
       }
     }
   }
@@ -95,11 +91,11 @@ TEST_CASE("a linear map and every activation have the bits of separate layers in
 
 TEST_CASE("training with batch normalization and every activation has the bits of separate layers") {
   // without a bias: it cancels in the normalization, and separate layers round their sum with it
-  const std::vector<Step> functions = activations(),
-                          unbiased{[](const SymbolicTensor&x) { return convolution(40, 1, 1, false)(x); },
-                                   [](const SymbolicTensor&x) {
-                                     return DepthwiseConv2D({.kernel_size = 3, .use_bias = false})(x);
-                                   }};
+  const std::vector<GraphStep> functions = activations(),
+                               unbiased{[](const SymbolicTensor&x) { return convolution(40, 1, 1, false)(x); },
+                                        [](const SymbolicTensor&x) {
+                                          return DepthwiseConv2D({.kernel_size = 3, .use_bias = false})(x);
+                                        }};
   for (std::size_t f = 0; f < functions.size(); ++f) {
     for (const bool residual : {false, true}) {
       for (const DType dtype : {DType::float32, DType::float64}) {
@@ -171,11 +167,11 @@ TEST_CASE("convolutions that are computed in bands of rows have the bits of sepa
   settle(models.fused, {2, 65, 60, 3});
   for (const Shape& shape : {Shape{1, 130, 250, 3}, Shape{5, 97, 120, 3}, Shape{2, 31, 33, 3}}) {
     const Tensor images = RandomStream(5).normal(shape);
-    CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+    CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
   }
   models.fused.convert(DType::float64);
   const Tensor images = RandomStream(5).normal({4, 97, 120, 3}, 0, 1, DType::float64);
-  CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+  CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
 }
 
 TEST_CASE("bands of convolutions with the largest strides have the bits of separate layers") {
@@ -186,5 +182,5 @@ TEST_CASE("bands of convolutions with the largest strides have the bits of separ
   x = Activation(relu)(Conv2D({.filters = 4, .strides = {stride, 1}})(x));
   const FusedPair models(input, x);
   const Tensor images = RandomStream(5).normal({1, 7, 16, 3});
-  CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+  CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
 }

@@ -6,6 +6,7 @@
 #include "layers/layers.hpp"
 #include "models/files/image_scale.hpp"
 #include "models/files/weights.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -18,11 +19,6 @@ Model small_model() {
   const auto input = Input({5, 4, 3});
   const auto x = Conv2D({.filters = 4, .kernel_size = 3, .activation = relu, .name = "conv"})(input);
   return Model(input, Dense({.units = 2, .name = "logits"})(Flatten()(x)), {.name = "small"});
-}
-
-Tensor output_of(const Model& model, const Tensor& x) {
-  ForwardPass pass(Mode::inference);
-  return model(Variable(x), pass).value();
 }
 
 Tensor pixels() {

@@ -8,7 +8,7 @@ using namespace xtape::test;
 
 namespace {
 
-Model small_model() {
+Model normalized_model() {
   const auto input = Input({6, 6, 1});
   auto x = Conv2D({.filters = 3, .kernel_size = 3, .activation = relu, .name = "conv"})(input);
   x = BatchNormalization({.name = "norm"})(x);
@@ -22,7 +22,7 @@ Model small_model() {
 }  // namespace
 
 TEST_CASE("a clone has the graph and the values of the model, and parameters of its own") {
-  const Model model = small_model();
+  const Model model = normalized_model();
   const Model copy = clone(model);
   CHECK(graph_to_json(copy) == graph_to_json(model));
   const auto ours = copy.named_parameters(), theirs = model.named_parameters();
@@ -40,7 +40,7 @@ TEST_CASE("a clone has the graph and the values of the model, and parameters of 
 }
 
 TEST_CASE("a clone with a seed has new initial values") {
-  const Model model = small_model();
+  const Model model = normalized_model();
   const Model copy = clone(model, {.seed = 5}), again = clone(model, {.seed = 5}), other = clone(model, {.seed = 6});
   CHECK(identical(copy.parameter("norm/moving_mean").value(), Tensor::zeros({3})));
   CHECK_FALSE(identical(copy.parameter("out/kernel").value(), model.parameter("out/kernel").value()));

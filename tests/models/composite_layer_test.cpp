@@ -11,6 +11,7 @@
 #include "models/graph/multiply_adds.hpp"
 #include "models/graph/plot.hpp"
 #include "models/graph/sequential.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -104,11 +105,6 @@ std::vector<std::string> paths_of(const Model& model) {
   return paths;
 }
 
-Tensor infer(const Model& model, const Tensor& x) {
-  ForwardPass pass(Mode::inference);
-  return model(x, pass).value();
-}
-
 const LoadModelOptions known{
     .custom_layers = {{"Tower", make_layer<TowerLayer>}, {"Residual", make_layer<ResidualLayer>}}};
 
@@ -181,7 +177,7 @@ TEST_CASE("a composite layer computes the composition of its layers, with correc
   const Variable normalized = residual(x, "lower") / std::sqrt(1.001);  // moving averages 0 and 1, epsilon 1e-3
   const Variable head = matmul(residual(normalized, "upper"), value("head/out/kernel")) + value("head/out/bias");
   const Variable y = matmul(head, model.parameter("last/kernel").value());
-  CHECK(largest_difference(infer(model, x), y.value()) < 1e-5);
+  CHECK(largest_difference(output_of(model, x), y.value()) < 1e-5);
   CHECK(check_layer(Residual({.units = 3}), {{3}}));
   const std::string normalized_away = "lower/second/bias";
   CHECK(
@@ -230,7 +226,7 @@ TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
     save_model(model, folder / "model.safetensors");
     const Model loaded = load_model(folder / "model.safetensors", known);
     CHECK(paths_of(loaded) == paths_of(model));
-    CHECK(identical(infer(loaded, x), infer(model, x)));
+    CHECK(identical(output_of(loaded, x), output_of(model, x)));
     for (const auto& [path, parameter] : model.named_parameters()) {
       INFO(path);
       CHECK(loaded.parameter(path).trainable() == parameter.trainable());
@@ -245,7 +241,7 @@ TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
   save_weights(part_trained, folder / "weights.safetensors");
   const Model fresh = tower_model(5);
   CHECK(load_weights(fresh, folder / "weights.safetensors").complete());
-  CHECK(identical(infer(fresh, x), infer(part_trained, x)));
+  CHECK(identical(output_of(fresh, x), output_of(part_trained, x)));
 }
 
 TEST_CASE("a layer inside two others and a block without a graph are restored from a file") {
@@ -275,7 +271,7 @@ TEST_CASE("a layer inside two others and a block without a graph are restored fr
   save_model(model, folder / "model.safetensors");
   const Model loaded = load_model(folder / "model.safetensors", {.custom_layers = {{"Tied", make_layer<TiedLayer>}}});
   const Tensor x = RandomStream(7).normal({4, 3});
-  CHECK(identical(infer(loaded, x), infer(model, x)));
+  CHECK(identical(output_of(loaded, x), output_of(model, x)));
   CHECK(loaded.parameters().size() == 4);
 }
 
@@ -322,7 +318,7 @@ TEST_CASE("a layer that is called on variables before it is built is named") {
 TEST_CASE("errors of ops name the layers that lead to them") {
   const Model model = tower_model();
   CHECK_THAT(error_of([&] {
-               infer(model, RandomStream(1).normal({4, 3}).to(DType::float64));
+               output_of(model, RandomStream(1).normal({4, 3}).to(DType::float64));
              }),
              Catch::Contains("Tower tower: Residual lower: Dense first: matmul"));
 }

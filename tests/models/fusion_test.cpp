@@ -15,6 +15,7 @@
 #include "optim/adam.hpp"
 #include "tests/models/fused_pair.hpp"
 #include "tests/models/one_step.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -88,11 +89,6 @@ void compare(const Pair& models, const Tensor& images, double tolerance) {
       if (a.gradients[i].defined()) CHECK(largest_difference(a.gradients[i], b.gradients[j]) < tolerance);
     }
   }
-}
-
-Tensor infer(const Model& model, const Tensor& images) {
-  ForwardPass pass(Mode::inference);
-  return model.call({images}, pass)[0].value();
 }
 
 /// A block whose moving averages differ from their start values.
@@ -181,7 +177,7 @@ TEST_CASE("fused convolutions and max poolings equal separate ones") {
   CHECK(first == std::vector<std::string>{"conv2d_max_pool2d", "relu", "conv2d_max_pool2d", "add", "relu",
                                           "conv2d_max_pool2d", "add", "relu", "conv2d", "max_pool2d"});
   Tensor images = RandomStream(5).normal({3, 24, 20, 3}, 0, 1, DType::float64);
-  CHECK(largest_difference(infer(models.fused, images), infer(models.plain, images)) < 1e-10);
+  CHECK(largest_difference(output_of(models.fused, images), output_of(models.plain, images)) < 1e-10);
 }
 
 TEST_CASE("fused layers are recorded as one op, and values with other readers are not fused") {
@@ -215,16 +211,16 @@ TEST_CASE("convolutions that inference normalizes in the cache have the bits of 
   }
   for (const Shape& shape : {Shape{1, 1, 1, 3}, Shape{2, 9, 8, 3}, Shape{3, 40, 33, 3}}) {
     const Tensor images = RandomStream(5).normal(shape);
-    CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+    CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
   }
   for (const Parameter& parameter : models.fused.parameters()) {  // a variance that float cannot hold the inverse of
     if (parameter.name().ends_with("gamma")) parameter.set_value(Tensor::full(parameter.shape(), 1e-42));
   }
   const Tensor images = RandomStream(5).normal({2, 9, 8, 3});
-  CHECK(identical(infer(models.fused, images), infer(models.plain, images)));
+  CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
   models.fused.convert(DType::float64);
   const Tensor precise = images.to(DType::float64);
-  CHECK(identical(infer(models.fused, precise), infer(models.plain, precise)));
+  CHECK(identical(output_of(models.fused, precise), output_of(models.plain, precise)));
 }
 
 TEST_CASE("batch normalization and every function of elements are one op") {
@@ -252,9 +248,9 @@ TEST_CASE("inference uses every change of a parameter and does not change its in
   const Tensor kept = Tensor::of(images.shape(), images.to_vector());
   const auto agree = [&](DType dtype) {
     const Tensor given = images.to(dtype);
-    return largest_difference(infer(models.fused, given), infer(models.plain, given)) < 1e-4;
+    return largest_difference(output_of(models.fused, given), output_of(models.plain, given)) < 1e-4;
   };
-  std::vector<Tensor> outputs{infer(models.fused, images)};
+  std::vector<Tensor> outputs{output_of(models.fused, images)};
   CHECK(agree(DType::float32));
   const auto path = std::filesystem::temp_directory_path() / fmt::format("fusion_test_{}.safetensors", getpid());
   save_weights(models.fused, path);
@@ -263,19 +259,19 @@ TEST_CASE("inference uses every change of a parameter and does not change its in
       parameter.set_value((Variable(parameter.value()) * 1.5 + 0.25).value());
     }
   }
-  outputs.push_back(infer(models.fused, images));
+  outputs.push_back(output_of(models.fused, images));
   CHECK(agree(DType::float32));
   Adam adam(models.fused.parameters(), {.learning_rate = 0.05});
   ForwardPass pass(Mode::training);
   adam.step(pass.backward(sum(square(models.fused(images, pass)))));
-  outputs.push_back(infer(models.fused, images));
+  outputs.push_back(output_of(models.fused, images));
   CHECK(agree(DType::float32));
   models.fused.parameters()[0].modify([](Tensor& kernel) { kernel.mutable_data<float>()[0] += 2; });
-  outputs.push_back(infer(models.fused, images));
+  outputs.push_back(output_of(models.fused, images));
   CHECK(agree(DType::float32));
   load_weights(models.fused, path);
   std::filesystem::remove(path);
-  CHECK(identical(infer(models.fused, images), outputs[0]));
+  CHECK(identical(output_of(models.fused, images), outputs[0]));
   models.fused.convert(DType::float64);
   CHECK(agree(DType::float64));
   for (std::size_t i = 0; i + 1 < outputs.size(); ++i) CHECK_FALSE(identical(outputs[i], outputs[i + 1]));
@@ -283,14 +279,14 @@ TEST_CASE("inference uses every change of a parameter and does not change its in
   const auto input = Input({4});
   const Model first(input, Activation(relu)(BatchNormalization()(input)));
   const Tensor x = Tensor::of({1, 4}, {-1, 2, -3, 4});
-  infer(first, x);
+  output_of(first, x);
   CHECK(x.to_vector() == std::vector<double>{-1, 2, -3, 4});
 }
 
 TEST_CASE("messages name the layer and the layers fused with it") {
   Pair models = settled_block();
   Tensor images = Tensor::ones({2, 6, 6, 2});
-  CHECK_THAT(error_of([&] { infer(models.fused, images.to(DType::float64)); }),
+  CHECK_THAT(error_of([&] { output_of(models.fused, images.to(DType::float64)); }),
              Catch::Contains("Conv2D conv: conv2d:"));
   for (const Parameter& parameter : models.fused.parameters()) {
     if (parameter.name() == "bn2/gamma") parameter.set_value(Tensor::full({4}, 3e38));
@@ -306,7 +302,7 @@ TEST_CASE("a custom function named relu is not fused as relu") {
   const auto input = Input({3});
   const ActivationFunction negated("relu", [](const Variable& x) { return -x; });
   const Model model(input, Activation(negated)(BatchNormalization({.epsilon = 1e-12})(input)));
-  CHECK(infer(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{-1, -2, -3});
+  CHECK(output_of(model, Tensor::of({1, 3}, {1, 2, 3})).to_vector() == std::vector<double>{-1, -2, -3});
 }
 
 TEST_CASE("an error in a fused sum names the Add layer") {

@@ -20,7 +20,7 @@ using test::output_of;
 using test::python_with;
 using test::script;
 
-Model small_model(const std::string& last = "logits") {
+Model dense_model(const std::string& last = "logits") {
   const SymbolicTensor input = Input({2});
   auto x = Dense({.units = 4, .name = "hidden"})(input);
   x = BatchNormalization({.name = "norm"})(x);
@@ -28,7 +28,7 @@ Model small_model(const std::string& last = "logits") {
 }
 
 /// A model used as a layer.
-Model nested_model() {
+Model model_in_model() {
   const SymbolicTensor inside = Input({4, 4, 2});
   auto x = Conv2D({.filters = 3, .name = "conv"})(inside);
   const Model base(inside, BatchNormalization({.name = "bn"})(x), {.name = "base"});
@@ -42,7 +42,7 @@ const std::vector<std::string> small_paths{"hidden/kernel",    "hidden/bias",   
 /// The error for an invalid file. Checks that it names the file and that the model is unchanged.
 std::string error_for(const std::string& layout, const std::string& variant, const LoadWeightsOptions& options = {}) {
   const KerasFile file(layout, variant);
-  const Model model = small_model();
+  const Model model = dense_model();
   std::vector<Tensor> before;
   for (const Parameter& parameter : model.parameters()) before.push_back(parameter.value());
   const std::string error = error_of([&] { file.load(model, options); });
@@ -58,7 +58,7 @@ TEST_CASE("weights are read from every layout and naming scheme of Keras's HDF5 
       {"legacy", "float16"}, {"model", "float64"}, {"model", "sequential"}, {"legacy", "subclass"}};
   for (const auto& [layout, variant] : files) {
     INFO(layout << " " << variant);
-    const Model model = small_model();
+    const Model model = dense_model();
     const LoadReport report = KerasFile(layout, variant).load(model);
     check_numbered(model, small_paths);
     CHECK(report.complete());
@@ -69,11 +69,11 @@ TEST_CASE("weights are read from every layout and naming scheme of Keras's HDF5 
 }
 
 TEST_CASE("the report lists each parameter and its name in the file") {
-  const LoadReport report = KerasFile("model", "plain").load(small_model());
+  const LoadReport report = KerasFile("model", "plain").load(dense_model());
   CHECK(report.matched[2].parameter == "norm/gamma");
   CHECK(report.matched[2].stored == "model_weights/norm/norm/gamma:0");
   const KerasFile plain("keras3", "plain");
-  CHECK(plain.load(small_model()).matched[7].stored == "layers/dense_1/vars/1");
+  CHECK(plain.load(dense_model()).matched[7].stored == "layers/dense_1/vars/1");
 }
 
 TEST_CASE("a ResNet-50 of Keras trained on SIGNS is loaded without options") {
@@ -100,7 +100,7 @@ TEST_CASE("Keras 3 numbers the layers of a network with branches in the order of
 
 TEST_CASE("a nested model of either kind has its own numbering of layers in Keras 3") {
   for (const std::string kind : {"functional", "sequential", "early sequential"}) {
-    const Model model = nested_model();
+    const Model model = model_in_model();
     const KerasFile file("keras3", kind);
     CHECK(file.load(model).complete());
     check_numbered(model, {"base/conv/kernel", "base/conv/bias", "base/bn/gamma", "base/bn/beta", "base/bn/moving_mean",
@@ -109,7 +109,7 @@ TEST_CASE("a nested model of either kind has its own numbering of layers in Kera
 }
 
 TEST_CASE("a model used as a layer is one layer to Keras 2") {
-  const Model model = nested_model();
+  const Model model = model_in_model();
   const KerasFile file("legacy", "nested");
   const LoadReport report = file.load(model, {.strict = false});
   CHECK(report.matched.size() == 7);  // the last kernel has a flattened image as input here
@@ -120,7 +120,7 @@ TEST_CASE("a model used as a layer is one layer to Keras 2") {
 
 TEST_CASE("a last layer of another name is named, and can be left out or matched by order") {
   const KerasFile file("legacy", "renamed");
-  const Model model = small_model();
+  const Model model = dense_model();
   CHECK(error_of([&] { file.load(model); }) ==
         "load_weights: expected the weights of model small in " + file.path().string() +
             ", got 8 tensors: 6 of 8 parameters matched; 2 missing: logits/kernel, logits/bias; "
@@ -138,7 +138,7 @@ TEST_CASE("a last layer of another name is named, and can be left out or matched
 
 TEST_CASE("a file whose names are those of other shapes may be loaded by order") {
   const KerasFile file("legacy", "swapped");
-  const Model model = small_model();
+  const Model model = dense_model();
   CHECK_THAT(
       error_of([&] { file.load(model); }),
       Contains("4 of another shape or type") && Contains("{.match = Match::order} goes by order instead of names"));
@@ -170,7 +170,7 @@ TEST_CASE("files that Keras would not write are rejected, and the model is uncha
 TEST_CASE("arrays that no tensor can hold are accepted if no parameter needs them") {
   const std::string python = python_with("h5py");
   const test::TemporaryFolder folder;
-  const Model model = small_model();
+  const Model model = dense_model();
   const std::string arrays =
       "a = [h5py.Empty(\"f4\"), n.zeros((1,) * 9), h5py.SoftLink(\"/nowhere\"), n.ones(3, \"f4\")]; "
       "[g.__setitem__(str(i), v) for i, v in enumerate(a)]; g.create_dataset(\"4\", (1000, 1000), \"f4\"); "
@@ -188,17 +188,17 @@ TEST_CASE("arrays that no tensor can hold are accepted if no parameter needs the
     output_of(
         fmt::format("{} -c 'import h5py, numpy as n; f = h5py.File(\"{}\", \"r+\"); g = f.create_group(\"{}\"); {}{}'",
                     python, (folder / name).string(), group, arrays, more));
-    const LoadReport report = load_weights(small_model(), folder / name, {.strict = false});
+    const LoadReport report = load_weights(dense_model(), folder / name, {.strict = false});
     CHECK(report.matched.size() == 8);
     CHECK(fmt::format("{}", fmt::join(report.unexpected, ", ")) == unexpected);
-    CHECK_THAT(error_of([&, file = folder / name] { load_weights(small_model(), file); }),
+    CHECK_THAT(error_of([&, file = folder / name] { load_weights(dense_model(), file); }),
                Contains("unexpected: " + unexpected));
   }
 }
 
 TEST_CASE("a truncated Keras file leaves the model unchanged") {
   const KerasFile file("model", "plain");
-  const Model model = small_model();
+  const Model model = dense_model();
   const Tensor before = model.parameters()[0].value();
   const auto whole = std::filesystem::file_size(file.path());
   for (const std::uintmax_t size : {whole - 1, whole / 2, std::uintmax_t{600}, std::uintmax_t{9}}) {
@@ -210,7 +210,7 @@ TEST_CASE("a truncated Keras file leaves the model unchanged") {
 
 TEST_CASE("h5py reads back what is written as .h5, by the lists in it") {
   const test::TemporaryFolder folder;
-  const Model model = small_model();
+  const Model model = dense_model();
   KerasFile("legacy", "plain").load(model);
   save_weights(model, folder / "w.h5");
   CHECK(output_of(script() + "read legacy " + (folder / "w.h5").string()) ==
@@ -256,7 +256,7 @@ TEST_CASE("weights are restored bit for bit in every format") {
 TEST_CASE("weights are exchanged with the safetensors package in both directions", "[.witness]") {
   const std::string python = python_with("safetensors.numpy");
   const test::TemporaryFolder folder;
-  const Model model = small_model();
+  const Model model = dense_model();
   save_weights(model, folder / "w.safetensors");
   output_of(
       fmt::format("{} -c 'import safetensors.numpy as s; w = s.load_file(\"{}\"); "

@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "framework/io/pickle.hpp"
+#include "framework/io/safetensors.hpp"
 #include "framework/io/torch_file.hpp"
 #include "framework/io/zip.hpp"
 #include "framework/ops/ops.hpp"

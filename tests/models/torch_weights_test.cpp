@@ -11,6 +11,7 @@
 #include "models/zoo/resnet.hpp"
 #include "models/zoo/vgg.hpp"
 #include "tests/models/numbers.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -30,11 +31,6 @@ Model torch_layers(std::uint64_t seed = 0) {
   Model model(input, Dense({.units = 3, .use_bias = false, .name = "logits"})(x), {.seed = seed});
   model.convert(DType::float64);
   return model;
-}
-
-Tensor output_of(const Model& model, const Tensor& image) {
-  ForwardPass pass(Mode::inference);
-  return model(Variable(image), pass).value();
 }
 
 /// Loads numbers that depend on PyTorch's names alone, from a file with PyTorch's shapes.

@@ -16,7 +16,7 @@ namespace {
 using test::error_of;
 using namespace std::string_literals;
 
-Model small_model(std::uint64_t seed, std::int64_t units = 3) {
+Model seeded_model(std::uint64_t seed, std::int64_t units = 3) {
   const SymbolicTensor input = Input({2});
   auto x = Dense({.units = 4, .name = "hidden"})(input);
   x = BatchNormalization({.name = "norm"})(x);
@@ -31,7 +31,7 @@ std::vector<Tensor> values_of(const Model& model) {
 
 TEST_CASE("weights are restored bit for bit, including moving averages") {
   const test::TemporaryFolder folder;
-  const Model model = small_model(1), other = small_model(2);
+  const Model model = seeded_model(1), other = seeded_model(2);
   for (const auto& [path, parameter] : model.named_parameters()) {
     if (path == "norm/moving_mean") parameter.set_value(Tensor::of({4}, {1, 2, 3, 4}));
   }
@@ -43,7 +43,7 @@ TEST_CASE("weights are restored bit for bit, including moving averages") {
 
 TEST_CASE("a weights file contains the paths of the parameters and the name of the model") {
   const test::TemporaryFolder folder;
-  save_weights(small_model(1), folder / "weights.safetensors");
+  save_weights(seeded_model(1), folder / "weights.safetensors");
   const SafetensorsFile file = load_safetensors(folder / "weights.safetensors");
   std::vector<std::string> names;
   for (const NamedTensor& entry : file.tensors) names.push_back(entry.name);
@@ -55,7 +55,7 @@ TEST_CASE("a weights file contains the paths of the parameters and the name of t
 
 TEST_CASE("a model keeps its type whatever the type of the file") {
   const test::TemporaryFolder folder;
-  Model model = small_model(1), precise = small_model(2);
+  Model model = seeded_model(1), precise = seeded_model(2);
   precise.convert(DType::float64);
   save_weights(model, folder / "weights.safetensors");
   load_weights(precise, folder / "weights.safetensors");
@@ -65,7 +65,7 @@ TEST_CASE("a model keeps its type whatever the type of the file") {
 
 TEST_CASE("the report lists conversions and their original types") {
   const test::TemporaryFolder folder;
-  const Model model = small_model(1);
+  const Model model = seeded_model(1);
   save_weights(model, folder / "weights.safetensors");
   const std::string header = R"({"hidden/bias":{"dtype":"BF16","shape":[4],"data_offsets":[0,8]}})";
   std::ofstream(folder / "brain", std::ios::binary) << static_cast<char>(header.size()) << std::string(7, '\0')
@@ -78,9 +78,9 @@ TEST_CASE("the report lists conversions and their original types") {
 TEST_CASE("a file of another model is rejected, and the model is unchanged") {
   const test::TemporaryFolder folder;
   const auto path = folder / "weights.safetensors";
-  const Model model = small_model(1);
+  const Model model = seeded_model(1);
   const std::vector<Tensor> before = values_of(model);
-  save_weights(small_model(2, 5), path);
+  save_weights(seeded_model(2, 5), path);
   CHECK(error_of([&] { load_weights(model, path); }) ==
         "load_weights: expected the weights of model small in " + path.string() +
             ", got 8 tensors: 6 of 8 parameters matched; 2 of another shape or type: "
@@ -105,7 +105,7 @@ TEST_CASE("a file of another model is rejected, and the model is unchanged") {
 
 TEST_CASE("the extension selects the format, in lower or upper case, and unknown extensions are rejected") {
   const test::TemporaryFolder folder;
-  const Model model = small_model(1);
+  const Model model = seeded_model(1);
   const auto begin_of = [&](const std::string& name) {
     save_weights(model, folder / name);
     const std::string bytes = test::read_bytes(folder / name);
@@ -125,7 +125,7 @@ TEST_CASE("the extension selects the format, in lower or upper case, and unknown
 
 TEST_CASE("tensors of unknown types are named, and are accepted if no parameter needs them") {
   const test::TemporaryFolder folder;
-  const Model model = small_model(1);
+  const Model model = seeded_model(1);
   save_weights(model, folder / "w.safetensors");
   const std::string bytes = test::read_bytes(folder / "w.safetensors");
   const auto length = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0])) +
@@ -137,7 +137,7 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
            fmt::format(R"("scale":{{"dtype":"F8_E4M3","shape":[2],"data_offsets":[{},{}]}}}})", data + 3, data + 5);
   const auto path = folder / "more";
   test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
-  const Model other = small_model(2);
+  const Model other = seeded_model(2);
   const LoadReport report = load_weights(other, path, {.strict = false});
   CHECK(report.text() ==
         "8 of 8 parameters matched; 1 unexpected: scale; 1 left out, as they hold no floating-point numbers: mask");
@@ -155,17 +155,17 @@ TEST_CASE("a load report shows names from a file without terminal control charac
   save_safetensors(folder / "w.safetensors", {{"a\x1b[2J\xc2\x9b"
                                                "31m\n",
                                                Tensor::ones({1})}});
-  const LoadReport report = load_weights(small_model(1), folder / "w.safetensors", {.strict = false});
+  const LoadReport report = load_weights(seeded_model(1), folder / "w.safetensors", {.strict = false});
   CHECK_THAT(report.text(), Catch::Contains("1 unexpected: a?[2J?31m?"));
 }
 
 TEST_CASE("a zip archive such as Keras's .keras is named") {
   const test::TemporaryFolder folder;
-  save_keras_model(small_model(1), folder / "m.keras");
-  CHECK_THAT(error_of([&] { load_weights(small_model(1), folder / "m.keras"); }),
+  save_keras_model(seeded_model(1), folder / "m.keras");
+  CHECK_THAT(error_of([&] { load_weights(seeded_model(1), folder / "m.keras"); }),
              Catch::Contains("load_weights: expected a safetensors, PyTorch or HDF5 file, got a zip archive"));
   test::write_bytes(folder / "m.keras", "PK\x03\x04 and so on");
-  CHECK_THAT(error_of([&] { load_weights(small_model(1), folder / "m.keras"); }),
+  CHECK_THAT(error_of([&] { load_weights(seeded_model(1), folder / "m.keras"); }),
              Catch::Contains("load_weights: expected an undamaged zip archive"));
 }
 
@@ -177,7 +177,7 @@ TEST_CASE("a file that is neither HDF5 nor safetensors is rejected with the form
                                          {"w.weights.HDF5", "an HDF5 file, as its name says"},
                                          {"w.safetensors", "a safetensors, PyTorch or HDF5 file"}}) {
       test::write_bytes(folder / name, content);
-      CHECK(error_of([&, &file = name] { load_weights(small_model(1), folder / file); }) ==
+      CHECK(error_of([&, &file = name] { load_weights(seeded_model(1), folder / file); }) ==
             fmt::format("load_weights: expected {}, got {}: {}", expected, got, (folder / name).string()));
     }
   }
@@ -185,8 +185,8 @@ TEST_CASE("a file that is neither HDF5 nor safetensors is rejected with the form
 
 TEST_CASE("a missing path is named") {
   const std::string missing = "/nonexistent/weights.safetensors";
-  CHECK(error_of([&] { load_weights(small_model(1), missing); }).find(missing) != std::string::npos);
-  CHECK(error_of([&] { save_weights(small_model(1), missing); }).find(missing) != std::string::npos);
+  CHECK(error_of([&] { load_weights(seeded_model(1), missing); }).find(missing) != std::string::npos);
+  CHECK(error_of([&] { save_weights(seeded_model(1), missing); }).find(missing) != std::string::npos);
 }
 
 }  // namespace

@@ -52,10 +52,6 @@ double difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
 }
 
 /// Images with the channels first; other tensors as they are.
-Tensor in_file_order(const Tensor& tensor) {
-  return tensor.rank() == 4 ? transpose(Variable(tensor), {0, 3, 1, 2}).value() : tensor;
-}
-
 Model small_network() {
   const auto input = Input({8, 8, 3}, {.name = "image"});
   auto x = Conv2D({.filters = 4, .kernel_size = 3, .padding = Padding::same, .use_bias = false, .name = "conv"})(input);

@@ -94,15 +94,11 @@ Tensor images_for(const Model& model, std::int64_t batch) {
   return random.uniform({batch, height, width, 3}, -1, 1);
 }
 
-std::vector<Tensor> run(const Model& model, const Tensor& images) {
+std::vector<Tensor> outputs_for(const Model& model, const Tensor& images) {
   ForwardPass pass(Mode::inference);
   std::vector<Tensor> outputs;
   for (const Variable& y : model.call({images}, pass)) outputs.push_back(y.value());
   return outputs;
-}
-
-Tensor in_file_order(const Tensor& tensor) {
-  return tensor.rank() == 4 ? transpose(Variable(tensor), {0, 3, 1, 2}).value() : tensor;
 }
 
 }  // namespace
@@ -120,7 +116,7 @@ TEST_CASE("every network is read from the ONNX file that it was written to") {
     CHECK(copy.input_shape() == model.input_shape());
     if (!fold) CHECK(copy.parameter_count() == model.parameter_count());
     const Tensor images = images_for(model, 2);
-    const auto expected = run(model, images), outputs = run(copy, images);
+    const auto expected = outputs_for(model, images), outputs = outputs_for(copy, images);
     REQUIRE(outputs.size() == expected.size());
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const double size = largest_difference(expected[i], Tensor::zeros(expected[i].shape()));
@@ -146,7 +142,7 @@ TEST_CASE("onnxruntime and OpenVINO run every network with equal outputs", "[.wi
       save_onnx(model, folder / (name + ".onnx"));
       for (const std::int64_t batch : {1, 2, 3}) {
         const Tensor images = images_for(model, batch);
-        const auto outputs = run(model, images);
+        const auto outputs = outputs_for(model, images);
         std::vector<NamedTensor> expected;
         for (std::size_t i = 0; i < outputs.size(); ++i) {
           expected.push_back({fmt::format("{}", i), in_file_order(outputs[i])});

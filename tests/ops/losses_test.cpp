@@ -8,6 +8,7 @@
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/classification_losses.hpp"
 #include "framework/ops/regression_losses.hpp"
+#include "framework/tensor/elementwise.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

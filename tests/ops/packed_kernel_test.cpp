@@ -11,15 +11,15 @@ using namespace xtape;
 
 namespace {
 
-struct Case {
+struct PackedCase {
   Shape x, w;
   Conv2DOptions options;
 };
 
 /// One tap and several, for many numbers of channels and filters; few channels, where rows of taps are runs; many rows
 /// of the product and one; an image for which Winograd's method uses the same kernel, and one for which it does not.
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all{
+const std::vector<PackedCase>& packed_cases() {
+  static const std::vector<PackedCase> all{
       {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
       {{1, 4, 4, 300}, {1, 1, 300, 70}, {}},
       {{8, 7, 5, 33}, {1, 1, 33, 17}, {.strides = 2}},
@@ -36,7 +36,7 @@ const std::vector<Case>& cases() {
 
 TEST_CASE("a packed kernel gives the bits of conv2d, at the first use and later") {
   for (const DType dtype : {DType::float32, DType::float64}) {
-    for (const Case& c : cases()) {
+    for (const PackedCase& c : packed_cases()) {
       CAPTURE(c.x, c.w, dtype);
       const Tensor w = RandomStream(1).normal(c.w, 0, 1, dtype);
       const PackedKernel packed(w);
@@ -70,7 +70,7 @@ TEST_CASE("a packed kernel works for images of any size and number") {
 }
 
 TEST_CASE("a packed kernel gives an empty result for an empty batch, and works for others later") {
-  for (const Case& c : cases()) {
+  for (const PackedCase& c : packed_cases()) {
     CAPTURE(c.x, c.w);
     const Tensor w = RandomStream(1).normal(c.w), x = RandomStream(2).normal(c.x);
     const PackedKernel packed(w);

@@ -7,7 +7,7 @@
 #include "tests/support/field_count.hpp"
 #include "tests/support/support.hpp"
 
-namespace xtape {
+namespace xtape::layerwise {
 namespace {
 
 using Values = std::vector<double>;
@@ -168,4 +168,4 @@ TEST_CASE("a parameter or a gradient of norm 0 has the trust ratio 1") {
 }
 
 }  // namespace
-}  // namespace xtape
+}  // namespace xtape::layerwise

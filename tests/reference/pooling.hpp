@@ -41,6 +41,15 @@ inline std::int64_t pixels_under(const kernels::Window& s, std::int64_t i, std::
   return count;
 }
 
+inline bool every_window_has_pixels(const kernels::Window& s) {
+  for (std::int64_t i = 0; i < s.out_height; ++i) {
+    for (std::int64_t j = 0; j < s.out_width; ++j) {
+      if (reference::pixels_under(s, i, j) == 0) return false;
+    }
+  }
+  return true;
+}
+
 template <class T>
 Exact average_pool(const kernels::Window& s, const T* x, std::int64_t element) {
   const auto [n, i, j, c] = split(element, s.out_height, s.out_width, s.channels);

@@ -15,4 +15,7 @@ inline std::vector<Tensor> outputs_of(const Model& model, const std::vector<Tens
   return outputs;
 }
 
+/// The only output of a model with one input, in inference.
+inline Tensor output_of(const Model& model, const Tensor& input) { return outputs_of(model, {input}).at(0); }
+
 }  // namespace xtape::test

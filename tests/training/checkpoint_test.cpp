@@ -19,13 +19,13 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A run with all kinds of state. It stops after `until` steps, and resumes from `resume`.
-struct Trained {
+struct TrainedQuadrants {
   Model model;
   Adam adam;
   History history;
 
-  explicit Trained(const fs::path& folder, std::int64_t until = -1, const fs::path& resume = {},
-                   FitOptions options = {.epochs = 4, .batch_size = 8, .seed = 2})
+  explicit TrainedQuadrants(const fs::path& folder, std::int64_t until = -1, const fs::path& resume = {},
+                            FitOptions options = {.epochs = 4, .batch_size = 8, .seed = 2})
       : model(quadrant_model()), adam(model.parameters(), {.learning_rate = 0.01}) {
     options.validation = quadrants(20, 7);
     options.show_progress = false;
@@ -40,7 +40,7 @@ struct Trained {
   }
 };
 
-void check_same(const Trained& a, const Trained& b) {
+void check_same(const TrainedQuadrants& a, const TrainedQuadrants& b) {
   const auto one = a.model.parameters(), two = b.model.parameters();
   for (std::size_t i = 0; i < one.size(); ++i) CHECK(identical(one[i].value(), two[i].value()));
   const auto slots = a.adam.named_state(), others = b.adam.named_state();
@@ -58,7 +58,7 @@ void check_same(const Trained& a, const Trained& b) {
 }
 
 std::string resume_error(const fs::path& folder, const fs::path& from, const FitOptions& options) {
-  return error_of([&] { Trained(folder, -1, from, options); });
+  return error_of([&] { TrainedQuadrants(folder, -1, from, options); });
 }
 
 std::vector<char> bytes_of(const fs::path& path) {
@@ -74,13 +74,13 @@ void write(const fs::path& path, const std::vector<char>& bytes) {
 
 TEST_CASE("a run that stops after any step is resumed with the same bits") {
   const TemporaryFolder unbroken;
-  const Trained whole(unbroken.path());
+  const TrainedQuadrants whole(unbroken.path());
   CHECK(whole.history.last()["learning_rate"] < 0.01);  // the rate was reduced, so there is state to lose
   for (std::int64_t until = 1; until < whole.adam.iterations(); ++until) {
     const TemporaryFolder folder;
-    const Trained first(folder.path(), until);
+    const TrainedQuadrants first(folder.path(), until);
     CHECK(first.adam.iterations() == until);
-    const Trained second(folder.path(), -1, folder.path());
+    const TrainedQuadrants second(folder.path(), -1, folder.path());
     INFO("stopped after step " << until);
     check_same(whole, second);
     const auto best = load_safetensors(folder / "best.safetensors").tensors;
@@ -135,17 +135,17 @@ TEST_CASE("only checkpoints of a folder are listed, the newest first") {
 TEST_CASE("resuming a finished run does nothing, and more epochs can be added") {
   const TemporaryFolder folder;
   FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};
-  const Trained first(folder.path(), -1, {}, options);
-  check_same(first, Trained(folder.path(), -1, folder.path(), options));
+  const TrainedQuadrants first(folder.path(), -1, {}, options);
+  check_same(first, TrainedQuadrants(folder.path(), -1, folder.path(), options));
   const TemporaryFolder unbroken;
   options.epochs = 3;
-  const Trained whole(unbroken.path(), -1, {}, options);
-  CHECK(Trained(folder.path(), -1, folder.path(), options).adam.iterations() == whole.adam.iterations());
+  const TrainedQuadrants whole(unbroken.path(), -1, {}, options);
+  CHECK(TrainedQuadrants(folder.path(), -1, folder.path(), options).adam.iterations() == whole.adam.iterations());
 }
 
 TEST_CASE("the newest checkpoints are kept, and the weights of the best epoch") {
   const TemporaryFolder folder;
-  const Trained run(folder.path());
+  const TrainedQuadrants run(folder.path());
   const auto all = checkpoints_in(folder.path());
   REQUIRE(all.size() == 4);
   CHECK(step_of_checkpoint(all[0]) == run.adam.iterations());
@@ -160,12 +160,12 @@ TEST_CASE("the newest checkpoints are kept, and the weights of the best epoch") 
 
 TEST_CASE("a run can be resumed from an older checkpoint, and later ones are replaced") {
   const TemporaryFolder folder;
-  const Trained whole(folder.path());
+  const TrainedQuadrants whole(folder.path());
   const auto all = checkpoints_in(folder.path());
-  const Trained again(folder.path(), -1, all[2]);
+  const TrainedQuadrants again(folder.path(), -1, all[2]);
   check_same(whole, again);
   const TemporaryFolder other;
-  const Trained stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
+  const TrainedQuadrants stopped(folder.path(), step_of_checkpoint(all[1]), all[2]);
   // the newer one was written after the step from which the run was resumed
   CHECK(checkpoints_in(folder.path()).front() == all[1]);
 }
@@ -173,7 +173,7 @@ TEST_CASE("a run can be resumed from an older checkpoint, and later ones are rep
 TEST_CASE("the message for a damaged checkpoint has the file, the reason and an older valid checkpoint") {
   const TemporaryFolder folder;
   const FitOptions options{.epochs = 4, .batch_size = 8, .seed = 2};
-  Trained(folder.path(), 12, {}, options);
+  TrainedQuadrants(folder.path(), 12, {}, options);
   const auto all = checkpoints_in(folder.path());
   REQUIRE(all.size() >= 2);
   const std::vector<char> good = bytes_of(all[0]);
@@ -198,15 +198,15 @@ TEST_CASE("the message for a damaged checkpoint has the file, the reason and an 
                std::vector<char> bad = good;
                bad.back() ^= 1;
                write(all[0], bad);
-               Trained(folder.path(), -1, all[0], options);
+               TrainedQuadrants(folder.path(), -1, all[0], options);
              }),
              Catch::Contains("expected contents with the checksum") && Catch::Contains("the file is damaged"));
-  Trained(folder.path(), -1, all[1], options);  // resumes from the suggested checkpoint
+  TrainedQuadrants(folder.path(), -1, all[1], options);  // resumes from the suggested checkpoint
 }
 
 TEST_CASE("a rejected checkpoint leaves model and optimizer unchanged") {
   const TemporaryFolder folder;
-  Trained(folder.path(), 12);
+  TrainedQuadrants(folder.path(), 12);
   Model model = quadrant_model();
   const Tensor before = model.parameters()[0].value();
   Adam adam(model.parameters(), {.learning_rate = 0.01});
@@ -223,7 +223,7 @@ TEST_CASE("a rejected checkpoint leaves model and optimizer unchanged") {
 TEST_CASE("a checkpoint of another run is rejected with the differences") {
   const TemporaryFolder folder;
   const FitOptions same{.epochs = 4, .batch_size = 8, .seed = 2};
-  Trained(folder.path(), 12, {}, same);
+  TrainedQuadrants(folder.path(), 12, {}, same);
   FitOptions other = same;
   other.seed = 3;
   CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("got one with seed 2 (now 3)"));
@@ -292,8 +292,8 @@ TEST_CASE("a folder without checkpoints cannot be resumed, and a new run rejects
   save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
   CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
              Catch::Contains("expected an xtape checkpoint of version 2, got another safetensors file"));
-  Trained(folder.path(), 3);
-  CHECK(error_of([&] { Trained(folder.path(), 3); }) ==
+  TrainedQuadrants(folder.path(), 3);
+  CHECK(error_of([&] { TrainedQuadrants(folder.path(), 3); }) ==
         "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +
             "; resume from them with FitOptions::resume, or name another folder");
 }
@@ -303,7 +303,7 @@ TEST_CASE("files left by a process that has ended are removed, and no others") {
   const std::vector<std::string> names{".xtape-999999999-0.tmp", fmt::format(".xtape-{}-7.tmp", getpid()),
                                        ".xtape-x.tmp"};
   for (const std::string& name : names) write(folder / name, {'x'});
-  Trained(folder.path(), 3);
+  TrainedQuadrants(folder.path(), 3);
   CHECK_FALSE(fs::exists(folder / names[0]));
   CHECK(fs::exists(folder / names[1]));
   CHECK(fs::exists(folder / names[2]));

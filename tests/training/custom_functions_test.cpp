@@ -18,7 +18,7 @@ using Catch::Contains;
 
 namespace {
 
-Model dense(std::int64_t units) {
+Model plain_dense(std::int64_t units) {
   const auto input = Input({2});
   return {input, Dense({.units = units})(input), {.seed = 1}};
 }
@@ -36,7 +36,7 @@ std::string refusal(const std::function<void()>& action) {
 
 /// The message of fit, which must be that of evaluate too; empty if both accept the loss.
 std::string verdict(std::int64_t units, const Dataset& data, const Loss& its_loss, std::int64_t batch_size) {
-  Model model = dense(units);
+  Model model = plain_dense(units);
   SGD sgd(model.parameters(), {.learning_rate = 1e-3});
   std::string trained =
       refusal([&] { fit(model, sgd, data, {.batch_size = batch_size, .loss = its_loss, .show_progress = false}); });
@@ -77,7 +77,7 @@ TEST_CASE("an empty function is rejected as a loss in every form") {
   CHECK_THAT(error_of([&] { Loss("", squared_error); }), Contains("Loss: expected a name of letters, digits and _"));
   CHECK_THAT(error_of([&] { Loss("a,b", squared_error); }), Contains("got \"a,b\""));
   CHECK_THAT(error_of([] {
-               (void)check_model(dense(2), Tensor::zeros({1, 2}), ModelLoss());
+               (void)check_model(plain_dense(2), Tensor::zeros({1, 2}), ModelLoss());
              }),
              Contains("got an empty one"));
 }
@@ -94,7 +94,7 @@ TEST_CASE("other empty functions are rejected") {
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, empty}}); }), Contains("got an empty one"));
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {{x, null}}); }), Contains("got an empty one"));
   CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {x}, JointPullback()); }), Contains("got an empty one"));
-  Model model = dense(2);
+  Model model = plain_dense(2);
   SGD sgd(model.parameters());
   std::ostringstream text;
   CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = &text, .columns = nullptr}}); }),
@@ -141,7 +141,7 @@ TEST_CASE("a custom loss may declare logits or probabilities, and is then checke
              }),
              Contains("gives logits, as mine takes them") && Contains("layer last with softmax"));
   const Loss probabilities("mine", squared_error, {.outputs = LossOutputs::probabilities});
-  Model plain = dense(2);
+  Model plain = plain_dense(2);
   plain.parameters()[1].set_value(Tensor::of({2}, {40, 40}));  // the bias
   CHECK_THAT(error_of([&] {
                evaluate(plain, with_targets(random_targets({8, 2})), {.loss = probabilities});
@@ -158,14 +158,15 @@ TEST_CASE("messages of losses and metrics contain advice") {
   CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
   CHECK_THAT(error_of([&] { accuracy(Tensor::zeros({2, 2}), labels); }), Contains(".reshaped({n})"));
   const Loss undefined = custom_loss([](const Variable&, const Tensor&) { return Variable(Tensor()); });
-  CHECK_THAT(error_of([&] { evaluate(dense(2), quadrants(8), {.loss = undefined}); }), Contains("an undefined tensor"));
+  CHECK_THAT(error_of([&] { evaluate(plain_dense(2), quadrants(8), {.loss = undefined}); }),
+             Contains("an undefined tensor"));
   CHECK_THAT(error_of([] { class_table(Tensor()); }), Contains("expected a confusion matrix"));
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({2}));
   CHECK_THAT(error_of([&] { gradients(sum(x), {x}, Tensor()); }),
              Contains("cotangent") && Contains("undefined tensor"));
   const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
-  CHECK_THAT(error_of([&] { evaluate(dense(2), weighted, {.loss = Loss("squares", squared_error)}); }),
+  CHECK_THAT(error_of([&] { evaluate(plain_dense(2), weighted, {.loss = Loss("squares", squared_error)}); }),
              Contains("evaluate: expected a loss(outputs, targets, weights)"));
 }
 
@@ -254,7 +255,7 @@ TEST_CASE("one message names trainable parameters that get no gradient in the fi
 TEST_CASE("a loss that is not finite because of the data says so") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto message = [](double in_input, double in_target) {
-    Model model = dense(1);
+    Model model = plain_dense(1);
     SGD sgd(model.parameters(), {.learning_rate = 0.1});
     return error_of([&] {
       fit(model, sgd, Dataset(Tensor::full({4, 2}, in_input), Tensor::full({4, 1}, in_target)),

@@ -16,7 +16,7 @@ using Catch::Contains;
 namespace {
 
 /// n samples of two features. Feature 0 is the number of the sample, its label is that number modulo `classes`.
-Dataset numbered(std::int64_t n, std::int64_t classes = 3) {
+Dataset numbered_rows(std::int64_t n, std::int64_t classes = 3) {
   Tensor features = Tensor::zeros({n, 2});
   Tensor labels = Tensor::zeros({n}, DType::int64);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -119,7 +119,7 @@ TEST_CASE("a data set rejects class names that a model file cannot store") {
 }
 
 TEST_CASE("rows and subset select samples with their labels") {
-  const Dataset data = numbered(5);
+  const Dataset data = numbered_rows(5);
   CHECK(numbers_of(data.rows(1, 3)) == std::vector<std::int64_t>{1, 2});
   const Dataset picked = data.subset({4, 0, 4});
   CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
@@ -133,7 +133,7 @@ TEST_CASE("rows and subset select samples with their labels") {
 }
 
 TEST_CASE("split divides the samples into two disjoint parts, the same for the same seed") {
-  const Dataset data = numbered(100);
+  const Dataset data = numbered_rows(100);
   const SplitData parts = split(data, 0.2, 7);
   CHECK(parts.train.size() == 80);
   CHECK(parts.test.size() == 20);
@@ -149,7 +149,7 @@ TEST_CASE("split divides the samples into two disjoint parts, the same for the s
 }
 
 TEST_CASE("split, dropout and the epochs of one seed draw from different streams") {
-  const auto test = numbers_of(split(numbered(100), 0.2, 7).test);
+  const auto test = numbers_of(split(numbered_rows(100), 0.2, 7).test);
   const auto drawn = [](RandomStream stream) {
     const auto order = stream.permutation(100);
     return std::vector<std::int64_t>(order.end() - 20, order.end());
@@ -163,10 +163,10 @@ TEST_CASE("split, dropout and the epochs of one seed draw from different streams
 }
 
 TEST_CASE("split rejects fractions that leave a part empty") {
-  CHECK_THAT(error_of([] { split(numbered(10), 0); }), Contains("between 0 and 1, got 0"));
-  CHECK_THAT(error_of([] { split(numbered(10), 1); }), Contains("got 1"));
-  CHECK_THAT(error_of([] { split(numbered(10), 0.01); }), Contains("each part, got 0 of 10"));
-  CHECK_THAT(error_of([] { split(numbered(1), 0.5); }), Contains("got 1 of 1"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 0); }), Contains("between 0 and 1, got 0"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 1); }), Contains("got 1"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 0.01); }), Contains("each part, got 0 of 10"));
+  CHECK_THAT(error_of([] { split(numbered_rows(1), 0.5); }), Contains("got 1 of 1"));
 }
 
 TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {

@@ -41,13 +41,13 @@ Model small_model(double dropout = 0) {
   return {input, Dense({.units = 3, .name = "logits"})(x), {.seed = 5}};
 }
 
-std::vector<Tensor> values_of(Model model) {
+std::vector<Tensor> all_values(Model model) {
   std::vector<Tensor> values;
   for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
   return values;
 }
 
-bool same_bits(Model a, Model b) { return std::ranges::equal(values_of(a), values_of(b), identical); }
+bool equal_models(Model a, Model b) { return std::ranges::equal(all_values(a), all_values(b), identical); }
 
 TEST_CASE("a small network learns three blobs") {
   const Dataset train = blobs(150), test = blobs(60, 2);
@@ -83,8 +83,8 @@ TEST_CASE("equal seeds give equal bits, other seeds other bits") {
     fit(model, adam, blobs(50), {.epochs = 2, .batch_size = 8, .seed = seed, .show_progress = false});
     return model;
   };
-  CHECK(same_bits(trained(3, DType::float32), trained(3, DType::float32)));
-  CHECK_FALSE(same_bits(trained(3, DType::float32), trained(4, DType::float32)));
+  CHECK(equal_models(trained(3, DType::float32), trained(3, DType::float32)));
+  CHECK_FALSE(equal_models(trained(3, DType::float32), trained(4, DType::float32)));
   CHECK(trained(3, DType::float64).dtype() == DType::float64);
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("fit does the steps of an explicit loop, including a smaller last batc
       same.step(pass.backward(softmax_cross_entropy(looped(batch.input(), pass), batch.target())));
     }
   }
-  CHECK(same_bits(fitted, looped));
+  CHECK(equal_models(fitted, looped));
 }
 
 TEST_CASE("loss and accuracy of an epoch are means over samples, also if the last batch is smaller") {
@@ -118,7 +118,7 @@ TEST_CASE("loss and accuracy of an epoch are means over samples, also if the las
 TEST_CASE("evaluation and prediction record nothing and do not change the model") {
   const SymbolicTensor input = Input({2});
   Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
-  const std::vector<Tensor> before = values_of(model);
+  const std::vector<Tensor> before = all_values(model);
   bool tracked = false;
   evaluate(model, blobs(20),
            {.loss = Loss("mine",
@@ -129,7 +129,7 @@ TEST_CASE("evaluation and prediction record nothing and do not change the model"
                          {.targets = LossTargets::classes})});
   predict(model, blobs(20).input());
   CHECK_FALSE(tracked);
-  CHECK(std::ranges::equal(before, values_of(model), identical));
+  CHECK(std::ranges::equal(before, all_values(model), identical));
 }
 
 TEST_CASE("predictions are the model's outputs, row by row") {

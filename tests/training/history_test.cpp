@@ -10,7 +10,7 @@ namespace {
 
 using test::error_of;
 
-History example() {
+History example_history() {
   History history;
   history.add({1, {{"loss", 1.5}, {"accuracy", 0.25}, {"learning_rate", 0.001}, {"seconds", 2}}});
   history.add({2,
@@ -25,7 +25,7 @@ History example() {
 }
 
 TEST_CASE("a history keeps the epochs in order") {
-  const History history = example();
+  const History history = example_history();
   CHECK(history.epochs().size() == 3);
   CHECK(history.epochs()[0]["loss"] == 1.5);
   CHECK(history.last().epoch == 3);
@@ -34,7 +34,7 @@ TEST_CASE("a history keeps the epochs in order") {
 
 TEST_CASE("the CSV file of a history has a header, all digits, and empty fields for missing figures") {
   const test::TemporaryFolder folder;
-  example().save_csv(folder / "history.csv");
+  example_history().save_csv(folder / "history.csv");
   std::stringstream text;
   text << std::ifstream(folder / "history.csv").rdbuf();
   CHECK(text.str() ==
@@ -42,12 +42,12 @@ TEST_CASE("the CSV file of a history has a header, all digits, and empty fields 
         "1,1.5,0.25,0.001,2,,\n"
         "2,0.1,0.9375,0.0005,2.25,0.125,0.875\n"
         "3,0.5,,0.0005,1,,\n");
-  const std::string message = error_of([&] { example().save_csv(folder / "none" / "history.csv"); });
+  const std::string message = error_of([&] { example_history().save_csv(folder / "none" / "history.csv"); });
   CHECK(message.find((folder / "none" / "history.csv").string()) != std::string::npos);
 }
 
 TEST_CASE("the table of a history has a line for each epoch") {
-  CHECK(example().table() ==
+  CHECK(example_history().table() ==
         "epoch      loss  accuracy  learning_rate   seconds  val_loss  val_accuracy\n"
         "    1    1.5000     25.0%          0.001    2.0000         -             -\n"
         "    2    0.1000     93.8%         0.0005    2.2500    0.1250         87.5%\n"

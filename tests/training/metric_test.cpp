@@ -1,4 +1,4 @@
-// Every metric compared with its definition over all samples at once, computed here in double, for batches of any
+// Every metric compared with its definition over all sample_count at once, computed here in double, for batches of any
 // sizes, with and without weights.
 #include "training/metrics/metric.hpp"
 
@@ -19,9 +19,9 @@ using Catch::Contains;
 namespace {
 
 using Numbers = std::vector<double>;
-constexpr std::int64_t samples = 37;
+constexpr std::int64_t sample_count = 37;
 
-/// The figure of samples in batches of `size` samples; the last batch may be smaller.
+/// The figure of sample_count in batches of `size` sample_count; the last batch may be smaller.
 double in_batches(const Metric& its, const Tensor& outputs, const Tensor& targets, const Tensor& weights,
                   std::int64_t size) {
   Tensor total;
@@ -49,7 +49,7 @@ void compare(const Metric& its, const Tensor& outputs, const Tensor& targets, co
   }
 }
 
-Tensor scores(std::int64_t k, const Shape& positions = {samples}) {
+Tensor scores(std::int64_t k, const Shape& positions = {sample_count}) {
   std::vector<std::int64_t> extents(positions.begin(), positions.end());
   extents.push_back(k);
   return RandomStream(3).normal(Shape(extents), 0, 1, DType::float64);
@@ -125,7 +125,7 @@ double overlap_of(const Counts& c) { return share(c.right, c.taken + c.wanted - 
 }  // namespace
 
 TEST_CASE("accuracies are weighted shares, for one label per sample and for many positions") {
-  for (const Shape& positions : {Shape{samples}, Shape{samples, 2, 3}}) {
+  for (const Shape& positions : {Shape{sample_count}, Shape{sample_count, 2, 3}}) {
     const Tensor y = scores(4, positions), labels = labels_for(y);
     for (const std::size_t top : {1, 2, 3}) {
       const auto definition = [&](const Numbers& all, const Numbers& t, const Numbers& w) {
@@ -160,7 +160,7 @@ TEST_CASE("distributions count as their largest entry, and ignored labels and Na
 }
 
 TEST_CASE("precision, recall, F1 and intersection over union are means over the classes that occur") {
-  for (const Shape& positions : {Shape{samples}, Shape{samples, 3, 2}}) {
+  for (const Shape& positions : {Shape{sample_count}, Shape{sample_count, 3, 2}}) {
     const Tensor y = scores(5, positions), labels = labels_for(y);
     compare(metric::precision(), y, labels, macro(5, precision_of));
     compare(metric::recall(), y, labels, macro(5, recall_of));
@@ -171,7 +171,7 @@ TEST_CASE("precision, recall, F1 and intersection over union are means over the 
     };
     compare(metric::recall({.class_number = 2}), y, labels, of_two);
   }
-  const Tensor y = scores(3, {samples, 4}), labels = labels_for(y);
+  const Tensor y = scores(3, {sample_count, 4}), labels = labels_for(y);
   compare(metric::f1({.ignored_label = 2}), y, labels, macro(3, f1_of, 2));
   // class 2 is neither a label nor predicted: it is left out; class 1 is predicted but not a label: it counts as 0
   const Tensor few = f64({3, 3}, {1, 0, 0, 0, 1, 0, 1, 0, 0});
@@ -183,7 +183,7 @@ TEST_CASE("precision, recall, F1 and intersection over union are means over the 
 }
 
 TEST_CASE("for yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
-  const Tensor y = RandomStream(3).uniform({samples, 3}, 0, 1, DType::float64), t = answers_for(y);
+  const Tensor y = RandomStream(3).uniform({sample_count, 3}, 0, 1, DType::float64), t = answers_for(y);
   for (const double threshold : {0.5, 0.7}) {
     const auto counts = [threshold](const Numbers& all, const Numbers& wanted, const Numbers& w, bool yes) {
       Counts c;
@@ -214,7 +214,7 @@ TEST_CASE("for yes-no answers precision, recall and F1 are those of yes, interse
 }
 
 TEST_CASE("the area under the ROC curve is computed by trapezoids between thresholds, as in Keras") {
-  const Tensor y = RandomStream(3).uniform({samples, 2}, 0, 1, DType::float64), t = answers_for(y);
+  const Tensor y = RandomStream(3).uniform({sample_count, 2}, 0, 1, DType::float64), t = answers_for(y);
   for (const int count : {2, 3, 20, 200}) {
     const auto definition = [count](const Numbers& p, const Numbers& wanted, const Numbers& w) {
       // keras/src/metrics/confusion_metrics.py: thresholds -1e-7, 1 / (n - 1), ..., 1 + 1e-7
@@ -247,7 +247,7 @@ TEST_CASE("the area under the ROC curve is computed by trapezoids between thresh
 }
 
 TEST_CASE("errors of numbers are weighted means over all elements") {
-  const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
+  const Tensor y = scores(3), t = RandomStream(8).normal({sample_count, 3}, 0, 1, DType::float64);
   const auto mean = [](auto f) {
     return [f](const Numbers& a, const Numbers& b, const Numbers& w) {
       double sum = 0;
@@ -304,9 +304,9 @@ TEST_CASE("the coefficient of determination is the mean over outputs, as in scik
 TEST_CASE("the coefficient of determination is exact for targets far from zero, and for equal ones") {
   const Tensor near = scores(3), t = noisy(near, 1e9);
   const Tensor y = map("test", near, [](auto v) { return v + 1e9; });
-  const Tensor weights = RandomStream(9).uniform({samples}, 0, 3, DType::float64);
+  const Tensor weights = RandomStream(9).uniform({sample_count}, 0, 3, DType::float64);
   for (const std::int64_t size : {1, 5, 36, 37}) {
-    const Numbers ones(samples, 1);
+    const Numbers ones(sample_count, 1);
     CHECK(in_batches(metric::r2(), y, t, {}, size) == Approx(r2_of(y.to_vector(), t.to_vector(), ones)).epsilon(1e-7));
     CHECK(in_batches(metric::r2(), y, t, weights, size) ==
           Approx(r2_of(y.to_vector(), t.to_vector(), weights.to_vector())).epsilon(1e-7));
@@ -389,15 +389,16 @@ TEST_CASE("every metric rejects outputs, targets and weights of other shapes, wi
 }
 
 TEST_CASE("metrics reject invalid arguments with their names") {
-  const Tensor y = scores(3), t = RandomStream(8).normal({samples, 3}, 0, 1, DType::float64);
-  CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({samples}, DType::int64)); }),
+  const Tensor y = scores(3), t = RandomStream(8).normal({sample_count, 3}, 0, 1, DType::float64);
+  CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({sample_count}, DType::int64)); }),
              Contains("accuracy: expected outputs (n, ..., k) for at least 2 classes"));
   CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::labels({0})); }), Contains("labels int64 (37,)"));
-  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::full({samples}, 3, DType::int64)); }),
+  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::full({sample_count}, 3, DType::int64)); }),
              Contains("accuracy: expected labels in [0, 3), got 3 at position 0"));
-  CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({samples}, DType::int64)); }),
+  CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({sample_count}, DType::int64)); }),
              Contains("k of at most 3"));
-  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, Tensor::zeros({samples})); }), Contains("of one shape"));
+  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, Tensor::zeros({sample_count})); }),
+             Contains("of one shape"));
   CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, t, Tensor::ones({3})); }), Contains("weights (37,)"));
   CHECK_THAT(error_of([&] { metric::precision()(y, t); }), Contains("precision: expected targets in [0, 1]"));
   CHECK_THAT(error_of([] { metric::top_k_accuracy({.k = 0}); }), Contains("got 0"));

@@ -19,17 +19,17 @@ using Numbers = std::vector<double>;
 
 /// The change of one option of the base options, and the expected outcome, which the base options must not have.
 template <class Options>
-struct Row {
+struct OptionRow {
   std::string name;
   std::function<void(Options&)> change;
   Numbers expected;
 };
 
 template <class Options>
-void check_table(const Options& base, const std::vector<Row<Options>>& rows,
+void check_table(const Options& base, const std::vector<OptionRow<Options>>& rows,
                  const std::function<Numbers(const Options&)>& outcome) {
   check_row_for_each_field<Options>(rows);
-  for (const Row<Options>& row : rows) {
+  for (const OptionRow<Options>& row : rows) {
     INFO(row.name);
     Options options = base;
     row.change(options);

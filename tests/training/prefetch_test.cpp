@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Numbers = Prefetcher<std::int64_t>;
+using PrefetchedNumbers = Prefetcher<std::int64_t>;
 
 /// Waits until the condition is true, at most ten seconds. Returns whether it became true.
 template <class Condition>
@@ -31,7 +31,7 @@ bool soon(const Condition& condition) {
 TEST_CASE("values may be requested in any order, with any number of threads") {
   for (const int threads : {1, 2, 5}) {
     for (const std::int64_t ahead : {1, 3, 100}) {
-      Numbers numbers(20, ahead, threads, [](std::int64_t i, const auto&) { return i * i; });
+      PrefetchedNumbers numbers(20, ahead, threads, [](std::int64_t i, const auto&) { return i * i; });
       for (std::int64_t i = 0; i < 20; ++i) REQUIRE(numbers.get(i) == i * i);
       for (const std::int64_t i : {7, 7, 19, 0, 3, 2, 18, 4}) REQUIRE(numbers.get(i) == i * i);
     }
@@ -40,7 +40,7 @@ TEST_CASE("values may be requested in any order, with any number of threads") {
 
 TEST_CASE("while one value is used the next ones are made, and no others") {
   std::atomic<std::int64_t> made = 0;
-  Numbers numbers(10, 3, 2, [&](std::int64_t i, const auto&) {
+  PrefetchedNumbers numbers(10, 3, 2, [&](std::int64_t i, const auto&) {
     ++made;
     return i;
   });
@@ -55,7 +55,7 @@ TEST_CASE("while one value is used the next ones are made, and no others") {
 
 TEST_CASE("values are made in parallel") {
   std::atomic<int> together = 0;
-  Numbers numbers(2, 2, 2, [&](std::int64_t i, const auto&) {
+  PrefetchedNumbers numbers(2, 2, 2, [&](std::int64_t i, const auto&) {
     ++together;
     return soon([&] { return together == 2; }) ? i : -1;
   });
@@ -64,7 +64,7 @@ TEST_CASE("values are made in parallel") {
 }
 
 TEST_CASE("an exception is thrown for the value to which it belongs, at each request") {
-  Numbers numbers(5, 2, 2, [](std::int64_t i, const auto&) {
+  PrefetchedNumbers numbers(5, 2, 2, [](std::int64_t i, const auto&) {
     check(i != 2, "number {} is damaged", i);
     return i;
   });
@@ -78,13 +78,13 @@ TEST_CASE("an exception is thrown for the value to which it belongs, at each req
 
 TEST_CASE("a prefetcher may be destroyed at any time, and requests its threads to stop") {
   for (int delay = 0; delay < 40; ++delay) {
-    Numbers numbers(1000, 4, 3, [](std::int64_t i, const auto&) { return i; });
+    PrefetchedNumbers numbers(1000, 4, 3, [](std::int64_t i, const auto&) { return i; });
     for (int i = 0; i < delay % 5; ++i) numbers.get(i);
     std::this_thread::sleep_for(std::chrono::microseconds(25 * delay));
   }
   std::atomic<bool> started = false, told = false;
   {
-    Numbers numbers(10, 2, 1, [&](std::int64_t i, const std::stop_token& stop) {
+    PrefetchedNumbers numbers(10, 2, 1, [&](std::int64_t i, const std::stop_token& stop) {
       if (i == 0) return i;
       started = true;
       told = soon([&] { return stop.stop_requested(); });
@@ -97,7 +97,7 @@ TEST_CASE("a prefetcher may be destroyed at any time, and requests its threads t
 }
 
 TEST_CASE("several threads may use one prefetcher") {
-  Numbers numbers(100, 2, 2, [](std::int64_t i, const auto&) { return 3 * i; });
+  PrefetchedNumbers numbers(100, 2, 2, [](std::int64_t i, const auto&) { return 3 * i; });
   std::atomic<int> right = 0;
   const auto ask = [&](std::int64_t first) {
     for (std::int64_t i = first; i < 100; i += 2) right += numbers.get(i) == 3 * i ? 1 : 0;
@@ -109,7 +109,7 @@ TEST_CASE("several threads may use one prefetcher") {
 }
 
 TEST_CASE("a forked child gets the remaining values, and destroys its copy without waiting for threads") {
-  auto numbers = std::make_unique<Numbers>(100, 4, 2, [](std::int64_t i, const auto&) { return 3 * i; });
+  auto numbers = std::make_unique<PrefetchedNumbers>(100, 4, 2, [](std::int64_t i, const auto&) { return 3 * i; });
   CHECK(numbers->get(0) == 0);
   for (int round = 0; round < 20; ++round) {
     const pid_t child = fork();

@@ -11,12 +11,12 @@ using Catch::Contains;
 
 namespace {
 
-constexpr std::int64_t height = 9, width = 12, count = 6;
+constexpr std::int64_t height = 9, width = 12, image_count = 6;
 
 /// Smooth images of two channels with values in [0.2, 0.8].
 Tensor smooth() {
   std::vector<double> values;
-  for (std::int64_t i = 0; i < count; ++i) {
+  for (std::int64_t i = 0; i < image_count; ++i) {
     for (std::int64_t y = 0; y < height; ++y) {
       for (std::int64_t x = 0; x < width; ++x) {
         const auto phase = static_cast<double>(i) + 0.4 * static_cast<double>(x) + 0.3 * static_cast<double>(y);
@@ -24,11 +24,12 @@ Tensor smooth() {
       }
     }
   }
-  return Tensor::of({count, height, width, 2}, values);
+  return Tensor::of({image_count, height, width, 2}, values);
 }
 
 Batch batch_of(const Tensor& images, const Tensor& targets, const Augmentation& augmentation, std::int64_t epoch = 0) {
-  return DataLoader(Dataset(images, targets), {.batch_size = count, .shuffle = false, .augmentation = augmentation})
+  return DataLoader(Dataset(images, targets),
+                    {.batch_size = image_count, .shuffle = false, .augmentation = augmentation})
       .epoch(epoch)[0];
 }
 
@@ -55,7 +56,7 @@ TEST_CASE("a target that is the input image stays equal to it for every motion")
 TEST_CASE("a target that is the input image stays equal to it if its values are whole numbers") {
   std::vector<double> values;
   for (const double value : smooth().to_vector()) values.push_back(std::floor(255 * value));
-  const Tensor whole = Tensor::of({count, height, width, 2}, values);
+  const Tensor whole = Tensor::of({image_count, height, width, 2}, values);
   for (const Augmentation& augmentation : moves) {
     INFO(to_string(augmentation));
     const Batch batch = batch_of(whole, whole, augmentation);
@@ -69,7 +70,7 @@ TEST_CASE("a target that is the input image stays equal to it if its values are 
 TEST_CASE("a mask keeps its values and is moved with its image, with or without a channel axis") {
   std::vector<double> classes;
   for (const double value : smooth().to_vector()) classes.push_back(value > 0.6 ? 2 : value > 0.4 ? 1 : 0);
-  const Tensor mask = Tensor::of({count, height, width, 2}, classes);
+  const Tensor mask = Tensor::of({image_count, height, width, 2}, classes);
   std::vector<double> halves = classes;
   for (double& value : halves) value /= 2;
   for (const Augmentation& augmentation : moves) {
@@ -81,8 +82,8 @@ TEST_CASE("a mask keeps its values and is moved with its image, with or without 
       CHECK((targets[i] == 0 || targets[i] == 1 || targets[i] == 2));
       if (images[i] == 0 || images[i] == 1) CHECK(targets[i] == 2 * images[i]);  // all four pixels around it are equal
     }
-    const Tensor one = Tensor::of({count, height, width}, std::vector<double>(count * height * width, 3));
-    CHECK(batch_of(smooth(), one, augmentation).target().shape() == Shape{count, height, width});
+    const Tensor one = Tensor::of({image_count, height, width}, std::vector<double>(image_count * height * width, 3));
+    CHECK(batch_of(smooth(), one, augmentation).target().shape() == Shape{image_count, height, width});
   }
 }
 
@@ -92,7 +93,7 @@ TEST_CASE("brightness and contrast do not change targets, and targets that are n
   const Augmentation both{.horizontal_flip = true, .brightness = 0.5, .contrast = 0.5};
   const Augmentation flip{.horizontal_flip = true};
   CHECK(identical(batch_of(smooth(), smooth(), both).target(), batch_of(smooth(), smooth(), flip).target()));
-  const Tensor numbers = RandomStream(1).normal({count, 3});
+  const Tensor numbers = RandomStream(1).normal({image_count, 3});
   CHECK(identical(batch_of(smooth(), numbers, flip).target(), numbers));
 }
 
@@ -101,11 +102,14 @@ TEST_CASE("targets of positions that cannot be moved are rejected") {
     return error_of([&] { batch_of(smooth(), Tensor::zeros(targets), augmentation); });
   };
   const Augmentation flip{.horizontal_flip = true};
-  CHECK_THAT(refused({count, height * width * 2}, flip), Contains("as many numbers as an image has; reshape them"));
-  CHECK_THAT(refused({count, height * width}, flip), Contains("1 numbers for each pixel") && Contains("reshape them"));
-  CHECK_THAT(refused({count, height * width * 4}, flip), Contains("4 numbers for each pixel"));
-  CHECK_THAT(refused({count, height, width + 1, 1}, flip), Contains("(n, 9, 12, ...)") && Contains("(6, 9, 13, 1)"));
-  CHECK_THAT(refused({count, 4, 2}, flip), Contains("(6, 4, 2)"));  // points, for example
-  batch_of(smooth(), Tensor::zeros({count, height * width * 2}), {.brightness = 0.1});
-  batch_of(smooth(), Tensor::zeros({count, 4, 2}), {});
+  CHECK_THAT(refused({image_count, height * width * 2}, flip),
+             Contains("as many numbers as an image has; reshape them"));
+  CHECK_THAT(refused({image_count, height * width}, flip),
+             Contains("1 numbers for each pixel") && Contains("reshape them"));
+  CHECK_THAT(refused({image_count, height * width * 4}, flip), Contains("4 numbers for each pixel"));
+  CHECK_THAT(refused({image_count, height, width + 1, 1}, flip),
+             Contains("(n, 9, 12, ...)") && Contains("(6, 9, 13, 1)"));
+  CHECK_THAT(refused({image_count, 4, 2}, flip), Contains("(6, 4, 2)"));  // points, for example
+  batch_of(smooth(), Tensor::zeros({image_count, height * width * 2}), {.brightness = 0.1});
+  batch_of(smooth(), Tensor::zeros({image_count, 4, 2}), {});
 }
