@@ -49,8 +49,7 @@ void check_focal(std::string_view function, const FocalOptions& options) {
   check(options.gamma >= 0 && std::isfinite(options.gamma), "{}: expected a finite gamma of at least 0, got {}",
         function, options.gamma);
   check(options.alpha >= 0 && options.alpha <= 1, "{}: expected an alpha in [0, 1], got {}", function, options.alpha);
-  check(options.label_smoothing >= 0 && options.label_smoothing < 1, "{}: expected a label_smoothing in [0, 1), got {}",
-        function, options.label_smoothing);
+  check_label_smoothing(function, options.label_smoothing);
 }
 
 /// q^p, where 0^0 is 1 and a negative power of 0, which is multiplied with 0, is 0.

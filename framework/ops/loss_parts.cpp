@@ -20,6 +20,10 @@ void check_alike(std::string_view function, const Variable& outputs, const Tenso
         shape_text(outputs.value()), shape_text(targets));
 }
 
+void check_label_smoothing(std::string_view function, double share) {
+  check(share >= 0 && share < 1, "{}: expected a label_smoothing in [0, 1), got {}", function, share);
+}
+
 Variable weighted(std::string_view function, const Variable& x, const Tensor& weights) {
   check_weights(function, x, weights);
   if (!weights.defined()) return x;

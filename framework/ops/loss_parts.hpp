@@ -22,6 +22,9 @@ void check_weights(std::string_view function, const Variable& x, const Tensor& w
 /// Error naming `function` unless outputs and targets have one shape with at least one element.
 void check_alike(std::string_view function, const Variable& outputs, const Tensor& targets);
 
+/// Error naming `function` unless the share is in [0, 1).
+void check_label_smoothing(std::string_view function, double share);
+
 /// A factor times what may be infinite or NaN, where 0 stands for "not at all".
 template <class T>
 T share_of(T factor, T x) {

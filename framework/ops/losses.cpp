@@ -193,8 +193,7 @@ Variable probability_slope(const Variable& p, const Variable& t) {
 }
 
 void check_binary(std::string_view function, const Variable& outputs, const BinaryCrossEntropyOptions& options) {
-  check(options.label_smoothing >= 0 && options.label_smoothing < 1, "{}: expected a label_smoothing in [0, 1), got {}",
-        function, options.label_smoothing);
+  check_label_smoothing(function, options.label_smoothing);
   const auto n = static_cast<std::int64_t>(options.pos_weight.size());
   check(n <= 1 || (outputs.rank() > 1 && n == outputs.dim(-1)),
         "{}: expected one pos_weight, or one for each of the last axis of outputs {}, got {}", function,
@@ -280,8 +279,7 @@ double labels_that_count(const Tensor& labels, std::int64_t classes, const std::
 
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights,
                                const CrossEntropyOptions& options) {
-  check(options.label_smoothing >= 0 && options.label_smoothing < 1,
-        "softmax_cross_entropy: expected a label_smoothing in [0, 1), got {}", options.label_smoothing);
+  check_label_smoothing("softmax_cross_entropy", options.label_smoothing);
   const RowTargets targets = row_targets(logits, labels, weights, options);
   const std::int64_t classes = logits.dim(-1);
   const Variable rows = logits.rank() == 2 ? logits : reshape(logits, {logits.size() / classes, classes});
@@ -293,6 +291,7 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
 
 Variable categorical_cross_entropy(const Variable& probabilities, const Tensor& labels, const Tensor& weights,
                                    const CrossEntropyOptions& options) {
+  check_label_smoothing("categorical_cross_entropy", options.label_smoothing);
   const Variable p = clip(counted("categorical_cross_entropy", probabilities, weights), margin, 1 - margin);
   return cast(softmax_cross_entropy(log(p), labels, weights, options), probabilities.dtype());
 }

@@ -43,7 +43,7 @@ kernels::Window place_window(std::string_view function, const Shape& images, con
   check_positive(function, "dilation", options.dilation);
   const auto [top, bottom, left, right] = options.padding.amounts();
   for (const std::int64_t amount : options.padding.amounts()) {
-    check(amount >= 0 && amount <= std::int64_t{1} << 30, "{}: expected padding of 0 or more, got ({}, {}, {}, {})",
+    check(amount >= 0 && amount <= std::int64_t{1} << 30, "{}: expected padding of 0 to 2^30, got ({}, {}, {}, {})",
           function, top, bottom, left, right);
   }
   const bool same = options.padding.is_same();

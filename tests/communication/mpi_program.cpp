@@ -111,6 +111,13 @@ int main(int argc, char** argv) {
   try {
     const auto timeout = std::chrono::seconds(what == "stop" || what == "halt" ? 1 : what == "finalize" ? 5 : 300);
     const auto communicator = mpi_communicator({.timeout = timeout});
+    if (what == "compute") {
+      try {
+        mpi_communicator();
+      } catch (const Error& error) {
+        fmt::print("{}\n", error.what());
+      }
+    }
     run_rank(communicator, [&](const auto& ranks) { run(what, *ranks); });
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());

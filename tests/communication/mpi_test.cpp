@@ -40,6 +40,7 @@ TEST_CASE("operations between processes give what their definitions say") {
     CHECK(ending.status == 0);
     CHECK(ending.count(fmt::format("of {} is process", size)) == size);
     CHECK(ending.count("a rank has ended in good order") == size);
+    CHECK(ending.count("mpi_communicator: expected one call in a process") == size);
   }
 }
 

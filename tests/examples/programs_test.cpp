@@ -91,6 +91,7 @@ TEST_CASE("evaluate and predict use models of train") {
   check_refused(run("evaluate --model none"), "none");
   fs::create_directory(run.folder() / "empty");
   check_refused(run("evaluate" + model + "--data empty"), "got none of them in empty");
+  check_refused(run("evaluate" + model + "--data photo.png"), "load_data: expected a folder, got photo.png");
 }
 
 TEST_CASE("train and evaluate accept folders of photographs") {

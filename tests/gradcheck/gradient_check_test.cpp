@@ -37,6 +37,14 @@ TEST_CASE("the checker accepts correct derivatives of one, two, three and many i
   CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too many elements to check each
 }
 
+TEST_CASE("verdicts have names, in capital letters if the check fails") {
+  const std::vector<std::pair<Verdict, std::string>> names{
+      {Verdict::right, "right"}, {Verdict::constant, "constant"}, {Verdict::rounding, "ROUNDING"},
+      {Verdict::kinks, "KINKS"}, {Verdict::zero, "ZERO"},         {Verdict::unchecked, "UNCHECKED"},
+      {Verdict::wrong, "WRONG"}};
+  for (const auto& [verdict, name] : names) CHECK(to_string(verdict) == name);
+}
+
 TEST_CASE("the checker rejects derivatives that are slightly wrong, of wrong sign, or completely wrong") {
   for (const double factor : {1.001, 0.99, -1.0, 2.0, 0.5}) {
     CHECK_FALSE(check_gradient(square_wrong_by(factor), {{5}}));

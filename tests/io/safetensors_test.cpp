@@ -251,6 +251,9 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   CHECK_THAT(error_for_header(one("\"F32\"", "[-2]", "[0,8]"), data), Contains("as shape") && Contains("[-2]"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[2.0]", "[0,8]"), data), Contains("as shape") && Contains("[2.0]"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data), Contains("2^62"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[4611686018427387905]", "[0,8]"), data),
+             Contains("expected a list of integers from 0 to 2^62 as shape of tensor \"w\""));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[4611686018427387904]", "[0,8]"), data), !Contains("a list of integers"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data), Contains("2^62"));
   CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data),
              Contains("at most 8 axes in tensor \"w\", got 9"));

@@ -152,6 +152,9 @@ std::string threads_with(const std::string& prefix) {
 
 TEST_CASE("XTAPE_NUM_THREADS sets the number of threads, and an invalid value is reported and ignored") {
   CHECK_THAT(threads_with("XTAPE_NUM_THREADS=3"), Catch::Contains("threads 3, visits 1000"));
+  // without it there is a thread for each core that the process may use
+  const std::string one_core = "unset XTAPE_NUM_THREADS; taskset -c $(taskset -cp $$ | grep -o '[0-9]*$')";
+  CHECK_THAT(threads_with(one_core), Catch::Contains("threads 1, visits 1000"));
   for (const std::string wrong : {"4000", "0", "-1", "2x", "many"}) {
     const std::string text = threads_with("XTAPE_NUM_THREADS=" + wrong);
     CHECK_THAT(text, Catch::Contains("expected XTAPE_NUM_THREADS to be a number from 1 to 256, got '" + wrong + "'"));

@@ -118,6 +118,7 @@ TEST_CASE("the explanation contains the number of steps of the moving averages",
   const std::string text = why_at_chance(864);
   CHECK(text.find("68 steps that is 50 %") != std::string::npos);
   CHECK(text.find("54 steps here 58 %") != std::string::npos);
+  CHECK(why_at_chance(865).find("56 steps here 57 %") != std::string::npos);  // the last batch has one image
 }
 
 }  // namespace xtape::lab

@@ -160,7 +160,8 @@ TEST_CASE("regularizers and constraints come back from their configs, and option
     CHECK(to_config(read) == to_config(regularizer));
   }
   for (const Constraint& constraint :
-       {Constraint(), max_norm(3, {0, 1}), unit_norm({-1}), non_neg(), min_max_norm({.rate = 0.5}), spectral_norm()}) {
+       {Constraint(), max_norm(3, {0, 1}), unit_norm({-1}), non_neg(),
+        min_max_norm({.min_value = 0.25, .max_value = 0.75, .rate = 0.5, .axes = {1}}), spectral_norm()}) {
     Constraint read;
     from_config(to_config(constraint), read);
     CHECK(to_config(read) == to_config(constraint));

@@ -199,6 +199,30 @@ TEST_CASE("Keras 1's Merge joins models, whose layers the file lists alone") {
   CHECK(y.value().item() == 111);
 }
 
+TEST_CASE("every mode of Keras 1's Merge is the layer of Keras 2") {
+  Json json = Json::parse(R"({"class_name": "Sequential", "config": [
+      {"class_name": "Merge", "config": {"name": "merge", "mode": "", "concat_axis": -1, "dot_axes": 1, "layers": [
+        {"class_name": "Sequential", "config": [
+          {"class_name": "Dense", "config": {"name": "a", "batch_input_shape": [null, 2], "output_dim": 2}}]},
+        {"class_name": "Sequential", "config": [
+          {"class_name": "Dense", "config": {"name": "b", "batch_input_shape": [null, 3], "output_dim": 2}}]}]}}]})");
+  const std::vector<std::pair<const char*, const char*>> modes{
+      {"sum", "Add"}, {"mul", "Multiply"}, {"ave", "Average"}, {"max", "Maximum"}, {"concat", "Concatenate"},
+      {"dot", "Dot"}, {"cos", "Dot"}};
+  for (const auto& [mode, type] : modes) {
+    INFO(mode);
+    json["config"][0]["config"]["mode"] = mode;
+    const KerasGraph graph = read(json, 1);
+    const Layer& merge = graph.model.layer("merge");
+    CHECK(merge.type() == type);
+    if (const auto* dot = dynamic_cast<const DotLayer*>(&merge))
+      CHECK(dot->options().normalize == (mode == std::string("cos")));
+  }
+  json["config"][0]["config"]["mode"] = "min";
+  CHECK_THAT(error_of([&] { read(json, 1); }),
+             Contains("mode: expected sum, mul, ave, max, concat, dot or cos, got \"min\""));
+}
+
 TEST_CASE("a layer name with a slash loses it, and a long config is written and read") {
   const test::TemporaryFolder folder;
   const Json json = Json::parse(R"({"class_name": "Sequential", "config": {"name": "s", "layers": [
@@ -277,6 +301,19 @@ TEST_CASE("calls in training or inference alone are rejected where they matter")
   Json json = one_layer("Dropout", {{"rate", 0.5}});
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
   CHECK_THAT(error_of([&] { read(json, 2); }), Contains("got training=True"));
+  const std::vector<std::pair<const char*, Json>> random{
+      {"SpatialDropout2D", {{"rate", 0.5}}},  {"AlphaDropout", {{"rate", 0.5}}},
+      {"GaussianDropout", {{"rate", 0.5}}},   {"GaussianNoise", {{"stddev", 0.5}}},
+      {"BatchNormalization", Json::object()}, {"RandomFlip", Json::object()}};
+  for (const auto& [type, config] : random) {
+    INFO(type);
+    Json called = one_layer(type, config);
+    called["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", false}};
+    CHECK_THAT(error_of([&] { read(called, 2); }), Contains("got training=False"));
+  }
+  Json steady = one_layer("Flatten", Json::object());
+  steady["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
+  CHECK_NOTHROW(read(steady, 2));
   CHECK_NOTHROW(read(json, 3));  // in Keras 3 the mode of the model prevails
   json = one_layer("BatchNormalization", {{"trainable", false}});
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", false}};
@@ -311,6 +348,9 @@ TEST_CASE("files that hold no model are named") {
   const Model model(input, Dense({.units = 3})(input));
   save_weights(model, folder / "w.h5");
   CHECK_THAT(error_of([&] { load_keras_model(folder / "w.h5"); }), Contains("model_config") && Contains("w.h5"));
+  save_hdf5(folder / "empty.h5", {{"a", Tensor::ones({1})}}, {{"/", "model_config", {}}});
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "empty.h5"); }),
+             Contains("model_config") && Contains("empty.h5"));
   save_keras_model(model, folder / "m.keras");
   const std::string bytes = test::read_bytes(folder / "m.keras");
   test::write_bytes(folder / "cut.keras", bytes.substr(0, bytes.size() / 2));

@@ -133,6 +133,21 @@ TEST_CASE("Einsum reads operands of any kind or rejects them with an Error that 
   CHECK(read > 50);
 }
 
+TEST_CASE("a constant of integers is no operand of Einsum") {
+  auto file = file_with("Einsum", {"x", "integers"});
+  set_text(file, "equation", "abcd,b");
+  CHECK_THAT(error_in(file), Catch::Contains("expected floating operands, got integers"));
+}
+
+TEST_CASE("the matrices of a Resize are not trained") {
+  auto file = file_with("Resize", {"x", "", "", "sizes"});
+  add_constant(file, "sizes", {4}, {2, 4, 7, 5});
+  set_text(file, "mode", "cubic");
+  const Model model = onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model();
+  CHECK(model.parameters().size() == 2);
+  for (const Parameter& parameter : model.parameters()) CHECK_FALSE(parameter.trainable());
+}
+
 TEST_CASE("an attribute of text with a value that ONNX does not define is an Error") {
   struct Row {
     std::string type;
@@ -278,6 +293,11 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        {{"strides", {2, 2}}}},
       {"Resize", {"x", "", "", "a"}, "a", {{2, 4, 4, 5}}, {{{4, 4, 5}, "a size for each of 4 axes"}}},
   };
+  for (const char* type : {"DepthToSpace", "SpaceToDepth"}) {  // 1024 is accepted, but no divisor of the extents
+    auto file = file_with(type, {"x"});
+    set_integers(file, "blocksize", {1024});
+    CHECK_THAT(error_in(file), Catch::Contains("expected") && !Catch::Contains("a blocksize of 1 to 1024"));
+  }
   for (const Row& row : rows) {
     const auto error_of = [&](const Integers& numbers) {
       auto file = file_with(row.type, row.inputs);
@@ -297,6 +317,68 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
       INFO(fmt::format("{} {}: {}", row.type, row.name, fmt::join(numbers, " ")));
       CHECK_THAT(error_of(numbers), Catch::Contains(message));
     }
+  }
+}
+
+TEST_CASE("operands that do not fit an operator are an Error that says what was expected") {
+  struct Row {
+    std::string type;
+    std::vector<std::string> inputs;
+    std::string message;
+    bool batch_axis = true;
+    std::vector<std::pair<std::string, std::string>> texts = {};
+    std::vector<std::pair<std::string, Integers>> integers = {};
+  };
+  const std::vector<Row> rows{
+      {"ConstantOfShape", {"large"}, "expected a shape of at most 2^24 elements, got (16777217)"},
+      {"Range", {"zero", "large", "one"}, "expected at most 2^24 numbers, got 16777217"},
+      {"Range", {"zero", "one", "zero"}, "1 and 1 numbers and a delta of 0"},
+      {"Where", {"integers", "shape", "three"}, "expected two lists of 4 numbers, got 4 and 3"},
+      {"Einsum", {"x", "image"}, "equation: expected 2 operands, got \"abcd\"", true, {{"equation", "abcd"}}},
+      {"Einsum", {"x"}, "equation: expected 4 letters for operand 1, got abc", true, {{"equation", "abc"}}},
+      {"Einsum", {"x"}, "equation: expected each letter once in an operand", true, {{"equation", "abca"}}},
+      {"PRelu", {"x", "five axes"}, "expected a slope for the axes of samples, got the shape (2, 1, 1, 1, 1)"},
+      {"Conv", {"x", "x"}, "expected a constant as input 2, got a value that depends on the inputs of the model"},
+      {"Gather", {"x", "integers"}, "expected an axis of samples, got the batch axis", true, {}, {{"axis", {0}}}},
+      {"Gemm", {"x", "kernel"}, "expected a matrix, got 4 axes"},
+      {"Reshape", {"shape", "two"}, "expected a shape to stay a list, got 2 axes"},
+      {"Resize", {"x", "", "numbers3"}, "scales: expected 4 numbers, got 3"},
+      {"Resize",
+       {"x", "numbers", "", "sizes"},
+       "roi: expected 8 numbers, got 4",
+       true,
+       {{"coordinate_transformation_mode", "tf_crop_and_resize"}, {"mode", "linear"}}},
+      {"AveragePool",
+       {"x"},
+       "dilations: expected 1 for means, got 2 1",
+       true,
+       {},
+       {{"kernel_shape", {2, 2}}, {"dilations", {2, 1}}}},
+      {"BatchNormalization", {"x", "numbers3", "numbers3", "numbers3", "numbers3"}, "expected"},
+      {"GroupNormalization",
+       {"x", "numbers3", "numbers3"},
+       "expected factors for 2 groups, got 3",
+       true,
+       {},
+       {{"num_groups", {2}}}},
+      {"Split", {"x", "two"}, "expected", true, {}, {{"axis", {1}}}},
+      {"Unsqueeze", {"x", "numbers"}, "expected integers as input 2, got float32"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
+    auto file = file_with(row.type, row.inputs);
+    if (row.type == "GroupNormalization") file.mutable_opset_import(0)->set_version(18);
+    add_constant(file, "zero", {}, {0});
+    add_constant(file, "one", {}, {1});
+    add_constant(file, "large", row.type == "Range" ? Integers{} : Integers{1}, {(1 << 24) + 1});
+    add_constant(file, "two", {2}, {2, 2});
+    add_constant(file, "three", {3}, {1, 2, 3});
+    add_constant(file, "sizes", {4}, {2, 4, 3, 5});
+    add_constant(file, "numbers3", {3});
+    add_constant(file, "five axes", {2, 1, 1, 1, 1});
+    for (const auto& [name, value] : row.texts) set_text(file, name, value);
+    for (const auto& [name, values] : row.integers) set_integers(file, name, values);
+    CHECK_THAT(error_in(file, row.batch_axis), Catch::Contains(row.message));
   }
 }
 

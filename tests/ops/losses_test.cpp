@@ -216,6 +216,19 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   for (const double smoothing : {-0.1, 1.0, std::nan("")}) {
     CHECK_THAT(error_of([&] { cross_entropy({.label_smoothing = smoothing})(logits, Tensor::labels({1}), {}); }),
                Catch::Contains("softmax_cross_entropy: expected a label_smoothing in [0, 1), got"));
+    const Tensor p = Tensor::full({1, 4}, 0.25, DType::float64);
+    const std::vector<std::pair<std::string, std::function<void()>>> others{
+        {"categorical_cross_entropy", [&] { categorical_cross_entropy(p, p, {}, {.label_smoothing = smoothing}); }},
+        {"sigmoid_cross_entropy", [&] { sigmoid_cross_entropy(logits, p, {}, {.label_smoothing = smoothing}); }},
+        {"binary_cross_entropy", [&] { binary_cross_entropy(p, p, {}, {.label_smoothing = smoothing}); }},
+        {"softmax_focal_cross_entropy",
+         [&] { softmax_focal_cross_entropy(logits, p, {}, {.label_smoothing = smoothing}); }},
+        {"sigmoid_focal_cross_entropy",
+         [&] { sigmoid_focal_cross_entropy(logits, p, {}, {.label_smoothing = smoothing}); }},
+    };
+    for (const auto& [name, loss] : others) {
+      CHECK_THAT(error_of(loss), Catch::StartsWith(name + ": expected a label_smoothing in [0, 1), got"));
+    }
   }
 }
 

@@ -68,7 +68,11 @@ TEST_CASE("windows that do not fit the image are rejected with the sizes") {
   CHECK_THAT(error_of([&] { place_window("f", image, {.size = 0}); }), Catch::Contains("window size of 1 or more"));
   CHECK_THAT(error_of([&] { place_window("f", image, {.size = 1, .strides = {1, 0}}); }), Catch::Contains("(1, 0)"));
   CHECK_THAT(error_of([&] { place_window("f", image, {.size = 1, .padding = Padding(0, -1, 0, 0)}); }),
-             Catch::Contains("padding of 0 or more"));
+             Catch::Contains("padding of 0 to 2^30, got (0, -1, 0, 0)"));
+  const std::int64_t most = std::int64_t{1} << 30;
+  CHECK(place_window("f", image, {.size = 1, .padding = Padding(0, 0, 0, most)}).out_width == 5 + most);
+  CHECK_THAT(error_of([&] { place_window("f", image, {.size = 1, .padding = Padding(0, 0, 0, most + 1)}); }),
+             Catch::Contains("padding of 0 to 2^30, got (0, 0, 0, 1073741825)"));
   CHECK_THAT(error_of([&] {
                place_window("f", {4, 5, 1}, {.size = 1});
              }),

@@ -310,6 +310,9 @@ TEST_CASE("state is stored by parameter name, each once") {
   for (const auto& [name, tensor] : adam.named_state()) names.push_back(name);
   CHECK(names ==
         std::vector<std::string>{"conv/kernel/m", "conv/kernel/v", "same/m", "same/v", "same_2/m", "same_2/v"});
+  const Parameter other = parameter_of("other", {1});
+  CHECK(error_of([&] { adam.state_names(other); }) == "Adam::state_names: expected one of its parameters, got other");
+  CHECK(error_of([&] { adam.keep_slots_of({other}); }) == "Adam::keep_slots_of: expected its parameters, got other");
 }
 
 TEST_CASE("converting a model converts its optimizer") {

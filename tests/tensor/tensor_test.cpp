@@ -49,6 +49,8 @@ TEST_CASE("elements are reached by index, and as a whole") {
 TEST_CASE("wrong accesses to a tensor are rejected with both types or shapes") {
   const Tensor t = Tensor::zeros({2, 3});
   CHECK_THAT(error_of([&] { t.data<double>(); }), Catch::Contains("expected elements of float64, got float32"));
+  CHECK_THAT(error_of([&] { Tensor(t).mutable_data<double>(); }),
+             Catch::Contains("expected elements of float64, got float32"));
   CHECK_THAT(error_of([&] { Tensor().data<float>(); }), Catch::Contains("undefined tensor"));
   CHECK_THAT(error_of([&] { t.item(); }), Catch::Contains("one element, got shape (2, 3)"));
   CHECK(error_of([] { Tensor().item(); }) == "Tensor::item: expected one element, got shape undefined");

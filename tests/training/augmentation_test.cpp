@@ -49,6 +49,10 @@ TEST_CASE("a flip reverses the columns") {
     CHECK(identical(distorted(x, {.flip = true}, Fill::zeros), expected));
     CHECK(identical(distorted(x, {}, Fill::zeros), x));
   }
+  for (const Tensor& x : {Tensor(), Tensor::zeros({4, 5}), Tensor::zeros({0, 5, 3}), image(4, 5, 3, DType::int64)}) {
+    CHECK_THAT(test::error_of([&] { distorted(x, {}, Fill::zeros); }),
+               Catch::Contains("distorted: expected an image (height, width, channels) of uint8, float32 or float64"));
+  }
 }
 
 TEST_CASE("rotations by multiples of 90 degrees map whole pixels to whole pixels") {

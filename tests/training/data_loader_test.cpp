@@ -137,6 +137,14 @@ TEST_CASE("a source makes the samples of a batch, and a wrong shape or type is r
   };
   const Dataset data(source({2, 2, 1}), Tensor::labels({0, 1, 0}), {"even", "odd"});
   CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].input().at({2, 1, 1, 0}) == Approx(2 / 255.0));
+  CHECK_THAT(error_of([&] { data.inputs(); }),
+             Contains("Dataset::inputs: expected samples in memory, got 3 that are read when a batch needs them"));
+  for (const int index : {-1, 3}) {
+    CHECK_THAT(error_of([&] { data.sample(index); }),
+               Contains(fmt::format("Dataset::sample: expected an index in [0, 3), got {}", index)));
+  }
+  CHECK(data.sample(2)[0].at({1, 1, 0}) == 2);
+  CHECK_THAT(error_of([&] { DataLoader(data).epoch(-1); }), Contains("epoch: expected a number of 0 or more, got -1"));
   const Dataset wrong(source({2, 3, 1}), Tensor::labels({0}), {"even"});
   CHECK_THAT(error_of([&] { DataLoader(wrong).epoch(0)[0]; }), Contains("makes uint8 (2, 3, 1), got uint8 (2, 2, 1)"));
   CHECK_THAT(error_of([&] {

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "framework/io/extension.hpp"
 #include "models/files/keras/keras_values.hpp"
 #include "optim/adadelta.hpp"
 #include "optim/adagrad.hpp"
@@ -246,7 +247,7 @@ Json optimizer_to_keras(const Optimizer& optimizer) {
   check(known != classes.end(), "expected an optimizer that Keras has, got {}", optimizer.type());
   Settings settings(fmt::format("{} ({})", optimizer.type(), optimizer.settings()));
   Json config;
-  config["name"] = snake_case(known->second);
+  config["name"] = lower_case(known->second);
   config["learning_rate"] = rate_to_keras(optimizer.schedule());
   const bool decoupled = settings.take_flag("decoupled") && optimizer.type() != "LAMB";
   const double decay = settings.take("weight_decay", 0), ema = settings.take("ema_momentum", 0);

@@ -1,0 +1,100 @@
+// The functions of Operator by their names in ONNX: the number of operands, and whether a number can be one of them.
+#include "layers/layers.hpp"
+#include "layers/operators/operator_rules.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+
+TEST_CASE("every function of Operator has the operands of ONNX") {
+  const std::vector<std::string> one{"Abs",          "Cos",
+                                     "CumSum",       "Erf",
+                                     "Exp",          "Expand",
+                                     "Gather",       "Log",
+                                     "LogSoftmax",   "Neg",
+                                     "Pad",          "Reciprocal",
+                                     "ReduceL1",     "ReduceL2",
+                                     "ReduceLogSum", "ReduceLogSumExp",
+                                     "ReduceMax",    "ReduceMean",
+                                     "ReduceMin",    "ReduceProd",
+                                     "ReduceSum",    "ReduceSumSquare",
+                                     "Reshape",      "Sin",
+                                     "Slice",        "Softmax",
+                                     "Sqrt",         "Tile"};
+  const std::vector<std::string> two{"Constant", "Embedding", "MatMul"};
+  const std::vector<std::string> two_or_number{"Add", "Div", "Greater", "Less", "Max",
+                                               "Min", "Mul", "PRelu",   "Pow",  "Sub"};
+  std::size_t all = 0;
+  const auto check_operands = [&](const std::vector<std::string>& functions, int operands, bool takes_number) {
+    for (const std::string& function : functions) {
+      INFO(function);
+      ++all;
+      for (const bool number : {false, true}) {
+        OperatorLayer::Options options{.function = function};
+        if (number) options.value = 2;
+        const OperatorLayer layer(options);
+        CHECK_THAT(
+            test::error_of([&] { layer.output_specs(std::vector<TensorSpec>(5, TensorSpec{PartialShape{2}})); }),
+            Catch::Contains(fmt::format("{} inputs for {}", operands - (number && takes_number ? 1 : 0), function)));
+      }
+    }
+  };
+  check_operands(one, 1, false);
+  check_operands(two, 2, false);
+  check_operands(two_or_number, 2, true);
+  check_operands({"Where"}, 3, true);
+  CHECK(operator_rules().size() == all);
+}
+
+TEST_CASE("options that do not fit the samples of an operator are errors that name the function") {
+  struct Row {
+    OperatorLayer::Options options;
+    std::vector<PartialShape> inputs;
+    const char* message;  // empty: accepted
+  };
+  const std::vector<Row> rows{
+      {{.function = "ReduceSum", .axes = {1}}, {{2, 3}}, ""},
+      {{.function = "ReduceSum", .axes = {}}, {{2, 3}}, "ReduceSum: expected at least one axis, got none"},
+      {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 1}}, {{2, 3}}, ""},
+      {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 0}},
+       {{2, 3}},
+       "Slice: expected a step other than 0, got 0"},
+      {{.function = "Tile", .numbers = {1, 2}}, {{2, 3}}, ""},
+      {{.function = "Tile", .numbers = {1, 0}}, {{2, 3}}, "Tile: expected numbers of at least 1, got 0"},
+      {{.function = "Pad", .numbers = {0, 0, 1, 0}}, {{2, 3}}, ""},
+      {{.function = "Pad", .numbers = {0, -1, 1, 0}},
+       {{2, 3}},
+       "Pad: expected numbers of at least 0, got (0, -1, 1, 0)"},
+      {{.function = "Pad", .numbers = {0, 0, -1, 0}},
+       {{2, 3}},
+       "Pad: expected numbers of at least 0, got (0, 0, -1, 0)"},
+      {{.function = "Gather", .axes = {1}, .numbers = {1, -2}}, {{2, 3}}, ""},
+      {{.function = "Gather", .axes = {1}, .numbers = {2}}, {{2, 3}}, "Gather: expected positions below 2, got 2"},
+      {{.function = "Gather", .axes = {1}, .numbers = {-3}}, {{2, 3}}, "Gather: expected positions below 2, got -3"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.options.function.value << " " << row.message);
+    const OperatorLayer layer(row.options);
+    std::vector<TensorSpec> inputs;
+    for (const PartialShape& shape : row.inputs) inputs.push_back({shape});
+    if (*row.message == '\0') {
+      CHECK_NOTHROW(layer.output_specs(inputs));
+    } else {
+      CHECK_THAT(test::error_of([&] { layer.output_specs(inputs); }), Catch::Contains(row.message));
+    }
+  }
+}
+
+TEST_CASE("axes that do not exist in the samples are errors") {
+  const auto error_of = [](const Layer& layer, const std::vector<TensorSpec>& inputs) {
+    return test::error_of([&] { layer.output_specs(inputs); });
+  };
+  const TensorSpec pixel{PartialShape{4, 4, 3}}, row{PartialShape{2, 3}};
+  CHECK_THAT(error_of(PReLULayer({.shared_axes = {4}}), {pixel}),
+             Catch::Contains("axes in [1, 4) for its shared axes 4"));
+  CHECK_THAT(error_of(PReLULayer({.shared_axes = {1, 0}}), {pixel}), Catch::Contains("for its shared axes 1, 0"));
+  CHECK_NOTHROW(PReLULayer({.shared_axes = {3, -3}}).output_specs({pixel}));
+  CHECK_THAT(error_of(DotLayer({.axes = {3, 1}}), {row, row}), Catch::Contains("axes that exist, not 3"));
+  CHECK_THAT(error_of(DotLayer({.axes = {1, 0}}), {row, row}), Catch::Contains("axes that exist, not 0"));
+  CHECK_THAT(error_of(DotLayer({.axes = {1, 2}}), {row, row}), Catch::Contains("axes of one extent"));
+  CHECK_NOTHROW(DotLayer({.axes = {1, -2}}).output_specs({row, row}));
+}
