@@ -4,13 +4,11 @@
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_classes.hpp"
 #include "models/files/keras/keras_values.hpp"
+#include "tests/support/plain_json.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
 namespace {
-
-/// As nlohmann::json, which compares objects without regard to the order of their fields.
-nlohmann::json plain(const Json& value) { return nlohmann::json::parse(value.dump()); }
 
 struct Row {
   const char* type;
@@ -136,9 +134,9 @@ TEST_CASE("the default of every option of a layer is Keras's") {
   const auto factories = builtin_layers();
   for (const Row& row : rows) {
     INFO(row.type);
-    auto expected = plain(config_to_json(options_from_keras(row.type, Json::parse(row.keras), {.rank = 4})));
+    auto expected = test::plain(config_to_json(options_from_keras(row.type, Json::parse(row.keras), {.rank = 4})));
     expected.update(nlohmann::json::parse(row.more));
-    const auto ours = plain(config_to_json(row.ours));
+    const auto ours = test::plain(config_to_json(row.ours));
     for (const auto& item : expected.items()) CHECK(ours.contains(item.key()));
     CHECK(ours.size() == expected.size());  // so no option has its default from the code
     const std::shared_ptr<Layer> layer = factories.at(row.type)(config_from_json(Json::parse(expected.dump())));
@@ -151,7 +149,7 @@ TEST_CASE("the default of every argument of an initializer and a constraint is K
   const auto same = [](const ConfigValue& ours, Json (*to_keras)(const Json&), const char* keras) {
     LayerConfig config;
     config.fields.push_back({"value", ours});
-    const auto written = plain(to_keras(config_to_json(config).at("value")));
+    const auto written = test::plain(to_keras(config_to_json(config).at("value")));
     CHECK(nlohmann::json::array({written.at("class_name"), written.at("config")}) == nlohmann::json::parse(keras));
   };
   const auto initializer = [&](const Initializer& ours, const char* keras) {

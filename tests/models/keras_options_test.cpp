@@ -1,6 +1,7 @@
 // Options of layers that Keras and xtape store in different forms: every name of every version of Keras, in both
 // directions, and the values that are rejected.
 #include "models/files/keras/keras_classes.hpp"
+#include "tests/support/plain_json.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -9,16 +10,13 @@ namespace {
 using Catch::Contains;
 using test::error_of;
 
-/// As nlohmann::json, which compares objects without regard to the order of their fields.
-nlohmann::json plain(const Json& value) { return nlohmann::json::parse(value.dump()); }
-
 /// xtape's options of a layer whose input is an image.
 nlohmann::json read(const std::string& type, const Json& config, const KerasContext& context = {.rank = 4}) {
-  return plain(config_to_json(options_from_keras(type, config, context)));
+  return test::plain(config_to_json(options_from_keras(type, config, context)));
 }
 
 nlohmann::json written(const std::string& type, const Json& ours) {
-  return plain(options_to_keras(type, config_from_json(ours)));
+  return test::plain(options_to_keras(type, config_from_json(ours)));
 }
 
 TEST_CASE("an option of any version of Keras is the present one of xtape") {

@@ -2,6 +2,7 @@
 // that Keras documents, in both directions.
 #include "models/files/keras/keras_values.hpp"
 
+#include "tests/support/plain_json.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -10,34 +11,31 @@ namespace {
 using Catch::Contains;
 using test::error_of;
 
-/// As nlohmann::json, which compares objects without regard to the order of their fields.
-nlohmann::json plain(const Json& value) { return nlohmann::json::parse(value.dump()); }
-
-struct Row {
+struct ValueRow {
   const char* ours;                ///< in a LayerConfig
   std::vector<const char*> given;  ///< in files of Keras
   const char* written;             ///< class and config in Keras 3
 };
 
-void check_rows(const std::vector<Row>& rows, Json (*read)(const Json&), Json (*write)(const Json&),
+void check_rows(const std::vector<ValueRow>& rows, Json (*read)(const Json&), Json (*write)(const Json&),
                 const std::string& package) {
-  for (const Row& row : rows) {
+  for (const ValueRow& row : rows) {
     INFO(row.ours);
     const Json ours = Json::parse(row.ours);
     for (const char* given : row.given) {
       INFO(given);
-      CHECK(plain(read(Json::parse(given))) == plain(ours));
+      CHECK(test::plain(read(Json::parse(given))) == test::plain(ours));
     }
-    const nlohmann::json keras = plain(write(ours));
+    const nlohmann::json keras = test::plain(write(ours));
     CHECK(keras.at("module") == package);
     CHECK(keras.at("registered_name") == nullptr);
     CHECK(nlohmann::json::array({keras.at("class_name"), keras.at("config")}) == nlohmann::json::parse(row.written));
-    CHECK(plain(read(write(ours))) == plain(ours));
+    CHECK(test::plain(read(write(ours))) == test::plain(ours));
   }
 }
 
 TEST_CASE("every initializer of Keras is read by all its names, and written by the name of its class") {
-  const std::vector<Row> rows{
+  const std::vector<ValueRow> rows{
       {R"({"name": "glorot_uniform"})",
        {R"("glorot_uniform")", R"({"class_name": "GlorotUniform", "config": {"seed": 3}})"},
        R"(["GlorotUniform", {}])"},
@@ -103,7 +101,7 @@ TEST_CASE("every initializer of Keras is read by all its names, and written by t
 }
 
 TEST_CASE("every regularizer of Keras is read by all its names, and written by the name of its class") {
-  const std::vector<Row> rows{
+  const std::vector<ValueRow> rows{
       {R"({"l1": 0.01})",
        {R"("l1")", R"({"class_name": "L1", "config": {"l1": 0.01}})"},
        R"(["L1L2", {"l1": 0.01, "l2": 0.0}])"},
@@ -139,7 +137,7 @@ TEST_CASE("every regularizer of Keras is read by all its names, and written by t
 }
 
 TEST_CASE("every constraint of Keras is read by all its names, and written by the name of its class") {
-  const std::vector<Row> rows{
+  const std::vector<ValueRow> rows{
       {R"({"name": "max_norm", "max_value": 2.5, "axes": [0, 1]})",
        {R"({"class_name": "MaxNorm", "config": {"max_value": 2.5, "axis": [0, 1]}})",
         R"({"class_name": "MaxNorm", "config": {"m": 2.5, "axis": [0, 1]}})",  // Keras 1

@@ -55,7 +55,7 @@ Gradients gradients_of(const Model& model, const Dataset& data, std::int64_t beg
   return pass.backward(mean_loss * static_cast<double>(end - begin));
 }
 
-Dataset samples(std::int64_t n) {
+Dataset drawn_samples(std::int64_t n) {
   std::vector<std::int64_t> labels;
   for (std::int64_t i = 0; i < n; ++i) labels.push_back(i % 3);
   return {RandomStream(1).normal({n, 6, 6, 16}, 0, 1, DType::float64), Tensor::labels(labels), 3};
@@ -64,7 +64,7 @@ Dataset samples(std::int64_t n) {
 TEST_CASE("training passes of several threads on one model add up to one pass over the whole batch") {
   Model model = trained_model(false);
   constexpr std::int64_t threads = 4, share = 3;
-  const Dataset data = samples(threads * share);
+  const Dataset data = drawn_samples(threads * share);
   std::vector<Gradients> parts(threads);
   {
     std::vector<std::jthread> workers;
@@ -85,7 +85,7 @@ TEST_CASE("training passes of several threads on one model add up to one pass ov
 
 TEST_CASE("several threads that train one model together get the result of one thread") {
   constexpr std::int64_t threads = 4, share = 3;
-  const Dataset data = samples(threads * share);
+  const Dataset data = drawn_samples(threads * share);
   const auto train = [&](bool at_once) {
     Model model = trained_model(true);
     SGD sgd(model.parameters(), {.learning_rate = 0.1, .momentum = 0.9});

@@ -11,7 +11,9 @@
 #include "optim/nadam.hpp"
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
+#include "tests/support/plain_json.hpp"
 #include "tests/support/support.hpp"
+#include "tests/training/small_training.hpp"
 #include "training/keras/keras_objective.hpp"
 #include "training/keras/keras_optimizer.hpp"
 #include "training/keras/keras_schedule.hpp"
@@ -22,20 +24,12 @@ namespace {
 using Catch::Contains;
 using test::error_of;
 
-/// As nlohmann::json, which compares objects without regard to the order of their fields.
-nlohmann::json plain(const Json& value) { return nlohmann::json::parse(value.dump()); }
-
-Model one_output(std::int64_t units = 3) {
-  const SymbolicTensor x = Input({2});
-  return {x, Dense({.units = units, .name = "out"})(x), {.seed = 1}};
-}
-
 /// Class and config of an object as Keras 3 serializes it; the name alone for a name.
 nlohmann::json object(const Json& keras, const std::string& package) {
-  if (keras.is_string()) return plain(keras);
+  if (keras.is_string()) return test::plain(keras);
   CHECK(keras.at("module") == package);
   CHECK(keras.at("registered_name").is_null());
-  return nlohmann::json::array({plain(keras).at("class_name"), plain(keras).at("config")});
+  return nlohmann::json::array({test::plain(keras).at("class_name"), test::plain(keras).at("config")});
 }
 
 Json serialized(const nlohmann::json& object) {
@@ -85,7 +79,7 @@ TEST_CASE("every option of a loss is read from Keras's config, and written to it
       {loss::tversky({.whole_batch = true, .alpha = 0.25, .beta = 0.75}),
        R"(["Tversky", {"name": "tversky", "alpha": 0.25, "beta": 0.75}])"},
   };
-  const Model model = one_output();
+  const Model model = test::one_output();
   const auto read = [&](const nlohmann::json& keras) {
     std::vector<std::string> problems;
     const auto losses = losses_from_keras({{"loss", serialized(keras)}}, model, {}, problems);
@@ -147,7 +141,7 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
   };
   for (const Row& row : rows) {
     INFO(row.keras);
-    const Model model = one_output(row.ours.name() == "accuracy" ? 3 : 1);
+    const Model model = test::one_output(row.ours.name() == "accuracy" ? 3 : 1);
     const Json compiled = objective_to_keras(model, loss::mean_squared_error(), {row.ours});
     Json written = compiled.at("metrics");
     while (written.is_array() && written.size() == 1) written = Json(written[0]);
@@ -175,14 +169,14 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
     INFO(keras);
     std::vector<std::string> problems;
     const Json metric = serialized(nlohmann::json::parse(keras));
-    CHECK(metrics_from_keras({{"metrics", Json::array({metric})}}, one_output(1), {}, problems).empty());
+    CHECK(metrics_from_keras({{"metrics", Json::array({metric})}}, test::one_output(1), {}, problems).empty());
     REQUIRE(problems.size() == 1);
     CHECK_THAT(problems[0], Contains(message));
   }
 }
 
 TEST_CASE("every option of an optimizer is written to Keras's config, and read from it") {
-  const Model model = one_output();
+  const Model model = test::one_output();
   const auto p = model.parameters();
   struct Row {
     std::shared_ptr<Optimizer> ours;
@@ -234,7 +228,7 @@ TEST_CASE("every option of an optimizer is written to Keras's config, and read f
 }
 
 TEST_CASE("an optimizer of Keras without an option has Keras's default of it") {
-  const Model model = one_output();
+  const Model model = test::one_output();
   const auto p = model.parameters();
   struct Row {
     const char* type;

@@ -9,6 +9,7 @@
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
+#include "tests/training/small_training.hpp"
 #include "training/fit.hpp"
 #include "training/keras/keras_objective.hpp"
 #include "training/keras/keras_optimizer.hpp"
@@ -23,11 +24,6 @@ namespace {
 Model two_outputs() {
   const SymbolicTensor x = Input({2});
   return {{x}, {Dense({.units = 3, .name = "kind"})(x), Dense({.units = 1, .name = "price"})(x)}, {.seed = 1}};
-}
-
-Model one_output(std::int64_t units = 3) {
-  const SymbolicTensor x = Input({2});
-  return {x, Dense({.units = units, .name = "out"})(x), {.seed = 1}};
 }
 
 /// The losses of a compile config, with their weights, or the problems.
@@ -53,7 +49,7 @@ std::string metrics_of(const std::string& config, const Model& model) {
 
 /// The optimizer of a config, as text.
 std::string optimizer_of(const std::string& type, const std::string& config) {
-  const Model model = one_output();
+  const Model model = test::one_output();
   const KerasOptimizerSource source{
       .serialized = parse_json("{\"class_name\": \"" + type + "\", \"config\": " + config + "}"),
       .variables = {},
@@ -65,7 +61,7 @@ std::string optimizer_of(const std::string& type, const std::string& config) {
 }  // namespace
 
 TEST_CASE("losses of Keras have the names of all versions") {
-  const Model one = one_output();
+  const Model one = test::one_output();
   for (const char* name : {"mse", "MSE", "mean_squared_error", "MeanSquaredError"}) {
     CHECK(losses_of(fmt::format(R"({{"loss": "{}"}})", name), one) == "mean_squared_error 1");
   }
@@ -102,7 +98,7 @@ TEST_CASE("losses of several outputs are one for all, a list or a dictionary, wi
 }
 
 TEST_CASE("losses that xtape does not have are described in words, or given") {
-  const Model one = one_output();
+  const Model one = test::one_output();
   const std::string function = R"({"loss": {"class_name": "function", "config": "my_loss", "module": "builtins"}})";
   CHECK(losses_of(function, one) ==
         "problem: loss: expected a loss that xtape has, got my_loss; give it in "
@@ -127,9 +123,9 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
 }
 
 TEST_CASE("metrics of Keras have the names of all versions") {
-  const Model one = one_output(), two = two_outputs();
+  const Model one = test::one_output(), two = two_outputs();
   CHECK(metrics_of(R"({"metrics": ["accuracy", "mse"]})", one) == ":accuracy; :mean_squared_error");
-  CHECK(metrics_of(R"({"metrics": ["acc"]})", one_output(1)) == ":binary_accuracy");
+  CHECK(metrics_of(R"({"metrics": ["acc"]})", test::one_output(1)) == ":binary_accuracy");
   CHECK(metrics_of(R"({"metrics": null})", one).empty());
   CHECK(metrics_of("{}", one).empty());
   CHECK(metrics_of(R"({"metrics": [[{"class_name": "MeanMetricWrapper", "config": {"name": "accuracy",
@@ -186,7 +182,7 @@ TEST_CASE("every loss and metric of Keras is the one of its name in xtape, and i
       {"auc (thresholds 200)", {"AUC"}, false, true},
       {"r2", {"R2Score"}, false, true},
   };
-  const Model one = one_output();
+  const Model one = test::one_output();
   for (const Row& row : rows) {
     for (const std::string& name : row.names) {
       INFO(name);
@@ -279,7 +275,7 @@ TEST_CASE("a model is trained, saved and trained on with fit, as without saving"
   const auto options = [](int epochs, const Losses& loss, const Metrics& metrics) {
     return FitOptions{.epochs = epochs, .batch_size = 10, .loss = loss, .metrics = metrics, .show_progress = false};
   };
-  Model model = one_output();
+  Model model = test::one_output();
   Adam adam(model.parameters(), {.learning_rate = schedule::exponential(0.1, 5, 0.5), .ema_momentum = 0.5});
   fit(model, adam, data, options(2, loss::softmax_cross_entropy(), {metric::accuracy()}));
   save_keras_training(model, adam, folder / "m.keras", {.metrics = {metric::accuracy()}});
@@ -295,7 +291,7 @@ TEST_CASE("a model is trained, saved and trained on with fit, as without saving"
 
 TEST_CASE("what Keras does not have is not saved") {
   const test::TemporaryFolder folder;
-  const Model model = one_output();
+  const Model model = test::one_output();
   const auto refused = [&](const Optimizer& optimizer, const SaveKerasTrainingOptions& options,
                            const std::string& message, const char* file = "m.keras") {
     INFO(message);
@@ -341,7 +337,7 @@ TEST_CASE("losses and metrics of several outputs are the same after saving") {
 
 TEST_CASE("files without a compiled model, and unknown parts, are errors in words") {
   const test::TemporaryFolder folder;
-  const Model model = one_output();
+  const Model model = test::one_output();
   save_keras_model(model, folder / "plain.keras");
   CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.keras"); }),
              Catch::Contains("plain.keras: expected a compiled model"));

@@ -24,6 +24,12 @@ inline Model quadrant_model(double dropout = 0.2, std::int64_t units = 8) {
   return {input, Dense({.units = 2, .name = "logits"})(x), {.seed = 5}};
 }
 
+/// A model with one output, "out".
+inline Model one_output(std::int64_t units = 3) {
+  const SymbolicTensor x = Input({2});
+  return {x, Dense({.units = units, .name = "out"})(x), {.seed = 1}};
+}
+
 /// A loss that accepts any targets.
 template <class F>
 Loss custom_loss(F f) {
