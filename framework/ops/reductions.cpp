@@ -11,6 +11,7 @@
 #include "framework/ops/axes.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "framework/ops/unit_vectors.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -335,7 +336,9 @@ Variable var(const Variable& x, const std::vector<int>& axes, bool keep_dims, in
 }
 
 Variable stddev(const Variable& x, const std::vector<int>& axes, bool keep_dims, int ddof) {
-  return sqrt(var(x, axes, keep_dims, ddof));
+  const Variable scale = magnitude(x, axes);  // so that the squares stay in the range of the type
+  const Variable root = sqrt(var(x / scale, axes, keep_dims, ddof));
+  return root * (keep_dims ? scale : reshape(scale, root.shape()));
 }
 
 Variable cumsum(const Variable& x, int axis) {

@@ -31,7 +31,8 @@ Variable prod(const Variable& x, const std::vector<int>& axes = {}, bool keep_di
 /// The variance: the sum of (x - mean)^2 over the axes, divided by n - ddof; ddof = 1 gives Bessel's correction. It is
 /// composed of other ops, which save x and its deviations from the mean. Error unless n > ddof >= 0.
 Variable var(const Variable& x, const std::vector<int>& axes = {}, bool keep_dims = false, int ddof = 0);
-/// The standard deviation, the square root of var() (NumPy's std). Its derivative is infinite where it is 0.
+/// The standard deviation, the square root of var() (NumPy's std), also if the variance leaves the range of the type.
+/// Its derivative is infinite where it is 0.
 Variable stddev(const Variable& x, const std::vector<int>& axes = {}, bool keep_dims = false, int ddof = 0);
 
 /// y[i] = x[0] + ... + x[i] along an axis, accumulated in float64. dx[i] = dy[i] + dy[i + 1] + ...; saves nothing.

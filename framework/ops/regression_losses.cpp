@@ -6,18 +6,12 @@
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/loss_parts.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
 
 namespace xtape {
 namespace {
 
 double sign_of(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }
-
-/// x / max(norm, epsilon) along the last axis.
-Variable normalized(const Variable& x) {
-  const Variable norm = sqrt(
-      maximum(sum(square(x), {-1}, true), Variable(Tensor::scalar(keras_epsilon * keras_epsilon, DType::float64))));
-  return x / norm;
-}
 
 }  // namespace
 
@@ -98,7 +92,8 @@ Variable cosine_similarity(const Variable& outputs, const Tensor& targets, const
   check_alike(name, outputs, targets);
   check(outputs.rank() >= 2, "{}: expected outputs (n, ..., k), got shape {}", name, outputs.shape());
   const Variable x = counted(name, outputs, weights);
-  const Variable cosine = sum(normalized(x) * normalized(Variable(targets.to(DType::float64))), {-1});
+  const Variable cosine =
+      sum(unit_vectors(x, {-1}, smallest) * unit_vectors(targets.to(DType::float64), {-1}, smallest), {-1});
   return mean_of_positions(name, -cosine, weights, outputs.dtype());
 }
 

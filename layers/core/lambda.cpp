@@ -35,7 +35,12 @@ std::vector<TensorSpec> LambdaLayer::output_specs(const std::vector<TensorSpec>&
   for (const Extent extent : shape) {
     if (!extent.known()) reject("an output_shape, or an input whose extents are known", inputs);
   }
-  const Variable y = options_.function.value(Tensor::zeros(Shape(shape).prepended(1), dtype));
+  Variable y = Tensor();
+  try {
+    y = options_.function.value(Tensor::zeros(Shape(shape).prepended(1), dtype));
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", title(), error.what()));
+  }
   check(y.value().defined() && y.rank() > 0 && y.dim(0) == 1,
         "{}: expected a function that keeps the batch axis, got an output {} for a batch of one", title(),
         y.value().defined() ? y.shape() : Shape{});

@@ -9,7 +9,7 @@
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/group_normalization.hpp"
 #include "framework/ops/manipulation.hpp"
-#include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
 
 namespace xtape {
 namespace {
@@ -151,9 +151,7 @@ std::vector<TensorSpec> UnitNormalizationLayer::output_specs(const std::vector<T
 std::vector<Variable> UnitNormalizationLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
   constexpr double smallest = 1e-12;  // epsilon of Keras
   const Variable x = cast(inputs.front(), DType::float64);
-  const Variable squares = sum(square(x), sorted_axes(options_.axis, x.rank()), true);
-  const Variable norm = sqrt(maximum(squares, Variable(Tensor::scalar(smallest * smallest, DType::float64))));
-  return {cast(x / norm, inputs.front().dtype())};
+  return {cast(unit_vectors(x, sorted_axes(options_.axis, x.rank()), smallest), inputs.front().dtype())};
 }
 
 template class LayerHandle<LayerNormalizationLayer>;

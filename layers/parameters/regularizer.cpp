@@ -8,6 +8,7 @@
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
 
 namespace xtape {
 namespace {
@@ -21,9 +22,7 @@ void check_factor(std::string_view function, double factor) {
 Variable mean_cosine(const Variable& rows) {
   constexpr double smallest = 1e-12;  // norms below it count as it
   const std::int64_t n = rows.dim(0);
-  const Variable norms =
-      sqrt(maximum(sum(square(rows), {1}, true), Variable(Tensor::full({1, 1}, smallest * smallest, rows.dtype()))));
-  const Variable unit = rows / norms;
+  const Variable unit = unit_vectors(rows, {1}, smallest);
   Tensor others = Tensor::ones({n, n}, rows.dtype());
   with_floating("orthogonal_regularizer", rows.dtype(), [&](auto zero) {
     auto* const values = others.mutable_data<decltype(zero)>();

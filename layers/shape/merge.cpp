@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "framework/ops/arithmetic.hpp"
-#include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
 
 namespace xtape {
 namespace {
@@ -33,6 +33,29 @@ Variable with_rank(const Variable& x, int rank) {
   extents.front() = x.dim(0);
   for (int axis = 1; axis < x.rank(); ++axis) extents[static_cast<std::size_t>(rank - x.rank() + axis)] = x.dim(axis);
   return reshape(x, Shape(extents));
+}
+
+/// The inputs with equally many axes, and the shape to which they are broadcast.
+struct Aligned {
+  std::vector<Variable> inputs;
+  Shape shape;
+};
+/// Error unless the inputs have equal extents, or 1 behind the batch axis.
+Aligned aligned(const std::vector<Variable>& inputs) {
+  int rank = 0;
+  for (const Variable& input : inputs) rank = std::max(rank, input.rank());
+  Aligned result{{}, with_rank(inputs[0], rank).shape()};
+  for (const Variable& input : inputs) {
+    const Variable next = with_rank(input, rank);
+    for (int axis = 0; axis < rank; ++axis) {
+      const std::int64_t a = result.shape[axis], b = next.dim(axis);
+      check(a == b || (axis > 0 && (a == 1 || b == 1)), "expected inputs of equal extents, or 1, got {} and {}",
+            result.shape, input.shape());
+    }
+    result.shape = broadcast_shapes("merge", result.shape, next.shape());
+    result.inputs.push_back(next);
+  }
+  return result;
 }
 
 /// The common shape, in which an extent is known if it is known in `a` or `b`; nothing if the shapes differ.
@@ -66,18 +89,9 @@ std::vector<TensorSpec> ElementwiseMergeLayer::output_specs(const std::vector<Te
 
 Variable ElementwiseMergeLayer::combined(const std::vector<Variable>& inputs,
                                          Variable (*combine)(const Variable&, const Variable&)) {
-  int rank = 0;
-  for (const Variable& input : inputs) rank = std::max(rank, input.rank());
-  Variable result = with_rank(inputs[0], rank);
-  for (std::size_t i = 1; i < inputs.size(); ++i) {
-    const Variable next = with_rank(inputs[i], rank);
-    for (int axis = 0; axis < rank; ++axis) {
-      const std::int64_t a = result.dim(axis), b = next.dim(axis);
-      check(a == b || (axis > 0 && (a == 1 || b == 1)), "expected inputs of equal extents, or 1, got {} and {}",
-            result.shape(), inputs[i].shape());
-    }
-    result = combine(result, next);
-  }
+  const std::vector<Variable> all = aligned(inputs).inputs;
+  Variable result = all[0];
+  for (std::size_t i = 1; i < all.size(); ++i) result = combine(result, all[i]);
   return result;
 }
 
@@ -99,7 +113,9 @@ std::vector<Variable> MultiplyLayer::call(const std::vector<Variable>& inputs, F
 }
 
 std::vector<Variable> AverageLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  return {combined(inputs, add) * (1 / static_cast<double>(inputs.size()))};
+  auto [all, shape] = aligned(inputs);
+  for (Variable& x : all) x = broadcast_to(x, shape);
+  return {mean(stack(all), {0})};  // not the sum divided by the count: the sum may overflow
 }
 
 std::vector<Variable> MaximumLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
@@ -122,7 +138,6 @@ std::vector<TensorSpec> DotLayer::output_specs(const std::vector<TensorSpec>& in
   for (std::size_t i = 0; i < 2; ++i) {
     const PartialShape& x = inputs[i].shape;
     const std::int64_t rank = x.rank() + 1, axis = options_.axes[i] < 0 ? options_.axes[i] + rank : options_.axes[i];
-    if (x.rank() < 1 || x.rank() > 2) reject("samples with one or two axes", inputs);
     if (axis < 1 || axis >= rank) reject(fmt::format("axes that exist, not {}", options_.axes[i]), inputs);
     for (int other = 0; other < x.rank(); ++other) (other == axis - 1 ? along : extents).push_back(x[other]);
   }
@@ -132,20 +147,26 @@ std::vector<TensorSpec> DotLayer::output_specs(const std::vector<TensorSpec>& in
 }
 
 std::vector<Variable> DotLayer::call(const std::vector<Variable>& inputs, ForwardPass& /*pass*/) const {
-  // as stacks of matrices (n, rows, k) and (n, k, columns)
+  constexpr double smallest = 1e-7;                     // of a norm, as in Keras
+  std::vector<std::int64_t> extents{inputs[0].dim(0)};  // of the output
+  // a stack of matrices (n, rows, k) or (n, k, columns)
   const auto stacked = [&](std::size_t i, bool k_last) {
     const Variable& x = inputs[i];
     const int axis = static_cast<int>(options_.axes[i] < 0 ? options_.axes[i] + x.rank() : options_.axes[i]);
-    const Variable scaled =
-        options_.normalize ? x / sqrt(maximum(sum(square(x), {axis}, true), Variable(Tensor::scalar(1e-14, x.dtype()))))
-                           : x;
-    if (x.rank() == 2) return expand_dims(scaled, k_last ? 1 : 2);
-    return (axis == 2) == k_last ? scaled : transpose(scaled, {0, 2, 1});
+    Variable y = options_.normalize ? unit_vectors(x, {axis}, smallest) : x;
+    std::vector<int> order{0};
+    for (int other = 1; other < x.rank(); ++other) {
+      if (other == axis) continue;
+      order.push_back(other);
+      extents.push_back(x.dim(other));
+    }
+    order.insert(k_last ? order.end() : order.begin() + 1, axis);
+    if (!std::ranges::is_sorted(order)) y = transpose(y, order);
+    return k_last ? reshape(y, {x.dim(0), -1, x.dim(axis)}) : reshape(y, {x.dim(0), x.dim(axis), -1});
   };
-  const Variable y = matmul(stacked(0, true), stacked(1, false));
-  const bool first = inputs[0].rank() == 2, second = inputs[1].rank() == 2;
-  if (first) return {squeeze(y, {1})};  // (n, columns), or (n, 1)
-  return {second ? squeeze(y, {2}) : y};
+  const Variable a = stacked(0, true), b = stacked(1, false);
+  if (extents.size() == 1) extents.push_back(1);
+  return {reshape(matmul(a, b), Shape(extents))};
 }
 
 std::vector<TensorSpec> ConcatenateLayer::output_specs(const std::vector<TensorSpec>& inputs) const {

@@ -84,8 +84,7 @@ extern template class LayerHandle<MinimumLayer>;
 using Minimum = LayerHandle<MinimumLayer>;
 
 /// Products of the vectors along one axis of each of two inputs: y[..., i, ..., j, ...] = the sum over k of a[..., k,
-/// i, ...] b[..., k, j, ...], with the other axes of a before those of b; (n, 1) for two inputs (n, k). Each input has
-/// one or two axes besides the batch.
+/// i, ...] b[..., k, j, ...], with the other axes of a before those of b; (n, 1) for two inputs (n, k).
 class DotLayer final : public Layer {
  public:
   struct Options {

@@ -1,5 +1,6 @@
 #include "layers/core/lambda.hpp"
 
+#include "framework/ops/matmul.hpp"
 #include "framework/ops/reductions.hpp"
 #include "layers/layers.hpp"
 #include "models/files/model_file.hpp"
@@ -59,4 +60,7 @@ TEST_CASE("errors of a Lambda layer say what is missing") {
              Catch::Contains("expected an output_shape, or an input whose extents are known"));
   CHECK_THAT(error_of([&] { Lambda({.function = [](const Variable& x) { return sum(x); }})(input); }),
              Catch::Contains("expected a function that keeps the batch axis"));
+  const auto wide = [](const Variable& x) { return matmul(x, Tensor::zeros({5, 5})); };
+  CHECK_THAT(error_of([&] { Lambda({.function = wide, .name = "wide"})(input); }),
+             Catch::StartsWith("Lambda wide: matmul: expected"));
 }

@@ -5,6 +5,7 @@
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/matmul.hpp"
+#include "framework/ops/regression_losses.hpp"
 #include "models/graph/model.hpp"
 #include "tests/support/support.hpp"
 
@@ -270,6 +271,54 @@ TEST_CASE("the activation is applied after the bias, or after the product withou
       }
     }
   }
+}
+
+TEST_CASE("means and norms in layers and losses are correct if their sums overflow") {
+  const auto output = [](const auto& layer, const std::vector<Tensor>& inputs) {
+    ForwardPass pass(Mode::inference);
+    const std::vector<Variable> variables(inputs.begin(), inputs.end());
+    std::vector<TensorSpec> specs;
+    for (const Tensor& input : inputs) specs.push_back({input.shape().without(0)});
+    layer.build(specs);
+    return layer(variables, pass).value();
+  };
+  const auto agrees = [](const Tensor& y, const std::vector<double>& wanted) {
+    const std::vector<double> values = y.to_vector();
+    REQUIRE(values.size() == wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) CHECK(values[i] == Approx(wanted[i]));
+  };
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const double size = dtype == DType::float32 ? 1e38 : 5e307;  // the largest numbers are 3.4e38 and 1.8e308
+    const Tensor x = Tensor::of({1, 2}, {3 * size, -3 * size}, dtype), row = Tensor::of({1, 1}, {3 * size}, dtype);
+    agrees(output(Average(), {x, x}), {3 * size, -3 * size});
+    agrees(output(Average(), {x, row, x}), {3 * size, -size});
+    agrees(output(Dot({.axes = {1, 1}, .normalize = true}), {x, x}), {1});
+    agrees(output(UnitNormalization(), {x}), {std::sqrt(0.5), -std::sqrt(0.5)});
+    agrees(cosine_similarity(x, x).value(), {-1});
+    agrees(penalty(orthogonal_regularizer(1), Tensor::of({2, 2}, {size, 0, size, size}, dtype)).value(),
+           {std::sqrt(0.5)});
+  }
+}
+
+TEST_CASE("Dot adds up the products along one axis of samples with any number of axes") {
+  // a (n, 3, k, 2) along axis 2, b (n, 4, 2, k) along axis 3: y[n, p, q, r, s] = sum over k of a[n, p, k, q] b[n, r, s,
+  // k]
+  const auto a = Input({3, 5, 2}), b = Input({4, 2, 5});
+  const Model model(std::vector{a, b}, Dot({.axes = {2, -1}})({a, b}));
+  CHECK(model.output_shape() == Shape{3, 2, 4, 2});
+  RandomStream random(4);
+  const Tensor x = random.normal({2, 3, 5, 2}, 0, 1, DType::float64),
+               z = random.normal({2, 4, 2, 5}, 0, 1, DType::float64);
+  ForwardPass pass(Mode::inference);
+  const Tensor y = model.call({x, z}, pass)[0].value();
+  REQUIRE(y.shape() == Shape{2, 3, 2, 4, 2});
+  for (std::int64_t i = 0; i < y.size(); ++i) {
+    const std::int64_t n = i / 48, p = i / 16 % 3, q = i / 8 % 2, r = i / 2 % 4, s = i % 2;
+    double wanted = 0;
+    for (std::int64_t k = 0; k < 5; ++k) wanted += x.at({n, p, k, q}) * z.at({n, r, s, k});
+    CHECK(y.at({n, p, q, r, s}) == Approx(wanted));
+  }
+  CHECK(Dot({.axes = {1, 2}})({Input({3}), Input({any, 3, 2})}).shape() == PartialShape{any, 2});
 }
 
 TEST_CASE("batch normalization updates its averages in training and uses them in inference") {

@@ -174,6 +174,22 @@ TEST_CASE("variance and standard deviation equal their definitions, with a large
         "var: expected more than 2 elements along the reduced axes, got 2 of shape (2, 4)");
 }
 
+TEST_CASE("the standard deviation is correct if the variance overflows or underflows") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    for (const double size : dtype == DType::float32 ? Values{3e38, 1e20, 1e-30} : Values{1.7e308, 1e200, 1e-200}) {
+      ForwardPass pass(Mode::training);
+      const Variable x = pass.watch(Tensor::of({2, 4}, {size, -size, size, -size, 1, 2, 3, 4}, dtype));
+      const Variable y = stddev(x, {1});
+      CHECK(y.value().at({0}) == Approx(size));
+      CHECK(y.value().at({1}) == Approx(std::sqrt(1.25)));
+      pass.backward(y, Tensor::ones({2}, dtype));
+      CHECK(pass.gradient(x).at({0, 0}) == Approx(0.25));  // (x - mean) / (n sd)
+      CHECK(pass.gradient(x).at({1, 3}) == Approx(1.5 / (4 * std::sqrt(1.25))));
+    }
+  }
+  CHECK(std::isnan(stddev(Tensor::of({2}, {1, std::nan("")})).value().item()));
+}
+
 TEST_CASE("cumsum adds up along an axis in float64") {
   const Tensor x = f64({2, 3}, {1, 2, 3, 4, 5, 6});
   CHECK(cumsum(x, 1).value().to_vector() == Values{1, 3, 6, 4, 9, 15});

@@ -409,6 +409,10 @@ TEST_CASE("data with several targets and labels of positions reject invalid argu
   CHECK_THAT(train({.validation = two, .loss = losses}), Contains("fit, validation: expected inputs (None, 2)"));
   CHECK_THAT(train({.loss = {{loss::softmax_cross_entropy()}, {loss::softmax_cross_entropy()}}}),
              Contains("at least 2 outputs"));
+  const Dataset first = two_tasks(8);
+  const Dataset swapped({first.inputs()[1], first.inputs()[0]}, first.targets());
+  CHECK(error_of([&] { fit(model, sgd, swapped, {.loss = losses, .show_progress = false}); }) ==
+        "fit: expected inputs (None, 2) for input_1 of model model, got (8, 1)");
   CHECK(sgd.iterations() == 0);
 }
 
