@@ -145,7 +145,7 @@ TEST_CASE("the default of every option of a layer is Keras's") {
   }
 }
 
-TEST_CASE("the default of every argument of an initializer and a constraint is Keras's") {
+TEST_CASE("every argument of an initializer and a constraint, and its default, is Keras's") {
   const auto same = [](const ConfigValue& ours, Json (*to_keras)(const Json&), const char* keras) {
     LayerConfig config;
     config.fields.push_back({"value", ours});
@@ -162,12 +162,22 @@ TEST_CASE("the default of every argument of an initializer and a constraint is K
               R"(["VarianceScaling", {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}])");
   initializer(orthogonal(), R"(["Orthogonal", {"gain": 1.0}])");
   initializer(identity(), R"(["Identity", {"gain": 1.0}])");
+  initializer(constant(0.5), R"(["Constant", {"value": 0.5}])");
+  initializer(random_uniform(-2, 3), R"(["RandomUniform", {"minval": -2.0, "maxval": 3.0}])");
+  initializer(random_normal(2, 3), R"(["RandomNormal", {"mean": 2.0, "stddev": 3.0}])");
+  initializer(truncated_normal(2, 3), R"(["TruncatedNormal", {"mean": 2.0, "stddev": 3.0}])");
+  initializer(orthogonal(2), R"(["Orthogonal", {"gain": 2.0}])");
+  initializer(identity(2), R"(["Identity", {"gain": 2.0}])");
   const auto constraint = [&](const Constraint& ours, const char* keras) {
     same(to_config(ours), constraint_to_keras, keras);
   };
   constraint(max_norm(), R"(["MaxNorm", {"max_value": 2.0, "axis": [0]}])");
   constraint(unit_norm(), R"(["UnitNorm", {"axis": [0]}])");
   constraint(min_max_norm(), R"(["MinMaxNorm", {"min_value": 0.0, "max_value": 1.0, "rate": 1.0, "axis": [0]}])");
+  constraint(max_norm(3, {0, 1}), R"(["MaxNorm", {"max_value": 3.0, "axis": [0, 1]}])");
+  constraint(unit_norm({1}), R"(["UnitNorm", {"axis": [1]}])");
+  constraint(min_max_norm({.min_value = 0.25, .max_value = 0.75, .rate = 0.5, .axes = {1}}),
+             R"(["MinMaxNorm", {"min_value": 0.25, "max_value": 0.75, "rate": 0.5, "axis": [1]}])");
 }
 
 }  // namespace xtape

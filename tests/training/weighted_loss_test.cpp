@@ -117,5 +117,8 @@ TEST_CASE("a loss of two arguments is rejected for data with weights") {
   CHECK(error_of([&] {
           fit(model, sgd, quadrants(4), {.loss = two, .class_weights = {1, 2}, .show_progress = false});
         }) == "fit: expected a loss(outputs, targets, weights) for data with weights, got two, of two arguments");
+  CHECK(error_of([&] {
+          two(Tensor::zeros({1, 2}), Tensor::labels({0}), Tensor::ones({1}));
+        }) == "Loss: expected a loss(outputs, targets, weights) for data with weights, got one of two arguments");
   CHECK(evaluate(model, quadrants(4), {.loss = two})["loss"] == evaluate(model, quadrants(4))["loss"]);
 }
