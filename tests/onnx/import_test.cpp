@@ -253,7 +253,12 @@ TEST_CASE("Where selects by a constant mask") {
       node.clear_input();
       for (const std::string& input : {std::string("mask"), second, third}) node.add_input(input);
     }));
-    return run(model, x)[0].value().to_vector<double>();
+    const auto y = run(model, x)[0].value().to_vector<double>();
+    save_model(model, folder / "again.safetensors");
+    save_onnx(model, folder / "again.onnx");
+    CHECK(run(load_model(folder / "again.safetensors"), x)[0].value().to_vector<double>() == y);
+    CHECK(run(load_onnx(folder / "again.onnx"), x)[0].value().to_vector<double>() == y);
+    return y;
   };
   const double least = -std::numeric_limits<double>::infinity();
   CHECK(outputs("x", "least") == std::vector<double>{1, least, least, 4, least, least});
@@ -317,7 +322,7 @@ TEST_CASE("several unknown extents of a Reshape are those of the value that the 
            {{0, 1, 2, 3}, Shape{2, 3, 2, 5}}, {{0, 2, 3, 1}, Shape{2, 2, 5, 3}}, {{0, 3, 2, 1}, Shape{2, 5, 2, 3}}}) {
     const Model model = load_onnx(split_file(numbers));
     CHECK(run(model, x)[0].shape() == shape);
-    save_onnx(model, folder / "again.onnx");
+    save_onnx(model, folder / "again.onnx", {.images = ImageAxes::channels_last});
     CHECK(run(load_onnx(folder / "again.onnx", {.images = ImageAxes::channels_first}), x)[0].shape() == shape);
   }
 }

@@ -195,7 +195,8 @@ void compared(ImportNode& n) {
 
 void not_row(ImportNode& n) { n.set_constant(equal(n.constant(0), 0).to(DType::int64)); }
 
-/// A constant operand of Where as a tensor that has it in each sample. Samples have `rank` axes.
+/// A constant operand of Where as a tensor that has it in each sample. Samples have `rank` axes. The condition, the
+/// first operand, is written as a comparison, which save_onnx() can express.
 SymbolicTensor selected_constant(ImportNode& n, int i, int rank, bool channels_last) {
   Tensor constant = n.constant(i);
   if (n.graph.lead() == 1 && constant.rank() == rank + 1 && constant.dim(0) == 1) {
@@ -207,7 +208,9 @@ SymbolicTensor selected_constant(ImportNode& n, int i, int rank, bool channels_l
   constant = constant.reshaped(Shape(shape));
   if (!is_floating(constant.dtype())) constant = constant.to(DType::float32);
   if (channels_last) constant = channels_last_constant(constant, rank);
-  return n.for_each_sample(constant, i > 0 && n.input(i).parameter);
+  const bool finite = std::ranges::all_of(constant.to_vector<double>(), [](double x) { return std::isfinite(x); });
+  const SymbolicTensor y = n.for_each_sample(constant, i > 0 && finite && n.input(i).parameter);
+  return i > 0 ? y : n.operation({.function = std::string("Greater"), .value = 0.5}, {y});
 }
 
 /// A selection of constants, of extents, or of tensors.
@@ -228,7 +231,7 @@ void where_row(ImportNode& n) {
               "expected inputs with the same number of axes, got {} and {} besides the batch",
               n.tensor(i).shape().rank(), rank);
         operands.push_back(last ? n.images(n.input(i)) : n.plain(i));
-      } else if (i > 0 && !value && n.constant(i).size() == 1) {
+      } else if (i > 0 && !value && n.constant(i).size() == 1 && std::isfinite(n.constant(i).item())) {
         value = n.constant(i).item();
         value_first = i == 1;
       } else {
