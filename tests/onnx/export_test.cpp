@@ -139,11 +139,13 @@ TEST_CASE("files keep the axes, the unknown extents and the single numbers of sa
   for (const ImageAxes images : {ImageAxes::channels_first, ImageAxes::channels_last}) {
     check_copy(image, Activation(sigmoid)(Permute({.dims = {{3, 1, 2}}})(image)), images);
     for (const Padding padding : {Padding::valid, Padding::same}) {
-      check_copy(any_size,
-                 Conv2DTranspose({.filters = 3, .kernel_size = {3, 2}, .strides = {2, 3}, .padding = padding})(any_size),
-                 images);
+      check_copy(
+          any_size,
+          Conv2DTranspose({.filters = 3, .kernel_size = {3, 2}, .strides = {2, 3}, .padding = padding})(any_size),
+          images);
     }
-    check_copy(vector, Operator({.function = std::string("ReduceSum"), .axes = {1}, .keep_dims = false})(vector), images);
+    check_copy(vector, Operator({.function = std::string("ReduceSum"), .axes = {1}, .keep_dims = false})(vector),
+               images);
   }
 }
 

@@ -309,7 +309,6 @@ TEST_CASE("several unknown extents of a Reshape are those of the value that the 
         node.set_op_type(type);
         for (const std::string& input : inputs) node.add_input(input);
         node.add_output(output);
-
       };
       add_node("Reshape", {"x", "pixels"}, "rows");
       add_node("Gather", {"y", "numbers"}, "target");

@@ -62,8 +62,8 @@ class ExportGraph {
   std::string plain(const ExportValue& value);
   /// The value with the last axis of samples in front. Vectors do not change.
   std::string channels_first(const ExportValue& value);
-  /// Ends the nodes of a layer with the value `name`, which other layers may read from now on. If the last node has made
-  /// it, and no other layer knows it yet, it gets the name `wanted`, unless that name is taken. Returns its name.
+  /// Ends the nodes of a layer with the value `name`, which other layers may read from now on. If the last node has
+  /// made it, and no other layer knows it yet, it gets the name `wanted`, unless that name is taken. Returns its name.
   std::string settled(std::string name, const std::string& wanted);
 
   /// The mean, sum, ... over axes; `type` is ReduceMean and so on.

@@ -51,7 +51,11 @@ Tensor known_numbers(const std::vector<Number>& numbers) {
 
 ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::path folder,
                          const LoadOnnxOptions& options)
-    : file_(file), graph_(file.graph()), folder_(std::move(folder)), options_(options), reorders_(options.images == ImageAxes::channels_last) {
+    : file_(file),
+      graph_(file.graph()),
+      folder_(std::move(folder)),
+      options_(options),
+      reorders_(options.images == ImageAxes::channels_last) {
   for (const auto& set : file_.opset_import()) {
     if (set.domain().empty() || set.domain() == "ai.onnx") {
       check(set.version() >= oldest_opset && set.version() <= newest_opset, "expected an opset of {} to {}, got {}",

@@ -67,7 +67,7 @@ Extent quotient(Extent a, Extent b) {
 /// A target shape: the axis that holds the batch, and the extents on both sides.
 struct Target {
   std::vector<Extent> before, behind;
-  std::vector<Number> numbers;           ///< of both sides
+  std::vector<Number> numbers;         ///< of both sides
   std::optional<std::int64_t> factor;  ///< of the batch, if the number says it
 };
 
