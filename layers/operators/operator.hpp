@@ -28,7 +28,8 @@ namespace xtape {
 /// - "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
 ///   "ReduceLogSum", "ReduceLogSumExp" over `axes`.
 /// - "Slice": along each of `axes`, with the starts, then the ends, then the steps of all axes in `numbers`.
-/// - "Reshape": to samples of shape `numbers`; 0 keeps the extent of that axis, one extent may be -1.
+/// - "Reshape": to samples of shape `numbers`; 0 keeps the extent of that axis, one extent may be -1. "ReshapeLike" has
+///   a second input: each 0 is the extent of one of its axes, which are `axes`.
 /// - "Expand": broadcasts samples to the shape `numbers`; 1 keeps the extent. "Tile": repeats, by `numbers` times along
 ///   each axis of a sample. "Pad": adds elements `value` to the axes of a sample, with the numbers of elements before
 ///   all axes, then behind all axes, in `numbers`.

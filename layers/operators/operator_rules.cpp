@@ -154,25 +154,31 @@ Variable sliced(const Options& options, const Variables& x) {
   return y;
 }
 
+/// The shape of Reshape, or with a second input that of ReshapeLike.
 PartialShape reshaped_shape(const Options& options, const Shapes& x) {
+  const PartialShape& like = x.back();
+  check(x.size() == 1 || std::ranges::count(options.numbers, 0) == std::ssize(options.axes),
+        "expected an axis for each 0 in ({}), got {}", fmt::join(options.numbers, ", "), options.axes.size());
   std::vector<Extent> extents{x[0][0]};
   Extent given(1);
-  std::size_t open = 0;
-  PartialShape left = x[0].without(0);  // without the axes that are kept
+  std::size_t open = 0, kept = 0;
+  PartialShape left = x[0].without(0);  // without the axes that Reshape keeps
   for (std::size_t i = 0; i < options.numbers.size(); ++i) {
     const std::int64_t number = options.numbers[i];
-    check(number >= -1 && (number != -1 || open == 0) && (number != 0 || static_cast<int>(i) + 1 < x[0].rank()),
+    const int axis =
+        number == 0 && x.size() > 1 ? sample_axis(options.axes[kept++], like.rank()) : static_cast<int>(i) + 1;
+    check(number >= -1 && (number != -1 || open == 0) && (number != 0 || axis < like.rank()),
           "expected positive extents, 0 for an existing axis and at most one -1, got ({})",
           fmt::join(options.numbers, ", "));
     if (number == -1) open = i + 1;
-    if (number == 0) left = left.replaced(static_cast<int>(i), 1);
-    extents.push_back(number == 0 ? x[0][static_cast<int>(i) + 1] : Extent(number == -1 ? 1 : number));
-    if (number > 0) given = given * Extent(number);
+    if (number == 0 && x.size() == 1) left = left.replaced(axis - 1, 1);
+    extents.push_back(number == 0 ? like[axis] : Extent(number == -1 ? 1 : number));
+    if (number > 0 || x.size() > 1) given = given * extents.back();
   }
   const Extent size = left.size();
   if (open != 0) extents[open] = size / given;
   const Extent made = open != 0 ? given * extents[open] : given;
-  check(!size.known() || made == size, "expected as many elements as the shape ({}) has, got {}",
+  check(!size.known() || !made.known() || made == size, "expected as many elements as the shape ({}) has, got {}",
         fmt::join(options.numbers, ", "), x[0]);
   return PartialShape(std::move(extents));
 }
@@ -371,6 +377,11 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
       {"Reshape",
        {1, false, reshaped_shape,
         [](const O& o, const V& x) { return reshape(x[0], Shape(reshaped_shape(o, {x[0].shape()}))); }}},
+      {"ReshapeLike",
+       {2, false, reshaped_shape,
+        [](const O& o, const V& x) {
+          return reshape(x[0], Shape(reshaped_shape(o, {x[0].shape(), x[1].shape()})));
+        }}},
       {"Sin", {1, false, same_shape, unary<sin>}},
       {"Slice", {1, false, slice_shape, sliced}},
       {"Softmax",

@@ -110,6 +110,41 @@ TEST_CASE("a network is written without a Transpose, with kernels in the order o
                                   file.graph().initializer(0).dims().end()) == std::vector<std::int64_t>{4, 3, 3, 3});
 }
 
+TEST_CASE("a layer that is left out does not rename a value that other layers read") {
+  const TemporaryFolder folder;
+  const auto input = Input({4, 5, 2});
+  const auto x = ZeroPadding2D({.padding = {1, 0, 2, 1}})(input);
+  const std::vector<SymbolicTensor> twice{x, x};
+  const Model model(input, Subtract()(std::vector<SymbolicTensor>{Dropout({.rate = 0.5})(x), Multiply()(twice)}));
+  save_onnx(model, folder / "net.onnx");
+  const auto inputs = sample_inputs(model);
+  CHECK(difference(run(load_onnx(folder / "net.onnx"), inputs), run(model, inputs)) == 0);
+}
+
+TEST_CASE("files keep the axes, the unknown extents and the single numbers of samples") {
+  const TemporaryFolder folder;
+  const auto check_copy = [&](const SymbolicTensor& input, const SymbolicTensor& output, ImageAxes images) {
+    const Model model(input, output, {.seed = 3});
+    save_onnx(model, folder / "net.onnx", {.images = images});
+    save_model(model, folder / "net.safetensors");
+    const auto inputs = sample_inputs(model), outputs = run(model, inputs);
+    CHECK(difference(run(load_onnx(folder / "net.onnx"), inputs), outputs) < 1e-6);
+    CHECK(difference(run(load_model(folder / "net.safetensors"), inputs), outputs) == 0);
+  };
+  const auto image = Input({3, 5, 3}), any_size = Input({any, any, 2}), vector = Input({4});
+  for (const ImageAxes images : {ImageAxes::channels_first, ImageAxes::channels_last}) {
+    check_copy(image, Activation(sigmoid)(Permute({.dims = {{3, 1, 2}}})(image)), images);
+    for (const Padding padding : {Padding::valid, Padding::same}) {
+      check_copy(
+          any_size,
+          Conv2DTranspose({.filters = 3, .kernel_size = {3, 2}, .strides = {2, 3}, .padding = padding})(any_size),
+          images);
+    }
+    check_copy(vector, Operator({.function = std::string("ReduceSum"), .axes = {1}, .keep_dims = false})(vector),
+               images);
+  }
+}
+
 TEST_CASE("with the channels last a file has one Transpose at its input") {
   const TemporaryFolder folder;
   const Model model = small_network();

@@ -1,6 +1,7 @@
 // load_onnx(): networks of other software, training, and files that are rejected.
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
 
 #include "framework/io/safetensors.hpp"
@@ -229,6 +230,121 @@ TEST_CASE("functions with their usual constants become one layer, others are com
   CHECK(layers("HardSigmoid", {{"alpha", 1.0F / 6}}) == 1);
   CHECK(layers("HardSigmoid", {}) == 2);
   CHECK(layers("HardSigmoid", {{"alpha", 1.0F / 6}, {"beta", 0.4F}}) == 2);
+}
+
+TEST_CASE("Where selects by a constant mask") {
+  const TemporaryFolder folder;
+  const Tensor x = Tensor::of({2, 3}, {1.0, 2, 3, 4, 5, 6}).to(DType::float32);
+  const auto outputs = [&](const std::string& second, const std::string& third) {
+    const Model model = load_onnx(file_with(folder, "Where", [&](xtape_onnx::ModelProto& file) {
+      add_bias(file, [](auto& bias) {
+        for (const float value : {7.0F, 8.0F, 9.0F}) bias.add_float_data(value);
+      });
+      auto& mask = *file.mutable_graph()->add_initializer();
+      mask.set_name("mask");
+      mask.set_data_type(xtape_onnx::TensorProto::BOOL);
+      mask.add_dims(3);
+      for (const int value : {1, 0, 0}) mask.add_int32_data(value);
+      auto& least = *file.mutable_graph()->add_initializer();
+      least.set_name("least");
+      least.set_data_type(xtape_onnx::TensorProto::FLOAT);
+      least.add_float_data(-std::numeric_limits<float>::infinity());
+      auto& node = *file.mutable_graph()->mutable_node(0);
+      node.clear_input();
+      for (const std::string& input : {std::string("mask"), second, third}) node.add_input(input);
+    }));
+    const auto y = run(model, x)[0].value().to_vector<double>();
+    save_model(model, folder / "again.safetensors");
+    save_onnx(model, folder / "again.onnx");
+    CHECK(run(load_model(folder / "again.safetensors"), x)[0].value().to_vector<double>() == y);
+    CHECK(run(load_onnx(folder / "again.onnx"), x)[0].value().to_vector<double>() == y);
+    return y;
+  };
+  const double least = -std::numeric_limits<double>::infinity();
+  CHECK(outputs("x", "least") == std::vector<double>{1, least, least, 4, least, least});
+  CHECK(outputs("least", "x") == std::vector<double>{least, 2, 3, least, 5, 6});
+  CHECK(outputs("b", "x") == std::vector<double>{7, 2, 3, 7, 5, 6});
+}
+
+TEST_CASE("Gemm adds one number to its only unit") {
+  const TemporaryFolder folder;
+  const Model model = load_onnx(file_with(folder, "Gemm", [](xtape_onnx::ModelProto& file) {
+    auto& node = *file.mutable_graph()->mutable_node(0);
+    for (const char* name : {"kernel", "bias"}) {
+      auto& tensor = *file.mutable_graph()->add_initializer();
+      tensor.set_name(name);
+      tensor.set_data_type(xtape_onnx::TensorProto::FLOAT);
+      node.add_input(name);
+    }
+    auto& kernel = *file.mutable_graph()->mutable_initializer(0);
+    kernel.add_dims(3);
+    kernel.add_dims(1);
+    for (const float value : {1.0F, 10.0F, 100.0F}) kernel.add_float_data(value);
+    file.mutable_graph()->mutable_initializer(1)->add_float_data(0.5F);
+  }));
+  const Tensor x = Tensor::of({1, 3}, {1.0, 2, 3}).to(DType::float32);
+  CHECK(run(model, x)[0].value().to_vector<double>() == std::vector<double>{321.5});
+}
+
+TEST_CASE("several unknown extents of a Reshape are those of the value that the target names") {
+  const TemporaryFolder folder;
+  // (n, 3, height, width) becomes (n, 3, pixels), and then the target that `shape` makes.
+  const auto split_file = [&](const std::vector<std::int64_t>& numbers) {
+    return file_with(folder, "Shape", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
+      const auto add_integers = [&](const char* name, const std::vector<std::int64_t>& values) {
+        auto& target = *graph.add_initializer();
+        target.set_name(name);
+        target.set_data_type(xtape_onnx::TensorProto::INT64);
+        target.add_dims(std::ssize(values));
+        for (const std::int64_t value : values) target.add_int64_data(value);
+      };
+      add_integers("pixels", {0, 3, -1});
+      add_integers("numbers", numbers);
+      const auto add_node = [&](const char* type, const std::vector<std::string>& inputs, const char* output) {
+        auto& node = *graph.add_node();
+        node.set_name(output);
+        node.set_op_type(type);
+        for (const std::string& input : inputs) node.add_input(input);
+        node.add_output(output);
+      };
+      add_node("Reshape", {"x", "pixels"}, "rows");
+      add_node("Gather", {"y", "numbers"}, "target");
+      add_node("Reshape", {"rows", "target"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+  };
+  const Tensor x = Tensor::of({2, 3, 2, 5}, std::vector<double>(60, 1.0)).to(DType::float32);
+  for (const auto& [numbers, shape] : std::vector<std::pair<std::vector<std::int64_t>, Shape>>{
+           {{0, 1, 2, 3}, Shape{2, 3, 2, 5}}, {{0, 2, 3, 1}, Shape{2, 2, 5, 3}}, {{0, 3, 2, 1}, Shape{2, 5, 2, 3}}}) {
+    const Model model = load_onnx(split_file(numbers));
+    CHECK(run(model, x)[0].shape() == shape);
+    save_onnx(model, folder / "again.onnx", {.images = ImageAxes::channels_last});
+    CHECK(run(load_onnx(folder / "again.onnx", {.images = ImageAxes::channels_first}), x)[0].shape() == shape);
+  }
+}
+
+TEST_CASE("Unsqueeze and Squeeze keep the order of unknown extents") {
+  const TemporaryFolder folder;
+  const Tensor x = Tensor::of({2, 1, 2, 5}, std::vector<double>(20, 1.0)).to(DType::float32);
+  for (const std::string type : {"Squeeze", "Unsqueeze"}) {
+    const Model model = load_onnx(file_with(folder, type, [](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(1)->set_dim_value(1);
+      for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
+      auto& axes = *graph.add_initializer();
+      axes.set_name("axes");
+      axes.set_data_type(xtape_onnx::TensorProto::INT64);
+      axes.add_dims(1);
+      axes.add_int64_data(1);
+      graph.mutable_node(0)->add_input("axes");
+    }));
+    const Shape expected = type == "Squeeze" ? Shape{2, 2, 5} : Shape{2, 1, 1, 2, 5};
+    CHECK(run(model, x)[0].shape() == expected);
+  }
 }
 
 TEST_CASE("results have at most 8 axes") {

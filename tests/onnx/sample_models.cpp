@@ -294,6 +294,12 @@ void add_operators(std::vector<SampleModel>& models) {
            return Concatenate({.axis = 1})({token, Operator({.function = std::string("Add")})({x, places})});
          })});
   }
+  models.push_back({"operator_ReshapeLike", one_input({any, any, 2}, [](const Symbol& x) {
+                      const auto pixels = Reshape({.target_shape = Numbers{-1, 2}})(x);
+                      const OperatorLayer::Options columns{
+                          .function = std::string("ReshapeLike"), .axes = {2}, .numbers = {2, 0, -1}};
+                      return Operator(columns)({pixels, Activation(tanh)(x)});
+                    })});
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
   models.push_back({"embedding", Model(tokens, Operator({.function = std::string("Embedding"),
                                                          .constant_shape = Numbers{9, 4}})(tokens))});

@@ -134,10 +134,12 @@ ExportValue conv_transpose_layer(const ExportCall& call) {
                 dilation = Axes<axes>::extents(o.dilation_rate);
   std::vector<AxisAmounts> pads;
   Extents output_padding;
+  // The pads are the same for every extent of the input, so that any number stands for an unknown one.
+  std::vector<Extent> extents;
+  for (const Extent extent : call.x().shape) extents.push_back(extent.known() ? extent : Extent(64));
+  const PartialShape input(extents), output = call.layer.output_specs({{.shape = input}}).front().shape;
   for (std::size_t i = 0; i < size.size(); ++i) {
-    const Extent in = call.x().shape[static_cast<int>(i)], out = call.output[static_cast<int>(i)];
-    check(in.known() && out.known(), "expected known extents of the input of a transposed convolution, got {}",
-          call.x().shape);
+    const Extent in = input[static_cast<int>(i)], out = output[static_cast<int>(i)];
     std::array<std::int64_t, 2> amounts{0, 0};
     if (o.padding.is_same()) amounts = same_padding(out.value(), size[i], strides[i], dilation[i]);
     const std::int64_t whole = strides[i] * (in.value() - 1) + dilation[i] * (size[i] - 1) + 1;

@@ -108,6 +108,7 @@ std::string ExportGraph::plain(const ExportValue& value) {
   name = op("Transpose", {name}, {{"perm", moved_channels(rank, false)}});
   if (value.flat_of) name = op("Flatten", {name}, {{"axis", std::int64_t{1}}});
   plain_.emplace(value.name, name);
+  settled_.insert(name);
   return name;
 }
 
@@ -118,16 +119,22 @@ std::string ExportGraph::channels_first(const ExportValue& value) {
   if (known != channels_first_.end()) return known->second;
   const std::string name = op("Transpose", {value.name}, {{"perm", moved_channels(value.shape.rank() + 1, true)}});
   channels_first_.emplace(value.name, name);
+  settled_.insert(name);
   return name;
 }
 
-std::string ExportGraph::renamed(const std::string& name, const std::string& wanted) {
-  if (graph_.node_size() == 0) return name;
-  xtape_onnx::NodeProto& last = *graph_.mutable_node(graph_.node_size() - 1);
-  if (last.output_size() != 1 || last.output(0) != name || names_.contains(wanted)) return name;
-  names_.insert(wanted);
-  last.set_output(0, wanted);
-  return wanted;
+std::string ExportGraph::settled(std::string name, const std::string& wanted) {
+  if (settled_.contains(name)) return name;
+  if (graph_.node_size() > 0 && !names_.contains(wanted)) {
+    xtape_onnx::NodeProto& last = *graph_.mutable_node(graph_.node_size() - 1);
+    if (last.output_size() == 1 && last.output(0) == name) {
+      names_.insert(wanted);
+      last.set_output(0, wanted);
+      name = wanted;
+    }
+  }
+  settled_.insert(name);
+  return name;
 }
 
 std::string ExportGraph::reduce(const std::string& type, const std::string& x, const std::vector<std::int64_t>& axes,

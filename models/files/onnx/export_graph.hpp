@@ -62,8 +62,9 @@ class ExportGraph {
   std::string plain(const ExportValue& value);
   /// The value with the last axis of samples in front. Vectors do not change.
   std::string channels_first(const ExportValue& value);
-  /// Gives the output of the last node this name, unless the name is taken.
-  std::string renamed(const std::string& name, const std::string& wanted);
+  /// Ends the nodes of a layer with the value `name`, which other layers may read from now on. If the last node has
+  /// made it, and no other layer knows it yet, it gets the name `wanted`, unless that name is taken. Returns its name.
+  std::string settled(std::string name, const std::string& wanted);
 
   /// The mean, sum, ... over axes; `type` is ReduceMean and so on.
   std::string reduce(const std::string& type, const std::string& x, const std::vector<std::int64_t>& axes, bool keep);
@@ -76,6 +77,7 @@ class ExportGraph {
   std::map<std::string, int> repeated_;  // how often a name was wanted again
   std::map<std::string, Tensor> constants_;
   std::map<std::string, std::string> plain_, channels_first_;  // values that have been transposed
+  std::set<std::string> settled_;                              // values whose names do not change
 };
 
 /// The stored value of a parameter of the layer itself.

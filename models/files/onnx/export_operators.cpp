@@ -86,6 +86,23 @@ ExportValue operator_layer(const ExportCall& call) {
     }
     return call.made(g.op("Expand", {constant, g.op("Concat", shape, {{"axis", 0}})}));
   }
+  if (function == "ReshapeLike") {
+    const std::string like = g.plain(call.inputs[1]);
+    const auto extent = [&](const std::string& x, std::int64_t axis) {
+      return g.op("Shape", {x}, {{"start", axis}, {"end", axis + 1}});
+    };
+    std::vector<std::string> target{extent(like, 0)};
+    auto axis = o.axes.begin();
+    for (const std::int64_t number : o.numbers) {
+      if (number != 0) {
+        target.push_back(g.integers({number}));
+        continue;
+      }
+      target.push_back(extent(like, *axis < 0 ? *axis + call.inputs[1].shape.rank() + 1 : *axis));
+      ++axis;
+    }
+    return call.made(g.op("Reshape", {call.plain(), g.op("Concat", target, {{"axis", 0}})}));
+  }
   static constexpr std::array arguments{"Slice", "Gather",  "Softmax", "LogSoftmax", "CumSum",
                                         "Pad",   "Reshape", "Expand",  "Tile"};
   if (function.starts_with("Reduce") || std::ranges::find(arguments, function) != arguments.end()) {

@@ -195,23 +195,48 @@ void compared(ImportNode& n) {
 
 void not_row(ImportNode& n) { n.set_constant(equal(n.constant(0), 0).to(DType::int64)); }
 
-/// A selection of constants, of extents, or of tensors by a condition that was computed from tensors.
+/// A constant operand of Where as a tensor that has it in each sample. Samples have `rank` axes. The condition, the
+/// first operand, is written as a comparison, which save_onnx() can express.
+SymbolicTensor selected_constant(ImportNode& n, int i, int rank, bool channels_last) {
+  Tensor constant = n.constant(i);
+  if (n.graph.lead() == 1 && constant.rank() == rank + 1 && constant.dim(0) == 1) {
+    constant = constant.reshaped(constant.shape().without(0));
+  }
+  check(constant.rank() <= rank, "expected a constant for the axes of samples, got the shape {}", constant.shape());
+  PartialShape shape = constant.shape();
+  while (shape.rank() < rank) shape = shape.prepended(1);
+  constant = constant.reshaped(Shape(shape));
+  if (!is_floating(constant.dtype())) constant = constant.to(DType::float32);
+  if (channels_last) constant = channels_last_constant(constant, rank);
+  const bool finite = std::ranges::all_of(constant.to_vector<double>(), [](double x) { return std::isfinite(x); });
+  const SymbolicTensor y = n.for_each_sample(constant, i > 0 && finite && n.input(i).parameter);
+  return i > 0 ? y : n.operation({.function = std::string("Greater"), .value = 0.5}, {y});
+}
+
+/// A selection of constants, of extents, or of tensors.
 void where_row(ImportNode& n) {
-  if (n.is_tensor(0)) {
+  if (n.is_tensor(0) || n.is_tensor(1) || n.is_tensor(2)) {
     bool last = false;
-    for (int i = 0; i < 3; ++i) last = last || n.input(i).channels_last;
+    int rank = 0;
+    for (int i = 0; i < 3; ++i) {
+      last = last || n.input(i).channels_last;
+      if (n.is_tensor(i)) rank = std::max(rank, n.tensor(i).shape().rank());
+    }
     std::vector<SymbolicTensor> operands;
     std::optional<double> value;
     bool value_first = false;
     for (int i = 0; i < 3; ++i) {
       if (n.is_tensor(i)) {
+        check(n.graph.lead() == 0 || n.tensor(i).shape().rank() == rank,
+              "expected inputs with the same number of axes, got {} and {} besides the batch",
+              n.tensor(i).shape().rank(), rank);
         operands.push_back(last ? n.images(n.input(i)) : n.plain(i));
-        continue;
+      } else if (i > 0 && !value && n.constant(i).size() == 1 && std::isfinite(n.constant(i).item())) {
+        value = n.constant(i).item();
+        value_first = i == 1;
+      } else {
+        operands.push_back(selected_constant(n, i, rank, last));
       }
-      const Tensor constant = n.constant(i);
-      check(!value && constant.size() == 1, "expected tensors, one of which may be a number, got other constants");
-      value = constant.item();
-      value_first = i == 1;
     }
     return n.set(n.operation({.function = std::string("Where"), .value = value, .value_first = value_first}, operands),
                  last);
@@ -224,7 +249,6 @@ void where_row(ImportNode& n) {
           "expected operands of one type with at most 2^24 elements, got {} and {}", a.dtype(), b.dtype());
     return n.set_constant(where(condition, a, b).value());
   }
-  check(!n.is_tensor(1) && !n.is_tensor(2), "expected a condition that was computed from tensors, got a constant");
   const auto a = n.numbers(1), b = n.numbers(2);
   const Integers conditions = n.constant_integers(0);
   const std::size_t size = conditions.size();

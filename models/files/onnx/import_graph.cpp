@@ -51,7 +51,11 @@ Tensor known_numbers(const std::vector<Number>& numbers) {
 
 ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::path folder,
                          const LoadOnnxOptions& options)
-    : file_(file), graph_(file.graph()), folder_(std::move(folder)), options_(options) {
+    : file_(file),
+      graph_(file.graph()),
+      folder_(std::move(folder)),
+      options_(options),
+      reorders_(options.images == ImageAxes::channels_last) {
   for (const auto& set : file_.opset_import()) {
     if (set.domain().empty() || set.domain() == "ai.onnx") {
       check(set.version() >= oldest_opset && set.version() <= newest_opset, "expected an opset of {} to {}, got {}",
@@ -60,7 +64,9 @@ ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::pa
     }
   }
   for (const auto& entry : file_.metadata_props()) {
-    if (entry.key() == "image_axes") all_images_ = entry.value() == "channels_first";
+    if (entry.key() != "image_axes") continue;
+    all_images_ = entry.value() == "channels_first";
+    reorders_ = reorders_ && all_images_;
   }
   check(opset_ != 0, "expected the version of the operator set, got none");
   check(graph_.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
@@ -192,8 +198,8 @@ void ImportGraph::read_inputs() {
     check(extents.size() < Shape::max_rank, "input \"{:.100}\": expected at most {} axes", info.name(),
           Shape::max_rank);
     ImportValue value;
-    const bool image = options_.images == ImageAxes::channels_last && extents.size() > 1 &&
-                       ((all_images_ && extents.size() == 3) || images_.contains(info.name()));
+    const bool image =
+        reorders_ && extents.size() > 1 && ((all_images_ && extents.size() == 3) || images_.contains(info.name()));
     if (image) extents = channels_to_end(std::move(extents));
     std::string name = layer_name(info.name());
     check_name(name);
@@ -324,7 +330,7 @@ Model ImportGraph::model() {
           info.name());
     check(!output.batch.merged(), "output \"{:.100}\": expected a batch axis, got one that is merged with another axis",
           info.name());
-    const bool image = options_.images == ImageAxes::channels_last && output.tensor->shape().rank() == 3;
+    const bool image = reorders_ && output.tensor->shape().rank() == 3;
     xtape_onnx::NodeProto place;
     place.set_name(info.name());
     ImportNode node(*this, place);

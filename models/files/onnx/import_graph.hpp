@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "layers/layers.hpp"
@@ -103,6 +104,7 @@ class ImportGraph {
   std::filesystem::path folder_;
   const LoadOnnxOptions& options_;
   int opset_ = 0;
+  bool reorders_;            // whether images at inputs and outputs get the channels last
   bool all_images_ = false;  // save_onnx() wrote all samples with three axes as images
   std::optional<std::int64_t> batch_;
   std::map<std::string, ImportValue> values_;
@@ -170,8 +172,10 @@ class ImportNode {
   SymbolicTensor for_each_sample(const Tensor& constant, bool trainable);
   /// The same for the first elements of axis `axis`, as many as the unknown extent says.
   SymbolicTensor for_each_sample(const Tensor& constant, bool trainable, const Number& extent, std::int64_t axis);
-  /// The sample in another shape. Error unless at most one extent is unknown, or unknown extents keep their axis.
-  SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents);
+  /// The sample in another shape. Error unless at most one extent is unknown, unknown extents keep their order, or they
+  /// are those of one value of the file, which `numbers`, one for each extent, name.
+  SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
+                          const std::vector<Number>& numbers = {});
 
   /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.
   std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const {
@@ -213,6 +217,8 @@ class ImportNode {
  private:
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
+  /// The tensor and its axis, counted with the batch axis 0, that have an unknown extent.
+  std::pair<SymbolicTensor, std::int64_t> axis_with(const Number& extent) const;
   std::set<std::string> read_;
   int moved_inputs_ = 0;
 };

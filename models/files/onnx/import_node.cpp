@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <fmt/ranges.h>
+#include <tuple>
 
 #include "framework/ops/manipulation.hpp"
 #include "models/files/onnx/import_graph.hpp"
@@ -185,15 +187,19 @@ SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainabl
                    {graph.any_input()}, {{"constant", constant}});
 }
 
+std::pair<SymbolicTensor, std::int64_t> ImportNode::axis_with(const Number& extent) const {
+  const ImportValue& value = graph.value(extent.of);
+  const int lead = graph.lead(), rank = value.tensor->shape().rank() + lead - (value.batch.merged() ? 1 : 0);
+  const std::int64_t of_file = lead == 1 && extent.value >= value.batch.at ? extent.value + 1 : extent.value;
+  return {*value.tensor, axis_of(of_file, rank, value.channels_last, value.batch)};
+}
+
 SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainable, const Number& extent,
                                            std::int64_t axis) {
   check(is_floating(constant.dtype()) && extent.kind == Number::Kind::unknown && !extent.of.empty(),
         "expected a floating constant and the extent of a value, got a constant of {} and {}", constant.dtype(),
         extent.known() ? fmt::format("the number {}", extent.value) : "an extent that was computed");
-  const ImportValue& value = graph.value(extent.of);
-  const int lead = graph.lead(), rank = value.tensor->shape().rank() + lead - (value.batch.merged() ? 1 : 0);
-  const std::int64_t of_file = lead == 1 && extent.value >= value.batch.at ? extent.value + 1 : extent.value;
-  const std::int64_t from = axis_of(of_file, rank, value.channels_last, value.batch);
+  const auto [tensor, from] = axis_with(extent);
   std::vector<std::int64_t> shape;
   for (int i = 0; i < constant.rank(); ++i) shape.push_back(constant.dim(i));
   return operation({.function = std::string("Constant"),
@@ -201,21 +207,49 @@ SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainabl
                     .numbers = {axis},
                     .constant_shape = shape,
                     .trainable = trainable},
-                   {*value.tensor}, {{"constant", constant}});
+                   {tensor}, {{"constant", constant}});
 }
 
-SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents) {
+SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
+                                    const std::vector<Number>& numbers) {
   std::vector<std::int64_t> target;
   for (const Extent extent : extents) target.push_back(extent.known() ? extent.value() : -1);
-  if (std::ranges::count(target, -1) <= 1 && !std::ranges::count(target, 0)) {
-    return layer<ReshapeLayer>({.target_shape = target}, {x});
+  const auto unknown = std::ranges::count(target, -1);
+  if (unknown <= 1) return layer<ReshapeLayer>({.target_shape = target}, {x});
+  // Unknown extents keep their order if both shapes have as many of them, and as many elements otherwise. If not, they
+  // are those of a value of the file, if the target says which. One of them follows from the others.
+  std::vector<std::int64_t> axes;
+  std::int64_t old_elements = 1, elements = 1;
+  for (int i = 0; i < x.shape().rank(); ++i) {
+    if (!x.shape()[i].known()) axes.push_back(i + 1);
+    old_elements *= x.shape()[i].known() ? x.shape()[i].value() : 1;
   }
-  // An axis that keeps its position keeps its unknown extent.
+  for (const std::int64_t extent : target) elements *= extent == -1 ? 1 : extent;
+  const bool in_order = std::ssize(axes) == unknown && elements == old_elements;
+  OperatorLayer::Options options{.function = std::string("ReshapeLike")};
+  SymbolicTensor like = x;
+  bool stay = true;  // whether all axes keep their positions
+  std::size_t next = 0;
+  std::string of;
   for (std::size_t i = 0; i < target.size(); ++i) {
-    if (target[i] == -1 && static_cast<int>(i) < x.shape().rank() && !x.shape()[static_cast<int>(i)].known()) {
-      target[i] = 0;
+    if (target[i] != -1 || std::ssize(options.axes) + 1 == unknown) continue;
+    std::int64_t axis = in_order ? axes[next++] : 0;
+    if (!in_order) {
+      const Number number = i < numbers.size() ? numbers[i] : Number{};
+      if (number.kind != Number::Kind::unknown || number.of.empty() || (!of.empty() && number.of != of)) continue;
+      of = number.of;
+      std::tie(like, axis) = axis_with(number);
     }
+    stay = stay && in_order && axis == static_cast<std::int64_t>(i) + 1;
+    options.axes.push_back(axis);
+    target[i] = 0;
   }
+  check(std::ranges::count(target, -1) == 1,
+        "expected at most one extent that is unknown, or extents of one other value, got ({}) for {}; export the "
+        "network with fixed extents",
+        fmt::join(extents, ", "), x.shape());
+  options.numbers = target;
+  if (!stay) return operation(options, {x, like});
   return operation({.function = std::string("Reshape"), .numbers = target}, {x});
 }
 

@@ -51,8 +51,7 @@ void gemm(ImportNode& n) {
   Tensor constant = n.constant(2);
   check(is_floating(constant.dtype()), "expected a floating bias, got {}", constant.dtype());
   if (beta != 1) constant = multiply(Variable(constant), beta).value();
-  if (constant.size() == 1 && units > 1)
-    constant = broadcast_to(Variable(constant.reshaped({1})), Shape{units}).value();
+  if (constant.size() == 1) constant = broadcast_to(Variable(constant.reshaped({1})), Shape{units}).value();
   if (const auto bias = bias_of(constant, units, 2)) return set(dense(n, x, kernel, bias));
   check(n.graph.lead() == 0 && constant.rank() == 2, "expected a bias for each of {} units, got the shape {}", units,
         constant.shape());

@@ -67,6 +67,7 @@ Extent quotient(Extent a, Extent b) {
 /// A target shape: the axis that holds the batch, and the extents on both sides.
 struct Target {
   std::vector<Extent> before, behind;
+  std::vector<Number> numbers;         ///< of both sides
   std::optional<std::int64_t> factor;  ///< of the batch, if the number says it
 };
 
@@ -126,6 +127,7 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
     check(!number.known() || number.value == -1 || number.value > 0, "expected extents of at least 1, got {}",
           number.value);
     (i < at ? target.before : target.behind).push_back(number.known() && number.value > 0 ? Extent(number.value) : any);
+    target.numbers.push_back(number);
   }
   return target;
 }
@@ -177,7 +179,9 @@ void reshape_samples(ImportNode& n, const ImportValue& x, const std::vector<Numb
   std::vector<Extent> extents = target.before;
   if (batch.merged()) extents.push_back(batch.rows == Rows::before ? rows_before : rows_behind);
   extents.insert(extents.end(), target.behind.begin(), target.behind.end());
-  SymbolicTensor y = PartialShape(extents) == tensor.shape() ? tensor : n.reshaped(tensor, extents);
+  SymbolicTensor y = PartialShape(extents) == tensor.shape()
+                         ? tensor
+                         : n.reshaped(tensor, extents, batch.merged() ? std::vector<Number>{} : target.numbers);
   if (batch.merged() && batch.at > 0) {
     Integers dims{batch.at + 1};
     for (int i = 1; i <= y.shape().rank(); ++i) {

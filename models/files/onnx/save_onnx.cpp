@@ -93,7 +93,7 @@ class ModelWriter {
     graph_.enter(name);
     try {
       ExportValue made = row->second({graph_, *node.layer, std::move(inputs), node.shape(), folded});
-      made.name = graph_.renamed(made.name, name);
+      made.name = graph_.settled(made.name, name);
       return {made};
     } catch (const Error& error) {
       fail("{}: {}", node.layer->title(), error.what());
@@ -134,9 +134,9 @@ void check_options(const SaveOnnxOptions& o, const Model& model) {
   const int least = o.opset >= 21 ? 10 : o.opset >= 19 ? 9 : 8;
   check(o.ir_version >= least && o.ir_version <= 10, "ir_version: expected {} to 10 for opset {}, got {}", least,
         o.opset, o.ir_version);
-  check(o.class_names.empty() || model.output_shape()[-1] == std::ssize(o.class_names),
-        "class_names: expected a name for each of the {} outputs, got {}", model.output_shape()[-1],
-        o.class_names.size());
+  const Extent classes = model.output_shape().rank() > 0 ? model.output_shape()[-1] : Extent(1);
+  check(o.class_names.empty() || classes == std::ssize(o.class_names),
+        "class_names: expected a name for each of the {} outputs, got {}", classes, o.class_names.size());
   check_class_names(o.class_names);
   for (const auto& [name, value] : o.metadata) {
     check(name != class_names_key && name != "preprocessing" && name != "image_axes",
