@@ -93,7 +93,7 @@ Variable cosine_similarity(const Variable& outputs, const Tensor& targets, const
   check(outputs.rank() >= 2, "{}: expected outputs (n, ..., k), got shape {}", name, outputs.shape());
   const Variable x = counted(name, outputs, weights);
   const Variable cosine =
-      sum(unit_vectors(x, {-1}, smallest) * unit_vectors(targets.to(DType::float64), {-1}, smallest), {-1});
+      sum(unit_vectors(x, {-1}, keras_epsilon) * unit_vectors(targets.to(DType::float64), {-1}, keras_epsilon), {-1});
   return mean_of_positions(name, -cosine, weights, outputs.dtype());
 }
 
