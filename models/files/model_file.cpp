@@ -61,7 +61,7 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
         "save_model: expected a name that ends in .safetensors, got {}; save_weights() writes weights as Keras's HDF5",
         path.string());
   const std::vector<std::string>& names = options.class_names;
-  const Extent classes = model.output_shape().rank() > 0 ? model.output_shape()[-1] : Extent(1);
+  const Extent classes = class_count(model.output_shape());
   check(names.empty() || classes == std::ssize(names),
         "save_model: expected a name for each of the {} outputs, got {} for {}", classes, names.size(), path.string());
   with_place("save_model", path.string(), [&] { check_class_names(names); });

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "layers/graph/tensor_spec.hpp"
+
 namespace xtape {
 
 constexpr const char* class_names_key = "class_names";  ///< the names of the classes, a JSON list of texts
@@ -18,5 +20,8 @@ inline std::optional<std::vector<std::string>> texts_in(const std::string& text)
   const bool texts = json.is_array() && std::ranges::all_of(json, [](const auto& item) { return item.is_string(); });
   return texts ? std::optional(json.get<std::vector<std::string>>()) : std::nullopt;
 }
+
+/// The number of outputs that class names describe: the last extent of a sample, 1 for a single number.
+inline Extent class_count(const PartialShape& output) { return output.rank() > 0 ? output[-1] : Extent(1); }
 
 }  // namespace xtape

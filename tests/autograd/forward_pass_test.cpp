@@ -9,17 +9,10 @@
 
 using namespace xtape;
 using xtape::test::error_of;
-
-namespace {
-
-Tensor vector(const std::vector<double>& values) {
-  return Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::float64);
-}
-
-}  // namespace
+using xtape::test::f64;
 
 TEST_CASE("after the backward pass a pass holds no parameter, so an optimizer updates in place") {
-  const Parameter w("w", vector({1, 2}));
+  const Parameter w("w", f64({1, 2}));
   ForwardPass pass(Mode::training);
   const double* before = w.value().data<double>();
   pass.backward(sum(square(pass.parameter(w))));
@@ -29,8 +22,8 @@ TEST_CASE("after the backward pass a pass holds no parameter, so an optimizer up
 
 TEST_CASE("the gradient of a small formula equals the derived formula") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2, 3}));
-  const Variable y = pass.watch(vector({4, 5, 6}));
+  const Variable x = pass.watch(f64({1, 2, 3}));
+  const Variable y = pass.watch(f64({4, 5, 6}));
   pass.backward(sum(x * x * y));
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{8, 20, 36});
   CHECK(pass.gradient(y).to_vector() == std::vector<double>{1, 4, 9});
@@ -38,14 +31,14 @@ TEST_CASE("the gradient of a small formula equals the derived formula") {
 
 TEST_CASE("gradients add up over all uses of one variable") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({3}));
+  const Variable x = pass.watch(f64({3}));
   const Variable twice = x + x;
   pass.backward(sum(twice * x + x));  // 2x^2 + x
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{13});
 }
 
 TEST_CASE("gradients of several passes add up in Gradients") {
-  const Parameter w("w", vector({2}));
+  const Parameter w("w", f64({2}));
   Gradients gradients;
   for (int round = 1; round <= 3; ++round) {
     ForwardPass pass(Mode::training);
@@ -97,8 +90,8 @@ TEST_CASE("adding to a gradient that several ops share changes only one of them"
 }
 
 TEST_CASE("a parameter used twice in a pass is one variable; a frozen one and any in inference are constants") {
-  const Parameter w("w", vector({2}));
-  const Parameter frozen("frozen", vector({5}), false);
+  const Parameter w("w", f64({2}));
+  const Parameter frozen("frozen", f64({5}), false);
   ForwardPass pass(Mode::training);
   const Gradients gradients = pass.backward(sum(pass.parameter(w) * pass.parameter(w) * pass.parameter(frozen)));
   CHECK(gradients[w].to_vector() == std::vector<double>{20});
@@ -112,9 +105,9 @@ TEST_CASE("a parameter used twice in a pass is one variable; a frozen one and an
 
 TEST_CASE("a constant gets no gradient and records nothing; a variable that the loss ignores gets zeros") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2}));
-  const Variable unused = pass.watch(vector({1, 2}));
-  const Variable constant = vector({3, 4});
+  const Variable x = pass.watch(f64({1, 2}));
+  const Variable unused = pass.watch(f64({1, 2}));
+  const Variable constant = f64({3, 4});
   CHECK_FALSE((constant * constant).tracked());
   CHECK(pass.operations().empty());
   pass.backward(sum(x * constant) + sum(unused.detached()));
@@ -124,38 +117,38 @@ TEST_CASE("a constant gets no gradient and records nothing; a variable that the 
 
 TEST_CASE("backward takes a cotangent for an output of several elements") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2}));
-  pass.backward(x * x, vector({10, 100}));
+  const Variable x = pass.watch(f64({1, 2}));
+  pass.backward(x * x, f64({10, 100}));
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{20, 400});
 }
 
 TEST_CASE("wrong use of a pass gives a clear error") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2}));
+  const Variable x = pass.watch(f64({1, 2}));
   const Variable y = x * 2.0;
   CHECK_THAT(error_of([&] { pass.backward(y); }),
              Catch::Contains("loss of one element, got shape (2,)") && Catch::Contains("mean() or sum()"));
-  CHECK_THAT(error_of([&] { pass.backward(y, vector({1})); }), Catch::Contains("cotangent like the output"));
-  CHECK_THAT(error_of([&] { pass.backward(Variable(vector({1}))); }),
+  CHECK_THAT(error_of([&] { pass.backward(y, f64({1})); }), Catch::Contains("cotangent like the output"));
+  CHECK_THAT(error_of([&] { pass.backward(Variable(f64({1}))); }),
              Catch::Contains("a constant") && Catch::Contains("Mode::training"));
   CHECK_THAT(error_of([&] { pass.gradient(x); }), Catch::Contains("has run backward"));
   CHECK_THAT(error_of([&] { pass.watch(Tensor::labels({1})); }), Catch::Contains("floating tensor, got int64"));
 
   ForwardPass other(Mode::training);
-  const Variable z = other.watch(vector({1, 2}));
+  const Variable z = other.watch(f64({1, 2}));
   CHECK_THAT(error_of([&] { x + z; }), Catch::Contains("inputs of one ForwardPass"));
   CHECK_THAT(error_of([&] { other.backward(sum(y)); }), Catch::Contains("of another pass"));
 
   pass.backward(sum(y));
   CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
   CHECK_THAT(error_of([&] { pass.backward(sum(Variable(y.value()))); }), Catch::Contains("start a new ForwardPass"));
-  CHECK_THAT(error_of([&] { pass.watch(vector({1})); }), Catch::Contains("has not run backward"));
+  CHECK_THAT(error_of([&] { pass.watch(f64({1})); }), Catch::Contains("has not run backward"));
   CHECK_THAT(error_of([&] { pass.gradient(y); }), Catch::Contains("watch()"));
 }
 
 TEST_CASE("a failed backward pass makes the pass unusable, with a clear error") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2}));
+  const Variable x = pass.watch(f64({1, 2}));
   const Variable y = record("fails", x.value(), {{x, [](const Tensor&) -> Tensor { fail("no derivative today"); }}});
   CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("no derivative today"));
   CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
@@ -171,10 +164,10 @@ TEST_CASE("random numbers of a training pass require its step number") {
 }
 
 TEST_CASE("a variable that outlives its pass keeps its value and is rejected by ops") {
-  Variable x = vector({0});
+  Variable x = f64({0});
   {
     ForwardPass pass(Mode::training);
-    x = pass.watch(vector({1, 2})) * 3.0;
+    x = pass.watch(f64({1, 2})) * 3.0;
   }
   CHECK(x.value().to_vector() == std::vector<double>{3, 6});
   CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has ended"));
@@ -207,7 +200,7 @@ TEST_CASE("the reverse pass frees what ops saved, and a pass that is dropped fre
 
 TEST_CASE("an op whose derivative has the wrong shape is named in the backward pass") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, 2}));
+  const Variable x = pass.watch(f64({1, 2}));
   const Variable y =
       record("broken", x.value(), {{x, [](const Tensor&) { return Tensor::zeros({3}, DType::float64); }}});
   CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("broken") && Catch::Contains("(3,)"));
@@ -223,7 +216,7 @@ TEST_CASE("users write a custom op from xtensor expressions") {
                                    }}});
   };
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(vector({1, -3}));
+  const Variable x = pass.watch(f64({1, -3}));
   pass.backward(sum(softsign(x)));
   CHECK(pass.gradient(x).to_vector() == std::vector<double>{0.25, 0.0625});
 }

@@ -8,18 +8,11 @@
 
 using namespace xtape;
 using xtape::test::error_of;
-
-namespace {
-
-Tensor numbers(const std::vector<double>& values) {
-  return Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::float64);
-}
-
-}  // namespace
+using xtape::test::f64;
 
 TEST_CASE("second and third derivatives of x^4 and of sin-like chains equal the derived formulas") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({1, 2, -3}));
+  const Variable x = pass.watch(f64({1, 2, -3}));
   const Variable first = gradients(sum(x * x * x * x), {x})[0];
   CHECK(first.value().to_vector() == std::vector<double>{4, 32, -108});
   const Variable second = gradients(sum(first), {x})[0];
@@ -45,9 +38,9 @@ TEST_CASE("a gradient penalty has the gradient of the derived formula") {
 
 TEST_CASE("gradients are available for inputs, intermediate variables and unrelated variables") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({2}));
+  const Variable x = pass.watch(f64({2}));
   const Variable y = x * x;
-  const Variable unused = pass.watch(numbers({5}));
+  const Variable unused = pass.watch(f64({5}));
   const auto found = gradients(sum(y * y), {x, y, unused});
   CHECK(found[0].value().item() == 32);
   CHECK(found[1].value().item() == 8);
@@ -56,14 +49,14 @@ TEST_CASE("gradients are available for inputs, intermediate variables and unrela
 
 TEST_CASE("the gradient of an output with respect to itself is the cotangent") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({2, 3}));
+  const Variable x = pass.watch(f64({2, 3}));
   const Variable y = x * x * x;
-  const Tensor cotangent = numbers({10, -1});
+  const Tensor cotangent = f64({10, -1});
   const auto found = gradients(y, {y, x, y}, cotangent);
   CHECK(identical(found[0].value(), cotangent));
   CHECK(found[1].value().to_vector() == std::vector<double>{120, -27});  // 3 x^2 dy
   CHECK(identical(found[2].value(), cotangent));
-  const Variable leaf = pass.watch(numbers({4}));  // a variable that is not the output of an op
+  const Variable leaf = pass.watch(f64({4}));  // a variable that is not the output of an op
   CHECK(gradients(leaf, {leaf})[0].value().to_vector() == std::vector<double>{1});
   const Variable total = sum(y);
   CHECK(gradients(total, {total})[0].value().item() == 1);
@@ -73,7 +66,7 @@ TEST_CASE("the gradient of an output with respect to itself is the cotangent") {
 
 TEST_CASE("an input that is given several times gets its whole gradient each time") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({1, 2})), w = pass.watch(numbers({3, 5}));
+  const Variable x = pass.watch(f64({1, 2})), w = pass.watch(f64({3, 5}));
   const auto found = gradients(sum(x * x * w), {x, w, x, x});
   CHECK(found[0].value().to_vector() == std::vector<double>{6, 20});
   CHECK(found[1].value().to_vector() == std::vector<double>{1, 4});
@@ -85,15 +78,15 @@ TEST_CASE("an input that is given several times gets its whole gradient each tim
 
 TEST_CASE("the gradient of an unrelated input is zeros of its shape and type") {
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({1, 2}));
+  const Variable x = pass.watch(f64({1, 2}));
   const Variable before = pass.watch(Tensor::ones({2, 3}));  // float32, while the output is float64
   const Variable y = sum(x);
   const Variable after = x * x;  // recorded after the output
   const Variable cut = sum(x.detached() * x);
   const auto found = gradients(y, {before, after, x, cut});
   CHECK(identical(found[0].value(), Tensor::zeros({2, 3})));
-  CHECK(identical(found[1].value(), numbers({0, 0})));
-  CHECK(identical(found[2].value(), numbers({1, 1})));
+  CHECK(identical(found[1].value(), f64({0, 0})));
+  CHECK(identical(found[2].value(), f64({1, 1})));
   CHECK(identical(found[3].value(), Tensor::zeros({}, DType::float64)));
   CHECK(gradients(y, {}).empty());
 }
@@ -131,7 +124,7 @@ TEST_CASE("a pullback that takes tensors is not differentiable, even if it retur
     return error_of([&] { gradients(sum(gradients(sum(square(x, pullback)), {x})[0]), {x}); });
   };
   ForwardPass pass(Mode::training);
-  const Variable x = pass.watch(numbers({3, 5}));
+  const Variable x = pass.watch(f64({3, 5}));
   const Tensor v = x.value();
   CHECK_FALSE(Pullback([v](const Tensor& dy) { return 2.0 * v * dy; }).differentiable());
   CHECK_FALSE(Pullback([v](Tensor dy) { return 2.0 * v * dy; }).differentiable());

@@ -7,6 +7,7 @@
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
 #include "models/files/model_file.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -48,18 +49,12 @@ std::vector<std::string> shared_numbers(const Model& model) {
 
 const std::vector<std::string> none;
 
-std::vector<Tensor> values_of(const Model& model) {
-  std::vector<Tensor> values;
-  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
-  return values;
-}
-
 }  // namespace
 
 TEST_CASE("parameter i of layer k draws from stream 1024 k + i of the model's seed") {
   const auto input = Input({4});
   const Model model(input, dense(Flatten()(dense(input, 5)), 6), {.seed = 7});
-  const std::vector<Tensor> values = values_of(model);
+  const std::vector<Tensor> values = xtape::test::values_of(model);
   const std::vector<std::uint64_t> streams{1024, 1025, 3072, 3073};
   REQUIRE(values.size() == streams.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -70,10 +65,10 @@ TEST_CASE("parameter i of layer k draws from stream 1024 k + i of the model's se
 TEST_CASE("a nested model and its outer models share no initial values at any depth") {
   const auto input = Input({4});
   const Model inner = tower();
-  const std::vector<Tensor> before = values_of(inner);
+  const std::vector<Tensor> before = xtape::test::values_of(inner);
   const Model outer(input, dense(inner(dense(input, 4)), 4));
   CHECK(shared_numbers(outer) == none);
-  CHECK(std::ranges::equal(values_of(inner), before, identical));  // the others were drawn again
+  CHECK(std::ranges::equal(xtape::test::values_of(inner), before, identical));  // the others were drawn again
 
   const auto again = Input({4});
   const Model outermost(again, dense(outer(dense(dense(again, 4), 4)), 4));
@@ -84,11 +79,11 @@ TEST_CASE("a nested model and its outer models share no initial values at any de
 TEST_CASE("two models of the same code and seed share no initial values in an outer model") {
   const auto input = Input({4});
   Model a = tower(3), b = tower(3);
-  const std::vector<Tensor> first = values_of(a);
-  REQUIRE(std::ranges::equal(first, values_of(b), identical));
+  const std::vector<Tensor> first = xtape::test::values_of(a);
+  REQUIRE(std::ranges::equal(first, xtape::test::values_of(b), identical));
   const Model pair(input, Add()({a(input), b(input)}), {.seed = 3});
   CHECK(shared_numbers(pair) == none);
-  CHECK(std::ranges::equal(values_of(a), first, identical));
+  CHECK(std::ranges::equal(xtape::test::values_of(a), first, identical));
 
   const auto make_pair = [] {
     const auto x = Input({4});
@@ -99,7 +94,8 @@ TEST_CASE("two models of the same code and seed share no initial values in an ou
   CHECK(shared_numbers(pairs) == none);
   const auto y = Input({4});
   const Model same(y, Add()({make_pair()(y), make_pair()(y), make_pair()(y)}));
-  CHECK(std::ranges::equal(values_of(pairs), values_of(same), identical));  // the same code gives the same numbers
+  CHECK(std::ranges::equal(xtape::test::values_of(pairs), xtape::test::values_of(same),
+                           identical));  // the same code gives the same numbers
 }
 
 TEST_CASE("two float64 models of the same seed share no initial values") {
@@ -124,8 +120,8 @@ TEST_CASE("a model from a file keeps its values, and shares none with outer and 
   };
   for (const std::uint64_t seed : {0, 3}) {
     const Model loaded = read_again(tower(seed));
-    const std::vector<Tensor> before = values_of(loaded);
-    REQUIRE(std::ranges::equal(before, values_of(tower(seed)), identical));
+    const std::vector<Tensor> before = xtape::test::values_of(loaded);
+    REQUIRE(std::ranges::equal(before, xtape::test::values_of(tower(seed)), identical));
     const Model outer = nested(loaded, seed);
     CHECK(shared_numbers(outer) == none);
     CHECK(shared_numbers(nested(read_again(outer), seed)) == none);
@@ -135,7 +131,7 @@ TEST_CASE("a model from a file keeps its values, and shares none with outer and 
       const Model pair(input, Add()({first(input), second(input)}), {.seed = seed});
       CHECK(shared_numbers(pair) == none);
     }
-    CHECK(std::ranges::equal(values_of(loaded), before, identical));
+    CHECK(std::ranges::equal(xtape::test::values_of(loaded), before, identical));
   }
 }
 
@@ -145,7 +141,7 @@ TEST_CASE("a nested model keeps values that differ from its initial ones") {
   const Tensor trained = Tensor::full({4, 4}, 0.25);
   b.parameters()[0].set_value(trained);
   b.parameters()[1].modify([](Tensor& value) { value.mutable_data<float>()[3] += 1; });
-  const std::vector<Tensor> before = values_of(b);
+  const std::vector<Tensor> before = xtape::test::values_of(b);
   const Model pair(input, Add()({a(input), b(input)}));
   CHECK(identical(b.parameters()[0].value(), before[0]));
   CHECK(identical(b.parameters()[1].value(), before[1]));
@@ -157,15 +153,15 @@ TEST_CASE("layers shared by models draw once, and new layers draw other values")
   const Dense shared({.units = 4, .kernel_initializer = unit(), .bias_initializer = unit()});
   const auto inner_input = Input({4});
   const Model inner(inner_input, dense(shared(inner_input), 4));
-  const std::vector<Tensor> before = values_of(inner);
+  const std::vector<Tensor> before = xtape::test::values_of(inner);
   const Model outer(input, dense(inner(shared(dense(input, 4))), 4));
   CHECK(shared_numbers(outer) == none);
-  CHECK(std::ranges::equal(values_of(inner), before, identical));
+  CHECK(std::ranges::equal(xtape::test::values_of(inner), before, identical));
 
   const auto second = Input({4});  // the new layer comes first, where the known layers were before
   const Model extended({second, inner.inputs()[0]}, Add()({dense(dense(second, 4), 4), inner.layer_output("dense_2")}));
   CHECK(shared_numbers(extended) == none);
-  CHECK(std::ranges::equal(values_of(inner), before, identical));
+  CHECK(std::ranges::equal(xtape::test::values_of(inner), before, identical));
 }
 
 TEST_CASE("an additional layer at the end does not change the initial values of others") {
@@ -175,8 +171,8 @@ TEST_CASE("an additional layer at the end does not change the initial values of 
     if (longer) x = dense(dense(x, 4), 4);
     return Model(input, x);
   };
-  const std::vector<Tensor> shorter = values_of(build(false));
-  std::vector<Tensor> longer = values_of(build(true));
+  const std::vector<Tensor> shorter = xtape::test::values_of(build(false));
+  std::vector<Tensor> longer = xtape::test::values_of(build(true));
   REQUIRE(longer.size() == shorter.size() + 4);
   longer.resize(shorter.size());
   CHECK(std::ranges::equal(longer, shorter, identical));

@@ -8,6 +8,7 @@
 #include "layers/normalization/batch_normalization.hpp"
 #include "models/files/keras/keras_model.hpp"
 #include "tests/io/files.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -23,12 +24,6 @@ Model seeded_model(std::uint64_t seed, std::int64_t units = 3) {
   return {input, Dense({.units = units, .name = "logits"})(x), {.name = "small", .seed = seed}};
 }
 
-std::vector<Tensor> values_of(const Model& model) {
-  std::vector<Tensor> values;
-  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
-  return values;
-}
-
 TEST_CASE("weights are restored bit for bit, including moving averages") {
   const test::TemporaryFolder folder;
   const Model model = seeded_model(1), other = seeded_model(2);
@@ -36,9 +31,9 @@ TEST_CASE("weights are restored bit for bit, including moving averages") {
     if (path == "norm/moving_mean") parameter.set_value(Tensor::of({4}, {1, 2, 3, 4}));
   }
   save_weights(model, folder / "weights.safetensors");
-  CHECK_FALSE(std::ranges::equal(values_of(model), values_of(other), identical));
+  CHECK_FALSE(std::ranges::equal(test::values_of(model), test::values_of(other), identical));
   load_weights(other, folder / "weights.safetensors");
-  CHECK(std::ranges::equal(values_of(model), values_of(other), identical));
+  CHECK(std::ranges::equal(test::values_of(model), test::values_of(other), identical));
 }
 
 TEST_CASE("a weights file contains the paths of the parameters and the name of the model") {
@@ -79,7 +74,7 @@ TEST_CASE("a file of another model is rejected, and the model is unchanged") {
   const test::TemporaryFolder folder;
   const auto path = folder / "weights.safetensors";
   const Model model = seeded_model(1);
-  const std::vector<Tensor> before = values_of(model);
+  const std::vector<Tensor> before = test::values_of(model);
   save_weights(seeded_model(2, 5), path);
   CHECK(error_of([&] { load_weights(model, path); }) ==
         "load_weights: expected the weights of model small in " + path.string() +
@@ -100,7 +95,7 @@ TEST_CASE("a file of another model is rejected, and the model is unchanged") {
 
   save_safetensors(path, {});
   CHECK(error_of([&] { load_weights(model, path); }).ends_with("norm/moving_variance, logits/kernel, logits/bias"));
-  CHECK(std::ranges::equal(before, values_of(model), identical));
+  CHECK(std::ranges::equal(before, test::values_of(model), identical));
 }
 
 TEST_CASE("the extension selects the format, in lower or upper case, and unknown extensions are rejected") {
@@ -141,7 +136,7 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
   const LoadReport report = load_weights(other, path, {.strict = false});
   CHECK(report.text() ==
         "8 of 8 parameters matched; 1 unexpected: scale; 1 left out, as they hold no floating-point numbers: mask");
-  CHECK(std::ranges::equal(values_of(model), values_of(other), identical));
+  CHECK(std::ranges::equal(test::values_of(model), test::values_of(other), identical));
   CHECK_THAT(error_of([&] { load_weights(other, path); }), Catch::Contains("1 unexpected: scale"));
 
   header.replace(header.find(R"("F32","shape":[4]})"), 5, R"("I32")");  // of hidden/bias

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "models/files/onnx/import_graph.hpp"
+#include "tests/onnx/file_parts.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -20,16 +21,11 @@ void set_integers(xtape_onnx::NodeProto& node, const char* name, const std::vect
   for (const std::int64_t value : values) attribute.add_ints(value);
 }
 
-void add_constant(xtape_onnx::NodeProto& node, xtape_onnx::GraphProto& graph, const std::vector<std::int64_t>& extents,
-                  const std::vector<std::int64_t>& integers = {}) {
-  auto& constant = *graph.add_initializer();
-  constant.set_name(fmt::format("constant {}", graph.initializer_size()));
-  constant.set_data_type(integers.empty() ? Proto::FLOAT : Proto::INT64);
-  std::int64_t count = 1;
-  for (const std::int64_t extent : extents) constant.add_dims(extent), count *= extent;
-  for (const std::int64_t integer : integers) constant.add_int64_data(integer);
-  for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
-  node.add_input(constant.name());
+void add_operand(xtape_onnx::NodeProto& node, xtape_onnx::GraphProto& graph, const std::vector<std::int64_t>& extents,
+                 const std::vector<std::int64_t>& integers = {}) {
+  const std::string name = fmt::format("constant {}", graph.initializer_size() + 1);
+  test::add_constant(graph, name, extents, integers);
+  node.add_input(name);
 }
 
 /// A file with the input "x" (n, 4, 6, 8), a node of this type, and a pooling of its output if `pooled`.
@@ -92,11 +88,11 @@ TEST_CASE("the input of every operator on elements is an image if its output is 
       {"Concat", 2, [](auto& node, auto&) { set_integers(node, "axis", {1}); }},
       {"PRelu", 1,
        [](auto& node, auto& graph) {
-         add_constant(node, graph, {4, 1, 1});
+         add_operand(node, graph, {4, 1, 1});
        }},
       {"Pad", 1,
        [](auto& node, auto& graph) {
-         add_constant(node, graph, {8}, {0, 0, 1, 1, 0, 0, 1, 1});
+         add_operand(node, graph, {8}, {0, 0, 1, 1, 0, 0, 1, 1});
        }},
   };
   for (const auto& [type, inputs, change] : rows) {
@@ -123,7 +119,7 @@ TEST_CASE("the input of every operator on elements is an image if its output is 
 TEST_CASE("the input of every operator on images is an image") {
   const auto floats = [](std::vector<std::vector<std::int64_t>> constants) -> Change {
     return [=](auto& node, auto& graph) {
-      for (const auto& extents : constants) add_constant(node, graph, extents);
+      for (const auto& extents : constants) add_operand(node, graph, extents);
     };
   };
   const auto integers = [](const char* name, std::vector<std::int64_t> values) -> Change {
@@ -149,7 +145,7 @@ TEST_CASE("the input of every operator on images is an image") {
        [](auto& node, auto& graph) {
          node.add_input("");
          node.add_input("");
-         add_constant(node, graph, {4}, {1, 4, 12, 16});
+         add_operand(node, graph, {4}, {1, 4, 12, 16});
        }},
       {"SpaceToDepth", integers("blocksize", {2})},
   };

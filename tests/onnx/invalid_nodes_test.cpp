@@ -1,5 +1,6 @@
 // load_onnx(): nodes with operands and attributes of every kind are read or are an Error.
 #include "models/files/onnx/import_graph.hpp"
+#include "tests/onnx/file_parts.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -10,18 +11,6 @@ namespace {
 using Attribute = xtape_onnx::AttributeProto;
 using Proto = xtape_onnx::TensorProto;
 using Integers = std::vector<std::int64_t>;
-
-/// Adds a constant: integers, or 0.5 everywhere.
-void add_constant(xtape_onnx::ModelProto& file, const std::string& name, const Integers& extents,
-                  const Integers& integers = {}) {
-  auto& constant = *file.mutable_graph()->add_initializer();
-  constant.set_name(name);
-  constant.set_data_type(integers.empty() ? Proto::FLOAT : Proto::INT64);
-  std::int64_t count = 1;
-  for (const std::int64_t extent : extents) constant.add_dims(extent), count *= extent;
-  for (const std::int64_t integer : integers) constant.add_int64_data(integer);
-  for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
-}
 
 /// A graph with the input "x" (2, 4, 4, 3), constants, the shape of x "shape", and one node of the given
 /// type, which reads `inputs` and writes "y".
@@ -35,10 +24,10 @@ xtape_onnx::ModelProto file_with(const std::string& type, const std::vector<std:
   auto& tensor = *x.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(Proto::FLOAT);
   for (const std::int64_t extent : {2, 4, 4, 3}) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
-  add_constant(file, "numbers", {4});
-  add_constant(file, "image", {2, 4, 4, 3});
-  add_constant(file, "kernel", {4, 4, 1, 1});
-  add_constant(file, "integers", {4}, {0, 1, 0, 1});
+  add_constant(graph, "numbers", {4});
+  add_constant(graph, "image", {2, 4, 4, 3});
+  add_constant(graph, "kernel", {4, 4, 1, 1});
+  add_constant(graph, "integers", {4}, {0, 1, 0, 1});
   auto& shape = *graph.add_node();
   shape.set_op_type("Shape");
   shape.add_input("x");
@@ -141,7 +130,7 @@ TEST_CASE("a constant of integers is no operand of Einsum") {
 
 TEST_CASE("the matrices of a Resize are not trained") {
   auto file = file_with("Resize", {"x", "", "", "sizes"});
-  add_constant(file, "sizes", {4}, {2, 4, 7, 5});
+  add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 7, 5});
   set_text(file, "mode", "cubic");
   const Model model = onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model();
   CHECK(model.parameters().size() == 2);
@@ -176,8 +165,8 @@ TEST_CASE("an attribute of text with a value that ONNX does not define is an Err
   for (const Row& row : rows) {
     INFO(row.type << " " << row.attribute);
     auto file = file_with(row.type, row.inputs);
-    add_constant(file, "sizes", {4}, {2, 4, 3, 5});
-    add_constant(file, "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
+    add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
+    add_constant(*file.mutable_graph(), "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
     for (const auto& [name, value] : row.texts) set_text(file, name, value);
     for (const auto& [name, values] : row.integers) set_integers(file, name, values);
     CHECK(error_in(file) == "");
@@ -198,8 +187,8 @@ TEST_CASE("the first and the last axis of an array are read, and axes beyond the
   for (const auto& [type, inputs] : rows) {
     for (const std::int64_t axis : {-5, -4, 3, 4}) {
       auto file = file_with(type, inputs);
-      add_constant(file, "index", {1}, {0});
-      add_constant(file, "scale", axis < 0 ? Integers{2, 4, 4, 3} : Integers{3});
+      add_constant(*file.mutable_graph(), "index", {1}, {0});
+      add_constant(*file.mutable_graph(), "scale", axis < 0 ? Integers{2, 4, 4, 3} : Integers{3});
       set_integers(file, "axis", {axis});
       INFO(type << " " << axis);
       const std::string error = error_in(file, false);
@@ -303,7 +292,7 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
       auto file = file_with(row.type, row.inputs);
       for (const auto& [name, values] : row.attributes) set_integers(file, name, values);
       if (row.name == "a") {
-        add_constant(file, "a", {std::ssize(numbers)}, numbers);
+        add_constant(*file.mutable_graph(), "a", {std::ssize(numbers)}, numbers);
       } else {
         set_integers(file, row.name, numbers);
       }
@@ -368,14 +357,14 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
     INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
     auto file = file_with(row.type, row.inputs);
     if (row.type == "GroupNormalization") file.mutable_opset_import(0)->set_version(18);
-    add_constant(file, "zero", {}, {0});
-    add_constant(file, "one", {}, {1});
-    add_constant(file, "large", row.type == "Range" ? Integers{} : Integers{1}, {(1 << 24) + 1});
-    add_constant(file, "two", {2}, {2, 2});
-    add_constant(file, "three", {3}, {1, 2, 3});
-    add_constant(file, "sizes", {4}, {2, 4, 3, 5});
-    add_constant(file, "numbers3", {3});
-    add_constant(file, "five axes", {2, 1, 1, 1, 1});
+    add_constant(*file.mutable_graph(), "zero", {}, {0});
+    add_constant(*file.mutable_graph(), "one", {}, {1});
+    add_constant(*file.mutable_graph(), "large", row.type == "Range" ? Integers{} : Integers{1}, {(1 << 24) + 1});
+    add_constant(*file.mutable_graph(), "two", {2}, {2, 2});
+    add_constant(*file.mutable_graph(), "three", {3}, {1, 2, 3});
+    add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
+    add_constant(*file.mutable_graph(), "numbers3", {3});
+    add_constant(*file.mutable_graph(), "five axes", {2, 1, 1, 1, 1});
     for (const auto& [name, value] : row.texts) set_text(file, name, value);
     for (const auto& [name, values] : row.integers) set_integers(file, name, values);
     CHECK_THAT(error_in(file, row.batch_axis), Catch::Contains(row.message));
@@ -405,7 +394,7 @@ TEST_CASE("integers that are computed from a shape are an Error where they are n
   for (const Row& row : rows) {
     INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
     auto file = file_with(row.type, row.inputs);
-    add_constant(file, "a", {std::ssize(row.integers)}, row.integers);
+    add_constant(*file.mutable_graph(), "a", {std::ssize(row.integers)}, row.integers);
     CHECK_THAT(error_in(file, false), Catch::Contains(row.message));
   }
 }

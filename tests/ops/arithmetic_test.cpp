@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "framework/autograd/forward_pass.hpp"
+#include "tests/ops/values.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -11,9 +12,8 @@ namespace {
 
 using test::error_of;
 using test::f64;
+using test::values_of;
 using Values = std::vector<double>;
-
-Values values_of(const Variable& x) { return x.value().to_vector(); }
 
 const Variable row = f64({3}, {1, 2, 4});
 const Variable column = f64({2, 1}, {10, 20});

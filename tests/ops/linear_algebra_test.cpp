@@ -7,6 +7,7 @@
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/tensor/random.hpp"
+#include "tests/ops/values.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -15,9 +16,8 @@ namespace {
 using test::error_of;
 using test::f64;
 using test::largest_difference;
+using test::normal;
 using Values = std::vector<double>;
-
-Tensor normal(const Shape& shape, std::uint64_t seed) { return RandomStream(seed).normal(shape, 0, 1, DType::float64); }
 
 Tensor identity(std::int64_t n) {
   Tensor y = Tensor::zeros({n, n}, DType::float64);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/autograd/forward_pass.hpp"
+#include "tests/ops/values.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -12,6 +13,7 @@ namespace {
 
 using test::error_of;
 using test::f64;
+using test::values_of;
 using Values = std::vector<double>;
 
 /// A tensor with the values 0, 1, 2, ...
@@ -21,13 +23,11 @@ Tensor counted(const Shape& shape) {
   return f64(shape, values);
 }
 
-Values elements_of(const Variable& x) { return x.value().to_vector(); }
-
 TEST_CASE("reshape keeps the elements and shares their storage") {
   const Variable x = counted({2, 6});
   const Variable y = reshape(x, {3, -1});
   CHECK(y.shape() == Shape{3, 4});
-  CHECK(elements_of(y) == elements_of(x));
+  CHECK(values_of(y) == values_of(x));
   CHECK(y.value().shares_storage_with(x.value()));
   CHECK(reshape(x, Shape{12}).shape() == Shape{12});
   CHECK(error_of([&] {
@@ -47,15 +47,15 @@ TEST_CASE("transpose permutes axes") {
     }
   }
   CHECK(transpose(x).shape() == Shape{4, 3, 2});
-  CHECK(elements_of(transpose(counted({2, 3}))) == Values{0, 3, 1, 4, 2, 5});
+  CHECK(values_of(transpose(counted({2, 3}))) == Values{0, 3, 1, 4, 2, 5});
   CHECK(identical(transpose(transpose(x)).value(), x));
   CHECK(identical(transpose(x, {0, 1, -1}).value(), x));
 }
 
 TEST_CASE("transpose works for axes of extent 0 and 1 and for scalars") {
   CHECK(transpose(f64({0, 3}, {})).shape() == Shape{3, 0});
-  CHECK(elements_of(transpose(counted({1, 3}))) == Values{0, 1, 2});
-  CHECK(elements_of(transpose(counted({2, 1, 2}), {2, 1, 0})) == Values{0, 2, 1, 3});
+  CHECK(values_of(transpose(counted({1, 3}))) == Values{0, 1, 2});
+  CHECK(values_of(transpose(counted({2, 1, 2}), {2, 1, 0})) == Values{0, 2, 1, 3});
   CHECK(transpose(f64({}, {5})).value().item() == 5);
 }
 
@@ -75,12 +75,12 @@ TEST_CASE("concatenate joins along any axis, and each input gets its part of the
   const Variable none = pass.watch(f64({2, 0}, {}));
   const Variable y = concatenate({a, none, b}, -1);
   CHECK(y.shape() == Shape{2, 3});
-  CHECK(elements_of(y) == Values{1, 3, 4, 2, 5, 6});
+  CHECK(values_of(y) == Values{1, 3, 4, 2, 5, 6});
   pass.backward(y, counted({2, 3}));
   CHECK(pass.gradient(a).to_vector() == Values{0, 3});
   CHECK(pass.gradient(b).to_vector() == Values{1, 2, 4, 5});
   CHECK(pass.gradient(none).shape() == Shape{2, 0});
-  CHECK(elements_of(concatenate({counted({1, 2}), counted({2, 2})}, 0)) == Values{0, 1, 0, 1, 2, 3});
+  CHECK(values_of(concatenate({counted({1, 2}), counted({2, 2})}, 0)) == Values{0, 1, 0, 1, 2, 3});
 }
 
 TEST_CASE("inputs that cannot be concatenated are errors") {
@@ -121,13 +121,13 @@ TEST_CASE("widths near the limits of int64 are handled correctly") {
 TEST_CASE("stack and split are inverse") {
   const Tensor a = counted({2, 3}), b = f64({2, 3}, {6, 7, 8, 9, 10, 11});
   CHECK(identical(stack({a, b}), counted({2, 2, 3})));
-  CHECK(elements_of(stack({a, b}, -1)) == Values{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
+  CHECK(values_of(stack({a, b}, -1)) == Values{0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11});
   CHECK(stack({a, b}, 1).shape() == Shape{2, 2, 3});
   const std::vector<Variable> parts = split(counted({2, 5}), {1, 0, 4}, 1);
-  CHECK(elements_of(parts[0]) == Values{0, 5});
+  CHECK(values_of(parts[0]) == Values{0, 5});
   CHECK(parts[1].shape() == Shape{2, 0});
-  CHECK(elements_of(parts[2]) == Values{1, 2, 3, 4, 6, 7, 8, 9});
-  CHECK(elements_of(split(counted({4}), 2, 0)[1]) == Values{2, 3});
+  CHECK(values_of(parts[2]) == Values{1, 2, 3, 4, 6, 7, 8, 9});
+  CHECK(values_of(split(counted({4}), 2, 0)[1]) == Values{2, 3});
   CHECK(error_of([&] { stack({a, counted({2, 2})}); }) == "stack: expected inputs of one shape, got (2, 3) and (2, 2)");
   CHECK(error_of([&] { stack({}); }) == "stack: expected at least one input, got none");
   CHECK(error_of([&] {
@@ -155,13 +155,13 @@ TEST_CASE("axes of extent 1 are added and removed") {
 
 TEST_CASE("arrays and elements are repeated, and axes are reversed") {
   const Variable x = counted({2, 3});
-  CHECK(elements_of(tile(x, {2, 1})) == Values{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
-  CHECK(elements_of(tile(x, {1, 2})) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
-  CHECK(elements_of(repeat(x, 2, 1)) == Values{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
-  CHECK(elements_of(repeat(x, 2, 0)) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
-  CHECK(elements_of(flip(x)) == Values{5, 4, 3, 2, 1, 0});
-  CHECK(elements_of(flip(x, {-1})) == Values{2, 1, 0, 5, 4, 3});
-  CHECK(elements_of(swapaxes(x, 0, 1)) == Values{0, 3, 1, 4, 2, 5});
+  CHECK(values_of(tile(x, {2, 1})) == Values{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
+  CHECK(values_of(tile(x, {1, 2})) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  CHECK(values_of(repeat(x, 2, 1)) == Values{0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5});
+  CHECK(values_of(repeat(x, 2, 0)) == Values{0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5});
+  CHECK(values_of(flip(x)) == Values{5, 4, 3, 2, 1, 0});
+  CHECK(values_of(flip(x, {-1})) == Values{2, 1, 0, 5, 4, 3});
+  CHECK(values_of(swapaxes(x, 0, 1)) == Values{0, 3, 1, 4, 2, 5});
   CHECK(swapaxes(counted({2, 3, 4, 5}), 1, -1).shape() == Shape{2, 5, 4, 3});
   CHECK(error_of([&] { tile(x, {2}); }) == "tile: expected one number of repetitions for each axis of (2, 3), got 1");
   CHECK(error_of([&] { tile(x, {2, 0}); }) == "tile: expected 1 repetition or more for axis 1, got 0");
@@ -172,8 +172,8 @@ TEST_CASE("take gathers along an axis, and its gradient adds up what was taken s
   const Tensor table = counted({4, 2});
   const Tensor tokens = Tensor::of({2, 2}, {3, 0, -1, 3}, DType::int64);
   CHECK(take(table, tokens, 0).shape() == Shape{2, 2, 2});
-  CHECK(elements_of(take(table, tokens, 0)) == Values{6, 7, 0, 1, 6, 7, 6, 7});
-  CHECK(elements_of(take(table, Tensor::labels({1, 1, 0}), -1)) == Values{1, 1, 0, 3, 3, 2, 5, 5, 4, 7, 7, 6});
+  CHECK(values_of(take(table, tokens, 0)) == Values{6, 7, 0, 1, 6, 7, 6, 7});
+  CHECK(values_of(take(table, Tensor::labels({1, 1, 0}), -1)) == Values{1, 1, 0, 3, 3, 2, 5, 5, 4, 7, 7, 6});
   CHECK(take(table, Tensor::scalar(2, DType::int64), 0).shape() == Shape{2});
   ForwardPass pass(Mode::training);
   const Variable v = pass.watch(table);
@@ -211,10 +211,10 @@ TEST_CASE("pad puts a value around an array, and its gradient is the part inside
   const Variable x = pass.watch(f64({2, 2}, {1, 2, 3, 4}));
   const Variable y = pad(x, {{1, 0}, {0, 2}}, 9);
   CHECK(y.shape() == Shape{3, 4});
-  CHECK(elements_of(y) == Values{9, 9, 9, 9, 1, 2, 9, 9, 3, 4, 9, 9});
+  CHECK(values_of(y) == Values{9, 9, 9, 9, 1, 2, 9, 9, 3, 4, 9, 9});
   pass.backward(y, counted({3, 4}));
   CHECK(pass.gradient(x).to_vector() == Values{4, 5, 8, 9});
-  CHECK(elements_of(pad(f64({0}, {}), {{1, 1}})) == Values{0, 0});
+  CHECK(values_of(pad(f64({0}, {}), {{1, 1}})) == Values{0, 0});
   CHECK(error_of([&] { pad(x, {{1, 1}}); }) == "pad: expected one pair of widths for each axis of (2, 2), got 1");
   CHECK(error_of([&] {
           pad(x, {{1, 1}, {-1, 0}});
@@ -223,7 +223,7 @@ TEST_CASE("pad puts a value around an array, and its gradient is the part inside
 
 TEST_CASE("elements of any type can be moved") {
   const Tensor labels = Tensor::labels({1, 2, 3, 4});
-  CHECK(elements_of(Variable(labels)[{{1, 3}}]) == Values{2, 3});
+  CHECK(values_of(Variable(labels)[{{1, 3}}]) == Values{2, 3});
   CHECK(concatenate({labels, labels}, 0).dtype() == DType::int64);
 }
 

@@ -4,6 +4,7 @@
 #include "framework/kernels/threads/parallel.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/random.hpp"
+#include "tests/ops/values.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
 
@@ -13,9 +14,8 @@ namespace {
 using test::error_of;
 using test::f64;
 using test::largest_difference;
+using test::normal;
 using Values = std::vector<double>;
-
-Tensor drawn(const Shape& shape, std::uint64_t seed) { return RandomStream(seed).normal(shape, 0, 1, DType::float64); }
 
 /// The product as a triple loop, for stacks of one axis.
 Tensor stacked_product(const Tensor& a, const Tensor& b) {
@@ -40,18 +40,18 @@ TEST_CASE("matmul multiplies two matrices") {
 
 TEST_CASE("matmul of stacks agrees with a triple loop, broadcast or not") {
   for (const std::int64_t stack : {2, 20}) {
-    const Tensor a = drawn({stack, 5, 4}, 1);
-    const Tensor b = drawn({stack, 4, 3}, 2);
+    const Tensor a = normal({stack, 5, 4}, 1);
+    const Tensor b = normal({stack, 4, 3}, 2);
     CHECK(largest_difference(matmul(a, b).value(), stacked_product(a, b)) < 1e-14);
-    const Tensor one = drawn({4, 3}, 3);
+    const Tensor one = normal({4, 3}, 3);
     const Tensor repeated = broadcast_to(one, {stack, 4, 3}).value();
     CHECK(largest_difference(matmul(a, one).value(), stacked_product(a, repeated)) < 1e-14);
-    const Tensor left = drawn({5, 4}, 4);
+    const Tensor left = normal({5, 4}, 4);
     const Tensor left_repeated = broadcast_to(left, {stack, 5, 4}).value();
     CHECK(largest_difference(matmul(left, b).value(), stacked_product(left_repeated, b)) < 1e-14);
   }
-  const Tensor a = drawn({2, 1, 2, 3}, 5);
-  const Tensor b = drawn({4, 3, 2}, 6);
+  const Tensor a = normal({2, 1, 2, 3}, 5);
+  const Tensor b = normal({4, 3, 2}, 6);
   const Tensor wide_a = broadcast_to(a, {2, 4, 2, 3}).value().reshaped({8, 2, 3});
   const Tensor wide_b = broadcast_to(b, {2, 4, 3, 2}).value().reshaped({8, 3, 2});
   CHECK(matmul(a, b).shape() == Shape{2, 4, 2, 2});
@@ -62,7 +62,7 @@ TEST_CASE("matmul accepts axes without elements") {
   CHECK(matmul(f64({2, 0}, {}), f64({0, 2}, {})).value().to_vector() == Values{0, 0, 0, 0});
   CHECK(matmul(f64({0, 2}, {}), f64({2, 3}, {1, 2, 3, 4, 5, 6})).shape() == Shape{0, 3});
   CHECK(matmul(f64({0, 2, 3}, {}), f64({0, 3, 2}, {})).shape() == Shape{0, 2, 2});
-  CHECK(matmul(f64({0, 2, 3}, {}), drawn({3, 2}, 1)).shape() == Shape{0, 2, 2});
+  CHECK(matmul(f64({0, 2, 3}, {}), normal({3, 2}, 1)).shape() == Shape{0, 2, 2});
 }
 
 TEST_CASE("shapes that cannot be multiplied are errors") {
@@ -90,9 +90,9 @@ TEST_CASE("matmul has the derivatives dy bT and aT dy") {
 }
 
 TEST_CASE("matmul gives a broadcast operand the sum of its gradients") {
-  const Tensor a = drawn({3, 2, 4}, 7);
-  const Tensor b = drawn({4, 5}, 8);
-  const Tensor dy = drawn({3, 2, 5}, 9);
+  const Tensor a = normal({3, 2, 4}, 7);
+  const Tensor b = normal({4, 5}, 8);
+  const Tensor dy = normal({3, 2, 5}, 9);
   ForwardPass pass(Mode::training);
   const Variable va = pass.watch(a);
   const Variable vb = pass.watch(b);

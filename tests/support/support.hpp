@@ -58,6 +58,9 @@ inline Tensor f64(const Shape& shape, const std::vector<double>& values) {
   return Tensor::of(shape, values, DType::float64);
 }
 
+/// A float64 vector of these values.
+inline Tensor f64(const std::vector<double>& values) { return f64({std::ssize(values)}, values); }
+
 /// Largest absolute difference; infinite when the shapes differ.
 double largest_difference(const Tensor& a, const Tensor& b);
 

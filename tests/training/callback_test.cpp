@@ -16,8 +16,6 @@ using namespace xtape::test;
 
 namespace {
 
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
 /// A run whose epochs have these validation losses, as a callback sees it. All weights of epoch e are e.
 struct Epochs {
   Model model = quadrant_model();

@@ -3,16 +3,10 @@
 
 #include "layers/layers.hpp"
 #include "optim/sgd.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/training/small_training.hpp"
 
 namespace xtape::test {
-
-/// The values of all parameters.
-inline std::vector<Tensor> values_of(const Model& model) {
-  std::vector<Tensor> values;
-  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
-  return values;
-}
 
 inline double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   double largest = 0;

@@ -12,6 +12,7 @@
 #include "layers/normalization/batch_normalization.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 #include "training/data/data_loader.hpp"
 
@@ -40,14 +41,6 @@ Model small_model(double dropout = 0) {
   if (dropout > 0) x = Dropout({.rate = dropout})(x);
   return {input, Dense({.units = 3, .name = "logits"})(x), {.seed = 5}};
 }
-
-std::vector<Tensor> all_values(Model model) {
-  std::vector<Tensor> values;
-  for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
-  return values;
-}
-
-bool equal_models(Model a, Model b) { return std::ranges::equal(all_values(a), all_values(b), identical); }
 
 TEST_CASE("a small network learns three blobs") {
   const Dataset train = blobs(150), test = blobs(60, 2);
@@ -83,8 +76,8 @@ TEST_CASE("equal seeds give equal bits, other seeds other bits") {
     fit(model, adam, blobs(50), {.epochs = 2, .batch_size = 8, .seed = seed, .show_progress = false});
     return model;
   };
-  CHECK(equal_models(trained(3, DType::float32), trained(3, DType::float32)));
-  CHECK_FALSE(equal_models(trained(3, DType::float32), trained(4, DType::float32)));
+  CHECK(test::same_bits(trained(3, DType::float32), trained(3, DType::float32)));
+  CHECK_FALSE(test::same_bits(trained(3, DType::float32), trained(4, DType::float32)));
   CHECK(trained(3, DType::float64).dtype() == DType::float64);
 }
 
@@ -101,7 +94,7 @@ TEST_CASE("fit does the steps of an explicit loop, including a smaller last batc
       same.step(pass.backward(softmax_cross_entropy(looped(batch.input(), pass), batch.target())));
     }
   }
-  CHECK(equal_models(fitted, looped));
+  CHECK(test::same_bits(fitted, looped));
 }
 
 TEST_CASE("loss and accuracy of an epoch are means over samples, also if the last batch is smaller") {
@@ -118,7 +111,7 @@ TEST_CASE("loss and accuracy of an epoch are means over samples, also if the las
 TEST_CASE("evaluation and prediction record nothing and do not change the model") {
   const SymbolicTensor input = Input({2});
   Model model(input, Dense({.units = 3})(BatchNormalization()(input)));
-  const std::vector<Tensor> before = all_values(model);
+  const std::vector<Tensor> before = test::values_of(model);
   bool tracked = false;
   evaluate(model, blobs(20),
            {.loss = Loss("mine",
@@ -129,7 +122,7 @@ TEST_CASE("evaluation and prediction record nothing and do not change the model"
                          {.targets = LossTargets::classes})});
   predict(model, blobs(20).input());
   CHECK_FALSE(tracked);
-  CHECK(std::ranges::equal(before, all_values(model), identical));
+  CHECK(std::ranges::equal(before, test::values_of(model), identical));
 }
 
 TEST_CASE("predictions are the model's outputs, row by row") {

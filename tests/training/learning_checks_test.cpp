@@ -15,8 +15,6 @@ using Catch::Contains;
 
 namespace {
 
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-
 Model dense(std::int64_t units, const ActivationFunction& activation = {}) {
   const auto input = Input({2});
   return {input, Dense({.units = units, .activation = activation, .name = "last"})(input), {.seed = 1}};
@@ -110,7 +108,7 @@ TEST_CASE("rows that are not distributions are rejected, as labels and as target
   CHECK_THAT(labels({1, 0, 300, -7}), Contains("got -7 in row 1"));
   CHECK_THAT(labels({0, 0, 1, 0}), Contains("got the sum 0 in row 0"));
   CHECK_THAT(labels({1, 0, 1, 1}), Contains("got the sum 2 in row 1") && Contains("several labels at a time"));
-  CHECK_THAT(labels({1, 0, not_a_number, 1}), Contains("got nan in row 1"));
+  CHECK_THAT(labels({1, 0, nan_value, 1}), Contains("got nan in row 1"));
   CHECK_THAT(labels({1, 0, 0.9, 0.05}), Contains("got the sum 0.95 in row 1"));
   CHECK(Dataset(Tensor::zeros({2, 2}), Tensor::of({2, 2}, {0.3333, 0.6667, 1, 0}), 2).classes() == 2);
   for (const Loss& its_loss : {loss::softmax_cross_entropy(), loss::softmax_cross_entropy({.label_smoothing = 0.1})}) {
@@ -120,7 +118,7 @@ TEST_CASE("rows that are not distributions are rejected, as labels and as target
 }
 
 TEST_CASE("targets of yes-no losses and outputs for binary_cross_entropy must be in [0, 1]") {
-  for (const double target : {-1.0, 2.0, not_a_number}) {
+  for (const double target : {-1.0, 2.0, nan_value}) {
     CHECK_THAT(refusal(dense(1), with_targets({8, 1}, target), loss::sigmoid_cross_entropy()),
                Contains("targets in [0, 1]"));
     CHECK_THAT(refusal(dense(1, sigmoid), with_targets({8, 1}, target), loss::binary_cross_entropy()),
@@ -173,7 +171,7 @@ TEST_CASE("data in which all weights are 0 or all labels are ignored are rejecte
   CHECK_THAT(refusal(model, data.weighted(Tensor::zeros({8})), loss::softmax_cross_entropy()),
              Contains("samples of weight 0"));
   CHECK_THAT(error_of([&] { data.weighted(Tensor::ones({8, 1})); }), Contains("(8,), got float32 (8, 1)"));
-  CHECK_THAT(error_of([&] { data.weighted(Tensor::full({8}, not_a_number)); }), Contains("got nan"));
+  CHECK_THAT(error_of([&] { data.weighted(Tensor::full({8}, nan_value)); }), Contains("got nan"));
   const auto with = [&](const Dataset& samples, std::vector<double> weights) {
     SGD sgd(model.parameters());
     const Loss its_loss = samples.classes() > 0 ? loss::softmax_cross_entropy() : loss::mean_squared_error();
@@ -184,7 +182,7 @@ TEST_CASE("data in which all weights are 0 or all labels are ignored are rejecte
   CHECK_THAT(with(data, {0, 0}), Contains("samples of weight 0"));
   const Dataset only_first(Tensor::zeros({3, 2}), Tensor::labels({0, 0, 0}), 2);
   CHECK_THAT(with(only_first, {0, 1}), Contains("samples of weight 0"));
-  CHECK_THAT(with(data, {1, not_a_number}), Contains("got nan"));
+  CHECK_THAT(with(data, {1, nan_value}), Contains("got nan"));
   CHECK_THAT(with(with_targets({8, 2}), {1, 1}), Contains("no class_weights for data without classes, got 2"));
 }
 

@@ -13,11 +13,6 @@
 namespace xtape {
 namespace {
 
-bool equal_tensors(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() &&
-         std::memcmp(a.data<float>(), b.data<float>(), static_cast<std::size_t>(a.size_in_bytes())) == 0;
-}
-
 TEST_CASE("fit adds the penalties of regularizers to the loss and their derivatives to the step") {
   const auto train = [](double l2_weight) {
     const auto input = Input({2});
@@ -67,7 +62,7 @@ TEST_CASE("a run with recomputed activations ends with the same bits") {
   for (Model other : {train(true, false), train(true, true), train(false, true)}) {
     for (std::size_t i = 0; i < kept.parameters().size(); ++i) {
       INFO(kept.parameters()[i].name());
-      CHECK(equal_tensors(kept.parameters()[i].value(), other.parameters()[i].value()));
+      CHECK(identical(kept.parameters()[i].value(), other.parameters()[i].value()));
     }
   }
 }
@@ -88,9 +83,9 @@ TEST_CASE("fit does not change frozen layers, nor their averages") {
   fit(model, adam, data, {.batch_size = 8, .show_progress = false});
   for (const auto& [parameter, before] : frozen) {
     INFO(parameter.name());
-    CHECK(equal_tensors(parameter.value(), before));
+    CHECK(identical(parameter.value(), before));
   }
-  CHECK_FALSE(equal_tensors(model.parameters().back().value(), last));
+  CHECK_FALSE(identical(model.parameters().back().value(), last));
 }
 
 }  // namespace

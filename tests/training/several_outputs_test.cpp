@@ -6,6 +6,7 @@
 #include "layers/layers.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/training/small_training.hpp"
 #include "training/callbacks/callbacks.hpp"
 #include "training/checkpoint/checkpoint.hpp"
@@ -42,14 +43,6 @@ Model two_headed(double dropout = 0, double l2_weight = 0) {
 
 const Losses losses{{loss::softmax_cross_entropy()}, {loss::mean_squared_error(), 0.25}};
 const Metrics metrics{{metric::accuracy(), "kind"}, {metric::f1(), "kind"}, {metric::r2(), "price"}};
-
-bool same_bits(const Model& a, const Model& b) {
-  const auto one = a.parameters(), two = b.parameters();
-  for (std::size_t i = 0; i < one.size(); ++i) {
-    if (!identical(one[i].value(), two[i].value())) return false;
-  }
-  return true;
-}
 
 double distance(const Model& a, const Model& b) {
   double largest = 0;

@@ -1,6 +1,8 @@
 // A small network and its data, for tests of the training loop.
 #pragma once
 
+#include <limits>
+
 #include "layers/core/dense.hpp"
 #include "layers/core/dropout.hpp"
 #include "layers/graph/input.hpp"
@@ -8,6 +10,8 @@
 #include "training/fit.hpp"
 
 namespace xtape::test {
+
+inline constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
 /// n points in the plane. The class is the parity of the quadrant, so it takes a while to learn.
 inline Dataset quadrants(std::int64_t n, std::uint64_t seed = 1) {

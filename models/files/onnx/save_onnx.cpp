@@ -134,7 +134,7 @@ void check_options(const SaveOnnxOptions& o, const Model& model) {
   const int least = o.opset >= 21 ? 10 : o.opset >= 19 ? 9 : 8;
   check(o.ir_version >= least && o.ir_version <= 10, "ir_version: expected {} to 10 for opset {}, got {}", least,
         o.opset, o.ir_version);
-  const Extent classes = model.output_shape().rank() > 0 ? model.output_shape()[-1] : Extent(1);
+  const Extent classes = class_count(model.output_shape());
   check(o.class_names.empty() || classes == std::ssize(o.class_names),
         "class_names: expected a name for each of the {} outputs, got {}", classes, o.class_names.size());
   check_class_names(o.class_names);
