@@ -245,10 +245,11 @@ void print_start(const Settings& s, const Recipe& recipe, const Plan& plan, cons
                  const Distributed& division) {
   if (s.summary) fmt::print("{}\n", model.summary());
   fmt::print(
-      "{} ({}), {} parameters; {} {}; {} epochs, batch {}, rate {:g}{}, seed {}, {} "
+      "{} ({}), {} parameters; {} {}; {} epoch{}, batch {}, rate {:g}{}, seed {}, {} "
       "threads{}\n",
-      s.model, recipe.name, model.parameter_count(), counts(data), model.input_shape(), plan.epochs, plan.batch_size,
-      plan.rate, recipe.cosine ? " falling to 0" : "", s.seed, kernels::num_threads(),
+      s.model, recipe.name, model.parameter_count(), counts(data), model.input_shape(), plan.epochs,
+      plan.epochs == 1 ? "" : "s", plan.batch_size, plan.rate, recipe.cosine ? " falling to 0" : "", s.seed,
+      kernels::num_threads(),
       division.communicator
           ? fmt::format(" on each of {} ranks, {} shards", division.communicator->size(), division.shards)
           : "");
@@ -263,9 +264,11 @@ std::vector<NamedTensor> first_images(TrainingState& run) {
 }
 
 /// Trains the network and writes history.csv after each epoch, checkpoints, and what else the settings ask for. Resumes
-/// from checkpoints if there are any. `report` is null without --report, and on all ranks but the first.
+/// from checkpoints if there are any. `report` is null without --report, and on all ranks but the first;
+/// `settings_text` is empty there, and when the run resumes.
 History train_network(Model& model, Optimizer& optimizer, const RunData& data, const Recipe& recipe, const Plan& plan,
-                      const Settings& s, const fs::path& folder, const Distributed& division, RunReport* report) {
+                      const Settings& s, const fs::path& folder, const std::string& settings_text,
+                      const Distributed& division, RunReport* report) {
   const fs::path checkpoints = folder / "checkpoints";
   const bool goes_on = !s.resume.empty() && !checkpoints_in(checkpoints).empty();
   const auto show = [report](TrainingState& run) {
@@ -277,6 +280,12 @@ History train_network(Model& model, Optimizer& optimizer, const RunData& data, c
   };
   Callbacks callbacks{CSVLogger({.path = folder / "history.csv"}),
                       Checkpoint({.folder = checkpoints, .every_steps = s.checkpoint_every}), StopOnInterrupt()};
+  if (!settings_text.empty()) {
+    // not before: a folder with settings holds a run, and fit can still reject this one
+    callbacks.push_back(LambdaCallback({.train_begin = [&](TrainingState&) {
+      write_atomically(folder / settings_file, [&](std::ostream& out) { out << settings_text; });
+    }}));
+  }
   if (s.report) callbacks.push_back(LambdaCallback({.epoch_begin = show, .train_end = show_end}));
   if (!s.tensorboard.empty()) {
     callbacks.push_back(TensorBoard({.folder = s.tensorboard, .histogram_epochs = 1, .images = first_images}));
@@ -352,11 +361,10 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
   std::optional<RunFolder> opened;
   if (writes) opened.emplace(open_folder(s, name == "photographs"));
   const fs::path folder = first_of(ranks, opened ? opened->path().string() : "");
+  std::string settings_text;
   if (writes && given.resume.empty()) {
-    write_atomically(folder / settings_file, [&](std::ostream& out) {
-      out << app.config_to_str();
-      if (s.shards == 0 && ranks) out << fmt::format("shards={}\n", division.shards);
-    });
+    settings_text = app.config_to_str();
+    if (s.shards == 0 && ranks) settings_text += fmt::format("shards={}\n", division.shards);
   }
   print_start(s, recipe, plan, model, data, division);
   std::optional<RunReport> report;
@@ -364,8 +372,8 @@ int run(const Settings& given, const CLI::App& app, const std::shared_ptr<Commun
     report.emplace(folder / "report.html", plan.epochs, report_of(s, recipe, plan, model, data, name));
   }
   const double began = steady_seconds();
-  const History history =
-      train_network(model, *optimizer, data, recipe, plan, s, folder, division, report ? &*report : nullptr);
+  const History history = train_network(model, *optimizer, data, recipe, plan, s, folder, settings_text, division,
+                                        report ? &*report : nullptr);
   const double seconds = steady_seconds() - began;
   if (const int signal = interrupt_on_any(ranks); signal != 0) {
     fmt::print("to resume: ./run train --resume {}\n", folder.string());

@@ -214,48 +214,49 @@ std::pair<Tensor, Tensor> shares(const Variable& outputs, const Tensor& targets,
   return {yes.reshaped(outputs.shape()), map("shares", t, [](double v) { return 1 - v; })};
 }
 
-void check_logits(const Shape& logits) {
-  check(logits.rank() >= 2 && logits.size() > 0,
-        "softmax_cross_entropy: expected logits (n, ..., classes) with n >= 1, got shape {}", logits);
-  check(logits[-1] > 1,
-        "softmax_cross_entropy: expected logits of at least 2 classes, got shape {}, for which the loss is always 0; "
-        "for one yes-no answer a sample use sigmoid_cross_entropy",
-        logits);
+void check_outputs(std::string_view name, const Shape& outputs) {
+  check(outputs.rank() >= 2 && outputs.size() > 0, "{}: expected outputs (n, ..., classes) with n >= 1, got shape {}",
+        name, outputs);
+  check(
+      outputs[-1] > 1,
+      "{}: expected outputs of at least 2 classes, got shape {}, for which the loss is always 0; for one yes-no answer "
+      "a sample use {}",
+      name, outputs, name == "softmax_cross_entropy" ? "sigmoid_cross_entropy" : "binary_cross_entropy");
 }
 
 /// The labels reshaped to (rows) or (rows, classes). Error if they do not fit the logits or are out of range.
-Tensor label_rows(const Variable& logits, const Tensor& labels, const std::optional<std::int64_t>& ignored) {
+Tensor label_rows(std::string_view name, const Variable& logits, const Tensor& labels,
+                  const std::optional<std::int64_t>& ignored) {
   const Shape& shape = logits.shape();
   const std::int64_t classes = shape[-1], rows = shape.size() / classes;
-  check(labels.defined(), "softmax_cross_entropy: expected labels, got an undefined tensor");
+  check(labels.defined(), "{}: expected labels, got an undefined tensor", name);
   if (is_floating(labels.dtype())) {
     check(labels.shape() == shape,
-          "softmax_cross_entropy: expected one distribution a row, shape {}, got floating labels {}; class numbers are "
-          "int64",
-          shape, labels.shape());
+          "{}: expected one distribution a row, shape {}, got floating labels {}; class numbers are int64", name, shape,
+          labels.shape());
     return labels.to(logits.dtype()).reshaped({rows, classes});
   }
   check(labels.dtype() == DType::int64 && labels.shape() == shape.without(-1),
-        "softmax_cross_entropy: expected int64 labels {} for logits {}, got {} {}{}", shape.without(-1), shape,
-        labels.dtype(), labels.shape(),
-        shape.rank() == 2 && is_column(labels, rows) ? "; reshape them with .reshaped({n})" : "");
+        "{}: expected int64 labels {} for outputs {}, got {} {}{}", name, shape.without(-1), shape, labels.dtype(),
+        labels.shape(), shape.rank() == 2 && is_column(labels, rows) ? "; reshape them with .reshaped({n})" : "");
   const auto* const numbers = labels.data<std::int64_t>();
   for (std::int64_t i = 0; i < rows; ++i) {
     check((numbers[i] >= 0 && numbers[i] < classes) || numbers[i] == ignored,
-          "softmax_cross_entropy: expected labels in [0, {}), got {} at position {}", classes, numbers[i], i);
+          "{}: expected labels in [0, {}), got {} at position {}", name, classes, numbers[i], i);
   }
   return labels.reshaped({rows});
 }
 
 /// The labels, and for each row the weight of its sample, or 0 if its label is ignored.
-RowTargets row_targets(const Variable& logits, const Tensor& labels, const Tensor& weights,
+RowTargets row_targets(std::string_view name, const Variable& logits, const Tensor& labels, const Tensor& weights,
                        const CrossEntropyOptions& options) {
-  check_logits(logits.shape());
-  RowTargets targets{
-      .labels = label_rows(logits, labels, options.ignored_label), .weights = {}, .smoothing = options.label_smoothing};
+  check_outputs(name, logits.shape());
+  RowTargets targets{.labels = label_rows(name, logits, labels, options.ignored_label),
+                     .weights = {},
+                     .smoothing = options.label_smoothing};
   const std::int64_t rows = targets.labels.dim(0), of_sample = rows / logits.dim(0);
   targets.count = labels_that_count(labels, logits.dim(-1), options.ignored_label);
-  check_weights("softmax_cross_entropy", logits, weights);
+  check_weights(name, logits, weights);
   if (!weights.defined() && targets.count == static_cast<double>(rows)) return targets;
   const Tensor given = weights.defined() ? weights.to(DType::float64) : Tensor::ones({logits.dim(0)}, DType::float64);
   targets.weights = Tensor::empty({rows}, DType::float64);
@@ -266,6 +267,19 @@ RowTargets row_targets(const Variable& logits, const Tensor& labels, const Tenso
     out[i] = ignored ? 0 : given.data<double>()[i / of_sample];
   }
   return targets;
+}
+
+/// Softmax cross-entropy for the function `name`, which errors give.
+Variable cross_entropy(std::string_view name, const Variable& logits, const Tensor& labels, const Tensor& weights,
+                       const CrossEntropyOptions& options) {
+  check_label_smoothing(name, options.label_smoothing);
+  const RowTargets targets = row_targets(name, logits, labels, weights, options);
+  const std::int64_t classes = logits.dim(-1);
+  const Variable rows = logits.rank() == 2 ? logits : reshape(logits, {logits.size() / classes, classes});
+  return record("softmax_cross_entropy", Tensor::scalar(mean_cross_entropy(rows, targets), rows.dtype()),
+                {{rows, [rows, targets](const Variable& dy) {
+                    return dy * (softmax_difference(rows, targets) / std::max(1.0, targets.count));
+                  }}});
 }
 
 }  // namespace
@@ -279,21 +293,14 @@ double labels_that_count(const Tensor& labels, std::int64_t classes, const std::
 
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const Tensor& weights,
                                const CrossEntropyOptions& options) {
-  check_label_smoothing("softmax_cross_entropy", options.label_smoothing);
-  const RowTargets targets = row_targets(logits, labels, weights, options);
-  const std::int64_t classes = logits.dim(-1);
-  const Variable rows = logits.rank() == 2 ? logits : reshape(logits, {logits.size() / classes, classes});
-  return record("softmax_cross_entropy", Tensor::scalar(mean_cross_entropy(rows, targets), rows.dtype()),
-                {{rows, [rows, targets](const Variable& dy) {
-                    return dy * (softmax_difference(rows, targets) / std::max(1.0, targets.count));
-                  }}});
+  return cross_entropy("softmax_cross_entropy", logits, labels, weights, options);
 }
 
 Variable categorical_cross_entropy(const Variable& probabilities, const Tensor& labels, const Tensor& weights,
                                    const CrossEntropyOptions& options) {
-  check_label_smoothing("categorical_cross_entropy", options.label_smoothing);
-  const Variable p = clip(counted("categorical_cross_entropy", probabilities, weights), margin, 1 - margin);
-  return cast(softmax_cross_entropy(log(p), labels, weights, options), probabilities.dtype());
+  constexpr std::string_view name = "categorical_cross_entropy";
+  const Variable p = clip(counted(name, probabilities, weights), margin, 1 - margin);
+  return cast(cross_entropy(name, log(p), labels, weights, options), probabilities.dtype());
 }
 
 Variable binary_cross_entropy(const Variable& probabilities, const Tensor& targets, const Tensor& weights,

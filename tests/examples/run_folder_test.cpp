@@ -32,6 +32,15 @@ TEST_CASE("train does not change a folder with a run, and its message says how t
   check_refused(run(command), "without a run");  // its checkpoints are in the folder
 }
 
+TEST_CASE("a run that fit rejects leaves its folder free for the next one") {
+  const Programs run;
+  write_other_data(run.folder());
+  const Run rejected = run("train --quick --data . --output next --shards 70000");
+  check_refused(rejected, "expected shards from 0 to 65536");
+  CHECK_FALSE(fs::exists(run.folder() / "next" / "settings.ini"));
+  CHECK(run("train --quick --data . --output next").status == 0);
+}
+
 TEST_CASE("a killed run unlocks its folder, and --resume removes incomplete files") {
   const Programs run;
   write_other_data(run.folder());

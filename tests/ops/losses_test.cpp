@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <tuple>
 
 #include "framework/autograd/forward_pass.hpp"
 #include "framework/ops/arithmetic.hpp"
@@ -56,25 +57,37 @@ TEST_CASE("binary cross entropies and the squared error equal their formulas") {
   CHECK(sigmoid_cross_entropy(Tensor::of({1}, {-1e4}), Tensor::of({1}, {1})).value().item() == Approx(1e4));
 }
 
-TEST_CASE("invalid labels are rejected with their position") {
-  const Tensor logits = Tensor::zeros({2, 3});
-  CHECK_THAT(error_of([&] {
-               softmax_cross_entropy(logits, Tensor::labels({0, 3}));
-             }),
-             Catch::Contains("labels in [0, 3), got 3 at position 1"));
-  CHECK_THAT(error_of([&] { softmax_cross_entropy(logits, Tensor::labels({0, -1})); }), Catch::Contains("got -1"));
-  CHECK_THAT(error_of([&] { softmax_cross_entropy(logits, Tensor::labels({0})); }),
-             Catch::Contains("(2,) for logits (2, 3), got int64 (1,)"));
-  CHECK_THAT(error_of([&] {
-               softmax_cross_entropy(logits, Tensor::zeros({2, 4}));
-             }),
-             Catch::Contains("got floating labels (2, 4); class numbers are int64"));
-  CHECK_THAT(error_of([&] { softmax_cross_entropy(Tensor::zeros({3}), Tensor::labels({0})); }),
-             Catch::Contains("logits (n, ..., classes)"));
-  CHECK_THAT(error_of([&] {
-               softmax_cross_entropy(Tensor::zeros({0, 3}), Tensor::labels({}));
-             }),
-             Catch::Contains("n >= 1"));
+TEST_CASE("invalid outputs and labels are rejected under the name of the called function") {
+  using Function = Variable (*)(const Variable&, const Tensor&, const Tensor&, const CrossEntropyOptions&);
+  const std::vector<std::tuple<std::string, Function, std::string>> functions{
+      {"softmax_cross_entropy", softmax_cross_entropy, "sigmoid_cross_entropy"},
+      {"categorical_cross_entropy", categorical_cross_entropy, "binary_cross_entropy"}};
+  for (const auto& [name, function, of_one_number] : functions) {
+    const auto error = [&](const Shape& outputs, const Tensor& labels, const Tensor& weights = {}) {
+      return error_of([&] { function(Tensor::zeros(outputs), labels, weights, {}); });
+    };
+    CHECK(error({2, 3}, Tensor::labels({0, 3})) == name + ": expected labels in [0, 3), got 3 at position 1");
+    CHECK(error({2, 3}, Tensor::labels({0, -1})) == name + ": expected labels in [0, 3), got -1 at position 1");
+    CHECK(error({2, 3}, Tensor::labels({0})) ==
+          name + ": expected int64 labels (2,) for outputs (2, 3), got int64 (1,)");
+    CHECK(error({2, 3}, Tensor::labels({0, 1}).reshaped({2, 1})) ==
+          name + ": expected int64 labels (2,) for outputs (2, 3), got int64 (2, 1); reshape them with .reshaped({n})");
+    CHECK(error({2, 3}, Tensor::zeros({2, 4})) ==
+          name +
+              ": expected one distribution a row, shape (2, 3), got floating labels (2, 4); class numbers are int64");
+    CHECK(error({2, 3}, Tensor()) == name + ": expected labels, got an undefined tensor");
+    CHECK(error({2, 3}, Tensor::labels({0, 1}), Tensor::ones({3})) ==
+          name + ": expected floating weights, one for each of the samples of (2, 3), got float32 (3,)");
+    CHECK(error({0, 3}, Tensor::labels({})) ==
+          name + ": expected outputs (n, ..., classes) with n >= 1, got shape (0, 3)");
+    CHECK(error({2, 1}, Tensor::labels({0, 0})) ==
+          name +
+              ": expected outputs of at least 2 classes, got shape (2, 1), for which the loss is always 0; for one "
+              "yes-no answer a sample use " +
+              of_one_number);
+  }
+  CHECK(error_of([] { softmax_cross_entropy(Tensor::zeros({3}), Tensor::labels({0})); }) ==
+        "softmax_cross_entropy: expected outputs (n, ..., classes) with n >= 1, got shape (3,)");
   CHECK_THAT(error_of([&] { mean_squared_error(Tensor::zeros({2}), Tensor::zeros({3})); }),
              Catch::Contains("(2,) and (3,)"));
 }
@@ -364,7 +377,7 @@ TEST_CASE("invalid labels of positions are rejected") {
   CHECK_THAT(error_of([&] {
                softmax_cross_entropy(z, Tensor::labels({0, 1}));
              }),
-             Catch::Contains("expected int64 labels (2, 3) for logits (2, 3, 4), got int64 (2,)"));
+             Catch::Contains("expected int64 labels (2, 3) for outputs (2, 3, 4), got int64 (2,)"));
   CHECK_THAT(error_of([&] { softmax_cross_entropy(z, Tensor::zeros({2, 3})); }), Catch::Contains("shape (2, 3, 4)"));
   Tensor labels = Tensor::zeros({2, 3}, DType::int64);
   labels.mutable_data<std::int64_t>()[4] = -1;

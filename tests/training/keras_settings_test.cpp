@@ -93,7 +93,18 @@ TEST_CASE("every option of a loss is read from Keras's config, and written to it
     keras[1]["reduction"] = "sum_over_batch_size";
     CHECK(object(objective_to_keras(model, row.ours, {}).at("loss"), "keras.losses") == keras);
     CHECK(read(keras) == to_string(row.ours));
+    keras[1]["reduction"] = "auto";  // of Keras 2
+    CHECK(read(keras) == to_string(row.ours));
+    if (row.ours.reduction() == LossReduction::whole_batch) continue;
+    keras[1]["reduction"] = "sum";
+    CHECK(object(objective_to_keras(model, loss::summed(row.ours), {}).at("loss"), "keras.losses") == keras);
+    CHECK(read(keras) == to_string(loss::summed(row.ours)));
   }
+  std::vector<std::string> refused;
+  const nlohmann::json huber = nlohmann::json::array({"Huber", {{"reduction", "none"}}});
+  CHECK_FALSE(losses_from_keras({{"loss", serialized(huber)}}, model, {}, refused));
+  CHECK_THAT(fmt::format("{}", fmt::join(refused, "; ")),
+             Contains(R"(reduction: expected "auto" or "sum_over_batch_size" or "sum")"));
   // Keras's defaults
   const std::vector<Row> defaults{
       {loss::huber({.delta = 1}), R"(["Huber", {}])"},

@@ -113,7 +113,7 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
     CHECK_THAT(losses_of("{\"loss\": " + loss + "}", one), Catch::Contains(message));
   };
   refused(R"({"class_name": "Custom>MeanSquaredError", "config": {}})", "got Custom>MeanSquaredError");
-  refused(R"({"class_name": "MeanSquaredError", "config": {"reduction": "sum"}})", "reduction: expected");
+  refused(R"({"class_name": "MeanSquaredError", "config": {"reduction": "none"}})", "reduction: expected");
   refused(R"({"class_name": "CategoricalCrossentropy", "config": {"axis": 1}})", "axis: expected -1");
   refused(R"({"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": false}})", "from_logits");
   refused(R"({"class_name": "Huber", "config": {"delta": "wide"}})", "delta: expected a number, got \"wide\"");

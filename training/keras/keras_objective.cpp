@@ -151,10 +151,10 @@ Loss loss_from_keras(const Json& given, const std::map<std::string, Loss>& custo
         printable(function.name));
   KerasOptions options(function.config);
   options.ignore({"name", "dtype", "fn"});
-  options.expect("reduction", {"auto", "sum_over_batch_size"});
-  Loss loss = known->second(options);
+  const bool sum = options.expect("reduction", {"auto", "sum_over_batch_size", "sum"}) == "sum";
+  const Loss loss = known->second(options);
   options.check_empty();
-  return loss;
+  return sum ? loss::summed(loss) : loss;
 }
 
 /// The element for output number `index` of a list, or of a dictionary of the outputs; the value itself for all.

@@ -37,7 +37,7 @@ Json loss_to_keras(const Loss& loss) {
   const auto known = classes.find(settings.name);
   check(known != classes.end(), "loss: expected a loss that Keras has, got {}", settings.name);
   std::string type = known->second;
-  Json config{{"name", settings.name}, {"reduction", "sum_over_batch_size"}};
+  Json config{{"name", settings.name}, {"reduction", settings.take_flag("summed") ? "sum" : "sum_over_batch_size"}};
   if (settings.name.ends_with("cross_entropy")) {
     config["from_logits"] = settings.name.starts_with("softmax") || settings.name.starts_with("sigmoid");
     const double smoothing = settings.take("label_smoothing", 0);

@@ -52,13 +52,14 @@ bool KerasOptions::flag(const std::string& name) {
   return value == true;
 }
 
-void KerasOptions::expect(const std::string& name, std::initializer_list<Json> values) {
-  const Json value = take(name);
+Json KerasOptions::expect(const std::string& name, std::initializer_list<Json> values) {
+  Json value = take(name);
   const bool fits = value.is_null() || std::ranges::find(values, value) != values.end();
   std::string texts;
   for (const Json& other : values) texts += (texts.empty() ? "" : " or ") + shown(other);
   check(fits, "{}: expected {}, which is all that xtape has, got {}", name, texts.empty() ? "no value" : texts,
         shown(value));
+  return value;
 }
 
 void KerasOptions::check_empty() const {

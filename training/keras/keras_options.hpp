@@ -32,8 +32,8 @@ class KerasOptions {
   std::vector<double> numbers(const std::string& name);
   /// Removes the option and returns its value; false without it.
   bool flag(const std::string& name);
-  /// Removes the option. Error unless it is missing or has one of the values.
-  void expect(const std::string& name, std::initializer_list<Json> values);
+  /// Removes the option and returns its value. Error unless it is missing (null) or has one of the values.
+  Json expect(const std::string& name, std::initializer_list<Json> values);
   /// Error with the name of an option that is left.
   void check_empty() const;
 

@@ -2,7 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include "framework/ops/elementary.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/tensor/tensor_text.hpp"
 #include "training/metrics/figures.hpp"
 
@@ -104,39 +104,62 @@ std::string settings_of(const HuberOptions& options) {
 template <class Options>
 using OpWithOptions = Variable (*)(const Variable&, const Tensor&, const Tensor&, const Options&);
 
-/// A loss with options.
 template <class Options>
-Loss with_options(const char* name, OpWithOptions<Options> function, const Options& options, LossOutputs outputs,
-                  LossTargets targets = LossTargets::like_outputs, LossReduction reduction = LossReduction::mean) {
-  const auto bound = [function, options](const Variable& x, const Tensor& t, const Tensor& weights) {
-    return function(x, t, weights, options);
-  };
-  return {
-      name, bound,
-      LossOptions{.outputs = outputs, .targets = targets, .reduction = reduction, .settings = settings_of(options)}};
+Loss::Function bound(OpWithOptions<Options> op, const Options& options) {
+  return
+      [op, options](const Variable& x, const Tensor& t, const Tensor& weights) { return op(x, t, weights, options); };
+}
+
+/// The number of vectors along the last axis: a loss of elements is the mean over that axis, then over the vectors.
+double vectors_of(const Tensor& targets) {
+  const std::int64_t n = targets.rank() < 2 ? targets.size() : targets.shape().without(-1).size();
+  return static_cast<double>(n);
+}
+
+double labels_of(const Tensor& targets) { return labels_that_count(targets, targets.dim(-1), std::nullopt); }
+
+/// A loss of the elements of outputs and targets of one shape.
+Loss element_loss(const char* name, Loss::Function function, LossOutputs outputs = LossOutputs::anything,
+                  std::string settings = "") {
+  return {name, std::move(function),
+          LossOptions{.outputs = outputs, .count = vectors_of, .settings = std::move(settings)}};
 }
 
 Loss class_loss(const char* name, OpWithOptions<CrossEntropyOptions> op, const CrossEntropyOptions& options,
                 LossOutputs outputs) {
   check(options.label_smoothing >= 0 && options.label_smoothing < 1, "{}: expected a label_smoothing in [0, 1), got {}",
         name, options.label_smoothing);
-  const auto function = [op, options](const Variable& x, const Tensor& labels, const Tensor& weights) {
-    return op(x, labels, weights, options);
-  };
   const auto count = [options](const Tensor& labels) {
     return labels_that_count(labels, labels.dim(-1), options.ignored_label);
   };
-  return {name, function,
+  return {name, bound(op, options),
           LossOptions{
               .outputs = outputs, .targets = LossTargets::classes, .count = count, .settings = settings_of(options)}};
 }
 
-Loss overlap(const char* name, OpWithOptions<OverlapOptions> function, const OverlapOptions& options) {
-  return with_options(name, function, options, LossOutputs::probabilities, LossTargets::like_outputs,
-                      options.whole_batch ? LossReduction::whole_batch : LossReduction::mean);
+Loss overlap(const char* name, OpWithOptions<OverlapOptions> op, const OverlapOptions& options) {
+  return {name, bound(op, options),
+          LossOptions{.outputs = LossOutputs::probabilities,
+                      .reduction = options.whole_batch ? LossReduction::whole_batch : LossReduction::mean,
+                      .settings = settings_of(options)}};
 }
 
 }  // namespace
+
+Loss summed(const Loss& loss) {
+  check(loss.reduction() == LossReduction::mean, "summed: expected a loss that is a mean, got {}, which is {}",
+        loss.name(), loss.reduction() == LossReduction::sum ? "a sum" : "a ratio of sums over the batch");
+  const auto function = [loss](const Variable& outputs, const Tensor& targets, const Tensor& weights) {
+    return loss(outputs, targets, weights) * loss.count(targets);
+  };
+  return {
+      loss.name(), function,
+      LossOptions{.outputs = loss.outputs(),
+                  .targets = loss.targets(),
+                  .reduction = LossReduction::sum,
+                  .count = [loss](const Tensor& targets) { return loss.count(targets); },
+                  .settings = fmt::format("{}{}summed true", loss.settings(), loss.settings().empty() ? "" : ", ")}};
+}
 
 Loss softmax_cross_entropy(const CrossEntropyOptions& options) {
   return class_loss("softmax_cross_entropy", xtape::softmax_cross_entropy, options, LossOutputs::logits);
@@ -147,57 +170,64 @@ Loss categorical_cross_entropy(const CrossEntropyOptions& options) {
 }
 
 Loss sigmoid_cross_entropy(const BinaryCrossEntropyOptions& options) {
-  return with_options("sigmoid_cross_entropy", xtape::sigmoid_cross_entropy, options, LossOutputs::logits);
+  return element_loss("sigmoid_cross_entropy", bound(xtape::sigmoid_cross_entropy, options), LossOutputs::logits,
+                      settings_of(options));
 }
 
 Loss binary_cross_entropy(const BinaryCrossEntropyOptions& options) {
-  return with_options("binary_cross_entropy", xtape::binary_cross_entropy, options, LossOutputs::probabilities);
+  return element_loss("binary_cross_entropy", bound(xtape::binary_cross_entropy, options), LossOutputs::probabilities,
+                      settings_of(options));
 }
 
 Loss sigmoid_focal_cross_entropy(const FocalOptions& options) {
-  return with_options("sigmoid_focal_cross_entropy", xtape::sigmoid_focal_cross_entropy, options, LossOutputs::logits);
+  return element_loss("sigmoid_focal_cross_entropy", bound(xtape::sigmoid_focal_cross_entropy, options),
+                      LossOutputs::logits, settings_of(options));
 }
 
 Loss softmax_focal_cross_entropy(const FocalOptions& options) {
-  return with_options("softmax_focal_cross_entropy", xtape::softmax_focal_cross_entropy, options, LossOutputs::logits,
-                      LossTargets::classes);
+  return {"softmax_focal_cross_entropy", bound(xtape::softmax_focal_cross_entropy, options),
+          LossOptions{.outputs = LossOutputs::logits,
+                      .targets = LossTargets::classes,
+                      .count = labels_of,
+                      .settings = settings_of(options)}};
 }
 
-Loss hinge() { return {"hinge", xtape::hinge}; }
+Loss hinge() { return element_loss("hinge", xtape::hinge); }
 
-Loss squared_hinge() { return {"squared_hinge", xtape::squared_hinge}; }
+Loss squared_hinge() { return element_loss("squared_hinge", xtape::squared_hinge); }
 
 Loss categorical_hinge() {
-  return {"categorical_hinge", xtape::categorical_hinge, LossOptions{.targets = LossTargets::classes}};
+  return {"categorical_hinge", xtape::categorical_hinge,
+          LossOptions{.targets = LossTargets::classes, .count = labels_of}};
 }
 
-Loss kl_divergence() {
-  return {"kl_divergence", xtape::kl_divergence, LossOptions{.outputs = LossOutputs::probabilities}};
-}
+Loss kl_divergence() { return element_loss("kl_divergence", xtape::kl_divergence, LossOutputs::probabilities); }
 
 Loss dice(const OverlapOptions& options) { return overlap("dice", xtape::dice, options); }
 
 Loss tversky(const OverlapOptions& options) { return overlap("tversky", xtape::tversky, options); }
 
-Loss huber(const HuberOptions& options) { return with_options("huber", xtape::huber, options, LossOutputs::anything); }
+Loss huber(const HuberOptions& options) {
+  return element_loss("huber", bound(xtape::huber, options), LossOutputs::anything, settings_of(options));
+}
 
 Loss mean_absolute_percentage_error() {
-  return {"mean_absolute_percentage_error", xtape::mean_absolute_percentage_error};
+  return element_loss("mean_absolute_percentage_error", xtape::mean_absolute_percentage_error);
 }
 
 Loss mean_squared_logarithmic_error() {
-  return {"mean_squared_logarithmic_error", xtape::mean_squared_logarithmic_error};
+  return element_loss("mean_squared_logarithmic_error", xtape::mean_squared_logarithmic_error);
 }
 
-Loss log_cosh() { return {"log_cosh", xtape::log_cosh}; }
+Loss log_cosh() { return element_loss("log_cosh", xtape::log_cosh); }
 
-Loss poisson() { return {"poisson", xtape::poisson}; }
+Loss poisson() { return element_loss("poisson", xtape::poisson); }
 
-Loss cosine_similarity() { return {"cosine_similarity", xtape::cosine_similarity}; }
+Loss cosine_similarity() { return element_loss("cosine_similarity", xtape::cosine_similarity); }
 
-Loss mean_squared_error() { return {"mean_squared_error", xtape::mean_squared_error}; }
+Loss mean_squared_error() { return element_loss("mean_squared_error", xtape::mean_squared_error); }
 
-Loss mean_absolute_error() { return {"mean_absolute_error", xtape::mean_absolute_error}; }
+Loss mean_absolute_error() { return element_loss("mean_absolute_error", xtape::mean_absolute_error); }
 
 }  // namespace loss
 }  // namespace xtape

@@ -38,8 +38,8 @@ struct LossOptions {
   /// too little. Shards and `accumulate` are an Error for whole_batch.
   LossReduction reduction = LossReduction::mean;
   /// Returns the number that the mean over these targets is divided by, so that the means of batches can be combined.
-  /// The default is the number of samples. Figures of sums are divided by it too. Parts of a batch for which it is 0 do
-  /// not count.
+  /// The default is the number of samples; the losses of xtape count samples and positions. Figures of sums are divided
+  /// by it too. Parts of a batch for which it is 0 do not count.
   std::function<double(const Tensor& targets)> count = {};
   std::string settings = "";  ///< the options as text, which a checkpoint compares
 };
@@ -84,6 +84,8 @@ class Loss {
   double count(const Tensor& targets) const;
   /// How the losses of parts of a batch are combined.
   LossReduction reduction() const { return options_.reduction; }
+  /// The options as text: "label_smoothing 0.1".
+  const std::string& settings() const { return options_.settings; }
   /// Whether the function has an argument for weights.
   bool takes_weights() const { return takes_weights_; }
 
@@ -104,6 +106,11 @@ class Loss {
 /// The losses of framework/ops: losses.hpp, classification_losses.hpp and regression_losses.hpp have the formulas and
 /// the errors for options out of range.
 namespace loss {
+
+/// The sum over all samples and positions of a loss that is their mean, as Keras's reduction "sum": the mean times
+/// Loss::count. Steps then grow with the batch. Figures show the mean. Error for a loss that is a sum already or that
+/// is computed over the whole batch.
+Loss summed(const Loss& loss);
 
 /// Cross-entropy of class numbers or distributions and logits: one label for each sample, or one for each position.
 Loss softmax_cross_entropy(const CrossEntropyOptions& options = {});
