@@ -8,6 +8,7 @@
 #include "layers/core/activation.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/core/dropout.hpp"
+#include "layers/core/embedding.hpp"
 #include "layers/core/lambda.hpp"
 #include "layers/core/noise.hpp"
 #include "layers/core/rectifiers.hpp"

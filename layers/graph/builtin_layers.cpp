@@ -32,6 +32,7 @@ std::map<std::string, LayerFactory> builtin_layers() {
       {"Dot", make_layer<DotLayer>},
       {"Dropout", make_layer<DropoutLayer>},
       {"ELU", make_layer<ELULayer>},
+      {"Embedding", make_layer<EmbeddingLayer>},
       {"Flatten", make_layer<FlattenLayer>},
       {"GaussianDropout", make_layer<GaussianDropoutLayer>},
       {"GaussianNoise", make_layer<GaussianNoiseLayer>},

@@ -37,8 +37,11 @@ struct RequiredList {
   RequiredList(ToBeRead) {}  // NOLINT(google-explicit-constructor)
   /// The list of the elements in braces.
   RequiredList(std::initializer_list<Element> given) : value(given) {}  // NOLINT(google-explicit-constructor)
-  /// Converts a list.
-  RequiredList(List given) : value(std::move(given)) {}  // NOLINT(google-explicit-constructor)
+  /// Converts any value that the list can be made of: `Input({.shape = images.shape().without(0)})`.
+  template <class U>
+  requires(std::is_convertible_v<U, List> && !std::is_base_of_v<RequiredList, std::remove_cvref_t<U>>)
+      RequiredList(U&& given)
+      : value(std::forward<U>(given)) {}  // NOLINT(google-explicit-constructor)
   /// The list.
   operator const List&() const { return value; }  // NOLINT(google-explicit-constructor)
   List value;                                     ///< the list

@@ -52,13 +52,10 @@ std::vector<TensorSpec> OperatorLayer::output_specs(const std::vector<TensorSpec
   if (inputs.size() != expected || (options_.constant_shape && has_value)) {
     reject(fmt::format("{} inputs for {}", expected, options_.function.value), inputs);
   }
-  const bool embedding = options_.function.value == "Embedding";
   int rank = 0;
   const bool any_type = options_.function.value == "Constant";
   for (const TensorSpec& input : inputs) {
-    if (!any_type && (embedding ? input.dtype != DType::int64 : !is_floating(input.dtype))) {
-      reject(embedding ? "an int64 input" : "floating inputs", inputs);
-    }
+    if (!any_type && !is_floating(input.dtype)) reject("floating inputs", inputs);
     rank = std::max(rank, input.shape.rank() + 1);
   }
   rank = common_rank(options_, rank);
@@ -69,7 +66,7 @@ std::vector<TensorSpec> OperatorLayer::output_specs(const std::vector<TensorSpec
   }
   if (options_.constant_shape) {
     PartialShape constant(std::vector<Extent>(options_.constant_shape->begin(), options_.constant_shape->end()));
-    shapes.insert(options_.value_first || embedding ? shapes.begin() : shapes.end(), constant);
+    shapes.insert(options_.value_first ? shapes.begin() : shapes.end(), constant);
   }
   try {
     return {{rule.shape(options_, shapes).without(0)}};
@@ -95,8 +92,7 @@ std::vector<Variable> OperatorLayer::call(const std::vector<Variable>& inputs, F
                                                                : input);
   }
   if (options_.constant_shape) {
-    const bool first = options_.value_first || options_.function.value == "Embedding";
-    operands.insert(first ? operands.begin() : operands.end(), parameter(pass, "constant"));
+    operands.insert(options_.value_first ? operands.begin() : operands.end(), parameter(pass, "constant"));
   }
   return {rule.compute(options_, operands)};
 }

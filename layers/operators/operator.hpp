@@ -23,8 +23,7 @@ namespace xtape {
 /// - "MatMul": products of matrices in the last two axes. An operand may be the parameter.
 /// - "Constant": the parameter in each sample. The input, of any type, has the number of samples. With `axes` and
 ///   `numbers`, the axes `numbers` of the parameter are cut to the extents of the axes `axes` of the input.
-/// - "Gather": the entries `numbers` along axis `axes[0]`. "Embedding": rows of the parameter (rows, ...), selected by
-///   an int64 input; negative numbers count from the end.
+/// - "Gather": the entries `numbers` along axis `axes[0]`.
 /// - "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",
 ///   "ReduceLogSum", "ReduceLogSumExp" over `axes`.
 /// - "Slice": along each of `axes`, with the starts, then the ends, then the steps of all axes in `numbers`.

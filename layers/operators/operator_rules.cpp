@@ -243,13 +243,6 @@ PartialShape gathered_shape(const Options& options, const Shapes& x) {
   return x[0].replaced(axis, std::ssize(options.numbers));
 }
 
-PartialShape embedding_shape(const Options& /*options*/, const Shapes& x) {
-  check(x[0].rank() >= 1, "expected a parameter with at least one axis, got a number");
-  std::vector<Extent> extents(x[1].begin(), x[1].end());
-  for (int i = 1; i < x[0].rank(); ++i) extents.push_back(x[0][i]);
-  return PartialShape(std::move(extents));
-}
-
 PartialShape constant_shape(const Options& options, const Shapes& x) {
   check(options.constant_shape.has_value(), "expected a constant_shape, got none");
   check_count(options, options.axes.size());
@@ -336,7 +329,6 @@ const std::map<std::string_view, OperatorRule>& operator_rules() {
       {"CumSum",
        {1, false, along_axis_shape, [](const O& o, const V& x) { return cumsum(x[0], only_axis(o, x[0].rank())); }}},
       {"Div", {2, true, binary_shape, binary<divide>}},
-      {"Embedding", {2, false, embedding_shape, [](const O&, const V& x) { return take(x[0], x[1].value(), 0); }}},
       {"Erf", {1, false, same_shape, unary<erf>}},
       {"Exp", {1, false, same_shape, unary<exp>}},
       {"Expand", {1, false, expanded_shape, expanded}},

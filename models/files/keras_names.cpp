@@ -145,12 +145,16 @@ std::string without_number(const std::string& text, char separator) {
 /// The present name of a weight that Keras 1 calls "conv1_W_1" or "bn_conv1_running_mean_1". Its running_std is the
 /// variance.
 void add_keras1(std::vector<std::string>& candidates, const std::string& layer, const std::string& name) {
-  static const std::map<std::string, std::string> renamed{
-      {"W", "kernel"}, {"b", "bias"}, {"running_mean", "moving_mean"}, {"running_std", "moving_variance"}};
+  static const std::multimap<std::string, std::string> renamed{{"W", "kernel"},
+                                                               {"W", "embeddings"},
+                                                               {"b", "bias"},
+                                                               {"running_mean", "moving_mean"},
+                                                               {"running_std", "moving_variance"}};
   const std::string own = name.starts_with(layer + "_") ? name.substr(layer.size() + 1) : name;
   const std::string plain = without_number(own, '_');
   candidates.insert(candidates.end(), {layer + "/" + own, layer + "/" + plain});
-  if (const auto known = renamed.find(plain); known != renamed.end()) candidates.push_back(layer + "/" + known->second);
+  const auto [first, last] = renamed.equal_range(plain);
+  for (auto known = first; known != last; ++known) candidates.push_back(layer + "/" + known->second);
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
     kernel.from_torch = [map = *map](const Tensor& x) { return channels_last_rows(permuted(x, {1, 0}), map); };
     return kernel;
   }
+  if (parameter == "embeddings" && type == "Embedding") return kernel_parameter(name("weight"), {0, 1}, shape);
   if (const auto found = vectors.find(parameter); found != vectors.end() && shape.rank() == 1) {
     return vector_parameter(name(found->second), type == "BatchNormalization" ? map : std::nullopt);
   }

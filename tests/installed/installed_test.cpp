@@ -97,7 +97,7 @@ class PrintedOutputs {
     const auto image = Input({6, 5, 3}, {.name = "image"});
     const auto words = Input({.shape = {4}, .dtype = DType::int64, .name = "words"});
     const auto x = Flatten()(Conv2D({.filters = 4, .kernel_size = 3, .activation = relu})(image));
-    const auto y = Operator({.function = "Embedding", .constant_shape = std::vector<std::int64_t>{9, 3}})(words);
+    const auto y = Embedding({.input_dim = 9, .output_dim = 3})(words);
     const auto z = Concatenate()({x, Flatten()(y)});
     const Model model({image, words}, {Dense({.units = 3, .name = "class"})(z), Dense({.units = 2, .name = "pair"})(z)},
                       {.seed = 3});

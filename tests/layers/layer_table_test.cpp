@@ -42,6 +42,8 @@ const LayerCheckOptions several{.batches = {3, 4}};
 /// The input has the number of samples alone.
 const LayerCheckOptions counted{.gradient = {.constant_inputs = {"input 0"}}};
 
+const LayerCheckOptions tokens_below_5{.dtypes = {DType::int64}, .integers = 5};
+
 const std::vector<Row>& rows() {
   static const std::vector<Row> rows{
       {"Dense", make<Dense>({.units = 3}), {{4}}},
@@ -51,6 +53,8 @@ const std::vector<Row>& rows() {
       {"Dense", make<Dense>({.units = 3, .activation = relu}), {{4}}},
       {"Dense", make<Dense>({.units = 2, .activation = relu}), {{2, 4}}},
       {"Dense", make<Dense>({.units = 2, .activation = relu, .use_bias = false}), {{4}}},
+      {"Embedding", make<Embedding>({.input_dim = 5, .output_dim = 3}), {{4}}, tokens_below_5},
+      {"Embedding", make<Embedding>({.input_dim = 5, .output_dim = 2}), {{2, 3}}, tokens_below_5},
       {"Conv2D",
        make<Conv2D>({.filters = 3, .kernel_size = 2, .strides = 2, .dilation_rate = 2, .activation = relu}),
        {{6, 7, 2}}},
@@ -283,7 +287,9 @@ TEST_CASE("every layer is restored from a file with the same options, and comput
   for (const Row& row : rows()) {
     INFO(row.type);
     std::vector<SymbolicTensor> inputs;
-    for (const Shape& sample : row.samples) inputs.push_back(Input(sample));
+    const bool tokens = !row.options.dtypes.empty();
+    const DType dtype = tokens ? row.options.dtypes[0] : DType::float32;
+    for (const Shape& sample : row.samples) inputs.push_back(Input({.shape = sample, .dtype = dtype}));
     const std::shared_ptr<Layer> layer = row.make();
     const Model model(inputs, layer->connect_one(inputs), {.seed = 5});
     save_model(model, folder / "model.safetensors");
@@ -291,7 +297,10 @@ TEST_CASE("every layer is restored from a file with the same options, and comput
     CHECK(loaded.layer(layer->name()).config() == layer->config());
     RandomStream random(1);
     std::vector<Variable> samples;
-    for (const Shape& sample : row.samples) samples.emplace_back(random.normal(sample.prepended(3)));
+    for (const Shape& sample : row.samples) {
+      const Shape shape = sample.prepended(3);
+      samples.emplace_back(tokens ? random.uniform(shape, 0, 2).to(dtype) : random.normal(shape));
+    }
     for (const Mode mode : {Mode::inference, Mode::training}) {
       ForwardPass pass(mode, {.step = 0}), again(mode, {.step = 0});
       CHECK(identical(model.call(samples, pass)[0].value(), loaded.call(samples, again)[0].value()));

@@ -47,6 +47,8 @@ void number(const char* option, const std::function<void(double)>& make, std::in
 
 TEST_CASE("integer options of layers are accepted up to their limits") {
   integer("units", [](auto n) { Dense({.units = n}); }, {1}, {0});
+  integer("input_dim", [](auto n) { Embedding({.input_dim = n, .output_dim = 2}); }, {1}, {0});
+  integer("output_dim", [](auto n) { Embedding({.input_dim = 2, .output_dim = n}); }, {1}, {0});
   integer("filters", [](auto n) { Conv2D({.filters = n}); }, {1}, {0});
   integer("groups", [](auto n) { Conv2D({.filters = 6, .groups = n}); }, {1, 2, 6}, {0, 4, 12});
   integer("filters", [](auto n) { Conv2DTranspose({.filters = n, .kernel_size = 2}); }, {1}, {0});

@@ -257,12 +257,18 @@ void add_other_rows(std::vector<OptionRow>& rows) {
 
 }  // namespace
 
-Trial::Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples) : layer_(layer) {
+Tensor random_samples(RandomStream& random, const Shape& sample, DType dtype) {
+  const Shape shape = sample.prepended(3);
+  if (dtype == DType::int64) return random.uniform(shape, 0, 2, DType::float64).to(dtype);
+  return random.normal(shape, 0, 1, dtype);
+}
+
+Trial::Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples, DType dtype) : layer_(layer) {
   RandomStream random(4);
   std::vector<SymbolicTensor> symbols;
   for (const Shape& sample : samples) {
-    symbols.push_back(Input(sample));
-    inputs_.emplace_back(random.normal(sample.prepended(3), 0, 1, DType::float64));
+    symbols.push_back(Input({.shape = sample, .dtype = dtype}));
+    inputs_.emplace_back(random_samples(random, sample, is_floating(dtype) ? DType::float64 : dtype));
   }
   const Model model(symbols, layer->connect_one(symbols), {.seed = 3});
   for (const auto& [name, parameter] : layer->named_parameters()) {
@@ -320,6 +326,7 @@ std::vector<OptionRow> option_rows() {
   add_batch_norm_rows(rows);
   add_other_rows(rows);
   add_rectifier_rows(rows);
+  add_embedding_rows(rows);
   add_normalization_rows(rows);
   add_sample_rows(rows);
   return rows;

@@ -7,14 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "framework/tensor/random.hpp"
 #include "layers/graph/layer.hpp"
 
 namespace xtape::test {
 
+/// Random inputs of a layer: samples (3, ...) of normal numbers, or of tokens 0 and 1 for int64.
+Tensor random_samples(RandomStream& random, const Shape& sample, DType dtype);
+
 /// A layer in float64 with random inputs and parameters.
 class Trial {
  public:
-  Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples);
+  Trial(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples, DType dtype);
 
   const Layer& layer() const { return *layer_; }
   const Tensor& input(std::size_t i = 0) const { return inputs_[i].value(); }
@@ -38,6 +42,7 @@ struct OptionRow {
   std::shared_ptr<Layer> plain, changed;
   std::vector<Shape> samples;
   std::function<void(const Trial& plain, const Trial& changed)> check;
+  DType dtype = DType::float32;  ///< of the inputs, as in TensorSpec
 };
 
 /// The check of an option by which the output becomes `expected`, and was `before`.
@@ -45,6 +50,7 @@ std::function<void(const Trial&, const Trial&)> outputs(std::function<Tensor(con
                                                         std::function<Tensor(const Trial&)> expected);
 
 void add_rectifier_rows(std::vector<OptionRow>& rows);
+void add_embedding_rows(std::vector<OptionRow>& rows);
 void add_convolution_axes_rows(std::vector<OptionRow>& rows);
 void add_normalization_rows(std::vector<OptionRow>& rows);
 void add_sample_rows(std::vector<OptionRow>& rows);

@@ -26,6 +26,7 @@ std::vector<std::string> differing(const LayerConfig& plain, const LayerConfig& 
 struct Configs {
   LayerConfig first, second;
   std::vector<Shape> samples;
+  DType dtype;
 };
 
 /// For each type with options its first plain layer's options, and all of them changed at once.
@@ -33,7 +34,8 @@ std::map<std::string, Configs> all_changed() {
   std::map<std::string, Configs> configs;
   for (const OptionRow& row : option_rows()) {
     const LayerConfig plain = row.plain->config(), changed = row.changed->config();
-    LayerConfig& all = configs.try_emplace(row.plain->type(), Configs{plain, plain, row.samples}).first->second.second;
+    const Configs first{plain, plain, row.samples, row.dtype};
+    LayerConfig& all = configs.try_emplace(row.plain->type(), first).first->second.second;
     for (ConfigField& field : all.fields) {
       if (field.name == row.option) field.value = *find_field(changed, row.option);
     }
@@ -47,7 +49,7 @@ TEST_CASE("every option of every layer changes the layer as its definition says,
   for (const OptionRow& row : option_rows()) {
     INFO(row.plain->type() << ", " << row.option);
     CHECK(differing(row.plain->config(), row.changed->config()) == std::vector<std::string>{row.option});
-    const Trial plain(row.plain, row.samples), changed(row.changed, row.samples);
+    const Trial plain(row.plain, row.samples, row.dtype), changed(row.changed, row.samples, row.dtype);
     row.check(plain, changed);
   }
 }
@@ -99,14 +101,15 @@ TEST_CASE("layers of nested models are restored from a file with every option di
   const TemporaryFolder folder;
   for (const auto& [type, both] : all_changed()) {
     INFO(type);
-    const auto& [plain, changed, samples] = both;
+    const auto& [plain, changed, samples, dtype] = both;
     const auto layer = builtin_layers().at(type)(changed);
     CHECK(layer->config() == changed);
     layer->rename("inner_layer");
     layer->set_trainable(false);
     const bool several = samples.size() > 1;
     const Shape sample = type == "Conv2D" ? Shape{9, 8, 2} : samples[0];
-    const auto innermost_input = Input(sample), inner_input = Input(sample), input = Input(sample);
+    const InputLayer::Options given{.shape = sample, .dtype = dtype};
+    const auto innermost_input = Input(given), inner_input = Input(given), input = Input(given);
     std::vector<SymbolicTensor> inputs{innermost_input};
     if (several) inputs.push_back(innermost_input);
     const Model innermost(innermost_input, layer->connect_one(inputs), {.name = "innermost", .seed = 8});
@@ -131,7 +134,8 @@ TEST_CASE("layers of nested models are restored from a file with every option di
       CHECK(identical(after[i].second.value(), before[i].second.value()));
       CHECK(after[i].second.trainable() == before[i].second.trainable());
     }
-    const Tensor x = RandomStream(1).normal(sample.prepended(2));
+    RandomStream random(1);
+    const Tensor x = random_samples(random, sample, dtype);
     for (const Mode mode : {Mode::inference, Mode::training}) {
       ForwardPass pass(mode, {.step = 0}), again(mode, {.step = 0});
       CHECK(identical(model(x, pass).value(), loaded(x, again).value()));

@@ -92,6 +92,7 @@ TEST_CASE("fields() of every layer lists each member of its Options except the n
       {"Dot", counts_of<DotLayer>()},
       {"Dropout", counts_of<DropoutLayer>()},
       {"ELU", counts_of<ELULayer>()},
+      {"Embedding", counts_of<EmbeddingLayer>()},
       {"Flatten", counts_of<FlattenLayer>()},
       {"GaussianDropout", counts_of<GaussianDropoutLayer>()},
       {"GaussianNoise", counts_of<GaussianNoiseLayer>()},

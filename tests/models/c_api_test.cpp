@@ -103,8 +103,7 @@ Model two_in_two_out() {
   const auto words = Input({.shape = {5}, .dtype = DType::int64, .name = "words"});
   auto x = Conv2D({.filters = 4, .kernel_size = 3, .activation = relu, .name = "conv"})(image);
   x = GlobalAveragePooling2D({.name = "pool"})(x);
-  auto y =
-      Operator({.function = "Embedding", .constant_shape = std::vector<std::int64_t>{7, 3}, .name = "embed"})(words);
+  auto y = Embedding({.input_dim = 7, .output_dim = 3, .name = "embed"})(words);
   y = Flatten({.name = "flat"})(y);
   const auto z = Concatenate({.name = "both"})({x, y});
   return Model(

@@ -4,27 +4,6 @@
 
 namespace xtape::test {
 
-std::vector<TensorSpec> EmbeddingLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
-  const auto& [shape, dtype] = only_input_of_any_type(inputs);
-  if (dtype != DType::int64 || shape.rank() != 1) reject("tokens, int64 (None, positions)", inputs);
-  return {{{shape[0], options_.width.value}}};
-}
-
-std::vector<ParameterSpec> EmbeddingLayer::parameter_specs(const std::vector<TensorSpec>&) const {
-  return {{"table", {options_.tokens.value, options_.width.value}, glorot_uniform()}};
-}
-
-std::vector<Variable> EmbeddingLayer::call(const std::vector<Variable>& inputs, ForwardPass& pass) const {
-  const Tensor& tokens = inputs[0].value();
-  const Variable table = parameter(pass, "table");
-  std::vector<double> chosen(static_cast<std::size_t>(tokens.size() * options_.tokens), 0);
-  for (std::int64_t i = 0; i < tokens.size(); ++i) {
-    chosen[static_cast<std::size_t>(i * options_.tokens + tokens.data<std::int64_t>()[i])] = 1;
-  }
-  const Variable rows = matmul(Tensor::of({tokens.size(), options_.tokens}, chosen, table.dtype()), table);
-  return {reshape(rows, {tokens.dim(0), tokens.dim(1), options_.width})};
-}
-
 std::vector<TensorSpec> SplitLayer::output_specs(const std::vector<TensorSpec>& inputs) const {
   const PartialShape& x = only_input(inputs);
   return {{x.replaced(-1, options_.first.value)}, {x.replaced(-1, x[-1] - options_.first.value)}};
@@ -53,9 +32,7 @@ std::vector<Variable> UpsamplingLayer::call(const std::vector<Variable>& inputs,
 }
 
 LoadModelOptions graph_layers() {
-  return {.custom_layers = {{"Embedding", make_layer<EmbeddingLayer>},
-                            {"Split", make_layer<SplitLayer>},
-                            {"Upsampling", make_layer<UpsamplingLayer>}}};
+  return {.custom_layers = {{"Split", make_layer<SplitLayer>}, {"Upsampling", make_layer<UpsamplingLayer>}}};
 }
 
 }  // namespace xtape::test

@@ -1,34 +1,10 @@
-// Custom layers for tests of graphs: with integer inputs, with two outputs, with larger images.
+// Custom layers for tests of graphs: with two outputs, with larger images.
 #pragma once
 
 #include "layers/graph/layer.hpp"
 #include "models/files/model_file.hpp"
 
 namespace xtape::test {
-
-/// (n, positions) of int64 -> (n, positions, width): row `token` of a table.
-class EmbeddingLayer final : public Layer {
- public:
-  struct Options {
-    Required<std::int64_t> tokens;
-    Required<std::int64_t> width;
-    std::string name = "";
-    static void fields(auto& options, auto field) {
-      field("tokens", options.tokens);
-      field("width", options.width);
-    }
-  };
-  explicit EmbeddingLayer(Options options) : Layer(options.name), options_(std::move(options)) {}
-  std::string type() const override { return "Embedding"; }
-  LayerConfig config() const override { return config_of(options_); }
-  std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override;
-  std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override;
-
- private:
-  Options options_;
-};
-using Embedding = LayerHandle<EmbeddingLayer>;
 
 /// Two outputs: the first `first` channels times a learned gain, and the others.
 class SplitLayer final : public Layer {

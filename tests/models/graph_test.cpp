@@ -114,7 +114,7 @@ TEST_CASE("recomputing gives the same gradients when no extent is known") {
 
 TEST_CASE("tokens are int64 inputs of any length") {
   const auto tokens = Input({.shape = {any}, .dtype = DType::int64, .name = "tokens"});
-  const auto embedded = Embedding({.tokens = 6, .width = 3})(tokens);
+  const auto embedded = Embedding({.input_dim = 6, .output_dim = 3})(tokens);
   CHECK(to_string(embedded.spec()) == "(None, None, 3)");
   const Model model(tokens, Dense({.units = 2})(embedded), {.name = "tagger", .seed = 2});
   for (const std::int64_t positions : {4, 7}) {
@@ -128,9 +128,12 @@ TEST_CASE("tokens are int64 inputs of any length") {
                run(model, {Tensor::ones({2, 4})});
              }),
              Catch::Contains("Model tagger: expected an input int64 (None, None), got float32 (2, 4)"));
-  CHECK(check_layer(Embedding({.tokens = 6, .width = 3}), {{4}}, {.dtypes = {DType::int64}, .integers = 6}));
-  CHECK_THAT(error_of([] { Embedding({.tokens = 6, .width = 3})(Input({4})); }),
-             Catch::Contains("Embedding: expected tokens"));
+  CHECK(error_of([] { Embedding({.input_dim = 6, .output_dim = 3})(Input({4})); }) ==
+        "Embedding: expected tokens of type int64, got (None, 4)");
+  CHECK_THAT(error_of([&] {
+               run(model, {Tensor::labels({1, 6}).reshaped({2, 1})});
+             }),
+             Catch::Contains("Embedding embedding_1: take: expected indices in [-6, 6)"));
 }
 
 TEST_CASE("a Siamese model calls one encoder twice") {

@@ -53,6 +53,12 @@ TEST_CASE("an option of any version of Keras is the present one of xtape") {
        R"({"rate": 0.25})"},
       {{"GaussianNoise"}, R"({"sigma": 0.25})", R"({"stddev": 0.25})"},
       {{"UpSampling1D"}, R"({"length": 3})", R"({"size": 3})"},
+      {{"Embedding"},
+       R"({"input_dim": 7, "output_dim": 5, "init": "ones", "W_regularizer": {"name": "L1L2Regularizer", "l1": 0.5},
+           "W_constraint": {"name": "NonNeg"}, "dropout": 0.0, "mask_zero": false, "input_length": 9,
+           "input_dtype": "int32", "weights": null})",
+       R"({"input_dim": 7, "output_dim": 5, "embeddings_initializer": {"name": "ones"},
+           "embeddings_regularizer": {"l1": 0.5}, "embeddings_constraint": {"name": "non_neg"}})"},
       {{"PReLU"}, R"({"init": "ones"})", R"({"alpha_initializer": {"name": "ones"}})"},
       {{"BatchNormalization"}, R"({"mode": 0, "beta_init": "zero", "gamma_init": "one", "axis": 3})", "{}"},
       // Keras 2
@@ -184,6 +190,8 @@ TEST_CASE("a value that only Keras or only xtape has is an error that names the 
   const std::vector<std::tuple<std::vector<const char*>, const char*, const char*>> rows{
       {{"Conv2D", "Dense"}, R"({"lora_rank": 3})", "lora_rank: expected [null], got 3"},
       {{"Dense"}, R"({"lora_alpha": 3})", "lora_alpha: expected [null]"},
+      {{"Embedding"}, R"({"mask_zero": true})", "mask_zero: expected [false]"},
+      {{"Embedding"}, R"({"dropout": 0.5})", "dropout: expected [0]"},
       {{"Dense"}, R"({"quantization_config": {}})", "quantization_config: expected [null]"},
       {{"Dense"}, R"({"activity_regularizer": "l1"})", "activity_regularizer: expected [null]"},
       {{"Flatten", "CenterCrop"}, R"({"data_format": "channels_first"})", "data_format: expected"},

@@ -301,8 +301,7 @@ void add_operators(std::vector<SampleModel>& models) {
                       return Operator(columns)({pixels, Activation(tanh)(x)});
                     })});
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
-  models.push_back({"embedding", Model(tokens, Operator({.function = std::string("Embedding"),
-                                                         .constant_shape = Numbers{9, 4}})(tokens))});
+  models.push_back({"embedding", Model(tokens, Embedding({.input_dim = 9, .output_dim = 4})(tokens))});
 }
 
 }  // namespace

@@ -292,7 +292,6 @@ const Conversions common{
     ignored("trainable"),
     ignored("seed"),
     ignored("batch_input_shape"),
-    ignored("input_dim"),
     ignored("input_dtype"),
     ignored("autocast"),
     ignored("rng_type"),
@@ -358,6 +357,11 @@ const std::map<std::string, Conversions>& classes() {
       {"Dot", {two_axes()}},
       {"Dropout", {renamed("rate", "rate", {"p"}), noise_shape()}},
       {"ELU", none},
+      {"Embedding",
+       {renamed("embeddings_initializer", "embeddings_initializer", {"kernel_initializer"}),
+        renamed("embeddings_regularizer", "embeddings_regularizer", {"kernel_regularizer"}),
+        renamed("embeddings_constraint", "embeddings_constraint", {"kernel_constraint"}), only("mask_zero", {false}),
+        only("dropout", {0}), only("weights", {nullptr}), ignored("input_length")}},
       {"Flatten", image},
       {"GaussianDropout", rate},
       {"GaussianNoise", {renamed("stddev", "stddev", {"sigma"})}},
@@ -380,7 +384,8 @@ const std::map<std::string, Conversions>& classes() {
       {"Minimum", none},
       {"Multiply", none},
       {"Normalization", {last_axis(-1), only("invert", {false}), only("mean", {nullptr}), only("variance", {nullptr})}},
-      {"PReLU", {without_empty_list("shared_axes"), renamed("alpha_initializer", "alpha_initializer", {"init"})}},
+      {"PReLU",
+       {without_empty_list("shared_axes"), renamed("alpha_initializer", "alpha_initializer", {"kernel_initializer"})}},
       {"Permute", none},
       {"RMSNormalization", {axis_list("axis")}},
       {"RandomBrightness", {factor("factor"), value_range()}},
@@ -453,12 +458,11 @@ bool is_keras_class(const std::string& type) { return classes().contains(type); 
 LayerConfig options_from_keras(const std::string& type, const Json& config, const KerasContext& context) {
   Json options = config;
   const Conversions& own = classes().at(type);
-  for (const auto& [old, present] : names_of_keras1) {
-    if (type != "PReLU" || old != "init") rename(options, old, present);
-  }
+  for (const auto& [old, present] : names_of_keras1) rename(options, old, present);
   for (const Conversion& conversion : own) conversion.read(options, context);
   for (const Conversion& conversion : common) conversion.read(options, context);
-  if (type != "InputLayer") options.erase("dtype");  // the reader of the graph has checked it
+  if (type != "InputLayer") options.erase("dtype");     // the reader of the graph has checked it
+  if (type != "Embedding") options.erase("input_dim");  // in Keras 1 and 2 another form of batch_input_shape
   convert_values(
       options, [&](const Json& given) { return activation_from_keras(given, context.version); }, initializer_from_keras,
       regularizer_from_keras, constraint_from_keras);

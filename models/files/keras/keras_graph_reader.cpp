@@ -70,6 +70,28 @@ const Json& batch_shape_of(const Json& layer) {
   return first.is_null() ? member(config, "build_input_shape") : first;
 }
 
+/// The InputLayer with whole numbers as its type. In Keras an input of tokens is often declared float32: an Embedding
+/// converts what it gets.
+Json with_tokens(Json input) {
+  input["config"]["dtype"] = "int64";
+  return input;
+}
+
+/// Whether all readers of an InputLayer are Embeddings.
+bool gives_tokens(const KerasCalls& calls, const std::string& input) {
+  bool read = false;
+  for (const KerasCalls::Called& layer : calls.layers()) {
+    for (const KerasCall& call : layer.calls) {
+      for (const KerasReference& reference : call.inputs) {
+        if (reference.layer != input) continue;
+        if (layer.type != "Embedding") return false;
+        read = true;
+      }
+    }
+  }
+  return read;
+}
+
 /// The class and the options that stand for Keras 1's Merge.
 Json present_merge(const Json& layer) {
   const Json& config = member(layer, "config");
@@ -128,7 +150,8 @@ class KerasReader {
       const Json& given = layers_of(json)[layer];
       return at_layer(given, [&] {
         KerasNode& node = nodes[layer];
-        if (!node.layer) node = make(given, inputs);
+        const bool tokens = class_of(given) == "InputLayer" && gives_tokens(calls, calls.layers()[layer].name);
+        if (!node.layer) node = make(tokens ? with_tokens(given) : given, inputs);
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);
       });
@@ -177,14 +200,16 @@ class KerasReader {
 
   /// The input of a Sequential: an InputLayer, the input shape of its first layer, or what it is called on.
   Tensors input_of(const Json& json, const Tensors& given) {
-    const Json& first = layers_of(json)[0];
-    if (class_of(first) == "InputLayer") return at_layer(first, [&] { return make(first, {}).layer->connect({}); });
+    const Json &layers = layers_of(json), &first = layers[0];
+    const bool has_input = class_of(first) == "InputLayer";
     const Json& shape = batch_shape_of(json);
-    if (!shape.is_null()) {
-      return make({{"class_name", "InputLayer"},
-                   {"config", {{"name", name_of(first) + "_input"}, {"batch_shape", shape}}}},
-                  {})
-          .layer->connect({});
+    if (has_input || !shape.is_null()) {
+      const Json made{{"class_name", "InputLayer"},
+                      {"config", {{"name", name_of(first) + "_input"}, {"batch_shape", shape}}}};
+      const std::size_t reader = has_input ? 1 : 0;
+      const bool tokens = reader < layers.size() && class_of(layers[reader]) == "Embedding";
+      const Json& input = has_input ? first : made;
+      return at_layer(input, [&] { return make(tokens ? with_tokens(input) : input, {}).layer->connect({}); });
     }
     check(given.size() == 1,
           "expected the input shape of a Sequential, got none; call the model on data in Keras and save it again");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "layers/core/embedding.hpp"
 #include "layers/operators/operator.hpp"
 #include "models/files/onnx/export_graph.hpp"
 
@@ -69,9 +70,6 @@ ExportValue operator_layer(const ExportCall& call) {
   const auto& o = static_cast<const OperatorLayer&>(call.layer).options();
   ExportGraph& g = call.graph;
   const std::string& function = o.function.value;
-  if (function == "Embedding") {
-    return call.made(g.op("Gather", {g.parameter("constant", call.value("constant")), call.plain()}));
-  }
   if (function == "Constant") {
     const std::string samples = g.op("Shape", {call.x().name}, {{"start", 0}, {"end", 1}});
     const Tensor value = call.value("constant");
@@ -127,8 +125,16 @@ ExportValue operator_layer(const ExportCall& call) {
   return call.made(function == "Greater" || function == "Less" ? cast(y, xtape_onnx::TensorProto::FLOAT) : y);
 }
 
+ExportValue embedding_layer(const ExportCall& call) {
+  const std::string table = call.graph.parameter("embeddings", call.value("embeddings"));
+  return call.made(call.graph.op("Gather", {table, call.plain()}));
+}
+
 }  // namespace
 
-void add_operator_rows(ExportRows& rows) { rows["Operator"] = operator_layer; }
+void add_operator_rows(ExportRows& rows) {
+  rows["Operator"] = operator_layer;
+  rows["Embedding"] = embedding_layer;
+}
 
 }  // namespace xtape::onnx

@@ -122,8 +122,9 @@ void cast_row(ImportNode& n) {
   const ImportValue& x = n.input(0);
   if (x.tensor) {
     const bool truth = type == xtape_onnx::TensorProto::BOOL && is_truth(*x.tensor);
-    check(truth || (to == DType::float32 && is_floating(x.tensor->dtype())),
-          "expected a cast between floating types, got {} to {}", x.tensor->dtype(), to);
+    const DType from = x.tensor->dtype();
+    check(truth || (to == DType::float32 && is_floating(from)) || (to == DType::int64 && from == to),
+          "expected a cast between floating types or between integers, got {} to {}", from, to);
     return n.copy_input();
   }
   if (x.numbers && to == DType::int64) return n.copy_input();

@@ -175,12 +175,16 @@ void gather(ImportNode& n) {
       return gather_numbers(n, *list);
     }
     const Tensor table = n.constant(0);
-    check(given == 0 && table.rank() >= 1 && is_floating(table.dtype()),
+    check(given == 0 && table.rank() >= 1 && table.size() > 0 && is_floating(table.dtype()),
           "expected rows of a table, got rows of {} along axis {}", table.dtype(), given);
-    Integers shape;
-    for (int i = 0; i < table.rank(); ++i) shape.push_back(table.dim(i));
-    return n.set(n.operation({.function = std::string("Embedding"), .constant_shape = shape}, {n.plain(1)},
-                             {{"constant", table}}));
+    const SymbolicTensor tokens = n.plain(1);
+    const Tensor rows = table.reshaped({table.dim(0), -1});
+    const SymbolicTensor y = n.layer<EmbeddingLayer>({.input_dim = rows.dim(0), .output_dim = rows.dim(1)}, {tokens},
+                                                     {{"embeddings", rows}});
+    if (table.rank() == 2) return n.set(y);
+    std::vector<Extent> extents(tokens.shape().begin(), tokens.shape().end());
+    for (int i = 1; i < table.rank(); ++i) extents.emplace_back(table.dim(i));
+    return n.set(n.reshaped(y, extents));
   }
   const Tensor indices = n.constant(1);
   check(indices.dtype() == DType::int64, "expected integers as positions, got {}", indices.dtype());
