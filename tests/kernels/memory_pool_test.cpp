@@ -8,9 +8,15 @@
 
 #include "tests/support/support.hpp"
 
+// NOLINTNEXTLINE(bugprone-reserved-identifier): of the address sanitizer, null in programs without it
+extern "C" [[gnu::weak]] int __asan_address_is_poisoned(const volatile void* address);
+
 using namespace xtape::kernels;
 
 namespace {
+
+/// Whether the address sanitizer forbids access to a byte.
+bool forbidden(const unsigned char* byte) { return __asan_address_is_poisoned(byte) != 0; }
 
 struct Block {
   unsigned char* data;
@@ -46,6 +52,50 @@ bool exercise(unsigned seed, std::vector<Block>& blocks) {
 }
 
 }  // namespace
+
+TEST_CASE("the address sanitizer forbids access to what was not requested or was released") {
+  if (!__asan_address_is_poisoned) {
+    SUCCEED("this program has no address sanitizer");
+    return;
+  }
+  std::mt19937 random(1);
+  std::vector<Block> blocks;
+  const auto released = [](const Block& block) {
+    pool_release(block.data, block.bytes);
+    bool all = true;
+    for (std::size_t i = 0; i < block.bytes; ++i) all = all && forbidden(block.data + i);
+    return all;
+  };
+  for (int step = 0; step < 3000; ++step) {
+    if (random() % 2 == 0 && !blocks.empty()) {
+      std::swap(blocks[random() % blocks.size()], blocks.back());
+      CHECK(released(blocks.back()));
+      blocks.pop_back();
+      continue;
+    }
+    const std::size_t bytes = 1 + random() % (std::size_t{1} << (3 + random() % 12));
+    auto* data = static_cast<unsigned char*>(pool_allocate(bytes));
+    blocks.push_back({data, bytes, 0});
+    bool usable = true, guarded = true;
+    for (std::size_t i = 0; i < bytes; ++i) usable = usable && !forbidden(data + i);
+    for (std::size_t i = bytes; i < (bytes + 63) / 64 * 64 + 16; ++i) guarded = guarded && forbidden(data + i);
+    CHECK(usable);
+    CHECK(guarded);  // up to the next block, with its guard
+  }
+  for (const Block& block : blocks) CHECK(released(block));
+  // the header between two neighbours that were joined
+  std::vector<unsigned char*> small(300);
+  for (unsigned char*& data : small) data = static_cast<unsigned char*>(pool_allocate(64));
+  std::sort(small.begin(), small.end());
+  for (unsigned char* data : small) pool_release(data, 64);
+  int joined = 0;
+  for (std::size_t i = 0; i + 1 < small.size(); ++i) {
+    if (small[i + 1] - small[i] != 128) continue;
+    ++joined;
+    for (const unsigned char* byte = small[i] + 64; byte < small[i + 1]; ++byte) CHECK(forbidden(byte));
+  }
+  CHECK(joined > 100);
+}
 
 TEST_CASE("the pool's blocks do not overlap, are aligned to cache lines, and are freed, by several threads") {
   const std::size_t before = pool_usage().in_use;

@@ -42,13 +42,19 @@ struct alignas(cache_line) Header {
 };
 static_assert(sizeof(Header) == cache_line);
 
-/// Informs the address sanitizer that only the first `usable` bytes of a block may be accessed: as many as were
-/// requested, or 0 after the block was released. The block itself may be longer and stays in the pool.
+// For the address sanitizer: free blocks may not be accessed, except for their headers. It marks every byte, so a large
+// free block is marked once, when it comes from the system, and not whenever a small one is taken from it or returned.
+
+void forbid_access(void* begin, std::size_t bytes) noexcept {
+  if (__asan_poison_memory_region) __asan_poison_memory_region(begin, bytes);
+}
+/// Only the first `usable` bytes of a block may be accessed: as many as were requested, or 0 after the block was
+/// released. The block itself may be longer and stays in the pool.
 void limit_access(Header* block, std::size_t usable) noexcept {
   if (!__asan_poison_memory_region) return;
   __asan_unpoison_memory_region(block->data(), usable);
-  __asan_poison_memory_region(block->data() + usable, block->size - usable);
-  __asan_poison_memory_region(block->guard.data(), block->guard.size());
+  forbid_access(block->data() + usable, block->size - usable);
+  forbid_access(block->guard.data(), block->guard.size());
 }
 void allow_access(Header* block) noexcept {
   if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(block, sizeof(Header));
@@ -130,9 +136,9 @@ class MemoryPool {
     assert(!block->free && block->size >= bytes && "a block is released once, with the size that was requested");
     static_cast<void>(bytes);
     usage_.in_use -= block->size;
+    limit_access(block, 0);
     if (Header* above = block->above(); above && above->free) merge(block, above);
     if (Header* below = block->below; below && below->free) block = merge(below, block);
-    limit_access(block, 0);
     free_.add(block);
   }
 
@@ -157,6 +163,7 @@ class MemoryPool {
                                     .previous = nullptr,
                                     .free = false,
                                     .last = true};
+    limit_access(block, 0);
     free_.add(block);
     return block;
   }
@@ -177,7 +184,7 @@ class MemoryPool {
     if (Header* above = rest->above()) above->below = rest;
     block->size = size;
     block->last = false;
-    limit_access(rest, 0);
+    forbid_access(rest->guard.data(), rest->guard.size());
     free_.add(rest);
   }
 
@@ -187,6 +194,7 @@ class MemoryPool {
     if (above->free) free_.remove(above);
     block->size += sizeof(Header) + above->size;
     block->last = above->last;
+    forbid_access(above, sizeof(Header));
     if (Header* next = block->above()) next->below = block;
     return block;
   }
