@@ -49,6 +49,24 @@ std::string text_of(const Hdf5File& file, const std::string& object, const std::
   return texts && !texts->empty() ? texts->front() : "";
 }
 
+/// Gives the models in a Sequential the names of the groups of their weights. Keras before 2.2.3 stores the layers of a
+/// Sequential as a list without a name; the file lists the groups in the order of the layers, with or without inputs.
+void add_model_names(Json& model, const std::vector<std::string>& groups) {
+  if (!model.is_object() || !model.contains("config") || !model.at("config").is_array()) return;
+  std::vector<Json*> all, computing;
+  for (Json& layer : model.at("config")) {
+    if (!layer.is_object()) return;  // an Error of the reader
+    all.push_back(&layer);
+    if (layer.value("class_name", Json()) != "InputLayer") computing.push_back(&layer);
+  }
+  const std::vector<Json*>& layers = all.size() == groups.size() ? all : computing;
+  if (layers.size() != groups.size()) return;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    Json& layer = *layers[i];
+    if (!layer.contains("name") && layer.contains("config") && layer.at("config").is_array()) layer["name"] = groups[i];
+  }
+}
+
 }  // namespace
 
 KerasFile::KerasFile(std::string function, const std::filesystem::path& path)
@@ -92,8 +110,13 @@ void KerasFile::open_hdf5() {
 
 KerasGraph KerasFile::graph(const std::map<std::string, LayerFactory>& custom_layers) const {
   return with_place(function_, path_.string(), [&] {
-    const std::int64_t most = elements_in(Hdf5File(function_, weights_), InputFile(function_, weights_).size());
-    KerasGraph graph = graph_from_keras(parse_json(config_), {version_, custom_layers, most});
+    const Hdf5File file(function_, weights_);
+    const std::int64_t most = elements_in(file, InputFile(function_, weights_).size());
+    Json config = parse_json(config_);
+    if (!extracted_ && file.contains("model_weights")) {
+      add_model_names(config, keras_strings(file, "model_weights", "layer_names").value_or(std::vector<std::string>{}));
+    }
+    KerasGraph graph = graph_from_keras(config, {version_, custom_layers, most});
     load_stored_weights(graph.model, read_keras_weights(graph.model, graph.nodes, weights_), path_, {});
     return graph;
   });
