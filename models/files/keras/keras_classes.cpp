@@ -165,7 +165,7 @@ Conversion named_padding() {
       "padding", [](const Json& given) { return given; },
       [](const Json& given) {
         check(given.is_string(),
-              "expected a name of a padding, which Keras has, got {}; put a ZeroPadding layer before the layer",
+              "expected a name of a padding, got {}; Keras has amounts for convolutions alone, as a ZeroPadding layer",
               shown(given));
         return given;
       });

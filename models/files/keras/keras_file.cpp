@@ -10,6 +10,7 @@
 #include "framework/io/with_place.hpp"
 #include "framework/io/zip.hpp"
 #include "framework/parse_number.hpp"
+#include "models/files/keras/keras_padding.hpp"
 
 namespace xtape {
 namespace {
@@ -166,10 +167,12 @@ void write_keras_file(const std::string& function, const Model& model, const std
         function, path.string());
   Json config;
   std::string text;
-  with_place(function, path.string(), [&] {
-    config = graph_to_keras(model);
+  const Model written = with_place(function, path.string(), [&] {
+    const Model padded = with_padding_layers(model);
+    config = graph_to_keras(padded);
     if (compiled) config["compile_config"] = compiled->config;
     text = config.dump();
+    return padded;
   });
   std::vector<NamedTensor> tensors;
   std::vector<Hdf5Attribute> attributes;
@@ -178,7 +181,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
       tensors.push_back({fmt::format("optimizer/vars/{}", i), compiled->variables[i]});
     }
     const TemporaryFile weights(function);
-    write_keras3_weights(model, weights.path(), tensors);
+    write_keras3_weights(written, weights.path(), tensors);
     const Json metadata{{"keras_version", written_version}, {"date_saved", "1980-01-01@00:00:00"}};
     const std::vector<ZipEntry> entries{{"metadata.json", metadata.dump()},
                                         {"config.json", text},
@@ -187,7 +190,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
     return;
   }
   attributes.push_back({"/", "model_config", {text}, false});
-  add_keras_weights(model, "model_weights/", tensors, attributes);
+  add_keras_weights(written, "model_weights/", tensors, attributes);
   for (const char* group : {"/", "model_weights"}) {
     attributes.push_back({group, "backend", {"tensorflow"}, false});
     attributes.push_back({group, "keras_version", {written_version}, false});
