@@ -333,6 +333,21 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
   }
 }
 
+TEST_CASE("a normalization whose scale Keras multiplies along other axes is not written") {
+  const test::TemporaryFolder folder;
+  const auto save = [&](const std::vector<std::int64_t>& axes) {
+    const auto x = Input({3, 3, 2});
+    save_keras_model(Model(x, RMSNormalization({.axis = axes, .name = "rms"})(x)), folder / "m.keras");
+  };
+  CHECK_NOTHROW(save({2, 3}));
+  CHECK_NOTHROW(save({-1}));
+  CHECK_THAT(error_of([&] {
+               save({1, 2});
+             }),
+             Contains("layer rms of class RMSNormalization: axis: expected the last axes, got [1,2]"));
+  CHECK_THAT(error_of([&] { save({1}); }), Contains("axis: expected the last axes, got 1"));
+}
+
 TEST_CASE("calls in training or inference alone are rejected where they matter") {
   Json json = one_layer("Dropout", {{"rate", 0.5}});
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
