@@ -21,8 +21,7 @@ MessageList without_memory(Place place, const MessageSchedule& schedule) {
     }
   }
   std::ranges::sort(list.compared_with);
-  const auto [first, last] = std::ranges::unique(list.compared_with);
-  list.compared_with.erase(first, last);
+  list.compared_with.erase(std::unique(list.compared_with.begin(), list.compared_with.end()), list.compared_with.end());
   return list;
 }
 

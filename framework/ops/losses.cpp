@@ -145,7 +145,7 @@ Tensor row_totals(const RowTargets& targets, std::int64_t rows, std::int64_t cla
 }
 
 Variable softmax_difference(const Variable& logits, const RowTargets& targets) {
-  constexpr std::string_view name = "softmax_cross_entropy_gradient";
+  static constexpr std::string_view name = "softmax_cross_entropy_gradient";
   return record(name, cross_entropy_slopes(logits, targets),
                 {{logits, [logits, targets](const Variable& d) {
                     return weighted(name, softmax(logits) * without_mean(d, logits, -1),

@@ -45,7 +45,7 @@ template <class F>
 Variable with_last(const Variable& x, const std::vector<int>& axes, F f) {
   std::vector<int> order(static_cast<std::size_t>(x.rank()));
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_partition(order, [&](int axis) { return !std::ranges::binary_search(axes, axis); });
+  std::stable_partition(order.begin(), order.end(), [&](int axis) { return !std::ranges::binary_search(axes, axis); });
   if (std::ranges::is_sorted(order)) return f(x);
   std::vector<int> back(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) back[static_cast<std::size_t>(order[i])] = static_cast<int>(i);

@@ -15,7 +15,7 @@ struct Reader {
   std::function<void(const std::filesystem::path&)> read;
 };
 
-/// All readers. To add one: a line here, a folder with small files in corpus/, and the name in meson.build.
+/// All readers. To add one: a line here, and a folder with small files in corpus/.
 const std::vector<Reader>& readers();
 
 /// Writes corpus/checkpoint/begun. It has to be written again when the content of checkpoints changes.

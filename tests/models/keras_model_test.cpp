@@ -178,6 +178,42 @@ TEST_CASE("Sequentials in a Sequential are read as tf.keras 2.4 writes them, wit
   }
 }
 
+TEST_CASE("Sequentials in a Sequential without names, as Keras 2.1 writes them, have the names of their groups") {
+  const auto dense = [](const std::string& name) {
+    return Json{{"class_name", "Dense"},
+                {"config", {{"name", name}, {"units", 2}, {"batch_input_shape", {nullptr, 2}}}}};
+  };
+  const auto sequential = [](std::vector<Json> layers) {
+    return Json{{"class_name", "Sequential"}, {"config", std::move(layers)}};
+  };
+  const Json deep = sequential({dense("dense_3")});
+  const Json input{{"class_name", "InputLayer"}, {"config", {{"name", "x"}, {"batch_input_shape", {nullptr, 2}}}}};
+  const std::vector<Json> layers{sequential({dense("dense_1")}), sequential({dense("dense_2"), deep}), dense("head")};
+  const test::TemporaryFolder folder;
+  for (const bool with_input : {false, true}) {
+    INFO(with_input);
+    std::vector<Json> listed = layers;
+    if (with_input) listed.insert(listed.begin(), input);
+    // the numbers in the names are those of the construction in Python, in which an inner one may come last
+    write_hdf5_model(folder / "m.h5", sequential(listed).dump(), "2.1.6",
+                     {{"sequential_2", {{"dense_1/kernel:0", {2, 2}}, {"dense_1/bias:0", {2}}}},
+                      {"sequential_1",
+                       {{"dense_2/kernel:0", {2, 2}},
+                        {"dense_2/bias:0", {2}},
+                        {"dense_3/kernel:0", {2, 2}},
+                        {"dense_3/bias:0", {2}}}},
+                      {"head", {{"head/kernel:0", {2, 2}}, {"head/bias:0", {2}}}}});
+    const Model model = load_keras_model(folder / "m.h5");
+    double number = 1;
+    for (const Parameter& parameter : model.parameters()) {
+      INFO(parameter.name());
+      CHECK(parameter.value().to_vector()[0] == number++);
+    }
+    CHECK(number == 9);
+    CHECK(model.parameters()[0].name() == "sequential_2/dense_1/kernel");
+  }
+}
+
 TEST_CASE("Keras 1's Merge joins models, whose layers the file lists alone") {
   const Json json = Json::parse(R"({"class_name": "Sequential", "config": [
       {"class_name": "Merge", "config": {"name": "merge", "mode": "concat", "concat_axis": -1, "layers": [
@@ -295,6 +331,21 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
     const std::string error = error_of([&, &t = type, &c = config] { read(one_layer(t, Json::parse(c)), 2); });
     CHECK_THAT(error, Contains("layer \"tested\" of class " + type) && Contains(message));
   }
+}
+
+TEST_CASE("a normalization whose scale Keras multiplies along other axes is not written") {
+  const test::TemporaryFolder folder;
+  const auto save = [&](const std::vector<std::int64_t>& axes) {
+    const auto x = Input({3, 3, 2});
+    save_keras_model(Model(x, RMSNormalization({.axis = axes, .name = "rms"})(x)), folder / "m.keras");
+  };
+  CHECK_NOTHROW(save({2, 3}));
+  CHECK_NOTHROW(save({-1}));
+  CHECK_THAT(error_of([&] {
+               save({1, 2});
+             }),
+             Contains("layer rms of class RMSNormalization: axis: expected the last axes, got [1,2]"));
+  CHECK_THAT(error_of([&] { save({1}); }), Contains("axis: expected the last axes, got 1"));
 }
 
 TEST_CASE("calls in training or inference alone are rejected where they matter") {

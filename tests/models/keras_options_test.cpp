@@ -101,7 +101,8 @@ TEST_CASE("an option of any version of Keras is the present one of xtape") {
       {{"Dropout"}, R"({"noise_shape": [null, 1, 3]})", R"({"noise_shape": [-1, 1, 3]})"},
       {{"AlphaDropout", "GaussianDropout", "SpatialDropout1D", "SpatialDropout2D"}, R"({"noise_shape": null})", "{}"},
       {{"LayerNormalization"}, R"({"axis": -1, "rms_scaling": false})", R"({"axis": [-1]})"},
-      {{"LayerNormalization", "RMSNormalization", "UnitNormalization"}, R"({"axis": [1, 2]})", R"({"axis": [1, 2]})"},
+      {{"LayerNormalization", "UnitNormalization"}, R"({"axis": [1, 2]})", R"({"axis": [1, 2]})"},
+      {{"RMSNormalization"}, R"({"axis": [3, -2]})", R"({"axis": [3, -2]})"},
       {{"Softmax"}, R"({"axis": [2]})", R"({"axis": 2})"},
       {{"Softmax"}, R"({"axis": 2})", R"({"axis": 2})"},
       {{"Normalization"}, R"({"axis": [-1], "invert": false, "mean": null, "variance": null})", "{}"},
@@ -229,9 +230,15 @@ TEST_CASE("a value that only Keras or only xtape has is an error that names the 
       CHECK_THAT(error_of([&, &c = config] { read(type, Json::parse(c)); }), Contains(message));
     }
   }
+  CHECK_NOTHROW(read("RMSNormalization", {{"axis", {1, 2}}}, {.rank = 3}));
+  CHECK_THAT(error_of([&] {
+               read("RMSNormalization", {{"axis", {1, 2}}});
+             }),
+             Contains("axis: expected the last axes, got [1,2]"));
   const std::vector<std::tuple<const char*, const char*, const char*>> ours{
       {"Conv2D", R"({"padding": [1, 0, 0, 0]})", "padding: expected a name of a padding"},
       {"MaxPooling1D", R"({"padding": [1, 0]})", "padding: expected a name of a padding"},
+      {"GaussianNoise", R"({"stddev": 1.5})", "stddev: expected at most 1, as in Keras, got 1.5"},
       {"BatchNormalization", R"({"bias_correction": true})", "bias_correction: expected false, got true"},
       {"Resizing", R"({"align_corners": true})", "align_corners: expected false, got true"},
       {"UpSampling2D", R"({"align_corners": true})", "align_corners: expected false, got true"},

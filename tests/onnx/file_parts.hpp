@@ -2,9 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "models/graph/model.hpp"
+#include "tests/support/support.hpp"
 #include "xtape_onnx.pb.h"
 
 namespace xtape::test {
@@ -19,6 +24,38 @@ inline void add_constant(xtape_onnx::GraphProto& graph, const std::string& name,
   for (const std::int64_t extent : extents) constant.add_dims(extent), count *= extent;
   for (const std::int64_t integer : integers) constant.add_int64_data(integer);
   for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
+}
+
+/// A file with one node; `change` may change it before it is written.
+inline std::filesystem::path file_with(
+    const TemporaryFolder& folder, const std::string& type,
+    const std::function<void(xtape_onnx::ModelProto&)>& change = [](auto&) {}) {
+  xtape_onnx::ModelProto file;
+  file.set_ir_version(8);
+  file.add_opset_import()->set_version(17);
+  auto& graph = *file.mutable_graph();
+  auto& input = *graph.add_input();
+  input.set_name("x");
+  auto& tensor = *input.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
+  tensor.mutable_shape()->add_dim()->set_dim_param("n");
+  tensor.mutable_shape()->add_dim()->set_dim_value(3);
+  auto& node = *graph.add_node();
+  node.set_name("only");
+  node.set_op_type(type);
+  node.add_input("x");
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  change(file);
+  const std::filesystem::path path = folder / "model.onnx";
+  std::ofstream(path, std::ios::binary) << file.SerializeAsString();
+  return path;
+}
+
+/// The outputs of a model in inference.
+inline std::vector<Variable> run(const Model& model, const Tensor& input) {
+  ForwardPass pass(Mode::inference);
+  return model.call({input}, pass);
 }
 
 }  // namespace xtape::test

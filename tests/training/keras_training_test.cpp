@@ -2,8 +2,10 @@
 // the steps with Keras's.
 #include "training/keras/keras_training.hpp"
 
-#include "layers/core/dense.hpp"
-#include "layers/graph/input.hpp"
+#include <cmath>
+
+#include "framework/ops/losses.hpp"
+#include "layers/layers.hpp"
 #include "optim/adam.hpp"
 #include "optim/lars.hpp"
 #include "optim/rmsprop.hpp"
@@ -287,6 +289,59 @@ TEST_CASE("a model is trained, saved and trained on with fit, as without saving"
     CHECK(identical(run.model.parameter(path).value(), parameter.value()));
   }
   CHECK(identical(run.optimizer->named_state()[0].second, adam.named_state()[0].second));
+}
+
+TEST_CASE("the state of an optimizer belongs to its parameters also behind padding layers") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor x = Input({4, 4, 2});
+  const auto conv = [](const std::string& name, const Padding& padding) {
+    return Conv2D({.filters = 2, .kernel_size = 3, .padding = padding, .name = name});
+  };
+  // the padding layer, which Keras needs, moves p in front of q
+  const auto padded = conv("a", {1, 1, 1, 1})(conv("p", Padding::same)(x));
+  const auto other = conv("b", Padding::same)(conv("q", Padding::same)(x));
+  Model model(x, Flatten()(Add()({other, padded})), {.seed = 4});
+  Adam adam(model.parameters());
+  const Tensor input = RandomStream(1).uniform({3, 4, 4, 2}), target = RandomStream(2).uniform({3, 32});
+  const auto step = [&](const Model& trained, Optimizer& optimizer) {
+    ForwardPass pass(Mode::training);
+    optimizer.minimize(mean_squared_error(trained(input, pass), target), pass);
+  };
+  step(model, adam);
+  save_keras_training(model, adam, folder / "m.keras", {.loss = loss::mean_squared_error()});
+  const KerasTraining run = load_keras_training(folder / "m.keras");
+  step(model, adam);
+  step(run.model, *run.optimizer);
+  for (const auto& [path, parameter] : model.named_parameters()) {
+    INFO(path);
+    CHECK(test::largest_difference(run.model.parameter(path).value(), parameter.value()) < 1e-6);
+  }
+}
+
+TEST_CASE("the number of steps is a floating-point number in files of Keras 1 and the first of Keras 2") {
+  const Model model = test::one_output();
+  const auto stored = [](const Tensor& tensor) {
+    return StoredTensor{"v", tensor.dtype(), "float32", tensor.shape(), [tensor] { return tensor; }};
+  };
+  const auto read = [&](const std::string& config, double steps) {
+    KerasOptimizerSource source{.serialized = parse_json(R"({"class_name": "Adam", "config": )" + config + "}"),
+                                .variables = {stored(Tensor::scalar(steps))},
+                                .trained = model.named_parameters()};
+    for (int slot = 0; slot < 2; ++slot) {
+      for (const Parameter& parameter : model.parameters()) {
+        source.variables.push_back(stored(Tensor::full(parameter.shape(), slot + 1.0)));
+      }
+    }
+    return optimizer_from_keras(source, model.parameters());
+  };
+  const std::string keras1 = R"({"lr": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-08})";
+  const auto optimizer = read(keras1, 7);
+  CHECK(optimizer->iterations() == 7);
+  CHECK(optimizer->named_state()[0].second.to_vector()[0] == 1);
+  CHECK(optimizer->named_state()[1].second.to_vector()[0] == 2);
+  for (const double steps : {-1.0, 0.5, 1e12, std::nan("")}) {
+    CHECK_THAT(error_of([&] { read(keras1, steps); }), Catch::Contains("expected fewer than 2^31 steps"));
+  }
 }
 
 TEST_CASE("what Keras does not have is not saved") {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "framework/io/extension.hpp"
@@ -47,6 +48,8 @@ class OptimizerReader {
 
   /// Whether the formulas and the order of the state are those of Keras 2.11 and later.
   bool current() const { return current_; }
+  /// Whether the optimizer is one of Keras before it became a part of TensorFlow.
+  bool original() const { return original_; }
 
  private:
   static std::string class_of(const Json& serialized) {
@@ -193,11 +196,22 @@ std::vector<std::pair<std::string, std::size_t>> slots_in_order(const Optimizer&
 
 bool is_integer(const StoredTensor& tensor) { return tensor.dtype && !is_floating(*tensor.dtype); }
 
-void restore_state(Optimizer& optimizer, const KerasOptimizerSource& source, bool current) {
+/// The number of steps, or nothing: the first variable, an integer; floating in files of Keras 1 and the first of Keras
+/// 2. These optimizers, which are not part of TensorFlow, have no other single number in front of their slots.
+std::optional<std::int64_t> iterations_of(const StoredTensor& first, bool original) {
+  if (first.shape.rank() != 0 || !(is_integer(first) || original)) return std::nullopt;
+  const double number = first.read().item();
+  check(number >= 0 && number == std::floor(number) && number <= std::numeric_limits<std::int32_t>::max(),
+        "expected fewer than 2^31 steps, a whole number, got {}", number);
+  return static_cast<std::int64_t>(number);
+}
+
+void restore_state(Optimizer& optimizer, const KerasOptimizerSource& source, const OptimizerReader& reader) {
+  const bool current = reader.current();
   std::deque<StoredTensor> left(source.variables.begin(), source.variables.end());
   std::int64_t iterations = 0;
-  if (!left.empty() && left.front().shape.rank() == 0 && is_integer(left.front())) {
-    iterations = static_cast<std::int64_t>(left.front().read().item());
+  if (const auto steps = left.empty() ? std::nullopt : iterations_of(left.front(), reader.original())) {
+    iterations = *steps;
     left.pop_front();
   }
   const auto slots = slots_in_order(optimizer, source.trained, current);
@@ -208,7 +222,6 @@ void restore_state(Optimizer& optimizer, const KerasOptimizerSource& source, boo
   while (extra() && left.front().shape.size() == 1) left.pop_front();
   while (extra() && left.back().shape.size() == 1) left.pop_back();
   if (iterations == 0 && left.empty()) return;  // compiled, but not trained
-  check(iterations <= std::numeric_limits<std::int32_t>::max(), "expected fewer than 2^31 steps, got {}", iterations);
   check(left.size() == slots.size(),
         "expected the state of {} for {} trainable parameters, {} arrays, got {}; is a layer trainable that was not "
         "when Keras compiled the model, or the other way round?",
@@ -234,7 +247,7 @@ std::shared_ptr<Optimizer> optimizer_from_keras(const KerasOptimizerSource& sour
         "expected class_name and config, got {}", shown(given));
   OptimizerReader reader(given, parameters);
   std::shared_ptr<Optimizer> optimizer = reader.read();
-  restore_state(*optimizer, source, reader.current());
+  restore_state(*optimizer, source, reader);
   return optimizer;
 }
 

@@ -4,6 +4,7 @@
 
 #include "framework/io/with_place.hpp"
 #include "models/files/keras/keras_file.hpp"
+#include "models/files/keras/keras_padding.hpp"
 #include "training/keras/keras_objective.hpp"
 #include "training/keras/keras_optimizer.hpp"
 
@@ -21,6 +22,13 @@ NamedParameters trained_parameters(const std::vector<KerasNode>& nodes) {
       if (parameter.trainable()) trained.emplace_back(name, parameter);
     }
   }
+  return trained;
+}
+
+/// The trained parameters of a model in the order of the file that is written.
+NamedParameters trained_parameters_of(const Model& model) {
+  NamedParameters trained = trained_parameters(keras_nodes(with_padding_layers(model)));
+  for (auto& [name, parameter] : trained) parameter = model.parameter(parameter.name());
   return trained;
 }
 
@@ -64,7 +72,7 @@ void save_keras_training(const Model& model, const Optimizer& optimizer, const s
   with_place(saving, path.string(), [&] {
     compiled.config = objective_to_keras(model, options.loss, options.metrics);
     compiled.config["optimizer"] = optimizer_to_keras(optimizer);
-    compiled.variables = optimizer_variables(optimizer, trained_parameters(keras_nodes(model)));
+    compiled.variables = optimizer_variables(optimizer, trained_parameters_of(model));
   });
   write_keras_file(saving, model, path, &compiled);
 }

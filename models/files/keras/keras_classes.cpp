@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "models/files/keras/keras_values.hpp"
@@ -165,8 +166,18 @@ Conversion named_padding() {
       "padding", [](const Json& given) { return given; },
       [](const Json& given) {
         check(given.is_string(),
-              "expected a name of a padding, which Keras has, got {}; put a ZeroPadding layer before the layer",
+              "expected a name of a padding, got {}; Keras has amounts for convolutions alone, as a ZeroPadding layer",
               shown(given));
+        return given;
+      });
+}
+
+/// The deviation of noise, which Keras limits.
+Conversion deviation() {
+  return changed(
+      "stddev", [](const Json& given) { return given; },
+      [](const Json& given) {
+        check(given.is_number() && given.get<double>() <= 1, "expected at most 1, as in Keras, got {}", shown(given));
         return given;
       });
 }
@@ -364,7 +375,7 @@ const std::map<std::string, Conversions>& classes() {
         only("dropout", {0}), only("weights", {nullptr}), ignored("input_length")}},
       {"Flatten", image},
       {"GaussianDropout", rate},
-      {"GaussianNoise", {renamed("stddev", "stddev", {"sigma"})}},
+      {"GaussianNoise", {renamed("stddev", "stddev", {"sigma"}), deviation()}},
       {"GlobalAveragePooling1D", global_pooling},
       {"GlobalAveragePooling2D", global_pooling},
       {"GlobalAveragePooling3D", global_pooling},
@@ -455,8 +466,21 @@ std::string present_class(const std::string& class_name) {
 
 bool is_keras_class(const std::string& type) { return classes().contains(type); }
 
+void check_keras_axes(const std::string& type, const Json& config, int rank) {
+  if (type != "RMSNormalization" || rank < 2 || !config.contains("axis")) return;
+  const Json& axis = config.at("axis");
+  std::set<std::int64_t> axes;
+  for (const Json& one : axis.is_array() ? axis : Json::array({axis})) {
+    if (!one.is_number_integer()) return;  // another Error
+    axes.insert(one.get<std::int64_t>() + (one.get<std::int64_t>() < 0 ? rank : 0));
+  }
+  const bool last = axes.empty() || (*axes.rbegin() == rank - 1 && *axes.begin() == rank - std::ssize(axes));
+  check(last, "axis: expected the last axes, got {}; Keras multiplies by the scale along the last axes", shown(axis));
+}
+
 LayerConfig options_from_keras(const std::string& type, const Json& config, const KerasContext& context) {
   Json options = config;
+  check_keras_axes(type, config, context.rank);
   const Conversions& own = classes().at(type);
   for (const auto& [old, present] : names_of_keras1) rename(options, old, present);
   for (const Conversion& conversion : own) conversion.read(options, context);

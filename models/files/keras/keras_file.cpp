@@ -10,6 +10,7 @@
 #include "framework/io/with_place.hpp"
 #include "framework/io/zip.hpp"
 #include "framework/parse_number.hpp"
+#include "models/files/keras/keras_padding.hpp"
 
 namespace xtape {
 namespace {
@@ -47,6 +48,24 @@ std::string bytes_of(const std::string& function, const std::filesystem::path& p
 std::string text_of(const Hdf5File& file, const std::string& object, const std::string& attribute) {
   const auto texts = file.contains(object) ? file.strings(object, attribute) : std::nullopt;
   return texts && !texts->empty() ? texts->front() : "";
+}
+
+/// Gives the models in a Sequential the names of the groups of their weights. Keras before 2.2.3 stores the layers of a
+/// Sequential as a list without a name; the file lists the groups in the order of the layers, with or without inputs.
+void add_model_names(Json& model, const std::vector<std::string>& groups) {
+  if (!model.is_object() || !model.contains("config") || !model.at("config").is_array()) return;
+  std::vector<Json*> all, computing;
+  for (Json& layer : model.at("config")) {
+    if (!layer.is_object()) return;  // an Error of the reader
+    all.push_back(&layer);
+    if (layer.value("class_name", Json()) != "InputLayer") computing.push_back(&layer);
+  }
+  const std::vector<Json*>& layers = all.size() == groups.size() ? all : computing;
+  if (layers.size() != groups.size()) return;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    Json& layer = *layers[i];
+    if (!layer.contains("name") && layer.contains("config") && layer.at("config").is_array()) layer["name"] = groups[i];
+  }
 }
 
 }  // namespace
@@ -92,8 +111,13 @@ void KerasFile::open_hdf5() {
 
 KerasGraph KerasFile::graph(const std::map<std::string, LayerFactory>& custom_layers) const {
   return with_place(function_, path_.string(), [&] {
-    const std::int64_t most = elements_in(Hdf5File(function_, weights_), InputFile(function_, weights_).size());
-    KerasGraph graph = graph_from_keras(parse_json(config_), {version_, custom_layers, most});
+    const Hdf5File file(function_, weights_);
+    const std::int64_t most = elements_in(file, InputFile(function_, weights_).size());
+    Json config = parse_json(config_);
+    if (!extracted_ && file.contains("model_weights")) {
+      add_model_names(config, keras_strings(file, "model_weights", "layer_names").value_or(std::vector<std::string>{}));
+    }
+    KerasGraph graph = graph_from_keras(config, {version_, custom_layers, most});
     load_stored_weights(graph.model, read_keras_weights(graph.model, graph.nodes, weights_), path_, {});
     return graph;
   });
@@ -143,10 +167,12 @@ void write_keras_file(const std::string& function, const Model& model, const std
         function, path.string());
   Json config;
   std::string text;
-  with_place(function, path.string(), [&] {
-    config = graph_to_keras(model);
+  const Model written = with_place(function, path.string(), [&] {
+    const Model padded = with_padding_layers(model);
+    config = graph_to_keras(padded);
     if (compiled) config["compile_config"] = compiled->config;
     text = config.dump();
+    return padded;
   });
   std::vector<NamedTensor> tensors;
   std::vector<Hdf5Attribute> attributes;
@@ -155,7 +181,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
       tensors.push_back({fmt::format("optimizer/vars/{}", i), compiled->variables[i]});
     }
     const TemporaryFile weights(function);
-    write_keras3_weights(model, weights.path(), tensors);
+    write_keras3_weights(written, weights.path(), tensors);
     const Json metadata{{"keras_version", written_version}, {"date_saved", "1980-01-01@00:00:00"}};
     const std::vector<ZipEntry> entries{{"metadata.json", metadata.dump()},
                                         {"config.json", text},
@@ -164,7 +190,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
     return;
   }
   attributes.push_back({"/", "model_config", {text}, false});
-  add_keras_weights(model, "model_weights/", tensors, attributes);
+  add_keras_weights(written, "model_weights/", tensors, attributes);
   for (const char* group : {"/", "model_weights"}) {
     attributes.push_back({group, "backend", {"tensorflow"}, false});
     attributes.push_back({group, "keras_version", {written_version}, false});

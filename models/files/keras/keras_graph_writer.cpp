@@ -57,6 +57,16 @@ Json call_of(const Model& model, const Numbers& numbers, const ModelNode& node) 
   return {{"args", arguments}, {"kwargs", Json::object()}};
 }
 
+/// The number of axes of the first input of a layer, with the batch axis; -1 if it has none.
+int rank_of_input(const Model& model, const Layer& layer) {
+  for (const ModelNode& node : model.nodes()) {
+    if (node.layer.get() != &layer || node.inputs.empty()) continue;
+    const NodeOutput& input = node.inputs[0];
+    return model.nodes()[input.node].outputs[input.output].shape().rank() + 1;
+  }
+  return -1;
+}
+
 Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
   check(written.insert(layer.get()).second || layer->named_parameters().empty(),
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
@@ -75,6 +85,7 @@ Json keras_layer_of(const Model& model, const std::shared_ptr<Layer>& layer, Wri
     if (type != "InputLayer") config["dtype"] = to_string(model.dtype());
     try {
       config.update(options_to_keras(type, layer->config()));
+      check_keras_axes(type, config, rank_of_input(model, *layer));
     } catch (const Error& error) {
       fail("layer {} of class {}: {}", layer->name(), type, error.what());
     }

@@ -25,6 +25,18 @@ std::string node_title(const xtape_onnx::NodeProto& node, int opset) {
   return fmt::format("node \"{:.100}\" ({:.60}, opset {})", name, node.op_type(), opset);
 }
 
+/// Error unless load_onnx() has a row for the operator.
+void check_operator(const xtape_onnx::NodeProto& node) {
+  check(node.domain().empty() || node.domain() == "ai.onnx", "expected an operator of ONNX, got one of {:.60}",
+        node.domain());
+  static const std::set<std::string> recurrent{"GRU", "LSTM", "RNN"};
+  check(!recurrent.contains(node.op_type()),
+        "expected an operator that xtape supports, got a recurrent one; there are no recurrent layers. Export the part "
+        "of the network before this node, and run the rest with other software");
+  check(import_rows().contains(node.op_type()),
+        "expected an operator that xtape supports (docs/formats.md), got {:.60}", node.op_type());
+}
+
 /// The channels-last shape of a sample whose shape in the file is given.
 std::vector<Extent> channels_to_end(std::vector<Extent> extents) {
   std::rotate(extents.begin(), extents.begin() + 1, extents.end());
@@ -72,6 +84,7 @@ ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::pa
   check(graph_.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
   for (const auto& node : graph_.node()) {
     for (const std::string& input : node.input()) readers_[input].push_back(&node);
+    for (const std::string& output : node.output()) makers_.emplace(output, &node);
   }
   for (const auto& output : graph_.output()) outputs_.insert(output.name());
 }
@@ -98,6 +111,11 @@ const xtape_onnx::NodeProto* ImportGraph::only_reader(const std::string& name) c
   const auto found = readers_.find(name);
   return found == readers_.end() || found->second.size() != 1 || outputs_.contains(name) ? nullptr
                                                                                          : found->second.front();
+}
+
+const xtape_onnx::NodeProto* ImportGraph::maker(const std::string& name) const {
+  const auto found = makers_.find(name);
+  return found == makers_.end() ? nullptr : found->second;
 }
 
 SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std::vector<SymbolicTensor>& inputs,
@@ -289,27 +307,30 @@ void ImportGraph::compute(const xtape_onnx::NodeProto& proto) {
 void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
   if (skipped_.contains(&proto)) return;
   try {
-    check(proto.domain().empty() || proto.domain() == "ai.onnx", "expected an operator of ONNX, got one of {:.60}",
-          proto.domain());
-    const auto row = import_rows().find(proto.op_type());
-    static const std::set<std::string> recurrent{"GRU", "LSTM", "RNN"};
-    check(
-        !recurrent.contains(proto.op_type()),
-        "expected an operator that xtape supports, got a recurrent one; there are no recurrent layers. Export the part "
-        "of the network before this node, and run the rest with other software");
-    check(row != import_rows().end(), "expected an operator that xtape supports (docs/formats.md), got {:.60}",
-          proto.op_type());
     check(proto.output_size() > 0, "expected an output, got none");
     if (!computes_constants(proto.op_type()) && is_constant(proto)) return compute(proto);
     ImportNode node(*this, proto);
-    row->second(node);
+    import_rows().at(proto.op_type())(node);
     node.check_all_read();
   } catch (const Error& error) {
     fail("{}: {}", node_title(proto, opset_), error.what());
   }
 }
 
+/// The operators that are missing come first: an exporter puts nodes in front of an LSTM that read its initial state,
+/// and an Error about these would hide the reason.
+void ImportGraph::check_operators() const {
+  for (const auto& node : graph_.node()) {
+    try {
+      check_operator(node);
+    } catch (const Error& error) {
+      fail("{}: {}", node_title(node, opset_), error.what());
+    }
+  }
+}
+
 void ImportGraph::read() {
+  check_operators();
   read_constants();
   find_images();
   read_inputs();

@@ -82,6 +82,8 @@ class ImportGraph {
   void set(const std::string& name, ImportValue value);
   /// The only node that reads a value that is not an output of the graph; null if there is no such node.
   const xtape_onnx::NodeProto* only_reader(const std::string& name) const;
+  /// The node that computes a value; null for inputs and constants.
+  const xtape_onnx::NodeProto* maker(const std::string& name) const;
   /// Whether a node reads the value, or it is an output of the graph.
   bool is_read(const std::string& name) const { return readers_.contains(name) || outputs_.contains(name); }
   /// The node has been computed together with an earlier one.
@@ -92,6 +94,7 @@ class ImportGraph {
                        const Values& values, const std::string& wanted);
 
  private:
+  void check_operators() const;
   void read_constants();
   void read_inputs();
   void find_images();
@@ -109,6 +112,7 @@ class ImportGraph {
   std::optional<std::int64_t> batch_;
   std::map<std::string, ImportValue> values_;
   std::map<std::string, std::vector<const xtape_onnx::NodeProto*>> readers_;
+  std::map<std::string, const xtape_onnx::NodeProto*> makers_;
   std::set<std::string> outputs_, names_, images_;
   std::map<std::string, int> repeated_;  // how often a name was wanted again
   std::set<const xtape_onnx::NodeProto*> skipped_;
@@ -173,7 +177,8 @@ class ImportNode {
   /// The same for the first elements of axis `axis`, as many as the unknown extent says.
   SymbolicTensor for_each_sample(const Tensor& constant, bool trainable, const Number& extent, std::int64_t axis);
   /// The sample in another shape. Error unless at most one extent is unknown, unknown extents keep their order, or they
-  /// are those of one value of the file, which `numbers`, one for each extent, name.
+  /// are those of one value of the file, which `numbers`, one for each extent, name. If they name all unknown extents
+  /// of the input, -1 is the known number of the other elements.
   SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
                           const std::vector<Number>& numbers = {});
 
@@ -217,6 +222,11 @@ class ImportNode {
  private:
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
+  /// The value and its axis of samples from which an axis of samples comes through functions of elements and Transpose.
+  std::pair<std::string, std::int64_t> origin(std::string name, std::int64_t axis) const;
+  /// Replaces the -1 of a target whose other unknown extents are all those of the first input, of shape `x`: in (-1,
+  /// width) for samples (channels, 2, width) by 2 channels.
+  void fill_rest(const PartialShape& x, const std::vector<Number>& numbers, std::vector<std::int64_t>& target) const;
   /// The tensor and its axis, counted with the batch axis 0, that have an unknown extent.
   std::pair<SymbolicTensor, std::int64_t> axis_with(const Number& extent) const;
   std::set<std::string> read_;

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <optional>
+#include <set>
 #include <tuple>
 
 #include "framework/ops/manipulation.hpp"
@@ -7,7 +9,6 @@
 #include "models/files/onnx/import_tensor.hpp"
 
 namespace xtape::onnx {
-
 using StoredAttribute = xtape_onnx::AttributeProto;
 
 const StoredAttribute* ImportNode::attribute(const char* name, int type) {
@@ -210,10 +211,58 @@ SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainabl
                    {tensor}, {{"constant", constant}});
 }
 
+std::pair<std::string, std::int64_t> ImportNode::origin(std::string name, std::int64_t axis) const {
+  constexpr int most_nodes = 100;
+  for (int i = 0; i < most_nodes; ++i) {
+    const xtape_onnx::NodeProto* maker = graph.maker(name);
+    const ImportValue* from = maker && maker->input_size() > 0 ? graph.find(maker->input(0)) : nullptr;
+    if (!from || !from->tensor || from->batch.merged() || graph.lead() == 0) break;
+    if (maker->op_type() == "Transpose") {
+      const int rank = from->tensor->shape().rank() + 1;
+      std::vector<std::int64_t> axes;  // of samples
+      for (int to = 0; to < rank; ++to) {
+        const auto& attributes = maker->attribute();
+        const auto perm = std::ranges::find(attributes, "perm", &xtape_onnx::AttributeProto::name);
+        const std::int64_t at = perm != attributes.end() && perm->ints_size() == rank ? perm->ints(to) : rank - 1 - to;
+        if (at != from->batch.at) axes.push_back(at < from->batch.at ? at : at - 1);
+      }
+      if (axis >= std::ssize(axes)) break;
+      axis = axes[static_cast<std::size_t>(axis)];
+    } else if (!keeps_axes(maker->op_type()) || maker->input_size() != 1 || maker->op_type() == "Pad") {
+      break;
+    }
+    name = maker->input(0);
+  }
+  return {std::move(name), axis};
+}
+
+void ImportNode::fill_rest(const PartialShape& x, const std::vector<Number>& numbers,
+                           std::vector<std::int64_t>& target) const {
+  std::int64_t old_elements = 1, elements = 1;
+  std::set<std::pair<std::string, std::int64_t>> unknown, named;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (!x[i].known()) unknown.insert(origin(node.input(0), i));
+    old_elements *= x[i].known() ? x[i].value() : 1;
+  }
+  std::optional<std::size_t> rest;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (numbers[i].kind == Number::Kind::unknown) {
+      if (numbers[i].of.empty() || !named.insert(origin(numbers[i].of, numbers[i].value)).second) return;
+    } else if (target[i] == -1) {
+      if (rest) return;
+      rest = i;
+    } else {
+      elements *= target[i];
+    }
+  }
+  if (rest && named == unknown && elements > 0 && old_elements % elements == 0) target[*rest] = old_elements / elements;
+}
+
 SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
                                     const std::vector<Number>& numbers) {
   std::vector<std::int64_t> target;
   for (const Extent extent : extents) target.push_back(extent.known() ? extent.value() : -1);
+  if (!batch().merged()) fill_rest(x.shape(), numbers, target);
   const auto unknown = std::ranges::count(target, -1);
   if (unknown <= 1) return layer<ReshapeLayer>({.target_shape = target}, {x});
   // Unknown extents keep their order if both shapes have as many of them, and as many elements otherwise. If not, they

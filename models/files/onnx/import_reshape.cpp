@@ -77,6 +77,26 @@ std::optional<std::int64_t> batch_of(const ImportNode& n) {
   return batch && *batch > 0 ? batch : std::nullopt;
 }
 
+/// Whether axis `i` of a target is the batch of a known size, and the elements on both of its sides stay there. Those
+/// behind it may be unknown.
+bool keeps_batch(ImportNode& n, const std::vector<Number>& target, const ImportValue& x, int i) {
+  const Number& samples = target[static_cast<std::size_t>(i)];
+  if (!batch_of(n) || !samples.known() || samples.value != *batch_of(n)) return false;
+  const std::vector<Extent> extents = n.extents(0);
+  const auto stays = [&](int begin, int end, int first, int last, Rows rows) {
+    Extent old = x.batch.rows == rows && rows != Rows::none ? x.tensor->shape()[0] : Extent(1), now(1);
+    for (int axis = begin; axis < end; ++axis) old = old * extents[static_cast<std::size_t>(axis)];
+    for (int axis = first; axis < last; ++axis) {
+      const Number& number = target[static_cast<std::size_t>(axis)];
+      now = now * (number.known() && number.value > 0 ? Extent(number.value) : any);
+    }
+    return old.known() && now.known() ? std::optional(old == now) : std::nullopt;
+  };
+  return stays(0, x.batch.at, 0, i, Rows::before).value_or(false) &&
+         stays(x.batch.at, static_cast<int>(extents.size()), i + 1, static_cast<int>(target.size()), Rows::behind)
+             .value_or(true);
+}
+
 /// The axis of a target that holds the batch. `same` is the axis that keeps the old one, or -1.
 int batch_axis_of(ImportNode& n, const std::vector<Number>& target, const ImportValue& x, int same) {
   const int rank = static_cast<int>(target.size());
@@ -84,6 +104,9 @@ int batch_axis_of(ImportNode& n, const std::vector<Number>& target, const Import
     if (target[static_cast<std::size_t>(i)].kind == Kind::batch) return i;
   }
   if (same >= 0) return same;
+  for (const int i : {x.batch.at, 0, 1, 2, 3}) {
+    if (i < rank && keeps_batch(n, target, x, i)) return i;
+  }
   const auto may_be = [&](int i) {
     const Number& number = target[static_cast<std::size_t>(i)];
     return !number.known() || number.value == -1 ||

@@ -1,0 +1,173 @@
+// Reshape, Squeeze and Unsqueeze of load_onnx(): unknown extents, and the place of the batch.
+#include "framework/ops/manipulation.hpp"
+#include "models/files/onnx/onnx_file.hpp"
+#include "tests/onnx/file_parts.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// Adds a node without a name, whose output is named.
+xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type, const Names& inputs,
+                                const std::string& output) {
+  auto& node = *graph.add_node();
+  node.set_op_type(type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output(output);
+  return node;
+}
+
+void set_number(xtape_onnx::NodeProto& node, const std::string& name, std::int64_t number) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::INT);
+  attribute.set_i(number);
+}
+
+void set_order(xtape_onnx::NodeProto& node, const std::vector<std::int64_t>& order) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name("perm");
+  attribute.set_type(xtape_onnx::AttributeProto::INTS);
+  for (const std::int64_t axis : order) attribute.add_ints(axis);
+}
+
+}  // namespace
+
+TEST_CASE("several unknown extents of a Reshape are those of the value that the target names") {
+  const TemporaryFolder folder;
+  // (n, 3, height, width) becomes (n, 3, pixels), and then the target that `shape` makes.
+  const auto split_file = [&](const std::vector<std::int64_t>& numbers) {
+    return file_with(folder, "Shape", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
+      const auto add_integers = [&](const char* name, const std::vector<std::int64_t>& values) {
+        auto& target = *graph.add_initializer();
+        target.set_name(name);
+        target.set_data_type(xtape_onnx::TensorProto::INT64);
+        target.add_dims(std::ssize(values));
+        for (const std::int64_t value : values) target.add_int64_data(value);
+      };
+      add_integers("pixels", {0, 3, -1});
+      add_integers("numbers", numbers);
+      const auto add_node = [&](const char* type, const std::vector<std::string>& inputs, const char* output) {
+        auto& node = *graph.add_node();
+        node.set_name(output);
+        node.set_op_type(type);
+        for (const std::string& input : inputs) node.add_input(input);
+        node.add_output(output);
+      };
+      add_node("Reshape", {"x", "pixels"}, "rows");
+      add_node("Gather", {"y", "numbers"}, "target");
+      add_node("Reshape", {"rows", "target"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+  };
+  const Tensor x = Tensor::of({2, 3, 2, 5}, std::vector<double>(60, 1.0)).to(DType::float32);
+  for (const auto& [numbers, shape] : std::vector<std::pair<std::vector<std::int64_t>, Shape>>{
+           {{0, 1, 2, 3}, Shape{2, 3, 2, 5}}, {{0, 2, 3, 1}, Shape{2, 2, 5, 3}}, {{0, 3, 2, 1}, Shape{2, 5, 2, 3}}}) {
+    const Model model = load_onnx(split_file(numbers));
+    CHECK(run(model, x)[0].shape() == shape);
+    save_onnx(model, folder / "again.onnx", {.images = ImageAxes::channels_last});
+    CHECK(run(load_onnx(folder / "again.onnx", {.images = ImageAxes::channels_first}), x)[0].shape() == shape);
+  }
+}
+
+TEST_CASE("an extent of -1 beside all unknown extents of the value is the number of its other elements") {
+  const TemporaryFolder folder;
+  // (n, 3, 2, width) becomes (n, width, -1) or (width, n, -1), and then goes through a dense layer for each step. The
+  // extents are those of the value `named`.
+  const auto steps_file = [&](const std::string& named, bool batch_first) {
+    return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.add_dim()->set_dim_value(2);
+      shape.add_dim()->set_dim_param("width");
+      add_constant(graph, "first", {1}, {0});
+      add_constant(graph, "last", {1}, {3});
+      add_constant(graph, "rest", {1}, {-1});
+      add_constant(graph, "kernel", {6, 4});
+      add_node(graph, "Relu", {"y"}, "positive");
+      set_number(add_node(graph, "Concat", {"y", "y"}, "double"), "axis", 3);
+      set_order(add_node(graph, "Transpose", {"positive"}, "columns"),
+                batch_first ? std::vector<std::int64_t>{0, 3, 1, 2} : std::vector<std::int64_t>{3, 0, 1, 2});
+      add_node(graph, "Shape", {named}, "extents");
+      add_node(graph, "Gather", {"extents", "first"}, "samples");
+      add_node(graph, "Gather", {"extents", "last"}, "width");
+      const Names target = batch_first ? Names{"samples", "width", "rest"} : Names{"width", "samples", "rest"};
+      set_number(add_node(graph, "Concat", target, "target"), "axis", 0);
+      add_node(graph, "Reshape", {"columns", "target"}, "steps");
+      add_node(graph, "MatMul", {"steps", "kernel"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+  };
+  const Tensor x = Tensor::arange(0, 60).reshaped({2, 3, 2, 5});
+  for (const bool batch_first : {true, false}) {
+    for (const char* named : {"x", "y", "positive"}) {
+      INFO(batch_first << " " << named);
+      const Tensor z = run(load_onnx(steps_file(named, batch_first)), x)[0].value();
+      REQUIRE(z.shape() == Shape{2, 5, 4});
+      for (std::int64_t sample = 0; sample < 2; ++sample) {
+        for (std::int64_t step = 0; step < 5; ++step) {
+          double sum = 0;
+          for (std::int64_t i = 0; i < 6; ++i) sum += 0.5 * static_cast<double>(30 * sample + 5 * i + step);
+          CHECK(z.to_vector<double>()[static_cast<std::size_t>(4 * (5 * sample + step))] == sum);
+        }
+      }
+    }
+    // another width, of which nothing follows
+    CHECK_THAT(error_of([&] { load_onnx(steps_file("double", batch_first)); }), Catch::Contains("Dense"));
+  }
+}
+
+TEST_CASE("a batch of a fixed size on another axis than the first stays there if a Reshape keeps both of its sides") {
+  const TemporaryFolder folder;
+  for (const std::int64_t samples : {1, 2, 4}) {
+    for (const bool open : {false, true}) {
+      INFO(samples << " " << open);
+      // (n, 2, 3, 4) becomes (4, n, 2, 3), (4, n, 6), (4 n, 6), and (4, n, 6) again
+      const Model model = load_onnx(file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+        auto& graph = *file.mutable_graph();
+        auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+        shape.clear_dim();
+        for (const std::int64_t extent : {samples, std::int64_t{2}, std::int64_t{3}, std::int64_t{4}}) {
+          shape.add_dim()->set_dim_value(extent);
+        }
+        add_constant(graph, "separate", {3}, {4, samples, open ? -1 : 6});
+        add_constant(graph, "rows", {2}, {4 * samples, 6});
+        set_order(add_node(graph, "Transpose", {"y"}, "columns"), {3, 0, 1, 2});
+        add_node(graph, "Reshape", {"columns", "separate"}, "steps");
+        add_node(graph, "Reshape", {"steps", "rows"}, "merged");
+        add_node(graph, "Reshape", {"merged", "separate"}, "z");
+        graph.mutable_output(0)->set_name("z");
+      }));
+      const Tensor x = Tensor::arange(0, 72).reshaped({3, 2, 3, 4});
+      const Tensor expected = transpose(Variable(x.reshaped({3, 6, 4})), {0, 2, 1}).value();
+      CHECK(identical(run(model, x)[0].value(), expected));
+    }
+  }
+}
+
+TEST_CASE("Unsqueeze and Squeeze keep the order of unknown extents") {
+  const TemporaryFolder folder;
+  const Tensor x = Tensor::of({2, 1, 2, 5}, std::vector<double>(20, 1.0)).to(DType::float32);
+  for (const std::string type : {"Squeeze", "Unsqueeze"}) {
+    const Model model = load_onnx(file_with(folder, type, [](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(1)->set_dim_value(1);
+      for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
+      auto& axes = *graph.add_initializer();
+      axes.set_name("axes");
+      axes.set_data_type(xtape_onnx::TensorProto::INT64);
+      axes.add_dims(1);
+      axes.add_int64_data(1);
+      graph.mutable_node(0)->add_input("axes");
+    }));
+    const Shape expected = type == "Squeeze" ? Shape{2, 2, 5} : Shape{2, 1, 1, 2, 5};
+    CHECK(run(model, x)[0].shape() == expected);
+  }
+}
