@@ -219,7 +219,7 @@ TEST_CASE("fit rejects invalid arguments before the first step") {
         "fit: expected figures of different names, got accuracy twice; rename a metric (loss is the name of what is "
         "minimized)");
   CHECK(fit_error(model, data, {.accumulate = 0}) == "fit: expected accumulate from 1 to 1073741824, got 0");
-  CHECK(fit_error(model, data, {.steps_per_epoch = -1}) == "fit: expected steps_per_epoch of at least 0, got -1");
+  CHECK(fit_error(model, data, {.steps_per_epoch = -1}) == "fit: expected steps_per_epoch from 0 to 1073741824, got -1");
   CHECK(fit_error(model, data, {.validation_split = 1}) == "fit: expected a validation_split in [0, 1), got 1");
   CHECK(fit_error(model, data, {.validation = data, .validation_split = 0.5}) ==
         "fit: expected validation or validation_split, got both");

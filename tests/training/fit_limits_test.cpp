@@ -1,0 +1,84 @@
+// The limits of the numbers in the options of fit, evaluate, DataLoader and callbacks from both sides.
+#include "layers/core/activation.hpp"
+#include "layers/core/dense.hpp"
+#include "layers/graph/input.hpp"
+#include "optim/sgd.hpp"
+#include "tests/support/limits.hpp"
+#include "training/callbacks/callbacks.hpp"
+#include "training/evaluate.hpp"
+#include "training/fit.hpp"
+
+namespace xtape {
+namespace {
+
+using namespace test;
+
+/// Three samples of three classes.
+Dataset three_classes() { return {Tensor::zeros({3, 2}), Tensor::labels({0, 1, 2}), 3}; }
+
+/// Calls fit with a callback that does not exist, which is refused after all numbers.
+void fit_without_steps(FitOptions options) {
+  const auto input = Input({2});
+  Model model(input, Dense({.units = 3})(input));
+  SGD sgd(model.parameters());
+  options.callbacks = {nullptr};
+  options.show_progress = false;
+  const std::string message = error_of([&] { fit(model, sgd, three_classes(), options); });
+  if (message != "fit: expected callbacks, got a null pointer") throw Error(message);
+}
+
+std::function<void(std::int64_t)> fit_with(const std::function<void(FitOptions&, std::int64_t)>& set) {
+  return [set](std::int64_t value) {
+    FitOptions options{.epochs = 3};
+    set(options, value);
+    fit_without_steps(options);
+  };
+}
+
+}  // namespace
+
+TEST_CASE("numbers of fit are accepted up to their limits, and messages say what was expected") {
+  constexpr std::int64_t most = std::int64_t{1} << 30, greatest = std::numeric_limits<int>::max();
+  integer_limits("fit: expected at least 1 epoch, got ",
+                 fit_with([](auto& o, auto n) { o.epochs = static_cast<int>(n); }), {1, greatest}, {0, -1});
+  integer_limits(
+      "fit: expected an initial_epoch of at least 0 and below epochs, which is the number of the last one, got ",
+      fit_with([](auto& o, auto n) { o.initial_epoch = static_cast<int>(n); }), {0, 2}, {-1, 3}, " and 3");
+  integer_limits("fit: expected a batch_size of at least 1, got ", fit_with([](auto& o, auto n) { o.batch_size = n; }),
+                 {1, std::numeric_limits<std::int64_t>::max()}, {0, -1});
+  integer_limits("fit: expected accumulate from 1 to 1073741824, got ",
+                 fit_with([](auto& o, auto n) { o.accumulate = n; }), {1, most}, {0, most + 1});
+  integer_limits("fit: expected steps_per_epoch from 0 to 1073741824, got ",
+                 fit_with([](auto& o, auto n) { o.steps_per_epoch = n; }), {0, 1, most}, {-1, most + 1});
+  integer_limits("fit: expected a class weight for each of the 3 classes, got ",
+                 fit_with([](auto& o, auto n) { o.class_weights.assign(static_cast<std::size_t>(n), 1); }), {0, 3},
+                 {1, 2, 4});
+  number_limits("fit: expected finite class weights of at least 0, got ",
+                [](double weight) {
+                  fit_without_steps({.class_weights = {1, 1, weight}});
+                },
+                {0, largest}, {below_0, infinity});
+  number_limits("fit: expected a finite weight of at least 0 for the loss softmax_cross_entropy, got ",
+                [](double weight) {
+                  fit_without_steps({.loss = {{loss::softmax_cross_entropy(), weight}}});
+                },
+                {above_0, largest}, {below_0, infinity});
+}
+
+TEST_CASE("a loss of probabilities accepts outputs that are wrong by rounding") {
+  const auto input = Input({1});
+  const Model model(input, Activation(linear)(input));
+  const auto evaluated = [&](double output) {
+    const Tensor outputs = Tensor::full({2, 1}, output);
+    evaluate(model, Dataset(outputs, Tensor::ones({2, 1})), {.loss = loss::binary_cross_entropy()});
+  };
+  for (const double output : {-0.000999, 0.0, 1.0, 1.000999}) CHECK_NOTHROW(evaluated(output));
+  const std::string advice =
+      "; end it in a sigmoid or softmax, or use the loss of logits, sigmoid_cross_entropy or softmax_cross_entropy";
+  const std::string message =
+      "evaluate: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output ";
+  CHECK(error_of([&] { evaluated(-0.0011); }) == message + "-0.0011" + advice);
+  CHECK(error_of([&] { evaluated(1.0011); }) == message + "1.0011" + advice);
+}
+
+}  // namespace xtape
