@@ -81,7 +81,7 @@ TEST_CASE("load_idx rejects files that are not IDX files of unsigned bytes") {
   CHECK_THAT(error_for("\0\0\x08\0"s), Contains("1 to 8 axes, got 0"));
   CHECK_THAT(error_for("\0\0\x08\x09"s), Contains("1 to 8 axes, got 9"));
   CHECK_THAT(error_for("\0\0\x08\x03"s + big_endian(1)), Contains("12 bytes for the extents of 3 axes, got 4"));
-  CHECK_THAT(error_for("\0\0\x08\x03"s + std::string(12, '\xff')), Contains("fewer than 2^62 elements"));
+  CHECK_THAT(error_for("\0\0\x08\x03"s + std::string(12, '\xff')), Contains("at most 2^62 elements"));
 }
 
 TEST_CASE("load_idx rejects files that are shorter or longer than their extents") {

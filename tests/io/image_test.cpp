@@ -107,6 +107,7 @@ TEST_CASE("read_image applies the orientation of JPEG files") {
       }
     }
     CHECK(right);
+    CHECK(identical(read_bytes_as_image(with_orientation(file, orientation, true)), image));
   }
   for (const int nonsense : {0, 9, 60000})
     CHECK(identical(read_bytes_as_image(with_orientation(file, nonsense)), stored));
