@@ -209,6 +209,25 @@ TEST_CASE("--help describes every option of a program, with its default") {
   }
 }
 
+TEST_CASE("--help of convert shows the options in groups") {
+  const Programs run;
+  std::istringstream lines(run("convert --help").text);
+  std::map<std::string, std::string> groups;
+  std::string group;
+  const std::regex option("^  (?:-h,)?--([a-z-]+).*");
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch found;
+    if (!line.empty() && line[0] != ' ') group = line;
+    if (std::regex_match(line, found, option)) groups[group] += found[1].str() + " ";
+  }
+  CHECK(groups == std::map<std::string, std::string>{
+                      {"Checking:", "no-check check-with tolerance size seed "},
+                      {"ONNX as OUT:", "opset ir-version onnx-images fold preprocessing "},
+                      {"Options:", "help quiet "},
+                      {"Weights into a model:", "model network implementation input outputs match partial "},
+                      {"Writing:", "weights classes scale "}});
+}
+
 TEST_CASE("--help of train lists the recipes, and a message too") {
   const Programs run;
   const std::string recipes =

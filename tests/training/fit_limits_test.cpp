@@ -1,10 +1,13 @@
-// The limits of the numbers in the options of fit, evaluate, DataLoader and callbacks from both sides.
+// The limits of the numbers in the options of fit, data, augmentation and callbacks from both sides.
 #include "layers/core/activation.hpp"
 #include "layers/core/dense.hpp"
 #include "layers/graph/input.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/limits.hpp"
 #include "training/callbacks/callbacks.hpp"
+#include "training/callbacks/tensorboard.hpp"
+#include "training/checkpoint/checkpoint.hpp"
+#include "training/data/data_loader.hpp"
 #include "training/evaluate.hpp"
 #include "training/fit.hpp"
 
@@ -79,6 +82,94 @@ TEST_CASE("a loss of probabilities accepts outputs that are wrong by rounding") 
       "evaluate: expected a model that gives probabilities, as binary_cross_entropy takes them, got the output ";
   CHECK(error_of([&] { evaluated(-0.0011); }) == message + "-0.0011" + advice);
   CHECK(error_of([&] { evaluated(1.0011); }) == message + "1.0011" + advice);
+}
+
+TEST_CASE("numbers of DataLoader, Augmentation and Dataset are accepted up to their limits") {
+  const Dataset data(Tensor::zeros({3, 4, 4, 1}), Tensor::labels({0, 1, 2}), 3);
+  integer_limits("DataLoader: expected a batch_size of at least 1, got ",
+                 [&](auto n) { DataLoader(data, {.batch_size = n}); }, {1, 100}, {0, -1});
+  integer_limits("DataLoader: expected a batch_size of at most 3, the number of samples, with drop_last, got ",
+                 [&](auto n) { DataLoader(data, {.batch_size = n, .drop_last = true}); }, {3}, {4});
+  integer_limits("DataLoader: expected prefetch in [0, 64], got ", [&](auto n) { DataLoader(data, {.prefetch = n}); },
+                 {0, 64}, {-1, 65});
+  integer_limits(
+      "DataLoader: expected a part in [0, parts) and parts from 1 to 65536, got ",
+      [&](auto n) { DataLoader(data, {.part = n, .parts = 3}); }, {0, 2}, {-1, 3}, " and 3");
+  integer_limits("DataLoader: expected a part in [0, parts) and parts from 1 to 65536, got 0 and ",
+                 [&](auto n) { DataLoader(data, {.parts = n}); }, {1, 65536}, {0, 65537});
+  integer_limits("DataLoader::epoch: expected a number of 0 or more, got ",
+                 [&](auto n) { DataLoader(data, {}).epoch(n); }, {0}, {-1});
+  integer_limits("Epoch: expected a batch in [0, 3), got ",
+                 [&](auto n) { DataLoader(data, {.batch_size = 1}).epoch(0)[n]; }, {0, 2}, {-1, 3});
+  struct Row {
+    const char* name;
+    double Augmentation::*option;
+    double most;
+  };
+  for (const auto& [name, option, most] : {Row{"rotation", &Augmentation::rotation, 180},
+                                           {"zoom", &Augmentation::zoom, 100},
+                                           {"shift", &Augmentation::shift, 1},
+                                           {"brightness", &Augmentation::brightness, 1},
+                                           {"contrast", &Augmentation::contrast, 1}}) {
+    number_limits(fmt::format("DataLoader: expected augmentation.{} in [0, {}], got ", name, most),
+                  [&, &member = option](double value) {
+                    Augmentation augmentation;
+                    augmentation.*member = value;
+                    DataLoader(data, {.augmentation = augmentation});
+                  },
+                  {0, most}, {below_0, std::nextafter(most, infinity)});
+  }
+  integer_limits("Dataset::sample: expected an index in [0, 3), got ", [&](auto n) { data.sample(n); }, {0, 2},
+                 {-1, 3});
+  integer_limits(
+      "Dataset::rows: expected 0 <= begin < end <= 3, the number of samples, got [1, ",
+      [&](auto n) { data.rows(1, n); }, {2, 3}, {1, 4}, ")");
+  integer_limits(
+      "Dataset::rows: expected 0 <= begin < end <= 3, the number of samples, got [", [&](auto n) { data.rows(n, 2); },
+      {0, 1}, {-1, 2}, ", 2)");
+  integer_limits("Dataset::subset: expected indices in [0, 3), got ",
+                 [&](auto n) {
+                   data.subset({1, n});
+                 },
+                 {0, 2}, {-1, 3});
+  number_limits("split: expected a fraction between 0 and 1, got ", [&](double f) { split(data, f); }, {0.5}, {0, 1});
+}
+
+TEST_CASE("numbers of callbacks are accepted up to their limits") {
+  for (const bool plateau : {false, true}) {
+    const std::string who = plateau ? "ReduceLROnPlateau" : "EarlyStopping";
+    integer_limits(who + ": expected a patience of at least 0, got ",
+                   [=](auto n) {
+                     if (plateau) ReduceLROnPlateau({.patience = static_cast<int>(n)});
+                     if (!plateau) EarlyStopping({.patience = static_cast<int>(n)});
+                   },
+                   {0}, {-1});
+    number_limits(who + ": expected a finite min_delta of at least 0, got ",
+                  [=](double d) {
+                    if (plateau) ReduceLROnPlateau({.min_delta = d});
+                    if (!plateau) EarlyStopping({.min_delta = d});
+                  },
+                  {0, largest}, {below_0, infinity});
+  }
+  number_limits("ReduceLROnPlateau: expected a factor between 0 and 1, got ",
+                [](double f) { ReduceLROnPlateau({.factor = f}); }, {above_0, std::nextafter(1, 0)}, {0, 1});
+  integer_limits("ReduceLROnPlateau: expected a cooldown of at least 0, got ",
+                 [](auto n) { ReduceLROnPlateau({.cooldown = static_cast<int>(n)}); }, {0}, {-1});
+  number_limits("ReduceLROnPlateau: expected a finite min_learning_rate of at least 0, got ",
+                [](double r) { ReduceLROnPlateau({.min_learning_rate = r}); }, {0, largest}, {below_0, infinity});
+  CHECK(error_of([] { CSVLogger({.path = ""}); }) == "CSVLogger: expected a path, got an empty one");
+  CHECK(error_of([] { EarlyStopping({.monitor = ""}); }) ==
+        "EarlyStopping: expected the name of a figure to watch, got an empty one");
+  CHECK(error_of([] { Checkpoint({.folder = ""}); }) == "Checkpoint: expected a folder, got an empty name");
+  integer_limits("Checkpoint: expected to keep at least 1, got ",
+                 [](auto n) { Checkpoint({.folder = "x", .keep = static_cast<int>(n)}); }, {1}, {0});
+  integer_limits(
+      "Checkpoint: expected every_epochs and every_steps of at least 0, got ",
+      [](auto n) { Checkpoint({.folder = "x", .every_epochs = static_cast<int>(n)}); }, {0}, {-1}, " and 0");
+  integer_limits("TensorBoard: expected every_steps of at least 0, got ",
+                 [](auto n) { TensorBoard({.folder = "x", .every_steps = n}); }, {0}, {-1});
+  integer_limits("TensorBoard: expected histogram_epochs of at least 0, got ",
+                 [](auto n) { TensorBoard({.folder = "x", .histogram_epochs = static_cast<int>(n)}); }, {0}, {-1});
 }
 
 }  // namespace xtape
