@@ -191,5 +191,35 @@ TEST_CASE("a missing path is named") {
   CHECK(error_of([&] { save_weights(seeded_model(1), missing); }).find(missing) != std::string::npos);
 }
 
+TEST_CASE("the text of a report has every number, name, shape and type, and at most 20 names of a kind") {
+  LoadReport report;
+  CHECK(report.text() == "0 of 0 parameters matched");
+  CHECK(report.complete());
+  report.matched = {{"a/kernel", "a.weight", {2, 3}, {2, 3}, DType::float32, "float32"},
+                    {"a/bias", "a.bias", {3}, {3}, DType::float32, "float16"},
+                    {"b/bias", "b.bias", {4}, {4}, DType::float32, "bfloat16"},
+                    {"c/bias", "c.bias", {5}, {5}, DType::float32, "float16"}};
+  report.left_out = {"steps"};
+  CHECK(report.complete());
+  CHECK(
+      report.text() ==
+      "4 of 4 parameters matched, 1 of them converted from bfloat16, 2 of them converted from float16; 1 left out, as "
+      "they hold no floating-point numbers: steps");
+  report.left_out = {};
+  report.mismatched = {{"d", "d", {2}, {3, 1}, DType::float64, "float32"},
+                       {"e", "f", {2}, {2}, DType::float32, "int8"}};
+  report.missing = {"g\x1b"};
+  for (int i = 0; i < 20; ++i) report.unexpected.push_back(fmt::format("u{}", i));
+  const std::string begin =
+      "4 of 7 parameters matched, 1 of them converted from bfloat16, 2 of them converted from float16; 1 missing: g?; "
+      "2 "
+      "of another shape or type: d (float32 (3, 1) for float64 (2,)), e from f (int8 (2,) for float32 (2,)); ";
+  const std::string names = "u0, u1, u2, u3, u4, u5, u6, u7, u8, u9, u10, u11, u12, u13, u14, u15, u16, u17, u18, u19";
+  CHECK(report.text() == begin + "20 unexpected: " + names);
+  report.unexpected.emplace_back("u20");
+  CHECK(report.text() == begin + "21 unexpected: " + names + ", ...");
+  CHECK_FALSE(report.complete());
+}
+
 }  // namespace
 }  // namespace xtape

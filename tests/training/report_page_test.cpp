@@ -1,5 +1,6 @@
 // A whole report is compared with report_page.html, which has been read: every title, number, label
 // and coordinate. The style sheet, the bytes of images, and what depends on the machine and the day are left out.
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -107,4 +108,52 @@ TEST_CASE("a report names the machine, the version and the minute in which it wa
   CHECK((cell("written") == minute(before) || cell("written") == minute(after)));
   CHECK(cell("xtape") == version());
   CHECK_FALSE(cell("processor").empty());
+}
+
+TEST_CASE(
+    "the form of a report depends on the numbers of classes, confusions and mistakes, and on the size of images") {
+  // One sample of each class; the first `wrong` of them are predicted as the next class.
+  const auto page_of_classes = [](std::int64_t classes, std::int64_t wrong, const Shape& image = {2, 2, 1},
+                                  const std::string& last_name = "z") {
+    std::vector<std::int64_t> labels;
+    Tensor outputs = Tensor::zeros({classes, classes});
+    ReportInput input;
+    for (std::int64_t i = 0; i < classes; ++i) {
+      labels.push_back(i);
+      outputs.mutable_data<float>()[i * classes + (i < wrong ? i + 1 : i)] = 1;
+      input.class_names.push_back(i + 1 < classes ? std::to_string(i) : last_name);
+    }
+    input.data = Dataset(Tensor::zeros(image.prepended(classes), DType::uint8), Tensor::labels(labels), classes);
+    input.outputs = outputs;
+    const TemporaryFolder folder;
+    save_report(folder / "report.html", input);
+    return content_of(folder / "report.html");
+  };
+  const auto count = [](const std::string& text, const std::string& what) {
+    int found = 0;
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  const auto has = [](const std::string& text, const std::string& what) {
+    return text.find(what) != std::string::npos;
+  };
+  CHECK(has(page_of_classes(24, 0), "<table class='matrix'>"));
+  CHECK(has(page_of_classes(25, 0), "<table class='matrix dense'>"));
+  CHECK(has(page_of_classes(3, 0, {2, 2, 1}, "abc"), "<table class='matrix'>"));
+  CHECK(has(page_of_classes(3, 0, {2, 2, 1}, "abcd"), "<table class='matrix turned'>"));
+  CHECK(has(page_of_classes(100, 0), "Confusion matrix"));
+  CHECK_FALSE(has(page_of_classes(101, 0), "Confusion matrix"));
+  for (const auto& [classes, wrong, shown] : {std::tuple(20, 10, 10), {20, 11, 10}, {101, 50, 50}, {101, 51, 50}}) {
+    const std::string text = page_of_classes(classes, wrong);
+    CHECK(count(text, "<td class='name'>") == shown);
+    CHECK(count(text, "<img ") == std::min(wrong, 24));
+    CHECK(has(text, fmt::format("{} of {} mistakes on {} samples", std::min(wrong, 24), wrong, classes)));
+  }
+  CHECK(has(page_of_classes(3, 1, {47, 20, 3}), "<div class='gallery coarse'>"));
+  CHECK(has(page_of_classes(3, 1, {20, 48, 3}), "<div class='gallery'>"));
+  CHECK(has(page_of_classes(3, 1, {152, 76, 1}), "<img width='76' height='152'"));
+  CHECK(has(page_of_classes(3, 1, {77, 153, 1}), "<img width='152' height='76'"));  // 77 * 152 / 153 is 76.5
+  CHECK(has(page_of_classes(3, 1, {304, 1, 1}), "<img width='1' height='152'"));
+  CHECK(has(page_of_classes(3, 1, {2, 2, 3}), "Worst mistakes"));
+  CHECK_FALSE(has(page_of_classes(3, 1, {2, 2, 2}), "Worst mistakes"));
 }
