@@ -270,8 +270,9 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first", "activation": "softmax"})",
        "activation: expected a function of elements"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "padding": "causal"})",
-       "layer conv2d_1 of class Conv2D: padding: expected a name of a padding, which Keras has, got [1,0,0,0]; put a "
-       "ZeroPadding layer before the layer"},
+       "padding: expected \"valid\", \"same\" or four amounts of at most 2147483647, got \"causal\"; xtape's Conv2D "
+       "has "
+       "nothing else, so change the layer in Keras and save the model again"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "activity_regularizer": "l2"})", "activity_regularizer"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "invented": 1})", "\"invented\""},
       {"Conv2D", R"({"filters": 1000000, "kernel_size": [1000, 1000], "padding": "same"})",

@@ -15,7 +15,7 @@ TEST_CASE("Einsum reads operands of any kind or rejects them with an Error that 
           for (const bool two : {true, false}) {
             const std::string equation = letters + (two ? "," + others : "") + output;
             INFO(first << " " << second << " " << equation << " " << batch_axis);
-            auto file = file_with("Einsum", two ? std::vector{first, second} : std::vector{first});
+            auto file = file_of_node("Einsum", two ? std::vector{first, second} : std::vector{first});
             set_text(file, "equation", equation);
             if (is_read(file, batch_axis)) ++read;
           }
@@ -27,14 +27,14 @@ TEST_CASE("Einsum reads operands of any kind or rejects them with an Error that 
 }
 
 TEST_CASE("a constant of integers is no operand of Einsum") {
-  auto file = file_with("Einsum", {"x", "integers"});
+  auto file = file_of_node("Einsum", {"x", "integers"});
   set_text(file, "equation", "abcd,b");
   CHECK_THAT(error_in(file),
              Catch::Contains("node \"tested\" (Einsum, opset 17): expected floating operands, got integers"));
 }
 
 TEST_CASE("the matrices of a Resize are not trained") {
-  auto file = file_with("Resize", {"x", "", "", "sizes"});
+  auto file = file_of_node("Resize", {"x", "", "", "sizes"});
   add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 7, 5});
   set_text(file, "mode", "cubic");
   const Model model = onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model();
@@ -69,7 +69,7 @@ TEST_CASE("an attribute of text with a value that ONNX does not define is an Err
   };
   for (const Row& row : rows) {
     INFO(row.type << " " << row.attribute);
-    auto file = file_with(row.type, row.inputs);
+    auto file = file_of_node(row.type, row.inputs);
     add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
     add_constant(*file.mutable_graph(), "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
     for (const auto& [name, value] : row.texts) set_text(file, name, value);
@@ -91,7 +91,7 @@ TEST_CASE("the first and the last axis of an array are read, and axes beyond the
                                                                            {"LayerNormalization", {"x", "scale"}}};
   for (const auto& [type, inputs] : rows) {
     for (const std::int64_t axis : {-5, -4, 3, 4}) {
-      auto file = file_with(type, inputs);
+      auto file = file_of_node(type, inputs);
       add_constant(*file.mutable_graph(), "index", {1}, {0});
       add_constant(*file.mutable_graph(), "scale", axis < 0 ? Integers{2, 4, 4, 3} : Integers{3});
       set_integers(file, "axis", {axis});
@@ -226,13 +226,13 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        {{{4, 4, 5}, "node \"tested\" (Resize, opset 17): expected a scale or a size for each of 4 axes, got 3"}}},
   };
   for (const char* type : {"DepthToSpace", "SpaceToDepth"}) {  // 1024 is accepted, but no divisor of the extents
-    auto file = file_with(type, {"x"});
+    auto file = file_of_node(type, {"x"});
     set_integers(file, "blocksize", {1024});
     CHECK_THAT(error_in(file), Catch::Contains("expected") && !Catch::Contains("a blocksize of 1 to 1024"));
   }
   for (const Row& row : rows) {
     const auto error_of = [&](const Integers& numbers) {
-      auto file = file_with(row.type, row.inputs);
+      auto file = file_of_node(row.type, row.inputs);
       for (const auto& [name, values] : row.attributes) set_integers(file, name, values);
       if (row.name == "a") {
         add_constant(*file.mutable_graph(), "a", {std::ssize(numbers)}, numbers);
@@ -328,7 +328,7 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
   };
   for (const Row& row : rows) {
     INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
-    auto file = file_with(row.type, row.inputs);
+    auto file = file_of_node(row.type, row.inputs);
     if (row.type == "GroupNormalization") file.mutable_opset_import(0)->set_version(18);
     add_constant(*file.mutable_graph(), "zero", {}, {0});
     add_constant(*file.mutable_graph(), "one", {}, {1});
@@ -384,7 +384,7 @@ TEST_CASE("integers that are computed from a shape are an Error where they are n
   };
   for (const Row& row : rows) {
     INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
-    auto file = file_with(row.type, row.inputs);
+    auto file = file_of_node(row.type, row.inputs);
     add_constant(*file.mutable_graph(), "a", {std::ssize(row.integers)}, row.integers);
     CHECK_THAT(error_in(file, false), Catch::Contains(row.message));
   }

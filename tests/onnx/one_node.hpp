@@ -11,7 +11,7 @@ using Integers = std::vector<std::int64_t>;
 
 /// A graph with the input "x" (2, 4, 4, 3), constants, the shape of x "shape", and one node of the given
 /// type, which reads `inputs` and writes "y".
-inline xtape_onnx::ModelProto file_with(const std::string& type, const std::vector<std::string>& inputs) {
+inline xtape_onnx::ModelProto file_of_node(const std::string& type, const std::vector<std::string>& inputs) {
   xtape_onnx::ModelProto file;
   file.set_ir_version(8);
   file.add_opset_import()->set_version(17);

@@ -33,7 +33,7 @@ void check_fractions(const std::string& type,
                      std::initializer_list<std::pair<const char*, double Options::*>> options) {
   for (const auto& [name, member] : options) {
     number_limits(fmt::format("{}: expected {} in [0, 1), got ", type, name), with<AnyOptimizer>(member),
-                  {0, std::nextafter(1, 0)}, {below_0, 1});
+                  {0, std::nextafter(1, 0)}, {below_zero, 1});
   }
 }
 
@@ -42,7 +42,7 @@ void check_not_negative(const std::string& type,
                         std::initializer_list<std::pair<const char*, double Options::*>> options) {
   for (const auto& [name, member] : options) {
     number_limits(fmt::format("{}: expected a finite {} of at least 0, got ", type, name), with<AnyOptimizer>(member),
-                  {0, largest}, {below_0, infinity});
+                  {0, greatest_finite}, {below_zero, infinite});
   }
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("options of optimizers are accepted up to their limits, and messages s
   check_common<SGD, SGDOptions>("SGD");
   check_fractions<SGD, SGDOptions>("SGD", {{"momentum", &SGDOptions::momentum}});
   check_limits<double>("SGD: expected momentum above 0 with nesterov, got ",
-                       [](double m) { SGD({scalar()}, {.momentum = m, .nesterov = true}); }, {above_0}, {0});
+                       [](double m) { SGD({scalar()}, {.momentum = m, .nesterov = true}); }, {above_zero}, {0});
   check_moments<Adam, AdamOptions>("Adam");
   check_moments<AdamW, AdamWOptions>("AdamW");
   check_moments<Adamax, AdamaxOptions>("Adamax");
@@ -78,7 +78,7 @@ TEST_CASE("options of optimizers are accepted up to their limits, and messages s
   check_common<LARS, LARSOptions>("LARS");
   check_fractions<LARS, LARSOptions>("LARS", {{"momentum", &LARSOptions::momentum}});
   number_limits("LARS: expected a finite trust_coefficient above 0, got ", with<LARS>(&LARSOptions::trust_coefficient),
-                {above_0, largest}, {0, infinity});
+                {above_zero, greatest_finite}, {0, infinite});
   check_common<Lion, LionOptions>("Lion");
   check_fractions<Lion, LionOptions>("Lion", {{"beta1", &LionOptions::beta1}, {"beta2", &LionOptions::beta2}});
   check_common<RMSprop, RMSpropOptions>("RMSprop");
@@ -101,7 +101,7 @@ TEST_CASE("options of optimizers are accepted up to their limits, and messages s
                     if (!decay) group.learning_rate_factor = value;
                     SGD({scalar()}, {.groups = {group}});
                   },
-                  {0, largest}, {below_0, infinity});
+                  {0, greatest_finite}, {below_zero, infinite});
   }
 }
 

@@ -68,7 +68,7 @@ TEST_CASE("an empty function is rejected as a schedule") {
 TEST_CASE("arguments of schedules are accepted up to their limits, and messages say what was expected") {
   using namespace test;
   const auto rates = [](const std::string& message, const std::function<void(double)>& make) {
-    number_limits(message, make, {0, largest}, {below_0, infinity});
+    number_limits(message, make, {0, greatest_finite}, {below_zero, infinite});
   };
   rates("LearningRate: expected a finite number of at least 0, got ", [](double r) { schedule::constant(r); });
   rates("schedule::exponential: expected a finite initial rate of at least 0, got ",
@@ -76,7 +76,7 @@ TEST_CASE("arguments of schedules are accepted up to their limits, and messages 
   integer_limits("schedule::exponential: expected decay_steps above 0, got ",
                  [](auto n) { schedule::exponential(1, n, 1); }, {1}, {0, -1});
   number_limits("schedule::exponential: expected a finite decay rate above 0, got ",
-                [](double r) { schedule::exponential(1, 1, r); }, {above_0, largest}, {0, infinity});
+                [](double r) { schedule::exponential(1, 1, r); }, {above_zero, greatest_finite}, {0, infinite});
   rates("schedule::cosine: expected a finite initial rate of at least 0, got ",
         [](double r) { schedule::cosine(r, 1); });
   rates("schedule::cosine: expected a finite final_rate of at least 0, got ",
@@ -93,11 +93,11 @@ TEST_CASE("arguments of schedules are accepted up to their limits, and messages 
   integer_limits("schedule::cosine_restarts: expected steps above 0, got ",
                  [](auto n) { schedule::cosine_restarts(1, n); }, {1}, {0});
   number_limits("schedule::cosine_restarts: expected a finite period_factor of at least 1, got ",
-                [](double f) { schedule::cosine_restarts(1, 1, {.period_factor = f}); }, {1, largest},
-                {std::nextafter(1, 0), infinity});
+                [](double f) { schedule::cosine_restarts(1, 1, {.period_factor = f}); }, {1, greatest_finite},
+                {std::nextafter(1, 0), infinite});
   number_limits("schedule::cosine_restarts: expected a finite rate_factor above 0, got ",
-                [](double f) { schedule::cosine_restarts(1, 1, {.rate_factor = f}); }, {above_0, largest},
-                {0, infinity});
+                [](double f) { schedule::cosine_restarts(1, 1, {.rate_factor = f}); }, {above_zero, greatest_finite},
+                {0, infinite});
   rates("schedule::cosine_restarts: expected a finite final_rate of at least 0, got ",
         [](double r) { schedule::cosine_restarts(1, 1, {.final_rate = r}); });
   rates("schedule::polynomial: expected a finite initial rate of at least 0, got ",
@@ -107,7 +107,8 @@ TEST_CASE("arguments of schedules are accepted up to their limits, and messages 
   rates("schedule::polynomial: expected a finite final_rate of at least 0, got ",
         [](double r) { schedule::polynomial(1, 1, {.final_rate = r}); });
   number_limits("schedule::polynomial: expected a finite power above 0, got ",
-                [](double p) { schedule::polynomial(1, 1, {.power = p}); }, {above_0, largest}, {0, infinity});
+                [](double p) { schedule::polynomial(1, 1, {.power = p}); }, {above_zero, greatest_finite},
+                {0, infinite});
   rates("schedule::inverse_time: expected a finite initial rate of at least 0, got ",
         [](double r) { schedule::inverse_time(r, 1, 1); });
   integer_limits("schedule::inverse_time: expected decay_steps above 0, got ",

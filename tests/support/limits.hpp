@@ -37,8 +37,8 @@ inline void number_limits(const std::string& message, const std::function<void(d
   check_limits<double>(message, use, {}, {std::numeric_limits<double>::quiet_NaN()}, rest);
 }
 
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
-inline constexpr double above_0 = std::numeric_limits<double>::denorm_min(), below_0 = -above_0;
-inline constexpr double largest = std::numeric_limits<double>::max();
+inline constexpr double infinite = std::numeric_limits<double>::infinity();
+inline constexpr double above_zero = std::numeric_limits<double>::denorm_min(), below_zero = -above_zero;
+inline constexpr double greatest_finite = std::numeric_limits<double>::max();
 
 }  // namespace xtape::test

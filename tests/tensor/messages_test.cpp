@@ -44,7 +44,7 @@ TEST_CASE("invalid arguments of tensors and shapes are errors with the values th
   const Tensor x = Tensor::ones({2, 3});
   const std::int64_t large = std::int64_t{1} << 40, most = std::int64_t{1} << 62;
   check_messages({
-      {"Tensor: expected memory for (35184372088832, 2) of float64 (562949.9 GB), got none from the system",
+      {"Tensor: expected memory for (35184372088832, 2) of float64 (562950.0 GB), got none from the system",
        [] {
          Tensor::zeros({std::int64_t{1} << 45, 2}, DType::float64);
        }},
@@ -60,9 +60,9 @@ TEST_CASE("invalid arguments of tensors and shapes are errors with the values th
       {"Tensor::arange: expected finite numbers and a step other than 0, got (1, 2, 0)",
        [] { Tensor::arange(1, 2, 0); }},
       {"Tensor::arange: expected finite numbers and a step other than 0, got (1, inf, 3)",
-       [] { Tensor::arange(1, infinity, 3); }},
+       [] { Tensor::arange(1, infinite, 3); }},
       {"Tensor::arange: expected finite numbers and a step other than 0, got (-inf, 1, 3)",
-       [] { Tensor::arange(-infinity, 1, 3); }},
+       [] { Tensor::arange(-infinite, 1, 3); }},
       {"Tensor::arange: expected finite numbers and a step other than 0, got (1, 2, nan)",
        [] { Tensor::arange(1, 2, std::nan("")); }},
       {"Tensor::arange: expected less than 2^62 numbers, got 4.611686018427388e+18",

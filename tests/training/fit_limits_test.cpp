@@ -41,9 +41,9 @@ std::function<void(std::int64_t)> fit_with(const std::function<void(FitOptions&,
 }  // namespace
 
 TEST_CASE("numbers of fit are accepted up to their limits, and messages say what was expected") {
-  constexpr std::int64_t most = std::int64_t{1} << 30, greatest = std::numeric_limits<int>::max();
+  constexpr std::int64_t most = std::int64_t{1} << 30, most_int = std::numeric_limits<int>::max();
   integer_limits("fit: expected at least 1 epoch, got ",
-                 fit_with([](auto& o, auto n) { o.epochs = static_cast<int>(n); }), {1, greatest}, {0, -1});
+                 fit_with([](auto& o, auto n) { o.epochs = static_cast<int>(n); }), {1, most_int}, {0, -1});
   integer_limits(
       "fit: expected an initial_epoch of at least 0 and below epochs, which is the number of the last one, got ",
       fit_with([](auto& o, auto n) { o.initial_epoch = static_cast<int>(n); }), {0, 2}, {-1, 3}, " and 3");
@@ -60,12 +60,12 @@ TEST_CASE("numbers of fit are accepted up to their limits, and messages say what
                 [](double weight) {
                   fit_without_steps({.class_weights = {1, 1, weight}});
                 },
-                {0, largest}, {below_0, infinity});
+                {0, greatest_finite}, {below_zero, infinite});
   number_limits("fit: expected a finite weight of at least 0 for the loss softmax_cross_entropy, got ",
                 [](double weight) {
                   fit_without_steps({.loss = {{loss::softmax_cross_entropy(), weight}}});
                 },
-                {above_0, largest}, {below_0, infinity});
+                {above_zero, greatest_finite}, {below_zero, infinite});
 }
 
 TEST_CASE("a loss of probabilities accepts outputs that are wrong by rounding") {
@@ -117,7 +117,7 @@ TEST_CASE("numbers of DataLoader, Augmentation and Dataset are accepted up to th
                     augmentation.*member = value;
                     DataLoader(data, {.augmentation = augmentation});
                   },
-                  {0, most}, {below_0, std::nextafter(most, infinity)});
+                  {0, most}, {below_zero, std::nextafter(most, infinite)});
   }
   integer_limits("Dataset::sample: expected an index in [0, 3), got ", [&](auto n) { data.sample(n); }, {0, 2},
                  {-1, 3});
@@ -149,14 +149,15 @@ TEST_CASE("numbers of callbacks are accepted up to their limits") {
                     if (plateau) ReduceLROnPlateau({.min_delta = d});
                     if (!plateau) EarlyStopping({.min_delta = d});
                   },
-                  {0, largest}, {below_0, infinity});
+                  {0, greatest_finite}, {below_zero, infinite});
   }
   number_limits("ReduceLROnPlateau: expected a factor between 0 and 1, got ",
-                [](double f) { ReduceLROnPlateau({.factor = f}); }, {above_0, std::nextafter(1, 0)}, {0, 1});
+                [](double f) { ReduceLROnPlateau({.factor = f}); }, {above_zero, std::nextafter(1, 0)}, {0, 1});
   integer_limits("ReduceLROnPlateau: expected a cooldown of at least 0, got ",
                  [](auto n) { ReduceLROnPlateau({.cooldown = static_cast<int>(n)}); }, {0}, {-1});
   number_limits("ReduceLROnPlateau: expected a finite min_learning_rate of at least 0, got ",
-                [](double r) { ReduceLROnPlateau({.min_learning_rate = r}); }, {0, largest}, {below_0, infinity});
+                [](double r) { ReduceLROnPlateau({.min_learning_rate = r}); }, {0, greatest_finite},
+                {below_zero, infinite});
   CHECK(error_of([] { CSVLogger({.path = ""}); }) == "CSVLogger: expected a path, got an empty one");
   CHECK(error_of([] { EarlyStopping({.monitor = ""}); }) ==
         "EarlyStopping: expected the name of a figure to watch, got an empty one");
