@@ -271,7 +271,7 @@ TEST_CASE("train prints the plan of a run and its results, and the report lists 
     INFO(row.options << "\n" << trained.text);
     const std::string size = row.options.ends_with("20") ? "(32, 32, 3)" : "(64, 64, 3)";
     CHECK_THAT(without_times(trained.text),
-               Catch::StartsWith(row.start + "; 8 training and 2 test images " + size + "; 1 epochs, " + row.end +
+               Catch::StartsWith(row.start + "; 8 training and 2 test images " + size + "; 1 epoch, " + row.end +
                                  ", seed 0, # threads\nepoch 1/1  "));
     Settings settings = settings_of(run.folder() / "out/report.html");
     REQUIRE(settings.size() == 11);
