@@ -284,7 +284,7 @@ void check_numbers(const FitOptions& options) {
   check(options.accumulate >= 1 && options.accumulate <= most, "fit: expected accumulate from 1 to {}, got {}", most,
         options.accumulate);
   check(options.steps_per_epoch >= 0 && options.steps_per_epoch <= most,
-        "fit: expected steps_per_epoch of at least 0, got {}", options.steps_per_epoch);
+        "fit: expected steps_per_epoch from 0 to {}, got {}", most, options.steps_per_epoch);
 }
 
 /// Whether the batches can be divided as Distributed says.

@@ -151,9 +151,9 @@ std::string ZipFile::read(const std::string& name) const {
                     zip_file_strerror(entry.get()));
     done += static_cast<std::size_t>(count);
   }
-  char beyond = 0;  // reading the end compares the checksum
-  archive.require(zip_fread(entry.get(), &beyond, 1) == 0, "expected the checksum of the entry \"{}\", got: {}", name,
-                  zip_file_strerror(entry.get()));
+  char beyond = 0;                                             // reading the end compares the checksum
+  const bool right = zip_fread(entry.get(), &beyond, 1) == 0;  // before the text of its error is asked for
+  archive.require(right, "expected the checksum of the entry \"{}\", got: {}", name, zip_file_strerror(entry.get()));
   return bytes;
 }
 

@@ -11,8 +11,7 @@ Shape::Shape(std::span<const std::int64_t> extents) {
   for (const std::int64_t extent : extents) {
     check(extent >= 0, "Shape: expected extents of 0 or more, got {} for axis {}", extent, rank_);
     if (extent > 0) {
-      check(nonzero_size <= most / extent, "Shape: expected fewer than 2^62 elements, got ({})",
-            fmt::join(extents, ", "));
+      check(nonzero_size <= most / extent, "Shape: expected at most 2^62 elements, got ({})", fmt::join(extents, ", "));
       nonzero_size *= extent;
     }
     size_ = extent == 0 ? 0 : size_ * extent;

@@ -61,7 +61,8 @@ T converted(Source value) {
   if constexpr (std::is_integral_v<T> && !std::is_same_v<T, Source>) {
     const auto v = static_cast<double>(value);
     const double most = std::ldexp(1.0, std::numeric_limits<T>::digits);  // the largest value plus 1
-    check(v > static_cast<double>(std::numeric_limits<T>::min()) - 1 && v < most,
+    constexpr auto least = static_cast<double>(std::numeric_limits<T>::min());
+    check((v > least - 1 || v == least) && v < most,  // for int64, least - 1 is rounded to least
           "Tensor: expected values that fit {}, got {}", dtype_of<T>, value);
   }
   return static_cast<T>(value);

@@ -192,5 +192,5 @@ TEST_CASE("the folder of helpers can be set, and a missing helper is an Error wi
   std::ofstream(folder / "xtape-draw") << "text";
   fs::permissions(folder / "xtape-draw", fs::perms::owner_all);
   CHECK_THAT(test::error_of([&] { HelperProcess("test", draw_helper); }),
-             Catch::Contains("test: expected to start the program") && Catch::Contains("Exec format error"));
+             Catch::Contains("test: expected to start the program ") && Catch::Contains("got: Exec format error"));
 }

@@ -71,16 +71,17 @@ inline std::string jpeg_file(const Tensor& image) {
   return jpeg_file(image.data<std::uint8_t>(), image.dim(0), image.dim(1));
 }
 
-/// Exif data that contain only an orientation.
-inline std::string orientation_exif(int orientation) {
-  return std::string("II*\0", 4) + little_endian(8, 4) + little_endian(1, 2) + little_endian(0x0112, 2) +
-         little_endian(3, 2) + little_endian(1, 4) + little_endian(static_cast<std::uint64_t>(orientation), 4) +
-         little_endian(0, 4);
+/// Exif data that contain only an orientation, with the small or the large byte of a number first.
+inline std::string orientation_exif(int orientation, bool large_first = false) {
+  const auto number = large_first ? big_endian : little_endian;
+  const auto value = static_cast<std::uint64_t>(orientation);
+  return std::string(large_first ? "MM\0*" : "II*\0", 4) + number(8, 4) + number(1, 2) + number(0x0112, 2) +
+         number(3, 2) + number(1, 4) + number(value, 2) + number(0, 2) + number(0, 4);
 }
 
 /// The JPEG file with an orientation.
-inline std::string with_orientation(const std::string& jpeg, int orientation) {
-  const std::string body = std::string("Exif\0\0", 6) + orientation_exif(orientation);
+inline std::string with_orientation(const std::string& jpeg, int orientation, bool large_first = false) {
+  const std::string body = std::string("Exif\0\0", 6) + orientation_exif(orientation, large_first);
   return jpeg.substr(0, 2) + "\xFF\xE1" + big_endian(body.size() + 2, 2) + body + jpeg.substr(2);
 }
 

@@ -107,6 +107,7 @@ TEST_CASE("read_image applies the orientation of JPEG files") {
       }
     }
     CHECK(right);
+    CHECK(identical(read_bytes_as_image(with_orientation(file, orientation, true)), image));
   }
   for (const int nonsense : {0, 9, 60000})
     CHECK(identical(read_bytes_as_image(with_orientation(file, nonsense)), stored));
@@ -184,9 +185,11 @@ TEST_CASE("read_image rejects pixels with a wrong checksum, and other formats") 
   std::string png = png_file(2, 2, 8, 2, "abcdefghijkl");
   png[png.size() - 12 - 6] ^= 1;
   CHECK_THAT(image_error_for(png), Contains("an undamaged PNG file"));
-  CHECK_THAT(image_error_for(""), Contains("a JPEG or PNG file, got another or an empty one"));
-  CHECK_THAT(image_error_for("GIF89a"), Contains("a JPEG or PNG file"));
-  CHECK_THAT(image_error_for("\xFF\xD8\xFF\xE0 and then text"), Contains("a JPEG header, got: "));
+  CHECK_THAT(image_error_for(""), Contains("read_image: expected a JPEG or PNG file, got another or an empty one: "));
+  CHECK_THAT(image_error_for("GIF89a"),
+             Contains("read_image: expected a JPEG or PNG file, got another or an empty one: "));
+  CHECK_THAT(image_error_for("\xFF\xD8\xFF\xE0 and then text"),
+             Contains("read_image: expected a JPEG header, got: Premature end of JPEG file; in "));
   CHECK_THAT(image_error_for("\x89PNG\r\n\x1A\n and then text"), Contains("a PNG header"));
 }
 
@@ -219,11 +222,11 @@ TEST_CASE("read_image allocates no memory for pixels that are not in the file") 
   const std::string png = "\x89PNG\r\n\x1A\n" +
                           png_chunk("IHDR", big_endian(900'000) + big_endian(900'000) + "\x08\x02\0\0\0"s) +
                           png_chunk("IDAT", "some");
-  CHECK_THAT(image_error_for(png), Contains("1 to 268435456 pixels, got 900000 x 900000"));
+  CHECK_THAT(image_error_for(png), Contains("read_image: expected 1 to 268435456 pixels, got 900000 x 900000 in "));
   std::string jpeg = jpeg_file(gradient(8, 8));
   const std::size_t frame = jpeg.find("\xFF\xC0");
   jpeg.replace(frame + 5, 4, "\xFF\x01\xFF\x02");  // height and width
-  CHECK_THAT(image_error_for(jpeg), Contains("got 65281 x 65282"));
+  CHECK_THAT(image_error_for(jpeg), Contains("read_image: expected 1 to 268435456 pixels, got 65281 x 65282 in "));
   CHECK(kernels::pool_usage().held == before);
 }
 
@@ -239,8 +242,10 @@ TEST_CASE("read_image does not read files above 1 GiB") {
 TEST_CASE("read_image names missing files and folders") {
   const TemporaryFolder folder;
   CHECK_THAT(error_of([&] { read_image(folder / "none"); }),
-             Contains((folder / "none").string()) && Contains("No such"));
-  CHECK_THAT(error_of([&] { read_image(folder.path()); }), Contains("which is a folder"));
+             Contains((folder / "none").string()) && Contains("read_image: expected a file that can be read, got ") &&
+                 Contains("No such file or directory"));
+  CHECK_THAT(error_of([&] { read_image(folder.path()); }),
+             Contains("read_image: expected a file, got ") && Contains("which is a folder"));
 }
 
 TEST_CASE("write_png writes files that read_image reads, and rejects tensors that are not images") {
@@ -252,9 +257,14 @@ TEST_CASE("write_png writes files that read_image reads, and rejects tensors tha
   CHECK(identical(to_grey(read_image(folder / "a.png")), grey));
   CHECK(entries_in(folder.path()) == 1);
   const auto error = [&](const Tensor& image) { return error_of([&] { write_png(folder / "b.png", image); }); };
-  CHECK_THAT(error(photo.to(DType::float32)), Contains("of uint8") && Contains("float32 (40, 56, 3)"));
-  CHECK_THAT(error(photo.reshaped({40, 168})), Contains("(40, 168)"));
-  CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }), Contains("got no folder"));
+  CHECK_THAT(error(photo.to(DType::float32)), Contains("encode_png: expected an image (height, width, 3 or 1) of uint8 "
+                                                       "with 1 to 2^28 pixels, got float32 (40, 56, 3)"));
+  CHECK_THAT(
+      error(photo.reshaped({40, 168})),
+      Contains(
+          "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got uint8 (40, 168)"));
+  CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }),
+             Contains("expected to write ") && Contains("got no folder ") && Contains("make it first"));
   CHECK(entries_in(folder.path()) == 1);
 }
 
@@ -270,11 +280,12 @@ TEST_CASE("a side of an image may be longer than a million pixels") {
 }
 
 TEST_CASE("to_grey uses the weights of ITU-R BT.601") {
-  CHECK_THAT(error_of([] { to_grey(Tensor()); }), Contains("got an undefined tensor"));
+  CHECK_THAT(error_of([] { to_grey(Tensor()); }),
+             Contains("to_grey: expected an image (height, width, 3) of uint8, got an undefined tensor"));
   const Tensor image = rgb(2, 2, {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255});
   CHECK(identical(to_grey(image), Tensor::of({2, 2, 1}, {76, 150, 29, 255}, DType::uint8)));
   CHECK_THAT(error_of([&] {
                to_grey(image.reshaped({2, 6}));
              }),
-             Contains("to_grey: expected an image") && Contains("(2, 6)"));
+             Contains("to_grey: expected an image (height, width, 3) of uint8, got uint8 (2, 6)"));
 }

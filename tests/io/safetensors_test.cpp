@@ -98,8 +98,10 @@ TEST_CASE("tensors of types that are not read are listed, and only reading them 
                Contains("F32, F64, F16, BF16, I64 or U8 for tensor \"" + codes[i]) && Contains("got " + codes[i]));
   }
   CHECK(safetensors_metadata(folder / "file").at("k") == "v");
-  CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }),
-             Contains("got I32") && Contains("list_safetensors()"));
+  CHECK_THAT(
+      error_of([&] { load_safetensors(folder / "file"); }),
+      Contains("load_safetensors: expected dtype F32, F64, F16, BF16, I64 or U8 for tensor \"I32\", got I32 in ") &&
+          Contains("list_safetensors() describes all tensors and reads those that are needed"));
 }
 
 TEST_CASE("a tensor of nine axes is listed, and only reading it is an error") {
@@ -112,7 +114,8 @@ TEST_CASE("a tensor of nine axes is listed, and only reading it is an error") {
   CHECK(identical(list[0].read(), Tensor::of({1}, {1})));
   CHECK(list[1].type == "float32 with 9 axes");
   CHECK_FALSE(list[1].dtype.has_value());
-  CHECK_THAT(error_of([&] { list[1].read(); }), Contains("at most 8 axes in tensor \"x\", got 9"));
+  CHECK_THAT(error_of([&] { list[1].read(); }),
+             Contains("load_safetensors: expected at most 8 axes in tensor \"x\", got 9 in "));
 }
 
 TEST_CASE("threads read tensors of one file at the same time") {
@@ -183,28 +186,42 @@ TEST_CASE("save_safetensors rejects names and tensors that it cannot write, and 
   const auto error = [&](const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
     return error_of([&] { save_safetensors(folder / "file", tensors, metadata); });
   };
-  CHECK_THAT(error({{"w", Tensor()}}, {}), Contains("undefined tensor \"w\""));
-  CHECK_THAT(error({{"w", one_element}, {"w", one_element}}, {}), Contains("\"w\" twice"));
-  CHECK_THAT(error({{"__metadata__", one_element}}, {}), Contains("reserved"));
+  CHECK_THAT(error({{"w", Tensor()}}, {}),
+             Contains("save_safetensors: expected arrays, got an undefined tensor \"w\" for "));
+  CHECK_THAT(error({{"w", one_element}, {"w", one_element}}, {}),
+             Contains("save_safetensors: expected different names, got \"w\" twice for "));
+  CHECK_THAT(error({{"__metadata__", one_element}}, {}),
+             Contains("save_safetensors: expected names of tensors, got \"__metadata__\" for ") &&
+                 Contains("which is reserved"));
   CHECK_THAT(error({{"\xff", one_element}}, {}), Contains("UTF-8") && Contains((folder / "file").string()));
   CHECK_THAT(error({}, {{"k", "\xff"}}), Contains("UTF-8"));
   CHECK(entries_in(folder.path()) == 0);
   CHECK_THAT(error_of([&] {
                save_safetensors(folder / "none" / "file", {{"w", one_element}});
              }),
-             Contains("none/file") && Contains("got no folder"));
+             Contains("expected to write ") && Contains("got no folder ") && Contains("make it first") &&
+                 Contains("none/file"));
 }
 
 TEST_CASE("load_safetensors rejects missing and short files and other formats") {
   const TemporaryFolder folder;
-  CHECK_THAT(error_of([&] { load_safetensors(folder / "none"); }), Contains("none") && Contains("No such file"));
-  CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }), Contains("folder"));
-  CHECK_THAT(error_for_bytes(""), Contains("expected a safetensors file, got an empty file: "));
-  CHECK_THAT(error_for_bytes("1234567"), Contains("got 7 bytes"));
+  CHECK_THAT(error_of([&] { load_safetensors(folder / "none"); }),
+             Contains("load_safetensors: expected a file that can be read, got ") &&
+                 Contains("No such file or directory") && Contains("none"));
+  CHECK_THAT(error_of([&] { load_safetensors(folder.path()); }),
+             Contains("load_safetensors: expected a file, got ") && Contains("which is a folder"));
+  CHECK_THAT(error_for_bytes(""), Contains("load_safetensors: expected a safetensors file, got an empty file: "));
+  CHECK_THAT(error_for_bytes("1234567"),
+             Contains("load_safetensors: expected the 8 bytes of the header's length, got 7 bytes in "));
   CHECK_THAT(error_for_bytes("\x89PNG\r\n\x1a\n and so on"),
-             Contains("expected a safetensors file, got one of another format: "));
-  CHECK_THAT(error_for_bytes(std::string(8, '\xff') + "{}"), Contains("at most 2 bytes, got 18446744073709551615"));
-  CHECK_THAT(error_for_bytes(little_endian(3) + "{}"), Contains("at most 2 bytes, got 3"));
+             Contains("load_safetensors: expected a safetensors file, got one of another format: "));
+  CHECK_THAT(
+      error_for_bytes(std::string(8, '\xff') + "{}"),
+      Contains("load_safetensors: expected a header of at most 2 bytes, got 18446744073709551615 at offset 0 of ") &&
+          Contains("is it a safetensors file?"));
+  CHECK_THAT(error_for_bytes(little_endian(3) + "{}"),
+             Contains("load_safetensors: expected a header of at most 2 bytes, got 3 at offset 0 of ") &&
+                 Contains("is it a safetensors file?"));
   CHECK_THAT(error_for_bytes(little_endian(0)), Contains("JSON"));
 }
 
@@ -212,58 +229,93 @@ TEST_CASE("load_safetensors rejects a header above the limit of the format") {
   const TemporaryFolder folder;
   write_bytes(folder / "file", little_endian(100'000'001));
   std::filesystem::resize_file(folder / "file", 200'000'000);  // a sparse file
-  CHECK_THAT(error_of([&] { load_safetensors(folder / "file"); }), Contains("at most 100000000 bytes, got 100000001"));
+  CHECK_THAT(
+      error_of([&] { load_safetensors(folder / "file"); }),
+      Contains("load_safetensors: expected a header of at most 100000000 bytes, got 100000001 at offset 0 of ") &&
+          Contains("is it a safetensors file?"));
 }
 
 TEST_CASE("load_safetensors rejects a header that is not valid JSON of the format") {
   CHECK_THAT(error_for_header("{\"w\":"), Contains("JSON header at offset 8") && Contains("parse error"));
   CHECK_THAT(error_for_header("{} {}"), Contains("parse error"));
   CHECK_THAT(error_for_header("{\"\xff\":{}}"), Contains("UTF-8"));
-  CHECK_THAT(error_for_header("[]"), Contains("JSON object as header, got array"));
-  CHECK_THAT(error_for_header("{\"w\":3}"), Contains("tensor \"w\", got number"));
-  CHECK_THAT(error_for_header("{\"__metadata__\":[]}"), Contains("__metadata__"));
-  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":1}}"), Contains("expected text") && Contains("\"k\""));
-  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":{}}}"), Contains("nesting"));
+  CHECK_THAT(error_for_header("[]"), Contains("load_safetensors: expected a JSON object as header, got array in "));
+  CHECK_THAT(error_for_header("{\"w\":3}"),
+             Contains("load_safetensors: expected a JSON object for tensor \"w\", got number in "));
+  CHECK_THAT(error_for_header("{\"__metadata__\":[]}"),
+             Contains("load_safetensors: expected a JSON object for \"__metadata__\", got array in "));
+  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":1}}"),
+             Contains("load_safetensors: expected text in \"__metadata__\", got number for \"k\" in "));
+  CHECK_THAT(error_for_header("{\"__metadata__\":{\"k\":{}}}"),
+             Contains("load_safetensors: expected a header of objects of fields, got deeper nesting in "));
   const std::string entry = R"({"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
-  CHECK_THAT(error_for_header("{\"w\":" + entry + ",\"w\":" + entry + "}", "x"), Contains("\"w\" twice"));
+  CHECK_THAT(error_for_header("{\"w\":" + entry + ",\"w\":" + entry + "}", "x"),
+             Contains("load_safetensors: expected different names, got \"w\" twice in the header of "));
   CHECK_THAT(error_for_header(R"({"w":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,1]}})", "x"),
-             Contains("\"dtype\" twice"));
+             Contains("load_safetensors: expected different names, got \"dtype\" twice in the header of "));
 }
 
 TEST_CASE("a header nested a million levels deep is rejected and does not exhaust the stack") {
-  CHECK_THAT(error_for_header(std::string(1'000'000, '[')), Contains("JSON object as header, got array"));
-  CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')), Contains("tensor \"w\", got array"));
-  CHECK_THAT(error_for_header("{\"w\":{\"shape\":" + std::string(1'000'000, '[')), Contains("nesting"));
+  CHECK_THAT(error_for_header(std::string(1'000'000, '[')),
+             Contains("load_safetensors: expected a JSON object as header, got array in "));
+  CHECK_THAT(error_for_header("{\"w\":" + std::string(1'000'000, '[')),
+             Contains("load_safetensors: expected a JSON object for tensor \"w\", got array in "));
+  CHECK_THAT(error_for_header("{\"w\":{\"shape\":" + std::string(1'000'000, '[')),
+             Contains("load_safetensors: expected a header of objects of fields, got deeper nesting in "));
   std::string objects;
   for (int i = 0; i < 1'000'000; ++i) objects += "{\"a\":";
-  CHECK_THAT(error_for_header(objects), Contains("nesting"));
+  CHECK_THAT(error_for_header(objects),
+             Contains("load_safetensors: expected a header of objects of fields, got deeper nesting in "));
 }
 
 TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
   const std::string data(8, 'x');
-  CHECK_THAT(error_for_header(one("\"F8_E5M2\"", "[8]", "[0,8]"), data),
-             Contains("F32, F64, F16, BF16, I64 or U8") && Contains("\"w\"") && Contains("F8_E5M2"));
-  CHECK_THAT(error_for_header(one("\"\"", "[8]", "[0,8]"), data), Contains("the name of a type as dtype"));
-  CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data), Contains("got 7"));
-  CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data), Contains("got nothing"));
-  CHECK_THAT(error_for_header(R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", data),
-             Contains("as shape") && Contains("null"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[-2]", "[0,8]"), data), Contains("as shape") && Contains("[-2]"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[2.0]", "[0,8]"), data), Contains("as shape") && Contains("[2.0]"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data), Contains("2^62"));
+  CHECK_THAT(
+      error_for_header(one("\"F8_E5M2\"", "[8]", "[0,8]"), data),
+      Contains("load_safetensors: expected dtype F32, F64, F16, BF16, I64 or U8 for tensor \"w\", got F8_E5M2 in ") &&
+          Contains("list_safetensors() describes all tensors and reads those that are needed"));
+  CHECK_THAT(error_for_header(one("\"\"", "[8]", "[0,8]"), data),
+             Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got \"\" in "));
+  CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data),
+             Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got 7 in "));
+  CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data),
+             Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got nothing in "));
+  CHECK_THAT(
+      error_for_header(R"({"w":{"dtype":"F32","data_offsets":[0,8]}})", data),
+      Contains("load_safetensors: expected a list of integers from 0 to 2^62 as shape of tensor \"w\", got null in "));
+  CHECK_THAT(
+      error_for_header(one("\"F32\"", "[-2]", "[0,8]"), data),
+      Contains("load_safetensors: expected a list of integers from 0 to 2^62 as shape of tensor \"w\", got [-2] in "));
+  CHECK_THAT(
+      error_for_header(one("\"F32\"", "[2.0]", "[0,8]"), data),
+      Contains("load_safetensors: expected a list of integers from 0 to 2^62 as shape of tensor \"w\", got [2.0] in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[9223372036854775808]", "[0,8]"), data),
+             Contains("load_safetensors: expected a list of integers from 0 to 2^62 as shape of tensor \"w\", got "
+                      "[9223372036854775808] in "));
   CHECK_THAT(error_for_header(one("\"F32\"", "[4611686018427387905]", "[0,8]"), data),
-             Contains("expected a list of integers from 0 to 2^62 as shape of tensor \"w\""));
+             Contains("load_safetensors: expected a list of integers from 0 to 2^62 as shape of tensor \"w\", got "
+                      "[4611686018427387905] in "));
   CHECK_THAT(error_for_header(one("\"F32\"", "[4611686018427387904]", "[0,8]"), data), !Contains("a list of integers"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data), Contains("2^62"));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[4294967296,4294967296]", "[0,8]"), data),
+             Contains("load_safetensors: expected the shape of tensor \"w\", got: Shape: expected at most 2^62 "
+                      "elements, got (4294967296, 4294967296) in "));
   CHECK_THAT(error_for_header(one("\"F32\"", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), data),
-             Contains("at most 8 axes in tensor \"w\", got 9"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[3]", "[0,8]"), data), Contains("3 elements of float32") &&
-                                                                         Contains("\"w\" of shape (3,)") &&
-                                                                         Contains("8 bytes (offsets 0 to 8)"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[1]", "[0,7]"), data), Contains("got 7 bytes"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[0]"), data), Contains("data_offsets [begin, end]"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[8,0]"), data), Contains("got [8, 0]"));
-  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[4,12]"), data), Contains("within the 8 bytes of data"));
+             Contains("load_safetensors: expected at most 8 axes in tensor \"w\", got 9 in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[3]", "[0,8]"), data),
+             Contains("load_safetensors: expected 3 elements of float32 for tensor \"w\" of shape (3,), got 8 bytes "
+                      "(offsets 0 to 8) in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[1]", "[0,7]"), data),
+             Contains("load_safetensors: expected 1 elements of float32 for tensor \"w\" of shape (1,), got 7 bytes "
+                      "(offsets 0 to 7) in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[0]"), data),
+             Contains("load_safetensors: expected data_offsets [begin, end] within the 8 bytes of data for tensor "
+                      "\"w\", got [0] in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[8,0]"), data),
+             Contains("load_safetensors: expected data_offsets [begin, end] within the 8 bytes of data for tensor "
+                      "\"w\", got [8, 0] in "));
+  CHECK_THAT(error_for_header(one("\"F32\"", "[2]", "[4,12]"), data),
+             Contains("load_safetensors: expected data_offsets [begin, end] within the 8 bytes of data for tensor "
+                      "\"w\", got [4, 12] in "));
 }
 
 TEST_CASE("load_safetensors rejects gaps, overlaps, and missing or extra data") {
@@ -272,17 +324,21 @@ TEST_CASE("load_safetensors rejects gaps, overlaps, and missing or extra data") 
            R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + second + "}}";
   };
   CHECK_THAT(error_for_header(two("[0,2]", "[1,3]"), "xyz"),
-             Contains("overlap") && Contains("\"b\" at offset 1 after 2"));
+             Contains("load_safetensors: expected data without overlap, got tensor \"b\" at offset 1 after 2 in "));
   CHECK_THAT(error_for_header(two("[3,5]", "[0,2]"), "vwxyz"),
-             Contains("gaps") && Contains("\"a\" at offset 3 after 2"));
-  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwxyz"), Contains("4 bytes of data") && Contains("got 5"));
-  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwx"), Contains("within the 3 bytes of data for tensor \"b\""));
+             Contains("load_safetensors: expected data without gaps, got tensor \"a\" at offset 3 after 2 in "));
+  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwxyz"),
+             Contains("load_safetensors: expected 4 bytes of data, as the header says, got 5 in "));
+  CHECK_THAT(error_for_header(two("[0,2]", "[2,4]"), "vwx"),
+             Contains("load_safetensors: expected data_offsets [begin, end] within the 3 bytes of data for tensor "
+                      "\"b\", got [2, 4] in "));
 }
 
 TEST_CASE("load_safetensors allocates no memory for elements that are not in the file") {
   const std::size_t before = kernels::pool_usage().held;
   CHECK_THAT(error_for_header(one("\"F32\"", "[1099511627776]", "[0,4398046511104]"), "data"),
-             Contains("within the 4 bytes"));
+             Contains("load_safetensors: expected data_offsets [begin, end] within the 4 bytes of data for tensor "
+                      "\"w\", got [0, 4398046511104] in "));
   CHECK(kernels::pool_usage().held == before);
 }
 
@@ -299,6 +355,9 @@ TEST_CASE("time and memory for a header are proportional to its length") {
   std::string zeros = "0", fields = "\"f\":0";
   for (int i = 0; i < 1000; ++i) zeros += ",0", fields += fmt::format(",\"f{}\":0", i);
   CHECK_THAT(error_for_header(one("\"F32\"", "[" + zeros, "")),
-             Contains("at most 64 numbers as shape of tensor \"w\""));
-  CHECK_THAT(error_for_header("{\"w\":{" + fields), Contains("tensor \"w\", got more than 100 fields"));
+             Contains("load_safetensors: expected at most 64 numbers as shape of tensor \"w\", got more in "));
+  CHECK_THAT(
+      error_for_header("{\"w\":{" + fields),
+      Contains(
+          "load_safetensors: expected dtype, shape and data_offsets for tensor \"w\", got more than 100 fields in "));
 }

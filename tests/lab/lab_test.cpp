@@ -102,6 +102,56 @@ TEST_CASE("a random figure must be possible, and is comparable if it is near tha
   CHECK_FALSE(as_expected({"step", "quantity", {0.5}, {0.5}, Printed::decimals4, Claim::random}));  // has no Measure
 }
 
+TEST_CASE("figures agree and are comparable up to their limits") {
+  const auto agree = [](double report, double ours, Printed printed) {
+    return agrees({"step", "quantity", {report}, {ours}, printed});
+  };
+  for (const auto& [printed, tolerance] :
+       {std::pair(Printed::decimals4, 1e-4), {Printed::decimals8, 1e-8}, {Printed::digits16, 2e-12}}) {
+    for (const double sign : {-1.0, 1.0}) {
+      CHECK(agree(2 * sign, 2 * sign + 0.99 * tolerance, printed));
+      CHECK(agree(2 * sign, 2 * sign - 0.99 * tolerance, printed));
+      CHECK_FALSE(agree(2 * sign, 2 * sign + 1.01 * tolerance, printed));
+      CHECK_FALSE(agree(2 * sign, 2 * sign - 1.01 * tolerance, printed));
+    }
+  }
+  CHECK(agree(2, 2, Printed::integer));
+  CHECK_FALSE(agree(2, std::nextafter(2, 3), Printed::integer));
+  const auto near = [](Measure measure, double report, double ours) {
+    return comparable({"step", "quantity", {report}, {ours}, Printed::decimals4, Claim::random, {measure}});
+  };
+  CHECK((near(Measure::accuracy, 0.5, 0.6499) && near(Measure::accuracy, 0.5, 0.3501)));
+  CHECK_FALSE((near(Measure::accuracy, 0.5, 0.6501) || near(Measure::accuracy, 0.5, 0.3499)));
+  CHECK((near(Measure::loss, 2, 4) && near(Measure::loss, 2, 1)));
+  CHECK_FALSE((near(Measure::loss, 2, 4.001) || near(Measure::loss, 2, 0.999)));
+  CHECK((near(Measure::time, 75, 225) && near(Measure::time, 75, 25)));
+  CHECK_FALSE((near(Measure::time, 75, 225.1) || near(Measure::time, 75, 24.9)));
+}
+
+TEST_CASE("the table has a row for each figure, with the digits of the report and a verdict") {
+  CHECK(table({{"a step", "integers", {3, 4}, {3, 4}, Printed::integer},
+               {"a step", "four digits", {0.12345}, {0.12345}, Printed::decimals4},
+               {"a step", "eight", {0.5}, {0.5}, Printed::decimals8, Claim::wrong},
+               {"another", "all digits", {0.1}, {0.1}, Printed::digits16},
+               {"another", "a measured loss", {}, {0.25}, Printed::decimals4, Claim::random, {Measure::loss}},
+               {"another", "words that need a second line", {1}, {2}, Printed::integer}}) ==
+        "step                    quantity                 the report               xtape                    verdict\n"
+        "-----------------------------------------------------------------------------------------------------------"
+        "------------\n"
+        "a step                  integers                 3 4                      3 4                      same\n"
+        "                        four digits              0.1235                   0.1235                   same to "
+        "1e-4\n"
+        "                        eight                    0.50000000               0.50000000               DIFFERENT\n"
+        "another                 all digits               0.1                      0.1                      same to "
+        "1e-12\n"
+        "                        a measured loss                                   0.2500                   not in the "
+        "report\n"
+        "                        words that need a second 1                        2                        DIFFERENT\n"
+        "                        line\n");
+  CHECK(wrapped("three short words", 12, 2) == "  three\n  short\n  words\n");
+  CHECK(wrapped("three short words", 13, 2) == "  three short\n  words\n");
+}
+
 TEST_CASE("the table wraps long figures inside their columns", "[lab]") {
   const std::string text =
       table({{"a step", "ten numbers", std::vector<double>(10, -0.5), std::vector<double>(10, -0.5)}});

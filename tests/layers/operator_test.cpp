@@ -53,23 +53,27 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
   };
   const std::vector<Row> rows{
       {{.function = "ReduceSum", .axes = {1}}, {{2, 3}}, ""},
-      {{.function = "ReduceSum", .axes = {}}, {{2, 3}}, "ReduceSum: expected at least one axis, got none"},
+      {{.function = "ReduceSum", .axes = {}}, {{2, 3}}, "Operator: ReduceSum: expected at least one axis, got none"},
       {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 1}}, {{2, 3}}, ""},
       {{.function = "Slice", .axes = {1}, .numbers = {0, 1, 0}},
        {{2, 3}},
-       "Slice: expected a step other than 0, got 0"},
+       "Operator: Slice: expected a step other than 0, got 0"},
       {{.function = "Tile", .numbers = {1, 2}}, {{2, 3}}, ""},
-      {{.function = "Tile", .numbers = {1, 0}}, {{2, 3}}, "Tile: expected numbers of at least 1, got 0"},
+      {{.function = "Tile", .numbers = {1, 0}}, {{2, 3}}, "Operator: Tile: expected numbers of at least 1, got 0"},
       {{.function = "Pad", .numbers = {0, 0, 1, 0}}, {{2, 3}}, ""},
       {{.function = "Pad", .numbers = {0, -1, 1, 0}},
        {{2, 3}},
-       "Pad: expected numbers of at least 0, got (0, -1, 1, 0)"},
+       "Operator: Pad: expected numbers of at least 0, got (0, -1, 1, 0)"},
       {{.function = "Pad", .numbers = {0, 0, -1, 0}},
        {{2, 3}},
-       "Pad: expected numbers of at least 0, got (0, 0, -1, 0)"},
+       "Operator: Pad: expected numbers of at least 0, got (0, 0, -1, 0)"},
       {{.function = "Gather", .axes = {1}, .numbers = {1, -2}}, {{2, 3}}, ""},
-      {{.function = "Gather", .axes = {1}, .numbers = {2}}, {{2, 3}}, "Gather: expected positions below 2, got 2"},
-      {{.function = "Gather", .axes = {1}, .numbers = {-3}}, {{2, 3}}, "Gather: expected positions below 2, got -3"},
+      {{.function = "Gather", .axes = {1}, .numbers = {2}},
+       {{2, 3}},
+       "Operator: Gather: expected positions below 2, got 2"},
+      {{.function = "Gather", .axes = {1}, .numbers = {-3}},
+       {{2, 3}},
+       "Operator: Gather: expected positions below 2, got -3"},
   };
   for (const Row& row : rows) {
     INFO(row.options.function.value << " " << row.message);
@@ -90,11 +94,15 @@ TEST_CASE("axes that do not exist in the samples are errors") {
   };
   const TensorSpec pixel{PartialShape{4, 4, 3}}, row{PartialShape{2, 3}};
   CHECK_THAT(error_of(PReLULayer({.shared_axes = {4}}), {pixel}),
-             Catch::Contains("axes in [1, 4) for its shared axes 4"));
-  CHECK_THAT(error_of(PReLULayer({.shared_axes = {1, 0}}), {pixel}), Catch::Contains("for its shared axes 1, 0"));
+             Catch::Contains("PReLU: expected axes in [1, 4) for its shared axes 4, got (None, 4, 4, 3)"));
+  CHECK_THAT(error_of(PReLULayer({.shared_axes = {1, 0}}), {pixel}),
+             Catch::Contains("PReLU: expected axes in [1, 4) for its shared axes 1, 0, got (None, 4, 4, 3)"));
   CHECK_NOTHROW(PReLULayer({.shared_axes = {3, -3}}).output_specs({pixel}));
-  CHECK_THAT(error_of(DotLayer({.axes = {3, 1}}), {row, row}), Catch::Contains("axes that exist, not 3"));
-  CHECK_THAT(error_of(DotLayer({.axes = {1, 0}}), {row, row}), Catch::Contains("axes that exist, not 0"));
-  CHECK_THAT(error_of(DotLayer({.axes = {1, 2}}), {row, row}), Catch::Contains("axes of one extent"));
+  CHECK_THAT(error_of(DotLayer({.axes = {3, 1}}), {row, row}),
+             Catch::Contains("Dot: expected axes that exist, not 3, got (None, 2, 3) and (None, 2, 3)"));
+  CHECK_THAT(error_of(DotLayer({.axes = {1, 0}}), {row, row}),
+             Catch::Contains("Dot: expected axes that exist, not 0, got (None, 2, 3) and (None, 2, 3)"));
+  CHECK_THAT(error_of(DotLayer({.axes = {1, 2}}), {row, row}),
+             Catch::Contains("Dot: expected axes of one extent, got (None, 2, 3) and (None, 2, 3)"));
   CHECK_NOTHROW(DotLayer({.axes = {1, -2}}).output_specs({row, row}));
 }

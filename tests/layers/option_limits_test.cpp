@@ -29,7 +29,10 @@ void limits(const char* option, const std::function<void(Number)>& make, std::in
   }
   for (const Number number : rejected) {
     INFO(option << " = " << number);
-    CHECK_THAT(error_of([&] { make(number); }), Catch::Contains("expected"));
+    const std::string message = error_of([&] { make(number); });
+    const std::size_t got = message.find(", got ");
+    REQUIRE((message.find(": expected ") != std::string::npos && got != std::string::npos));
+    CHECK_THAT(message.substr(got), Catch::Contains(fmt::format("{}", number)));
   }
 }
 void integer(const char* option, const std::function<void(std::int64_t)>& make,

@@ -66,20 +66,30 @@ TEST_CASE("files without a whole model are errors that say what they are") {
   CHECK_THAT(error(torch / "plain.pt"), Contains("weights alone") && Contains("plain.pt") && Contains("convert"));
   CHECK_THAT(error(torch / "legacy.pt"), Contains("weights alone"));
   save_weights(small_model(), folder / "w.safetensors");
-  CHECK_THAT(error(folder / "w.safetensors"), Contains("weights alone"));
+  CHECK_THAT(error(folder / "w.safetensors"),
+             Contains("load_model: expected a file of save_model(), got one without a \"graph\" in its metadata: ") &&
+                 Contains("weights alone are read by load_weights()"));
   save_weights(small_model(), folder / "w.h5");
-  CHECK_THAT(error(folder / "w.h5"), Contains("weights alone"));
+  CHECK_THAT(
+      error(folder / "w.h5"),
+      Contains(
+          "load_keras_model: expected an attribute model_config, which model.save() of Keras writes, got none in ") &&
+          Contains("weights alone are read by load_weights()"));
   std::ofstream(folder / "empty");
-  CHECK_THAT(error(folder / "empty"), Contains("an empty file"));
+  CHECK_THAT(error(folder / "empty"), Contains("load_any_model: expected a model, got an empty file: "));
   std::ofstream(folder / "text") << "some text, long enough";
-  CHECK_THAT(error(folder / "text"), Contains("another format"));
+  CHECK_THAT(error(folder / "text"), Contains("load_any_model: expected a model of xtape (.safetensors), Keras "
+                                              "(.keras, .h5) or ONNX (.onnx), got a file of another format: "));
   std::ofstream(folder / "text.onnx") << "some text, long enough";
-  CHECK_THAT(error(folder / "text.onnx"), Contains("load_onnx"));
-  CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.pt"); }), Contains("ends in .safetensors"));
+  CHECK_THAT(error(folder / "text.onnx"),
+             Contains("load_onnx: ") && Contains("expected an undamaged ONNX model, got other data"));
+  CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.pt"); }),
+             Contains("save_any_model: expected a name that ends in .safetensors, .keras, .h5, .hdf5 or .onnx, got "));
   CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.onnx", {.image_scale = "x"}); }),
-             Contains("image_scale"));
+             Contains("image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"x\""));
   CHECK_THAT(error_of([&] { save_model(small_model(), folder / "a", {.image_scale = "1..1"}); }),
-             Contains("save_model: ") && Contains("LOW..HIGH"));
+             Contains("save_model: ") &&
+                 Contains("image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"1..1\""));
 }
 
 TEST_CASE("image scales are those of their definitions") {
@@ -115,9 +125,10 @@ TEST_CASE("image scales are those of their definitions") {
     CHECK_THAT(error_of([&] { image_scale(name); }), Contains("image_scale: expected"));
   }
   const auto grey = Input({5, 4, 1});
-  CHECK_THAT(error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }),
-             Contains("three channels"));
+  CHECK_THAT(
+      error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }),
+      Contains("with_image_scale: expected a model that takes three channels for the scale imagenet, got (5, 4, 1)"));
   const auto vector = Input({5});
   CHECK_THAT(error_of([&] { with_image_scale(Model(vector, Dense({.units = 1})(vector)), image_scale("0..255")); }),
-             Contains("one image as input"));
+             Contains("with_image_scale: expected a model with one image as input, got 1 inputs, the first (5,)"));
 }

@@ -148,7 +148,7 @@ TEST_CASE("the default of every option of a layer is Keras's") {
   }
 }
 
-TEST_CASE("every argument of an initializer and a constraint, and its default, is Keras's") {
+TEST_CASE("every argument of an initializer, a regularizer and a constraint, and its default, is Keras's") {
   const auto same = [](const ConfigValue& ours, Json (*to_keras)(const Json&), const char* keras) {
     LayerConfig config;
     config.fields.push_back({"value", ours});
@@ -171,6 +171,16 @@ TEST_CASE("every argument of an initializer and a constraint, and its default, i
   initializer(truncated_normal(2, 3), R"(["TruncatedNormal", {"mean": 2.0, "stddev": 3.0}])");
   initializer(orthogonal(2), R"(["Orthogonal", {"gain": 2.0}])");
   initializer(identity(2), R"(["Identity", {"gain": 2.0}])");
+  const auto regularizer = [&](const Regularizer& ours, const char* keras) {
+    same(to_config(ours), regularizer_to_keras, keras);
+  };
+  regularizer(l1_l2(), R"(["L1L2", {"l1": 0.01, "l2": 0.01}])");
+  regularizer(l1_l2(0.5, 0.25), R"(["L1L2", {"l1": 0.5, "l2": 0.25}])");
+  regularizer(l1(0.5), R"(["L1L2", {"l1": 0.5, "l2": 0.0}])");
+  regularizer(l2(0.5), R"(["L1L2", {"l1": 0.0, "l2": 0.5}])");
+  regularizer(orthogonal_regularizer(), R"(["OrthogonalRegularizer", {"factor": 0.01, "mode": "rows"}])");
+  regularizer(orthogonal_regularizer(0.5, Vectors::columns),
+              R"(["OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}])");
   const auto constraint = [&](const Constraint& ours, const char* keras) {
     same(to_config(ours), constraint_to_keras, keras);
   };

@@ -255,8 +255,9 @@ TEST_CASE("every mode of Keras 1's Merge is the layer of Keras 2") {
       CHECK(dot->options().normalize == (mode == std::string("cos")));
   }
   json["config"][0]["config"]["mode"] = "min";
-  CHECK_THAT(error_of([&] { read(json, 1); }),
-             Contains("mode: expected sum, mul, ave, max, concat, dot or cos, got \"min\""));
+  CHECK_THAT(
+      error_of([&] { read(json, 1); }),
+      Contains("layer \"merge\" of class Merge: mode: expected sum, mul, ave, max, concat, dot or cos, got \"min\""));
 }
 
 TEST_CASE("a layer name with a slash loses it, and a long config is written and read") {
@@ -304,7 +305,10 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels"})", "data_format: expected"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "data_format": "channels_first", "activation": "softmax"})",
        "activation: expected a function of elements"},
-      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "padding": "causal"})", "padding: expected"},
+      {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "padding": "causal"})",
+       "padding: expected \"valid\", \"same\" or four amounts of at most 2147483647, got \"causal\"; xtape's Conv2D "
+       "has "
+       "nothing else, so change the layer in Keras and save the model again"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "activity_regularizer": "l2"})", "activity_regularizer"},
       {"Conv2D", R"({"filters": 2, "kernel_size": [1, 1], "invented": 1})", "\"invented\""},
       {"Conv2D", R"({"filters": 1000000, "kernel_size": [1000, 1000], "padding": "same"})",
@@ -351,7 +355,10 @@ TEST_CASE("a normalization whose scale Keras multiplies along other axes is not 
 TEST_CASE("calls in training or inference alone are rejected where they matter") {
   Json json = one_layer("Dropout", {{"rate", 0.5}});
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
-  CHECK_THAT(error_of([&] { read(json, 2); }), Contains("got training=True"));
+  CHECK_THAT(error_of([&] { read(json, 2); }),
+             Contains("layer \"tested\" of class Dropout: expected a call that follows the mode of the model, got "
+                      "training=True; xtape's calls have no such argument. In Keras, freeze batch normalization by "
+                      "trainable=False instead, or remove the layers that are random"));
   const std::vector<std::pair<const char*, Json>> random{
       {"SpatialDropout2D", {{"rate", 0.5}}},  {"AlphaDropout", {{"rate", 0.5}}},
       {"GaussianDropout", {{"rate", 0.5}}},   {"GaussianNoise", {{"stddev", 0.5}}},
@@ -370,7 +377,10 @@ TEST_CASE("calls in training or inference alone are rejected where they matter")
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", false}};
   CHECK_NOTHROW(read(json, 2));
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"mask", "x"}};
-  CHECK_THAT(error_of([&] { read(json, 2); }), Contains("without the argument mask"));
+  CHECK_THAT(
+      error_of([&] { read(json, 2); }),
+      Contains(
+          "layer \"tested\": expected a call without the argument mask, got \"x\"; xtape's layers do not have it"));
 }
 
 TEST_CASE("invalid graphs are errors") {
@@ -381,16 +391,27 @@ TEST_CASE("invalid graphs are errors") {
     json[Json::json_pointer(pointer)] = value;
     return error_of([&] { read(json, 2); });
   };
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "tested"), Contains("without loops"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "none"), Contains("the name of a layer of the model"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/1", 1U), Contains("one of the 1 calls"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/2", 1U), Contains("one of the 1 outputs"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes", Json::array()), Contains("expected inbound_nodes"));
-  CHECK_THAT(changed("/config/layers/1/name", "in"), Contains("different names"));
-  CHECK_THAT(changed("/config/output_layers", 3), Contains("output_layers: expected"));
-  CHECK_THAT(changed("/config/layers", 3), Contains("a list of layers"));
-  CHECK_THAT(changed("/config/layers/0/config/batch_input_shape", Json{nullptr, "x"}), Contains("shape: expected"));
-  CHECK_THAT(changed("/class_name", "Own"), Contains("expected a Functional, Model or Sequential"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "tested"),
+             Contains("layer \"tested\": expected a graph without loops, got a call that reads its own result"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "none"),
+             Contains("layer \"tested\": expected the name of a layer of the model, got \"none\""));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/1", 1U),
+             Contains("layer \"tested\": expected one of the 1 calls of layer \"in\", got number 1"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/2", 1U),
+             Contains("layer \"tested\": expected one of the 1 outputs of layer \"in\", got number 1"));
+  CHECK_THAT(changed("/config/layers/1/inbound_nodes", Json::array()),
+             Contains("layer \"tested\" of class Flatten: expected inbound_nodes, got none"));
+  CHECK_THAT(changed("/config/layers/1/name", "in"),
+             Contains("layer \"in\": expected layers with different names, got it twice"));
+  CHECK_THAT(changed("/config/output_layers", 3),
+             Contains("output_layers: expected [layer, call, output] or a list of them, got 3"));
+  CHECK_THAT(changed("/config/layers", 3),
+             Contains("expected a config with a list of layers, got "
+                      "{\"name\":\"m\",\"layers\":3,\"input_layers\":[[\"in\",0,0]],\"output_l"));
+  CHECK_THAT(changed("/config/layers/0/config/batch_input_shape", Json{nullptr, "x"}),
+             Contains("layer \"in\" of class InputLayer: shape: expected an option's value, got [\"x\"]"));
+  CHECK_THAT(changed("/class_name", "Own"),
+             Contains("expected a Functional, Model or Sequential, got a class Own; a subclass is code of Keras"));
 }
 
 TEST_CASE("files that hold no model are named") {
@@ -398,24 +419,44 @@ TEST_CASE("files that hold no model are named") {
   const auto input = Input({2});
   const Model model(input, Dense({.units = 3})(input));
   save_weights(model, folder / "w.h5");
-  CHECK_THAT(error_of([&] { load_keras_model(folder / "w.h5"); }), Contains("model_config") && Contains("w.h5"));
+  CHECK_THAT(
+      error_of([&] { load_keras_model(folder / "w.h5"); }),
+      Contains(
+          "load_keras_model: expected an attribute model_config, which model.save() of Keras writes, got none in ") &&
+          Contains("weights alone are read by load_weights()") && Contains("w.h5"));
   save_hdf5(folder / "empty.h5", {{"a", Tensor::ones({1})}}, {{"/", "model_config", {}}});
-  CHECK_THAT(error_of([&] { load_keras_model(folder / "empty.h5"); }),
-             Contains("model_config") && Contains("empty.h5"));
+  CHECK_THAT(
+      error_of([&] { load_keras_model(folder / "empty.h5"); }),
+      Contains(
+          "load_keras_model: expected an attribute model_config, which model.save() of Keras writes, got none in ") &&
+          Contains("weights alone are read by load_weights()") && Contains("empty.h5"));
   save_keras_model(model, folder / "m.keras");
   const std::string bytes = test::read_bytes(folder / "m.keras");
   test::write_bytes(folder / "cut.keras", bytes.substr(0, bytes.size() / 2));
-  CHECK_THAT(error_of([&] { load_keras_model(folder / "cut.keras"); }), Contains("zip archive"));
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "cut.keras"); }),
+             Contains("load_keras_model: expected an undamaged zip archive, got: Not a zip archive: "));
   std::string damaged = bytes;
   damaged[bytes.find("class_name")] = 'x';
   test::write_bytes(folder / "damaged.keras", damaged);
   CHECK_THAT(error_of([&] { load_keras_model(folder / "damaged.keras"); }), Contains("config.json"));
-  CHECK_THAT(error_of([&] { load_keras_model(folder / "none.keras"); }), Contains("none.keras"));
-  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.pb"); }), Contains(".keras, .h5 or .hdf5"));
-  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.weights.h5"); }), Contains("save_weights()"));
+  CHECK_THAT(error_of([&] { load_keras_model(folder / "none.keras"); }),
+             Contains("load_keras_model: expected a file that can be read, got ") &&
+                 Contains("No such file or directory") && Contains("none.keras"));
+  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.pb"); }),
+             Contains("save_keras_model: expected a name that ends in .keras, .h5 or .hdf5, got "));
+  CHECK_THAT(error_of([&] { save_keras_model(model, folder / "m.weights.h5"); }),
+             Contains("save_keras_model: expected the name of a model, got ") &&
+                 Contains("which Keras reads as weights alone; save_weights() writes them"));
   const auto image = Input({4, 4, 4});
   const Model blocks(image, DepthToSpace({.block_size = 2})(image));
-  CHECK_THAT(error_of([&] { save_keras_model(blocks, folder / "d.keras"); }), Contains("of class DepthToSpace"));
+  CHECK_THAT(
+      error_of([&] { save_keras_model(blocks, folder / "d.keras"); }),
+      Contains("save_keras_model: ") &&
+          Contains(
+              "layer depth_to_space_1 of class DepthToSpace: expected a layer that Keras has, got one that it lacks"));
   const Model padded(image, Conv2D({.filters = 1, .padding = {1, 0, 0, 0}})(image));
-  CHECK_THAT(error_of([&] { save_keras_model(padded, folder / "p.keras"); }), Contains("padding: expected"));
+  CHECK_THAT(error_of([&] { save_keras_model(padded, folder / "p.keras"); }),
+             Contains("save_keras_model: ") &&
+                 Contains("layer conv2d_1 of class Conv2D: padding: expected a name of a padding, which Keras has, got "
+                          "[1,0,0,0]; put a ZeroPadding layer before the layer"));
 }

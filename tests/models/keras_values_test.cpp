@@ -96,8 +96,9 @@ TEST_CASE("every initializer of Keras is read by all its names, and written by t
   CHECK_THAT(error_of([] {
                initializer_to_keras({{"name", "mine"}});
              }),
-             Contains("expected an initializer that Keras has, got mine"));
-  CHECK_THAT(error_of([] { initializer_from_keras(7); }), Contains("class_name and config, got 7"));
+             Contains("expected an initializer that Keras has, got mine; make the layer with one of xtape's"));
+  CHECK_THAT(error_of([] { initializer_from_keras(7); }),
+             Contains("expected a name, or an object with class_name and config, got 7"));
 }
 
 TEST_CASE("every regularizer of Keras is read by all its names, and written by the name of its class") {
@@ -129,11 +130,11 @@ TEST_CASE("every regularizer of Keras is read by all its names, and written by t
   CHECK_THAT(error_of([] { regularizer_from_keras(Json::parse(R"({"class_name": "L2", "config": {"l2": "x"}})")); }),
              Contains("l2: expected a number, got \"x\""));
   CHECK_THAT(error_of([] { regularizer_from_keras("l3"); }),
-             Contains("expected L1, L2, L1L2 or OrthogonalRegularizer"));
+             Contains("expected L1, L2, L1L2 or OrthogonalRegularizer, got \"l3\"; xtape has no other regularizers"));
   CHECK_THAT(error_of([] {
                regularizer_to_keras({{"orthogonal", 1.0}, {"vectors", "rows"}, {"l1", 0.5}});
              }),
-             Contains("got orthogonal together with l1 or l2"));
+             Contains("expected a regularizer that Keras has, got orthogonal together with l1 or l2"));
 }
 
 TEST_CASE("every constraint of Keras is read by all its names, and written by the name of its class") {
@@ -154,12 +155,13 @@ TEST_CASE("every constraint of Keras is read by all its names, and written by th
   check_rows(rows, constraint_from_keras, constraint_to_keras, "keras.constraints");
   CHECK(constraint_from_keras(nullptr) == nullptr);
   CHECK(constraint_to_keras(nullptr) == nullptr);
-  CHECK_THAT(error_of([] { constraint_from_keras("other"); }),
-             Contains("expected MaxNorm, MinMaxNorm, NonNeg or UnitNorm, got \"other\""));
+  CHECK_THAT(
+      error_of([] { constraint_from_keras("other"); }),
+      Contains("expected MaxNorm, MinMaxNorm, NonNeg or UnitNorm, got \"other\"; xtape has no other constraints"));
   CHECK_THAT(error_of([] {
                constraint_to_keras({{"name", "mine"}});
              }),
-             Contains("expected a constraint that Keras has, got mine"));
+             Contains("expected a constraint that Keras has, got mine; make the layer with one of xtape's"));
 }
 
 TEST_CASE("activation functions have the names of all versions of Keras") {
@@ -170,10 +172,17 @@ TEST_CASE("activation functions have the names of all versions of Keras") {
   CHECK(activation_from_keras("relu", 1) == "relu");
   CHECK(activation_from_keras(Json::parse(R"({"class_name": "function", "config": "swish"})"), 3) == "silu");
   CHECK(activation_to_keras("silu") == "silu");
-  CHECK_THAT(error_of([] { activation_from_keras("hard_sigmoid", 2); }), Contains("the hard_sigmoid of Keras 2"));
+  CHECK_THAT(
+      error_of([] { activation_from_keras("hard_sigmoid", 2); }),
+      Contains(
+          "expected an activation function of Keras 3, got the hard_sigmoid of Keras 2, which has another formula"));
   CHECK_THAT(error_of([] { activation_from_keras(Json::parse(R"({"class_name": "ReLU", "config": {}})"), 3); }),
-             Contains("expected the name of an activation function"));
-  CHECK_THAT(error_of([] { activation_to_keras("gelu_tanh"); }), Contains("got gelu_tanh"));
+             Contains("expected the name of an activation function, got {\"class_name\":\"ReLU\",\"config\":{}}; make "
+                      "it a separate layer in Keras and save the model again"));
+  CHECK_THAT(
+      error_of([] { activation_to_keras("gelu_tanh"); }),
+      Contains(
+          "expected an activation function that a name in Keras stands for, got gelu_tanh; Keras's \"gelu\" is exact"));
 }
 
 }  // namespace

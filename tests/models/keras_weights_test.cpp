@@ -148,23 +148,50 @@ TEST_CASE("a file whose names are those of other shapes may be loaded by order")
 
 TEST_CASE("files that Keras would not write are rejected, and the model is unchanged") {
   script();  // skips without h5py
-  CHECK_THAT(error_for("legacy", "huge"), Contains("hidden/hidden/kernel:0 (float32 (1048576, 1048576) for"));
-  CHECK_THAT(error_for("legacy", "external"), Contains("a group \"/hidden\"") && Contains("got none"));
-  CHECK_THAT(error_for("legacy", "soft loop"), Contains("a group \"/hidden\"") && Contains("got none"));
-  CHECK_THAT(error_for("keras3", "loop"), Contains("do its groups contain themselves?"));
-  CHECK_THAT(error_for("legacy", "numbers"), Contains("strings as attribute \"layer_names\""));
-  CHECK_THAT(error_for("legacy", "text"), Contains("(strings of 3 bytes (2,) for"));
+  CHECK_THAT(error_for("legacy", "huge"),
+             Contains("load_weights: expected the weights of model small in ") &&
+                 Contains("got 8 tensors: 7 of 8 parameters matched; 1 of another shape or type: hidden/kernel from "
+                          "hidden/hidden/kernel:0 (float32 (1048576, 1048576) for float32 (2, 4)); {.strict = false} "
+                          "loads the 7 that match"));
+  CHECK_THAT(error_for("legacy", "external"),
+             Contains("load_weights: expected a group \"/hidden\" for a layer that ") && Contains(" lists, got none"));
+  CHECK_THAT(error_for("legacy", "soft loop"),
+             Contains("load_weights: expected a group \"/hidden\" for a layer that ") && Contains(" lists, got none"));
+  CHECK_THAT(error_for("keras3", "loop"),
+             Contains("hdf5_dataset_names: expected at most 100000 objects, 64 deep, got more in ") &&
+                 Contains("do its groups contain themselves?"));
+  CHECK_THAT(error_for("legacy", "numbers"),
+             Contains("load_hdf5: expected strings as attribute \"layer_names\" of \"/\" in ") &&
+                 Contains("got another type"));
+  CHECK_THAT(error_for("legacy", "text"),
+             Contains("load_weights: expected the weights of model small in ") &&
+                 Contains("got 8 tensors: 7 of 8 parameters matched; 1 of another shape or type: hidden/kernel from "
+                          "hidden/hidden/kernel:0 (strings of 3 bytes (2,) for float32 (2, 4)); {.strict = false} "
+                          "loads the 7 that match"));
   CHECK_THAT(error_for("legacy", "int32"), Contains("8 of another shape or type") && Contains("(int32 (4,) for"));
   CHECK_THAT(error_for("legacy", "unlisted"),
-             Contains("norm/beta from norm/norm/beta:0 (nothing () for float32 (4,))"));
-  CHECK_THAT(error_for("legacy", "no layer"), Contains("a group \"/norm\" for a layer"));
-  CHECK_THAT(error_for("legacy", "no list"), Contains("an attribute weight_names of \"/norm\""));
-  CHECK_THAT(error_for("legacy", "twice"), Contains("one tensor for norm/gamma"));
-  CHECK_THAT(error_for("legacy", "theano"), Contains("Theano backend"));
+             Contains("load_weights: expected the weights of model small in ") &&
+                 Contains("got 8 tensors: 7 of 8 parameters matched; 1 of another shape or type: norm/beta from "
+                          "norm/norm/beta:0 (nothing () for float32 (4,)); {.strict = false} loads the 7 that match"));
+  CHECK_THAT(error_for("legacy", "no layer"),
+             Contains("load_weights: expected a group \"/norm\" for a layer that ") && Contains(" lists, got none"));
+  CHECK_THAT(error_for("legacy", "no list"),
+             Contains("load_weights: expected an attribute weight_names of \"/norm\" in ") && Contains("got none"));
+  CHECK_THAT(error_for("legacy", "twice"), Contains("load_weights: expected one tensor for norm/gamma, got "
+                                                    "\"norm/norm/gamma:0\" and \"norm/norm/gamma:0\" in ") &&
+                                               Contains(".match = Match::order may help"));
+  CHECK_THAT(error_for("legacy", "theano"),
+             Contains("load_weights: expected weights written with TensorFlow, got ") &&
+                 Contains(" of Keras's Theano backend, whose kernels are flipped; save them anew with TensorFlow"));
   CHECK_THAT(error_for("legacy", "other"), Contains("neither layer_names, model_weights nor layers"));
   CHECK_THAT(error_for("keras3", "early odd", {.strict = false}),
-             Contains("numbered 0, 2, 4, ...") && Contains("_layer_checkpoint_dependencies/dense_1/vars/0"));
-  CHECK_THAT(error_for("keras3", "plain", {.match = Match::order}), Contains("load it by name"));
+             Contains("load_weights: expected the layers of each class to be numbered 0, 2, 4, ..., as tf.keras 2.12 "
+                      "and 2.13 do, got \"_layer_checkpoint_dependencies/dense_1/vars/0\" in ") &&
+                 Contains("save the weights anew, as .h5 without .weights"));
+  CHECK_THAT(error_for("keras3", "plain", {.match = Match::order}),
+             Contains("load_weights: expected a file with an order of its tensors, got Keras 3's layout, which numbers "
+                      "the layers of each class, in ") &&
+                 Contains("load it by name"));
 }
 
 TEST_CASE("arrays that no tensor can hold are accepted if no parameter needs them") {

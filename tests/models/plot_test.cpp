@@ -5,6 +5,7 @@
 
 #include "layers/layers.hpp"
 #include "models/zoo/resnet50.hpp"
+#include "tests/models/everything.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -28,6 +29,11 @@ TEST_CASE("the picture of ResNet-50 has a box for each layer, an arrow for each 
   CHECK(count(text, "subgraph") == 16);
   CHECK(count(dot_text(model, {.blocks = false}), "subgraph") == 0);
   CHECK_THAT(text, Catch::Contains("<b>Conv2D</b>  conv1</td>") && Catch::Contains("(32 × 32 × 64) · 9472 parameters"));
+}
+
+TEST_CASE("the picture of a model with every kind of connection is the stored one") {
+  std::ifstream stored(test::source_root() / "tests/models/picture.dot");
+  CHECK(dot_text(test::model_with_everything()) == std::string{std::istreambuf_iterator<char>(stored), {}});
 }
 
 TEST_CASE("names are escaped, and nested models are frames") {

@@ -1,7 +1,9 @@
 #include "framework/tensor/size_text.hpp"
 #include "layers/layers.hpp"
 #include "models/graph/multiply_adds.hpp"
+#include "models/graph/names_near.hpp"
 #include "models/zoo/resnet50.hpp"
+#include "tests/models/everything.hpp"
 #include "tests/support/support.hpp"
 
 namespace xtape {
@@ -56,6 +58,64 @@ TEST_CASE("the summary of ResNet-50 has the rows and totals of Keras's summary")
   for (const std::string& line : lines_of(text)) CHECK(line.size() <= 98);
 }
 
+TEST_CASE("the summary of a model with every kind of connection, in two widths") {
+  const Model model = test::model_with_everything();
+  // multiply-adds: 2 * 3 * 2 in the two calls of the shared layer, 3 * 3 in the first
+  CHECK(model.summary({.width = 98}) ==
+        "Model: \"net\"\n"
+        "________________________________________________________________________________\n"
+        "Layer (type)                   Output Shape        Param #  Connected to\n"
+        "================================================================================\n"
+        "tokens (InputLayer)            int64 (None, None)  0\n"
+        "numbers (InputLayer)           (None, 3)           0\n"
+        "embedding (Embedding)          (None, None, 2)     10       tokens\n"
+        "inner (Model)                  (None, None, 2)     6        embedding\n"
+        "mean (GlobalAveragePooling1D)  (None, 2)           0        inner\n"
+        "shared (Dense)                 (None, 2)           8        numbers\n"
+        "first (Dense)                  (None, 3)           12       numbers\n"
+        "shared (Dense)                 (None, 2)           shared   first\n"
+        "sum (Add)                      (None, 2)           0        mean, shared, shared\n"
+        "kind (Activation)              (None, 2)           0        sum\n"
+        "================================================================================\n"
+        "Total params: 36\n"
+        "Trainable params: 28\n"
+        "Non-trainable params: 8\n"
+        "Memory of parameters: 144 B\n"
+        "Memory of activations: not known before the extents of the inputs\n"
+        "Multiply-adds: 21 per sample, and an unknown number in 1 call of layers that are custom or of unknown "
+        "extents\n");
+  CHECK(model.summary({.width = 60, .batch_size = 3}) ==
+        "Model: \"net\"\n"
+        "____________________________________________________________\n"
+        "Layer (type)              Output Shape    Param #  Connected\n"
+        "                                                   to\n"
+        "============================================================\n"
+        "tokens (InputLayer)       int64 (None,    0\n"
+        "                          None)\n"
+        "numbers (InputLayer)      (None, 3)       0\n"
+        "embedding (Embedding)     (None, None,    10       tokens\n"
+        "                          2)\n"
+        "inner (Model)             (None, None,    6        embedding\n"
+        "                          2)\n"
+        "mean                      (None, 2)       0        inner\n"
+        "(GlobalAveragePooling1D)\n"
+        "shared (Dense)            (None, 2)       8        numbers\n"
+        "first (Dense)             (None, 3)       12       numbers\n"
+        "shared (Dense)            (None, 2)       shared   first\n"
+        "sum (Add)                 (None, 2)       0        mean,\n"
+        "                                                   shared,\n"
+        "                                                   shared\n"
+        "kind (Activation)         (None, 2)       0        sum\n"
+        "============================================================\n"
+        "Total params: 36\n"
+        "Trainable params: 28\n"
+        "Non-trainable params: 8\n"
+        "Memory of parameters: 144 B\n"
+        "Memory of activations: not known before the extents of the inputs\n"
+        "Multiply-adds: 21 per sample, and an unknown number in 1 call of layers that are custom or of unknown "
+        "extents\n");
+}
+
 TEST_CASE("memory and multiply-adds equal their definitions") {
   const SymbolicTensor input = Input({4});
   Model model(input, Dense({.units = 1000})(input));
@@ -66,8 +126,12 @@ TEST_CASE("memory and multiply-adds equal their definitions") {
   model.convert(DType::float64);
   CHECK_THAT(model.summary({.width = 98, .batch_size = 250}),
              Catch::Contains("Memory of parameters: 40.0 kB\nMemory of activations: 2.0 MB at batch size 250"));
-  CHECK_THAT(error_of([&] { return model.summary({.width = 39}); }), Catch::Contains("a width of at least 40"));
-  CHECK_THAT(error_of([&] { return model.summary({.batch_size = 0}); }), Catch::Contains("a batch size of at least 1"));
+  CHECK_THAT(
+      error_of([&] { return model.summary({.width = 39}); }),
+      Catch::Contains("Model::summary: expected a width of at least 40 and a batch size of at least 1, got 39 and 32"));
+  CHECK_THAT(
+      error_of([&] { return model.summary({.batch_size = 0}); }),
+      Catch::Contains("Model::summary: expected a width of at least 40 and a batch size of at least 1, got 98 and 0"));
 }
 
 TEST_CASE("each element of a kernel is multiplied at each output, or at each input of a transposed convolution") {
@@ -83,6 +147,19 @@ TEST_CASE("each element of a kernel is multiplied at each output, or at each inp
     const auto y = Conv2DTranspose({.filters = 5, .kernel_size = {3, 2}, .strides = 2, .padding = padding})(image);
     CHECK(products(image, y) == 12 * 6 * 2 * 5);
   }
+}
+
+TEST_CASE("a message lists up to 20 names in their order, of more the five that are most alike") {
+  std::vector<std::string> names;
+  std::string listed;
+  for (int i = 19; i >= 0; --i) {
+    names.push_back(fmt::format("n{}", i));
+    listed += fmt::format("{}n{}", i == 19 ? "" : ", ", i);
+  }
+  CHECK(names_near("n7", {}).empty());
+  CHECK(names_near("n7", names) == listed);
+  names.push_back("another");
+  CHECK(names_near("n7", names) == "n7, n17, n9, n8, n6, and 16 more");
 }
 
 TEST_CASE("small sizes are printed in smaller units, never as 0.0") {

@@ -131,9 +131,10 @@ TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
   CHECK(report.mismatched[0].parameter == "conv/kernel");
   CHECK(report.mismatched[0].stored == "conv.weight");
   CHECK_THAT(error_of([&] { save_weights(model, folder / "x.h5", {.format = WeightsFormat::pytorch}); }),
-             Contains("ends in .safetensors"));
+             Contains("save_weights: expected a name that ends in .safetensors for PyTorch's format, got "));
   const auto input = Input({4});
   const Model other(input, UnitNormalization()(PReLU({.name = "p"})(input)));
   CHECK_THAT(error_of([&] { save_weights(other, folder / "x.safetensors", {.format = WeightsFormat::pytorch}); }),
-             Contains("p/alpha of a layer PReLU"));
+             Contains("save_weights: expected parameters that PyTorch has too, got p/alpha of a layer PReLU; leave out "
+                      ".format to save xtape's names"));
 }

@@ -124,10 +124,11 @@ TEST_CASE("arguments of sample normalization that do not fit are errors") {
   CHECK_THAT(test::error_of([&] {
                layer_norm(x, test::f64({2}, {1, 2}), std::nullopt, 1e-3);
              }),
-             Catch::Contains("layer_norm: expected gamma and beta (4,) float64"));
+             Catch::Contains("layer_norm: expected gamma and beta (4,) float64 for x (2, 4), got (2,) float64"));
   CHECK_THAT(test::error_of([&] { layer_norm(x, std::nullopt, std::nullopt, 1e-3, 3); }),
-             Catch::Contains("expected 1 to 2 axes"));
-  CHECK_THAT(test::error_of([&] { rms_norm(x, std::nullopt, -1); }), Catch::Contains("finite epsilon of at least 0"));
+             Catch::Contains("layer_norm: expected 1 to 2 axes for x (2, 4), got 3"));
+  CHECK_THAT(test::error_of([&] { rms_norm(x, std::nullopt, -1); }),
+             Catch::Contains("rms_norm: expected a finite epsilon of at least 0, got -1"));
 }
 
 }  // namespace

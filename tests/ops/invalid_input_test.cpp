@@ -42,8 +42,9 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
       {"cosine_similarity: expected outputs (n, ..., k), got shape (3,)", [&] { cosine_similarity(three, three); }},
       {"mean_squared_error: expected outputs and targets of one shape with at least one element, got (2, 3) and (3,)",
        [&] { mean_squared_error(x, three); }},
-      {"hinge: expected outputs and targets of one shape with at least one element", [&] { hinge(x, Tensor()); }},
-      {"poisson: expected outputs and targets of one shape with at least one element",
+      {"hinge: expected outputs and targets of one shape with at least one element, got (2, 3) and an undefined tensor",
+       [&] { hinge(x, Tensor()); }},
+      {"poisson: expected outputs and targets of one shape with at least one element, got (0, 2) and (0, 2)",
        [&] {
          poisson(full({0, 2}), full({0, 2}));
        }},
@@ -55,7 +56,8 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
        [&] {
          conv3d(volumes, full({1, 1, 1, 3, 4}));
        }},
-      {"conv3d: expected a number of groups that divides the 2 channels",
+      {"conv3d: expected a number of groups that divides the 2 channels of volumes (1, 3, 3, 3, 2) and the 3 filters "
+       "of kernel (1, 1, 1, 1, 3), got 3",
        [&] {
          conv3d(volumes, full({1, 1, 1, 1, 3}), {.groups = 3});
        }},

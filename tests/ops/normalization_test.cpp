@@ -240,19 +240,23 @@ TEST_CASE("batch normalization rejects operands of wrong shapes") {
   const Tensor x = Tensor::ones({4, 3});
   const Tensor c3 = Tensor::ones({3});
   CHECK_THAT(error_of([&] { batch_norm(x, Tensor::ones({2}), c3, 1e-3); }),
-             Catch::Contains("(3,) for x (4, 3), got (2,)"));
-  CHECK_THAT(error_of([&] { batch_norm(Tensor::ones({3}), c3, c3, 1e-3); }), Catch::Contains("(..., channels)"));
+             Catch::Contains("batch_norm: expected gamma and beta of shape (3,) for x (4, 3), got (2,) and (3,)"));
+  CHECK_THAT(error_of([&] { batch_norm(Tensor::ones({3}), c3, c3, 1e-3); }),
+             Catch::Contains("batch_norm: expected x (..., channels) with at least one element, got shape (3,)"));
   CHECK_THAT(error_of([&] {
                batch_norm(Tensor::ones({0, 3}), c3, c3, 1e-3);
              }),
-             Catch::Contains("at least one element"));
-  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 0); }), Catch::Contains("epsilon above 0"));
-  CHECK_THAT(error_of([&] { batch_norm(x.to(DType::float64), c3, c3, 1e-3); }), Catch::Contains("one type"));
+             Catch::Contains("batch_norm: expected x (..., channels) with at least one element, got shape (0, 3)"));
+  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 0); }),
+             Catch::Contains("batch_norm: expected a finite epsilon above 0, got 0"));
+  CHECK_THAT(error_of([&] { batch_norm(x.to(DType::float64), c3, c3, 1e-3); }),
+             Catch::Contains("batch_norm: expected x, gamma and beta of one type, got float64, float32 and float32"));
   CHECK_THAT(error_of([&] { batch_norm_inference(x, c3, c3, Tensor::ones({2}), c3, 1e-3); }),
-             Catch::Contains("(2,) and (3,)"));
+             Catch::Contains("batch_norm_inference: expected a mean and a variance of shape (3,), got (2,) and (3,)"));
   CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.residual = c3}); }),
-             Catch::Contains("a residual (4, 3) float32, got (3,) float32"));
-  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }), Catch::Contains("a bias (3,) float32"));
+             Catch::Contains("batch_norm: expected a residual (4, 3) float32, got (3,) float32"));
+  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }),
+             Catch::Contains("batch_norm: expected a bias (3,) float32, got (4, 3) float32"));
 }
 
 TEST_CASE("a constant channel becomes beta exactly, in training, inference and with everything fused") {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/support/support.hpp"
+#include "tests/support/limits.hpp"
 
 namespace xtape {
 namespace {
@@ -63,6 +63,85 @@ TEST_CASE("an empty function is rejected as a schedule") {
   CHECK(error_of([&] { LearningRate{null}; }) == expected);
   CHECK(error_of([] { LearningRate{std::function<double(std::int64_t)>()}; }) == expected);
   CHECK(error_of([] { LearningRate{std::function<float(int)>()}; }) == expected);
+}
+
+TEST_CASE("arguments of schedules are accepted up to their limits, and messages say what was expected") {
+  using namespace test;
+  const auto rates = [](const std::string& message, const std::function<void(double)>& make) {
+    number_limits(message, make, {0, greatest_finite}, {below_zero, infinite});
+  };
+  rates("LearningRate: expected a finite number of at least 0, got ", [](double r) { schedule::constant(r); });
+  rates("schedule::exponential: expected a finite initial rate of at least 0, got ",
+        [](double r) { schedule::exponential(r, 1, 1); });
+  integer_limits("schedule::exponential: expected decay_steps above 0, got ",
+                 [](auto n) { schedule::exponential(1, n, 1); }, {1}, {0, -1});
+  number_limits("schedule::exponential: expected a finite decay rate above 0, got ",
+                [](double r) { schedule::exponential(1, 1, r); }, {above_zero, greatest_finite}, {0, infinite});
+  rates("schedule::cosine: expected a finite initial rate of at least 0, got ",
+        [](double r) { schedule::cosine(r, 1); });
+  rates("schedule::cosine: expected a finite final_rate of at least 0, got ",
+        [](double r) { schedule::cosine(1, 1, {.final_rate = r}); });
+  rates("schedule::cosine: expected a finite warmup_from of at least 0, got ",
+        [](double r) { schedule::cosine(1, 2, {.warmup_steps = 1, .warmup_from = r}); });
+  integer_limits(
+      "schedule::cosine: expected 0 <= warmup_steps < steps, got ",
+      [](auto n) { schedule::cosine(1, 10, {.warmup_steps = n}); }, {0, 9}, {-1, 10}, " and 10");
+  integer_limits("schedule::cosine: expected 0 <= warmup_steps < steps, got 0 and ",
+                 [](auto n) { schedule::cosine(1, n); }, {1}, {0});
+  rates("schedule::cosine_restarts: expected a finite initial rate of at least 0, got ",
+        [](double r) { schedule::cosine_restarts(r, 1); });
+  integer_limits("schedule::cosine_restarts: expected steps above 0, got ",
+                 [](auto n) { schedule::cosine_restarts(1, n); }, {1}, {0});
+  number_limits("schedule::cosine_restarts: expected a finite period_factor of at least 1, got ",
+                [](double f) { schedule::cosine_restarts(1, 1, {.period_factor = f}); }, {1, greatest_finite},
+                {std::nextafter(1, 0), infinite});
+  number_limits("schedule::cosine_restarts: expected a finite rate_factor above 0, got ",
+                [](double f) { schedule::cosine_restarts(1, 1, {.rate_factor = f}); }, {above_zero, greatest_finite},
+                {0, infinite});
+  rates("schedule::cosine_restarts: expected a finite final_rate of at least 0, got ",
+        [](double r) { schedule::cosine_restarts(1, 1, {.final_rate = r}); });
+  rates("schedule::polynomial: expected a finite initial rate of at least 0, got ",
+        [](double r) { schedule::polynomial(r, 1); });
+  integer_limits("schedule::polynomial: expected steps above 0, got ", [](auto n) { schedule::polynomial(1, n); }, {1},
+                 {0});
+  rates("schedule::polynomial: expected a finite final_rate of at least 0, got ",
+        [](double r) { schedule::polynomial(1, 1, {.final_rate = r}); });
+  number_limits("schedule::polynomial: expected a finite power above 0, got ",
+                [](double p) { schedule::polynomial(1, 1, {.power = p}); }, {above_zero, greatest_finite},
+                {0, infinite});
+  rates("schedule::inverse_time: expected a finite initial rate of at least 0, got ",
+        [](double r) { schedule::inverse_time(r, 1, 1); });
+  integer_limits("schedule::inverse_time: expected decay_steps above 0, got ",
+                 [](auto n) { schedule::inverse_time(1, n, 1); }, {1}, {0});
+  rates("schedule::inverse_time: expected a finite decay rate of at least 0, got ",
+        [](double r) { schedule::inverse_time(1, 1, r); });
+  integer_limits("schedule::warmup: expected steps of at least 0, got ", [](auto n) { schedule::warmup(1, n); }, {0},
+                 {-1});
+  rates("schedule::piecewise: expected finite rates of at least 0, got 1, ", [](double r) {
+    schedule::piecewise({0}, {1, r});
+  });
+  integer_limits("schedule::piecewise: expected boundaries of at least 0 that increase, got 5, ",
+                 [](auto n) {
+                   schedule::piecewise({5, n}, {1, 1, 1});
+                 },
+                 {6}, {5, 4, -1});
+}
+
+TEST_CASE("the text of a schedule has every argument, by which a checkpoint recognizes it") {
+  CHECK(schedule::constant(0.5).text() == "0.5");
+  CHECK(schedule::piecewise({10, 20}, {1, 0.5, 0.25}).text() == "piecewise (boundaries 10 20, values 1 0.5 0.25)");
+  CHECK(schedule::exponential(0.5, 7, 0.25, true).text() ==
+        "exponential (initial 0.5, decay_steps 7, rate 0.25, staircase true)");
+  CHECK(schedule::cosine(0.5, 7, {.warmup_steps = 2, .final_rate = 0.25}).text() ==
+        "cosine (initial 0.5, steps 7, warmup_steps 2, final_rate 0.25)");
+  CHECK(schedule::cosine(0.5, 7, {.warmup_steps = 2, .final_rate = 0.25, .warmup_from = 0.125}).text() ==
+        "cosine (initial 0.5, steps 7, warmup_steps 2, final_rate 0.25, warmup_from 0.125)");
+  CHECK(schedule::cosine_restarts(0.5, 7, {.period_factor = 3, .rate_factor = 0.75, .final_rate = 0.25}).text() ==
+        "cosine_restarts (initial 0.5, steps 7, period_factor 3, rate_factor 0.75, final_rate 0.25)");
+  CHECK(schedule::polynomial(0.5, 7, {.final_rate = 0.25, .power = 3, .cycle = true}).text() ==
+        "polynomial (initial 0.5, steps 7, final_rate 0.25, power 3, cycle true)");
+  CHECK(schedule::inverse_time(0.5, 7, 0.25, true).text() ==
+        "inverse_time (initial 0.5, decay_steps 7, rate 0.25, staircase true)");
 }
 
 TEST_CASE("invalid learning rates are rejected") {

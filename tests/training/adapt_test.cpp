@@ -78,17 +78,20 @@ TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   CHECK_THAT(error_of([&] {
                adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
              }),
-             Contains("images (None, 2, 2, 3)") && Contains("got (5, 2, 2, 1)"));
+             Contains("adapt: expected images (None, 2, 2, 3) for model model, got (5, 2, 2, 1)"));
   CHECK(identical(value_of(model, "norm/mean"), Tensor::zeros({3})));
   const SymbolicTensor x = Input({4});
   Model none(x, Dense({.units = 2})(x));
-  CHECK_THAT(error_of([&] { adapt(none, data_of(Tensor::ones({5, 4}))); }), Contains("behind the input, got none"));
+  CHECK_THAT(error_of([&] {
+               adapt(none, data_of(Tensor::ones({5, 4})));
+             }),
+             Contains("adapt: expected a Normalization layer behind the input, got none in model model"));
   const SymbolicTensor z = Input({4});
   Model inner(z, Normalization({.name = "norm"})(Dense({.units = 2, .name = "first"})(z)));
   CHECK_THAT(error_of([&] {
                adapt(inner, data_of(Tensor::ones({5, 4})));
              }),
-             Contains("layer norm to take the input") && Contains("output of first"));
+             Contains("adapt: expected layer norm to take the input of model model, got the output of first"));
   const Dataset wide = data_of(Tensor::of({2, 1, 1, 1}, {1e30, -1e30}, DType::float64));
   Model narrow = normalizing({1, 1, 1});
   CHECK_THAT(error_of([&] { adapt(narrow, wide); }), Contains("a variance that float32 can hold, got 1"));

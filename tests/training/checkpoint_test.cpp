@@ -226,14 +226,23 @@ TEST_CASE("a checkpoint of another run is rejected with the differences") {
   TrainedQuadrants(folder.path(), 12, {}, same);
   FitOptions other = same;
   other.seed = 3;
-  CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("got one with seed 2 (now 3)"));
+  CHECK_THAT(resume_error(folder.path(), folder.path(), other),
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: expected a checkpoint with the settings of this run, got one with seed 2 (now "
+                                 "3); no older one in its folder can be used"));
   other = same;
   other.epochs = 1;
   CHECK_THAT(resume_error(folder.path(), folder.path(), other),
-             Catch::Contains("expected at most 1 epochs, the number that this run is to have, got 2"));
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: expected at most 1 epochs, the number that this run is to have, got 2; an older "
+                                 "one is good: name ") &&
+                 Catch::Contains(" to resume from it"));
   other = same;
   other.class_weights = {1, 2};
-  CHECK_THAT(resume_error(folder.path(), folder.path(), other), Catch::Contains("class_weights [] (now [1, 2])"));
+  CHECK_THAT(resume_error(folder.path(), folder.path(), other),
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: expected a checkpoint with the settings of this run, got one with class_weights "
+                                 "[] (now [1, 2]); no older one in its folder can be used"));
   const auto refused = [&](Model model, Optimizer& optimizer, Callbacks callbacks) {
     return error_of([&] {
       fit(model, optimizer, quadrants(50),
@@ -248,18 +257,36 @@ TEST_CASE("a checkpoint of another run is rejected with the differences") {
   };
   Model model = quadrant_model(), wide = quadrant_model(0.2, 9);
   SGD sgd(model.parameters(), {.learning_rate = 0.01});
-  CHECK_THAT(refused(model, sgd, {}),
-             Catch::Contains("(now SGD with momentum 0, nesterov false, weight_decay 0, clip_norm 0, clip_value 0)"));
+  CHECK_THAT(
+      refused(model, sgd, {}),
+      Catch::Contains("fit: expected to resume from ") &&
+          Catch::Contains(
+              "got: expected a checkpoint with the settings of this run, got one with optimizer Adam with beta1 0.9, "
+              "beta2 0.999, epsilon 1e-07, weight_decay 0, clip_norm 0, clip_value 0 (now SGD with momentum 0, "
+              "nesterov false, weight_decay 0, clip_norm 0, clip_value 0); no older one in its folder can be used"));
   Adam fast(model.parameters(), {.learning_rate = 0.02}), adam(model.parameters(), {.learning_rate = 0.01});
-  CHECK_THAT(refused(model, fast, {}), Catch::Contains("0.01, 0.01 (now 0.02, 0.02"));
-  CHECK_THAT(refused(model, adam, {}), Catch::Contains("expected the callbacks that the run began with, got only 0"));
+  CHECK_THAT(
+      refused(model, fast, {}),
+      Catch::Contains("fit: expected to resume from ") &&
+          Catch::Contains(
+              "got: expected a checkpoint with the settings of this run, got one with learning rates after 0, 1, 10, "
+              "... steps of an epoch 0.01, 0.01 (now 0.02, 0.02); no older one in its folder can be used"));
+  CHECK_THAT(refused(model, adam, {}), Catch::Contains("fit: expected to resume from ") &&
+                                           Catch::Contains("got: expected the callbacks that the run began with, got "
+                                                           "only 0; no older one in its folder can be used"));
   CHECK_THAT(refused(model, adam, {TerminateOnNaN(), EarlyStopping()}),
-             Catch::Contains("expected the callbacks that the run began with, got other ones from number 1 on"));
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: expected the callbacks that the run began with, got other ones from number 1 "
+                                 "on; no older one in its folder can be used"));
   CHECK_THAT(refused(model, adam, {EarlyStopping(), EarlyStopping(), ReduceLROnPlateau()}),
-             Catch::Contains("EarlyStopping: expected its own state in the checkpoint, got another"));
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: EarlyStopping: expected its own state in the checkpoint, got another; give fit "
+                                 "the callbacks that the run began with; an older one is good: name ") &&
+                 Catch::Contains(" to resume from it"));
   Adam of_wide(wide.parameters(), {.learning_rate = 0.01});
-  CHECK_THAT(refused(wide, of_wide, {}),
-             Catch::Contains("expected float32 (2, 9) as model/hidden/kernel, got float32 (2, 8)"));
+  CHECK_THAT(refused(wide, of_wide, {}), Catch::Contains("fit: expected to resume from ") &&
+                                             Catch::Contains("got: expected float32 (2, 9) as model/hidden/kernel, got "
+                                                             "float32 (2, 8); no older one in its folder can be used"));
 }
 
 TEST_CASE("a layer that a model shares with an inner model is saved and restored") {
@@ -291,7 +318,9 @@ TEST_CASE("a folder without checkpoints cannot be resumed, and a new run rejects
                                                               " to resume from, got none; leave out resume to begin");
   save_safetensors(folder / "other.safetensors", {{"x", Tensor::zeros({2})}});
   CHECK_THAT(resume_error(folder / "new", folder / "other.safetensors", {}),
-             Catch::Contains("expected an xtape checkpoint of version 2, got another safetensors file"));
+             Catch::Contains("fit: expected to resume from ") &&
+                 Catch::Contains("got: expected an xtape checkpoint of version 2, got another safetensors file; no "
+                                 "older one in its folder can be used"));
   TrainedQuadrants(folder.path(), 3);
   CHECK(error_of([&] { TrainedQuadrants(folder.path(), 3); }) ==
         "Checkpoint: expected a folder without checkpoints for a new run, got 1 in " + folder.path().string() +

@@ -55,9 +55,11 @@ TEST_CASE("load_cifar100 reads the fine labels and their names") {
   CHECK(data.train.class_names()[99] == "class 99");
   CHECK(data.train.input().at({1, 0, 1, 2}) == 101);
   write(folder / "fine_label_names.txt", names + "one more\n");
-  CHECK_THAT(error_of([&] { load_cifar100(folder.path()); }), Contains("100 classes, got more"));
+  CHECK_THAT(error_of([&] { load_cifar100(folder.path()); }),
+             Contains("load_cifar100: expected the names of 100 classes, got more in "));
   write(folder / "fine_label_names.txt", "cat\n");
-  CHECK_THAT(error_of([&] { load_cifar100(folder.path()); }), Contains("got 1 in"));
+  CHECK_THAT(error_of([&] { load_cifar100(folder.path()); }),
+             Contains("load_cifar100: expected the names of 100 classes, got 1 in "));
 }
 
 TEST_CASE("files that are not CIFAR's are rejected with their path") {
@@ -67,8 +69,10 @@ TEST_CASE("files that are not CIFAR's are rejected with their path") {
   write(path, "");
   CHECK_THAT(error_of([&] { read_cifar(path); }), Contains("records of 3073 bytes, got 0 bytes in " + path.string()));
   write(path, record({1}) + "x");
-  CHECK_THAT(error_of([&] { read_cifar(path); }), Contains("got 3074 bytes") && Contains("cut short"));
+  CHECK_THAT(error_of([&] { read_cifar(path); }),
+             Contains("read_cifar: expected one or more records of 3073 bytes, got 3074 bytes in ") &&
+                 Contains("it is no file of CIFAR's binary version, or was cut short"));
   write(path, record({10}));
   CHECK_THAT(error_of([&] { load_cifar10(folder.path()); }), Contains("labels below 10, got 10 in " + path.string()));
-  CHECK_THAT(error_of([&] { read_cifar(path, 3); }), Contains("1 or 2 bytes"));
+  CHECK_THAT(error_of([&] { read_cifar(path, 3); }), Contains("read_cifar: expected 1 or 2 bytes of labels, got 3"));
 }

@@ -76,18 +76,29 @@ TEST_CASE("a data set rejects images and labels that do not match") {
   };
   const Tensor images = Tensor::zeros({3, 2});
   const Tensor labels = Tensor::labels({0, 1, 1});
-  CHECK_THAT(error(images, Tensor::labels({0, 1}), 2), Contains("got (3, 2) and (2,)"));
-  CHECK_THAT(error(Tensor::zeros({3}), labels, 2), Contains("expected inputs (n, ...)") && Contains("got (3,)"));
-  CHECK_THAT(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2),
-             Contains("at least one sample") && Contains("(0, 2)"));
-  CHECK_THAT(error(Tensor(), labels, 2), Contains("undefined"));
-  CHECK_THAT(error(images, Tensor(), 2), Contains("undefined"));
+  CHECK_THAT(
+      error(images, Tensor::labels({0, 1}), 2),
+      Contains("Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (3, 2) and (2,)"));
+  CHECK_THAT(
+      error(Tensor::zeros({3}), labels, 2),
+      Contains("Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (3,), got (3,)"));
+  CHECK_THAT(
+      error(Tensor::zeros({0, 2}), Tensor::labels({}), 2),
+      Contains(
+          "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (0, 2), got (0, 2)"));
+  CHECK_THAT(error(Tensor(), labels, 2), Contains("Dataset: expected inputs and targets, got an undefined tensor"));
+  CHECK_THAT(error(images, Tensor(), 2), Contains("Dataset: expected inputs and targets, got an undefined tensor"));
   CHECK_THAT(error(images, labels.to(DType::float32), 2),
-             Contains("labels of int64 (n, ...) or of distributions (n, ..., 2), got float32 (3,)"));
-  CHECK_THAT(error(images, labels.to(DType::uint8), 2), Contains("labels of int64 (n, ...), got uint8 (3,)"));
-  CHECK_THAT(error(images, labels, 0), Contains("at least 1 class, got 0"));
-  CHECK_THAT(error(images, labels, 1), Contains("[0, 1), got 1 at index 1"));
-  CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2), Contains("[0, 2), got -1 at index 2"));
+             Contains("Dataset: expected labels of int64 (n, ...) or of distributions (n, ..., 2), got float32 (3,); "
+                      "convert class numbers to int64 (n) with .reshaped({n}).to(DType::int64)"));
+  CHECK_THAT(error(images, labels.to(DType::uint8), 2),
+             Contains("Dataset: expected labels of int64 (n, ...), got uint8 (3,); convert with .to(DType::int64)"));
+  CHECK_THAT(error(images, labels, 0),
+             Contains("Dataset: expected at least 1 class, got 0; leave it out for targets without classes"));
+  CHECK_THAT(error(images, labels, 1), Contains("Dataset: expected labels in [0, 1), got 1 at index 1"));
+  CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2),
+             Contains("Dataset: expected labels in [0, 2), got -1 at index 2; say which label is to be ignored with "
+                      "Target::ignored_label"));
 }
 
 TEST_CASE("a data set rejects a source that is not one of images") {
@@ -114,8 +125,10 @@ TEST_CASE("a data set rejects class names that a model file cannot store") {
     return in_memory;
   };
   CHECK(error({"caf\xe9", "b"}) == "Dataset: class_names[0]: expected text in UTF-8, got byte 0xe9 after 3 others");
-  CHECK_THAT(error({"a", "b\t"}), Contains("class_names[1]: expected text without control characters"));
-  CHECK_THAT(error({"a", "a"}), Contains("class_names[1]: expected different names, got \"a\" twice"));
+  CHECK_THAT(
+      error({"a", "b\t"}),
+      Contains("Dataset: class_names[1]: expected text without control characters, got byte 0x09 after 1 others"));
+  CHECK_THAT(error({"a", "a"}), Contains("Dataset: class_names[1]: expected different names, got \"a\" twice"));
 }
 
 TEST_CASE("rows and subset select samples with their labels") {
@@ -125,11 +138,13 @@ TEST_CASE("rows and subset select samples with their labels") {
   CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
   CHECK(identical(picked.target(), Tensor::labels({1, 0, 1})));
   CHECK(picked.classes() == 3);
-  CHECK_THAT(error_of([&] { data.rows(2, 2); }), Contains("end <= 5") && Contains("[2, 2)"));
-  CHECK_THAT(error_of([&] { data.rows(0, 6); }), Contains("[0, 6)"));
-  CHECK_THAT(error_of([&] { data.subset({}); }), Contains("at least one index"));
-  CHECK_THAT(error_of([&] { data.subset({0, 5}); }), Contains("[0, 5), got 5"));
-  CHECK_THAT(error_of([&] { data.subset({-1}); }), Contains("got -1"));
+  CHECK_THAT(error_of([&] { data.rows(2, 2); }),
+             Contains("Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [2, 2)"));
+  CHECK_THAT(error_of([&] { data.rows(0, 6); }),
+             Contains("Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [0, 6)"));
+  CHECK_THAT(error_of([&] { data.subset({}); }), Contains("Dataset::subset: expected at least one index, got none"));
+  CHECK_THAT(error_of([&] { data.subset({0, 5}); }), Contains("Dataset::subset: expected indices in [0, 5), got 5"));
+  CHECK_THAT(error_of([&] { data.subset({-1}); }), Contains("Dataset::subset: expected indices in [0, 5), got -1"));
 }
 
 TEST_CASE("split divides the samples into two disjoint parts, the same for the same seed") {
@@ -163,10 +178,14 @@ TEST_CASE("split, dropout and the epochs of one seed draw from different streams
 }
 
 TEST_CASE("split rejects fractions that leave a part empty") {
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 0); }), Contains("between 0 and 1, got 0"));
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 1); }), Contains("got 1"));
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 0.01); }), Contains("each part, got 0 of 10"));
-  CHECK_THAT(error_of([] { split(numbered_rows(1), 0.5); }), Contains("got 1 of 1"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 0); }),
+             Contains("split: expected a fraction between 0 and 1, got 0"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 1); }),
+             Contains("split: expected a fraction between 0 and 1, got 1"));
+  CHECK_THAT(error_of([] { split(numbered_rows(10), 0.01); }),
+             Contains("split: expected at least one sample in each part, got 0 of 10"));
+  CHECK_THAT(error_of([] { split(numbered_rows(1), 0.5); }),
+             Contains("split: expected at least one sample in each part, got 1 of 1"));
 }
 
 TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {
@@ -189,17 +208,34 @@ TEST_CASE("load_signs names a missing or invalid file") {
     write_signs(folder.path(), "train", x, y);
     return error_of([&] { load_signs(folder.path()); });
   };
-  CHECK_THAT(error_of([&] { load_signs(folder.path()); }), Contains(train) && Contains("No such file"));
-  CHECK_THAT(error(images, Tensor::labels({0, 1})), Contains("test_signs.h5") && Contains("No such file"));
-  CHECK_THAT(error(images.reshaped({2, 48}), Tensor::labels({0, 1})), Contains("(2, 48) of uint8") && Contains(train));
-  CHECK_THAT(error(images.to(DType::float32), Tensor::labels({0, 1})), Contains("of float32") && Contains(train));
-  CHECK_THAT(error(images, Tensor::labels({0, 1, 1})), Contains("(2, 4, 4, 3) and (3,)") && Contains(train));
-  CHECK_THAT(error(images, Tensor::labels({0, 6})), Contains("[0, 6), got 6 at index 1") && Contains(train));
-  CHECK_THAT(error(images, Tensor::labels({0, 1}).reshaped({2, 1})), Contains("(2, 1)") && Contains(train));
-  CHECK_THAT(error(images, Tensor::of({2}, {0, 1})), Contains("integers") && Contains("float32") && Contains(train));
+  CHECK_THAT(error_of([&] { load_signs(folder.path()); }),
+             Contains(train) && Contains("load_hdf5: expected a file that can be read, got ") &&
+                 Contains("No such file or directory"));
+  CHECK_THAT(error(images, Tensor::labels({0, 1})), Contains("load_hdf5: expected a file that can be read, got ") &&
+                                                        Contains("No such file or directory") &&
+                                                        Contains("test_signs.h5"));
+  CHECK_THAT(error(images.reshaped({2, 48}), Tensor::labels({0, 1})),
+             Contains("load_signs: expected images (n, height, width, channels) of uint8 as train_set_x, got (2, 48) "
+                      "of uint8 in ") &&
+                 Contains(train));
+  CHECK_THAT(error(images.to(DType::float32), Tensor::labels({0, 1})),
+             Contains("load_signs: expected images (n, height, width, channels) of uint8 as train_set_x, got (2, 4, 4, "
+                      "3) of float32 in ") &&
+                 Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 1, 1})),
+             Contains("Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (2, 4, 4, 3) and "
+                      "(3,), in ") &&
+                 Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 6})),
+             Contains("Dataset: expected labels in [0, 6), got 6 at index 1, in ") && Contains(train));
+  CHECK_THAT(error(images, Tensor::labels({0, 1}).reshaped({2, 1})),
+             Contains("load_signs: expected labels (n) or (1, n) as train_set_y, got (2, 1) in ") && Contains(train));
+  CHECK_THAT(error(images, Tensor::of({2}, {0, 1})),
+             Contains("load_signs: expected integers as train_set_y, got float32 in ") && Contains(train));
   save_hdf5(train, {{"train_set_x", images}});
   CHECK_THAT(error_of([&] { load_signs(folder.path()); }),
-             Contains("\"train_set_y\"") && Contains("has \"train_set_x\""));
+             Contains("load_hdf5: expected a data set \"train_set_y\" in ") &&
+                 Contains("got none of this name; the file has \"train_set_x\""));
 }
 
 TEST_CASE("the SIGNS data are 1080 photographs in two parts, with every class in both") {
@@ -243,18 +279,30 @@ TEST_CASE("load_fashion_mnist reads the files without .gz too") {
 TEST_CASE("load_fashion_mnist names a missing or invalid file") {
   const TemporaryFolder folder;
   const auto error = [&] { return error_of([&] { load_fashion_mnist(folder.path()); }); };
-  CHECK_THAT(error(), Contains((folder / "train-images-idx3-ubyte.gz").string()) && Contains("dataset-fashion-mnist"));
+  CHECK_THAT(error(), Contains((folder / "train-images-idx3-ubyte.gz").string()) &&
+                          Contains("load_fashion_mnist: expected the file ") &&
+                          Contains(" (or without .gz), got none; name the folder that holds it, or install Debian's "
+                                   "package dataset-fashion-mnist"));
   write_mnist(folder.path());
   std::filesystem::remove(folder / "t10k-labels-idx1-ubyte.gz");
-  CHECK_THAT(error(), Contains("t10k-labels-idx1-ubyte.gz") && Contains("dataset-fashion-mnist"));
+  CHECK_THAT(error(), Contains("load_fashion_mnist: expected the file ") &&
+                          Contains(" (or without .gz), got none; name the folder that holds it, or install Debian's "
+                                   "package dataset-fashion-mnist") &&
+                          Contains("t10k-labels-idx1-ubyte.gz"));
   write_idx(folder / "t10k-labels-idx1-ubyte.gz", {1}, "\x0a");
-  CHECK_THAT(error(), Contains("got 10 at index 0") && Contains("t10k-labels"));
+  CHECK_THAT(error(),
+             Contains("Dataset: expected labels in [0, 10), got 10 at index 0, in ") && Contains("t10k-labels"));
   CHECK_THAT(error_of([&] { load_mnist(folder / "none"); }),
-             Contains("load_mnist") && Contains("train-images") && !Contains("fashion-mnist"));
+             Contains("load_mnist: expected the file ") &&
+                 Contains(" (or without .gz), got none; name the folder that holds it") && Contains("train-images") &&
+                 !Contains("fashion-mnist"));
   write_idx(folder / "t10k-labels-idx1-ubyte.gz", {2}, "\x01\x01");
-  CHECK_THAT(error(), Contains("(1, 1, 2, 1) and (2,)") && Contains("t10k-labels"));
+  CHECK_THAT(error(), Contains("Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (1, 1, "
+                               "2, 1) and (2,), in ") &&
+                          Contains("t10k-labels"));
   write_idx(folder / "t10k-images-idx3-ubyte.gz", {2}, "ef");
-  CHECK_THAT(error(), Contains("images (n, height, width), got (2,)") && Contains("t10k-images"));
+  CHECK_THAT(error(), Contains("load_fashion_mnist: expected images (n, height, width), got (2,) in ") &&
+                          Contains("t10k-images"));
 }
 
 TEST_CASE("Fashion-MNIST has 60000 and 10000 pictures, with equal numbers of each class") {

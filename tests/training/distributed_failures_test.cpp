@@ -285,6 +285,10 @@ TEST_CASE("an optimizer that a failed run has left without a part of its state i
   });
   REQUIRE(messages.size() == 3);
   CHECK_THAT(messages[0], Contains("enough"));
-  CHECK_THAT(messages[1], Contains("fit: expected an optimizer with all of its state, got one that a run with"));
-  CHECK_THAT(messages[2], Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters"));
+  CHECK_THAT(messages[1],
+             Contains("fit: expected an optimizer with all of its state, got one that a run with shard_optimizer has "
+                      "left when it ended in an Error; resume from a checkpoint with a new optimizer"));
+  CHECK_THAT(messages[2], Contains("Adam::minimize: expected an optimizer with the slots of all of its parameters, got "
+                                   "one whose other slots are in other processes: during fit with shard_optimizer, "
+                                   "call it after fit; if fit ended in an Error, restore() a saved state"));
 }

@@ -66,8 +66,11 @@ TEST_CASE("a folder with a folder for each class is a data set with the names of
   CHECK(files[1] == folder / "cat" / "b.png");
   for (int i = 0; i < 5; ++i)
     CHECK(identical(data.sample(i).front(), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
-  CHECK_THAT(error_of([&images = data] { images.sample(5); }), Contains("[0, 5), got 5"));
-  CHECK_THAT(error_of([&images = data] { images.input(); }), Contains("samples in memory, got 5"));
+  CHECK_THAT(error_of([&images = data] { images.sample(5); }),
+             Contains("Dataset::sample: expected an index in [0, 5), got 5"));
+  CHECK_THAT(error_of([&images = data] { images.input(); }),
+             Contains("Dataset::inputs: expected samples in memory, got 5 that are read when a batch needs them; take "
+                      "them one by one with sample(), or in batches with a DataLoader"));
 }
 
 TEST_CASE("image files that are broken or circular links are unreadable, folders of this kind are skipped") {
@@ -132,7 +135,8 @@ TEST_CASE("an image that cannot be decoded is an error that names the file where
   }
   Model model = conv_net({.input = {4, 4, 3}, .classes = 2, .stages = {{2, 3, 2}}});
   Adam adam(model.parameters());
-  CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }), Contains("z.png"));
+  CHECK_THAT(error_of([&] { fit(model, adam, data, {.batch_size = 2, .show_progress = false}); }),
+             Contains("read_image: expected a JPEG or PNG file, got another or an empty one: ") && Contains("z.png"));
 }
 
 TEST_CASE("all images are checked at the start, and unreadable ones are listed or left out") {
@@ -161,14 +165,17 @@ TEST_CASE("all images are checked at the start, and unreadable ones are listed o
         load_image_folder(folder.path(), {.height = 4, .width = 3, .skip_unreadable = true, .show_progress = false});
     CHECK(left.unreadable.size() == 4);
     CHECK(left.unreadable[2].file == folder / "dog" / "y.png");
-    CHECK_THAT(left.unreadable[2].reason, Contains("an undamaged PNG file"));
+    CHECK_THAT(left.unreadable[2].reason,
+               Contains("read_image: expected an undamaged PNG file, got: the file ends too early; in "));
     CHECK(left.files == std::vector<fs::path>{folder / "cat" / "b.png", folder / "dog" / "z.png"});
     CHECK(identical(left.data.target(), Tensor::labels({0, 1})));
     CHECK(identical(left.data.sample(1).front(), Tensor::full({4, 3, 3}, 40, DType::uint8)));
   }
   fs::remove(folder / "dog" / "z.png");
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), {.height = 4, .width = 4, .skip_unreadable = true}); }),
-             Contains("that can be read in the folder of each class, got none in dog in"));
+             Contains("load_image_folder: expected JPEG or PNG files that can be read in the folder of each class, got "
+                      "none in dog in ") &&
+                 Contains("remove what is no class"));
   for (int i = 0; i < 20; ++i) write_bytes(folder / "dog" / fmt::format("n{}.png", i), "");
   CHECK_THAT(error_of([&] { load_image_folder(folder.path(), size(4, 4)); }), Contains("\n  and 14 more"));
 }
@@ -259,9 +266,13 @@ TEST_CASE("folders without images and invalid options are rejected") {
   const auto error = [&](const ImageFolderOptions& options) {
     return error_of([&] { load_image_folder(folder.path(), options); });
   };
-  CHECK_THAT(error(size(4, 4)), Contains("got 0 folders") && Contains(folder.path().string()));
+  CHECK_THAT(error(size(4, 4)),
+             Contains("load_image_folder: expected folders with JPEG or PNG files, one for each class, in ") &&
+                 Contains("got 0 folders and no image in them") && Contains(folder.path().string()));
   fs::create_directories(folder / "empty");
-  CHECK_THAT(error(size(4, 4)), Contains("got 1 folders and no image") && !Contains("itself"));
+  CHECK_THAT(error(size(4, 4)),
+             Contains("load_image_folder: expected folders with JPEG or PNG files, one for each class, in ") &&
+                 Contains("got 1 folders and no image in them") && !Contains("itself"));
   write_png(folder / "a.png", plain(1));
   write_png(folder / "b.png", plain(1));
   CHECK_THAT(error(size(4, 4)), Contains("; 2 images lie in " + folder.path().string() + " itself; put them into"));
@@ -269,9 +280,13 @@ TEST_CASE("folders without images and invalid options are rejected") {
   fs::create_directories(folder / "none");
   write_png(folder / "cat" / "a.png", plain(1));
   CHECK_THAT(error(size(4, 4)), Contains("got none in empty, none in " + folder.path().string()));
-  CHECK_THAT(error(size(0, 4)), Contains("1 to 65536, got 0 and 4"));
-  CHECK_THAT(error(size(4, 70000)), Contains("got 4 and 70000"));
-  CHECK_THAT(error({.height = 4, .width = 4, .channels = 2}), Contains("3 or 1 channels, got 2"));
+  CHECK_THAT(error(size(0, 4)),
+             Contains("load_image_folder: expected a height and a width of 1 to 65536, got 0 and 4"));
+  CHECK_THAT(error(size(4, 70000)),
+             Contains("load_image_folder: expected a height and a width of 1 to 65536, got 4 and 70000"));
+  CHECK_THAT(error({.height = 4, .width = 4, .channels = 2}),
+             Contains("load_image_folder: expected 3 or 1 channels, got 2"));
   CHECK_THAT(error_of([&] { load_image_folder(folder / "nowhere", size(4, 4)); }),
-             Contains("nowhere") && Contains("No such file"));
+             Contains("load_image_folder: expected a folder that can be read, got ") &&
+                 Contains("No such file or directory") && Contains("nowhere"));
 }

@@ -165,16 +165,23 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
   }
   // What is computed by another rule than xtape's is a problem that names the option.
   const std::vector<std::pair<const char*, const char*>> refused{
-      {R"(["Precision", {"top_k": 2}])", "top_k: expected"},
-      {R"(["Recall", {"class_id": 2}])", "class_id: expected"},
-      {R"(["Recall", {"thresholds": [0.1, 0.2]}])", "thresholds: expected one number, got [0.1,0.2]"},
-      {R"(["AUC", {"summation_method": "minoring"}])", "summation_method: expected"},
-      {R"(["AUC", {"multi_label": true}])", "multi_label: expected"},
-      {R"(["AUC", {"num_thresholds": 5, "thresholds": [0.25, 0.5]}])", "thresholds: expected those of num_thresholds"},
-      {R"(["CosineSimilarity", {"axis": 1}])", "axis: expected -1"},
-      {R"(["R2Score", {"class_aggregation": null, "num_regressors": 2}])", "num_regressors: expected 0"},
-      {R"(["R2Score", {"class_aggregation": "variance_weighted_average"}])", "class_aggregation: expected"},
-      {R"(["MeanSquaredError", {"invented": 1}])", "invented: expected an option that xtape has"},
+      {R"(["Precision", {"top_k": 2}])", "metric: top_k: expected no value, which is all that xtape has, got 2"},
+      {R"(["Recall", {"class_id": 2}])", "metric: class_id: expected no value, which is all that xtape has, got 2"},
+      {R"(["Recall", {"thresholds": [0.1, 0.2]}])", "metric: thresholds: expected one number, got [0.1,0.2]"},
+      {R"(["AUC", {"summation_method": "minoring"}])",
+       "metric: summation_method: expected \"interpolation\", which is all that xtape has, got \"minoring\""},
+      {R"(["AUC", {"multi_label": true}])",
+       "metric: multi_label: expected false, which is all that xtape has, got true"},
+      {R"(["AUC", {"num_thresholds": 5, "thresholds": [0.25, 0.5]}])",
+       "metric: thresholds: expected those of num_thresholds, got others"},
+      {R"(["CosineSimilarity", {"axis": 1}])", "metric: axis: expected -1, which is all that xtape has, got 1"},
+      {R"(["R2Score", {"class_aggregation": null, "num_regressors": 2}])",
+       "metric: num_regressors: expected 0, which is all that xtape has, got 2"},
+      {R"(["R2Score", {"class_aggregation": "variance_weighted_average"}])",
+       "metric: class_aggregation: expected \"uniform_average\", which is all that xtape has, got "
+       "\"variance_weighted_average\""},
+      {R"(["MeanSquaredError", {"invented": 1}])",
+       "metric: invented: expected an option that xtape has, got another one with the value 1"},
   };
   for (const auto& [keras, message] : refused) {
     INFO(keras);
@@ -325,11 +332,13 @@ TEST_CASE("every option of a schedule is read from Keras's config, and written t
     INFO(keras);
     CHECK_THAT(error_of([&] { rate_from_keras(serialized(nlohmann::json::parse(keras))); }), Contains(message));
   };
-  refused(R"(["PiecewiseConstantDecay", {"boundaries": [1e15], "values": [1, 2]}])", "expected boundaries below 1e15");
-  refused(R"(["PiecewiseConstantDecay", {"boundaries": 3, "values": [1, 2]}])", "boundaries: expected");
-  refused(R"(["CosineDecay", {"decay_steps": 100}])", "initial_learning_rate: expected");
+  refused(R"(["PiecewiseConstantDecay", {"boundaries": [1e15], "values": [1, 2]}])",
+          "expected boundaries below 1e15, got 1000000000000000");
+  refused(R"(["PiecewiseConstantDecay", {"boundaries": 3, "values": [1, 2]}])",
+          "boundaries: expected a list of numbers, got 3");
+  refused(R"(["CosineDecay", {"decay_steps": 100}])", "initial_learning_rate: expected a number, got null");
   refused(R"(["ExponentialDecay", {"initial_learning_rate": 2, "decay_steps": 10, "decay_rate": 0.5, "x": 1}])",
-          "x: expected an option that xtape has");
+          "x: expected an option that xtape has, got another one with the value 1");
 }
 
 }  // namespace xtape

@@ -96,7 +96,9 @@ TEST_CASE("losses of several outputs are one for all, a list or a dictionary, wi
         "hinge 1; mean_squared_error 3");
   CHECK(losses_of(R"({"loss": {"price": "mse"}})", two) ==
         "problem: loss of output kind: expected a loss for each output, got none");
-  CHECK_THAT(losses_of(R"({"loss": ["mse"]})", two), Catch::Contains("one element for each of 2 outputs"));
+  CHECK_THAT(losses_of(R"({"loss": ["mse"]})", two),
+             Catch::Contains("problem: loss of output kind: expected one element for each of 2 outputs, got [\"mse\"]; "
+                             "loss of output price: expected one element for each of 2 outputs, got [\"mse\"]"));
 }
 
 TEST_CASE("losses that xtape does not have are described in words, or given") {
@@ -114,14 +116,19 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
     INFO(message);
     CHECK_THAT(losses_of("{\"loss\": " + loss + "}", one), Catch::Contains(message));
   };
-  refused(R"({"class_name": "Custom>MeanSquaredError", "config": {}})", "got Custom>MeanSquaredError");
+  refused(R"({"class_name": "Custom>MeanSquaredError", "config": {}})",
+          "problem: loss: expected a loss that xtape has, got Custom>MeanSquaredError; give it in "
+          "LoadKerasTrainingOptions::custom_losses");
   refused(R"({"class_name": "MeanSquaredError", "config": {"reduction": "none"}})", "reduction: expected");
-  refused(R"({"class_name": "CategoricalCrossentropy", "config": {"axis": 1}})", "axis: expected -1");
+  refused(R"({"class_name": "CategoricalCrossentropy", "config": {"axis": 1}})",
+          "problem: loss: axis: expected -1, which is all that xtape has, got 1");
   refused(R"({"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": false}})", "from_logits");
-  refused(R"({"class_name": "Huber", "config": {"delta": "wide"}})", "delta: expected a number, got \"wide\"");
-  refused(R"({"class_name": "Huber", "config": {"depth": 3}})", "depth: expected an option that xtape has");
-  refused("null", "expected a loss for each output, got none");
-  refused("7", "expected a name, or an object");
+  refused(R"({"class_name": "Huber", "config": {"delta": "wide"}})",
+          "problem: loss: delta: expected a number, got \"wide\"");
+  refused(R"({"class_name": "Huber", "config": {"depth": 3}})",
+          "problem: loss: depth: expected an option that xtape has, got another one with the value 3");
+  refused("null", "problem: loss: expected a loss for each output, got none");
+  refused("7", "problem: loss: expected a name, or an object with class_name and config, got 7");
 }
 
 TEST_CASE("metrics of Keras have the names of all versions") {
@@ -142,10 +149,13 @@ TEST_CASE("metrics of Keras have the names of all versions") {
         "kind:accuracy; price:mean_absolute_error; price:mean_squared_error");
   CHECK(metrics_of(R"({"metrics": {"price": ["mae"]}})", two) == "price:mean_absolute_error");
   CHECK_THAT(metrics_of(R"({"metrics": ["mine"]})", one),
-             Catch::Contains("problem: metric: expected a metric that xtape has, got mine"));
-  CHECK_THAT(metrics_of(R"({"metrics": ["mse", "MSE"]})", one), Catch::Contains("each metric once"));
+             Catch::Contains("problem: metric: expected a metric that xtape has, got mine; give it in "
+                             "LoadKerasTrainingOptions::custom_metrics"));
+  CHECK_THAT(
+      metrics_of(R"({"metrics": ["mse", "MSE"]})", one),
+      Catch::Contains(":mean_squared_error; problem: metric: expected each metric once, got mean_squared_error twice"));
   CHECK_THAT(metrics_of(R"({"metrics": [{"class_name": "AUC", "config": {"curve": "PR"}}]})", one),
-             Catch::Contains("curve: expected \"ROC\""));
+             Catch::Contains("problem: metric: curve: expected \"ROC\", which is all that xtape has, got \"PR\""));
 }
 
 TEST_CASE("every loss and metric of Keras is the one of its name in xtape, and is the same after saving") {
@@ -230,23 +240,31 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
     INFO(message);
     CHECK_THAT(error_of([&] { optimizer_of(type, config); }), Catch::Contains(message));
   };
-  refused("Ftrl", R"({"learning_rate": 0.1})", "got the class Ftrl");
-  refused("TFOptimizer", "{}", "got the class TFOptimizer");
-  refused("Adam", R"({"learning_rate": 0.1, "amsgrad": true})", "amsgrad: expected false");
-  refused("Adam", R"({"name": "a", "learning_rate": 0.1, "clipnorm": 1})", "clipnorm: expected global_clipnorm");
-  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "weight_decay": 0.1})", "weight_decay: expected none for SGD");
+  refused("Ftrl", R"({"learning_rate": 0.1})", "expected an optimizer that xtape has, got the class Ftrl");
+  refused("TFOptimizer", "{}", "expected an optimizer that xtape has, got the class TFOptimizer");
+  refused("Adam", R"({"learning_rate": 0.1, "amsgrad": true})",
+          "amsgrad: expected false, which is all that xtape has, got true");
+  refused("Adam", R"({"name": "a", "learning_rate": 0.1, "clipnorm": 1})",
+          "clipnorm: expected global_clipnorm or clipvalue, got clipnorm, which limits each gradient alone");
+  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "weight_decay": 0.1})",
+          "weight_decay: expected none for SGD, got 0.1; Keras subtracts the decay from the weights, which xtape does "
+          "for Adam, AdamW and Lion");
   refused("SGD", R"({"name": "a", "use_ema": true, "learning_rate": 0.1, "ema_overwrite_frequency": 5})",
-          "ema_overwrite_frequency: expected null");
+          "ema_overwrite_frequency: expected null, got 5; call swap_averages()");
   refused("SGD", R"({"name": "a", "learning_rate": 0.1, "gradient_accumulation_steps": 4})",
-          "use FitOptions::accumulate");
-  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "loss_scale_factor": 4})", "loss_scale_factor");
-  refused("SGD", R"({"learning_rate": {"class_name": "MySchedule", "config": {}}})", "a schedule of Keras");
+          "gradient_accumulation_steps: expected none, got a number; use FitOptions::accumulate");
+  refused("SGD", R"({"name": "a", "learning_rate": 0.1, "loss_scale_factor": 4})",
+          "loss_scale_factor: expected no value, which is all that xtape has, got 4");
+  refused("SGD", R"({"learning_rate": {"class_name": "MySchedule", "config": {}}})",
+          "learning_rate: expected a number or a schedule of Keras, got {\"class_name\":\"MySchedule\",\"config\":{}}");
   refused("SGD", R"({"learning_rate": {"class_name": "CosineDecay", "config": {"initial_learning_rate": 1,
                      "decay_steps": 1.5}}})",
-          "decay_steps: expected a whole number");
-  refused("SGD", R"({"learning_rate": -1})", "LearningRate");
-  refused("SGD", R"({"learning_rate": "fast"})", "a number or a schedule");
-  refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})", "wobble: expected an option that xtape has");
+          "decay_steps: expected a whole number, got 1.5");
+  refused("SGD", R"({"learning_rate": -1})", "LearningRate: expected a finite number of at least 0, got -1");
+  refused("SGD", R"({"learning_rate": "fast"})",
+          "learning_rate: expected a number or a schedule of Keras, got \"fast\"");
+  refused("SGD", R"({"learning_rate": 0.1, "wobble": 1})",
+          "wobble: expected an option that xtape has, got another one with the value 1");
 }
 
 TEST_CASE("every schedule is the same after writing and reading, or is rejected") {
@@ -265,10 +283,16 @@ TEST_CASE("every schedule is the same after writing and reading, or is rejected"
     CHECK(again.text() == rate.text());
     for (const int i : {0, 3, 6, 7, 8, 50, 200}) CHECK(again.at(i) == Approx(rate.at(i)));
   }
-  CHECK_THAT(error_of([] { rate_to_keras([](std::int64_t) { return 0.1; }); }), Catch::Contains("another function"));
-  CHECK_THAT(error_of([] { rate_to_keras(schedule::warmup(0.1, 5)); }), Catch::Contains("another function"));
-  CHECK_THAT(error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }),
-             Catch::Contains("warm-up with warmup_from"));
+  CHECK_THAT(error_of([] { rate_to_keras([](std::int64_t) { return 0.1; }); }),
+             Catch::Contains("learning_rate: expected a number or a schedule of xtape::schedule, got another function; "
+                             "set the learning rate to the number that Keras shall continue with"));
+  CHECK_THAT(error_of([] { rate_to_keras(schedule::warmup(0.1, 5)); }),
+             Catch::Contains("learning_rate: expected a number or a schedule of xtape::schedule, got another function; "
+                             "set the learning rate to the number that Keras shall continue with"));
+  CHECK_THAT(
+      error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }),
+      Catch::Contains(
+          "learning_rate: expected a warm-up with warmup_from, as Keras's CosineDecay has, got another warm-up"));
 }
 
 TEST_CASE("a model is trained, saved and trained on with fit, as without saving") {
@@ -395,9 +419,16 @@ TEST_CASE("files without a compiled model, and unknown parts, are errors in word
   const Model model = test::one_output();
   save_keras_model(model, folder / "plain.keras");
   CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.keras"); }),
-             Catch::Contains("plain.keras: expected a compiled model"));
+             Catch::Contains("load_keras_training: ") &&
+                 Catch::Contains("expected a compiled model, got one that Keras saved without compile(); "
+                                 "load_keras_model() reads the model") &&
+                 Catch::Contains("plain.keras: expected a compiled model"));
   save_keras_model(model, folder / "plain.h5");
-  CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.h5"); }), Catch::Contains("expected a compiled model"));
+  CHECK_THAT(error_of([&] { load_keras_training(folder / "plain.h5"); }),
+             Catch::Contains("load_keras_training: ") &&
+                 Catch::Contains("expected a compiled model, got one that Keras saved without compile(); "
+                                 "load_keras_model() reads the model"));
   CHECK_THAT(error_of([&] { load_keras_training(folder / "none.keras"); }),
-             Catch::Contains("load_keras_training: ") && Catch::Contains("none.keras"));
+             Catch::Contains("load_keras_training: expected a file that can be read, got ") &&
+                 Catch::Contains("No such file or directory") && Catch::Contains("none.keras"));
 }

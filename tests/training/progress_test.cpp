@@ -1,6 +1,7 @@
 #include "training/callbacks/progress.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <sstream>
 
@@ -114,6 +115,55 @@ TEST_CASE("every line is narrower than the terminal, and the loss is left out la
     CHECK(static_cast<int>(line_of(text).size()) < columns);
     CHECK(std::ranges::count(text, '\n') == 1);
   }
+}
+
+TEST_CASE("the parts of a line leave it in a fixed order as the terminal becomes narrower") {
+  using Words = std::vector<std::string>;
+  // the parts that are in the line of no smaller width, the first to leave first
+  const auto order_of = [](const Words& parts, const std::function<std::string(int)>& line_at) {
+    Words left;
+    for (int columns = 200; columns > 9; --columns) {
+      const std::string line = line_at(columns);
+      for (const std::string& part : parts) {
+        const bool shown = line.find(part) != std::string::npos;
+        if (!shown && std::ranges::find(left, part) == left.end()) left.push_back(part);
+        if (shown && std::ranges::find(left, part) != left.end()) left.push_back(part + " is back");
+      }
+    }
+    return left;
+  };
+  const Figures figures{{"loss", 1}, {"a_loss", 2}, {"accuracy", 0.5}, {"auc", 0.25}, {"r2", 0.125}, {"seconds", 7}};
+  Stage stage(200);
+  stage.progress->begin_epoch(1);
+  double when = 0;
+  CHECK(
+      order_of({"epoch 1", "[==", "25/100", " loss", "a_loss", "accuracy", "auc", "r2", "samples/s", "left", "in all"},
+               [&](int columns) {
+                 stage.columns = columns;
+                 stage.update_at(when += 5, 25, figures);
+                 return line_of(stage.text());
+               }) == Words{"[==", "r2", "auc", "a_loss", "samples/s", "25/100", "in all", "accuracy", "left", " loss"});
+  CHECK(order_of({"epoch 1", " loss", "accuracy", "r2", "val_loss", "val_accuracy", "samples/s", " 7.0 s", "left"},
+                 [&](int columns) {
+                   stage.columns = columns;
+                   stage.progress->end_epoch({1,
+                                              {{"loss", 1},
+                                               {"accuracy", 0.5},
+                                               {"r2", 0.125},
+                                               {"val_loss", 1},
+                                               {"val_accuracy", 0.5},
+                                               {"seconds", 7}}});
+                   return line_of(stage.text());
+                 }) == Words{"r2", "samples/s", " 7.0 s", "left", "val_loss", "accuracy", "val_accuracy", " loss"});
+  Stage validating(200, {.epochs = 2, .samples = 100, .validation_samples = 30});
+  validating.progress->begin_epoch(1);
+  validating.update_at(when = 100, 100);
+  CHECK(order_of({"epoch 1", "validation", "left", "in all"}, [&](int columns) {
+          validating.columns = columns;
+          validating.seconds = 1000 + (when += 1);
+          validating.progress->update_validation(10);
+          return line_of(validating.text());
+        }) == Words{"in all", "left", "validation"});
 }
 
 TEST_CASE("an error within an epoch begins on a new line") {

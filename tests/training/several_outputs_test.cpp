@@ -145,7 +145,8 @@ TEST_CASE("weights apply to all targets, or are given for each target") {
   CHECK(own["kind_loss"] == Approx(kind({})));
   CHECK(own["price_loss"] == Approx(price(v)));
   CHECK(own["kind_accuracy"] == Approx(metric::accuracy()(y[0], data.targets()[0].values)));
-  CHECK_THAT(error_of([&] { data.weighted(std::vector<Tensor>{w}); }), Contains("each of the 2 targets, got 1"));
+  CHECK_THAT(error_of([&] { data.weighted(std::vector<Tensor>{w}); }),
+             Contains("Dataset::weighted: expected weights for each of the 2 targets, got 1"));
 }
 
 namespace {
@@ -217,9 +218,18 @@ TEST_CASE("a checkpoint with other losses, metrics or steps is rejected with the
   const auto refused = [&](const FitOptions& options) {
     return error_of([&] { Run(folder.path(), -1, folder.path(), options); });
   };
-  CHECK_THAT(refused({.accumulate = 2}), Contains("accumulate 1 (now 2)"));
-  CHECK_THAT(refused({.drop_last = true}), Contains("drop_last false (now true)"));
-  CHECK_THAT(refused({.steps_per_epoch = 5}), Contains("steps_per_epoch 0 (now 5)"));
+  CHECK_THAT(refused({.accumulate = 2}),
+             Contains("fit: expected to resume from ") &&
+                 Contains("got: expected a checkpoint with the settings of this run, got one with accumulate 1 (now "
+                          "2); no older one in its folder can be used"));
+  CHECK_THAT(refused({.drop_last = true}),
+             Contains("fit: expected to resume from ") &&
+                 Contains("got: expected a checkpoint with the settings of this run, got one with drop_last false (now "
+                          "true); no older one in its folder can be used"));
+  CHECK_THAT(refused({.steps_per_epoch = 5}),
+             Contains("fit: expected to resume from ") &&
+                 Contains("got: expected a checkpoint with the settings of this run, got one with steps_per_epoch 0 "
+                          "(now 5); no older one in its folder can be used"));
   Model model = two_headed(0.2, 0.01);
   Adam adam(model.parameters(), {.learning_rate = 0.01});
   CHECK_THAT(error_of([&] {
@@ -276,7 +286,8 @@ TEST_CASE("a step with a loss that is not finite in any of its batches changes n
                     .accumulate = 4,
                     .show_progress = false});
              }),
-             Contains("got inf in epoch 1, step 1 of 1"));
+             Contains("fit: expected a finite loss, got inf in epoch 1, step 1 of 1; lower the learning rate, set "
+                      "clip_norm, or look for what is not finite in the data"));
   CHECK(identical(model.parameters()[0].value(), before));
   CHECK(sgd.iterations() == 0);
 }
@@ -349,7 +360,11 @@ TEST_CASE("a network that labels every pixel is trained on the pixels with a lab
   const double at_once = softmax_cross_entropy(y, test.target(), {}, {.ignored_label = -1}).value().item();
   CHECK(evaluate(model, test, {.batch_size = 2, .loss = pixelwise})["loss"] == Approx(at_once));
   CHECK(evaluate(model, test, {.loss = pixelwise}).contains("accuracy"));  // by default, without the ignored label
-  CHECK_THAT(error_of([&] { evaluate(model, test); }), Contains("a loss that ignores the label -1"));
+  CHECK_THAT(
+      error_of([&] { evaluate(model, test); }),
+      Contains("evaluate: expected a loss that ignores the label -1, as Target::ignored_label of the data says, got "
+               "softmax_cross_entropy; give the loss the same label, loss::softmax_cross_entropy({.ignored_label = "
+               "-1}), or a custom one a LossOptions::count that is 0 for it"));
 }
 
 TEST_CASE("labels of pixels are moved with the images, by the nearest pixel") {
@@ -380,16 +395,17 @@ TEST_CASE("data with several targets and labels of positions reject invalid argu
   CHECK_THAT(error({images}, {{numbers}, {Tensor::zeros({3, 1})}}), Contains("got (2, 3, 3, 1) and (3, 1)"));
   Tensor labels = Tensor::zeros({2, 3, 3}, DType::int64);
   labels.mutable_data<std::int64_t>()[10] = -1;
-  CHECK_THAT(error({images}, {{labels, 2}}), Contains("got -1 at index 10") && Contains("Target::ignored_label"));
+  CHECK_THAT(error({images}, {{labels, 2}}), Contains("Dataset: expected labels in [0, 2), got -1 at index 10; say "
+                                                      "which label is to be ignored with Target::ignored_label"));
   CHECK(Dataset({images}, {{.values = labels, .classes = 2, .ignored_label = -1}}).size() == 2);
   CHECK_THAT(error({images}, {{.values = labels, .classes = 3, .class_names = {"a"}}}),
-             Contains("each of the 3 classes"));
+             Contains("Dataset: expected a name for each of the 3 classes, got 1"));
   const Dataset two({images, numbers}, {{numbers}, {numbers}});
   CHECK_THAT(error_of([&] { (void)two.input(); }), Contains("data of one input, got 2; use inputs()"));
   CHECK_THAT(error_of([&] { (void)two.target(); }), Contains("data of one target, got 2; use targets()"));
   const Batch batch = DataLoader(two).epoch(0)[0];
-  CHECK_THAT(error_of([&] { (void)batch.input(); }), Contains("Batch::input: expected one, got 2"));
-  CHECK_THAT(error_of([&] { (void)batch.target(); }), Contains("Batch::target: expected one, got 2"));
+  CHECK_THAT(error_of([&] { (void)batch.input(); }), Contains("Batch::input: expected one, got 2; use inputs"));
+  CHECK_THAT(error_of([&] { (void)batch.target(); }), Contains("Batch::target: expected one, got 2; use targets"));
   Model model = two_headed();
   SGD sgd(model.parameters());
   const auto train = [&](FitOptions options) {
@@ -401,7 +417,8 @@ TEST_CASE("data with several targets and labels of positions reject invalid argu
   CHECK_THAT(train({.loss = losses, .class_weights = {1, 2, 3}}), Contains("class_weights for data with 2 targets"));
   CHECK_THAT(train({.validation = two, .loss = losses}), Contains("fit, validation: expected inputs (None, 2)"));
   CHECK_THAT(train({.loss = {{loss::softmax_cross_entropy()}, {loss::softmax_cross_entropy()}}}),
-             Contains("at least 2 outputs"));
+             Contains("fit: expected a model of at least 2 outputs for softmax_cross_entropy, got output shape (None, "
+                      "1), for which the loss is always 0; use sigmoid_cross_entropy with floating targets (n, 1)"));
   const Dataset first = two_tasks(8);
   const Dataset swapped({first.inputs()[1], first.inputs()[0]}, first.targets());
   CHECK(error_of([&] { fit(model, sgd, swapped, {.loss = losses, .show_progress = false}); }) ==
@@ -432,7 +449,7 @@ TEST_CASE("a source may make samples with several inputs, and tokens stay int64"
   CHECK_THAT(error_of([&] {
                Dataset(wrong, {{Tensor::zeros({5, 1})}}).sample(1);
              }),
-             Contains("makes int64 (3,), got float32 (3,) for sample 1"));
+             Contains("Dataset::sample: expected a source that makes int64 (3,), got float32 (3,) for sample 1"));
 }
 
 TEST_CASE("sums of parts of the data give the figures of all of it") {

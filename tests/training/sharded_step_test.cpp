@@ -150,7 +150,8 @@ TEST_CASE("a sharded run whose loss is not finite changes nothing") {
   CHECK_THAT(error_of([&] {
                fit(model, sgd, data, {.batch_size = 20, .distributed = {.shards = 4}, .show_progress = false});
              }),
-             Contains("nan in epoch 1, step 1 of 1; the inputs of this step"));
+             Contains("fit: expected a finite loss, got -nan in epoch 1, step 1 of 1; the inputs of this step have "
+                      "values that are not finite"));
   const std::vector<Tensor> after = values_of(model);
   for (std::size_t i = 0; i < before.size(); ++i) CHECK(identical(before[i], after[i]));
   CHECK(sgd.iterations() == 0);

@@ -103,13 +103,20 @@ TEST_CASE("targets of positions that cannot be moved are rejected") {
   };
   const Augmentation flip{.horizontal_flip = true};
   CHECK_THAT(refused({image_count, height * width * 2}, flip),
-             Contains("as many numbers as an image has; reshape them"));
+             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 216), "
+                      "as many numbers as an image has; reshape them, or leave out flip, rotation, zoom and shift"));
   CHECK_THAT(refused({image_count, height * width}, flip),
-             Contains("1 numbers for each pixel") && Contains("reshape them"));
-  CHECK_THAT(refused({image_count, height * width * 4}, flip), Contains("4 numbers for each pixel"));
+             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 108), 1 "
+                      "numbers for each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift"));
+  CHECK_THAT(refused({image_count, height * width * 4}, flip),
+             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 432), 4 "
+                      "numbers for each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift"));
   CHECK_THAT(refused({image_count, height, width + 1, 1}, flip),
-             Contains("(n, 9, 12, ...)") && Contains("(6, 9, 13, 1)"));
-  CHECK_THAT(refused({image_count, 4, 2}, flip), Contains("(6, 4, 2)"));  // points, for example
+             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 9, 13, "
+                      "1); leave out flip, rotation, zoom and shift"));
+  CHECK_THAT(refused({image_count, 4, 2}, flip),
+             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 4, 2); "
+                      "leave out flip, rotation, zoom and shift"));  // points, for example
   batch_of(smooth(), Tensor::zeros({image_count, height * width * 2}), {.brightness = 0.1});
   batch_of(smooth(), Tensor::zeros({image_count, 4, 2}), {});
 }

@@ -313,7 +313,9 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
     import_rows().at(proto.op_type())(node);
     node.check_all_read();
   } catch (const Error& error) {
-    fail("{}: {}", node_title(proto, opset_), error.what());
+    const std::string title = node_title(proto, opset_) + ": ";
+    if (std::string_view(error.what()).starts_with(title)) throw;  // compute() reads the node in a graph of its own
+    fail("{}{}", title, error.what());
   }
 }
 

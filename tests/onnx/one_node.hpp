@@ -1,0 +1,76 @@
+// ONNX files with one node, and whether load_onnx() reads them.
+#pragma once
+
+#include "models/files/onnx/import_graph.hpp"
+#include "tests/onnx/file_parts.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape::test {
+
+using Integers = std::vector<std::int64_t>;
+
+/// A graph with the input "x" (2, 4, 4, 3), constants, the shape of x "shape", and one node of the given
+/// type, which reads `inputs` and writes "y".
+inline xtape_onnx::ModelProto file_of_node(const std::string& type, const std::vector<std::string>& inputs) {
+  xtape_onnx::ModelProto file;
+  file.set_ir_version(8);
+  file.add_opset_import()->set_version(17);
+  auto& graph = *file.mutable_graph();
+  auto& x = *graph.add_input();
+  x.set_name("x");
+  auto& tensor = *x.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
+  for (const std::int64_t extent : {2, 4, 4, 3}) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
+  add_constant(graph, "numbers", {4});
+  add_constant(graph, "image", {2, 4, 4, 3});
+  add_constant(graph, "kernel", {4, 4, 1, 1});
+  add_constant(graph, "integers", {4}, {0, 1, 0, 1});
+  auto& shape = *graph.add_node();
+  shape.set_op_type("Shape");
+  shape.add_input("x");
+  shape.add_output("shape");
+  auto& node = *graph.add_node();
+  node.set_name("tested");
+  node.set_op_type(type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  return file;
+}
+
+inline void set_text(xtape_onnx::ModelProto& file, const std::string& name, const std::string& value) {
+  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::STRING);
+  attribute.set_s(value);
+}
+
+inline void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const Integers& values) {
+  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
+  attribute.set_name(name);
+  const bool list = values.size() > 1 || name == "strides";
+  attribute.set_type(list ? xtape_onnx::AttributeProto::INTS : xtape_onnx::AttributeProto::INT);
+  attribute.set_i(values[0]);
+  for (const std::int64_t value : values) attribute.add_ints(value);
+}
+
+/// The message of the Error if a file is rejected.
+inline std::string error_in(const xtape_onnx::ModelProto& file, bool batch_axis = true) {
+  try {
+    onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first, .batch_axis = batch_axis}).model();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// Whether a file is read. Fails the test if it is rejected without the name of the node or of its output.
+inline bool is_read(const xtape_onnx::ModelProto& file, bool batch_axis) {
+  const std::string error = error_in(file, batch_axis);
+  const bool named =
+      error.empty() || error.find("\"tested\"") != std::string::npos || error.find("output \"y\"") != std::string::npos;
+  if (!named) FAIL(error);
+  return error.empty();
+}
+
+}  // namespace xtape::test
