@@ -454,9 +454,9 @@ TEST_CASE("files that hold no model are named") {
       Contains("save_keras_model: ") &&
           Contains(
               "layer depth_to_space_1 of class DepthToSpace: expected a layer that Keras has, got one that it lacks"));
-  const Model padded(image, Conv2D({.filters = 1, .padding = {1, 0, 0, 0}})(image));
+  const Model padded(image, MaxPooling2D({.padding = {1, 0, 0, 0}})(image));
   CHECK_THAT(error_of([&] { save_keras_model(padded, folder / "p.keras"); }),
              Contains("save_keras_model: ") &&
-                 Contains("layer conv2d_1 of class Conv2D: padding: expected a name of a padding, which Keras has, got "
-                          "[1,0,0,0]; put a ZeroPadding layer before the layer"));
+                 Contains("layer max_pooling2d_1 of class MaxPooling2D: padding: expected a name of a padding, got "
+                          "[1,0,0,0]; Keras has amounts for convolutions alone, as a ZeroPadding layer"));
 }

@@ -22,6 +22,18 @@ SymbolicTensor permuted(const SymbolicTensor& x, const std::vector<std::int64_t>
 
 }  // namespace
 
+void check_keras_axes(const std::string& type, const Json& config, int rank) {
+  if (type != "RMSNormalization" || rank < 2 || !config.contains("axis")) return;
+  const Json& axis = config.at("axis");
+  std::set<std::int64_t> axes;
+  for (const Json& one : axis.is_array() ? axis : Json::array({axis})) {
+    if (!one.is_number_integer()) return;  // another Error
+    axes.insert(one.get<std::int64_t>() + (one.get<std::int64_t>() < 0 ? rank : 0));
+  }
+  const bool last = axes.empty() || (*axes.rbegin() == rank - 1 && *axes.begin() == rank - std::ssize(axes));
+  check(last, "axis: expected the last axes, got {}; Keras multiplies by the scale along the last axes", shown(axis));
+}
+
 KerasAxes axes_of_config(const std::string& type, Json& config, int rank) {
   static const std::set<std::string> elementwise{"Add",           "Average",   "ELU",     "GaussianDropout",
                                                  "GaussianNoise", "LeakyReLU", "Maximum", "Minimum",

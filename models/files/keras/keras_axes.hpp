@@ -1,4 +1,5 @@
-// Layers of Keras with the channels first, which xtape computes with the channels last. Internal to models/.
+// The axes of layers of Keras: those with the channels first, which xtape computes with the channels last. Internal to
+// models/.
 #pragma once
 
 #include <map>
@@ -21,6 +22,10 @@ enum class KerasAxes {
 /// How the layer of this config reads its inputs, which have `rank` axes with the batch axis. For channels_first the
 /// config is changed to that of a layer with the channels last. Error for an activation function along an axis.
 KerasAxes axes_of_config(const std::string& type, Json& config, int rank);
+
+/// Error for a layer with this config of Keras on an input of `rank` axes if Keras's outputs are not those of xtape:
+/// RMSNormalization over other axes than the last ones, where Keras multiplies by the scale along the last axes.
+void check_keras_axes(const std::string& type, const Json& config, int rank);
 
 /// Connects layers. Tensors keep the order of axes of the file; beside those that layers with the channels first have
 /// computed, the numbers in the order of xtape are kept, so that no two permutations follow each other.

@@ -2,9 +2,9 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <vector>
 
+#include "models/files/keras/keras_axes.hpp"
 #include "models/files/keras/keras_values.hpp"
 
 namespace xtape {
@@ -465,18 +465,6 @@ std::string present_class(const std::string& class_name) {
 }
 
 bool is_keras_class(const std::string& type) { return classes().contains(type); }
-
-void check_keras_axes(const std::string& type, const Json& config, int rank) {
-  if (type != "RMSNormalization" || rank < 2 || !config.contains("axis")) return;
-  const Json& axis = config.at("axis");
-  std::set<std::int64_t> axes;
-  for (const Json& one : axis.is_array() ? axis : Json::array({axis})) {
-    if (!one.is_number_integer()) return;  // another Error
-    axes.insert(one.get<std::int64_t>() + (one.get<std::int64_t>() < 0 ? rank : 0));
-  }
-  const bool last = axes.empty() || (*axes.rbegin() == rank - 1 && *axes.begin() == rank - std::ssize(axes));
-  check(last, "axis: expected the last axes, got {}; Keras multiplies by the scale along the last axes", shown(axis));
-}
 
 LayerConfig options_from_keras(const std::string& type, const Json& config, const KerasContext& context) {
   Json options = config;

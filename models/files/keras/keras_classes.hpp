@@ -25,10 +25,6 @@ bool is_keras_class(const std::string& type);
 /// when xtape has no such option or no such value.
 LayerConfig options_from_keras(const std::string& type, const Json& config, const KerasContext& context);
 
-/// Error for a layer with this config of Keras on an input of `rank` axes if Keras's outputs are not those of xtape:
-/// RMSNormalization over other axes than the last ones, where Keras multiplies by the scale along the last axes.
-void check_keras_axes(const std::string& type, const Json& config, int rank);
-
 /// The config of Keras 3 for the options of a layer, without name, trainable and dtype. Error with the name of the
 /// option when Keras has no such option or no such value.
 Json options_to_keras(const std::string& type, const LayerConfig& options);

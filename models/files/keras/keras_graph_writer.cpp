@@ -2,6 +2,7 @@
 #include <set>
 
 #include "layers/graph/input.hpp"
+#include "models/files/keras/keras_axes.hpp"
 #include "models/files/keras/keras_classes.hpp"
 #include "models/files/keras/keras_graph.hpp"
 
