@@ -15,16 +15,16 @@ random = numpy.random.default_rng(7)
 
 
 class Graph:
-    """A graph that is written node by node."""
+    """A graph that is written node by node. Names of values start with the prefix."""
 
-    def __init__(self):
-        self.nodes, self.initializers = [], []
+    def __init__(self, prefix=""):
+        self.nodes, self.initializers, self.prefix = [], [], prefix
 
     def weight(self, *shape, low=-0.4, high=0.4):
         return self.constant(random.uniform(low, high, shape).astype(numpy.float32))
 
     def constant(self, value, as_node=False):
-        name = f"c{len(self.initializers) + len(self.nodes)}"
+        name = f"{self.prefix}c{len(self.initializers) + len(self.nodes)}"
         tensor = numpy_helper.from_array(numpy.asarray(value), name)
         if as_node:
             self.nodes.append(helper.make_node("Constant", [], [name], value=tensor))
@@ -39,7 +39,7 @@ class Graph:
         return self.constant(numpy.float32(value), as_node=True)
 
     def op(self, kind, *inputs, outputs=1, **attributes):
-        names = [f"{kind.lower()}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        names = [f"{self.prefix}{kind.lower()}_{len(self.nodes)}_{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, inputs, names, f"/{kind}_{len(self.nodes)}", **attributes))
         return names[0] if outputs == 1 else names
 
@@ -79,6 +79,11 @@ class Graph:
     def gelu(self, x):
         erf = self.op("Erf", self.op("Div", x, self.number(2 ** 0.5)))
         return self.op("Mul", self.op("Mul", x, self.op("Add", erf, self.number(1))), self.number(0.5))
+
+    def branch(self, *outputs):
+        """The graph as a branch of If."""
+        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
+        return helper.make_graph(self.nodes, f"{self.prefix}branch", [], infos, self.initializers)
 
     def save(self, name, inputs, outputs, values, opset):
         infos = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in inputs]
@@ -309,3 +314,22 @@ y = g.op("Transpose", g.op("Reshape", y, g.integers(-1, 2, 2, 2, 4, 8)), perm=[0
 out("Reshape", y, g.integers(-1, 4, 8, 8), rank=4)
 g.save("attention", [("image", ["n", 3, 8, "w"]), ("picture", ["n", 3, 8, 16])], outputs,
        {"image": images(2, 3, 8, 14), "picture": images(2, 3, 8, 16)}, 17)
+
+# Conditions on extents, as PyTorch writes them for squeeze(): in one, the branch has weights and a condition of its own.
+g = Graph()
+x = g.op("Conv", "image", g.weight(4, 3, 3, 3), pads=[1, 1, 1, 1])
+product = g.op("MatMul", x, g.weight(10, 6))
+wide = g.op("Equal", g.op("Gather", g.op("Shape", x), g.constant(numpy.int64(3), as_node=True)),
+            g.constant(numpy.int64(10), as_node=True))
+then, otherwise = Graph("then_"), Graph("else_")
+inner_then, inner_else = Graph("inner_then_"), Graph("inner_else_")
+flat = then.op("Equal", then.op("Gather", then.op("Shape", x), then.constant(numpy.int64(2), as_node=True)),
+               then.constant(numpy.int64(1), as_node=True))
+convolved = then.op("Conv", x, then.weight(5, 4, 3, 3), then.weight(5))
+inner = then.op("If", flat, then_branch=inner_then.branch(inner_then.op("Squeeze", convolved)),
+                else_branch=inner_else.branch(inner_else.op("Identity", convolved)))
+y, z = g.op("If", wide, outputs=2, then_branch=then.branch(inner, then.op("Relu", product)),
+            else_branch=otherwise.branch(otherwise.op("Neg", x), otherwise.op("Abs", product)))
+y = g.op("MaxPool", y, kernel_shape=[2, 2])
+sums = g.op("Add", product, g.weight(6))
+g.save("conditions", [("image", ["N", 3, 8, 10])], [(y, 4), (z, 4), (sums, 4)], {"image": images(2, 3, 8, 10)}, 17)

@@ -1,4 +1,4 @@
-// Operators of constants and shapes. Comparisons and Where also accept tensors.
+// Operators of constants and shapes. Comparisons, Where and If also accept tensors.
 #include <algorithm>
 #include <cmath>
 
@@ -263,6 +263,14 @@ void where_row(ImportNode& n) {
   n.set_numbers(results);
 }
 
+/// The branch that a constant condition selects.
+void if_row(ImportNode& n) {
+  const Tensor condition = n.constant(0);
+  check(condition.size() == 1, "expected one condition, got {}", condition.size());
+  const auto &then_branch = n.graph_attribute("then_branch"), &else_branch = n.graph_attribute("else_branch");
+  n.graph.read_branch(condition.item() != 0 ? then_branch : else_branch, n.node);
+}
+
 }  // namespace
 
 void add_constant_rows(ImportRows& rows) {
@@ -276,6 +284,7 @@ void add_constant_rows(ImportRows& rows) {
   rows["Round"] = rounded<rounded_to_even>;
   rows["Range"] = range_row;
   rows["Where"] = where_row;
+  rows["If"] = if_row;
   rows["Equal"] = compared<equal>;
   rows["Greater"] = compared<greater>;
   rows["GreaterOrEqual"] = compared<greater_equal>;

@@ -81,12 +81,18 @@ ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::pa
     reorders_ = reorders_ && all_images_;
   }
   check(opset_ != 0, "expected the version of the operator set, got none");
-  check(graph_.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
-  for (const auto& node : graph_.node()) {
+  find_readers(graph_);
+}
+
+/// Finds who reads a value, also in branches that are not taken.
+void ImportGraph::find_readers(const xtape_onnx::GraphProto& graph) {
+  for (const auto& node : graph.node()) {
     for (const std::string& input : node.input()) readers_[input].push_back(&node);
-    for (const std::string& output : node.output()) makers_.emplace(output, &node);
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) find_readers(attribute.g());
+    }
   }
-  for (const auto& output : graph_.output()) outputs_.insert(output.name());
+  for (const auto& output : graph.output()) outputs_.insert(output.name());
 }
 
 const ImportValue* ImportGraph::find(const std::string& name) const {
@@ -135,8 +141,9 @@ SymbolicTensor ImportGraph::apply(const std::shared_ptr<Layer>& layer, const std
   return layer->connect_one(inputs);
 }
 
-void ImportGraph::read_constants() {
-  for (const auto& proto : graph_.initializer()) {
+void ImportGraph::read_constants(const xtape_onnx::GraphProto& graph) {
+  check(graph.sparse_initializer_size() == 0, "expected dense initializers, got sparse ones");
+  for (const auto& proto : graph.initializer()) {
     try {
       set(proto.name(), {.constant = tensor_of(proto, folder_), .parameter = true});
     } catch (const Error& error) {
@@ -146,12 +153,12 @@ void ImportGraph::read_constants() {
 }
 
 bool computes_constants(const std::string& type) {
-  static const std::set<std::string> types{"Add",      "And",     "Cast",        "Ceil",  "Constant", "ConstantOfShape",
-                                           "Div",      "Dropout", "Equal",       "Floor", "Greater",  "GreaterOrEqual",
-                                           "Identity", "Less",    "LessOrEqual", "Max",   "Mean",     "Min",
-                                           "Mod",      "Mul",     "Not",         "Or",    "Pow",      "Range",
-                                           "Round",    "Shape",   "Size",        "Sub",   "Sum",      "Where",
-                                           "Xor"};
+  static const std::set<std::string> types{"Add",      "And",     "Cast",  "Ceil",        "Constant", "ConstantOfShape",
+                                           "Div",      "Dropout", "Equal", "Floor",       "Greater",  "GreaterOrEqual",
+                                           "Identity", "If",      "Less",  "LessOrEqual", "Max",      "Mean",
+                                           "Min",      "Mod",     "Mul",   "Not",         "Or",       "Pow",
+                                           "Range",    "Round",   "Shape", "Size",        "Sub",      "Sum",
+                                           "Where",    "Xor"};
   return types.contains(type);
 }
 
@@ -186,10 +193,17 @@ bool keeps_axes(const std::string& type) {
 }
 
 /// Finds the values that an operator reads that needs the channels first, directly or through elementwise operators.
-void ImportGraph::find_images() {
-  for (int i = graph_.node_size(); i-- > 0;) {
-    const auto& node = graph_.node(i);
+void ImportGraph::find_images(const xtape_onnx::GraphProto& graph) {
+  for (int i = graph.node_size(); i-- > 0;) {
+    const auto& node = graph.node(i);
     const auto is_image = [&](const std::string& output) { return images_.contains(output); };
+    for (const auto& attribute : node.attribute()) {
+      if (!attribute.has_g()) continue;
+      for (int j = 0; j < std::min(node.output_size(), attribute.g().output_size()); ++j) {
+        if (is_image(node.output(j))) images_.insert(attribute.g().output(j).name());
+      }
+      find_images(attribute.g());
+    }
     if (needs_channels_first(node.op_type()) ||
         (keeps_axes(node.op_type()) && std::ranges::any_of(node.output(), is_image))) {
       images_.insert(node.input().begin(), node.input().end());
@@ -321,26 +335,45 @@ void ImportGraph::read_node(const xtape_onnx::NodeProto& proto) {
 
 /// The operators that are missing come first: an exporter puts nodes in front of an LSTM that read its initial state,
 /// and an Error about these would hide the reason.
-void ImportGraph::check_operators() const {
-  for (const auto& node : graph_.node()) {
+void check_operators(const xtape_onnx::GraphProto& graph, int opset) {
+  for (const auto& node : graph.node()) {
     try {
       check_operator(node);
     } catch (const Error& error) {
-      fail("{}: {}", node_title(node, opset_), error.what());
+      fail("{}: {}", node_title(node, opset), error.what());
     }
   }
 }
 
-void ImportGraph::read() {
-  check_operators();
-  read_constants();
-  find_images();
-  read_inputs();
-  for (const auto& node : graph_.node()) {
+void ImportGraph::read_nodes(const xtape_onnx::GraphProto& graph) {
+  for (const auto& node : graph.node()) {
+    for (const std::string& output : node.output()) makers_.emplace(output, &node);
+  }
+  for (const auto& node : graph.node()) {
     if (node.op_type() == "Constant") read_node(node);
   }
-  for (const auto& node : graph_.node()) {
+  for (const auto& node : graph.node()) {
     if (node.op_type() != "Constant") read_node(node);
+  }
+}
+
+void ImportGraph::read() {
+  check_operators(graph_, opset_);
+  read_constants(graph_);
+  find_images(graph_);
+  read_inputs();
+  read_nodes(graph_);
+}
+
+void ImportGraph::read_branch(const xtape_onnx::GraphProto& branch, const xtape_onnx::NodeProto& node) {
+  check(branch.output_size() == node.output_size(), "expected a branch with {} outputs, got {}", node.output_size(),
+        branch.output_size());
+  check_operators(branch, opset_);
+  read_constants(branch);
+  read_nodes(branch);
+  for (int i = 0; i < node.output_size(); ++i) {
+    ImportValue result = value(branch.output(i).name());
+    set(node.output(i), std::move(result));
   }
 }
 

@@ -86,6 +86,8 @@ class ImportGraph {
   const xtape_onnx::NodeProto* maker(const std::string& name) const;
   /// Whether a node reads the value, or it is an output of the graph.
   bool is_read(const std::string& name) const { return readers_.contains(name) || outputs_.contains(name); }
+  /// Reads the nodes of the branch of a condition that is taken. The outputs of the node are those of the branch.
+  void read_branch(const xtape_onnx::GraphProto& branch, const xtape_onnx::NodeProto& node);
   /// The node has been computed together with an earlier one.
   void skip(const xtape_onnx::NodeProto& node) { skipped_.insert(&node); }
 
@@ -94,10 +96,11 @@ class ImportGraph {
                        const Values& values, const std::string& wanted);
 
  private:
-  void check_operators() const;
-  void read_constants();
+  void find_readers(const xtape_onnx::GraphProto& graph);
+  void read_constants(const xtape_onnx::GraphProto& graph);
   void read_inputs();
-  void find_images();
+  void find_images(const xtape_onnx::GraphProto& graph);
+  void read_nodes(const xtape_onnx::GraphProto& graph);
   void read_node(const xtape_onnx::NodeProto& node);
   bool is_constant(const xtape_onnx::NodeProto& node) const;
   void compute(const xtape_onnx::NodeProto& node);
@@ -134,6 +137,8 @@ class ImportNode {
   std::optional<std::vector<std::int64_t>> integers(const char* name);
   std::optional<std::vector<double>> reals(const char* name);
   std::optional<Tensor> tensor_attribute(const char* name);
+  /// Error if there is no such attribute.
+  const xtape_onnx::GraphProto& graph_attribute(const char* name);
   bool has(const char* name) const;
   /// Ignores an attribute that has no effect.
   void ignore(const char* name) { read_.insert(name); }

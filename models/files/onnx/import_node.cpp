@@ -59,6 +59,12 @@ std::optional<Tensor> ImportNode::tensor_attribute(const char* name) {
   return tensor_of(found->t(), graph.folder());
 }
 
+const xtape_onnx::GraphProto& ImportNode::graph_attribute(const char* name) {
+  const StoredAttribute* found = attribute(name, StoredAttribute::GRAPH);
+  check(found != nullptr, "expected an attribute {}, got none", name);
+  return found->g();
+}
+
 void ImportNode::check_all_read() const {
   for (const StoredAttribute& found : node.attribute()) {
     check(read_.contains(found.name()), "expected attributes that xtape supports, got {:.60}", found.name());

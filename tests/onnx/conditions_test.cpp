@@ -1,0 +1,120 @@
+// load_onnx(): If, whose condition is known when the file is read.
+#include "framework/io/safetensors.hpp"
+#include "framework/ops/manipulation.hpp"
+#include "models/files/onnx/onnx_file.hpp"
+#include "tests/onnx/one_node.hpp"
+
+using namespace xtape;
+using namespace xtape::test;
+
+namespace {
+
+xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type,
+                                const std::vector<std::string>& inputs, const std::string& output) {
+  auto& node = *graph.add_node();
+  node.set_name(output);
+  node.set_op_type(type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output(output);
+  return node;
+}
+
+/// A branch of the tested node, which has one node of the given type that reads x.
+xtape_onnx::GraphProto& set_branch(xtape_onnx::ModelProto& file, const std::string& name, const std::string& type) {
+  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::GRAPH);
+  auto& branch = *attribute.mutable_g();
+  add_node(branch, type, {"x"}, name + " output");
+  branch.add_output()->set_name(name + " output");
+  return branch;
+}
+
+/// If on the given value, with Relu and Neg as its branches.
+xtape_onnx::ModelProto file_of_condition(const std::string& condition) {
+  auto file = file_of_node("If", {condition});
+  add_constant(*file.mutable_graph(), "one", {1}, {1});
+  add_constant(*file.mutable_graph(), "zero", {1}, {0});
+  set_branch(file, "then_branch", "Relu");
+  set_branch(file, "else_branch", "Neg");
+  return file;
+}
+
+Tensor output_of(const xtape_onnx::ModelProto& file, const Tensor& x) {
+  return run(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(), x)[0].value();
+}
+
+}  // namespace
+
+TEST_CASE("a network with conditions on extents gives the outputs of onnxruntime") {
+  std::map<std::string, Tensor> arrays;
+  const auto goldens = source_root() / "tests/onnx";
+  for (const auto& [key, tensor] : load_safetensors(goldens / "conditions.safetensors").tensors) arrays[key] = tensor;
+  const Model model = load_onnx(goldens / "conditions.onnx");
+  CHECK(model.input_shape() == PartialShape{8, 10, 3});  // a Conv in a branch and one outside read images
+  const auto images = [](const Tensor& x, const std::vector<int>& axes) {
+    return transpose(Variable(x), axes).value();
+  };
+  const auto outputs = run(model, images(arrays["input_0"], {0, 2, 3, 1}));
+  REQUIRE(outputs.size() == 3);
+  CHECK(largest_difference(images(outputs[0].value(), {0, 3, 1, 2}), arrays["output_0"]) < 1e-5);
+  CHECK(largest_difference(outputs[1].value(), arrays["output_1"]) < 1e-5);
+  CHECK(largest_difference(outputs[2].value(), arrays["output_2"]) < 1e-5);
+  const Model same_axes = load_onnx(goldens / "conditions.onnx", {.images = ImageAxes::channels_first});
+  CHECK(largest_difference(run(same_axes, arrays["input_0"])[0].value(), arrays["output_0"]) < 1e-5);
+}
+
+TEST_CASE("If takes the branch that its condition selects") {
+  const Tensor x = Tensor::of({2, 4, 4, 3}, std::vector<float>(96, -2));
+  CHECK(output_of(file_of_condition("one"), x).to_vector() == std::vector<double>(96, 0));
+  CHECK(output_of(file_of_condition("zero"), x).to_vector() == std::vector<double>(96, 2));
+}
+
+TEST_CASE("an operator that is not supported in the branch of If that is not taken is no Error") {
+  for (const bool taken : {false, true}) {
+    auto file = file_of_condition(taken ? "zero" : "one");
+    auto& branch = *file.mutable_graph()->mutable_node(1)->mutable_attribute(1)->mutable_g();
+    branch.mutable_node(0)->set_op_type("LSTM");
+    CHECK(error_in(file) ==
+          (taken ? "node \"tested\" (If, opset 17): node \"else_branch output\" (LSTM, opset 17): expected an operator "
+                   "that xtape supports, got a recurrent one; there are no recurrent layers. Export the part of the "
+                   "network before this node, and run the rest with other software"
+                 : ""));
+  }
+}
+
+TEST_CASE("a value that a branch of If reads is not fused with the operator that reads it first") {
+  auto file = file_of_condition("one");
+  auto& graph = *file.mutable_graph();
+  add_constant(graph, "weights", {3, 3});
+  add_constant(graph, "bias", {3});
+  graph.clear_node();
+  add_node(graph, "MatMul", {"x", "weights"}, "product");
+  graph.add_node()->CopyFrom(file_of_condition("one").graph().node(1));
+  graph.mutable_node(1)->mutable_attribute(0)->mutable_g()->mutable_node(0)->set_input(0, "product");
+  add_node(graph, "Add", {"product", "bias"}, "sums");
+  graph.add_output()->set_name("sums");
+  const auto outputs = run(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(),
+                           Tensor::of({2, 4, 4, 3}, std::vector<float>(96, 2)));
+  CHECK(outputs[0].value().to_vector() == std::vector<double>(96, 3));  // 3 * 2 * 0.5
+  CHECK(outputs[1].value().to_vector() == std::vector<double>(96, 3.5));
+}
+
+TEST_CASE("an If that cannot be read is an Error that says what is expected") {
+  const std::string title = "node \"tested\" (If, opset 17): ";
+  CHECK(error_in(file_of_condition("x")) ==
+        title + "expected a constant as input 1, got a value that depends on the inputs of the model");
+  CHECK(error_in(file_of_condition("integers")) == title + "expected one condition, got 4");
+  auto file = file_of_condition("one");
+  file.mutable_graph()->mutable_node(1)->mutable_attribute()->RemoveLast();
+  CHECK(error_in(file) == title + "expected an attribute else_branch, got none");
+  file = file_of_condition("one");
+  file.mutable_graph()->mutable_node(1)->mutable_attribute(0)->mutable_g()->clear_output();
+  CHECK(error_in(file) == title + "expected a branch with 1 outputs, got 0");
+  file = file_of_condition("one");
+  file.mutable_graph()->mutable_node(1)->mutable_attribute(0)->mutable_g()->add_sparse_initializer();
+  CHECK(error_in(file) == title + "expected dense initializers, got sparse ones");
+  file = file_of_condition("one");
+  file.mutable_graph()->mutable_node(1)->mutable_attribute(0)->set_type(xtape_onnx::AttributeProto::INT);
+  CHECK(error_in(file) == title + "attribute then_branch: expected type 5 of ONNX, got 2");
+}
