@@ -12,7 +12,7 @@ namespace xtape {
 namespace {
 
 constexpr std::int64_t band_bytes = 256 << 10;  // of the largest band between two convolutions
-constexpr std::int64_t many_images = 4;         // are computed in parallel; fewer one after another
+constexpr std::int64_t many_images = 4;         // are computed in parallel; fewer are divided
 
 /// A convolution of the chain. `window` describes one image.
 template <class T>
@@ -48,7 +48,8 @@ struct Link {
   }
 };
 
-/// Computes one image at a time. Between two convolutions there is a buffer of the rows that later rows still need.
+/// Computes rows of one image at a time. Between two convolutions there is a buffer of the rows that later rows still
+/// need.
 template <class T>
 class Bands {
  public:
@@ -62,12 +63,11 @@ class Bands {
     }
   }
 
-  void compute(const T* image, T* y) {
-    const Link<T>& last = links_.back();
+  /// Computes output rows [begin, end) of an image, whose first row is y.
+  void compute(const T* image, std::int64_t begin, std::int64_t end, T* y) {
     ranges_.assign(buffers_.size(), {0, 0});
-    for (std::int64_t row = 0; row < last.window.out_height; row += band_) {
-      const std::int64_t end = std::min(last.window.out_height, row + band_);
-      run(links_.size() - 1, image, row, end, y + row * last.output_row());
+    for (std::int64_t row = begin; row < end; row += band_) {
+      run(links_.size() - 1, image, row, std::min(end, row + band_), y + row * links_.back().output_row());
     }
   }
 
@@ -91,6 +91,15 @@ class Bands {
   std::deque<kernels::Workspace<T>> buffers_;  // of the inputs of all links but the first
   std::vector<kernels::TapRange> ranges_;      // the rows in them
 };
+
+/// The number of parts of an image, one for each thread, so that no thread reads what another one has just written.
+/// Each part computes again what it needs of the rows of other parts. With too few rows for that, the convolutions are
+/// computed in parallel, one after another: 1.
+std::int64_t parts_of(std::int64_t rows) {
+  constexpr std::int64_t least_rows = 3;  // of a part
+  const int threads = kernels::num_threads();
+  return rows >= threads * least_rows ? threads : 1;
+}
 
 /// The rows of the output of a chain that are computed at once; 0 if the chain is not faster than its convolutions: if
 /// the weights take more memory than the values between the convolutions, they should be read once for all images.
@@ -149,16 +158,24 @@ std::optional<Tensor> conv2d_chain(const Tensor& x, const std::vector<ChainLink>
     const std::int64_t images = x.dim(0), band = band_of(prepared, images);
     if (band == 0) return false;
     const T* const in = x.data<T>();
-    const auto compute = [&](std::int64_t begin, std::int64_t end) {
-      Bands<T> bands(prepared, band);
-      for (std::int64_t i = begin; i < end; ++i) {
-        bands.compute(in + i * (x.size() / images), out + i * (y.size() / images));
-      }
+    const std::int64_t rows = prepared.back().window.out_height;
+    const auto compute = [&](Bands<T>& bands, std::int64_t image, std::int64_t begin, std::int64_t end) {
+      bands.compute(in + image * (x.size() / images), begin, end, out + image * (y.size() / images));
     };
-    if (images < many_images) {
-      compute(0, images);
-    } else {
-      kernels::parallel_for(images, 1, compute);
+    if (images >= many_images) {
+      kernels::parallel_for(images, 1, [&](std::int64_t image, std::int64_t) {
+        Bands<T> bands(prepared, band);
+        compute(bands, image, 0, rows);
+      });
+      return true;
+    }
+    const std::int64_t parts = parts_of(rows);
+    std::deque<Bands<T>> of_parts;
+    for (std::int64_t part = 0; part < parts; ++part) of_parts.emplace_back(prepared, band);
+    for (std::int64_t image = 0; image < images; ++image) {
+      kernels::parallel_for(parts, 1, [&](std::int64_t part, std::int64_t) {
+        compute(of_parts[static_cast<std::size_t>(part)], image, part * rows / parts, (part + 1) * rows / parts);
+      });
     }
     return true;
   });

@@ -40,7 +40,7 @@ std::atomic<std::int64_t> allocations = 0;
 [[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 TEST_CASE("parallel_for visits every index once, in pieces of the grain, with any number of threads") {
-  for (const int threads : {1, 2, 4, 7}) {
+  for (const int threads : {1, 2, 4, 7, 40}) {  // more threads than shares of the work
     const xtape::test::KernelSettings scope(threads);
     for (const std::int64_t count : {0, 1, 5, 64, 1000}) {
       std::vector<int> visits(static_cast<std::size_t>(count), 0);
@@ -67,6 +67,24 @@ TEST_CASE("an exception in a parallel body reaches the caller, and the pool can 
   std::atomic<int> sum = 0;
   parallel_for(100, 1, [&](std::int64_t begin, std::int64_t) { sum += static_cast<int>(begin); });
   CHECK(sum == 4950);
+}
+
+TEST_CASE("each thread begins with its own share of the pieces, the same in each call") {
+  const xtape::test::KernelSettings scope(2);
+  for (int round = 0; round < 50; ++round) {
+    const auto caller = std::this_thread::get_id();
+    std::atomic<std::int64_t> first_of_caller = -1, first_of_worker = -1;
+    std::atomic<int> begun = 0;
+    parallel_for(16, 1, [&](std::int64_t piece, std::int64_t) {
+      std::int64_t none = -1;
+      auto& first = std::this_thread::get_id() == caller ? first_of_caller : first_of_worker;
+      if (!first.compare_exchange_strong(none, piece)) return;
+      ++begun;
+      while (begun < 2) std::this_thread::yield();  // until the other thread has begun
+    });
+    CHECK(first_of_caller == 0);
+    CHECK(first_of_worker == 8);
+  }
 }
 
 TEST_CASE("nested and concurrent calls of parallel_for do all their work") {

@@ -8,7 +8,7 @@
 //   wide_columns       columns that such a task packs at a time, and a quarter of the panels
 //   most_packed        values of B that are packed at a time
 //   finished_values    values of C of a task that finishes them (tests in grouped_convolution_test.cpp)
-//   wanted_tasks, 4    groups of at least four panels for tasks of many rows
+//   wanted_tasks       tasks, of at least least_work multiply-adds (tests/ops/packed_kernel_test.cpp)
 //   tile_rows          rows of a tile; the last two tiles share the rest; 8 or twice as many in a narrow panel
 //   tile_columns       columns of a panel, and of one vector in a last panel of at most that width
 //   4, 2, 1            panels that are packed side by side

@@ -4,6 +4,7 @@
 #include "layers/layers.hpp"
 #include "tests/models/fused_pair.hpp"
 #include "tests/models/one_step.hpp"
+#include "tests/support/kernel_settings.hpp"
 #include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
@@ -167,7 +168,11 @@ TEST_CASE("convolutions that are computed in bands of rows have the bits of sepa
   settle(models.fused, {2, 65, 60, 3});
   for (const Shape& shape : {Shape{1, 130, 250, 3}, Shape{5, 97, 120, 3}, Shape{2, 31, 33, 3}}) {
     const Tensor images = RandomStream(5).normal(shape);
-    CHECK(identical(output_of(models.fused, images), output_of(models.plain, images)));
+    const Tensor expected = output_of(models.plain, images);
+    for (const int threads : {1, 2, 3, 8}) {  // parts of an image with few, one and no rows of their own
+      const KernelSettings scope(threads);
+      CHECK(identical(output_of(models.fused, images), expected));
+    }
   }
   models.fused.convert(DType::float64);
   const Tensor images = RandomStream(5).normal({4, 97, 120, 3}, 0, 1, DType::float64);

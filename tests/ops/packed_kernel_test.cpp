@@ -48,6 +48,25 @@ TEST_CASE("a packed kernel gives the bits of conv2d, at the first use and later"
   }
 }
 
+TEST_CASE("a packed kernel gives the same bits on any number of threads") {
+  // rows, depth and columns: below and above the work of one task, in few and many panels, and in few and many rows
+  for (const auto& [rows, depth, columns] : {std::tuple{1, 40, 30},
+                                             {1, 2000, 700},
+                                             {4, 1000, 33},
+                                             {9, 600, 200},
+                                             {50, 90, 70},
+                                             {230, 64, 64},
+                                             {500, 70, 5}}) {
+    const Tensor x = RandomStream(1).normal({1, 1, rows, depth}), w = RandomStream(2).normal({1, 1, depth, columns});
+    const Tensor expected = conv2d(x, w).value();
+    for (const int threads : {1, 2, 3, 16}) {
+      CAPTURE(rows, depth, columns, threads);
+      const test::KernelSettings scope(threads);
+      CHECK(identical(PackedKernel(w).conv2d(x, {}), expected));
+    }
+  }
+}
+
 TEST_CASE("a packed kernel with one large weight is computed by the method of conv2d") {
   for (const Shape& shape : {Shape{3, 3, 32, 16}, Shape{3, 3, 16, 32}}) {
     const Tensor x = RandomStream(1).normal({9, 8, 8, shape[2]});

@@ -162,7 +162,7 @@ bool winograd_applies(const Window& w, std::int64_t filters) {
     const std::int64_t covered = ceil_div(height, tile_edge) * ceil_div(width, tile_edge) * tile_edge * tile_edge;
     return height >= tile_edge && width >= tile_edge && 2 * height * width >= covered;
   };
-  constexpr std::int64_t few_tiles = 8;  // for fewer, transforming the weights costs more than the method saves
+  constexpr std::int64_t few_tiles = 20;  // for fewer, transforming the weights costs more than the method saves
   const std::int64_t tiles = w.batch * ceil_div(w.out_height, tile_edge) * ceil_div(w.out_width, tile_edge);
   return shape && tiles >= few_tiles && w.channels >= 16 && filters >= 16 && filled(w.height, w.width) &&
          filled(w.out_height, w.out_width);

@@ -28,6 +28,7 @@ constexpr std::int64_t row_tiles = 24;
 constexpr std::int64_t most_packed = 4 << 20;
 constexpr std::int64_t finished_values = 32768;  // values of C in a task whose part of C is finished in the cache
 constexpr std::int64_t wide_columns = 128;       // columns packed at once, so that rows of B are read in long pieces
+constexpr std::int64_t least_work = 1 << 17;     // multiply-adds of a task: fewer take no longer than to start a thread
 
 /// Divides the depth into slices: long segments into equal parts of at most slice_depth values, rounded up to 8; short
 /// segments into groups of at most slice_depth values.
@@ -72,6 +73,7 @@ class Packing {
     for (const Slice& slice : slices_) deepest = std::max(deepest, slice.depth());
     return deepest;
   }
+  std::int64_t most_segments() const { return std::ranges::max(slices_, {}, &Slice::segments).segments; }
   /// Number of values in that many panels at full depth.
   std::int64_t values(std::int64_t panels) const { return depth_ * panels * width(); }
   /// The offset of panel number `panel` of a slice in a block of `panels` packed panels.
@@ -137,52 +139,76 @@ class Multiplication {
     const std::int64_t wide = std::min(wide_columns / engine_.tile_columns, ceil_div(panels, 4));
     parallel_for(panels, std::max(wide, ceil_div(panels, wanted_tasks)), [&](std::int64_t first, std::int64_t last) {
       const Workspace<T> packed(packing_.deepest_slice() * (last - first) * engine_.tile_columns);
+      const Block block(*this, 0, p_.rows, first, last);
       for (const Slice& slice : packing_.slices()) {
         packing_.pack(p_.b, slice, first, last, packed.data());
-        multiply_block(slice, 0, p_.rows, first, last, packed.data());
+        block.multiply(slice, packed.data());
       }
     });
   }
 
   /// Computes the columns of panels [first, last) of C. These panels are packed.
   void multiply_packed(const T* packed, std::int64_t first, std::int64_t last) const {
-    const std::int64_t row_blocks = ceil_div(p_.rows, row_block_);
-    const std::int64_t wanted = std::min(ceil_div(wanted_tasks, row_blocks), ceil_div(last - first, 4));
-    const std::int64_t group = ceil_div(last - first, std::max<std::int64_t>(1, wanted));
-    const std::int64_t groups = ceil_div(last - first, group);
-    parallel_for(row_blocks * groups, 1, [&](std::int64_t task, std::int64_t) {
-      const std::int64_t row = task / groups * row_block_;
+    const std::int64_t panels = last - first;
+    const std::int64_t work = p_.rows * packing_.values(panels);
+    const std::int64_t threads = num_threads(), wanted = threads == 1 ? 1 : std::min(2 * threads, wanted_tasks);
+    const std::int64_t tasks = std::clamp<std::int64_t>(work / least_work, 1, wanted);
+    // Columns are divided before rows, because each task reads the whole B of its columns.
+    const std::int64_t group = ceil_div(panels, std::min(panels, ceil_div(tasks, ceil_div(p_.rows, row_block_))));
+    const std::int64_t groups = ceil_div(panels, group);
+    const std::int64_t tiles = ceil_div(ceil_div(p_.rows, engine_.tile_rows), ceil_div(tasks, groups));
+    const std::int64_t rows = std::min(row_block_, tiles * engine_.tile_rows);
+    parallel_for(ceil_div(p_.rows, rows) * groups, 1, [&](std::int64_t task, std::int64_t) {
+      const std::int64_t row = task / groups * rows;
       const std::int64_t begin = task % groups * group;
-      const std::int64_t end = std::min(last - first, begin + group);
+      const std::int64_t end = std::min(panels, begin + group);
+      const Block block(*this, row, std::min(p_.rows, row + rows), first + begin, first + end);
       for (const Slice& slice : packing_.slices()) {
-        multiply_block(slice, row, std::min(p_.rows, row + row_block_), first + begin, first + end,
-                       packed + packing_.offset(slice, begin, last - first));
+        block.multiply(slice, packed + packing_.offset(slice, begin, panels));
       }
     });
   }
 
-  /// Adds one slice to rows [begin, end) and the columns of panels [first, last) of C. `packed` holds these panels of
-  /// the slice. The first slice overwrites C unless p_.accumulate; after the last one, C is finished.
-  void multiply_block(const Slice& slice, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last,
-                      const T* packed) const {
-    const Workspace<const T*> a((end - begin) * slice.segments);
-    const Workspace<T*> c(end - begin);
-    p_.a(begin, end, slice, a.data());
-    p_.c(begin, end, c.data());
-    for (std::int64_t i = 0; i < end - begin; ++i) c[i] += first * engine_.tile_columns;
-    engine_.multiply_rows({.rows = end - begin,
-                           .columns = packing_.columns(first, last),
-                           .segments = slice.segments,
-                           .length = slice.length,
-                           .a = a.data(),
-                           .zeros = p_.zeros,
-                           .b = packed,
-                           .c = c.data(),
-                           .accumulate = p_.accumulate || slice.segment > 0 || slice.start > 0});
-    if (p_.finish && &slice == &packing_.slices().back()) {
-      (*p_.finish)(c.data(), end - begin, first * engine_.tile_columns, packing_.columns(first, last));
+  /// Rows [begin, end) and the columns of panels [first, last) of C.
+  class Block {
+   public:
+    Block(const Multiplication& in, std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last)
+        : in_(in),
+          begin_(begin),
+          end_(end),
+          first_column_(first * in.engine_.tile_columns),
+          columns_(in.packing_.columns(first, last)),
+          a_((end - begin) * in.packing_.most_segments()),
+          c_(end - begin) {
+      in.p_.c(begin, end, c_.data());
+      for (std::int64_t i = 0; i < end - begin; ++i) c_[i] += first_column_;
     }
-  }
+
+    /// Adds one slice. `packed` holds the panels of the slice. The first slice overwrites C unless p_.accumulate; after
+    /// the last one, C is finished.
+    void multiply(const Slice& slice, const T* packed) const {
+      const Product<T>& p = in_.p_;
+      p.a(begin_, end_, slice, a_.data());
+      in_.engine_.multiply_rows({.rows = end_ - begin_,
+                                 .columns = columns_,
+                                 .segments = slice.segments,
+                                 .length = slice.length,
+                                 .a = a_.data(),
+                                 .zeros = p.zeros,
+                                 .b = packed,
+                                 .c = c_.data(),
+                                 .accumulate = p.accumulate || slice.segment > 0 || slice.start > 0});
+      if (p.finish && &slice == &in_.packing_.slices().back()) {
+        (*p.finish)(c_.data(), end_ - begin_, first_column_, columns_);
+      }
+    }
+
+   private:
+    const Multiplication& in_;
+    std::int64_t begin_, end_, first_column_, columns_;
+    Workspace<const T*> a_;
+    Workspace<T*> c_;
+  };
 
   const Product<T>& p_;
   const Engine<T>& engine_;

@@ -1,7 +1,9 @@
 #include "framework/kernels/simd/engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 
 #include "framework/error.hpp"
@@ -28,6 +30,42 @@ bool has_avx512() {
 }
 #endif
 
+/// The time of one small product whose operands are in the first-level cache, in the unit of the clock.
+double product_time(const Engine<float>& engine) {
+  constexpr std::int64_t rows = 24, columns = 32, depth = 64;  // whole tiles of both engines
+  static const std::vector<float> a(rows * depth), b(depth * columns);
+  std::vector<float> c(rows * columns);
+  std::array<const float*, rows> of_a;
+  std::array<float*, rows> of_c;
+  for (std::size_t i = 0; i < rows; ++i) {
+    of_a[i] = a.data() + i * depth;
+    of_c[i] = c.data() + i * columns;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  for (int repetition = 0; repetition < 4; ++repetition) {
+    engine.multiply_rows({.rows = rows,
+                          .columns = columns,
+                          .segments = 1,
+                          .length = depth,
+                          .a = of_a.data(),
+                          .zeros = nullptr,
+                          .b = b.data(),
+                          .c = of_c.data(),
+                          .accumulate = false});
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Engines::whole, measured in less than 0.1 ms. The shortest of several times does not depend on other programs.
+bool computes_whole_vectors(const Engine<float>& narrow, const Engine<float>& wide) {
+  double narrow_time = 1, wide_time = 1;
+  for (int round = 0; round < 8; ++round) {
+    narrow_time = std::min(narrow_time, product_time(narrow));
+    wide_time = std::min(wide_time, product_time(wide));
+  }
+  return wide_time < 0.75 * narrow_time;
+}
+
 std::vector<Setting> build_settings() {
   static const Engine<float> portable = simd::portable_engine<float>();
   static const Engine<double> portable64 = simd::portable_engine<double>();
@@ -38,7 +76,8 @@ std::vector<Setting> build_settings() {
   if (has_avx2()) all.push_back({InstructionSet::avx2, {&avx2, &avx2}, {&avx2_64, &avx2_64}});
   if (has_avx512()) {
     all.push_back({InstructionSet::avx512_only, {&avx512, &avx512}, {&avx512_64, &avx512_64}});
-    all.push_back({InstructionSet::avx512, {&avx2, &avx512}, {&avx2_64, &avx512_64}});
+    const bool whole = computes_whole_vectors(avx2, avx512);
+    all.push_back({InstructionSet::avx512, {&avx2, &avx512, whole}, {&avx2_64, &avx512_64, whole}});
   }
 #endif
   return all;
@@ -110,6 +149,7 @@ template <class T>
 const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows, std::int64_t depth) const {
   constexpr std::int64_t few_rows = 4;        // too few sums to hide the latency, so fewer panels are faster
   constexpr std::int64_t shallow_depth = 80;  // for less depth, writing C takes most of the time
+  if (whole) return columns <= narrow->vector_columns ? *narrow : *wide;
   if (columns <= narrow->tile_columns) return *narrow;
   if (rows < few_rows) return *wide;
   if (depth < shallow_depth) return *narrow;

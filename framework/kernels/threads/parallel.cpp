@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
@@ -16,6 +17,7 @@
 
 #include "framework/error.hpp"
 #include "framework/kernels/threads/cpu_quota.hpp"
+#include "framework/kernels/threads/pause.hpp"
 #include "framework/kernels/threads/program_locks.hpp"
 #include "framework/parse_number.hpp"
 
@@ -45,25 +47,62 @@ int default_threads() {
   return cores;
 }
 
-/// One call of parallel_for. Threads take pieces from a shared counter until none is left.
-struct Job {
-  std::int64_t count, grain, pieces;
-  RangeBody body;
-  std::atomic<std::int64_t> next{0};
-  std::mutex error_mutex{};
-  std::exception_ptr error{};
+/// One call of parallel_for. The pieces are divided into shares of adjacent pieces. Thread number i begins with share
+/// number i, so that it finds in its cache what it wrote there in the job before, and then helps with the others.
+class Job {
+ public:
+  Job(std::int64_t count, std::int64_t grain, RangeBody body, int threads)
+      : count_(count),
+        grain_(grain),
+        pieces_((count + grain - 1) / grain),
+        shares_(std::min<std::int64_t>({threads, pieces_, most_shares})),
+        body_(body) {
+    for (std::int64_t share = 0; share < shares_; ++share) next(share).store(first(share), std::memory_order_relaxed);
+  }
 
-  void work() {
-    for (std::int64_t piece = 0; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
-      try {
-        body(piece * grain, std::min(count, (piece + 1) * grain));
-      } catch (...) {
-        const std::lock_guard lock(error_mutex);
-        if (!error) error = std::current_exception();
-        next.store(pieces, std::memory_order_relaxed);
+  /// Runs pieces until none is left.
+  void work(int thread) {
+    for (std::int64_t i = 0; i < shares_; ++i) {
+      const std::int64_t share = (thread + i) % shares_, end = first(share + 1);
+      // a counter of which nothing is left is only read, because others may still need the one beside it
+      while (next(share).load(std::memory_order_relaxed) < end) {
+        const std::int64_t piece = next(share).fetch_add(1, std::memory_order_relaxed);
+        if (piece < end) run(piece);
       }
     }
   }
+
+  /// Throws what the first piece that failed has thrown.
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  static constexpr std::int64_t most_shares = 32;
+  struct alignas(64) Counter {
+    std::atomic<std::int64_t> next;
+  };
+
+  std::int64_t first(std::int64_t share) const { return share * pieces_ / shares_; }
+  std::atomic<std::int64_t>& next(std::int64_t share) { return counters_[static_cast<std::size_t>(share)].next; }
+
+  void run(std::int64_t piece) {
+    try {
+      body_(piece * grain_, std::min(count_, (piece + 1) * grain_));
+    } catch (...) {
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+      for (std::int64_t share = 0; share < shares_; ++share) {
+        next(share).store(first(share + 1), std::memory_order_relaxed);
+      }
+    }
+  }
+
+  std::int64_t count_, grain_, pieces_, shares_;
+  RangeBody body_;
+  std::array<Counter, most_shares> counters_;
+  std::mutex error_mutex_{};
+  std::exception_ptr error_{};
 };
 
 thread_local bool inside_parallel = false;
@@ -93,18 +132,20 @@ class ThreadPool {
   }
 
   void run(Job& job) {
-    if (!present()) return run_here(job);
+    if (!present()) return run_here(job, 0);
     const std::unique_lock owner(owner_, std::try_to_lock);
-    if (!owner || workers_.empty()) return run_here(job);
+    if (!owner || workers_.empty()) return run_here(job, 0);
     {
       const std::lock_guard lock(mutex_);
       job_ = &job;
       gate_.store(next_generation() | open, std::memory_order_release);
     }
     if (sleeping_.load() > 0) wake_.notify_all();
-    run_here(job);
+    run_here(job, 0);
     gate_.fetch_and(~open, std::memory_order_relaxed);  // threads that have not entered by now do not take part
-    while ((gate_.load(std::memory_order_acquire) & inside) > 0) std::this_thread::yield();
+    const auto busy = [&] { return (gate_.load(std::memory_order_acquire) & inside) > 0; };
+    for (int spin = 0; spin < spins / 10 && busy(); ++spin) pause_briefly();
+    while (busy()) std::this_thread::yield();
   }
 
  private:
@@ -114,10 +155,10 @@ class ThreadPool {
   static constexpr std::uint64_t open = 1 << 16, inside = open - 1, generation = ~(open | inside);
   std::uint64_t next_generation() const { return (gate_.load() & generation) + 2 * open; }
 
-  static void run_here(Job& job) {
+  static void run_here(Job& job, int thread) {
     const bool nested = inside_parallel;
     inside_parallel = true;
-    job.work();
+    job.work(thread);
     inside_parallel = nested;
   }
 
@@ -126,7 +167,7 @@ class ThreadPool {
     stopping_.store(false);
     try {
       for (int i = 1; i < threads; ++i) {
-        workers_.emplace_back([this, seen = gate_.load() & generation] { serve(seen); });
+        workers_.emplace_back([this, i, seen = gate_.load() & generation] { serve(i, seen); });
       }
     } catch (const std::exception& error) {  // the system has no more threads or memory
       fmt::print(stderr, "xtape: expected to start {} threads, got {}: {}\n", threads, workers_.size() + 1,
@@ -146,13 +187,13 @@ class ThreadPool {
     workers_.clear();
   }
 
-  void serve(std::uint64_t seen) {
+  void serve(int thread, std::uint64_t seen) {
     for (;;) {
       wait_for_change(seen);
       seen = gate_.load(std::memory_order_acquire) & generation;
       if (stopping_.load()) return;
       if (!enter(seen)) continue;
-      run_here(*job_);
+      run_here(*job_, thread);
       gate_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -171,9 +212,7 @@ class ThreadPool {
   void wait_for_change(std::uint64_t seen) {
     for (int spin = 0; spin < spins; ++spin) {
       if (changed(seen)) return;
-#if defined(__x86_64__)
-      __builtin_ia32_pause();
-#endif
+      pause_briefly();
     }
     std::unique_lock lock(mutex_);
     ++sleeping_;
@@ -219,14 +258,14 @@ ThreadPool& pool() {
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
   if (count <= 0) return;
   grain = std::max<std::int64_t>(grain, 1);
-  const std::int64_t pieces = (count + grain - 1) / grain;
-  Job job{count, grain, pieces, body};
-  if (pieces == 1 || inside_parallel) {
-    job.work();
-  } else {
-    pool().run(job);
+  if (count <= grain || inside_parallel) {
+    for (std::int64_t begin = 0; begin < count; begin += grain) body(begin, std::min(count, begin + grain));
+    return;
   }
-  if (job.error) std::rethrow_exception(job.error);
+  ThreadPool& threads = pool();
+  Job job(count, grain, body, threads.size());
+  threads.run(job);
+  job.rethrow();
 }
 
 int num_threads() { return pool().size(); }

@@ -13,9 +13,11 @@ using RangeBody = FunctionRef<void(std::int64_t begin, std::int64_t end)>;
 
 /// Calls body(begin, end) for consecutive pieces of [0, count) on all threads of the pool. Each piece has `grain`
 /// elements; the last one may have fewer. The pieces depend on count and grain alone, so a body that writes only the
-/// elements of its piece gives bit-identical results for any number of threads.
-/// A call runs entirely on the calling thread if it comes from inside a body, if another thread of the program is using
-/// the pool, or in a forked child that has not called set_num_threads. Rethrows the first exception that a body throws.
+/// elements of its piece gives bit-identical results for any number of threads. Each thread begins with its own share
+/// of adjacent pieces, the same in each call, because their memory is in the cache of its core, and then helps the
+/// others. A call runs entirely on the calling thread if it comes from inside a body, if another thread of the program
+/// is using the pool, or in a forked child that has not called set_num_threads. Rethrows the first exception that a
+/// body throws.
 void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body);
 
 /// The number of pieces to aim for when the size of the work leaves the choice: enough that a few threads finish at
