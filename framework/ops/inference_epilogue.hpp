@@ -37,7 +37,4 @@ struct InferenceEpilogue {
 std::optional<Tensor> conv2d_with_epilogue(const Tensor& x, const InferenceConvolution& convolution,
                                            const InferenceEpilogue& epilogue);
 
-/// The same for matmul(a, b) of two matrices.
-std::optional<Tensor> matmul_with_epilogue(const Tensor& a, const Tensor& b, const InferenceEpilogue& epilogue);
-
 }  // namespace xtape

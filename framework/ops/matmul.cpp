@@ -6,7 +6,6 @@
 #include "framework/kernels/gemm/gemm.hpp"
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/manipulation.hpp"
-#include "framework/ops/part_epilogue.hpp"
 #include "framework/tensor/elementwise.hpp"
 
 namespace xtape {
@@ -81,16 +80,6 @@ void check_factors(const Shape& a, const Shape& b, DType a_type, DType b_type) {
 }
 
 }  // namespace
-
-std::optional<Tensor> matmul_with_epilogue(const Tensor& a, const Tensor& b, const InferenceEpilogue& epilogue) {
-  check_factors(a.shape(), b.shape(), a.dtype(), b.dtype());
-  const std::int64_t m = a.dim(0), n = b.dim(1), k = b.dim(0);
-  return with_epilogue("matmul", {m, n}, a.dtype(), epilogue,
-                       [&]<class T>(T* y, const kernels::PartFunction<T>& finish) {
-                         kernels::gemm<T>(m, n, k, {a.data<T>(), k}, {b.data<T>(), n}, y, n, false,
-                                          kernels::engines_in_use<T>(), &finish);
-                       });
-}
 
 Variable matmul(const Variable& a, const Variable& b) {
   check_factors(a.shape(), b.shape(), a.dtype(), b.dtype());

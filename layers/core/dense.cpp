@@ -1,10 +1,24 @@
 #include "layers/core/dense.hpp"
 
+#include <memory>
+
 #include "framework/ops/inference_epilogue.hpp"
 #include "framework/ops/matmul.hpp"
 #include "layers/core/kernel_and_bias.hpp"
 
 namespace xtape {
+namespace {
+
+/// The kernel of a dense layer as that of a 1x1 convolution.
+Tensor as_tap(const Tensor& kernel) { return kernel.reshaped({1, 1, kernel.dim(0), kernel.dim(1)}); }
+
+/// Its packed form.
+struct PackedDenseKernel {
+  explicit PackedDenseKernel(const Tensor& kernel) : packed(std::make_shared<const PackedKernel>(as_tap(kernel))) {}
+  std::shared_ptr<const PackedKernel> packed;
+};
+
+}  // namespace
 
 DenseLayer::DenseLayer(Options options) : LinearMapLayer(options.name), options_(std::move(options)) {
   check(options_.units >= 1, "{}: expected units >= 1, got {}", title(), options_.units.value);
@@ -26,14 +40,18 @@ std::optional<Tensor> DenseLayer::mapped_with(const Variable& x, const Inference
                                               ForwardPass& pass) const {
   const Variable kernel = parameter(pass, "kernel");
   if (pass.records() || x.tracked() || kernel.tracked()) return std::nullopt;
+  if (x.dtype() != kernel.dtype()) return std::nullopt;  // matmul() says what is expected
+  // Each row is an image of one pixel, and the layer a 1x1 convolution.
   const Shape shape = x.shape().replaced(-1, options_.units);
+  const std::int64_t rows = shape.without(-1).size();
   InferenceEpilogue of_rows = epilogue;
   if (epilogue.residual.defined()) {
     if (epilogue.residual.shape() != shape) return std::nullopt;
-    of_rows.residual = epilogue.residual.reshaped({-1, shape[-1]});
+    of_rows.residual = epilogue.residual.reshaped({rows, 1, 1, shape[-1]});
   }
-  const auto y =
-      matmul_with_epilogue(x.value().reshaped({x.shape().without(-1).size(), x.dim(-1)}), kernel.value(), of_rows);
+  const auto kept = derived<PackedDenseKernel>(pass, "kernel");
+  const InferenceConvolution convolution{as_tap(kernel.value()), kept ? kept->packed : nullptr, {}};
+  const auto y = conv2d_with_epilogue(x.value().reshaped({rows, 1, 1, x.dim(-1)}), convolution, of_rows);
   if (!y) return std::nullopt;
   return y->reshaped(shape);
 }

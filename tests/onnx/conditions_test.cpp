@@ -9,16 +9,6 @@ using namespace xtape::test;
 
 namespace {
 
-xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type,
-                                const std::vector<std::string>& inputs, const std::string& output) {
-  auto& node = *graph.add_node();
-  node.set_name(output);
-  node.set_op_type(type);
-  for (const std::string& input : inputs) node.add_input(input);
-  node.add_output(output);
-  return node;
-}
-
 /// A branch of the tested node, which has one node of the given type that reads x.
 xtape_onnx::GraphProto& set_branch(xtape_onnx::ModelProto& file, const std::string& name, const std::string& type) {
   auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();

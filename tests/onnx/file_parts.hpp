@@ -26,6 +26,16 @@ inline void add_constant(xtape_onnx::GraphProto& graph, const std::string& name,
   for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
 }
 
+/// Adds a node without a name, whose output is named.
+inline xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type,
+                                       const std::vector<std::string>& inputs, const std::string& output) {
+  auto& node = *graph.add_node();
+  node.set_op_type(type);
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output(output);
+  return node;
+}
+
 /// A file with one node; `change` may change it before it is written.
 inline std::filesystem::path file_with(
     const TemporaryFolder& folder, const std::string& type,

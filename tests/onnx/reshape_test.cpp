@@ -10,16 +10,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-/// Adds a node without a name, whose output is named.
-xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type, const Names& inputs,
-                                const std::string& output) {
-  auto& node = *graph.add_node();
-  node.set_op_type(type);
-  for (const std::string& input : inputs) node.add_input(input);
-  node.add_output(output);
-  return node;
-}
-
 void set_number(xtape_onnx::NodeProto& node, const std::string& name, std::int64_t number) {
   auto& attribute = *node.add_attribute();
   attribute.set_name(name);

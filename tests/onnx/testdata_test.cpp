@@ -162,6 +162,7 @@ std::string operator_of(const fs::path& folder) {
 /// What is not read of operators that are read, by parts of the names of models; docs/formats.md lists it.
 const std::vector<std::pair<std::string, std::vector<std::string>>> unread{
     {"strings, sequences and optional values", {"STRING", "identity_opt", "identity_sequence"}},
+    {"conditions that are inputs", {"test_if_"}},
     {"statistics of the batch", {"batchnorm_epsilon_training_mode", "batchnorm_example_training_mode"}},
     {"random numbers, and the mask of Dropout", {"dropout_default_mask", "training_dropout"}},
     {"the indices of MaxPool", {"maxpool_with_argmax"}},

@@ -6,13 +6,11 @@ namespace xtape::kernels {
 
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,
-          bool accumulate, const Engines<T>& engines, const PartFunction<T>* finish) {
+          bool accumulate, const Engines<T>& engines) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     for (std::int64_t i = 0; i < m && !accumulate; ++i) {
-      T* const row = c + i * c_stride;
-      std::fill_n(row, n, T{0});
-      if (finish) (*finish)(&row, 1, 0, n);
+      std::fill_n(c + i * c_stride, n, T{0});
     }
     return;
   }
@@ -47,14 +45,13 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, Matri
                .zeros = nullptr,
                .b = [&](std::int64_t) { return right; },
                .c = rows_of_c,
-               .accumulate = accumulate,
-               .finish = finish},
+               .accumulate = accumulate},
               engines);
 }
 
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<float>, MatrixView<float>, float*, std::int64_t,
-                   bool, const Engines<float>&, const PartFunction<float>*);
+                   bool, const Engines<float>&);
 template void gemm(std::int64_t, std::int64_t, std::int64_t, MatrixView<double>, MatrixView<double>, double*,
-                   std::int64_t, bool, const Engines<double>&, const PartFunction<double>*);
+                   std::int64_t, bool, const Engines<double>&);
 
 }  // namespace xtape::kernels

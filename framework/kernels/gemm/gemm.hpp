@@ -18,10 +18,8 @@ struct MatrixView {
 /// C = A B, or C += A B if `accumulate`, with A (m, k), B (k, n) and row-major C (m, n) with rows `c_stride` apart. The
 /// work is divided into blocks that depend on m, n and k alone, so the result does not depend on the number of threads.
 /// T is float or double. An operation that consists of several products passes the same `engines` to all of them.
-/// Unless it is null, `finish` is called for parts of C; A is then not transposed.
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,
-          bool accumulate = false, const Engines<T>& engines = engines_in_use<T>(),
-          const PartFunction<T>* finish = nullptr);
+          bool accumulate = false, const Engines<T>& engines = engines_in_use<T>());
 
 }  // namespace xtape::kernels
