@@ -1,4 +1,4 @@
-// The driver of the benchmark: measures xtape and libtorch alternately on the same work, prints a table and writes it
+// The driver of the benchmark: measures xtape and a peer alternately on the same work, prints a table and writes it
 // to a folder.
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -24,6 +24,7 @@ struct Settings {
   std::optional<int> rounds;
   double turn_seconds = 2;
   std::string output;
+  std::string peer = "libtorch", python = "python3";
   bool quick = false, alone = false, scaling = false;
 };
 
@@ -45,29 +46,42 @@ void declare(CLI::App& app, Settings& s) {
       ->capture_default_str();
   app.add_option("--output", s.output, "Folder for bench.md and bench.json; default: a new folder runs/bench-<time>")
       ->check(not_empty);
-  app.add_flag("--alone", s.alone, "Measure xtape without libtorch");
+  auto* peer =
+      app.add_option("--peer", s.peer,
+                     "The other side. onnxruntime and openvino run the network as an ONNX file, inference only, "
+                     "and need Python's packages of these names, numpy and safetensors");
+  peer->check(CLI::IsMember({"libtorch", "onnxruntime", "openvino"}))->capture_default_str();
+  app.add_option("--python", s.python, "The Python that has the packages")->check(not_empty)->capture_default_str();
+  app.add_flag("--alone", s.alone, "Measure xtape without a peer")->excludes(peer);
   app.add_flag("--scaling", s.scaling, "Measure the step of ResNet-50 over threads, batch and image size instead")
-      ->excludes(only);
+      ->excludes(only)
+      ->excludes(peer);
   app.add_flag("--quick", s.quick, "One step of each workload, as a test");
   app.footer(workload_list() +
-             "Exit status 1: libtorch was not measured because it failed or computed different results\n");
+             "Exit status 1: the peer was not measured because it failed or computed different results\n");
 }
 
 /// The folder of this program, which also contains the workers.
 fs::path own_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
+/// Without a command if only xtape is measured.
+Peer chosen_peer(const Settings& s) {
+  if (s.alone) return {};
+  if (s.peer != "libtorch") {
+    return {.name = s.peer, .command = {s.python, own_folder() / "onnx_worker.py", s.peer}, .reads_onnx = true};
+  }
+  const fs::path worker = own_folder() / "libtorch_worker";
+  if (fs::exists(worker)) return {.command = {worker}};
+  fmt::print(stderr, "libtorch is not installed (Debian: libtorch-dev); only xtape is measured\n");
+  return {};
+}
+
 MeasurementOptions measurement_options(const Settings& s) {
   MeasurementOptions options{.xtape_worker = own_folder() / "xtape_worker",
+                             .peer = chosen_peer(s),
                              .rounds = s.rounds.value_or(s.quick ? 1 : 5),
                              .turn_seconds = s.turn_seconds};
   if (s.quick) options.turn_seconds = 0, options.least_steps = 1, options.warm_up = 1;
-  const fs::path peer = own_folder() / "libtorch_worker";
-  if (s.alone) return options;
-  if (fs::exists(peer)) {
-    options.libtorch_worker = peer;
-  } else {
-    fmt::print(stderr, "libtorch is not installed (Debian: libtorch-dev); only xtape is measured\n");
-  }
   return options;
 }
 
@@ -108,7 +122,7 @@ void write_report(const fs::path& folder, const std::string& tables, const nlohm
   write(folder / "bench.json", json.dump(1) + "\n");
 }
 
-/// Whether no comparison with libtorch was refused.
+/// Whether no comparison with the peer was refused.
 bool complete(const std::vector<Measurement>& done) {
   return std::ranges::all_of(done, [](const Measurement& m) { return m.refused.empty(); });
 }
@@ -142,7 +156,9 @@ bool run_scaling(const Settings& s, const fs::path& folder, const MeasurementOpt
 
 int main(int argc, char** argv) {
   Settings settings;
-  CLI::App app("Measures xtape and libtorch alternately on the same work: time, memory and share of the FMA peak");
+  CLI::App app(
+      "Measures xtape and a peer, such as PyTorch's libtorch, alternately on the same work: time, memory and share of "
+      "the FMA peak");
   declare(app, settings);
   return run_program(argc, argv, app, [&] {
     const MeasurementOptions options = measurement_options(settings);

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -43,14 +44,15 @@ nlohmann::json after(const std::string& word, const std::string& line) {
 /// A running worker and its measurements.
 class Side {
  public:
-  Side(std::string name, const fs::path& program, const Workload& workload, int threads, const fs::path& data,
-       const MeasurementOptions& options, const std::map<std::string, std::string>& environment,
-       bool channels_last = false)
-      : name_(std::move(name)),
-        process_({program.string(), "--workload", to_text(workload), "--threads", std::to_string(threads), "--data",
-                  data.string(), "--warm-up", std::to_string(options.warm_up),
-                  channels_last ? "--channels-last=true" : "--channels-last=false"},
-                 environment),
+  Side(const std::string& name, std::vector<std::string> command, const Workload& workload, int threads,
+       const fs::path& data, const MeasurementOptions& options, const std::vector<std::string>& arguments = {},
+       const std::map<std::string, std::string>& environment = {})
+      : name_(name + "'s worker"),
+        process_(
+            joined(std::move(command), joined({"--workload", to_text(workload), "--threads", std::to_string(threads),
+                                               "--data", data.string(), "--warm-up", std::to_string(options.warm_up)},
+                                              arguments)),
+            environment),
         digest_(after("ready", process_.receive(name_))) {
     const double step = run(1).front();
     const double fitting = std::ceil(options.turn_seconds / std::max(step, 1e-6));
@@ -80,6 +82,11 @@ class Side {
   }
 
  private:
+  static std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
+  }
+
   std::vector<double> run(int steps) {
     process_.send(fmt::format("run {}", steps));
     return after("seconds", process_.receive(name_));
@@ -93,25 +100,37 @@ class Side {
 
 /// Whether libtorch is faster with the memory format channels_last. oneDNN has kernels for both formats; which are
 /// faster depends on the instruction set, the pass and the batch. Each format is tried in a separate process.
-bool channels_last_is_faster(const Workload& workload, int threads, const fs::path& data,
-                             const MeasurementOptions& options) {
-  const auto step_seconds = [&](bool channels_last) {
-    Side trial("libtorch's worker", options.libtorch_worker, workload, threads, data, options, peer_environment,
-               channels_last);
-    return trial.turn(nullptr);
-  };
+bool channels_last_is_faster(const std::function<std::unique_ptr<Side>(bool)>& libtorch) {
+  const auto step_seconds = [&](bool channels_last) { return libtorch(channels_last)->turn(nullptr); };
   return step_seconds(true) <= step_seconds(false);
 }
 
-/// Starts libtorch's worker. Returns null if there is none, and also if it fails or computes different results; then
-/// `result.refused` has the reason.
+/// Starts the worker of the peer, in its best settings.
+std::unique_ptr<Side> best_peer(const fs::path& data, const MeasurementOptions& options, Measurement& result) {
+  const auto start = [&](const std::vector<std::string>& arguments) {
+    return std::make_unique<Side>(options.peer.name, options.peer.command, result.workload, result.threads, data,
+                                  options, arguments, peer_environment);
+  };
+  if (options.peer.reads_onnx) {
+    const std::vector<std::string> onnx{"--onnx", (data.parent_path() / "network.onnx").string()};
+    // A process of its own, so that the memory for the file is not measured.
+    const Side writer("xtape", {options.xtape_worker}, result.workload, result.threads, data, options, onnx);
+    return start(onnx);
+  }
+  const auto libtorch = [&](bool channels_last) {
+    return start({channels_last ? "--channels-last=true" : "--channels-last=false"});
+  };
+  result.peer_channels_last = channels_last_is_faster(libtorch);
+  return libtorch(result.peer_channels_last);
+}
+
+/// Starts the worker of the peer. Returns null if it cannot run the workload, and also if it fails or computes
+/// different results; then `result.refused` has the reason.
 std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const MeasurementOptions& options,
                                  Measurement& result) {
-  if (options.libtorch_worker.empty() || !result.workload.has_peer()) return nullptr;
+  if (!options.peer.can_run(result.workload)) return nullptr;
   try {
-    result.peer_channels_last = channels_last_is_faster(result.workload, result.threads, data, options);
-    auto peer = std::make_unique<Side>("libtorch's worker", options.libtorch_worker, result.workload, result.threads,
-                                       data, options, peer_environment, result.peer_channels_last);
+    auto peer = best_peer(data, options, result);
     auto [found, problem] = compare_digests(ours.digest(), peer->digest());
     result.agreement = std::move(found);
     result.refused = std::move(problem);
@@ -120,11 +139,15 @@ std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const M
   } catch (const std::exception& error) {
     result.refused = error.what();
   }
-  fmt::print(stderr, "  libtorch is not measured: {}\n", result.refused);
+  fmt::print(stderr, "  {} is not measured: {}\n", result.peer_name, result.refused);
   return nullptr;
 }
 
 }  // namespace
+
+bool Peer::can_run(const Workload& workload) const {
+  return !command.empty() && (workload.task == Task::infer || (workload.has_peer() && !reads_onnx));
+}
 
 double Measurement::operations_per_second() const {
   const double seconds = median(ours.seconds);
@@ -139,11 +162,11 @@ double Measurement::share_of_peak() const {
 Measurement measure(const Workload& workload, int threads, const MeasurementOptions& given) {
   MeasurementOptions options = given;
   if (workload.task == Task::gradcheck) options.least_steps = 1, options.warm_up = 1;  // a step is many passes
-  Measurement result{.workload = workload, .threads = threads};
+  Measurement result{.workload = workload, .threads = threads, .peer_name = options.peer.name};
   fmt::print(stderr, "{}, {} thread{}\n", description(workload), threads, threads == 1 ? "" : "s");
   const TemporaryFolder scratch("bench");
   const fs::path data = scratch / "data.safetensors";
-  Side ours("xtape's worker", options.xtape_worker, workload, threads, data, options, {});
+  Side ours("xtape", {options.xtape_worker}, workload, threads, data, options);
   result.multiply_adds = ours.digest().at("multiply_adds");
   result.float64 = ours.digest().value("float64", false);
   const std::unique_ptr<Side> peer = start_peer(ours, data, options, result);
@@ -154,7 +177,7 @@ Measurement measure(const Workload& workload, int threads, const MeasurementOpti
     if (peer) {
       const double theirs = peer->turn(&ours);
       result.ratios.push_back(mine / theirs);
-      fmt::print(stderr, ", libtorch {:.4g} ms, ratio {:.3f}", theirs * 1e3, mine / theirs);
+      fmt::print(stderr, ", {} {:.4g} ms, ratio {:.3f}", result.peer_name, theirs * 1e3, mine / theirs);
     }
     fmt::print(stderr, "\n");
   }

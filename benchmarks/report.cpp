@@ -106,14 +106,16 @@ std::string machine_text(const nlohmann::json& facts) {
 }
 
 std::string table(const std::vector<Measurement>& measurements) {
-  std::string text =
-      "| workload | threads | xtape | libtorch | xtape / libtorch | memory xtape | libtorch | GFLOP/s of xtape | of "
-      "the FMA peak |\n|---|---|---|---|---|---|---|---|---|\n";
+  const std::string peer = measurements.empty() ? "libtorch" : measurements.front().peer_name;
+  std::string text = fmt::format(
+      "| workload | threads | xtape | {0} | xtape / {0} | memory xtape | {0} | GFLOP/s of xtape | of the FMA peak "
+      "|\n|---|---|---|---|---|---|---|---|---|\n",
+      peer);
   for (const Measurement& m : measurements) text += row(m);
   for (const Measurement& m : measurements) {
     if (!m.refused.empty()) {
       text +=
-          fmt::format("\n{} with threads = {}: libtorch is not measured: {}\n", m.workload.name, m.threads, m.refused);
+          fmt::format("\n{} with threads = {}: {} is not measured: {}\n", m.workload.name, m.threads, peer, m.refused);
     }
   }
   return text;
@@ -132,8 +134,10 @@ nlohmann::json to_json(const Measurement& m) {
                       {"round_peak_operations_per_second", m.peaks},
                       {"share_of_peak", m.share_of_peak()}};
   if (m.peer) {
-    json["libtorch"] = to_json(*m.peer);
-    json["libtorch"]["memory_layout"] = m.peer_channels_last ? "channels_last" : "contiguous";
+    json[m.peer_name] = to_json(*m.peer);
+    if (m.peer_name == "libtorch") {
+      json["libtorch"]["memory_layout"] = m.peer_channels_last ? "channels_last" : "contiguous";
+    }
   }
   if (!m.ratios.empty()) json["ratio"] = {{"median", median(m.ratios)}, {"rounds", m.ratios}};
   if (!m.agreement.is_null()) json["agreement"] = m.agreement;

@@ -53,6 +53,7 @@ int serve(int argc, char** argv, const std::function<std::unique_ptr<Work>(const
   app.add_option("--workload", workload, "JSON")->required();
   app.add_option("--threads", options.threads)->check(CLI::Range(1, 256))->required();
   app.add_option("--data", options.data, "Weights, images and labels");
+  app.add_option("--onnx", options.onnx, "The network as an ONNX file");
   app.add_option("--warm-up", options.warm_up)->check(CLI::PositiveNumber);
   app.add_flag("--channels-last", options.channels_last);
   CLI11_PARSE(app, argc, argv);

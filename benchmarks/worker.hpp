@@ -33,6 +33,8 @@ struct WorkerOptions {
   /// The path of a safetensors file with the weights by their path ("conv1/kernel"), "images" and "labels". xtape's
   /// worker writes it, unless the path is empty; libtorch's worker reads it.
   std::string data;
+  /// If not empty, the path of an ONNX file of the network. xtape's worker writes it; the one for ONNX files reads it.
+  std::string onnx;
   int warm_up = 3;             ///< number of steps before the first measured one
   bool channels_last = false;  ///< memory format of images in libtorch's worker; xtape always has channels last
 };

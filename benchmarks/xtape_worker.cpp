@@ -58,6 +58,7 @@ class XtapeWork : public Work {
     labels_ = Tensor::labels(classes);
     if (outputs.rank() == 4) labels_ = labels_.reshaped({outputs[0], outputs[1], outputs[2]});
     if (!options.data.empty()) save(options.data);
+    if (!options.onnx.empty()) save_onnx(model_, options.onnx);
   }
 
  protected:
