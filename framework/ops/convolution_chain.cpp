@@ -12,7 +12,7 @@ namespace xtape {
 namespace {
 
 constexpr std::int64_t band_bytes = 256 << 10;  // of the largest band between two convolutions
-constexpr std::int64_t many_images = 4;         // are computed in parallel; fewer are divided
+constexpr std::int64_t many_images = 4;         // are computed in parallel, if each thread has one; fewer are divided
 
 /// A convolution of the chain. `window` describes one image.
 template <class T>
@@ -162,7 +162,7 @@ std::optional<Tensor> conv2d_chain(const Tensor& x, const std::vector<ChainLink>
     const auto compute = [&](Bands<T>& bands, std::int64_t image, std::int64_t begin, std::int64_t end) {
       bands.compute(in + image * (x.size() / images), begin, end, out + image * (y.size() / images));
     };
-    if (images >= many_images) {
+    if (images >= std::max<std::int64_t>(many_images, kernels::num_threads())) {
       kernels::parallel_for(images, 1, [&](std::int64_t image, std::int64_t) {
         Bands<T> bands(prepared, band);
         compute(bands, image, 0, rows);
