@@ -14,6 +14,8 @@
 
 namespace xtape::test {
 
+using Names = std::vector<std::string>;
+
 /// Adds a constant: integers, or 0.5 everywhere.
 inline void add_constant(xtape_onnx::GraphProto& graph, const std::string& name,
                          const std::vector<std::int64_t>& extents, const std::vector<std::int64_t>& integers = {}) {
@@ -60,6 +62,20 @@ inline std::filesystem::path file_with(
   const std::filesystem::path path = folder / "model.onnx";
   std::ofstream(path, std::ios::binary) << file.SerializeAsString();
   return path;
+}
+
+inline void set_number(xtape_onnx::NodeProto& node, const std::string& name, std::int64_t number) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::INT);
+  attribute.set_i(number);
+}
+
+inline void set_order(xtape_onnx::NodeProto& node, const std::vector<std::int64_t>& order) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name("perm");
+  attribute.set_type(xtape_onnx::AttributeProto::INTS);
+  for (const std::int64_t axis : order) attribute.add_ints(axis);
 }
 
 /// The outputs of a model in inference.

@@ -1,30 +1,11 @@
 // Reshape, Squeeze and Unsqueeze of load_onnx(): unknown extents, and the place of the batch.
 #include "framework/ops/manipulation.hpp"
+#include "layers/operators/operator.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 #include "tests/onnx/file_parts.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
-
-namespace {
-
-using Names = std::vector<std::string>;
-
-void set_number(xtape_onnx::NodeProto& node, const std::string& name, std::int64_t number) {
-  auto& attribute = *node.add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(xtape_onnx::AttributeProto::INT);
-  attribute.set_i(number);
-}
-
-void set_order(xtape_onnx::NodeProto& node, const std::vector<std::int64_t>& order) {
-  auto& attribute = *node.add_attribute();
-  attribute.set_name("perm");
-  attribute.set_type(xtape_onnx::AttributeProto::INTS);
-  for (const std::int64_t axis : order) attribute.add_ints(axis);
-}
-
-}  // namespace
 
 TEST_CASE("several unknown extents of a Reshape are those of the value that the target names") {
   const TemporaryFolder folder;
@@ -159,5 +140,22 @@ TEST_CASE("Unsqueeze and Squeeze keep the order of unknown extents") {
     }));
     const Shape expected = type == "Squeeze" ? Shape{2, 2, 5} : Shape{2, 1, 1, 2, 5};
     CHECK(run(model, x)[0].shape() == expected);
+  }
+}
+
+TEST_CASE("unknown extents that keep their axes are not read from another value") {
+  const TemporaryFolder folder;
+  for (const std::int64_t axis : {1, 3}) {
+    const Model model = load_onnx(file_with(folder, "Squeeze", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(1)->set_dim_param("height");
+      for (int i = 0; i < 2; ++i) shape.add_dim()->set_dim_param("width");
+      shape.mutable_dim(static_cast<int>(axis))->set_dim_value(1);
+      add_constant(graph, "axes", {1}, {axis});
+      graph.mutable_node(0)->add_input("axes");
+    }));
+    const auto& layer = dynamic_cast<const OperatorLayer&>(*model.all_layers().back());
+    CHECK(layer.options().function.value == (axis == 3 ? "Reshape" : "ReshapeLike"));
   }
 }

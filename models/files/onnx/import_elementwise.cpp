@@ -142,6 +142,7 @@ void identity_row(ImportNode& n) {
 }
 
 void dropout_row(ImportNode& n) {
+  n.allow_moved_batch();
   n.ignore("seed");
   n.ignore("is_test");
   const double rate = n.graph.opset() < 12 ? n.number("ratio", 0.5) : n.has_input(1) ? n.constant(1).item() : 0.5;

@@ -111,6 +111,7 @@ std::optional<ImportValue> cut_constant(ImportNode& n) {
 }
 
 void slice_row(ImportNode& n) {
+  n.allow_moved_batch();
   if (const auto cut = cut_constant(n)) return n.graph.set(n.node.output(0), *cut);
   const auto starts = n.integers_of("starts", 1), ends = n.integers_of("ends", 2);
   check(starts && ends && starts->size() == ends->size(), "expected as many starts as ends");
@@ -130,7 +131,6 @@ void slice_row(ImportNode& n) {
     const std::int64_t begin = clamped((*starts)[0]), end = std::max(begin, clamped((*ends)[0]));
     return n.set_numbers({list->begin() + begin, list->begin() + end});
   }
-  n.allow_moved_batch();
   const bool last = n.input(0).channels_last;
   const int rank = n.rank(0);
   Integers sample_axes, first, behind, stride;
