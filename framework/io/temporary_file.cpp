@@ -16,7 +16,8 @@ namespace {
 template <class Make>
 std::filesystem::path made(std::string_view function, std::string_view what, Make make) {
   std::error_code failed;
-  const std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
+  std::filesystem::path folder = std::filesystem::temp_directory_path(failed);
+  if (const char* named = std::getenv("TMPDIR"); failed && named) folder = named;
   std::string name = (folder / "xtape-XXXXXX").string();
   check(!failed && make(name), "{}: expected to make a temporary {} in {}, got a failure; TMPDIR names another folder",
         function, what, folder.string());
