@@ -155,3 +155,19 @@ TEST_CASE("the input of every operator on images is an image") {
   }
   CHECK(input_shape(file_with("Softmax", 1, false, {})) == as_in_file);
 }
+
+TEST_CASE("an operator on an image and an array of its shape gives an image") {
+  for (const char* type : {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}) {
+    for (const bool image_first : {true, false}) {
+      INFO(type << (image_first ? " of an image and an array" : " of an array and an image"));
+      const auto file = file_with("MaxPool", 1, false, [&](auto& node, auto& graph) {
+        set_integers(node, "kernel_shape", {1, 1});
+        node.set_output(0, "image");
+        test::add_constant(graph, "shape", {4}, {-1, 4, 6, 8});
+        test::add_node(graph, "Reshape", {"x", "shape"}, "array");
+        test::add_node(graph, type, {image_first ? "image" : "array", image_first ? "array" : "image"}, "y");
+      });
+      CHECK(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_last}).model().output_shape() == as_image);
+    }
+  }
+}

@@ -268,6 +268,8 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
        {"zero", "one", "zero"},
        "node \"tested\" (Range, opset 17): expected a start, a limit and a delta other than 0, got 1, 1 and 1 numbers "
        "and a delta of 0"},
+      {"Where", {"one", "column", "row"}, "expected operands of one type with at most 2^24 elements, got float32 and"},
+      {"Greater", {"column", "row"}, "expected operands of one type with at most 2^24 elements, got float32 and"},
       {"Where",
        {"integers", "shape", "three"},
        "node \"tested\" (Where, opset 17): expected two lists of 4 numbers, got 4 and 3"},
@@ -337,6 +339,8 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
     add_constant(*file.mutable_graph(), "three", {3}, {1, 2, 3});
     add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
     add_constant(*file.mutable_graph(), "numbers3", {3});
+    add_constant(*file.mutable_graph(), "column", {4097, 1});
+    add_constant(*file.mutable_graph(), "row", {1, 4096});
     add_constant(*file.mutable_graph(), "five axes", {2, 1, 1, 1, 1});
     for (const auto& [name, value] : row.texts) set_text(file, name, value);
     for (const auto& [name, values] : row.integers) set_integers(file, name, values);
