@@ -249,6 +249,42 @@ TEST_CASE("label smoothing takes a share of each label and spreads it over all c
   }
 }
 
+TEST_CASE("every loss of numbers rejects targets of another shape") {
+  using Function = std::function<Variable(const Variable&, const Tensor&)>;
+  const auto plain = [](auto loss) -> Function {
+    return [loss](const Variable& y, const Tensor& t) { return loss(y, t, {}); };
+  };
+  const auto with = [](auto loss) -> Function {
+    return [loss](const Variable& y, const Tensor& t) { return loss(y, t, {}, {}); };
+  };
+  const std::vector<std::pair<std::string, Function>> losses{
+      {"binary_cross_entropy", with(binary_cross_entropy)},
+      {"sigmoid_cross_entropy", with(sigmoid_cross_entropy)},
+      {"sigmoid_focal_cross_entropy", with(sigmoid_focal_cross_entropy)},
+      {"mean_squared_error", plain(mean_squared_error)},
+      {"mean_absolute_error", plain(mean_absolute_error)},
+      {"mean_absolute_percentage_error", plain(mean_absolute_percentage_error)},
+      {"mean_squared_logarithmic_error", plain(mean_squared_logarithmic_error)},
+      {"huber", with(huber)},
+      {"log_cosh", plain(log_cosh)},
+      {"poisson", plain(poisson)},
+      {"hinge", plain(hinge)},
+      {"squared_hinge", plain(squared_hinge)},
+      {"kl_divergence", plain(kl_divergence)},
+      {"cosine_similarity", plain(cosine_similarity)},
+      {"dice", with(dice)},
+      {"tversky", with(tversky)},
+  };
+  const Tensor outputs = Tensor::full({2, 3}, 0.5);
+  for (const auto& [name, loss] : losses) {
+    const std::string expected = name + ": expected outputs and targets of one shape with at least one element, got ";
+    CHECK(error_of([&] { loss(outputs, Tensor::zeros({3, 2})); }) == expected + "(2, 3) and (3, 2)");
+    CHECK(error_of([&] { loss(outputs, Tensor::zeros({2, 4})); }) == expected + "(2, 3) and (2, 4)");
+    CHECK(error_of([&] { loss(outputs, Tensor()); }) == expected + "(2, 3) and an undefined tensor");
+    CHECK(error_of([&] { loss(Tensor::zeros({0, 3}), Tensor::zeros({0, 3})); }) == expected + "(0, 3) and (0, 3)");
+  }
+}
+
 TEST_CASE("the cross entropy of large logits does not overflow, at any position of the largest") {
   for (const DType dtype : {DType::float32, DType::float64}) {
     for (std::int64_t largest = 0; largest < 3; ++largest) {

@@ -396,6 +396,13 @@ TEST_CASE("metrics reject invalid arguments with their names") {
                       "binary_accuracy for one output a sample"));
   CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::labels({0})); }),
              Contains("accuracy: expected labels int64 (37,) or distributions (37, 3), got int64 (1,)"));
+  for (const Tensor& unfit : {Tensor::zeros({3, sample_count}), Tensor::zeros({sample_count}),
+                              Tensor::zeros({sample_count, 3}, DType::int64)}) {
+    const std::string message =
+        fmt::format(": expected labels int64 (37,) or distributions (37, 3), got {} {}", unfit.dtype(), unfit.shape());
+    CHECK_THAT(error_of([&] { metric::accuracy()(y, unfit); }), Contains("accuracy" + message));
+    CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 2})(y, unfit); }), Contains("top_k_accuracy" + message));
+  }
   CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::full({sample_count}, 3, DType::int64)); }),
              Contains("accuracy: expected labels in [0, 3), got 3 at position 0"));
   CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({sample_count}, DType::int64)); }),
