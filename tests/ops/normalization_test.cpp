@@ -219,6 +219,37 @@ TEST_CASE("without a tape batch normalization overwrites moved inputs and nothin
   CHECK(y.value().data<float>() == storage);
 }
 
+TEST_CASE("batch normalization saves its output only for relu with a residual") {
+  const Tensor one = Tensor::ones({3});
+  for (const bool relu : {false, true}) {
+    for (const bool residual : {false, true}) {
+      CAPTURE(relu, residual);
+      ForwardPass pass(Mode::training);
+      const Variable x = pass.watch(RandomStream(1).normal({4, 3})), other = pass.watch(RandomStream(2).normal({4, 3}));
+      BatchNormFusion fusion{.relu = relu};
+      if (residual) fusion.residual = other;
+      const Tensor y = batch_norm(x, pass.watch(one), pass.watch(one), 1e-3, fusion).y.value();
+      CHECK(y.sole_owner() == !(relu && residual));
+    }
+  }
+}
+
+TEST_CASE("inference is finite if x minus the mean exceeds the largest number by half a unit in its last place") {
+  constexpr float most = std::numeric_limits<float>::max();
+  const Tensor one = Tensor::ones({1}), zero = Tensor::zeros({1}), variance = Tensor::full({1}, 0x1p120);
+  for (const double power : {0x1p101, 0x1p102, 0x1p103, 0x1p104}) {
+    for (const double sign : {1.0, -1.0}) {
+      CAPTURE(power, sign);
+      const Tensor x = Tensor::full({4, 1}, sign * most), shift = Tensor::full({1}, -sign * power);
+      const double expected = sign * (most + power) / 0x1p60;
+      CHECK(batch_norm_inference(x, one, zero, shift, variance, 1e-3).value().at({0, 0}) == Approx(expected));
+      const BatchNormFusion biased{.bias = Variable(Tensor::full({1}, sign * power))};
+      const double both = sign * (most + 2 * power) / 0x1p60;
+      CHECK(batch_norm_inference(x, one, zero, shift, variance, 1e-3, biased).value().at({0, 0}) == Approx(both));
+    }
+  }
+}
+
 TEST_CASE("statistics and derivatives are the same bits for any number of threads") {
   RandomStream random(3);
   const Tensor x = random.normal({64, 10, 10, 24});
