@@ -3,6 +3,7 @@
 
 #include "framework/kernels/simd/engine.hpp"
 #include "framework/ops/convolution.hpp"
+#include "framework/ops/convolution_1d_3d.hpp"
 #include "framework/tensor/random.hpp"
 #include "tests/support/kernel_settings.hpp"
 #include "tests/support/support.hpp"
@@ -165,4 +166,15 @@ TEST_CASE("a packed kernel is packed again for another dilation, which reads it 
 TEST_CASE("a packed kernel throws the errors of conv2d") {
   const Tensor x = Tensor::zeros({1, 4, 4, 3}), w = Tensor::zeros({1, 1, 2, 5});
   CHECK(test::error_of([&] { PackedKernel(w).conv2d(x, {}); }) == test::error_of([&] { conv2d(x, w); }));
+  const auto volume = [](const Shape& shape) { return Tensor::zeros(shape); };
+  for (const Tensor& unfit : {volume({1, 4, 4, 4, 3}), volume({1, 1, 4, 4, 2}), volume({4, 4, 2})}) {
+    const Tensor kernel = volume({2, 1, 1, 2, 5});
+    CHECK(test::error_of([&] { PackedKernel3D(kernel).conv3d(unfit, {}); }) ==
+          test::error_of([&] { conv3d(unfit, kernel); }));
+  }
+  for (const Tensor& unfit : {volume({1, 4, 3}), volume({1, 1, 2}), volume({4, 2})}) {
+    const Tensor kernel = volume({2, 2, 5});
+    CHECK(test::error_of([&] { PackedKernel1D(kernel).conv1d(unfit, {}); }) ==
+          test::error_of([&] { conv1d(unfit, kernel); }));
+  }
 }
