@@ -12,7 +12,10 @@
 #include "optim/rmsprop.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
+#include "training/batch_norm_recalibration.hpp"
 #include "training/callbacks/callbacks.hpp"
+#include "training/callbacks/tensorboard.hpp"
+#include "training/checkpoint/checkpoint.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {
@@ -98,6 +101,37 @@ TEST_CASE("the defaults of callbacks and fit are Keras's") {
   CHECK(std::tuple(loading.batch_size, loading.shuffle, loading.drop_last, loading.seed, loading.dtype) ==
         std::tuple(32, true, false, 0U, DType::float32));
   CHECK(EvaluateOptions().batch_size == 32);
+}
+
+TEST_CASE("what Keras does not have is off unless it is requested") {
+  const FitOptions fitting;
+  CHECK(std::tuple(fitting.accumulate, fitting.steps_per_epoch, fitting.seed, fitting.partial_optimizer,
+                   fitting.check_finite, fitting.recompute, fitting.profiler,
+                   fitting.show_progress) == std::tuple(1, 0, 0U, false, false, false, nullptr, true));
+  CHECK((fitting.resume.empty() && fitting.callbacks.empty() && fitting.class_weights.empty()));
+  CHECK_FALSE(fitting.initial_epoch);
+  for (const Distributed& distributed :
+       {fitting.distributed, EvaluateOptions().distributed, RecalibrationOptions().distributed}) {
+    CHECK(std::tuple(distributed.communicator, distributed.shards, distributed.bucket_bytes, distributed.wire,
+                     distributed.shard_optimizer) == std::tuple(nullptr, 0, 4 << 20, Wire::full, false));
+  }
+  const DataLoaderOptions loading;
+  CHECK(std::tuple(loading.prefetch, loading.part, loading.parts) == std::tuple(2, 0, 1));
+  for (const Augmentation& a : {fitting.augmentation, loading.augmentation, RecalibrationOptions().augmentation}) {
+    CHECK(std::tuple(a.horizontal_flip, a.rotation, a.zoom, a.shift, a.brightness, a.contrast, a.fill) ==
+          std::tuple(false, 0, 0, 0, 0, 0, Fill::edge));
+  }
+  const CheckpointOptions checkpoint;
+  CHECK(std::tuple(checkpoint.keep, checkpoint.every_epochs, checkpoint.every_steps, checkpoint.best) ==
+        std::tuple(3, 1, 0, ""));
+  const TensorBoardOptions board;
+  CHECK(std::tuple(board.every_steps, board.histogram_epochs, board.graph) == std::tuple(0, 0, true));
+  CHECK_FALSE(board.images);
+  const PassOptions pass;
+  CHECK(std::tuple(pass.seed, pass.keep_derived, pass.recompute) == std::tuple(0U, true, false));
+  CHECK_FALSE((pass.record || pass.step || pass.sum_over_batch || !pass.observers.empty()));
+  CHECK(CommunicatorOptions().timeout == std::chrono::minutes(5));
+  CHECK(RecalibrationOptions().batch_size == 32);
 }
 
 }  // namespace xtape
