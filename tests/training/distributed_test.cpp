@@ -328,6 +328,8 @@ TEST_CASE("synchronized batch normalization on ranks is that of the whole batch"
          .distributed = {.communicator = communicator, .shards = shards},
          .recompute = recompute,
          .show_progress = false});
+    recalibrate_batch_norm(model, data,
+                           {.batch_size = 10, .distributed = {.communicator = communicator, .shards = shards}});
     return values_of(model);
   };
   const std::vector<Tensor> whole = train(1, nullptr);
