@@ -54,6 +54,19 @@ TEST_CASE("the report's two wrong pooling derivatives", "[lab]") {
   }
 }
 
+TEST_CASE("the steps of part 1 are the functions of the report", "[lab]") {
+  std::vector<Figure> figures = convolution_figures();
+  append(figures, pooling_figures());
+  for (const PoolingMistake& mistake : pooling_mistakes()) append(figures, mistake.figures());
+  std::vector<std::string> steps;
+  for (const Figure& figure : figures) {
+    if (steps.empty() || steps.back() != figure.step) steps.push_back(figure.step);
+  }
+  CHECK(steps == std::vector<std::string>{"zero_pad", "conv_single_step", "conv_forward", "conv_backward",
+                                          "pool_forward", "create_mask_from_window", "distribute_value",
+                                          "pool_backward", "pool_backward, max", "pool_backward, average"});
+}
+
 TEST_CASE("the report's ConvNet and its initial weights", "[lab]") { check_all(convnet_figures()); }
 
 TEST_CASE("the report's ResNet-50 summary", "[lab]") { check_all(resnet_figures(resnet50())); }

@@ -227,7 +227,7 @@ def read(layout, path):
             assert len(file["vars"]) == 0
             file["layers"].visititems(lambda name, x: show(name, x) if isinstance(x, h5py.Dataset) else None)
             return
-        print(file.attrs["backend"].decode("utf8"), sorted(file.attrs))
+        print(*(file.attrs[name].decode("utf8") for name in ["backend", "keras_version"]), sorted(file.attrs))
         for layer in attributes(file, "layer_names"):
             print(layer)
             for weight in attributes(file[layer], "weight_names"):

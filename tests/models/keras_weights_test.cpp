@@ -241,7 +241,7 @@ TEST_CASE("h5py reads back what is written as .h5, by the lists in it") {
   KerasFile("legacy", "plain").load(model);
   save_weights(model, folder / "w.h5");
   CHECK(output_of(script() + "read legacy " + (folder / "w.h5").string()) ==
-        "tensorflow ['backend', 'keras_version', 'layer_names']\n"
+        "tensorflow 2.15.0 ['backend', 'keras_version', 'layer_names']\n"
         "input_1\nhidden\nhidden/kernel:0 [2, 4] float32 0.0\nhidden/bias:0 [4] float32 1.0\n"
         "norm\nnorm/gamma:0 [4] float32 2.0\nnorm/beta:0 [4] float32 3.0\nnorm/moving_mean:0 [4] float32 4.0\n"
         "norm/moving_variance:0 [4] float32 5.0\n"

@@ -177,7 +177,8 @@ TEST_CASE("Python objects, programs and old formats are refused by name") {
                                         Contains("\"argparse.Namespace\"") && Contains("model.state_dict()"));
   CHECK_THAT(error("whole_model.pt"), Contains("\"torch.nn.modules.container.Sequential\""));
   CHECK_THAT(error("legacy.pt"), Contains("before PyTorch 1.6") && Contains("torch.save(torch.load("));
-  CHECK_THAT(error("script.pt"), Contains("TorchScript"));
+  CHECK_THAT(error("script.pt"), Contains("script.pt: expected a state_dict, got a program of TorchScript; in Python "
+                                          "save torch.jit.load(file).state_dict()"));
   const TemporaryFolder folder;
   const auto refused = [&](const std::string& pickle) {
     return error_of([&] { list_torch_file("test", written(folder, pickle)); });

@@ -152,6 +152,33 @@ TEST_CASE("networks have the published numbers of parameters") {
   CHECK(total(cifar_resnet(8)) == 78666);
 }
 
+TEST_CASE("residual networks that Keras does not have use the layer names of those that it has") {
+  const auto names = [](const Model& model) {
+    std::vector<std::string> found;
+    for (const auto& layer : model.all_layers()) {
+      if (!layer->named_parameters().empty()) found.push_back(layer->name());
+    }
+    std::ranges::sort(found);
+    return found;
+  };
+  const auto wanted = [](int stages, int blocks, bool normalized_shortcuts) {
+    std::vector<std::string> all{"conv1_conv", "conv1_bn", "predictions"};
+    for (int stage = 2; stage < 2 + stages; ++stage) {
+      for (int block = 1; block <= blocks; ++block) {
+        const std::string name = fmt::format("conv{}_block{}_", stage, block);
+        for (const char* layer : {"1_conv", "1_bn", "2_conv", "2_bn"}) all.push_back(name + layer);
+        if (block > 1 || stage == 2) continue;
+        all.push_back(name + "0_conv");
+        if (normalized_shortcuts) all.push_back(name + "0_bn");
+      }
+    }
+    std::ranges::sort(all);
+    return all;
+  };
+  CHECK(names(resnet(18, tiny)) == wanted(4, 2, true));
+  CHECK(names(cifar_resnet(14)) == wanted(3, 2, false));
+}
+
 TEST_CASE("a backbone has the feature maps of each resolution, for images of any size") {
   const NetworkOptions backbone{.input = {any, any, 3}, .include_top = false};
   CHECK(shapes(feature_maps(resnet(18, {.include_top = false}))) ==
