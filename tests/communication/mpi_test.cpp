@@ -109,11 +109,13 @@ TEST_CASE("a killed process ends all others, 20 times at random") {
 TEST_CASE("a missing module is an Error that says what to install") {
   test::TemporaryFolder empty;
   setenv("XTAPE_HELPERS", empty.path().c_str(), 1);
-  const std::string error = test::error_of([] { mpi_communicator(); });
+  const std::string error = test::error_of([] { mpi_communicator({.timeout = std::chrono::milliseconds(1)}); });
   unsetenv("XTAPE_HELPERS");
   CHECK(error.find("expected the module xtape-mpi.so in " + empty.path().string() +
                    ", got none; build xtape with "
                    "libopenmpi-dev or libmpich-dev installed") != std::string::npos);
-  CHECK_THAT(test::error_of([] { mpi_communicator({.timeout = std::chrono::milliseconds(-1)}); }),
-             Catch::Contains("expected a timeout above 0"));
+  for (const int refused : {-1, 0}) {
+    CHECK_THAT(test::error_of([&] { mpi_communicator({.timeout = std::chrono::milliseconds(refused)}); }),
+               Catch::Contains(fmt::format("mpi_communicator: expected a timeout above 0, got {} ms", refused)));
+  }
 }
