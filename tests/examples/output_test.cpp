@@ -280,3 +280,11 @@ TEST_CASE("train prints the plan of a run and its results, and the report lists 
     fs::remove_all(run.folder() / "out");
   }
 }
+
+TEST_CASE("manual_loop prints the mean loss after every tenth epoch, and the accuracy") {
+  std::string expected;
+  for (int epoch = 10; epoch <= 80; epoch += 10) expected += fmt::format("epoch {:3}: loss #\n", epoch);
+  const Run run = Programs()("manual_loop");
+  CHECK(std::regex_replace(run.text, std::regex("0\\.[0-9]+"), "#") == expected + "test accuracy #\n");
+  CHECK(run.status == 0);
+}
