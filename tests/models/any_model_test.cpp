@@ -119,6 +119,9 @@ TEST_CASE("image scales are those of their definitions") {
     const double mean[] = {103.939, 116.779, 123.68};
     return 255 * p[i + 2 - c] - mean[c];
   });
+  const ImageScale unchanged, same = image_scale("0..1");
+  CHECK(std::tie(unchanged.name, unchanged.factor, unchanged.shift, unchanged.blue_first) ==
+        std::tie(same.name, same.factor, same.shift, same.blue_first));
   CHECK(image_scale("0.0..255").name == "0..255");
   for (const char* name : {"", "0", "0..", "..1", "2..2", "0..inf", "nan..1", "0..1 ", "a..b", "Imagenet"}) {
     INFO(name);
