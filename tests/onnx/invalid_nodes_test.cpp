@@ -116,14 +116,24 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
     bool batch_axis = false;
     std::vector<std::pair<std::string, Integers>> attributes = {};
   };
+  constexpr std::int64_t beyond = (1 << 30) + 1;
   const std::vector<Row> rows{
       {"Split", {"x", "a"}, "a", {{4}}, {{{3}, "add up to 4"}, {{5}, "add up to 4"}}, false, {{"axis", {1}}}},
       {"Gather", {"x", "a"}, "a", {{3}, {-4}}, {{{4}, "4"}, {{-5}, "-5"}}, false, {{"axis", {1}}}},
       {"Pad",
        {"x", "a"},
        "a",
-       {{0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0, 0, 2}},
-       {{{0, 0, 0, 0, 0, 0, 0}, "node \"tested\" (Pad, opset 17): pads: expected 8 numbers, got 7"}}},
+       {{0, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0, 0, 2}, {0, 0, 0, 0, 0, 0, 0, beyond - 1}},
+       {{{0, 0, 0, 0, 0, 0, 0}, "node \"tested\" (Pad, opset 17): pads: expected 8 numbers, got 7"},
+        {{0, 0, 0, 0, 0, 0, 0, beyond},
+         "pads: expected numbers of -2^30 to 2^30, got (0, 0, 0, 0, 0, 0, 0, 1073741825)"},
+        {{-beyond, 0, 0, 0, 0, 0, 0, 0},
+         "pads: expected numbers of -2^30 to 2^30, got (-1073741825, 0, 0, 0, 0, 0, 0, 0)"}}},
+      {"ConstantOfShape",
+       {"a"},
+       "a",
+       {},
+       {{{4097, 4096}, "expected a shape of at most 2^24 elements, got (4097, 4096)"}}},
       {"Transpose", {"x"}, "perm", {{3, 2, 1, 0}}, {{{0, 1, 2, 2}, "perm: "}, {{1, 2, 3, 4}, "perm: "}}},
       {"Unsqueeze",
        {"x", "a"},
@@ -142,7 +152,8 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        {"x", "a"},
        "a",
        {{1, 1, 1, 1}},
-       {{{1, 0, 1, 1}, "node \"tested\" (Expand, opset 17): expected extents of 1 to 2^30, got 0"}}},
+       {{{1, 0, 1, 1}, "node \"tested\" (Expand, opset 17): expected extents of 1 to 2^30, got 0"},
+        {{1, beyond, 1, 1}, "expected extents of 1 to 2^30, got 1073741825"}}},
       {"Expand",
        {"x", "a"},
        "a",
@@ -154,7 +165,8 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
        "a",
        {{2, 1, 1, 1}},
        {{{1, 1, 1}, "node \"tested\" (Tile, opset 17): expected a number for each of 4 axes, got 3"},
-        {{1, 0, 1, 1}, "node \"tested\" (Tile, opset 17): expected numbers of 1 to 2^30, got (1, 0, 1, 1)"}}},
+        {{1, 0, 1, 1}, "node \"tested\" (Tile, opset 17): expected numbers of 1 to 2^30, got (1, 0, 1, 1)"},
+        {{1, 1, 1, beyond}, "expected numbers of 1 to 2^30, got (1, 1, 1, 1073741825)"}}},
       {"Tile",
        {"x", "a"},
        "a",
@@ -180,8 +192,9 @@ TEST_CASE("numbers at their limits are read, and the next ones are an Error") {
       {"MaxPool",
        {"x"},
        "strides",
-       {{1, 1}},
+       {{1, 1}, {beyond - 1, 1}},
        {{{1}, "node \"tested\" (MaxPool, opset 17): strides: expected 2 numbers, got 1"},
+        {{1, beyond}, "strides: expected numbers of 1 to 2^30, got (1, 1073741825)"},
         {{0, 1}, "node \"tested\" (MaxPool, opset 17): strides: expected numbers of 1 to 2^30, got (0, 1)"}},
        true,
        {{"kernel_shape", {2, 2}}}},
@@ -323,6 +336,12 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
        true,
        {},
        {{"num_groups", {2}}}},
+      {"Resize",
+       {"x", "", "", "wide"},
+       "expected extents whose product is at most 2^24, got 3 and 5592406",
+       true,
+       {{"mode", "cubic"}}},
+      {"Pad", {"numbers", "far"}, "expected constants of at most 2^28 elements, got (268435460,)"},
       {"Split", {"x", "two"}, "expected", true, {}, {{"axis", {1}}}},
       {"Unsqueeze",
        {"x", "numbers"},
@@ -338,6 +357,8 @@ TEST_CASE("operands that do not fit an operator are an Error that says what was 
     add_constant(*file.mutable_graph(), "two", {2}, {2, 2});
     add_constant(*file.mutable_graph(), "three", {3}, {1, 2, 3});
     add_constant(*file.mutable_graph(), "sizes", {4}, {2, 4, 3, 5});
+    add_constant(*file.mutable_graph(), "wide", {4}, {2, 4, 4, (1 << 24) / 3 + 1});
+    add_constant(*file.mutable_graph(), "far", {2}, {0, 1 << 28});
     add_constant(*file.mutable_graph(), "numbers3", {3});
     add_constant(*file.mutable_graph(), "column", {4097, 1});
     add_constant(*file.mutable_graph(), "row", {1, 4096});

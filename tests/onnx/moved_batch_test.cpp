@@ -24,6 +24,7 @@ Model model_of(const std::string& type, const Names& inputs, const std::function
     add_constant(graph, "one", {1}, {1});
     add_constant(graph, "two", {1}, {2});
     add_constant(graph, "sides", {2}, {0, 2});
+    add_constant(graph, "parts", {2}, {1, 1});
     add_constant(graph, "half", {4});
     add_constant(graph, "kernel", {4, 3});
     set(add_node(graph, type, inputs, "z"));
@@ -72,6 +73,18 @@ TEST_CASE("operators that do not mix samples read a batch on the second axis, an
     INFO(row.type);
     const Tensor y = run(model_of(row.type, row.inputs, row.set), x)[0].value();
     CHECK(largest_difference(y, row.expected(x).value()) < 1e-6);
+  }
+}
+
+TEST_CASE("Split reads a batch on the second axis, and leaves it there in each part") {
+  const Tensor x = RandomStream(1).normal({3, 2, 4});
+  for (const std::int64_t at : {0, 1}) {
+    const Model model = model_of("Split", {"y", "parts"}, [&](xtape_onnx::NodeProto& node) {
+      set_number(node, "axis", 0);
+      node.set_output(0, at == 0 ? "z" : "other");
+      node.add_output(at == 0 ? "other" : "z");
+    });
+    CHECK(identical(run(model, x)[0].value(), take(x, Tensor::labels({at}), 1).value()));
   }
 }
 
