@@ -156,17 +156,19 @@ TEST_CASE("residual networks that Keras does not have use the layer names of tho
   const auto names = [](const Model& model) {
     std::vector<std::string> found;
     for (const auto& layer : model.all_layers()) {
-      if (!layer->named_parameters().empty()) found.push_back(layer->name());
+      if (layer->name().starts_with("conv") || !layer->named_parameters().empty()) found.push_back(layer->name());
     }
     std::ranges::sort(found);
     return found;
   };
   const auto wanted = [](int stages, int blocks, bool normalized_shortcuts) {
-    std::vector<std::string> all{"conv1_conv", "conv1_bn", "predictions"};
+    std::vector<std::string> all{"conv1_conv", "conv1_bn", "conv1_relu", "predictions"};
     for (int stage = 2; stage < 2 + stages; ++stage) {
       for (int block = 1; block <= blocks; ++block) {
         const std::string name = fmt::format("conv{}_block{}_", stage, block);
-        for (const char* layer : {"1_conv", "1_bn", "2_conv", "2_bn"}) all.push_back(name + layer);
+        for (const char* layer : {"1_conv", "1_bn", "1_relu", "2_conv", "2_bn", "add", "out"}) {
+          all.push_back(name + layer);
+        }
         if (block > 1 || stage == 2) continue;
         all.push_back(name + "0_conv");
         if (normalized_shortcuts) all.push_back(name + "0_bn");
@@ -177,6 +179,15 @@ TEST_CASE("residual networks that Keras does not have use the layer names of tho
   };
   CHECK(names(resnet(18, tiny)) == wanted(4, 2, true));
   CHECK(names(cifar_resnet(14)) == wanted(3, 2, false));
+  CHECK(resnet(18, tiny).name() == "resnet18");
+  CHECK(cifar_resnet(14).name() == "resnet14_cifar");
+  const Model second = resnet_v2(50, tiny);
+  CHECK(second.name() == "resnet50v2");
+  for (const char* name :
+       {"conv1_conv", "pool1_pad", "pool1_pool", "conv2_block1_preact_bn", "conv2_block1_preact_relu",
+        "conv2_block1_0_conv", "conv2_block3_out", "post_bn", "post_relu"}) {
+    CHECK(second.layer(name).name() == name);
+  }
 }
 
 TEST_CASE("a backbone has the feature maps of each resolution, for images of any size") {
@@ -346,4 +357,19 @@ TEST_CASE("U-Net is that of the paper with same padding, and segments images of 
              }),
              Catch::Contains("up2_concat"));
   CHECK_THAT(error_of([] { unet({.filters = {4}}); }), Catch::Contains("2 to 20 levels"));
+
+  CHECK(model.name() == "unet");
+  std::vector<std::string> names{"logits"}, found;
+  for (const std::string stage : {"down1", "down2", "down3", "up2", "up1"}) {
+    for (const char* layer : {"_1_conv", "_1_bn", "_2_conv", "_2_bn"}) names.push_back(stage + layer);
+    if (stage.starts_with("up")) names.push_back(stage + "_conv");
+  }
+  for (const auto& layer : model.all_layers()) {
+    if (!layer->named_parameters().empty()) found.push_back(layer->name());
+  }
+  std::ranges::sort(names), std::ranges::sort(found);
+  CHECK(found == names);
+  const UNetOptions defaults;
+  CHECK(std::tuple(defaults.classes, defaults.batch_normalization, defaults.momentum, defaults.dropout) ==
+        std::tuple(2, true, 0.9, 0));
 }
