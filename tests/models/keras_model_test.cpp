@@ -7,6 +7,7 @@
 #include "layers/layers.hpp"
 #include "models/files/keras/keras_graph.hpp"
 #include "tests/io/files.hpp"
+#include "tests/io/python.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -459,4 +460,15 @@ TEST_CASE("files that hold no model are named") {
              Contains("save_keras_model: ") &&
                  Contains("layer max_pooling2d_1 of class MaxPooling2D: padding: expected a name of a padding, got "
                           "[1,0,0,0]; Keras has amounts for convolutions alone, as a ZeroPadding layer"));
+}
+
+TEST_CASE("h5py reads the attributes of a whole model as single texts") {
+  const std::string python = test::python_with("h5py");
+  const test::TemporaryFolder folder;
+  const auto input = Input({2});
+  save_keras_model(Model(input, Dense({.units = 1})(input)), folder / "model.h5");
+  CHECK(test::output_of(fmt::format(
+            "{} -c 'import h5py; f = h5py.File(\"{}\"); print(*(n for g in (f, f[\"model_weights\"]) "
+            "for n, v in sorted(g.attrs.items()) if getattr(v, \"shape\", ()) == ()))'",
+            python, (folder / "model.h5").string())) == "backend keras_version model_config backend keras_version\n");
 }
