@@ -1,6 +1,7 @@
 #include "gradcheck/gradient_check.hpp"
 
 #include <set>
+#include <tuple>
 
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/elementwise.hpp"
@@ -35,6 +36,13 @@ TEST_CASE("the checker accepts correct derivatives of one, two, three and many i
   CHECK(check_gradient([](const std::vector<Variable>& x) { return concatenate(x, 0); },
                        {{1, 2}, {2, 2}, {3, 2}, {1, 2}}));
   CHECK(check_gradient(square_wrong_by(1), {{30, 40}}));  // too many elements to check each
+}
+
+TEST_CASE("the checker has the steps, tolerances and numbers of docs/testing.md") {
+  const GradientCheckOptions o;
+  CHECK(std::tuple(o.step, o.absolute_tolerance, o.relative_tolerance, o.full_up_to, o.directions, o.sampled_elements,
+                   o.skipped_share, o.order) == std::tuple(1e-4, 1e-11, 1e-8, 200, 8, 32, 0.1, 1));
+  CHECK(std::tuple(o.bilinear, o.may_be_constant, o.float32, o.deterministic) == std::tuple(false, false, true, true));
 }
 
 TEST_CASE("verdicts have names, in capital letters if the check fails") {

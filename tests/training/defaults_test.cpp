@@ -16,7 +16,9 @@
 #include "training/callbacks/callbacks.hpp"
 #include "training/callbacks/tensorboard.hpp"
 #include "training/checkpoint/checkpoint.hpp"
+#include "training/data/image_folder.hpp"
 #include "training/fit.hpp"
+#include "training/report/profile.hpp"
 
 namespace xtape {
 namespace {
@@ -131,6 +133,9 @@ TEST_CASE("what Keras does not have is off unless it is requested") {
   CHECK(std::tuple(pass.seed, pass.keep_derived, pass.recompute) == std::tuple(0U, true, false));
   CHECK_FALSE((pass.record || pass.step || pass.sum_over_batch || !pass.observers.empty()));
   CHECK(CommunicatorOptions().timeout == std::chrono::minutes(5));
+  const ImageFolderOptions images{.height = 1, .width = 1};
+  CHECK(std::tuple(images.channels, images.skip_unreadable, images.show_progress) == std::tuple(3, false, true));
+  CHECK(std::tuple(ProfileOptions().batch_size, ProfileOptions().steps) == std::tuple(32, 5));
   CHECK(RecalibrationOptions().batch_size == 32);
 }
 
