@@ -23,6 +23,7 @@ def onnxruntime_step(path, images, threads):
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.add_free_dimension_override_by_name("n", images.shape[0])
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     binding.bind_cpu_input(session.get_inputs()[0].name, images)
@@ -94,10 +95,10 @@ def main():
     for line in sys.stdin:
         if line.strip() == "quit":
             break
-        command, steps = line.split()
-        if command != "run":
+        words = line.split()
+        if len(words) != 2 or words[0] != "run" or not words[1].isdigit():
             sys.exit(f"benchmark worker: expected 'run K' or 'quit', got '{line.strip()}'")
-        print("seconds", json.dumps([elapsed(step) for _ in range(int(steps))]), flush=True)
+        print("seconds", json.dumps([elapsed(step) for _ in range(int(words[1]))]), flush=True)
     print("memory", peak_resident_bytes(), flush=True)
 
 

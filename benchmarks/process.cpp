@@ -56,8 +56,8 @@ Process::Process(const std::vector<std::string>& command, const std::map<std::st
   posix_spawn_file_actions_adddup2(&actions, input.read_end, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.write_end, STDOUT_FILENO);
   std::vector<std::string> arguments = command, variables = extended_environment(environment);
-  const int status = posix_spawn(&id_, command.front().c_str(), &actions, nullptr, pointers(arguments).data(),
-                                 pointers(variables).data());
+  const int status = posix_spawnp(&id_, command.front().c_str(), &actions, nullptr, pointers(arguments).data(),
+                                  pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   close(input.read_end);
   close(output.write_end);
@@ -66,8 +66,7 @@ Process::Process(const std::vector<std::string>& command, const std::map<std::st
   if (status == 0) return;
   std::fclose(to_);
   std::fclose(from_);
-  fail("{}: expected a program that can be started, got: {}; build it with ./run bench", command.front(),
-       std::strerror(status));
+  fail("{}: expected a program that can be started, got: {}", command.front(), std::strerror(status));
 }
 
 Process::~Process() {

@@ -12,7 +12,7 @@ namespace xtape {
 namespace {
 
 constexpr std::int64_t band_bytes = 256 << 10;  // of the largest band between two convolutions
-constexpr std::int64_t many_images = 4;         // are computed in parallel, if each thread has one; fewer are divided
+constexpr std::int64_t many_images = 4;         // fewer images are computed one after another
 
 /// A convolution of the chain. `window` describes one image.
 template <class T>
@@ -80,7 +80,7 @@ class Bands {
     kernels::TapRange& available = ranges_[l - 1];
     const std::int64_t row = links_[l].input_row();
     const std::int64_t kept = std::max<std::int64_t>(0, available.last - rows.first);
-    std::copy_n(buffer + (rows.first - available.first) * row, kept * row, buffer);
+    if (kept > 0) std::copy_n(buffer + (rows.first - available.first) * row, kept * row, buffer);
     available = rows;
     if (rows.first + kept < rows.last) run(l - 1, image, rows.first + kept, rows.last, buffer + kept * row);
     links_[l].compute(buffer, rows, begin, end, y);
@@ -97,7 +97,7 @@ class Bands {
 /// computed in parallel, one after another: 1.
 std::int64_t parts_of(std::int64_t rows) {
   constexpr std::int64_t least_rows = 3;  // of a part
-  const int threads = kernels::num_threads();
+  const int threads = kernels::usable_threads();
   return rows >= threads * least_rows ? threads : 1;
 }
 
@@ -162,14 +162,15 @@ std::optional<Tensor> conv2d_chain(const Tensor& x, const std::vector<ChainLink>
     const auto compute = [&](Bands<T>& bands, std::int64_t image, std::int64_t begin, std::int64_t end) {
       bands.compute(in + image * (x.size() / images), begin, end, out + image * (y.size() / images));
     };
-    if (images >= std::max<std::int64_t>(many_images, kernels::num_threads())) {
+    // Many images are computed in parallel, each by one thread. Of fewer images each is divided.
+    const std::int64_t parts = parts_of(rows), enough = parts == 1 ? many_images : kernels::usable_threads();
+    if (images >= std::max(many_images, enough)) {
       kernels::parallel_for(images, 1, [&](std::int64_t image, std::int64_t) {
         Bands<T> bands(prepared, band);
         compute(bands, image, 0, rows);
       });
       return true;
     }
-    const std::int64_t parts = parts_of(rows);
     std::deque<Bands<T>> of_parts;
     for (std::int64_t part = 0; part < parts; ++part) of_parts.emplace_back(prepared, band);
     for (std::int64_t image = 0; image < images; ++image) {

@@ -41,17 +41,18 @@ std::optional<Tensor> DenseLayer::mapped_with(const Variable& x, const Inference
   const Variable kernel = parameter(pass, "kernel");
   if (pass.records() || x.tracked() || kernel.tracked()) return std::nullopt;
   if (x.dtype() != kernel.dtype()) return std::nullopt;  // matmul() says what is expected
-  // Each row is an image of one pixel, and the layer a 1x1 convolution.
+  // The rows are the pixels of an image, and the layer is a 1x1 convolution.
   const Shape shape = x.shape().replaced(-1, options_.units);
   const std::int64_t rows = shape.without(-1).size();
+  if (rows == 0 || x.dim(-1) == 0) return std::nullopt;  // no image
   InferenceEpilogue of_rows = epilogue;
   if (epilogue.residual.defined()) {
     if (epilogue.residual.shape() != shape) return std::nullopt;
-    of_rows.residual = epilogue.residual.reshaped({rows, 1, 1, shape[-1]});
+    of_rows.residual = epilogue.residual.reshaped({1, 1, rows, shape[-1]});
   }
   const auto kept = derived<PackedDenseKernel>(pass, "kernel");
   const InferenceConvolution convolution{as_tap(kernel.value()), kept ? kept->packed : nullptr, {}};
-  const auto y = conv2d_with_epilogue(x.value().reshaped({rows, 1, 1, x.dim(-1)}), convolution, of_rows);
+  const auto y = conv2d_with_epilogue(x.value().reshaped({1, 1, rows, x.dim(-1)}), convolution, of_rows);
   if (!y) return std::nullopt;
   return y->reshaped(shape);
 }

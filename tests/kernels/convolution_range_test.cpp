@@ -45,7 +45,7 @@ struct Ordinary {
       if (!(wanted.magnitude < 2000)) continue;
       ++count;
       const double off = std::abs(static_cast<double>(got.data()[i] - wanted.value));
-      if (off <= 2e-6 * static_cast<double>(wanted.magnitude)) continue;
+      if (off <= 4e-6 * static_cast<double>(wanted.magnitude)) continue;
       ++wrong;
       worst = std::isnan(off) ? HUGE_VAL : std::max(worst, off);
     }

@@ -208,13 +208,13 @@ TEST_CASE("vectors are selected for a shape within the instruction set, and AVX-
     kernels::set_instruction_set(set);
     const auto& engines = kernels::engines_in_use<float>();
     CHECK((engines.narrow == engines.wide) == (set != kernels::InstructionSet::avx512));
-    const kernels::Engines<float> whole{engines.narrow, engines.wide, true},
+    const kernels::Engines<float> as_fast{engines.narrow, engines.wide, true},
         halves{engines.narrow, engines.wide, false};
     for (std::int64_t columns = 1; columns < 200; ++columns) {
       // Where wide vectors take no more time, narrow ones are for columns that fit into one of them.
       const bool narrow = columns <= engines.narrow->vector_columns;
-      CHECK(&whole.best_for(columns, 1, 1) == (narrow ? engines.narrow : engines.wide));
-      CHECK(&whole.best_for(columns) == (narrow ? engines.narrow : engines.wide));
+      CHECK(&as_fast.best_for(columns, 1, 1) == (narrow ? engines.narrow : engines.wide));
+      CHECK(&as_fast.best_for(columns) == (narrow ? engines.narrow : engines.wide));
       const auto& best = halves.best_for(columns);
       const auto computed = [columns](const kernels::Engine<float>& e) {
         return (columns + e.vector_columns - 1) / e.vector_columns * e.vector_columns;

@@ -90,6 +90,49 @@ TEST_CASE("a value that a branch of If reads is not fused with the operator that
   CHECK(outputs[1].value().to_vector() == std::vector<double>(96, 3.5));
 }
 
+TEST_CASE("branches of several Ifs may use the same names, and those of the outputs of their node") {
+  auto file = file_of_condition("one");
+  auto& graph = *file.mutable_graph();
+  auto& first = *graph.mutable_node(1);
+  for (auto& attribute : *first.mutable_attribute()) {  // x, negated or not, twice
+    auto& branch = *attribute.mutable_g();
+    add_node(branch, "Add", {branch.node(0).output(0), branch.node(0).output(0)}, "y");
+    branch.mutable_node(0)->set_output(0, "inner");
+    branch.mutable_node(1)->set_input(0, "inner");
+    branch.mutable_node(1)->set_input(1, "inner");
+    branch.mutable_output(0)->set_name("y");
+  }
+  auto& second = *graph.add_node() = first;
+  second.set_input(0, "zero");
+  second.set_output(0, "z");
+  graph.add_output()->set_name("z");
+  const auto outputs = run(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(),
+                           Tensor::of({2, 4, 4, 3}, std::vector<float>(96, 2)));
+  CHECK(outputs[0].value().to_vector() == std::vector<double>(96, 4));
+  CHECK(outputs[1].value().to_vector() == std::vector<double>(96, -4));
+}
+
+TEST_CASE("a product is not fused with the bias that only a branch of If adds") {
+  for (const bool taken : {false, true}) {
+    auto file = file_of_condition(taken ? "zero" : "one");
+    auto& graph = *file.mutable_graph();
+    add_constant(graph, "weights", {3, 3});
+    add_constant(graph, "bias", {3});
+    const xtape_onnx::NodeProto condition = graph.node(1);
+    graph.clear_node();
+    add_node(graph, "MatMul", {"x", "weights"}, "product");
+    auto& branch = *(*graph.add_node() = condition).mutable_attribute(1)->mutable_g();
+    branch.mutable_node(0)->set_op_type("Add");
+    branch.mutable_node(0)->set_input(0, "product");
+    branch.mutable_node(0)->add_input("bias");
+    graph.add_output()->set_name("product");
+    const auto outputs = run(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(),
+                             Tensor::of({2, 4, 4, 3}, std::vector<float>(96, 2)));
+    CHECK(outputs[0].value().to_vector() == std::vector<double>(96, taken ? 3.5 : 2));
+    CHECK(outputs[1].value().to_vector() == std::vector<double>(96, 3));
+  }
+}
+
 TEST_CASE("an If that cannot be read is an Error that says what is expected") {
   const std::string title = "node \"tested\" (If, opset 17): ";
   CHECK(error_in(file_of_condition("x")) ==

@@ -159,3 +159,26 @@ TEST_CASE("unknown extents that keep their axes are not read from another value"
     CHECK(layer.options().function.value == (axis == 3 ? "Reshape" : "ReshapeLike"));
   }
 }
+
+TEST_CASE("a product with an empty part of a Split is 0 in inference and in training") {
+  const TemporaryFolder folder;
+  const Model model = load_onnx(file_with(folder, "Split", [](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    add_constant(graph, "sizes", {2}, {0, 3});
+    graph.mutable_initializer()->Add();
+    auto& weights = *graph.mutable_initializer(1);  // no elements
+    weights.set_name("weights");
+    weights.set_data_type(xtape_onnx::TensorProto::FLOAT);
+    weights.add_dims(0);
+    weights.add_dims(5);
+    set_number(*graph.mutable_node(0), "axis", 1);
+    graph.mutable_node(0)->add_input("sizes");
+    graph.mutable_node(0)->set_output(0, "empty");
+    graph.mutable_node(0)->add_output("rest");
+    add_node(graph, "MatMul", {"empty", "weights"}, "y");
+  }));
+  for (const Mode mode : {Mode::inference, Mode::training}) {
+    ForwardPass pass(mode);
+    CHECK(model(Tensor::full({2, 3}, 1), pass).value().to_vector() == std::vector<double>(10, 0));
+  }
+}

@@ -15,8 +15,8 @@ struct MatrixView {
   bool transposed = false;
 };
 
-/// C = A B, or C += A B if `accumulate`, with A (m, k), B (k, n) and row-major C (m, n) with rows `c_stride` apart. The
-/// work is divided into blocks that depend on m, n and k alone, so the result does not depend on the number of threads.
+/// C = A B, or C += A B if `accumulate`, with A (m, k), B (k, n) and row-major C (m, n) with rows `c_stride` apart. How
+/// a number is computed depends on m, n and k alone, so the result does not depend on the number of threads.
 /// T is float or double. An operation that consists of several products passes the same `engines` to all of them.
 template <class T>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, T* c, std::int64_t c_stride,

@@ -28,7 +28,7 @@ constexpr std::int64_t row_tiles = 24;
 constexpr std::int64_t most_packed = 4 << 20;
 constexpr std::int64_t finished_values = 32768;  // values of C in a task whose part of C is finished in the cache
 constexpr std::int64_t wide_columns = 128;       // columns packed at once, so that rows of B are read in long pieces
-constexpr std::int64_t least_work = 1 << 17;     // multiply-adds of a task: fewer take no longer than to start a thread
+constexpr std::int64_t least_work = 1 << 17;  // multiply-adds of a task; a smaller one takes less than waking a thread
 
 /// Divides the depth into slices: long segments into equal parts of at most slice_depth values, rounded up to 8; short
 /// segments into groups of at most slice_depth values.
@@ -151,7 +151,7 @@ class Multiplication {
   void multiply_packed(const T* packed, std::int64_t first, std::int64_t last) const {
     const std::int64_t panels = last - first;
     const std::int64_t work = p_.rows * packing_.values(panels);
-    const std::int64_t threads = num_threads(), wanted = threads == 1 ? 1 : std::min(2 * threads, wanted_tasks);
+    const std::int64_t threads = usable_threads(), wanted = threads == 1 ? 1 : std::min(2 * threads, wanted_tasks);
     const std::int64_t tasks = std::clamp<std::int64_t>(work / least_work, 1, wanted);
     // Columns are divided before rows, because each task reads the whole B of its columns.
     const std::int64_t group = ceil_div(panels, std::min(panels, ceil_div(tasks, ceil_div(p_.rows, row_block_))));

@@ -28,8 +28,8 @@ constexpr std::size_t cache_line = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t slab_bytes = std::size_t{64} << 20;
 
-/// Locks the mutex. Tries for about a microsecond before the thread sleeps, because the lock is held for less, and
-/// waking a thread takes longer than a small task.
+/// Locks the mutex. Tries for one to three microseconds before the thread sleeps, because the lock is usually held for
+/// less, and waking a thread takes longer than a small task.
 std::unique_lock<std::mutex> locked(std::mutex& mutex) {
   for (int attempt = 0; attempt < 64; ++attempt) {
     if (mutex.try_lock()) return {mutex, std::adopt_lock};

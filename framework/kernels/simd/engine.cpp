@@ -30,7 +30,7 @@ bool has_avx512() {
 }
 #endif
 
-/// The time of one small product whose operands are in the first-level cache, in the unit of the clock.
+/// The time in seconds of a small product whose operands are in the first-level cache.
 double product_time(const Engine<float>& engine) {
   constexpr std::int64_t rows = 24, columns = 32, depth = 64;  // whole tiles of both engines
   static const std::vector<float> a(rows * depth), b(depth * columns);
@@ -56,8 +56,8 @@ double product_time(const Engine<float>& engine) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Engines::whole, measured in less than 0.1 ms. The shortest of several times does not depend on other programs.
-bool computes_whole_vectors(const Engine<float>& narrow, const Engine<float>& wide) {
+/// Engines::wide_is_as_fast, measured in about 0.1 ms. The shortest of several times hardly depends on other programs.
+bool is_as_fast(const Engine<float>& narrow, const Engine<float>& wide) {
   double narrow_time = 1, wide_time = 1;
   for (int round = 0; round < 8; ++round) {
     narrow_time = std::min(narrow_time, product_time(narrow));
@@ -76,8 +76,8 @@ std::vector<Setting> build_settings() {
   if (has_avx2()) all.push_back({InstructionSet::avx2, {&avx2, &avx2}, {&avx2_64, &avx2_64}});
   if (has_avx512()) {
     all.push_back({InstructionSet::avx512_only, {&avx512, &avx512}, {&avx512_64, &avx512_64}});
-    const bool whole = computes_whole_vectors(avx2, avx512);
-    all.push_back({InstructionSet::avx512, {&avx2, &avx512, whole}, {&avx2_64, &avx512_64, whole}});
+    const bool as_fast = is_as_fast(avx2, avx512);
+    all.push_back({InstructionSet::avx512, {&avx2, &avx512, as_fast}, {&avx2_64, &avx512_64, as_fast}});
   }
 #endif
   return all;
@@ -149,7 +149,7 @@ template <class T>
 const Engine<T>& Engines<T>::best_for(std::int64_t columns, std::int64_t rows, std::int64_t depth) const {
   constexpr std::int64_t few_rows = 4;        // too few sums to hide the latency, so fewer panels are faster
   constexpr std::int64_t shallow_depth = 80;  // for less depth, writing C takes most of the time
-  if (whole) return columns <= narrow->vector_columns ? *narrow : *wide;
+  if (wide_is_as_fast) return columns <= narrow->vector_columns ? *narrow : *wide;
   if (columns <= narrow->tile_columns) return *narrow;
   if (rows < few_rows) return *wide;
   if (depth < shallow_depth) return *narrow;

@@ -162,12 +162,11 @@ struct Engine {
 template <class T>
 struct Engines {
   const Engine<T>*narrow, *wide;  ///< for narrow and wide vectors; may be the same engine
-  /// Whether the processor computes a wide vector in the time of a narrow one. Some processors compute it in two
-  /// halves.
-  bool whole = true;
+  /// Whether the processor computes a wide vector in the time of a narrow one. Some compute it in two halves.
+  bool wide_is_as_fast = true;
 
-  /// The faster engine for a product of this shape. `rows` and `depth` matter only if they are small. Both engines give
-  /// the same bits.
+  /// The faster engine for a product of this shape. Where wide vectors are not as fast, small `rows` and `depth`
+  /// matter too. Both engines give the same bits.
   const Engine<T>& best_for(std::int64_t columns, std::int64_t rows = many, std::int64_t depth = many) const;
   static constexpr std::int64_t many = 1 << 20;
 };

@@ -48,7 +48,8 @@ int default_threads() {
 }
 
 /// One call of parallel_for. The pieces are divided into shares of adjacent pieces. Thread number i begins with share
-/// number i, so that it finds in its cache what it wrote there in the job before, and then helps with the others.
+/// number i, modulo their number, so that it finds in its cache what it wrote there in the job before. Then it helps
+/// with the other shares.
 class Job {
  public:
   Job(std::int64_t count, std::int64_t grain, RangeBody body, int threads)
@@ -269,6 +270,7 @@ void parallel_for(std::int64_t count, std::int64_t grain, RangeBody body) {
 }
 
 int num_threads() { return pool().size(); }
+int usable_threads() { return inside_parallel ? 1 : num_threads(); }
 
 void set_num_threads(int count) {
   check(count >= 1 && count <= most_threads, "set_num_threads: expected 1 to {} threads, got {}", most_threads, count);

@@ -1,4 +1,5 @@
-// Operators of constants and shapes. Comparisons, Where and If also accept tensors.
+// Operators of constants and shapes. Comparisons and Where also accept tensors, and the branches of If may compute
+// them.
 #include <algorithm>
 #include <cmath>
 

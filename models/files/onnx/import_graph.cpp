@@ -87,7 +87,10 @@ ImportGraph::ImportGraph(const xtape_onnx::ModelProto& file, std::filesystem::pa
 /// Finds who reads a value, also in branches that are not taken.
 void ImportGraph::find_readers(const xtape_onnx::GraphProto& graph) {
   for (const auto& node : graph.node()) {
-    for (const std::string& input : node.input()) readers_[input].push_back(&node);
+    graphs_[&node] = &graph;
+    for (const std::string& input : node.input()) {
+      if (!input.empty()) readers_[input].push_back(&node);
+    }
     for (const auto& attribute : node.attribute()) {
       if (attribute.has_g()) find_readers(attribute.g());
     }
@@ -115,8 +118,10 @@ void ImportGraph::set(const std::string& name, ImportValue value) {
 
 const xtape_onnx::NodeProto* ImportGraph::only_reader(const std::string& name) const {
   const auto found = readers_.find(name);
-  return found == readers_.end() || found->second.size() != 1 || outputs_.contains(name) ? nullptr
-                                                                                         : found->second.front();
+  if (found == readers_.end() || found->second.size() != 1 || outputs_.contains(name)) return nullptr;
+  const xtape_onnx::NodeProto* reader = found->second.front();
+  const xtape_onnx::NodeProto* made_by = maker(name);
+  return made_by != nullptr && graphs_.at(reader) == graphs_.at(made_by) ? reader : nullptr;
 }
 
 const xtape_onnx::NodeProto* ImportGraph::maker(const std::string& name) const {
@@ -365,10 +370,57 @@ void ImportGraph::read() {
   read_nodes(graph_);
 }
 
-void ImportGraph::read_branch(const xtape_onnx::GraphProto& branch, const xtape_onnx::NodeProto& node) {
-  check(branch.output_size() == node.output_size(), "expected a branch with {} outputs, got {}", node.output_size(),
-        branch.output_size());
-  check_operators(branch, opset_);
+namespace {
+
+/// Replaces names that the nodes and outputs of a graph and of its branches read.
+void rename_reads(xtape_onnx::GraphProto& graph, const std::map<std::string, std::string>& names) {
+  const auto replace = [&](std::string& name) {
+    if (const auto found = names.find(name); found != names.end()) name = found->second;
+  };
+  for (auto& node : *graph.mutable_node()) {
+    for (std::string& input : *node.mutable_input()) replace(input);
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) rename_reads(*attribute.mutable_g(), names);
+    }
+  }
+  for (auto& output : *graph.mutable_output()) replace(*output.mutable_name());
+}
+
+}  // namespace
+
+/// The branch with new names for values whose names are taken: branches may use the same ones, and those of the outputs
+/// of their node.
+const xtape_onnx::GraphProto& ImportGraph::renamed(const xtape_onnx::GraphProto& branch,
+                                                   const xtape_onnx::NodeProto& node) {
+  const std::set<std::string> results(node.output().begin(), node.output().end());
+  std::map<std::string, std::string> names;
+  const auto visit = [&](const std::string& name) {
+    if (!values_.contains(name) && !results.contains(name)) return;
+    names[name] = fmt::format("{} of branch {}", name, renamed_.size());
+  };
+  for (const auto& constant : branch.initializer()) visit(constant.name());
+  for (const auto& made : branch.node()) {
+    for (const std::string& output : made.output()) visit(output);
+  }
+  if (names.empty()) return branch;
+  xtape_onnx::GraphProto& copy = renamed_.emplace_back(branch);
+  const auto replace = [&](std::string& name) {
+    if (const auto found = names.find(name); found != names.end()) name = found->second;
+  };
+  for (auto& constant : *copy.mutable_initializer()) replace(*constant.mutable_name());
+  for (auto& made : *copy.mutable_node()) {
+    for (std::string& output : *made.mutable_output()) replace(output);
+  }
+  rename_reads(copy, names);
+  find_readers(copy);
+  return copy;
+}
+
+void ImportGraph::read_branch(const xtape_onnx::GraphProto& given, const xtape_onnx::NodeProto& node) {
+  check(given.output_size() == node.output_size(), "expected a branch with {} outputs, got {}", node.output_size(),
+        given.output_size());
+  check_operators(given, opset_);
+  const xtape_onnx::GraphProto& branch = renamed(given, node);
   read_constants(branch);
   read_nodes(branch);
   for (int i = 0; i < node.output_size(); ++i) {

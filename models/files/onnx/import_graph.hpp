@@ -2,6 +2,7 @@
 // models/files/onnx.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -80,13 +81,15 @@ class ImportGraph {
   const ImportValue& value(const std::string& name) const;
   const ImportValue* find(const std::string& name) const;
   void set(const std::string& name, ImportValue value);
-  /// The only node that reads a value that is not an output of the graph; null if there is no such node.
+  /// The only node that reads a value, if the value is not an output of the graph and the node is in the graph or
+  /// branch that computes it; null if there is no such node.
   const xtape_onnx::NodeProto* only_reader(const std::string& name) const;
   /// The node that computes a value; null for inputs and constants.
   const xtape_onnx::NodeProto* maker(const std::string& name) const;
   /// Whether a node reads the value, or it is an output of the graph.
   bool is_read(const std::string& name) const { return readers_.contains(name) || outputs_.contains(name); }
-  /// Reads the nodes of the branch of a condition that is taken. The outputs of the node are those of the branch.
+  /// Reads the nodes of the branch that the condition of an If selects. The outputs of the node are those of the
+  /// branch. Protobuf limits the depth of branches within branches.
   void read_branch(const xtape_onnx::GraphProto& branch, const xtape_onnx::NodeProto& node);
   /// The node has been computed together with an earlier one.
   void skip(const xtape_onnx::NodeProto& node) { skipped_.insert(&node); }
@@ -97,6 +100,7 @@ class ImportGraph {
 
  private:
   void find_readers(const xtape_onnx::GraphProto& graph);
+  const xtape_onnx::GraphProto& renamed(const xtape_onnx::GraphProto& branch, const xtape_onnx::NodeProto& node);
   void read_constants(const xtape_onnx::GraphProto& graph);
   void read_inputs();
   void find_images(const xtape_onnx::GraphProto& graph);
@@ -116,6 +120,8 @@ class ImportGraph {
   std::map<std::string, ImportValue> values_;
   std::map<std::string, std::vector<const xtape_onnx::NodeProto*>> readers_;
   std::map<std::string, const xtape_onnx::NodeProto*> makers_;
+  std::map<const xtape_onnx::NodeProto*, const xtape_onnx::GraphProto*> graphs_;  // the graph or branch of each node
+  std::deque<xtape_onnx::GraphProto> renamed_;                                    // copies of branches
   std::set<std::string> outputs_, names_, images_;
   std::map<std::string, int> repeated_;  // how often a name was wanted again
   std::set<const xtape_onnx::NodeProto*> skipped_;

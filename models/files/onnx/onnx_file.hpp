@@ -82,7 +82,7 @@ struct OnnxNode {
   std::string type;  ///< the operator, such as "Conv"
 };
 
-/// The nodes of the graph in an ONNX file, in order. Errors as for load_onnx().
+/// The nodes of the graph in an ONNX file, in order, without those of branches. Errors as for load_onnx().
 std::vector<OnnxNode> list_onnx_nodes(const std::filesystem::path& path);
 
 }  // namespace xtape
