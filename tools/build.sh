@@ -48,6 +48,15 @@ need() {
   rm -f "$log"
 }
 
+# Makes the named virtual environment of Python and installs Python packages in it.
+python_environment() {
+  local folder=$1
+  shift
+  need python3-venv
+  [[ -e $folder/bin/pip ]] || /usr/bin/python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
 configure() {
   need "${packages[@]}"
   if ! command -v meson >/dev/null; then
