@@ -146,7 +146,7 @@ std::unique_ptr<Side> start_peer(const Side& ours, const fs::path& data, const M
 }  // namespace
 
 bool Peer::can_run(const Workload& workload) const {
-  return !command.empty() && (workload.task == Task::infer || (workload.has_peer() && !reads_onnx));
+  return !command.empty() && (reads_onnx ? workload.task == Task::infer : workload.has_peer());
 }
 
 double Measurement::operations_per_second() const {

@@ -52,11 +52,7 @@ inline std::filesystem::path file_with(
   tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
   tensor.mutable_shape()->add_dim()->set_dim_param("n");
   tensor.mutable_shape()->add_dim()->set_dim_value(3);
-  auto& node = *graph.add_node();
-  node.set_name("only");
-  node.set_op_type(type);
-  node.add_input("x");
-  node.add_output("y");
+  add_node(graph, type, {"x"}, "y").set_name("only");
   graph.add_output()->set_name("y");
   change(file);
   const std::filesystem::path path = folder / "model.onnx";

@@ -25,15 +25,8 @@ inline xtape_onnx::ModelProto file_of_node(const std::string& type, const std::v
   add_constant(graph, "image", {2, 4, 4, 3});
   add_constant(graph, "kernel", {4, 4, 1, 1});
   add_constant(graph, "integers", {4}, {0, 1, 0, 1});
-  auto& shape = *graph.add_node();
-  shape.set_op_type("Shape");
-  shape.add_input("x");
-  shape.add_output("shape");
-  auto& node = *graph.add_node();
-  node.set_name("tested");
-  node.set_op_type(type);
-  for (const std::string& input : inputs) node.add_input(input);
-  node.add_output("y");
+  add_node(graph, "Shape", {"x"}, "shape");
+  add_node(graph, type, inputs, "y").set_name("tested");
   graph.add_output()->set_name("y");
   return file;
 }

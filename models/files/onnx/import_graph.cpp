@@ -372,18 +372,21 @@ void ImportGraph::read() {
 
 namespace {
 
+using NewNames = std::map<std::string, std::string>;
+
+void rename(std::string& name, const NewNames& names) {
+  if (const auto found = names.find(name); found != names.end()) name = found->second;
+}
+
 /// Replaces names that the nodes and outputs of a graph and of its branches read.
-void rename_reads(xtape_onnx::GraphProto& graph, const std::map<std::string, std::string>& names) {
-  const auto replace = [&](std::string& name) {
-    if (const auto found = names.find(name); found != names.end()) name = found->second;
-  };
+void rename_reads(xtape_onnx::GraphProto& graph, const NewNames& names) {
   for (auto& node : *graph.mutable_node()) {
-    for (std::string& input : *node.mutable_input()) replace(input);
+    for (std::string& input : *node.mutable_input()) rename(input, names);
     for (auto& attribute : *node.mutable_attribute()) {
       if (attribute.has_g()) rename_reads(*attribute.mutable_g(), names);
     }
   }
-  for (auto& output : *graph.mutable_output()) replace(*output.mutable_name());
+  for (auto& output : *graph.mutable_output()) rename(*output.mutable_name(), names);
 }
 
 }  // namespace
@@ -393,7 +396,7 @@ void rename_reads(xtape_onnx::GraphProto& graph, const std::map<std::string, std
 const xtape_onnx::GraphProto& ImportGraph::renamed(const xtape_onnx::GraphProto& branch,
                                                    const xtape_onnx::NodeProto& node) {
   const std::set<std::string> results(node.output().begin(), node.output().end());
-  std::map<std::string, std::string> names;
+  NewNames names;
   const auto visit = [&](const std::string& name) {
     if (!values_.contains(name) && !results.contains(name)) return;
     names[name] = fmt::format("{} of branch {}", name, renamed_.size());
@@ -404,12 +407,9 @@ const xtape_onnx::GraphProto& ImportGraph::renamed(const xtape_onnx::GraphProto&
   }
   if (names.empty()) return branch;
   xtape_onnx::GraphProto& copy = renamed_.emplace_back(branch);
-  const auto replace = [&](std::string& name) {
-    if (const auto found = names.find(name); found != names.end()) name = found->second;
-  };
-  for (auto& constant : *copy.mutable_initializer()) replace(*constant.mutable_name());
+  for (auto& constant : *copy.mutable_initializer()) rename(*constant.mutable_name(), names);
   for (auto& made : *copy.mutable_node()) {
-    for (std::string& output : *made.mutable_output()) replace(output);
+    for (std::string& output : *made.mutable_output()) rename(output, names);
   }
   rename_reads(copy, names);
   find_readers(copy);
@@ -424,8 +424,7 @@ void ImportGraph::read_branch(const xtape_onnx::GraphProto& given, const xtape_o
   read_constants(branch);
   read_nodes(branch);
   for (int i = 0; i < node.output_size(); ++i) {
-    ImportValue result = value(branch.output(i).name());
-    set(node.output(i), std::move(result));
+    set(node.output(i), value(branch.output(i).name()));
   }
 }
 
