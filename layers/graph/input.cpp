@@ -24,10 +24,6 @@ std::vector<Variable> InputLayer::call(const std::vector<Variable>& inputs, Forw
   return inputs;
 }
 
-SymbolicTensor Input(const PartialShape& sample, const OnlyName& options) {
-  return Input(InputLayer::Options{.shape = sample, .name = options.name});
-}
-
 SymbolicTensor Input(InputLayer::Options options) {
   return std::make_shared<InputLayer>(std::move(options))->connect_one({});
 }

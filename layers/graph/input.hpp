@@ -1,6 +1,8 @@
 // Input: an input of a layer graph.
 #pragma once
 
+#include <concepts>
+
 #include "layers/graph/layer.hpp"
 
 namespace xtape {
@@ -31,12 +33,16 @@ class InputLayer final : public Layer {
   Options options_;
 };
 
-/// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or
-/// `Input({any, any, 3})` for images of any height and width. Error when an extent is 0.
-SymbolicTensor Input(const PartialShape& sample, const OnlyName& options = {});
 /// Makes an input for samples of another element type: `Input({.shape = {any}, .dtype = DType::int64})` for tokens.
 /// Error when an extent is 0, or when the type is float64.
 SymbolicTensor Input(InputLayer::Options options);
+/// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or
+/// `Input({any, any, 3})` for images of any height and width. Error when an extent is 0.
+// A template, because gcc 12 finds `Input({.shape = {7}})` ambiguous between two functions.
+template <std::convertible_to<PartialShape> Sample = PartialShape>
+SymbolicTensor Input(const Sample& sample, const OnlyName& options = {}) {
+  return Input(InputLayer::Options{.shape = sample, .name = options.name});
+}
 
 /// Whether a layer is an Input().
 inline bool is_input(const Layer& layer) { return layer.type() == InputLayer::type_name; }

@@ -57,6 +57,12 @@ TEST_CASE("Input accepts unknown extents and types, and rejects invalid samples"
   const SymbolicTensor tokens = Input({.shape = {any}, .dtype = DType::int64, .name = "tokens"});
   CHECK(tokens.dtype() == DType::int64);
   CHECK(tokens.call().layer->name() == "tokens");
+  const std::int64_t width = 5;
+  CHECK(Input({.shape = {any, width, 3}}).spec().shape == PartialShape{any, 5, 3});
+  CHECK(Input({.shape = {width}}).spec().shape == PartialShape{5});
+  CHECK(Input({.shape = Shape{4, 5}}).spec().shape == PartialShape{4, 5});
+  CHECK(Input({width}).spec().shape == PartialShape{5});
+  CHECK(Input(Shape{4, 5}, {.name = "x"}).call().layer->name() == "x");
   CHECK_THAT(error_of([] {
                Input({any, 0});
              }),
