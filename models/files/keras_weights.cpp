@@ -58,6 +58,14 @@ void match_by_position(std::vector<StoredWeight>& weights, const Listed& layer, 
   for (std::size_t i = 0; i < own.size(); ++i) weights[i].path = layer.prefix + own[i].first;
 }
 
+/// Removes the second axis of a kernel for sequences from Keras 1: (window, 1, channels, filters).
+void remove_axis_of_keras1(StoredTensor& tensor, const Shape& kernel) {
+  if (tensor.shape.rank() != 4 || kernel.rank() != 3 || tensor.shape != Shape{kernel[0], 1, kernel[1], kernel[2]})
+    return;
+  tensor.shape = kernel;
+  tensor.read = [read = std::move(tensor.read), kernel] { return read().reshaped(kernel); };
+}
+
 /// Reads layouts (a) and (b): the attribute layer_names, and weight_names in the group of each layer. `root` ends in
 /// "/".
 StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf5File& file, const std::string& root,
@@ -69,7 +77,11 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
         path);
   StoredWeights result;
   std::set<std::string> paths;
-  for (const auto& [parameter_path, parameter] : model.named_parameters()) paths.insert(parameter_path);
+  std::map<std::string, Shape> shapes;
+  for (const auto& [parameter_path, parameter] : model.named_parameters()) {
+    paths.insert(parameter_path);
+    shapes.emplace(parameter_path, parameter.shape());
+  }
   const auto layers = keras_strings(file, root, "layer_names");
   std::map<std::string, Listed> listed;
   if (nodes.of_file) add_listed(nodes.layers, "", listed);
@@ -91,6 +103,11 @@ StoredWeights read_layers(const Model& model, const KerasNodes& nodes, const Hdf
       of_layer.push_back({parameter, std::move(tensor)});
     }
     if (const auto node = listed.find(layer); node != listed.end()) match_by_position(of_layer, node->second, paths);
+    for (StoredWeight& weight : of_layer) {
+      if (const auto kernel = shapes.find(weight.path); kernel != shapes.end()) {
+        remove_axis_of_keras1(weight.tensor, kernel->second);
+      }
+    }
     std::ranges::move(of_layer, std::back_inserter(result.weights));
   }
   for (const KerasNode& node : nodes.layers) std::ranges::move(without_count(node), std::back_inserter(result.order));

@@ -89,6 +89,23 @@ TEST_CASE("a Sequential of Keras 1 is read with its weights") {
   }
 }
 
+TEST_CASE("a convolution of sequences of Keras 1 is read, whose kernel has one more axis") {
+  const test::TemporaryFolder folder;
+  const std::string config = R"({"class_name": "Sequential", "config": [{"class_name": "Convolution1D", "config":
+      {"name": "c", "batch_input_shape": [null, 3, 2], "nb_filter": 1, "filter_length": 2, "subsample_length": 1,
+       "init": "uniform", "border_mode": "valid", "bias": true, "input_dim": 2, "input_length": 3}}]})";
+  save_hdf5(folder / "m.h5",
+            {{"model_weights/c/c_W:0", Tensor::of({2, 1, 2, 1}, {1, 2, 3, 4})},
+             {"model_weights/c/c_b:0", Tensor::of({1}, {0.5})}},
+            {{"/", "model_config", {config}, false},
+             {"/", "keras_version", {"1.2.2"}, false},
+             {"model_weights", "layer_names", {"c"}},
+             {"model_weights/c", "weight_names", {"c_W:0", "c_b:0"}}});
+  const Tensor x = Tensor::of({1, 3, 2}, {1, 0, 0, 1, 10, 100});
+  const Tensor y = test::output_of(load_keras_model(folder / "m.h5"), x);
+  CHECK(y.to_vector() == std::vector<double>{1 + 4 + 0.5, 2 + 30 + 400 + 0.5});
+}
+
 TEST_CASE("Sequentials in a Sequential are read as tf.keras 2.4 writes them, with and without a version") {
   const auto input = [](const std::string& name) {
     return Json{{"class_name", "InputLayer"},

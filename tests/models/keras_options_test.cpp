@@ -30,6 +30,10 @@ TEST_CASE("an option of any version of Keras is the present one of xtape") {
   const std::vector<Row> rows{
       // Keras 1
       {convolutions, R"({"nb_row": 2, "nb_col": 3})", R"({"kernel_size": [2, 3]})"},
+      {{"Conv1D"},
+       R"({"filter_length": 3, "subsample_length": 2, "atrous_rate": 4, "input_dim": 5, "input_length": 6})",
+       R"({"kernel_size": 3, "strides": 2, "dilation_rate": 4})"},
+      {{"Conv3D"}, R"({"kernel_dim1": 2, "kernel_dim2": 3, "kernel_dim3": 4})", R"({"kernel_size": [2, 3, 4]})"},
       {{"Conv2D"}, R"({"nb_filter": 5})", R"({"filters": 5})"},
       {{"Conv2D"}, R"({"subsample": [2, 1]})", R"({"strides": [2, 1]})"},
       {{"Conv2D"}, R"({"border_mode": "same"})", R"({"padding": "same"})"},
@@ -136,7 +140,10 @@ TEST_CASE("an option of any version of Keras is the present one of xtape") {
     }
   }
   for (const auto& [old, present] :
-       std::vector<std::pair<std::string, std::string>>{{"AtrousConvolution2D", "Conv2D"},
+       std::vector<std::pair<std::string, std::string>>{{"AtrousConvolution1D", "Conv1D"},
+                                                        {"AtrousConvolution2D", "Conv2D"},
+                                                        {"Convolution1D", "Conv1D"},
+                                                        {"Convolution3D", "Conv3D"},
                                                         {"Convolution2D", "Conv2D"},
                                                         {"SeparableConvolution2D", "SeparableConv2D"},
                                                         {"ThresholdedReLU", "ReLU"},

@@ -253,12 +253,16 @@ Conversion batch_shape() {
           }};
 }
 
-Conversion kernel_of_keras1() {
-  return {[](Json& config, const KerasContext&) {
-            if (!config.contains("nb_row") || !config.contains("nb_col")) return;
-            config["kernel_size"] = Json{config.at("nb_row"), config.at("nb_col")};
-            config.erase("nb_row");
-            config.erase("nb_col");
+/// The options of Keras 1 for the window of a convolution, one for each axis.
+Conversion kernel_of_keras1(const std::vector<std::string>& axes) {
+  return {[=](Json& config, const KerasContext&) {
+            if (!std::ranges::all_of(axes, [&](const std::string& axis) { return config.contains(axis); })) return;
+            Json size = Json::array();
+            for (const std::string& axis : axes) {
+              size.push_back(config.at(axis));
+              config.erase(axis);
+            }
+            config["kernel_size"] = size;
           },
           [](Json&) {}};
 }
@@ -326,10 +330,15 @@ const std::map<std::string, Conversions>& classes() {
                                             one_number("pool_size"),
                                             one_number("strides")};
   static const Conversions rate{renamed("rate", "rate", {"p"}), only("noise_shape", {nullptr})};
-  static const Conversions convolution{channels_last(), named_padding(), kernel_of_keras1()};
+  static const Conversion image_kernel = kernel_of_keras1({"nb_row", "nb_col"});
+  static const Conversions convolution{channels_last(), named_padding(), image_kernel};
+  static const Conversions volume_convolution{channels_last(), named_padding(),
+                                              kernel_of_keras1({"kernel_dim1", "kernel_dim2", "kernel_dim3"})};
   static const Conversions transposed{channels_last(), named_padding(), only("groups", {1})};
   static const Conversions sequence_convolution{channels_last(),
                                                 named_padding(),
+                                                kernel_of_keras1({"filter_length"}),
+                                                renamed("strides", "strides", {"subsample_length"}),
                                                 one_number("kernel_size"),
                                                 one_number("strides"),
                                                 one_number("dilation_rate"),
@@ -353,18 +362,18 @@ const std::map<std::string, Conversions>& classes() {
         ours_only("bias_correction", false)}},
       {"CenterCrop", image},
       {"Concatenate", none},
-      {"Conv1D", sequence_convolution},
+      {"Conv1D", and_also(sequence_convolution, {ignored("input_length")})},
       {"Conv1DTranspose", and_also(sequence_convolution, {only("groups", {1})})},
       {"Conv2D", convolution},
       {"Conv2DTranspose", transposed},
-      {"Conv3D", convolution},
+      {"Conv3D", volume_convolution},
       {"Conv3DTranspose", transposed},
       {"Cropping1D", {borders("cropping", 1)}},
       {"Cropping2D", {borders("cropping", 2), channels_last()}},
       {"Cropping3D", {borders("cropping", 3), channels_last()}},
       {"Dense", {renamed("units", "units", {"output_dim"})}},
       {"DepthwiseConv1D", and_also(sequence_convolution, {only("groups", {1})})},
-      {"DepthwiseConv2D", {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1})}},
+      {"DepthwiseConv2D", {channels_last(), named_padding(), image_kernel, only("groups", {1})}},
       {"Dot", {two_axes()}},
       {"Dropout", {renamed("rate", "rate", {"p"}), noise_shape()}},
       {"ELU", none},
@@ -417,7 +426,7 @@ const std::map<std::string, Conversions>& classes() {
        and_also(sequence_convolution, {only("groups", {1}), ignored("kernel_initializer"),
                                        only("kernel_regularizer", {nullptr}), only("kernel_constraint", {nullptr})})},
       {"SeparableConv2D",
-       {channels_last(), named_padding(), kernel_of_keras1(), only("groups", {1}), ignored("kernel_initializer"),
+       {channels_last(), named_padding(), image_kernel, only("groups", {1}), ignored("kernel_initializer"),
         only("kernel_regularizer", {nullptr}), only("kernel_constraint", {nullptr})}},
       {"Softmax", {one_axis("axis")}},
       {"SpatialDropout1D", rate},
@@ -455,9 +464,9 @@ void convert_values(Json& config, const std::function<Json(const Json&)>& activa
 
 std::string present_class(const std::string& class_name) {
   static const std::map<std::string, std::string> old{
-      {"AtrousConvolution2D", "Conv2D"},
-      {"Convolution2D", "Conv2D"},
-      {"SeparableConvolution2D", "SeparableConv2D"},
+      {"AtrousConvolution1D", "Conv1D"}, {"AtrousConvolution2D", "Conv2D"},
+      {"Convolution1D", "Conv1D"},       {"Convolution2D", "Conv2D"},
+      {"Convolution3D", "Conv3D"},       {"SeparableConvolution2D", "SeparableConv2D"},
       {"ThresholdedReLU", "ReLU"},
   };
   const auto found = old.find(class_name);
