@@ -1,6 +1,7 @@
 // The names and the order of a model's layers and weights in files of Keras. Internal to models/.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -28,6 +29,8 @@ struct KerasNode {
   std::shared_ptr<Layer> layer;  ///< the layer
   std::vector<KerasNode> inner;  ///< the layers of a model
   bool normalized = false;       ///< whether it is inside of Keras's SpectralNormalization, which has a vector more
+  /// The values of parameters that the file has among the options and not among the weights.
+  std::map<std::string, std::vector<double>> given = {};
 };
 
 /// The layers in the order of model.layers in Keras: by decreasing distance from the outputs; layers at one distance in

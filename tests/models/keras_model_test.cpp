@@ -342,7 +342,7 @@ TEST_CASE("what xtape lacks is an error with layer, class and option") {
       {"BatchNormalization", R"({"axis": 2})", "axis: expected -1, the last axis"},
       {"BatchNormalization", R"({"renorm": true})", "renorm: expected [false]"},
       {"Normalization", R"({"axis": -1, "invert": true})", "invert: expected"},
-      {"Normalization", R"({"axis": -1, "mean": [1.0, 2.0]})", "mean: expected"},
+      {"Normalization", R"({"axis": -1, "mean": [1.0, 2.0]})", "expected both mean and variance"},
       {"Resizing", R"({"height": 2, "width": 2, "crop_to_aspect_ratio": true})", "crop_to_aspect_ratio: expected"},
       {"Lambda", R"({"function": "mean"})", "expected a layer that xtape has"},
       {"LSTM", R"({"units": 3})", "expected a layer that xtape has"},

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "framework/io/utf8.hpp"
+#include "models/files/keras/keras_operations.hpp"
 #include "models/files/keras/keras_values.hpp"
 
 namespace xtape {
@@ -18,52 +19,82 @@ KerasReference reference_of(const Json& json) {
   return {json[0].get<std::string>(), json[1].get<std::size_t>(), json[2].get<std::size_t>()};
 }
 
-/// Reads the named arguments of a call. Only `training` may have a value.
-void read_keywords(const Json& keywords, KerasCall& call) {
+/// Reads an argument that is no tensor. Layers have only `training`.
+void read_constant(const std::string& name, const Json& value, bool operation, KerasCall& call) {
+  if (value.is_null()) return;
+  if (operation) {
+    if (name != "name") call.constants[name] = value;
+    return;
+  }
+  check(name == "training" && value.is_boolean(),
+        "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
+        shown(value));
+  call.training = value.get<bool>();
+}
+
+/// Reads the named arguments of a call. Those of an operation may be outputs of layers.
+void read_keywords(const Json& keywords, bool operation, KerasCall& call) {
   if (keywords.is_null()) return;
   check(keywords.is_object(), "expected the arguments of a call as an object, got {}", shown(keywords));
   for (const auto& [name, value] : keywords.items()) {
-    if (value.is_null()) continue;
-    check(name == "training" && value.is_boolean(),
-          "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
-          shown(value));
-    call.training = value.get<bool>();
+    if (operation && is_reference(value)) {
+      call.inputs.push_back(reference_of(value));
+    } else {
+      read_constant(name, value, operation, call);
+    }
   }
 }
 
-/// Adds the tensors of the arguments of a call in Keras 3: tensors and lists of them.
-void add_arguments(const Json& json, KerasCall& call) {
+/// Whether an argument of a call in Keras 3 is an output of a layer.
+bool is_tensor(const Json& json) {
+  return json.is_object() && json.value("class_name", Json()) == "__keras_tensor__" && json.contains("config") &&
+         json.at("config").is_object() && json.at("config").contains("keras_history") &&
+         is_reference(json.at("config").at("keras_history"));
+}
+
+/// Reads an argument of a call in Keras 3: a tensor, a list of them, or a constant.
+void read_argument(const std::string& name, const Json& json, bool operation, KerasCall& call) {
   if (json.is_null()) return;
-  if (json.is_array()) {
-    for (const Json& value : json) add_arguments(value, call);
-    return;
+  if (is_tensor(json)) {
+    call.inputs.push_back(reference_of(json.at("config").at("keras_history")));
+  } else if (json.is_array() && std::ranges::none_of(json, [](const Json& value) { return value.is_number(); })) {
+    for (const Json& value : json) read_argument(name, value, operation, call);
+  } else {
+    check(operation, "expected a call on outputs of layers, got the argument {}; compute it in a layer in Keras",
+          shown(json));
+    read_constant(name, json, operation, call);
   }
-  const bool tensor = json.is_object() && json.value("class_name", Json()) == "__keras_tensor__";
-  check(tensor && json.contains("config") && json.at("config").is_object() &&
-            json.at("config").contains("keras_history") && is_reference(json.at("config").at("keras_history")),
-        "expected a call on outputs of layers, got the argument {}; compute it in a layer in Keras", shown(json));
-  call.inputs.push_back(reference_of(json.at("config").at("keras_history")));
 }
 
-/// Adds the references of a call in Keras 1 and 2: [name, call, output, arguments], and lists of them.
-void add_references(const Json& json, KerasCall& call) {
-  if (is_reference(json)) {
-    call.inputs.push_back(reference_of(json));
-    if (json.size() > 3) read_keywords(json[3], call);
+/// Adds the references of a call in Keras 1 and 2: [name, call, output, arguments], and lists of them. In place of the
+/// first operand of an operation there may be ["_CONSTANT_VALUE", -1, value, arguments].
+void add_references(const Json& json, bool operation, KerasCall& call) {
+  const bool constant = operation && json.is_array() && json.size() >= 3 && json[0] == "_CONSTANT_VALUE";
+  if (constant || is_reference(json)) {
+    if (constant) {
+      read_constant("x", json[2], operation, call);
+    } else {
+      call.inputs.push_back(reference_of(json));
+    }
+    if (json.size() > 3) read_keywords(json[3], operation, call);
     return;
   }
   check(json.is_array(), "expected [layer, call, output] in inbound_nodes, got {}", shown(json));
-  for (const Json& value : json) add_references(value, call);
+  for (const Json& value : json) add_references(value, operation, call);
 }
 
-KerasCall call_of(const Json& json) {
+KerasCall call_of(const Json& json, bool operation) {
   KerasCall call;
-  if (json.is_object()) {
-    add_arguments(json.value("args", Json::array()), call);
-    read_keywords(json.value("kwargs", Json::object()), call);
-  } else {
-    add_references(json, call);
+  if (!json.is_object()) {
+    add_references(json, operation, call);
+    return call;
   }
+  const Json arguments = json.value("args", Json::array());
+  const Json list = arguments.is_array() ? arguments : Json::array({arguments});
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    read_argument(i == 0 ? "x" : i == 1 ? "y" : fmt::format("argument {}", i + 1), list[i], operation, call);
+  }
+  read_keywords(json.value("kwargs", Json::object()), operation, call);
   return call;
 }
 
@@ -120,7 +151,7 @@ KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {
     check(nodes.is_array(), "{}: expected inbound_nodes as a list, got {}", title, shown(nodes));
     try {
       for (const Json& node : nodes) {
-        layer.calls.push_back(call_of(node));
+        layer.calls.push_back(call_of(node, is_operation(json)));
         keras3 = keras3 || node.is_object();
       }
     } catch (const Error& error) {

@@ -20,8 +20,10 @@ struct KerasReference {
 
 /// One call of a layer.
 struct KerasCall {
-  std::vector<KerasReference> inputs;
-  std::optional<bool> training;  ///< the argument `training`, when the call has it
+  std::vector<KerasReference> inputs = {};
+  std::optional<bool> training = {};  ///< the argument `training`, when the call has it
+  /// The other arguments of an operation by name; "x" and "y" are the operands of `x + y`. Layers have none.
+  Json constants = Json::object();
 };
 
 /// Error when a call has an argument `training` that changes what the layer computes in training.

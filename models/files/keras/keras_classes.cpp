@@ -403,7 +403,7 @@ const std::map<std::string, Conversions>& classes() {
       {"Maximum", none},
       {"Minimum", none},
       {"Multiply", none},
-      {"Normalization", {last_axis(-1), only("invert", {false}), only("mean", {nullptr}), only("variance", {nullptr})}},
+      {"Normalization", {last_axis(-1), only("invert", {false}), ignored("mean"), ignored("variance")}},
       {"PReLU",
        {without_empty_list("shared_axes"), renamed("alpha_initializer", "alpha_initializer", {"kernel_initializer"})}},
       {"Permute", none},

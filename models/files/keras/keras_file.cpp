@@ -68,6 +68,20 @@ void add_model_names(Json& model, const std::vector<std::string>& groups) {
   }
 }
 
+/// Adds the values of parameters that are among the options of the layers.
+void add_given(const std::vector<KerasNode>& nodes, const std::string& prefix, StoredWeights& stored) {
+  for (const KerasNode& node : nodes) {
+    const std::string path = prefix + node.layer->name() + "/";
+    for (const auto& [name, numbers] : node.given) {
+      const Tensor values = Tensor::of({static_cast<std::int64_t>(numbers.size())}, numbers, DType::float64);
+      stored.weights.push_back({path + name,
+                                {fmt::format("the option {} of {}", name, node.name), values.dtype(),
+                                 std::string(to_string(values.dtype())), values.shape(), [values] { return values; }}});
+    }
+    add_given(node.inner, path, stored);
+  }
+}
+
 }  // namespace
 
 KerasFile::KerasFile(std::string function, const std::filesystem::path& path)
@@ -118,7 +132,9 @@ KerasGraph KerasFile::graph(const std::map<std::string, LayerFactory>& custom_la
       add_model_names(config, keras_strings(file, "model_weights", "layer_names").value_or(std::vector<std::string>{}));
     }
     KerasGraph graph = graph_from_keras(config, {version_, custom_layers, most});
-    load_stored_weights(graph.model, read_keras_weights(graph.model, graph.nodes, weights_), path_, {});
+    StoredWeights stored = read_keras_weights(graph.model, graph.nodes, weights_);
+    add_given(graph.nodes.layers, "", stored);
+    load_stored_weights(graph.model, stored, path_, {});
     return graph;
   });
 }

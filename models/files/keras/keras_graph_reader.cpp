@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "framework/io/utf8.hpp"
@@ -8,6 +9,7 @@
 #include "models/files/keras/keras_calls.hpp"
 #include "models/files/keras/keras_classes.hpp"
 #include "models/files/keras/keras_graph.hpp"
+#include "models/files/keras/keras_operations.hpp"
 #include "models/files/keras/keras_values.hpp"
 
 namespace xtape {
@@ -92,6 +94,19 @@ bool gives_tokens(const KerasCalls& calls, const std::string& input) {
   return read;
 }
 
+/// The number of axes of the first input of a layer, with the batch axis; -1 without inputs.
+int rank_of(const Tensors& inputs) { return inputs.empty() ? -1 : inputs[0].shape().rank() + 1; }
+
+/// A number, or the numbers of a list that may have lists inside. None for null.
+std::vector<double> numbers_of(const char* option, const Json& json) {
+  if (json.is_null()) return {};
+  if (json.is_number()) return {json.get<double>()};
+  check(json.is_array() && !json.empty(), "{}: expected a number or a list of them, got {}", option, shown(json));
+  std::vector<double> numbers;
+  for (const Json& value : json) std::ranges::move(numbers_of(option, value), std::back_inserter(numbers));
+  return numbers;
+}
+
 /// The class and the options that stand for Keras 1's Merge.
 Json present_merge(const Json& layer) {
   const Json& config = member(layer, "config");
@@ -111,6 +126,29 @@ Json present_merge(const Json& layer) {
   Json result = found->second;
   if (!result.contains("config")) result["config"] = Json::object();
   result["name"] = name_of(layer);
+  return result;
+}
+
+/// A Rescaling with a number for each channel as the Normalization that computes the same.
+Json present_rescaling(const Json& layer) {
+  const Json& config = member(layer, "config");
+  if (!member(config, "scale").is_array() && !member(config, "offset").is_array()) return layer;
+  const std::vector<double> scale = numbers_of("scale", member(config, "scale"));
+  std::vector<double> offset = numbers_of("offset", member(config, "offset"));
+  if (offset.empty()) offset = {0};
+  const std::size_t channels = std::max(scale.size(), offset.size());
+  check(!scale.empty() && std::min(scale.size(), offset.size()) == (scale.size() == offset.size() ? channels : 1),
+        "expected a scale and an offset for each channel, got {} and {}", scale.size(), offset.size());
+  Json mean = Json::array(), variance = Json::array();
+  for (std::size_t i = 0; i < channels; ++i) {
+    const double factor = scale.at(scale.size() == 1 ? 0 : i), added = offset.at(offset.size() == 1 ? 0 : i);
+    check(factor > 0, "scale: expected positive numbers, got {}", factor);
+    mean.push_back(-added / factor);
+    variance.push_back(1 / (factor * factor));
+  }
+  Json result{{"class_name", "Normalization"}, {"name", name_of(layer)}};
+  result["config"] = {
+      {"name", name_of(layer)}, {"dtype", member(config, "dtype")}, {"mean", mean}, {"variance", variance}};
   return result;
 }
 
@@ -150,8 +188,14 @@ class KerasReader {
       const Json& given = layers_of(json)[layer];
       return at_layer(given, [&] {
         KerasNode& node = nodes[layer];
-        const bool tokens = class_of(given) == "InputLayer" && gives_tokens(calls, calls.layers()[layer].name);
-        if (!node.layer) node = make(tokens ? with_tokens(given) : given, inputs);
+        const KerasCalls::Called& called = calls.layers()[layer];
+        const bool tokens = class_of(given) == "InputLayer" && gives_tokens(calls, called.name);
+        if (is_operation(given) && !source_.custom.contains(class_of(given))) {
+          check(called.calls.size() == 1, "expected one call of an operation, got {}", called.calls.size());
+          node = make(layer_of_operation(given, call, rank_of(inputs)), inputs);
+        } else if (!node.layer) {
+          node = make(tokens ? with_tokens(given) : given, inputs);
+        }
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);
       });
@@ -241,24 +285,49 @@ class KerasReader {
 
   KerasNode make_layer(const Json& given, const Tensors& inputs) {
     const bool normalized = class_of(given) == "SpectralNormalization" && !source_.custom.contains(class_of(given));
-    const Json json = class_of(given) == "Merge" ? present_merge(given) : normalized ? inside_norm(given) : given;
+    const std::string given_type = class_of(given);
+    const Json json = given_type == "Merge"       ? present_merge(given)
+                      : given_type == "Rescaling" ? present_rescaling(given)
+                      : normalized                ? inside_norm(given)
+                                                  : given;
     const std::string type = present_class(class_of(json)), name = name_of(json);
-    check_class(json, type);
+    check_class(type);
     Json config = json.at("config");
     check(config.is_object(), "config: expected an object, got {}", shown(config));
     check(!name.empty(), "name: expected a name, got none");
     if (type != "InputLayer") read_dtype(member(config, "dtype"));
     const KerasAxes axes = source_.version < 2 || source_.custom.contains(type)
                                ? KerasAxes::as_they_are
-                               : axes_of_config(type, config, inputs.empty() ? -1 : inputs[0].shape().rank() + 1);
+                               : axes_of_config(type, config, rank_of(inputs));
     auto layer = made_by_factory(type, config, inputs, normalized);
     axes_.emplace(layer.get(), axes);
     layer->rename(present_name(name));
     const Json& trainable = member(config, "trainable");
     check(trainable.is_null() || trainable.is_boolean(), "trainable: expected true or false, got {}", shown(trainable));
     layer->set_trainable(trainable != false);
-    layer->give_values([this](const std::string& path, const ParameterSpec& spec) { return blank(path, spec); });
-    return {name, snake_case(class_of(given)), layer, {}, normalized};
+    KerasNode node{name, snake_case(given_type), layer, {}, normalized};
+    if (type == "Normalization" && !source_.custom.contains(type)) node.given = statistics(config, inputs);
+    layer->give_values([this, given = node.given](const std::string& path, const ParameterSpec& spec) {
+      return given.contains(path) ? Tensor::zeros(spec.shape) : blank(path, spec);
+    });
+    return node;
+  }
+
+  /// Mean and variance of a Normalization that has them among its options; otherwise they are weights.
+  static std::map<std::string, std::vector<double>> statistics(const Json& config, const Tensors& inputs) {
+    std::map<std::string, std::vector<double>> given;
+    constexpr std::size_t most_channels = 1 << 20;  // one number in the file must not fill the memory
+    const auto channels = static_cast<std::size_t>(inputs.at(0).shape()[-1].value());
+    for (const char* name : {"mean", "variance"}) {
+      std::vector<double> numbers = numbers_of(name, member(config, name));
+      if (numbers.empty()) continue;
+      check(numbers.size() == channels || (numbers.size() == 1 && channels <= most_channels),
+            "{}: expected a number for each of the {} channels, got {}", name, channels, numbers.size());
+      numbers.resize(channels, numbers[0]);
+      given.emplace(name, std::move(numbers));
+    }
+    check(given.size() != 1, "expected both mean and variance, got one of them");
+    return given;
   }
 
   /// The layer in a SpectralNormalization, with the name of the wrapper.
@@ -277,25 +346,18 @@ class KerasReader {
     return json;
   }
 
-  void check_class(const Json& json, const std::string& type) const {
-    const std::string module = text_of(json, "module");
-    const bool op = module.starts_with("keras.src.ops") || module.starts_with("keras.ops");
-    const std::set<std::string> ops{"Add", "Subtract", "Multiply", "Maximum", "Minimum"};  // layers of the same names
-    const bool known = source_.custom.contains(type) || (op ? ops.contains(type) : is_keras_class(type));
-    if (known) return;
-    const std::string function = text_of(member(json, "config"), "function");
+  void check_class(const std::string& type) const {
+    if (source_.custom.contains(type) || is_keras_class(type)) return;
     fail(
-        "expected a layer that xtape has, got {}{}{}; replace it in Keras, or give a factory in "
-        "LoadKerasModelOptions::custom_layers",
-        op ? "an operation of " + module : "one that it lacks", function.empty() ? "" : " with the function ",
-        printable(function));
+        "expected a layer that xtape has, got one that it lacks; replace it in Keras, or give a factory in "
+        "LoadKerasModelOptions::custom_layers");
   }
 
   std::shared_ptr<Layer> made_by_factory(const std::string& type, const Json& config, const Tensors& inputs,
                                          bool normalized) const {
     const auto custom = source_.custom.find(type);
     if (custom == source_.custom.end()) {
-      const KerasContext context{source_.version, inputs.empty() ? -1 : inputs[0].shape().rank() + 1};
+      const KerasContext context{source_.version, rank_of(inputs)};
       LayerConfig options = options_from_keras(type, config, context);
       if (normalized) {
         std::erase_if(options.fields, [](const ConfigField& field) { return field.name == "kernel_constraint"; });

@@ -1,0 +1,16 @@
+// Operations in the configs of Keras: `x + 3.0` and ops.relu(x) in Keras 3, tf.nn.relu(x) in tf.keras. Internal to
+// models/.
+#pragma once
+
+#include "models/files/keras/keras_calls.hpp"
+
+namespace xtape {
+
+/// Whether a layer of a config stands for an operation: one of keras.ops, or a TFOpLambda.
+bool is_operation(const Json& layer);
+
+/// The layer that computes this call of an operation, in the form of a config of Keras. `rank` is the number of axes of
+/// the first tensor of the call, with the batch axis. Error with the operation when no layer computes it.
+Json layer_of_operation(const Json& given, const KerasCall& call, int rank);
+
+}  // namespace xtape

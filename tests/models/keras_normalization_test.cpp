@@ -1,0 +1,71 @@
+// Normalization and Rescaling of Keras with numbers among their options, as in EfficientNet.
+#include "framework/io/hdf5.hpp"
+#include "layers/layers.hpp"
+#include "models/files/keras/keras_model.hpp"
+#include "tests/support/outputs.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using Catch::Contains;
+using test::error_of;
+
+/// Reads a file of Keras 2 with a layer of samples (2, 3), which has no weights.
+Model read(const std::string& type, const std::string& options, const std::string& shape = "[null, 2, 3]") {
+  const test::TemporaryFolder folder;
+  const std::string config = R"({"class_name": "Sequential", "config": {"name": "s", "layers": [
+      {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": )" +
+                             shape + R"(}},
+      {"class_name": ")" + type +
+                             R"(", "config": {"name": "tested", "dtype": "float32", )" + options + "}}]}}";
+  save_hdf5(folder / "m.h5", {},
+            {{"/", "model_config", {config}, false},
+             {"/", "keras_version", {"2.15.0"}, false},
+             {"model_weights", "layer_names", {"tested"}},
+             {"model_weights/tested", "weight_names", {}}});
+  return load_keras_model(folder / "m.h5");
+}
+
+const Tensor x = Tensor::of({1, 2, 3}, {1, 2, 3, -4, 5, -6});
+
+void check_values(const Model& model, const std::vector<double>& expected) {
+  const std::vector<double> got = test::output_of(model, x).to_vector();
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK_THAT(got[i], Catch::WithinAbs(expected[i], 1e-6));
+}
+
+TEST_CASE("a Normalization of Keras that has mean and variance among its options computes with them") {
+  check_values(read("Normalization", R"("axis": [-1], "mean": [1, 2, -3], "variance": [4, 1, 0.25])"),
+               {0, 0, 12, -2.5, 3, -6});
+  check_values(read("Normalization", R"("axis": -1, "mean": 1, "variance": [[[4.0]]])"), {0, 0.5, 1, -2.5, 2, -3.5});
+}
+
+TEST_CASE("a Rescaling of Keras with a number for each channel is a Normalization") {
+  check_values(read("Rescaling", R"("scale": [2, 1, 0.5], "offset": [0, 1, -1])"), {2, 3, 0.5, -8, 6, -4});
+  check_values(read("Rescaling", R"("scale": [2, 1, 0.5])"), {2, 2, 1.5, -8, 5, -3});
+  check_values(read("Rescaling", R"("scale": 2, "offset": [0, 1, -1])"), {2, 5, 5, -8, 11, -13});
+  check_values(read("Rescaling", R"("scale": [2], "offset": 1)"), {3, 5, 7, -7, 11, -11});
+  CHECK(read("Rescaling", R"("scale": 2, "offset": 1)").layer("tested").type() == "Rescaling");
+}
+
+TEST_CASE("numbers of Normalization and Rescaling that do not fit the channels are rejected") {
+  CHECK_THAT(
+      error_of([] { read("Normalization", R"("mean": [1, 2], "variance": [1, 2, 3])"); }),
+      Contains("layer \"tested\" of class Normalization: mean: expected a number for each of the 3 channels, got 2"));
+  CHECK_THAT(error_of([] { read("Normalization", R"("mean": [1, 2, 3])"); }),
+             Contains("expected both mean and variance, got one of them"));
+  CHECK_THAT(error_of([] { read("Normalization", R"("mean": "a", "variance": 1)"); }),
+             Contains("mean: expected a number or a list of them, got \"a\""));
+  CHECK_THAT(error_of([] { read("Normalization", R"("mean": 1, "variance": 1)", "[null, 1048577]"); }),
+             Contains("expected a number for each of the 1048577 channels, got 1"));
+  CHECK_NOTHROW(read("Normalization", R"("mean": 1, "variance": 1)", "[null, 1048576]"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, -2, 3])"); }),
+             Contains("layer \"tested\" of class Rescaling: scale: expected positive numbers, got -2"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2], "offset": [1, 2, 3])"); }),
+             Contains("expected a scale and an offset for each channel, got 2 and 3"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }), Contains("got 0 and 3"));
+}
+
+}  // namespace
+}  // namespace xtape

@@ -1,0 +1,230 @@
+// Operations in configs of Keras, as Keras 3 and tf.keras write them: their values by definition, and what is rejected.
+#include "models/files/keras/keras_operations.hpp"
+
+#include <cmath>
+
+#include "framework/ops/ops.hpp"
+#include "layers/layers.hpp"
+#include "models/files/keras/keras_graph.hpp"
+#include "tests/support/outputs.hpp"
+#include "tests/support/support.hpp"
+
+namespace xtape {
+namespace {
+
+using Catch::Contains;
+using test::error_of;
+
+/// `text` with other texts in place of X and Y.
+std::string with_operands(std::string text, const std::string& x, const std::string& y) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != 'X' && text[at] != 'Y') continue;
+    const std::string& operand = text[at] == 'X' ? x : y;
+    text.replace(at, 1, operand);
+    at += operand.size() - 1;
+  }
+  return text;
+}
+
+std::string tensor_of_keras3(const std::string& name) {
+  return R"({"class_name": "__keras_tensor__", "config": {"keras_history": [")" + name + R"(", 0, 0]}})";
+}
+
+/// An operation of Keras 3 called with these arguments, where X and Y are the inputs of the model.
+Json keras3(const std::string& module, const std::string& type, const std::string& config, const std::string& args) {
+  Json json{{"module", "keras.src.ops." + module}, {"class_name", type}, {"name", "op"}};
+  json["config"] = Json::parse(config);
+  json["config"]["name"] = "op";
+  const std::string list = with_operands(args, tensor_of_keras3("x_in"), tensor_of_keras3("y_in"));
+  json["inbound_nodes"] = Json::parse(R"([{"kwargs": {}, "args": )" + list + "}]");
+  return json;
+}
+
+/// An operation of TensorFlow in tf.keras.
+Json tensorflow(const std::string& function, const std::string& node) {
+  Json json{{"class_name", "TFOpLambda"}, {"name", "op"}};
+  json["config"] = {{"name", "op"}, {"trainable", true}, {"dtype", "float32"}, {"function", function}};
+  json["inbound_nodes"] = Json::parse("[" + with_operands(node, R"("x_in", 0, 0)", R"("y_in", 0, 0)") + "]");
+  return json;
+}
+
+/// A model of two inputs (3, 2, 2) and an operation.
+Model model_of(const Json& operation, int version) {
+  const std::string input = R"({"class_name": "InputLayer", "name": "@_in", "inbound_nodes": [],
+                               "config": {"name": "@_in", "batch_shape": [null, 3, 2, 2], "dtype": "float32"}})";
+  Json json = Json::parse(R"({"class_name": "Functional", "config": {"name": "m", "layers": [],
+      "input_layers": [["x_in", 0, 0], ["y_in", 0, 0]], "output_layers": [["op", 0, 0]]}})");
+  for (const char* name : {"x", "y"}) {
+    std::string text = input;
+    for (std::size_t at; (at = text.find('@')) != std::string::npos;) text.replace(at, 1, name);
+    json["config"]["layers"].push_back(Json::parse(text));
+  }
+  json["config"]["layers"].push_back(operation);
+  Model model = graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 1000}).model;
+  model.convert(DType::float64);
+  return model;
+}
+
+Tensor images(double first) {
+  std::vector<double> values(24);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = first + 0.61 * static_cast<double>(i * 7 % 24);
+  return Tensor::of({2, 3, 2, 2}, values, DType::float64);
+}
+
+Tensor run(const Model& model) { return test::outputs_of(model, {images(-7.3), images(-4.1)}).at(0); }
+
+void check_values(const Json& operation, int version, const std::function<double(double, double)>& f) {
+  INFO(operation.dump());
+  const std::vector<double> x = images(-7.3).to_vector(), y = images(-4.1).to_vector();
+  const Tensor got = run(model_of(operation, version));
+  REQUIRE(got.shape() == Shape{2, 3, 2, 2});
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    CHECK_THAT(got.to_vector()[i], Catch::WithinAbs(f(x[i], y[i]), 1e-12));
+  }
+}
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+
+TEST_CASE("operations on elements in files of Keras 3 and tf.keras have the values of their definitions") {
+  check_values(keras3("numpy", "Add", "{}", "[X, 3.0]"), 3, [](double x, double) { return x + 3; });
+  check_values(keras3("numpy", "Add", "{}", "[2, X]"), 3, [](double x, double) { return x + 2; });
+  check_values(keras3("numpy", "Add", "{}", "[X, Y]"), 3, [](double x, double y) { return x + y; });
+  check_values(keras3("numpy", "Subtract", "{}", "[X, 0.25]"), 3, [](double x, double) { return x - 0.25; });
+  check_values(keras3("numpy", "Subtract", "{}", "[1.5, X]"), 3, [](double x, double) { return 1.5 - x; });
+  check_values(keras3("numpy", "Subtract", "{}", "[Y, X]"), 3, [](double x, double y) { return y - x; });
+  check_values(keras3("numpy", "Multiply", "{}", "[X, 0.125]"), 3, [](double x, double) { return x / 8; });
+  check_values(keras3("numpy", "Multiply", "{}", "[X, Y]"), 3, [](double x, double y) { return x * y; });
+  check_values(keras3("numpy", "TrueDivide", "{}", "[X, 4]"), 3, [](double x, double) { return x / 4; });
+  check_values(keras3("numpy", "Divide", "{}", "[X, 4]"), 3, [](double x, double) { return x / 4; });
+  check_values(keras3("numpy", "Negative", "{}", "[X]"), 3, [](double x, double) { return -x; });
+  check_values(keras3("numpy", "Maximum", "{}", "[X, 0.0]"), 3, [](double x, double) { return std::max(x, 0.0); });
+  check_values(keras3("numpy", "Maximum", "{}", "[X, Y]"), 3, [](double x, double y) { return std::max(x, y); });
+  check_values(keras3("numpy", "Minimum", "{}", "[X, Y]"), 3, [](double x, double y) { return std::min(x, y); });
+  check_values(keras3("numpy", "Clip", R"({"x_min": 0, "x_max": 5})", "[X]"), 3,
+               [](double x, double) { return std::clamp(x, 0.0, 5.0); });
+  check_values(keras3("numpy", "Tanh", "{}", "[X]"), 3, [](double x, double) { return std::tanh(x); });
+  check_values(keras3("numpy", "Exp", "{}", "[X]"), 3, [](double x, double) { return std::exp(x); });
+  check_values(keras3("nn", "Relu", "{}", "[X]"), 3, [](double x, double) { return std::max(x, 0.0); });
+  check_values(keras3("nn", "Relu6", "{}", "[X]"), 3, [](double x, double) { return std::clamp(x, 0.0, 6.0); });
+  check_values(keras3("nn", "Sigmoid", "{}", "[X]"), 3, [](double x, double) { return sigmoid_of(x); });
+  check_values(keras3("nn", "LogSigmoid", "{}", "[X]"), 3, [](double x, double) { return std::log(sigmoid_of(x)); });
+  check_values(keras3("nn", "HardSigmoid", "{}", "[X]"), 3,
+               [](double x, double) { return std::clamp(x + 3, 0.0, 6.0) / 6; });
+  check_values(keras3("nn", "Silu", "{}", "[X]"), 3, [](double x, double) { return x * sigmoid_of(x); });
+  check_values(keras3("nn", "HardSilu", "{}", "[X]"), 3,
+               [](double x, double) { return x * std::clamp(x + 3, 0.0, 6.0) / 6; });
+  check_values(keras3("nn", "Selu", "{}", "[X]"), 3, [](double x, double) {
+    return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x));  // Klambauer et al. 2017
+  });
+  check_values(keras3("nn", "Softplus", "{}", "[X]"), 3, [](double x, double) { return std::log1p(std::exp(x)); });
+  check_values(keras3("nn", "Softsign", "{}", "[X]"), 3, [](double x, double) { return x / (1 + std::abs(x)); });
+  check_values(keras3("nn", "Elu", R"({"alpha": 0.5})", "[X]"), 3,
+               [](double x, double) { return x > 0 ? x : 0.5 * std::expm1(x); });
+  check_values(keras3("nn", "LeakyRelu", R"({"negative_slope": 0.1})", "[X]"), 3,
+               [](double x, double) { return x > 0 ? x : 0.1 * x; });
+  const auto exact = [](double x, double) { return x * 0.5 * std::erfc(-x / std::sqrt(2)); };
+  const auto approximate = [](double x, double) {
+    return 0.5 * x * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+  };
+  check_values(keras3("nn", "Gelu", R"({"approximate": false})", "[X]"), 3, exact);
+  check_values(keras3("nn", "Gelu", R"({"approximate": true})", "[X]"), 3, approximate);
+  check_values(keras3("nn", "Gelu", "{}", "[X]"), 3, approximate);
+
+  check_values(tensorflow("__operators__.add", R"([X, {"y": 3.0, "name": null}])"), 2,
+               [](double x, double) { return x + 3; });
+  check_values(tensorflow("math.add", R"([X, {"y": [Y], "name": "sum"}])"), 2,
+               [](double x, double y) { return x + y; });
+  check_values(tensorflow("math.subtract", R"(["_CONSTANT_VALUE", -1, 1.5, {"y": [X], "name": null}])"), 2,
+               [](double x, double) { return 1.5 - x; });
+  check_values(tensorflow("math.subtract", R"([X, {"y": 1.5}])"), 2, [](double x, double) { return x - 1.5; });
+  check_values(tensorflow("math.multiply", R"(["_CONSTANT_VALUE", -1, 0.5, {"y": [X], "name": null}])"), 2,
+               [](double x, double) { return x / 2; });
+  check_values(tensorflow("math.truediv", R"([X, {"y": 2, "name": null}])"), 2, [](double x, double) { return x / 2; });
+  check_values(tensorflow("math.divide", R"([X, {"y": 2}])"), 2, [](double x, double) { return x / 2; });
+  check_values(tensorflow("math.negative", R"([X, {"name": null}])"), 2, [](double x, double) { return -x; });
+  check_values(tensorflow("math.maximum", R"([X, {"y": 0.0}])"), 2, [](double x, double) { return std::max(x, 0.0); });
+  check_values(tensorflow("math.minimum", R"([X, {"y": [Y]}])"), 2, [](double x, double y) { return std::min(x, y); });
+  check_values(tensorflow("clip_by_value", R"([X, {"clip_value_min": 0, "clip_value_max": 5}])"), 2,
+               [](double x, double) { return std::clamp(x, 0.0, 5.0); });
+  check_values(tensorflow("nn.relu6", "[X, {}]"), 2, [](double x, double) { return std::clamp(x, 0.0, 6.0); });
+  check_values(tensorflow("nn.swish", "[X]"), 2, [](double x, double) { return x * sigmoid_of(x); });
+  check_values(tensorflow("nn.leaky_relu", R"([X, {"alpha": 0.1}])"), 2,
+               [](double x, double) { return x > 0 ? x : 0.1 * x; });
+  check_values(tensorflow("nn.leaky_relu", "[X, {}]"), 2, [](double x, double) { return x > 0 ? x : 0.2 * x; });
+  check_values(tensorflow("nn.elu", "[X, {}]"), 2, [](double x, double) { return x > 0 ? x : std::expm1(x); });
+  check_values(tensorflow("nn.gelu", "[X, {}]"), 2, exact);
+}
+
+TEST_CASE("operations along axes in files of Keras 3 and tf.keras have the values of their definitions") {
+  const auto check = [](const Json& operation, int version, const Variable& expected) {
+    INFO(operation.dump());
+    const Tensor got = run(model_of(operation, version)), wanted = expected.value();
+    REQUIRE(got.shape() == wanted.shape());
+    CHECK(test::largest_difference(got, wanted) < 1e-12);
+  };
+  const Variable x(images(-7.3)), y(images(-4.1));
+  const Variable joined = concatenate({x, y}, -1), permuted = transpose(x, {0, 3, 1, 2});
+  check(keras3("numpy", "Concatenate", R"({"axis": -1})", "[[X, Y]]"), 3, joined);
+  check(keras3("numpy", "Concatenate", R"({"axis": 1})", "[[X, Y]]"), 3, concatenate({x, y}, 1));
+  check(tensorflow("concat", R"([[X, {"axis": -1}], [Y, {"axis": -1}]])"), 2, joined);
+  check(keras3("numpy", "Reshape", R"({"newshape": [-1, 4, 3]})", "[X]"), 3, reshape(x, {2, 4, 3}));
+  check(tensorflow("reshape", R"([X, {"shape": [-1, 6, 2]}])"), 2, reshape(x, {2, 6, 2}));
+  check(keras3("numpy", "Transpose", R"({"axes": [0, 3, 1, 2]})", "[X]"), 3, permuted);
+  check(tensorflow("transpose", R"([X, {"perm": [0, 3, 1, 2]}])"), 2, permuted);
+  check(keras3("numpy", "Mean", R"({"axis": [1, 2], "keepdims": false})", "[X]"), 3, mean(x, {1, 2}));
+  check(keras3("numpy", "Mean", R"({"axis": [-2, -3], "keepdims": true})", "[X]"), 3, mean(x, {1, 2}, true));
+  check(keras3("numpy", "Max", R"({"axis": [1, 2], "keepdims": true, "initial": null})", "[X]"), 3,
+        max(x, {1, 2}, true));
+  check(tensorflow("math.reduce_mean", R"([X, {"axis": [2, 1]}])"), 2, mean(x, {1, 2}));
+  check(tensorflow("math.reduce_max", R"([X, {"axis": [1, 2], "keepdims": false}])"), 2, max(x, {1, 2}));
+  check(keras3("nn", "Softmax", R"({"axis": 1})", "[X]"), 3, softmax(x, 1));
+  check(tensorflow("nn.softmax", "[X, {}]"), 2, softmax(x, -1));
+}
+
+TEST_CASE("operations that no layer computes are rejected with their name and what is the matter") {
+  const auto error = [](const Json& operation, int version) { return error_of([&] { model_of(operation, version); }); };
+  CHECK_THAT(error(keras3("numpy", "Cumsum", "{}", "[X]"), 3),
+             Contains("layer \"op\" of class Cumsum: expected an operation that a layer of xtape computes, got Cumsum; "
+                      "replace it by a layer in Keras, or give a factory in LoadKerasModelOptions::custom_layers"));
+  CHECK_THAT(error(tensorflow("math.cumsum", "[X]"), 2), Contains("got math.cumsum;"));
+  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[X, 0]"), 3),
+             Contains("expected a tensor divided by a number other than 0, got 0"));
+  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[1, X]"), 3), Contains("got 1 divided by a tensor"));
+  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[X, Y]"), 3),
+             Contains("expected a tensor and a number, got 2 tensors and null"));
+  CHECK_THAT(error(keras3("numpy", "Add", "{}", R"([X, "text"])"), 3), Contains("got 1 tensors and \"text\""));
+  CHECK_THAT(error(keras3("numpy", "Add", "{}", "[X]"), 3), Contains("got 1 tensors and null"));
+  CHECK_THAT(error(keras3("numpy", "Add", "{}", "[X, [1.0, 2.0]]"), 3), Contains("got 1 tensors and [1.0,2.0]"));
+  CHECK_THAT(error(keras3("numpy", "Maximum", "{}", "[X, 1.0]"), 3),
+             Contains("expected the maximum of two tensors, or of a tensor and 0, got 1"));
+  CHECK_THAT(error(keras3("numpy", "Minimum", "{}", "[X, 1.0]"), 3),
+             Contains("expected the minimum of two tensors, got 1"));
+  CHECK_THAT(error(keras3("numpy", "Clip", R"({"x_min": -1, "x_max": 5})", "[X]"), 3),
+             Contains("expected limits of 0 and a positive number, got -1 and 5"));
+  CHECK_THAT(error(keras3("numpy", "Reshape", R"({"newshape": [2, 12]})", "[X]"), 3),
+             Contains("shape: expected a list that begins with -1 for the batch, got [2,12]"));
+  CHECK_THAT(error(keras3("numpy", "Transpose", R"({"axes": [1, 0, 2, 3]})", "[X]"), 3),
+             Contains("axes: expected a list that begins with 0 for the batch, got [1,0,2,3]"));
+  CHECK_THAT(error(keras3("numpy", "Transpose", R"({"axes": null})", "[X]"), 3), Contains("for the batch, got null"));
+  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": [1], "keepdims": false})", "[X]"), 3),
+             Contains("axis: expected the 2 axes between the batch and the channels, got [1]"));
+  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": null, "keepdims": false})", "[X]"), 3), Contains("got null"));
+  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": ["a"]})", "[X]"), 3),
+             Contains("axis: expected whole numbers, got [\"a\"]"));
+  CHECK_THAT(error(keras3("numpy", "Max", R"({"axis": [1, 2], "initial": 5})", "[X]"), 3),
+             Contains("initial: expected none"));
+  CHECK_THAT(error(keras3("nn", "Relu", R"({"threshold": 1})", "[X]"), 3),
+             Contains("operation Relu: threshold: expected none, got 1"));
+  CHECK_THAT(error(tensorflow("nn.silu", R"([X, {"beta": 2.0}])"), 2),
+             Contains("layer \"op\" of class TFOpLambda: operation nn.silu: beta: expected none, got 2.0"));
+  CHECK_THAT(error(keras3("numpy", "Negative", "{}", "[X, X, 4]"), 3), Contains("argument 3: expected none"));
+  Json twice = keras3("numpy", "Negative", "{}", "[X]");
+  twice["inbound_nodes"].push_back(twice["inbound_nodes"][0]);
+  CHECK_THAT(error(twice, 3), Contains("expected one call of an operation, got 2"));
+  Json nameless = keras3("numpy", "Negative", "{}", "[X]");
+  nameless["class_name"] = 3;
+  CHECK_THAT(error(nameless, 3), Contains("expected the name of an operation, got 3"));
+}
+
+}  // namespace
+}  // namespace xtape
