@@ -264,6 +264,67 @@ void where_row(ImportNode& n) {
   n.set_numbers(results);
 }
 
+/// The offset in `shape` of the part that the indices at `at` select: one for each of its first axes.
+std::int64_t offset_of_part(const Shape& shape, const std::int64_t* at, std::int64_t count) {
+  std::int64_t offset = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    std::int64_t index = axis < count ? at[axis] : 0;
+    const std::int64_t extent = shape[axis];
+    check(index >= -extent && index < extent, "expected indices in [{}, {}), got {}", -extent, extent, index);
+    index = index < 0 ? index + extent : index;
+    offset = offset * extent + index;
+  }
+  return offset;
+}
+
+/// What stands at a place after `update` is written to it.
+template <class T>
+T reduced(const std::string& reduction, T value, T update) {
+  if (reduction == "add") return value + update;
+  if (reduction == "mul") return value * update;
+  if (reduction == "max") return std::max(value, update);
+  if (reduction == "min") return std::min(value, update);
+  check(reduction == "none", "reduction: expected none, add, mul, max or min, got {:.60}", reduction);
+  return update;
+}
+
+template <class T>
+Tensor scattered(const std::string& reduction, const Tensor& data, const Tensor& indices, const Tensor& updates,
+                 std::int64_t part) {
+  std::vector<T> values = data.to_vector<T>();
+  const std::vector<T> given = updates.to_vector<T>();
+  const auto at = indices.to_vector<std::int64_t>();
+  const std::int64_t count = indices.dim(-1), parts = part == 0 ? 0 : std::ssize(given) / part;
+  for (std::int64_t i = 0; i < parts; ++i) {
+    T* place = values.data() + offset_of_part(data.shape(), at.data() + i * count, count);
+    const T* update = given.data() + i * part;
+    for (std::int64_t j = 0; j < part; ++j) place[j] = reduced(reduction, place[j], update[j]);
+  }
+  return Tensor::of(data.shape(), values);
+}
+
+/// Constants with other values at some places, as a mask that a program has filled part by part.
+void scatter_nd_row(ImportNode& n) {
+  const std::string reduction = n.text("reduction", "none");
+  const Tensor data = n.constant(0), indices = n.constant(1), updates = n.constant(2);
+  check(
+      indices.rank() >= 1 && indices.dim(-1) >= 1 && indices.dim(-1) <= data.rank() &&
+          indices.dtype() == DType::int64 && data.size() <= (1 << 24) && data.dtype() == updates.dtype(),
+      "expected at most 2^24 elements, indices of their axes, and updates of the same type, got {} {}, {} {} and {} {}",
+      data.dtype(), data.shape(), indices.dtype(), indices.shape(), updates.dtype(), updates.shape());
+  const auto of_data = data.shape().begin() + indices.dim(-1);
+  Integers wanted(indices.shape().begin(), indices.shape().end() - 1);
+  wanted.insert(wanted.end(), of_data, data.shape().end());
+  check(std::ranges::equal(wanted, updates.shape()), "expected updates of shape ({}), got {}", fmt::join(wanted, ", "),
+        updates.shape());
+  check(reduction == "none" || is_floating(data.dtype()), "reduction: expected none for integers, got {:.60}",
+        reduction);
+  std::int64_t part = 1;
+  for (auto extent = of_data; extent != data.shape().end(); ++extent) part *= *extent;
+  n.set_constant(data.dtype() == DType::int64 ? scattered<std::int64_t>(reduction, data, indices, updates, part)
+                                              : scattered<float>(reduction, data, indices, updates, part));
+}
+
 /// The branch that a constant condition selects.
 void if_row(ImportNode& n) {
   const Tensor condition = n.constant(0);
@@ -285,6 +346,7 @@ void add_constant_rows(ImportRows& rows) {
   rows["Round"] = rounded<rounded_to_even>;
   rows["Range"] = range_row;
   rows["Where"] = where_row;
+  rows["ScatterND"] = scatter_nd_row;
   rows["If"] = if_row;
   rows["Equal"] = compared<equal>;
   rows["Greater"] = compared<greater>;

@@ -158,12 +158,13 @@ void ImportGraph::read_constants(const xtape_onnx::GraphProto& graph) {
 }
 
 bool computes_constants(const std::string& type) {
-  static const std::set<std::string> types{"Add",      "And",     "Cast",  "Ceil",        "Constant", "ConstantOfShape",
-                                           "Div",      "Dropout", "Equal", "Floor",       "Greater",  "GreaterOrEqual",
-                                           "Identity", "If",      "Less",  "LessOrEqual", "Max",      "Mean",
-                                           "Min",      "Mod",     "Mul",   "Not",         "Or",       "Pow",
-                                           "Range",    "Round",   "Shape", "Size",        "Sub",      "Sum",
-                                           "Where",    "Xor"};
+  static const std::set<std::string> types{
+      "Add",      "And",     "Cast",      "Ceil",        "Constant", "ConstantOfShape",
+      "Div",      "Dropout", "Equal",     "Floor",       "Greater",  "GreaterOrEqual",
+      "Identity", "If",      "Less",      "LessOrEqual", "Max",      "Mean",
+      "Min",      "Mod",     "Mul",       "Not",         "Or",       "Pow",
+      "Range",    "Round",   "ScatterND", "Shape",       "Size",     "Sub",
+      "Sum",      "Where",   "Xor"};
   return types.contains(type);
 }
 

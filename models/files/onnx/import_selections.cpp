@@ -165,6 +165,21 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
   n.set_numbers(result);
 }
 
+/// Elements of all axes of a file with a batch of 1, flattened to one: what PyTorch writes for as_strided(). The first
+/// axis of the indices is the batch. Nothing if the node is another gather.
+bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& indices) {
+  const bool flat = n.graph.batch() == 1 && n.batch().merged() && n.rank(0) == 1;
+  if (!flat || (axis != 0 && axis != -1) || indices.rank() < 2 || indices.dim(0) != 1) return false;
+  SymbolicTensor x = n.plain(0);
+  const Integers positions = indices.to_vector<std::int64_t>();
+  bool all = x.shape()[0] == Extent(std::ssize(positions));
+  for (std::size_t i = 0; i < positions.size(); ++i) all = all && positions[i] == static_cast<std::int64_t>(i);
+  if (!all) x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = positions}, {x});
+  const Integers extents(indices.shape().begin() + 1, indices.shape().end());
+  n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {x}));
+  return true;
+}
+
 void gather(ImportNode& n) {
   n.allow_moved_batch();
   const std::int64_t given = n.integer("axis", 0);
@@ -188,6 +203,7 @@ void gather(ImportNode& n) {
   }
   const Tensor indices = n.constant(1);
   check(indices.dtype() == DType::int64, "expected integers as positions, got {}", indices.dtype());
+  if (gather_of_all_axes(n, given, indices)) return;
   const bool last = n.input(0).channels_last && indices.rank() == 1;
   const SymbolicTensor source = last ? source_of(n) : n.plain(0);
   const std::int64_t axis = n.axis_of(given, n.rank(0), last);
