@@ -44,6 +44,17 @@ std::vector<std::string> operators(const xtape_onnx::ModelProto& file) {
   return types;
 }
 
+/// The constants of a file that no node reads.
+std::set<std::string> unread_constants(const xtape_onnx::ModelProto& file) {
+  std::set<std::string> names;
+  for (const auto& constant : file.graph().initializer()) names.insert(constant.name());
+  for (const auto& node : file.graph().node()) {
+    for (const std::string& input : node.input()) names.erase(input);
+  }
+  for (const auto& output : file.graph().output()) names.erase(output.name());
+  return names;
+}
+
 double difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
@@ -77,6 +88,7 @@ TEST_CASE("every layer is written, and read again with equal outputs") {
     INFO(name);
     for (const auto& layer : model.all_layers()) types.insert(layer->type());
     const auto file = written(model, folder / (name + ".onnx"));
+    CHECK(unread_constants(file) == std::set<std::string>());
     const auto nodes = operators(file);
     if (std::ranges::any_of(nodes, [](const auto& type) { return only_written.contains(type); })) continue;
     const Model copy = load_onnx(folder / (name + ".onnx"));

@@ -74,13 +74,16 @@ ExportValue operator_layer(const ExportCall& call) {
     const std::string samples = g.op("Shape", {call.x().name}, {{"start", 0}, {"end", 1}});
     const Tensor value = call.value("constant");
     std::string constant = g.parameter("constant", value.reshaped(Shape(PartialShape(value.shape()).prepended(1))));
-    std::vector<std::string> shape{samples};
-    for (const std::int64_t extent : *o.constant_shape) shape.push_back(g.integers({extent}));
+    std::vector<std::string> shape(o.constant_shape->size() + 1);
+    shape[0] = samples;
     for (std::size_t i = 0; i < o.axes.size(); ++i) {
       const std::int64_t axis = o.axes[i] < 0 ? o.axes[i] + call.x().shape.rank() + 1 : o.axes[i];
       const std::string extent = g.op("Shape", {call.plain()}, {{"start", axis}, {"end", axis + 1}});
       constant = g.op("Slice", {constant, g.integers({0}), extent, g.integers({o.numbers[i] + 1})});
       shape[static_cast<std::size_t>(o.numbers[i]) + 1] = extent;
+    }
+    for (std::size_t i = 1; i < shape.size(); ++i) {
+      if (shape[i].empty()) shape[i] = g.integers({(*o.constant_shape)[i - 1]});
     }
     return call.made(g.op("Expand", {constant, g.op("Concat", shape, {{"axis", 0}})}));
   }
