@@ -49,7 +49,7 @@ Json tensorflow(const std::string& function, const std::string& node) {
 }
 
 /// A model of two inputs (3, 2, 2) and an operation.
-Model model_of(const Json& operation, int version) {
+Model model_of(const Json& operation, int version, const std::map<std::string, LayerFactory>& custom = {}) {
   const std::string input = R"({"class_name": "InputLayer", "name": "@_in", "inbound_nodes": [],
                                "config": {"name": "@_in", "batch_shape": [null, 3, 2, 2], "dtype": "float32"}})";
   Json json = Json::parse(R"({"class_name": "Functional", "config": {"name": "m", "layers": [],
@@ -60,7 +60,7 @@ Model model_of(const Json& operation, int version) {
     json["config"]["layers"].push_back(Json::parse(text));
   }
   json["config"]["layers"].push_back(operation);
-  Model model = graph_from_keras(json, {.version = version, .custom = {}, .most_elements = 1000}).model;
+  Model model = graph_from_keras(json, {.version = version, .custom = custom, .most_elements = 1000}).model;
   model.convert(DType::float64);
   return model;
 }
@@ -224,6 +224,18 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
   Json nameless = keras3("numpy", "Negative", "{}", "[X]");
   nameless["class_name"] = 3;
   CHECK_THAT(error(nameless, 3), Contains("expected the name of an operation, got 3"));
+}
+
+TEST_CASE("a custom layer stands for an operation without numbers") {
+  const auto make_relu = [](const LayerConfig&) {
+    return std::make_shared<ActivationLayer>(ActivationLayer::Options{.function = relu});
+  };
+  const std::map<std::string, LayerFactory> custom{{"TFOpLambda", make_relu}, {"Cumsum", make_relu}};
+  CHECK(run(model_of(tensorflow("math.cumsum", "[X]"), 2, custom)).to_vector()[0] == 0);
+  CHECK(run(model_of(keras3("numpy", "Cumsum", "{}", "[X]"), 3, custom)).to_vector()[0] == 0);
+  CHECK_THAT(error_of([&] { model_of(tensorflow("math.add", R"([X, {"y": 3.0}])"), 2, custom); }),
+             Contains("layer \"op\" of class TFOpLambda: expected a call on outputs of layers, got the arguments "
+                      "{\"y\":3.0}"));
 }
 
 }  // namespace

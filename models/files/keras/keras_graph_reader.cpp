@@ -190,12 +190,15 @@ class KerasReader {
         KerasNode& node = nodes[layer];
         const KerasCalls::Called& called = calls.layers()[layer];
         const bool tokens = class_of(given) == "InputLayer" && gives_tokens(calls, called.name);
-        if (is_operation(given) && !source_.custom.contains(class_of(given))) {
+        const bool custom = source_.custom.contains(class_of(given));
+        if (is_operation(given) && !custom) {
           check(called.calls.size() == 1, "expected one call of an operation, got {}", called.calls.size());
           node = make(layer_of_operation(given, call, rank_of(inputs)), inputs);
         } else if (!node.layer) {
           node = make(tokens ? with_tokens(given) : given, inputs);
         }
+        check(!custom || call.constants.empty(), "expected a call on outputs of layers, got the arguments {}",
+              shown(call.constants));
         if (source_.version < 3) check_training(*node.layer, call);  // in Keras 3 the mode of the model prevails
         return connect(node, inputs);
       });
@@ -284,12 +287,13 @@ class KerasReader {
   }
 
   KerasNode make_layer(const Json& given, const Tensors& inputs) {
-    const bool normalized = class_of(given) == "SpectralNormalization" && !source_.custom.contains(class_of(given));
     const std::string given_type = class_of(given);
-    const Json json = given_type == "Merge"       ? present_merge(given)
-                      : given_type == "Rescaling" ? present_rescaling(given)
-                      : normalized                ? inside_norm(given)
-                                                  : given;
+    const bool custom = source_.custom.contains(given_type);
+    const bool normalized = given_type == "SpectralNormalization" && !custom;
+    const Json json = given_type == "Merge"                  ? present_merge(given)
+                      : given_type == "Rescaling" && !custom ? present_rescaling(given)
+                      : normalized                           ? inside_norm(given)
+                                                             : given;
     const std::string type = present_class(class_of(json)), name = name_of(json);
     check_class(type);
     Json config = json.at("config");
