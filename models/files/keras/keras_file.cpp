@@ -73,7 +73,7 @@ void add_given(const std::vector<KerasNode>& nodes, const std::string& prefix, S
   for (const KerasNode& node : nodes) {
     const std::string path = prefix + node.layer->name() + "/";
     for (const auto& [name, numbers] : node.given) {
-      const Tensor values = Tensor::of({static_cast<std::int64_t>(numbers.size())}, numbers, DType::float64);
+      Tensor values = Tensor::of({static_cast<std::int64_t>(numbers.size())}, numbers, DType::float64);
       stored.weights.push_back({path + name,
                                 {fmt::format("the option {} of {}", name, node.name), values.dtype(),
                                  std::string(to_string(values.dtype())), values.shape(), [values] { return values; }}});
@@ -184,7 +184,7 @@ void write_keras_file(const std::string& function, const Model& model, const std
   Json config;
   std::string text;
   const Model written = with_place(function, path.string(), [&] {
-    const Model padded = with_padding_layers(model);
+    Model padded = with_padding_layers(model);
     config = graph_to_keras(padded);
     if (compiled) config["compile_config"] = compiled->config;
     text = config.dump();
