@@ -112,6 +112,26 @@ TEST_CASE("networks of the zoo load torchvision's weights and compute what torch
   check_row(efficientnet_b0(torchvision(75)), {-1.54026558312729, -2.30114967575772, -1.5703033426753});
 }
 
+TEST_CASE("VGG has torchvision's names") {
+  // those of torchvision.models.vgg11() to vgg19(): convolutions, rectifiers and poolings are counted
+  const std::vector<std::pair<int, std::vector<int>>> rows{
+      {11, {0, 3, 6, 8, 11, 13, 16, 18}},
+      {13, {0, 2, 5, 7, 10, 12, 15, 17, 20, 22}},
+      {16, {0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28}},
+      {19, {0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34}}};
+  for (const auto& [depth, convolutions] : rows) {
+    NetworkOptions options = torchvision(32);
+    options.include_top = depth == 11;
+    std::vector<std::string> expected, found;
+    for (const int number : convolutions) expected.push_back(fmt::format("features.{}", number));
+    if (options.include_top) expected.insert(expected.end(), {"classifier.0", "classifier.3", "classifier.6"});
+    for (const auto& layer : vgg(depth, options).all_layers()) {
+      if (!layer->named_parameters().empty()) found.push_back(layer->name());
+    }
+    CHECK(found == expected);
+  }
+}
+
 TEST_CASE("a dense layer behind a flattened feature map has PyTorch's order of rows, also behind dropout") {
   const Model model = vgg(11, {.input = {64, 64, 3}, .classes = 2, .implementation = Implementation::torchvision});
   const Tensor kernel = model.parameter("classifier.0/kernel").value();  // rows (2, 2, 512)
