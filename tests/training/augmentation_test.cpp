@@ -144,6 +144,29 @@ TEST_CASE("amounts are drawn from their whole range and depend on seed, epoch an
   CHECK((!none.flip && none.zoom == 1 && none.degrees == 0 && none.down == 0 && none.contrast == 1));
 }
 
+TEST_CASE("the amounts of an image do not depend on each other") {
+  const Augmentation all{
+      .horizontal_flip = true, .rotation = 30, .zoom = 0.5, .shift = 0.25, .brightness = 0.1, .contrast = 0.3};
+  constexpr int images = 2000;
+  std::vector<std::vector<double>> amounts(7);
+  for (std::int64_t i = 0; i < images; ++i) {
+    const Distortion d = draw_distortion(all, {400, 800, 3}, 1, 2, i);
+    const std::vector<double> values{
+        d.flip ? 1.0 : -1.0,          d.zoom - 1.25, d.degrees,     static_cast<double>(d.down),
+        static_cast<double>(d.right), d.brightness,  d.contrast - 1};
+    for (std::size_t k = 0; k < 7; ++k) amounts[k].push_back(values[k]);
+  }
+  const auto product = [&](std::size_t k, std::size_t j) {
+    return std::inner_product(amounts[k].begin(), amounts[k].end(), amounts[j].begin(), 0.0);
+  };
+  for (std::size_t k = 0; k < 7; ++k) {
+    for (std::size_t j = 0; j < k; ++j) {
+      INFO(k << " and " << j);  // 4.5 standard deviations of a correlation
+      CHECK(std::abs(product(k, j)) < 4.5 / std::sqrt(images) * std::sqrt(product(k, k) * product(j, j)));
+    }
+  }
+}
+
 TEST_CASE("thousands of samples, epochs and seeds have different augmentations") {
   const Augmentation turning{.rotation = 180};
   std::set<double> angles;
