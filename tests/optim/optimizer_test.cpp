@@ -472,14 +472,21 @@ TEST_CASE("a gradient that is not finite is an Error and is never written") {
       const Variable y = record("wrong", x.value(), {{x, [wrong](const Variable& dy) { return dy * wrong; }}});
       CHECK_THAT(error_of([&] { adam.minimize(sum(y), pass); }), Catch::Contains("expected finite gradients, got b"));
       CHECK(b.value().to_vector() == std::vector<double>{1, 1, 1});
-      SGD limited({b}, {.learning_rate = 0.5, .clip_value = 1});
-      Gradients of_b;
-      of_b.add(b, Tensor::of({3}, {wrong, 0, 0}, dtype));
-      if (std::isnan(wrong)) {
-        CHECK_THROWS_AS(limited.step(of_b), Error);
-      } else {
-        limited.step(of_b);
-        CHECK(b.value().to_vector() == std::vector<double>{wrong > 0 ? 0.5 : 1.5, 1, 1});
+      for (const bool minimizes : {false, true}) {
+        const Parameter c("c", Tensor::ones({3}, dtype));
+        SGD limited({c}, {.learning_rate = 1, .clip_value = 0.5});
+        const auto update = [&] {
+          ForwardPass own(Mode::training);
+          const Variable v = own.parameter(c);
+          const Variable u = record("wrong", v.value(), {{v, [wrong](const Variable& dy) { return dy * wrong; }}});
+          minimizes ? limited.minimize(sum(u), own) : limited.step(own.backward(sum(u)));
+        };
+        if (std::isnan(wrong)) {
+          CHECK_THROWS_AS(update(), Error);
+        } else {
+          update();
+          CHECK(c.value().to_vector() == std::vector<double>(3, wrong > 0 ? 0.5 : 1.5));
+        }
       }
     }
   }
