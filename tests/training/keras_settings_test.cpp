@@ -193,6 +193,22 @@ TEST_CASE("every metric is written as the class of Keras, and is the same after 
   }
 }
 
+TEST_CASE("losses and metrics are written as the arguments of Keras's compile, and nothing else") {
+  auto one = test::plain(objective_to_keras(test::one_output(), loss::mean_squared_error(), {}));
+  CHECK(one.at("loss").at("class_name") == "MeanSquaredError");
+  one.erase("loss");
+  CHECK(one == nlohmann::json::parse(R"({"loss_weights": null, "metrics": null, "weighted_metrics": null})"));
+  const auto x = Input({2});
+  const Model model({x}, {Dense({.units = 1, .name = "a"})(x), Dense({.units = 1, .name = "b"})(x)});
+  auto two = test::plain(objective_to_keras(model, Losses{{loss::mean_squared_error(), 2}, {loss::poisson()}},
+                                            {{metric::mean_absolute_error(), "b"}}));
+  for (auto* list : {&two.at("loss"), &two.at("metrics").at(1)}) {
+    for (auto& object : *list) object = object.at("class_name");
+  }
+  CHECK(two == nlohmann::json::parse(R"({"loss": ["MeanSquaredError", "Poisson"], "loss_weights": [2.0, 1.0],
+                                         "metrics": [[], ["MeanAbsoluteError"]], "weighted_metrics": null})"));
+}
+
 TEST_CASE("every option of an optimizer is written to Keras's config, and read from it") {
   const Model model = test::one_output();
   const auto p = model.parameters();
