@@ -1,7 +1,10 @@
 #include "training/checkpoint/checkpoint.hpp"
 
+#include <algorithm>
 #include <fstream>
+#include <iostream>
 #include <random>
+#include <sstream>
 
 #include "framework/io/safetensors.hpp"
 #include "layers/shape/reshaping.hpp"
@@ -156,6 +159,31 @@ TEST_CASE("the newest checkpoints are kept, and the weights of the best epoch") 
   double smallest = 1e9;
   for (const EpochResult& e : run.history.epochs()) smallest = std::min(smallest, e["val_loss"]);
   CHECK(evaluate(best, quadrants(20, 7))["loss"] == Approx(smallest));
+}
+
+TEST_CASE("training continues if the best weights cannot be written, and prints one message") {
+  const TemporaryFolder folder, unhindered;
+  fs::create_directories(folder / "best.safetensors" / "in the way");
+  std::ostringstream errors;
+  std::streambuf* const before = std::cerr.rdbuf(errors.rdbuf());
+  const TrainedQuadrants run(folder.path());
+  std::cerr.rdbuf(before);
+  check_same(run, TrainedQuadrants(unhindered.path()));
+  CHECK(checkpoints_in(folder.path()).size() == 4);
+  const std::string text = errors.str();
+  CHECK_THAT(text, Catch::StartsWith("Checkpoint: training continues without being saved: expected ") &&
+                       Catch::Contains((folder / "best.safetensors").string()));
+  CHECK(std::ranges::count(text, '\n') == 1);
+}
+
+TEST_CASE("the number of steps of a file that is no checkpoint is -1") {
+  CHECK(step_of_checkpoint(checkpoint_path("folder", 1200)) == 1200);
+  for (const char* name : {"", "best.safetensors", "checkpoint-12", "12.safetensors", "checkpoint-.safetensors",
+                           "checkpoint-x.safetensors", "checkpoint-1x.safetensors", "checkpoint--5.safetensors",
+                           "checkpoint-9223372036854775808.safetensors", "a-checkpoint-12.safetensors"}) {
+    INFO(name);
+    CHECK(step_of_checkpoint(name) == -1);
+  }
 }
 
 TEST_CASE("a run can be resumed from an older checkpoint, and later ones are replaced") {
