@@ -71,8 +71,8 @@ struct FitOptions {
   /// Gradient checkpointing: most activations are recomputed in the backward pass, which takes less memory and more
   /// time. The results are equal; for layers that are called several times, equal up to rounding. See PassOptions.
   bool recompute = false;
-  /// A profiler that is notified of the current activity: a layer, a loss, "data", "metrics", "optimizer", "progress".
-  /// Not owned. See profile().
+  /// A profiler that is notified of the current activity: a layer, "data", "loss", "metrics", "reduction" (the sums of
+  /// a step of several batches), "optimizer", "progress". Not owned. See profile().
   Profiler* profiler = nullptr;
   /// Whether progress is shown.
   bool show_progress = true;

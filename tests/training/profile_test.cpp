@@ -8,6 +8,7 @@
 #include "layers/layers.hpp"
 #include "optim/sgd.hpp"
 #include "tests/support/support.hpp"
+#include "training/fit.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -78,6 +79,21 @@ TEST_CASE("a profile lists the layers in order, with joined names for fused laye
   }
   CHECK(row(measured.rest, "loss").backward > 0);
   CHECK(row(measured.rest, "optimizer").forward > 0);
+}
+
+TEST_CASE("a profiler of a run lists its activities in their order, also of steps of several batches") {
+  const std::vector<std::string> layers{"data", "conv", "norm + act", "flat", "logits", "loss", "metrics"};
+  for (const int accumulate : {1, 2}) {
+    auto [model, data] = small(8);
+    SGD sgd(model.parameters());
+    Profiler profiler;
+    fit(model, sgd, data, {.batch_size = 4, .accumulate = accumulate, .profiler = &profiler, .show_progress = false});
+    std::vector<std::string> names, expected = layers;
+    for (const Profiler::Activity& activity : profiler.activities()) names.push_back(activity.name);
+    if (accumulate > 1) expected.emplace_back("reduction");
+    expected.insert(expected.end(), {"optimizer", "progress"});
+    CHECK(names == expected);
+  }
 }
 
 TEST_CASE("a profile has the multiply-adds and bytes of each layer") {
