@@ -229,6 +229,12 @@ TEST_CASE("fit rejects invalid arguments before the first step") {
   CHECK(fit_error(model, wide, {}) == "fit: expected inputs (None, 2) for model model, got (4, 3)");
   CHECK(fit_error(model, data, {.validation = wide}) ==
         "fit, validation: expected inputs (None, 2) for model model, got (4, 3)");
+  const Dataset numbers(Tensor::zeros({4, 2}), Tensor::zeros({4, 3}));
+  const Losses squares{{loss::mean_squared_error()}};
+  CHECK(fit_error(model, data, {.validation = numbers}) ==
+        "fit: expected validation data with classes where the training data has them, got 0 and 3 classes");
+  CHECK(fit_error(model, numbers, {.validation = data, .loss = squares}) ==
+        "fit: expected validation data with classes where the training data has them, got 3 and 0 classes");
   CHECK(fit_error(model, many, {}) ==
         "fit: expected a model with an output for each of the 4 classes of the data, got output shape (None, 3)");
   SGD other(small_model().parameters());
