@@ -288,3 +288,36 @@ TEST_CASE("manual_loop prints the mean loss after every tenth epoch, and the acc
   CHECK(std::regex_replace(run.text, std::regex("0\\.[0-9]+"), "#") == expected + "test accuracy #\n");
   CHECK(run.status == 0);
 }
+
+TEST_CASE("lab prints the summary of ResNet-50 on request alone") {
+  const Programs run;
+  const std::string summary = resnet50().summary();
+  CHECK_THAT(run("lab/lab --quick").text, Contains("targets reached") && !Contains(summary));
+  CHECK_THAT(run("lab/lab --quick --summary").text, Contains("\n\n" + summary));
+}
+
+TEST_CASE("gradcheck prints the reports of its layers, and that of a network with the given options") {
+  const Programs run;
+  const auto printed = [](const std::string& model, const GradientReport& report) {
+    return without_times(fmt::format("{}{}: {}\n(1.0 s)\n\n", table(report), model, to_string(report)));
+  };
+  GradientReport layers;
+  layers.append(check_layer(Dense({.units = 3, .activation = tanh}), {{4}}), "Dense");
+  layers.append(check_layer(Conv2D({.filters = 3, .kernel_size = {3, 2}, .strides = {1, 2}, .padding = Padding::same}),
+                            {{4, 5, 2}}),
+                "Conv2D");
+  layers.append(check_layer(BatchNormalization(), {{3, 2, 4}}), "BatchNormalization");
+  layers.append(check_layer(MaxPooling2D({.pool_size = {2, 3}, .strides = 2, .padding = Padding::same}), {{5, 4, 2}}),
+                "MaxPooling2D");
+  layers.append(check_layer(AveragePooling2D({.pool_size = 3, .padding = Padding::same}), {{5, 4, 2}}),
+                "AveragePooling2D");
+  layers.append(check_layer(Add(), {{3, 2}, {3, 2}}), "Add");
+  layers.append(check_layer(Softmax(), {{3, 4}}), "Softmax");
+  CHECK(without_times(run("gradcheck --model layers").text) == printed("layers", layers));
+  const Tensor images = RandomStream(3, 3).uniform({3, 64, 64, 3}), labels = Tensor::labels({0, 5, 4});
+  const GradientReport network =
+      check_model(conv_net({.seed = 3}), images, [&](const Variable& y) { return softmax_cross_entropy(y, labels); },
+                  {.seed = 3, .directions = 2, .directions_each = 0, .float32_tolerance = 0.02});
+  CHECK(without_times(run("gradcheck --model convnet --batch 3 --seed 3 --directions 2 --each 0").text) ==
+        printed("convnet", network));
+}
