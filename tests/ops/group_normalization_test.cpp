@@ -78,6 +78,16 @@ TEST_CASE("a first element far from the mean costs no digits") {
   for (int i = 0; i < 50000; ++i) values.push_back(i == 0 ? 1e6 : i % 11);
   const Tensor x = Tensor::of({1, 1, 50000}, values), dy = RandomStream(7).normal(x.shape(), 0, 1, DType::float64);
   CHECK(largest_error(x.to(DType::float64), dy, 1, 1e-3) < 1e-11);
+  for (std::int64_t rows = 1; rows <= 5; ++rows) {  // short rows, of which several are computed at once
+    for (std::int64_t far = 0; far < rows; ++far) {
+      RandomStream random(7);
+      Tensor values_of_rows = random.normal({rows, 1, 128}, 0, 1, DType::float64);
+      values_of_rows.mutable_data<double>()[far * 128] = 1e6;
+      const Tensor slopes = random.normal(values_of_rows.shape(), 0, 1, DType::float64);
+      INFO("row " << far << " of " << rows);
+      CHECK(largest_error(values_of_rows, slopes, 1, 1e-3) < 1e-14);
+    }
+  }
 }
 
 TEST_CASE("gradients() of the definition in ops equal those of the kernel") {
