@@ -126,24 +126,37 @@ TEST_CASE("wrong use of a pass gives a clear error") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(f64({1, 2}));
   const Variable y = x * 2.0;
-  CHECK_THAT(error_of([&] { pass.backward(y); }),
-             Catch::Contains("loss of one element, got shape (2,)") && Catch::Contains("mean() or sum()"));
-  CHECK_THAT(error_of([&] { pass.backward(y, f64({1})); }), Catch::Contains("cotangent like the output"));
-  CHECK_THAT(error_of([&] { pass.backward(Variable(f64({1}))); }),
-             Catch::Contains("a constant") && Catch::Contains("Mode::training"));
-  CHECK_THAT(error_of([&] { pass.gradient(x); }), Catch::Contains("has run backward"));
+  CHECK(error_of([&] { pass.backward(y); }) ==
+        "ForwardPass::backward: expected a loss of one element, got shape (2,); reduce it with mean() or sum(), or "
+        "give a cotangent");
+  CHECK(error_of([&] { pass.backward(y, f64({1})); }) ==
+        "ForwardPass::backward: expected a cotangent like the output, (2,) float64, got (1,) float64");
+  CHECK(error_of([&] { pass.backward(y, Tensor::ones({2})); }) ==
+        "ForwardPass::backward: expected a cotangent like the output, (2,) float64, got (2,) float32");
+  const std::string needed =
+      "ForwardPass::backward: expected an output computed in this pass from a watched input or a parameter, got ";
+  CHECK(error_of([&] { pass.backward(Variable(f64({1}))); }) ==
+        needed + "a constant (in inference nothing is recorded: use Mode::training, or .record = true)");
+  CHECK(error_of([&] { pass.gradient(x); }) ==
+        "ForwardPass::gradient: expected a pass that has run backward, got one that has not");
   CHECK_THAT(error_of([&] { pass.watch(Tensor::labels({1})); }), Catch::Contains("floating tensor, got int64"));
 
   ForwardPass other(Mode::training);
   const Variable z = other.watch(f64({1, 2}));
-  CHECK_THAT(error_of([&] { x + z; }), Catch::Contains("inputs of one ForwardPass"));
-  CHECK_THAT(error_of([&] { other.backward(sum(y)); }), Catch::Contains("of another pass"));
+  CHECK(error_of([&] { x + z; }) ==
+        "add: expected inputs of one ForwardPass, got variables of two; use detached() to take one as a constant");
+  CHECK(error_of([&] { other.backward(sum(y)); }) == needed + "one of another pass");
 
   pass.backward(sum(y));
-  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
-  CHECK_THAT(error_of([&] { pass.backward(sum(Variable(y.value()))); }), Catch::Contains("start a new ForwardPass"));
-  CHECK_THAT(error_of([&] { pass.watch(f64({1})); }), Catch::Contains("has not run backward"));
-  CHECK_THAT(error_of([&] { pass.gradient(y); }), Catch::Contains("watch()"));
+  CHECK(error_of([&] { x + 1.0; }) ==
+        "add: expected a variable of a pass that is still recording, got one whose pass has run backward; start a new "
+        "ForwardPass, or call detached() to use its value");
+  CHECK(error_of([&] { pass.backward(sum(Variable(y.value()))); }) ==
+        "ForwardPass::backward: expected a pass that has not run backward, got one that has; start a new ForwardPass");
+  CHECK(error_of([&] { pass.watch(f64({1})); }) ==
+        "ForwardPass: expected a pass that has not run backward, got one that has");
+  CHECK(error_of([&] { pass.gradient(y); }) ==
+        "ForwardPass::gradient: expected a variable that watch() of this pass gave, got another");
 }
 
 TEST_CASE("a failed backward pass makes the pass unusable, with a clear error") {
@@ -157,7 +170,8 @@ TEST_CASE("a failed backward pass makes the pass unusable, with a clear error") 
 TEST_CASE("random numbers of a training pass require its step number") {
   ForwardPass pass(Mode::training);
   CHECK_THAT(error_of([&] { dropout(Tensor::ones({4}), 0.5, pass); }),
-             Catch::Contains(".step = optimizer.iterations()"));
+             Catch::Equals("ForwardPass: expected PassOptions::step for random numbers (dropout), so that every step "
+                           "draws others, got none; make the pass with {.step = optimizer.iterations()}"));
   CHECK_THAT(error_of([&] { dropout(Tensor::labels({4}), 0.5, pass); }), Catch::Contains("got int64"));
   ForwardPass inference(Mode::inference);
   CHECK(dropout(Tensor::ones({4}), 0.5, inference).value().at({0}) == 1);
@@ -203,7 +217,9 @@ TEST_CASE("an op whose derivative has the wrong shape is named in the backward p
   const Variable x = pass.watch(f64({1, 2}));
   const Variable y =
       record("broken", x.value(), {{x, [](const Tensor&) { return Tensor::zeros({3}, DType::float64); }}});
-  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("broken") && Catch::Contains("(3,)"));
+  CHECK(error_of([&] { pass.backward(sum(y)); }) ==
+        "broken: expected its derivative number 0 to have the shape and type of that input, (2,) float64, got (3,) "
+        "float64");
 }
 
 TEST_CASE("users write a custom op from xtensor expressions") {

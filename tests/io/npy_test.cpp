@@ -123,24 +123,34 @@ TEST_CASE("damaged and other arrays of NumPy are errors") {
   const std::string one = bytes_of<float>({1});
   refused("", "an empty file");
   refused("PK\x03\x04 and more", "a zip archive");
-  refused("not an array at all", "begins with");
-  refused(npy(header("<f4", "(1,)"), one, 4), "version 1, 2 or 3, got 4");
-  refused(npy(header("<f4", "(1,)"), one + "x"), "got 5 bytes");
-  refused(npy(header("<f4", "(2,)"), one), "expected 2 elements of 4 bytes");
+  refused("not an array at all", "expected a .npy file, which begins with \\x93NUMPY, got another format");
+  refused(npy(header("<f4", "(1,)"), one, 4), "expected format version 1, 2 or 3, got 4");
+  refused(npy(header("<f4", "(1,)"), one + "x"), "expected 1 elements of 4 bytes for shape (1,), got 5 bytes");
+  refused(npy(header("<f4", "(2,)"), one), "expected 2 elements of 4 bytes for shape (2,), got 4 bytes");
   refused(npy(header("<f4", "(1000000000, 1000000000)"), one), "for shape (1000000000, 1000000000)");
   refused(npy(header("<f4", "(9223372036854775807, 9223372036854775807)"), one), "expected");
-  refused(npy(header("<f4", "(99999999999999999999,)"), one), "extents");
-  refused(npy(header("<f4", "(-1,)"), one), "extents of at least 0");
-  refused(npy(header("<f4", "(1, 1, 1, 1, 1, 1, 1, 1, 1)"), one), "at most 8 axes");
-  refused(npy(header("|O", "(1,)"), one), "a pickle");
-  refused(npy(header("<c8", "(1,)"), one + one), "element type \"<c8\"");
+  refused(npy(header("<f4", "(99999999999999999999,)"), one),
+          "expected extents of at least 0, got \"99999999999999999999,)");
+  refused(npy(header("<f4", "(-1,)"), one), "expected extents of at least 0, got \"-1,)");
+  refused(npy(header("<f4", "(1, 1, 1, 1, 1, 1, 1, 1, 1)"), one), "expected at most 8 axes, got more");
+  refused(npy(header("|O", "(1,)"), one),
+          "expected numbers or booleans, got the element type \"|O\", Python objects, which only a pickle can hold");
+  refused(npy(header("<c8", "(1,)"), one + one), "expected numbers or booleans, got the element type \"<c8\"");
   refused(npy(header("<U4", "(1,)"), one), "element type \"<U4\"");
-  refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", one), "arrays of records");
-  refused(npy("{'descr': '<f4', 'fortran_order': False}", one), "got fewer");
-  refused(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", one), "one twice");
-  refused(npy("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", one), "\"False\"");
-  refused(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", one), "the end of the header");
-  refused(npy("{'descr': '<f4", one), "in quotes");
+  refused(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", one),
+          "expected a text in quotes, got \"[('a', '<f4')], 'fortran_order': False, \"; arrays of records are not "
+          "read");
+  refused(npy("{'descr': '<f4', 'fortran_order': False}", one), "expected descr, fortran_order and shape, got fewer");
+  refused(npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", one),
+          "expected each field once, got one twice");
+  refused(npy("{'descr': '<f4', 'fortran_order': 0, 'shape': (1,)}", one),
+          "expected \"False\" in the header, got \"0, 'shape': (1,)}");
+  refused(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", one),
+          "expected the end of the header, got \"x");
+  refused(npy("{'descr': '<f4", one), "expected a text in quotes, got \"'<f4");
+  refused(npy("{'descr': '<f4', 'order': 'C'}", one), "expected descr, fortran_order and shape, got \"order\"");
+  refused(std::string("\x93NUMPY\x01", 7), "expected a .npy file, got 7 bytes");
+  refused(std::string("\x93NUMPY\x02\x00\xFF\xFF", 10), "expected a header, got 10 bytes");
   refused(std::string("\x93NUMPY\x01\x00\xFF\xFF{", 11), "a header of at most 1 bytes, got 65535");
   refused(npy(header("<u8", "(1,)"), bytes_of<std::uint64_t>({~0ULL})), "up to 2^63 - 1");
   CHECK_THAT(

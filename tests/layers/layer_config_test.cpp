@@ -81,6 +81,14 @@ TEST_CASE("invalid options are rejected by name") {
         "kernel_initializer: expected an initializer's name and numbers, got null");
   CHECK(conv({filters, {"kernel_initializer", LayerConfig{{{"name", "constant"}}}}}) ==
         "kernel_initializer: value: expected a value, got none");
+  const LayerConfig streamed{{{"name", "zeros"}, {"stream", 0.5}}};
+  CHECK(conv({filters, {"kernel_initializer", streamed}}) ==
+        "kernel_initializer: stream: expected an integer, got 0.5");
+  const LayerConfig of_lines{{{"orthogonal", 0.5}, {"vectors", "lines"}}};
+  CHECK(conv({filters, {"kernel_regularizer", of_lines}}) ==
+        "kernel_regularizer: vectors: expected \"rows\" or \"columns\", got \"lines\"");
+  CHECK(conv({filters, {"kernel_regularizer", LayerConfig{}}}) ==
+        "kernel_regularizer: expected null or factors \"l1\", \"l2\" or \"orthogonal\", got an object of 0 fields");
   CHECK_THAT(conv({filters, {"stride", std::int64_t{2}}}),
              Catch::Contains("expected the options filters, kernel_size, strides, padding, dilation_rate, groups, "
                              "activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, "

@@ -263,6 +263,27 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
              Contains("test: ") && Contains("expected at most 1000000 values in a pickle, got more"));
 }
 
+TEST_CASE("opcodes of a pickle without the values that they need are errors with their place") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& pickle) {
+    return error_of([&] { list_torch_file("test", written(folder, pickle)); });
+  };
+  // the first opcode is at offset 2, behind the version
+  for (const std::string needy : {"a.", "](a.", "s.", "N\x85\x86.", "R.", "q0."}) {
+    INFO(needy);
+    CHECK_THAT(refused(needy), Contains("expected a value on the stack of the pickle at offset "));
+  }
+  CHECK_THAT(refused("a."), Contains("expected a value on the stack of the pickle at offset 3, got none"));
+  for (const std::string unmarked : {"]e.", "}u.", "t."}) {
+    INFO(unmarked);
+    CHECK_THAT(refused(unmarked), Contains("expected a mark before offset ") && Contains(" of the pickle, got none"));
+  }
+  CHECK_THAT(refused("t."), Contains("expected a mark before offset 3 of the pickle, got none"));
+  const std::string none{"K\0", 2};
+  CHECK_THAT(refused(tensor_pickle("K\x04", none + "N" + "K\x02\x85")),
+             Contains("tensor \"w\": expected a tuple of up to 64 extents"));
+}
+
 TEST_CASE("a tensor that is described by values of other kinds is an Error") {
   const TemporaryFolder folder;
   const std::string four = "K\x04", none{"K\0", 2}, two = "K\x02\x85";

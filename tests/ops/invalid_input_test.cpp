@@ -82,6 +82,29 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
        [&] { batch_norm_inference(x, Tensor::ones({3}), three, three, three, 1e-3); }},
       {"batch_norm_inference: expected a finite epsilon above 0, got 0",
        [&] { batch_norm_inference(x, three, three, three, three, 0); }},
+      {"cast: expected floating types, got int64 and float32", [&] { cast(Tensor::labels({1}), DType::float32); }},
+      {"cast: expected floating types, got float64 and int64", [&] { cast(x, DType::int64); }},
+      {"add_into: expected two tensors alike, got (2, 3) float64 and (3,) float64",
+       [&] {
+         Tensor sum = x;
+         add_into(sum, three);
+       }},
+      {"affine_transform: expected float64 transforms (1, 6) or (1, 6), got (2, 6)",
+       [&] {
+         affine_transform(images, full({2, 6}));
+       }},
+      {"affine_transform: expected float64 transforms (1, 6) or (1, 6), got (1, 5)",
+       [&] {
+         affine_transform(images, full({1, 5}));
+       }},
+      {"affine_transform: expected float64 transforms (1, 6) or (1, 6), got (1, 6)",
+       [&] {
+         affine_transform(images, Tensor::ones({1, 6}));
+       }},
+      {"affine_transform: expected a size of at least 1, got -1 x 4",
+       [&] {
+         affine_transform(images, full({1, 6}), {.height = -1});
+       }},
       {"resize2d: expected a size of at least 1, got 0 x 4", [&] { resize2d(images, 0, 4); }},
       {"resize2d: expected a size of at least 1, got 4 x -1", [&] { resize2d(images, 4, -1); }},
   };

@@ -122,12 +122,15 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
   refused(R"({"class_name": "MeanSquaredError", "config": {"reduction": "none"}})", "reduction: expected");
   refused(R"({"class_name": "CategoricalCrossentropy", "config": {"axis": 1}})",
           "problem: loss: axis: expected -1, which is all that xtape has, got 1");
-  refused(R"({"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": false}})", "from_logits");
+  refused(R"({"class_name": "BinaryFocalCrossentropy", "config": {"from_logits": false}})",
+          "problem: loss: from_logits: expected true for a focal loss, got false");
   refused(R"({"class_name": "Huber", "config": {"delta": "wide"}})",
           "problem: loss: delta: expected a number, got \"wide\"");
   refused(R"({"class_name": "Huber", "config": {"depth": 3}})",
           "problem: loss: depth: expected an option that xtape has, got another one with the value 3");
   refused("null", "problem: loss: expected a loss for each output, got none");
+  CHECK_THAT(losses_of(R"({"loss": "mse", "loss_weights": "heavy"})", one),
+             Catch::Contains("problem: loss: loss_weights: expected numbers, got \"heavy\""));
   refused("7", "problem: loss: expected a name, or an object with class_name and config, got 7");
 }
 

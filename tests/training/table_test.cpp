@@ -147,6 +147,6 @@ TEST_CASE("an archive of arrays is a data set for training and evaluation") {
   };
   refused(Tensor::labels({1, 2, 3}), "3");
   refused(Tensor::labels({1, -2}), "-2");
-  refused(Tensor::labels({1, 2000000}), "below 1,000,000");
+  refused(Tensor::labels({1, 1'000'000}), "expected class numbers below 1,000,000, got 1000000");
   refused(Tensor::zeros({2, 2}, DType::uint8), "class numbers (n) or (n, 1)");
 }
