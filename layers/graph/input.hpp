@@ -33,7 +33,7 @@ class InputLayer final : public Layer {
   Options options_;
 };
 
-/// Makes an input for samples of another element type: `Input({.shape = {any}, .dtype = DType::int64})` for tokens.
+/// Makes an input from its options: `Input({.shape = {any}, .dtype = DType::int64})` for tokens.
 /// Error when an extent is 0, or when the type is float64.
 SymbolicTensor Input(InputLayer::Options options);
 /// Makes an input for samples of the given shape, without the batch axis: `Input({64, 64, 3})`, or

@@ -46,6 +46,8 @@ TEST_CASE("a Rescaling of Keras with a number for each channel is a Normalizatio
   check_values(read("Rescaling", R"("scale": [2, 1, 0.5])"), {2, 2, 1.5, -8, 5, -3});
   check_values(read("Rescaling", R"("scale": 2, "offset": [0, 1, -1])"), {2, 5, 5, -8, 11, -13});
   check_values(read("Rescaling", R"("scale": [2], "offset": 1)"), {3, 5, 7, -7, 11, -11});
+  check_values(read("Rescaling", R"("scale": {"class_name": "__numpy__", "config": {"value": [[2, 1, 0.5]]}})"),
+               {2, 2, 1.5, -8, 5, -3});
   CHECK(read("Rescaling", R"("scale": 2, "offset": 1)").layer("tested").type() == "Rescaling");
 }
 
@@ -61,10 +63,19 @@ TEST_CASE("numbers of Normalization and Rescaling that do not fit the channels a
              Contains("expected a number for each of the 1048577 channels, got 1"));
   CHECK_NOTHROW(read("Normalization", R"("mean": 1, "variance": 1)", "[null, 1048576]"));
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, -2, 3])"); }),
-             Contains("layer \"tested\" of class Rescaling: scale: expected positive numbers, got -2"));
+             Contains("layer \"tested\" of class Rescaling: scale: expected numbers from 1e-6 to 1e6, got -2"));
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2], "offset": [1, 2, 3])"); }),
-             Contains("expected a scale and an offset for each channel, got 2 and 3"));
-  CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }), Contains("got 0 and 3"));
+             Contains("scale: expected a number for each of the 3 channels, got 2"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }), Contains("scale: expected a number"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2, 3], "foo": 3)"); }), Contains("\"foo\""));
+  for (const char* scale : {"[2e6, 1, 1]", "[1, 1, 1e-7]", "[1, 0, 1]"}) {
+    CHECK_THAT(error_of([&] { read("Rescaling", std::string("\"scale\": ") + scale); }),
+               Contains("scale: expected numbers from 1e-6 to 1e6"));
+  }
+  CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [[1, 2, 3], [4, 5, 6]])"); }),
+             Contains("scale: expected numbers along the last axis alone"));
+  CHECK_THAT(error_of([] { read("Normalization", R"("mean": 1, "variance": [1, -1, 1])"); }),
+             Contains("variance: expected numbers of at least 0, got -1"));
 }
 
 }  // namespace

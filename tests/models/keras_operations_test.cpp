@@ -147,6 +147,7 @@ TEST_CASE("operations on elements in files of Keras 3 and tf.keras have the valu
   check_values(tensorflow("clip_by_value", R"([X, {"clip_value_min": 0, "clip_value_max": 5}])"), 2,
                [](double x, double) { return std::clamp(x, 0.0, 5.0); });
   check_values(tensorflow("nn.relu6", "[X, {}]"), 2, [](double x, double) { return std::clamp(x, 0.0, 6.0); });
+  check_values(tensorflow("nn.silu", R"([X, {"beta": 1.0}])"), 2, [](double x, double) { return x * sigmoid_of(x); });
   check_values(tensorflow("nn.swish", "[X]"), 2, [](double x, double) { return x * sigmoid_of(x); });
   check_values(tensorflow("nn.leaky_relu", R"([X, {"alpha": 0.1}])"), 2,
                [](double x, double) { return x > 0 ? x : 0.1 * x; });
@@ -170,7 +171,8 @@ TEST_CASE("operations along axes in files of Keras 3 and tf.keras have the value
   check(keras3("numpy", "Reshape", R"({"newshape": [-1, 4, 3]})", "[X]"), 3, reshape(x, {2, 4, 3}));
   check(tensorflow("reshape", R"([X, {"shape": [-1, 6, 2]}])"), 2, reshape(x, {2, 6, 2}));
   check(keras3("numpy", "Transpose", R"({"axes": [0, 3, 1, 2]})", "[X]"), 3, permuted);
-  check(tensorflow("transpose", R"([X, {"perm": [0, 3, 1, 2]}])"), 2, permuted);
+  check(tensorflow("compat.v1.transpose", R"([X, {"perm": [0, 3, 1, 2], "conjugate": false, "name": "transpose"}])"), 2,
+        permuted);
   check(keras3("numpy", "Mean", R"({"axis": [1, 2], "keepdims": false})", "[X]"), 3, mean(x, {1, 2}));
   check(keras3("numpy", "Mean", R"({"axis": [-2, -3], "keepdims": true})", "[X]"), 3, mean(x, {1, 2}, true));
   check(keras3("numpy", "Max", R"({"axis": [1, 2], "keepdims": true, "initial": null})", "[X]"), 3,
@@ -216,7 +218,18 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
   CHECK_THAT(error(keras3("nn", "Relu", R"({"threshold": 1})", "[X]"), 3),
              Contains("operation Relu: threshold: expected none, got 1"));
   CHECK_THAT(error(tensorflow("nn.silu", R"([X, {"beta": 2.0}])"), 2),
-             Contains("layer \"op\" of class TFOpLambda: operation nn.silu: beta: expected none, got 2.0"));
+             Contains("layer \"op\" of class TFOpLambda: operation nn.silu: beta: expected 1, got 2.0"));
+  CHECK_THAT(error(keras3("nn", "Softmax", R"({"axis": null})", "[X]"), 3),
+             Contains("operation Softmax: axis: expected a value, got null"));
+  CHECK_THAT(error(tensorflow("nn.gelu", R"([X, {"approximate": 1}])"), 2),
+             Contains("approximate: expected true or false, got 1"));
+  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": [4294967297, 2]})", "[X]"), 3),
+             Contains("axis: expected the 2"));
+  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": {"a": 1, "b": 2}})", "[X]"), 3), Contains("axis: expected the"));
+  CHECK_THAT(error(keras3("numpy", "Concatenate", "{}", "[[X, Y]]"), 3),
+             Contains("axis: expected another axis than the batch, got null"));
+  CHECK_THAT(error(tensorflow("compat.v1.transpose", R"([X, {"perm": [0, 2, 1, 3], "conjugate": true}])"), 2),
+             Contains("conjugate: expected false"));
   CHECK_THAT(error(keras3("numpy", "Negative", "{}", "[X, X, 4]"), 3), Contains("argument 3: expected none"));
   Json twice = keras3("numpy", "Negative", "{}", "[X]");
   twice["inbound_nodes"].push_back(twice["inbound_nodes"][0]);
@@ -224,6 +237,21 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
   Json nameless = keras3("numpy", "Negative", "{}", "[X]");
   nameless["class_name"] = 3;
   CHECK_THAT(error(nameless, 3), Contains("expected the name of an operation, got 3"));
+}
+
+TEST_CASE("an operation of tensors with different numbers of axes is rejected") {
+  Json json = Json::parse(R"({"class_name": "Functional", "config": {"name": "m", "layers": [
+      {"class_name": "InputLayer", "name": "x_in", "inbound_nodes": [],
+       "config": {"name": "x_in", "batch_shape": [null, 1, 5], "dtype": "float32"}},
+      {"class_name": "InputLayer", "name": "y_in", "inbound_nodes": [],
+       "config": {"name": "y_in", "batch_shape": [null, 5], "dtype": "float32"}}],
+      "input_layers": [["x_in", 0, 0], ["y_in", 0, 0]], "output_layers": [["op", 0, 0]]}})");
+  for (const char* type : {"Add", "Subtract", "Multiply", "Maximum", "Minimum"}) {
+    Json wrong = json;
+    wrong["config"]["layers"].push_back(keras3("numpy", type, "{}", "[X, Y]"));
+    CHECK_THAT(error_of([&] { graph_from_keras(wrong, {.version = 3, .custom = {}, .most_elements = 1000}); }),
+               Contains("expected two tensors with the same number of axes, got 3 and 2; reshape one in Keras"));
+  }
 }
 
 TEST_CASE("a custom layer stands for an operation without numbers") {

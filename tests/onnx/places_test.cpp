@@ -75,7 +75,7 @@ TEST_CASE("ScatterND with operands that do not fit is an Error") {
       {{2, 3}, {1, 2}, {1}, {0, 3}, "expected indices in [-3, 3), got 3"},
       {{2, 3}, {1, 1}, {1, 2}, {0}, "expected updates of shape (1, 3), got (1, 2)"},
       {{2, 3}, {1, 1}, {3}, {0}, "expected updates of shape (1, 3), got (3,)"},
-      {{2, 3}, {1, 3}, {1}, {0, 0, 0}, "indices of their axes"},
+      {{2, 3}, {1, 3}, {1}, {0, 0, 0}, "expected integers as indices of 1 to 2 axes, got int64 (1, 3)"},
   };
   for (const Row& row : rows) {
     auto file = file_of_node("ScatterND", {"data", "indices", "updates"});
@@ -95,7 +95,7 @@ TEST_CASE("ScatterND with operands that do not fit is an Error") {
   set_text(integers, "reduction", "add");
   CHECK_THAT(error_in(integers), Catch::Contains("reduction: expected none for integers, got add"));
   CHECK_THAT(error_in(file_of_node("ScatterND", {"numbers", "numbers", "numbers"})),
-             Catch::Contains("got float32 (4,), float32 (4,) and float32 (4,)"));
+             Catch::Contains("expected integers as indices of 1 to 1 axes, got float32 (4,)"));
 }
 
 TEST_CASE("Gather from all axes of a batch of 1 gives the elements at the positions") {

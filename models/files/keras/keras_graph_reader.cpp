@@ -97,14 +97,33 @@ bool gives_tokens(const KerasCalls& calls, const std::string& input) {
 /// The number of axes of the first input of a layer, with the batch axis; -1 without inputs.
 int rank_of(const Tensors& inputs) { return inputs.empty() ? -1 : inputs[0].shape().rank() + 1; }
 
-/// A number, or the numbers of a list that may have lists inside. None for null.
+/// A number, or the numbers of a list: [1, 2], or [[[1, 2]]] with outer axes of one element. None for null.
 std::vector<double> numbers_of(const char* option, const Json& json) {
   if (json.is_null()) return {};
   if (json.is_number()) return {json.get<double>()};
+  if (class_of(json) == "__numpy__") return numbers_of(option, member(member(json, "config"), "value"));
   check(json.is_array() && !json.empty(), "{}: expected a number or a list of them, got {}", option, shown(json));
+  if (json.size() == 1) return numbers_of(option, json[0]);
   std::vector<double> numbers;
-  for (const Json& value : json) std::ranges::move(numbers_of(option, value), std::back_inserter(numbers));
+  for (const Json& value : json) {
+    check(value.is_number(), "{}: expected numbers along the last axis alone, got {}", option, shown(json));
+    numbers.push_back(value.get<double>());
+  }
   return numbers;
+}
+
+/// The number of channels of the only input of a layer.
+std::size_t channels_of(const Tensors& inputs) {
+  check(inputs.size() == 1 && inputs[0].shape().rank() >= 1, "expected one input with channels, got {} inputs",
+        inputs.size());
+  return static_cast<std::size_t>(inputs[0].shape()[-1].value());
+}
+
+/// Error unless there is a number for each channel, or one for all.
+void check_count(const char* option, const std::vector<double>& numbers, std::size_t channels) {
+  constexpr std::size_t most_channels = 1 << 20;  // one number in the file must not fill the memory
+  check(numbers.size() == channels || (numbers.size() == 1 && channels <= most_channels),
+        "{}: expected a number for each of the {} channels, got {}", option, channels, numbers.size());
 }
 
 /// The class and the options that stand for Keras 1's Merge.
@@ -130,26 +149,35 @@ Json present_merge(const Json& layer) {
 }
 
 /// A Rescaling with a number for each channel as the Normalization that computes the same.
-Json present_rescaling(const Json& layer) {
-  const Json& config = member(layer, "config");
-  if (!member(config, "scale").is_array() && !member(config, "offset").is_array()) return layer;
-  const std::vector<double> scale = numbers_of("scale", member(config, "scale"));
+Json present_rescaling(Json layer, const Tensors& inputs) {
+  const auto is_one = [&](const char* name) {
+    return member(member(layer, "config"), name).is_null() || member(member(layer, "config"), name).is_number();
+  };
+  if (is_one("scale") && is_one("offset")) return layer;
+  Json& config = layer["config"];
+  std::vector<double> scale = numbers_of("scale", member(config, "scale"));
   std::vector<double> offset = numbers_of("offset", member(config, "offset"));
-  if (offset.empty()) offset = {0};
-  const std::size_t channels = std::max(scale.size(), offset.size());
-  check(!scale.empty() && std::min(scale.size(), offset.size()) == (scale.size() == offset.size() ? channels : 1),
-        "expected a scale and an offset for each channel, got {} and {}", scale.size(), offset.size());
+  const std::size_t channels = channels_of(inputs);
+  const auto spread = [&](const char* name, std::vector<double>& numbers, double otherwise) {
+    if (numbers.empty()) numbers = {otherwise};
+    check_count(name, numbers, channels);
+    numbers.resize(channels, numbers[0]);
+  };
+  check(!scale.empty(), "scale: expected a number or a list of them, got null");
+  spread("scale", scale, 1);
+  spread("offset", offset, 0);
   Json mean = Json::array(), variance = Json::array();
   for (std::size_t i = 0; i < channels; ++i) {
-    const double factor = scale.at(scale.size() == 1 ? 0 : i), added = offset.at(offset.size() == 1 ? 0 : i);
-    check(factor > 0, "scale: expected positive numbers, got {}", factor);
-    mean.push_back(-added / factor);
-    variance.push_back(1 / (factor * factor));
+    check(scale[i] >= 1e-6 && scale[i] <= 1e6, "scale: expected numbers from 1e-6 to 1e6, got {}", scale[i]);
+    mean.push_back(-offset[i] / scale[i]);
+    variance.push_back(1 / (scale[i] * scale[i]));
   }
-  Json result{{"class_name", "Normalization"}, {"name", name_of(layer)}};
-  result["config"] = {
-      {"name", name_of(layer)}, {"dtype", member(config, "dtype")}, {"mean", mean}, {"variance", variance}};
-  return result;
+  config.erase("scale");
+  config.erase("offset");
+  config["mean"] = mean;
+  config["variance"] = variance;
+  layer["class_name"] = "Normalization";
+  return layer;
 }
 
 class KerasReader {
@@ -193,7 +221,9 @@ class KerasReader {
         const bool custom = source_.custom.contains(class_of(given));
         if (is_operation(given) && !custom) {
           check(called.calls.size() == 1, "expected one call of an operation, got {}", called.calls.size());
-          node = make(layer_of_operation(given, call, rank_of(inputs)), inputs);
+          std::vector<int> ranks;
+          for (const SymbolicTensor& input : inputs) ranks.push_back(input.shape().rank() + 1);
+          node = make(layer_of_operation(given, call, ranks), inputs);
         } else if (!node.layer) {
           node = make(tokens ? with_tokens(given) : given, inputs);
         }
@@ -291,7 +321,7 @@ class KerasReader {
     const bool custom = source_.custom.contains(given_type);
     const bool normalized = given_type == "SpectralNormalization" && !custom;
     const Json json = given_type == "Merge"                  ? present_merge(given)
-                      : given_type == "Rescaling" && !custom ? present_rescaling(given)
+                      : given_type == "Rescaling" && !custom ? present_rescaling(given, inputs)
                       : normalized                           ? inside_norm(given)
                                                              : given;
     const std::string type = present_class(class_of(json)), name = name_of(json);
@@ -320,17 +350,19 @@ class KerasReader {
   /// Mean and variance of a Normalization that has them among its options; otherwise they are weights.
   static std::map<std::string, std::vector<double>> statistics(const Json& config, const Tensors& inputs) {
     std::map<std::string, std::vector<double>> given;
-    constexpr std::size_t most_channels = 1 << 20;  // one number in the file must not fill the memory
-    const auto channels = static_cast<std::size_t>(inputs.at(0).shape()[-1].value());
     for (const char* name : {"mean", "variance"}) {
       std::vector<double> numbers = numbers_of(name, member(config, name));
       if (numbers.empty()) continue;
-      check(numbers.size() == channels || (numbers.size() == 1 && channels <= most_channels),
-            "{}: expected a number for each of the {} channels, got {}", name, channels, numbers.size());
+      const std::size_t channels = channels_of(inputs);
+      check_count(name, numbers, channels);
       numbers.resize(channels, numbers[0]);
       given.emplace(name, std::move(numbers));
     }
     check(given.size() != 1, "expected both mean and variance, got one of them");
+    for (const double variance : given["variance"]) {
+      check(variance >= 0, "variance: expected numbers of at least 0, got {}", variance);
+    }
+    if (given["variance"].empty()) given.clear();
     return given;
   }
 

@@ -22,9 +22,8 @@ bool of_keras3(const Json& layer) {
 /// A call of an operation.
 struct Operation {
   bool keras3;
-  std::size_t tensors;  ///< number of operands that are tensors
-  int rank;             ///< number of axes of the first one, with the batch axis
-  Json parameters;      ///< all other arguments
+  std::vector<int> ranks;  ///< numbers of axes of the operands that are tensors, with the batch axis
+  Json parameters;         ///< all other arguments
 
   /// Removes a parameter, which has one of these names. Null if the call does not have it.
   Json take(std::initializer_list<const char*> names) {
@@ -36,9 +35,21 @@ struct Operation {
     }
     return value;
   }
+  /// Removes a parameter. Error when it is null, which has other meanings than a missing one.
   Json take(std::initializer_list<const char*> names, const Json& otherwise) {
+    for (const char* name : names) {
+      check(!parameters.contains(name) || !parameters.at(name).is_null(), "{}: expected a value, got null", name);
+    }
     const Json value = take(names);
     return value.is_null() ? otherwise : value;
+  }
+  /// Whether there are two tensors. Error unless they have the same number of axes: Keras aligns axes on the right,
+  /// layers behind the batch.
+  bool of_tensors() const {
+    if (ranks.size() != 2) return false;
+    check(ranks[0] == ranks[1],
+          "expected two tensors with the same number of axes, got {} and {}; reshape one in Keras", ranks[0], ranks[1]);
+    return true;
   }
 };
 
@@ -57,23 +68,23 @@ struct Number {
 Number number_of(Operation& operation) {
   const bool first = operation.parameters.contains("x");
   const Json given = operation.take({first ? "x" : "y"});
-  check(operation.tensors == 1 && given.is_number() && std::isfinite(given.get<double>()),
-        "expected a tensor and a number, got {} tensors and {}", operation.tensors, shown(given));
+  check(operation.ranks.size() == 1 && given.is_number() && std::isfinite(given.get<double>()),
+        "expected a tensor and a number, got {} tensors and {}", operation.ranks.size(), shown(given));
   return {given.get<double>(), first};
 }
 
 Json scaled(double scale, double offset) { return layer("Rescaling", {{"scale", scale}, {"offset", offset}}); }
 
-Json add(Operation& operation) { return operation.tensors == 2 ? layer("Add") : scaled(1, number_of(operation).value); }
+Json add(Operation& operation) { return operation.of_tensors() ? layer("Add") : scaled(1, number_of(operation).value); }
 
 Json subtract(Operation& operation) {
-  if (operation.tensors == 2) return layer("Subtract");
+  if (operation.of_tensors()) return layer("Subtract");
   const Number number = number_of(operation);
   return number.first ? scaled(-1, number.value) : scaled(1, -number.value);
 }
 
 Json multiply(Operation& operation) {
-  return operation.tensors == 2 ? layer("Multiply") : scaled(number_of(operation).value, 0);
+  return operation.of_tensors() ? layer("Multiply") : scaled(number_of(operation).value, 0);
 }
 
 Json divide(Operation& operation) {
@@ -84,14 +95,14 @@ Json divide(Operation& operation) {
 }
 
 Json maximum(Operation& operation) {
-  if (operation.tensors == 2) return layer("Maximum");
+  if (operation.of_tensors()) return layer("Maximum");
   const double number = number_of(operation).value;
   check(number == 0, "expected the maximum of two tensors, or of a tensor and 0, got {}", number);
   return function("relu");
 }
 
 Json minimum(Operation& operation) {
-  check(operation.tensors == 2, "expected the minimum of two tensors, got {}", operation.tensors);
+  check(operation.of_tensors(), "expected the minimum of two tensors, got {}", operation.ranks.size());
   return layer("Minimum");
 }
 
@@ -115,7 +126,14 @@ Json reshape(Operation& operation) {
 }
 
 Json transpose(Operation& operation) {
+  check(operation.take({"conjugate"}, false) == false, "conjugate: expected false");
   return layer("Permute", {{"dims", without_batch("axes", operation.take({"axes", "perm"}), Json(0))}});
+}
+
+Json concatenate(Operation& operation) {
+  const Json axis = operation.take({"axis"});
+  check(axis.is_number() && axis != 0, "axis: expected another axis than the batch, got {}", shown(axis));
+  return layer("Concatenate", {{"axis", axis}});
 }
 
 /// The mean or the maximum over all axes between the batch and the channels.
@@ -123,22 +141,31 @@ Json pooled(Operation& operation, const char* kind) {
   Json axes = operation.take({"axis"});
   check(operation.take({"initial"}).is_null(), "initial: expected none");
   if (axes.is_number()) axes = Json::array({axes});
-  const int spatial = operation.rank - 2;
-  std::vector<int> given, all;
+  check(axes.is_array(), "axis: expected the axes between the batch and the channels, got {}", shown(axes));
+  const int rank = operation.ranks.empty() ? 0 : operation.ranks[0], spatial = rank - 2;
+  check(spatial >= 1 && spatial <= 3, "expected sequences, images or volumes, got {} axes", rank);
+  std::vector<std::int64_t> given, all;
   for (const Json& axis : axes) {
     check(axis.is_number_integer(), "axis: expected whole numbers, got {}", shown(axes));
-    given.push_back(axis.get<int>() + (axis < 0 ? operation.rank : 0));
+    given.push_back(axis.get<std::int64_t>() + (axis < 0 ? rank : 0));
   }
   for (int axis = 1; axis <= spatial; ++axis) all.push_back(axis);
   std::ranges::sort(given);
-  check(spatial >= 1 && spatial <= 3 && given == all,
-        "axis: expected the {} axes between the batch and the channels, got {}", spatial, shown(axes));
+  check(given == all, "axis: expected the {} axes between the batch and the channels, got {}", spatial, shown(axes));
   return layer(fmt::format("Global{}Pooling{}D", kind, spatial), {{"keepdims", operation.take({"keepdims"}, false)}});
 }
 
 /// gelu of Keras 3 is approximate by default, that of TensorFlow exact.
 Json gelu(Operation& operation) {
-  return function(operation.take({"approximate"}, operation.keras3) == true ? "gelu_tanh" : "gelu");
+  const Json approximate = operation.take({"approximate"}, operation.keras3);
+  check(approximate.is_boolean(), "approximate: expected true or false, got {}", shown(approximate));
+  return function(approximate == true ? "gelu_tanh" : "gelu");
+}
+
+Json silu(Operation& operation) {
+  const Json beta = operation.take({"beta"}, 1.0);
+  check(beta == 1, "beta: expected 1, got {}", shown(beta));
+  return function("silu");
 }
 
 using Row = std::function<Json(Operation&)>;
@@ -159,10 +186,7 @@ const std::map<std::string, Row>& rows() {
       {"maximum", maximum},
       {"minimum", minimum},
       {"clip", clip},
-      {"concatenate",
-       [](Operation& given) {
-         return layer("Concatenate", {{"axis", given.take({"axis"}, -1)}});
-       }},
+      {"concatenate", concatenate},
       {"reshape", reshape},
       {"transpose", transpose},
       {"mean", [](Operation& given) { return pooled(given, "Average"); }},
@@ -186,7 +210,7 @@ const std::map<std::string, Row>& rows() {
       {"log_sigmoid", named("log_sigmoid")},
       {"hard_sigmoid", named("hard_sigmoid")},
       {"tanh", named("tanh")},
-      {"silu", named("silu")},
+      {"silu", silu},
       {"hard_silu", named("hard_silu")},
       {"selu", named("selu")},
       {"softplus", named("softplus")},
@@ -209,14 +233,14 @@ std::string name_of_tensorflow(const std::string& function) {
 
 }  // namespace
 
-bool is_operation(const Json& layer) {
-  return layer.is_object() && (of_keras3(layer) || layer.value("class_name", Json()) == "TFOpLambda");
+bool is_operation(const Json& given) {
+  return given.is_object() && (of_keras3(given) || given.value("class_name", Json()) == "TFOpLambda");
 }
 
-Json layer_of_operation(const Json& given, const KerasCall& call, int rank) {
+Json layer_of_operation(const Json& given, const KerasCall& call, const std::vector<int>& ranks) {
   const Json config = given.value("config", Json());
   check(config.is_object(), "config: expected an object, got {}", shown(config));
-  Operation operation{of_keras3(given), call.inputs.size(), rank, call.constants};
+  Operation operation{of_keras3(given), ranks, call.constants};
   const Json type = operation.keras3 ? given.value("class_name", Json()) : config.value("function", Json());
   check(type.is_string(), "function: expected the name of an operation, got {}", shown(type));
   const auto name = type.get<std::string>();
@@ -229,21 +253,19 @@ Json layer_of_operation(const Json& given, const KerasCall& call, int rank) {
     if (parameter == "name" || parameter == "trainable" || parameter == "dtype" || parameter == "function") continue;
     operation.parameters[parameter] = value;
   }
-  Json layer;
   try {
-    layer = row->second(operation);
+    Json result = row->second(operation);
+    for (const auto& [parameter, value] : operation.parameters.items()) {
+      check(value.is_null(), "{}: expected none, got {}", printable(parameter), shown(value));
+    }
+    for (const char* kept : {"name", "dtype"}) {
+      if (config.contains(kept)) result["config"][kept] = config.at(kept);
+    }
+    if (given.contains("name")) result["name"] = given.at("name");
+    return result;
   } catch (const Error& error) {
     fail("operation {}: {}", printable(name), error.what());
   }
-  for (const auto& [parameter, value] : operation.parameters.items()) {
-    check(value.is_null(), "operation {}: {}: expected none, got {}", printable(name), printable(parameter),
-          shown(value));
-  }
-  for (const char* kept : {"name", "dtype"}) {
-    if (config.contains(kept)) layer["config"][kept] = config.at(kept);
-  }
-  if (given.contains("name")) layer["name"] = given.at("name");
-  return layer;
 }
 
 }  // namespace xtape

@@ -307,11 +307,12 @@ Tensor scattered(const std::string& reduction, const Tensor& data, const Tensor&
 void scatter_nd_row(ImportNode& n) {
   const std::string reduction = n.text("reduction", "none");
   const Tensor data = n.constant(0), indices = n.constant(1), updates = n.constant(2);
+  check(data.size() <= (1 << 24) && data.dtype() == updates.dtype(),
+        "expected at most 2^24 elements and updates of the same type, got {} {} and {}", data.dtype(), data.shape(),
+        updates.dtype());
   check(
-      indices.rank() >= 1 && indices.dim(-1) >= 1 && indices.dim(-1) <= data.rank() &&
-          indices.dtype() == DType::int64 && data.size() <= (1 << 24) && data.dtype() == updates.dtype(),
-      "expected at most 2^24 elements, indices of their axes, and updates of the same type, got {} {}, {} {} and {} {}",
-      data.dtype(), data.shape(), indices.dtype(), indices.shape(), updates.dtype(), updates.shape());
+      indices.dtype() == DType::int64 && indices.rank() >= 1 && indices.dim(-1) >= 1 && indices.dim(-1) <= data.rank(),
+      "expected integers as indices of 1 to {} axes, got {} {}", data.rank(), indices.dtype(), indices.shape());
   const auto of_data = data.shape().begin() + indices.dim(-1);
   Integers wanted(indices.shape().begin(), indices.shape().end() - 1);
   wanted.insert(wanted.end(), of_data, data.shape().end());

@@ -166,7 +166,7 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
 }
 
 /// Elements of all axes of a file with a batch of 1, flattened to one: what PyTorch writes for as_strided(). The first
-/// axis of the indices is the batch. Nothing if the node is another gather.
+/// axis of the indices is the batch. False if the node is another gather.
 bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& indices) {
   const bool flat = n.graph.batch() == 1 && n.batch().merged() && n.rank(0) == 1;
   if (!flat || (axis != 0 && axis != -1) || indices.rank() < 2 || indices.dim(0) != 1) return false;
