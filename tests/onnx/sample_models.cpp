@@ -239,6 +239,13 @@ void add_merges(std::vector<SampleModel>& models) {
   add("minimum", [](const auto& x) { return Minimum()(x); });
   add("concatenate_rows", [](const auto& x) { return Concatenate({.axis = 1})(x); });
   add("flat_sum", [](const auto& x) { return Dense({.units = 2})(Flatten()(x[0]) + Flatten()(x[1])); });
+  for (const PartialShape& shape : {PartialShape{2}, PartialShape{3, 2}}) {
+    const std::vector<Symbol> inputs{Input({4, 3, 2}), Input(shape)};
+    const std::string name = fmt::format("ranks_3_and_{}", shape.rank());
+    models.push_back({"add_" + name, Model(inputs, Add()(inputs), {.seed = 3})});
+    const Symbol image = Conv2D({.filters = 2, .kernel_size = 1})(inputs[0]);
+    models.push_back({"maximum_" + name, Model(inputs, Maximum()({inputs[1], image}), {.seed = 3})});
+  }
   models.push_back({"dot", two_inputs({4, 3}, [](const auto& x) {
                       return Dot({.axes = {1, 1}, .normalize = true})(x);
                     })});

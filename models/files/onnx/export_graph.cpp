@@ -112,6 +112,12 @@ std::string ExportGraph::plain(const ExportValue& value) {
   return name;
 }
 
+std::string ExportGraph::with_rank(const ExportValue& value, int rank) {
+  std::vector<std::int64_t> axes;
+  for (int i = value.shape.rank() + 1; i < rank; ++i) axes.push_back(std::ssize(axes) + 1);
+  return axes.empty() ? plain(value) : op("Unsqueeze", {plain(value), integers(axes)});
+}
+
 std::string ExportGraph::channels_first(const ExportValue& value) {
   if (value.channels_first) return value.name;
   if (value.shape.rank() < 2) return plain(value);

@@ -60,6 +60,9 @@ class ExportGraph {
 
   /// The value in the order of the axes of xtape.
   std::string plain(const ExportValue& value);
+  /// The value in the order of the axes of xtape, with `rank` axes in the file: a sample with fewer gets axes behind
+  /// the batch.
+  std::string with_rank(const ExportValue& value, int rank);
   /// The value with the last axis of samples in front. Vectors do not change.
   std::string channels_first(const ExportValue& value);
   /// Ends the nodes of a layer with the value `name`, which other layers may read from now on. If the last node has

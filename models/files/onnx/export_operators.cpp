@@ -10,13 +10,6 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-/// The operand of an operator that is broadcast: a sample with fewer axes gets axes behind the batch.
-std::string broadcast_operand(ExportGraph& g, const ExportValue& value, int rank) {
-  Integers axes;
-  for (int i = value.shape.rank() + 1; i < rank; ++i) axes.push_back(std::ssize(axes) + 1);
-  return axes.empty() ? g.plain(value) : g.op("Unsqueeze", {g.plain(value), g.integers(axes)});
-}
-
 Integers part(const Integers& numbers, std::size_t begin, std::size_t count) {
   const auto first = numbers.begin() + static_cast<std::ptrdiff_t>(begin);
   return {first, first + static_cast<std::ptrdiff_t>(count)};
@@ -60,7 +53,7 @@ ExportValue with_arguments(const ExportCall& call, const OperatorLayer::Options&
   }
   std::string operand = x;
   if (function == "Expand") {
-    operand = broadcast_operand(g, call.x(), static_cast<int>(numbers.size()) + 1);
+    operand = g.with_rank(call.x(), static_cast<int>(numbers.size()) + 1);
   }
   numbers.insert(numbers.begin(), 1);
   return call.made(g.op(function, {operand, g.integers(numbers)}));  // Expand or Tile
@@ -113,7 +106,7 @@ ExportValue operator_layer(const ExportCall& call) {
   for (const ExportValue& value : call.inputs) rank = std::max(rank, value.shape.rank() + 1);
   std::vector<std::string> operands;
   for (const ExportValue& value : call.inputs) {
-    operands.push_back(function == "MatMul" ? g.plain(value) : broadcast_operand(g, value, rank));
+    operands.push_back(function == "MatMul" ? g.plain(value) : g.with_rank(value, rank));
   }
   std::string constant;
   if (o.constant_shape) constant = g.parameter("constant", call.value("constant"));
