@@ -62,10 +62,7 @@ class Convolution {
       const Workspace<T> m(products * tiles * out_stride);
       transform_patches(*engines_.wide, window_, tiling_, x_, zeros_.data(), begin, end, v.data(), stride,
                         tiles * stride);
-      for (std::int64_t i = 0; i < products; ++i) {
-        multiply_plane(v.data() + i * tiles * stride, stride, tiles, channels, u.data() + i * plane, filters_,
-                       m.data() + i * tiles * out_stride, out_stride, false);
-      }
+      multiply_planes(v.data(), stride, tiles, channels, u.data(), plane, filters_, m.data(), out_stride, false);
       write_tiles(begin, end, 0, filters_, m.data(), out_stride, tiles * out_stride);
     });
   }
@@ -87,10 +84,8 @@ class Convolution {
       for (std::int64_t c = 0; c < channels; c += weight_depth) {
         const std::int64_t depth = std::min(weight_depth, channels - c);
         transform_weights(panel, c, depth, u.data(), depth * width());
-        for (std::int64_t i = 0; i < products; ++i) {
-          multiply_plane(v.data() + i * tiles * stride + c, stride, tiles, depth, u.data() + i * depth * width(),
-                         columns, m.data() + i * tiles * width(), width(), c > 0);
-        }
+        multiply_planes(v.data() + c, stride, tiles, depth, u.data(), depth * width(), columns, m.data(), width(),
+                        c > 0);
       }
       write_tiles(0, tiles, first, first + columns, m.data(), width(), tiles * width());
     });
@@ -109,23 +104,26 @@ class Convolution {
     engines_.wide->winograd_weights(taps.data(), planes(u, plane).data(), depth * width());
   }
 
-  void multiply_plane(const T* v, std::int64_t stride, std::int64_t tiles, std::int64_t depth, const T* u,
-                      std::int64_t columns, T* m, std::int64_t out_stride, bool accumulate) const {
+  /// Multiplies each plane of the transformed patches v by that of the weights u: `tiles` rows, `stride` apart.
+  void multiply_planes(const T* v, std::int64_t stride, std::int64_t tiles, std::int64_t depth, const T* u,
+                       std::int64_t plane, std::int64_t columns, T* m, std::int64_t out_stride, bool accumulate) const {
     const Workspace<const T*> rows(tiles);
     const Workspace<T*> out(tiles);
-    for (std::int64_t t = 0; t < tiles; ++t) {
-      rows[t] = v + t * stride;
-      out[t] = m + t * out_stride;
+    for (std::int64_t i = 0; i < products; ++i) {
+      for (std::int64_t t = 0; t < tiles; ++t) {
+        rows[t] = v + (i * tiles + t) * stride;
+        out[t] = m + (i * tiles + t) * out_stride;
+      }
+      engine_.multiply_rows({.rows = tiles,
+                             .columns = columns,
+                             .segments = 1,
+                             .length = depth,
+                             .a = rows.data(),
+                             .zeros = nullptr,
+                             .b = u + i * plane,
+                             .c = out.data(),
+                             .accumulate = accumulate});
     }
-    engine_.multiply_rows({.rows = tiles,
-                           .columns = columns,
-                           .segments = 1,
-                           .length = depth,
-                           .a = rows.data(),
-                           .zeros = nullptr,
-                           .b = u,
-                           .c = out.data(),
-                           .accumulate = accumulate});
   }
 
   /// Transforms the products m back and writes filters [first, last) of the output pixels of tiles [begin, end).
