@@ -19,32 +19,6 @@ KerasReference reference_of(const Json& json) {
   return {json[0].get<std::string>(), json[1].get<std::size_t>(), json[2].get<std::size_t>()};
 }
 
-/// Reads an argument that is no tensor. Layers have only `training`.
-void read_constant(const std::string& name, const Json& value, bool operation, KerasCall& call) {
-  if (value.is_null()) return;
-  if (operation) {
-    if (name != "name") call.constants[name] = value;
-    return;
-  }
-  check(name == "training" && value.is_boolean(),
-        "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
-        shown(value));
-  call.training = value.get<bool>();
-}
-
-/// Reads the named arguments of a call. Those of an operation may be outputs of layers.
-void read_keywords(const Json& keywords, bool operation, KerasCall& call) {
-  if (keywords.is_null()) return;
-  check(keywords.is_object(), "expected the arguments of a call as an object, got {}", shown(keywords));
-  for (const auto& [name, value] : keywords.items()) {
-    if (operation && is_reference(value)) {
-      call.inputs.push_back(reference_of(value));
-    } else {
-      read_constant(name, value, operation, call);
-    }
-  }
-}
-
 /// Whether an argument of a call in Keras 3 is an output of a layer.
 bool is_tensor(const Json& json) {
   return json.is_object() && json.value("class_name", Json()) == "__keras_tensor__" && json.contains("config") &&
@@ -52,51 +26,85 @@ bool is_tensor(const Json& json) {
          is_reference(json.at("config").at("keras_history"));
 }
 
-/// Reads an argument of a call in Keras 3: a tensor, a list of them, or a constant.
-void read_argument(const std::string& name, const Json& json, bool operation, KerasCall& call) {
-  if (json.is_null()) return;
-  if (is_tensor(json)) {
-    call.inputs.push_back(reference_of(json.at("config").at("keras_history")));
-  } else if (json.is_array() && std::ranges::none_of(json, [](const Json& value) { return value.is_number(); })) {
-    for (const Json& value : json) read_argument(name, value, operation, call);
-  } else {
-    check(operation, "expected a call on outputs of layers, got the argument {}; compute it in a layer in Keras",
-          shown(json));
-    read_constant(name, json, operation, call);
-  }
-}
+/// Reads a call of a layer, or of an operation, which has constants among its arguments.
+class CallReader {
+ public:
+  explicit CallReader(bool operation) : operation_(operation) {}
 
-/// Adds the references of a call in Keras 1 and 2: [name, call, output, arguments], and lists of them. In place of the
-/// first operand of an operation there may be ["_CONSTANT_VALUE", -1, value, arguments].
-void add_references(const Json& json, bool operation, KerasCall& call) {
-  const bool constant = operation && json.is_array() && json.size() >= 3 && json[0] == "_CONSTANT_VALUE";
-  if (constant || is_reference(json)) {
-    if (constant) {
-      read_constant("x", json[2], operation, call);
-    } else {
-      call.inputs.push_back(reference_of(json));
+  KerasCall read(const Json& json) {
+    if (!json.is_object()) {
+      references(json);
+      return call_;
     }
-    if (json.size() > 3) read_keywords(json[3], operation, call);
-    return;
+    const Json arguments = json.value("args", Json::array());
+    const Json list = arguments.is_array() ? arguments : Json::array({arguments});
+    for (std::size_t i = 0; i < list.size(); ++i) {  // an operation has at most two operands
+      argument(i == 0 ? "x" : i == 1 ? "y" : fmt::format("argument {}", i + 1), list[i]);
+    }
+    keywords(json.value("kwargs", Json::object()));
+    return call_;
   }
-  check(json.is_array(), "expected [layer, call, output] in inbound_nodes, got {}", shown(json));
-  for (const Json& value : json) add_references(value, operation, call);
-}
 
-KerasCall call_of(const Json& json, bool operation) {
-  KerasCall call;
-  if (!json.is_object()) {
-    add_references(json, operation, call);
-    return call;
+ private:
+  /// Reads an argument that is no tensor. Layers have only `training`.
+  void constant(const std::string& name, const Json& value) {
+    if (value.is_null()) return;
+    if (operation_) {
+      if (name != "name") call_.constants[name] = value;
+      return;
+    }
+    check(name == "training" && value.is_boolean(),
+          "expected a call without the argument {:.60}, got {}; xtape's layers do not have it", printable(name),
+          shown(value));
+    call_.training = value.get<bool>();
   }
-  const Json arguments = json.value("args", Json::array());
-  const Json list = arguments.is_array() ? arguments : Json::array({arguments});
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    read_argument(i == 0 ? "x" : i == 1 ? "y" : fmt::format("argument {}", i + 1), list[i], operation, call);
+
+  /// Reads the named arguments. Those of an operation may be outputs of layers.
+  void keywords(const Json& given) {
+    if (given.is_null()) return;
+    check(given.is_object(), "expected the arguments of a call as an object, got {}", shown(given));
+    for (const auto& [name, value] : given.items()) {
+      if (operation_ && is_reference(value)) {
+        call_.inputs.push_back(reference_of(value));
+      } else {
+        constant(name, value);
+      }
+    }
   }
-  read_keywords(json.value("kwargs", Json::object()), operation, call);
-  return call;
-}
+
+  /// Reads an argument of Keras 3: a tensor, a list of them, or a constant.
+  void argument(const std::string& name, const Json& json) {
+    if (json.is_null()) return;
+    if (is_tensor(json)) {
+      call_.inputs.push_back(reference_of(json.at("config").at("keras_history")));
+    } else if (json.is_array() && std::ranges::none_of(json, [](const Json& value) { return value.is_number(); })) {
+      for (const Json& value : json) argument(name, value);
+    } else {
+      check(operation_, "expected a call on outputs of layers, got the argument {}; compute it in a layer in Keras",
+            shown(json));
+      constant(name, json);
+    }
+  }
+
+  /// Reads the arguments of Keras 1 and 2: [name, call, output, named arguments], and lists of them. In place of the
+  /// first operand of an operation there may be ["_CONSTANT_VALUE", -1, value, named arguments].
+  void references(const Json& json) {
+    check(json.is_array(), "expected [layer, call, output] in inbound_nodes, got {}", shown(json));
+    const bool is_constant = operation_ && json.size() >= 3 && json[0] == "_CONSTANT_VALUE" && json[1] == -1;
+    if (is_constant) {
+      constant("x", json[2]);
+    } else if (is_reference(json)) {
+      call_.inputs.push_back(reference_of(json));
+    } else {
+      for (const Json& value : json) references(value);
+      return;
+    }
+    if (json.size() > 3) keywords(json[3]);
+  }
+
+  bool operation_;
+  KerasCall call_;
+};
 
 /// The references in a value such as "output_layers".
 std::vector<KerasReference> references(const char* what, const Json& json) {
@@ -149,9 +157,10 @@ KerasCalls::KerasCalls(const Json& layers, const Json& output_layers) {
           title);
     const Json nodes = json.value("inbound_nodes", Json::array());
     check(nodes.is_array(), "{}: expected inbound_nodes as a list, got {}", title, shown(nodes));
+    const bool operation = is_operation(json);
     try {
       for (const Json& node : nodes) {
-        layer.calls.push_back(call_of(node, is_operation(json)));
+        layer.calls.push_back(CallReader(operation).read(node));
         keras3 = keras3 || node.is_object();
       }
     } catch (const Error& error) {
