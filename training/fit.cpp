@@ -50,7 +50,7 @@ Callbacks in_order(const TrainingState& run) {
 
 /// What to do about a loss that is not finite. It is the same on all ranks, of which each has its own part of the data.
 std::string advice_for(const StepData& data, bool on_ranks) {
-  const std::string general = "lower the learning rate, set clip_norm, or look for what is not finite in the data";
+  std::string general = "lower the learning rate, set clip_norm, or look for what is not finite in the data";
   if (on_ranks) return general;
   const auto wrong = [](const std::vector<Tensor>& tensors) {
     return std::ranges::any_of(tensors, [](const Tensor& tensor) { return !all_finite(tensor); });

@@ -218,7 +218,7 @@ Model write(const Settings& s, const Source& source, const SaveAnyModelOptions& 
       save_weights(model, s.out, {.format = s.weights == "pytorch" ? WeightsFormat::pytorch : WeightsFormat::xtape});
       return 0;
     });
-    const Model copy = clone(model, {.seed = s.seed + 1});
+    Model copy = clone(model, {.seed = s.seed + 1});
     const LoadReport report = timed("reading " + s.out, [&] { return load_weights(copy, s.out); });
     if (!s.quiet) print_layers(model, stored_tensors(report), "tensors in " + fs::path(s.out).filename().string());
     return copy;

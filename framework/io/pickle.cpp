@@ -149,12 +149,12 @@ class PickleMachine {
     return stack_.back();
   }
   Value pop() {
-    const Value value = top();
+    Value value = top();
     stack_.pop_back();
     return value;
   }
   Value pop(Kind kind) {
-    const Value value = pop();
+    Value value = pop();
     check(value->kind == kind, "expected another kind of value at offset {} of the pickle", position_);
     return value;
   }

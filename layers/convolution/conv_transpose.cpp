@@ -63,7 +63,7 @@ std::vector<TensorSpec> ConvTransposeLayer<axes>::output_specs(const std::vector
     if (std::ranges::any_of(extents, [](std::int64_t extent) { return extent < 1; })) {
       reject("at least one element on each axis", inputs);
     }
-    const std::vector<std::int64_t> outputs = output_extents(extents);
+    std::vector<std::int64_t> outputs = output_extents(extents);
     // With same padding and output padding, some outputs have a convolution of another size than the input.
     std::vector<std::int64_t> images{1};
     for (const std::int64_t extent : outputs) images.push_back(std::max<std::int64_t>(extent, 1));

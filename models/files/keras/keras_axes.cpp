@@ -65,7 +65,7 @@ SymbolicTensor KerasConnections::with_channels_last(const SymbolicTensor& x) {
   std::vector<std::int64_t> dims;
   for (int i = 2; i <= rank; ++i) dims.push_back(i);
   dims.push_back(1);
-  const SymbolicTensor last = permuted(x, dims);
+  SymbolicTensor last = permuted(x, dims);
   both_.emplace(key(x), Both{x, last});
   return last;
 }

@@ -69,7 +69,7 @@ std::string ExportGraph::op(const std::string& type, const std::vector<std::stri
 std::string ExportGraph::constant(const std::string& wanted, const Tensor& value) {
   const auto known = constants_.find(wanted);
   if (known != constants_.end() && identical(known->second, value)) return wanted;
-  const std::string name = fresh(wanted);
+  std::string name = fresh(wanted);
   constants_.emplace(name, value);
   xtape_onnx::TensorProto& tensor = *graph_.add_initializer();
   tensor.set_name(name);
@@ -123,7 +123,7 @@ std::string ExportGraph::channels_first(const ExportValue& value) {
   if (value.shape.rank() < 2) return plain(value);
   const auto known = channels_first_.find(value.name);
   if (known != channels_first_.end()) return known->second;
-  const std::string name = op("Transpose", {value.name}, {{"perm", moved_channels(value.shape.rank() + 1, true)}});
+  std::string name = op("Transpose", {value.name}, {{"perm", moved_channels(value.shape.rank() + 1, true)}});
   channels_first_.emplace(value.name, name);
   settled_.insert(name);
   return name;

@@ -69,7 +69,7 @@ std::optional<Tensor> added_bias(ImportNode& n, std::int64_t units, std::string&
   const bool first = reader->input(0) == n.node.output(0);
   const ImportValue* other = n.graph.find(reader->input(first ? 1 : 0));
   if (other == nullptr || !other->constant) return std::nullopt;
-  const auto bias = bias_of(*other->constant, units, n.rank(0));
+  auto bias = bias_of(*other->constant, units, n.rank(0));
   if (bias) {
     n.graph.skip(*reader);
     output = reader->output(0);
