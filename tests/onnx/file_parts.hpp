@@ -28,6 +28,16 @@ inline void add_constant(xtape_onnx::GraphProto& graph, const std::string& name,
   for (std::int64_t i = 0; i < count && integers.empty(); ++i) constant.add_float_data(0.5F);
 }
 
+/// Adds a constant of float32.
+inline void add_floats(xtape_onnx::GraphProto& graph, const std::string& name, const std::vector<std::int64_t>& extents,
+                       const std::vector<float>& values) {
+  auto& constant = *graph.add_initializer();
+  constant.set_name(name);
+  constant.set_data_type(xtape_onnx::TensorProto::FLOAT);
+  for (const std::int64_t extent : extents) constant.add_dims(extent);
+  for (const float value : values) constant.add_float_data(value);
+}
+
 /// Adds a node without a name, whose output is named.
 inline xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std::string& type,
                                        const std::vector<std::string>& inputs, const std::string& output) {

@@ -7,15 +7,6 @@ using namespace xtape::test;
 
 namespace {
 
-void add_floats(xtape_onnx::GraphProto& graph, const std::string& name, const Integers& extents,
-                const std::vector<float>& values) {
-  auto& constant = *graph.add_initializer();
-  constant.set_name(name);
-  constant.set_data_type(xtape_onnx::TensorProto::FLOAT);
-  for (const std::int64_t extent : extents) constant.add_dims(extent);
-  for (const float value : values) constant.add_float_data(value);
-}
-
 /// x (n, 3) plus a constant that ScatterND has changed.
 Tensor with_scattered(const std::function<void(xtape_onnx::GraphProto&)>& constants,
                       const std::string& reduction = "none") {

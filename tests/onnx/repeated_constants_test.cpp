@@ -16,12 +16,9 @@ std::filesystem::path repeating_file(const TemporaryFolder& folder, const std::s
                                      const Extents& numbers) {
   return file_with(folder, "Shape", [&](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
-    auto& constant = *graph.add_initializer();
-    constant.set_name("constant");
-    constant.set_data_type(xtape_onnx::TensorProto::FLOAT);
-    std::int64_t size = 1;
-    for (const std::int64_t extent : shape) constant.add_dims(extent), size *= extent;
-    for (std::int64_t i = 0; i < size; ++i) constant.add_float_data(static_cast<float>(i + 1));
+    std::vector<float> values;
+    for (std::int64_t i = 1; i <= Shape(shape).size(); ++i) values.push_back(static_cast<float>(i));
+    add_floats(graph, "constant", shape, values);
     add_constant(graph, "first", {1}, {0});
     add_node(graph, "Gather", {"y", "first"}, "samples");
     Names parts;

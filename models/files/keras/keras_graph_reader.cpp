@@ -223,7 +223,7 @@ class KerasReader {
           check(called.calls.size() == 1, "expected one call of an operation, got {}", called.calls.size());
           std::vector<int> ranks;
           for (const SymbolicTensor& input : inputs) ranks.push_back(input.shape().rank() + 1);
-          node = make(layer_of_operation(given, call, ranks), inputs);
+          node = make(layer_of_operation(given, call.constants, ranks), inputs);
         } else if (!node.layer) {
           node = make(tokens ? with_tokens(given) : given, inputs);
         }
@@ -359,10 +359,10 @@ class KerasReader {
       given.emplace(name, std::move(numbers));
     }
     check(given.size() != 1, "expected both mean and variance, got one of them");
-    for (const double variance : given["variance"]) {
+    if (given.empty()) return given;
+    for (const double variance : given.at("variance")) {
       check(variance >= 0, "variance: expected numbers of at least 0, got {}", variance);
     }
-    if (given["variance"].empty()) given.clear();
     return given;
   }
 

@@ -26,7 +26,7 @@ struct Operation {
   Json parameters;         ///< all other arguments
 
   /// Removes a parameter, which has one of these names. Null if the call does not have it.
-  Json take(std::initializer_list<const char*> names) {
+  Json take(const std::vector<const char*>& names) {
     Json value;
     for (const char* name : names) {
       if (!parameters.contains(name)) continue;
@@ -36,7 +36,7 @@ struct Operation {
     return value;
   }
   /// Removes a parameter. Error when it is null, which has other meanings than a missing one.
-  Json take(std::initializer_list<const char*> names, const Json& otherwise) {
+  Json take(const std::vector<const char*>& names, const Json& otherwise) {
     for (const char* name : names) {
       check(!parameters.contains(name) || !parameters.at(name).is_null(), "{}: expected a value, got null", name);
     }
@@ -174,6 +174,12 @@ Row named(const std::string& name) {
   return [=](Operation&) { return function(name); };
 }
 
+/// A layer with one option, which the operation has under one of these names.
+Row with_option(const std::string& type, const std::string& option, const std::vector<const char*>& names,
+                const Json& otherwise) {
+  return [=](Operation& given) { return layer(type, {{option, given.take(names, otherwise)}}); };
+}
+
 /// The operations that layers compute, by their names in NumPy.
 const std::map<std::string, Row>& rows() {
   static const std::map<std::string, Row> all{
@@ -191,18 +197,9 @@ const std::map<std::string, Row>& rows() {
       {"transpose", transpose},
       {"mean", [](Operation& given) { return pooled(given, "Average"); }},
       {"max", [](Operation& given) { return pooled(given, "Max"); }},
-      {"softmax",
-       [](Operation& given) {
-         return layer("Softmax", {{"axis", given.take({"axis"}, -1)}});
-       }},
-      {"elu",
-       [](Operation& given) {
-         return layer("ELU", {{"alpha", given.take({"alpha"}, 1.0)}});
-       }},
-      {"leaky_relu",
-       [](Operation& given) {
-         return layer("LeakyReLU", {{"negative_slope", given.take({"negative_slope", "alpha"}, 0.2)}});
-       }},
+      {"softmax", with_option("Softmax", "axis", {"axis"}, -1)},
+      {"elu", with_option("ELU", "alpha", {"alpha"}, 1.0)},
+      {"leaky_relu", with_option("LeakyReLU", "negative_slope", {"negative_slope", "alpha"}, 0.2)},
       {"gelu", gelu},
       {"relu", named("relu")},
       {"relu6", named("relu6")},
@@ -237,10 +234,10 @@ bool is_operation(const Json& given) {
   return given.is_object() && (of_keras3(given) || given.value("class_name", Json()) == "TFOpLambda");
 }
 
-Json layer_of_operation(const Json& given, const KerasCall& call, const std::vector<int>& ranks) {
+Json layer_of_operation(const Json& given, const Json& constants, const std::vector<int>& ranks) {
   const Json config = given.value("config", Json());
   check(config.is_object(), "config: expected an object, got {}", shown(config));
-  Operation operation{of_keras3(given), ranks, call.constants};
+  Operation operation{of_keras3(given), ranks, constants};
   const Json type = operation.keras3 ? given.value("class_name", Json()) : config.value("function", Json());
   check(type.is_string(), "function: expected the name of an operation, got {}", shown(type));
   const auto name = type.get<std::string>();

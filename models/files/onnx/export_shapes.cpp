@@ -15,24 +15,17 @@ struct Aligned {
 
 Aligned aligned(const ExportCall& call) {
   const ExportValue& first = call.x();
-  const auto same_rank = [&](const ExportValue& value) { return value.shape.rank() == first.shape.rank(); };
-  if (!std::ranges::all_of(call.inputs, same_rank)) {
-    Aligned result{{}, {"", call.output}};
-    for (const ExportValue& value : call.inputs) {
-      result.names.push_back(call.graph.with_rank(value, call.output.rank() + 1));
-    }
-    return result;
-  }
   const auto any_image =
       std::ranges::find_if(call.inputs, [](const ExportValue& value) { return value.channels_first; });
   Aligned result{{}, any_image == call.inputs.end() ? first : *any_image};
-  const bool same_flat =
-      std::ranges::all_of(call.inputs, [&](const ExportValue& value) { return value.flat_of == first.flat_of; });
-  if (!same_flat) result.like = {"", call.output};
+  const bool same_form = std::ranges::all_of(call.inputs, [&](const ExportValue& value) {
+    return value.flat_of == first.flat_of && value.shape.rank() == first.shape.rank();
+  });
+  if (!same_form) result.like = {"", call.output};
   for (const ExportValue& value : call.inputs) {
     result.names.push_back(result.like.channels_first ? call.graph.channels_first(value)
-                           : same_flat                ? value.name
-                                                      : call.graph.plain(value));
+                           : same_form                ? value.name
+                                                      : call.graph.with_rank(value, call.output.rank() + 1));
   }
   return result;
 }

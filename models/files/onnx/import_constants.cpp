@@ -277,19 +277,22 @@ std::int64_t offset_of_part(const Shape& shape, const std::int64_t* at, std::int
   return offset;
 }
 
-/// What stands at a place after `update` is written to it.
+/// What stands at a place of a ScatterND after an update.
 template <class T>
-T reduced(const std::string& reduction, T value, T update) {
-  if (reduction == "add") return value + update;
-  if (reduction == "mul") return value * update;
-  if (reduction == "max") return std::max(value, update);
-  if (reduction == "min") return std::min(value, update);
-  check(reduction == "none", "reduction: expected none, add, mul, max or min, got {:.60}", reduction);
-  return update;
+using Reduction = T (*)(T value, T update);
+
+template <class T>
+Reduction<T> reduction_of(const std::string& name) {
+  if (name == "add") return [](T value, T update) { return value + update; };
+  if (name == "mul") return [](T value, T update) { return value * update; };
+  if (name == "max") return [](T value, T update) { return std::max(value, update); };
+  if (name == "min") return [](T value, T update) { return std::min(value, update); };
+  check(name == "none", "reduction: expected none, add, mul, max or min, got {:.60}", name);
+  return [](T, T update) { return update; };
 }
 
 template <class T>
-Tensor scattered(const std::string& reduction, const Tensor& data, const Tensor& indices, const Tensor& updates,
+Tensor scattered(Reduction<T> reduction, const Tensor& data, const Tensor& indices, const Tensor& updates,
                  std::int64_t part) {
   std::vector<T> values = data.to_vector<T>();
   const std::vector<T> given = updates.to_vector<T>();
@@ -298,7 +301,7 @@ Tensor scattered(const std::string& reduction, const Tensor& data, const Tensor&
   for (std::int64_t i = 0; i < parts; ++i) {
     T* place = values.data() + offset_of_part(data.shape(), at.data() + i * count, count);
     const T* update = given.data() + i * part;
-    for (std::int64_t j = 0; j < part; ++j) place[j] = reduced(reduction, place[j], update[j]);
+    std::transform(place, place + part, update, place, reduction);
   }
   return Tensor::of(data.shape(), values);
 }
@@ -322,8 +325,9 @@ void scatter_nd_row(ImportNode& n) {
         reduction);
   std::int64_t part = 1;
   for (auto extent = of_data; extent != data.shape().end(); ++extent) part *= *extent;
-  n.set_constant(data.dtype() == DType::int64 ? scattered<std::int64_t>(reduction, data, indices, updates, part)
-                                              : scattered<float>(reduction, data, indices, updates, part));
+  n.set_constant(data.dtype() == DType::int64
+                     ? scattered(reduction_of<std::int64_t>(reduction), data, indices, updates, part)
+                     : scattered(reduction_of<float>(reduction), data, indices, updates, part));
 }
 
 /// The branch that a constant condition selects.

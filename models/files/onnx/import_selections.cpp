@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fmt/ranges.h>
+#include <ranges>
 
 #include "models/files/onnx/import_graph.hpp"
 
@@ -172,8 +173,8 @@ bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& indices)
   if (!flat || (axis != 0 && axis != -1) || indices.rank() < 2 || indices.dim(0) != 1) return false;
   SymbolicTensor x = n.plain(0);
   const Integers positions = indices.to_vector<std::int64_t>();
-  bool all = x.shape()[0] == Extent(std::ssize(positions));
-  for (std::size_t i = 0; i < positions.size(); ++i) all = all && positions[i] == static_cast<std::int64_t>(i);
+  const bool all = x.shape()[0] == Extent(std::ssize(positions)) &&
+                   std::ranges::equal(positions, std::views::iota(std::int64_t{0}, std::ssize(positions)));
   if (!all) x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = positions}, {x});
   const Integers extents(indices.shape().begin() + 1, indices.shape().end());
   n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {x}));
