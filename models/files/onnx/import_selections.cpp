@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <fmt/ranges.h>
-#include <ranges>
+#include <numeric>
 
 #include "models/files/onnx/import_graph.hpp"
 
@@ -173,9 +173,10 @@ bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& indices)
   if (!flat || (axis != 0 && axis != -1) || indices.rank() < 2 || indices.dim(0) != 1) return false;
   SymbolicTensor x = n.plain(0);
   const Integers positions = indices.to_vector<std::int64_t>();
-  const bool all = x.shape()[0] == Extent(std::ssize(positions)) &&
-                   std::ranges::equal(positions, std::views::iota(std::int64_t{0}, std::ssize(positions)));
-  if (!all) x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = positions}, {x});
+  Integers all(positions.size());
+  std::iota(all.begin(), all.end(), 0);
+  if (x.shape()[0] != Extent(std::ssize(all)) || positions != all)
+    x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = positions}, {x});
   const Integers extents(indices.shape().begin() + 1, indices.shape().end());
   n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {x}));
   return true;
