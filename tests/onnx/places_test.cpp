@@ -80,13 +80,67 @@ TEST_CASE("ScatterND with operands that do not fit is an Error") {
   add_constant(*file.mutable_graph(), "data", {2});
   add_constant(*file.mutable_graph(), "indices", {2, 1}, {0, 1});
   set_text(file, "reduction", "mean");
-  CHECK_THAT(error_in(file), Catch::Contains("reduction: expected none, add, mul, max or min, got mean"));
+  CHECK(error_in(file) ==
+        "node \"tested\" (ScatterND, opset 17): reduction: expected none, add, mul, max or min, got mean");
   auto integers = file_of_node("ScatterND", {"integers", "indices", "integers"});
   add_constant(*integers.mutable_graph(), "indices", {4, 1}, {0, 1, 2, 3});
   set_text(integers, "reduction", "add");
-  CHECK_THAT(error_in(integers), Catch::Contains("reduction: expected none for integers, got add"));
-  CHECK_THAT(error_in(file_of_node("ScatterND", {"numbers", "numbers", "numbers"})),
-             Catch::Contains("expected integers as indices of 1 to 1 axes, got float32 (4,)"));
+  CHECK(error_in(integers) == "node \"tested\" (ScatterND, opset 17): reduction: expected none for integers, got add");
+  CHECK(error_in(file_of_node("ScatterND", {"numbers", "numbers", "numbers"})) ==
+        "node \"tested\" (ScatterND, opset 17): expected integers as indices of 1 to 1 axes, got float32 (4,)");
+}
+
+TEST_CASE("Gather at the numbers of the samples gives elements of each sample") {
+  const TemporaryFolder folder;
+  struct Row {
+    std::int64_t step, batch_axes;
+    Integers offsets;
+    std::string limit = "count";
+    std::string axis = "behind";
+  };
+  const auto gathered = [&](const Row& row) {
+    const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(0)->set_dim_param("n");
+      shape.add_dim()->set_dim_value(2);
+      add_constant(graph, "all", {1}, {-1});
+      add_constant(graph, "zero", {}, {0});
+      add_constant(graph, "one", {}, {1});
+      add_constant(graph, "first", {1}, {0});
+      add_constant(graph, "step", {}, {row.step});
+      add_constant(graph, "behind", {1}, {1});
+      add_constant(graph, "offsets", {row.batch_axes, std::ssize(row.offsets) / row.batch_axes}, row.offsets);
+      add_node(graph, "Shape", {"y"}, "shape");
+      add_node(graph, "Gather", {"shape", "zero"}, "count");
+      add_node(graph, "Range", {"zero", row.limit, "one"}, "samples");
+      add_node(graph, "Mul", {"samples", "step"}, "begins");
+      add_node(graph, "Unsqueeze", {"begins", row.axis}, "column");
+      add_node(graph, "Add", {"column", "offsets"}, "positions");
+      add_node(graph, "Reshape", {"y", "all"}, "flat");
+      add_node(graph, "Gather", {"flat", "positions"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+    return test::run(load_onnx(path), Tensor::arange(0, 12).to(DType::float32).reshaped({2, 3, 2}))[0].value();
+  };
+  const Tensor all = gathered({6, 1, {0, 1, 2, 3, 4, 5}});
+  CHECK(all.shape() == Shape{2, 6});
+  CHECK(all.to_vector() == std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  CHECK(gathered({6, 1, {5, 0, 0}}).to_vector() == std::vector<double>{5, 0, 0, 11, 6, 6});
+  const auto error = [&](const Row& row) {
+    const std::string message = error_of([&] { gathered(row); });
+    return message.substr(std::min(message.size(), message.find(": node ") + 2));
+  };
+  const std::string gather = "node \"z\" (Gather, opset 17): expected ";
+  CHECK(error({5, 1, {0}}) == gather + "positions in samples that are flattened with the batch, got others");
+  for (const std::int64_t other : {-1, 6}) {
+    CHECK(error({6, 1, {0, other}}) == gather + "positions of elements of the same sample, got others");
+  }
+  CHECK(error({6, 2, {0, 0}}) ==
+        "node \"positions\" (Add, opset 17): expected constants for each sample, got the shape (2, 1) for 2 axes with "
+        "the batch");
+  CHECK(error({6, 1, {0}, "count", "first"}) ==
+        "node \"column\" (Unsqueeze, opset 17): expected different axes behind the batch, got (0)");
 }
 
 TEST_CASE("Gather from all axes of a batch of 1 gives the elements at the positions") {
@@ -114,5 +168,6 @@ TEST_CASE("Gather from all axes of a batch of 1 gives the elements at the positi
   CHECK_THAT(error_of([&] {
                gathered({0, 1, 2, 3, 4, 5}, 2);
              }),
-             Catch::Contains("(Gather, opset 17): expected an axis"));
+             Catch::Contains(": node \"z\" (Gather, opset 17): expected an axis of samples, got the batch axis; the "
+                             "model computes each sample separately"));
 }

@@ -180,9 +180,28 @@ ImportValue of_tensors(ImportNode& n, const std::string& type, const ImportValue
   return result;
 }
 
+/// Positions of samples, plus constants or multiplied by a number.
+ImportValue with_positions(const std::string& type, const ImportValue& a, const ImportValue& b) {
+  const SamplePositions& positions = a.positions ? *a.positions : *b.positions;
+  const std::optional<Tensor>& other = a.positions ? b.constant : a.constant;
+  check(other && other->dtype() == DType::int64 && (type == "Add" || (type == "Mul" && other->size() == 1)),
+        "expected the numbers of the samples plus constants or multiplied by a number, got another operation");
+  const int rank = positions.of_first.rank();
+  check(other->rank() < rank || (other->rank() == rank && other->dim(0) == 1),
+        "expected constants for each sample, got the shape {} for {} axes with the batch", other->shape(), rank);
+  SamplePositions result{combined_constants(type, positions.of_first, *other), positions.step};
+  if (type == "Mul") {
+    const auto step = combined(type, positions.step, other->to_vector<std::int64_t>().front());
+    check(step.has_value(), "expected integers without overflow, got {} and {}", positions.step, other->item());
+    result.step = *step;
+  }
+  return {.positions = std::move(result)};
+}
+
 ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& a, const ImportValue& b,
                      const std::optional<std::vector<Number>>& a_numbers,
                      const std::optional<std::vector<Number>>& b_numbers) {
+  if (a.positions || b.positions) return with_positions(type, a, b);
   if (a.tensor && b.tensor) return of_tensors(n, type, a, b);
   if (a.tensor && b.constant) return with_constant(n, type, a, b, false);
   if (b.tensor && a.constant) return with_constant(n, type, b, a, true);

@@ -43,11 +43,18 @@ struct BatchAxis {
   bool operator==(const BatchAxis&) const = default;
 };
 
-/// A value of the file: a constant, integers of a shape, or a tensor of the layer graph.
+/// Integers (n, ...) that grow with the number of the sample: positions of its elements in a flattened batch.
+struct SamplePositions {
+  Tensor of_first;        ///< those of the first sample, (1, ...)
+  std::int64_t step = 1;  ///< how much larger those of the next sample are
+};
+
+/// A value of the file: a constant, integers of a shape, positions of samples, or a tensor of the layer graph.
 struct ImportValue {
   std::optional<Tensor> constant = std::nullopt;              ///< float32 or int64
   bool parameter = false;                                     ///< whether the constant is a weight, not a number
   std::optional<std::vector<Number>> numbers = std::nullopt;  ///< a list of integers, some of which depend on inputs
+  std::optional<SamplePositions> positions = std::nullopt;
   std::optional<SymbolicTensor> tensor = std::nullopt;
   bool channels_last = false;  ///< whether the first axis of samples in the file is the last one of the tensor
   /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.

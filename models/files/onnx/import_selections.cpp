@@ -166,18 +166,23 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
   n.set_numbers(result);
 }
 
-/// Elements of all axes of a file with a batch of 1, flattened to one: what PyTorch writes for as_strided(). The first
-/// axis of the indices is the batch. False if the node is another gather.
-bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& indices) {
-  const bool flat = n.graph.batch() == 1 && n.batch().merged() && n.rank(0) == 1;
-  if (!flat || (axis != 0 && axis != -1) || indices.rank() < 2 || indices.dim(0) != 1) return false;
+/// Elements of all axes of each sample, from a flattened batch: what PyTorch writes for as_strided(). The first axis of
+/// the positions is the batch. They are constants in a file with a batch of 1, or grow with the number of the sample.
+/// False if the node is another gather.
+bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& positions, std::optional<std::int64_t> step) {
+  if (!n.batch().merged() || n.rank(0) != 1 || (axis != 0 && axis != -1)) return false;
+  if (positions.rank() < 2 || positions.dim(0) != 1) return false;
   SymbolicTensor x = n.plain(0);
-  const Integers positions = indices.to_vector<std::int64_t>();
-  Integers all(positions.size());
+  const bool of_sample = step ? n.batch().rows == Rows::behind && x.shape()[0] == Extent(*step) : n.graph.batch() == 1;
+  if (!of_sample) return false;
+  const Integers numbers = positions.to_vector<std::int64_t>();
+  const bool own = !step || std::ranges::all_of(numbers, [&](std::int64_t at) { return at >= 0 && at < *step; });
+  check(own, "expected positions of elements of the same sample, got others");
+  Integers all(numbers.size());
   std::iota(all.begin(), all.end(), 0);
-  if (x.shape()[0] != Extent(std::ssize(all)) || positions != all)
-    x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = positions}, {x});
-  const Integers extents(indices.shape().begin() + 1, indices.shape().end());
+  if (x.shape()[0] != Extent(std::ssize(all)) || numbers != all)
+    x = n.operation({.function = std::string("Gather"), .axes = {1}, .numbers = numbers}, {x});
+  const Integers extents(positions.shape().begin() + 1, positions.shape().end());
   n.set(n.layer<ReshapeLayer>({.target_shape = extents}, {x}));
   return true;
 }
@@ -203,9 +208,14 @@ void gather(ImportNode& n) {
     for (int i = 1; i < table.rank(); ++i) extents.emplace_back(table.dim(i));
     return n.set(n.reshaped(y, extents));
   }
+  if (const auto& positions = n.input(1).positions) {
+    const bool read = gather_of_all_axes(n, given, positions->of_first, positions->step);
+    check(read, "expected positions in samples that are flattened with the batch, got others");
+    return;
+  }
   const Tensor indices = n.constant(1);
   check(indices.dtype() == DType::int64, "expected integers as positions, got {}", indices.dtype());
-  if (gather_of_all_axes(n, given, indices)) return;
+  if (gather_of_all_axes(n, given, indices, std::nullopt)) return;
   const bool last = n.input(0).channels_last && indices.rank() == 1;
   const SymbolicTensor source = last ? source_of(n) : n.plain(0);
   const std::int64_t axis = n.axis_of(given, n.rank(0), last);

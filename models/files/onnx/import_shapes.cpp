@@ -56,11 +56,26 @@ std::vector<Extent> rows_of(const ImportValue& x) {
   return x.batch.merged() ? std::vector{x.tensor->shape()[0]} : std::vector<Extent>();
 }
 
+/// Positions with new axes behind the batch.
+SamplePositions unsqueezed(const SamplePositions& x, const Integers& axes) {
+  const int rank = x.of_first.rank() + static_cast<int>(axes.size());
+  check(rank <= Shape::max_rank, "expected at most {} axes, got {}", Shape::max_rank, rank);
+  const std::vector<bool> marked = marked_axes(axes, rank);
+  check(!marked[0] && std::ranges::count(marked, true) == std::ssize(axes),
+        "expected different axes behind the batch, got ({})", fmt::join(axes, ", "));
+  Integers extents;
+  for (int i = 0, next = 0; i < rank; ++i) {
+    extents.push_back(marked[static_cast<std::size_t>(i)] ? 1 : x.of_first.dim(next++));
+  }
+  return {x.of_first.reshaped(Shape(extents)), x.step};
+}
+
 void unsqueeze(ImportNode& n) {
   n.allow_moved_batch();
   const Integers axes = n.integers_of("axes", 1).value_or(Integers{});
   const ImportValue& x = n.input(0);
   if (x.numbers) return n.graph.set(n.node.output(0), x);
+  if (x.positions) return n.graph.set(n.node.output(0), {.positions = unsqueezed(*x.positions, axes)});
   const int rank = n.rank(0) + static_cast<int>(axes.size()), lead = n.graph.lead();
   check(rank <= Shape::max_rank, "expected at most {} axes, got {}", Shape::max_rank, rank);
   const std::vector<bool> marked = marked_axes(axes, rank);
