@@ -66,10 +66,18 @@ std::vector<SymbolicTensor> SymbolicTensor::outputs_of_call() const {
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
-  for (const auto& [name, layer] : sublayers()) {
+  for (const auto& [name, layer] : existing_sublayers()) {
     for (auto& [path, parameter] : layer->named_parameters()) named.emplace_back(name + "/" + path, parameter);
   }
   return named;
+}
+
+std::vector<Sublayer> Layer::existing_sublayers() const {
+  std::vector<Sublayer> inside = sublayers();
+  for (const auto& [name, layer] : inside) {
+    check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
+  }
+  return inside;
 }
 
 std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
@@ -79,8 +87,8 @@ std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
       if (std::ranges::find(all, inner.layer) == all.end()) all.push_back(inner.layer);
     }
   };
-  add(sublayers());
-  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->sublayers());  // the list grows during the loop
+  add(existing_sublayers());
+  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->existing_sublayers());  // the list grows during the loop
   return all;
 }
 
@@ -95,7 +103,7 @@ std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
   if (built_) return build_now(inputs);
   std::vector<std::pair<std::shared_ptr<Layer>, ParameterValues>> before;  // the sublayers that are not built yet
   for (const auto& inner : all_sublayers()) {
-    if (inner && !inner->built_) before.emplace_back(inner, inner->values_);
+    if (!inner->built_) before.emplace_back(inner, inner->values_);
   }
   try {
     return build_now(inputs);
@@ -112,9 +120,9 @@ std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
 
 std::vector<TensorSpec> Layer::build_now(const std::vector<TensorSpec>& inputs) {
   if (!built_) {
-    const bool empty = sublayers().empty();
+    const bool empty = existing_sublayers().empty();
     prepare(inputs);
-    if (empty && values_) give_to(sublayers(), values_);  // sublayers that build() has just created
+    if (empty && values_) give_to(existing_sublayers(), values_);  // sublayers that build() has just created
   }
   std::vector<TensorSpec> outputs = output_specs(inputs);
   check(!outputs.empty(), "{}: expected output_specs() to give at least one output, got none", title());
@@ -163,7 +171,7 @@ void Layer::give_values(const ParameterValues& values) {
     owned.given = true;
   }
   if (!built_) values_ = values_ ? both(values_, values) : values;
-  give_to(sublayers(), values);
+  give_to(existing_sublayers(), values);
 }
 
 Tensor Layer::given_value(const ParameterSpec& spec, const ParameterValues& values) const {
@@ -193,10 +201,9 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const std
 }
 
 void Layer::check_sublayers() const {
-  const std::vector<Sublayer> inside = sublayers();
+  const std::vector<Sublayer> inside = existing_sublayers();
   std::vector<std::string> names;
   for (const auto& [name, layer] : inside) {
-    check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
     check(!name.empty() && name.find('/') == std::string::npos && std::ranges::find(names, name) == names.end(),
           "{}: expected different names without \"/\" for its sublayers, got \"{}\" for {}", title(), name,
           layer->title());
@@ -226,7 +233,7 @@ void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vect
 void Layer::set_trainable(bool trainable) {
   trainable_ = trainable;
   for (const Owned& owned : parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
-  for (const Sublayer& inner : sublayers()) inner.layer->set_trainable(trainable);
+  for (const Sublayer& inner : existing_sublayers()) inner.layer->set_trainable(trainable);
 }
 
 std::optional<Variable> Layer::regularization(ForwardPass& pass) const {
@@ -250,7 +257,7 @@ void Layer::rename(std::string name) {
 
 void Layer::name_parameters(const std::string& path) {
   for (Owned& owned : parameters_) owned.parameter.rename(path + "/" + owned.spec.name);
-  for (const auto& [name, layer] : sublayers()) layer->name_parameters(path + "/" + name);
+  for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(path + "/" + name);
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
@@ -294,7 +301,7 @@ std::uint64_t Layer::initialize(std::uint64_t seed, std::uint64_t stream, Initia
     owned.parameter.set_value(initial_value(owned.spec, source).to(owned.parameter.dtype()));
   }
   constexpr std::uint64_t streams_of_a_layer = 1024;
-  const std::vector<Sublayer> inside = sublayers();
+  const std::vector<Sublayer> inside = existing_sublayers();
   std::uint64_t used = parameters_.empty() && !inside.empty() ? 0 : streams_of_a_layer;
   for (const Sublayer& inner : inside) used += inner.layer->initialize(seed, stream + used, taken);
   return used;

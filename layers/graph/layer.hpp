@@ -181,6 +181,8 @@ class Layer : public std::enable_shared_from_this<Layer> {
   Tensor given_value(const ParameterSpec& spec, const ParameterValues& values) const;
   void create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) const;
+  /// sublayers(). Error if one of them is a null pointer.
+  std::vector<Sublayer> existing_sublayers() const;
   void check_sublayers() const;
   std::vector<TensorSpec> build_now(const std::vector<TensorSpec>& inputs);
   void name_parameters(const std::string& path);
@@ -202,6 +204,10 @@ class LayerHandle {
   /// Makes a layer from its options.
   LayerHandle(Options options = {})  // NOLINT(google-explicit-constructor): Conv2D({...}) and Flatten() are layers
       : layer_(std::make_shared<Definition>(std::move(options))) {}
+  /// The same layer. A handle from which one was moved still has it.
+  LayerHandle(const LayerHandle&) = default;
+  LayerHandle& operator=(const LayerHandle&) = default;
+  ~LayerHandle() = default;
 
   /// Adds a call on one input to the layer graph. Returns the only output; Error if the layer has several.
   SymbolicTensor operator()(const SymbolicTensor& input) const { return layer_->connect_one({input}); }

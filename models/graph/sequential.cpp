@@ -14,7 +14,10 @@ std::vector<SymbolicTensor> chained(const Layers& layers, std::vector<SymbolicTe
 
 Model model_of(const std::vector<LayerInSequence>& given, ModelOptions options) {
   Layers layers;
-  for (const LayerInSequence& part : given) layers.push_back(part.layer());
+  for (const LayerInSequence& part : given) {
+    check(part.layer() != nullptr, "Sequential: expected layers, got a null pointer");
+    layers.push_back(part.layer());
+  }
   const bool begins_with_input = !layers.empty() && is_input(*layers.front());
   const std::shared_ptr<Layer> input = begins_with_input ? layers.front() : nullptr;
   if (input) layers.erase(layers.begin());

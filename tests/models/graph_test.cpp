@@ -91,12 +91,11 @@ TEST_CASE("a fully convolutional network runs at every image size") {
   CHECK_THAT(model.summary(), Catch::Contains("(None, None, None, 4)") &&
                                   Catch::Contains("Memory of activations: not known before") &&
                                   Catch::Contains("in 3 calls of layers that are custom or of unknown extents"));
-  CHECK_THAT(
-      error_of([&] { run(model, {images(2, 8, 8, 1)}); }),
-      Catch::Contains("Model fcn: expected an input (None, None, None, 3) with at least one sample, got (2, 8, 8, 1)"));
-  CHECK_THAT(error_of([&] { run(model, {images(2, 1, 8, 3)}); }),
-             Catch::Contains("Conv2D conv2d_1: max_pool2d: expected images at least as large as the window, 2 x 2 taps "
-                             "dilated by 1 x 1, got (2, 1, 8, 4); use Padding::same or larger images"));
+  CHECK(error_of([&] { run(model, {images(2, 8, 8, 1)}); }) ==
+        "Model fcn: expected an input (None, None, None, 3) with at least one sample, got (2, 8, 8, 1)");
+  CHECK(error_of([&] { run(model, {images(2, 1, 8, 3)}); }) ==
+        "Conv2D conv2d_1: max_pool2d: expected images at least as large as the window, 2 x 2 taps dilated by 1 x 1, "
+        "got (2, 1, 8, 4); use Padding::same or larger images");
 }
 
 TEST_CASE("recomputing gives the same gradients when no extent is known") {
@@ -127,17 +126,16 @@ TEST_CASE("tokens are int64 inputs of any length") {
     CHECK(run(model, {batch})[0].shape() == Shape{2, positions, 2});
     check_everything(model, {{batch}});
   }
-  CHECK_THAT(error_of([&] {
-               run(model, {Tensor::ones({2, 4})});
-             }),
-             Catch::Contains("Model tagger: expected an input int64 (None, None), got float32 (2, 4); convert it with "
-                             ".to(DType::int64), in a Dataset too, which takes uint8 for images"));
+  CHECK(error_of([&] {
+          run(model, {Tensor::ones({2, 4})});
+        }) ==
+        "Model tagger: expected an input int64 (None, None), got float32 (2, 4); convert it with .to(DType::int64), in "
+        "a Dataset too, which takes uint8 for images");
   CHECK(error_of([] { Embedding({.input_dim = 6, .output_dim = 3})(Input({4})); }) ==
         "Embedding: expected tokens of type int64, got (None, 4)");
-  CHECK_THAT(error_of([&] {
-               run(model, {Tensor::labels({1, 6}).reshaped({2, 1})});
-             }),
-             Catch::Contains("Embedding embedding_1: take: expected indices in [-6, 6) for axis 0 of (6, 3), got 6"));
+  CHECK(error_of([&] {
+          run(model, {Tensor::labels({1, 6}).reshaped({2, 1})});
+        }) == "Embedding embedding_1: take: expected indices in [-6, 6) for axis 0 of (6, 3), got 6");
 }
 
 TEST_CASE("a Siamese model calls one encoder twice") {
@@ -177,10 +175,9 @@ TEST_CASE("a model with two inputs and two outputs computes, also as a layer") {
   const std::vector<Tensor> twice = run(outer, inputs);
   CHECK(largest_difference(twice[1], (Variable(outputs[1]) * 2.0).value()) < 1e-6);
   check_everything(outer, {inputs});
-  CHECK_THAT(error_of([&] {
-               model(std::vector{outer_image, outer_numbers});
-             }),
-             Catch::Contains("Model two_tasks: expected a layer of one output here, got 2; call() gives all of them"));
+  CHECK(error_of([&] {
+          model(std::vector{outer_image, outer_numbers});
+        }) == "Model two_tasks: expected a layer of one output here, got 2; call() gives all of them");
 }
 
 TEST_CASE("a U-Net runs at two image sizes") {
@@ -197,16 +194,16 @@ TEST_CASE("a U-Net runs at two image sizes") {
   CHECK(run(model, {images(2, 8, 12, 1)})[0].shape() == Shape{2, 8, 12, 2});
   CHECK(run(model, {images(1, 16, 4, 1)})[0].shape() == Shape{1, 16, 4, 2});
   check_everything(model, {{images(2, 8, 12, 1)}, {images(1, 16, 4, 1)}});
-  CHECK_THAT(error_of([&] { run(model, {images(1, 6, 4, 1)}); }),
-             Catch::Contains("Concatenate concatenate_1: concatenate: expected shapes that agree but for axis 3, got "
-                             "(1, 2, 2, 5) and (1, 3, 2, 4)"));
+  CHECK(error_of([&] { run(model, {images(1, 6, 4, 1)}); }) ==
+        "Concatenate concatenate_1: concatenate: expected shapes that agree but for axis 3, got (1, 2, 2, 5) and (1, "
+        "3, 2, 4)");
   const auto small = Input({8, 8, 1});
   CHECK(model(small).shape() == Shape{8, 8, 2});
-  CHECK_THAT(error_of([&] {
-               model(Input({6, 4, 1}));
-             }),
-             Catch::Contains("Concatenate concatenate_1: expected inputs that differ in axis -1 only, got (None, 2, 2, "
-                             "5) and (None, 3, 2, 4)"));
+  CHECK(error_of([&] {
+          model(Input({6, 4, 1}));
+        }) ==
+        "Concatenate concatenate_1: expected inputs that differ in axis -1 only, got (None, 2, 2, 5) and (None, 3, 2, "
+        "4)");
 }
 
 TEST_CASE("the outputs of a layer with two outputs may have different readers or none") {
@@ -226,11 +223,10 @@ TEST_CASE("the outputs of a layer with two outputs may have different readers or
   const Tensor first = run(first_only, {x})[0], whole = run(model, {x})[0];
   for (std::int64_t i = 0; i < 3; ++i) CHECK(first.at({i, 0}) == Approx(std::tanh(whole.at({i, 2}))));
   CHECK(check_layer(Split({.first = 2}), {{5}}));
-  CHECK_THAT(error_of([&] { split(input); }),
-             Catch::Contains("Split split: expected a layer of one output here, got 2; call() gives all of them"));
-  CHECK_THAT(
-      error_of([&] { static_cast<void>(model.layer_output("split")); }),
-      Catch::Contains("Model splitting: expected the name of a layer of one output, got \"split\", which has 2"));
+  CHECK(error_of([&] { split(input); }) ==
+        "Split split: expected a layer of one output here, got 2; call() gives all of them");
+  CHECK(error_of([&] { static_cast<void>(model.layer_output("split")); }) ==
+        "Model splitting: expected the name of a layer of one output, got \"split\", which has 2");
   std::vector<std::vector<double>> gradients;
   for (const bool recompute : {false, true}) {
     ForwardPass pass(Mode::training, {.recompute = recompute});
@@ -258,10 +254,10 @@ TEST_CASE("a layer whose outputs differ in number or type from the inferred ones
     return error_of([&] { run(model, {Tensor::ones({1, 2})}); });
   };
   CHECK(message({}) == "Odd odd: expected as many outputs as it infers, 1, got 0");
-  CHECK_THAT(message({Tensor::ones({1, 2}), Tensor::ones({1, 2})}),
-             Catch::Contains("Odd odd: expected as many outputs as it infers, 1, got 2"));
-  CHECK_THAT(message({Tensor::zeros({1, 2}, DType::int64)}),
-             Catch::Contains("Odd odd: expected an output of the type it infers, float32, got int64"));
+  CHECK(message({Tensor::ones({1, 2}), Tensor::ones({1, 2})}) ==
+        "Odd odd: expected as many outputs as it infers, 1, got 2");
+  CHECK(message({Tensor::zeros({1, 2}, DType::int64)}) ==
+        "Odd odd: expected an output of the type it infers, float32, got int64");
 }
 
 TEST_CASE("a Sequential with an Input is the model of its layers") {
@@ -278,16 +274,16 @@ TEST_CASE("a Sequential with an Input is the model of its layers") {
   CHECK(identical(run(model, {batch})[0], run(same, {batch})[0]));
   CHECK(graph_to_json(model) == graph_to_json(same));
   check_everything(model, {{batch}});
-  CHECK_THAT(error_of([] { Sequential({}); }),
-             Catch::Contains("Sequential: expected at least one layer that is no Input, got none"));
-  CHECK_THAT(error_of([] {
-               Sequential({Flatten(), Input({3})});
-             }),
-             Catch::Contains("Sequential: expected an Input as the first layer only, got InputLayer later"));
-  CHECK_THAT(error_of([] {
-               Sequential({Input({3}), MaxPooling2D()});
-             }),
-             Catch::Contains("MaxPooling2D: expected images (None, height, width, channels), got (None, 3)"));
+  CHECK(error_of([] { Sequential({}); }) == "Sequential: expected at least one layer that is no Input, got none");
+  CHECK(error_of([] {
+          Sequential({Input({3}), std::shared_ptr<Layer>()});
+        }) == "Sequential: expected layers, got a null pointer");
+  CHECK(error_of([] {
+          Sequential({Flatten(), Input({3})});
+        }) == "Sequential: expected an Input as the first layer only, got InputLayer later");
+  CHECK(error_of([] {
+          Sequential({Input({3}), MaxPooling2D()});
+        }) == "MaxPooling2D: expected images (None, height, width, channels), got (None, 3)");
 }
 
 TEST_CASE("a Sequential without an Input gets its graph at the first call") {
@@ -295,16 +291,16 @@ TEST_CASE("a Sequential without an Input gets its graph at the first call") {
   CHECK(error_of([&] { static_cast<void>(body.parameters()); }) ==
         "Model body: expected a model with known inputs, got one that was not called yet; begin it with an Input, or "
         "call it on a symbolic tensor");
-  CHECK_THAT(error_of([&] {
-               run(body, {Tensor::ones({1, 3})});
-             }),
-             Catch::Contains("Model body: expected a model with known inputs, got one that was not called yet; begin "
-                             "it with an Input, or call it on a symbolic tensor"));
+  CHECK(error_of([&] {
+          run(body, {Tensor::ones({1, 3})});
+        }) ==
+        "Model body: expected a model with known inputs, got one that was not called yet; begin it with an Input, or "
+        "call it on a symbolic tensor");
   const auto input = Input({3});
   const Model model(input, body(input) + body(input), {.name = "whole", .seed = 1});
   CHECK(model.parameters().size() == 4);
   CHECK(body.parameters()[0] == model.parameter("body/dense_1/kernel"));
-  CHECK_THAT(error_of([&] { body(Input({4})); }), Catch::Contains("Model body: expected (None, 3), got (None, 4)"));
+  CHECK(error_of([&] { body(Input({4})); }) == "Model body: expected (None, 3), got (None, 4)");
   check_everything(model, {{RandomStream(8).normal({3, 3})}});
 }
 
@@ -325,8 +321,7 @@ TEST_CASE("a block written as a function of symbolic tensors is a layer") {
   // drawn from one seed, then drawn again
   CHECK_FALSE(identical(model.parameters()[0].value(), model.parameters()[2].value()));
   check_everything(model, {{RandomStream(8).normal({3, 3})}});
-  CHECK_THAT(error_of([] { Model{GraphFunction()}; }),
-             Catch::Contains("Model: expected a function that makes a graph, got an empty one"));
+  CHECK(error_of([] { Model{GraphFunction()}; }) == "Model: expected a function that makes a graph, got an empty one");
 }
 
 TEST_CASE("merge layers broadcast extents of 1 and missing axes of a sample, alone and fused") {
@@ -346,12 +341,10 @@ TEST_CASE("merge layers broadcast extents of 1 and missing axes of a sample, alo
   const std::vector<double> normalized = y[4].to_vector();
   CHECK(normalized[0] == Approx(10 + 1 / std::sqrt(1.001)));
   CHECK(normalized[7] == 0);
-  CHECK_THAT(
-      error_of([&] {
-        run(model, {x, Tensor::ones({2, 2}), Tensor::ones({1, 2, 1, 1})});
-      }),
-      Catch::Contains(
-          "Model: expected inputs of one batch size, got (1, 2, 2, 2) and (2, 2)"));  // the batch axis is not broadcast
+  CHECK(error_of([&] {
+          run(model, {x, Tensor::ones({2, 2}), Tensor::ones({1, 2, 1, 1})});
+        }) ==
+        "Model: expected inputs of one batch size, got (1, 2, 2, 2) and (2, 2)");  // the batch axis is not broadcast
 }
 
 TEST_CASE("symbolic tensors are added, subtracted and multiplied") {
@@ -361,13 +354,12 @@ TEST_CASE("symbolic tensors are added, subtracted and multiplied") {
   CHECK(results[0].to_vector() == std::vector<double>{7, 10});
   CHECK(results[1].to_vector() == std::vector<double>{3, 4});
   CHECK(results[2].to_vector() == std::vector<double>{10, 21});
-  CHECK_THAT(error_of([&] { static_cast<void>(a + Input({3})); }),
-             Catch::Contains("Add: expected inputs of equal extents, or 1, got (None, 2) and (None, 3)"));
+  CHECK(error_of([&] { static_cast<void>(a + Input({3})); }) ==
+        "Add: expected inputs of equal extents, or 1, got (None, 2) and (None, 3)");
   const auto open = Input({any}), other = Input({any});
   const Model sums({open, other}, Activation(relu)(open + other));
   CHECK(run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 4})})[0].to_vector() == std::vector<double>(4, 2));
-  CHECK_THAT(error_of([&] {
-               run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 3})});
-             }),
-             Catch::Contains("Add add_1: expected inputs of equal extents, or 1, got (1, 4) and (1, 3)"));
+  CHECK(error_of([&] {
+          run(sums, {Tensor::ones({1, 4}), Tensor::ones({1, 3})});
+        }) == "Add add_1: expected inputs of equal extents, or 1, got (1, 4) and (1, 3)");
 }

@@ -18,6 +18,18 @@ Tensor run(const Model& model, const Tensor& x) {
 
 }  // namespace
 
+TEST_CASE("models and layers from which one was moved can still be used") {
+  Dense dense({.units = 2, .name = "d"});
+  const Dense moved = std::move(dense);
+  const auto input = Input({3});
+  Model model(input, dense(input));
+  CHECK(moved->name() == "d");
+  const Model other = std::move(model);
+  ForwardPass pass(Mode::inference);
+  const Tensor x = Tensor::ones({1, 3});
+  CHECK(model(x, pass).value().to_vector() == other(x, pass).value().to_vector());
+}
+
 TEST_CASE("layers without a name get one from their type, and parameters get theirs from the layer") {
   const auto input = Input({8, 8, 3});
   auto x = Conv2D({.filters = 2})(input);
@@ -31,9 +43,9 @@ TEST_CASE("layers without a name get one from their type, and parameters get the
   CHECK(model.named_parameters()[0].first == "conv2d_2/kernel");
   CHECK(model.parameters()[0].name() == "conv2d_2/kernel");
   CHECK(&model.layer("flatten_1") == model.nodes()[4].layer.get());
-  CHECK_THAT(error_of([&] { model.layer("flatten"); }),
-             Catch::Contains("Model: expected the name of one of its layers, got \"flatten\"; there are input_1, "
-                             "conv2d_2, conv2d_1, max_pooling2d_1, flatten_1, dense_1"));
+  CHECK(error_of([&] { model.layer("flatten"); }) ==
+        "Model: expected the name of one of its layers, got \"flatten\"; there are input_1, conv2d_2, conv2d_1, "
+        "max_pooling2d_1, flatten_1, dense_1");
 }
 
 TEST_CASE("a model without a name is called model") {
@@ -68,7 +80,7 @@ TEST_CASE("a model is a layer of another model and shares its parameters with it
   const Tensor features = run(inner, x);
   const Tensor doubled = (Variable(features) + Variable(features)).value();
   CHECK(largest_difference(run(outer, x), matmul(doubled, outer.parameters()[2].value()).value()) < 1e-5);
-  CHECK_THAT(error_of([&] { inner(Input({5})); }), Catch::Contains("Model inner: expected (None, 4), got (None, 5)"));
+  CHECK(error_of([&] { inner(Input({5})); }) == "Model inner: expected (None, 4), got (None, 5)");
 }
 
 TEST_CASE("models may have several inputs and outputs") {
@@ -88,10 +100,9 @@ TEST_CASE("models may have several inputs and outputs") {
   CHECK(error_of([&] {
           model.call({Tensor::ones({1, 2})}, pass);
         }) == "Model: expected 2 inputs in this order: input_1 (None, 2) and input_2 (None, 2), got 1 input");
-  CHECK_THAT(error_of([&] {
-               model.call({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
-             }),
-             Catch::Contains("Model: expected inputs of one batch size, got (1, 2) and (2, 2)"));
+  CHECK(error_of([&] {
+          model.call({Tensor::ones({1, 2}), Tensor::ones({2, 2})}, pass);
+        }) == "Model: expected inputs of one batch size, got (1, 2) and (2, 2)");
 }
 
 TEST_CASE("inputs of another order or number are rejected with the names of the expected ones") {
@@ -131,21 +142,16 @@ TEST_CASE("a graph that is not a model is rejected with the reason") {
   const auto input = Input({4});
   const auto other = Input({4});
   const auto x = Dense({.units = 2, .name = "a"})(input);
-  CHECK_THAT(
-      error_of([&] { Model(input, Dense({.units = 2, .name = "a"})(x)); }),
-      Catch::Contains("Model: expected layers with different names, got two named \"a\" (Dense and Dense); layers "
-                      "without a name were named by the first Model that used them: give one of the two a .name"));
-  CHECK_THAT(error_of([&] {
-               Model(input, Add()({input, other}));
-             }),
-             Catch::Contains("Model: expected every Input that an output depends on among the model's inputs, got none "
-                             "for InputLayer (None, 4)"));
-  CHECK_THAT(error_of([&] { Model(x, x); }),
-             Catch::Contains("Model: expected inputs made by Input, got the output of Dense a"));
-  CHECK_THAT(error_of([&] {
-               Model({input, input}, x);
-             }),
-             Catch::Contains("Model: expected different inputs, got (None, 4) twice"));
+  CHECK(error_of([&] { Model(input, Dense({.units = 2, .name = "a"})(x)); }) ==
+        "Model: expected layers with different names, got two named \"a\" (Dense and Dense); layers without a name "
+        "were named by the first Model that used them: give one of the two a .name");
+  CHECK(error_of([&] {
+          Model(input, Add()({input, other}));
+        }) ==
+        "Model: expected every Input that an output depends on among the model's inputs, got none for InputLayer "
+        "(None, 4)");
+  CHECK(error_of([&] { Model(x, x); }) == "Model: expected inputs made by Input, got the output of Dense a");
+  CHECK(error_of([&] { Model({input, input}, x); }) == "Model: expected different inputs, got (None, 4) twice");
 }
 
 TEST_CASE("a layer whose computed shape differs from the inferred one, or whose op fails, is named") {
@@ -163,14 +169,12 @@ TEST_CASE("a layer whose computed shape differs from the inferred one, or whose 
   };
   const auto input = Input({5});
   ForwardPass pass(Mode::inference);
-  CHECK_THAT(error_of([&] {
-               Model(input, std::make_shared<Odd>(false)->connect_one({input}))(Tensor::ones({3, 5}), pass);
-             }),
-             Catch::Contains("Odd odd: expected an output of the shape it infers, (3, 2), got (3, 5)"));
-  CHECK_THAT(error_of([&] {
-               Model(input, std::make_shared<Odd>(true)->connect_one({input}))(Tensor::ones({3, 5}), pass);
-             }),
-             Catch::Contains("Odd odd: matmul: expected (..., m, k) and (..., k, n), got (3, 5) and (9, 9)"));
+  CHECK(error_of([&] {
+          Model(input, std::make_shared<Odd>(false)->connect_one({input}))(Tensor::ones({3, 5}), pass);
+        }) == "Odd odd: expected an output of the shape it infers, (3, 2), got (3, 5)");
+  CHECK(error_of([&] {
+          Model(input, std::make_shared<Odd>(true)->connect_one({input}))(Tensor::ones({3, 5}), pass);
+        }) == "Odd odd: matmul: expected (..., m, k) and (..., k, n), got (3, 5) and (9, 9)");
 }
 
 TEST_CASE("models nested without a name are numbered, and their parameters have different names") {
@@ -188,9 +192,8 @@ TEST_CASE("models nested without a name are numbered, and their parameters have 
 
 TEST_CASE("a layer's name must not look like a path") {
   const auto input = Input({2});
-  CHECK_THAT(error_of([&] { Model(input, Dense({.units = 2, .name = "a/b"})(input), {.name = "net"}); }),
-             Catch::Contains("Model net: expected layer names without \"/\", which separates the parts of a "
-                             "parameter's path, got \"a/b\""));
+  CHECK(error_of([&] { Model(input, Dense({.units = 2, .name = "a/b"})(input), {.name = "net"}); }) ==
+        "Model net: expected layer names without \"/\", which separates the parts of a parameter's path, got \"a/b\"");
 }
 
 TEST_CASE("a name that a file cannot store is rejected when the model is made") {
@@ -208,27 +211,20 @@ TEST_CASE("a batch of another shape is rejected with both shapes") {
   const auto input = Input({4, 4, 3});
   Model model(input, Flatten()(input), {.name = "net"});
   ForwardPass pass(Mode::inference);
-  CHECK_THAT(
-      error_of([&] {
-        model(Tensor::ones({2, 4, 4, 1}), pass);
-      }),
-      Catch::Contains("Model net: expected an input (None, 4, 4, 3) with at least one sample, got (2, 4, 4, 1)"));
-  CHECK_THAT(error_of([&] {
-               model(Tensor::ones({4, 4, 3}), pass);
-             }),
-             Catch::Contains("Model net: expected an input (None, 4, 4, 3) with at least one sample, got (4, 4, 3); "
-                             "reshape one sample to (1, 4, 4, 3)"));
-  CHECK_THAT(
-      error_of([&] {
-        model(Tensor::ones({0, 4, 4, 3}), pass);
-      }),
-      Catch::Contains("Model net: expected an input (None, 4, 4, 3) with at least one sample, got (0, 4, 4, 3)"));
-  CHECK_THAT(
-      error_of([&] {
-        model(Tensor::zeros({2, 4, 4, 3}, DType::uint8), pass);
-      }),
-      Catch::Contains(
-          "Model net: expected floating inputs, got uint8; predict() and DataLoader scale uint8 images to [0, 1]"));
+  CHECK(error_of([&] {
+          model(Tensor::ones({2, 4, 4, 1}), pass);
+        }) == "Model net: expected an input (None, 4, 4, 3) with at least one sample, got (2, 4, 4, 1)");
+  CHECK(error_of([&] {
+          model(Tensor::ones({4, 4, 3}), pass);
+        }) ==
+        "Model net: expected an input (None, 4, 4, 3) with at least one sample, got (4, 4, 3); reshape one sample to "
+        "(1, 4, 4, 3)");
+  CHECK(error_of([&] {
+          model(Tensor::ones({0, 4, 4, 3}), pass);
+        }) == "Model net: expected an input (None, 4, 4, 3) with at least one sample, got (0, 4, 4, 3)");
+  CHECK(error_of([&] {
+          model(Tensor::zeros({2, 4, 4, 3}, DType::uint8), pass);
+        }) == "Model net: expected floating inputs, got uint8; predict() and DataLoader scale uint8 images to [0, 1]");
 }
 
 TEST_CASE("equal seeds give equal weights, other seeds other weights, and each parameter has its own values") {
@@ -252,11 +248,9 @@ TEST_CASE("a model converted to float64 computes in it") {
   const Tensor result = run(model, x.to(DType::float64));
   CHECK(result.dtype() == DType::float64);
   CHECK(largest_difference(single, result) < 1e-6);
-  CHECK_THAT(error_of([&] { run(model, x); }),
-             Catch::Contains(
-                 "Dense dense_1: matmul: expected matrices of one type, got float32 and float64; convert with .to()"));
-  CHECK_THAT(error_of([&] { model.convert(DType::int64); }),
-             Catch::Contains("Model::convert: expected float32 or float64, got int64"));
+  CHECK(error_of([&] { run(model, x); }) ==
+        "Dense dense_1: matmul: expected matrices of one type, got float32 and float64; convert with .to()");
+  CHECK(error_of([&] { model.convert(DType::int64); }) == "Model::convert: expected float32 or float64, got int64");
 }
 
 TEST_CASE("in inference a model holds only activations that are still needed") {
