@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "framework/autograd/tape.hpp"
+#include "framework/ops/arithmetic.hpp"
 #include "framework/ops/axes.hpp"
 #include "framework/tensor/strided.hpp"
 #include "framework/tensor/tensor_text.hpp"
@@ -247,6 +248,18 @@ Variable flip(const Variable& x, const std::vector<int>& axes) {
   return x[indices];
 }
 
+namespace {
+
+/// The shape with an axis that is `times` as long. Error if no array can have it.
+Shape repeated_shape(std::string_view function, const Shape& shape, int axis, std::int64_t times) {
+  std::int64_t extent = 0;
+  check(!__builtin_mul_overflow(shape[axis], times, &extent),
+        "{}: expected extents below 2^63, got {} x {} for axis {}", function, times, shape[axis], axis);
+  return shape.replaced(axis, extent);
+}
+
+}  // namespace
+
 Variable tile(const Variable& x, const Extents& repetitions) {
   check(std::ssize(repetitions) == x.rank(), "tile: expected one number of repetitions for each axis of {}, got {}",
         x.shape(), repetitions.size());
@@ -254,7 +267,11 @@ Variable tile(const Variable& x, const Extents& repetitions) {
   for (int axis = 0; axis < x.rank(); ++axis) {
     const std::int64_t times = repetitions[static_cast<std::size_t>(axis)];
     check(times >= 1, "tile: expected 1 repetition or more for axis {}, got {}", axis, times);
-    if (times > 1) y = concatenate(std::vector<Variable>(static_cast<std::size_t>(times), y), axis);
+    if (times == 1) continue;
+    const Shape whole = repeated_shape("tile", y.shape(), axis, times);
+    std::int64_t outer = 1, inner = 1;
+    for (int i = 0; i < y.rank(); ++i) (i < axis ? outer : inner) *= y.dim(i);
+    y = reshape(broadcast_to(reshape(y, {outer, 1, inner}), {outer, times, inner}), whole);
   }
   return y;
 }
@@ -262,9 +279,10 @@ Variable tile(const Variable& x, const Extents& repetitions) {
 Variable repeat(const Variable& x, std::int64_t times, int axis) {
   axis = checked_axis("repeat", x.shape(), axis);
   check(times >= 1, "repeat: expected 1 repetition or more, got {}", times);
-  Extents rows;
-  for (std::int64_t i = 0; i < x.dim(axis); ++i) rows.insert(rows.end(), static_cast<std::size_t>(times), i);
-  return take(x, Tensor::labels(rows), axis);
+  Tensor rows = Tensor::empty({repeated_shape("repeat", x.shape(), axis, times)[axis]}, DType::int64);
+  auto* row = rows.mutable_data<std::int64_t>();
+  for (std::int64_t i = 0; i < x.dim(axis); ++i) row = std::fill_n(row, times, i);
+  return take(x, rows, axis);
 }
 
 Variable take(const Variable& x, const Tensor& indices, int axis) {

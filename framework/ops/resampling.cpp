@@ -86,7 +86,7 @@ Variable resize2d(const Variable& x, std::int64_t height, std::int64_t width, co
 Variable depth_to_space(const Variable& x, std::int64_t block_size) {
   const std::int64_t b = block_size;
   check_images("depth_to_space", x);
-  check(b >= 1 && x.dim(3) % (b * b) == 0,
+  check(b >= 1 && b <= x.dim(3) && x.dim(3) % b == 0 && x.dim(3) / b % b == 0,
         "depth_to_space: expected a block_size whose square divides the channels of {}, got {}", x.shape(), b);
   const std::int64_t n = x.dim(0), h = x.dim(1), w = x.dim(2), c = x.dim(3) / (b * b);
   return reshape(transpose(reshape(x, {n, h, w, b, b, c}), {0, 1, 3, 2, 4, 5}), {n, h * b, w * b, c});

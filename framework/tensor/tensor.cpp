@@ -98,22 +98,32 @@ Tensor Tensor::of(const Shape& shape, const std::vector<double>& values, DType d
   return result;
 }
 
+namespace {
+
+/// The numbers f(0), f(1), ..., converted to the type.
+template <class F>
+Tensor generated(std::int64_t count, DType dtype, F f) {
+  Tensor numbers = Tensor::empty({count}, DType::float64);
+  auto* values = numbers.mutable_data<double>();
+  for (std::int64_t i = 0; i < count; ++i) values[i] = f(i);
+  return dtype == DType::float64 ? numbers : Tensor::of({count}, numbers.to_vector(), dtype);
+}
+
+}  // namespace
+
 Tensor Tensor::arange(double begin, double end, double step, DType dtype) {
   check(std::isfinite(begin) && std::isfinite(end) && std::isfinite(step) && step != 0,
         "Tensor::arange: expected finite numbers and a step other than 0, got ({}, {}, {})", begin, end, step);
   const double count = std::max(0.0, std::ceil((end - begin) / step));
   check(count < 0x1p62, "Tensor::arange: expected less than 2^62 numbers, got {}", count);
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = begin + static_cast<double>(i) * step;
-  return of({std::ssize(values)}, values, dtype);
+  return generated(static_cast<std::int64_t>(count), dtype,
+                   [=](std::int64_t i) { return begin + static_cast<double>(i) * step; });
 }
 
 Tensor Tensor::linspace(double begin, double end, std::int64_t count, DType dtype) {
   check(count >= 0, "Tensor::linspace: expected a count of 0 or more, got {}", count);
-  std::vector<double> values(static_cast<std::size_t>(count), begin);
-  const auto last = static_cast<double>(count - 1);
-  for (std::size_t i = 1; i < values.size(); ++i) values[i] = std::lerp(begin, end, static_cast<double>(i) / last);
-  return of({count}, values, dtype);
+  const auto last = static_cast<double>(std::max<std::int64_t>(count - 1, 1));
+  return generated(count, dtype, [=](std::int64_t i) { return std::lerp(begin, end, static_cast<double>(i) / last); });
 }
 
 Tensor Tensor::eye(std::int64_t n, DType dtype) {

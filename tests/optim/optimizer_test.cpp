@@ -7,26 +7,14 @@
 #include "framework/ops/ops.hpp"
 #include "optim/adam.hpp"
 #include "optim/sgd.hpp"
-#include "tests/support/support.hpp"
+#include "tests/optim/parameters.hpp"
 
 namespace xtape {
 namespace {
 
 using test::error_of;
-
-Parameter parameter_of(const std::string& name, const std::vector<double>& values, bool trainable = true) {
-  return {name, Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::float64), trainable};
-}
-
-using Named = std::pair<Parameter, std::vector<double>>;
-
-Gradients gradients_of(const std::vector<Named>& values) {
-  Gradients gradients;
-  for (const auto& [parameter, elements] : values) {
-    gradients.add(parameter, Tensor::of(parameter.shape(), elements, parameter.dtype()));
-  }
-  return gradients;
-}
+using test::gradients_of;
+using test::parameter_of;
 
 TEST_CASE("a step changes the parameters with gradients and is counted") {
   const Parameter a = parameter_of("a", {1, 2});
@@ -156,7 +144,8 @@ TEST_CASE("a step that fails changes no weight, no slot and no state") {
     a.set_value(a.value().to(DType::float32));
     narrow.add(a, Tensor::ones({1}));
     a.set_value(a.value().to(DType::float64));  // converted between the backward pass and the step
-    CHECK_THAT(error_of([&] { adam.step(narrow); }), Catch::Contains("expected a gradient (1,) float64 for a"));
+    CHECK(error_of([&] { adam.step(narrow); }) ==
+          "Gradients: expected a gradient (1,) float64 for a, got (1,) float32");
     CHECK(unchanged());
   }
 }
@@ -232,8 +221,9 @@ TEST_CASE("clipping rejects gradients that are not finite and changes nothing") 
   CHECK(a.value().item() == 1);
   CHECK(b.value().to_vector() == std::vector<double>{2, 3});
   CHECK(sgd.iterations() == 0);
-  CHECK_THAT(error_of([&] { step(std::numeric_limits<double>::quiet_NaN()); }),
-             Catch::Contains("got one of norm nan for b"));
+  CHECK(error_of([&] { step(std::numeric_limits<double>::quiet_NaN()); }) ==
+        "SGD, step 0: expected gradients of finite norm, got one of norm nan for b; nothing was changed; lower the "
+        "learning rate, or find the op with FiniteCheck");
   sgd.step(gradients_of({{a, {5}}}));
   CHECK(a.value().item() == 0);
 }
@@ -269,8 +259,11 @@ TEST_CASE("a schedule is called once for each step, and its failure changes noth
   };
   minimize();
   CHECK(calls == 1);
-  CHECK_THAT(error_of([&] { sgd.step(gradients_of({{a, {1}}, {b, {1}}})); }), Catch::Contains("-1"));
-  CHECK_THAT(error_of([&] { minimize(); }), Catch::Contains("-1"));
+  CHECK(error_of([&] {
+          sgd.step(gradients_of({{a, {1}}, {b, {1}}}));
+        }) == "LearningRate: expected the schedule to give a finite number of at least 0, got -1 at iteration 1");
+  CHECK(error_of([&] { minimize(); }) ==
+        "LearningRate: expected the schedule to give a finite number of at least 0, got -1 at iteration 1");
   CHECK((a.value().item() == 0.5 && b.value().item() == 1.5));
 }
 
@@ -374,64 +367,6 @@ TEST_CASE("restoring adds or removes the state of unfrozen parameters as it was 
   CHECK(other.named_state().size() == 1);
 }
 
-TEST_CASE("groups select by name patterns or a predicate, and the first match is used") {
-  const std::vector<Parameter> p{parameter_of("a/conv/kernel", {1}), parameter_of("a/conv/bias", {1}),
-                                 parameter_of("b/kernel", {1}), parameter_of("b/bias", {1}),
-                                 parameter_of("c/gamma", {1})};
-  SGD sgd(p, {.learning_rate = 1,
-              .weight_decay = 0.5,
-              .groups = {{.names = {"a/*/bias"}, .frozen = true},
-                         {.names = {"*/bias", "*/gam[am]a"}, .weight_decay = 0},
-                         {.predicate = [](const Parameter& q) { return q.name() == "b/kernel"; },
-                          .learning_rate_factor = 0.25}}});
-  Gradients gradients;
-  for (const Parameter& parameter : p) gradients.add(parameter, Tensor::ones({1}, DType::float64));
-  sgd.step(gradients);
-  CHECK(p[0].value().item() == 1 - 1.5);
-  CHECK(p[1].value().item() == 1);
-  CHECK(p[2].value().item() == 1 - 0.25 * 1.5);
-  CHECK(p[3].value().item() == 0);
-  CHECK(p[4].value().item() == 0);
-  CHECK_THAT(sgd.settings(), Catch::Contains("group a/*/bias: learning_rate_factor 1, frozen true") &&
-                                 Catch::Contains("group */bias */gam[am]a: learning_rate_factor 1, weight_decay 0,") &&
-                                 Catch::Contains("group (predicate): learning_rate_factor 0.25, frozen false"));
-}
-
-TEST_CASE("a frozen group has no slots, and its gradients do not affect clipping") {
-  const Parameter a = parameter_of("a", {0}), b = parameter_of("b", {0});
-  SGD sgd({a, b}, {.learning_rate = 1, .momentum = 0.5, .clip_norm = 10, .groups = {{.names = {"b"}, .frozen = true}}});
-  CHECK(sgd.named_state().size() == 1);
-  sgd.step(gradients_of({{a, {3}}, {b, {1000}}}));
-  CHECK(sgd.gradient_norm() == 3);
-  CHECK(a.value().item() == -3);
-  CHECK(b.value().item() == 0);
-  CHECK_THAT(error_of([&] { sgd.step(gradients_of({{b, {1}}})); }), Catch::Contains("got none for any of the 2"));
-}
-
-TEST_CASE("one line excludes biases and normalization from weight decay") {
-  const Parameter kernel = parameter_of("dense/kernel", {1}), bias = parameter_of("dense/bias", {1});
-  AdamW adamw({kernel, bias}, {.weight_decay = 0.1, .groups = {{.names = {"*/bias"}, .weight_decay = 0}}});
-  adamw.step(gradients_of({{kernel, {0}}, {bias, {0}}}));
-  CHECK(kernel.value().item() == Approx(1 - 1e-3 * 0.1));
-  CHECK(bias.value().item() == 1);
-}
-
-TEST_CASE("groups that select nothing or have invalid numbers are rejected") {
-  const Parameter p = parameter_of("dense/kernel", {1});
-  CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"kernel"}}}}); }) ==
-        "SGD: expected each group to select a parameter that no group before it selects, got none for group 1 "
-        "\"kernel\"; names are paths such as dense/kernel");
-  CHECK_THAT(error_of([&] { SGD({p}, {.groups = {{}}}); }), Catch::Contains("got none for group 1"));
-  CHECK_THAT(error_of([&] {
-               SGD({p}, {.groups = {{.names = {"*"}}, {.names = {"dense/*"}}}});
-             }),
-             Catch::Contains("got none for group 2 \"dense/*\""));
-  CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"*"}, .learning_rate_factor = -1}}}); }) ==
-        "SGD: expected a finite learning_rate_factor of at least 0 in group 1, got -1");
-  CHECK(error_of([&] { SGD({p}, {.groups = {{.names = {"*"}, .weight_decay = -1}}}); }) ==
-        "SGD: expected a finite weight_decay of at least 0 in group 1, got -1");
-}
-
 TEST_CASE("invalid optimizer options are rejected") {
   const Parameter p = parameter_of("p", {1, 2});
   CHECK(error_of([&] { SGD({}, {}); }) == "SGD: expected at least one parameter, got none; pass model.parameters()");
@@ -445,7 +380,8 @@ TEST_CASE("invalid optimizer options are rejected") {
   CHECK(adam.iterations() == 0);
   auto state = adam.named_state();
   CHECK(error_of([&] { adam.restore(-1, state); }) == "Adam::restore: expected at least 0 iterations, got -1");
-  CHECK_THAT(error_of([&] { adam.restore(0, {}); }), Catch::Contains("expected a tensor p/m, got none"));
+  CHECK(error_of([&] { adam.restore(0, {}); }) ==
+        "Adam::restore: expected a tensor p/m, got none; is it the state of another model?");
   state[1].first = "q/v";
   CHECK(error_of([&] { adam.restore(0, state); }) ==
         "Adam::restore: expected a tensor p/v, got none; is it the state of another model?");
@@ -456,6 +392,9 @@ TEST_CASE("invalid optimizer options are rejected") {
 
 TEST_CASE("a gradient that is not finite is an Error and is never written") {
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const std::string advice =
+      "; lower the learning rate, look for a function without a finite derivative, such as sqrt at 0, or find the op "
+      "with check_finite (FiniteCheck in a custom loop)";
   for (const DType dtype : {DType::float32, DType::float64}) {
     for (const double wrong : {nan, inf, -inf}) {
       const Parameter a("a", Tensor::ones({3}, dtype)), b("b", Tensor::ones({3}, dtype));
@@ -463,14 +402,16 @@ TEST_CASE("a gradient that is not finite is an Error and is never written") {
       Gradients gradients;
       gradients.add(a, Tensor::ones({3}, dtype));
       gradients.add(b, Tensor::of({3}, {1, wrong, 1}, dtype));
-      CHECK_THAT(error_of([&] { adam.step(gradients); }),
-                 Catch::Contains("Adam, step 0: expected finite gradients, got b with (3,): min 1"));
+      CHECK(error_of([&] { adam.step(gradients); }) ==
+            "Adam, step 0: expected finite gradients, got b with (3,): min 1, mean 1, max 1, 1 of 3 not finite" +
+                advice);
       CHECK(a.value().to_vector() == std::vector<double>{1, 1, 1});
       CHECK(adam.iterations() == 0);
       ForwardPass pass(Mode::training);  // the loss is finite: the factor is of the derivative alone
       const Variable x = pass.parameter(b);
       const Variable y = record("wrong", x.value(), {{x, [wrong](const Variable& dy) { return dy * wrong; }}});
-      CHECK_THAT(error_of([&] { adam.minimize(sum(y), pass); }), Catch::Contains("expected finite gradients, got b"));
+      CHECK(error_of([&] { adam.minimize(sum(y), pass); }) ==
+            "Adam, step 0: expected finite gradients, got b with (3,): none of 3 finite" + advice);
       CHECK(b.value().to_vector() == std::vector<double>{1, 1, 1});
       for (const bool minimizes : {false, true}) {
         const Parameter c("c", Tensor::ones({3}, dtype));

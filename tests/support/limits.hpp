@@ -1,4 +1,4 @@
-// Numbers on both sides of the limits of a check.
+// Whole messages of Errors, and numbers on both sides of the limits of a check.
 #pragma once
 
 #include <cmath>
@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "tests/support/support.hpp"
 
@@ -35,6 +36,15 @@ inline void number_limits(const std::string& message, const std::function<void(d
                           const std::string& rest = "") {
   check_limits<double>(message, use, accepted, refused, rest);
   check_limits<double>(message, use, {}, {std::numeric_limits<double>::quiet_NaN()}, rest);
+}
+
+/// A call and the whole message of the Error that it throws.
+struct Refused {
+  std::string message;
+  std::function<void()> action;
+};
+inline void check_messages(const std::vector<Refused>& rows) {
+  for (const Refused& row : rows) CHECK(error_of(row.action) == row.message);
 }
 
 inline constexpr double infinite = std::numeric_limits<double>::infinity();

@@ -7,20 +7,7 @@
 #include "tests/support/limits.hpp"
 
 namespace xtape {
-namespace {
-
 using namespace test;
-
-struct Refused {
-  std::string message;
-  std::function<void()> action;
-};
-
-void check_messages(const std::vector<Refused>& rows) {
-  for (const Refused& row : rows) CHECK(error_of(row.action) == row.message);
-}
-
-}  // namespace
 
 TEST_CASE("functions of an undefined tensor say so, with their names") {
   const Tensor none, one = Tensor::ones({1});
@@ -67,6 +54,10 @@ TEST_CASE("invalid arguments of tensors and shapes are errors with the values th
        [] { Tensor::arange(1, 2, std::nan("")); }},
       {"Tensor::arange: expected less than 2^62 numbers, got 4.611686018427388e+18",
        [] { Tensor::arange(0, 0x1p62, 1); }},
+      {"Tensor: expected memory for (1152921504606846976,) of float64 (9223372036.9 GB), got none from the system",
+       [] { Tensor::linspace(0, 1, std::int64_t{1} << 60); }},
+      {"Tensor: expected memory for (1152921504606846976,) of float64 (9223372036.9 GB), got none from the system",
+       [] { Tensor::arange(0, 0x1p60); }},
       {"Tensor::linspace: expected a count of 0 or more, got -1", [] { Tensor::linspace(0, 1, -1); }},
       {"Tensor::eye: expected 0 rows or more, got -1", [] { Tensor::eye(-1); }},
       {"Tensor::item: expected one element, got shape (2, 3)", [&] { x.item(); }},
