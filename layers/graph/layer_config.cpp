@@ -182,8 +182,8 @@ void ConfigReader::read_field(const char* name, bool required, const std::functi
 
 void ConfigReader::finish() const {
   for (const ConfigField& field : config_.fields) {
-    check(std::ranges::find(known_, field.name) != known_.end(), "expected the options {}, got \"{:.60}\"",
-          fmt::join(known_, ", "), field.name);
+    check(std::ranges::find(known_, field.name) != known_.end(), "expected {}, got \"{:.60}\"",
+          known_.empty() ? "no options" : fmt::format("the options {}", fmt::join(known_, ", ")), field.name);
     check(std::ranges::count(config_.fields, field.name, &ConfigField::name) == 1,
           "{}: expected one value, got several", field.name);
   }

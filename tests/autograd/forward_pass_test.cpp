@@ -139,7 +139,8 @@ TEST_CASE("wrong use of a pass gives a clear error") {
         needed + "a constant (in inference nothing is recorded: use Mode::training, or .record = true)");
   CHECK(error_of([&] { pass.gradient(x); }) ==
         "ForwardPass::gradient: expected a pass that has run backward, got one that has not");
-  CHECK_THAT(error_of([&] { pass.watch(Tensor::labels({1})); }), Catch::Contains("floating tensor, got int64"));
+  CHECK(error_of([&] { pass.watch(Tensor::labels({1})); }) ==
+        "ForwardPass::watch: expected a floating tensor, got int64 of shape (1,)");
 
   ForwardPass other(Mode::training);
   const Variable z = other.watch(f64({1, 2}));
@@ -163,8 +164,10 @@ TEST_CASE("a failed backward pass makes the pass unusable, with a clear error") 
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(f64({1, 2}));
   const Variable y = record("fails", x.value(), {{x, [](const Tensor&) -> Tensor { fail("no derivative today"); }}});
-  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }), Catch::Contains("no derivative today"));
-  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has run backward"));
+  CHECK(error_of([&] { pass.backward(sum(y)); }) == "no derivative today");
+  CHECK(error_of([&] { x + 1.0; }) ==
+        "add: expected a variable of a pass that is still recording, got one whose pass has run backward; start a new "
+        "ForwardPass, or call detached() to use its value");
 }
 
 TEST_CASE("random numbers of a training pass require its step number") {
@@ -172,7 +175,8 @@ TEST_CASE("random numbers of a training pass require its step number") {
   CHECK_THAT(error_of([&] { dropout(Tensor::ones({4}), 0.5, pass); }),
              Catch::Equals("ForwardPass: expected PassOptions::step for random numbers (dropout), so that every step "
                            "draws others, got none; make the pass with {.step = optimizer.iterations()}"));
-  CHECK_THAT(error_of([&] { dropout(Tensor::labels({4}), 0.5, pass); }), Catch::Contains("got int64"));
+  CHECK(error_of([&] { dropout(Tensor::labels({4}), 0.5, pass); }) ==
+        "dropout: expected float32 or float64, got int64");
   ForwardPass inference(Mode::inference);
   CHECK(dropout(Tensor::ones({4}), 0.5, inference).value().at({0}) == 1);
 }
@@ -184,7 +188,9 @@ TEST_CASE("a variable that outlives its pass keeps its value and is rejected by 
     x = pass.watch(f64({1, 2})) * 3.0;
   }
   CHECK(x.value().to_vector() == std::vector<double>{3, 6});
-  CHECK_THAT(error_of([&] { x + 1.0; }), Catch::Contains("whose pass has ended"));
+  CHECK(error_of([&] { x + 1.0; }) ==
+        "add: expected a variable of a living ForwardPass, got one whose pass has ended; keep the pass in scope, or "
+        "call detached() to use its value");
   CHECK((x.detached() + 1.0).value().to_vector() == std::vector<double>{4, 7});
 }
 
@@ -283,10 +289,12 @@ TEST_CASE("undefined tensors and invalid steps are rejected by name") {
         }) == "mine: expected a value to record, got an undefined tensor");
   CHECK(error_of([&] { Gradients().add(Parameter("w", Tensor::ones({2})), none); }) ==
         "Gradients: expected a gradient (2,) float32 for w, got undefined float32");
-  CHECK_THAT(error_of([&] { relu(none); }), Catch::Contains("relu: expected an array, got an undefined tensor"));
-  CHECK_THAT(error_of([&] { x + Variable(none); }),
-             Catch::Contains("add: expected two arrays, got shapes (2, 3) and undefined"));
-  CHECK_THAT(error_of([&] { matmul(none, x); }), Catch::Contains("got undefined and (2, 3)"));
+  CHECK(error_of([&] { relu(none); }) ==
+        "relu: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  CHECK(error_of([&] { x + Variable(none); }) ==
+        "add: expected two arrays, got shapes (2, 3) and undefined (was one moved from, or never set?)");
+  CHECK(error_of([&] { matmul(none, x); }) ==
+        "matmul: expected arrays of 2 axes or more, got undefined and (2, 3); reshape a vector to (1, k) or (k, 1)");
   for (const std::int64_t step : {std::int64_t{-1}, std::int64_t{1} << 42}) {
     ForwardPass dropping(Mode::training, {.step = step});
     CHECK_THAT(error_of([&] { dropout(Tensor::ones({2}), 0.5, dropping); }),

@@ -82,7 +82,7 @@ TEST_CASE("gradients that do not match are rejected, and a failed sum changes no
         "Gradients: expected a gradient (2,) float64 for a, got (3,) float64");
   const Gradients y = gradients_of({{b, {1}}, {a, {1, 2}}});
   a.set_value(Tensor::ones({2}));  // converted after the gradients were computed
-  CHECK_THAT(error_of([&] { x += y; }), Catch::Contains("expected a gradient (2,) float32 for a"));
+  CHECK(error_of([&] { x += y; }) == "Gradients: expected a gradient (2,) float32 for a, got (2,) float64");
   CHECK(x[b].item() == 1);
   CHECK_FALSE(x.contains(a));
 }
@@ -106,7 +106,7 @@ TEST_CASE("gradients are clipped by their norm and by value") {
   CHECK(g[b].to_vector() == Values{-1.625, -1.625});
   CHECK(error_of([&] { g.clip_norm(0); }) == "Gradients::clip_norm: expected a norm above 0, got 0");
   CHECK(error_of([&] { g.clip_value(-1); }) == "Gradients::clip_value: expected a value above 0, got -1");
-  CHECK_THAT(error_of([&] { g.clip_norm(std::nan("")); }), Catch::Contains("got nan"));
+  CHECK(error_of([&] { g.clip_norm(std::nan("")); }) == "Gradients::clip_norm: expected a norm above 0, got nan");
 }
 
 TEST_CASE("the norm of gradients is correct if squares overflow or underflow, and over many pieces") {
@@ -162,7 +162,8 @@ TEST_CASE("state updates are deferred until commit, composed in order and writte
   CHECK(state.value().item() == 8);
   pass.commit();
   CHECK(state.value().item() == 8);
-  CHECK_THAT(error_of([&] { pass.update(state, plus_one); }), Catch::Contains("updates are not written yet"));
+  CHECK(error_of([&] { pass.update(state, plus_one); }) ==
+        "ForwardPass::update: expected a pass whose updates are not written yet, got another for state");
   { ForwardPass(Mode::training).update(state, plus_one); }
   CHECK(state.value().item() == 8);
 }
@@ -195,7 +196,8 @@ TEST_CASE("a new value of another shape or type, or none, is rejected, and nothi
     CHECK((first.value().item() == 1 && state.value().item() == 3));
   }
   ForwardPass pass(Mode::training);
-  CHECK_THAT(error_of([&] { pass.update(state, nullptr); }), Catch::Contains("got an empty one"));
+  CHECK(error_of([&] { pass.update(state, nullptr); }) ==
+        "ForwardPass::update: expected a function of the old value of state, got an empty one");
 }
 
 TEST_CASE("state updates of a recomputed block are applied once") {
@@ -218,6 +220,7 @@ TEST_CASE("state updates of a recomputed block are applied once") {
   ForwardPass forgetful(Mode::training, {.step = 0});
   const Variable y = forgetful.watch(Tensor::of({1}, {3}, DType::float64));
   const Variable loss = sum(recomputed({y}, {}, part, forgetful));
-  CHECK_THAT(error_of([&] { forgetful.backward(loss); }),
-             Catch::Contains("expected all trainable parameters that its function uses, got none for w"));
+  CHECK(error_of([&] { forgetful.backward(loss); }) ==
+        "recomputed: expected all trainable parameters that its function uses, got none for w; list it among the "
+        "parameters");
 }

@@ -69,8 +69,8 @@ TEST_CASE("a profiler and a finite check observe one pass together") {
   const Variable x = pass.watch(Tensor::zeros({2}));
   pass.begin_layer("root");
   const Variable y = sqrt(x);
-  CHECK_THAT(error_of([&] { pass.backward(sum(y)); }),
-             Catch::Contains("step 3, layer root, sqrt: expected a finite derivative number 0"));
+  CHECK(error_of([&] { pass.backward(sum(y)); }) ==
+        "step 3, layer root, sqrt: expected a finite derivative number 0, got (2,): none of 2 finite");
   REQUIRE(profiler.activities().size() == 1);
   CHECK(profiler.activities()[0].name == "root");
 }

@@ -66,10 +66,12 @@ TEST_CASE("a write that changes the shape, or the type in place, is rejected") {
   CHECK(error_of([&] { w.modify([](Tensor& value) { value = Tensor::ones({3}); }); }) ==
         "Parameter w: expected modify() to keep float32 (2,), got float32 (3,); use set_value() to change the type");
   CHECK(w.value().to_vector() == std::vector<double>{0, 0});
-  CHECK_THAT(error_of([&] { w.modify([](Tensor& value) { value = value.to(DType::float64); }); }),
-             Catch::Contains("got float64 (2,)"));
-  CHECK_THAT(error_of([&] { w.modify([](Tensor& value) { value = Tensor(); }); }), Catch::Contains("got undefined"));
-  CHECK_THAT(error_of([&] { w.modify(nullptr); }), Catch::Contains("got an empty one"));
+  CHECK(error_of([&] { w.modify([](Tensor& value) { value = value.to(DType::float64); }); }) ==
+        "Parameter w: expected modify() to keep float32 (2,), got float64 (2,); use set_value() to change the type");
+  CHECK(error_of([&] { w.modify([](Tensor& value) { value = Tensor(); }); }) ==
+        "Parameter w: expected modify() to keep float32 (2,), got undefined; use set_value() to change the type");
+  CHECK(error_of([&] { w.modify(nullptr); }) ==
+        "Parameter w: expected a function that changes the value, got an empty one");
   w.set_value(Tensor::ones({2}, DType::float64));
   CHECK(w.dtype() == DType::float64);
 }

@@ -100,20 +100,27 @@ TEST_CASE("the output of an op without a second derivative can be an input of a 
   const Variable loss = sum(pooled * pooled);
   CHECK(gradients(loss, {pooled})[0].value().item() == Approx(2 * pooled.value().item()));
   CHECK(identical(gradients(normalized, {normalized}, normalized.value())[0].value(), normalized.value()));
-  CHECK_THAT(error_of([&] { gradients(loss, {pooled, normalized}); }), Catch::Contains("max_pool2d has a derivative"));
+  CHECK(error_of([&] {
+          gradients(loss, {pooled, normalized});
+        }) == "gradients: max_pool2d has a derivative that can't be differentiated again");
 }
 
 TEST_CASE("an op without a second derivative is named when one is needed") {
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({1, 2, 2, 1}));
-  CHECK_THAT(error_of([&] { gradients(sum(max_pool2d(x, {.size = 2})), {x}); }),
-             Catch::Contains("max_pool2d has a derivative that can't be differentiated again"));
+  CHECK(error_of([&] { gradients(sum(max_pool2d(x, {.size = 2})), {x}); }) ==
+        "gradients: max_pool2d has a derivative that can't be differentiated again");
   const auto normalized = batch_norm(x, Tensor::ones({1}), Tensor::zeros({1}), 1e-3).y;
-  CHECK_THAT(error_of([&] { gradients(sum(normalized), {x}); }), Catch::Contains("batch_norm has a derivative"));
-  CHECK_THAT(error_of([&] { gradients(x, {x}); }), Catch::Contains("output of one element"));
-  CHECK_THAT(error_of([&] { gradients(Variable(Tensor::ones({})), {x}); }), Catch::Contains("got a constant"));
+  CHECK(error_of([&] { gradients(sum(normalized), {x}); }) ==
+        "gradients: batch_norm has a derivative that can't be differentiated again");
+  CHECK(error_of([&] { gradients(x, {x}); }) ==
+        "gradients: expected an output of one element, got shape (1, 2, 2, 1); give a cotangent");
+  CHECK(error_of([&] { gradients(Variable(Tensor::ones({})), {x}); }) ==
+        "gradients: expected an output and inputs that are tracked by one recording pass, got a constant");
   pass.backward(sum(x));
-  CHECK_THAT(error_of([&] { gradients(sum(x), {x}); }), Catch::Contains("has run backward"));
+  CHECK(error_of([&] { gradients(sum(x), {x}); }) ==
+        "sum: expected a variable of a pass that is still recording, got one whose pass has run backward; start a new "
+        "ForwardPass, or call detached() to use its value");
 }
 
 TEST_CASE("a pullback that takes tensors is not differentiable, even if it returns a Variable") {
@@ -137,7 +144,8 @@ TEST_CASE("a pullback that takes tensors is not differentiable, even if it retur
   CHECK(Pullback([x](const Variable& dy) { return 2.0 * x * dy; }).differentiable());
   CHECK(Pullback([x](const auto& dy) { return 2.0 * x * dy; }).differentiable());
   CHECK(Pullback([x](const Variable& dy, const Variable&) { return 2.0 * x * dy; }).differentiable());
-  CHECK_THAT(message([v](const Tensor& dy) { return 2.0 * v * dy; }, x), Catch::Contains("square"));
+  CHECK(message([v](const Tensor& dy) { return 2.0 * v * dy; }, x) ==
+        "gradients: square has a derivative that can't be differentiated again");
   const Variable first = gradients(sum(square(x, [x](const Variable& dy) { return 2.0 * x * dy; })), {x})[0];
   CHECK(gradients(sum(first), {x})[0].value().to_vector() == std::vector<double>{2, 2});
   ForwardPass numbers(Mode::training);

@@ -211,9 +211,10 @@ TEST_CASE("arguments are checked before anything is sent") {
           fmt::format("broadcast: expected a rank in [0, {}), got {}", size, size));
     PendingTensor none;
     CHECK_FALSE(none.ready());
-    CHECK_THAT(test::error_of([&] { none.wait(); }), Contains("expected an operation to wait for, got none"));
+    CHECK(test::error_of([&] { none.wait(); }) ==
+          "PendingTensor: expected an operation to wait for, got none; its result is returned once");
   }
-  CHECK_THAT(test::error_of([] { thread_communicators(0); }), Contains("expected 1 to 1024 ranks, got 0"));
-  CHECK_THAT(test::error_of([] { thread_communicators(1, {.timeout = std::chrono::milliseconds(0)}); }),
-             Contains("expected a timeout above 0, got 0 ms"));
+  CHECK(test::error_of([] { thread_communicators(0); }) == "thread_communicators: expected 1 to 1024 ranks, got 0");
+  CHECK(test::error_of([] { thread_communicators(1, {.timeout = std::chrono::milliseconds(0)}); }) ==
+        "thread_communicators: expected a timeout above 0, got 0 ms");
 }

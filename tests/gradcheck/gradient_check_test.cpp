@@ -206,14 +206,13 @@ TEST_CASE("the checker rejects what it cannot check") {
                static_cast<void>(check_gradient_at(softplus, {{"x", Tensor::ones({2})}}));
              }),
              Catch::Equals("check_gradient: expected float64 inputs, got float32 for x"));
-  CHECK_THAT(error_of([] {
-               static_cast<void>(check_gradient(softplus, {{2}, {2}}));
-             }),
-             Catch::Contains("1 input shapes"));
+  CHECK(error_of([] {
+          static_cast<void>(check_gradient(softplus, {{2}, {2}}));
+        }) == "check_gradient: expected 1 input shapes for a function of 1 inputs, got 2");
   CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.step = 0})); }),
              Catch::Equals("check_gradient: expected a step above 0, got 0"));
-  CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.low = 1, .high = 1})); }),
-             Catch::Contains("low < high"));
+  CHECK(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.low = 1, .high = 1})); }) ==
+        "check_gradient: expected low < high, got 1 and 1");
   CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.directions = 0})); }),
              Catch::Equals("check_gradient: expected at least one direction, got 0"));
   CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.order = 3})); }),

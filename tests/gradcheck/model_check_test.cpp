@@ -153,14 +153,14 @@ TEST_CASE("the model check rejects what it cannot check") {
   const Model model = conv_net();
   const auto whole = [](const Variable& y) { return y; };
   const Tensor images = data(model, 2).images;
-  CHECK_THAT(error_of([&] { static_cast<void>(check_model(model, images, whole)); }),
-             Catch::Contains("check_model: expected a loss of one number, got shape (2, 6)"));
-  CHECK_THAT(error_of([&] { static_cast<void>(check_model(model, Tensor::labels({1}), whole)); }),
-             Catch::Contains("floating images"));
-  CHECK_THAT(error_of([&] { static_cast<void>(check_on_data(model, 2, {.directions = 0, .directions_each = 0})); }),
-             Catch::Contains("at least one direction"));
-  CHECK_THAT(error_of([&] { static_cast<void>(check_on_data(model, 2, {.change = 0})); }),
-             Catch::Contains("steps above 0"));
+  CHECK(error_of([&] { static_cast<void>(check_model(model, images, whole)); }) ==
+        "check_model: expected a loss of one number, got shape (2, 6)");
+  CHECK(error_of([&] { static_cast<void>(check_model(model, Tensor::labels({1}), whole)); }) ==
+        "check_model: expected floating images, got int64");
+  CHECK(error_of([&] { static_cast<void>(check_on_data(model, 2, {.directions = 0, .directions_each = 0})); }) ==
+        "check_model: expected at least one direction, got 0 and 0");
+  CHECK(error_of([&] { static_cast<void>(check_on_data(model, 2, {.change = 0})); }) ==
+        "check_model: expected steps above 0, got 0, 1e-06 and 0.001");
 }
 
 TEST_CASE("constant parameters have a separate tolerance, and unused ones have the gradient 0") {

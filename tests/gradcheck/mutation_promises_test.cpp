@@ -57,7 +57,7 @@ TEST_CASE("mutations: what one call saves and another overwrites is rejected") {
                   {{x, [shared](const Tensor& dy) { return right_square(dy, *shared); }}});
   };
   CHECK_THAT(report_of(stale, {{3}}),
-             Catch::Contains("used twice in a pass, the function does not give twice the gradient"));
+             Catch::Contains("problem: input 0: used twice in a pass, the function does not give twice the gradient"));
 }
 
 TEST_CASE("mutations: a derivative that adds to its earlier result is rejected") {
@@ -75,13 +75,13 @@ TEST_CASE("mutations: an op that writes to its input or to dy is rejected") {
     if (data) const_cast<double*>(data)[0] += 1e-9;
     return square(x);
   };
-  CHECK_THAT(report_of(vandal, {{3}}), Catch::Contains("the function writes to its input"));
+  CHECK_THAT(report_of(vandal, {{3}}), Catch::Contains("problem: input 0: the function writes to its input"));
   const auto greedy = squared_with([](const Tensor& dy, const Tensor& x) {
     const Tensor dx = right_square(dy, x);
     if (dy.dtype() == DType::float64) const_cast<double*>(dy.data<double>())[0] = 0;
     return dx;
   });
-  CHECK_THAT(report_of(greedy, {{3}}), Catch::Contains("the derivative writes to the cotangent"));
+  CHECK_THAT(report_of(greedy, {{3}}), Catch::Contains("problem: the derivative writes to the cotangent"));
 }
 
 TEST_CASE("mutations: derivatives of a wrong shape or type are reported, not thrown") {
@@ -101,7 +101,8 @@ TEST_CASE("mutations: a derivative that is wrong in float32 alone is rejected") 
     const double factor = x.dtype() == DType::float32 ? 1.001 : 1;
     return changed(right_square(dy, x), [=](double v, std::int64_t) { return factor * v; });
   });
-  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("the gradient in float32 is off by 0.001"));
+  CHECK_THAT(report_of(wrong, {{3}}),
+             Catch::Contains("problem: input 0: the gradient in float32 is off by 0.001 of its largest"));
   CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
 }
 
@@ -111,7 +112,7 @@ TEST_CASE("mutations: a value that is wrong in float32 alone is rejected") {
     return record("square", changed(square(x.detached()).value(), [=](double v, std::int64_t) { return factor * v; }),
                   {{x, [x = x.value()](const Tensor& dy) { return right_square(dy, x); }}});
   };
-  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("the value in float32 is another"));
+  CHECK_THAT(report_of(wrong, {{3}}), Catch::Contains("problem: the value in float32 is another"));
   CHECK(check_gradient(wrong, {{3}}, {.float32 = false}));
 }
 
@@ -125,7 +126,7 @@ TEST_CASE("mutations: a joint derivative that depends on which inputs are tracke
                   });
   };
   CHECK_THAT(report_of(product, {{3}, {3}}),
-             Catch::Contains("its gradient is another when the other inputs are constants"));
+             Catch::Contains("problem: input 0: its gradient is another when the other inputs are constants"));
 }
 
 TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong is rejected") {
@@ -134,8 +135,9 @@ TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong i
     const Variable y = a * b;
     return same ? y * 2.0 : y;
   };
-  CHECK_THAT(report_of(product, {{3}, {3}}),
-             Catch::Contains("one variable as both does not get the sum of their gradients"));
+  CHECK_THAT(
+      report_of(product, {{3}, {3}}),
+      Catch::Contains("problem: input 0 and input 1: one variable as both does not get the sum of their gradients"));
 }
 
 TEST_CASE("mutations: a random function is rejected unless it is declared") {

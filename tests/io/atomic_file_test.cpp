@@ -134,9 +134,9 @@ TEST_CASE("write_atomically names the path and the reason of a failure") {
                  Contains("none/file"));
   CHECK_THAT(error_of([&] { write_text(folder.path(), "x"); }),
              Contains(folder.path().string()) && Contains("expected the name of a file, got the folder \""));
-  CHECK_THAT(error_of([&] { write_text("", "x"); }), Contains("expected the name of a file, got the folder \"\""));
-  CHECK_THAT(error_of([&] { write_text("/dev/full", "x"); }),
-             Contains("expected a file to write to, got /dev/full, which is a device or a pipe"));
+  CHECK(error_of([&] { write_text("", "x"); }) == "expected the name of a file, got the folder \"\"");
+  CHECK(error_of([&] { write_text("/dev/full", "x"); }) ==
+        "expected a file to write to, got /dev/full, which is a device or a pipe");
   CHECK_THAT(error_of([&] { write_text("/proc/file", "x"); }), Contains("/proc/file"));
 }
 

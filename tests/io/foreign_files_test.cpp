@@ -127,20 +127,19 @@ TEST_CASE("extensions may be in lower or upper case") {
 TEST_CASE("names are UTF-8 without control characters") {
   for (const std::string good : {"", "a b", "d\u00f6g", "\u732b", "\U0001F600"}) check_name(good);
   CHECK(error_of([] { check_name("caf\xe9"); }) == "expected text in UTF-8, got byte 0xe9 after 3 others");
-  CHECK_THAT(error_of([] { check_name("a\nb"); }),
-             Contains("expected text without control characters, got byte 0x0a after 1 others"));
-  CHECK_THAT(error_of([] { check_name("\x7f"); }),
-             Contains("expected text without control characters, got byte 0x7f after 0 others"));
-  CHECK_THAT(error_of([] { check_name("a\u0080"); }),
-             Contains("expected text without control characters, got byte 0x80 after 2 others"));
-  CHECK_THAT(error_of([] { check_name("\u009f"); }),
-             Contains("expected text without control characters, got byte 0x9f after 1 others"));
+  CHECK(error_of([] { check_name("a\nb"); }) ==
+        "expected text without control characters, got byte 0x0a after 1 others");
+  CHECK(error_of([] { check_name("\x7f"); }) ==
+        "expected text without control characters, got byte 0x7f after 0 others");
+  CHECK(error_of([] { check_name("a\u0080"); }) ==
+        "expected text without control characters, got byte 0x80 after 2 others");
+  CHECK(error_of([] { check_name("\u009f"); }) ==
+        "expected text without control characters, got byte 0x9f after 1 others");
   check_name("\u00a0");
   CHECK(error_of([] { check_class_names({"a", ""}); }) == "class_names[1]: expected a name, got an empty text");
-  CHECK_THAT(error_of([] {
-               check_class_names({"a", "b", "a"});
-             }),
-             Contains("class_names[2]: expected different names, got \"a\" twice"));
+  CHECK(error_of([] {
+          check_class_names({"a", "b", "a"});
+        }) == "class_names[2]: expected different names, got \"a\" twice");
   CHECK(printable("a\n\xe9 \u00f6\u0085") == "a?? \u00f6?");
 }
 

@@ -138,6 +138,6 @@ TEST_CASE("load_idx names missing files and folders") {
   CHECK_THAT(error_of([&] { load_idx(folder.path()); }), Contains(folder.path().string()) &&
                                                              Contains("load_idx: expected a file, got ") &&
                                                              Contains("which is a folder"));
-  CHECK_THAT(error_of([&] { load_idx("/dev/zero"); }),
-             Contains("load_idx: expected a file, got /dev/zero, which is a device or a pipe"));
+  CHECK(error_of([&] { load_idx("/dev/zero"); }) ==
+        "load_idx: expected a file, got /dev/zero, which is a device or a pipe");
 }

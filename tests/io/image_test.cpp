@@ -257,12 +257,11 @@ TEST_CASE("write_png writes files that read_image reads, and rejects tensors tha
   CHECK(identical(to_grey(read_image(folder / "a.png")), grey));
   CHECK(entries_in(folder.path()) == 1);
   const auto error = [&](const Tensor& image) { return error_of([&] { write_png(folder / "b.png", image); }); };
-  CHECK_THAT(error(photo.to(DType::float32)), Contains("encode_png: expected an image (height, width, 3 or 1) of uint8 "
-                                                       "with 1 to 2^28 pixels, got float32 (40, 56, 3)"));
-  CHECK_THAT(
-      error(photo.reshaped({40, 168})),
-      Contains(
-          "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got uint8 (40, 168)"));
+  CHECK(
+      error(photo.to(DType::float32)) ==
+      "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got float32 (40, 56, 3)");
+  CHECK(error(photo.reshaped({40, 168})) ==
+        "encode_png: expected an image (height, width, 3 or 1) of uint8 with 1 to 2^28 pixels, got uint8 (40, 168)");
   CHECK_THAT(error_of([&] { write_png(folder / "none" / "b.png", grey); }),
              Contains("expected to write ") && Contains("got no folder ") && Contains("make it first"));
   CHECK(entries_in(folder.path()) == 1);
@@ -280,12 +279,11 @@ TEST_CASE("a side of an image may be longer than a million pixels") {
 }
 
 TEST_CASE("to_grey uses the weights of ITU-R BT.601") {
-  CHECK_THAT(error_of([] { to_grey(Tensor()); }),
-             Contains("to_grey: expected an image (height, width, 3) of uint8, got an undefined tensor"));
+  CHECK(error_of([] { to_grey(Tensor()); }) ==
+        "to_grey: expected an image (height, width, 3) of uint8, got an undefined tensor");
   const Tensor image = rgb(2, 2, {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255});
   CHECK(identical(to_grey(image), Tensor::of({2, 2, 1}, {76, 150, 29, 255}, DType::uint8)));
-  CHECK_THAT(error_of([&] {
-               to_grey(image.reshaped({2, 6}));
-             }),
-             Contains("to_grey: expected an image (height, width, 3) of uint8, got uint8 (2, 6)"));
+  CHECK(error_of([&] {
+          to_grey(image.reshaped({2, 6}));
+        }) == "to_grey: expected an image (height, width, 3) of uint8, got uint8 (2, 6)");
 }

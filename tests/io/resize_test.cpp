@@ -9,7 +9,6 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Contains;
 
 namespace {
 
@@ -89,24 +88,22 @@ TEST_CASE("resize_image agrees with Pillow") {
 
 TEST_CASE("resize_image rejects tensors that are not images, and invalid sizes") {
   const Tensor image = noise(4, 4, 3);
-  CHECK_THAT(error_of([&] { resize_image(image.to(DType::float32), 2, 2); }),
-             Contains("resize_image: expected an image (height, width, channels) of uint8, got float32 (4, 4, 3)"));
-  CHECK_THAT(error_of([&] {
-               resize_image(image.reshaped({4, 12}), 2, 2);
-             }),
-             Contains("resize_image: expected an image (height, width, channels) of uint8, got uint8 (4, 12)"));
-  CHECK_THAT(error_of([] { resize_image(Tensor(), 2, 2); }),
-             Contains("resize_image: expected an image (height, width, channels) of uint8, got an undefined tensor"));
-  CHECK_THAT(error_of([&] {
-               resize_image(Tensor::zeros({0, 4, 3}, DType::uint8), 2, 2);
-             }),
-             Contains("resize_image: expected an image (height, width, channels) of uint8, got uint8 (0, 4, 3)"));
-  CHECK_THAT(error_of([&] { resize_image(image, 0, 2); }),
-             Contains("resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 0 x 2"));
-  CHECK_THAT(error_of([&] { resize_image(image, 2, -1); }),
-             Contains("resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 2 x -1"));
-  CHECK_THAT(error_of([&] { resize_image(image, 1, 65537); }),
-             Contains("resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 1 x 65537"));
-  CHECK_THAT(error_of([&] { resize_image(image, 65536, 65536); }),
-             Contains("resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 65536 x 65536"));
+  CHECK(error_of([&] { resize_image(image.to(DType::float32), 2, 2); }) ==
+        "resize_image: expected an image (height, width, channels) of uint8, got float32 (4, 4, 3)");
+  CHECK(error_of([&] {
+          resize_image(image.reshaped({4, 12}), 2, 2);
+        }) == "resize_image: expected an image (height, width, channels) of uint8, got uint8 (4, 12)");
+  CHECK(error_of([] { resize_image(Tensor(), 2, 2); }) ==
+        "resize_image: expected an image (height, width, channels) of uint8, got an undefined tensor");
+  CHECK(error_of([&] {
+          resize_image(Tensor::zeros({0, 4, 3}, DType::uint8), 2, 2);
+        }) == "resize_image: expected an image (height, width, channels) of uint8, got uint8 (0, 4, 3)");
+  CHECK(error_of([&] { resize_image(image, 0, 2); }) ==
+        "resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 0 x 2");
+  CHECK(error_of([&] { resize_image(image, 2, -1); }) ==
+        "resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 2 x -1");
+  CHECK(error_of([&] { resize_image(image, 1, 65537); }) ==
+        "resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 1 x 65537");
+  CHECK(error_of([&] { resize_image(image, 65536, 65536); }) ==
+        "resize_image: expected sides of 1 to 65536 and at most 268435456 pixels, got 65536 x 65536");
 }

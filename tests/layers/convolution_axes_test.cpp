@@ -18,29 +18,25 @@ Tensor run(const Model& model, const Tensor& x, Mode mode) {
 }  // namespace
 
 TEST_CASE("options that no output fits are rejected when a convolution layer is made") {
-  CHECK_THAT(error_of([] { Conv1D({.filters = 0}); }), Contains("Conv1D: expected filters >= 1, got 0"));
-  CHECK_THAT(error_of([] { Conv3D({.filters = 3, .groups = 2}); }),
-             Contains("Conv3D: expected a number of groups that divides the 3 filters, got 2"));
-  CHECK_THAT(error_of([] { DepthwiseConv1D({.depth_multiplier = 0}); }),
-             Contains("DepthwiseConv1D: expected depth_multiplier >= 1, got 0"));
-  CHECK_THAT(error_of([] { Conv2DTranspose({.filters = 0}); }),
-             Contains("Conv2DTranspose: expected filters >= 1, got 0"));
-  CHECK_THAT(error_of([] {
-               Conv2DTranspose({.filters = 1, .kernel_size = {0, 1}});
-             }),
-             Contains("Conv2DTranspose: expected kernel_size of 1 or more, got (0, 1)"));
-  CHECK_THAT(error_of([] {
-               Conv3DTranspose({.filters = 1, .strides = {1, 2, -1}});
-             }),
-             Contains("Conv3DTranspose: expected strides of 1 or more, got (1, 2, -1)"));
-  CHECK_THAT(error_of([] { Conv1DTranspose({.filters = 1, .dilation_rate = 0}); }),
-             Contains("Conv1DTranspose: expected dilation_rate of 1 or more, got (0)"));
-  CHECK_THAT(error_of([] { Conv1DTranspose({.filters = 1, .padding = Padding1D::causal}); }),
-             Contains("Conv1DTranspose: expected padding valid or same, got causal; crop the output instead"));
-  CHECK_THAT(error_of([] {
-               Conv3DTranspose({.filters = 1, .padding = {1, 0, 0, 0, 0, 0}});
-             }),
-             Contains("Conv3DTranspose: expected padding valid or same, got amounts; crop the output instead"));
+  CHECK(error_of([] { Conv1D({.filters = 0}); }) == "Conv1D: expected filters >= 1, got 0");
+  CHECK(error_of([] { Conv3D({.filters = 3, .groups = 2}); }) ==
+        "Conv3D: expected a number of groups that divides the 3 filters, got 2");
+  CHECK(error_of([] { DepthwiseConv1D({.depth_multiplier = 0}); }) ==
+        "DepthwiseConv1D: expected depth_multiplier >= 1, got 0");
+  CHECK(error_of([] { Conv2DTranspose({.filters = 0}); }) == "Conv2DTranspose: expected filters >= 1, got 0");
+  CHECK(error_of([] {
+          Conv2DTranspose({.filters = 1, .kernel_size = {0, 1}});
+        }) == "Conv2DTranspose: expected kernel_size of 1 or more, got (0, 1)");
+  CHECK(error_of([] {
+          Conv3DTranspose({.filters = 1, .strides = {1, 2, -1}});
+        }) == "Conv3DTranspose: expected strides of 1 or more, got (1, 2, -1)");
+  CHECK(error_of([] { Conv1DTranspose({.filters = 1, .dilation_rate = 0}); }) ==
+        "Conv1DTranspose: expected dilation_rate of 1 or more, got (0)");
+  CHECK(error_of([] { Conv1DTranspose({.filters = 1, .padding = Padding1D::causal}); }) ==
+        "Conv1DTranspose: expected padding valid or same, got causal; crop the output instead");
+  CHECK(error_of([] {
+          Conv3DTranspose({.filters = 1, .padding = {1, 0, 0, 0, 0, 0}});
+        }) == "Conv3DTranspose: expected padding valid or same, got amounts; crop the output instead");
   for (const Extent2D padding : {Extent2D(2, 0), Extent2D(0, 1), Extent2D(-1, 0)}) {
     CHECK_THAT(error_of([&] {
                  Conv2DTranspose({.filters = 1, .kernel_size = 3, .strides = {2, 1}, .output_padding = padding});
@@ -51,89 +47,79 @@ TEST_CASE("options that no output fits are rejected when a convolution layer is 
 
 TEST_CASE("inputs of another rank, without elements or smaller than the window are rejected with the shape") {
   const auto sequence = Input({4, 2}), image = Input({3, 4, 2}), volume = Input({2, 3, 4, 2});
-  CHECK_THAT(error_of([&] { Conv1D({.filters = 1})(image); }),
-             Contains("Conv1D: expected samples of rank 2 after the batch axis, got (None, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] { Conv3D({.filters = 1})(image); }),
-             Contains("Conv3D: expected samples of rank 4 after the batch axis, got (None, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] { Conv2DTranspose({.filters = 1})(sequence); }),
-             Contains("Conv2DTranspose: expected images (None, height, width, channels), got (None, 4, 2)"));
-  CHECK_THAT(error_of([&] { GlobalMaxPooling1D()(volume); }),
-             Contains("GlobalMaxPooling1D: expected samples of rank 2 after the batch axis, got (None, 2, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] { Conv1D({.filters = 1, .kernel_size = 3, .dilation_rate = 2})(sequence); }),
-             Contains("Conv1D: expected images at least as large as the window, 1 x 3 taps dilated by 1 x 2, got "
-                      "(None, 4, 2); use Padding::same or larger images"));
-  CHECK_THAT(error_of([&] {
-               Conv3D({.filters = 1, .kernel_size = {3, 1, 1}})(volume);
-             }),
-             Contains("Conv3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got "
-                      "(None, 2, 3, 4, 2); use Padding::same or larger images"));
-  CHECK_THAT(error_of([&] {
-               MaxPooling3D({.pool_size = {3, 1, 1}})(volume);
-             }),
-             Contains("MaxPooling3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got "
-                      "(None, 2, 3, 4, 2); use Padding::same or larger images"));
-  CHECK_THAT(error_of([&] { Conv3D({.filters = 3, .groups = 3})(volume); }),
-             Contains("Conv3D: expected channels that 3 groups divide, got (None, 2, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] {
-               Conv1DTranspose({.filters = 1})->output_specs({{PartialShape{0, 2}}});
-             }),
-             Contains("Conv1DTranspose: expected at least one element on each axis, got (None, 0, 2)"));
+  CHECK(error_of([&] { Conv1D({.filters = 1})(image); }) ==
+        "Conv1D: expected samples of rank 2 after the batch axis, got (None, 3, 4, 2)");
+  CHECK(error_of([&] { Conv3D({.filters = 1})(image); }) ==
+        "Conv3D: expected samples of rank 4 after the batch axis, got (None, 3, 4, 2)");
+  CHECK(error_of([&] { Conv2DTranspose({.filters = 1})(sequence); }) ==
+        "Conv2DTranspose: expected images (None, height, width, channels), got (None, 4, 2)");
+  CHECK(error_of([&] { GlobalMaxPooling1D()(volume); }) ==
+        "GlobalMaxPooling1D: expected samples of rank 2 after the batch axis, got (None, 2, 3, 4, 2)");
+  CHECK(error_of([&] { Conv1D({.filters = 1, .kernel_size = 3, .dilation_rate = 2})(sequence); }) ==
+        "Conv1D: expected images at least as large as the window, 1 x 3 taps dilated by 1 x 2, got (None, 4, 2); use "
+        "Padding::same or larger images");
+  CHECK(error_of([&] {
+          Conv3D({.filters = 1, .kernel_size = {3, 1, 1}})(volume);
+        }) ==
+        "Conv3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got (None, 2, 3, 4, 2); "
+        "use Padding::same or larger images");
+  CHECK(error_of([&] {
+          MaxPooling3D({.pool_size = {3, 1, 1}})(volume);
+        }) ==
+        "MaxPooling3D: expected images at least as large as the window, 3 x 1 taps dilated by 1 x 1, got (None, 2, 3, "
+        "4, 2); use Padding::same or larger images");
+  CHECK(error_of([&] { Conv3D({.filters = 3, .groups = 3})(volume); }) ==
+        "Conv3D: expected channels that 3 groups divide, got (None, 2, 3, 4, 2)");
+  CHECK(error_of([&] {
+          Conv1DTranspose({.filters = 1})->output_specs({{PartialShape{0, 2}}});
+        }) == "Conv1DTranspose: expected at least one element on each axis, got (None, 0, 2)");
   // with an even kernel the smallest output has strides - 1 rows less than the inputs reach
-  CHECK_THAT(
+  CHECK(
       error_of([&] {
         Conv2DTranspose(
             {.filters = 1, .kernel_size = 2, .strides = 2, .padding = Padding::same, .output_padding = Extent2D(0, 1)})(
             image);
-      }),
-      Contains("Conv2DTranspose: expected an output_padding whose output (4, 7) is convolved to (3, 4), got one with "
-               "(2, 4); leave it out"));
+      }) ==
+      "Conv2DTranspose: expected an output_padding whose output (4, 7) is convolved to (3, 4), got one with (2, 4); "
+      "leave it out");
 }
 
 TEST_CASE("ops on sequences and volumes reject operands of wrong shapes") {
   const Tensor sequence = Tensor::zeros({1, 4, 2}), volume = Tensor::zeros({1, 2, 3, 4, 2});
-  CHECK_THAT(error_of([&] {
-               conv1d(volume, Tensor::zeros({1, 2, 1}));
-             }),
-             Contains("conv1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] {
-               conv1d(sequence, Tensor::zeros({1, 2}));
-             }),
-             Contains("conv1d: expected a kernel (size, channels, filters), got shape (1, 2)"));
-  CHECK_THAT(error_of([&] {
-               conv3d(sequence, Tensor::zeros({1, 1, 1, 2, 1}));
-             }),
-             Contains("conv3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)"));
-  CHECK_THAT(error_of([&] {
-               conv3d(volume, Tensor::zeros({1, 1, 2, 1}));
-             }),
-             Contains("conv3d: expected a kernel (depth, height, width, channels, filters), got shape (1, 1, 2, 1)"));
-  CHECK_THAT(
-      error_of([&] {
-        conv3d(volume, Tensor::zeros({1, 1, 1, 3, 1}));
-      }),
-      Contains(
-          "conv3d: expected a kernel for the 2 channels of volumes (1, 2, 3, 4, 2), got one for 3: (1, 1, 1, 3, 1)"));
-  CHECK_THAT(error_of([&] {
-               conv3d(volume, Tensor::zeros({1, 1, 1, 2, 1}, DType::float64));
-             }),
-             Contains("conv3d: expected operands of one type, got float32 and float64; convert with .to()"));
-  CHECK_THAT(error_of([&] {
-               conv3d(volume, Tensor::zeros({1, 1, 1, 2, 1}), {.groups = 0});
-             }),
-             Contains("conv3d: expected a number of groups that divides the 2 channels of volumes (1, 2, 3, 4, 2) and "
-                      "the 1 filters of kernel (1, 1, 1, 2, 1), got 0"));
-  CHECK_THAT(error_of([&] {
-               conv3d_input_gradient(Tensor::zeros({1, 2, 3, 3, 1}), Tensor::zeros({1, 1, 1, 2, 1}), volume.shape());
-             }),
-             Contains("conv3d_input_gradient: expected dy of shape (1, 2, 3, 4, 1), got (1, 2, 3, 3, 1)"));
-  CHECK_THAT(error_of([&] { max_pool1d(volume, {.size = 2}); }),
-             Contains("max_pool1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)"));
-  CHECK_THAT(error_of([&] { average_pool3d(sequence, {.size = 2}); }),
-             Contains("average_pool3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)"));
-  CHECK_THAT(error_of([&] {
-               max_pool3d(volume, {.size = {2, 1, 1}, .padding = Padding3D(2, 0, 0, 0, 0, 0)});
-             }),
-             Contains("max_pool3d: expected less padding than the window is long, 2 x 1, got (2, 0, 0, 0)"));
+  CHECK(error_of([&] {
+          conv1d(volume, Tensor::zeros({1, 2, 1}));
+        }) == "conv1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)");
+  CHECK(error_of([&] {
+          conv1d(sequence, Tensor::zeros({1, 2}));
+        }) == "conv1d: expected a kernel (size, channels, filters), got shape (1, 2)");
+  CHECK(error_of([&] {
+          conv3d(sequence, Tensor::zeros({1, 1, 1, 2, 1}));
+        }) == "conv3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)");
+  CHECK(error_of([&] {
+          conv3d(volume, Tensor::zeros({1, 1, 2, 1}));
+        }) == "conv3d: expected a kernel (depth, height, width, channels, filters), got shape (1, 1, 2, 1)");
+  CHECK(error_of([&] {
+          conv3d(volume, Tensor::zeros({1, 1, 1, 3, 1}));
+        }) ==
+        "conv3d: expected a kernel for the 2 channels of volumes (1, 2, 3, 4, 2), got one for 3: (1, 1, 1, 3, 1)");
+  CHECK(error_of([&] {
+          conv3d(volume, Tensor::zeros({1, 1, 1, 2, 1}, DType::float64));
+        }) == "conv3d: expected operands of one type, got float32 and float64; convert with .to()");
+  CHECK(error_of([&] {
+          conv3d(volume, Tensor::zeros({1, 1, 1, 2, 1}), {.groups = 0});
+        }) ==
+        "conv3d: expected a number of groups that divides the 2 channels of volumes (1, 2, 3, 4, 2) and the 1 filters "
+        "of kernel (1, 1, 1, 2, 1), got 0");
+  CHECK(error_of([&] {
+          conv3d_input_gradient(Tensor::zeros({1, 2, 3, 3, 1}), Tensor::zeros({1, 1, 1, 2, 1}), volume.shape());
+        }) == "conv3d_input_gradient: expected dy of shape (1, 2, 3, 4, 1), got (1, 2, 3, 3, 1)");
+  CHECK(error_of([&] { max_pool1d(volume, {.size = 2}); }) ==
+        "max_pool1d: expected sequences (n, length, channels), got shape (1, 2, 3, 4, 2)");
+  CHECK(error_of([&] { average_pool3d(sequence, {.size = 2}); }) ==
+        "average_pool3d: expected volumes (n, depth, height, width, channels), got shape (1, 4, 2)");
+  CHECK(error_of([&] {
+          max_pool3d(volume, {.size = {2, 1, 1}, .padding = Padding3D(2, 0, 0, 0, 0, 0)});
+        }) == "max_pool3d: expected less padding than the window is long, 2 x 1, got (2, 0, 0, 0)");
 }
 
 TEST_CASE("extents that are unknown stay unknown, and the others are computed") {

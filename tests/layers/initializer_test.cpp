@@ -123,12 +123,11 @@ TEST_CASE("orthogonal makes orthonormal rows or columns, also of convolution ker
   CHECK(squares / 400 == Approx(1.0 / 3).epsilon(0.15));
   RandomStream random(1);
   CHECK(identity(2).make({2, 3}, random).to_vector() == std::vector<double>{2, 0, 0, 0, 2, 0});
-  CHECK_THAT(test::error_of([&] {
-               identity().make({2, 3, 4}, random);
-             }),
-             Catch::Contains("identity: expected a matrix, got a parameter of shape (2, 3, 4)"));
-  CHECK_THAT(test::error_of([&] { orthogonal().make({2}, random); }),
-             Catch::Contains("orthogonal: expected a parameter with at least two axes, got shape (2,)"));
+  CHECK(test::error_of([&] {
+          identity().make({2, 3, 4}, random);
+        }) == "identity: expected a matrix, got a parameter of shape (2, 3, 4)");
+  CHECK(test::error_of([&] { orthogonal().make({2}, random); }) ==
+        "orthogonal: expected a parameter with at least two axes, got shape (2,)");
 }
 
 TEST_CASE("every initializer comes back from its config and draws the same numbers") {
@@ -149,17 +148,15 @@ TEST_CASE("every initializer comes back from its config and draws the same numbe
   const auto error = [&](const LayerConfig& config) {
     return test::error_of([&] { from_config(ConfigValue(config), read); });
   };
-  CHECK_THAT(error({{{"name", "variance_scaling"}, {"mode", "fan"}}}),
-             Catch::Contains("mode: expected one of fan_in, fan_out, fan_avg, got \"fan\""));
-  CHECK_THAT(error({{{"name", "orthogonal"}, {"value", 2.0}}}),
-             Catch::Contains("expected the options gain, got \"value\""));
-  CHECK_THAT(test::error_of([] { variance_scaling({.scale = 0}); }),
-             Catch::Contains("variance_scaling: expected a finite scale above 0, got 0"));
-  CHECK_THAT(test::error_of([] { random_uniform(1, 0); }),
-             Catch::Contains("random_uniform: expected finite numbers low <= high, got 1 and 0"));
-  CHECK_THAT(
-      test::error_of([] { random_normal(0, -1); }),
-      Catch::Contains("random_normal: expected a finite mean and a finite deviation of at least 0, got 0 and -1"));
+  CHECK(error({{{"name", "variance_scaling"}, {"mode", "fan"}}}) ==
+        "mode: expected one of fan_in, fan_out, fan_avg, got \"fan\"");
+  CHECK(error({{{"name", "orthogonal"}, {"value", 2.0}}}) == "expected the options gain, got \"value\"");
+  CHECK(test::error_of([] { variance_scaling({.scale = 0}); }) ==
+        "variance_scaling: expected a finite scale above 0, got 0");
+  CHECK(test::error_of([] { random_uniform(1, 0); }) ==
+        "random_uniform: expected finite numbers low <= high, got 1 and 0");
+  CHECK(test::error_of([] { random_normal(0, -1); }) ==
+        "random_normal: expected a finite mean and a finite deviation of at least 0, got 0 and -1");
 }
 
 TEST_CASE("regularizers and constraints come back from their configs, and options out of range are errors") {
@@ -178,15 +175,12 @@ TEST_CASE("regularizers and constraints come back from their configs, and option
     CHECK(static_cast<bool>(read.project) == static_cast<bool>(constraint.project));
   }
   CHECK(test::error_of([] { l1(-1); }) == "l1: expected a finite factor of at least 0, got -1");
-  CHECK_THAT(test::error_of([] { max_norm(-1); }),
-             Catch::Contains("max_norm: expected a finite max_value of at least 0, got -1"));
-  CHECK_THAT(test::error_of([] { min_max_norm({.min_value = 2}); }),
-             Catch::Contains("min_max_norm: expected 0 <= min_value <= max_value, both finite, got 2 and 1"));
-  CHECK_THAT(test::error_of([] { min_max_norm({.rate = 0}); }),
-             Catch::Contains("min_max_norm: expected a rate in (0, 1], got 0"));
+  CHECK(test::error_of([] { max_norm(-1); }) == "max_norm: expected a finite max_value of at least 0, got -1");
+  CHECK(test::error_of([] { min_max_norm({.min_value = 2}); }) ==
+        "min_max_norm: expected 0 <= min_value <= max_value, both finite, got 2 and 1");
+  CHECK(test::error_of([] { min_max_norm({.rate = 0}); }) == "min_max_norm: expected a rate in (0, 1], got 0");
   Constraint custom;
   from_config(LayerConfig{{{"name", "mine"}}}, custom);
-  CHECK_THAT(test::error_of([&] { custom.project(Tensor::ones({2})); }),
-             Catch::Contains(
-                 "constraint mine: expected one of xtape's, got one that only the program that saved the layer has"));
+  CHECK(test::error_of([&] { custom.project(Tensor::ones({2})); }) ==
+        "constraint mine: expected one of xtape's, got one that only the program that saved the layer has");
 }

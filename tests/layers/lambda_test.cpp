@@ -56,17 +56,14 @@ TEST_CASE("errors of a Lambda layer say what is missing") {
       error_of([&] { save_model(nameless, folder / "model.safetensors"); }),
       Catch::Contains("save_model: ") && Catch::Contains("layer lambda_1: Lambda lambda_1: expected a function_name, "
                                                          "under which a file can hold the function, got none"));
-  CHECK_THAT(error_of([] { Lambda({.function = LambdaLayer::Function()}); }),
-             Catch::Contains("Lambda: expected a function, got an empty one"));
-  CHECK_THAT(
-      error_of([] {
-        Lambda({.function = mean_over_steps})(Input({any, 3}));
-      }),
-      Catch::Contains("Lambda: expected an output_shape, or an input whose extents are known, got (None, None, 3)"));
-  CHECK_THAT(
-      error_of([&] { Lambda({.function = [](const Variable& x) { return sum(x); }})(input); }),
-      Catch::Contains("Lambda: expected a function that keeps the batch axis, got an output () for a batch of one"));
+  CHECK(error_of([] { Lambda({.function = LambdaLayer::Function()}); }) ==
+        "Lambda: expected a function, got an empty one");
+  CHECK(error_of([] {
+          Lambda({.function = mean_over_steps})(Input({any, 3}));
+        }) == "Lambda: expected an output_shape, or an input whose extents are known, got (None, None, 3)");
+  CHECK(error_of([&] { Lambda({.function = [](const Variable& x) { return sum(x); }})(input); }) ==
+        "Lambda: expected a function that keeps the batch axis, got an output () for a batch of one");
   const auto wide = [](const Variable& x) { return matmul(x, Tensor::zeros({5, 5})); };
-  CHECK_THAT(error_of([&] { Lambda({.function = wide, .name = "wide"})(input); }),
-             Catch::StartsWith("Lambda wide: matmul: expected"));
+  CHECK(error_of([&] { Lambda({.function = wide, .name = "wide"})(input); }) ==
+        "Lambda wide: matmul: expected (..., m, k) and (..., k, n), got (1, 4, 3) and (5, 5)");
 }

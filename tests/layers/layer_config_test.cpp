@@ -42,9 +42,8 @@ TEST_CASE("an initializer is restored with its numbers") {
   }
   from_config(LayerConfig{{{"name", "mine"}}}, read);
   CHECK(read.name == "mine");
-  CHECK_THAT(error_of([&] { read.make({2}, random); }),
-             Catch::Contains(
-                 "initializer mine: expected one of xtape's, got one that only the program that saved the layer has"));
+  CHECK(error_of([&] { read.make({2}, random); }) ==
+        "initializer mine: expected one of xtape's, got one that only the program that saved the layer has");
 }
 
 TEST_CASE("integers from -(2^31 - 1) to 2^31 - 1 are accepted, and no others") {
@@ -89,26 +88,23 @@ TEST_CASE("invalid options are rejected by name") {
         "kernel_regularizer: vectors: expected \"rows\" or \"columns\", got \"lines\"");
   CHECK(conv({filters, {"kernel_regularizer", LayerConfig{}}}) ==
         "kernel_regularizer: expected null or factors \"l1\", \"l2\" or \"orthogonal\", got an object of 0 fields");
-  CHECK_THAT(conv({filters, {"stride", std::int64_t{2}}}),
-             Catch::Contains("expected the options filters, kernel_size, strides, padding, dilation_rate, groups, "
-                             "activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, "
-                             "bias_regularizer, kernel_constraint, bias_constraint, got \"stride\""));
+  CHECK(conv({filters, {"stride", std::int64_t{2}}}) ==
+        "expected the options filters, kernel_size, strides, padding, dilation_rate, groups, activation, use_bias, "
+        "kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, "
+        "bias_constraint, got \"stride\"");
   CHECK(conv({filters, filters}) == "filters: expected one value, got several");
   CHECK(conv({{"filters", std::int64_t{-1}}}) == "Conv2D: expected filters >= 1, got -1");
-  CHECK_THAT(error_of([] {
-               make_layer<DropoutLayer>(LayerConfig{{{"rate", true}}});
-             }),
-             Catch::Contains("rate: expected a number, got true"));
-  CHECK_THAT(error_of([] {
-               make_layer<InputLayer>(LayerConfig{{{"shape", std::vector<std::int64_t>{2, -2}}}});
-             }),
-             Catch::Contains("shape: Extent: expected 0 or more, got -2"));
+  CHECK(error_of([] {
+          make_layer<DropoutLayer>(LayerConfig{{{"rate", true}}});
+        }) == "rate: expected a number, got true");
+  CHECK(error_of([] {
+          make_layer<InputLayer>(LayerConfig{{{"shape", std::vector<std::int64_t>{2, -2}}}});
+        }) == "shape: Extent: expected 0 or more, got -2");
 }
 
 TEST_CASE("options that a file cannot hold are rejected") {
-  CHECK_THAT(error_of([] { Activation([](const Variable& x) { return 2.0 * x; })->config(); }),
-             Catch::Contains(
-                 "expected an activation function of xtape's, got custom; make it a layer, which a file can name"));
+  CHECK(error_of([] { Activation([](const Variable& x) { return 2.0 * x; })->config(); }) ==
+        "expected an activation function of xtape's, got custom; make it a layer, which a file can name");
   class Mute final : public Layer {
    public:
     Mute() : Layer("mute") {}
@@ -116,9 +112,9 @@ TEST_CASE("options that a file cannot hold are rejected") {
     std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
     std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return {inputs[0]}; }
   };
-  CHECK_THAT(error_of([] { Mute().config(); }),
-             Catch::Contains("Mute mute: expected a class that overrides config(), so that a file can contain its "
-                             "options, got one without; see LayerConfig"));
+  CHECK(error_of([] { Mute().config(); }) ==
+        "Mute mute: expected a class that overrides config(), so that a file can contain its options, got one without; "
+        "see LayerConfig");
 }
 
 }  // namespace

@@ -429,6 +429,5 @@ TEST_CASE("the layer check rejects an empty check") {
   const std::string expected = "check_layer: expected at least one mode and one batch size, got ";
   CHECK(error_with({}, {1}, {{3}}) == expected + "0 and 1");
   CHECK(error_with({Mode::training}, {}, {{3}}) == expected + "1 and 0");
-  CHECK_THAT(error_with({Mode::training}, {1}, {}),
-             Catch::Contains("check_layer: expected the shape of at least one input, got none"));
+  CHECK(error_with({Mode::training}, {1}, {}) == "check_layer: expected the shape of at least one input, got none");
 }

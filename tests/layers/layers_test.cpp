@@ -42,41 +42,37 @@ TEST_CASE("output shapes are known when a layer is called") {
 TEST_CASE("a layer rejects an invalid input at the call, with its name and the shapes") {
   const auto vector = Input({10});
   const auto image = Input({8, 8, 3});
-  CHECK_THAT(error_of([&] { Conv2D({.filters = 4, .name = "conv1"})(vector); }),
-             Catch::Contains("Conv2D conv1: expected images (None, height, width, channels), got (None, 10)"));
-  CHECK_THAT(error_of([&] { Conv2D({.filters = 4, .kernel_size = 9, .name = "wide"})(image); }),
-             Catch::Contains("Conv2D wide: expected images at least as large as the window, 9 x 9 taps dilated by 1 x "
-                             "1, got (None, 8, 8, 3); use Padding::same or larger images"));
-  CHECK_THAT(error_of([&] {
-               Add({.name = "sum"})({image, vector});
-             }),
-             Catch::Contains("Add sum: expected inputs of equal extents, or 1, got (None, 8, 8, 3) and (None, 10)"));
-  CHECK_THAT(error_of([&] { Add()(image); }), Catch::Contains("Add: expected two or more inputs, got (None, 8, 8, 3)"));
-  CHECK_THAT(error_of([&] {
-               Dense({.units = 2})({vector, vector});
-             }),
-             Catch::Contains("Dense: expected one input, got (None, 10) and (None, 10)"));
-  CHECK_THAT(error_of([&] {
-               Concatenate({.axis = 2})({image, Input({8, 9, 3}), Input({7, 9, 3})});
-             }),
-             Catch::Contains("Concatenate: expected inputs that differ in axis 2 only, got (None, 8, 8, 3) and (None, "
-                             "8, 9, 3) and (None, 7, 9, 3)"));
-  CHECK_THAT(error_of([&] {
-               Concatenate({.axis = 0})({image, image});
-             }),
-             Catch::Contains(
-                 "Concatenate: expected an axis in [1, 4) for its axis 0, got (None, 8, 8, 3) and (None, 8, 8, 3)"));
-  CHECK_THAT(error_of([&] { Reshape({.target_shape = {7}})(vector); }),
-             Catch::Contains("Reshape: expected as many elements as the target shape (7) has, got (None, 10)"));
+  CHECK(error_of([&] { Conv2D({.filters = 4, .name = "conv1"})(vector); }) ==
+        "Conv2D conv1: expected images (None, height, width, channels), got (None, 10)");
+  CHECK(error_of([&] { Conv2D({.filters = 4, .kernel_size = 9, .name = "wide"})(image); }) ==
+        "Conv2D wide: expected images at least as large as the window, 9 x 9 taps dilated by 1 x 1, got (None, 8, 8, "
+        "3); use Padding::same or larger images");
+  CHECK(error_of([&] {
+          Add({.name = "sum"})({image, vector});
+        }) == "Add sum: expected inputs of equal extents, or 1, got (None, 8, 8, 3) and (None, 10)");
+  CHECK(error_of([&] { Add()(image); }) == "Add: expected two or more inputs, got (None, 8, 8, 3)");
+  CHECK(error_of([&] {
+          Dense({.units = 2})({vector, vector});
+        }) == "Dense: expected one input, got (None, 10) and (None, 10)");
+  CHECK(error_of([&] {
+          Concatenate({.axis = 2})({image, Input({8, 9, 3}), Input({7, 9, 3})});
+        }) ==
+        "Concatenate: expected inputs that differ in axis 2 only, got (None, 8, 8, 3) and (None, 8, 9, 3) and (None, "
+        "7, 9, 3)");
+  CHECK(error_of([&] {
+          Concatenate({.axis = 0})({image, image});
+        }) == "Concatenate: expected an axis in [1, 4) for its axis 0, got (None, 8, 8, 3) and (None, 8, 8, 3)");
+  CHECK(error_of([&] { Reshape({.target_shape = {7}})(vector); }) ==
+        "Reshape: expected as many elements as the target shape (7) has, got (None, 10)");
   for (const std::vector<std::int64_t>& target : {std::vector<std::int64_t>{-1, -1}, {-1, 0}, {0}, {0, 10}, {-2, -5}}) {
     CAPTURE(target);
     CHECK_THAT(error_of([&] { Reshape({.target_shape = target})(vector); }),
                Catch::Contains("positive extents with at most one -1"));
   }
-  CHECK_THAT(error_of([&] { Softmax({.axis = 0})(vector); }),
-             Catch::Contains("Softmax: expected an axis in [1, 2) for its axis 0, got (None, 10)"));
-  CHECK_THAT(error_of([&] { GlobalMaxPooling2D()(vector); }),
-             Catch::Contains("GlobalMaxPooling2D: expected images (None, height, width, channels), got (None, 10)"));
+  CHECK(error_of([&] { Softmax({.axis = 0})(vector); }) ==
+        "Softmax: expected an axis in [1, 2) for its axis 0, got (None, 10)");
+  CHECK(error_of([&] { GlobalMaxPooling2D()(vector); }) ==
+        "GlobalMaxPooling2D: expected images (None, height, width, channels), got (None, 10)");
 }
 
 TEST_CASE("inputs that a layer cannot compute are rejected when it is called in the graph") {
@@ -88,67 +84,52 @@ TEST_CASE("inputs that a layer cannot compute are rejected when it is called in 
     CHECK(error_of([&, &p = padding] { MaxPooling2D({.pool_size = 2, .padding = p, .name = "m"})(image); }) ==
           "MaxPooling2D m: expected less padding than the window is long, 2 x 2, got " + text);
   }
-  CHECK_THAT(
-      error_of([&] {
-        AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image);
-      }),
-      Catch::Contains("AveragePooling2D: expected less padding than the window is long, 3 x 1, got (0, 0, 0, 1)"));
+  CHECK(error_of([&] {
+          AveragePooling2D({.pool_size = {3, 1}, .padding = {0, 0, 0, 1}})(image);
+        }) == "AveragePooling2D: expected less padding than the window is long, 3 x 1, got (0, 0, 0, 1)");
   CHECK(error_of([&] {
           MaxPooling2D({.pool_size = 9, .name = "m"})(image);
         }).starts_with("MaxPooling2D m: expected images at least as large as the window"));
-  CHECK_THAT(
-      error_of([&] {
-        Reshape({.target_shape = {8, 8, 3, 1, 1, 1, 1, 1}})(image);
-      }),
-      Catch::Contains("Reshape: expected an output of at most 7 axes besides the batch, got (8, 8, 3, 1, 1, 1, 1, 1)"));
-  CHECK_THAT(error_of([&] {
-               Input({1, 1, 1, 1, 1, 1, 1, 1});
-             }),
-             Catch::Contains(
-                 "InputLayer: expected an output of at most 7 axes besides the batch, got (1, 1, 1, 1, 1, 1, 1, 1)"));
-  CHECK_THAT(error_of([&] {
-               ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}});
-             }),
-             Catch::Contains("ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got "
-                             "(4611686018427387904, 4611686018427387904, 0, 0)"));
+  CHECK(error_of([&] {
+          Reshape({.target_shape = {8, 8, 3, 1, 1, 1, 1, 1}})(image);
+        }) == "Reshape: expected an output of at most 7 axes besides the batch, got (8, 8, 3, 1, 1, 1, 1, 1)");
+  CHECK(error_of([&] {
+          Input({1, 1, 1, 1, 1, 1, 1, 1});
+        }) == "InputLayer: expected an output of at most 7 axes besides the batch, got (1, 1, 1, 1, 1, 1, 1, 1)");
+  CHECK(error_of([&] {
+          ZeroPadding2D({.padding = {std::int64_t{1} << 62, std::int64_t{1} << 62, 0, 0}});
+        }) ==
+        "ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got (4611686018427387904, "
+        "4611686018427387904, 0, 0)");
 }
 
 TEST_CASE("invalid options are rejected when the layer is made") {
-  CHECK_THAT(error_of([] { Conv2D({.filters = 0, .name = "c"}); }),
-             Catch::Contains("Conv2D c: expected filters >= 1, got 0"));
-  CHECK_THAT(error_of([] { Dense({.units = -1}); }), Catch::Contains("Dense: expected units >= 1, got -1"));
-  CHECK_THAT(error_of([] { Dropout({.rate = 1.0}); }), Catch::Contains("Dropout: expected a rate in [0, 1), got 1"));
-  CHECK_THAT(error_of([] { BatchNormalization({.momentum = 1.0}); }),
-             Catch::Contains("BatchNormalization: expected a momentum in [0, 1), got 1"));
-  CHECK_THAT(error_of([] { BatchNormalization({.epsilon = 0}); }),
-             Catch::Contains("BatchNormalization: expected a finite epsilon above 0, got 0"));
-  CHECK_THAT(error_of([] { ZeroPadding2D({.padding = Padding::same}); }),
-             Catch::Contains("ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got same"));
-  CHECK_THAT(
-      error_of([] {
-        ZeroPadding2D({.padding = {1, -1, 0, 0}});
-      }),
-      Catch::Contains("ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got (1, -1, 0, 0)"));
-  CHECK_THAT(error_of([] {
-               Input({0, 3});
-             }),
-             Catch::Contains("Input: expected a sample shape without zeros, got (0, 3)"));
+  CHECK(error_of([] { Conv2D({.filters = 0, .name = "c"}); }) == "Conv2D c: expected filters >= 1, got 0");
+  CHECK(error_of([] { Dense({.units = -1}); }) == "Dense: expected units >= 1, got -1");
+  CHECK(error_of([] { Dropout({.rate = 1.0}); }) == "Dropout: expected a rate in [0, 1), got 1");
+  CHECK(error_of([] { BatchNormalization({.momentum = 1.0}); }) ==
+        "BatchNormalization: expected a momentum in [0, 1), got 1");
+  CHECK(error_of([] { BatchNormalization({.epsilon = 0}); }) ==
+        "BatchNormalization: expected a finite epsilon above 0, got 0");
+  CHECK(error_of([] { ZeroPadding2D({.padding = Padding::same}); }) ==
+        "ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got same");
+  CHECK(error_of([] {
+          ZeroPadding2D({.padding = {1, -1, 0, 0}});
+        }) == "ZeroPadding2D: expected a padding of 0 to 2^30 elements at each border, got (1, -1, 0, 0)");
+  CHECK(error_of([] { Input({0, 3}); }) == "Input: expected a sample shape without zeros, got (0, 3)");
   CHECK(l2(0).l2 == 0);
   for (const double factor : {-1e-300, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
     CHECK(error_of([&] { l2(factor); }) == fmt::format("l2: expected a finite factor of at least 0, got {}", factor));
   }
-  CHECK_THAT(error_of([] {
-               Conv2D({.filters = 1, .kernel_size = 0})(Input({4, 4, 1}));
-             }),
-             Catch::Contains("Conv2D: expected a window size of 1 or more, got (0, 0)"));
-  CHECK_THAT(error_of([] {
-               Conv2D({.filters = 1, .strides = 0})(Input({4, 4, 1}));
-             }),
-             Catch::Contains("Conv2D: expected strides of 1 or more, got (0, 0)"));
-  CHECK_THAT(error_of([] {
-               MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
-             }),
-             Catch::Contains("MaxPooling2D: expected strides of 1 or more, got (1, -1)"));
+  CHECK(error_of([] {
+          Conv2D({.filters = 1, .kernel_size = 0})(Input({4, 4, 1}));
+        }) == "Conv2D: expected a window size of 1 or more, got (0, 0)");
+  CHECK(error_of([] {
+          Conv2D({.filters = 1, .strides = 0})(Input({4, 4, 1}));
+        }) == "Conv2D: expected strides of 1 or more, got (0, 0)");
+  CHECK(error_of([] {
+          MaxPooling2D({.strides = Extent2D(1, -1)})(Input({4, 4, 1}));
+        }) == "MaxPooling2D: expected strides of 1 or more, got (1, -1)");
 }
 
 TEST_CASE("a layer reads the stored values of its state only, because weights read so would get no gradient") {
@@ -174,12 +155,11 @@ TEST_CASE("a layer reads the stored values of its state only, because weights re
     return model(Tensor::ones({1, 1}), pass).value().item();
   };
   CHECK(result("offset") == 2);
-  CHECK_THAT(error_of([&] { result("scale"); }),
-             Catch::Contains("Reader reader: expected state, a parameter with trainable = false in parameter_specs(), "
-                             "got scale, whose stored value would get no gradient; use parameter(pass, \"scale\")"));
-  CHECK_THAT(error_of([&] { result("shift"); }),
-             Catch::Contains(
-                 "Reader reader: expected the name of one of its parameters, got shift; parameter_specs() lists them"));
+  CHECK(error_of([&] { result("scale"); }) ==
+        "Reader reader: expected state, a parameter with trainable = false in parameter_specs(), got scale, whose "
+        "stored value would get no gradient; use parameter(pass, \"scale\")");
+  CHECK(error_of([&] { result("shift"); }) ==
+        "Reader reader: expected the name of one of its parameters, got shift; parameter_specs() lists them");
 }
 
 TEST_CASE("a layer with parameters accepts only values of their shapes") {
@@ -188,10 +168,9 @@ TEST_CASE("a layer with parameters accepts only values of their shapes") {
   dense(input);
   dense->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 3); });
   CHECK(dense->named_parameters()[1].second.value().to_vector() == std::vector<double>{3, 3});
-  CHECK_THAT(error_of([&] {
-               dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); });
-             }),
-             Catch::Contains("Dense d: expected a kernel of shape (3, 2), got (4,)"));
+  CHECK(error_of([&] {
+          dense->give_values([](const std::string&, const ParameterSpec&) { return Tensor::zeros({4}); });
+        }) == "Dense d: expected a kernel of shape (3, 2), got (4,)");
 }
 
 TEST_CASE("an activation has the name of its function, and custom ones have no name of a built-in function") {
@@ -218,9 +197,8 @@ TEST_CASE("a layer called twice keeps its parameters and rejects inputs that do 
   dense(Input({3}));
   dense(Input({3}));
   CHECK(dense->named_parameters().size() == 2);
-  CHECK_THAT(
-      error_of([&] { dense(Input({4})); }),
-      Catch::Contains("Dense shared: expected inputs that fit the kernel (3, 2) of its first call, got (None, 4)"));
+  CHECK(error_of([&] { dense(Input({4})); }) ==
+        "Dense shared: expected inputs that fit the kernel (3, 2) of its first call, got (None, 4)");
 }
 
 TEST_CASE("a layer with a parameter for each input rejects another number of inputs and duplicate names") {
@@ -244,19 +222,17 @@ TEST_CASE("a layer with a parameter for each input rejects another number of inp
   const auto x = Input({3});
   const auto layer = std::make_shared<PerInput>(false);
   layer->connect({x, x});
-  CHECK_THAT(error_of([&] {
-               layer->connect({x, x, x});
-             }),
-             Catch::Contains("PerInput p: expected inputs that need the 2 parameters of its first call, not 3, got "
-                             "(None, 3) and (None, 3) and (None, 3)"));
-  CHECK_THAT(error_of([&] { layer->connect({x}); }),
-             Catch::Contains(
-                 "PerInput p: expected inputs that need the 2 parameters of its first call, not 1, got (None, 3)"));
+  CHECK(error_of([&] {
+          layer->connect({x, x, x});
+        }) ==
+        "PerInput p: expected inputs that need the 2 parameters of its first call, not 3, got (None, 3) and (None, 3) "
+        "and (None, 3)");
+  CHECK(error_of([&] { layer->connect({x}); }) ==
+        "PerInput p: expected inputs that need the 2 parameters of its first call, not 1, got (None, 3)");
   const auto twice = std::make_shared<PerInput>(true);
-  CHECK_THAT(error_of([&] {
-               twice->connect({x, x});
-             }),
-             Catch::Contains("PerInput p: expected parameters with different names, got two named k"));
+  CHECK(error_of([&] {
+          twice->connect({x, x});
+        }) == "PerInput p: expected parameters with different names, got two named k");
 }
 
 TEST_CASE("a graph of a million calls can be destroyed, with and without branches") {
@@ -282,8 +258,8 @@ TEST_CASE("activations are made from named functions, functions with default arg
   const Activation doubled([](const Variable& v) { return v * 2.0; });
   CHECK(doubled->function().name() == "custom");
   CHECK(doubled(x).shape() == x.shape());
-  CHECK_THAT(error_of([] { ActivationFunction("none", nullptr); }),
-             Catch::Contains("ActivationFunction none: expected a function, got an empty one"));
+  CHECK(error_of([] { ActivationFunction("none", nullptr); }) ==
+        "ActivationFunction none: expected a function, got an empty one");
 }
 
 TEST_CASE("the activation is applied after the bias, or after the product without a bias") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <set>
 
+#include "layers/normalization/batch_normalization.hpp"
 #include "layers/normalization/sample_normalization.hpp"
 #include "tests/layers/sample_rows.hpp"
 

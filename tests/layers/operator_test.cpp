@@ -133,16 +133,16 @@ TEST_CASE("axes that do not exist in the samples are errors") {
     return test::error_of([&] { layer.output_specs(inputs); });
   };
   const TensorSpec pixel{PartialShape{4, 4, 3}}, row{PartialShape{2, 3}};
-  CHECK_THAT(error_of(PReLULayer({.shared_axes = {4}}), {pixel}),
-             Catch::Contains("PReLU: expected axes in [1, 4) for its shared axes 4, got (None, 4, 4, 3)"));
-  CHECK_THAT(error_of(PReLULayer({.shared_axes = {1, 0}}), {pixel}),
-             Catch::Contains("PReLU: expected axes in [1, 4) for its shared axes 1, 0, got (None, 4, 4, 3)"));
+  CHECK(error_of(PReLULayer({.shared_axes = {4}}), {pixel}) ==
+        "PReLU: expected axes in [1, 4) for its shared axes 4, got (None, 4, 4, 3)");
+  CHECK(error_of(PReLULayer({.shared_axes = {1, 0}}), {pixel}) ==
+        "PReLU: expected axes in [1, 4) for its shared axes 1, 0, got (None, 4, 4, 3)");
   CHECK_NOTHROW(PReLULayer({.shared_axes = {3, -3}}).output_specs({pixel}));
-  CHECK_THAT(error_of(DotLayer({.axes = {3, 1}}), {row, row}),
-             Catch::Contains("Dot: expected axes that exist, not 3, got (None, 2, 3) and (None, 2, 3)"));
-  CHECK_THAT(error_of(DotLayer({.axes = {1, 0}}), {row, row}),
-             Catch::Contains("Dot: expected axes that exist, not 0, got (None, 2, 3) and (None, 2, 3)"));
-  CHECK_THAT(error_of(DotLayer({.axes = {1, 2}}), {row, row}),
-             Catch::Contains("Dot: expected axes of one extent, got (None, 2, 3) and (None, 2, 3)"));
+  CHECK(error_of(DotLayer({.axes = {3, 1}}), {row, row}) ==
+        "Dot: expected axes that exist, not 3, got (None, 2, 3) and (None, 2, 3)");
+  CHECK(error_of(DotLayer({.axes = {1, 0}}), {row, row}) ==
+        "Dot: expected axes that exist, not 0, got (None, 2, 3) and (None, 2, 3)");
+  CHECK(error_of(DotLayer({.axes = {1, 2}}), {row, row}) ==
+        "Dot: expected axes of one extent, got (None, 2, 3) and (None, 2, 3)");
   CHECK_NOTHROW(DotLayer({.axes = {1, -2}}).output_specs({row, row}));
 }

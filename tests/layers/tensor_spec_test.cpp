@@ -17,14 +17,13 @@ TEST_CASE("arithmetic with an unknown extent gives an unknown extent") {
     CHECK(to_string(unknown) == "None");
   }
   CHECK(Extent(0) != any);
-  CHECK_THAT(error_of([] { static_cast<void>(any.value()); }),
-             Catch::Contains("Extent: expected a known extent, got None; give Input this extent"));
-  CHECK_THAT(error_of([] { static_cast<void>(Extent(3) - 4); }), Catch::Contains("Extent: expected 0 or more, got -1"));
-  CHECK_THAT(error_of([] { static_cast<void>(Extent(3) / 0); }),
-             Catch::Contains("Extent: expected a divisor above 0, got 0"));
-  CHECK_THAT(error_of([] { static_cast<void>(Extent(std::int64_t{1} << 62) * 4); }),
-             Catch::Contains("Extent: expected extents below 2^63, got 4611686018427387904 and 4"));
-  CHECK_THAT(error_of([] { static_cast<void>(Extent(-1)); }), Catch::Contains("Extent: expected 0 or more, got -1"));
+  CHECK(error_of([] { static_cast<void>(any.value()); }) ==
+        "Extent: expected a known extent, got None; give Input this extent");
+  CHECK(error_of([] { static_cast<void>(Extent(3) - 4); }) == "Extent: expected 0 or more, got -1");
+  CHECK(error_of([] { static_cast<void>(Extent(3) / 0); }) == "Extent: expected a divisor above 0, got 0");
+  CHECK(error_of([] { static_cast<void>(Extent(std::int64_t{1} << 62) * 4); }) ==
+        "Extent: expected extents below 2^63, got 4611686018427387904 and 4");
+  CHECK(error_of([] { static_cast<void>(Extent(-1)); }) == "Extent: expected 0 or more, got -1");
 }
 
 TEST_CASE("a partial shape prints None, and has a size and converts to a shape if all extents are known") {
@@ -45,10 +44,10 @@ TEST_CASE("a partial shape prints None, and has a size and converts to a shape i
   CHECK_FALSE(images.matches(Shape{4, 3}));
   CHECK(images.replaced(0, 7).without(1) == Shape{7, 3});
   CHECK(images[-1] == 3);
-  CHECK_THAT(error_of([&] { static_cast<void>(Shape(images)); }),
-             Catch::Contains("PartialShape: expected a shape of which all extents are known, got (None, None, 3)"));
-  CHECK_THAT(error_of([&] { static_cast<void>(images[3]); }),
-             Catch::Contains("PartialShape: expected an axis in [-3, 3), got 3 for shape (None, None, 3)"));
+  CHECK(error_of([&] { static_cast<void>(Shape(images)); }) ==
+        "PartialShape: expected a shape of which all extents are known, got (None, None, 3)");
+  CHECK(error_of([&] { static_cast<void>(images[3]); }) ==
+        "PartialShape: expected an axis in [-3, 3), got 3 for shape (None, None, 3)");
   CHECK(to_string(TensorSpec{{any}, DType::int64}) == "int64 (None, None)");
 }
 
@@ -63,19 +62,15 @@ TEST_CASE("Input accepts unknown extents and types, and rejects invalid samples"
   CHECK(Input({.shape = Shape{4, 5}}).spec().shape == PartialShape{4, 5});
   CHECK(Input({width}).spec().shape == PartialShape{5});
   CHECK(Input(Shape{4, 5}, {.name = "x"}).call().layer->name() == "x");
-  CHECK_THAT(error_of([] {
-               Input({any, 0});
-             }),
-             Catch::Contains("Input: expected a sample shape without zeros, got (None, 0)"));
-  CHECK_THAT(error_of([] { Input({.shape = {3}, .dtype = DType::float64}); }),
-             Catch::Contains("Input: expected float32, int64 or uint8, got float64; float32 stands for the type that "
-                             "the model computes in, see Model::convert()"));
-  CHECK_THAT(error_of([&] { Dense({.units = 2, .name = "d"})(tokens); }),
-             Catch::Contains("Dense d: expected floating inputs, got int64 (None, None)"));
-  CHECK_THAT(error_of([&] {
-               Add()({Input({3}), tokens});
-             }),
-             Catch::Contains("Add: expected floating inputs, got (None, 3) and int64 (None, None)"));
+  CHECK(error_of([] { Input({any, 0}); }) == "Input: expected a sample shape without zeros, got (None, 0)");
+  CHECK(error_of([] { Input({.shape = {3}, .dtype = DType::float64}); }) ==
+        "Input: expected float32, int64 or uint8, got float64; float32 stands for the type that the model computes in, "
+        "see Model::convert()");
+  CHECK(error_of([&] { Dense({.units = 2, .name = "d"})(tokens); }) ==
+        "Dense d: expected floating inputs, got int64 (None, None)");
+  CHECK(error_of([&] {
+          Add()({Input({3}), tokens});
+        }) == "Add: expected floating inputs, got (None, 3) and int64 (None, None)");
   CHECK(Flatten()(tokens).spec() == TensorSpec{{any}, DType::int64});
 }
 
@@ -162,32 +157,25 @@ TEST_CASE("a parameter never depends on an unknown extent") {
           Conv2D({.filters = 8, .kernel_size = 3, .name = "c"})(Input({5, 5, any}));
         }) ==
         "Conv2D c: expected inputs that give axis 2 of its kernel (3, 3, None, 8) an extent, got (None, 5, 5, None)");
-  CHECK_THAT(
-      error_of([] { BatchNormalization()(Input({any})); }),
-      Catch::Contains(
-          "BatchNormalization: expected inputs that give axis 0 of its gamma (None,) an extent, got (None, None)"));
-  CHECK_THAT(
-      error_of([] {
-        Dense({.units = 2})(Flatten()(Input({any, 3})));
-      }),
-      Catch::Contains("Dense: expected inputs that give axis 0 of its kernel (None, 2) an extent, got (None, None)"));
+  CHECK(error_of([] { BatchNormalization()(Input({any})); }) ==
+        "BatchNormalization: expected inputs that give axis 0 of its gamma (None,) an extent, got (None, None)");
+  CHECK(error_of([] {
+          Dense({.units = 2})(Flatten()(Input({any, 3})));
+        }) == "Dense: expected inputs that give axis 0 of its kernel (None, 2) an extent, got (None, None)");
 }
 
 TEST_CASE("invalid inputs are rejected, with None for unknown extents in the message") {
-  CHECK_THAT(
-      error_of([] {
-        Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
-      }),
-      Catch::Contains("Add sum: expected inputs of equal extents, or 1, got (None, None, 3) and (None, None, 4)"));
-  CHECK_THAT(error_of([] {
-               Conv2D({.filters = 1, .kernel_size = 5})(Input({any, 4, 1}));
-             }),
-             Catch::Contains("Conv2D: expected images at least as large as the window, 5 x 5 taps dilated by 1 x 1, "
-                             "got (None, None, 4, 1); use Padding::same or larger images"));
-  CHECK_THAT(error_of([] {
-               Subtract()({Input({3}), Input({3}), Input({3})});
-             }),
-             Catch::Contains("Subtract: expected two inputs, got (None, 3) and (None, 3) and (None, 3)"));
+  CHECK(error_of([] {
+          Add({.name = "sum"})({Input({any, 3}), Input({any, 4})});
+        }) == "Add sum: expected inputs of equal extents, or 1, got (None, None, 3) and (None, None, 4)");
+  CHECK(error_of([] {
+          Conv2D({.filters = 1, .kernel_size = 5})(Input({any, 4, 1}));
+        }) ==
+        "Conv2D: expected images at least as large as the window, 5 x 5 taps dilated by 1 x 1, got (None, None, 4, 1); "
+        "use Padding::same or larger images");
+  CHECK(error_of([] {
+          Subtract()({Input({3}), Input({3}), Input({3})});
+        }) == "Subtract: expected two inputs, got (None, 3) and (None, 3) and (None, 3)");
 }
 
 TEST_CASE("activations are recognized by their type in code and by their name in a file") {
@@ -201,9 +189,8 @@ TEST_CASE("activations are recognized by their type in code and by their name in
   CHECK_FALSE(wrapped == relu);
   CHECK_FALSE(wrapped == wrapped);  // a custom function equals no function
   CHECK_FALSE(renamed == relu);
-  CHECK_THAT(
-      error_of([&] { to_config(renamed); }),
-      Catch::Contains("expected an activation function of xtape's, got relu; make it a layer, which a file can name"));
+  CHECK(error_of([&] { to_config(renamed); }) ==
+        "expected an activation function of xtape's, got relu; make it a layer, which a file can name");
   for (const ActivationFunction& function : {ActivationFunction(linear),       ActivationFunction(relu),
                                              ActivationFunction(sigmoid),      ActivationFunction(tanh),
                                              ActivationFunction(softplus),     ActivationFunction(gelu),

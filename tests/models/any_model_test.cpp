@@ -64,7 +64,8 @@ TEST_CASE("files without a whole model are errors that say what they are") {
   const auto error = [&](const std::filesystem::path& path) { return error_of([&] { load_any_model(path); }); };
   const std::filesystem::path torch = source_root() / "tests/golden/torch_files";
   CHECK_THAT(error(torch / "plain.pt"), Contains("weights alone") && Contains("plain.pt") && Contains("convert"));
-  CHECK_THAT(error(torch / "legacy.pt"), Contains("weights alone"));
+  CHECK_THAT(error(torch / "legacy.pt"),
+             Contains("load_any_model: expected a whole model, got a file of PyTorch, which has weights alone: "));
   save_weights(small_model(), folder / "w.safetensors");
   CHECK_THAT(error(folder / "w.safetensors"),
              Contains("load_model: expected a file of save_model(), got one without a \"graph\" in its metadata: ") &&
@@ -85,8 +86,8 @@ TEST_CASE("files without a whole model are errors that say what they are") {
              Contains("load_onnx: ") && Contains("expected an undamaged ONNX model, got other data"));
   CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.pt"); }),
              Contains("save_any_model: expected a name that ends in .safetensors, .keras, .h5, .hdf5 or .onnx, got "));
-  CHECK_THAT(error_of([&] { save_any_model(small_model(), folder / "a.onnx", {.image_scale = "x"}); }),
-             Contains("image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"x\""));
+  CHECK(error_of([&] { save_any_model(small_model(), folder / "a.onnx", {.image_scale = "x"}); }) ==
+        "image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"x\"");
   CHECK_THAT(error_of([&] { save_model(small_model(), folder / "a", {.image_scale = "1..1"}); }),
              Contains("save_model: ") &&
                  Contains("image_scale: expected LOW..HIGH such as 0..255 or -1..1, imagenet or caffe, got \"1..1\""));
@@ -128,10 +129,9 @@ TEST_CASE("image scales are those of their definitions") {
     CHECK_THAT(error_of([&] { image_scale(name); }), Contains("image_scale: expected"));
   }
   const auto grey = Input({5, 4, 1});
-  CHECK_THAT(
-      error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }),
-      Contains("with_image_scale: expected a model that takes three channels for the scale imagenet, got (5, 4, 1)"));
+  CHECK(error_of([&] { with_image_scale(Model(grey, Flatten()(grey)), image_scale("imagenet")); }) ==
+        "with_image_scale: expected a model that takes three channels for the scale imagenet, got (5, 4, 1)");
   const auto vector = Input({5});
-  CHECK_THAT(error_of([&] { with_image_scale(Model(vector, Dense({.units = 1})(vector)), image_scale("0..255")); }),
-             Contains("with_image_scale: expected a model with one image as input, got 1 inputs, the first (5,)"));
+  CHECK(error_of([&] { with_image_scale(Model(vector, Dense({.units = 1})(vector)), image_scale("0..255")); }) ==
+        "with_image_scale: expected a model with one image as input, got 1 inputs, the first (5,)");
 }

@@ -451,10 +451,10 @@ TEST_CASE("C: the versions and the last error") {
     xtape_tensor_dtype(nullptr, nullptr);
     other = xtape_last_error();
   }).join();
-  CHECK_THAT(other, Contains("xtape_tensor_dtype: expected a handle, got NULL"));
-  CHECK_THAT(xtape_last_error(), Contains("xtape_model_input_count: expected a handle, got NULL"));
+  CHECK(other == "xtape_tensor_dtype: expected a handle, got NULL");
+  CHECK(std::string(xtape_last_error()) == "xtape_model_input_count: expected a handle, got NULL");
   handle_of(Tensor::ones({1}));  // a success does not change it
-  CHECK_THAT(xtape_last_error(), Contains("xtape_model_input_count: expected a handle, got NULL"));
+  CHECK(std::string(xtape_last_error()) == "xtape_model_input_count: expected a handle, got NULL");
 }
 
 TEST_CASE("C: several threads run one model, and get the outputs of one thread") {

@@ -129,9 +129,8 @@ TEST_CASE("parameters of layers inside are listed, named and found by their path
   CHECK(error_of([&] { model.layer("tower/uper"); }) ==
         "Model net: expected the name of one of its layers, got \"tower/uper\"; there are tower/lower, tower/norm, "
         "tower/upper, tower/head");
-  CHECK_THAT(error_of([&] { model.layer("last/kernel"); }),
-             Catch::Contains(
-                 "Model net: expected the name of one of its layers, got \"last/kernel\"; there are none in last"));
+  CHECK(error_of([&] { model.layer("last/kernel"); }) ==
+        "Model net: expected the name of one of its layers, got \"last/kernel\"; there are none in last");
   CHECK_THAT(
       error_of([&] { static_cast<void>(model.parameter("tower/upper/first/kernle")); }),
       Catch::Contains("got \"tower/upper/first/kernle\"; there are ") && Catch::Contains("tower/upper/first/kernel"));
@@ -144,12 +143,12 @@ TEST_CASE("of many names the most similar ones are shown") {
   auto x = input;
   for (int i = 0; i < 30; ++i) x = Dense({.units = 2, .name = fmt::format("layer{}", i)})(x);
   const Model model(input, x);
-  CHECK_THAT(error_of([&] { model.layer("layr17"); }),
-             Catch::Contains("Model: expected the name of one of its layers, got \"layr17\"; there are layer17, "
-                             "layer1, layer7, layer10, layer11, and 26 more"));
-  CHECK_THAT(error_of([&] { static_cast<void>(model.parameter("layer3/kernal")); }),
-             Catch::Contains("Model: expected the path of one of its parameters, got \"layer3/kernal\"; there are "
-                             "layer3/kernel, layer0/kernel, layer1/kernel, layer2/kernel, layer4/kernel, and 55 more"));
+  CHECK(error_of([&] { model.layer("layr17"); }) ==
+        "Model: expected the name of one of its layers, got \"layr17\"; there are layer17, layer1, layer7, layer10, "
+        "layer11, and 26 more");
+  CHECK(error_of([&] { static_cast<void>(model.parameter("layer3/kernal")); }) ==
+        "Model: expected the path of one of its parameters, got \"layer3/kernal\"; there are layer3/kernel, "
+        "layer0/kernel, layer1/kernel, layer2/kernel, layer4/kernel, and 55 more");
 }
 
 TEST_CASE("no two parameters of inner layers share initial values, which depend on the seed") {
@@ -295,11 +294,11 @@ TEST_CASE("summary, picture and counts include the layers inside") {
 TEST_CASE("a layer that is called on variables before it is built is named") {
   const Dense dense({.units = 2, .name = "d"});
   ForwardPass pass(Mode::inference);
-  CHECK_THAT(error_of([&] {
-               dense(Tensor::ones({1, 2}), pass);
-             }),
-             Catch::Contains("Dense d: expected a layer that has parameters, got one that was not built; call it on a "
-                             "symbolic tensor, or build() it in output_specs() of the layer that holds it"));
+  CHECK(error_of([&] {
+          dense(Tensor::ones({1, 2}), pass);
+        }) ==
+        "Dense d: expected a layer that has parameters, got one that was not built; call it on a symbolic tensor, or "
+        "build() it in output_specs() of the layer that holds it");
   class Forgetful final : public Layer {
    public:
     Forgetful() : Layer("f") {}
@@ -317,18 +316,17 @@ TEST_CASE("a layer that is called on variables before it is built is named") {
         "Forgetful f: expected output_specs() to build all sublayers, got Dense \"inner\" without build()");
   const Residual shared({.units = 3, .name = "r"});
   shared(Input({3}));
-  CHECK_THAT(
-      error_of([&] { shared(Input({4})); }),
-      Catch::Contains("Dense first: expected inputs that fit the kernel (3, 5) of its first call, got (None, 4)"));
+  CHECK(error_of([&] { shared(Input({4})); }) ==
+        "Dense first: expected inputs that fit the kernel (3, 5) of its first call, got (None, 4)");
 }
 
 TEST_CASE("errors of ops name the layers that lead to them") {
   const Model model = tower_model();
-  CHECK_THAT(error_of([&] {
-               output_of(model, RandomStream(1).normal({4, 3}).to(DType::float64));
-             }),
-             Catch::Contains("Tower tower: Residual lower: Dense first: matmul: expected matrices of one type, got "
-                             "float64 and float32; convert with .to()"));
+  CHECK(error_of([&] {
+          output_of(model, RandomStream(1).normal({4, 3}).to(DType::float64));
+        }) ==
+        "Tower tower: Residual lower: Dense first: matmul: expected matrices of one type, got float64 and float32; "
+        "convert with .to()");
 }
 
 namespace {
@@ -400,8 +398,7 @@ TEST_CASE("parameters of a layer without a model have the values that are given"
 TEST_CASE("after a rejected call a composite layer can be called on other inputs") {
   const PartlyListed layer({.name = "pair"});
   layer->give_values([](const std::string&, const ParameterSpec& spec) { return Tensor::full(spec.shape, 0.5); });
-  CHECK_THAT(error_of([&] { layer(Input({5})); }),
-             Catch::Contains("PartlyListed pair: expected inputs like the outputs, got (None, 5)"));
+  CHECK(error_of([&] { layer(Input({5})); }) == "PartlyListed pair: expected inputs like the outputs, got (None, 5)");
   CHECK(layer->named_parameters().empty());
   const auto input = Input({4});
   const Model model(input, layer(input), {.seed = 1});
@@ -417,7 +414,7 @@ TEST_CASE("after a rejected call a composite layer can be called on other inputs
 
 TEST_CASE("a layer that no shared_ptr holds is an Error") {
   DenseLayer layer({.units = 2});
-  CHECK_THAT(error_of([&] { layer.connect({Input({3})}); }),
-             Catch::Contains("Dense: expected a layer that a std::shared_ptr holds, got another; make it with "
-                             "std::make_shared, or as a LayerHandle, such as Dense({.units = 2})"));
+  CHECK(error_of([&] { layer.connect({Input({3})}); }) ==
+        "Dense: expected a layer that a std::shared_ptr holds, got another; make it with std::make_shared, or as a "
+        "LayerHandle, such as Dense({.units = 2})");
 }

@@ -11,7 +11,6 @@
 namespace xtape {
 namespace {
 
-using Catch::Contains;
 using test::error_of;
 
 Model read(const std::string& json) {
@@ -42,9 +41,8 @@ TEST_CASE("an input of Keras that only Embeddings read has whole numbers, whatev
   const Model model = read(functional("embed"));
   CHECK(model.inputs()[0].dtype() == DType::int64);
   CHECK(dynamic_cast<const EmbeddingLayer&>(model.layer("embed")).options().output_dim == 2);
-  CHECK_THAT(
-      error_of([] { read(functional("tokens")); }),
-      Contains("layer \"embed\" of class Embedding: Embedding embed: expected tokens of type int64, got (None, 4)"));
+  CHECK(error_of([] { read(functional("tokens")); }) ==
+        "layer \"embed\" of class Embedding: Embedding embed: expected tokens of type int64, got (None, 4)");
   for (const char* input : {R"({"class_name": "InputLayer", "config": {"name": "in", "dtype": "float32",
                                "batch_input_shape": [null, null]}},)",
                             R"({"class_name": "InputLayer", "config": {"name": "in", "dtype": "int32",

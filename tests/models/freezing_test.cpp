@@ -80,14 +80,13 @@ TEST_CASE("a model that ends at a layer of another model shares its layers") {
   CHECK(part.output_shape() == Shape{48});
   CHECK(part.parameters()[0] == model.parameters()[0]);
   CHECK(&part.layer("conv") == &model.layer("conv"));
-  CHECK_THAT(error_of([&] { model.layer_output("none"); }),
-             Catch::Contains("Model: expected the name of one of its layers, got \"none\"; there are input_1, conv, "
-                             "norm, activation_1, features, head"));
+  CHECK(error_of([&] { model.layer_output("none"); }) ==
+        "Model: expected the name of one of its layers, got \"none\"; there are input_1, conv, norm, activation_1, "
+        "features, head");
   const SymbolicTensor input = Input({3});
   const Dense shared({.units = 3, .name = "shared"});
-  CHECK_THAT(
-      error_of([&] { Model(input, shared(shared(input))).layer_output("shared"); }),
-      Catch::Contains("Model: expected the name of a layer that is called once, got \"shared\", called several times"));
+  CHECK(error_of([&] { Model(input, shared(shared(input))).layer_output("shared"); }) ==
+        "Model: expected the name of a layer that is called once, got \"shared\", called several times");
   CHECK_FALSE(Model::from_layer(model.nodes()[1].layer).has_value());
   CHECK(Model::from_layer(model.definition())->parameters()[0] == model.parameters()[0]);
 }

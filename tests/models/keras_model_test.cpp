@@ -273,9 +273,8 @@ TEST_CASE("every mode of Keras 1's Merge is the layer of Keras 2") {
       CHECK(dot->options().normalize == (mode == std::string("cos")));
   }
   json["config"][0]["config"]["mode"] = "min";
-  CHECK_THAT(
-      error_of([&] { read(json, 1); }),
-      Contains("layer \"merge\" of class Merge: mode: expected sum, mul, ave, max, concat, dot or cos, got \"min\""));
+  CHECK(error_of([&] { read(json, 1); }) ==
+        "layer \"merge\" of class Merge: mode: expected sum, mul, ave, max, concat, dot or cos, got \"min\"");
 }
 
 TEST_CASE("a layer name with a slash loses it, and a long config is written and read") {
@@ -366,17 +365,19 @@ TEST_CASE("a normalization whose scale Keras multiplies along other axes is not 
   CHECK_THAT(error_of([&] {
                save({1, 2});
              }),
-             Contains("layer rms of class RMSNormalization: axis: expected the last axes, got [1,2]"));
-  CHECK_THAT(error_of([&] { save({1}); }), Contains("axis: expected the last axes, got 1"));
+             Contains(": layer rms of class RMSNormalization: axis: expected the last axes, got [1,2]; Keras "
+                      "multiplies by the scale along the last axes"));
+  CHECK_THAT(error_of([&] { save({1}); }), Contains(": layer rms of class RMSNormalization: axis: expected the last "
+                                                    "axes, got 1; Keras multiplies by the scale along the last axes"));
 }
 
 TEST_CASE("calls in training or inference alone are rejected where they matter") {
   Json json = one_layer("Dropout", {{"rate", 0.5}});
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", true}};
-  CHECK_THAT(error_of([&] { read(json, 2); }),
-             Contains("layer \"tested\" of class Dropout: expected a call that follows the mode of the model, got "
-                      "training=True; xtape's calls have no such argument. In Keras, freeze batch normalization by "
-                      "trainable=False instead, or remove the layers that are random"));
+  CHECK(error_of([&] { read(json, 2); }) ==
+        "layer \"tested\" of class Dropout: expected a call that follows the mode of the model, got training=True; "
+        "xtape's calls have no such argument. In Keras, freeze batch normalization by trainable=False instead, or "
+        "remove the layers that are random");
   const std::vector<std::pair<const char*, Json>> random{
       {"SpatialDropout2D", {{"rate", 0.5}}},  {"AlphaDropout", {{"rate", 0.5}}},
       {"GaussianDropout", {{"rate", 0.5}}},   {"GaussianNoise", {{"stddev", 0.5}}},
@@ -395,10 +396,8 @@ TEST_CASE("calls in training or inference alone are rejected where they matter")
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"training", false}};
   CHECK_NOTHROW(read(json, 2));
   json["config"]["layers"][1]["inbound_nodes"][0][0][3] = {{"mask", "x"}};
-  CHECK_THAT(
-      error_of([&] { read(json, 2); }),
-      Contains(
-          "layer \"tested\": expected a call without the argument mask, got \"x\"; xtape's layers do not have it"));
+  CHECK(error_of([&] { read(json, 2); }) ==
+        "layer \"tested\": expected a call without the argument mask, got \"x\"; xtape's layers do not have it");
 }
 
 TEST_CASE("invalid graphs are errors") {
@@ -409,27 +408,26 @@ TEST_CASE("invalid graphs are errors") {
     json[Json::json_pointer(pointer)] = value;
     return error_of([&] { read(json, 2); });
   };
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "tested"),
-             Contains("layer \"tested\": expected a graph without loops, got a call that reads its own result"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/0", "none"),
-             Contains("layer \"tested\": expected the name of a layer of the model, got \"none\""));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/1", 1U),
-             Contains("layer \"tested\": expected one of the 1 calls of layer \"in\", got number 1"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes/0/0/2", 1U),
-             Contains("layer \"tested\": expected one of the 1 outputs of layer \"in\", got number 1"));
-  CHECK_THAT(changed("/config/layers/1/inbound_nodes", Json::array()),
-             Contains("layer \"tested\" of class Flatten: expected inbound_nodes, got none"));
-  CHECK_THAT(changed("/config/layers/1/name", "in"),
-             Contains("layer \"in\": expected layers with different names, got it twice"));
-  CHECK_THAT(changed("/config/output_layers", 3),
-             Contains("output_layers: expected [layer, call, output] or a list of them, got 3"));
-  CHECK_THAT(changed("/config/layers", 3),
-             Contains("expected a config with a list of layers, got "
-                      "{\"name\":\"m\",\"layers\":3,\"input_layers\":[[\"in\",0,0]],\"output_l"));
-  CHECK_THAT(changed("/config/layers/0/config/batch_input_shape", Json{nullptr, "x"}),
-             Contains("layer \"in\" of class InputLayer: shape: expected an option's value, got [\"x\"]"));
-  CHECK_THAT(changed("/class_name", "Own"),
-             Contains("expected a Functional, Model or Sequential, got a class Own; a subclass is code of Keras"));
+  CHECK(changed("/config/layers/1/inbound_nodes/0/0/0", "tested") ==
+        "layer \"tested\": expected a graph without loops, got a call that reads its own result");
+  CHECK(changed("/config/layers/1/inbound_nodes/0/0/0", "none") ==
+        "layer \"tested\": expected the name of a layer of the model, got \"none\"");
+  CHECK(changed("/config/layers/1/inbound_nodes/0/0/1", 1U) ==
+        "layer \"tested\": expected one of the 1 calls of layer \"in\", got number 1");
+  CHECK(changed("/config/layers/1/inbound_nodes/0/0/2", 1U) ==
+        "layer \"tested\": expected one of the 1 outputs of layer \"in\", got number 1");
+  CHECK(changed("/config/layers/1/inbound_nodes", Json::array()) ==
+        "layer \"tested\" of class Flatten: expected inbound_nodes, got none");
+  CHECK(changed("/config/layers/1/name", "in") == "layer \"in\": expected layers with different names, got it twice");
+  CHECK(changed("/config/output_layers", 3) ==
+        "output_layers: expected [layer, call, output] or a list of them, got 3");
+  CHECK(changed("/config/layers", 3) ==
+        "expected a config with a list of layers, got "
+        "{\"name\":\"m\",\"layers\":3,\"input_layers\":[[\"in\",0,0]],\"output_l");
+  CHECK(changed("/config/layers/0/config/batch_input_shape", Json{nullptr, "x"}) ==
+        "layer \"in\" of class InputLayer: shape: expected an option's value, got [\"x\"]");
+  CHECK(changed("/class_name", "Own") ==
+        "expected a Functional, Model or Sequential, got a class Own; a subclass is code of Keras");
 }
 
 TEST_CASE("files that hold no model are named") {

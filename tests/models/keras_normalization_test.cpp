@@ -56,26 +56,31 @@ TEST_CASE("numbers of Normalization and Rescaling that do not fit the channels a
       error_of([] { read("Normalization", R"("mean": [1, 2], "variance": [1, 2, 3])"); }),
       Contains("layer \"tested\" of class Normalization: mean: expected a number for each of the 3 channels, got 2"));
   CHECK_THAT(error_of([] { read("Normalization", R"("mean": [1, 2, 3])"); }),
-             Contains("expected both mean and variance, got one of them"));
-  CHECK_THAT(error_of([] { read("Normalization", R"("mean": "a", "variance": 1)"); }),
-             Contains("mean: expected a number or a list of them, got \"a\""));
+             Contains(": layer \"tested\" of class Normalization: expected both mean and variance, got one of them"));
+  CHECK_THAT(
+      error_of([] { read("Normalization", R"("mean": "a", "variance": 1)"); }),
+      Contains(": layer \"tested\" of class Normalization: mean: expected a number or a list of them, got \"a\""));
   CHECK_THAT(error_of([] { read("Normalization", R"("mean": 1, "variance": 1)", "[null, 1048577]"); }),
-             Contains("expected a number for each of the 1048577 channels, got 1"));
+             Contains(": layer \"tested\" of class Normalization: mean: expected a number for each of the 1048577 "
+                      "channels, got 1"));
   CHECK_NOTHROW(read("Normalization", R"("mean": 1, "variance": 1)", "[null, 1048576]"));
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, -2, 3])"); }),
              Contains("layer \"tested\" of class Rescaling: scale: expected numbers from 1e-6 to 1e6, got -2"));
-  CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2], "offset": [1, 2, 3])"); }),
-             Contains("scale: expected a number for each of the 3 channels, got 2"));
-  CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }), Contains("scale: expected a number"));
+  CHECK_THAT(
+      error_of([] { read("Rescaling", R"("scale": [1, 2], "offset": [1, 2, 3])"); }),
+      Contains(": layer \"tested\" of class Rescaling: scale: expected a number for each of the 3 channels, got 2"));
+  CHECK_THAT(error_of([] { read("Rescaling", R"("offset": [1, 2, 3])"); }),
+             Contains(": layer \"tested\" of class Rescaling: scale: expected a number or a list of them, got null"));
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [1, 2, 3], "foo": 3)"); }), Contains("\"foo\""));
   for (const char* scale : {"[2e6, 1, 1]", "[1, 1, 1e-7]", "[1, 0, 1]"}) {
     CHECK_THAT(error_of([&] { read("Rescaling", std::string("\"scale\": ") + scale); }),
                Contains("scale: expected numbers from 1e-6 to 1e6"));
   }
   CHECK_THAT(error_of([] { read("Rescaling", R"("scale": [[1, 2, 3], [4, 5, 6]])"); }),
-             Contains("scale: expected numbers along the last axis alone"));
+             Contains(": layer \"tested\" of class Rescaling: scale: expected numbers along the last axis alone, got "
+                      "[[1,2,3],[4,5,6]]"));
   CHECK_THAT(error_of([] { read("Normalization", R"("mean": 1, "variance": [1, -1, 1])"); }),
-             Contains("variance: expected numbers of at least 0, got -1"));
+             Contains(": layer \"tested\" of class Normalization: variance: expected numbers of at least 0, got -1"));
 }
 
 }  // namespace

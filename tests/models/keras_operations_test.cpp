@@ -185,58 +185,80 @@ TEST_CASE("operations along axes in files of Keras 3 and tf.keras have the value
 
 TEST_CASE("operations that no layer computes are rejected with their name and what is the matter") {
   const auto error = [](const Json& operation, int version) { return error_of([&] { model_of(operation, version); }); };
-  CHECK_THAT(error(keras3("numpy", "Cumsum", "{}", "[X]"), 3),
-             Contains("layer \"op\" of class Cumsum: expected an operation that a layer of xtape computes, got Cumsum; "
-                      "replace it by a layer in Keras, or give a factory in LoadKerasModelOptions::custom_layers"));
-  CHECK_THAT(error(tensorflow("math.cumsum", "[X]"), 2), Contains("got math.cumsum;"));
-  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[X, 0]"), 3),
-             Contains("expected a tensor divided by a number other than 0, got 0"));
-  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[1, X]"), 3), Contains("got 1 divided by a tensor"));
-  CHECK_THAT(error(keras3("numpy", "TrueDivide", "{}", "[X, Y]"), 3),
-             Contains("expected a tensor and a number, got 2 tensors and null"));
-  CHECK_THAT(error(keras3("numpy", "Add", "{}", R"([X, "text"])"), 3), Contains("got 1 tensors and \"text\""));
-  CHECK_THAT(error(keras3("numpy", "Add", "{}", "[X]"), 3), Contains("got 1 tensors and null"));
-  CHECK_THAT(error(keras3("numpy", "Add", "{}", "[X, [1.0, 2.0]]"), 3), Contains("got 1 tensors and [1.0,2.0]"));
-  CHECK_THAT(error(keras3("numpy", "Maximum", "{}", "[X, 1.0]"), 3),
-             Contains("expected the maximum of two tensors, or of a tensor and 0, got 1"));
-  CHECK_THAT(error(keras3("numpy", "Minimum", "{}", "[X, 1.0]"), 3),
-             Contains("expected the minimum of two tensors, got 1"));
-  CHECK_THAT(error(keras3("numpy", "Clip", R"({"x_min": -1, "x_max": 5})", "[X]"), 3),
-             Contains("expected limits of 0 and a positive number, got -1 and 5"));
-  CHECK_THAT(error(keras3("numpy", "Reshape", R"({"newshape": [2, 12]})", "[X]"), 3),
-             Contains("shape: expected a list that begins with -1 for the batch, got [2,12]"));
-  CHECK_THAT(error(keras3("numpy", "Transpose", R"({"axes": [1, 0, 2, 3]})", "[X]"), 3),
-             Contains("axes: expected a list that begins with 0 for the batch, got [1,0,2,3]"));
-  CHECK_THAT(error(keras3("numpy", "Transpose", R"({"axes": null})", "[X]"), 3), Contains("for the batch, got null"));
-  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": [1], "keepdims": false})", "[X]"), 3),
-             Contains("axis: expected the 2 axes between the batch and the channels, got [1]"));
-  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": null, "keepdims": false})", "[X]"), 3), Contains("got null"));
-  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": ["a"]})", "[X]"), 3),
-             Contains("axis: expected whole numbers, got [\"a\"]"));
-  CHECK_THAT(error(keras3("numpy", "Max", R"({"axis": [1, 2], "initial": 5})", "[X]"), 3),
-             Contains("initial: expected none"));
-  CHECK_THAT(error(keras3("nn", "Relu", R"({"threshold": 1})", "[X]"), 3),
-             Contains("operation Relu: threshold: expected none, got 1"));
-  CHECK_THAT(error(tensorflow("nn.silu", R"([X, {"beta": 2.0}])"), 2),
-             Contains("layer \"op\" of class TFOpLambda: operation nn.silu: beta: expected 1, got 2.0"));
-  CHECK_THAT(error(keras3("nn", "Softmax", R"({"axis": null})", "[X]"), 3),
-             Contains("operation Softmax: axis: expected a value, got null"));
-  CHECK_THAT(error(tensorflow("nn.gelu", R"([X, {"approximate": 1}])"), 2),
-             Contains("approximate: expected true or false, got 1"));
-  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": [4294967297, 2]})", "[X]"), 3),
-             Contains("axis: expected the 2"));
-  CHECK_THAT(error(keras3("numpy", "Mean", R"({"axis": {"a": 1, "b": 2}})", "[X]"), 3), Contains("axis: expected the"));
-  CHECK_THAT(error(keras3("numpy", "Concatenate", "{}", "[[X, Y]]"), 3),
-             Contains("axis: expected another axis than the batch, got null"));
-  CHECK_THAT(error(tensorflow("compat.v1.transpose", R"([X, {"perm": [0, 2, 1, 3], "conjugate": true}])"), 2),
-             Contains("conjugate: expected false"));
-  CHECK_THAT(error(keras3("numpy", "Negative", "{}", "[X, X, 4]"), 3), Contains("argument 3: expected none"));
+  CHECK(error(keras3("numpy", "Cumsum", "{}", "[X]"), 3) ==
+        "layer \"op\" of class Cumsum: expected an operation that a layer of xtape computes, got Cumsum; replace it by "
+        "a layer in Keras, or give a factory in LoadKerasModelOptions::custom_layers");
+  CHECK(error(tensorflow("math.cumsum", "[X]"), 2) ==
+        "layer \"op\" of class TFOpLambda: expected an operation that a layer of xtape computes, got math.cumsum; "
+        "replace it by a layer in Keras, or give a factory in LoadKerasModelOptions::custom_layers");
+  CHECK(error(keras3("numpy", "TrueDivide", "{}", "[X, 0]"), 3) ==
+        "layer \"op\" of class TrueDivide: operation TrueDivide: expected a tensor divided by a number other than 0, "
+        "got 0");
+  CHECK(error(keras3("numpy", "TrueDivide", "{}", "[1, X]"), 3) ==
+        "layer \"op\" of class TrueDivide: operation TrueDivide: expected a tensor divided by a number other than 0, "
+        "got 1 divided by a tensor");
+  CHECK(
+      error(keras3("numpy", "TrueDivide", "{}", "[X, Y]"), 3) ==
+      "layer \"op\" of class TrueDivide: operation TrueDivide: expected a tensor and a number, got 2 tensors and null");
+  CHECK(error(keras3("numpy", "Add", "{}", R"([X, "text"])"), 3) ==
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and \"text\"");
+  CHECK(error(keras3("numpy", "Add", "{}", "[X]"), 3) ==
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and null");
+  CHECK(error(keras3("numpy", "Add", "{}", "[X, [1.0, 2.0]]"), 3) ==
+        "layer \"op\" of class Add: operation Add: expected a tensor and a number, got 1 tensors and [1.0,2.0]");
+  CHECK(error(keras3("numpy", "Maximum", "{}", "[X, 1.0]"), 3) ==
+        "layer \"op\" of class Maximum: operation Maximum: expected the maximum of two tensors, or of a tensor and 0, "
+        "got 1");
+  CHECK(error(keras3("numpy", "Minimum", "{}", "[X, 1.0]"), 3) ==
+        "layer \"op\" of class Minimum: operation Minimum: expected the minimum of two tensors, got 1");
+  CHECK(error(keras3("numpy", "Clip", R"({"x_min": -1, "x_max": 5})", "[X]"), 3) ==
+        "layer \"op\" of class Clip: operation Clip: expected limits of 0 and a positive number, got -1 and 5");
+  CHECK(error(keras3("numpy", "Reshape", R"({"newshape": [2, 12]})", "[X]"), 3) ==
+        "layer \"op\" of class Reshape: operation Reshape: shape: expected a list that begins with -1 for the batch, "
+        "got [2,12]");
+  CHECK(error(keras3("numpy", "Transpose", R"({"axes": [1, 0, 2, 3]})", "[X]"), 3) ==
+        "layer \"op\" of class Transpose: operation Transpose: axes: expected a list that begins with 0 for the batch, "
+        "got [1,0,2,3]");
+  CHECK(error(keras3("numpy", "Transpose", R"({"axes": null})", "[X]"), 3) ==
+        "layer \"op\" of class Transpose: operation Transpose: axes: expected a list that begins with 0 for the batch, "
+        "got null");
+  CHECK(error(keras3("numpy", "Mean", R"({"axis": [1], "keepdims": false})", "[X]"), 3) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected the 2 axes between the batch and the channels, got "
+        "[1]");
+  CHECK(error(keras3("numpy", "Mean", R"({"axis": null, "keepdims": false})", "[X]"), 3) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected the axes between the batch and the channels, got "
+        "null");
+  CHECK(error(keras3("numpy", "Mean", R"({"axis": ["a"]})", "[X]"), 3) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected whole numbers, got [\"a\"]");
+  CHECK(error(keras3("numpy", "Max", R"({"axis": [1, 2], "initial": 5})", "[X]"), 3) ==
+        "layer \"op\" of class Max: operation Max: initial: expected none");
+  CHECK(error(keras3("nn", "Relu", R"({"threshold": 1})", "[X]"), 3) ==
+        "layer \"op\" of class Relu: operation Relu: threshold: expected none, got 1");
+  CHECK(error(tensorflow("nn.silu", R"([X, {"beta": 2.0}])"), 2) ==
+        "layer \"op\" of class TFOpLambda: operation nn.silu: beta: expected 1, got 2.0");
+  CHECK(error(keras3("nn", "Softmax", R"({"axis": null})", "[X]"), 3) ==
+        "layer \"op\" of class Softmax: operation Softmax: axis: expected a value, got null");
+  CHECK(error(tensorflow("nn.gelu", R"([X, {"approximate": 1}])"), 2) ==
+        "layer \"op\" of class TFOpLambda: operation nn.gelu: approximate: expected true or false, got 1");
+  CHECK(error(keras3("numpy", "Mean", R"({"axis": [4294967297, 2]})", "[X]"), 3) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected the 2 axes between the batch and the channels, got "
+        "[4294967297,2]");
+  CHECK(error(keras3("numpy", "Mean", R"({"axis": {"a": 1, "b": 2}})", "[X]"), 3) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected the axes between the batch and the channels, got "
+        "{\"a\":1,\"b\":2}");
+  CHECK(
+      error(keras3("numpy", "Concatenate", "{}", "[[X, Y]]"), 3) ==
+      "layer \"op\" of class Concatenate: operation Concatenate: axis: expected another axis than the batch, got null");
+  CHECK(error(tensorflow("compat.v1.transpose", R"([X, {"perm": [0, 2, 1, 3], "conjugate": true}])"), 2) ==
+        "layer \"op\" of class TFOpLambda: operation compat.v1.transpose: conjugate: expected false");
+  CHECK(error(keras3("numpy", "Negative", "{}", "[X, X, 4]"), 3) ==
+        "layer \"op\" of class Negative: operation Negative: argument 3: expected none, got 4");
   Json twice = keras3("numpy", "Negative", "{}", "[X]");
   twice["inbound_nodes"].push_back(twice["inbound_nodes"][0]);
-  CHECK_THAT(error(twice, 3), Contains("expected one call of an operation, got 2"));
+  CHECK(error(twice, 3) == "layer \"op\" of class Negative: expected one call of an operation, got 2");
   Json nameless = keras3("numpy", "Negative", "{}", "[X]");
   nameless["class_name"] = 3;
-  CHECK_THAT(error(nameless, 3), Contains("expected the name of an operation, got 3"));
+  CHECK(error(nameless, 3) == "layer \"op\" of class : function: expected the name of an operation, got 3");
 }
 
 TEST_CASE("an operation of tensors with different numbers of axes is rejected") {
@@ -261,9 +283,8 @@ TEST_CASE("a custom layer stands for an operation without numbers") {
   const std::map<std::string, LayerFactory> custom{{"TFOpLambda", make_relu}, {"Cumsum", make_relu}};
   CHECK(run(model_of(tensorflow("math.cumsum", "[X]"), 2, custom)).to_vector()[0] == 0);
   CHECK(run(model_of(keras3("numpy", "Cumsum", "{}", "[X]"), 3, custom)).to_vector()[0] == 0);
-  CHECK_THAT(error_of([&] { model_of(tensorflow("math.add", R"([X, {"y": 3.0}])"), 2, custom); }),
-             Contains("layer \"op\" of class TFOpLambda: expected a call on outputs of layers, got the arguments "
-                      "{\"y\":3.0}"));
+  CHECK(error_of([&] { model_of(tensorflow("math.add", R"([X, {"y": 3.0}])"), 2, custom); }) ==
+        "layer \"op\" of class TFOpLambda: expected a call on outputs of layers, got the arguments {\"y\":3.0}");
 }
 
 }  // namespace

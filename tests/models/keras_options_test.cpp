@@ -279,10 +279,9 @@ TEST_CASE("a value that only Keras or only xtape has is an error that names the 
     }
   }
   CHECK_NOTHROW(read("RMSNormalization", {{"axis", {1, 2}}}, {.rank = 3}));
-  CHECK_THAT(error_of([&] {
-               read("RMSNormalization", {{"axis", {1, 2}}});
-             }),
-             Contains("axis: expected the last axes, got [1,2]"));
+  CHECK(error_of([&] {
+          read("RMSNormalization", {{"axis", {1, 2}}});
+        }) == "axis: expected the last axes, got [1,2]; Keras multiplies by the scale along the last axes");
   const std::vector<std::tuple<const char*, const char*, const char*>> ours{
       {"Conv2D", R"({"padding": [1, 0, 0, 0]})", "padding: expected a name of a padding"},
       {"MaxPooling1D", R"({"padding": [1, 0]})", "padding: expected a name of a padding"},

@@ -8,7 +8,6 @@
 namespace xtape {
 namespace {
 
-using Catch::Contains;
 using test::error_of;
 
 struct ValueRow {
@@ -93,12 +92,11 @@ TEST_CASE("every initializer of Keras is read by all its names, and written by t
         R"({"name":"mine"})");
   CHECK(initializer_from_keras(Json::parse(R"({"class_name": "Constant", "config": {"value": [1, 2]}})")).dump() ==
         R"({"name":"constant of arrays"})");
-  CHECK_THAT(error_of([] {
-               initializer_to_keras({{"name", "mine"}});
-             }),
-             Contains("expected an initializer that Keras has, got mine; make the layer with one of xtape's"));
-  CHECK_THAT(error_of([] { initializer_from_keras(7); }),
-             Contains("expected a name, or an object with class_name and config, got 7"));
+  CHECK(error_of([] {
+          initializer_to_keras({{"name", "mine"}});
+        }) == "expected an initializer that Keras has, got mine; make the layer with one of xtape's");
+  CHECK(error_of([] { initializer_from_keras(7); }) ==
+        "expected a name, or an object with class_name and config, got 7");
 }
 
 TEST_CASE("every regularizer of Keras is read by all its names, and written by the name of its class") {
@@ -127,14 +125,13 @@ TEST_CASE("every regularizer of Keras is read by all its names, and written by t
   CHECK(regularizer_from_keras(nullptr) == nullptr);
   CHECK(regularizer_to_keras(nullptr) == nullptr);
   CHECK(regularizer_from_keras(Json::parse(R"({"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.0}})")) == nullptr);
-  CHECK_THAT(error_of([] { regularizer_from_keras(Json::parse(R"({"class_name": "L2", "config": {"l2": "x"}})")); }),
-             Contains("l2: expected a number, got \"x\""));
-  CHECK_THAT(error_of([] { regularizer_from_keras("l3"); }),
-             Contains("expected L1, L2, L1L2 or OrthogonalRegularizer, got \"l3\"; xtape has no other regularizers"));
-  CHECK_THAT(error_of([] {
-               regularizer_to_keras({{"orthogonal", 1.0}, {"vectors", "rows"}, {"l1", 0.5}});
-             }),
-             Contains("expected a regularizer that Keras has, got orthogonal together with l1 or l2"));
+  CHECK(error_of([] { regularizer_from_keras(Json::parse(R"({"class_name": "L2", "config": {"l2": "x"}})")); }) ==
+        "l2: expected a number, got \"x\"");
+  CHECK(error_of([] { regularizer_from_keras("l3"); }) ==
+        "expected L1, L2, L1L2 or OrthogonalRegularizer, got \"l3\"; xtape has no other regularizers");
+  CHECK(error_of([] {
+          regularizer_to_keras({{"orthogonal", 1.0}, {"vectors", "rows"}, {"l1", 0.5}});
+        }) == "expected a regularizer that Keras has, got orthogonal together with l1 or l2");
 }
 
 TEST_CASE("every constraint of Keras is read by all its names, and written by the name of its class") {
@@ -155,13 +152,11 @@ TEST_CASE("every constraint of Keras is read by all its names, and written by th
   check_rows(rows, constraint_from_keras, constraint_to_keras, "keras.constraints");
   CHECK(constraint_from_keras(nullptr) == nullptr);
   CHECK(constraint_to_keras(nullptr) == nullptr);
-  CHECK_THAT(
-      error_of([] { constraint_from_keras("other"); }),
-      Contains("expected MaxNorm, MinMaxNorm, NonNeg or UnitNorm, got \"other\"; xtape has no other constraints"));
-  CHECK_THAT(error_of([] {
-               constraint_to_keras({{"name", "mine"}});
-             }),
-             Contains("expected a constraint that Keras has, got mine; make the layer with one of xtape's"));
+  CHECK(error_of([] { constraint_from_keras("other"); }) ==
+        "expected MaxNorm, MinMaxNorm, NonNeg or UnitNorm, got \"other\"; xtape has no other constraints");
+  CHECK(error_of([] {
+          constraint_to_keras({{"name", "mine"}});
+        }) == "expected a constraint that Keras has, got mine; make the layer with one of xtape's");
 }
 
 TEST_CASE("activation functions have the names of all versions of Keras") {
@@ -172,17 +167,13 @@ TEST_CASE("activation functions have the names of all versions of Keras") {
   CHECK(activation_from_keras("relu", 1) == "relu");
   CHECK(activation_from_keras(Json::parse(R"({"class_name": "function", "config": "swish"})"), 3) == "silu");
   CHECK(activation_to_keras("silu") == "silu");
-  CHECK_THAT(
-      error_of([] { activation_from_keras("hard_sigmoid", 2); }),
-      Contains(
-          "expected an activation function of Keras 3, got the hard_sigmoid of Keras 2, which has another formula"));
-  CHECK_THAT(error_of([] { activation_from_keras(Json::parse(R"({"class_name": "ReLU", "config": {}})"), 3); }),
-             Contains("expected the name of an activation function, got {\"class_name\":\"ReLU\",\"config\":{}}; make "
-                      "it a separate layer in Keras and save the model again"));
-  CHECK_THAT(
-      error_of([] { activation_to_keras("gelu_tanh"); }),
-      Contains(
-          "expected an activation function that a name in Keras stands for, got gelu_tanh; Keras's \"gelu\" is exact"));
+  CHECK(error_of([] { activation_from_keras("hard_sigmoid", 2); }) ==
+        "expected an activation function of Keras 3, got the hard_sigmoid of Keras 2, which has another formula");
+  CHECK(error_of([] { activation_from_keras(Json::parse(R"({"class_name": "ReLU", "config": {}})"), 3); }) ==
+        "expected the name of an activation function, got {\"class_name\":\"ReLU\",\"config\":{}}; make it a separate "
+        "layer in Keras and save the model again");
+  CHECK(error_of([] { activation_to_keras("gelu_tanh"); }) ==
+        "expected an activation function that a name in Keras stands for, got gelu_tanh; Keras's \"gelu\" is exact");
 }
 
 }  // namespace

@@ -183,7 +183,8 @@ TEST_CASE("files that Keras would not write are rejected, and the model is uncha
   CHECK_THAT(error_for("legacy", "theano"),
              Contains("load_weights: expected weights written with TensorFlow, got ") &&
                  Contains(" of Keras's Theano backend, whose kernels are flipped; save them anew with TensorFlow"));
-  CHECK_THAT(error_for("legacy", "other"), Contains("neither layer_names, model_weights nor layers"));
+  CHECK_THAT(error_for("legacy", "other"), Contains("load_weights: expected weights written by Keras, got an HDF5 file "
+                                                    "with neither layer_names, model_weights nor layers: "));
   CHECK_THAT(error_for("keras3", "early odd", {.strict = false}),
              Contains("load_weights: expected the layers of each class to be numbered 0, 2, 4, ..., as tf.keras 2.12 "
                       "and 2.13 do, got \"_layer_checkpoint_dependencies/dense_1/vars/0\" in ") &&

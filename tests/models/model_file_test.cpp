@@ -130,7 +130,7 @@ TEST_CASE("a custom layer is made by the factory of its type") {
                      "custom_layers: expected the names and factories of classes that are not xtape's, got Dense"));
   CHECK_THAT(load({.custom_layers = {{"Scale", make_layer<FlattenLayer>}}}),
              Catch::Contains("load_model: ") &&
-                 Catch::Contains("layers[1] (Scale scale_1): expected the options , got \"factor\""));
+                 Catch::Contains("layers[1] (Scale scale_1): expected no options, got \"factor\""));
   CHECK_THAT(load({.custom_layers = {{"Scale", [](const LayerConfig&) { return make_layer<FlattenLayer>({}); }}}}),
              Catch::Contains("load_model: ") &&
                  Catch::Contains("layers[1] (Scale scale_1): expected custom_layers to make a Scale, got Flatten"));

@@ -76,15 +76,14 @@ TEST_CASE("ResNet-50 computes logits and a gradient for every trainable paramete
 }
 
 TEST_CASE("ResNet-50 rejects images that are too small and names the layer") {
-  CHECK_THAT(error_of([] {
-               resnet50({.input = {16, 16, 3}});
-             }),
-             Catch::Contains("AveragePooling2D: expected images at least as large as the window, 2 x 2 taps dilated by "
-                             "1 x 1, got (None, 1, 1, 2048); use Padding::same or larger images"));
-  CHECK_THAT(error_of([] {
-               identity_block(Input({8, 8, 64}), 3, {16, 16, 32}, {2, 'b'});
-             }),
-             Catch::Contains("Add: expected inputs of equal extents, or 1, got (None, 8, 8, 32) and (None, 8, 8, 64)"));
+  CHECK(error_of([] {
+          resnet50({.input = {16, 16, 3}});
+        }) ==
+        "AveragePooling2D: expected images at least as large as the window, 2 x 2 taps dilated by 1 x 1, got (None, 1, "
+        "1, 2048); use Padding::same or larger images");
+  CHECK(error_of([] {
+          identity_block(Input({8, 8, 64}), 3, {16, 16, 32}, {2, 'b'});
+        }) == "Add: expected inputs of equal extents, or 1, got (None, 8, 8, 32) and (None, 8, 8, 64)");
 }
 
 TEST_CASE("the ConvNet is the lab's by default and fits small images with its other options") {
@@ -94,7 +93,7 @@ TEST_CASE("the ConvNet is the lab's by default and fits small images with its ot
   const Model small = conv_net(small_image_options());
   CHECK(small.input_shape() == Shape{28, 28, 1});
   CHECK(small.output_shape() == Shape{10});
-  CHECK_THAT(error_of([] { conv_net({.classes = 0}); }), Catch::Contains("Dense: expected units >= 1, got 0"));
+  CHECK(error_of([] { conv_net({.classes = 0}); }) == "Dense: expected units >= 1, got 0");
 }
 
 TEST_CASE("the ConvNet has the documented layers with the documented options, and no others") {

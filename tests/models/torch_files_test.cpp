@@ -118,7 +118,8 @@ TEST_CASE("a checkpoint of PyTorch gives the same weights as the state_dict alon
     }
   }
   CHECK_THAT(error_of([&] { load_weights(plain, golden / "two.pt"); }),
-             Contains("expected one dictionary of tensors, got those of generator, discriminator"));
+             Contains(": expected one dictionary of tensors, got those of generator, discriminator; in Python save the "
+                      "one that is wanted alone"));
   const LoadReport report = load_weights(plain, golden / "types.pt", {.strict = false});
   CHECK(std::ranges::count(report.left_out, "epoch") + std::ranges::count(report.left_out, "note") +
             std::ranges::count(report.left_out, "flag") + std::ranges::count(report.left_out, "bool") ==
@@ -175,7 +176,11 @@ TEST_CASE("Python objects, programs and old formats are refused by name") {
   const auto error = [&](const char* file) { return error_of([&] { load_weights(model, golden / file); }); };
   CHECK_THAT(error("arguments.pt"), Contains("load_weights: ") && Contains("arguments.pt") &&
                                         Contains("\"argparse.Namespace\"") && Contains("model.state_dict()"));
-  CHECK_THAT(error("whole_model.pt"), Contains("\"torch.nn.modules.container.Sequential\""));
+  CHECK_THAT(
+      error("whole_model.pt"),
+      Contains(": expected tensors, numbers, texts, lists and dictionaries, got the Python object "
+               "\"torch.nn.modules.container.Sequential\", which is not made because that would execute code; in "
+               "Python save the weights alone, torch.save(model.state_dict(), \"weights.pt\"), or as safetensors"));
   CHECK_THAT(error("legacy.pt"), Contains("before PyTorch 1.6") && Contains("torch.save(torch.load("));
   CHECK_THAT(error("script.pt"), Contains("script.pt: expected a state_dict, got a program of TorchScript; in Python "
                                           "save torch.jit.load(file).state_dict()"));

@@ -154,7 +154,7 @@ TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
              Contains("save_weights: expected a name that ends in .safetensors for PyTorch's format, got "));
   const auto input = Input({4});
   const Model other(input, UnitNormalization()(PReLU({.name = "p"})(input)));
-  CHECK_THAT(error_of([&] { save_weights(other, folder / "x.safetensors", {.format = WeightsFormat::pytorch}); }),
-             Contains("save_weights: expected parameters that PyTorch has too, got p/alpha of a layer PReLU; leave out "
-                      ".format to save xtape's names"));
+  CHECK(error_of([&] { save_weights(other, folder / "x.safetensors", {.format = WeightsFormat::pytorch}); }) ==
+        "save_weights: expected parameters that PyTorch has too, got p/alpha of a layer PReLU; leave out .format to "
+        "save xtape's names");
 }

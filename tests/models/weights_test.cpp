@@ -144,9 +144,9 @@ TEST_CASE("tensors of unknown types are named, and are accepted if no parameter 
 
   header.replace(header.find(R"("F32","shape":[4]})"), 5, R"("I32")");  // of hidden/bias
   test::write_bytes(path, test::little_endian(header.size()) + header + bytes.substr(8 + length) + "abcde");
-  CHECK_THAT(load_weights(other, path, {.strict = false}).text(),
-             Catch::Contains("7 of 8 parameters matched; 1 of another shape or type: hidden/bias (I32 (4,) for float32 "
-                             "(4,)); 1 unexpected: scale; 1 left out, as they hold no floating-point numbers: mask"));
+  CHECK(load_weights(other, path, {.strict = false}).text() ==
+        "7 of 8 parameters matched; 1 of another shape or type: hidden/bias (I32 (4,) for float32 (4,)); 1 unexpected: "
+        "scale; 1 left out, as they hold no floating-point numbers: mask");
 }
 
 TEST_CASE("a load report shows names from a file without terminal control characters") {
@@ -155,10 +155,9 @@ TEST_CASE("a load report shows names from a file without terminal control charac
                                                "31m\n",
                                                Tensor::ones({1})}});
   const LoadReport report = load_weights(seeded_model(1), folder / "w.safetensors", {.strict = false});
-  CHECK_THAT(
-      report.text(),
-      Catch::Contains("0 of 8 parameters matched; 8 missing: hidden/kernel, hidden/bias, norm/gamma, norm/beta, "
-                      "norm/moving_mean, norm/moving_variance, logits/kernel, logits/bias; 1 unexpected: a?[2J?31m?"));
+  CHECK(report.text() ==
+        "0 of 8 parameters matched; 8 missing: hidden/kernel, hidden/bias, norm/gamma, norm/beta, norm/moving_mean, "
+        "norm/moving_variance, logits/kernel, logits/bias; 1 unexpected: a?[2J?31m?");
 }
 
 TEST_CASE("a zip archive such as Keras's .keras is named") {

@@ -219,7 +219,9 @@ TEST_CASE("a backbone has the feature maps of each resolution, for images of any
   CHECK(shapes(feature_maps(Model(image, Multiply()({map, factors})))) == std::vector<std::string>{"(8, 8, 4)"});
   const auto vector = Input({3});
   const Model dense(vector, Dense({.units = 2})(vector));
-  CHECK_THAT(error_of([&] { feature_maps(dense); }), Catch::Contains("expected a model with one image"));
+  CHECK(error_of([&] { feature_maps(dense); }) ==
+        "feature_maps: expected a model with one image (height, width, channels) as input, got 1 input(s), the first "
+        "(3,)");
 }
 
 TEST_CASE("the options of a network reach its layers") {
@@ -313,18 +315,29 @@ TEST_CASE("a network of the zoo is saved, loaded and trained") {
 
 TEST_CASE("networks reject options that do not fit") {
   const auto message = [](const auto& make) { return error_of(make); };
-  CHECK_THAT(message([] { resnet(20); }), Catch::Contains("depth among 18, 34, 50, 101, 152, got 20"));
-  CHECK_THAT(message([] { resnet_v2(18); }), Catch::Contains("depth among 50, 101, 152"));
-  CHECK_THAT(message([] { resnet_v2(50, {.implementation = Implementation::torchvision}); }), Catch::Contains("keras"));
-  CHECK_THAT(message([] { cifar_resnet(18); }), Catch::Contains("6 n + 2"));
-  CHECK_THAT(message([] { vgg(17); }), Catch::Contains("11, 13, 16 or 19"));
-  CHECK_THAT(message([] { densenet(120); }), Catch::Contains("121, 169 or 201"));
-  CHECK_THAT(message([] { mobilenet_v1({}, 0); }), Catch::Contains("alpha in (0, 100]"));
-  CHECK_THAT(message([] { mobilenet_v2({}, std::nan("")); }), Catch::Contains("alpha"));
-  CHECK_THAT(message([] { resnet(18, {.input = {32, 32}}); }), Catch::Contains("(height, width, channels)"));
-  CHECK_THAT(message([] { resnet(18, {.classes = 0}); }), Catch::Contains("at least 1 class"));
-  CHECK_THAT(message([] { vgg(11, {.input = {any, any, 3}}); }), Catch::Contains("fc1"));
-  CHECK_THAT(message([] { resnet(18, {.input = {32, 32, any}}); }), Catch::Contains("conv1_conv"));
+  CHECK(message([] { resnet(20); }) == "resnet: expected a depth among 18, 34, 50, 101, 152, got 20");
+  CHECK(message([] { resnet_v2(18); }) == "resnet_v2: expected a depth among 50, 101, 152, got 18");
+  CHECK(message([] { resnet_v2(50, {.implementation = Implementation::torchvision}); }) ==
+        "resnet_v2: expected Implementation::keras, got torchvision, which has no such network");
+  CHECK(message([] { cifar_resnet(18); }) ==
+        "cifar_resnet: expected a depth of 6 n + 2 with n >= 1, such as 20, got 18");
+  CHECK(message([] { vgg(17); }) == "vgg: expected a depth of 11, 13, 16 or 19, got 17");
+  CHECK(message([] { densenet(120); }) == "densenet: expected a depth of 121, 169 or 201, got 120");
+  CHECK(message([] { mobilenet_v1({}, 0); }) == "mobilenet_v1: expected a width multiplier alpha in (0, 100], got 0");
+  CHECK(message([] { mobilenet_v2({}, std::nan("")); }) ==
+        "mobilenet_v2: expected a width multiplier alpha in (0, 100], got nan");
+  CHECK(message([] {
+          resnet(18, {.input = {32, 32}});
+        }) == "expected images (height, width, channels) as input of the network, got (32, 32)");
+  CHECK(message([] { resnet(18, {.classes = 0}); }) == "expected at least 1 class, got 0");
+  CHECK(message([] {
+          vgg(11, {.input = {any, any, 3}});
+        }) == "Dense fc1: expected inputs that give axis 0 of its kernel (None, 4096) an extent, got (None, None)");
+  CHECK(message([] {
+          resnet(18, {.input = {32, 32, any}});
+        }) ==
+        "Conv2D conv1_conv: expected inputs that give axis 2 of its kernel (7, 7, None, 64) an extent, got (None, 32, "
+        "32, None)");
 }
 
 TEST_CASE("U-Net is that of the paper with same padding, and segments images of any size") {
@@ -350,13 +363,16 @@ TEST_CASE("U-Net is that of the paper with same padding, and segments images of 
     ForwardPass pass(Mode::inference);
     CHECK(model(Variable(Tensor::ones({2, size, 12, 3})), pass).shape() == Shape{2, size, 12, 4});
   }
-  CHECK_THAT(error_of([] { unet({.input = {30, 32, 3}}); }), Catch::Contains("multiples of 16, got (30, 32, 3)"));
-  CHECK_THAT(error_of([&] {
-               ForwardPass pass(Mode::inference);
-               model(Variable(Tensor::ones({1, 10, 12, 3})), pass);
-             }),
-             Catch::Contains("up2_concat"));
-  CHECK_THAT(error_of([] { unet({.filters = {4}}); }), Catch::Contains("2 to 20 levels"));
+  CHECK(error_of([] {
+          unet({.input = {30, 32, 3}});
+        }) == "unet: expected a height and width that 5 levels divide, that is multiples of 16, got (30, 32, 3)");
+  CHECK(error_of([&] {
+          ForwardPass pass(Mode::inference);
+          model(Variable(Tensor::ones({1, 10, 12, 3})), pass);
+        }) ==
+        "Concatenate up2_concat: concatenate: expected shapes that agree but for axis 3, got (1, 5, 6, 8) and (1, 4, "
+        "6, 8)");
+  CHECK(error_of([] { unet({.filters = {4}}); }) == "unet: expected the channels of 2 to 20 levels, got 1");
 
   CHECK(model.name() == "unet");
   std::vector<std::string> names{"logits"}, found;

@@ -29,8 +29,7 @@ TEST_CASE("Einsum reads operands of any kind or rejects them with an Error that 
 TEST_CASE("a constant of integers is no operand of Einsum") {
   auto file = file_of_node("Einsum", {"x", "integers"});
   set_text(file, "equation", "abcd,b");
-  CHECK_THAT(error_in(file),
-             Catch::Contains("node \"tested\" (Einsum, opset 17): expected floating operands, got integers"));
+  CHECK(error_in(file) == "node \"tested\" (Einsum, opset 17): expected floating operands, got integers");
 }
 
 TEST_CASE("the matrices of a Resize are not trained") {

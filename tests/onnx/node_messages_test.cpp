@@ -130,7 +130,7 @@ TEST_CASE("inputs and constants of an ONNX file that cannot be read are named") 
   CHECK(error_in(file) == "input \"x\": expected at most 8 axes");
   file = file_of_node("Relu", {"x"});
   file.mutable_graph()->mutable_initializer(0)->add_float_data(1);
-  CHECK_THAT(error_in(file), Catch::StartsWith("initializer \"numbers\": expected "));
+  CHECK(error_in(file) == "initializer \"numbers\": expected 4 values for the shape (4,), got 5");
   file = file_of_node("Relu", {"x"});
   file.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
   CHECK(error_in(file) == "input \"x\": expected a tensor with a shape");

@@ -52,12 +52,9 @@ TEST_CASE("comparisons give 1 and 0 in the operands' type, broadcast, and NaN di
   CHECK(equal(Tensor::full({1}, 0.1), 0.1).item() == 1);  // in float32, as in NumPy
   CHECK(error_of([&] { less(a, Tensor::zeros({4})); }) ==
         "less: expected two arrays of one type, got float64 (4,) and float32 (4,); convert with .to()");
-  CHECK_THAT(
-      error_of([&] {
-        greater(a, f64({3}, {1, 2, 3}));
-      }),
-      Catch::Contains(
-          "greater: expected shapes that broadcast (axes equal or 1, counted from the last), got (4,) and (3,)"));
+  CHECK(error_of([&] {
+          greater(a, f64({3}, {1, 2, 3}));
+        }) == "greater: expected shapes that broadcast (axes equal or 1, counted from the last), got (4,) and (3,)");
 }
 
 TEST_CASE("where selects from two operands, and unselected values have no effect") {
@@ -69,16 +66,13 @@ TEST_CASE("where selects from two operands, and unselected values have no effect
   CHECK(y.value().to_vector() == Values{0.5, 0.5, 2});
   pass.backward(y, f64({3}, {1, 1, 1}));
   CHECK(pass.gradient(x).to_vector() == Values{0, 0, 1});
-  CHECK_THAT(error_of([&] {
-               where(f64({2}, {1, 1}), f64({3}, {1, 2, 3}), f64({3}, {1, 2, 3}));
-             }),
-             Catch::Contains(
-                 "where: expected shapes that broadcast (axes equal or 1, counted from the last), got (2,) and (3,)"));
-  CHECK_THAT(error_of([&] { where(Tensor(), x, x); }),
-             Catch::Contains("where: expected an array as the condition, got an undefined tensor"));
-  CHECK_THAT(
-      error_of([&] { where(f64({}, {1}), x, Tensor::zeros({3})); }),
-      Catch::Contains("where: expected two arrays of one type, got float64 (3,) and float32 (3,); convert with .to()"));
+  CHECK(error_of([&] {
+          where(f64({2}, {1, 1}), f64({3}, {1, 2, 3}), f64({3}, {1, 2, 3}));
+        }) == "where: expected shapes that broadcast (axes equal or 1, counted from the last), got (2,) and (3,)");
+  CHECK(error_of([&] { where(Tensor(), x, x); }) ==
+        "where: expected an array as the condition, got an undefined tensor");
+  CHECK(error_of([&] { where(f64({}, {1}), x, Tensor::zeros({3})); }) ==
+        "where: expected two arrays of one type, got float64 (3,) and float32 (3,); convert with .to()");
 }
 
 TEST_CASE("a constant converts to a tensor, a variable whose derivative is recorded does not") {

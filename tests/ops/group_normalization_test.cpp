@@ -129,16 +129,15 @@ TEST_CASE("a large common offset costs no digits") {
 
 TEST_CASE("arguments of sample normalization that do not fit are errors") {
   const Tensor x = test::f64({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
-  CHECK_THAT(test::error_of([&] { group_norm(x, std::nullopt, std::nullopt, 3, 1e-3); }),
-             Catch::Contains("group_norm: expected a number of groups that divides the 4 channels, got 3"));
-  CHECK_THAT(test::error_of([&] {
-               layer_norm(x, test::f64({2}, {1, 2}), std::nullopt, 1e-3);
-             }),
-             Catch::Contains("layer_norm: expected gamma and beta (4,) float64 for x (2, 4), got (2,) float64"));
-  CHECK_THAT(test::error_of([&] { layer_norm(x, std::nullopt, std::nullopt, 1e-3, 3); }),
-             Catch::Contains("layer_norm: expected 1 to 2 axes for x (2, 4), got 3"));
-  CHECK_THAT(test::error_of([&] { rms_norm(x, std::nullopt, -1); }),
-             Catch::Contains("rms_norm: expected a finite epsilon of at least 0, got -1"));
+  CHECK(test::error_of([&] { group_norm(x, std::nullopt, std::nullopt, 3, 1e-3); }) ==
+        "group_norm: expected a number of groups that divides the 4 channels, got 3");
+  CHECK(test::error_of([&] {
+          layer_norm(x, test::f64({2}, {1, 2}), std::nullopt, 1e-3);
+        }) == "layer_norm: expected gamma and beta (4,) float64 for x (2, 4), got (2,) float64");
+  CHECK(test::error_of([&] { layer_norm(x, std::nullopt, std::nullopt, 1e-3, 3); }) ==
+        "layer_norm: expected 1 to 2 axes for x (2, 4), got 3");
+  CHECK(test::error_of([&] { rms_norm(x, std::nullopt, -1); }) ==
+        "rms_norm: expected a finite epsilon of at least 0, got -1");
 }
 
 }  // namespace

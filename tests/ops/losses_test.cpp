@@ -88,9 +88,8 @@ TEST_CASE("invalid outputs and labels are rejected under the name of the called 
   }
   CHECK(error_of([] { softmax_cross_entropy(Tensor::zeros({3}), Tensor::labels({0})); }) ==
         "softmax_cross_entropy: expected outputs (n, ..., classes) with n >= 1, got shape (3,)");
-  CHECK_THAT(error_of([&] { mean_squared_error(Tensor::zeros({2}), Tensor::zeros({3})); }),
-             Catch::Contains("mean_squared_error: expected outputs and targets of one shape with at least one element, "
-                             "got (2,) and (3,)"));
+  CHECK(error_of([&] { mean_squared_error(Tensor::zeros({2}), Tensor::zeros({3})); }) ==
+        "mean_squared_error: expected outputs and targets of one shape with at least one element, got (2,) and (3,)");
 }
 
 namespace {
@@ -130,10 +129,9 @@ TEST_CASE("categorical cross entropy is that of probabilities, as in Keras") {
   CHECK(categorical_cross_entropy(certain, Tensor::labels({1})).value().item() == Approx(-std::log(1e-7)));
   CHECK(categorical_cross_entropy(certain, Tensor::labels({0})).value().item() == Approx(1e-7));
   CHECK(categorical_cross_entropy(p.to(DType::float32), labels).value().dtype() == DType::float32);
-  CHECK_THAT(error_of([&] {
-               categorical_cross_entropy(p, Tensor::labels({1, 3}));
-             }),
-             Catch::Contains("categorical_cross_entropy: expected labels in [0, 3), got 3 at position 1"));
+  CHECK(error_of([&] {
+          categorical_cross_entropy(p, Tensor::labels({1, 3}));
+        }) == "categorical_cross_entropy: expected labels in [0, 3), got 3 at position 1");
 }
 
 TEST_CASE("weighted losses are the sum of the weighted samples over their number, as Keras's") {
@@ -331,18 +329,13 @@ TEST_CASE("invalid weights are rejected") {
           softmax_cross_entropy(x, Tensor::labels({0, 1}), Tensor::ones({3}));
         }) ==
         "softmax_cross_entropy: expected floating weights, one for each of the samples of (2, 3), got float32 (3,)");
-  CHECK_THAT(
-      error_of([&] {
-        mean_squared_error(x, x, Tensor::labels({1, 1}));
-      }),
-      Catch::Contains(
-          "mean_squared_error: expected floating weights, one for each of the samples of (2, 3), got int64 (2,)"));
-  CHECK_THAT(error_of([&] { sigmoid_cross_entropy(x, x, x); }),
-             Catch::Contains("sigmoid_cross_entropy: expected floating weights, one for each of the samples of (2, 3), "
-                             "got float32 (2, 3)"));
-  CHECK_THAT(error_of([&] { binary_cross_entropy(Tensor::zeros({}), Tensor::zeros({}), Tensor::zeros({})); }),
-             Catch::Contains(
-                 "binary_cross_entropy: expected floating weights, one for each of the samples of (), got float32 ()"));
+  CHECK(error_of([&] {
+          mean_squared_error(x, x, Tensor::labels({1, 1}));
+        }) == "mean_squared_error: expected floating weights, one for each of the samples of (2, 3), got int64 (2,)");
+  CHECK(error_of([&] { sigmoid_cross_entropy(x, x, x); }) ==
+        "sigmoid_cross_entropy: expected floating weights, one for each of the samples of (2, 3), got float32 (2, 3)");
+  CHECK(error_of([&] { binary_cross_entropy(Tensor::zeros({}), Tensor::zeros({}), Tensor::zeros({})); }) ==
+        "binary_cross_entropy: expected floating weights, one for each of the samples of (), got float32 ()");
 }
 
 namespace {
@@ -422,19 +415,17 @@ TEST_CASE("positions without a label have no derivative, and a batch without lab
 
 TEST_CASE("invalid labels of positions are rejected") {
   const Tensor z = Tensor::zeros({2, 3, 4});
-  CHECK_THAT(
-      error_of([&] {
-        softmax_cross_entropy(z, Tensor::labels({0, 1}));
-      }),
-      Catch::Contains("softmax_cross_entropy: expected int64 labels (2, 3) for outputs (2, 3, 4), got int64 (2,)"));
-  CHECK_THAT(error_of([&] {
-               softmax_cross_entropy(z, Tensor::zeros({2, 3}));
-             }),
-             Catch::Contains("softmax_cross_entropy: expected one distribution a row, shape (2, 3, 4), got floating "
-                             "labels (2, 3); class numbers are int64"));
+  CHECK(error_of([&] {
+          softmax_cross_entropy(z, Tensor::labels({0, 1}));
+        }) == "softmax_cross_entropy: expected int64 labels (2, 3) for outputs (2, 3, 4), got int64 (2,)");
+  CHECK(error_of([&] {
+          softmax_cross_entropy(z, Tensor::zeros({2, 3}));
+        }) ==
+        "softmax_cross_entropy: expected one distribution a row, shape (2, 3, 4), got floating labels (2, 3); class "
+        "numbers are int64");
   Tensor labels = Tensor::zeros({2, 3}, DType::int64);
   labels.mutable_data<std::int64_t>()[4] = -1;
-  CHECK_THAT(error_of([&] { softmax_cross_entropy(z, labels); }),
-             Catch::Contains("softmax_cross_entropy: expected labels in [0, 4), got -1 at position 4"));
+  CHECK(error_of([&] { softmax_cross_entropy(z, labels); }) ==
+        "softmax_cross_entropy: expected labels in [0, 4), got -1 at position 4");
   CHECK(softmax_cross_entropy(z, labels, {}, {.ignored_label = -1}).value().item() == Approx(std::log(4)));
 }

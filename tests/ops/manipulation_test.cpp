@@ -111,15 +111,12 @@ TEST_CASE("widths near the limits of int64 are handled correctly") {
   CHECK(error_of([&] {
           pad(x, {{0, 0}, {1, most}});
         }) == "pad: expected widths below 2^60 for axis 1, got 1 and 9223372036854775807");
-  CHECK_THAT(error_of([&] {
-               pad(x, {{least, 0}, {0, 0}});
-             }),
-             Catch::Contains(
-                 "pad: expected widths of 0 or more for axis 0, got -9223372036854775808 and 0; use x[...] to cut"));
-  CHECK_THAT(error_of([&] {
-               pad(x, {{std::int64_t{1} << 60, 0}, {0, 0}});
-             }),
-             Catch::Contains("Shape: expected at most 2^62 elements, got ("));
+  CHECK(error_of([&] {
+          pad(x, {{least, 0}, {0, 0}});
+        }) == "pad: expected widths of 0 or more for axis 0, got -9223372036854775808 and 0; use x[...] to cut");
+  CHECK(error_of([&] {
+          pad(x, {{std::int64_t{1} << 60, 0}, {0, 0}});
+        }) == "Shape: expected at most 2^62 elements, got (1152921504606846980, 5)");
 }
 
 TEST_CASE("stack and split are inverse") {
@@ -137,15 +134,13 @@ TEST_CASE("stack and split are inverse") {
   CHECK(error_of([&] {
           split(a, {2, 2}, 1);
         }) == "split: expected sizes of 0 or more with the sum 3, the extent of axis 1 of (2, 3), got (2, 2)");
-  CHECK_THAT(error_of([&] {
-               split(a, {4, -1}, 1);
-             }),
-             Catch::Contains(
-                 "split: expected sizes of 0 or more with the sum 3, the extent of axis 1 of (2, 3), got (4, -1)"));
+  CHECK(error_of([&] {
+          split(a, {4, -1}, 1);
+        }) == "split: expected sizes of 0 or more with the sum 3, the extent of axis 1 of (2, 3), got (4, -1)");
   CHECK(error_of([&] { split(a, 2, 1); }) ==
         "split: expected a number of parts that divides the extent 3 of axis 1 of (2, 3), got 2");
-  CHECK_THAT(error_of([&] { split(a, 0, 1); }),
-             Catch::Contains("split: expected a number of parts that divides the extent 3 of axis 1 of (2, 3), got 0"));
+  CHECK(error_of([&] { split(a, 0, 1); }) ==
+        "split: expected a number of parts that divides the extent 3 of axis 1 of (2, 3), got 0");
 }
 
 TEST_CASE("axes of extent 1 are added and removed") {
@@ -190,8 +185,7 @@ TEST_CASE("take gathers along an axis, and its gradient adds up what was taken s
   CHECK(pass.gradient(v).to_vector() == Values{3, 4, 0, 0, 0, 0, 13, 16});
   CHECK(error_of([&] { take(table, Tensor::labels({4}), 0); }) ==
         "take: expected indices in [-4, 4) for axis 0 of (4, 2), got 4");
-  CHECK_THAT(error_of([&] { take(table, f64({1}, {0}), 0); }),
-             Catch::Contains("take: expected int64 indices, got float64 (1,)"));
+  CHECK(error_of([&] { take(table, f64({1}, {0}), 0); }) == "take: expected int64 indices, got float64 (1,)");
 }
 
 TEST_CASE("the gradient of rows that are taken often is rounded once") {
@@ -211,12 +205,9 @@ TEST_CASE("one_hot marks the column of each index") {
   CHECK(y.shape() == Shape{1, 2, 2});
   CHECK(y.dtype() == DType::float64);
   CHECK(error_of([] { one_hot(Tensor::labels({0, 3}), 3); }) == "one_hot: expected indices in [0, 3), got 3");
-  CHECK_THAT(error_of([] { one_hot(Tensor::labels({-1}), 3); }),
-             Catch::Contains("one_hot: expected indices in [0, 3), got -1"));
-  CHECK_THAT(error_of([] { one_hot(Tensor::zeros({1}), 3); }),
-             Catch::Contains("one_hot: expected int64 indices, got float32 (1,)"));
-  CHECK_THAT(error_of([] { one_hot(Tensor::labels({}), 0); }),
-             Catch::Contains("one_hot: expected 1 class or more, got 0"));
+  CHECK(error_of([] { one_hot(Tensor::labels({-1}), 3); }) == "one_hot: expected indices in [0, 3), got -1");
+  CHECK(error_of([] { one_hot(Tensor::zeros({1}), 3); }) == "one_hot: expected int64 indices, got float32 (1,)");
+  CHECK(error_of([] { one_hot(Tensor::labels({}), 0); }) == "one_hot: expected 1 class or more, got 0");
 }
 
 TEST_CASE("pad puts a value around an array, and its gradient is the part inside") {

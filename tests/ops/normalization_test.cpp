@@ -148,10 +148,10 @@ TEST_CASE("a limited relu that is fused has the derivative 0 at its limit, and N
     CHECK(pass.gradient(residual ? added : v).to_vector() == std::vector<double>{0, 1, 0, 0, 0});
   }
   const Variable v(Tensor::ones({2, 1}));
-  CHECK_THAT(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .max_value = 0}); }),
-             Catch::Contains("batch_norm: expected a max_value above 0, got 0"));
-  CHECK_THAT(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .function = silu.of_element()}); }),
-             Catch::Contains("batch_norm: expected relu or another function, got both"));
+  CHECK(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .max_value = 0}); }) ==
+        "batch_norm: expected a max_value above 0, got 0");
+  CHECK(test::error_of([&] { batch_norm(v, one, zero, 1e-3, {.relu = true, .function = silu.of_element()}); }) ==
+        "batch_norm: expected relu or another function, got both");
 }
 
 TEST_CASE("float32 derivatives agree with float64, also if dy is correlated with x") {
@@ -270,24 +270,22 @@ TEST_CASE("statistics and derivatives are the same bits for any number of thread
 TEST_CASE("batch normalization rejects operands of wrong shapes") {
   const Tensor x = Tensor::ones({4, 3});
   const Tensor c3 = Tensor::ones({3});
-  CHECK_THAT(error_of([&] { batch_norm(x, Tensor::ones({2}), c3, 1e-3); }),
-             Catch::Contains("batch_norm: expected gamma and beta of shape (3,) for x (4, 3), got (2,) and (3,)"));
-  CHECK_THAT(error_of([&] { batch_norm(Tensor::ones({3}), c3, c3, 1e-3); }),
-             Catch::Contains("batch_norm: expected x (..., channels) with at least one element, got shape (3,)"));
-  CHECK_THAT(error_of([&] {
-               batch_norm(Tensor::ones({0, 3}), c3, c3, 1e-3);
-             }),
-             Catch::Contains("batch_norm: expected x (..., channels) with at least one element, got shape (0, 3)"));
-  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 0); }),
-             Catch::Contains("batch_norm: expected a finite epsilon above 0, got 0"));
-  CHECK_THAT(error_of([&] { batch_norm(x.to(DType::float64), c3, c3, 1e-3); }),
-             Catch::Contains("batch_norm: expected x, gamma and beta of one type, got float64, float32 and float32"));
-  CHECK_THAT(error_of([&] { batch_norm_inference(x, c3, c3, Tensor::ones({2}), c3, 1e-3); }),
-             Catch::Contains("batch_norm_inference: expected a mean and a variance of shape (3,), got (2,) and (3,)"));
-  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.residual = c3}); }),
-             Catch::Contains("batch_norm: expected a residual (4, 3) float32, got (3,) float32"));
-  CHECK_THAT(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }),
-             Catch::Contains("batch_norm: expected a bias (3,) float32, got (4, 3) float32"));
+  CHECK(error_of([&] { batch_norm(x, Tensor::ones({2}), c3, 1e-3); }) ==
+        "batch_norm: expected gamma and beta of shape (3,) for x (4, 3), got (2,) and (3,)");
+  CHECK(error_of([&] { batch_norm(Tensor::ones({3}), c3, c3, 1e-3); }) ==
+        "batch_norm: expected x (..., channels) with at least one element, got shape (3,)");
+  CHECK(error_of([&] {
+          batch_norm(Tensor::ones({0, 3}), c3, c3, 1e-3);
+        }) == "batch_norm: expected x (..., channels) with at least one element, got shape (0, 3)");
+  CHECK(error_of([&] { batch_norm(x, c3, c3, 0); }) == "batch_norm: expected a finite epsilon above 0, got 0");
+  CHECK(error_of([&] { batch_norm(x.to(DType::float64), c3, c3, 1e-3); }) ==
+        "batch_norm: expected x, gamma and beta of one type, got float64, float32 and float32");
+  CHECK(error_of([&] { batch_norm_inference(x, c3, c3, Tensor::ones({2}), c3, 1e-3); }) ==
+        "batch_norm_inference: expected a mean and a variance of shape (3,), got (2,) and (3,)");
+  CHECK(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.residual = c3}); }) ==
+        "batch_norm: expected a residual (4, 3) float32, got (3,) float32");
+  CHECK(error_of([&] { batch_norm(x, c3, c3, 1e-3, {.bias = x}); }) ==
+        "batch_norm: expected a bias (3,) float32, got (4, 3) float32");
 }
 
 TEST_CASE("a constant channel becomes beta exactly, in training, inference and with everything fused") {

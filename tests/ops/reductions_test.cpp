@@ -197,8 +197,7 @@ TEST_CASE("cumsum adds up along an axis in float64") {
   CHECK(cumsum(Tensor::zeros({2, 0}), 1).value().shape() == Shape{2, 0});
   const Tensor ones = Tensor::ones({20000000});  // in float32 the sum would stop at 2^24
   CHECK(cumsum(ones, 0).value().at({19999999}) == 20000000);
-  CHECK_THAT(error_of([&] { cumsum(x, 2); }),
-             Catch::Contains("cumsum: expected an axis in [-2, 2) for shape (2, 3), got 2"));
+  CHECK(error_of([&] { cumsum(x, 2); }) == "cumsum: expected an axis in [-2, 2) for shape (2, 3), got 2");
 }
 
 TEST_CASE("argmax and argmin give the first position, or that of the first NaN") {
@@ -210,11 +209,10 @@ TEST_CASE("argmax and argmin give the first position, or that of the first NaN")
   CHECK(argmax(x, 1, true).shape() == Shape{3, 1});
   CHECK(argmax(x).dtype() == DType::int64);
   CHECK(argmin(Tensor::labels({4, 2, 2}), 0).item() == 1);
-  CHECK_THAT(error_of([] {
-               argmax(Tensor::zeros({2, 0}));
-             }),
-             Catch::Contains("argmax: expected at least one element along axis 1, got shape (2, 0)"));
-  CHECK_THAT(error_of([] { argmax(Tensor()); }), Catch::Contains("argmax: expected an array, got an undefined tensor"));
+  CHECK(error_of([] {
+          argmax(Tensor::zeros({2, 0}));
+        }) == "argmax: expected at least one element along axis 1, got shape (2, 0)");
+  CHECK(error_of([] { argmax(Tensor()); }) == "argmax: expected an array, got an undefined tensor");
 }
 
 }  // namespace

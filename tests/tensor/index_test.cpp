@@ -79,9 +79,11 @@ TEST_CASE("invalid indices are rejected") {
   CHECK(error_of([&] { x[{0, 0, 0}]; }) == "index: expected at most 2 indices for shape (2, 3), got 3");
   CHECK(error_of([&] { x[{Slice{.step = 0}}]; }) == "index: expected a step other than 0 for axis 0 of (2, 3), got 0");
   CHECK(error_of([&] { x[{ellipsis(), ellipsis()}]; }) == "index: expected at most one ellipsis(), got several");
-  CHECK_THAT(error_of([&] { x[std::vector<Index>(9, newaxis())]; }), Catch::Contains("a result of at most 8 axes"));
-  CHECK_THAT(error_of([] { Tensor()[0]; }), Catch::Contains("got an undefined tensor"));
-  CHECK_THAT(error_of([] { Tensor::scalar(1)[0]; }), Catch::Contains("expected at most 0 indices for shape ()"));
+  CHECK(error_of([&] { x[std::vector<Index>(9, newaxis())]; }) ==
+        "index: expected a result of at most 8 axes, got more; use fewer newaxis()");
+  CHECK(error_of([] { Tensor()[0]; }) ==
+        "index: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  CHECK(error_of([] { Tensor::scalar(1)[0]; }) == "index: expected at most 0 indices for shape (), got 1");
 }
 
 TEST_CASE("indices near the limits of int64 are handled correctly") {
@@ -92,7 +94,8 @@ TEST_CASE("indices near the limits of int64 are handled correctly") {
   CHECK(x[{{1, most, most}}].to_vector() == Values{1});
   CHECK(x[{{most, least, least}}].to_vector() == Values{2});
   CHECK(x[{{most, least, -1}}].to_vector() == Values{2, 1, 0});
-  CHECK_THAT(error_of([&] { x[least]; }), Catch::Contains("got -9223372036854775808"));
+  CHECK(error_of([&] { x[least]; }) ==
+        "index: expected an index in [-3, 3) for axis 0 of (3,), got -9223372036854775808");
 }
 
 TEST_CASE("assign writes the indexed elements, with broadcasting, and no others") {
@@ -112,8 +115,8 @@ TEST_CASE("assign writes the indexed elements, with broadcasting, and no others"
   CHECK(error_of([&] {
           x.assign({0}, Tensor::zeros({1, 3}));
         }) == "Tensor::assign: expected a shape that broadcasts to (3,), got (1, 3)");
-  CHECK_THAT(error_of([&] { x.assign({0}, Tensor::labels({1})); }),
-             Catch::Contains("expected values of float32, got int64"));
+  CHECK(error_of([&] { x.assign({0}, Tensor::labels({1})); }) ==
+        "Tensor::assign: expected values of float32, got int64; convert with .to()");
 }
 
 }  // namespace

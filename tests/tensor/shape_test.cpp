@@ -25,15 +25,18 @@ TEST_CASE("a shape knows its extents from both ends and its number of elements")
 }
 
 TEST_CASE("a shape rejects missing axes, negative extents, too many axes and sizes that overflow") {
-  CHECK_THAT(error_of([] {
-               static_cast<void>(Shape{2, 3}[2]);
-             }),
-             Catch::Contains("expected an axis in [-2, 2), got 2"));
-  CHECK_THAT(error_of([] { Shape{2, -1}; }), Catch::Contains("expected extents of 0 or more, got -1"));
-  CHECK_THAT(error_of([] { Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}; }), Catch::Contains("at most 8 axes, got 9"));
+  CHECK(error_of([] {
+          static_cast<void>(Shape{2, 3}[2]);
+        }) == "Shape: expected an axis in [-2, 2), got 2 for shape (2, 3)");
+  CHECK(error_of([] { Shape{2, -1}; }) == "Shape: expected extents of 0 or more, got -1 for axis 1");
+  CHECK(error_of([] { Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}; }) == "Shape: expected at most 8 axes, got 9");
   const std::int64_t large = std::int64_t{1} << 40;
-  CHECK_THAT(error_of([&] { Shape{large, large}; }), Catch::Contains("2^62"));
-  CHECK_THAT(error_of([&] { Shape{large, large, 0}; }), Catch::Contains("2^62"));
+  CHECK(error_of([&] {
+          Shape{large, large};
+        }) == "Shape: expected at most 2^62 elements, got (1099511627776, 1099511627776)");
+  CHECK(error_of([&] {
+          Shape{large, large, 0};
+        }) == "Shape: expected at most 2^62 elements, got (1099511627776, 1099511627776, 0)");
 }
 
 TEST_CASE("an extent of 0 broadcasts with 1 only") {
@@ -48,8 +51,7 @@ TEST_CASE("shapes broadcast as in NumPy") {
   CHECK(broadcast_shapes("f", {2, 1, 4}, {3, 1}) == Shape{2, 3, 4});
   CHECK(broadcast_shapes("f", {}, {5}) == Shape{5});
   CHECK(broadcast_shapes("f", {0, 1}, {1, 3}) == Shape{0, 3});
-  CHECK_THAT(error_of([] {
-               broadcast_shapes("add", {2, 3}, {2, 4});
-             }),
-             Catch::Contains("add: expected shapes that broadcast") && Catch::Contains("(2, 3) and (2, 4)"));
+  CHECK(error_of([] {
+          broadcast_shapes("add", {2, 3}, {2, 4});
+        }) == "add: expected shapes that broadcast (axes equal or 1, counted from the last), got (2, 3) and (2, 4)");
 }

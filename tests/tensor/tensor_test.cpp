@@ -48,20 +48,25 @@ TEST_CASE("elements are reached by index, and as a whole") {
 
 TEST_CASE("wrong accesses to a tensor are rejected with both types or shapes") {
   const Tensor t = Tensor::zeros({2, 3});
-  CHECK_THAT(error_of([&] { t.data<double>(); }), Catch::Contains("expected elements of float64, got float32"));
-  CHECK_THAT(error_of([&] { Tensor(t).mutable_data<double>(); }),
-             Catch::Contains("expected elements of float64, got float32"));
-  CHECK_THAT(error_of([&] { Tensor().data<float>(); }), Catch::Contains("undefined tensor"));
-  CHECK_THAT(error_of([&] { t.item(); }), Catch::Contains("one element, got shape (2, 3)"));
+  CHECK(error_of([&] { t.data<double>(); }) ==
+        "Tensor: expected elements of float64, got float32 of shape (2, 3); convert with .to()");
+  CHECK(error_of([&] { Tensor(t).mutable_data<double>(); }) ==
+        "Tensor: expected elements of float64, got float32 of shape (2, 3); convert with .to()");
+  CHECK(error_of([&] { Tensor().data<float>(); }) ==
+        "Tensor: expected an array, got an undefined tensor (was it moved from, or never assigned?)");
+  CHECK(error_of([&] { t.item(); }) == "Tensor::item: expected one element, got shape (2, 3)");
   CHECK(error_of([] { Tensor().item(); }) == "Tensor::item: expected one element, got shape undefined");
-  CHECK_THAT(error_of([&] { t.at({0, 3}); }), Catch::Contains("[0, 3) for axis 1"));
-  CHECK_THAT(error_of([&] { t.at({-1, 0}); }), Catch::Contains("[0, 2) for axis 0 of (2, 3), got -1"));
-  CHECK_THAT(error_of([&] { t.at({1, -1}); }), Catch::Contains("[0, 3) for axis 1 of (2, 3), got -1"));
-  CHECK_THAT(error_of([&] { t.at({0}); }), Catch::Contains("2 indices"));
-  CHECK_THAT(error_of([&] { t.reshaped({4, -1}); }), Catch::Contains("(4, -1)"));
-  CHECK_THAT(error_of([&] { t.reshaped({5}); }), Catch::Contains("(5,)"));
-  CHECK_THAT(error_of([&] { t.rows(1, 3); }), Catch::Contains("[1, 3)"));
-  CHECK_THAT(error_of([&] { Tensor::of({2}, {1, 2, 3}); }), Catch::Contains("2 values for shape (2,), got 3"));
+  CHECK(error_of([&] { t.at({0, 3}); }) == "Tensor::at: expected an index in [0, 3) for axis 1 of (2, 3), got 3");
+  CHECK(error_of([&] { t.at({-1, 0}); }) == "Tensor::at: expected an index in [0, 2) for axis 0 of (2, 3), got -1");
+  CHECK(error_of([&] { t.at({1, -1}); }) == "Tensor::at: expected an index in [0, 3) for axis 1 of (2, 3), got -1");
+  CHECK(error_of([&] { t.at({0}); }) == "Tensor::at: expected 2 indices for shape (2, 3), got 1");
+  CHECK(error_of([&] {
+          t.reshaped({4, -1});
+        }) == "reshape: expected extents that divide the 6 elements of (2, 3), got (4, -1)");
+  CHECK(error_of([&] { t.reshaped({5}); }) == "reshape: expected as many elements as (2, 3) has (6), got shape (5,)");
+  CHECK(error_of([&] { t.rows(1, 3); }) ==
+        "Tensor::rows: expected 0 <= begin <= end <= 2, the first extent of (2, 3), got [1, 3)");
+  CHECK(error_of([&] { Tensor::of({2}, {1, 2, 3}); }) == "Tensor::of: expected 2 values for shape (2,), got 3");
 }
 
 TEST_CASE("integer types hold all integers up to their limits, and fractions are truncated") {
@@ -115,10 +120,9 @@ TEST_CASE("messages about an undefined tensor call it undefined") {
   CHECK(error_of([] {
           Tensor::ones({6}).reshaped({-1, -1});
         }) == "reshape: expected extents of 0 or more, one of which may be -1, got (-1, -1)");
-  CHECK_THAT(error_of([] {
-               Tensor::ones({6}).reshaped({-2, 3});
-             }),
-             Catch::Contains("reshape: ") && Catch::Contains("got (-2, 3)"));
+  CHECK(error_of([] {
+          Tensor::ones({6}).reshaped({-2, 3});
+        }) == "reshape: expected extents of 0 or more, one of which may be -1, got (-2, 3)");
   CHECK(error_of([] { Tensor::scalar(1).dim(0); }) == "Shape: expected an array with at least one axis, got shape ()");
   CHECK(error_of([] {
           Tensor::ones({2, 3}).rows(1, 3);
@@ -126,11 +130,13 @@ TEST_CASE("messages about an undefined tensor call it undefined") {
 }
 
 TEST_CASE("numbers that an integer type cannot hold and sizes beyond memory are rejected") {
-  CHECK_THAT(error_of([] { Tensor::full({1}, 300, DType::uint8); }), Catch::Contains("fit uint8, got 300"));
-  CHECK_THAT(error_of([] { Tensor::full({1}, -1, DType::uint8); }), Catch::Contains("got -1"));
+  CHECK(error_of([] { Tensor::full({1}, 300, DType::uint8); }) == "Tensor: expected values that fit uint8, got 300");
+  CHECK(error_of([] { Tensor::full({1}, -1, DType::uint8); }) == "Tensor: expected values that fit uint8, got -1");
   CHECK(Tensor::full({1}, 255, DType::uint8).item() == 255);
-  CHECK_THAT(error_of([] { Tensor::of({1}, {std::nan("")}).to(DType::int64); }), Catch::Contains("got nan"));
-  CHECK_THAT(error_of([] { Tensor::of({1}, {9.3e18}, DType::int64); }), Catch::Contains("fit int64"));
+  CHECK(error_of([] { Tensor::of({1}, {std::nan("")}).to(DType::int64); }) ==
+        "Tensor: expected values that fit int64, got nan");
+  CHECK(error_of([] { Tensor::of({1}, {9.3e18}, DType::int64); }) ==
+        "Tensor: expected values that fit int64, got 9.3e+18");
   CHECK_THAT(error_of([] { Tensor::zeros({std::int64_t{1} << 45}); }),
              Catch::Contains("memory for (35184372088832,) of float32 (140737.5 GB)"));
 }
@@ -189,7 +195,8 @@ TEST_CASE("arrays in memory keep their element type, and are read as any type th
   CHECK(Tensor::of({2}, std::span(doubles)).to_vector() == doubles);
   CHECK(Tensor::of({2}, bytes).to_vector<double>() == std::vector<double>{0, 255});
   CHECK(error_of([&] { Tensor::of({3}, floats); }) == "Tensor::of: expected 3 values for shape (3,), got 2");
-  CHECK_THAT(error_of([&] { Tensor::of({2}, large).to_vector<std::uint8_t>(); }), Catch::Contains("that fit uint8"));
+  CHECK(error_of([&] { Tensor::of({2}, large).to_vector<std::uint8_t>(); }) ==
+        "Tensor: expected values that fit uint8, got 4611686018427387904");
 }
 
 TEST_CASE("arange and identity have the expected elements") {
@@ -200,11 +207,13 @@ TEST_CASE("arange and identity have the expected elements") {
   CHECK(Tensor::linspace(2, 7, 1).to_vector() == std::vector<double>{2});
   CHECK(Tensor::linspace(0, 0.7, 8, DType::float64).at({7}) == 0.7);
   CHECK(Tensor::eye(2, DType::int64).to_vector() == std::vector<double>{1, 0, 0, 1});
-  CHECK_THAT(error_of([] { Tensor::arange(0, 1, 0); }), Catch::Contains("a step other than 0, got (0, 1, 0)"));
-  CHECK_THAT(error_of([] { Tensor::arange(0, 1e30); }), Catch::Contains("less than 2^62 numbers"));
-  CHECK_THAT(error_of([] { Tensor::arange(0, std::nan("")); }), Catch::Contains("expected finite numbers"));
-  CHECK_THAT(error_of([] { Tensor::linspace(0, 1, -1); }), Catch::Contains("got -1"));
-  CHECK_THAT(error_of([] { Tensor::eye(-1); }), Catch::Contains("got -1"));
+  CHECK(error_of([] { Tensor::arange(0, 1, 0); }) ==
+        "Tensor::arange: expected finite numbers and a step other than 0, got (0, 1, 0)");
+  CHECK(error_of([] { Tensor::arange(0, 1e30); }) == "Tensor::arange: expected less than 2^62 numbers, got 1e+30");
+  CHECK(error_of([] { Tensor::arange(0, std::nan("")); }) ==
+        "Tensor::arange: expected finite numbers and a step other than 0, got (0, nan, 1)");
+  CHECK(error_of([] { Tensor::linspace(0, 1, -1); }) == "Tensor::linspace: expected a count of 0 or more, got -1");
+  CHECK(error_of([] { Tensor::eye(-1); }) == "Tensor::eye: expected 0 rows or more, got -1");
 }
 
 TEST_CASE("tensors are float32 unless a type is given, and arange counts by ones") {
@@ -250,7 +259,8 @@ TEST_CASE("map applies a function to broadcast operands") {
       CHECK(y.data<double>()[flat] == 10 * a.data<double>()[ia] + b.data<double>()[ib]);
     }
   }
-  CHECK_THAT(error_of([&] { map("f", Tensor::zeros({2}), Tensor::zeros({2}, DType::float64), add); }),
-             Catch::Contains("float32 and float64"));
-  CHECK_THAT(error_of([&] { map("f", Tensor::labels({1}), [](auto a) { return a; }); }), Catch::Contains("got int64"));
+  CHECK(error_of([&] { map("f", Tensor::zeros({2}), Tensor::zeros({2}, DType::float64), add); }) ==
+        "f: expected operands of one type, got float32 and float64; convert with .to()");
+  CHECK(error_of([&] { map("f", Tensor::labels({1}), [](auto a) { return a; }); }) ==
+        "f: expected float32 or float64, got int64; convert with .to(DType::float32)");
 }

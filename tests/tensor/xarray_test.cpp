@@ -23,7 +23,8 @@ TEST_CASE("views read and write the tensor's own elements") {
   mutable_xview<double>(t)(1, 0) = 5;
   CHECK(xview<double>(t)(1, 0) == 5);
   CHECK(copy.at({1, 0}) == 0);
-  CHECK_THAT(error_of([&] { xview<float>(t); }), Catch::Contains("expected elements of float32, got float64"));
+  CHECK(error_of([&] { xview<float>(t); }) ==
+        "Tensor: expected elements of float32, got float64 of shape (2, 2); convert with .to()");
 }
 
 TEST_CASE("apply evaluates an expression in the tensors' own type") {
@@ -31,6 +32,6 @@ TEST_CASE("apply evaluates an expression in the tensors' own type") {
   const Tensor y = apply([](const auto& v) { return xt::sqrt(v) * 2.0; }, x);
   CHECK(y.dtype() == DType::float32);
   CHECK(y.to_vector() == std::vector<double>{0, 2, 4});
-  CHECK_THAT(error_of([&] { apply([](const auto& v, const auto& w) { return v + w; }, x, x.to(DType::float64)); }),
-             Catch::Contains("one type"));
+  CHECK(error_of([&] { apply([](const auto& v, const auto& w) { return v + w; }, x, x.to(DType::float64)); }) ==
+        "apply: expected tensors of one type, got float32, float64");
 }

@@ -10,7 +10,6 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Contains;
 
 namespace {
 
@@ -75,26 +74,25 @@ TEST_CASE("mean and variance are stored with the weights and are not trained") {
 
 TEST_CASE("adapt rejects invalid data and models, and changes nothing") {
   Model model = normalizing({2, 2, 3});
-  CHECK_THAT(error_of([&] {
-               adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
-             }),
-             Contains("adapt: expected images (None, 2, 2, 3) for model model, got (5, 2, 2, 1)"));
+  CHECK(error_of([&] {
+          adapt(model, data_of(Tensor::ones({5, 2, 2, 1})));
+        }) == "adapt: expected images (None, 2, 2, 3) for model model, got (5, 2, 2, 1)");
   CHECK(identical(value_of(model, "norm/mean"), Tensor::zeros({3})));
   const SymbolicTensor x = Input({4});
   Model none(x, Dense({.units = 2})(x));
-  CHECK_THAT(error_of([&] {
-               adapt(none, data_of(Tensor::ones({5, 4})));
-             }),
-             Contains("adapt: expected a Normalization layer behind the input, got none in model model"));
+  CHECK(error_of([&] {
+          adapt(none, data_of(Tensor::ones({5, 4})));
+        }) == "adapt: expected a Normalization layer behind the input, got none in model model");
   const SymbolicTensor z = Input({4});
   Model inner(z, Normalization({.name = "norm"})(Dense({.units = 2, .name = "first"})(z)));
-  CHECK_THAT(error_of([&] {
-               adapt(inner, data_of(Tensor::ones({5, 4})));
-             }),
-             Contains("adapt: expected layer norm to take the input of model model, got the output of first"));
+  CHECK(error_of([&] {
+          adapt(inner, data_of(Tensor::ones({5, 4})));
+        }) == "adapt: expected layer norm to take the input of model model, got the output of first");
   const Dataset wide = data_of(Tensor::of({2, 1, 1, 1}, {1e30, -1e30}, DType::float64));
   Model narrow = normalizing({1, 1, 1});
-  CHECK_THAT(error_of([&] { adapt(narrow, wide); }), Contains("a variance that float32 can hold, got 1"));
+  CHECK(
+      error_of([&] { adapt(narrow, wide); }) ==
+      "adapt: expected a variance that float32 can hold, got 1.0000000000000001e+60; divide the images by a constant");
   CHECK(identical(value_of(narrow, "norm/variance"), Tensor::ones({1})));
   narrow.convert(DType::float64);
   adapt(narrow, wide);

@@ -75,5 +75,5 @@ TEST_CASE("files that are not CIFAR's are rejected with their path") {
   write(path, record({10}));
   CHECK_THAT(error_of([&] { load_cifar10(folder.path()); }),
              Contains("read_cifar: expected labels below 10, got 10 in " + path.string()));
-  CHECK_THAT(error_of([&] { read_cifar(path, 3); }), Contains("read_cifar: expected 1 or 2 bytes of labels, got 3"));
+  CHECK(error_of([&] { read_cifar(path, 3); }) == "read_cifar: expected 1 or 2 bytes of labels, got 3");
 }

@@ -74,49 +74,41 @@ TEST_CASE("an empty function is rejected as a loss in every form") {
   CHECK(error_of([&] { Loss("mine", three); }) == "Loss mine: expected a function, got an empty one");
   CHECK(error_of([&] { Loss("mine", std::function<Two>()); }) == "Loss mine: expected a function, got an empty one");
   CHECK(error_of([&] { Loss("mine", std::function<Three>()); }) == "Loss mine: expected a function, got an empty one");
-  CHECK_THAT(error_of([&] { Loss("", squared_error); }),
-             Contains("Loss: expected a name of letters, digits and _, got \"\""));
-  CHECK_THAT(error_of([&] { Loss("a,b", squared_error); }),
-             Contains("Loss: expected a name of letters, digits and _, got \"a,b\""));
-  CHECK_THAT(error_of([] {
-               (void)check_model(plain_dense(2), Tensor::zeros({1, 2}), ModelLoss());
-             }),
-             Contains("check_model: expected a loss function, got an empty one"));
+  CHECK(error_of([&] { Loss("", squared_error); }) == "Loss: expected a name of letters, digits and _, got \"\"");
+  CHECK(error_of([&] { Loss("a,b", squared_error); }) == "Loss: expected a name of letters, digits and _, got \"a,b\"");
+  CHECK(error_of([] {
+          (void)check_model(plain_dense(2), Tensor::zeros({1, 2}), ModelLoss());
+        }) == "check_model: expected a loss function, got an empty one");
 }
 
 TEST_CASE("other empty functions are rejected") {
   Variable (*const null)(const Variable&) = nullptr;
   const std::function<Variable(const Variable&)> empty;
-  CHECK_THAT(error_of([&] { ActivationFunction{null}; }),
-             Contains("ActivationFunction custom: expected a function, got an empty one"));
-  CHECK_THAT(error_of([&] { ActivationFunction{empty}; }),
-             Contains("ActivationFunction custom: expected a function, got an empty one"));
-  CHECK_THAT(error_of([&] { (void)check_gradient(null, {{2}}); }),
-             Contains("check_gradient: expected a function of variables, got an empty one"));
-  CHECK_THAT(error_of([&] { (void)check_gradient(empty, {{2}}); }),
-             Contains("check_gradient: expected a function of variables, got an empty one"));
+  CHECK(error_of([&] { ActivationFunction{null}; }) ==
+        "ActivationFunction custom: expected a function, got an empty one");
+  CHECK(error_of([&] { ActivationFunction{empty}; }) ==
+        "ActivationFunction custom: expected a function, got an empty one");
+  CHECK(error_of([&] { (void)check_gradient(null, {{2}}); }) ==
+        "check_gradient: expected a function of variables, got an empty one");
+  CHECK(error_of([&] { (void)check_gradient(empty, {{2}}); }) ==
+        "check_gradient: expected a function of variables, got an empty one");
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({1}));
-  CHECK_THAT(error_of([&] {
-               record("mine", Tensor::ones({1}), {{x, empty}});
-             }),
-             Contains("Pullback: expected a function, got an empty one"));
-  CHECK_THAT(error_of([&] {
-               record("mine", Tensor::ones({1}), {{x, null}});
-             }),
-             Contains("Pullback: expected a function, got an empty one"));
-  CHECK_THAT(error_of([&] { record("mine", Tensor::ones({1}), {x}, JointPullback()); }),
-             Contains("mine: expected a function as its derivative, got an empty one"));
+  CHECK(error_of([&] {
+          record("mine", Tensor::ones({1}), {{x, empty}});
+        }) == "Pullback: expected a function, got an empty one");
+  CHECK(error_of([&] {
+          record("mine", Tensor::ones({1}), {{x, null}});
+        }) == "Pullback: expected a function, got an empty one");
+  CHECK(error_of([&] { record("mine", Tensor::ones({1}), {x}, JointPullback()); }) ==
+        "mine: expected a function as its derivative, got an empty one");
   Model model = plain_dense(2);
   SGD sgd(model.parameters());
   std::ostringstream text;
-  CHECK_THAT(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = &text, .columns = nullptr}}); }),
-             Contains("Progress: expected a stream and functions for columns and seconds in ProgressOutput, got an "
-                      "empty function"));
-  CHECK_THAT(
-      error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = nullptr}}); }),
-      Contains(
-          "Progress: expected a stream and functions for columns and seconds in ProgressOutput, got a null stream"));
+  CHECK(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = &text, .columns = nullptr}}); }) ==
+        "Progress: expected a stream and functions for columns and seconds in ProgressOutput, got an empty function");
+  CHECK(error_of([&] { fit(model, sgd, quadrants(8), {.output = {.stream = nullptr}}); }) ==
+        "Progress: expected a stream and functions for columns and seconds in ProgressOutput, got a null stream");
 }
 
 TEST_CASE("a custom loss accepts only targets with the shape of the outputs unless it declares others") {
@@ -129,11 +121,9 @@ TEST_CASE("a custom loss accepts only targets with the shape of the outputs unle
   CHECK_THAT(verdict(3, with_targets(random_targets({8, 1})), squares, 4), Contains(expected));
   CHECK(verdict(3, with_targets(random_targets({8, 3})), squares, 4).empty());
   const Dataset classes(Tensor::zeros({8, 2}), Tensor::labels({0, 1, 2, 3, 0, 1, 2, 3}), 4);
-  CHECK_THAT(
-      verdict(4, classes, squares, 4),
-      Contains(
-          "expected softmax_cross_entropy for labels that are class numbers, got squares; for this loss give one-hot "
-          "targets, floating (n, 4), or let a custom loss say that it takes classes (LossOptions::targets)"));
+  CHECK(verdict(4, classes, squares, 4) ==
+        ": expected softmax_cross_entropy for labels that are class numbers, got squares; for this loss give one-hot "
+        "targets, floating (n, 4), or let a custom loss say that it takes classes (LossOptions::targets)");
 
   const auto reshaped = [](const Variable& outputs, const Tensor& targets) {
     return squared_error(outputs, targets.reshaped(outputs.shape()));
@@ -156,20 +146,19 @@ TEST_CASE("a custom loss may declare logits or probabilities, and is then checke
   const auto input = Input({2});
   Model ending(input, Dense({.units = 2, .activation = softmax, .name = "last"})(input));
   const Loss logits("mine", squared_error, {.outputs = LossOutputs::logits});
-  CHECK_THAT(error_of([&] {
-               evaluate(ending, with_targets(random_targets({8, 2})), {.loss = logits});
-             }),
-             Contains("evaluate: expected a model that gives logits, as mine takes them, got one that ends in layer "
-                      "last with softmax; leave it out"));
+  CHECK(error_of([&] {
+          evaluate(ending, with_targets(random_targets({8, 2})), {.loss = logits});
+        }) ==
+        "evaluate: expected a model that gives logits, as mine takes them, got one that ends in layer last with "
+        "softmax; leave it out");
   const Loss probabilities("mine", squared_error, {.outputs = LossOutputs::probabilities});
   Model plain = plain_dense(2);
   plain.parameters()[1].set_value(Tensor::of({2}, {40, 40}));  // the bias
-  CHECK_THAT(error_of([&] {
-               evaluate(plain, with_targets(random_targets({8, 2})), {.loss = probabilities});
-             }),
-             Contains("evaluate: expected a model that gives probabilities, as mine takes them, got the output ") &&
-                 Contains("; end it in a sigmoid or softmax, or use the loss of logits, sigmoid_cross_entropy or "
-                          "softmax_cross_entropy"));
+  CHECK(error_of([&] {
+          evaluate(plain, with_targets(random_targets({8, 2})), {.loss = probabilities});
+        }) ==
+        "evaluate: expected a model that gives probabilities, as mine takes them, got the output 38.3088; end it in a "
+        "sigmoid or softmax, or use the loss of logits, sigmoid_cross_entropy or softmax_cross_entropy");
 }
 
 TEST_CASE("messages of losses and metrics contain advice") {
@@ -178,33 +167,28 @@ TEST_CASE("messages of losses and metrics contain advice") {
                Contains("expected softmax_cross_entropy for labels that are class numbers") && Contains("one-hot"));
   }
   const Tensor labels = Tensor::labels({0, 1}).reshaped({2, 1});
-  CHECK_THAT(error_of([&] {
-               softmax_cross_entropy(Tensor::zeros({2, 2}), labels);
-             }),
-             Contains("softmax_cross_entropy: expected int64 labels (2,) for outputs (2, 2), got int64 (2, 1); reshape "
-                      "them with .reshaped({n})"));
-  CHECK_THAT(error_of([&] {
-               accuracy(Tensor::zeros({2, 2}), labels);
-             }),
-             Contains("accuracy: expected labels int64 (2,) or one-hot (2, 2), got int64 (2, 1); reshape them with "
-                      ".reshaped({n})"));
+  CHECK(error_of([&] {
+          softmax_cross_entropy(Tensor::zeros({2, 2}), labels);
+        }) ==
+        "softmax_cross_entropy: expected int64 labels (2,) for outputs (2, 2), got int64 (2, 1); reshape them with "
+        ".reshaped({n})");
+  CHECK(error_of([&] {
+          accuracy(Tensor::zeros({2, 2}), labels);
+        }) ==
+        "accuracy: expected labels int64 (2,) or one-hot (2, 2), got int64 (2, 1); reshape them with .reshaped({n})");
   const Loss undefined = custom_loss([](const Variable&, const Tensor&) { return Variable(Tensor()); });
-  CHECK_THAT(
-      error_of([&] { evaluate(plain_dense(2), quadrants(8), {.loss = undefined}); }),
-      Contains(
-          "Loss custom: expected the function to return a variable of one element, got one of an undefined tensor"));
-  CHECK_THAT(error_of([] { class_table(Tensor()); }),
-             Contains("class_metrics: expected a confusion matrix (k, k) of int64, or (k, k + 1) with samples in the "
-                      "last column, got an undefined tensor"));
+  CHECK(error_of([&] { evaluate(plain_dense(2), quadrants(8), {.loss = undefined}); }) ==
+        "Loss custom: expected the function to return a variable of one element, got one of an undefined tensor");
+  CHECK(error_of([] { class_table(Tensor()); }) ==
+        "class_metrics: expected a confusion matrix (k, k) of int64, or (k, k + 1) with samples in the last column, "
+        "got an undefined tensor");
   ForwardPass pass(Mode::training);
   const Variable x = pass.watch(Tensor::ones({2}));
-  CHECK_THAT(error_of([&] { gradients(sum(x), {x}, Tensor()); }),
-             Contains("gradients: expected a cotangent like the output, () float32, got an undefined tensor"));
+  CHECK(error_of([&] { gradients(sum(x), {x}, Tensor()); }) ==
+        "gradients: expected a cotangent like the output, () float32, got an undefined tensor");
   const Dataset weighted = with_targets(random_targets({8, 2})).weighted(Tensor::ones({8}));
-  CHECK_THAT(
-      error_of([&] { evaluate(plain_dense(2), weighted, {.loss = Loss("squares", squared_error)}); }),
-      Contains(
-          "evaluate: expected a loss(outputs, targets, weights) for data with weights, got squares, of two arguments"));
+  CHECK(error_of([&] { evaluate(plain_dense(2), weighted, {.loss = Loss("squares", squared_error)}); }) ==
+        "evaluate: expected a loss(outputs, targets, weights) for data with weights, got squares, of two arguments");
 }
 
 TEST_CASE("a loss of one of several outputs that is a constant is an Error that names the output") {
@@ -219,9 +203,9 @@ TEST_CASE("a loss of one of several outputs that is a constant is an Error that 
   const auto run = [&](double weight) {
     fit(model, sgd, data, {.loss = {{loss::mean_squared_error()}, {constant, weight}}, .show_progress = false});
   };
-  CHECK_THAT(error_of([&] { run(1); }),
-             Catch::Contains("fit: expected a loss that depends on the output b of model model, got a constant from "
-                             "wrong; compute it from the outputs it is given, with functions of variables"));
+  CHECK(error_of([&] { run(1); }) ==
+        "fit: expected a loss that depends on the output b of model model, got a constant from wrong; compute it from "
+        "the outputs it is given, with functions of variables");
   run(0);  // it is only measured
   model.layer("b").set_trainable(false);
   run(1);  // nothing that the loss depends on is trained
@@ -243,11 +227,10 @@ TEST_CASE("a data set whose ignored label the loss counts is rejected") {
   CHECK_THAT(message(loss::softmax_cross_entropy()), Catch::StartsWith(expected("softmax_cross_entropy;")));
   CHECK_THAT(message(loss::softmax_cross_entropy({.ignored_label = 1})), Catch::StartsWith(expected("softmax")));
   CHECK_THAT(message(loss::categorical_hinge()), Catch::StartsWith(expected("categorical_hinge;")));
-  CHECK_THAT(error_of([&] { evaluate(model, data); }),
-             Catch::Contains(
-                 "evaluate: expected a loss that ignores the label 0, as Target::ignored_label of the data says, got "
-                 "softmax_cross_entropy; give the loss the same label, loss::softmax_cross_entropy({.ignored_label = "
-                 "0}), or a custom one a LossOptions::count that is 0 for it"));
+  CHECK(error_of([&] { evaluate(model, data); }) ==
+        "evaluate: expected a loss that ignores the label 0, as Target::ignored_label of the data says, got "
+        "softmax_cross_entropy; give the loss the same label, loss::softmax_cross_entropy({.ignored_label = 0}), or a "
+        "custom one a LossOptions::count that is 0 for it");
   const auto function = [](const Variable& o, const Tensor& t) {
     return softmax_cross_entropy(o, t, {}, {.ignored_label = 0});
   };
@@ -303,8 +286,10 @@ TEST_CASE("a loss that is not finite because of the data says so") {
           {.loss = loss::mean_squared_error(), .show_progress = false});
     });
   };
-  CHECK_THAT(message(nan, 1), Contains("fit: expected a finite loss, got nan in epoch 1, step 1 of 1; the inputs of "
-                                       "this step have values that are not finite"));
-  CHECK_THAT(message(1, nan), Contains("fit: expected a finite loss, got nan in epoch 1, step 1 of 1; the targets of "
-                                       "this step have values that are not finite"));
+  CHECK(message(nan, 1) ==
+        "fit: expected a finite loss, got nan in epoch 1, step 1 of 1; the inputs of this step have values that are "
+        "not finite");
+  CHECK(message(1, nan) ==
+        "fit: expected a finite loss, got nan in epoch 1, step 1 of 1; the targets of this step have values that are "
+        "not finite");
 }

@@ -137,36 +137,30 @@ TEST_CASE("a source makes the samples of a batch, and a wrong shape or type is r
   };
   const Dataset data(source({2, 2, 1}), Tensor::labels({0, 1, 0}), {"even", "odd"});
   CHECK(DataLoader(data, {.shuffle = false}).epoch(0)[0].input().at({2, 1, 1, 0}) == Approx(2 / 255.0));
-  CHECK_THAT(error_of([&] { data.inputs(); }),
-             Contains("Dataset::inputs: expected samples in memory, got 3 that are read when a batch needs them; take "
-                      "them one by one with sample(), or in batches with a DataLoader"));
+  CHECK(error_of([&] { data.inputs(); }) ==
+        "Dataset::inputs: expected samples in memory, got 3 that are read when a batch needs them; take them one by "
+        "one with sample(), or in batches with a DataLoader");
   for (const int index : {-1, 3}) {
     CHECK_THAT(error_of([&] { data.sample(index); }),
                Contains(fmt::format("Dataset::sample: expected an index in [0, 3), got {}", index)));
   }
   CHECK(data.sample(2)[0].at({1, 1, 0}) == 2);
-  CHECK_THAT(error_of([&] { DataLoader(data).epoch(-1); }),
-             Contains("DataLoader::epoch: expected a number of 0 or more, got -1"));
+  CHECK(error_of([&] { DataLoader(data).epoch(-1); }) == "DataLoader::epoch: expected a number of 0 or more, got -1");
   const Dataset wrong(source({2, 3, 1}), Tensor::labels({0}), {"even"});
-  CHECK_THAT(
-      error_of([&] { DataLoader(wrong).epoch(0)[0]; }),
-      Contains("Dataset::sample: expected a source that makes uint8 (2, 3, 1), got uint8 (2, 2, 1) for sample 0"));
-  CHECK_THAT(
-      error_of([&] {
-        Dataset(ImageSource{{2, 2, 1}, {}}, Tensor::labels({0}), {"a"});
-      }),
-      Contains(
-          "Dataset: expected a source of images (height, width, channels), got an empty function of shape (2, 2, 1)"));
-  CHECK_THAT(error_of([&] { Dataset(source({4}), Tensor::labels({0}), {"a"}); }),
-             Contains("Dataset: expected a source of images (height, width, channels), got one of shape (4,)"));
-  CHECK_THAT(error_of([&] {
-               Dataset(source({2, 2, 1}), Tensor::labels({}), {"a"});
-             }),
-             Contains("Dataset: expected labels (n) of at least one sample, got (0,)"));
-  CHECK_THAT(error_of([&] {
-               Dataset(source({2, 2, 1}), Tensor::labels({1}), {"a"});
-             }),
-             Contains("Dataset: expected labels in [0, 1), got 1 at index 0"));
+  CHECK(error_of([&] { DataLoader(wrong).epoch(0)[0]; }) ==
+        "Dataset::sample: expected a source that makes uint8 (2, 3, 1), got uint8 (2, 2, 1) for sample 0");
+  CHECK(error_of([&] {
+          Dataset(ImageSource{{2, 2, 1}, {}}, Tensor::labels({0}), {"a"});
+        }) ==
+        "Dataset: expected a source of images (height, width, channels), got an empty function of shape (2, 2, 1)");
+  CHECK(error_of([&] { Dataset(source({4}), Tensor::labels({0}), {"a"}); }) ==
+        "Dataset: expected a source of images (height, width, channels), got one of shape (4,)");
+  CHECK(error_of([&] {
+          Dataset(source({2, 2, 1}), Tensor::labels({}), {"a"});
+        }) == "Dataset: expected labels (n) of at least one sample, got (0,)");
+  CHECK(error_of([&] {
+          Dataset(source({2, 2, 1}), Tensor::labels({1}), {"a"});
+        }) == "Dataset: expected labels in [0, 1), got 1 at index 0");
 }
 
 TEST_CASE("an epoch may outlive its loader") {
@@ -178,21 +172,18 @@ TEST_CASE("an epoch may outlive its loader") {
 
 TEST_CASE("a loader rejects invalid options and batch numbers") {
   const Dataset data = numbered(5);
-  CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = 0}); }),
-             Contains("DataLoader: expected a batch_size of at least 1, got 0"));
-  CHECK_THAT(error_of([&] { DataLoader(data, {.batch_size = -3}); }),
-             Contains("DataLoader: expected a batch_size of at least 1, got -3"));
-  CHECK_THAT(error_of([&] { DataLoader(data, {.dtype = DType::uint8}); }),
-             Contains("DataLoader: expected dtype float32 or float64, got uint8"));
-  CHECK_THAT(error_of([&] { DataLoader(data, {.prefetch = -1}); }),
-             Contains("DataLoader: expected prefetch in [0, 64], got -1"));
-  CHECK_THAT(error_of([&] { DataLoader(data, {.prefetch = 65}); }),
-             Contains("DataLoader: expected prefetch in [0, 64], got 65"));
-  CHECK_THAT(error_of([&] { DataLoader(data, {.augmentation = {.shift = -1}}); }),
-             Contains("DataLoader: expected augmentation.shift in [0, 1], got -1"));
+  CHECK(error_of([&] { DataLoader(data, {.batch_size = 0}); }) ==
+        "DataLoader: expected a batch_size of at least 1, got 0");
+  CHECK(error_of([&] { DataLoader(data, {.batch_size = -3}); }) ==
+        "DataLoader: expected a batch_size of at least 1, got -3");
+  CHECK(error_of([&] { DataLoader(data, {.dtype = DType::uint8}); }) ==
+        "DataLoader: expected dtype float32 or float64, got uint8");
+  CHECK(error_of([&] { DataLoader(data, {.prefetch = -1}); }) == "DataLoader: expected prefetch in [0, 64], got -1");
+  CHECK(error_of([&] { DataLoader(data, {.prefetch = 65}); }) == "DataLoader: expected prefetch in [0, 64], got 65");
+  CHECK(error_of([&] { DataLoader(data, {.augmentation = {.shift = -1}}); }) ==
+        "DataLoader: expected augmentation.shift in [0, 1], got -1");
   const DataLoader loader(data, {.batch_size = 2});
-  CHECK_THAT(error_of([&] { loader.epoch(-1); }),
-             Contains("DataLoader::epoch: expected a number of 0 or more, got -1"));
-  CHECK_THAT(error_of([&] { loader.epoch(0)[3]; }), Contains("Epoch: expected a batch in [0, 3), got 3"));
-  CHECK_THAT(error_of([&] { loader.epoch(0)[-1]; }), Contains("Epoch: expected a batch in [0, 3), got -1"));
+  CHECK(error_of([&] { loader.epoch(-1); }) == "DataLoader::epoch: expected a number of 0 or more, got -1");
+  CHECK(error_of([&] { loader.epoch(0)[3]; }) == "Epoch: expected a batch in [0, 3), got 3");
+  CHECK(error_of([&] { loader.epoch(0)[-1]; }) == "Epoch: expected a batch in [0, 3), got -1");
 }

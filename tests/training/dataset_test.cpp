@@ -76,29 +76,25 @@ TEST_CASE("a data set rejects images and labels that do not match") {
   };
   const Tensor images = Tensor::zeros({3, 2});
   const Tensor labels = Tensor::labels({0, 1, 1});
-  CHECK_THAT(
-      error(images, Tensor::labels({0, 1}), 2),
-      Contains("Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (3, 2) and (2,)"));
-  CHECK_THAT(
-      error(Tensor::zeros({3}), labels, 2),
-      Contains("Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (3,), got (3,)"));
-  CHECK_THAT(
-      error(Tensor::zeros({0, 2}), Tensor::labels({}), 2),
-      Contains(
-          "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (0, 2), got (0, 2)"));
-  CHECK_THAT(error(Tensor(), labels, 2), Contains("Dataset: expected inputs and targets, got an undefined tensor"));
-  CHECK_THAT(error(images, Tensor(), 2), Contains("Dataset: expected inputs and targets, got an undefined tensor"));
-  CHECK_THAT(error(images, labels.to(DType::float32), 2),
-             Contains("Dataset: expected labels of int64 (n, ...) or of distributions (n, ..., 2), got float32 (3,); "
-                      "convert class numbers to int64 (n) with .reshaped({n}).to(DType::int64)"));
-  CHECK_THAT(error(images, labels.to(DType::uint8), 2),
-             Contains("Dataset: expected labels of int64 (n, ...), got uint8 (3,); convert with .to(DType::int64)"));
-  CHECK_THAT(error(images, labels, 0),
-             Contains("Dataset: expected at least 1 class, got 0; leave it out for targets without classes"));
-  CHECK_THAT(error(images, labels, 1), Contains("Dataset: expected labels in [0, 1), got 1 at index 1"));
-  CHECK_THAT(error(images, Tensor::labels({0, 1, -1}), 2),
-             Contains("Dataset: expected labels in [0, 2), got -1 at index 2; say which label is to be ignored with "
-                      "Target::ignored_label"));
+  CHECK(error(images, Tensor::labels({0, 1}), 2) ==
+        "Dataset: expected inputs (n, ...) and targets (n, ...) of as many samples, got (3, 2) and (2,)");
+  CHECK(error(Tensor::zeros({3}), labels, 2) ==
+        "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (3,), got (3,)");
+  CHECK(error(Tensor::zeros({0, 2}), Tensor::labels({}), 2) ==
+        "Dataset: expected inputs (n, ...) of at least one sample with elements, as many as (0, 2), got (0, 2)");
+  CHECK(error(Tensor(), labels, 2) == "Dataset: expected inputs and targets, got an undefined tensor");
+  CHECK(error(images, Tensor(), 2) == "Dataset: expected inputs and targets, got an undefined tensor");
+  CHECK(error(images, labels.to(DType::float32), 2) ==
+        "Dataset: expected labels of int64 (n, ...) or of distributions (n, ..., 2), got float32 (3,); convert class "
+        "numbers to int64 (n) with .reshaped({n}).to(DType::int64)");
+  CHECK(error(images, labels.to(DType::uint8), 2) ==
+        "Dataset: expected labels of int64 (n, ...), got uint8 (3,); convert with .to(DType::int64)");
+  CHECK(error(images, labels, 0) ==
+        "Dataset: expected at least 1 class, got 0; leave it out for targets without classes");
+  CHECK(error(images, labels, 1) == "Dataset: expected labels in [0, 1), got 1 at index 1");
+  CHECK(error(images, Tensor::labels({0, 1, -1}), 2) ==
+        "Dataset: expected labels in [0, 2), got -1 at index 2; say which label is to be ignored with "
+        "Target::ignored_label");
 }
 
 TEST_CASE("a data set rejects a source that is not one of images") {
@@ -125,10 +121,9 @@ TEST_CASE("a data set rejects class names that a model file cannot store") {
     return in_memory;
   };
   CHECK(error({"caf\xe9", "b"}) == "Dataset: class_names[0]: expected text in UTF-8, got byte 0xe9 after 3 others");
-  CHECK_THAT(
-      error({"a", "b\t"}),
-      Contains("Dataset: class_names[1]: expected text without control characters, got byte 0x09 after 1 others"));
-  CHECK_THAT(error({"a", "a"}), Contains("Dataset: class_names[1]: expected different names, got \"a\" twice"));
+  CHECK(error({"a", "b\t"}) ==
+        "Dataset: class_names[1]: expected text without control characters, got byte 0x09 after 1 others");
+  CHECK(error({"a", "a"}) == "Dataset: class_names[1]: expected different names, got \"a\" twice");
 }
 
 TEST_CASE("rows and subset select samples with their labels") {
@@ -138,13 +133,13 @@ TEST_CASE("rows and subset select samples with their labels") {
   CHECK(numbers_of(picked) == std::vector<std::int64_t>{4, 0, 4});
   CHECK(identical(picked.target(), Tensor::labels({1, 0, 1})));
   CHECK(picked.classes() == 3);
-  CHECK_THAT(error_of([&] { data.rows(2, 2); }),
-             Contains("Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [2, 2)"));
-  CHECK_THAT(error_of([&] { data.rows(0, 6); }),
-             Contains("Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [0, 6)"));
-  CHECK_THAT(error_of([&] { data.subset({}); }), Contains("Dataset::subset: expected at least one index, got none"));
-  CHECK_THAT(error_of([&] { data.subset({0, 5}); }), Contains("Dataset::subset: expected indices in [0, 5), got 5"));
-  CHECK_THAT(error_of([&] { data.subset({-1}); }), Contains("Dataset::subset: expected indices in [0, 5), got -1"));
+  CHECK(error_of([&] { data.rows(2, 2); }) ==
+        "Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [2, 2)");
+  CHECK(error_of([&] { data.rows(0, 6); }) ==
+        "Dataset::rows: expected 0 <= begin < end <= 5, the number of samples, got [0, 6)");
+  CHECK(error_of([&] { data.subset({}); }) == "Dataset::subset: expected at least one index, got none");
+  CHECK(error_of([&] { data.subset({0, 5}); }) == "Dataset::subset: expected indices in [0, 5), got 5");
+  CHECK(error_of([&] { data.subset({-1}); }) == "Dataset::subset: expected indices in [0, 5), got -1");
 }
 
 TEST_CASE("split divides the samples into two disjoint parts, the same for the same seed") {
@@ -178,14 +173,12 @@ TEST_CASE("split, dropout and the epochs of one seed draw from different streams
 }
 
 TEST_CASE("split rejects fractions that leave a part empty") {
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 0); }),
-             Contains("split: expected a fraction between 0 and 1, got 0"));
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 1); }),
-             Contains("split: expected a fraction between 0 and 1, got 1"));
-  CHECK_THAT(error_of([] { split(numbered_rows(10), 0.01); }),
-             Contains("split: expected at least one sample in each part, got 0 of 10"));
-  CHECK_THAT(error_of([] { split(numbered_rows(1), 0.5); }),
-             Contains("split: expected at least one sample in each part, got 1 of 1"));
+  CHECK(error_of([] { split(numbered_rows(10), 0); }) == "split: expected a fraction between 0 and 1, got 0");
+  CHECK(error_of([] { split(numbered_rows(10), 1); }) == "split: expected a fraction between 0 and 1, got 1");
+  CHECK(error_of([] { split(numbered_rows(10), 0.01); }) ==
+        "split: expected at least one sample in each part, got 0 of 10");
+  CHECK(error_of([] { split(numbered_rows(1), 0.5); }) ==
+        "split: expected at least one sample in each part, got 1 of 1");
 }
 
 TEST_CASE("load_signs reads labels of shape (n) and (1, n)") {

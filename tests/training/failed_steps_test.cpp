@@ -123,12 +123,10 @@ TEST_CASE("a derivative that is not finite changes nothing when the finite check
          {value, [](const Variable& dy) { return dy; }}});
   });
   const auto first_batch_ends = test::at_batch_end([&](TrainingState&) { fails = true; });
-  CHECK_THAT(error_of([&] {
-               fit(training.model, training.adam, data(),
-                   options({.loss = probed, .callbacks = {first_batch_ends}, .check_finite = true}));
-             }),
-             Catch::Contains(
-                 "step 1, layer loss, probe: expected a finite derivative number 0, got (4, 2): none of 8 finite"));
+  CHECK(error_of([&] {
+          fit(training.model, training.adam, data(),
+              options({.loss = probed, .callbacks = {first_batch_ends}, .check_finite = true}));
+        }) == "step 1, layer loss, probe: expected a finite derivative number 0, got (4, 2): none of 8 finite");
   check_same(training.everything(), after_one_step());
 }
 

@@ -66,11 +66,10 @@ TEST_CASE("a folder with a folder for each class is a data set with the names of
   CHECK(files[1] == folder / "cat" / "b.png");
   for (int i = 0; i < 5; ++i)
     CHECK(identical(data.sample(i).front(), Tensor::full({4, 3, 3}, 10 * (i + 1), DType::uint8)));
-  CHECK_THAT(error_of([&images = data] { images.sample(5); }),
-             Contains("Dataset::sample: expected an index in [0, 5), got 5"));
-  CHECK_THAT(error_of([&images = data] { images.input(); }),
-             Contains("Dataset::inputs: expected samples in memory, got 5 that are read when a batch needs them; take "
-                      "them one by one with sample(), or in batches with a DataLoader"));
+  CHECK(error_of([&images = data] { images.sample(5); }) == "Dataset::sample: expected an index in [0, 5), got 5");
+  CHECK(error_of([&images = data] { images.input(); }) ==
+        "Dataset::inputs: expected samples in memory, got 5 that are read when a batch needs them; take them one by "
+        "one with sample(), or in batches with a DataLoader");
 }
 
 TEST_CASE("image files that are broken or circular links are unreadable, folders of this kind are skipped") {
@@ -280,12 +279,9 @@ TEST_CASE("folders without images and invalid options are rejected") {
   fs::create_directories(folder / "none");
   write_png(folder / "cat" / "a.png", plain(1));
   CHECK_THAT(error(size(4, 4)), Contains("got none in empty, none in " + folder.path().string()));
-  CHECK_THAT(error(size(0, 4)),
-             Contains("load_image_folder: expected a height and a width of 1 to 65536, got 0 and 4"));
-  CHECK_THAT(error(size(4, 70000)),
-             Contains("load_image_folder: expected a height and a width of 1 to 65536, got 4 and 70000"));
-  CHECK_THAT(error({.height = 4, .width = 4, .channels = 2}),
-             Contains("load_image_folder: expected 3 or 1 channels, got 2"));
+  CHECK(error(size(0, 4)) == "load_image_folder: expected a height and a width of 1 to 65536, got 0 and 4");
+  CHECK(error(size(4, 70000)) == "load_image_folder: expected a height and a width of 1 to 65536, got 4 and 70000");
+  CHECK(error({.height = 4, .width = 4, .channels = 2}) == "load_image_folder: expected 3 or 1 channels, got 2");
   CHECK_THAT(error_of([&] { load_image_folder(folder / "nowhere", size(4, 4)); }),
              Contains("load_image_folder: expected a folder that can be read, got ") &&
                  Contains("No such file or directory") && Contains("nowhere"));

@@ -290,8 +290,8 @@ TEST_CASE("an optimizer of Keras without an option has Keras's default of it") {
   const Json averaged = {{"class_name", "SGD"}, {"config", {{"name", "x"}, {"use_ema", true}, {"learning_rate", 0.5}}}};
   CHECK(optimizer_from_keras({.serialized = averaged, .variables = {}, .trained = {}}, p)->settings() ==
         SGD(p, {.ema_momentum = 0.99}).settings());
-  CHECK_THAT(error_of([&] { optimizer_from_keras({.serialized = 7, .variables = {}, .trained = {}}, p); }),
-             Contains("expected class_name and config, got 7"));
+  CHECK(error_of([&] { optimizer_from_keras({.serialized = 7, .variables = {}, .trained = {}}, p); }) ==
+        "expected class_name and config, got 7");
 }
 
 TEST_CASE("every option of a schedule is read from Keras's config, and written to it") {

@@ -96,9 +96,9 @@ TEST_CASE("losses of several outputs are one for all, a list or a dictionary, wi
         "hinge 1; mean_squared_error 3");
   CHECK(losses_of(R"({"loss": {"price": "mse"}})", two) ==
         "problem: loss of output kind: expected a loss for each output, got none");
-  CHECK_THAT(losses_of(R"({"loss": ["mse"]})", two),
-             Catch::Contains("problem: loss of output kind: expected one element for each of 2 outputs, got [\"mse\"]; "
-                             "loss of output price: expected one element for each of 2 outputs, got [\"mse\"]"));
+  CHECK(losses_of(R"({"loss": ["mse"]})", two) ==
+        "problem: loss of output kind: expected one element for each of 2 outputs, got [\"mse\"]; loss of output "
+        "price: expected one element for each of 2 outputs, got [\"mse\"]");
 }
 
 TEST_CASE("losses that xtape does not have are described in words, or given") {
@@ -129,8 +129,8 @@ TEST_CASE("losses that xtape does not have are described in words, or given") {
   refused(R"({"class_name": "Huber", "config": {"depth": 3}})",
           "problem: loss: depth: expected an option that xtape has, got another one with the value 3");
   refused("null", "problem: loss: expected a loss for each output, got none");
-  CHECK_THAT(losses_of(R"({"loss": "mse", "loss_weights": "heavy"})", one),
-             Catch::Contains("problem: loss: loss_weights: expected numbers, got \"heavy\""));
+  CHECK(losses_of(R"({"loss": "mse", "loss_weights": "heavy"})", one) ==
+        "problem: loss: loss_weights: expected numbers, got \"heavy\"");
   refused("7", "problem: loss: expected a name, or an object with class_name and config, got 7");
 }
 
@@ -151,14 +151,13 @@ TEST_CASE("metrics of Keras have the names of all versions") {
   CHECK(metrics_of(R"({"metrics": [["acc"], ["mae", "mse"]]})", two) ==
         "kind:accuracy; price:mean_absolute_error; price:mean_squared_error");
   CHECK(metrics_of(R"({"metrics": {"price": ["mae"]}})", two) == "price:mean_absolute_error");
-  CHECK_THAT(metrics_of(R"({"metrics": ["mine"]})", one),
-             Catch::Contains("problem: metric: expected a metric that xtape has, got mine; give it in "
-                             "LoadKerasTrainingOptions::custom_metrics"));
-  CHECK_THAT(
-      metrics_of(R"({"metrics": ["mse", "MSE"]})", one),
-      Catch::Contains(":mean_squared_error; problem: metric: expected each metric once, got mean_squared_error twice"));
-  CHECK_THAT(metrics_of(R"({"metrics": [{"class_name": "AUC", "config": {"curve": "PR"}}]})", one),
-             Catch::Contains("problem: metric: curve: expected \"ROC\", which is all that xtape has, got \"PR\""));
+  CHECK(metrics_of(R"({"metrics": ["mine"]})", one) ==
+        "problem: metric: expected a metric that xtape has, got mine; give it in "
+        "LoadKerasTrainingOptions::custom_metrics");
+  CHECK(metrics_of(R"({"metrics": ["mse", "MSE"]})", one) ==
+        ":mean_squared_error; problem: metric: expected each metric once, got mean_squared_error twice");
+  CHECK(metrics_of(R"({"metrics": [{"class_name": "AUC", "config": {"curve": "PR"}}]})", one) ==
+        "problem: metric: curve: expected \"ROC\", which is all that xtape has, got \"PR\"");
 }
 
 TEST_CASE("every loss and metric of Keras is the one of its name in xtape, and is the same after saving") {
@@ -226,19 +225,25 @@ TEST_CASE("optimizers of Keras have the formulas of their version") {
                                  "epsilon": 1e-3, "amsgrad": false})") ==
       "Adam: rate inverse_time (initial 0.01, decay_steps 1, rate 0.5, staircase false), beta1 0.8, beta2 0.9, epsilon "
       "0.001, weight_decay 0, clip_norm 0, clip_value 0");
-  CHECK_THAT(optimizer_of("RMSprop", R"({"lr": 0.1, "rho": 0.9, "epsilon": 1e-8})"),
-             Catch::Contains("epsilon_outside true"));
+  CHECK(optimizer_of("RMSprop", R"({"lr": 0.1, "rho": 0.9, "epsilon": 1e-8})") ==
+        "RMSprop: rate 0.1, rho 0.9, momentum 0, epsilon 1e-08, centered false, epsilon_outside true, weight_decay 0, "
+        "clip_norm 0, clip_value 0");
   CHECK_THAT(optimizer_of("RMSprop", R"({"lr": 0.1, "momentum": 0.5})"), !Catch::Contains("epsilon_outside"));
   CHECK_THAT(optimizer_of("RMSprop", R"({"name": "r", "use_ema": false, "learning_rate": 0.1, "ema_momentum": 0.99,
                                          "ema_overwrite_frequency": 100})"),
              !Catch::Contains("epsilon_outside"));
-  CHECK_THAT(optimizer_of("Nadam", R"({"lr": 0.1, "schedule_decay": 0.002})"), Catch::Contains("momentum_decay 0.002"));
-  CHECK_THAT(optimizer_of("Nadam", R"({"name": "n", "learning_rate": 0.1, "decay": 0.003})"),
-             Catch::Contains("rate 0.1,") && Catch::Contains("momentum_decay 0.003"));
-  CHECK_THAT(optimizer_of("SGD", R"({"lr": 0.1, "clipnorm": 2})"), Catch::Contains("clip_norm 2"));
-  CHECK_THAT(optimizer_of("Custom>Adam", R"({"name": "a", "use_ema": false, "learning_rate": 0.1,
-                                             "weight_decay": 0.02})"),
-             Catch::Contains("AdamW: rate 0.1") && Catch::Contains("decoupled weight_decay 0.02"));
+  CHECK(optimizer_of("Nadam", R"({"lr": 0.1, "schedule_decay": 0.002})") ==
+        "Nadam: rate 0.1, beta1 0.9, beta2 0.999, epsilon 1e-07, momentum_decay 0.002, weight_decay 0, clip_norm 0, "
+        "clip_value 0");
+  CHECK(optimizer_of("Nadam", R"({"name": "n", "learning_rate": 0.1, "decay": 0.003})") ==
+        "Nadam: rate 0.1, beta1 0.9, beta2 0.999, epsilon 1e-07, momentum_decay 0.003, weight_decay 0, clip_norm 0, "
+        "clip_value 0");
+  CHECK(optimizer_of("SGD", R"({"lr": 0.1, "clipnorm": 2})") ==
+        "SGD: rate 0.1, momentum 0, nesterov false, weight_decay 0, clip_norm 2, clip_value 0");
+  CHECK(
+      optimizer_of("Custom>Adam", R"({"name": "a", "use_ema": false, "learning_rate": 0.1,
+                                             "weight_decay": 0.02})") ==
+      "AdamW: rate 0.1, beta1 0.9, beta2 0.999, epsilon 1e-07, decoupled weight_decay 0.02, clip_norm 0, clip_value 0");
   const auto refused = [](const std::string& type, const std::string& config, const std::string& message) {
     INFO(message);
     CHECK_THAT(error_of([&] { optimizer_of(type, config); }), Catch::Contains(message));
@@ -286,16 +291,14 @@ TEST_CASE("every schedule is the same after writing and reading, or is rejected"
     CHECK(again.text() == rate.text());
     for (const int i : {0, 3, 6, 7, 8, 50, 200}) CHECK(again.at(i) == Approx(rate.at(i)));
   }
-  CHECK_THAT(error_of([] { rate_to_keras([](std::int64_t) { return 0.1; }); }),
-             Catch::Contains("learning_rate: expected a number or a schedule of xtape::schedule, got another function; "
-                             "set the learning rate to the number that Keras shall continue with"));
-  CHECK_THAT(error_of([] { rate_to_keras(schedule::warmup(0.1, 5)); }),
-             Catch::Contains("learning_rate: expected a number or a schedule of xtape::schedule, got another function; "
-                             "set the learning rate to the number that Keras shall continue with"));
-  CHECK_THAT(
-      error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }),
-      Catch::Contains(
-          "learning_rate: expected a warm-up with warmup_from, as Keras's CosineDecay has, got another warm-up"));
+  CHECK(error_of([] { rate_to_keras([](std::int64_t) { return 0.1; }); }) ==
+        "learning_rate: expected a number or a schedule of xtape::schedule, got another function; set the learning "
+        "rate to the number that Keras shall continue with");
+  CHECK(error_of([] { rate_to_keras(schedule::warmup(0.1, 5)); }) ==
+        "learning_rate: expected a number or a schedule of xtape::schedule, got another function; set the learning "
+        "rate to the number that Keras shall continue with");
+  CHECK(error_of([] { rate_to_keras(schedule::cosine(1, 100, {.warmup_steps = 7})); }) ==
+        "learning_rate: expected a warm-up with warmup_from, as Keras's CosineDecay has, got another warm-up");
 }
 
 TEST_CASE("a model is trained, saved and trained on with fit, as without saving") {

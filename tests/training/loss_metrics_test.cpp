@@ -118,37 +118,29 @@ TEST_CASE("losses reject targets and options that do not fit") {
           hinge(x, f64({2, 2}, {1, 0, -1, 1}));
         }) == "hinge: expected targets that are -1 or 1, or 0 or 1, got both -1 and 0");
   CHECK(error_of([&] { huber(x, t, {}, {.delta = 0}); }) == "huber: expected a finite delta above 0, got 0");
-  CHECK_THAT(error_of([&] {
-               dice(x, t, f64({2}, {1, 2}), {.whole_batch = true});
-             }),
-             Catch::Contains("dice: expected no weights of samples with whole_batch, got weights"));
-  CHECK_THAT(error_of([&] {
-               dice(x, f64({2, 2}, {1, 2, 0, 0}));
-             }),
-             Catch::Contains("dice: expected targets in [0, 1], got 2 at element 1"));
-  CHECK_THAT(error_of([&] { tversky(x, t, {}, {.alpha = -1}); }),
-             Catch::Contains("tversky: expected finite alpha and beta of at least 0, got -1 and 0.5"));
-  CHECK_THAT(error_of([&] {
-               categorical_hinge(x, Tensor::labels({0, 2}));
-             }),
-             Catch::Contains("one_hot: expected indices in [0, 2), got 2"));
-  CHECK_THAT(error_of([&] {
-               softmax_focal_cross_entropy(x, Tensor::labels({0, 1}), {}, {.balanced = true});
-             }),
-             Catch::Contains(
-                 "softmax_focal_cross_entropy: expected balanced to be false, because alpha always applies; got true"));
-  CHECK_THAT(error_of([&] { sigmoid_focal_cross_entropy(x, t, {}, {.gamma = -1}); }),
-             Catch::Contains("sigmoid_focal_cross_entropy: expected a finite gamma of at least 0, got -1"));
-  CHECK_THAT(
-      error_of([&] {
-        sigmoid_cross_entropy(x, t, {}, {.pos_weight = {1, 2, 3}});
-      }),
-      Catch::Contains(
-          "sigmoid_cross_entropy: expected one pos_weight, or one for each of the last axis of outputs (2, 2), got 3"));
-  CHECK_THAT(error_of([&] { sigmoid_cross_entropy(x, t, {}, {.pos_weight = {-1}}); }),
-             Catch::Contains("sigmoid_cross_entropy: expected finite pos_weights of at least 0, got -1"));
-  CHECK_THAT(error_of([&] {
-               cosine_similarity(f64({2}, {1, 2}), f64({2}, {1, 2}));
-             }),
-             Catch::Contains("cosine_similarity: expected outputs (n, ..., k), got shape (2,)"));
+  CHECK(error_of([&] {
+          dice(x, t, f64({2}, {1, 2}), {.whole_batch = true});
+        }) == "dice: expected no weights of samples with whole_batch, got weights");
+  CHECK(error_of([&] {
+          dice(x, f64({2, 2}, {1, 2, 0, 0}));
+        }) == "dice: expected targets in [0, 1], got 2 at element 1");
+  CHECK(error_of([&] { tversky(x, t, {}, {.alpha = -1}); }) ==
+        "tversky: expected finite alpha and beta of at least 0, got -1 and 0.5");
+  CHECK(error_of([&] {
+          categorical_hinge(x, Tensor::labels({0, 2}));
+        }) == "one_hot: expected indices in [0, 2), got 2");
+  CHECK(error_of([&] {
+          softmax_focal_cross_entropy(x, Tensor::labels({0, 1}), {}, {.balanced = true});
+        }) == "softmax_focal_cross_entropy: expected balanced to be false, because alpha always applies; got true");
+  CHECK(error_of([&] { sigmoid_focal_cross_entropy(x, t, {}, {.gamma = -1}); }) ==
+        "sigmoid_focal_cross_entropy: expected a finite gamma of at least 0, got -1");
+  CHECK(error_of([&] {
+          sigmoid_cross_entropy(x, t, {}, {.pos_weight = {1, 2, 3}});
+        }) ==
+        "sigmoid_cross_entropy: expected one pos_weight, or one for each of the last axis of outputs (2, 2), got 3");
+  CHECK(error_of([&] { sigmoid_cross_entropy(x, t, {}, {.pos_weight = {-1}}); }) ==
+        "sigmoid_cross_entropy: expected finite pos_weights of at least 0, got -1");
+  CHECK(error_of([&] {
+          cosine_similarity(f64({2}, {1, 2}), f64({2}, {1, 2}));
+        }) == "cosine_similarity: expected outputs (n, ..., k), got shape (2,)");
 }

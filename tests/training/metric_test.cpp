@@ -176,10 +176,9 @@ TEST_CASE("precision, recall, F1 and intersection over union are means over the 
   // class 2 is neither a label nor predicted: it is left out; class 1 is predicted but not a label: it counts as 0
   const Tensor few = f64({3, 3}, {1, 0, 0, 0, 1, 0, 1, 0, 0});
   CHECK(metric::precision()(few, Tensor::labels({0, 0, 0})) == 0.5);
-  CHECK_THAT(error_of([&] {
-               metric::recall({.class_number = 3})(few, Tensor::labels({0, 0, 0}));
-             }),
-             Contains("recall: expected a class_number in [0, 3), got 3"));
+  CHECK(error_of([&] {
+          metric::recall({.class_number = 3})(few, Tensor::labels({0, 0, 0}));
+        }) == "recall: expected a class_number in [0, 3), got 3");
 }
 
 TEST_CASE("for yes-no answers precision, recall and F1 are those of yes, intersection over union the mean of both") {
@@ -243,8 +242,8 @@ TEST_CASE("the area under the ROC curve is computed by trapezoids between thresh
   const Tensor logits = f64({4, 1}, {-3, -1, 1, 3}), half = f64({4, 1}, {0, 1, 0, 1});
   CHECK(metric::auc({.from_logits = true})(logits, half) == 0.75);
   CHECK(metric::auc()(f64({2, 1}, {0.2, 0.9}), f64({2, 1}, {1, 1})) == 0);  // no negatives
-  CHECK_THAT(error_of([&] { metric::auc()(logits, half); }),
-             Contains("auc: expected probabilities in [0, 1], got -3; for logits set from_logits"));
+  CHECK(error_of([&] { metric::auc()(logits, half); }) ==
+        "auc: expected probabilities in [0, 1], got -3; for logits set from_logits");
 }
 
 TEST_CASE("errors of numbers are weighted means over all elements") {
@@ -327,13 +326,13 @@ TEST_CASE("a metric combines the numbers of batches by its own function") {
   const Tensor y = scores(3), t = noisy(y, 0);
   for (const std::int64_t size : {1, 5, 37}) CHECK(in_batches(its, y, t, {}, size) == largest_difference(y, t));
   const Tensor one = Tensor::of({1}, {1}, DType::float64);
-  CHECK_THAT(error_of([&] { its.combined(one, Tensor::zeros({2}, DType::float64)); }),
-             Contains("Metric largest_error: expected sums of one shape for all batches, got (1,) and (2,)"));
+  CHECK(error_of([&] { its.combined(one, Tensor::zeros({2}, DType::float64)); }) ==
+        "Metric largest_error: expected sums of one shape for all batches, got (1,) and (2,)");
   const Metric wrong("wrong", largest, value,
                      {.combine = [](const Tensor&, const Tensor&) { return Tensor::ones({1}); }});
-  CHECK_THAT(error_of([&] { wrong.combined(one, one); }),
-             Contains("Metric wrong: expected a combine function that returns float64 of shape (1,) for sums of this "
-                      "shape, got float32 (1,)"));
+  CHECK(error_of([&] { wrong.combined(one, one); }) ==
+        "Metric wrong: expected a combine function that returns float64 of shape (1,) for sums of this shape, got "
+        "float32 (1,)");
 }
 
 TEST_CASE("every metric rejects outputs, targets and weights of other shapes, with its name") {
@@ -391,11 +390,11 @@ TEST_CASE("every metric rejects outputs, targets and weights of other shapes, wi
 
 TEST_CASE("metrics reject invalid arguments with their names") {
   const Tensor y = scores(3), t = RandomStream(8).normal({sample_count, 3}, 0, 1, DType::float64);
-  CHECK_THAT(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({sample_count}, DType::int64)); }),
-             Contains("accuracy: expected outputs (n, ..., k) for at least 2 classes, got float64 (37, 1); use "
-                      "binary_accuracy for one output a sample"));
-  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::labels({0})); }),
-             Contains("accuracy: expected labels int64 (37,) or distributions (37, 3), got int64 (1,)"));
+  CHECK(error_of([&] { metric::accuracy()(scores(1), Tensor::zeros({sample_count}, DType::int64)); }) ==
+        "accuracy: expected outputs (n, ..., k) for at least 2 classes, got float64 (37, 1); use binary_accuracy for "
+        "one output a sample");
+  CHECK(error_of([&] { metric::accuracy()(y, Tensor::labels({0})); }) ==
+        "accuracy: expected labels int64 (37,) or distributions (37, 3), got int64 (1,)");
   for (const Tensor& unfit : {Tensor::zeros({3, sample_count}), Tensor::zeros({sample_count}),
                               Tensor::zeros({sample_count, 3}, DType::int64)}) {
     const std::string message =
@@ -403,24 +402,24 @@ TEST_CASE("metrics reject invalid arguments with their names") {
     CHECK_THAT(error_of([&] { metric::accuracy()(y, unfit); }), Contains("accuracy" + message));
     CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 2})(y, unfit); }), Contains("top_k_accuracy" + message));
   }
-  CHECK_THAT(error_of([&] { metric::accuracy()(y, Tensor::full({sample_count}, 3, DType::int64)); }),
-             Contains("accuracy: expected labels in [0, 3), got 3 at position 0"));
-  CHECK_THAT(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({sample_count}, DType::int64)); }),
-             Contains("top_k_accuracy: expected k of at most 3, the number of classes, got 4"));
-  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, Tensor::zeros({sample_count})); }),
-             Contains("mean_squared_error: expected floating outputs and targets (n, ...) of one shape, got float64 "
-                      "(37, 3) and float32 (37,)"));
-  CHECK_THAT(error_of([&] { metric::mean_squared_error()(y, t, Tensor::ones({3})); }),
-             Contains("mean_squared_error: expected floating weights (37,), got float32 (3,)"));
-  CHECK_THAT(error_of([&] { metric::precision()(y, t); }), Contains("precision: expected targets in [0, 1]"));
-  CHECK_THAT(error_of([] { metric::top_k_accuracy({.k = 0}); }),
-             Contains("top_k_accuracy: expected k of at least 1, got 0"));
-  CHECK_THAT(error_of([] { metric::auc({.thresholds = 1}); }), Contains("auc: expected at least 2 thresholds, got 1"));
+  CHECK(error_of([&] { metric::accuracy()(y, Tensor::full({sample_count}, 3, DType::int64)); }) ==
+        "accuracy: expected labels in [0, 3), got 3 at position 0");
+  CHECK(error_of([&] { metric::top_k_accuracy({.k = 4})(y, Tensor::zeros({sample_count}, DType::int64)); }) ==
+        "top_k_accuracy: expected k of at most 3, the number of classes, got 4");
+  CHECK(error_of([&] { metric::mean_squared_error()(y, Tensor::zeros({sample_count})); }) ==
+        "mean_squared_error: expected floating outputs and targets (n, ...) of one shape, got float64 (37, 3) and "
+        "float32 (37,)");
+  CHECK(error_of([&] { metric::mean_squared_error()(y, t, Tensor::ones({3})); }) ==
+        "mean_squared_error: expected floating weights (37,), got float32 (3,)");
+  CHECK(error_of([&] { metric::precision()(y, t); }) ==
+        "precision: expected targets in [0, 1], got -0.21886799537880905 at element 0");
+  CHECK(error_of([] { metric::top_k_accuracy({.k = 0}); }) == "top_k_accuracy: expected k of at least 1, got 0");
+  CHECK(error_of([] { metric::auc({.thresholds = 1}); }) == "auc: expected at least 2 thresholds, got 1");
   const auto zero = [](const Tensor&) { return 0.0; };
   const auto none = [](const Tensor&, const Tensor&, const Tensor&) { return Tensor::zeros({1}); };
   CHECK_THAT(error_of([&] { Metric("a\nb", none, zero); }), Contains("Metric: expected a name of letters"));
-  CHECK_THAT(error_of([&] { Metric("mine", nullptr, zero); }),
-             Contains("Metric mine: expected two functions, sums and result, got an empty one"));
-  CHECK_THAT(error_of([&] { Metric("mine", none, zero).sums(y, t); }),
-             Contains("Metric mine: expected sums of float64, got float32 (1,)"));
+  CHECK(error_of([&] { Metric("mine", nullptr, zero); }) ==
+        "Metric mine: expected two functions, sums and result, got an empty one");
+  CHECK(error_of([&] { Metric("mine", none, zero).sums(y, t); }) ==
+        "Metric mine: expected sums of float64, got float32 (1,)");
 }

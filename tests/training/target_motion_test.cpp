@@ -7,7 +7,6 @@
 
 using namespace xtape;
 using namespace xtape::test;
-using Catch::Contains;
 
 namespace {
 
@@ -102,21 +101,21 @@ TEST_CASE("targets of positions that cannot be moved are rejected") {
     return error_of([&] { batch_of(smooth(), Tensor::zeros(targets), augmentation); });
   };
   const Augmentation flip{.horizontal_flip = true};
-  CHECK_THAT(refused({image_count, height * width * 2}, flip),
-             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 216), "
-                      "as many numbers as an image has; reshape them, or leave out flip, rotation, zoom and shift"));
-  CHECK_THAT(refused({image_count, height * width}, flip),
-             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 108), 1 "
-                      "numbers for each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift"));
-  CHECK_THAT(refused({image_count, height * width * 4}, flip),
-             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 432), 4 "
-                      "numbers for each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift"));
-  CHECK_THAT(refused({image_count, height, width + 1, 1}, flip),
-             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 9, 13, "
-                      "1); leave out flip, rotation, zoom and shift"));
-  CHECK_THAT(refused({image_count, 4, 2}, flip),
-             Contains("DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 4, 2); "
-                      "leave out flip, rotation, zoom and shift"));  // points, for example
+  CHECK(refused({image_count, height * width * 2}, flip) ==
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 216), as many numbers "
+        "as an image has; reshape them, or leave out flip, rotation, zoom and shift");
+  CHECK(refused({image_count, height * width}, flip) ==
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 108), 1 numbers for "
+        "each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift");
+  CHECK(refused({image_count, height * width * 4}, flip) ==
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 432), 4 numbers for "
+        "each pixel of an image; reshape them, or leave out flip, rotation, zoom and shift");
+  CHECK(refused({image_count, height, width + 1, 1}, flip) ==
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 9, 13, 1); leave out "
+        "flip, rotation, zoom and shift");
+  CHECK(refused({image_count, 4, 2}, flip) ==
+        "DataLoader: expected targets (n, 9, 12, ...) that can be moved with the images, got (6, 4, 2); leave out "
+        "flip, rotation, zoom and shift");  // points, for example
   batch_of(smooth(), Tensor::zeros({image_count, height * width * 2}), {.brightness = 0.1});
   batch_of(smooth(), Tensor::zeros({image_count, 4, 2}), {});
 }

@@ -130,17 +130,16 @@ TEST_CASE("a data set without classes rejects invalid targets") {
 TEST_CASE("targets that the loss does not accept are rejected before the first step") {
   Model model = linear(2);
   Adam adam(model.parameters());
-  CHECK_THAT(error_of([&] { fit(model, adam, line(8), {.loss = loss::mean_squared_error(), .show_progress = false}); }),
-             Catch::Contains("fit: expected targets (None, 2) like the outputs of model model, got (8, 1), which would "
-                             "be compared with the outputs of other samples; reshape them, or let a custom loss say "
-                             "that it takes them (LossOptions::targets)"));
-  CHECK_THAT(error_of([&] {
-               fit(model, adam, Dataset(Tensor::ones({3, 2}), Tensor::full({3, 2}, 5)), {});
-             }),
-             Catch::Contains("fit: expected a distribution a row, with the sum 1, got the sum 10 in row 0; divide each "
-                             "row by its sum, or for several labels at a time use targets without classes and "
-                             "sigmoid_cross_entropy; softmax_cross_entropy, the default loss, is for classes: name "
-                             "another one for other targets, such as {.loss = loss::mean_squared_error()}"));
+  CHECK(error_of([&] { fit(model, adam, line(8), {.loss = loss::mean_squared_error(), .show_progress = false}); }) ==
+        "fit: expected targets (None, 2) like the outputs of model model, got (8, 1), which would be compared with the "
+        "outputs of other samples; reshape them, or let a custom loss say that it takes them (LossOptions::targets)");
+  CHECK(
+      error_of([&] {
+        fit(model, adam, Dataset(Tensor::ones({3, 2}), Tensor::full({3, 2}, 5)), {});
+      }) ==
+      "fit: expected a distribution a row, with the sum 1, got the sum 10 in row 0; divide each row by its sum, or for "
+      "several labels at a time use targets without classes and sigmoid_cross_entropy; softmax_cross_entropy, the "
+      "default loss, is for classes: name another one for other targets, such as {.loss = loss::mean_squared_error()}");
   CHECK(adam.iterations() == 0);
 }
 

@@ -236,7 +236,7 @@ TEST_CASE("images of events are PNG files with the pixels of the tensor") {
     CHECK_THAT(error_of([&] { file.images("x", wrong, 0); }),
                Contains("EventFile: expected images (n, height, width,"));
   }
-  CHECK_THAT(error_of([&] { file.scalar("", 1, 0); }), Contains("EventFile: expected a tag, got an empty one"));
+  CHECK(error_of([&] { file.scalar("", 1, 0); }) == "EventFile: expected a tag, got an empty one");
 }
 
 TEST_CASE("the graph has a node for each call of a layer, and groups for inner models") {
@@ -355,11 +355,11 @@ TEST_CASE("every option of TensorBoard") {
                                                                        {"hidden/kernel/histogram", first_and_third},
                                                                        {"logits/bias/histogram", first_and_third},
                                                                        {"logits/kernel/histogram", first_and_third}});
-  CHECK_THAT(error_of([] { TensorBoard{no_options}; }), Contains("TensorBoard: expected a folder, got an empty path"));
-  CHECK_THAT(error_of([] { TensorBoard({.folder = "x", .every_steps = -1}); }),
-             Contains("TensorBoard: expected every_steps of at least 0, got -1"));
-  CHECK_THAT(error_of([] { TensorBoard({.folder = "x", .histogram_epochs = -1}); }),
-             Contains("TensorBoard: expected histogram_epochs of at least 0, got -1"));
+  CHECK(error_of([] { TensorBoard{no_options}; }) == "TensorBoard: expected a folder, got an empty path");
+  CHECK(error_of([] { TensorBoard({.folder = "x", .every_steps = -1}); }) ==
+        "TensorBoard: expected every_steps of at least 0, got -1");
+  CHECK(error_of([] { TensorBoard({.folder = "x", .histogram_epochs = -1}); }) ==
+        "TensorBoard: expected histogram_epochs of at least 0, got -1");
 }
 
 TEST_CASE("a resumed run continues the curves in a new file") {
@@ -412,7 +412,7 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
   const TemporaryFolder folder;
   std::ofstream(folder / "file") << "";
   CHECK_THAT(error_of([&] { EventFile(folder / "file" / "run"); }), Contains((folder / "file" / "run").string()));
-  CHECK_THAT(error_of([&] { EventFile(""); }), Contains("EventFile: expected a folder, got an empty path"));
+  CHECK(error_of([&] { EventFile(""); }) == "EventFile: expected a folder, got an empty path");
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const auto run = [&](const fs::path& logs) {
