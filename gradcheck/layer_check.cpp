@@ -124,6 +124,7 @@ class LayerUnderCheck {
 
 GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples,
                            const LayerCheckOptions& options) {
+  check(layer != nullptr, "check_layer: expected a layer, got a null pointer");
   check(!options.modes.empty() && !options.batches.empty(),
         "check_layer: expected at least one mode and one batch size, got {} and {}", options.modes.size(),
         options.batches.size());

@@ -104,6 +104,7 @@ Tensor RandomStream::normal(const Shape& shape, double mean, double deviation, D
 }
 
 std::vector<std::int64_t> RandomStream::permutation(std::int64_t n) {
+  check(n <= std::int64_t{1} << 40, "RandomStream::permutation: expected at most 2^40 numbers, got {}", n);
   std::vector<std::int64_t> order(static_cast<std::size_t>(std::max<std::int64_t>(n, 0)));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   for (std::int64_t i = n - 1; i > 0; --i) {

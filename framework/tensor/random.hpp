@@ -30,6 +30,7 @@ class RandomStream {
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1, DType dtype = DType::float32);
   /// A random permutation of the numbers 0 to n - 1; empty unless n is positive. Fisher-Yates shuffle from the last
   /// position i to 1, which exchanges i with a position in [0, i]: the first 64 bits of a new block, modulo i + 1.
+  /// Error for more than 2^40 numbers.
   std::vector<std::int64_t> permutation(std::int64_t n);
 
  private:

@@ -66,6 +66,8 @@ TEST_CASE("a permutation holds every number once and depends on the stream alone
   std::ranges::sort(order);
   for (std::size_t i = 0; i < order.size(); ++i) CHECK(order[i] == static_cast<std::int64_t>(i));
   CHECK(RandomStream(1).permutation(0).empty());
+  CHECK(test::error_of([] { static_cast<void>(RandomStream(1).permutation((std::int64_t{1} << 40) + 1)); }) ==
+        "RandomStream::permutation: expected at most 2^40 numbers, got 1099511627777");
 }
 
 TEST_CASE("a permutation has the order that a second implementation of Philox and Fisher-Yates gives") {
