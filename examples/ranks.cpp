@@ -18,8 +18,6 @@
 
 #include "models/graph/terminal.hpp"
 
-extern char** environ;
-
 namespace xtape {
 namespace {
 

@@ -21,7 +21,8 @@ Dataset shapes(std::int64_t n, std::int64_t size, std::uint64_t seed) {
     const double radius = 5 + 6 * draw(1), middle = static_cast<double>(size) - 2 * radius;
     const double y0 = radius + middle * draw(2), x0 = radius + middle * draw(3);
     for (std::int64_t p = 0; p < size * size; ++p) {
-      const double y = static_cast<double>(p / size) - y0, x = static_cast<double>(p % size) - x0;
+      const std::int64_t row = p / size, column = p % size;
+      const double y = static_cast<double>(row) - y0, x = static_cast<double>(column) - x0;
       const bool inside = kind == 1   ? x * x + y * y < radius * radius
                           : kind == 2 ? std::max(std::abs(x), std::abs(y)) < 0.8 * radius
                                       : std::abs(y) < radius && 2 * std::abs(x) < y + radius;

@@ -196,7 +196,7 @@ Tensor read_npy(const NpyContent& source) {
   source.read(0, start.data(), 8);
   check(std::string_view(start.data(), signature.size()) == signature,
         "expected a .npy file, which begins with \\x93NUMPY, got another format");
-  const int version = start[6];
+  const int version = static_cast<unsigned char>(start[6]);
   check(version >= 1 && version <= 3, "expected format version 1, 2 or 3, got {}", version);
   const std::int64_t begin = version == 1 ? 10 : 12;
   std::uint32_t length = 0;

@@ -35,7 +35,8 @@ struct StridedView {
     StridedView view{result};
     const auto strides = contiguous_strides(whole);
     for (int i = 0; i < whole.rank(); ++i) {
-      if (whole[i] != 1) view.strides[static_cast<std::size_t>(i + more)] = strides[static_cast<std::size_t>(i)];
+      const int behind = i + more;
+      if (whole[i] != 1) view.strides[static_cast<std::size_t>(behind)] = strides[static_cast<std::size_t>(i)];
     }
     return view;
   }

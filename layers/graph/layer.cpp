@@ -76,6 +76,7 @@ std::vector<Sublayer> Layer::existing_sublayers() const {
   std::vector<Sublayer> inside = sublayers();
   for (const auto& [name, layer] : inside) {
     check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
+    check(layer.get() != this, "{}: expected sublayers, got the layer itself as \"{}\"", title(), name);
   }
   return inside;
 }

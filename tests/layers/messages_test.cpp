@@ -113,6 +113,22 @@ TEST_CASE("layers say what their parameters and sublayers lack") {
   const auto dense = [] { return std::make_shared<DenseLayer>(DenseLayer::Options{.units = 2}); };
   const auto same = dense();
   CHECK(build({{"a", nullptr}}) == "Parts parts: expected sublayers, got a null pointer for \"a\"");
+  class Loop final : public Layer {
+   public:
+    Loop() : Layer("loop") {}
+    std::string type() const override { return "Loop"; }
+    std::vector<Sublayer> sublayers() const override {
+      return {{"me", std::const_pointer_cast<Layer>(shared_from_this())}};
+    }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs; }
+  };
+  for (const auto& action : std::vector<std::function<void(Layer&)>>{
+           [&](Layer& layer) { layer.connect_one({input}); }, [](Layer& layer) { layer.set_trainable(false); },
+           [](Layer& layer) { (void)layer.named_parameters(); }}) {
+    CHECK(error_of([&] { action(*std::make_shared<Loop>()); }) ==
+          "Loop loop: expected sublayers, got the layer itself as \"me\"");
+  }
   for (const char* name : {"", "a/b"}) {
     CHECK(build({{name, dense()}}) ==
           fmt::format("Parts parts: expected different names without \"/\" for its sublayers, got \"{}\" for Dense",
