@@ -26,7 +26,10 @@ constexpr double drop_path_rate = 0.2;  // of the block behind the last
 }  // namespace
 
 Model efficientnet_b0(const NetworkOptions& options) {
-  const NetworkBuilder build(options, {.keras_initializer = variance_scaling({.scale = 2, .mode = FanMode::fan_out})});
+  const NetworkBuilder build(
+      options, {.keras_initializer = variance_scaling({.scale = 2, .mode = FanMode::fan_out}),
+                .top_initializer = variance_scaling(
+                    {.scale = 1.0 / 3, .mode = FanMode::fan_out, .distribution = Distribution::uniform})});
   const auto activated = [&](const SymbolicTensor& x, const std::string& prefix, const std::string& torchvision) {
     return Activation(silu,
                       {.name = prefix + "activation"})(build.normalization(x, build.name(prefix + "bn", torchvision)));
@@ -56,6 +59,7 @@ Model efficientnet_b0(const NetworkOptions& options) {
       x = squeeze_excite(x, {.channels = std::max<std::int64_t>(1, channels / 4),
                              .activation = silu,
                              .gate = sigmoid,
+                             .initializer = build.kernel_initializer(),
                              .pool = prefix + "se_squeeze",
                              .reduce = build.name(prefix + "se_reduce", torchvision() + "fc1"),
                              .expand = build.name(prefix + "se_expand", torchvision() + "fc2"),

@@ -156,6 +156,7 @@ Model mobilenet_v3(MobileNetSize size, const NetworkOptions& options, double alp
       x = squeeze_excite(x, {.channels = multiple_of_8(static_cast<double>(expanded) / 4),
                              .activation = relu,
                              .gate = hard_sigmoid,
+                             .initializer = build.kernel_initializer(),
                              .pool = prefix + "squeeze_excite_avg_pool",
                              .reduce = build.name(prefix + "squeeze_excite_conv", torchvision() + "fc1"),
                              .expand = build.name(prefix + "squeeze_excite_conv_1", torchvision() + "fc2"),

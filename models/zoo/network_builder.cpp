@@ -10,7 +10,8 @@ NetworkBuilder::NetworkBuilder(const NetworkOptions& options, const NetworkConst
       kernel_initializer_(
           torchvision() ? variance_scaling(
                               {.scale = 2, .mode = FanMode::fan_out, .distribution = Distribution::untruncated_normal})
-                        : constants.keras_initializer) {
+                        : constants.keras_initializer),
+      top_initializer_(constants.top_initializer) {
   check(options.input.rank() == 3, "expected images (height, width, channels) as input of the network, got {}",
         options.input);
   check(options.classes >= 1, "expected at least 1 class, got {}", options.classes);
@@ -72,7 +73,9 @@ Model NetworkBuilder::classifier(const SymbolicTensor& input, const SymbolicTens
   if (!options_.include_top) return model(input, features, name);
   auto x = GlobalAveragePooling2D({.name = "avg_pool"})(features);
   if (dropout_rate > 0) x = Dropout({.rate = dropout_rate, .name = "top_dropout"})(x);
-  return model(input, Dense({.units = options_.classes, .name = this->name("predictions", top)})(x), name);
+  const auto logits = Dense(
+      {.units = options_.classes, .kernel_initializer = top_initializer_, .name = this->name("predictions", top)})(x);
+  return model(input, logits, name);
 }
 
 Model NetworkBuilder::model(const SymbolicTensor& input, const SymbolicTensor& output, const std::string& name) const {

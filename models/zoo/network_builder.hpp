@@ -20,6 +20,7 @@ struct NetworkConstants {
   NormalizationConstants keras = {0.99, 1e-3};       ///< batch normalization in Keras
   NormalizationConstants torchvision = {0.9, 1e-5};  ///< batch normalization in torchvision
   Initializer keras_initializer = glorot_uniform();  ///< of the kernels of convolutions in Keras
+  Initializer top_initializer = glorot_uniform();    ///< of the kernel of the last layer that classifier() makes
 };
 
 /// A convolution without bias and activation.
@@ -44,6 +45,8 @@ class NetworkBuilder {
   std::string name(std::string keras, std::string torchvision) const;
   /// The padding that keeps the size for stride 1: `same` in Keras, k / 2 on all sides in torchvision.
   Padding padding(std::int64_t kernel_size) const;
+  /// The initializer of the kernels of convolutions.
+  const Initializer& kernel_initializer() const { return kernel_initializer_; }
 
   SymbolicTensor convolution(const SymbolicTensor& x, const ConvolutionSpec& spec) const;
   SymbolicTensor convolution(const SymbolicTensor& x, const ConvolutionSpec& spec, const Padding& padding) const;
@@ -62,7 +65,7 @@ class NetworkBuilder {
  private:
   NetworkOptions options_;
   NormalizationConstants normalization_;
-  Initializer kernel_initializer_;
+  Initializer kernel_initializer_, top_initializer_;
 };
 
 /// The number of channels of an image or feature map. Error when it is unknown.

@@ -10,6 +10,7 @@ struct SqueezeExciteSpec {
   std::int64_t channels;          ///< number of channels between the two convolutions
   ActivationFunction activation;  ///< after the first convolution
   ActivationFunction gate;        ///< after the second convolution
+  Initializer initializer;        ///< of the kernels of both convolutions
   std::string pool, reduce, expand, multiply;
 };
 

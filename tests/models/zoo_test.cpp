@@ -389,3 +389,62 @@ TEST_CASE("U-Net is that of the paper with same padding, and segments images of 
   CHECK(std::tuple(defaults.classes, defaults.batch_normalization, defaults.momentum, defaults.dropout) ==
         std::tuple(2, true, 0.9, 0));
 }
+
+TEST_CASE("the initial kernels of a network have the variance and the distribution of its implementation") {
+  enum class Fan { in, out, mean };
+  enum class Draw { normal, truncated, uniform };
+  struct Row {
+    const Model& model;
+    const char* kernel;
+    double scale;  // the variance is scale / fan
+    Fan fan;
+    Draw draw;
+  };
+  NetworkOptions options = tiny;
+  options.implementation = Implementation::torchvision;
+  const Model resnet_keras = resnet(18, tiny), resnet_torch = resnet(18, options);
+  const Model v2_keras = mobilenet_v2(tiny), v2_torch = mobilenet_v2(options);
+  const Model v3_keras = mobilenet_v3(MobileNetSize::small, tiny),
+              v3_torch = mobilenet_v3(MobileNetSize::small, options);
+  const Model b0_keras = efficientnet_b0(tiny), b0_torch = efficientnet_b0(options);
+  const Model vgg_keras = vgg(11, {.input = {32, 32, 3}, .include_top = false}), cifar = cifar_resnet(8);
+  const Model u = unet({.filters = {16, 32}});
+  const std::vector<Row> rows{
+      {resnet_keras, "conv5_block2_2_conv/kernel", 1, Fan::mean, Draw::uniform},
+      {resnet_torch, "layer4.1.conv2/kernel", 2, Fan::out, Draw::normal},
+      {v2_keras, "Conv_1/kernel", 1, Fan::mean, Draw::uniform},
+      {v2_keras, "block_16_depthwise/depthwise_kernel", 1, Fan::mean, Draw::uniform},
+      {v2_torch, "features.18.0/kernel", 2, Fan::out, Draw::normal},
+      {v2_torch, "features.17.conv.1.0/depthwise_kernel", 2, Fan::out, Draw::normal},
+      {v3_keras, "expanded_conv_10_squeeze_excite_conv/kernel", 1, Fan::mean, Draw::uniform},
+      {v3_keras, "expanded_conv_10_squeeze_excite_conv_1/kernel", 1, Fan::mean, Draw::uniform},
+      {v3_torch, "features.11.block.2.fc1/kernel", 2, Fan::out, Draw::normal},
+      {v3_torch, "features.11.block.2.fc2/kernel", 2, Fan::out, Draw::normal},
+      {b0_keras, "top_conv/kernel", 2, Fan::out, Draw::truncated},
+      {b0_keras, "block6b_dwconv/depthwise_kernel", 2, Fan::out, Draw::truncated},
+      {b0_keras, "block6b_se_reduce/kernel", 2, Fan::out, Draw::truncated},
+      {b0_keras, "block6b_se_expand/kernel", 2, Fan::out, Draw::truncated},
+      {b0_keras, "predictions/kernel", 1.0 / 3, Fan::out, Draw::uniform},
+      {b0_torch, "features.8.0/kernel", 2, Fan::out, Draw::normal},
+      {b0_torch, "features.6.1.block.2.fc1/kernel", 2, Fan::out, Draw::normal},
+      {b0_torch, "classifier.1/kernel", 1.0 / 3, Fan::out, Draw::uniform},
+      {vgg_keras, "block5_conv2/kernel", 1, Fan::mean, Draw::uniform},
+      {cifar, "conv4_block1_2_conv/kernel", 2, Fan::in, Draw::truncated},
+      {u, "up1_conv/kernel", 2, Fan::in, Draw::truncated},
+      {u, "down2_2_conv/kernel", 2, Fan::in, Draw::truncated},
+  };
+  for (const Row& row : rows) {
+    INFO(row.model.name() << " " << row.kernel);
+    const Tensor kernel = row.model.parameter(row.kernel).value();
+    const auto size = static_cast<double>(kernel.size());
+    const double in = size / static_cast<double>(kernel.dim(-1)), out = size / static_cast<double>(kernel.dim(-2));
+    const double fan = row.fan == Fan::in ? in : row.fan == Fan::out ? out : (in + out) / 2;
+    double squares = 0, largest = 0;
+    for (const double v : kernel.to_vector()) squares += v * v, largest = std::max(largest, std::abs(v));
+    CHECK(squares / size == Approx(row.scale / fan).epsilon(0.1));
+    // in standard deviations: sqrt(3) for uniform values; 2 of a normal distribution of which 0.88 are left
+    largest /= std::sqrt(row.scale / fan);
+    CHECK(largest > (row.draw == Draw::normal ? 3 : row.draw == Draw::truncated ? 2.2 : 1.7));
+    CHECK(largest < (row.draw == Draw::normal ? 6 : row.draw == Draw::truncated ? 2.28 : 1.7321));
+  }
+}
