@@ -325,17 +325,28 @@ Variable prod(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
   return reshape(y, plan.result);
 }
 
+namespace {
+
+/// The number of reduced elements minus ddof. Error with the name `function` unless it is positive.
+std::int64_t degrees_of_freedom(const char* function, const Variable& x, const std::vector<int>& axes, int ddof) {
+  const ReductionPlan plan(function, x.shape(), axes, true);
+  check(ddof >= 0 && plan.count > ddof, "{}: expected more than {} elements along the reduced axes, got {} of shape {}",
+        function, ddof, plan.count, x.shape());
+  return plan.count - ddof;
+}
+
+}  // namespace
+
 Variable var(const Variable& x, const std::vector<int>& axes, bool keep_dims, int ddof) {
-  const ReductionPlan plan("var", x.shape(), axes, keep_dims);
-  check(ddof >= 0 && plan.count > ddof,
-        "var: expected more than {} elements along the reduced axes, got {} of shape {}", ddof, plan.count, x.shape());
+  const std::int64_t degrees = degrees_of_freedom("var", x, axes, ddof);
   const Variable near = subtract(x, mean(x, axes, true));
   const Variable squares = square(subtract(near, mean(near, axes, true)));  // without the rounding error of the mean
   if (ddof == 0) return mean(squares, axes, keep_dims);
-  return divide(sum(squares, axes, keep_dims), static_cast<double>(plan.count - ddof));
+  return divide(sum(squares, axes, keep_dims), static_cast<double>(degrees));
 }
 
 Variable stddev(const Variable& x, const std::vector<int>& axes, bool keep_dims, int ddof) {
+  degrees_of_freedom("stddev", x, axes, ddof);
   const Variable scale = magnitude(x, axes);  // so that the squares stay in the range of the type
   const Variable root = sqrt(var(x / scale, axes, keep_dims, ddof));
   return root * (keep_dims ? scale : reshape(scale, root.shape()));

@@ -61,6 +61,14 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
        [&] {
          conv3d(volumes, full({1, 1, 1, 1, 3}), {.groups = 3});
        }},
+      {"var: expected more than 3 elements along the reduced axes, got 3 of shape (2, 3)",
+       [&] { var(x, {1}, false, 3); }},
+      {"stddev: expected more than 3 elements along the reduced axes, got 3 of shape (2, 3)",
+       [&] { stddev(x, {1}, false, 3); }},
+      {"stddev: expected each axis once, got (1, -1)",
+       [&] {
+         stddev(x, {1, -1});
+       }},
       {"dropout: expected a rate in [0, 1), got 1", [&] { dropout(x, 1, pass); }},
       {"dropout: expected a rate in [0, 1), got -0.1", [&] { dropout(x, -0.1, pass); }},
       {"dropout: expected a rate in [0, 1), got nan", [&] { dropout(x, not_a_number, pass); }},
@@ -112,4 +120,49 @@ TEST_CASE("invalid arguments of ops are errors that say what was expected") {
   dropout(x, 0, pass), dropout(x, std::nextafter(1, 0), pass);
   layer_norm(x, std::nullopt, std::nullopt, 0, 2);
   resize2d(images, 1, 1);
+}
+
+TEST_CASE("axes of functions are accepted up to the number of axes, count from the end, and errors name the function") {
+  const Tensor x = full({1, 1}), numbers = Tensor::arange(0, 6).to(DType::float64).reshaped({2, 3});
+  struct Row {
+    std::string name;
+    std::function<Variable(const Variable&, int)> f;
+  };
+  const Tensor zero = Tensor::labels({0});
+  const std::vector<Row> rows{
+      {"concatenate",
+       [](const Variable& v, int axis) {
+         return concatenate({v, v}, axis);
+       }},
+      {"split", [](const Variable& v, int axis) { return split(v, 1, axis)[0]; }},
+      {"split",
+       [](const Variable& v, int axis) { return split(v, {axis % 2 == 0 ? v.shape()[0] : v.shape()[-1]}, axis)[0]; }},
+      {"squeeze", [](const Variable& v, int axis) { return v.size() == 1 ? squeeze(v, {axis}) : v; }},
+      {"swapaxes", [](const Variable& v, int axis) { return swapaxes(v, axis, 0); }},
+      {"swapaxes", [](const Variable& v, int axis) { return swapaxes(v, 1, axis); }},
+      {"flip", [](const Variable& v, int axis) { return flip(v, {axis}); }},
+      {"repeat", [](const Variable& v, int axis) { return repeat(v, 2, axis); }},
+      {"take", [&](const Variable& v, int axis) { return take(v, zero, axis); }},
+      {"cumsum", [](const Variable& v, int axis) { return cumsum(v, axis); }},
+      {"softmax", [](const Variable& v, int axis) { return softmax(v, axis); }},
+      {"log_softmax", [](const Variable& v, int axis) { return log_softmax(v, axis); }},
+      {"sparsemax", [](const Variable& v, int axis) { return sparsemax(v, axis); }},
+      {"sum", [](const Variable& v, int axis) { return sum(v, {axis}); }},
+      {"mean", [](const Variable& v, int axis) { return mean(v, {axis}); }},
+      {"max", [](const Variable& v, int axis) { return max(v, {axis}); }},
+      {"min", [](const Variable& v, int axis) { return min(v, {axis}); }},
+      {"prod", [](const Variable& v, int axis) { return prod(v, {axis}); }},
+      {"var", [](const Variable& v, int axis) { return var(v, {axis}); }},
+      {"stddev", [](const Variable& v, int axis) { return stddev(v, {axis}); }},
+      {"argmax", [](const Variable& v, int axis) { return argmax(v, axis); }},
+      {"argmin", [](const Variable& v, int axis) { return argmin(v, axis); }},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    for (const int axis : {-3, 2}) {
+      CHECK(test::error_of([&] { row.f(x, axis); }) ==
+            fmt::format("{}: expected an axis in [-2, 2) for shape (1, 1), got {}", row.name, axis));
+    }
+    for (const int axis : {-2, -1}) CHECK(identical(row.f(numbers, axis).value(), row.f(numbers, axis + 2).value()));
+  }
 }
