@@ -272,3 +272,58 @@ TEST_CASE("images with values of similar size use Winograd's method, and other i
   CHECK(std::equal(before.data(), before.data() + image, after.data()));
   CHECK(std::equal(before.data() + 2 * image, before.data() + 3 * image, after.data() + 2 * image));
 }
+
+namespace {
+
+/// Whether an image of `rows` rows with the values `value(row, column, channel)` uses Winograd's method. All weights
+/// are 1 but the first, which is `weight`.
+template <class T>
+bool uses_winograd(std::int64_t rows, const std::function<double(std::int64_t, std::int64_t, std::int64_t)>& value,
+                   double weight = 1) {
+  constexpr std::int64_t columns = 9, channels = 17;
+  const kernels::Window s = place_window("test", {1, rows, columns, channels}, {.size = 3, .padding = Padding::same});
+  Guarded<T> x(s.input_pixels() * channels), w(9 * channels * filters);
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    x.data()[i] = static_cast<T>(value(i / channels / columns, i / channels % columns, i % channels));
+  }
+  std::fill_n(w.data(), w.size(), T{1});
+  w.data()[0] = static_cast<T>(weight);
+  return kernels::images_for_conv2d(s, filters, x.data(), w.data()) == kernels::Images{0};
+}
+
+template <class T>
+void check_limits_of_winograd() {
+  const auto one = [](auto...) { return 1.0; };
+  // 2^0, 2^-1, ... 2^-40, whose geometric mean is 2^-20; one more row lowers it
+  const auto falling = [](std::int64_t row, auto...) { return std::ldexp(1, -static_cast<int>(row)); };
+  CHECK(uses_winograd<T>(41, falling));
+  CHECK_FALSE(uses_winograd<T>(42, falling));
+  // the same in a single channel, also if half of its values are zero
+  for (const bool zeros : {false, true}) {
+    const auto of_channel = [&](std::int64_t row, std::int64_t column, std::int64_t channel) {
+      return channel != 3 ? 1 : zeros && column % 2 == 0 ? 0 : falling(row);
+    };
+    CHECK(uses_winograd<T>(41, of_channel));
+    CHECK_FALSE(uses_winograd<T>(42, of_channel));
+  }
+  // channels of one value each: 1, and 16 others with the geometric mean 2^(-340 / 16), so that of all is 2^-20
+  for (const int last : {25, 26}) {
+    const auto of_channels = [&](auto, auto, std::int64_t channel) {
+      return std::ldexp(1, channel == 0 ? 0 : channel < 16 ? -21 : -last);
+    };
+    CHECK(uses_winograd<T>(13, of_channels) == (last == 25));
+  }
+  // a patch may be 32 times as large as a window, and a weight as another one
+  for (const double large : {32.0, 32.5}) {
+    const auto pixel = [&](std::int64_t row, std::int64_t column, auto) { return row == 5 && column == 5 ? large : 1; };
+    CHECK(uses_winograd<T>(13, pixel) == (large == 32));
+    CHECK(uses_winograd<T>(13, one, large) == (large == 32));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's method is used up to the documented ratios of values and of weights") {
+  check_limits_of_winograd<float>();
+  check_limits_of_winograd<double>();
+}
