@@ -128,6 +128,71 @@ TEST_CASE("options that do not fit the samples of an operator are errors that na
   }
 }
 
+TEST_CASE("the functions of Operator compute samples of the shape that they infer, also from unknown extents") {
+  struct Row {
+    OperatorLayer::Options options;
+    std::vector<PartialShape> inputs;  // of samples
+    Shape sample;                      // the output for the extents that are known, and 4 for those that are not
+    PartialShape inferred = {};        // empty: `sample`
+  };
+  const std::vector<Row> rows{
+      {{.function = "Add"}, {{2, 3}, {3}}, {2, 3}},
+      {{.function = "Add"}, {{2, 1}, {1, 3}}, {2, 3}},
+      {{.function = "Add"}, {{any, 3}, {1, 3}}, {4, 3}, {any, 3}},
+      {{.function = "Add"}, {{any, 3}, {4, 1}}, {4, 3}},
+      {{.function = "MatMul"}, {{2, 3}, {3, 5}}, {2, 5}},
+      {{.function = "MatMul"}, {{6, 2, 3}, {1, 3, 5}}, {6, 2, 5}},
+      {{.function = "MatMul"}, {{any, 3}, {3, 5}}, {4, 5}, {any, 5}},
+      {{.function = "ReduceSum", .axes = {1}}, {{2, 3}}, {3}},
+      {{.function = "ReduceSum", .axes = {-1}}, {{2, any}}, {2}},
+      {{.function = "ReduceSum", .axes = {-1, 1}, .keep_dims = true}, {{2, 3, 5}}, {1, 3, 1}},
+      {{.function = "ReduceSum", .axes = {2}}, {{any, 3}}, {4}, {any}},
+      {{.function = "Slice", .axes = {1, -1}, .numbers = {1, -1, 9, -9, 2, -2}}, {{6, 5}}, {3, 3}},
+      {{.function = "Slice", .axes = {2}, .numbers = {1, 3, 1}}, {{6, any}}, {6, 2}, {6, any}},
+      {{.function = "Reshape", .numbers = {6}}, {{2, 3}}, {6}},
+      {{.function = "Reshape", .numbers = {3, 2}}, {{2, 3}}, {3, 2}},
+      {{.function = "Reshape", .numbers = {-1}}, {{2, 3}}, {6}},
+      {{.function = "Reshape", .numbers = {-1, 2}}, {{2, 3}}, {3, 2}},
+      {{.function = "Reshape", .numbers = {2, -1}}, {{2, 3, 5}}, {2, 15}},
+      {{.function = "Reshape", .numbers = {0, 3}}, {{2, 3}}, {2, 3}},
+      {{.function = "Reshape", .numbers = {0, 5, -1}}, {{2, 3, 5}}, {2, 5, 3}},
+      {{.function = "Reshape", .numbers = {-1, 0}}, {{2, 3}}, {2, 3}},
+      {{.function = "Reshape", .numbers = {0, -1}}, {{any, 3, 5}}, {4, 15}, {any, 15}},
+      {{.function = "Reshape", .numbers = {-1, 3}}, {{any, 3}}, {4, 3}, {any, 3}},
+      {{.function = "ReshapeLike", .axes = {1}, .numbers = {0, -1}}, {{2, 3}, {3, 7}}, {3, 2}},
+      {{.function = "ReshapeLike", .axes = {-1, 1}, .numbers = {0, 0}}, {{2, 3}, {2, 3}}, {3, 2}},
+      {{.function = "Expand", .numbers = {3}}, {{1}}, {3}},
+      {{.function = "Expand", .numbers = {5, 1, 3}}, {{2, 1}}, {5, 2, 3}},
+      {{.function = "Expand", .numbers = {1, 3}}, {{any, 1}}, {4, 3}, {any, 3}},
+      {{.function = "Tile", .numbers = {3, 2}}, {{2, 5}}, {6, 10}},
+      {{.function = "Tile", .numbers = {3, 1}}, {{any, 5}}, {12, 5}, {any, 5}},
+      {{.function = "Pad", .numbers = {1, 0, 2, 3}}, {{2, 5}}, {5, 8}},
+      {{.function = "Pad", .numbers = {1, 0, 2, 0}}, {{any, 5}}, {7, 5}, {any, 5}},
+      {{.function = "Gather", .axes = {1}, .numbers = {1, -2, 0}}, {{2, 5}}, {3, 5}},
+      {{.function = "Gather", .axes = {-2}, .numbers = {1}}, {{any, 5}}, {1, 5}},
+      {{.function = "Softmax", .axes = {1}}, {{2, any}}, {2, 4}, {2, any}},
+      {{.function = "CumSum", .axes = {-1}}, {{2, 5}}, {2, 5}},
+      {{.function = "Where"}, {{2, 1}, {1, 3}, {3}}, {2, 3}},
+      {{.function = "Where", .value = 2}, {{2, 1}, {1, 3}}, {2, 3}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.options.function.value << " (" << fmt::format("{}", fmt::join(row.options.numbers, ", ")) << ")");
+    const OperatorLayer layer(row.options);
+    std::vector<TensorSpec> specs;
+    std::vector<Variable> values;
+    for (const PartialShape& shape : row.inputs) {
+      specs.push_back({shape});
+      std::vector<std::int64_t> extents{7};
+      for (const Extent extent : shape) extents.push_back(extent.known() ? extent.value() : 4);
+      values.emplace_back(RandomStream(1).uniform(Shape(extents)));
+    }
+    const PartialShape sample(row.sample);
+    CHECK(layer.output_specs(specs)[0].shape == (row.inferred.rank() == 0 ? sample : row.inferred));
+    ForwardPass pass(Mode::inference);
+    CHECK(layer.call(values, pass)[0].shape() == row.sample.prepended(7));
+  }
+}
+
 TEST_CASE("axes that do not exist in the samples are errors") {
   const auto error_of = [](const Layer& layer, const std::vector<TensorSpec>& inputs) {
     return test::error_of([&] { layer.output_specs(inputs); });
