@@ -1,4 +1,6 @@
 // Reshape, Squeeze and Unsqueeze of load_onnx(): unknown extents, and the place of the batch.
+#include <numeric>
+
 #include "framework/ops/manipulation.hpp"
 #include "layers/operators/operator.hpp"
 #include "models/files/onnx/onnx_file.hpp"
@@ -182,5 +184,49 @@ TEST_CASE("a product with an empty part of a Split is 0 in inference and in trai
   for (const Mode mode : {Mode::inference, Mode::training}) {
     ForwardPass pass(mode);
     CHECK(model(Tensor::full({2, 3}, 1), pass).value().to_vector() == std::vector<double>(10, 0));
+  }
+}
+
+TEST_CASE("0 in the target of a Reshape keeps its axis on either side of the batch, and is rejected with allowzero") {
+  using Numbers = std::vector<std::int64_t>;
+  const TemporaryFolder folder;
+  // (n, 2, 3, 4), or with a moved batch (2, n, 3, 4)
+  const auto file = [&](bool moved, const Numbers& target, bool allow_zero = false) {
+    return file_with(folder, "Transpose", [&](xtape_onnx::ModelProto& model) {
+      auto& graph = *model.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(1)->set_dim_value(2);
+      for (const std::int64_t extent : {3, 4}) shape.add_dim()->set_dim_value(extent);
+      set_order(*graph.mutable_node(0), moved ? Numbers{1, 0, 2, 3} : Numbers{0, 1, 2, 3});
+      add_constant(graph, "target", {std::ssize(target)}, target);
+      auto& node = add_node(graph, "Reshape", {"y", "target"}, "z");
+      if (allow_zero) set_number(node, "allowzero", 1);
+      Numbers back(target.size());
+      std::iota(back.begin(), back.end(), 0);
+      if (moved) std::swap(back[0], back[1]);
+      set_order(add_node(graph, "Transpose", {"z"}, "result"), back);
+      graph.mutable_output(0)->set_name("result");
+    });
+  };
+  const Tensor x = Tensor::arange(0, 120).reshaped({5, 2, 3, 4});
+  for (const bool moved : {false, true}) {
+    INFO(moved);
+    for (const bool allow_zero : {false, true}) {
+      const Numbers plain = moved ? Numbers{2, -1, 12} : Numbers{-1, 2, 12};
+      CHECK(identical(run(load_onnx(file(moved, plain, allow_zero)), x)[0].value(), x.reshaped({5, 2, 12})));
+    }
+    CHECK(identical(run(load_onnx(file(moved, {0, 0, 12})), x)[0].value(), x.reshaped({5, 2, 12})));
+    CHECK(identical(run(load_onnx(file(moved, {0, 0, -1})), x)[0].value(), x.reshaped({5, 2, 12})));
+    CHECK(identical(run(load_onnx(file(moved, {0, 0, 0, 2, 2})), x)[0].value(), x.reshaped({5, 2, 3, 2, 2})));
+    CHECK_THAT(error_of([&] {
+                 load_onnx(file(moved, {0, 0, 3, 4, 0}));
+               }),
+               Catch::Contains("expected 0 for an axis that exists, got it for axis 4"));
+    for (const std::int64_t number : {0, -2}) {
+      CHECK_THAT(error_of([&] {
+                   load_onnx(file(moved, moved ? Numbers{2, -1, number} : Numbers{-1, 2, number}, true));
+                 }),
+                 Catch::Contains("expected extents of at least 1, got " + std::to_string(number)));
+    }
   }
 }
