@@ -136,6 +136,41 @@ TEST_CASE("a callback has access to the run and may end it after a step or an ep
   CHECK(second.epochs().size() == 1);
 }
 
+TEST_CASE("a run and each of its epochs begin with no steps and no time, and epochs take no longer than the run") {
+  Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  const double start = steady_seconds();
+  int begun = 0;
+  double last = 0;
+  const auto begin = [&](TrainingState& run) {
+    ++begun;
+    CHECK(run.batch == 0);
+    CHECK(run.seconds == 0);
+    CHECK(run.validated == 0);
+    last = 0;
+  };
+  const auto first = [&](TrainingState& run) {
+    begin(run);
+    CHECK(run.learning_rate == 0);
+    CHECK(run.batch_loss == 0);
+    CHECK(run.epoch == 0);
+    CHECK(run.stop_reason.empty());
+  };
+  const auto step = [&](TrainingState& run) {
+    CHECK(run.seconds > last);
+    CHECK(run.seconds <= steady_seconds() - start);
+    last = run.seconds;
+  };
+  const History history = fit(model, sgd, quadrants(6),
+                              {.epochs = 2,
+                               .batch_size = 2,
+                               .callbacks = {LambdaCallback({first, begin, step, {}, {}})},
+                               .show_progress = false});
+  const double whole = steady_seconds() - start;
+  CHECK(begun == 3);
+  CHECK(history.epochs()[0]["seconds"] + history.epochs()[1]["seconds"] <= whole);
+}
+
 TEST_CASE("early stopping ends a run after `patience` epochs without an improvement, as in Keras") {
   CHECK(epochs_until_stop({}, {3, 2, 2, 1}) == 3);
   CHECK(epochs_until_stop({.patience = 1}, {3, 2, 2, 1}) == 3);
@@ -205,13 +240,16 @@ TEST_CASE("the CSV file has the whole history after each epoch, and training con
 
   std::ostringstream errors;
   std::streambuf* before = std::cerr.rdbuf(errors.rdbuf());
-  const History history =
-      fit(model, sgd, quadrants(6),
-          {.epochs = 2, .callbacks = {CSVLogger({.path = folder / "none" / "log.csv"})}, .show_progress = false});
+  const auto logger = CSVLogger({.path = folder / "none" / "log.csv"});
+  for (int run = 1; run <= 2; ++run) {  // each run prints one message
+    CHECK(fit(model, sgd, quadrants(6), {.epochs = 2, .callbacks = {logger}, .show_progress = false}).epochs().size() ==
+          2);
+  }
   std::cerr.rdbuf(before);
-  CHECK(history.epochs().size() == 2);
-  CHECK(errors.str().starts_with("CSVLogger: training continues without its log: expected"));
-  CHECK(errors.str().find("CSVLogger") == errors.str().rfind("CSVLogger"));
+  const std::string text = errors.str(), message = "CSVLogger: training continues without its log: expected";
+  CHECK(text.starts_with(message));
+  CHECK(std::ranges::count(text, '\n') == 2);
+  CHECK(text.substr(text.find('\n') + 1).starts_with(message));
 }
 
 TEST_CASE("a loss that is not finite ends the run without an error if a callback requests it") {

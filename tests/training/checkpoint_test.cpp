@@ -91,6 +91,39 @@ TEST_CASE("a run that stops after any step is resumed with the same bits") {
   }
 }
 
+TEST_CASE("a resumed epoch begins with the time, the learning rate and the losses of its finished steps") {
+  struct Moment {
+    int epoch;
+    std::int64_t batch;
+    double seconds, rate, loss;
+    bool operator==(const Moment&) const = default;
+  };
+  const auto moment = [](const TrainingState& run) {
+    return Moment{run.epoch, run.batch, run.seconds, run.learning_rate, run.running.loss()};
+  };
+  const TemporaryFolder folder;
+  Moment stopped{}, resumed{};
+  const auto train = [&](const fs::path& resume, LambdaCallbackOptions::Hook begin, LambdaCallbackOptions::Hook step) {
+    Model model = quadrant_model();
+    SGD sgd(model.parameters(), {.learning_rate = 0.25});
+    return fit(model, sgd, quadrants(9),
+               {.epochs = 2,
+                .batch_size = 3,
+                .callbacks = {Checkpoint({.folder = folder.path()}),
+                              LambdaCallback({.epoch_begin = std::move(begin), .batch_end = std::move(step)})},
+                .resume = resume,
+                .show_progress = false});
+  };
+  train({}, {}, [&](TrainingState& run) {
+    if (run.step() != 5) return;
+    run.stop("here");
+    stopped = moment(run);
+  });
+  train(folder.path(), [&](const TrainingState& run) { resumed = moment(run); }, {});
+  CHECK((stopped.epoch == 2 && stopped.batch == 2 && stopped.seconds > 0 && stopped.rate == 0.25));
+  CHECK(resumed == stopped);
+}
+
 TEST_CASE("a run that stops during a validation repeats it, and ends with the same bits") {
   const TemporaryFolder folder;
   const auto train = [&](std::int64_t stop_at, const fs::path& resume) {
@@ -174,6 +207,25 @@ TEST_CASE("training continues if the best weights cannot be written, and prints 
   CHECK_THAT(text, Catch::StartsWith("Checkpoint: training continues without being saved: expected ") &&
                        Catch::Contains((folder / "best.safetensors").string()));
   CHECK(std::ranges::count(text, '\n') == 1);
+}
+
+TEST_CASE("each run with one Checkpoint prints a message if it cannot be written") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "best.safetensors" / "in the way");
+  Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  const auto checkpoint = Checkpoint({.folder = folder.path(), .best = "loss"});
+  std::ostringstream errors;
+  std::streambuf* const before = std::cerr.rdbuf(errors.rdbuf());
+  for (int run = 0; run < 2; ++run) {
+    for (const fs::path& path : checkpoints_in(folder.path())) fs::remove(path);
+    fit(model, sgd, quadrants(6), {.epochs = 2, .callbacks = {checkpoint}, .show_progress = false});
+  }
+  std::cerr.rdbuf(before);
+  const std::string text = errors.str();
+  CHECK(std::ranges::count(text, '\n') == 2);
+  CHECK_THAT(text.substr(text.find('\n') + 1),
+             Catch::StartsWith("Checkpoint: training continues without being saved: "));
 }
 
 TEST_CASE("the number of steps of a file that is no checkpoint is -1") {

@@ -415,11 +415,11 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
   CHECK(error_of([&] { EventFile(""); }) == "EventFile: expected a folder, got an empty path");
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
-  const auto run = [&](const fs::path& logs) {
-    return fit(model, sgd, quadrants(40),
-               {.epochs = 3, .callbacks = {TensorBoard({.folder = logs})}, .show_progress = false});
+  const auto run = [&](const std::shared_ptr<Callback>& callback) {
+    return fit(model, sgd, quadrants(40), {.epochs = 3, .callbacks = {callback}, .show_progress = false});
   };
-  CHECK_THAT(error_of([&] { run(folder / "file"); }), Contains((folder / "file" / "train").string()));
+  CHECK_THAT(error_of([&] { run(TensorBoard({.folder = folder / "file"})); }),
+             Contains((folder / "file" / "train").string()));
 
   const pid_t child = fork();
   if (child == 0) {  // in a process of its own, because the limit is one of the process
@@ -427,7 +427,8 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
     const rlimit limit{1000, 1000};
     setrlimit(RLIMIT_FSIZE, &limit);
     std::freopen((folder / "messages").c_str(), "w", stderr);
-    const bool trained = run(folder / "logs").epochs().size() == 3;
+    const auto callback = TensorBoard({.folder = folder / "logs"});
+    const bool trained = run(callback).epochs().size() == 3 && run(callback).epochs().size() == 3;
     std::fflush(stderr);
     _exit(trained ? 0 : 1);
   }
@@ -436,9 +437,11 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
   CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
   const std::vector<Event> events = events_in(files_in(folder / "logs" / "train").at(0));  // complete records
   CHECK(events.size() > 1);
-  const std::string messages = bytes_of(folder / "messages");
-  CHECK_THAT(messages, Contains("TensorBoard: training continues without its log: EventFile: expected to be able to"));
-  CHECK(messages.find("TensorBoard:", 1) == std::string::npos);
+  const std::string messages = bytes_of(folder / "messages");  // one of each run
+  const std::string message = "TensorBoard: training continues without its log: EventFile: expected to be able to";
+  CHECK(messages.starts_with(message));
+  CHECK(std::ranges::count(messages, '\n') == 2);
+  CHECK_THAT(messages.substr(messages.find('\n')), Contains(message));
 }
 
 // tools/witnesses tensorboard
