@@ -350,6 +350,22 @@ TEST_CASE("synchronized batch normalization on ranks is that of the whole batch"
                "got a batch of 6 for 8 shards; choose another batch_size or set drop_last"));
 }
 
+TEST_CASE("only batch normalizations that are synchronized and train need a rank for each shard") {
+  const auto train = [](bool synchronized, bool trainable) {
+    const auto input = Input({4});
+    const auto x = BatchNormalization({.synchronized = synchronized, .name = "norm"})(input);
+    Model model(input, Dense({.units = 2})(x));
+    model.layer("norm").set_trainable(trainable);
+    SGD sgd(model.parameters());
+    const Dataset data(RandomStream(1).normal({6, 4}), Tensor::labels({0, 1, 0, 1, 0, 1}), 2);
+    fit(model, sgd, data, {.epochs = 1, .batch_size = 6, .distributed = {.shards = 2}, .show_progress = false});
+  };
+  CHECK_THAT(error_of([&] { train(true, true); }), Contains("expected one shard on each rank for layer norm"));
+  CHECK_NOTHROW(train(true, false));
+  CHECK_NOTHROW(train(false, true));
+  CHECK_NOTHROW(train(false, false));
+}
+
 TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bits of one process") {
   const Model model = stateful_model();
   const Dataset data = stateful_data(37);
