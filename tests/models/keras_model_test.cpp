@@ -8,6 +8,7 @@
 #include "models/files/keras/keras_graph.hpp"
 #include "tests/io/files.hpp"
 #include "tests/io/python.hpp"
+#include "tests/support/outputs.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;

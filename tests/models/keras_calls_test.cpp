@@ -1,0 +1,96 @@
+// Layers and models that files of Keras call several times: shared layers, and the numbers of calls.
+#include "layers/layers.hpp"
+#include "models/files/keras/keras_graph.hpp"
+#include "tests/support/outputs.hpp"
+#include "tests/support/support.hpp"
+
+using namespace xtape;
+using Catch::Contains;
+using test::error_of;
+
+namespace {
+
+Json reference(const char* layer, unsigned call) { return Json::array({layer, call, 0U}); }
+
+Json input_of(const char* name) {
+  return {{"class_name", "InputLayer"},
+          {"name", name},
+          {"config", {{"name", name}, {"dtype", "float32"}, {"batch_input_shape", {nullptr, 2}}}},
+          {"inbound_nodes", Json::array()}};
+}
+
+/// A layer that is called once for each of these lists of references, such as `[["in", 0, 0]]`.
+Json called(const char* type, const char* name, const std::vector<Json>& calls, Json config = Json::object()) {
+  Json layer{{"class_name", type}, {"name", name}, {"config", std::move(config)}, {"inbound_nodes", Json::array()}};
+  layer["config"]["name"] = name;
+  for (const Json& call : calls) {
+    Json references = Json::array();
+    for (const Json& reference : call) {
+      references.push_back(reference);
+      references.back().push_back(Json::object());
+    }
+    layer["inbound_nodes"].push_back(references);
+  }
+  return layer;
+}
+
+Json functional(const char* name, const std::vector<Json>& layers, const char* input, const Json& output) {
+  return {{"class_name", "Functional"},
+          {"name", name},
+          {"config",
+           {{"name", name},
+            {"layers", layers},
+            {"input_layers", Json::array({reference(input, 0)})},
+            {"output_layers", Json::array({output})}}}};
+}
+
+Model model_of(const Json& json) {
+  return graph_from_keras(json, {.version = 2, .custom = {}, .most_elements = 100'000}).model;
+}
+
+/// A model whose inner model, y = 2 x + 1, has these calls. The output is the given one.
+Json twice_plus_one(const std::vector<Json>& calls, const std::vector<Json>& more, const Json& output) {
+  const Json scaled = called("Rescaling", "scaled", {Json::array({reference("x", 0)})}, {{"scale", 2}, {"offset", 1}});
+  Json inner = functional("inner", {input_of("x"), scaled}, "x", reference("scaled", 0));
+  inner["inbound_nodes"] = called("", "", calls)["inbound_nodes"];
+  std::vector<Json> layers{input_of("in"), inner};
+  layers.insert(layers.end(), more.begin(), more.end());
+  return functional("outer", layers, "in", output);
+}
+
+}  // namespace
+
+TEST_CASE("layers with one shared_object_id are one layer, in an outer and an inner model") {
+  const auto shared = [](const char* input, const Json& id) {
+    Json layer = called("Dense", "dense", {Json::array({reference(input, 0)})}, {{"units", 2}});
+    if (!id.is_null()) layer["shared_object_id"] = id;
+    return layer;
+  };
+  const auto parameters = [&](const Json& outer, const Json& inner) {
+    Json part = functional("inner", {input_of("x"), shared("x", inner)}, "x", reference("dense", 0));
+    part["inbound_nodes"] = called("", "", {Json::array({reference("dense", 0)})})["inbound_nodes"];
+    return model_of(functional("outer", {input_of("in"), shared("in", outer), part}, "in", reference("inner", 0)))
+        .parameter_count();
+  };
+  CHECK(parameters(7, 7) == 6);
+  CHECK(parameters(7, 8) == 12);
+  CHECK(parameters(nullptr, nullptr) == 12);
+}
+
+TEST_CASE("the calls of a model in files of Keras 1 and 2 are numbered from 0 or from 1") {
+  const std::vector<Json> once{Json::array({reference("in", 0)})};
+  const Tensor x = Tensor::of({1, 2}, {3, -5});
+  const std::vector<double> expected{7, -9}, again{15, -17};
+  for (const unsigned first : {0U, 1U}) {
+    INFO(first);
+    CHECK(test::output_of(model_of(twice_plus_one(once, {}, reference("inner", first))), x).to_vector() == expected);
+    std::vector<Json> twice = once;
+    twice.push_back(Json::array({reference("inner", first)}));
+    CHECK(test::output_of(model_of(twice_plus_one(twice, {}, reference("inner", first + 1))), x).to_vector() == again);
+    const Json sum = called("Add", "sum", {Json::array({reference("inner", first), reference("inner", first + 1)})});
+    CHECK(test::output_of(model_of(twice_plus_one(twice, {sum}, reference("sum", 0))), x).to_vector() ==
+          std::vector<double>{7 + 15, -9 - 17});
+  }
+  CHECK_THAT(error_of([&] { model_of(twice_plus_one(once, {}, reference("inner", 2))); }),
+             Contains("expected one of the 1 calls of layer \"inner\", got number 2"));
+}
