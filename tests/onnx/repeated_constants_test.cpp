@@ -90,3 +90,23 @@ TEST_CASE("constants that Expand and Tile cannot repeat for each sample are erro
       Catch::Contains(
           ": node \"z\" (Tile, opset 17): expected a constant of at most 2^24 elements, got the axes (8388609)"));
 }
+
+TEST_CASE("functions of weights are weights, and functions of numbers are constants") {
+  const TemporaryFolder folder;
+  const auto trainable = [&](const std::string& type, const Names& inputs) {
+    const Model model = load_onnx(file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      for (const float number : {0.0F, 1.0F, 3.0F}) add_floats(graph, fmt::format("{}", number), {}, {number});
+      add_constant(graph, "weights", {3});
+      add_node(graph, type, inputs, "constant");
+      add_node(graph, "Neg", {"constant"}, "computed");
+      add_node(graph, "Mul", {"y", "computed"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    }));
+    const std::vector<Parameter> parameters = model.parameters();
+    REQUIRE(parameters.size() == 1);
+    return parameters[0].trainable();
+  };
+  CHECK(trainable("Abs", {"weights"}));
+  CHECK_FALSE(trainable("Range", {"0", "3", "1"}));
+}
