@@ -299,7 +299,10 @@ TEST_CASE("numbers and words on the command line are accepted up to their limits
     const std::string option = refused.substr(refused.rfind("--"));
     check_refused(run(refused), option.substr(0, option.find(' ')));
   }
-  CHECK(run("profile --quick --batch 1 --image-size 32 --classes 2 --steps 1").status == 0);
+  const Run convnet = run("profile --quick --batch 1 --image-size 32 --classes 2 --steps 1");
+  CHECK((convnet.status == 0 && convnet.text.find("res2a_branch2a") == std::string::npos));
+  const Run resnet = run("profile --model resnet50 --batch 1 --image-size 32 --classes 2 --steps 1");
+  CHECK((resnet.status == 0 && resnet.text.find("res2a_branch2a") != std::string::npos));
 }
 
 TEST_CASE("options that exclude or need others are refused, and those of a resumed run") {

@@ -187,6 +187,14 @@ TEST_CASE("convert prints each step, the table of what became what, and the diff
             "b.onnx and d.safetensors" + same + "b.onnx: not checked with onnxruntime (--check-with PYTHON does it)\n");
 }
 
+TEST_CASE("the columns of a table of layers are as wide as the headings if names are short") {
+  const Programs run;
+  const auto x = Input({.shape = {2}, .name = "x"});
+  save_model(Model(x, Dense({.units = 1, .name = "d"})(x)), run.folder() / "a");
+  CHECK_THAT(run("convert a b.keras --no-check").text, Catch::Contains("\nlayer  class       parameters  ") &&
+                                                           Catch::Contains("\nd      Dense                3  "));
+}
+
 TEST_CASE("convert has exit status 1 if outputs differ by more than the tolerance") {
   const Programs run;
   const auto input = Input({6, 6, 3});

@@ -189,6 +189,14 @@ TEST_CASE("the report names the worst input, element and both values, in a line 
   CHECK_THAT(to_string(check_gradient_at(square_wrong_by(3), {{"x", one}})),
              Catch::Contains("; worst x, element 0: analytic 6, numeric 2 +- ") &&
                  Catch::Contains("worst at element 0: analytic 6, numeric 2 +- "));
+  const auto both_wrong = [f = square_wrong_by(3)](const Variable& a, const Variable& b) { return f(a) + f(b); };
+  const GradientReport two = check_gradient_at(both_wrong, {{"a", one}, {"b", one}});
+  REQUIRE((two.inputs[0].wrong > 0 && two.inputs[1].wrong > 0));
+  CHECK_THAT(to_string(two),
+             Catch::StartsWith(fmt::format(
+                 "gradients DISAGREE: 2 inputs, {} derivatives checked, {} skipped, {} wrong; ",
+                 two.inputs[0].checked + two.inputs[1].checked, two.inputs[0].skipped + two.inputs[1].skipped,
+                 two.inputs[0].wrong + two.inputs[1].wrong)));
   const GradientReport right = check_gradient(softplus, {{3}});
   CHECK_THAT(to_string(right),
              Catch::StartsWith("gradients agree: 1 inputs, 3 derivatives checked, 0 skipped, 0 wrong"));
