@@ -416,7 +416,8 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
   Model model = quadrant_model();
   SGD sgd(model.parameters(), {.learning_rate = 0.1});
   const auto run = [&](const std::shared_ptr<Callback>& callback) {
-    return fit(model, sgd, quadrants(40), {.epochs = 3, .callbacks = {callback}, .show_progress = false});
+    return fit(model, sgd, quadrants(40),
+               {.epochs = 3, .batch_size = 2, .callbacks = {callback}, .show_progress = false});
   };
   CHECK_THAT(error_of([&] { run(TensorBoard({.folder = folder / "file"})); }),
              Contains((folder / "file" / "train").string()));
@@ -427,7 +428,7 @@ TEST_CASE("a folder that cannot be created is an Error, and a full disk ends no 
     const rlimit limit{1000, 1000};
     setrlimit(RLIMIT_FSIZE, &limit);
     std::freopen((folder / "messages").c_str(), "w", stderr);
-    const auto callback = TensorBoard({.folder = folder / "logs"});
+    const auto callback = TensorBoard({.folder = folder / "logs", .every_steps = 1});  // many events cannot be written
     const bool trained = run(callback).epochs().size() == 3 && run(callback).epochs().size() == 3;
     std::fflush(stderr);
     _exit(trained ? 0 : 1);
