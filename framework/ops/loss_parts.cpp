@@ -36,7 +36,7 @@ Variable weighted(std::string_view function, const Variable& x, const Tensor& we
 
 Variable counted(std::string_view function, const Variable& x, const Tensor& weights) {
   check_weights(function, x, weights);
-  const Variable wide = cast(x, DType::float64);
+  Variable wide = cast(x, DType::float64);
   if (!weights.defined()) return wide;
   std::vector<std::int64_t> column(static_cast<std::size_t>(x.rank()), 1);
   column[0] = x.dim(0);

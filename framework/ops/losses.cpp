@@ -285,7 +285,10 @@ Variable cross_entropy(std::string_view name, const Variable& logits, const Tens
 }  // namespace
 
 double labels_that_count(const Tensor& labels, std::int64_t classes, const std::optional<std::int64_t>& ignored) {
-  if (labels.dtype() != DType::int64) return static_cast<double>(labels.size() / classes);
+  if (labels.dtype() != DType::int64) {
+    const std::int64_t distributions = labels.size() / classes;
+    return static_cast<double>(distributions);
+  }
   const auto* const numbers = labels.data<std::int64_t>();
   if (!ignored) return static_cast<double>(labels.size());
   return static_cast<double>(labels.size() - std::count(numbers, numbers + labels.size(), *ignored));

@@ -208,15 +208,14 @@ PartialBatchNormResult batch_norm_of_part(const Variable& x, const Variable& gam
                                           double epsilon, const BatchNormFusion& fusion,
                                           const SumOverBatch& sum_over_batch) {
   check_arguments("batch_norm", x, gamma, beta, epsilon, fusion);
-  const std::int64_t channels = x.dim(-1);
+  const std::int64_t channels = x.dim(-1), rows = x.size() / channels;
   Tensor mean = Tensor::empty({channels}, DType::float64), deviation = Tensor::empty({channels}, DType::float64);
   Tensor rest = Tensor::empty({channels}, DType::float64);
   with_floating("batch_norm", x.dtype(), [&](auto zero) {
-    kernels::channel_moments(x.size() / channels, channels, x.value().data<decltype(zero)>(),
-                             mean.mutable_data<double>(), deviation.mutable_data<double>(),
-                             rest.mutable_data<double>());
+    kernels::channel_moments(rows, channels, x.value().data<decltype(zero)>(), mean.mutable_data<double>(),
+                             deviation.mutable_data<double>(), rest.mutable_data<double>());
   });
-  const auto count = static_cast<double>(x.size() / channels);
+  const auto count = static_cast<double>(rows);
   const double all = sum_over_batch ? combine_moments(count, mean, deviation, sum_over_batch) : count;
   // hypot, because the square of the deviation may overflow or underflow
   const Tensor inverse =

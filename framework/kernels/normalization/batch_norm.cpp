@@ -111,10 +111,10 @@ template <auto mask, bool biased, class C, class T>
 T passed_element(const T* output, T largest, const Rows<C>& rows, const T* x, const T* dy, std::int64_t c) {
   using Mask = decltype(mask);
   const T d = dy[c];
-  if constexpr (mask == Mask::output) return (output[c] > 0) & (output[c] <= largest) ? d : T{0};
+  if constexpr (mask == Mask::output) return ((output[c] > 0) & (output[c] <= largest)) ? d : T{0};
   if constexpr (mask == Mask::again) {
     const C value = rows.template centered<biased>(x, c) * rows.scale[c] + rows.shift[c];
-    return (value > 0) & (value <= static_cast<C>(largest)) ? d : T{0};
+    return ((value > 0) & (value <= static_cast<C>(largest))) ? d : T{0};
   }
   return d;
 }
@@ -305,15 +305,16 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
     with_mask(passing, [&](auto mask) {
       with_flag(normalization.bias, [&](auto biased) {
         with_flag(dgamma, [&](auto of_batch) {
-          parallel_for(rows, row_grain(channels), [&, slope, offset, largest](std::int64_t begin, std::int64_t end) {
+          parallel_for(rows, row_grain(channels), [&, largest](std::int64_t begin, std::int64_t end) {
             const auto r = coefficients;
+            [[maybe_unused]] const C *const factor = slope, *const summand = offset;
             for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
               const T *in = x + i, *d = dy + i, *output = passing.output + (passing.output ? i : 0);
               T* const out = dx + i;
 #pragma omp simd
               for (std::int64_t c = 0; c < channels; ++c) {
                 C value = static_cast<C>(passed_element<mask(), biased()>(output, largest, r, in, d, c));
-                if constexpr (of_batch()) value += r.template centered<biased()>(in, c) * slope[c] + offset[c];
+                if constexpr (of_batch()) value += r.template centered<biased()>(in, c) * factor[c] + summand[c];
                 out[c] = static_cast<T>(value * r.scale[c]);
               }
             }

@@ -205,10 +205,10 @@ void for_rows(const GroupShape& shape, std::int64_t begin, std::int64_t end, std
     const auto call = [&](auto rows) {
       const std::int64_t row = o * shape.groups + g;
       f(rows, Rows<rows()>{row * shape.size, shape.channels(), row, shape.groups, (g - first) * shape.size});
-      o += rows();
+      return rows();
     };
-    while (shape.size <= short_row && o + rows_at_once <= end) call(std::integral_constant<int, rows_at_once>{});
-    while (o < end) call(std::integral_constant<int, 1>{});
+    while (shape.size <= short_row && o + rows_at_once <= end) o += call(std::integral_constant<int, rows_at_once>{});
+    while (o < end) o += call(std::integral_constant<int, 1>{});
   }
 }
 
