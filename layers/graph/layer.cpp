@@ -67,7 +67,9 @@ std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
   for (const auto& [name, layer] : existing_sublayers()) {
-    for (auto& [path, parameter] : layer->named_parameters()) named.emplace_back(name + "/" + path, parameter);
+    for (auto& [path, parameter] : layer->named_parameters()) {
+      named.emplace_back(fmt::format("{}/{}", name, path), parameter);
+    }
   }
   return named;
 }
@@ -257,7 +259,7 @@ void Layer::rename(std::string name) {
 }
 
 void Layer::name_parameters(const std::string& path) {
-  for (Owned& owned : parameters_) owned.parameter.rename(path + "/" + owned.spec.name);
+  for (Owned& owned : parameters_) owned.parameter.rename(fmt::format("{}/{}", path, owned.spec.name));
   for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(path + "/" + name);
 }
 

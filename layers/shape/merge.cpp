@@ -18,7 +18,7 @@ std::optional<PartialShape> broadcast(const PartialShape& a, const PartialShape&
   if (a.rank() < b.rank()) return broadcast(b, a);
   std::vector<Extent> extents(a.begin(), a.end());
   for (int axis = -1; axis >= -b.rank(); --axis) {
-    Extent& extent = extents[static_cast<std::size_t>(a.rank() + axis)];
+    Extent& extent = extents.end()[axis];
     const Extent other = b[axis];
     if (extent.known() && other.known() && extent != other && extent != 1 && other != 1) return std::nullopt;
     if (extent == 1 || (!extent.known() && other.known() && other != 1)) extent = other;
@@ -31,7 +31,7 @@ Variable with_rank(const Variable& x, int rank) {
   if (x.rank() == rank) return x;
   std::vector<std::int64_t> extents(static_cast<std::size_t>(rank), 1);
   extents.front() = x.dim(0);
-  for (int axis = 1; axis < x.rank(); ++axis) extents[static_cast<std::size_t>(rank - x.rank() + axis)] = x.dim(axis);
+  for (int axis = 1; axis < x.rank(); ++axis) extents.end()[axis - x.rank()] = x.dim(axis);
   return reshape(x, Shape(extents));
 }
 

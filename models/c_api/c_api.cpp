@@ -30,7 +30,7 @@ struct xtape_model {
   }
 
   explicit xtape_model(LoadedModel loaded)
-      : model(std::move(loaded.model)),
+      : model(loaded.model),
         class_names(std::move(loaded.class_names)),
         image_scale(std::move(loaded.image_scale)) {
     for (const std::size_t node : model.input_nodes()) {
