@@ -27,8 +27,8 @@ struct LayerCheckOptions {
 /// checked, and everything else that check_gradient() checks. Moving averages are first moved away from their initial
 /// values by training passes on inputs from the upper third of [low, high), and then kept constant. The check also
 /// fails if the shape of an output differs from the one that the layer infers. It creates the layer's parameters and
-/// leaves them in float64, so pass a new layer. Error if the layer is a null pointer, if
-/// modes or batches are empty, or if the layer throws one.
+/// leaves them in float64, so pass a new layer. Error if the layer is a null pointer, if modes or batches are empty, or
+/// if the layer throws one.
 GradientReport check_layer(const std::shared_ptr<Layer>& layer, const std::vector<Shape>& samples,
                            const LayerCheckOptions& options = {});
 

@@ -327,8 +327,8 @@ Variable prod(const Variable& x, const std::vector<int>& axes, bool keep_dims) {
 
 namespace {
 
-/// The number of reduced elements minus ddof. Error with the name `function` unless it is positive.
-std::int64_t degrees_of_freedom(const char* function, const Variable& x, const std::vector<int>& axes, int ddof) {
+/// The number n of reduced elements minus ddof. Error unless n > ddof >= 0.
+std::int64_t degrees_of_freedom(std::string_view function, const Variable& x, const std::vector<int>& axes, int ddof) {
   const ReductionPlan plan(function, x.shape(), axes, true);
   check(ddof >= 0 && plan.count > ddof, "{}: expected more than {} elements along the reduced axes, got {} of shape {}",
         function, ddof, plan.count, x.shape());

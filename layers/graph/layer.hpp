@@ -204,7 +204,7 @@ class LayerHandle {
   /// Makes a layer from its options.
   LayerHandle(Options options = {})  // NOLINT(google-explicit-constructor): Conv2D({...}) and Flatten() are layers
       : layer_(std::make_shared<Definition>(std::move(options))) {}
-  /// The same layer. A handle from which one was moved still has it.
+  /// Copies share the layer. A move copies, so its source stays valid.
   LayerHandle(const LayerHandle&) = default;
   LayerHandle& operator=(const LayerHandle&) = default;
   ~LayerHandle() = default;

@@ -30,9 +30,7 @@ struct xtape_model {
   }
 
   explicit xtape_model(LoadedModel loaded)
-      : model(loaded.model),
-        class_names(std::move(loaded.class_names)),
-        image_scale(std::move(loaded.image_scale)) {
+      : model(loaded.model), class_names(std::move(loaded.class_names)), image_scale(std::move(loaded.image_scale)) {
     for (const std::size_t node : model.input_nodes()) {
       const ModelNode& input = model.nodes()[node];
       inputs.push_back(port_of(input.layer->name(), input.outputs[0].spec(), model.dtype()));

@@ -68,8 +68,7 @@ class Model {
   /// A model whose graph is made by `define` when the model is first called on symbolic tensors, for inputs with their
   /// specs. Before that call, functions that need the graph throw an Error.
   explicit Model(GraphFunction define, ModelOptions options = {});
-  /// The same model: copies have the same layers and parameters, see clone() for others. A model from which one was
-  /// moved is still a model, too.
+  /// Copies share layers and parameters; clone() makes independent ones. A move copies, so its source stays valid.
   Model(const Model&) = default;
   Model& operator=(const Model&) = default;
   ~Model() = default;

@@ -187,6 +187,42 @@ TEST_CASE("a product with an empty part of a Split is 0 in inference and in trai
   }
 }
 
+TEST_CASE("0 in the target of a Reshape keeps the batch with the rows that are merged with it") {
+  const TemporaryFolder folder;
+  const auto result = [&](const std::vector<std::int64_t>& target, const char* batch) {
+    const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      if (batch) shape.mutable_dim(0)->set_dim_param(batch);
+      if (!batch) shape.mutable_dim(0)->set_dim_value(2);
+      shape.add_dim()->set_dim_value(2);
+      add_constant(graph, "rows", {2}, {-1, 2});
+      add_constant(graph, "target", {std::ssize(target)}, target);
+      add_constant(graph, "samples", {3}, {-1, 3, 2});
+      add_node(graph, "Reshape", {"y", "rows"}, "merged");
+      add_node(graph, "Reshape", {"merged", "target"}, "same");
+      add_node(graph, "Softmax", {"same"}, "shares");
+      add_node(graph, "Reshape", {"shares", "samples"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+    return test::run(load_onnx(path), Tensor::arange(0, 12).to(DType::float32).reshaped({2, 3, 2}))[0].value();
+  };
+  for (const char* batch : {"n", static_cast<const char*>(nullptr)}) {
+    for (const auto& target : std::vector<std::vector<std::int64_t>>{{0, -1}, {0, 2}, {0, 0}, {0, 1, -1}}) {
+      const Tensor y = result(target, batch);  // shares of pairs a, a + 1
+      REQUIRE(y.shape() == Shape{2, 3, 2});
+      for (std::int64_t i = 0; i < 6; ++i) {
+        CHECK(y.at({i / 3, i % 3, 0}) == Approx(1 / (1 + std::exp(1))));
+        CHECK(y.at({i / 3, i % 3, 1}) == Approx(std::exp(1) / (1 + std::exp(1))));
+      }
+    }
+    CHECK_THAT(error_of([&] {
+                 result({0, 6}, batch);
+               }),
+               Catch::Contains("node \"same\" (Reshape, opset 17): expected "));
+  }
+}
+
 TEST_CASE("0 in the target of a Reshape keeps its axis on either side of the batch, and is rejected with allowzero") {
   using Numbers = std::vector<std::int64_t>;
   const TemporaryFolder folder;

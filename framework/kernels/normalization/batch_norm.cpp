@@ -307,7 +307,8 @@ void batch_norm_input_gradient(std::int64_t rows, std::int64_t channels, const T
         with_flag(dgamma, [&](auto of_batch) {
           parallel_for(rows, row_grain(channels), [&, largest](std::int64_t begin, std::int64_t end) {
             const auto r = coefficients;
-            [[maybe_unused]] const C *const factor = slope, *const summand = offset;
+            [[maybe_unused]] const C* const factor = slope;  // known to the loop, not behind a reference
+            [[maybe_unused]] const C* const summand = offset;
             for (std::int64_t i = begin * channels; i < end * channels; i += channels) {
               const T *in = x + i, *d = dy + i, *output = passing.output + (passing.output ? i : 0);
               T* const out = dx + i;

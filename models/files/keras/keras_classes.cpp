@@ -124,7 +124,7 @@ Conversion borders(const std::string& name, std::size_t axes) {
     Json amounts = Json::array();
     for (std::size_t axis = 0; axis < axes; ++axis) {
       const Json& of_axis = given.is_array() ? given[axis] : given;
-      for (const std::size_t side : {0, 1}) {
+      for (const std::size_t side : {0U, 1U}) {
         amounts.push_back(of_axis.is_array() && of_axis.size() == 2 ? of_axis[side] : of_axis);
       }
     }

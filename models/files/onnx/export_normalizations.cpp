@@ -18,7 +18,7 @@ Statistics statistics_of(const BatchNormalizationLayer& layer) {
   const auto value = [&](const char* name) { return value_of(layer, name).to(DType::float32); };
   const Shape channels = value("moving_mean").shape();
   const auto corrected = [&](const char* name, double start) {
-    const Tensor moving = value(name);
+    Tensor moving = value(name);
     const double updates = o.bias_correction ? value_of(layer, "updates").item() : 0;
     if (updates == 0) return moving;
     const double left = std::pow(o.momentum, updates);

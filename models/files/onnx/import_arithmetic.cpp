@@ -181,27 +181,37 @@ ImportValue of_tensors(ImportNode& n, const std::string& type, const ImportValue
 }
 
 /// Positions of samples, plus constants or multiplied by a number.
-ImportValue with_positions(const std::string& type, const ImportValue& a, const ImportValue& b) {
-  const SamplePositions& positions = a.positions ? *a.positions : *b.positions;
-  const std::optional<Tensor>& other = a.positions ? b.constant : a.constant;
+ImportValue with_positions(const std::string& type, const SamplePositions& positions,
+                           const std::optional<Tensor>& other) {
   check(other && other->dtype() == DType::int64 && (type == "Add" || (type == "Mul" && other->size() == 1)),
-        "expected the numbers of the samples plus constants or multiplied by a number, got another operation");
+        "expected positions of samples plus constants or multiplied by a number, got another operation or operand");
   const int rank = positions.of_first.rank();
   check(other->rank() < rank || (other->rank() == rank && other->dim(0) == 1),
-        "expected constants for each sample, got the shape {} for {} axes with the batch", other->shape(), rank);
+        "expected constants that are equal for all samples, got the shape {}", other->shape());
+  const auto exact = [](const Tensor& x) {  // the arithmetic of constants
+    const auto numbers = x.to_vector<std::int64_t>();
+    return std::ranges::all_of(numbers, [](std::int64_t v) { return v >= 0 && v <= std::int64_t{1} << 40; });
+  };
+  check(exact(*other), "expected numbers from 0 to 2^40 for positions of samples, got others");
   SamplePositions result{combined_constants(type, positions.of_first, *other), positions.step};
-  if (type == "Mul") {
-    const auto step = combined(type, positions.step, other->to_vector<std::int64_t>().front());
-    check(step.has_value(), "expected integers without overflow, got {} and {}", positions.step, other->item());
-    result.step = *step;
-  }
+  if (type == "Mul") result.step *= other->to_vector<std::int64_t>().front();
+  check(result.step <= std::int64_t{1} << 40, "expected at most 2^40 elements of a sample, got {}", result.step);
   return {.positions = std::move(result)};
+}
+
+/// Integers of a shape as a constant, if all are known.
+std::optional<Tensor> constant_of(const ImportValue& value, const std::optional<std::vector<Number>>& numbers) {
+  if (value.constant || !numbers || !std::ranges::all_of(*numbers, &Number::known)) return value.constant;
+  std::vector<std::int64_t> known;
+  for (const Number& number : *numbers) known.push_back(number.value);
+  return Tensor::labels(known);
 }
 
 ImportValue combined(ImportNode& n, const std::string& type, const ImportValue& a, const ImportValue& b,
                      const std::optional<std::vector<Number>>& a_numbers,
                      const std::optional<std::vector<Number>>& b_numbers) {
-  if (a.positions || b.positions) return with_positions(type, a, b);
+  if (a.positions) return with_positions(type, *a.positions, constant_of(b, b_numbers));
+  if (b.positions) return with_positions(type, *b.positions, constant_of(a, a_numbers));
   if (a.tensor && b.tensor) return of_tensors(n, type, a, b);
   if (a.tensor && b.constant) return with_constant(n, type, a, b, false);
   if (b.tensor && a.constant) return with_constant(n, type, b, a, true);
@@ -217,6 +227,7 @@ void variadic(ImportNode& n) {
   n.allow_moved_batch(n.node.input_size());
   ImportValue y = n.input(0);
   for (int i = 1; i < n.node.input_size(); ++i) y = combined(n, step, y, n.input(i), std::nullopt, std::nullopt);
+  check(!y.positions, "expected floating numbers, got positions of samples");
   if (type == "Mean" && n.node.input_size() > 1) {
     const double scale = 1.0 / n.node.input_size();
     if (y.constant) y.constant = combined_constants("Mul", *y.constant, Tensor::scalar(scale));

@@ -146,22 +146,24 @@ double floored(double x) { return std::floor(x); }
 double ceiled(double x) { return std::ceil(x); }
 double rounded_to_even(double x) { return std::nearbyint(x); }
 
-bool is_batch(const std::optional<std::vector<Number>>& numbers) {
-  return numbers && numbers->size() == 1 && numbers->front().kind == Number::Kind::batch && numbers->front().value == 1;
+/// The numbers of the samples, from 0.
+void range_of_samples(ImportNode& n) {
+  const Tensor start = n.constant(0), delta = n.constant(2);
+  check(start.size() == 1 && start.item() == 0 && delta.size() == 1 && delta.item() == 1 &&
+            start.dtype() == DType::int64 && delta.dtype() == DType::int64,
+        "expected the integers from 0 with delta 1 for a limit that is the batch, got others");
+  n.graph.set(n.node.output(0), {.positions = SamplePositions{.of_first = Tensor::zeros({1}, DType::int64)}});
 }
 
 void range_row(ImportNode& n) {
   const Tensor start = n.constant(0);
-  const bool of_samples = is_batch(n.numbers(1));
-  const Tensor limit = of_samples ? Tensor::zeros({1}) : n.constant(1), delta = n.constant(2);
+  const auto numbers = n.numbers(1);
+  const bool of_samples = numbers && numbers->size() == 1 && numbers->front().kind == Number::Kind::batch;
+  if (of_samples && numbers->front().value == 1) return range_of_samples(n);
+  const Tensor limit = n.constant(1), delta = n.constant(2);
   check(start.size() == 1 && limit.size() == 1 && delta.size() == 1 && delta.item() != 0,
         "expected a start, a limit and a delta other than 0, got {}, {} and {} numbers{}", start.size(), limit.size(),
         delta.size(), delta.size() == 1 && delta.item() == 0 ? " and a delta of 0" : "");
-  if (of_samples) {
-    check(start.item() == 0 && delta.item() == 1, "expected the numbers of all samples, got start {} and delta {}",
-          start.item(), delta.item());
-    return n.graph.set(n.node.output(0), {.positions = SamplePositions{.of_first = Tensor::zeros({1}, DType::int64)}});
-  }
   const double count = std::max(std::ceil((limit.item() - start.item()) / delta.item()), 0.0);
   check(count <= (1 << 24), "expected at most 2^24 numbers, got {}", count);
   std::vector<double> values;

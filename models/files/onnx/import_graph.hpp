@@ -54,7 +54,7 @@ struct ImportValue {
   std::optional<Tensor> constant = std::nullopt;              ///< float32 or int64
   bool parameter = false;                                     ///< whether the constant is a weight, not a number
   std::optional<std::vector<Number>> numbers = std::nullopt;  ///< a list of integers, some of which depend on inputs
-  std::optional<SamplePositions> positions = std::nullopt;
+  std::optional<SamplePositions> positions = std::nullopt;    ///< positions in a flattened batch
   std::optional<SymbolicTensor> tensor = std::nullopt;
   bool channels_last = false;  ///< whether the first axis of samples in the file is the last one of the tensor
   /// For a vector: the shape of the channels-last image that was flattened, where the file has the channels first.

@@ -131,13 +131,18 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
     if (!number.known() || number.value != 0 || allow_zero) continue;
     const auto axis = static_cast<int>(i);
     check(axis < n.rank(0), "expected 0 for an axis that exists, got it for axis {}", i);
-    if (axis == x.batch.at) {
-      same = axis;
+    if (axis == x.batch.at) {  // the batch with its rows
+      const Extent rows = x.batch.merged() ? x.tensor->shape()[0] : Extent(1);
+      if (rows.known()) number = {rows.value(), Kind::batch};
+      if (!rows.known()) same = axis;
       continue;
     }
     const Extent extent = old[static_cast<std::size_t>(axis < x.batch.at ? axis : axis - 1)];
     number = extent.known() ? Number{extent.value()} : Number{-1, Kind::unknown};
   }
+  const auto open = [](const Number& number) { return !number.known() || number.value == -1; };
+  check(same < 0 || std::ranges::none_of(numbers, open),
+        "expected known extents beside the 0 for a batch that is merged with an unknown number of rows, got others");
   const int at = batch_axis_of(n, numbers, x, same);
   Target target;
   const Number& samples = numbers[static_cast<std::size_t>(at)];

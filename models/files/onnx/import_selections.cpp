@@ -167,13 +167,14 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
 }
 
 /// Elements of all axes of each sample, from a flattened batch: what PyTorch writes for as_strided(). The first axis of
-/// the positions is the batch. They are constants in a file with a batch of 1, or grow with the number of the sample.
-/// False if the node is another gather.
+/// the positions is the batch. In a file with a batch of 1 they are constants, otherwise those of the first sample, and
+/// those of the next one are larger by `step`. False if the node is another gather.
 bool gather_of_all_axes(ImportNode& n, std::int64_t axis, const Tensor& positions, std::optional<std::int64_t> step) {
   if (!n.batch().merged() || n.rank(0) != 1 || (axis != 0 && axis != -1)) return false;
   if (positions.rank() < 2 || positions.dim(0) != 1) return false;
   SymbolicTensor x = n.plain(0);
-  const bool of_sample = step ? n.batch().rows == Rows::behind && x.shape()[0] == Extent(*step) : n.graph.batch() == 1;
+  const bool of_sample = step ? n.batch().rows == Rows::behind && x.shape()[0].known() && x.shape()[0].value() == *step
+                              : n.graph.batch() == 1;
   if (!of_sample) return false;
   const Integers numbers = positions.to_vector<std::int64_t>();
   const bool own = !step || std::ranges::all_of(numbers, [&](std::int64_t at) { return at >= 0 && at < *step; });
