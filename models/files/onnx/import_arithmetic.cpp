@@ -188,14 +188,16 @@ ImportValue with_positions(const std::string& type, const SamplePositions& posit
   const int rank = positions.of_first.rank();
   check(other->rank() < rank || (other->rank() == rank && other->dim(0) == 1),
         "expected constants that are equal for all samples, got the shape {}", other->shape());
-  const auto exact = [](const Tensor& x) {  // the arithmetic of constants
-    const auto numbers = x.to_vector<std::int64_t>();
-    return std::ranges::all_of(numbers, [](std::int64_t v) { return v >= 0 && v <= std::int64_t{1} << 40; });
-  };
-  check(exact(*other), "expected numbers from 0 to 2^40 for positions of samples, got others");
+  constexpr std::int64_t most = std::int64_t{1} << 40;  // so that the arithmetic of constants is exact
+  const auto numbers = other->to_vector<std::int64_t>();
+  check(std::ranges::all_of(numbers, [](std::int64_t number) { return number >= 0 && number <= most; }),
+        "expected numbers from 0 to 2^40 for positions of samples, got others");
   SamplePositions result{combined_constants(type, positions.of_first, *other), positions.step};
-  if (type == "Mul") result.step *= other->to_vector<std::int64_t>().front();
-  check(result.step <= std::int64_t{1} << 40, "expected at most 2^40 elements of a sample, got {}", result.step);
+  if (type == "Mul") {
+    check(numbers[0] == 0 || positions.step <= most / numbers[0],
+          "expected samples of at most 2^40 elements, got {} x {}", positions.step, numbers[0]);
+    result.step *= numbers[0];
+  }
   return {.positions = std::move(result)};
 }
 
