@@ -243,7 +243,7 @@ std::vector<std::string> Optimizer::state_names(const Parameter& parameter) cons
   check(has(parameter), "{}::state_names: expected one of its parameters, got {}", type_, parameter.name());
   const std::string name = unique_names()[places_.at(parameter)];
   std::vector<std::string> names;
-  for (const std::string& slot : slot_names_) names.push_back(name + "/" + slot);
+  for (const std::string& slot : slot_names_) names.push_back(fmt::format("{}/{}", name, slot));
   return names;
 }
 

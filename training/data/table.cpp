@@ -141,14 +141,14 @@ class TableReader {
 
 /// The inputs of one part of an archive.
 Tensor input_of(const std::filesystem::path& path, const std::string& name) {
-  const Tensor input = load_npz(path, name);
+  Tensor input = load_npz(path, name);
   if (input.dtype() != DType::uint8 || input.rank() != 3) return input;
   return input.reshaped({input.dim(0), input.dim(1), input.dim(2), 1});
 }
 
 /// The targets of one part: (n) int64 for classes.
 Tensor target_of(const std::filesystem::path& path, const std::string& name) {
-  const Tensor target = load_npz(path, name);
+  Tensor target = load_npz(path, name);
   if (is_floating(target.dtype())) return target;
   check(target.rank() == 1 || (target.rank() == 2 && target.dim(1) == 1),
         "load_npz_data: {}: expected class numbers (n) or (n, 1), or floating numbers, in \"{}\", got {} {}",

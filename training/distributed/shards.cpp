@@ -122,7 +122,7 @@ void Shards::add_up(std::span<double> numbers) const {
 void Shards::check_same(std::string_view function, const std::map<std::string, std::string>& own) const {
   if (ranks_ == 1) return;
   std::string text = fmt::format("function{}{}{}", '\0', function, '\0');
-  for (const auto& [name, value] : own) text += name + '\0' + value + '\0';
+  for (const auto& [name, value] : own) text += fmt::format("{}{}{}{}", name, '\0', value, '\0');
   const std::vector<std::string> all = gather(text);
   if (std::ranges::adjacent_find(all, std::ranges::not_equal_to()) == all.end()) return;
   std::vector<std::map<std::string, std::string>> entries;

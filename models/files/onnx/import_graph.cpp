@@ -309,7 +309,7 @@ void ImportGraph::compute(const xtape_onnx::NodeProto& proto) {
   for (auto& [name, constant] : constants) graph.set(name, {.constant = std::move(constant)});
   Model model = graph.model();
   for (const ModelNode& made : model.nodes()) {
-    const PartialShape shape = made.shape();
+    const PartialShape& shape = made.shape();
     check(shape.known() && Shape(shape).size() <= (1 << 28), "expected constants of at most 2^28 elements, got {}",
           shape);
   }

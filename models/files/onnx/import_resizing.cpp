@@ -221,7 +221,7 @@ std::vector<Resized> extents_of(ImportNode& n, const Integers& file_axes, const 
     } else if (!old[i].known()) {
       axes.push_back({old[i], Extent(size.value), -1});
     } else if (common) {
-      const auto to = static_cast<std::int64_t>(*common * static_cast<double>(old[i].value()) + 0.5);
+      const auto to = static_cast<std::int64_t>(std::floor(*common * static_cast<double>(old[i].value()) + 0.5));
       axes.push_back({old[i], Extent(to), *common});
     } else {
       axes.push_back({old[i], Extent(size.value), ratio(i)});

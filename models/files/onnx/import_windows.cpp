@@ -287,7 +287,7 @@ SymbolicTensor padded(ImportNode& n, const SymbolicTensor& x, const Amounts& amo
     if constexpr (axes == 1) return n.layer<ZeroPadding1DLayer>({.padding = {amounts[0][0], amounts[0][1]}}, {x});
     if constexpr (axes == 2) return n.layer<ZeroPadding2DLayer>({.padding = padding_of<2>(amounts)}, {x});
   }
-  Integers numbers(2 * (axes + 1), 0);
+  Integers numbers(std::size_t{2} * (axes + 1), 0);
   for (std::size_t i = 0; i < axes; ++i) {
     numbers[i] = amounts[i][0];
     numbers[axes + 1 + i] = amounts[i][1];

@@ -15,7 +15,6 @@
 namespace xtape {
 namespace {
 
-using onnx::ExportCall;
 using onnx::ExportGraph;
 using onnx::ExportValue;
 
@@ -183,7 +182,7 @@ xtape_onnx::ModelProto made_file(const Model& model, const SaveOnnxOptions& opti
     const std::string name = model.nodes()[node.node].layer->name();
     writer.enter(name);
     ExportValue output{outputs[i].name, outputs[i].shape, first && outputs[i].shape.rank() == 3};
-    const ExportValue inside = outputs[i];
+    const ExportValue& inside = outputs[i];
     output.name = output.channels_first ? writer.channels_first(inside) : writer.plain(inside);
     if (!used.insert(output.name).second) output.name = writer.op("Identity", {output.name});
     used.insert(output.name);
