@@ -168,7 +168,7 @@ void collect(const Model& model, const std::string& prefix, std::vector<Converte
     for (const auto& [name, parameter] : layer->named_parameters()) {
       std::string module = prefix + layer->name();
       std::ranges::replace(module, '/', '.');
-      all.push_back({prefix + layer->name() + "/" + name, layer->type(), parameter,
+      all.push_back({fmt::format("{}{}/{}", prefix, layer->name(), name), layer->type(), parameter,
                      torch_parameter(module, layer->type(), name, parameter.shape(), map)});
     }
   }

@@ -75,7 +75,7 @@ std::array<Bucket, buckets> distribution(std::vector<double> values) {
 
 /// One image (height, width, channels) of a batch, as uint8.
 Tensor pixels(const Tensor& images, std::int64_t i) {
-  const Tensor image = images[i];
+  Tensor image = images[i];
   if (image.dtype() == DType::uint8) return image;
   Tensor result = Tensor::empty(image.shape(), DType::uint8);
   with_floating("EventFile", image.dtype(), [&](auto zero) {

@@ -9,7 +9,6 @@
 namespace xtape::events {
 namespace {
 
-using xtape_tensorboard::AttrValue;
 using xtape_tensorboard::GraphDef;
 using xtape_tensorboard::NodeDef;
 
