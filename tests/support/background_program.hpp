@@ -29,6 +29,8 @@ class BackgroundProgram {
     REQUIRE(fcntl(ends[0], F_SETPIPE_SZ, 4096) == 4096);
     process_ = fork();
     if (process_ == 0) {  // only calls that are permitted after a fork of a multi-threaded process
+      // under nohup, or in the background of a shell, the tests themselves ignore some
+      for (const int signal : {SIGHUP, SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
       if (chdir(folder.c_str()) != 0) _exit(98);
       dup2(ends[1], 1);
       dup2(ends[1], 2);
