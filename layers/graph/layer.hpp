@@ -206,6 +206,7 @@ class LayerHandle {
       : layer_(std::make_shared<Definition>(std::move(options))) {}
   /// Copies share the layer. A move copies, so its source stays valid.
   LayerHandle(const LayerHandle&) = default;
+  /// As the copy constructor.
   LayerHandle& operator=(const LayerHandle&) = default;
   ~LayerHandle() = default;
 

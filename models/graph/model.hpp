@@ -70,6 +70,7 @@ class Model {
   explicit Model(GraphFunction define, ModelOptions options = {});
   /// Copies share layers and parameters; clone() makes independent ones. A move copies, so its source stays valid.
   Model(const Model&) = default;
+  /// As the copy constructor.
   Model& operator=(const Model&) = default;
   ~Model() = default;
 
