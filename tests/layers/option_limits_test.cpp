@@ -122,20 +122,19 @@ TEST_CASE("floating options of layers are accepted up to their limits") {
   share("BatchNormalization: expected a momentum", [](double momentum) { BatchNormalization({.momentum = momentum}); });
   share("BatchNormalization: expected a momentum",
         [](double momentum) { BatchNormalization()->set_momentum(momentum); });
-  const auto not_negative = [](const std::string& option, const std::function<void(double)>& make) {
-    const auto [layer, name] = std::pair(option.substr(0, option.find(' ')), option.substr(option.find(' ') + 1));
-    number_limits(layer + ": expected a finite " + name + " of at least 0, got ", make, {0, greatest_finite},
-                  {below_zero, infinite});
+  const auto not_negative = [](const char* layer, const char* option, const std::function<void(double)>& make) {
+    number_limits(fmt::format("{}: expected a finite {} of at least 0, got ", layer, option), make,
+                  {0, greatest_finite}, {below_zero, infinite});
   };
-  not_negative("GaussianNoise stddev", [](double stddev) { GaussianNoise({.stddev = stddev}); });
-  not_negative("ReLU max_value", [](double value) { ReLU({.max_value = value}); });
-  not_negative("ReLU negative_slope", [](double slope) { ReLU({.negative_slope = slope}); });
-  not_negative("ReLU threshold", [](double threshold) { ReLU({.threshold = threshold}); });
-  not_negative("LeakyReLU negative_slope", [](double slope) { LeakyReLU({.negative_slope = slope}); });
-  not_negative("ELU alpha", [](double alpha) { ELU({.alpha = alpha}); });
-  not_negative("LayerNormalization epsilon", [](double epsilon) { LayerNormalization({.epsilon = epsilon}); });
-  not_negative("GroupNormalization epsilon", [](double epsilon) { GroupNormalization({.epsilon = epsilon}); });
-  not_negative("RMSNormalization epsilon", [](double epsilon) { RMSNormalization({.epsilon = epsilon}); });
+  not_negative("GaussianNoise", "stddev", [](double stddev) { GaussianNoise({.stddev = stddev}); });
+  not_negative("ReLU", "max_value", [](double value) { ReLU({.max_value = value}); });
+  not_negative("ReLU", "negative_slope", [](double slope) { ReLU({.negative_slope = slope}); });
+  not_negative("ReLU", "threshold", [](double threshold) { ReLU({.threshold = threshold}); });
+  not_negative("LeakyReLU", "negative_slope", [](double slope) { LeakyReLU({.negative_slope = slope}); });
+  not_negative("ELU", "alpha", [](double alpha) { ELU({.alpha = alpha}); });
+  not_negative("LayerNormalization", "epsilon", [](double epsilon) { LayerNormalization({.epsilon = epsilon}); });
+  not_negative("GroupNormalization", "epsilon", [](double epsilon) { GroupNormalization({.epsilon = epsilon}); });
+  not_negative("RMSNormalization", "epsilon", [](double epsilon) { RMSNormalization({.epsilon = epsilon}); });
   number_limits("BatchNormalization: expected a finite epsilon above 0, got ",
                 [](double epsilon) { BatchNormalization({.epsilon = epsilon}); }, {above_zero, 1e300}, {0, infinite});
   number_limits(
