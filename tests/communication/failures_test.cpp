@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "framework/communication/communicator.hpp"
+#include "tests/communication/enough_time.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -12,8 +13,6 @@ using Catch::Contains;
 using Ranks = std::shared_ptr<Communicator>;
 
 namespace {
-
-constexpr CommunicatorOptions short_timeout{.timeout = std::chrono::milliseconds(300)};
 
 /// What each rank's thread threw, or "".
 std::vector<std::string> errors_of(int size, const std::function<void(const Ranks&)>& body,
@@ -153,31 +152,34 @@ TEST_CASE("a rank that ends while others still work is named") {
 
 TEST_CASE("a rank that does not come in time is named") {
   for (const int size : {2, 3, 4, 8}) {
-    std::mutex mutex;
-    std::condition_variable changed;
-    int failed = 0;
-    const std::string first = test::error_of([&] {
-      run_on_threads(
-          size,
-          [&](const Ranks& ranks) {
-            if (ranks->rank() == 1) {  // hangs until all others have failed
-              std::unique_lock lock(mutex);
-              changed.wait(lock, [&] { return failed == size - 1; });
-              return;
-            }
-            try {
-              ranks->all_reduce(Tensor::zeros({5}));
-            } catch (const Error&) {
-              const std::lock_guard lock(mutex);
-              ++failed;
-              changed.notify_all();
-              throw;
-            }
-          },
-          short_timeout);
-    });
-    CHECK_THAT(first, Contains("all_reduce of float32 (5,), operation 0: rank ") &&
-                          Contains(" expected the start of rank 1 within 0.3 s, got nothing; "));
+    const auto first_error = [&](std::chrono::milliseconds timeout) {
+      std::mutex mutex;
+      std::condition_variable changed;
+      int failed = 0;
+      return test::error_of([&] {
+        run_on_threads(size,
+                       [&](const Ranks& ranks) {
+                         if (ranks->rank() == 1) {  // hangs until all others have failed
+                           std::unique_lock lock(mutex);
+                           changed.wait(lock, [&] { return failed == size - 1; });
+                           return;
+                         }
+                         try {
+                           ranks->all_reduce(Tensor::zeros({5}));
+                         } catch (const Error&) {
+                           const std::lock_guard lock(mutex);
+                           ++failed;
+                           changed.notify_all();
+                           throw;
+                         }
+                       },
+                       {.timeout = timeout});
+      });
+    };
+    const std::string late = " expected the start of rank 1 within ";
+    const std::string error = test::with_enough_time(std::chrono::milliseconds(100), late, first_error);
+    CHECK_THAT(error, Contains("all_reduce of float32 (5,), operation 0: rank ") && Contains(late) &&
+                          Contains(" s, got nothing; "));
   }
 }
 

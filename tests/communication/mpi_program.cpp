@@ -107,9 +107,9 @@ extern "C" int MPI_Finalize() {
 }
 
 int main(int argc, char** argv) {
-  const std::string what = argc == 2 ? argv[1] : "";
+  const std::string what = argc >= 2 ? argv[1] : "";
   try {
-    const auto timeout = std::chrono::seconds(what == "stop" || what == "halt" ? 1 : what == "finalize" ? 5 : 300);
+    const auto timeout = std::chrono::milliseconds(argc == 3 ? std::stoi(argv[2]) : 300'000);
     const auto communicator = mpi_communicator({.timeout = timeout});
     if (what == "compute") {
       try {

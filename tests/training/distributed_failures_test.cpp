@@ -304,7 +304,7 @@ TEST_CASE("an optimizer that a failed run has left without a part of its state i
     message_of([&] { adam.minimize(sum(pass.parameter(model.parameters()[0])), pass); });
   });
   REQUIRE(messages.size() == 3);
-  CHECK(messages[0] == "enough");
+  CHECK_THAT(messages[0], Contains("enough"));  // "rank 1: enough" if that rank was faster
   CHECK(messages[1] ==
         "fit: expected an optimizer with all of its state, got one that a run with shard_optimizer has left when it "
         "ended in an Error; resume from a checkpoint with a new optimizer");
