@@ -64,6 +64,7 @@ std::vector<SymbolicTensor> SymbolicTensor::outputs_of_call() const {
 }
 
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
+  (void)all_sublayers();  // throws if the recursion below would not end
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
   for (const auto& [name, layer] : existing_sublayers()) {
@@ -78,20 +79,21 @@ std::vector<Sublayer> Layer::existing_sublayers() const {
   std::vector<Sublayer> inside = sublayers();
   for (const auto& [name, layer] : inside) {
     check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
-    check(layer.get() != this, "{}: expected sublayers, got the layer itself as \"{}\"", title(), name);
   }
   return inside;
 }
 
 std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
   std::vector<std::shared_ptr<Layer>> all;
-  const auto add = [&](const std::vector<Sublayer>& layers) {
-    for (const Sublayer& inner : layers) {
+  const auto add = [&](const Layer& outer) {
+    for (const Sublayer& inner : outer.existing_sublayers()) {
+      check(inner.layer.get() != this, "{}: expected sublayers, got the layer itself as \"{}\"{}", title(), inner.name,
+            &outer == this ? "" : fmt::format(" inside {}", outer.title()));
       if (std::ranges::find(all, inner.layer) == all.end()) all.push_back(inner.layer);
     }
   };
-  add(existing_sublayers());
-  for (std::size_t i = 0; i < all.size(); ++i) add(all[i]->existing_sublayers());  // the list grows during the loop
+  add(*this);
+  for (std::size_t i = 0; i < all.size(); ++i) add(*all[i]);  // the list grows during the loop
   return all;
 }
 
@@ -169,6 +171,7 @@ Variable Layer::run_one(const std::vector<Variable>& inputs, ForwardPass& pass) 
 }
 
 void Layer::give_values(const ParameterValues& values) {
+  (void)all_sublayers();  // throws if the recursion below would not end
   for (Owned& owned : parameters_) {
     owned.parameter.set_value(given_value(owned.spec, values));
     owned.given = true;
@@ -234,9 +237,13 @@ void Layer::check_reuse(const std::vector<ParameterSpec>& specs, const std::vect
 }
 
 void Layer::set_trainable(bool trainable) {
-  trainable_ = trainable;
-  for (const Owned& owned : parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
-  for (const Sublayer& inner : existing_sublayers()) inner.layer->set_trainable(trainable);
+  const auto set = [&](Layer& layer) {
+    layer.trainable_ = trainable;
+    for (const Owned& owned : layer.parameters_) owned.parameter.set_trainable(trainable && owned.spec.trainable);
+  };
+  const auto inside = all_sublayers();
+  set(*this);
+  for (const auto& inner : inside) set(*inner);
 }
 
 std::optional<Variable> Layer::regularization(ForwardPass& pass) const {

@@ -121,7 +121,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
     return pass.derived<T>(own(name).parameter);
   }
 
-  /// All layers inside this one at any depth, each once.
+  /// All layers inside this one at any depth, each once. Error if one of them is a null pointer or this layer.
   std::vector<std::shared_ptr<Layer>> all_sublayers() const;
 
   /// Freezes the parameters of this layer and of all layers inside (false), or makes them trainable again (true).
@@ -181,7 +181,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
   Tensor given_value(const ParameterSpec& spec, const ParameterValues& values) const;
   void create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) const;
-  /// sublayers(). Error if one of them is a null pointer or this layer.
+  /// sublayers(). Error if one of them is a null pointer.
   std::vector<Sublayer> existing_sublayers() const;
   void check_sublayers() const;
   std::vector<TensorSpec> build_now(const std::vector<TensorSpec>& inputs);

@@ -115,19 +115,30 @@ TEST_CASE("layers say what their parameters and sublayers lack") {
   CHECK(build({{"a", nullptr}}) == "Parts parts: expected sublayers, got a null pointer for \"a\"");
   class Loop final : public Layer {
    public:
-    Loop() : Layer("loop") {}
+    explicit Loop(std::string name) : Layer(std::move(name)) {}
     std::string type() const override { return "Loop"; }
     std::vector<Sublayer> sublayers() const override {
-      return {{"me", std::const_pointer_cast<Layer>(shared_from_this())}};
+      return {{"next", next == nullptr ? std::const_pointer_cast<Layer>(shared_from_this()) : next}};
     }
     std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return inputs; }
     std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override { return inputs; }
+    std::shared_ptr<Layer> next;  // null: the layer itself
   };
   for (const auto& action : std::vector<std::function<void(Layer&)>>{
            [&](Layer& layer) { layer.connect_one({input}); }, [](Layer& layer) { layer.set_trainable(false); },
-           [](Layer& layer) { (void)layer.named_parameters(); }}) {
-    CHECK(error_of([&] { action(*std::make_shared<Loop>()); }) ==
-          "Loop loop: expected sublayers, got the layer itself as \"me\"");
+           [](Layer& layer) { (void)layer.named_parameters(); },
+           [](Layer& layer) {
+             layer.give_values([](auto&&, const auto& spec) { return Tensor::zeros(spec.shape); });
+           }}) {
+    CHECK(error_of([&] { action(*std::make_shared<Loop>("loop")); }) ==
+          "Loop loop: expected sublayers, got the layer itself as \"next\"");
+    const auto first = std::make_shared<Loop>("first");
+    const auto second = std::make_shared<Loop>("second");
+    first->next = second;
+    second->next = first;
+    CHECK(error_of([&] { action(*first); }) ==
+          "Loop first: expected sublayers, got the layer itself as \"next\" inside Loop second");
+    first->next = nullptr;
   }
   for (const char* name : {"", "a/b"}) {
     CHECK(build({{name, dense()}}) ==
