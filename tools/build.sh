@@ -106,19 +106,21 @@ run_program() {
   exec "$build/examples/$program" "$@"
 }
 
-# Adds up the counts of the test programs; a program without a count is one test.
+# Adds up the counts of the test programs and names the cases that failed; a program without a count is one test.
 count_tests() {
   awk '
+    function fail() { failed++; reasons[++reason] = "failed: " program " (" result ")" }
     function close_section() {
       if (!open) return
-      if (!counted) { if (status == "0") passed++; else if (status == "77") skipped++; else failed++ }
-      else if (status != "0" && !failures) failed++
+      if (!counted) { if (status == "0") passed++; else if (status == "77") skipped++; else fail() }
+      else if (status != "0" && !failures) fail()
       open = 0
     }
     /^=+ [0-9]+\/[0-9]+ =+$/ { close_section(); open = 1; counted = 0; failures = 0; status = "?" }
-    /^result: +exit status/ { status = $4 }
+    /^test:    / { program = substr($0, 15) }
+    /^result: +(exit status|killed)/ { sub(/^result: +/, ""); result = $0; status = /^exit/ ? $3 : "?" }
     /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { counted = 1; passed += $1; failed += $3; failures = $3; skipped += $5 }
-    /^skipped: / { reasons[++reason] = $0 }
+    /^(skipped|failed): / { reasons[++reason] = $0 }
     END {
       close_section()
       for (i = 1; i <= reason; i++) print reasons[i]
@@ -131,7 +133,7 @@ test_and_count() {
   local status=0
   # Some tests wait for processes most of the time.
   meson test -C "$build" --no-rebuild --print-errorlogs --num-processes "$(($(nproc) + 2))" "$@" || status=$?
-  count_tests || status=1
+  count_tests | tee -a "${XTAPE_TEST_COUNTS:-/dev/null}" || status=1
   return "$status"
 }
 

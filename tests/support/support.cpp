@@ -16,7 +16,8 @@ bool skipped_now = false;
 
 using Listener = Catch::TestEventListenerBase;
 
-/// Prints "N passed, N failed, N skipped" as the last line of a test program.
+/// Prints "failed: NAME (FILE:LINE)" for each test case that fails, and "N passed, N failed, N skipped" as the last line of a
+/// test program. ./run test reads both.
 class CountingListener : public Listener {
  public:
   using Listener::Listener;
@@ -28,6 +29,7 @@ class CountingListener : public Listener {
     Listener::testCaseEnded(stats);
     if (!stats.totals.assertions.allOk()) {
       ++failed_;
+      std::cout << "failed: " << stats.testInfo.name << " (" << stats.testInfo.lineInfo << ")\n";
     } else if (skipped_now) {
       ++skipped_;
     } else {
