@@ -78,7 +78,7 @@ std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
 std::vector<Sublayer> Layer::existing_sublayers() const {
   std::vector<Sublayer> inside = sublayers();
   for (const auto& [name, layer] : inside) {
-    check(layer != nullptr, "{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
+    if (layer == nullptr) fail("{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
   }
   return inside;
 }
@@ -87,8 +87,10 @@ std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
   std::vector<std::shared_ptr<Layer>> all;
   const auto add = [&](const Layer& outer) {
     for (const Sublayer& inner : outer.existing_sublayers()) {
-      check(inner.layer.get() != this, "{}: expected sublayers, got the layer itself as \"{}\"{}", title(), inner.name,
-            &outer == this ? "" : fmt::format(" inside {}", outer.title()));
+      if (inner.layer.get() == this) {
+        fail("{}: expected sublayers, got the layer itself as \"{}\"{}", title(), inner.name,
+             &outer == this ? "" : fmt::format(" inside {}", outer.title()));
+      }
       if (std::ranges::find(all, inner.layer) == all.end()) all.push_back(inner.layer);
     }
   };

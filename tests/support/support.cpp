@@ -16,8 +16,8 @@ bool skipped_now = false;
 
 using Listener = Catch::TestEventListenerBase;
 
-/// Prints "failed: NAME (FILE:LINE)" for each test case that fails, and "N passed, N failed, N skipped" as the last line of a
-/// test program. ./run test reads both.
+/// Prints "failed: NAME (FILE:LINE)" for each test case that fails, and "N passed, N failed, N skipped" as the last
+/// line of a test program. ./run test reads both.
 class CountingListener : public Listener {
  public:
   using Listener::Listener;
