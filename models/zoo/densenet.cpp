@@ -38,8 +38,8 @@ Model densenet(int depth, const NetworkOptions& options) {
       Padding(3, 3, 3, 3));
   x = active(x, "conv1_", "norm0");
   x = MaxPooling2D({.pool_size = 3, .strides = 2, .padding = Padding(1, 1, 1, 1), .name = "pool1"})(x);
-  for (int stage = 0; stage < 4; ++stage) {
-    for (int block = 1; block <= blocks[static_cast<std::size_t>(stage)]; ++block) {
+  for (std::size_t stage = 0; stage < blocks.size(); ++stage) {
+    for (int block = 1; block <= blocks[stage]; ++block) {
       const std::string name = fmt::format("conv{}_block{}_", stage + 2, block);
       const std::string layer = fmt::format("denseblock{}.denselayer{}.", stage + 1, block);
       auto y =
@@ -47,7 +47,7 @@ Model densenet(int depth, const NetworkOptions& options) {
       y = convolution(active(y, name + "1_", layer + "norm2"), growth_rate, 3, name + "2_conv", layer + "conv2");
       x = Concatenate({.name = name + "concat"})({x, y});
     }
-    if (stage == 3) break;
+    if (stage + 1 == blocks.size()) break;
     const std::string name = fmt::format("pool{}_", stage + 2);  // a transition with half of the channels
     const std::string transition = fmt::format("transition{}.", stage + 1);
     x = convolution(active(x, name, transition + "norm"), channels_of(x) / 2, 1, name + "conv", transition + "conv");
