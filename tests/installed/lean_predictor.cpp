@@ -13,15 +13,16 @@ namespace {
 
 void require(bool holds, const std::string& what) { check(holds, "lean_predictor: expected {}", what); }
 
-/// Checks that `action` throws an Error that names the missing package.
-void require_refusal(const std::function<void()>& action, const std::string& package) {
+/// Checks that `action` throws an Error that begins with the function's name and names the missing package.
+void require_refusal(const std::string& function, const std::string& package, const std::function<void()>& action) {
   std::string message;
   try {
     action();
   } catch (const Error& error) {
     message = error.what();
   }
-  require(message.find(package) != std::string::npos, "an error that names " + package + ", got: " + message);
+  require(message.starts_with(function + ":") && message.find(package) != std::string::npos,
+          "an error of " + function + " that names " + package + ", got: " + message);
 }
 
 /// A convolution of a pair of pixels, and a sum of its two outputs with weights 1 and 10.
@@ -72,15 +73,17 @@ int main(int argc, char** argv) try {
           "the same outputs in C");
 
   std::ofstream(folder + "/w.h5") << "\x89HDF\r\n\x1A\n";
-  require_refusal([&] { load_weights(model, folder + "/w.h5"); }, "libhdf5-dev");
-  require_refusal([&] { save_weights(model, folder + "/new.h5"); }, "libhdf5-dev");
-  require_refusal([&] { plot_model(model, folder + "/model.svg"); }, "libgraphviz-dev");
+  require_refusal("load_weights", "libhdf5-dev", [&] { load_weights(model, folder + "/w.h5"); });
+  require_refusal("save_weights", "libhdf5-dev", [&] { save_weights(model, folder + "/new.h5"); });
+  require_refusal("plot_model", "libgraphviz-dev", [&] { plot_model(model, folder + "/model.svg"); });
   std::ofstream(folder + "/image.png") << "\x89PNG\r\n\x1A\n";
   std::ofstream(folder + "/image.jpg") << "\xFF\xD8\xFF";
-  require_refusal([&] { read_image(folder + "/image.png"); }, "libpng-dev");
-  require_refusal([&] { read_image(folder + "/image.jpg"); }, "libjpeg62-turbo-dev");
-  require_refusal([&] { write_png(folder + "/new.png", Tensor::zeros({1, 1, 1}, DType::uint8)); }, "libpng-dev");
-  require_refusal([&] { inverse(Tensor::ones({1, 1})); }, "libopenblas-dev");
+  require_refusal("read_image", "libpng-dev", [&] { read_image(folder + "/image.png"); });
+  require_refusal("read_image", "libjpeg62-turbo-dev", [&] { read_image(folder + "/image.jpg"); });
+  require_refusal("write_png", "libpng-dev", [&] {
+    write_png(folder + "/new.png", Tensor::zeros({1, 1, 1}, DType::uint8));
+  });
+  require_refusal("inverse", "libopenblas-dev", [&] { inverse(Tensor::ones({1, 1})); });
   fmt::print("predicts, and says what is missing\n");
   return 0;
 } catch (const std::exception& error) {

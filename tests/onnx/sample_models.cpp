@@ -205,7 +205,7 @@ void add_normalizations(std::vector<SampleModel>& models) {
   add("batch_normalization_steps", {4, 5}, [](const Symbol& x) { return BatchNormalization()(x); });
   add("batch_normalization_flat", {4, 3, 2}, [](const Symbol& x) { return BatchNormalization()(Flatten()(x)); });
   add("layer_normalization", {4, 5}, [](const Symbol& x) { return LayerNormalization()(x); });
-  add("layer_normalization_axes", {4, 3, 2}, [](const Symbol& x) { return LayerNormalization({.axis = {1, 3}})(x); });
+  add("layer_normalization_axes", {4, 3, 2}, [](const Symbol& x) { return LayerNormalization({.axis = {3, 1}})(x); });
   add("layer_normalization_plain", {4, 3, 2}, [](const Symbol& x) {
     return LayerNormalization({.axis = {2, 3}, .center = false, .scale = false})(x);
   });

@@ -98,6 +98,17 @@ TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint and ex
   check_same_result(whole.path(), stopped.path());
 }
 
+TEST_CASE("a second signal ends a run at once, without a checkpoint") {
+  const test::TemporaryFolder folder;
+  test::BackgroundProgram run = training(folder.path(), "1 4");
+  run.read_until("step ", 1);  // two steps later it waits until more is read
+  run.send(SIGINT);
+  run.send(SIGTERM);  // another one, because the system joins equal signals that are not delivered yet
+  const int status = run.wait();
+  CHECK((status == 128 + SIGINT || status == 128 + SIGTERM));
+  CHECK(checkpoints_in(folder / "checkpoints").empty());
+}
+
 TEST_CASE("if no checkpoint can be written, training continues and prints one message") {
   const test::TemporaryFolder free, full;
   REQUIRE(training(free.path(), "2 3").wait() == 0);

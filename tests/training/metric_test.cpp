@@ -413,6 +413,15 @@ TEST_CASE("metrics reject invalid arguments with their names") {
         "mean_squared_error: expected floating weights (37,), got float32 (3,)");
   CHECK(error_of([&] { metric::precision()(y, t); }) ==
         "precision: expected targets in [0, 1], got -0.21886799537880905 at element 0");
+  CHECK(error_of([] { metric::precision()(Tensor(), Tensor::labels({0})); }) ==
+        "precision: expected outputs (n, ..., k) for at least 2 classes, got an undefined tensor; use binary_accuracy "
+        "for one output a sample");
+  CHECK(error_of([] { metric::precision()(Tensor::ones({}), Tensor::labels({0})); }) ==
+        "precision: expected outputs (n, ..., k) for at least 2 classes, got float32 (); use binary_accuracy for "
+        "one output a sample");
+  CHECK(error_of([&] { metric::precision()(Tensor(), t); }) ==
+        "precision: expected floating outputs and targets (n, ...) of one shape, got an undefined tensor and float64 "
+        "(37, 3)");
   CHECK(error_of([] { metric::top_k_accuracy({.k = 0}); }) == "top_k_accuracy: expected k of at least 1, got 0");
   CHECK(error_of([] { metric::auc({.thresholds = 1}); }) == "auc: expected at least 2 thresholds, got 1");
   const auto zero = [](const Tensor&) { return 0.0; };
