@@ -73,6 +73,22 @@ TEST_CASE("the checker rejects a derivative that is wrong for one element only")
   CHECK_FALSE(check_gradient(f, {{7, 300}}));
 }
 
+TEST_CASE("the worst derivative of a report is the one that is no number") {
+  const Tensor x = Tensor::of({3}, {1, 2, 3}, DType::float64);
+  for (const std::int64_t output : {0, 1, 2}) {  // the gradient of this one is no number; the others are wrong, too
+    const auto f = [output](const Variable& x) {
+      return record("copy", scaled(x.value(), 1), {{x, [output](const Tensor& dy) {
+                                                      const bool asked =
+                                                          dy.to_vector()[static_cast<std::size_t>(output)] != 0;
+                                                      return scaled(dy, asked ? std::nan("") : 1.5);
+                                                    }}});
+    };
+    const GradientReport report = check_gradient_at(f, {{"x", x}});
+    CHECK(report.inputs[0].wrong >= 3);
+    CHECK(std::isnan(report.inputs[0].analytic));
+  }
+}
+
 TEST_CASE("the checker rejects zero derivatives, constants and empty checks unless they are declared") {
   const auto zero = [](const Variable& x) {
     return record("zero", Tensor::ones(x.shape(), x.dtype()),

@@ -141,6 +141,9 @@ TEST_CASE("each element of a kernel is multiplied at each output, or at each inp
         4 * 3 * 2 * 6);
   CHECK(products(volume, Conv3D({.filters = 3, .kernel_size = {2, 1, 3}, .padding = Padding3D::same})(volume)) ==
         24 * 6 * 2 * 3);
+  // the depthwise kernel (1, 4, 2, 2) and the pointwise one (1, 1, 4, 5), each at the 3 outputs
+  CHECK(products(image, SeparableConv2D({.filters = 5, .kernel_size = {1, 4}, .depth_multiplier = 2})(image)) ==
+        3 * (4 * 2 * 2 + 4 * 5));
   for (const Padding& padding : {Padding::valid, Padding::same}) {
     const auto y = Conv2DTranspose({.filters = 5, .kernel_size = {3, 2}, .strides = 2, .padding = padding})(image);
     CHECK(products(image, y) == 12 * 6 * 2 * 5);

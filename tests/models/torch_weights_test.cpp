@@ -142,6 +142,21 @@ TEST_CASE("a dense layer behind a flattened feature map has PyTorch's order of r
   }
 }
 
+TEST_CASE("a 1x1 convolution loads the weights of a linear layer of PyTorch, as well as those of a convolution") {
+  const TemporaryFolder folder;
+  const auto input = Input({1, 1, 3});
+  const Model model(input, Conv2D({.filters = 2, .kernel_size = 1, .use_bias = false, .name = "fc"})(input));
+  const Tensor weight = Tensor::of({2, 3}, {1, 2, 3, 4, 5, 6}), image = Tensor::of({1, 1, 1, 3}, {1, 10, 100});
+  for (const Tensor& stored : {weight, weight.reshaped({2, 3, 1, 1})}) {
+    for (const Parameter& parameter : model.parameters()) parameter.set_value(Tensor::zeros(parameter.shape()));
+    save_safetensors(folder / "a.safetensors", {{"fc.weight", stored}});
+    CHECK(load_weights(model, folder / "a.safetensors").complete());
+    CHECK(output_of(model, image).to_vector() == std::vector<double>{321, 654});
+  }
+  save_safetensors(folder / "a.safetensors", {{"fc.weight", Tensor::zeros({3, 2})}});
+  CHECK(load_weights(model, folder / "a.safetensors", {.strict = false}).mismatched.size() == 1);
+}
+
 TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
   const TemporaryFolder folder;
   const Model model = torch_layers();

@@ -374,6 +374,7 @@ TEST_CASE("integers that are computed from a shape are an Error where they are n
     std::vector<std::string> inputs;  // "a" is a list of integers
     Integers integers;
     std::string message;
+    std::vector<std::pair<std::string, Integers>> attributes = {};
   };
   constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
   const std::vector<Row> rows{
@@ -394,6 +395,11 @@ TEST_CASE("integers that are computed from a shape are an Error where they are n
       {"Gather", {"shape", "a"}, {4}, "node \"tested\" (Gather, opset 17): expected positions below 4, got 4"},
       {"Gather", {"shape", "a"}, {-5}, "node \"tested\" (Gather, opset 17): expected positions below 4, got -1"},
       {"Gather",
+       {"shape", "a"},
+       {0},
+       "node \"tested\" (Gather, opset 17): expected a list of integers, got another constant",
+       {{"axis", {1}}}},
+      {"Gather",
        {"shape", "numbers"},
        {0},
        "node \"tested\" (Gather, opset 17): expected positions in a list, got (4,)"},
@@ -410,6 +416,7 @@ TEST_CASE("integers that are computed from a shape are an Error where they are n
     INFO(row.type << " " << fmt::format("{}", fmt::join(row.inputs, " ")));
     auto file = file_of_node(row.type, row.inputs);
     add_constant(*file.mutable_graph(), "a", {std::ssize(row.integers)}, row.integers);
+    for (const auto& [name, values] : row.attributes) set_integers(file, name, values);
     CHECK_THAT(error_in(file, false), Catch::Contains(row.message));
   }
 }

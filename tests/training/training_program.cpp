@@ -58,6 +58,7 @@ int run(const std::filesystem::path& folder, int threads, int epochs) {
   const auto checkpoints = folder / "checkpoints";
   Model model = network();
   Adam adam(model.parameters(), {.learning_rate = 2e-3});
+  check(interrupt_signal() == 0, "expected no signal before StopOnInterrupt, got {}", interrupt_signal());
   const auto interrupt = StopOnInterrupt();
   const bool again = !checkpoints_in(checkpoints).empty();
   const auto print_step = [](TrainingState& state) {
