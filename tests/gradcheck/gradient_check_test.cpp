@@ -233,6 +233,13 @@ TEST_CASE("the checker rejects what it cannot check") {
   CHECK(error_of([] {
           static_cast<void>(check_gradient(softplus, {{2}, {2}}));
         }) == "check_gradient: expected 1 input shapes for a function of 1 inputs, got 2");
+  const auto grows = [](const Variable& x) { return x.value().at({0}) > 1 ? concatenate({x, x}, 0) : x; };
+  const auto shrinks = [](const Variable& x) { return x.value().at({0}) > 1 ? x : concatenate({x, x}, 0); };
+  const std::vector<CheckedInput> ones{{"x", Tensor::ones({2}, DType::float64)}};
+  CHECK(error_of([&] { static_cast<void>(check_gradient_at(grows, ones)); }) ==
+        "check_gradient: expected an output of shape (2,) wherever the inputs are, got (4,)");
+  CHECK(error_of([&] { static_cast<void>(check_gradient_at(shrinks, ones)); }) ==
+        "check_gradient: expected an output of shape (4,) wherever the inputs are, got (2,)");
   CHECK_THAT(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.step = 0})); }),
              Catch::Equals("check_gradient: expected a step above 0, got 0"));
   CHECK(error_of([] { static_cast<void>(check_gradient(softplus, {{2}}, {.low = 1, .high = 1})); }) ==
