@@ -269,7 +269,7 @@ void Layer::rename(std::string name) {
 
 void Layer::name_parameters(const std::string& path) {
   for (Owned& owned : parameters_) owned.parameter.rename(fmt::format("{}/{}", path, owned.spec.name));
-  for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(path + "/" + name);
+  for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(fmt::format("{}/{}", path, name));
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {
