@@ -64,7 +64,7 @@ std::vector<SymbolicTensor> SymbolicTensor::outputs_of_call() const {
 }
 
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
-  (void)all_sublayers();  // throws if the recursion below would not end
+  (void)all_sublayers();  // throws if this layer is inside itself
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
   for (const auto& [name, layer] : existing_sublayers()) {
@@ -107,9 +107,10 @@ LayerConfig Layer::config() const {
 }
 
 std::vector<TensorSpec> Layer::build(const std::vector<TensorSpec>& inputs) {
+  const auto inside = all_sublayers();
   if (built_) return build_now(inputs);
   std::vector<std::pair<std::shared_ptr<Layer>, ParameterValues>> before;  // the sublayers that are not built yet
-  for (const auto& inner : all_sublayers()) {
+  for (const auto& inner : inside) {
     if (!inner->built_) before.emplace_back(inner, inner->values_);
   }
   try {
@@ -173,7 +174,7 @@ Variable Layer::run_one(const std::vector<Variable>& inputs, ForwardPass& pass) 
 }
 
 void Layer::give_values(const ParameterValues& values) {
-  (void)all_sublayers();  // throws if the recursion below would not end
+  (void)all_sublayers();  // throws if this layer is inside itself
   for (Owned& owned : parameters_) {
     owned.parameter.set_value(given_value(owned.spec, values));
     owned.given = true;
@@ -268,6 +269,7 @@ void Layer::rename(std::string name) {
 }
 
 void Layer::name_parameters(const std::string& path) {
+  (void)all_sublayers();  // throws if this layer is inside itself
   for (Owned& owned : parameters_) owned.parameter.rename(fmt::format("{}/{}", path, owned.spec.name));
   for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(fmt::format("{}/{}", path, name));
 }

@@ -38,6 +38,7 @@ void check_computed(const ModelNode& node, const std::vector<Variable>& computed
 
 /// The names of the layers inside a layer that is not a model. A model has checked its own names.
 void check_names_inside(const std::string& owner, const Layer& layer) {
+  (void)layer.all_sublayers();  // throws if the layer is inside itself
   for (const Sublayer& inner : layer.sublayers()) {
     check_storable(owner, inner.name);
     check_names_inside(owner, *inner.layer);

@@ -140,6 +140,15 @@ TEST_CASE("layers say what their parameters and sublayers lack") {
           "Loop first: expected sublayers, got the layer itself as \"next\" inside Loop second");
     first->next = nullptr;
   }
+  const auto around = std::make_shared<Loop>("around");
+  around->next = std::make_shared<Loop>("loop");
+  for (const auto& action : std::vector<std::function<void(Layer&)>>{
+           [](Layer& layer) { layer.rename("around"); }, [](Layer& layer) { (void)layer.named_parameters(); },
+           [](Layer& layer) {
+             layer.give_values([](auto&&, const auto& spec) { return Tensor::zeros(spec.shape); });
+           }}) {
+    CHECK(error_of([&] { action(*around); }) == "Loop loop: expected sublayers, got the layer itself as \"next\"");
+  }
   for (const char* name : {"", "a/b"}) {
     CHECK(build({{name, dense()}}) ==
           fmt::format("Parts parts: expected different names without \"/\" for its sublayers, got \"{}\" for Dense",
