@@ -32,11 +32,20 @@ class LonelyTransport : public Transport {
   Bell bell_;
 };
 
-/// Can't send any notes but signs of life.
+/// Can't send any notes but signs of life. Starts nothing before the test has submitted all operations.
 class MuteTransport final : public LonelyTransport {
+ public:
+  explicit MuteTransport(std::atomic<bool>& all_submitted) : all_submitted_(all_submitted) {}
+
+ private:
+  void start(Transfer& /*transfer*/) override {
+    while (!all_submitted_) std::this_thread::yield();
+  }
   void send_note(int /*to*/, const std::string& text) override {
     if (text.front() != 'L') throw std::runtime_error("MPI_Isend: broken");
   }
+
+  std::atomic<bool>& all_submitted_;
 };
 
 /// Fails while all operations that the test starts are in one batch; can't send notes either.
@@ -85,11 +94,13 @@ std::shared_ptr<CollectiveOperation> start_sum(ProgressThread& thread) {
 }  // namespace
 
 TEST_CASE("all operations end with the failure if the other ranks can't be notified") {
-  ProgressThread thread([] { return std::make_unique<MuteTransport>(); }, milliseconds(100));
+  std::atomic<bool> all_submitted = false;
+  ProgressThread thread([&] { return std::make_unique<MuteTransport>(all_submitted); }, milliseconds(1500));
   std::vector<std::shared_ptr<CollectiveOperation>> operations;
   for (int i = 0; i < 5; ++i) operations.push_back(start_sum(thread));
+  all_submitted = true;
   for (const auto& operation : operations) {
-    CHECK_THAT(test::error_of([&] { operation->wait(); }), Contains("expected the start of rank 1 within 0.1 s"));
+    CHECK_THAT(test::error_of([&] { operation->wait(); }), Contains("expected the start of rank 1 within 1.5 s"));
   }
   CHECK(thread.found_failure());
 }
@@ -108,8 +119,9 @@ TEST_CASE("all operations end with the failure if a transfer can't start") {
 TEST_CASE("a rank that leaves waits for one that shows signs of life") {
   std::atomic<bool> failure_sent = false;
   {
-    const ProgressThread thread([&] { return std::make_unique<BusyPartnerTransport>(milliseconds(600), failure_sent); },
-                                milliseconds(100));
+    // the clock counts a pause of the thread as 1 s at most, which is less than the timeout
+    const ProgressThread thread(
+        [&] { return std::make_unique<BusyPartnerTransport>(milliseconds(4000), failure_sent); }, milliseconds(1500));
   }
   CHECK_FALSE(failure_sent);
 }

@@ -101,9 +101,13 @@ TEST_CASE("SIGINT and SIGTERM end a run after the step, with a checkpoint and ex
 TEST_CASE("a second signal ends a run at once, without a checkpoint") {
   const test::TemporaryFolder folder;
   test::BackgroundProgram run = training(folder.path(), "1 4");
-  run.read_until("step ", 1);  // two steps later it waits until more is read
+  run.read_until("step ", 1);
+  run.send(SIGSTOP);  // until both signals are sent
+  int stopped = 0;
+  REQUIRE((waitpid(run.process(), &stopped, WUNTRACED) == run.process() && WIFSTOPPED(stopped)));
   run.send(SIGINT);
-  run.send(SIGTERM);  // another one, because the system joins equal signals that are not delivered yet
+  run.send(SIGTERM);  // another one, because the system merges equal pending signals
+  run.send(SIGCONT);
   const int status = run.wait();
   CHECK((status == 128 + SIGINT || status == 128 + SIGTERM));
   CHECK(checkpoints_in(folder / "checkpoints").empty());
