@@ -116,9 +116,9 @@ count_tests() {
       else if (status != "0" && !failures) fail()
       open = 0
     }
-    /^=+ [0-9]+\/[0-9]+ =+$/ { close_section(); open = 1; counted = 0; failures = 0; status = "?" }
+    /^=+ [0-9]+\/[0-9]+ =+$/ { close_section(); open = 1; counted = 0; failures = 0; status = "?"; result = "no result" }
     /^test:    / { program = substr($0, 15) }
-    /^result: +(exit status|killed)/ { sub(/^result: +/, ""); result = $0; status = /^exit/ ? $3 : "?" }
+    /^result:       / { sub(/^result: +/, ""); result = $0; status = /^exit/ ? $3 : "?" }
     /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { counted = 1; passed += $1; failed += $3; failures = $3; skipped += $5 }
     /^(skipped|failed): / { reasons[++reason] = $0 }
     END {

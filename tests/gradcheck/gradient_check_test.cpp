@@ -1,5 +1,6 @@
 #include "gradcheck/gradient_check.hpp"
 
+#include <cmath>
 #include <set>
 #include <tuple>
 
@@ -73,9 +74,9 @@ TEST_CASE("the checker rejects a derivative that is wrong for one element only")
   CHECK_FALSE(check_gradient(f, {{7, 300}}));
 }
 
-TEST_CASE("the worst derivative of a report is the one that is no number") {
+TEST_CASE("the worst derivative of a report is the one that is not a number") {
   const Tensor x = Tensor::of({3}, {1, 2, 3}, DType::float64);
-  for (const std::int64_t output : {0, 1, 2}) {  // the gradient of this one is no number; the others are wrong, too
+  for (const std::int64_t output : {0, 1, 2}) {  // its gradient is NaN, and those of the others are wrong
     const auto f = [output](const Variable& x) {
       return record("copy", scaled(x.value(), 1), {{x, [output](const Tensor& dy) {
                                                       const bool asked =

@@ -52,7 +52,7 @@ TEST_CASE("Upsample and Resize below opset 11 count from the left edges of pixel
         INFO(type << ' ' << opset << ' ' << mode << ' ' << factor);
         const int width = static_cast<int>(4 * factor);
         const Model model = resizing(opset, type, mode, static_cast<float>(factor));
-        // a layer where one has these coordinates; otherwise operators
+        // the layer Resizing if it has these coordinates, otherwise operators
         const bool layer = mode == "linear" ? opset >= 11 : factor == std::floor(factor);
         CHECK(layer ==
               std::ranges::any_of(model.nodes(), [](const ModelNode& n) { return n.layer->type() == "Resizing"; }));

@@ -29,7 +29,7 @@ class CountingListener : public Listener {
     Listener::testCaseEnded(stats);
     if (!stats.totals.assertions.allOk()) {
       ++failed_;
-      std::cout << "failed: " << stats.testInfo.name << " (" << stats.testInfo.lineInfo << ")\n";
+      std::cout << "failed: " << stats.testInfo.name << " (" << stats.testInfo.lineInfo << ")" << std::endl;
     } else if (skipped_now) {
       ++skipped_;
     } else {

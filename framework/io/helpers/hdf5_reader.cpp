@@ -59,7 +59,7 @@ std::vector<std::string> Reader::dataset_names() const {
     const auto collect = [](hid_t, const char* name, const auto* info, void* target) -> herr_t {
       auto& list = *static_cast<std::vector<std::string>*>(target);
       if (info->type == H5L_TYPE_HARD) list.emplace_back(name);
-      return list.size() > most_objects ? 1 : 0;  // 1 ends the loop; the check below fails
+      return list.size() > most_objects ? 1 : 0;  // 1 ends the loop; the check below then throws
     };
     const herr_t status = H5Literate(object, H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, collect, &children);
     check(status >= 0, "hdf5_dataset_names: expected to list \"{}\" of {}, got: {}", link.path, path_, reason());
