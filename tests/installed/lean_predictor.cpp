@@ -74,7 +74,7 @@ int main(int argc, char** argv) try {
 
   std::ofstream(folder + "/w.h5") << "\x89HDF\r\n\x1A\n";
   require_refusal("load_weights", "libhdf5-dev", [&] { load_weights(model, folder + "/w.h5"); });
-  require_refusal("save_weights", "libhdf5-dev", [&] { save_weights(model, folder + "/new.h5"); });
+  require_refusal("save_hdf5", "libhdf5-dev", [&] { save_weights(model, folder + "/new.h5"); });
   require_refusal("plot_model", "libgraphviz-dev", [&] { plot_model(model, folder + "/model.svg"); });
   std::ofstream(folder + "/image.png") << "\x89PNG\r\n\x1A\n";
   std::ofstream(folder + "/image.jpg") << "\xFF\xD8\xFF";
