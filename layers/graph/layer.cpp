@@ -64,7 +64,6 @@ std::vector<SymbolicTensor> SymbolicTensor::outputs_of_call() const {
 }
 
 std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
-  (void)all_sublayers();  // throws if this layer is inside itself
   std::vector<std::pair<std::string, Parameter>> named;
   for (const Owned& owned : parameters_) named.emplace_back(owned.spec.name, owned.parameter);
   for (const auto& [name, layer] : existing_sublayers()) {
@@ -76,22 +75,20 @@ std::vector<std::pair<std::string, Parameter>> Layer::named_parameters() const {
 }
 
 std::vector<Sublayer> Layer::existing_sublayers() const {
-  std::vector<Sublayer> inside = sublayers();
-  for (const auto& [name, layer] : inside) {
-    if (layer == nullptr) fail("{}: expected sublayers, got a null pointer for \"{}\"", title(), name);
-  }
-  return inside;
+  (void)all_sublayers();  // throws
+  return sublayers();
 }
 
 std::vector<std::shared_ptr<Layer>> Layer::all_sublayers() const {
   std::vector<std::shared_ptr<Layer>> all;
   const auto add = [&](const Layer& outer) {
-    for (const Sublayer& inner : outer.existing_sublayers()) {
-      if (inner.layer.get() == this) {
-        fail("{}: expected sublayers, got the layer itself as \"{}\"{}", title(), inner.name,
+    for (const auto& [name, layer] : outer.sublayers()) {
+      if (layer == nullptr) fail("{}: expected sublayers, got a null pointer for \"{}\"", outer.title(), name);
+      if (layer.get() == this) {
+        fail("{}: expected sublayers, got the layer itself as \"{}\"{}", title(), name,
              &outer == this ? "" : fmt::format(" inside {}", outer.title()));
       }
-      if (std::ranges::find(all, inner.layer) == all.end()) all.push_back(inner.layer);
+      if (std::ranges::find(all, layer) == all.end()) all.push_back(layer);
     }
   };
   add(*this);
@@ -174,13 +171,13 @@ Variable Layer::run_one(const std::vector<Variable>& inputs, ForwardPass& pass) 
 }
 
 void Layer::give_values(const ParameterValues& values) {
-  (void)all_sublayers();  // throws if this layer is inside itself
+  const std::vector<Sublayer> inside = existing_sublayers();
   for (Owned& owned : parameters_) {
     owned.parameter.set_value(given_value(owned.spec, values));
     owned.given = true;
   }
   if (!built_) values_ = values_ ? both(values_, values) : values;
-  give_to(existing_sublayers(), values);
+  give_to(inside, values);
 }
 
 Tensor Layer::given_value(const ParameterSpec& spec, const ParameterValues& values) const {
@@ -269,9 +266,9 @@ void Layer::rename(std::string name) {
 }
 
 void Layer::name_parameters(const std::string& path) {
-  (void)all_sublayers();  // throws if this layer is inside itself
+  const std::vector<Sublayer> inside = existing_sublayers();
   for (Owned& owned : parameters_) owned.parameter.rename(fmt::format("{}/{}", path, owned.spec.name));
-  for (const auto& [name, layer] : existing_sublayers()) layer->name_parameters(fmt::format("{}/{}", path, name));
+  for (const auto& [name, layer] : inside) layer->name_parameters(fmt::format("{}/{}", path, name));
 }
 
 Tensor Layer::initial_value(const ParameterSpec& spec, Source source) const {

@@ -181,7 +181,7 @@ class Layer : public std::enable_shared_from_this<Layer> {
   Tensor given_value(const ParameterSpec& spec, const ParameterValues& values) const;
   void create_parameters(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs);
   void check_reuse(const std::vector<ParameterSpec>& specs, const std::vector<TensorSpec>& inputs) const;
-  /// sublayers(). Error if one of them is a null pointer.
+  /// sublayers(), for functions that visit them. Error as for all_sublayers().
   std::vector<Sublayer> existing_sublayers() const;
   void check_sublayers() const;
   std::vector<TensorSpec> build_now(const std::vector<TensorSpec>& inputs);
