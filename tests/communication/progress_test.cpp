@@ -33,14 +33,16 @@ class LonelyTransport : public Transport {
 };
 
 /// Can't send any notes but signs of life. Starts nothing before the test has submitted all operations.
-class MuteTransport final : public LonelyTransport {
+class MuteTransport : public LonelyTransport {
  public:
   explicit MuteTransport(std::atomic<bool>& all_submitted) : all_submitted_(all_submitted) {}
 
- private:
+ protected:
   void start(Transfer& /*transfer*/) override {
     while (!all_submitted_) std::this_thread::yield();
   }
+
+ private:
   void send_note(int /*to*/, const std::string& text) override {
     if (text.front() != 'L') throw std::runtime_error("MPI_Isend: broken");
   }
@@ -49,20 +51,16 @@ class MuteTransport final : public LonelyTransport {
 };
 
 /// Fails while all operations that the test starts are in one batch; can't send notes either.
-class BrokenTransport final : public LonelyTransport {
+class BrokenTransport final : public MuteTransport {
  public:
-  explicit BrokenTransport(std::atomic<bool>& all_submitted) : all_submitted_(all_submitted) {}
+  using MuteTransport::MuteTransport;
 
  private:
-  void start(Transfer& /*transfer*/) override {
-    while (!all_submitted_) std::this_thread::yield();
+  void start(Transfer& transfer) override {
+    MuteTransport::start(transfer);
     if (++started_ > 2) throw std::runtime_error("MPI_Irecv: broken");
   }
-  void send_note(int /*to*/, const std::string& text) override {
-    if (text.front() != 'L') throw std::runtime_error("MPI_Isend: broken");
-  }
 
-  std::atomic<bool>& all_submitted_;
   int started_ = 0;
 };
 
