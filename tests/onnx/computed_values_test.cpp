@@ -45,8 +45,9 @@ xtape_onnx::ModelProto file_of_extents(const std::vector<ComputedNode>& nodes) {
   add_floats(graph, "0.5", {1}, {0.5F});
   add_node(graph, "Shape", {"x"}, "n, 3, h, 4");
   const std::vector<std::pair<std::string, Integers>> parts{
-      {"n", {0}},           {"three", {1}},          {"h", {2}},         {"n, 3", {0, 1}},
-      {"n, 3, h", {0, 1, 2}}, {"three, 3", {1, 1}}, {"3, 4", {1, 3}}, {"h, n, 4", {2, 0, 3}}};
+      {"n", {0}},       {"three", {1}},         {"h", {2}},
+      {"n, 3", {0, 1}}, {"n, 3, h", {0, 1, 2}}, {"three, 3", {1, 1}},
+      {"3, 4", {1, 3}}, {"h, n, 4", {2, 0, 3}}};
   for (const auto& [name, positions] : parts) {
     add_constant(graph, "positions of " + name, {std::ssize(positions)}, positions);
     add_node(graph, "Gather", {"n, 3, h, 4", "positions of " + name}, name);
@@ -285,9 +286,8 @@ TEST_CASE("Constant has one number or a list of integers or of floating numbers"
   CHECK(constant("value_floats", [](Attribute& a) {
           a.set_type(Attribute::FLOATS), a.add_floats(0.5F), a.add_floats(-3), a.add_floats(4);
         }) == "float32 (3,): 0.5, -3, 4");
-  CHECK(constant("value_ints", [](Attribute& a) {
-          a.set_type(Attribute::INTS), a.add_ints(5), a.add_ints(-6);
-        }) == "int64 (2,): 5, -6");
+  CHECK(constant("value_ints", [](Attribute& a) { a.set_type(Attribute::INTS), a.add_ints(5), a.add_ints(-6); }) ==
+        "int64 (2,): 5, -6");
   CHECK(constant("value_string", [](Attribute& a) { a.set_type(Attribute::STRING), a.set_s("text"); }) ==
         "node \"y\" (Constant, opset 17): expected a constant of numbers, got other data");
 }
