@@ -205,12 +205,17 @@ TEST_CASE("operators read the elements of a flattened image in the order of the 
       {"Expand", {"flat", "extents"}, same},
       {"Reshape", {"flat", "matrix"}, same},
       {"Unsqueeze", {"flat", "1"}, same},
-      {"Transpose", {"flat"}, same, [](NodeProto& node) { set_order(node, {0, 1}); }},
+      {"Transpose",
+       {"flat"},
+       same,
+       [](NodeProto& node) {
+         set_order(node, {0, 1});
+       }},
       {"Flatten", {"flat"}, same},
-      {"Where", {"every third", "flat", "half"},
-       each([](double x, std::size_t i) { return i % 3 == 0 ? x : 0.5; })},
-      {"Where", {"every third", "vector", "flat"},
-       each([](double x, std::size_t i) { return i % 3 == 0 ? vector_at(i) : x; })},
+      {"Where", {"every third", "flat", "half"}, each([](double x, std::size_t i) { return i % 3 == 0 ? x : 0.5; })},
+      {"Where", {"every third", "vector", "flat"}, each([](double x, std::size_t i) {
+         return i % 3 == 0 ? vector_at(i) : x;
+       })},
   };
   const Tensor x = RandomStream(1).uniform({2, 2, 3, 4}, -1, 1);
   for (const FlatRow& row : rows) {

@@ -1,7 +1,9 @@
 // Reshape, Squeeze and Unsqueeze of load_onnx(): unknown extents, and the place of the batch.
 #include <numeric>
 
+#include "framework/ops/activations.hpp"
 #include "framework/ops/manipulation.hpp"
+#include "framework/tensor/random.hpp"
 #include "layers/operators/operator.hpp"
 #include "models/files/onnx/onnx_file.hpp"
 #include "tests/onnx/file_parts.hpp"
@@ -263,6 +265,143 @@ TEST_CASE("0 in the target of a Reshape keeps its axis on either side of the bat
                    load_onnx(file(moved, moved ? Numbers{2, -1, number} : Numbers{-1, 2, number}, true));
                  }),
                  Catch::Contains("expected extents of at least 1, got " + std::to_string(number)));
+    }
+  }
+}
+
+TEST_CASE("rows of an unknown number are merged with the batch and separated again") {
+  const TemporaryFolder folder;
+  // (n, height, 2, 3) becomes rows, (n height, 6) or (n height, 2, 3), perhaps once more, and (n, height, 6) again
+  const auto file = [&](const Names& rows, const std::vector<std::int64_t>& again) {
+    return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& model) {
+      auto& graph = *model.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim(1)->set_dim_param("height");
+      for (const std::int64_t extent : {2, 3}) shape.add_dim()->set_dim_value(extent);
+      for (const std::int64_t number : {-1, 0, 1, 2, 3, 6}) add_constant(graph, std::to_string(number), {1}, {number});
+      add_constant(graph, "again", {std::ssize(again)}, again);
+      add_node(graph, "Shape", {"x"}, "shape");
+      add_node(graph, "Gather", {"shape", "0"}, "samples");
+      add_node(graph, "Gather", {"shape", "1"}, "height");
+      add_node(graph, "Mul", {"samples", "height"}, "all rows");
+      set_number(add_node(graph, "Concat", rows, "target"), "axis", 0);
+      set_number(add_node(graph, "Concat", {"samples", "height", "6"}, "back"), "axis", 0);
+      add_node(graph, "Reshape", {"y", "target"}, "merged");
+      add_node(graph, "Reshape", {"merged", "again"}, "same");
+      add_node(graph, "Softmax", {"same"}, "shares");
+      add_node(graph, "Reshape", {"shares", "back"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+  };
+  const Tensor x = RandomStream(1).normal({2, 5, 2, 3});
+  struct MergedRow {
+    Names rows;
+    std::vector<std::int64_t> again;
+    Shape last;  // the axes behind the rows, of which the last one has shares
+  };
+  const std::vector<MergedRow> all{{{"-1", "6"}, {0, 6}, {6}},
+                                   {{"-1", "6"}, {0, 0}, {6}},
+                                   {{"-1", "6"}, {0, 2, 3}, {2, 3}},
+                                   {{"-1", "2", "3"}, {0, 2, 3}, {2, 3}},
+                                   {{"-1", "2", "3"}, {0, 0, 0}, {2, 3}},
+                                   {{"-1", "2", "3"}, {0, 6}, {6}},
+                                   {{"all rows", "-1"}, {0, 6}, {6}},
+                                   {{"all rows", "6"}, {0, 3, 2}, {3, 2}},
+                                   {{"all rows", "2", "3"}, {-1, 6}, {6}}};
+  for (const MergedRow& row : all) {
+    INFO(fmt::format("{}; {}", fmt::join(row.rows, " "), fmt::join(row.again, " ")));
+    const Tensor z = run(load_onnx(file(row.rows, row.again)), x)[0].value();
+    REQUIRE(z.shape() == Shape{2, 5, 6});
+    const Shape separate = row.last.prepended(10);
+    const Tensor expected = softmax(Variable(x.reshaped(separate)), separate.rank() - 1).value();
+    CHECK(largest_difference(z.reshaped(separate), expected) < 1e-6);
+  }
+  for (const auto& again : std::vector<std::vector<std::int64_t>>{{0, -1}, {0, 2, -1}, {0, -1, 6}}) {
+    CHECK_THAT(
+        error_of([&] {
+          load_onnx(file({"-1", "6"}, again));
+        }),
+        Catch::EndsWith("node \"same\" (Reshape, opset 17): expected known extents beside the 0 for a batch that "
+                        "is merged with an unknown number of rows, got others"));
+  }
+}
+
+namespace {
+
+/// x (n, 3, a, b, c) becomes (n, 3, a b c) and then the target that the parts make; "turned" is (n, b, c, 3, a).
+std::filesystem::path file_of_parts(const TemporaryFolder& folder,
+                                    const std::vector<std::pair<std::string, std::int64_t>>& parts) {
+  return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    for (const char* extent : {"a", "b", "c"}) shape.add_dim()->set_dim_param(extent);
+    add_constant(graph, "all", {3}, {0, 3, -1});
+    set_order(add_node(graph, "Transpose", {"y"}, "turned"), {0, 3, 4, 1, 2});
+    add_node(graph, "Reshape", {"y", "all"}, "merged");
+    Names names;
+    for (const auto& [value, axis] : parts) {
+      names.push_back(fmt::format("axis {} of {}", axis, value));
+      add_constant(graph, "place of " + names.back(), {1}, {axis});
+      add_node(graph, "Shape", {value}, "shape of " + names.back());
+      add_node(graph, "Gather", {"shape of " + names.back(), "place of " + names.back()}, names.back());
+    }
+    set_number(add_node(graph, "Concat", names, "target"), "axis", 0);
+    add_node(graph, "Reshape", {"merged", "target"}, "z");
+    graph.mutable_output(0)->set_name("z");
+  });
+}
+
+}  // namespace
+
+TEST_CASE("extents of a Reshape that are those of several values follow from one of them, or are an Error") {
+  const TemporaryFolder folder;
+  const Tensor x = RandomStream(1).normal({2, 3, 4, 5, 6});
+  using Parts = std::vector<std::pair<std::string, std::int64_t>>;
+  const Parts from_turned{{"y", 0}, {"y", 1}, {"turned", 4}, {"turned", 1}, {"turned", 2}};
+  CHECK(identical(run(load_onnx(file_of_parts(folder, from_turned)), x)[0].value(), x));
+  for (const std::size_t other : {3, 4}) {  // this one follows from those before
+    Parts parts{{"y", 0}, {"y", 1}, {"y", 2}, {"y", 3}, {"y", 4}};
+    parts[other] = {"turned", static_cast<std::int64_t>(other) - 2};
+    CHECK(identical(run(load_onnx(file_of_parts(folder, parts)), x)[0].value(), x));
+  }
+  CHECK_THAT(error_of([&] {
+               load_onnx(file_of_parts(folder, {{"y", 0}, {"y", 1}, {"turned", 4}, {"y", 3}, {"y", 4}}));
+             }),
+             Catch::EndsWith("node \"z\" (Reshape, opset 17): expected at most one extent that is unknown, or extents "
+                             "of one other value, got (3, None, None, None) for (3, None); export the network with "
+                             "fixed extents"));
+}
+
+TEST_CASE("an extent of -1 is known behind a Transpose without an order, which reverses the axes") {
+  const TemporaryFolder folder;
+  // (n, 3, 2, width) becomes (width, 2, 3, n) and (width, -1, n)
+  const Model model = load_onnx(file_with(folder, "Identity", [](xtape_onnx::ModelProto& file) {
+    auto& graph = *file.mutable_graph();
+    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    shape.add_dim()->set_dim_value(2);
+    shape.add_dim()->set_dim_param("width");
+    add_constant(graph, "0", {1}, {0});
+    add_constant(graph, "3", {1}, {3});
+    add_constant(graph, "rest", {1}, {-1});
+    add_constant(graph, "kernel", {6, 4});
+    add_node(graph, "Transpose", {"y"}, "reversed");
+    add_node(graph, "Shape", {"x"}, "extents");
+    add_node(graph, "Gather", {"extents", "0"}, "samples");
+    add_node(graph, "Gather", {"extents", "3"}, "width");
+    set_number(add_node(graph, "Concat", {"width", "rest", "samples"}, "target"), "axis", 0);
+    add_node(graph, "Reshape", {"reversed", "target"}, "steps");
+    set_order(add_node(graph, "Transpose", {"steps"}, "rows"), {2, 0, 1});
+    add_node(graph, "MatMul", {"rows", "kernel"}, "z");
+    graph.mutable_output(0)->set_name("z");
+  }));
+  const Tensor x = RandomStream(1).normal({2, 3, 2, 5});
+  const Tensor z = run(model, x)[0].value();
+  REQUIRE(z.shape() == Shape{2, 5, 4});
+  for (std::int64_t sample = 0; sample < 2; ++sample) {
+    for (std::int64_t step = 0; step < 5; ++step) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < 6; ++i) sum += 0.5 * x.at({sample, i / 2, i % 2, step});
+      CHECK(z.at({sample, step, 0}) == Approx(sum));
     }
   }
 }
