@@ -69,3 +69,9 @@ TEST_CASE("Upsample and Resize below opset 11 count from the left edges of pixel
     }
   }
 }
+
+TEST_CASE("Upsample has linear interpolation under its old name too") {
+  const Tensor x = RandomStream(1).uniform({2, 1, 3, 4});
+  const auto resized = [&](const std::string& mode) { return run(resizing(9, "Upsample", mode, 1.5F), x)[0].value(); };
+  CHECK(identical(resized("bilinear"), resized("linear")));
+}
