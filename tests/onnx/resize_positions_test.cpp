@@ -136,8 +136,8 @@ void check_resize(const Tensor& x, const ResizeNode& node, const std::vector<Res
   CHECK(largest_difference(y.to(DType::float64), Tensor::of(Shape(extents), values)) < 1e-5);
 }
 
-const std::vector<std::string> coordinate_modes{"half_pixel",          "pytorch_half_pixel",   "align_corners",
-                                                "asymmetric",          "tf_crop_and_resize",   "half_pixel_symmetric",
+const std::vector<std::string> coordinate_modes{"half_pixel",          "pytorch_half_pixel", "align_corners",
+                                                "asymmetric",          "tf_crop_and_resize", "half_pixel_symmetric",
                                                 "tf_half_pixel_for_nn"};
 
 /// tf_half_pixel_for_nn is for the nearest element alone, whose place is rounded down.
