@@ -405,3 +405,56 @@ TEST_CASE("an extent of -1 is known behind a Transpose without an order, which r
     }
   }
 }
+
+TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front of it become rows") {
+  const TemporaryFolder folder;
+  // x (n, ...) becomes rows, of which the last axis is normalized, and x again
+  const auto shares = [&](const std::vector<std::int64_t>& extents, const Names& target, const Tensor& x) {
+    const auto path = file_with(folder, "Relu", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      shape.mutable_dim()->RemoveLast();
+      for (const std::int64_t extent : extents) {
+        auto& dim = *shape.add_dim();
+        if (extent > 0) dim.set_dim_value(extent);
+        if (extent == 0) dim.set_dim_param("unknown");
+      }
+      add_node(graph, "Shape", {"x"}, "extents");
+      for (const int axis : {1, 2, 3}) {
+        add_constant(graph, fmt::format("place {}", axis), {1}, {axis});
+        if (axis <= std::ssize(extents)) {
+          add_node(graph, "Gather", {"extents", fmt::format("place {}", axis)}, fmt::format("axis {}", axis));
+        }
+      }
+      for (const std::int64_t number : {-1, 2, 3, 6, 12, 30}) {
+        add_constant(graph, std::to_string(number), {1}, {number});
+      }
+      set_number(add_node(graph, "Concat", target, "target"), "axis", 0);
+      add_node(graph, "Reshape", {"y", "target"}, "rows");
+      add_node(graph, "Softmax", {"rows"}, "shares");
+      add_node(graph, "Reshape", {"shares", "extents"}, "z");
+      graph.mutable_output(0)->set_name("z");
+    });
+    return test::run(load_onnx(path), x)[0].value();
+  };
+  struct NamedRow {
+    std::vector<std::int64_t> extents;
+    Names target;
+    std::int64_t last;  // elements of a row, for samples (3, 2, 5)
+  };
+  for (const auto& [extents, target, last] :
+       std::vector<NamedRow>{{{3, 2, 0}, {"-1", "axis 3"}, 5},            // 6 rows
+                             {{3, 2, 0}, {"-1", "2", "axis 3"}, 5},       // 3 rows
+                             {{3, 2, 0}, {"-1", "6", "axis 3"}, 5},       // no rows
+                             {{3, 2, 0}, {"-1", "axis 3", "6"}, 6},       // no rows, another order
+                             {{3, 0, 0}, {"-1", "axis 2", "axis 3"}, 5},  // 3 rows
+                             {{0, 2, 5}, {"-1", "axis 1", "2", "axis 3"}, 5},
+                             {{0, 2, 0}, {"-1", "2", "axis 3"}, 5},  // an unknown number of rows
+                             {{0, 2, 0}, {"-1", "30"}, 30}}) {       // elements of a sample
+    INFO(fmt::format("({}) as {}", fmt::join(extents, ", "), fmt::join(target, ", ")));
+    const Tensor x = RandomStream(1).uniform({2, 3, 2, 5});
+    const Tensor rows = x.reshaped({60 / last, last});
+    CHECK(largest_difference(shares(extents, target, x).reshaped(rows.shape()), softmax(Variable(rows), 1).value()) <
+          1e-6);
+  }
+}

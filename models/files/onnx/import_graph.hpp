@@ -200,6 +200,12 @@ class ImportNode {
   SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
                           const std::vector<Number>& numbers = {});
 
+  /// Whether a number of a shape is the unknown extent of an axis of samples of the first input.
+  bool is_extent(const Number& number, std::int64_t axis) const {
+    return number.kind == Number::Kind::unknown && !number.of.empty() &&
+           origin(number.of, number.value) == origin(node.input(0), axis);
+  }
+
   /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.
   std::int64_t axis_of(std::int64_t axis, int rank, bool channels_last) const {
     return axis_of(axis, rank, channels_last, batch());

@@ -160,8 +160,29 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
   return target;
 }
 
+/// The rows behind the batch in front of axes that stay: the target names their unknown extents, in order. Nothing if
+/// it does not.
+std::optional<Extent> rows_before_named(const ImportNode& n, const Target& target, std::size_t at,
+                                        const std::vector<Extent>& behind) {
+  if (n.batch().merged() || product(target.behind).known()) return std::nullopt;
+  std::vector<Extent> left = behind;
+  std::size_t axis = behind.size();
+  Extent known(1);
+  for (std::size_t i = target.behind.size(); i-- > 0;) {
+    if (target.behind[i].known()) {
+      known = known * target.behind[i];
+      continue;
+    }
+    while (axis > 0 && behind[axis - 1].known()) --axis;
+    const Number& number = target.numbers[target.before.size() + i];
+    if (axis == 0 || !n.is_extent(number, static_cast<std::int64_t>(at + axis) - 1)) return std::nullopt;
+    left[--axis] = 1;
+  }
+  return quotient(product(left), known);
+}
+
 /// The extents of the rows that the target merges with the batch, (before, behind); 1 if there are none.
-std::pair<Extent, Extent> merged_rows(const Target& target, const std::vector<Extent>& before,
+std::pair<Extent, Extent> merged_rows(const ImportNode& n, const Target& target, const std::vector<Extent>& before,
                                       const std::vector<Extent>& behind) {
   const Extent left = product(before), right = product(behind);
   const Extent new_left = product(target.before), new_right = product(target.behind);
@@ -178,6 +199,8 @@ std::pair<Extent, Extent> merged_rows(const Target& target, const std::vector<Ex
       new_right == product({behind.begin() + 1, behind.end()})) {
     rows_behind = behind[0];
   }
+  if (!right_known && !factor.known())
+    rows_behind = rows_before_named(n, target, before.size(), behind).value_or(rows_behind);
   check(rows_before == Extent(1) || rows_behind == Extent(1),
         "expected rows in front of the batch or behind it, got both; the model computes each sample separately");
   if (factor.known() && rows_before.known() && rows_behind.known() &&
@@ -199,7 +222,7 @@ void reshape_samples(ImportNode& n, const ImportValue& x, const std::vector<Numb
   const bool open = target.before.empty() && target.behind.size() == 1 && !target.behind[0].known() && at == 0 &&
                     !target.factor && numbers[0].kind == Kind::unknown && behind.size() > 1;
   if (open) target.behind[0] = product({behind.begin() + 1, behind.end()});
-  const auto [rows_before, rows_behind] = merged_rows(target, before, behind);
+  const auto [rows_before, rows_behind] = merged_rows(n, target, before, behind);
   BatchAxis batch{static_cast<int>(target.before.size())};
   if (rows_before != Extent(1)) batch.rows = Rows::before;
   if (rows_behind != Extent(1)) batch.rows = Rows::behind;
