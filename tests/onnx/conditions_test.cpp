@@ -112,6 +112,45 @@ TEST_CASE("branches of several Ifs may use the same names, and those of the outp
   CHECK(outputs[1].value().to_vector() == std::vector<double>(96, -4));
 }
 
+TEST_CASE("branches of several Ifs may use the same names of constants, and of values of Ifs within them") {
+  const auto add_condition = [](xtape_onnx::GraphProto& graph, const std::string& condition,
+                                const std::string& output) {
+    return std::ref(add_node(graph, "If", {condition}, output));
+  };
+  auto file = file_of_condition("one");
+  auto& graph = *file.mutable_graph();
+  graph.clear_node();
+  // twice: the branch has a number, and an If that multiplies x by it or adds it to x
+  for (const float number : {3.0F, 5.0F}) {
+    const bool first = number == 3;
+    auto& node = add_condition(graph, "one", first ? "y" : "z").get();
+    for (const char* name : {"then_branch", "else_branch"}) {
+      auto& attribute = *node.add_attribute();
+      attribute.set_name(name);
+      attribute.set_type(xtape_onnx::AttributeProto::GRAPH);
+      auto& branch = *attribute.mutable_g();
+      add_floats(branch, "number", {}, {number});
+      add_node(branch, "Identity", {"x"}, "same");
+      auto& inner = add_condition(branch, first ? "one" : "zero", "result").get();
+      for (const char* inner_name : {"then_branch", "else_branch"}) {
+        auto& inner_attribute = *inner.add_attribute();
+        inner_attribute.set_name(inner_name);
+        inner_attribute.set_type(xtape_onnx::AttributeProto::GRAPH);
+        auto& inner_branch = *inner_attribute.mutable_g();
+        const bool is_then = std::string(inner_name) == "then_branch";
+        add_node(inner_branch, is_then ? "Mul" : "Add", {"same", "number"}, "inner");
+        inner_branch.add_output()->set_name("inner");
+      }
+      branch.add_output()->set_name("result");
+    }
+  }
+  graph.add_output()->set_name("z");
+  const auto outputs = run(onnx::ImportGraph(file, "", {.images = ImageAxes::channels_first}).model(),
+                           Tensor::of({2, 4, 4, 3}, std::vector<float>(96, 2)));
+  CHECK(outputs[0].value().to_vector() == std::vector<double>(96, 6));
+  CHECK(outputs[1].value().to_vector() == std::vector<double>(96, 7));
+}
+
 TEST_CASE("a product is not fused with the bias that only a branch of If adds") {
   for (const bool taken : {false, true}) {
     auto file = file_of_condition(taken ? "zero" : "one");

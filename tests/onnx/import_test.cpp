@@ -270,6 +270,42 @@ TEST_CASE("Gemm adds one number to its only unit") {
   CHECK(run(model, x)[0].value().to_vector<double>() == std::vector<double>{321.5});
 }
 
+TEST_CASE("Add behind a product is its bias, or is computed separately") {
+  struct Row {
+    std::vector<std::string> inputs;
+    std::int64_t units;
+    std::vector<double> expected;  // of the sample 1, 2, 3
+    std::size_t layers;
+  };
+  const std::vector<Row> rows{
+      {{"product", "bias"}, 2, {3 + 7, 3 + 8}, 1}, {{"bias", "product"}, 2, {3 + 7, 3 + 8}, 1},
+      {{"product", "number"}, 1, {3 + 9}, 2},      {{"number", "product"}, 2, {3 + 9, 3 + 9}, 2},
+      {{"product", "same"}, 1, {3 + 1}, 3},        {{"same", "product"}, 1, {3 + 1}, 3}};
+  for (const Row& row : rows) {
+    INFO(row.inputs[0] << " + " << row.inputs[1] << ", " << row.units);
+    const TemporaryFolder folder;
+    const Model model = load_onnx(file_with(folder, "MatMul", [&](xtape_onnx::ModelProto& file) {
+      auto& graph = *file.mutable_graph();
+      add_constant(graph, "kernel", {3, row.units});
+      add_floats(graph, "bias", {2}, {7, 8});
+      add_floats(graph, "number", {}, {9});
+      add_constant(graph, "first", {1}, {0});
+      graph.mutable_node(0)->add_input("kernel");
+      graph.mutable_node(0)->set_output(0, "product");
+      add_constant(graph, "one", {1}, {1});
+      auto& slice = *graph.mutable_node()->Add();
+      slice.set_op_type("Slice");
+      for (const char* input : {"x", "first", "one", "one"}) slice.add_input(input);
+      slice.add_output("same");
+      add_node(graph, "Add", row.inputs, "y");
+    }));
+    CHECK(run(model, Tensor::of({1, 3}, {1.0, 2, 3}).to(DType::float32))[0].value().to_vector() == row.expected);
+    std::size_t layers = 0;
+    for (const ModelNode& node : model.nodes()) layers += node.layer->type() == "InputLayer" ? 0 : 1;
+    CHECK(layers == row.layers);
+  }
+}
+
 TEST_CASE("results have at most 8 axes") {
   const TemporaryFolder folder;
   const auto unsqueezed = [&](int more) {

@@ -97,6 +97,7 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
     Integers offsets;
     std::string limit = "count";
     std::string axis = "behind";
+    std::string factor = "step";
   };
   const auto gathered = [&](const Row& row) {
     const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
@@ -107,17 +108,22 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
       add_constant(graph, "all", {1}, {-1});
       add_constant(graph, "zero", {}, {0});
       add_constant(graph, "one", {}, {1});
+      add_constant(graph, "two", {}, {2});
       add_constant(graph, "first", {1}, {0});
       add_constant(graph, "step", {}, {row.step});
       add_constant(graph, "behind", {1}, {1});
       add_constant(graph, "offsets", {row.batch_axes, std::ssize(row.offsets) / row.batch_axes}, row.offsets);
+      add_node(graph, "Reshape", {"y", "all"}, "flat");
       add_node(graph, "Shape", {"y"}, "shape");
       add_node(graph, "Gather", {"shape", "zero"}, "count");
       add_node(graph, "Range", {"zero", row.limit, "one"}, "samples");
-      add_node(graph, "Mul", {"samples", "step"}, "begins");
+      add_constant(graph, "other axes", {2}, {1, 2});
+      add_node(graph, "Gather", {"shape", "one"}, "three");
+      add_node(graph, "Mul", {"three", "two"}, "computed step");
+      add_node(graph, "Gather", {"shape", "other axes"}, "two steps");
+      add_node(graph, "Mul", {"samples", row.factor}, "begins");
       add_node(graph, "Unsqueeze", {"begins", row.axis}, "column");
       add_node(graph, "Add", {"column", "offsets"}, "positions");
-      add_node(graph, "Reshape", {"y", "all"}, "flat");
       add_node(graph, "Gather", {"flat", "positions"}, "z");
       graph.mutable_output(0)->set_name("z");
     });
@@ -127,6 +133,8 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
   CHECK(all.shape() == Shape{2, 6});
   CHECK(all.to_vector() == std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   CHECK(gathered({6, 1, {5, 0, 0}}).to_vector() == std::vector<double>{5, 0, 0, 11, 6, 6});
+  CHECK(gathered({6, 1, {5, 0, 0}, "count", "behind", "computed step"}).to_vector() ==
+        std::vector<double>{5, 0, 0, 11, 6, 6});
   const auto error = [&](const Row& row) {
     const std::string message = error_of([&] { gathered(row); });
     return message.substr(std::min(message.size(), message.find(": node ") + 2));
@@ -139,6 +147,12 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
   CHECK(error({6, 2, {0, 0}}) == add + "constants that are equal for all samples, got the shape (2, 1)");
   CHECK(error({-6, 1, {0}}) ==
         "node \"begins\" (Mul, opset 17): expected numbers from 0 to 2^40 for positions of samples, got others");
+  for (const char* factor : {"count", "two steps", "flat"}) {
+    CHECK(
+        error({6, 1, {0}, "count", "behind", factor}) ==
+        "node \"begins\" (Mul, opset 17): expected positions of samples plus constants or multiplied by a number, got "
+        "another operation or operand");
+  }
   CHECK(error({6, 1, {0}, "count", "first"}) ==
         "node \"column\" (Unsqueeze, opset 17): expected different axes behind the batch, got (0)");
 }

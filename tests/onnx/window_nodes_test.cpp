@@ -193,7 +193,8 @@ TEST_CASE("auto_pad VALID has no padding, whatever pads says") {
 
 TEST_CASE("output_shape of a ConvTranspose has the extents of images, or those of samples and channels too") {
   const Tensor x = RandomStream(1).uniform({2, 1, 4}, -1, 1);
-  // the whole output has 2 * 3 + 3 elements; half of what is too much is cut off in front, rounded up, and zeros are added
+  // the whole output has 2 * 3 + 3 elements; half of what is too much is cut off in front, rounded up, and zeros are
+  // added
   for (const std::int64_t out : {5, 6, 7, 8, 9, 10}) {
     for (const bool all : {false, true}) {
       INFO(out << ' ' << all);
@@ -206,7 +207,8 @@ TEST_CASE("output_shape of a ConvTranspose has the extents of images, or those o
       for (std::int64_t sample = 0; sample < 2; ++sample) {
         std::vector<double> whole(10);
         for (std::int64_t i = 0; i < 4; ++i) {
-          for (std::int64_t tap = 0; tap < 3; ++tap) whole[static_cast<std::size_t>(2 * i + tap)] += x.at({sample, 0, i});
+          for (std::int64_t tap = 0; tap < 3; ++tap)
+            whole[static_cast<std::size_t>(2 * i + tap)] += x.at({sample, 0, i});
         }
         const std::int64_t cut = (std::max<std::int64_t>(9 - out, 0) + 1) / 2;
         for (std::int64_t i = 0; i < out; ++i) {
