@@ -91,9 +91,10 @@ TEST_CASE("every layer is written, and read again with equal outputs") {
     CHECK(unread_constants(file) == std::set<std::string>());
     const auto nodes = operators(file);
     if (std::ranges::any_of(nodes, [](const auto& type) { return only_written.contains(type); })) continue;
-    const Model copy = load_onnx(folder / (name + ".onnx"));
-    const auto inputs = sample_inputs(model);
-    CHECK(difference(run(copy, inputs), run(model, inputs)) < 1e-5);
+    const auto inputs = sample_inputs(model), outputs = run(model, inputs);
+    CHECK(difference(run(load_onnx(folder / (name + ".onnx")), inputs), outputs) < 1e-5);
+    save_onnx(model, folder / "newer.onnx", {.opset = 20, .ir_version = 9});
+    CHECK(difference(run(load_onnx(folder / "newer.onnx"), inputs), outputs) < 1e-5);
     ++compared;
   }
   CHECK(compared > 100);
@@ -120,6 +121,21 @@ TEST_CASE("a network is written without a Transpose, with kernels in the order o
   CHECK(file.graph().initializer(0).name() == "conv/kernel");
   CHECK(std::vector<std::int64_t>(file.graph().initializer(0).dims().begin(),
                                   file.graph().initializer(0).dims().end()) == std::vector<std::int64_t>{4, 3, 3, 3});
+}
+
+TEST_CASE("an image that several layers read in another order is transposed once") {
+  const TemporaryFolder folder;
+  const auto image = Input({4, 6, 2}), array = Input({3, 4, 4});
+  const auto x = MaxPooling2D({.pool_size = 1})(image);
+  const std::vector<SymbolicTensor> reshaped{Reshape({.target_shape = std::vector<std::int64_t>{6, 8}})(x),
+                                             Reshape({.target_shape = std::vector<std::int64_t>{6, 8}})(x)};
+  const auto plain = operators(written(Model(image, Subtract()(reshaped)), folder / "plain.onnx"));
+  CHECK(std::ranges::count(plain, "Transpose") == 1);
+  const auto y = Reshape({.target_shape = std::vector<std::int64_t>{4, 6, 2}})(array);
+  const std::vector<SymbolicTensor> pooled{MaxPooling2D({.pool_size = 2})(y), AveragePooling2D({.pool_size = 2})(y)};
+  const Model model(array, Flatten()(Add()(pooled)));
+  const auto images = operators(written(model, folder / "images.onnx"));
+  CHECK(std::ranges::count(images, "Transpose") == 3);  // of the input, of y, and of the flattened image
 }
 
 TEST_CASE("a layer that is left out does not rename a value that other layers read") {
@@ -203,6 +219,12 @@ TEST_CASE("a layer that ONNX cannot express is an Error with its name, and no fi
   const Model function(input, Activation(ActivationFunction("wave", [](const Variable& x) { return x; }))(input));
   CHECK(error_of([&] { save_onnx(function, folder / "a.onnx"); }).find("custom function \"wave\"") !=
         std::string::npos);
+  const auto middle = Input({4, 6, 3});
+  CHECK_THAT(error_of([&] {
+               save_onnx(Model(middle, GroupNormalization({.groups = 2, .axis = 2, .name = "norm"})(middle)),
+                         folder / "a.onnx");
+             }),
+             Catch::EndsWith("norm: expected the channels on the first or the last axis of samples, got axis 2"));
   const Model good = small_network();
   CHECK(error_of([&] { save_onnx(good, folder / "a.onnx", {.opset = 16}); }).find("opset: expected 17 to 21") !=
         std::string::npos);

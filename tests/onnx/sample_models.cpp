@@ -210,6 +210,8 @@ void add_normalizations(std::vector<SampleModel>& models) {
     return LayerNormalization({.axis = {2, 3}, .center = false, .scale = false})(x);
   });
   add("group_normalization", {4, 3, 6}, [](const Symbol& x) { return GroupNormalization({.groups = 3})(x); });
+  add("group_normalization_first", {4, 3, 6},
+      [](const Symbol& x) { return GroupNormalization({.groups = 2, .axis = 1})(x); });
   add("instance_normalization", {4, 3, 2}, [](const Symbol& x) { return GroupNormalization({.groups = -1})(x); });
   add("rms_normalization", {4, 5}, [](const Symbol& x) { return RMSNormalization()(x); });
   add("unit_normalization", {4, 5}, [](const Symbol& x) { return UnitNormalization()(x); });
@@ -222,6 +224,7 @@ void add_rectifiers(std::vector<SampleModel>& models) {
       [](const Symbol& x) { return ReLU({.max_value = 0.8, .negative_slope = 0.1, .threshold = 0.2})(x); });
   add("leaky_relu", [](const Symbol& x) { return LeakyReLU()(x); });
   add("elu", [](const Symbol& x) { return ELU({.alpha = 0.7})(x); });
+  add("prelu_flat", [](const Symbol& x) { return PReLU({.shared_axes = {1}})(Flatten()(x)); });
   add("prelu", [](const Symbol& x) { return PReLU({.shared_axes = {1, 2}})(x); });
   add("softmax_axis", [](const Symbol& x) { return Softmax({.axis = 1})(x); });
   add("softmax_last", [](const Symbol& x) { return Softmax()(x); });
@@ -307,6 +310,18 @@ void add_operators(std::vector<SampleModel>& models) {
                           .function = std::string("ReshapeLike"), .axes = {2}, .numbers = {2, 0, -1}};
                       return Operator(columns)({pixels, Activation(tanh)(x)});
                     })});
+  models.push_back(
+      {"operator_negative_axes", one_input({any, any, 2}, [](const Symbol& x) {
+         const auto pixels = Reshape({.target_shape = Numbers{-1, 2}})(x);
+         const OperatorLayer::Options columns{
+             .function = std::string("ReshapeLike"), .axes = {-2}, .numbers = {2, 0, -1}};
+         const OperatorLayer::Options places{
+             .function = std::string("Constant"), .axes = {-2}, .numbers = {1}, .constant_shape = Numbers{1, 9, 1}};
+         return Operator({.function = std::string("Add")})({Operator(columns)({pixels, x}), Operator(places)(x)});
+       })});
+  const Symbol matrix = Input({3, 2}), pair = Input(PartialShape{2});
+  models.push_back({"dot_matrix_vector", Model({matrix, pair}, Dot({.axes = {2, 1}})({matrix, pair}))});
+  models.push_back({"dot_vector_matrix", Model({pair, matrix}, Dot({.axes = {1, 2}})({pair, matrix}))});
   const Symbol tokens = Input({.shape = PartialShape{5}, .dtype = DType::int64});
   models.push_back({"embedding", Model(tokens, Embedding({.input_dim = 9, .output_dim = 4})(tokens))});
 }
