@@ -143,10 +143,8 @@ ExportValue conv_transpose_layer(const ExportCall& call) {
     std::array<std::int64_t, 2> amounts{0, 0};
     if (o.padding.is_same()) amounts = same_padding(out.value(), size[i], strides[i], dilation[i]);
     const std::int64_t whole = strides[i] * (in.value() - 1) + dilation[i] * (size[i] - 1) + 1;
-    std::int64_t more = out.value() + amounts[0] + amounts[1] - whole;
-    if (more < 0) amounts[1] -= std::exchange(more, 0);  // the convolution does not reach the end of the padding
     pads.push_back(amounts);
-    output_padding.push_back(more);
+    output_padding.push_back(out.value() + amounts[0] + amounts[1] - whole);
   }
   // the kernel (extents, filters, channels); its filters are the last axis for weights_of()
   const auto swapped = [](const Tensor& kernel) {

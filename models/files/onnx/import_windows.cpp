@@ -206,10 +206,9 @@ bool is_same(const TransposedWindow& transposed, const PartialShape& image) {
     if (!extent.known() || extent.value() > most_in_attribute) return false;
     const std::int64_t out = extent.value() * window.strides[i];
     const std::int64_t whole = window.strides[i] * (extent.value() - 1) + window.reach(i);
-    auto [before, behind] = same_padding(out, window.size[i], window.strides[i], window.dilation[i]);
-    const std::int64_t more = out + before + behind - whole;
-    const std::array expected{before, behind + std::max<std::int64_t>(-more, 0)};
-    if (window.amounts[i] != expected || transposed.added[i] != std::max<std::int64_t>(more, 0)) return false;
+    const auto expected = same_padding(out, window.size[i], window.strides[i], window.dilation[i]);
+    const std::int64_t more = out + expected[0] + expected[1] - whole;
+    if (window.amounts[i] != expected || transposed.added[i] != more) return false;
   }
   return true;
 }
