@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <set>
 
-#include "framework/io/utf8.hpp"
 #include "models/files/config_json.hpp"
 #include "models/files/graph_json.hpp"
 
@@ -37,11 +36,6 @@ Json layer_of(const std::shared_ptr<Layer>& layer, WrittenLayers& written) {
         "layer {}: expected a layer with parameters in one model alone, got one that is in a model and in another that "
         "is a layer of it; what they share would be lost",
         layer->name());
-  try {
-    check_name(layer->name());
-  } catch (const Error& error) {
-    fail("layers[{}]: name: {}", written.size() - 1, error.what());
-  }
   const std::optional<Model> inner = Model::from_layer(layer);
   Json json = {{"class_name", layer->type()}, {"name", layer->name()}};
   if (inner) {
