@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
 #include "gradcheck/layer_check.hpp"
 #include "gradcheck/model_check.hpp"
@@ -241,6 +242,17 @@ TEST_CASE("a composite layer is restored from a file, with its frozen layers") {
   part_trained.layer("tower/lower/second").set_trainable(true);
   save_model(part_trained, folder / "model.safetensors");
   CHECK(load_model(folder / "model.safetensors", known).trainable_count() == part_trained.trainable_count());
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
+  const std::string graph = file.metadata["graph"];
+  for (const std::string wrong : {R"("lower/none")", R"("")", "1"}) {
+    const std::string stored = R"("frozen":[)";
+    REQUIRE(graph.find(stored) != std::string::npos);
+    file.metadata["graph"] = graph;
+    file.metadata["graph"].insert(graph.find(stored) + stored.size(), wrong + ",");
+    save_safetensors(folder / "changed.safetensors", file.tensors, file.metadata);
+    CHECK_THAT(error_of([&] { load_model(folder / "changed.safetensors", known); }),
+               Catch::EndsWith("frozen: expected the path of a layer inside, got " + wrong));
+  }
   save_weights(part_trained, folder / "weights.safetensors");
   const Model fresh = tower_model(5);
   CHECK(load_weights(fresh, folder / "weights.safetensors").complete());

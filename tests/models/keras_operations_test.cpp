@@ -48,16 +48,18 @@ Json tensorflow(const std::string& function, const std::string& node) {
   return json;
 }
 
-/// A model of two inputs (3, 2, 2) and an operation.
-Model model_of(const Json& operation, int version, const std::map<std::string, LayerFactory>& custom = {}) {
+/// A model of two inputs, by default (3, 2, 2), and an operation.
+Model model_of(const Json& operation, int version, const std::map<std::string, LayerFactory>& custom = {},
+               const Json& shape = {nullptr, 3, 2, 2}) {
   const std::string input = R"({"class_name": "InputLayer", "name": "@_in", "inbound_nodes": [],
-                               "config": {"name": "@_in", "batch_shape": [null, 3, 2, 2], "dtype": "float32"}})";
+                               "config": {"name": "@_in", "dtype": "float32"}})";
   Json json = Json::parse(R"({"class_name": "Functional", "config": {"name": "m", "layers": [],
       "input_layers": [["x_in", 0, 0], ["y_in", 0, 0]], "output_layers": [["op", 0, 0]]}})");
   for (const char* name : {"x", "y"}) {
     std::string text = input;
     for (std::size_t at; (at = text.find('@')) != std::string::npos;) text.replace(at, 1, name);
     json["config"]["layers"].push_back(Json::parse(text));
+    json["config"]["layers"].back()["config"]["batch_shape"] = shape;
   }
   json["config"]["layers"].push_back(operation);
   Model model = graph_from_keras(json, {.version = version, .custom = custom, .most_elements = 1000}).model;
@@ -180,6 +182,16 @@ TEST_CASE("operations along axes in files of Keras 3 and tf.keras have the value
   check(tensorflow("math.reduce_mean", R"([X, {"axis": [2, 1]}])"), 2, mean(x, {1, 2}));
   check(tensorflow("math.reduce_max", R"([X, {"axis": [1, 2], "keepdims": false}])"), 2, max(x, {1, 2}));
   check(keras3("nn", "Softmax", R"({"axis": 1})", "[X]"), 3, softmax(x, 1));
+  // one axis as a number, of sequences (6, 2)
+  const Tensor steps = images(-7.3).reshaped({2, 6, 2});
+  for (const char* axis : {"1", "-2", "[1]"}) {
+    for (const bool mean_of : {true, false}) {
+      const Json operation = keras3("numpy", mean_of ? "Mean" : "Max", fmt::format(R"({{"axis": {}}})", axis), "[X]");
+      const Model model = model_of(operation, 3, {}, {nullptr, 6, 2});
+      const Variable expected = mean_of ? mean(steps, {1}) : max(steps, {1});
+      CHECK(test::largest_difference(test::outputs_of(model, {steps, steps}).at(0), expected.value()) < 1e-12);
+    }
+  }
   check(tensorflow("nn.softmax", "[X, {}]"), 2, softmax(x, -1));
 }
 
@@ -228,6 +240,14 @@ TEST_CASE("operations that no layer computes are rejected with their name and wh
   CHECK(error(keras3("numpy", "Mean", R"({"axis": null, "keepdims": false})", "[X]"), 3) ==
         "layer \"op\" of class Mean: operation Mean: axis: expected the axes between the batch and the channels, got "
         "null");
+  CHECK(error_of([&] {
+          model_of(keras3("numpy", "Mean", R"({"axis": 2})", "[X]"), 3, {}, {nullptr, 6, 2});
+        }) ==
+        "layer \"op\" of class Mean: operation Mean: axis: expected the 1 axes between the batch and the channels, got "
+        "[2]");
+  CHECK(error_of([&] {
+          model_of(keras3("numpy", "Mean", R"({"axis": 1})", "[X]"), 3, {}, {nullptr, 6});
+        }) == "layer \"op\" of class Mean: operation Mean: expected sequences, images or volumes, got 2 axes");
   CHECK(error(keras3("numpy", "Mean", R"({"axis": ["a"]})", "[X]"), 3) ==
         "layer \"op\" of class Mean: operation Mean: axis: expected whole numbers, got [\"a\"]");
   CHECK(error(keras3("numpy", "Max", R"({"axis": [1, 2], "initial": 5})", "[X]"), 3) ==

@@ -1,5 +1,6 @@
 #include "models/files/model_file.hpp"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "framework/io/safetensors.hpp"
@@ -212,6 +213,14 @@ TEST_CASE("an untrusted graph is checked field by field") {
       {[](Json& g) { g["config"]["nodes"][1]["layer"] = "x"; },
        "nodes[1]: layer: expected the name of a layer of the graph, got x"},
       {[](Json& g) { g["config"]["outputs"] = {2}; }, "outputs: expected numbers of nodes below 2, got 2"},
+      {[](Json& g) { g["config"]["outputs"] = Json::parse("[[2, 0]]"); },
+       "outputs: expected numbers of nodes below 2, got [2,0]"},
+      {[](Json& g) { g["config"]["outputs"] = Json::parse("[[1, 1]]"); },
+       "outputs: expected [node, output] with an output below 1, got [1,1]"},
+      {[](Json& g) { g["config"]["outputs"] = Json::parse("[[1, -1]]"); },
+       "outputs: expected [node, output] with an output below 1, got [1,-1]"},
+      {[](Json& g) { g["config"]["outputs"] = Json::parse("[[1, 0, 0]]"); },
+       "outputs: expected numbers of nodes below 2, got [1,0,0]"},
       {[](Json& g) { g["config"]["outputs"] = Json::array(); }, "Model: expected at least one input and one output"},
       {[](Json& g) { g["config"]["inputs"] = {1}; }, "Model: expected inputs made by Input, got the output of Dense d"},
       {[](Json& g) { g["config"]["layers"][1]["config"]["units"] = 2000000000; },
@@ -222,6 +231,32 @@ TEST_CASE("an untrusted graph is checked field by field") {
        "nodes[1]: expected a tensor e/kernel of shape (2, 3) in the file, got none"},
   };
   for (const auto& [change, expected] : cases) CHECK_THAT(changed(change), Catch::StartsWith(expected));
+}
+
+TEST_CASE("the outputs of a layer that has several are named by their numbers in the graph of a file") {
+  const test::TemporaryFolder folder;
+  const SymbolicTensor inside = Input({2}), input = Input({2});
+  const Model inner(std::vector{inside}, {Activation(relu)(inside), Activation(tanh)(inside)}, {.name = "inner"});
+  const std::vector<SymbolicTensor> both = inner.call(std::vector{input});
+  save_model(Model(input, both[1]), folder / "model.safetensors");
+  SafetensorsFile file = load_safetensors(folder / "model.safetensors");
+  const Json graph = Json::parse(file.metadata["graph"]);
+  CHECK(graph["config"]["outputs"] == Json::parse("[[1, 1]]"));
+  const auto with_outputs = [&](const char* outputs) {
+    Json changed_graph = graph;
+    changed_graph["config"]["outputs"] = Json::parse(outputs);
+    file.metadata["graph"] = changed_graph.dump();
+    save_safetensors(folder / "model.safetensors", file.tensors, file.metadata);
+    const Model model = load_model(folder / "model.safetensors");
+    ForwardPass pass(Mode::inference);
+    return model(Tensor::of({1, 2}, {-1, 2}), pass).value().to_vector();
+  };
+  CHECK(with_outputs("[[1, 0]]") == std::vector<double>{0, 2});
+  CHECK(with_outputs("[[1, 1]]")[1] == Approx(std::tanh(2)));
+  CHECK_THAT(error_of([&] { with_outputs("[1]"); }),
+             Catch::EndsWith("outputs: expected [node, output] for a node of several outputs, got 1"));
+  CHECK_THAT(error_of([&] { with_outputs("[[1, 2]]"); }),
+             Catch::EndsWith("outputs: expected [node, output] with an output below 2, got [1,2]"));
 }
 
 TEST_CASE("other files, hostile JSON and other versions are rejected") {

@@ -157,6 +157,29 @@ TEST_CASE("a 1x1 convolution loads the weights of a linear layer of PyTorch, as 
   CHECK(load_weights(model, folder / "a.safetensors", {.strict = false}).mismatched.size() == 1);
 }
 
+TEST_CASE("layers of a model in a model and layers that are called twice have their weights in a state_dict once") {
+  const TemporaryFolder folder;
+  const auto model_of = [](std::uint64_t seed) {
+    const auto inside = Input({3}), input = Input({3});
+    const Dense twice({.units = 3, .name = "twice"});
+    const Model deepest(inside, BatchNormalization({.name = "norm"})(inside), {.name = "deepest"});
+    const Model block(inside, deepest(twice(twice(inside))), {.name = "block"});
+    return Model(input, Dense({.units = 2, .name = "head"})(block(block(input))), {.seed = seed});
+  };
+  const Model model = model_of(1);
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : to_torch(model)) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"block.twice.weight", "block.twice.bias", "block.deepest.norm.weight",
+                                          "block.deepest.norm.bias", "block.deepest.norm.running_mean",
+                                          "block.deepest.norm.running_var", "block.deepest.norm.num_batches_tracked",
+                                          "head.weight", "head.bias"});
+  save_weights(model, folder / "a.safetensors", {.format = WeightsFormat::pytorch});
+  const Model copy = model_of(2);
+  CHECK(load_weights(copy, folder / "a.safetensors").complete());
+  const Tensor x = RandomStream(1).normal({4, 3});
+  CHECK(identical(output_of(copy, x), output_of(model, x)));
+}
+
 TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
   const TemporaryFolder folder;
   const Model model = torch_layers();

@@ -145,6 +145,8 @@ TEST_CASE("networks have the published numbers of parameters") {
   CHECK(total(efficientnet_b0()) == 5330571 - 7);
   CHECK(total(densenet(169)) == 14307880);
   CHECK(total(densenet(201)) == 20242984);
+  CHECK(trainable(vgg(11, {.include_top = false, .implementation = Implementation::torchvision})) == 9220480);
+  CHECK(trainable(vgg(13, {.include_top = false, .implementation = Implementation::torchvision})) == 9404992);
   CHECK(total(vgg(16, {.include_top = false})) == 14714688);
   CHECK(total(vgg(19, {.include_top = false})) == 20024384);
   // Keras's example of ResNet-20 for CIFAR, and MLPerf Tiny's ResNet-8
@@ -265,6 +267,11 @@ TEST_CASE("the options of a network reach its layers") {
   CHECK(constants(mobilenet_v3(MobileNetSize::small, torchvision)) == std::vector<double>{0.99, 1e-3, 0});
   const auto kernel = [](const Model& of) { return of.parameter("predictions/kernel").value(); };
   CHECK_FALSE(identical(kernel(model), kernel(mobilenet_v2(tiny))));
+  // the width of the hidden layer grows with alpha, and does not shrink
+  for (const auto& [alpha, small, large] : {std::tuple(0.75, 1024, 1280), {1, 1024, 1280}, {1.25, 1280, 1600}}) {
+    CHECK(mobilenet_v3(MobileNetSize::small, tiny, alpha).parameter("conv_2/bias").shape() == Shape{small});
+    CHECK(mobilenet_v3(MobileNetSize::large, tiny, alpha).parameter("conv_2/bias").shape() == Shape{large});
+  }
   // stochastic depth rises from 0 to 0.2 over the 16 blocks; the 9 blocks with a shortcut have it
   const Rates depth = only_dropout(efficientnet_b0(tiny));
   REQUIRE(depth.size() == 10);
@@ -385,6 +392,20 @@ TEST_CASE("U-Net is that of the paper with same padding, and segments images of 
   }
   std::ranges::sort(names), std::ranges::sort(found);
   CHECK(found == names);
+  // the dropout is between the way down and the way up
+  for (const double rate : {0.0, 0.25}) {
+    const Model dropped = unet({.input = {8, 8, 3}, .filters = {4, 8}, .dropout = rate});
+    std::vector<std::string> around;
+    for (const ModelNode& node : dropped.nodes()) {
+      const auto* dropout = dynamic_cast<const DropoutLayer*>(node.layer.get());
+      if (dropout == nullptr) continue;
+      CHECK(dropout->options().rate == rate);
+      around.push_back(dropped.nodes()[node.inputs[0].node].layer->name());
+      CHECK(node.shape() == PartialShape{4, 4, 8});
+    }
+    CHECK(around.size() == (rate > 0 ? 1 : 0));
+    for (const std::string& before : around) CHECK_THAT(before, Catch::StartsWith("down2"));
+  }
   const UNetOptions defaults;
   CHECK(std::tuple(defaults.classes, defaults.batch_normalization, defaults.momentum, defaults.dropout) ==
         std::tuple(2, true, 0.9, 0));
