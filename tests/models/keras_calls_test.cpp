@@ -94,3 +94,43 @@ TEST_CASE("the calls of a model in files of Keras 1 and 2 are numbered from 0 or
   CHECK_THAT(error_of([&] { model_of(twice_plus_one(once, {}, reference("inner", 2))); }),
              Contains("expected one of the 1 calls of layer \"inner\", got number 2"));
 }
+
+TEST_CASE("outputs of a model that have names are in the order of the names, others in that of the file") {
+  const Json negative = called("Rescaling", "negative", {Json::array({reference("in", 0)})}, {{"scale", -1}});
+  const Json twice = called("Rescaling", "twice", {Json::array({reference("in", 0)})}, {{"scale", 2}});
+  const Tensor x = Tensor::of({1, 2}, {3, 4});
+  const std::vector<double> of_negative{-3, -4}, of_twice{6, 8};
+  const auto outputs = [&](const Json& references) {
+    Json json = functional("m", {input_of("in"), negative, twice}, "in", reference("in", 0));
+    json["config"]["output_layers"] = references;
+    std::vector<std::vector<double>> values;
+    for (const Tensor& output : test::outputs_of(model_of(json), {x})) values.push_back(output.to_vector());
+    return values;
+  };
+  const Json a = reference("negative", 0), b = reference("twice", 0);
+  CHECK(outputs({{"first", a}, {"second", b}}) == std::vector{of_negative, of_twice});
+  CHECK(outputs({{"second", a}, {"first", b}}) == std::vector{of_twice, of_negative});
+  CHECK(outputs(Json::array({a, b})) == std::vector{of_negative, of_twice});
+  CHECK(outputs(Json::array({b, a})) == std::vector{of_twice, of_negative});
+}
+
+TEST_CASE("a Sequential without an input shape has that of what it is called on, or is an Error") {
+  const Json scaled{{"class_name", "Rescaling"}, {"config", {{"name", "scaled"}, {"scale", 2}, {"offset", 1}}}};
+  Json sequential{{"class_name", "Sequential"}, {"name", "inner"}, {"config", {{"name", "inner"}}}};
+  sequential["config"]["layers"] = Json::array({scaled});
+  CHECK(error_of([&] { model_of(sequential); }) ==
+        "expected the input shape of a Sequential, got none; call the model on data in Keras and save it again");
+  sequential["inbound_nodes"] = called("", "", {Json::array({reference("in", 0)})})["inbound_nodes"];
+  const Model model = model_of(functional("outer", {input_of("in"), sequential}, "in", reference("inner", 0)));
+  CHECK(test::output_of(model, Tensor::of({1, 2}, {3, 4})).to_vector() == std::vector<double>{7, 9});
+}
+
+TEST_CASE("a frozen SpectralNormalization has a frozen layer inside") {
+  for (const bool trainable : {true, false}) {
+    const Json dense{{"class_name", "Dense"}, {"config", {{"name", "dense"}, {"units", 3}}}};
+    const Json normalized = called("SpectralNormalization", "normalized", {Json::array({reference("in", 0)})},
+                                   {{"layer", dense}, {"power_iterations", 1}, {"trainable", trainable}});
+    const Model model = model_of(functional("m", {input_of("in"), normalized}, "in", reference("normalized", 0)));
+    CHECK(model.trainable_count() == (trainable ? 9 : 0));
+  }
+}
