@@ -1,3 +1,10 @@
+#include <fcntl.h>
+#include <pty.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+
 #include "framework/tensor/size_text.hpp"
 #include "layers/layers.hpp"
 #include "models/graph/multiply_adds.hpp"
@@ -116,6 +123,51 @@ TEST_CASE("the summary of a model with every kind of connection, in two widths")
         "extents\n");
 }
 
+/// While it exists, standard output is a terminal with some columns, or a file.
+class OtherOutput {
+ public:
+  explicit OtherOutput(std::optional<unsigned short> columns) {
+    std::fflush(stdout);
+    stdout_ = dup(STDOUT_FILENO);
+    int end = -1;
+    winsize size{};
+    size.ws_row = 24;
+    size.ws_col = columns.value_or(0);
+    if (columns) {
+      REQUIRE(openpty(&terminal_, &end, nullptr, nullptr, &size) == 0);
+    } else {
+      end = open("/dev/null", O_WRONLY | O_CLOEXEC);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+    }
+    REQUIRE(dup2(end, STDOUT_FILENO) == STDOUT_FILENO);
+    close(end);
+  }
+  OtherOutput(const OtherOutput&) = delete;
+  OtherOutput& operator=(const OtherOutput&) = delete;
+  ~OtherOutput() {
+    std::fflush(stdout);
+    dup2(stdout_, STDOUT_FILENO);
+    close(stdout_);
+    if (terminal_ >= 0) close(terminal_);
+  }
+
+ private:
+  int stdout_ = -1, terminal_ = -1;
+};
+
+TEST_CASE("a summary is as wide as the terminal, at least 40 characters, and 98 characters in a file") {
+  const Model model = test::model_with_everything();
+  const auto summary_in = [&](std::optional<unsigned short> columns) {
+    const OtherOutput output(columns);
+    return model.summary();
+  };
+  for (const auto& [columns, width] : std::vector<std::pair<std::optional<unsigned short>, int>>{
+           {std::nullopt, 98}, {60, 60}, {41, 41}, {40, 40}, {39, 40}, {1, 40}, {0, 80}}) {
+    const std::string found = summary_in(columns);
+    INFO(width);
+    CHECK(found == model.summary({.width = width}));
+  }
+}
+
 TEST_CASE("memory and multiply-adds equal their definitions") {
   const SymbolicTensor input = Input({4});
   Model model(input, Dense({.units = 1000})(input));
@@ -128,7 +180,7 @@ TEST_CASE("memory and multiply-adds equal their definitions") {
              Catch::Contains("Memory of parameters: 40.0 kB\nMemory of activations: 2.0 MB at batch size 250"));
   CHECK(error_of([&] { return model.summary({.width = 39}); }) ==
         "Model::summary: expected a width of at least 40 and a batch size of at least 1, got 39 and 32");
-  CHECK(error_of([&] { return model.summary({.batch_size = 0}); }) ==
+  CHECK(error_of([&] { return model.summary({.width = 98, .batch_size = 0}); }) ==
         "Model::summary: expected a width of at least 40 and a batch size of at least 1, got 98 and 0");
 }
 

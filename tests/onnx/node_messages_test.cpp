@@ -138,6 +138,26 @@ TEST_CASE("inputs and constants of an ONNX file that cannot be read are named") 
   CHECK(error_in(file) == "input \"x\": expected a batch axis, got a number; set batch_axis = false");
 }
 
+TEST_CASE("files of the opsets 1 to 21 are read, and the opsets of other domains do not matter") {
+  const auto message = [](std::int64_t version, const std::string& domain) {
+    auto file = file_of_node("Relu", {"x"});
+    auto& set = *file.mutable_opset_import(0);
+    set.set_version(version);
+    set.set_domain(domain);
+    auto& other = *file.add_opset_import();
+    other.set_domain("ai.onnx.ml");
+    other.set_version(99);
+    return error_in(file);
+  };
+  for (const std::string domain : {"", "ai.onnx"}) {
+    for (const std::int64_t version : {1, 7, 21}) CHECK(message(version, domain) == "");
+    for (const std::int64_t version : {-1, 0, 22}) {
+      CHECK(message(version, domain) == fmt::format("expected an opset of 1 to 21, got {}", version));
+    }
+  }
+  CHECK(message(17, "me") == "expected the version of the operator set, got none");
+}
+
 TEST_CASE("options of save_onnx beyond their limits are errors with whole messages") {
   const TemporaryFolder folder;
   const auto x = Input({2});
