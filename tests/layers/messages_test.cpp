@@ -23,6 +23,7 @@ LayerConfig named(const std::string& name, std::vector<ConfigField> others = {})
 
 TEST_CASE("layers say which inputs they need") {
   const auto scalar = Input(PartialShape()), row = Input({4}), image = Input({4, 6, 3}), open = Input({any, any, 3});
+  const auto numbers = Input({.shape = {4}, .dtype = DType::int64});
   ForwardPass pass(Mode::inference), training(Mode::training, {.step = 0});
   const Cropping2D cropping({.cropping = {1, 2, 3, 1}});
   cropping(open);
@@ -35,6 +36,31 @@ TEST_CASE("layers say which inputs they need") {
       {"Normalization: expected samples with at least one axis, got (None)", [&] { Normalization()(scalar); }},
       {"LayerNormalization: expected different axes in [1, 2), not 2, got (None, 4)",
        [&] { LayerNormalization({.axis = {2}})(row); }},
+      {"GroupNormalization: expected different axes in [1, 2), not 2, got (None, 4)",
+       [&] { GroupNormalization({.groups = 1, .axis = 2})(row); }},
+      {"GroupNormalization: expected channels that 3 groups divide, got (None, 4)",
+       [&] { GroupNormalization({.groups = 3})(row); }},
+      {"RMSNormalization: expected different axes in [1, 4), not 1, -3, got (None, 4, 6, 3)",
+       [&] {
+         RMSNormalization({.axis = {1, -3}})(image);
+       }},
+      {"UnitNormalization: expected different axes in [1, 2), not 0, got (None, 4)",
+       [&] { UnitNormalization({.axis = {0}})(row); }},
+      {"Dot: expected two inputs, got (None, 4)",
+       [&] {
+         Dot({.axes = {1, 1}})({row});
+       }},
+      {"Dot: expected floating inputs, got (None, 4) and int64 (None, 4)",
+       [&] {
+         Dot({.axes = {1, 1}})({row, numbers});
+       }},
+      {"Concatenate: expected two or more inputs, got (None, 4)", [&] { Concatenate()({row}); }},
+      {"Concatenate: expected floating inputs, got int64 (None, 4) and int64 (None, 4)",
+       [&] {
+         Concatenate()({numbers, numbers});
+       }},
+      {"InputLayer: expected no input, got (None, 4)",
+       [&] { std::make_shared<InputLayer>(InputLayer::Options{.shape = {4}})->connect_one({row}); }},
       {"Dropout: expected an input whose extents are those of noise_shape (None, 1, 2), where these are not 1, got "
        "(None, 4)",
        [&] {

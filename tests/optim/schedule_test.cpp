@@ -57,6 +57,22 @@ TEST_CASE("cosine warms up, falls along half a cosine wave and stays constant") 
   CHECK(warm.at(5000) == Approx(0.2));
 }
 
+TEST_CASE("warmup rises to the first rate of a schedule, which then counts from its own start") {
+  const LearningRate rate = schedule::warmup(schedule::piecewise({1}, {0.5, 0.25}), 4);
+  for (const auto& [iteration, expected] : {std::pair{0, 0.125},
+                                            {1, 0.25},
+                                            {2, 0.375},
+                                            {3, 0.5},  // rising
+                                            {4, 0.5},
+                                            {5, 0.5},
+                                            {6, 0.25},
+                                            {100, 0.25}}) {
+    INFO(iteration);
+    CHECK(rate.at(iteration) == expected);
+  }
+  CHECK(schedule::warmup(0.5, 0).at(0) == 0.5);
+}
+
 TEST_CASE("an empty function is rejected as a schedule") {
   double (*const null)(std::int64_t) = nullptr;
   const std::string expected = "LearningRate: expected a number or a function of the iteration, got an empty function";

@@ -201,3 +201,30 @@ TEST_CASE("a checkpoint is rejected if other layers are frozen") {
   train(false, folder.path());
   CHECK_THAT(error_of([&] { train(true, folder.path()); }), Catch::Contains("trained parameters 4 (now 2)"));
 }
+
+TEST_CASE("a resumed run keeps the optimizer's state of a layer that a callback has unfrozen") {
+  const TemporaryFolder folder;
+  const auto train = [&](int epochs, const fs::path& resume) {
+    Model model = quadrant_model();
+    model.layer("hidden").set_trainable(false);
+    Adam adam(model.parameters(), {.learning_rate = 0.01});
+    if (!resume.empty()) model.layer("hidden").set_trainable(true);  // as when the checkpoint was saved
+    const auto unfreeze = LambdaCallback({.epoch_begin = [](TrainingState& run) {
+      if (run.epoch >= 2) run.model.layer("hidden").set_trainable(true);
+    }});
+    fit(model, adam, quadrants(20),
+        {.epochs = epochs,
+         .batch_size = 5,
+         .callbacks = {unfreeze, Checkpoint({.folder = folder.path()})},
+         .resume = resume,
+         .show_progress = false});
+    std::vector<Tensor> values;
+    for (const Parameter& parameter : model.parameters()) values.push_back(parameter.value());
+    return values;
+  };
+  const std::vector<Tensor> whole = train(4, {});
+  std::filesystem::remove_all(folder.path());
+  train(3, {});
+  const std::vector<Tensor> parts = train(4, folder.path());
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(identical(parts[i], whole[i]));
+}

@@ -54,6 +54,10 @@ TEST_CASE("load_cifar100 reads the fine labels and their names") {
   CHECK(data.train.target().to_vector() == std::vector<double>{42, 99});
   CHECK(data.train.class_names()[99] == "class 99");
   CHECK(data.train.input().at({1, 0, 1, 2}) == 101);
+  std::string lines_of_windows;
+  for (int i = 0; i < 100; ++i) lines_of_windows += fmt::format("class {}\r\n", i);
+  write(folder / "fine_label_names.txt", lines_of_windows + "\r\n");
+  CHECK(load_cifar100(folder.path()).test.class_names() == data.train.class_names());
   write(folder / "fine_label_names.txt", names + "one more\n");
   CHECK_THAT(error_of([&] { load_cifar100(folder.path()); }),
              Contains("load_cifar100: expected the names of 100 classes, got more in "));

@@ -79,6 +79,29 @@ TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing
   }
 }
 
+TEST_CASE("a rank that throws something else than an exception ends all ranks") {
+  std::vector<std::string> messages(4);
+  run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
+    const auto own = static_cast<std::size_t>(communicator->rank());
+    Model model = stateful_model();
+    FitOptions options = stateful_options();
+    options.callbacks = {at_batch_end([&](TrainingState&) {
+      if (own == 2) throw 7;
+    })};
+    options.distributed.communicator = communicator;
+    Adam adam(model.parameters());
+    try {
+      fit(model, adam, stateful_data(53), options);
+    } catch (const Error& error) {
+      messages[own] = error.what();
+    } catch (int thrown) {
+      messages[own] = fmt::format("thrown: {}", thrown);
+    }
+  });
+  for (const std::size_t r : {0U, 1U, 3U}) CHECK_THAT(messages[r], Contains("rank 2: an exception"));
+  CHECK(messages[2] == "thrown: 7");
+}
+
 TEST_CASE("ranks that disagree are told what differs before the first step") {
   const auto refused = [](const std::function<void(FitOptions&, Model&, int rank)>& change) {
     return error_of([&] {

@@ -234,8 +234,18 @@ TEST_CASE("the area under the ROC curve is computed by trapezoids between thresh
       return area;
     };
     compare(metric::auc({.thresholds = count}), y, t, definition);
+    // outputs equal to a threshold do not exceed it, those next to it are on their side of it
+    for (const int side : {-1, 0, 1}) {
+      Numbers edges;
+      for (int i = 0; i < 2 * count; ++i) {
+        const double threshold = i % count / (count - 1.0);
+        edges.push_back(side == 0 ? threshold : std::nextafter(threshold, side < 0 ? 0 : 1));
+      }
+      const Tensor rows = f64({count, 2}, edges), answers = answers_for(rows);
+      const double expected = definition(edges, answers.to_vector(), Numbers(static_cast<std::size_t>(count), 1));
+      CHECK(metric::auc({.thresholds = count})(rows, answers) == Approx(expected).epsilon(1e-12));
+    }
   }
-  // outputs equal to a threshold do not exceed it
   const Tensor edges = f64({5, 1}, {0, 0.25, 0.5, 0.75, 1}), yes = f64({5, 1}, {0, 0, 1, 0, 1});
   // pairs in the right order: 2 with 0.5, 3 with 1
   CHECK(metric::auc({.thresholds = 5})(edges, yes) == Approx(5.0 / 6));

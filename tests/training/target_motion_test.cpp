@@ -94,6 +94,15 @@ TEST_CASE("brightness and contrast do not change targets, and targets that are n
   CHECK(identical(batch_of(smooth(), smooth(), both).target(), batch_of(smooth(), smooth(), flip).target()));
   const Tensor numbers = RandomStream(1).normal({image_count, 3});
   CHECK(identical(batch_of(smooth(), numbers, flip).target(), numbers));
+  // a distribution over as many classes as an image has numbers, and the class number
+  constexpr std::int64_t classes = height * width * 2;
+  const Tensor even = Tensor::full({image_count, classes}, 1.0 / classes);
+  const Tensor labels = Tensor::labels({0, 1, 2, 3, 4, classes - 1});
+  for (const Tensor& target : {even, labels}) {
+    const DataLoader loader(Dataset(smooth(), target, classes),
+                            {.batch_size = image_count, .shuffle = false, .augmentation = flip});
+    CHECK(identical(loader.epoch(0)[0].target(), target));
+  }
 }
 
 TEST_CASE("targets of positions that cannot be moved are rejected") {
