@@ -300,6 +300,14 @@ TEST_CASE("a report rejects invalid arguments") {
   input.outputs = Tensor::zeros({11, 3});
   CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
         "save_report: expected floating outputs (12, 3) for the data, got float32 (11, 3)");
+  input.outputs = Tensor::zeros({12, 2});
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
+        "save_report: expected floating outputs (12, 3) for the data, got float32 (12, 2)");
+  input.outputs = Tensor::zeros({12, 4});  // more outputs than the data have classes
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) == "save_report: expected names of 4 classes, got 3");
+  input.outputs = Tensor::zeros({12, 3}, DType::int64);
+  CHECK(error_of([&] { save_report(folder / "x.html", input); }) ==
+        "save_report: expected floating outputs (12, 3) for the data, got int64 (12, 3)");
   CHECK_THAT(error_of([&] { save_report(folder / "none" / "x.html", example()); }),
              Contains("expected to write ") && Contains("got no folder ") && Contains("make it first") &&
                  Contains("none/x.html"));
