@@ -6,6 +6,7 @@
 
 #include "framework/ops/ops.hpp"
 #include "framework/tensor/elementwise.hpp"
+#include "gradcheck/gradient_probe.hpp"
 #include "tests/support/support.hpp"
 
 using namespace xtape;
@@ -28,6 +29,23 @@ auto square_wrong_by(double factor) {
 }
 
 }  // namespace
+
+TEST_CASE("the worst probe is the one with the largest difference in units of its tolerance") {
+  const auto probe = [](double difference, double tolerance, Outcome outcome = Outcome::right) {
+    return Comparison{.analytic = 1 + difference, .numeric = 1, .tolerance = tolerance, .outcome = outcome};
+  };
+  Tally tally("x", 4);
+  tally.add("far", {probe(0x1p-10, 0x1p-7)});
+  tally.add("near", {probe(0x1p-21, 0x1p-20)});
+  tally.add("kink", {probe(1, 0x1p-30, Outcome::kink)});
+  std::vector<std::string> problems;
+  CHECK(tally.report({}, problems).worst == "near");
+  tally.add("wrong", {probe(0x1p-10, 0x1p-12, Outcome::wrong)});  // worse than all that are right
+  tally.add("less", {probe(0x1p-19, 0x1p-20, Outcome::wrong)});
+  const InputReport report = tally.report({}, problems);
+  CHECK((report.worst == "wrong" && report.checked == 4 && report.skipped == 1 && report.wrong == 2));
+  CHECK((report.analytic == 1 + 0x1p-10 && report.numeric == 1 && report.tolerance == 0x1p-12));
+}
 
 TEST_CASE("the checker accepts correct derivatives of one, two, three and many inputs") {
   CHECK(check_gradient(softplus, {{2, 3, 4}}));
@@ -234,6 +252,13 @@ TEST_CASE("the checker rejects what it cannot check") {
   CHECK(error_of([] {
           static_cast<void>(check_gradient(softplus, {{2}, {2}}));
         }) == "check_gradient: expected 1 input shapes for a function of 1 inputs, got 2");
+  Variable (*const no_function)(const Variable&) = nullptr;
+  Variable (*const no_function_of_two)(const Variable&, const Variable&) = nullptr;
+  const std::string empty = "check_gradient: expected a function of variables, got an empty one";
+  CHECK(error_of([&] { static_cast<void>(check_gradient(no_function, {{2}})); }) == empty);
+  CHECK(error_of([&] { static_cast<void>(check_gradient(no_function_of_two, {{2}, {2}})); }) == empty);
+  CHECK(error_of([&] { static_cast<void>(check_gradient(std::function<Variable(const Variable&)>(), {{2}})); }) ==
+        empty);
   const auto grows = [](const Variable& x) { return x.value().at({0}) > 1 ? concatenate({x, x}, 0) : x; };
   const auto shrinks = [](const Variable& x) { return x.value().at({0}) > 1 ? x : concatenate({x, x}, 0); };
   const std::vector<CheckedInput> ones{{"x", Tensor::ones({2}, DType::float64)}};

@@ -217,6 +217,14 @@ TEST_CASE("numbers of constraints and initializers are accepted up to their limi
       [](double mean) { truncated_normal(mean, 1); }, {-1e300, 1e300}, {infinite}, " and 1");
   number_limits("orthogonal: expected a finite gain, got ", [](double gain) { orthogonal(gain); }, {-1e300, 0, 1e300},
                 {infinite});
+  using MakeRegularizer = std::function<void(double)>;
+  for (const auto& [name, make] : {std::pair<std::string, MakeRegularizer>{"l1", [](double f) { l1(f); }},
+                                   {"l2", [](double f) { l2(f); }},
+                                   {"l1_l2", [](double f) { l1_l2(f, 1); }},
+                                   {"l1_l2", [](double f) { l1_l2(1, f); }},
+                                   {"orthogonal_regularizer", [](double f) { orthogonal_regularizer(f); }}}) {
+    number_limits(name + ": expected a finite factor of at least 0, got ", make, {0, 1e300}, {below_zero, infinite});
+  }
   number_limits("identity: expected a finite gain, got ", [](double gain) { identity(gain); }, {-1e300, 0, 1e300},
                 {-infinite});
 }

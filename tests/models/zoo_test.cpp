@@ -219,6 +219,9 @@ TEST_CASE("a backbone has the feature maps of each resolution, for images of any
   const auto reduced = Operator({.function = std::string("ReduceMean"), .axes = {1, 2}, .keep_dims = true})(map);
   const auto factors = Conv2D({.filters = 4})(Add()({pooled, reduced}));
   CHECK(shapes(feature_maps(Model(image, Multiply()({map, factors})))) == std::vector<std::string>{"(8, 8, 4)"});
+  // a mean over the channels has a value for each pixel
+  const auto of_pixels = Operator({.function = std::string("ReduceMean"), .axes = {3}, .keep_dims = true})(map);
+  CHECK(shapes(feature_maps(Model(image, of_pixels))) == std::vector<std::string>{"(8, 8, 1)"});
   const auto vector = Input({3});
   const Model dense(vector, Dense({.units = 2})(vector));
   CHECK(error_of([&] { feature_maps(dense); }) ==

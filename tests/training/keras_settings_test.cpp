@@ -215,33 +215,36 @@ TEST_CASE("every option of an optimizer is written to Keras's config, and read f
   struct Row {
     std::shared_ptr<Optimizer> ours;
     const char* keras;
+    int slots;      // of each parameter, in Keras 3
+    int extra = 0;  // variables besides the number of steps, the learning rate and the slots
   };
   const std::vector<Row> rows{
       {std::make_shared<SGD>(p, SGDOptions{.momentum = 0.75, .nesterov = true}),
-       R"(["SGD", {"name": "sgd", "learning_rate": 0.01, "momentum": 0.75, "nesterov": true}])"},
+       R"(["SGD", {"name": "sgd", "learning_rate": 0.01, "momentum": 0.75, "nesterov": true}])", 1},
       {std::make_shared<Adam>(p, AdamOptions{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}),
-       R"(["Adam", {"name": "adam", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])"},
+       R"(["Adam", {"name": "adam", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])", 2},
       {std::make_shared<AdamW>(p, AdamWOptions{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25, .weight_decay = 0.125}),
-       R"(["AdamW", {"name": "adamw", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25, "weight_decay": 0.125}])"},
+       R"(["AdamW", {"name": "adamw", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25, "weight_decay": 0.125}])", 2},
       {std::make_shared<Adamax>(p, AdamaxOptions{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}),
-       R"(["Adamax", {"name": "adamax", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])"},
+       R"(["Adamax", {"name": "adamax", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])", 2},
       {std::make_shared<Nadam>(p, NadamOptions{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}),
-       R"(["Nadam", {"name": "nadam", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])"},
+       R"(["Nadam", {"name": "nadam", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])", 2, 1},
       {std::make_shared<LAMB>(p, LAMBOptions{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}),
-       R"(["Lamb", {"name": "lamb", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])"},
+       R"(["Lamb", {"name": "lamb", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25}])", 2},
       {std::make_shared<Lion>(p, LionOptions{.beta1 = 0.5, .beta2 = 0.75, .weight_decay = 0.125}),
-       R"(["Lion", {"name": "lion", "beta_1": 0.5, "beta_2": 0.75, "weight_decay": 0.125}])"},
+       R"(["Lion", {"name": "lion", "beta_1": 0.5, "beta_2": 0.75, "weight_decay": 0.125}])", 1},
       {std::make_shared<RMSprop>(p, RMSpropOptions{.rho = 0.5, .momentum = 0.75, .epsilon = 0.25, .centered = true}),
-       R"(["RMSprop", {"name": "rmsprop", "rho": 0.5, "momentum": 0.75, "epsilon": 0.25, "centered": true}])"},
+       R"(["RMSprop", {"name": "rmsprop", "rho": 0.5, "momentum": 0.75, "epsilon": 0.25, "centered": true}])", 3},
       {std::make_shared<Adagrad>(p, AdagradOptions{.initial_accumulator_value = 0.5, .epsilon = 0.25}),
-       R"(["Adagrad", {"name": "adagrad", "initial_accumulator_value": 0.5, "epsilon": 0.25}])"},
+       R"(["Adagrad", {"name": "adagrad", "initial_accumulator_value": 0.5, "epsilon": 0.25}])", 1},
       {std::make_shared<Adadelta>(p, AdadeltaOptions{.rho = 0.5, .epsilon = 0.25}),
-       R"(["Adadelta", {"name": "adadelta", "rho": 0.5, "epsilon": 0.25}])"},
+       R"(["Adadelta", {"name": "adadelta", "rho": 0.5, "epsilon": 0.25}])", 2},
       {std::make_shared<Adam>(p, AdamOptions{.learning_rate = 0.5, .clip_norm = 2, .ema_momentum = 0.75}),
        R"(["Adam", {"name": "adam", "learning_rate": 0.5, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7,
-                    "global_clipnorm": 2.0, "use_ema": true, "ema_momentum": 0.75}])"},
+                    "global_clipnorm": 2.0, "use_ema": true, "ema_momentum": 0.75}])",
+       3},
       {std::make_shared<Adam>(p, AdamOptions{.clip_value = 2}),
-       R"(["Adam", {"name": "adam", "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "clipvalue": 2.0}])"},
+       R"(["Adam", {"name": "adam", "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "clipvalue": 2.0}])", 2},
   };
   for (const Row& row : rows) {
     INFO(row.keras);
@@ -258,6 +261,11 @@ TEST_CASE("every option of an optimizer is written to Keras's config, and read f
     CHECK(again->type() == row.ours->type());
     CHECK(again->settings() == row.ours->settings());
     CHECK(again->learning_rate() == row.ours->learning_rate());
+    Gradients gradients;
+    for (const Parameter& parameter : p) gradients.add(parameter, Tensor::ones(parameter.shape()));
+    row.ours->step(gradients);
+    const std::vector<Tensor> variables = optimizer_variables(*row.ours, model.named_parameters());
+    CHECK(std::ssize(variables) == 2 + row.extra + row.slots * std::ssize(p));
   }
 }
 

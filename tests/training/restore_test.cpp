@@ -238,6 +238,11 @@ TEST_CASE("a checkpoint with a missing or changed tensor is rejected and changes
     bad.tensors[i].name = "another";
     CHECK_FALSE(try_to_restore(bad));
   }
+  for (const int wrong : {-1, 1}) {  // of the samples of the finished steps
+    SafetensorsFile bad = good;
+    bad.metadata["epoch_samples"] = fmt::format("{}", std::stoi(good.metadata.at("epoch_samples")) + wrong);
+    CHECK_FALSE(try_to_restore(bad));
+  }
   for (const auto& [key, value] : good.metadata) {
     if (key == "first_iteration") continue;  // read together with the settings
     INFO(key);
