@@ -78,10 +78,17 @@ TEST_CASE("load_idx rejects files that are not IDX files of unsigned bytes") {
              Contains("load_idx: expected the 4 bytes that begin an IDX file, got 3 bytes in "));
   CHECK_THAT(error_for("PK\x08\x01 and so on"),
              Contains("load_idx: expected an IDX file, which begins with 00 00, got 50 4b in "));
-  CHECK_THAT(error_for("\0\0\x0D\x01"s + big_endian(1) + "abcd"),
-             Contains("load_idx: expected elements of type 0x08 (unsigned byte), got 0x0d (float32) in "));
-  CHECK_THAT(error_for("\0\0\x07\x01"s + big_endian(1) + "a"),
-             Contains("load_idx: expected elements of type 0x08 (unsigned byte), got 0x07 (unknown) in "));
+  for (const auto& [code, name] : {std::pair{'\x07', "0x07 (unknown)"},
+                                   {'\x09', "0x09 (signed byte)"},
+                                   {'\x0A', "0x0a (unknown)"},
+                                   {'\x0B', "0x0b (int16)"},
+                                   {'\x0C', "0x0c (int32)"},
+                                   {'\x0D', "0x0d (float32)"},
+                                   {'\x0E', "0x0e (float64)"},
+                                   {'\x0F', "0x0f (unknown)"}}) {
+    CHECK_THAT(error_for("\0\0"s + code + "\x01" + big_endian(1) + "abcdefgh"),
+               Contains(fmt::format("load_idx: expected elements of type 0x08 (unsigned byte), got {} in ", name)));
+  }
   CHECK_THAT(error_for("\0\0\x08\0"s), Contains("load_idx: expected 1 to 8 axes, got 0 in "));
   CHECK_THAT(error_for("\0\0\x08\x09"s), Contains("load_idx: expected 1 to 8 axes, got 9 in "));
   CHECK_THAT(error_for("\0\0\x08\x03"s + big_endian(1)),

@@ -32,6 +32,28 @@ TEST_CASE("read_image reads progressive and subsampled JPEG files") {
   }
 }
 
+TEST_CASE("read_image reads up to 500 scans of a progressive JPEG file") {
+  const std::string file = jpeg_file(photo.data<std::uint8_t>(), 8, 8, TJPF_RGB, TJSAMP_444, TJFLAG_PROGRESSIVE);
+  std::vector<std::size_t> scans;  // their positions, and the end
+  for (std::size_t at = 0; (at = file.find("\xFF\xDA", at)) != std::string::npos; ++at) scans.push_back(at);
+  scans.push_back(file.rfind("\xFF\xD9"));
+  // the scan of the last bits of the constant coefficients, which may come again: length 12, three components
+  const auto again = std::ranges::find_if(scans, [&](std::size_t at) {
+    return file.substr(at, 5) == "\xFF\xDA\0\x0C\3"s && file.substr(at + 11, 3) == "\0\0\x10"s;
+  });
+  REQUIRE(again != scans.end());
+  const auto repeated = [&](std::int64_t count) {  // that scan, until there are `count` of them
+    std::string longer = file;
+    for (std::int64_t scan = std::ssize(scans) - 1; scan < count; ++scan) {
+      longer.insert(*again, file.substr(*again, again[1] - *again));
+    }
+    return longer;
+  };
+  CHECK(read_bytes_as_image(repeated(500)).shape() == Shape{8, 8, 3});
+  CHECK_THAT(error_of([&] { read_bytes_as_image(repeated(501)); }),
+             Contains("read_image: expected ") && Contains(", got: more than 500 scans; in "));
+}
+
 TEST_CASE("read_image converts grey and CMYK JPEG files to RGB") {
   const Tensor grey = to_grey(photo);
   const Tensor image = read_bytes_as_image(jpeg_file(grey.data<std::uint8_t>(), 40, 56, TJPF_GRAY, TJSAMP_GRAY));

@@ -276,8 +276,11 @@ TEST_CASE("load_safetensors checks type, shape and offsets of each tensor") {
           Contains("list_safetensors() describes all tensors and reads those that are needed"));
   CHECK_THAT(error_for_header(one("\"\"", "[8]", "[0,8]"), data),
              Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got \"\" in "));
-  CHECK_THAT(error_for_header(one("7", "[4]", "[0,8]"), data),
-             Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got 7 in "));
+  for (const char* const value : {"7", "-7", "0.5", "null", "true"}) {
+    CHECK_THAT(error_for_header(one(value, "[4]", "[0,8]"), data),
+               Contains(fmt::format(
+                   "load_safetensors: expected the name of a type as dtype of tensor \"w\", got {} in ", value)));
+  }
   CHECK_THAT(error_for_header(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", data),
              Contains("load_safetensors: expected the name of a type as dtype of tensor \"w\", got nothing in "));
   CHECK_THAT(
