@@ -128,6 +128,7 @@ TEST_CASE("the checker rejects zero derivatives, constants and empty checks unle
   const auto of_nothing = [](const std::vector<Variable>&) { return Variable(Tensor::ones({1}, DType::float64)); };
   CHECK(error_of([&] { static_cast<void>(check_gradient(of_nothing, {})); }) ==
         "check_gradient: expected the shape of at least one input, got none");
+  CHECK_THAT(to_string(check_gradient_at(of_nothing, {})), Catch::Contains("problem: nothing was checked"));
   // the sum of a softmax is constant, but a random cotangent shows its derivative
   CHECK(check_gradient([](const Variable& x) { return softmax(x); }, {{3, 4}}));
   CHECK_FALSE(check_gradient([](const Variable& x) { return sum(softmax(x)); }, {{3, 4}}));

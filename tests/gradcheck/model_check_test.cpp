@@ -149,6 +149,28 @@ TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.
   }
 }
 
+TEST_CASE("the model check names a parameter whose gradient is wrong in float32 alone") {
+  class Narrow final : public Layer {
+   public:
+    Narrow() : Layer("narrow") {}
+    std::string type() const override { return "Narrow"; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
+      return {{"shift", {inputs[0].shape[-1]}, zeros()}};
+    }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
+      const Variable shift = parameter(pass, "shift");
+      const double factor = shift.dtype() == DType::float32 ? 1.5 : 1;
+      return {inputs[0] + record("shift", shift.value(), {{shift, [=](const Variable& dy) { return dy * factor; }}})};
+    }
+  };
+  const auto input = Input({6, 6, 2});
+  const auto x = std::make_shared<Narrow>()->connect_one({Flatten()(input)});
+  const GradientReport report = check_on_data(Model(input, Dense({.units = 3})(x), {.seed = 1}), 3);
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0] == "narrow/shift: the gradient in float32 is off by 0.5 of its norm");
+}
+
 TEST_CASE("the model check rejects what it cannot check") {
   const Model model = conv_net();
   const auto whole = [](const Variable& y) { return y; };

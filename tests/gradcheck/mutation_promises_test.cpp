@@ -129,6 +129,14 @@ TEST_CASE("mutations: a joint derivative that depends on which inputs are tracke
              Catch::Contains("problem: input 0: its gradient is another when the other inputs are constants"));
 }
 
+TEST_CASE("mutations: an output that is tracked though its inputs are constants is rejected") {
+  ForwardPass elsewhere(Mode::training);
+  const Variable one = elsewhere.watch(Tensor::ones({3}, DType::float64));
+  const auto tracked = [one](V x) { return x.tracked() ? x * x : x * x * one; };
+  CHECK_THAT(report_of(tracked, {{3}}),
+             Catch::Contains("problem: the output is tracked though all inputs are constants"));
+}
+
 TEST_CASE("mutations: a shortcut for one variable as both inputs that is wrong is rejected") {
   const auto product = [](V a, V b) {
     const bool same = a.value().shares_storage_with(b.value());

@@ -362,6 +362,17 @@ TEST_CASE("the layer check rejects a layer whose inferred shape differs from the
   CHECK_FALSE(report);
   CHECK_THAT(to_string(report), Catch::Contains("training, batch 3: the output has shape (3, 3), and the layer infers "
                                                 "(3, 1, 3)"));
+  class Twice final : public Layer {
+   public:
+    Twice() : Layer("twice") {}
+    std::string type() const override { return "Twice"; }
+    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
+    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass&) const override {
+      return {inputs[0], inputs[0]};
+    }
+  };
+  CHECK_THAT(to_string(check_layer(std::make_shared<Twice>(), {{3}})),
+             Catch::Contains("training, batch 3: there are 2 outputs, and the layer infers 1"));
 }
 
 TEST_CASE(
