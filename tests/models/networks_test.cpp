@@ -27,6 +27,22 @@ const ModelNode& node_of(const Model& model, const std::string& layer) {
   fail("no node of {}", layer);
 }
 
+/// What a node computes from the node number `x`, with the names of the named layers: 3x3/2 for a kernel and strides.
+std::string formula(const Model& model, std::size_t node, std::size_t x) {
+  if (node == x) return "x";
+  const auto& [layer, inputs, outputs] = model.nodes()[node];
+  std::vector<std::string> arguments;
+  for (const NodeOutput& input : inputs) arguments.push_back(formula(model, input.node, x));
+  if (layer->type() == "Add") return fmt::format("{}", fmt::join(arguments, " + "));
+  std::string name = layer->name();
+  if (const auto* convolution = dynamic_cast<const Conv2DLayer*>(layer.get())) {
+    const auto& o = convolution->options();
+    name += fmt::format(" {}x{}/{}", o.kernel_size.height, o.kernel_size.width, o.strides.height);
+  }
+  if (const auto* activation = dynamic_cast<const ActivationLayer*>(layer.get())) name = activation->function().name();
+  return fmt::format("{}({})", name, fmt::join(arguments, ", "));
+}
+
 }  // namespace
 
 TEST_CASE("ResNet-50 for 6 classes has the lab's parameters, names and shapes") {
@@ -54,6 +70,34 @@ TEST_CASE("ResNet-50 for 6 classes has the lab's parameters, names and shapes") 
   }
   CHECK(convolutions == 53);
   CHECK(additions == 16);
+}
+
+TEST_CASE("the blocks of ResNet-50 are those of He et al. 2015, with the strides in their first convolutions") {
+  const Model model = resnet50();
+  std::vector<std::size_t> ends;  // of the blocks, after the nodes in front of them
+  for (std::size_t i = 0; i < model.nodes().size(); ++i) {
+    const std::string type = model.nodes()[i].layer->type();
+    if (type == "MaxPooling2D") ends.push_back(i);
+    if (type == "Add") ends.push_back(i + 1);
+  }
+  REQUIRE(ends.size() == 17);
+  CHECK(formula(model, ends[0], 0) == "max_pooling2d_1(relu(bn_conv1(conv1 7x7/2(zero_padding2d_1(x)))))");
+  std::size_t block = 0;
+  for (const auto& [stage, last] : {std::pair{2, 'c'}, {3, 'd'}, {4, 'f'}, {5, 'c'}}) {
+    for (char letter = 'a'; letter <= last; ++letter) {
+      const std::string name = fmt::format("{}{}", stage, letter);
+      const int stride = letter == 'a' && stage > 2 ? 2 : 1;
+      const std::string path = fmt::format(
+          "bn{0}_branch2c(res{0}_branch2c 1x1/1(relu(bn{0}_branch2b(res{0}_branch2b 3x3/1(relu(bn{0}_branch2a("
+          "res{0}_branch2a 1x1/{1}(x))))))))",
+          name, stride);
+      const std::string shortcut =
+          letter == 'a' ? fmt::format("bn{0}_branch1(res{0}_branch1 1x1/{1}(x))", name, stride) : "x";
+      CHECK(formula(model, ends[block + 1], ends[block]) == fmt::format("relu({} + {})", path, shortcut));
+      ++block;
+    }
+  }
+  CHECK(formula(model, model.nodes().size() - 1, ends.back()) == "fc6(flatten_1(average_pooling2d_1(x)))");
 }
 
 TEST_CASE("ResNet-50 for ImageNet has the published number of parameters") {

@@ -172,7 +172,10 @@ TEST_CASE("resuming a finished run does nothing, and more epochs can be added") 
   const TemporaryFolder folder;
   FitOptions options{.epochs = 2, .batch_size = 8, .seed = 2};
   const TrainedQuadrants first(folder.path(), -1, {}, options);
-  check_same(first, TrainedQuadrants(folder.path(), -1, folder.path(), options));
+  const TrainedQuadrants again(folder.path(), -1, folder.path(), options);
+  check_same(first, again);
+  // a new run with this optimizer begins with the next order of the samples
+  CHECK((first.adam.next_traversal() == 2 && again.adam.next_traversal() == 2));
   const TemporaryFolder unbroken;
   options.epochs = 3;
   const TrainedQuadrants whole(unbroken.path(), -1, {}, options);
