@@ -298,6 +298,35 @@ TEST_CASE("messages name the layer and the layers fused with it") {
              Catch::Contains("layer bn2 + sum + last, batch_norm: expected a finite"));
 }
 
+TEST_CASE("every op of fused layers is reported with the layers that it computes") {
+  class Ops final : public Observer {
+   public:
+    void op_recorded(const ObservedOp& op, const Tensor&, const std::vector<Variable>&) override {
+      text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", op.layer, op.name);
+    }
+    std::string text;
+  };
+  const auto ops = [](bool normalizes, const Shape& added, const ActivationFunction& function) {
+    const auto image = Input({4, 4, 1}), other = Input({added[1], added[2], added[3]});
+    auto x = Conv2D({.filters = 2, .kernel_size = 3, .name = "conv"})(image);
+    if (normalizes) x = BatchNormalization({.name = "norm"})(x);
+    const Model model({image, other}, Activation(function, {.name = "last"})(Add({.name = "sum"})({x, other})));
+    Ops seen;
+    ForwardPass pass(Mode::training, {.observers = {&seen}});
+    model.call({Tensor::ones({2, 4, 4, 1}), Tensor::ones(added)}, pass);
+    return seen.text;
+  };
+  const Shape same{2, 2, 2, 2}, broadcast{2, 1, 1, 2};
+  CHECK(ops(false, same, relu) == "conv: conv2d, conv: add, sum + last: add, sum + last: relu");
+  CHECK(ops(false, same, tanh) == "conv: conv2d, conv: add, sum: add, last: tanh");
+  CHECK(ops(false, broadcast, relu) == "conv: conv2d, conv: add, sum + last: add, last: relu");
+  CHECK(ops(false, broadcast, tanh) == "conv: conv2d, conv: add, sum: add, last: tanh");
+  CHECK(ops(true, same, relu) == "conv: conv2d, norm + sum + last: batch_norm");
+  CHECK(ops(true, same, tanh) == "conv: conv2d, norm + sum + last: batch_norm");
+  CHECK(ops(true, broadcast, relu) == "conv: conv2d, norm: batch_norm, sum + last: add, last: relu");
+  CHECK(ops(true, broadcast, tanh) == "conv: conv2d, norm: batch_norm, sum: add, last: tanh");
+}
+
 TEST_CASE("a custom function named relu is not fused as relu") {
   const auto input = Input({3});
   const ActivationFunction negated("relu", [](const Variable& x) { return -x; });

@@ -1,4 +1,4 @@
-#define CATCH_CONFIG_MAIN
+#define CATCH_CONFIG_RUNNER
 #include "tests/support/support.hpp"
 
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <limits>
 
 namespace xtape::test {
@@ -13,22 +14,31 @@ namespace {
 
 /// Set by skip() and read when the test case ends, because Catch2 2 has no skipped tests.
 bool skipped_now = false;
+int failed_cases = 0;
+
+/// The number of open files, pipes and sockets of this process.
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
 
 using Listener = Catch::TestEventListenerBase;
 
 /// Prints "failed: NAME (FILE:LINE)" for each test case that fails, and "N passed, N failed, N skipped" as the last
-/// line of a test program. ./run test reads both.
+/// line of a test program. ./run test reads both. A test case that leaves files open fails.
 class CountingListener : public Listener {
  public:
   using Listener::Listener;
   void testCaseStarting(const Catch::TestCaseInfo& info) override {
     Listener::testCaseStarting(info);
     skipped_now = false;
+    open_before_ = open_descriptors();
   }
   void testCaseEnded(const Catch::TestCaseStats& stats) override {
     Listener::testCaseEnded(stats);
-    if (!stats.totals.assertions.allOk()) {
-      ++failed_;
+    const std::ptrdiff_t left_open = open_descriptors() - open_before_;
+    if (left_open > 0) std::cout << left_open << " files, pipes or sockets remain open" << std::endl;
+    if (!stats.totals.assertions.allOk() || left_open > 0) {
+      ++failed_cases;
       std::cout << "failed: " << stats.testInfo.name << " (" << stats.testInfo.lineInfo << ")" << std::endl;
     } else if (skipped_now) {
       ++skipped_;
@@ -38,11 +48,12 @@ class CountingListener : public Listener {
   }
   void testRunEnded(const Catch::TestRunStats& stats) override {
     Listener::testRunEnded(stats);
-    std::cout << passed_ << " passed, " << failed_ << " failed, " << skipped_ << " skipped" << std::endl;
+    std::cout << passed_ << " passed, " << failed_cases << " failed, " << skipped_ << " skipped" << std::endl;
   }
 
  private:
-  int passed_ = 0, failed_ = 0, skipped_ = 0;
+  std::ptrdiff_t open_before_ = 0;
+  int passed_ = 0, skipped_ = 0;
 };
 CATCH_REGISTER_LISTENER(CountingListener)
 
@@ -98,3 +109,8 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }
 
 }  // namespace xtape::test
+
+int main(int argc, char** argv) {
+  const int status = Catch::Session().run(argc, argv);
+  return status == 0 && xtape::test::failed_cases > 0 ? 1 : status;
+}
