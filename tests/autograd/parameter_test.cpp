@@ -60,6 +60,15 @@ TEST_CASE("modify changes the value in place, and other holders keep the old val
   CHECK(w.value().to_vector() == std::vector<double>{8, 2});
 }
 
+TEST_CASE("a parameter is changed in place after the backward pass, while the pass exists") {
+  const Parameter w("w", Tensor::of({2}, {1, 2}));
+  const float* const storage = w.value().data<float>();
+  ForwardPass pass(Mode::training);
+  const Gradients gradients = pass.backward(sum(pass.parameter(w) * 2.0));
+  w.modify([](Tensor& value) { value.mutable_data<float>()[0] = 7; });
+  CHECK(w.value().data<float>() == storage);
+}
+
 TEST_CASE("a write that changes the shape, or the type in place, is rejected") {
   const Parameter w("w", Tensor::of({2}, {1, 2}));
   CHECK(error_of([&] { w.set_value(Tensor::ones({3})); }) == "Parameter w: expected a value of shape (2,), got (3,)");

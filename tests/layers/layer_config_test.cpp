@@ -78,6 +78,13 @@ TEST_CASE("invalid options are rejected by name") {
         "activation: expected the name of an activation function, got \"swish\"");
   CHECK(conv({filters, {"kernel_initializer", nullptr}}) ==
         "kernel_initializer: expected an initializer's name and numbers, got null");
+  const auto initializer = [&](const std::string& name) {
+    const LayerConfig given{{{"name", name}, {"value", 0.5}, {"shift", 0.5}}};
+    return conv({filters, {"kernel_initializer", given}});
+  };
+  CHECK(initializer("zeros") == "kernel_initializer: expected no options, got \"value\"");
+  CHECK(initializer("he_normal") == "kernel_initializer: expected no options, got \"value\"");
+  CHECK(initializer("constant") == "kernel_initializer: expected the options value, got \"shift\"");
   CHECK(conv({filters, {"kernel_initializer", LayerConfig{{{"name", "constant"}}}}}) ==
         "kernel_initializer: value: expected a value, got none");
   const LayerConfig streamed{{{"name", "zeros"}, {"stream", 0.5}}};

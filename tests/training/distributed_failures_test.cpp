@@ -277,6 +277,32 @@ TEST_CASE("ranks that call other functions or train other parameters are told so
           ": expected the same model, data and options on all ranks, got batch_end none on rank 0 and "
           "nothing on rank 1; function evaluate on rank 0 and predict on rank 1; loss softmax_cross_entropy on rank 0 "
           "and nothing on rank 1; metrics [accuracy] on rank 0 and nothing on rank 1"));
+  // what each of them has to have in common
+  const auto on_ranks = [](const auto& call) {
+    return error_of([&] {
+      run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+        call(communicator->rank() == 1, Distributed{.communicator = communicator});
+      });
+    });
+  };
+  const auto predicted = [&](std::int64_t samples, std::int64_t batch_size, int shards, bool other_weights) {
+    return on_ranks([&](bool second, Distributed distributed) {
+      Model own = quadrant_model(0);
+      if (second && other_weights) own.parameters()[0].set_value(Tensor::zeros({2, 8}));
+      if (second) distributed.shards = shards;
+      predict(own, quadrants(second ? samples : 9), second ? batch_size : 8, distributed);
+    });
+  };
+  CHECK_THAT(predicted(9, 4, 0, false), Contains("on all ranks, got batch_size 8 on rank 0 and 4 on rank 1"));
+  CHECK_THAT(predicted(7, 8, 0, false), Contains("on all ranks, got samples 9 on rank 0 and 7 on rank 1"));
+  CHECK_THAT(predicted(9, 8, 4, false), Contains("on all ranks, got shards 2 on rank 0 and 4 on rank 1"));
+  CHECK_THAT(predicted(9, 8, 0, true), Contains("on all ranks, got checksum of the weights "));
+  CHECK_THAT(on_ranks([&](bool second, const Distributed& distributed) {
+               EvaluateOptions options{.batch_size = 8, .distributed = distributed};
+               if (second) options.batch_end = [](std::int64_t) { return true; };
+               evaluate(model, quadrants(9), options);
+             }),
+             Contains("on all ranks, got batch_end none on rank 0 and given on rank 1"));
   CHECK_THAT(error_of([&] {
                run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
                  Model own = quadrant_model(0);
