@@ -13,6 +13,7 @@
 using namespace xtape;
 using namespace xtape::test;
 using Catch::Contains;
+using namespace std::string_literals;
 
 namespace {
 
@@ -64,8 +65,9 @@ std::string global(const std::string& module, const std::string& name) { return 
 
 /// A pickle of {"w": tensor} with these opcodes for the number of elements of the storage, offset, extents, strides.
 std::string tensor_pickle(const std::string& elements, const std::string& view,
-                          const std::string& storage = global("torch", "FloatStorage")) {
-  return "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") + "((" + text("storage") + storage + text("0") +
+                          const std::string& storage = global("torch", "FloatStorage"),
+                          const std::string& key = text("0")) {
+  return "}" + text("w") + global("torch._utils", "_rebuild_tensor_v2") + "((" + text("storage") + storage + key +
          text("cpu") + elements + "tQ" + view + "\x89}tRs.";
 }
 
@@ -244,6 +246,23 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
                  Contains("tensor \"w\": expected integers from 0 to 2^62 in the description of a tensor, got -1"));
   CHECK_THAT(refused(tensor_pickle(four, none + one + "\x85" + one + "\x85", text("FloatStorage"))),
              Contains("test: ") && Contains("tensor \"w\": expected the type of a storage, got something else"));
+  // values of other kinds: nothing, a boolean, an integer, a number, bytes, a tuple, a list
+  const std::string row = one + "\x85", number = "G" + std::string(8, '\0');
+  for (const std::string& other : {"N"s, "\x88"s, one, number,
+                                   "C\1"
+                                   "0"s,
+                                   ")"s, "]"s}) {
+    CHECK_THAT(refused(tensor_pickle(four, none + row + row, global("torch", "FloatStorage"), other)),
+               Contains("tensor \"w\": expected a text in the description of a tensor, got something else"));
+  }
+  for (const std::string& other : {"N"s, "\x88"s, text("4"), number, ")"s}) {
+    CHECK_THAT(refused(tensor_pickle(other, none + row + row)),
+               Contains("tensor \"w\": expected integers from 0 to 2^62 in the description of a tensor, got "));
+  }
+  for (const std::string& other : {"N"s, "\x88"s, one, text("4"), "]"s}) {
+    CHECK_THAT(refused(tensor_pickle(four, none + other + row)),
+               Contains("tensor \"w\": expected a tuple of up to 64 extents"));
+  }
   // stride 0 makes a large array of a small storage: it is described, and read only if it is wanted
   CHECK(listed(tensor_pickle(four, none + huge + "\x85" + none + "\x85"))[0].shape.size() ==
         (std::int64_t{1} << 62) - 1);
