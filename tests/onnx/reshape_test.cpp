@@ -422,13 +422,12 @@ TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front o
       add_node(graph, "Shape", {"x"}, "extents");
       for (const int axis : {1, 2, 3}) {
         add_constant(graph, fmt::format("place {}", axis), {1}, {axis});
-        if (axis <= std::ssize(extents)) {
-          add_node(graph, "Gather", {"extents", fmt::format("place {}", axis)}, fmt::format("axis {}", axis));
-        }
+        add_node(graph, "Gather", {"extents", fmt::format("place {}", axis)}, fmt::format("axis {}", axis));
       }
-      for (const std::int64_t number : {-1, 2, 3, 6, 12, 30}) {
+      for (const std::int64_t number : {-1, 0, 1, 2, 6, 30}) {
         add_constant(graph, std::to_string(number), {1}, {number});
       }
+      add_node(graph, "Mul", {"axis 2", "axis 3"}, "area");
       set_number(add_node(graph, "Concat", target, "target"), "axis", 0);
       add_node(graph, "Reshape", {"y", "target"}, "rows");
       add_node(graph, "Softmax", {"rows"}, "shares");
@@ -449,12 +448,25 @@ TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front o
                              {{3, 2, 0}, {"-1", "axis 3", "6"}, 6},       // no rows, another order
                              {{3, 0, 0}, {"-1", "axis 2", "axis 3"}, 5},  // 3 rows
                              {{0, 2, 5}, {"-1", "axis 1", "2", "axis 3"}, 5},
-                             {{0, 2, 0}, {"-1", "2", "axis 3"}, 5},  // an unknown number of rows
-                             {{0, 2, 0}, {"-1", "30"}, 30}}) {       // elements of a sample
+                             {{0, 2, 0}, {"-1", "2", "axis 3"}, 5},            // an unknown number of rows
+                             {{0, 2, 0}, {"-1", "axis 3", "2", "axis 1"}, 3},  // another order of unknown extents
+                             {{0, 2, 0}, {"-1", "axis 1", "axis 3", "2"}, 2},
+                             {{3, 2, 0}, {"-1", "6", "1", "0"}, 5},  // 0: the unknown extent of this axis
+                             {{3, 2, 0}, {"-1", "2", "1", "0"}, 5},
+                             {{0, 2, 0}, {"-1", "30"}, 30}}) {  // elements of a sample
     INFO(fmt::format("({}) as {}", fmt::join(extents, ", "), fmt::join(target, ", ")));
     const Tensor x = RandomStream(1).uniform({2, 3, 2, 5});
     const Tensor rows = x.reshaped({60 / last, last});
     CHECK(largest_difference(shares(extents, target, x).reshaped(rows.shape()), softmax(Variable(rows), 1).value()) <
           1e-6);
+  }
+  // nothing says whether these are rows
+  for (const auto& [extents, target] : std::vector<std::pair<std::vector<std::int64_t>, Names>>{
+           {{3, 0, 0}, {"-1", "area"}}, {{3, 0, 0}, {"-1", "axis 2"}}}) {
+    INFO(fmt::format("({}) as {}", fmt::join(extents, ", "), fmt::join(target, ", ")));
+    CHECK_THAT(error_of([&, &extents = extents, &target = target] {
+                 shares(extents, target, Tensor::ones({2, 3, 2, 5}));
+               }),
+               Catch::Contains("expected a target shape that says how many rows each sample has, got ("));
   }
 }

@@ -200,7 +200,7 @@ class ImportNode {
   SymbolicTensor reshaped(const SymbolicTensor& x, const std::vector<Extent>& extents,
                           const std::vector<Number>& numbers = {});
 
-  /// Whether a number of a shape is the unknown extent of an axis of samples of the first input.
+  /// Whether the number is the unknown extent of this axis of the samples of the first input.
   bool is_extent(const Number& number, std::int64_t axis) const {
     return number.kind == Number::Kind::unknown && !number.of.empty() &&
            origin(number.of, number.value) == origin(node.input(0), axis);

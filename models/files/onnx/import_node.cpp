@@ -270,9 +270,10 @@ SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<E
   for (const Extent extent : extents) target.push_back(extent.known() ? extent.value() : -1);
   if (!batch().merged()) fill_rest(x.shape(), numbers, target);
   const auto unknown = std::ranges::count(target, -1);
-  if (unknown <= 1) return layer<ReshapeLayer>({.target_shape = target}, {x});
-  // Unknown extents keep their order if both shapes have as many of them, and as many elements otherwise. If not, they
-  // are those of a value of the file, if the target says which. One of them follows from the others.
+  const bool unchanged = PartialShape(extents) == x.shape();  // unless several unknown extents change their order
+  if (unknown <= 1) return unchanged ? x : layer<ReshapeLayer>({.target_shape = target}, {x});
+  // Unknown extents keep their order if both shapes have as many of them, and as many elements otherwise, unless the
+  // target says that they are those of a value of the file. One of them follows from the others.
   std::vector<std::int64_t> axes;
   std::int64_t old_elements = 1, elements = 1;
   for (int i = 0; i < x.shape().rank(); ++i) {
@@ -280,7 +281,20 @@ SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<E
     old_elements *= x.shape()[i].known() ? x.shape()[i].value() : 1;
   }
   for (const std::int64_t extent : target) elements *= extent == -1 ? 1 : extent;
-  const bool in_order = std::ssize(axes) == unknown && elements == old_elements;
+  bool in_order = std::ssize(axes) == unknown && elements == old_elements;
+  if (in_order && !numbers.empty()) {  // unless the target names them all as those of one value, in another order
+    bool named = true, same = true;
+    std::string of;
+    for (std::size_t i = 0, next = 0; i < target.size(); ++i) {
+      if (target[i] != -1) continue;
+      const Number& number = numbers[i];
+      named = named && number.kind == Number::Kind::unknown && !number.of.empty() && (of.empty() || of == number.of);
+      same = same && is_extent(number, axes[next++] - 1);
+      of = number.of;
+    }
+    in_order = !named || same;
+  }
+  if (unchanged && in_order) return x;
   OperatorLayer::Options options{.function = std::string("ReshapeLike")};
   SymbolicTensor like = x;
   bool stay = true;  // whether all axes keep their positions

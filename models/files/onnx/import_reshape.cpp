@@ -137,8 +137,9 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
       if (!rows.known()) same = axis;
       continue;
     }
-    const Extent extent = old[static_cast<std::size_t>(axis < x.batch.at ? axis : axis - 1)];
-    number = extent.known() ? Number{extent.value()} : Number{-1, Kind::unknown};
+    const int of_sample = axis < x.batch.at ? axis : axis - 1;
+    const Extent extent = old[static_cast<std::size_t>(of_sample)];
+    number = extent.known() ? Number{extent.value()} : Number{of_sample, Kind::unknown, n.node.input(0)};
   }
   const auto open = [](const Number& number) { return !number.known() || number.value == -1; };
   check(same < 0 || std::ranges::none_of(numbers, open),
@@ -160,8 +161,8 @@ Target target_of(ImportNode& n, const ImportValue& x, std::vector<Number> number
   return target;
 }
 
-/// The rows behind the batch in front of axes that stay: the target names their unknown extents, in order. Nothing if
-/// it does not.
+/// The number of rows if the target is (-1, axes that stay ...): all unknown extents behind -1 are the last unknown
+/// ones of the input, in order. Nothing for other targets.
 std::optional<Extent> rows_before_named(const ImportNode& n, const Target& target, std::size_t at,
                                         const std::vector<Extent>& behind) {
   if (n.batch().merged() || product(target.behind).known()) return std::nullopt;
@@ -181,6 +182,23 @@ std::optional<Extent> rows_before_named(const ImportNode& n, const Target& targe
   return quotient(product(left), known);
 }
 
+/// Error unless a target of which nothing says whether it makes rows has the elements of the samples without rows.
+void check_without_rows(const std::vector<Extent>& old, const std::vector<Extent>& target) {
+  const auto of = [](const std::vector<Extent>& extents) {
+    std::int64_t unknown = 0;
+    Extent known(1);
+    for (const Extent extent : extents) {
+      if (extent.known()) known = known * extent;
+      if (!extent.known()) ++unknown;
+    }
+    return std::pair(known, unknown);
+  };
+  check(of(old) == of(target),
+        "expected a target shape that says how many rows each sample has, got ({}) beside the batch for samples ({}); "
+        "export the network with fixed extents",
+        fmt::join(target, ", "), fmt::join(old, ", "));
+}
+
 /// The extents of the rows that the target merges with the batch, (before, behind); 1 if there are none.
 std::pair<Extent, Extent> merged_rows(const ImportNode& n, const Target& target, const std::vector<Extent>& before,
                                       const std::vector<Extent>& behind) {
@@ -194,13 +212,18 @@ std::pair<Extent, Extent> merged_rows(const ImportNode& n, const Target& target,
   const Extent factor = target.factor ? Extent(*target.factor) : any;
   if (!right_known && factor.known() && rows_before.known()) rows_behind = quotient(factor, rows_before);
   if (!left_known && factor.known() && rows_behind.known()) rows_before = quotient(factor, rows_behind);
-  // steps of an unknown number become rows if the other axes stay
-  if (!right_known && !factor.known() && before.empty() && new_right.known() && !behind.empty() &&
-      new_right == product({behind.begin() + 1, behind.end()})) {
-    rows_behind = behind[0];
+  if (!right_known && !factor.known()) {
+    const auto before_named = rows_before_named(n, target, before.size(), behind);
+    if (before_named) {
+      rows_behind = *before_named;
+    } else if (before.empty() && new_right.known() && !behind.empty() &&
+               new_right == product({behind.begin() + 1, behind.end()})) {
+      rows_behind = behind[0];        // steps of an unknown number become rows if the other axes stay
+    } else if (!new_right.known()) {  // a known number of elements is checked when the model computes
+      check_without_rows(behind, target.behind);
+    }
   }
-  if (!right_known && !factor.known())
-    rows_behind = rows_before_named(n, target, before.size(), behind).value_or(rows_behind);
+  if (!left_known && !factor.known() && !new_left.known()) check_without_rows(before, target.before);
   check(rows_before == Extent(1) || rows_behind == Extent(1),
         "expected rows in front of the batch or behind it, got both; the model computes each sample separately");
   if (factor.known() && rows_before.known() && rows_behind.known() &&
@@ -230,9 +253,7 @@ void reshape_samples(ImportNode& n, const ImportValue& x, const std::vector<Numb
   std::vector<Extent> extents = target.before;
   if (batch.merged()) extents.push_back(batch.rows == Rows::before ? rows_before : rows_behind);
   extents.insert(extents.end(), target.behind.begin(), target.behind.end());
-  SymbolicTensor y = PartialShape(extents) == tensor.shape()
-                         ? tensor
-                         : n.reshaped(tensor, extents, batch.merged() ? std::vector<Number>{} : target.numbers);
+  SymbolicTensor y = n.reshaped(tensor, extents, batch.merged() ? std::vector<Number>{} : target.numbers);
   if (batch.merged() && batch.at > 0) {
     Integers dims{batch.at + 1};
     for (int i = 1; i <= y.shape().rank(); ++i) {
