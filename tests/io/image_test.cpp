@@ -1,5 +1,6 @@
 #include "framework/io/image.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "framework/kernels/memory/memory_pool.hpp"

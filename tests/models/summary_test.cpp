@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <optional>
 
 #include "framework/tensor/size_text.hpp"
@@ -123,46 +124,28 @@ TEST_CASE("the summary of a model with every kind of connection, in two widths")
         "extents\n");
 }
 
-/// While it exists, standard output is a terminal with some columns, or a file.
-class OtherOutput {
- public:
-  explicit OtherOutput(std::optional<unsigned short> columns) {
-    std::fflush(stdout);
-    stdout_ = dup(STDOUT_FILENO);
-    int end = -1;
-    winsize size{};
-    size.ws_row = 24;
-    size.ws_col = columns.value_or(0);
-    if (columns) {
-      REQUIRE(openpty(&terminal_, &end, nullptr, nullptr, &size) == 0);
-    } else {
-      end = open("/dev/null", O_WRONLY | O_CLOEXEC);  // NOLINT(cppcoreguidelines-pro-type-vararg)
-    }
-    REQUIRE(dup2(end, STDOUT_FILENO) == STDOUT_FILENO);
-    close(end);
-  }
-  OtherOutput(const OtherOutput&) = delete;
-  OtherOutput& operator=(const OtherOutput&) = delete;
-  ~OtherOutput() {
-    std::fflush(stdout);
-    dup2(stdout_, STDOUT_FILENO);
-    close(stdout_);
-    if (terminal_ >= 0) close(terminal_);
-  }
-
- private:
-  int stdout_ = -1, terminal_ = -1;
-};
+/// The text of f() while standard output is a terminal with some columns, or a device that is no terminal. The test is
+/// skipped if the system has no pseudo-terminals.
+std::string text_in(std::optional<unsigned short> columns, const std::function<std::string()>& f) {
+  int terminal = -1, end = -1;
+  const winsize size{.ws_row = 24, .ws_col = columns.value_or(0), .ws_xpixel = 0, .ws_ypixel = 0};
+  if (columns && openpty(&terminal, &end, nullptr, nullptr, &size) != 0) skip("no pseudo-terminals (/dev/pts)");
+  if (!columns) end = open("/dev/null", O_WRONLY | O_CLOEXEC);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+  std::fflush(stdout);
+  const int before = dup(STDOUT_FILENO);
+  dup2(end, STDOUT_FILENO);
+  const std::string text = f();
+  std::fflush(stdout);
+  dup2(before, STDOUT_FILENO);
+  for (const int descriptor : {terminal, end, before}) close(descriptor);
+  return text;
+}
 
 TEST_CASE("a summary is as wide as the terminal, at least 40 characters, and 98 characters in a file") {
   const Model model = test::model_with_everything();
-  const auto summary_in = [&](std::optional<unsigned short> columns) {
-    const OtherOutput output(columns);
-    return model.summary();
-  };
   for (const auto& [columns, width] : std::vector<std::pair<std::optional<unsigned short>, int>>{
            {std::nullopt, 98}, {60, 60}, {41, 41}, {40, 40}, {39, 40}, {1, 40}, {0, 80}}) {
-    const std::string found = summary_in(columns);
+    const std::string found = text_in(columns, [&] { return model.summary(); });
     INFO(width);
     CHECK(found == model.summary({.width = width}));
   }

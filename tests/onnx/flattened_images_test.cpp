@@ -1,4 +1,5 @@
 // load_onnx(): operators that read a flattened image. The file has its channels first, the layers have them last.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>

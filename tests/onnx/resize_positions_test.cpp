@@ -1,4 +1,5 @@
 // load_onnx(): Resize with every convention of coordinates, of one axis and of images, compared with its definition.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -23,7 +24,7 @@ struct ResizeNode {
   double outside = 0;
 };
 
-/// A model that resizes x (n, ...), whose unknown extents are 0. "sizes of x" stands for the extents of x.
+/// A model that resizes x (n, ...), whose unknown extents are 0. With sizes_of_x the sizes are the extents of x.
 Model model_of_resize(const Numbers& extents, const ResizeNode& resize, bool sizes_of_x = false) {
   const TemporaryFolder folder;
   const auto change = [&](xtape_onnx::ModelProto& file) {

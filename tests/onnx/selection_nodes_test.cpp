@@ -144,7 +144,7 @@ TEST_CASE("Gather takes positions of images and arrays as a number, a list or a 
 TEST_CASE("a constant is cut to an unknown extent of a value, along any of its axes but the batch") {
   struct Row {
     Positions constant;                // extents
-    std::optional<std::int64_t> axis;  // 0 if it is left out
+    std::optional<std::int64_t> axis;  // left out if empty; then it is axis 0
     std::string width = "width";       // the extent of x, or of rows that are merged with its batch
     std::int64_t start = 0, step = 1;
     std::string message = "";

@@ -160,7 +160,7 @@ TEST_CASE("ranks that disagree are told what differs before the first step") {
                "larger batch_size or fewer shards and ranks"));
 }
 
-TEST_CASE("each option that has to be the same on all ranks is compared") {
+TEST_CASE("options that differ on ranks are named with their values") {
   using Change = std::function<void(FitOptions&)>;
   const std::pair<std::string, Change> changes[] = {
       {"epochs of the run 2 on rank 0 and 3 on rank 1", [](FitOptions& o) { o.epochs = 3; }},
