@@ -30,11 +30,7 @@ xtape_onnx::ModelProto file_of_extents(const std::vector<ComputedNode>& nodes) {
   x.set_name("x");
   auto& tensor = *x.mutable_type()->mutable_tensor_type();
   tensor.set_elem_type(Proto::FLOAT);
-  for (const std::int64_t extent : {0, 3, 0, 4}) {
-    auto& dim = *tensor.mutable_shape()->add_dim();
-    if (extent > 0) dim.set_dim_value(extent);
-    if (extent == 0) dim.set_dim_param("unknown");
-  }
+  add_axes(*tensor.mutable_shape(), {0, 3, 0, 4});
   for (const std::int64_t number : {-1, 0, 1, 2, 3, 4, 5}) add_constant(graph, std::to_string(number), {1}, {number});
   add_constant(graph, "2^62", {1}, {std::int64_t{1} << 62});
   add_constant(graph, "1, 2", {2}, {1, 2});

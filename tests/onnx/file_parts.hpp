@@ -77,11 +77,31 @@ inline void set_number(xtape_onnx::NodeProto& node, const std::string& name, std
   attribute.set_i(number);
 }
 
-inline void set_order(xtape_onnx::NodeProto& node, const std::vector<std::int64_t>& order) {
+inline void set_list(xtape_onnx::NodeProto& node, const std::string& name, const std::vector<std::int64_t>& numbers) {
   auto& attribute = *node.add_attribute();
-  attribute.set_name("perm");
+  attribute.set_name(name);
   attribute.set_type(xtape_onnx::AttributeProto::INTS);
-  for (const std::int64_t axis : order) attribute.add_ints(axis);
+  for (const std::int64_t number : numbers) attribute.add_ints(number);
+}
+
+inline void set_order(xtape_onnx::NodeProto& node, const std::vector<std::int64_t>& order) {
+  set_list(node, "perm", order);
+}
+
+inline void set_text(xtape_onnx::NodeProto& node, const std::string& name, const std::string& text) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(xtape_onnx::AttributeProto::STRING);
+  attribute.set_s(text);
+}
+
+/// Adds axes to a shape. 0 stands for an unknown extent.
+inline void add_axes(xtape_onnx::TensorShapeProto& shape, const std::vector<std::int64_t>& extents) {
+  for (const std::int64_t extent : extents) {
+    auto& dim = *shape.add_dim();
+    if (extent > 0) dim.set_dim_value(extent);
+    if (extent == 0) dim.set_dim_param("unknown");
+  }
 }
 
 /// The outputs of a model in inference.

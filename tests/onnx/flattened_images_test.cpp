@@ -123,12 +123,7 @@ Row normalized(const Row& row) {
 TEST_CASE("operators read the elements of a flattened image in the order of the file") {
   const auto last_axis = [](NodeProto& node) { set_number(node, "axis", -1); };
   const auto text = [](const char* name, const char* value) {
-    return [=](NodeProto& node) {
-      auto& attribute = *node.add_attribute();
-      attribute.set_name(name);
-      attribute.set_type(xtape_onnx::AttributeProto::STRING);
-      attribute.set_s(value);
-    };
+    return [=](NodeProto& node) { set_text(node, name, value); };
   };
   const auto two_outputs = [](bool second) {
     return [second](NodeProto& node) {

@@ -32,10 +32,7 @@ inline xtape_onnx::ModelProto file_of_node(const std::string& type, const std::v
 }
 
 inline void set_text(xtape_onnx::ModelProto& file, const std::string& name, const std::string& value) {
-  auto& attribute = *file.mutable_graph()->mutable_node(1)->add_attribute();
-  attribute.set_name(name);
-  attribute.set_type(xtape_onnx::AttributeProto::STRING);
-  attribute.set_s(value);
+  set_text(*file.mutable_graph()->mutable_node(1), name, value);
 }
 
 inline void set_integers(xtape_onnx::ModelProto& file, const std::string& name, const Integers& values) {

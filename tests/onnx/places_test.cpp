@@ -14,10 +14,7 @@ Tensor with_scattered(const std::function<void(xtape_onnx::GraphProto&)>& consta
   const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
     constants(graph);
-    auto& how = *add_node(graph, "ScatterND", {"data", "indices", "updates"}, "scattered").add_attribute();
-    how.set_name("reduction");
-    how.set_type(xtape_onnx::AttributeProto::STRING);
-    how.set_s(reduction);
+    set_text(add_node(graph, "ScatterND", {"data", "indices", "updates"}, "scattered"), "reduction", reduction);
     set_number(add_node(graph, "Cast", {"scattered"}, "numbers"), "to", xtape_onnx::TensorProto::FLOAT);
     add_constant(graph, "rows", {1}, {0});
     set_number(add_node(graph, "ReduceSum", {"numbers", "rows"}, "sum"), "keepdims", 1);

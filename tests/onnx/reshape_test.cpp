@@ -414,11 +414,7 @@ TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front o
       auto& graph = *file.mutable_graph();
       auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
       shape.mutable_dim()->RemoveLast();
-      for (const std::int64_t extent : extents) {
-        auto& dim = *shape.add_dim();
-        if (extent > 0) dim.set_dim_value(extent);
-        if (extent == 0) dim.set_dim_param("unknown");
-      }
+      add_axes(shape, extents);
       add_node(graph, "Shape", {"x"}, "extents");
       for (const int axis : {1, 2, 3}) {
         add_constant(graph, fmt::format("place {}", axis), {1}, {axis});

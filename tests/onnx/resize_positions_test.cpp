@@ -32,10 +32,7 @@ Model model_of_resize(const Numbers& extents, const ResizeNode& resize, bool siz
     auto& graph = *file.mutable_graph();
     auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
     shape.clear_dim();
-    for (const std::int64_t extent : extents) {
-      if (extent > 0) shape.add_dim()->set_dim_value(extent);
-      if (extent == 0) shape.add_dim()->set_dim_param("unknown");
-    }
+    add_axes(shape, extents);
     add_node(graph, "Shape", {"x"}, "extents");
     if (!resize.scales.empty()) add_floats(graph, "scales", {std::ssize(resize.scales)}, resize.scales);
     if (!resize.sizes.empty()) add_constant(graph, "sizes", {std::ssize(resize.sizes)}, resize.sizes);
@@ -47,17 +44,13 @@ Model model_of_resize(const Numbers& extents, const ResizeNode& resize, bool siz
     if (!resize.sizes.empty()) node.add_input("sizes");
     if (sizes_of_x) node.add_input("extents");
     const auto text = [&](const char* name, const std::string& value) {
-      if (value.empty()) return;
-      auto& attribute = *node.add_attribute();
-      attribute.set_name(name);
-      attribute.set_type(xtape_onnx::AttributeProto::STRING);
-      attribute.set_s(value);
+      if (!value.empty()) set_text(node, name, value);
     };
     text("mode", resize.mode);
     text("coordinate_transformation_mode", resize.coordinates);
     text("nearest_mode", resize.rounding);
     text("keep_aspect_ratio_policy", resize.policy);
-    if (!resize.axes.empty()) set_order(node, resize.axes), node.mutable_attribute()->rbegin()->set_name("axes");
+    if (!resize.axes.empty()) set_list(node, "axes", resize.axes);
     if (resize.outside != 0) {
       auto& attribute = *node.add_attribute();
       attribute.set_name("extrapolation_value");

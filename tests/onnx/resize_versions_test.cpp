@@ -25,10 +25,7 @@ Model resizing(int opset, const std::string& type, const std::string& mode, floa
     auto& node = *graph.mutable_node(0);
     if (opset > 10) node.add_input("");
     node.add_input("scales");
-    auto& attribute = *node.add_attribute();
-    attribute.set_name("mode");
-    attribute.set_type(xtape_onnx::AttributeProto::STRING);
-    attribute.set_s(mode);
+    set_text(node, "mode", mode);
   };
   return load_onnx(file_with(folder, type, change), {.images = ImageAxes::channels_first});
 }

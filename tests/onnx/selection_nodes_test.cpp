@@ -27,27 +27,13 @@ Model model_of_selection(const Positions& extents, const std::function<void(xtap
     auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
     if (batch_axis) shape.mutable_dim()->RemoveLast();
     if (!batch_axis) shape.clear_dim();
-    for (const std::int64_t extent : extents) {
-      auto& dim = *shape.add_dim();
-      if (extent > 0) dim.set_dim_value(extent);
-      if (extent == 0) dim.set_dim_param("width");
-    }
-    if (image) {
-      set_order(*graph.mutable_node(0), Positions(extents.size() - 1, 1));
-      graph.mutable_node(0)->mutable_attribute(0)->set_name("kernel_shape");
-    }
+    add_axes(shape, extents);
+    if (image) set_list(*graph.mutable_node(0), "kernel_shape", Positions(extents.size() - 1, 1));
     add(graph);
     graph.mutable_output(0)->set_name("z");
   };
   return load_onnx(file_with(folder, image ? "MaxPool" : "Identity", change),
                    {.images = ImageAxes::channels_first, .batch_axis = batch_axis});
-}
-
-void set_mode(xtape_onnx::NodeProto& node, const std::string& mode) {
-  auto& attribute = *node.add_attribute();
-  attribute.set_name("mode");
-  attribute.set_type(xtape_onnx::AttributeProto::STRING);
-  attribute.set_s(mode);
 }
 
 }  // namespace
@@ -65,7 +51,8 @@ TEST_CASE("Pad copies the last element, mirrors, or continues with the other end
                 add_constant(graph, "last", {1}, {-1});
                 const Positions pads{before, behind}, all{0, 0, before, 0, 0, behind};
                 add_constant(graph, "pads", {axes ? 2 : 6}, axes ? pads : all);
-                set_mode(add_node(graph, "Pad", axes ? Names{"y", "pads", "", "last"} : Names{"y", "pads"}, "z"), mode);
+                set_text(add_node(graph, "Pad", axes ? Names{"y", "pads", "", "last"} : Names{"y", "pads"}, "z"),
+                         "mode", mode);
               });
             };
             const std::int64_t most = std::max(before, behind), needed = mode == "reflect" ? most + 1 : most;

@@ -25,10 +25,8 @@ struct WindowNode {
   bool ceil = false, counts_pads = false;
 };
 
-void set_list(xtape_onnx::NodeProto& node, const char* name, const Extents& values) {
-  if (values.empty()) return;
-  set_order(node, values);
-  node.mutable_attribute()->rbegin()->set_name(name);
+void set_unless_empty(xtape_onnx::NodeProto& node, const char* name, const Extents& values) {
+  if (!values.empty()) set_list(node, name, values);
 }
 
 /// A model of one node that reads x (n, 1, ...), whose unknown extents are 0. Kernels are ones.
@@ -39,11 +37,7 @@ Model model_of_window(const Extents& extents, const WindowNode& window) {
     auto& graph = *file.mutable_graph();
     auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
     shape.mutable_dim(1)->set_dim_value(1);
-    for (const std::int64_t extent : extents) {
-      auto& dim = *shape.add_dim();
-      if (extent > 0) dim.set_dim_value(extent);
-      if (extent == 0) dim.set_dim_param("width");
-    }
+    add_axes(shape, extents);
     auto& node = *graph.mutable_node(0);
     if (window.type.starts_with("Conv")) {
       Extents kernel{1, 1};
@@ -55,19 +49,14 @@ Model model_of_window(const Extents& extents, const WindowNode& window) {
     } else {
       set_list(node, "kernel_shape", window.size);
     }
-    set_list(node, "strides", window.strides);
-    set_list(node, "pads", window.pads);
-    set_list(node, "dilations", window.dilations);
-    set_list(node, "output_shape", window.output_shape);
-    set_list(node, "output_padding", window.output_padding);
+    set_unless_empty(node, "strides", window.strides);
+    set_unless_empty(node, "pads", window.pads);
+    set_unless_empty(node, "dilations", window.dilations);
+    set_unless_empty(node, "output_shape", window.output_shape);
+    set_unless_empty(node, "output_padding", window.output_padding);
     if (window.ceil) set_number(node, "ceil_mode", 1);
     if (window.counts_pads) set_number(node, "count_include_pad", 1);
-    if (!window.auto_pad.empty()) {
-      auto& attribute = *node.add_attribute();
-      attribute.set_name("auto_pad");
-      attribute.set_type(xtape_onnx::AttributeProto::STRING);
-      attribute.set_s(window.auto_pad);
-    }
+    if (!window.auto_pad.empty()) set_text(node, "auto_pad", window.auto_pad);
   };
   return load_onnx(file_with(folder, window.type, change), {.images = ImageAxes::channels_first});
 }
