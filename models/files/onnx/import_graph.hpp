@@ -25,6 +25,8 @@ struct Number {
   Kind kind = Kind::known;
   std::string of = "";  ///< for an unknown extent the name of the value that has it; "" if it was computed from others
   bool known() const { return kind == Kind::known; }
+  /// Whether it is the unknown extent of a value of the file.
+  bool named() const { return kind == Kind::unknown && !of.empty(); }
 };
 
 /// Rows of a value whose batch axis in the file is the product of the batch and an axis of samples: rows of a matrix or
@@ -202,8 +204,7 @@ class ImportNode {
 
   /// Whether the number is the unknown extent of this axis of the samples of the first input.
   bool is_extent(const Number& number, std::int64_t axis) const {
-    return number.kind == Number::Kind::unknown && !number.of.empty() &&
-           origin(number.of, number.value) == origin(node.input(0), axis);
+    return number.named() && origin(number.of, number.value) == origin(node.input(0), axis);
   }
 
   /// An axis of the file as an axis of the tensor, counted with the batch axis 0. Error for the batch axis.

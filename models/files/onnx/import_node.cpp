@@ -203,7 +203,7 @@ std::pair<SymbolicTensor, std::int64_t> ImportNode::axis_with(const Number& exte
 
 SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainable, const Number& extent,
                                            std::int64_t axis) {
-  check(is_floating(constant.dtype()) && extent.kind == Number::Kind::unknown && !extent.of.empty(),
+  check(is_floating(constant.dtype()) && extent.named(),
         "expected a floating constant and the extent of a value, got a constant of {} and {}", constant.dtype(),
         extent.known() ? fmt::format("the number {}", extent.value) : "an extent that was computed");
   const auto [tensor, from] = axis_with(extent);
@@ -253,7 +253,7 @@ void ImportNode::fill_rest(const PartialShape& x, const std::vector<Number>& num
   std::optional<std::size_t> rest;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (numbers[i].kind == Number::Kind::unknown) {
-      if (numbers[i].of.empty() || !named.insert(origin(numbers[i].of, numbers[i].value)).second) return;
+      if (!numbers[i].named() || !named.insert(origin(numbers[i].of, numbers[i].value)).second) return;
     } else if (target[i] == -1) {
       if (rest) return;
       rest = i;
@@ -288,7 +288,7 @@ SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<E
     for (std::size_t i = 0, next = 0; i < target.size(); ++i) {
       if (target[i] != -1) continue;
       const Number& number = numbers[i];
-      named = named && number.kind == Number::Kind::unknown && !number.of.empty() && (of.empty() || of == number.of);
+      named = named && number.named() && (of.empty() || of == number.of);
       same = same && is_extent(number, axes[next++] - 1);
       of = number.of;
     }
@@ -305,7 +305,7 @@ SymbolicTensor ImportNode::reshaped(const SymbolicTensor& x, const std::vector<E
     std::int64_t axis = in_order ? axes[next++] : 0;
     if (!in_order) {
       const Number number = i < numbers.size() ? numbers[i] : Number{};
-      if (number.kind != Number::Kind::unknown || number.of.empty() || (!of.empty() && number.of != of)) continue;
+      if (!number.named() || (!of.empty() && number.of != of)) continue;
       of = number.of;
       std::tie(like, axis) = axis_with(number);
     }
