@@ -42,10 +42,11 @@ Model two_stages() {
   return Model(input, Dense({.units = 5, .name = "fc"})(GlobalAveragePooling2D()(x)), {.seed = 2});
 }
 
-/// The identity of a parameter, with a gradient that is too large by a factor.
+/// The identity of a parameter, with a gradient that is too large by a factor, which may be another in float32.
 class WrongGradient final : public Layer {
  public:
-  explicit WrongGradient(double factor) : Layer("wrong"), factor_(factor) {}
+  explicit WrongGradient(double factor) : WrongGradient(factor, factor) {}
+  WrongGradient(double factor, double in_float32) : Layer("wrong"), factor_(factor), in_float32_(in_float32) {}
   std::string type() const override { return "WrongGradient"; }
   std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
   std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
@@ -53,12 +54,12 @@ class WrongGradient final : public Layer {
   }
   std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
     const Variable shift = parameter(pass, "shift");
-    return {inputs[0] +
-            record("shift", shift.value(), {{shift, [f = factor_](const Variable& dy) { return dy * f; }}})};
+    const double factor = shift.dtype() == DType::float32 ? in_float32_ : factor_;
+    return {inputs[0] + record("shift", shift.value(), {{shift, [=](const Variable& dy) { return dy * factor; }}})};
   }
 
  private:
-  double factor_;
+  double factor_, in_float32_;
 };
 
 /// Adds 1e-9 * faint, whose gradient is 0, and has a parameter that it does not use.
@@ -150,25 +151,11 @@ TEST_CASE("the model check names the one parameter whose gradient is wrong by 0.
 }
 
 TEST_CASE("the model check names a parameter whose gradient is wrong in float32 alone") {
-  class Narrow final : public Layer {
-   public:
-    Narrow() : Layer("narrow") {}
-    std::string type() const override { return "Narrow"; }
-    std::vector<TensorSpec> output_specs(const std::vector<TensorSpec>& inputs) const override { return {inputs[0]}; }
-    std::vector<ParameterSpec> parameter_specs(const std::vector<TensorSpec>& inputs) const override {
-      return {{"shift", {inputs[0].shape[-1]}, zeros()}};
-    }
-    std::vector<Variable> call(const std::vector<Variable>& inputs, ForwardPass& pass) const override {
-      const Variable shift = parameter(pass, "shift");
-      const double factor = shift.dtype() == DType::float32 ? 1.5 : 1;
-      return {inputs[0] + record("shift", shift.value(), {{shift, [=](const Variable& dy) { return dy * factor; }}})};
-    }
-  };
   const auto input = Input({6, 6, 2});
-  const auto x = std::make_shared<Narrow>()->connect_one({Flatten()(input)});
+  const auto x = std::make_shared<WrongGradient>(1, 1.5)->connect_one({Flatten()(input)});
   const GradientReport report = check_on_data(Model(input, Dense({.units = 3})(x), {.seed = 1}), 3);
   REQUIRE(report.problems.size() == 1);
-  CHECK(report.problems[0] == "narrow/shift: the gradient in float32 is off by 0.5 of its norm");
+  CHECK(report.problems[0] == "wrong/shift: the gradient in float32 is off by 0.5 of its norm");
 }
 
 TEST_CASE("the model check rejects what it cannot check") {

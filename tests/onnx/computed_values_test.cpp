@@ -22,15 +22,9 @@ struct ComputedNode {
 
 /// A file with x (n, 3, height, 4), lists of its extents, numbers as constants, and nodes.
 xtape_onnx::ModelProto file_of_extents(const std::vector<ComputedNode>& nodes) {
-  xtape_onnx::ModelProto file;
-  file.set_ir_version(8);
-  file.add_opset_import()->set_version(17);
+  xtape_onnx::ModelProto file = file_with_input(17);
   auto& graph = *file.mutable_graph();
-  auto& x = *graph.add_input();
-  x.set_name("x");
-  auto& tensor = *x.mutable_type()->mutable_tensor_type();
-  tensor.set_elem_type(Proto::FLOAT);
-  add_axes(*tensor.mutable_shape(), {0, 3, 0, 4});
+  add_axes(shape_of_input(graph), {0, 3, 0, 4});
   for (const std::int64_t number : {-1, 0, 1, 2, 3, 4, 5}) add_constant(graph, std::to_string(number), {1}, {number});
   add_constant(graph, "2^62", {1}, {std::int64_t{1} << 62});
   add_constant(graph, "1, 2", {2}, {1, 2});
@@ -254,13 +248,7 @@ TEST_CASE("the shape of samples that are merged with rows has the rows as a fact
   for (const auto& [target, expected] : std::vector<std::pair<Integers, std::string>>{
            {{-1, 12}, "4 n, 12"}, {{-1, 4, 3}, "4 n, 4, 3"}, {{-1}, "48 n"}, {{-1, 4, 12}, "n, 4, 12"}}) {
     auto file = file_of_extents({{"Reshape", {"x", "target"}, "z"}, {"Shape", {"z"}}});
-    file.mutable_graph()
-        ->mutable_input(0)
-        ->mutable_type()
-        ->mutable_tensor_type()
-        ->mutable_shape()
-        ->mutable_dim(2)
-        ->set_dim_value(4);
+    shape_of_input(*file.mutable_graph()).mutable_dim(2)->set_dim_value(4);
     add_constant(*file.mutable_graph(), "target", {std::ssize(target)}, target);
     CHECK(computed_value(file) == expected);
   }

@@ -48,20 +48,38 @@ inline xtape_onnx::NodeProto& add_node(xtape_onnx::GraphProto& graph, const std:
   return node;
 }
 
+/// A file whose graph has the input x of float32, without axes.
+inline xtape_onnx::ModelProto file_with_input(int opset) {
+  xtape_onnx::ModelProto file;
+  file.set_ir_version(8);
+  file.add_opset_import()->set_version(opset);
+  auto& input = *file.mutable_graph()->add_input();
+  input.set_name("x");
+  input.mutable_type()->mutable_tensor_type()->set_elem_type(xtape_onnx::TensorProto::FLOAT);
+  return file;
+}
+
+inline xtape_onnx::TensorShapeProto& shape_of_input(xtape_onnx::GraphProto& graph) {
+  return *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+}
+
+/// Adds axes to a shape. 0 stands for an unknown extent.
+inline void add_axes(xtape_onnx::TensorShapeProto& shape, const std::vector<std::int64_t>& extents) {
+  for (const std::int64_t extent : extents) {
+    auto& dim = *shape.add_dim();
+    if (extent > 0) dim.set_dim_value(extent);
+    if (extent == 0) dim.set_dim_param("unknown");
+  }
+}
+
 /// A file with one node; `change` may change it before it is written.
 inline std::filesystem::path file_with(
     const TemporaryFolder& folder, const std::string& type,
     const std::function<void(xtape_onnx::ModelProto&)>& change = [](auto&) {}) {
-  xtape_onnx::ModelProto file;
-  file.set_ir_version(8);
-  file.add_opset_import()->set_version(17);
+  xtape_onnx::ModelProto file = file_with_input(17);
   auto& graph = *file.mutable_graph();
-  auto& input = *graph.add_input();
-  input.set_name("x");
-  auto& tensor = *input.mutable_type()->mutable_tensor_type();
-  tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
-  tensor.mutable_shape()->add_dim()->set_dim_param("n");
-  tensor.mutable_shape()->add_dim()->set_dim_value(3);
+  shape_of_input(graph).add_dim()->set_dim_param("n");
+  shape_of_input(graph).add_dim()->set_dim_value(3);
   add_node(graph, type, {"x"}, "y").set_name("only");
   graph.add_output()->set_name("y");
   change(file);
@@ -93,15 +111,6 @@ inline void set_text(xtape_onnx::NodeProto& node, const std::string& name, const
   attribute.set_name(name);
   attribute.set_type(xtape_onnx::AttributeProto::STRING);
   attribute.set_s(text);
-}
-
-/// Adds axes to a shape. 0 stands for an unknown extent.
-inline void add_axes(xtape_onnx::TensorShapeProto& shape, const std::vector<std::int64_t>& extents) {
-  for (const std::int64_t extent : extents) {
-    auto& dim = *shape.add_dim();
-    if (extent > 0) dim.set_dim_value(extent);
-    if (extent == 0) dim.set_dim_param("unknown");
-  }
 }
 
 /// The outputs of a model in inference.

@@ -41,8 +41,7 @@ Model model_of_flat(const FlatRow& row) {
                              [&](xtape_onnx::ModelProto& file) {
                                file.mutable_opset_import(0)->set_version(20);
                                auto& graph = *file.mutable_graph();
-                               auto& shape =
-                                   *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+                               auto& shape = shape_of_input(graph);
                                shape.mutable_dim(1)->set_dim_value(2);
                                for (const int extent : {3, 4}) shape.add_dim()->set_dim_value(extent);
                                std::vector<float> vector;

@@ -30,16 +30,9 @@ void add_operand(xtape_onnx::NodeProto& node, xtape_onnx::GraphProto& graph, con
 
 /// A file with the input "x" (n, 4, 6, 8), a node of this type, and a pooling of its output if `pooled`.
 xtape_onnx::ModelProto file_with(const std::string& type, int inputs, bool pooled, const Change& change) {
-  xtape_onnx::ModelProto file;
-  file.set_ir_version(8);
-  file.add_opset_import()->set_version(20);
+  xtape_onnx::ModelProto file = test::file_with_input(20);
   auto& graph = *file.mutable_graph();
-  auto& x = *graph.add_input();
-  x.set_name("x");
-  auto& tensor = *x.mutable_type()->mutable_tensor_type();
-  tensor.set_elem_type(Proto::FLOAT);
-  tensor.mutable_shape()->add_dim()->set_dim_param("n");
-  for (const std::int64_t extent : {4, 6, 8}) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
+  test::add_axes(test::shape_of_input(graph), {0, 4, 6, 8});
   auto& node = *graph.add_node();
   node.set_name("tested");
   node.set_op_type(type);

@@ -17,7 +17,7 @@ Model model_of(const std::string& type, const Names& inputs, const std::function
   return load_onnx(file_with(folder, "Transpose", [&](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
     file.mutable_opset_import(0)->set_version(20);
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     shape.mutable_dim(1)->set_dim_value(2);
     shape.add_dim()->set_dim_value(4);
     set_order(*graph.mutable_node(0), {1, 0, 2});
@@ -113,7 +113,7 @@ TEST_CASE("Dropout and Slice read a batch that is merged with another axis") {
   for (const bool cut : {false, true}) {
     const Model model = load_onnx(file_with(folder, "Reshape", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(1)->set_dim_value(2);
       shape.add_dim()->set_dim_value(4);
       add_constant(graph, "rows", {2}, {-1, 4});
@@ -148,7 +148,7 @@ std::filesystem::path file_of_nodes(const TemporaryFolder& folder, std::int64_t 
   return file_with(folder, "Transpose", [&](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
     file.mutable_opset_import(0)->set_version(20);
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     if (samples > 0) shape.mutable_dim(0)->set_dim_value(samples);
     shape.mutable_dim(1)->set_dim_value(2);
     for (const std::int64_t extent : {3, 4}) shape.add_dim()->set_dim_value(extent);

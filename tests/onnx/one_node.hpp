@@ -12,15 +12,9 @@ using Integers = std::vector<std::int64_t>;
 /// A graph with the input "x" (2, 4, 4, 3), constants, the shape of x "shape", and one node of the given
 /// type, which reads `inputs` and writes "y".
 inline xtape_onnx::ModelProto file_of_node(const std::string& type, const std::vector<std::string>& inputs) {
-  xtape_onnx::ModelProto file;
-  file.set_ir_version(8);
-  file.add_opset_import()->set_version(17);
+  xtape_onnx::ModelProto file = file_with_input(17);
   auto& graph = *file.mutable_graph();
-  auto& x = *graph.add_input();
-  x.set_name("x");
-  auto& tensor = *x.mutable_type()->mutable_tensor_type();
-  tensor.set_elem_type(xtape_onnx::TensorProto::FLOAT);
-  for (const std::int64_t extent : {2, 4, 4, 3}) tensor.mutable_shape()->add_dim()->set_dim_value(extent);
+  add_axes(shape_of_input(graph), {2, 4, 4, 3});
   add_constant(graph, "numbers", {4});
   add_constant(graph, "image", {2, 4, 4, 3});
   add_constant(graph, "kernel", {4, 4, 1, 1});

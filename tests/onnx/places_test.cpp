@@ -99,7 +99,7 @@ TEST_CASE("Gather at the numbers of the samples gives elements of each sample") 
   const auto gathered = [&](const Row& row) {
     const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(0)->set_dim_param("n");
       shape.add_dim()->set_dim_value(2);
       add_constant(graph, "all", {1}, {-1});
@@ -159,7 +159,7 @@ TEST_CASE("Gather from all axes of a batch of 1 gives the elements at the positi
   const auto gathered = [&](const Integers& positions, std::int64_t samples) {
     const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(0)->set_dim_value(samples);
       shape.add_dim()->set_dim_value(2);
       add_constant(graph, "all", {1}, {-1});

@@ -64,7 +64,7 @@ Model model_of_node(const std::string& type, const Shape& shape, bool image,
   const auto change = [&](xtape_onnx::ModelProto& file) {
     file.mutable_opset_import(0)->set_version(opset);
     auto& graph = *file.mutable_graph();
-    auto& extents = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& extents = shape_of_input(graph);
     for (int axis = 1; axis < shape.rank(); ++axis) {
       (axis == 1 ? extents.mutable_dim(1) : extents.add_dim())->set_dim_value(shape[axis]);
     }

@@ -17,7 +17,7 @@ TEST_CASE("several unknown extents of a Reshape are those of the value that the 
   const auto split_file = [&](const std::vector<std::int64_t>& numbers) {
     return file_with(folder, "Shape", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
       const auto add_integers = [&](const char* name, const std::vector<std::int64_t>& values) {
         auto& target = *graph.add_initializer();
@@ -58,7 +58,7 @@ TEST_CASE("an extent of -1 beside all unknown extents of the value is the number
   const auto steps_file = [&](const std::string& named, bool batch_first) {
     return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.add_dim()->set_dim_value(2);
       shape.add_dim()->set_dim_param("width");
       add_constant(graph, "first", {1}, {0});
@@ -108,7 +108,7 @@ TEST_CASE("a batch of a fixed size on another axis than the first stays there if
       // (n, 2, 3, 4) becomes (4, n, 2, 3), (4, n, 6), (4 n, 6), and (4, n, 6) again
       const Model model = load_onnx(file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
         auto& graph = *file.mutable_graph();
-        auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+        auto& shape = shape_of_input(graph);
         shape.clear_dim();
         for (const std::int64_t extent : {samples, std::int64_t{2}, std::int64_t{3}, std::int64_t{4}}) {
           shape.add_dim()->set_dim_value(extent);
@@ -134,7 +134,7 @@ TEST_CASE("Unsqueeze and Squeeze keep the order of unknown extents") {
   for (const std::string type : {"Squeeze", "Unsqueeze"}) {
     const Model model = load_onnx(file_with(folder, type, [](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(1)->set_dim_value(1);
       for (const char* extent : {"height", "width"}) shape.add_dim()->set_dim_param(extent);
       auto& axes = *graph.add_initializer();
@@ -154,7 +154,7 @@ TEST_CASE("unknown extents that keep their axes are not read from another value"
   for (const std::int64_t axis : {1, 3}) {
     const Model model = load_onnx(file_with(folder, "Squeeze", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(1)->set_dim_param("height");
       for (int i = 0; i < 2; ++i) shape.add_dim()->set_dim_param("width");
       shape.mutable_dim(static_cast<int>(axis))->set_dim_value(1);
@@ -194,7 +194,7 @@ TEST_CASE("0 in the target of a Reshape keeps the batch with the rows that are m
   const auto result = [&](const std::vector<std::int64_t>& target, const char* batch) {
     const auto path = file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       if (batch) shape.mutable_dim(0)->set_dim_param(batch);
       if (!batch) shape.mutable_dim(0)->set_dim_value(2);
       shape.add_dim()->set_dim_value(2);
@@ -232,7 +232,7 @@ TEST_CASE("0 in the target of a Reshape keeps its axis on either side of the bat
   const auto file = [&](bool moved, const Numbers& target, bool allow_zero = false) {
     return file_with(folder, "Transpose", [&](xtape_onnx::ModelProto& model) {
       auto& graph = *model.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(1)->set_dim_value(2);
       for (const std::int64_t extent : {3, 4}) shape.add_dim()->set_dim_value(extent);
       set_order(*graph.mutable_node(0), moved ? Numbers{1, 0, 2, 3} : Numbers{0, 1, 2, 3});
@@ -275,7 +275,7 @@ TEST_CASE("rows of an unknown number are merged with the batch and separated aga
   const auto file = [&](const Names& rows, const std::vector<std::int64_t>& again) {
     return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& model) {
       auto& graph = *model.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim(1)->set_dim_param("height");
       for (const std::int64_t extent : {2, 3}) shape.add_dim()->set_dim_value(extent);
       for (const std::int64_t number : {-1, 0, 1, 2, 3, 6}) add_constant(graph, std::to_string(number), {1}, {number});
@@ -333,7 +333,7 @@ std::filesystem::path file_of_parts(const TemporaryFolder& folder,
                                     const std::vector<std::pair<std::string, std::int64_t>>& parts) {
   return file_with(folder, "Identity", [&](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     for (const char* extent : {"a", "b", "c"}) shape.add_dim()->set_dim_param(extent);
     add_constant(graph, "all", {3}, {0, 3, -1});
     set_order(add_node(graph, "Transpose", {"y"}, "turned"), {0, 3, 4, 1, 2});
@@ -377,7 +377,7 @@ TEST_CASE("an extent of -1 is known behind a Transpose without an order, which r
   // (n, 3, 2, width) becomes (width, 2, 3, n) and (width, -1, n)
   const Model model = load_onnx(file_with(folder, "Identity", [](xtape_onnx::ModelProto& file) {
     auto& graph = *file.mutable_graph();
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     shape.add_dim()->set_dim_value(2);
     shape.add_dim()->set_dim_param("width");
     add_constant(graph, "0", {1}, {0});
@@ -412,7 +412,7 @@ TEST_CASE("an unknown extent that a Reshape names stays, and the axes in front o
   const auto shares = [&](const std::vector<std::int64_t>& extents, const Names& target, const Tensor& x) {
     const auto path = file_with(folder, "Relu", [&](xtape_onnx::ModelProto& file) {
       auto& graph = *file.mutable_graph();
-      auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+      auto& shape = shape_of_input(graph);
       shape.mutable_dim()->RemoveLast();
       add_axes(shape, extents);
       add_node(graph, "Shape", {"x"}, "extents");

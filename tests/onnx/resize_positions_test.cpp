@@ -30,7 +30,7 @@ Model model_of_resize(const Numbers& extents, const ResizeNode& resize, bool siz
   const auto change = [&](xtape_onnx::ModelProto& file) {
     file.mutable_opset_import(0)->set_version(resize.opset);
     auto& graph = *file.mutable_graph();
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     shape.clear_dim();
     add_axes(shape, extents);
     add_node(graph, "Shape", {"x"}, "extents");

@@ -17,7 +17,7 @@ Model resizing(int opset, const std::string& type, const std::string& mode, floa
   const auto change = [&](xtape_onnx::ModelProto& file) {
     file.mutable_opset_import(0)->set_version(opset);
     auto& graph = *file.mutable_graph();
-    auto& extents = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& extents = shape_of_input(graph);
     extents.mutable_dim(1)->set_dim_value(1);
     for (const int extent : {3, 4}) extents.add_dim()->set_dim_value(extent);
     add_constant(graph, "scales", {4});

@@ -24,7 +24,7 @@ Model model_of_selection(const Positions& extents, const std::function<void(xtap
   const auto change = [&](xtape_onnx::ModelProto& file) {
     file.mutable_opset_import(0)->set_version(19);
     auto& graph = *file.mutable_graph();
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     if (batch_axis) shape.mutable_dim()->RemoveLast();
     if (!batch_axis) shape.clear_dim();
     add_axes(shape, extents);

@@ -35,7 +35,7 @@ Model model_of_window(const Extents& extents, const WindowNode& window) {
   const auto change = [&](xtape_onnx::ModelProto& file) {
     file.mutable_opset_import(0)->set_version(19);
     auto& graph = *file.mutable_graph();
-    auto& shape = *graph.mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    auto& shape = shape_of_input(graph);
     shape.mutable_dim(1)->set_dim_value(1);
     add_axes(shape, extents);
     auto& node = *graph.mutable_node(0);

@@ -45,61 +45,66 @@ TEST_CASE("a loss that is not finite on one rank changes nothing on any rank") {
   }
 }
 
-TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing on any") {
-  for (const int rank : {0, 3}) {
-    std::vector<std::string> messages(4);
-    std::vector<std::vector<Tensor>> weights(4);
+namespace {
+
+/// The messages of four ranks that train with options of their own, and their weights after it.
+struct FailedRanks {
+  std::vector<std::string> messages = std::vector<std::string>(4);
+  std::vector<std::vector<Tensor>> weights = std::vector<std::vector<Tensor>>(4);
+
+  explicit FailedRanks(const std::function<void(FitOptions&, int rank)>& change) {
     run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
       const auto own = static_cast<std::size_t>(communicator->rank());
       Model model = stateful_model();
       FitOptions options = stateful_options();
-      options.metrics = {{Metric(
-                              "failing",
-                              [&](const Tensor&, const Tensor&, const Tensor&) {
-                                check(communicator->rank() != rank, "out of luck");
-                                return f64({1}, {1});
-                              },
-                              [](const Tensor&) { return 1.0; }),
-                          "kind"}};
+      change(options, communicator->rank());
       options.distributed.communicator = communicator;
       Adam adam(model.parameters());
       try {
         fit(model, adam, stateful_data(53), options);
       } catch (const Error& error) {
         messages[own] = error.what();
+      } catch (int thrown) {
+        messages[own] = fmt::format("thrown: {}", thrown);
       }
       weights[own] = values_of(model);
     });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a rank that throws ends all ranks with its reason and changes nothing on any") {
+  for (const int failing : {0, 3}) {
+    const FailedRanks ranks([failing](FitOptions& options, int rank) {
+      options.metrics = {{Metric(
+                              "failing",
+                              [=](const Tensor&, const Tensor&, const Tensor&) {
+                                check(rank != failing, "out of luck");
+                                return f64({1}, {1});
+                              },
+                              [](const Tensor&) { return 1.0; }),
+                          "kind"}};
+    });
     for (std::size_t r = 0; r < 4; ++r) {
-      INFO(messages[r]);
-      CHECK_THAT(messages[r], Contains("out of luck"));
-      if (r != static_cast<std::size_t>(rank)) CHECK_THAT(messages[r], Contains(fmt::format("rank {}", rank)));
-      check_identical(values_of(stateful_model()), weights[r]);
+      INFO(ranks.messages[r]);
+      CHECK_THAT(ranks.messages[r], Contains("out of luck"));
+      if (r != static_cast<std::size_t>(failing)) {
+        CHECK_THAT(ranks.messages[r], Contains(fmt::format("rank {}", failing)));
+      }
+      check_identical(values_of(stateful_model()), ranks.weights[r]);
     }
   }
 }
 
 TEST_CASE("a rank that throws something else than an exception ends all ranks") {
-  std::vector<std::string> messages(4);
-  run_on_threads(4, [&](const std::shared_ptr<Communicator>& communicator) {
-    const auto own = static_cast<std::size_t>(communicator->rank());
-    Model model = stateful_model();
-    FitOptions options = stateful_options();
-    options.callbacks = {at_batch_end([&](TrainingState&) {
-      if (own == 2) throw 7;
+  const FailedRanks ranks([](FitOptions& options, int rank) {
+    options.callbacks = {at_batch_end([rank](TrainingState&) {
+      if (rank == 2) throw 7;
     })};
-    options.distributed.communicator = communicator;
-    Adam adam(model.parameters());
-    try {
-      fit(model, adam, stateful_data(53), options);
-    } catch (const Error& error) {
-      messages[own] = error.what();
-    } catch (int thrown) {
-      messages[own] = fmt::format("thrown: {}", thrown);
-    }
   });
-  for (const std::size_t r : {0U, 1U, 3U}) CHECK_THAT(messages[r], Contains("rank 2: an exception"));
-  CHECK(messages[2] == "thrown: 7");
+  for (const std::size_t r : {0U, 1U, 3U}) CHECK_THAT(ranks.messages[r], Contains("rank 2: an exception"));
+  CHECK(ranks.messages[2] == "thrown: 7");
 }
 
 TEST_CASE("ranks that disagree are told what differs before the first step") {
@@ -171,8 +176,7 @@ TEST_CASE("options that differ on ranks are named with their values") {
       {"steps_per_epoch 0 on rank 0 and 2 on rank 1", [](FitOptions& o) { o.steps_per_epoch = 2; }},
       {"initial_epoch by the optimizer's steps on rank 0 and 1 on rank 1", [](FitOptions& o) { o.initial_epoch = 1; }},
       {"augmentation flip true, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 0 and "
-       "flip "
-       "false, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 1",
+       "flip false, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 1",
        [](FitOptions& o) { o.augmentation.horizontal_flip = false; }},
       {"validation samples 19 on rank 0 and 18 on rank 1", [](FitOptions& o) { o.validation = stateful_data(18, 7); }},
       {"validation targets and first sample ", [](FitOptions& o) { o.validation = stateful_data(19, 8); }},

@@ -393,10 +393,10 @@ TEST_CASE("evaluate and predict and recalibrate_batch_norm on ranks give the bit
   }
   const Dataset few = stateful_data(3);  // of 8 ranks, most have no sample
   const std::vector<Tensor> of_few = predict_all(model, few, 12, {.shards = 8});
+  std::mutex one_at_a_time;
   run_on_threads(8, [&](const auto& communicator) {
     const std::vector<Tensor> predicted =
         predict_all(stateful_model(), few, 12, {.communicator = communicator, .shards = 8});
-    static std::mutex one_at_a_time;
     const std::lock_guard lock(one_at_a_time);
     check_identical(of_few, predicted);
   });

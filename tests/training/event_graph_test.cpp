@@ -12,6 +12,13 @@ namespace {
 
 using namespace xtape_tensorboard;
 
+GraphDef graph_of(const Model& model) {
+  Event event;
+  GraphDef graph;
+  REQUIRE((event.ParseFromString(events::graph({2}, model)) && graph.ParseFromString(event.graph_def())));
+  return graph;
+}
+
 TEST_CASE("the graph has a node for each call of a layer, and groups for inner models") {
   const auto inner_input = Input({4}, {.name = "features"});
   const auto shared = Dense({.units = 4, .name = "shared"});
@@ -21,10 +28,7 @@ TEST_CASE("the graph has a node for each call of a layer, and groups for inner m
   const auto y = inner(x);
   const auto z = Add({.name = "sum"})({x, y});
   const Model model({input}, {z, inner(z)}, {.name = "outer"});
-  Event event;
-  REQUIRE(event.ParseFromString(events::graph({2}, model)));
-  GraphDef graph;
-  REQUIRE(graph.ParseFromString(event.graph_def()));
+  const GraphDef graph = graph_of(model);
   std::map<std::string, std::string> nodes;
   for (const auto& node : graph.node()) {
     nodes[node.name()] = fmt::format("{} ({})", node.op(), fmt::join(node.input(), ", "));
@@ -48,9 +52,7 @@ TEST_CASE("the graph has a node for each call of a layer, and groups for inner m
 
 TEST_CASE("the nodes of a graph have the types of their values") {
   const auto types_of = [](const Model& model) {
-    Event event;
-    GraphDef graph;
-    REQUIRE((event.ParseFromString(events::graph({2}, model)) && graph.ParseFromString(event.graph_def())));
+    const GraphDef graph = graph_of(model);
     std::vector<DataType> types;
     for (const auto& node : graph.node()) types.push_back(node.attr().at("dtype").type());
     return types;
