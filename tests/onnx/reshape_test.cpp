@@ -65,9 +65,15 @@ TEST_CASE("an extent of -1 beside all unknown extents of the value is the number
       add_constant(graph, "last", {1}, {3});
       add_constant(graph, "rest", {1}, {-1});
       add_constant(graph, "kernel", {6, 4});
+      add_floats(graph, "zeros", {3, 1, 1}, {0, 0, 0});
+      add_floats(graph, "most", {}, {1000});
       add_node(graph, "Relu", {"y"}, "positive");
+      set_list(add_node(graph, "ReduceMax", {"y"}, "largest"), "axes", {3});
+      add_node(graph, "Add", {"zeros", "positive"}, "shifted");
+      add_node(graph, "Min", {"largest", "shifted", "y"}, "smallest");
+      add_node(graph, "Clip", {"smallest", "", "most"}, "limited");
       set_number(add_node(graph, "Concat", {"y", "y"}, "double"), "axis", 3);
-      set_order(add_node(graph, "Transpose", {"positive"}, "columns"),
+      set_order(add_node(graph, "Transpose", {"limited"}, "columns"),
                 batch_first ? std::vector<std::int64_t>{0, 3, 1, 2} : std::vector<std::int64_t>{3, 0, 1, 2});
       add_node(graph, "Shape", {named}, "extents");
       add_node(graph, "Gather", {"extents", "first"}, "samples");
@@ -81,7 +87,7 @@ TEST_CASE("an extent of -1 beside all unknown extents of the value is the number
   };
   const Tensor x = Tensor::arange(0, 60).reshaped({2, 3, 2, 5});
   for (const bool batch_first : {true, false}) {
-    for (const char* named : {"x", "y", "positive"}) {
+    for (const char* named : {"x", "y", "positive", "shifted", "smallest", "limited"}) {
       INFO(batch_first << " " << named);
       const Tensor z = run(load_onnx(steps_file(named, batch_first)), x)[0].value();
       REQUIRE(z.shape() == Shape{2, 5, 4});

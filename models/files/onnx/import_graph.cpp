@@ -186,17 +186,18 @@ bool needs_channels_first(const std::string& type) {
   return types.contains(type);
 }
 
-bool keeps_axes(const std::string& type) {
+bool is_elementwise(const std::string& type) {
   static const std::set<std::string> types{
-      "Abs",         "Add",        "Cast",     "Celu",      "Clip",   "Concat",  "Cos",
-      "Div",         "Dropout",    "Elu",      "Erf",       "Exp",    "Gelu",    "Greater",
-      "HardSigmoid", "HardSwish",  "Identity", "LeakyRelu", "Less",   "Log",     "Max",
-      "Mean",        "Min",        "Mish",     "Mul",       "Neg",    "PRelu",   "Pad",
-      "Pow",         "Reciprocal", "Relu",     "Selu",      "Shrink", "Sigmoid", "Sin",
-      "Softplus",    "Softsign",   "Sqrt",     "Sub",       "Sum",    "Tanh",    "ThresholdedRelu",
+      "Abs",       "Add",      "Cast",     "Celu",       "Clip",    "Cos",         "Div",       "Dropout",
+      "Elu",       "Erf",      "Exp",      "Gelu",       "Greater", "HardSigmoid", "HardSwish", "Identity",
+      "LeakyRelu", "Less",     "Log",      "Max",        "Mean",    "Min",         "Mish",      "Mul",
+      "Neg",       "PRelu",    "Pow",      "Reciprocal", "Relu",    "Selu",        "Shrink",    "Sigmoid",
+      "Sin",       "Softplus", "Softsign", "Sqrt",       "Sub",     "Sum",         "Tanh",      "ThresholdedRelu",
       "Where"};
   return types.contains(type);
 }
+
+bool keeps_axes(const std::string& type) { return is_elementwise(type) || type == "Concat" || type == "Pad"; }
 
 /// Finds the values that an operator reads that needs the channels first, directly or through elementwise operators.
 void ImportGraph::find_images(const xtape_onnx::GraphProto& graph) {

@@ -247,7 +247,7 @@ class ImportNode {
  private:
   std::string name() const;
   const xtape_onnx::AttributeProto* attribute(const char* name, int type);
-  /// The value and its axis of samples from which an axis of samples comes through functions of elements and Transpose.
+  /// The value and its axis of samples from which an axis of samples comes through elementwise operators and Transpose.
   std::pair<std::string, std::int64_t> origin(std::string name, std::int64_t axis) const;
   /// Replaces the -1 of a target whose other unknown extents are all those of the first input, of shape `x`: in (-1,
   /// width) for samples (channels, 2, width) by 2 channels.
@@ -285,9 +285,14 @@ const ImportRows& import_rows();
 bool computes_constants(const std::string& type);
 /// Whether an operator needs the channels on the first axis of samples.
 bool needs_channels_first(const std::string& type);
+/// Whether an operator computes each element of its output from one of each input, with broadcasting.
+bool is_elementwise(const std::string& type);
 /// Whether an operator accepts any order of the axes, and its output has the order of its inputs.
 bool keeps_axes(const std::string& type);
 
+/// The extents of the samples of a value that is a tensor, in the order of the file, without rows that are merged with
+/// the batch.
+std::vector<Extent> extents_of(const ImportValue& value);
 /// The constant of the file, broadcast from the right to samples, as a constant of channels-last samples.
 Tensor channels_last_constant(const Tensor& constant, int sample_rank);
 

@@ -164,12 +164,16 @@ const SymbolicTensor& ImportNode::tensor(int i) const {
   return *input(i).tensor;
 }
 
-std::vector<Extent> ImportNode::extents(int i) const {
-  const ImportValue& value = input(i);
-  std::vector<Extent> result(tensor(i).shape().begin(), tensor(i).shape().end());
+std::vector<Extent> extents_of(const ImportValue& value) {
+  std::vector<Extent> result(value.tensor->shape().begin(), value.tensor->shape().end());
   if (value.channels_last) std::rotate(result.begin(), result.end() - 1, result.end());
   if (value.batch.merged()) result.erase(result.begin());
   return result;
+}
+
+std::vector<Extent> ImportNode::extents(int i) const {
+  tensor(i);
+  return extents_of(input(i));
 }
 
 BatchAxis ImportNode::common_batch() const {
@@ -219,11 +223,13 @@ SymbolicTensor ImportNode::for_each_sample(const Tensor& constant, bool trainabl
 
 std::pair<std::string, std::int64_t> ImportNode::origin(std::string name, std::int64_t axis) const {
   constexpr int most_nodes = 100;
-  for (int i = 0; i < most_nodes; ++i) {
+  const auto of_samples = [](const ImportValue* value) { return value && value->tensor && !value->batch.merged(); };
+  for (int i = 0; i < most_nodes && graph.lead() > 0; ++i) {
     const xtape_onnx::NodeProto* maker = graph.maker(name);
-    const ImportValue* from = maker && maker->input_size() > 0 ? graph.find(maker->input(0)) : nullptr;
-    if (!from || !from->tensor || from->batch.merged() || graph.lead() == 0) break;
+    if (!maker) break;
     if (maker->op_type() == "Transpose") {
+      const ImportValue* from = graph.find(maker->input(0));
+      if (!of_samples(from)) break;
       const int rank = from->tensor->shape().rank() + 1;
       std::vector<std::int64_t> axes;  // of samples
       for (int to = 0; to < rank; ++to) {
@@ -234,10 +240,21 @@ std::pair<std::string, std::int64_t> ImportNode::origin(std::string name, std::i
       }
       if (axis >= std::ssize(axes)) break;
       axis = axes[static_cast<std::size_t>(axis)];
-    } else if (!keeps_axes(maker->op_type()) || maker->input_size() != 1 || maker->op_type() == "Pad") {
+      name = maker->input(0);
+    } else if (is_elementwise(maker->op_type()) && of_samples(graph.find(name))) {
+      // broadcasting: the first input that has this axis with an unknown extent
+      const auto rank = extents_of(*graph.find(name)).size();
+      const auto from = std::ranges::find_if(maker->input(), [&](const std::string& operand) {
+        const ImportValue* value = graph.find(operand);
+        if (!of_samples(value)) return false;
+        const std::vector<Extent> extents = extents_of(*value);
+        return extents.size() == rank && axis < std::ssize(extents) && !extents[static_cast<std::size_t>(axis)].known();
+      });
+      if (from == maker->input().end()) break;
+      name = *from;
+    } else {
       break;
     }
-    name = maker->input(0);
   }
   return {std::move(name), axis};
 }
