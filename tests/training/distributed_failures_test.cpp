@@ -165,50 +165,6 @@ TEST_CASE("ranks that disagree are told what differs before the first step") {
                "larger batch_size or fewer shards and ranks"));
 }
 
-TEST_CASE("options that differ on ranks are named with their values") {
-  using Change = std::function<void(FitOptions&)>;
-  const std::pair<std::string, Change> changes[] = {
-      {"epochs of the run 2 on rank 0 and 3 on rank 1", [](FitOptions& o) { o.epochs = 3; }},
-      {"batch_size 16 on rank 0 and 24 on rank 1", [](FitOptions& o) { o.batch_size = 24; }},
-      {"shuffle true on rank 0 and false on rank 1", [](FitOptions& o) { o.shuffle = false; }},
-      {"drop_last false on rank 0 and true on rank 1", [](FitOptions& o) { o.drop_last = true; }},
-      {"accumulate 2 on rank 0 and 1 on rank 1", [](FitOptions& o) { o.accumulate = 1; }},
-      {"steps_per_epoch 0 on rank 0 and 2 on rank 1", [](FitOptions& o) { o.steps_per_epoch = 2; }},
-      {"initial_epoch by the optimizer's steps on rank 0 and 1 on rank 1", [](FitOptions& o) { o.initial_epoch = 1; }},
-      {"augmentation flip true, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 0 and "
-       "flip false, rotation 0, zoom 0, shift 0.2, brightness 0.1, contrast 0, fill edge on rank 1",
-       [](FitOptions& o) { o.augmentation.horizontal_flip = false; }},
-      {"validation samples 19 on rank 0 and 18 on rank 1", [](FitOptions& o) { o.validation = stateful_data(18, 7); }},
-      {"validation targets and first sample ", [](FitOptions& o) { o.validation = stateful_data(19, 8); }},
-      {"validation samples 19 on rank 0 and 0 on rank 1", [](FitOptions& o) { o.validation.reset(); }},
-      {"metrics ",
-       [](FitOptions& o) {
-         o.metrics = {{metric::accuracy(), "kind"}};
-       }},
-      {"loss ",
-       [](FitOptions& o) {
-         o.loss = {{loss::softmax_cross_entropy()}, {loss::softmax_cross_entropy({.ignored_label = 2}), 0.25}};
-       }},
-      {"bucket_bytes 200 on rank 0 and 100 on rank 1", [](FitOptions& o) { o.distributed.bucket_bytes = 100; }},
-      {"wire full on rank 0 and bfloat16 on rank 1", [](FitOptions& o) { o.distributed.wire = Wire::bfloat16; }},
-      {"shard_optimizer false on rank 0 and true on rank 1",
-       [](FitOptions& o) { o.distributed.shard_optimizer = true; }},
-      {"resume no on rank 0 and yes on rank 1", [](FitOptions& o) { o.resume = "a folder"; }},
-  };
-  for (const auto& [difference, change] : changes) {
-    INFO(difference);
-    const std::string message = error_of([&, &change = change] {
-      run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
-        FitOptions options = stateful_options();
-        if (communicator->rank() == 1) change(options);
-        train_rank(options, communicator);
-      });
-    });
-    CHECK_THAT(message,
-               Contains("fit: expected the same model, data and options on all ranks, got ") && Contains(difference));
-  }
-}
-
 TEST_CASE("an Error that all ranks get does not end what they do together") {
   const auto error_on = [](int ranks, const std::function<void(Model&, const std::shared_ptr<Communicator>&)>& first) {
     std::vector<std::string> messages(static_cast<std::size_t>(ranks));
@@ -307,16 +263,6 @@ TEST_CASE("ranks that call other functions or train other parameters are told so
                evaluate(model, quadrants(9), options);
              }),
              Contains("on all ranks, got batch_end none on rank 0 and given on rank 1"));
-  CHECK_THAT(error_of([&] {
-               run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
-                 Model own = quadrant_model(0);
-                 std::vector<Parameter> parameters = own.parameters();
-                 if (communicator->rank() == 1) std::ranges::reverse(parameters);
-                 SGD sgd(parameters);
-                 fit(own, sgd, quadrants(32), {.distributed = {.communicator = communicator}});
-               });
-             }),
-             Contains("got checksum of the names of the trained parameters, in their order"));
   CHECK_THAT(
       error_of([&] {
         run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {

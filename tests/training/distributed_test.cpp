@@ -11,6 +11,7 @@
 #include "training/batch_norm_recalibration.hpp"
 #include "training/callbacks/callbacks.hpp"
 #include "training/checkpoint/checkpoint.hpp"
+#include "training/distributed/gradient_reduction.hpp"
 
 using namespace xtape;
 using namespace xtape::test;
@@ -151,6 +152,34 @@ TEST_CASE("ranks that meet in a layer may lack the gradients of other layers") {
     return weights[0];
   };
   check_identical(train(1), train(1 << 20));  // a bucket for each parameter, and one for all
+}
+
+TEST_CASE("gradients travel from the last to the first in messages of at least bucket_bytes and of one type") {
+  const std::vector<Parameter> parameters{{"a", Tensor::zeros({1})},
+                                          {"b", Tensor::zeros({2})},
+                                          {"c", Tensor::zeros({1}, DType::float64)},
+                                          {"d", Tensor::zeros({1, 5})},
+                                          {"e", Tensor::zeros({1})}};
+  for (const bool overlap : {false, true}) {
+    run_on_threads(2, [&](const std::shared_ptr<Communicator>& communicator) {
+      if (communicator->rank() == 1) {  // the messages e and d; c; b; a
+        communicator->all_reduce(Tensor::arange(0, 6, 1, DType::float32));
+        communicator->all_reduce(Tensor::full({1}, 6, DType::float64));
+        communicator->all_reduce(Tensor::arange(7, 9, 1, DType::float32));
+        communicator->all_reduce(Tensor::full({1}, 9));
+        return;
+      }
+      const Distributed distributed{.communicator = communicator, .bucket_bytes = 8};
+      GradientReduction::Residuals residuals;
+      GradientReduction reduction(distributed, parameters, residuals, overlap);
+      for (std::size_t i = parameters.size(); i-- > 0;) {
+        reduction.add(i, Tensor::full(parameters[i].shape(), 100, parameters[i].dtype()));
+      }
+      std::vector<std::vector<double>> sums;
+      for (const Tensor& sum : reduction.wait()) sums.push_back(sum.to_vector());
+      CHECK(sums == std::vector<std::vector<double>>{{109}, {107, 108}, {106}, {101, 102, 103, 104, 105}, {100}});
+    });
+  }
 }
 
 TEST_CASE("what rounding takes from a gradient waits for the next one through steps without a gradient") {

@@ -220,6 +220,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
 std::map<std::string, std::string> fingerprint(const TrainingState& run) {
   Metadata alike = settings_of(run);
   alike.merge(position_of(run));
+  alike["first_traversal"] = fmt::format("{}", run.first_traversal);
   alike["bucket_bytes"] = fmt::format("{}", run.options.distributed.bucket_bytes);
   alike["wire"] = to_string(run.options.distributed.wire);
   alike["shard_optimizer"] = fmt::format("{}", run.options.distributed.shard_optimizer);
