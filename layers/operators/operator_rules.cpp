@@ -237,7 +237,7 @@ PartialShape gathered_shape(const Options& options, const Shapes& x) {
   if (x[0][axis].known()) {
     const std::int64_t extent = x[0][axis].value();
     for (const std::int64_t at : options.numbers) {
-      check(at >= -extent && at < extent, "expected positions below {}, got {}", extent, at);
+      check(at >= -extent && at < extent, "expected positions in [{}, {}), got {}", -extent, extent, at);
     }
   }
   return x[0].replaced(axis, std::ssize(options.numbers));

@@ -158,10 +158,10 @@ void gather_numbers(ImportNode& n, const std::vector<Number>& list) {
   check(indices.dtype() == DType::int64 && indices.rank() <= 1, "expected positions in a list, got {}",
         indices.shape());
   std::vector<Number> result;
-  for (std::int64_t at : indices.to_vector<std::int64_t>()) {
-    at = at < 0 ? at + std::ssize(list) : at;
-    check(at >= 0 && at < std::ssize(list), "expected positions below {}, got {}", list.size(), at);
-    result.push_back(list[static_cast<std::size_t>(at)]);
+  const std::int64_t extent = std::ssize(list);
+  for (const std::int64_t at : indices.to_vector<std::int64_t>()) {
+    check(at >= -extent && at < extent, "expected positions in [{}, {}), got {}", -extent, extent, at);
+    result.push_back(list[static_cast<std::size_t>(at < 0 ? at + extent : at)]);
   }
   n.set_numbers(result);
 }
