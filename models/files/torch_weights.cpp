@@ -114,8 +114,10 @@ std::optional<TorchParameter> torch_parameter(const std::string& prefix, const s
 }
 
 /// Whether PyTorch has the channels of a value in front. Sequences (length, channels) have them there behind
-/// convolutions and poolings, but not behind dense layers; layers that keep the number of channels decide nothing.
+/// convolutions and poolings, but not behind dense layers and layers that rearrange elements; other layers that keep
+/// the number of channels decide nothing.
 bool has_channels_in_front(const std::vector<ModelNode>& nodes, NodeOutput value) {
+  static const std::set<std::string> channels_last{"Dense", "Dot", "Permute", "Reshape"};
   if (nodes[value.node].outputs[value.output].shape().rank() != 2) return true;
   while (!nodes[value.node].inputs.empty()) {
     const ModelNode& node = nodes[value.node];
@@ -123,7 +125,7 @@ bool has_channels_in_front(const std::vector<ModelNode>& nodes, NodeOutput value
     if (type.find("Conv1D") != std::string::npos || type.find("Pooling1D") != std::string::npos) return true;
     value = node.inputs[0];
     const PartialShape& before = nodes[value.node].outputs[value.output].shape();
-    if (before.rank() != 2 || before[1] != node.shape()[1] || type == "Dense") return false;
+    if (before.rank() != 2 || before[1] != node.shape()[1] || channels_last.contains(type)) return false;
   }
   return false;
 }

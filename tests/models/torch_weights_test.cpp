@@ -1,6 +1,8 @@
 // Weights of PyTorch: names and layouts, files that PyTorch wrote, torchvision's networks, and the way out.
 #include "models/files/torch_weights.hpp"
 
+#include <algorithm>
+
 #include "framework/io/safetensors.hpp"
 #include "framework/ops/ops.hpp"
 #include "layers/layers.hpp"
@@ -195,4 +197,49 @@ TEST_CASE("weights that do not fit PyTorch's names or shapes are reported") {
   CHECK(error_of([&] { save_weights(other, folder / "x.safetensors", {.format = WeightsFormat::pytorch}); }) ==
         "save_weights: expected parameters that PyTorch has too, got p/alpha of a layer PReLU; leave out .format to "
         "save xtape's names");
+}
+
+TEST_CASE("the flattened form of a sequence has the channels in front behind convolutions and poolings") {
+  const auto input = Input({5, 3});
+  const auto tokens = Input({.shape = {5}, .dtype = DType::int64});
+  const auto conv = [](SymbolicTensor x) { return Conv1D({.filters = 4, .kernel_size = 2})(x); };
+  const auto positive = [](SymbolicTensor x) { return Activation(relu)(x); };
+  const auto dense = [](SymbolicTensor x) { return Dense({.units = 4})(x); };
+  struct Row {
+    std::string name;
+    SymbolicTensor input, x;
+    bool in_front;
+  };
+  const Row rows[] = {
+      {"input", input, input, false},
+      {"input, activation", input, positive(input), false},
+      {"embedding, activation", tokens, positive(Embedding({.input_dim = 9, .output_dim = 4})(tokens)), false},
+      {"dense", input, dense(input), false},
+      {"dense, activation", input, positive(dense(input)), false},
+      {"convolution", input, conv(input), true},
+      {"convolution, activation", input, positive(conv(input)), true},
+      {"convolution, two layers", input, positive(BatchNormalization()(conv(input))), true},
+      {"pooling, activation", input, positive(MaxPooling1D()(input)), true},
+      {"convolution, dense", input, dense(conv(input)), false},
+      {"convolution, dense, activation", input, positive(dense(conv(input))), false},
+      {"convolution, permuted, activation", input, positive(Permute({.dims = {2, 1}})(conv(input))), false},
+      {"convolution, reshaped, activation", input, positive(Reshape({.target_shape = {2, 8}})(conv(input))), false},
+      {"convolution, dot", input, Dot({.axes = {2, 2}})({conv(input), conv(input)}), false},
+      {"dense, convolution", input, conv(dense(input)), true},
+  };
+  for (const Row& row : rows) {
+    INFO(row.name);
+    const Model model({row.input}, {Dense({.units = 2, .name = "logits"})(Flatten()(row.x))}, {.seed = 1});
+    const Tensor kernel = model.parameter("logits/kernel").value();
+    const std::int64_t steps = row.x.shape()[0].value(), channels = row.x.shape()[1].value();
+    const std::vector<NamedTensor> stored = to_torch(model);
+    const auto weight = std::ranges::find(stored, "logits.weight", &NamedTensor::name);
+    REQUIRE(weight != stored.end());
+    for (std::int64_t step = 0; step < steps; ++step) {
+      for (std::int64_t channel = 0; channel < channels; ++channel) {
+        const std::int64_t place = row.in_front ? channel * steps + step : step * channels + channel;
+        CHECK(weight->tensor.at({1, place}) == kernel.at({step * channels + channel, 1}));
+      }
+    }
+  }
 }
