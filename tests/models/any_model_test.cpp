@@ -111,6 +111,8 @@ TEST_CASE("image scales are those of their definitions") {
   check_scale("0..1", [&](std::size_t i, std::size_t c) { return p[i + c]; });
   check_scale("0..255", [&](std::size_t i, std::size_t c) { return 255 * p[i + c]; });
   check_scale("-1..1", [&](std::size_t i, std::size_t c) { return 2 * p[i + c] - 1; });
+  check_scale("1..2", [&](std::size_t i, std::size_t c) { return p[i + c] + 1; });
+  check_scale("-1..0", [&](std::size_t i, std::size_t c) { return p[i + c] - 1; });
   check_scale("1..0", [&](std::size_t i, std::size_t c) { return 1 - p[i + c]; });
   check_scale("imagenet", [&](std::size_t i, std::size_t c) {
     const double mean[] = {0.485, 0.456, 0.406}, deviation[] = {0.229, 0.224, 0.225};

@@ -31,10 +31,37 @@ struct AttributeRow {
   std::string type;
   std::vector<std::string> inputs;
   std::string name;
-  AttributeValue otherwise, other;  ///< the default, and a value that gives another network
+  AttributeValue otherwise;   ///< the default
+  AttributeValue other = {};  ///< gives another network
   std::vector<std::pair<std::string, AttributeValue>> more = {};
   bool batch_axis = true;
+  int opset = 20;
 };
+
+/// The network that is read from the file of a row, as JSON, and its output, with the attribute or without.
+std::pair<std::string, Tensor> network_of(const AttributeRow& row, const AttributeValue* value) {
+  auto file = file_of_node(row.type, row.inputs);
+  file.mutable_opset_import(0)->set_version(row.opset);
+  auto& graph = *file.mutable_graph();
+  const bool matrix = row.type == "Gemm";
+  if (matrix) shape_of_input(graph).mutable_dim()->DeleteSubrange(2, 2);
+  add_constant(graph, "three", row.name == "axis" && value == &row.other ? Integers{4, 3} : Integers{3});
+  add_constant(graph, "pair", {2});
+  add_constant(graph, "square", {4, 4});
+  add_constant(graph, "wide", {4, 4, 2, 1});
+  add_constant(graph, "zero", {1}, {0});
+  add_constant(graph, "list", {1}, {1});
+  add_constant(graph, "one", {}, {1});
+  add_constant(graph, "sizes", {4}, {2, 4, 3, 7});
+  add_constant(graph, "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
+  for (const auto& [name, other] : row.more) set_attribute(file, name, other);
+  if (value) set_attribute(file, row.name, *value);
+  const LoadOnnxOptions options{.images = ImageAxes::channels_first, .batch_axis = row.batch_axis};
+  const Model model = onnx::ImportGraph(file, "", options).model();
+  const Tensor input = RandomStream(1).uniform(matrix ? Shape{2, 4} : Shape{2, 4, 4, 3}, -2, 2);
+  const Tensor x_or_sample = row.batch_axis ? input : input.reshaped(input.shape().prepended(1));
+  return {graph_to_json(model), run(model, x_or_sample)[0].value()};
+}
 
 }  // namespace
 
@@ -89,31 +116,40 @@ TEST_CASE("attributes that are left out have the defaults of ONNX") {
       {"Resize", resized, "exclude_outside", 0, 1, cubic},
       {"Resize", resized, "antialias", 0, 1, linear},
   };
-  const Tensor input = RandomStream(1).uniform({2, 4, 4, 3}, -2, 2);
   for (const AttributeRow& row : rows) {
     INFO(row.type << ' ' << row.name);
-    // the network as JSON, and its output
-    const auto read = [&](const AttributeValue* value) {
-      auto file = file_of_node(row.type, row.inputs);
-      file.mutable_opset_import(0)->set_version(20);
-      auto& graph = *file.mutable_graph();
-      add_constant(graph, "three", row.name == "axis" && value == &row.other ? Integers{4, 3} : Integers{3});
-      add_constant(graph, "pair", {2});
-      add_constant(graph, "wide", {4, 4, 2, 1});
-      add_constant(graph, "zero", {1}, {0});
-      add_constant(graph, "one", {}, {1});
-      add_constant(graph, "sizes", {4}, {2, 4, 3, 7});
-      add_constant(graph, "pads", {8}, {0, 0, 1, 0, 0, 0, 0, 1});
-      for (const auto& [name, other] : row.more) set_attribute(file, name, other);
-      if (value) set_attribute(file, row.name, *value);
-      const LoadOnnxOptions options{.images = ImageAxes::channels_first, .batch_axis = row.batch_axis};
-      const Model model = onnx::ImportGraph(file, "", options).model();
-      const Tensor x_or_sample = row.batch_axis ? input : input.reshaped(input.shape().prepended(1));
-      return std::pair(graph_to_json(model), run(model, x_or_sample)[0].value());
-    };
-    const auto left_out = read(nullptr), given = read(&row.otherwise), different = read(&row.other);
+    const auto left_out = network_of(row, nullptr), given = network_of(row, &row.otherwise),
+               different = network_of(row, &row.other);
     CHECK(given.first == left_out.first);
     CHECK(identical(given.second, left_out.second));
     CHECK_FALSE((different.first == left_out.first && identical(different.second, left_out.second)));
+  }
+}
+
+TEST_CASE("attributes without an effect on the results are accepted") {
+  const std::vector<AttributeRow> rows{
+      {"Cast", {"x"}, "saturate", 0, {}, {{"to", 1}}},
+      {"Dropout", {"x"}, "seed", 7},
+      {"Dropout", {"x"}, "is_test", 1, {}, {}, true, 6},
+      {"BatchNormalization",
+       {"x", "numbers", "numbers", "numbers", "numbers"},
+       "consumed_inputs",
+       Integers{0, 0, 0, 1, 1},
+       {},
+       {{"is_test", 1}},
+       true,
+       6},
+      {"LayerNormalization", {"x", "three"}, "stash_type", 1},
+      {"GroupNormalization", {"x", "numbers", "numbers"}, "stash_type", 1, {}, {{"num_groups", 2}}, true, 21},
+      {"Add", {"x", "image"}, "broadcast", 1, {}, {}, false, 6},
+      {"Gemm", {"x", "square", "numbers"}, "broadcast", 1, {}, {}, true, 6},
+      {"ReduceMean", {"x", "list"}, "noop_with_empty_axes", 1},
+      {"MaxPool", {"x"}, "storage_order", 1, {}, {{"kernel_shape", Integers{2, 2}}}},
+  };
+  for (const AttributeRow& row : rows) {
+    INFO(row.type << ' ' << row.name);
+    const auto left_out = network_of(row, nullptr), given = network_of(row, &row.otherwise);
+    CHECK(given.first == left_out.first);
+    CHECK(identical(given.second, left_out.second));
   }
 }

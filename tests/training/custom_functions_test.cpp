@@ -274,6 +274,21 @@ TEST_CASE("one message names trainable parameters that get no gradient in the fi
         "fit: 2 of the 4 trainable parameters got no gradient in the first step, so they did not change: b/kernel, "
         "b/bias; the loss does not depend on them, or their layers read them without the pass\n");
   CHECK(printed(loss::mean_squared_error(), 0.1, true).empty());
+  // of many names the first five
+  const auto out = [&](const char* name) { return Dense({.units = 1, .name = name})(input); };
+  Model model({input}, {out("d"), out("a"), out("b"), out("c")});
+  SGD sgd(model.parameters(), {.learning_rate = 0});
+  const Loss error = loss::mean_squared_error();
+  const Target ones{Tensor::ones({4, 1})};
+  std::ostringstream text;
+  std::streambuf* const standard = std::cerr.rdbuf(text.rdbuf());
+  fit(model, sgd, Dataset({Tensor::ones({4, 3})}, {ones, ones, ones, ones}),
+      {.loss = {{error}, {error, 0.0}, {error, 0.0}, {error, 0.0}}, .show_progress = false});
+  std::cerr.rdbuf(standard);
+  CHECK(text.str() ==
+        "fit: 6 of the 8 trainable parameters got no gradient in the first step, so they did not change: a/kernel, "
+        "a/bias, b/kernel, b/bias, c/kernel, ...; the loss does not depend on them, or their layers read them without "
+        "the pass\n");
 }
 
 TEST_CASE("a loss that is not finite because of the data says so") {
