@@ -1,6 +1,7 @@
 """Writes and reads weights as Keras does (keras/src/legacy/saving/legacy_h5_format.py, keras/src/saving/saving_lib.py).
 
     keras_files.py write LAYOUT FILE VARIANT   LAYOUT: model, legacy or keras3; makes the weights of a small or large network
+    keras_files.py reverse FILE                reverses the list of the weights of each layer in a file of a whole model
     keras_files.py read LAYOUT FILE            prints every weight in the order of the file: its name, shape, first value
 """
 import sys
@@ -234,7 +235,15 @@ def read(layout, path):
                 show(weight, file[layer][weight])
 
 
+def reverse(path):
+    with h5py.File(path, "r+") as file:
+        for layer in file["model_weights"].values():
+            layer.attrs["weight_names"] = layer.attrs["weight_names"][::-1]
+
+
 if sys.argv[1] == "write":
     write(*sys.argv[2:5])
+elif sys.argv[1] == "reverse":
+    reverse(sys.argv[2])
 else:
     read(*sys.argv[2:4])

@@ -4,6 +4,7 @@
 #include "framework/io/hdf5.hpp"
 #include "framework/io/safetensors.hpp"
 #include "layers/layers.hpp"
+#include "models/files/keras/keras_model.hpp"
 #include "models/zoo/resnet50.hpp"
 #include "tests/io/files.hpp"
 #include "tests/models/keras_file.hpp"
@@ -66,6 +67,16 @@ TEST_CASE("weights are read from every layout and naming scheme of Keras's HDF5 
     const std::string converted = as_it_is ? "" : ", 8 of them converted from " + variant;
     CHECK(report.text() == "8 of 8 parameters matched" + converted);
   }
+}
+
+TEST_CASE("the names of weights decide where a file of a whole model lists them in another order") {
+  const test::TemporaryFolder folder;
+  const Model model = dense_model(), other = dense_model();
+  KerasFile("legacy", "plain").load(model);
+  save_keras_model(model, folder / "m.h5");
+  output_of(fmt::format("{} reverse '{}'", script(), (folder / "m.h5").string()));
+  CHECK(load_weights(other, folder / "m.h5").complete());
+  check_numbered(other, small_paths);
 }
 
 TEST_CASE("the report lists each parameter and its name in the file") {

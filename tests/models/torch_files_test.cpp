@@ -231,6 +231,10 @@ TEST_CASE("views outside of their storages, and damaged pickles, are errors befo
       refused(tensor_pickle(four, four + one + "\x85" + one + "\x85")),
       Contains("test: ") &&
           Contains("tensor \"w\": expected elements within a storage of 4, got offset 4, extents (1), strides (1)"));
+  CHECK_THAT(
+      refused(tensor_pickle(four, "K\x05" + one + "\x85" + one + "\x85")),
+      Contains("test: ") &&
+          Contains("tensor \"w\": expected elements within a storage of 4, got offset 5, extents (1), strides (1)"));
   CHECK_THAT(refused(tensor_pickle(four, none + huge + "\x85" + huge + "\x85")),
              Contains("test: ") && Contains("tensor \"w\": expected elements within a storage of 4, got offset 0, "
                                             "extents (4611686018427387903), strides (4611686018427387903)"));

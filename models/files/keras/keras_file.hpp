@@ -26,8 +26,6 @@ class KerasFile {
   Json compiled() const;
   /// The variables of the optimizer in the order of the file.
   std::vector<StoredTensor> optimizer_variables() const;
-  /// Keras's major version.
-  int version() const { return version_; }
 
  private:
   void open_archive();
