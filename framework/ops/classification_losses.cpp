@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "framework/ops/activations.hpp"
+#include "framework/ops/arithmetic.hpp"
+#include "framework/ops/comparison.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/label_checks.hpp"
 #include "framework/ops/loss_parts.hpp"
@@ -17,17 +19,8 @@ namespace {
 /// Targets -1 and 1. Error for other numbers than -1, 0 and 1, or a mixture of -1 and 0.
 Tensor signs(std::string_view function, const Variable& outputs, const Tensor& targets) {
   check_alike(function, outputs, targets);
-  const std::vector<double> values = targets.to_vector();
-  const auto all_of = [&](double a, double b) {
-    return std::ranges::all_of(values, [=](double v) { return v == a || v == b; });
-  };
-  const bool zero_one = all_of(0, 1);
-  if (!zero_one && !all_of(-1, 1)) {
-    const auto other = std::ranges::find_if(values, [](double v) { return v != -1 && v != 0 && v != 1; });
-    fail("{}: expected targets that are -1 or 1, or 0 or 1, got {}", function,
-         other == values.end() ? "both -1 and 0" : fmt::format("{}", *other));
-  }
-  return map(function, targets.to(DType::float64), [=](double t) { return zero_one ? 2 * t - 1 : t; });
+  check_signs(function, targets);
+  return map(function, targets.to(DType::float64), [](double t) { return t == 0 ? -1 : t; });
 }
 
 /// Distributions (n, ..., classes) in float64 from distributions or class numbers.
@@ -114,7 +107,9 @@ Variable squared_hinge(const Variable& outputs, const Tensor& targets, const Ten
 Variable categorical_hinge(const Variable& outputs, const Tensor& targets, const Tensor& weights) {
   constexpr std::string_view name = "categorical_hinge";
   const Variable t = distributions(name, outputs, targets), x = counted(name, outputs, weights);
-  const Variable margin = max((1.0 - t) * x, {-1}) - sum(t * x, {-1}) + 1.0;
+  const Variable none = Tensor::scalar(0, x.dtype());  // a share of 0 of an infinite score
+  const Variable others = where(t < 1, x, none), own = where(t > 0, x, none);
+  const Variable margin = max((1.0 - t) * others, {-1}) - sum(t * own, {-1}) + 1.0;
   return mean_of_positions(name, relu(margin), weights, outputs.dtype());
 }
 
@@ -155,9 +150,11 @@ Variable softmax_focal_cross_entropy(const Variable& logits, const Tensor& targe
   const Variable t = map(name, distributions(name, logits, targets),
                          [keep = 1 - options.label_smoothing, s](double v) { return v * keep + s; });
   const Variable z = counted(name, logits, weights);
-  // 1 - p from log p: all digits where p is near 1
-  const Variable log_p = log_softmax(z);
-  const Variable wrong = -expm1(log_p);
+  // 1 - p from log p: all digits where p is near 1. At p = 1, and at p = 0 of a class that has no share of the target,
+  // factors are kept finite, because they are multiplied with 0.
+  const Variable nearest = Tensor::scalar(-1e-300, z.dtype());
+  const Variable log_p = where(t > 0, log_softmax(z), nearest);
+  const Variable wrong = -expm1(minimum(log_p, nearest));
   const Variable factor = options.gamma == 0 ? Variable(Tensor::ones({1}, DType::float64)) : pow(wrong, options.gamma);
   return mean_of_positions(name, sum(t * factor * log_p, {-1}) * -options.alpha, weights, logits.dtype());
 }

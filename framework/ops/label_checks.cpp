@@ -33,6 +33,17 @@ void check_probabilities(std::string_view function, const Tensor& targets) {
   });
 }
 
+void check_signs(std::string_view function, const Tensor& targets) {
+  bool negative = false, zero = false;
+  for (const double target : targets.to_vector()) {
+    check(target == -1 || target == 0 || target == 1, "{}: expected targets that are -1 or 1, or 0 or 1, got {}",
+          function, target);
+    negative = negative || target == -1;
+    zero = zero || target == 0;
+  }
+  check(!negative || !zero, "{}: expected targets that are -1 or 1, or 0 or 1, got both -1 and 0", function);
+}
+
 bool is_column(const Tensor& labels, std::int64_t n) {
   return labels.defined() && !is_floating(labels.dtype()) && labels.size() == n && labels.rank() != 1;
 }

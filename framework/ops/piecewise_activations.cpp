@@ -53,10 +53,10 @@ Variable sparsemax_gradient(const Variable& dy, const Tensor& y, int axis) {
                 {{dy, [y, axis](const Variable& ddx) { return sparsemax_gradient(ddx, y, axis); }}});
 }
 
-/// The t for which the sum of max(x - t, 0) is 1.
+/// The t for which the sum of max(x - t, 0) is 1, for x of at most 0, of which the largest is 0.
 double simplex_offset(std::vector<double>& x) {
   std::ranges::sort(x, std::greater());
-  double sum = 0, offset = -std::numeric_limits<double>::infinity();
+  double sum = 0, offset = -1;
   for (std::size_t i = 0; i < x.size(); ++i) {
     sum += x[i];
     const double candidate = (sum - 1) / static_cast<double>(i + 1);
@@ -152,14 +152,20 @@ Variable SparsemaxFunction::operator()(const Variable& x, int axis) const {
     for_each_line(view, [&](std::int64_t, std::int64_t start) {
       const std::int64_t end = start + view.extent * view.inner;
       std::vector<double> line;
-      bool nan = false;
+      double largest = -std::numeric_limits<double>::infinity();
       for (std::int64_t i = start; i < end; i += view.inner) {
-        line.push_back(static_cast<double>(in[i]));
-        nan = nan || std::isnan(in[i]);
+        const auto v = static_cast<double>(in[i]);
+        line.push_back(v);
+        if (!(v <= largest)) largest = v;
       }
-      const double offset = nan ? std::numeric_limits<double>::quiet_NaN() : simplex_offset(line);
+      // no limit with NaN, several positive infinities, or negative ones alone
+      const bool known = std::ranges::none_of(line, [](double v) { return std::isnan(v); }) &&
+                         (std::isfinite(largest) || (largest > 0 && std::ranges::count(line, largest) == 1));
+      const auto below = [largest](double v) { return v == largest ? 0 : v - largest; };  // 1 is no part of 1e20
+      std::ranges::transform(line, line.begin(), below);
+      const double offset = known ? simplex_offset(line) : std::numeric_limits<double>::quiet_NaN();
       for (std::int64_t i = start; i < end; i += view.inner) {
-        const double rest = static_cast<double>(in[i]) - offset;
+        const double rest = below(static_cast<double>(in[i])) - offset;
         out[i] = static_cast<T>(rest < 0 ? 0 : rest);
       }
     });

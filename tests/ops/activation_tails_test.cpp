@@ -154,6 +154,14 @@ TEST_CASE("sparsemax gives the nearest point of the simplex, also of one element
   CHECK(sparsemax(test::f64({1, 3}, {0.1, 0.2, 0.3})).value().at({0, 2}) == Approx(13.0 / 30));
   CHECK(sparsemax(test::f64({1, 3}, {1000, 0, 0})).value().to_vector() == std::vector<double>{1, 0, 0});
   CHECK(sparsemax(test::f64({2, 1}, {-5, 7})).value().to_vector() == std::vector<double>{1, 1});
+  for (const double large : {1e17, 1e30, 1e300, infinity}) {
+    CHECK(sparsemax(test::f64({1, 3}, {large, 0, 1})).value().to_vector() == std::vector<double>{1, 0, 0});
+    CHECK(sparsemax(test::f64({1, 3}, {0, 1, -large})).value().to_vector() == std::vector<double>{0, 1, 0});
+  }
+  CHECK(sparsemax(test::f64({1, 3}, {1e17, 1e17, 0})).value().to_vector() == std::vector<double>{0.5, 0.5, 0});
+  for (const auto& [a, b] : {std::pair(infinity, infinity), {-infinity, -infinity}, {std::nan(""), 0.0}}) {
+    for (const double y : sparsemax(test::f64({1, 2}, {a, b})).value().to_vector()) CHECK(std::isnan(y));
+  }
   // the conditions of the nearest point: positive entries are x - t with one t, for which no x of another exceeds t
   const Tensor x = RandomStream(3).normal({50, 6}, 0, 1, DType::float64), y = sparsemax(x).value();
   for (std::int64_t i = 0; i < 50; ++i) {

@@ -173,6 +173,35 @@ TEST_CASE("weighted losses are the sum of the weighted samples over their number
   compare(mean_absolute_error, z, t);
 }
 
+TEST_CASE("losses of infinite scores are the limits") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto hinge_of = [](const std::vector<double>& scores, std::int64_t label) {
+    return categorical_hinge(f64({1, 3}, scores), Tensor::labels({label})).value().item();
+  };
+  CHECK(hinge_of({infinity, 0, 0}, 0) == 0);
+  CHECK(hinge_of({-infinity, -infinity, 0}, 2) == 1);
+  CHECK(hinge_of({0, infinity, 0}, 0) == infinity);
+  CHECK(hinge_of({-infinity, 0, 0}, 0) == infinity);
+  for (const double gamma : {0.0, 0.5, 1.0, 2.0}) {
+    INFO(gamma);
+    const auto focal_of = [&](const std::vector<double>& logits, std::int64_t label) {
+      ForwardPass pass(Mode::training);
+      const Variable z = pass.watch(f64({1, 3}, logits));
+      const Variable loss = softmax_focal_cross_entropy(z, Tensor::labels({label}), {}, {.gamma = gamma, .alpha = 1});
+      const std::vector<double> slopes = gradients(loss, {z})[0].value().to_vector();
+      if (std::isfinite(logits[0])) {
+        CHECK(std::ranges::none_of(slopes, [](double slope) { return std::isnan(slope); }));
+      }
+      return loss.value().item();
+    };
+    CHECK(focal_of({infinity, 0, 0}, 0) == 0);
+    CHECK(focal_of({infinity, 0, 0}, 1) == infinity);
+    CHECK(focal_of({-infinity, 0, 0}, 1) == Approx(std::pow(0.5, gamma) * std::log(2)));
+    CHECK(focal_of({1000, 0, 0}, 0) == 0);
+    CHECK(focal_of({1000, 0, 0}, 1) == Approx(1000));
+  }
+}
+
 TEST_CASE("samples of weight 0 have no effect on values and derivatives") {
   const double infinity = std::numeric_limits<double>::infinity();
   using Loss = LossFunction;
