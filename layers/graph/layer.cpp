@@ -197,6 +197,7 @@ void Layer::create_parameters(const std::vector<ParameterSpec>& specs, const std
       reject(fmt::format("inputs that give axis {} of its {} {} an extent", axis, spec.name, spec.shape), inputs);
     }
     check_regularizer(title() + ": " + spec.name, spec.regularizer, spec.shape);
+    check_constraint(title() + ": " + spec.name, spec.constraint, spec.shape);
     Tensor value = values_ ? given_value(spec, values_) : Tensor::zeros(spec.shape);
     created.push_back({spec, Parameter(spec.name, std::move(value), spec.trainable && trainable_), values_ != nullptr});
     created.back().parameter.set_constraint(spec.constraint.project);

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/ranges.h>
+#include <set>
 
 #include "framework/ops/arithmetic.hpp"
 #include "framework/ops/elementary.hpp"
 #include "framework/ops/manipulation.hpp"
 #include "framework/ops/matmul.hpp"
 #include "framework/ops/reductions.hpp"
+#include "framework/ops/unit_vectors.hpp"
 #include "framework/tensor/elementwise.hpp"
 #include "framework/tensor/random.hpp"
 
@@ -19,8 +22,8 @@ constexpr double smallest_norm = 1e-7;  // epsilon of Keras
 /// value * wanted(norm) / (epsilon + norm), with a norm over the axes.
 template <class F>
 Tensor with_norms(const Tensor& value, const std::vector<int>& axes, F wanted) {
-  const Variable w = value.to(DType::float64);
-  const Tensor norms = sqrt(sum(square(w), axes, true)).value();
+  const Variable w = value.to(DType::float64), unit = magnitude(w, axes);  // squares stay in range
+  const Tensor norms = (unit * sqrt(sum(square(w / unit), axes, true))).value();
   const Tensor factors = map("constraint", norms, [&](double norm) { return wanted(norm) / (smallest_norm + norm); });
   return (w * factors).value().to(value.dtype());
 }
@@ -133,12 +136,29 @@ Constraint min_max_norm(const MinMaxNormOptions& options) {
 }
 
 Constraint spectral_norm() {
-  return {"spectral_norm", [](const Tensor& value) {
-            const std::int64_t columns = value.dim(-1);
-            const Tensor w = value.to(DType::float64);
-            const double sigma = spectral_norm_of(w.reshaped({w.size() / columns, columns}));
-            return sigma > 0 ? Tensor((Variable(w) * (1 / sigma)).value().to(value.dtype())) : value;
-          }};
+  return {
+      "spectral_norm", [](const Tensor& value) {
+        const std::int64_t columns = value.dim(-1);
+        const Variable w = value.to(DType::float64), unit = magnitude(w, {});
+        const Tensor near = (w / unit).value();
+        const double sigma = spectral_norm_of(near.reshaped({near.size() / columns, columns})) * unit.value().item();
+        return sigma > 0 ? Tensor((Variable(w) * (1 / sigma)).value().to(value.dtype())) : value;
+      }};
+}
+
+void check_constraint(const std::string& what, const Constraint& constraint, const PartialShape& shape) {
+  check(constraint.name != "spectral_norm" || shape.rank() >= 1,
+        "{}: expected a kernel for spectral_norm, got a parameter of shape {}", what, shape);
+  if (constraint.name != "max_norm" && constraint.name != "unit_norm" && constraint.name != "min_max_norm") return;
+  const ConfigValue* given = find_field(constraint.arguments, "axes");
+  const auto* axes = given ? std::get_if<std::vector<std::int64_t>>(given) : nullptr;
+  if (!axes) return;
+  std::set<std::int64_t> known;
+  for (const std::int64_t axis : *axes) {
+    check(axis >= -shape.rank() && axis < shape.rank() && known.insert(axis < 0 ? axis + shape.rank() : axis).second,
+          "{}: expected different axes in [{}, {}) for {} of a parameter of shape {}, got ({})", what, -shape.rank(),
+          shape.rank(), constraint.name, shape, fmt::join(*axes, ", "));
+  }
 }
 
 ConfigValue to_config(const Constraint& constraint) {

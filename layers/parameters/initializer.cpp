@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -160,9 +161,18 @@ Initializer initializer_named(const std::string& name, const LayerConfig& argume
           }};
 }
 
+constexpr double largest = std::numeric_limits<float>::max();  // parameters are made as float32
+
+void check_range(std::string_view expected, double number) {
+  check(std::abs(number) <= largest, "{} in the range of float32, got {}", expected, number);
+}
+
 void check_normal(const char* function, double mean, double deviation) {
   check(std::isfinite(mean) && std::isfinite(deviation) && deviation >= 0,
         "{}: expected a finite mean and a finite deviation of at least 0, got {} and {}", function, mean, deviation);
+  check(std::abs(mean) + 6 * deviation <= largest,  // no number is farther from the mean
+        "{}: expected numbers in the range of float32, got the mean {} and the deviation {}", function, mean,
+        deviation);
 }
 
 }  // namespace
@@ -182,8 +192,8 @@ Initializer lecun_uniform() { return scaled("lecun_uniform", 1, FanMode::fan_in,
 Initializer lecun_normal() { return scaled("lecun_normal", 1, FanMode::fan_in, Distribution::truncated_normal); }
 
 Initializer variance_scaling(const VarianceScalingOptions& options) {
-  check(std::isfinite(options.scale) && options.scale > 0, "variance_scaling: expected a finite scale above 0, got {}",
-        options.scale);
+  check(options.scale > 0 && options.scale <= largest,
+        "variance_scaling: expected a scale above 0 in the range of float32, got {}", options.scale);
   Initializer initializer = scaled("variance_scaling", options.scale, options.mode, options.distribution);
   initializer.arguments = config_of(ScalingArguments{options.scale, fan_modes[static_cast<std::size_t>(options.mode)],
                                                      distributions[static_cast<std::size_t>(options.distribution)]});
@@ -193,6 +203,8 @@ Initializer variance_scaling(const VarianceScalingOptions& options) {
 Initializer random_uniform(double low, double high) {
   check(std::isfinite(low) && std::isfinite(high) && low <= high,
         "random_uniform: expected finite numbers low <= high, got {} and {}", low, high);
+  check(std::max({-low, high, high - low}) <= largest,
+        "random_uniform: expected numbers and a difference in the range of float32, got {} and {}", low, high);
   const auto make = [=](const Shape& shape, RandomStream& random) { return random.uniform(shape, low, high); };
   return {"random_uniform", make, std::nullopt, config_of(UniformArguments{low, high})};
 }
@@ -210,13 +222,13 @@ Initializer truncated_normal(double mean, double deviation) {
 }
 
 Initializer orthogonal(double gain) {
-  check(std::isfinite(gain), "orthogonal: expected a finite gain, got {}", gain);
+  check_range("orthogonal: expected a gain", gain);
   const auto make = [=](const Shape& shape, RandomStream& random) { return orthogonal_matrix(shape, gain, random); };
   return {"orthogonal", make, std::nullopt, config_of(GainArguments{gain})};
 }
 
 Initializer identity(double gain) {
-  check(std::isfinite(gain), "identity: expected a finite gain, got {}", gain);
+  check_range("identity: expected a gain", gain);
   const auto make = [=](const Shape& shape, RandomStream&) {
     check(shape.rank() == 2, "identity: expected a matrix, got a parameter of shape {}", shape);
     Tensor result = Tensor::zeros(shape);
@@ -231,6 +243,7 @@ Initializer identity(double gain) {
 Initializer zeros() { return always("zeros", 0); }
 Initializer ones() { return always("ones", 1); }
 Initializer constant(double value) {
+  if (std::isfinite(value)) check_range("constant: expected a number", value);
   Initializer initializer = always("constant", value);
   initializer.arguments = config_of(ConstantArguments{value});
   return initializer;

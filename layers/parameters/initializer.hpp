@@ -83,12 +83,13 @@ struct VarianceScalingOptions {
   Distribution distribution = Distribution::truncated_normal;  ///< the distribution
 };
 /// Mean 0 and variance scale / n with n connections of the shape (see fans()). The initializers above are this one with
-/// other options. Error unless scale is finite and above 0.
+/// other options. Error unless scale is above 0 and in the range of float32.
 Initializer variance_scaling(const VarianceScalingOptions& options = {});
 
-/// Uniform in [low, high). Error unless both are finite and low <= high.
+/// Uniform in [low, high). Error unless low <= high, and both and their difference are in the range of float32.
 Initializer random_uniform(double low = -0.05, double high = 0.05);
-/// Normal with this mean and standard deviation. Error unless both are finite and the deviation is at least 0.
+/// Normal with this mean and standard deviation. Error unless the deviation is at least 0, and the numbers are in the
+/// range of float32.
 Initializer random_normal(double mean = 0, double deviation = 0.05);
 /// Normal values of this mean and standard deviation; those beyond two deviations from the mean are drawn again, which
 /// makes the deviation of the result 0.88 times the given one, as in Keras. Error as for random_normal().
@@ -96,18 +97,18 @@ Initializer truncated_normal(double mean = 0, double deviation = 0.05);
 
 /// gain times a random matrix with orthonormal rows or columns, whichever are fewer: uniformly distributed, from the QR
 /// decomposition of normal values with a positive diagonal of R. A parameter of more than two axes is taken as a matrix
-/// (all other axes, last axis). Error unless gain is finite, and for parameters with less than two axes.
-/// (Saxe, McClelland and Ganguli: Exact solutions to the nonlinear dynamics of learning, ICLR 2014.)
+/// (all other axes, last axis). Error unless gain is in the range of float32, and for parameters with less than two
+/// axes. (Saxe, McClelland and Ganguli: Exact solutions to the nonlinear dynamics of learning, ICLR 2014.)
 Initializer orthogonal(double gain = 1);
-/// gain on the diagonal of a matrix and 0 elsewhere. Error unless gain is finite, and for parameters that are no
-/// matrices.
+/// gain on the diagonal of a matrix and 0 elsewhere. Error unless gain is in the range of float32, and for parameters
+/// that are no matrices.
 Initializer identity(double gain = 1);
 
 /// All values 0.
 Initializer zeros();
 /// All values 1.
 Initializer ones();
-/// All values `value`.
+/// All values `value`. Error for a finite number that is out of the range of float32.
 Initializer constant(double value);
 
 }  // namespace xtape

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "layers/core/dense.hpp"
+#include "layers/graph/input.hpp"
 #include "layers/parameters/constraint.hpp"
 #include "layers/parameters/regularizer.hpp"
 #include "tests/support/support.hpp"
@@ -152,7 +154,7 @@ TEST_CASE("every initializer comes back from its config and draws the same numbe
         "mode: expected one of fan_in, fan_out, fan_avg, got \"fan\"");
   CHECK(error({{{"name", "orthogonal"}, {"value", 2.0}}}) == "expected the options gain, got \"value\"");
   CHECK(test::error_of([] { variance_scaling({.scale = 0}); }) ==
-        "variance_scaling: expected a finite scale above 0, got 0");
+        "variance_scaling: expected a scale above 0 in the range of float32, got 0");
   CHECK(test::error_of([] { random_uniform(1, 0); }) ==
         "random_uniform: expected finite numbers low <= high, got 1 and 0");
   CHECK(test::error_of([] { random_normal(0, -1); }) ==
@@ -183,4 +185,34 @@ TEST_CASE("regularizers and constraints come back from their configs, and option
   from_config(LayerConfig{{{"name", "mine"}}}, custom);
   CHECK(test::error_of([&] { custom.project(Tensor::ones({2})); }) ==
         "constraint mine: expected one of xtape's, got one that only the program that saved the layer has");
+}
+TEST_CASE("a constraint that does not fit its parameter is an error when the layer is built") {
+  using Options = DenseLayer::Options;
+  const auto message = [](const Options& options) { return test::error_of([&] { Dense{options}(Input({2})); }); };
+  CHECK(message({.units = 3, .kernel_constraint = max_norm(1, {5}), .name = "z"}) ==
+        "Dense z: kernel: expected different axes in [-2, 2) for max_norm of a parameter of shape (2, 3), got (5)");
+  CHECK(message({.units = 3, .kernel_constraint = unit_norm({0, -2}), .name = "z"}) ==
+        "Dense z: kernel: expected different axes in [-2, 2) for unit_norm of a parameter of shape (2, 3), got (0, "
+        "-2)");
+  CHECK(message({.units = 3, .bias_constraint = min_max_norm({.axes = {1}}), .name = "z"}) ==
+        "Dense z: bias: expected different axes in [-1, 1) for min_max_norm of a parameter of shape (3,), got (1)");
+  const Dense fits({.units = 3, .kernel_constraint = unit_norm({-2, 1}), .bias_constraint = spectral_norm()});
+  CHECK(fits(Input({2})).shape() == PartialShape{3});
+}
+
+TEST_CASE("constraints limit norms whose squares leave the range of float64") {
+  for (const double size : {1e200, 1e-200}) {
+    INFO(size);
+    const Tensor w = test::f64({2, 2}, {3 * size, 0, 4 * size, 0});
+    const auto check_column = [&](const Constraint& constraint, double length) {
+      const std::vector<double> projected = constraint.project(w).to_vector();
+      CHECK(projected[0] == Approx(0.6 * length).epsilon(1e-12));
+      CHECK(projected[2] == Approx(0.8 * length).epsilon(1e-12));
+    };
+    check_column(spectral_norm(), 1);
+    // as in Keras norms near 0 are not scaled to 1
+    const double unit = 5 * size / (1e-7 + 5 * size);
+    check_column(unit_norm({0}), unit);
+    check_column(max_norm(2, {0}), std::min(2.0, 5 * size) * unit);
+  }
 }

@@ -203,20 +203,33 @@ TEST_CASE("numbers of constraints and initializers are accepted up to their limi
                 {below_zero, infinite});
   number_limits("min_max_norm: expected a rate in (0, 1], got ", [](double rate) { min_max_norm({.rate = rate}); },
                 {above_zero, 1}, {0, above(1)});
-  number_limits("variance_scaling: expected a finite scale above 0, got ",
-                [](double scale) { variance_scaling({.scale = scale}); }, {above_zero, 1e300}, {0, infinite});
+  constexpr double largest = std::numeric_limits<float>::max();  // parameters are made as float32
+  number_limits("variance_scaling: expected a scale above 0 in the range of float32, got ",
+                [](double scale) { variance_scaling({.scale = scale}); }, {above_zero, largest},
+                {0, above(largest), infinite});
   number_limits(
       "random_uniform: expected finite numbers low <= high, got ", [](double low) { random_uniform(low, 1); },
-      {-1e300, 1}, {above(1), -infinite}, " and 1");
+      {-largest / 2, 1}, {above(1), -infinite}, " and 1");
   number_limits("random_uniform: expected finite numbers low <= high, got 1 and ",
-                [](double high) { random_uniform(1, high); }, {1, 1e300}, {below(1), infinite});
+                [](double high) { random_uniform(1, high); }, {1, largest}, {below(1), infinite});
+  check_limits<double>(
+      "random_uniform: expected numbers and a difference in the range of float32, got ",
+      [](double low) { random_uniform(low, largest / 2); }, {-largest / 2}, {-0.6 * largest},
+      fmt::format(" and {}", largest / 2));
   number_limits("random_normal: expected a finite mean and a finite deviation of at least 0, got 0 and ",
-                [](double stddev) { random_normal(0, stddev); }, {0, 1e300}, {below_zero, infinite});
+                [](double stddev) { random_normal(0, stddev); }, {0, largest / 6}, {below_zero, infinite});
+  check_limits<double>("random_normal: expected numbers in the range of float32, got the mean 0 and the deviation ",
+                       [](double stddev) { random_normal(0, stddev); }, {largest / 6}, {largest / 5});
   number_limits(
       "truncated_normal: expected a finite mean and a finite deviation of at least 0, got ",
-      [](double mean) { truncated_normal(mean, 1); }, {-1e300, 1e300}, {infinite}, " and 1");
-  number_limits("orthogonal: expected a finite gain, got ", [](double gain) { orthogonal(gain); }, {-1e300, 0, 1e300},
-                {infinite});
+      [](double mean) { truncated_normal(mean, 1); }, {-3e38, 3e38}, {infinite}, " and 1");
+  check_limits<double>(
+      "truncated_normal: expected numbers in the range of float32, got the mean ",
+      [](double mean) { truncated_normal(mean, 0); }, {-largest, largest}, {above(largest)}, " and the deviation 0");
+  number_limits("orthogonal: expected a gain in the range of float32, got ", [](double gain) { orthogonal(gain); },
+                {-largest, 0, largest}, {above(largest), infinite});
+  check_limits<double>("constant: expected a number in the range of float32, got ",
+                       [](double value) { constant(value); }, {-largest, 0, largest, infinite}, {above(largest)});
   using MakeRegularizer = std::function<void(double)>;
   for (const auto& [name, make] : {std::pair<std::string, MakeRegularizer>{"l1", [](double f) { l1(f); }},
                                    {"l2", [](double f) { l2(f); }},
@@ -225,6 +238,12 @@ TEST_CASE("numbers of constraints and initializers are accepted up to their limi
                                    {"orthogonal_regularizer", [](double f) { orthogonal_regularizer(f); }}}) {
     number_limits(name + ": expected a finite factor of at least 0, got ", make, {0, 1e300}, {below_zero, infinite});
   }
-  number_limits("identity: expected a finite gain, got ", [](double gain) { identity(gain); }, {-1e300, 0, 1e300},
-                {-infinite});
+  number_limits("identity: expected a gain in the range of float32, got ", [](double gain) { identity(gain); },
+                {-largest, 0, largest}, {below(-largest), -infinite});
+  // the largest numbers are drawn without an infinity
+  RandomStream random(1);
+  for (const Initializer& initializer : {random_uniform(-largest / 2, largest / 2), random_normal(0, largest / 6)}) {
+    CHECK(
+        std::ranges::all_of(initializer.make({10000}, random).to_vector(), [](double v) { return std::isfinite(v); }));
+  }
 }
