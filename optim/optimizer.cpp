@@ -169,14 +169,18 @@ void Optimizer::update_one(std::size_t place, const Tensor& gradient, double rat
   const Parameter& parameter = parameters_[place];
   if (!entry.slots) entry.slots = initial_slots(parameter);
   for (Tensor& slot : *entry.slots) slot = slot.to(parameter.dtype());  // the type of the parameter may have changed
+  // float32 has a factor below its normal numbers with few digits or not at all
+  const bool coarse = gradient.dtype() == DType::float32 && scale < std::numeric_limits<float>::min();
+  const auto scaled = [scale](auto g) { return static_cast<decltype(g)>(static_cast<double>(g) * scale); };
+  const Tensor limited = coarse ? map("clip_norm", gradient, scaled) : gradient;
   const Step step{.rate = rate * entry.rate_factor,
                   .decay = options_.decoupled_decay ? entry.weight_decay : 0,
                   .number = iterations_ + 1,
-                  .scale = scale,
+                  .scale = coarse ? 1 : scale,
                   .limit = options_.clip_value > 0 ? options_.clip_value : std::numeric_limits<double>::infinity(),
                   .l2 = options_.decoupled_decay ? 0 : entry.weight_decay};
   parameter.modify([&](Tensor& value) {
-    update(value, gradient, std::span(*entry.slots).first(rule_slots_), step);
+    update(value, limited, std::span(*entry.slots).first(rule_slots_), step);
     if (!parameter.constraint()) return;
     Tensor projected = parameter.constraint()(value);
     check(projected.defined() && projected.shape() == value.shape() && projected.dtype() == value.dtype(),

@@ -97,6 +97,10 @@ LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsO
         "schedule::cosine_restarts: expected a finite rate_factor above 0, got {}", options.rate_factor);
   check(is_rate(options.final_rate), "schedule::cosine_restarts: expected a finite final_rate of at least 0, got {}",
         options.final_rate);
+  check(options.rate_factor <= 1 || initial >= options.final_rate,
+        "schedule::cosine_restarts: expected a final_rate of at most the initial rate with a rate_factor above 1, or "
+        "rates become negative, got {} and {}",
+        options.final_rate, initial);
   const auto rate = [=](std::int64_t i) {
     auto left = static_cast<double>(i), period = static_cast<double>(steps);
     double factor = 1;

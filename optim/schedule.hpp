@@ -78,7 +78,8 @@ struct CosineRestartsOptions {
 
 /// Cosine decays one after another (Loshchilov and Hutter, SGDR, ICLR 2017; Keras's CosineDecayRestarts): the first
 /// from `initial` to the final rate in `steps` iterations, the following ones with their periods and rates multiplied.
-/// Error unless steps > 0 and the options are in their ranges.
+/// Error unless steps > 0 and the options are in their ranges, or if rates would become negative: with a rate_factor
+/// above 1 and a final rate above the initial one.
 LearningRate cosine_restarts(double initial, std::int64_t steps, CosineRestartsOptions options = {});
 
 /// Options of the schedule `polynomial`.

@@ -146,6 +146,19 @@ TEST_CASE("every option of LAMB and LARS changes the steps by its formula") {
                                         {"adapt_vectors", {.trust_coefficient = 0.1, .adapt_vectors = true}}});
 }
 
+TEST_CASE("trust ratios are right where squares of float64 overflow or underflow") {
+  for (const double size : {1e200, 1e-200}) {
+    INFO(size);
+    const Parameter p("p", test::f64({1, 2}, {3 * size, 4 * size}));
+    LARS lars({p}, {.learning_rate = 0.1, .momentum = 0, .trust_coefficient = 0.5});
+    Gradients gradients;
+    gradients.add(p, test::f64({1, 2}, {0, 2 * size}));
+    lars.step(gradients);  // the ratio is 0.5 * 5 / 2
+    CHECK(p.value().at({0, 0}) / size == Approx(3));
+    CHECK(p.value().at({0, 1}) / size == Approx(4 - 0.1 * 1.25 * 2));
+  }
+}
+
 TEST_CASE("a parameter or a gradient of norm 0 has the trust ratio 1") {
   const auto zero = [] { return Parameter("p", Tensor::zeros({2, 2}, DType::float64)); };
   const auto step = [&](auto make) {

@@ -210,6 +210,17 @@ TEST_CASE("the norm for clipping is right where squares of float64 overflow or u
   }
 }
 
+TEST_CASE("float32 gradients are clipped by factors below the normal numbers of float32") {
+  for (const double norm : {1e-3, 1e-5, 1e-7}) {
+    const Parameter p("p", Tensor::zeros({2}));
+    SGD sgd({p}, {.learning_rate = 1 / norm, .clip_norm = norm});
+    Gradients gradients;
+    gradients.add(p, Tensor::full({2}, 3e38));
+    sgd.step(gradients);
+    CHECK(p.value().at({0}) == Approx(-std::sqrt(0.5)).epsilon(1e-6));
+  }
+}
+
 TEST_CASE("clipping rejects gradients that are not finite and changes nothing") {
   const Parameter a = parameter_of("a", {1});
   const Parameter b = parameter_of("b", {2, 3});

@@ -116,6 +116,11 @@ TEST_CASE("arguments of schedules are accepted up to their limits, and messages 
                 {0, infinite});
   rates("schedule::cosine_restarts: expected a finite final_rate of at least 0, got ",
         [](double r) { schedule::cosine_restarts(1, 1, {.final_rate = r}); });
+  schedule::cosine_restarts(1, 1, {.rate_factor = 2, .final_rate = 1});
+  schedule::cosine_restarts(1, 1, {.rate_factor = 1, .final_rate = 2});
+  CHECK(error_of([] { schedule::cosine_restarts(1, 1, {.rate_factor = 1.25, .final_rate = 1.5}); }) ==
+        "schedule::cosine_restarts: expected a final_rate of at most the initial rate with a rate_factor above 1, or "
+        "rates become negative, got 1.5 and 1");
   rates("schedule::polynomial: expected a finite initial rate of at least 0, got ",
         [](double r) { schedule::polynomial(r, 1); });
   integer_limits("schedule::polynomial: expected steps above 0, got ", [](auto n) { schedule::polynomial(1, n); }, {1},
