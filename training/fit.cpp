@@ -71,9 +71,11 @@ class Run {
       : state_(state), loader_(loader), step_(state), callbacks_(in_order(state)) {}
 
   void operator()() {
+    std::optional<Resumption> resumption;
+    if (!state_.options.resume.empty()) resumption.emplace(state_, state_.options.resume);
     notify(&Callback::train_begin);
-    if (!state_.options.resume.empty()) {
-      resume_run(state_, state_.options.resume);
+    if (resumption) {
+      resumption->restore();
       state_.shards.check_same("fit", fingerprint(state_));
       const std::int64_t done =
           state_.first_batch(std::ssize(state_.history.epochs())) + state_.plan.batches(state_.batch);
@@ -303,7 +305,8 @@ History train_with_split(Model& model, Optimizer& optimizer, const Dataset& trai
     kept = static_cast<std::int64_t>(
         std::floor(static_cast<double>(train.size()) * (1 - options.validation_split)));  // rounded as in Keras
     check(kept > 0 && kept < train.size(),
-          "fit: expected at least one sample in each part of a validation_split, got {}", train.size());
+          "fit: expected at least one sample in each part, got the validation_split {} of data of the size {}",
+          options.validation_split, train.size());
   });
   if (options.validation_split == 0) return train_on(model, optimizer, train, options);
   FitOptions complete = options;

@@ -8,6 +8,14 @@
 namespace xtape {
 namespace {
 
+/// A field of a CSV file (RFC 4180).
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + '"';
+}
+
 /// A figure as text, like figure_text(), but learning rates have all significant digits.
 std::string cell(const std::string& name, double value) {
   return name == "learning_rate" ? fmt::format("{:.3g}", value) : figure_text(name, value);
@@ -33,7 +41,7 @@ std::vector<std::string> History::names() const {
 void History::save_csv(const std::filesystem::path& path) const {
   write_atomically(path, [&](std::ostream& out) {
     out << "epoch";
-    for (const std::string& name : names()) out << ',' << name;
+    for (const std::string& name : names()) out << ',' << csv_field(name);
     out << '\n';
     for (const EpochResult& epoch : epochs_) {
       out << epoch.epoch;

@@ -121,7 +121,7 @@ struct TinyRun {
 
 void read_checkpoint(const std::filesystem::path& path) {
   TinyRun run;
-  resume_run(run.state, path);
+  Resumption(run.state, path).restore();
 }
 
 }  // namespace

@@ -171,6 +171,16 @@ TEST_CASE("a run and each of its epochs begin with no steps and no time, and epo
   CHECK(history.epochs()[0]["seconds"] + history.epochs()[1]["seconds"] <= whole);
 }
 
+TEST_CASE("a stop without a reason ends the run, too") {
+  Model model = quadrant_model();
+  SGD sgd(model.parameters());
+  const History history =
+      fit(model, sgd, quadrants(32),
+          {.epochs = 3, .callbacks = {at_epoch_end([](TrainingState& run) { run.stop(""); })}, .show_progress = false});
+  CHECK(history.epochs().size() == 1);
+  CHECK(history.stop_reason() == "a callback");
+}
+
 TEST_CASE("early stopping ends a run after `patience` epochs without an improvement, as in Keras") {
   CHECK(epochs_until_stop({}, {3, 2, 2, 1}) == 3);
   CHECK(epochs_until_stop({.patience = 1}, {3, 2, 2, 1}) == 3);

@@ -46,6 +46,16 @@ TEST_CASE("the CSV file of a history has a header, all digits, and empty fields 
   CHECK(message.find((folder / "none" / "history.csv").string()) != std::string::npos);
 }
 
+TEST_CASE("names with commas and quotes are quoted in the CSV file of a history") {
+  const test::TemporaryFolder folder;
+  History history;
+  history.add({.epoch = 1, .figures = {{"loss", 1}, {"a,b_loss", 2}, {"the \"c\"_loss", 3}, {"two words_loss", 4}}});
+  history.save_csv(folder / "history.csv");
+  std::stringstream text;
+  text << std::ifstream(folder / "history.csv").rdbuf();
+  CHECK(text.str() == "epoch,loss,\"a,b_loss\",\"the \"\"c\"\"_loss\",two words_loss\n1,1,2,3,4\n");
+}
+
 TEST_CASE("the table of a history has a line for each epoch") {
   CHECK(example_history().table() ==
         "epoch      loss  accuracy  learning_rate   seconds  val_loss  val_accuracy\n"

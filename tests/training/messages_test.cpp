@@ -51,7 +51,7 @@ TEST_CASE("fit names the options that do not fit the data and the model") {
     return error_of([&] { fit(model, sgd, given, options); });
   };
   CHECK(error({.validation_split = 0.1}, data.rows(0, 1)) ==
-        "fit: expected at least one sample in each part of a validation_split, got 1");
+        "fit: expected at least one sample in each part, got the validation_split 0.1 of data of the size 1");
   CHECK(error({.validation = data, .validation_split = 0.5}, data) ==
         "fit: expected validation or validation_split, got both");
   CHECK(error({.class_weights = {1, 1}}, data) == "fit: expected a class weight for each of the 3 classes, got 2");

@@ -47,7 +47,7 @@ TEST_CASE("every field that a checkpoint saves is restored") {
   }
   for (const auto& [key, value] : fresh_file.metadata) CHECK(stirred_file.metadata.at(key) != value);
   save_checkpoint(saved.run, folder / "checkpoint-000000007.safetensors");
-  resume_run(fresh.run, folder.path());
+  Resumption(fresh.run, folder.path()).restore();
   check_same(fresh.saved().tensors, saved.saved().tensors);
   CHECK(fresh.saved().metadata == saved.saved().metadata);
   CHECK((fresh.run.epoch == 2 && fresh.run.batch == 1 && fresh.run.step() == 7 && fresh.run.first_iteration == 4));

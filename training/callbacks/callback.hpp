@@ -57,9 +57,10 @@ struct TrainingState {
   /// The reason why the run ends; empty while it continues.
   std::string stop_reason = "";
 
-  /// Requests that the run ends after this step or epoch. If there are several requests, the first reason is kept.
+  /// Requests that the run ends after this step or epoch. If there are several requests, the first reason is kept; an
+  /// empty one becomes "a callback".
   void stop(std::string reason) {
-    if (stop_reason.empty()) stop_reason = std::move(reason);
+    if (stop_reason.empty()) stop_reason = reason.empty() ? "a callback" : std::move(reason);
   }
   /// Whether this process writes the files of the run and shows its progress; in a run on several ranks the first one
   /// does. All ranks call their callbacks at the same points with the same figures.
@@ -94,7 +95,8 @@ class Callback {
   Callback& operator=(const Callback&) = delete;
   virtual ~Callback() = default;
 
-  /// Called before everything else. It must reset what an earlier run has left in the callback.
+  /// Called before everything else but the check of the checkpoint that a run resumes from. It must reset what an
+  /// earlier run has left in the callback.
   virtual void train_begin(TrainingState& /*run*/) {}
   /// Called before each epoch, and when a run resumes within an epoch.
   virtual void epoch_begin(TrainingState& /*run*/) {}

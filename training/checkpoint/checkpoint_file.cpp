@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Metadata = std::map<std::string, std::string>;
 
-constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors";
+constexpr std::string_view prefix = "checkpoint-", suffix = ".safetensors", format_version = "3";
 
 /// The checksum of the tensors and of all metadata except the checksum itself.
 std::string checksum(const std::vector<NamedTensor>& tensors, const Metadata& metadata) {
@@ -105,8 +105,8 @@ Metadata settings_of(const TrainingState& run) {
 /// Reads a file and checks that it is not damaged. It is not compared with a run yet.
 SafetensorsFile read_checkpoint(const fs::path& path) {
   SafetensorsFile file = load_safetensors(path);
-  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == "2",
-        "expected an xtape checkpoint of version 2, got another safetensors file{}",
+  check(file.metadata["format"] == "xtape checkpoint" && file.metadata["version"] == format_version,
+        "expected an xtape checkpoint of version {}, got another safetensors file{}", format_version,
         file.metadata["format"] == "xtape checkpoint" ? ", a checkpoint of another version of xtape" : "");
   const std::string sum = checksum(file.tensors, file.metadata);
   check(file.metadata["checksum"] == sum, "expected contents with the checksum {}, got {}; the file is damaged",
@@ -210,7 +210,7 @@ void save_checkpoint(const TrainingState& run, const fs::path& path) {
   Metadata metadata = settings_of(run);
   metadata.merge(position_of(run));
   metadata["format"] = "xtape checkpoint";
-  metadata["version"] = "2";
+  metadata["version"] = format_version;
   metadata["first_traversal"] = fmt::format("{}", run.first_traversal);
   metadata["layers"] = checksum(run.model);
   metadata["checksum"] = checksum(tensors, metadata);
@@ -243,16 +243,19 @@ std::map<std::string, std::string> fingerprint(const TrainingState& run) {
   return alike;
 }
 
-void resume_run(TrainingState& run, const fs::path& from) {
-  // the same file on all ranks, whatever their view of the folder
-  const fs::path path = run.shards.gather(run.writes() ? newest(from).string() : "").front();
-  std::optional<CheckpointParts> parts;
-  try {
-    parts.emplace(fitting_parts(run, path));
-    parts->restore(run);
-  } catch (const Error& error) {
-    fail("fit: expected to resume from {}, got: {}{}", path.string(), error.what(), older_one(run, path));
-  }
+Resumption::Resumption(TrainingState& run, const fs::path& from)
+    : run_(run), path_(run.shards.gather(run.writes() ? newest(from).string() : "").front()) {
+  with_advice([this] { parts_.emplace(fitting_parts(run_, path_)); });
+  rollback_.emplace(run);
+}
+
+void Resumption::restore() {
+  with_advice([this] { parts_->restore(run_); });
+  rollback_->keep();
+}
+
+void Resumption::with_advice(const std::function<void()>& step) const try { step(); } catch (const Error& error) {
+  fail("fit: expected to resume from {}, got: {}{}", path_.string(), error.what(), older_one(run_, path_));
 }
 
 }  // namespace xtape

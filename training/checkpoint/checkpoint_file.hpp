@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "training/callbacks/callback.hpp"
+#include "training/checkpoint/checkpoint_parts.hpp"
 
 namespace xtape {
 
@@ -38,9 +41,24 @@ void save_checkpoint(const TrainingState& run, const std::filesystem::path& path
 /// in the run, and checksums of the weights and of the state of the optimizer.
 std::map<std::string, std::string> fingerprint(const TrainingState& run);
 
-/// Restores a run from a checkpoint: a file, or the newest one in a folder. Error when there is no checkpoint, or when
-/// it is damaged, of another run, or of other settings; then model, optimizer and callbacks are unchanged. The message
-/// names the file, the reason, and an older checkpoint of the same folder that can be used.
-void resume_run(TrainingState& run, const std::filesystem::path& from);
+/// Restores a run from a checkpoint: a file, or the newest one in a folder. The callbacks' train_begin() belongs
+/// between the constructor and restore(). Unless restore() has returned, the destructor makes the model, the optimizer
+/// and the callbacks what they were before the constructor.
+class Resumption {
+ public:
+  /// Reads and checks the checkpoint. Error when there is none, or when it is damaged, of another run, or of other
+  /// settings. The message names the file, the reason, and an older checkpoint of the same folder that can be used.
+  Resumption(TrainingState& run, const std::filesystem::path& from);
+  /// Error when the checkpoint is of other callbacks or one of them rejects its state.
+  void restore();
+
+ private:
+  void with_advice(const std::function<void()>& step) const;
+
+  TrainingState& run_;
+  std::filesystem::path path_;
+  std::optional<CheckpointParts> parts_;
+  std::optional<Rollback> rollback_;
+};
 
 }  // namespace xtape

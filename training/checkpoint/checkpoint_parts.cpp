@@ -1,9 +1,10 @@
 #include "training/checkpoint/checkpoint_parts.hpp"
 
 #include <cmath>
-#include <sstream>
 
+#include "framework/io/utf8.hpp"
 #include "framework/parse_number.hpp"
+#include "models/files/config_json.hpp"
 #include "training/fit.hpp"
 
 namespace xtape {
@@ -27,12 +28,15 @@ std::vector<NamedTensor> history_tensors(const History& history) {
   return {{"history/figures", values}, {"history/known", known}};
 }
 
-/// The parts of a comma-separated text. Names of figures have no commas.
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
+/// The names of figures in a checkpoint: a list in JSON.
+std::vector<std::string> names_from_text(const std::string& text) try {
+  const Json list = parse_json(text);
+  check(list.is_array(), "expected a list");
+  std::vector<std::string> names;
+  for (const Json& name : list) names.push_back(name.get<std::string>());
+  return names;
+} catch (const std::exception&) {
+  fail("expected a list of the names of figures, got {:.100}", printable(text));
 }
 
 constexpr const char* running_prefix = "epoch/";
@@ -62,7 +66,7 @@ std::vector<NamedTensor> tensors_of(const TrainingState& run) {
 
 std::map<std::string, std::string> position_of(const TrainingState& run) {
   return {{"epochs", fmt::format("{}", run.history.epochs().size())},
-          {"figures", fmt::format("{}", fmt::join(run.history.names(), ","))},
+          {"figures", Json(run.history.names()).dump()},
           {"batch", fmt::format("{}", run.batch)},
           {"epoch_samples", fmt::format("{}", run.running.samples())},
           {"first_iteration", fmt::format("{}", run.first_iteration)},
@@ -103,8 +107,6 @@ CheckpointParts::CheckpointParts(const TrainingState& run, SafetensorsFile file)
       state.push_back({entry.name.substr(prefix.size()), tensors_.at(entry.name)});
       tensors_.erase(entry.name);
     }
-    check(state.empty() == run.options.callbacks[i]->state().empty(),
-          "expected the callbacks that the run began with, got other ones from number {} on", i + 1);
   }
   check(first_of("callbacks/") == tensors_.end(), "expected the callbacks that the run began with, got only {}",
         run.options.callbacks.size());
@@ -124,7 +126,7 @@ Tensor CheckpointParts::take(const std::string& name, const Shape& shape, DType 
 }
 
 void CheckpointParts::read_history(std::int64_t epochs, int initial_epoch, const std::string& text) {
-  const std::vector<std::string> names = parts_of(text);
+  const std::vector<std::string> names = names_from_text(text);
   const Shape shape{epochs, std::ssize(names)};
   const Tensor figures = take("history/figures", shape, DType::float64);
   const Tensor known = take("history/known", shape, DType::uint8);
@@ -149,7 +151,7 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
         run.options.epochs, begun);
   check(batch_ <= run.batches, "expected at most {} batches of an epoch, got {}", run.batches, batch_);
   const auto names = metadata.find("figures");
-  check(names != metadata.end() && (epochs > 0 || names->second.empty()),
+  check(names != metadata.end() && (epochs > 0 || names->second == "[]"),
         "expected the names of the figures of {} epochs, got {}", epochs,
         names == metadata.end() ? "none" : names->second);
   if (epochs > 0) read_history(epochs, run.initial_epoch(), names->second);
@@ -170,53 +172,32 @@ void CheckpointParts::read_position(const TrainingState& run, const std::map<std
   seconds_ = rest[1];
 }
 
-namespace {
+Rollback::Rollback(TrainingState& run)
+    : run_(run),
+      rate_(run.optimizer.schedule()),
+      iterations_(run.optimizer.iterations()),
+      slots_(run.optimizer.named_state()),
+      history_(run.history),
+      stop_reason_(run.stop_reason) {
+  for (const Parameter& parameter : run.model.parameters()) values_.push_back(parameter.value());
+  for (const auto& callback : run.options.callbacks) states_.push_back(callback->state());
+}
 
-/// Saves the state of a run. The destructor restores it unless keep() was called.
-class Rollback {
- public:
-  explicit Rollback(TrainingState& run)
-      : run_(run),
-        rate_(run.optimizer.schedule()),
-        iterations_(run.optimizer.iterations()),
-        slots_(run.optimizer.named_state()),
-        history_(run.history),
-        stop_reason_(run.stop_reason) {
-    for (const Parameter& parameter : run.model.parameters()) values_.push_back(parameter.value());
-    for (const auto& callback : run.options.callbacks) states_.push_back(callback->state());
-  }
-  Rollback(const Rollback&) = delete;
-  Rollback& operator=(const Rollback&) = delete;
-  ~Rollback() {
-    if (kept_) return;
-    for (std::size_t i = 0; i < states_.size(); ++i) {
-      try {
-        if (!states_[i].empty()) run_.options.callbacks[i]->restore(run_, states_[i]);
-      } catch (...) {  // the other states are restored even if this callback throws
-      }
+Rollback::~Rollback() {
+  if (kept_) return;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    try {
+      if (!states_[i].empty()) run_.options.callbacks[i]->restore(run_, states_[i]);
+    } catch (...) {  // the other states are restored even if this callback throws
     }
-    const std::vector<Parameter> parameters = run_.model.parameters();
-    for (std::size_t i = 0; i < values_.size(); ++i) parameters[i].set_value(values_[i]);
-    run_.optimizer.restore(iterations_, slots_);
-    run_.optimizer.set_learning_rate(rate_);
-    run_.history = history_;
-    run_.stop_reason = stop_reason_;
   }
-  void keep() { kept_ = true; }
-
- private:
-  TrainingState& run_;
-  LearningRate rate_;
-  std::int64_t iterations_;
-  std::vector<std::pair<std::string, Tensor>> slots_;
-  std::vector<Tensor> values_;
-  std::vector<std::vector<NamedTensor>> states_;
-  History history_;
-  std::string stop_reason_;
-  bool kept_ = false;
-};
-
-}  // namespace
+  const std::vector<Parameter> parameters = run_.model.parameters();
+  for (std::size_t i = 0; i < values_.size(); ++i) parameters[i].set_value(values_[i]);
+  run_.optimizer.restore(iterations_, slots_);
+  run_.optimizer.set_learning_rate(rate_);
+  run_.history = history_;
+  run_.stop_reason = stop_reason_;
+}
 
 // The restore() of a callback may throw at any point, and may have changed the run before. Therefore everything is
 // restored together.
@@ -224,6 +205,8 @@ void CheckpointParts::restore(TrainingState& run) {
   Rollback rollback(run);
   run.history = history_;
   for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+    check(callbacks_[i].empty() == run.options.callbacks[i]->state().empty(),
+          "expected the callbacks that the run began with, got other ones from number {} on", i + 1);
     if (!callbacks_[i].empty()) run.options.callbacks[i]->restore(run, callbacks_[i]);
   }
   auto value = parameters_.begin();

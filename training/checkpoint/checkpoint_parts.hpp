@@ -17,10 +17,33 @@ std::map<std::string, std::string> position_of(const TrainingState& run);
 /// A number of at least 0 in the metadata. Error when there is none.
 std::int64_t integer_of(const std::map<std::string, std::string>& metadata, const std::string& key);
 
+/// Saves the state of a run, its model, its optimizer and its callbacks. The destructor restores it unless keep() was
+/// called.
+class Rollback {
+ public:
+  explicit Rollback(TrainingState& run);
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+  ~Rollback();
+  void keep() { kept_ = true; }
+
+ private:
+  TrainingState& run_;
+  LearningRate rate_;
+  std::int64_t iterations_;
+  std::vector<std::pair<std::string, Tensor>> slots_;
+  std::vector<Tensor> values_;
+  std::vector<std::vector<NamedTensor>> states_;
+  History history_;
+  std::string stop_reason_;
+  bool kept_ = false;
+};
+
 /// The content of a checkpoint that fits a run.
 class CheckpointParts {
  public:
-  /// Error unless the file has exactly the tensors that the run needs, with their shapes and types.
+  /// Error unless the file has exactly the tensors that the run needs, with their shapes and types. The states of the
+  /// callbacks are not compared.
   CheckpointParts(const TrainingState& run, SafetensorsFile file);
   /// Restores the run completely or not at all: if an exception is thrown, for example by a callback that rejects its
   /// state, the run, its model, its optimizer and the states of its callbacks are unchanged.
